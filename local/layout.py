@@ -1,0 +1,142 @@
+"""Where everything in the embedded world is: directories in the checkout, addresses on the loopback network.
+
+This is the only place that knows an address, a port or a path of the world. The addresses all lie in one /16 of
+127.0.0.0/8 (which Linux answers as a whole, without set-up), so that each emulated machine has an address of its own
+and two worlds can live side by side: `ARTIFACT_EDGE_LOOPBACK=127.78 make up`.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+# Ports of tiers that clouds run for us. Those of our own machines are part of their boot files.
+AWS_PORT = 5000
+CLOUDFLARE_PORT = 5001
+GCP_PORT = 5002
+GCS_PORT = 5003
+DNS_PORT = 5353
+VANTAGE_PORT = 3128
+POP_HTTPS_PORT = 8443
+POP_L1_PORT = 8081
+
+AWS_ACCOUNT_ID = "123456789012"
+
+
+def cache_directory() -> Path:
+    """Where downloads and builds are kept, outside of any checkout (XDG Base Directory Specification)."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "artifact-edge"
+
+
+def _loopback() -> str:
+    return os.environ.get("ARTIFACT_EDGE_LOOPBACK", "127.77")
+
+
+@dataclass(frozen=True)
+class Vantage:
+    """A place that clients look from: its resolver's subnet decides what Geo-DNS answers.
+
+    The subnets are the documentation prefixes of RFC 5737, so that no real network is ever meant.
+    """
+
+    name: str
+    subnet: str
+    latitude: float
+    longitude: float
+    continent: str  # two letters, as Route 53 and Cloudflare write them
+    country: str  # ISO 3166-1 alpha-2
+    host: int  # last octet of the address on which this vantage's proxy listens
+
+
+VANTAGES = (
+    Vantage("us-east", "192.0.2.0/24", 38.9, -77.4, "NA", "US", 11),
+    Vantage("eu-west", "198.51.100.0/24", 53.3, -6.3, "EU", "IE", 12),
+    Vantage("ap-southeast", "203.0.113.0/24", 1.35, 103.8, "AS", "SG", 13),
+)
+
+
+@dataclass(frozen=True)
+class Pop:
+    """A point of presence of the emulated edge network: one workerd and one L1 cache on one address."""
+
+    colo: str  # IATA code, as `request.cf.colo`
+    latitude: float
+    longitude: float
+    continent: str
+    country: str
+    host: int
+
+
+POPS = (
+    Pop("IAD", 38.9, -77.4, "NA", "US", 1),
+    Pop("DUB", 53.3, -6.3, "EU", "IE", 2),
+)
+
+
+@dataclass(frozen=True)
+class World:
+    """One embedded world. `directory` holds all that it writes; deleting it forgets the world."""
+
+    directory: Path = CHECKOUT / ".world"
+    loopback: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "loopback", self.loopback or _loopback())
+
+    @property
+    def aws_address(self) -> str:
+        return f"{self.loopback}.0.1"
+
+    @property
+    def cloudflare_address(self) -> str:
+        return f"{self.loopback}.0.2"
+
+    @property
+    def gcp_address(self) -> str:
+        return f"{self.loopback}.0.3"
+
+    @property
+    def dns_address(self) -> str:
+        return f"{self.loopback}.0.53"
+
+    def vantage_address(self, vantage: Vantage) -> str:
+        return f"{self.loopback}.0.{vantage.host}"
+
+    def pop_address(self, pop: Pop) -> str:
+        return f"{self.loopback}.1.{pop.host}"
+
+    @property
+    def machine_network(self) -> str:
+        """Public addresses of emulated EC2 instances are taken from here."""
+        return f"{self.loopback}.2.0/24"
+
+    @property
+    def gcp_machine_network(self) -> str:
+        """Public addresses of emulated Compute Engine instances are taken from here."""
+        return f"{self.loopback}.3.0/24"
+
+    @property
+    def aws_url(self) -> str:
+        return f"http://{self.aws_address}:{AWS_PORT}"
+
+    @property
+    def cloudflare_url(self) -> str:
+        """Base URL of the Cloudflare API, as the official SDK takes it in CLOUDFLARE_BASE_URL."""
+        return f"http://{self.cloudflare_address}:{CLOUDFLARE_PORT}/client/v4"
+
+    @property
+    def gcp_url(self) -> str:
+        return f"http://{self.gcp_address}:{GCP_PORT}"
+
+    @property
+    def gcs_url(self) -> str:
+        return f"http://{self.gcp_address}:{GCS_PORT}"
+
+    def path(self, *parts: str) -> Path:
+        """A path in the world's directory; its parent is made."""
+        path = self.directory.joinpath(*parts)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
