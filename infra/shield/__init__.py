@@ -1,0 +1,1 @@
+"""The regional shield: NVMe caches between the edge and the origin buckets."""

@@ -1,0 +1,98 @@
+"""Renders what a shield machine boots from: cloud-init user data made of the real files in `machine/`.
+
+`machine/cloud-config.yaml` is the head; the tree below `machine/files/` mirrors the machine's file system, and every
+file of it becomes one `write_files` entry. A file whose name ends in `.in` has holes, written `@NAME@`; nothing else is
+ever substituted, so that what is read in this repository is what stands on the machine.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import yaml
+
+USER_DATA_LIMIT = 16 * 1024
+"""Bytes of user data that EC2 takes, before base64 (EC2 User Guide, "Run commands when you launch an EC2 instance")."""
+
+_MACHINE = Path(__file__).parent / "machine"
+_FILES = _MACHINE / "files"
+_HOLE = re.compile(r"@([A-Z_]+)@")
+_HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A bucket that a shield reads from: `host` is its virtual-hosted endpoint, without scheme or port."""
+
+    bucket: str
+    region: str
+    host: str
+
+
+@dataclass(frozen=True)
+class MachineSettings:
+    """What differs between two shield machines. `origins` are tried in this order, so the nearest comes first."""
+
+    region: str
+    cloud: Literal["aws", "gcp"]
+    origins: Sequence[Origin]
+    secret_id: str
+    secret_region: str
+
+
+class UserDataError(ValueError):
+    """The settings cannot be rendered into user data that a machine would boot from."""
+
+
+def user_data(settings: MachineSettings) -> str:
+    """The cloud-config of one shield machine; the same settings always give the same bytes."""
+    holes = _holes(settings)
+    document = cast("dict[str, Any]", yaml.safe_load((_MACHINE / "cloud-config.yaml").read_text()))
+    document["write_files"] = list(_write_files(holes))
+    rendered = "#cloud-config\n" + yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=1 << 16)
+    size = len(rendered.encode())
+    if size > USER_DATA_LIMIT:
+        raise UserDataError(f"user data of the shield in {settings.region} is {size} bytes; EC2 takes {USER_DATA_LIMIT}")
+    return rendered
+
+
+def _holes(settings: MachineSettings) -> Mapping[str, str]:
+    if not settings.origins:
+        raise UserDataError(f"the shield in {settings.region} has no origin; give it at least one bucket")
+    for origin in settings.origins:
+        if not _HOST.fullmatch(origin.host):
+            raise UserDataError(f"origin host {origin.host!r} of bucket {origin.bucket} is not a host name")
+    return {
+        "CLOUD": settings.cloud,
+        "NEAREST_ORIGIN": settings.origins[0].host,
+        "ORIGINS": "\n".join(f"{origin.host} {origin.region}" for origin in settings.origins),
+        "SECRET_ID": settings.secret_id,
+        "SECRET_REGION": settings.secret_region,
+    }
+
+
+def _write_files(holes: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    for file in sorted(path for path in _FILES.rglob("*") if path.is_file()):
+        content = file.read_text()
+        path = "/" + file.relative_to(_FILES).as_posix()
+        if file.suffix == ".in":
+            path = path.removesuffix(".in")
+            content = _HOLE.sub(lambda hole: holes[hole[1]], content)
+        executable = file.stat().st_mode & stat.S_IXUSR
+        yield {"path": path, "permissions": "0755" if executable else "0644", "content": content}
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes texts of several lines as literal blocks, so that user data stays readable in a console."""
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+
+
+_Dumper.add_representer(str, _text)
