@@ -1,8 +1,8 @@
 """What one resource type's handler must do, for any emulated cloud.
 
-A handler serves twice: behind the gRPC provider that the real engine talks to, and in process, as the unit tests' Pulumi
-mocks. It speaks the SDK's wire names (camelCase) in plain JSON values: no unknowns, no secrets wrappers; the provider takes
-those off and puts them back.
+A handler serves twice: behind the gRPC provider that the real engine talks to, and in process, as the unit tests'
+Pulumi mocks. It speaks the SDK's wire names (camelCase) in plain JSON values: no unknowns, no secrets wrappers; the
+provider takes those off and puts them back.
 """
 
 from __future__ import annotations

@@ -1,0 +1,65 @@
+"""The environment in which plain `pulumi` commands work on the embedded world.
+
+It is for shells and child processes of the world only. Attached debug providers answer in place of the real clouds, so
+it must never be used with a stack that lives in one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from local.engine.find import CHECKOUT_VARIABLE, Engine
+from local.layout import CHECKOUT, World
+
+
+def provider_ports(world: World) -> dict[str, int]:
+    """Where the emulated providers listen on 127.0.0.1, by cloud; empty while they do not run."""
+    try:
+        return json.loads((world.directory / "run" / "providers.json").read_text())
+    except FileNotFoundError:
+        return {}
+
+
+def engine_environment(engine: Engine, world: World) -> dict[str, str]:
+    """What any `pulumi` command needs: the engine on PATH, state and passphrase in the world's directory."""
+    search = [str(engine.pulumi.parent), str(Path(sys.executable).parent), os.environ["PATH"]]
+    state = world.path("pulumi", "state")
+    state.mkdir(exist_ok=True)
+    return {
+        "PATH": os.pathsep.join(search),
+        CHECKOUT_VARIABLE: str(CHECKOUT),
+        "PULUMI_BACKEND_URL": state.as_uri(),
+        "PULUMI_HOME": str(world.path("pulumi", "home")),
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(_passphrase_file(world)),
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "PULUMI_SKIP_UPDATE_CHECK": "1",
+    }
+
+
+def cloud_environment(world: World, providers: Mapping[str, int]) -> dict[str, str]:
+    """Points the engine's providers and the clouds' SDKs at the emulated clouds; the credentials mean nothing."""
+    return {
+        "PULUMI_DEBUG_PROVIDERS": ",".join(f"{cloud}:{port}" for cloud, port in sorted(providers.items())),
+        "AWS_ENDPOINT_URL": world.aws_url,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "CLOUDFLARE_BASE_URL": world.cloudflare_url,
+        "CLOUDFLARE_API_TOKEN": "local",
+    }
+
+
+def _passphrase_file(world: World) -> Path:
+    """A random passphrase for the secrets in the local state, made once, readable by its owner only."""
+    path = world.path("pulumi", "passphrase")
+    if not path.exists():
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(32))
+    return path
