@@ -8,7 +8,7 @@ help:
 
 setup: .venv/installed  ## the Python packages of the project (1.3 GB, about 90 s)
 
-test: setup  ## the tests that need neither engine nor network
+test: setup  ## all tests; builds the Pulumi engine on a machine that has none (5 min, once)
 	$(PYTHON) -m pytest
 
 lint: setup  ## style and types

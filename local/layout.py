@@ -11,6 +11,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+LOOPBACK_VARIABLE = "ARTIFACT_EDGE_LOOPBACK"
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 # Ports of tiers that clouds run for us. Those of our own machines are part of their boot files.
@@ -32,7 +34,7 @@ def cache_directory() -> Path:
 
 
 def _loopback() -> str:
-    return os.environ.get("ARTIFACT_EDGE_LOOPBACK", "127.77")
+    return os.environ.get(LOOPBACK_VARIABLE, "127.77")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from local.layout import World
+from local.layout import LOOPBACK_VARIABLE, World
 
 
 class ProcessError(Exception):
@@ -33,8 +33,9 @@ def start(
 ) -> int:
     """Starts `argv` detached, unless the process of that name still runs, and returns its pid.
 
-    `env` is added to the caller's. Output goes to `logs/<name>.log`. With `ready`, waits up to `timeout` seconds until
-    it is true; a process that ends or stays silent raises ProcessError with the end of its log.
+    `env` is added to the caller's, and so is the world's loopback network. Output goes to `logs/<name>.log`. With
+    `ready`, waits up to `timeout` seconds until it is true; a process that ends or stays silent raises ProcessError
+    with the end of its log.
     """
     running = pid_of(world, name)
     if running is not None:
@@ -43,7 +44,7 @@ def start(
     with log.open("ab") as output:
         process = subprocess.Popen(
             [str(part) for part in argv],
-            env={**os.environ, **(env or {})},
+            env={**os.environ, LOOPBACK_VARIABLE: world.loopback, **(env or {})},
             cwd=cwd,
             user=user,
             stdin=subprocess.DEVNULL,

@@ -1,0 +1,43 @@
+"""Serves moto's AWS API to the world, on one address, for all services."""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+import threading
+from typing import Any, cast
+
+import moto.ec2.models.elastic_ip_addresses as elastic_ips
+import moto.ec2.models.elastic_network_interfaces as interfaces
+from moto.server import (
+    DomainDispatcherApplication,  # pyright: ignore[reportPrivateImportUsage]  documented, yet not exported by name
+    create_backend_app,  # pyright: ignore[reportPrivateImportUsage]
+)
+from werkzeug.serving import make_server
+
+from local.aws.requests import RequestCounter
+from local.layout import AWS_PORT, World
+
+
+def serve(world: World) -> None:
+    """Answers on `world.aws_address` until the process is ended."""
+    take_public_addresses_from(world.machine_network)
+    application = RequestCounter(cast(Any, DomainDispatcherApplication)(create_backend_app))
+    make_server(world.aws_address, AWS_PORT, cast(Any, application), threaded=True).serve_forever()
+
+
+def take_public_addresses_from(network: str) -> None:
+    """Makes moto give out public addresses of the loopback network, in turn, instead of random ones.
+
+    So each emulated machine can really listen on its public address, and records, security groups and outputs hold it
+    without any translation. moto has no setting for it; both of its users of the generator are named here.
+    """
+    hosts = itertools.cycle([str(host) for host in ipaddress.ip_network(network).hosts()])
+    lock = threading.Lock()
+
+    def next_address() -> str:
+        with lock:
+            return next(hosts)
+
+    cast(Any, elastic_ips).random_ip = next_address
+    cast(Any, interfaces).random_public_ip = next_address
