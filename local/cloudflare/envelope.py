@@ -1,0 +1,76 @@
+"""The form of every answer of Cloudflare's API v4: {success, errors, messages, result}.
+
+Source: developers.cloudflare.com/fundamentals/api/reference.
+"""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Response, jsonify, request
+
+Json = dict[str, Any]
+
+
+class ApiError(Exception):
+    """A refusal, as the API words it. `status` is the HTTP status, `code` Cloudflare's own number."""
+
+    def __init__(self, status: int, code: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+def success(result: Any, *, result_info: Json | None = None) -> Response:
+    answer: Json = {"success": True, "errors": [], "messages": [], "result": result}
+    if result_info is not None:
+        answer["result_info"] = result_info
+    return jsonify(answer)
+
+
+def failure(error: ApiError) -> tuple[Response, int]:
+    errors = [{"code": error.code, "message": error.message}]
+    return jsonify({"success": False, "errors": errors, "messages": [], "result": None}), error.status
+
+
+def page(items: Sequence[Any], *, per_page: int = 100) -> Response:
+    """One page of a listing, by the request's `page` and `per_page`."""
+    number = max(1, request.args.get("page", 1, int))
+    size = max(1, request.args.get("per_page", per_page, int))
+    shown = items[(number - 1) * size : number * size]
+    pages = -(-len(items) // size)
+    info = {"page": number, "per_page": size, "count": len(shown), "total_count": len(items), "total_pages": pages}
+    return success(list(shown), result_info=info)
+
+
+def body() -> Json:
+    """The request's JSON object."""
+    given = request.get_json(force=True, silent=True)
+    if not isinstance(given, dict):
+        raise ApiError(400, 9207, "Request body is invalid: a JSON object is expected.")
+    return given  # pyright: ignore[reportUnknownVariableType]
+
+
+def take(given: Json, *, required: Sequence[str] = (), optional: Sequence[str] = ()) -> Json:
+    """`given`, once it is sure that it has all required members and no member that the emulation would ignore."""
+    missing = [name for name in required if given.get(name) in (None, "")]
+    if missing:
+        raise ApiError(400, 9207, f"Request body is invalid: {', '.join(missing)} is required.")
+    unknown = sorted(set(given) - set(required) - set(optional))
+    if unknown:
+        raise ApiError(501, 10405, f"not emulated: {request.method} {request.path} with {', '.join(unknown)}")
+    return given
+
+
+def new_id() -> str:
+    """An identifier as Cloudflare gives them: 32 hexadecimal digits."""
+    return uuid.uuid4().hex
+
+
+def now() -> str:
+    """The time in RFC 3339, UTC, with microseconds."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

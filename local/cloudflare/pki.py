@@ -1,0 +1,132 @@
+"""The edge's own certificates: a small authority that is made with the world, and what it issues for the zones' hosts.
+
+It stands for the certificates that Cloudflare gets for a zone; clients of the world trust `<world>/pki/edge-ca.pem`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+LIFETIME = datetime.timedelta(days=90)  # as of Cloudflare's universal certificates
+AUTHORITY_LIFETIME = datetime.timedelta(days=3650)
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A certificate (with the authority's behind it) and its key, PEM."""
+
+    chain: bytes
+    key: bytes = field(repr=False)
+
+
+class Authority:
+    """The edge's certificate authority, made on first use and kept in `directory`."""
+
+    def __init__(self, directory: Path) -> None:
+        self.certificate_file = directory / "edge-ca.pem"
+        key_file = directory / "edge-ca.key"
+        if not self.certificate_file.exists():
+            directory.mkdir(parents=True, exist_ok=True)
+            key = ec.generate_private_key(ec.SECP256R1())
+            write_private(key_file, _key_pem(key))
+            self.certificate_file.write_bytes(_certificate_pem(_make_authority(key)))
+        loaded = serialization.load_pem_private_key(key_file.read_bytes(), password=None)
+        if not isinstance(loaded, ec.EllipticCurvePrivateKey):
+            raise ValueError(f"{key_file} is not an elliptic curve key; delete it and {self.certificate_file}")
+        self._key = loaded
+        self._certificate = x509.load_pem_x509_certificate(self.certificate_file.read_bytes())
+
+    def issue(self, names: Iterable[str], usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH) -> Issued:
+        """A fresh certificate for these DNS names; a server's, unless `usage` says otherwise."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+        certificate = (
+            _builder(_name("artifact-edge emulated edge"), self._certificate.subject, key.public_key(), LIFETIME)
+            .add_extension(subject, critical=False)
+            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+            .add_extension(_authority_key(self._key.public_key()), critical=False)
+            .sign(self._key, hashes.SHA256())
+        )
+        return Issued(_certificate_pem(certificate) + _certificate_pem(self._certificate), _key_pem(key))
+
+
+def names_of(chain: bytes) -> set[str]:
+    """The DNS names of a chain's first certificate; none when a third or less of its life is left."""
+    certificate = x509.load_pem_x509_certificate(chain)
+    if certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC) < LIFETIME / 3:
+        return set()
+    extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    return set(extension.value.get_values_for_type(x509.DNSName))
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Writes a file that only its owner may ever read; it is there whole or not at all."""
+    draft = path.with_name(f".{path.name}.draft")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+        file.write(content)
+    draft.replace(path)
+
+
+def _make_authority(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
+    name = _name("artifact-edge emulated edge authority")
+    usage = x509.KeyUsage(
+        digital_signature=False,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=True,
+        crl_sign=True,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    return (
+        _builder(name, name, key.public_key(), AUTHORITY_LIFETIME)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, lifetime: datetime.timedelta
+) -> x509.CertificateBuilder:
+    now = datetime.datetime.now(datetime.UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(minutes=5))  # clocks differ a little
+        .not_valid_after(now + lifetime)
+    )
+
+
+def _authority_key(key: ec.EllipticCurvePublicKey) -> x509.AuthorityKeyIdentifier:
+    return x509.AuthorityKeyIdentifier.from_issuer_public_key(key)
+
+
+def _name(common: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
+
+
+def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _certificate_pem(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)

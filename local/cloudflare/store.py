@@ -1,0 +1,138 @@
+"""What the emulated account holds, in one SQLite file: API resources as JSON documents, and key-value entries.
+
+The file holds private keys and secret bindings, as Cloudflare's own store does; only its owner may read it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Document = dict[str, Any]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS resource (
+    kind TEXT NOT NULL, scope TEXT NOT NULL, id TEXT NOT NULL, document TEXT NOT NULL,
+    PRIMARY KEY (kind, scope, id)
+);
+CREATE TABLE IF NOT EXISTS entry (
+    namespace TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, expiration INTEGER, metadata TEXT,
+    PRIMARY KEY (namespace, key)
+);
+"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A key of a namespace. `expiration` is in seconds since the epoch, `metadata` is JSON text."""
+
+    key: str
+    value: bytes
+    expiration: int | None = None
+    metadata: str | None = None
+
+
+class Store:
+    """One account's state. Each method is one transaction; all may be called from any thread."""
+
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.executescript(_SCHEMA)
+
+    def put(self, kind: str, scope: str, id: str, document: Document) -> None:
+        """Creates or replaces a resource. `scope` is the id of what it belongs to (a zone), or empty."""
+        self._run(
+            "INSERT INTO resource VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET document = excluded.document",
+            kind,
+            scope,
+            id,
+            json.dumps(document),
+        )
+
+    def get(self, kind: str, scope: str, id: str) -> Document | None:
+        rows = self._run("SELECT document FROM resource WHERE (kind, scope, id) = (?, ?, ?)", kind, scope, id)
+        return json.loads(rows[0][0]) if rows else None
+
+    def all(self, kind: str, scope: str | None = None) -> list[Document]:
+        """All resources of a kind, in the order of their creation; of all scopes when none is named."""
+        rows = self._run(
+            "SELECT document FROM resource WHERE kind = ? AND (? IS NULL OR scope = ?) ORDER BY rowid",
+            kind,
+            scope,
+            scope,
+        )
+        return [json.loads(row[0]) for row in rows]
+
+    def remove(self, kind: str, scope: str, id: str) -> None:
+        self._run("DELETE FROM resource WHERE (kind, scope, id) = (?, ?, ?)", kind, scope, id)
+
+    def remove_scope(self, scope: str) -> None:
+        """Forgets all resources that belong to `scope`."""
+        self._run("DELETE FROM resource WHERE scope = ?", scope)
+
+    def write(self, namespace: str, *entries: Entry) -> None:
+        """Creates or replaces entries, all or none; those that have expired are swept out on the way."""
+        with self._lock, self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute("DELETE FROM entry WHERE expiration <= ?", (self._clock(),))
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?)",
+                [(namespace, entry.key, entry.value, entry.expiration, entry.metadata) for entry in entries],
+            )
+
+    def read(self, namespace: str, key: str) -> Entry | None:
+        rows = self._run(
+            "SELECT key, value, expiration, metadata FROM entry WHERE (namespace, key) = (?, ?)"
+            " AND (expiration IS NULL OR expiration > ?)",
+            namespace,
+            key,
+            self._clock(),
+        )
+        return Entry(*rows[0]) if rows else None
+
+    def entries(self, namespace: str, *, prefix: str = "", after: str = "", limit: int = 1000) -> list[Entry]:
+        """Entries whose key begins with `prefix` and sorts behind `after`, in the order of their keys."""
+        rows = self._run(
+            "SELECT key, value, expiration, metadata FROM entry WHERE namespace = ? AND key > ?"
+            " AND substr(key, 1, ?) = ? AND (expiration IS NULL OR expiration > ?) ORDER BY key LIMIT ?",
+            namespace,
+            after,
+            len(prefix),
+            prefix,
+            self._clock(),
+            limit,
+        )
+        return [Entry(*row) for row in rows]
+
+    def erase(self, namespace: str, *keys: str) -> None:
+        with self._lock, self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany(
+                "DELETE FROM entry WHERE (namespace, key) = (?, ?)", [(namespace, key) for key in keys]
+            )
+
+    def erase_namespace(self, namespace: str) -> None:
+        self._run("DELETE FROM entry WHERE namespace = ?", namespace)
+
+    def now(self) -> float:
+        """The account's clock, in seconds since the epoch."""
+        return self._clock()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _run(self, statement: str, *parameters: Any) -> list[Any]:
+        with self._lock:
+            return self._connection.execute(statement, parameters).fetchall()
