@@ -1,12 +1,15 @@
 """Renders what a shield machine boots from: cloud-init user data made of the real files in `machine/`.
 
 `machine/cloud-config.yaml` is the head; the tree below `machine/files/` mirrors the machine's file system, and every
-file of it becomes one `write_files` entry. A file whose name ends in `.in` has holes, written `@NAME@`; nothing else is
-ever substituted, so that what is read in this repository is what stands on the machine.
+file of it becomes one `write_files` entry, byte for byte. A file whose name ends in `.in` has holes, written `@NAME@`.
+What a deployment puts in is thus in few files, and those stay readable in user data; the constant ones are compressed,
+because all together they are more than EC2 takes.
 """
 
 from __future__ import annotations
 
+import base64
+import gzip
 import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +24,7 @@ USER_DATA_LIMIT = 16 * 1024
 
 _MACHINE = Path(__file__).parent / "machine"
 _FILES = _MACHINE / "files"
+_ORIGIN_PORTS = (9001, 9002, 9003, 9004)  # as in records.config
 _HOLE = re.compile(r"@([A-Z_]+)@")
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
 
@@ -57,20 +61,30 @@ def user_data(settings: MachineSettings) -> str:
     rendered = "#cloud-config\n" + yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=1 << 16)
     size = len(rendered.encode())
     if size > USER_DATA_LIMIT:
-        raise UserDataError(f"user data of the shield in {settings.region} is {size} bytes; EC2 takes {USER_DATA_LIMIT}")
+        raise UserDataError(
+            f"user data of the shield in {settings.region} is {size} bytes; EC2 takes {USER_DATA_LIMIT}"
+        )
     return rendered
 
 
 def _holes(settings: MachineSettings) -> Mapping[str, str]:
-    if not settings.origins:
-        raise UserDataError(f"the shield in {settings.region} has no origin; give it at least one bucket")
+    if not 1 <= len(settings.origins) <= len(_ORIGIN_PORTS):
+        raise UserDataError(
+            f"the shield in {settings.region} has {len(settings.origins)} origins; it takes 1 to {len(_ORIGIN_PORTS)}"
+        )
     for origin in settings.origins:
         if not _HOST.fullmatch(origin.host):
             raise UserDataError(f"origin host {origin.host!r} of bucket {origin.bucket} is not a host name")
+    ports = _ORIGIN_PORTS[: len(settings.origins)]
     return {
-        "CLOUD": settings.cloud,
-        "NEAREST_ORIGIN": settings.origins[0].host,
-        "ORIGINS": "\n".join(f"{origin.host} {origin.region}" for origin in settings.origins),
+        "ORIGIN_PARENTS": ";".join(f"127.0.0.1:{port}" for port in ports),
+        "ORIGIN_RULES": "\n".join(
+            f"map_with_recv_port http://objects.internal:{port}/ https://{origin.host}/"
+            " @plugin=tslua.so @pparam=/etc/artifact-edge/origin.lua"
+            f" @pparam={origin.region} @plugin=conf_remap.so @pparam=proxy.config.http.cache.http=0"
+            for port, origin in zip(ports, settings.origins, strict=True)
+        ),
+        "OTHER_ORIGINS": str(len(settings.origins) - 1),
         "SECRET_ID": settings.secret_id,
         "SECRET_REGION": settings.secret_region,
     }
@@ -78,13 +92,14 @@ def _holes(settings: MachineSettings) -> Mapping[str, str]:
 
 def _write_files(holes: Mapping[str, str]) -> Iterator[dict[str, str]]:
     for file in sorted(path for path in _FILES.rglob("*") if path.is_file()):
-        content = file.read_text()
         path = "/" + file.relative_to(_FILES).as_posix()
+        permissions = "0755" if file.stat().st_mode & stat.S_IXUSR else "0644"
         if file.suffix == ".in":
-            path = path.removesuffix(".in")
-            content = _HOLE.sub(lambda hole: holes[hole[1]], content)
-        executable = file.stat().st_mode & stat.S_IXUSR
-        yield {"path": path, "permissions": "0755" if executable else "0644", "content": content}
+            filled = _HOLE.sub(lambda hole: holes[hole[1]], file.read_text())
+            yield {"path": path.removesuffix(".in"), "permissions": permissions, "content": filled}
+        else:
+            packed = base64.b64encode(gzip.compress(file.read_bytes(), mtime=0)).decode()
+            yield {"path": path, "permissions": permissions, "encoding": "gz+b64", "content": packed}
 
 
 class _Dumper(yaml.SafeDumper):
@@ -92,7 +107,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+    return yaml.ScalarNode("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
 
 
 _Dumper.add_representer(str, _text)
