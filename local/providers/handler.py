@@ -29,11 +29,15 @@ class Handler(Protocol):
     Errors are raised as `CloudError` with a message a user can act on; the resource is then not created or changed.
     """
 
-    resource: type[pulumi.CustomResource]
-    """The SDK's class: gives the type token and the argument types that inputs are checked against."""
+    @property
+    def resource(self) -> type[pulumi.CustomResource]:
+        """The SDK's class: gives the type token and the argument types that inputs are checked against."""
+        ...
 
-    replace_on: frozenset[str]
-    """Top-level input properties that the cloud cannot change in place."""
+    @property
+    def replace_on(self) -> frozenset[str]:
+        """Top-level input properties that the cloud cannot change in place."""
+        ...
 
     def create(self, inputs: Properties) -> Created: ...
 

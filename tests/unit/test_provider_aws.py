@@ -105,8 +105,8 @@ def test_a_type_without_a_handler_is_refused_by_name(cloud: Any) -> None:
 
 
 def test_a_function_without_a_handler_is_refused_by_name(cloud: Any) -> None:
-    with pytest.raises(Refused, match="no function aws:ec2/getAmi:getAmi"):
-        cloud.Invoke(provider_pb2.InvokeRequest(tok="aws:ec2/getAmi:getAmi"), Context())
+    with pytest.raises(Refused, match="no function aws:ec2/getSpotPrice:getSpotPrice"):
+        cloud.Invoke(provider_pb2.InvokeRequest(tok="aws:ec2/getSpotPrice:getSpotPrice"), Context())
 
 
 def test_a_bucket_lives_in_its_region_until_it_is_deleted(cloud: Any) -> None:

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from local.providers.aws import dynamodb, s3
+from local.providers.aws import dynamodb, ec2, iam, route53, s3, s3_rules, secretsmanager
 from local.providers.handler import Function, Handler
 
 
 def handlers() -> Iterable[Handler]:
     """One handler a resource type."""
-    return [s3.Bucket(), *s3.settings(), dynamodb.Table()]
+    return [
+        s3.Bucket(),
+        *s3.settings(),
+        *s3_rules.handlers(),
+        dynamodb.Table(),
+        *ec2.handlers(),
+        *iam.handlers(),
+        *route53.handlers(),
+    ]
 
 
 def functions() -> Iterable[Function]:
     """One handler a data source."""
-    return []
+    return [
+        ec2.AvailabilityZones(),
+        ec2.Ami(),
+        ec2.ManagedPrefixList(),
+        iam.CallerIdentity(),
+        secretsmanager.SecretVersion(),
+    ]
