@@ -1,0 +1,137 @@
+"""The edge: the worker that authenticates, authorizes and routes, on Cloudflare's network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_cloudflare as cloudflare
+
+from infra.regions import REGIONS
+
+_MODULE = "worker.js"
+_COMPATIBILITY_DATE = "2026-11-01"
+_PARTIAL_SETUP_SUFFIX = ".cdn.cloudflare.net"
+"""What the authoritative DNS of a partial zone appends to send a name here (Cloudflare DNS, "CNAME setup")."""
+
+_NO_ORIGIN = "100::"
+"""Discard prefix (RFC 6666): a proxied name whose requests all end in a worker needs no server behind it."""
+
+
+@dataclass(frozen=True)
+class ShieldNode:
+    """A shield machine as the worker sees it: `host` is name and port, `region` tells how far it is."""
+
+    host: str
+    region: str
+
+
+@dataclass(frozen=True)
+class EdgeSecrets:
+    """What the worker shares with the shields and with itself; the names are those of the secret's JSON fields."""
+
+    client_certificate: pulumi.Input[str]
+    client_key: pulumi.Input[str]
+    origin_key: pulumi.Input[str]
+    token_signing_key: pulumi.Input[str]
+
+
+@dataclass(frozen=True)
+class EdgeArgs:
+    """`zone_name` is the domain, `hostname` the name in it that clients use, `bundle` the compiled worker."""
+
+    prefix: str
+    account_id: str
+    zone_name: str
+    hostname: str
+    bundle: str
+    shields: Sequence[ShieldNode]
+    secrets: EdgeSecrets
+
+
+class Edge(pulumi.ComponentResource):
+    """The worker on the hostname, its key-value store of tokens, and its certificate towards the shields.
+
+    The zone is a partial one ("CNAME setup", from Cloudflare's Business plan on): Route 53 stays authoritative and
+    sends the hostname here.
+    """
+
+    namespace_id: pulumi.Output[str]
+    target: str
+
+    def __init__(self, name: str, args: EdgeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("artifact-edge:edge:Edge", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        zone = cloudflare.Zone(name, name=args.zone_name, type="partial", account={"id": args.account_id}, opts=child)
+        entitlements = cloudflare.WorkersKvNamespace(
+            "entitlements", account_id=args.account_id, title=f"{args.prefix}-entitlements", opts=child
+        )
+        certificate = cloudflare.MtlsCertificate(
+            "shield",
+            account_id=args.account_id,
+            name=f"{args.prefix}-shield",
+            ca=False,
+            certificates=args.secrets.client_certificate,
+            private_key=pulumi.Output.secret(args.secrets.client_key),
+            opts=child,
+        )
+        script = cloudflare.WorkersScript(
+            name,
+            account_id=args.account_id,
+            script_name=f"{args.prefix}-edge",
+            main_module=_MODULE,
+            content=args.bundle,
+            compatibility_date=_COMPATIBILITY_DATE,
+            bindings=_bindings(args, entitlements.id, certificate.id),
+            observability={"enabled": True},
+            opts=child,
+        )
+        route = cloudflare.WorkersRoute(
+            name, zone_id=zone.id, pattern=f"{args.hostname}/*", script=script.script_name, opts=child
+        )
+        cloudflare.DnsRecord(
+            name,
+            zone_id=zone.id,
+            name=args.hostname,
+            type="AAAA",
+            content=_NO_ORIGIN,
+            proxied=True,
+            ttl=1,  # automatic, the only value that a proxied record may have
+            # Clients must not reach the name before the worker stands behind it.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[route]),
+        )
+        self.target = f"{args.hostname}{_PARTIAL_SETUP_SUFFIX}"
+        self.namespace_id = entitlements.id
+        self.register_outputs({"namespace_id": self.namespace_id})
+
+
+def _bindings(
+    args: EdgeArgs, namespace_id: pulumi.Input[str], certificate_id: pulumi.Input[str]
+) -> list[cloudflare.WorkersScriptBindingArgs]:
+    """What the worker finds in its environment, by name: in another order each refresh would show a change."""
+    bound = cloudflare.WorkersScriptBindingArgs
+    secrets = args.secrets
+    return [
+        bound(name="ENTITLEMENTS", type="kv_namespace", namespace_id=namespace_id),
+        bound(name="HOSTNAME", type="plain_text", text=args.hostname),
+        bound(name="ORIGIN_KEY", type="secret_text", text=pulumi.Output.secret(secrets.origin_key)),
+        bound(name="SHIELD", type="mtls_certificate", certificate_id=certificate_id),
+        bound(name="SHIELDS", type="plain_text", text=_shields(args.shields)),
+        bound(name="TOKEN_SIGNING_KEY", type="secret_text", text=pulumi.Output.secret(secrets.token_signing_key)),
+    ]
+
+
+def _shields(nodes: Sequence[ShieldNode]) -> str:
+    return json.dumps(
+        [
+            {
+                "host": node.host,
+                "region": node.region,
+                "latitude": REGIONS[node.region].latitude,
+                "longitude": REGIONS[node.region].longitude,
+            }
+            for node in nodes
+        ]
+    )

@@ -1,0 +1,60 @@
+"""Compiles the edge worker into the one module that is deployed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pulumi
+
+_TARGET = "es2022"
+
+
+class BundleError(pulumi.RunError):
+    """The worker cannot be compiled; the message is one line that says where and why."""
+
+
+def compile_worker(directory: Path) -> str:
+    """The worker in `directory` as one ES module; the same sources always give the same bytes.
+
+    Raises BundleError for sources that do not compile, and where the compiler is not installed.
+    """
+    compiler = directory / "node_modules" / ".bin" / "esbuild"
+    if not compiler.exists():
+        raise BundleError(
+            f"{_shown(directory)}: node modules are missing; run `make up` or `npm ci --prefix {_shown(directory)}`"
+        )
+    result = subprocess.run(
+        [
+            compiler.resolve(),
+            "src/index.ts",
+            "--bundle",
+            "--format=esm",
+            f"--target={_TARGET}",
+            "--log-level=error",
+            "--log-limit=1",
+            "--color=false",
+        ],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode:
+        raise BundleError(_first_error(directory, result.stderr))
+    return result.stdout
+
+
+def _first_error(directory: Path, report: str) -> str:
+    """One line, `file:line:column: message`, of the compiler's first error."""
+    message = re.search(r"\[ERROR\] (.+)", report)
+    place = re.search(r"^\s+(\S+:\d+:\d+):$", report, re.MULTILINE)
+    if message is None:
+        return f"{_shown(directory)}: esbuild failed: {' '.join(report.split())}"
+    return f"{_shown(directory)}/{place[1]}: {message[1]}" if place else f"{_shown(directory)}: {message[1]}"
+
+
+def _shown(directory: Path) -> str:
+    """The directory as seen from the checkout."""
+    return "/".join(directory.parts[-2:])

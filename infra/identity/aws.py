@@ -1,0 +1,86 @@
+"""The identity of shield machines on AWS, and what it may read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+_ROLE = "shield"
+
+
+@dataclass(frozen=True)
+class AwsIdentityArgs:
+    """`secret_id` is the one secret that machines read, kept in `secret_region`.
+
+    `gcp_service_accounts` are unique ids of Google service accounts that may take on the role, too: the shields on
+    Google Cloud read the same secret, and have no keys of AWS.
+    """
+
+    prefix: str
+    secret_id: str
+    secret_region: str
+    gcp_service_accounts: Sequence[pulumi.Input[str]] = ()
+
+
+class AwsIdentity(pulumi.ComponentResource):
+    """A role that may read one secret, and the instance profile that hands it to machines. Buckets grant the rest."""
+
+    instance_profile: pulumi.Output[str]
+    role_arn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: AwsIdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("artifact-edge:identity:AwsIdentity", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        role = aws.iam.Role(
+            _ROLE,
+            name=f"{args.prefix}-shield",
+            description="Shield machines: read their own secret, and objects where buckets grant it",
+            assume_role_policy=pulumi.Output.all(*args.gcp_service_accounts).apply(_trust),
+            opts=child,
+        )
+        account = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(parent=self)).account_id
+        policy = aws.iam.RolePolicy(
+            _ROLE,
+            name="read-secret",
+            role=role.name,
+            policy=account.apply(lambda account_id: _rights(args, account_id)),
+            opts=child,
+        )
+        profile = aws.iam.InstanceProfile(
+            _ROLE,
+            name=f"{args.prefix}-shield",
+            role=role.name,
+            # A machine that boots with the profile must be able to read its secret at once.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
+        )
+        self.instance_profile = profile.name
+        self.role_arn = role.arn
+        self.register_outputs({"instance_profile": self.instance_profile, "role_arn": self.role_arn})
+
+
+def _trust(gcp_service_accounts: Sequence[str]) -> str:
+    """Who may take on the role: EC2 instances, and the service accounts by their Google-signed identity tokens."""
+    statements: list[dict[str, object]] = [
+        {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ]
+    if gcp_service_accounts:
+        statements.append(
+            {
+                "Effect": "Allow",
+                "Principal": {"Federated": "accounts.google.com"},
+                "Action": "sts:AssumeRoleWithWebIdentity",
+                "Condition": {"StringEquals": {"accounts.google.com:sub": list(gcp_service_accounts)}},
+            }
+        )
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+def _rights(args: AwsIdentityArgs, account_id: str) -> str:
+    """Secrets Manager ends each ARN with six random characters (IAM reference of AWS Secrets Manager)."""
+    secret = f"arn:aws:secretsmanager:{args.secret_region}:{account_id}:secret:{args.secret_id}-??????"
+    statement = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": secret}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})

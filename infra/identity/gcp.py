@@ -1,0 +1,36 @@
+"""The identity of shield machines on Google Cloud."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_gcp as gcp
+
+
+@dataclass(frozen=True)
+class GcpIdentityArgs:
+    """`prefix` begins the account's name."""
+
+    prefix: str
+
+
+class GcpIdentity(pulumi.ComponentResource):
+    """A service account without keys and without roles in the project: each bucket grants it what it may."""
+
+    email: pulumi.Output[str]
+    member: pulumi.Output[str]
+    unique_id: pulumi.Output[str]
+
+    def __init__(self, name: str, args: GcpIdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("artifact-edge:identity:GcpIdentity", name, None, opts)
+        account = gcp.serviceaccount.Account(
+            "shield",
+            account_id=f"{args.prefix}-shield",
+            display_name="Shield machines: read objects of the origin",
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.email = account.email
+        self.member = account.member
+        self.unique_id = account.unique_id
+        self.register_outputs({"email": self.email, "unique_id": self.unique_id})

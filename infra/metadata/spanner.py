@@ -1,0 +1,66 @@
+"""Metadata in Spanner."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import pulumi
+import pulumi_gcp as gcp
+
+from infra.metadata import MetadataArgs
+
+MULTI_REGIONS: Mapping[tuple[str, ...], str] = {
+    ("us-east4", "us-east1"): "nam3",
+    ("us-central1", "us-east1"): "nam6",
+    ("europe-west1", "europe-west4"): "eur3",
+}
+"""Spanner's multi-region configurations by their read-write regions, the default leader first (Spanner, "Instance
+configurations"). Others exist; these are those within the regions that we know."""
+
+_PROCESSING_UNITS = 100  # the smallest instance
+_SCHEMA = Path(__file__).with_name("schema.sql")
+
+
+class SpannerMetadata(pulumi.ComponentResource):
+    """An instance and its database, with a week in which any past state can be read."""
+
+    backend: Literal["spanner"] = "spanner"
+    region: str
+    table: pulumi.Output[str]
+
+    def __init__(self, name: str, args: MetadataArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("artifact-edge:metadata:SpannerMetadata", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        spread = len(args.regions) > 1
+        instance = gcp.spanner.Instance(
+            name,
+            name=args.prefix,
+            display_name=args.prefix,
+            config=MULTI_REGIONS[tuple(args.regions)] if spread else f"regional-{args.regions[0]}",
+            edition="ENTERPRISE_PLUS" if spread else "STANDARD",
+            processing_units=_PROCESSING_UNITS,
+            force_destroy=not args.protect,
+            opts=child,
+        )
+        database = gcp.spanner.Database(
+            name,
+            name="metadata",
+            instance=instance.name,
+            database_dialect="POSTGRESQL",
+            ddls=statements(_SCHEMA.read_text()),
+            version_retention_period="7d",
+            deletion_protection=args.protect,
+            enable_drop_protection=args.protect,
+            opts=child,
+        )
+        self.region = args.regions[0]
+        self.table = pulumi.Output.concat(instance.name, "/", database.name)
+        self.register_outputs({"table": self.table})
+
+
+def statements(script: str) -> Sequence[str]:
+    """The statements of a SQL script, without comments and closing semicolons."""
+    lines = [line for line in script.splitlines() if not line.startswith("--")]
+    return [statement.strip().removesuffix(";") for statement in "\n".join(lines).split(";\n") if statement.strip()]

@@ -1,0 +1,73 @@
+"""The network of a shield region on AWS."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.network import ADDRESS_RANGE, SUBNET_RANGES, NetworkArgs
+
+
+class AwsNetwork(pulumi.ComponentResource):
+    """A VPC with a public subnet in each of two availability zones, and a private way to S3.
+
+    The gateway endpoint keeps fills of the cache off the internet (AWS PrivateLink guide, "Gateway endpoints for Amazon
+    S3"); it costs nothing, and reaches the buckets of the same region.
+    """
+
+    network_id: pulumi.Output[str]
+    subnet_ids: Sequence[pulumi.Output[str]]
+
+    def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("artifact-edge:network:AwsNetwork", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        region = args.region
+        vpc = aws.ec2.Vpc(
+            name,
+            region=region,
+            cidr_block=ADDRESS_RANGE,
+            enable_dns_support=True,
+            enable_dns_hostnames=True,
+            opts=child,
+        )
+        gateway = aws.ec2.InternetGateway(name, region=region, vpc_id=vpc.id, opts=child)
+        routes = aws.ec2.RouteTable(name, region=region, vpc_id=vpc.id, opts=child)
+        aws.ec2.Route(
+            f"{name}-internet",
+            region=region,
+            route_table_id=routes.id,
+            destination_cidr_block="0.0.0.0/0",
+            gateway_id=gateway.id,
+            opts=child,
+        )
+        aws.ec2.VpcEndpoint(
+            f"{name}-s3",
+            region=region,
+            vpc_id=vpc.id,
+            service_name=f"com.amazonaws.{region}.s3",
+            vpc_endpoint_type="Gateway",
+            route_table_ids=[routes.id],
+            opts=child,
+        )
+        zones = aws.get_availability_zones_output(
+            region=region, state="available", opts=pulumi.InvokeOutputOptions(parent=self)
+        )
+        subnets: list[aws.ec2.Subnet] = []
+        for number, addresses in enumerate(SUBNET_RANGES):
+            subnet = aws.ec2.Subnet(
+                f"{name}-{number}",
+                region=region,
+                vpc_id=vpc.id,
+                cidr_block=addresses,
+                availability_zone=zones.names[number],
+                opts=child,
+            )
+            aws.ec2.RouteTableAssociation(
+                f"{name}-{number}", region=region, route_table_id=routes.id, subnet_id=subnet.id, opts=child
+            )
+            subnets.append(subnet)
+        self.network_id = vpc.id
+        self.subnet_ids = [subnet.id for subnet in subnets]
+        self.register_outputs({"network_id": self.network_id, "subnet_ids": self.subnet_ids})

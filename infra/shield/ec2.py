@@ -1,0 +1,109 @@
+"""Shield machines on EC2."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.shield import EDGE_PORT, HEALTH_PORT, Node, ShieldArgs, node_names
+
+_DEBIAN = "136693071363"  # the Debian project's account (Debian wiki, "Cloud/AmazonEC2Image")
+_GRAVITON = re.compile(r"[a-z]+\d+g")  # EC2 User Guide, "Instance type naming conventions": a `g` after the generation
+_ROOT_GIB = 16  # system and logs; the cache is on the instance's own NVMe disks
+
+
+class Ec2Shield(pulumi.ComponentResource):
+    """Debian machines with a fixed address each, reached by the edge and by Route 53's health checkers only."""
+
+    nodes: Sequence[Node]
+
+    def __init__(self, name: str, args: ShieldArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("artifact-edge:shield:Ec2Shield", name, None, opts)
+        self._args = args
+        group = self._security_group(name)
+        image = self._image()
+        self.nodes = [
+            Node(node, args.region, "aws", self._machine(node, number, group, image).public_ip)
+            for number, node in enumerate(node_names(args.region, args.nodes))
+        ]
+        self.register_outputs({"addresses": {node.name: node.address for node in self.nodes}})
+
+    def _security_group(self, name: str) -> aws.ec2.SecurityGroup:
+        region = self._args.region
+        checkers = aws.ec2.get_managed_prefix_list_output(
+            name=f"com.amazonaws.{region}.route53-healthchecks",
+            region=region,
+            opts=pulumi.InvokeOutputOptions(parent=self),
+        )
+        return aws.ec2.SecurityGroup(
+            name,
+            region=region,
+            vpc_id=self._args.network.network_id,
+            description="Shield machines: in from the edge and the health checkers, out to HTTPS",
+            ingress=[
+                aws.ec2.SecurityGroupIngressArgs(
+                    description="the edge",
+                    protocol="tcp",
+                    from_port=EDGE_PORT,
+                    to_port=EDGE_PORT,
+                    cidr_blocks=self._args.edge_addresses,
+                ),
+                aws.ec2.SecurityGroupIngressArgs(
+                    description="Route 53 health checkers",
+                    protocol="tcp",
+                    from_port=HEALTH_PORT,
+                    to_port=HEALTH_PORT,
+                    prefix_list_ids=[checkers.id],
+                ),
+            ],
+            egress=[
+                {
+                    "description": "objects, secrets and packages",
+                    "protocol": "tcp",
+                    "from_port": 443,
+                    "to_port": 443,
+                    "cidr_blocks": ["0.0.0.0/0"],
+                }
+            ],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _image(self) -> pulumi.Output[str]:
+        architecture = "arm64" if _GRAVITON.match(self._args.machine_type) else "amd64"
+        return aws.ec2.get_ami_output(
+            region=self._args.region,
+            owners=[_DEBIAN],
+            filters=[{"name": "name", "values": [f"debian-12-{architecture}-*"]}],
+            most_recent=True,
+            opts=pulumi.InvokeOutputOptions(parent=self),
+        ).id
+
+    def _machine(self, node: str, number: int, group: aws.ec2.SecurityGroup, image: pulumi.Output[str]) -> aws.ec2.Eip:
+        args = self._args
+        instance = aws.ec2.Instance(
+            node,
+            region=args.region,
+            ami=image,
+            instance_type=args.machine_type,
+            subnet_id=args.network.subnet_ids[number % len(args.network.subnet_ids)],
+            associate_public_ip_address=True,  # the first boot starts before the fixed address is attached
+            vpc_security_group_ids=[group.id],
+            iam_instance_profile=args.identity,
+            user_data=args.user_data,
+            user_data_replace_on_change=True,
+            metadata_options={
+                "http_tokens": "required",
+                "http_endpoint": "enabled",
+                "http_put_response_hop_limit": 1,
+            },
+            root_block_device={"encrypted": True, "volume_type": "gp3", "volume_size": _ROOT_GIB},
+            tags={"Name": f"{args.prefix}-{node}"},
+            # A newer image alone must not replace every shield, and with it every cache, in one go.
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["ami"], depends_on=args.boots_after),
+        )
+        return aws.ec2.Eip(
+            node, region=args.region, domain="vpc", instance=instance.id, opts=pulumi.ResourceOptions(parent=self)
+        )

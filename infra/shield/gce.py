@@ -1,0 +1,78 @@
+"""Shield machines on Compute Engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_gcp as gcp
+
+from infra.shield import EDGE_PORT, HEALTH_PORT, Node, ShieldArgs, node_names
+
+_IMAGE = "debian-cloud/debian-12"
+_ROOT_GIB = 16
+_BUILT_IN_DISKS = ("c3-", "c3d-", "c4-", "c4a-", "c4d-", "z3-")
+"""Series whose `-lssd` types bring their local disks along (Compute Engine, "About Local SSD disks")."""
+
+
+class GceShield(pulumi.ComponentResource):
+    """Shielded VMs with a fixed address each, reached by the edge and by Route 53's health checkers only."""
+
+    nodes: Sequence[Node]
+
+    def __init__(self, name: str, args: ShieldArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("artifact-edge:shield:GceShield", name, None, opts)
+        self._args = args
+        self._let_in("edge", EDGE_PORT, args.edge_addresses)
+        self._let_in("health", HEALTH_PORT, self._health_checkers())
+        self.nodes = [
+            Node(node, args.region, "gcp", self._machine(node, number).address)
+            for number, node in enumerate(node_names(args.region, args.nodes))
+        ]
+        self.register_outputs({"addresses": {node.name: node.address for node in self.nodes}})
+
+    def _health_checkers(self) -> pulumi.Output[Sequence[str]]:
+        """Where Route 53's health checkers come from; on this cloud there is no managed list of them."""
+        return aws.get_ip_ranges_output(
+            services=["route53_healthchecks"], opts=pulumi.InvokeOutputOptions(parent=self)
+        ).cidr_blocks
+
+    def _let_in(self, who: str, port: int, networks: pulumi.Input[Sequence[str]]) -> None:
+        """A VPC of Google Cloud lets nothing in but what its firewall rules allow."""
+        name = f"{self._args.region}-{who}"
+        gcp.compute.Firewall(
+            name,
+            name=f"{self._args.prefix}-{name}",
+            network=self._args.network.network_id,
+            direction="INGRESS",
+            allows=[{"protocol": "tcp", "ports": [str(port)]}],
+            source_ranges=networks,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _machine(self, node: str, number: int) -> gcp.compute.Address:
+        args = self._args
+        name = f"{args.prefix}-{node}"
+        address = gcp.compute.Address(node, name=name, region=args.region, opts=pulumi.ResourceOptions(parent=self))
+        built_in = args.machine_type.startswith(_BUILT_IN_DISKS)
+        gcp.compute.Instance(
+            node,
+            name=name,
+            zone=f"{args.region}-{'bc'[number % 2]}",  # the two zones that every region has
+            machine_type=args.machine_type,
+            boot_disk={"initialize_params": {"image": _IMAGE, "size": _ROOT_GIB}},
+            scratch_disks=None if built_in else [{"interface": "NVME"}],
+            network_interfaces=[
+                {"subnetwork": args.network.subnet_ids[0], "access_configs": [{"nat_ip": address.address}]}
+            ],
+            service_account={"email": args.identity, "scopes": ["cloud-platform"]},
+            shielded_instance_config={
+                "enable_secure_boot": True,
+                "enable_vtpm": True,
+                "enable_integrity_monitoring": True,
+            },
+            metadata={"user-data": args.user_data, "block-project-ssh-keys": "true", "serial-port-enable": "false"},
+            opts=pulumi.ResourceOptions(parent=self, depends_on=args.boots_after),
+        )
+        return address

@@ -1,0 +1,160 @@
+"""The whole story on one page: from a stack's config to a package-distribution network."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # Pulumi starts this file in its own directory
+
+import pulumi
+import pulumi_cloudflare as cloudflare
+
+from infra import transforms
+from infra.blobs import BlobsArgs, Bucket
+from infra.blobs.gcs import GcsBlobs
+from infra.blobs.s3 import S3Blobs
+from infra.dns import Dns, DnsArgs
+from infra.edge import Edge, EdgeArgs, ShieldNode
+from infra.edge.bundle import compile_worker
+from infra.edge.secrets import read_edge_secrets
+from infra.identity.aws import AwsIdentity, AwsIdentityArgs
+from infra.identity.gcp import GcpIdentity, GcpIdentityArgs
+from infra.metadata import MetadataArgs
+from infra.metadata.dynamodb import DynamoDbMetadata
+from infra.metadata.spanner import SpannerMetadata
+from infra.network import NetworkArgs
+from infra.network.aws import AwsNetwork
+from infra.network.gcp import GcpNetwork
+from infra.regions import nearest_first
+from infra.shield import EDGE_PORT, Node, ShieldArgs, host
+from infra.shield.ec2 import Ec2Shield
+from infra.shield.gce import GceShield
+from infra.shield.user_data import MachineSettings, Origin, user_data
+from stacks.config import Stack, load_current
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = "artifact-edge"
+
+BLOBS = {"s3": S3Blobs, "gcs": GcsBlobs}
+METADATA = {"dynamodb": DynamoDbMetadata, "spanner": SpannerMetadata}
+NETWORK = {"aws": AwsNetwork, "gcp": GcpNetwork}
+SHIELD = {"aws": Ec2Shield, "gcp": GceShield}
+
+
+def compose(stack: Stack) -> None:
+    """Registers every tier, from the origin out to the client, and exports what operators need."""
+    settings = stack.config
+    prefix = f"{PROJECT}-{stack.environment}"
+    secret = f"{PROJECT}/{stack.environment}"
+    hostname = f"packages.{settings.domain}"
+    bundle = compile_worker(ROOT / "workers" / "edge")  # first of all: a worker that does not compile changes nothing
+    tag_and_protect(stack)
+
+    on_gcp = any(shield.cloud == "gcp" for shield in settings.shields)
+    google = GcpIdentity("identity-gcp", GcpIdentityArgs(prefix)) if on_gcp else None
+    amazon = AwsIdentity(
+        "identity-aws",
+        AwsIdentityArgs(prefix, f"{secret}/shield", stack.home_region, [google.unique_id] if google else []),
+    )
+    readers = {"s3": amazon.role_arn, "gcs": google.member if google else None}
+    reader = readers[settings.blobs.store]
+
+    blobs = BLOBS[settings.blobs.store](
+        "blobs",
+        BlobsArgs(
+            prefix=prefix,
+            regions=settings.blobs.regions,
+            readers=[reader] if reader else [],
+            noncurrent_days=settings.blobs.noncurrent_days,
+            removable=not settings.protect,
+        ),
+    )
+    metadata = METADATA[settings.metadata.store](
+        "metadata", MetadataArgs(prefix, settings.metadata.regions, protect=settings.protect)
+    )
+
+    edge_addresses = cloudflare.get_ip_ranges_output().ipv4_cidrs
+    nodes: list[Node] = []
+    for shield in settings.shields:
+        network = NETWORK[shield.cloud](f"network-{shield.region}", NetworkArgs(shield.region, prefix))
+        machine = MachineSettings(
+            region=shield.region,
+            cloud=shield.cloud,
+            origins=origins(shield.region, blobs.buckets),
+            secret_id=f"{secret}/shield",
+            secret_region=stack.home_region,
+        )
+        machines = SHIELD[shield.cloud](
+            f"shield-{shield.region}",
+            ShieldArgs(
+                prefix=prefix,
+                region=shield.region,
+                machine_type=shield.machine_type,
+                nodes=shield.nodes,
+                network=network,
+                identity=google.email if google and shield.cloud == "gcp" else amazon.instance_profile,
+                edge_addresses=edge_addresses,
+                user_data=user_data(machine),
+                boots_after=[amazon, blobs],
+            ),
+        )
+        nodes += machines.nodes
+
+    edge = Edge(
+        "edge",
+        EdgeArgs(
+            prefix=prefix,
+            account_id=settings.edge.account_id,
+            zone_name=settings.domain,
+            hostname=hostname,
+            bundle=bundle,
+            shields=[ShieldNode(f"{host(node, settings.domain)}:{EDGE_PORT}", node.region) for node in nodes],
+            secrets=read_edge_secrets(f"{secret}/edge", stack.home_region),
+        ),
+    )
+    dns = Dns("dns", DnsArgs(settings.domain, hostname, edge.target, nodes, removable=not settings.protect))
+
+    pulumi.export("environment", stack.environment)
+    pulumi.export("url", f"https://{hostname}")
+    pulumi.export("zone", {"name": settings.domain, "id": dns.zone_id, "name_servers": dns.name_servers})
+    pulumi.export("buckets", [{"region": bucket.region, "name": bucket.name} for bucket in blobs.buckets])
+    pulumi.export("metadata", {"backend": metadata.backend, "region": metadata.region, "table": metadata.table})
+    pulumi.export("entitlements", {"account_id": settings.edge.account_id, "namespace_id": edge.namespace_id})
+    pulumi.export(
+        "shields",
+        [
+            {
+                "name": node.name,
+                "region": node.region,
+                "cloud": node.cloud,
+                "host": host(node, settings.domain),
+                "address": node.address,
+            }
+            for node in nodes
+        ],
+    )
+
+
+def tag_and_protect(stack: Stack) -> None:
+    """What holds for every resource alike."""
+    tags = {
+        "project": PROJECT,
+        "environment": stack.environment,
+        "owner": stack.config.tags.owner,
+        "cost-center": stack.config.tags.cost_center,
+    }
+    pulumi.runtime.register_resource_transform(transforms.tag(tags))
+    if stack.config.protect:
+        pulumi.runtime.register_resource_transform(transforms.protect)
+
+
+def origins(region: str, buckets: Sequence[Bucket]) -> list[Origin]:
+    """Where a shield in `region` fetches from, the nearest bucket first."""
+    by_region = {bucket.region: bucket for bucket in buckets}
+    return [Origin(by_region[name].name, name, by_region[name].host) for name in nearest_first(region, by_region)]
+
+
+if __name__ == "__main__":
+    compose(load_current())
