@@ -1,0 +1,1 @@
+"""The emulated hypervisor: boots what the emulated clouds say is running, as real processes."""

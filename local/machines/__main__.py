@@ -1,0 +1,36 @@
+"""`python -m local.machines --directory DIR`: the emulated hypervisor of one world, until it is ended."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.layout import World
+from local.machines.ec2 import Ec2Machines
+from local.machines.hypervisor import Hypervisor
+
+_LOOK_SECONDS = 1.0
+
+
+def main(directory: Annotated[Path, typer.Option(help="the world's directory")]) -> None:
+    world = World(directory=directory.resolve())
+    hypervisor = Hypervisor(world, [Ec2Machines(world)], _report)
+    while True:
+        try:
+            hypervisor.reconcile()
+        except (BotoCoreError, ClientError) as error:
+            _report(f"the emulated EC2 does not answer: {error}")
+        time.sleep(_LOOK_SECONDS)
+
+
+def _report(line: str) -> None:
+    print(f"{datetime.now(UTC):%H:%M:%S} {line}", flush=True)
+
+
+if __name__ == "__main__":
+    typer.run(main)

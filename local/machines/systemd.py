@@ -1,0 +1,162 @@
+"""Reads systemd units and says what they start. A directive is meant or passed over by name; any other is refused.
+
+Reference: systemd.unit(5), systemd.service(5), systemd.exec(5), systemd.timer(5).
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+_MEANT = {
+    "Service": {
+        "CacheDirectory",
+        "EnvironmentFile",
+        "ExecStart",
+        "ExecStartPre",
+        "LogsDirectory",
+        "Restart",
+        "RestartSec",
+        "RuntimeDirectory",
+        "Type",
+        "User",
+    },
+    "Timer": {"OnActiveSec", "OnUnitActiveSec"},
+}
+
+# Of no consequence for a process on a host that is up, in a world that holds no secrets of anyone.
+_PASSED_OVER = {
+    "Unit": {"After", "Description", "Requisite", "Wants"},
+    "Service": {
+        "Group",
+        "LimitNOFILE",
+        "NoNewPrivileges",
+        "PrivateTmp",
+        "ProtectHome",
+        "ProtectSystem",
+        "RuntimeDirectoryMode",
+        "RuntimeDirectoryPreserve",
+    },
+    "Install": {"WantedBy"},
+}
+
+_UNITS_OF_TIME = {"": 1.0, "s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0}
+
+
+class UnitError(Exception):
+    """A unit that systemd would refuse, or that this emulation does not know how to run."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service unit: commands in their order, directories below /run, /var/cache and /var/log."""
+
+    name: str
+    prepare: tuple[tuple[str, ...], ...]
+    command: tuple[str, ...]
+    oneshot: bool
+    user: str | None
+    restart: bool
+    restart_seconds: float
+    environment_files: tuple[str, ...] = ()
+    directories: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Timer:
+    """A timer unit: starts the service of the same name `after` seconds from its start, then `every` seconds."""
+
+    name: str
+    service: str
+    after: float
+    every: float
+
+
+def parse_service(name: str, text: str) -> Service:
+    values = _directives(name, text, "Service")
+    kind = _last(values, "Type", "simple")
+    restart = _last(values, "Restart", "no")
+    if kind not in ("simple", "oneshot") or restart not in ("no", "always"):
+        raise UnitError(f"{name}: Type={kind} with Restart={restart} is not known here")
+    commands = [_command(name, line) for line in values["ExecStart"]]
+    if len(commands) != 1:
+        raise UnitError(f"{name}: needs one ExecStart, not {len(commands)}")
+    return Service(
+        name=name,
+        prepare=tuple(_command(name, line) for line in values["ExecStartPre"]),
+        command=commands[0],
+        oneshot=kind == "oneshot",
+        user=_last(values, "User", "") or None,
+        restart=restart == "always",
+        restart_seconds=_seconds(name, _last(values, "RestartSec", "100ms")),
+        environment_files=tuple(values["EnvironmentFile"]),
+        directories=tuple(
+            f"{parent}/{directory}"
+            for key, parent in (
+                ("RuntimeDirectory", "/run"),
+                ("CacheDirectory", "/var/cache"),
+                ("LogsDirectory", "/var/log"),
+            )
+            for line in values[key]
+            for directory in line.split()
+        ),
+    )
+
+
+def parse_timer(name: str, text: str) -> Timer:
+    values = _directives(name, text, "Timer")
+    return Timer(
+        name=name,
+        service=f"{name.removesuffix('.timer')}.service",
+        after=_seconds(name, _last(values, "OnActiveSec", "0")),
+        every=_seconds(name, _last(values, "OnUnitActiveSec", "0")),
+    )
+
+
+def parse_environment(text: str) -> dict[str, str]:
+    """An EnvironmentFile: NAME=value lines, comments, no shell."""
+    pairs = (line.split("=", 1) for line in text.splitlines() if line.strip() and line[0] not in "#;")
+    return {name.strip(): value.strip() for name, value in pairs}
+
+
+def _directives(name: str, text: str, wanted: str) -> Mapping[str, list[str]]:
+    values: dict[str, list[str]] = defaultdict(list)
+    section = ""
+    for line in text.splitlines():
+        if not line.strip() or line[0] in "#;":
+            continue
+        if heading := re.fullmatch(r"\[(\w+)\]", line.strip()):
+            section = heading[1]
+            continue
+        key, equals, value = line.partition("=")
+        if not equals:
+            raise UnitError(f"{name}: {line!r} is neither a section nor a directive")
+        if key in _MEANT.get(section, ()) and section == wanted:
+            values[key].append(value.strip())
+        elif key not in _PASSED_OVER.get(section, ()):
+            raise UnitError(f"{name}: {key}= in [{section}] is not known here")
+    return values
+
+
+def _command(name: str, line: str) -> tuple[str, ...]:
+    # "+" asks for full privileges: the emulation has no others.
+    words = shlex.split(line.removeprefix("+"))
+    if not words or not words[0].startswith("/"):
+        raise UnitError(f"{name}: {line!r} does not begin with an absolute path")
+    return tuple(words)
+
+
+def _last(values: Mapping[str, list[str]], key: str, default: str) -> str:
+    return values[key][-1] if values.get(key) else default
+
+
+def _seconds(name: str, text: str) -> float:
+    if text.endswith("ms"):
+        return float(text[:-2]) / 1000
+    match = re.fullmatch(r"(\d+)\s*([a-z]*)", text)
+    if match is None or match[2] not in _UNITS_OF_TIME:
+        raise UnitError(f"{name}: {text!r} is not a time span known here")
+    return float(match[1]) * _UNITS_OF_TIME[match[2]]
