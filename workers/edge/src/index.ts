@@ -1,0 +1,98 @@
+// The edge worker: authenticate, authorize, map the URL to an object, fetch it from the tiers below. In that order:
+// nothing is looked up in any cache for someone who may not have it.
+
+import { failure, unauthorized } from "./answers";
+import { allows } from "./grants";
+import { clientResponse, fetchObject } from "./objects";
+import { type Ecosystem, type ObjectRoute, type Route, route } from "./routes";
+import type { Place, Shield } from "./shields";
+import { type Entitlement, entitlementOf, JWT_SECONDS, presentedDigest, sign, Unavailable } from "./tokens";
+
+interface Bindings {
+  ENTITLEMENTS: KVNamespace;
+  SHIELD: Fetcher;
+  SHIELDS: string;
+  HOSTNAME: string;
+  ORIGIN_KEY: string;
+  TOKEN_SIGNING_KEY: string;
+}
+
+type Guarded = Exclude<Route, { kind: "health" | "unknown" | "redirect" }>;
+
+export default {
+  async fetch(request: Request, bindings: Bindings): Promise<Response> {
+    const wanted = route(new URL(request.url), request.headers.get("accept") ?? "");
+    if (wanted.kind === "health") return new Response("ok\n");
+    if (wanted.kind === "unknown") return failure(wanted.ecosystem, 404, "no such resource");
+    const ecosystem = ecosystemOf(wanted);
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      return failure(ecosystem, 405, `${request.method} is not supported here`, { allow: "GET, HEAD" });
+    }
+    if (wanted.kind === "redirect") {
+      return new Response(null, { status: 301, headers: { location: wanted.location } });
+    }
+    try {
+      return await guarded(wanted, ecosystem, request, bindings);
+    } catch (error) {
+      if (!(error instanceof Unavailable)) throw error;
+      return failure(ecosystem, 503, "entitlements cannot be checked right now", { "retry-after": "1" });
+    }
+  },
+} satisfies ExportedHandler<Bindings>;
+
+async function guarded(
+  wanted: Guarded,
+  ecosystem: Ecosystem | undefined,
+  request: Request,
+  bindings: Bindings,
+): Promise<Response> {
+  const { HOSTNAME: hostname, TOKEN_SIGNING_KEY: signingKey } = bindings;
+  const digest = await presentedDigest(request.headers.get("authorization"), signingKey, hostname);
+  const holder = digest && (await entitlementOf(digest, bindings.ENTITLEMENTS, Date.now()));
+  if (!digest || !holder) {
+    if (wanted.kind === "token") return unauthorized(undefined, hostname);
+    const scope = wanted.kind === "object" ? `repository:${wanted.name}:pull` : undefined;
+    return unauthorized(ecosystem, hostname, scope);
+  }
+  if (wanted.kind === "token") {
+    const token = await sign(digest, holder.principal, signingKey, hostname);
+    return Response.json({ token, expires_in: JWT_SECONDS }, { headers: { "cache-control": "no-store" } });
+  }
+  if (wanted.kind === "authenticated") return authenticated(wanted.answer, holder);
+  if (!allows(holder.grants, wanted.ecosystem, wanted.name, "pull")) {
+    return failure(wanted.ecosystem, 403, `this token does not allow pulling ${wanted.name}`);
+  }
+  return object(wanted, request, bindings);
+}
+
+async function object(wanted: ObjectRoute, request: Request, bindings: Bindings): Promise<Response> {
+  const started = Date.now();
+  const shields = JSON.parse(bindings.SHIELDS) as Shield[];
+  const below = { shield: bindings.SHIELD, shields, originKey: bindings.ORIGIN_KEY };
+  const answer = await fetchObject(wanted, request, below, placeOf(request), started);
+  if (answer === undefined) {
+    return failure(wanted.ecosystem, 502, "no shield could answer", { "retry-after": "1" });
+  }
+  if (answer.status === 404) {
+    await answer.body?.cancel();
+    return failure(wanted.ecosystem, 404, `${wanted.name}: no such object`);
+  }
+  return clientResponse(wanted, answer, Date.now() - started);
+}
+
+function authenticated(answer: "ping" | "whoami" | "version", holder: Entitlement): Response {
+  if (answer === "whoami") return Response.json({ username: holder.principal }, { headers: { "cache-control": "no-store" } });
+  const headers = { "cache-control": "no-store", "docker-distribution-api-version": "registry/2.0" };
+  return Response.json({}, answer === "version" ? { headers } : { headers: { "cache-control": "no-store" } });
+}
+
+function ecosystemOf(wanted: Exclude<Route, { kind: "health" | "unknown" }>): Ecosystem | undefined {
+  return wanted.kind === "object" || wanted.kind === "authenticated" ? wanted.ecosystem : undefined;
+}
+
+/** Where the PoP's client is, as the edge network says; not every request has it. */
+function placeOf(request: Request): Place | undefined {
+  const latitude = Number(request.cf?.["latitude"] ?? NaN);
+  const longitude = Number(request.cf?.["longitude"] ?? NaN);
+  return Number.isFinite(latitude) && Number.isFinite(longitude) ? { latitude, longitude } : undefined;
+}

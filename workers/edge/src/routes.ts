@@ -1,0 +1,150 @@
+// What a URL asks for: which package of which ecosystem, and under which key the origin has it.
+// The table of URLs and keys is docs/architecture.md, "Client-facing URLs".
+
+export type Ecosystem = "npm" | "pypi" | "oci";
+
+/** An object of the origin. `name` is the canonical name that grants are matched against. */
+export interface ObjectRoute {
+  kind: "object";
+  ecosystem: Ecosystem;
+  name: string;
+  key: string;
+  /** The body depends on the Accept header. */
+  negotiated: boolean;
+  /** The digest that the client asked for, where it asked by digest. */
+  digest?: string;
+}
+
+export type Route =
+  | ObjectRoute
+  | { kind: "health" }
+  | { kind: "token" }
+  | { kind: "authenticated"; ecosystem: Ecosystem; answer: "ping" | "whoami" | "version" }
+  | { kind: "redirect"; location: string }
+  | { kind: "unknown"; ecosystem?: Ecosystem };
+
+const NPM_NAME = /^(?:@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/;
+const NPM_NAME_MAX = 214; // package.json documentation, "name"
+const NPM_FILE = /^[A-Za-z0-9~-][A-Za-z0-9._+~-]*\.tgz$/;
+const PYPI_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/; // PEP 508
+const PYPI_FILE = /^[A-Za-z0-9][A-Za-z0-9._+!-]*$/;
+// OCI Distribution Specification 1.1, "Pulling manifests"
+const OCI_NAME = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
+const OCI_NAME_MAX = 255;
+const OCI_TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
+const OCI_DIGEST = /^sha256:[a-f0-9]{64}$/;
+const PATH_MAX = 1024;
+
+/** Never throws: what is no valid request for anything is `unknown`. */
+export function route(url: URL, accept: string): Route {
+  if (url.pathname.length > PATH_MAX) return { kind: "unknown" };
+  if (url.pathname === "/healthz") return { kind: "health" };
+  if (url.pathname === "/token") return { kind: "token" };
+  const path = decodeOnce(url.pathname);
+  if (path === undefined || path.includes("//") || path.split("/").some((part) => part === "." || part === "..")) {
+    return { kind: "unknown" };
+  }
+  if (path.startsWith("/npm/")) return npm(path.slice("/npm/".length), accept);
+  if (path.startsWith("/pypi/")) return pypi(path.slice("/pypi/".length), accept);
+  if (path === "/v2" || path === "/v2/") return { kind: "authenticated", ecosystem: "oci", answer: "version" };
+  if (path.startsWith("/v2/")) return oci(path.slice("/v2/".length));
+  return { kind: "unknown" };
+}
+
+/** PEP 503: runs of `.`, `-` and `_` are one `-`, in lower case. */
+export function canonicalPypiName(name: string): string {
+  return name.replace(/[-_.]+/g, "-").toLowerCase();
+}
+
+/** The first of `offered` that the Accept header likes best (RFC 9110, section 12.5.1); the first of all without one. */
+export function preferred(accept: string, offered: readonly [string, ...string[]]): string {
+  let best: { type: string; quality: number } = { type: offered[0], quality: 0 };
+  for (const type of offered) {
+    const quality = qualityOf(accept, type);
+    if (quality > best.quality) best = { type, quality };
+  }
+  return best.type;
+}
+
+function qualityOf(accept: string, type: string): number {
+  let found = { specificity: -1, quality: 0 };
+  for (const range of accept.split(",")) {
+    const [name = "", ...parameters] = range.split(";").map((part) => part.trim().toLowerCase());
+    const specificity = [type, `${type.split("/")[0]}/*`, "*/*"].indexOf(name);
+    if (specificity < 0) continue;
+    const q = parameters.find((parameter) => parameter.startsWith("q="));
+    const quality = q === undefined ? 1 : Number(q.slice(2)) || 0;
+    if (2 - specificity > found.specificity) found = { specificity: 2 - specificity, quality };
+  }
+  return found.quality;
+}
+
+function npm(rest: string, accept: string): Route {
+  if (rest === "-/ping") return { kind: "authenticated", ecosystem: "npm", answer: "ping" };
+  if (rest === "-/whoami") return { kind: "authenticated", ecosystem: "npm", answer: "whoami" };
+  const [name = "", file] = rest.split("/-/");
+  if (name.length > NPM_NAME_MAX || !NPM_NAME.test(name)) return { kind: "unknown", ecosystem: "npm" };
+  if (file !== undefined) {
+    if (!NPM_FILE.test(file)) return { kind: "unknown", ecosystem: "npm" };
+    return { kind: "object", ecosystem: "npm", name, key: `npm/${name}/-/${file}`, negotiated: false };
+  }
+  const type = preferred(accept, ["application/json", "application/vnd.npm.install-v1+json"]);
+  const document = type === "application/json" ? "packument.json" : "packument.abbreviated.json";
+  return { kind: "object", ecosystem: "npm", name, key: `npm/${name}/${document}`, negotiated: true };
+}
+
+function pypi(rest: string, accept: string): Route {
+  const [section, name, file, ...more] = rest.split("/");
+  if (section === "simple" && more.length === 0 && (file === undefined || file === "")) {
+    return simple(name ?? "", file === "" || name === "", accept);
+  }
+  if (section !== "files" || name === undefined || file === undefined || more.length > 0) {
+    return { kind: "unknown", ecosystem: "pypi" };
+  }
+  if (!PYPI_NAME.test(name) || !PYPI_FILE.test(file)) return { kind: "unknown", ecosystem: "pypi" };
+  const canonical = canonicalPypiName(name);
+  return { kind: "object", ecosystem: "pypi", name: canonical, key: `pypi/files/${canonical}/${file}`, negotiated: false };
+}
+
+function simple(name: string, trailingSlash: boolean, accept: string): Route {
+  const json = "application/vnd.pypi.simple.v1+json"; // PEP 691
+  const document = preferred(accept, ["text/html", json]) === json ? "index.json" : "index.html";
+  if (name === "") {
+    return { kind: "object", ecosystem: "pypi", name: "*", key: `pypi/simple/${document}`, negotiated: true };
+  }
+  if (!PYPI_NAME.test(name)) return { kind: "unknown", ecosystem: "pypi" };
+  const canonical = canonicalPypiName(name);
+  if (canonical !== name || !trailingSlash) return { kind: "redirect", location: `/pypi/simple/${canonical}/` };
+  return { kind: "object", ecosystem: "pypi", name, key: `pypi/simple/${name}/${document}`, negotiated: true };
+}
+
+function oci(rest: string): Route {
+  const list = /^(.+)\/tags\/list$/.exec(rest);
+  if (list?.[1] !== undefined) return ociObject(list[1], `oci/taglists/${list[1]}/list.json`);
+  const match = /^(.+)\/(manifests|blobs|referrers)\/([^/]+)$/.exec(rest);
+  const [, name, section, reference] = match ?? [];
+  if (name === undefined || section === undefined || reference === undefined) return { kind: "unknown", ecosystem: "oci" };
+  if (OCI_DIGEST.test(reference)) {
+    const path = `sha256/${reference.slice("sha256:".length)}`;
+    const key = section === "referrers" ? `oci/referrers/${name}/${path}.json` : `oci/${section}/${name}/${path}`;
+    return ociObject(name, key, reference);
+  }
+  if (section === "manifests" && OCI_TAG.test(reference)) return ociObject(name, `oci/tags/${name}/${reference}`);
+  return { kind: "unknown", ecosystem: "oci" };
+}
+
+function ociObject(name: string, key: string, digest?: string): Route {
+  if (name.length > OCI_NAME_MAX || !OCI_NAME.test(name)) return { kind: "unknown", ecosystem: "oci" };
+  const asked = digest === undefined ? {} : { digest };
+  return { kind: "object", ecosystem: "oci", name, key, negotiated: false, ...asked };
+}
+
+/** Percent-decoding, once: what is still encoded after that is no name of anything. */
+function decodeOnce(path: string): string | undefined {
+  try {
+    const decoded = decodeURIComponent(path);
+    return /[\u0000-\u0020\u007f%\\]/.test(decoded) ? undefined : decoded;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,50 @@
+// Which shield node to ask: rendezvous hashing within the nearest region, then the next node, then the next region.
+
+export interface Shield {
+  host: string; // with port
+  region: string;
+  latitude: number;
+  longitude: number;
+}
+
+export interface Place {
+  latitude: number;
+  longitude: number;
+}
+
+/** All nodes in the order in which to ask them for the key. Without a place, regions stay in the order given. */
+export function candidates(shields: readonly Shield[], key: string, place: Place | undefined): Shield[] {
+  const distance = new Map<Shield, number>(shields.map((shield, index) => [shield, place ? angle(shield, place) : index]));
+  const nearest = new Map<string, number>();
+  for (const shield of shields) {
+    const known = nearest.get(shield.region) ?? Infinity;
+    nearest.set(shield.region, Math.min(known, distance.get(shield) ?? Infinity));
+  }
+  return [...shields].sort((a, b) => {
+    const byRegion = (nearest.get(a.region) ?? 0) - (nearest.get(b.region) ?? 0);
+    if (a.region !== b.region) return byRegion || (a.region < b.region ? -1 : 1);
+    return weight(b.host, key) - weight(a.host, key) || (a.host < b.host ? -1 : 1);
+  });
+}
+
+/** Great-circle distance as an angle in radians (haversine formula). */
+function angle(a: Place, b: Place): number {
+  const radians = (degrees: number): number => (degrees * Math.PI) / 180;
+  const dLatitude = radians(b.latitude - a.latitude) / 2;
+  const dLongitude = radians(b.longitude - a.longitude) / 2;
+  const h =
+    Math.sin(dLatitude) ** 2 +
+    Math.cos(radians(a.latitude)) * Math.cos(radians(b.latitude)) * Math.sin(dLongitude) ** 2;
+  return 2 * Math.asin(Math.min(1, Math.sqrt(h)));
+}
+
+/** Rendezvous weight: FNV-1a over node and key, with a final mix so that near keys do not get near weights. */
+function weight(host: string, key: string): number {
+  let hash = 0x811c9dc5;
+  for (const character of `${host} ${key}`) {
+    hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193);
+  }
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}

@@ -1,0 +1,94 @@
+// URLs to object keys, grants to names, keys to shields: tables of what must and what must not match.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { allows, matches } from "../src/grants";
+import { route } from "../src/routes";
+import { candidates } from "../src/shields";
+
+const DIGEST = `sha256:${"a".repeat(64)}`;
+
+function key(path: string, accept = ""): string {
+  const wanted = route(new URL(path, "https://packages.test"), accept);
+  return wanted.kind === "object" ? `${wanted.name} ${wanted.key}` : wanted.kind;
+}
+
+test("URLs map to the keys of the architecture page", () => {
+  const install = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*";
+  const json = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01";
+  const table: [string, string, string][] = [
+    ["/npm/web", "", "web npm/web/packument.json"],
+    ["/npm/web", "*/*", "web npm/web/packument.json"],
+    ["/npm/@acme/web", install, "@acme/web npm/@acme/web/packument.abbreviated.json"],
+    ["/npm/@acme%2fweb", install, "@acme/web npm/@acme/web/packument.abbreviated.json"],
+    ["/npm/@acme/web/-/web-1.0.0.tgz", "", "@acme/web npm/@acme/web/-/web-1.0.0.tgz"],
+    ["/pypi/simple/", "", "* pypi/simple/index.html"],
+    ["/pypi/simple/acme-greeter/", json, "acme-greeter pypi/simple/acme-greeter/index.json"],
+    ["/pypi/simple/Acme.Greeter/", "", "redirect"],
+    ["/pypi/simple/acme-greeter", "", "redirect"],
+    ["/pypi/files/Acme_Greeter/acme_greeter-1.0-py3-none-any.whl.metadata", "",
+      "acme-greeter pypi/files/acme-greeter/acme_greeter-1.0-py3-none-any.whl.metadata"],
+    ["/v2/acme/app/manifests/1.0", "", "acme/app oci/tags/acme/app/1.0"],
+    [`/v2/acme/app/manifests/${DIGEST}`, "", `acme/app oci/manifests/acme/app/sha256/${"a".repeat(64)}`],
+    [`/v2/acme/app/blobs/${DIGEST}`, "", `acme/app oci/blobs/acme/app/sha256/${"a".repeat(64)}`],
+    [`/v2/acme/app/referrers/${DIGEST}`, "", `acme/app oci/referrers/acme/app/sha256/${"a".repeat(64)}.json`],
+    ["/v2/acme/app/tags/list", "", "acme/app oci/taglists/acme/app/list.json"],
+    ["/v2/", "", "authenticated"],
+    ["/token?service=x", "", "token"],
+  ];
+  for (const [path, accept, expected] of table) assert.equal(key(path, accept), expected, path);
+});
+
+test("what is no name of anything is unknown", () => {
+  for (const path of [
+    "/",
+    "/npm/",
+    "/npm/..%2f..%2fblobs",
+    "/npm/%2e%2e/web",
+    "/npm/@acme%252fweb",
+    "/npm/web/-/../x.tgz",
+    "/npm/web/-/evil%00.tgz",
+    "/npm/Web",
+    "/pypi/files/a/b/c",
+    "/pypi/files/a/%2e%2e",
+    "/v2/acme/app/blobs/latest",
+    "/v2/Acme/app/manifests/1.0",
+    "/v2/acme//app/manifests/1.0",
+    `/v2/acme/app/blobs/sha512:${"a".repeat(64)}`,
+    `/npm/${"a".repeat(300)}`,
+  ]) {
+    assert.equal(key(path), "unknown", path);
+  }
+});
+
+test("patterns match whole names, and a star any run of characters", () => {
+  for (const [pattern, name] of [["*", "x"], ["@acme/*", "@acme/web"], ["a*c*e", "abcde"], ["a*", "a"], ["x", "x"]]) {
+    assert.ok(matches(pattern!, name!), `${pattern} ${name}`);
+  }
+  for (const [pattern, name] of [["@acme/*", "@acme-evil/web"], ["a", "ab"], ["ab*ba", "aba"], ["*x", "xy"], ["", "a"]]) {
+    assert.ok(!matches(pattern!, name!), `${pattern} ${name}`);
+  }
+});
+
+test("a grant is for one ecosystem and one action, and a malformed one for nothing", () => {
+  assert.ok(allows(["npm:@acme/*:pull"], "npm", "@acme/web", "pull"));
+  for (const grant of ["pypi:@acme/*:pull", "npm:@acme/*:push", "npm", "npm:pull", ":", "npm:@acme/*", "*:*:pull"]) {
+    assert.ok(!allows([grant], "npm", "@acme/web", "pull"), grant);
+  }
+});
+
+test("the nearest region comes first, and losing a node moves only that node's keys", () => {
+  const east = { region: "us-east-1", latitude: 38.9, longitude: -77.4 };
+  const nodes = [0, 1, 2].map((n) => ({ host: `us-east-1-${n}`, ...east }));
+  const europe = { host: "eu-west-1-0", region: "eu-west-1", latitude: 53.3, longitude: -6.3 };
+  const keys = Array.from({ length: 300 }, (_, n) => `npm/p${n}/packument.json`);
+  const first = (among: typeof nodes, k: string): string => candidates(among, k, europe)[0]!.host;
+  assert.ok(keys.every((k) => first([...nodes, europe], k) === "eu-west-1-0"));
+  assert.ok(keys.every((k) => candidates([europe, ...nodes], k, east)[3]!.host === "eu-west-1-0"));
+  for (const k of keys) {
+    const before = first(nodes, k);
+    if (before !== "us-east-1-1") assert.equal(first(nodes.filter((n) => n.host !== "us-east-1-1"), k), before);
+  }
+  const share = keys.filter((k) => first(nodes, k) === "us-east-1-0").length;
+  assert.ok(share > 60 && share < 140, `${share} of 300 keys on one of three nodes`);
+});

@@ -1,0 +1,242 @@
+// The very bundle that is deployed, in a real workerd, between a stub key-value store and stub shields.
+
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { after, before, beforeEach, test } from "node:test";
+import { jwtVerify, SignJWT } from "jose";
+
+const SIGNING_KEY = "a-key-of-tests";
+const NODES = ["us-east-1-0.shield.test:8443", "us-east-1-1.shield.test:8443", "eu-west-1-0.shield.test:8443"];
+
+const entries = new Map<string, string>();
+let storeWorks = true;
+const asked: { host: string; path: string; headers: IncomingMessage["headers"] }[] = [];
+let shield: (request: IncomingMessage, response: ServerResponse) => void;
+let servers: Server[] = [];
+let workerd: ChildProcess;
+let edge: string;
+let scratch: string;
+
+function grant(token: string, grants: string[], expires = 4_000_000_000): void {
+  const digest = createHash("sha256").update(token).digest("hex");
+  entries.set(`token:${digest}`, JSON.stringify({ version: 1, principal: "alice", expires, grants }));
+}
+
+async function listen(handle: (request: IncomingMessage, response: ServerResponse) => void): Promise<number> {
+  const server = createServer(handle);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  servers.push(server);
+  return (server.address() as AddressInfo).port;
+}
+
+function configuration(store: number, below: number): string {
+  const shields = NODES.map((host) => ({ host, region: host.slice(0, 9), latitude: 38.9, longitude: -77.4 }));
+  const text = (value: string): string => JSON.stringify(value);
+  return `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name = "edge", worker = (
+      modules = [(name = "index.js", esModule = embed "index.js")],
+      compatibilityDate = "2026-11-01",
+      bindings = [
+        (name = "ENTITLEMENTS", kvNamespace = "store"),
+        (name = "SHIELD", service = "below"),
+        (name = "SHIELDS", text = ${text(JSON.stringify(shields))}),
+        (name = "HOSTNAME", text = "packages.test"),
+        (name = "ORIGIN_KEY", text = "origin-key"),
+        (name = "TOKEN_SIGNING_KEY", text = ${text(SIGNING_KEY)})])),
+    (name = "store", external = (address = "127.0.0.1:${store}", http = ())),
+    (name = "below", external = (address = "127.0.0.1:${below}", http = ()))],
+  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "edge")]);`;
+}
+
+before(async () => {
+  const store = await listen((request, response) => {
+    const key = decodeURIComponent(new URL(request.url ?? "", "http://store").pathname.slice(1));
+    const value = entries.get(key);
+    response.writeHead(!storeWorks ? 500 : value === undefined ? 404 : 200).end(storeWorks ? value : undefined);
+  });
+  const below = await listen((request, response) => {
+    asked.push({ host: request.headers.host ?? "", path: request.url ?? "", headers: request.headers });
+    shield(request, response);
+  });
+  scratch = mkdtempSync(join(tmpdir(), "edge-"));
+  writeFileSync(join(scratch, "index.js"), readFileSync("dist/index.js"));
+  writeFileSync(join(scratch, "config.capnp"), configuration(store, below));
+  workerd = spawn(resolve("node_modules/.bin/workerd"), ["serve", "config.capnp", "--control-fd=3"], {
+    cwd: scratch,
+    stdio: ["ignore", "inherit", "inherit", "pipe"],
+  });
+  const [line] = (await once(workerd.stdio[3]!, "data")) as [Buffer];
+  edge = `http://127.0.0.1:${(JSON.parse(line.toString().split("\n")[0]!) as { port: number }).port}`;
+});
+
+after(() => {
+  workerd.kill();
+  for (const server of servers) server.close();
+  rmSync(scratch, { recursive: true });
+});
+
+beforeEach(() => {
+  asked.length = 0;
+  storeWorks = true;
+  shield = (_, response) => {
+    response.writeHead(200, {
+      "content-type": "application/octet-stream",
+      "cache-control": "public, max-age=31536000, immutable",
+      etag: '"1"',
+      "x-cache": "shield; hit",
+      "cf-cache-status": "MISS",
+      "x-amz-meta-digest": "sha256:abc",
+      "x-amz-request-id": "secret",
+    });
+    response.end("body");
+  };
+});
+
+const bearer = (token: string): Record<string, string> => ({ authorization: `Bearer ${token}` });
+const basic = (token: string): Record<string, string> => ({ authorization: `Basic ${btoa(`__token__:${token}`)}` });
+
+test("no token, a wrong one, an expired one and none of ours are 401 with the ecosystem's challenge", async () => {
+  grant("expired", ["npm:*:pull"], 1_000_000_000);
+  for (const headers of [{}, bearer("wrong"), bearer("expired"), basic("wrong"), { authorization: "Basic !!" }]) {
+    for (const [path, challenge] of [["/npm/web", "Basic"], ["/pypi/simple/web/", "Basic"], ["/v2/acme/app/manifests/1", "Bearer"]]) {
+      const answer = await fetch(edge + path!, { headers });
+      assert.equal(answer.status, 401, path);
+      assert.match(answer.headers.get("www-authenticate") ?? "", new RegExp(`^${challenge} realm="`));
+    }
+  }
+  assert.deepEqual(asked, []);
+});
+
+test("a token without the grant is 403, whether the package exists or not, and no tier below hears of it", async () => {
+  grant("npm-only", ["npm:@acme/*:pull"]);
+  for (const path of ["/npm/other", "/pypi/simple/web/", "/pypi/simple/"]) {
+    assert.equal((await fetch(edge + path, { headers: basic("npm-only") })).status, 403, path);
+  }
+  assert.deepEqual(asked, []);
+});
+
+test("the granted object arrives, private to the client, and says which tier answered", async () => {
+  grant("reader", ["npm:*:pull", "pypi:*:pull"]);
+  const answer = await fetch(`${edge}/npm/@acme/web/-/web-1.0.0.tgz`, { headers: { ...bearer("reader"), cookie: "a=b" } });
+  assert.equal(await answer.text(), "body");
+  assert.equal(answer.headers.get("cache-control"), "private, max-age=31536000, immutable");
+  assert.equal(answer.headers.get("x-cache"), "shield; hit");
+  assert.equal(answer.headers.get("x-amz-request-id"), null);
+  assert.equal(answer.headers.get("cf-cache-status"), null);
+  assert.equal(asked[0]?.path, "/objects/npm/%40acme/web/-/web-1.0.0.tgz");
+  assert.equal(asked[0]?.headers["x-artifact-edge-key"], "origin-key");
+  assert.equal(asked[0]?.headers.authorization, undefined);
+  assert.equal(asked[0]?.headers.cookie, undefined);
+});
+
+test("a hit in L1 is told as the edge's", async () => {
+  grant("reader", ["npm:*:pull", "pypi:*:pull"]);
+  shield = (_, response) => response.writeHead(200, { "cf-cache-status": "HIT", "x-cache": "origin; miss" }).end();
+  assert.equal((await fetch(`${edge}/npm/@acme/web`, { headers: bearer("reader") })).headers.get("x-cache"), "edge; hit");
+});
+
+test("conditionals and ranges reach the shield; 304 of a negotiated document varies by Accept", async () => {
+  grant("reader", ["npm:*:pull", "pypi:*:pull"]);
+  shield = (request, response) => response.writeHead(request.headers["if-none-match"] ? 304 : 206).end();
+  const unchanged = await fetch(`${edge}/npm/@acme/web`, { headers: { ...bearer("reader"), "if-none-match": '"1"' } });
+  assert.deepEqual([unchanged.status, unchanged.headers.get("vary")], [304, "Accept"]);
+  const path = "/pypi/files/web/web-1.0-py3-none-any.whl";
+  const part = await fetch(edge + path, { headers: { ...basic("reader"), range: "bytes=-5" } });
+  assert.deepEqual([part.status, asked[1]?.headers.range], [206, "bytes=-5"]);
+});
+
+test("a node that fails or refuses is passed over for the next, and all failing is 502", async () => {
+  grant("reader", ["npm:*:pull", "pypi:*:pull"]);
+  const working = shield;
+  shield = (request, response) => {
+    if (asked.length < 3) response.writeHead(asked.length === 1 ? 503 : 403).end();
+    else working(request, response);
+  };
+  assert.equal((await fetch(`${edge}/npm/web`, { headers: bearer("reader") })).status, 200);
+  assert.deepEqual(new Set(asked.map(({ host }) => host)), new Set(NODES));
+  shield = (_, response) => response.writeHead(500).end();
+  assert.equal((await fetch(`${edge}/npm/web`, { headers: bearer("reader") })).status, 502);
+});
+
+test("what the origin lacks is 404 in the ecosystem's own words", async () => {
+  grant("reader", ["npm:*:pull", "pypi:*:pull"]);
+  shield = (_, response) => response.writeHead(404, { "content-type": "application/xml" }).end("<Error>NoSuchKey</Error>");
+  const answer = await fetch(`${edge}/npm/web`, { headers: bearer("reader") });
+  assert.equal(answer.status, 404);
+  assert.deepEqual(await answer.json(), { error: "web: no such object" });
+});
+
+test("docker's flow: challenge, token, pull; a forged, foreign or stale JWT is refused", async () => {
+  grant("docker", ["oci:acme/*:pull"]);
+  assert.equal((await fetch(`${edge}/token`)).status, 401);
+  const { token } = (await (await fetch(`${edge}/token`, { headers: basic("docker") })).json()) as { token: string };
+  const pull = async (jwt: string): Promise<Response> => fetch(`${edge}/v2/acme/app/manifests/1.0`, { headers: bearer(jwt) });
+  const pulled = await pull(token);
+  assert.deepEqual([pulled.status, pulled.headers.get("docker-content-digest")], [200, "sha256:abc"]);
+  assert.equal((await fetch(`${edge}/v2/other/app/manifests/1.0`, { headers: bearer(token) })).status, 403);
+
+  const key = new TextEncoder().encode(SIGNING_KEY);
+  const { payload } = await jwtVerify(token, key);
+  assert.ok((payload.exp ?? 0) - (payload.iat ?? 0) <= 60);
+  const signed = async (claims: Record<string, unknown>, secret: Uint8Array): Promise<string> =>
+    new SignJWT({ ...payload, ...claims }).setProtectedHeader({ alg: "HS256" }).sign(secret);
+  assert.equal((await pull(await signed({}, key))).status, 200);
+  assert.equal((await pull(await signed({}, new TextEncoder().encode("other")))).status, 401);
+  assert.equal((await pull(await signed({ aud: "elsewhere" }, key))).status, 401);
+  assert.equal((await pull(await signed({ exp: 1 }, key))).status, 401);
+});
+
+test("a revoked token ends within seconds, its JWT too", async () => {
+  grant("leaver", ["oci:*:pull"]);
+  const { token } = (await (await fetch(`${edge}/token`, { headers: basic("leaver") })).json()) as { token: string };
+  entries.clear();
+  const status = async (): Promise<number> =>
+    (await fetch(`${edge}/v2/acme/app/manifests/1.0`, { headers: bearer(token) })).status;
+  let last = await status();
+  for (let tries = 0; last === 200 && tries < 50; tries++) {
+    await new Promise((done) => setTimeout(done, 100));
+    last = await status();
+  }
+  assert.equal(last, 401);
+});
+
+test("when entitlements cannot be read, or make no sense, nobody is let in", async () => {
+  grant("unread", ["npm:*:pull"]);
+  storeWorks = false;
+  const answer = await fetch(`${edge}/npm/web`, { headers: bearer("unread") });
+  assert.deepEqual([answer.status, answer.headers.get("retry-after")], [503, "1"]);
+  storeWorks = true;
+  const digest = createHash("sha256").update("garbled").digest("hex");
+  entries.set(`token:${digest}`, '{"version":2,"grants":["npm:*:pull"]}');
+  assert.equal((await fetch(`${edge}/npm/web`, { headers: bearer("garbled") })).status, 401);
+  assert.deepEqual(asked, []);
+});
+
+test("bodies stream: the first bytes arrive before the last are sent", async () => {
+  grant("reader", ["npm:*:pull", "pypi:*:pull"]);
+  let finish = (): void => undefined;
+  shield = (_, response) => {
+    response.writeHead(200).write("first");
+    finish = () => response.end("last");
+  };
+  const answer = await fetch(`${edge}/npm/web/-/web-1.0.0.tgz`, { headers: bearer("reader") });
+  const reader = answer.body!.getReader();
+  assert.equal(new TextDecoder().decode((await reader.read()).value), "first");
+  finish();
+  assert.equal(new TextDecoder().decode((await reader.read()).value), "last");
+});
+
+test("only reading is offered", async () => {
+  const answer = await fetch(`${edge}/npm/web`, { method: "PUT", body: "{}" });
+  assert.deepEqual([answer.status, answer.headers.get("allow")], [405, "GET, HEAD"]);
+});
