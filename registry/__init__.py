@@ -1,0 +1,1 @@
+"""The operator's tool: keys between the tiers, packages, tokens and grants."""

@@ -1,0 +1,155 @@
+"""The keys between the tiers: made once an environment, kept in AWS Secrets Manager, never in git or stack config.
+
+The shield's and the edge's secrets hold just what each tier needs (docs/architecture.md, "Between the tiers"). The two
+certificate authorities stay in a third secret that no machine may read, so that one side can be renewed without the other.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import secrets
+from dataclasses import dataclass
+from typing import Any, cast
+
+import boto3
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+AUTHORITY_DAYS = 3650
+LEAF_DAYS = 397  # the longest life that browsers and Cloudflare take of a leaf (CA/Browser Forum Baseline Requirements)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A certificate and its private key."""
+
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+    @property
+    def certificate_pem(self) -> str:
+        return self.certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+    @property
+    def key_pem(self) -> str:
+        return self.key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ).decode()
+
+
+def initialize(environment: str, domain: str, region: str) -> list[str]:
+    """Writes the environment's secrets that do not exist yet, and returns their names.
+
+    An interrupted run is finished by the next: the authorities are written first, and what depends on them is signed
+    by the authorities that were kept.
+    """
+    manager = cast(Any, boto3).client("secretsmanager", region_name=region)
+    prefix = f"artifact-edge/{environment}"
+    written: list[str] = []
+
+    def ensure(name: str, make: Any) -> dict[str, str]:
+        try:
+            return json.loads(manager.get_secret_value(SecretId=f"{prefix}/{name}")["SecretString"])
+        except manager.exceptions.ResourceNotFoundException:
+            content: dict[str, str] = make()
+            manager.create_secret(Name=f"{prefix}/{name}", SecretString=json.dumps(content))
+            written.append(f"{prefix}/{name}")
+            return content
+
+    authority = ensure("authority", lambda: _authorities(environment))
+    shield = ensure("shield", lambda: _shield(authority, domain))
+    ensure("edge", lambda: _edge(authority, shield["origin_key"], environment))
+    return written
+
+
+def _authorities(environment: str) -> dict[str, str]:
+    server = _authority(f"artifact-edge {environment} shields")
+    client = _authority(f"artifact-edge {environment} edge")
+    return {
+        "server_ca": server.certificate_pem,
+        "server_ca_key": server.key_pem,
+        "client_ca": client.certificate_pem,
+        "client_ca_key": client.key_pem,
+    }
+
+
+def _shield(authority: dict[str, str], domain: str) -> dict[str, str]:
+    issuer = _load(authority["server_ca"], authority["server_ca_key"])
+    server = _leaf(issuer, f"*.shield.{domain}", ExtendedKeyUsageOID.SERVER_AUTH, [f"*.shield.{domain}"])
+    return {
+        "server_certificate": server.certificate_pem,
+        "server_key": server.key_pem,
+        "client_ca": authority["client_ca"],
+        "origin_key": secrets.token_urlsafe(32),
+    }
+
+
+def _edge(authority: dict[str, str], origin_key: str, environment: str) -> dict[str, str]:
+    issuer = _load(authority["client_ca"], authority["client_ca_key"])
+    client = _leaf(issuer, f"edge.{environment}", ExtendedKeyUsageOID.CLIENT_AUTH, [])
+    return {
+        "client_certificate": client.certificate_pem,
+        "client_key": client.key_pem,
+        "server_ca": authority["server_ca"],
+        "origin_key": origin_key,
+        "token_signing_key": secrets.token_urlsafe(32),
+    }
+
+
+def _load(certificate: str, key: str) -> Pair:
+    private = serialization.load_pem_private_key(key.encode(), password=None)
+    return Pair(x509.load_pem_x509_certificate(certificate.encode()), cast(ec.EllipticCurvePrivateKey, private))
+
+
+def _authority(name: str) -> Pair:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    builder = _builder(subject, subject, key, AUTHORITY_DAYS).add_extension(
+        x509.BasicConstraints(ca=True, path_length=0), critical=True
+    )
+    usage = x509.KeyUsage(
+        key_cert_sign=True,
+        crl_sign=True,
+        digital_signature=False,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    return Pair(builder.add_extension(usage, critical=True).sign(key, hashes.SHA256()), key)
+
+
+def _leaf(issuer: Pair, name: str, usage: x509.ObjectIdentifier, hosts: list[str]) -> Pair:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    builder = _builder(subject, issuer.certificate.subject, key, LEAF_DAYS)
+    builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+    builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+    builder = builder.add_extension(
+        x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()), critical=False
+    )
+    if hosts:
+        names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
+        builder = builder.add_extension(names, critical=False)
+    return Pair(builder.sign(issuer.key, hashes.SHA256()), key)
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, days: int
+) -> x509.CertificateBuilder:
+    now = datetime.datetime.now(datetime.UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(minutes=5))
+        .not_valid_after(now + datetime.timedelta(days=days))
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    )

@@ -1,0 +1,81 @@
+"""The keys between the tiers: who can prove what to whom, and that a second run changes nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from typer.testing import CliRunner
+
+from local.providers.aws.clients import client
+from registry import keys
+from registry.__main__ import app
+from tests.unit.test_provider_ec2 import cloud
+
+__all__ = ["cloud"]  # the fixture that puts every test of this file under moto
+
+
+def secret(name: str) -> dict[str, str]:
+    text = client("secretsmanager").get_secret_value(SecretId=f"artifact-edge/dev/{name}")["SecretString"]
+    return json.loads(text)
+
+
+def certificate(pem: str) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(pem.encode())
+
+
+def test_each_side_can_verify_the_other() -> None:
+    keys.initialize("dev", "example.com", "us-east-1")
+    shield, edge = secret("shield"), secret("edge")
+    server, chain = certificate(shield["server_certificate"]), certificate(edge["server_ca"])
+    server.verify_directly_issued_by(chain)
+    names = server.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["*.shield.example.com"]
+    presented = certificate(edge["client_certificate"])
+    presented.verify_directly_issued_by(certificate(shield["client_ca"]))
+    usage = presented.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(usage) == [ExtendedKeyUsageOID.CLIENT_AUTH]
+    assert shield["origin_key"] == edge["origin_key"]
+
+
+def test_each_key_fits_its_certificate() -> None:
+    keys.initialize("dev", "example.com", "us-east-1")
+    for name, side in (("shield", "server"), ("edge", "client")):
+        held = secret(name)
+        key: Any = serialization.load_pem_private_key(held[f"{side}_key"].encode(), password=None)
+        assert key.public_key() == certificate(held[f"{side}_certificate"]).public_key()
+
+
+def test_machines_are_not_given_an_authoritys_key() -> None:
+    keys.initialize("dev", "example.com", "us-east-1")
+    authority = secret("authority")
+    held = {*secret("shield").values(), *secret("edge").values()}
+    assert authority["server_ca_key"] not in held
+    assert authority["client_ca_key"] not in held
+
+
+def test_a_second_run_changes_nothing_and_prints_no_key() -> None:
+    arguments = ["keys", "init", "--environment", "dev", "--domain", "example.com", "--region", "us-east-1"]
+    first = CliRunner().invoke(app, arguments)
+    before = [secret(name) for name in ("authority", "shield", "edge")]
+    second = CliRunner().invoke(app, arguments)
+    assert [secret(name) for name in ("authority", "shield", "edge")] == before
+    assert second.output == "the keys of dev exist\n"
+    assert "PRIVATE" not in first.output
+    assert before[1]["origin_key"] not in first.output
+
+
+def test_an_interrupted_run_is_finished_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(*arguments: object) -> dict[str, str]:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(keys, "_edge", crash)
+        with pytest.raises(KeyboardInterrupt):
+            keys.initialize("dev", "example.com", "us-east-1")
+    assert keys.initialize("dev", "example.com", "us-east-1") == ["artifact-edge/dev/edge"]
+    assert secret("edge")["origin_key"] == secret("shield")["origin_key"]
