@@ -1,7 +1,7 @@
 """The keys between the tiers: made once an environment, kept in AWS Secrets Manager, never in git or stack config.
 
 The shield's and the edge's secrets hold just what each tier needs (docs/architecture.md, "Between the tiers"). The two
-certificate authorities stay in a third secret that no machine may read, so that one side can be renewed without the other.
+certificate authorities stay in a third secret that no machine may read, so that either side can be renewed alone.
 """
 
 from __future__ import annotations
