@@ -82,7 +82,11 @@ SUBSTITUTIONS = (
         "cloud names lead to the emulated cloud only in the world's own DNS",
         r"/etc/artifact-edge/records\.config",
         re.compile(r"\Z"),
-        lambda _, place: f"CONFIG proxy.config.dns.nameservers STRING {place.world.dns_address}:{DNS_PORT}\n",
+        lambda _, place: (
+            f"CONFIG proxy.config.dns.nameservers STRING {place.world.dns_address}:{DNS_PORT}\n"
+            # Else the host's own name servers are asked in turn with it.
+            "CONFIG proxy.config.dns.resolv_conf STRING /dev/null\n"
+        ),
     ),
     Substitution(
         "only root may become another user",
