@@ -78,6 +78,8 @@ class L1Cache:
         processes.stop(self._world, self._name)
 
     def _files(self, client: Certificate, trusted: list[str]) -> Files:
+        if not trusted and not PUBLIC_AUTHORITIES.exists():
+            raise EdgeError(f"{PUBLIC_AUTHORITIES} is missing: apt-get install ca-certificates")
         authorities = "\n".join(trusted) if trusted else PUBLIC_AUTHORITIES.read_text()
         return {
             **{self._place(template.name): self._filled(template) for template in sorted(TEMPLATES.iterdir())},

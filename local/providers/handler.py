@@ -58,6 +58,11 @@ class Handler(Protocol):
         ...
 
 
+class ReplacedBeforeDeletion:
+    """Marks a handler whose resources can stand side by side: a replacement is made first, and what used the old one
+    is moved to it before that goes. Without the mark the old one goes first, as its name must be free."""
+
+
 class Function(Protocol):
     """One data source (`invoke`), such as `aws:ec2/getAmi:getAmi`."""
 

@@ -16,7 +16,7 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from local.providers import schema, wire
-from local.providers.handler import CloudError, Function, Handler, Properties
+from local.providers.handler import CloudError, Function, Handler, Properties, ReplacedBeforeDeletion
 
 INHERITED = ("region", "project")
 """Provider settings that a resource takes over where it names none of its own."""
@@ -84,7 +84,7 @@ class EmulatedProvider(provider_pb2_grpc.ResourceProviderServicer):
             changes=provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE,
             diffs=changed,
             replaces=replaces,
-            deleteBeforeReplace=bool(replaces),
+            deleteBeforeReplace=bool(replaces) and not isinstance(handler, ReplacedBeforeDeletion),
             hasDetailedDiff=True,
             detailedDiff={name: _property_diff(name, old, new, name in replaces) for name in changed},
         )

@@ -86,6 +86,7 @@ class Network:
 
     world: World
     api: Cloudflare
+    client: httpx.Client
     shield: Shield
     zone: str
     namespace: str
@@ -109,15 +110,12 @@ class Network:
     def get(
         self, path: str, *, pop: int = 0, host: str = HOST, headers: dict[str, str] | None = None
     ) -> httpx.Response:
-        """What a client of that PoP gets, over TLS that it verifies by the edge's authority."""
-        context = ssl.create_default_context(cafile=str(self.world.path("pki", "edge-ca.pem")))
-        address = self.world.pop_address(POPS[pop])
-        with httpx.Client(verify=context, trust_env=False, timeout=20) as client:
-            return client.get(
-                f"https://{address}:{POP_HTTPS_PORT}{path}",
-                headers={"Host": host, **(headers or {})},
-                extensions={"sni_hostname": HOST},
-            )
+        """What a client of that PoP gets, over a TLS connection of its own that it verifies by the edge's authority."""
+        return self.client.get(
+            f"https://{self.world.pop_address(POPS[pop])}:{POP_HTTPS_PORT}{path}",
+            headers={"Host": host, "Connection": "close", **(headers or {})},
+            extensions={"sni_hostname": HOST},
+        )
 
 
 @pytest.fixture(scope="module")
@@ -127,24 +125,26 @@ def network() -> Generator[Network]:
     directory.chmod(0o755)
     world = World(directory=directory, loopback="127.93")
     try:
-        with _stub_dns(world), _stub_shield(world) as (shield, authority, client), _emulator(world):
-            yield _provisioned(world, shield, authority, client)
+        with _stub_dns(world), _stub_shield(world) as (shield, authority, pair), _emulator(world):
+            yield _provisioned(world, shield, authority, pair)
     finally:
         for name in processes.names(world):
             processes.stop(world, name)
         shutil.rmtree(directory)
 
 
-def _provisioned(world: World, shield: Shield, authority: str, client: pki.Issued) -> Network:
+def _provisioned(world: World, shield: Shield, authority: str, pair: pki.Issued) -> Network:
     api = Cloudflare(api_token="any", base_url=world.cloudflare_url, max_retries=0, timeout=60)
     zone = api.zones.create(account={"id": ACCOUNT}, name=DOMAIN, type="partial")
     namespace = api.kv.namespaces.create(account_id=ACCOUNT, title="entitlements")
     certificate = api.mtls_certificates.create(
-        account_id=ACCOUNT, ca=False, certificates=client.chain.decode(), private_key=client.key.decode()
+        account_id=ACCOUNT, ca=False, certificates=pair.chain.decode(), private_key=pair.key.decode()
     )
     assert zone and namespace and certificate and certificate.id
     api.acm.custom_trust_store.create(zone_id=zone.id, certificate=authority)
-    network = Network(world, api, shield, zone.id, namespace.id, certificate.id)
+    context = ssl.create_default_context(cafile=str(world.path("pki", "edge-ca.pem")))
+    client = httpx.Client(verify=context, trust_env=False, timeout=20)
+    network = Network(world, api, client, shield, zone.id, namespace.id, certificate.id)
     network.deploy("1")
     api.workers.routes.create(zone_id=zone.id, pattern=f"{HOST}/*", script="edge")
     return network
@@ -195,6 +195,18 @@ def test_a_stale_document_is_served_while_the_shield_fails(network: Network) -> 
     finally:
         network.shield.failing = False
     assert (stale.status_code, stale.content, stale.headers["cf-cache-status"]) == (200, BODY, "STALE")
+
+
+def test_a_shield_of_an_authority_that_the_zone_does_not_trust_is_not_asked(network: Network) -> None:
+    store = network.api.acm.custom_trust_store
+    (trusted,) = list(store.list(zone_id=network.zone))
+    store.delete(trusted.id, zone_id=network.zone)
+    try:
+        answer = network.get("/npm/untrusted")
+    finally:
+        store.create(zone_id=network.zone, certificate=trusted.certificate)
+    assert (answer.status_code, network.shield.asked("/npm/untrusted")) == (502, 0)
+    assert network.get("/npm/untrusted").status_code == 200
 
 
 def test_a_purge_takes_an_object_out_of_every_cache(network: Network) -> None:
@@ -365,10 +377,13 @@ def _answering(shield: Shield) -> type[http.server.BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             shield.requests.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
             if "/slow/" in self.path:
-                time.sleep(0.3)
+                time.sleep(1)  # long enough for all of a herd to be there
             current = "/brief/" in self.path and self.headers.get("If-None-Match") == '"1"'
             status = 503 if shield.failing else 404 if "/missing/" in self.path else 304 if current else 200
             content = BODY if status == 200 else b""
+            if status == 200 and "Range" in self.headers:
+                first, _, last = self.headers["Range"].removeprefix("bytes=").partition("-")
+                status, content = 206, BODY[int(first) : int(last) + 1] if first else BODY[-int(last) :]
             lifetime = "max-age=1, stale-if-error=86400" if "/brief/" in self.path else "max-age=31536000, immutable"
             self.send_response(status)
             self.send_header("Cache-Control", f"public, {lifetime}")

@@ -9,10 +9,10 @@ from cloudflare import NotFoundError
 
 from local.providers.cloudflare.clients import Clients, asking
 from local.providers.cloudflare.described import outputs, snake
-from local.providers.handler import CloudError, Created, Properties
+from local.providers.handler import CloudError, Created, Properties, ReplacedBeforeDeletion
 
 
-class Scoped:
+class Scoped(ReplacedBeforeDeletion):
     """A resource type's handler; a subclass says which type it is and which of the SDK's resources serves it."""
 
     resource: type[pulumi.CustomResource]
