@@ -40,6 +40,7 @@ class Ec2Shield(pulumi.ComponentResource):
         )
         return aws.ec2.SecurityGroup(
             name,
+            name=f"{self._args.prefix}-shield",
             region=region,
             vpc_id=self._args.network.network_id,
             description="Shield machines: in from the edge and the health checkers, out to HTTPS",
