@@ -1,0 +1,94 @@
+"""The shield's user data, read back as cloud-init would read it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from infra.shield.user_data import USER_DATA_LIMIT, MachineSettings, Origin, UserDataError, user_data
+from local.machines import cloud_init
+
+REGIONS = ("us-east-1", "eu-west-1", "ap-southeast-1", "us-west-2")
+SETTINGS = MachineSettings(
+    region="us-east-1",
+    cloud="aws",
+    origins=[
+        Origin(f"packages-{region}", region, f"packages-{region}.s3.{region}.amazonaws.com") for region in REGIONS[:2]
+    ],
+    secret_id="artifact-edge/test/shield",
+    secret_region="us-east-1",
+)
+
+
+def files(settings: MachineSettings = SETTINGS) -> dict[str, cloud_init.BootFile]:
+    return {file.path: file for file in cloud_init.parse(user_data(settings)).files}
+
+
+def directives(name: str) -> list[str]:
+    lines = files()[f"/etc/artifact-edge/{name}"].content.splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def test_same_settings_give_same_bytes() -> None:
+    assert user_data(SETTINGS) == user_data(replace(SETTINGS))
+
+
+def test_fits_ec2_with_the_longest_names_there_are() -> None:
+    longest = [Origin("b" * 63, region, f"{'b' * 63}.s3.{region}.amazonaws.com") for region in REGIONS]
+    assert len(user_data(replace(SETTINGS, origins=longest)).encode()) <= USER_DATA_LIMIT
+
+
+def test_no_hole_is_left_open() -> None:
+    for path, file in files().items():
+        assert "@ORIGIN" not in file.content and "@SECRET" not in file.content, path
+
+
+def test_origins_are_asked_in_their_order() -> None:
+    settings = replace(SETTINGS, origins=list(reversed(SETTINGS.origins)))
+    rules = files(settings)["/etc/artifact-edge/remap.config"].content
+    assert rules.index("packages-eu-west-1.s3") < rules.index("packages-us-east-1.s3")
+    (parents,) = directives("parent.config")
+    assert 'parent="127.0.0.1:9001;127.0.0.1:9002"' in parents
+    assert 'simple_server_retry_responses="403,404"' in parents
+
+
+@pytest.mark.parametrize(
+    "directive",
+    [
+        "proxy.config.ssl.client.certification_level INT 2",
+        "proxy.config.ssl.TLSv1_1 INT 0",
+        "proxy.config.ssl.client.verify.server.policy STRING ENFORCED",
+        "proxy.config.http.negative_caching_enabled INT 0",
+        "proxy.config.cache.enable_read_while_writer INT 2",
+        "proxy.config.http.background_fill_completed_threshold FLOAT 0.0",
+        "proxy.config.http.background_fill_active_timeout INT 0",
+        "proxy.config.http.cache.open_write_fail_action INT 5",
+    ],
+)
+def test_directive_is_set(directive: str) -> None:
+    assert f"CONFIG {directive}" in directives("records.config")
+
+
+def test_secrets_are_named_and_not_brought() -> None:
+    text = "\n".join(file.content for file in files().values())
+    assert "SECRET_ID=artifact-edge/test/shield\n" in files()["/etc/artifact-edge/shield.env"].content
+    assert "PRIVATE KEY" not in text and "AKIA" not in text
+    assert not any(path.startswith("/run") for path in files())
+
+
+def test_programs_are_executable_and_configuration_is_not() -> None:
+    for path, file in files().items():
+        assert file.permissions == (0o755 if path.startswith("/usr/local/sbin/") else 0o644), path
+
+
+@pytest.mark.parametrize("origins", [[], [SETTINGS.origins[0]] * 5])
+def test_number_of_origins_is_bounded(origins: list[Origin]) -> None:
+    with pytest.raises(UserDataError, match=f"us-east-1 has {len(origins)} origins; it takes 1 to 4"):
+        user_data(replace(SETTINGS, origins=origins))
+
+
+@pytest.mark.parametrize("host", ["", "a b", "https://a", "a/ @plugin=x.so"])
+def test_host_that_is_none_is_refused(host: str) -> None:
+    with pytest.raises(UserDataError, match="is not a host name"):
+        user_data(replace(SETTINGS, origins=[Origin("b", "us-east-1", host)]))
