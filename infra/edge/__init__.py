@@ -34,6 +34,7 @@ class EdgeSecrets:
 
     client_certificate: pulumi.Input[str]
     client_key: pulumi.Input[str]
+    server_ca: pulumi.Input[str]
     origin_key: pulumi.Input[str]
     token_signing_key: pulumi.Input[str]
 
@@ -77,6 +78,9 @@ class Edge(pulumi.ComponentResource):
             private_key=pulumi.Output.secret(args.secrets.client_key),
             opts=child,
         )
+        trust = cloudflare.CustomOriginTrustStore(
+            "shield", zone_id=zone.id, certificate=args.secrets.server_ca, opts=child
+        )
         script = cloudflare.WorkersScript(
             name,
             account_id=args.account_id,
@@ -100,7 +104,7 @@ class Edge(pulumi.ComponentResource):
             proxied=True,
             ttl=1,  # automatic, the only value that a proxied record may have
             # Clients must not reach the name before the worker stands behind it.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[route]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[route, trust]),
         )
         self.target = f"{args.hostname}{_PARTIAL_SETUP_SUFFIX}"
         self.namespace_id = entitlements.id
