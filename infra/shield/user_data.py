@@ -78,13 +78,17 @@ def _holes(settings: MachineSettings) -> Mapping[str, str]:
     ports = _ORIGIN_PORTS[: len(settings.origins)]
     return {
         "ORIGIN_PARENTS": ";".join(f"127.0.0.1:{port}" for port in ports),
+        "ORIGIN_REGIONS": "\n".join(f"{origin.host}: {origin.region}" for origin in settings.origins),
         "ORIGIN_RULES": "\n".join(
             f"map_with_recv_port http://objects.internal:{port}/ https://{origin.host}/"
+            " @plugin=s3_auth.so @pparam=--config @pparam=/run/artifact-edge/s3_auth.config"
+            " @pparam=--v4-region-map @pparam=/etc/artifact-edge/regions"
             " @plugin=tslua.so @pparam=/etc/artifact-edge/origin.lua"
-            f" @pparam={origin.region} @plugin=conf_remap.so @pparam=proxy.config.http.cache.http=0"
+            " @plugin=conf_remap.so @pparam=proxy.config.http.cache.http=0"
             for port, origin in zip(ports, settings.origins, strict=True)
         ),
-        "OTHER_ORIGINS": str(len(settings.origins) - 1),
+        # Traffic Server drops a line that says 0.
+        "RETRIES": str(max(1, len(settings.origins) - 1)),
         "SECRET_ID": settings.secret_id,
         "SECRET_REGION": settings.secret_region,
     }

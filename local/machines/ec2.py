@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ec2.type_defs import InstanceTypeDef
 
-# Regions without machines that are asked at each look: with some thirty regions, a new one is found within ten looks.
-_SCOUTED = 3
+# Regions without machines that are asked at each look: with some thirty regions, a new one is found within five looks.
+_SCOUTED = 6
 
 
 class Ec2Machines:

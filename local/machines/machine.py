@@ -246,9 +246,8 @@ class _Keeper:
             argv, env={**os.environ, **self._environment()}, capture_output=True, text=True, check=False, timeout=60
         )
         # Programs of the checkout may be out of an unprivileged user's reach, so they run as whoever runs the world.
-        for directory in self._service.directories:
-            for path in _tree(self._place.root / directory.lstrip("/")):
-                _give(path, self._user)
+        for path in _tree(self._place.root / "run"):
+            _give(path, self._user)
         if done.returncode != 0:
             self._report(f"{self._name}: {argv[0]} ended with {done.returncode}: {done.stderr.strip()[-500:]}")
         return done.returncode == 0
@@ -312,5 +311,6 @@ def _give(path: Path, user: str | None) -> None:
 
 
 def _tree(directory: Path) -> Iterator[Path]:
-    yield directory
-    yield from directory.rglob("*")
+    if directory.is_dir():
+        yield directory
+        yield from directory.rglob("*")

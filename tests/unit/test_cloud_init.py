@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 from local.layout import World
 from local.machines import cloud_init, systemd
@@ -174,3 +175,24 @@ def test_machine_that_is_gone_leaves_nothing() -> None:
         source.instances = []
         hypervisor.reconcile()
         assert not (Path(directory) / "machines/i-1").exists()
+
+
+def test_timer_runs_its_service_each_time_it_is_due() -> None:
+    unit = "[Service]\nType=oneshot\nEnvironmentFile=/etc/artifact-edge/env\nExecStart=/usr/local/sbin/note\n"
+    files = {
+        "/etc/artifact-edge/env": ("0644", "WORD=ran\n"),
+        "/usr/local/sbin/note": ("0755", "#!/bin/sh\necho $WORD >> /etc/artifact-edge/notes\n"),
+        "/etc/systemd/system/note.service": ("0644", unit),
+        "/etc/systemd/system/note.timer": ("0644", "[Timer]\nOnActiveSec=0s\nOnUnitActiveSec=0s\n"),
+    }
+    entries = [{"path": path, "permissions": mode, "content": text} for path, (mode, text) in files.items()]
+    commands = [["systemctl", "enable", "--now", "note.timer"]]
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        source = _One(HEAD + yaml.safe_dump({"write_files": entries, "runcmd": commands}))
+        reports: list[str] = []
+        hypervisor = Hypervisor(World(directory=Path(directory), loopback="127.9"), [source], reports.append)
+        hypervisor.reconcile()
+        hypervisor.reconcile()
+        notes = Path(directory) / "machines/i-1/root/etc/artifact-edge/notes"
+        assert notes.read_text() == "ran\nran\n", reports

@@ -39,6 +39,12 @@ def test_fits_ec2_with_the_longest_names_there_are() -> None:
     assert len(user_data(replace(SETTINGS, origins=longest)).encode()) <= USER_DATA_LIMIT
 
 
+def test_one_origin_is_asked_through_its_parent_too() -> None:
+    settings = replace(SETTINGS, origins=SETTINGS.origins[:1])
+    # Traffic Server drops a line that asks for no retries.
+    assert "max_simple_retries=1 " in files(settings)["/etc/artifact-edge/parent.config"].content
+
+
 def test_no_hole_is_left_open() -> None:
     for path, file in files().items():
         assert "@ORIGIN" not in file.content and "@SECRET" not in file.content, path
