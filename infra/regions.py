@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import asin, cos, radians, sin, sqrt
-from typing import Literal
+from typing import Literal, Protocol
 
 Cloud = Literal["aws", "gcp"]
 
@@ -91,7 +91,17 @@ REGIONS: dict[str, Region] = {
 _EARTH_RADIUS_KM = 6371.0  # mean radius, IUGG
 
 
-def distance(one: Region, other: Region) -> float:
+class Place(Protocol):
+    """Whatever has coordinates, in degrees."""
+
+    @property
+    def latitude(self) -> float: ...
+
+    @property
+    def longitude(self) -> float: ...
+
+
+def distance(one: Place, other: Place) -> float:
     """Great-circle distance in kilometres (haversine formula)."""
     latitudes = radians(one.latitude), radians(other.latitude)
     across = radians(other.longitude - one.longitude)
