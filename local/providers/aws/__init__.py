@@ -27,6 +27,7 @@ def functions() -> Iterable[Function]:
         ec2.AvailabilityZones(),
         ec2.Ami(),
         ec2.ManagedPrefixList(),
+        ec2.IpRanges(),
         iam.CallerIdentity(),
         secretsmanager.SecretVersion(),
     ]

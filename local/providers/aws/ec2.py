@@ -11,6 +11,9 @@ from local.providers.aws.clients import client, tag_list, tag_map
 from local.providers.aws.described import Api, Described
 from local.providers.handler import CloudError, Handler, Properties
 
+_HEALTH_CHECKERS = "15.177.0.0/18"
+"""The largest network of Route 53's health checkers (Route 53 guide, "IP address ranges")."""
+
 
 def handlers() -> list[Handler]:
     """One handler a resource type."""
@@ -175,6 +178,19 @@ class ManagedPrefixList:
             made = ec2.create_managed_prefix_list(PrefixListName=name, MaxEntries=1, AddressFamily="IPv4")
             found = [made["PrefixList"]["PrefixListId"]]
         return {**arguments, "id": found[0], "name": name}
+
+
+class IpRanges:
+    """`aws:index/getIpRanges:getIpRanges`, for the one list that no managed prefix list gives outside of AWS."""
+
+    token = "aws:index/getIpRanges:getIpRanges"  # noqa: S105  a type token
+
+    def invoke(self, arguments: Properties) -> Properties:
+        if arguments.get("services") != ["route53_healthchecks"]:
+            raise CloudError(
+                f"only the addresses of route53_healthchecks are emulated, not {arguments.get('services')}"
+            )
+        return {**arguments, "id": "ip-ranges", "cidrBlocks": [_HEALTH_CHECKERS], "ipv6CidrBlocks": []}
 
 
 class AvailabilityZones:

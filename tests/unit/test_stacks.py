@@ -1,0 +1,224 @@
+"""The whole program, once for each environment, on the handlers that stand behind the real engine, too."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import pulumi_aws as aws
+import pulumi_cloudflare as cloudflare
+import pulumi_gcp as gcp
+import pytest
+import yaml
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from infra import transforms
+from local.cloudflare import in_process, pki
+from local.providers import aws as emulated_aws
+from local.providers import cloudflare as emulated_cloudflare
+from local.providers.aws.clients import client
+from stacks.__main__ import compose
+from stacks.config import load, load_current
+from tests.unit import google
+from tests.unit.harness import Deployment, aws_account, deploy
+from tests.unit.test_stack_config import ENVIRONMENTS, stack_config
+
+OUTPUTS = {"environment", "url", "zone", "buckets", "metadata", "entitlements", "shields"}
+ORIGIN_KEY, SIGNING_KEY = "o" * 43, "s" * 43
+
+
+class Up(Protocol):
+    """The environment's first `pulumi up`, with some keys of our namespace changed."""
+
+    def __call__(self, environment: str, **changes: Any) -> Deployment: ...
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Up:
+    """Runs each program once: the tests only read what it registered."""
+    done: dict[str, Deployment] = {}
+
+    def once(environment: str, **changes: Any) -> Deployment:
+        name = environment + json.dumps(changes)
+        if name not in done:
+            done[name] = _first_up(environment, changes, tmp_path_factory.mktemp("cloudflare"))
+        return done[name]
+
+    return once
+
+
+def _first_up(environment: str, changes: Mapping[str, Any], directory: Path) -> Deployment:
+    account = in_process.client(directory)
+    config = stack_config(environment) | {f"artifact-edge:{key}": json.dumps(value) for key, value in changes.items()}
+    with aws_account():
+        write_edge_secret(environment, directory)
+        return deploy(
+            lambda: compose(load_current()),
+            [*emulated_aws.handlers(), *emulated_cloudflare.handlers(lambda: account), *google.handlers()],
+            [*emulated_aws.functions(), *emulated_cloudflare.functions(lambda: account)],
+            stack=environment,
+            config=config,
+        )
+
+
+def write_edge_secret(environment: str, directory: Path) -> None:
+    """What `registry keys init` leaves in Secrets Manager for the edge."""
+    authority = pki.Authority(directory)
+    pair = authority.issue(["edge"], ExtendedKeyUsageOID.CLIENT_AUTH)
+    secret = {
+        "client_certificate": pair.chain.decode(),
+        "client_key": pair.key.decode(),
+        "server_ca": authority.certificate_file.read_text(),
+        "origin_key": ORIGIN_KEY,
+        "token_signing_key": SIGNING_KEY,
+    }
+    client("secretsmanager").create_secret(Name=f"artifact-edge/{environment}/edge", SecretString=json.dumps(secret))
+
+
+def bindings(deployment: Deployment) -> Mapping[str, Any]:
+    script = deployment.of(cloudflare.WorkersScript)["edge"]
+    return {binding["name"]: binding for binding in script.inputs["bindings"]}
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_every_environment_comes_up_with_the_documented_outputs(environment: str, up: Up) -> None:
+    deployment = up(environment)
+    config = load(environment, stack_config(environment)).config
+    outputs = deployment.outputs
+    assert set(outputs) == OUTPUTS
+    assert outputs["environment"] == environment
+    assert outputs["url"] == f"https://packages.{config.domain}"
+    assert outputs["zone"]["name"] == config.domain
+    assert outputs["zone"]["id"]
+    assert len(outputs["zone"]["name_servers"]) == 4
+    assert outputs["buckets"] == [
+        {"region": region, "name": f"artifact-edge-{environment}-{region}"} for region in config.blobs.regions
+    ]
+    assert outputs["metadata"] == {
+        "backend": "dynamodb",
+        "region": "us-east-1",
+        "table": f"artifact-edge-{environment}-metadata",
+    }
+    assert set(outputs["entitlements"]) == {"account_id", "namespace_id"}
+    assert [(node["region"], node["cloud"]) for node in outputs["shields"]] == [
+        (shield.region, shield.cloud) for shield in config.shields for _ in range(shield.nodes)
+    ]
+    assert all(node["host"] == f"{node['name']}.shield.{config.domain}" for node in outputs["shields"])
+    assert len({node["address"] for node in outputs["shields"]}) == len(outputs["shields"])
+
+
+def test_every_tier_is_a_component_of_its_own(up: Up) -> None:
+    tiers = {token.split(":")[1] for token in up("prod").components()}
+    assert tiers == {"network", "blobs", "metadata", "shield", "edge", "dns", "identity"}
+
+
+def test_the_worker_is_bound_as_documented_and_its_keys_are_secrets(up: Up) -> None:
+    deployment = up("local")
+    bound = bindings(deployment)
+    assert {name: binding["type"] for name, binding in bound.items()} == {
+        "ENTITLEMENTS": "kv_namespace",
+        "HOSTNAME": "plain_text",
+        "ORIGIN_KEY": "secret_text",
+        "SHIELD": "mtls_certificate",
+        "SHIELDS": "plain_text",
+        "TOKEN_SIGNING_KEY": "secret_text",
+    }
+    assert bound["ENTITLEMENTS"]["namespaceId"] == deployment.outputs["entitlements"]["namespace_id"]
+    assert bound["HOSTNAME"]["text"] == "packages.artifact-edge.test"
+    assert (bound["ORIGIN_KEY"]["text"], bound["TOKEN_SIGNING_KEY"]["text"]) == (ORIGIN_KEY, SIGNING_KEY)
+    assert json.loads(bound["SHIELDS"]["text"])[0] == {
+        "host": "us-east-1-0.shield.artifact-edge.test:8443",
+        "region": "us-east-1",
+        "latitude": 38.9,
+        "longitude": -77.4,
+    }
+    assert "bindings" in deployment.of(cloudflare.WorkersScript)["edge"].secrets
+    assert "privateKey" in deployment.of(cloudflare.MtlsCertificate)["shield"].secrets
+    assert not deployment.secret_outputs
+
+
+def test_no_resource_but_the_edge_ever_sees_a_key(up: Up) -> None:
+    deployment = up("local")
+    for registered in deployment.resources:
+        plain = {name: value for name, value in registered.inputs.items() if name not in registered.secrets}
+        for key in (ORIGIN_KEY, SIGNING_KEY, "PRIVATE KEY"):
+            assert key not in json.dumps(plain), f"{key} in {registered.type} {registered.name}"
+
+
+def test_shields_fetch_from_the_nearest_bucket_first(up: Up) -> None:
+    machines = up("local").of(aws.ec2.Instance)
+    for name, first, second in (("us-east-1-0", "us-east-1", "eu-west-1"), ("eu-west-1-0", "eu-west-1", "us-east-1")):
+        rendered = machines[name].inputs["userData"]
+        hosts = [f"artifact-edge-local-{region}.s3.{region}.amazonaws.com" for region in (first, second)]
+        assert yaml.safe_load(rendered)["write_files"]
+        assert 0 < rendered.index(hosts[0]) < rendered.index(hosts[1])
+
+
+def test_everything_that_can_be_tagged_is_tagged(up: Up) -> None:
+    expected = {
+        "project": "artifact-edge",
+        "environment": "prod",
+        "owner": "platform",
+        "cost-center": "production",
+    }
+    tagged: set[str] = set()
+    for registered in up("prod").resources:
+        argument = transforms.tag_argument(registered.type)
+        if argument is not None:
+            assert expected.items() <= registered.inputs[argument].items(), registered
+            tagged.add(registered.type)
+    assert {"aws:s3/bucket:Bucket", "aws:ec2/instance:Instance", "gcp:compute/instance:Instance"} <= tagged
+
+
+@pytest.mark.parametrize(("environment", "protected"), [("local", False), ("staging", True)])
+def test_what_cannot_be_made_again_is_protected_where_config_says_so(environment: str, protected: bool, up: Up) -> None:
+    deployment = up(environment)
+    kept = {registered.type for registered in deployment.resources if registered.protect}
+    assert kept == (
+        {"aws:s3/bucket:Bucket", "aws:dynamodb/table:Table", "aws:route53/zone:Zone"} if protected else set[str]()
+    )
+    assert deployment.of(aws.dynamodb.Table)["metadata"].inputs["deletionProtectionEnabled"] is protected
+
+
+def test_every_protected_type_exists() -> None:
+    for token in transforms.IRREPLACEABLE:
+        assert vars(transforms.resource_class(token))["pulumi_type"] == token
+
+
+def test_the_same_program_runs_on_google_alone(up: Up) -> None:
+    deployment = up(
+        "prod",
+        blobs={"store": "gcs", "regions": ["us-east4", "us-east1"]},
+        metadata={"store": "spanner", "regions": ["us-east4", "us-east1"]},
+        shields=[{"cloud": "gcp", "region": "us-east4", "machine_type": "n2-standard-8", "nodes": 2}],
+    )
+    assert deployment.outputs["buckets"] == [{"region": "us-east4", "name": "artifact-edge-prod-us-east4"}]
+    assert deployment.outputs["metadata"] == {
+        "backend": "spanner",
+        "region": "us-east4",
+        "table": "artifact-edge-prod/metadata",
+    }
+    bucket = deployment.of(gcp.storage.Bucket)["us-east4"].inputs
+    assert bucket["customPlacementConfig"] == {"dataLocations": ["US-EAST4", "US-EAST1"]}
+    assert (bucket["location"], bucket["rpo"]) == ("US", "ASYNC_TURBO")
+    assert (bucket["publicAccessPrevention"], bucket["uniformBucketLevelAccess"]) == ("enforced", True)
+    reader = deployment.of(gcp.storage.BucketIAMMember)["reader-0"].inputs
+    assert (reader["role"], reader["member"]) == (
+        "roles/storage.objectViewer",
+        "serviceAccount:shield@project.iam.gserviceaccount.com",
+    )
+    assert deployment.of(gcp.spanner.Instance)["metadata"].inputs["config"] == "nam3"
+
+
+def test_google_machines_have_local_disks_and_let_in_the_edge_and_health_checkers_only(up: Up) -> None:
+    deployment = up("prod")
+    machine = deployment.of(gcp.compute.Instance)["asia-northeast1-0"].inputs
+    assert machine["scratchDisks"] == [{"interface": "NVME"}]
+    assert set(machine["shieldedInstanceConfig"].values()) == {True}
+    assert machine["metadata"]["user-data"].startswith("#cloud-config\n")
+    rules = deployment.of(gcp.compute.Firewall)
+    opened = {rule["allows"][0]["ports"][0]: set(rule["sourceRanges"]) for rule in (r.inputs for r in rules.values())}
+    assert set(opened) == {"8443", "8080"}
+    assert all("0.0.0.0/0" not in sources for sources in opened.values())
