@@ -133,6 +133,13 @@ class HealthChecks:
                 self._standings[id] = Standing()
                 self._tasks[id] = asyncio.create_task(self._watch(wanted[id]))
 
+    async def stop(self) -> None:
+        """Looks no more; all checks are forgotten."""
+        tasks = list(self._tasks.values())
+        self.configure([])
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._http.aclose()
+
     def healthy(self, id: str) -> bool:
         """Whether records with this check may be answered. A check that is gone or disabled holds nothing back."""
         check = self._checks.get(id)

@@ -43,7 +43,10 @@ class DnsService:
             proxy = VantageProxy(vantage, (self._world.dns_address, DNS_PORT), self._ours)
             await proxy.serve(self._world.vantage_address(vantage), VANTAGE_PORT)
         _log.info("answering on %s:%d", self._world.dns_address, DNS_PORT)
-        await self._follow_route53()
+        try:
+            await self._follow_route53()
+        finally:
+            await self._checks.stop()
 
     async def _follow_route53(self) -> None:
         silent = False

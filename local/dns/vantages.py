@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import dns.exception
+import dns.name
 import dns.rcode
 
 from local.dns.client import addresses, listening_port
@@ -20,7 +21,7 @@ from local.layout import Vantage
 _log = logging.getLogger(__name__)
 
 _CONNECTIONS = 512
-_HEAD_BYTES = 16384
+_HEAD_BYTES = 65536
 _HEAD_SECONDS = 10.0
 _CONNECT_SECONDS = 5.0
 _CHUNK_BYTES = 65536
@@ -111,7 +112,10 @@ async def _target(reader: asyncio.StreamReader) -> tuple[str, int]:
     name, _, port = target.rpartition(":")
     if not name or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
         raise Refused("400 Bad Request", f"{target} is not <host>:<port>")
-    return name.lower(), int(port)
+    try:
+        return dns.name.from_text(name).to_text(omit_final_dot=True), int(port)
+    except dns.exception.DNSException as error:
+        raise Refused("400 Bad Request", f"{name} is no host name: {error}") from error
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
