@@ -152,10 +152,12 @@ def test_a_cname_that_leads_out_of_the_world_is_given_as_it_is(place: Place) -> 
     assert texts(place.ask("www.example.test")) == ["www.example.test. www.elsewhere.example."]
 
 
-def test_cnames_in_a_circle_end(place: Place) -> None:
+def test_cnames_in_a_circle_are_each_given_once(place: Place) -> None:
     place.record("a.example.test", "CNAME", "b.example.test")
     place.record("b.example.test", "CNAME", "a.example.test")
     assert texts(place.ask("a.example.test")) == ["a.example.test. b.example.test.", "b.example.test. a.example.test."]
+    wire = place.server().respond(client.question("a.example.test", "A", None).to_wire(), ADDRESS, udp=True)
+    assert wire is not None and int.from_bytes(wire[6:8]) == 2  # records in the answer, RFC 1035, section 4.1.1
 
 
 def test_an_alias_is_answered_in_its_own_name_and_fails_over_with_its_target(place: Place) -> None:
@@ -169,6 +171,23 @@ def test_an_alias_is_answered_in_its_own_name_and_fails_over_with_its_target(pla
     assert texts(place.ask("any.example.test")) == ["any.example.test. 127.98.2.0"]
     place.unhealthy = {checks[0]}
     assert texts(place.ask("any.example.test")) == ["any.example.test. 127.98.2.1"]
+
+
+def test_an_alias_that_is_not_to_ask_for_health_stays(place: Place) -> None:
+    check = place.check()
+    place.record("node.example.test", "A", "127.98.2.0", SetIdentifier="x", Weight=1, HealthCheckId=check)
+    place.alias("any.example.test", "node.example.test", evaluate=False, SetIdentifier="1", Failover="PRIMARY")
+    place.record("any.example.test", "A", "127.98.2.1", SetIdentifier="2", Failover="SECONDARY")
+    place.unhealthy = {check}
+    assert texts(place.ask("any.example.test")) == ["any.example.test. 127.98.2.0"]
+
+
+def test_an_alias_to_the_nearest_region_holds_for_a_place_only(place: Place) -> None:
+    latency(place)
+    place.alias("any.example.test", "shield.example.test", evaluate=True)
+    answer = place.ask("any.example.test", seen_from=EU)
+    assert texts(answer) == ["any.example.test. 127.98.2.2"]
+    assert scope(answer) == (24, 24)
 
 
 def test_wildcards_stand_for_names_that_are_not_there(place: Place) -> None:
