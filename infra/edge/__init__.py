@@ -75,7 +75,7 @@ class Edge(pulumi.ComponentResource):
             name=f"{args.prefix}-shield",
             ca=False,
             certificates=args.secrets.client_certificate,
-            private_key=pulumi.Output.secret(args.secrets.client_key),
+            private_key=args.secrets.client_key,  # the SDK keeps it secret
             opts=child,
         )
         trust = cloudflare.CustomOriginTrustStore(

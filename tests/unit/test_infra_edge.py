@@ -1,16 +1,23 @@
-"""The worker's bundle, and what is said when it cannot be made."""
+"""The edge: the worker's bundle, its keys, and what is said when either cannot be had."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import pulumi
+import pulumi_aws as aws
+import pulumi_cloudflare as cloudflare
 import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from infra.edge import Edge, EdgeArgs, EdgeSecrets
 from infra.edge.bundle import BundleError, compile_worker
 from infra.edge.secrets import EdgeSecretError, read_edge_secrets
-from local.providers.aws import functions
+from local.cloudflare import in_process, pki
+from local.providers import cloudflare as emulated_cloudflare
+from local.providers.aws import functions, handlers
 from local.providers.aws.clients import client
 from tests.unit.harness import deploy
 
@@ -56,6 +63,44 @@ def test_missing_node_modules_are_named_with_the_command_that_mends_it(tmp_path:
     assert str(raised.value) == (
         "workers/edge: node modules are missing; run `make up` or `npm ci --prefix workers/edge`"
     )
+
+
+@pytest.mark.usefixtures("aws_cloud")
+def test_every_field_of_the_edge_secret_is_a_secret() -> None:
+    names = [field.name for field in dataclasses.fields(EdgeSecrets)]
+    client("secretsmanager").create_secret(
+        Name="artifact-edge/test/edge", SecretString=json.dumps(dict.fromkeys(names, "x"))
+    )
+
+    def program() -> None:
+        secrets = read_edge_secrets("artifact-edge/test/edge", "us-east-1")
+        for name in names:
+            pulumi.export(name, getattr(secrets, name))
+        aws.route53.Zone("any", name="example.com")
+
+    assert deploy(program, handlers(), functions()).secret_outputs == set(names)
+
+
+def test_keys_given_in_the_clear_are_secrets_in_the_worker_and_the_certificate(tmp_path: Path) -> None:
+    account = in_process.client(tmp_path)
+    authority = pki.Authority(tmp_path)
+    pair = authority.issue(["edge"], ExtendedKeyUsageOID.CLIENT_AUTH)
+    secrets = EdgeSecrets(
+        client_certificate=pair.chain.decode(),
+        client_key=pair.key.decode(),
+        server_ca=authority.certificate_file.read_text(),
+        origin_key="o" * 43,
+        token_signing_key="s" * 43,
+    )
+
+    def program() -> None:
+        bundle = "export default { fetch() { return new Response() } };"
+        args = EdgeArgs("test", "0" * 32, "example.test", "packages.example.test", bundle, [], secrets)
+        Edge("edge", args)
+
+    deployment = deploy(program, emulated_cloudflare.handlers(lambda: account))
+    assert "bindings" in deployment.of(cloudflare.WorkersScript)["edge"].secrets
+    assert "privateKey" in deployment.of(cloudflare.MtlsCertificate)["shield"].secrets
 
 
 @pytest.mark.usefixtures("aws_cloud")

@@ -156,6 +156,15 @@ def test_shields_fetch_from_the_nearest_bucket_first(up: Up) -> None:
         assert 0 < rendered.index(hosts[0]) < rendered.index(hosts[1])
 
 
+def test_dns_sends_clients_to_where_cloudflare_answers_for_the_hostname(up: Up) -> None:
+    deployment = up("local")
+    records = deployment.of(aws.route53.Record)
+    assert records["edge-eu-west-1"].inputs["records"] == ["packages.artifact-edge.test.cdn.cloudflare.net"]
+    answered = deployment.of(cloudflare.DnsRecord)["edge"].inputs
+    assert (answered["name"], answered["proxied"]) == ("packages.artifact-edge.test", True)
+    assert deployment.of(cloudflare.WorkersRoute)["edge"].inputs["pattern"] == "packages.artifact-edge.test/*"
+
+
 def test_everything_that_can_be_tagged_is_tagged(up: Up) -> None:
     expected = {
         "project": "artifact-edge",
