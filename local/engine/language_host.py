@@ -14,16 +14,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any, cast
 
-import grpc
 from google.protobuf import empty_pb2
 from pulumi.automation._server import LanguageServer
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc
 
-MAX_MESSAGE_BYTES = 400 * 1024 * 1024  # as the engine's own limit (sdk/go/common/util/rpcutil)
+from local.loopback_grpc import serve
 
 
 class LanguageHost(LanguageServer):
@@ -103,19 +101,13 @@ def _output_of(process: subprocess.Popen[bytes]) -> Iterator[tuple[str, bytes]]:
 
 def main() -> None:
     engine_address = next(argument for argument in reversed(sys.argv) if not argument.startswith("-"))
-    limits = [
-        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-        ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-    ]
-    server = grpc.server(ThreadPoolExecutor(max_workers=8), options=limits)
-    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageHost(engine_address), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    print(port, flush=True)
+    host = LanguageHost(engine_address)
+    served = serve(lambda server: language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server), threads=8)
+    print(served.port, flush=True)
     try:
-        server.wait_for_termination()
+        served.server.wait_for_termination()
     except KeyboardInterrupt:
-        server.stop(grace=None)
+        served.server.stop(grace=None)
 
 
 if __name__ == "__main__":

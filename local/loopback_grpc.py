@@ -1,0 +1,29 @@
+"""gRPC servers that the engine talks to: language host and providers, each on a free port of 127.0.0.1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import grpc
+
+MAX_MESSAGE_BYTES = 400 * 1024 * 1024  # as the engine's own limit (sdk/go/common/util/rpcutil)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running server and its port on 127.0.0.1."""
+
+    server: grpc.Server
+    port: int
+
+
+def serve(add_servicer: Callable[[grpc.Server], object], *, threads: int) -> Served:
+    """Starts a server of what `add_servicer` registers on it; it answers up to `threads` calls at a time."""
+    limits = [(f"grpc.max_{direction}_message_length", MAX_MESSAGE_BYTES) for direction in ("receive", "send")]
+    server = grpc.server(ThreadPoolExecutor(max_workers=threads), options=limits)
+    add_servicer(server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    return Served(server, port)
