@@ -32,6 +32,12 @@ def tag_map(tags: list[dict[str, str]]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in tags}
 
 
+def tags_of(described: Properties, state: Properties) -> Properties:
+    """Tags as outputs; none at all where there are none and none were given."""
+    tags = tag_map(described.get("Tags", []))
+    return {"tags": tags} if tags or "tags" in state else {}
+
+
 @cache
 def _client(service: str, region: str, endpoint: str) -> Any:
     return cast(Any, boto3).client(service, region_name=region, endpoint_url=endpoint or None)

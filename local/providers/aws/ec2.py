@@ -7,7 +7,7 @@ from typing import Any
 import pulumi_aws as aws
 
 from local.layout import AWS_ACCOUNT_ID
-from local.providers.aws.clients import client, tag_list, tag_map
+from local.providers.aws.clients import client, tag_list, tags_of
 from local.providers.aws.described import Api, Described
 from local.providers.handler import CloudError, Handler, Properties
 
@@ -221,7 +221,7 @@ def _describe_vpc(ec2: Api, id: str, state: Properties) -> Properties | None:
         "arn": f"arn:aws:ec2:{ec2.meta.region_name}:{vpc['OwnerId']}:vpc/{id}",
         "enableDnsSupport": attribute("enableDnsSupport", "EnableDnsSupport"),
         "enableDnsHostnames": attribute("enableDnsHostnames", "EnableDnsHostnames"),
-        **_tags_of(vpc, state),
+        **tags_of(vpc, state),
     }
 
 
@@ -247,7 +247,7 @@ def _describe_gateway(ec2: Api, id: str, state: Properties) -> Properties | None
     if gateway is None:
         return None
     attached = [attachment["VpcId"] for attachment in gateway["Attachments"]]
-    return {"vpcId": attached[0] if attached else None, **_tags_of(gateway, state)}
+    return {"vpcId": attached[0] if attached else None, **tags_of(gateway, state)}
 
 
 def _remove_gateway(ec2: Api, id: str, state: Properties) -> None:
@@ -257,7 +257,7 @@ def _remove_gateway(ec2: Api, id: str, state: Properties) -> None:
 
 def _describe_route_table(ec2: Api, id: str, state: Properties) -> Properties | None:
     table = _only(ec2.describe_route_tables(RouteTableIds=[id])["RouteTables"])
-    return table and {"vpcId": table["VpcId"], **_tags_of(table, state)}
+    return table and {"vpcId": table["VpcId"], **tags_of(table, state)}
 
 
 def _make_route(ec2: Api, inputs: Properties) -> str:
@@ -290,7 +290,7 @@ def _describe_subnet(ec2: Api, id: str, state: Properties) -> Properties | None:
         "cidrBlock": subnet["CidrBlock"],
         "availabilityZone": subnet["AvailabilityZone"],
         "mapPublicIpOnLaunch": subnet["MapPublicIpOnLaunch"],
-        **_tags_of(subnet, state),
+        **tags_of(subnet, state),
     }
 
 
@@ -327,7 +327,7 @@ def _describe_endpoint(ec2: Api, id: str, state: Properties) -> Properties | Non
         "serviceName": endpoint["ServiceName"],
         "vpcEndpointType": endpoint["VpcEndpointType"],
         "routeTableIds": endpoint.get("RouteTableIds", []),
-        **_tags_of(endpoint, state),
+        **tags_of(endpoint, state),
     }
 
 
@@ -411,7 +411,7 @@ def _describe_group(ec2: Api, id: str, state: Properties) -> Properties | None:
             for name, permissions in (("ingress", "IpPermissions"), ("egress", "IpPermissionsEgress"))
             if name in state
         },
-        **_tags_of(group, state),
+        **tags_of(group, state),
     }
 
 
@@ -504,7 +504,7 @@ def _describe_instance(ec2: Api, id: str, state: Properties) -> Properties | Non
         "instanceState": instance["State"]["Name"],
         "privateIp": instance["PrivateIpAddress"],
         "publicIp": instance.get("PublicIpAddress", ""),
-        **_tags_of(instance, state),
+        **tags_of(instance, state),
     }
 
 
@@ -529,7 +529,7 @@ def _describe_address(ec2: Api, id: str, state: Properties) -> Properties | None
         "publicIp": address["PublicIp"],
         "domain": address["Domain"],
         "instance": address.get("InstanceId"),
-        **_tags_of(address, state),
+        **tags_of(address, state),
     }
 
 
@@ -546,12 +546,6 @@ def _describe_address_association(ec2: Api, id: str, state: Properties) -> Prope
 def _tags(kind: str, inputs: Properties) -> dict[str, Any]:
     tags = tag_list(inputs.get("tags"))
     return {"TagSpecifications": [{"ResourceType": kind, "Tags": tags}]} if tags else {}
-
-
-def _tags_of(described: dict[str, Any], state: Properties) -> Properties:
-    """Tags as outputs; none at all where there are none and none were given."""
-    tags = tag_map(described.get("Tags", []))
-    return {"tags": tags} if tags or "tags" in state else {}
 
 
 def _change_tags(ec2: Api, id: str, old: Properties, new: Properties) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 import pulumi_aws as aws
 
-from local.providers.aws.clients import client, tag_list, tag_map
+from local.providers.aws.clients import client, tag_list, tags_of
 from local.providers.aws.described import Api, Described
 from local.providers.handler import Handler, Properties
 
@@ -77,7 +77,7 @@ def _describe_role(iam: Api, id: str, state: Properties) -> Properties | None:
         "uniqueId": role["RoleId"],
         "description": role.get("Description", ""),
         "assumeRolePolicy": _as_given(role["AssumeRolePolicyDocument"], state.get("assumeRolePolicy")),
-        **_tags_of(role, state),
+        **tags_of(role, state),
     }
 
 
@@ -117,7 +117,7 @@ def _describe_profile(iam: Api, id: str, state: Properties) -> Properties | None
         "arn": profile["Arn"],
         "uniqueId": profile["InstanceProfileId"],
         "role": roles[0] if roles else None,
-        **_tags_of(profile, state),
+        **tags_of(profile, state),
     }
 
 
@@ -133,8 +133,3 @@ def _as_given(document: Any, given: str | None) -> str:
     if given is not None and json.loads(given) == found:
         return given
     return json.dumps(found)
-
-
-def _tags_of(described: dict[str, Any], state: Properties) -> Properties:
-    tags = tag_map(described.get("Tags", []))
-    return {"tags": tags} if tags or "tags" in state else {}

@@ -12,9 +12,9 @@ from typing import Any
 
 import pulumi
 import pulumi_aws as aws
-from botocore.exceptions import ClientError
 
 from local.providers.aws.clients import client, tag_list, tag_map
+from local.providers.aws.described import unless_missing
 from local.providers.handler import CloudError, Created, Properties
 
 
@@ -38,11 +38,9 @@ class Bucket:
 
     def read(self, id: str, state: Properties) -> Properties | None:
         s3 = client("s3", state)
-        try:
-            s3.head_bucket(Bucket=id)
-        except ClientError as error:
-            return None if _status(error) == 404 else _raise(error)
-        tags = _unless_missing(lambda: tag_map(s3.get_bucket_tagging(Bucket=id)["TagSet"]))
+        if unless_missing(lambda: s3.head_bucket(Bucket=id)) is None:
+            return None
+        tags = unless_missing(lambda: tag_map(s3.get_bucket_tagging(Bucket=id)["TagSet"]))
         return {**state, **_bucket_outputs(id, s3.meta.region_name), "tags": tags}
 
     def update(self, id: str, old: Properties, new: Properties) -> Properties:
@@ -54,11 +52,7 @@ class Bucket:
         s3 = client("s3", state)
         if state.get("forceDestroy"):
             _empty(s3, id)
-        try:
-            s3.delete_bucket(Bucket=id)
-        except ClientError as error:
-            if _status(error) != 404:
-                raise
+        unless_missing(lambda: s3.delete_bucket(Bucket=id))
 
 
 class Setting:
@@ -83,7 +77,7 @@ class Setting:
         return Created(inputs["bucket"], dict(inputs))
 
     def read(self, id: str, state: Properties) -> Properties | None:
-        found = _unless_missing(lambda: self._get(client("s3", state), id))
+        found = unless_missing(lambda: self._get(client("s3", state), id))
         return None if found is None else {**state, "bucket": id, **found}
 
     def update(self, id: str, old: Properties, new: Properties) -> Properties:
@@ -91,7 +85,7 @@ class Setting:
         return dict(new)
 
     def delete(self, id: str, state: Properties) -> None:
-        _unless_missing(lambda: self._remove(client("s3", state), id))
+        unless_missing(lambda: self._remove(client("s3", state), id))
 
 
 def settings() -> list[Setting]:
@@ -213,7 +207,7 @@ def _put_tags(s3: Any, name: str, inputs: Properties) -> None:
 
 def _empty(s3: Any, name: str) -> None:
     """Deletes all object versions and delete markers, as `forceDestroy` does in the cloud."""
-    pages: list[Any] | None = _unless_missing(
+    pages: list[Any] | None = unless_missing(
         lambda: list(s3.get_paginator("list_object_versions").paginate(Bucket=name))
     )
     for page in pages or []:
@@ -227,19 +221,3 @@ def _empty(s3: Any, name: str) -> None:
 
 def _as_text(policy: Any) -> str:
     return policy if isinstance(policy, str) else json.dumps(policy)
-
-
-def _unless_missing(call: Callable[[], Any]) -> Any:
-    """What the call answers, or None where S3 says that there is no such thing (any 404)."""
-    try:
-        return call()
-    except ClientError as error:
-        return None if _status(error) == 404 else _raise(error)
-
-
-def _status(error: ClientError) -> int:
-    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-
-
-def _raise(error: ClientError) -> None:
-    raise error
