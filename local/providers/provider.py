@@ -112,7 +112,7 @@ class EmulatedProvider(provider_pb2_grpc.ResourceProviderServicer):
     def Update(self, request: Messages, context: Any) -> Messages:
         handler = self._handler(request.urn, context)
         old, new = wire.decode(request.olds), wire.decode(request.news)
-        if request.preview or wire.holds_unknown(new):
+        if request.preview:
             return provider_pb2.UpdateResponse(properties=wire.encode({**old, **new}))
         outputs = self._asked(context, lambda: handler.update(request.id, wire.reveal(old), wire.reveal(new)))
         return provider_pb2.UpdateResponse(properties=self._sealed(outputs, new))

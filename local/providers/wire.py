@@ -56,11 +56,6 @@ def holds_secret(value: Any) -> bool:
     return is_secret(value) or any(holds_secret(item) for item in _items(value))
 
 
-def holds_unknown(value: Any) -> bool:
-    """Whether any part of `value` will be known only after deployment."""
-    return value == UNKNOWN or any(holds_unknown(item) for item in _items(value))
-
-
 def hide(properties: Properties, names: Iterable[str]) -> Properties:
     """`properties` with those of the given names marked as secret."""
     hidden = set(names)
