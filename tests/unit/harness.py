@@ -25,6 +25,7 @@ from pulumi.runtime.stack import run_in_stack
 
 from local.providers import schema, wire
 from local.providers.handler import Function, Handler, Properties
+from local.providers.provider import INHERITED
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ class _World(mocks.Mocks):
         handler = self._handlers.get(args.typ)
         assert handler is not None, f"no resource type {args.typ} is emulated"
         cloud = args.typ.split(":")[0]
-        for name in ("region", "project"):
+        for name in INHERITED:
             if f"{cloud}:{name}" in self._settings and name in schema.shape_of_resource(handler.resource).types:
                 inputs.setdefault(name, self._settings[f"{cloud}:{name}"])
         failures = schema.check(handler.resource, inputs)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, cast
 
 import boto3
 import grpc
 import pulumi_aws as aws
 import pytest
-from moto import mock_aws
 from pulumi.runtime.proto import provider_pb2
 
 from local.providers import schema, wire
@@ -47,12 +45,8 @@ class Context:
 
 
 @pytest.fixture
-def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        yield provider("aws")
+def cloud(aws_cloud: None) -> Any:
+    return provider("aws")
 
 
 def create(cloud: Any, urn: str, inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:

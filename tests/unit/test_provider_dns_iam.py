@@ -12,9 +12,9 @@ from local.providers import wire
 from local.providers.aws import functions
 from local.providers.aws.clients import client
 from local.providers.handler import CloudError
-from tests.unit.test_provider_ec2 import cloud, create, gone, handler
+from tests.unit.test_provider_ec2 import create, gone, handler
 
-__all__ = ["cloud"]  # the fixture that puts every test of this file under moto
+pytestmark = pytest.mark.usefixtures("aws_cloud")
 
 TRUST = json.dumps(
     {

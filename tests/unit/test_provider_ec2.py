@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
 from typing import Any
 
 import pulumi_aws as aws
 import pytest
-from moto import mock_aws
 
 from local.providers.aws import functions, handlers
 from local.providers.aws.clients import client
@@ -17,13 +15,7 @@ from local.providers.handler import CloudError, Created, Handler, Properties
 REGION = "eu-west-1"
 
 
-@pytest.fixture(autouse=True)
-def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        yield
+pytestmark = pytest.mark.usefixtures("aws_cloud")
 
 
 def handler(resource: Any) -> Handler:

@@ -14,9 +14,8 @@ from typer.testing import CliRunner
 from local.providers.aws.clients import client
 from registry import keys
 from registry.__main__ import app
-from tests.unit.test_provider_ec2 import cloud
 
-__all__ = ["cloud"]  # the fixture that puts every test of this file under moto
+pytestmark = pytest.mark.usefixtures("aws_cloud")
 
 
 def secret(name: str) -> dict[str, str]:
