@@ -19,6 +19,8 @@ interface Bindings {
 
 type Guarded = Exclude<Route, { kind: "health" | "unknown" | "redirect" }>;
 
+let nodes: { text: string; shields: readonly Shield[] } | undefined;
+
 export default {
   async fetch(request: Request, bindings: Bindings): Promise<Response> {
     const wanted = route(new URL(request.url), request.headers.get("accept") ?? "");
@@ -67,8 +69,7 @@ async function guarded(
 
 async function object(wanted: ObjectRoute, request: Request, bindings: Bindings): Promise<Response> {
   const started = Date.now();
-  const shields = JSON.parse(bindings.SHIELDS) as Shield[];
-  const below = { shield: bindings.SHIELD, shields, originKey: bindings.ORIGIN_KEY };
+  const below = { shield: bindings.SHIELD, shields: shieldsOf(bindings.SHIELDS), originKey: bindings.ORIGIN_KEY };
   const answer = await fetchObject(wanted, request, below, placeOf(request), started);
   if (answer === undefined) {
     return failure(wanted.ecosystem, 502, "no shield could answer", { "retry-after": "1" });
@@ -88,6 +89,12 @@ function authenticated(answer: "ping" | "whoami" | "version", holder: Entitlemen
 
 function ecosystemOf(wanted: Exclude<Route, { kind: "health" | "unknown" }>): Ecosystem | undefined {
   return wanted.kind === "object" || wanted.kind === "authenticated" ? wanted.ecosystem : undefined;
+}
+
+/** The nodes that the binding lists; it is the same text for as long as the isolate lives, so it is read once. */
+function shieldsOf(text: string): readonly Shield[] {
+  if (nodes?.text !== text) nodes = { text, shields: JSON.parse(text) as Shield[] };
+  return nodes.shields;
 }
 
 /** Where the PoP's client is, as the edge network says; not every request has it. */

@@ -20,10 +20,11 @@ export function candidates(shields: readonly Shield[], key: string, place: Place
     const known = nearest.get(shield.region) ?? Infinity;
     nearest.set(shield.region, Math.min(known, distance.get(shield) ?? Infinity));
   }
+  const weights = new Map<Shield, number>(shields.map((shield) => [shield, weight(shield.host, key)]));
   return [...shields].sort((a, b) => {
     const byRegion = (nearest.get(a.region) ?? 0) - (nearest.get(b.region) ?? 0);
     if (a.region !== b.region) return byRegion || (a.region < b.region ? -1 : 1);
-    return weight(b.host, key) - weight(a.host, key) || (a.host < b.host ? -1 : 1);
+    return (weights.get(b) ?? 0) - (weights.get(a) ?? 0) || (a.host < b.host ? -1 : 1);
   });
 }
 
