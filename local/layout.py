@@ -33,8 +33,12 @@ def cache_directory() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "artifact-edge"
 
 
-def _loopback() -> str:
-    return os.environ.get(LOOPBACK_VARIABLE, "127.77")
+def _loopback(directory: Path) -> str:
+    """A world that is up stays where it is; a new one goes where the environment says."""
+    try:
+        return (directory / "loopback").read_text().strip()
+    except FileNotFoundError:
+        return os.environ.get(LOOPBACK_VARIABLE, "127.77")
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,11 @@ class World:
     loopback: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "loopback", self.loopback or _loopback())
+        object.__setattr__(self, "loopback", self.loopback or _loopback(self.directory))
+
+    def settle(self) -> None:
+        """Writes down where this world is, for all later commands on its directory."""
+        self.path("loopback").write_text(f"{self.loopback}\n")
 
     @property
     def aws_address(self) -> str:

@@ -8,34 +8,39 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from local.engine.find import CHECKOUT_VARIABLE, Engine
 from local.layout import CHECKOUT, World
+from local.processes import listening
+
+PASSPHRASE = "artifact-edge-local"  # noqa: S105  public on purpose
+"""Belongs to the salt in stacks/Pulumi.local.yaml; see docs/decisions/local-passphrase.md for why it may be public."""
 
 
 def provider_ports(world: World) -> dict[str, int]:
     """Where the emulated providers listen on 127.0.0.1, by cloud; empty while they do not run."""
     try:
-        return json.loads((world.directory / "run" / "providers.json").read_text())
+        ports: dict[str, int] = json.loads((world.directory / "run" / "providers.json").read_text())
     except FileNotFoundError:
         return {}
+    return ports if all(listening("127.0.0.1", port) for port in ports.values()) else {}
 
 
 def engine_environment(engine: Engine, world: World) -> dict[str, str]:
-    """What any `pulumi` command needs: the engine on PATH, state and passphrase in the world's directory."""
+    """What any `pulumi` command needs: the engine on PATH, the state in the world's directory, for its owner only."""
     search = [str(engine.pulumi.parent), str(Path(sys.executable).parent), os.environ["PATH"]]
     state = world.path("pulumi", "state")
     state.mkdir(exist_ok=True)
+    state.parent.chmod(0o700)
     return {
         "PATH": os.pathsep.join(search),
         CHECKOUT_VARIABLE: str(CHECKOUT),
         "PULUMI_BACKEND_URL": state.as_uri(),
         "PULUMI_HOME": str(world.path("pulumi", "home")),
-        "PULUMI_CONFIG_PASSPHRASE_FILE": str(_passphrase_file(world)),
+        "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_SKIP_UPDATE_CHECK": "1",
     }
@@ -53,13 +58,3 @@ def cloud_environment(world: World, providers: Mapping[str, int]) -> dict[str, s
         "CLOUDFLARE_BASE_URL": world.cloudflare_url,
         "CLOUDFLARE_API_TOKEN": "local",
     }
-
-
-def _passphrase_file(world: World) -> Path:
-    """A random passphrase for the secrets in the local state, made once, readable by its owner only."""
-    path = world.path("pulumi", "passphrase")
-    if not path.exists():
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(32))
-    return path

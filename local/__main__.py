@@ -1,0 +1,93 @@
+"""`python -m local`: the embedded world on this machine, a package-distribution network without a cloud account."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from local import processes
+from local.down import down as take_down
+from local.engine.find import EngineError, ensure_engine
+from local.health import NotHealthy, unhealthy
+from local.layout import World
+from local.prerequisites import PrerequisiteError
+from local.processes import ProcessError
+from local.stack import LocalStack, StackError
+from local.up import BusyError, KeysError
+from local.up import up as bring_up
+
+_ENDINGS = (PrerequisiteError, EngineError, ProcessError, StackError, KeysError, NotHealthy, BusyError)
+"""What a user can do something about; each says what in its message."""
+
+Directory = Annotated[Path, typer.Option(help="the world's directory", show_default=".world in the checkout")]
+_WORLD = World().directory
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+
+
+@app.command()
+def up(directory: Directory = _WORLD) -> None:
+    """Bring everything up, provision stack `local`, publish sample packages and print how to use them."""
+    bring_up(World(directory=directory.resolve()), _since_the_start())
+
+
+@app.command()
+def down(directory: Directory = _WORLD) -> None:
+    """Destroy the stack and end every process."""
+    take_down(World(directory=directory.resolve()), _since_the_start())
+
+
+@app.command()
+def env(directory: Directory = _WORLD) -> None:
+    """Print the environment of plain `pulumi` commands: eval "$(python -m local env)"."""
+    stack = LocalStack(ensure_engine(_to_stderr), World(directory=directory.resolve()))
+    for name, value in stack.environment().items():
+        print(f"export {name}={shlex.quote(value)}")
+
+
+@app.command()
+def status(directory: Directory = _WORLD) -> None:
+    """Say which processes run and which tiers answer; fails when one does not."""
+    world = World(directory=directory.resolve())
+    for name in processes.names(world):
+        pid = processes.pid_of(world, name)
+        print(f"{name:<40} {f'pid {pid}' if pid else 'ended'}")
+    silent = unhealthy(world, LocalStack(ensure_engine(_to_stderr), world).outputs())
+    for name in silent:
+        print(f"{name} does not answer", file=sys.stderr)
+    raise typer.Exit(1 if silent else 0)
+
+
+def _since_the_start() -> Callable[[str], None]:
+    started = time.monotonic()
+    return lambda line: print(f"[{time.monotonic() - started:4.0f} s] {line}", flush=True)
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def _forget_other_clouds() -> None:
+    """What the user's shell says of real clouds and stacks must never mix with the emulated ones."""
+    for name in list(os.environ):
+        if name.startswith(("AWS_", "CLOUDFLARE_", "GOOGLE_", "CLOUDSDK_", "PULUMI_")):
+            del os.environ[name]
+
+
+def main() -> None:
+    _forget_other_clouds()
+    try:
+        app()
+    except _ENDINGS as error:
+        sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""The processes that stand where the clouds would, in the order in which they come up."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from local import processes
+from local.dns import client
+from local.engine.environment import cloud_environment, provider_ports
+from local.layout import AWS_PORT, CHECKOUT, CLOUDFLARE_PORT, World
+
+
+@dataclass(frozen=True)
+class Service:
+    """`python -m local.<name>`, and how it shows that it is ready."""
+
+    name: str
+    ready: Callable[[World], bool]
+
+
+CLOUDS = (
+    Service("aws", lambda world: processes.listening(world.aws_address, AWS_PORT)),
+    Service("cloudflare", lambda world: processes.listening(world.cloudflare_address, CLOUDFLARE_PORT)),
+    Service("providers", lambda world: bool(provider_ports(world))),
+)
+"""What the engine talks to."""
+
+RUNTIME = (
+    Service("dns", client.ready),
+    Service("machines", lambda world: True),
+)
+"""What makes the provisioned records and machines real."""
+
+
+def start(world: World, services: Sequence[Service]) -> list[str]:
+    """Starts those that do not run, and returns their names."""
+    started: list[str] = []
+    for service in services:
+        if processes.pid_of(world, service.name) is None:
+            started.append(service.name)
+            _start(world, service)
+    return started
+
+
+def _start(world: World, service: Service) -> None:
+    processes.start(
+        world,
+        service.name,
+        [sys.executable, "-m", f"local.{service.name}", "--directory", world.directory],
+        env=cloud_environment(world, {}),
+        cwd=CHECKOUT,
+        ready=lambda: service.ready(world),
+    )
+
+
+def stop_all(world: World) -> None:
+    """Ends every process of the world, the hypervisor before the machines that it would start again."""
+    for name in ("machines", *processes.names(world)):
+        processes.stop(world, name)
