@@ -1,23 +1,30 @@
 # Each target is one line into the code; `make` alone lists them.
 PYTHON := .venv/bin/python
 
-.PHONY: help setup test lint
+.PHONY: help up down test lint setup
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: .venv/installed  ## the Python packages of the project (1.3 GB, about 90 s)
+up: setup  ## the whole network on this machine, provisioned by `pulumi up`, with packages to install from it
+	@$(PYTHON) -m local up
 
-test: setup workers/edge/node_modules/.package-lock.json  ## all tests; builds the Pulumi engine on a machine that has none (5 min, once)
+down: setup  ## destroy it, and end every process
+	@$(PYTHON) -m local down
+
+test: setup  ## all tests
+	@$(PYTHON) -m local.prerequisites
 	npm test --prefix workers/edge
 	$(PYTHON) -m pytest
 
 lint: setup  ## style and types
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/pyright
 
+setup: .venv/installed workers/edge/node_modules/.package-lock.json  ## the packages of the project (1.4 GB, about 2 min)
+
 workers/edge/node_modules/.package-lock.json: workers/edge/package.json workers/edge/package-lock.json
 	@command -v npm >/dev/null || { echo "npm is missing; on Debian: apt-get install nodejs npm" >&2; exit 1; }
-	@echo "installing the edge worker's packages"
+	@echo "installing the edge worker's packages (150 MB, about 20 s)"
 	@npm ci --prefix workers/edge --no-audit --no-fund --loglevel=error
 	@touch $@
 
