@@ -59,15 +59,12 @@ def test_a_download_with_another_checksum_is_refused() -> None:
         find.verify(b"release", "p.tar.gz", f"{digest}  other.tar.gz\n")
 
 
-def test_the_passphrase_is_the_owners_only_and_stays(tmp_path: Path) -> None:
+def test_the_state_is_for_its_owner_only(tmp_path: Path) -> None:
     engine = find.Engine(tmp_path / "pulumi", None)
-    world = World(directory=tmp_path / "world")
-    file = Path(environment.engine_environment(engine, world)["PULUMI_CONFIG_PASSPHRASE_FILE"])
-    first = file.read_text()
-    assert len(first) >= 32
-    assert file.stat().st_mode & 0o777 == 0o600
-    environment.engine_environment(engine, world)
-    assert file.read_text() == first
+    backend = environment.engine_environment(engine, World(directory=tmp_path / "world"))["PULUMI_BACKEND_URL"]
+    state = Path(backend.removeprefix("file://"))
+    assert state.is_dir()
+    assert state.parent.stat().st_mode & 0o777 == 0o700
 
 
 def test_the_language_host_prints_its_port_first() -> None:
