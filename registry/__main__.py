@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
+from cloudflare import CloudflareError
 
-from registry import keys
+from registry import RegistryError, keys, tokens
+from registry import publish as publishing
+from registry.target import read_target
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 keys_app = typer.Typer(no_args_is_help=True, help="The keys between the tiers.")
+tokens_app = typer.Typer(no_args_is_help=True, help="Tokens of those who pull, and what they are granted.")
 app.add_typer(keys_app, name="keys")
+app.add_typer(tokens_app, name="tokens")
+
+Outputs = Annotated[
+    Path, typer.Option("--stack-outputs", help="file with `pulumi stack output --json`, or - for standard input")
+]
+Grants = Annotated[list[str], typer.Argument(help="such as npm:@acme/*:pull")]
 
 
 @app.callback()
@@ -34,12 +46,69 @@ def keys_init(
         print(f"the keys of {environment} exist")
 
 
+@app.command()
+def publish(
+    files: Annotated[list[Path], typer.Argument(help="npm .tgz, .whl, sdist .tar.gz, or OCI layout directory")],
+    stack_outputs: Outputs,
+    repository: Annotated[str, typer.Option(help="of an image, e.g. acme/app")] = "",
+    tag: Annotated[str, typer.Option(help="of an image, or dist-tag of an npm package")] = "",
+) -> None:
+    """Publish packages. Publishing the same bytes again changes nothing, and finishes what was interrupted."""
+    for published in publishing.publish(read_target(stack_outputs), files, repository=repository, tag=tag):
+        print(f"{'published' if published.new else 'had been published:'} {published.title}")
+
+
+@tokens_app.command("create")
+def tokens_create(
+    principal: Annotated[str, typer.Option(help="who the token stands for, e.g. ci@acme")],
+    grant: Annotated[list[str], typer.Option(help="such as npm:@acme/*:pull; may be given several times")],
+    stack_outputs: Outputs,
+    expires: Annotated[str, typer.Option(help="a number of m, h or d")] = "30d",
+) -> None:
+    """Issue a token and print it, once; nothing else goes to standard output."""
+    print(tokens.create(read_target(stack_outputs), principal, grant, tokens.lifetime(expires)))
+
+
+@tokens_app.command("list")
+def tokens_list(stack_outputs: Outputs) -> None:
+    """List tokens by their ids; the tokens themselves are known to nobody."""
+    for token in tokens.tokens(read_target(stack_outputs)):
+        until = datetime.fromtimestamp(token.expires, UTC)
+        print(f"{token.id}  {token.principal:<24} until {until:%Y-%m-%d %H:%M}Z  {' '.join(token.grants)}")
+
+
+@tokens_app.command("revoke")
+def tokens_revoke(
+    ids: Annotated[list[str], typer.Argument(help="ids as `tokens list` shows them")], stack_outputs: Outputs
+) -> None:
+    """Revoke tokens; the edge refuses them within seconds, where its key-value store is told at once."""
+    target = read_target(stack_outputs)
+    for identity in ids:
+        token = tokens.revoke(target, identity)
+        print(f"revoked {token.id} of {token.principal}")
+
+
+@tokens_app.command("grant")
+def tokens_grant(identity: str, grants: Grants, stack_outputs: Outputs) -> None:
+    """Give a token more grants."""
+    print(*tokens.change_grants(read_target(stack_outputs), identity, add=grants).grants)
+
+
+@tokens_app.command("ungrant")
+def tokens_ungrant(identity: str, grants: Grants, stack_outputs: Outputs) -> None:
+    """Take grants away from a token."""
+    print(*tokens.change_grants(read_target(stack_outputs), identity, remove=grants).grants)
+
+
 def main() -> None:
     try:
         app()
+    except RegistryError as error:
+        sys.exit(f"error: {error}")
     except (ClientError, BotoCoreError) as error:
-        print(f"error: AWS refused: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(f"error: AWS refused: {error}")
+    except CloudflareError as error:
+        sys.exit(f"error: Cloudflare refused: {error}")
 
 
 if __name__ == "__main__":

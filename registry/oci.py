@@ -1,0 +1,215 @@
+"""Container images and other OCI artifacts: from an image layout to what a registry answers.
+
+Sources: OCI Image Specification 1.1 (image-layout.md, manifest.md, image-index.md), OCI Distribution Specification 1.1.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, Field, ValidationError
+
+from registry import RegistryError
+from registry.artifact import Artifact, Blob, Change, Document, Fact, Known, Reader, sha256_of
+
+_REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
+_REPOSITORY_MAX = 255
+_TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
+_INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
+_MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
+_MANIFEST_BYTES = 4 << 20
+"""What registries are asked to take of a manifest (Distribution Specification, "Pushing Manifests")."""
+_MANIFESTS_AT_ONCE = 90  # a DynamoDB transaction takes 100 items
+_DEPTH = 4  # of indexes within indexes; more is a trap
+_REF_NAME = "org.opencontainers.image.ref.name"
+
+
+class Descriptor(BaseModel):
+    """descriptor.md: names content by its digest."""
+
+    mediaType: str = ""
+    digest: str = Field(pattern=r"^sha256:[a-f0-9]{64}$")
+    size: int = Field(ge=0)
+    annotations: dict[str, str] | None = None
+
+
+class _Referring(BaseModel):
+    """What manifests and indexes have in common."""
+
+    artifactType: str = ""
+    annotations: dict[str, str] | None = None
+    subject: Descriptor | None = None
+
+
+class Index(_Referring):
+    """index.json of a layout, and image indexes."""
+
+    manifests: list[Descriptor] = []
+
+
+class Manifest(_Referring):
+    """manifest.md."""
+
+    config: Descriptor
+    layers: list[Descriptor] = []
+
+
+_Shape = TypeVar("_Shape", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class OciRepository:
+    name: str
+
+    @property
+    def partition(self) -> str:
+        return f"oci#{self.name}"
+
+    def documents(self, known: Known, touched: Collection[str], url: str, read: Reader) -> Sequence[Document]:
+        """The manifests behind the tags, the list of tags, and who refers to which manifest."""
+        manifests, tags = known.of_kind("manifest"), known.of_kind("tag")
+        rendered: list[Document] = []
+        referred: set[str] = set()
+        for kind, name in (fact.split("#", 1) for fact in touched):
+            if kind == "tag":
+                digest = tags[name]["digest"]
+                body = read(manifest_key(self.name, digest))
+                media_type = manifests[digest]["mediaType"]
+                rendered.append(Document(f"oci/tags/{self.name}/{name}", media_type, body, digest))
+            else:
+                referred |= {name, manifests[name]["subject"]} - {""}
+        listed = {"name": self.name, "tags": sorted(tags)}
+        rendered.append(
+            Document(f"oci/taglists/{self.name}/list.json", "application/json", json.dumps(listed).encode())
+        )
+        return rendered + [self._referrers(digest, manifests) for digest in sorted(referred)]
+
+    def _referrers(self, digest: str, manifests: Mapping[str, Mapping[str, Any]]) -> Document:
+        """Distribution Specification, "Listing Referrers"; an empty list where nothing refers to the manifest."""
+        descriptors = [
+            {name: fact[name] for name in ("mediaType", "size", "artifactType", "annotations") if fact.get(name)}
+            | {"digest": referrer}
+            for referrer, fact in sorted(manifests.items())
+            if fact.get("subject") == digest
+        ]
+        index = {"schemaVersion": 2, "mediaType": _INDEXES[0], "manifests": descriptors}
+        key = f"oci/referrers/{self.name}/{digest.replace(':', '/')}.json"
+        return Document(key, _INDEXES[0], json.dumps(index).encode())
+
+
+def manifest_key(repository: str, digest: str) -> str:
+    return f"oci/manifests/{repository}/{digest.replace(':', '/')}"
+
+
+def read(layout: Path, repository: str, tag: str = "") -> Artifact:
+    """The image in an OCI image layout, for a repository. Without `tag`, the layout must name one."""
+    if not _REPOSITORY.fullmatch(repository) or len(repository) > _REPOSITORY_MAX:
+        raise RegistryError(
+            f"--repository {repository!r}: use small letters and digits, parted by . _ - or /, such as acme/app"
+        )
+    top, named = _chosen(layout, tag)
+    tag = tag or named
+    if not _TAG.fullmatch(tag):
+        raise RegistryError(f"{layout}: tag {tag!r} is not accepted; name one with --tag, such as 1.0")
+    blobs: dict[str, Blob] = {}
+    facts: dict[str, Fact] = {}
+    for descriptor, section, fact in _reachable(layout, top):
+        blob = _blob(layout, repository, descriptor, section)
+        blobs[blob.key] = blob
+        if fact is not None:
+            facts[descriptor.digest] = fact
+    if len(facts) > _MANIFESTS_AT_ONCE:
+        raise RegistryError(f"{layout}: holds {len(facts)} manifests; at most {_MANIFESTS_AT_ONCE} are taken at once")
+    tagged = Fact(f"tag#{tag}", {"digest": top.digest}, immutable=False)
+    change = Change(OciRepository(repository), [*facts.values(), tagged])
+    return Artifact(f"oci {repository}:{tag}", list(blobs.values()), [change])
+
+
+def _chosen(layout: Path, tag: str) -> tuple[Descriptor, str]:
+    """The descriptor to publish, and the tag that the layout gives it."""
+    if not (layout / "oci-layout").is_file():
+        raise RegistryError(f"{layout}: is no OCI image layout (it has no file oci-layout)")
+    listed = _parsed(layout / "index.json", Index).manifests
+    names = [(each.annotations or {}).get(_REF_NAME, "") for each in listed]
+    if tag in names and tag:
+        return listed[names.index(tag)], tag
+    if len(listed) != 1:
+        found = ", ".join(name for name in names if name) or "none with a name"
+        raise RegistryError(f"{layout}: holds {len(listed)} images ({found}); choose one with --tag")
+    return listed[0], names[0]
+
+
+def _reachable(layout: Path, top: Descriptor, depth: int = 0) -> Iterator[tuple[Descriptor, str, Fact | None]]:
+    """All that is needed to pull it: the section of the API that serves it, and of manifests what is kept on record."""
+    path = _path(layout, top)
+    if top.mediaType in _INDEXES and depth < _DEPTH:
+        index = _parsed(path, Index)
+        yield top, "manifests", _fact(top, index, index.artifactType)
+        for child in index.manifests:
+            yield from _reachable(layout, child, depth + 1)
+    elif top.mediaType in _MANIFESTS:
+        manifest = _parsed(path, Manifest)
+        yield top, "manifests", _fact(top, manifest, manifest.artifactType or manifest.config.mediaType)
+        for part in (manifest.config, *manifest.layers):
+            yield part, "blobs", None
+    else:
+        accepted = ", ".join((*_MANIFESTS, *_INDEXES))
+        raise RegistryError(f"{layout}: {top.digest} has media type {top.mediaType!r}; accepted here: {accepted}")
+
+
+def _fact(descriptor: Descriptor, manifest: _Referring, artifact_type: str) -> Fact:
+    """What tags and referrers are rendered from."""
+    content = {
+        "mediaType": descriptor.mediaType,
+        "size": descriptor.size,
+        "artifactType": artifact_type,
+        "annotations": manifest.annotations or {},
+        "subject": manifest.subject.digest if manifest.subject else "",
+    }
+    return Fact(f"manifest#{descriptor.digest}", content)
+
+
+def _blob(layout: Path, repository: str, descriptor: Descriptor, section: str) -> Blob:
+    path, digest = _path(layout, descriptor), descriptor.digest
+    actual = sha256_of(path)
+    if f"sha256:{actual}" != digest:
+        raise RegistryError(f"{layout}: blob {digest} has the digest sha256:{actual}; the layout is damaged")
+    if path.stat().st_size != descriptor.size:
+        raise RegistryError(
+            f"{layout}: blob {digest} has {path.stat().st_size} bytes, its descriptor says {descriptor.size}"
+        )
+    manifest = section == "manifests"
+    return Blob(
+        key=f"oci/{section}/{repository}/{digest.replace(':', '/')}",
+        source=path,
+        content_type=descriptor.mediaType if manifest else "application/octet-stream",
+        sha256=actual,
+        digest=digest if manifest else "",
+    )
+
+
+def _path(layout: Path, descriptor: Descriptor) -> Path:
+    path = layout / "blobs" / descriptor.digest.replace(":", "/")
+    if not path.is_file():
+        raise RegistryError(
+            f"{layout}: blob {descriptor.digest} is missing; copy the image whole, with: skopeo copy … oci:{layout}"
+        )
+    return path
+
+
+def _parsed(path: Path, shape: type[_Shape]) -> _Shape:
+    try:
+        if path.stat().st_size > _MANIFEST_BYTES:
+            raise RegistryError(f"{path}: is larger than {_MANIFEST_BYTES >> 20} MiB")
+        return shape.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise RegistryError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise RegistryError(f"{path}: {place or 'the file'}: {first['msg'].lower()}") from None

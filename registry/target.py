@@ -1,0 +1,92 @@
+"""Where the registry works: the stack, as its outputs describe it (docs/architecture.md, "Stack outputs")."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+import boto3
+from cloudflare import Cloudflare
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from registry import RegistryError
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Bucket(_Part):
+    region: str
+    name: str
+
+
+class Zone(_Part):
+    name: str
+
+
+class Metadata(_Part):
+    backend: str
+    region: str
+    table: str
+
+
+class Entitlements(_Part):
+    account_id: str
+    namespace_id: str
+
+
+class Shield(_Part):
+    host: str
+
+
+class Target(_Part):
+    """A stack's outputs, and clients of the clouds that they name. Credentials come from the environment, as for any
+    tool of those clouds."""
+
+    environment: str
+    url: str
+    zone: Zone
+    buckets: list[Bucket] = Field(min_length=1)
+    metadata: Metadata
+    entitlements: Entitlements
+    shields: list[Shield] = Field(min_length=1)
+
+    @property
+    def bucket(self) -> Bucket:
+        """The primary, which the others are replicas of."""
+        return self.buckets[0]
+
+    def s3(self) -> Any:
+        return cast(Any, boto3).client("s3", region_name=self.bucket.region)
+
+    def table(self) -> Any:
+        """The metadata table, in its home region: all writes go there, so that conditions on them hold."""
+        if self.metadata.backend != "dynamodb":
+            raise RegistryError(
+                f"stack {self.environment} keeps its metadata in {self.metadata.backend!r}, which the registry cannot "
+                "use yet; choose `artifact-edge:metadata.store: dynamodb`"
+            )
+        return cast(Any, boto3).resource("dynamodb", region_name=self.metadata.region).Table(self.metadata.table)
+
+    def cloudflare(self) -> Cloudflare:
+        return Cloudflare()
+
+
+def read_target(file: Path) -> Target:
+    """The outputs in a file, or on standard input for `-`: what `pulumi stack output --json` prints."""
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RegistryError(f"stack outputs {file}: cannot be read: {error}") from None
+    try:
+        return Target.model_validate_json(text)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in detail['loc']) or 'the text'}: {detail['msg'].lower()}"
+            for detail in error.errors(include_url=False, include_input=False)
+        )
+        raise RegistryError(
+            f"stack outputs {file}: {problems}. Make it with: pulumi stack output --json > outputs.json"
+        ) from None
