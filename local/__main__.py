@@ -12,18 +12,19 @@ from typing import Annotated
 
 import typer
 
-from local import processes
+from local import instructions, processes
 from local.down import down as take_down
 from local.engine.find import EngineError, ensure_engine
 from local.health import NotHealthy, unhealthy
 from local.layout import World
+from local.operator import OperatorError
 from local.prerequisites import PrerequisiteError
 from local.processes import ProcessError
 from local.stack import LocalStack, StackError
-from local.up import BusyError, KeysError
+from local.up import BusyError
 from local.up import up as bring_up
 
-_ENDINGS = (PrerequisiteError, EngineError, ProcessError, StackError, KeysError, NotHealthy, BusyError)
+_ENDINGS = (PrerequisiteError, EngineError, ProcessError, StackError, OperatorError, NotHealthy, BusyError)
 """What a user can do something about; each says what in its message."""
 
 Directory = Annotated[Path, typer.Option(help="the world's directory", show_default=".world in the checkout")]
@@ -35,7 +36,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 @app.command()
 def up(directory: Directory = _WORLD) -> None:
     """Bring everything up, provision stack `local`, publish sample packages and print how to use them."""
-    bring_up(World(directory=directory.resolve()), _since_the_start())
+    clients = bring_up(World(directory=directory.resolve()), _since_the_start())
+    print("", *instructions.lines(clients), sep="\n")
 
 
 @app.command()

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import fcntl
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import yaml
 
-from local import health, prerequisites, services
-from local.engine.environment import cloud_environment
+from local import health, operator, prerequisites, services
+from local.clients import Client, ensure_clients, forget_clients
 from local.engine.find import ensure_engine
 from local.layout import CHECKOUT, World
 from local.stack import STACK, LocalStack
@@ -25,34 +23,34 @@ class BusyError(Exception):
     """Another command is at work on this world."""
 
 
-class KeysError(Exception):
-    """The keys between the tiers could not be made."""
-
-
-def up(world: World, report: Report) -> Mapping[str, Any]:
-    """Brings the world up and returns the stack's outputs."""
+def up(world: World, report: Report) -> list[Client]:
+    """Brings the world up and returns the clients that are configured for it."""
     prerequisites.ensure(report)
     prerequisites.check_directory(world.directory)
     with alone(world):
-        return _up(world, report)
+        engine = ensure_engine(report)
+        world.settle()
+        report("starting the emulated clouds")
+        forgetful = "aws" in services.start(world, services.CLOUDS)  # it keeps nothing when it ends
+        outputs = _provision(world, LocalStack(engine, world), report, refresh=forgetful)
+        report("starting DNS and machines")
+        services.start(world, services.RUNTIME)
+        health.wait(world, outputs, report)
+        for line in operator.publish_samples(world, outputs):
+            report(line)
+        if forgetful:
+            forget_clients(world)
+        return ensure_clients(world, outputs["url"], partial(operator.issue_token, world, outputs))
 
 
-def _up(world: World, report: Report) -> Mapping[str, Any]:
-    engine = ensure_engine(report)
-    world.settle()
-    report("starting the emulated clouds")
-    forgetful = "aws" in services.start(world, services.CLOUDS)  # it keeps nothing when it ends
+def _provision(world: World, stack: LocalStack, report: Report, *, refresh: bool) -> Mapping[str, Any]:
     report("making the keys between the tiers")
-    _make_keys(world)
-    stack = LocalStack(engine, world)
-    stack.select()
+    config = yaml.safe_load((CHECKOUT / "stacks" / f"Pulumi.{STACK}.yaml").read_text())["config"]
+    operator.make_keys(world, STACK, config["artifact-edge:domain"], config["aws:region"])
     report(f"pulumi up on stack {STACK}")
-    report(f"  {_in_words(stack.up(refresh=forgetful))}")
-    report("starting DNS and machines")
-    services.start(world, services.RUNTIME)
-    outputs = stack.outputs()
-    health.wait(world, outputs, report)
-    return outputs
+    stack.select()
+    report(f"  {_in_words(stack.up(refresh=refresh))}")
+    return stack.outputs()
 
 
 @contextmanager
@@ -64,23 +62,6 @@ def alone(world: World) -> Generator[None]:
         except BlockingIOError:
             raise BusyError(f"another `make up` or `make down` is at work in {world.directory}; wait for it") from None
         yield
-
-
-def _make_keys(world: World) -> None:
-    """By the operator's own tool, as for a stack on real clouds."""
-    config = yaml.safe_load((CHECKOUT / "stacks" / f"Pulumi.{STACK}.yaml").read_text())["config"]
-    command = ["registry", "keys", "init", "--environment", STACK]
-    command += ["--domain", config["artifact-edge:domain"], "--region", config["aws:region"]]
-    result = subprocess.run(
-        [sys.executable, "-m", *command],
-        cwd=CHECKOUT,
-        env={**os.environ, **cloud_environment(world, {})},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if result.returncode:
-        raise KeysError(result.stderr.strip())
 
 
 def _in_words(changes: Mapping[str, int]) -> str:

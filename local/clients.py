@@ -1,0 +1,134 @@
+"""Real clients of the world: their configuration files, and the commands that use them.
+
+Three identities show the rules: `reader` may pull the samples, `outsider` has a token without the grants, `anonymous`
+has none. Names are reached through a vantage's proxy, for npm, pip and skopeo cannot be pointed at a DNS server.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from local.health import edge_authority, vantage_proxy
+from local.layout import VANTAGES, Vantage, World
+
+GRANTS: Mapping[str, list[str]] = {
+    "reader": ["npm:@acme/*:pull", "pypi:acme-*:pull", "oci:acme/*:pull"],
+    "outsider": ["npm:@elsewhere/*:pull", "pypi:elsewhere-*:pull", "oci:elsewhere/*:pull"],
+}
+"""What each identity with a token is granted."""
+
+ANONYMOUS = "anonymous"
+
+
+@dataclass(frozen=True)
+class Client:
+    """One identity at one vantage. `url` is the stack's."""
+
+    world: World
+    identity: str
+    url: str
+    vantage: Vantage = VANTAGES[0]
+
+    @property
+    def directory(self) -> Path:
+        return self.world.directory / "clients" / self.identity
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).netloc
+
+    @property
+    def proxy(self) -> str:
+        return vantage_proxy(self.world, self.vantage)
+
+    def token(self) -> str | None:
+        """The token that was issued to it, if any."""
+        path = self.directory / "token"
+        return path.read_text() if path.exists() else None
+
+    def configure(self, token: str | None) -> None:
+        """Writes the files that the clients read, for their owner only."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+        self.world.path("clients", self.identity, "x")
+        self.directory.chmod(0o700)
+        self._write("npmrc", self._npmrc(token))
+        self._write("netrc", f"machine {self.host} login __token__ password {token}\n" if token else "")
+        self._write("auth.json", json.dumps({"auths": self._auths(token)}))
+        certificates = self.directory / "certificates"  # skopeo wants a directory of them, by their file's name
+        certificates.mkdir()
+        shutil.copyfile(edge_authority(self.world), certificates / "edge.crt")
+        if token:
+            self._write("token", token)
+
+    def _npmrc(self, token: str | None) -> str:
+        lines = [
+            f"registry={self.url}/npm/",
+            f"cafile={edge_authority(self.world)}",
+            f"https-proxy={self.proxy}",
+            f"cache={self.directory / 'npm-cache'}",  # else what one identity fetched would serve another
+            "audit=false",
+            "fund=false",
+            "update-notifier=false",
+        ]
+        if token:
+            lines.append(f"//{self.host}/npm/:_authToken={token}")
+        return "\n".join(lines) + "\n"
+
+    def _auths(self, token: str | None) -> dict[str, dict[str, str]]:
+        return {self.host: {"auth": base64.b64encode(f"token:{token}".encode()).decode()}} if token else {}
+
+    def _write(self, name: str, text: str) -> None:
+        descriptor = os.open(self.directory / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+
+    def npm_install(self, package: str, target: Path) -> str:
+        """A shell command that installs an npm package and its dependencies into `target`."""
+        return _shell("npm", "install", "--userconfig", self.directory / "npmrc", "--prefix", target, package)
+
+    def pip_install(self, package: str, target: Path) -> str:
+        """A shell command that installs a Python package into `target`."""
+        authority = edge_authority(self.world)
+        # A shell's REQUESTS_CA_BUNDLE would win over --cert (psf/requests#3829).
+        setting = [f"NETRC={self.directory / 'netrc'}", f"REQUESTS_CA_BUNDLE={authority}"]
+        log = self.directory / "pip.log"
+        pip = [Path(sys.executable).parent / "pip", "install", "--quiet", "--no-input", "--no-cache-dir", "--log", log]
+        network = ["--cert", authority, "--proxy", self.proxy, "--index-url", f"{self.url}/pypi/simple/"]
+        install = f"{_shell('env', *setting)} {_shell(*pip, *network, '--upgrade', '--target', target, package)}"
+        # pip says nowhere but in its log that it was refused.
+        return f"{install} || ! grep -o '40[13] Client Error: [A-Za-z]*' {shlex.quote(str(log))} | tail -1"
+
+    def skopeo_copy(self, image: str, target: Path) -> str:
+        """A shell command that copies an image into an OCI layout at `target`."""
+        access = ["--src-cert-dir", self.directory / "certificates", "--authfile", self.directory / "auth.json"]
+        copy = _shell("skopeo", "copy", *access, f"docker://{self.host}/{image}", f"oci:{target}")
+        return f"env HTTPS_PROXY={self.proxy} {copy}"
+
+
+def ensure_clients(world: World, url: str, issue: Callable[[str, list[str]], str]) -> list[Client]:
+    """The three identities, configured. `issue` makes a token for a principal with grants; it is asked for where there
+    is none yet."""
+    for identity, grants in GRANTS.items():
+        client = Client(world, identity, url)
+        if client.token() is None:
+            client.configure(issue(identity, grants))
+    Client(world, ANONYMOUS, url).configure(None)
+    return [Client(world, identity, url) for identity in (*GRANTS, ANONYMOUS)]
+
+
+def forget_clients(world: World) -> None:
+    """For when the clouds no longer know the tokens."""
+    shutil.rmtree(world.directory / "clients", ignore_errors=True)
+
+
+def _shell(*words: str | Path) -> str:
+    return shlex.join(str(word) for word in words)

@@ -1,0 +1,53 @@
+"""The operator's tool at work on the world, as it is used on a real stack: from the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from local.engine.environment import cloud_environment
+from local.layout import CHECKOUT, World
+from local.samples import REPOSITORY, TAG, build
+
+
+class OperatorError(Exception):
+    """The tool refused; the message is what it said."""
+
+
+def make_keys(world: World, environment: str, domain: str, region: str) -> None:
+    """The keys between the tiers, unless they exist."""
+    _run(world, ["keys", "init", "--environment", environment, "--domain", domain, "--region", region])
+
+
+def publish_samples(world: World, outputs: Mapping[str, Any]) -> list[str]:
+    """What was published, or had been, a line each."""
+    samples = build(world.path("samples", "x").parent)
+    said = _run(world, ["publish", *samples.files], outputs)
+    said += _run(world, ["publish", samples.image, "--repository", REPOSITORY, "--tag", TAG], outputs)
+    return said.splitlines()
+
+
+def issue_token(world: World, outputs: Mapping[str, Any], principal: str, grants: Sequence[str]) -> str:
+    """A token that is good for a month."""
+    options = [option for grant in grants for option in ("--grant", grant)]
+    return _run(world, ["tokens", "create", "--principal", principal, *options], outputs).strip()
+
+
+def _run(world: World, arguments: Sequence[str | Path], outputs: Mapping[str, Any] | None = None) -> str:
+    result = subprocess.run(
+        [sys.executable, "-m", "registry", *arguments, *(["--stack-outputs", "-"] if outputs else [])],
+        cwd=CHECKOUT,
+        env={**os.environ, **cloud_environment(world, {})},
+        input=json.dumps(outputs) if outputs else "",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode:
+        raise OperatorError(result.stderr.strip().removeprefix("error: "))
+    return result.stdout

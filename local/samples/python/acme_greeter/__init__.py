@@ -1,0 +1,5 @@
+"""A private package."""
+
+
+def greet(name: str) -> str:
+    return f"Hello, {name}!"
