@@ -1,0 +1,52 @@
+"""`make up` and `make down` as their user knows them: the stack's state, a second run, and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+
+from local.engine.find import ensure_engine
+from local.layout import CHECKOUT
+from local.stack import LocalStack
+from tests.world.conftest import Up, local
+
+PUBLIC = {"server_ca", "client_ca", "server_certificate", "client_certificate"}
+"""Fields of the secrets between the tiers that are certificates."""
+
+
+def pulumi(up: Up, *arguments: str) -> str:
+    """A plain command in a shell that has the printed environment."""
+    stack = LocalStack(ensure_engine(print), up.world)
+    return subprocess.run(
+        ["pulumi", *arguments, "--stack", "local", "--non-interactive"],
+        cwd=CHECKOUT,
+        env={**os.environ, **stack.environment()},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
+
+
+def test_the_state_shows_the_tiers_and_no_secret(up: Up) -> None:
+    exported = pulumi(up, "stack", "export")
+    types = {resource["type"] for resource in json.loads(exported)["deployment"]["resources"]}
+    tiers = {token.split(":")[1] for token in types if token.startswith("artifact-edge:")}
+    assert tiers >= {"network", "blobs", "metadata", "identity", "shield", "edge", "dns"}
+    kept = up.aws("secretsmanager")
+    secrets = [kept.get_secret_value(SecretId=each["ARN"]) for each in kept.list_secrets()["SecretList"]]
+    assert len(secrets) == 3
+    for secret in secrets:
+        for name, value in json.loads(secret["SecretString"]).items():
+            if name not in PUBLIC:
+                assert json.dumps(value)[1:-1] not in exported, f"{secret['Name']}: {name}"
+    for encoded in up.world.path("pulumi", "state", ".pulumi").rglob("*.json"):
+        assert "PRIVATE KEY" not in encoded.read_text()
+
+
+def test_a_second_up_changes_nothing(up: Up) -> None:
+    again = local(up.world, "up")
+    assert again.returncode == 0, again.stderr
+    assert "0 changes" in again.stdout
+    heading = "granted the packages:"
+    assert Up(up.world, again.stdout).commands(heading) == up.commands(heading)
