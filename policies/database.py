@@ -1,0 +1,89 @@
+"""Metadata: every past state can be had back, nobody drops it by mistake, and no region holds it alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pulumi_policy import Policy, ResourceValidationArgs, Severity
+
+from policies.rules import each_resource, foundational, kind, part, parts, setting, well_architected
+
+TABLE = "aws:dynamodb/table:Table"
+SPANNER_DATABASE = "gcp:spanner/database:Database"
+SPANNER_INSTANCE = "gcp:spanner/instance:Instance"
+
+
+@each_resource(
+    "table-recoverable",
+    "Metadata can be restored to any second of the past days, in every region.",
+    of={TABLE, SPANNER_DATABASE},
+    severity=Severity.HIGH,
+    control=foundational("DynamoDB.2"),
+    fix="Enable point_in_time_recovery of table and replicas; set version_retention_period of a Spanner database",
+)
+def recoverable(args: ResourceValidationArgs) -> Iterator[str]:
+    if kind(args) == SPANNER_DATABASE:
+        if not str(args.props.get("versionRetentionPeriod") or "").endswith("d"):
+            yield "past versions are kept for less than a day"
+        return
+    if part(args.props, "pointInTimeRecovery").get("enabled") is not True:
+        yield "point-in-time recovery is not enabled"
+    for replica in parts(args.props, "replicas"):
+        if replica.get("pointInTimeRecovery") is not True:
+            yield f"point-in-time recovery is not enabled in {replica.get('regionName')}"
+
+
+@each_resource(
+    "table-protected-from-deletion",
+    "The cloud itself refuses to delete metadata.",
+    of={TABLE, SPANNER_DATABASE},
+    severity=Severity.HIGH,
+    control=foundational("DynamoDB.6"),
+    fix="Set `artifact-edge:protect` to true, which also has the cloud refuse to delete tables and databases",
+)
+def protected_from_deletion(args: ResourceValidationArgs) -> Iterator[str]:
+    if kind(args) == SPANNER_DATABASE:
+        if args.props.get("enableDropProtection") is not True:
+            yield "drop protection is not enabled"
+        return
+    if args.props.get("deletionProtectionEnabled") is not True:
+        yield "deletion protection is not enabled"
+    for replica in parts(args.props, "replicas"):
+        if replica.get("deletionProtectionEnabled") is not True:
+            yield f"deletion protection is not enabled in {replica.get('regionName')}"
+
+
+@each_resource(
+    "table-encrypted",
+    "DynamoDB encrypts metadata with a key of this account. Spanner always encrypts.",
+    of={TABLE},
+    severity=Severity.HIGH,
+    control=well_architected("SEC08-BP02"),
+    fix="Enable server_side_encryption of the table",
+)
+def encrypted(args: ResourceValidationArgs) -> Iterator[str]:
+    if part(args.props, "serverSideEncryption").get("enabled") is not True:
+        yield "the key is DynamoDB's own, of which this account sees no use"
+
+
+@each_resource(
+    "table-replicated",
+    "Metadata stands in more than one region.",
+    of={TABLE, SPANNER_INSTANCE},
+    severity=Severity.HIGH,
+    control=well_architected("REL10-BP01"),
+    fix="Name further regions in `artifact-edge:metadata.regions`",
+    config={"regions": {"type": "integer", "minimum": 1, "default": 2}},
+)
+def replicated(args: ResourceValidationArgs) -> Iterator[str]:
+    wanted = int(setting(args, "regions", 2))
+    if kind(args) == SPANNER_INSTANCE:
+        place = str(args.props.get("config")).rsplit("/", 1)[-1]
+        found = 1 if place.startswith("regional-") else 2
+    else:
+        found = 1 + len(list(parts(args.props, "replicas")))
+    if found < wanted:
+        yield f"it stands in {found} region{'s' * (found != 1)}; {wanted} are asked for"
+
+
+POLICIES: list[Policy] = [recoverable, protected_from_deletion, encrypted, replicated]

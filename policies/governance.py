@@ -1,0 +1,89 @@
+"""What holds for all that costs or keeps something: whose it is, where it may stand, and that it stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+
+from pulumi_policy import Policy, ResourceValidationArgs, Severity
+
+from policies.compute import EC2_INSTANCE, GCE_INSTANCE
+from policies.database import SPANNER_DATABASE, SPANNER_INSTANCE, TABLE
+from policies.rules import each_resource, kind, our_design, part, parts, setting, well_architected
+from policies.storage import GCS_BUCKET, S3_BUCKET
+
+_ZONE = "aws:route53/zone:Zone"
+_LABELLED = {GCS_BUCKET, GCE_INSTANCE, SPANNER_INSTANCE}
+_TAGGED = {
+    S3_BUCKET,
+    TABLE,
+    EC2_INSTANCE,
+    _ZONE,
+    "aws:ec2/vpc:Vpc",
+    "aws:ec2/eip:Eip",
+    "aws:ec2/securityGroup:SecurityGroup",
+    "aws:route53/healthCheck:HealthCheck",
+    "aws:iam/role:Role",
+}
+_REQUIRED = ["project", "environment", "owner", "cost-center"]
+_STRINGS = {"type": "array", "items": {"type": "string"}}
+
+
+@each_resource(
+    "tags-required",
+    "Whatever costs or keeps something says whose it is.",
+    of=_TAGGED | _LABELLED,
+    severity=Severity.MEDIUM,
+    control=well_architected("COST03-BP02"),
+    fix="The stack's transform tags all resources from `artifact-edge:tags`; register it before the first resource",
+    config={"tags": {**_STRINGS, "default": _REQUIRED}},
+)
+def tags_required(args: ResourceValidationArgs) -> Iterator[str]:
+    tags = part(args.props, "labels" if kind(args) in _LABELLED else "tags")
+    missing = [name for name in setting(args, "tags", _REQUIRED) if not tags.get(name)]
+    if missing:
+        yield f"it lacks {', '.join(missing)}"
+
+
+@each_resource(
+    "data-stays-in-regions",
+    "Objects and metadata stand in the regions that the environment's configuration names.",
+    of={S3_BUCKET, GCS_BUCKET, TABLE, SPANNER_INSTANCE},
+    severity=Severity.HIGH,
+    control=well_architected("SEC07-BP01"),
+    fix="Use another region, or allow this one in the pack's configuration of the environment",
+    config={"regions": {**_STRINGS, "default": ["*"]}},
+)
+def stays_in_regions(args: ResourceValidationArgs) -> Iterator[str]:
+    allowed = setting(args, "regions", ["*"])
+    for region in _regions(args):
+        if not any(fnmatchcase(region.lower(), pattern) for pattern in allowed):
+            yield f"{region} is not among {', '.join(allowed)}"
+
+
+@each_resource(
+    "irreplaceable-protected",
+    "The engine refuses to delete or replace what cannot be made again: data, and the zone that resolvers know.",
+    of={S3_BUCKET, GCS_BUCKET, TABLE, SPANNER_INSTANCE, SPANNER_DATABASE, _ZONE},
+    severity=Severity.HIGH,
+    control=our_design("no plan replaces what clients resolve"),
+    fix="Set `artifact-edge:protect` to true",
+)
+def irreplaceable_protected(args: ResourceValidationArgs) -> Iterator[str]:
+    if not args.opts.protect:
+        yield "it is not protected"
+
+
+def _regions(args: ResourceValidationArgs) -> Iterator[str]:
+    props = args.props
+    match kind(args):
+        case "gcp:storage/bucket:Bucket":
+            yield from part(props, "customPlacementConfig").get("dataLocations") or [str(props.get("location"))]
+        case "gcp:spanner/instance:Instance":
+            yield str(props.get("config")).rsplit("/", 1)[-1].removeprefix("regional-")
+        case _:
+            yield str(props.get("region"))
+            yield from (str(replica.get("regionName")) for replica in parts(props, "replicas"))
+
+
+POLICIES: list[Policy] = [tags_required, stays_in_regions, irreplaceable_protected]

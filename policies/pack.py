@@ -1,0 +1,18 @@
+"""All policies, in the order of a request's way back: from the client's name to the origin and its metadata."""
+
+from __future__ import annotations
+
+from pulumi_policy import Policy
+
+from policies import compute, database, dns, edge, governance, identity, network, storage
+
+POLICIES: list[Policy] = [
+    *dns.POLICIES,
+    *edge.POLICIES,
+    *network.POLICIES,
+    *compute.POLICIES,
+    *storage.POLICIES,
+    *database.POLICIES,
+    *identity.POLICIES,
+    *governance.POLICIES,
+]

@@ -1,0 +1,60 @@
+"""Resources as the engine shows them to a policy, and what the policy says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from pulumi_policy import (
+    PolicyCustomTimeouts,
+    PolicyResource,
+    PolicyResourceOptions,
+    ResourceValidationArgs,
+    ResourceValidationPolicy,
+    StackValidationArgs,
+    StackValidationPolicy,
+)
+from pulumi_policy.proxy import unknown_checking_proxy
+
+from policies.pack import POLICIES
+
+NAMES = [policy.name for policy in POLICIES]
+
+
+def resource(
+    kind: str, props: Mapping[str, Any], name: str = "it", *, protect: bool = True, of: Sequence[PolicyResource] = ()
+) -> PolicyResource:
+    """A resource of a stack, in a shield where it is a machine. `of`: what its property `bucket` depends on."""
+    within = "artifact-edge:shield:Ec2Shield$" if "instance" in kind.lower() else ""
+    timeouts = PolicyCustomTimeouts(0, 0, 0)
+    return PolicyResource(
+        kind,
+        unknown_checking_proxy(dict(props)),
+        f"urn:pulumi:unit::artifact-edge::{within}{kind}::{name}",
+        name,
+        PolicyResourceOptions(protect, [], None, [], timeouts, []),
+        None,
+        None,
+        [],
+        {"bucket": list(of)} if of else {},
+    )
+
+
+def findings(name: str, resources: Sequence[PolicyResource], config: Mapping[str, Any] | None = None) -> list[str]:
+    """All that the policy of that name reports."""
+    policy = next(policy for policy in POLICIES if policy.name == name)
+    said: list[str] = []
+
+    def report(message: str, urn: str | None = None) -> None:
+        said.append(message)
+
+    if isinstance(policy, StackValidationPolicy):
+        cast(Any, policy).validate(StackValidationArgs(list(resources), config or {}), report)
+    else:
+        assert isinstance(policy, ResourceValidationPolicy)
+        for each in resources:
+            asked = ResourceValidationArgs(
+                each.resource_type, each.props, each.urn, each.name, each.opts, None, config or {}
+            )
+            cast(Any, policy).validate(asked, report)
+    return said
