@@ -19,7 +19,6 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 AWS_PORT = 5000
 CLOUDFLARE_PORT = 5001
 GCP_PORT = 5002
-GCS_PORT = 5003
 DNS_PORT = 5353
 VANTAGE_PORT = 3128
 POP_HTTPS_PORT = 8443
@@ -140,10 +139,6 @@ class World:
     @property
     def gcp_url(self) -> str:
         return f"http://{self.gcp_address}:{GCP_PORT}"
-
-    @property
-    def gcs_url(self) -> str:
-        return f"http://{self.gcp_address}:{GCS_PORT}"
 
     def path(self, *parts: str) -> Path:
         """A path in the world's directory; its parent is made."""

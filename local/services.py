@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from local import processes
 from local.dns import client
 from local.engine.environment import cloud_environment, provider_ports
-from local.layout import AWS_PORT, CHECKOUT, CLOUDFLARE_PORT, World
+from local.layout import AWS_PORT, CHECKOUT, CLOUDFLARE_PORT, GCP_PORT, World
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Service:
 CLOUDS = (
     Service("aws", lambda world: processes.listening(world.aws_address, AWS_PORT)),
     Service("cloudflare", lambda world: processes.listening(world.cloudflare_address, CLOUDFLARE_PORT)),
+    Service("gcp", lambda world: processes.listening(world.gcp_address, GCP_PORT)),
     Service("providers", lambda world: bool(provider_ports(world))),
 )
 """What the engine talks to."""

@@ -57,4 +57,5 @@ def cloud_environment(world: World, providers: Mapping[str, int]) -> dict[str, s
         "AWS_EC2_METADATA_DISABLED": "true",
         "CLOUDFLARE_BASE_URL": world.cloudflare_url,
         "CLOUDFLARE_API_TOKEN": "local",
+        "GOOGLE_COMPUTE_CUSTOM_ENDPOINT": f"{world.gcp_url}/compute/v1/",
     }

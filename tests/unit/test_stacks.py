@@ -16,12 +16,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from infra import transforms
 from local.cloudflare import in_process, pki
+from local.gcp import in_process as google
 from local.providers import aws as emulated_aws
 from local.providers import cloudflare as emulated_cloudflare
+from local.providers import gcp as emulated_gcp
 from local.providers.aws.clients import client
 from stacks.__main__ import compose
 from stacks.config import load, load_current
-from tests.unit import google
 from tests.unit.harness import Deployment, aws_account, deploy
 from tests.unit.test_stack_config import ENVIRONMENTS, stack_config
 
@@ -51,12 +52,17 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Up:
 
 def _first_up(environment: str, changes: Mapping[str, Any], directory: Path) -> Deployment:
     account = in_process.client(directory)
+    project = google.client(directory)
     config = stack_config(environment) | {f"artifact-edge:{key}": json.dumps(value) for key, value in changes.items()}
     with aws_account():
         write_edge_secret(environment, directory)
         return deploy(
             lambda: compose(load_current()),
-            [*emulated_aws.handlers(), *emulated_cloudflare.handlers(lambda: account), *google.handlers()],
+            [
+                *emulated_aws.handlers(),
+                *emulated_cloudflare.handlers(lambda: account),
+                *emulated_gcp.handlers(lambda: project),
+            ],
             [*emulated_aws.functions(), *emulated_cloudflare.functions(lambda: account)],
             stack=environment,
             config=config,
@@ -216,7 +222,7 @@ def test_the_same_program_runs_on_google_alone(up: Up) -> None:
     reader = deployment.of(gcp.storage.BucketIAMMember)["reader-0"].inputs
     assert (reader["role"], reader["member"]) == (
         "roles/storage.objectViewer",
-        "serviceAccount:shield@project.iam.gserviceaccount.com",
+        "serviceAccount:artifact-edge-prod-shield@artifact-edge-prod.iam.gserviceaccount.com",
     )
     assert deployment.of(gcp.spanner.Instance)["metadata"].inputs["config"] == "nam3"
 

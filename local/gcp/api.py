@@ -1,0 +1,145 @@
+"""The emulated Google Cloud's REST API: create, get, patch and delete of each collection's resources.
+
+What is not served here is refused with 501 and its name; so is a field that would be ignored.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+from flask import Flask, Response, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from local.cloudflare.store import Store
+from local.gcp.catalog import COLLECTIONS, Collection, Json, Refused, Request
+
+_KIND = "gcp"
+_REFERENCE = re.compile(r"projects/[^/]+/(?:global|regions/[^/]+)/(?:networks|subnetworks)/[^/\"]+")
+
+
+def create_app(store: Store, machine_network: str) -> Flask:
+    """The WSGI application. Public addresses are taken from `machine_network`."""
+    app = Flask(__name__)
+    for collection in COLLECTIONS:
+        _serve(app, collection, store, machine_network)
+    app.add_url_rule("/healthz", view_func=lambda: "ok\n")
+    app.register_error_handler(Refused, _refusal)
+    app.register_error_handler(HTTPException, _not_emulated)
+    return app
+
+
+def _serve(app: Flask, collection: Collection, store: Store, machine_network: str) -> None:
+    rule = "/" + re.sub(r"{(\w+)}", r"<\1>", collection.path)
+
+    def create(**names: str) -> Response:
+        given = _body()
+        id, body = str(collection.identity(given) or ""), _taken(collection, collection.body(given))
+        if not re.fullmatch(r"[a-z]([a-z0-9._-]{0,61}[a-z0-9])?", id):
+            raise Refused(400, f"Invalid value for name: {id!r} (small letters, digits and -, up to 63)")
+        scope = collection.path.format(**names)
+        if store.get(_KIND, scope, id) is not None:
+            raise Refused(409, f"The resource '{scope}/{id}' already exists")
+        _expect_referenced(store, body)
+        _expect_parent(store, collection, names)
+        asked = Request(names, id, _free_addresses(store, machine_network))
+        document = {**body, **collection.computed(asked), "selfLink": f"{scope}/{id}"}
+        store.put(_KIND, scope, id, document)
+        return jsonify(document)
+
+    def get(id: str, **names: str) -> Response:
+        return jsonify(_existing(store, collection.path.format(**names), id))
+
+    def patch(id: str, **names: str) -> Response:
+        scope = collection.path.format(**names)
+        known, given = _existing(store, scope, id), _body()
+        fixed = sorted(given.keys() - collection.changeable)
+        if fixed:
+            raise Refused(501, f"not emulated: a change of {', '.join(fixed)} of '{scope}/{id}'")
+        document = {**known, **given}
+        store.put(_KIND, scope, id, document)
+        return jsonify(document)
+
+    def delete(id: str, **names: str) -> Response:
+        scope = collection.path.format(**names)
+        known = _existing(store, scope, id)
+        if known.get("enableDropProtection"):
+            raise Refused(400, f"'{scope}/{id}' has drop protection enabled")
+        user = next(_users(store, f"{scope}/{id}"), None)
+        if user is not None:
+            raise Refused(400, f"The resource '{scope}/{id}' is already being used by '{user}'")
+        store.remove(_KIND, scope, id)
+        return jsonify({})
+
+    name = collection.path
+    for path, method, view in (
+        (rule, "POST", create),
+        (f"{rule}/<id>", "GET", get),
+        (f"{rule}/<id>", "PATCH", patch),
+        (f"{rule}/<id>", "DELETE", delete),
+    ):
+        app.add_url_rule(path, f"{method} {name}", cast(Callable[..., Response], view), methods=[method])
+
+
+def _body() -> Json:
+    given: Any = request.get_json(force=True, silent=True)
+    if not isinstance(given, dict):
+        raise Refused(400, "Invalid JSON payload received")
+    return cast(Json, given)
+
+
+def _taken(collection: Collection, body: Json) -> Json:
+    unknown = sorted(body.keys() - collection.fields)
+    if unknown:
+        raise Refused(501, f"not emulated: {', '.join(unknown)} of {collection.path}")
+    missing = sorted(name for name in collection.required if body.get(name) is None)
+    if missing:
+        raise Refused(400, f"Required field {', '.join(repr(name) for name in missing)} not specified")
+    return body
+
+
+def _existing(store: Store, scope: str, id: str) -> Json:
+    known = store.get(_KIND, scope, id)
+    if known is None:
+        raise Refused(404, f"The resource '{scope}/{id}' was not found")
+    return known
+
+
+def _expect_referenced(store: Store, body: Json) -> None:
+    for reference in _REFERENCE.findall(json.dumps(body)):
+        scope, id = f"compute/v1/{reference}".rsplit("/", 1)
+        _existing(store, scope, id)
+
+
+def _expect_parent(store: Store, collection: Collection, names: Json) -> None:
+    """Databases stand in an instance that exists; projects, regions and zones are not kept here."""
+    if "instance" in names:
+        parent = collection.path.format(**names).rsplit("/", 1)[0]
+        _existing(store, *cast("tuple[str, str]", tuple(parent.rsplit("/", 1))))
+
+
+def _free_addresses(store: Store, network: str) -> Iterator[str]:
+    taken = {document.get("address") for document in store.all(_KIND)}
+    return (str(host) for host in ipaddress.ip_network(network).hosts() if str(host) not in taken)
+
+
+def _users(store: Store, link: str) -> Iterator[str]:
+    """Resources that name this one, or stand within it."""
+    reference = link.removeprefix("compute/v1/")
+    for document in store.all(_KIND):
+        own: str = document["selfLink"]
+        if own != link and (own.startswith(f"{link}/") or f'"{reference}"' in json.dumps(document)):
+            yield own
+
+
+def _refusal(error: Refused) -> tuple[Response, int]:
+    return jsonify({"error": {"code": error.status, "message": str(error)}}), error.status
+
+
+def _not_emulated(error: HTTPException) -> tuple[Response, int]:
+    if error.code in (404, 405):
+        return _refusal(Refused(501, f"not emulated: {request.method} {request.path}"))
+    return _refusal(Refused(error.code or 500, error.description or "unknown error"))

@@ -1,0 +1,153 @@
+"""What the emulated Google Cloud has: each kind of resource, where it stands in its API, and what it may be told.
+
+Paths and fields are those of Google's REST references: Compute Engine v1, IAM v1, Cloud Storage JSON v1, Spanner v1.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Json = dict[str, Any]
+
+
+class Refused(Exception):
+    """The cloud's answer to a request that it does not take: HTTP status and message."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Request:
+    """A resource about to be made: the names in its path, and what it may use."""
+
+    names: Mapping[str, str]
+    id: str
+    free_addresses: Iterator[str]  # public ones
+
+
+def _member(name: str) -> Callable[[Json], Any]:
+    """Finds a member of a request; an empty object where there is none."""
+    return lambda body: body.get(name, {})
+
+
+def _name(body: Json) -> Any:
+    return body.get("name")
+
+
+def _whole(body: Json) -> Json:
+    return body
+
+
+def _nothing(request: Request) -> Json:
+    return {}
+
+
+@dataclass(frozen=True)
+class Collection:
+    """`path` has the names of the parents in braces. `identity` finds the new resource's own name in a request."""
+
+    path: str
+    fields: frozenset[str]
+    required: frozenset[str]
+    changeable: frozenset[str] = frozenset()
+    identity: Callable[[Json], Any] = _name
+    body: Callable[[Json], Json] = _whole
+    computed: Callable[[Request], Json] = _nothing
+
+
+def _collection(path: str, required: str, optional: str = "", changeable: str = "", **more: Any) -> Collection:
+    needed = frozenset(required.split())
+    allowed = needed | frozenset(optional.split()) | frozenset(changeable.split())
+    return Collection(path, allowed, needed, frozenset(changeable.split()), **more)
+
+
+def _free_address(request: Request) -> Json:
+    address = next(request.free_addresses, None)
+    if address is None:
+        raise Refused(429, "no public address is free")
+    return {"address": address}
+
+
+def _email(request: Request) -> Json:
+    email = f"{request.id}@{request.names['project']}.iam.gserviceaccount.com"
+    return {"email": email, "uniqueId": str(10**20 + secrets.randbelow(10**20))}
+
+
+def _running(request: Request) -> Json:
+    return {"status": "RUNNING"}
+
+
+def _bucket_policy(request: Request) -> Json:
+    return {"iam": {"bindings": []}}
+
+
+def _database_body(body: Json) -> Json:
+    return {name: value for name, value in body.items() if name != "createStatement"}
+
+
+def _database_name(body: Json) -> Any:
+    """`CREATE DATABASE metadata`, the name in quotes of either dialect or in none."""
+    return str(body.get("createStatement", "")).rsplit(" ", 1)[-1].strip('`"')
+
+
+_PROJECT = "projects/{project}"
+
+COLLECTIONS = (
+    _collection(f"compute/v1/{_PROJECT}/global/networks", "name autoCreateSubnetworks"),
+    _collection(
+        f"compute/v1/{_PROJECT}/regions/{{region}}/subnetworks",
+        "name network ipCidrRange",
+        changeable="privateIpGoogleAccess",
+    ),
+    _collection(
+        f"compute/v1/{_PROJECT}/global/firewalls",
+        "name network allowed",
+        "direction",
+        changeable="allowed sourceRanges",
+    ),
+    _collection(
+        f"compute/v1/{_PROJECT}/regions/{{region}}/addresses", "name", changeable="labels", computed=_free_address
+    ),
+    _collection(
+        f"compute/v1/{_PROJECT}/zones/{{zone}}/instances",
+        "name machineType disks networkInterfaces",
+        "serviceAccounts shieldedInstanceConfig",
+        changeable="metadata labels",
+        computed=_running,
+    ),
+    _collection(
+        f"iam/v1/{_PROJECT}/serviceAccounts",
+        "",
+        changeable="displayName",
+        identity=_member("accountId"),
+        body=_member("serviceAccount"),
+        computed=_email,
+    ),
+    _collection(
+        "storage/v1/b",
+        "name location",
+        "customPlacementConfig",
+        changeable="rpo iamConfiguration versioning softDeletePolicy lifecycle labels iam",
+        computed=_bucket_policy,
+    ),
+    _collection(
+        f"spanner/v1/{_PROJECT}/instances",
+        "config displayName",
+        changeable="processingUnits edition labels",
+        identity=_member("instanceId"),
+        body=_member("instance"),
+    ),
+    _collection(
+        f"spanner/v1/{_PROJECT}/instances/{{instance}}/databases",
+        "",
+        "databaseDialect",
+        changeable="extraStatements versionRetentionPeriod enableDropProtection",
+        identity=_database_name,
+        body=_database_body,
+    ),
+)

@@ -1,0 +1,182 @@
+"""Cloud Storage and Spanner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, cast
+
+import pulumi_gcp as gcp
+
+from local.providers.gcp.rest import Clients, Rest, call, without_nothing
+from local.providers.handler import CloudError, Created, Handler, Properties
+
+_STORAGE = "storage/v1/b/"
+_SPANNER = "spanner/v1/projects/"
+
+
+def handlers(clients: Clients) -> Iterable[Handler]:
+    """In the order in which they build on each other."""
+    return [
+        Rest(
+            gcp.storage.Bucket,
+            clients,
+            collection=lambda inputs: _STORAGE.removesuffix("/"),
+            request=lambda inputs: without_nothing(
+                {
+                    "name": inputs["name"],
+                    "location": inputs["location"],
+                    "customPlacementConfig": inputs.get("customPlacementConfig"),
+                    **_bucket_settings(inputs),
+                }
+            ),
+            told=_bucket_told,
+            id_from=_STORAGE,
+            changed=_bucket_settings,
+            replace_on=frozenset({"project", "name", "location", "customPlacementConfig"}),
+        ),
+        BucketIamMember(clients),
+        Rest(
+            gcp.spanner.Instance,
+            clients,
+            collection=lambda inputs: f"{_SPANNER}{inputs['project']}/instances",
+            request=lambda inputs: {
+                "instanceId": inputs["name"],
+                "instance": {"config": inputs["config"], "displayName": inputs["displayName"], **_instance(inputs)},
+            },
+            told=lambda document: {
+                name: document.get(name) for name in ("config", "displayName", "processingUnits", "edition", "labels")
+            },
+            id_from=_SPANNER,
+            changed=_instance,
+            replace_on=frozenset({"project", "name", "config", "displayName"}),
+        ),
+        Rest(
+            gcp.spanner.Database,
+            clients,
+            collection=lambda inputs: f"{_SPANNER}{inputs['project']}/instances/{inputs['instance']}/databases",
+            request=lambda inputs: without_nothing(
+                {
+                    "createStatement": f'CREATE DATABASE "{inputs["name"]}"',
+                    "databaseDialect": inputs.get("databaseDialect"),
+                    **_database(inputs),
+                }
+            ),
+            told=lambda document: {
+                "ddls": document.get("extraStatements"),
+                "versionRetentionPeriod": document.get("versionRetentionPeriod"),
+                "enableDropProtection": document.get("enableDropProtection"),
+            },
+            id_from=_SPANNER,
+            changed=_database,
+            replace_on=frozenset({"project", "instance", "name", "databaseDialect"}),
+        ),
+    ]
+
+
+class BucketIamMember:
+    """One member of one role in a bucket's policy; the policy is read, changed and written as a whole."""
+
+    resource = gcp.storage.BucketIAMMember
+    replace_on = frozenset({"bucket", "role", "member", "condition"})
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def create(self, inputs: Properties) -> Created:
+        if inputs.get("condition") is not None:
+            raise CloudError("not emulated: a condition of a bucket's IAM member")
+        members = self._members(inputs)
+        if members is None:
+            raise CloudError(f"bucket {inputs['bucket']} does not exist")
+        self._write(inputs, [*members, inputs["member"]])
+        return Created(f"b/{inputs['bucket']}/{inputs['role']}/{inputs['member']}", inputs)
+
+    def read(self, id: str, state: Properties) -> Properties | None:
+        return state if state["member"] in (self._members(state) or []) else None
+
+    def update(self, id: str, old: Properties, new: Properties) -> Properties:
+        raise CloudError("a bucket's IAM member is replaced, never changed")
+
+    def delete(self, id: str, state: Properties) -> None:
+        members = self._members(state)
+        if members is not None:
+            self._write(state, [member for member in members if member != state["member"]])
+
+    def _members(self, inputs: Properties) -> list[str] | None:
+        """Those who have the role; None where there is no bucket."""
+        bucket = call(self._clients(), "GET", _STORAGE + inputs["bucket"])
+        if bucket is None:
+            return None
+        return [
+            member
+            for binding in bucket["iam"]["bindings"]
+            if binding["role"] == inputs["role"]
+            for member in binding["members"]
+        ]
+
+    def _write(self, inputs: Properties, members: list[str]) -> None:
+        bucket = cast(Properties, call(self._clients(), "GET", _STORAGE + inputs["bucket"]))
+        others = [binding for binding in bucket["iam"]["bindings"] if binding["role"] != inputs["role"]]
+        mine = [{"role": inputs["role"], "members": sorted(set(members))}] if members else []
+        call(self._clients(), "PATCH", _STORAGE + inputs["bucket"], {"iam": {"bindings": [*others, *mine]}})
+
+
+def _bucket_settings(inputs: Properties) -> Properties:
+    access = {"enabled": inputs.get("uniformBucketLevelAccess", False)}
+    prevention = inputs.get("publicAccessPrevention", "inherited")
+    rules = cast(list[Properties], inputs.get("lifecycleRules", []))
+    return without_nothing(
+        {
+            "rpo": inputs.get("rpo"),
+            "iamConfiguration": {"uniformBucketLevelAccess": access, "publicAccessPrevention": prevention},
+            "versioning": inputs.get("versioning"),
+            "softDeletePolicy": inputs.get("softDeletePolicy"),
+            "lifecycle": {"rule": [_rule(rule) for rule in rules]},
+            "labels": inputs.get("labels"),
+        }
+    )
+
+
+def _bucket_told(document: Properties) -> Properties:
+    access = document["iamConfiguration"]
+    return {
+        "location": document["location"],
+        "customPlacementConfig": document.get("customPlacementConfig"),
+        "rpo": document.get("rpo"),
+        "uniformBucketLevelAccess": access["uniformBucketLevelAccess"]["enabled"],
+        "publicAccessPrevention": access["publicAccessPrevention"],
+        "versioning": document.get("versioning"),
+        "softDeletePolicy": document.get("softDeletePolicy"),
+        "lifecycleRules": [_rule_told(rule) for rule in document["lifecycle"]["rule"]],
+        "labels": document.get("labels"),
+        "url": f"gs://{document['name']}",
+    }
+
+
+def _rule(rule: Properties) -> Properties:
+    """Pulumi says `withState`, the API `isLive`."""
+    condition: dict[str, Any] = dict(rule["condition"])
+    state = condition.pop("withState", None)
+    live = {"LIVE": True, "ARCHIVED": False}.get(str(state))
+    return {"action": rule["action"], "condition": condition | ({} if live is None else {"isLive": live})}
+
+
+def _rule_told(rule: Properties) -> Properties:
+    condition: dict[str, Any] = dict(rule["condition"])
+    live = condition.pop("isLive", None)
+    state = {} if live is None else {"withState": "LIVE" if live else "ARCHIVED"}
+    return {"action": rule["action"], "condition": condition | state}
+
+
+def _instance(inputs: Properties) -> Properties:
+    return without_nothing({name: inputs.get(name) for name in ("processingUnits", "edition", "labels")})
+
+
+def _database(inputs: Properties) -> Properties:
+    return without_nothing(
+        {
+            "extraStatements": inputs.get("ddls"),
+            "versionRetentionPeriod": inputs.get("versionRetentionPeriod"),
+            "enableDropProtection": inputs.get("enableDropProtection"),
+        }
+    )
