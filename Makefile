@@ -1,7 +1,7 @@
 # Each target is one line into the code; `make` alone lists them.
 PYTHON := .venv/bin/python
 
-.PHONY: help up down test lint setup
+.PHONY: help up down preview test lint setup
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -11,6 +11,9 @@ up: setup  ## the whole network on this machine, provisioned by `pulumi up`, wit
 
 down: setup  ## destroy it, and end every process
 	@$(PYTHON) -m local down
+
+preview: setup  ## what `pulumi up` would do to each stack, and whether the policies allow it
+	@$(PYTHON) -m local preview
 
 test: setup  ## all tests
 	@$(PYTHON) -m local.prerequisites

@@ -19,6 +19,7 @@ from local.health import NotHealthy, unhealthy
 from local.layout import World
 from local.operator import OperatorError
 from local.prerequisites import PrerequisiteError
+from local.preview import preview as preview_all
 from local.processes import ProcessError
 from local.stack import LocalStack, StackError
 from local.up import BusyError
@@ -44,6 +45,12 @@ def up(directory: Directory = _WORLD) -> None:
 def down(directory: Directory = _WORLD) -> None:
     """Destroy the stack and end every process."""
     take_down(World(directory=directory.resolve()), _since_the_start())
+
+
+@app.command()
+def preview() -> None:
+    """Preview every stack with the policy pack; fails when one cannot be made or breaks a rule."""
+    raise typer.Exit(0 if preview_all(_since_the_start()) else 1)
 
 
 @app.command()

@@ -1,0 +1,77 @@
+"""A world for a moment: the emulated clouds and a copy of the stacks' config, for plans that nobody keeps.
+
+No running world notices, and the checkout stays as it is: `pulumi stack init` writes a salt into a stack's config.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from local import operator, services
+from local.engine.environment import cloud_environment, engine_environment, provider_ports
+from local.engine.find import Engine, ensure_engine
+from local.layout import CHECKOUT, World
+
+_LINKED = (".venv", "Pulumi.yaml", "infra", "policies", "workers")
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """`project` is a directory to run `pulumi` in."""
+
+    world: World
+    engine: Engine
+    project: Path
+
+    def pulumi(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A plain command, its output in text."""
+        return subprocess.run(
+            [self.engine.pulumi, *arguments, "--non-interactive", "--color", "never"],
+            cwd=self.project,
+            env={
+                **os.environ,
+                **engine_environment(self.engine, self.world),
+                **cloud_environment(self.world, provider_ports(self.world)),
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def new_stack(self, name: str) -> None:
+        """Makes a stack of the config that is there, and the keys that the program reads."""
+        config = yaml.safe_load((self.project / "stacks" / f"Pulumi.{name}.yaml").read_text())["config"]
+        operator.make_keys(self.world, name, config["artifact-edge:domain"], config["aws:region"])
+        self.pulumi("stack", "init", name)
+
+
+@contextmanager
+def scratch(loopback: str, report: Callable[[str], None]) -> Generator[Scratch]:
+    """Starts it and, in the end, leaves nothing behind."""
+    engine = ensure_engine(report)
+    directory = Path(tempfile.mkdtemp(prefix="ae-"))
+    directory.chmod(0o755)  # for the user of Traffic Server
+    world = World(directory=directory, loopback=loopback)
+    try:
+        services.start(world, services.CLOUDS)
+        yield Scratch(world, engine, _project(directory / "project"))
+    finally:
+        services.stop_all(world)
+        shutil.rmtree(directory)
+
+
+def _project(directory: Path) -> Path:
+    directory.mkdir()
+    for name in _LINKED:
+        (directory / name).symlink_to(CHECKOUT / name)
+    shutil.copytree(CHECKOUT / "stacks", directory / "stacks")
+    return directory
