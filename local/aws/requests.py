@@ -29,10 +29,10 @@ class RequestCounter:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["PATH_INFO"] == PATH:
             return self._answer(environ, start_response)
-        read = _object_read(environ)
+        read = addressed_object(environ) if environ["REQUEST_METHOD"] in ("GET", "HEAD") else None
         if read is not None:
             with self._lock:
-                self._seen[read, environ["REQUEST_METHOD"]] += 1
+                self._seen["/".join(read), environ["REQUEST_METHOD"]] += 1
         return self._application(environ, start_response)
 
     def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -48,13 +48,12 @@ class RequestCounter:
         return [json.dumps(seen).encode()]
 
 
-def _object_read(environ: dict[str, Any]) -> str | None:
-    """`<bucket>/<key>` when the request reads an S3 object, addressed by host (as the shields do) or by path."""
-    if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
-        return None
+def addressed_object(environ: dict[str, Any]) -> tuple[str, str] | None:
+    """Bucket and key of a request for an S3 object, addressed by host (as the shields do) or by path."""
     path = environ["PATH_INFO"].lstrip("/")
     by_host = _VIRTUAL_HOST.match(environ.get("HTTP_HOST", ""))
     if by_host is not None:
-        return f"{by_host['bucket']}/{path}" if path else None
+        return (by_host["bucket"], path) if path else None
+    bucket, _, key = path.partition("/")
     signed_for_s3 = "/s3/aws4_request" in environ.get("HTTP_AUTHORIZATION", "")
-    return path if signed_for_s3 and "/" in path.rstrip("/") else None
+    return (bucket, key) if signed_for_s3 and key else None

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 import ssl
+import time
 from collections import Counter
 from typing import Any
 
@@ -122,3 +123,29 @@ def test_a_shield_serves_nobody_but_the_edge(up: Up) -> None:
     for shield in up.outputs()["shields"]:
         with httpx.Client(verify=trust) as stranger, pytest.raises(httpx.HTTPError, match="certificate"):
             stranger.get(f"https://{shield['address']}:8443/objects/{TARBALL}")
+
+
+def test_what_is_published_reaches_the_other_origin(up: Up) -> None:
+    primary, replica = (bucket["name"] for bucket in up.outputs()["buckets"])
+    s3 = up.aws("s3")
+    deadline = time.monotonic() + 30
+    while httpx.get(f"{up.world.aws_url}/_artifact-edge/replication").json()["pending"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    there = s3.get_object(Bucket=replica, Key=TARBALL)
+    here = s3.get_object(Bucket=primary, Key=TARBALL)
+    assert there["Body"].read() == here["Body"].read()
+    assert there["CacheControl"] == here["CacheControl"] == "public, max-age=31536000, immutable"
+
+
+def test_a_shield_asks_the_next_origin_while_the_replica_lags(up: Up) -> None:
+    control = f"{up.world.aws_url}/_artifact-edge/replication"
+    key = "npm/@acme/greeting/-/greeting-9.9.6.tgz"
+    httpx.put(control, json={"paused": True}).raise_for_status()
+    try:
+        body = store(up, key, 1_000)
+        with httpx.Client(**access(up, EU_WEST)) as client:
+            answer = client.get(f"/{key}")
+        assert (answer.status_code, answer.content) == (200, body)
+    finally:
+        httpx.put(control, json={"paused": False}).raise_for_status()

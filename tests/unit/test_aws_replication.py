@@ -1,0 +1,124 @@
+"""S3 replication on the emulated AWS, as boto3 sees it over HTTP."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import boto3
+import httpx
+import pytest
+from botocore.exceptions import ClientError
+from moto.server import (
+    DomainDispatcherApplication,  # pyright: ignore[reportPrivateImportUsage]
+    create_backend_app,  # pyright: ignore[reportPrivateImportUsage]
+)
+from werkzeug.serving import make_server
+
+from local.aws.replication import PATH, Replication
+
+URL = "http://127.92.0.1:5055"
+
+
+@pytest.fixture
+def s3() -> Iterator[Any]:
+    """Two versioned buckets, the first with a rule for `kept/`, behind a server of its own."""
+    application = Replication(cast(Any, DomainDispatcherApplication)(create_backend_app))
+    server = make_server("127.92.0.1", 5055, cast(Any, application), threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    client = cast(Any, boto3).client(
+        "s3", region_name="us-east-1", endpoint_url=URL, aws_access_key_id="x", aws_secret_access_key="x"
+    )
+    try:
+        for bucket in ("source", "replica"):
+            client.create_bucket(Bucket=bucket)
+            client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        client.put_object(Bucket="source", Key="kept/before", Body=b"before the rule")
+        replicate(client, "source", "replica")
+        yield client
+    finally:
+        httpx.post(f"{URL}/moto-api/reset")
+        server.shutdown()
+        server.server_close()
+
+
+def replicate(client: Any, source: str, destination: str) -> None:
+    rule = {
+        "ID": "all",
+        "Status": "Enabled",
+        "Priority": 1,
+        "Filter": {"Prefix": "kept/"},
+        "DeleteMarkerReplication": {"Status": "Enabled"},
+        "Destination": {"Bucket": f"arn:aws:s3:::{destination}"},
+    }
+    configuration = {"Role": "arn:aws:iam::123456789012:role/replication", "Rules": [rule]}
+    client.put_bucket_replication(Bucket=source, ReplicationConfiguration=configuration)
+
+
+def settled() -> None:
+    eventually(lambda: httpx.get(URL + PATH).json()["pending"] == 0)
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def keys(s3: Any, bucket: str) -> list[str]:
+    return [each["Key"] for each in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
+
+
+def test_a_new_object_is_copied_whole(s3: Any) -> None:
+    put = s3.put_object(
+        Bucket="source",
+        Key="kept/a b",
+        Body=b"x" * 1000,
+        ContentType="a/b",
+        CacheControl="public",
+        Metadata={"digest": "d"},
+    )
+    settled()
+    copied = s3.get_object(Bucket="replica", Key="kept/a b")
+    assert copied["Body"].read() == b"x" * 1000
+    assert (copied["ContentType"], copied["CacheControl"], copied["Metadata"]) == ("a/b", "public", {"digest": "d"})
+    assert copied["VersionId"] == put["VersionId"]
+
+
+def test_only_what_a_rule_names_and_only_what_came_after_it(s3: Any) -> None:
+    s3.put_object(Bucket="source", Key="other/a", Body=b"x")
+    s3.put_object(Bucket="source", Key="kept/a", Body=b"x")
+    settled()
+    assert keys(s3, "replica") == ["kept/a"]
+
+
+def test_deletions_are_copied_as_markers(s3: Any) -> None:
+    s3.put_object(Bucket="source", Key="kept/a", Body=b"x")
+    settled()
+    s3.delete_object(Bucket="source", Key="kept/a")
+    settled()
+    with pytest.raises(ClientError, match="NoSuchKey"):
+        s3.get_object(Bucket="replica", Key="kept/a")
+    assert len(s3.list_object_versions(Bucket="replica")["DeleteMarkers"]) == 1
+    assert len(s3.list_object_versions(Bucket="replica")["Versions"]) == 1
+
+
+def test_replicas_are_not_copied_on(s3: Any) -> None:
+    replicate(s3, "replica", "source")
+    s3.put_object(Bucket="source", Key="kept/a", Body=b"x")
+    settled()
+    assert len(s3.list_object_versions(Bucket="source", Prefix="kept/a")["Versions"]) == 1
+
+
+def test_copies_are_held_back_until_they_are_let_go(s3: Any) -> None:
+    assert httpx.put(URL + PATH, json={"paused": True}).json()["paused"]
+    s3.put_object(Bucket="source", Key="kept/a", Body=b"x")
+    assert httpx.get(URL + PATH).json()["pending"] >= 1
+    assert keys(s3, "replica") == []
+    assert httpx.put(URL + PATH, json={"lag": 3}).status_code == 400
+    httpx.put(URL + PATH, json={"paused": False})
+    settled()
+    assert keys(s3, "replica") == ["kept/a"]
