@@ -21,11 +21,21 @@ from local.operator import OperatorError
 from local.prerequisites import PrerequisiteError
 from local.preview import preview as preview_all
 from local.processes import ProcessError
+from local.services import AddressTaken
 from local.stack import LocalStack, StackError
 from local.up import BusyError
 from local.up import up as bring_up
 
-_ENDINGS = (PrerequisiteError, EngineError, ProcessError, StackError, OperatorError, NotHealthy, BusyError)
+_ENDINGS = (
+    PrerequisiteError,
+    EngineError,
+    ProcessError,
+    StackError,
+    OperatorError,
+    NotHealthy,
+    BusyError,
+    AddressTaken,
+)
 """What a user can do something about; each says what in its message."""
 
 Directory = Annotated[Path, typer.Option(help="the world's directory", show_default=".world in the checkout")]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from local import processes
 from local.dns import client
 from local.engine.environment import cloud_environment, provider_ports
-from local.layout import AWS_PORT, CHECKOUT, CLOUDFLARE_PORT, GCP_PORT, World
+from local.layout import AWS_PORT, CHECKOUT, CLOUDFLARE_PORT, GCP_PORT, LOOPBACK_VARIABLE, World
 
 
 @dataclass(frozen=True)
@@ -28,18 +28,25 @@ CLOUDS = (
 )
 """What the engine talks to."""
 
-RUNTIME = (
-    Service("dns", client.ready),
-    Service("machines", lambda world: True),
-)
+MACHINES = Service("machines", lambda world: True)  # it listens nowhere
+RUNTIME = (Service("dns", client.ready), MACHINES)
 """What makes the provisioned records and machines real."""
 
 
+class AddressTaken(Exception):
+    """Another world is where this one wants to be; the message says how to be elsewhere."""
+
+
 def start(world: World, services: Sequence[Service]) -> list[str]:
-    """Starts those that do not run, and returns their names."""
+    """Starts those that do not run, and returns their names. Raises AddressTaken, ProcessError."""
     started: list[str] = []
     for service in services:
         if processes.pid_of(world, service.name) is None:
+            if service.ready(world) and service is not MACHINES:
+                raise AddressTaken(
+                    f"the addresses {world.loopback}.0.0/16 are in use by another world ({service.name} answers). "
+                    f"Take that one down, or be elsewhere: {LOOPBACK_VARIABLE}=127.78 make up"
+                )
             started.append(service.name)
             _start(world, service)
     return started

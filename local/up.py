@@ -29,9 +29,9 @@ def up(world: World, report: Report) -> list[Client]:
     prerequisites.check_directory(world.directory)
     with alone(world):
         engine = ensure_engine(report)
-        world.settle()
         report("starting the emulated clouds")
         forgetful = "aws" in services.start(world, services.CLOUDS)  # it keeps nothing when it ends
+        world.settle()
         outputs = _provision(world, LocalStack(engine, world), report, refresh=forgetful)
         report("starting DNS and machines")
         services.start(world, services.RUNTIME)

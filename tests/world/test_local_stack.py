@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from pathlib import Path
 
 from local.engine.find import ensure_engine
-from local.layout import CHECKOUT
+from local.layout import CHECKOUT, World
 from local.stack import LocalStack
 from tests.world.conftest import Up, local
 
@@ -50,3 +51,14 @@ def test_a_second_up_changes_nothing(up: Up) -> None:
     assert "0 changes" in again.stdout
     heading = "granted the packages:"
     assert Up(up.world, again.stdout).commands(heading) == up.commands(heading)
+
+
+def test_a_second_world_at_the_same_addresses_is_refused(up: Up, tmp_path: Path) -> None:
+    other = World(directory=tmp_path / "other", loopback=up.world.loopback)
+    for parent in other.directory.parents[:3]:
+        parent.chmod(0o755)
+    refused = local(other, "up")
+    assert refused.returncode != 0
+    assert "in use by another world" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert local(up.world, "status").returncode == 0
