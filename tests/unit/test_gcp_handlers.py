@@ -106,9 +106,11 @@ def test_members_of_a_bucket_come_and_go_without_touching_others(cloud: httpx.Cl
     grant = {"bucket": "blobs", "role": "roles/storage.objectViewer"}
     alice = members.create({**grant, "member": "user:alice@x.io"})
     bob = members.create({**grant, "member": "user:bob@x.io"})
+    admin = members.create({"bucket": "blobs", "role": "roles/storage.admin", "member": "user:alice@x.io"})
     members.delete(alice.id, alice.outputs)
     assert members.read(alice.id, alice.outputs) is None
     assert members.read(bob.id, bob.outputs) == bob.outputs
+    assert members.read(admin.id, admin.outputs) == admin.outputs
     cloud.delete("storage/v1/b/blobs")
     assert members.read(bob.id, bob.outputs) is None
 

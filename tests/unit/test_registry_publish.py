@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from local.samples import Samples, build
 from registry import RegistryError, npm, oci, pypi
+from registry.artifact import Document
 from registry.metadata import MetadataTable
 from registry.origin import Origin
 from registry.publish import publish
@@ -231,6 +232,26 @@ def test_of_two_publishers_at_once_neither_is_lost(
     monkeypatch.setattr(MetadataTable, "read", read_then_be_overtaken)
     publish(network.target, [slow])
     assert set(network.json("npm/@acme/app/packument.json")["versions"]) == {"1.0.0", "1.1.0"}
+
+
+def test_a_document_that_changes_under_the_writer_is_looked_at_again(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A later revision is written between the look and the write; the earlier one must not replace it."""
+    origin, look = Origin(network.target), Origin._revision_of  # pyright: ignore[reportPrivateUsage]
+    overtaken = False
+
+    def look_and_be_overtaken(self: Origin, key: str) -> tuple[str, int]:
+        nonlocal overtaken
+        seen = look(self, key)
+        if not overtaken:
+            overtaken = True
+            origin.render(Document(key, "text/plain", b"later"), 2)
+        return seen
+
+    monkeypatch.setattr(Origin, "_revision_of", look_and_be_overtaken)
+    assert not origin.render(Document("document", "text/plain", b"earlier"), 1)
+    assert network.get("document") == b"later"
 
 
 def test_nothing_is_written_when_one_of_several_files_is_bad(
