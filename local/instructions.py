@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Iterator, Sequence
 
 from local.clients import ANONYMOUS, Client
+from local.layout import CHECKOUT
 from local.samples import IMAGE, NPM_PACKAGE, PYTHON_PACKAGE
 
 _SAID = {
@@ -17,7 +17,7 @@ _SAID = {
 
 
 def lines(clients: Sequence[Client]) -> Iterator[str]:
-    """One line a command; lines that are no command start with no space."""
+    """One line each; commands begin with two spaces."""
     first = clients[0]
     yield f"Private packages are served at {first.url}, to npm, pip and skopeo."
     by_identity = {client.identity: client for client in clients}
@@ -26,7 +26,8 @@ def lines(clients: Sequence[Client]) -> Iterator[str]:
         for command in commands(by_identity[identity]):
             yield f"  {command}"
     yield "Plain pulumi commands, in a shell that has been told where the emulated clouds are:"
-    yield f'  eval "$({shlex.quote(sys.executable)} -m local env)" && pulumi preview --stack local'
+    here = shlex.quote(str(CHECKOUT))
+    yield f'  cd {here} && eval "$(.venv/bin/python -m local env)" && pulumi preview --stack local'
 
 
 def commands(client: Client) -> list[str]:

@@ -55,6 +55,14 @@ def test_the_printed_commands_are_refused(up: Up, heading: str, reasons: tuple[s
         assert reason in result.stdout + result.stderr, command
 
 
+def test_the_printed_pulumi_command_sees_no_change(up: Up) -> None:
+    (command,) = up.commands("told where the emulated clouds are:")
+    command = command.replace("-m local env", f"-m local env --directory {up.world.directory}")  # not the default world
+    result = subprocess.run(["bash", "-c", command], cwd="/", capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "78 unchanged" in result.stdout
+
+
 def test_a_printed_token_is_in_no_command_line(up: Up) -> None:
     for identity in ("reader", "outsider"):
         token = Client(up.world, identity, "").token()
