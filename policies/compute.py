@@ -20,7 +20,7 @@ from policies.rules import (
     parts,
     well_architected,
 )
-from policies.secrets import secrets_in
+from policies.secrets import GZIP_IN_BASE64, secrets_in
 
 EC2_INSTANCE = "aws:ec2/instance:Instance"
 EC2_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
@@ -140,6 +140,9 @@ def _boot_texts(args: ResourceValidationArgs) -> Iterator[tuple[str, str]]:
 
 
 def _decoded(text: str) -> str:
+    """Compressed user data stays as it is: `secrets_in` looks into it, as cloud-init does."""
+    if text.startswith(GZIP_IN_BASE64):
+        return text
     try:
         return base64.b64decode(text).decode(errors="replace")
     except binascii.Error:

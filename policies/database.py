@@ -9,6 +9,8 @@ from pulumi_policy import Policy, ResourceValidationArgs, Severity
 from policies.rules import each_resource, foundational, kind, part, parts, setting, well_architected
 
 TABLE = "aws:dynamodb/table:Table"
+TABLE_REPLICA = "aws:dynamodb/tableReplica:TableReplica"
+"""A replica as a resource of its own, in place of `replicas` of the table."""
 SPANNER_DATABASE = "gcp:spanner/database:Database"
 SPANNER_INSTANCE = "gcp:spanner/instance:Instance"
 
@@ -16,7 +18,7 @@ SPANNER_INSTANCE = "gcp:spanner/instance:Instance"
 @each_resource(
     "table-recoverable",
     "Metadata can be restored to any second of the past days, in every region.",
-    of={TABLE, SPANNER_DATABASE},
+    of={TABLE, TABLE_REPLICA, SPANNER_DATABASE},
     severity=Severity.HIGH,
     control=foundational("DynamoDB.2"),
     fix="Enable point_in_time_recovery of table and replicas; set version_retention_period of a Spanner database",
@@ -26,7 +28,9 @@ def recoverable(args: ResourceValidationArgs) -> Iterator[str]:
         if not str(args.props.get("versionRetentionPeriod") or "").endswith("d"):
             yield "past versions are kept for less than a day"
         return
-    if part(args.props, "pointInTimeRecovery").get("enabled") is not True:
+    recovery = args.props.get("pointInTimeRecovery")
+    enabled = recovery if kind(args) == TABLE_REPLICA else part(args.props, "pointInTimeRecovery").get("enabled")
+    if enabled is not True:
         yield "point-in-time recovery is not enabled"
     for replica in parts(args.props, "replicas"):
         if replica.get("pointInTimeRecovery") is not True:
@@ -36,7 +40,7 @@ def recoverable(args: ResourceValidationArgs) -> Iterator[str]:
 @each_resource(
     "table-protected-from-deletion",
     "The cloud itself refuses to delete metadata.",
-    of={TABLE, SPANNER_DATABASE},
+    of={TABLE, TABLE_REPLICA, SPANNER_DATABASE},
     severity=Severity.HIGH,
     control=foundational("DynamoDB.6"),
     fix="Set `artifact-edge:protect` to true, which also has the cloud refuse to delete tables and databases",

@@ -47,11 +47,13 @@ def allows_everything(statement: Properties) -> bool:
 
 
 def refuses_plain_text(statements: Iterable[Properties]) -> bool:
-    """Whether everybody is denied everything that does not come by TLS."""
+    """Whether everybody is denied everything that does not come by TLS, without a further condition."""
     return any(
         statement.get("Effect") == "Deny"
         and "*" in _principals(statement, "AWS")
         and {"s3:*", "*"} & set(texts(statement.get("Action")))
+        and _is_about_a_whole_bucket(statement)
+        and [key for _, key in _conditions(statement)] == ["aws:SecureTransport"]
         and str(part(part(statement, "Condition"), "Bool").get("aws:SecureTransport")).lower() == "false"
         for statement in statements
     )
@@ -65,6 +67,12 @@ def _principals(statement: Properties, provider: str) -> list[str]:
     """`"*"` alone stands for {"AWS": "*"}."""
     principal = statement.get("Principal")
     return texts(part(statement, "Principal").get(provider) if isinstance(principal, Mapping) else principal)
+
+
+def _is_about_a_whole_bucket(statement: Properties) -> bool:
+    """A bucket and its objects are two resources (S3 User Guide, "Policy resources for Amazon S3")."""
+    resources = texts(statement.get("Resource"))
+    return "*" in resources or any(f"{resource}/*" in resources for resource in resources)
 
 
 def _conditions(statement: Properties) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pulumi_policy import Policy, ResourceValidationArgs, Severity
 
 from policies.compute import EC2_INSTANCE, GCE_INSTANCE
-from policies.database import SPANNER_DATABASE, SPANNER_INSTANCE, TABLE
+from policies.database import SPANNER_DATABASE, SPANNER_INSTANCE, TABLE, TABLE_REPLICA
 from policies.rules import each_resource, kind, our_design, part, parts, setting, well_architected
 from policies.storage import GCS_BUCKET, S3_BUCKET
 
@@ -17,6 +17,7 @@ _LABELLED = {GCS_BUCKET, GCE_INSTANCE, SPANNER_INSTANCE}
 _TAGGED = {
     S3_BUCKET,
     TABLE,
+    TABLE_REPLICA,
     EC2_INSTANCE,
     _ZONE,
     "aws:ec2/vpc:Vpc",
@@ -48,7 +49,7 @@ def tags_required(args: ResourceValidationArgs) -> Iterator[str]:
 @each_resource(
     "data-stays-in-regions",
     "Objects and metadata stand in the regions that the environment's configuration names.",
-    of={S3_BUCKET, GCS_BUCKET, TABLE, SPANNER_INSTANCE},
+    of={S3_BUCKET, GCS_BUCKET, TABLE, TABLE_REPLICA, SPANNER_INSTANCE},
     severity=Severity.HIGH,
     control=well_architected("SEC07-BP01"),
     fix="Use another region, or allow this one in the pack's configuration of the environment",

@@ -12,6 +12,7 @@ from policies.rules import Properties, each_resource, foundational, kind, parts,
 _GROUP = "aws:ec2/securityGroup:SecurityGroup"
 _GROUP_RULE = "aws:ec2/securityGroupRule:SecurityGroupRule"
 _INGRESS_RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+_PREFIX_LIST = "aws:ec2/managedPrefixList:ManagedPrefixList"
 _FIREWALL = "gcp:compute/firewall:Firewall"
 
 _WIDEST_IPV4 = 8
@@ -23,15 +24,18 @@ a /29; whatever is wider than these is the internet, be it written as 0.0.0.0/0 
 @each_resource(
     "shield-closed-to-the-internet",
     "Nothing is open to the whole internet; the edge and the health checkers are named by their networks.",
-    of={_GROUP, _GROUP_RULE, _INGRESS_RULE, _FIREWALL},
+    of={_GROUP, _GROUP_RULE, _INGRESS_RULE, _PREFIX_LIST, _FIREWALL},
     severity=Severity.CRITICAL,
     control=foundational("EC2.18"),
     fix="Allow the networks of the edge and of Route 53's health checkers only",
 )
 def closed_to_the_internet(args: ResourceValidationArgs) -> Iterator[str]:
     for network in _admitted(args):
-        if _is_the_internet(network):
-            yield f"it lets in {network}"
+        try:
+            if _is_the_internet(network):
+                yield f"it lets in {network}"
+        except ValueError:
+            yield f"it lets in {network!r}, which is no network"
 
 
 def _admitted(args: ResourceValidationArgs) -> Iterator[str]:
@@ -46,6 +50,8 @@ def _admitted(args: ResourceValidationArgs) -> Iterator[str]:
                 yield from _networks(props, "cidrBlocks", "ipv6CidrBlocks")
         case "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule":
             yield from (str(props[name]) for name in ("cidrIpv4", "cidrIpv6") if props.get(name))
+        case "aws:ec2/managedPrefixList:ManagedPrefixList":  # what groups let in by its name
+            yield from (str(entry.get("cidr")) for entry in parts(props, "entries"))
         case _:
             yield from _firewall_sources(props)
 

@@ -2,7 +2,8 @@
 
 A value that is not known before `up` is never taken for a good one. Reading it ends the rule for that resource, and the
 engine says as an advisory which policy could not be run and why. Other resources are still checked. In `up` the engine
-asks again with all inputs of a resource known, before it makes the resource.
+asks again: rules for each resource before it is made, rules for the whole stack when everything is there. So `up` fails
+on the latter, but what broke them exists by then, unless a preview could tell.
 """
 
 from __future__ import annotations

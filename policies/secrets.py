@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import binascii
-import gzip
 import re
+import zlib
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from math import log2
 
 _KINDS = {
@@ -21,7 +21,10 @@ _KINDS = {
     "a JSON web token": re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"),
 }
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{32,}={0,2}")
-_PACKED = re.compile(r"\bH4sI[A-Za-z0-9+/\s]+={0,2}")  # the first three bytes of gzip (RFC 1952), in base64
+GZIP_IN_BASE64 = "H4sI"
+"""How gzip begins (RFC 1952, section 2.3.1: 1f 8b 08), in base64."""
+_PACKED = re.compile(rf"\b{GZIP_IN_BASE64}[A-Za-z0-9+/\s]+={{0,2}}")
+_GZIP = 16 + zlib.MAX_WBITS  # zlib's way to ask for a gzip header
 _RANDOM_BITS = 4.25
 """Entropy of a character, in bits, from which a run of 32 and more is taken to be made by a machine. 43 random
 characters of base64 have 4.9 on average; paths, host names and English words have less than 4.2."""
@@ -41,11 +44,12 @@ def secrets_in(text: str) -> list[str]:
 
 
 def _unpacked(text: str) -> Iterator[str]:
+    """What stands behind a file's end is cut off: base64 without padding runs on into the next line's letters."""
     for packed in _PACKED.findall(text):
-        try:
-            yield gzip.decompress(base64.b64decode(packed)).decode(errors="replace")
-        except (binascii.Error, OSError, EOFError):
-            continue  # it only looked like a compressed file
+        letters = "".join(packed.split()).rstrip("=")
+        data = base64.b64decode(letters[: len(letters) // 4 * 4])
+        with suppress(zlib.error):  # it only looked like a compressed file
+            yield zlib.decompressobj(wbits=_GZIP).decompress(data).decode(errors="replace")
 
 
 def _is_random(run: str) -> bool:

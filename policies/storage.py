@@ -8,6 +8,7 @@ from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severi
 
 from policies.documents import is_for_everybody, refuses_plain_text
 from policies.rules import (
+    Properties,
     cis_aws,
     cis_gcp,
     each_resource,
@@ -140,7 +141,7 @@ def encrypted(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[st
     of={S3_BUCKET, GCS_BUCKET},
     severity=Severity.HIGH,
     control=foundational("S3.7"),
-    fix="Name a second region in `artifact-edge:blobs.regions`; each rule of a BucketReplicationConfig must be Enabled",
+    fix="Name a second region in `artifact-edge:blobs.regions`; replication rules are Enabled and for all objects",
     config={"regions": {"type": "integer", "minimum": 1, "default": 2}},
 )
 def replicated(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
@@ -185,13 +186,18 @@ def _s3_regions(bucket: PolicyResource, stack: StackValidationArgs) -> int:
     buckets = [each for each in stack.resources if kind(each) == S3_BUCKET]
     regions = {bucket.props.get("region")}
     for replication in (each for each in stack.resources if kind(each) == _S3_REPLICATION):
-        rules = parts(replication.props, "rules")
-        if any(rule.get("status") != "Enabled" for rule in rules):
+        if not all(_copies_everything(rule) for rule in parts(replication.props, "rules")):
             continue
         ends = [each for each in buckets if _refers_to(replication, "bucket", each) or _is_target(replication, each)]
         if any(end.urn == bucket.urn for end in ends):
             regions |= {end.props.get("region") for end in ends}
     return len(regions)
+
+
+def _copies_everything(rule: Properties) -> bool:
+    """Whether the rule is in effect, and for all objects."""
+    narrowed = rule.get("prefix") or any(part(rule, "filter").values())
+    return rule.get("status") == "Enabled" and not narrowed
 
 
 def _is_target(replication: PolicyResource, bucket: PolicyResource) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 from pulumi_policy import (
@@ -19,6 +21,14 @@ from pulumi_policy.proxy import unknown_checking_proxy
 from policies.pack import POLICIES
 
 NAMES = [policy.name for policy in POLICIES]
+_CONFIG = Path(__file__).resolve().parents[2] / "policies" / "config"
+
+
+def exceptions(environment: str) -> dict[str, dict[str, Any]]:
+    """What `policies/config/<environment>.json` says, by policy, a bare enforcement level written out."""
+    file = _CONFIG / f"{environment}.json"
+    written: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    return {name: {"enforcementLevel": said} if isinstance(said, str) else said for name, said in written.items()}
 
 
 def resource(
@@ -40,10 +50,16 @@ def resource(
     )
 
 
-def findings(name: str, resources: Sequence[PolicyResource], config: Mapping[str, Any] | None = None) -> list[str]:
-    """All that the policy of that name reports."""
+def findings(
+    name: str,
+    resources: Sequence[PolicyResource],
+    config: Mapping[str, Any] | None = None,
+    *,
+    said: list[str] | None = None,
+) -> list[str]:
+    """All that the policy of that name reports. It is put into `said`, too, for rules that end in an error."""
     policy = next(policy for policy in POLICIES if policy.name == name)
-    said: list[str] = []
+    said = [] if said is None else said
 
     def report(message: str, urn: str | None = None) -> None:
         said.append(message)

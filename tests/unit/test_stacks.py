@@ -13,6 +13,7 @@ import pulumi_gcp as gcp
 import pytest
 import yaml
 from cryptography.x509.oid import ExtendedKeyUsageOID
+from pulumi_policy import PolicyResource
 
 from infra import transforms
 from local.cloudflare import in_process, pki
@@ -23,6 +24,7 @@ from local.providers import gcp as emulated_gcp
 from local.providers.aws.clients import client
 from stacks.__main__ import compose
 from stacks.config import load, load_current
+from tests.policies.resources import NAMES, exceptions, findings, resource
 from tests.unit.harness import Deployment, aws_account, deploy
 from tests.unit.test_stack_config import ENVIRONMENTS, stack_config
 
@@ -113,6 +115,32 @@ def test_every_environment_comes_up_with_the_documented_outputs(environment: str
     ]
     assert all(node["host"] == f"{node['name']}.shield.{config.domain}" for node in outputs["shields"])
     assert len({node["address"] for node in outputs["shields"]}) == len(outputs["shields"])
+
+
+def as_policies_see_it(deployment: Deployment) -> list[PolicyResource]:
+    return [
+        resource(each.type, {**each.outputs, **each.inputs}, each.name, protect=each.protect)
+        for each in deployment.resources
+    ]
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_every_environment_meets_the_policies(environment: str, up: Up) -> None:
+    """In process, with every value known; `make preview` asks the engine."""
+    registered = as_policies_see_it(up(environment))
+    settings = exceptions(environment)
+    found = {
+        name: findings(name, registered, settings.get(name))
+        for name in NAMES
+        if settings.get(name, {}).get("enforcementLevel") != "disabled"
+    }
+    assert {name: said for name, said in found.items() if said} == {}
+
+
+def test_an_environment_without_its_exceptions_is_found_out(up: Up) -> None:
+    """That the test above can fail: `dev` may be destroyed, and stands in one region."""
+    registered = as_policies_see_it(up("dev"))
+    assert {name for name in NAMES if findings(name, registered)} == exceptions("dev").keys()
 
 
 def test_every_tier_is_a_component_of_its_own(up: Up) -> None:
