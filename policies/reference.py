@@ -1,16 +1,38 @@
-"""`python -m policies.reference`: every policy of the pack, its severity, and the published control behind it."""
+"""Writes the table in docs/policies.md from the pack: `python -m policies.reference`."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+from pulumi_policy import Policy
+
 from policies.pack import POLICIES
 
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "policies.md"
+HEADING = "\n## All policies\n"
 
-def main() -> None:
-    for policy in POLICIES:
-        severity = policy.severity.value if policy.severity else ""
-        control = policy.framework.specification if policy.framework else ""
-        print(f"{policy.name:<36} {severity:<9} {control}\n    {policy.description}")
+_INTRODUCTION = f"""{HEADING}
+Written by `python -m policies.reference` from the pack; edit it there.
+
+| policy | holds | severity | puts into effect | settings |
+| --- | --- | --- | --- | --- |
+"""
+
+
+def page(written: str) -> str:
+    """The whole page: what was written by hand above the heading, and the table."""
+    by_hand = written.split(HEADING, 1)[0]
+    return by_hand + _INTRODUCTION + "".join(_row(policy) for policy in POLICIES)
+
+
+def _row(policy: Policy) -> str:
+    severity = policy.severity.value if policy.severity else ""
+    control = policy.framework.specification if policy.framework else ""
+    schema = policy.config_schema.properties if policy.config_schema else {}
+    settings = ", ".join(f"`{name}` (`{json.dumps(about['default'])}`)" for name, about in schema.items())
+    return f"| `{policy.name}` | {policy.description} | {severity} | {control} | {settings} |\n"
 
 
 if __name__ == "__main__":
-    main()
+    PAGE.write_text(page(PAGE.read_text()))

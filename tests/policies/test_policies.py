@@ -15,6 +15,7 @@ from pulumi_policy.proxy import UNKNOWN_BOOLEAN_VALUE, UNKNOWN_STRING_VALUE, Unk
 
 from infra.shield.user_data import MachineSettings, Origin, user_data
 from policies.pack import POLICIES
+from policies.reference import PAGE, page
 from policies.rules import known
 from tests.policies.resources import NAMES, exceptions, findings, resource
 from tests.unit.test_stack_config import ENVIRONMENTS
@@ -648,3 +649,7 @@ def test_one_unknown_bucket_does_not_hide_another() -> None:
 def test_a_secret_that_is_found_is_not_repeated() -> None:
     (finding,) = findings("no-secret-in-user-data", [resource(INSTANCE, {"userData": PRIVATE_KEY})])
     assert "MHcCAQEEIO" not in finding
+
+
+def test_the_page_lists_the_pack() -> None:
+    assert PAGE.read_text() == page(PAGE.read_text()), "run `python -m policies.reference`"
