@@ -32,9 +32,18 @@ def exceptions(environment: str) -> dict[str, dict[str, Any]]:
 
 
 def resource(
-    kind: str, props: Mapping[str, Any], name: str = "it", *, protect: bool = True, of: Sequence[PolicyResource] = ()
+    kind: str,
+    props: Mapping[str, Any],
+    name: str = "it",
+    *,
+    protect: bool = True,
+    of: Sequence[PolicyResource] = (),
+    targets: Sequence[PolicyResource] = (),
 ) -> PolicyResource:
-    """A resource of a stack, in a shield where it is a machine. `of`: what its property `bucket` depends on."""
+    """A resource of a stack, in a shield where it is a machine.
+
+    `of` and `targets`: what its properties `bucket` and `rules` depend on.
+    """
     within = "artifact-edge:shield:Ec2Shield$" if "instance" in kind.lower() else ""
     timeouts = PolicyCustomTimeouts(0, 0, 0)
     return PolicyResource(
@@ -46,7 +55,7 @@ def resource(
         None,
         None,
         [],
-        {"bucket": list(of)} if of else {},
+        {"bucket": list(of), "rules": list(targets)},
     )
 
 

@@ -91,6 +91,7 @@ DENY_PLAIN = {
     "Resource": ["arn:aws:s3:::primary", "arn:aws:s3:::primary/*"],
     "Condition": {"Bool": {"aws:SecureTransport": "false"}},
 }
+VERIFIED: dict[str, bool] = dict.fromkeys(("enableSecureBoot", "enableVtpm", "enableIntegrityMonitoring"), True)
 ENCRYPTED = {"rules": [{"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}]}
 VERSIONED = {"versioningConfiguration": {"status": "Enabled"}}
 
@@ -101,9 +102,14 @@ MACHINE = MachineSettings(
 
 
 def replication(**rule: Any) -> PolicyResource:
-    rules = [{"status": "Enabled", "destination": {"bucket": "arn:aws:s3:::replica"}, **rule}]
+    """From the primary bucket to its replica, as a preview shows it where the destination is not known yet."""
+    known_target = {"bucket": "arn:aws:s3:::replica"}
+    rules = [{"status": "Enabled", "destination": known_target, **rule}]
     return resource(
-        "aws:s3/bucketReplicationConfig:BucketReplicationConfig", {"bucket": "primary", "rules": rules}, of=[PRIMARY]
+        "aws:s3/bucketReplicationConfig:BucketReplicationConfig",
+        {"bucket": "primary", "rules": rules},
+        of=[PRIMARY],
+        targets=[] if rules[0]["destination"] == known_target else [REPLICA],
     )
 
 
@@ -126,6 +132,11 @@ CASES = [
         "worker-secrets-bound-as-secrets",
         [resource(SCRIPT, {"bindings": [{"name": "ORIGIN_KEY", "type": "plain_text", "text": "x"}]})],
         "binding ORIGIN_KEY is plain_text",
+    ),
+    Case(
+        "worker-secrets-bound-as-secrets",
+        [resource(SCRIPT, {"bindings": [{"name": "NOTE", "type": "plain_text", "text": PRIVATE_KEY}]})],
+        "binding NOTE seems to hold a private key",
     ),
     Case(
         "worker-secrets-bound-as-secrets",
@@ -181,7 +192,7 @@ CASES = [
             resource(
                 GROUP, {"ingress": [{"cidrBlocks": ["104.16.0.0/12"]}], "egress": [{"cidrBlocks": ["0.0.0.0/0"]}]}
             ),
-            resource(FIREWALL, {"allows": [{"protocol": "tcp"}], "sourceRanges": ["104.16.0.0/13"]}),
+            resource(FIREWALL, {"allows": [{"protocol": "tcp"}], "sourceRanges": ["10.0.0.0/8", "2a06::/16"]}),
             resource(FIREWALL, {"direction": "EGRESS", "allows": [{"protocol": "tcp"}]}),
         ],
     ),
@@ -240,13 +251,29 @@ CASES = [
     ),
     Case(
         "machine-hardened",
+        [resource(GCE, {"shieldedInstanceConfig": VERIFIED, "metadata": {}})],
+        "the project's SSH keys are let in",
+    ),
+    Case(
+        "machine-hardened",
         [
             resource(
                 GCE,
                 {
-                    "shieldedInstanceConfig": dict.fromkeys(
-                        ("enableSecureBoot", "enableVtpm", "enableIntegrityMonitoring"), True
-                    ),
+                    "shieldedInstanceConfig": VERIFIED,
+                    "metadata": {"block-project-ssh-keys": "true", "serial-port-enable": "1"},
+                },
+            )
+        ],
+        "the serial console is open",
+    ),
+    Case(
+        "machine-hardened",
+        [
+            resource(
+                GCE,
+                {
+                    "shieldedInstanceConfig": VERIFIED,
                     "metadata": {"block-project-ssh-keys": "TRUE", "serial-port-enable": "false"},
                 },
             )
@@ -283,6 +310,11 @@ CASES = [
         "no-secret-in-user-data",
         [resource("aws:ec2/launchTemplate:LaunchTemplate", {"userData": packed(PRIVATE_KEY)})],
         "a private key",
+    ),
+    Case(
+        "no-secret-in-user-data",
+        [resource(GCE, {"metadataStartupScript": f"echo '{PRIVATE_KEY}'"})],
+        "metadataStartupScript seems to hold a private key",
     ),
     Case(
         "no-secret-in-user-data",
@@ -410,7 +442,11 @@ CASES = [
     Case("bucket-replicated", [resource(GCS_BUCKET, {"location": "us-east1"})], "stand in 1 region"),
     Case("bucket-replicated", [PRIMARY, REPLICA, replication(status="Disabled")], "stand in 1 region", count=2),
     Case("bucket-replicated", [PRIMARY, REPLICA, replication(filter={"prefix": "npm/"})], "in 1 region", count=2),
+    Case(
+        "bucket-replicated", [PRIMARY, REPLICA, replication(), bucket("third")], "third: its objects stand in 1 region"
+    ),
     Case("bucket-replicated", [PRIMARY, REPLICA, replication(filter={"prefix": ""})]),
+    Case("bucket-replicated", [PRIMARY, REPLICA, replication(destination={"bucket": UNKNOWN_STRING_VALUE})]),
     Case("bucket-replicated", [PRIMARY], config={"regions": 1}),
     Case(
         "bucket-replicated",
@@ -497,7 +533,12 @@ CASES = [
     Case("no-unlimited-rights", [resource("gcp:projects/iAMMember:IAMMember", {"role": "roles/owner"})], "roles/owner"),
     Case(
         "no-unlimited-rights",
-        [resource("aws:iam/rolePolicy:RolePolicy", {"policy": document(allow(action="s3:GetObject"))})],
+        [
+            resource("aws:iam/rolePolicy:RolePolicy", {"policy": document(allow(action="s3:GetObject"))}),
+            resource(
+                "aws:iam/rolePolicy:RolePolicy", {"policy": document(allow(action="s3:ListAllMyBuckets", target="*"))}
+            ),
+        ],
     ),
     Case(
         "role-trusts-somebody",
@@ -535,6 +576,7 @@ CASES = [
                 {
                     "assumeRolePolicy": document(
                         {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"},
+                        {"Effect": "Deny", "Principal": {"Federated": "accounts.google.com"}, "Action": "sts:*"},
                         {
                             "Effect": "Allow",
                             "Principal": {"Federated": "accounts.google.com"},
@@ -561,6 +603,18 @@ CASES = [
         "data-stays-in-regions",
         [resource(TABLE, {"region": "eu-west-1", "replicas": [{"regionName": "us-east-1"}]})],
         "us-east-1 is not among eu-*",
+        config={"regions": ["eu-*"]},
+    ),
+    Case(
+        "data-stays-in-regions",
+        [resource(GCS_BUCKET, {"location": "US"})],
+        "US is not among eu-*",
+        config={"regions": ["eu-*"]},
+    ),
+    Case(
+        "data-stays-in-regions",
+        [resource("gcp:spanner/instance:Instance", {"config": "projects/x/instanceConfigs/regional-us-east4"})],
+        "us-east4 is not among eu-*",
         config={"regions": ["eu-*"]},
     ),
     Case("data-stays-in-regions", [REPLICA], config={"regions": ["eu-*"]}),
