@@ -14,6 +14,7 @@ import typer
 
 from local import instructions, processes
 from local.down import down as take_down
+from local.engine.environment import shell_environment
 from local.engine.find import EngineError, ensure_engine
 from local.health import NotHealthy, unhealthy
 from local.layout import World
@@ -66,8 +67,8 @@ def preview() -> None:
 @app.command()
 def env(directory: Directory = _WORLD) -> None:
     """Print the environment of plain `pulumi` commands: eval "$(python -m local env)"."""
-    stack = LocalStack(ensure_engine(_to_stderr), World(directory=directory.resolve()))
-    for name, value in stack.environment().items():
+    environment = shell_environment(ensure_engine(_to_stderr), World(directory=directory.resolve()))
+    for name, value in environment.items():
         print(f"export {name}={shlex.quote(value)}")
 
 

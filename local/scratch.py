@@ -5,7 +5,6 @@ No running world notices, and the checkout stays as it is: `pulumi stack init` w
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import tempfile
@@ -17,7 +16,7 @@ from pathlib import Path
 import yaml
 
 from local import operator, services
-from local.engine.environment import cloud_environment, engine_environment, provider_ports
+from local.engine.command import pulumi
 from local.engine.find import Engine, ensure_engine
 from local.layout import CHECKOUT, World
 
@@ -34,18 +33,7 @@ class Scratch:
 
     def pulumi(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A plain command, its output in text."""
-        return subprocess.run(
-            [self.engine.pulumi, *arguments, "--non-interactive", "--color", "never"],
-            cwd=self.project,
-            env={
-                **os.environ,
-                **engine_environment(self.engine, self.world),
-                **cloud_environment(self.world, provider_ports(self.world)),
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return pulumi(self.engine, self.world, self.project, *arguments)
 
     def new_stack(self, name: str) -> None:
         """Makes a stack of the config that is there, and the keys that the program reads."""

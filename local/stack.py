@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from local.engine.environment import cloud_environment, engine_environment, provider_ports
+from local.engine.command import pulumi
 from local.engine.find import Engine
 from local.layout import CHECKOUT, World
 
@@ -27,13 +25,6 @@ class LocalStack:
 
     engine: Engine
     world: World
-
-    def environment(self) -> dict[str, str]:
-        """What a shell needs for plain `pulumi` commands."""
-        return {
-            **engine_environment(self.engine, self.world),
-            **cloud_environment(self.world, provider_ports(self.world)),
-        }
 
     def select(self) -> None:
         self._pulumi("stack", "select", "--create", STACK)
@@ -53,14 +44,7 @@ class LocalStack:
 
     def _pulumi(self, *arguments: str) -> str:
         """Its standard output; all that it said goes to `logs/pulumi.log` too."""
-        result = subprocess.run(
-            [self.engine.pulumi, *arguments, "--non-interactive", "--color", "never"],
-            cwd=CHECKOUT,
-            env={**os.environ, **self.environment()},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        result = pulumi(self.engine, self.world, CHECKOUT, *arguments)
         with self.world.path("logs", "pulumi.log").open("a") as log:
             log.write(f"$ pulumi {' '.join(arguments)}\n{result.stdout}{result.stderr}")
         if result.returncode:
@@ -70,7 +54,7 @@ class LocalStack:
 
 def _reasons(output: str) -> Iterator[str]:
     """The engine's error lines, each once, without those that only say that there were errors."""
-    seen = {"update failed", "preview failed", "one or more resources are currently being updated"}
+    seen = {"update failed", "preview failed"}
     for line in output.splitlines():
         found = re.match(r"\s*error: (.+)", line)
         if found and found[1] not in seen:

@@ -29,6 +29,11 @@ def provider_ports(world: World) -> dict[str, int]:
     return ports if all(listening("127.0.0.1", port) for port in ports.values()) else {}
 
 
+def shell_environment(engine: Engine, world: World) -> dict[str, str]:
+    """All that a shell needs for plain `pulumi` commands; the emulated providers must be there."""
+    return {**engine_environment(engine, world), **cloud_environment(world, provider_ports(world))}
+
+
 def engine_environment(engine: Engine, world: World) -> dict[str, str]:
     """What any `pulumi` command needs: the engine on PATH, the state in the world's directory, for its owner only."""
     search = [str(engine.pulumi.parent), str(Path(sys.executable).parent), os.environ["PATH"]]

@@ -15,7 +15,7 @@ import boto3
 import pytest
 
 from local import processes
-from local.engine.environment import cloud_environment, engine_environment, provider_ports
+from local.engine.environment import provider_ports, shell_environment
 from local.engine.find import ensure_engine
 from local.layout import AWS_PORT, World
 
@@ -59,8 +59,7 @@ def pulumi(world: World) -> Pulumi:
     engine = ensure_engine(print)
     environment = {
         **os.environ,
-        **engine_environment(engine, world),
-        **cloud_environment(world, provider_ports(world)),
+        **shell_environment(engine, world),
     }
 
     def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:

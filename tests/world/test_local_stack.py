@@ -7,9 +7,9 @@ import os
 import subprocess
 from pathlib import Path
 
+from local.engine.environment import shell_environment
 from local.engine.find import ensure_engine
 from local.layout import CHECKOUT, World
-from local.stack import LocalStack
 from tests.world.conftest import Up, local
 
 PUBLIC = {"server_ca", "client_ca", "server_certificate", "client_certificate"}
@@ -18,11 +18,10 @@ PUBLIC = {"server_ca", "client_ca", "server_certificate", "client_certificate"}
 
 def pulumi(up: Up, *arguments: str) -> str:
     """A plain command in a shell that has the printed environment."""
-    stack = LocalStack(ensure_engine(print), up.world)
     return subprocess.run(
         ["pulumi", *arguments, "--stack", "local", "--non-interactive"],
         cwd=CHECKOUT,
-        env={**os.environ, **stack.environment()},
+        env={**os.environ, **shell_environment(ensure_engine(print), up.world)},
         stdout=subprocess.PIPE,
         text=True,
         check=True,

@@ -1,0 +1,23 @@
+"""Running the engine, as a user does from a shell that has been told where the emulated clouds are."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from local.engine.environment import shell_environment
+from local.engine.find import Engine
+from local.layout import World
+
+
+def pulumi(engine: Engine, world: World, project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A plain `pulumi` command in a project's directory, its output in text without colours."""
+    return subprocess.run(
+        [engine.pulumi, *arguments, "--non-interactive", "--color", "never"],
+        cwd=project,
+        env={**os.environ, **shell_environment(engine, world)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
