@@ -14,10 +14,10 @@ from local.layout import AWS_PORT, CHECKOUT, CLOUDFLARE_PORT, GCP_PORT, LOOPBACK
 
 @dataclass(frozen=True)
 class Service:
-    """`python -m local.<name>`, and how it shows that it is ready."""
+    """`python -m local.<name>`, and whether it answers; nobody can ask one that listens nowhere."""
 
     name: str
-    ready: Callable[[World], bool]
+    answers: Callable[[World], bool] | None = None
 
 
 CLOUDS = (
@@ -28,8 +28,7 @@ CLOUDS = (
 )
 """What the engine talks to."""
 
-MACHINES = Service("machines", lambda world: True)  # it listens nowhere
-RUNTIME = (Service("dns", client.ready), MACHINES)
+RUNTIME = (Service("dns", client.ready), Service("machines"))
 """What makes the provisioned records and machines real."""
 
 
@@ -42,7 +41,7 @@ def start(world: World, services: Sequence[Service]) -> list[str]:
     started: list[str] = []
     for service in services:
         if processes.pid_of(world, service.name) is None:
-            if service.ready(world) and service is not MACHINES:
+            if service.answers is not None and service.answers(world):
                 raise AddressTaken(
                     f"the addresses {world.loopback}.0.0/16 are in use by another world ({service.name} answers). "
                     f"Take that one down, or be elsewhere: {LOOPBACK_VARIABLE}=127.78 make up"
@@ -53,13 +52,14 @@ def start(world: World, services: Sequence[Service]) -> list[str]:
 
 
 def _start(world: World, service: Service) -> None:
+    answers = service.answers
     processes.start(
         world,
         service.name,
         [sys.executable, "-m", f"local.{service.name}", "--directory", world.directory],
         env=cloud_environment(world, {}),
         cwd=CHECKOUT,
-        ready=lambda: service.ready(world),
+        ready=None if answers is None else lambda: answers(world),
     )
 
 
