@@ -6,7 +6,6 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +14,7 @@ import typer
 from local import instructions, processes
 from local.down import down as take_down
 from local.engine.environment import shell_environment
-from local.engine.find import EngineError, ensure_engine
+from local.engine.find import EngineError, Report, ensure_engine
 from local.health import NotHealthy, unhealthy
 from local.layout import World
 from local.operator import OperatorError
@@ -85,7 +84,7 @@ def status(directory: Directory = _WORLD) -> None:
     raise typer.Exit(1 if silent else 0)
 
 
-def _since_the_start() -> Callable[[str], None]:
+def _since_the_start() -> Report:
     started = time.monotonic()
     return lambda line: print(f"[{time.monotonic() - started:4.0f} s] {line}", flush=True)
 

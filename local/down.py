@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 
 from local import processes, services
-from local.engine.find import ensure_engine
+from local.engine.find import Report, ensure_engine
 from local.layout import World
 from local.stack import LocalStack
 from local.up import alone
-
-Report = Callable[[str], None]
 
 
 def down(world: World, report: Report) -> None:

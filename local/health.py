@@ -10,10 +10,9 @@ from typing import Any
 
 import httpx
 
-from infra.shield import HEALTH_PORT
+from infra.shield import HEALTH_PATH, HEALTH_PORT
+from local.engine.find import Report
 from local.layout import VANTAGE_PORT, VANTAGES, Vantage, World
-
-Report = Callable[[str], None]
 
 _PATIENCE_SECONDS = 90.0
 
@@ -51,7 +50,7 @@ def unhealthy(world: World, outputs: Mapping[str, Any]) -> list[str]:
 def _checks(world: World, outputs: Mapping[str, Any]) -> Iterator[tuple[str, Callable[[], bool]]]:
     shields: Iterable[Mapping[str, str]] = outputs["shields"]
     for shield in shields:
-        url = f"http://{shield['address']}:{HEALTH_PORT}/healthz"
+        url = f"http://{shield['address']}:{HEALTH_PORT}{HEALTH_PATH}"
         yield f"shield {shield['name']}", lambda url=url: _answers(httpx.Client(), url)
     for vantage in VANTAGES:
         yield f"edge from {vantage.name}", lambda vantage=vantage: _edge_answers(world, vantage, outputs["url"])

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from local.engine.environment import cloud_environment
 from local.layout import CHECKOUT, World
 from local.samples import REPOSITORY, TAG, build
@@ -19,9 +21,11 @@ class OperatorError(Exception):
     """The tool refused; the message is what it said."""
 
 
-def make_keys(world: World, environment: str, domain: str, region: str) -> None:
-    """The keys between the tiers, unless they exist."""
-    _run(world, ["keys", "init", "--environment", environment, "--domain", domain, "--region", region])
+def make_keys(world: World, stack: str, stacks: Path) -> None:
+    """The keys between the tiers of a stack whose config is in the directory `stacks`, unless they exist."""
+    config = yaml.safe_load((stacks / f"Pulumi.{stack}.yaml").read_text())["config"]
+    place = ["--domain", config["artifact-edge:domain"], "--region", config["aws:region"]]
+    _run(world, ["keys", "init", "--environment", stack, *place])
 
 
 def publish_samples(world: World, outputs: Mapping[str, Any]) -> list[str]:

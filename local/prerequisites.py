@@ -12,10 +12,10 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-Report = Callable[[str], None]
+from local.engine.find import Report
 
 OLDEST_NODE = 20
 """The edge worker's tools are pinned to releases that run on Node 20, the oldest release line still in Debian."""

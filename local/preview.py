@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
+from local.engine.find import Report
 from local.layout import CHECKOUT
 from local.scratch import Scratch, scratch
-
-Report = Callable[[str], None]
 
 STACKS = ("local", "dev", "staging", "prod")
 LOOPBACK = "127.76"

@@ -8,16 +8,14 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from local import operator, services
 from local.engine.command import pulumi
-from local.engine.find import Engine, ensure_engine
+from local.engine.find import Engine, Report, ensure_engine
 from local.layout import CHECKOUT, World
 
 _LINKED = (".venv", "Pulumi.yaml", "infra", "policies", "workers")
@@ -37,13 +35,12 @@ class Scratch:
 
     def new_stack(self, name: str) -> None:
         """Makes a stack of the config that is there, and the keys that the program reads."""
-        config = yaml.safe_load((self.project / "stacks" / f"Pulumi.{name}.yaml").read_text())["config"]
-        operator.make_keys(self.world, name, config["artifact-edge:domain"], config["aws:region"])
+        operator.make_keys(self.world, name, self.project / "stacks")
         self.pulumi("stack", "init", name)
 
 
 @contextmanager
-def scratch(loopback: str, report: Callable[[str], None]) -> Generator[Scratch]:
+def scratch(loopback: str, report: Report) -> Generator[Scratch]:
     """Starts it and, in the end, leaves nothing behind."""
     engine = ensure_engine(report)
     directory = Path(tempfile.mkdtemp(prefix="ae-"))

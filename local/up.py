@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-import yaml
-
 from local import health, operator, prerequisites, services
 from local.clients import Client, ensure_clients, forget_clients
-from local.engine.find import ensure_engine
+from local.engine.find import Report, ensure_engine
 from local.layout import CHECKOUT, World
 from local.stack import STACK, LocalStack
-
-Report = Callable[[str], None]
 
 
 class BusyError(Exception):
@@ -45,8 +41,7 @@ def up(world: World, report: Report) -> list[Client]:
 
 def _provision(world: World, stack: LocalStack, report: Report, *, refresh: bool) -> Mapping[str, Any]:
     report("making the keys between the tiers")
-    config = yaml.safe_load((CHECKOUT / "stacks" / f"Pulumi.{STACK}.yaml").read_text())["config"]
-    operator.make_keys(world, STACK, config["artifact-edge:domain"], config["aws:region"])
+    operator.make_keys(world, STACK, CHECKOUT / "stacks")
     report(f"pulumi up on stack {STACK}")
     stack.select()
     report(f"  {_in_words(stack.up(refresh=refresh))}")
