@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -37,8 +38,8 @@ class Up:
         return [line.strip() for line in found[1].splitlines()]
 
     def outputs(self) -> dict[str, Any]:
-        """The stack's."""
-        return LocalStack(ensure_engine(print), self.world).outputs()
+        """The stack's; no test changes them."""
+        return _outputs(self.world)
 
     def aws(self, service: str) -> Any:
         """A client of the emulated AWS in the primary region."""
@@ -49,6 +50,11 @@ class Up:
             aws_access_key_id="test",
             aws_secret_access_key="test",
         )
+
+
+@cache
+def _outputs(world: World) -> dict[str, Any]:
+    return LocalStack(ensure_engine(print), world).outputs()
 
 
 def local(world: World, command: str, *more: str) -> subprocess.CompletedProcess[str]:
