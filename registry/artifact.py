@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 MUTABLE = "public, max-age=5, stale-while-revalidate=60, stale-if-error=86400"
 """Cache-Control of objects (docs/architecture.md, "Client-facing URLs")."""
+
+
+Reader = Callable[[str], bytes]
+"""Reads an object that was published earlier, by its key."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,8 @@ class Document:
 class Known:
     """What the metadata database has of a package: facts by name, and when each was first written (ISO 8601, UTC)."""
 
-    facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
-    written: Mapping[str, str] = field(default_factory=dict[str, str])
+    facts: Mapping[str, Mapping[str, Any]]
+    written: Mapping[str, str]
 
     def of_kind(self, kind: str) -> dict[str, Mapping[str, Any]]:
         """Facts named `<kind>#<rest>`, by the rest."""
@@ -73,12 +77,6 @@ class Package(Protocol):
         ...
 
 
-class Reader(Protocol):
-    """Reads an object that was published earlier."""
-
-    def __call__(self, key: str) -> bytes: ...
-
-
 @dataclass(frozen=True)
 class Change:
     """Facts to be added to one package."""
@@ -89,7 +87,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Artifact:
-    """One thing to publish. `changes` are made all or none; the first is about the package itself."""
+    """One thing to publish. `changes` are made all or none."""
 
     title: str  # for messages, e.g. `npm @acme/web 1.0.0`
     blobs: Sequence[Blob]

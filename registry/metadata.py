@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
-from boto3.dynamodb.conditions import Key
 from botocore.exceptions import ClientError
 
 from registry import RegistryError
@@ -22,6 +21,7 @@ class MetadataTable:
     """Reads are consistent: what was committed is seen."""
 
     def __init__(self, target: Target) -> None:
+        self._target = target
         self._table = target.table()
         self._client: Any = self._table.meta.client
 
@@ -48,18 +48,9 @@ class MetadataTable:
         """The revision, and facts that are at least as new."""
         found = self._table.get_item(Key={"pk": partition, "sk": _REVISION}, ConsistentRead=True)
         revision = int(found.get("Item", {}).get("number", 0))
-        items = [item for item in self._items(partition) if item["sk"] != _REVISION]
+        items = [item for item in self._target.items(partition) if item["sk"] != _REVISION]
         facts: dict[str, Mapping[str, Any]] = {item["sk"]: json.loads(item["content"]) for item in items}
         return revision, Known(facts, {item["sk"]: item["written"] for item in items})
-
-    def _items(self, partition: str) -> Iterator[dict[str, Any]]:
-        start: dict[str, Any] = {}
-        while True:
-            page = self._table.query(KeyConditionExpression=Key("pk").eq(partition), ConsistentRead=True, **start)
-            yield from cast(list[dict[str, Any]], page["Items"])
-            if "LastEvaluatedKey" not in page:
-                return
-            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
     def _actions(self, title: str, change: Change) -> list[dict[str, Any]]:
         partition = change.package.partition

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
 import boto3
+from boto3.dynamodb.conditions import Key
 from cloudflare import Cloudflare
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -69,6 +71,16 @@ class Target(_Part):
                 "use yet; choose `artifact-edge:metadata.store: dynamodb`"
             )
         return cast(Any, boto3).resource("dynamodb", region_name=self.metadata.region).Table(self.metadata.table)
+
+    def items(self, partition: str) -> Iterator[dict[str, Any]]:
+        """All items of a partition of the metadata table, as they were committed last."""
+        table, start = self.table(), dict[str, Any]()
+        while True:
+            page = table.query(KeyConditionExpression=Key("pk").eq(partition), ConsistentRead=True, **start)
+            yield from cast(list[dict[str, Any]], page["Items"])
+            if "LastEvaluatedKey" not in page:
+                return
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
     def cloudflare(self) -> Cloudflare:
         return Cloudflare()

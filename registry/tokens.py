@@ -12,9 +12,7 @@ import secrets
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, cast
 
-from boto3.dynamodb.conditions import Key
 from cloudflare import APIError
 
 from registry import RegistryError
@@ -105,14 +103,8 @@ def _find(target: Target, identity: str) -> Token:
 
 
 def _recorded(target: Target) -> Iterator[Token]:
-    table, start = target.table(), dict[str, Any]()
-    while True:
-        page = table.query(KeyConditionExpression=Key("pk").eq(PARTITION), ConsistentRead=True, **start)
-        for item in cast(list[dict[str, Any]], page["Items"]):
-            yield Token(item["sk"], item["principal"], tuple(item["grants"]), int(item["expires"]))
-        if "LastEvaluatedKey" not in page:
-            return
-        start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+    for item in target.items(PARTITION):
+        yield Token(item["sk"], item["principal"], tuple(item["grants"]), int(item["expires"]))
 
 
 def _record(target: Target, token: Token) -> None:
