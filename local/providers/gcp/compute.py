@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import cast
 
 import pulumi_gcp as gcp
 
-from local.providers.gcp.rest import Clients, Rest, without_nothing
+from local.providers.gcp.rest import Clients, Rest, picked, without_nothing
 from local.providers.handler import Handler, Properties
 
 _COMPUTE = "compute/v1/"
@@ -33,17 +33,17 @@ def handlers(clients: Clients) -> Iterable[Handler]:
             gcp.compute.Subnetwork,
             clients,
             collection=lambda inputs: f"{_COMPUTE}projects/{inputs['project']}/regions/{inputs['region']}/subnetworks",
-            request=lambda inputs: _picked(inputs, "name", "network", "ipCidrRange", "privateIpGoogleAccess"),
-            told=lambda document: {**_picked(document, "ipCidrRange", "privateIpGoogleAccess"), **_link(document)},
+            request=lambda inputs: picked(inputs, "name", "network", "ipCidrRange", "privateIpGoogleAccess"),
+            told=lambda document: {**picked(document, "ipCidrRange", "privateIpGoogleAccess"), **_link(document)},
             id_from=_COMPUTE,
-            changed=lambda inputs: _picked(inputs, "privateIpGoogleAccess"),
+            changed=lambda inputs: picked(inputs, "privateIpGoogleAccess"),
             replace_on=frozenset({"project", "region", "name", "network", "ipCidrRange"}),
         ),
         Rest(
             gcp.compute.Firewall,
             clients,
             collection=lambda inputs: f"{_COMPUTE}projects/{inputs['project']}/global/firewalls",
-            request=lambda inputs: {**_picked(inputs, "name", "network", "direction"), **_firewall_rules(inputs)},
+            request=lambda inputs: {**picked(inputs, "name", "network", "direction"), **_firewall_rules(inputs)},
             told=_firewall_told,
             id_from=_COMPUTE,
             changed=_firewall_rules,
@@ -53,10 +53,10 @@ def handlers(clients: Clients) -> Iterable[Handler]:
             gcp.compute.Address,
             clients,
             collection=lambda inputs: f"{_COMPUTE}projects/{inputs['project']}/regions/{inputs['region']}/addresses",
-            request=lambda inputs: _picked(inputs, "name", "labels"),
-            told=lambda document: {**_picked(document, "address", "labels"), **_link(document)},
+            request=lambda inputs: picked(inputs, "name", "labels"),
+            told=lambda document: {**picked(document, "address", "labels"), **_link(document)},
             id_from=_COMPUTE,
-            changed=lambda inputs: _picked(inputs, "labels"),
+            changed=lambda inputs: picked(inputs, "labels"),
             replace_on=frozenset({"project", "region", "name"}),
         ),
         Rest(
@@ -66,7 +66,7 @@ def handlers(clients: Clients) -> Iterable[Handler]:
             request=_instance,
             told=lambda document: {
                 "metadata": {item["key"]: item["value"] for item in document["metadata"]["items"]},
-                **_picked(document, "labels"),
+                **picked(document, "labels"),
                 **_link(document),
             },
             id_from=_COMPUTE,
@@ -82,21 +82,17 @@ def handlers(clients: Clients) -> Iterable[Handler]:
             collection=lambda inputs: f"{_IAM}projects/{inputs['project']}/serviceAccounts",
             request=lambda inputs: {
                 "accountId": inputs["accountId"],
-                "serviceAccount": _picked(inputs, "displayName"),
+                "serviceAccount": picked(inputs, "displayName"),
             },
             told=lambda document: {
-                **_picked(document, "displayName", "email", "uniqueId"),
+                **picked(document, "displayName", "email", "uniqueId"),
                 "member": f"serviceAccount:{document['email']}",
             },
             id_from=_IAM,
-            changed=lambda inputs: _picked(inputs, "displayName"),
+            changed=lambda inputs: picked(inputs, "displayName"),
             replace_on=frozenset({"project", "accountId"}),
         ),
     ]
-
-
-def _picked(document: Mapping[str, Any], *names: str) -> Properties:
-    return without_nothing({name: document.get(name) for name in names})
 
 
 def _link(document: Properties) -> Properties:
@@ -106,13 +102,13 @@ def _link(document: Properties) -> Properties:
 def _firewall_rules(inputs: Properties) -> Properties:
     allows = cast(list[Properties], inputs["allows"])
     allowed = [{"IPProtocol": rule["protocol"], "ports": rule.get("ports", [])} for rule in allows]
-    return {"allowed": allowed, **_picked(inputs, "sourceRanges")}
+    return {"allowed": allowed, **picked(inputs, "sourceRanges")}
 
 
 def _firewall_told(document: Properties) -> Properties:
     allowed = cast(list[Properties], document["allowed"])
     allows = [{"protocol": rule["IPProtocol"], "ports": rule["ports"]} for rule in allowed]
-    return {"allows": allows, **_picked(document, "sourceRanges", "direction"), **_link(document)}
+    return {"allows": allows, **picked(document, "sourceRanges", "direction"), **_link(document)}
 
 
 def _instance(inputs: Properties) -> Properties:
@@ -124,7 +120,7 @@ def _instance(inputs: Properties) -> Properties:
     account = cast("Properties | None", inputs.get("serviceAccount"))
     return without_nothing(
         {
-            **_picked(inputs, "name", "machineType", "shieldedInstanceConfig"),
+            **picked(inputs, "name", "machineType", "shieldedInstanceConfig"),
             "disks": disks,
             "networkInterfaces": [_interface(interface) for interface in inputs["networkInterfaces"]],
             "serviceAccounts": [account] if account else None,
@@ -141,4 +137,4 @@ def _interface(interface: Properties) -> Properties:
 def _instance_changes(inputs: Properties) -> Properties:
     metadata = cast(Mapping[str, str], inputs.get("metadata", {}))
     items = [{"key": key, "value": value} for key, value in metadata.items()]
-    return {"metadata": {"items": items}, **_picked(inputs, "labels")}
+    return {"metadata": {"items": items}, **picked(inputs, "labels")}

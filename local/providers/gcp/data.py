@@ -7,11 +7,13 @@ from typing import Any, cast
 
 import pulumi_gcp as gcp
 
-from local.providers.gcp.rest import Clients, Rest, call, without_nothing
+from local.providers.gcp.rest import Clients, Rest, call, picked, without_nothing
 from local.providers.handler import CloudError, Created, Handler, Properties
 
 _STORAGE = "storage/v1/b/"
 _SPANNER = "spanner/v1/projects/"
+_DATABASE_SETTINGS = ("versionRetentionPeriod", "enableDropProtection")
+_INSTANCE_SETTINGS = ("processingUnits", "edition", "labels")
 
 
 def handlers(clients: Clients) -> Iterable[Handler]:
@@ -43,9 +45,7 @@ def handlers(clients: Clients) -> Iterable[Handler]:
                 "instanceId": inputs["name"],
                 "instance": {"config": inputs["config"], "displayName": inputs["displayName"], **_instance(inputs)},
             },
-            told=lambda document: {
-                name: document.get(name) for name in ("config", "displayName", "processingUnits", "edition", "labels")
-            },
+            told=lambda document: picked(document, "config", "displayName", *_INSTANCE_SETTINGS),
             id_from=_SPANNER,
             changed=_instance,
             replace_on=frozenset({"project", "name", "config", "displayName"}),
@@ -63,8 +63,7 @@ def handlers(clients: Clients) -> Iterable[Handler]:
             ),
             told=lambda document: {
                 "ddls": document.get("extraStatements"),
-                "versionRetentionPeriod": document.get("versionRetentionPeriod"),
-                "enableDropProtection": document.get("enableDropProtection"),
+                **picked(document, *_DATABASE_SETTINGS),
             },
             id_from=_SPANNER,
             changed=_database,
@@ -169,14 +168,9 @@ def _rule_told(rule: Properties) -> Properties:
 
 
 def _instance(inputs: Properties) -> Properties:
-    return without_nothing({name: inputs.get(name) for name in ("processingUnits", "edition", "labels")})
+    return picked(inputs, *_INSTANCE_SETTINGS)
 
 
 def _database(inputs: Properties) -> Properties:
-    return without_nothing(
-        {
-            "extraStatements": inputs.get("ddls"),
-            "versionRetentionPeriod": inputs.get("versionRetentionPeriod"),
-            "enableDropProtection": inputs.get("enableDropProtection"),
-        }
-    )
+    statements = without_nothing({"extraStatements": inputs.get("ddls")})
+    return {**statements, **picked(inputs, *_DATABASE_SETTINGS)}

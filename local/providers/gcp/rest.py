@@ -90,6 +90,11 @@ class Rest:
         return {**given, **{name: value for name, value in self.told(document).items() if value is not None}}
 
 
+def picked(document: Mapping[str, Any], *names: str) -> Properties:
+    """The members of these names that have a value."""
+    return without_nothing({name: document.get(name) for name in names})
+
+
 def without_nothing(document: Mapping[str, Any]) -> Properties:
     """The document without members that have no value: the API takes them for absent, too."""
     return {name: value for name, value in document.items() if value is not None}
