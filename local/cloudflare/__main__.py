@@ -16,8 +16,8 @@ from local.cloudflare import kv_service
 from local.cloudflare.api import create_app
 from local.cloudflare.edge import EdgeError, deployment
 from local.cloudflare.pops import Pops, kv_secret
-from local.cloudflare.store import Store
 from local.layout import CLOUDFLARE_PORT, World
+from local.store import Store
 
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from local.cloudflare import certificates, kv, scripts, zones
 from local.cloudflare.edge import Edge, EdgeError, NoPops, deployment
 from local.cloudflare.envelope import ApiError, failure, new_id, success
-from local.cloudflare.store import Store
+from local.store import Store
 
 PREFIX = "/client/v4"
 

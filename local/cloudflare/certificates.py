@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from flask import Blueprint, Response
 
 from local.cloudflare.envelope import ApiError, Json, body, new_id, now, page, success, take
-from local.cloudflare.store import Store
+from local.store import Store
 
 
 def blueprint(store: Store, converge: Callable[[], None]) -> Blueprint:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from local.cloudflare.store import Store
+from local.store import Store
 
 
 class EdgeError(Exception):

@@ -8,7 +8,7 @@ import httpx
 from cloudflare import Cloudflare
 
 from local.cloudflare.api import PREFIX, create_app
-from local.cloudflare.store import Store
+from local.store import Store
 
 
 def client(directory: Path, *, token: str = "any") -> Cloudflare:  # noqa: S107  any token is let in

@@ -13,7 +13,7 @@ from typing import Any, cast
 from flask import Blueprint, Response, request
 
 from local.cloudflare.envelope import ApiError, Json, body, new_id, page, success, take
-from local.cloudflare.store import Entry, Store
+from local.store import Entry, Store
 
 KEY_BYTES = 512
 VALUE_BYTES = 25 * 1024 * 1024

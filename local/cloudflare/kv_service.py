@@ -12,7 +12,7 @@ import json
 
 from flask import Flask, Response, jsonify, request
 
-from local.cloudflare.store import Entry, Store
+from local.store import Entry, Store
 
 NAMESPACE_HEADER = "X-Edge-Namespace"
 SECRET_HEADER = "X-Edge-Secret"  # noqa: S105  the header's name

@@ -18,7 +18,7 @@ from werkzeug.datastructures import FileStorage
 from local.cloudflare import edge as network
 from local.cloudflare.edge import Edge, EdgeError
 from local.cloudflare.envelope import ApiError, Json, now, page, success, take
-from local.cloudflare.store import Store
+from local.store import Store
 
 # Content types of modules, and what workerd's configuration calls such a module.
 MODULE_KINDS = {

@@ -12,7 +12,7 @@ from flask import Blueprint, Response, request
 
 from local.cloudflare.edge import Edge
 from local.cloudflare.envelope import ApiError, Json, body, new_id, now, page, success, take
-from local.cloudflare.store import Store
+from local.store import Store
 
 NAME_SERVERS = ["ada.ns.cloudflare.com", "rob.ns.cloudflare.com"]
 RECORD_TYPES = ("A", "AAAA", "CNAME", "TXT")

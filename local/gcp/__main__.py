@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 from werkzeug.serving import make_server
 
-from local.cloudflare.store import Store
 from local.gcp.api import create_app
 from local.layout import GCP_PORT, World
+from local.store import Store
 
 
 def main(directory: Annotated[Path, typer.Option(help="the world's directory")]) -> None:

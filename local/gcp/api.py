@@ -14,8 +14,8 @@ from typing import Any, cast
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from local.cloudflare.store import Store
 from local.gcp.catalog import COLLECTIONS, Collection, Json, Refused, Request
+from local.store import Store
 
 _KIND = "gcp"
 _REFERENCE = re.compile(r"projects/[^/]+/(?:global|regions/[^/]+)/(?:networks|subnetworks)/[^/\"]+")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import httpx
 
-from local.cloudflare.store import Store
 from local.gcp.api import create_app
+from local.store import Store
 
 ADDRESSES = "198.51.100.0/24"
 """Of a documentation prefix (RFC 5737)."""

@@ -15,7 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from local.cloudflare import pki
 from local.cloudflare.api import create_app
 from local.cloudflare.in_process import client
-from local.cloudflare.store import Store
+from local.store import Store
 
 ACCOUNT = "0123456789abcdef0123456789abcdef"
 SOURCE = b"export default { fetch() { return new Response('\xc3\xa9\\r\\n'); } };\r\n"

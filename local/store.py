@@ -1,6 +1,6 @@
-"""What the emulated account holds, in one SQLite file: API resources as JSON documents, and key-value entries.
+"""What an emulated cloud holds, in one SQLite file: API resources as JSON documents, and key-value entries.
 
-The file holds private keys and secret bindings, as Cloudflare's own store does; only its owner may read it.
+The file holds private keys and secret bindings, as the clouds' own stores do; only its owner may read it.
 """
 
 from __future__ import annotations
