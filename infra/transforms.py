@@ -23,12 +23,15 @@ IRREPLACEABLE = frozenset(
         "aws:s3/bucket:Bucket",
         "aws:dynamodb/table:Table",
         "aws:route53/zone:Zone",
+        "aws:kms/key:Key",
+        "aws:kms/replicaKey:ReplicaKey",
         "gcp:storage/bucket:Bucket",
         "gcp:spanner/instance:Instance",
         "gcp:spanner/database:Database",
     }
 )
-"""Types that hold what was published, or what clients' resolvers are told of: never deleted by an `up` or `destroy`."""
+"""Types that hold what was published, what decrypts it, or what clients' resolvers are told of: no `up` or `destroy`
+ever deletes them."""
 
 
 def tag(tags: Mapping[str, str]) -> pulumi.ResourceTransform:

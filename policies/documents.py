@@ -18,6 +18,7 @@ _NARROWING = frozenset(
         "aws:SourceOrgID",
         "aws:SourceVpc",
         "aws:SourceVpce",
+        "kms:CallerAccount",
         "s3:DataAccessPointAccount",
     )
 )

@@ -21,6 +21,7 @@ from infra.edge.bundle import compile_worker
 from infra.edge.secrets import read_edge_secrets
 from infra.identity.aws import AwsIdentity, AwsIdentityArgs
 from infra.identity.gcp import GcpIdentity, GcpIdentityArgs
+from infra.keys.aws import AwsKeys, AwsKeysArgs
 from infra.metadata import MetadataArgs
 from infra.metadata.dynamodb import DynamoDbMetadata
 from infra.metadata.spanner import SpannerMetadata
@@ -58,6 +59,7 @@ def compose(stack: Stack) -> None:
         "identity-aws",
         AwsIdentityArgs(prefix, f"{secret}/shield", stack.home_region, [google.unique_id] if google else []),
     )
+    keys = aws_keys(stack, [amazon.role_arn])
     readers = {"s3": amazon.role_arn, "gcs": google.member if google else None}
     reader = readers[settings.blobs.store]
 
@@ -67,6 +69,7 @@ def compose(stack: Stack) -> None:
             prefix=prefix,
             regions=settings.blobs.regions,
             readers=[reader] if reader else [],
+            keys=keys.arns if keys else {},
             noncurrent_days=settings.blobs.noncurrent_days,
             removable=not settings.protect,
         ),
@@ -148,6 +151,16 @@ def tag_and_protect(stack: Stack) -> None:
     pulumi.runtime.register_resource_transform(transforms.tag(tags))
     if stack.config.protect:
         pulumi.runtime.register_resource_transform(transforms.protect)
+
+
+def aws_keys(stack: Stack, readers: Sequence[pulumi.Input[str]]) -> AwsKeys | None:
+    """The key of all that is kept on AWS, if anything is. Its primary is where the secrets are, which never moves."""
+    kept = stack.config.regions_kept_by("aws")
+    if not kept:
+        return None
+    regions = list(dict.fromkeys([stack.home_region, *kept]))
+    prefix = f"{PROJECT}-{stack.environment}"
+    return AwsKeys("keys", AwsKeysArgs(prefix, regions, readers, deletion_days=30 if stack.config.protect else 7))
 
 
 def origins(region: str, buckets: Sequence[Bucket]) -> list[Origin]:

@@ -206,6 +206,11 @@ class StackConfig(_Section):
             raise _wrong(f"{text!r} is not a domain name; write it like packages.example.com, in small letters")
         return text
 
+    def regions_kept_by(self, cloud: Cloud) -> list[str]:
+        """Where objects or metadata are kept on that cloud, each region once."""
+        kept = [section.regions for section in (self.blobs, self.metadata) if CLOUD_OF_STORE[section.store] == cloud]
+        return list(dict.fromkeys(region for regions in kept for region in regions))
+
     @field_validator("shields")
     @classmethod
     def _once(cls, shields: list[Shield]) -> list[Shield]:

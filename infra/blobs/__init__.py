@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,6 +14,7 @@ class BlobsArgs:
     """`regions` are where copies are kept, the primary first: the one that is published to.
 
     `readers` may get and list objects: ARNs of roles on AWS, IAM members on Google Cloud. Nobody else may.
+    `keys` holds, by region, the name of the key that encrypts what is kept there: an ARN on AWS.
     `noncurrent_days` is how long an overwritten or deleted object can still be brought back. `removable` lets the
     buckets be deleted with objects in them.
     """
@@ -21,6 +22,7 @@ class BlobsArgs:
     prefix: str
     regions: Sequence[str]
     readers: Sequence[pulumi.Input[str]]
+    keys: Mapping[str, pulumi.Input[str]]
     noncurrent_days: int
     removable: bool
 

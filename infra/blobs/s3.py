@@ -19,6 +19,11 @@ def s3_buckets(prefix: str, regions: Sequence[str]) -> list[Bucket]:
     return [Bucket(f"{prefix}-{region}", region, f"{prefix}-{region}.s3.{region}.amazonaws.com") for region in regions]
 
 
+def arn(bucket: Bucket) -> str:
+    """Known from the name alone, so that previews know policies, too."""
+    return f"arn:aws:s3:::{bucket.name}"
+
+
 class S3Blobs(pulumi.ComponentResource):
     """Versioned, encrypted, private buckets, of which the first is copied to the others, deletions included."""
 
@@ -38,6 +43,7 @@ class _Store:
 
     def __init__(self, bucket: Bucket, args: BlobsArgs, parent: pulumi.Resource) -> None:
         self.place = bucket
+        self.key = args.keys[bucket.region]
         child = pulumi.ResourceOptions(parent=parent)
         self.bucket = aws.s3.Bucket(
             bucket.region, bucket=bucket.name, region=bucket.region, force_destroy=args.removable, opts=child
@@ -53,7 +59,15 @@ class _Store:
             bucket.region,
             bucket=self.bucket.bucket,
             region=bucket.region,
-            rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
+            rules=[
+                {
+                    "apply_server_side_encryption_by_default": {
+                        "sse_algorithm": "aws:kms",
+                        "kms_master_key_id": self.key,
+                    },
+                    "bucket_key_enabled": True,  # one call of KMS a bucket and some minutes, instead of one an object
+                }
+            ],
             opts=child,
         )
         aws.s3.BucketOwnershipControls(
@@ -77,7 +91,7 @@ class _Store:
             bucket.region,
             bucket=self.bucket.bucket,
             region=bucket.region,
-            policy=pulumi.Output.all(self.bucket.arn, *args.readers).apply(lambda arns: _access(arns[0], arns[1:])),
+            policy=pulumi.Output.all(*args.readers).apply(lambda readers: _access(bucket, readers)),
             # S3 refuses two changes of one bucket's access at the same time (409 OperationAborted).
             opts=pulumi.ResourceOptions(parent=parent, depends_on=[block]),
         )
@@ -105,14 +119,21 @@ class _Store:
         )
 
 
-def _access(bucket_arn: str, readers: Sequence[str]) -> str:
+def _access(bucket: Bucket, readers: Sequence[str]) -> str:
     """Who may read; and refusal of clear text and of TLS below 1.2 (S3 User Guide, "Security best practices").
 
     Listing is part of reading: S3 answers 404 for a missing key only to those who may list, and 403 to others.
     """
-    objects = f"{bucket_arn}/*"
+    objects = f"{arn(bucket)}/*"
     statements: list[Mapping[str, object]] = [
-        {"Sid": sid, "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": [bucket_arn, objects], **refused}
+        {
+            "Sid": sid,
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [arn(bucket), objects],
+            **refused,
+        }
         for sid, refused in {
             "RefusePlainText": {"Condition": {"Bool": {"aws:SecureTransport": "false"}}},
             "RefuseOldTls": {"Condition": {"NumericLessThan": {"s3:TlsVersion": "1.2"}}},
@@ -127,7 +148,7 @@ def _access(bucket_arn: str, readers: Sequence[str]) -> str:
                 "Effect": "Allow",
                 "Principal": principal,
                 "Action": "s3:ListBucket",
-                "Resource": bucket_arn,
+                "Resource": arn(bucket),
             },
         ]
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
@@ -153,8 +174,8 @@ def _replicate(name: str, primary: _Store, replicas: Sequence[_Store], parent: p
         "replication",
         name="replicate",
         role=role.name,
-        policy=pulumi.Output.all(primary.bucket.arn, *(replica.bucket.arn for replica in replicas)).apply(
-            lambda arns: _replication_policy(arns[0], arns[1:])
+        policy=pulumi.Output.all(primary.key, *(replica.key for replica in replicas)).apply(
+            lambda keys: _replication_policy([primary.place, *(replica.place for replica in replicas)], keys)
         ),
         opts=child,
     )
@@ -170,8 +191,10 @@ def _replicate(name: str, primary: _Store, replicas: Sequence[_Store], parent: p
                 "priority": priority,
                 "filter": {"prefix": ""},
                 "delete_marker_replication": {"status": "Enabled"},
+                "source_selection_criteria": {"sse_kms_encrypted_objects": {"status": "Enabled"}},
                 "destination": {
                     "bucket": replica.bucket.arn,
+                    "encryption_configuration": {"replica_kms_key_id": replica.key},
                     "replication_time": {"status": "Enabled", "time": {"minutes": _REPLICATION_MINUTES}},
                     "metrics": {"status": "Enabled", "event_threshold": {"minutes": _REPLICATION_MINUTES}},
                 },
@@ -186,10 +209,12 @@ def _replicate(name: str, primary: _Store, replicas: Sequence[_Store], parent: p
     )
 
 
-def _replication_policy(source: str, destinations: Sequence[str]) -> str:
-    """What the S3 User Guide asks for under "Setting up permissions for live replication"."""
+def _replication_policy(places: Sequence[Bucket], keys: Sequence[str]) -> str:
+    """What the S3 User Guide asks for under "Setting up permissions for live replication" and, of the keys, under
+    "Replicating encrypted objects"; the primary first."""
+    source, *destinations = places
     statements = [
-        {"Effect": "Allow", "Action": ["s3:GetReplicationConfiguration", "s3:ListBucket"], "Resource": source},
+        {"Effect": "Allow", "Action": ["s3:GetReplicationConfiguration", "s3:ListBucket"], "Resource": arn(source)},
         {
             "Effect": "Allow",
             "Action": [
@@ -197,12 +222,27 @@ def _replication_policy(source: str, destinations: Sequence[str]) -> str:
                 "s3:GetObjectVersionAcl",
                 "s3:GetObjectVersionTagging",
             ],
-            "Resource": f"{source}/*",
+            "Resource": f"{arn(source)}/*",
         },
         {
             "Effect": "Allow",
             "Action": ["s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"],
-            "Resource": [f"{destination}/*" for destination in destinations],
+            "Resource": [f"{arn(destination)}/*" for destination in destinations],
         },
+        _key_use("kms:Decrypt", source, keys[0]),
+        *(_key_use("kms:Encrypt", place, key) for place, key in zip(destinations, keys[1:], strict=True)),
     ]
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+def _key_use(action: str, place: Bucket, key: str) -> Mapping[str, object]:
+    """The right to use a key through S3 for the objects of one bucket, with a bucket key or without."""
+    return {
+        "Effect": "Allow",
+        "Action": action,
+        "Resource": key,
+        "Condition": {
+            "StringEquals": {"kms:ViaService": f"s3.{place.region}.amazonaws.com"},
+            "StringLike": {"kms:EncryptionContext:aws:s3:arn": [arn(place), f"{arn(place)}/*"]},
+        },
+    }

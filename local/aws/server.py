@@ -16,6 +16,7 @@ from moto.server import (
 from werkzeug.serving import make_server
 
 from local.aws.bucket_policies import heed_conditions
+from local.aws.keys import mend_replicas
 from local.aws.replication import Replication
 from local.aws.requests import RequestCounter
 from local.layout import AWS_PORT, World
@@ -25,6 +26,7 @@ def serve(world: World) -> None:
     """Answers on `world.aws_address` until the process is ended."""
     take_public_addresses_from(world.machine_network)
     heed_conditions()
+    mend_replicas()
     application = RequestCounter(Replication(cast(Any, DomainDispatcherApplication)(create_backend_app)))
     make_server(world.aws_address, AWS_PORT, cast(Any, application), threaded=True).serve_forever()
 

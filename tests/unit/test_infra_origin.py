@@ -25,9 +25,14 @@ PRIMARY, REPLICA = "artifact-edge-test-us-east-1", "artifact-edge-test-eu-west-1
 READER = "arn:aws:iam::123456789012:role/artifact-edge-test-shield"
 
 
+def key(region: str) -> str:
+    return f"arn:aws:kms:{region}:123456789012:key/mrk-1"
+
+
 def blobs(*regions: str, removable: bool = False) -> Deployment:
     def program() -> None:
-        S3Blobs("blobs", BlobsArgs("artifact-edge-test", regions, [READER], noncurrent_days=9, removable=removable))
+        keys = {region: key(region) for region in regions}
+        S3Blobs("blobs", BlobsArgs("artifact-edge-test", regions, [READER], keys, 9, removable))
 
     return deploy(program, handlers(), functions(), config={"aws:region": "us-east-1"})
 
@@ -39,7 +44,8 @@ def test_each_region_has_a_versioned_encrypted_private_bucket() -> None:
         assert s3.get_bucket_location(Bucket=name)["LocationConstraint"] == (None if region == "us-east-1" else region)
         assert s3.get_bucket_versioning(Bucket=name)["Status"] == "Enabled"
         rule = s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"][0]
-        assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+        assert rule["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key(region)}
+        assert rule["BucketKeyEnabled"] is True
         assert set(s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"].values()) == {True}
         ownership = s3.get_bucket_ownership_controls(Bucket=name)["OwnershipControls"]["Rules"]
         assert ownership == [{"ObjectOwnership": "BucketOwnerEnforced"}]
@@ -65,7 +71,8 @@ def test_the_primary_is_replicated_to_every_other_region_deletions_included() ->
     asked = deployment.of(aws.s3.BucketReplicationConfig)["replication"].inputs["rules"]  # moto forgets this part
     assert [rule["deleteMarkerReplication"] for rule in asked] == [{"status": "Enabled"}] * 2
     role = client("iam").get_role_policy(RoleName="artifact-edge-test-replication", PolicyName="replicate")
-    writes = role["PolicyDocument"]["Statement"][-1]
+    allowed = {str(statement["Action"]): statement for statement in role["PolicyDocument"]["Statement"]}
+    writes = allowed["['s3:ReplicateObject', 's3:ReplicateDelete', 's3:ReplicateTags']"]
     assert set(writes["Resource"]) == {f"{bucket}/*" for bucket in rules}
     with pytest.raises(ClientError, match="ReplicationConfigurationNotFoundError"):
         client("s3", {"region": "eu-west-1"}).get_bucket_replication(Bucket=REPLICA)

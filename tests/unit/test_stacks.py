@@ -145,7 +145,7 @@ def test_an_environment_without_its_exceptions_is_found_out(up: Up) -> None:
 
 def test_every_tier_is_a_component_of_its_own(up: Up) -> None:
     tiers = {token.split(":")[1] for token in up("prod").components()}
-    assert tiers == {"network", "blobs", "metadata", "shield", "edge", "dns", "identity"}
+    assert tiers == {"network", "keys", "blobs", "metadata", "shield", "edge", "dns", "identity"}
 
 
 def test_the_worker_is_bound_as_documented_and_its_keys_are_secrets(up: Up) -> None:
@@ -219,9 +219,8 @@ def test_everything_that_can_be_tagged_is_tagged(up: Up) -> None:
 def test_what_cannot_be_made_again_is_protected_where_config_says_so(environment: str, protected: bool, up: Up) -> None:
     deployment = up(environment)
     kept = {registered.type for registered in deployment.resources if registered.protect}
-    assert kept == (
-        {"aws:s3/bucket:Bucket", "aws:dynamodb/table:Table", "aws:route53/zone:Zone"} if protected else set[str]()
-    )
+    data = {"aws:s3/bucket:Bucket", "aws:dynamodb/table:Table", "aws:kms/key:Key", "aws:kms/replicaKey:ReplicaKey"}
+    assert kept == (data | {"aws:route53/zone:Zone"} if protected else set[str]())
     assert deployment.of(aws.dynamodb.Table)["metadata"].inputs["deletionProtectionEnabled"] is protected
 
 

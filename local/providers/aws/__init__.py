@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from local.providers.aws import dynamodb, ec2, iam, route53, s3, s3_rules, secretsmanager
+from local.providers.aws import dynamodb, ec2, iam, kms, route53, s3, s3_rules, secretsmanager
 from local.providers.handler import Function, Handler
 
 
@@ -17,6 +17,7 @@ def handlers() -> Iterable[Handler]:
         dynamodb.Table(),
         *ec2.handlers(),
         *iam.handlers(),
+        *kms.handlers(),
         *route53.handlers(),
     ]
 

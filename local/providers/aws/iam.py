@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-from urllib.parse import unquote
-
 import pulumi_aws as aws
 
 from local.providers.aws.clients import client, tag_list, tags_of
 from local.providers.aws.described import Api, Described
+from local.providers.aws.documents import as_given
 from local.providers.handler import Handler, Properties
 
 
@@ -76,7 +73,7 @@ def _describe_role(iam: Api, id: str, state: Properties) -> Properties | None:
         "arn": role["Arn"],
         "uniqueId": role["RoleId"],
         "description": role.get("Description", ""),
-        "assumeRolePolicy": _as_given(role["AssumeRolePolicyDocument"], state.get("assumeRolePolicy")),
+        "assumeRolePolicy": as_given(role["AssumeRolePolicyDocument"], state.get("assumeRolePolicy")),
         **tags_of(role, state),
     }
 
@@ -99,7 +96,7 @@ def _put_policy(iam: Api, inputs: Properties) -> str:
 def _describe_policy(iam: Api, id: str, state: Properties) -> Properties | None:
     role, name = id.split(":", 1)
     found = iam.get_role_policy(RoleName=role, PolicyName=name)
-    return {"role": role, "name": name, "policy": _as_given(found["PolicyDocument"], state.get("policy"))}
+    return {"role": role, "name": name, "policy": as_given(found["PolicyDocument"], state.get("policy"))}
 
 
 def _make_profile(iam: Api, inputs: Properties) -> str:
@@ -125,11 +122,3 @@ def _remove_profile(iam: Api, id: str, state: Properties) -> None:
     for role in iam.get_instance_profile(InstanceProfileName=id)["InstanceProfile"]["Roles"]:
         iam.remove_role_from_instance_profile(InstanceProfileName=id, RoleName=role["RoleName"])
     iam.delete_instance_profile(InstanceProfileName=id)
-
-
-def _as_given(document: Any, given: str | None) -> str:
-    """The policy as text: in the words in which it was given where it says the same, so that layout is no drift."""
-    found = json.loads(unquote(document)) if isinstance(document, str) else document
-    if given is not None and json.loads(given) == found:
-        return given
-    return json.dumps(found)

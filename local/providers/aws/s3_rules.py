@@ -62,6 +62,12 @@ def _replication_rule(rule: Properties) -> dict[str, Any]:
         "Filter": {"Prefix": rule.get("filter", {}).get("prefix", "")},
         "Destination": destination,
     }
+    encrypted = rule["destination"].get("encryptionConfiguration")
+    if encrypted:
+        destination["EncryptionConfiguration"] = {"ReplicaKmsKeyID": encrypted["replicaKmsKeyId"]}
+    selected = rule.get("sourceSelectionCriteria", {}).get("sseKmsEncryptedObjects")
+    if selected:
+        made["SourceSelectionCriteria"] = {"SseKmsEncryptedObjects": {"Status": selected["status"]}}
     if "deleteMarkerReplication" in rule:
         made["DeleteMarkerReplication"] = {"Status": rule["deleteMarkerReplication"]["status"]}
     return made
