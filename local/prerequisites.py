@@ -12,7 +12,8 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from local.engine.find import Report
@@ -20,11 +21,17 @@ from local.engine.find import Report
 OLDEST_NODE = 20
 """The edge worker's tools are pinned to releases that run on Node 20, the oldest release line still in Debian."""
 
-PACKAGES = {"traffic_server": "trafficserver", "skopeo": "skopeo"}
-"""Programs by the Debian package that brings them: the cache of shields and L1, and the client for images."""
+PACKAGES = {"traffic_server": "trafficserver", "skopeo": "skopeo", "postgres": "postgresql"}
+"""Programs by the Debian package that brings them: the cache of shields and L1, the client for images, and what
+stands for Spanner in tests."""
+
+_POSTGRES = Path("/usr/lib/postgresql")  # Debian keeps its servers here, by version, off the PATH
 
 _NO_DAEMONS = Path("/usr/sbin/policy-rc.d")
 """Asked by Debian's packages before they start their daemon (Debian policy, "invoke-rc.d")."""
+
+_NO_DATABASE = Path("/etc/postgresql-common/createcluster.d/artifact-edge.conf")
+"""Read by Debian's PostgreSQL before it makes a database that every boot would start (pg_createcluster(1))."""
 
 
 class PrerequisiteError(Exception):
@@ -39,9 +46,17 @@ def ensure(report: Report) -> None:
             "Run it in a Debian 12 virtual machine or container."
         )
     _check_node()
-    missing = [package for program, package in PACKAGES.items() if shutil.which(program) is None]
+    missing = [package for program, package in PACKAGES.items() if not _is_there(program)]
     if missing:
         _install(missing, report)
+
+
+def postgres_programs() -> Path | None:
+    """Where the newest PostgreSQL server, its initdb and its pg_ctl are; None where there is no server."""
+    found = shutil.which("postgres")
+    here = [Path(found).resolve().parent] if found else []
+    debian = sorted(_POSTGRES.glob("*/bin/postgres"), key=lambda program: float(program.parts[-3]))
+    return next(iter([*here, *(program.parent for program in reversed(debian))]), None)
 
 
 def check_directory(directory: Path) -> None:
@@ -53,6 +68,10 @@ def check_directory(directory: Path) -> None:
             raise PrerequisiteError(
                 f"{parent}: the user of Traffic Server cannot enter it. Run as another user, or: chmod o+x {parent}"
             )
+
+
+def _is_there(program: str) -> bool:
+    return postgres_programs() is not None if program == "postgres" else shutil.which(program) is not None
 
 
 def _check_node() -> None:
@@ -74,24 +93,26 @@ def _install(packages: Sequence[str], report: Report) -> None:
         raise PrerequisiteError(f"missing: {', '.join(packages)}; install them with this system's package tool")
     if os.geteuid() != 0:
         raise PrerequisiteError(f"missing: {', '.join(packages)}; install with: sudo {by_hand}")
-    report(f"installing {', '.join(packages)} (about a minute, 120 MB)")
-    made = _forbid_daemons()
-    try:
+    report(f"installing {', '.join(packages)} (about a minute, 180 MB)")
+    with _forbidden(_NO_DAEMONS, "#!/bin/sh\nexit 101\n"), _forbidden(_NO_DATABASE, "create_main_cluster = false\n"):
         _apt(["update"], by_hand)
         # Which signatures of images to ask for is said in a package that skopeo merely recommends.
         _apt(["install", "--yes", "--no-install-recommends", *packages, "golang-github-containers-common"], by_hand)
+
+
+@contextmanager
+def _forbidden(file: Path, text: str) -> Generator[None]:
+    """So that no daemon of the packages' own comes up beside ours. Leaves the file alone where somebody has decided."""
+    if file.exists():
+        yield
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    file.chmod(0o755)
+    try:
+        yield
     finally:
-        if made:
-            _NO_DAEMONS.unlink()
-
-
-def _forbid_daemons() -> bool:
-    """So that the package's own Traffic Server does not come up beside ours. False where somebody decides already."""
-    if _NO_DAEMONS.exists():
-        return False
-    _NO_DAEMONS.write_text("#!/bin/sh\nexit 101\n")
-    _NO_DAEMONS.chmod(0o755)
-    return True
+        file.unlink()
 
 
 def _apt(arguments: Iterable[str], by_hand: str) -> None:

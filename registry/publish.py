@@ -12,7 +12,7 @@ from pathlib import Path
 
 from registry import RegistryError, npm, oci, pypi
 from registry.artifact import Artifact
-from registry.metadata import MetadataTable
+from registry.facts import Facts
 from registry.origin import Origin
 from registry.purge import purge
 from registry.target import Target
@@ -32,7 +32,7 @@ def publish(target: Target, files: Sequence[Path], *, repository: str = "", tag:
     Raises RegistryError; what was said to be published before that, is.
     """
     artifacts = [_read(file, repository, tag) for file in files]
-    origin, metadata = Origin(target), MetadataTable(target)
+    origin, metadata = Origin(target), Facts(target.repository)
     published: list[Published] = []
     rendered: list[str] = []
     for artifact in artifacts:
@@ -46,7 +46,7 @@ def publish(target: Target, files: Sequence[Path], *, repository: str = "", tag:
     return published
 
 
-def _render(target: Target, origin: Origin, metadata: MetadataTable, artifact: Artifact) -> list[str]:
+def _render(target: Target, origin: Origin, metadata: Facts, artifact: Artifact) -> list[str]:
     """Brings the documents up to date, and returns the keys of those that changed."""
     written: list[str] = []
     for change in artifact.changes:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import boto3
-from boto3.dynamodb.conditions import Key
 from cloudflare import Cloudflare
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from registry import RegistryError
+from registry.metadata import Repository
+from registry.metadata.dynamodb import DynamoDbRepository
 
 
 class _Part(BaseModel):
@@ -29,7 +30,7 @@ class Zone(_Part):
 
 
 class Metadata(_Part):
-    backend: str
+    backend: Literal["dynamodb", "spanner"]
     region: str
     table: str
 
@@ -63,24 +64,14 @@ class Target(_Part):
     def s3(self) -> Any:
         return cast(Any, boto3).client("s3", region_name=self.bucket.region)
 
-    def table(self) -> Any:
-        """The metadata table, in its home region: all writes go there, so that conditions on them hold."""
-        if self.metadata.backend != "dynamodb":
-            raise RegistryError(
-                f"stack {self.environment} keeps its metadata in {self.metadata.backend!r}, which the registry cannot "
-                "use yet; choose `artifact-edge:metadata.store: dynamodb`"
-            )
-        return cast(Any, boto3).resource("dynamodb", region_name=self.metadata.region).Table(self.metadata.table)
+    @cached_property
+    def repository(self) -> Repository:
+        """The metadata database. Raises RegistryError where it is not to be reached."""
+        if self.metadata.backend == "dynamodb":
+            return DynamoDbRepository(self.metadata.table, self.metadata.region)
+        from registry.metadata.spanner import SpannerRepository  # only here: it brings libpq along
 
-    def items(self, partition: str) -> Iterator[dict[str, Any]]:
-        """All items of a partition of the metadata table, as they were committed last."""
-        table, start = self.table(), dict[str, Any]()
-        while True:
-            page = table.query(KeyConditionExpression=Key("pk").eq(partition), ConsistentRead=True, **start)
-            yield from cast(list[dict[str, Any]], page["Items"])
-            if "LastEvaluatedKey" not in page:
-                return
-            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        return SpannerRepository(self.metadata.table.rsplit("/", 1)[-1])
 
     def cloudflare(self) -> Cloudflare:
         return Cloudflare()

@@ -17,6 +17,7 @@ from cloudflare import APIError
 
 from registry import RegistryError
 from registry.grants import checked
+from registry.metadata import Delete, Put
 from registry.target import Target
 
 PARTITION = "tokens"
@@ -67,7 +68,7 @@ def create(target: Target, principal: str, grants: Iterable[str], seconds: int) 
 
 
 def tokens(target: Target) -> list[Token]:
-    """All that are on record, by principal. Expired ones are forgotten by the database some time after."""
+    """All that are on record, by principal; expired ones are not."""
     return sorted(_recorded(target), key=lambda token: (token.principal, token.expires))
 
 
@@ -75,7 +76,7 @@ def revoke(target: Target, identity: str) -> Token:
     """Ends a token, named by its id. The edge forgets it first."""
     token = _find(target, identity)
     _dismiss(target, token)
-    target.table().delete_item(Key={"pk": PARTITION, "sk": token.digest})
+    target.repository.transact([Delete(PARTITION, token.digest)])
     return token
 
 
@@ -103,20 +104,14 @@ def _find(target: Target, identity: str) -> Token:
 
 
 def _recorded(target: Target) -> Iterator[Token]:
-    for item in target.items(PARTITION):
-        yield Token(item["sk"], item["principal"], tuple(item["grants"]), int(item["expires"]))
+    for item in target.repository.items(PARTITION):
+        document = item.document
+        yield Token(item.name, document["principal"], tuple(document["grants"]), document["expires"])
 
 
 def _record(target: Target, token: Token) -> None:
-    target.table().put_item(
-        Item={
-            "pk": PARTITION,
-            "sk": token.digest,
-            "principal": token.principal,
-            "grants": list(token.grants),
-            "expires": token.expires,
-        }
-    )
+    document = {"principal": token.principal, "grants": list(token.grants), "expires": token.expires}
+    target.repository.transact([Put(PARTITION, token.digest, document, expires=token.expires)])
 
 
 def _admit(target: Target, token: Token) -> None:

@@ -1,12 +1,12 @@
--- The metadata database on Spanner, in its PostgreSQL dialect: the same items as the DynamoDB table holds, so that the
--- registry asks both the same questions. Statements end with a semicolon at the end of a line; Spanner takes them one by one.
+-- The metadata database on Spanner, in its PostgreSQL dialect: the same items as the DynamoDB table holds. This file is what
+-- PostgreSQL takes, too; what only Spanner has is in spanner-only.sql. Statements end with a semicolon at the end of a line;
+-- Spanner takes them one by one.
 
 CREATE TABLE items (
-  pk varchar NOT NULL,
-  sk varchar NOT NULL,
-  document jsonb NOT NULL,
+  pk varchar(2048) NOT NULL,
+  sk varchar(1024) NOT NULL,
+  document varchar NOT NULL,
+  version bigint NOT NULL,
   expires timestamptz,
   PRIMARY KEY (pk, sk)
-) TTL INTERVAL '0 days' ON expires;
-
-CREATE CHANGE STREAM items_changes FOR items WITH (value_capture_type = 'OLD_AND_NEW_VALUES');
+);

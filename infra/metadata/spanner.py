@@ -20,7 +20,8 @@ MULTI_REGIONS: Mapping[tuple[str, ...], str] = {
 configurations"). Others exist; these are those within the regions that we know."""
 
 _PROCESSING_UNITS = 100  # the smallest instance
-_SCHEMA = Path(__file__).with_name("schema.sql")
+SCHEMA, SPANNER_ONLY = Path(__file__).with_name("schema.sql"), Path(__file__).with_name("spanner-only.sql")
+"""The DDL: what PostgreSQL takes as well, and what comes on top."""
 
 
 class SpannerMetadata(pulumi.ComponentResource):
@@ -49,7 +50,7 @@ class SpannerMetadata(pulumi.ComponentResource):
             name="metadata",
             instance=instance.name,
             database_dialect="POSTGRESQL",
-            ddls=statements(_SCHEMA.read_text()),
+            ddls=[*statements(SCHEMA.read_text()), *statements(SPANNER_ONLY.read_text())],
             version_retention_period="7d",
             deletion_protection=args.protect,
             enable_drop_protection=args.protect,

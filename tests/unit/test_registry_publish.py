@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from local.samples import Samples, build
 from registry import RegistryError, npm, oci, pypi
 from registry.artifact import Document
-from registry.metadata import MetadataTable
+from registry.facts import Facts
 from registry.origin import Origin
 from registry.publish import publish
 from tests.unit.registry import Network, network
@@ -191,7 +191,7 @@ def test_an_interrupted_publish_is_finished_by_the_next(
         return write
 
     with monkeypatch.context() as patched:
-        for owner, name in ((Origin, "create"), (MetadataTable, "commit"), (Origin, "render")):
+        for owner, name in ((Origin, "create"), (Facts, "commit"), (Origin, "render")):
             patched.setattr(owner, name, counted(getattr(owner, name)))
         with pytest.raises(Interrupted):
             publish(network.target, samples.files)
@@ -219,9 +219,9 @@ def test_of_two_publishers_at_once_neither_is_lost(
 ) -> None:
     """The slower one has read the metadata before the faster one commits, and renders after it."""
     slow, fast = version(tmp_path, "1.0.0"), version(tmp_path, "1.1.0")
-    read, raced = MetadataTable.read, False
+    read, raced = Facts.read, False
 
-    def read_then_be_overtaken(self: MetadataTable, partition: str) -> Any:
+    def read_then_be_overtaken(self: Facts, partition: str) -> Any:
         nonlocal raced
         found = read(self, partition)
         if not raced:
@@ -229,7 +229,7 @@ def test_of_two_publishers_at_once_neither_is_lost(
             publish(network.target, [fast])
         return found
 
-    monkeypatch.setattr(MetadataTable, "read", read_then_be_overtaken)
+    monkeypatch.setattr(Facts, "read", read_then_be_overtaken)
     publish(network.target, [slow])
     assert set(network.json("npm/@acme/app/packument.json")["versions"]) == {"1.0.0", "1.1.0"}
 

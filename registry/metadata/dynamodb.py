@@ -1,0 +1,125 @@
+"""The metadata repository in a DynamoDB table, in its home region: all writes go there, so that conditions hold."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
+
+import boto3
+from botocore.exceptions import ClientError
+
+from registry.metadata import Absent, Busy, Condition, Conflict, Delete, Item, Put, Unchanged, Write, checked
+
+_TRIES = 10
+_LONGEST_PAUSE = 1.0  # seconds
+_NAMES = {"#document": "document", "#version": "version", "#expires": "expires"}
+_LIVE = "(attribute_not_exists(#expires) OR #expires > :now)"
+
+_Attributes = dict[str, dict[str, str]]
+
+
+class DynamoDbRepository:
+    """`clock` tells seconds since 1970 (UTC)."""
+
+    def __init__(self, table: str, region: str, *, clock: Callable[[], float] = time.time) -> None:
+        self._client: Any = cast(Any, boto3).client("dynamodb", region_name=region)
+        self._table = table
+        self._clock = clock
+
+    def item(self, partition: str, name: str) -> Item | None:
+        found = self._client.get_item(TableName=self._table, Key=_key(partition, name), ConsistentRead=True)
+        item = _item(found["Item"]) if "Item" in found else None
+        return item if item is not None and self._is_live(item) else None
+
+    def items(self, partition: str, *, prefix: str = "", after: str = "") -> Iterator[Item]:
+        condition, values = "pk = :pk", {":pk": {"S": partition}}
+        if prefix:
+            condition, values = f"{condition} AND begins_with(sk, :prefix)", {**values, ":prefix": {"S": prefix}}
+        start: dict[str, Any] = {"ExclusiveStartKey": _key(partition, after)} if after else {}
+        while True:
+            page = self._client.query(
+                TableName=self._table,
+                KeyConditionExpression=condition,
+                ExpressionAttributeValues=values,
+                ConsistentRead=True,
+                **start,
+            )
+            yield from (item for item in map(_item, cast(list[_Attributes], page["Items"])) if self._is_live(item))
+            if "LastEvaluatedKey" not in page:
+                return
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def transact(self, writes: Sequence[Write]) -> None:
+        actions = [self._action(write, text) for write, text in checked(writes)]
+        if not actions:
+            return
+        for attempt in range(_TRIES):
+            try:
+                self._client.transact_write_items(TransactItems=actions)
+                return
+            except ClientError as error:
+                reasons = _cancellations(error)
+                for write, reason in zip(writes, reasons, strict=False):
+                    if reason == "ConditionalCheckFailed":
+                        raise Conflict(write.partition, write.name) from None
+                if "TransactionConflict" not in reasons:
+                    raise
+            time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.02 * 2**attempt)))  # noqa: S311 (spreads load, hides nothing)
+        raise Busy(f"{writes[0].partition}: others kept writing the same metadata; try again")
+
+    def _is_live(self, item: Item) -> bool:
+        """DynamoDB deletes what has expired within a few days ("Time to Live")."""
+        return item.expires is None or item.expires > self._clock()
+
+    def _action(self, write: Write, text: str) -> dict[str, Any]:
+        condition, values = self._condition(write.condition)
+        action: dict[str, Any] = {"TableName": self._table, "Key": _key(write.partition, write.name)}
+        if isinstance(write, Put):
+            values |= {":document": {"S": text}, ":one": {"N": "1"}}
+            values |= {":start": {"N": str(int(self._clock() * 1_000_000))}}
+            expires = "SET #expires = :expires," if write.expires is not None else "REMOVE #expires SET"
+            if write.expires is not None:
+                values |= {":expires": {"N": str(write.expires)}}
+            # An update and not a put: only that can count the version up without a look before.
+            action["UpdateExpression"] = (
+                f"{expires} #document = :document, #version = if_not_exists(#version, :start) + :one"
+            )
+        used = {name: attribute for name, attribute in _NAMES.items() if name in f"{action} {condition}"}
+        action |= {"ConditionExpression": condition} if condition else {}
+        action |= {"ExpressionAttributeNames": used} if used else {}
+        action |= {"ExpressionAttributeValues": values} if values else {}
+        return {"Delete" if isinstance(write, Delete) else "Update": action}
+
+    def _condition(self, condition: Condition) -> tuple[str, _Attributes]:
+        now = {":now": {"N": str(int(self._clock()))}}
+        if isinstance(condition, Absent):
+            return "attribute_not_exists(pk) OR #expires <= :now", now
+        if isinstance(condition, Unchanged):
+            return f"#version = :seen AND {_LIVE}", {**now, ":seen": {"N": str(condition.version)}}
+        return "", {}
+
+
+def _key(partition: str, name: str) -> _Attributes:
+    return {"pk": {"S": partition}, "sk": {"S": name}}
+
+
+def _item(attributes: _Attributes) -> Item:
+    expires = attributes.get("expires")
+    return Item(
+        attributes["pk"]["S"],
+        attributes["sk"]["S"],
+        json.loads(attributes["document"]["S"]),
+        int(attributes["version"]["N"]),
+        int(expires["N"]) if expires else None,
+    )
+
+
+def _cancellations(error: ClientError) -> Sequence[str]:
+    """Why a transaction was refused, by write; empty where the error is another one."""
+    if error.response.get("Error", {}).get("Code") == "TransactionInProgressException":
+        return ["TransactionConflict"]
+    reasons = cast("list[dict[str, Any]]", cast(Any, error.response).get("CancellationReasons", []))
+    return [str(reason.get("Code", "")) for reason in reasons]

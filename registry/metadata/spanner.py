@@ -1,0 +1,171 @@
+"""The metadata repository in Spanner's PostgreSQL dialect, through PGAdapter; on one machine, in PostgreSQL.
+
+Where the server is, is said as to any PostgreSQL client (PGHOST, PGPORT, PGUSER…; docs/metadata.md).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import errors
+from psycopg_pool import ConnectionPool
+
+from registry import RegistryError
+from registry.metadata import Absent, Busy, Conflict, Delete, Item, Unchanged, Write, checked
+
+# Kept to what both servers have: see tests/unit/test_metadata_sql.py.
+READ = "SELECT sk, document, version, expires FROM items WHERE pk = %s AND sk = %s"
+READ_PAGE = "SELECT sk, document, version, expires FROM items WHERE pk = %s AND sk >= %s ORDER BY sk LIMIT %s"
+VERSIONS = "SELECT sk, version, expires FROM items WHERE pk = %s AND sk = ANY(%s)"
+INSERT = "INSERT INTO items (pk, sk, document, version, expires) VALUES (%s, %s, %s, %s, %s)"
+UPDATE = "UPDATE items SET document = %s, version = %s, expires = %s WHERE pk = %s AND sk = %s"
+DELETE = "DELETE FROM items WHERE pk = %s AND sk = %s"
+
+_PAGE = 500
+_TRIES = 10
+_LONGEST_PAUSE = 1.0  # seconds
+_PATIENCE = 10  # seconds until a server that does not answer is told
+_MOST_CONNECTIONS = 16
+
+# Spanner aborts a transaction in favour of another one, and PGAdapter says so as PostgreSQL does.
+_AGAIN = (errors.SerializationFailure, errors.DeadlockDetected, errors.UniqueViolation)
+
+_Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class SpannerRepository:
+    """`database` is the name that PGAdapter knows it by, where PGDATABASE does not say otherwise. `clock` tells seconds
+    since 1970 (UTC). Raises RegistryError where no server answers."""
+
+    def __init__(self, database: str, *, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        name = os.environ.get("PGDATABASE", database)
+        with _told():  # a pool would not tell why it cannot connect
+            psycopg.connect(dbname=name, connect_timeout=_PATIENCE).close()
+        self._pool = ConnectionPool(
+            kwargs={"dbname": name, "autocommit": True},
+            configure=_serializable,
+            min_size=0,
+            max_size=_MOST_CONNECTIONS,
+            timeout=_PATIENCE,
+            open=True,
+        )
+
+    def item(self, partition: str, name: str) -> Item | None:
+        with self._connection() as connection:
+            found = connection.execute(READ, (partition, name)).fetchone()
+        return self._live(partition, [found]).get(name) if found else None
+
+    def items(self, partition: str, *, prefix: str = "", after: str = "") -> Iterator[Item]:
+        start, seen = max(prefix, after, key=str.encode), after
+        while True:
+            with self._connection() as connection:
+                rows = connection.execute(READ_PAGE, (partition, start, _PAGE)).fetchall()
+            for name, item in self._live(partition, rows).items():
+                if not name.startswith(prefix):
+                    return
+                if name != seen:
+                    yield item
+            if len(rows) < _PAGE:
+                return
+            start = seen = rows[-1][0]
+
+    def transact(self, writes: Sequence[Write]) -> None:
+        sized = checked(writes)
+        if not sized:
+            return
+        for attempt in range(_TRIES):
+            try:
+                with self._connection() as connection, connection.transaction():
+                    self._write(connection, sized)
+                return
+            except _AGAIN:
+                pass
+            time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.02 * 2**attempt)))  # noqa: S311 (spreads load, hides nothing)
+        raise Busy(f"{writes[0].partition}: others kept writing the same metadata; try again")
+
+    def close(self) -> None:
+        self._pool.close()
+
+    def _write(self, connection: _Connection, writes: Sequence[tuple[Write, str]]) -> None:
+        there = self._versions(connection, [write for write, _ in writes])
+        inserts, updates, deletes = list[Any](), list[Any](), list[Any]()
+        for write, text in writes:
+            key = (write.partition, write.name)
+            version, is_live = there.get(key, (None, False))
+            seen = version if is_live else None
+            if not _holds(write, seen):
+                raise Conflict(*key)
+            if isinstance(write, Delete):
+                deletes.append(key)
+                continue
+            expires = None if write.expires is None else datetime.fromtimestamp(write.expires, UTC)
+            if version is None:
+                inserts.append((*key, text, int(self._clock() * 1_000_000), expires))
+            else:
+                updates.append((text, version + 1, expires, *key))
+        changes: tuple[tuple[LiteralString, list[Any]], ...] = ((INSERT, inserts), (UPDATE, updates), (DELETE, deletes))
+        for statement, rows in changes:
+            if rows:
+                connection.cursor().executemany(statement, rows)
+
+    def _versions(self, connection: _Connection, writes: Sequence[Write]) -> Mapping[tuple[str, str], tuple[int, bool]]:
+        """Of each item that is there: its version, and whether it has not expired."""
+        names: dict[str, list[str]] = {}
+        for write in writes:
+            names.setdefault(write.partition, []).append(write.name)
+        return {
+            (partition, name): (version, self._is_live(expires))
+            for partition, wanted in names.items()
+            for name, version, expires in connection.execute(VERSIONS, (partition, wanted))
+        }
+
+    def _live(self, partition: str, rows: Sequence[tuple[Any, ...]]) -> Mapping[str, Item]:
+        """Without what has expired, which Spanner deletes within a few days ("Time to live")."""
+        return {
+            name: Item(partition, name, json.loads(text), version, int(expires.timestamp()) if expires else None)
+            for name, text, version, expires in rows
+            if self._is_live(expires)
+        }
+
+    def _is_live(self, expires: datetime | None) -> bool:
+        return expires is None or expires.timestamp() > self._clock()
+
+    @contextmanager
+    def _connection(self) -> Generator[_Connection]:
+        with _told(), self._pool.connection() as connection:
+            yield connection
+
+
+def _holds(write: Write, seen: int | None) -> bool:
+    if isinstance(write.condition, Absent):
+        return seen is None
+    return not isinstance(write.condition, Unchanged) or seen == write.condition.version
+
+
+def _serializable(connection: _Connection) -> None:
+    """Spanner's own level, and its default."""
+    connection.isolation_level = psycopg.IsolationLevel.SERIALIZABLE
+
+
+@contextmanager
+def _told() -> Generator[None]:
+    """Makes what the operator can mend of the server's refusals one line."""
+    try:
+        yield
+    except _AGAIN:
+        raise
+    except (psycopg.OperationalError, errors.UndefinedTable, errors.InsufficientPrivilege) as error:
+        said = " ".join(str(error).split())
+        raise RegistryError(
+            f"the metadata database did not answer: {said}. Point PGHOST and PGPORT at PGAdapter "
+            "(docs/metadata.md) and try again"
+        ) from error
