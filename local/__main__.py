@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from local import instructions, processes
+from local import instructions, processes, release
 from local.down import down as take_down
 from local.engine.environment import shell_environment
 from local.engine.find import EngineError, Report, ensure_engine
@@ -35,6 +35,7 @@ _ENDINGS = (
     NotHealthy,
     BusyError,
     AddressTaken,
+    release.ReleaseError,
 )
 """What a user can do something about; each says what in its message."""
 
@@ -61,6 +62,12 @@ def down(directory: Directory = _WORLD) -> None:
 def preview() -> None:
     """Preview every stack with the policy pack; fails when one cannot be made or breaks a rule."""
     raise typer.Exit(0 if preview_all(_since_the_start()) else 1)
+
+
+@app.command()
+def record(version: Annotated[str, typer.Argument(help="of the release that this is, e.g. 0.2")]) -> None:
+    """Keep each stack's state as that of a release, for upgrades to be tried on."""
+    release.record(version, _since_the_start())
 
 
 @app.command()

@@ -1,0 +1,59 @@
+"""`python -m gates`: what is asked of a plan before it may be applied, on any stack of any cloud."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gates import state, upgrade
+from gates.plan import PlanError, load, read_plan
+from gates.settings import SettingsError
+
+_ENDINGS = (PlanError, SettingsError, state.StateError)
+"""What a user can do something about; each says what in its message."""
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+
+Preview = Annotated[Path, typer.Argument(help="what `pulumi preview --json` printed")]
+
+
+@app.command("upgrade")
+def check_upgrade(
+    preview: Preview,
+    stack: Annotated[str, typer.Option(help="whose allowances count")],
+    allowances: Annotated[Path | None, typer.Option(help="replacements that are meant, with reasons")] = None,
+) -> None:
+    """Refuse a plan, made on a released state, that replaces or deletes a store or what clients reach."""
+    allowed = upgrade.read_allowances(allowances) if allowances else upgrade.Allowances()
+    _end(list(upgrade.findings(read_plan(load(preview)), allowed.of(stack))))
+
+
+@app.command()
+def record(
+    export: Annotated[Path, typer.Argument(help="what `pulumi stack export --show-secrets` printed")],
+    target: Annotated[Path, typer.Argument(help="the file to write, compressed JSON")],
+    secrets: Annotated[Path | None, typer.Option(help="JSON: names of secrets and their values, to be named")] = None,
+) -> None:
+    """Keep a stack's state as that of a release, without its secrets."""
+    named: dict[str, str] = load(secrets) if secrets else {}
+    state.write(state.scrub(load(export), named), target)
+
+
+def _end(findings: list[str]) -> None:
+    for finding in findings:
+        print(finding)
+    raise typer.Exit(1 if findings else 0)
+
+
+def main() -> None:
+    try:
+        app()
+    except _ENDINGS as error:
+        sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""A stack's state as a fixture: without secrets and without anything of the machine that it was made on.
+
+Of a secret only its name is kept, where the name is known: a later preview puts another world's secret in its place, so
+that a key that differs between worlds does not look like a change of the program.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+_SIGNATURE = "4dabf18193072939515e22adb298388d"
+_SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105
+"""How the engine marks a secret in a state: an object whose member of the first name has the second as value
+(pulumi/pulumi, sdk/go/common/resource: SigKey and SecretSig)."""
+
+_UNKEPT = ("sourcePosition", "stackTrace", "created", "modified")
+"""Of a resource: paths of the machine, and times."""
+
+REMOVED = "removed"
+
+
+class StateError(Exception):
+    """What was given is not a state that `pulumi stack export` writes."""
+
+
+def scrub(export: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
+    """The export without any secret. `secrets` maps names to values that may occur, marked as secret or not.
+
+    The export must show its secrets (`--show-secrets`) for their names to be found; encrypted ones are removed.
+    """
+    names: dict[str, str] = {}
+    for name, value in secrets.items():
+        names.setdefault(value, _placeholder(name))
+
+    def replace(text: str) -> str:
+        for value, name in names.items():
+            text = text.replace(value, name)
+        return text
+
+    def secret(marked: Mapping[str, Any]) -> dict[str, Any]:
+        text = json.loads(marked.get("plaintext", "null"))
+        return {_SIGNATURE: _SECRET, "plaintext": json.dumps(names.get(text, REMOVED) if _is_text(text) else REMOVED)}
+
+    resources = [
+        {key: _mapped(value, replace, secret) for key, value in resource.items() if key not in _UNKEPT}
+        for resource in _resources(export)
+    ]
+    manifest = {key: value for key, value in export["deployment"]["manifest"].items() if key != "plugins"}
+    return {"version": export["version"], "deployment": {"manifest": manifest, "resources": resources}}
+
+
+def restore(state: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
+    """The scrubbed state with other secrets of the same names, as `pulumi stack import` takes it."""
+
+    def replace(text: str) -> str:
+        for name, value in secrets.items():
+            text = text.replace(_placeholder(name), value)
+        return text
+
+    def secret(marked: Mapping[str, Any]) -> dict[str, Any]:
+        return {**marked, "plaintext": json.dumps(replace(json.loads(marked["plaintext"])))}
+
+    resources = [_mapped(resource, replace, secret) for resource in _resources(state)]
+    return {**state, "deployment": {**state["deployment"], "resources": resources}}
+
+
+def write(state: Mapping[str, Any], file: Path) -> None:
+    """The same state always gives the same bytes."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(gzip.compress(json.dumps(state, sort_keys=True).encode(), mtime=0))
+
+
+def read(file: Path) -> dict[str, Any]:
+    """A state that `write` wrote."""
+    return json.loads(gzip.decompress(file.read_bytes()))
+
+
+def _resources(export: Mapping[str, Any]) -> list[dict[str, Any]]:
+    try:
+        return export["deployment"]["resources"]
+    except (KeyError, TypeError):
+        raise StateError("no deployment.resources in it; it is not what `pulumi stack export` prints") from None
+
+
+def _placeholder(name: str) -> str:
+    return f"<secret {name}>"
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _mapped(value: Any, text: Callable[[str], str], secret: Callable[[Mapping[str, Any]], dict[str, Any]]) -> Any:
+    """A copy of a JSON value, its texts and marked secrets replaced."""
+    if isinstance(value, str):
+        return text(value)
+    if isinstance(value, list):
+        return [_mapped(item, text, secret) for item in cast(list[Any], value)]
+    if isinstance(value, dict):
+        members = cast(dict[str, Any], value)
+        if members.get(_SIGNATURE) == _SECRET:
+            return secret(members)
+        return {key: _mapped(item, text, secret) for key, item in members.items()}
+    return value

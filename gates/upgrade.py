@@ -1,0 +1,61 @@
+"""Upgrade safety: from a released state to today's program, nothing is replaced or deleted that cannot be missed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gates.kinds import CLIENT_FACING, STORES
+from gates.plan import Change, Plan
+from gates.settings import read_settings
+
+
+class Allowance(BaseModel):
+    """One replacement or deletion that is meant, and why nobody is hurt by it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    stacks: list[str] = Field(min_length=1, description="where it happens")
+    resource: str = Field(description="as the finding names it: the last part of the type, and the name")
+    reason: Annotated[str, Field(min_length=20)]
+
+
+class Allowances(BaseModel):
+    """`releases/<version>/allowances.yaml`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    allowed: list[Allowance] = Field(default_factory=list[Allowance])
+
+    def of(self, stack: str) -> list[Allowance]:
+        return [allowance for allowance in self.allowed if stack in allowance.stacks]
+
+
+def read_allowances(file: Path) -> Allowances:
+    """Those in the file; none where there is no file. Raises SettingsError."""
+    return read_settings(file, Allowances) if file.exists() else Allowances()
+
+
+def findings(plan: Plan, allowed: Sequence[Allowance] = ()) -> Iterator[str]:
+    """What the upgrade would replace or delete, a line each, and each allowance that allows nothing."""
+    unused = {allowance.resource for allowance in allowed}
+    for change in plan.changes.values():
+        what = _what(change)
+        if not change.destructive or what is None:
+            continue
+        if change.resource.label in {allowance.resource for allowance in allowed}:
+            unused.discard(change.resource.label)
+        else:
+            because = f" (because of {', '.join(change.keys)})" if change.keys else ""
+            yield f"{change.resource.label}: the upgrade would {change.action} {what}{because}"
+    for resource in sorted(unused):
+        yield f"{resource}: allowed, but the upgrade neither replaces nor deletes it; take the allowance out"
+
+
+def _what(change: Change) -> str | None:
+    if change.resource.type in STORES:
+        return "a store"
+    return "what clients reach" if change.resource.type in CLIENT_FACING else None
