@@ -52,9 +52,11 @@ def publish(
     stack_outputs: Outputs,
     repository: Annotated[str, typer.Option(help="of an image, e.g. acme/app")] = "",
     tag: Annotated[str, typer.Option(help="of an image, or dist-tag of an npm package")] = "",
+    provenance: Annotated[Path | None, typer.Option(help="Sigstore bundle of how an npm package was built")] = None,
 ) -> None:
     """Publish packages. Publishing the same bytes again changes nothing, and finishes what was interrupted."""
-    for published in publishing.publish(read_target(stack_outputs), files, repository=repository, tag=tag):
+    target = read_target(stack_outputs)
+    for published in publishing.publish(target, files, repository=repository, tag=tag, provenance=provenance):
         print(f"{'published' if published.new else 'had been published:'} {published.title}")
 
 

@@ -45,11 +45,11 @@ class Fact:
 
 @dataclass(frozen=True)
 class Document:
-    """A mutable object that is rendered from facts."""
+    """A mutable object that is rendered from facts; `body` is None where there is to be none."""
 
     key: str
     content_type: str
-    body: bytes
+    body: bytes | None
     digest: str = ""
 
 

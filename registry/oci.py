@@ -1,26 +1,25 @@
-"""Container images and other OCI artifacts: from an image layout to what a registry answers.
+"""Container images and other OCI artifacts: from an image layout to what is written of it.
 
-Sources: OCI Image Specification 1.1 (image-layout.md, manifest.md, image-index.md), OCI Distribution Specification 1.1.
+Source: OCI Image Specification 1.1 (image-layout.md, manifest.md, image-index.md).
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
 from registry import RegistryError
-from registry.artifact import Artifact, Blob, Change, Document, Fact, Known, Reader, sha256_of
+from registry.artifact import Artifact, Blob, Change, Fact, sha256_of
+from registry.repository import INDEX, OciRepository
 
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
 _REPOSITORY_MAX = 255
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
-_INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
+_INDEXES = (INDEX, "application/vnd.docker.distribution.manifest.list.v2+json")
 _MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
 _MANIFEST_BYTES = 4 << 20
 """What registries are asked to take of a manifest (Distribution Specification, "Pushing Manifests")."""
@@ -62,60 +61,11 @@ class Manifest(_Referring):
 _Shape = TypeVar("_Shape", bound=BaseModel)
 
 
-@dataclass(frozen=True)
-class OciRepository:
-    name: str
-
-    @property
-    def partition(self) -> str:
-        return f"oci#{self.name}"
-
-    def documents(self, known: Known, touched: Collection[str], url: str, read: Reader) -> Sequence[Document]:
-        """The manifests behind the tags, the list of tags, and who refers to which manifest."""
-        manifests, tags = known.of_kind("manifest"), known.of_kind("tag")
-        rendered: list[Document] = []
-        referred: set[str] = set()
-        for kind, name in (fact.split("#", 1) for fact in touched):
-            if kind == "tag":
-                digest = tags[name]["digest"]
-                body = read(manifest_key(self.name, digest))
-                media_type = manifests[digest]["mediaType"]
-                rendered.append(Document(f"oci/tags/{self.name}/{name}", media_type, body, digest))
-            else:
-                referred |= {name, manifests[name]["subject"]} - {""}
-        listed = {"name": self.name, "tags": sorted(tags)}
-        rendered.append(
-            Document(f"oci/taglists/{self.name}/list.json", "application/json", json.dumps(listed).encode())
-        )
-        return rendered + [self._referrers(digest, manifests) for digest in sorted(referred)]
-
-    def _referrers(self, digest: str, manifests: Mapping[str, Mapping[str, Any]]) -> Document:
-        """Distribution Specification, "Listing Referrers"; an empty list where nothing refers to the manifest."""
-        descriptors = [
-            {name: fact[name] for name in ("mediaType", "size", "artifactType", "annotations") if fact.get(name)}
-            | {"digest": referrer}
-            for referrer, fact in sorted(manifests.items())
-            if fact.get("subject") == digest
-        ]
-        index = {"schemaVersion": 2, "mediaType": _INDEXES[0], "manifests": descriptors}
-        key = f"oci/referrers/{self.name}/{digest.replace(':', '/')}.json"
-        return Document(key, _INDEXES[0], json.dumps(index).encode())
-
-
-def manifest_key(repository: str, digest: str) -> str:
-    return f"oci/manifests/{repository}/{digest.replace(':', '/')}"
-
-
 def read(layout: Path, repository: str, tag: str = "") -> Artifact:
     """The image in an OCI image layout, for a repository. Without `tag`, the layout must name one."""
-    if not _REPOSITORY.fullmatch(repository) or len(repository) > _REPOSITORY_MAX:
-        raise RegistryError(
-            f"--repository {repository!r}: use small letters and digits, parted by . _ - or /, such as acme/app"
-        )
+    check_repository(repository)
     top, named = _chosen(layout, tag)
-    tag = tag or named
-    if not _TAG.fullmatch(tag):
-        raise RegistryError(f"{layout}: tag {tag!r} is not accepted; name one with --tag, such as 1.0")
+    tagged = tag_fact(tag or named, top.digest)
     blobs: dict[str, Blob] = {}
     facts: dict[str, Fact] = {}
     for descriptor, section, fact in _reachable(layout, top):
@@ -125,9 +75,22 @@ def read(layout: Path, repository: str, tag: str = "") -> Artifact:
             facts[descriptor.digest] = fact
     if len(facts) > _MANIFESTS_AT_ONCE:
         raise RegistryError(f"{layout}: holds {len(facts)} manifests; at most {_MANIFESTS_AT_ONCE} are taken at once")
-    tagged = Fact(f"tag#{tag}", {"digest": top.digest}, immutable=False)
     change = Change(OciRepository(repository), [*facts.values(), tagged])
-    return Artifact(f"oci {repository}:{tag}", list(blobs.values()), [change])
+    return Artifact(f"oci {repository}:{tag or named}", list(blobs.values()), [change])
+
+
+def check_repository(name: str) -> None:
+    if not _REPOSITORY.fullmatch(name) or len(name) > _REPOSITORY_MAX:
+        raise RegistryError(
+            f"--repository {name!r}: use small letters and digits, parted by . _ - or /, such as acme/app"
+        )
+
+
+def tag_fact(tag: str, digest: str) -> Fact:
+    """Puts a tag on a manifest; on none, where `digest` is empty."""
+    if not _TAG.fullmatch(tag):
+        raise RegistryError(f"--tag {tag!r}: use up to 128 letters, digits and . _ -, such as 1.0")
+    return Fact(f"tag#{tag}", {"digest": digest}, immutable=False)
 
 
 def _chosen(layout: Path, tag: str) -> tuple[Descriptor, str]:

@@ -57,15 +57,18 @@ class Origin:
         return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
 
     def render(self, document: Document, revision: int) -> bool:
-        """Writes the document unless one of the same or a later revision is there; says whether it wrote.
+        """Writes the document, or removes it, unless one of the same or a later revision is there; says whether it did.
 
         Two publishers may render at once. Each write is bound to what was seen before it, and the later revision, which
         knows all that the earlier knew, stays.
         """
         for _ in range(_TRIES):
             etag, there = self._revision_of(document.key)
-            if there >= revision:
+            if there >= revision or (document.body is None and not etag):
                 return False
+            if document.body is None:
+                self._s3.delete_object(Bucket=self._bucket, Key=document.key)
+                return True
             condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
             try:
                 self._s3.put_object(

@@ -26,12 +26,16 @@ class Published:
     new: bool
 
 
-def publish(target: Target, files: Sequence[Path], *, repository: str = "", tag: str = "") -> list[Published]:
+def publish(
+    target: Target, files: Sequence[Path], *, repository: str = "", tag: str = "", provenance: Path | None = None
+) -> list[Published]:
     """Publishes npm tarballs, wheels, sdists and OCI image layouts. All are checked before the first is written.
 
     Raises RegistryError; what was said to be published before that, is.
     """
-    artifacts = [_read(file, repository, tag) for file in files]
+    if provenance and len(files) != 1:
+        raise RegistryError(f"--provenance {provenance}: is of one npm package; publish that by itself")
+    artifacts = [_read(file, repository, tag, provenance) for file in files]
     origin, metadata = Origin(target), Facts(target.repository)
     published: list[Published] = []
     rendered: list[str] = []
@@ -58,9 +62,11 @@ def _render(target: Target, origin: Origin, metadata: Facts, artifact: Artifact)
     return written
 
 
-def _read(file: Path, repository: str, tag: str) -> Artifact:
+def _read(file: Path, repository: str, tag: str, provenance: Path | None) -> Artifact:
     if not file.exists():
         raise RegistryError(f"{file}: there is no such file")
+    if provenance and file.suffix != ".tgz":
+        raise RegistryError(f"{file}: --provenance is for npm packages; publish this file without it")
     if file.is_dir():
         if not repository:
             raise RegistryError(f"{file}: an image layout needs --repository, such as acme/app")
@@ -68,7 +74,7 @@ def _read(file: Path, repository: str, tag: str) -> Artifact:
     if repository:
         raise RegistryError(f"{file}: --repository is for image layouts only; publish this file by itself")
     if file.suffix == ".tgz":
-        return npm.read(file, tag)
+        return npm.read(file, tag, provenance)
     if tag:
         raise RegistryError(f"{file}: --tag is for npm packages and images; a Python version has no tags")
     if file.suffix == ".whl" or file.name.endswith(".tar.gz"):

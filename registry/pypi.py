@@ -1,6 +1,6 @@
 """Python distributions: from a wheel or an sdist to the simple index.
 
-Sources: PEP 427 (wheels), 503 and 629 (HTML index), 658 and 714 (metadata files), 691 and 700 (JSON).
+Sources: PEP 427 (wheels), 503 and 629 (HTML index), 592 (yanking), 658 and 714 (metadata files), 691 and 700 (JSON).
 """
 
 from __future__ import annotations
@@ -33,9 +33,21 @@ _JSON = "application/vnd.pypi.simple.v1+json"
 _API_VERSION = "1.1"
 
 
+def listed_files(known: Known) -> list[str]:
+    """Those that were not unpublished."""
+    return sorted(known.of_kind("file").keys() - known.of_kind("unpublished").keys())
+
+
+def _yanked(known: Known, filename: str) -> bool | str:
+    """As PEP 691 writes it: the reason, True where none was given, False where the file is not yanked."""
+    fact = known.facts.get(f"yanked#{filename}", {"yanked": False})
+    return fact["yanked"] and (fact["reason"] or True)
+
+
 @dataclass(frozen=True)
 class PypiProject:
-    """`name` is canonical (PEP 503)."""
+    """`name` is canonical (PEP 503). Its facts: `file#<filename>` and `unpublished#<filename>` never change,
+    `yanked#<filename>` (PEP 592) does."""
 
     name: str
 
@@ -45,16 +57,17 @@ class PypiProject:
 
     def documents(self, known: Known, touched: Collection[str], url: str, read: Reader) -> Sequence[Document]:
         """The project's page, as HTML and as JSON."""
-        files = dict(sorted(known.of_kind("file").items()))
+        files = {name: known.facts[f"file#{name}"] for name in listed_files(known)}
+        html_page = self._html(files, known)
         return [
-            Document(f"pypi/simple/{self.name}/index.html", "text/html; charset=utf-8", self._html(files).encode()),
+            Document(f"pypi/simple/{self.name}/index.html", "text/html; charset=utf-8", html_page.encode()),
             Document(f"pypi/simple/{self.name}/index.json", _JSON, json.dumps(self._json(files, known)).encode()),
         ]
 
     def _path(self, filename: str) -> str:
         return f"/pypi/files/{self.name}/{filename}"
 
-    def _html(self, files: Mapping[str, Mapping[str, Any]]) -> str:
+    def _html(self, files: Mapping[str, Mapping[str, Any]], known: Known) -> str:
         links: list[tuple[str, str, dict[str, str]]] = []
         for filename, fact in files.items():
             attributes: dict[str, str] = {}
@@ -63,6 +76,9 @@ class PypiProject:
             if fact["metadata_sha256"]:
                 attributes["data-core-metadata"] = f"sha256={fact['metadata_sha256']}"
                 attributes["data-dist-info-metadata"] = attributes["data-core-metadata"]  # the name until PEP 714
+            yanked = _yanked(known, filename)
+            if yanked:
+                attributes["data-yanked"] = "" if yanked is True else yanked
             links.append((f"{self._path(filename)}#sha256={fact['sha256']}", filename, attributes))
         return _page(f"Links for {self.name}", links)
 
@@ -78,6 +94,7 @@ class PypiProject:
                     "hashes": {"sha256": fact["sha256"]},
                     "size": fact["size"],
                     "upload-time": known.written[f"file#{filename}"],
+                    "yanked": _yanked(known, filename),
                     **({"requires-python": fact["requires_python"]} if fact["requires_python"] else {}),
                     **({"core-metadata": {"sha256": fact["metadata_sha256"]}} if fact["metadata_sha256"] else {}),
                 }

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tarfile
 import zipfile
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from registry.artifact import Document
 from registry.facts import Facts
 from registry.origin import Origin
 from registry.publish import publish
+from tests.unit.packages import tarball
 from tests.unit.registry import Network, network
 
 __all__ = ["network"]
@@ -29,15 +28,6 @@ __all__ = ["network"]
 @pytest.fixture
 def samples(tmp_path: Path) -> Samples:
     return build(tmp_path / "samples")
-
-
-def tarball(path: Path, package: Any, *, member: str = "package/package.json") -> Path:
-    body = package if isinstance(package, bytes) else json.dumps(package).encode()
-    with tarfile.open(path, "w:gz") as tar:
-        info = tarfile.TarInfo(member)
-        info.size = len(body)
-        tar.addfile(info, BytesIO(body))
-    return path
 
 
 def version(path: Path, number: str, **more: Any) -> Path:

@@ -2,7 +2,13 @@
 
 import type { Ecosystem } from "./routes";
 
-const OCI_CODES: Record<number, string> = { 401: "UNAUTHORIZED", 403: "DENIED", 404: "NAME_UNKNOWN", 405: "UNSUPPORTED" };
+const OCI_CODES: Record<number, string> = {
+  401: "UNAUTHORIZED",
+  403: "DENIED",
+  404: "NAME_UNKNOWN",
+  405: "UNSUPPORTED",
+  410: "MANIFEST_UNKNOWN",
+};
 
 /** An error with the ecosystem's own body. */
 export function failure(

@@ -4,6 +4,7 @@
 import { failure, unauthorized } from "./answers";
 import { allows } from "./grants";
 import { clientResponse, fetchObject } from "./objects";
+import { isQuarantined } from "./quarantine";
 import { type Ecosystem, type ObjectRoute, type Route, route } from "./routes";
 import type { Place, Shield } from "./shields";
 import { type Entitlement, entitlementOf, JWT_SECONDS, presentedDigest, sign, Unavailable } from "./tokens";
@@ -63,6 +64,9 @@ async function guarded(
   if (wanted.kind === "authenticated") return authenticated(wanted.answer, holder);
   if (!allows(holder.grants, wanted.ecosystem, wanted.name, "pull")) {
     return failure(wanted.ecosystem, 403, `this token does not allow pulling ${wanted.name}`);
+  }
+  if (await isQuarantined(wanted.key, bindings.ENTITLEMENTS, Date.now())) {
+    return failure(wanted.ecosystem, 410, `${wanted.name}: this was withdrawn; use another version`);
   }
   return object(wanted, request, bindings);
 }

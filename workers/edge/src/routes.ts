@@ -25,6 +25,8 @@ export type Route =
 
 const NPM_NAME = /^(?:@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/;
 const NPM_NAME_MAX = 214; // package.json documentation, "name"
+const NPM_VERSION = /^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$/; // semver.org, without build metadata
+const NPM_ATTESTATIONS = "-/npm/v1/attestations/"; // pacote, lib/registry.js
 const NPM_FILE = /^[A-Za-z0-9~-][A-Za-z0-9._+~-]*\.tgz$/;
 const PYPI_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/; // PEP 508
 const PYPI_FILE = /^[A-Za-z0-9][A-Za-z0-9._+!-]*$/;
@@ -82,6 +84,7 @@ function qualityOf(accept: string, type: string): number {
 function npm(rest: string, accept: string): Route {
   if (rest === "-/ping") return { kind: "authenticated", ecosystem: "npm", answer: "ping" };
   if (rest === "-/whoami") return { kind: "authenticated", ecosystem: "npm", answer: "whoami" };
+  if (rest.startsWith(NPM_ATTESTATIONS)) return attestations(rest.slice(NPM_ATTESTATIONS.length));
   const [name = "", file] = rest.split("/-/");
   if (name.length > NPM_NAME_MAX || !NPM_NAME.test(name)) return { kind: "unknown", ecosystem: "npm" };
   if (file !== undefined) {
@@ -91,6 +94,16 @@ function npm(rest: string, accept: string): Route {
   const type = preferred(accept, ["application/json", "application/vnd.npm.install-v1+json"]);
   const document = type === "application/json" ? "packument.json" : "packument.abbreviated.json";
   return { kind: "object", ecosystem: "npm", name, key: `npm/${name}/${document}`, negotiated: true };
+}
+
+/** `<name>@<version>`: where the version's `dist.attestations.url` leads. */
+function attestations(spec: string): Route {
+  const at = spec.lastIndexOf("@");
+  const [name, version] = [spec.slice(0, Math.max(at, 0)), spec.slice(at + 1)];
+  if (name.length > NPM_NAME_MAX || !NPM_NAME.test(name) || !NPM_VERSION.test(version)) {
+    return { kind: "unknown", ecosystem: "npm" };
+  }
+  return { kind: "object", ecosystem: "npm", name, key: `npm/${name}/attestations/${version}.json`, negotiated: false };
 }
 
 function pypi(rest: string, accept: string): Route {

@@ -210,6 +210,24 @@ test("a revoked token ends within seconds, its JWT too", async () => {
   assert.equal(last, 401);
 });
 
+test("what was withdrawn is 410 within seconds, whatever a cache below holds, and stays so while the list cannot be read", async () => {
+  grant("reader", ["npm:*:pull", "oci:*:pull"]);
+  const status = async (path: string): Promise<number> => (await fetch(edge + path, { headers: bearer("reader") })).status;
+  const file = "/npm/@acme/web/-/web-1.0.0.tgz";
+  assert.equal(await status(file), 200);
+  entries.set("quarantine", JSON.stringify({ version: 1, keys: ["npm/@acme/web/-/web-1.0.0.tgz"] }));
+  let last = await status(file);
+  for (let tries = 0; last === 200 && tries < 50; tries++) {
+    await new Promise((done) => setTimeout(done, 100));
+    last = await status(file);
+  }
+  assert.equal(last, 410);
+  assert.equal(await status("/npm/@acme/web/-/web-1.0.1.tgz"), 200);
+  entries.set("quarantine", "garbled");
+  await new Promise((done) => setTimeout(done, 2_100));
+  assert.equal(await status(file), 410);
+});
+
 test("when entitlements cannot be read, or make no sense, nobody is let in", async () => {
   grant("unread", ["npm:*:pull"]);
   storeWorks = false;

@@ -1,0 +1,79 @@
+"""Provenance of npm packages: a Sigstore bundle that says how a tarball was built, kept and served as npm does.
+
+Sources: sigstore/protobuf-specs, sigstore_bundle.proto; in-toto Statement v1 (the subject's purl and digest are what
+npm's libnpmpublish checks, lib/provenance.js). Signatures are checked by clients (`npm audit signatures`), which hold
+the roots of trust; here it is checked that the bundle speaks of this very tarball.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from pydantic import BaseModel, Field, ValidationError
+
+from registry import RegistryError
+
+_BUNDLE_BYTES = 4 << 20
+_PAYLOAD_TYPE = "application/vnd.in-toto+json"
+_MEDIA_TYPE = r"^application/vnd\.dev\.sigstore\.bundle(\+json;version=0\.[123]|\.v0\.3\+json)$"
+_HOW = "make one with: npm publish --provenance, or cosign attest-blob --type slsaprovenance1"
+
+
+class _Envelope(BaseModel):
+    payload: str
+    payloadType: str
+    signatures: list[dict[str, Any]] = Field(min_length=1)
+
+
+class _Bundle(BaseModel):
+    mediaType: str = Field(pattern=_MEDIA_TYPE)
+    verificationMaterial: dict[str, Any]
+    dsseEnvelope: _Envelope
+
+
+class _Subject(BaseModel):
+    name: str
+    digest: dict[str, str]
+
+
+class _Statement(BaseModel):
+    subject: list[_Subject]
+    predicateType: str
+
+
+def checked_attestations(file: Path, name: str, version: str, sha512: bytes) -> tuple[bytes, str]:
+    """The document of the attestations API with this bundle in it, and the type of its predicate.
+
+    Raises RegistryError for what is no bundle, or one of another package or other bytes.
+    """
+    try:
+        raw = file.read_bytes()[: _BUNDLE_BYTES + 1]
+    except OSError as error:
+        raise RegistryError(f"--provenance {file}: cannot be read: {error.strerror}") from None
+    if len(raw) > _BUNDLE_BYTES:
+        raise RegistryError(f"--provenance {file}: is larger than {_BUNDLE_BYTES >> 20} MiB")
+    try:
+        envelope = _Bundle.model_validate_json(raw).dsseEnvelope
+        statement = _Statement.model_validate_json(base64.b64decode(envelope.payload, validate=True))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise RegistryError(f"--provenance {file}: is no Sigstore bundle: {place}: {first['msg']}; {_HOW}") from None
+    except ValueError as error:
+        raise RegistryError(f"--provenance {file}: its payload is no base64: {error}; {_HOW}") from None
+    if envelope.payloadType != _PAYLOAD_TYPE:
+        raise RegistryError(f"--provenance {file}: holds {envelope.payloadType!r}, not {_PAYLOAD_TYPE!r}; {_HOW}")
+    wanted = f"pkg:npm/{quote(name, safe='/')}@{version}"
+    digests = [each.digest.get("sha512") for each in statement.subject if each.name.partition("?")[0] == wanted]
+    if sha512.hex() not in digests:
+        found = ", ".join(each.name for each in statement.subject) or "nothing"
+        raise RegistryError(
+            f"--provenance {file}: speaks of {found}, not of {wanted} with SHA-512 {sha512.hex()[:16]}…; "
+            "attest the tarball that you publish"
+        )
+    attestation = {"predicateType": statement.predicateType, "bundle": json.loads(raw)}
+    return json.dumps({"attestations": [attestation]}).encode(), statement.predicateType
