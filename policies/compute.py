@@ -9,17 +9,8 @@ from collections.abc import Iterator
 
 from pulumi_policy import Policy, ResourceValidationArgs, Severity
 
-from policies.rules import (
-    cis_aws,
-    cis_gcp,
-    each_resource,
-    foundational,
-    kind,
-    our_design,
-    part,
-    parts,
-    well_architected,
-)
+from policies.controls import cis_aws, cis_gcp, foundational, our_design, well_architected
+from policies.rules import each_resource, kind, part, parts
 from policies.secrets import GZIP_IN_BASE64, secrets_in
 
 EC2_INSTANCE = "aws:ec2/instance:Instance"

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from pulumi_policy import Policy, ResourceValidationArgs, Severity
 
-from policies.rules import each_resource, foundational, kind, part, parts, setting, well_architected
+from policies.controls import foundational, well_architected
+from policies.rules import LASTING, each_resource, kind, part, parts, setting
 
 TABLE = "aws:dynamodb/table:Table"
 TABLE_REPLICA = "aws:dynamodb/tableReplica:TableReplica"
@@ -44,8 +45,11 @@ def recoverable(args: ResourceValidationArgs) -> Iterator[str]:
     severity=Severity.HIGH,
     control=foundational("DynamoDB.6"),
     fix="Set `artifact-edge:protect` to true, which also has the cloud refuse to delete tables and databases",
+    config={"required": LASTING},
 )
 def protected_from_deletion(args: ResourceValidationArgs) -> Iterator[str]:
+    if not setting(args, "required", True):
+        return
     if kind(args) == SPANNER_DATABASE:
         if args.props.get("enableDropProtection") is not True:
             yield "drop protection is not enabled"

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from pulumi_policy import Policy, ResourceValidationArgs, Severity
 
-from policies.rules import each_resource, given, parts, setting, well_architected
+from policies.controls import well_architected
+from policies.rules import each_resource, given, parts, setting
 
 RECORD = "aws:route53/record:Record"
 _ROUTED = (

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from pulumi_policy import Policy, ResourceValidationArgs, Severity
 
-from policies.rules import each_resource, our_design, parts, well_architected
+from policies.controls import our_design, well_architected
+from policies.rules import each_resource, parts
 from policies.secrets import secrets_in
 
 SCRIPT = "cloudflare:index/workersScript:WorkersScript"

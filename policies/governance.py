@@ -8,8 +8,9 @@ from fnmatch import fnmatchcase
 from pulumi_policy import Policy, ResourceValidationArgs, Severity
 
 from policies.compute import EC2_INSTANCE, GCE_INSTANCE
+from policies.controls import our_design, well_architected
 from policies.database import SPANNER_DATABASE, SPANNER_INSTANCE, TABLE, TABLE_REPLICA
-from policies.rules import each_resource, kind, our_design, part, parts, setting, well_architected
+from policies.rules import LASTING, each_resource, kind, part, parts, setting
 from policies.storage import GCS_BUCKET, S3_BUCKET
 
 _ZONE = "aws:route53/zone:Zone"
@@ -69,9 +70,10 @@ def stays_in_regions(args: ResourceValidationArgs) -> Iterator[str]:
     severity=Severity.HIGH,
     control=our_design("no plan replaces what clients resolve"),
     fix="Set `artifact-edge:protect` to true",
+    config={"required": LASTING},
 )
 def irreplaceable_protected(args: ResourceValidationArgs) -> Iterator[str]:
-    if not args.opts.protect:
+    if setting(args, "required", True) and not args.opts.protect:
         yield "it is not protected"
 
 

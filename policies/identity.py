@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from pulumi_policy import Policy, ResourceValidationArgs, Severity
 
+from policies.controls import cis_aws, cis_gcp, well_architected
 from policies.documents import allows_everything, is_for_all_of_a_provider, is_for_everybody
-from policies.rules import cis_aws, cis_gcp, each_resource, parts, statements, texts, well_architected
+from policies.rules import each_resource, parts, statements, texts
 
 ROLE = "aws:iam/role:Role"
 _POLICY_HOLDERS = {

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from pulumi_policy import Policy, ResourceValidationArgs, Severity
 
-from policies.rules import Properties, each_resource, foundational, kind, parts, texts
+from policies.controls import foundational
+from policies.rules import Properties, each_resource, kind, parts, texts
 
 _GROUP = "aws:ec2/securityGroup:SecurityGroup"
 _GROUP_RULE = "aws:ec2/securityGroupRule:SecurityGroupRule"

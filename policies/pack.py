@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pulumi_policy import Policy
 
-from policies import compute, database, dns, edge, governance, identity, network, storage
+from policies import compute, database, dns, edge, governance, identity, network, review, storage
 
-POLICIES: list[Policy] = [
+_RULES: list[Policy] = [
     *dns.POLICIES,
     *edge.POLICIES,
     *network.POLICIES,
@@ -16,3 +16,5 @@ POLICIES: list[Policy] = [
     *identity.POLICIES,
     *governance.POLICIES,
 ]
+
+POLICIES: list[Policy] = [*_RULES, *review.policies({policy.name for policy in _RULES})]

@@ -28,10 +28,15 @@ def page(written: str) -> str:
 
 def _row(policy: Policy) -> str:
     severity = policy.severity.value if policy.severity else ""
-    control = policy.framework.specification if policy.framework else ""
+    control = f"[{policy.framework.specification}]({_link(policy.url or '')})" if policy.framework else ""
     schema = policy.config_schema.properties if policy.config_schema else {}
     settings = ", ".join(f"`{name}` (`{json.dumps(about['default'])}`)" for name, about in schema.items())
     return f"| `{policy.name}` | {policy.description} | {severity} | {control} | {settings} |\n"
+
+
+def _link(url: str) -> str:
+    """As the page, which stands in `docs`, links it."""
+    return url.removeprefix("docs/")
 
 
 if __name__ == "__main__":

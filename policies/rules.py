@@ -9,11 +9,12 @@ on the latter, but what broke them exists by then, unless a preview could tell.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, cast
 
 from pulumi_policy import (
+    EnforcementLevel,
     Policy,
     PolicyComplianceFramework,
     PolicyConfigSchema,
@@ -27,43 +28,17 @@ from pulumi_policy import (
 )
 from pulumi_policy.proxy import UnknownValueError
 
+from policies.controls import Control
+from policies.exempt import Exemptions, exemptions
+
 Properties = Mapping[str, Any]
 ResourceRule = Callable[[ResourceValidationArgs], Iterator[str]]
 StackRule = Callable[[PolicyResource, StackValidationArgs], Iterator[str]]
+ArchitectureRule = Callable[[StackValidationArgs], Iterator[str]]
+Config = Mapping[str, Mapping[str, Any]]
 
-
-@dataclass(frozen=True)
-class Control:
-    """The published control that a policy puts into effect."""
-
-    framework: str
-    reference: str
-    version: str = ""
-
-    def __str__(self) -> str:
-        return " ".join(part for part in (self.framework, self.version, self.reference) if part)
-
-
-def cis_aws(reference: str) -> Control:
-    return Control("CIS AWS Foundations Benchmark", reference, "3.0.0")
-
-
-def cis_gcp(reference: str) -> Control:
-    return Control("CIS Google Cloud Platform Foundation Benchmark", reference, "3.0.0")
-
-
-def foundational(reference: str) -> Control:
-    """A control of AWS Security Hub, by its id."""
-    return Control("AWS Foundational Security Best Practices", reference)
-
-
-def well_architected(reference: str) -> Control:
-    """A best practice of the AWS Well-Architected Framework, by its id."""
-    return Control("AWS Well-Architected", reference)
-
-
-def our_design(reference: str) -> Control:
-    return Control("artifact-edge design", reference)
+LASTING: Mapping[str, Any] = {"type": "boolean", "default": True}
+"""Schema of the setting `required` of policies that an environment which may be destroyed at any time need not meet."""
 
 
 def each_resource(
@@ -74,7 +49,7 @@ def each_resource(
     severity: Severity,
     control: Control,
     fix: str,
-    config: Mapping[str, Mapping[str, Any]] | None = None,
+    config: Config | None = None,
 ) -> Callable[[ResourceRule], Policy]:
     """A policy about one resource at a time, of the given types. `fix` is what the user is told to do.
 
@@ -84,8 +59,9 @@ def each_resource(
     def declare(rule: ResourceRule) -> Policy:
         def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
             if kind(args) in of:
-                for finding in rule(args):
-                    report(f"{finding}. {fix}", None)
+                with _undecided(name, args.urn):
+                    for finding in rule(args):
+                        _report(name, args.urn, f"{finding}. {fix}", report)
 
         return ResourceValidationPolicy(name, description, validate, **_facts(severity, control, fix, config))
 
@@ -100,7 +76,7 @@ def whole_stack(
     severity: Severity,
     control: Control,
     fix: str,
-    config: Mapping[str, Mapping[str, Any]] | None = None,
+    config: Config | None = None,
 ) -> Callable[[StackRule], Policy]:
     """A policy about resources of the given types that takes all others of the stack to decide."""
 
@@ -109,8 +85,9 @@ def whole_stack(
             unknown: UnknownValueError | None = None
             for resource in (each for each in args.resources if kind(each) in of):
                 try:
-                    for finding in rule(resource, args):
-                        report(f"{resource.name}: {finding}. {fix}", resource.urn)
+                    with _undecided(name, resource.urn):
+                        for finding in rule(resource, args):
+                            _report(name, resource.urn, f"{resource.name}: {finding}. {fix}", report)
                 except UnknownValueError as error:
                     unknown = error
             if unknown is not None:
@@ -119,6 +96,60 @@ def whole_stack(
         return StackValidationPolicy(name, description, validate, **_facts(severity, control, fix, config))
 
     return declare
+
+
+def architecture(
+    name: str,
+    description: str,
+    *,
+    severity: Severity,
+    control: Control,
+    fix: str,
+    config: Config | None = None,
+    advisory: bool = False,
+) -> Callable[[ArchitectureRule], Policy]:
+    """A policy about the stack as a whole, and no resource of it; exceptions name the stack's own URN."""
+
+    def declare(rule: ArchitectureRule) -> Policy:
+        def validate(args: StackValidationArgs, report: ReportViolation) -> None:
+            if not args.resources:
+                return
+            urn = urn_of_stack(args)
+            with _undecided(name, urn):
+                for finding in rule(args):
+                    _report(name, urn, f"{finding}. {fix}", lambda message, _: report(message, None))
+
+        facts = _facts(severity, control, fix, config)
+        level = EnforcementLevel.ADVISORY if advisory else None
+        return StackValidationPolicy(name, description, validate, enforcement_level=level, **facts)
+
+    return declare
+
+
+def urn_of_stack(stack: StackValidationArgs) -> str:
+    """The URN of the stack's root, which all others share stack and project with."""
+    environment, project = stack.resources[0].urn.removeprefix("urn:pulumi:").split("::")[:2]
+    return f"urn:pulumi:{environment}::{project}::pulumi:pulumi:Stack::{project}-{environment}"
+
+
+def exemptions_at(urn: str) -> Exemptions:
+    """The exceptions of the stack that the resource is in."""
+    return exemptions(urn.removeprefix("urn:pulumi:").split("::")[0])
+
+
+def _report(policy: str, urn: str, finding: str, report: ReportViolation) -> None:
+    if not exemptions_at(urn).excuse(policy, urn, finding):
+        report(finding, urn)
+
+
+@contextmanager
+def _undecided(policy: str, urn: str) -> Generator[None]:
+    """Remembers that the policy could not be run, so that its exceptions are not taken for unused."""
+    try:
+        yield
+    except UnknownValueError:
+        exemptions_at(urn).undecided.add(policy)
+        raise
 
 
 def kind(resource: ResourceValidationArgs | PolicyResource) -> str:
@@ -167,13 +198,12 @@ def statements(document: str | Properties | None) -> list[Properties]:
     return [cast(Properties, found)] if isinstance(found, Mapping) else list(cast(Iterable[Properties], found))
 
 
-def _facts(
-    severity: Severity, control: Control, fix: str, config: Mapping[str, Mapping[str, Any]] | None
-) -> dict[str, Any]:
+def _facts(severity: Severity, control: Control, fix: str, config: Config | None) -> dict[str, Any]:
     return {
         "severity": severity,
         "framework": PolicyComplianceFramework(control.framework, control.version, control.reference, str(control)),
         "remediation_steps": fix,
+        "url": control.url,
         "config_schema": PolicyConfigSchema({name: dict(schema) for name, schema in config.items()})
         if config
         else None,

@@ -6,13 +6,11 @@ from collections.abc import Iterator
 
 from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
 
+from policies.controls import cis_aws, cis_gcp, foundational, well_architected
 from policies.documents import is_for_everybody, refuses_plain_text
 from policies.rules import (
     Properties,
-    cis_aws,
-    cis_gcp,
     each_resource,
-    foundational,
     given,
     kind,
     known,
@@ -21,7 +19,6 @@ from policies.rules import (
     setting,
     statements,
     texts,
-    well_architected,
     whole_stack,
 )
 

@@ -24,11 +24,15 @@ NAMES = [policy.name for policy in POLICIES]
 _CONFIG = Path(__file__).resolve().parents[2] / "policies" / "config"
 
 
-def exceptions(environment: str) -> dict[str, dict[str, Any]]:
+def settings(environment: str) -> dict[str, dict[str, Any]]:
     """What `policies/config/<environment>.json` says, by policy, a bare enforcement level written out."""
     file = _CONFIG / f"{environment}.json"
     written: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
     return {name: {"enforcementLevel": said} if isinstance(said, str) else said for name, said in written.items()}
+
+
+def options(protect: bool) -> PolicyResourceOptions:
+    return PolicyResourceOptions(protect, [], None, [], PolicyCustomTimeouts(0, 0, 0), [])
 
 
 def resource(
@@ -37,25 +41,24 @@ def resource(
     name: str = "it",
     *,
     protect: bool = True,
-    of: Sequence[PolicyResource] = (),
-    targets: Sequence[PolicyResource] = (),
+    within: str = "",
+    on: Mapping[str, Sequence[PolicyResource]] | None = None,
 ) -> PolicyResource:
-    """A resource of a stack, in a shield where it is a machine.
+    """A resource of a stack, in the component of the type `within`; machines are in a shield where nothing is said.
 
-    `of` and `targets`: what its properties `bucket` and `rules` depend on.
+    `on`: what each property depends on.
     """
-    within = "artifact-edge:shield:Ec2Shield$" if "instance" in kind.lower() else ""
-    timeouts = PolicyCustomTimeouts(0, 0, 0)
+    component = within or ("artifact-edge:shield:Ec2Shield" if "instance" in kind.lower() else "")
     return PolicyResource(
         kind,
         unknown_checking_proxy(dict(props)),
-        f"urn:pulumi:unit::artifact-edge::{within}{kind}::{name}",
+        f"urn:pulumi:unit::artifact-edge::{component}{'$' * bool(component)}{kind}::{name}",
         name,
-        PolicyResourceOptions(protect, [], None, [], timeouts, []),
+        options(protect),
         None,
         None,
         [],
-        {"bucket": list(of), "rules": list(targets)},
+        {name: list(needed) for name, needed in (on or {}).items()},
     )
 
 

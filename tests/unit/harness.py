@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -32,7 +32,10 @@ from local.providers.provider import INHERITED
 
 @dataclass(frozen=True)
 class Registered:
-    """A resource as the program asked for it, after all transforms. `secrets` names inputs that hold a secret."""
+    """A resource as the program asked for it, after all transforms. `secrets` names inputs that hold a secret.
+
+    `parent` and what each property depends on are URNs.
+    """
 
     type: str
     name: str
@@ -40,6 +43,9 @@ class Registered:
     outputs: Properties
     secrets: frozenset[str]
     protect: bool
+    urn: str
+    parent: str
+    dependencies: Mapping[str, Sequence[str]]
 
 
 @dataclass
@@ -114,6 +120,8 @@ class _World(mocks.Mocks):
         self._settings = settings
         self._transforms: list[pulumi.ResourceTransform] = []
         self._one_at_a_time = threading.Lock()
+        self.asked = threading.local()
+        """`request`: the registration that the calling thread is about."""
 
     def register_transform(self, transform: pulumi.ResourceTransform) -> None:
         self._transforms.append(transform)
@@ -122,9 +130,7 @@ class _World(mocks.Mocks):
         with self._one_at_a_time:
             inputs, options = self._transformed(args)
             if not args.custom:
-                self._deployment.resources.append(
-                    Registered(args.typ, args.name, inputs, {}, frozenset(), protect=bool(options.protect))
-                )
+                self._register(args, inputs, {}, frozenset(), options)
                 return "", {}
             return self._created(args, inputs, options)
 
@@ -156,12 +162,31 @@ class _World(mocks.Mocks):
         assert not failures, "; ".join(failure.reason for failure in failures)
         secrets = frozenset(name for name, value in inputs.items() if wire.holds_secret(value))
         created = handler.create(wire.reveal(inputs))
+        self._register(args, wire.reveal(inputs), created.outputs, secrets, options)
+        return created.id, wire.hide(created.outputs, secrets)
+
+    def _register(
+        self,
+        args: mocks.MockResourceArgs,
+        inputs: Properties,
+        outputs: Properties,
+        secrets: frozenset[str],
+        options: pulumi.ResourceOptions,
+    ) -> None:
+        asked = self.asked.request
         self._deployment.resources.append(
             Registered(
-                args.typ, args.name, wire.reveal(inputs), created.outputs, secrets, protect=bool(options.protect)
+                args.typ,
+                args.name,
+                inputs,
+                outputs,
+                secrets,
+                protect=bool(options.protect),
+                urn=urn(asked.parent, args.typ, args.name),
+                parent=asked.parent,
+                dependencies={name: list(on.urns) for name, on in asked.propertyDependencies.items()},
             )
         )
-        return created.id, wire.hide(created.outputs, secrets)
 
 
 class _Monitor(mocks.MockMonitor):
@@ -169,7 +194,15 @@ class _Monitor(mocks.MockMonitor):
 
     def __init__(self, world: _World, deployment: Deployment) -> None:
         super().__init__(world)
+        self._world = world
         self._deployment = deployment
+
+    def make_urn(self, parent: str, type_: str, name: str) -> str:
+        return urn(parent, type_, name)
+
+    def RegisterResource(self, request: Any) -> Any:
+        self._world.asked.request = request
+        return cast(Any, super()).RegisterResource(request)
 
     def RegisterResourceOutputs(self, request: Any) -> Any:
         exports = _plain(cast(Properties, rpc.deserialize_properties(request.outputs)))
@@ -179,6 +212,14 @@ class _Monitor(mocks.MockMonitor):
                 name for name, value in exports.items() if wire.holds_secret(value)
             )
         return cast(Any, super()).RegisterResourceOutputs(request)
+
+
+def urn(parent: str, type_token: str, name: str) -> str:
+    """As the engine makes it: with the types of all parents but the stack. Pulumi's mocks keep only the nearest."""
+    stack, project = pulumi.get_stack(), pulumi.get_project()
+    above = parent.split("::")[2] if parent else ""
+    within = f"{above}$" if above not in ("", "pulumi:pulumi:Stack") else ""
+    return f"urn:pulumi:{stack}::{project}::{within}{type_token}::{name}"
 
 
 def _plain(properties: Any) -> Properties:

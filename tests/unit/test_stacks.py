@@ -13,7 +13,6 @@ import pulumi_gcp as gcp
 import pytest
 import yaml
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from pulumi_policy import PolicyResource
 
 from infra import transforms
 from local.cloudflare import in_process, pki
@@ -24,7 +23,8 @@ from local.providers import gcp as emulated_gcp
 from local.providers.aws.clients import client
 from stacks.__main__ import compose
 from stacks.config import load, load_current
-from tests.policies.resources import NAMES, exceptions, findings, resource
+from tests.policies.graph import as_policies_see_it
+from tests.policies.resources import NAMES, findings, settings
 from tests.unit.harness import Deployment, aws_account, deploy
 from tests.unit.test_stack_config import ENVIRONMENTS, stack_config
 
@@ -117,30 +117,19 @@ def test_every_environment_comes_up_with_the_documented_outputs(environment: str
     assert len({node["address"] for node in outputs["shields"]}) == len(outputs["shields"])
 
 
-def as_policies_see_it(deployment: Deployment) -> list[PolicyResource]:
-    return [
-        resource(each.type, {**each.outputs, **each.inputs}, each.name, protect=each.protect)
-        for each in deployment.resources
-    ]
-
-
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_every_environment_meets_the_policies(environment: str, up: Up) -> None:
     """In process, with every value known; `make preview` asks the engine."""
     registered = as_policies_see_it(up(environment))
-    settings = exceptions(environment)
-    found = {
-        name: findings(name, registered, settings.get(name))
-        for name in NAMES
-        if settings.get(name, {}).get("enforcementLevel") != "disabled"
-    }
+    given = settings(environment)
+    found = {name: findings(name, registered, given.get(name)) for name in NAMES}
     assert {name: said for name, said in found.items() if said} == {}
 
 
-def test_an_environment_without_its_exceptions_is_found_out(up: Up) -> None:
+def test_an_environment_without_its_settings_is_found_out(up: Up) -> None:
     """That the test above can fail: `dev` may be destroyed, and stands in one region."""
     registered = as_policies_see_it(up("dev"))
-    assert {name for name in NAMES if findings(name, registered)} == exceptions("dev").keys()
+    assert {name for name in NAMES if findings(name, registered)} == settings("dev").keys()
 
 
 def test_every_tier_is_a_component_of_its_own(up: Up) -> None:

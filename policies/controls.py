@@ -1,0 +1,53 @@
+"""The published controls that policies put into effect, and where each can be read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Control:
+    """`url` is where its text stands; a path is one of this repository."""
+
+    framework: str
+    reference: str
+    url: str
+    version: str = ""
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.framework, self.version, self.reference) if part)
+
+
+def cis_aws(reference: str) -> Control:
+    """The benchmark itself is to be had by members only; AWS lists what it checks of it."""
+    url = "https://docs.aws.amazon.com/securityhub/latest/userguide/cis-aws-foundations-benchmark.html"
+    return Control("CIS AWS Foundations Benchmark", reference, url, "3.0.0")
+
+
+def cis_gcp(reference: str) -> Control:
+    url = "https://www.cisecurity.org/benchmark/google_cloud_computing_platform"
+    return Control("CIS Google Cloud Platform Foundation Benchmark", reference, url, "3.0.0")
+
+
+def foundational(reference: str) -> Control:
+    """A control of AWS Security Hub, by its id such as `S3.2`."""
+    service, number = reference.lower().split(".")
+    url = f"https://docs.aws.amazon.com/securityhub/latest/userguide/{service}-controls.html#{service}-{number}"
+    return Control("AWS Foundational Security Best Practices", reference, url)
+
+
+def well_architected(reference: str) -> Control:
+    """A best practice of the AWS Well-Architected Framework, by its id such as `SEC08-BP02`; linked by its question."""
+    question = reference.split("-")[0]
+    page = f"{question[:-2].lower()}-{question[-2:]}"
+    url = f"https://docs.aws.amazon.com/wellarchitected/latest/framework/{page}.html"
+    return Control("AWS Well-Architected", reference, url)
+
+
+def nist(reference: str) -> Control:
+    """A control of NIST SP 800-53, by its id such as `AU-11`."""
+    return Control("NIST SP 800-53", reference, "https://csrc.nist.gov/pubs/sp/800/53/r5/upd1/final", "Rev. 5")
+
+
+def our_design(reference: str) -> Control:
+    return Control("artifact-edge design", reference, "docs/architecture.md")

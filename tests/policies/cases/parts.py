@@ -1,0 +1,110 @@
+"""What cases are made of: resources as the program and a careless change to it would register them."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pulumi_policy import PolicyResource
+from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
+
+from infra.shield.user_data import MachineSettings, Origin
+from tests.policies.resources import resource
+
+INSTANCE = "aws:ec2/instance:Instance"
+GCE = "gcp:compute/instance:Instance"
+TABLE = "aws:dynamodb/table:Table"
+REPLICA_TABLE = "aws:dynamodb/tableReplica:TableReplica"
+DATABASE = "gcp:spanner/database:Database"
+BUCKET = "aws:s3/bucket:Bucket"
+GCS_BUCKET = "gcp:storage/bucket:Bucket"
+RECORD = "aws:route53/record:Record"
+SCRIPT = "cloudflare:index/workersScript:WorkersScript"
+GROUP = "aws:ec2/securityGroup:SecurityGroup"
+FIREWALL = "gcp:compute/firewall:Firewall"
+ROLE = "aws:iam/role:Role"
+PRIVATE_KEY = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIO\n-----END EC PRIVATE KEY-----"
+TAGS = {"project": "artifact-edge", "environment": "unit", "owner": "platform", "cost-center": "none"}
+ALL_BLOCKS: dict[str, bool] = dict.fromkeys(
+    ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"), True
+)
+
+Props = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    """`says` is part of each of so many findings; an empty one means that there must be none.
+
+    `exceptions` is what the stack's file in `policies/exceptions` says.
+    """
+
+    policy: str
+    resources: Sequence[PolicyResource]
+    says: str = ""
+    config: Props = field(default_factory=dict[str, Any])
+    count: int = 1
+    exceptions: str = ""
+
+
+def bucket(name: str = "primary", region: str = "us-east-1") -> PolicyResource:
+    return resource(BUCKET, {"bucket": name, "region": region, "arn": f"arn:aws:s3:::{name}"}, name)
+
+
+def beside(of: PolicyResource, kind: str, props: Props) -> PolicyResource:
+    """A setting of a bucket, which is a resource of its own."""
+    token = f"aws:s3/{kind[0].lower()}{kind[1:]}:{kind}"
+    return resource(token, {"bucket": UNKNOWN_STRING_VALUE, **props}, kind, on={"bucket": [of]})
+
+
+def document(*statements: Props) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def allow(principal: Any = None, action: Any = "s3:GetObject", target: Any = "arn:aws:s3:::b/*", **more: Any) -> Props:
+    return {
+        "Effect": "Allow",
+        "Action": action,
+        "Resource": target,
+        **({"Principal": principal} if principal else {}),
+        **more,
+    }
+
+
+def packed(text: str, padding: int | None = None) -> str:
+    """As cloud-init takes files; made longer until its base64 ends in that many `=`."""
+    encoded = base64.b64encode(gzip.compress(text.encode())).decode()
+    return encoded if padding in (None, encoded.count("=", -2)) else packed(f"{text} ", padding)
+
+
+PRIMARY, REPLICA = bucket(), bucket("replica", "eu-west-1")
+DENY_PLAIN = {
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "s3:*",
+    "Resource": ["arn:aws:s3:::primary", "arn:aws:s3:::primary/*"],
+    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+}
+VERIFIED: dict[str, bool] = dict.fromkeys(("enableSecureBoot", "enableVtpm", "enableIntegrityMonitoring"), True)
+ENCRYPTED = {"rules": [{"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}]}
+VERSIONED = {"versioningConfiguration": {"status": "Enabled"}}
+
+
+MACHINE = MachineSettings(
+    "us-east-1", "aws", [Origin("b", "us-east-1", "b.s3")], "artifact-edge/unit/shield", "us-east-1"
+)
+
+
+def replication(**rule: Any) -> PolicyResource:
+    """From the primary bucket to its replica, as a preview shows it where the destination is not known yet."""
+    known_target = {"bucket": "arn:aws:s3:::replica"}
+    rules = [{"status": "Enabled", "destination": known_target, **rule}]
+    return resource(
+        "aws:s3/bucketReplicationConfig:BucketReplicationConfig",
+        {"bucket": "primary", "rules": rules},
+        on={"bucket": [PRIMARY], "rules": [] if rules[0]["destination"] == known_target else [REPLICA]},
+    )
