@@ -1,4 +1,4 @@
-"""Workers KV as the API has it: namespaces, values, listings and bulk writes.
+"""Workers KV as the API has it: namespaces, values, listings, bulk reads and bulk writes.
 
 Limits are those of developers.cloudflare.com/kv/platform/limits and of the API reference.
 """
@@ -20,6 +20,7 @@ VALUE_BYTES = 25 * 1024 * 1024
 METADATA_BYTES = 1024
 SHORTEST_TTL = 60  # seconds
 BULK_WRITES = 10_000
+BULK_READS = 100
 LISTED_AT_ONCE = 1000
 
 
@@ -98,6 +99,17 @@ def blueprint(store: Store) -> Blueprint:
         _namespace(store, account, namespace)
         store.erase(namespace, key)
         return success(None)
+
+    @kv.post("/<namespace>/bulk/get")
+    def read_bulk(account: str, namespace: str) -> Response:
+        _namespace(store, account, namespace)
+        asked = take(body(), required=["keys"], optional=["type"])
+        if asked.get("type", "text") != "text":
+            raise ApiError(501, 10405, f"not emulated: bulk reads of type {asked['type']}")
+        if not 1 <= len(asked["keys"]) <= BULK_READS:
+            raise ApiError(400, 10012, f"{len(asked['keys'])} keys at once; between 1 and {BULK_READS} are taken")
+        entries = {key: store.read(namespace, key) for key in asked["keys"]}
+        return success({"values": {key: entry.value.decode() if entry else None for key, entry in entries.items()}})
 
     @kv.put("/<namespace>/bulk")
     def write_bulk(account: str, namespace: str) -> Response:

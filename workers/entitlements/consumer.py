@@ -1,0 +1,62 @@
+"""Lambda function: changes of token records, from the table's stream to the edge.
+
+A record that cannot be understood never will be: it goes to the dead letters at once, and the others go on. When the
+edge does not answer, all of them are tried again by Lambda, in order, until they are too old.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from workers.entitlements.cloud import client, read_secret, setting
+from workers.entitlements.core import MalformedRecord, Record, read_change
+from workers.entitlements.edge_kv import EdgeKv, EdgeUnreachable
+
+_log = logging.getLogger(__name__)
+_log.setLevel(logging.INFO)
+
+Change = Mapping[str, Any]
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+    """Answers as a function with `ReportBatchItemFailures` does: the first change from which Lambda must try again
+    (AWS Lambda, "Implementing partial batch responses")."""
+    changes: Sequence[Change] = event["Records"]
+    records: list[Record] = []
+    for change in changes:
+        try:
+            records.append(read_change(change))
+        except MalformedRecord as error:
+            _bury(change, str(error))
+    if not records:
+        return {"batchItemFailures": []}
+    try:
+        written = _edge().apply(records)
+    except EdgeUnreachable as error:
+        _edge.cache_clear()  # the API token may have been replaced
+        _log.warning("%s; %d changes will be tried again", error, len(changes))
+        return {"batchItemFailures": [{"itemIdentifier": changes[0]["dynamodb"]["SequenceNumber"]}]}
+    _log.info("%d changes, %d tokens written", len(changes), len(written))
+    return {"batchItemFailures": []}
+
+
+def _bury(change: Change, reason: str) -> None:
+    """The message tells where the change is in the stream, and nothing of what is in it."""
+    sequence_number = str(change.get("dynamodb", {}).get("SequenceNumber", ""))
+    client("sqs").send_message(
+        QueueUrl=setting("DEAD_LETTERS"),
+        MessageBody=json.dumps({"reason": reason, "sequenceNumber": sequence_number}),
+    )
+    _log.error("change %s is dead: %s", sequence_number, reason)
+
+
+@cache
+def _edge() -> EdgeKv:
+    token = read_secret(setting("KV_SECRET"), "api_token")
+    base = os.environ.get("CLOUDFLARE_BASE_URL", "")  # as Cloudflare's own tools take it
+    return EdgeKv(setting("ACCOUNT_ID"), setting("NAMESPACE_ID"), token, base)
