@@ -59,9 +59,11 @@ def down(directory: Directory = _WORLD) -> None:
 
 
 @app.command()
-def preview() -> None:
-    """Preview every stack with the policy pack; fails when one cannot be made or breaks a rule."""
-    raise typer.Exit(0 if preview_all(_since_the_start()) else 1)
+def preview(
+    plans: Annotated[Path | None, typer.Option("--directory", help="where to write the plans, as JSON")] = None,
+) -> None:
+    """Preview every stack, new and as an upgrade; fails when one cannot be made, breaks a rule or is not safe."""
+    raise typer.Exit(0 if preview_all(_since_the_start(), plans) else 1)
 
 
 @app.command()

@@ -1,58 +1,77 @@
-"""`make preview`: what `pulumi up` would do to every stack, and whether the policy pack allows it."""
+"""`make preview`: what `pulumi up` would do to every stack, and whether that may be done.
+
+Each stack is planned twice: from nothing, with the policy pack; and from the state that it had in the last release, to
+see what an upgrade would change.
+"""
 
 from __future__ import annotations
 
-import re
+import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
+from pathlib import Path
 
+from gates import upgrade
+from gates.plan import Plan, read_plan
+from gates.summary import counts, diff, tree
+from local import plans, release
 from local.engine.find import Report
-from local.layout import CHECKOUT
+from local.plans import STACKS, Planned
 from local.scratch import Scratch, scratch
 
-STACKS = ("local", "dev", "staging", "prod")
 LOOPBACK = "127.76"
 """Beside the address range of `make up`."""
 
-_FINDING = re.compile(r"\s*- \[(mandatory|advisory)\] \[severity: \w+\]\s+(\S+)\s+\((.+)\)")
-_ERROR = re.compile(r"\s*error: (?!preview failed)(.+)")
-_COUNT = re.compile(r"\s*([+~-]?\s*\d+ (?:to \w+|unchanged))")
 
+def preview(report: Report, directory: Path | None = None) -> bool:
+    """Whether every stack's plan can be made and is safe. What is wrong is reported, a line each.
 
-def preview(report: Report) -> bool:
-    """Whether every stack's plan can be made and meets the policies. What is wrong is reported, a line each."""
+    Into `directory` go the plans themselves, as `pulumi preview --json` prints them: `<stack>.json` from nothing, and
+    `<stack>-upgrade.json` from the last release.
+    """
+    if directory is not None:
+        directory.mkdir(parents=True, exist_ok=True)
     with scratch(LOOPBACK, report) as world:
-        verdicts = [_preview(world, stack, report) for stack in STACKS]
+        verdicts = [_from_nothing(world, stack, report, directory) for stack in STACKS]
+        verdicts += [_from_release(world, stack, report, directory) for stack in STACKS]
     return all(verdicts)
 
 
-def _preview(world: Scratch, stack: str, report: Report) -> bool:
+def _from_nothing(world: Scratch, stack: str, report: Report, directory: Path | None) -> bool:
     started = time.monotonic()
     world.new_stack(stack)
-    result = world.pulumi("preview", "--stack", stack, *policies_of(stack))
-    lines = (result.stdout + result.stderr).splitlines()
-    counts = ", ".join(found[1] for found in map(_COUNT.match, lines) if found)
-    verdict = "passes" if result.returncode == 0 else "FAILS"
-    report(f"{stack} {verdict}: {counts or 'no plan'} ({time.monotonic() - started:.0f} s)")
-    for problem in _problems(lines):
-        report(f"  {problem}")
-    later = {found[2] for found in map(_FINDING.match, lines) if found and found[1] == "advisory"}
-    if later:
-        report(f"  to be checked in `up`, when their values are known: {', '.join(sorted(later))}")
-    return result.returncode == 0
+    planned = plans.plan(world, stack, policies=True)
+    _keep(planned, directory, stack)
+    plan = read_plan(planned.document) if planned.ok else Plan({})
+    _say(report, stack, planned.refusals, counts(plan) if planned.ok else "no plan", started, tree(plan.after()))
+    if planned.later:
+        report(f"  to be checked in `up`, when their values are known: {', '.join(planned.later)}")
+    return planned.ok
 
 
-def policies_of(stack: str) -> list[str]:
-    """The options of `pulumi` that put the pack into effect, with the environment's exceptions where it has any."""
-    exceptions = CHECKOUT / "policies" / "config" / f"{stack}.json"
-    return ["--policy-pack", "policies", *(["--policy-pack-config", str(exceptions)] if exceptions.exists() else [])]
+def _from_release(world: Scratch, stack: str, report: Report, directory: Path | None) -> bool:
+    started = time.monotonic()
+    recorded = release.latest(stack)
+    if recorded is None:
+        report(f"{stack} is in no release yet: no upgrade to check")
+        return True
+    release.load(world, stack, recorded)
+    planned = plans.plan(world, stack, policies=False)
+    _keep(planned, directory, f"{stack}-upgrade")
+    plan = read_plan(planned.document) if planned.ok else Plan({})
+    allowed = upgrade.read_allowances(recorded.with_name("allowances.yaml")).of(stack)
+    refusals = planned.refusals or list(upgrade.findings(plan, allowed))
+    _say(report, f"{stack} since {recorded.parent.name}", refusals, counts(plan), started, diff(plan))
+    return not refusals
 
 
-def _problems(lines: list[str]) -> Iterator[str]:
-    """Errors, and violations with the resource and what the policy says of it, two lines below."""
-    for number, line in enumerate(lines):
-        finding, error = _FINDING.match(line), _ERROR.match(line)
-        if finding and finding[1] == "mandatory":
-            yield f"{finding[2]} ({finding[3]}): {lines[number + 2].strip()}"
-        elif error:
-            yield error[1]
+def _say(report: Report, what: str, refusals: list[str], summary: str, started: float, lines: Iterable[str]) -> None:
+    verdict = "FAILS" if refusals else "passes"
+    report(f"{what} {verdict}: {summary} ({time.monotonic() - started:.0f} s)")
+    for line in refusals or lines:
+        report(f"  {line}")
+
+
+def _keep(planned: Planned, directory: Path | None, name: str) -> None:
+    if directory is not None:
+        (directory / f"{name}.json").write_text(json.dumps(planned.document, indent=1))

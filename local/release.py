@@ -11,11 +11,12 @@ from typing import Any, cast
 
 import boto3
 import yaml
+from packaging.version import Version
 
 from gates import state
 from local.engine.find import Report
 from local.layout import CHECKOUT, World
-from local.preview import STACKS
+from local.plans import STACKS
 from local.scratch import Scratch, scratch
 
 RELEASES = CHECKOUT / "releases"
@@ -42,9 +43,14 @@ def record(version: str, report: Report) -> None:
         report(f"{stack}: {len(scrubbed['deployment']['resources'])} resources, {file.relative_to(CHECKOUT)}")
 
 
+def latest(stack: str) -> Path | None:
+    """The stack's state in the newest release that has one."""
+    recorded = RELEASES.glob(f"*/{stack}.json.gz")
+    return max(recorded, key=lambda file: Version(file.parent.name), default=None)
+
+
 def load(world: Scratch, stack: str, file: Path) -> None:
-    """Makes the stack in `world` believe that it is deployed as `file` says."""
-    world.new_stack(stack)
+    """Makes the stack in `world`, which exists, believe that it is deployed as `file` says."""
     config = yaml.safe_load((world.project / "stacks" / f"Pulumi.{stack}.yaml").read_text())
     restored = state.restore(state.read(file), secrets_of(world.world, stack))
     # Whoever imports secrets has to say how they are to be kept: here as the new stack keeps its own.

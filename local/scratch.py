@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,9 +29,9 @@ class Scratch:
     engine: Engine
     project: Path
 
-    def pulumi(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """A plain command, its output in text."""
-        return pulumi(self.engine, self.world, self.project, *arguments)
+    def pulumi(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """A plain command, its output in text; `env` is added to its environment."""
+        return pulumi(self.engine, self.world, self.project, *arguments, env=env)
 
     def new_stack(self, name: str) -> None:
         """Makes a stack of the config that is there, and the keys that the program reads."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from local.engine.environment import shell_environment
@@ -11,12 +12,14 @@ from local.engine.find import Engine
 from local.layout import World
 
 
-def pulumi(engine: Engine, world: World, project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def pulumi(
+    engine: Engine, world: World, project: Path, *arguments: str, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """A plain `pulumi` command in a project's directory, its output in text without colours."""
     return subprocess.run(
         [engine.pulumi, *arguments, "--non-interactive", "--color", "never"],
         cwd=project,
-        env={**os.environ, **shell_environment(engine, world)},
+        env={**os.environ, **shell_environment(engine, world), **(env or {})},
         capture_output=True,
         text=True,
         check=False,

@@ -1,32 +1,71 @@
-"""`make preview`: every stack's plan, and what a change that breaks a rule is told."""
+"""`make preview`: every stack's plan, what an upgrade would change, and what a change that breaks a rule is told."""
 
 from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from local import preview
-from local.scratch import scratch
+from gates.plan import read_plan
+from gates.upgrade import findings
+from local import plans, preview, release
+from local.scratch import Scratch, scratch
 
 LOOPBACK = "127.87"
 
 
-def test_every_stack_previews_and_meets_the_policies(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_stack_previews_and_meets_the_policies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(preview, "LOOPBACK", LOOPBACK)
     said: list[str] = []
-    assert preview.preview(said.append), said
+    assert preview.preview(said.append, tmp_path), said
     for stack in ("local", "dev", "staging", "prod"):
-        assert any(line.startswith(f"{stack} passes: + ") and "to create" in line for line in said), said
+        assert any(line.startswith(f"{stack} passes: ") and "to create" in line for line in said), said
+        assert any(line.startswith(f"{stack} since 0.1 passes: ") and "unchanged" in line for line in said), said
+        assert json.loads((tmp_path / f"{stack}.json").read_text())["steps"]
+    assert any(line.split()[:2] == ["shield", "36:"] and "14 Instance" in line for line in said), said
+
+
+def test_a_preview_names_the_broken_rule_and_the_way_out() -> None:
+    with scratch(LOOPBACK, print) as world:
+        _change(world, "staging", {"protect": False})
+        world.new_stack("staging")
+        planned = plans.plan(world, "staging", policies=True)
+        _change(world, "staging", {"domain": "_"})
+        unusable = plans.plan(world, "staging", policies=True)
+    assert not planned.ok
+    assert any(
+        refusal.startswith("irreplaceable-protected (us-east-1): ") and "Set `artifact-edge:protect` to true" in refusal
+        for refusal in planned.refusals
+    ), planned.refusals
+    assert any(refusal.startswith("artifact-edge:domain: '_'") for refusal in unusable.refusals), unusable
 
 
 def test_a_stack_that_breaks_a_rule_is_refused_by_up() -> None:
     with scratch(LOOPBACK, print) as world:
-        config = world.project / "stacks" / "Pulumi.staging.yaml"
-        changed = yaml.safe_load(config.read_text())
-        changed["config"]["artifact-edge:protect"] = False
-        config.write_text(yaml.safe_dump(changed))
+        _change(world, "staging", {"protect": False})
         world.new_stack("staging")
-        refused = world.pulumi("up", "--yes", "--skip-preview", "--stack", "staging", *preview.policies_of("staging"))
+        refused = world.pulumi("up", "--yes", "--skip-preview", "--stack", "staging", *plans.policies_of("staging"))
     assert refused.returncode != 0
     assert "[mandatory] [severity: high]  irreplaceable-protected" in refused.stdout
     assert "Set `artifact-edge:protect` to true" in refused.stdout
+
+
+def test_an_upgrade_that_replaces_a_store_is_refused() -> None:
+    with scratch(LOOPBACK, print) as world:
+        world.new_stack("dev")
+        recorded = release.latest("dev")
+        assert recorded is not None
+        release.load(world, "dev", recorded)
+        _change(world, "dev", {"domain": "elsewhere.example"})
+        refused = list(findings(read_plan(plans.plan(world, "dev", policies=False).document)))
+    assert "Zone dns: the upgrade would replace a store (because of name)" in refused, refused
+
+
+def _change(world: Scratch, stack: str, values: dict[str, Any]) -> None:
+    config = world.project / "stacks" / f"Pulumi.{stack}.yaml"
+    changed = yaml.safe_load(config.read_text())
+    changed["config"].update({f"artifact-edge:{key}": value for key, value in values.items()})
+    config.write_text(yaml.safe_dump(changed))

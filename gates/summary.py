@@ -1,0 +1,73 @@
+"""A plan in the words of whoever reviews it: by tier, alike changes in one line."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+
+from gates.plan import Action, Change, Plan, Resource
+
+_SIGNS: dict[Action, str] = {"create": "+", "update": "~", "replace": "±", "delete": "-"}
+_VERBS: dict[Action, str] = {
+    "create": "to create",
+    "update": "to change",
+    "replace": "to replace",
+    "delete": "to delete",
+    "same": "unchanged",
+}
+_NAMED = 4
+"""How many names a line has; the rest is counted."""
+
+
+def tier_of(resource: Resource) -> str:
+    """The module of the innermost component around it: `dns` of `artifact-edge:dns:Dns`; `stack` outside of any."""
+    chain = resource.urn.split("::")[2].split("$")
+    return chain[-2].split(":")[1] if len(chain) > 1 and ":" in chain[-2] else "stack"
+
+
+def counts(plan: Plan) -> str:
+    """`3 to create, 2 to replace, 170 unchanged`; components are not counted, they are nothing in a cloud."""
+    found = Counter(change.action for change in _real(plan))
+    return ", ".join(f"{found[action]} {verb}" for action, verb in _VERBS.items() if found[action]) or "nothing"
+
+
+def tree(resources: Iterable[Resource]) -> Iterator[str]:
+    """What a stack consists of: a line a tier, `dns  32: 14 Record, 17 HealthCheck, 1 Zone`."""
+    tiers: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for resource in resources:
+        if _is_real(resource):
+            tiers[tier_of(resource)][_short(resource)] += 1
+    for tier, types in sorted(tiers.items()):
+        listed = ", ".join(f"{number} {name}" for name, number in types.most_common())
+        yield f"{tier:<14}{types.total():>4}: {listed}"
+
+
+def diff(plan: Plan) -> Iterator[str]:
+    """What would change: a line for each kind of change, `dns  ~ 2 Record edge-eu, edge-us: records`."""
+    alike: defaultdict[tuple[str, Action, str, tuple[str, ...]], list[str]] = defaultdict(list)
+    for change in _real(plan):
+        if change.action != "same":
+            resource = change.resource
+            alike[tier_of(resource), change.action, _short(resource), change.keys].append(resource.name)
+    for (tier, action, kind, keys), names in sorted(alike.items()):
+        number = f"{len(names)} " if len(names) > 1 else ""
+        because = f": {', '.join(keys)}" if keys else ""
+        yield f"{tier:<14}{_SIGNS[action]} {number}{kind} {_some(sorted(names))}{because}"
+
+
+def _some(names: list[str]) -> str:
+    shown = names if len(names) <= _NAMED + 1 else names[:_NAMED]
+    more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+    return ", ".join(shown) + more
+
+
+def _real(plan: Plan) -> list[Change]:
+    return [change for change in plan.changes.values() if _is_real(change.resource)]
+
+
+def _is_real(resource: Resource) -> bool:
+    return resource.custom and not resource.type.startswith("pulumi:")
+
+
+def _short(resource: Resource) -> str:
+    return resource.type.rsplit(":", 1)[-1]
