@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cloudflare import CloudflareError
 
 from registry import RegistryError, keys, tokens
-from registry import publish as publishing
+from registry.commands import Outputs, packages, purges
 from registry.target import read_target
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
@@ -20,10 +19,10 @@ keys_app = typer.Typer(no_args_is_help=True, help="The keys between the tiers.")
 tokens_app = typer.Typer(no_args_is_help=True, help="Tokens of those who pull, and what they are granted.")
 app.add_typer(keys_app, name="keys")
 app.add_typer(tokens_app, name="tokens")
+app.add_typer(packages.app)
+app.add_typer(packages.tag_app, name="tag")
+app.add_typer(purges.app, name="purges")
 
-Outputs = Annotated[
-    Path, typer.Option("--stack-outputs", help="file with `pulumi stack output --json`, or - for standard input")
-]
 Grants = Annotated[list[str], typer.Argument(help="such as npm:@acme/*:pull")]
 
 
@@ -44,20 +43,6 @@ def keys_init(
         print(f"wrote {name}")
     if not written:
         print(f"the keys of {environment} exist")
-
-
-@app.command()
-def publish(
-    files: Annotated[list[Path], typer.Argument(help="npm .tgz, .whl, sdist .tar.gz, or OCI layout directory")],
-    stack_outputs: Outputs,
-    repository: Annotated[str, typer.Option(help="of an image, e.g. acme/app")] = "",
-    tag: Annotated[str, typer.Option(help="of an image, or dist-tag of an npm package")] = "",
-    provenance: Annotated[Path | None, typer.Option(help="Sigstore bundle of how an npm package was built")] = None,
-) -> None:
-    """Publish packages. Publishing the same bytes again changes nothing, and finishes what was interrupted."""
-    target = read_target(stack_outputs)
-    for published in publishing.publish(target, files, repository=repository, tag=tag, provenance=provenance):
-        print(f"{'published' if published.new else 'had been published:'} {published.title}")
 
 
 @tokens_app.command("create")

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from registry.metadata import Put
+
 IMMUTABLE = "public, max-age=31536000, immutable"
 MUTABLE = "public, max-age=5, stale-while-revalidate=60, stale-if-error=86400"
 """Cache-Control of objects (docs/architecture.md, "Client-facing URLs")."""
@@ -87,11 +89,14 @@ class Change:
 
 @dataclass(frozen=True)
 class Artifact:
-    """One thing to publish. `changes` are made all or none."""
+    """One thing to publish or to change. `changes` are made all or none. `marks` are written along with them, whatever
+    was there; the objects `withdrawn` are taken from the readers after."""
 
     title: str  # for messages, e.g. `npm @acme/web 1.0.0`
     blobs: Sequence[Blob]
     changes: Sequence[Change]
+    marks: Sequence[Put] = ()
+    withdrawn: Sequence[str] = ()
 
 
 def sha256_of(source: Path | bytes) -> str:

@@ -16,6 +16,7 @@ import semver
 from registry import RegistryError
 from registry.archives import checked_members
 from registry.artifact import Artifact, Blob, Change, Fact, sha256_of
+from registry.metadata import Put
 from registry.packument import NpmPackage, attestations_key
 from registry.provenance import checked_attestations
 
@@ -23,6 +24,7 @@ _NAME = re.compile(r"(?:@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*")
 _NAME_MAX = 214
 _TAG = re.compile(r"(?!v\d)[A-Za-z][A-Za-z0-9._-]{0,63}")  # npm takes none that could be meant as a version
 _PACKAGE_JSON_BYTES = 1 << 20
+_DEPENDENCIES = ("dependencies", "optionalDependencies", "peerDependencies")
 
 
 def read(file: Path, tag: str = "", provenance: Path | None = None) -> Artifact:
@@ -53,7 +55,23 @@ def read(file: Path, tag: str = "", provenance: Path | None = None) -> Artifact:
         body, predicate = checked_attestations(provenance, name, version, sha512)
         blobs.append(Blob(attestations_key(name, version), body, "application/json", sha256_of(body)))
         facts.append(Fact(f"attestations#{version}", {"predicateType": predicate, "sha256": sha256_of(body)}))
-    return Artifact(f"npm {name} {version}", blobs, [Change(NpmPackage(name), facts)])
+    marks = [Put(dependents_of(needed), name, {}) for needed in sorted(depends_on(manifest))]
+    return Artifact(f"npm {name} {version}", blobs, [Change(NpmPackage(name), facts)], marks)
+
+
+def depends_on(manifest: Mapping[str, Any]) -> set[str]:
+    """Names of packages that npm installs along with it."""
+    found = set[str]()
+    for kind in _DEPENDENCIES:
+        named = manifest.get(kind)
+        if isinstance(named, dict):
+            found |= {name for name in cast(dict[str, Any], named) if _NAME.fullmatch(name)}
+    return found
+
+
+def dependents_of(name: str) -> str:
+    """The partition of marks, by name, of packages a version of which depended on it once."""
+    return f"npm-dependents#{name}"
 
 
 def tag_fact(tag: str, version: str) -> Fact:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from registry import RegistryError
 from registry.artifact import Artifact, Blob, Change, Fact, sha256_of
-from registry.repository import INDEX, OciRepository
+from registry.images import INDEX, OciRepository
 
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
 _REPOSITORY_MAX = 255

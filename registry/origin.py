@@ -56,7 +56,7 @@ class Origin:
     def read(self, key: str) -> bytes:
         return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
 
-    def render(self, document: Document, revision: int) -> bool:
+    def render(self, document: Document, revision: int, published: str) -> bool:
         """Writes the document, or removes it, unless one of the same or a later revision is there; says whether it did.
 
         Two publishers may render at once. Each write is bound to what was seen before it, and the later revision, which
@@ -77,7 +77,8 @@ class Origin:
                     Body=document.body,
                     ContentType=document.content_type,
                     CacheControl=MUTABLE,
-                    Metadata={"revision": str(revision)} | ({"digest": document.digest} if document.digest else {}),
+                    Metadata={"revision": str(revision), "published": published}
+                    | ({"digest": document.digest} if document.digest else {}),
                     **condition,
                 )
             except ClientError as error:
@@ -86,6 +87,17 @@ class Origin:
             else:
                 return True
         raise RegistryError(f"{document.key}: others kept writing it; publish again to bring it up to date")
+
+    def quarantine(self, key: str) -> None:
+        """Moves an object to where no URL leads, for those who have to look into it."""
+        try:
+            self._s3.copy_object(
+                Bucket=self._bucket, Key=f"quarantine/{key}", CopySource={"Bucket": self._bucket, "Key": key}
+            )
+        except ClientError as error:
+            if _code(error) not in ("404", "NoSuchKey"):
+                raise
+        self._s3.delete_object(Bucket=self._bucket, Key=key)
 
     def _revision_of(self, key: str) -> tuple[str, int]:
         try:

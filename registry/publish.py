@@ -1,7 +1,7 @@
 """Publishing: objects, then metadata, then the documents that name them, then the purge.
 
 A reader never sees a document that names a missing object. Whatever step an earlier run stopped at, publishing the same
-files again goes on from there.
+files again goes on from there: what was committed, but not brought to the readers, is in the outbox.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from pathlib import Path
 
 from registry import RegistryError, npm, oci, pypi
 from registry.artifact import Artifact
+from registry.audit import By
+from registry.delivery import Delivery
 from registry.facts import Facts
 from registry.origin import Origin
-from registry.purge import purge
 from registry.target import Target
 
 
@@ -26,40 +27,49 @@ class Published:
     new: bool
 
 
+@dataclass(frozen=True)
+class Report:
+    """`delayed` says why readers may see it late; `purges drain` tries again."""
+
+    published: Sequence[Published]
+    delayed: Sequence[str]
+
+
 def publish(
-    target: Target, files: Sequence[Path], *, repository: str = "", tag: str = "", provenance: Path | None = None
-) -> list[Published]:
+    target: Target,
+    files: Sequence[Path],
+    by: By,
+    *,
+    repository: str = "",
+    tag: str = "",
+    provenance: Path | None = None,
+) -> Report:
     """Publishes npm tarballs, wheels, sdists and OCI image layouts. All are checked before the first is written.
 
-    Raises RegistryError; what was said to be published before that, is.
+    Raises RegistryError; what was committed before that is brought to the readers by the next run or by `purges drain`.
     """
     if provenance and len(files) != 1:
         raise RegistryError(f"--provenance {provenance}: is of one npm package; publish that by itself")
-    artifacts = [_read(file, repository, tag, provenance) for file in files]
-    origin, metadata = Origin(target), Facts(target.repository)
+    return apply(target, [_read(file, repository, tag, provenance) for file in files], by)
+
+
+def apply(target: Target, artifacts: Sequence[Artifact], by: By) -> Report:
+    """Makes the changes, one after the other. Raises RegistryError at the first that is refused."""
+    origin, facts, delivery = Origin(target), Facts(target.repository), Delivery(target)
     published: list[Published] = []
-    rendered: list[str] = []
-    for artifact in artifacts:
-        for blob in artifact.blobs:
-            origin.create(blob)
-        new = metadata.commit(artifact.title, artifact.changes)
-        rendered += _render(target, origin, metadata, artifact)
-        published.append(Published(artifact.title, new))
-    if rendered:
-        purge(target, rendered)
-    return published
-
-
-def _render(target: Target, origin: Origin, metadata: Facts, artifact: Artifact) -> list[str]:
-    """Brings the documents up to date, and returns the keys of those that changed."""
-    written: list[str] = []
-    for change in artifact.changes:
-        revision, known = metadata.read(change.package.partition)
-        touched = [fact.name for fact in change.facts]
-        for document in change.package.documents(known, touched, target.url, origin.read):
-            if origin.render(document, revision):
-                written.append(document.key)
-    return written
+    try:
+        for artifact in artifacts:
+            facts.refuse_unpublished(artifact)
+            for blob in artifact.blobs:
+                origin.create(blob)
+            (outcome,) = facts.commit([artifact], by)
+            if outcome.refused:
+                raise RegistryError(outcome.refused)
+            published.append(Published(artifact.title, outcome.new))
+    finally:
+        changed = [change for artifact in artifacts[: len(published)] for change in artifact.changes]
+        delayed = delivery.deliver({change.package.partition for change in changed})
+    return Report(published, delayed)
 
 
 def _read(file: Path, repository: str, tag: str, provenance: Path | None) -> Artifact:

@@ -15,6 +15,10 @@ _AT_ONCE = 30
 """URLs a request, that every plan takes (developers.cloudflare.com/cache/how-to/purge-cache/purge-by-single-file)."""
 
 
+class PurgeError(RegistryError):
+    """The edge may still have the old objects."""
+
+
 def purge(target: Target, keys: Sequence[str]) -> None:
     """Has every PoP forget the objects. What an isolate or a shield holds ends by itself, after seconds."""
     client = target.cloudflare()
@@ -24,13 +28,13 @@ def purge(target: Target, keys: Sequence[str]) -> None:
         for start in range(0, len(urls), _AT_ONCE):
             client.cache.purge(zone_id=zone, files=urls[start : start + _AT_ONCE])
     except APIError as error:
-        raise RegistryError(f"the edge was not purged: {error.message}") from error
+        raise PurgeError(f"the edge was not purged: {error.message}") from error
 
 
 def _zone(client: Cloudflare, name: str) -> str:
     for zone in client.zones.list(name=name):
         return zone.id
-    raise RegistryError(f"the edge was not purged: the API token sees no zone {name!r}; let it read zones")
+    raise PurgeError(f"the edge was not purged: the API token sees no zone {name!r}; let it read zones")
 
 
 def _path(key: str) -> str:

@@ -22,7 +22,7 @@ from packaging.utils import (
     parse_sdist_filename,
     parse_wheel_filename,
 )
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 from registry import RegistryError
 from registry.archives import checked_members, refuse_outside
@@ -36,6 +36,20 @@ _API_VERSION = "1.1"
 def listed_files(known: Known) -> list[str]:
     """Those that were not unpublished."""
     return sorted(known.of_kind("file").keys() - known.of_kind("unpublished").keys())
+
+
+def files_of(known: Known, version: str) -> list[str]:
+    """The listed files of a version, however its number is written (PEP 440)."""
+    try:
+        wanted = Version(version)
+    except InvalidVersion:
+        return []
+    return [name for name in listed_files(known) if Version(known.facts[f"file#{name}"]["version"]) == wanted]
+
+
+def has_metadata(known: Known, filename: str) -> bool:
+    """Whether a PEP 658 file stands beside it."""
+    return bool(known.facts[f"file#{filename}"]["metadata_sha256"])
 
 
 def _yanked(known: Known, filename: str) -> bool | str:

@@ -13,9 +13,9 @@ import pytest
 
 from registry import RegistryError, npm
 from registry.artifact import Document, Known, Package
+from registry.images import OciRepository
 from registry.packument import NpmPackage
 from registry.pypi import PypiProject
-from registry.repository import OciRepository
 from tests.unit.packages import tarball
 
 URL = "https://packages.test"

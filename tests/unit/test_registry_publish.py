@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,24 @@ from hypothesis import strategies as st
 
 from local.samples import Samples, build
 from registry import RegistryError, npm, oci, pypi
+from registry import publish as publishing
 from registry.artifact import Document
+from registry.audit import By
+from registry.clock import now
 from registry.facts import Facts
 from registry.origin import Origin
-from registry.publish import publish
+from registry.publish import Published
+from registry.target import Target
 from tests.unit.packages import tarball
 from tests.unit.registry import Network, network
 
 __all__ = ["network"]
+
+
+def publish(target: Target, files: Sequence[Path], **options: Any) -> Sequence[Published]:
+    report = publishing.publish(target, files, By("tester", "", "publish"), **options)
+    assert report.delayed == []
+    return report.published
 
 
 @pytest.fixture
@@ -236,11 +247,11 @@ def test_a_document_that_changes_under_the_writer_is_looked_at_again(
         seen = look(self, key)
         if not overtaken:
             overtaken = True
-            origin.render(Document(key, "text/plain", b"later"), 2)
+            origin.render(Document(key, "text/plain", b"later"), 2, now())
         return seen
 
     monkeypatch.setattr(Origin, "_revision_of", look_and_be_overtaken)
-    assert not origin.render(Document("document", "text/plain", b"earlier"), 1)
+    assert not origin.render(Document("document", "text/plain", b"earlier"), 1, now())
     assert network.get("document") == b"later"
 
 

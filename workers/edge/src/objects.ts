@@ -20,6 +20,7 @@ const RETURNED = [
   "etag",
   "last-modified",
 ];
+const STAMPS = ["revision", "published"]; // of a document: docs/publish-to-visible.md
 const AVOIDED_MILLISECONDS = 5_000;
 const failedUntil = new Map<string, number>();
 
@@ -64,6 +65,10 @@ export function clientResponse(route: ObjectRoute, answer: Response, millisecond
     headers.set("docker-distribution-api-version", "registry/2.0");
     const digest = answer.headers.get("x-amz-meta-digest") ?? route.digest ?? null;
     if (digest !== null) headers.set("docker-content-digest", digest);
+  }
+  for (const name of STAMPS) {
+    const value = answer.headers.get(`x-amz-meta-${name}`);
+    if (value !== null) headers.set(`x-artifact-edge-${name}`, value);
   }
   headers.set("x-cache", cacheVerdict(answer));
   const below = answer.headers.get("server-timing");

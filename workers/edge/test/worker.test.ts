@@ -96,6 +96,8 @@ beforeEach(() => {
       "x-cache": "shield; hit",
       "cf-cache-status": "MISS",
       "x-amz-meta-digest": "sha256:abc",
+      "x-amz-meta-revision": "7",
+      "x-amz-meta-published": "2026-01-01T00:00:00.000000Z",
       "x-amz-request-id": "secret",
     });
     response.end("body");
@@ -131,6 +133,8 @@ test("the granted object arrives, private to the client, and says which tier ans
   assert.equal(await answer.text(), "body");
   assert.equal(answer.headers.get("cache-control"), "private, max-age=31536000, immutable");
   assert.equal(answer.headers.get("x-cache"), "shield; hit");
+  assert.equal(answer.headers.get("x-artifact-edge-revision"), "7");
+  assert.equal(answer.headers.get("x-artifact-edge-published"), "2026-01-01T00:00:00.000000Z");
   assert.equal(answer.headers.get("x-amz-request-id"), null);
   assert.equal(answer.headers.get("cf-cache-status"), null);
   assert.equal(asked[0]?.path, "/objects/npm/%40acme/web/-/web-1.0.0.tgz");

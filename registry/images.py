@@ -64,6 +64,11 @@ class OciRepository:
         return Document(key, INDEX, json.dumps(index).encode())
 
 
+def listed_manifests(known: Known) -> list[str]:
+    """Digests of those that were not unpublished."""
+    return sorted(known.of_kind("manifest").keys() - known.of_kind("unpublished").keys())
+
+
 def listed_tags(known: Known) -> dict[str, str]:
     """Digests by tag, of tags that are on a manifest which was not unpublished."""
     gone = known.of_kind("unpublished")

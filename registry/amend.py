@@ -1,0 +1,105 @@
+"""Changes to what is published: tags, deprecation, yanking. What was published itself never changes."""
+
+from __future__ import annotations
+
+from registry import RegistryError, images, npm, oci, packument, pypi
+from registry.artifact import Artifact, Change, Fact, Known
+from registry.facts import Facts
+from registry.packages import Reference
+from registry.target import Target
+
+
+def known_of(target: Target, reference: Reference) -> Known:
+    """Raises RegistryError where nothing of the package was ever published."""
+    known = Facts(target.repository).read(reference.package.partition).known
+    if not known.facts:
+        raise RegistryError(f"{reference.ecosystem} {reference.name}: no such package; publish it first")
+    return known
+
+
+def tags(target: Target, reference: Reference) -> dict[str, str]:
+    """Versions of an npm package, or digests of an image, by tag."""
+    known = known_of(target, reference)
+    _expect(reference, "npm", "oci", "tags are")
+    return dict(packument.dist_tags(known)) if reference.ecosystem == "npm" else images.listed_tags(known)
+
+
+def tagged(target: Target, reference: Reference, tag: str) -> Artifact:
+    """Puts a tag on a version (or a manifest), wherever it was before."""
+    _expect(reference, "npm", "oci", "tags are")
+    (release,) = releases(known_of(target, reference), reference)
+    fact = npm.tag_fact(tag, release) if reference.ecosystem == "npm" else oci.tag_fact(tag, release)
+    return _changed(reference, f"{reference} tag {tag}", [fact])
+
+
+def untagged(target: Target, reference: Reference, tag: str) -> Artifact:
+    """Takes a tag off. npm's `latest` is then the highest release again."""
+    found = tags(target, reference)
+    if tag not in found:
+        there = ", ".join(sorted(found)) or "none"
+        raise RegistryError(f"{reference}: has no tag {tag!r}; it has {there}")
+    fact = npm.tag_fact(tag, "") if reference.ecosystem == "npm" else oci.tag_fact(tag, "")
+    return _changed(reference, f"{reference} tag {tag}", [fact])
+
+
+def deprecated(target: Target, reference: Reference, message: str) -> Artifact:
+    """Has npm warn whoever installs the version; an empty message takes that back."""
+    _expect(reference, "npm", "npm", "deprecation is")
+    facts = [
+        Fact(f"deprecated#{version}", {"message": message}, immutable=False)
+        for version in releases(known_of(target, reference), reference)
+    ]
+    return _changed(reference, str(reference), facts)
+
+
+def yanked(target: Target, reference: Reference, reason: str, *, back: bool = False) -> Artifact:
+    """Has pip pass the version over unless it is asked for by `==` (PEP 592); or, with `back`, no more."""
+    _expect(reference, "pypi", "pypi", "yanking is")
+    content = {"yanked": not back, "reason": "" if back else reason}
+    facts = [
+        Fact(f"yanked#{filename}", content, immutable=False)
+        for filename in releases(known_of(target, reference), reference)
+    ]
+    return _changed(reference, str(reference), facts)
+
+
+def releases(known: Known, reference: Reference) -> list[str]:
+    """What the version consists of: itself, the files of a Python version, the digest behind an image's tag.
+
+    Raises RegistryError where it is not published (any more).
+    """
+    if reference.ecosystem == "npm":
+        found = [version for version in packument.listed_versions(known) if version == reference.version]
+    elif reference.ecosystem == "pypi":
+        found = pypi.files_of(known, reference.version)
+    else:
+        digest = images.listed_tags(known).get(reference.version, reference.version)
+        found = [digest] if digest in images.listed_manifests(known) else []
+    if not found:
+        raise RegistryError(f"{reference}: no such version is published; see: python -m registry show {reference.spec}")
+    return found
+
+
+def shown(known: Known) -> list[str]:
+    """A line each for the releases and tags of a package."""
+    lines: list[str] = []
+    for name in [*packument.listed_versions(known), *pypi.listed_files(known)]:
+        message = known.facts.get(f"deprecated#{name}", {}).get("message", "")
+        yank = known.facts.get(f"yanked#{name}", {"yanked": False})
+        said = f"deprecated: {message}" if message else f"yanked {yank['reason']}" if yank["yanked"] else ""
+        lines.append(f"{name}  {said}".rstrip())
+    lines += [
+        f"{digest}  {known.facts[f'manifest#{digest}']['mediaType']}" for digest in images.listed_manifests(known)
+    ]
+    on = packument.dist_tags(known) or images.listed_tags(known)
+    return lines + [f"tag {tag}: {release}" for tag, release in sorted(on.items())]
+
+
+def _changed(reference: Reference, title: str, facts: list[Fact]) -> Artifact:
+    return Artifact(title, [], [Change(reference.package, facts)])
+
+
+def _expect(reference: Reference, one: str, other: str, what: str) -> None:
+    if reference.ecosystem not in (one, other):
+        kinds = one if one == other else f"{one} and {other}"
+        raise RegistryError(f"{reference}: {what} for {kinds}; for Python versions, see `yank`, for npm, `deprecate`")

@@ -1,0 +1,83 @@
+"""The audit log: who changed what, and when; an entry is written in the transaction of the change, and never again.
+
+Entries stand in a partition a month, by time.
+"""
+
+from __future__ import annotations
+
+import getpass
+import re
+import secrets
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from registry import RegistryError
+from registry.clock import now
+from registry.metadata import Absent, Put, Repository
+from registry.target import Target
+
+_FIRST_MONTH = "2026-01"
+
+
+@dataclass(frozen=True)
+class By:
+    """Who changes something: whom he says he is, whom the cloud knows him as (empty where it was not asked), and by
+    which command."""
+
+    principal: str
+    caller: str
+    action: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """`at` is ISO 8601, UTC; `what` is as people were told, such as `npm @acme/web 1.0.0`."""
+
+    at: str
+    by: By
+    what: str
+
+
+def by(target: Target, action: str, principal: str = "") -> By:
+    """Whoever runs this process. On AWS, the caller is what its credentials stand for: nobody can make that up."""
+    caller = ""
+    if target.metadata.backend == "dynamodb":
+        try:
+            caller = cast(Any, boto3).client("sts", region_name=target.metadata.region).get_caller_identity()["Arn"]
+        except (ClientError, BotoCoreError):
+            caller = "unknown"  # the identity may be kept from it; what it may do is decided elsewhere
+    return By(principal or f"{getpass.getuser()}@{socket.gethostname()}", caller, action)
+
+
+def entry(by: By, what: str, at: str) -> Put:
+    document = {"principal": by.principal, "caller": by.caller, "action": by.action, "what": what}
+    return Put(f"audit#{at[:7]}", f"{at}#{secrets.token_hex(4)}", document, Absent())
+
+
+def entries(repository: Repository, since: str = _FIRST_MONTH) -> Iterator[Entry]:
+    """Those since a time (or the start of one: `2026-11` is a month), oldest first."""
+    for month in _months(since[:7]):
+        for item in repository.items(f"audit#{month}", after=since):
+            said = item.document
+            found = By(said["principal"], said["caller"], said["action"])
+            yield Entry(item.name.partition("#")[0], found, said["what"])
+
+
+def checked_time(text: str) -> str:
+    """A time or the start of one, as `entries` takes it. Raises RegistryError."""
+    if text and not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])(-\d\d(T\d\d(:\d\d(:\d\d)?)?)?)?Z?", text):
+        raise RegistryError(f"--since {text!r}: write a UTC time such as 2026-11, 2026-11-24 or 2026-11-24T10:30")
+    return text.removesuffix("Z") or _FIRST_MONTH
+
+
+def _months(first: str) -> Iterator[str]:
+    month, last = datetime.strptime(first, "%Y-%m").replace(tzinfo=UTC), now()[:7]
+    while (text := month.strftime("%Y-%m")) <= last:
+        yield text
+        month = month.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)

@@ -1,0 +1,15 @@
+"""The operator's command line, a module a concern; `registry/__main__.py` puts them together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Outputs = Annotated[
+    Path, typer.Option("--stack-outputs", help="file with `pulumi stack output --json`, or - for standard input")
+]
+Principal = Annotated[
+    str, typer.Option(help="who does it, for the audit log", envvar="ARTIFACT_EDGE_PRINCIPAL", show_default="you")
+]
