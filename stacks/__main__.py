@@ -28,12 +28,13 @@ from infra.metadata.spanner import SpannerMetadata
 from infra.network import NetworkArgs
 from infra.network.aws import AwsNetwork
 from infra.network.gcp import GcpNetwork
+from infra.observability.cloudwatch import Observability, ObservabilityArgs
 from infra.regions import nearest_first
 from infra.shield import EDGE_PORT, Node, ShieldArgs, host
 from infra.shield.ec2 import Ec2Shield
 from infra.shield.gce import GceShield
 from infra.shield.user_data import MachineSettings, Origin, user_data
-from stacks.config import Stack, load_current
+from stacks.config import Stack, StackConfig, load_current
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = "artifact-edge"
@@ -118,6 +119,10 @@ def compose(stack: Stack) -> None:
         ),
     )
     dns = Dns("dns", DnsArgs(settings.domain, hostname, edge.target, nodes, removable=not settings.protect))
+    alarms = [alarm for watched in (blobs, metadata, dns) for alarm in watched.alarms]
+    Observability(
+        "observability", ObservabilityArgs(prefix, alarms, settings.alerts.email, days_to_regret(stack.config))
+    )
 
     pulumi.export("environment", stack.environment)
     pulumi.export("url", f"https://{hostname}")
@@ -160,7 +165,12 @@ def aws_keys(stack: Stack, readers: Sequence[pulumi.Input[str]]) -> AwsKeys | No
         return None
     regions = list(dict.fromkeys([stack.home_region, *kept]))
     prefix = f"{PROJECT}-{stack.environment}"
-    return AwsKeys("keys", AwsKeysArgs(prefix, regions, readers, deletion_days=30 if stack.config.protect else 7))
+    return AwsKeys("keys", AwsKeysArgs(prefix, regions, readers, days_to_regret(stack.config)))
+
+
+def days_to_regret(config: StackConfig) -> int:
+    """For how long a key that was given up can be brought back: the longest and the shortest that KMS takes."""
+    return 30 if config.protect else 7
 
 
 def origins(region: str, buckets: Sequence[Bucket]) -> list[Origin]:

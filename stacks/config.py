@@ -33,6 +33,8 @@ _NVME_OF_GCE = re.compile(r"(n2d?|n1|a2|g2)-\w+-\d+|(c3d?|c4[ad]?|z3)-\w+-\d+-\w
 """Series that local SSD can be attached to, and types that bring it along (Compute Engine, "About Local SSD disks")."""
 
 
+_MAIL_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[a-z]{2,63}")
+
 _DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 
 
@@ -83,6 +85,15 @@ def _region_of_store(name: str, info: ValidationInfo) -> str:
 CLOUD_OF_STORE: Mapping[str, Cloud] = {"s3": "aws", "dynamodb": "aws", "gcs": "gcp", "spanner": "gcp"}
 
 StoreRegion = Annotated[str, AfterValidator(_region_of_store)]
+
+
+def _mail_address(text: str) -> str:
+    if not _MAIL_ADDRESS.fullmatch(text):
+        raise _wrong(f"{text!r} is not a mail address; write it like on-call@example.com")
+    return text
+
+
+Email = Annotated[str, AfterValidator(_mail_address)]
 
 
 class _Section(BaseModel):
@@ -187,6 +198,14 @@ class Edge(_Section):
         return text
 
 
+class Alerts(_Section):
+    """Who hears of faults."""
+
+    email: list[Email] = Field(
+        default_factory=list[str], description="who is told of alarms; each address confirms a mail from SNS first"
+    )
+
+
 class StackConfig(_Section):
     """All that a stack may say in the namespace `artifact-edge`."""
 
@@ -196,6 +215,7 @@ class StackConfig(_Section):
     metadata: Metadata
     shields: list[Shield] = Field(min_length=1, description="one entry per shield region")
     edge: Edge
+    alerts: Alerts = Alerts()
     protect: bool = Field(True, description="whether buckets, tables and zones refuse to be deleted")
     allow_single_region: bool = Field(False, description="whether blobs or metadata may stand in one region only")
 

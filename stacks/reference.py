@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from stacks.config import NAMESPACE, StackConfig
+from stacks.config import NAMESPACE, Email, StackConfig, StoreRegion
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "configuration.md"
 
@@ -28,6 +29,9 @@ resource is touched. Secrets never stand here: they live in AWS Secrets Manager 
 """
 
 
+_LISTED: Mapping[Any, str] = {StoreRegion: "regions", Email: "mail addresses"}
+
+
 def page() -> str:
     """The whole page."""
     return _HEAD + "\n".join(_rows(StackConfig, f"{NAMESPACE}:")) + "\n"
@@ -37,7 +41,9 @@ def _rows(section: type[BaseModel], prefix: str) -> Iterator[str]:
     for name, field in section.model_fields.items():
         inner = _section_of(field.annotation)
         if inner is None:
-            default = "required" if field.is_required() else f"`{str(field.default).lower()}`"
+            default = (
+                "required" if field.is_required() else f"`{json.dumps(field.get_default(call_default_factory=True))}`"
+            )
             yield f"| `{prefix}{name}` | {_accepted(field)} | {default} | {field.description} |"
         else:
             is_list = get_origin(field.annotation) is list
@@ -55,7 +61,7 @@ def _accepted(field: FieldInfo) -> str:
     if get_origin(annotation) is Literal:
         return " or ".join(f"`{choice}`" for choice in get_args(annotation))
     if get_origin(annotation) is list:
-        return "list of regions"
+        return f"list of {_LISTED[get_args(annotation)[0]]}"
     kinds: dict[Any, str] = {bool: "`true` or `false`", int: "a whole number", str: "text"}
     return ", ".join([kinds[annotation], *limits])
 

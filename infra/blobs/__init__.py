@@ -8,6 +8,8 @@ from typing import Protocol
 
 import pulumi
 
+from infra.observability import Alarm
+
 
 @dataclass(frozen=True)
 class BlobsArgs:
@@ -40,3 +42,4 @@ class Blobs(Protocol):
     """What either cloud's object store gives to the tiers that read it; the primary first."""
 
     buckets: Sequence[Bucket]
+    alarms: Sequence[Alarm]

@@ -8,6 +8,7 @@ import pulumi
 import pulumi_gcp as gcp
 
 from infra.blobs import BlobsArgs, Bucket
+from infra.observability import Alarm
 from infra.regions import REGIONS
 
 _ABANDONED_UPLOAD_DAYS = 7
@@ -29,6 +30,7 @@ class GcsBlobs(pulumi.ComponentResource):
     """
 
     buckets: Sequence[Bucket]
+    alarms: Sequence[Alarm] = ()  # Google publishes nothing to CloudWatch
 
     def __init__(self, name: str, args: BlobsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:blobs:GcsBlobs", name, None, opts)

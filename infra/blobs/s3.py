@@ -9,6 +9,8 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.blobs import BlobsArgs, Bucket
+from infra.blobs.alarms import replication_alarms
+from infra.observability import Alarm
 
 _ABANDONED_UPLOAD_DAYS = 7
 _REPLICATION_MINUTES = 15  # the only value that S3 Replication Time Control takes (S3 User Guide)
@@ -28,6 +30,7 @@ class S3Blobs(pulumi.ComponentResource):
     """Versioned, encrypted, private buckets, of which the first is copied to the others, deletions included."""
 
     buckets: Sequence[Bucket]
+    alarms: Sequence[Alarm]
 
     def __init__(self, name: str, args: BlobsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:blobs:S3Blobs", name, None, opts)
@@ -35,6 +38,7 @@ class S3Blobs(pulumi.ComponentResource):
         stores = [_Store(bucket, args, self) for bucket in self.buckets]
         if len(stores) > 1:
             _replicate(f"{args.prefix}-replication", stores[0], stores[1:], self)
+        self.alarms = list(replication_alarms(self.buckets))
         self.register_outputs({"buckets": [bucket.name for bucket in self.buckets]})
 
 

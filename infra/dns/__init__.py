@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from infra.dns.alarms import edge_alarms, machine_alarms, region_alarm
+from infra.observability import Alarm
 from infra.regions import latency_regions
 from infra.shield import HEALTH_PATH, HEALTH_PORT, Node, host
 
@@ -35,6 +37,7 @@ class Dns(pulumi.ComponentResource):
 
     zone_id: pulumi.Output[str]
     name_servers: pulumi.Output[Sequence[str]]
+    alarms: Sequence[Alarm]
 
     def __init__(self, name: str, args: DnsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:dns:Dns", name, None, opts)
@@ -48,14 +51,19 @@ class Dns(pulumi.ComponentResource):
             opts=self._child,
         )
         regions = latency_regions(node.region for node in args.nodes)
-        self._edge_records(regions)
-        checks = {node.name: self._node_record(node) for node in args.nodes}
-        self._shield_records(regions, checks)
+        edge = self._edge_records(regions)
+        machines = {node.name: self._node_record(node) for node in args.nodes}
+        places = self._shield_records(regions, machines)
+        self.alarms = [
+            *edge_alarms(args.hostname, edge.id),
+            *(alarm for name, check in machines.items() for alarm in machine_alarms(name, check.id)),
+            *(region_alarm(place, check.id) for place, check in places.items()),
+        ]
         self.zone_id = self._zone.zone_id
         self.name_servers = self._zone.name_servers
         self.register_outputs({"zone_id": self.zone_id, "name_servers": self.name_servers})
 
-    def _edge_records(self, regions: Mapping[str, str]) -> None:
+    def _edge_records(self, regions: Mapping[str, str]) -> aws.route53.HealthCheck:
         """One latency record for each region, all checked by one look at the hostname itself, as clients see it."""
         check = aws.route53.HealthCheck(
             "edge",
@@ -73,6 +81,7 @@ class Dns(pulumi.ComponentResource):
             self._latency_record(
                 f"edge-{place}", self._args.hostname, "CNAME", [self._args.edge_target], place, region, check
             )
+        return check
 
     def _node_record(self, node: Node) -> aws.route53.HealthCheck:
         """A machine's own name. It resolves whatever the check says: the worker fails over by itself."""
@@ -97,21 +106,25 @@ class Dns(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _shield_records(self, regions: Mapping[str, str], checks: Mapping[str, aws.route53.HealthCheck]) -> None:
-        """The nearest region that has at least one healthy machine."""
+    def _shield_records(
+        self, regions: Mapping[str, str], machines: Mapping[str, aws.route53.HealthCheck]
+    ) -> Mapping[str, aws.route53.HealthCheck]:
+        """The nearest region that has at least one healthy machine. Returns what checks each region."""
+        checks: dict[str, aws.route53.HealthCheck] = {}
         name = f"shield.{self._args.zone_name}"
         for place, region in regions.items():
             nodes = [node for node in self._args.nodes if node.region == place]
-            check = aws.route53.HealthCheck(
+            checks[place] = aws.route53.HealthCheck(
                 f"region-{place}",
                 type="CALCULATED",
-                child_healthchecks=[checks[node.name].id for node in nodes],
+                child_healthchecks=[machines[node.name].id for node in nodes],
                 child_health_threshold=1,
                 tags={"Name": f"{place}.{name}"},
                 opts=self._child,
             )
             addresses = [node.address for node in nodes]
-            self._latency_record(f"shield-{place}", name, "A", addresses, place, region, check)
+            self._latency_record(f"shield-{place}", name, "A", addresses, place, region, checks[place])
+        return checks
 
     def _latency_record(
         self,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-_ADMINISTRATION = (
+ADMINISTRATION = (
     "kms:CancelKeyDeletion",
     "kms:CreateAlias",
     "kms:DeleteAlias",
@@ -111,7 +111,7 @@ def _policy(prefix: str, region: str, account: str, readers: Sequence[str]) -> s
     s3 = {"kms:ViaService": f"s3.{region}.amazonaws.com"}
     dynamodb = {"kms:ViaService": f"dynamodb.{region}.amazonaws.com", "kms:CallerAccount": account}
     statements: list[Mapping[str, object]] = [
-        {"Sid": "Administer", "Principal": root, "Action": _ADMINISTRATION},
+        {"Sid": "Administer", "Principal": root, "Action": ADMINISTRATION},
         {"Sid": "UseThroughS3", "Principal": root, "Action": _USE, "Condition": {"StringEquals": s3}},
         {
             "Sid": "UseThroughDynamoDb",

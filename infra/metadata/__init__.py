@@ -8,6 +8,8 @@ from typing import Literal, Protocol
 
 import pulumi
 
+from infra.observability import Alarm
+
 PARTITION_KEY = "pk"
 SORT_KEY = "sk"
 EXPIRES = "expires"
@@ -29,3 +31,4 @@ class Metadata(Protocol):
     backend: Literal["dynamodb", "spanner"]
     region: str
     table: pulumi.Output[str]
+    alarms: Sequence[Alarm]

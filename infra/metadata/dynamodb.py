@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 import pulumi
 import pulumi_aws as aws
 
 from infra.metadata import EXPIRES, PARTITION_KEY, SORT_KEY, MetadataArgs
+from infra.observability import Alarm
 
 
 class DynamoDbMetadata(pulumi.ComponentResource):
@@ -16,6 +18,7 @@ class DynamoDbMetadata(pulumi.ComponentResource):
     backend: Literal["dynamodb"] = "dynamodb"
     region: str
     table: pulumi.Output[str]
+    alarms: Sequence[Alarm]
 
     def __init__(self, name: str, args: MetadataArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:metadata:DynamoDbMetadata", name, None, opts)
@@ -47,4 +50,67 @@ class DynamoDbMetadata(pulumi.ComponentResource):
         )
         self.region = home
         self.table = table.name
+        self.alarms = list(_alarms(table.name, args.regions))
         self.register_outputs({"table": self.table})
+
+
+_OPERATIONS = ("GetItem", "Query", "TransactWriteItems")
+"""What the registry and the metadata API ask for. DynamoDB counts its own errors by operation, not by table alone."""
+
+_REPLICATION_LAG_MS = 5_000.0
+"""Tokens are revoked within seconds; usually a replica is less than one behind (DynamoDB Developer Guide, "Global
+tables")."""
+
+
+def _alarms(table: pulumi.Input[str], regions: Sequence[str]) -> Iterator[Alarm]:
+    """Metrics and dimensions are those of "DynamoDB metrics and dimensions" in the DynamoDB Developer Guide."""
+    for region in regions:
+        for operation in _OPERATIONS:
+            yield _alarm(
+                f"metadata-{region}-fails-{operation}",
+                region,
+                f"DynamoDB itself fails to {operation} in {region}",
+                "SystemErrors",
+                {"TableName": table, "Operation": operation},
+                "the-metadata-table-fails",
+            )
+        for kind in ("Read", "Write"):
+            yield _alarm(
+                f"metadata-{region}-throttles-{kind.lower()}s",
+                region,
+                f"The metadata table refuses {kind.lower()}s in {region}: more come than it takes",
+                f"{kind}ThrottleEvents",
+                {"TableName": table},
+                "the-metadata-table-throttles",
+            )
+    home, *others = regions
+    for region in others:
+        yield Alarm(
+            name=f"metadata-{region}-lags",
+            tier="metadata",
+            region=home,
+            fault=f"Metadata written in {home} reaches {region} late: tokens that were revoked still work there",
+            namespace="AWS/DynamoDB",
+            metric="ReplicationLatency",
+            dimensions={"TableName": table, "ReceivingRegion": region},
+            threshold=_REPLICATION_LAG_MS,
+            statistic="Average",
+            runbook="docs/operations.md#a-metadata-replica-lags",
+        )
+
+
+def _alarm(
+    name: str, region: str, fault: str, metric: str, dimensions: Mapping[str, pulumi.Input[str]], heading: str
+) -> Alarm:
+    return Alarm(
+        name=name,
+        tier="metadata",
+        region=region,
+        fault=fault,
+        namespace="AWS/DynamoDB",
+        metric=metric,
+        dimensions=dimensions,
+        threshold=0,
+        statistic="Sum",
+        runbook=f"docs/operations.md#{heading}",
+    )

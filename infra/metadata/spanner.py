@@ -10,6 +10,7 @@ import pulumi
 import pulumi_gcp as gcp
 
 from infra.metadata import MetadataArgs
+from infra.observability import Alarm
 
 MULTI_REGIONS: Mapping[tuple[str, ...], str] = {
     ("us-east4", "us-east1"): "nam3",
@@ -30,6 +31,7 @@ class SpannerMetadata(pulumi.ComponentResource):
     backend: Literal["spanner"] = "spanner"
     region: str
     table: pulumi.Output[str]
+    alarms: Sequence[Alarm] = ()  # Google publishes nothing to CloudWatch
 
     def __init__(self, name: str, args: MetadataArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:metadata:SpannerMetadata", name, None, opts)

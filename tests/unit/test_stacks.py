@@ -134,7 +134,7 @@ def test_an_environment_without_its_settings_is_found_out(up: Up) -> None:
 
 def test_every_tier_is_a_component_of_its_own(up: Up) -> None:
     tiers = {token.split(":")[1] for token in up("prod").components()}
-    assert tiers == {"network", "keys", "blobs", "metadata", "shield", "edge", "dns", "identity"}
+    assert tiers == {"network", "keys", "blobs", "metadata", "shield", "edge", "dns", "identity", "observability"}
 
 
 def test_the_worker_is_bound_as_documented_and_its_keys_are_secrets(up: Up) -> None:

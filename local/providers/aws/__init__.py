@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from local.providers.aws import dynamodb, ec2, iam, kms, route53, s3, s3_rules, secretsmanager
+from local.providers.aws import cloudwatch, dynamodb, ec2, iam, kms, route53, s3, s3_rules, secretsmanager, sns
 from local.providers.handler import Function, Handler
 
 
@@ -19,6 +19,8 @@ def handlers() -> Iterable[Handler]:
         *iam.handlers(),
         *kms.handlers(),
         *route53.handlers(),
+        *cloudwatch.handlers(),
+        *sns.handlers(),
     ]
 
 

@@ -1,0 +1,93 @@
+"""What Route 53's health checkers tell of the edge, of the shields, and of the network before them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pulumi
+
+from infra.observability import Alarm, Tier
+
+_REGION = "us-east-1"
+"""The only region in which Route 53 publishes metrics (Route 53 Developer Guide, "Monitoring health checks")."""
+
+_MOST_CHECKERS = 80.0
+"""Percent of the checkers that should see an endpoint as healthy. It counts as healthy from 18 % on (same guide, "How
+Route 53 determines whether a health check is healthy"): what is between is reached from some places only."""
+
+
+def edge_alarms(hostname: str, check: pulumi.Input[str]) -> Sequence[Alarm]:
+    """Of the hostname that clients use: nobody reaches it, or some do not."""
+    return [
+        _down(
+            "edge-down", "edge", check, f"Clients cannot use {hostname}: the edge does not answer", "the-edge-is-down"
+        ),
+        _partly(
+            "edge-reached-in-part",
+            "dns",
+            check,
+            f"Clients in some parts of the world do not reach {hostname}, by its name or by the network",
+            "the-edge-is-reached-from-some-places-only",
+        ),
+    ]
+
+
+def machine_alarms(node: str, check: pulumi.Input[str]) -> Sequence[Alarm]:
+    """Of one shield machine: it serves nobody, or the network before it lets some through only."""
+    return [
+        _down(
+            f"shield-{node}-down",
+            "shield",
+            check,
+            f"Shield machine {node} does not answer; the others of its region take its share",
+            "a-shield-machine-is-down",
+        ),
+        _partly(
+            f"network-{node}-reached-in-part",
+            "network",
+            check,
+            f"Shield machine {node} is reached from some parts of the world only",
+            "a-shield-machine-is-reached-from-some-places-only",
+        ),
+    ]
+
+
+def region_alarm(place: str, check: pulumi.Input[str]) -> Alarm:
+    """Of all machines of a region together."""
+    fault = f"No shield machine in {place} answers; the edge asks other regions, which are farther and colder"
+    return _down(f"shield-{place}-lost", "shield", check, fault, "a-shield-region-is-lost")
+
+
+def _down(name: str, tier: Tier, check: pulumi.Input[str], fault: str, heading: str) -> Alarm:
+    """A check that says nothing is as bad as one that says no."""
+    return Alarm(
+        name=name,
+        tier=tier,
+        region=_REGION,
+        fault=fault,
+        namespace="AWS/Route53",
+        metric="HealthCheckStatus",
+        dimensions={"HealthCheckId": check},
+        threshold=1,
+        comparison="LessThanThreshold",
+        statistic="Minimum",
+        missing="breaching",
+        runbook=f"docs/operations.md#{heading}",
+    )
+
+
+def _partly(name: str, tier: Tier, check: pulumi.Input[str], fault: str, heading: str) -> Alarm:
+    return Alarm(
+        name=name,
+        tier=tier,
+        region=_REGION,
+        fault=fault,
+        namespace="AWS/Route53",
+        metric="HealthCheckPercentageHealthy",
+        dimensions={"HealthCheckId": check},
+        threshold=_MOST_CHECKERS,
+        comparison="LessThanThreshold",
+        statistic="Average",
+        periods=5,
+        runbook=f"docs/operations.md#{heading}",
+    )

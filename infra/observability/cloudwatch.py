@@ -1,0 +1,147 @@
+"""Alarms and their dashboard on CloudWatch, and the topics by which somebody hears of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.keys.aws import ADMINISTRATION
+from infra.observability import Alarm
+from infra.observability.dashboard import body
+
+
+@dataclass(frozen=True)
+class ObservabilityArgs:
+    """`emails` are told when an alarm goes off, and when it is over; each must confirm a mail from SNS first.
+
+    `deletion_days` is for how long (7 to 30) the keys of the topics can still be brought back.
+    """
+
+    prefix: str
+    alarms: Sequence[Alarm]
+    emails: Sequence[str]
+    deletion_days: int
+
+
+class Observability(pulumi.ComponentResource):
+    """An alarm per fault that a tier names, a topic in each region that has any, and one dashboard with a row a tier.
+
+    `topic_arns` are by region.
+    """
+
+    topic_arns: dict[str, pulumi.Output[str]]
+
+    def __init__(self, name: str, args: ObservabilityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("artifact-edge:observability:Observability", name, None, opts)
+        self._args = args
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._account = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(parent=self)).account_id
+        # CloudWatch publishes to topics of its own region only.
+        self.topic_arns = {region: self._topic(region) for region in sorted({alarm.region for alarm in args.alarms})}
+        alarms = [(alarm, self._alarm(alarm).arn) for alarm in sorted(args.alarms, key=lambda alarm: alarm.name)]
+        dashboard = aws.cloudwatch.Dashboard(
+            name, dashboard_name=args.prefix, dashboard_body=pulumi.Output.json_dumps(body(alarms)), opts=self._child
+        )
+        self.register_outputs({"topic_arns": self.topic_arns, "dashboard_arn": dashboard.dashboard_arn})
+
+    def _topic(self, region: str) -> pulumi.Output[str]:
+        """A topic that CloudWatch may publish to, over TLS.
+
+        Its key is our own: the one that AWS manages for SNS (`alias/aws/sns`) does not let CloudWatch in, and that
+        cannot be changed, so that alarms would be dropped in silence (AWS re:Post, "How do I configure a CloudWatch
+        alarm to use an encrypted Amazon SNS topic?").
+        """
+        key = aws.kms.Key(
+            region,
+            region=region,
+            description=f"Alarms of {self._args.prefix}, on their way to who is on call",
+            enable_key_rotation=True,
+            deletion_window_in_days=self._args.deletion_days,
+            policy=self._account.apply(_key_policy),
+            opts=self._child,
+        )
+        topic = aws.sns.Topic(
+            region, region=region, name=f"{self._args.prefix}-alarms", kms_master_key_id=key.arn, opts=self._child
+        )
+        aws.sns.TopicPolicy(
+            region,
+            region=region,
+            arn=topic.arn,
+            policy=pulumi.Output.all(topic.arn, self._account).apply(lambda known: _topic_policy(known[0], known[1])),
+            opts=self._child,
+        )
+        for email in self._args.emails:
+            aws.sns.TopicSubscription(
+                f"{region}-{email}", region=region, topic=topic.arn, protocol="email", endpoint=email, opts=self._child
+            )
+        return topic.arn
+
+    def _alarm(self, alarm: Alarm) -> aws.cloudwatch.MetricAlarm:
+        topic = self.topic_arns[alarm.region]
+        return aws.cloudwatch.MetricAlarm(
+            alarm.name,
+            region=alarm.region,
+            name=f"{self._args.prefix}-{alarm.name}",
+            alarm_description=f"{alarm.fault}. What to do: {alarm.runbook}",
+            namespace=alarm.namespace,
+            metric_name=alarm.metric,
+            dimensions=alarm.dimensions,
+            statistic=alarm.statistic,
+            period=alarm.period,
+            evaluation_periods=alarm.periods,
+            datapoints_to_alarm=alarm.periods,
+            threshold=alarm.threshold,
+            comparison_operator=alarm.comparison,
+            treat_missing_data=alarm.missing,
+            alarm_actions=[topic],
+            ok_actions=[topic],
+            opts=self._child,
+        )
+
+
+def _key_policy(account: str) -> str:
+    """In a key's policy `*` is the key itself."""
+    statements = [
+        {
+            "Sid": "Administer",
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
+            "Action": ADMINISTRATION,
+            "Resource": "*",
+        },
+        {
+            "Sid": "EncryptAlarms",
+            "Effect": "Allow",
+            "Principal": {"Service": "cloudwatch.amazonaws.com"},
+            "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
+            "Resource": "*",
+            "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+        },
+    ]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+
+
+def _topic_policy(topic: str, account: str) -> str:
+    statements = [
+        {
+            "Sid": "PublishAlarms",
+            "Effect": "Allow",
+            "Principal": {"Service": "cloudwatch.amazonaws.com"},
+            "Action": "sns:Publish",
+            "Resource": topic,
+            "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+        },
+        {
+            "Sid": "RefusePlainText",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "sns:Publish",
+            "Resource": topic,
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        },
+    ]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
