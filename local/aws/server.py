@@ -19,6 +19,7 @@ from local.aws.bucket_policies import heed_conditions
 from local.aws.keys import mend_replicas
 from local.aws.replication import Replication
 from local.aws.requests import RequestCounter
+from local.aws.tables import mend_tables
 from local.layout import AWS_PORT, World
 
 
@@ -27,6 +28,7 @@ def serve(world: World) -> None:
     take_public_addresses_from(world.machine_network)
     heed_conditions()
     mend_replicas()
+    mend_tables()
     application = RequestCounter(Replication(cast(Any, DomainDispatcherApplication)(create_backend_app)))
     make_server(world.aws_address, AWS_PORT, cast(Any, application), threaded=True).serve_forever()
 

@@ -16,7 +16,7 @@ MOST_WRITES = 100
 """In one transaction (Amazon DynamoDB, "TransactWriteItems"); Spanner would take 80,000 changed cells."""
 
 MOST_TRANSACTION_BYTES = 4 * 1024 * 1024  # of all items of a transaction together (as above)
-MOST_ITEM_BYTES = 400 * 1024  # Amazon DynamoDB, "Quotas": names of attributes count, too
+MOST_ITEM_BYTES = 400_000  # 400 KB with the names of attributes (Amazon DynamoDB, "Quotas")
 MOST_PARTITION_BYTES, MOST_NAME_BYTES = 2048, 1024  # as above
 _ATTRIBUTES_BYTES = len("pk" + "sk" + "document" + "version" + "expires") + 2 * 21  # a number takes at most 21 bytes
 

@@ -18,13 +18,14 @@ from typing import Any, cast
 import pulumi
 import pytest
 from moto import mock_aws
+from moto.dynamodb.models import DynamoDBBackend
 from moto.kms.models import KmsBackend
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.config import CONFIG
 from pulumi.runtime.settings import SETTINGS, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
-from local.aws import keys
+from local.aws import keys, tables
 from local.providers import schema, wire
 from local.providers.handler import Function, Handler, Properties
 from local.providers.provider import INHERITED
@@ -100,7 +101,10 @@ def aws_account() -> Generator[None]:
             environment.setenv(name, "test")
         for name in ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION"):
             environment.delenv(name, raising=False)
+        environment.setenv("AWS_ACCOUNT_ID_ENDPOINT_MODE", "disabled")  # moto does not know those of DynamoDB Streams
         environment.setattr(KmsBackend, "replicate_key", keys.replicate)
+        for name, method in tables.mended():
+            environment.setattr(DynamoDBBackend, name, method)
         yield
 
 

@@ -1,0 +1,144 @@
+"""Writes and queries of DynamoDB as the service makes them, where moto 5.2 does not.
+
+moto copies the whole table for each transaction, keeps the copy for good, and where a transaction fails puts it back
+over what others wrote meanwhile; readers see half of a transaction; a stream tells of an item that an update creates
+twice, first without its attributes; a query sorts all items of the table.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import threading
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, cast
+
+from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.models.dynamo_type import DynamoType, Item
+from moto.dynamodb.models.table import Table
+
+_Key = dict[str, Any]
+
+_LOCK = threading.RLock()
+_MENDED = ("get_item", "put_item", "delete_item", "scan", "query", "update_item", "transact_write_items")
+_ORIGINAL: dict[str, Any] = {name: getattr(DynamoDBBackend, name) for name in _MENDED}
+_QUERY = inspect.signature(DynamoDBBackend.query)
+
+
+def mended() -> Iterator[tuple[str, Callable[..., Any]]]:
+    """What stands in for methods of `DynamoDBBackend`, by their names."""
+    yield from ((name, _one_at_a_time(_ORIGINAL[name])) for name in _MENDED[:4])
+    yield from (("query", _query), ("update_item", _update_item), ("transact_write_items", _transact_write_items))
+
+
+def mend_tables() -> None:
+    """Makes moto write and query so from now on."""
+    for name, method in mended():
+        setattr(DynamoDBBackend, name, method)
+
+
+def _one_at_a_time(method: Any) -> Callable[..., Any]:
+    def locked(*arguments: Any, **more: Any) -> Any:
+        with _LOCK:
+            return method(*arguments, **more)
+
+    return locked
+
+
+def _query(backend: DynamoDBBackend, *arguments: Any, **more: Any) -> Any:
+    """Looks at the items of the partition only."""
+    asked = _QUERY.bind(backend, *arguments, **more).arguments
+    with _LOCK:
+        if asked.get("index_name") or not asked["hash_key_dict"]:
+            return _ORIGINAL["query"](backend, *arguments, **more)
+        table = backend.get_table(asked["table_name"])
+        partition = DynamoType(asked["hash_key_dict"])
+        apart = _without_items(table)
+        _items(apart)[partition] = _items(table).get(partition, {})
+        found = _ORIGINAL["query"](_with_tables(backend, [apart]), *arguments, **more)
+        _forget()
+        return found
+
+
+def _update_item(backend: DynamoDBBackend, table_name: str, key: _Key, *arguments: Any, **more: Any) -> Any:
+    def update(apart: DynamoDBBackend) -> Any:
+        return _ORIGINAL["update_item"](apart, table_name, key, *arguments, **more)
+
+    return _at_once(backend, [(table_name, key)], update)
+
+
+def _transact_write_items(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
+    def transact(apart: DynamoDBBackend) -> None:
+        _ORIGINAL["transact_write_items"](apart, transact_items)
+
+    _at_once(backend, [_addressed(backend, action) for item in transact_items for action in item.values()], transact)
+
+
+def _addressed(backend: DynamoDBBackend, action: dict[str, Any]) -> tuple[str, _Key]:
+    name = action["TableName"]
+    return name, action["Key"] if "Key" in action else {
+        attribute: action["Item"][attribute] for attribute in backend.get_table(name).table_key_attrs
+    }
+
+
+def _at_once(
+    backend: DynamoDBBackend, keys: Iterable[tuple[str, _Key]], change: Callable[[DynamoDBBackend], Any]
+) -> Any:
+    """Makes the change on copies of the items, then brings them all into the tables, and each into its stream once."""
+    with _LOCK:
+        apart: dict[str, Table] = {}
+        touched: list[tuple[Table, DynamoType, DynamoType | None]] = []
+        for name, key in keys:
+            table = backend.get_table(name)
+            copied = apart.setdefault(table.name, _without_items(table))
+            touched.append((table, *backend.get_keys_value(table, key)))
+            there = table.get_item(*touched[-1][1:])
+            if there is not None:
+                _set(copied, *touched[-1][1:], copy.deepcopy(there))
+        changed = _with_tables(backend, apart.values())
+        result = change(changed)
+        for table, partition, name in touched:
+            _bring(table, partition, name, changed.tables[table.name].get_item(partition, name))
+        _forget()
+        return result
+
+
+def _bring(table: Table, partition: DynamoType, name: DynamoType | None, new: Item | None) -> None:
+    old = table.get_item(partition, name)
+    if new is None:
+        table.delete_item(partition, name)
+    elif old is None or old != new:
+        _set(table, partition, name, new)
+        if table.stream_shard is not None:
+            table.stream_shard.add(old, new)
+
+
+def _set(table: Table, partition: DynamoType, name: DynamoType | None, item: Item) -> None:
+    if name is None:
+        _items(table)[partition] = item
+    else:
+        _items(table)[partition][name] = item
+
+
+def _items(table: Table) -> Any:
+    """By partition, and in a table that has sort keys by these."""
+    return cast(Any, table).items
+
+
+def _without_items(table: Table) -> Table:
+    apart = copy.copy(table)
+    apart.items, apart.stream_shard = cast(Any, defaultdict(dict[Any, Any])), None
+    return apart
+
+
+def _with_tables(backend: DynamoDBBackend, tables: Iterable[Table]) -> DynamoDBBackend:
+    apart = copy.copy(backend)
+    apart.tables = OrderedDict(backend.tables) | {table.name: table for table in tables}
+    return apart
+
+
+def _forget() -> None:
+    """moto lists each table and item that it ever made, copies included, for a page of its dashboard."""
+    for kind in (Table, Item):
+        cast(Any, kind).instances_tracked.clear()
