@@ -134,7 +134,7 @@ def encrypted(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[st
 
 @whole_stack(
     "bucket-replicated",
-    "Every bucket's objects also stand in another region.",
+    "Every bucket's objects also stand in another region; access logs, which describe one region, need not.",
     of={S3_BUCKET, GCS_BUCKET},
     severity=Severity.HIGH,
     control=foundational("S3.7"),
@@ -142,6 +142,8 @@ def encrypted(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[st
     config={"regions": {"type": "integer", "minimum": 1, "default": 2}},
 )
 def replicated(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    if _takes_logs(bucket, stack):
+        return
     wanted = int(setting(stack, "regions", 2))
     found = _gcs_regions(bucket) if kind(bucket) == GCS_BUCKET else _s3_regions(bucket, stack)
     if found < wanted:
@@ -169,6 +171,12 @@ def _of(bucket: PolicyResource, token: str, stack: StackValidationArgs) -> list[
     They are found by what they depend on, since before `up` a bucket may have no name yet; else by its name.
     """
     return [each for each in stack.resources if kind(each) == token and _refers_to(each, "bucket", bucket)]
+
+
+def _takes_logs(bucket: PolicyResource, stack: StackValidationArgs) -> bool:
+    """Whether S3 writes another bucket's access logs there."""
+    logging = [each for each in stack.resources if kind(each) == "aws:s3/bucketLogging:BucketLogging"]
+    return any(_refers_to(each, "targetBucket", bucket) for each in logging)
 
 
 def _refers_to(each: PolicyResource, name: str, bucket: PolicyResource) -> bool:

@@ -12,7 +12,7 @@ import pulumi
 import pulumi_cloudflare as cloudflare
 
 from infra import transforms
-from infra.blobs import BlobsArgs, Bucket
+from infra.blobs import BlobsArgs, Bucket, Lock
 from infra.blobs.gcs import GcsBlobs
 from infra.blobs.s3 import S3Blobs
 from infra.dns import Dns, DnsArgs
@@ -72,6 +72,8 @@ def compose(stack: Stack) -> None:
             readers=[reader] if reader else [],
             keys=keys.arns if keys else {},
             noncurrent_days=settings.blobs.noncurrent_days,
+            lock=None if settings.blobs.lock == "none" else Lock(settings.blobs.lock, settings.blobs.lock_days),
+            log_days=settings.blobs.access_log_days,
             removable=not settings.protect,
         ),
     )

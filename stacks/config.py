@@ -119,6 +119,13 @@ class Blobs(_Section):
     noncurrent_days: int = Field(
         30, ge=1, le=3650, description="days for which an overwritten or deleted object can be brought back"
     )
+    lock: Literal["none", "governance", "compliance"] = Field(
+        "none",
+        description="whether versions of objects can be deleted before `lock_days`: by anybody with the right to"
+        " (`none`), only by those with the right to bypass (`governance`), or by nobody at all (`compliance`)",
+    )
+    lock_days: int = Field(30, ge=1, le=3650, description="days for which `lock` holds")
+    access_log_days: int = Field(90, ge=1, le=3650, description="days for which it is kept who asked for which object")
 
     @field_validator("regions")
     @classmethod
@@ -308,6 +315,11 @@ def _problems_across(config: StackConfig, values: Mapping[str, Any]) -> Iterator
                     f"{NAMESPACE}:shields[{number}].cloud: {shield.cloud!r} machines cannot read from Cloud Storage;"
                     f" use 'gcp', or {NAMESPACE}:blobs.store 's3'"
                 )
+    if config.blobs.lock == "compliance" and not config.protect:
+        yield (
+            f"{NAMESPACE}:blobs.lock: 'compliance' keeps what is published from deletion by anybody, and"
+            f" {NAMESPACE}:protect false asks for a stack that can be destroyed; use 'governance', or protect true"
+        )
     clouds = {shield.cloud for shield in config.shields} | {
         CLOUD_OF_STORE[store] for store in (config.blobs.store, config.metadata.store)
     }

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import pulumi
 
 from infra.observability import Alarm
+
+
+@dataclass(frozen=True)
+class Lock:
+    """For `days` no version of an object can be deleted: by nobody (`compliance`), or only by those with the right to
+    bypass it (`governance`). New versions and delete markers can always be put on top."""
+
+    mode: Literal["governance", "compliance"]
+    days: int
 
 
 @dataclass(frozen=True)
@@ -17,8 +26,9 @@ class BlobsArgs:
 
     `readers` may get and list objects: ARNs of roles on AWS, IAM members on Google Cloud. Nobody else may.
     `keys` holds, by region, the name of the key that encrypts what is kept there: an ARN on AWS.
-    `noncurrent_days` is how long an overwritten or deleted object can still be brought back. `removable` lets the
-    buckets be deleted with objects in them.
+    `noncurrent_days` is how long an overwritten or deleted object can still be brought back, `lock` for
+    how long even its versions cannot be deleted. Access logs are kept for `log_days`. `removable` lets the buckets be
+    deleted with objects in them.
     """
 
     prefix: str
@@ -26,6 +36,8 @@ class BlobsArgs:
     readers: Sequence[pulumi.Input[str]]
     keys: Mapping[str, pulumi.Input[str]]
     noncurrent_days: int
+    lock: Lock | None
+    log_days: int
     removable: bool
 
 

@@ -1,4 +1,4 @@
-"""What S3 tells of the copies of what is published."""
+"""What is watched of the S3 buckets (S3 User Guide, "Amazon S3 metrics and dimensions")."""
 
 from __future__ import annotations
 
@@ -6,44 +6,76 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from infra.blobs import Bucket
+from infra.blobs.s3_store import ALL_REQUESTS
 from infra.observability import Alarm
 
-_MOST_LAG_SECONDS = 15 * 60.0
-"""What S3 Replication Time Control promises for 99.9 % of the objects (S3 User Guide)."""
+REPLICATION_MINUTES = 15  # the only value that S3 Replication Time Control takes (S3 User Guide)
+
+Statistic = Literal["Maximum", "Minimum", "Sum"]
+
+_QUARTER = 900
+_PENDING = 10_000
+"""Copies that wait: a bulk import of some thousand packages passes, a destination that takes nothing does not."""
+
+_RUNBOOK = "docs/operations.md"
 
 
-def replication_alarms(buckets: Sequence[Bucket]) -> Iterator[Alarm]:
-    """Of each copy, the primary being the first bucket: copies that failed, and copies that are late.
-
-    Replication metrics are published in the source's region, under the rule's id, which is the copy's region (S3 User
-    Guide, "Amazon S3 Replication metrics").
-    """
-    primary, *copies = buckets
-    for copy in copies:
-        lost = f"S3 gives up copying objects to {copy.region}"
-        yield _alarm(primary, copy, "fails", lost, "OperationsFailedReplication", 0, "Sum")
-        late = f"Copies of published objects reach {copy.region} later than S3 promises"
-        yield _alarm(primary, copy, "lags", late, "ReplicationLatency", _MOST_LAG_SECONDS, "Maximum")
+def s3_alarms(places: Sequence[Bucket]) -> Iterator[Alarm]:
+    """Refusals and failures of each bucket, and how far each replica is behind; the primary first."""
+    primary, *replicas = places
+    for place in places:
+        yield from _of_requests(place)
+    for replica in replicas:
+        yield from _of_replication(primary, replica)
 
 
-def _alarm(
-    primary: Bucket,
-    copy: Bucket,
-    name: str,
-    fault: str,
-    metric: str,
-    threshold: float,
-    statistic: Literal["Sum", "Maximum"],
-) -> Alarm:
-    return Alarm(
-        name=f"blobs-{copy.region}-{name}",
-        tier="blobs",
-        region=primary.region,
-        fault=fault,
-        namespace="AWS/S3",
-        metric=metric,
-        dimensions={"SourceBucket": primary.name, "DestinationBucket": copy.name, "RuleId": copy.region},
-        threshold=threshold,
-        statistic=statistic,
-        runbook="docs/operations.md#objects-are-not-copied",
-    )
+def _of_requests(place: Bucket) -> Iterator[Alarm]:
+    dimensions = {"BucketName": place.name, "FilterId": ALL_REQUESTS}
+    for name, metric, share, heading, fault in (
+        ("breaks", "5xxErrors", 0.01, "s3-breaks", f"S3 in {place.region} fails more than 1 % of all requests"),
+        # Half: what a package manager asks for and nobody has published is a 404, and no fault.
+        ("refuses", "4xxErrors", 0.5, "s3-refuses", f"S3 in {place.region} refuses or lacks half of what is asked for"),
+    ):
+        yield Alarm(
+            name=f"blobs-{place.region}-{name}",
+            tier="blobs",
+            region=place.region,
+            fault=fault,
+            namespace="AWS/S3",
+            metric=metric,
+            dimensions=dimensions,
+            threshold=share,
+            statistic="Average",  # of ones and noughts: the share
+            period=300,
+            runbook=f"{_RUNBOOK}#{heading}",
+        )
+
+
+def _of_replication(primary: Bucket, replica: Bucket) -> Iterator[Alarm]:
+    """Latency and backlog are published where the replica is, failures where the primary is ("Using S3 Replication
+    metrics")."""
+    dimensions = {"SourceBucket": primary.name, "DestinationBucket": replica.name, "RuleId": replica.region}
+    way = f"from {primary.region} to {replica.region}"
+
+    def alarm(name: str, metric: str, region: str, limit: int, statistic: Statistic, fault: str) -> Alarm:
+        return Alarm(
+            name=f"blobs-{replica.region}-{name}",
+            tier="blobs",
+            region=region,
+            fault=fault,
+            namespace="AWS/S3",
+            metric=metric,
+            dimensions=dimensions,
+            threshold=limit,
+            statistic=statistic,
+            period=_QUARTER,
+            periods=1,
+            runbook=f"{_RUNBOOK}#objects-are-not-copied",
+        )
+
+    late = f"Replication {way} is more than {REPLICATION_MINUTES} minutes behind"
+    yield alarm("lags", "ReplicationLatency", replica.region, REPLICATION_MINUTES * 60, "Maximum", late)
+    waiting = f"More than {_PENDING} copies {way} have been waiting for a quarter of an hour"
+    yield alarm("waits", "OperationsPendingReplication", replica.region, _PENDING, "Minimum", waiting)
+    lost = f"Objects could not be replicated {way}; S3 does not try them again"
+    yield alarm("fails", "OperationsFailedReplication", primary.region, 0, "Sum", lost)

@@ -58,7 +58,8 @@ class AwsIdentity(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
         self.instance_profile = profile.name
-        self.role_arn = role.arn
+        # Made of what is known beforehand, so that previews know the policies that name it.
+        self.role_arn = account.apply(lambda account_id: f"arn:aws:iam::{account_id}:role/{args.prefix}-shield")
         self.register_outputs({"instance_profile": self.instance_profile, "role_arn": self.role_arn})
 
 

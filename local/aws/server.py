@@ -15,6 +15,7 @@ from moto.server import (
 )
 from werkzeug.serving import make_server
 
+from local.aws.bucket_metrics import keep_metrics
 from local.aws.bucket_policies import heed_conditions
 from local.aws.keys import mend_replicas
 from local.aws.replication import Replication
@@ -29,6 +30,7 @@ def serve(world: World) -> None:
     heed_conditions()
     mend_replicas()
     mend_tables()
+    keep_metrics()
     application = RequestCounter(Replication(cast(Any, DomainDispatcherApplication)(create_backend_app)))
     make_server(world.aws_address, AWS_PORT, cast(Any, application), threaded=True).serve_forever()
 

@@ -20,12 +20,13 @@ import pytest
 from moto import mock_aws
 from moto.dynamodb.models import DynamoDBBackend
 from moto.kms.models import KmsBackend
+from moto.s3.responses import S3Response
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.config import CONFIG
 from pulumi.runtime.settings import SETTINGS, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
-from local.aws import keys, tables
+from local.aws import bucket_metrics, keys, tables
 from local.providers import schema, wire
 from local.providers.handler import Function, Handler, Properties
 from local.providers.provider import INHERITED
@@ -105,6 +106,8 @@ def aws_account() -> Generator[None]:
         environment.setattr(KmsBackend, "replicate_key", keys.replicate)
         for name, method in tables.mended():
             environment.setattr(DynamoDBBackend, name, method)
+        for name, method in bucket_metrics.mended():
+            environment.setattr(S3Response, name, method)
         yield
 
 

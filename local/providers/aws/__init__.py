@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from local.providers.aws import cloudwatch, dynamodb, ec2, iam, kms, route53, s3, s3_rules, secretsmanager, sns
+from local.providers.aws import (
+    cloudwatch,
+    dynamodb,
+    ec2,
+    iam,
+    kms,
+    route53,
+    s3,
+    s3_rules,
+    s3_watch,
+    secretsmanager,
+    sns,
+)
 from local.providers.handler import Function, Handler
 
 
@@ -14,6 +26,7 @@ def handlers() -> Iterable[Handler]:
         s3.Bucket(),
         *s3.settings(),
         *s3_rules.handlers(),
+        *s3_watch.handlers(),
         dynamodb.Table(),
         *ec2.handlers(),
         *iam.handlers(),

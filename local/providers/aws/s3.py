@@ -216,7 +216,11 @@ def _empty(s3: Any, name: str) -> None:
             for version in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
         ]
         if doomed:
-            s3.delete_objects(Bucket=name, Delete={"Objects": doomed, "Quiet": True})
+            refused = s3.delete_objects(
+                Bucket=name, Delete={"Objects": doomed, "Quiet": True}, BypassGovernanceRetention=True
+            ).get("Errors", [])
+            for each in refused[:1]:
+                raise CloudError(f"bucket {name} keeps {each['Key']} and {len(refused) - 1} more: {each['Message']}")
 
 
 def _as_text(policy: Any) -> str:

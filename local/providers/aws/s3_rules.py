@@ -102,8 +102,16 @@ def _lifecycle_rule(rule: Properties) -> dict[str, Any]:
         made["AbortIncompleteMultipartUpload"] = {"DaysAfterInitiation": days}
     if "noncurrentVersionExpiration" in rule:
         made["NoncurrentVersionExpiration"] = {"NoncurrentDays": rule["noncurrentVersionExpiration"]["noncurrentDays"]}
-    if rule.get("expiration", {}).get("expiredObjectDeleteMarker"):
+    expiration = rule.get("expiration", {})
+    if expiration.get("expiredObjectDeleteMarker"):
         made["Expiration"] = {"ExpiredObjectDeleteMarker": True}
+    if "days" in expiration:
+        made["Expiration"] = {"Days": expiration["days"]}
+    if "transitions" in rule:
+        made["Transitions"] = [
+            {"Days": transition["days"], "StorageClass": transition["storageClass"]}
+            for transition in rule["transitions"]
+        ]
     return made
 
 

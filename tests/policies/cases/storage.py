@@ -146,6 +146,11 @@ CASES = [
     Case("bucket-replicated", [PRIMARY], config={"regions": 1}),
     Case(
         "bucket-replicated",
+        [PRIMARY, bucket("logs"), beside(PRIMARY, "BucketLogging", {"targetBucket": "logs"})],
+        "primary: its objects stand in 1 region",
+    ),
+    Case(
+        "bucket-replicated",
         [
             resource(
                 GCS_BUCKET, {"location": "US", "customPlacementConfig": {"dataLocations": ["us-east1", "us-east4"]}}

@@ -1,0 +1,186 @@
+"""One S3 bucket with all that guards it. S3 wants each setting as a resource of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.blobs import BlobsArgs, Bucket, Lock
+from infra.blobs.s3_policies import document, log_delivery, reading, tls_only
+
+_ABANDONED_UPLOAD_DAYS = 7
+_TIERING_DAYS = 30
+"""Age at which S3 begins to watch how often an object is read; it leaves those below 128 KB alone (S3 User Guide,
+"Transitioning objects using Amazon S3 Lifecycle")."""
+
+ALL_REQUESTS = "EntireBucket"
+"""Name of the request metrics of a whole bucket, as the console gives it."""
+
+Rule = aws.s3.BucketLifecycleConfigurationRuleArgsDict
+
+_ABANDONED_UPLOADS: Rule = {
+    "id": "abandoned-uploads",
+    "status": "Enabled",
+    "filter": {},
+    "abort_incomplete_multipart_upload": {"days_after_initiation": _ABANDONED_UPLOAD_DAYS},
+}
+
+
+class Guarded:
+    """A versioned bucket that is never public, owns what is put into it, and takes requests over TLS only."""
+
+    def __init__(
+        self, title: str, name: str, region: str, removable: bool, policy: pulumi.Input[str], parent: pulumi.Resource
+    ) -> None:
+        self._title, self._region, self._parent = title, region, parent
+        child = pulumi.ResourceOptions(parent=parent)
+        self.bucket = aws.s3.Bucket(title, bucket=name, region=region, force_destroy=removable, opts=child)
+        self.versioning = aws.s3.BucketVersioning(
+            title,
+            bucket=self.bucket.bucket,
+            region=region,
+            versioning_configuration={"status": "Enabled"},
+            opts=child,
+        )
+        aws.s3.BucketOwnershipControls(
+            title,
+            bucket=self.bucket.bucket,
+            region=region,
+            rule={"object_ownership": "BucketOwnerEnforced"},
+            opts=child,
+        )
+        block = aws.s3.BucketPublicAccessBlock(
+            title,
+            bucket=self.bucket.bucket,
+            region=region,
+            block_public_acls=True,
+            block_public_policy=True,
+            ignore_public_acls=True,
+            restrict_public_buckets=True,
+            opts=child,
+        )
+        self.policy = aws.s3.BucketPolicy(
+            title,
+            bucket=self.bucket.bucket,
+            region=region,
+            policy=policy,
+            # S3 refuses two changes of one bucket's access at the same time (409 OperationAborted).
+            opts=pulumi.ResourceOptions(parent=parent, depends_on=[block]),
+        )
+
+    def encrypt(self, key: pulumi.Input[str] | None) -> None:
+        """With a key of ours, or with S3's own."""
+        aws.s3.BucketServerSideEncryptionConfiguration(
+            self._title,
+            bucket=self.bucket.bucket,
+            region=self._region,
+            rules=[
+                {
+                    "apply_server_side_encryption_by_default": {
+                        "sse_algorithm": "aws:kms" if key is not None else "AES256",
+                        "kms_master_key_id": key,
+                    },
+                    # One call of KMS a bucket and some minutes, instead of one an object.
+                    "bucket_key_enabled": key is not None,
+                }
+            ],
+            opts=pulumi.ResourceOptions(parent=self._parent),
+        )
+
+    def age(self, *rules: Rule) -> None:
+        """What becomes of objects in time."""
+        aws.s3.BucketLifecycleConfiguration(
+            self._title,
+            bucket=self.bucket.bucket,
+            region=self._region,
+            rules=[_ABANDONED_UPLOADS, *rules],
+            # Rules about noncurrent versions take effect on a versioned bucket only.
+            opts=pulumi.ResourceOptions(parent=self._parent, depends_on=[self.versioning]),
+        )
+
+
+class Logs(Guarded):
+    """Where S3 writes down who asked one region's bucket for what. It takes no key of ours (S3 User Guide, "Enabling
+    Amazon S3 server access logging": a target's default encryption must be SSE-S3)."""
+
+    def __init__(self, place: Bucket, account: pulumi.Input[str], args: BlobsArgs, parent: pulumi.Resource) -> None:
+        name = f"{args.prefix}-logs-{place.region}"
+        policy = pulumi.Output.from_input(account).apply(
+            lambda known: document(*tls_only(name), log_delivery(name, place.name, known))
+        )
+        super().__init__(f"{place.region}-logs", name, place.region, args.removable, policy, parent)
+        self.encrypt(None)
+        self.age(
+            {
+                "id": "old-logs",
+                "status": "Enabled",
+                "filter": {},
+                "expiration": {"days": args.log_days},
+                "noncurrent_version_expiration": {"noncurrent_days": 1},
+            }
+        )
+
+
+class Store(Guarded):
+    """The objects of one region. `ready` is what S3 wants to see before it takes rules of replication."""
+
+    ready: Sequence[pulumi.Resource]
+
+    def __init__(self, place: Bucket, account: pulumi.Input[str], args: BlobsArgs, parent: pulumi.Resource) -> None:
+        self.place = place
+        self.key = args.keys[place.region]
+
+        def access(readers: Sequence[str]) -> str:
+            return document(*tls_only(place.name), *(reading(place.name, readers) if readers else ()))
+
+        policy = pulumi.Output.all(*args.readers).apply(access)
+        super().__init__(place.region, place.name, place.region, args.removable, policy, parent)
+        self.encrypt(self.key)
+        self.age(
+            {
+                "id": "noncurrent-versions",
+                "status": "Enabled",
+                "filter": {},
+                "noncurrent_version_expiration": {"noncurrent_days": args.noncurrent_days},
+                "expiration": {"expired_object_delete_marker": True},
+            },
+            {
+                "id": "rarely-read",
+                "status": "Enabled",
+                "filter": {},
+                "transitions": [{"days": _TIERING_DAYS, "storage_class": "INTELLIGENT_TIERING"}],
+            },
+        )
+        self.ready = [self.versioning, *([self._locked(args.lock)] if args.lock else [])]
+        self._watch(Logs(place, account, args, parent))
+
+    def _locked(self, lock: Lock) -> pulumi.Resource:
+        """Turned on here and not at the bucket's creation, where a change of mind would be another bucket."""
+        return aws.s3.BucketObjectLockConfiguration(
+            self._title,
+            bucket=self.bucket.bucket,
+            region=self._region,
+            object_lock_enabled="Enabled",
+            rule={"default_retention": {"mode": lock.mode.upper(), "days": lock.days}},
+            opts=pulumi.ResourceOptions(parent=self._parent, depends_on=[self.versioning]),
+        )
+
+    def _watch(self, logs: Logs) -> None:
+        aws.s3.BucketLogging(
+            self._title,
+            bucket=self.bucket.bucket,
+            region=self._region,
+            target_bucket=logs.bucket.bucket,
+            target_prefix=f"{self.place.name}/",
+            # S3 tries to write when it is told to.
+            opts=pulumi.ResourceOptions(parent=self._parent, depends_on=[logs.policy]),
+        )
+        aws.s3.BucketMetric(
+            self._title,
+            bucket=self.bucket.bucket,
+            region=self._region,
+            name=ALL_REQUESTS,
+            opts=pulumi.ResourceOptions(parent=self._parent),
+        )
