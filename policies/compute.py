@@ -6,11 +6,12 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 
 from pulumi_policy import Policy, ResourceValidationArgs, Severity
 
 from policies.controls import cis_aws, cis_gcp, foundational, our_design, well_architected
-from policies.rules import each_resource, kind, part, parts
+from policies.rules import each_resource, given, kind, part, parts, setting
 from policies.secrets import GZIP_IN_BASE64, secrets_in
 
 EC2_INSTANCE = "aws:ec2/instance:Instance"
@@ -31,16 +32,20 @@ _NVME_OF_GCE = re.compile(r"\w+-\w+-\d+-\w*lssd")
 
 @each_resource(
     "machine-metadata-needs-session",
-    "EC2's metadata service answers only those who hold a session token (IMDSv2).",
+    "EC2's metadata service answers only those on the machine itself who hold a session token (IMDSv2).",
     of={EC2_INSTANCE, EC2_TEMPLATE},
     severity=Severity.HIGH,
     control=cis_aws("5.6"),
-    fix='Set metadata_options to {"http_tokens": "required"}',
+    fix='Set metadata_options to {"http_tokens": "required", "http_put_response_hop_limit": 1}',
 )
 def metadata_needs_session(args: ResourceValidationArgs) -> Iterator[str]:
     options = part(args.props, "metadataOptions")
-    if options.get("httpEndpoint") != "disabled" and options.get("httpTokens") != "required":
+    if options.get("httpEndpoint") == "disabled":
+        return
+    if options.get("httpTokens") != "required":
         yield f"http_tokens is {options.get('httpTokens')!r}"
+    if options.get("httpPutResponseHopLimit") != 1:  # images may ask for 2, which lets containers in
+        yield f"http_put_response_hop_limit is {options.get('httpPutResponseHopLimit')!r}"
 
 
 @each_resource(
@@ -106,6 +111,55 @@ def hardened(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @each_resource(
+    "machine-has-its-own-identity",
+    "A machine is somebody to its cloud, and nobody else: what it may do was chosen for it.",
+    of={EC2_INSTANCE, GCE_INSTANCE},
+    severity=Severity.HIGH,
+    control=cis_gcp("4.1, 4.2"),
+    fix="Give it an instance profile, or a service account that the program makes",
+)
+def has_its_own_identity(args: ResourceValidationArgs) -> Iterator[str]:
+    if kind(args) == EC2_INSTANCE:
+        if not given(args.props, "iamInstanceProfile"):
+            yield "it has no instance profile"
+    elif not given(part(args.props, "serviceAccount"), "email"):
+        yield "it has the project's default service account, or none"
+    elif str(part(args.props, "serviceAccount").get("email")).endswith("-compute@developer.gserviceaccount.com"):
+        yield "it has the project's default service account"
+
+
+@each_resource(
+    "machine-forwards-nothing",
+    "A machine takes part in the network as itself: it neither forwards packets nor lets anybody log in by a key.",
+    of={EC2_INSTANCE, GCE_INSTANCE},
+    severity=Severity.MEDIUM,
+    control=cis_gcp("4.6"),
+    fix="Leave source_dest_check, can_ip_forward, key_name and the metadata ssh-keys out",
+)
+def forwards_nothing(args: ResourceValidationArgs) -> Iterator[str]:
+    if args.props.get("sourceDestCheck") is False or args.props.get("canIpForward") is True:
+        yield "it may forward packets of others"
+    if given(args.props, "keyName") or given(part(args.props, "metadata"), "ssh-keys"):
+        yield "a login key is put on it"
+
+
+@each_resource(
+    "machine-types-chosen",
+    "Machines are of types that the environment pays for.",
+    of={EC2_INSTANCE, GCE_INSTANCE},
+    severity=Severity.MEDIUM,
+    control=well_architected("COST02-BP05"),
+    fix="Use a smaller type, or allow this one in the pack's configuration of the environment",
+    config={"types": {"type": "array", "items": {"type": "string"}, "default": ["*"]}},
+)
+def types_chosen(args: ResourceValidationArgs) -> Iterator[str]:
+    allowed = setting(args, "types", ["*"])
+    found = str(args.props.get("instanceType" if kind(args) == EC2_INSTANCE else "machineType"))
+    if not any(fnmatchcase(found, pattern) for pattern in allowed):
+        yield f"{found} is not among {', '.join(allowed)}"
+
+
+@each_resource(
     "no-secret-in-user-data",
     "What a machine boots from holds no secret: everybody who may describe the machine may read it.",
     of={EC2_INSTANCE, EC2_TEMPLATE, GCE_INSTANCE, GCE_TEMPLATE},
@@ -145,5 +199,8 @@ POLICIES: list[Policy] = [
     on_nvme,
     volume_encrypted,
     hardened,
+    has_its_own_identity,
+    forwards_nothing,
+    types_chosen,
     no_secret_in_user_data,
 ]

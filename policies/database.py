@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pulumi_policy import Policy, ResourceValidationArgs, Severity
+from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
 
-from policies.controls import foundational, well_architected
-from policies.rules import LASTING, each_resource, kind, part, parts, setting
+from policies.controls import foundational, our_design, well_architected
+from policies.relations import all_of, refers_to
+from policies.rules import LASTING, each_resource, kind, known, part, parts, setting, texts, whole_stack
 
 TABLE = "aws:dynamodb/table:Table"
 TABLE_REPLICA = "aws:dynamodb/tableReplica:TableReplica"
 """A replica as a resource of its own, in place of `replicas` of the table."""
+_SCALING_TARGET = "aws:appautoscaling/target:Target"
 SPANNER_DATABASE = "gcp:spanner/database:Database"
 SPANNER_INSTANCE = "gcp:spanner/instance:Instance"
 
@@ -94,4 +96,50 @@ def replicated(args: ResourceValidationArgs) -> Iterator[str]:
         yield f"it stands in {found} region{'s' * (found != 1)}; {wanted} are asked for"
 
 
-POLICIES: list[Policy] = [recoverable, protected_from_deletion, encrypted, replicated]
+@each_resource(
+    "table-changes-streamed",
+    "Every change of the metadata, before and after, is told to whoever keeps the edge up to date.",
+    of={TABLE, SPANNER_DATABASE},
+    severity=Severity.HIGH,
+    control=our_design("revocation is visible in seconds"),
+    fix="Enable the table's stream with NEW_AND_OLD_IMAGES; create a change stream in the database's DDL",
+)
+def changes_streamed(args: ResourceValidationArgs) -> Iterator[str]:
+    if kind(args) == SPANNER_DATABASE:
+        if not any(ddl.upper().startswith("CREATE CHANGE STREAM") for ddl in texts(args.props.get("ddls"))):
+            yield "the database has no change stream"
+    elif args.props.get("streamEnabled") is not True or args.props.get("streamViewType") != "NEW_AND_OLD_IMAGES":
+        yield f"the stream is {args.props.get('streamViewType') or 'not enabled'}"
+
+
+@whole_stack(
+    "table-scales",
+    "A table takes as much as is asked of it: on demand, or by scaling what is provisioned.",
+    of={TABLE},
+    severity=Severity.MEDIUM,
+    control=foundational("DynamoDB.1"),
+    fix="Set billing_mode PAY_PER_REQUEST, or give it an aws.appautoscaling.Target for reads and one for writes",
+)
+def scales(table: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    if table.props.get("billingMode") == "PAY_PER_REQUEST":
+        return
+    targets = (each for each in all_of(stack, {_SCALING_TARGET}) if _scales(each, table))
+    scaled = {str(target.props.get("scalableDimension")) for target in targets}
+    for unit in ("Read", "Write"):
+        if f"dynamodb:table:{unit}CapacityUnits" not in scaled:
+            yield f"nothing scales its {unit.lower()} capacity"
+
+
+def _scales(target: PolicyResource, table: PolicyResource) -> bool:
+    by_name = known(target.props, "resourceId") == f"table/{known(table.props, 'name')}"
+    return by_name or refers_to(target, "resourceId", table)
+
+
+POLICIES: list[Policy] = [
+    recoverable,
+    protected_from_deletion,
+    encrypted,
+    replicated,
+    changes_streamed,
+    scales,
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 
 from policies.rules import Properties, part, texts
 
@@ -19,10 +20,29 @@ _NARROWING = frozenset(
         "aws:SourceVpc",
         "aws:SourceVpce",
         "kms:CallerAccount",
+        "kms:CallerAccount",
         "s3:DataAccessPointAccount",
     )
 )
 """Condition keys that make a statement for everybody one for somebody (S3 User Guide, "The meaning of 'public'")."""
+
+_GIVING = [
+    "iam:addusertogroup",
+    "iam:attachgrouppolicy",
+    "iam:attachrolepolicy",
+    "iam:attachuserpolicy",
+    "iam:createaccesskey",
+    "iam:createloginprofile",
+    "iam:createpolicyversion",
+    "iam:putgrouppolicy",
+    "iam:putrolepolicy",
+    "iam:putuserpolicy",
+    "iam:setdefaultpolicyversion",
+    "iam:updateassumerolepolicy",
+    "iam:updateloginprofile",
+]
+"""Actions by which a principal can come to rights that it was not given (AWS IAM User Guide, "Permissions boundaries",
+names most of them)."""
 
 
 def is_for_everybody(statement: Properties) -> bool:
@@ -41,22 +61,57 @@ def is_for_all_of_a_provider(statement: Properties) -> bool:
 
 def allows_everything(statement: Properties) -> bool:
     """Whether a statement allows all actions of a service, or of all, on all resources."""
-    actions, resources = texts(statement.get("Action")), texts(statement.get("Resource"))
-    any_action = "NotAction" in statement or any(action == "*" or action.endswith(":*") for action in actions)
-    any_resource = "NotResource" in statement or "*" in resources
-    return _allows(statement) and any_action and any_resource
+    any_action = "NotAction" in statement or any(
+        action == "*" or action.endswith(":*") for action in texts(statement.get("Action"))
+    )
+    return any_action and allows_on_everything(statement)
+
+
+def allows_on_everything(statement: Properties) -> bool:
+    """Whether a statement allows something on all resources."""
+    return _allows(statement) and ("NotResource" in statement or "*" in texts(statement.get("Resource")))
+
+
+def grants_rights(statement: Properties) -> list[str]:
+    """The actions that a statement allows by which rights are given, to others or to oneself."""
+    if not _allows(statement):
+        return []
+    if "NotAction" in statement:
+        return ["all but some actions"]
+    actions = texts(statement.get("Action"))
+    passes_any = allows_on_everything(statement) or any(
+        each.endswith(":role/*") for each in texts(statement.get("Resource"))
+    )
+    giving = [*_GIVING, "iam:passrole"] if passes_any else _GIVING
+    return [action for action in actions if any(fnmatchcase(right, action.lower()) for right in giving)]
 
 
 def refuses_plain_text(statements: Iterable[Properties]) -> bool:
     """Whether everybody is denied everything that does not come by TLS, without a further condition."""
     return any(
-        statement.get("Effect") == "Deny"
-        and "*" in _principals(statement, "AWS")
-        and {"s3:*", "*"} & set(texts(statement.get("Action")))
-        and _is_about_a_whole_bucket(statement)
-        and [key for _, key in _conditions(statement)] == ["aws:SecureTransport"]
+        _denies_everybody_everything(statement, "aws:SecureTransport")
         and str(part(part(statement, "Condition"), "Bool").get("aws:SecureTransport")).lower() == "false"
         for statement in statements
+    )
+
+
+def refuses_tls_below_1_2(statements: Iterable[Properties]) -> bool:
+    """Whether everybody is denied everything that comes by an older TLS, without a further condition."""
+    return any(
+        _denies_everybody_everything(statement, "s3:TlsVersion")
+        and float(part(part(statement, "Condition"), "NumericLessThan").get("s3:TlsVersion", 0)) >= 1.2
+        for statement in statements
+    )
+
+
+def _denies_everybody_everything(statement: Properties, on: str) -> bool:
+    """Whether a statement denies all of a bucket to all, on one condition alone."""
+    return (
+        statement.get("Effect") == "Deny"
+        and "*" in _principals(statement, "AWS")
+        and bool({"s3:*", "*"} & set(texts(statement.get("Action"))))
+        and _is_about_a_whole_bucket(statement)
+        and [key for _, key in _conditions(statement)] == [on]
     )
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from pulumi_policy import Policy
 
-from policies import compute, database, dns, edge, governance, identity, network, review, storage
+from policies import compute, copies, database, dns, edge, governance, identity, network, review, shields, storage
 
 _RULES: list[Policy] = [
     *dns.POLICIES,
     *edge.POLICIES,
     *network.POLICIES,
+    *shields.POLICIES,
     *compute.POLICIES,
     *storage.POLICIES,
+    *copies.POLICIES,
     *database.POLICIES,
     *identity.POLICIES,
     *governance.POLICIES,

@@ -1,4 +1,4 @@
-"""Objects: never public, never lost, never in one place only."""
+"""Buckets: never public, never in clear text, nothing ever overwritten for good."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ from collections.abc import Iterator
 from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
 
 from policies.controls import cis_aws, cis_gcp, foundational, well_architected
-from policies.documents import is_for_everybody, refuses_plain_text
+from policies.documents import is_for_everybody, refuses_plain_text, refuses_tls_below_1_2
+from policies.relations import all_of, refers_to, settings_of
 from policies.rules import (
-    Properties,
     each_resource,
-    given,
     kind,
-    known,
     part,
     parts,
-    setting,
     statements,
     texts,
     whole_stack,
@@ -25,7 +22,6 @@ from policies.rules import (
 S3_BUCKET = "aws:s3/bucket:Bucket"
 GCS_BUCKET = "gcp:storage/bucket:Bucket"
 _S3_POLICY = "aws:s3/bucketPolicy:BucketPolicy"
-_S3_REPLICATION = "aws:s3/bucketReplicationConfig:BucketReplicationConfig"
 _GCS_GRANTS = {
     "gcp:storage/bucketIAMMember:BucketIAMMember": "member",
     "gcp:storage/bucketIAMBinding:BucketIAMBinding": "members",
@@ -33,8 +29,6 @@ _GCS_GRANTS = {
 }
 _EVERYBODY = {"allUsers", "allAuthenticatedUsers"}
 _BLOCKS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
-_SPREAD_LOCATIONS = {"US", "EU", "ASIA", "NAM4", "EUR4", "EUR5", "EUR7", "EUR8", "ASIA1"}
-"""Multi-regions and predefined dual-regions (Cloud Storage, "Bucket locations")."""
 
 
 @whole_stack(
@@ -46,7 +40,7 @@ _SPREAD_LOCATIONS = {"US", "EU", "ASIA", "NAM4", "EUR4", "EUR5", "EUR7", "EUR8",
     fix="Give it an aws.s3.BucketPublicAccessBlock with all four set to true",
 )
 def public_access_blocked(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    blocks = _of(bucket, "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock", stack)
+    blocks = of_bucket(bucket, "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock", stack)
     if not blocks:
         yield "no public access block belongs to the bucket"
     for block in blocks:
@@ -83,7 +77,7 @@ def grants_nothing_to_everybody(args: ResourceValidationArgs) -> Iterator[str]:
     fix="Deny s3:* to * where aws:SecureTransport is false, in the bucket's policy",
 )
 def tls_only(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    policies = _of(bucket, _S3_POLICY, stack)
+    policies = of_bucket(bucket, _S3_POLICY, stack)
     if not any(refuses_plain_text(statements(policy.props.get("policy"))) for policy in policies):
         yield "no policy of the bucket denies plain HTTP"
 
@@ -101,7 +95,7 @@ def versioned(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[st
         if part(bucket.props, "versioning").get("enabled") is not True:
             yield "versioning is not enabled"
         return
-    settings = _of(bucket, "aws:s3/bucketVersioning:BucketVersioning", stack)
+    settings = of_bucket(bucket, "aws:s3/bucketVersioning:BucketVersioning", stack)
     if not settings:
         yield "no versioning belongs to the bucket"
     for each in settings:
@@ -122,7 +116,7 @@ def encrypted(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[st
     token = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"  # noqa: S105
     algorithms = [
         part(rule, "applyServerSideEncryptionByDefault").get("sseAlgorithm")
-        for settings in _of(bucket, token, stack)
+        for settings in of_bucket(bucket, token, stack)
         for rule in parts(settings.props, "rules")
     ]
     if not algorithms:
@@ -130,24 +124,6 @@ def encrypted(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[st
     for algorithm in algorithms:
         if algorithm not in ("AES256", "aws:kms", "aws:kms:dsse"):
             yield f"{algorithm!r} is no encryption"
-
-
-@whole_stack(
-    "bucket-replicated",
-    "Every bucket's objects also stand in another region; access logs, which describe one region, need not.",
-    of={S3_BUCKET, GCS_BUCKET},
-    severity=Severity.HIGH,
-    control=foundational("S3.7"),
-    fix="Name a second region in `artifact-edge:blobs.regions`; replication rules are Enabled and for all objects",
-    config={"regions": {"type": "integer", "minimum": 1, "default": 2}},
-)
-def replicated(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    if _takes_logs(bucket, stack):
-        return
-    wanted = int(setting(stack, "regions", 2))
-    found = _gcs_regions(bucket) if kind(bucket) == GCS_BUCKET else _s3_regions(bucket, stack)
-    if found < wanted:
-        yield f"its objects stand in {found} region{'s' * (found != 1)}; {wanted} are asked for"
 
 
 @each_resource(
@@ -165,57 +141,47 @@ def access_uniform(args: ResourceValidationArgs) -> Iterator[str]:
         yield "public access is not prevented"
 
 
-def _of(bucket: PolicyResource, token: str, stack: StackValidationArgs) -> list[PolicyResource]:
-    """The bucket's settings of one type, each a resource of its own.
+@whole_stack(
+    "bucket-refuses-old-tls",
+    "Every S3 bucket refuses TLS below 1.2, which S3 itself still takes from some clients.",
+    of={S3_BUCKET},
+    severity=Severity.MEDIUM,
+    control=well_architected("SEC09-BP02"),
+    fix="Deny s3:* to * where s3:TlsVersion is less than 1.2, in the bucket's policy",
+)
+def refuses_old_tls(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    policies = of_bucket(bucket, _S3_POLICY, stack)
+    if not any(refuses_tls_below_1_2(statements(policy.props.get("policy"))) for policy in policies):
+        yield "no policy of the bucket denies old TLS"
 
-    They are found by what they depend on, since before `up` a bucket may have no name yet; else by its name.
-    """
-    return [each for each in stack.resources if kind(each) == token and _refers_to(each, "bucket", bucket)]
+
+@whole_stack(
+    "bucket-owner-owns-objects",
+    "Access to S3 objects is decided by policies alone: objects have no access lists of their own.",
+    of={S3_BUCKET},
+    severity=Severity.MEDIUM,
+    control=foundational("S3.12"),
+    fix="Give it an aws.s3.BucketOwnershipControls with object_ownership BucketOwnerEnforced",
+)
+def owner_owns_objects(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    controls = of_bucket(bucket, "aws:s3/bucketOwnershipControls:BucketOwnershipControls", stack)
+    if not controls:
+        yield "no ownership controls belong to the bucket"
+    for each in controls:
+        ownership = part(each.props, "rule").get("objectOwnership")
+        if ownership != "BucketOwnerEnforced":
+            yield f"{each.name} says {ownership!r}"
 
 
-def _takes_logs(bucket: PolicyResource, stack: StackValidationArgs) -> bool:
+def takes_logs(bucket: PolicyResource, stack: StackValidationArgs) -> bool:
     """Whether S3 writes another bucket's access logs there."""
-    logging = [each for each in stack.resources if kind(each) == "aws:s3/bucketLogging:BucketLogging"]
-    return any(_refers_to(each, "targetBucket", bucket) for each in logging)
+    logging = all_of(stack, {"aws:s3/bucketLogging:BucketLogging"})
+    return any(refers_to(each, "targetBucket", bucket, ("bucket", "id")) for each in logging)
 
 
-def _refers_to(each: PolicyResource, name: str, bucket: PolicyResource) -> bool:
-    if any(dependency.urn == bucket.urn for dependency in each.property_dependencies.get(name, [])):
-        return True
-    names = {known(bucket.props, key) for key in ("bucket", "id")} - {None, ""}
-    return known(each.props, name) in names
-
-
-def _s3_regions(bucket: PolicyResource, stack: StackValidationArgs) -> int:
-    """In how many regions the objects of a bucket stand that is either end of a replication."""
-    buckets = [each for each in stack.resources if kind(each) == S3_BUCKET]
-    regions = {bucket.props.get("region")}
-    for replication in (each for each in stack.resources if kind(each) == _S3_REPLICATION):
-        if not all(_copies_everything(rule) for rule in parts(replication.props, "rules")):
-            continue
-        ends = [each for each in buckets if _refers_to(replication, "bucket", each) or _is_target(replication, each)]
-        if any(end.urn == bucket.urn for end in ends):
-            regions |= {end.props.get("region") for end in ends}
-    return len(regions)
-
-
-def _copies_everything(rule: Properties) -> bool:
-    """Whether the rule is in effect, and for all objects."""
-    narrowed = rule.get("prefix") or any(part(rule, "filter").values())
-    return rule.get("status") == "Enabled" and not narrowed
-
-
-def _is_target(replication: PolicyResource, bucket: PolicyResource) -> bool:
-    if any(dependency.urn == bucket.urn for dependency in replication.property_dependencies.get("rules", [])):
-        return True
-    arns = [known(part(rule, "destination"), "bucket") for rule in parts(replication.props, "rules")]
-    return known(bucket.props, "arn") in {arn for arn in arns if arn}
-
-
-def _gcs_regions(bucket: PolicyResource) -> int:
-    if given(bucket.props, "customPlacementConfig"):
-        return len(part(bucket.props, "customPlacementConfig").get("dataLocations") or [])
-    return 2 if str(bucket.props.get("location")).upper() in _SPREAD_LOCATIONS else 1
+def of_bucket(bucket: PolicyResource, token: str, stack: StackValidationArgs) -> list[PolicyResource]:
+    """The bucket's settings of one type, each a resource of its own."""
+    return settings_of(bucket, token, stack, "bucket", ("bucket", "id"))
 
 
 POLICIES: list[Policy] = [
@@ -224,6 +190,7 @@ POLICIES: list[Policy] = [
     tls_only,
     versioned,
     encrypted,
-    replicated,
+    refuses_old_tls,
+    owner_owns_objects,
     access_uniform,
 ]

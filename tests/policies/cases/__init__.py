@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from tests.policies.cases import compute, database, dns, edge, governance, identity, network, review, storage
+from tests.policies.cases import (
+    compute,
+    copies,
+    database,
+    dns,
+    edge,
+    governance,
+    identity,
+    network,
+    review,
+    shields,
+    storage,
+)
 
 CASES = [
     *dns.CASES,
     *edge.CASES,
     *network.CASES,
+    *shields.CASES,
     *compute.CASES,
     *storage.CASES,
+    *copies.CASES,
     *database.CASES,
     *identity.CASES,
     *governance.CASES,

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import base64
 
+from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
+
 from infra.shield.user_data import user_data
 from tests.policies.cases.parts import GCE, INSTANCE, MACHINE, PRIVATE_KEY, VERIFIED, Case, packed
 from tests.policies.resources import resource
 
+SESSION = {"httpTokens": "required", "httpPutResponseHopLimit": 1}
+
 CASES = [
-    Case("machine-metadata-needs-session", [resource(INSTANCE, {})], "http_tokens is None"),
+    Case("machine-metadata-needs-session", [resource(INSTANCE, {})], " is None", count=2),
     Case(
         "machine-metadata-needs-session",
-        [resource(INSTANCE, {"metadataOptions": {"httpTokens": "optional"}})],
-        "'optional'",
+        [resource(INSTANCE, {"metadataOptions": {**SESSION, "httpTokens": "optional"}})],
+        "http_tokens is 'optional'",
+    ),
+    Case(
+        "machine-metadata-needs-session",
+        [resource(INSTANCE, {"metadataOptions": {**SESSION, "httpPutResponseHopLimit": 2}})],
+        "http_put_response_hop_limit is 2",
     ),
     Case(
         "machine-metadata-needs-session",
         [
-            resource(INSTANCE, {"metadataOptions": {"httpTokens": "required"}}),
+            resource(INSTANCE, {"metadataOptions": SESSION}),
             resource(INSTANCE, {"metadataOptions": {"httpEndpoint": "disabled"}}),
         ],
     ),
@@ -139,4 +148,39 @@ CASES = [
         [resource(INSTANCE, {"userData": f"#cloud-config\nwrite_files:\n- content: {packed('CONFIG x STRING y')}\n"})],
     ),
     Case("no-secret-in-user-data", [resource(INSTANCE, {"userData": user_data(MACHINE)})]),
+    Case("machine-has-its-own-identity", [resource(INSTANCE, {})], "it has no instance profile"),
+    Case("machine-has-its-own-identity", [resource(GCE, {})], "default service account, or none"),
+    Case(
+        "machine-has-its-own-identity",
+        [resource(GCE, {"serviceAccount": {"email": "1-compute@developer.gserviceaccount.com"}})],
+        "it has the project's default service account",
+    ),
+    Case(
+        "machine-has-its-own-identity",
+        [
+            resource(INSTANCE, {"iamInstanceProfile": UNKNOWN_STRING_VALUE}),
+            resource(GCE, {"serviceAccount": {"email": "shield@x.iam.gserviceaccount.com"}}),
+        ],
+    ),
+    Case("machine-forwards-nothing", [resource(INSTANCE, {"sourceDestCheck": False})], "may forward packets"),
+    Case("machine-forwards-nothing", [resource(GCE, {"canIpForward": True})], "may forward packets"),
+    Case("machine-forwards-nothing", [resource(INSTANCE, {"keyName": "me"})], "a login key"),
+    Case("machine-forwards-nothing", [resource(GCE, {"metadata": {"ssh-keys": "me:ssh-ed25519 x"}})], "a login key"),
+    Case("machine-forwards-nothing", [resource(INSTANCE, {"sourceDestCheck": True}), resource(GCE, {"metadata": {}})]),
+    Case(
+        "machine-types-chosen",
+        [resource(INSTANCE, {"instanceType": "i4i.32xlarge"})],
+        "i4i.32xlarge is not among i4i.large",
+        config={"types": ["i4i.large"]},
+    ),
+    Case(
+        "machine-types-chosen",
+        [resource(GCE, {"machineType": "n2-standard-128"})],
+        "n2-standard-128 is not among",
+        config={"types": ["n2-standard-?"]},
+    ),
+    Case(
+        "machine-types-chosen", [resource(GCE, {"machineType": "n2-standard-8"})], config={"types": ["n2-standard-?"]}
+    ),
+    Case("machine-types-chosen", [resource(INSTANCE, {"instanceType": "i4i.32xlarge"})]),
 ]

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from pulumi_policy import PolicyResource
+
 from tests.policies.cases.parts import DATABASE, REPLICA_TABLE, TABLE, Case
 from tests.policies.resources import resource
+
+PROVISIONED = resource(TABLE, {"name": "metadata", "billingMode": "PROVISIONED"})
+
+
+def scaling(unit: str) -> PolicyResource:
+    props = {"resourceId": "table/metadata", "scalableDimension": f"dynamodb:table:{unit}CapacityUnits"}
+    return resource("aws:appautoscaling/target:Target", props)
+
 
 CASES = [
     Case("table-recoverable", [resource(TABLE, {})], "point-in-time recovery is not enabled"),
@@ -56,4 +66,22 @@ CASES = [
         ],
     ),
     Case("table-replicated", [resource(TABLE, {})], config={"regions": 1}),
+    Case("table-changes-streamed", [resource(TABLE, {})], "the stream is not enabled"),
+    Case(
+        "table-changes-streamed",
+        [resource(TABLE, {"streamEnabled": True, "streamViewType": "KEYS_ONLY"})],
+        "the stream is KEYS_ONLY",
+    ),
+    Case("table-changes-streamed", [resource(DATABASE, {"ddls": ["CREATE TABLE x (y INT)"]})], "no change stream"),
+    Case(
+        "table-changes-streamed",
+        [
+            resource(TABLE, {"streamEnabled": True, "streamViewType": "NEW_AND_OLD_IMAGES"}),
+            resource(DATABASE, {"ddls": ["CREATE TABLE x (y INT)", "create change stream z for all"]}),
+        ],
+    ),
+    Case("table-scales", [PROVISIONED], " capacity", count=2),
+    Case("table-scales", [PROVISIONED, scaling("Write")], "nothing scales its read capacity"),
+    Case("table-scales", [PROVISIONED, scaling("Read"), scaling("Write")]),
+    Case("table-scales", [resource(TABLE, {"billingMode": "PAY_PER_REQUEST"})]),
 ]

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from pulumi_policy import PolicyResource
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
 from tests.policies.cases.parts import RECORD, Case
 from tests.policies.resources import resource
+
+
+def health_check(**changes: Any) -> PolicyResource:
+    props = {"type": "HTTP", "resourcePath": "/healthz", "requestInterval": 10, "failureThreshold": 3, **changes}
+    return resource("aws:route53/healthCheck:HealthCheck", props)
+
 
 CASES = [
     Case("client-records-checked", [resource(RECORD, {"name": "packages.x.io", "type": "A"})], "packages.x.io"),
@@ -21,5 +30,37 @@ CASES = [
             resource(RECORD, {"name": "packages.x.io", "type": "A", "aliases": [{"evaluateTargetHealth": True}]}),
             resource(RECORD, {"name": "us-east-1-0.shield.x.io", "type": "A"}),
         ],
+    ),
+    Case(
+        "client-records-short-lived",
+        [resource(RECORD, {"name": "packages.x.io", "type": "A", "ttl": 300})],
+        "resolvers keep packages.x.io for 300 s, not 60 or less",
+    ),
+    Case(
+        "client-records-short-lived", [resource(RECORD, {"name": "x", "type": "A", "ttl": 60})], "30", {"seconds": 30}
+    ),
+    Case(
+        "client-records-short-lived",
+        [
+            resource(RECORD, {"name": "packages.x.io", "type": "A", "ttl": 60}),
+            resource(RECORD, {"name": "packages.x.io", "type": "A", "aliases": [{}]}),
+            resource(RECORD, {"name": "x.io", "type": "CAA", "ttl": 3600}),
+        ],
+    ),
+    *[
+        Case("health-checks-ask-for-an-answer", [health_check(**changes)], says)
+        for changes, says in (
+            ({"type": "TCP"}, "TCP without a path"),
+            ({"resourcePath": ""}, "HTTP without a path"),
+            ({"requestInterval": 30}, "it takes 90 s to find out"),
+            ({"failureThreshold": 4}, "it takes 40 s to find out"),
+            ({"disabled": True}, "it takes what is dead for alive"),
+            ({"invertHealthcheck": True}, "it takes what is dead for alive"),
+            ({"type": "CALCULATED", "childHealthThreshold": 0}, "healthy without a healthy child"),
+        )
+    ],
+    Case(
+        "health-checks-ask-for-an-answer",
+        [health_check(), health_check(type="HTTPS"), health_check(type="CALCULATED", childHealthThreshold=1)],
     ),
 ]

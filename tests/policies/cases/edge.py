@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
+
 from tests.policies.cases.parts import PRIVATE_KEY, SCRIPT, Case
 from tests.policies.resources import resource
+
+ROUTE = "cloudflare:index/workersRoute:WorkersRoute"
+SUBDOMAIN = "cloudflare:index/workersScriptSubdomain:WorkersScriptSubdomain"
+DNS_RECORD = "cloudflare:index/dnsRecord:DnsRecord"
+TRUST = "cloudflare:index/customOriginTrustStore:CustomOriginTrustStore"
+ZONE = resource("cloudflare:index/zone:Zone", {"name": "x.io"})
+PROXIED = resource(DNS_RECORD, {"name": "packages.x.io", "proxied": True})
 
 CASES = [
     Case(
@@ -41,4 +50,51 @@ CASES = [
         "worker-authenticates-to-shields",
         [resource(SCRIPT, {"bindings": [{"name": "SHIELD", "type": "mtls_certificate"}]})],
     ),
+    *[
+        Case("worker-answers-for-its-hostname-only", [resource(ROUTE, {"pattern": pattern})], says)
+        for pattern, says in (
+            ("*x.io/*", "it answers for *x.io"),
+            ("www.x.io/*", "it answers for www.x.io"),
+            ("packages.x.io/npm/*", "the rest of packages.x.io is nobody's"),
+            ("packages.x.io", "the rest of packages.x.io is nobody's"),
+        )
+    ],
+    Case(
+        "worker-answers-for-its-hostname-only",
+        [resource("cloudflare:index/workersCustomDomain:WorkersCustomDomain", {"hostname": "www.x.io"})],
+        "it answers for www.x.io",
+    ),
+    Case("worker-answers-for-its-hostname-only", [resource(SUBDOMAIN, {"enabled": True})], "enabled is true"),
+    Case(
+        "worker-answers-for-its-hostname-only",
+        [resource(SUBDOMAIN, {"enabled": False, "previewsEnabled": True})],
+        "previewsEnabled is true",
+    ),
+    Case(
+        "worker-answers-for-its-hostname-only",
+        [resource(ROUTE, {"pattern": "packages.x.io/*"}), resource(SUBDOMAIN, {"enabled": False})],
+    ),
+    Case("proxied-names-have-a-worker", [PROXIED], "no route leads packages.x.io/* to a worker"),
+    Case(
+        "proxied-names-have-a-worker",
+        [PROXIED, resource(ROUTE, {"pattern": "packages.x.io/npm/*", "script": "edge"})],
+        "no route leads packages.x.io/* to a worker",
+    ),
+    Case("proxied-names-have-a-worker", [PROXIED, resource(ROUTE, {"pattern": "packages.x.io/*"})], "no route leads"),
+    Case(
+        "proxied-names-have-a-worker",
+        [
+            PROXIED,
+            resource(ROUTE, {"pattern": "packages.x.io/*", "script": UNKNOWN_STRING_VALUE}),
+            resource(DNS_RECORD, {"name": "www.x.io", "proxied": False}),
+        ],
+    ),
+    Case("edge-trusts-one-authority", [ZONE], "no trust store belongs to the zone"),
+    Case("edge-trusts-one-authority", [ZONE, resource(TRUST, {"zoneId": "z"})], "no trust store belongs to the zone"),
+    Case(
+        "edge-trusts-one-authority",
+        [ZONE, resource(TRUST, {"zoneId": UNKNOWN_STRING_VALUE}, on={"zoneId": [ZONE]})],
+    ),
+    Case("worker-logs", [resource(SCRIPT, {})], "observability is not enabled"),
+    Case("worker-logs", [resource(SCRIPT, {"observability": {"enabled": True}})]),
 ]

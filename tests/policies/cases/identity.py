@@ -5,6 +5,8 @@ from __future__ import annotations
 from tests.policies.cases.parts import ROLE, Case, allow, document
 from tests.policies.resources import resource
 
+ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+
 CASES = [
     Case(
         "no-unlimited-rights",
@@ -76,4 +78,92 @@ CASES = [
     ),
     Case("no-lasting-keys", [resource("aws:iam/accessKey:AccessKey", {"user": "x"})], "is a key that lasts"),
     Case("no-lasting-keys", [resource(ROLE, {})]),
+    *[
+        Case("rights-name-resources", [resource(ROLE_POLICY, {"policy": document(statement)})], says)
+        for statement, says in (
+            (allow(action=["s3:GetObject", "s3:PutObject"], target="*"), "s3:GetObject, s3:PutObject is allowed"),
+            (allow(action=["ec2:DescribeTags", "ec2:StopInstances"], target=["*"]), "ec2:StopInstances is allowed"),
+            ({"Effect": "Allow", "Action": "s3:GetObject", "NotResource": "x"}, "s3:GetObject is allowed"),
+            ({"Effect": "Allow", "NotAction": "s3:GetObject", "Resource": "*"}, "all but some actions is allowed"),
+        )
+    ],
+    Case(
+        "rights-name-resources",
+        [resource(ROLE, {"inlinePolicies": [{"policy": document(allow(action="s3:GetObject", target="*"))}]})],
+        "s3:GetObject is allowed on everything",
+    ),
+    Case(
+        "rights-name-resources",
+        [
+            resource(ROLE_POLICY, {"policy": document(allow(), allow(action="cloudwatch:PutMetricData", target="*"))}),
+            resource(ROLE_POLICY, {"policy": document({"Effect": "Deny", "Action": "*", "Resource": "*"})}),
+        ],
+    ),
+    Case(
+        "rights-name-resources",
+        [resource(ROLE_POLICY, {"policy": document(allow(action="ce:GetCostAndUsage", target="*"))})],
+        config={"actions": ["ce:Get*"]},
+    ),
+    *[
+        Case("rights-do-not-grow", [resource(ROLE_POLICY, {"policy": document(allow(action=action, target=on))})], says)
+        for action, on, says in (
+            ("iam:PutRolePolicy", "arn:aws:iam::1:role/x", "iam:PutRolePolicy is allowed"),
+            ("iam:Attach*", "arn:aws:iam::1:role/x", "iam:Attach* is allowed"),
+            ("IAM:PassRole", "*", "IAM:PassRole is allowed"),
+            ("iam:PassRole", "arn:aws:iam::1:role/*", "iam:PassRole is allowed"),
+        )
+    ],
+    Case(
+        "rights-do-not-grow",
+        [resource(ROLE_POLICY, {"policy": document({"Effect": "Allow", "NotAction": "s3:*", "Resource": "x"})})],
+        "all but some actions is allowed",
+    ),
+    Case(
+        "rights-do-not-grow",
+        [
+            resource(
+                ROLE_POLICY,
+                {
+                    "policy": document(
+                        allow(action=["iam:PassRole", "iam:GetRole"], target="arn:aws:iam::1:role/x"),
+                        {"Effect": "Deny", "Action": "iam:*", "Resource": "*"},
+                    )
+                },
+            )
+        ],
+    ),
+    *[
+        Case("resource-policies-name-principals", [resource(token, {"policy": document(allow("*"))})], "to everybody")
+        for token in ("aws:kms/key:Key", "aws:sqs/queuePolicy:QueuePolicy", "aws:sns/topicPolicy:TopicPolicy")
+    ],
+    Case(
+        "resource-policies-name-principals",
+        [
+            resource("aws:kms/key:Key", {}),
+            resource("aws:kms/key:Key", {"policy": document(allow({"AWS": "arn:aws:iam::1:root"}, "kms:*", "*"))}),
+            resource(
+                "aws:sns/topic:Topic",
+                {"policy": document(allow("*", "sns:Publish", Condition={"ArnLike": {"aws:SourceArn": "arn:x"}}))},
+            ),
+        ],
+    ),
+    Case(
+        "grants-name-members",
+        [resource("gcp:projects/iAMBinding:IAMBinding", {"role": "roles/viewer", "members": ["allUsers"]})],
+        "roles/viewer is granted to allUsers",
+    ),
+    Case(
+        "grants-name-members",
+        [
+            resource(
+                "gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember",
+                {"role": "roles/cloudkms.viewer", "member": "allAuthenticatedUsers"},
+            )
+        ],
+        "granted to allAuthenticatedUsers",
+    ),
+    Case(
+        "grants-name-members",
+        [resource("gcp:projects/iAMMember:IAMMember", {"role": "roles/viewer", "member": "group:x@y"})],
+    ),
 ]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from tests.policies.cases.parts import FIREWALL, GROUP, Case
+from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
+
+from tests.policies.cases.parts import FIREWALL, GCE, GROUP, INSTANCE, Case
 from tests.policies.resources import resource
+
+EGRESS = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 
 CASES = [
     Case("shield-closed-to-the-internet", [resource(GROUP, {"ingress": [{"cidrBlocks": ["0.0.0.0/0"]}]})], "0.0.0.0/0"),
@@ -39,4 +43,98 @@ CASES = [
             resource(FIREWALL, {"direction": "EGRESS", "allows": [{"protocol": "tcp"}]}),
         ],
     ),
+    *[
+        Case("no-remote-login", [resource(GROUP, {"ingress": [rule]})], says, count=n)
+        for rule, says, n in (
+            ({"protocol": "tcp", "fromPort": 22, "toPort": 22}, "port 22 is let in", 1),
+            ({"protocol": "tcp", "fromPort": 3000, "toPort": 4000}, "port 3389 is let in", 1),
+            ({"protocol": "tcp", "fromPort": 0, "toPort": 65535}, " is let in", 2),
+            ({"protocol": "-1", "fromPort": 0, "toPort": 0}, " is let in", 2),
+        )
+    ],
+    Case(
+        "no-remote-login",
+        [resource(FIREWALL, {"allows": [{"protocol": "tcp", "ports": ["20-25"]}], "sourceRanges": ["10.0.0.1/32"]})],
+        "port 22 is let in",
+    ),
+    Case("no-remote-login", [resource(FIREWALL, {"allows": [{"protocol": "all"}]})], " is let in", count=2),
+    Case(
+        "no-remote-login",
+        [
+            resource(GROUP, {"ingress": [{"protocol": "tcp", "fromPort": 8443, "toPort": 8443}]}),
+            resource(GROUP, {"ingress": [{"protocol": "udp", "fromPort": 0, "toPort": 65535}]}),
+            resource(FIREWALL, {"allows": [{"protocol": "tcp", "ports": ["443", "8000-9000"]}]}),
+            resource(FIREWALL, {"direction": "EGRESS", "allows": [{"protocol": "tcp", "ports": ["22"]}]}),
+        ],
+    ),
+    Case(
+        "machines-call-out-by-tls-only",
+        [resource(GROUP, {"egress": [{"protocol": "-1", "fromPort": 0, "toPort": 0, "cidrBlocks": ["0.0.0.0/0"]}]})],
+        "it lets -1 out to everywhere on all ports",
+    ),
+    Case(
+        "machines-call-out-by-tls-only",
+        [resource(GROUP, {"egress": [{"protocol": "tcp", "fromPort": 25, "toPort": 25, "ipv6CidrBlocks": ["::/0"]}]})],
+        "it lets tcp out to everywhere on 25",
+    ),
+    Case(
+        "machines-call-out-by-tls-only",
+        [resource(EGRESS, {"ipProtocol": "tcp", "fromPort": 80, "toPort": 443, "cidrIpv4": "0.0.0.0/0"})],
+        "to everywhere on 80-443",
+    ),
+    Case(
+        "machines-call-out-by-tls-only",
+        [
+            resource(
+                "aws:ec2/securityGroupRule:SecurityGroupRule",
+                {"type": "egress", "protocol": "-1", "fromPort": 0, "cidrBlocks": ["0.0.0.0/0"]},
+            )
+        ],
+        "to everywhere on",
+    ),
+    Case(
+        "machines-call-out-by-tls-only",
+        [
+            resource(
+                GROUP,
+                {
+                    "egress": [
+                        {"protocol": "tcp", "fromPort": 443, "toPort": 443, "cidrBlocks": ["0.0.0.0/0"]},
+                        {"protocol": "udp", "fromPort": 53, "toPort": 53, "cidrBlocks": ["10.0.0.2/32"]},
+                    ]
+                },
+            ),
+        ],
+    ),
+    Case(
+        "machines-call-out-by-tls-only",
+        [resource(EGRESS, {"ipProtocol": "tcp", "fromPort": 80, "toPort": 80, "cidrIpv4": "0.0.0.0/0"})],
+        config={"ports": [80, 443]},
+    ),
+    Case("default-network-unused", [resource(INSTANCE, {})], "it names no security group"),
+    Case("default-network-unused", [resource(GCE, {"networkInterfaces": [{}]})], "it stands in the default network"),
+    Case(
+        "default-network-unused",
+        [resource(GCE, {"networkInterfaces": [{"network": "projects/x/global/networks/default"}]})],
+        "it stands in the default network",
+    ),
+    Case(
+        "default-network-unused",
+        [resource("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", {"egress": [{"protocol": "-1"}]})],
+        "the default group lets something through",
+    ),
+    Case(
+        "default-network-unused",
+        [
+            resource(INSTANCE, {"vpcSecurityGroupIds": [UNKNOWN_STRING_VALUE]}),
+            resource(GCE, {"networkInterfaces": [{"subnetwork": UNKNOWN_STRING_VALUE}]}),
+            resource("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", {}),
+        ],
+    ),
+    Case(
+        "subnet-hands-out-no-addresses",
+        [resource("aws:ec2/subnet:Subnet", {"mapPublicIpOnLaunch": True})],
+        "map_public_ip_on_launch is true",
+    ),
+    Case("subnet-hands-out-no-addresses", [resource("aws:ec2/subnet:Subnet", {})]),
 ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
-
 from tests.policies.cases.parts import (
     ALL_BLOCKS,
     DENY_PLAIN,
@@ -15,9 +13,7 @@ from tests.policies.cases.parts import (
     Case,
     allow,
     beside,
-    bucket,
     document,
-    replication,
 )
 from tests.policies.resources import resource
 
@@ -134,29 +130,6 @@ CASES = [
         "None is no encryption",
     ),
     Case("bucket-encrypted", [PRIMARY, beside(PRIMARY, "BucketServerSideEncryptionConfiguration", ENCRYPTED)]),
-    Case("bucket-replicated", [PRIMARY], "its objects stand in 1 region; 2 are asked for"),
-    Case("bucket-replicated", [resource(GCS_BUCKET, {"location": "us-east1"})], "stand in 1 region"),
-    Case("bucket-replicated", [PRIMARY, REPLICA, replication(status="Disabled")], "stand in 1 region", count=2),
-    Case("bucket-replicated", [PRIMARY, REPLICA, replication(filter={"prefix": "npm/"})], "in 1 region", count=2),
-    Case(
-        "bucket-replicated", [PRIMARY, REPLICA, replication(), bucket("third")], "third: its objects stand in 1 region"
-    ),
-    Case("bucket-replicated", [PRIMARY, REPLICA, replication(filter={"prefix": ""})]),
-    Case("bucket-replicated", [PRIMARY, REPLICA, replication(destination={"bucket": UNKNOWN_STRING_VALUE})]),
-    Case("bucket-replicated", [PRIMARY], config={"regions": 1}),
-    Case(
-        "bucket-replicated",
-        [PRIMARY, bucket("logs"), beside(PRIMARY, "BucketLogging", {"targetBucket": "logs"})],
-        "primary: its objects stand in 1 region",
-    ),
-    Case(
-        "bucket-replicated",
-        [
-            resource(
-                GCS_BUCKET, {"location": "US", "customPlacementConfig": {"dataLocations": ["us-east1", "us-east4"]}}
-            )
-        ],
-    ),
     Case(
         "bucket-access-uniform",
         [resource(GCS_BUCKET, {"publicAccessPrevention": "enforced"})],
@@ -170,5 +143,38 @@ CASES = [
     Case(
         "bucket-access-uniform",
         [resource(GCS_BUCKET, {"uniformBucketLevelAccess": True, "publicAccessPrevention": "enforced"})],
+    ),
+    Case("bucket-refuses-old-tls", [PRIMARY], "no policy of the bucket denies old TLS"),
+    *[
+        Case(
+            "bucket-refuses-old-tls",
+            [PRIMARY, beside(PRIMARY, "BucketPolicy", {"policy": document({**DENY_PLAIN, "Condition": condition})})],
+            "no policy of the bucket denies old TLS",
+        )
+        for condition in (
+            {"NumericLessThan": {"s3:TlsVersion": "1.1"}},
+            {"NumericLessThan": {"s3:TlsVersion": "1.2"}, "StringEquals": {"aws:SourceVpc": "vpc-1"}},
+        )
+    ],
+    Case(
+        "bucket-refuses-old-tls",
+        [
+            PRIMARY,
+            beside(
+                PRIMARY,
+                "BucketPolicy",
+                {"policy": document({**DENY_PLAIN, "Condition": {"NumericLessThan": {"s3:TlsVersion": "1.2"}}})},
+            ),
+        ],
+    ),
+    Case("bucket-owner-owns-objects", [PRIMARY], "no ownership controls belong to the bucket"),
+    Case(
+        "bucket-owner-owns-objects",
+        [PRIMARY, beside(PRIMARY, "BucketOwnershipControls", {"rule": {"objectOwnership": "ObjectWriter"}})],
+        "says 'ObjectWriter'",
+    ),
+    Case(
+        "bucket-owner-owns-objects",
+        [PRIMARY, beside(PRIMARY, "BucketOwnershipControls", {"rule": {"objectOwnership": "BucketOwnerEnforced"}})],
     ),
 ]

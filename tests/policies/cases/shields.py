@@ -1,0 +1,109 @@
+"""Cases of where shields stand, and who reaches them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pulumi_policy import PolicyResource
+from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
+
+from tests.policies.cases.parts import FIREWALL, GCE, GROUP, INSTANCE, Case
+from tests.policies.resources import resource
+
+SHIELD, POP = "artifact-edge:shield:Ec2Shield", "artifact-edge:pop:Ec2Pop"
+SUBNET = "aws:ec2/subnet:Subnet"
+EDGE = ["104.16.0.0/13", "2606:4700::/32"]
+
+
+def group(within: str = SHIELD, **rule: Any) -> PolicyResource:
+    opening = {"protocol": "tcp", "fromPort": 8443, "toPort": 8443, "cidrBlocks": EDGE, **rule}
+    return resource(GROUP, {"ingress": [opening]}, within=within)
+
+
+def firewall(ports: list[str], sources: list[str]) -> PolicyResource:
+    allowed = [{"protocol": "tcp", "ports": ports}]
+    return resource(FIREWALL, {"allows": allowed, "sourceRanges": sources}, within="artifact-edge:shield:GceShield")
+
+
+def guarded(by: PolicyResource) -> PolicyResource:
+    return resource(INSTANCE, {"vpcSecurityGroupIds": [UNKNOWN_STRING_VALUE]}, on={"vpcSecurityGroupIds": [by]})
+
+
+def doubly_guarded(*by: PolicyResource) -> PolicyResource:
+    return resource(INSTANCE, {"vpcSecurityGroupIds": [UNKNOWN_STRING_VALUE]}, on={"vpcSecurityGroupIds": by})
+
+
+def machine(region: str, subnet: PolicyResource) -> PolicyResource:
+    return resource(INSTANCE, {"region": region, "subnetId": UNKNOWN_STRING_VALUE}, on={"subnetId": [subnet]})
+
+
+def zone(name: str) -> PolicyResource:
+    return resource(SUBNET, {"availabilityZone": name}, name)
+
+
+def gce(name: str) -> PolicyResource:
+    return resource(GCE, {"zone": name})
+
+
+A, B = zone("us-east-1a"), zone("us-east-1b")
+PAIR = [A, B, machine("us-east-1", A), machine("us-east-1", B)]
+GUARD = group()
+FRONT = "aws:lb/targetGroupAttachment:TargetGroupAttachment"
+
+CASES = [
+    *[
+        Case("shield-behind-the-edge", [group(SHIELD, **rule)], says)
+        for rule, says in (
+            ({"cidrBlocks": ["203.0.113.0/24"]}, "it lets in 203.0.113.0/24 as if it were the edge"),
+            ({"cidrBlocks": ["104.0.0.0/8"]}, "it lets in 104.0.0.0/8 as if it were the edge"),
+            ({"fromPort": 443, "toPort": 443}, "it lets in tcp on 443"),
+            ({"fromPort": 8000, "toPort": 9000}, "it lets in tcp on 8000-9000"),
+            ({"protocol": "-1", "fromPort": 0, "toPort": 0}, "it lets in -1 on all ports"),
+            ({"protocol": "udp"}, "it lets in udp on 8443"),
+            ({"self": True}, "it lets in self as if they were the edge"),
+            ({"securityGroups": ["sg-1"]}, "it lets in securityGroups as if they were the edge"),
+        )
+    ],
+    Case("shield-behind-the-edge", [firewall(["8443"], ["203.0.113.0/24"])], "as if it were the edge"),
+    Case("shield-behind-the-edge", [firewall(["22"], EDGE)], "it lets in tcp on 22"),
+    Case("shield-behind-the-edge", [resource(INSTANCE, {})], "no security group of the shields guards it"),
+    Case("shield-behind-the-edge", [guarded(group(within=POP))], "security group", count=2),
+    Case("shield-behind-the-edge", [GUARD, doubly_guarded(GUARD, group(within=POP))], "is of another tier"),
+    Case("shield-behind-the-edge", [resource(FRONT, {}, within=SHIELD)], "it leads to a shield"),
+    Case(
+        "shield-behind-the-edge",
+        [GUARD, guarded(GUARD), resource(FRONT, {"targetId": UNKNOWN_STRING_VALUE}, on={"targetId": [guarded(GUARD)]})],
+        "it leads to a shield",
+    ),
+    Case(
+        "shield-behind-the-edge",
+        [
+            GUARD,
+            guarded(GUARD),
+            group(fromPort=8080, toPort=8080, cidrBlocks=["15.177.0.0/18"], prefixListIds=["pl-1"]),
+            group(within=POP, cidrBlocks=["203.0.113.0/24"]),
+            firewall(["8443"], EDGE),
+            firewall(["8080"], ["15.177.0.0/18"]),
+            resource(FRONT, {"targetId": "i-1"}),
+            resource(INSTANCE, {}, within=POP),
+        ],
+    ),
+    Case(
+        "shield-behind-the-edge",
+        [group(cidrBlocks=["203.0.113.0/24"])],
+        config={"edge_networks": ["203.0.113.0/24"]},
+    ),
+    Case("shields-in-many-regions", PAIR, "shields stand in 1 regions; 6 are asked for"),
+    Case("shields-in-many-regions", [*PAIR, gce("us-east4-b")], "in 2 regions; 3 are asked", {"regions": 3}),
+    Case("shields-in-many-regions", [*PAIR, gce("us-east4-b")], config={"regions": 2}),
+    Case("shields-spread-over-zones", [A, machine("us-east-1", A)], "the shield in us-east-1 has 1 ", count=2),
+    Case("shields-spread-over-zones", [A, *[machine("us-east-1", A)] * 2], "has 1 zones; 2 are asked for"),
+    Case("shields-spread-over-zones", PAIR, "has 2 nodes; 3 are asked for", {"nodes": 3}),
+    Case("shields-spread-over-zones", [*PAIR, gce("us-east4-b"), gce("us-east4-b")], "us-east4 has 1 zones"),
+    Case("shields-spread-over-zones", [*PAIR, gce("us-east4-b"), gce("us-east4-c")]),
+    Case("shields-spread-over-zones", [A, machine("us-east-1", A)], config={"nodes": 1, "zones": 1}),
+    Case("no-cloud-alone", PAIR, "2 of 2 shield machines stand on aws; at most 80% may"),
+    Case("no-cloud-alone", [*PAIR, *PAIR, gce("us-east4-b")], "4 of 5 shield machines", {"share": 0.7}),
+    Case("no-cloud-alone", [*PAIR, *PAIR, gce("us-east4-b")]),
+    Case("no-cloud-alone", PAIR, config={"share": 1}),
+]
