@@ -93,7 +93,7 @@ def no_remote_login(args: ResourceValidationArgs) -> Iterator[str]:
     config={"ports": {"type": "array", "items": {"type": "integer"}, "default": [443]}},
 )
 def call_out_by_tls_only(args: ResourceValidationArgs) -> Iterator[str]:
-    allowed = [str(port) for port in setting(args, "ports", [443])]
+    allowed = [str(int(port)) for port in setting(args, "ports", [443])]
     for admission in _departures(args):
         if admission.ports not in allowed and any(_is_the_internet(network) for network in admission.networks):
             yield f"it lets {admission.protocol} out to everywhere on {admission.ports or 'all ports'}"

@@ -82,7 +82,7 @@ def behind_the_edge(resource: PolicyResource, stack: StackValidationArgs) -> Ite
 
 def _strangers(resource: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     """What a group or firewall rule lets in that is neither the edge nor a health checker."""
-    edge_port, health_port = str(setting(stack, "edge_port", 8443)), str(setting(stack, "health_port", 8080))
+    edge_port, health_port = str(int(setting(stack, "edge_port", 8443))), str(int(setting(stack, "health_port", 8080)))
     edge = [ipaddress.ip_network(network) for network in setting(stack, "edge_networks", _EDGE)]
     for admission in admissions(resource):
         if admission.protocol not in ("tcp", "6") or admission.ports not in (edge_port, health_port):

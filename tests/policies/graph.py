@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pulumi_policy import PolicyResource
 from pulumi_policy.proxy import unknown_checking_proxy
 
-from tests.policies.resources import options
+from tests.policies.resources import as_sent, options
 from tests.unit.harness import Deployment, Registered
 
 
@@ -31,5 +31,5 @@ def graph(registered: Iterable[Registered]) -> list[PolicyResource]:
 
 
 def _seen(each: Registered) -> PolicyResource:
-    props = unknown_checking_proxy({**each.outputs, **each.inputs})
+    props = unknown_checking_proxy(as_sent({**each.outputs, **each.inputs}))
     return PolicyResource(each.type, props, each.urn, each.name, options(each.protect), None, None, [], {})

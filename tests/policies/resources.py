@@ -31,6 +31,15 @@ def settings(environment: str) -> dict[str, dict[str, Any]]:
     return {name: {"enforcementLevel": said} if isinstance(said, str) else said for name, said in written.items()}
 
 
+def as_sent(value: Any) -> Any:
+    """As it reaches a policy through the engine: every number is a float."""
+    if isinstance(value, Mapping):
+        return {key: as_sent(each) for key, each in cast(Mapping[str, Any], value).items()}
+    if isinstance(value, list | tuple):
+        return [as_sent(each) for each in cast(Sequence[Any], value)]
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 def options(protect: bool) -> PolicyResourceOptions:
     return PolicyResourceOptions(protect, [], None, [], PolicyCustomTimeouts(0, 0, 0), [])
 
@@ -51,7 +60,7 @@ def resource(
     component = within or ("artifact-edge:shield:Ec2Shield" if "instance" in kind.lower() else "")
     return PolicyResource(
         kind,
-        unknown_checking_proxy(dict(props)),
+        unknown_checking_proxy(as_sent(props)),
         f"urn:pulumi:unit::artifact-edge::{component}{'$' * bool(component)}{kind}::{name}",
         name,
         options(protect),
@@ -72,17 +81,18 @@ def findings(
     """All that the policy of that name reports. It is put into `said`, too, for rules that end in an error."""
     policy = next(policy for policy in POLICIES if policy.name == name)
     said = [] if said is None else said
+    schema = policy.config_schema.properties if policy.config_schema else {}
+    defaults = {setting: about["default"] for setting, about in schema.items()}  # the engine fills them in
+    config = as_sent({**defaults, **(config or {})})
 
     def report(message: str, urn: str | None = None) -> None:
         said.append(message)
 
     if isinstance(policy, StackValidationPolicy):
-        cast(Any, policy).validate(StackValidationArgs(list(resources), config or {}), report)
+        cast(Any, policy).validate(StackValidationArgs(list(resources), config), report)
     else:
         assert isinstance(policy, ResourceValidationPolicy)
         for each in resources:
-            asked = ResourceValidationArgs(
-                each.resource_type, each.props, each.urn, each.name, each.opts, None, config or {}
-            )
+            asked = ResourceValidationArgs(each.resource_type, each.props, each.urn, each.name, each.opts, None, config)
             cast(Any, policy).validate(asked, report)
     return said
