@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
 
 from policies.controls import nist, our_design, well_architected
-from policies.relations import all_of, settings_of
-from policies.rules import each_resource, given, kind, known, part, parts, setting, whole_stack
+from policies.relations import all_of, is_set, settings_of
+from policies.rules import each_resource, kind, part, parts, setting, whole_stack
 from policies.secrets import secrets_in
 
 SCRIPT = "cloudflare:index/workersScript:WorkersScript"
@@ -88,7 +88,7 @@ def proxied_names_have_a_worker(record: PolicyResource, stack: StackValidationAr
         return
     name = record.props.get("name")
     routes = [each for each in all_of(stack, {ROUTE}) if each.props.get("pattern") == f"{name}/*"]
-    if not any(given(route.props, "script") and known(route.props, "script") != "" for route in routes):
+    if not any(is_set(route, "script") for route in routes):
         yield f"no route leads {name}/* to a worker"
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity
 
 from policies.controls import cis_aws, foundational, nist
+from policies.relations import is_set
 from policies.rules import Properties, each_resource, given, kind, known, parts, setting, texts
 
 SECURITY_GROUP = "aws:ec2/securityGroup:SecurityGroup"
@@ -27,7 +28,6 @@ a /29; whatever is wider than these is the internet, be it written as 0.0.0.0/0 
 
 _OTHERS_OF_GROUP = {"prefixListIds", "securityGroups", "sourceSecurityGroupId", "self"}
 _OTHERS_OF_RULE = {"prefixListId", "referencedSecurityGroupId"}
-_OTHERS_OF_FIREWALL = {"sourceTags", "sourceServiceAccounts"}
 _LOGIN_PORTS = (22, 3389)
 
 
@@ -147,7 +147,7 @@ def admissions(args: ResourceValidationArgs | PolicyResource) -> Iterator[Admiss
         case "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule":
             yield _of_rule(props)
         case "gcp:compute/firewall:Firewall":
-            yield from _of_firewall(props)
+            yield from _of_firewall(args)
         case _:
             return
 
@@ -176,15 +176,16 @@ def _of_rule(props: Properties) -> Admission:
     return Admission(str(props.get("ipProtocol")), ports, networks, _given(props, _OTHERS_OF_RULE))
 
 
-def _of_firewall(props: Properties) -> Iterator[Admission]:
+def _of_firewall(args: ResourceValidationArgs | PolicyResource) -> Iterator[Admission]:
     """A firewall rule of Google Cloud; without any source it lets in everybody."""
+    props = args.props
     if props.get("direction", "INGRESS") != "INGRESS":
         return
-    named = any(props.get(name) for name in ("sourceRanges", "sourceTags", "sourceServiceAccounts"))
-    networks = texts(props.get("sourceRanges")) if named else ["0.0.0.0/0"]
+    others = [name for name in ("sourceTags", "sourceServiceAccounts") if is_set(args, name)]
+    networks = texts(props.get("sourceRanges")) or ([] if others else ["0.0.0.0/0"])
     for allowed in parts(props, "allows"):
         for ports in texts(allowed.get("ports")) or [""]:
-            yield Admission(str(allowed.get("protocol")), ports, networks, _given(props, _OTHERS_OF_FIREWALL))
+            yield Admission(str(allowed.get("protocol")), ports, networks, others)
 
 
 def _given(rule: Properties, names: Collection[str]) -> list[str]:

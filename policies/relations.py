@@ -31,6 +31,17 @@ def refers_to(resource: PolicyResource, name: str, target: PolicyResource, keys:
     return bool(names & set(_known_texts(resource, name)))
 
 
+def is_set(resource: PolicyResource | ResourceValidationArgs, name: str) -> bool:
+    """Whether the program gave the property a value, be it known or not.
+
+    Before `up`, stack policies see what a provider may still fill in, too: unknown, and made from nothing.
+    """
+    try:
+        return bool(resource.props.get(name))
+    except UnknownValueError:
+        return isinstance(resource, ResourceValidationArgs) or bool(resource.property_dependencies.get(name))
+
+
 def settings_of(
     target: PolicyResource, token: str, stack: StackValidationArgs, name: str, keys: Collection[str]
 ) -> list[PolicyResource]:

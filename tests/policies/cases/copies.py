@@ -17,7 +17,7 @@ TIMED = {"bucket": "arn:aws:s3:::replica", "replicationTime": ENABLED, "metrics"
 
 
 def lifecycle(action: str, days: Mapping[str, int], **more: Any) -> PolicyResource:
-    rule = {"status": "Enabled", "filter": {}, action: days, **more}
+    rule: dict[str, Any] = {"status": "Enabled", "filter": {}, action: days, **more}
     return beside(PRIMARY, "BucketLifecycleConfiguration", {"rules": [rule]})
 
 

@@ -12,7 +12,8 @@ SUBDOMAIN = "cloudflare:index/workersScriptSubdomain:WorkersScriptSubdomain"
 DNS_RECORD = "cloudflare:index/dnsRecord:DnsRecord"
 TRUST = "cloudflare:index/customOriginTrustStore:CustomOriginTrustStore"
 ZONE = resource("cloudflare:index/zone:Zone", {"name": "x.io"})
-PROXIED = resource(DNS_RECORD, {"name": "packages.x.io", "proxied": True})
+HOST = "packages.x.io"
+PROXIED = resource(DNS_RECORD, {"name": HOST, "proxied": True})
 
 CASES = [
     Case(
@@ -80,12 +81,21 @@ CASES = [
         [PROXIED, resource(ROUTE, {"pattern": "packages.x.io/npm/*", "script": "edge"})],
         "no route leads packages.x.io/* to a worker",
     ),
-    Case("proxied-names-have-a-worker", [PROXIED, resource(ROUTE, {"pattern": "packages.x.io/*"})], "no route leads"),
+    *[
+        Case(
+            "proxied-names-have-a-worker", [PROXIED, resource(ROUTE, {"pattern": "packages.x.io/*", **script})], "route"
+        )
+        for script in ({}, {"script": UNKNOWN_STRING_VALUE})  # of nothing: the provider might fill it in
+    ],
     Case(
         "proxied-names-have-a-worker",
         [
             PROXIED,
-            resource(ROUTE, {"pattern": "packages.x.io/*", "script": UNKNOWN_STRING_VALUE}),
+            resource(
+                ROUTE,
+                {"pattern": "packages.x.io/*", "script": UNKNOWN_STRING_VALUE},
+                on={"script": [resource(SCRIPT, {})]},
+            ),
             resource(DNS_RECORD, {"name": "www.x.io", "proxied": False}),
         ],
     ),

@@ -25,6 +25,11 @@ def firewall(ports: list[str], sources: list[str]) -> PolicyResource:
     return resource(FIREWALL, {"allows": allowed, "sourceRanges": sources}, within="artifact-edge:shield:GceShield")
 
 
+def tagged_firewall(tags: Any) -> PolicyResource:
+    rule = {"allows": [{"protocol": "tcp", "ports": ["8443"]}], "sourceRanges": EDGE, "sourceTags": tags}
+    return resource(FIREWALL, rule, within="artifact-edge:shield:GceShield")
+
+
 def guarded(by: PolicyResource) -> PolicyResource:
     return resource(INSTANCE, {"vpcSecurityGroupIds": [UNKNOWN_STRING_VALUE]}, on={"vpcSecurityGroupIds": [by]})
 
@@ -66,6 +71,8 @@ CASES = [
     ],
     Case("shield-behind-the-edge", [firewall(["8443"], ["203.0.113.0/24"])], "as if it were the edge"),
     Case("shield-behind-the-edge", [firewall(["22"], EDGE)], "it lets in tcp on 22"),
+    Case("shield-behind-the-edge", [tagged_firewall(["x"])], "it lets in sourceTags as if they were the edge"),
+    Case("shield-behind-the-edge", [tagged_firewall(UNKNOWN_STRING_VALUE)]),  # the provider might fill it in
     Case("shield-behind-the-edge", [resource(INSTANCE, {})], "no security group of the shields guards it"),
     Case("shield-behind-the-edge", [guarded(group(within=POP))], "security group", count=2),
     Case("shield-behind-the-edge", [GUARD, doubly_guarded(GUARD, group(within=POP))], "is of another tier"),
