@@ -90,7 +90,9 @@ def abandoned_uploads_end(bucket: PolicyResource, stack: StackValidationArgs) ->
     },
 )
 def old_versions_end(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    least, most = int(setting(stack, "least_days", 7)), int(setting(stack, "most_days", 365))
+    # Nobody overwrites an access log: only those that expired have old versions.
+    least = 1 if takes_logs(bucket, stack) else int(setting(stack, "least_days", 7))
+    most = int(setting(stack, "most_days", 365))
     if kind(bucket) == GCS_BUCKET:
         ages = _gcs_days(bucket, "Delete", "daysSinceNoncurrentTime")
     else:

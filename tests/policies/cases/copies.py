@@ -85,6 +85,14 @@ CASES = [
         [PRIMARY, lifecycle("noncurrentVersionExpiration", {"noncurrentDays": 1})],
         config={"least_days": 1},
     ),
+    Case(
+        "old-versions-kept-and-ended",
+        [
+            PRIMARY,
+            lifecycle("noncurrentVersionExpiration", {"noncurrentDays": 1}),
+            beside(REPLICA, "BucketLogging", {"targetBucket": "primary"}),
+        ],
+    ),
     Case("old-versions-kept-and-ended", [gcs_rule("Delete", "daysSinceNoncurrentTime", 30)]),
     Case(
         "removed-objects-recoverable",
