@@ -1,0 +1,236 @@
+"""The publisher, a real process, ended by SIGKILL at each of its writes.
+
+At no time may a reader find anything but the old or the whole new; publishing again must lose nothing, and every
+document that changed must have been purged after its last change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+from local.layout import CHECKOUT
+from local.samples import build
+from registry import publish as publishing
+from registry.audit import By
+from registry.target import Target
+from tests.unit.packages import tarball
+from tests.unit.test_registry_publish import rewrite_manifest, wheel
+from tests.world.served_clouds import BUCKET, URL, ServedClouds, served_clouds
+
+
+@dataclass(frozen=True)
+class Case:
+    """Two releases of one package: `old` is published before, `new` is what the publisher is ended at.
+
+    `shown` says which of them a reader of a document is offered, by the document's key.
+    """
+
+    old: list[str]
+    new: list[str]
+    shown: Callable[[ServedClouds], dict[str, set[str]]]
+    releases: tuple[str, str]
+
+
+@dataclass
+class Watched:
+    """Ends the publisher as it makes its `at`th write, which is then not made, and notes all writes, in order."""
+
+    clouds: ServedClouds
+    case: Case
+    at: int
+    publisher: subprocess.Popen[str] | None = None
+    writes: list[str] = field(default_factory=list[str])
+    seen: list[dict[str, set[str]]] = field(default_factory=list[dict[str, set[str]]])
+
+    def __call__(self, name: str, make: Callable[[], Iterable[bytes]]) -> Iterable[bytes]:
+        self.writes.append(name)
+        if len(self.writes) == self.at:
+            assert self.publisher is not None
+            self.publisher.send_signal(signal.SIGKILL)
+            self.publisher.wait()
+            raise ConnectionAbortedError  # the server drops the connection
+        answer = list(make())
+        self.seen.append(self.case.shown(self.clouds))
+        return answer
+
+
+@pytest.fixture(scope="module")
+def clouds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedClouds]:
+    with served_clouds(tmp_path_factory.mktemp("clouds")) as served:
+        yield served
+
+
+def npm_case(directory: Path) -> Case:
+    files = [
+        str(tarball(directory / f"{number}.tgz", {"name": "web", "version": number})) for number in ("1.0.0", "2.0.0")
+    ]
+
+    def shown(clouds: ServedClouds) -> dict[str, set[str]]:
+        keys = [f"npm/web/packument{kind}.json" for kind in ("", ".abbreviated")]
+        found: dict[str, set[str]] = {}
+        for key in keys:
+            versions = clouds.json(key)["versions"]
+            found[key] = set(versions)
+            for version in versions.values():
+                body = clouds.get(version["dist"]["tarball"].removeprefix(f"{URL}/"))
+                assert hashlib.sha1(body).hexdigest() == version["dist"]["shasum"]  # noqa: S324  npm's
+        return found
+
+    return Case(files[:1], files[1:], shown, ("1.0.0", "2.0.0"))
+
+
+def pypi_case(directory: Path) -> Case:
+    names = ["p-1.0-py3-none-any.whl", "p-2.0-py3-none-any.whl"]
+    metadata = "Metadata-Version: 2.1\nName: p\nVersion: {}.0\n"
+    files = [str(wheel(directory / name, metadata=metadata.format(n))) for n, name in enumerate(names, 1)]
+
+    def shown(clouds: ServedClouds) -> dict[str, set[str]]:
+        page = clouds.json("pypi/simple/p/index.json")
+        for file in page["files"]:
+            body = clouds.get(file["url"].removeprefix("/"))
+            assert hashlib.sha256(body).hexdigest() == file["hashes"]["sha256"]
+            metadata = clouds.get(f"{file['url'].removeprefix('/')}.metadata")
+            assert hashlib.sha256(metadata).hexdigest() == file["core-metadata"]["sha256"]
+        html = clouds.get("pypi/simple/p/index.html").decode()
+        return {
+            "pypi/simple/p/index.json": {file["filename"] for file in page["files"]},
+            "pypi/simple/p/index.html": {name for name in names if name in html},
+        }
+
+    return Case(files[:1], files[1:], shown, (names[0], names[1]))
+
+
+def oci_case(directory: Path) -> Case:
+    """The tag moves: whoever pulls it gets the old or the new image, with all its parts."""
+    layouts = [build(directory / name).image for name in ("old", "new")]
+    rewrite_manifest(layouts[1], {"annotations": {"build": "2"}})
+    digests = [json.loads((layout / "index.json").read_text())["manifests"][0]["digest"] for layout in layouts]
+
+    def shown(clouds: ServedClouds) -> dict[str, set[str]]:
+        tag = clouds.s3.get_object(Bucket=BUCKET, Key="oci/tags/acme/app/1.0")
+        body, digest = tag["Body"].read(), tag["Metadata"]["digest"]
+        assert f"sha256:{hashlib.sha256(body).hexdigest()}" == digest
+        assert clouds.get(f"oci/manifests/acme/app/{digest.replace(':', '/')}") == body
+        for part in (json.loads(body)["config"], *json.loads(body)["layers"]):
+            blob = clouds.get(f"oci/blobs/acme/app/{part['digest'].replace(':', '/')}")
+            assert f"sha256:{hashlib.sha256(blob).hexdigest()}" == part["digest"]
+        assert clouds.json("oci/taglists/acme/app/list.json")["tags"] == ["1.0"]
+        return {"oci/tags/acme/app/1.0": {digest}}
+
+    more = ["--repository", "acme/app"]
+    return Case([str(layouts[0]), *more], [str(layouts[1]), *more], shown, (digests[0], digests[1]))
+
+
+def assert_old_or_new(shown: dict[str, set[str]], case: Case) -> None:
+    old, new = case.releases
+    for key, offered in shown.items():
+        assert offered in [{old}, {new} if key.startswith("oci/") else {old, new}], key
+
+
+def assert_new(clouds: ServedClouds, case: Case) -> None:
+    assert all(case.releases[1] in offered for offered in case.shown(clouds).values())
+
+
+def assert_purged_after_each_change(writes: list[str]) -> None:
+    """The keys of purges are not seen here, but each purge follows all changes of documents before it."""
+    changes = [n for n, write in enumerate(writes) if write.startswith(("PUT ", "DELETE ")) and is_document(write)]
+    purges = [n for n, write in enumerate(writes) if write == "purge"]
+    assert changes
+    assert purges
+    assert max(changes) < max(purges)
+
+
+def is_document(write: str) -> bool:
+    key = unquote(write.split(" ", 1)[1])
+    return key.endswith(("packument.json", "packument.abbreviated.json")) or key.startswith(
+        ("pypi/simple/", "oci/tags/", "oci/taglists/", "oci/referrers/")
+    )
+
+
+def publish(clouds: ServedClouds, case: list[str]) -> None:
+    """In this process, without a kill."""
+    files, repository = [Path(case[0])], case[2] if len(case) > 1 else ""
+    report = publishing.publish(
+        Target.model_validate(clouds.outputs), files, By("tester", "", "publish"), repository=repository
+    )
+    assert report.delayed == []
+
+
+def publisher(clouds: ServedClouds, arguments: list[str], outputs: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "registry", "publish", *arguments, "--stack-outputs", str(outputs)],
+        cwd=CHECKOUT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("make", [npm_case, pypi_case, oci_case], ids=["npm", "pypi", "oci"])
+def test_killed_at_each_write(
+    clouds: ServedClouds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], Case]
+) -> None:
+    for name, value in clouds.environment.items():
+        monkeypatch.setenv(name, value)
+    case, outputs = make(tmp_path), tmp_path / "outputs.json"
+    outputs.write_text(json.dumps(clouds.outputs))
+    kinds = set[str]()
+    for at in range(1, 50):
+        clouds.forget()
+        publish(clouds, case.old)
+        watched = Watched(clouds, case, at)
+        clouds.gate = watched
+        watched.publisher = publisher(clouds, case.new, outputs)
+        said, _ = watched.publisher.communicate()
+        if len(watched.writes) < at:
+            assert watched.publisher.returncode == 0, said
+            break
+        assert watched.publisher.returncode == -signal.SIGKILL, said
+        kinds.add(watched.writes[-1].split(" ")[0])
+        watched.at = 0
+        publish(clouds, case.new)
+        for seen in watched.seen:
+            assert_old_or_new(seen, case)
+        assert_new(clouds, case)
+        assert_purged_after_each_change(watched.writes[: at - 1] + watched.writes[at:])
+        assert pending(clouds) == 0
+    else:
+        pytest.fail("the publisher did not come to its end")
+    assert kinds == {"PUT", "transaction", "purge"}
+
+
+def pending(clouds: ServedClouds) -> int:
+    found = clouds.client("dynamodb").query(
+        TableName="metadata",
+        KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)",
+        ExpressionAttributeValues={":pk": {"S": "outbox"}, ":sk": {"S": "pending#"}},
+    )
+    return found["Count"]
+
+
+def test_what_is_watched_is_seen_when_it_is_broken(
+    clouds: ServedClouds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A document that names what is not there is noticed."""
+    for name, value in clouds.environment.items():
+        monkeypatch.setenv(name, value)
+    case = npm_case(tmp_path)
+    clouds.forget()
+    publish(clouds, case.old)
+    packument: Any = clouds.json("npm/web/packument.json")
+    packument["versions"]["2.0.0"] = packument["versions"]["1.0.0"]
+    packument["versions"]["2.0.0"]["dist"]["tarball"] = f"{URL}/npm/web/-/web-2.0.0.tgz"
+    clouds.s3.put_object(Bucket=BUCKET, Key="npm/web/packument.json", Body=json.dumps(packument).encode())
+    with pytest.raises(clouds.s3.exceptions.NoSuchKey):
+        case.shown(clouds)
