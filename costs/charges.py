@@ -1,0 +1,130 @@
+"""What one resource costs a month while it stands there, by what kind of thing it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
+
+from costs.prices import Machine, PriceMissing, Prices
+
+Properties = Mapping[str, Any]
+Charge = tuple[str, float]
+"""What is paid for, in words, and US dollars a month."""
+
+_LOCAL_SSD_GB = 375  # the size of each local SSD partition (Compute Engine, "About Local SSD disks")
+_EC2_BASE, _EC2_LIKE = "us-east-1", "i4i"
+_GCE_BASE, _GCE_LIKE = "us-central1", "n2-standard"
+_FAST_CHECK_SECONDS = 10
+_DEFAULT_ROOT_GB = 8  # of the Debian image where the program names no size
+
+
+def charges_of(type_token: str, properties: Properties, prices: Prices) -> Iterator[Charge]:
+    """The standing charges of a resource. Raises PriceMissing for what the table does not know."""
+    special = _SPECIAL.get(type_token)
+    if special is not None:
+        yield from special(properties, prices)
+    elif type_token in prices.monthly:
+        yield _short(type_token), prices.monthly[type_token]
+    elif type_token in prices.hourly:
+        yield _short(type_token), prices.hourly[type_token] * prices.hours
+    elif type_token not in prices.metered and type_token not in prices.free:
+        raise PriceMissing([type_token])
+
+
+def _ec2_instance(properties: Properties, prices: Prices) -> Iterator[Charge]:
+    kind, region = str(properties.get("instanceType")), str(properties.get("region"))
+    family, _, size = kind.partition(".")
+    machine = prices.ec2.get(family)
+    units = _ec2_units(size)
+    if machine is None or units is None:
+        raise PriceMissing([f"EC2 {kind}"])
+    yield f"{kind} in {region}", _hourly(machine, region, f"EC2 {kind}") * units * prices.hours
+    disk = _part(properties, "rootBlockDevice")
+    gigabytes = float(disk.get("volumeSize") or _DEFAULT_ROOT_GB)
+    dearer = _ratio(prices.ec2[_EC2_LIKE], region, _EC2_BASE, "EBS gp3")
+    yield f"{gigabytes:.0f} GB of EBS in {region}", gigabytes * prices.units["ebs-gp3-gb-month"] * dearer
+
+
+def _ec2_units(size: str) -> float | None:
+    """How many `xlarge` a size is (EC2 User Guide: sizes of a family double)."""
+    if size == "large":
+        return 0.5
+    if size.endswith("xlarge"):
+        number = size.removesuffix("xlarge") or "1"
+        return float(number) if number.isdigit() else None
+    return None
+
+
+def _gce_instance(properties: Properties, prices: Prices) -> Iterator[Charge]:
+    kind, zone = str(properties.get("machineType")), str(properties.get("zone"))
+    region = zone.rsplit("-", 1)[0]
+    family, _, cores = kind.rpartition("-")
+    machine = prices.gce.get(family)
+    if machine is None or not cores.isdigit():
+        raise PriceMissing([f"Compute Engine {kind}"])
+    yield f"{kind} in {region}", _hourly(machine, region, f"Compute Engine {kind}") * int(cores) * prices.hours
+    dearer = _ratio(prices.gce[_GCE_LIKE], region, _GCE_BASE, "local SSD")
+    for _ in cast(list[object], properties.get("scratchDisks") or []):
+        yield f"local SSD in {region}", _LOCAL_SSD_GB * prices.units["local-ssd-gb-month"] * dearer
+    boot = _part(_part(properties, "bootDisk"), "initializeParams")
+    gigabytes = float(boot.get("size") or _DEFAULT_ROOT_GB)
+    yield f"{gigabytes:.0f} GB of disk in {region}", gigabytes * prices.units["pd-standard-gb-month"] * dearer
+
+
+def _health_check(properties: Properties, prices: Prices) -> Iterator[Charge]:
+    """An endpoint is taken for one outside of AWS, which is the dearer: where it stands is not known from the check."""
+    if properties.get("type") == "CALCULATED":
+        yield "calculated health check", prices.units["health-check-calculated-month"]
+        return
+    options = [
+        properties.get("type") in ("HTTPS", "HTTPS_STR_MATCH"),
+        properties.get("requestInterval") == _FAST_CHECK_SECONDS,
+        "STR_MATCH" in str(properties.get("type")),
+        bool(properties.get("measureLatency")),
+    ]
+    extra = prices.units["health-check-option-month"] * sum(options)
+    yield f"health check with {sum(options)} options", prices.units["health-check-month"] + extra
+
+
+def _vpc_endpoint(properties: Properties, prices: Prices) -> Iterator[Charge]:
+    """Gateways cost nothing; an interface is paid for in each zone that it stands in."""
+    if properties.get("vpcEndpointType") == "Interface":
+        zones = len(properties.get("subnetIds") or []) or 1
+        yield f"interface endpoint in {zones} zones", prices.units["vpc-endpoint-hour"] * zones * prices.hours
+
+
+def _spanner(properties: Properties, prices: Prices) -> Iterator[Charge]:
+    edition = str(properties.get("edition"))
+    unit = f"spanner-{edition.lower()}-100pu-hour"
+    if unit not in prices.units:
+        raise PriceMissing([f"Spanner edition {edition}"])
+    replicas = 1 if "regional-" in str(properties.get("config")) else prices.units["spanner-multi-region-replicas"]
+    hundreds = float(properties.get("processingUnits") or 1000 * float(properties.get("numNodes") or 1)) / 100
+    yield f"Spanner, {hundreds * 100:.0f} processing units", prices.units[unit] * hundreds * replicas * prices.hours
+
+
+def _part(properties: Properties, name: str) -> Properties:
+    return cast(Properties, properties.get(name) or {})
+
+
+def _hourly(machine: Machine, region: str, what: str) -> float:
+    if region not in machine.regions:
+        raise PriceMissing([f"{what} in {region}"])
+    return machine.regions[region]
+
+
+def _ratio(machine: Machine, region: str, base: str, what: str) -> float:
+    return _hourly(machine, region, what) / machine.regions[base]
+
+
+def _short(type_token: str) -> str:
+    return type_token.rsplit(":", 1)[-1]
+
+
+_SPECIAL: Mapping[str, Callable[[Properties, Prices], Iterator[Charge]]] = {
+    "aws:ec2/instance:Instance": _ec2_instance,
+    "gcp:compute/instance:Instance": _gce_instance,
+    "aws:route53/healthCheck:HealthCheck": _health_check,
+    "aws:ec2/vpcEndpoint:VpcEndpoint": _vpc_endpoint,
+    "gcp:spanner/instance:Instance": _spanner,
+}

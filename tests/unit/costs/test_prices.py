@@ -1,0 +1,80 @@
+"""The table itself: whole, of this program, and known for every environment."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from costs.prices import load
+from infra import transforms
+from local.providers import aws, cloudflare, gcp, schema
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_every_type_of_the_program_has_a_price_or_is_known_to_have_none() -> None:
+    prices = load()
+    special = {
+        "aws:ec2/instance:Instance",
+        "gcp:compute/instance:Instance",
+        "aws:route53/healthCheck:HealthCheck",
+        "gcp:spanner/instance:Instance",
+        "aws:ec2/vpcEndpoint:VpcEndpoint",
+    }
+    known = {*special, *prices.monthly, *prices.hourly, *prices.metered, *prices.free}
+    handlers = [*aws.handlers(), *cloudflare.handlers(), *gcp.handlers()]
+    assert {schema.token_of(handler.resource) for handler in handlers} - known == set()
+
+
+def test_the_table_names_types_that_exist_and_none_twice() -> None:
+    prices = load()
+    listed = [*prices.monthly, *prices.hourly, *prices.metered, *prices.free]
+    assert len(set(listed)) == len(listed)
+    for token in listed:
+        assert vars(transforms.resource_class(token))["pulumi_type"] == token
+
+
+def test_the_room_imports_nothing_of_the_program() -> None:
+    for file in (ROOT / "costs").glob("*.py"):
+        assert "infra" not in file.read_text()
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "costs", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """What `pulumi stack export` prints of a small stack."""
+    kinds = ("aws:kms/key:Key", "aws:s3/bucket:Bucket", "aws:iam/role:Role")
+    resources = [{"urn": f"urn:pulumi:dev::artifact-edge::{kind}::x", "type": kind, "custom": True} for kind in kinds]
+    file = tmp_path / "dev.json"
+    file.write_text(json.dumps({"version": 3, "deployment": {"resources": resources}}))
+    return file
+
+
+def test_the_command_prints_tiers_total_and_what_comes_on_top(state: Path) -> None:
+    told = run("--lines", str(state))
+    assert told.returncode == 0, told.stderr
+    for part in ("dev: an estimate", "1.00", "by use, 1 aws:s3/bucket:Bucket", "nothing: 1 resources of 1 types"):
+        assert part in told.stdout
+
+
+def test_more_than_the_budget_is_an_error_of_one_line(state: Path) -> None:
+    assert run("--budget", "1", str(state)).returncode == 0
+    told = run("--budget", "0.5", str(state))
+    assert told.returncode == 1
+    assert told.stderr == "error: dev: 1.00 is over the budget of 0.50 US dollars a month\n"
+
+
+def test_what_is_no_plan_and_what_has_no_price_is_told_without_a_trace(tmp_path: Path, state: Path) -> None:
+    state.write_text(state.read_text().replace("aws:iam/role:Role", "aws:rds/cluster:Cluster"))
+    told = run(str(state))
+    assert told.stderr == "error: aws:rds/cluster:Cluster: no price; add it to costs/prices.toml\n"
+    assert run(str(tmp_path / "none.json")).stderr.startswith("error: ")
