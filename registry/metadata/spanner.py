@@ -24,7 +24,7 @@ from registry.metadata import Absent, Busy, Conflict, Delete, Item, Unchanged, W
 # Kept to what both servers have: see tests/unit/test_metadata_sql.py.
 READ = "SELECT sk, document, version, expires FROM items WHERE pk = %s AND sk = %s"
 READ_PAGE = "SELECT sk, document, version, expires FROM items WHERE pk = %s AND sk >= %s ORDER BY sk LIMIT %s"
-VERSIONS = "SELECT sk, version, expires FROM items WHERE pk = %s AND sk = ANY(%s)"
+VERSIONS = "SELECT sk, version, expires FROM items WHERE pk = %s AND sk = ANY(%b)"
 INSERT = "INSERT INTO items (pk, sk, document, version, expires) VALUES (%s, %s, %s, %s, %s)"
 UPDATE = "UPDATE items SET document = %s, version = %s, expires = %s WHERE pk = %s AND sk = %s"
 DELETE = "DELETE FROM items WHERE pk = %s AND sk = %s"

@@ -1,0 +1,101 @@
+"""Google's Spanner emulator, where the machine has it (docs/decisions/spanner-on-postgresql.md)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+_DIRECTORY = Path("/usr/lib/google-cloud-sdk/bin/cloud_spanner_emulator")  # of Google's Debian package
+PROJECT, INSTANCE = "projects/unit", "unit-tests"
+
+
+class Refused(Exception):
+    """Spanner's answer to a statement that it does not take."""
+
+
+@dataclass
+class Spanner:
+    """An instance of the emulator, at its REST API; `grpc` is what SPANNER_EMULATOR_HOST would say."""
+
+    api: httpx.Client
+    grpc: str
+
+    def database(self, name: str, ddl: Sequence[str]) -> str:
+        """A new database in the PostgreSQL dialect; its path. Raises Refused."""
+        create = {"createStatement": f'CREATE DATABASE "{name}"', "databaseDialect": "POSTGRESQL"}
+        self._ask("POST", f"{PROJECT}/instances/{INSTANCE}/databases", create)
+        path = f"{PROJECT}/instances/{INSTANCE}/databases/{name}"
+        if ddl:
+            self._ask("PATCH", f"{path}/ddl", {"statements": list(ddl)})
+        return path
+
+    def ddl(self, database: str) -> list[str]:
+        return self._ask("GET", f"{database}/ddl").get("statements", [])
+
+    def plan(self, database: str, sql: str) -> Any:
+        """Has a statement analyzed, with `$1`… for its parameters; returns their types. Raises Refused."""
+        session = self._ask("POST", f"{database}/sessions", {})["name"]
+        asked: dict[str, Any] = {"sql": sql, "queryMode": "PLAN", "transaction": {"begin": {"readWrite": {}}}}
+        found = self._ask("POST", f"{session}:executeSql", asked)
+        return [field["type"]["code"] for field in found["metadata"].get("undeclaredParameters", {}).get("fields", [])]
+
+    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        said = self.api.request(method, f"/v1/{path}", json=body).json()
+        error = said.get("error") or (said if "code" in said else None)
+        if error:
+            raise Refused(error["message"])
+        return said
+
+
+@pytest.fixture(scope="session")
+def spanner() -> Generator[Spanner]:
+    """Skips where the emulator is not installed."""
+    gateway = shutil.which("gateway_main", path=f"{_DIRECTORY}:{os.environ.get('PATH', '')}")
+    if gateway is None:
+        pytest.skip("Google's Spanner emulator is not installed")
+    ports = [free_port(), free_port()]
+    command = [gateway, "--grpc_binary", str(Path(gateway).with_name("emulator_main")), "--hostname", "127.0.0.1"]
+    process = subprocess.Popen(
+        [*command, "--grpc_port", str(ports[0]), "--http_port", str(ports[1])],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{ports[1]}", timeout=30) as api:
+            _wait(api)
+            config = f"{PROJECT}/instanceConfigs/emulator-config"
+            instance = {"config": config, "displayName": "unit tests", "nodeCount": 1}
+            api.post(f"/v1/{PROJECT}/instances", json={"instanceId": INSTANCE, "instance": instance})
+            yield Spanner(api, f"127.0.0.1:{ports[0]}")
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def _wait(api: httpx.Client) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            if api.get(f"/v1/{PROJECT}/instanceConfigs").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        assert time.monotonic() < deadline, "the Spanner emulator does not answer"
+        time.sleep(0.1)

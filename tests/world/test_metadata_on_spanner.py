@@ -1,0 +1,103 @@
+"""The contract of the metadata repository on Spanner itself: Google's emulator behind Google's PGAdapter.
+
+The emulator is in no package registry; where the machine lacks it, PostgreSQL has to do (tests/unit).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Generator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from infra.metadata.spanner import SCHEMA, SPANNER_ONLY, statements
+from local.layout import cache_directory
+from registry.metadata import Repository
+from registry.metadata.spanner import SpannerRepository
+from tests.unit import test_metadata_contract as contract
+from tests.unit.metadata import Clock, repository
+from tests.unit.spanner import INSTANCE, PROJECT, Spanner, free_port, spanner
+
+__all__ = ["repository", "spanner"]
+
+globals().update({name: test for name, test in vars(contract).items() if name.startswith("test_")})
+
+_POM = Path(__file__).with_name("pgadapter") / "pom.xml"
+_VERSION = "0.50.0"
+
+
+@pytest.fixture(scope="session")
+def adapter(spanner: Spanner) -> Generator[int]:
+    """The port of a PGAdapter in front of the emulator, where the database `metadata` is."""
+    spanner.database("metadata", [*statements(SCHEMA.read_text()), *statements(SPANNER_ONLY.read_text())])
+    port = free_port()
+    # Transactions that the emulator aborts are lost to it on sessions that many share.
+    plain = dict.fromkeys(
+        ["GOOGLE_CLOUD_SPANNER_MULTIPLEXED_SESSIONS", "GOOGLE_CLOUD_SPANNER_MULTIPLEXED_SESSIONS_FOR_RW"], "false"
+    )
+    process = subprocess.Popen(
+        [
+            *("java", "-cp", f"{_jars()}/*", "com.google.cloud.spanner.pgadapter.Server"),
+            *("-p", PROJECT.split("/")[1], "-i", INSTANCE, "-s", str(port), "-r", "autoConfigEmulator=true"),
+        ],
+        env={**os.environ, **plain, "SPANNER_EMULATOR_HOST": spanner.grpc},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        _wait(port)
+        yield port
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+
+
+@pytest.fixture
+def database(adapter: int, monkeypatch: pytest.MonkeyPatch) -> Generator[tuple[Repository, Clock]]:
+    monkeypatch.setenv("PGHOST", "127.0.0.1")
+    monkeypatch.setenv("PGPORT", str(adapter))
+    with psycopg.connect(dbname="metadata", autocommit=True) as admin:
+        admin.execute("DELETE FROM items WHERE true")
+    clock = Clock()
+    repository = SpannerRepository("metadata", clock=clock)
+    yield repository, clock
+    repository.close()
+
+
+def _jars() -> Path:
+    """PGAdapter and what it needs, from Maven Central, once a machine (70 MB)."""
+    directory = cache_directory() / f"pgadapter-{_VERSION}"
+    if directory.is_dir():
+        return directory
+    if shutil.which("java") is None or shutil.which("mvn") is None:
+        pytest.skip("PGAdapter needs Java, and Maven to get it")
+    fresh = directory.with_name(f"{directory.name}.new")
+    maven = ["mvn", "--batch-mode", "--quiet", "--file", str(_POM), "dependency:copy-dependencies"]
+    done = subprocess.run(
+        [*maven, f"-DoutputDirectory={fresh}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        pytest.skip(f"PGAdapter cannot be had: {done.stdout.strip().splitlines()[0]}")
+    fresh.rename(directory)
+    return directory
+
+
+def _wait(port: int) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            psycopg.connect(host="127.0.0.1", port=port, dbname="metadata").close()
+            return
+        except psycopg.OperationalError:
+            assert time.monotonic() < deadline, "PGAdapter does not answer"
+            time.sleep(0.3)
