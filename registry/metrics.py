@@ -38,6 +38,8 @@ def _datum(target: Target, name: str, seconds: float, dimensions: Mapping[str, s
 
 
 def _put(target: Target, data: list[dict[str, Any]]) -> None:
+    if target.metadata.backend != "dynamodb":
+        return  # no AWS, no CloudWatch: infra/registry makes no alarms then
     client = cast(Any, boto3).client("cloudwatch", region_name=target.metadata.region)
     for start in range(0, len(data), _AT_ONCE):
         client.put_metric_data(Namespace=NAMESPACE, MetricData=data[start : start + _AT_ONCE])

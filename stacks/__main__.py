@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # Pulumi starts th
 import pulumi
 import pulumi_cloudflare as cloudflare
 
-from infra import transforms
+from infra import registry, transforms
 from infra.blobs import BlobsArgs, Bucket, Lock
 from infra.blobs.gcs import GcsBlobs
 from infra.blobs.s3 import S3Blobs
@@ -122,6 +122,7 @@ def compose(stack: Stack) -> None:
     )
     dns = Dns("dns", DnsArgs(settings.domain, hostname, edge.target, nodes, removable=not settings.protect))
     alarms = [alarm for watched in (blobs, metadata, dns) for alarm in watched.alarms]
+    alarms += registry.alarms(stack.environment, metadata.backend, metadata.region)
     Observability(
         "observability", ObservabilityArgs(prefix, alarms, settings.alerts.email, days_to_regret(stack.config))
     )

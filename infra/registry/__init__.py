@@ -15,33 +15,36 @@ LAG_SECONDS = 120.0
 """How old a change may get in the outbox; a drain runs every minute."""
 
 
-def alarms(environment: str, region: str) -> Sequence[Alarm]:
-    """`region` is the metadata's home region, where the registry writes its metrics."""
+def alarms(environment: str, backend: str, region: str) -> Sequence[Alarm]:
+    """Of the metadata's backend and home region. None where the database is not on AWS: the registry then has no
+    credentials to write metrics with."""
+    if backend != "dynamodb":
+        return ()
     dimensions = {"Environment": environment}
     return (
         Alarm(
             name="purge-lag",
             tier="registry",
             region=region,
-            fault="A change was committed minutes ago and has not been brought to the readers: they see old documents.",
+            fault="Readers see old documents: what was published minutes ago has not been brought to them",
             namespace=NAMESPACE,
             metric=PURGE_LAG,
             dimensions=dimensions,
             threshold=LAG_SECONDS,
-            missing="breaching",  # nobody drains, then
+            missing="breaching",  # nobody drains the outbox, then
             periods=5,
-            runbook="docs/publish-to-visible.md",
+            runbook="docs/operations.md#a-purge-lags",
         ),
         Alarm(
             name="publish-to-visible",
             tier="registry",
             region=region,
-            fault=f"What was published took more than {OBJECTIVE_SECONDS:.0f} s to be seen at every edge.",
+            fault=f"What was published was not seen everywhere within {OBJECTIVE_SECONDS:.0f} s",
             namespace=NAMESPACE,
             metric=PUBLISH_TO_VISIBLE,
             dimensions=dimensions,
             threshold=OBJECTIVE_SECONDS,
             periods=1,
-            runbook="docs/publish-to-visible.md",
+            runbook="docs/operations.md#publishing-is-slow-to-be-seen",
         ),
     )

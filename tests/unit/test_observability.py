@@ -11,6 +11,7 @@ from typing import Any, get_args
 import pulumi
 import pytest
 
+from infra import registry
 from infra.blobs.alarms import s3_alarms
 from infra.blobs.s3 import s3_buckets
 from infra.dns.alarms import edge_alarms, machine_alarms, region_alarm
@@ -163,6 +164,7 @@ def every_alarm() -> list[Alarm]:
         found.extend(
             [
                 *metadata.alarms,
+                *registry.alarms("unit", metadata.backend, metadata.region),
                 *s3_alarms(s3_buckets(PREFIX, ["us-east-1", "eu-west-1"])),
                 *edge_alarms("packages.example.com", check),
                 *machine_alarms("us-east-1-0", check),

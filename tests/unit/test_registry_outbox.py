@@ -150,7 +150,7 @@ def test_the_alarms_watch_what_the_registry_tells_cloudwatch(network: Network) -
     metrics.publish_to_visible(network.target, {("origin", "us-east-1"): 1.5, ("edge", "eu-west"): 40.0})
     client = cast(Any, boto3).client("cloudwatch", region_name="us-east-1")
     found: dict[str, list[float]] = {}
-    for alarm in alarms("unit", "us-east-1"):
+    for alarm in alarms("unit", "dynamodb", "us-east-1"):
         wanted = [{"Name": name, "Value": value} for name, value in alarm.dimensions.items()]
         page = client.get_metric_statistics(
             Namespace=alarm.namespace,
