@@ -15,6 +15,7 @@ import yaml
 from local.engine.environment import cloud_environment
 from local.layout import CHECKOUT, World
 from local.samples import REPOSITORY, TAG, build
+from registry.keys import KV_TOKEN_VARIABLE
 
 
 class OperatorError(Exception):
@@ -46,7 +47,7 @@ def _run(world: World, arguments: Sequence[str | Path], outputs: Mapping[str, An
     result = subprocess.run(
         [sys.executable, "-m", "registry", *arguments, *(["--stack-outputs", "-"] if outputs else [])],
         cwd=CHECKOUT,
-        env={**os.environ, **cloud_environment(world, {})},
+        env={**os.environ, **cloud_environment(world, {}), KV_TOKEN_VARIABLE: "local"},
         input=json.dumps(outputs) if outputs else "",
         capture_output=True,
         text=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import UTC, datetime
 from typing import Annotated
@@ -37,8 +38,11 @@ def keys_init(
     domain: Annotated[str, typer.Option(help="the stack's domain, e.g. example.com")],
     region: Annotated[str, typer.Option(help="the stack's primary AWS region, e.g. us-east-1")],
 ) -> None:
-    """Make the environment's keys in AWS Secrets Manager; those that exist are left as they are."""
-    written = keys.initialize(environment, domain, region)
+    """Make the environment's keys in AWS Secrets Manager; those that exist are left as they are.
+
+    CLOUDFLARE_KV_API_TOKEN must hold a Cloudflare API token that may edit Workers KV; it is kept with them.
+    """
+    written = keys.initialize(environment, domain, region, os.environ.get(keys.KV_TOKEN_VARIABLE, ""))
     for name in written:
         print(f"wrote {name}")
     if not written:

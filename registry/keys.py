@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from registry import RegistryError
+
 AUTHORITY_DAYS = 3650
 LEAF_DAYS = 397  # the longest life that browsers and Cloudflare take of a leaf (CA/Browser Forum Baseline Requirements)
 
@@ -40,8 +42,14 @@ class Pair:
         ).decode()
 
 
-def initialize(environment: str, domain: str, region: str) -> list[str]:
+KV_TOKEN_VARIABLE = "CLOUDFLARE_KV_API_TOKEN"  # noqa: S105  the name of a variable
+
+
+def initialize(environment: str, domain: str, region: str, kv_token: str) -> list[str]:
     """Writes the environment's secrets that do not exist yet, and returns their names.
+
+    `kv_token` is a Cloudflare API token that may edit Workers KV: with it entitlements are carried to the edge. Raises
+    RegistryError where it is empty and none is kept yet; all other secrets are written before.
 
     An interrupted run is finished by the next: the authorities are written first, and what depends on them is signed
     by the authorities that were kept.
@@ -62,6 +70,8 @@ def initialize(environment: str, domain: str, region: str) -> list[str]:
     authority = ensure("authority", lambda: _authorities(environment))
     shield = ensure("shield", lambda: _shield(authority, domain))
     ensure("edge", lambda: _edge(authority, shield["origin_key"], environment))
+    ensure("metadata-api", lambda: {"key": secrets.token_urlsafe(32)})
+    ensure("edge-kv", lambda: _edge_kv(kv_token))
     return written
 
 
@@ -97,6 +107,15 @@ def _edge(authority: dict[str, str], origin_key: str, environment: str) -> dict[
         "origin_key": origin_key,
         "token_signing_key": secrets.token_urlsafe(32),
     }
+
+
+def _edge_kv(token: str) -> dict[str, str]:
+    if not token:
+        raise RegistryError(
+            f"{KV_TOKEN_VARIABLE} is not set: make a Cloudflare API token that may edit Workers KV Storage of the "
+            "account and nothing else, and give it in that variable"
+        )
+    return {"api_token": token}
 
 
 def _load(certificate: str, key: str) -> Pair:

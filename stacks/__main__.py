@@ -16,13 +16,16 @@ from infra.blobs import BlobsArgs, Bucket, Lock
 from infra.blobs.gcs import GcsBlobs
 from infra.blobs.s3 import S3Blobs
 from infra.dns import Dns, DnsArgs
-from infra.edge import Edge, EdgeArgs, ShieldNode
+from infra.edge import Edge, EdgeArgs, MetadataApiBinding, ShieldNode
 from infra.edge.bundle import compile_worker
-from infra.edge.secrets import read_edge_secrets
+from infra.edge.secrets import read_edge_secrets, read_metadata_api_key
+from infra.entitlements.api import MetadataApi, MetadataApiArgs
+from infra.entitlements.package import pack
+from infra.entitlements.stream import EntitlementStream, EntitlementStreamArgs
 from infra.identity.aws import AwsIdentity, AwsIdentityArgs
 from infra.identity.gcp import GcpIdentity, GcpIdentityArgs
 from infra.keys.aws import AwsKeys, AwsKeysArgs
-from infra.metadata import MetadataArgs
+from infra.metadata import ChangeSource, MetadataArgs
 from infra.metadata.dynamodb import DynamoDbMetadata
 from infra.metadata.spanner import SpannerMetadata
 from infra.network import NetworkArgs
@@ -108,6 +111,7 @@ def compose(stack: Stack) -> None:
         )
         nodes += machines.nodes
 
+    api, asked = metadata_api(stack, metadata.changes) if metadata.changes else (None, None)
     edge = Edge(
         "edge",
         EdgeArgs(
@@ -118,10 +122,12 @@ def compose(stack: Stack) -> None:
             bundle=bundle,
             shields=[ShieldNode(f"{host(node, settings.domain)}:{EDGE_PORT}", node.region) for node in nodes],
             secrets=read_edge_secrets(f"{secret}/edge", stack.home_region),
+            metadata_api=asked,
         ),
     )
     dns = Dns("dns", DnsArgs(settings.domain, hostname, edge.target, nodes, removable=not settings.protect))
-    alarms = [alarm for watched in (blobs, metadata, dns) for alarm in watched.alarms]
+    stream = entitlement_stream(stack, metadata.changes, edge) if metadata.changes else None
+    alarms = [alarm for watched in (blobs, metadata, api, stream, dns) if watched for alarm in watched.alarms]
     alarms += registry.alarms(stack.environment, metadata.backend, metadata.region)
     Observability(
         "observability", ObservabilityArgs(prefix, alarms, settings.alerts.email, days_to_regret(stack.config))
@@ -174,6 +180,28 @@ def aws_keys(stack: Stack, readers: Sequence[pulumi.Input[str]]) -> AwsKeys | No
 def days_to_regret(config: StackConfig) -> int:
     """For how long a key that was given up can be brought back: the longest and the shortest that KMS takes."""
     return 30 if config.protect else 7
+
+
+def metadata_api(stack: Stack, source: ChangeSource) -> tuple[MetadataApi, MetadataApiBinding]:
+    """What the edge asks about tokens that its own store lacks, and how."""
+    prefix, secret = f"{PROJECT}-{stack.environment}", f"{PROJECT}/{stack.environment}/metadata-api"
+    code = pack(ROOT, "workers/entitlements")
+    api = MetadataApi("metadata-api", MetadataApiArgs(prefix, source, secret, stack.home_region, code))
+    return api, MetadataApiBinding(api.url, read_metadata_api_key(secret, stack.home_region))
+
+
+def entitlement_stream(stack: Stack, source: ChangeSource, edge: Edge) -> EntitlementStream:
+    """What tells the edge of each change of a token."""
+    args = EntitlementStreamArgs(
+        prefix=f"{PROJECT}-{stack.environment}",
+        source=source,
+        account_id=stack.config.edge.account_id,
+        namespace_id=edge.namespace_id,
+        secret_id=f"{PROJECT}/{stack.environment}/edge-kv",
+        secret_region=stack.home_region,
+        code=pack(ROOT, "workers/entitlements"),
+    )
+    return EntitlementStream("entitlements", args)
 
 
 def origins(region: str, buckets: Sequence[Bucket]) -> list[Origin]:

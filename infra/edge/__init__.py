@@ -40,8 +40,17 @@ class EdgeSecrets:
 
 
 @dataclass(frozen=True)
+class MetadataApiBinding:
+    """Where the worker asks about tokens of which its store has no entry, and the key with which it signs that."""
+
+    url: pulumi.Input[str]
+    key: pulumi.Input[str]
+
+
+@dataclass(frozen=True)
 class EdgeArgs:
-    """`zone_name` is the domain, `hostname` the name in it that clients use, `bundle` the compiled worker."""
+    """`zone_name` is the domain, `hostname` the name in it that clients use, `bundle` the compiled worker. Without a
+    `metadata_api` a token is good only once the store has its entry."""
 
     prefix: str
     account_id: str
@@ -50,6 +59,7 @@ class EdgeArgs:
     bundle: str
     shields: Sequence[ShieldNode]
     secrets: EdgeSecrets
+    metadata_api: MetadataApiBinding | None = None
 
 
 class Edge(pulumi.ComponentResource):
@@ -116,10 +126,19 @@ def _bindings(
 ) -> list[cloudflare.WorkersScriptBindingArgs]:
     """What the worker finds in its environment, by name: in another order each refresh would show a change."""
     bound = cloudflare.WorkersScriptBindingArgs
-    secrets = args.secrets
+    secrets, api = args.secrets, args.metadata_api
+    asked = (
+        [
+            bound(name="METADATA_API", type="plain_text", text=api.url),
+            bound(name="METADATA_API_KEY", type="secret_text", text=pulumi.Output.secret(api.key)),
+        ]
+        if api
+        else []
+    )
     return [
         bound(name="ENTITLEMENTS", type="kv_namespace", namespace_id=namespace_id),
         bound(name="HOSTNAME", type="plain_text", text=args.hostname),
+        *asked,
         bound(name="ORIGIN_KEY", type="secret_text", text=pulumi.Output.secret(secrets.origin_key)),
         bound(name="SHIELD", type="mtls_certificate", certificate_id=certificate_id),
         bound(name="SHIELDS", type="plain_text", text=_shields(args.shields)),

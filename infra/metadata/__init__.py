@@ -25,10 +25,22 @@ class MetadataArgs:
     protect: bool
 
 
+@dataclass(frozen=True)
+class ChangeSource:
+    """A table in its home region, where all is written: reads there see all, and its stream tells of all changes."""
+
+    region: str
+    table: pulumi.Input[str]
+    table_arn: pulumi.Input[str]
+    stream_arn: pulumi.Input[str]
+
+
 class Metadata(Protocol):
-    """Where the registry finds the database, whichever it is. `table` is how its backend names it."""
+    """Where the registry finds the database, whichever it is. `table` is how its backend names it. `changes` is what
+    carries tokens to the edge; None where nothing follows the database's changes."""
 
     backend: Literal["dynamodb", "spanner"]
     region: str
     table: pulumi.Output[str]
     alarms: Sequence[Alarm]
+    changes: ChangeSource | None

@@ -8,7 +8,7 @@ from typing import Literal
 import pulumi
 import pulumi_aws as aws
 
-from infra.metadata import EXPIRES, PARTITION_KEY, SORT_KEY, MetadataArgs
+from infra.metadata import EXPIRES, PARTITION_KEY, SORT_KEY, ChangeSource, MetadataArgs
 from infra.observability import Alarm
 
 
@@ -19,6 +19,7 @@ class DynamoDbMetadata(pulumi.ComponentResource):
     region: str
     table: pulumi.Output[str]
     alarms: Sequence[Alarm]
+    changes: ChangeSource | None
 
     def __init__(self, name: str, args: MetadataArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:metadata:DynamoDbMetadata", name, None, opts)
@@ -51,6 +52,7 @@ class DynamoDbMetadata(pulumi.ComponentResource):
         self.region = home
         self.table = table.name
         self.alarms = list(_alarms(table.name, args.regions))
+        self.changes = ChangeSource(home, table.name, table.arn, table.stream_arn)
         self.register_outputs({"table": self.table})
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 import pulumi
 import pulumi_gcp as gcp
 
-from infra.metadata import MetadataArgs
+from infra.metadata import ChangeSource, MetadataArgs
 from infra.observability import Alarm
 
 MULTI_REGIONS: Mapping[tuple[str, ...], str] = {
@@ -32,6 +32,7 @@ class SpannerMetadata(pulumi.ComponentResource):
     region: str
     table: pulumi.Output[str]
     alarms: Sequence[Alarm] = ()  # Google publishes nothing to CloudWatch
+    changes: ChangeSource | None = None
 
     def __init__(self, name: str, args: MetadataArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:metadata:SpannerMetadata", name, None, opts)

@@ -16,6 +16,7 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from local.providers import schema, wire
+from local.providers.archives import comparable
 from local.providers.handler import CloudError, Function, Handler, Properties, ReplacedBeforeDeletion
 
 INHERITED = ("region", "project")
@@ -77,7 +78,7 @@ class EmulatedProvider(provider_pb2_grpc.ResourceProviderServicer):
             for name in sorted(old.keys() | new.keys())
             if not name.startswith("__")
             and name not in request.ignoreChanges
-            and wire.reveal(old.get(name)) != wire.reveal(new.get(name))
+            and comparable(wire.reveal(old.get(name))) != comparable(wire.reveal(new.get(name)))
         ]
         replaces = [name for name in changed if name in handler.replace_on]
         return provider_pb2.DiffResponse(

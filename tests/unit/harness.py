@@ -28,6 +28,7 @@ from pulumi.runtime.stack import run_in_stack
 
 from local.aws import bucket_metrics, keys, tables
 from local.providers import schema, wire
+from local.providers.archives import on_the_wire
 from local.providers.handler import Function, Handler, Properties
 from local.providers.provider import INHERITED
 
@@ -231,7 +232,7 @@ def urn(parent: str, type_token: str, name: str) -> str:
 
 def _plain(properties: Any) -> Properties:
     """As providers see them: whole numbers are int, what is None is not there."""
-    return wire.decode(wire.encode(dict(cast(Properties, properties))))
+    return wire.decode(wire.encode(cast(Properties, on_the_wire(dict(cast(Properties, properties))))))
 
 
 def _in_a_thread_of_its_own(run: Callable[[], None]) -> None:

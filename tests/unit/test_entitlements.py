@@ -164,18 +164,17 @@ def edge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Edge]:
     made = Edge(tmp_path)
     with aws_account():
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        secrets = cast(Any, boto3).client("secretsmanager")
-        secrets.create_secret(Name="test/edge-kv", SecretString=json.dumps({"api_token": "t"}))
-        secrets.create_secret(Name="test/metadata-api", SecretString=json.dumps({"key": KEY}))
+        secrets = cast(Any, boto3).client("secretsmanager", region_name="eu-west-1")
+        secrets.create_secret(Name="test/secret", SecretString=json.dumps({"api_token": "t", "key": KEY}))
         queue = cast(Any, boto3).client("sqs").create_queue(QueueName="dead")["QueueUrl"]
         settings = {
             "ACCOUNT_ID": ACCOUNT,
             "NAMESPACE_ID": NAMESPACE,
-            "KV_SECRET": "test/edge-kv",
+            "SECRET_ID": "test/secret",
+            "SECRET_REGION": "eu-west-1",
             "DEAD_LETTERS": queue,
             "CLOUDFLARE_BASE_URL": made.url,
             "TABLE": "metadata",
-            "KEY_SECRET": "test/metadata-api",
         }
         for name, value in settings.items():
             monkeypatch.setenv(name, value)

@@ -29,7 +29,7 @@ from tests.unit.harness import Deployment, aws_account, deploy
 from tests.unit.test_stack_config import ENVIRONMENTS, stack_config
 
 OUTPUTS = {"environment", "url", "zone", "buckets", "metadata", "entitlements", "shields"}
-ORIGIN_KEY, SIGNING_KEY = "o" * 43, "s" * 43
+ORIGIN_KEY, SIGNING_KEY, API_KEY = "o" * 43, "s" * 43, "a" * 43
 
 
 class Up(Protocol):
@@ -82,7 +82,10 @@ def write_edge_secret(environment: str, directory: Path) -> None:
         "origin_key": ORIGIN_KEY,
         "token_signing_key": SIGNING_KEY,
     }
-    client("secretsmanager").create_secret(Name=f"artifact-edge/{environment}/edge", SecretString=json.dumps(secret))
+    manager = client("secretsmanager")
+    manager.create_secret(Name=f"artifact-edge/{environment}/edge", SecretString=json.dumps(secret))
+    api = json.dumps({"key": API_KEY})
+    manager.create_secret(Name=f"artifact-edge/{environment}/metadata-api", SecretString=api)
 
 
 def bindings(deployment: Deployment) -> Mapping[str, Any]:
@@ -136,7 +139,9 @@ def test_an_environment_without_its_settings_is_found_out(up: Up) -> None:
 
 def test_every_tier_is_a_component_of_its_own(up: Up) -> None:
     tiers = {token.split(":")[1] for token in up("prod").components()}
-    assert tiers == {"network", "keys", "blobs", "metadata", "shield", "edge", "dns", "identity", "observability"}
+    assert tiers == {"network", "keys", "blobs", "metadata", "entitlements", "shield", "edge", "dns", "identity"} | {
+        "observability"
+    }
 
 
 def test_the_worker_is_bound_as_documented_and_its_keys_are_secrets(up: Up) -> None:
@@ -145,6 +150,8 @@ def test_the_worker_is_bound_as_documented_and_its_keys_are_secrets(up: Up) -> N
     assert {name: binding["type"] for name, binding in bound.items()} == {
         "ENTITLEMENTS": "kv_namespace",
         "HOSTNAME": "plain_text",
+        "METADATA_API": "plain_text",
+        "METADATA_API_KEY": "secret_text",
         "ORIGIN_KEY": "secret_text",
         "SHIELD": "mtls_certificate",
         "SHIELDS": "plain_text",
@@ -168,7 +175,7 @@ def test_no_resource_but_the_edge_ever_sees_a_key(up: Up) -> None:
     deployment = up("local")
     for registered in deployment.resources:
         plain = {name: value for name, value in registered.inputs.items() if name not in registered.secrets}
-        for key in (ORIGIN_KEY, SIGNING_KEY, "PRIVATE KEY"):
+        for key in (ORIGIN_KEY, SIGNING_KEY, API_KEY, "PRIVATE KEY"):
             assert key not in json.dumps(plain), f"{key} in {registered.type} {registered.name}"
 
 

@@ -118,7 +118,7 @@ def _answer(status: int, message: str, headers: Mapping[str, str] | None = None)
 
 @cache
 def _key() -> str:
-    return read_secret(setting("KEY_SECRET"), "key")
+    return read_secret("key")
 
 
 @cache

@@ -14,12 +14,12 @@ def setting(name: str) -> str:
     return os.environ[name]
 
 
-def client(service: str) -> Any:
-    """In the function's own region."""
-    return cast(Any, boto3).client(service)
+def client(service: str, region: str | None = None) -> Any:
+    """In the function's own region, where no other is named."""
+    return cast(Any, boto3).client(service, region_name=region)
 
 
-def read_secret(identity: str, field: str) -> str:
-    """A field of a JSON secret in AWS Secrets Manager, as `registry keys init` wrote it."""
-    text = client("secretsmanager").get_secret_value(SecretId=identity)["SecretString"]
-    return json.loads(text)[field]
+def read_secret(field: str) -> str:
+    """A field of the function's own secret, JSON in AWS Secrets Manager, as `registry keys init` wrote it."""
+    manager = client("secretsmanager", setting("SECRET_REGION"))
+    return json.loads(manager.get_secret_value(SecretId=setting("SECRET_ID"))["SecretString"])[field]

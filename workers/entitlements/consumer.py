@@ -57,6 +57,5 @@ def _bury(change: Change, reason: str) -> None:
 
 @cache
 def _edge() -> EdgeKv:
-    token = read_secret(setting("KV_SECRET"), "api_token")
     base = os.environ.get("CLOUDFLARE_BASE_URL", "")  # as Cloudflare's own tools take it
-    return EdgeKv(setting("ACCOUNT_ID"), setting("NAMESPACE_ID"), token, base)
+    return EdgeKv(setting("ACCOUNT_ID"), setting("NAMESPACE_ID"), read_secret("api_token"), base)

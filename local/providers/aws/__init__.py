@@ -10,12 +10,15 @@ from local.providers.aws import (
     ec2,
     iam,
     kms,
+    lambda_,
+    logs,
     route53,
     s3,
     s3_rules,
     s3_watch,
     secretsmanager,
     sns,
+    sqs,
 )
 from local.providers.handler import Function, Handler
 
@@ -31,9 +34,12 @@ def handlers() -> Iterable[Handler]:
         *ec2.handlers(),
         *iam.handlers(),
         *kms.handlers(),
+        *lambda_.handlers(),
+        *logs.handlers(),
         *route53.handlers(),
         *cloudwatch.handlers(),
         *sns.handlers(),
+        *sqs.handlers(),
     ]
 
 

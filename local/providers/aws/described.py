@@ -70,6 +70,6 @@ def unless_missing(call: Callable[[], Any]) -> Any:
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if status == 404 or "NotFound" in code or code.startswith("NoSuch"):
+        if status == 404 or "NotFound" in code or "NonExistent" in code or code.startswith("NoSuch"):
             return None
         raise

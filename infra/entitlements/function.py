@@ -1,0 +1,89 @@
+"""A Lambda function of workers/entitlements, with a role, a log and a secret of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.entitlements import rights
+
+PACKAGE = "workers/entitlements"
+_RUNTIME = "python3.13"
+_MEMORY_MB = 256  # a share of a processor goes with it: TLS to Secrets Manager takes a second with 128
+_LOG_DAYS = 30
+
+
+@dataclass(frozen=True)
+class FunctionArgs:
+    """`module` is the one with the handler. `variables` are its environment: settings and names of secrets, no secret.
+
+    `secret_id` and `secret_region` name the one secret that it reads; `rights` are statements beside those for that and
+    for its log. `reserved` is how many instances
+    there are at most, and at least can be; -1 leaves it to the account's limit. `timeout` is in seconds.
+    """
+
+    prefix: str
+    region: str
+    description: str
+    module: str
+    code: pulumi.AssetArchive
+    variables: Mapping[str, pulumi.Input[str]]
+    secret_id: str
+    secret_region: str
+    rights: Sequence[pulumi.Input[rights.Statement]]
+    timeout: int
+    reserved: int = -1
+
+
+@dataclass(frozen=True)
+class Function:
+    """`ready` is what must be there before it is invoked."""
+
+    resource: aws.lambda_.Function
+    name: str
+    ready: Sequence[pulumi.Resource]
+
+
+def function(name: str, args: FunctionArgs, parent: pulumi.Resource) -> Function:
+    """Makes it, as children of a component."""
+    child = pulumi.ResourceOptions(parent=parent)
+    full_name = f"{args.prefix}-{name}"
+    role = aws.iam.Role(
+        name,
+        name=full_name,
+        description=args.description,
+        assume_role_policy=rights.LAMBDA_MAY_ASSUME,
+        opts=child,
+    )
+    log = aws.cloudwatch.LogGroup(
+        name, name=f"/aws/lambda/{full_name}", region=args.region, retention_in_days=_LOG_DAYS, opts=child
+    )
+    account = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(parent=parent)).account_id
+    secret = account.apply(lambda known: rights.read_secret(args.secret_region, known, args.secret_id))
+    policy = aws.iam.RolePolicy(
+        name,
+        name="work",
+        role=role.name,
+        policy=pulumi.Output.all(secret, log.arn.apply(rights.write_log), *args.rights).apply(rights.document),
+        opts=child,
+    )
+    made = aws.lambda_.Function(
+        name,
+        name=full_name,
+        region=args.region,
+        description=args.description,
+        role=role.arn,
+        runtime=_RUNTIME,
+        architectures=["arm64"],
+        handler=f"{PACKAGE.replace('/', '.')}.{args.module}.handler",
+        code=args.code,
+        memory_size=_MEMORY_MB,
+        timeout=args.timeout,
+        reserved_concurrent_executions=args.reserved,
+        environment={"variables": {**args.variables, "SECRET_ID": args.secret_id, "SECRET_REGION": args.secret_region}},
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=[log]),
+    )
+    return Function(made, full_name, [policy])
