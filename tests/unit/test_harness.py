@@ -35,8 +35,8 @@ def test_stack_transforms_reach_the_resource() -> None:
 
 
 def test_a_type_without_a_handler_is_refused_by_name() -> None:
-    with pytest.raises(AssertionError, match="aws:sns/topic:Topic"):
-        deploy(lambda: aws.sns.Topic("topic"), handlers(), config=CONFIG)
+    with pytest.raises(AssertionError, match="aws:sfn/activity:Activity"):
+        deploy(lambda: aws.sfn.Activity("activity"), handlers(), config=CONFIG)
 
 
 def test_a_wrong_input_is_refused_as_in_the_cloud() -> None:
