@@ -92,6 +92,7 @@ def compose(stack: Stack) -> None:
             region=shield.region,
             cloud=shield.cloud,
             origins=origins(shield.region, blobs.buckets),
+            primary=blobs.buckets[0].region,
             secret_id=f"{secret}/shield",
             secret_region=stack.home_region,
         )

@@ -40,11 +40,16 @@ class Origin:
 
 @dataclass(frozen=True)
 class MachineSettings:
-    """What differs between two shield machines. `origins` are tried in this order, so the nearest comes first."""
+    """What differs between two shield machines.
+
+    `origins` are tried in this order, so the nearest comes first: right for what never changes. Documents that are
+    written again are asked of the one in `primary` first, as another may hold an older one without knowing.
+    """
 
     region: str
     cloud: Literal["aws", "gcp"]
     origins: Sequence[Origin]
+    primary: str
     secret_id: str
     secret_region: str
 
@@ -76,8 +81,13 @@ def _holes(settings: MachineSettings) -> Mapping[str, str]:
         if not _HOST.fullmatch(origin.host):
             raise UserDataError(f"origin host {origin.host!r} of bucket {origin.bucket} is not a host name")
     ports = _ORIGIN_PORTS[: len(settings.origins)]
+    parents = [f"127.0.0.1:{port}" for port in ports]
+    first = [parents[n] for n, origin in enumerate(settings.origins) if origin.region == settings.primary]
+    if len(first) != 1:
+        raise UserDataError(f"the shield in {settings.region} has no single origin in {settings.primary}, the primary")
     return {
-        "ORIGIN_PARENTS": ";".join(f"127.0.0.1:{port}" for port in ports),
+        "NEAREST_FIRST": ";".join(parents),
+        "PRIMARY_FIRST": ";".join([*first, *(parent for parent in parents if parent not in first)]),
         "ORIGIN_REGIONS": "\n".join(f"{origin.host}: {origin.region}" for origin in settings.origins),
         "ORIGIN_RULES": "\n".join(
             f"map_with_recv_port http://objects.internal:{port}/ https://{origin.host}/"

@@ -7,10 +7,13 @@ rule are copied with their metadata, asynchronously; what is a replica itself, o
 from __future__ import annotations
 
 import json
+import math
 import queue
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from moto.s3.models import FakeDeleteMarker, s3_backends
@@ -19,19 +22,26 @@ from local.aws.requests import Application, addressed_object
 from local.layout import AWS_ACCOUNT_ID
 
 PATH = "/_artifact-edge/replication"
-"""GET answers `{"pending": 0, "paused": false}`; PUT `{"paused": true}` holds copies back until it is false again."""
+"""GET answers `{"pending": 0, "paused": false, "lag_seconds": 0}`. PUT of `paused` holds copies back until it is false
+again; PUT of `lag_seconds` has each copy made that long after its original."""
 
 _IS_REPLICA = "artifact_edge_replica"
+_LOOK_SECONDS = 0.2
 
 
 class Replication:
-    """WSGI middleware over the emulated API: notes what was written, and copies it from a thread of its own."""
+    """WSGI middleware over the emulated API: notes what was written, and copies it from a thread of its own.
 
-    def __init__(self, application: Application) -> None:
+    `is_down` tells whether a bucket cannot be reached: what is written for it waits.
+    """
+
+    def __init__(self, application: Application, is_down: Callable[[str], bool] = lambda bucket: False) -> None:
         self._application = application
-        self._written: queue.Queue[tuple[str, str]] = queue.Queue()
-        self._running = threading.Event()
-        self._running.set()
+        self._is_down = is_down
+        self._written: queue.Queue[tuple[str, str, datetime]] = queue.Queue()
+        self._changed = threading.Condition()
+        self._paused = False
+        self._lag = timedelta()
         threading.Thread(target=self._copy_forever, daemon=True).start()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -41,7 +51,7 @@ class Replication:
 
         def note(status: str, headers: Any, *more: Any) -> Any:
             if written is not None and status.startswith("2"):
-                self._written.put(written)
+                self._written.put((*written, datetime.now(UTC)))
             return start_response(status, headers, *more)
 
         return self._application(environ, note)
@@ -49,42 +59,71 @@ class Replication:
     def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] == "PUT":
             asked = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
-            if set(asked) != {"paused"} or not isinstance(asked["paused"], bool):
+            if not self._takes(asked):
                 start_response("400 Bad Request", [("Content-Type", "text/plain")])
-                return [b'only {"paused": true} or {"paused": false} is understood\n']
-            (self._running.clear if asked["paused"] else self._running.set)()
+                return [b'only {"paused": true or false} and {"lag_seconds": a number} are understood\n']
+            with self._changed:
+                self._paused = asked.get("paused", self._paused)
+                self._lag = timedelta(seconds=asked["lag_seconds"]) if "lag_seconds" in asked else self._lag
+                self._changed.notify()
         start_response("200 OK", [("Content-Type", "application/json")])
-        state = {"pending": self._written.unfinished_tasks, "paused": not self._running.is_set()}
+        state = {
+            "pending": self._written.unfinished_tasks,
+            "paused": self._paused,
+            "lag_seconds": self._lag.total_seconds(),
+        }
         return [json.dumps(state).encode()]
+
+    def _takes(self, asked: Any) -> bool:
+        kinds = {"paused": (bool,), "lag_seconds": (int, float)}
+        return bool(asked) and all(type(value) in kinds.get(name, ()) for name, value in asked.items())
+
+    def _wait(self, written: datetime) -> float:
+        """Seconds for which a copy of what was written then is not to be made."""
+        return math.inf if self._paused else (written + self._lag - datetime.now(UTC)).total_seconds()
 
     def _copy_forever(self) -> None:
         while True:
-            bucket, key = self._written.get()
-            self._running.wait()
+            bucket, key, written = self._written.get()
+            with self._changed:
+                while (wait := self._wait(written)) > 0:
+                    self._changed.wait(min(wait, threading.TIMEOUT_MAX))
             try:
-                copy(bucket, key)
+                if not copy(bucket, key, written, self._is_down):
+                    self._written.put((bucket, key, written))
+                    time.sleep(_LOOK_SECONDS)
             except Exception:  # one object that cannot be copied must not end the replication of all others
                 traceback.print_exc()
             finally:
                 self._written.task_done()
 
 
-def copy(bucket: str, key: str) -> None:
-    """Brings the replicas of an object up to date with its newest version."""
+def copy(bucket: str, key: str, written: datetime, is_down: Callable[[str], bool]) -> bool:
+    """Brings the replicas of an object up to date with what was its newest version when it was `written`.
+
+    False where a bucket could not be reached: it is then to be done again.
+    """
     backend: Any = s3_backends[AWS_ACCOUNT_ID]["aws"]
     source = backend.buckets.get(bucket)
     versions: list[Any] = source.keys.getlist(key, []) if source is not None else []
-    if not versions or getattr(versions[-1], _IS_REPLICA, False):
-        return
-    newest = versions[-1]
+    until = [version for version in versions if version.last_modified.replace(tzinfo=UTC) <= written]
+    if not until or getattr(until[-1], _IS_REPLICA, False):
+        return True
+    if is_down(bucket):
+        return False
+    newest = until[-1]
     marker = isinstance(newest, FakeDeleteMarker)
+    reached = True
     for name in _destinations(getattr(source, "replication", None), key, marker):
         destination = backend.buckets.get(name)
         if destination is None or not destination.is_versioned:
             continue
-        if newest.version_id not in [replica.version_id for replica in destination.keys.getlist(key, [])]:
+        if is_down(name):
+            reached = False
+        elif newest.version_id not in [replica.version_id for replica in destination.keys.getlist(key, [])]:
             (_delete if marker else _put)(backend, name, key, newest)
             _keep_version(destination.keys.getlist(key)[-1], newest)
+    return reached
 
 
 def _put(backend: Any, destination: str, key: str, original: Any) -> None:

@@ -50,10 +50,20 @@ class RequestCounter:
 
 def addressed_object(environ: dict[str, Any]) -> tuple[str, str] | None:
     """Bucket and key of a request for an S3 object, addressed by host (as the shields do) or by path."""
+    bucket, key = _addressed(environ)
+    return (bucket, key) if bucket and key else None
+
+
+def addressed_bucket(environ: dict[str, Any]) -> str | None:
+    """The bucket of a request that S3 has to answer."""
+    return _addressed(environ)[0] or None
+
+
+def _addressed(environ: dict[str, Any]) -> tuple[str, str]:
     path = environ["PATH_INFO"].lstrip("/")
     by_host = _VIRTUAL_HOST.match(environ.get("HTTP_HOST", ""))
     if by_host is not None:
-        return (by_host["bucket"], path) if path else None
+        return by_host["bucket"], path
     bucket, _, key = path.partition("/")
     signed_for_s3 = "/s3/aws4_request" in environ.get("HTTP_AUTHORIZATION", "")
-    return (bucket, key) if signed_for_s3 and key else None
+    return (bucket, key) if signed_for_s3 else ("", "")

@@ -10,13 +10,16 @@ from typing import Any, cast
 import boto3
 import httpx
 import pytest
-from botocore.exceptions import ClientError
+from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError
 from moto.server import (
     DomainDispatcherApplication,  # pyright: ignore[reportPrivateImportUsage]
     create_backend_app,  # pyright: ignore[reportPrivateImportUsage]
 )
 from werkzeug.serving import make_server
 
+from local.aws import outages
+from local.aws.outages import Outages
 from local.aws.replication import PATH, Replication
 
 URL = "http://127.92.0.1:5055"
@@ -25,15 +28,22 @@ URL = "http://127.92.0.1:5055"
 @pytest.fixture
 def s3() -> Iterator[Any]:
     """Three versioned buckets, the first with a rule for `kept/`, behind a server of its own."""
-    application = Replication(cast(Any, DomainDispatcherApplication)(create_backend_app))
+    down = Outages(cast(Any, DomainDispatcherApplication)(create_backend_app))
+    application = Replication(down, down.is_down)
     server = make_server("127.92.0.1", 5055, cast(Any, application), threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     client = cast(Any, boto3).client(
-        "s3", region_name="us-east-1", endpoint_url=URL, aws_access_key_id="x", aws_secret_access_key="x"
+        "s3",
+        region_name="us-east-1",
+        endpoint_url=URL,
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+        config=Config(retries={"total_max_attempts": 1}),
     )
     try:
-        for bucket in ("source", "replica", "third"):
-            client.create_bucket(Bucket=bucket)
+        for bucket, region in (("source", None), ("replica", "eu-west-1"), ("third", "eu-west-1")):
+            placed = {"CreateBucketConfiguration": {"LocationConstraint": region}} if region else {}
+            client.create_bucket(Bucket=bucket, **placed)
             client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
         client.put_object(Bucket="source", Key="kept/before", Body=b"before the rule")
         replicate(client, "source", "replica")
@@ -130,3 +140,62 @@ def test_copies_are_held_back_until_they_are_let_go(s3: Any) -> None:
     httpx.put(URL + PATH, json={"paused": False})
     settled()
     assert keys(s3, "replica") == ["kept/a"]
+
+
+def test_a_copy_is_made_when_the_lag_is_over_and_of_what_was_written_then(s3: Any) -> None:
+    s3.put_object(Bucket="source", Key="kept/a", Body=b"old")
+    settled()
+    assert httpx.put(URL + PATH, json={"lag_seconds": 3600}).json()["lag_seconds"] == 3600
+    s3.put_object(Bucket="source", Key="kept/a", Body=b"new")
+    time.sleep(0.5)
+    assert s3.get_object(Bucket="replica", Key="kept/a")["Body"].read() == b"old"
+    assert httpx.get(URL + PATH).json()["pending"] == 1
+    httpx.put(URL + PATH, json={"lag_seconds": 0})
+    settled()
+    assert s3.get_object(Bucket="replica", Key="kept/a")["Body"].read() == b"new"
+
+
+def test_a_later_version_does_not_travel_with_an_earlier_one(s3: Any) -> None:
+    httpx.put(URL + PATH, json={"lag_seconds": 2})
+    s3.put_object(Bucket="source", Key="kept/a", Body=b"first")
+    time.sleep(1)
+    s3.put_object(Bucket="source", Key="kept/a", Body=b"second")
+    eventually(lambda: keys(s3, "replica") == ["kept/a"])
+    assert s3.get_object(Bucket="replica", Key="kept/a")["Body"].read() == b"first"
+    settled()
+    assert s3.get_object(Bucket="replica", Key="kept/a")["Body"].read() == b"second"
+
+
+@pytest.mark.parametrize("how", ["503", "reset"])
+def test_a_region_that_is_down_answers_nobody_and_the_others_go_on(s3: Any, how: str) -> None:
+    s3.put_object(Bucket="replica", Key="there", Body=b"x")
+    httpx.put(URL + outages.PATH, json={"eu-west-1": how}).raise_for_status()
+    gone: Any = ClientError if how == "503" else (ConnectionClosedError, EndpointConnectionError)
+    for bucket in ("replica", "third"):
+        with pytest.raises(gone, match="ServiceUnavailable" if how == "503" else "onnect"):
+            s3.get_object(Bucket=bucket, Key="there")
+        by_host = {"Host": f"{bucket}.s3.eu-west-1.amazonaws.com"}
+        if how == "503":
+            assert httpx.get(f"{URL}/there", headers=by_host).status_code == 503
+        else:
+            with pytest.raises(httpx.TransportError):
+                httpx.get(f"{URL}/there", headers=by_host)
+    s3.put_object(Bucket="source", Key="kept/a", Body=b"x")
+    assert keys(s3, "source") == ["kept/a", "kept/before"]
+    httpx.put(URL + outages.PATH, json={}).raise_for_status()
+    assert s3.get_object(Bucket="replica", Key="there")["Body"].read() == b"x"
+
+
+def test_what_is_written_while_a_replica_is_down_reaches_it_later(s3: Any) -> None:
+    httpx.put(URL + outages.PATH, json={"eu-west-1": "503"})
+    s3.put_object(Bucket="source", Key="kept/a", Body=b"x")
+    time.sleep(0.5)
+    assert httpx.get(URL + PATH).json()["pending"] >= 1
+    httpx.put(URL + outages.PATH, json={})
+    settled()
+    assert keys(s3, "replica") == ["kept/a"]
+
+
+@pytest.mark.parametrize("asked", [{"us-east-1": "on fire"}, ["us-east-1"]])
+def test_an_outage_that_is_not_known_is_refused(s3: Any, asked: object) -> None:
+    assert httpx.put(URL + outages.PATH, json=asked).status_code == 400

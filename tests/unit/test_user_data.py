@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -16,6 +17,7 @@ SETTINGS = MachineSettings(
     origins=[
         Origin(f"packages-{region}", region, f"packages-{region}.s3.{region}.amazonaws.com") for region in REGIONS[:2]
     ],
+    primary="eu-west-1",
     secret_id="artifact-edge/test/shield",
     secret_region="us-east-1",
 )
@@ -39,8 +41,42 @@ def test_fits_ec2_with_the_longest_names_there_are() -> None:
     assert len(user_data(replace(SETTINGS, origins=longest)).encode()) <= USER_DATA_LIMIT
 
 
+def test_documents_are_asked_of_the_primary_first_and_what_never_changes_of_the_nearest() -> None:
+    immutable, rest = directives("parent.config")
+    assert immutable.startswith("url_regex=") and 'parent="127.0.0.1:9001;127.0.0.1:9002"' in immutable
+    assert rest.startswith("dest_domain=objects.internal ") and 'parent="127.0.0.1:9002;127.0.0.1:9001"' in rest
+    assert 'simple_server_retry_responses="403,404"' in immutable  # a replica that lags
+    assert 'simple_server_retry_responses="403"' in rest  # what the primary lacks is nowhere
+
+
+@pytest.mark.parametrize(
+    ("key", "never_changes"),
+    [
+        ("npm/a/-/a-1.0.0.tgz", True),
+        ("npm/%40acme/a/-/a-1.0.0.tgz", True),
+        ("pypi/files/a/a-1.0.0-py3-none-any.whl.metadata", True),
+        ("oci/manifests/acme/app/sha256/00", True),
+        ("oci/blobs/acme/app/sha256/00", True),
+        ("npm/%40acme/a/packument.abbreviated.json", False),
+        ("npm/a/attestations/1.0.0.json", False),
+        ("pypi/simple/a/index.html", False),
+        ("oci/tags/oci/blobs/latest", False),
+        ("oci/taglists/acme/app/list.json", False),
+        ("oci/referrers/acme/app/sha256/00.json", False),
+    ],
+)
+def test_the_kinds_of_objects_are_told_by_their_keys(key: str, never_changes: bool) -> None:
+    expression = directives("parent.config")[0].split(" ")[0].removeprefix("url_regex=")
+    assert bool(re.match(expression, f"http://objects.internal:9001/{key}")) is never_changes
+
+
+def test_a_primary_that_is_no_origin_is_refused() -> None:
+    with pytest.raises(UserDataError, match="us-east-1 has no single origin in ap-southeast-1, the primary"):
+        user_data(replace(SETTINGS, primary="ap-southeast-1"))
+
+
 def test_one_origin_is_asked_through_its_parent_too() -> None:
-    settings = replace(SETTINGS, origins=SETTINGS.origins[:1])
+    settings = replace(SETTINGS, origins=SETTINGS.origins[:1], primary="us-east-1")
     # Traffic Server drops a line that asks for no retries.
     assert "max_simple_retries=1 " in files(settings)["/etc/artifact-edge/parent.config"].content
 
@@ -54,9 +90,6 @@ def test_origins_are_asked_in_their_order() -> None:
     settings = replace(SETTINGS, origins=list(reversed(SETTINGS.origins)))
     rules = files(settings)["/etc/artifact-edge/remap.config"].content
     assert rules.index("packages-eu-west-1.s3") < rules.index("packages-us-east-1.s3")
-    (parents,) = directives("parent.config")
-    assert 'parent="127.0.0.1:9001;127.0.0.1:9002"' in parents
-    assert 'simple_server_retry_responses="403,404"' in parents
 
 
 @pytest.mark.parametrize(
@@ -97,4 +130,4 @@ def test_number_of_origins_is_bounded(origins: list[Origin]) -> None:
 @pytest.mark.parametrize("host", ["", "a b", "https://a", "a/ @plugin=x.so"])
 def test_host_that_is_none_is_refused(host: str) -> None:
     with pytest.raises(UserDataError, match="is not a host name"):
-        user_data(replace(SETTINGS, origins=[Origin("b", "us-east-1", host)]))
+        user_data(replace(SETTINGS, origins=[Origin("b", "us-east-1", host)], primary="us-east-1"))

@@ -73,6 +73,7 @@ class Shield:
                 Origin("packages-us-east-1", "us-east-1", NEAR),
                 Origin("packages-eu-west-1", "eu-west-1", FAR),
             ],
+            primary="us-east-1",
             secret_id="artifact-edge/test/shield",
             secret_region="us-east-1",
         )
@@ -239,11 +240,19 @@ def test_conditional_request_is_answered_from_the_store(shield: Shield) -> None:
 
 
 def test_lagging_replica_is_not_believed(shield: Shield) -> None:
-    shield.cloud.put(FAR, "fresh", b"new")
-    first, second = shield.edge.get("fresh"), shield.edge.get("fresh")
+    key = "npm/fresh/-/fresh-1.0.0.tgz"
+    shield.cloud.put(FAR, key, b"new")
+    first, second = shield.edge.get(key), shield.edge.get(key)
     assert (first.content, second.content) == (b"new", b"new")
     assert second.headers["X-Cache"] == "shield; hit"
-    assert shield.cloud.asked("fresh") == [NEAR, FAR]
+    assert shield.cloud.asked(key) == [NEAR, FAR]
+
+
+@pytest.mark.parametrize("key", ["npm/gone/packument.json", "pypi/simple/gone/index.html", "oci/tags/gone/latest"])
+def test_what_the_primary_says_of_a_document_is_believed(shield: Shield, key: str) -> None:
+    shield.cloud.put(FAR, key, b"withdrawn, which the replica does not know yet")
+    assert shield.edge.get(key).status_code == 404
+    assert shield.cloud.asked(key) == [NEAR]
 
 
 def test_missing_object_is_not_remembered(shield: Shield) -> None:
@@ -266,11 +275,12 @@ def test_stale_document_outlives_its_origins(shield: Shield) -> None:
     _wait_until_origins_are_tried_again(shield)
 
 
-def test_failing_origin_is_stepped_over(shield: Shield) -> None:
-    shield.cloud.put(FAR, "survivor", b"here")
+@pytest.mark.parametrize("key", ["npm/survivor/-/survivor-1.0.0.tgz", "npm/survivor/packument.json"])
+def test_failing_origin_is_stepped_over(shield: Shield, key: str) -> None:
+    shield.cloud.put(FAR, key, b"here")
     shield.cloud.failing = {NEAR: 503}
     try:
-        assert shield.edge.get("survivor").content == b"here"
+        assert shield.edge.get(key).content == b"here"
     finally:
         shield.cloud.failing = {}
     _wait_until_origins_are_tried_again(shield)
@@ -311,7 +321,7 @@ def _wait_until_origins_are_tried_again(shield: Shield) -> None:
     """A parent that failed is left out for proxy.config.http.parent_proxy.retry_time."""
     deadline = time.monotonic() + 10
     for number in count():
-        key = f"probe/{time.monotonic()}/{number}"
+        key = f"npm/probe/-/{time.monotonic()}-{number}"
         shield.edge.get(key)
         if shield.cloud.asked(key) == [NEAR, FAR]:
             return

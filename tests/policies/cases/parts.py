@@ -95,7 +95,7 @@ VERSIONED = {"versioningConfiguration": {"status": "Enabled"}}
 
 
 MACHINE = MachineSettings(
-    "us-east-1", "aws", [Origin("b", "us-east-1", "b.s3")], "artifact-edge/unit/shield", "us-east-1"
+    "us-east-1", "aws", [Origin("b", "us-east-1", "b.s3")], "us-east-1", "artifact-edge/unit/shield", "us-east-1"
 )
 
 
