@@ -33,6 +33,7 @@ class Origin:
                 Body=body,
                 ContentType=blob.content_type,
                 CacheControl=IMMUTABLE,
+                ChecksumAlgorithm="SHA256",  # asked for by a bucket with a lock, though the checksum names it
                 ChecksumSHA256=blob.checksum,
                 Metadata={"sha256": blob.sha256} | ({"digest": blob.digest} if blob.digest else {}),
                 IfNoneMatch="*",

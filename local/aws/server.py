@@ -18,6 +18,7 @@ from werkzeug.serving import make_server
 from local.aws.bucket_metrics import keep_metrics
 from local.aws.bucket_policies import heed_conditions
 from local.aws.keys import mend_replicas
+from local.aws.locks import lock_also_filled_buckets
 from local.aws.outages import Outages
 from local.aws.replication import Replication
 from local.aws.requests import RequestCounter
@@ -32,6 +33,7 @@ def serve(world: World) -> None:
     mend_replicas()
     mend_tables()
     keep_metrics()
+    lock_also_filled_buckets()
     outages = Outages(cast(Any, DomainDispatcherApplication)(create_backend_app))
     application = RequestCounter(Replication(outages, outages.is_down))
     make_server(world.aws_address, AWS_PORT, cast(Any, application), threaded=True).serve_forever()

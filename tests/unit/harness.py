@@ -20,13 +20,14 @@ import pytest
 from moto import mock_aws
 from moto.dynamodb.models import DynamoDBBackend
 from moto.kms.models import KmsBackend
+from moto.s3.models import S3Backend
 from moto.s3.responses import S3Response
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.config import CONFIG
 from pulumi.runtime.settings import SETTINGS, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
-from local.aws import bucket_metrics, keys, tables
+from local.aws import bucket_metrics, keys, locks, tables
 from local.providers import schema, wire
 from local.providers.archives import on_the_wire
 from local.providers.handler import Function, Handler, Properties
@@ -105,6 +106,7 @@ def aws_account() -> Generator[None]:
             environment.delenv(name, raising=False)
         environment.setenv("AWS_ACCOUNT_ID_ENDPOINT_MODE", "disabled")  # moto does not know those of DynamoDB Streams
         environment.setattr(KmsBackend, "replicate_key", keys.replicate)
+        environment.setattr(S3Backend, "put_object_lock_configuration", locks.put_object_lock_configuration)
         for name, method in tables.mended():
             environment.setattr(DynamoDBBackend, name, method)
         for name, method in bucket_metrics.mended():

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import pulumi_aws as aws
 import pytest
 from botocore.exceptions import ClientError
 
@@ -19,9 +20,11 @@ from local.providers import aws as emulated_aws
 from local.providers import cloudflare as emulated_cloudflare
 from local.providers import gcp as emulated_gcp
 from local.providers.aws.clients import client
+from local.providers.handler import CloudError
 from stacks.__main__ import compose
 from stacks.config import Blobs, ConfigError, Stack, load, load_current
 from tests.unit.harness import aws_account, deploy
+from tests.unit.test_provider_ec2 import create, gone, handler
 from tests.unit.test_stack_config import ENVIRONMENTS, stack_config
 from tests.unit.test_stacks import write_edge_secret
 
@@ -272,3 +275,31 @@ def test_a_compliance_lock_is_for_stacks_that_stay(aws_cloud: None) -> None:
     assert load("prod", changed).config.blobs.lock == "compliance"
     with pytest.raises(ConfigError, match=r"artifact-edge:blobs\.lock: 'compliance' .* use 'governance'"):
         load("prod", {**changed, "artifact-edge:protect": "false"})
+
+
+def test_a_lock_is_put_on_and_taken_off_a_bucket_that_holds_objects(aws_cloud: None) -> None:
+    s3 = client("s3")
+    s3.create_bucket(Bucket="filled")
+    s3.put_bucket_versioning(Bucket="filled", VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket="filled", Key="before", Body=b"x")
+    rule = {"defaultRetention": {"mode": "GOVERNANCE", "days": 1}}
+    lock = create(aws.s3.BucketObjectLockConfiguration, bucket="filled", rule=rule, region="us-east-1")
+    s3.put_object(Bucket="filled", Key="after", Body=b"x")
+    versions = {each["Key"]: each["VersionId"] for each in s3.list_object_versions(Bucket="filled")["Versions"]}
+    s3.delete_object(Bucket="filled", Key="before", VersionId=versions["before"])
+    with pytest.raises(ClientError, match="AccessDenied"):
+        s3.delete_object(Bucket="filled", Key="after", VersionId=versions["after"])
+    assert gone(aws.s3.BucketObjectLockConfiguration, lock)
+    handler(aws.s3.Bucket).delete("filled", {"bucket": "filled", "region": "us-east-1", "forceDestroy": True})
+    with pytest.raises(ClientError, match="404"):
+        s3.head_bucket(Bucket="filled")
+
+
+def test_a_bucket_whose_objects_nobody_may_delete_stays_and_says_so(aws_cloud: None) -> None:
+    s3 = client("s3")
+    s3.create_bucket(Bucket="filled", ObjectLockEnabledForBucket=True)
+    rule = {"defaultRetention": {"mode": "COMPLIANCE", "days": 1}}
+    create(aws.s3.BucketObjectLockConfiguration, bucket="filled", rule=rule, region="us-east-1")
+    s3.put_object(Bucket="filled", Key="kept", Body=b"x")
+    with pytest.raises(CloudError, match="bucket filled keeps kept"):
+        handler(aws.s3.Bucket).delete("filled", {"bucket": "filled", "region": "us-east-1", "forceDestroy": True})
