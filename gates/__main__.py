@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import datetime
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gates import state, upgrade
+from gates import rules, stages, state, upgrade
+from gates.limits import Limits
 from gates.plan import PlanError, load, read_plan
-from gates.settings import SettingsError
+from gates.settings import SettingsError, read_settings
 
 _ENDINGS = (PlanError, SettingsError, state.StateError)
 """What a user can do something about; each says what in its message."""
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
-Preview = Annotated[Path, typer.Argument(help="what `pulumi preview --json` printed")]
+Preview = Annotated[Path, typer.Argument(help="what `pulumi preview --json --show-sames` printed")]
+
+
+@app.command("plan")
+def check_plan(
+    preview: Preview,
+    limits: Annotated[Path | None, typer.Option(help="how much one apply may do, if not the default")] = None,
+) -> None:
+    """Refuse a plan that does too much in one apply, and say how to split it."""
+    plan, most = read_plan(load(preview)), read_settings(limits, Limits) if limits else Limits()
+    today = datetime.datetime.now(datetime.UTC).date()
+    refusals = rules.judge(plan, most, today)
+    split = stages.lines(stages.split(plan, most, today)) if refusals else []
+    _end([*map(str, refusals), *split])
 
 
 @app.command("upgrade")

@@ -84,3 +84,7 @@ CLIENT_FACING = RECORDS | BALANCERS | CERTIFICATES | ENTRANCES
 
 NODES = frozenset({"aws:ec2/instance:Instance", "gcp:compute/instance:Instance"})
 """Machines, each with a cache or a part in serving that is cold when it is made anew."""
+
+STOPPED_FOR = frozenset({"instanceType", "machineType"})
+"""Inputs of a machine that can be changed in place only while it is stopped; its own NVMe disks are empty after that
+(EC2 User Guide, "Instance store data persistence"; Compute Engine, "About Local SSD disks")."""

@@ -80,6 +80,10 @@ class Change:
         return resource
 
     @property
+    def label(self) -> str:
+        return self.resource.label
+
+    @property
     def destructive(self) -> bool:
         return self.action in ("replace", "delete")
 
@@ -125,6 +129,9 @@ def read_plan(document: Any) -> Plan:
     errors = [item["message"].strip() for item in said if item.get("severity") == "error"]
     if errors:
         raise PlanError(f"the preview failed: {errors[0]}")
+    summary: Mapping[str, int] = printed.get("changeSummary") or {"same": 0}
+    if summary.get("same", 0) > sum(step["op"] == "same" for step in printed["steps"]):
+        raise PlanError("it leaves out what stays the same; make it with `pulumi preview --json --show-sames`")
     changes: dict[str, Change] = {}
     for step in cast(list[dict[str, Any]], printed["steps"]):
         action = _ACTIONS.get(step["op"])

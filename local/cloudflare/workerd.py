@@ -46,11 +46,8 @@ def binary() -> Path:
     return path
 
 
-def configuration(
-    deployment: Deployment, pop: Pop, listen: str, l1: str, internet: str, kv: KvService, served: Issued
-) -> Files:
-    """All files of a PoP's workerd, by their path relative to `workerd.capnp`. `listen`, `l1` and `internet` are
-    addresses with ports: its own, its cache's, and of what answers plain fetches of scripts."""
+def configuration(deployment: Deployment, pop: Pop, listen: str, l1: str, kv: KvService, served: Issued) -> Files:
+    """All files of a PoP's workerd, by their path relative to `workerd.capnp`."""
     scripts = deployment.routed
     files = {
         PurePosixPath("front.js"): (TEMPLATES / "front.js").read_bytes(),
@@ -72,7 +69,6 @@ def configuration(
         kv,
         LISTEN=listen,
         L1=l1,
-        INTERNET=internet,
         FRONT_BINDINGS=_lines(f'(name = "script:{s.name}", service = "script:{s.name}"),' for s in scripts),
     )
 

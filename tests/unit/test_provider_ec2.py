@@ -115,6 +115,19 @@ def test_a_machine_is_what_its_inputs_say() -> None:
     assert gone(aws.ec2.Instance, machine)
 
 
+def test_an_address_stays_when_its_machine_is_replaced() -> None:
+    vpc = create(aws.ec2.Vpc, cidrBlock="10.0.0.0/16")
+    subnet = create(aws.ec2.Subnet, vpcId=vpc.id, cidrBlock="10.0.1.0/24")
+    one, other = (create(aws.ec2.Instance, ami="ami-1", instanceType="i4i.large", subnetId=subnet.id) for _ in "ab")
+    address = create(aws.ec2.Eip, domain="vpc", instance=one.id)
+    moved = handler(aws.ec2.Eip).update(address.id, address.outputs, {**address.outputs, "instance": other.id})
+    assert (moved["instance"], moved["publicIp"]) == (other.id, address.outputs["publicIp"])
+    seen = client("ec2", {"region": REGION}).describe_instances(InstanceIds=[other.id])["Reservations"][0]["Instances"][
+        0
+    ]
+    assert seen["PublicIpAddress"] == address.outputs["publicIp"]
+
+
 def test_a_rule_without_a_source_is_refused() -> None:
     with pytest.raises(CloudError, match="cidrIpv4, cidrIpv6, prefixListId"):
         handler(aws.vpc.SecurityGroupIngressRule).create(

@@ -8,7 +8,7 @@ const worker :Workerd.Worker = (
   ],
   compatibilityDate = "@COMPATIBILITY_DATE@",
   compatibilityFlags = [@COMPATIBILITY_FLAGS@],
-  globalOutbound = "internet",
+  globalOutbound = "nowhere",
   bindings = [
     @BINDINGS@
   ],

@@ -124,8 +124,8 @@ def handlers() -> list[Handler]:
             _make_address,
             _describe_address,
             _remove_address,
-            _change_tags,
-            frozenset({"domain", "instance", "region"}),
+            _change_address,
+            frozenset({"domain", "region"}),
         ),
         Described(
             aws.ec2.EipAssociation,
@@ -513,6 +513,17 @@ def _make_address(ec2: Api, inputs: Properties) -> str:
     if inputs.get("instance"):
         ec2.associate_address(AllocationId=id, InstanceId=inputs["instance"])
     return id
+
+
+def _change_address(ec2: Api, id: str, old: Properties, new: Properties) -> None:
+    """The address stays while the machine behind it is another one."""
+    if new.get("instance") != old.get("instance"):
+        address = ec2.describe_addresses(AllocationIds=[id])["Addresses"][0]
+        if address.get("AssociationId"):
+            ec2.disassociate_address(AssociationId=address["AssociationId"])
+        if new.get("instance"):
+            ec2.associate_address(AllocationId=id, InstanceId=new["instance"])
+    _change_tags(ec2, id, old, new)
 
 
 def _remove_address(ec2: Api, id: str, state: Properties) -> None:

@@ -1,0 +1,50 @@
+"""How much one apply may do at once, by environment."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Allowed(BaseModel):
+    """One resource that the rules pass over, why, and up to which day."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    resource: str = Field(description="as the finding names it: the last part of the type, and the name")
+    reason: str = Field(min_length=20, description="why nobody is hurt")
+    until: datetime.date = Field(description="the last day on which it counts")
+
+
+class Limits(BaseModel):
+    """The file that `--limits` names; what it leaves out is as here."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    traffic: float = Field(
+        default=0.25, ge=0, le=1, description="of what clients of one name are sent to, how much may change"
+    )
+    nodes_of_region: float = Field(
+        default=0.5, ge=0, le=1, description="of the machines of one region, how many may be replaced (at least 1)"
+    )
+    nodes_of_world: float = Field(
+        default=0.5, ge=0, le=1, description="of all machines, how many may be replaced (at least 1)"
+    )
+    sole_nodes: bool = Field(
+        default=False, description="whether a region's only machine may be replaced: it is dark meanwhile"
+    )
+    hostnames: list[str] = Field(
+        default_factory=list[str], description="names that clients resolve, besides those that workers and CDNs serve"
+    )
+    shares: dict[str, Share] = Field(
+        default_factory=dict[str, float],
+        description="measured share of clients by the `set_identifier` of latency and geolocation records; else equal",
+    )
+    allowed: list[Allowed] = Field(default_factory=list[Allowed])
+
+    def allows(self, label: str, today: datetime.date) -> bool:
+        return any(one.resource == label and today <= one.until for one in self.allowed)

@@ -1,0 +1,174 @@
+"""What one apply must not do, each rule with what happened elsewhere where it did."""
+
+from __future__ import annotations
+
+import datetime
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from gates.kinds import BUCKETS, CERTIFICATES, NODES, RECORDS, STOPPED_FOR, STORES
+from gates.limits import Limits
+from gates.places import led_to, region_of, users_of
+from gates.plan import Change, Plan, Resource
+from gates.traffic import client_names, moved, splits
+
+_LEADS = frozenset({"records", "rrdatas", "content", "value", "aliases", "type", "name"})
+"""Inputs of a record that decide where its clients go."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One thing that the apply must not do. `urns`: the changes that it is about."""
+
+    rule: str
+    message: str
+    urns: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.message}"
+
+
+Rule = Callable[[Plan, Limits], Iterator[Refusal]]
+
+
+def judge(plan: Plan, limits: Limits, today: datetime.date) -> list[Refusal]:
+    """What the rules refuse of the plan, but for what the limits allow by name."""
+    passed = {change.resource.urn for change in plan.changes.values() if limits.allows(change.label, today)}
+    found = (refusal for rule in RULES for refusal in rule(plan, limits))
+    return [refusal for refusal in found if not passed.issuperset(refusal.urns)]
+
+
+def certificate_and_dns(plan: Plan, limits: Limits) -> Iterator[Refusal]:
+    """If one of them is wrong, the other hides the way back: minutes of darkness (Rust infrastructure, 2023-01)."""
+    names = client_names([*plan.before(), *plan.after()], limits)
+    certificates = [one for one in plan.of(CERTIFICATES) if one.destructive or (one.action == "update" and one.keys)]
+    records = [
+        one
+        for one in plan.of(RECORDS)
+        if (not names or str(one.resource.inputs.get("name")) in names)
+        and (one.destructive or (one.action == "update" and _LEADS.intersection(one.keys)))
+    ]
+    if certificates and records:
+        yield Refusal(
+            "certificate-and-dns",
+            f"{_labels(certificates)} and {_labels(records)} change in one apply",
+            _urns([*certificates, *records]),
+        )
+
+
+def last_of_region(plan: Plan, limits: Limits) -> Iterator[Refusal]:
+    """A region that requests are still sent to must keep a machine that is warm, and a bucket."""
+    before = plan.before()
+    for region, nodes in _by_region(plan.of(NODES, "same", "update", "replace", "delete")).items():
+        urns = _urns(nodes)
+        replaced = [one for one in nodes if emptied(one)]
+        gone = [*replaced, *(one for one in nodes if one.action == "delete")]
+        if len(gone) < len(nodes) or len(replaced) > 1 or (replaced and limits.sole_nodes):
+            continue  # several replaced at once are the next rule's
+        if led_to(urns, region, before):
+            fate = "is replaced; have a second one first, or allow `sole_nodes`" if replaced else "goes"
+            message = f"requests lead to {region}, and its last shield ({_labels(gone)}) {fate}"
+            yield Refusal("last-of-region", message, urns)
+    for region, buckets in _by_region(plan.of(BUCKETS, "same", "update", "replace", "delete")).items():
+        users = _readers([one.resource for one in buckets], before)
+        if users and all(one.destructive for one in buckets):
+            yield Refusal(
+                "last-of-region",
+                f"the last origin of {region} ({_labels(buckets)}) goes while {len(users)} machines read from it",
+                _urns(buckets),
+            )
+
+
+def rotation(plan: Plan, limits: Limits) -> Iterator[Refusal]:
+    """Machines that are made anew come back with empty caches: all at once, and the origin gets every request."""
+    regions = _by_region(plan.of(NODES, "same", "update", "replace", "delete"))
+    all_replaced: list[Change] = []
+    for region, nodes in regions.items():
+        replaced = [one for one in nodes if emptied(one)]
+        all_replaced += replaced
+        if len(nodes) > 1 and len(replaced) > at_once(limits.nodes_of_region, len(nodes)):
+            yield _rotated(f"of {region}", replaced, len(nodes), limits.nodes_of_region)
+    total = sum(map(len, regions.values()))
+    if len(all_replaced) > at_once(limits.nodes_of_world, total):
+        yield _rotated("of the world", all_replaced, total, limits.nodes_of_world)
+
+
+def stores_stay(plan: Plan, limits: Limits) -> Iterator[Refusal]:
+    """What is in a store does not move to the one that replaces it."""
+    for change in plan.of(STORES, "replace", "delete"):
+        because = f" because of {', '.join(change.keys)}" if change.keys else ""
+        verb = "replaced" if change.action == "replace" else "deleted"
+        yield Refusal("stores-stay", f"{change.label} is {verb}{because}", (change.resource.urn,))
+
+
+def traffic(plan: Plan, limits: Limits) -> Iterator[Refusal]:
+    """What many clients are sent to at once must have proved itself with few."""
+    before, after = plan.before(), plan.after()
+    names = client_names([*before, *after], limits)
+    was, is_to_be = splits(before, names, limits), splits(after, names, limits)
+    for name, split in was.items():
+        share = moved(split, is_to_be.get(name, {}))
+        if share > limits.traffic + 1e-9:
+            urns = tuple(one.resource.urn for one in plan.changes.values() if _says(one, name) and one.action != "same")
+            yield Refusal(
+                "traffic", f"{share:.0%} of the clients of {name} are sent elsewhere; {limits.traffic:.0%} may", urns
+            )
+
+
+RULES: Sequence[Rule] = (certificate_and_dns, last_of_region, rotation, stores_stay, traffic)
+
+
+def at_once(share: float, of: int) -> int:
+    """How many machines a share is: whole ones, and one in any case."""
+    return max(1, int(share * of + 1e-9))
+
+
+def emptied(machine: Change) -> bool:
+    """Whether the machine comes back with an empty cache."""
+    return machine.action == "replace" or (machine.action == "update" and not STOPPED_FOR.isdisjoint(machine.keys))
+
+
+def _rotated(where: str, replaced: Sequence[Change], of: int, share: float) -> Refusal:
+    message = f"{len(replaced)} of {of} machines {where} are replaced at once; {at_once(share, of)} may"
+    return Refusal("rotation", message, _urns(replaced))
+
+
+def _says(change: Change, name: str) -> bool:
+    states = [state for state in (change.old, change.new) if state is not None]
+    return change.label == name or any(
+        f"{state.inputs.get('name', '')} {state.inputs.get('type', '')}" == name for state in states
+    )
+
+
+def _readers(buckets: Sequence[Resource], resources: Sequence[Resource]) -> list[Resource]:
+    """Machines that are made of one of the buckets, or boot with a name of theirs."""
+    users = users_of([one.urn for one in buckets], resources)
+    names = [str(one.inputs.get("bucket") or one.inputs.get("name")) for one in buckets]
+    machines = [one for one in resources if one.type in NODES]
+    return [one for one in machines if _reads(one, names) or (one.urn in users and not _boot(one))]
+
+
+def _reads(machine: Resource, buckets: Sequence[str]) -> bool:
+    return any(f"//{name}." in _boot(machine) for name in buckets)
+
+
+def _boot(machine: Resource) -> str:
+    metadata: Mapping[str, str] = machine.inputs.get("metadata") or {}
+    return str(machine.inputs.get("userData") or metadata.get("user-data", ""))
+
+
+def _by_region(changes: Sequence[Change]) -> dict[str, list[Change]]:
+    found: defaultdict[str, list[Change]] = defaultdict(list)
+    for change in changes:
+        found[region_of(change.old or change.resource)].append(change)
+    return found
+
+
+def _urns(changes: Sequence[Change]) -> tuple[str, ...]:
+    return tuple(change.resource.urn for change in changes)
+
+
+def _labels(changes: Sequence[Change]) -> str:
+    labels = [change.label for change in changes]
+    return ", ".join(labels[:3]) + (f" and {len(labels) - 3} more" if len(labels) > 3 else "")

@@ -1,0 +1,107 @@
+"""Where the clients of each name are sent, in shares, as far as records and load balancers say."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from gates.kinds import BALANCERS, RECORDS
+from gates.limits import Limits
+from gates.plan import Resource, known
+
+Split = Mapping[str, float]
+"""Targets and their shares, which make 1."""
+
+_ROUTING = (
+    "weightedRoutingPolicies",
+    "latencyRoutingPolicies",
+    "geolocationRoutingPolicies",
+    "geoproximityRoutingPolicy",
+    "multivalueAnswerRoutingPolicy",
+    "failoverRoutingPolicies",
+    "routingPolicy",
+)
+
+
+def client_names(resources: Iterable[Resource], limits: Limits) -> frozenset[str]:
+    """The host names that an edge network answers for, and those that the limits add."""
+    found = set(limits.hostnames)
+    for resource in resources:
+        inputs = resource.inputs
+        found |= {str(inputs.get("pattern", "")).split("/")[0], str(inputs.get("hostname", ""))}
+        if resource.type == "aws:cloudfront/distribution:Distribution":
+            found |= set(inputs.get("aliases") or ())
+    return frozenset(found - {""})
+
+
+def splits(resources: Sequence[Resource], names: frozenset[str], limits: Limits) -> dict[str, Split]:
+    """By name and type of record (`packages.example.com CNAME`) or by balancer. Names that only machines use, and that
+    lead to one place, are left out: they are no traffic."""
+    grouped: defaultdict[str, list[Resource]] = defaultdict(list)
+    for resource in resources:
+        if resource.type in RECORDS and (_name(resource) in names or not names or _routed(resource)):
+            grouped[f"{_name(resource)} {resource.inputs.get('type', '')}"].append(resource)
+    found = {name: _split([(_weight(one, limits), _targets(one)) for one in alike]) for name, alike in grouped.items()}
+    balancers = (resource for resource in resources if resource.type in BALANCERS)
+    return found | {balancer.label: _split(list(_pools(balancer))) for balancer in balancers}
+
+
+def moved(before: Split, after: Split) -> float:
+    """The share of clients that is sent elsewhere: half the sum of the differences (total variation distance)."""
+    lost = abs(sum(before.values()) - sum(after.values()))
+    return (lost + sum(abs(before.get(one, 0.0) - after.get(one, 0.0)) for one in before.keys() | after.keys())) / 2
+
+
+def _name(record: Resource) -> str:
+    return str(record.inputs.get("name", "")).rstrip(".")
+
+
+def _routed(record: Resource) -> bool:
+    return any(record.inputs.get(policy) for policy in _ROUTING)
+
+
+def _weight(record: Resource, limits: Limits) -> float:
+    weighted = record.inputs.get("weightedRoutingPolicies")
+    if weighted:
+        return float(weighted[0]["weight"])
+    return limits.shares.get(str(record.inputs.get("setIdentifier", "")), 1.0)
+
+
+def _targets(record: Resource) -> list[str]:
+    inputs = record.inputs
+    values: Sequence[Any] = inputs.get("records") or inputs.get("rrdatas") or ()
+    if inputs.get("aliases"):
+        values = [alias.get("name") for alias in inputs["aliases"]]
+    elif "content" in inputs or "value" in inputs:
+        values = [inputs.get("content", inputs.get("value"))]
+    return [_target(value, number, record) for number, value in enumerate(values)]
+
+
+def _target(value: Any, number: int, resource: Resource) -> str:
+    """A value that is not known yet is another place than any that is."""
+    return json.dumps(value, sort_keys=True) if known(value) else f"{resource.urn} {number}, known after the apply"
+
+
+def _pools(balancer: Resource) -> Iterator[tuple[float, list[str]]]:
+    inputs = balancer.inputs
+    for number, origin in enumerate(inputs.get("origins") or ()):
+        if origin.get("enabled", True):
+            yield float(origin.get("weight", 1.0)), [_target(origin.get("address"), number, balancer)]
+    pools: Sequence[Any] = inputs.get("defaultPools") or ()
+    steering: Mapping[str, Any] = inputs.get("randomSteering") or {"defaultWeight": 1.0}
+    weights: Mapping[str, float] = steering.get("poolWeights") or {"": 1.0}
+    first_only = inputs.get("steeringPolicy", "off") == "off"
+    for number, pool in enumerate(pools[:1] if first_only else pools):
+        weight = weights.get(pool, float(steering.get("defaultWeight", 1.0)))
+        yield weight, [_target(pool, number, balancer)]
+
+
+def _split(weighted: Sequence[tuple[float, list[str]]]) -> Split:
+    total = sum(weight for weight, targets in weighted if targets)
+    found: defaultdict[str, float] = defaultdict(float)
+    for weight, targets in weighted:
+        for target in targets:
+            found[target] += weight / total / len(targets) if total else 0.0
+    return found
