@@ -19,6 +19,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 AWS_PORT = 5000
 CLOUDFLARE_PORT = 5001
 GCP_PORT = 5002
+FUNCTIONS_PORT = 5004
 DNS_PORT = 5353
 VANTAGE_PORT = 3128
 POP_HTTPS_PORT = 8443
@@ -106,6 +107,11 @@ class World:
     @property
     def gcp_address(self) -> str:
         return f"{self.loopback}.0.3"
+
+    @property
+    def functions_address(self) -> str:
+        """Where the emulated AWS's function URLs answer, and all that scripts of the edge fetch from the internet."""
+        return f"{self.loopback}.0.4"
 
     @property
     def dns_address(self) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from local import processes
 from local.dns import client
 from local.engine.environment import cloud_environment, provider_ports
-from local.layout import AWS_PORT, CHECKOUT, CLOUDFLARE_PORT, GCP_PORT, LOOPBACK_VARIABLE, World
+from local.layout import AWS_PORT, CHECKOUT, CLOUDFLARE_PORT, FUNCTIONS_PORT, GCP_PORT, LOOPBACK_VARIABLE, World
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,12 @@ CLOUDS = (
 )
 """What the engine talks to."""
 
-RUNTIME = (Service("dns", client.ready), Service("machines"))
-"""What makes the provisioned records and machines real."""
+RUNTIME = (
+    Service("dns", client.ready),
+    Service("machines"),
+    Service("functions", lambda world: processes.listening(world.functions_address, FUNCTIONS_PORT)),
+)
+"""What makes the provisioned records, machines and functions real."""
 
 
 class AddressTaken(Exception):

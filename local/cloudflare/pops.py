@@ -13,7 +13,7 @@ from local.cloudflare import workerd
 from local.cloudflare.edge import Certificate, Deployment, EdgeError, Script
 from local.cloudflare.l1 import L1Cache
 from local.cloudflare.pki import Authority, Issued, names_of, write_private
-from local.layout import CLOUDFLARE_PORT, POP_HTTPS_PORT, POPS, Pop, World
+from local.layout import CLOUDFLARE_PORT, FUNCTIONS_PORT, POP_HTTPS_PORT, POPS, Pop, World
 
 
 class Pops:
@@ -68,7 +68,8 @@ class _RunningPop:
             self.l1.converge(client, list(deployment.trusted))
         listen = f"{self._address}:{POP_HTTPS_PORT}"
         served = self._served(_hosts(deployment))
-        files = workerd.configuration(deployment, self._pop, listen, self.l1.service, self._kv, served)
+        internet = f"{self._world.functions_address}:{FUNCTIONS_PORT}"
+        files = workerd.configuration(deployment, self._pop, listen, self.l1.service, internet, self._kv, served)
         if processes.pid_of(self._world, self._name) is not None:
             if _held(self._directory) == files:
                 return

@@ -46,8 +46,11 @@ def binary() -> Path:
     return path
 
 
-def configuration(deployment: Deployment, pop: Pop, listen: str, l1: str, kv: KvService, served: Issued) -> Files:
-    """All files of a PoP's workerd, by their path relative to `workerd.capnp`."""
+def configuration(
+    deployment: Deployment, pop: Pop, listen: str, l1: str, internet: str, kv: KvService, served: Issued
+) -> Files:
+    """All files of a PoP's workerd, by their path relative to `workerd.capnp`. `listen`, `l1` and `internet` are
+    addresses with ports: its own, its cache's, and of what answers plain fetches of scripts."""
     scripts = deployment.routed
     files = {
         PurePosixPath("front.js"): (TEMPLATES / "front.js").read_bytes(),
@@ -69,6 +72,7 @@ def configuration(deployment: Deployment, pop: Pop, listen: str, l1: str, kv: Kv
         kv,
         LISTEN=listen,
         L1=l1,
+        INTERNET=internet,
         FRONT_BINDINGS=_lines(f'(name = "script:{s.name}", service = "script:{s.name}"),' for s in scripts),
     )
 

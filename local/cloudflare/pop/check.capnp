@@ -6,7 +6,7 @@ using Script = import "script.capnp";
 const config :Workerd.Config = (
   services = [
     (name = "script", worker = Script.worker),
-    (name = "nowhere", network = (allow = [])),
+    (name = "internet", network = (allow = [])),
     (name = "l1", network = (allow = [])),
     @SERVICES@
   ],

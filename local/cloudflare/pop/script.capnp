@@ -8,7 +8,7 @@ const worker :Workerd.Worker = (
   ],
   compatibilityDate = "@COMPATIBILITY_DATE@",
   compatibilityFlags = [@COMPATIBILITY_FLAGS@],
-  globalOutbound = "nowhere",
+  globalOutbound = "internet",
   bindings = [
     @BINDINGS@
   ],

@@ -6,8 +6,9 @@ using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
     (name = "front", worker = .front),
-    # A plain fetch() of a script goes to the internet; here nothing leaves unnoticed.
     (name = "nowhere", network = (allow = [])),
+    # A plain fetch() of a script goes to the internet; here that is the functions of the emulated AWS, and nobody else.
+    (name = "internet", external = (address = "@INTERNET@", http = ())),
     # What an mTLS binding fetches passes through this PoP's L1 cache, which has the client certificate.
     (name = "l1", external = (address = "@L1@", http = ())),
     @SERVICES@

@@ -7,7 +7,7 @@ import { clientResponse, fetchObject } from "./objects";
 import { isQuarantined } from "./quarantine";
 import { type Ecosystem, type ObjectRoute, type Route, route } from "./routes";
 import type { Place, Shield } from "./shields";
-import { type Entitlement, entitlementOf, JWT_SECONDS, presentedDigest, sign, Unavailable } from "./tokens";
+import { type Entitlement, entitlementOf, JWT_SECONDS, presentedDigest, sign, type Sources, Unavailable } from "./tokens";
 
 interface Bindings {
   ENTITLEMENTS: KVNamespace;
@@ -16,6 +16,8 @@ interface Bindings {
   HOSTNAME: string;
   ORIGIN_KEY: string;
   TOKEN_SIGNING_KEY: string;
+  METADATA_API?: string;
+  METADATA_API_KEY?: string;
 }
 
 type Guarded = Exclude<Route, { kind: "health" | "unknown" | "redirect" }>;
@@ -51,7 +53,7 @@ async function guarded(
 ): Promise<Response> {
   const { HOSTNAME: hostname, TOKEN_SIGNING_KEY: signingKey } = bindings;
   const digest = await presentedDigest(request.headers.get("authorization"), signingKey, hostname);
-  const holder = digest && (await entitlementOf(digest, bindings.ENTITLEMENTS, Date.now()));
+  const holder = digest && (await entitlementOf(digest, sourcesOf(bindings), Date.now()));
   if (!digest || !holder) {
     if (wanted.kind === "token") return unauthorized(undefined, hostname);
     const scope = wanted.kind === "object" ? `repository:${wanted.name}:pull` : undefined;
@@ -93,6 +95,10 @@ function authenticated(answer: "ping" | "whoami" | "version", holder: Entitlemen
 
 function ecosystemOf(wanted: Exclude<Route, { kind: "health" | "unknown" }>): Ecosystem | undefined {
   return wanted.kind === "object" || wanted.kind === "authenticated" ? wanted.ecosystem : undefined;
+}
+
+function sourcesOf({ ENTITLEMENTS: store, METADATA_API: url, METADATA_API_KEY: key }: Bindings): Sources {
+  return { store, api: url && key ? { url, key } : undefined };
 }
 
 /** The nodes that the binding lists; it is the same text for as long as the isolate lives, so it is read once. */

@@ -2,6 +2,8 @@
 
 import { jwtVerify, SignJWT } from "jose";
 
+import { ask, type MetadataApi } from "./metadata";
+
 /** What the key-value store holds of a token, under `token:<sha256 hex>`. */
 export interface Entitlement {
   principal: string;
@@ -9,8 +11,14 @@ export interface Entitlement {
   grants: readonly string[];
 }
 
-/** The key-value store did not answer: nobody can be let in, and nobody told that his token is wrong. */
+/** Neither store nor metadata API could tell: nobody can be let in, and nobody told that his token is wrong. */
 export class Unavailable extends Error {}
+
+/** Where entitlements are found: the edge's store, and what is asked where it has no entry. */
+export interface Sources {
+  store: KVNamespace;
+  api: MetadataApi | undefined;
+}
 
 export const JWT_SECONDS = 60; // the shortest life that docker clients expect (distribution token specification)
 const POSITIVE_MILLISECONDS = 2_000; // how long a revoked token may still work in an isolate that has seen it
@@ -33,10 +41,10 @@ export async function presentedDigest(header: string | null, key: string, servic
   return value.split(".").length === 3 ? jwtDigest(value, key, service) : sha256(value);
 }
 
-/** What the token with that digest is good for now: isolate memory, then the key-value store. */
-export async function entitlementOf(digest: string, store: KVNamespace, now: number): Promise<Entitlement | undefined> {
+/** What the token with that digest is good for now: isolate memory, then the key-value store, then the metadata API. */
+export async function entitlementOf(digest: string, sources: Sources, now: number): Promise<Entitlement | undefined> {
   const known = memory.get(digest);
-  const entitlement = known !== undefined && known.until > now ? known.entitlement : await lookUp(digest, store, now);
+  const entitlement = known !== undefined && known.until > now ? known.entitlement : await lookUp(digest, sources, now);
   return entitlement !== undefined && entitlement.expires * 1000 > now ? entitlement : undefined;
 }
 
@@ -51,18 +59,28 @@ export async function sign(digest: string, principal: string, key: string, servi
     .sign(new TextEncoder().encode(key));
 }
 
-async function lookUp(digest: string, store: KVNamespace, now: number): Promise<Entitlement | undefined> {
-  let text: string | null;
-  try {
-    text = await store.get(`token:${digest}`, { cacheTtl: 30 });
-  } catch {
-    throw new Unavailable();
-  }
-  const entitlement = text === null ? undefined : parse(text);
+async function lookUp(digest: string, sources: Sources, now: number): Promise<Entitlement | undefined> {
+  const text = await entryOf(digest, sources);
+  const entitlement = text === undefined ? undefined : parse(text);
   if (memory.size >= REMEMBERED) memory.delete(memory.keys().next().value ?? "");
   const life = entitlement === undefined ? NEGATIVE_MILLISECONDS : POSITIVE_MILLISECONDS;
   memory.set(digest, { entitlement, until: now + life });
   return entitlement;
+}
+
+/** The store's entry, also one that says that the token is revoked; without one, what the database has on record. */
+async function entryOf(digest: string, { store, api }: Sources): Promise<string | undefined> {
+  let text: string | null = null;
+  try {
+    text = await store.get(`token:${digest}`, { cacheTtl: 30 });
+  } catch {
+    if (api === undefined) throw new Unavailable();
+  }
+  if (text !== null) return text;
+  if (api === undefined) return undefined;
+  const answer = await ask(api, digest);
+  if (answer === "unknown") throw new Unavailable();
+  return answer;
 }
 
 function parse(text: string): Entitlement | undefined {

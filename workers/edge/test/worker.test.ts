@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { createHash } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -13,10 +13,14 @@ import { after, before, beforeEach, test } from "node:test";
 import { jwtVerify, SignJWT } from "jose";
 
 const SIGNING_KEY = "a-key-of-tests";
+const API_KEY = "another-key-of-tests";
 const NODES = ["us-east-1-0.shield.test:8443", "us-east-1-1.shield.test:8443", "eu-west-1-0.shield.test:8443"];
 
 const entries = new Map<string, string>();
 let storeWorks = true;
+const records = new Map<string, string>(); // what the metadata API has
+let apiStatus = 200;
+let questions: { signature: string; body: string; authorization: string | undefined }[] = [];
 const asked: { host: string; path: string; headers: IncomingMessage["headers"] }[] = [];
 let shield: (request: IncomingMessage, response: ServerResponse) => void;
 let servers: Server[] = [];
@@ -37,7 +41,13 @@ async function listen(handle: (request: IncomingMessage, response: ServerRespons
   return (server.address() as AddressInfo).port;
 }
 
-function configuration(store: number, below: number): string {
+function record(token: string, entry: Record<string, unknown>): string {
+  const digest = createHash("sha256").update(token).digest("hex");
+  records.set(digest, JSON.stringify({ version: 1, ...entry }));
+  return digest;
+}
+
+function configuration(store: number, below: number, internet: number): string {
   const shields = NODES.map((host) => ({ host, region: host.slice(0, 9), latitude: 38.9, longitude: -77.4 }));
   const text = (value: string): string => JSON.stringify(value);
   return `using Workerd = import "/workerd/workerd.capnp";
@@ -52,7 +62,11 @@ const config :Workerd.Config = (
         (name = "SHIELDS", text = ${text(JSON.stringify(shields))}),
         (name = "HOSTNAME", text = "packages.test"),
         (name = "ORIGIN_KEY", text = "origin-key"),
-        (name = "TOKEN_SIGNING_KEY", text = ${text(SIGNING_KEY)})])),
+        (name = "METADATA_API", text = "https://abc.lambda-url.us-east-1.on.aws/"),
+        (name = "METADATA_API_KEY", text = ${text(API_KEY)}),
+        (name = "TOKEN_SIGNING_KEY", text = ${text(SIGNING_KEY)})],
+      globalOutbound = "internet")),
+    (name = "internet", external = (address = "127.0.0.1:${internet}", http = ())),
     (name = "store", external = (address = "127.0.0.1:${store}", http = ())),
     (name = "below", external = (address = "127.0.0.1:${below}", http = ()))],
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "edge")]);`;
@@ -68,9 +82,18 @@ before(async () => {
     asked.push({ host: request.headers.host ?? "", path: request.url ?? "", headers: request.headers });
     shield(request, response);
   });
+  const internet = await listen(async (request, response) => {
+    const { host, authorization, "x-artifact-edge-signature": signature } = request.headers;
+    let body = "";
+    for await (const part of request) body += String(part);
+    questions.push({ signature: String(signature), body, authorization });
+    const known = records.get((JSON.parse(body) as { digest: string }).digest);
+    const status = host !== "abc.lambda-url.us-east-1.on.aws" ? 530 : apiStatus !== 200 ? apiStatus : known ? 200 : 404;
+    response.writeHead(status).end(known);
+  });
   scratch = mkdtempSync(join(tmpdir(), "edge-"));
   writeFileSync(join(scratch, "index.js"), readFileSync("dist/index.js"));
-  writeFileSync(join(scratch, "config.capnp"), configuration(store, below));
+  writeFileSync(join(scratch, "config.capnp"), configuration(store, below, internet));
   workerd = spawn(resolve("node_modules/.bin/workerd"), ["serve", "config.capnp", "--control-fd=3"], {
     cwd: scratch,
     stdio: ["ignore", "inherit", "inherit", "pipe"],
@@ -88,6 +111,8 @@ after(() => {
 beforeEach(() => {
   asked.length = 0;
   storeWorks = true;
+  apiStatus = 200;
+  questions = [];
   shield = (_, response) => {
     response.writeHead(200, {
       "content-type": "application/octet-stream",
@@ -232,9 +257,54 @@ test("what was withdrawn is 410 within seconds, whatever a cache below holds, an
   assert.equal(await status(file), 410);
 });
 
+const pull = async (token: string): Promise<Response> => fetch(`${edge}/npm/web`, { headers: bearer(token) });
+
+test("a token of which the store has no entry is asked for, signed, once while it is remembered", async () => {
+  const digest = record("fresh", { revision: 1, principal: "bob", expires: 4_000_000_000, grants: ["npm:web:pull"] });
+  for (const _ of [1, 2, 3]) assert.equal((await pull("fresh")).status, 200);
+  assert.equal((await fetch(`${edge}/npm/other`, { headers: bearer("fresh") })).status, 403);
+  const [question, ...more] = questions;
+  assert.deepEqual([more, JSON.parse(question!.body), question!.authorization], [[], { digest }, undefined]);
+  const [, time, mac] = /^t=(\d+),v1=([0-9a-f]{64})$/.exec(question!.signature)!;
+  assert.ok(Math.abs(Number(time) - Date.now() / 1000) < 10);
+  assert.equal(mac, createHmac("sha256", API_KEY).update(`${time}.${question!.body}`).digest("hex"));
+});
+
+test("a token that is on no record is 401, and the API hears of it once in some seconds", async () => {
+  for (const _ of [1, 2, 3]) assert.equal((await pull("made-up")).status, 401);
+  assert.equal(questions.length, 1);
+});
+
+test("a revoked token is 401: by the store's entry without a question, and by the API's answer", async () => {
+  const revoked = { revision: 2, revoked: true };
+  entries.set(`token:${record("revoked-at-edge", { principal: "x", expires: 4e9, grants: ["npm:*:pull"] })}`, JSON.stringify({ version: 1, ...revoked }));
+  record("revoked-on-record", revoked);
+  assert.equal((await pull("revoked-at-edge")).status, 401);
+  assert.equal(questions.length, 0);
+  assert.equal((await pull("revoked-on-record")).status, 401);
+  assert.deepEqual(asked, []);
+});
+
+test("while the API does not say, a token without an entry is 503, and one with an entry is good", async () => {
+  grant("known", ["npm:*:pull"]);
+  for (const status of [403, 429, 500, 503, 302]) {
+    apiStatus = status;
+    const answer = await pull(`not-known-${status}`);
+    assert.deepEqual([answer.status, answer.headers.get("retry-after")], [503, "1"], String(status));
+    assert.equal((await pull("known")).status, 200);
+  }
+});
+
+test("while the store does not answer, the API does", async () => {
+  record("on-record", { revision: 1, principal: "bob", expires: 4_000_000_000, grants: ["npm:*:pull"] });
+  storeWorks = false;
+  assert.equal((await pull("on-record")).status, 200);
+});
+
 test("when entitlements cannot be read, or make no sense, nobody is let in", async () => {
   grant("unread", ["npm:*:pull"]);
   storeWorks = false;
+  apiStatus = 503;
   const answer = await fetch(`${edge}/npm/web`, { headers: bearer("unread") });
   assert.deepEqual([answer.status, answer.headers.get("retry-after")], [503, "1"]);
   storeWorks = true;

@@ -1,0 +1,92 @@
+"""`python -m local.functions --directory DIR`: the functions of one world's AWS, until it is ended."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from local.functions.deployed import Deployed, Functions
+from local.functions.feed import Feed
+from local.functions.instance import FunctionError, Instance
+from local.functions.urls import create_app
+from local.layout import FUNCTIONS_PORT, World
+
+_LOOK_SECONDS = 1.0
+
+
+class Runner:
+    """Keeps instances, feeds and URLs in step with what is deployed."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._functions = Functions(world)
+        self._deployed = Deployed({}, {}, {})
+        self._instances: dict[str, Instance] = {}
+        self._feeds: dict[str, Feed] = {}
+        self._turn = threading.Lock()
+
+    def reconcile(self) -> None:
+        self._deployed = self._functions.deployed()
+        for identity, feed in list(self._feeds.items()):
+            if self._deployed.mappings.get(identity) != feed.mapping or not feed.is_alive():
+                feed.end()
+                feed.join()
+                del self._feeds[identity]
+        for mapping in self._deployed.mappings.values():
+            if mapping.id not in self._feeds:
+                _report(f"{mapping.function.rsplit(':', 1)[1]} is fed from {mapping.stream.split('/')[1]}")
+                self._feeds[mapping.id] = Feed(self._world, mapping, self.invoke, _report)
+                self._feeds[mapping.id].start()
+
+    def invoke(self, function: str, event: Any) -> Any:
+        """Raises FunctionError."""
+        return self._instance(function).invoke(event)
+
+    def function_of(self, host: str) -> str | None:
+        return self._deployed.urls.get(host)
+
+    def _instance(self, function: str) -> Instance:
+        with self._turn:
+            code = self._deployed.functions.get(function)
+            if code is None:
+                raise FunctionError(f"{function} does not exist")
+            instance = self._instances.get(function)
+            if instance is None or instance.code != code:
+                if instance is not None:
+                    instance.stop()
+                instance = self._instances[function] = Instance(self._world, code)
+            return instance
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        pass
+
+
+def main(directory: Annotated[Path, typer.Option(help="the world's directory")]) -> None:
+    world = World(directory=directory.resolve())
+    runner = Runner(world)
+    application = create_app(runner.function_of, runner.invoke)
+    server = make_server(world.functions_address, FUNCTIONS_PORT, application, threaded=True, request_handler=_Quiet)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    while True:
+        try:
+            runner.reconcile()
+        except (BotoCoreError, ClientError) as error:
+            _report(f"the emulated Lambda does not answer: {error}")
+        time.sleep(_LOOK_SECONDS)
+
+
+def _report(line: str) -> None:
+    print(f"{datetime.now(UTC):%H:%M:%S} {line}", flush=True)
+
+
+if __name__ == "__main__":
+    typer.run(main)

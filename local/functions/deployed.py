@@ -1,0 +1,142 @@
+"""What the emulated AWS has of functions: their code and settings, what feeds them, and their URLs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import cycle
+from typing import Any, cast
+
+import boto3
+import httpx
+from botocore.exceptions import ClientError
+
+from local.layout import World
+
+_SCOUTED = 6  # regions without functions that are asked at each look, in turn
+
+
+@dataclass(frozen=True)
+class Code:
+    """A function as it is to be run. `digest` changes with its code; `location` is where that is to be had."""
+
+    name: str
+    arn: str
+    region: str
+    handler: str
+    timeout: int  # seconds
+    variables: tuple[tuple[str, str], ...]
+    digest: str
+    location: str
+
+
+@dataclass(frozen=True)
+class StreamMapping:
+    """What feeds a function from a stream, as Lambda describes it."""
+
+    id: str
+    region: str
+    stream: str
+    function: str  # ARN
+    batch: int
+    bisect: bool
+    tries: int  # -1: no limit
+    oldest: int  # seconds; -1: no limit
+    start: str
+    partial: bool
+    patterns: tuple[str, ...]
+    dead_letters: str  # ARN, or empty
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """`urls` are functions by the host of their URL."""
+
+    functions: Mapping[str, Code]  # by ARN
+    mappings: Mapping[str, StreamMapping]  # by id
+    urls: Mapping[str, str]
+
+
+class Functions:
+    """Regions known to have functions are asked at each look, the others in turn."""
+
+    def __init__(self, world: World) -> None:
+        self._endpoint = world.aws_url
+        self._session = session()
+        self._turn = cycle(self._session.get_available_regions("lambda"))
+        self._known: set[str] = {"us-east-1"}
+        self._clients: dict[str, Any] = {}
+
+    def deployed(self) -> Deployed:
+        functions: dict[str, Code] = {}
+        mappings: dict[str, StreamMapping] = {}
+        urls: dict[str, str] = {}
+        for region in self._known | {next(self._turn) for _ in range(_SCOUTED)}:
+            found = {code.arn: code for code in self._functions(region)}
+            if found:
+                self._known.add(region)
+                functions |= found
+                mappings |= {each.id: each for each in self._mappings(region)}
+                urls |= dict(self._urls(region, found))
+        return Deployed(functions, mappings, urls)
+
+    def _client(self, region: str) -> Any:
+        if region not in self._clients:
+            self._clients[region] = self._session.client("lambda", region_name=region, endpoint_url=self._endpoint)
+        return self._clients[region]
+
+    def _functions(self, region: str) -> Iterator[Code]:
+        for described in self._client(region).list_functions()["Functions"]:
+            found = self._client(region).get_function(FunctionName=described["FunctionName"])
+            settings = found["Configuration"]
+            yield Code(
+                name=settings["FunctionName"],
+                arn=settings["FunctionArn"],
+                region=region,
+                handler=settings["Handler"],
+                timeout=settings["Timeout"],
+                variables=tuple(sorted(settings.get("Environment", {}).get("Variables", {}).items())),
+                digest=settings["CodeSha256"],
+                location=found["Code"]["Location"],
+            )
+
+    def _mappings(self, region: str) -> Iterator[StreamMapping]:
+        for described in self._client(region).list_event_source_mappings()["EventSourceMappings"]:
+            if described["State"] != "Enabled" or ":dynamodb:" not in described["EventSourceArn"]:
+                continue
+            filters: list[dict[str, str]] = _part(described, "FilterCriteria").get("Filters", [])
+            yield StreamMapping(
+                id=described["UUID"],
+                region=region,
+                stream=described["EventSourceArn"],
+                function=described["FunctionArn"],
+                batch=described["BatchSize"],
+                bisect=bool(described.get("BisectBatchOnFunctionError")),
+                tries=_number(described.get("MaximumRetryAttempts")),
+                oldest=_number(described.get("MaximumRecordAgeInSeconds")),
+                start=described["StartingPosition"],
+                partial="ReportBatchItemFailures" in (described.get("FunctionResponseTypes") or []),
+                patterns=tuple(each["Pattern"] for each in filters),
+                dead_letters=_part(_part(described, "DestinationConfig"), "OnFailure").get("Destination", ""),
+            )
+
+    def _urls(self, region: str, functions: Mapping[str, Code]) -> Iterator[tuple[str, str]]:
+        for code in functions.values():
+            try:
+                url = self._client(region).get_function_url_config(FunctionName=code.name)["FunctionUrl"]
+            except ClientError:
+                continue  # it has none
+            yield httpx.URL(url).host, code.arn
+
+
+def session() -> Any:
+    """Whose credentials mean nothing to the emulated AWS."""
+    return cast(Any, boto3).Session(aws_access_key_id="local", aws_secret_access_key="local")  # noqa: S106
+
+
+def _part(described: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    return described.get(name) or {}
+
+
+def _number(value: int | None) -> int:
+    return -1 if value is None else value

@@ -1,0 +1,57 @@
+"""Function URLs: HTTP requests to the functions behind them, and to nobody else.
+
+TLS is taken for granted. A name that is no function's answers as a name without an address does on Cloudflare, so that
+nothing of the world gets out of it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask, Response, request
+
+from local.functions.feed import Invoke
+from local.functions.instance import FunctionError
+
+_log = logging.getLogger(__name__)
+
+
+def create_app(function_of: Callable[[str], str | None], invoke: Invoke) -> Flask:
+    """The WSGI application; `function_of` is the function's ARN by its URL's host."""
+    app = Flask(__name__)
+
+    @app.route("/", defaults={"path": ""}, methods=["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"])
+    @app.route("/<path:path>", methods=["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"])
+    def answer(path: str) -> Response:
+        function = function_of(request.host.split(":")[0])
+        if function is None:
+            return Response("error code: 1016\n", 530)
+        try:
+            return _answer(invoke(function, _event()))
+        except FunctionError as error:
+            _log.error("%s", error)
+            return Response("Internal Server Error", 502)
+
+    return app
+
+
+def _event() -> dict[str, Any]:
+    """Payload format 2.0 (AWS Lambda, "Invoking Lambda function URLs"), as far as handlers of ours look at it."""
+    return {
+        "version": "2.0",
+        "rawPath": request.path,
+        "rawQueryString": request.query_string.decode(),
+        "headers": {name.lower(): value for name, value in request.headers.items()},
+        "requestContext": {"domainName": request.host, "http": {"method": request.method, "path": request.path}},
+        "body": request.get_data(as_text=True),
+        "isBase64Encoded": False,
+    }
+
+
+def _answer(result: Any) -> Response:
+    if not isinstance(result, dict) or "statusCode" not in result:
+        return Response(json.dumps(result), content_type="application/json")
+    return Response(result.get("body", ""), result["statusCode"], result.get("headers", {}))  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
