@@ -16,7 +16,16 @@ from typing import Annotated, Any, Literal, get_args
 import botocore.session
 import pulumi
 import pulumi.runtime.config as runtime_config
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from infra.blobs.gcs import DUAL_REGION_AREAS
@@ -84,7 +93,12 @@ def _region_of_store(name: str, info: ValidationInfo) -> str:
 
 CLOUD_OF_STORE: Mapping[str, Cloud] = {"s3": "aws", "dynamodb": "aws", "gcs": "gcp", "spanner": "gcp"}
 
-StoreRegion = Annotated[str, AfterValidator(_region_of_store)]
+_Editor = dict[str, Any]
+"""What an editor is told of a value on top of its type; the program checks more, and says it better."""
+
+_ANY_REGION: _Editor = {"enum": sorted(REGIONS)}
+
+StoreRegion = Annotated[str, AfterValidator(_region_of_store), WithJsonSchema({"type": "string", **_ANY_REGION})]
 
 
 def _mail_address(text: str) -> str:
@@ -93,7 +107,9 @@ def _mail_address(text: str) -> str:
     return text
 
 
-Email = Annotated[str, AfterValidator(_mail_address)]
+Email = Annotated[
+    str, AfterValidator(_mail_address), WithJsonSchema({"type": "string", "pattern": f"^{_MAIL_ADDRESS.pattern}$"})
+]
 
 
 class _Section(BaseModel):
@@ -166,8 +182,11 @@ class Shield(_Section):
     """The cache machines of one region."""
 
     cloud: Cloud = Field(description="where the machines stand")
-    region: str = Field(description="region of that cloud; one entry per region")
-    machine_type: str = Field(description="a type with NVMe disks of its own, e.g. `i4i.large` or `n2-standard-8`")
+    region: str = Field(description="region of that cloud; one entry per region", json_schema_extra=_ANY_REGION)
+    machine_type: str = Field(
+        description="a type with NVMe disks of its own, e.g. `i4i.large` or `n2-standard-8`",
+        json_schema_extra={"pattern": f"^({_NVME_OF_EC2.pattern}|{_NVME_OF_GCE.pattern})$"},
+    )
     nodes: int = Field(ge=1, le=32, description="machines in the region")
 
     @field_validator("region")
@@ -195,7 +214,9 @@ class Shield(_Section):
 class Edge(_Section):
     """The Cloudflare account that the edge worker runs in."""
 
-    account_id: str = Field(description="Cloudflare account id: 32 hexadecimal digits")
+    account_id: str = Field(
+        description="Cloudflare account id: 32 hexadecimal digits", json_schema_extra={"pattern": "^[0-9a-f]{32}$"}
+    )
 
     @field_validator("account_id")
     @classmethod
@@ -216,7 +237,10 @@ class Alerts(_Section):
 class StackConfig(_Section):
     """All that a stack may say in the namespace `artifact-edge`."""
 
-    domain: str = Field(description="the zone that the stack owns; clients use `packages.<domain>`")
+    domain: str = Field(
+        description="the zone that the stack owns; clients use `packages.<domain>`",
+        json_schema_extra={"pattern": f"^{_DOMAIN.pattern}$"},
+    )
     tags: Tags
     blobs: Blobs
     metadata: Metadata

@@ -1,18 +1,22 @@
-"""Writes docs/configuration.md from the models that check the config: `python -m stacks.reference`."""
+"""Writes docs/configuration.md and the JSON Schema from the models that check the config, and from the stacks' files:
+`python -m stacks.reference`."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, cast, get_args, get_origin
 
+import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from stacks.config import NAMESPACE, Email, StackConfig, StoreRegion
+from stacks.schema import EDITOR_LINE, SCHEMA, text
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "configuration.md"
+ENVIRONMENTS = sorted(file.name.split(".")[1] for file in Path(__file__).parent.glob("Pulumi.*.yaml"))
 
 _HEAD = f"""# Configuration
 
@@ -21,6 +25,10 @@ What `stacks/Pulumi.<environment>.yaml` may say. Written by `python -m stacks.re
 resource is touched. Secrets never stand here: they live in AWS Secrets Manager ([architecture.md](architecture.md)).
 
 `pulumi config set --path '{NAMESPACE}:shields[0].nodes' 3` sets a value within a list or an object.
+
+Editors complete and check a stack's file by the JSON Schema `stacks/{SCHEMA.name}`, because its first line
+says `{EDITOR_LINE}` (the YAML extensions of VS Code, Neovim and
+IntelliJ heed it). Pulumi leaves that line where it is when it writes to the file.
 
 | key | accepted | default | |
 | --- | --- | --- | --- |
@@ -34,7 +42,38 @@ _LISTED: Mapping[Any, str] = {StoreRegion: "regions", Email: "mail addresses"}
 
 def page() -> str:
     """The whole page."""
-    return _HEAD + "\n".join(_rows(StackConfig, f"{NAMESPACE}:")) + "\n"
+    return _HEAD + "\n".join([*_rows(StackConfig, f"{NAMESPACE}:"), "", *_environments()]) + "\n"
+
+
+def _environments() -> Iterator[str]:
+    """What each environment says: one program, and these values."""
+    yield "## What each environment says"
+    yield ""
+    yield "One program deploys them all and asks for no name; only these values set them apart. Empty: the default."
+    yield ""
+    files = [(PAGE.parents[1] / "stacks" / f"Pulumi.{name}.yaml").read_text() for name in ENVIRONMENTS]
+    said = [dict(_flat(cast(Mapping[str, Any], yaml.safe_load(file)["config"]))) for file in files]
+    yield f"| key | {' | '.join(ENVIRONMENTS)} |"
+    yield f"| --- |{' --- |' * len(ENVIRONMENTS)}"
+    for key in dict.fromkeys(key for one in said for key in one):
+        yield f"| `{key}` | {' | '.join(one.get(key, '') for one in said)} |"
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Keys and values in words, one a line of the table; lists of objects with an object a line."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(cast(Mapping[str, Any], value), f"{prefix}{key}.")
+        elif isinstance(value, list):
+            yield f"{prefix}{key}", _items(cast(Sequence[Any], value))
+        else:
+            yield f"{prefix}{key}", json.dumps(value).strip('"')
+
+
+def _items(values: Sequence[Any]) -> str:
+    whole = all(not isinstance(value, Mapping) for value in values)
+    words = [str(value) if whole else " ".join(map(str, value.values())) for value in values]
+    return ("<br>" if not whole else ", ").join(words)
 
 
 def _rows(section: type[BaseModel], prefix: str) -> Iterator[str]:
@@ -75,3 +114,4 @@ def _limits(field: FieldInfo) -> Iterator[tuple[str, object]]:
 
 if __name__ == "__main__":
     PAGE.write_text(page())
+    SCHEMA.write_text(text())

@@ -1,0 +1,62 @@
+"""A JSON Schema of a whole `Pulumi.<environment>.yaml`, made from the models that check the config.
+
+Editors complete keys and values by it, and mark mistakes while they are typed. What holds across keys only the program
+knows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from infra.regions import REGIONS
+from stacks.config import NAMESPACE, StackConfig
+
+SCHEMA = Path(__file__).with_name("pulumi-config.schema.json")
+EDITOR_LINE = f"# yaml-language-server: $schema={SCHEMA.name}"
+"""The first line of each stack's file (YAML Language Server, "Using inlined schema")."""
+
+
+def schema() -> Mapping[str, Any]:
+    """The schema, draft 2020-12. Other namespaces than ours are Pulumi's and its providers', and are let be."""
+    ours = StackConfig.model_json_schema()
+    config: dict[str, Any] = {
+        "type": "object",
+        "description": ours["description"],
+        "properties": {
+            "aws:region": {
+                "description": "an AWS region: where the secrets between the tiers are",
+                "enum": sorted(name for name, region in REGIONS.items() if region.cloud == "aws"),
+            },
+            "gcp:project": {
+                "description": "a project id: the project that everything on Google Cloud belongs to",
+                "type": "string",
+                "pattern": "^[a-z][a-z0-9-]{4,28}[a-z0-9]$",  # Resource Manager, "Creating and managing projects"
+            },
+            **{f"{NAMESPACE}:{name}": found for name, found in ours["properties"].items()},
+        },
+        "required": ["aws:region", *(f"{NAMESPACE}:{name}" for name in ours["required"])],
+        "patternProperties": {f"^(?!{NAMESPACE}:)[^:]+:": {}},
+        "additionalProperties": False,
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "artifact-edge: the config of a stack",
+        "type": "object",
+        "properties": {
+            "config": config,
+            "encryptionsalt": {"type": "string", "description": "written by Pulumi where a passphrase guards secrets"},
+            "secretsprovider": {"type": "string", "description": "the key that guards secrets (docs/state.md)"},
+            "encryptedkey": {"type": "string", "description": "written by Pulumi where a cloud's key guards secrets"},
+        },
+        "required": ["config"],
+        "additionalProperties": False,
+        "$defs": ours["$defs"],
+    }
+
+
+def text() -> str:
+    """The schema as it is in the file."""
+    return json.dumps(schema(), indent=2) + "\n"
