@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cloudflare import CloudflareError
 
 from registry import RegistryError, keys, tokens
-from registry.commands import Outputs, packages, purges
+from registry.commands import Outputs, imports, packages, purges
 from registry.target import read_target
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
@@ -21,6 +21,7 @@ tokens_app = typer.Typer(no_args_is_help=True, help="Tokens of those who pull, a
 app.add_typer(keys_app, name="keys")
 app.add_typer(tokens_app, name="tokens")
 app.add_typer(packages.app)
+app.add_typer(imports.app)
 app.add_typer(packages.tag_app, name="tag")
 app.add_typer(purges.app, name="purges")
 

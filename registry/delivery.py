@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -17,6 +18,7 @@ from registry.purge import purge
 from registry.target import Target
 
 _AT_ONCE = 50  # intents
+_RENDERED_AT_ONCE = 8  # packages
 
 
 @dataclass(frozen=True)
@@ -76,16 +78,19 @@ class Delivery:
         for intent in intents:
             for partition, names in intent.changes.items():
                 changes.setdefault(partition, []).extend(names)
-        stale = [key for partition, names in changes.items() for key in self._render(partition, set(names))]
+        with ThreadPoolExecutor(_RENDERED_AT_ONCE) as pool:
+            rendered = pool.map(self._render, changes.keys(), changes.values())
+            stale = [key for keys in rendered for key in keys]
         withdrawn = [key for intent in intents for key in intent.withdrawn]
         if withdrawn:
             quarantine.withdraw(self._target, self._origin, withdrawn)
         purge(self._target, list(dict.fromkeys([*stale, *withdrawn])))
 
-    def _render(self, partition: str, touched: Collection[str]) -> list[str]:
+    def _render(self, partition: str, names: Collection[str]) -> list[str]:
         """Brings the package's documents up to date, and returns their keys: a run that was ended before its purge may
         have written them."""
         snapshot = self._facts.read(partition)
+        touched = set(names)
         documents = of_partition(partition).documents(snapshot.known, touched, self._target.url, self._origin.read)
         for document in documents:
             self._origin.render(document, snapshot.revision, snapshot.published)

@@ -79,6 +79,12 @@ def read(layout: Path, repository: str, tag: str = "") -> Artifact:
     return Artifact(f"oci {repository}:{tag or named}", list(blobs.values()), [change])
 
 
+def tags_of(layout: Path) -> list[str]:
+    """Those that the layout names. Raises RegistryError."""
+    listed = _parsed(layout / "index.json", Index).manifests
+    return [tag for each in listed if (tag := (each.annotations or {}).get(_REF_NAME, ""))]
+
+
 def check_repository(name: str) -> None:
     if not _REPOSITORY.fullmatch(name) or len(name) > _REPOSITORY_MAX:
         raise RegistryError(

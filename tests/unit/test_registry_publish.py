@@ -305,11 +305,18 @@ def test_a_tarball_without_package_json_is_refused(tmp_path: Path) -> None:
         npm.read(tarball(tmp_path / "p.tgz", {}, member="package/index.js"))
 
 
-def wheel(path: Path, *, metadata: str = "Metadata-Version: 2.1\nName: p\nVersion: 1.0\n", leave_out: str = "") -> Path:
+def wheel(
+    path: Path,
+    *,
+    metadata: str = "Metadata-Version: 2.1\nName: p\nVersion: 1.0\n",
+    leave_out: str = "",
+    project: str = "p",
+    version: str = "1.0",
+) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         for name, body in {"METADATA": metadata, "WHEEL": "Wheel-Version: 1.0\n", "RECORD": ""}.items():
             if name != leave_out:
-                archive.writestr(f"p-1.0.dist-info/{name}", body)
+                archive.writestr(f"{project}-{version}.dist-info/{name}", body)
     return path
 
 

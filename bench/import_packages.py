@@ -1,0 +1,133 @@
+"""Imports many small packages into the emulated clouds, and samples the importer's memory.
+
+`python -m bench.import_packages --packages 10000`: the emulated AWS and Cloudflare API are processes of their own, and so is
+the importer, as an operator would run it. Prints one line of JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+from typing import Any, cast
+
+import boto3
+from cloudflare import Cloudflare
+
+from local import services
+from local.engine.environment import cloud_environment
+from local.layout import CHECKOUT, World
+
+_ACCOUNT = "0123456789abcdef0123456789abcdef"
+_SAMPLE_SECONDS = 0.5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--packages", type=int, default=10_000, help="half for npm, half for PyPI")
+    parser.add_argument("--workers", type=int, default=8)
+    parser.add_argument("--loopback", default="127.94")
+    chosen = parser.parse_args()
+    directory = Path(tempfile.mkdtemp(prefix="bench-"))
+    world = World(directory=directory, loopback=chosen.loopback)
+    try:
+        make_packages(directory / "packages", chosen.packages)
+        services.start(world, [each for each in services.CLOUDS if each.name in ("aws", "cloudflare")])
+        outputs = directory / "outputs.json"
+        outputs.write_text(json.dumps(stack(world)))
+        print(json.dumps(run(world, directory, outputs, chosen.packages, chosen.workers)))
+    finally:
+        services.stop_all(world)
+        shutil.rmtree(directory)
+
+
+def make_packages(directory: Path, number: int) -> None:
+    """Of about 1 KB, each with a dependency or two, as most packages have."""
+    directory.mkdir()
+    for n in range(number // 2):
+        manifest = {"name": f"p{n}", "version": "1.0.0", "dependencies": {f"p{n // 2}": "1", f"p{n // 3}": "1"}}
+        body, packed = json.dumps(manifest).encode(), io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w") as tar:
+            member = tarfile.TarInfo("package/package.json")
+            member.size = len(body)
+            tar.addfile(member, io.BytesIO(body))
+        (directory / f"p{n}-1.0.0.tgz").write_bytes(gzip.compress(packed.getvalue(), mtime=0))
+        with zipfile.ZipFile(directory / f"q{n}-1.0-py3-none-any.whl", "w") as wheel:
+            metadata = f"Metadata-Version: 2.1\nName: q{n}\nVersion: 1.0\nRequires-Dist: q{n // 2}\n"
+            for name, text in {"METADATA": metadata, "WHEEL": "Wheel-Version: 1.0\n", "RECORD": ""}.items():
+                wheel.writestr(f"q{n}-1.0.dist-info/{name}", text)
+
+
+def stack(world: World) -> dict[str, Any]:
+    """A bucket, a table, a zone and a namespace, and the outputs that name them."""
+    account = {"region_name": "us-east-1", "endpoint_url": world.aws_url}
+    account |= {"aws_access_key_id": "bench", "aws_secret_access_key": "bench"}
+    cast(Any, boto3).client("s3", **account).create_bucket(Bucket="origin")
+    cast(Any, boto3).client("dynamodb", **account).create_table(
+        TableName="metadata",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+    )
+    edge = Cloudflare(api_token="bench", base_url=world.cloudflare_url)
+    edge.zones.create(account={"id": _ACCOUNT}, name="artifact-edge.test", type="full")
+    namespace = edge.kv.namespaces.create(account_id=_ACCOUNT, title="entitlements")
+    return {
+        "environment": "bench",
+        "url": "https://packages.artifact-edge.test",
+        "zone": {"name": "artifact-edge.test"},
+        "buckets": [{"region": "us-east-1", "name": "origin"}],
+        "metadata": {"backend": "dynamodb", "region": "us-east-1", "table": "metadata"},
+        "entitlements": {"account_id": _ACCOUNT, "namespace_id": cast(Any, namespace).id},
+        "shields": [{"host": "us-east-1-0.shield.artifact-edge.test"}],
+    }
+
+
+def run(world: World, directory: Path, outputs: Path, packages: int, workers: int) -> dict[str, Any]:
+    started = time.monotonic()
+    importer = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "registry", "import", directory / "packages", "--stack-outputs", outputs),
+            *("--journal", directory / "journal", "--workers", str(workers)),
+        ],
+        cwd=CHECKOUT,
+        env={**os.environ, **cloud_environment(world, {})},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    sizes: list[float] = []
+    while importer.poll() is None:
+        sizes.append(_resident_mib(importer.pid))
+        time.sleep(_SAMPLE_SECONDS)
+    seconds = time.monotonic() - started
+    said = cast(Any, importer.stdout).read().strip()
+    tenth = max(1, len(sizes) // 10)
+    return {
+        "said": said,
+        "seconds": round(seconds, 1),
+        "packages_per_second": round(packages / seconds, 1),
+        "rss_mib_by_tenth": [round(max(sizes[n : n + tenth])) for n in range(0, len(sizes), tenth)],
+    }
+
+
+def _resident_mib(pid: int) -> float:
+    """proc(5), statm: pages of resident memory."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (FileNotFoundError, IndexError, ProcessLookupError):
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+
+
+if __name__ == "__main__":
+    main()

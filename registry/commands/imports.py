@@ -1,0 +1,142 @@
+"""`python -m registry import`: packages in bulk."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from registry import RegistryError, audit
+from registry.commands import Outputs, Principal
+from registry.importing import Refused, Wanted, apis, clients
+from registry.importing.directory import wanted_in
+from registry.importing.journal import Journal
+from registry.importing.lockfiles import package_lock, requirements
+from registry.importing.pipeline import Import, Imported
+from registry.packages import parse
+from registry.target import read_target
+
+app = typer.Typer()
+
+
+@app.command("import")
+def import_packages(
+    stack_outputs: Outputs,
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="directories, package-lock.json, requirements.txt, npm:name[@version], pypi:name[==version]"
+        ),
+    ] = None,
+    from_npm: Annotated[list[str] | None, typer.Option(help="a package, with all it needs, as npm resolves it")] = None,
+    from_pip: Annotated[list[str] | None, typer.Option(help="a package, with all it needs, as pip resolves it")] = None,
+    npm_registry: Annotated[str, typer.Option(help="where npm:… is fetched")] = apis.NPM,
+    pypi_index: Annotated[str, typer.Option(help="where pypi:… is fetched (PEP 691)")] = apis.PYPI,
+    all_versions: Annotated[bool, typer.Option(help="of npm:… and pypi:…, not the newest only")] = False,
+    journal: Annotated[Path | None, typer.Option(help="what was imported, to go on after an interruption")] = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="packages at once")] = 8,
+    principal: Principal = "",
+) -> None:
+    """Import packages that others built. Importing again goes on where it was, and one bad package stops no other."""
+    target = read_target(stack_outputs)
+    if not (sources or from_npm or from_pip):
+        raise RegistryError(
+            "nothing to import; name a directory, a lockfile, npm:… or pypi:…, --from-npm or --from-pip"
+        )
+    kept = Journal(journal or Path(f"import-{target.environment}.journal"))
+    api = apis.Api()
+    with tempfile.TemporaryDirectory(prefix="clients-") as scratch:
+
+        def wanted() -> Iterator[Wanted | Refused]:
+            for source in sources or ():
+                yield from _of_source(source, api, npm_registry, pypi_index, all_versions=all_versions)
+            if from_npm:
+                yield from clients.npm_tree(from_npm, Path(scratch) / "npm")
+            if from_pip:
+                yield from clients.pip_tree(from_pip, Path(scratch) / "pip")
+
+        with _progress(_total(sources or (), from_npm, from_pip)) as told:
+            by = audit.by(target, "import", principal)
+            imported = Import(target, by, kept, api, workers=workers, told=told).run(wanted())
+    kept.close()
+    _tell(imported)
+
+
+def _of_source(
+    source: str, api: apis.Api, npm_registry: str, pypi_index: str, *, all_versions: bool
+) -> Iterator[Wanted | Refused]:
+    path = Path(source)
+    if path.is_dir():
+        yield from wanted_in(path)
+    elif path.is_file() and path.name.endswith(".json"):
+        yield from package_lock(path)
+    elif path.is_file():
+        for name, version, hashes in requirements(path):
+            yield from _told_apart(f"pypi:{name}", api.pypi(pypi_index, name, version, hashes=hashes))
+    else:
+        reference = parse(source)
+        if reference.ecosystem == "oci":
+            raise RegistryError(
+                f"{source}: copy images into a directory first: skopeo copy docker://… oci:DIR/NAME:TAG"
+            )
+        url, fetch = (npm_registry, api.npm) if reference.ecosystem == "npm" else (pypi_index, api.pypi)
+        found = fetch(url, reference.name, reference.version, all_versions=all_versions)
+        yield from _told_apart(source, found)
+
+
+def _told_apart(title: str, found: Iterator[Wanted]) -> Iterator[Wanted | Refused]:
+    """What a registry does not have is no reason to leave out the others."""
+    try:
+        yield from found
+    except RegistryError as error:
+        yield Refused(title, str(error))
+
+
+def _total(sources: Sequence[str], *unknown: Sequence[str] | None) -> int | None:
+    """How many there are, where that can be seen without asking anybody."""
+    directories = [Path(source) for source in sources]
+    if any(unknown) or not all(path.is_dir() for path in directories):
+        return None
+    return sum(1 for path in directories for _ in wanted_in(path))
+
+
+@contextmanager
+def _progress(total: int | None) -> Generator[Callable[[Imported], None]]:
+    """A bar on a terminal; elsewhere nothing but the end."""
+    columns = (
+        SpinnerColumn(),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=total)
+
+        def told(imported: Imported) -> None:
+            said = f"{imported.failed[-1][0]} failed" if imported.failed else ""
+            progress.update(task, completed=imported.done, description=said)
+
+        yield told
+
+
+def _tell(imported: Imported) -> None:
+    for title, reason in imported.failed:
+        print(f"error: {reason if title in reason else f'{title}: {reason}'}", file=sys.stderr)
+    for reason in imported.delayed:
+        print(
+            f"error: readers may see it late: {reason}; finish it with: python -m registry purges drain",
+            file=sys.stderr,
+        )
+    skipped = f", {imported.skipped} by the journal" if imported.skipped else ""
+    there = imported.known + imported.skipped
+    print(f"imported {imported.new}; there already {there}{skipped}; failed {len(imported.failed)}")
+    if imported.failed or imported.delayed:
+        sys.exit(1)

@@ -1,0 +1,118 @@
+"""What another registry's API has of a package: npm's packuments, PyPI's simple index as JSON (PEP 691)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import quote, urljoin
+
+import httpx
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+from packaging.version import InvalidVersion, Version
+
+from registry import RegistryError
+from registry.importing import Wanted, digest_of_integrity, strongest
+
+NPM = "https://registry.npmjs.org/"
+PYPI = "https://pypi.org/simple/"
+_TRIES = 3
+_CHUNK = 1 << 20
+_JSON = "application/vnd.pypi.simple.v1+json"
+
+
+class Api:
+    """A client of other registries. Proxies, authorities and netrc are taken from the environment, as curl does."""
+
+    def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
+        self._http = httpx.Client(follow_redirects=True, timeout=60, transport=transport)
+
+    def npm(self, registry: str, name: str, version: str, *, all_versions: bool = False) -> Iterator[Wanted]:
+        """A version of a package; the one with the tag `latest` where none is given."""
+        url = f"{registry.rstrip('/')}/{quote(name, safe='@')}"
+        packument = self._json(url, "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8")
+        versions: dict[str, Any] = packument.get("versions", {})
+        chosen = version or packument.get("dist-tags", {}).get("latest", "")
+        if not all_versions and chosen not in versions:
+            raise RegistryError(f"{url}: has no version {chosen or 'tagged latest'!r} of {name}")
+        for number in versions if all_versions else [chosen]:
+            dist: dict[str, str] = versions[number]["dist"]
+            title = f"{name}@{number}"
+            digest = (
+                digest_of_integrity(dist["integrity"], title)
+                if dist.get("integrity")
+                else strongest({"sha1": dist.get("shasum", "")}, title)
+            )
+            yield Wanted("npm", dist["tarball"], dist["tarball"].rsplit("/", 1)[-1], digest)
+
+    def pypi(
+        self, index: str, name: str, version: str, *, all_versions: bool = False, hashes: Collection[str] = ()
+    ) -> Iterator[Wanted]:
+        """All files of a version; of the highest release that is not yanked where none is given."""
+        url = f"{index.rstrip('/')}/{canonicalize_name(name)}/"
+        files = _by_version(self._json(url, _JSON).get("files", []))
+        releases = [each for each, listed in files.items() if not each.is_prerelease and not listed[0].get("yanked")]
+        try:
+            chosen = Version(version) if version else max(releases, default=None)
+        except InvalidVersion:
+            raise RegistryError(f"{name}: {version!r} is no version (PEP 440)") from None
+        if not all_versions and chosen not in files:
+            raise RegistryError(f"{url}: has no {f'version {version}' if version else 'release'} of {name}")
+        for each in files if all_versions else [cast(Version, chosen)]:
+            for file in files[each]:
+                digest = strongest(file["hashes"], file["filename"])
+                if not hashes or digest.removeprefix("sha256:") in hashes:
+                    yield Wanted("pypi", urljoin(url, file["url"]), file["filename"], digest)
+
+    def download(self, url: str, file: Path) -> None:
+        """Streams it to disk. Raises RegistryError."""
+        for attempt in range(1, _TRIES + 1):
+            try:
+                with self._http.stream("GET", url) as answer, file.open("wb") as target:
+                    answer.raise_for_status()
+                    for chunk in answer.iter_bytes(_CHUNK):
+                        target.write(chunk)
+                return
+            except httpx.HTTPError as error:
+                _give_up(url, error, last=attempt == _TRIES)
+
+    def _json(self, url: str, accept: str) -> dict[str, Any]:
+        for attempt in range(1, _TRIES + 1):
+            try:
+                answer = self._http.get(url, headers={"Accept": accept})
+                answer.raise_for_status()
+                found: Any = answer.json()
+                return cast(dict[str, Any], found)
+            except httpx.HTTPError as error:
+                _give_up(url, error, last=attempt == _TRIES)
+            except ValueError:
+                raise RegistryError(f"{url}: answers with no JSON; an index is needed that has {accept}") from None
+        raise AssertionError("the last try returns or raises")
+
+
+def _give_up(url: str, error: httpx.HTTPError, *, last: bool) -> None:
+    """Raises RegistryError, unless trying again may help."""
+    refused = isinstance(error, httpx.HTTPStatusError) and error.response.status_code < 500
+    if refused or last:
+        reason = f"{error.response.status_code}" if isinstance(error, httpx.HTTPStatusError) else str(error)
+        raise RegistryError(f"{url}: cannot be fetched: {reason}") from None
+
+
+def _by_version(files: list[dict[str, Any]]) -> Mapping[Version, list[dict[str, Any]]]:
+    """Wheels and sdists; what else an index may list is nothing that pip installs today."""
+    found: dict[Version, list[dict[str, Any]]] = {}
+    for file in files:
+        name = file["filename"]
+        try:
+            version = parse_wheel_filename(name)[1] if name.endswith(".whl") else parse_sdist_filename(name)[1]
+        except (InvalidWheelFilename, InvalidSdistFilename):
+            continue
+        if not name.endswith(".zip"):
+            found.setdefault(version, []).append(file)
+    return found

@@ -1,0 +1,65 @@
+"""What lockfiles name: package-lock.json of npm, requirements.txt of pip with versions pinned by `==`.
+
+Sources: npm docs, package-lock.json (`lockfileVersion` 2 and 3); pip docs, "Requirements File Format".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from registry import RegistryError
+from registry.importing import Wanted, digest_of_integrity
+
+_OPTION = re.compile(r"\s--(?P<name>[a-z-]+)(?:=|\s+)(?P<value>\S+)")
+
+
+def package_lock(file: Path) -> Iterator[Wanted]:
+    """Each tarball that npm would fetch. What is bundled or linked is part of another, or of no registry."""
+    try:
+        lock: Any = json.loads(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise RegistryError(f"{file}: cannot be read: {error}") from None
+    packages = cast(Any, lock).get("packages") if isinstance(lock, dict) else None
+    if not isinstance(packages, dict):
+        raise RegistryError(
+            f"{file}: has no `packages`; make it with: npm install --package-lock-only (npm 7 or later)"
+        )
+    seen = set[str]()
+    for place, entry in cast(dict[str, dict[str, Any]], packages).items():
+        url = entry.get("resolved", "")
+        if not place or entry.get("link") or entry.get("inBundle") or url in seen:
+            continue
+        if not url.startswith(("https://", "http://")):
+            raise RegistryError(f"{file}: {place} is resolved to {url or 'nothing'!r}, which is no URL of a registry")
+        seen.add(url)
+        digest = digest_of_integrity(entry.get("integrity", ""), place)
+        name = entry.get("name") or place.rsplit("node_modules/", 1)[-1]
+        yield Wanted("npm", url, url.rsplit("/", 1)[-1], digest, spec=f"{name}@{entry.get('version', '')}")
+
+
+def requirements(file: Path) -> Iterator[tuple[str, str, set[str]]]:
+    """Name, version and allowed SHA-256 (any, where none is given) of each line."""
+    try:
+        text = file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RegistryError(f"{file}: cannot be read: {error}") from None
+    for line in re.sub(r"\\\n", " ", text).splitlines():
+        line = re.sub(r"(^|\s)#.*", "", line).strip()
+        if not line or line.startswith(("--index-url", "-i ", "--extra-index-url")):
+            continue
+        options = [(match["name"], match["value"]) for match in _OPTION.finditer(line)]
+        try:
+            requirement = Requirement(_OPTION.sub("", line))
+        except InvalidRequirement as error:
+            raise RegistryError(f"{file}: {line!r} is not understood: {error}") from None
+        pins = [each.version for each in requirement.specifier if each.operator == "=="]
+        if len(pins) != 1:
+            raise RegistryError(f"{file}: {line!r} pins no version; make the file with: pip freeze, or pip-compile")
+        hashes = {value.removeprefix("sha256:") for name, value in options if name == "hash" and "sha256:" in value}
+        yield requirement.name, pins[0], hashes
