@@ -94,8 +94,8 @@ def test_a_structure_in_the_place_of_a_text_is_refused() -> None:
 
 
 def test_a_type_without_a_handler_is_refused_by_name(cloud: Any) -> None:
-    with pytest.raises(Refused, match="no resource type aws:sqs/queue:Queue"):
-        create(cloud, "urn:pulumi:local::edge::aws:sqs/queue:Queue::q", {})
+    with pytest.raises(Refused, match="no resource type aws:chime/voiceConnector:VoiceConnector"):
+        create(cloud, "urn:pulumi:local::edge::aws:chime/voiceConnector:VoiceConnector::q", {})
 
 
 def test_a_function_without_a_handler_is_refused_by_name(cloud: Any) -> None:
