@@ -1,8 +1,9 @@
-"""Tokens: what the database and the edge hold of them, and that failure never leaves the edge knowing more."""
+"""Tokens: what the database and the edge hold of them, and that neither failure nor order lets a revoked one in again."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import time
 from typing import Any, cast
@@ -11,28 +12,59 @@ import boto3
 import httpx
 import pytest
 from cloudflare import APIConnectionError
+from typer.testing import CliRunner
 
-from registry import RegistryError, tokens
-from tests.unit.registry import Network, network
+from registry import RegistryError, entitlements, tokens
+from registry.__main__ import app
+from registry.audit import By, entries
+from registry.metadata import Conflict, Put
+from registry.target import Target
+from tests.unit.registry import ACCOUNT, Network, network
 
 __all__ = ["network"]
 
 GRANTS = ["npm:@acme/*:pull", "oci:acme/*:pull"]
+BY = By("carol", "arn:aws:iam::123456789012:user/carol", "tokens")
 
 
 def create(network: Network, **more: Any) -> str:
-    return tokens.create(network.target, "alice", more.get("grants", GRANTS), more.get("seconds", 3600))
+    return tokens.create(network.target, BY, "alice", more.get("grants", GRANTS), more.get("seconds", 3600)).text
 
 
 def digest_of(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def break_edge(network: Network, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+def id_of(token: str) -> str:
+    return digest_of(token)[:12]
+
+
+def break_edge(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: Any, **more: Any) -> None:
         raise APIConnectionError(request=httpx.Request("PUT", "http://edge"))
 
-    monkeypatch.setattr(type(network.edge.kv.namespaces.values), method, fail)
+    monkeypatch.setattr(type(network.edge.kv.namespaces), "bulk_update", fail)
+
+
+def put_entry(network: Network, digest: str, value: Any) -> None:
+    network.edge.kv.namespaces.values.update(
+        f"token:{digest}",
+        account_id=ACCOUNT,
+        namespace_id=network.target.entitlements.namespace_id,
+        value=json.dumps(value).encode(),
+        expiration=int(time.time()) + 3600,
+    )
+
+
+def drop_entry(network: Network, digest: str) -> None:
+    namespace = network.target.entitlements.namespace_id
+    network.edge.kv.namespaces.values.delete(f"token:{digest}", account_id=ACCOUNT, namespace_id=namespace)
+
+
+def item(network: Network, digest: str) -> Any:
+    found = network.target.repository.item("tokens", digest)
+    assert found is not None
+    return found
 
 
 def test_a_token_has_256_bits_and_is_kept_as_a_digest_only(network: Network) -> None:
@@ -44,46 +76,175 @@ def test_a_token_has_256_bits_and_is_kept_as_a_digest_only(network: Network) -> 
         "principal": "alice",
         "grants": GRANTS,
     }
+    assert entry["revision"] == item(network, digest_of(token)).version
     assert 3500 < entry["expires"] - time.time() < 3700
     kept = cast(Any, boto3).client("dynamodb", region_name="us-east-1").scan(TableName="metadata")["Items"]
     assert token not in str(kept)
     assert digest_of(token) in str(kept)
 
 
-def test_a_revoked_token_is_gone_everywhere(network: Network) -> None:
+def test_a_revoked_token_stays_on_record_as_revoked_and_so_at_the_edge(network: Network) -> None:
     first, second = create(network), create(network)
-    (gone,) = [token for token in tokens.tokens(network.target) if token.digest == digest_of(first)]
-    tokens.revoke(network.target, gone.id)
-    assert network.entry(digest_of(first)) is None
-    assert network.entry(digest_of(second)) is not None
+    granted = item(network, digest_of(first))
+    tokens.revoke(network.target, BY, id_of(first))
+    revoked = item(network, digest_of(first))
+    assert revoked.version > granted.version
+    assert revoked.expires == granted.expires
+    assert network.entry(digest_of(first)) == {"version": 1, "revision": revoked.version, "revoked": True}
+    assert network.entry(digest_of(second))["principal"] == "alice"
     assert [token.digest for token in tokens.tokens(network.target)] == [digest_of(second)]
+    assert {token.digest for token in tokens.tokens(network.target, ended=True)} == {
+        digest_of(first),
+        digest_of(second),
+    }
+    with pytest.raises(RegistryError, match="no token has the id"):
+        tokens.change_grants(network.target, BY, id_of(first), add=["npm:*:pull"])
 
 
 def test_grants_are_added_and_taken_away(network: Network) -> None:
     token = create(network)
-    identity = tokens.tokens(network.target)[0].id
-    tokens.change_grants(network.target, identity, add=["pypi:acme-*:pull"], remove=["oci:acme/*:pull"])
+    tokens.change_grants(network.target, BY, id_of(token), add=["pypi:acme-*:pull"], remove=["oci:acme/*:pull"])
     assert network.entry(digest_of(token))["grants"] == ["npm:@acme/*:pull", "pypi:acme-*:pull"]
     assert tokens.tokens(network.target)[0].grants == ("npm:@acme/*:pull", "pypi:acme-*:pull")
     with pytest.raises(RegistryError, match=r"has no grant 'npm:left-pad:pull'"):
-        tokens.change_grants(network.target, identity, remove=["npm:left-pad:pull"])
+        tokens.change_grants(network.target, BY, id_of(token), remove=["npm:left-pad:pull"])
 
 
-def test_a_token_that_the_edge_did_not_take_is_on_record(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
-    break_edge(network, monkeypatch, "update")
-    with pytest.raises(RegistryError, match="is on record, but not at the edge"):
-        create(network)
-    assert len(tokens.tokens(network.target)) == 1
+def test_a_rotated_token_has_a_successor_and_ends_after_the_overlap(network: Network) -> None:
+    old = create(network)
+    before = item(network, digest_of(old))
+    new = tokens.rotate(network.target, BY, id_of(old), 7200, 300).text
+    assert new != old
+    assert network.entry(digest_of(new))["grants"] == GRANTS
+    assert 7100 < network.entry(digest_of(new))["expires"] - time.time() < 7300
+    assert 200 < network.entry(digest_of(old))["expires"] - time.time() < 400
+    assert item(network, digest_of(old)).expires == before.expires  # remembered for as long as before
+    again = tokens.rotate(network.target, BY, id_of(new), 7200, 0).text
+    assert network.entry(digest_of(new))["expires"] <= time.time()
+    assert {token.digest for token in tokens.tokens(network.target)} == {digest_of(old), digest_of(again)}
 
 
-def test_a_token_that_the_edge_did_not_forget_stays_on_record(
+def test_no_overlap_makes_a_token_live_longer(network: Network) -> None:
+    old = create(network, seconds=60)
+    tokens.rotate(network.target, BY, id_of(old), 7200, 3600)
+    assert network.entry(digest_of(old))["expires"] < time.time() + 61
+
+
+def test_each_change_is_in_the_audit_log_and_no_secret_is(network: Network) -> None:
+    token = create(network)
+    tokens.change_grants(network.target, BY, id_of(token), add=["npm:web:pull"])
+    tokens.revoke(network.target, BY, id_of(token))
+    said = [entry.what for entry in entries(network.target.repository)]
+    assert said == [f"token {id_of(token)} of alice"] * 3
+    assert token not in str(list(entries(network.target.repository)))
+
+
+def test_what_the_edge_was_not_told_is_on_record_and_told(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = create(network)
+    break_edge(network, monkeypatch)
+    created = tokens.create(network.target, BY, "bob", GRANTS, 3600)
+    revoked = tokens.revoke(network.target, BY, id_of(first))
+    assert created.text and created.untold and revoked.untold
+    assert [token.principal for token in tokens.tokens(network.target)] == ["bob"]
+
+
+@pytest.mark.parametrize(("backend", "code", "says"), [("dynamodb", 0, "warning: "), ("spanner", 1, "error: ")])
+def test_an_operator_reads_that_the_edge_was_not_told(
+    network: Network, monkeypatch: pytest.MonkeyPatch, backend: str, code: int, says: str
+) -> None:
+    token = create(network)
+    break_edge(network, monkeypatch)
+    metadata = network.target.metadata.model_copy(update={"backend": backend})
+    target = network.target.model_copy(update={"metadata": metadata})
+    target.__dict__["repository"] = network.target.repository
+
+    def read(file: object) -> Target:
+        return target
+
+    monkeypatch.setattr("registry.commands.tokens.read_target", read)
+    result = CliRunner().invoke(app, ["tokens", "revoke", id_of(token), "--stack-outputs", "-"])
+    assert result.stdout.startswith(f"revoked {id_of(token)} of alice\n")
+    assert f"{says}it is on record, but the edge could not be told" in result.output
+    assert result.exit_code == code
+
+
+def test_a_change_that_another_one_overtook_is_made_on_what_that_left(
     network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = create(network)
-    break_edge(network, monkeypatch, "delete")
-    with pytest.raises(RegistryError, match="is not revoked"):
-        tokens.revoke(network.target, digest_of(token)[:12])
-    assert len(tokens.tokens(network.target)) == 1
+    transact, interfered = network.target.repository.transact, list[bool]()
+
+    def overtaken(writes: Any) -> None:
+        if not interfered:
+            interfered.append(True)
+            tokens.change_grants(network.target, BY, id_of(token), add=["npm:other:pull"])
+        transact(writes)
+
+    monkeypatch.setattr(network.target.repository, "transact", overtaken)
+    tokens.change_grants(network.target, BY, id_of(token), remove=["npm:@acme/*:pull"])
+    assert network.entry(digest_of(token))["grants"] == ["oci:acme/*:pull", "npm:other:pull"]
+
+
+def test_a_token_that_others_keep_changing_is_told(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = create(network)
+
+    def conflict(writes: Any) -> None:
+        raise Conflict("tokens", digest_of(token))
+
+    monkeypatch.setattr(network.target.repository, "transact", conflict)
+    for change in (
+        lambda: tokens.revoke(network.target, BY, id_of(token)),
+        lambda: tokens.rotate(network.target, BY, id_of(token), 7200, 0),
+    ):
+        with pytest.raises(RegistryError, match="others keep changing it; try again"):
+            change()
+
+
+def test_an_older_change_that_arrives_last_leaves_the_edge_as_it_was(network: Network) -> None:
+    token = create(network)
+    digest = digest_of(token)
+    granted = tokens.record_of(item(network, digest))
+    tokens.revoke(network.target, BY, id_of(token))
+    tokens.EdgeEntries(network.target).write([granted])
+    assert network.entry(digest)["revoked"] is True
+
+
+def test_a_resync_repairs_what_is_missing_stale_or_of_no_record(network: Network) -> None:
+    missing, stale, resurrected, right = (create(network) for _ in range(4))
+    tokens.revoke(network.target, BY, id_of(resurrected))
+    drop_entry(network, digest_of(missing))
+    changed = {"version": 1, "revision": 1, "principal": "alice", "expires": 4_000_000_000, "grants": ["npm:*:pull"]}
+    for digest in (digest_of(stale), digest_of(resurrected), "f" * 64):
+        put_entry(network, digest, changed)
+    before = network.entry(digest_of(right))
+    assert entitlements.resync(network.target) == entitlements.Repaired(4, 1, 2, 1, ())
+    assert network.entry(digest_of(missing))["grants"] == GRANTS
+    assert network.entry(digest_of(stale))["grants"] == GRANTS
+    assert network.entry(digest_of(resurrected))["revoked"] is True
+    assert network.entry("f" * 64) == {"version": 1, "revision": 2, "revoked": True}
+    assert network.entry(digest_of(right)) == before
+    assert entitlements.resync(network.target) == entitlements.Repaired(4, 0, 0, 0, ())
+
+
+def test_a_resync_believes_the_database_over_a_later_entry(network: Network) -> None:
+    """As after the database was restored to an earlier point."""
+    token = create(network)
+    put_entry(network, digest_of(token), {**network.entry(digest_of(token)), "revision": 2**52, "grants": []})
+    assert entitlements.resync(network.target).stale == 1
+    assert network.entry(digest_of(token))["grants"] == GRANTS
+
+
+def test_a_resync_tells_of_records_that_make_no_sense_and_mends_the_rest(network: Network) -> None:
+    good = create(network)
+    drop_entry(network, digest_of(good))
+    broken = Put("tokens", "e" * 64, {"principal": 1}, expires=int(time.time()) + 3600)
+    network.target.repository.transact([broken])
+    done = entitlements.resync(network.target)
+    assert (done.missing, done.extra) == (1, 0)
+    assert done.unreadable == (
+        "token eeeeeeeeeeee: its record cannot be read: the document lacks principal, expires or grants",
+    )
+    assert network.entry("e" * 64) is None
 
 
 @pytest.mark.parametrize(
@@ -104,13 +265,19 @@ def test_a_bad_grant_is_refused_before_anything_is_written(network: Network, gra
 
 
 @pytest.mark.parametrize("text", ["", "30", "d", "0d", "59s", "400d", "-1d", "1e3d"])
-def test_a_bad_lifetime_is_refused(text: str) -> None:
+def test_a_bad_duration_is_refused(text: str) -> None:
     with pytest.raises(RegistryError, match="--expires"):
-        tokens.lifetime(text)
+        tokens.duration(text)
+
+
+def test_an_overlap_may_be_nothing_at_all() -> None:
+    assert tokens.duration("0m", "--overlap", shortest=0) == 0
+    with pytest.raises(RegistryError, match="--overlap '1': write a number of m, h or d between 0m and 366d"):
+        tokens.duration("1", "--overlap", shortest=0)
 
 
 def test_an_unknown_id_is_told(network: Network) -> None:
     with pytest.raises(RegistryError, match="no token has the id 'abc'"):
-        tokens.revoke(network.target, "abc")
+        tokens.revoke(network.target, BY, "abc")
     with pytest.raises(RegistryError, match="no token has the id ''"):
-        tokens.revoke(network.target, "")
+        tokens.revoke(network.target, BY, "")

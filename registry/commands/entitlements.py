@@ -1,0 +1,32 @@
+"""The edge's store of tokens."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from registry import entitlements
+from registry.commands import Outputs
+from registry.target import read_target
+
+app = typer.Typer(no_args_is_help=True, help=__doc__)
+
+
+@app.callback()
+def root() -> None:
+    """The edge's store of tokens."""
+
+
+@app.command()
+def resync(stack_outputs: Outputs) -> None:
+    """Make the edge hold what is on record: write what it lacks or has wrong, revoke what is on no record."""
+    done = entitlements.resync(read_target(stack_outputs))
+    print(
+        f"{done.recorded} tokens on record; repaired at the edge: {done.missing} missing, {done.stale} stale, "
+        f"{done.extra} of no record"
+    )
+    for line in done.unreadable:
+        print(f"error: {line}", file=sys.stderr)
+    if done.unreadable:
+        sys.exit(1)

@@ -1,0 +1,108 @@
+"""Tokens of those who pull, and what they are granted."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from registry import audit, tokens
+from registry.commands import Outputs
+from registry.target import Target, read_target
+
+app = typer.Typer(no_args_is_help=True, help=__doc__)
+
+Grants = Annotated[list[str], typer.Argument(help="such as npm:@acme/*:pull")]
+Identity = Annotated[str, typer.Argument(help="as `tokens list` shows it")]
+Expires = Annotated[str, typer.Option(help="a number of m, h or d")]
+By = Annotated[str, typer.Option("--by", help="who does it, for the audit log", envvar="ARTIFACT_EDGE_PRINCIPAL")]
+
+
+@app.command()
+def create(
+    principal: Annotated[str, typer.Option(help="who the token stands for, e.g. ci@acme")],
+    grant: Annotated[list[str], typer.Option(help="such as npm:@acme/*:pull; may be given several times")],
+    stack_outputs: Outputs,
+    expires: Expires = "30d",
+    by: By = "",
+) -> None:
+    """Issue a token and print it, once; nothing else goes to standard output."""
+    target = read_target(stack_outputs)
+    seconds = tokens.duration(expires)
+    changed = tokens.create(target, audit.by(target, "tokens create", by), principal, grant, seconds)
+    print(changed.text)
+    _tell(target, changed)
+
+
+@app.command("list")
+def list_all(
+    stack_outputs: Outputs,
+    ended: Annotated[bool, typer.Option("--all", help="also those that were revoked or have ended")] = False,
+) -> None:
+    """List tokens by their ids; the tokens themselves are known to nobody."""
+    for token in tokens.tokens(read_target(stack_outputs), ended=ended):
+        until = f"until {datetime.fromtimestamp(token.expires, UTC):%Y-%m-%d %H:%M}Z"
+        state = f"revoked {token.revoked[:16].replace('T', ' ')}Z" if token.revoked else until
+        print(f"{token.id}  {token.principal:<24} {state}  {' '.join(token.grants)}")
+
+
+@app.command()
+def rotate(
+    identity: Identity,
+    stack_outputs: Outputs,
+    expires: Expires = "30d",
+    overlap: Annotated[str, typer.Option(help="how long the old token stays good: a number of m, h or d")] = "1h",
+    by: By = "",
+) -> None:
+    """Issue a new token in place of another and print it, once; the old one ends after the overlap."""
+    target = read_target(stack_outputs)
+    seconds, shared = tokens.duration(expires), tokens.duration(overlap, "--overlap", shortest=0)
+    changed = tokens.rotate(target, audit.by(target, "tokens rotate", by), identity, seconds, shared)
+    print(changed.text)
+    _tell(target, changed)
+
+
+@app.command()
+def revoke(
+    ids: Annotated[list[str], typer.Argument(help="ids as `tokens list` shows them")],
+    stack_outputs: Outputs,
+    by: By = "",
+) -> None:
+    """Revoke tokens; the edge refuses them within seconds, where its key-value store is told at once."""
+    target = read_target(stack_outputs)
+    who = audit.by(target, "tokens revoke", by)
+    for identity in ids:
+        changed = tokens.revoke(target, who, identity)
+        print(f"revoked {changed.token.id} of {changed.token.principal}")
+        _tell(target, changed)
+
+
+@app.command()
+def grant(identity: Identity, grants: Grants, stack_outputs: Outputs, by: By = "") -> None:
+    """Give a token more grants."""
+    target = read_target(stack_outputs)
+    changed = tokens.change_grants(target, audit.by(target, "tokens grant", by), identity, add=grants)
+    print(*changed.token.grants)
+    _tell(target, changed)
+
+
+@app.command()
+def ungrant(identity: Identity, grants: Grants, stack_outputs: Outputs, by: By = "") -> None:
+    """Take grants away from a token."""
+    target = read_target(stack_outputs)
+    changed = tokens.change_grants(target, audit.by(target, "tokens ungrant", by), identity, remove=grants)
+    print(*changed.token.grants)
+    _tell(target, changed)
+
+
+def _tell(target: Target, changed: tokens.Changed) -> None:
+    """Where a stream follows the database, it tells the edge; where none does, somebody must."""
+    if not changed.untold:
+        return
+    said = f"it is on record, but the edge could not be told: {changed.untold}"
+    if target.metadata.backend == "dynamodb":
+        print(f"warning: {said}; the stream tells it within seconds (docs/entitlements.md)", file=sys.stderr)
+    else:
+        sys.exit(f"error: {said}; tell it with: python -m registry entitlements resync")
