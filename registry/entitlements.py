@@ -43,7 +43,7 @@ def _resync(target: Target, edge: EdgeEntries) -> Repaired:
     records, unreadable = _records(target)
     missing = [record for key, record in records.items() if key not in held]
     stale = list(_stale(target, records, held))
-    extra = list(_extra(target, held.keys() - records.keys() - {f"{PREFIX}{name}" for name in unreadable}, held, now))
+    extra = list(_extra(target, held.keys() - records.keys(), held, now))
     edge.overwrite([*missing, *stale, *extra], now)
     return Repaired(len(records), len(missing), len(stale), len(extra), tuple(unreadable.values()))
 

@@ -166,14 +166,18 @@ def _find(target: Target, identity: str) -> tuple[Token, int]:
 
 
 def _recorded(target: Target) -> Iterator[tuple[Token, int]]:
-    """Each token with the version of its record."""
+    """Each token with the version of its record. A record that makes no sense is no token; `resync` tells of it."""
     for item in target.repository.items(PARTITION):
-        said = item.document
-        kept_until = item.expires if item.expires is not None else said["expires"]
-        token = Token(
-            item.name, said["principal"], tuple(said["grants"]), said["expires"], kept_until, said.get("revoked", "")
-        )
-        yield token, item.version
+        try:
+            record = read_document(item.name, item.version, item.expires, {**item.document, "revoked": ""})
+        except MalformedRecord:
+            continue
+        if record.entitlement:
+            known, revoked = record.entitlement, item.document.get("revoked", "")
+            yield (
+                Token(record.digest, known.principal, known.grants, known.expires, record.kept_until, revoked),
+                record.version,
+            )
 
 
 def _commit(target: Target, by: By, writes: Sequence[Write], changed: Sequence[Token]) -> None:
