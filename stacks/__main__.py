@@ -24,6 +24,7 @@ from infra.entitlements.package import pack
 from infra.entitlements.stream import EntitlementStream, EntitlementStreamArgs
 from infra.identity.aws import AwsIdentity, AwsIdentityArgs
 from infra.identity.gcp import GcpIdentity, GcpIdentityArgs
+from infra.identity.ways import OriginWays, OriginWaysArgs
 from infra.keys.aws import AwsKeys, AwsKeysArgs
 from infra.metadata import ChangeSource, MetadataArgs
 from infra.metadata.dynamodb import DynamoDbMetadata
@@ -86,6 +87,7 @@ def compose(stack: Stack) -> None:
 
     edge_addresses = cloudflare.get_ip_ranges_output().ipv4_cidrs
     nodes: list[Node] = []
+    endpoints: dict[str, pulumi.Input[str]] = {}
     for shield in settings.shields:
         network = NETWORK[shield.cloud](f"network-{shield.region}", NetworkArgs(shield.region, prefix))
         machine = MachineSettings(
@@ -111,6 +113,10 @@ def compose(stack: Stack) -> None:
             ),
         )
         nodes += machines.nodes
+        if network.s3_endpoint is not None:
+            endpoints[shield.region] = network.s3_endpoint
+    if settings.blobs.store == "s3":
+        OriginWays("origin-ways", OriginWaysArgs(amazon.role_name, blobs.buckets, endpoints, nodes))
 
     api, asked = metadata_api(stack, metadata.changes) if metadata.changes else (None, None)
     edge = Edge(

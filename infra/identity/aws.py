@@ -30,6 +30,7 @@ class AwsIdentity(pulumi.ComponentResource):
     """A role that may read one secret, and the instance profile that hands it to machines. Buckets grant the rest."""
 
     instance_profile: pulumi.Output[str]
+    role_name: pulumi.Output[str]
     role_arn: pulumi.Output[str]
 
     def __init__(self, name: str, args: AwsIdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -58,8 +59,12 @@ class AwsIdentity(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
         self.instance_profile = profile.name
-        # Made of what is known beforehand, so that previews know the policies that name it.
-        self.role_arn = account.apply(lambda account_id: f"arn:aws:iam::{account_id}:role/{args.prefix}-shield")
+        self.role_name = role.name
+        # Made of what is known beforehand, so that previews know the policies that name it; those wait for the role all
+        # the same, as AWS takes no policy that names a stranger.
+        self.role_arn = pulumi.Output.all(account, role.urn).apply(
+            lambda known: f"arn:aws:iam::{known[0]}:role/{args.prefix}-shield"
+        )
         self.register_outputs({"instance_profile": self.instance_profile, "role_arn": self.role_arn})
 
 

@@ -27,3 +27,5 @@ class Network(Protocol):
 
     network_id: pulumi.Output[str]
     subnet_ids: Sequence[pulumi.Output[str]]
+    s3_endpoint: pulumi.Output[str] | None
+    """The private way to the S3 buckets of the same region, where the cloud has one."""

@@ -19,6 +19,7 @@ class AwsNetwork(pulumi.ComponentResource):
 
     network_id: pulumi.Output[str]
     subnet_ids: Sequence[pulumi.Output[str]]
+    s3_endpoint: pulumi.Output[str] | None
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:network:AwsNetwork", name, None, opts)
@@ -42,7 +43,7 @@ class AwsNetwork(pulumi.ComponentResource):
             gateway_id=gateway.id,
             opts=child,
         )
-        aws.ec2.VpcEndpoint(
+        endpoint = aws.ec2.VpcEndpoint(
             f"{name}-s3",
             region=region,
             vpc_id=vpc.id,
@@ -69,5 +70,6 @@ class AwsNetwork(pulumi.ComponentResource):
             )
             subnets.append(subnet)
         self.network_id = vpc.id
+        self.s3_endpoint = endpoint.id
         self.subnet_ids = [subnet.id for subnet in subnets]
         self.register_outputs({"network_id": self.network_id, "subnet_ids": self.subnet_ids})

@@ -15,6 +15,7 @@ class GcpNetwork(pulumi.ComponentResource):
 
     network_id: pulumi.Output[str]
     subnet_ids: Sequence[pulumi.Output[str]]
+    s3_endpoint: pulumi.Output[str] | None = None
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:network:GcpNetwork", name, None, opts)

@@ -23,7 +23,7 @@ from local.providers.aws.clients import client
 from local.providers.handler import CloudError
 from stacks.__main__ import compose
 from stacks.config import Blobs, ConfigError, Stack, load, load_current
-from tests.unit.harness import aws_account, deploy
+from tests.unit.harness import Deployment, aws_account, deploy
 from tests.unit.test_provider_ec2 import create, gone, handler
 from tests.unit.test_stack_config import ENVIRONMENTS, stack_config
 from tests.unit.test_stacks import write_edge_secret
@@ -67,10 +67,17 @@ class Up:
 
     stack: Stack
     alarms: list[Alarm]
+    deployment: Deployment
 
     @property
     def places(self) -> list[Place]:
         return [Place(self.stack.environment, self.stack.config.blobs, region) for region in self.regions]
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Of each shield, by region and name."""
+        shields = self.deployment.outputs["shields"]
+        return {f"{shield['region']}/{shield['name']}": shield["address"] for shield in shields}
 
     @property
     def regions(self) -> list[str]:
@@ -92,7 +99,7 @@ def up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory)
     with aws_account(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(S3Blobs, "__init__", noted)
         write_edge_secret(environment, directory)
-        deploy(
+        deployment = deploy(
             lambda: compose(load_current()),
             [
                 *emulated_aws.handlers(),
@@ -103,7 +110,7 @@ def up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory)
             stack=environment,
             config=config,
         )
-        yield Up(load(environment, config), alarms)
+        yield Up(load(environment, config), alarms, deployment)
 
 
 def test_every_bucket_stands_in_its_region_versioned_owned_and_closed(up: Up) -> None:
@@ -148,6 +155,37 @@ def test_shields_get_and_list_and_nobody_else_is_let_in(up: Up) -> None:
         allowed = [each for each in place.policy(place.name).values() if each["Effect"] == "Allow"]
         assert {each["Action"] for each in allowed} == {"s3:GetObject", "s3:ListBucket"}
         assert all(each["Principal"] == {"AWS": [role]} for each in allowed)
+
+
+def test_credentials_of_shields_read_from_where_shields_are_only(up: Up) -> None:
+    """Through the endpoint of the bucket's own region, and from the fixed addresses of the shields elsewhere."""
+    iam, stack = client("iam"), up.stack
+    found = iam.get_role_policy(RoleName=f"artifact-edge-{stack.environment}-shield", PolicyName="origin-ways")
+    refusals = {each["Resource"][0].split(":")[-1]: each for each in found["PolicyDocument"]["Statement"]}
+    assert set(refusals) == {place.name for place in up.places}
+    for place in up.places:
+        refusal = refusals[place.name]
+        assert (refusal["Effect"], refusal["Resource"][1]) == ("Deny", f"arn:aws:s3:::{place.name}/*")
+        assert set(refusal["Action"]) == {"s3:GetObject", "s3:ListBucket"}
+        ec2 = client("ec2", {"region": place.region})
+        (endpoint,) = [each["VpcEndpointId"] for each in ec2.describe_vpc_endpoints()["VpcEndpoints"]]
+        assert refusal["Condition"]["StringNotEquals"] == {"aws:SourceVpce": endpoint}
+        elsewhere = {
+            f"{address}/32" for region, address in up.addresses.items() if region.split("/")[0] != place.region
+        }
+        given = refusal["Condition"].get("NotIpAddress", {}).get("aws:SourceIp", [])
+        assert set(given) == elsewhere
+        assert len(given) == sum(shield.nodes for shield in stack.config.shields if shield.region != place.region)
+
+
+def test_what_names_the_shields_role_waits_for_it(up: Up) -> None:
+    """AWS takes no policy that names a role which is not there yet."""
+    role = f"role/artifact-edge-{up.stack.environment}-shield"
+    made = up.deployment.resources
+    (there,) = [n for n, each in enumerate(made) if each.outputs.get("arn", "").endswith(role)]
+    naming = [n for n, each in enumerate(made) if role in str(each.inputs.get("policy"))]
+    assert len(naming) == 2 * len(up.places)  # each bucket's policy, each key's
+    assert min(naming) > there
 
 
 def test_who_asked_for_what_is_logged_in_a_bucket_beside_it(up: Up) -> None:

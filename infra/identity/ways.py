@@ -1,0 +1,74 @@
+"""The ways by which shields reach the origin on S3, and the refusal of all others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.blobs import Bucket
+from infra.blobs.s3_policies import Statement, arn, document
+from infra.shield import Node
+
+
+@dataclass(frozen=True)
+class OriginWaysArgs:
+    """`role` is the name of the shields' role, `endpoints` the ids of their networks' S3 endpoints by region."""
+
+    role: pulumi.Input[str]
+    buckets: Sequence[Bucket]
+    endpoints: Mapping[str, pulumi.Input[str]]
+    nodes: Sequence[Node]
+
+
+class OriginWays(pulumi.ComponentResource):
+    """Credentials of a shield are good for reading objects from where shields are, and from nowhere else.
+
+    A gateway endpoint serves the buckets of its own region only (AWS PrivateLink guide, "Gateway endpoints for Amazon
+    S3"). So a bucket is read by the shields of its region through their endpoint, and by all others from their fixed
+    addresses. It is said of the role and not in the buckets' policies, which stay known before anything exists.
+    """
+
+    def __init__(self, name: str, args: OriginWaysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("artifact-edge:identity:OriginWays", name, None, opts)
+        regions = list(args.endpoints)
+        addresses = pulumi.Output.all(*(node.address for node in args.nodes))
+        endpoints = pulumi.Output.all(*args.endpoints.values())
+        aws.iam.RolePolicy(
+            name,
+            name="origin-ways",
+            role=args.role,
+            policy=pulumi.Output.all(endpoints, addresses).apply(
+                lambda known: document(
+                    *(
+                        _refusal(
+                            bucket,
+                            dict(zip(regions, known[0], strict=True)),
+                            list(zip(args.nodes, known[1], strict=True)),
+                        )
+                        for bucket in args.buckets
+                    )
+                )
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.register_outputs({})
+
+
+def _refusal(bucket: Bucket, endpoints: Mapping[str, str], nodes: Sequence[tuple[Node, str]]) -> Statement:
+    """Both conditions must hold for it: what comes through the endpoint has no address, and the reverse (S3 User Guide,
+    "Controlling access from VPC endpoints with bucket policies"). Without any way it refuses everything."""
+    conditions: dict[str, Mapping[str, object]] = {}
+    if bucket.region in endpoints:
+        conditions["StringNotEquals"] = {"aws:SourceVpce": endpoints[bucket.region]}
+    outside = [f"{address}/32" for node, address in nodes if node.region != bucket.region]
+    if outside:
+        conditions["NotIpAddress"] = {"aws:SourceIp": outside}
+    return {
+        "Effect": "Deny",
+        "Action": ["s3:GetObject", "s3:ListBucket"],
+        "Resource": [arn(bucket.name), f"{arn(bucket.name)}/*"],
+        **({"Condition": conditions} if conditions else {}),
+    }
