@@ -11,7 +11,8 @@ import typer
 
 from gates import rules, stages, state, upgrade
 from gates.limits import Limits
-from gates.plan import PlanError, load, read_plan
+from gates.plan import PlanError, load, read_plan, read_resources
+from gates.proof import Statements, prove
 from gates.settings import SettingsError, read_settings
 
 _ENDINGS = (PlanError, SettingsError, state.StateError)
@@ -33,6 +34,18 @@ def check_plan(
     refusals = rules.judge(plan, most, today)
     split = stages.lines(stages.split(plan, most, today)) if refusals else []
     _end([*map(str, refusals), *split])
+
+
+@app.command("failures")
+def check_failures(
+    graph: Annotated[Path, typer.Argument(help="what `pulumi preview --json` or `pulumi stack export` printed")],
+    survive: Annotated[Path, typer.Option(help="what the environment must survive, and what it does not")],
+) -> None:
+    """Lose everything in turn, and show that each package read path has a route left, or name the one that has not."""
+    proof = prove(read_resources(load(graph)), read_settings(survive, Statements))
+    if not proof.findings:
+        print(f"{proof.paths} read paths are as stated in each of {proof.sets} losses")
+    _end(proof.findings)
 
 
 @app.command("upgrade")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, cast
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+from gates import boot
 from gates.kinds import RECORDS
 from gates.plan import Resource
 
@@ -40,17 +40,6 @@ def led_to(urns: Iterable[str], region: str, resources: Sequence[Resource]) -> b
     )
 
 
-def shields_of(worker: Resource) -> Iterator[dict[str, Any]]:
-    """The shields that a worker is bound to: objects with a `host` and a `region`, in a binding that holds JSON."""
-    for binding in cast(list[dict[str, Any]], worker.inputs.get("bindings") or []):
-        try:
-            listed = json.loads(binding.get("text", ""))
-        except ValueError:
-            continue  # a name, or a secret that the engine does not show
-        if isinstance(listed, list):
-            members = cast(list[Any], listed)
-            yield from (one for one in members if isinstance(one, dict) and "region" in one)
-
-
 def _regions_in(worker: Resource) -> set[str]:
-    return {str(shield["region"]) for shield in shields_of(worker)}
+    bindings: Sequence[Mapping[str, Any]] = worker.inputs.get("bindings") or []
+    return {str(shield["region"]) for binding in bindings for shield in boot.shields(str(binding.get("text", "")))}

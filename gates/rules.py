@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from gates import boot
 from gates.kinds import BUCKETS, CERTIFICATES, NODES, RECORDS, STOPPED_FOR, STORES
 from gates.limits import Limits
 from gates.places import led_to, region_of, users_of
@@ -60,7 +61,7 @@ def certificate_and_dns(plan: Plan, limits: Limits) -> Iterator[Refusal]:
 def last_of_region(plan: Plan, limits: Limits) -> Iterator[Refusal]:
     """A region that requests are still sent to must keep a machine that is warm, and a bucket."""
     before = plan.before()
-    for region, nodes in _by_region(plan.of(NODES, "same", "update", "replace", "delete")).items():
+    for (region, _), nodes in by_group(plan.of(NODES, "same", "update", "replace", "delete")).items():
         urns = _urns(nodes)
         replaced = [one for one in nodes if emptied(one)]
         gone = [*replaced, *(one for one in nodes if one.action == "delete")]
@@ -68,9 +69,9 @@ def last_of_region(plan: Plan, limits: Limits) -> Iterator[Refusal]:
             continue  # several replaced at once are the next rule's
         if led_to(urns, region, before):
             fate = "is replaced; have a second one first, or allow `sole_nodes`" if replaced else "goes"
-            message = f"requests lead to {region}, and its last shield ({_labels(gone)}) {fate}"
+            message = f"requests lead to {region}, and its last machine ({_labels(gone)}) {fate}"
             yield Refusal("last-of-region", message, urns)
-    for region, buckets in _by_region(plan.of(BUCKETS, "same", "update", "replace", "delete")).items():
+    for (region, _), buckets in by_group(plan.of(BUCKETS, "same", "update", "replace", "delete")).items():
         users = _readers([one.resource for one in buckets], before)
         if users and all(one.destructive for one in buckets):
             yield Refusal(
@@ -82,14 +83,14 @@ def last_of_region(plan: Plan, limits: Limits) -> Iterator[Refusal]:
 
 def rotation(plan: Plan, limits: Limits) -> Iterator[Refusal]:
     """Machines that are made anew come back with empty caches: all at once, and the origin gets every request."""
-    regions = _by_region(plan.of(NODES, "same", "update", "replace", "delete"))
+    groups = by_group(plan.of(NODES, "same", "update", "replace", "delete"))
     all_replaced: list[Change] = []
-    for region, nodes in regions.items():
+    for (region, _), nodes in groups.items():
         replaced = [one for one in nodes if emptied(one)]
         all_replaced += replaced
         if len(nodes) > 1 and len(replaced) > at_once(limits.nodes_of_region, len(nodes)):
             yield _rotated(f"of {region}", replaced, len(nodes), limits.nodes_of_region)
-    total = sum(map(len, regions.values()))
+    total = sum(map(len, groups.values()))
     if len(all_replaced) > at_once(limits.nodes_of_world, total):
         yield _rotated("of the world", all_replaced, total, limits.nodes_of_world)
 
@@ -146,22 +147,19 @@ def _readers(buckets: Sequence[Resource], resources: Sequence[Resource]) -> list
     users = users_of([one.urn for one in buckets], resources)
     names = [str(one.inputs.get("bucket") or one.inputs.get("name")) for one in buckets]
     machines = [one for one in resources if one.type in NODES]
-    return [one for one in machines if _reads(one, names) or (one.urn in users and not _boot(one))]
+    return [
+        one
+        for one in machines
+        if any(boot.reads(one, name) for name in names) or (one.urn in users and not boot.program(one))
+    ]
 
 
-def _reads(machine: Resource, buckets: Sequence[str]) -> bool:
-    return any(f"//{name}." in _boot(machine) for name in buckets)
-
-
-def _boot(machine: Resource) -> str:
-    metadata: Mapping[str, str] = machine.inputs.get("metadata") or {}
-    return str(machine.inputs.get("userData") or metadata.get("user-data", ""))
-
-
-def _by_region(changes: Sequence[Change]) -> dict[str, list[Change]]:
-    found: defaultdict[str, list[Change]] = defaultdict(list)
+def by_group(changes: Sequence[Change]) -> dict[tuple[str, str], list[Change]]:
+    """Alike resources of one region, such as its shields, or its PoP's machines: those of one kind of component."""
+    found: defaultdict[tuple[str, str], list[Change]] = defaultdict(list)
     for change in changes:
-        found[region_of(change.old or change.resource)].append(change)
+        resource = change.old or change.resource
+        found[region_of(resource), resource.urn.split("::")[2].rsplit("$", 1)[0]].append(change)
     return found
 
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 
 from gates.kinds import BALANCERS, CERTIFICATES, ENTRANCES, NODES, RECORDS
 from gates.limits import Limits
-from gates.places import region_of, users_of
+from gates.places import users_of
 from gates.plan import Change, Plan
-from gates.rules import Refusal, at_once, emptied, judge
+from gates.rules import Refusal, at_once, by_group, emptied, judge
 
 _BUILD, _CERTIFY, _ROTATE, _LEAD, _REMOVE = 0, 1, 2, 1000, 2000
 """Ranks of stages; waves of machines count up from _ROTATE, steps of traffic from _LEAD."""
@@ -103,11 +103,8 @@ def _is_address(kind: str) -> bool:
 def _waves(plan: Plan, limits: Limits) -> dict[str, int]:
     """Machines whose caches are lost, a few of each region at a time."""
     nodes = plan.of(NODES, "same", "update", "replace", "delete")
-    regions: defaultdict[str, list[Change]] = defaultdict(list)
-    for change in nodes:
-        regions[region_of(change.old or change.resource)].append(change)
     waves: defaultdict[int, list[str]] = defaultdict(list)
-    for changes in regions.values():
+    for changes in by_group(nodes).values():
         replaced = [change.resource.urn for change in changes if emptied(change)]
         size = at_once(limits.nodes_of_region, len(changes))
         for number, machine in enumerate(replaced):

@@ -6,21 +6,28 @@ see what an upgrade would change.
 
 from __future__ import annotations
 
+import datetime
 import json
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from gates import upgrade
+from gates import rules, stages, upgrade
+from gates.limits import Limits
 from gates.plan import Plan, read_plan
+from gates.proof import Statements, prove
+from gates.settings import read_settings
 from gates.summary import counts, diff, tree
 from local import plans, release
 from local.engine.find import Report
+from local.layout import CHECKOUT
 from local.plans import STACKS, Planned
 from local.scratch import Scratch, scratch
 
 LOOPBACK = "127.76"
 """Beside the address range of `make up`."""
+
+SURVIVE = CHECKOUT / "gates" / "survive"
 
 
 def preview(report: Report, directory: Path | None = None) -> bool:
@@ -46,7 +53,17 @@ def _from_nothing(world: Scratch, stack: str, report: Report, directory: Path | 
     _say(report, stack, planned.refusals, counts(plan) if planned.ok else "no plan", started, tree(plan.after()))
     if planned.later:
         report(f"  to be checked in `up`, when their values are known: {', '.join(planned.later)}")
-    return planned.ok
+    return planned.ok and _survives(plan, stack, report)
+
+
+def _survives(plan: Plan, stack: str, report: Report) -> bool:
+    """Whether the stack loses what its statements say, and nothing else."""
+    proof = prove(plan.after(), read_settings(SURVIVE / f"{stack}.yaml", Statements))
+    for finding in proof.findings:
+        report(f"{stack} FAILS: {finding}")
+    if not proof.findings:
+        report(f"  {proof.paths} read paths have a route, or are known to have none, after each of {proof.sets} losses")
+    return not proof.findings
 
 
 def _from_release(world: Scratch, stack: str, report: Report, directory: Path | None) -> bool:
@@ -62,7 +79,17 @@ def _from_release(world: Scratch, stack: str, report: Report, directory: Path | 
     allowed = upgrade.read_allowances(recorded.with_name("allowances.yaml")).of(stack)
     refusals = planned.refusals or list(upgrade.findings(plan, allowed))
     _say(report, f"{stack} since {recorded.parent.name}", refusals, counts(plan), started, diff(plan))
+    _say_how_to_split(plan, report)
     return not refusals
+
+
+def _say_how_to_split(plan: Plan, report: Report) -> None:
+    """What the plan gate would say: nothing is wrong with an upgrade that takes several applies."""
+    today = datetime.datetime.now(datetime.UTC).date()
+    refused = sorted({refusal.rule for refusal in rules.judge(plan, Limits(), today)})
+    if refused:
+        applies = len(stages.split(plan, Limits(), today))
+        report(f"  too much for one apply ({', '.join(refused)}); `python -m gates plan` splits it into {applies}")
 
 
 def _say(report: Report, what: str, refusals: list[str], summary: str, started: float, lines: Iterable[str]) -> None:

@@ -25,6 +25,7 @@ def test_every_stack_previews_and_meets_the_policies(monkeypatch: pytest.MonkeyP
         assert any(line.startswith(f"{stack} passes: ") and "to create" in line for line in said), said
         assert any(line.startswith(f"{stack} since 0.1 passes: ") and "unchanged" in line for line in said), said
         assert json.loads((tmp_path / f"{stack}.json").read_text())["steps"]
+    assert sum("read paths have a route" in line for line in said) == 4, said
     assert any(line.split()[:2] == ["shield", "36:"] and "14 Instance" in line for line in said), said
 
 

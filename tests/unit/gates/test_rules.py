@@ -64,7 +64,7 @@ def test_where_no_name_is_known_to_be_served_every_record_counts() -> None:
 
 
 def test_the_last_shield_of_a_region_goes_only_after_what_leads_there() -> None:
-    refused = ["last-of-region: requests lead to eu-west-1, and its last shield (Instance eu-0) goes"]
+    refused = ["last-of-region: requests lead to eu-west-1, and its last machine (Instance eu-0) goes"]
     assert broken(plan(node("delete", "eu-0"), node("same", "us-0", "us-east-1"), leading("eu-0"))) == refused
     assert broken(plan(node("delete", "eu-0"), node("same", "eu-1"), leading("eu-0"))) == []
     assert broken(plan(node("delete", "eu-0"), node("same", "us-0", "us-east-1"))) == []

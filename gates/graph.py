@@ -1,0 +1,211 @@
+"""Read paths in the resource graph of a stack: from the clients' name to the buckets and the tokens' stores.
+
+Reads types, properties and dependencies only; what it does not find is not there, so that a path is broken rather than
+believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Literal
+
+from gates import boot
+from gates.kinds import BUCKETS, NODES, RECORDS
+from gates.parts import Need, Part
+from gates.places import region_of, users_of
+from gates.plan import Resource, known
+
+Token = Literal["cached", "cold"]
+"""Whether the edge's own store has the token's entry."""
+
+_CLOUDS = {"aws": "cloud:aws", "gcp": "cloud:gcp", "cloudflare": "edge:cloudflare"}
+_CLOUDFLARE = (".cdn.cloudflare.net",)
+_ROUTE53 = Part("Route 53", frozenset({"dns:route53", "cloud:aws"}))
+
+
+class Graph:
+    """The parts that the resources make up."""
+
+    def __init__(self, resources: Iterable[Resource]) -> None:
+        self._all = [resource for resource in resources if resource.custom]
+        self._by_urn = {resource.urn: resource for resource in self._all}
+
+    def path(self, name: str, token: Token, *, objects: bool) -> Part:
+        """What one request needs; `objects`: whether it ends in a bucket, or at the edge."""
+        needs = [Need("DNS for its name", [_ROUTE53])]
+        for host in self._hosts():
+            led = list(self._networks(host, token, objects))
+            checked = all(one.inputs.get("healthCheckId") for one in self._records(host))
+            needs.append(Need(f"edge network for {host}", _distinct(led), "checked" if checked else "blind"))
+        return Part(name, needs=needs if len(needs) > 1 else [Need("name to go to", [])])
+
+    def _of(self, *ends: str) -> list[Resource]:
+        return [resource for resource in self._all if resource.type.endswith(ends)]
+
+    def _hosts(self) -> list[str]:
+        """The names that clients use: what workers are told of it, else whatever they answer for."""
+        bound = {
+            str(binding.get("text"))
+            for worker in self._of(":WorkersScript")
+            for binding in _bindings(worker)
+            if binding.get("name") == "HOSTNAME"
+        }
+        routes = {str(route.inputs.get("pattern", "")).split("/")[0] for route in self._of(":WorkersRoute")}
+        return sorted(host for host in bound or routes if self._records(host))
+
+    def _records(self, name: str) -> list[Resource]:
+        """Those of the authoritative zone: Route 53's, where it has any of the name."""
+        alike = [one for one in self._all if one.type in RECORDS and str(one.inputs.get("name")).rstrip(".") == name]
+        return [one for one in alike if one.type.startswith("aws:")]
+
+    def _networks(self, name: str, token: Token, objects: bool) -> Iterator[Part]:
+        """The edge networks that a name leads to, also by way of another name."""
+        for record in self._records(name):
+            for target in record.inputs.get("records") or [one.get("name") for one in record.inputs.get("aliases", [])]:
+                if known(target) and str(target).endswith(_CLOUDFLARE):
+                    yield self._cloudflare(token, objects)
+                elif known(target) and self._records(str(target)):
+                    yield from self._networks(str(target), token, objects)
+                else:
+                    yield from self._own_pops(record, token, objects)
+
+    def _cloudflare(self, token: Token, objects: bool) -> Part:
+        needs = [
+            Need("worker", [Part(one.label) for one in self._of(":WorkersScript")]),
+        ]
+        sources = self._apis() if token == "cold" else [*self._key_values(), *self._apis()]  # noqa: S105
+        needs.append(Need(f"source of {token} tokens", sources or self._key_values()))
+        if objects:
+            listed = [shield for worker in self._of(":WorkersScript") for shield in self._bound(worker)]
+            needs.append(Need("shield", self._shields(listed)))
+        return Part("Cloudflare", frozenset({"edge:cloudflare", "dns:cloudflare"}), needs)
+
+    def _bound(self, worker: Resource) -> list[dict[str, Any]]:
+        return [shield for binding in _bindings(worker) for shield in boot.shields(str(binding.get("text", "")))]
+
+    def _key_values(self) -> list[Part]:
+        return [
+            Part(one.label, frozenset({f"store:{one.label}", "edge:cloudflare"}))
+            for one in self._of(":WorkersKvNamespace")
+        ]
+
+    def _apis(self) -> list[Part]:
+        """The functions whose URL a worker is bound to, each with the replica of the table in its region."""
+        workers = self._of(":WorkersScript")
+        urls = [url for url in self._of(":FunctionUrl") if any(url.urn in worker.uses() for worker in workers)]
+        return [
+            Part(
+                f"metadata API in {region_of(url)}", self._standing(url), [Need("table", self._tables(region_of(url)))]
+            )
+            for url in urls
+        ]
+
+    def _tables(self, *regions: str | None) -> list[Part]:
+        """Replicas of the metadata table in these regions."""
+        found: list[Part] = []
+        for table in self._of("dynamodb/table:Table"):
+            replicas: Sequence[Mapping[str, Any]] = table.inputs.get("replicas") or []
+            for region in [region_of(table), *(str(replica.get("regionName")) for replica in replicas)]:
+                if region in regions:
+                    atoms = frozenset({f"store:{table.label}", f"region:{region}", "cloud:aws"})
+                    found.append(Part(f"{table.label} in {region}", atoms))
+        return found
+
+    def _own_pops(self, record: Resource, token: Token, objects: bool) -> list[Part]:
+        """The accelerator behind the record, and the machines in its groups of endpoints."""
+        accelerators = [one for one in self._of(":Accelerator") if one.urn in record.uses()]
+        machines = [
+            machine
+            for group in self._of(":EndpointGroup")
+            for machine in self._machines
+            if machine.urn in group.uses() and any(group.urn in users_of([one.urn], self._all) for one in accelerators)
+        ]
+        pops = [self._pop(machine, objects) for machine in machines]
+        standing = frozenset({"edge:pops", "cloud:aws"})
+        return [Part(one.label, standing, [Need("PoP", pops, "checked")]) for one in accelerators]
+
+    def _pop(self, machine: Resource, objects: bool) -> Part:
+        tables = self._tables(boot.variable(machine, "METADATA_NEAREST"), boot.variable(machine, "METADATA_HOME"))
+        needs = [Need("table of tokens", tables)]
+        if objects:
+            needs.append(Need("shield", self._shields(boot.shields(boot.program(machine)))))
+        return Part(f"PoP {machine.name}", self._standing(machine), needs)
+
+    @cached_property
+    def _machines(self) -> list[Resource]:
+        return [resource for resource in self._all if resource.type in NODES]
+
+    def _shields(self, listed: Sequence[Mapping[str, Any]]) -> list[Part]:
+        return [part for shield in listed for part in self._shield(str(shield["host"]).split(":")[0])]
+
+    def _shield(self, host: str) -> list[Part]:
+        """The machine whose address the host name has."""
+        if host not in self._shield_cache:
+            self._shield_cache[host] = [
+                Part(
+                    host,
+                    self._standing(machine),
+                    [Need("DNS for its name", [_ROUTE53]), Need("origin", self._origins(machine))],
+                )
+                for record in self._records(host)
+                for machine in self._machines
+                if self._addressed(record, machine)
+            ]
+        return self._shield_cache[host]
+
+    @cached_property
+    def _shield_cache(self) -> dict[str, list[Part]]:
+        return {}
+
+    def _addressed(self, record: Resource, machine: Resource) -> bool:
+        """An address belongs to the machine that it is attached to, or that takes it."""
+        addresses = {
+            urn
+            for urn in record.uses()
+            if urn in self._by_urn and self._by_urn[urn].type.endswith((":Eip", ":Address"))
+        }
+        attached = {urn for urn in addresses if machine.urn in self._by_urn[urn].uses()}
+        return bool(attached or addresses & machine.uses())
+
+    def _origins(self, machine: Resource) -> list[Part]:
+        buckets = [one for one in self._all if one.type in BUCKETS]
+        named = {one.urn: str(one.inputs.get("bucket") or one.inputs.get("name")) for one in buckets}
+        return [self._bucket(one) for one in buckets if boot.reads(machine, named[one.urn])]
+
+    def _bucket(self, bucket: Resource) -> Part:
+        """A bucket that is encrypted with a key cannot be read without it; one in several regions needs any of them."""
+        keys = [
+            Part(key.label, self._standing(key) | {f"store:{key.label}"})
+            for setting in self._of(":BucketServerSideEncryptionConfiguration")
+            if bucket.urn in setting.uses()
+            for key in self._of("kms/key:Key", ":ReplicaKey")
+            if key.urn in setting.uses()
+        ]
+        placement: Mapping[str, Sequence[str]] = bucket.inputs.get("customPlacementConfig") or {"dataLocations": []}
+        copies = [
+            Part(f"copy in {one.lower()}", frozenset({f"region:{one.lower()}"})) for one in placement["dataLocations"]
+        ]
+        needs = [Need(what, parts) for what, parts in (("key", keys), ("copy", copies)) if parts]
+        standing = self._standing(bucket) if not copies else frozenset({_CLOUDS["gcp"]})
+        return Part(bucket.label, standing | {f"store:{bucket.label}"}, needs)
+
+    def _standing(self, resource: Resource) -> frozenset[str]:
+        """Its cloud, region and zone."""
+        found = {_CLOUDS[resource.type.split(":")[0]]}
+        region = region_of(resource)
+        if region:
+            found.add(f"region:{region}")
+        subnets = [self._by_urn[urn] for urn in resource.uses() if urn in self._by_urn]
+        zones = [subnet.inputs.get("availabilityZone") for subnet in subnets if subnet.type.endswith(":Subnet")]
+        zones.append(resource.inputs.get("zone"))
+        return frozenset(found | {f"zone:{zone}" for zone in zones if zone})
+
+
+def _bindings(worker: Resource) -> Sequence[Mapping[str, Any]]:
+    return worker.inputs.get("bindings") or []
+
+
+def _distinct(parts: Sequence[Part]) -> list[Part]:
+    """Many records lead to the same network."""
+    return list({part.name: part for part in parts}.values())

@@ -1,0 +1,215 @@
+"""Failure sets: what is left of the read paths of a small stack when parts of it are lost."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from gates.plan import Resource
+from gates.proof import NotSurvived, Statements, Survived, prove
+from tests.unit.gates.plans import urn
+
+HOST = "packages.example.com"
+SLIP = "region:mars"
+SCRIPT = "cloudflare:index/workersScript:WorkersScript"
+NODE, EIP, SUBNET = "aws:ec2/instance:Instance", "aws:ec2/eip:Eip", "aws:ec2/subnet:Subnet"
+RECORD, BUCKET = "aws:route53/record:Record", "aws:s3/bucket:Bucket"
+TABLE, URL = "aws:dynamodb/table:Table", "aws:lambda/functionUrl:FunctionUrl"
+ACCELERATOR, GROUP = (
+    "aws:globalaccelerator/accelerator:Accelerator",
+    "aws:globalaccelerator/endpointGroup:EndpointGroup",
+)
+
+
+def resource(kind: str, name: str, inputs: Mapping[str, Any], uses: Sequence[str] = ()) -> Resource:
+    return Resource(urn(kind, name), kind, name, inputs, after=tuple(uses))
+
+
+def bucket(region: str) -> Resource:
+    return resource(BUCKET, region, {"region": region, "bucket": f"objects-{region}"})
+
+
+def shield(region: str, zone: str, *buckets: str) -> list[Resource]:
+    """A machine in a zone with its subnet, address and name; it reads from the buckets of these regions."""
+    name, place = f"{region}-{zone}", {"region": region}
+    boot = "\n".join(f"map http://x/ https://objects-{one}.s3.amazonaws.com/" for one in buckets)
+    return [
+        resource(SUBNET, name, {**place, "availabilityZone": f"{region}{zone}"}),
+        resource(NODE, name, {**place, "userData": boot}, [urn(SUBNET, name)]),
+        resource(EIP, name, place, [urn(NODE, name)]),
+        resource(RECORD, f"node-{name}", {"name": f"{name}.shield.example.com", "records": ["1"]}, [urn(EIP, name)]),
+    ]
+
+
+def leads(name: str, target: str, *, host: str = HOST, checked: bool = True, uses: Sequence[str] = ()) -> Resource:
+    check = {"healthCheckId": "1"} if checked else {}
+    return resource(RECORD, name, {"name": host, "records": [target], **check}, uses)
+
+
+def cloudflare(*shields: str, api: bool = False) -> list[Resource]:
+    listed = json.dumps([{"host": f"{name}.shield.example.com:8443", "region": name[:-2]} for name in shields])
+    texts = {"HOSTNAME": HOST, "SHIELDS": listed, "KEY": "[secret]"}
+    bindings = [{"name": name, "text": text} for name, text in texts.items()]
+    api_parts = [resource(URL, "api", {"region": "us-east-1"}), resource(TABLE, "metadata", {"region": "us-east-1"})]
+    return [
+        resource("cloudflare:index/workersKvNamespace:WorkersKvNamespace", "tokens", {}),
+        resource(SCRIPT, "edge", {"bindings": bindings}, [urn(URL, "api")] if api else []),
+        *(api_parts if api else []),
+    ]
+
+
+TO_CLOUDFLARE = leads("cloudflare", f"{HOST}.cdn.cloudflare.net")
+TWO_REGIONS = [
+    TO_CLOUDFLARE,
+    bucket("us-east-1"),
+    bucket("eu-west-1"),
+    *shield("us-east-1", "a", "us-east-1", "eu-west-1"),
+    *shield("us-east-1", "b", "us-east-1", "eu-west-1"),
+    *shield("eu-west-1", "a", "eu-west-1", "us-east-1"),
+]
+SHIELDS = ("us-east-1-a", "us-east-1-b", "eu-west-1-a")
+ONE_OF_EACH = [
+    NotSurvived(all=[loss], reason="there is only one of it in this stack")
+    for loss in ("cloud:aws", "dns:route53", "dns:cloudflare", "edge:cloudflare", "store:WorkersKvNamespace tokens")
+]
+
+
+def proved(resources: Sequence[Resource], *survives: Survived, borne: Sequence[NotSurvived] = ONE_OF_EACH) -> list[str]:
+    return prove(resources, Statements(survives=list(survives), does_not_survive=list(borne))).findings
+
+
+def each(*kinds: Any) -> Survived:
+    return Survived(each=list(kinds))
+
+
+ALL = (each("zone"), each("region"), each("store"))
+
+
+def test_two_regions_survive_the_loss_of_either_and_of_any_zone_and_bucket() -> None:
+    assert proved([*TWO_REGIONS, *cloudflare(*SHIELDS)], *ALL) == []
+
+
+def test_the_counterexample_names_the_loss_the_path_and_the_broken_hop() -> None:
+    findings = proved([*TWO_REGIONS, *cloudflare("us-east-1-a", "us-east-1-b")], *ALL)
+    assert findings == [
+        "loss of region:us-east-1: npm packument, cached token and 11 more paths has no edge network for"
+        " packages.example.com: Cloudflare has no shield: us-east-1-a.shield.example.com is lost with region:us-east-1;"
+        " us-east-1-b.shield.example.com is lost with region:us-east-1"
+    ]
+
+
+def test_shields_that_read_from_one_bucket_do_not_survive_it() -> None:
+    stack = [
+        TO_CLOUDFLARE,
+        bucket("us-east-1"),
+        bucket("eu-west-1"),
+        *shield("us-east-1", "a", "us-east-1"),
+        *shield("eu-west-1", "a", "us-east-1"),
+        *cloudflare("us-east-1-a", "eu-west-1-a"),
+    ]
+    findings = proved(stack, *ALL)
+    assert len(findings) == 2
+    assert all("has no origin: Bucket us-east-1 is lost" in finding for finding in findings)
+    assert any(finding.startswith("loss of store:Bucket us-east-1: ") for finding in findings)
+
+
+def test_pairs_are_lost_together() -> None:
+    stack = [*TWO_REGIONS, *cloudflare(*SHIELDS)]
+    findings = proved(stack, *ALL, each("region", "zone"))
+    assert {finding.split(": npm")[0] for finding in findings} == {"loss of region:us-east-1 and zone:eu-west-1a"}
+    both = proved(stack, *ALL, Survived(all=["region:us-east-1", "region:eu-west-1"]))
+    assert both[0].startswith("loss of region:eu-west-1 and region:us-east-1: npm packument")
+
+
+def test_cold_tokens_need_the_metadata_api_and_cached_ones_the_store_or_the_api() -> None:
+    stack = [*TWO_REGIONS, *cloudflare(*SHIELDS, api=True)]
+    borne = [one for one in ONE_OF_EACH if one.all != ["store:WorkersKvNamespace tokens"]]
+    findings = proved(stack, *ALL, borne=borne)
+    assert {finding.split(": ", 1)[0] for finding in findings} == {
+        "loss of region:us-east-1",
+        "loss of store:Table metadata",
+    }
+    assert all(", cold token and 6 more paths" in finding for finding in findings), findings
+    cold = [
+        NotSurvived(all=[loss], paths=["*, cold token"], reason="a new token waits until the region is back")
+        for loss in ("region:us-east-1", "store:Table metadata")
+    ]
+    assert proved(stack, *ALL, borne=[*borne, *cold]) == []
+
+
+def pops(shields: str, *, checked: bool = True) -> list[Resource]:
+    """A PoP of our own in eu-west-1 behind an accelerator, as the second network."""
+    program = f"METADATA_NEAREST=eu-west-1\nMETADATA_HOME=us-east-1\n{shields}\n"
+    boot = base64.b64encode(gzip.compress(program.encode())).decode()
+    replicas = [{"regionName": "eu-west-1"}]
+    return [
+        leads("own", "04da6b54-80e4-46f7-96ec-b56ff0331ba9", checked=checked, uses=[urn(ACCELERATOR, "anycast")]),
+        resource(ACCELERATOR, "anycast", {}),
+        resource(GROUP, "eu-west-1", {}, [urn(ACCELERATOR, "anycast"), urn(NODE, "pop-eu")]),
+        resource(NODE, "pop-eu", {"region": "eu-west-1", "userDataBase64": boot}),
+        resource(TABLE, "metadata", {"region": "us-east-1", "replicas": replicas}),
+    ]
+
+
+def lost(loss: str, resources: Sequence[Resource]) -> list[str]:
+    """What is said of one loss, which the stack is to survive, and none other."""
+    said = proved(resources, Survived(all=[loss]), borne=[])
+    return [finding for finding in said if finding.startswith(f"loss of {loss}: ") and "nothing is said" not in finding]
+
+
+def test_a_second_edge_network_takes_over_where_its_health_is_checked() -> None:
+    listed = '[{"host": "us-east-1-a.shield.example.com:8443", "region": "us-east-1"}]'
+    stack = [*TWO_REGIONS, *cloudflare(*SHIELDS)]
+    assert lost("edge:cloudflare", stack)
+    assert lost("edge:cloudflare", [*stack, *pops(listed)]) == []
+    assert lost("edge:pops", [*stack, *pops(listed)]) == []
+    assert lost("edge:pops", [*stack, *pops(listed, checked=False)])
+
+
+def test_a_network_that_stands_but_cannot_serve_is_not_left() -> None:
+    listed = '[{"host": "us-east-1-a.shield.example.com:8443", "region": "us-east-1"}]'
+    stack = [*TWO_REGIONS, *cloudflare(*SHIELDS), *pops(listed)]
+    assert "PoP pop-eu has no shield" in lost("zone:us-east-1a", stack)[0]
+
+
+def test_what_is_said_to_break_must_break() -> None:
+    stack = [*TWO_REGIONS, *cloudflare(*SHIELDS)]
+    stale = NotSurvived(all=["region:eu-west-1"], reason="was so before there were two regions")
+    assert proved(stack, *ALL, borne=[*ONE_OF_EACH, stale]) == [
+        "loss of region:eu-west-1: stated not to be survived by '*', but it is; take the statement out"
+    ]
+
+
+def test_something_must_be_said_of_every_loss() -> None:
+    stack = [*TWO_REGIONS, *cloudflare(*SHIELDS)]
+    assert proved(stack, each("zone"), each("region")) == [
+        f"loss of store:Bucket {region}: nothing is said of it; name it under `survives` or `does_not_survive`"
+        for region in ("eu-west-1", "us-east-1")
+    ]
+
+
+@pytest.mark.parametrize("statement", [Survived(all=[SLIP]), NotSurvived(all=[SLIP], reason="x" * 20)])
+def test_a_loss_that_nothing_stands_on_is_a_slip_of_the_pen(statement: Survived | NotSurvived) -> None:
+    survives = [*ALL, statement] if isinstance(statement, Survived) else [*ALL]
+    borne = [*ONE_OF_EACH, statement] if isinstance(statement, NotSurvived) else ONE_OF_EACH
+    findings = proved([*TWO_REGIONS, *cloudflare(*SHIELDS)], *survives, borne=borne)
+    assert len(findings) == 1
+    assert f"{SLIP} is nothing that a path stands on" in findings[0]
+
+
+def test_a_stack_without_a_name_for_clients_has_no_path() -> None:
+    findings = proved([one for one in TWO_REGIONS if one is not TO_CLOUDFLARE])
+    assert len(findings) == 14
+    assert findings[0].startswith("npm packument, cached token: no route even when nothing is lost: ")
+    assert findings[0].endswith("has no name to go to: there is none")
+
+
+def test_a_statement_names_one_of_both() -> None:
+    with pytest.raises(ValidationError, match="either `each` kind of loss, or `all`"):
+        Survived(each="zone", all=["zone:a"])
