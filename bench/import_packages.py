@@ -1,7 +1,7 @@
 """Imports many small packages into the emulated clouds, and samples the importer's memory.
 
-`python -m bench.import_packages --packages 10000`: the emulated AWS and Cloudflare API are processes of their own, and so is
-the importer, as an operator would run it. Prints one line of JSON.
+`python -m bench.import_packages --packages 10000`: the emulated AWS and Cloudflare API are processes of their own, and
+so is the importer, as an operator would run it. Prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def stack(world: World) -> dict[str, Any]:
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
     )
-    edge = Cloudflare(api_token="bench", base_url=world.cloudflare_url)
+    edge = Cloudflare(api_token=_ACCOUNT, base_url=world.cloudflare_url)
     edge.zones.create(account={"id": _ACCOUNT}, name="artifact-edge.test", type="full")
     namespace = edge.kv.namespaces.create(account_id=_ACCOUNT, title="entitlements")
     return {
