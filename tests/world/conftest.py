@@ -41,11 +41,11 @@ class Up:
         """The stack's; no test changes them."""
         return _outputs(self.world)
 
-    def aws(self, service: str) -> Any:
-        """A client of the emulated AWS in the primary region."""
+    def aws(self, service: str, region: str = "us-east-1") -> Any:
+        """A client of the emulated AWS, in the primary region if no other is named."""
         return cast(Any, boto3).client(
             service,
-            region_name="us-east-1",
+            region_name=region,
             endpoint_url=self.world.aws_url,
             aws_access_key_id="test",
             aws_secret_access_key="test",

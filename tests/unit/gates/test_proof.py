@@ -178,6 +178,45 @@ def test_a_network_that_stands_but_cannot_serve_is_not_left() -> None:
     assert "PoP pop-eu has no shield" in lost("zone:us-east-1a", stack)[0]
 
 
+def test_a_shield_on_google_cloud_takes_its_address_and_stands_in_its_zone() -> None:
+    machine, address = "gcp:compute/instance:Instance", "gcp:compute/address:Address"
+    boot = {"user-data": "map http://x/ https://objects-us-east-1.s3.amazonaws.com/"}
+    google = [
+        resource(machine, "jp", {"zone": "asia-northeast1-b", "metadata": boot}, [urn(address, "jp")]),
+        resource(address, "jp", {"region": "asia-northeast1"}),
+        resource(RECORD, "node-jp", {"name": "jp-00.shield.example.com", "records": ["1"]}, [urn(address, "jp")]),
+    ]
+    stack = [TO_CLOUDFLARE, bucket("us-east-1"), *google, *cloudflare("jp-00")]
+    for loss in ("zone:asia-northeast1-b", "region:asia-northeast1", "cloud:gcp", "region:us-east-1"):
+        assert lost(loss, stack), loss
+
+
+def test_objects_cannot_be_read_without_their_key() -> None:
+    key = "aws:kms/key:Key"
+    setting = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
+    stack = [
+        TO_CLOUDFLARE,
+        bucket("us-east-1"),
+        resource(key, "objects", {"region": "us-east-1"}),
+        resource(setting, "us-east-1", {}, [urn(BUCKET, "us-east-1"), urn(key, "objects")]),
+        *shield("eu-west-1", "a", "us-east-1"),
+        *cloudflare("eu-west-1-a"),
+    ]
+    assert "Bucket us-east-1 has no key" in lost("store:Key objects", stack)[0]
+
+
+def test_a_pop_asks_the_nearest_replica_and_the_tables_home() -> None:
+    own = [one for one in TWO_REGIONS if one is not TO_CLOUDFLARE] + pops(
+        '[{"host": "us-east-1-a.shield.example.com:8443", "region": "us-east-1"},'
+        ' {"host": "eu-west-1-a.shield.example.com:8443", "region": "eu-west-1"}]'
+    )
+    stack = [*own, resource("cloudflare:index/workersRoute:WorkersRoute", "edge", {"pattern": f"{HOST}/*"})]
+    assert lost("region:us-east-1", stack) == []
+    far = [resource(TABLE, "metadata", {"region": "us-west-2"}) if one.type == TABLE else one for one in stack]
+    assert len(proved(far)) == 14
+    assert "has no table of tokens: there is none" in proved(far)[0]
+
+
 def test_what_is_said_to_break_must_break() -> None:
     stack = [*TWO_REGIONS, *cloudflare(*SHIELDS)]
     stale = NotSurvived(all=["region:eu-west-1"], reason="was so before there were two regions")
