@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gates import boot
+from gates.allowed import Limits
 from gates.kinds import BUCKETS, CERTIFICATES, NODES, RECORDS, STOPPED_FOR, STORES
-from gates.limits import Limits
 from gates.places import led_to, region_of, users_of
 from gates.plan import Change, Plan, Resource
 from gates.traffic import client_names, moved, splits

@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from gates.allowed import Limits
 from gates.kinds import BALANCERS, CERTIFICATES, ENTRANCES, NODES, RECORDS
-from gates.limits import Limits
 from gates.places import users_of
 from gates.plan import Change, Plan
 from gates.rules import Refusal, at_once, by_group, emptied, judge

@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from gates.allowed import Limits
 from gates.kinds import BALANCERS, RECORDS
-from gates.limits import Limits
 from gates.plan import Resource, known
 
 Split = Mapping[str, float]

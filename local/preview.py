@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gates import rules, stages, upgrade
-from gates.limits import Limits
+from gates.allowed import Limits
 from gates.plan import Plan, read_plan
 from gates.proof import Statements, prove
 from gates.settings import read_settings
@@ -28,6 +28,7 @@ LOOPBACK = "127.76"
 """Beside the address range of `make up`."""
 
 SURVIVE = CHECKOUT / "gates" / "survive"
+LIMITS = CHECKOUT / "gates" / "limits"
 
 
 def preview(report: Report, directory: Path | None = None) -> bool:
@@ -79,16 +80,16 @@ def _from_release(world: Scratch, stack: str, report: Report, directory: Path | 
     allowed = upgrade.read_allowances(recorded.with_name("allowances.yaml")).of(stack)
     refusals = planned.refusals or list(upgrade.findings(plan, allowed))
     _say(report, f"{stack} since {recorded.parent.name}", refusals, counts(plan), started, diff(plan))
-    _say_how_to_split(plan, report)
+    _say_how_to_split(plan, read_settings(LIMITS / f"{stack}.yaml", Limits), report)
     return not refusals
 
 
-def _say_how_to_split(plan: Plan, report: Report) -> None:
+def _say_how_to_split(plan: Plan, limits: Limits, report: Report) -> None:
     """What the plan gate would say: nothing is wrong with an upgrade that takes several applies."""
     today = datetime.datetime.now(datetime.UTC).date()
-    refused = sorted({refusal.rule for refusal in rules.judge(plan, Limits(), today)})
+    refused = sorted({refusal.rule for refusal in rules.judge(plan, limits, today)})
     if refused:
-        applies = len(stages.split(plan, Limits(), today))
+        applies = len(stages.split(plan, limits, today))
         report(f"  too much for one apply ({', '.join(refused)}); `python -m gates plan` splits it into {applies}")
 
 

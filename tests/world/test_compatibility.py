@@ -156,5 +156,7 @@ def _snake(name: str) -> str:
 
 def _plain(value: Any) -> Any:
     """The value of a marked secret."""
-    members = cast(dict[str, str], value) if isinstance(value, dict) else {"": ""}
-    return json.loads(members["plaintext"]) if "plaintext" in members else value
+    if not isinstance(value, dict):
+        return value
+    members = cast(dict[str, Any], value)
+    return json.loads(members["plaintext"]) if "plaintext" in members else members

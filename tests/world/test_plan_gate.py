@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gates.limits import Limits
+from gates.allowed import Limits
 from gates.plan import Plan, read_plan
 from gates.rules import judge
 from gates.stages import split

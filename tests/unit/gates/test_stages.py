@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gates.__main__ import app
-from gates.limits import Limits
+from gates.allowed import Limits
 from gates.plan import Plan, PlanError, read_plan
 from gates.stages import Stage, split
 from local.layout import CHECKOUT
