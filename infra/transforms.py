@@ -26,6 +26,7 @@ IRREPLACEABLE = frozenset(
         "aws:kms/key:Key",
         "aws:kms/replicaKey:ReplicaKey",
         "gcp:storage/bucket:Bucket",
+        "gcp:kms/cryptoKey:CryptoKey",
         "gcp:spanner/instance:Instance",
         "gcp:spanner/database:Database",
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # Pulumi starts this file in its own directory
@@ -13,7 +13,7 @@ import pulumi_cloudflare as cloudflare
 
 from infra import registry, transforms
 from infra.blobs import BlobsArgs, Bucket, Lock
-from infra.blobs.gcs import GcsBlobs
+from infra.blobs.gcs import GcsBlobs, gcs_location
 from infra.blobs.s3 import S3Blobs
 from infra.dns import Dns, DnsArgs
 from infra.edge import Edge, EdgeArgs, MetadataApiBinding, ShieldNode
@@ -26,6 +26,7 @@ from infra.identity.aws import AwsIdentity, AwsIdentityArgs
 from infra.identity.gcp import GcpIdentity, GcpIdentityArgs
 from infra.identity.ways import OriginWays, OriginWaysArgs
 from infra.keys.aws import AwsKeys, AwsKeysArgs
+from infra.keys.gcp import GcpKeys, GcpKeysArgs
 from infra.metadata import ChangeSource, MetadataArgs
 from infra.metadata.dynamodb import DynamoDbMetadata
 from infra.metadata.spanner import SpannerMetadata
@@ -74,7 +75,7 @@ def compose(stack: Stack) -> None:
             prefix=prefix,
             regions=settings.blobs.regions,
             readers=[reader] if reader else [],
-            keys=keys.arns if keys else {},
+            keys=object_keys(stack, keys),
             noncurrent_days=settings.blobs.noncurrent_days,
             lock=None if settings.blobs.lock == "none" else Lock(settings.blobs.lock, settings.blobs.lock_days),
             log_days=settings.blobs.access_log_days,
@@ -209,6 +210,14 @@ def entitlement_stream(stack: Stack, source: ChangeSource, edge: Edge) -> Entitl
         code=pack(ROOT, "workers/entitlements"),
     )
     return EntitlementStream("entitlements", args)
+
+
+def object_keys(stack: Stack, keys: AwsKeys | None) -> Mapping[str, pulumi.Input[str]]:
+    """What encrypts the objects, by the region that they are kept in."""
+    blobs, prefix = stack.config.blobs, f"{PROJECT}-{stack.environment}"
+    if blobs.store == "gcs":
+        return {blobs.regions[0]: GcpKeys("keys-gcp", GcpKeysArgs(prefix, gcs_location(blobs.regions))).usable}
+    return keys.arns if keys else {}
 
 
 def origins(region: str, buckets: Sequence[Bucket]) -> list[Origin]:

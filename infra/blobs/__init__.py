@@ -25,7 +25,8 @@ class BlobsArgs:
     """`regions` are where copies are kept, the primary first: the one that is published to.
 
     `readers` may get and list objects: ARNs of roles on AWS, IAM members on Google Cloud. Nobody else may.
-    `keys` holds, by region, the name of the key that encrypts what is kept there: an ARN on AWS.
+    `keys` holds, by region, the name of the key that encrypts what is kept there: an ARN on AWS, a
+    name on Google Cloud.
     `noncurrent_days` is how long an overwritten or deleted object can still be brought back, `lock` for
     how long even its versions cannot be deleted. Access logs are kept for `log_days`. `removable` lets the buckets be
     deleted with objects in them.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pulumi
 import pulumi_gcp as gcp
@@ -17,16 +18,25 @@ DUAL_REGION_AREAS = {"NA": "US", "EU": "EU", "AS": "ASIA"}
 """Cloud Storage's codes of the areas that have dual-regions, by continent (Cloud Storage, "Bucket locations")."""
 
 
+_LOG_WRITERS = "group:cloud-storage-analytics@google.com"  # Cloud Storage, "Usage logs & storage logs"
+
+
 def gcs_buckets(prefix: str, regions: Sequence[str]) -> list[Bucket]:
     """The bucket that GcsBlobs makes. A dual-region is one bucket with one name; its first region stands for it."""
     name = f"{prefix}-{regions[0]}"
     return [Bucket(name, regions[0], f"{name}.storage.googleapis.com")]
 
 
-class GcsBlobs(pulumi.ComponentResource):
-    """A versioned bucket, never public, with uniform access and soft delete; in two regions if two are given.
+def gcs_location(regions: Sequence[str]) -> str:
+    """Where the bucket stands: a region, or the area that holds both."""
+    return DUAL_REGION_AREAS[REGIONS[regions[0]].continent] if len(regions) > 1 else regions[0].upper()
 
-    Two regions make a dual-region with turbo replication: a copy in the other region within 15 minutes.
+
+class GcsBlobs(pulumi.ComponentResource):
+    """A versioned bucket, never public, with uniform access, soft delete and a log; in two regions if two are given.
+
+    Two regions make a dual-region with turbo replication: a copy in the other region within 15 minutes. A lock is soft
+    delete for as long: a retention policy of the bucket would forbid to replace documents.
     """
 
     buckets: Sequence[Bucket]
@@ -34,18 +44,17 @@ class GcsBlobs(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: BlobsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:blobs:GcsBlobs", name, None, opts)
+        self._args = args
         self.buckets = gcs_buckets(args.prefix, args.regions)
-        dual = len(args.regions) > 1
-        bucket = gcp.storage.Bucket(
-            args.regions[0],
-            name=self.buckets[0].name,
-            location=DUAL_REGION_AREAS[REGIONS[args.regions[0]].continent] if dual else args.regions[0].upper(),
-            custom_placement_config={"data_locations": [region.upper() for region in args.regions]} if dual else None,
-            rpo="ASYNC_TURBO" if dual else None,
-            uniform_bucket_level_access=True,
-            public_access_prevention="enforced",
+        (place,) = self.buckets
+        key = args.keys.get(place.region)
+        bucket = self._bucket(
+            place.region,
+            place.name,
             versioning={"enabled": True},
-            soft_delete_policy={"retention_duration_seconds": 0 if args.removable else _SOFT_DELETE_SECONDS},
+            soft_delete_policy={"retention_duration_seconds": self._undeletable_seconds()},
+            encryption={"default_kms_key_name": key} if key is not None else None,
+            logging={"log_bucket": self._logs(place), "log_object_prefix": place.name},
             lifecycle_rules=[
                 {
                     "action": {"type": "AbortIncompleteMultipartUpload"},
@@ -56,8 +65,6 @@ class GcsBlobs(pulumi.ComponentResource):
                     "condition": {"days_since_noncurrent_time": args.noncurrent_days, "with_state": "ARCHIVED"},
                 },
             ],
-            force_destroy=args.removable,
-            opts=pulumi.ResourceOptions(parent=self),
         )
         for number, reader in enumerate(args.readers):
             gcp.storage.BucketIAMMember(
@@ -68,3 +75,47 @@ class GcsBlobs(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self),
             )
         self.register_outputs({"buckets": [bucket.name for bucket in self.buckets]})
+
+    def _undeletable_seconds(self) -> int:
+        if self._args.lock is not None:
+            return self._args.lock.days * 24 * 3600
+        return 0 if self._args.removable else _SOFT_DELETE_SECONDS
+
+    def _logs(self, place: Bucket) -> pulumi.Output[str]:
+        """Where Cloud Storage writes down, hour by hour, who asked for what."""
+        name = f"{self._args.prefix}-logs-{place.region}"
+        logs = self._bucket(
+            f"{place.region}-logs",
+            name,
+            versioning={"enabled": True},
+            soft_delete_policy={"retention_duration_seconds": 0},
+            lifecycle_rules=[
+                {"action": {"type": "Delete"}, "condition": {"age": self._args.log_days}},
+                {"action": {"type": "Delete"}, "condition": {"days_since_noncurrent_time": 1}},
+            ],
+        )
+        writers = gcp.storage.BucketIAMMember(
+            "log-writers",
+            bucket=logs.name,
+            role="roles/storage.objectCreator",
+            member=_LOG_WRITERS,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return pulumi.Output.all(logs.name, writers.id).apply(lambda known: known[0])
+
+    def _bucket(self, title: str, name: str, **settings: Any) -> gcp.storage.Bucket:
+        """What holds for objects and logs alike."""
+        regions = self._args.regions
+        dual = len(regions) > 1
+        return gcp.storage.Bucket(
+            title,
+            name=name,
+            location=gcs_location(regions),
+            custom_placement_config={"data_locations": [region.upper() for region in regions]} if dual else None,
+            rpo="ASYNC_TURBO" if dual else None,
+            uniform_bucket_level_access=True,
+            public_access_prevention="enforced",
+            force_destroy=self._args.removable,
+            opts=pulumi.ResourceOptions(parent=self),
+            **settings,
+        )

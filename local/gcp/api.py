@@ -5,6 +5,7 @@ What is not served here is refused with 501 and its name; so is a field that wou
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import json
 import re
@@ -26,6 +27,7 @@ def create_app(store: Store, machine_network: str) -> Flask:
     app = Flask(__name__)
     for collection in COLLECTIONS:
         _serve(app, collection, store, machine_network)
+    app.add_url_rule("/storage/v1/projects/<project>/serviceAccount", view_func=_storage_agent)
     app.add_url_rule("/healthz", view_func=lambda: "ok\n")
     app.register_error_handler(Refused, _refusal)
     app.register_error_handler(HTTPException, _not_emulated)
@@ -36,7 +38,7 @@ def _serve(app: Flask, collection: Collection, store: Store, machine_network: st
     rule = "/" + re.sub(r"{(\w+)}", r"<\1>", collection.path)
 
     def create(**names: str) -> Response:
-        given = _body()
+        given = {**request.args.to_dict(), **_body()}
         id, body = str(collection.identity(given) or ""), _taken(collection, collection.body(given))
         if not re.fullmatch(r"[a-z]([a-z0-9._-]{0,61}[a-z0-9])?", id):
             raise Refused(400, f"Invalid value for name: {id!r} (small letters, digits and -, up to 63)")
@@ -84,6 +86,12 @@ def _serve(app: Flask, collection: Collection, store: Store, machine_network: st
         app.add_url_rule(path, f"{method} {name}", cast(Callable[..., Response], view), methods=[method])
 
 
+def _storage_agent(project: str) -> Response:
+    """What Cloud Storage itself is in that project; Google numbers projects, here the number follows from the name."""
+    number = int(hashlib.sha256(project.encode()).hexdigest(), 16) % 10**12
+    return jsonify({"email_address": f"service-{number:012}@gs-project-accounts.iam.gserviceaccount.com"})
+
+
 def _body() -> Json:
     given: Any = request.get_json(force=True, silent=True)
     if not isinstance(given, dict):
@@ -115,8 +123,8 @@ def _expect_referenced(store: Store, body: Json) -> None:
 
 
 def _expect_parent(store: Store, collection: Collection, names: Json) -> None:
-    """Databases stand in an instance that exists; projects, regions and zones are not kept here."""
-    if "instance" in names:
+    """Databases stand in an instance that exists, keys in a ring; projects, regions and zones are not kept here."""
+    if names.keys() & {"instance", "keyRing"}:
         parent = collection.path.format(**names).rsplit("/", 1)[0]
         _existing(store, *cast("tuple[str, str]", tuple(parent.rsplit("/", 1))))
 

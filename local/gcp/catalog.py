@@ -1,6 +1,7 @@
 """What the emulated Google Cloud has: each kind of resource, where it stands in its API, and what it may be told.
 
-Paths and fields are those of Google's REST references: Compute Engine v1, IAM v1, Cloud Storage JSON v1, Spanner v1.
+Paths and fields are those of Google's REST references: Compute Engine v1, IAM v1, Cloud Storage JSON v1, Spanner v1,
+Cloud KMS v1.
 """
 
 from __future__ import annotations
@@ -82,8 +83,13 @@ def _running(request: Request) -> Json:
     return {"status": "RUNNING"}
 
 
-def _bucket_policy(request: Request) -> Json:
+def _no_rights(request: Request) -> Json:
     return {"iam": {"bindings": []}}
+
+
+def _unnamed(body: Json) -> Json:
+    """Cloud KMS takes the name beside the resource, in the query."""
+    return {name: value for name, value in body.items() if name not in ("keyRingId", "cryptoKeyId")}
 
 
 def _database_body(body: Json) -> Json:
@@ -132,8 +138,19 @@ COLLECTIONS = (
         "storage/v1/b",
         "name location",
         "customPlacementConfig",
-        changeable="rpo iamConfiguration versioning softDeletePolicy lifecycle labels iam",
-        computed=_bucket_policy,
+        changeable="rpo iamConfiguration versioning softDeletePolicy lifecycle labels iam encryption logging",
+        computed=_no_rights,
+    ),
+    _collection(
+        f"cloudkms/v1/{_PROJECT}/locations/{{location}}/keyRings", "", identity=_member("keyRingId"), body=_unnamed
+    ),
+    _collection(
+        f"cloudkms/v1/{_PROJECT}/locations/{{location}}/keyRings/{{keyRing}}/cryptoKeys",
+        "purpose",
+        changeable="rotationPeriod nextRotationTime labels iam",
+        identity=_member("cryptoKeyId"),
+        body=_unnamed,
+        computed=_no_rights,
     ),
     _collection(
         f"spanner/v1/{_PROJECT}/instances",

@@ -78,7 +78,11 @@ def first_up(config_of: str, stack: str, directory: Path) -> Deployment:
                 *emulated_cloudflare.handlers(lambda: account),
                 *emulated_gcp.handlers(lambda: project),
             ],
-            [*emulated_aws.functions(), *emulated_cloudflare.functions(lambda: account)],
+            [
+                *emulated_aws.functions(),
+                *emulated_cloudflare.functions(lambda: account),
+                *emulated_gcp.functions(lambda: project),
+            ],
             stack=stack,
             config=stack_config(config_of),
         )

@@ -147,3 +147,25 @@ def test_a_protected_database_is_not_deleted(cloud: httpx.Client) -> None:
     changed = databases.update(database.id, database.outputs, {**wanted, "enableDropProtection": False})
     databases.delete(database.id, changed)
     assert databases.read(database.id, changed) is None
+
+
+def test_a_key_and_its_ring_last(cloud: httpx.Client) -> None:
+    rings, keys = handler(cloud, gcp.kms.KeyRing), handler(cloud, gcp.kms.CryptoKey)
+    members = handler(cloud, gcp.kms.CryptoKeyIAMMember)
+    asked: Properties = {"name": "objects", "purpose": "ENCRYPT_DECRYPT", "rotationPeriod": "7776000s"}
+    with pytest.raises(CloudError, match=r"keyRings/unit/cryptoKeys.*does not exist"):
+        keys.create({**asked, "keyRing": "projects/unit/locations/us/keyRings/unit"})
+    ring = rings.create({"project": PROJECT, "location": "us", "name": "unit"})
+    key = keys.create({**asked, "keyRing": ring.id})
+    assert key.id == "projects/unit/locations/us/keyRings/unit/cryptoKeys/objects"
+    assert keys.read(key.id, key.outputs) == key.outputs
+    member = members.create({"cryptoKeyId": key.id, "role": "roles/r", "member": "serviceAccount:s"})
+    assert members.read(member.id, member.outputs) == member.outputs
+    members.delete(member.id, member.outputs)
+    assert members.read(member.id, member.outputs) is None
+    keys.delete(key.id, key.outputs)
+    rings.delete(ring.id, ring.outputs)
+    left = cloud.get(f"cloudkms/v1/{key.id}").json()
+    assert left["rotationPeriod"] is None
+    with pytest.raises(CloudError, match="already exists"):
+        rings.create({"project": PROJECT, "location": "us", "name": "unit"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pulumi_aws as aws
@@ -12,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from infra.blobs import BlobsArgs, Lock
+from infra.blobs.gcs import GcsBlobs
 from infra.blobs.s3 import S3Blobs
 from infra.observability import Alarm
 from local.cloudflare import in_process
@@ -106,7 +108,11 @@ def up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory)
                 *emulated_cloudflare.handlers(lambda: account),
                 *emulated_gcp.handlers(lambda: project),
             ],
-            [*emulated_aws.functions(), *emulated_cloudflare.functions(lambda: account)],
+            [
+                *emulated_aws.functions(),
+                *emulated_cloudflare.functions(lambda: account),
+                *emulated_gcp.functions(lambda: project),
+            ],
             stack=environment,
             config=config,
         )
@@ -341,3 +347,36 @@ def test_a_bucket_whose_objects_nobody_may_delete_stays_and_says_so(aws_cloud: N
     s3.put_object(Bucket="filled", Key="kept", Body=b"x")
     with pytest.raises(CloudError, match="bucket filled keeps kept"):
         handler(aws.s3.Bucket).delete("filled", {"bucket": "filled", "region": "us-east-1", "forceDestroy": True})
+
+
+@pytest.mark.parametrize(
+    ("lock", "days", "said"),
+    [
+        ("compliance", 30, r"blobs\.lock: 'compliance' would be a retention policy .* use 'governance'"),
+        ("governance", 3, r"blobs\.lock_days: 3 is not between 7 and 90"),
+        ("governance", 30, None),
+    ],
+)
+def test_a_lock_on_cloud_storage_is_soft_delete(lock: str, days: int, said: str | None, tmp_path: Path) -> None:
+    config = stack_config("prod") | {
+        "artifact-edge:blobs": json.dumps(
+            {"store": "gcs", "regions": ["us-east1", "us-east4"], "lock": lock, "lock_days": days}
+        ),
+        "artifact-edge:shields": json.dumps(
+            [{"cloud": "gcp", "region": "us-east4", "machine_type": "n2-standard-8", "nodes": 1}]
+        ),
+    }
+    if said is not None:
+        with pytest.raises(ConfigError, match=said):
+            load("prod", config)
+        return
+    load("prod", config)
+    project = google.client(tmp_path)
+
+    def program() -> None:
+        GcsBlobs("blobs", BlobsArgs("locked", ["us-east1"], [], {}, 1, Lock("governance", days), 1, removable=True))
+
+    deploy(program, emulated_gcp.handlers(lambda: project), config={"gcp:project": "unit"})
+    bucket = project.get("storage/v1/b/locked-us-east1").json()
+    assert bucket["softDeletePolicy"] == {"retentionDurationSeconds": days * 86400}
+    assert "encryption" not in bucket

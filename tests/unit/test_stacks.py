@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,6 +31,8 @@ from tests.unit.test_stack_config import ENVIRONMENTS, stack_config
 
 OUTPUTS = {"environment", "url", "zone", "buckets", "metadata", "entitlements", "shields"}
 ORIGIN_KEY, SIGNING_KEY, API_KEY = "o" * 43, "s" * 43, "a" * 43
+
+KEY_ON_GCP = "projects/artifact-edge-prod/locations/us/keyRings/artifact-edge-prod/cryptoKeys/objects"
 
 
 class Up(Protocol):
@@ -65,7 +68,11 @@ def _first_up(environment: str, changes: Mapping[str, Any], directory: Path) -> 
                 *emulated_cloudflare.handlers(lambda: account),
                 *emulated_gcp.handlers(lambda: project),
             ],
-            [*emulated_aws.functions(), *emulated_cloudflare.functions(lambda: account)],
+            [
+                *emulated_aws.functions(),
+                *emulated_cloudflare.functions(lambda: account),
+                *emulated_gcp.functions(lambda: project),
+            ],
             stack=environment,
             config=config,
         )
@@ -244,6 +251,24 @@ def test_the_same_program_runs_on_google_alone(up: Up) -> None:
     assert bucket["customPlacementConfig"] == {"dataLocations": ["US-EAST4", "US-EAST1"]}
     assert (bucket["location"], bucket["rpo"]) == ("US", "ASYNC_TURBO")
     assert (bucket["publicAccessPrevention"], bucket["uniformBucketLevelAccess"]) == ("enforced", True)
+    assert bucket["softDeletePolicy"] == {"retentionDurationSeconds": 7 * 86400}
+    assert bucket["logging"] == {"logBucket": "artifact-edge-prod-logs-us-east4", "logObjectPrefix": bucket["name"]}
+    key = deployment.of(gcp.kms.CryptoKey)["objects"]
+    assert bucket["encryption"] == {"defaultKmsKeyName": KEY_ON_GCP}
+    assert (key.inputs["rotationPeriod"], key.protect) == ("7776000s", True)
+    agent = deployment.of(gcp.kms.CryptoKeyIAMMember)["objects"].inputs
+    assert (agent["cryptoKeyId"], agent["role"]) == (KEY_ON_GCP, "roles/cloudkms.cryptoKeyEncrypterDecrypter")
+    assert re.fullmatch(
+        r"serviceAccount:service-\d{12}@gs-project-accounts\.iam\.gserviceaccount\.com", agent["member"]
+    )
+    logs = deployment.of(gcp.storage.Bucket)["us-east4-logs"].inputs
+    assert (logs["publicAccessPrevention"], logs["uniformBucketLevelAccess"]) == ("enforced", True)
+    assert {"action": {"type": "Delete"}, "condition": {"age": 90}} in logs["lifecycleRules"]
+    writers = deployment.of(gcp.storage.BucketIAMMember)["log-writers"].inputs
+    assert (writers["role"], writers["member"]) == (
+        "roles/storage.objectCreator",
+        "group:cloud-storage-analytics@google.com",
+    )
     reader = deployment.of(gcp.storage.BucketIAMMember)["reader-0"].inputs
     assert (reader["role"], reader["member"]) == (
         "roles/storage.objectViewer",

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from local.providers.gcp import compute, data
+from local.providers.gcp import compute, data, kms
 from local.providers.gcp.rest import Clients, from_environment
 from local.providers.handler import Function, Handler
 
 
 def handlers(clients: Clients = from_environment) -> Iterable[Handler]:
     """One handler a resource type; `clients` gives the HTTP client, when one is needed."""
-    return [*compute.handlers(clients), *data.handlers(clients)]
+    return [*compute.handlers(clients), *kms.handlers(clients), *data.handlers(clients)]
 
 
-def functions() -> Iterable[Function]:
-    """No data source is used."""
-    return []
+def functions(clients: Clients = from_environment) -> Iterable[Function]:
+    """One handler a data source."""
+    return [data.StorageAgent(clients)]

@@ -7,8 +7,9 @@ from typing import Any, cast
 
 import pulumi_gcp as gcp
 
+from local.providers.gcp.iam import IamMember
 from local.providers.gcp.rest import Clients, Rest, call, picked, without_nothing
-from local.providers.handler import CloudError, Created, Handler, Properties
+from local.providers.handler import Handler, Properties
 
 _STORAGE = "storage/v1/b/"
 _SPANNER = "spanner/v1/projects/"
@@ -36,7 +37,7 @@ def handlers(clients: Clients) -> Iterable[Handler]:
             changed=_bucket_settings,
             replace_on=frozenset({"project", "name", "location", "customPlacementConfig"}),
         ),
-        BucketIamMember(clients),
+        IamMember(gcp.storage.BucketIAMMember, clients, "bucket", _STORAGE, "b/"),
         Rest(
             gcp.spanner.Instance,
             clients,
@@ -72,54 +73,6 @@ def handlers(clients: Clients) -> Iterable[Handler]:
     ]
 
 
-class BucketIamMember:
-    """One member of one role in a bucket's policy; the policy is read, changed and written as a whole."""
-
-    resource = gcp.storage.BucketIAMMember
-    replace_on = frozenset({"bucket", "role", "member", "condition"})
-
-    def __init__(self, clients: Clients) -> None:
-        self._clients = clients
-
-    def create(self, inputs: Properties) -> Created:
-        if inputs.get("condition") is not None:
-            raise CloudError("not emulated: a condition of a bucket's IAM member")
-        members = self._members(inputs)
-        if members is None:
-            raise CloudError(f"bucket {inputs['bucket']} does not exist")
-        self._write(inputs, [*members, inputs["member"]])
-        return Created(f"b/{inputs['bucket']}/{inputs['role']}/{inputs['member']}", inputs)
-
-    def read(self, id: str, state: Properties) -> Properties | None:
-        return state if state["member"] in (self._members(state) or []) else None
-
-    def update(self, id: str, old: Properties, new: Properties) -> Properties:
-        raise CloudError("a bucket's IAM member is replaced, never changed")
-
-    def delete(self, id: str, state: Properties) -> None:
-        members = self._members(state)
-        if members is not None:
-            self._write(state, [member for member in members if member != state["member"]])
-
-    def _members(self, inputs: Properties) -> list[str] | None:
-        """Those who have the role; None where there is no bucket."""
-        bucket = call(self._clients(), "GET", _STORAGE + inputs["bucket"])
-        if bucket is None:
-            return None
-        return [
-            member
-            for binding in bucket["iam"]["bindings"]
-            if binding["role"] == inputs["role"]
-            for member in binding["members"]
-        ]
-
-    def _write(self, inputs: Properties, members: list[str]) -> None:
-        bucket = cast(Properties, call(self._clients(), "GET", _STORAGE + inputs["bucket"]))
-        others = [binding for binding in bucket["iam"]["bindings"] if binding["role"] != inputs["role"]]
-        mine = [{"role": inputs["role"], "members": sorted(set(members))}] if members else []
-        call(self._clients(), "PATCH", _STORAGE + inputs["bucket"], {"iam": {"bindings": [*others, *mine]}})
-
-
 def _bucket_settings(inputs: Properties) -> Properties:
     access = {"enabled": inputs.get("uniformBucketLevelAccess", False)}
     prevention = inputs.get("publicAccessPrevention", "inherited")
@@ -132,8 +85,25 @@ def _bucket_settings(inputs: Properties) -> Properties:
             "softDeletePolicy": inputs.get("softDeletePolicy"),
             "lifecycle": {"rule": [_rule(rule) for rule in rules]},
             "labels": inputs.get("labels"),
+            "encryption": inputs.get("encryption"),
+            "logging": inputs.get("logging"),
         }
     )
+
+
+class StorageAgent:
+    """`gcp:storage/getProjectServiceAccount:getProjectServiceAccount`."""
+
+    token = "gcp:storage/getProjectServiceAccount:getProjectServiceAccount"  # noqa: S105  a type token
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def invoke(self, arguments: Properties) -> Properties:
+        project = arguments["project"]
+        agent = cast(Properties, call(self._clients(), "GET", f"storage/v1/projects/{project}/serviceAccount"))
+        email = agent["email_address"]
+        return {"id": email, "emailAddress": email, "member": f"serviceAccount:{email}", "project": project}
 
 
 def _bucket_told(document: Properties) -> Properties:
@@ -148,6 +118,8 @@ def _bucket_told(document: Properties) -> Properties:
         "softDeletePolicy": document.get("softDeletePolicy"),
         "lifecycleRules": [_rule_told(rule) for rule in document["lifecycle"]["rule"]],
         "labels": document.get("labels"),
+        "encryption": document.get("encryption"),
+        "logging": document.get("logging"),
         "url": f"gs://{document['name']}",
     }
 

@@ -1,0 +1,56 @@
+"""The key that encrypts objects on Google Cloud."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_gcp as gcp
+
+_ROTATION_SECONDS = 90 * 24 * 3600  # CIS Google Cloud Platform Foundation Benchmark, 1.10: at most 90 days
+
+_LOCATIONS = {"US": "us", "EU": "europe", "ASIA": "asia"}
+"""Where a key must stand for a bucket in one of Cloud Storage's areas (Cloud KMS, "Cloud KMS locations")."""
+
+
+@dataclass(frozen=True)
+class GcpKeysArgs:
+    """`location` is the bucket's: a region, or an area with two."""
+
+    prefix: str
+    location: str
+
+
+class GcpKeys(pulumi.ComponentResource):
+    """A key in a ring of its own, rotated every 90 days, that Cloud Storage alone uses. Neither can ever be deleted.
+
+    `usable` is the key's name once Cloud Storage may use it; before that no bucket takes it.
+    """
+
+    usable: pulumi.Output[str]
+
+    def __init__(self, name: str, args: GcpKeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("artifact-edge:keys:GcpKeys", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        location = _LOCATIONS.get(args.location, args.location.lower())
+        ring = gcp.kms.KeyRing("objects", name=args.prefix, location=location, opts=child)
+        key = gcp.kms.CryptoKey(
+            "objects",
+            name="objects",
+            key_ring=ring.id,
+            purpose="ENCRYPT_DECRYPT",
+            rotation_period=f"{_ROTATION_SECONDS}s",
+            opts=child,
+        )
+        agent = gcp.storage.get_project_service_account_output(
+            project=ring.project, opts=pulumi.InvokeOutputOptions(parent=self)
+        )
+        use = gcp.kms.CryptoKeyIAMMember(
+            "objects",
+            crypto_key_id=key.id,
+            role="roles/cloudkms.cryptoKeyEncrypterDecrypter",
+            member=agent.email_address.apply(lambda email: f"serviceAccount:{email}"),
+            opts=child,
+        )
+        self.usable = pulumi.Output.all(key.id, use.id).apply(lambda known: known[0])
+        self.register_outputs({"usable": self.usable})
