@@ -76,7 +76,7 @@ def _of_source(
     if path.is_dir():
         yield from wanted_in(path)
     elif path.is_file() and path.name.endswith(".json"):
-        yield from package_lock(path)
+        yield from package_lock(path, npm_registry)
     elif path.is_file():
         for name, version, hashes in requirements(path):
             yield from _told_apart(f"pypi:{name}", api.pypi(pypi_index, name, version, hashes=hashes))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from registry import RegistryError
 from registry.importing import Wanted, check_digest
+from registry.importing.apis import NPM
 from registry.importing.directory import wanted_in
 from registry.importing.lockfiles import package_lock
 
@@ -26,7 +27,7 @@ def npm_tree(specs: Sequence[str], directory: Path) -> Iterator[Wanted]:
     (directory / "package.json").write_text("{}")
     quiet = ["--no-audit", "--no-fund", "--loglevel=error", "--ignore-scripts"]
     _run("npm", ["npm", "install", "--package-lock-only", *quiet, *specs], directory)
-    locked = list(package_lock(directory / "package-lock.json"))
+    locked = list(package_lock(directory / "package-lock.json", NPM))
     for start in range(0, len(locked), _AT_ONCE):
         packed = directory / f"packed-{start}"
         packed.mkdir()

@@ -19,8 +19,11 @@ from registry.importing import Wanted, digest_of_integrity
 _OPTION = re.compile(r"\s--(?P<name>[a-z-]+)(?:=|\s+)(?P<value>\S+)")
 
 
-def package_lock(file: Path) -> Iterator[Wanted]:
-    """Each tarball that npm would fetch. What is bundled or linked is part of another, or of no registry."""
+def package_lock(file: Path, registry: str) -> Iterator[Wanted]:
+    """Each tarball that npm would fetch. What is bundled or linked is part of another, or of no registry.
+
+    Lockfiles written with `omit-lockfile-registry-resolved` name no URLs: they are then those of `registry`.
+    """
     try:
         lock: Any = json.loads(file.read_bytes())
     except (OSError, ValueError) as error:
@@ -32,15 +35,17 @@ def package_lock(file: Path) -> Iterator[Wanted]:
         )
     seen = set[str]()
     for place, entry in cast(dict[str, dict[str, Any]], packages).items():
-        url = entry.get("resolved", "")
-        if not place or entry.get("link") or entry.get("inBundle") or url in seen:
+        if not place or entry.get("link") or entry.get("inBundle"):
+            continue
+        name, version = entry.get("name") or place.rsplit("node_modules/", 1)[-1], entry.get("version", "")
+        url = entry.get("resolved") or f"{registry.rstrip('/')}/{name}/-/{name.rsplit('/', 1)[-1]}-{version}.tgz"
+        if url in seen:
             continue
         if not url.startswith(("https://", "http://")):
-            raise RegistryError(f"{file}: {place} is resolved to {url or 'nothing'!r}, which is no URL of a registry")
+            raise RegistryError(f"{file}: {place} is resolved to {url!r}, which is no URL of a registry")
         seen.add(url)
         digest = digest_of_integrity(entry.get("integrity", ""), place)
-        name = entry.get("name") or place.rsplit("node_modules/", 1)[-1]
-        yield Wanted("npm", url, url.rsplit("/", 1)[-1], digest, spec=f"{name}@{entry.get('version', '')}")
+        yield Wanted("npm", url, url.rsplit("/", 1)[-1], digest, spec=f"{name}@{version}")
 
 
 def requirements(file: Path) -> Iterator[tuple[str, str, set[str]]]:

@@ -232,6 +232,7 @@ def test_a_package_lock_names_tarballs_and_their_digests(tmp_path: Path) -> None
             "resolved": "https://up.test/a/-/a-1.0.0.tgz",
             "integrity": body,
         },
+        "node_modules/@x/f": {"version": "3.0.0", "integrity": body},
         "node_modules/c": {"link": True, "resolved": "../c"},
         "node_modules/d": {"inBundle": True},
         "node_modules/e": {
@@ -242,8 +243,9 @@ def test_a_package_lock_names_tarballs_and_their_digests(tmp_path: Path) -> None
         },
     }
     file.write_text(json.dumps({"lockfileVersion": 3, "packages": entries}))
-    found = list(package_lock(file))
-    assert [each.spec for each in found] == ["a@1.0.0", "@x/e@2.0.0"]
+    found = list(package_lock(file, "https://up.test/npm"))
+    assert [each.spec for each in found] == ["a@1.0.0", "@x/f@3.0.0", "@x/e@2.0.0"]
+    assert found[1].location == "https://up.test/npm/@x/f/-/f-3.0.0.tgz"
     assert {each.digest for each in found} == {f"sha512:{hashlib.sha512(b'x').hexdigest()}"}
     refused: list[tuple[dict[str, Any], str]] = [
         ({"packages": {"node_modules/a": {"resolved": "git+ssh://x"}}}, "is resolved to 'git"),
@@ -253,7 +255,7 @@ def test_a_package_lock_names_tarballs_and_their_digests(tmp_path: Path) -> None
     for broken, says in refused:
         file.write_text(json.dumps(broken))
         with pytest.raises(RegistryError, match=says):
-            list(package_lock(file))
+            list(package_lock(file, "https://up.test/npm"))
 
 
 def test_requirements_name_versions_and_hashes(tmp_path: Path) -> None:
