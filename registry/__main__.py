@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cloudflare import CloudflareError
 
 from registry import RegistryError, keys
-from registry.commands import entitlements, imports, packages, purges, tokens
+from registry.commands import entitlements, imports, packages, purges, tokens, visible
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 keys_app = typer.Typer(no_args_is_help=True, help="The keys between the tiers.")
@@ -20,6 +20,7 @@ app.add_typer(tokens.app, name="tokens")
 app.add_typer(entitlements.app, name="entitlements")
 app.add_typer(packages.app)
 app.add_typer(imports.app)
+app.add_typer(visible.app)
 app.add_typer(packages.tag_app, name="tag")
 app.add_typer(purges.app, name="purges")
 

@@ -22,7 +22,9 @@ class PurgeError(RegistryError):
 def purge(target: Target, keys: Sequence[str]) -> None:
     """Has every PoP forget the objects. What an isolate or a shield holds ends by itself, after seconds."""
     client = target.cloudflare()
-    urls = [f"https://{shield.host}:{EDGE_PORT}/objects/{_path(key)}" for key in keys for shield in target.shields]
+    urls = [
+        f"https://{shield.host}:{EDGE_PORT}/objects/{object_path(key)}" for key in keys for shield in target.shields
+    ]
     try:
         zone = _zone(client, target.zone.name)
         for start in range(0, len(urls), _AT_ONCE):
@@ -37,6 +39,6 @@ def _zone(client: Cloudflare, name: str) -> str:
     raise PurgeError(f"the edge was not purged: the API token sees no zone {name!r}; let it read zones")
 
 
-def _path(key: str) -> str:
+def object_path(key: str) -> str:
     """Encoded as the worker encodes it, by JavaScript's encodeURIComponent (ECMA-262), or it would be another URL."""
     return "/".join(quote(part, safe="!'()*") for part in key.split("/"))

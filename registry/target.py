@@ -42,6 +42,7 @@ class Entitlements(_Part):
 
 class Shield(_Part):
     host: str
+    address: str = ""
 
 
 class Target(_Part):

@@ -1,0 +1,61 @@
+"""`python -m registry visible`: how long a change takes to its readers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from infra.registry import OBJECTIVE_SECONDS
+from registry import RegistryError, metrics
+from registry.commands import Outputs
+from registry.packages import parse
+from registry.target import read_target
+from registry.visible import Follower
+
+app = typer.Typer()
+_TOKEN = "ARTIFACT_EDGE_TOKEN"  # noqa: S105  the variable's name
+
+
+@app.command()
+def visible(
+    package: Annotated[str, typer.Argument(help="npm:@acme/web, pypi:acme-greeter or oci:acme/app, just published")],
+    stack_outputs: Outputs,
+    via: Annotated[
+        list[str] | None, typer.Option(help="<name>=<proxy URL>: a place to look at the edge from; several times")
+    ] = None,
+    timeout: Annotated[float, typer.Option(help="seconds to wait")] = 60.0,
+    objective: Annotated[float, typer.Option(help="seconds that it may take")] = OBJECTIVE_SECONDS,
+) -> None:
+    """Follow the last change of a package through every origin, shield and edge, and tell CloudWatch how long it took.
+
+    The edge is looked at with the token in ARTIFACT_EDGE_TOKEN, and left out without one.
+    """
+    target = read_target(stack_outputs)
+    vias = dict(_via(each) for each in via or ())
+    follower = Follower(target, parse(package), token=os.environ.get(_TOKEN, ""), vias=vias)
+    fresh = follower.age() <= objective
+    if not os.environ.get(_TOKEN):
+        print(f"the edge is not looked at: put a token that may pull {package} into {_TOKEN}", file=sys.stderr)
+    print(f"{package} revision {follower.revision}, committed {follower.published}")
+    seen = follower.follow(timeout)
+    for each in seen:
+        said = f"{each.seconds:.1f} s" if each.seconds is not None else f"not yet {each.error}".rstrip()
+        print(f"{each.place[0]:<7} {each.place[1]:<20} {said}")
+    missing = [each for each in seen if each.seconds is None]
+    if fresh:
+        ended = follower.age()
+        metrics.publish_to_visible(target, {each.place: each.seconds or ended for each in seen})
+    else:
+        print("it was committed long before this look: the times mean nothing, and are not told to CloudWatch")
+    if missing or (fresh and max(each.seconds or 0 for each in seen) > objective):
+        raise RegistryError(f"{package}: not everywhere within {objective:.0f} s; see docs/publish-to-visible.md")
+
+
+def _via(text: str) -> tuple[str, str]:
+    name, separator, proxy = text.partition("=")
+    if not separator or not proxy.startswith(("http://", "https://")):
+        raise RegistryError(f"--via {text!r}: write <name>=<proxy URL>, such as eu-west=http://proxy.example:3128")
+    return name, proxy

@@ -1,0 +1,49 @@
+"""Following a change: which places show it, and which do not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import boto3
+import pytest
+
+from registry import RegistryError
+from registry.audit import By
+from registry.packages import parse
+from registry.publish import publish
+from registry.target import Bucket
+from registry.visible import Follower
+from tests.unit.packages import tarball
+from tests.unit.registry import BUCKET, Network, network
+
+__all__ = ["network"]
+
+REPLICA = "origin-eu-west-1"
+
+
+def test_a_replica_that_lags_is_told_from_one_that_has_the_change(network: Network, tmp_path: Path) -> None:
+    s3: Any = cast(Any, boto3).client("s3", region_name="eu-west-1")
+    s3.create_bucket(Bucket=REPLICA, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    buckets = [*network.target.buckets, Bucket(region="eu-west-1", name=REPLICA)]
+    target = network.target.model_copy(update={"buckets": buckets})
+
+    def replicate() -> None:
+        for kind in ("", ".abbreviated"):
+            key = f"npm/web/packument{kind}.json"
+            s3.copy_object(Bucket=REPLICA, Key=key, CopySource={"Bucket": BUCKET, "Key": key})
+
+    def seen() -> dict[str, bool]:
+        follower = Follower(target, parse("npm:web"), token="", vias={})
+        return {each.place[1]: each.seconds is not None for each in follower.follow(0.1)}
+
+    for number in ("1.0.0", "1.1.0"):
+        publish(target, [tarball(tmp_path / "web.tgz", {"name": "web", "version": number})], By("t", "", "publish"))
+        assert seen() == {"us-east-1": True, "eu-west-1": False}
+        replicate()
+        assert seen() == {"us-east-1": True, "eu-west-1": True}
+
+
+def test_nothing_can_be_followed_of_a_package_that_is_not_there(network: Network) -> None:
+    with pytest.raises(RegistryError, match="pypi nothing: no such package"):
+        Follower(network.target, parse("pypi:nothing"), token="", vias={})
