@@ -73,6 +73,9 @@ class GceShield(pulumi.ComponentResource):
                 "enable_integrity_monitoring": True,
             },
             metadata={"user-data": args.user_data, "block-project-ssh-keys": "true", "serial-port-enable": "false"},
-            opts=pulumi.ResourceOptions(parent=self, depends_on=args.boots_after),
+            # cloud-init acts on user data once in the life of a machine, and metadata can be changed without a new one.
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=args.boots_after, replace_on_changes=["metadata"], delete_before_replace=True
+            ),
         )
         return address
