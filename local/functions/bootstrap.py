@@ -1,5 +1,8 @@
-"""What stands in for Lambda's Python runtime: `python bootstrap.py DIRECTORY HANDLER`, with an event a line on standard
-input and an answer a line on standard output. What the handler itself prints goes to standard error."""
+"""What stands in for Lambda's Python runtime: `python bootstrap.py DIRECTORY HANDLER`.
+
+An event a line comes on standard input; an answer a line goes to standard output, after a first one that says that the
+code is loaded. What the handler itself prints goes to standard error.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,17 @@ import os
 import sys
 import traceback
 from types import SimpleNamespace
+from typing import Any, TextIO
 
 
 def main(directory: str, handler: str) -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    sys.path[0] = directory  # and not where this file is
+    sys.path.insert(0, directory)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     module, _, name = handler.rpartition(".")
     function = getattr(importlib.import_module(module), name)
+    _say(answers, {"ready": True})
     for line in sys.stdin:
         asked = json.loads(line)
         try:
@@ -26,8 +31,12 @@ def main(directory: str, handler: str) -> None:
         except Exception as error:
             traceback.print_exc()
             answer = {"error": type(error).__name__}
-        answers.write(json.dumps(answer) + "\n")
-        answers.flush()
+        _say(answers, answer)
+
+
+def _say(answers: TextIO, answer: dict[str, Any]) -> None:
+    answers.write(json.dumps(answer) + "\n")
+    answers.flush()
 
 
 if __name__ == "__main__":

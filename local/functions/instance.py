@@ -10,6 +10,7 @@ import sys
 import threading
 import uuid
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -19,6 +20,7 @@ from local.functions.deployed import Code
 from local.layout import World
 
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
+_LOADING_SECONDS = 60.0  # Lambda gives ten to the code outside of the handler; this machine has other things to do
 _KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
 
 
@@ -39,21 +41,8 @@ class Instance:
     def invoke(self, event: Any) -> Any:
         """What the handler returns. Raises FunctionError."""
         with self._turn:
-            process = self._running()
-            timer = threading.Timer(self.code.timeout, process.kill)
-            timer.start()
-            try:
-                cast(IO[str], process.stdin).write(json.dumps({"id": str(uuid.uuid4()), "event": event}) + "\n")
-                cast(IO[str], process.stdin).flush()
-                line = cast(IO[str], process.stdout).readline()
-            except BrokenPipeError:
-                line = ""
-            finally:
-                timer.cancel()
-            if not line:
-                self.stop()
-                raise FunctionError(f"{self.code.name} ended, or took longer than {self.code.timeout} s")
-        answer = json.loads(line)
+            asked = json.dumps({"id": str(uuid.uuid4()), "event": event})
+            answer = self._said(self._running(), self.code.timeout, asked)
         if "error" in answer:
             raise FunctionError(f"{self.code.name} raised {answer['error']}")
         return answer["result"]
@@ -63,6 +52,24 @@ class Instance:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def _said(self, process: subprocess.Popen[str], seconds: float, asked: str = "") -> Mapping[str, Any]:
+        """The next line of the process, once it was asked. Raises FunctionError."""
+        timer = threading.Timer(seconds, process.kill)
+        timer.start()
+        try:
+            if asked:
+                cast(IO[str], process.stdin).write(f"{asked}\n")
+                cast(IO[str], process.stdin).flush()
+            line = cast(IO[str], process.stdout).readline()
+        except BrokenPipeError:
+            line = ""
+        finally:
+            timer.cancel()
+        if not line:
+            self.stop()
+            raise FunctionError(f"{self.code.name} ended, or took longer than {seconds} s")
+        return json.loads(line)
 
     def _running(self) -> subprocess.Popen[str]:
         if self._process is None or self._process.poll() is not None:
@@ -75,6 +82,7 @@ class Instance:
                 stdout=subprocess.PIPE,
                 text=True,
             )
+            self._said(self._process, _LOADING_SECONDS)
         return self._process
 
     def _unpack(self) -> None:

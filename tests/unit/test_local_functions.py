@@ -163,10 +163,10 @@ def test_a_filter_rule_that_is_not_emulated_is_told() -> None:
 
 HANDLER = """
 import os, sys, time
-print("loaded")
+print("loaded", flush=True)
 
 def handler(event, context):
-    print("called")
+    print("called", flush=True)
     if event == "raise":
         raise ValueError("secret")
     if event == "exit":
