@@ -100,3 +100,11 @@ def test_every_google_region_finds_an_aws_region_that_no_other_has() -> None:
     chosen = latency_regions(["us-east-1", *(name for name, region in REGIONS.items() if region.cloud == "gcp")])
     assert len(set(chosen.values())) == len(chosen)
     assert {REGIONS[name].cloud for name in chosen.values()} == {"aws"}
+
+
+def test_with_more_places_than_aws_regions_the_last_are_in_no_latency_record() -> None:
+    chosen = latency_regions(REGIONS)
+    aws = {name for name, region in REGIONS.items() if region.cloud == "aws"}
+    assert chosen == {name: name for name in aws}
+    some = latency_regions([*sorted(aws)[:-2], *(name for name in REGIONS if name not in aws)])
+    assert len(some) == len(set(some.values())) == len(aws)

@@ -1,0 +1,124 @@
+"""How the time of a preview grows with the number of regions: prod as it is, and prod with 40 shield regions.
+
+`python -m bench.regions` previews both in turn with the real engine, on emulated clouds, with the policy pack and
+without, prints the figures as JSON, and draws docs/previews.svg.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bench.chart import Bars, draw
+from infra.regions import REGIONS
+from local.layout import CHECKOUT
+from local.scratch import Scratch, scratch
+
+LOOPBACK = "127.74"
+REGIONS_WANTED = 40
+PROD, MANY = "prod", f"prod-{REGIONS_WANTED}"
+_TYPES = {"aws": "i4i.2xlarge", "gcp": "n2-standard-8"}
+_NODES = 1
+
+
+@dataclass(frozen=True)
+class Preview:
+    """One run: `resources` are those that the plan would create, components included."""
+
+    stack: str
+    policies: bool
+    cold: bool
+    seconds: float
+    resources: int
+
+    @property
+    def milliseconds_each(self) -> float:
+        return self.seconds * 1000 / self.resources
+
+
+def widened(config: dict[str, Any]) -> dict[str, Any]:
+    """Prod's config with further shield regions, both clouds in turn, until there are as many as wanted."""
+    shields = list(config["artifact-edge:shields"])
+    there = {shield["region"] for shield in shields}
+    by_cloud = [
+        [name for name, region in REGIONS.items() if region.cloud == cloud and name not in there] for cloud in _TYPES
+    ]
+    for name in _alternating(by_cloud):
+        if len(shields) == REGIONS_WANTED:
+            break
+        cloud = REGIONS[name].cloud
+        shields.append({"cloud": cloud, "region": name, "machine_type": _TYPES[cloud], "nodes": _NODES})
+    return {**config, "artifact-edge:shields": shields}
+
+
+def _alternating(lists: Sequence[Sequence[str]]) -> Iterator[str]:
+    for number in range(max(map(len, lists))):
+        yield from (names[number] for names in lists if number < len(names))
+
+
+def measure(rounds: int, modes: Sequence[bool]) -> list[Preview]:
+    """The first round is cold: caches of the file system and of the interpreter's modules are empty or stale."""
+    with scratch(LOOPBACK, print) as world:
+        stacks = world.project / "stacks"
+        config = yaml.safe_load((stacks / f"Pulumi.{PROD}.yaml").read_text())["config"]
+        (stacks / f"Pulumi.{MANY}.yaml").write_text(yaml.safe_dump({"config": widened(config)}))
+        for stack in (PROD, MANY):
+            world.new_stack(stack)
+        settings = world.world.path("policies.json")
+        settings.write_text(json.dumps(_policy_settings()))
+        return [
+            _preview(world, stack, policies=policies, cold=number == 0, settings=settings)
+            for number in range(rounds)
+            for policies in modes
+            for stack in (PROD, MANY)
+        ]
+
+
+def _policy_settings() -> dict[str, Any]:
+    """Prod's, but for its budget, which 40 regions are not meant to keep."""
+    settings = json.loads((CHECKOUT / "policies" / "config" / f"{PROD}.json").read_text())
+    return {**settings, "spend-within-budget": "disabled"}
+
+
+def _preview(world: Scratch, stack: str, *, policies: bool, cold: bool, settings: Path) -> Preview:
+    pack = ["--policy-pack", "policies", "--policy-pack-config", str(settings)] if policies else []
+    started = time.monotonic()
+    result = world.pulumi("preview", "--json", "--stack", stack, *pack)
+    seconds = time.monotonic() - started
+    if result.returncode:
+        raise SystemExit(f"{stack} does not preview:\n{result.stdout[-2000:]}{result.stderr}")
+    made = Preview(stack, policies, cold, seconds, json.loads(result.stdout)["changeSummary"]["create"])
+    print(f"{json.dumps(asdict(made))}  {made.milliseconds_each:.1f} ms a resource", flush=True)
+    return made
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--policies", choices=["with", "without", "both"], default="both")
+    given = options.parse_args()
+    modes = {"with": (True,), "without": (False,), "both": (False, True)}[given.policies]
+    runs = measure(given.rounds, modes)
+    bars = [
+        Bars(f"{stack}, {'with' if policies else 'without'} policies, {resources} resources", values)
+        for policies in modes
+        for stack in (PROD, MANY)
+        if (values := [run.milliseconds_each for run in runs if (run.stack, run.policies) == (stack, policies)])
+        for resources in [next(run.resources for run in runs if run.stack == stack)]
+    ]
+    title = "Preview: milliseconds a resource, one bar a run, the first one cold"
+    (CHECKOUT / "docs" / "previews.svg").write_text(draw(title, bars))
+    for bar in bars:
+        print(f"{bar.label}: {statistics.median(bar.values[1:] or bar.values):.1f} ms a resource (median of warm runs)")
+
+
+if __name__ == "__main__":
+    main()
