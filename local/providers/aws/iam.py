@@ -9,6 +9,8 @@ from local.providers.aws.described import Api, Described
 from local.providers.aws.documents import as_given
 from local.providers.handler import Handler, Properties
 
+_SESSION_SECONDS = 3600  # where nothing is said (IAM API, "CreateRole")
+
 
 def handlers() -> list[Handler]:
     """One handler a resource type. IAM is global, so none of them has a region."""
@@ -39,6 +41,15 @@ def handlers() -> list[Handler]:
             _remove_profile,
             replace_on=frozenset({"name", "role", "path", "tags"}),
         ),
+        Described(
+            aws.iam.OpenIdConnectProvider,
+            "iam",
+            _make_issuer,
+            _describe_issuer,
+            lambda iam, id, state: iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=id),
+            _change_issuer,
+            frozenset({"url"}),
+        ),
     ]
 
 
@@ -62,6 +73,7 @@ def _make_role(iam: Api, inputs: Properties) -> str:
         RoleName=inputs["name"],
         Description=inputs.get("description", ""),
         AssumeRolePolicyDocument=inputs["assumeRolePolicy"],
+        MaxSessionDuration=int(inputs.get("maxSessionDuration", _SESSION_SECONDS)),
         Tags=tag_list(inputs.get("tags")),
     )["Role"]["RoleName"]
 
@@ -73,6 +85,7 @@ def _describe_role(iam: Api, id: str, state: Properties) -> Properties | None:
         "arn": role["Arn"],
         "uniqueId": role["RoleId"],
         "description": role.get("Description", ""),
+        "maxSessionDuration": role.get("MaxSessionDuration", _SESSION_SECONDS),
         "assumeRolePolicy": as_given(role["AssumeRolePolicyDocument"], state.get("assumeRolePolicy")),
         **tags_of(role, state),
     }
@@ -80,12 +93,55 @@ def _describe_role(iam: Api, id: str, state: Properties) -> Properties | None:
 
 def _change_role(iam: Api, id: str, old: Properties, new: Properties) -> None:
     iam.update_assume_role_policy(RoleName=id, PolicyDocument=new["assumeRolePolicy"])
-    iam.update_role(RoleName=id, Description=new.get("description", ""))
+    iam.update_role(
+        RoleName=id,
+        Description=new.get("description", ""),
+        MaxSessionDuration=int(new.get("maxSessionDuration", _SESSION_SECONDS)),
+    )
     gone = sorted(old.get("tags", {}).keys() - new.get("tags", {}).keys())
     if gone:
         iam.untag_role(RoleName=id, TagKeys=gone)
     if new.get("tags"):
         iam.tag_role(RoleName=id, Tags=tag_list(new["tags"]))
+
+
+def _make_issuer(iam: Api, inputs: Properties) -> str:
+    arn: str = iam.create_open_id_connect_provider(
+        Url=inputs["url"],
+        ClientIDList=inputs.get("clientIdLists", []),
+        ThumbprintList=inputs.get("thumbprintLists", []),
+        Tags=tag_list(inputs.get("tags")),
+    )["OpenIDConnectProviderArn"]
+    return arn
+
+
+def _describe_issuer(iam: Api, id: str, state: Properties) -> Properties | None:
+    """The API gives the issuer back without its scheme."""
+    found = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=id)
+    return {
+        "arn": id,
+        "url": f"https://{found['Url'].removeprefix('https://')}",
+        "clientIdLists": found["ClientIDList"],
+        "thumbprintLists": found["ThumbprintList"],
+        **tags_of(found, state),
+    }
+
+
+def _change_issuer(iam: Api, id: str, old: Properties, new: Properties) -> None:
+    before, now = set(old.get("clientIdLists", [])), set(new.get("clientIdLists", []))
+    for audience in sorted(now - before):
+        iam.add_client_id_to_open_id_connect_provider(OpenIDConnectProviderArn=id, ClientID=audience)
+    for audience in sorted(before - now):
+        iam.remove_client_id_from_open_id_connect_provider(OpenIDConnectProviderArn=id, ClientID=audience)
+    if "thumbprintLists" in new:
+        iam.update_open_id_connect_provider_thumbprint(
+            OpenIDConnectProviderArn=id, ThumbprintList=new["thumbprintLists"]
+        )
+    gone = sorted(old.get("tags", {}).keys() - new.get("tags", {}).keys())
+    if gone:
+        iam.untag_open_id_connect_provider(OpenIDConnectProviderArn=id, TagKeys=gone)
+    if new.get("tags"):
+        iam.tag_open_id_connect_provider(OpenIDConnectProviderArn=id, Tags=tag_list(new["tags"]))
 
 
 def _put_policy(iam: Api, inputs: Properties) -> str:

@@ -1,0 +1,69 @@
+"""The bucket, the key and the roles; started once by an administrator, then kept like every other stack."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # Pulumi starts this file in its own directory
+
+import pulumi
+
+from bootstrap.roles import Roles, RolesArgs
+from bootstrap.state import State, StateArgs
+from infra import transforms
+
+PROJECT = "artifact-edge-bootstrap"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the stack says: the bucket's name, the GitHub repository, and the environments that are deployed from it."""
+
+    region: str
+    bucket: str
+    repository: str
+    environments: list[str]
+
+
+def settings() -> Settings:
+    """The stack's config; a mistake is one line that names the key, the value and what is accepted."""
+    config = pulumi.Config(PROJECT)
+    found = Settings(
+        region=pulumi.Config("aws").require("region"),
+        bucket=config.require("bucket"),
+        repository=config.require("repository"),
+        environments=config.require_object("environments"),
+    )
+    problems = [
+        f"{PROJECT}:{key}: {value!r} is not {accepted}"
+        for key, value, pattern, accepted in (
+            ("bucket", found.bucket, r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", "a bucket's name: 3 to 63 of a-z, 0-9 and -"),
+            ("repository", found.repository, r"[\w-]+/[\w.-]+", "a GitHub repository: owner/name"),
+            *(("environments", name, r"[a-z][a-z0-9-]{0,19}", "a stack's name") for name in found.environments),
+        )
+        if not re.fullmatch(pattern, value)
+    ]
+    if problems:
+        raise pulumi.RunError("\n".join(problems))
+    return found
+
+
+def compose(found: Settings) -> None:
+    """Registers everything, and exports what GitHub and `pulumi login` must be told."""
+    tags = {"project": "artifact-edge", "environment": "bootstrap", "owner": "platform", "cost-center": "platform"}
+    pulumi.runtime.register_resource_transform(transforms.tag(tags))
+    pulumi.runtime.register_resource_transform(transforms.protect)
+    state = State("state", StateArgs(found.bucket, found.region))
+    roles = Roles("roles", RolesArgs(found.repository, found.environments, found.bucket, state.key_arn))
+    environments = found.environments
+    pulumi.export("backends", {name: f"s3://{found.bucket}/{name}?region={found.region}" for name in environments})
+    pulumi.export("secrets_provider", f"awskms://{state.alias}?region={found.region}")
+    pulumi.export("deploy_roles", {name: roles.deploy[name] for name in environments})
+    pulumi.export("drift_roles", {name: roles.drift[name] for name in environments})
+
+
+if __name__ == "__main__":
+    compose(settings())

@@ -1,0 +1,93 @@
+"""Who may deploy an environment, and who may look for drift: GitHub's workflows, by their identity tokens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from bootstrap.rights import deploying, reading, state_access
+
+_ISSUER = "token.actions.githubusercontent.com"
+_AUDIENCE = "sts.amazonaws.com"
+_HOUR = 3600
+_MOST_SECONDS = 2 * _HOUR
+"""A deployment may take longer than the hour after which credentials end."""
+
+
+@dataclass(frozen=True)
+class RolesArgs:
+    """`repository` is `owner/name` on GitHub; `bucket` and `key_arn` are of the state."""
+
+    repository: str
+    environments: Sequence[str]
+    bucket: str
+    key_arn: pulumi.Input[str]
+
+
+class Roles(pulumi.ComponentResource):
+    """Two roles an environment, each for one GitHub environment of one repository. `deploy` and `drift` are ARNs."""
+
+    deploy: Mapping[str, pulumi.Output[str]]
+    drift: Mapping[str, pulumi.Output[str]]
+
+    def __init__(self, name: str, args: RolesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("artifact-edge:bootstrap:Roles", name, None, opts)
+        self._args = args
+        self._account = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(parent=self)).account_id
+        # AWS trusts the issuer's certificate by its own list of authorities: no thumbprint is asked for any more.
+        self._issuer = aws.iam.OpenIdConnectProvider(
+            "github",
+            url=f"https://{_ISSUER}",
+            client_id_lists=[_AUDIENCE],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.deploy = {environment: self._role(environment, may_write=True) for environment in args.environments}
+        self.drift = {environment: self._role(environment, may_write=False) for environment in args.environments}
+        self.register_outputs({"deploy": self.deploy, "drift": self.drift})
+
+    def _role(self, environment: str, *, may_write: bool) -> pulumi.Output[str]:
+        args, child = self._args, pulumi.ResourceOptions(parent=self)
+        purpose = "deploy" if may_write else "drift"
+        name = f"{environment}-{purpose}"
+        subject = f"repo:{args.repository}:environment:{environment if may_write else name}"
+        role = aws.iam.Role(
+            name,
+            name=f"artifact-edge-bootstrap-{name}",
+            description=f"GitHub's workflow {purpose} of {args.repository}, environment {environment}",
+            assume_role_policy=self._issuer.arn.apply(lambda arn: _trust(arn, subject)),
+            max_session_duration=_MOST_SECONDS,
+            opts=child,
+        )
+
+        def rights(known: Sequence[str]) -> Mapping[str, str]:
+            account, key = known
+            documents = {
+                "state": state_access(args.bucket, key, environment, may_write),
+                "read": reading(account, environment),
+                **({"change": deploying(account, environment)} if may_write else {}),
+            }
+            return {
+                part: json.dumps({"Version": "2012-10-17", "Statement": statements})
+                for part, statements in documents.items()
+            }
+
+        documents = pulumi.Output.all(self._account, args.key_arn).apply(rights)
+        for part in ("state", "read", *(["change"] if may_write else [])):
+            aws.iam.RolePolicy(f"{name}-{part}", name=part, role=role.name, policy=documents[part], opts=child)
+        return role.arn
+
+
+def _trust(provider: str, subject: str) -> str:
+    """Only jobs of that GitHub environment, whose protection rules they have then passed (GitHub, "About security
+    hardening with OpenID Connect")."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Federated": provider},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": {f"{_ISSUER}:aud": _AUDIENCE, f"{_ISSUER}:sub": subject}},
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})

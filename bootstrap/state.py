@@ -1,0 +1,84 @@
+"""Where the state of all stacks is kept: one bucket, one key."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.blobs.s3_policies import document, tls_only
+from infra.blobs.s3_store import Guarded
+from infra.keys.aws import ADMINISTRATION
+
+_NONCURRENT_DAYS = 365
+"""For how long an overwritten state can be brought back: longer than anybody waits to look for what went wrong."""
+
+_USE = ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*")
+
+
+@dataclass(frozen=True)
+class StateArgs:
+    """`bucket` is a name that nobody else in the world has."""
+
+    bucket: str
+    region: str
+
+
+class State(pulumi.ComponentResource):
+    """A versioned bucket, encrypted with a key of its own, which is also the stacks' secrets provider."""
+
+    key_arn: pulumi.Output[str]
+    alias: str
+
+    def __init__(self, name: str, args: StateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("artifact-edge:bootstrap:State", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        account = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(parent=self)).account_id
+        key = aws.kms.Key(
+            name,
+            region=args.region,
+            description="State of artifact-edge's stacks, and the secrets in it",
+            enable_key_rotation=True,
+            deletion_window_in_days=30,
+            policy=account.apply(_key_policy),
+            opts=child,
+        )
+        self.alias = "alias/artifact-edge-state"
+        aws.kms.Alias(name, region=args.region, name=self.alias, target_key_id=key.key_id, opts=child)
+        bucket = Guarded(
+            "state",
+            args.bucket,
+            args.region,
+            removable=False,
+            policy=document(*tls_only(args.bucket)),
+            parent=self,
+        )
+        bucket.encrypt(key.arn)
+        bucket.age(
+            {
+                "id": "old-states",
+                "status": "Enabled",
+                "filter": {},
+                "noncurrent_version_expiration": {"noncurrent_days": _NONCURRENT_DAYS},
+                "expiration": {"expired_object_delete_marker": True},
+            }
+        )
+        self.key_arn = key.arn
+        self.register_outputs({"key_arn": self.key_arn, "bucket": args.bucket})
+
+
+def _key_policy(account: str) -> str:
+    """IAM decides who in the account uses it: the roles by what they are given, nobody else by anything here."""
+    statements = [
+        {
+            "Sid": sid,
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
+            "Action": actions,
+            "Resource": "*",
+        }
+        for sid, actions in (("Administer", ADMINISTRATION), ("Use", _USE))
+    ]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
