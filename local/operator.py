@@ -18,6 +18,9 @@ from local.samples import REPOSITORY, TAG, build
 from registry.keys import KV_TOKEN_VARIABLE
 
 
+_KV_TOKEN = "any-token-will-do-for-the-emulated-kv"  # noqa: S105  but it must be found in no state
+
+
 class OperatorError(Exception):
     """The tool refused; the message is what it said."""
 
@@ -47,7 +50,7 @@ def _run(world: World, arguments: Sequence[str | Path], outputs: Mapping[str, An
     result = subprocess.run(
         [sys.executable, "-m", "registry", *arguments, *(["--stack-outputs", "-"] if outputs else [])],
         cwd=CHECKOUT,
-        env={**os.environ, **cloud_environment(world, {}), KV_TOKEN_VARIABLE: "local"},
+        env={**os.environ, **cloud_environment(world, {}), KV_TOKEN_VARIABLE: _KV_TOKEN},
         input=json.dumps(outputs) if outputs else "",
         capture_output=True,
         text=True,
