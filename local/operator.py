@@ -17,7 +17,6 @@ from local.layout import CHECKOUT, World
 from local.samples import REPOSITORY, TAG, build
 from registry.keys import KV_TOKEN_VARIABLE
 
-
 _KV_TOKEN = "any-token-will-do-for-the-emulated-kv"  # noqa: S105  but it must be found in no state
 
 
