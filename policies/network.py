@@ -166,13 +166,13 @@ def _departures(args: ResourceValidationArgs) -> Iterator[Admission]:
 
 def _of_group(rule: Properties) -> Admission:
     networks = [*texts(rule.get("cidrBlocks")), *texts(rule.get("ipv6CidrBlocks"))]
-    ports = _run(rule.get("fromPort"), rule.get("toPort"))
+    ports = _run(rule.get("protocol"), rule.get("fromPort"), rule.get("toPort"))
     return Admission(str(rule.get("protocol")), ports, networks, _given(rule, _OTHERS_OF_GROUP))
 
 
 def _of_rule(props: Properties) -> Admission:
     networks = [str(props[name]) for name in ("cidrIpv4", "cidrIpv6") if props.get(name)]
-    ports = _run(props.get("fromPort"), props.get("toPort"))
+    ports = _run(props.get("ipProtocol"), props.get("fromPort"), props.get("toPort"))
     return Admission(str(props.get("ipProtocol")), ports, networks, _given(props, _OTHERS_OF_RULE))
 
 
@@ -193,9 +193,9 @@ def _given(rule: Properties, names: Collection[str]) -> list[str]:
     return [name for name in rule if name in names and known(rule, name) not in ([], False, "")]
 
 
-def _run(first: object, last: object) -> str:
-    """From and to of a rule of AWS, where -1 and 0 to 0 are all ports."""
-    if first in (None, -1) or last is None or (first == 0 and last in (0, 65535)):
+def _run(protocol: object, first: object, last: object) -> str:
+    """From and to of a rule of AWS. Ports say nothing where the protocol is -1, which is all; -1 and 0 to 0 are all."""
+    if str(protocol) in ("-1", "all") or first in (None, -1) or last is None or (first == 0 and last in (0, 65535)):
         return ""
     start, end = int(str(first).split(".")[0]), int(str(last).split(".")[0])
     return str(start) if start == end else f"{start}-{end}"

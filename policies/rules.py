@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from pulumi_policy import (
     EnforcementLevel,
@@ -36,6 +36,8 @@ ResourceRule = Callable[[ResourceValidationArgs], Iterator[str]]
 StackRule = Callable[[PolicyResource, StackValidationArgs], Iterator[str]]
 ArchitectureRule = Callable[[StackValidationArgs], Iterator[str]]
 Config = Mapping[str, Mapping[str, Any]]
+
+_GOVERNED: dict[str, frozenset[str]] = {}
 
 LASTING: Mapping[str, Any] = {"type": "boolean", "default": True}
 """Schema of the setting `required` of policies that an environment which may be destroyed at any time need not meet."""
@@ -63,6 +65,7 @@ def each_resource(
                     for finding in rule(args):
                         _report(name, args.urn, f"{finding}. {fix}", report)
 
+        _GOVERNED[name] = frozenset(of)
         return ResourceValidationPolicy(name, description, validate, **_facts(severity, control, fix, config))
 
     return declare
@@ -93,6 +96,7 @@ def whole_stack(
             if unknown is not None:
                 raise unknown
 
+        _GOVERNED[name] = frozenset(of)
         return StackValidationPolicy(name, description, validate, **_facts(severity, control, fix, config))
 
     return declare
@@ -105,10 +109,11 @@ def architecture(
     severity: Severity,
     control: Control,
     fix: str,
+    of: Collection[str] = (),
     config: Config | None = None,
     advisory: bool = False,
 ) -> Callable[[ArchitectureRule], Policy]:
-    """A policy about the stack as a whole, and no resource of it; exceptions name the stack's own URN."""
+    """A policy about the stack as a whole; exceptions name the stack's own URN. `of` are the types that it counts."""
 
     def declare(rule: ArchitectureRule) -> Policy:
         def validate(args: StackValidationArgs, report: ReportViolation) -> None:
@@ -120,6 +125,7 @@ def architecture(
                     _report(name, urn, f"{finding}. {fix}", lambda message, _: report(message, None))
 
         facts = _facts(severity, control, fix, config)
+        _GOVERNED[name] = frozenset(of)
         level = EnforcementLevel.ADVISORY if advisory else None
         return StackValidationPolicy(name, description, validate, enforcement_level=level, **facts)
 
@@ -152,7 +158,19 @@ def _undecided(policy: str, urn: str) -> Generator[None]:
         raise
 
 
-def kind(resource: ResourceValidationArgs | PolicyResource) -> str:
+def governs(policy: str) -> frozenset[str]:
+    """The types that the policy asks about."""
+    return _GOVERNED[policy]
+
+
+class Typed(Protocol):
+    """Whatever has a type token."""
+
+    @property
+    def resource_type(self) -> str: ...
+
+
+def kind(resource: Typed) -> str:
     """The type token. S3's resources are also known by a name that ends in V2; they are the same."""
     token = resource.resource_type
     return token.replace("V2", "") if token.startswith("aws:s3/") else token

@@ -98,6 +98,7 @@ def _strangers(resource: PolicyResource, stack: StackValidationArgs) -> Iterator
 @architecture(
     "shields-in-many-regions",
     "Shields stand in so many regions that the loss of one is a detour for its clients, and no more.",
+    of=_MACHINES,
     severity=Severity.HIGH,
     control=well_architected("REL10-BP01"),
     fix="Name further regions in `artifact-edge:shields`",
@@ -113,6 +114,7 @@ def in_many_regions(stack: StackValidationArgs) -> Iterator[str]:
 @architecture(
     "shields-spread-over-zones",
     "Each shield region has so many machines, in so many zones, that it outlives the loss of one.",
+    of=_MACHINES,
     severity=Severity.HIGH,
     control=well_architected("REL10-BP01"),
     fix="Raise `nodes` of the region in `artifact-edge:shields`; machines take the zones in turn",
@@ -131,6 +133,7 @@ def spread_over_zones(stack: StackValidationArgs) -> Iterator[str]:
 @architecture(
     "no-cloud-alone",
     "No cloud has all shields: when it fails as a whole, another still serves.",
+    of=_MACHINES,
     severity=Severity.MEDIUM,
     control=nist("SR-3"),
     fix="Name shields on another cloud in `artifact-edge:shields`, or allow a greater share",

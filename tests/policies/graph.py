@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from pulumi_policy import PolicyResource
 from pulumi_policy.proxy import unknown_checking_proxy
@@ -16,18 +16,19 @@ def as_policies_see_it(deployment: Deployment) -> list[PolicyResource]:
     return graph(deployment.resources)
 
 
-def graph(registered: Iterable[Registered]) -> list[PolicyResource]:
-    """The resources joined to each other by URN; what a property names that is not among them is left out."""
+def graph(registered: Iterable[Registered], around: Mapping[str, PolicyResource] | None = None) -> list[PolicyResource]:
+    """The resources joined by URN to each other, and to those `around` them; a property may name nothing else."""
     listed = list(registered)
-    seen = {each.urn: _seen(each) for each in listed}
+    made = {each.urn: _seen(each) for each in listed}
+    seen = {**(around or {}), **made}
     for each in listed:
-        resource = seen[each.urn]
+        resource = made[each.urn]
         resource.parent = seen.get(each.parent)
         for name, urns in each.dependencies.items():
             resource.property_dependencies[name] = [seen[urn] for urn in urns if urn in seen]
         needed = {urn: seen[urn] for urns in each.dependencies.values() for urn in urns if urn in seen}
         resource.dependencies += needed.values()
-    return list(seen.values())
+    return list(made.values())
 
 
 def _seen(each: Registered) -> PolicyResource:

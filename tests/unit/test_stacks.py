@@ -30,6 +30,11 @@ from tests.unit.harness import Deployment, aws_account, deploy
 from tests.unit.test_stack_config import ENVIRONMENTS, stack_config
 
 OUTPUTS = {"environment", "url", "zone", "buckets", "metadata", "entitlements", "shields"}
+ON_GOOGLE: Mapping[str, Any] = {
+    "blobs": {"store": "gcs", "regions": ["us-east4", "us-east1"]},
+    "metadata": {"store": "spanner", "regions": ["us-east4", "us-east1"]},
+    "shields": [{"cloud": "gcp", "region": "us-east4", "machine_type": "n2-standard-8", "nodes": 2}],
+}
 ORIGIN_KEY, SIGNING_KEY, API_KEY = "o" * 43, "s" * 43, "a" * 43
 
 KEY_ON_GCP = "projects/artifact-edge-prod/locations/us/keyRings/artifact-edge-prod/cryptoKeys/objects"
@@ -49,13 +54,14 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Up:
     def once(environment: str, **changes: Any) -> Deployment:
         name = environment + json.dumps(changes)
         if name not in done:
-            done[name] = _first_up(environment, changes, tmp_path_factory.mktemp("cloudflare"))
+            done[name] = first_up(environment, changes, tmp_path_factory.mktemp("cloudflare"))
         return done[name]
 
     return once
 
 
-def _first_up(environment: str, changes: Mapping[str, Any], directory: Path) -> Deployment:
+def first_up(environment: str, changes: Mapping[str, Any], directory: Path) -> Deployment:
+    """The environment's first `pulumi up` on mocks, with some keys of our namespace changed."""
     account = in_process.client(directory)
     project = google.client(directory)
     config = stack_config(environment) | {f"artifact-edge:{key}": json.dumps(value) for key, value in changes.items()}
@@ -235,12 +241,7 @@ def test_every_protected_type_exists() -> None:
 
 
 def test_the_same_program_runs_on_google_alone(up: Up) -> None:
-    deployment = up(
-        "prod",
-        blobs={"store": "gcs", "regions": ["us-east4", "us-east1"]},
-        metadata={"store": "spanner", "regions": ["us-east4", "us-east1"]},
-        shields=[{"cloud": "gcp", "region": "us-east4", "machine_type": "n2-standard-8", "nodes": 2}],
-    )
+    deployment = up("prod", **ON_GOOGLE)
     assert deployment.outputs["buckets"] == [{"region": "us-east4", "name": "artifact-edge-prod-us-east4"}]
     assert deployment.outputs["metadata"] == {
         "backend": "spanner",

@@ -1,0 +1,31 @@
+"""All mutations, and what they do not reach."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tests.policies.mutations import Mutation, StackMutation, front, machines, metadata, objects, rights
+
+MUTATIONS: list[Mutation | StackMutation] = [
+    *front.MUTATIONS,
+    *machines.MUTATIONS,
+    *objects.MUTATIONS,
+    *metadata.MUTATIONS,
+    *rights.MUTATIONS,
+]
+
+UNREAD: Mapping[str, str] = {
+    "aws:cloudwatch/dashboard:Dashboard": "shows, and changes nothing",
+    "aws:ec2/internetGateway:InternetGateway": "lets in nobody whom no security group lets in",
+    "aws:ec2/route:Route": "leads to the internet gateway; what comes by it is the security groups' affair",
+    "aws:ec2/routeTable:RouteTable": "holds routes",
+    "aws:ec2/routeTableAssociation:RouteTableAssociation": "joins a subnet to its routes",
+    "aws:ec2/vpcEndpoint:VpcEndpoint": "a shorter way to buckets, whose own policies say who reads",
+    "aws:iam/instanceProfile:InstanceProfile": "hands a role to machines; the role is asked about",
+    "aws:kms/alias:Alias": "a name of a key",
+    "cloudflare:index/mtlsCertificate:MtlsCertificate": "its key is a secret of the SDK's; the worker's binding is read",
+    "cloudflare:index/workersKvNamespace:WorkersKvNamespace": "has no setting but its title",
+    "gcp:compute/address:Address": "a number",
+    "gcp:serviceaccount/account:Account": "has no rights of its own; grants and keys are asked about",
+}
+"""Types that no policy reads, and why none has to."""

@@ -1,0 +1,86 @@
+"""The ways to break a resource."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+from tests.policies.mutations import Change
+from tests.unit.harness import Registered
+
+
+def put(path: str, value: Any) -> Change:
+    """Sets a property; `a.0.b` is within the first of a list."""
+    *way, last = path.split(".")
+
+    def change(broken: Registered) -> Sequence[Registered]:
+        holder = _within(broken.inputs, way)
+        holder[int(last) if isinstance(holder, list) else last] = value
+        return [broken]
+
+    return change
+
+
+def without(path: str) -> Change:
+    """Leaves a property out, as if it had never been written."""
+    *way, last = path.split(".")
+
+    def change(broken: Registered) -> Sequence[Registered]:
+        holder = _within(broken.inputs, way)
+        del holder[int(last) if isinstance(holder, list) else last]
+        broken.outputs.pop(path, None)
+        return [replace(broken, dependencies={name: on for name, on in broken.dependencies.items() if name != path})]
+
+    return change
+
+
+def _within(props: Any, way: Sequence[str]) -> Any:
+    """What stands at the end of a path; objects on the way are made where they are missing."""
+    for step in way:
+        props = cast(Any, props[int(step)] if isinstance(props, list) else props.setdefault(step, {}))
+    return props
+
+
+def text(path: str, edit: Callable[[str], str]) -> Change:
+    """Rewrites a text."""
+
+    def change(broken: Registered) -> Sequence[Registered]:
+        return put(path, edit(broken.inputs[path]))(broken)
+
+    return change
+
+
+def statements(path: str, edit: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> Change:
+    """Rewrites the statements of an IAM policy document."""
+
+    def rewritten(document: str) -> str:
+        parsed = json.loads(document)
+        return json.dumps({**parsed, "Statement": edit(parsed["Statement"])})
+
+    return text(path, rewritten)
+
+
+def also_allow(path: str, **statement: Any) -> Change:
+    return statements(path, lambda those: [*those, {"Effect": "Allow", "Resource": "*", **statement}])
+
+
+def gone(broken: Registered) -> Sequence[Registered]:
+    """The resource is not there at all."""
+    return []
+
+
+def unprotected(broken: Registered) -> Sequence[Registered]:
+    return [replace(broken, protect=False)]
+
+
+def beside(type_token: str, *, depends: str = "", **props: Any) -> Change:
+    """Somebody adds a resource under the same parent; its property `depends` is made from the one that is there."""
+
+    def change(broken: Registered) -> Sequence[Registered]:
+        urn = broken.urn.replace(f"{broken.type}::{broken.name}", f"{type_token}::added")
+        on = {depends: [broken.urn]} if depends else {}
+        return [broken, Registered(type_token, "added", props, {}, frozenset(), False, urn, broken.parent, on)]
+
+    return change

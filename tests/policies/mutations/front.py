@@ -1,0 +1,66 @@
+"""The edge and the names that clients resolve, broken."""
+
+from __future__ import annotations
+
+from tests.policies.cases.parts import PRIVATE_KEY
+from tests.policies.mutations import Mutation
+from tests.policies.mutations.changes import beside, gone, put, text, without
+
+RECORD, CHECK = "aws:route53/record:Record", "aws:route53/healthCheck:HealthCheck"
+SCRIPT = "cloudflare:index/workersScript:WorkersScript"
+ROUTE = "cloudflare:index/workersRoute:WorkersRoute"
+DNS_RECORD = "cloudflare:index/dnsRecord:DnsRecord"
+ZONE = "cloudflare:index/zone:Zone"
+TRUST = "cloudflare:index/customOriginTrustStore:CustomOriginTrustStore"
+SUBDOMAIN = "cloudflare:index/workersScriptSubdomain:WorkersScriptSubdomain"
+
+MUTATIONS = [
+    Mutation(
+        "client-records-checked",
+        [RECORD],
+        "no check",
+        without("healthCheckId"),
+        lambda record: "healthCheckId" in record.inputs,
+    ),
+    Mutation("client-records-short-lived", [RECORD], "a day", put("ttl", 86400), lambda record: "ttl" in record.inputs),
+    Mutation("health-checks-ask-for-an-answer", [CHECK], "off", put("disabled", True)),
+    Mutation("health-checks-ask-for-an-answer", [CHECK], "upside down", put("invertHealthcheck", True)),
+    Mutation(
+        "health-checks-ask-for-an-answer",
+        [CHECK],
+        "slow",
+        put("failureThreshold", 10),
+        lambda check: "failureThreshold" in check.inputs,
+    ),
+    Mutation(
+        "health-checks-ask-for-an-answer",
+        [CHECK],
+        "no child needed",
+        put("childHealthThreshold", 0),
+        lambda check: check.inputs["type"] == "CALCULATED",
+    ),
+    Mutation(
+        "worker-secrets-bound-as-secrets",
+        [SCRIPT],
+        "a secret in plain text",
+        put("bindings.0", {"name": "ORIGIN_KEY", "type": "plain_text", "text": "x"}),
+    ),
+    Mutation(
+        "worker-secrets-bound-as-secrets",
+        [SCRIPT],
+        "a key in the code",
+        text("content", lambda code: code + PRIVATE_KEY),
+    ),
+    Mutation("worker-authenticates-to-shields", [SCRIPT], "no certificate", put("bindings", [])),
+    Mutation("worker-answers-for-its-hostname-only", [ROUTE], "every host", put("pattern", "*artifact-edge.example/*")),
+    Mutation("worker-answers-for-its-hostname-only", [ROUTE], "some paths", put("pattern", "packages.x.io/npm/*")),
+    Mutation("worker-answers-for-its-hostname-only", [SCRIPT], "workers.dev", beside(SUBDOMAIN, enabled=True)),
+    Mutation("proxied-names-have-a-worker", [ROUTE], "no route", gone),
+    Mutation("proxied-names-have-a-worker", [ROUTE], "no script", without("script")),
+    Mutation(
+        "proxied-names-have-a-worker", [DNS_RECORD], "another name", beside(DNS_RECORD, name="www.x.io", proxied=True)
+    ),
+    Mutation("edge-trusts-one-authority", [TRUST], "no trust store", gone),
+    Mutation("edge-trusts-one-authority", [ZONE], "another zone", beside(ZONE, name="x.io")),
+    Mutation("worker-logs", [SCRIPT], "no logs", put("observability.enabled", False)),
+]

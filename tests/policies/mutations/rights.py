@@ -1,0 +1,84 @@
+"""Rights, tags and exceptions, broken."""
+
+from __future__ import annotations
+
+from tests.policies.mutations import Mutation
+from tests.policies.mutations.changes import also_allow, beside, put, statements, without
+
+ROLE, ROLE_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
+ACCOUNT = "gcp:serviceaccount/account:Account"
+KEY, REPLICA_KEY, TOPIC_POLICY = "aws:kms/key:Key", "aws:kms/replicaKey:ReplicaKey", "aws:sns/topicPolicy:TopicPolicy"
+GCS_GRANT = "gcp:storage/bucketIAMMember:BucketIAMMember"
+
+_TAGGED = [
+    "aws:dynamodb/table:Table",
+    "aws:ec2/eip:Eip",
+    "aws:ec2/instance:Instance",
+    "aws:ec2/securityGroup:SecurityGroup",
+    "aws:ec2/vpc:Vpc",
+    "aws:iam/role:Role",
+    "aws:route53/healthCheck:HealthCheck",
+    "aws:route53/zone:Zone",
+    "aws:s3/bucket:Bucket",
+]
+_LABELLED = ["gcp:compute/instance:Instance", "gcp:storage/bucket:Bucket", "gcp:spanner/instance:Instance"]
+
+MUTATIONS = [
+    Mutation("no-unlimited-rights", [ROLE_POLICY], "all of S3", also_allow("policy", Action="s3:*")),
+    Mutation(
+        "no-unlimited-rights",
+        [ROLE],
+        "administration",
+        put("managedPolicyArns", ["arn:aws:iam::aws:policy/AdministratorAccess"]),
+    ),
+    Mutation("no-unlimited-rights", [GCS_GRANT], "the owner's", put("role", "roles/owner")),
+    Mutation(
+        "role-trusts-somebody",
+        [ROLE],
+        "anybody",
+        also_allow("assumeRolePolicy", Principal="*", Action="sts:AssumeRole"),
+    ),
+    Mutation(
+        "role-trusts-somebody",
+        [ROLE],
+        "all of Google",
+        also_allow("assumeRolePolicy", Principal={"Federated": "accounts.google.com"}, Action="sts:*"),
+    ),
+    Mutation("rights-name-resources", [ROLE_POLICY], "any object", also_allow("policy", Action="s3:GetObject")),
+    Mutation(
+        "rights-name-resources",
+        [ROLE_POLICY],
+        "its own rights on everything",
+        statements("policy", lambda those: [{**each, "Resource": "*"} for each in those]),
+    ),
+    Mutation(
+        "rights-name-resources",
+        [ROLE],
+        "any object, inline",
+        put(
+            "inlinePolicies",
+            [{"policy": '{"Statement": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}}'}],
+        ),
+    ),
+    Mutation("rights-do-not-grow", [ROLE_POLICY], "more", also_allow("policy", Action="iam:PutRolePolicy")),
+    Mutation(
+        "rights-do-not-grow",
+        [ROLE],
+        "more, inline",
+        put("inlinePolicies", [{"policy": '{"Statement": {"Effect": "Allow", "Action": "iam:*", "Resource": "x"}}'}]),
+    ),
+    *[
+        Mutation(
+            "resource-policies-name-principals",
+            [token],
+            "everybody",
+            also_allow("policy", Principal={"AWS": "*"}, Action="*"),
+        )
+        for token in (KEY, REPLICA_KEY, TOPIC_POLICY)
+    ],
+    Mutation("grants-name-members", [GCS_GRANT], "everybody", put("member", "allUsers")),
+    Mutation("no-lasting-keys", [ROLE], "an access key", beside("aws:iam/accessKey:AccessKey", user="x")),
+    Mutation("no-lasting-keys", [ACCOUNT], "a key", beside("gcp:serviceaccount/key:Key", serviceAccountId="x")),
+    Mutation("tags-required", _TAGGED, "whose it is", without("tags.owner")),
+    Mutation("tags-required", _LABELLED, "whose it is", without("labels.owner")),
+]
