@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from pulumi_policy import Policy, ResourceValidationArgs, Severity
+from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
 
+from costs import PriceMissing, Resource, estimate
 from policies.compute import EC2_INSTANCE, GCE_INSTANCE
 from policies.controls import our_design, well_architected
 from policies.database import SPANNER_DATABASE, SPANNER_INSTANCE, TABLE, TABLE_REPLICA
-from policies.rules import LASTING, each_resource, kind, part, parts, setting
+from policies.keys import KEY, REPLICA_KEY
+from policies.rules import LASTING, Properties, architecture, each_resource, kind, known, part, parts, setting
 from policies.storage import GCS_BUCKET, S3_BUCKET
+from policies.watch import LOG_GROUP, QUEUE, TOPIC
 
 _ZONE = "aws:route53/zone:Zone"
 _LABELLED = {GCS_BUCKET, GCE_INSTANCE, SPANNER_INSTANCE}
@@ -26,6 +29,11 @@ _TAGGED = {
     "aws:ec2/securityGroup:SecurityGroup",
     "aws:route53/healthCheck:HealthCheck",
     "aws:iam/role:Role",
+    KEY,
+    REPLICA_KEY,
+    QUEUE,
+    TOPIC,
+    LOG_GROUP,
 }
 _REQUIRED = ["project", "environment", "owner", "cost-center"]
 _STRINGS = {"type": "array", "items": {"type": "string"}}
@@ -49,8 +57,8 @@ def tags_required(args: ResourceValidationArgs) -> Iterator[str]:
 
 @each_resource(
     "data-stays-in-regions",
-    "Objects and metadata stand in the regions that the environment's configuration names.",
-    of={S3_BUCKET, GCS_BUCKET, TABLE, TABLE_REPLICA, SPANNER_INSTANCE},
+    "Objects, metadata and the keys to them stand in the regions that the environment's configuration names.",
+    of={S3_BUCKET, GCS_BUCKET, TABLE, TABLE_REPLICA, SPANNER_INSTANCE, KEY, REPLICA_KEY, QUEUE, LOG_GROUP},
     severity=Severity.HIGH,
     control=well_architected("SEC07-BP01"),
     fix="Use another region, or allow this one in the pack's configuration of the environment",
@@ -77,6 +85,32 @@ def irreplaceable_protected(args: ResourceValidationArgs) -> Iterator[str]:
         yield "it is not protected"
 
 
+@architecture(
+    "spend-within-budget",
+    "What the stack costs a month while nobody uses it is within the environment's budget.",
+    severity=Severity.HIGH,
+    control=well_architected("COST02-BP05"),
+    fix="Make it smaller, or agree on a greater budget; `python -m costs --lines` says what costs so much",
+    config={"dollars": {"type": "number", "minimum": 0, "default": 10_000}},
+)
+def within_budget(stack: StackValidationArgs) -> Iterator[str]:
+    budget = float(setting(stack, "dollars", 10_000))
+    priced = [Resource(each.resource_type, each.urn, _known_properties(each)) for each in stack.resources]
+    try:
+        found = estimate(priced)
+    except PriceMissing as error:
+        yield f"costs/prices.toml has no price for {', '.join(error.missing)}"
+        return
+    if found.total > budget:
+        tiers = ", ".join(f"{tier} {dollars:,.0f}" for tier, dollars in list(found.by_tier().items())[:3])
+        yield f"{found.total:,.0f} US dollars a month ({tiers}); the budget is {budget:,.0f}"
+
+
+def _known_properties(resource: PolicyResource) -> Properties:
+    """What is not known yet is left out: prices are for what a program says itself, such as types and sizes."""
+    return {name: known(resource.props, name) for name in resource.props}
+
+
 def _regions(args: ResourceValidationArgs) -> Iterator[str]:
     props = args.props
     match kind(args):
@@ -89,4 +123,4 @@ def _regions(args: ResourceValidationArgs) -> Iterator[str]:
             yield from (str(replica.get("regionName")) for replica in parts(props, "replicas"))
 
 
-POLICIES: list[Policy] = [tags_required, stays_in_regions, irreplaceable_protected]
+POLICIES: list[Policy] = [tags_required, stays_in_regions, irreplaceable_protected, within_budget]

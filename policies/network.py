@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity
 
-from policies.controls import cis_aws, foundational, nist
+from policies.controls import cis_aws, cis_gcp, foundational, nist
 from policies.relations import is_set
 from policies.rules import Properties, each_resource, given, kind, known, parts, setting, texts
 
@@ -135,6 +135,22 @@ def subnet_hands_out_no_addresses(args: ResourceValidationArgs) -> Iterator[str]
         yield "map_public_ip_on_launch is true"
 
 
+@each_resource(
+    "network-made-by-hand",
+    "A network of Google Cloud has the subnetworks that the program gives it, and reaches Google's services privately.",
+    of={"gcp:compute/network:Network", "gcp:compute/subnetwork:Subnetwork"},
+    severity=Severity.MEDIUM,
+    control=cis_gcp("3.1"),
+    fix="Set auto_create_subnetworks to false, and private_ip_google_access of the subnetwork to true",
+)
+def network_made_by_hand(args: ResourceValidationArgs) -> Iterator[str]:
+    if kind(args) == "gcp:compute/network:Network":
+        if args.props.get("autoCreateSubnetworks") is not False:
+            yield "it makes subnetworks in every region by itself"
+    elif args.props.get("privateIpGoogleAccess") is not True:
+        yield "it reaches Google's services by the internet"
+
+
 def admissions(args: ResourceValidationArgs | PolicyResource) -> Iterator[Admission]:
     """What a group, a rule or a firewall lets in."""
     props = args.props
@@ -212,4 +228,5 @@ POLICIES: list[Policy] = [
     call_out_by_tls_only,
     default_network_unused,
     subnet_hands_out_no_addresses,
+    network_made_by_hand,
 ]

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from pulumi_policy import Policy
 
-from policies import compute, copies, database, dns, edge, governance, identity, network, review, shields, storage
+from policies import (
+    compute,
+    copies,
+    database,
+    dns,
+    edge,
+    governance,
+    identity,
+    keys,
+    network,
+    review,
+    shields,
+    storage,
+    watch,
+)
 
 _RULES: list[Policy] = [
     *dns.POLICIES,
@@ -15,7 +29,9 @@ _RULES: list[Policy] = [
     *storage.POLICIES,
     *copies.POLICIES,
     *database.POLICIES,
+    *keys.POLICIES,
     *identity.POLICIES,
+    *watch.POLICIES,
     *governance.POLICIES,
 ]
 

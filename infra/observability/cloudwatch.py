@@ -99,6 +99,7 @@ class Observability(pulumi.ComponentResource):
             treat_missing_data=alarm.missing,
             alarm_actions=[topic],
             ok_actions=[topic],
+            tags={"tier": alarm.tier},
             opts=self._child,
         )
 

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import shutil
 from collections.abc import Iterator
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,13 +21,14 @@ SINGLE_REGION = {"bucket-replicated": {"enforcementLevel": "mandatory", "regions
 
 @pytest.fixture(scope="module")
 def buckets() -> Iterator[Scratch]:
-    """A stack of the program in `buckets/`, and `exceptions.json`, which lets a bucket stand in one region."""
+    """A stack of the program in `buckets/`, with a pack of its own, and settings that let a bucket stand alone."""
     with scratch(LOOPBACK, print) as world:
         project = world.world.directory / "buckets"
         shutil.copytree(Path(__file__).parent / "buckets", project)
-        for name in (".venv", "policies"):
+        for name in (".venv", "costs"):
             (project / name).symlink_to(CHECKOUT / name)
-        (project / "exceptions.json").write_text(json.dumps(SINGLE_REGION))
+        shutil.copytree(CHECKOUT / "policies", project / "policies")
+        (project / "settings.json").write_text(json.dumps(SINGLE_REGION))
         stack = dataclasses.replace(world, project=project)
         assert stack.pulumi("stack", "init", "test").returncode == 0
         assert stack.pulumi("config", "set", "aws:region", "us-east-1").returncode == 0
@@ -50,9 +52,35 @@ def test_a_guarded_bucket_passes_where_config_lets_it_stand_alone(buckets: Scrat
     refused = buckets.pulumi("preview", *pack)
     assert refused.stdout.count("[mandatory]") == 1
     assert "its objects stand in 1 region; 2 are asked for" in refused.stdout
-    passed = buckets.pulumi("preview", *pack, "--policy-pack-config", "exceptions.json")
+    passed = buckets.pulumi("preview", *pack, "--policy-pack-config", "settings.json")
     assert passed.returncode == 0, passed.stdout + passed.stderr
     assert "[mandatory]" not in passed.stdout
+
+
+def test_an_exception_is_told_while_it_holds_and_refused_when_it_has_expired(buckets: Scratch) -> None:
+    buckets.pulumi("config", "set", "guarded", "true")
+    file = buckets.project / "policies" / "exceptions" / "test.yaml"
+    file.parent.mkdir(exist_ok=True)
+    entry = {
+        "policy": "bucket-replicated",
+        "resource": "*::aws:s3/bucket:Bucket::assets",
+        "reason": "is made anew from the other store each night",
+        "owner": "platform",
+    }
+    try:
+        file.write_text(json.dumps([{**entry, "expires": str(date.today() + timedelta(days=30))}]))
+        passed = buckets.pulumi("preview", "--policy-pack", "policies")
+        assert passed.returncode == 0, passed.stdout + passed.stderr
+        assert "[advisory] [severity: low]  exceptions-reported" in passed.stdout
+        assert "(platform: is made anew from the other store each night): assets: its objects stand in" in passed.stdout
+        file.write_text(json.dumps([{**entry, "expires": str(date.today() - timedelta(days=1))}]))
+        refused = buckets.pulumi("preview", "--policy-pack", "policies")
+        assert refused.returncode != 0
+        assert "exceptions-sound" in refused.stdout
+        assert f"expired on {date.today() - timedelta(days=1)}" in refused.stdout
+        assert "assets: its objects stand in 1 region" in refused.stdout
+    finally:
+        file.unlink()
 
 
 def test_a_setting_of_the_wrong_kind_is_refused(buckets: Scratch) -> None:

@@ -10,10 +10,12 @@ from tests.policies.cases import (
     edge,
     governance,
     identity,
+    keys,
     network,
     review,
     shields,
     storage,
+    watch,
 )
 
 CASES = [
@@ -25,7 +27,9 @@ CASES = [
     *storage.CASES,
     *copies.CASES,
     *database.CASES,
+    *keys.CASES,
     *identity.CASES,
+    *watch.CASES,
     *governance.CASES,
     *review.CASES,
 ]

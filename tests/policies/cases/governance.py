@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from tests.policies.cases.parts import BUCKET, GCE, GCS_BUCKET, INSTANCE, PRIMARY, REPLICA, TABLE, TAGS, Case
+from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
+
+from tests.policies.cases.keys import KEY
+from tests.policies.cases.parts import BUCKET, GCE, GCS_BUCKET, INSTANCE, PRIMARY, REPLICA, ROLE, TABLE, TAGS, Case
 from tests.policies.resources import resource
+
+DEAR = [
+    resource(
+        INSTANCE,
+        {"instanceType": "i4i.2xlarge", "region": "us-east-1", "ebsBlockDevices": UNKNOWN_STRING_VALUE},
+        name,
+    )
+    for name in ("a", "b", "c", "d")
+]
 
 CASES = [
     Case("tags-required", [resource(INSTANCE, {"tags": {**TAGS, "owner": ""}})], "it lacks owner"),
@@ -36,4 +48,9 @@ CASES = [
     Case("data-stays-in-regions", [REPLICA], config={"regions": ["eu-*"]}),
     Case("irreplaceable-protected", [resource(BUCKET, {}, protect=False)], "it is not protected"),
     Case("irreplaceable-protected", [PRIMARY, resource(INSTANCE, {}, protect=False)]),
+    Case("data-stays-in-regions", [resource(KEY, {"region": "us-east-1"})], "us-east-1", config={"regions": ["eu-*"]}),
+    Case("spend-within-budget", DEAR, "US dollars a month (shield 2,0", config={"dollars": 1000}),
+    Case("spend-within-budget", [resource("aws:rds/cluster:Cluster", {})], "no price for aws:rds/cluster:Cluster"),
+    Case("spend-within-budget", [resource(INSTANCE, {"region": "us-east-1"})], "no price for EC2 None"),
+    Case("spend-within-budget", [*DEAR, PRIMARY, resource(ROLE, {})]),
 ]

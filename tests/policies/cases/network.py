@@ -138,4 +138,21 @@ CASES = [
         "map_public_ip_on_launch is true",
     ),
     Case("subnet-hands-out-no-addresses", [resource("aws:ec2/subnet:Subnet", {})]),
+    Case(
+        "network-made-by-hand",
+        [resource("gcp:compute/network:Network", {})],
+        "it makes subnetworks in every region by itself",
+    ),
+    Case(
+        "network-made-by-hand",
+        [resource("gcp:compute/subnetwork:Subnetwork", {})],
+        "it reaches Google's services by the internet",
+    ),
+    Case(
+        "network-made-by-hand",
+        [
+            resource("gcp:compute/network:Network", {"autoCreateSubnetworks": False}),
+            resource("gcp:compute/subnetwork:Subnetwork", {"privateIpGoogleAccess": True}),
+        ],
+    ),
 ]

@@ -52,6 +52,7 @@ def gce(name: str) -> PolicyResource:
 
 A, B = zone("us-east-1a"), zone("us-east-1b")
 PAIR = [A, B, machine("us-east-1", A), machine("us-east-1", B)]
+TIER = resource("artifact-edge:blobs:S3Blobs", {})
 GUARD = group()
 FRONT = "aws:lb/targetGroupAttachment:TargetGroupAttachment"
 
@@ -100,9 +101,11 @@ CASES = [
         [group(cidrBlocks=["203.0.113.0/24"])],
         config={"edge_networks": ["203.0.113.0/24"]},
     ),
-    Case("shields-in-many-regions", PAIR, "shields stand in 1 regions; 6 are asked for"),
-    Case("shields-in-many-regions", [*PAIR, gce("us-east4-b")], "in 2 regions; 3 are asked", {"regions": 3}),
-    Case("shields-in-many-regions", [*PAIR, gce("us-east4-b")], config={"regions": 2}),
+    Case("shields-in-many-regions", [TIER, *PAIR], "shields stand in 1 regions; 6 are asked for"),
+    Case("shields-in-many-regions", [TIER], "shields stand in 0 regions; 6 are asked for"),
+    Case("shields-in-many-regions", [TIER, *PAIR, gce("us-east4-b")], "in 2 regions; 3 are asked", {"regions": 3}),
+    Case("shields-in-many-regions", [TIER, *PAIR, gce("us-east4-b")], config={"regions": 2}),
+    Case("shields-in-many-regions", [resource("aws:s3/bucket:Bucket", {})]),
     Case("shields-spread-over-zones", [A, machine("us-east-1", A)], "the shield in us-east-1 has 1 ", count=2),
     Case("shields-spread-over-zones", [A, *[machine("us-east-1", A)] * 2], "has 1 zones; 2 are asked for"),
     Case("shields-spread-over-zones", PAIR, "has 2 nodes; 3 are asked for", {"nodes": 3}),

@@ -36,7 +36,7 @@ class Mutation:
 
 @dataclass(frozen=True)
 class StackMutation:
-    """One way to break a stack that takes more than one resource. `change` gives the stack broken in each of its ways."""
+    """One way to break a stack that takes more than one resource. `change` gives it broken at each place in turn."""
 
     policy: str
     of: Sequence[str]

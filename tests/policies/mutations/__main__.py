@@ -1,59 +1,59 @@
-"""The mutation run over prod: `python -m tests.policies.mutations` prints it; `--write` keeps it in docs/policies.md."""
+"""The mutation run over prod: `python -m tests.policies.mutations`; with `--write` docs/policies.md keeps it."""
 
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
-from policies.reference import PAGE
-from tests.policies.mutations import Outcome, run, ungoverned
-from tests.policies.mutations.catalog import MUTATIONS
-from tests.policies.resources import NAMES, settings
-from tests.unit.harness import Registered
-from tests.unit.test_stacks import ON_GOOGLE, first_up
+from policies.reference import HEADING, PAGE
+from tests.policies.mutations import Outcome, ungoverned
+from tests.policies.mutations.catalog import MUTATIONS, UNREAD
+from tests.policies.mutations.stacks import Whole, whole_stacks
+from tests.policies.resources import NAMES
 
-HEADING = "## Mutation run\n"
-END = "\n## All policies\n"
+SECTION = "\n## Mutation run\n"
 
 
-def outcomes() -> tuple[Sequence[Registered], list[Outcome]]:
-    """All resources of prod, and of prod on Google Cloud alone; and what the pack said of each, broken."""
-    registered: list[Registered] = []
-    found: list[Outcome] = []
-    for changes in ({}, ON_GOOGLE):
-        with tempfile.TemporaryDirectory() as directory:
-            deployment = first_up("prod", changes, Path(directory))
-        registered += deployment.resources
-        found += run(deployment.resources, MUTATIONS, settings("prod"))
-    return registered, found
-
-
-def report(registered: Sequence[Registered], found: Sequence[Outcome]) -> Iterator[str]:
+def report(stacks: Sequence[Whole]) -> Iterator[str]:
     """The summary, a line a policy, and every broken resource that passed."""
+    found = [outcome for stack in stacks for outcome in stack.broken()]
     caught = sum(bool(each.said) for each in found)
-    kinds = {each.type for each in registered}
-    yield f"{caught} of {len(found)} broken resources caught ({caught / len(found):.1%}): prod and prod on Google Cloud"
-    yield f"alone, {len(registered)} resources of {len(kinds)} types; {len(MUTATIONS)} ways to break them."
+    named = " and ".join(f"{stack.title} ({len(stack.resources)})" for stack in stacks)
+    yield f"**{caught} of {len(found)} broken resources caught ({caught / len(found):.1%})**, in {len(MUTATIONS)} ways"
+    yield f"to break the resources of {named}."
     yield ""
     yield "| policy | ways | broken | caught |"
     yield "| --- | --- | --- | --- |"
-    for name in NAMES:
-        of_policy = [each for each in found if each.mutation.policy == name]
-        ways = len({each.mutation.how for each in of_policy})
-        yield f"| `{name}` | {ways} | {len(of_policy)} | {sum(bool(each.said) for each in of_policy)} |"
+    yield from (_line(name, [each for each in found if each.mutation.policy == name]) for name in NAMES)
     yield ""
-    for each in found:
-        if not each.said:
-            yield f"NOT CAUGHT: {each.mutation.policy}, {each.mutation.how}: {each.resource}"
-    yield f"Read by no policy: {', '.join(f'`{token}`' for token in sorted(ungoverned(registered, MUTATIONS)))}."
+    yield from (
+        f"NOT CAUGHT: {each.mutation.policy}, {each.mutation.how}: {each.resource}" for each in found if not each.said
+    )
+    yield "Types that no policy reads, and why:"
+    yield ""
+    unread = {token for stack in stacks for token in ungoverned(stack.resources, MUTATIONS)}
+    yield from (f"- `{token}`: {UNREAD.get(token, 'NOT EXPLAINED')}" for token in sorted(unread))
+
+
+def _line(policy: str, of_policy: Sequence[Outcome]) -> str:
+    ways = len({each.mutation.how for each in of_policy})
+    return f"| `{policy}` | {ways} | {len(of_policy)} | {sum(bool(each.said) for each in of_policy)} |"
+
+
+def page(written: str, lines: Sequence[str]) -> str:
+    """The page with the section in the place of its last one, before the list of all policies."""
+    before, _, rest = written.partition(SECTION)
+    above = before if rest else before.split(HEADING)[0]
+    table = written.split(HEADING)[1]
+    about = (
+        "\nWritten by `python -m tests.policies.mutations --write`. Each resource is broken as a careless change would"
+        "\nbreak it, and the policy that should mind is asked; a test fails for what is not caught.\n\n"
+    )
+    return "".join((above, SECTION, about, "\n".join(lines), "\n", HEADING, table))
 
 
 if __name__ == "__main__":
-    lines = list(report(*outcomes()))
+    lines = list(report(whole_stacks()))
     if "--write" in sys.argv:
-        before, _, rest = PAGE.read_text().partition(HEADING)
-        _, end, table = rest.partition(END)
-        PAGE.write_text("".join((before, HEADING, "\n", "\n".join(lines), "\n", end, table)))
+        PAGE.write_text(page(PAGE.read_text(), lines))
     print("\n".join(lines))

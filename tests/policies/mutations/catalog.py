@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tests.policies.mutations import Mutation, StackMutation, front, machines, metadata, objects, rights
+from tests.policies.mutations import Mutation, StackMutation, front, machines, metadata, objects, operations, rights
 
 MUTATIONS: list[Mutation | StackMutation] = [
     *front.MUTATIONS,
@@ -12,10 +12,10 @@ MUTATIONS: list[Mutation | StackMutation] = [
     *objects.MUTATIONS,
     *metadata.MUTATIONS,
     *rights.MUTATIONS,
+    *operations.MUTATIONS,
 ]
 
 UNREAD: Mapping[str, str] = {
-    "aws:cloudwatch/dashboard:Dashboard": "shows, and changes nothing",
     "aws:ec2/internetGateway:InternetGateway": "lets in nobody whom no security group lets in",
     "aws:ec2/route:Route": "leads to the internet gateway; what comes by it is the security groups' affair",
     "aws:ec2/routeTable:RouteTable": "holds routes",
@@ -23,7 +23,8 @@ UNREAD: Mapping[str, str] = {
     "aws:ec2/vpcEndpoint:VpcEndpoint": "a shorter way to buckets, whose own policies say who reads",
     "aws:iam/instanceProfile:InstanceProfile": "hands a role to machines; the role is asked about",
     "aws:kms/alias:Alias": "a name of a key",
-    "cloudflare:index/mtlsCertificate:MtlsCertificate": "its key is a secret of the SDK's; the worker's binding is read",
+    "aws:s3/bucketMetric:BucketMetric": "counts requests; alarms without data do not go off, which their tests see",
+    "cloudflare:index/mtlsCertificate:MtlsCertificate": "its key is the SDK's secret; the worker's binding is read",
     "cloudflare:index/workersKvNamespace:WorkersKvNamespace": "has no setting but its title",
     "gcp:compute/address:Address": "a number",
     "gcp:serviceaccount/account:Account": "has no rights of its own; grants and keys are asked about",

@@ -23,6 +23,18 @@ def put(path: str, value: Any) -> Change:
     return change
 
 
+def put_only(name: str, value: Any) -> Change:
+    """Sets a property to a value that comes from no other resource."""
+
+    def change(broken: Registered) -> Sequence[Registered]:
+        (changed,) = put(name, value)(broken)
+        return [
+            replace(changed, dependencies={other: on for other, on in broken.dependencies.items() if other != name})
+        ]
+
+    return change
+
+
 def without(path: str) -> Change:
     """Leaves a property out, as if it had never been written."""
     *way, last = path.split(".")
@@ -31,9 +43,13 @@ def without(path: str) -> Change:
         holder = _within(broken.inputs, way)
         del holder[int(last) if isinstance(holder, list) else last]
         broken.outputs.pop(path, None)
-        return [replace(broken, dependencies={name: on for name, on in broken.dependencies.items() if name != path})]
+        return [_made_without(broken, path)]
 
     return change
+
+
+def _made_without(resource: Registered, name: str) -> Registered:
+    return replace(resource, dependencies={other: on for other, on in resource.dependencies.items() if other != name})
 
 
 def _within(props: Any, way: Sequence[str]) -> Any:

@@ -31,7 +31,8 @@ def without_region(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]
 
 def on_one_cloud(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
     """All machines of the other cloud less."""
-    for token in {each.type for each in stack} & {EC2, GCE}:
+    clouds = {each.type for each in stack} & {EC2, GCE}
+    for token in clouds if len(clouds) > 1 else ():
         yield [each for each in stack if each.type not in (EC2, GCE) or each.type == token]
 
 
@@ -72,6 +73,10 @@ MUTATIONS: list[Mutation | StackMutation] = [
         "default-network-unused", [GCE], "the default network", put("networkInterfaces", [{"network": "default"}])
     ),
     Mutation("subnet-hands-out-no-addresses", [SUBNET], "does", put("mapPublicIpOnLaunch", True)),
+    Mutation("network-made-by-hand", ["gcp:compute/network:Network"], "by itself", put("autoCreateSubnetworks", True)),
+    Mutation(
+        "network-made-by-hand", ["gcp:compute/subnetwork:Subnetwork"], "public", put("privateIpGoogleAccess", False)
+    ),
     Mutation("shield-behind-the-edge", [GROUP], "an office", put("ingress.0.cidrBlocks", ["203.0.113.0/24"])),
     Mutation("shield-behind-the-edge", [GROUP], "one more port", put("ingress.0.toPort", 9000)),
     Mutation("shield-behind-the-edge", [FIREWALL], "one more port", put("allows.0.ports", ["443"])),

@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tests.policies.mutations import Mutation
-from tests.policies.mutations.changes import also_allow, beside, gone, put, statements, text, unprotected, without
+from tests.policies.mutations.changes import (
+    also_allow,
+    beside,
+    gone,
+    put,
+    put_only,
+    statements,
+    text,
+    unprotected,
+    without,
+)
+from tests.unit.harness import Registered
 
 BUCKET, GCS_BUCKET = "aws:s3/bucket:Bucket", "gcp:storage/bucket:Bucket"
 BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
@@ -13,13 +26,25 @@ ENCRYPTION = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEnc
 OWNERSHIP = "aws:s3/bucketOwnershipControls:BucketOwnershipControls"
 REPLICATION = "aws:s3/bucketReplicationConfig:BucketReplicationConfig"
 LIFECYCLE = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
+LOGGING = "aws:s3/bucketLogging:BucketLogging"
+LOCK = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"
 GCS_GRANT = "gcp:storage/bucketIAMMember:BucketIAMMember"
 
 
-def beside_bucket(policy: str, how: str, token: str) -> list[Mutation]:
+def published(resource: Registered) -> bool:
+    """Whether it is a bucket of objects, or a setting of one, and not of access logs."""
+    return not resource.name.endswith("-logs")
+
+
+def beside_bucket(
+    policy: str, how: str, token: str, where: Callable[[Registered], bool] = lambda _: True
+) -> list[Mutation]:
     """A bucket that has no such setting: somebody added one, or took the setting of one away."""
     added = beside(BUCKET, bucket="added", region="us-east-1")
-    return [Mutation(policy, [BUCKET], f"a bucket without {how}", added), Mutation(policy, [token], how, gone)]
+    return [
+        Mutation(policy, [BUCKET], f"a bucket without {how}", added),
+        Mutation(policy, [token], f"no {how}", gone, where),
+    ]
 
 
 MUTATIONS = [
@@ -53,6 +78,19 @@ MUTATIONS = [
     Mutation("bucket-versioned", [VERSIONING], "suspended", put("versioningConfiguration.status", "Suspended")),
     Mutation("bucket-versioned", [GCS_BUCKET], "versioning off", put("versioning.enabled", False)),
     *beside_bucket("bucket-encrypted", "encryption", ENCRYPTION),
+    *beside_bucket("bucket-key-is-ours", "encryption", ENCRYPTION, published),
+    *[
+        Mutation("bucket-key-is-ours", [ENCRYPTION], how, change, published)
+        for how, change in (
+            ("S3's own key", put("rules.0.applyServerSideEncryptionByDefault.sseAlgorithm", "AES256")),
+            ("AWS's own key", without("rules.0.applyServerSideEncryptionByDefault.kmsMasterKeyId")),
+            ("no bucket key", put("rules.0.bucketKeyEnabled", False)),
+        )
+    ],
+    *beside_bucket("bucket-access-logged", "logging", LOGGING),
+    Mutation("bucket-access-logged", [LOGGING], "elsewhere", put_only("targetBucket", "of-another-account")),
+    *beside_bucket("bucket-locks-objects", "lock", LOCK),
+    Mutation("bucket-locks-objects", [LOCK], "a day", put("rule.defaultRetention.days", 1)),
     *beside_bucket("bucket-owner-owns-objects", "ownership controls", OWNERSHIP),
     Mutation("bucket-owner-owns-objects", [OWNERSHIP], "writers own", put("rule.objectOwnership", "ObjectWriter")),
     Mutation("bucket-access-uniform", [GCS_BUCKET], "access lists", put("uniformBucketLevelAccess", False)),

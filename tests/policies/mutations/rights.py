@@ -6,7 +6,6 @@ from tests.policies.mutations import Mutation
 from tests.policies.mutations.changes import also_allow, beside, put, statements, without
 
 ROLE, ROLE_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
-ACCOUNT = "gcp:serviceaccount/account:Account"
 KEY, REPLICA_KEY, TOPIC_POLICY = "aws:kms/key:Key", "aws:kms/replicaKey:ReplicaKey", "aws:sns/topicPolicy:TopicPolicy"
 GCS_GRANT = "gcp:storage/bucketIAMMember:BucketIAMMember"
 
@@ -76,9 +75,15 @@ MUTATIONS = [
         )
         for token in (KEY, REPLICA_KEY, TOPIC_POLICY)
     ],
+    Mutation(
+        "resource-policies-name-principals",
+        ["aws:sns/topic:Topic"],
+        "everybody",
+        put("policy", '{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sns:*", "Resource": "*"}}'),
+    ),
     Mutation("grants-name-members", [GCS_GRANT], "everybody", put("member", "allUsers")),
     Mutation("no-lasting-keys", [ROLE], "an access key", beside("aws:iam/accessKey:AccessKey", user="x")),
-    Mutation("no-lasting-keys", [ACCOUNT], "a key", beside("gcp:serviceaccount/key:Key", serviceAccountId="x")),
+    Mutation("no-lasting-keys", [ROLE], "a key", beside("gcp:serviceaccount/key:Key", serviceAccountId="x")),
     Mutation("tags-required", _TAGGED, "whose it is", without("tags.owner")),
     Mutation("tags-required", _LABELLED, "whose it is", without("labels.owner")),
 ]

@@ -6,19 +6,16 @@ import pulumi
 import pulumi_aws as aws
 
 NAME, REGION = "assets", "us-east-1"
-ARN = f"arn:aws:s3:::{NAME}"
+LOGS = f"{NAME}-logs"
+TAGS = {"project": "assets", "environment": "test", "owner": "platform", "cost-center": "none"}
+LASTING = pulumi.ResourceOptions(protect=True)
 
-bucket = aws.s3.Bucket(
-    "assets",
-    bucket=NAME,
-    region=REGION,
-    tags={"project": "assets", "environment": "test", "owner": "platform", "cost-center": "none"},
-    opts=pulumi.ResourceOptions(protect=True),
-)
 
-if pulumi.Config().get_bool("guarded"):
+def guard(title: str, bucket: aws.s3.Bucket, key: pulumi.Input[str] | None) -> None:
+    """What every bucket has. `key` encrypts, where it is not S3's own."""
+    arn = f"arn:aws:s3:::{title}"
     aws.s3.BucketPublicAccessBlock(
-        "assets",
+        title,
         bucket=bucket.bucket,
         region=REGION,
         block_public_acls=True,
@@ -26,25 +23,63 @@ if pulumi.Config().get_bool("guarded"):
         ignore_public_acls=True,
         restrict_public_buckets=True,
     )
-    aws.s3.BucketVersioning(
-        "assets", bucket=bucket.bucket, region=REGION, versioning_configuration={"status": "Enabled"}
-    )
+    aws.s3.BucketVersioning(title, bucket=bucket.bucket, region=REGION, versioning_configuration={"status": "Enabled"})
     aws.s3.BucketServerSideEncryptionConfiguration(
-        "assets",
+        title,
         bucket=bucket.bucket,
         region=REGION,
-        rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
+        rules=[
+            {
+                "apply_server_side_encryption_by_default": {
+                    "sse_algorithm": "aws:kms" if key else "AES256",
+                    "kms_master_key_id": key,
+                },
+                "bucket_key_enabled": key is not None,
+            }
+        ],
     )
-    refusal = {
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "s3:*",
-        "Resource": [ARN, f"{ARN}/*"],
-        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-    }
+    aws.s3.BucketOwnershipControls(
+        title, bucket=bucket.bucket, region=REGION, rule={"object_ownership": "BucketOwnerEnforced"}
+    )
+    aws.s3.BucketLifecycleConfiguration(
+        title,
+        bucket=bucket.bucket,
+        region=REGION,
+        rules=[
+            {
+                "id": "all",
+                "status": "Enabled",
+                "filter": {},
+                "abort_incomplete_multipart_upload": {"days_after_initiation": 7},
+                "noncurrent_version_expiration": {"noncurrent_days": 30},
+            }
+        ],
+    )
+    conditions = [{"Bool": {"aws:SecureTransport": "false"}}, {"NumericLessThan": {"s3:TlsVersion": "1.2"}}]
+    everything = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": [arn, f"{arn}/*"]}
+    refusals = [{**everything, "Condition": condition} for condition in conditions]
     aws.s3.BucketPolicy(
+        title,
+        bucket=bucket.bucket,
+        region=REGION,
+        policy=json.dumps({"Version": "2012-10-17", "Statement": refusals}),
+    )
+
+
+bucket = aws.s3.Bucket("assets", bucket=NAME, region=REGION, tags=TAGS, opts=LASTING)
+
+if pulumi.Config().get_bool("guarded"):
+    key = aws.kms.Key("assets", region=REGION, enable_key_rotation=True, deletion_window_in_days=30, tags=TAGS)
+    guard(NAME, bucket, key.arn)
+    logs = aws.s3.Bucket("assets-logs", bucket=LOGS, region=REGION, tags=TAGS, opts=LASTING)
+    guard(LOGS, logs, None)
+    aws.s3.BucketLogging(
+        "assets", bucket=bucket.bucket, region=REGION, target_bucket=logs.bucket, target_prefix="assets/"
+    )
+    aws.s3.BucketObjectLockConfiguration(
         "assets",
         bucket=bucket.bucket,
         region=REGION,
-        policy=json.dumps({"Version": "2012-10-17", "Statement": [refusal]}),
+        object_lock_enabled="Enabled",
+        rule={"default_retention": {"mode": "GOVERNANCE", "days": 30}},
     )

@@ -1,0 +1,76 @@
+"""Keys, alarms, logs and the bill, broken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from tests.policies.mutations import Mutation, StackMutation
+from tests.policies.mutations.changes import beside, gone, put, without
+from tests.unit.harness import Registered
+
+KEY, REPLICA_KEY = "aws:kms/key:Key", "aws:kms/replicaKey:ReplicaKey"
+ALARM, DASHBOARD = "aws:cloudwatch/metricAlarm:MetricAlarm", "aws:cloudwatch/dashboard:Dashboard"
+TOPIC, SUBSCRIPTION = "aws:sns/topic:Topic", "aws:sns/topicSubscription:TopicSubscription"
+QUEUE, LOG_GROUP = "aws:sqs/queue:Queue", "aws:cloudwatch/logGroup:LogGroup"
+EC2, GCE = "aws:ec2/instance:Instance", "gcp:compute/instance:Instance"
+
+
+def silent_tier(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
+    """Each time a tier without alarms."""
+    for tier in sorted({str(each.inputs["tags"]["tier"]) for each in stack if each.type == ALARM} & _components(stack)):
+        yield [each for each in stack if each.type != ALARM or each.inputs["tags"]["tier"] != tier]
+
+
+def unseen_tier(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
+    """Each time a tier without a row: the title of its alarms is another's."""
+    for tier in sorted({str(each.inputs["tags"]["tier"]) for each in stack if each.type == ALARM} & _components(stack)):
+        yield [
+            replace(each, inputs={**each.inputs, "dashboardBody": _renamed(each.inputs["dashboardBody"], tier)})
+            if each.type == DASHBOARD
+            else each
+            for each in stack
+        ]
+
+
+def unheard(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
+    """Each time a topic without subscriptions."""
+    for topic in (each for each in stack if each.type == TOPIC):
+        yield [
+            each for each in stack if each.type != SUBSCRIPTION or topic.urn not in each.dependencies.get("topic", [])
+        ]
+
+
+def many_more(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
+    """As many machines again as it takes to be too dear, of each kind."""
+    for token in sorted({each.type for each in stack} & {EC2, GCE}):
+        yield [
+            *stack,
+            *[replace(each, urn=f"{each.urn}-{n}") for n in range(20) for each in stack if each.type == token],
+        ]
+
+
+def _components(stack: Sequence[Registered]) -> set[str]:
+    return {each.type.split(":")[1] for each in stack if each.type.startswith("artifact-edge:")}
+
+
+def _renamed(body: str, tier: str) -> str:
+    return body.replace(f'"{tier}: alarms"', '"another: alarms"')
+
+
+MUTATIONS: list[Mutation | StackMutation] = [
+    Mutation("key-rotated", [KEY], "never", put("enableKeyRotation", False)),
+    Mutation("key-deletion-waits", [KEY, REPLICA_KEY], "a week", put("deletionWindowInDays", 7)),
+    Mutation("data-stays-in-regions", [KEY, REPLICA_KEY], "elsewhere", put("region", "me-central-1")),
+    StackMutation("tiers-watched", [ALARM], "a tier without alarms", silent_tier),
+    StackMutation("tiers-watched", [DASHBOARD], "a tier without a row", unseen_tier),
+    Mutation("tiers-watched", [DASHBOARD], "no dashboard", gone),
+    Mutation("alarms-tell-somebody", [ALARM], "off", put("actionsEnabled", False)),
+    Mutation("alarms-tell-somebody", [ALARM], "nobody", put("alarmActions", [])),
+    StackMutation("topics-heard", [TOPIC, SUBSCRIPTION], "no subscriber", unheard),
+    Mutation("messages-encrypted", [TOPIC], "no key", without("kmsMasterKeyId")),
+    Mutation("messages-encrypted", [TOPIC], "a queue in the clear", beside(QUEUE, sqsManagedSseEnabled=False)),
+    Mutation("logs-kept-and-ended", [TOPIC], "logs forever", beside(LOG_GROUP, name="added")),
+    StackMutation("spend-within-budget", [EC2, GCE], "twenty times the machines", many_more),
+    Mutation("tags-required", [KEY, REPLICA_KEY, TOPIC], "whose it is", without("tags.owner")),
+]

@@ -1,0 +1,53 @@
+"""The stacks that are broken: together they have every type of resource that the program makes."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tests.policies.mutations import Outcome, run
+from tests.policies.mutations.catalog import MUTATIONS
+from tests.policies.resources import settings
+from tests.unit.harness import Registered
+from tests.unit.test_stacks import ON_GOOGLE, first_up
+
+_ONE_CLOUD: Mapping[str, Mapping[str, Any]] = {
+    "bucket-replicated": {"regions": 2},
+    "table-replicated": {"regions": 2},
+    "data-stays-in-regions": {"regions": ["us-east?", "nam?", "us-east-1"]},
+    "shields-in-many-regions": {"regions": 1},
+    "no-cloud-alone": {"share": 1},
+    "tiers-watched": {"unwatched": ["identity", "keys", "observability", "blobs", "metadata"]},
+}
+"""What prod on Google Cloud alone is held to in place of prod's own settings."""
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A stack before it is broken, and the settings that it is held to."""
+
+    title: str
+    resources: Sequence[Registered]
+    settings: Mapping[str, Mapping[str, Any]]
+
+    def broken(self) -> list[Outcome]:
+        return list(run(self.resources, MUTATIONS, self.settings))
+
+
+@cache
+def whole_stacks() -> Sequence[Whole]:
+    """Prod as it is, and prod with everything on Google Cloud that can be there."""
+    google = {**settings("prod"), **_ONE_CLOUD}
+    return [
+        Whole("prod", _resources({}), settings("prod")),
+        Whole("prod on Google Cloud alone", _resources(ON_GOOGLE), google),
+    ]
+
+
+def _resources(changes: Mapping[str, Any]) -> Sequence[Registered]:
+    with tempfile.TemporaryDirectory() as directory:
+        return first_up("prod", changes, Path(directory)).resources
