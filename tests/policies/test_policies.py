@@ -70,7 +70,8 @@ def unknown(each: PolicyResource) -> PolicyResource:
 
 def _unknown(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _unknown(each) for key, each in cast(Props, value).items()}
+        held = cast(Props, value)
+        return {key: _unknown(known(held, key)) for key in held}
     if isinstance(value, Sequence) and not isinstance(value, str):
         try:
             return [_unknown(each) for each in cast(Sequence[Any], value)]

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tests.policies.mutations import Mutation, StackMutation, front, machines, metadata, objects, operations, rights
+from tests.policies.mutations import (
+    Mutation,
+    StackMutation,
+    front,
+    functions,
+    machines,
+    metadata,
+    objects,
+    operations,
+    rights,
+)
 
 MUTATIONS: list[Mutation | StackMutation] = [
     *front.MUTATIONS,
     *machines.MUTATIONS,
     *objects.MUTATIONS,
     *metadata.MUTATIONS,
+    *functions.MUTATIONS,
     *rights.MUTATIONS,
     *operations.MUTATIONS,
 ]

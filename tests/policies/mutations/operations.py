@@ -6,13 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tests.policies.mutations import Mutation, StackMutation
-from tests.policies.mutations.changes import beside, gone, put, without
+from tests.policies.mutations.changes import gone, put, without
 from tests.unit.harness import Registered
 
 KEY, REPLICA_KEY = "aws:kms/key:Key", "aws:kms/replicaKey:ReplicaKey"
 ALARM, DASHBOARD = "aws:cloudwatch/metricAlarm:MetricAlarm", "aws:cloudwatch/dashboard:Dashboard"
 TOPIC, SUBSCRIPTION = "aws:sns/topic:Topic", "aws:sns/topicSubscription:TopicSubscription"
-QUEUE, LOG_GROUP = "aws:sqs/queue:Queue", "aws:cloudwatch/logGroup:LogGroup"
 EC2, GCE = "aws:ec2/instance:Instance", "gcp:compute/instance:Instance"
 
 
@@ -69,8 +68,6 @@ MUTATIONS: list[Mutation | StackMutation] = [
     Mutation("alarms-tell-somebody", [ALARM], "nobody", put("alarmActions", [])),
     StackMutation("topics-heard", [TOPIC, SUBSCRIPTION], "no subscriber", unheard),
     Mutation("messages-encrypted", [TOPIC], "no key", without("kmsMasterKeyId")),
-    Mutation("messages-encrypted", [TOPIC], "a queue in the clear", beside(QUEUE, sqsManagedSseEnabled=False)),
-    Mutation("logs-kept-and-ended", [TOPIC], "logs forever", beside(LOG_GROUP, name="added")),
     StackMutation("spend-within-budget", [EC2, GCE], "twenty times the machines", many_more),
     Mutation("tags-required", [KEY, REPLICA_KEY, TOPIC], "whose it is", without("tags.owner")),
 ]

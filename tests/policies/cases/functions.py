@@ -1,0 +1,76 @@
+"""Cases of functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pulumi_policy import PolicyResource
+from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
+
+from tests.policies.cases.parts import PRIVATE_KEY, Case
+from tests.policies.resources import resource
+
+FUNCTION = "aws:lambda/function:Function"
+URL = "aws:lambda/functionUrl:FunctionUrl"
+OPEN = {"open": ["*-api"]}
+
+
+def permission(**changes: Any) -> PolicyResource:
+    props = {"function": "x-api", "action": "lambda:InvokeFunction", "principal": "*", **changes}
+    return resource("aws:lambda/permission:Permission", props)
+
+
+def mapping(**changes: Any) -> PolicyResource:
+    props = {
+        "destinationConfig": {"onFailure": {"destinationArn": UNKNOWN_STRING_VALUE}},
+        "maximumRetryAttempts": 3,
+        "bisectBatchOnFunctionError": True,
+        **changes,
+    }
+    return resource("aws:lambda/eventSourceMapping:EventSourceMapping", props)
+
+
+CASES = [
+    Case("functions-called-by-whom-they-know", [permission()], "everybody may lambda:InvokeFunction"),
+    Case("functions-called-by-whom-they-know", [permission()], "everybody may lambda:InvokeFunction", OPEN),
+    Case(
+        "functions-called-by-whom-they-know",
+        [permission(invokedViaFunctionUrl=True, function="other")],
+        "everybody may lambda:InvokeFunction",
+        OPEN,
+    ),
+    Case(
+        "functions-called-by-whom-they-know",
+        [permission(principal="s3.amazonaws.com")],
+        "s3.amazonaws.com may lambda:InvokeFunction on behalf of whomever it serves",
+    ),
+    Case("functions-called-by-whom-they-know", [resource(URL, {"authorizationType": "NONE"})], "asks nobody"),
+    Case(
+        "functions-called-by-whom-they-know",
+        [
+            permission(invokedViaFunctionUrl=True),
+            permission(functionUrlAuthType="NONE"),
+            permission(principal="s3.amazonaws.com", sourceArn="arn:aws:s3:::b"),
+            permission(principal="123456789012"),
+            resource(URL, {"authorizationType": "NONE", "functionName": "arn:aws:lambda:x:1:function:y-api"}),
+            resource(URL, {"authorizationType": "AWS_IAM"}),
+        ],
+        config=OPEN,
+    ),
+    Case("function-runtime-patched", [resource(FUNCTION, {"runtime": "python3.8"})], "python3.8 is not patched"),
+    Case("function-runtime-patched", [resource(FUNCTION, {"runtime": "python3.13"})]),
+    Case("function-runtime-patched", [resource(FUNCTION, {"packageType": "Image"})]),
+    Case(
+        "function-knows-no-secret",
+        [resource(FUNCTION, {"environment": {"variables": {"X": PRIVATE_KEY}}})],
+        "variable X seems to hold a private key",
+    ),
+    Case(
+        "function-knows-no-secret",
+        [resource(FUNCTION, {}), resource(FUNCTION, {"environment": {"variables": {"SECRET_ID": "artifact-edge/x"}}})],
+    ),
+    Case("failed-events-kept", [mapping(destinationConfig={})], "what fails is dropped"),
+    Case("failed-events-kept", [mapping(maximumRetryAttempts=-1)], "is tried until the stream forgets it"),
+    Case("failed-events-kept", [mapping(bisectBatchOnFunctionError=False)], "takes its whole batch along"),
+    Case("failed-events-kept", [mapping()]),
+]

@@ -1,0 +1,40 @@
+"""Functions, broken."""
+
+from __future__ import annotations
+
+from tests.policies.cases.parts import PRIVATE_KEY
+from tests.policies.mutations import Mutation
+from tests.policies.mutations.changes import put, without
+
+FUNCTION, LOG_GROUP = "aws:lambda/function:Function", "aws:cloudwatch/logGroup:LogGroup"
+MAPPING, QUEUE = "aws:lambda/eventSourceMapping:EventSourceMapping", "aws:sqs/queue:Queue"
+
+MUTATIONS = [
+    Mutation(
+        "functions-called-by-whom-they-know",
+        ["aws:lambda/permission:Permission"],
+        "another function for everybody",
+        put("function", "artifact-edge-prod-consumer"),
+    ),
+    Mutation(
+        "functions-called-by-whom-they-know",
+        ["aws:lambda/functionUrl:FunctionUrl"],
+        "another function's URL",
+        put("functionName", "artifact-edge-prod-consumer"),
+    ),
+    Mutation("function-runtime-patched", [FUNCTION], "old", put("runtime", "python3.8")),
+    Mutation("function-knows-no-secret", [FUNCTION], "a key", put("environment.variables.KEY", PRIVATE_KEY)),
+    Mutation("failed-events-kept", [MAPPING], "dropped", without("destinationConfig")),
+    Mutation("failed-events-kept", [MAPPING], "forever", without("maximumRetryAttempts")),
+    Mutation("failed-events-kept", [MAPPING], "whole batches", put("bisectBatchOnFunctionError", False)),
+    Mutation("logs-kept-and-ended", [LOG_GROUP], "forever", put("retentionInDays", 0)),
+    Mutation("messages-encrypted", [QUEUE], "in the clear", put("sqsManagedSseEnabled", False)),
+    Mutation("tags-required", [LOG_GROUP, QUEUE], "whose it is", without("tags.owner")),
+    Mutation("data-stays-in-regions", [LOG_GROUP, QUEUE], "elsewhere", put("region", "me-central-1")),
+    Mutation(
+        "resource-policies-name-principals",
+        [QUEUE],
+        "everybody",
+        put("policy", '{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sqs:*", "Resource": "*"}}'),
+    ),
+]
