@@ -68,6 +68,8 @@ def timed_and_whole(args: ResourceValidationArgs) -> Iterator[str]:
     config={"days": {"type": "integer", "minimum": 1, "default": 7}},
 )
 def abandoned_uploads_end(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    if takes_logs(bucket, stack):
+        return  # the clouds themselves write them, whole
     most = int(setting(stack, "days", 7))
     if kind(bucket) == GCS_BUCKET:
         ages = _gcs_days(bucket, "AbortIncompleteMultipartUpload", "age")
@@ -104,7 +106,7 @@ def old_versions_end(bucket: PolicyResource, stack: StackValidationArgs) -> Iter
             yield f"old versions end after {age} days, not {least} to {most}"
 
 
-@each_resource(
+@whole_stack(
     "removed-objects-recoverable",
     "Cloud Storage gives back objects and whole buckets that were deleted within the last week.",
     of={GCS_BUCKET},
@@ -113,9 +115,11 @@ def old_versions_end(bucket: PolicyResource, stack: StackValidationArgs) -> Iter
     fix="Set soft_delete_policy's retention_duration_seconds to 604800 or more",
     config={"required": LASTING},
 )
-def removed_objects_recoverable(args: ResourceValidationArgs) -> Iterator[str]:
-    kept = int(part(args.props, "softDeletePolicy").get("retentionDurationSeconds", _WEEK_SECONDS))
-    if setting(args, "required", True) and kept < _WEEK_SECONDS:
+def removed_objects_recoverable(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    if not setting(stack, "required", True) or takes_logs(bucket, stack):
+        return
+    kept = int(part(bucket.props, "softDeletePolicy").get("retentionDurationSeconds", _WEEK_SECONDS))
+    if kept < _WEEK_SECONDS:
         yield f"deleted objects are gone after {kept} s"
 
 

@@ -9,7 +9,7 @@ from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severi
 
 from policies.controls import nist, our_design, well_architected
 from policies.relations import all_of, is_set, settings_of
-from policies.rules import each_resource, kind, part, parts, setting, whole_stack
+from policies.rules import Properties, each_resource, given, kind, known, part, parts, setting, whole_stack
 from policies.secrets import secrets_in
 
 SCRIPT = "cloudflare:index/workersScript:WorkersScript"
@@ -28,7 +28,7 @@ _SECRET_NAME = re.compile(r"(^|_)(KEY|SECRET|TOKEN|PASSWORD|CREDENTIALS?)($|_)",
     fix="Bind it with type secret_text",
 )
 def secrets_bound_as_secrets(args: ResourceValidationArgs) -> Iterator[str]:
-    for binding in parts(args.props, "bindings"):
+    for binding in sorted(parts(args.props, "bindings"), key=_waits):
         if binding.get("type") not in ("plain_text", "json"):
             continue
         if _SECRET_NAME.search(str(binding.get("name"))):
@@ -117,6 +117,11 @@ def trusts_one_authority(zone: PolicyResource, stack: StackValidationArgs) -> It
 def logs(args: ResourceValidationArgs) -> Iterator[str]:
     if part(args.props, "observability").get("enabled") is not True:
         yield "observability is not enabled"
+
+
+def _waits(binding: Properties) -> bool:
+    """Whether it is not known yet what is bound. Those come last: they end the rule."""
+    return given(binding, "text") and known(binding, "text") is None
 
 
 def _named_secrets(code: str) -> list[str]:

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pulumi_policy import Policy, ResourceValidationArgs, Severity
 
 from policies.controls import foundational, well_architected
-from policies.rules import each_resource, given, kind, part, setting
+from policies.rules import each_resource, given, kind, known, part, setting
 from policies.secrets import secrets_in
 
 FUNCTION = "aws:lambda/function:Function"
@@ -73,7 +73,7 @@ def runtime_patched(args: ResourceValidationArgs) -> Iterator[str]:
 )
 def knows_no_secret(args: ResourceValidationArgs) -> Iterator[str]:
     variables = part(part(args.props, "environment"), "variables")
-    for name in variables:
+    for name in sorted(variables, key=lambda name: known(variables, name) is None):  # the unknown end the rule
         for found in secrets_in(str(variables[name])):
             yield f"variable {name} seems to hold {found}"
 

@@ -8,7 +8,7 @@ from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severi
 
 from policies.controls import cis_aws, foundational, well_architected
 from policies.rules import each_resource, given, kind, part, parts, setting, whole_stack
-from policies.storage import S3_BUCKET, of_bucket, takes_logs
+from policies.storage import GCS_BUCKET, S3_BUCKET, of_bucket, takes_logs
 
 KEY = "aws:kms/key:Key"
 REPLICA_KEY = "aws:kms/replicaKey:ReplicaKey"
@@ -52,13 +52,17 @@ def deletion_waits(args: ResourceValidationArgs) -> Iterator[str]:
 @whole_stack(
     "bucket-key-is-ours",
     "Published objects are encrypted with a key whose use this account decides on and sees.",
-    of={S3_BUCKET},
+    of={S3_BUCKET, GCS_BUCKET},
     severity=Severity.MEDIUM,
     control=well_architected("SEC08-BP01"),
-    fix="Encrypt with aws:kms and kms_master_key_id, with bucket_key_enabled; access logs take S3's own key only",
+    fix="On S3 use aws:kms with kms_master_key_id and bucket_key_enabled; on Cloud Storage default_kms_key_name",
 )
 def key_is_ours(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     if takes_logs(bucket, stack):
+        return  # S3 takes its own key only for these
+    if kind(bucket) == GCS_BUCKET:
+        if not given(part(bucket.props, "encryption"), "defaultKmsKeyName"):
+            yield "Google's own key encrypts its objects"
         return
     token = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"  # noqa: S105
     configured = of_bucket(bucket, token, stack)

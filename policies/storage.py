@@ -12,6 +12,7 @@ from policies.relations import all_of, refers_to, settings_of
 from policies.rules import (
     each_resource,
     kind,
+    known,
     part,
     parts,
     statements,
@@ -174,9 +175,12 @@ def owner_owns_objects(bucket: PolicyResource, stack: StackValidationArgs) -> It
 
 
 def takes_logs(bucket: PolicyResource, stack: StackValidationArgs) -> bool:
-    """Whether S3 writes another bucket's access logs there."""
-    logging = all_of(stack, {"aws:s3/bucketLogging:BucketLogging"})
-    return any(refers_to(each, "targetBucket", bucket, ("bucket", "id")) for each in logging)
+    """Whether another bucket's access logs are written there."""
+    if kind(bucket) == GCS_BUCKET:
+        logging = [known(each.props, "logging") for each in all_of(stack, {GCS_BUCKET})]
+        return known(bucket.props, "name") in {known(each, "logBucket") for each in logging if each} - {None}
+    named = all_of(stack, {"aws:s3/bucketLogging:BucketLogging"})
+    return any(refers_to(each, "targetBucket", bucket, ("bucket", "id")) for each in named)
 
 
 def of_bucket(bucket: PolicyResource, token: str, stack: StackValidationArgs) -> list[PolicyResource]:

@@ -11,7 +11,7 @@ from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severi
 from policies.controls import foundational, well_architected
 from policies.relations import all_of, is_set, refers_to, settings_of
 from policies.rules import LASTING, architecture, each_resource, given, kind, part, setting, whole_stack
-from policies.storage import S3_BUCKET, of_bucket, takes_logs
+from policies.storage import GCS_BUCKET, S3_BUCKET, of_bucket, takes_logs
 
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 DASHBOARD = "aws:cloudwatch/dashboard:Dashboard"
@@ -98,13 +98,17 @@ def messages_encrypted(args: ResourceValidationArgs) -> Iterator[str]:
 @whole_stack(
     "bucket-access-logged",
     "Who asked a bucket for what is written down in another.",
-    of={S3_BUCKET},
+    of={S3_BUCKET, GCS_BUCKET},
     severity=Severity.MEDIUM,
     control=foundational("S3.9"),
-    fix="Give it an aws.s3.BucketLogging whose target is another bucket of the stack",
+    fix="Give it an aws.s3.BucketLogging, or logging of the gcp.storage.Bucket, into another bucket of the stack",
 )
 def bucket_access_logged(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     if takes_logs(bucket, stack):
+        return
+    if kind(bucket) == GCS_BUCKET:
+        if not given(part(bucket.props, "logging"), "logBucket"):
+            yield "its access is not logged"
         return
     logging = of_bucket(bucket, "aws:s3/bucketLogging:BucketLogging", stack)
     if not logging:

@@ -11,7 +11,7 @@ from pulumi_policy.proxy import UNKNOWN_BOOLEAN_VALUE, UNKNOWN_STRING_VALUE, Unk
 
 from policies.pack import POLICIES
 from policies.reference import PAGE, page
-from policies.rules import known
+from policies.rules import governs, known
 from tests.policies.cases import CASES
 from tests.policies.cases.parts import INSTANCE, PRIMARY, PRIVATE_KEY, REPLICA, Case, Props, beside
 from tests.policies.conftest import Excepting
@@ -103,6 +103,21 @@ def test_one_unknown_bucket_does_not_hide_another() -> None:
     with pytest.raises(UnknownValueError):
         findings("bucket-versioned", [PRIMARY, unknown, REPLICA], said=said)
     assert [finding.split(":")[0] for finding in said] == ["replica"]
+
+
+def test_one_unknown_binding_or_variable_does_not_hide_another() -> None:
+    unknown = {"name": "API_URL", "type": "plain_text", "text": UNKNOWN_STRING_VALUE}
+    secret = {"name": "ORIGIN_KEY", "type": "plain_text", "text": "x"}
+    variables = {"A": UNKNOWN_STRING_VALUE, "B": PRIVATE_KEY}
+    for name, props in (
+        ("worker-secrets-bound-as-secrets", {"bindings": [unknown, secret]}),
+        ("function-knows-no-secret", {"environment": {"variables": variables}}),
+    ):
+        (token,) = governs(name)
+        said: list[str] = []
+        with pytest.raises(UnknownValueError):
+            findings(name, [resource(token, props)], said=said)
+        assert len(said) == 1
 
 
 def test_a_secret_that_is_found_is_not_repeated() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from pulumi_policy import PolicyResource
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
-from tests.policies.cases.parts import ENCRYPTED, PRIMARY, REPLICA, Case, beside
+from tests.policies.cases.parts import ENCRYPTED, GCS_BUCKET, PRIMARY, REPLICA, Case, beside
 from tests.policies.resources import resource
 
 KEY, REPLICA_KEY = "aws:kms/key:Key", "aws:kms/replicaKey:ReplicaKey"
@@ -44,5 +44,10 @@ CASES = [
             beside(PRIMARY, "BucketServerSideEncryptionConfiguration", ENCRYPTED),
             beside(REPLICA, "BucketLogging", {"targetBucket": "primary"}),
         ],
+    ),
+    Case("bucket-key-is-ours", [resource(GCS_BUCKET, {"name": "objects"})], "Google's own key encrypts its objects"),
+    Case(
+        "bucket-key-is-ours",
+        [resource(GCS_BUCKET, {"name": "objects", "encryption": {"defaultKmsKeyName": UNKNOWN_STRING_VALUE}})],
     ),
 ]

@@ -9,7 +9,7 @@ from typing import Any
 from pulumi_policy import PolicyResource
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
-from tests.policies.cases.parts import PRIMARY, REPLICA, Case, beside, bucket
+from tests.policies.cases.parts import GCS_BUCKET, PRIMARY, REPLICA, Case, beside, bucket
 from tests.policies.resources import resource
 
 ALARM, TOPIC, QUEUE = "aws:cloudwatch/metricAlarm:MetricAlarm", "aws:sns/topic:Topic", "aws:sqs/queue:Queue"
@@ -96,4 +96,12 @@ CASES = [
     Case("logs-kept-and-ended", [resource(LOG_GROUP, {})], "it keeps everything forever"),
     Case("logs-kept-and-ended", [resource(LOG_GROUP, {"retentionInDays": 1})], "it forgets after 1 days"),
     Case("logs-kept-and-ended", [resource(LOG_GROUP, {"retentionInDays": 30})]),
+    Case("bucket-access-logged", [resource(GCS_BUCKET, {"name": "objects"})], "its access is not logged"),
+    Case(
+        "bucket-access-logged",
+        [
+            resource(GCS_BUCKET, {"name": "objects", "logging": {"logBucket": "logs"}}),
+            resource(GCS_BUCKET, {"name": "logs"}),
+        ],
+    ),
 ]

@@ -38,6 +38,7 @@ UNREAD: Mapping[str, str] = {
     "cloudflare:index/mtlsCertificate:MtlsCertificate": "its key is the SDK's secret; the worker's binding is read",
     "cloudflare:index/workersKvNamespace:WorkersKvNamespace": "has no setting but its title",
     "gcp:compute/address:Address": "a number",
+    "gcp:kms/keyRing:KeyRing": "a place for keys, which are asked about",
     "gcp:serviceaccount/account:Account": "has no rights of its own; grants and keys are asked about",
 }
 """Types that no policy reads, and why none has to."""

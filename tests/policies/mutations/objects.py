@@ -87,6 +87,8 @@ MUTATIONS = [
             ("no bucket key", put("rules.0.bucketKeyEnabled", False)),
         )
     ],
+    Mutation("bucket-key-is-ours", [GCS_BUCKET], "Google's own key", without("encryption"), published),
+    Mutation("bucket-access-logged", [GCS_BUCKET], "not logged", without("logging"), published),
     *beside_bucket("bucket-access-logged", "logging", LOGGING),
     Mutation("bucket-access-logged", [LOGGING], "elsewhere", put_only("targetBucket", "of-another-account")),
     *beside_bucket("bucket-locks-objects", "lock", LOCK),
@@ -98,7 +100,13 @@ MUTATIONS = [
     *beside_bucket("bucket-replicated", "replication", REPLICATION),
     Mutation("bucket-replicated", [REPLICATION], "a rule disabled", put("rules.0.status", "Disabled")),
     Mutation("bucket-replicated", [REPLICATION], "npm only", put("rules.0.filter", {"prefix": "npm/"})),
-    Mutation("bucket-replicated", [GCS_BUCKET], "one region", put("customPlacementConfig.dataLocations", ["US-EAST1"])),
+    Mutation(
+        "bucket-replicated",
+        [GCS_BUCKET],
+        "one region",
+        put("customPlacementConfig.dataLocations", ["US-EAST1"]),
+        published,
+    ),
     *[
         Mutation("replication-timed-and-whole", [REPLICATION], f"without {path}", put(f"rules.0.{path}", {}))
         for path in ("destination.replicationTime", "destination.metrics", "deleteMarkerReplication")
@@ -106,14 +114,20 @@ MUTATIONS = [
     Mutation(
         "abandoned-uploads-end", [BUCKET], "a bucket without rules", beside(BUCKET, bucket="added", region="us-east-1")
     ),
-    Mutation("abandoned-uploads-end", [LIFECYCLE], "no rules at all", gone),
-    Mutation("abandoned-uploads-end", [GCS_BUCKET], "no rules at all", put("lifecycleRules", [])),
+    Mutation("abandoned-uploads-end", [LIFECYCLE], "no rules at all", gone, published),
+    Mutation("abandoned-uploads-end", [GCS_BUCKET], "no rules at all", put("lifecycleRules", []), published),
     Mutation("old-versions-kept-and-ended", [LIFECYCLE], "no rules at all", gone),
     Mutation(
         "old-versions-kept-and-ended", [BUCKET], "a bucket without rules", beside(BUCKET, bucket="added", region="x")
     ),
     Mutation("old-versions-kept-and-ended", [GCS_BUCKET], "no rules at all", put("lifecycleRules", [])),
-    Mutation("removed-objects-recoverable", [GCS_BUCKET], "off", put("softDeletePolicy.retentionDurationSeconds", 0)),
+    Mutation(
+        "removed-objects-recoverable",
+        [GCS_BUCKET],
+        "off",
+        put("softDeletePolicy.retentionDurationSeconds", 0),
+        published,
+    ),
     *[
         Mutation("nothing-emptied-by-destroy", [token], "force_destroy", put("forceDestroy", True))
         for token in (BUCKET, GCS_BUCKET, "aws:route53/zone:Zone", "gcp:spanner/instance:Instance")
@@ -130,5 +144,5 @@ MUTATIONS = [
         )
     ],
     Mutation("data-stays-in-regions", [BUCKET], "elsewhere", put("region", "me-central-1")),
-    Mutation("data-stays-in-regions", [GCS_BUCKET], "elsewhere", without("customPlacementConfig")),
+    Mutation("data-stays-in-regions", [GCS_BUCKET], "elsewhere", without("customPlacementConfig"), published),
 ]

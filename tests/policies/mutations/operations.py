@@ -59,6 +59,7 @@ def _renamed(body: str, tier: str) -> str:
 
 MUTATIONS: list[Mutation | StackMutation] = [
     Mutation("key-rotated", [KEY], "never", put("enableKeyRotation", False)),
+    Mutation("key-rotated", ["gcp:kms/cryptoKey:CryptoKey"], "never", without("rotationPeriod")),
     Mutation("key-deletion-waits", [KEY, REPLICA_KEY], "a week", put("deletionWindowInDays", 7)),
     Mutation("data-stays-in-regions", [KEY, REPLICA_KEY], "elsewhere", put("region", "me-central-1")),
     StackMutation("tiers-watched", [ALARM], "a tier without alarms", silent_tier),

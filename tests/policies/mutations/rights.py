@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 from tests.policies.mutations import Mutation
 from tests.policies.mutations.changes import also_allow, beside, put, statements, without
 
 ROLE, ROLE_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
 KEY, REPLICA_KEY, TOPIC_POLICY = "aws:kms/key:Key", "aws:kms/replicaKey:ReplicaKey", "aws:sns/topicPolicy:TopicPolicy"
-GCS_GRANT = "gcp:storage/bucketIAMMember:BucketIAMMember"
+GRANTS = ["gcp:storage/bucketIAMMember:BucketIAMMember", "gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember"]
 
 _TAGGED = [
     "aws:dynamodb/table:Table",
@@ -30,7 +32,7 @@ MUTATIONS = [
         "administration",
         put("managedPolicyArns", ["arn:aws:iam::aws:policy/AdministratorAccess"]),
     ),
-    Mutation("no-unlimited-rights", [GCS_GRANT], "the owner's", put("role", "roles/owner")),
+    Mutation("no-unlimited-rights", GRANTS, "the owner's", put("role", "roles/owner")),
     Mutation(
         "role-trusts-somebody",
         [ROLE],
@@ -49,6 +51,10 @@ MUTATIONS = [
         [ROLE_POLICY],
         "its own rights on everything",
         statements("policy", lambda those: [{**each, "Resource": "*"} for each in those]),
+        lambda policy: any(
+            each["Effect"] == "Allow" and each["Resource"] != "*"
+            for each in json.loads(policy.inputs["policy"])["Statement"]
+        ),
     ),
     Mutation(
         "rights-name-resources",
@@ -81,7 +87,7 @@ MUTATIONS = [
         "everybody",
         put("policy", '{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sns:*", "Resource": "*"}}'),
     ),
-    Mutation("grants-name-members", [GCS_GRANT], "everybody", put("member", "allUsers")),
+    Mutation("grants-name-members", GRANTS, "everybody", put("member", "allUsers")),
     Mutation("no-lasting-keys", [ROLE], "an access key", beside("aws:iam/accessKey:AccessKey", user="x")),
     Mutation("no-lasting-keys", [ROLE], "a key", beside("gcp:serviceaccount/key:Key", serviceAccountId="x")),
     Mutation("tags-required", _TAGGED, "whose it is", without("tags.owner")),
