@@ -64,7 +64,6 @@ class Import:
 
     def run(self, wanted: Iterable[Wanted | Refused]) -> Imported:
         """Raises RegistryError, and what the clouds refuse, where nothing more can be imported; what was, is."""
-        self._show()  # what a run before this one was ended at
         batch: list[tuple[Wanted, Artifact]] = []
         with tempfile.TemporaryDirectory(prefix="import-") as scratch, ThreadPoolExecutor(self._workers) as pool:
             for each, ready in self._stored(wanted, pool, Path(scratch)):
@@ -141,6 +140,7 @@ class Import:
             self._unshown = 0
 
     def _show(self) -> None:
+        """Brings to the readers what was committed, by this run or by one that was ended."""
         pending = self._delivery.outbox.pending()
         self._imported.delayed = list(dict.fromkeys(self._delivery.settle(pending)))
 

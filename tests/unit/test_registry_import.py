@@ -16,7 +16,7 @@ import pytest
 from local.samples import build
 from registry import RegistryError
 from registry.audit import By
-from registry.importing import Refused, Wanted
+from registry.importing import Refused, Wanted, pipeline
 from registry.importing.apis import Api
 from registry.importing.directory import wanted_in
 from registry.importing.journal import Journal
@@ -58,7 +58,7 @@ def tree(tmp_path: Path) -> Path:
     """All kinds, in directories; and one that is none."""
     tree = tmp_path / "tree"
     (tree / "npm").mkdir(parents=True)
-    for number in range(60):
+    for number in range(28):
         tarball(tree / "npm" / f"p{number}.tgz", {"name": f"p{number}", "version": "1.0.0"})
     (tree / "python").mkdir()
     wheel(tree / "python" / "p-1.0-py3-none-any.whl")
@@ -69,16 +69,16 @@ def tree(tmp_path: Path) -> Path:
 
 def test_a_tree_is_imported_whole_but_for_what_is_broken(network: Network, tree: Path, tmp_path: Path) -> None:
     imported = run(network, tmp_path / "journal", wanted_in(tree))
-    assert (imported.new, imported.known, imported.delayed) == (62, 0, [])
+    assert (imported.new, imported.known, imported.delayed) == (30, 0, [])
     ((title, reason),) = imported.failed
     assert title.endswith("broken.tgz")
     assert "is no npm tarball" in reason
-    for number in range(60):
+    for number in range(28):
         assert list(network.json(f"npm/p{number}/packument.json")["versions"]) == ["1.0.0"]
     assert network.json("pypi/simple/index.json")["projects"] == [{"name": "p"}]
     assert network.json("oci/taglists/acme/app/list.json")["tags"] == ["1.0"]
     assert missing_files(network) == set()
-    assert any(url.endswith("/npm/p59/packument.json") for url in network.purged)
+    assert any(url.endswith("/npm/p27/packument.json") for url in network.purged)
 
 
 def test_importing_again_skips_by_the_journal_and_without_it_changes_nothing(
@@ -87,9 +87,9 @@ def test_importing_again_skips_by_the_journal_and_without_it_changes_nothing(
     run(network, tmp_path / "journal", wanted_in(tree))
     before = {key: network.head(key)["ETag"] for key in network.objects()}
     again = run(network, tmp_path / "journal", wanted_in(tree))
-    assert (again.new, again.skipped, len(again.failed)) == (0, 62, 1)
+    assert (again.new, again.skipped, len(again.failed)) == (0, 30, 1)
     without = run(network, tmp_path / "other", wanted_in(tree))
-    assert (without.new, without.known, len(without.failed)) == (0, 62, 1)
+    assert (without.new, without.known, len(without.failed)) == (0, 30, 1)
     assert {key: network.head(key)["ETag"] for key in network.objects()} == before
 
 
@@ -107,8 +107,8 @@ def test_an_import_that_was_ended_goes_on_and_shows_what_was_committed(
     with journal.open("a") as cut_short:
         cut_short.write("0123")
     imported = run(network, journal, wanted_in(tree))
-    assert (imported.new + imported.skipped, imported.skipped >= 25) == (62, True)
-    assert len([key for key in network.objects() if key.endswith("packument.json")]) == 60
+    assert (imported.new + imported.skipped, imported.skipped >= 25) == (30, True)
+    assert len([key for key in network.objects() if key.endswith("packument.json")]) == 28
     assert missing_files(network) == set()
 
 
@@ -117,7 +117,7 @@ def test_the_list_of_all_projects_is_rendered_a_few_times_however_many_are_impor
 ) -> None:
     directory = tmp_path / "wheels"
     directory.mkdir()
-    for number in range(300):
+    for number in range(60):
         metadata = f"Metadata-Version: 2.1\nName: p{number}\nVersion: 1.0\n"
         wheel(directory / f"p{number}-1.0-py3-none-any.whl", metadata=metadata, project=f"p{number}")
     purged: list[str] = []
@@ -127,8 +127,9 @@ def test_the_list_of_all_projects_is_rendered_a_few_times_however_many_are_impor
         purge(target, keys)
 
     monkeypatch.setattr("registry.delivery.purge", noted)
-    assert run(network, tmp_path / "journal", wanted_in(directory)).new == 300
-    assert len(network.json("pypi/simple/index.json")["projects"]) == 300
+    monkeypatch.setattr(pipeline, "_SHOWN_AFTER", 50)
+    assert run(network, tmp_path / "journal", wanted_in(directory)).new == 60
+    assert len(network.json("pypi/simple/index.json")["projects"]) == 60
     assert purged.count("pypi/simple/index.json") == 2
 
 

@@ -22,6 +22,7 @@ from moto.server import (
 )
 from werkzeug.serving import make_server
 
+from local.aws.tables import mend_tables
 from local.cloudflare.api import PREFIX, create_app
 from local.store import Store
 
@@ -84,6 +85,7 @@ def served_clouds(directory: Path) -> Generator[ServedClouds]:
 
         return answer
 
+    mend_tables()
     moto = cast(Any, DomainDispatcherApplication)(create_backend_app)
     app = create_app(Store(directory / "cloudflare.sqlite"))
     with _serving(watched(moto, _aws_write)) as aws, _serving(watched(app.wsgi_app, _cloudflare_write)) as cloudflare:
