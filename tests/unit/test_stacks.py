@@ -29,6 +29,7 @@ from tests.policies.resources import NAMES, findings, settings
 from tests.unit.harness import Deployment, aws_account, deploy
 from tests.unit.test_stack_config import ENVIRONMENTS, stack_config
 
+ROOT = Path(__file__).parents[2]
 OUTPUTS = {"environment", "url", "zone", "buckets", "metadata", "entitlements", "shields"}
 ON_GOOGLE: Mapping[str, Any] = {
     "blobs": {"store": "gcs", "regions": ["us-east4", "us-east1"]},
@@ -233,6 +234,17 @@ def test_what_cannot_be_made_again_is_protected_where_config_says_so(environment
     data = {"aws:s3/bucket:Bucket", "aws:dynamodb/table:Table", "aws:kms/key:Key", "aws:kms/replicaKey:ReplicaKey"}
     assert kept == (data | {"aws:route53/zone:Zone"} if protected else set[str]())
     assert deployment.of(aws.dynamodb.Table)["metadata"].inputs["deletionProtectionEnabled"] is protected
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_every_alarm_names_a_heading_that_whoever_is_on_call_can_read(environment: str, up: Up) -> None:
+    alarms = up(environment).of(aws.cloudwatch.MetricAlarm)
+    assert len(alarms) > 10
+    for name, alarm in alarms.items():
+        file, anchor = alarm.inputs["alarmDescription"].rsplit(" ", 1)[1].split("#")
+        headings = [line for line in (ROOT / file).read_text().splitlines() if line.startswith("#")]
+        anchors = {re.sub(r"[^a-z0-9]+", "-", line.lstrip("# ").lower()) for line in headings}
+        assert anchor in anchors, f"{name}: {file} has no heading {anchor}"
 
 
 def test_every_protected_type_exists() -> None:

