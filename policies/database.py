@@ -76,7 +76,7 @@ def encrypted(args: ResourceValidationArgs) -> Iterator[str]:
         yield "the key is DynamoDB's own, of which this account sees no use"
 
 
-@each_resource(
+@whole_stack(
     "table-replicated",
     "Metadata stands in more than one region.",
     of={TABLE, SPANNER_INSTANCE},
@@ -85,13 +85,14 @@ def encrypted(args: ResourceValidationArgs) -> Iterator[str]:
     fix="Name further regions in `artifact-edge:metadata.regions`",
     config={"regions": {"type": "integer", "minimum": 1, "default": 2}},
 )
-def replicated(args: ResourceValidationArgs) -> Iterator[str]:
-    wanted = int(setting(args, "regions", 2))
-    if kind(args) == SPANNER_INSTANCE:
-        place = str(args.props.get("config")).rsplit("/", 1)[-1]
+def replicated(store: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    wanted = int(setting(stack, "regions", 2))
+    if kind(store) == SPANNER_INSTANCE:
+        place = str(store.props.get("config")).rsplit("/", 1)[-1]
         found = 1 if place.startswith("regional-") else 2
     else:
-        found = 1 + len(list(parts(args.props, "replicas")))
+        apart = [each for each in all_of(stack, {TABLE_REPLICA}) if refers_to(each, "globalTableArn", store, ["arn"])]
+        found = 1 + len(list(parts(store.props, "replicas"))) + len(apart)
     if found < wanted:
         yield f"it stands in {found} region{'s' * (found != 1)}; {wanted} are asked for"
 

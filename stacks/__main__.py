@@ -27,7 +27,7 @@ from infra.identity.gcp import GcpIdentity, GcpIdentityArgs
 from infra.identity.ways import OriginWays, OriginWaysArgs
 from infra.keys.aws import AwsKeys, AwsKeysArgs
 from infra.keys.gcp import GcpKeys, GcpKeysArgs
-from infra.metadata import ChangeSource, MetadataArgs
+from infra.metadata import Capacity, ChangeSource, MetadataArgs
 from infra.metadata.dynamodb import DynamoDbMetadata
 from infra.metadata.spanner import SpannerMetadata
 from infra.network import NetworkArgs
@@ -82,9 +82,7 @@ def compose(stack: Stack) -> None:
             removable=not settings.protect,
         ),
     )
-    metadata = METADATA[settings.metadata.store](
-        "metadata", MetadataArgs(prefix, settings.metadata.regions, protect=settings.protect)
-    )
+    metadata = METADATA[settings.metadata.store]("metadata", metadata_args(stack, prefix, keys))
 
     edge_addresses = cloudflare.get_ip_ranges_output().ipv4_cidrs
     nodes: list[Node] = []
@@ -183,6 +181,21 @@ def aws_keys(stack: Stack, readers: Sequence[pulumi.Input[str]]) -> AwsKeys | No
     regions = list(dict.fromkeys([stack.home_region, *kept]))
     prefix = f"{PROJECT}-{stack.environment}"
     return AwsKeys("keys", AwsKeysArgs(prefix, regions, readers, days_to_regret(stack.config)))
+
+
+def metadata_args(stack: Stack, prefix: str, keys: AwsKeys | None) -> MetadataArgs:
+    wanted = stack.config.metadata
+    scaling = wanted.scaling
+    bounds = (scaling.reads_from, scaling.reads_to), (scaling.writes_from, scaling.writes_to)
+    return MetadataArgs(
+        prefix=prefix,
+        regions=wanted.regions,
+        protect=stack.config.protect,
+        keys=keys.arns if keys else {},
+        capacity=Capacity(*bounds, scaling.target) if wanted.capacity == "provisioned" else None,
+        processing_units=wanted.processing_units,
+        operators=wanted.operators,
+    )
 
 
 def days_to_regret(config: StackConfig) -> int:

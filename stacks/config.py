@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 import botocore.session
 import pulumi
@@ -25,6 +25,7 @@ from pydantic import (
     ValidationInfo,
     WithJsonSchema,
     field_validator,
+    model_validator,
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
@@ -43,6 +44,9 @@ _NVME_OF_GCE = re.compile(r"(n2d?|n1|a2|g2)-\w+-\d+|(c3d?|c4[ad]?|z3)-\w+-\d+-\w
 
 
 _MAIL_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[a-z]{2,63}")
+
+_MEMBER = re.compile(r"(user|group|serviceAccount):[^@\s]+@[^@\s]+|principal(Set)?://iam\.googleapis\.com/\S+")
+"""Of Google Cloud, "IAM principal identifiers"; `allUsers` and whole domains are nobody's operators."""
 
 _DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 
@@ -112,6 +116,17 @@ Email = Annotated[
 ]
 
 
+def _member(text: str) -> str:
+    if not _MEMBER.fullmatch(text):
+        raise _wrong(f"{text!r} is nobody to Google Cloud's IAM; write it like group:registry@example.com")
+    return text
+
+
+Member = Annotated[
+    str, AfterValidator(_member), WithJsonSchema({"type": "string", "pattern": f"^({_MEMBER.pattern})$"})
+]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -160,12 +175,46 @@ class Blobs(_Section):
         return regions
 
 
+class Scaling(_Section):
+    """Bounds between which a provisioned table follows its use."""
+
+    reads_from: int = Field(
+        default=10, ge=1, le=40_000, description="read units a second that are always there (one: 4 KB)"
+    )
+    reads_to: int = Field(default=1_000, ge=1, le=40_000, description="the most read units a second")
+    writes_from: int = Field(
+        default=10, ge=1, le=40_000, description="write units a second that are always there (one: 1 KB)"
+    )
+    writes_to: int = Field(default=500, ge=1, le=40_000, description="the most write units a second")
+    target: int = Field(default=70, ge=20, le=90, description="percent of what is provisioned that are to be used")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        for kind, least, most in (
+            ("reads", self.reads_from, self.reads_to),
+            ("writes", self.writes_from, self.writes_to),
+        ):
+            if most < least:
+                raise _wrong(f"{kind}_to {most} is less than {kind}_from {least}; swap them")
+        return self
+
+
 class Metadata(_Section):
     """The database of packages, versions, tags, tokens and grants."""
 
     store: Literal["dynamodb", "spanner"] = Field(description="DynamoDB (global table) or Spanner")
     regions: list[StoreRegion] = Field(
         min_length=1, description="where replicas stand, the home region first; with `spanner` one, or a known pair"
+    )
+    capacity: Literal["on-demand", "provisioned"] = Field(
+        "on-demand", description="of `dynamodb`: paid by request, or provisioned and scaled within `metadata.scaling`"
+    )
+    scaling: Scaling = Scaling()
+    processing_units: int = Field(
+        100, ge=100, le=100_000, description="of `spanner`: hundreds, from 1000 on thousands (a node each)"
+    )
+    operators: list[Member] = Field(
+        [], description="of `spanner`: who may read and write the database, e.g. `group:registry@example.com`"
     )
 
     @field_validator("regions")
@@ -176,6 +225,16 @@ class Metadata(_Section):
             pairs = " or ".join(_list(pair) for pair in MULTI_REGIONS)
             raise _wrong(f"{_list(regions)} is no multi-region of Spanner; use one region, or {pairs}")
         return regions
+
+    @field_validator("processing_units")
+    @classmethod
+    def _whole(cls, units: int) -> int:
+        step = 100 if units < 1_000 else 1_000
+        if units % step:
+            raise _wrong(
+                f"{units} is not a multiple of {step}; use {units // step * step} or {(units // step + 1) * step}"
+            )
+        return units
 
 
 class Shield(_Section):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import pulumi
@@ -17,12 +17,30 @@ EXPIRES = "expires"
 
 
 @dataclass(frozen=True)
+class Capacity:
+    """Bounds of what is provisioned, in units a second (a read of 4 KB, a write of 1 KB); between them it follows what
+    is used, so that `target` percent of it are."""
+
+    reads: tuple[int, int]
+    writes: tuple[int, int]
+    target: int
+
+
+@dataclass(frozen=True)
 class MetadataArgs:
-    """`regions` are where replicas stand, the home region first. `protect` has the cloud itself refuse deletion."""
+    """`regions` are where replicas stand, the home region first. `protect` has the cloud itself refuse deletion.
+
+    For DynamoDB: `keys` are ARNs of KMS keys by region (none: the key that AWS manages), `capacity` is None on demand.
+    For Spanner: `processing_units`, of which 1,000 are a node; `operators` are IAM members who read and write.
+    """
 
     prefix: str
     regions: Sequence[str]
     protect: bool
+    keys: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
+    capacity: Capacity | None = None
+    processing_units: int = 100
+    operators: Sequence[pulumi.Input[str]] = ()
 
 
 @dataclass(frozen=True)

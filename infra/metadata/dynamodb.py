@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import pulumi
 import pulumi_aws as aws
 
-from infra.metadata import EXPIRES, PARTITION_KEY, SORT_KEY, ChangeSource, MetadataArgs
+from infra.metadata import EXPIRES, PARTITION_KEY, SORT_KEY, Capacity, ChangeSource, MetadataArgs
+from infra.metadata.scaling import scale
 from infra.observability import Alarm
 
 
@@ -24,36 +25,69 @@ class DynamoDbMetadata(pulumi.ComponentResource):
     def __init__(self, name: str, args: MetadataArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:metadata:DynamoDbMetadata", name, None, opts)
         home, *others = args.regions
+        child = pulumi.ResourceOptions(parent=self)
+        apart = others if args.capacity else []  # a replica of what is provisioned comes after what scales it
         table = aws.dynamodb.Table(
             name,
             name=f"{args.prefix}-metadata",
             region=home,
-            billing_mode="PAY_PER_REQUEST",
             hash_key=PARTITION_KEY,
             range_key=SORT_KEY,
             attributes=[{"name": PARTITION_KEY, "type": "S"}, {"name": SORT_KEY, "type": "S"}],
             ttl={"attribute_name": EXPIRES, "enabled": True},
             point_in_time_recovery={"enabled": True},
-            server_side_encryption={"enabled": True},
+            server_side_encryption=aws.dynamodb.TableServerSideEncryptionArgs(
+                enabled=True, kms_key_arn=args.keys.get(home)
+            ),
             stream_enabled=True,
             stream_view_type="NEW_AND_OLD_IMAGES",
             deletion_protection_enabled=args.protect,
             replicas=[
-                {
-                    "region_name": region,
-                    "point_in_time_recovery": True,
-                    "propagate_tags": True,
-                    "deletion_protection_enabled": args.protect,
-                }
+                aws.dynamodb.TableReplicaArgs(
+                    region_name=region,
+                    point_in_time_recovery=True,
+                    propagate_tags=True,
+                    deletion_protection_enabled=args.protect,
+                    kms_key_arn=args.keys.get(region),
+                )
                 for region in others
+                if region not in apart
             ],
-            opts=pulumi.ResourceOptions(parent=self),
+            **_billing(args.capacity),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # Scaling sets what is provisioned, and replicas that are resources of their own show up here.
+                ignore_changes=["readCapacity", "writeCapacity", "replicas"] if args.capacity else [],
+            ),
         )
+        if args.capacity:
+            scaled = scale(home, table.name, args.capacity, child)
+            for region in apart:
+                replica = aws.dynamodb.TableReplica(
+                    region,
+                    region=region,
+                    global_table_arn=table.arn,
+                    point_in_time_recovery=True,
+                    deletion_protection_enabled=args.protect,
+                    kms_key_arn=args.keys.get(region),
+                    opts=pulumi.ResourceOptions(parent=self, depends_on=scaled),
+                )
+                scale(region, table.name, args.capacity, pulumi.ResourceOptions(parent=self, depends_on=[replica]))
         self.region = home
         self.table = table.name
         self.alarms = list(_alarms(table.name, args.regions))
         self.changes = ChangeSource(home, table.name, table.arn, table.stream_arn)
         self.register_outputs({"table": self.table})
+
+
+def _billing(capacity: Capacity | None) -> Mapping[str, Any]:
+    if capacity is None:
+        return {"billing_mode": "PAY_PER_REQUEST"}
+    return {
+        "billing_mode": "PROVISIONED",
+        "read_capacity": capacity.reads[0],
+        "write_capacity": capacity.writes[0],
+    }
 
 
 _OPERATIONS = ("GetItem", "Query", "TransactWriteItems")

@@ -19,6 +19,10 @@ from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import Table
 
 _Key = dict[str, Any]
+_Follower = Callable[[Table, DynamoType, DynamoType | None, Item | None], None]
+
+followers: list[_Follower] = []
+"""Told of each change: the table, the item's partition and sort key, and the item (None where it is gone)."""
 
 _LOCK = threading.RLock()
 _MENDED = ("get_item", "put_item", "delete_item", "scan", "query", "update_item", "transact_write_items")
@@ -28,8 +32,9 @@ _QUERY = inspect.signature(DynamoDBBackend.query)
 
 def mended() -> Iterator[tuple[str, Callable[..., Any]]]:
     """What stands in for methods of `DynamoDBBackend`, by their names."""
-    yield from ((name, _one_at_a_time(_ORIGINAL[name])) for name in _MENDED[:4])
-    yield from (("query", _query), ("update_item", _update_item), ("transact_write_items", _transact_write_items))
+    yield from ((name, _one_at_a_time(_ORIGINAL[name])) for name in ("get_item", "scan"))
+    yield from (("put_item", _put_item), ("delete_item", _change_item("delete_item")), ("query", _query))
+    yield from (("update_item", _change_item("update_item")), ("transact_write_items", _transact_write_items))
 
 
 def mend_tables() -> None:
@@ -61,11 +66,21 @@ def _query(backend: DynamoDBBackend, *arguments: Any, **more: Any) -> Any:
         return found
 
 
-def _update_item(backend: DynamoDBBackend, table_name: str, key: _Key, *arguments: Any, **more: Any) -> Any:
-    def update(apart: DynamoDBBackend) -> Any:
-        return _ORIGINAL["update_item"](apart, table_name, key, *arguments, **more)
+def _change_item(kind: str) -> Callable[..., Any]:
+    def changed(backend: DynamoDBBackend, table_name: str, key: _Key, *arguments: Any, **more: Any) -> Any:
+        def change(apart: DynamoDBBackend) -> Any:
+            return _ORIGINAL[kind](apart, table_name, key, *arguments, **more)
 
-    return _at_once(backend, [(table_name, key)], update)
+        return _at_once(backend, [(table_name, key)], change)
+
+    return changed
+
+
+def _put_item(backend: DynamoDBBackend, table_name: str, item_attrs: _Key, *arguments: Any, **more: Any) -> Any:
+    def put(apart: DynamoDBBackend) -> Any:
+        return _ORIGINAL["put_item"](apart, table_name, item_attrs, *arguments, **more)
+
+    return _at_once(backend, [_addressed(backend, {"TableName": table_name, "Item": item_attrs})], put)
 
 
 def _transact_write_items(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
@@ -99,19 +114,31 @@ def _at_once(
         changed = _with_tables(backend, apart.values())
         result = change(changed)
         for table, partition, name in touched:
-            _bring(table, partition, name, changed.tables[table.name].get_item(partition, name))
+            bring(table, partition, name, changed.tables[table.name].get_item(partition, name))
         _forget()
         return result
 
 
-def _bring(table: Table, partition: DynamoType, name: DynamoType | None, new: Item | None) -> None:
-    old = table.get_item(partition, name)
-    if new is None:
-        table.delete_item(partition, name)
-    elif old is None or old != new:
-        _set(table, partition, name, new)
-        if table.stream_shard is not None:
-            table.stream_shard.add(old, new)
+def _tell(table: Table, partition: DynamoType, name: DynamoType | None, new: Item | None) -> None:
+    for follower in followers:
+        follower(table, partition, name, new)
+
+
+def bring(
+    table: Table, partition: DynamoType, name: DynamoType | None, new: Item | None, told: _Follower = _tell
+) -> None:
+    """Makes the item what it is to be (None: not there), tells the stream and then `told`, if that changes anything."""
+    with _LOCK:
+        old = table.get_item(partition, name)
+        if (new is None and old is None) or (new is not None and old is not None and old == new):
+            return
+        if new is None:
+            table.delete_item(partition, name)
+        else:
+            _set(table, partition, name, new)
+            if table.stream_shard is not None:
+                table.stream_shard.add(old, new)
+        told(table, partition, name, new)
 
 
 def _set(table: Table, partition: DynamoType, name: DynamoType | None, item: Item) -> None:

@@ -19,6 +19,7 @@ import pulumi
 import pytest
 from moto import mock_aws
 from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.responses import DynamoHandler
 from moto.kms.models import KmsBackend
 from moto.s3.models import S3Backend
 from moto.s3.responses import S3Response
@@ -27,7 +28,7 @@ from pulumi.runtime.config import CONFIG
 from pulumi.runtime.settings import SETTINGS, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
-from local.aws import bucket_metrics, keys, locks, tables
+from local.aws import bucket_metrics, global_tables, keys, locks, tables
 from local.providers import schema, wire
 from local.providers.archives import on_the_wire
 from local.providers.handler import Function, Handler, Properties
@@ -109,6 +110,8 @@ def aws_account() -> Generator[None]:
         environment.setattr(S3Backend, "put_object_lock_configuration", locks.put_object_lock_configuration)
         for name, method in tables.mended():
             environment.setattr(DynamoDBBackend, name, method)
+        for name, method in global_tables.mended():
+            environment.setattr(DynamoHandler, name, method)
         for name, method in bucket_metrics.mended():
             environment.setattr(S3Response, name, method)
         yield

@@ -169,3 +169,20 @@ def test_a_stack_name_must_fit_into_names_of_buckets() -> None:
 
 def test_the_documentation_says_what_the_program_accepts() -> None:
     assert (ROOT / "docs" / "configuration.md").read_text() == page(), "run `python -m stacks.reference`"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"capacity": "cheap"}, "metadata.capacity"),
+        ({"scaling": {"reads_from": 10, "reads_to": 5}}, "reads_to 5 is less than reads_from 10; swap them"),
+        ({"scaling": {"target": 95}}, "metadata.scaling.target"),
+        ({"processing_units": 150}, "150 is not a multiple of 100; use 100 or 200"),
+        ({"processing_units": 1500}, "1500 is not a multiple of 1000; use 1000 or 2000"),
+        ({"operators": ["allUsers"]}, "'allUsers' is nobody to Google Cloud's IAM"),
+    ],
+)
+def test_what_the_metadata_database_cannot_be_is_told(change: Any, says: str) -> None:
+    metadata = {"store": "dynamodb", "regions": ["us-east-1", "eu-west-1"], **change}
+    (problem,) = problems(metadata=metadata)
+    assert says in problem

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from local.providers.aws import (
+    appautoscaling,
     cloudwatch,
     dynamodb,
+    dynamodb_replicas,
     ec2,
     iam,
     kms,
@@ -31,6 +33,8 @@ def handlers() -> Iterable[Handler]:
         *s3_rules.handlers(),
         *s3_watch.handlers(),
         dynamodb.Table(),
+        dynamodb_replicas.TableReplica(),
+        *appautoscaling.handlers(),
         *ec2.handlers(),
         *iam.handlers(),
         *kms.handlers(),

@@ -1,4 +1,4 @@
-"""DynamoDB: tables with recovery, encryption, streams, expiry and deletion protection."""
+"""DynamoDB: tables with recovery, encryption, streams, expiry, deletion protection, and replicas in other regions."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ import pulumi_aws as aws
 from botocore.exceptions import ClientError
 
 from local.providers.aws.clients import client, tag_list, tag_map
+from local.providers.aws.dynamodb_replicas import change_replicas, told_replicas
 from local.providers.handler import Created, Properties
 
 
 class Table:
-    """`aws:dynamodb/table:Table`.
-
-    `replicas` are kept as given: moto stores one table in one region, and copies nothing to another.
-    """
+    """`aws:dynamodb/table:Table`; its `replicas` too (`local/aws/global_tables.py` keeps them)."""
 
     resource: type[pulumi.CustomResource] = aws.dynamodb.Table
     replace_on = frozenset({"name", "region", "hashKey", "rangeKey", "attributes"})
@@ -30,18 +28,13 @@ class Table:
                 for attribute in inputs["attributes"]
             ],
             "KeySchema": _key_schema(inputs),
-            "BillingMode": inputs.get("billingMode", "PROVISIONED"),
             "DeletionProtectionEnabled": inputs.get("deletionProtectionEnabled", False),
             "Tags": tag_list(inputs.get("tags")),
         }
-        if request["BillingMode"] == "PROVISIONED":
-            request["ProvisionedThroughput"] = {
-                "ReadCapacityUnits": inputs.get("readCapacity", 1),
-                "WriteCapacityUnits": inputs.get("writeCapacity", 1),
-            }
-        request.update(_stream(inputs), **_encryption(inputs))
+        request.update(_throughput(inputs), **_stream(inputs), **_encryption(inputs))
         dynamodb.create_table(**request)
         _put_recovery_and_expiry(dynamodb, inputs["name"], inputs)
+        change_replicas(dynamodb, inputs["name"], [], inputs.get("replicas", []))
         return Created(inputs["name"], {**inputs, **_outputs(dynamodb, inputs["name"])})
 
     def read(self, id: str, state: Properties) -> Properties | None:
@@ -56,6 +49,10 @@ class Table:
         read = {**state, **outputs, "tags": tags or None}
         if "pointInTimeRecovery" in state or enabled:
             read["pointInTimeRecovery"] = {**state.get("pointInTimeRecovery", {}), "enabled": enabled}
+        if "serverSideEncryption" in state:
+            read["serverSideEncryption"] = _encryption_told(dynamodb, id, state["serverSideEncryption"])
+        if "replicas" in state:
+            read["replicas"] = told_replicas(dynamodb, id, state["replicas"])
         return read
 
     def update(self, id: str, old: Properties, new: Properties) -> Properties:
@@ -66,7 +63,11 @@ class Table:
         if new.get("streamEnabled", False) != old.get("streamEnabled", False):
             change = _stream(new) or {"StreamSpecification": {"StreamEnabled": False}}
             dynamodb.update_table(TableName=id, **change)
+        for change in (_throughput, _encryption):
+            if change(new) != change(old):
+                dynamodb.update_table(TableName=id, **change(new))
         _put_recovery_and_expiry(dynamodb, id, new)
+        change_replicas(dynamodb, id, old.get("replicas", []), new.get("replicas", []))
         arn = _outputs(dynamodb, id)["arn"]
         present = [tag["Key"] for tag in dynamodb.list_tags_of_resource(ResourceArn=arn)["Tags"]]
         if present:
@@ -78,6 +79,7 @@ class Table:
     def delete(self, id: str, state: Properties) -> None:
         dynamodb = client("dynamodb", state)
         try:
+            change_replicas(dynamodb, id, state.get("replicas", []), [])
             dynamodb.delete_table(TableName=id)
         except dynamodb.exceptions.ResourceNotFoundException:
             return
@@ -90,6 +92,7 @@ def _outputs(dynamodb: Any, name: str) -> Properties:
         "region": dynamodb.meta.region_name,
         "arn": table["TableArn"],
         "deletionProtectionEnabled": table.get("DeletionProtectionEnabled", False),
+        "billingMode": table.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED"),
         "streamArn": table.get("LatestStreamArn", ""),
         "streamLabel": table.get("LatestStreamLabel", ""),
     }
@@ -100,6 +103,17 @@ def _key_schema(inputs: Properties) -> list[dict[str, str]]:
     if inputs.get("rangeKey"):
         keys.append({"AttributeName": inputs["rangeKey"], "KeyType": "RANGE"})
     return keys
+
+
+def _throughput(inputs: Properties) -> dict[str, Any]:
+    mode = inputs.get("billingMode", "PROVISIONED")
+    if mode != "PROVISIONED":
+        return {"BillingMode": mode}
+    units = {
+        "ReadCapacityUnits": inputs.get("readCapacity", 1),
+        "WriteCapacityUnits": inputs.get("writeCapacity", 1),
+    }
+    return {"BillingMode": mode, "ProvisionedThroughput": units}
 
 
 def _stream(inputs: Properties) -> dict[str, Any]:
@@ -116,6 +130,12 @@ def _encryption(inputs: Properties) -> dict[str, Any]:
     if wanted.get("kmsKeyArn"):
         specification["KMSMasterKeyId"] = wanted["kmsKeyArn"]
     return {"SSESpecification": specification}
+
+
+def _encryption_told(dynamodb: Any, name: str, given: Properties) -> Properties:
+    told = dynamodb.describe_table(TableName=name)["Table"].get("SSEDescription", {})
+    key = {"kmsKeyArn": told.get("KMSMasterKeyArn")} if "kmsKeyArn" in given else {}
+    return {**given, "enabled": told.get("Status") == "ENABLED", **key}
 
 
 def _put_recovery_and_expiry(dynamodb: Any, name: str, inputs: Properties) -> None:
