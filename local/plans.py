@@ -16,15 +16,20 @@ STACKS = ("local", "dev", "staging", "prod")
 _EVENT_LOG = {"PULUMI_DEBUG_COMMANDS": "true"}
 """With it the engine takes `--event-log`; of a policy's findings, `--json` says nothing."""
 
+_TELLS_EXCEPTIONS = "exceptions-reported"
+"""The one policy whose findings are advice, and not a wish to be asked again."""
+
 
 @dataclass(frozen=True)
 class Planned:
     """One preview. `document` is what `pulumi preview --json` prints; `refusals` say why it may not be applied:
-    errors and broken policies, a line each. `later` names policies that only `up` can check: values are missing."""
+    errors and broken policies, a line each. `later` names policies that only `up` can check: values are missing.
+    `excused` says what exceptions from policies let pass, or are no longer needed for."""
 
     document: Mapping[str, Any]
     refusals: list[str]
     later: list[str]
+    excused: list[str]
     ok: bool
 
 
@@ -38,13 +43,14 @@ def plan(world: Scratch, stack: str, *, policies: bool) -> Planned:
     refusals = [*_errors(events), *_broken(events)]
     if result.returncode and not refusals:
         refusals = [(result.stderr or result.stdout).strip()]
-    return Planned(_document(result.stdout), refusals, sorted(set(_later(events))), result.returncode == 0)
+    later, excused = sorted(set(_later(events))), list(_excused(events))
+    return Planned(_document(result.stdout), refusals, later, excused, result.returncode == 0)
 
 
 def policies_of(stack: str) -> list[str]:
-    """The options of `pulumi` that put the pack into effect, with the environment's exceptions where it has any."""
-    exceptions = CHECKOUT / "policies" / "config" / f"{stack}.json"
-    return ["--policy-pack", "policies", *(["--policy-pack-config", str(exceptions)] if exceptions.exists() else [])]
+    """The options of `pulumi` that put the pack into effect, with the environment's settings where it has any."""
+    settings = CHECKOUT / "policies" / "config" / f"{stack}.json"
+    return ["--policy-pack", "policies", *(["--policy-pack-config", str(settings)] if settings.exists() else [])]
 
 
 def _document(printed: str) -> dict[str, Any]:
@@ -81,7 +87,14 @@ def _broken(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 def _later(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     for found in _findings(events, "advisory"):
-        yield found["policyName"]
+        if found["policyName"] != _TELLS_EXCEPTIONS:
+            yield found["policyName"]
+
+
+def _excused(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    for found in _findings(events, "advisory"):
+        if found["policyName"] == _TELLS_EXCEPTIONS:
+            yield found["message"].strip().split("\n", 1)[-1].strip()
 
 
 def _findings(events: Iterable[Mapping[str, Any]], level: str) -> Iterator[Mapping[str, Any]]:
