@@ -49,11 +49,15 @@ class Document:
 
 @dataclass(frozen=True)
 class Seen:
-    """Seconds from the commit until a place showed it; None where it did not in time, and `error` may say why."""
+    """Seconds from the commit until a place showed it; None where it did not in time, and `error` may say why.
+
+    `reached` is False of a shield that lets nobody in from here: only the edge may ask it.
+    """
 
     place: Place
     seconds: float | None
     error: str = ""
+    reached: bool = True
 
 
 class Follower:
@@ -89,6 +93,8 @@ class Follower:
                     return Seen(place, self.age())
             except (httpx.HTTPError, ClientError, BotoCoreError) as failed:
                 error = str(failed)
+                if place[0] == "shield" and isinstance(failed, (httpx.ConnectError, httpx.ConnectTimeout)):
+                    return Seen(place, None, error, reached=False)
             time.sleep(_PAUSE)
         return Seen(place, None, error)
 
@@ -146,7 +152,8 @@ def _edge_look(client: httpx.Client, url: str, token: str) -> Callable[[Document
 
 def _shield_access(target: Target) -> tuple[ssl.SSLContext, str]:
     """The edge's certificate and key, from its secret (docs/architecture.md, "Between the tiers")."""
-    manager = cast(Any, boto3).client("secretsmanager", region_name=target.bucket.region)
+    region = boto3.Session().region_name or target.bucket.region  # the stack's home region, as its deployer has it
+    manager = cast(Any, boto3).client("secretsmanager", region_name=region)
     secret = json.loads(manager.get_secret_value(SecretId=f"artifact-edge/{target.environment}/edge")["SecretString"])
     trust = ssl.create_default_context(cadata=secret["server_ca"])
     with tempfile.TemporaryDirectory() as private:  # OpenSSL takes a key from a file only

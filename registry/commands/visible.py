@@ -40,9 +40,11 @@ def visible(
     if not os.environ.get(_TOKEN):
         print(f"the edge is not looked at: put a token that may pull {package} into {_TOKEN}", file=sys.stderr)
     print(f"{package} revision {follower.revision}, committed {follower.published}")
-    seen = follower.follow(timeout)
-    for each in seen:
-        said = f"{each.seconds:.1f} s" if each.seconds is not None else f"not yet {each.error}".rstrip()
+    followed = follower.follow(timeout)
+    seen = [each for each in followed if each.reached]
+    for each in followed:
+        unseen = f"{'not yet' if each.reached else 'not to be reached from here:'} {each.error}".rstrip()
+        said = unseen if each.seconds is None else f"{each.seconds:.1f} s"
         print(f"{each.place[0]:<7} {each.place[1]:<20} {said}")
     missing = [each for each in seen if each.seconds is None]
     if fresh:

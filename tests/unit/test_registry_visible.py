@@ -8,11 +8,11 @@ from typing import Any, cast
 import boto3
 import pytest
 
-from registry import RegistryError
+from registry import RegistryError, keys
 from registry.audit import By
 from registry.packages import parse
 from registry.publish import publish
-from registry.target import Bucket
+from registry.target import Bucket, Shield
 from registry.visible import Follower
 from tests.unit.packages import tarball
 from tests.unit.registry import BUCKET, Network, network
@@ -47,3 +47,15 @@ def test_a_replica_that_lags_is_told_from_one_that_has_the_change(network: Netwo
 def test_nothing_can_be_followed_of_a_package_that_is_not_there(network: Network) -> None:
     with pytest.raises(RegistryError, match="pypi nothing: no such package"):
         Follower(network.target, parse("pypi:nothing"), token="", vias={})
+
+
+def test_a_shield_that_lets_nobody_in_from_here_is_told_apart_from_one_that_lags(
+    network: Network, tmp_path: Path
+) -> None:
+    keys.initialize("unit", "artifact-edge.test", "us-east-1", "kv-token")
+    shield = Shield(host="us-east-1-0.shield.artifact-edge.test", address="127.0.0.99")  # nothing listens there
+    target = network.target.model_copy(update={"shields": [shield]})
+    publish(target, [tarball(tmp_path / "web.tgz", {"name": "web", "version": "1.0.0"})], By("t", "", "publish"))
+    seen = {each.place: each for each in Follower(target, parse("npm:web"), token="", vias={}).follow(5)}
+    assert seen["origin", "us-east-1"].seconds is not None
+    assert (seen["shield", "us-east-1-0"].seconds, seen["shield", "us-east-1-0"].reached) == (None, False)
