@@ -23,7 +23,7 @@ RELEASES = CHECKOUT / "releases"
 LOOPBACK = "127.75"
 """Beside the address ranges of `make up` and `make preview`."""
 
-_SECRETS = ("edge", "shield", "authority")
+_SECRETS = ("edge", "metadata-api", "shield", "authority")
 
 
 class ReleaseError(Exception):
