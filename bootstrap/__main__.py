@@ -40,7 +40,7 @@ def settings() -> Settings:
     problems = [
         f"{PROJECT}:{key}: {value!r} is not {accepted}"
         for key, value, pattern, accepted in (
-            ("bucket", found.bucket, r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", "a bucket's name: 3 to 63 of a-z, 0-9 and -"),
+            ("bucket", found.bucket, r"[a-z0-9][a-z0-9-]{1,56}[a-z0-9]", "a bucket's name: 3 to 58 of a-z, 0-9 and -"),
             ("repository", found.repository, r"[\w-]+/[\w.-]+", "a GitHub repository: owner/name"),
             *(("environments", name, r"[a-z][a-z0-9-]{0,19}", "a stack's name") for name in found.environments),
         )

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from infra.blobs.s3_policies import document, tls_only
+from infra.blobs.s3_policies import document, log_delivery, tls_only
 from infra.blobs.s3_store import Guarded
 from infra.keys.aws import ADMINISTRATION
 
 _NONCURRENT_DAYS = 365
-"""For how long an overwritten state can be brought back: longer than anybody waits to look for what went wrong."""
+"""For how long an overwritten state, and who asked for it, can be looked up: longer than anybody waits to look."""
 
 _USE = ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*")
 
@@ -65,8 +65,35 @@ class State(pulumi.ComponentResource):
                 "expiration": {"expired_object_delete_marker": True},
             }
         )
+        self._log(bucket, args, account)
         self.key_arn = key.arn
         self.register_outputs({"key_arn": self.key_arn, "bucket": args.bucket})
+
+    def _log(self, bucket: Guarded, args: StateArgs, account: pulumi.Output[str]) -> None:
+        """Who asked for which state. Logs take no key of ours (S3 User Guide, "Enabling Amazon S3 server access
+        logging")."""
+        name = f"{args.bucket}-logs"
+        policy = account.apply(lambda known: document(*tls_only(name), log_delivery(name, args.bucket, known)))
+        logs = Guarded("logs", name, args.region, removable=False, policy=policy, parent=self)
+        logs.encrypt(None)
+        logs.age(
+            {
+                "id": "old-logs",
+                "status": "Enabled",
+                "filter": {},
+                "expiration": {"days": _NONCURRENT_DAYS},
+                "noncurrent_version_expiration": {"noncurrent_days": 30},
+            }
+        )
+        aws.s3.BucketLogging(
+            "state",
+            bucket=bucket.bucket.bucket,
+            region=args.region,
+            target_bucket=logs.bucket.bucket,
+            target_prefix="state/",
+            # S3 tries to write when it is told to.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[logs.policy]),
+        )
 
 
 def _key_policy(account: str) -> str:

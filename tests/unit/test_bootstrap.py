@@ -50,6 +50,7 @@ def test_the_state_is_versioned_encrypted_with_its_own_key_private_and_over_tls_
     assert client("kms").get_key_rotation_status(KeyId=key)["KeyRotationEnabled"]
     assert client("kms").describe_key(KeyId="alias/artifact-edge-state")["KeyMetadata"]["Arn"] == key
     assert set(s3.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"].values()) == {True}
+    assert s3.get_bucket_logging(Bucket=BUCKET)["LoggingEnabled"]["TargetBucket"] == f"{BUCKET}-logs"
     policy = json.loads(s3.get_bucket_policy(Bucket=BUCKET)["Policy"])
     assert {statement["Effect"] for statement in policy["Statement"]} == {"Deny"}
 
@@ -134,7 +135,7 @@ def test_the_program_meets_the_policies_but_for_what_its_settings_say() -> None:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"bucket": "No"}, "bucket: 'No' is not a bucket's name: 3 to 63 of a-z, 0-9 and -"),
+        ({"bucket": "No"}, "bucket: 'No' is not a bucket's name: 3 to 58 of a-z, 0-9 and -"),
         ({"repository": "acme"}, "repository: 'acme' is not a GitHub repository: owner/name"),
         ({"environments": '["Prod"]'}, "environments: 'Prod' is not a stack's name"),
     ],
