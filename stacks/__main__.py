@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # Pulumi starts this file in its own directory
@@ -12,8 +12,8 @@ import pulumi
 import pulumi_cloudflare as cloudflare
 
 from infra import registry, transforms
-from infra.blobs import BlobsArgs, Bucket, Lock
-from infra.blobs.gcs import GcsBlobs, gcs_location
+from infra.blobs import BlobsArgs, Lock
+from infra.blobs.gcs import GcsBlobs
 from infra.blobs.s3 import S3Blobs
 from infra.dns import Dns, DnsArgs
 from infra.edge import Edge, EdgeArgs, MetadataApiBinding, ShieldNode
@@ -26,7 +26,6 @@ from infra.identity.aws import AwsIdentity, AwsIdentityArgs
 from infra.identity.gcp import GcpIdentity, GcpIdentityArgs
 from infra.identity.ways import OriginWays, OriginWaysArgs
 from infra.keys.aws import AwsKeys, AwsKeysArgs
-from infra.keys.gcp import GcpKeys, GcpKeysArgs
 from infra.metadata import Capacity, ChangeSource, MetadataArgs
 from infra.metadata.dynamodb import DynamoDbMetadata
 from infra.metadata.spanner import SpannerMetadata
@@ -34,12 +33,12 @@ from infra.network import NetworkArgs
 from infra.network.aws import AwsNetwork
 from infra.network.gcp import GcpNetwork
 from infra.observability.cloudwatch import Observability, ObservabilityArgs
-from infra.regions import nearest_first
 from infra.shield import EDGE_PORT, Node, ShieldArgs, host
 from infra.shield.ec2 import Ec2Shield
 from infra.shield.gce import GceShield
-from infra.shield.user_data import MachineSettings, Origin, user_data
+from infra.shield.user_data import MachineSettings, user_data
 from stacks.config import Stack, StackConfig, load_current
+from stacks.objects import object_keys, origins, stand_by
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = "artifact-edge"
@@ -69,19 +68,21 @@ def compose(stack: Stack) -> None:
     readers = {"s3": amazon.role_arn, "gcs": google.member if google else None}
     reader = readers[settings.blobs.store]
 
+    encrypted_by = object_keys(stack, prefix, keys)
     blobs = BLOBS[settings.blobs.store](
         "blobs",
         BlobsArgs(
             prefix=prefix,
             regions=settings.blobs.regions,
             readers=[reader] if reader else [],
-            keys=object_keys(stack, keys),
+            keys=encrypted_by,
             noncurrent_days=settings.blobs.noncurrent_days,
             lock=None if settings.blobs.lock == "none" else Lock(settings.blobs.lock, settings.blobs.lock_days),
             log_days=settings.blobs.access_log_days,
             removable=not settings.protect,
         ),
     )
+    stand_by(stack, prefix, blobs.buckets[0], encrypted_by)
     metadata = METADATA[settings.metadata.store]("metadata", metadata_args(stack, prefix, keys))
 
     edge_addresses = cloudflare.get_ip_ranges_output().ipv4_cidrs
@@ -223,20 +224,6 @@ def entitlement_stream(stack: Stack, source: ChangeSource, edge: Edge) -> Entitl
         code=pack(ROOT, "workers/entitlements"),
     )
     return EntitlementStream("entitlements", args)
-
-
-def object_keys(stack: Stack, keys: AwsKeys | None) -> Mapping[str, pulumi.Input[str]]:
-    """What encrypts the objects, by the region that they are kept in."""
-    blobs, prefix = stack.config.blobs, f"{PROJECT}-{stack.environment}"
-    if blobs.store == "gcs":
-        return {blobs.regions[0]: GcpKeys("keys-gcp", GcpKeysArgs(prefix, gcs_location(blobs.regions))).usable}
-    return keys.arns if keys else {}
-
-
-def origins(region: str, buckets: Sequence[Bucket]) -> list[Origin]:
-    """Where a shield in `region` fetches from, the nearest bucket first."""
-    by_region = {bucket.region: bucket for bucket in buckets}
-    return [Origin(by_region[name].name, name, by_region[name].host) for name in nearest_first(region, by_region)]
 
 
 if __name__ == "__main__":

@@ -102,6 +102,16 @@ _Editor = dict[str, Any]
 
 _ANY_REGION: _Editor = {"enum": sorted(REGIONS)}
 
+_GOOGLE = sorted(name for name, region in REGIONS.items() if region.cloud == "gcp")
+
+
+def _region_of_google(name: str) -> str:
+    _known_region(name, "gcp")
+    return name
+
+
+GcpRegion = Annotated[str, AfterValidator(_region_of_google), WithJsonSchema({"type": "string", "enum": _GOOGLE})]
+
 StoreRegion = Annotated[str, AfterValidator(_region_of_store), WithJsonSchema({"type": "string", **_ANY_REGION})]
 
 
@@ -147,6 +157,11 @@ class Blobs(_Section):
     regions: list[StoreRegion] = Field(
         min_length=1, description="where copies are kept, the primary first; with `gcs` one, or two on one continent"
     )
+    standby: list[GcpRegion] = Field(
+        default_factory=list[GcpRegion],
+        description="with `s3`: regions of Google Cloud, one or two on one continent, that keep a copy no older than an"
+        " hour, for the day on which the account on AWS is lost; empty for none",
+    )
     noncurrent_days: int = Field(
         30, ge=1, le=3650, description="days for which an overwritten or deleted object can be brought back"
     )
@@ -163,15 +178,17 @@ class Blobs(_Section):
     def _placed(cls, regions: list[str], info: ValidationInfo) -> list[str]:
         _distinct(regions)
         if info.data.get("store") == "gcs":
-            continents = {REGIONS[name].continent for name in regions}
-            if (
-                len(regions) > 2
-                or len(continents) > 1
-                or (len(regions) == 2 and not continents <= DUAL_REGION_AREAS.keys())
-            ):
-                raise _wrong(
-                    f"{_list(regions)} is no dual-region; Cloud Storage takes one region, or two on one continent"
-                )
+            _one_bucket(regions)
+        return regions
+
+    @field_validator("standby")
+    @classmethod
+    def _elsewhere(cls, regions: list[str], info: ValidationInfo) -> list[str]:
+        _distinct(regions)
+        if regions and info.data.get("store") == "gcs":
+            raise _wrong(f"{_list(regions)} would stand by for Cloud Storage itself; it is for store 's3'")
+        if regions:
+            _one_bucket(regions)
         return regions
 
 
@@ -408,6 +425,8 @@ def _problems_across(config: StackConfig, values: Mapping[str, Any]) -> Iterator
     clouds = {shield.cloud for shield in config.shields} | {
         CLOUD_OF_STORE[store] for store in (config.blobs.store, config.metadata.store)
     }
+    if config.blobs.standby:
+        clouds.add("gcp")
     if "gcp" in clouds and "gcp:project" not in values:
         yield _missing("gcp:project")
 
@@ -473,6 +492,13 @@ def _distinct(regions: Sequence[str]) -> None:
     for name in regions:
         if regions.count(name) > 1:
             raise _wrong(f"{name!r} is named twice; name each region once")
+
+
+def _one_bucket(regions: Sequence[str]) -> None:
+    """Whether Cloud Storage has a bucket that stands in exactly these."""
+    continents = {REGIONS[name].continent for name in regions}
+    if len(regions) > 2 or len(continents) > 1 or (len(regions) == 2 and not continents <= DUAL_REGION_AREAS.keys()):
+        raise _wrong(f"{_list(regions)} is no dual-region; Cloud Storage takes one region, or two on one continent")
 
 
 def _list(regions: Iterable[str]) -> str:

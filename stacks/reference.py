@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from stacks.config import NAMESPACE, Email, Member, StackConfig, StoreRegion
+from stacks.config import NAMESPACE, Email, GcpRegion, Member, StackConfig, StoreRegion
 from stacks.schema import EDITOR_LINE, SCHEMA, text
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "configuration.md"
@@ -37,7 +37,12 @@ IntelliJ heed it). Pulumi leaves that line where it is when it writes to the fil
 """
 
 
-_LISTED: Mapping[Any, str] = {StoreRegion: "regions", Email: "mail addresses", Member: "IAM members"}
+_LISTED: Mapping[Any, str] = {
+    StoreRegion: "regions",
+    GcpRegion: "regions of Google Cloud",
+    Email: "mail addresses",
+    Member: "IAM members",
+}
 
 
 def page() -> str:

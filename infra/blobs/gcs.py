@@ -40,6 +40,8 @@ class GcsBlobs(pulumi.ComponentResource):
     """
 
     buckets: Sequence[Bucket]
+    made: pulumi.Output[str]
+    """The bucket's name, once it is there."""
     alarms: Sequence[Alarm] = ()  # Google publishes nothing to CloudWatch
 
     def __init__(self, name: str, args: BlobsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -66,6 +68,7 @@ class GcsBlobs(pulumi.ComponentResource):
                 },
             ],
         )
+        self.made = bucket.name
         for number, reader in enumerate(args.readers):
             gcp.storage.BucketIAMMember(
                 f"reader-{number}",

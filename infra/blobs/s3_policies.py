@@ -90,12 +90,12 @@ def replication(places: Sequence[Bucket], keys: Sequence[str]) -> Iterator[State
         "Action": ["s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"],
         "Resource": [f"{arn(destination.name)}/*" for destination in destinations],
     }
-    yield _key_use("kms:Decrypt", source, keys[0])
+    yield key_use("kms:Decrypt", source, keys[0])
     for destination, key in zip(destinations, keys[1:], strict=True):
-        yield _key_use("kms:Encrypt", destination, key)
+        yield key_use("kms:Encrypt", destination, key)
 
 
-def _key_use(action: Literal["kms:Decrypt", "kms:Encrypt"], place: Bucket, key: str) -> Statement:
+def key_use(action: Literal["kms:Decrypt", "kms:Encrypt"], place: Bucket, key: str) -> Statement:
     """The right to use a key through S3 for the objects of one bucket, with a bucket key or without."""
     return {
         "Effect": "Allow",

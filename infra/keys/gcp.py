@@ -24,10 +24,11 @@ class GcpKeysArgs:
 class GcpKeys(pulumi.ComponentResource):
     """A key in a ring of its own, rotated every 90 days, that Cloud Storage alone uses. Neither can ever be deleted.
 
-    `usable` is the key's name once Cloud Storage may use it; before that no bucket takes it.
+    `usable` is the key's name once Cloud Storage may use it; before that no bucket takes it. `project` is where it is.
     """
 
     usable: pulumi.Output[str]
+    project: pulumi.Output[str]
 
     def __init__(self, name: str, args: GcpKeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:keys:GcpKeys", name, None, opts)
@@ -52,5 +53,6 @@ class GcpKeys(pulumi.ComponentResource):
             member=agent.email_address.apply(lambda email: f"serviceAccount:{email}"),
             opts=child,
         )
+        self.project = ring.project
         self.usable = pulumi.Output.all(key.id, use.id).apply(lambda known: known[0])
         self.register_outputs({"usable": self.usable})

@@ -28,6 +28,7 @@ def create_app(store: Store, machine_network: str) -> Flask:
     for collection in COLLECTIONS:
         _serve(app, collection, store, machine_network)
     app.add_url_rule("/storage/v1/projects/<project>/serviceAccount", view_func=_storage_agent)
+    app.add_url_rule("/storagetransfer/v1/googleServiceAccounts/<project>", view_func=_transfer_agent)
     app.add_url_rule("/healthz", view_func=lambda: "ok\n")
     app.register_error_handler(Refused, _refusal)
     app.register_error_handler(HTTPException, _not_emulated)
@@ -87,9 +88,19 @@ def _serve(app: Flask, collection: Collection, store: Store, machine_network: st
 
 
 def _storage_agent(project: str) -> Response:
-    """What Cloud Storage itself is in that project; Google numbers projects, here the number follows from the name."""
-    number = int(hashlib.sha256(project.encode()).hexdigest(), 16) % 10**12
-    return jsonify({"email_address": f"service-{number:012}@gs-project-accounts.iam.gserviceaccount.com"})
+    """What Cloud Storage itself is in that project."""
+    return jsonify({"email_address": f"service-{_number(project)}@gs-project-accounts.iam.gserviceaccount.com"})
+
+
+def _transfer_agent(project: str) -> Response:
+    """What Storage Transfer Service is in that project."""
+    email = f"project-{_number(project)}@storage-transfer-service.iam.gserviceaccount.com"
+    return jsonify({"accountEmail": email, "subjectId": f"1{_number(email)}00000000"})
+
+
+def _number(name: str) -> str:
+    """Google numbers projects as it pleases; here the number follows from the name."""
+    return f"{int(hashlib.sha256(name.encode()).hexdigest(), 16) % 10**12:012}"
 
 
 def _body() -> Json:

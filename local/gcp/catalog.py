@@ -1,7 +1,7 @@
 """What the emulated Google Cloud has: each kind of resource, where it stands in its API, and what it may be told.
 
 Paths and fields are those of Google's REST references: Compute Engine v1, IAM v1, Cloud Storage JSON v1, Spanner v1,
-Cloud KMS v1.
+Cloud KMS v1, Storage Transfer v1.
 """
 
 from __future__ import annotations
@@ -87,6 +87,10 @@ def _no_rights(request: Request) -> Json:
     return {"iam": {"bindings": []}}
 
 
+def _job_name(body: Json) -> Any:
+    return str(body.get("name", "")).removeprefix("transferJobs/")
+
+
 def _unnamed(body: Json) -> Json:
     """Cloud KMS takes the name beside the resource, in the query."""
     return {name: value for name, value in body.items() if name not in ("keyRingId", "cryptoKeyId")}
@@ -140,6 +144,12 @@ COLLECTIONS = (
         "customPlacementConfig",
         changeable="rpo iamConfiguration versioning softDeletePolicy lifecycle labels iam encryption logging",
         computed=_no_rights,
+    ),
+    _collection(
+        "storagetransfer/v1/transferJobs",
+        "name projectId transferSpec schedule status",
+        changeable="description",
+        identity=_job_name,
     ),
     _collection(
         f"cloudkms/v1/{_PROJECT}/locations/{{location}}/keyRings", "", identity=_member("keyRingId"), body=_unnamed

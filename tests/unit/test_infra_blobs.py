@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pulumi_aws as aws
 import pytest
 from botocore.exceptions import ClientError
@@ -88,8 +89,7 @@ class Up:
 
 @pytest.fixture(scope="module", params=ENVIRONMENTS)
 def up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    environment, directory = request.param, tmp_path_factory.mktemp("clouds")
-    account, project = in_process.client(directory), google.client(directory)
+    environment = request.param
     config = stack_config(environment)
     alarms: list[Alarm] = []
     made = S3Blobs.__init__
@@ -100,23 +100,30 @@ def up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory)
 
     with aws_account(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(S3Blobs, "__init__", noted)
-        write_edge_secret(environment, directory)
-        deployment = deploy(
-            lambda: compose(load_current()),
-            [
-                *emulated_aws.handlers(),
-                *emulated_cloudflare.handlers(lambda: account),
-                *emulated_gcp.handlers(lambda: project),
-            ],
-            [
-                *emulated_aws.functions(),
-                *emulated_cloudflare.functions(lambda: account),
-                *emulated_gcp.functions(lambda: project),
-            ],
-            stack=environment,
-            config=config,
-        )
+        deployment, _ = brought_up(environment, config, tmp_path_factory.mktemp("clouds"))
         yield Up(load(environment, config), alarms, deployment)
+
+
+def brought_up(environment: str, config: dict[str, str], directory: Path) -> tuple[Deployment, httpx.Client]:
+    """What was registered in the AWS account that is in effect, and the project on Google Cloud."""
+    account, project = in_process.client(directory), google.client(directory)
+    write_edge_secret(environment, directory)
+    deployment = deploy(
+        lambda: compose(load_current()),
+        [
+            *emulated_aws.handlers(),
+            *emulated_cloudflare.handlers(lambda: account),
+            *emulated_gcp.handlers(lambda: project),
+        ],
+        [
+            *emulated_aws.functions(),
+            *emulated_cloudflare.functions(lambda: account),
+            *emulated_gcp.functions(lambda: project),
+        ],
+        stack=environment,
+        config=config,
+    )
+    return deployment, project
 
 
 def test_every_bucket_stands_in_its_region_versioned_owned_and_closed(up: Up) -> None:
@@ -380,3 +387,52 @@ def test_a_lock_on_cloud_storage_is_soft_delete(lock: str, days: int, said: str 
     bucket = project.get("storage/v1/b/locked-us-east1").json()
     assert bucket["softDeletePolicy"] == {"retentionDurationSeconds": days * 86400}
     assert "encryption" not in bucket
+
+
+def test_a_standby_is_fetched_by_google_each_hour_and_by_nobody_else(tmp_path: Path) -> None:
+    config = stack_config("prod")
+    blobs = {**json.loads(config["artifact-edge:blobs"]), "standby": ["us-east4", "us-east1"]}
+    with aws_account():
+        project = brought_up("spare", {**config, "artifact-edge:blobs": json.dumps(blobs)}, tmp_path)[1]
+        bucket = project.get("storage/v1/b/artifact-edge-spare-standby-us-east4").json()
+        assert bucket["customPlacementConfig"] == {"dataLocations": ["US-EAST4", "US-EAST1"]}
+        assert bucket["encryption"]["defaultKmsKeyName"].endswith(
+            "/keyRings/artifact-edge-spare-standby/cryptoKeys/objects"
+        )
+        agent = project.get("storagetransfer/v1/googleServiceAccounts/artifact-edge-prod").json()
+        writer = f"serviceAccount:{agent['accountEmail']}"
+        assert {each["role"] for each in bucket["iam"]["bindings"] if writer in each["members"]} == {
+            "roles/storage.objectUser",
+            "roles/storage.legacyBucketReader",
+        }
+        assert len(bucket["iam"]["bindings"]) == 2  # nobody else
+        job = project.get("storagetransfer/v1/transferJobs/artifact-edge-spare-standby").json()
+        role = client("iam").get_role(RoleName="artifact-edge-spare-standby")["Role"]
+        assert job["transferSpec"]["awsS3DataSource"] == {
+            "bucketName": "artifact-edge-spare-us-east-1",
+            "roleArn": role["Arn"],
+        }
+        assert job["transferSpec"]["gcsDataSink"] == {"bucketName": "artifact-edge-spare-standby-us-east4"}
+        assert job["transferSpec"]["transferOptions"]["deleteObjectsUniqueInSink"] is True
+        assert (job["status"], job["schedule"]["repeatInterval"]) == ("ENABLED", "3600s")
+        (trusted,) = role["AssumeRolePolicyDocument"]["Statement"]
+        assert trusted["Condition"] == {"StringEquals": {"accounts.google.com:sub": agent["subjectId"]}}
+        rights = client("iam").get_role_policy(RoleName="artifact-edge-spare-standby", PolicyName="read-objects")
+        actions = [each["Action"] for each in rights["PolicyDocument"]["Statement"]]
+        assert actions == [["s3:GetBucketLocation", "s3:ListBucket"], "s3:GetObject", "kms:Decrypt"]
+
+
+@pytest.mark.parametrize(
+    ("blobs", "said"),
+    [
+        ({"store": "gcs", "regions": ["us-east1", "us-east4"], "standby": ["us-east4"]}, "stand by for Cloud Storage"),
+        (
+            {"store": "s3", "regions": ["us-east-1", "eu-west-1"], "standby": ["us-east4", "europe-west1"]},
+            "no dual-region",
+        ),
+        ({"store": "s3", "regions": ["us-east-1", "eu-west-1"], "standby": ["eu-west-1"]}, "not a Google Cloud region"),
+    ],
+)
+def test_a_standby_that_cannot_be_is_refused(blobs: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=rf"artifact-edge:blobs\.standby.*{said}"):
+        load("prod", stack_config("prod") | {"artifact-edge:blobs": json.dumps(blobs)})

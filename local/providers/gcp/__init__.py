@@ -16,4 +16,4 @@ def handlers(clients: Clients = from_environment) -> Iterable[Handler]:
 
 def functions(clients: Clients = from_environment) -> Iterable[Function]:
     """One handler a data source."""
-    return [data.StorageAgent(clients)]
+    return [data.StorageAgent(clients), data.TransferAgent(clients)]

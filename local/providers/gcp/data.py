@@ -12,6 +12,7 @@ from local.providers.gcp.rest import Clients, Rest, call, picked, without_nothin
 from local.providers.handler import Handler, Properties
 
 _STORAGE = "storage/v1/b/"
+_TRANSFER = "storagetransfer/v1/"
 _SPANNER = "spanner/v1/projects/"
 _DATABASE_SETTINGS = ("versionRetentionPeriod", "enableDropProtection")
 _INSTANCE_SETTINGS = ("processingUnits", "edition", "labels")
@@ -38,6 +39,26 @@ def handlers(clients: Clients) -> Iterable[Handler]:
             replace_on=frozenset({"project", "name", "location", "customPlacementConfig"}),
         ),
         IamMember(gcp.storage.BucketIAMMember, clients, "bucket", _STORAGE, "b/"),
+        Rest(
+            gcp.storage.TransferJob,
+            clients,
+            collection=lambda inputs: _TRANSFER + "transferJobs",
+            request=lambda inputs: {
+                "name": inputs["name"],
+                "projectId": inputs["project"],
+                "description": inputs["description"],
+                "transferSpec": inputs["transferSpec"],
+                "schedule": inputs["schedule"],
+                "status": inputs.get("status", "ENABLED"),
+            },
+            told=lambda document: {
+                **picked(document, "name", "description", "transferSpec", "schedule"),
+                "project": document["projectId"],
+            },
+            id_from=_TRANSFER,
+            changed=lambda inputs: picked(inputs, "description"),
+            replace_on=frozenset({"name", "project", "transferSpec", "schedule", "status"}),
+        ),
         Rest(
             gcp.spanner.Instance,
             clients,
@@ -104,6 +125,22 @@ class StorageAgent:
         agent = cast(Properties, call(self._clients(), "GET", f"storage/v1/projects/{project}/serviceAccount"))
         email = agent["email_address"]
         return {"id": email, "emailAddress": email, "member": f"serviceAccount:{email}", "project": project}
+
+
+class TransferAgent:
+    """`gcp:storage/getTransferProjectServiceAccount:getTransferProjectServiceAccount`."""
+
+    token = "gcp:storage/getTransferProjectServiceAccount:getTransferProjectServiceAccount"  # noqa: S105  a type token
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def invoke(self, arguments: Properties) -> Properties:
+        project = arguments["project"]
+        agent = cast(Properties, call(self._clients(), "GET", f"{_TRANSFER}googleServiceAccounts/{project}"))
+        email = agent["accountEmail"]
+        told = {"email": email, "member": f"serviceAccount:{email}", "subjectId": agent["subjectId"]}
+        return {"id": email, "project": project, **told}
 
 
 def _bucket_told(document: Properties) -> Properties:

@@ -1,0 +1,108 @@
+"""A copy of all objects on Cloud Storage, for the day on which the account on AWS is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_gcp as gcp
+
+from infra.blobs import Bucket
+from infra.blobs.s3_policies import Statement, arn, document, key_use
+
+_INTERVAL_SECONDS = 3600  # the shortest that Storage Transfer Service takes
+_AGENT_ROLES = ("roles/storage.objectUser", "roles/storage.legacyBucketReader")
+"""What its agent needs of the bucket that it writes to (Storage Transfer Service, "Agentless transfer permissions")."""
+
+
+@dataclass(frozen=True)
+class StandbyArgs:
+    """`source` is the primary on S3 and `key` the ARN of what encrypts it; `sink` the bucket on Cloud Storage, in
+    `project`."""
+
+    prefix: str
+    source: Bucket
+    key: pulumi.Input[str]
+    sink: pulumi.Input[str]
+    project: pulumi.Input[str]
+
+
+class Standby(pulumi.ComponentResource):
+    """Google fetches what is new or changed from the primary once an hour, and deletes what is gone there.
+
+    It takes on a role by its own identity, without a key of AWS. What it deletes can be restored for as long as the
+    bucket's soft delete says.
+    """
+
+    def __init__(self, name: str, args: StandbyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("artifact-edge:blobs:Standby", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        agent = gcp.storage.get_transfer_project_service_account_output(
+            project=args.project, opts=pulumi.InvokeOutputOptions(parent=self)
+        )
+        role = aws.iam.Role(
+            "standby",
+            name=f"{args.prefix}-standby",
+            description="Storage Transfer Service copies the objects to Google Cloud",
+            assume_role_policy=agent.subject_id.apply(lambda subject: document(_trust(subject))),
+            opts=child,
+        )
+        rights = aws.iam.RolePolicy(
+            "standby",
+            name="read-objects",
+            role=role.name,
+            policy=pulumi.Output.from_input(args.key).apply(lambda key: document(*_rights(args.source, key))),
+            opts=child,
+        )
+        grants = [
+            gcp.storage.BucketIAMMember(
+                f"standby-{number}",
+                bucket=args.sink,
+                role=granted,
+                member=agent.email.apply(lambda email: f"serviceAccount:{email}"),
+                opts=child,
+            )
+            for number, granted in enumerate(_AGENT_ROLES)
+        ]
+        gcp.storage.TransferJob(
+            "standby",
+            name=f"transferJobs/{args.prefix}-standby",
+            project=args.project,
+            description=f"{args.source.name} to Cloud Storage",
+            transfer_spec={
+                "aws_s3_data_source": {"bucket_name": args.source.name, "role_arn": role.arn},
+                "gcs_data_sink": {"bucket_name": args.sink},
+                "transfer_options": {"delete_objects_unique_in_sink": True, "overwrite_when": "DIFFERENT"},
+            },
+            # Any day in the past: the first run is then on the day after the job is made.
+            schedule={
+                "schedule_start_date": {"year": 2026, "month": 1, "day": 1},
+                "repeat_interval": f"{_INTERVAL_SECONDS}s",
+            },
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[rights, *grants]),
+        )
+        self.register_outputs({})
+
+
+def _trust(subject: str) -> Statement:
+    """The transfer agent of this project alone, by its unique id."""
+    return {
+        "Effect": "Allow",
+        "Principal": {"Federated": "accounts.google.com"},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": {"accounts.google.com:sub": subject}},
+    }
+
+
+def _rights(source: Bucket, key: str) -> Sequence[Statement]:
+    return [
+        {
+            "Effect": "Allow",
+            "Action": ["s3:GetBucketLocation", "s3:ListBucket"],
+            "Resource": arn(source.name),
+        },
+        {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"{arn(source.name)}/*"},
+        key_use("kms:Decrypt", source, key),
+    ]

@@ -1,0 +1,53 @@
+"""Keys, copies and the nearness of objects, as a stack's config asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pulumi
+
+from infra.blobs import BlobsArgs, Bucket
+from infra.blobs.gcs import GcsBlobs, gcs_location
+from infra.blobs.standby import Standby, StandbyArgs
+from infra.keys.aws import AwsKeys
+from infra.keys.gcp import GcpKeys, GcpKeysArgs
+from infra.regions import nearest_first
+from infra.shield.user_data import Origin
+from stacks.config import Stack
+
+
+def object_keys(stack: Stack, prefix: str, keys: AwsKeys | None) -> Mapping[str, pulumi.Input[str]]:
+    """What encrypts the objects, by the region that they are kept in."""
+    blobs = stack.config.blobs
+    if blobs.store == "gcs":
+        return {blobs.regions[0]: GcpKeys("keys-gcp", GcpKeysArgs(prefix, gcs_location(blobs.regions))).usable}
+    return keys.arns if keys else {}
+
+
+def stand_by(stack: Stack, prefix: str, primary: Bucket, keys: Mapping[str, pulumi.Input[str]]) -> None:
+    """The copy on Google Cloud, where one is asked for; nobody reads it but who restores from it."""
+    config = stack.config.blobs
+    if not config.standby:
+        return
+    own = f"{prefix}-standby"
+    key = GcpKeys("keys-standby", GcpKeysArgs(own, gcs_location(config.standby)))
+    copies = GcsBlobs(
+        "standby",
+        BlobsArgs(
+            prefix=own,
+            regions=config.standby,
+            readers=[],
+            keys={config.standby[0]: key.usable},
+            noncurrent_days=config.noncurrent_days,
+            lock=None,
+            log_days=config.access_log_days,
+            removable=not stack.config.protect,
+        ),
+    )
+    Standby("standby-transfer", StandbyArgs(prefix, primary, keys[primary.region], copies.made, key.project))
+
+
+def origins(region: str, buckets: Sequence[Bucket]) -> list[Origin]:
+    """Where a shield in `region` fetches from, the nearest bucket first."""
+    by_region = {bucket.region: bucket for bucket in buckets}
+    return [Origin(by_region[name].name, name, by_region[name].host) for name in nearest_first(region, by_region)]
