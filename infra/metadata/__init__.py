@@ -40,7 +40,7 @@ class MetadataArgs:
     keys: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
     capacity: Capacity | None = None
     processing_units: int = 100
-    operators: Sequence[pulumi.Input[str]] = ()
+    operators: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

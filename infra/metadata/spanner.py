@@ -20,13 +20,19 @@ MULTI_REGIONS: Mapping[tuple[str, ...], str] = {
 """Spanner's multi-region configurations by their read-write regions, the default leader first (Spanner, "Instance
 configurations"). Others exist; these are those within the regions that we know."""
 
-_PROCESSING_UNITS = 100  # the smallest instance
+_NIGHTLY = "30 3 * * *"  # UTC
+_KEPT_SECONDS = 35 * 86_400
+"""As long as DynamoDB keeps what a table can be restored from."""
+
+_OPERATOR = "roles/spanner.databaseUser"
+"""Reads and writes data and may read the schema, no more (Spanner, "IAM roles")."""
+
 SCHEMA, SPANNER_ONLY = Path(__file__).with_name("schema.sql"), Path(__file__).with_name("spanner-only.sql")
 """The DDL: what PostgreSQL takes as well, and what comes on top."""
 
 
 class SpannerMetadata(pulumi.ComponentResource):
-    """An instance and its database, with a week in which any past state can be read."""
+    """An instance and its database: a week in which any past state can be read, and a backup each night."""
 
     backend: Literal["spanner"] = "spanner"
     region: str
@@ -44,7 +50,8 @@ class SpannerMetadata(pulumi.ComponentResource):
             display_name=args.prefix,
             config=MULTI_REGIONS[tuple(args.regions)] if spread else f"regional-{args.regions[0]}",
             edition="ENTERPRISE_PLUS" if spread else "STANDARD",
-            processing_units=_PROCESSING_UNITS,
+            processing_units=args.processing_units,
+            default_backup_schedule_type="NONE",  # its schedule is below
             force_destroy=not args.protect,
             opts=child,
         )
@@ -59,6 +66,25 @@ class SpannerMetadata(pulumi.ComponentResource):
             enable_drop_protection=args.protect,
             opts=child,
         )
+        gcp.spanner.BackupSchedule(
+            name,
+            name="nightly",
+            instance=instance.name,
+            database=database.name,
+            spec={"cron_spec": {"text": _NIGHTLY}},
+            retention_duration=f"{_KEPT_SECONDS}s",
+            full_backup_spec={},
+            opts=child,
+        )
+        for member in args.operators:
+            gcp.spanner.DatabaseIAMMember(
+                f"operator-{member}",
+                instance=instance.name,
+                database=database.name,
+                role=_OPERATOR,
+                member=member,
+                opts=child,
+            )
         self.region = args.regions[0]
         self.table = pulumi.Output.concat(instance.name, "/", database.name)
         self.register_outputs({"table": self.table})

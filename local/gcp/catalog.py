@@ -92,8 +92,8 @@ def _job_name(body: Json) -> Any:
 
 
 def _unnamed(body: Json) -> Json:
-    """Cloud KMS takes the name beside the resource, in the query."""
-    return {name: value for name, value in body.items() if name not in ("keyRingId", "cryptoKeyId")}
+    """Cloud KMS and Spanner's backup schedules take the name beside the resource, in the query."""
+    return {name: value for name, value in body.items() if name not in ("keyRingId", "cryptoKeyId", "backupScheduleId")}
 
 
 def _database_body(body: Json) -> Json:
@@ -165,7 +165,7 @@ COLLECTIONS = (
     _collection(
         f"spanner/v1/{_PROJECT}/instances",
         "config displayName",
-        changeable="processingUnits edition labels",
+        changeable="processingUnits edition labels defaultBackupScheduleType",
         identity=_member("instanceId"),
         body=_member("instance"),
     ),
@@ -173,8 +173,17 @@ COLLECTIONS = (
         f"spanner/v1/{_PROJECT}/instances/{{instance}}/databases",
         "",
         "databaseDialect",
-        changeable="extraStatements versionRetentionPeriod enableDropProtection",
+        changeable="extraStatements versionRetentionPeriod enableDropProtection iam",
         identity=_database_name,
         body=_database_body,
+        computed=_no_rights,
+    ),
+    _collection(
+        f"spanner/v1/{_PROJECT}/instances/{{instance}}/databases/{{database}}/backupSchedules",
+        "spec retentionDuration",
+        "fullBackupSpec incrementalBackupSpec",
+        changeable="spec retentionDuration",
+        identity=_member("backupScheduleId"),
+        body=_unnamed,
     ),
 )

@@ -1,4 +1,4 @@
-"""Cloud Storage and Spanner."""
+"""Cloud Storage."""
 
 from __future__ import annotations
 
@@ -13,9 +13,6 @@ from local.providers.handler import Handler, Properties
 
 _STORAGE = "storage/v1/b/"
 _TRANSFER = "storagetransfer/v1/"
-_SPANNER = "spanner/v1/projects/"
-_DATABASE_SETTINGS = ("versionRetentionPeriod", "enableDropProtection")
-_INSTANCE_SETTINGS = ("processingUnits", "edition", "labels")
 
 
 def handlers(clients: Clients) -> Iterable[Handler]:
@@ -58,38 +55,6 @@ def handlers(clients: Clients) -> Iterable[Handler]:
             id_from=_TRANSFER,
             changed=lambda inputs: picked(inputs, "description"),
             replace_on=frozenset({"name", "project", "transferSpec", "schedule", "status"}),
-        ),
-        Rest(
-            gcp.spanner.Instance,
-            clients,
-            collection=lambda inputs: f"{_SPANNER}{inputs['project']}/instances",
-            request=lambda inputs: {
-                "instanceId": inputs["name"],
-                "instance": {"config": inputs["config"], "displayName": inputs["displayName"], **_instance(inputs)},
-            },
-            told=lambda document: picked(document, "config", "displayName", *_INSTANCE_SETTINGS),
-            id_from=_SPANNER,
-            changed=_instance,
-            replace_on=frozenset({"project", "name", "config", "displayName"}),
-        ),
-        Rest(
-            gcp.spanner.Database,
-            clients,
-            collection=lambda inputs: f"{_SPANNER}{inputs['project']}/instances/{inputs['instance']}/databases",
-            request=lambda inputs: without_nothing(
-                {
-                    "createStatement": f'CREATE DATABASE "{inputs["name"]}"',
-                    "databaseDialect": inputs.get("databaseDialect"),
-                    **_database(inputs),
-                }
-            ),
-            told=lambda document: {
-                "ddls": document.get("extraStatements"),
-                **picked(document, *_DATABASE_SETTINGS),
-            },
-            id_from=_SPANNER,
-            changed=_database,
-            replace_on=frozenset({"project", "instance", "name", "databaseDialect"}),
         ),
     ]
 
@@ -174,12 +139,3 @@ def _rule_told(rule: Properties) -> Properties:
     live = condition.pop("isLive", None)
     state = {} if live is None else {"withState": "LIVE" if live else "ARCHIVED"}
     return {"action": rule["action"], "condition": condition | state}
-
-
-def _instance(inputs: Properties) -> Properties:
-    return picked(inputs, *_INSTANCE_SETTINGS)
-
-
-def _database(inputs: Properties) -> Properties:
-    statements = without_nothing({"extraStatements": inputs.get("ddls")})
-    return {**statements, **picked(inputs, *_DATABASE_SETTINGS)}
