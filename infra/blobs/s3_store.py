@@ -82,8 +82,8 @@ class Guarded:
                         "sse_algorithm": "aws:kms" if key is not None else "AES256",
                         "kms_master_key_id": key,
                     },
-                    # One call of KMS a bucket and some minutes, instead of one an object.
-                    "bucket_key_enabled": key is not None,
+                    # One call of KMS a bucket and some minutes, instead of one an object. Of no key S3 says nothing.
+                    "bucket_key_enabled": True if key is not None else None,
                 }
             ],
             opts=pulumi.ResourceOptions(parent=self._parent),

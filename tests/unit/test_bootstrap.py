@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pulumi
+import pulumi_aws as aws
 import pytest
 
 from bootstrap.__main__ import compose, settings
@@ -143,3 +144,14 @@ def test_the_program_meets_the_policies_but_for_what_its_settings_say() -> None:
 def test_a_mistake_is_one_line(changes: dict[str, str], told: str) -> None:
     with pytest.raises(pulumi.RunError, match=f"artifact-edge-bootstrap:{told}"):
         up(**changes)
+
+
+@pytest.mark.usefixtures("aws_cloud")
+def test_a_look_at_the_bucket_of_logs_finds_it_as_it_was_made() -> None:
+    made = up().of(aws.s3.BucketServerSideEncryptionConfiguration)["logs"]
+    settings_of_it = next(
+        each for each in handlers() if each.resource is aws.s3.BucketServerSideEncryptionConfiguration
+    )
+    found = settings_of_it.read(f"{BUCKET}-logs", dict(made.outputs))
+    assert found is not None
+    assert found["rules"] == made.inputs["rules"]
