@@ -105,7 +105,7 @@ class Follower:
             looks["origin", bucket.region] = _bucket_look(bucket.region, bucket.name)
         if any(shield.address for shield in self._target.shields):
             trust, key = _shield_access(self._target)
-            client = open_clients.enter_context(httpx.Client(verify=trust, timeout=10))
+            client = open_clients.enter_context(httpx.Client(verify=trust, timeout=10, trust_env=False))
             for shield in self._target.shields:
                 looks["shield", shield.host.partition(".")[0]] = _shield_look(client, shield, key)
         if self._token:
