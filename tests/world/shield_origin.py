@@ -118,6 +118,8 @@ class _Requests(BaseHTTPRequestHandler):
             "Server": "AmazonS3",
             "x-amz-request-id": "0",
             "x-amz-meta-digest": "sha256:abc",
+            "x-amz-meta-revision": "7",
+            "x-amz-meta-published": "2026-01-01T00:00:00.000000Z",
         }
         if self.headers["If-None-Match"] == etag:
             self._answer(304, b"", headers)

@@ -150,6 +150,8 @@ def test_object_comes_from_origin_then_from_shield(shield: Shield) -> None:
     assert shield.cloud.asked("npm/%40acme/hello/-/hello-1.0.0.tgz") == [NEAR]
     assert second.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     assert second.headers["x-amz-meta-digest"] == "sha256:abc"
+    assert second.headers["x-amz-meta-revision"] == "7"
+    assert second.headers["x-amz-meta-published"] == "2026-01-01T00:00:00.000000Z"
     assert second.headers["Server-Timing"].startswith("shield;dur=")
     hidden = {"server", "via", "x-amz-request-id"}
     assert not hidden & {name.lower() for name in (*first.headers, *second.headers)}

@@ -2,7 +2,8 @@
 
 local PASSED_ON = {}
 for name in ([[accept-ranges cache-control connection content-encoding content-length content-range content-type date etag
-  last-modified transfer-encoding x-amz-meta-digest]]):gmatch('%S+') do PASSED_ON[name] = true end
+  last-modified transfer-encoding x-amz-meta-digest x-amz-meta-published x-amz-meta-revision]])
+  :gmatch('%S+') do PASSED_ON[name] = true end
 
 local function strip()
   local response = ts.server_response
