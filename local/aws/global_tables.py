@@ -39,6 +39,10 @@ class _Global:
     regions: list[str]
     written: dict[tuple[str, _Key], float] = field(default_factory=dict[tuple[str, _Key], float])
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Global:
+        """moto copies a table for each transaction; the copy is of the same table."""
+        return self
+
 
 @dataclass(frozen=True)
 class _Change:

@@ -25,6 +25,7 @@ followers: list[_Follower] = []
 """Told of each change: the table, the item's partition and sort key, and the item (None where it is gone)."""
 
 _LOCK = threading.RLock()
+_APART = "is_apart"  # marks a copy that a change is tried on: nobody follows it
 _MENDED = ("get_item", "put_item", "delete_item", "scan", "query", "update_item", "transact_write_items")
 _ORIGINAL: dict[str, Any] = {name: getattr(DynamoDBBackend, name) for name in _MENDED}
 _QUERY = inspect.signature(DynamoDBBackend.query)
@@ -138,7 +139,8 @@ def bring(
             _set(table, partition, name, new)
             if table.stream_shard is not None:
                 table.stream_shard.add(old, new)
-        told(table, partition, name, new)
+        if not getattr(table, _APART, False):
+            told(table, partition, name, new)
 
 
 def _set(table: Table, partition: DynamoType, name: DynamoType | None, item: Item) -> None:
@@ -155,6 +157,7 @@ def _items(table: Table) -> Any:
 
 def _without_items(table: Table) -> Table:
     apart = copy.copy(table)
+    setattr(apart, _APART, True)
     apart.items, apart.stream_shard = cast(Any, defaultdict(dict[Any, Any])), None
     return apart
 

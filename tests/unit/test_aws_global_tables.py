@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -93,6 +94,48 @@ def test_of_writes_in_two_regions_the_last_one_stays() -> None:
     PROPAGATION.running.set()
     PROPAGATION.settle()
     assert (value(HOME), value(OTHER)) == ("last", "last")
+
+
+def test_transactions_and_what_comes_from_elsewhere_do_not_disturb_each_other() -> None:
+    create()
+    replicate()
+    failed = list[BaseException]()
+
+    def write(region: str, thread: int) -> None:
+        try:
+            for number in range(40):
+                item = {"pk": {"S": f"{region}{thread}"}, "sk": {"S": str(number)}}
+                dynamodb(region).transact_write_items(TransactItems=[{"Put": {"TableName": "items", "Item": item}}])
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=write, args=(region, n)) for region in (HOME, OTHER) for n in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    PROPAGATION.settle()
+    assert [dynamodb(region).scan(TableName="items")["Count"] for region in (HOME, OTHER)] == [160, 160]
+
+
+def test_a_transaction_that_is_refused_reaches_no_replica() -> None:
+    create()
+    replicate()
+    PROPAGATION.running.clear()
+    there = {"TableName": "items", "Key": KEY, "ConditionExpression": "attribute_exists(pk)"}
+    with pytest.raises(ClientError, match="TransactionCanceledException"):
+        dynamodb(HOME).transact_write_items(
+            TransactItems=[
+                {"Put": {"TableName": "items", "Item": {**KEY, "sk": {"S": "b"}}}},
+                {"Delete": there},
+            ]
+        )
+    put(HOME, "1")
+    assert PROPAGATION.pending == 1
+    PROPAGATION.running.set()
+    PROPAGATION.settle()
+    assert dynamodb(OTHER).scan(TableName="items")["Count"] == 1
 
 
 def test_each_region_streams_a_write_once() -> None:
