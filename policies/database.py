@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
 
 from policies.controls import foundational, our_design, well_architected
-from policies.relations import all_of, refers_to
-from policies.rules import LASTING, each_resource, kind, known, part, parts, setting, texts, whole_stack
+from policies.relations import all_of, refers_to, settings_of
+from policies.rules import LASTING, each_resource, given, kind, known, part, parts, setting, texts, whole_stack
 
 TABLE = "aws:dynamodb/table:Table"
 TABLE_REPLICA = "aws:dynamodb/tableReplica:TableReplica"
@@ -65,15 +65,21 @@ def protected_from_deletion(args: ResourceValidationArgs) -> Iterator[str]:
 
 @each_resource(
     "table-encrypted",
-    "DynamoDB encrypts metadata with a key of this account. Spanner always encrypts.",
-    of={TABLE},
+    "DynamoDB encrypts metadata with a key of ours, in every region. Spanner always encrypts.",
+    of={TABLE, TABLE_REPLICA},
     severity=Severity.HIGH,
     control=well_architected("SEC08-BP02"),
-    fix="Enable server_side_encryption of the table",
+    fix="Enable server_side_encryption of the table, and name the region's key in kms_key_arn of table and replicas",
 )
 def encrypted(args: ResourceValidationArgs) -> Iterator[str]:
-    if part(args.props, "serverSideEncryption").get("enabled") is not True:
+    chosen = args.props if kind(args) == TABLE_REPLICA else part(args.props, "serverSideEncryption")
+    if kind(args) == TABLE and chosen.get("enabled") is not True:
         yield "the key is DynamoDB's own, of which this account sees no use"
+    elif not given(chosen, "kmsKeyArn"):
+        yield "the key is AWS's, whose policy this account cannot change"
+    for replica in parts(args.props, "replicas"):
+        if not given(replica, "kmsKeyArn"):
+            yield f"the key in {replica.get('regionName')} is AWS's"
 
 
 @whole_stack(
@@ -85,14 +91,14 @@ def encrypted(args: ResourceValidationArgs) -> Iterator[str]:
     fix="Name further regions in `artifact-edge:metadata.regions`",
     config={"regions": {"type": "integer", "minimum": 1, "default": 2}},
 )
-def replicated(store: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+def replicated(database: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     wanted = int(setting(stack, "regions", 2))
-    if kind(store) == SPANNER_INSTANCE:
-        place = str(store.props.get("config")).rsplit("/", 1)[-1]
+    if kind(database) == SPANNER_INSTANCE:
+        place = str(database.props.get("config")).rsplit("/", 1)[-1]
         found = 1 if place.startswith("regional-") else 2
     else:
-        apart = [each for each in all_of(stack, {TABLE_REPLICA}) if refers_to(each, "globalTableArn", store, ["arn"])]
-        found = 1 + len(list(parts(store.props, "replicas"))) + len(apart)
+        apart = settings_of(database, TABLE_REPLICA, stack, "globalTableArn", ("arn",))
+        found = 1 + len(known(database.props, "replicas") or apart)
     if found < wanted:
         yield f"it stands in {found} region{'s' * (found != 1)}; {wanted} are asked for"
 

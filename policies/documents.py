@@ -104,6 +104,18 @@ def refuses_tls_below_1_2(statements: Iterable[Properties]) -> bool:
     )
 
 
+def refuses_reading_from_elsewhere(statements: Iterable[Properties], bucket: str) -> bool:
+    """Whether reading a bucket's objects is denied to whoever comes by another network or address than those named."""
+    keys = {"aws:sourcevpce", "aws:sourcevpc", "aws:sourceip"}
+    return any(
+        statement.get("Effect") == "Deny"
+        and any(fnmatchcase("s3:getobject", action.lower()) for action in texts(statement.get("Action")))
+        and any(fnmatchcase(f"arn:aws:s3:::{bucket}/x", resource) for resource in texts(statement.get("Resource")))
+        and all("Not" in operator and key.lower() in keys for operator, key in _conditions(statement))
+        for statement in statements
+    )
+
+
 def _denies_everybody_everything(statement: Properties, on: str) -> bool:
     """Whether a statement denies all of a bucket to all, on one condition alone."""
     return (

@@ -11,9 +11,11 @@ from pulumi_policy import Policy, PolicyResource, Severity, StackValidationArgs
 
 from policies.compute import EC2_INSTANCE, GCE_INSTANCE
 from policies.controls import nist, our_design, well_architected
+from policies.documents import refuses_reading_from_elsewhere
 from policies.network import FIREWALL, SECURITY_GROUP, admissions
 from policies.relations import all_of, of_tier, refers_to
-from policies.rules import Config, architecture, kind, setting, whole_stack
+from policies.rules import Config, architecture, kind, setting, statements, whole_stack
+from policies.storage import S3_BUCKET, takes_logs
 
 _MACHINES = {EC2_INSTANCE, GCE_INSTANCE}
 _FRONTS = {
@@ -33,6 +35,8 @@ _FRONTS = {
     "gcp:compute/targetInstance:TargetInstance",
 }
 """What leads somebody to a machine by another way than its own address."""
+
+_ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 
 _EDGE = [
     *("173.245.48.0/20", "103.21.244.0/22", "103.22.200.0/22", "103.31.4.0/22", "141.101.64.0/18"),
@@ -149,6 +153,23 @@ def no_cloud_alone(stack: StackValidationArgs) -> Iterator[str]:
             yield f"{count} of {machines.total()} shield machines stand on {cloud}; at most {most:.0%} may"
 
 
+@whole_stack(
+    "credentials-of-shields-stay-with-them",
+    "A shield's credentials read objects from where shields are, and are of no use to whoever took them elsewhere.",
+    of={S3_BUCKET},
+    severity=Severity.HIGH,
+    control=well_architected("SEC03-BP06"),
+    fix="Deny reading of the bucket, in a policy of the shields' role, but by their endpoints and addresses",
+)
+def credentials_stay(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    if takes_logs(bucket, stack) or not any(kind(machine) == EC2_INSTANCE for machine in _shields(stack)):
+        return
+    name = str(bucket.props.get("bucket"))
+    policies = (each for each in all_of(stack, {_ROLE_POLICY}) if of_tier(each, "identity"))
+    if not any(refuses_reading_from_elsewhere(statements(policy.props.get("policy")), name) for policy in policies):
+        yield "whoever takes a shield's credentials reads its objects from anywhere"
+
+
 def _shields(stack: StackValidationArgs) -> Iterator[PolicyResource]:
     return (each for each in all_of(stack, _MACHINES) if of_tier(each, "shield"))
 
@@ -170,4 +191,4 @@ def _zone(machine: PolicyResource, stack: StackValidationArgs) -> str:
     return str(machine.props.get("availabilityZone"))
 
 
-POLICIES: list[Policy] = [behind_the_edge, in_many_regions, spread_over_zones, no_cloud_alone]
+POLICIES: list[Policy] = [behind_the_edge, in_many_regions, spread_over_zones, no_cloud_alone, credentials_stay]

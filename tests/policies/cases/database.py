@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from pulumi_policy import PolicyResource
+from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
 from tests.policies.cases.parts import DATABASE, REPLICA_TABLE, TABLE, Case
 from tests.policies.resources import resource
 
+OURS = {"enabled": True, "kmsKeyArn": UNKNOWN_STRING_VALUE}
 PROVISIONED = resource(TABLE, {"name": "metadata", "billingMode": "PROVISIONED"})
+
+
+def apart(table: PolicyResource) -> PolicyResource:
+    """A replica that is a resource of its own."""
+    return resource(REPLICA_TABLE, {"globalTableArn": UNKNOWN_STRING_VALUE}, on={"globalTableArn": [table]})
 
 
 def scaling(unit: str) -> PolicyResource:
@@ -51,7 +58,23 @@ CASES = [
         [resource(TABLE, {"deletionProtectionEnabled": True}), resource(DATABASE, {"enableDropProtection": True})],
     ),
     Case("table-encrypted", [resource(TABLE, {})], "the key is DynamoDB's own"),
-    Case("table-encrypted", [resource(TABLE, {"serverSideEncryption": {"enabled": True}})]),
+    Case("table-encrypted", [resource(TABLE, {"serverSideEncryption": {"enabled": True}})], "the key is AWS's"),
+    Case("table-encrypted", [resource(REPLICA_TABLE, {})], "the key is AWS's"),
+    Case(
+        "table-encrypted",
+        [resource(TABLE, {"serverSideEncryption": OURS, "replicas": [{"regionName": "eu-west-1"}]})],
+        "the key in eu-west-1 is AWS's",
+    ),
+    Case(
+        "table-encrypted",
+        [
+            resource(TABLE, {"serverSideEncryption": OURS, "replicas": [{"kmsKeyArn": UNKNOWN_STRING_VALUE}]}),
+            resource(REPLICA_TABLE, {"kmsKeyArn": UNKNOWN_STRING_VALUE}),
+        ],
+    ),
+    Case("table-replicated", [PROVISIONED, apart(PROVISIONED)]),
+    Case("table-replicated", [PROVISIONED, apart(PROVISIONED)], "in 2 regions; 3 are asked", config={"regions": 3}),
+    Case("table-replicated", [PROVISIONED, apart(resource(TABLE, {}, "other"))], "stands in 1 region"),
     Case("table-replicated", [resource(TABLE, {})], "stands in 1 region; 2 are asked for"),
     Case(
         "table-replicated",

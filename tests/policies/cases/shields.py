@@ -7,7 +7,7 @@ from typing import Any
 from pulumi_policy import PolicyResource
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
-from tests.policies.cases.parts import FIREWALL, GCE, GROUP, INSTANCE, Case
+from tests.policies.cases.parts import FIREWALL, GCE, GROUP, INSTANCE, PRIMARY, Case, document
 from tests.policies.resources import resource
 
 SHIELD, POP = "artifact-edge:shield:Ec2Shield", "artifact-edge:pop:Ec2Pop"
@@ -36,6 +36,22 @@ def guarded(by: PolicyResource) -> PolicyResource:
 
 def doubly_guarded(*by: PolicyResource) -> PolicyResource:
     return resource(INSTANCE, {"vpcSecurityGroupIds": [UNKNOWN_STRING_VALUE]}, on={"vpcSecurityGroupIds": by})
+
+
+def ways(**changes: Any) -> PolicyResource:
+    """What the shields' role is refused from elsewhere."""
+    statement = {
+        "Effect": "Deny",
+        "Action": ["s3:GetObject", "s3:ListBucket"],
+        "Resource": ["arn:aws:s3:::primary", "arn:aws:s3:::primary/*"],
+        "Condition": {
+            "StringNotEquals": {"aws:SourceVpce": "vpce-1"},
+            "NotIpAddress": {"aws:SourceIp": ["203.0.113.1/32"]},
+        },
+        **changes,
+    }
+    token = "aws:iam/rolePolicy:RolePolicy"
+    return resource(token, {"policy": document(statement)}, within="artifact-edge:identity:OriginWays")
 
 
 def machine(region: str, subnet: PolicyResource) -> PolicyResource:
@@ -116,4 +132,21 @@ CASES = [
     Case("no-cloud-alone", [*PAIR, *PAIR, gce("us-east4-b")], "4 of 5 shield machines", {"share": 0.7}),
     Case("no-cloud-alone", [*PAIR, *PAIR, gce("us-east4-b")]),
     Case("no-cloud-alone", PAIR, config={"share": 1}),
+    Case("credentials-of-shields-stay-with-them", [PRIMARY, *PAIR], "reads its objects from anywhere"),
+    *[
+        Case(
+            "credentials-of-shields-stay-with-them",
+            [PRIMARY, *PAIR, ways(**changes)],
+            "reads its objects from anywhere",
+        )
+        for changes in (
+            {"Effect": "Allow"},
+            {"Action": "s3:ListBucket"},
+            {"Resource": "arn:aws:s3:::another/*"},
+            {"Condition": {"StringEquals": {"aws:SourceVpce": "vpce-1"}}},
+            {"Condition": {"StringNotEquals": {"aws:PrincipalAccount": "1"}}},
+        )
+    ],
+    Case("credentials-of-shields-stay-with-them", [PRIMARY, *PAIR, ways()]),
+    Case("credentials-of-shields-stay-with-them", [PRIMARY]),
 ]

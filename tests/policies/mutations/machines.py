@@ -12,11 +12,9 @@ from tests.policies.mutations.changes import beside, gone, put, text, without
 from tests.unit.harness import Registered
 
 EC2, GCE = "aws:ec2/instance:Instance", "gcp:compute/instance:Instance"
-GROUP, FIREWALL, SUBNET = (
-    "aws:ec2/securityGroup:SecurityGroup",
-    "gcp:compute/firewall:Firewall",
-    "aws:ec2/subnet:Subnet",
-)
+GROUP, FIREWALL = "aws:ec2/securityGroup:SecurityGroup", "gcp:compute/firewall:Firewall"
+SUBNET = "aws:ec2/subnet:Subnet"
+ROLE_POLICY, BUCKET, WAYS = "aws:iam/rolePolicy:RolePolicy", "aws:s3/bucket:Bucket", "origin-ways"
 FRONT = "aws:lb/targetGroupAttachment:TargetGroupAttachment"
 GCE_FRONT = "gcp:compute/targetInstance:TargetInstance"
 PACKED = base64.b64encode(gzip.compress(PRIVATE_KEY.encode())).decode()
@@ -37,6 +35,8 @@ def on_one_cloud(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
 
 
 MUTATIONS: list[Mutation | StackMutation] = [
+    Mutation("credentials-of-shields-stay-with-them", [ROLE_POLICY], "good anywhere", gone, lambda p: p.name == WAYS),
+    Mutation("credentials-of-shields-stay-with-them", [BUCKET], "another bucket", beside(BUCKET, bucket="added")),
     StackMutation("shields-in-many-regions", [EC2, GCE], "a region less", without_region),
     StackMutation("no-cloud-alone", [EC2, GCE], "one cloud", on_one_cloud),
     Mutation("machine-metadata-needs-session", [EC2], "IMDSv1", put("metadataOptions.httpTokens", "optional")),

@@ -18,6 +18,8 @@ MUTATIONS = [
     ),
     Mutation("table-protected-from-deletion", [DATABASE], "off", put("enableDropProtection", False)),
     Mutation("table-encrypted", [TABLE], "DynamoDB's own key", put("serverSideEncryption", {"enabled": False})),
+    Mutation("table-encrypted", [TABLE], "AWS's key", without("serverSideEncryption.kmsKeyArn")),
+    Mutation("table-encrypted", [TABLE], "AWS's key in a replica", without("replicas.0.kmsKeyArn")),
     Mutation("table-replicated", [TABLE], "one replica less", without("replicas.0")),
     Mutation("table-replicated", [INSTANCE], "one region", put("config", "regional-us-east1")),
     Mutation("table-changes-streamed", [TABLE], "no stream", put("streamEnabled", False)),
