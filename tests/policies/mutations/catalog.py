@@ -39,6 +39,7 @@ UNREAD: Mapping[str, str] = {
     "cloudflare:index/workersKvNamespace:WorkersKvNamespace": "has no setting but its title",
     "gcp:compute/address:Address": "a number",
     "gcp:kms/keyRing:KeyRing": "a place for keys, which are asked about",
+    "gcp:spanner/backupSchedule:BackupSchedule": "a second way back, beside the versions that are asked for",
     "gcp:serviceaccount/account:Account": "has no rights of its own; grants and keys are asked about",
 }
 """Types that no policy reads, and why none has to."""
