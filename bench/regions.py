@@ -19,6 +19,7 @@ import yaml
 
 from bench.chart import Bars, draw
 from infra.regions import REGIONS
+from local import plans
 from local.layout import CHECKOUT
 from local.scratch import Scratch, scratch
 
@@ -26,7 +27,7 @@ LOOPBACK = "127.74"
 REGIONS_WANTED = 40
 PROD, MANY = "prod", f"prod-{REGIONS_WANTED}"
 _TYPES = {"aws": "i4i.2xlarge", "gcp": "n2-standard-8"}
-_NODES = 1
+_NODES = 2
 
 
 @dataclass(frozen=True)
@@ -91,11 +92,11 @@ def _policy_settings() -> dict[str, Any]:
 def _preview(world: Scratch, stack: str, *, policies: bool, cold: bool, settings: Path) -> Preview:
     pack = ["--policy-pack", "policies", "--policy-pack-config", str(settings)] if policies else []
     started = time.monotonic()
-    result = world.pulumi("preview", "--json", "--stack", stack, *pack)
+    planned = plans.plan(world, stack, *pack)
     seconds = time.monotonic() - started
-    if result.returncode:
-        raise SystemExit(f"{stack} does not preview:\n{result.stdout[-2000:]}{result.stderr}")
-    made = Preview(stack, policies, cold, seconds, json.loads(result.stdout)["changeSummary"]["create"])
+    if not planned.ok:
+        raise SystemExit("\n".join([f"{stack} does not preview:", *planned.refusals]))
+    made = Preview(stack, policies, cold, seconds, planned.document["changeSummary"]["create"])
     print(f"{json.dumps(asdict(made))}  {made.milliseconds_each:.1f} ms a resource", flush=True)
     return made
 

@@ -33,12 +33,12 @@ class Planned:
     ok: bool
 
 
-def plan(world: Scratch, stack: str, *, policies: bool) -> Planned:
-    """Previews the stack, which exists; with the policy pack or without."""
+def plan(world: Scratch, stack: str, *options: str) -> Planned:
+    """Previews the stack, which exists; with further options of the engine, such as `policies_of` gives."""
     log = world.world.path("events.json")
     log.unlink(missing_ok=True)
-    options = ["--json", "--show-sames", "--event-log", str(log), *(policies_of(stack) if policies else [])]
-    result = world.pulumi("preview", "--stack", stack, *options, env=_EVENT_LOG)
+    printed = ("--json", "--show-sames", "--event-log", str(log))
+    result = world.pulumi("preview", "--stack", stack, *printed, *options, env=_EVENT_LOG)
     events = list(_events(log))
     refusals = [*_errors(events), *_broken(events)]
     if result.returncode and not refusals:

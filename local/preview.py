@@ -48,7 +48,7 @@ def preview(report: Report, directory: Path | None = None) -> bool:
 def _from_nothing(world: Scratch, stack: str, report: Report, directory: Path | None) -> bool:
     started = time.monotonic()
     world.new_stack(stack)
-    planned = plans.plan(world, stack, policies=True)
+    planned = plans.plan(world, stack, *plans.policies_of(stack))
     _keep(planned, directory, stack)
     plan = read_plan(planned.document) if planned.ok else Plan({})
     _say(report, stack, planned.refusals, counts(plan) if planned.ok else "no plan", started, tree(plan.after()))
@@ -76,7 +76,7 @@ def _from_release(world: Scratch, stack: str, report: Report, directory: Path | 
         report(f"{stack} is in no release yet: no upgrade to check")
         return True
     release.load(world, stack, recorded)
-    planned = plans.plan(world, stack, policies=False)
+    planned = plans.plan(world, stack)
     _keep(planned, directory, f"{stack}-upgrade")
     plan = read_plan(planned.document) if planned.ok else Plan({})
     allowed = upgrade.read_allowances(recorded.with_name("allowances.yaml")).of(stack)

@@ -98,7 +98,7 @@ def plan_of(world: Scratch, name: str) -> Any:
     before = file.read_text()
     try:
         apply_to_config(world, CHANGES[name])
-        planned = plans.plan(world, STACK, policies=False)
+        planned = plans.plan(world, STACK)
     finally:
         file.write_text(before)
     assert planned.ok, planned.refusals

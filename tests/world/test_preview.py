@@ -33,9 +33,9 @@ def test_a_preview_names_the_broken_rule_and_the_way_out() -> None:
     with scratch(LOOPBACK, print) as world:
         _change(world, "staging", {"protect": False})
         world.new_stack("staging")
-        planned = plans.plan(world, "staging", policies=True)
+        planned = plans.plan(world, "staging", *plans.policies_of("staging"))
         _change(world, "staging", {"domain": "_"})
-        unusable = plans.plan(world, "staging", policies=True)
+        unusable = plans.plan(world, "staging", *plans.policies_of("staging"))
     assert not planned.ok
     assert any(
         refusal.startswith("irreplaceable-protected (us-east-1): ") and "Set `artifact-edge:protect` to true" in refusal
@@ -61,7 +61,7 @@ def test_an_upgrade_that_replaces_a_store_is_refused() -> None:
         assert recorded is not None
         release.load(world, "dev", recorded)
         _change(world, "dev", {"domain": "elsewhere.example"})
-        refused = list(findings(read_plan(plans.plan(world, "dev", policies=False).document)))
+        refused = list(findings(read_plan(plans.plan(world, "dev").document)))
     assert "Zone dns: the upgrade would replace a store (because of name)" in refused, refused
 
 
