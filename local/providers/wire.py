@@ -20,8 +20,9 @@ _SECRET = rpc._special_secret_sig  # pyright: ignore[reportPrivateUsage]
 
 
 def decode(struct: struct_pb2.Struct) -> Properties:
-    """Plain Python values; whole numbers become int, since the wire knows only floating point."""
-    return cast(Properties, _whole_numbers(json_format.MessageToDict(struct)))
+    """Plain Python values; whole numbers become int, since the wire knows only floating point. A member that is null is
+    absent, as it is to the real providers."""
+    return cast(Properties, _plain(json_format.MessageToDict(struct)))
 
 
 def encode(properties: Properties) -> struct_pb2.Struct:
@@ -68,9 +69,9 @@ def _items(value: Any) -> Iterable[Any]:
     return cast(list[Any], value) if isinstance(value, list) else ()
 
 
-def _whole_numbers(value: Any) -> Any:
+def _plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _whole_numbers(item) for key, item in cast(Properties, value).items()}
+        return {key: _plain(item) for key, item in cast(Properties, value).items() if item is not None}
     if isinstance(value, list):
-        return [_whole_numbers(item) for item in cast(list[Any], value)]
+        return [_plain(item) for item in cast(list[Any], value)]
     return int(value) if isinstance(value, float) and value.is_integer() else value

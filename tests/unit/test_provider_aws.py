@@ -14,6 +14,9 @@ from local.providers import schema, wire
 from local.providers.server import provider
 
 BUCKET = "urn:pulumi:local::edge::aws:s3/bucket:Bucket::b"
+ENCRYPTION = (
+    "urn:pulumi:local::edge::aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration::b"
+)
 TABLE = "urn:pulumi:local::edge::aws:dynamodb/table:Table::t"
 VERSIONING = "urn:pulumi:local::edge::aws:s3/bucketVersioning:BucketVersioning::v"
 
@@ -112,6 +115,17 @@ def test_a_bucket_lives_in_its_region_until_it_is_deleted(cloud: Any) -> None:
     cloud.Delete(provider_pb2.DeleteRequest(urn=BUCKET, id=id, properties=wire.encode(outputs)), Context())
     assert s3.list_buckets()["Buckets"] == []
     assert read(cloud, BUCKET, id, {}, outputs).id == ""
+
+
+def test_what_is_given_as_nothing_is_not_given(cloud: Any) -> None:
+    create(cloud, BUCKET, {"bucket": "logs", "region": "us-east-1"})
+    by_default = {"sseAlgorithm": "AES256", "kmsMasterKeyId": None}
+    rules = [{"applyServerSideEncryptionByDefault": by_default, "bucketKeyEnabled": None}]
+    create(cloud, ENCRYPTION, {"bucket": "logs", "region": "us-east-1", "rules": rules})
+    (kept,) = client("s3", "us-east-1").get_bucket_encryption(Bucket="logs")["ServerSideEncryptionConfiguration"][
+        "Rules"
+    ]
+    assert kept["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
 
 
 def test_a_full_bucket_goes_only_with_force_destroy(cloud: Any) -> None:
