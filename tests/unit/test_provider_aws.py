@@ -118,11 +118,11 @@ def test_a_bucket_lives_in_its_region_until_it_is_deleted(cloud: Any) -> None:
 
 
 def test_what_is_given_as_nothing_is_not_given(cloud: Any) -> None:
-    create(cloud, BUCKET, {"bucket": "logs", "region": "us-east-1"})
+    create(cloud, BUCKET, {"bucket": "written", "region": "us-east-1"})
     by_default = {"sseAlgorithm": "AES256", "kmsMasterKeyId": None}
     rules = [{"applyServerSideEncryptionByDefault": by_default, "bucketKeyEnabled": None}]
-    create(cloud, ENCRYPTION, {"bucket": "logs", "region": "us-east-1", "rules": rules})
-    (kept,) = client("s3", "us-east-1").get_bucket_encryption(Bucket="logs")["ServerSideEncryptionConfiguration"][
+    create(cloud, ENCRYPTION, {"bucket": "written", "region": "us-east-1", "rules": rules})
+    (kept,) = client("s3", "us-east-1").get_bucket_encryption(Bucket="written")["ServerSideEncryptionConfiguration"][
         "Rules"
     ]
     assert kept["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
