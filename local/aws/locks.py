@@ -1,4 +1,4 @@
-"""Object Lock of buckets that hold objects: S3 takes and changes it since 2023, and moto 5.2 of empty ones only."""
+"""Object Lock where moto 5.2 is stricter than S3: on filled buckets (S3: since 2023), and of copies."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from typing import Any, cast
 
 from moto.s3.exceptions import InvalidBucketState
 from moto.s3.models import S3Backend
+from moto.s3.responses import S3Response
+from werkzeug.datastructures import Headers
+
+_put = cast(Any, S3Response)._key_response_put
 
 
 def put_object_lock_configuration(
@@ -24,6 +28,16 @@ def put_object_lock_configuration(
     bucket.default_lock_mode, bucket.default_lock_days, bucket.default_lock_years = mode, days, years
 
 
-def lock_also_filled_buckets() -> None:
+def key_response_put(response: Any, query: dict[str, Any], key: str) -> Any:
+    """Stands in for `S3Response._key_response_put`: a locked bucket wants a checksum of an upload, and not of a copy,
+    whose bytes S3 has already (Amazon S3 API, "CopyObject")."""
+    if "x-amz-copy-source" in response.headers:
+        given = list(response.headers.items())
+        response.headers = Headers([*given, ("x-amz-sdk-checksum-algorithm", "SHA256")])
+    return _put(response, query, key)
+
+
+def lock_as_s3_does() -> None:
     """Makes moto do so from now on."""
     cast(Any, S3Backend).put_object_lock_configuration = put_object_lock_configuration
+    cast(Any, S3Response)._key_response_put = key_response_put

@@ -17,10 +17,11 @@ from werkzeug.serving import make_server
 
 from local.aws.bucket_metrics import keep_metrics
 from local.aws.bucket_policies import heed_conditions
+from local.aws.delete_markers import mend_delete_markers
 from local.aws.functions import FunctionCode, leave_functions_to_the_world
 from local.aws.global_tables import GlobalTables, mend_global_tables
 from local.aws.keys import mend_replicas
-from local.aws.locks import lock_also_filled_buckets
+from local.aws.locks import lock_as_s3_does
 from local.aws.outages import Outages
 from local.aws.replication import Replication
 from local.aws.requests import RequestCounter
@@ -33,11 +34,12 @@ def serve(world: World) -> None:
     take_public_addresses_from(world.machine_network)
     heed_conditions()
     mend_replicas()
+    mend_delete_markers()
     mend_tables()
     mend_global_tables()
     leave_functions_to_the_world(world.aws_url)
     keep_metrics()
-    lock_also_filled_buckets()
+    lock_as_s3_does()
     outages = Outages(cast(Any, DomainDispatcherApplication)(create_backend_app))
     application = FunctionCode(GlobalTables(RequestCounter(Replication(outages, outages.is_down))))
     make_server(world.aws_address, AWS_PORT, cast(Any, application), threaded=True).serve_forever()
