@@ -51,6 +51,7 @@ def settings_of(
 
 def _known_texts(resource: PolicyResource, name: str) -> list[str]:
     try:
-        return texts(resource.props.get(name))
+        value = resource.props.get(name)
+        return texts(value) if isinstance(value, str | list) else []
     except UnknownValueError:
         return []
