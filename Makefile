@@ -1,7 +1,7 @@
 # Each target is one line into the code; `make` alone lists them.
 PYTHON := .venv/bin/python
 
-.PHONY: help up down preview test lint setup
+.PHONY: help up down preview test lint bench setup
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,10 @@ test: setup  ## all tests
 
 lint: setup  ## style and types
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/pyright
+
+bench: setup  ## how previews grow with regions, and how fast packages are imported (20 min)
+	$(PYTHON) -m bench.regions
+	$(PYTHON) -m bench.import_packages
 
 setup: .venv/installed workers/edge/node_modules/.package-lock.json  ## the packages of the project (1.4 GB, about 2 min)
 
