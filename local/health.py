@@ -32,7 +32,7 @@ def vantage_proxy(world: World, vantage: Vantage) -> str:
 
 
 def wait(world: World, outputs: Mapping[str, Any], report: Report) -> None:
-    """Returns when every shield and PoP is healthy and the edge answers at every vantage; raises NotHealthy."""
+    """Returns when every shield is healthy and the edge answers at every vantage; raises NotHealthy."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     for name, healthy in _checks(world, outputs):
         while not healthy():
@@ -52,10 +52,6 @@ def _checks(world: World, outputs: Mapping[str, Any]) -> Iterator[tuple[str, Cal
     for shield in shields:
         url = f"http://{shield['address']}:{HEALTH_PORT}{HEALTH_PATH}"
         yield f"shield {shield['name']}", lambda url=url: _answers(httpx.Client(), url)
-    pops: Iterable[Mapping[str, str]] = outputs["pops"]
-    for pop in pops:
-        url = f"http://{pop['address']}:{HEALTH_PORT}{HEALTH_PATH}"
-        yield pop["name"], lambda url=url: _answers(httpx.Client(), url)
     for vantage in VANTAGES:
         yield f"edge from {vantage.name}", lambda vantage=vantage: _edge_answers(world, vantage, outputs["url"])
 

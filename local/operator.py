@@ -12,7 +12,6 @@ from typing import Any
 
 import yaml
 
-from local import certificates
 from local.engine.environment import cloud_environment
 from local.layout import CHECKOUT, World
 from local.samples import REPOSITORY, TAG, build
@@ -26,12 +25,10 @@ class OperatorError(Exception):
 
 
 def make_keys(world: World, stack: str, stacks: Path) -> None:
-    """The keys between the tiers of a stack whose config is in the directory `stacks`, and the certificate of its
-    hostname, unless they exist."""
+    """The keys between the tiers of a stack whose config is in the directory `stacks`, unless they exist."""
     config = yaml.safe_load((stacks / f"Pulumi.{stack}.yaml").read_text())["config"]
     place = ["--domain", config["artifact-edge:domain"], "--region", config["aws:region"]]
     _run(world, ["keys", "init", "--environment", stack, *place])
-    certificates.ensure(world, stack, config["artifact-edge:domain"], config["aws:region"])
 
 
 def publish_samples(world: World, outputs: Mapping[str, Any]) -> list[str]:

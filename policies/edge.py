@@ -19,9 +19,6 @@ _CUSTOM_DOMAIN = "cloudflare:index/workersCustomDomain:WorkersCustomDomain"
 _SECRET_NAME = re.compile(r"(^|_)(KEY|SECRET|TOKEN|PASSWORD|CREDENTIALS?)($|_)", re.IGNORECASE)
 
 
-_NAMES = ["packages", "cloudflare"]
-
-
 @each_resource(
     "worker-secrets-bound-as-secrets",
     "A worker gets secrets as secret_text bindings only: others, and its code, can be read back from the API.",
@@ -58,12 +55,12 @@ def authenticates_to_shields(args: ResourceValidationArgs) -> Iterator[str]:
 
 @each_resource(
     "worker-answers-for-its-hostname-only",
-    "The worker runs on the clients' hostname and the name that health checkers ask, least of all on workers.dev.",
+    "The worker runs on the clients' hostname and nowhere else, least of all on workers.dev.",
     of={ROUTE, _SUBDOMAIN, _CUSTOM_DOMAIN},
     severity=Severity.HIGH,
     control=nist("CM-7"),
     fix="Give the route one hostname of `names` with the path /*, and no other door",
-    config={"names": {"type": "array", "items": {"type": "string"}, "default": _NAMES}},
+    config={"names": {"type": "array", "items": {"type": "string"}, "default": ["packages"]}},
 )
 def answers_for_its_hostname_only(args: ResourceValidationArgs) -> Iterator[str]:
     if kind(args) == _SUBDOMAIN:
@@ -72,7 +69,7 @@ def answers_for_its_hostname_only(args: ResourceValidationArgs) -> Iterator[str]
                 yield f"{name} is true: the worker answers on workers.dev"
         return
     host, _, path = str(args.props.get("pattern") or args.props.get("hostname")).partition("/")
-    if host.split(".")[0] not in setting(args, "names", _NAMES):
+    if host.split(".")[0] not in setting(args, "names", ["packages"]):
         yield f"it answers for {host}"
     if kind(args) == ROUTE and path != "*":
         yield f"it answers for /{path}; the rest of {host} is nobody's"

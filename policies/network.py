@@ -28,10 +28,6 @@ a /29; whatever is wider than these is the internet, be it written as 0.0.0.0/0 
 
 _OTHERS_OF_GROUP = {"prefixListIds", "securityGroups", "sourceSecurityGroupId", "self"}
 _OTHERS_OF_RULE = {"prefixListId", "referencedSecurityGroupId"}
-_POP = "artifact-edge:pop:"
-"""In the URN of every resource of a PoP: the type of its component. Clients come to it from everywhere."""
-
-_EDGE_PORT = {"type": "integer", "minimum": 1, "default": 8443}
 _LOGIN_PORTS = (22, 3389)
 
 
@@ -54,18 +50,14 @@ class Admission:
 
 @each_resource(
     "shield-closed-to-the-internet",
-    "Nothing is open to the whole internet but a PoP's port for clients; the edge and the health checkers are named by "
-    "their networks.",
+    "Nothing is open to the whole internet; the edge and the health checkers are named by their networks.",
     of={*_OPENINGS, _PREFIX_LIST},
     severity=Severity.CRITICAL,
     control=foundational("EC2.18"),
     fix="Allow the networks of the edge and of Route 53's health checkers only",
-    config={"client_port": _EDGE_PORT},
 )
 def closed_to_the_internet(args: ResourceValidationArgs) -> Iterator[str]:
-    clients = str(int(setting(args, "client_port", 8443))) if _POP in args.urn else ""
-    closed = (each for each in admissions(args) if not clients or (each.protocol, each.ports) != ("tcp", clients))
-    admitted = [network for admission in closed for network in admission.networks]
+    admitted = [network for admission in admissions(args) for network in admission.networks]
     if kind(args) == _PREFIX_LIST:  # what groups let in by its name
         admitted = [str(entry.get("cidr")) for entry in parts(args.props, "entries")]
     for network in admitted:
@@ -93,17 +85,15 @@ def no_remote_login(args: ResourceValidationArgs) -> Iterator[str]:
 
 @each_resource(
     "machines-call-out-by-tls-only",
-    "Machines reach the internet on HTTPS alone, and those of PoPs the shields, so that nothing that got into one can "
-    "phone home as it likes.",
+    "Machines reach the internet on HTTPS alone, so that nothing that got into one can phone home as it likes.",
     of={SECURITY_GROUP, _GROUP_RULE, _EGRESS_RULE},
     severity=Severity.MEDIUM,
     control=nist("SC-7(5)"),
     fix="Name the ports and, where they are known, the networks that machines call",
-    config={"ports": {"type": "array", "items": {"type": "integer"}, "default": [443]}, "edge_port": _EDGE_PORT},
+    config={"ports": {"type": "array", "items": {"type": "integer"}, "default": [443]}},
 )
 def call_out_by_tls_only(args: ResourceValidationArgs) -> Iterator[str]:
-    ports = [*setting(args, "ports", [443]), *([setting(args, "edge_port", 8443)] if _POP in args.urn else [])]
-    allowed = [str(int(port)) for port in ports]
+    allowed = [str(int(port)) for port in setting(args, "ports", [443])]
     for admission in _departures(args):
         if admission.ports not in allowed and any(_is_the_internet(network) for network in admission.networks):
             yield f"it lets {admission.protocol} out to everywhere on {admission.ports or 'all ports'}"

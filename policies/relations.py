@@ -51,7 +51,6 @@ def settings_of(
 
 def _known_texts(resource: PolicyResource, name: str) -> list[str]:
     try:
-        value = resource.props.get(name)
-        return texts(value) if isinstance(value, str | list) else []
+        return texts(resource.props.get(name))
     except UnknownValueError:
         return []

@@ -14,7 +14,7 @@ from policies.controls import nist, our_design, well_architected
 from policies.documents import refuses_reading_from_elsewhere
 from policies.network import FIREWALL, SECURITY_GROUP, admissions
 from policies.relations import all_of, of_tier, refers_to
-from policies.rules import Config, architecture, kind, known, setting, statements, whole_stack
+from policies.rules import Config, architecture, kind, setting, statements, whole_stack
 from policies.storage import S3_BUCKET, takes_logs
 
 _MACHINES = {EC2_INSTANCE, GCE_INSTANCE}
@@ -46,8 +46,6 @@ _EDGE = [
     *("2a06:98c0::/29", "2c0f:f248::/32"),
 ]
 """Cloudflare's networks (www.cloudflare.com/ips), unchanged since 2021-09."""
-
-_ADDRESS = "aws:ec2/eip:Eip"
 
 _COUNT: dict[str, Any] = {"type": "integer", "minimum": 1}
 _PORTS: Config = {
@@ -89,8 +87,7 @@ def behind_the_edge(resource: PolicyResource, stack: StackValidationArgs) -> Ite
 def _strangers(resource: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     """What a group or firewall rule lets in that is neither the edge nor a health checker."""
     edge_port, health_port = str(int(setting(stack, "edge_port", 8443))), str(int(setting(stack, "health_port", 8080)))
-    named = [*setting(stack, "edge_networks", _EDGE), *_addresses_of_pops(stack)]
-    edge = [ipaddress.ip_network(network) for network in named]
+    edge = [ipaddress.ip_network(network) for network in setting(stack, "edge_networks", _EDGE)]
     for admission in admissions(resource):
         if admission.protocol not in ("tcp", "6") or admission.ports not in (edge_port, health_port):
             yield f"it lets in {admission.protocol} on {admission.ports or 'all ports'}"
@@ -100,13 +97,6 @@ def _strangers(resource: PolicyResource, stack: StackValidationArgs) -> Iterator
                 parsed = ipaddress.ip_network(network, strict=False)
                 if not any(parsed.version == of.version and parsed.subnet_of(of) for of in edge):  # type: ignore[arg-type]
                     yield f"it lets in {network} as if it were the edge"
-
-
-def _addresses_of_pops(stack: StackValidationArgs) -> Iterator[str]:
-    """Own PoPs are of the edge, too: the fixed address of each of their machines, where it is known."""
-    for address in all_of(stack, {_ADDRESS}):
-        if of_tier(address, "pop") and (found := known(address.props, "publicIp")):
-            yield f"{found}/32"
 
 
 @architecture(

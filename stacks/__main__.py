@@ -9,6 +9,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # Pulumi starts this file in its own directory
 
 import pulumi
+import pulumi_cloudflare as cloudflare
 
 from infra import registry, transforms
 from infra.blobs import BlobsArgs, Lock
@@ -32,13 +33,12 @@ from infra.network import NetworkArgs
 from infra.network.aws import AwsNetwork
 from infra.network.gcp import GcpNetwork
 from infra.observability.cloudwatch import Observability, ObservabilityArgs
-from infra.shield import EDGE_PORT, Node, ShieldArgs, host, host_named, node_names
+from infra.shield import EDGE_PORT, Node, ShieldArgs, host
 from infra.shield.ec2 import Ec2Shield
 from infra.shield.gce import GceShield
 from infra.shield.user_data import MachineSettings, user_data
 from stacks.config import Stack, StackConfig, load_current
 from stacks.objects import object_keys, origins, stand_by
-from stacks.pops import CLOUDFLARE, ReadByPops, addresses_of_edge, described, edge_networks, identity_of_pops, own_pops
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = "artifact-edge"
@@ -64,10 +64,9 @@ def compose(stack: Stack) -> None:
         "identity-aws",
         AwsIdentityArgs(prefix, f"{secret}/shield", stack.home_region, [google.unique_id] if google else []),
     )
-    pop_identity = identity_of_pops(stack) if settings.pops else None
-    roles = [amazon.role_arn, *([pop_identity.role_arn] if pop_identity else [])]
-    keys = aws_keys(stack, roles)
-    readers = {"s3": roles, "gcs": [google.member] if google else []}
+    keys = aws_keys(stack, [amazon.role_arn])
+    readers = {"s3": amazon.role_arn, "gcs": google.member if google else None}
+    reader = readers[settings.blobs.store]
 
     encrypted_by = object_keys(stack, prefix, keys)
     blobs = BLOBS[settings.blobs.store](
@@ -75,7 +74,7 @@ def compose(stack: Stack) -> None:
         BlobsArgs(
             prefix=prefix,
             regions=settings.blobs.regions,
-            readers=readers[settings.blobs.store],
+            readers=[reader] if reader else [],
             keys=encrypted_by,
             noncurrent_days=settings.blobs.noncurrent_days,
             lock=None if settings.blobs.lock == "none" else Lock(settings.blobs.lock, settings.blobs.lock_days),
@@ -86,22 +85,11 @@ def compose(stack: Stack) -> None:
     stand_by(stack, prefix, blobs.buckets[0], encrypted_by)
     metadata = METADATA[settings.metadata.store]("metadata", metadata_args(stack, prefix, keys))
 
-    networks = {
-        region: NETWORK[cloud](f"network-{region}", NetworkArgs(region, prefix))
-        for region, cloud in settings.networks().items()
-    }
-    shield_nodes = [
-        ShieldNode(f"{host_named(name, settings.domain)}:{EDGE_PORT}", shield.region)
-        for shield in settings.shields
-        for name in node_names(shield.region, shield.nodes)
-    ]
-    read = ReadByPops(blobs, blobs.buckets, metadata.region, bundle)
-    pops = own_pops(stack, hostname, pop_identity, networks, read, shield_nodes) if pop_identity else None
-
-    edge_addresses = addresses_of_edge(pops)
+    edge_addresses = cloudflare.get_ip_ranges_output().ipv4_cidrs
     nodes: list[Node] = []
     endpoints: dict[str, pulumi.Input[str]] = {}
     for shield in settings.shields:
+        network = NETWORK[shield.cloud](f"network-{shield.region}", NetworkArgs(shield.region, prefix))
         machine = MachineSettings(
             region=shield.region,
             cloud=shield.cloud,
@@ -117,7 +105,7 @@ def compose(stack: Stack) -> None:
                 region=shield.region,
                 machine_type=shield.machine_type,
                 nodes=shield.nodes,
-                network=networks[shield.region],
+                network=network,
                 identity=google.email if google and shield.cloud == "gcp" else amazon.instance_profile,
                 edge_addresses=edge_addresses,
                 user_data=user_data(machine),
@@ -125,8 +113,8 @@ def compose(stack: Stack) -> None:
             ),
         )
         nodes += machines.nodes
-        if (endpoint := networks[shield.region].s3_endpoint) is not None:
-            endpoints[shield.region] = endpoint
+        if network.s3_endpoint is not None:
+            endpoints[shield.region] = network.s3_endpoint
     if settings.blobs.store == "s3":
         OriginWays("origin-ways", OriginWaysArgs(amazon.role_name, blobs.buckets, endpoints, nodes))
 
@@ -139,14 +127,12 @@ def compose(stack: Stack) -> None:
             zone_name=settings.domain,
             hostname=hostname,
             bundle=bundle,
-            shields=shield_nodes,
+            shields=[ShieldNode(f"{host(node, settings.domain)}:{EDGE_PORT}", node.region) for node in nodes],
             secrets=read_edge_secrets(f"{secret}/edge", stack.home_region),
             metadata_api=asked,
-            probe=f"{CLOUDFLARE}.{settings.domain}" if pops else "",
         ),
     )
-    edges = edge_networks(stack, edge, pops)
-    dns = Dns("dns", DnsArgs(settings.domain, hostname, edges, nodes, removable=not settings.protect))
+    dns = Dns("dns", DnsArgs(settings.domain, hostname, edge.target, nodes, removable=not settings.protect))
     stream = entitlement_stream(stack, metadata.changes, edge) if metadata.changes else None
     alarms = [alarm for watched in (blobs, metadata, api, stream, dns) if watched for alarm in watched.alarms]
     alarms += registry.alarms(stack.environment, metadata.backend, metadata.region)
@@ -173,7 +159,6 @@ def compose(stack: Stack) -> None:
             for node in nodes
         ],
     )
-    pulumi.export("pops", described(pops.machines) if pops else [])
 
 
 def tag_and_protect(stack: Stack) -> None:

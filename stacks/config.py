@@ -87,14 +87,6 @@ def _known_region(name: str, cloud: Cloud) -> None:
     raise _wrong(f"{name!r} is not an AWS region{_did_you_mean(name, listed)}")
 
 
-def _ec2_with_nvme(name: str) -> str:
-    if name not in _ec2_types():
-        raise _wrong(f"{name!r} is not an EC2 instance type{_did_you_mean(name, _ec2_types())}")
-    if not _NVME_OF_EC2.fullmatch(name):
-        raise _wrong(f"{name!r} has no NVMe disks of its own; use a type such as i4i.large, i3en.large or c6id.large")
-    return name
-
-
 def _region_of_store(name: str, info: ValidationInfo) -> str:
     """Blobs and metadata name their cloud by naming their store."""
     store = info.data.get("store")
@@ -284,47 +276,23 @@ class Shield(_Section):
     @classmethod
     def _has_nvme(cls, name: str, info: ValidationInfo) -> str:
         cloud = info.data.get("cloud")
-        if cloud == "aws":
-            return _ec2_with_nvme(name)
+        if cloud == "aws" and name not in _ec2_types():
+            raise _wrong(f"{name!r} is not an EC2 instance type{_did_you_mean(name, _ec2_types())}")
+        if cloud == "aws" and not _NVME_OF_EC2.fullmatch(name):
+            raise _wrong(
+                f"{name!r} has no NVMe disks of its own; use a type such as i4i.large, i3en.large or c6id.large"
+            )
         if cloud == "gcp" and not _NVME_OF_GCE.fullmatch(name):
             raise _wrong(f"{name!r} has no local SSD; use a type such as n2-standard-8 or c3-standard-8-lssd")
         return name
 
 
-class Pop(_Section):
-    """The machines of one point of presence of our own."""
-
-    region: str = Field(description="AWS region; one entry per region")
-    machine_type: str = Field(description="an EC2 type with NVMe disks of its own, e.g. `i4i.large`")
-    nodes: int = Field(ge=1, le=10, description="machines in the region")
-
-    @field_validator("region")
-    @classmethod
-    def _exists(cls, name: str) -> str:
-        _known_region(name, "aws")
-        return name
-
-    @field_validator("machine_type")
-    @classmethod
-    def _has_nvme(cls, name: str) -> str:
-        return _ec2_with_nvme(name)
-
-
-class Weights(_Section):
-    """Which share of clients each edge network gets, of all that are healthy. One of weight 0 gets clients only when
-    no other is healthy."""
-
-    cloudflare: int = Field(100, ge=0, le=255, description="Cloudflare's share")
-    pops: int = Field(0, ge=0, le=255, description="the share of own PoPs")
-
-
 class Edge(_Section):
-    """The Cloudflare account that the edge worker runs in, and how clients are divided among edge networks."""
+    """The Cloudflare account that the edge worker runs in."""
 
     account_id: str = Field(
         description="Cloudflare account id: 32 hexadecimal digits", json_schema_extra={"pattern": "^[0-9a-f]{32}$"}
     )
-    weights: Weights = Field(default_factory=lambda: Weights.model_validate({}))
 
     @field_validator("account_id")
     @classmethod
@@ -354,9 +322,6 @@ class StackConfig(_Section):
     metadata: Metadata
     shields: list[Shield] = Field(min_length=1, description="one entry per shield region")
     edge: Edge
-    pops: list[Pop] = Field(
-        default_factory=list[Pop], description="the second edge network, one entry per region; empty: Cloudflare alone"
-    )
     alerts: Alerts = Alerts()
     protect: bool = Field(True, description="whether buckets, tables and zones refuse to be deleted")
     allow_single_region: bool = Field(False, description="whether blobs or metadata may stand in one region only")
@@ -373,24 +338,11 @@ class StackConfig(_Section):
         kept = [section.regions for section in (self.blobs, self.metadata) if CLOUD_OF_STORE[section.store] == cloud]
         return list(dict.fromkeys(region for regions in kept for region in regions))
 
-    def networks(self) -> dict[str, Cloud]:
-        """The regions that machines stand in, and whose they are."""
-        places: dict[str, Cloud] = {shield.region: shield.cloud for shield in self.shields}
-        for pop in self.pops:
-            places[pop.region] = "aws"
-        return places
-
     @field_validator("shields")
     @classmethod
     def _once(cls, shields: list[Shield]) -> list[Shield]:
         _distinct([shield.region for shield in shields])
         return shields
-
-    @field_validator("pops")
-    @classmethod
-    def _each_once(cls, pops: list[Pop]) -> list[Pop]:
-        _distinct([pop.region for pop in pops])
-        return pops
 
 
 @dataclass(frozen=True)
@@ -470,7 +422,6 @@ def _problems_across(config: StackConfig, values: Mapping[str, Any]) -> Iterator
             f"{NAMESPACE}:blobs.lock: 'compliance' keeps what is published from deletion by anybody, and"
             f" {NAMESPACE}:protect false asks for a stack that can be destroyed; use 'governance', or protect true"
         )
-    yield from _problems_of_networks(config)
     clouds = {shield.cloud for shield in config.shields} | {
         CLOUD_OF_STORE[store] for store in (config.blobs.store, config.metadata.store)
     }
@@ -489,20 +440,6 @@ def _problems_of_soft_delete(blobs: Blobs) -> Iterator[str]:
         )
     if blobs.lock == "governance" and not 7 <= blobs.lock_days <= 90:
         yield f"{NAMESPACE}:blobs.lock_days: {blobs.lock_days} is not between 7 and 90, as soft delete asks for"
-
-
-def _problems_of_networks(config: StackConfig) -> Iterator[str]:
-    """Own PoPs read the worker from S3, and what tokens are good for from DynamoDB."""
-    read = {"blobs": (config.blobs.store, "s3"), "metadata": (config.metadata.store, "dynamodb")}
-    for section, (store, wanted) in read.items():
-        if config.pops and store != wanted:
-            place = f"{NAMESPACE}:{section}.store"
-            yield f"{NAMESPACE}:pops: PoPs cannot read from {store!r}; use {place} {wanted!r}, or no PoPs"
-    weights = config.edge.weights
-    if weights.pops and not config.pops:
-        yield f"{NAMESPACE}:edge.weights.pops: {weights.pops} of no PoPs; name some in {NAMESPACE}:pops, or set it to 0"
-    if weights.cloudflare == weights.pops == 0:
-        yield f"{NAMESPACE}:edge.weights: both are 0; give the network that clients shall use first a weight"
 
 
 def _missing(key: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from infra.dns.alarms import edge_alarms, machine_alarms, network_alarm, region_alarm
+from infra.dns.alarms import edge_alarms, machine_alarms, region_alarm
 from infra.observability import Alarm
 from infra.regions import latency_regions
 from infra.shield import HEALTH_PATH, HEALTH_PORT, Node, host
@@ -21,26 +21,13 @@ _CHECK_FAILURES = 3
 
 
 @dataclass(frozen=True)
-class EdgeNetwork:
-    """One of the networks that clients may be led to: `target` is where it answers for the hostname, `probe_target`
-    where it answers for `<name>.<zone>`, which health checkers ask. Of those that are healthy each gets its `weight`'s
-    share of clients; those of weight 0 get them all when no other is healthy (Route 53 Developer Guide, "Weighted
-    records")."""
-
-    name: str
-    target: pulumi.Input[str]
-    probe_target: pulumi.Input[str]
-    weight: int
-
-
-@dataclass(frozen=True)
 class DnsArgs:
-    """`hostname` is what clients use, and `networks` where the edge answers for it, one or more. `removable` lets the
-    zone be deleted with records in it."""
+    """`hostname` is what clients use, and `edge_target` where the edge answers for it. `removable` lets the zone be
+    deleted with records in it."""
 
     zone_name: str
     hostname: str
-    networks: Sequence[EdgeNetwork]
+    edge_target: str
     nodes: Sequence[Node]
     removable: bool
 
@@ -64,13 +51,11 @@ class Dns(pulumi.ComponentResource):
             opts=self._child,
         )
         regions = latency_regions(node.region for node in args.nodes)
-        networks = self._network_records()
         edge = self._edge_records(regions)
         machines = {node.name: self._node_record(node) for node in args.nodes}
         places = self._shield_records(regions, machines)
         self.alarms = [
             *edge_alarms(args.hostname, edge.id),
-            *(network_alarm(name, check.id) for name, check in networks.items()),
             *(alarm for name, check in machines.items() for alarm in machine_alarms(name, check.id)),
             *(region_alarm(place, check.id) for place, check in places.items()),
         ]
@@ -78,69 +63,25 @@ class Dns(pulumi.ComponentResource):
         self.name_servers = self._zone.name_servers
         self.register_outputs({"zone_id": self.zone_id, "name_servers": self.name_servers})
 
-    def _network_records(self) -> Mapping[str, aws.route53.HealthCheck]:
-        """`edge.<zone>`, which leads to either network by its weight and health, where there are several.
-
-        It stands behind the records of the hostname, as those have another policy: one name's must all have the same.
-        """
-        checks: dict[str, aws.route53.HealthCheck] = {}
-        if not self._several:
-            return checks
-        for network in self._args.networks:
-            probe = f"{network.name}.{self._args.zone_name}"
-            aws.route53.Record(
-                f"network-{network.name}-probe",
-                zone_id=self._zone.zone_id,
-                name=probe,
-                type="CNAME",
-                ttl=_TTL_SECONDS,
-                records=[network.probe_target],
-                opts=self._child,
-            )
-            check = checks[network.name] = self._https_check(f"network-{network.name}", probe)
-            aws.route53.Record(
-                f"network-{network.name}",
-                zone_id=self._zone.zone_id,
-                name=self._edge_name,
-                type="CNAME",
-                ttl=_TTL_SECONDS,
-                records=[network.target],
-                set_identifier=network.name,
-                weighted_routing_policies=[{"weight": network.weight}],
-                health_check_id=check.id,
-                opts=self._child,
-            )
-        return checks
-
-    @property
-    def _several(self) -> bool:
-        return len(self._args.networks) > 1
-
-    @property
-    def _edge_name(self) -> str:
-        return f"edge.{self._args.zone_name}"
-
     def _edge_records(self, regions: Mapping[str, str]) -> aws.route53.HealthCheck:
         """One latency record for each region, all checked by one look at the hostname itself, as clients see it."""
-        check = self._https_check("edge", self._args.hostname)
-        target = self._edge_name if self._several else self._args.networks[0].target
-        for place, region in regions.items():
-            self._latency_record(f"edge-{place}", self._args.hostname, "CNAME", [target], place, region, check)
-        return check
-
-    def _https_check(self, name: str, fqdn: str) -> aws.route53.HealthCheck:
-        return aws.route53.HealthCheck(
-            name,
+        check = aws.route53.HealthCheck(
+            "edge",
             type="HTTPS",
-            fqdn=fqdn,
+            fqdn=self._args.hostname,
             port=443,
             resource_path=HEALTH_PATH,
             enable_sni=True,
             request_interval=_CHECK_SECONDS,
             failure_threshold=_CHECK_FAILURES,
-            tags={"Name": fqdn},
+            tags={"Name": self._args.hostname},
             opts=self._child,
         )
+        for place, region in regions.items():
+            self._latency_record(
+                f"edge-{place}", self._args.hostname, "CNAME", [self._args.edge_target], place, region, check
+            )
+        return check
 
     def _node_record(self, node: Node) -> aws.route53.HealthCheck:
         """A machine's own name. It resolves whatever the check says: the worker fails over by itself."""

@@ -32,13 +32,6 @@ def edge_alarms(hostname: str, check: pulumi.Input[str]) -> Sequence[Alarm]:
     ]
 
 
-def network_alarm(network: str, check: pulumi.Input[str]) -> Alarm:
-    """Of one of two edge networks: clients are served by the other alone."""
-    fault = f"The edge network {network} does not answer; clients are led to the other one"
-    tier: Tier = "pop" if network == "pops" else "edge"
-    return _down(f"edge-network-{network}-down", tier, check, fault, "an-edge-network-is-down")
-
-
 def machine_alarms(node: str, check: pulumi.Input[str]) -> Sequence[Alarm]:
     """Of one shield machine: it serves nobody, or the network before it lets some through only."""
     return [

@@ -12,9 +12,7 @@ import pulumi_cloudflare as cloudflare
 from infra.regions import REGIONS
 
 _MODULE = "worker.js"
-COMPATIBILITY_DATE = "2026-11-01"
-"""Which of workerd's behaviours the worker was written for (developers.cloudflare.com/workers/configuration)."""
-
+_COMPATIBILITY_DATE = "2026-11-01"
 _PARTIAL_SETUP_SUFFIX = ".cdn.cloudflare.net"
 """What the authoritative DNS of a partial zone appends to send a name here (Cloudflare DNS, "CNAME setup")."""
 
@@ -52,9 +50,7 @@ class MetadataApiBinding:
 @dataclass(frozen=True)
 class EdgeArgs:
     """`zone_name` is the domain, `hostname` the name in it that clients use, `bundle` the compiled worker. Without a
-    `metadata_api` a token is good only once the store has its entry. `probe` is another name in it, where there is one:
-    health checkers ask this network by it, whatever network clients are led to.
-    """
+    `metadata_api` a token is good only once the store has its entry."""
 
     prefix: str
     account_id: str
@@ -64,7 +60,6 @@ class EdgeArgs:
     shields: Sequence[ShieldNode]
     secrets: EdgeSecrets
     metadata_api: MetadataApiBinding | None = None
-    probe: str = ""
 
 
 class Edge(pulumi.ComponentResource):
@@ -76,7 +71,6 @@ class Edge(pulumi.ComponentResource):
 
     namespace_id: pulumi.Output[str]
     target: str
-    probe_target: str
 
     def __init__(self, name: str, args: EdgeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:edge:Edge", name, None, opts)
@@ -103,28 +97,26 @@ class Edge(pulumi.ComponentResource):
             script_name=f"{args.prefix}-edge",
             main_module=_MODULE,
             content=args.bundle,
-            compatibility_date=COMPATIBILITY_DATE,
+            compatibility_date=_COMPATIBILITY_DATE,
             bindings=_bindings(args, entitlements.id, certificate.id),
             observability={"enabled": True},
             opts=child,
         )
-        for label, hostname in {name: args.hostname, f"{name}-probe": args.probe}.items():
-            if hostname:
-                route = cloudflare.WorkersRoute(
-                    label, zone_id=zone.id, pattern=f"{hostname}/*", script=script.script_name, opts=child
-                )
-                cloudflare.DnsRecord(
-                    label,
-                    zone_id=zone.id,
-                    name=hostname,
-                    type="AAAA",
-                    content=_NO_ORIGIN,
-                    proxied=True,
-                    ttl=1,  # automatic, the only value that a proxied record may have
-                    # Clients must not reach the name before the worker stands behind it.
-                    opts=pulumi.ResourceOptions(parent=self, depends_on=[route, trust]),
-                )
-        self.target, self.probe_target = (f"{name}{_PARTIAL_SETUP_SUFFIX}" for name in (args.hostname, args.probe))
+        route = cloudflare.WorkersRoute(
+            name, zone_id=zone.id, pattern=f"{args.hostname}/*", script=script.script_name, opts=child
+        )
+        cloudflare.DnsRecord(
+            name,
+            zone_id=zone.id,
+            name=args.hostname,
+            type="AAAA",
+            content=_NO_ORIGIN,
+            proxied=True,
+            ttl=1,  # automatic, the only value that a proxied record may have
+            # Clients must not reach the name before the worker stands behind it.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[route, trust]),
+        )
+        self.target = f"{args.hostname}{_PARTIAL_SETUP_SUFFIX}"
         self.namespace_id = entitlements.id
         self.register_outputs({"namespace_id": self.namespace_id})
 
@@ -149,13 +141,12 @@ def _bindings(
         *asked,
         bound(name="ORIGIN_KEY", type="secret_text", text=pulumi.Output.secret(secrets.origin_key)),
         bound(name="SHIELD", type="mtls_certificate", certificate_id=certificate_id),
-        bound(name="SHIELDS", type="plain_text", text=shields_binding(args.shields)),
+        bound(name="SHIELDS", type="plain_text", text=_shields(args.shields)),
         bound(name="TOKEN_SIGNING_KEY", type="secret_text", text=pulumi.Output.secret(secrets.token_signing_key)),
     ]
 
 
-def shields_binding(nodes: Sequence[ShieldNode]) -> str:
-    """What the worker's SHIELDS binding says, on whichever network it runs."""
+def _shields(nodes: Sequence[ShieldNode]) -> str:
     return json.dumps(
         [
             {

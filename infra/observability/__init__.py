@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 import pulumi
 
-Tier = Literal["network", "blobs", "metadata", "entitlements", "shield", "edge", "pop", "dns", "registry"]
+Tier = Literal["network", "blobs", "metadata", "entitlements", "shield", "edge", "dns", "registry"]
 
 
 @dataclass(frozen=True)

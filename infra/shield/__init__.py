@@ -61,9 +61,4 @@ def node_names(region: str, nodes: int) -> list[str]:
 
 def host(node: Node, zone_name: str) -> str:
     """The machine's host name, on its certificate and in DNS."""
-    return host_named(node.name, zone_name)
-
-
-def host_named(name: str, zone_name: str) -> str:
-    """The same, of a machine that is yet to be made."""
-    return f"{name}.shield.{zone_name}"
+    return f"{node.name}.shield.{zone_name}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Literal
 
 import pulumi
 import pulumi_aws as aws
@@ -13,7 +12,7 @@ from infra.shield import EDGE_PORT, HEALTH_PORT, Node, ShieldArgs, node_names
 
 _DEBIAN = "136693071363"  # the Debian project's account (Debian wiki, "Cloud/AmazonEC2Image")
 _GRAVITON = re.compile(r"[a-z]+\d+g")  # EC2 User Guide, "Instance type naming conventions": a `g` after the generation
-ROOT_GIB = 16  # system and logs; the cache is on the instance's own NVMe disks
+_ROOT_GIB = 16  # system and logs; the cache is on the instance's own NVMe disks
 
 
 class Ec2Shield(pulumi.ComponentResource):
@@ -25,7 +24,7 @@ class Ec2Shield(pulumi.ComponentResource):
         super().__init__("artifact-edge:shield:Ec2Shield", name, None, opts)
         self._args = args
         group = self._security_group(name)
-        image = debian_image(args.region, args.machine_type, self)
+        image = self._image()
         self.nodes = [
             Node(node, args.region, "aws", self._machine(node, number, group, image).public_ip)
             for number, node in enumerate(node_names(args.region, args.nodes))
@@ -73,6 +72,16 @@ class Ec2Shield(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
+    def _image(self) -> pulumi.Output[str]:
+        architecture = "arm64" if _GRAVITON.match(self._args.machine_type) else "amd64"
+        return aws.ec2.get_ami_output(
+            region=self._args.region,
+            owners=[_DEBIAN],
+            filters=[{"name": "name", "values": [f"debian-12-{architecture}-*"]}],
+            most_recent=True,
+            opts=pulumi.InvokeOutputOptions(parent=self),
+        ).id
+
     def _machine(self, node: str, number: int, group: aws.ec2.SecurityGroup, image: pulumi.Output[str]) -> aws.ec2.Eip:
         args = self._args
         instance = aws.ec2.Instance(
@@ -91,7 +100,7 @@ class Ec2Shield(pulumi.ComponentResource):
                 "http_endpoint": "enabled",
                 "http_put_response_hop_limit": 1,
             },
-            root_block_device={"encrypted": True, "volume_type": "gp3", "volume_size": ROOT_GIB},
+            root_block_device={"encrypted": True, "volume_type": "gp3", "volume_size": _ROOT_GIB},
             tags={"Name": f"{args.prefix}-{node}"},
             # A newer image alone must not replace every shield, and with it every cache, in one go.
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["ami"], depends_on=args.boots_after),
@@ -99,19 +108,3 @@ class Ec2Shield(pulumi.ComponentResource):
         return aws.ec2.Eip(
             node, region=args.region, domain="vpc", instance=instance.id, opts=pulumi.ResourceOptions(parent=self)
         )
-
-
-def debian_image(region: str, machine_type: str, parent: pulumi.Resource) -> pulumi.Output[str]:
-    """The newest image of the Debian project for the machine's processor."""
-    return aws.ec2.get_ami_output(
-        region=region,
-        owners=[_DEBIAN],
-        filters=[{"name": "name", "values": [f"debian-12-{architecture(machine_type)}-*"]}],
-        most_recent=True,
-        opts=pulumi.InvokeOutputOptions(parent=parent),
-    ).id
-
-
-def architecture(machine_type: str) -> Literal["amd64", "arm64"]:
-    """The processor of an EC2 type, as Debian calls it."""
-    return "arm64" if _GRAVITON.match(machine_type) else "amd64"

@@ -1,18 +1,31 @@
-"""Renders what a shield machine boots from: cloud-init user data made of the real files in `machine/`."""
+"""Renders what a shield machine boots from: cloud-init user data made of the real files in `machine/`.
+
+`machine/cloud-config.yaml` is the head; the tree below `machine/files/` mirrors the machine's file system, and every
+file of it becomes one `write_files` entry, byte for byte. A file whose name ends in `.in` has holes, written `@NAME@`.
+What a deployment puts in is thus in few files, and those stay readable in user data; the constant ones are compressed,
+because all together they are more than EC2 takes.
+"""
 
 from __future__ import annotations
 
+import base64
+import gzip
 import re
-from collections.abc import Mapping, Sequence
+import stat
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, cast
 
-from infra import cloud_config
-from infra.cloud_config import UserDataError
+import yaml
 
-MACHINE = Path(__file__).parent / "machine"
+USER_DATA_LIMIT = 16 * 1024
+"""Bytes of user data that EC2 takes, before base64 (EC2 User Guide, "Run commands when you launch an EC2 instance")."""
+
+_MACHINE = Path(__file__).parent / "machine"
+_FILES = _MACHINE / "files"
 _ORIGIN_PORTS = (9001, 9002, 9003, 9004)  # as in records.config
+_HOLE = re.compile(r"@([A-Z_]+)@")
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
 
 
@@ -41,10 +54,22 @@ class MachineSettings:
     secret_region: str
 
 
+class UserDataError(ValueError):
+    """The settings cannot be rendered into user data that a machine would boot from."""
+
+
 def user_data(settings: MachineSettings) -> str:
     """The cloud-config of one shield machine; the same settings always give the same bytes."""
-    entries = cloud_config.tree(MACHINE / "files", _holes(settings))
-    return cloud_config.render(f"shield in {settings.region}", MACHINE / "cloud-config.yaml", entries)
+    holes = _holes(settings)
+    document = cast("dict[str, Any]", yaml.safe_load((_MACHINE / "cloud-config.yaml").read_text()))
+    document["write_files"] = list(_write_files(holes))
+    rendered = "#cloud-config\n" + yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=1 << 16)
+    size = len(rendered.encode())
+    if size > USER_DATA_LIMIT:
+        raise UserDataError(
+            f"user data of the shield in {settings.region} is {size} bytes; EC2 takes {USER_DATA_LIMIT}"
+        )
+    return rendered
 
 
 def _holes(settings: MachineSettings) -> Mapping[str, str]:
@@ -77,3 +102,26 @@ def _holes(settings: MachineSettings) -> Mapping[str, str]:
         "SECRET_ID": settings.secret_id,
         "SECRET_REGION": settings.secret_region,
     }
+
+
+def _write_files(holes: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    for file in sorted(path for path in _FILES.rglob("*") if path.is_file()):
+        path = "/" + file.relative_to(_FILES).as_posix()
+        permissions = "0755" if file.stat().st_mode & stat.S_IXUSR else "0644"
+        if file.suffix == ".in":
+            filled = _HOLE.sub(lambda hole: holes[hole[1]], file.read_text())
+            yield {"path": path.removesuffix(".in"), "permissions": permissions, "content": filled}
+        else:
+            packed = base64.b64encode(gzip.compress(file.read_bytes(), mtime=0)).decode()
+            yield {"path": path, "permissions": permissions, "encoding": "gz+b64", "content": packed}
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes texts of several lines as literal blocks, so that user data stays readable in a console."""
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    return yaml.ScalarNode("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+
+
+_Dumper.add_representer(str, _text)

@@ -19,10 +19,10 @@ class UnknownCondition(Exception):
 
 def heed_conditions() -> None:
     """Makes moto evaluate them from now on."""
-    cast(Any, models.FakeBucket).get_permission = permission
+    cast(Any, models.FakeBucket).get_permission = _permission
 
 
-def permission(bucket: Any, action: str, resource: str) -> PermissionResult:
+def _permission(bucket: Any, action: str, resource: str) -> PermissionResult:
     """Stands in for `moto.s3.models.FakeBucket.get_permission`."""
     if bucket.policy is None:
         return PermissionResult.NEUTRAL

@@ -15,7 +15,6 @@ from moto.server import (
 )
 from werkzeug.serving import make_server
 
-from local.aws import accelerators
 from local.aws.bucket_metrics import keep_metrics
 from local.aws.bucket_policies import heed_conditions
 from local.aws.delete_markers import mend_delete_markers
@@ -36,7 +35,6 @@ def serve(world: World) -> None:
     heed_conditions()
     mend_replicas()
     mend_delete_markers()
-    accelerators.emulate()
     mend_tables()
     mend_global_tables()
     leave_functions_to_the_world(world.aws_url)

@@ -9,15 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from infra.pop.user_data import MACHINE
 from local import processes
 from local.cloudflare.edge import Certificate, EdgeError
 from local.cloudflare.pki import write_private
 from local.layout import DNS_PORT, POP_L1_PORT, Pop, World
 
 TEMPLATES = Path(__file__).parent / "pop" / "l1"
-VERDICTS = MACHINE / "files" / "etc" / "artifact-edge" / "l1.lua"
-"""Own PoPs answer as Cloudflare's cache does; so does this one, by the same script."""
 PUBLIC_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")  # Debian's package ca-certificates
 USER = "trafficserver"  # of Debian's package; Traffic Server refuses to be root
 PLACES = ("etc", "cache", "run", "log")
@@ -86,7 +83,6 @@ class L1Cache:
         authorities = "\n".join(trusted) if trusted else PUBLIC_AUTHORITIES.read_text()
         return {
             **{self._place(template.name): self._filled(template) for template in sorted(TEMPLATES.iterdir())},
-            "etc/l1.lua": VERDICTS.read_bytes(),
             "etc/client.pem": client.chain.encode(),
             "etc/client.key": client.key.encode(),
             "etc/origin-ca.pem": authorities.encode(),

@@ -112,7 +112,7 @@ def parse(raw: Mapping[str, Any], zone_id: str) -> RecordSet:
 
 
 def _policy(raw: Mapping[str, Any], title: str) -> Policy:
-    named = [key for key in _POLICY_KEYS if not (raw.get(key) is None or raw.get(key) is False)]  # a weight may be 0
+    named = [key for key in _POLICY_KEYS if raw.get(key) not in (None, False)]
     match named:
         case []:
             if raw.get("SetIdentifier"):

@@ -10,7 +10,6 @@ from random import SystemRandom
 import dns.name
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.dns.accelerators import Accelerator, AnycastZone, GlobalAccelerator, checks
 from local.dns.answers import Authority
 from local.dns.health import Check, HealthChecks
 from local.dns.route53 import Route53, Served, Snapshot, serve
@@ -30,11 +29,9 @@ class DnsService:
     def __init__(self, world: World) -> None:
         self._world = world
         self._route53 = Route53(world.aws_url)
-        self._global_accelerator = GlobalAccelerator(world.aws_url)
         self._checks = HealthChecks(self._addresses_anywhere)
         self._stand_ins = stand_ins(world, self._listening)
         self._snapshot = Snapshot()
-        self._accelerators: tuple[Accelerator, ...] = ()
         self._served = Served((), (), ())
         self._authority = Authority(self._stand_ins)
         self._reported = ""
@@ -55,9 +52,7 @@ class DnsService:
         silent = False
         while True:
             try:
-                self._take(
-                    await asyncio.to_thread(self._route53.read), await asyncio.to_thread(self._global_accelerator.read)
-                )
+                self._take(await asyncio.to_thread(self._route53.read))
                 silent = False
             except (BotoCoreError, ClientError) as error:
                 if not silent:
@@ -66,14 +61,13 @@ class DnsService:
             self._report()
             await asyncio.sleep(_LOOK_SECONDS)
 
-    def _take(self, snapshot: Snapshot, accelerators: tuple[Accelerator, ...]) -> None:
-        if (snapshot, accelerators) == (self._snapshot, self._accelerators):
+    def _take(self, snapshot: Snapshot) -> None:
+        if snapshot == self._snapshot:
             return
-        self._snapshot, self._accelerators = snapshot, accelerators
+        self._snapshot = snapshot
         self._served = serve(snapshot, self._checks.healthy, SystemRandom())
-        anycast = AnycastZone(accelerators, self._checks.healthy)
-        self._authority = Authority([*self._stand_ins, anycast, *self._served.zones])
-        self._checks.configure([*self._served.checks, *checks(accelerators), *self._pop_checks()])
+        self._authority = Authority([*self._stand_ins, *self._served.zones])
+        self._checks.configure([*self._served.checks, *self._pop_checks()])
         _log.info("serving %s", ", ".join(str(zone.origin) for zone in self._served.zones) or "no zone")
 
     def _addresses_anywhere(self, name: str) -> list[str]:

@@ -14,7 +14,6 @@ from typing import Any, cast
 
 import yaml
 
-_GZIP = b"\x1f\x8b"  # RFC 1952, section 2.3.1
 _KEYS = {"bootcmd", "package_update", "packages", "runcmd", "write_files"}
 _FILE_KEYS = {"content", "encoding", "path", "permissions"}
 
@@ -38,11 +37,6 @@ class CloudConfig:
     packages: tuple[str, ...]
     files: tuple[BootFile, ...]
     run_commands: tuple[tuple[str, ...], ...]
-
-
-def text_of(user_data: bytes) -> str:
-    """User data as its text: cloud-init takes it compressed, too ("User data formats")."""
-    return (gzip.decompress(user_data) if user_data.startswith(_GZIP) else user_data).decode()
 
 
 def parse(user_data: str) -> CloudConfig:

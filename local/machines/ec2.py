@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import boto3
 
 from local.layout import World
-from local.machines import cloud_init
 from local.machines.machine import Instance
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class Ec2Machines:
         # User data of an instance changes only while it is stopped; its identity serves for its life here.
         if identity not in self._user_data:
             attribute = client.describe_instance_attribute(InstanceId=identity, Attribute="userData")
-            self._user_data[identity] = cloud_init.text_of(base64.b64decode(attribute["UserData"].get("Value", "")))
+            self._user_data[identity] = base64.b64decode(attribute["UserData"].get("Value", "")).decode()
         return Instance(identity, described.get("PublicIpAddress", ""), self._user_data[identity])
 
     def _client(self, region: str) -> EC2Client:

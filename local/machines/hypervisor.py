@@ -8,7 +8,6 @@ from typing import Protocol
 from local.layout import World
 from local.machines.cloud_init import UserDataError
 from local.machines.machine import BootError, Instance, Machine, Report, forget, machine_directory
-from local.machines.npm import PackageError
 from local.machines.systemd import UnitError
 
 
@@ -49,7 +48,7 @@ class Hypervisor:
         self._machines.pop(instance.id, None)
         try:
             machine.boot()
-        except (BootError, PackageError, UnitError, UserDataError) as error:
+        except (BootError, UnitError, UserDataError) as error:
             self._refused[instance.id] = instance.generation
             self._report(f"{instance.id} does not boot: {error}")
         else:

@@ -10,7 +10,6 @@ import pwd
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -124,10 +123,10 @@ class Machine:
         target.chmod(file.permissions)
 
     def _start(self, unit: str) -> None:
-        text = systemd.unit_text(self._place.root / systemd.UNITS, unit)
+        text = (self._place.root / "etc/systemd/system" / unit).read_text()
         if unit.endswith(".timer"):
             timer = systemd.parse_timer(unit, text)
-            service = systemd.unit_text(self._place.root / systemd.UNITS, timer.service)
+            service = (self._place.root / "etc/systemd/system" / timer.service).read_text()
             self._timers.append(_Alarm(timer, self._keeper(systemd.parse_service(timer.service, service))))
         else:
             keeper = self._services[unit] = self._keeper(systemd.parse_service(unit, text))
@@ -168,7 +167,7 @@ class _Commands:
             case ["udevadm", "trigger", "--settle", "--subsystem-match=block"]:
                 self._attach_nvme()
             case ["systemctl", "enable", "--now", unit]:
-                if not systemd.has_unit(self._place.root / systemd.UNITS, unit):
+                if not (self._place.root / "etc/systemd/system" / unit).is_file():
                     raise BootError(f"runcmd enables {unit}, which write_files does not bring")
                 self.enabled.append(unit)
             case _:
@@ -218,11 +217,7 @@ class _Keeper:
         self._make_directories()
         if all(self._run(argv) for argv in self._service.prepare):
             self._pid = processes.start(
-                self._world,
-                self._name,
-                self._service.command,
-                env=self._environment(),
-                user=None if _runs_on_checkout(self._service.command[0]) else self._user,
+                self._world, self._name, self._service.command, env=self._environment(), user=self._user
             )
             self._started = now
         else:
@@ -274,12 +269,6 @@ class _Alarm:
         if time.monotonic() >= self._due:
             self._due = time.monotonic() + self._timer.every
             self._keeper.run_once()
-
-
-def _runs_on_checkout(program: str) -> bool:
-    """Whether it is a program in Python: the interpreter may be out of an unprivileged user's reach."""
-    with Path(program).open("rb") as file:
-        return file.readline() == f"#!{sys.executable}\n".encode()
 
 
 def _instance_role(world: World) -> dict[str, str]:

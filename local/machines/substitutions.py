@@ -7,7 +7,6 @@ cloud is an emulated one: each rule below is one consequence of that.
 from __future__ import annotations
 
 import getpass
-import hashlib
 import os
 import re
 import sys
@@ -16,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.layout import AWS_PORT, DNS_PORT, World
-from local.machines import npm
 
 # Directories that a machine has to itself. Programs and libraries of packages stay those of the host.
 _OWN_DIRECTORIES = (
@@ -24,7 +22,6 @@ _OWN_DIRECTORIES = (
     "/etc/artifact-edge",
     "/etc/systemd",
     "/etc/udev",
-    "/opt/artifact-edge",
     "/run/artifact-edge",
     "/usr/local/sbin",
     "/var/cache/artifact-edge",
@@ -54,11 +51,6 @@ class Substitution:
 
 def _bound(word: str, address: str) -> str:
     return f"{word}:ip-in={address}" if word[0].isdigit() and "ip-in" not in word else word
-
-
-def _installed(world: World, name: str, file: str) -> str:
-    package = npm.package(world, name, file)
-    return f"WORKERD_URL={package.as_uri()}\nWORKERD_SHA512={hashlib.sha512(package.read_bytes()).hexdigest()}"
 
 
 SUBSTITUTIONS = (
@@ -95,12 +87,6 @@ SUBSTITUTIONS = (
             # Else the host's own name servers are asked in turn with it.
             "CONFIG proxy.config.dns.resolv_conf STRING /dev/null\n"
         ),
-    ),
-    Substitution(
-        "npm's registry may be out of reach: the package is made of what `npm ci` has checked and unpacked here",
-        r"/etc/artifact-edge/pop\.env",
-        re.compile(r"^WORKERD_URL=https://registry\.npmjs\.org/(\S+)/-/(\S+)\nWORKERD_SHA512=\w+$", re.MULTILINE),
-        lambda match, place: _installed(place.world, match[1], match[2]),
     ),
     Substitution(
         "only root may become another user",

@@ -10,7 +10,6 @@ import shlex
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 _MEANT = {
     "Service": {
@@ -47,10 +46,6 @@ _PASSED_OVER = {
 _UNITS_OF_TIME = {"": 1.0, "s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0}
 
 
-UNITS = "etc/systemd/system"
-"""Where a machine's own units are, below its root."""
-
-
 class UnitError(Exception):
     """A unit that systemd would refuse, or that this emulation does not know how to run."""
 
@@ -78,17 +73,6 @@ class Timer:
     service: str
     after: float
     every: float
-
-
-def has_unit(directory: Path, name: str) -> bool:
-    """Whether the unit, or the template of the instance that `name` means, is there."""
-    return (directory / _file(name)).is_file()
-
-
-def unit_text(directory: Path, name: str) -> str:
-    """The unit's text; `worker@9001.service` is made of the template `worker@.service`."""
-    instance = name.partition("@")[2].rpartition(".")[0]
-    return (directory / _file(name)).read_text().replace("%i", instance)
 
 
 def parse_service(name: str, text: str) -> Service:
@@ -136,10 +120,6 @@ def parse_environment(text: str) -> dict[str, str]:
     """An EnvironmentFile: NAME=value lines, comments, no shell."""
     pairs = (line.split("=", 1) for line in text.splitlines() if line.strip() and line[0] not in "#;")
     return {name.strip(): value.strip() for name, value in pairs}
-
-
-def _file(name: str) -> str:
-    return re.sub(r"@[^.]*\.", "@.", name)
 
 
 def _directives(name: str, text: str, wanted: str) -> Mapping[str, list[str]]:

@@ -21,14 +21,14 @@ from moto import mock_aws
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.responses import DynamoHandler
 from moto.kms.models import KmsBackend
-from moto.s3.models import FakeBucket, S3Backend
+from moto.s3.models import S3Backend
 from moto.s3.responses import S3Response
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.config import CONFIG
 from pulumi.runtime.settings import SETTINGS, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
-from local.aws import accelerators, bucket_metrics, bucket_policies, global_tables, keys, locks, tables
+from local.aws import bucket_metrics, global_tables, keys, locks, tables
 from local.providers import schema, wire
 from local.providers.archives import on_the_wire
 from local.providers.handler import Function, Handler, Properties
@@ -108,8 +108,6 @@ def aws_account() -> Generator[None]:
         environment.setenv("AWS_ACCOUNT_ID_ENDPOINT_MODE", "disabled")  # moto does not know those of DynamoDB Streams
         environment.setattr(KmsBackend, "replicate_key", keys.replicate)
         environment.setattr(S3Backend, "put_object_lock_configuration", locks.put_object_lock_configuration)
-        accelerators.emulate()
-        environment.setattr(FakeBucket, "get_permission", bucket_policies.permission)
         for name, method in tables.mended():
             environment.setattr(DynamoDBBackend, name, method)
         for name, method in global_tables.mended():

@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from infra.dns import Dns, DnsArgs, EdgeNetwork
+from infra.dns import Dns, DnsArgs
 from infra.regions import REGIONS, latency_regions, nearest_first
 from infra.shield import Node
 from local.providers.aws import functions, handlers
@@ -22,13 +22,7 @@ NODES = (
 )
 
 
-NETWORKS = (
-    EdgeNetwork("cloudflare", f"{HOSTNAME}.cdn.cloudflare.net", "cloudflare.artifact-edge.test.cdn.cloudflare.net", 95),
-    EdgeNetwork("pops", "a1.awsglobalaccelerator.com", "a1.awsglobalaccelerator.com", 5),
-)
-
-
-def records(networks: int = 1) -> dict[tuple[str, str | None], Any]:
+def records() -> dict[tuple[str, str | None], Any]:
     """All records of the zone, by name and set identifier."""
 
     def program() -> None:
@@ -36,7 +30,7 @@ def records(networks: int = 1) -> dict[tuple[str, str | None], Any]:
             Node(name, region, "aws" if cloud == "aws" else "gcp", pulumi.Output.from_input(address))
             for name, region, cloud, address in NODES
         ]
-        Dns("dns", DnsArgs("artifact-edge.test", HOSTNAME, NETWORKS[:networks], nodes, removable=True))
+        Dns("dns", DnsArgs("artifact-edge.test", HOSTNAME, f"{HOSTNAME}.cdn.cloudflare.net", nodes, removable=True))
 
     deploy(program, handlers(), functions(), config={"aws:region": "us-east-1"})
     route53 = client("route53")
@@ -114,18 +108,3 @@ def test_with_more_places_than_aws_regions_the_last_are_in_no_latency_record() -
     assert chosen == {name: name for name in aws}
     some = latency_regions([*sorted(aws)[:-2], *(name for name in REGIONS if name not in aws)])
     assert len(some) == len(set(some.values())) == len(aws)
-
-
-@pytest.mark.usefixtures("aws_cloud")
-def test_two_networks_share_clients_by_weight_while_each_is_healthy() -> None:
-    found = records(networks=2)
-    for place in ("us-east-1", "us-east4"):
-        assert found[HOSTNAME, place]["ResourceRecords"] == [{"Value": "edge.artifact-edge.test"}]
-    for network in NETWORKS:
-        record = found["edge.artifact-edge.test", network.name]
-        assert (record["Type"], record["Weight"]) == ("CNAME", network.weight)
-        assert record["ResourceRecords"] == [{"Value": network.target}]
-        probe = f"{network.name}.artifact-edge.test"
-        check = check_of(record)
-        assert (check["Type"], check["FullyQualifiedDomainName"], check["EnableSNI"]) == ("HTTPS", probe, True)
-        assert found[probe, None]["ResourceRecords"] == [{"Value": network.probe_target}]

@@ -14,7 +14,7 @@ import pytest
 from infra import registry
 from infra.blobs.alarms import s3_alarms
 from infra.blobs.s3 import s3_buckets
-from infra.dns.alarms import edge_alarms, machine_alarms, network_alarm, region_alarm
+from infra.dns.alarms import edge_alarms, machine_alarms, region_alarm
 from infra.metadata import MetadataArgs
 from infra.metadata.dynamodb import DynamoDbMetadata
 from infra.observability import Alarm, Tier
@@ -169,7 +169,6 @@ def every_alarm() -> list[Alarm]:
                 *edge_alarms("packages.example.com", check),
                 *machine_alarms("us-east-1-0", check),
                 region_alarm("us-east-1", check),
-                network_alarm("pops", check),
             ]
         )
 

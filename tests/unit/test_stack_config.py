@@ -35,10 +35,6 @@ def problems(*, environment: str = "staging", remove: str = "", secret: str = ""
     return str(raised.value).splitlines()
 
 
-CLOUDFLARE_ALONE: dict[str, Any] = {"pops": [], "edge": {"account_id": "0" * 32}}
-POP = {"region": "us-east-1", "machine_type": "i4i.large", "nodes": 1}
-
-
 def shield(**changes: Any) -> list[dict[str, Any]]:
     return [{"cloud": "aws", "region": "us-east-1", "machine_type": "i4i.large", "nodes": 1} | changes]
 
@@ -131,29 +127,8 @@ def test_no_stack_file_holds_a_secret_or_a_key_of_one() -> None:
             "or us-east4, us-east1 or us-central1, us-east1 or europe-west1, europe-west4",
         ),
         (
-            {"metadata": {"store": "spanner", "regions": ["us-east4", "us-east1"]}, **CLOUDFLARE_ALONE},
+            {"metadata": {"store": "spanner", "regions": ["us-east4", "us-east1"]}},
             "gcp:project: missing; set it with `pulumi config set --path 'gcp:project' <value>`",
-        ),
-        (
-            {"pops": [{**POP, "machine_type": "m6i.large"}]},
-            "artifact-edge:pops[0].machine_type: 'm6i.large' has no NVMe disks of its own; use a type such as "
-            "i4i.large, i3en.large or c6id.large",
-        ),
-        (
-            {"pops": [POP, POP]},
-            "artifact-edge:pops: 'us-east-1' is named twice; name each region once",
-        ),
-        (
-            {"pops": []},
-            "artifact-edge:edge.weights.pops: 5 of no PoPs; name some in artifact-edge:pops, or set it to 0",
-        ),
-        (
-            {"edge": {"account_id": "0" * 32, "weights": {"cloudflare": 0, "pops": 0}}},
-            "artifact-edge:edge.weights: both are 0; give the network that clients shall use first a weight",
-        ),
-        (
-            {"edge": {"account_id": "0" * 32, "weights": {"cloudflare": 0, "pops": 256}}},
-            "artifact-edge:edge.weights.pops: 256 is not accepted; it should be less than or equal to 255",
         ),
     ],
 )
@@ -169,7 +144,7 @@ def test_all_mistakes_are_told_at_once_and_without_a_trace() -> None:
 
 def test_an_origin_on_cloud_storage_needs_shields_that_can_read_it() -> None:
     blobs = {"store": "gcs", "regions": ["us-east4", "us-east1"]}
-    assert problems(environment="prod", blobs=blobs, shields=shield(), **CLOUDFLARE_ALONE) == [
+    assert problems(environment="prod", blobs=blobs, shields=shield()) == [
         "artifact-edge:shields[0].cloud: 'aws' machines cannot read from Cloud Storage; "
         "use 'gcp', or artifact-edge:blobs.store 's3'"
     ]
@@ -211,13 +186,3 @@ def test_what_the_metadata_database_cannot_be_is_told(change: Any, says: str) ->
     metadata = {"store": "dynamodb", "regions": ["us-east-1", "eu-west-1"], **change}
     (problem,) = problems(metadata=metadata)
     assert says in problem
-
-
-def test_pops_need_stores_that_they_can_read() -> None:
-    blobs = {"store": "gcs", "regions": ["us-east4", "us-east1"]}
-    gcp_shield = shield(cloud="gcp", region="us-east4", machine_type="n2-standard-8")
-    metadata = {"store": "spanner", "regions": ["us-east4", "us-east1"]}
-    assert problems(environment="prod", blobs=blobs, shields=gcp_shield, metadata=metadata) == [
-        "artifact-edge:pops: PoPs cannot read from 'gcs'; use artifact-edge:blobs.store 's3', or no PoPs",
-        "artifact-edge:pops: PoPs cannot read from 'spanner'; use artifact-edge:metadata.store 'dynamodb', or no PoPs",
-    ]

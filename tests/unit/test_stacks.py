@@ -30,13 +30,11 @@ from tests.unit.harness import Deployment, aws_account, deploy
 from tests.unit.test_stack_config import ENVIRONMENTS, stack_config
 
 ROOT = Path(__file__).parents[2]
-OUTPUTS = {"environment", "url", "zone", "buckets", "metadata", "entitlements", "shields", "pops"}
+OUTPUTS = {"environment", "url", "zone", "buckets", "metadata", "entitlements", "shields"}
 ON_GOOGLE: Mapping[str, Any] = {
     "blobs": {"store": "gcs", "regions": ["us-east4", "us-east1"]},
     "metadata": {"store": "spanner", "regions": ["us-east4", "us-east1"]},
     "shields": [{"cloud": "gcp", "region": "us-east4", "machine_type": "n2-standard-8", "nodes": 2}],
-    "pops": [],
-    "edge": {"account_id": "0" * 32},
 }
 ORIGIN_KEY, SIGNING_KEY, API_KEY = "o" * 43, "s" * 43, "a" * 43
 
@@ -134,9 +132,6 @@ def test_every_environment_comes_up_with_the_documented_outputs(environment: str
     ]
     assert all(node["host"] == f"{node['name']}.shield.{config.domain}" for node in outputs["shields"])
     assert len({node["address"] for node in outputs["shields"]}) == len(outputs["shields"])
-    assert [machine["region"] for machine in outputs["pops"]] == [
-        pop.region for pop in config.pops for _ in range(pop.nodes)
-    ]
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
@@ -159,8 +154,7 @@ def test_an_environment_without_its_settings_is_found_out(up: Up) -> None:
 def test_every_tier_is_a_component_of_its_own(up: Up) -> None:
     tiers = {token.split(":")[1] for token in up("prod").components()}
     assert tiers == {"network", "keys", "blobs", "metadata", "entitlements", "shield", "edge", "dns", "identity"} | {
-        "observability",
-        "pop",
+        "observability"
     }
 
 
@@ -211,8 +205,7 @@ def test_shields_fetch_from_the_nearest_bucket_first(up: Up) -> None:
 def test_dns_sends_clients_to_where_cloudflare_answers_for_the_hostname(up: Up) -> None:
     deployment = up("local")
     records = deployment.of(aws.route53.Record)
-    assert records["edge-eu-west-1"].inputs["records"] == ["edge.artifact-edge.test"]
-    assert records["network-cloudflare"].inputs["records"] == ["packages.artifact-edge.test.cdn.cloudflare.net"]
+    assert records["edge-eu-west-1"].inputs["records"] == ["packages.artifact-edge.test.cdn.cloudflare.net"]
     answered = deployment.of(cloudflare.DnsRecord)["edge"].inputs
     assert (answered["name"], answered["proxied"]) == ("packages.artifact-edge.test", True)
     assert deployment.of(cloudflare.WorkersRoute)["edge"].inputs["pattern"] == "packages.artifact-edge.test/*"

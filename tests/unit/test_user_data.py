@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from infra.cloud_config import USER_DATA_LIMIT, UserDataError
-from infra.shield.user_data import MachineSettings, Origin, user_data
+from infra.shield.user_data import USER_DATA_LIMIT, MachineSettings, Origin, UserDataError, user_data
 from local.machines import cloud_init
 
 REGIONS = ("us-east-1", "eu-west-1", "ap-southeast-1", "us-west-2")

@@ -37,29 +37,24 @@ class Described:
     remove: Callable[[Api, str, Properties], object]
     change: Callable[[Api, str, Properties, Properties], object] = _cannot_change
     replace_on: frozenset[str] = field(default_factory=frozenset[str])
-    place: Properties | None = None
-    """Where the API of a service is that has only one, as `{"region": …}`; else it is where the resource is."""
 
     def create(self, inputs: Properties) -> Created:
-        api = self._api(inputs)
+        api = client(self.service, inputs)
         id = self.make(api, inputs)
         return Created(id, self._after(api, id, inputs))
 
     def read(self, id: str, state: Properties) -> Properties | None:
-        api = self._api(state)
+        api = client(self.service, state)
         found = unless_missing(lambda: self.describe(api, id, state))
         return None if found is None else {**state, **found}
 
     def update(self, id: str, old: Properties, new: Properties) -> Properties:
-        api = self._api(new)
+        api = client(self.service, new)
         self.change(api, id, old, new)
         return self._after(api, id, new)
 
     def delete(self, id: str, state: Properties) -> None:
-        unless_missing(lambda: self.remove(self._api(state), id, state))
-
-    def _api(self, properties: Properties) -> Api:
-        return client(self.service, self.place or properties)
+        unless_missing(lambda: self.remove(client(self.service, state), id, state))
 
     def _after(self, api: Api, id: str, inputs: Properties) -> Properties:
         found = self.describe(api, id, inputs)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import threading
 from typing import Any
 
 import pulumi_aws as aws
@@ -12,8 +10,6 @@ from local.layout import AWS_ACCOUNT_ID
 from local.providers.aws.clients import client, tag_list, tags_of
 from local.providers.aws.described import Api, Described
 from local.providers.handler import CloudError, Handler, Properties
-
-_ONE_AT_A_TIME = threading.Lock()
 
 _HEALTH_CHECKERS = "15.177.0.0/18"
 """The largest network of Route 53's health checkers (Route 53 guide, "IP address ranges")."""
@@ -113,7 +109,6 @@ def handlers() -> list[Handler]:
                     "vpcSecurityGroupIds",
                     "iamInstanceProfile",
                     "userData",
-                    "userDataBase64",
                     "metadataOptions",
                     "rootBlockDevice",
                     "associatePublicIpAddress",
@@ -177,12 +172,11 @@ class ManagedPrefixList:
         name = arguments["name"]
         if not name.startswith("com.amazonaws."):
             raise CloudError(f"no managed prefix list {name!r}: only those of AWS (com.amazonaws.…) are emulated")
-        with _ONE_AT_A_TIME:  # two who ask first must not make two of it
-            lists = ec2.describe_managed_prefix_lists()["PrefixLists"]
-            found = [prefix_list["PrefixListId"] for prefix_list in lists if prefix_list["PrefixListName"] == name]
-            if not found:
-                made = ec2.create_managed_prefix_list(PrefixListName=name, MaxEntries=1, AddressFamily="IPv4")
-                found = [made["PrefixList"]["PrefixListId"]]
+        lists = ec2.describe_managed_prefix_lists()["PrefixLists"]
+        found = [prefix_list["PrefixListId"] for prefix_list in lists if prefix_list["PrefixListName"] == name]
+        if not found:
+            made = ec2.create_managed_prefix_list(PrefixListName=name, MaxEntries=1, AddressFamily="IPv4")
+            found = [made["PrefixList"]["PrefixListId"]]
         return {**arguments, "id": found[0], "name": name}
 
 
@@ -472,7 +466,7 @@ def _make_instance(ec2: Api, inputs: Properties) -> str:
         "InstanceType": inputs["instanceType"],
         "SubnetId": inputs["subnetId"],
         "SecurityGroupIds": inputs.get("vpcSecurityGroupIds", []),
-        "UserData": _user_data(inputs),
+        "UserData": inputs.get("userData", ""),
         "MinCount": 1,
         "MaxCount": 1,
         "MetadataOptions": {
@@ -494,12 +488,6 @@ def _make_instance(ec2: Api, inputs: Properties) -> str:
     if inputs.get("iamInstanceProfile"):
         request["IamInstanceProfile"] = {"Name": inputs["iamInstanceProfile"]}
     return ec2.run_instances(**request)["Instances"][0]["InstanceId"]
-
-
-def _user_data(inputs: Properties) -> str | bytes:
-    """boto3 encodes it."""
-    encoded = inputs.get("userDataBase64")
-    return base64.b64decode(encoded) if encoded else inputs.get("userData", "")
 
 
 def _describe_instance(ec2: Api, id: str, state: Properties) -> Properties | None:

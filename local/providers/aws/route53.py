@@ -124,7 +124,6 @@ def _describe_record(route53: Api, id: str, state: Properties) -> Properties | N
                 "records": given if sorted(given) == sorted(values) else values,
                 **({"healthCheckId": record["HealthCheckId"]} if record.get("HealthCheckId") else {}),
                 **({"latencyRoutingPolicies": [{"region": record["Region"]}]} if record.get("Region") else {}),
-                **({"weightedRoutingPolicies": [{"weight": record["Weight"]}]} if "Weight" in record else {}),
             }
     return None
 

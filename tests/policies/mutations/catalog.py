@@ -27,10 +27,6 @@ MUTATIONS: list[Mutation | StackMutation] = [
 ]
 
 UNREAD: Mapping[str, str] = {
-    "aws:ec2/eipAssociation:EipAssociation": "gives a machine its address",
-    "aws:globalaccelerator/accelerator:Accelerator": "an address; what is behind it is the endpoint groups' affair",
-    "aws:globalaccelerator/listener:Listener": "a port, behind which only the machines' own groups let anybody in",
-    "aws:s3/bucketObjectv2:BucketObjectv2": "the worker, whose code is read where it is bound",
     "aws:ec2/internetGateway:InternetGateway": "lets in nobody whom no security group lets in",
     "aws:ec2/route:Route": "leads to the internet gateway; what comes by it is the security groups' affair",
     "aws:ec2/routeTable:RouteTable": "holds routes",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import gzip
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from tests.policies.cases.parts import PRIVATE_KEY
 from tests.policies.mutations import Mutation, StackMutation
@@ -18,27 +17,8 @@ SUBNET = "aws:ec2/subnet:Subnet"
 ROLE_POLICY, BUCKET, WAYS = "aws:iam/rolePolicy:RolePolicy", "aws:s3/bucket:Bucket", "origin-ways"
 FRONT = "aws:lb/targetGroupAttachment:TargetGroupAttachment"
 GCE_FRONT = "gcp:compute/targetInstance:TargetInstance"
-ENDPOINTS = "aws:globalaccelerator/endpointGroup:EndpointGroup"
 PACKED = base64.b64encode(gzip.compress(PRIVATE_KEY.encode())).decode()
 EVERYBODY = ["0.0.0.0/0"]
-
-
-def of_shield(resource: Registered) -> bool:
-    return "artifact-edge:shield:" in resource.urn
-
-
-def of_pop(resource: Registered) -> bool:
-    return "artifact-edge:pop:" in resource.urn
-
-
-def with_a_key(user_data: str) -> str:
-    """What a PoP boots from is compressed as a whole."""
-    return base64.b64encode(gzip.compress(gzip.decompress(base64.b64decode(user_data)) + PRIVATE_KEY.encode())).decode()
-
-
-def before_shields(front: Registered) -> Sequence[Registered]:
-    """The same resource, as a part of the shields."""
-    return [replace(front, urn=front.urn.replace("artifact-edge:pop:", "artifact-edge:shield:"))]
 
 
 def without_region(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
@@ -61,7 +41,7 @@ MUTATIONS: list[Mutation | StackMutation] = [
     StackMutation("no-cloud-alone", [EC2, GCE], "one cloud", on_one_cloud),
     Mutation("machine-metadata-needs-session", [EC2], "IMDSv1", put("metadataOptions.httpTokens", "optional")),
     Mutation("machine-metadata-needs-session", [EC2], "two hops", put("metadataOptions.httpPutResponseHopLimit", 2)),
-    Mutation("shield-on-nvme", [EC2], "a type without disks", put("instanceType", "m7i.2xlarge"), of_shield),
+    Mutation("shield-on-nvme", [EC2], "a type without disks", put("instanceType", "m7i.2xlarge")),
     Mutation("shield-on-nvme", [GCE], "no local SSD", put("scratchDisks", [])),
     Mutation("volume-encrypted", [EC2], "root in the clear", put("rootBlockDevice.encrypted", False)),
     Mutation("volume-encrypted", [EC2], "a second volume", put("ebsBlockDevices", [{"deviceName": "/dev/sdb"}])),
@@ -78,15 +58,10 @@ MUTATIONS: list[Mutation | StackMutation] = [
     Mutation("machine-forwards-nothing", [GCE], "forwards", put("canIpForward", True)),
     Mutation("machine-types-chosen", [EC2], "a dear type", put("instanceType", "i4i.32xlarge")),
     Mutation("machine-types-chosen", [GCE], "a dear type", put("machineType", "n2-standard-128")),
-    Mutation("no-secret-in-user-data", [EC2], "a key", text("userData", lambda data: data + PRIVATE_KEY), of_shield),
-    Mutation("no-secret-in-user-data", [EC2], "a packed key", text("userData", lambda data: data + PACKED), of_shield),
-    Mutation("no-secret-in-user-data", [EC2], "a key in what is packed", text("userDataBase64", with_a_key), of_pop),
+    Mutation("no-secret-in-user-data", [EC2], "a key", text("userData", lambda data: data + PRIVATE_KEY)),
+    Mutation("no-secret-in-user-data", [EC2], "a packed key", text("userData", lambda data: data + PACKED)),
     Mutation("no-secret-in-user-data", [GCE], "a key", put("metadata.startup-script", PRIVATE_KEY)),
-    Mutation(
-        "shield-closed-to-the-internet", [GROUP], "the internet", put("ingress.0.cidrBlocks", EVERYBODY), of_shield
-    ),
-    Mutation("shield-closed-to-the-internet", [GROUP], "to health", put("ingress.1.cidrBlocks", EVERYBODY), of_pop),
-    Mutation("shield-closed-to-the-internet", [GROUP], "more ports", put("ingress.0.toPort", 9000), of_pop),
+    Mutation("shield-closed-to-the-internet", [GROUP], "the internet", put("ingress.0.cidrBlocks", EVERYBODY)),
     Mutation("shield-closed-to-the-internet", [FIREWALL], "the internet", put("sourceRanges", EVERYBODY)),
     Mutation("shield-closed-to-the-internet", [FIREWALL], "no source", without("sourceRanges")),
     Mutation("no-remote-login", [GROUP], "SSH", put("ingress.0.fromPort", 22)),
@@ -102,11 +77,8 @@ MUTATIONS: list[Mutation | StackMutation] = [
     Mutation(
         "network-made-by-hand", ["gcp:compute/subnetwork:Subnetwork"], "public", put("privateIpGoogleAccess", False)
     ),
-    Mutation(
-        "shield-behind-the-edge", [GROUP], "an office", put("ingress.0.cidrBlocks", ["203.0.113.0/24"]), of_shield
-    ),
-    Mutation("shield-behind-the-edge", [GROUP], "one more port", put("ingress.0.toPort", 9000), of_shield),
-    Mutation("shield-behind-the-edge", [ENDPOINTS], "an anycast address", before_shields),
+    Mutation("shield-behind-the-edge", [GROUP], "an office", put("ingress.0.cidrBlocks", ["203.0.113.0/24"])),
+    Mutation("shield-behind-the-edge", [GROUP], "one more port", put("ingress.0.toPort", 9000)),
     Mutation("shield-behind-the-edge", [FIREWALL], "one more port", put("allows.0.ports", ["443"])),
     Mutation(
         "shield-behind-the-edge",
@@ -115,17 +87,9 @@ MUTATIONS: list[Mutation | StackMutation] = [
         put("sourceRanges", ["203.0.113.0/24"]),
         lambda rule: rule.name.endswith("-edge"),
     ),
-    Mutation("shield-behind-the-edge", [EC2], "no group of ours", without("vpcSecurityGroupIds"), of_shield),
-    Mutation(
-        "shield-behind-the-edge", [EC2], "a load balancer", beside(FRONT, depends="targetId", targetId="i-1"), of_shield
-    ),
+    Mutation("shield-behind-the-edge", [EC2], "no group of ours", without("vpcSecurityGroupIds")),
+    Mutation("shield-behind-the-edge", [EC2], "a load balancer", beside(FRONT, depends="targetId", targetId="i-1")),
     Mutation("shield-behind-the-edge", [GCE], "a forwarding", beside(GCE_FRONT, depends="instance", instance="x")),
-    Mutation(
-        "shields-spread-over-zones",
-        [EC2],
-        "a machine less",
-        gone,
-        lambda machine: of_shield(machine) and machine.name.endswith("-1"),
-    ),
+    Mutation("shields-spread-over-zones", [EC2], "a machine less", gone, lambda machine: machine.name.endswith("-1")),
     Mutation("shields-spread-over-zones", [GCE], "a machine less", gone),
 ]
