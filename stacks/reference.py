@@ -12,7 +12,8 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from stacks.config import NAMESPACE, Email, GcpRegion, Member, StackConfig, StoreRegion
+from stacks.config import NAMESPACE, StackConfig
+from stacks.config.values import Email, GcpRegion, Member, StoreRegion
 from stacks.schema import EDITOR_LINE, SCHEMA, text
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "configuration.md"
@@ -21,8 +22,9 @@ ENVIRONMENTS = sorted(file.name.split(".")[1] for file in Path(__file__).parent.
 _HEAD = f"""# Configuration
 
 What `stacks/Pulumi.<environment>.yaml` may say. Written by `python -m stacks.reference` from the models in
-`stacks/config.py`; do not edit. Anything else in the namespace is an error, and all errors are told before the first
-resource is touched. Secrets never stand here: they live in AWS Secrets Manager ([architecture.md](architecture.md)).
+`stacks/config/sections.py`; do not edit. Anything else in the namespace is an error, and all errors are told before the
+first resource is touched. Secrets never stand here: they live in AWS Secrets Manager
+([architecture.md](architecture.md)).
 
 `pulumi config set --path '{NAMESPACE}:shields[0].nodes' 3` sets a value within a list or an object.
 

@@ -1,0 +1,119 @@
+"""From what Pulumi was given to a stack's config that is right, or to all that is wrong with it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi.runtime.config as runtime_config
+from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
+
+from stacks.config.messages import NAMESPACE, line, missing
+from stacks.config.sections import Blobs, StackConfig
+from stacks.config.values import CLOUD_OF_STORE, known_region, listed
+
+
+class ConfigError(pulumi.RunError):
+    """The stack's config cannot be used. One line for each thing that is wrong; Pulumi prints them without a trace."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack whose config is right. `home_region` is AWS's default region, where the secrets between the tiers are."""
+
+    environment: str
+    home_region: str
+    config: StackConfig
+
+
+def load(environment: str, values: Mapping[str, Any], secret_keys: Collection[str] = ()) -> Stack:
+    """The stack's config from all that Pulumi was given (`namespace:key` to text), or ConfigError."""
+    problems = list(_problems_of_environment(environment, values))
+    given = {key.removeprefix(f"{NAMESPACE}:"): _decoded(value) for key, value in values.items() if _is_ours(key)}
+    try:
+        config = StackConfig.model_validate(given)
+    except ValidationError as error:
+        problems += [line(details, secret_keys) for details in error.errors(include_url=False)]
+    else:
+        problems += _problems_across(config, values)
+        if not problems:
+            return Stack(environment, str(values["aws:region"]), config)
+    raise ConfigError("\n".join(problems))
+
+
+def load_current() -> Stack:
+    """The config of the stack that is being deployed."""
+    values = runtime_config.CONFIG.get()
+    return load(pulumi.get_stack(), values, [key for key in values if runtime_config.is_config_secret(key)])
+
+
+def _is_ours(key: str) -> bool:
+    return key.startswith(f"{NAMESPACE}:")
+
+
+def _decoded(value: Any) -> Any:
+    """Pulumi hands objects and lists over as JSON."""
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _problems_of_environment(environment: str, values: Mapping[str, Any]) -> Iterator[str]:
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,19}", environment):
+        yield f"stack name: {environment!r} does not fit into names of buckets; use up to 20 of a-z, 0-9 and -"
+    if "aws:region" not in values:
+        yield missing("aws:region")
+    else:
+        try:
+            known_region(str(values["aws:region"]), "aws")
+        except PydanticCustomError as error:
+            yield f"aws:region: {error.message()}"
+
+
+def _problems_across(config: StackConfig, values: Mapping[str, Any]) -> Iterator[str]:
+    for section, regions in (("blobs", config.blobs.regions), ("metadata", config.metadata.regions)):
+        if len(regions) < 2 and not config.allow_single_region:
+            yield (
+                f"{NAMESPACE}:{section}.regions: {listed(regions)} is a single region; name a second one, or set"
+                f" {NAMESPACE}:allow_single_region to true"
+            )
+    if config.blobs.store == "gcs":
+        for number, shield in enumerate(config.shields):
+            if shield.cloud != "gcp":
+                yield (
+                    f"{NAMESPACE}:shields[{number}].cloud: {shield.cloud!r} machines cannot read from Cloud Storage;"
+                    f" use 'gcp', or {NAMESPACE}:blobs.store 's3'"
+                )
+    if config.blobs.store == "gcs":
+        yield from _problems_of_soft_delete(config.blobs)
+    elif config.blobs.lock == "compliance" and not config.protect:
+        yield (
+            f"{NAMESPACE}:blobs.lock: 'compliance' keeps what is published from deletion by anybody, and"
+            f" {NAMESPACE}:protect false asks for a stack that can be destroyed; use 'governance', or protect true"
+        )
+    clouds = {shield.cloud for shield in config.shields} | {
+        CLOUD_OF_STORE[store] for store in (config.blobs.store, config.metadata.store)
+    }
+    if config.blobs.standby:
+        clouds.add("gcp")
+    if "gcp" in clouds and "gcp:project" not in values:
+        yield missing("gcp:project")
+
+
+def _problems_of_soft_delete(blobs: Blobs) -> Iterator[str]:
+    """What Cloud Storage has in the place of a lock."""
+    if blobs.lock == "compliance":
+        yield (
+            f"{NAMESPACE}:blobs.lock: 'compliance' would be a retention policy on Cloud Storage, under which documents"
+            " cannot be replaced; use 'governance'"
+        )
+    if blobs.lock == "governance" and not 7 <= blobs.lock_days <= 90:
+        yield f"{NAMESPACE}:blobs.lock_days: {blobs.lock_days} is not between 7 and 90, as soft delete asks for"

@@ -1,0 +1,129 @@
+"""Values of stack config: what each may be, and what is said of one that is not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from functools import cache
+from typing import Annotated, Any
+
+import botocore.session
+from pydantic import AfterValidator, ValidationInfo, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from infra.blobs.gcs import DUAL_REGION_AREAS
+from infra.regions import REGIONS, Cloud
+
+NVME_OF_EC2 = re.compile(r"(i[3-9]\w*|im\d+gn|is\d+gen|[cmrxz]\d+[a-z]*d[a-z]*)\.\w+")
+"""Storage-optimized families, and those whose name has a `d` for local NVMe disks (EC2 User Guide, "Instance type
+naming conventions")."""
+
+NVME_OF_GCE = re.compile(r"(n2d?|n1|a2|g2)-\w+-\d+|(c3d?|c4[ad]?|z3)-\w+-\d+-\w*lssd")
+"""Series that local SSD can be attached to, and types that bring it along (Compute Engine, "About Local SSD disks")."""
+
+_MAIL_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[a-z]{2,63}")
+
+_MEMBER = re.compile(r"(user|group|serviceAccount):[^@\s]+@[^@\s]+|principal(Set)?://iam\.googleapis\.com/\S+")
+"""Of Google Cloud, "IAM principal identifiers"; `allUsers` and whole domains are nobody's operators."""
+
+DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
+
+
+def wrong(message: str) -> PydanticCustomError:
+    return PydanticCustomError("artifact_edge", "{message}", {"message": message})
+
+
+def did_you_mean(given: str, accepted: Iterable[str]) -> str:
+    close = get_close_matches(given, sorted(accepted), n=5)
+    close.sort(key=lambda name: sorted(name) != sorted(given))  # swapped letters are the likeliest slip
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+@cache
+def _aws_regions() -> frozenset[str]:
+    return frozenset(botocore.session.get_session().get_available_regions("ec2"))
+
+
+@cache
+def ec2_types() -> frozenset[str]:
+    shape: Any = botocore.session.get_session().get_service_model("ec2").shape_for("InstanceType")
+    return frozenset(shape.enum)
+
+
+def known_region(name: str, cloud: Cloud) -> None:
+    listed = {known.name for known in REGIONS.values() if known.cloud == cloud}
+    if name in listed:
+        return
+    if cloud == "gcp":
+        raise wrong(f"{name!r} is not a Google Cloud region that we have coordinates of{did_you_mean(name, listed)}")
+    if name in _aws_regions():
+        raise wrong(f"{name!r} is an AWS region without coordinates; add it to infra/regions.py")
+    raise wrong(f"{name!r} is not an AWS region{did_you_mean(name, listed)}")
+
+
+def _region_of_store(name: str, info: ValidationInfo) -> str:
+    """Blobs and metadata name their cloud by naming their store."""
+    store = info.data.get("store")
+    if store is not None:
+        known_region(name, CLOUD_OF_STORE[store])
+    return name
+
+
+CLOUD_OF_STORE: Mapping[str, Cloud] = {"s3": "aws", "dynamodb": "aws", "gcs": "gcp", "spanner": "gcp"}
+
+_Editor = dict[str, Any]
+"""What an editor is told of a value on top of its type; the program checks more, and says it better."""
+
+ANY_REGION: _Editor = {"enum": sorted(REGIONS)}
+
+_GOOGLE = sorted(name for name, region in REGIONS.items() if region.cloud == "gcp")
+
+
+def _region_of_google(name: str) -> str:
+    known_region(name, "gcp")
+    return name
+
+
+GcpRegion = Annotated[str, AfterValidator(_region_of_google), WithJsonSchema({"type": "string", "enum": _GOOGLE})]
+
+StoreRegion = Annotated[str, AfterValidator(_region_of_store), WithJsonSchema({"type": "string", **ANY_REGION})]
+
+
+def _mail_address(text: str) -> str:
+    if not _MAIL_ADDRESS.fullmatch(text):
+        raise wrong(f"{text!r} is not a mail address; write it like on-call@example.com")
+    return text
+
+
+Email = Annotated[
+    str, AfterValidator(_mail_address), WithJsonSchema({"type": "string", "pattern": f"^{_MAIL_ADDRESS.pattern}$"})
+]
+
+
+def _member(text: str) -> str:
+    if not _MEMBER.fullmatch(text):
+        raise wrong(f"{text!r} is nobody to Google Cloud's IAM; write it like group:registry@example.com")
+    return text
+
+
+Member = Annotated[
+    str, AfterValidator(_member), WithJsonSchema({"type": "string", "pattern": f"^({_MEMBER.pattern})$"})
+]
+
+
+def distinct(regions: Sequence[str]) -> None:
+    for name in regions:
+        if regions.count(name) > 1:
+            raise wrong(f"{name!r} is named twice; name each region once")
+
+
+def one_bucket(regions: Sequence[str]) -> None:
+    """Whether Cloud Storage has a bucket that stands in exactly these."""
+    continents = {REGIONS[name].continent for name in regions}
+    if len(regions) > 2 or len(continents) > 1 or (len(regions) == 2 and not continents <= DUAL_REGION_AREAS.keys()):
+        raise wrong(f"{listed(regions)} is no dual-region; Cloud Storage takes one region, or two on one continent")
+
+
+def listed(regions: Iterable[str]) -> str:
+    return ", ".join(regions)
