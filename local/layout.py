@@ -20,6 +20,7 @@ AWS_PORT = 5000
 CLOUDFLARE_PORT = 5001
 GCP_PORT = 5002
 FUNCTIONS_PORT = 5004
+METADATA_PORT = 5005
 DNS_PORT = 5353
 VANTAGE_PORT = 3128
 POP_HTTPS_PORT = 8443
@@ -132,6 +133,11 @@ class World:
     def gcp_machine_network(self) -> str:
         """Public addresses of emulated Compute Engine instances are taken from here."""
         return f"{self.loopback}.3.0/24"
+
+    @property
+    def metadata_network(self) -> str:
+        """Each client of Google's metadata server finds it at an address of its own from here."""
+        return f"{self.loopback}.4.0/24"
 
     @property
     def aws_url(self) -> str:

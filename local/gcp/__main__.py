@@ -9,13 +9,16 @@ import typer
 from werkzeug.serving import make_server
 
 from local.gcp.api import create_app
+from local.gcp.metadata_server import MetadataServers
 from local.layout import GCP_PORT, World
 from local.store import Store
 
 
 def main(directory: Annotated[Path, typer.Option(help="the world's directory")]) -> None:
     world = World(directory=directory.resolve())
-    app = create_app(Store(world.path("gcp", "state.sqlite")), world.gcp_machine_network)
+    store = Store(world.path("gcp", "state.sqlite"))
+    app = create_app(store, world.gcp_machine_network)
+    MetadataServers(store, world.metadata_network).add_to(app)
     make_server(world.gcp_address, GCP_PORT, app, threaded=True).serve_forever()
 
 
