@@ -20,8 +20,8 @@ from infra.edge import Edge, EdgeArgs, MetadataApiBinding, ShieldNode
 from infra.edge.bundle import compile_worker
 from infra.edge.secrets import read_edge_secrets, read_metadata_api_key
 from infra.entitlements.api import MetadataApi, MetadataApiArgs
-from infra.entitlements.package import pack
 from infra.entitlements.stream import EntitlementStream, EntitlementStreamArgs
+from infra.functions.package import pack
 from infra.identity.aws import AwsIdentity, AwsIdentityArgs
 from infra.identity.gcp import GcpIdentity, GcpIdentityArgs
 from infra.identity.ways import OriginWays, OriginWaysArgs
@@ -207,7 +207,7 @@ def days_to_regret(config: StackConfig) -> int:
 def metadata_api(stack: Stack, source: ChangeSource) -> tuple[MetadataApi, MetadataApiBinding]:
     """What the edge asks about tokens that its own store lacks, and how."""
     prefix, secret = f"{PROJECT}-{stack.environment}", f"{PROJECT}/{stack.environment}/metadata-api"
-    code = pack(ROOT, "workers/entitlements")
+    code = pack(ROOT, "workers.entitlements.api")
     api = MetadataApi("metadata-api", MetadataApiArgs(prefix, source, secret, stack.home_region, code))
     return api, MetadataApiBinding(api.url, read_metadata_api_key(secret, stack.home_region))
 
@@ -221,7 +221,7 @@ def entitlement_stream(stack: Stack, source: ChangeSource, edge: Edge) -> Entitl
         namespace_id=edge.namespace_id,
         secret_id=f"{PROJECT}/{stack.environment}/edge-kv",
         secret_region=stack.home_region,
-        code=pack(ROOT, "workers/entitlements"),
+        code=pack(ROOT, "workers.entitlements.consumer"),
     )
     return EntitlementStream("entitlements", args)
 

@@ -9,7 +9,8 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.entitlements import rights
-from infra.entitlements.function import FunctionArgs, function
+from infra.functions.function import FunctionArgs, function
+from infra.functions.package import Code
 from infra.metadata import ChangeSource
 from infra.observability import Alarm
 
@@ -27,7 +28,7 @@ class MetadataApiArgs:
     source: ChangeSource
     secret_id: str
     secret_region: str
-    code: pulumi.AssetArchive
+    code: Code
 
 
 class MetadataApi(pulumi.ComponentResource):
@@ -46,10 +47,9 @@ class MetadataApi(pulumi.ComponentResource):
                 prefix=args.prefix,
                 region=source.region,
                 description="Answers the edge about tokens that its store lacks",
-                module="api",
                 code=args.code,
                 variables={"TABLE": source.table},
-                secret_id=args.secret_id,
+                secrets={"SECRET_ID": args.secret_id},
                 secret_region=args.secret_region,
                 rights=[pulumi.Output.from_input(source.table_arn).apply(lambda arn: rights.read_tokens(arn, _TOKENS))],
                 timeout=_TIMEOUT,

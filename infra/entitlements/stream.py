@@ -10,7 +10,8 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.entitlements import rights
-from infra.entitlements.function import FunctionArgs, function
+from infra.functions.function import FunctionArgs, function
+from infra.functions.package import Code
 from infra.metadata import ChangeSource
 from infra.observability import Alarm
 
@@ -35,7 +36,7 @@ class EntitlementStreamArgs:
     namespace_id: pulumi.Input[str]
     secret_id: str
     secret_region: str
-    code: pulumi.AssetArchive
+    code: Code
 
 
 class EntitlementStream(pulumi.ComponentResource):
@@ -62,14 +63,13 @@ class EntitlementStream(pulumi.ComponentResource):
                 prefix=args.prefix,
                 region=source.region,
                 description="Carries changes of tokens and grants to the edge",
-                module="consumer",
                 code=args.code,
                 variables={
                     "ACCOUNT_ID": args.account_id,
                     "NAMESPACE_ID": args.namespace_id,
                     "DEAD_LETTERS": dead.url,
                 },
-                secret_id=args.secret_id,
+                secrets={"SECRET_ID": args.secret_id},
                 secret_region=args.secret_region,
                 rights=[
                     pulumi.Output.from_input(source.table_arn).apply(rights.read_stream),

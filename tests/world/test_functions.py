@@ -23,8 +23,8 @@ import pytest
 from cloudflare import Cloudflare
 
 from infra.entitlements.api import MetadataApi, MetadataApiArgs
-from infra.entitlements.package import pack
 from infra.entitlements.stream import EntitlementStream, EntitlementStreamArgs
+from infra.functions.package import pack
 from infra.metadata import MetadataArgs
 from infra.metadata.dynamodb import DynamoDbMetadata
 from local import processes, services
@@ -92,10 +92,11 @@ def _provisioned(world: World) -> Stack:
     def program() -> None:
         metadata = DynamoDbMetadata("metadata", MetadataArgs(PREFIX, ["us-east-1"], protect=False))
         assert metadata.changes
-        code = pack(CHECKOUT, "workers/entitlements")
-        api = MetadataApiArgs(PREFIX, metadata.changes, "test/metadata-api", "us-east-1", code)
+        asked = pack(CHECKOUT, "workers.entitlements.api")
+        api = MetadataApiArgs(PREFIX, metadata.changes, "test/metadata-api", "us-east-1", asked)
         pulumi.export("url", MetadataApi("metadata-api", api).url)
-        args = EntitlementStreamArgs(PREFIX, metadata.changes, ACCOUNT, namespace.id, "test/edge-kv", "us-east-1", code)
+        fed = pack(CHECKOUT, "workers.entitlements.consumer")
+        args = EntitlementStreamArgs(PREFIX, metadata.changes, ACCOUNT, namespace.id, "test/edge-kv", "us-east-1", fed)
         EntitlementStream("entitlements", args)
 
     outputs = deploy(program, handlers(), functions(), config={"aws:region": "us-east-1"}).outputs

@@ -22,7 +22,7 @@ from typing import Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from workers.entitlements.cloud import client, read_secret, setting
+from workers.cloud import client, read_secret, setting
 from workers.entitlements.core import PARTITION, MalformedRecord, entry, read_image
 
 SIGNATURE_HEADER = "x-artifact-edge-signature"

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from workers.entitlements.cloud import client, read_secret, setting
+from workers.cloud import client, read_secret, setting
 from workers.entitlements.core import MalformedRecord, Record, read_change
 from workers.entitlements.edge_kv import EdgeKv, EdgeUnreachable
 

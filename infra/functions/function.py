@@ -1,4 +1,4 @@
-"""A Lambda function of workers/entitlements, with a role, a log and a secret of its own."""
+"""A Lambda function with a role, a log and secrets of its own."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from infra.entitlements import rights
+from infra.functions import rights
+from infra.functions.package import Code
 
-PACKAGE = "workers/entitlements"
 _RUNTIME = "python3.13"
 _MEMORY_MB = 256  # a share of a processor goes with it: TLS to Secrets Manager takes a second with 128
 _LOG_DAYS = 30
@@ -18,20 +18,19 @@ _LOG_DAYS = 30
 
 @dataclass(frozen=True)
 class FunctionArgs:
-    """`module` is the one with the handler. `variables` are its environment: settings and names of secrets, no secret.
+    """`variables` are its environment, besides the names of the secrets: settings, and no secret.
 
-    `secret_id` and `secret_region` name the one secret that it reads; `rights` are statements beside those for that and
-    for its log. `reserved` is how many instances
-    there are at most, and at least can be; -1 leaves it to the account's limit. `timeout` is in seconds.
+    `secrets` are the ids of those that it reads, by the variables that tell it; all are in `secret_region`. `rights`
+    are statements beside those for secrets and for its log. `reserved` is how many instances there are at most, and at
+    least can be; -1 leaves it to the account's limit. `timeout` is in seconds.
     """
 
     prefix: str
     region: str
     description: str
-    module: str
-    code: pulumi.AssetArchive
+    code: Code
     variables: Mapping[str, pulumi.Input[str]]
-    secret_id: str
+    secrets: Mapping[str, str]
     secret_region: str
     rights: Sequence[pulumi.Input[rights.Statement]]
     timeout: int
@@ -62,12 +61,13 @@ def function(name: str, args: FunctionArgs, parent: pulumi.Resource) -> Function
         name, name=f"/aws/lambda/{full_name}", region=args.region, retention_in_days=_LOG_DAYS, opts=child
     )
     account = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(parent=parent)).account_id
-    secret = account.apply(lambda known: rights.read_secret(args.secret_region, known, args.secret_id))
+    ids = list(args.secrets.values())
+    secrets = account.apply(lambda known: rights.read_secrets(args.secret_region, known, ids))
     policy = aws.iam.RolePolicy(
         name,
         name="work",
         role=role.name,
-        policy=pulumi.Output.all(secret, log.arn.apply(rights.write_log), *args.rights).apply(rights.document),
+        policy=pulumi.Output.all(secrets, log.arn.apply(rights.write_log), *args.rights).apply(rights.document),
         opts=child,
     )
     made = aws.lambda_.Function(
@@ -78,12 +78,12 @@ def function(name: str, args: FunctionArgs, parent: pulumi.Resource) -> Function
         role=role.arn,
         runtime=_RUNTIME,
         architectures=["arm64"],
-        handler=f"{PACKAGE.replace('/', '.')}.{args.module}.handler",
-        code=args.code,
+        handler=f"{args.code.module}.handler",
+        code=args.code.archive,
         memory_size=_MEMORY_MB,
         timeout=args.timeout,
         reserved_concurrent_executions=args.reserved,
-        environment={"variables": {**args.variables, "SECRET_ID": args.secret_id, "SECRET_REGION": args.secret_region}},
+        environment={"variables": {**args.variables, **args.secrets, "SECRET_REGION": args.secret_region}},
         opts=pulumi.ResourceOptions(parent=parent, depends_on=[log]),
     )
     return Function(made, full_name, [policy])

@@ -1,0 +1,96 @@
+"""Packs a function's code: what its handler imports, and no more. The same sources always make the same archive."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import pulumi
+
+_PROVIDED = frozenset({"boto3", "botocore", "urllib3"})
+"""What Lambda's Python runtime brings along (AWS Lambda, "Building Lambda functions with Python")."""
+
+
+@dataclass(frozen=True)
+class Code:
+    """`module` is the one with the function `handler`."""
+
+    module: str
+    archive: pulumi.AssetArchive
+
+
+def pack(root: Path, module: str, distributions: Sequence[str] = ()) -> Code:
+    """A module beneath `root` (such as `workers.drain.function`), with all that it imports from there or from installed
+    distributions, of pure Python, that are named as they are imported.
+
+    The sources are taken in as text: an archive of paths would bring this machine's directories into the state. Raises
+    pulumi.RunError where something is imported that would not be there.
+    """
+    places = {name: _place_of(name) for name in distributions}
+    packed, left = dict[str, pulumi.Asset | pulumi.Archive](), [module]
+    seen = set[str]()
+    while left:
+        name = left.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        place = places.get(name.split(".")[0], root)
+        source = _source(place, name)
+        if source is None:
+            continue
+        text = source.read_text()
+        if text:  # a directory is a package also without an empty __init__.py
+            packed[source.relative_to(place).as_posix()] = pulumi.StringAsset(text)
+        left += _needed(root, places, name, source, ast.parse(text))
+    if not packed:
+        raise pulumi.RunError(f"{module}: there is no such module in {root.name}")
+    return Code(module, pulumi.AssetArchive(dict(sorted(packed.items()))))
+
+
+def _needed(root: Path, places: dict[str, Path], name: str, source: Path, tree: ast.Module) -> Iterator[str]:
+    """Names of modules, of which some may be names in a module instead. Those of packages come with their parents."""
+    package = name if source.name == "__init__.py" else name.rpartition(".")[0]
+    parts = name.split(".")
+    yield from (".".join(parts[:length]) for length in range(1, len(parts)))
+    for imported in _imports(tree, package):
+        top = imported.split(".")[0]
+        if top in places or (root / top).is_dir():
+            yield imported
+        elif top not in sys.stdlib_module_names | _PROVIDED and name.split(".")[0] not in places:
+            raise pulumi.RunError(
+                f"{name}: imports {top}, which a function has not; do without, or name its distribution, if that is of "
+                "pure Python"
+            )
+
+
+def _imports(tree: ast.AST, package: str) -> Iterator[str]:
+    """In full, whatever block they are in but those for type checkers."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            yield base
+            yield from (f"{base}.{each.name}" for each in node.names)
+        else:
+            yield from _imports(node, package)
+
+
+def _source(place: Path, name: str) -> Path | None:
+    """None for a directory without `__init__.py`, and for what is no module."""
+    path = place.joinpath(*name.split("."))
+    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
+
+
+def _place_of(distribution: str) -> Path:
+    spec = find_spec(distribution)
+    if spec is None or not spec.submodule_search_locations:
+        raise pulumi.RunError(f"{distribution}: is not installed; run: make setup")
+    return Path(spec.submodule_search_locations[0]).parent
