@@ -15,8 +15,12 @@ from typing import Any, cast, get_args, get_origin
 
 import pulumi
 
-_TAG_ARGUMENTS = {"aws": "tags", "gcp": "labels"}
-"""By provider: the argument that takes a resource's tags."""
+_TAG_ARGUMENTS: Mapping[str, Mapping[str, str]] = {
+    "aws": {"tags": "tags"},
+    "gcp": {"user_labels": "userLabels", "labels": "labels"},
+}
+"""By provider: the arguments that take a resource's tags, the first that there is, with their names on the wire. Where
+Google Cloud has `user_labels`, `labels` are a part of what the resource is (REST reference, "NotificationChannel")."""
 
 IRREPLACEABLE = frozenset(
     {
@@ -60,16 +64,17 @@ def protect(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResul
 
 @cache
 def tag_argument(type_token: str) -> str | None:
-    """The argument in which resources of the type take tags as a mapping, or None. The SDK's own signatures tell."""
-    argument = _TAG_ARGUMENTS.get(type_token.split(":")[0])
-    if argument is None:
+    """The property in which resources of the type take tags as a mapping, or None. The SDK's own signatures tell."""
+    arguments = _TAG_ARGUMENTS.get(type_token.split(":")[0])
+    if arguments is None:
         return None
     constructor: Any = vars(resource_class(type_token))["_internal_init"]
-    parameter = inspect.signature(constructor).parameters.get(argument)
-    takes_mapping = parameter is not None and any(
-        get_origin(kind) is Mapping for kind in get_args(parameter.annotation)
-    )
-    return argument if takes_mapping else None
+    parameters = inspect.signature(constructor).parameters
+    argument = next((name for name in arguments if name in parameters), None)
+    if argument is None:
+        return None
+    kinds = get_args(parameters[argument].annotation)
+    return arguments[argument] if any(get_origin(kind) is Mapping for kind in kinds) else None
 
 
 def resource_class(type_token: str) -> type[pulumi.CustomResource]:

@@ -32,7 +32,9 @@ from infra.metadata.spanner import SpannerMetadata
 from infra.network import NetworkArgs
 from infra.network.aws import AwsNetwork
 from infra.network.gcp import GcpNetwork
+from infra.observability import Alarm, GoogleAlarm
 from infra.observability.cloudwatch import Observability, ObservabilityArgs
+from infra.observability.monitoring import GoogleObservability, GoogleObservabilityArgs
 from infra.shield import EDGE_PORT, Node, ShieldArgs, host
 from infra.shield.ec2 import Ec2Shield
 from infra.shield.gce import GceShield
@@ -134,11 +136,11 @@ def compose(stack: Stack) -> None:
     )
     dns = Dns("dns", DnsArgs(settings.domain, hostname, edge.target, nodes, removable=not settings.protect))
     stream = entitlement_stream(stack, metadata.changes, edge) if metadata.changes else None
-    alarms = [alarm for watched in (blobs, metadata, api, stream, dns) if watched for alarm in watched.alarms]
+    alarms: list[Alarm | GoogleAlarm] = [
+        alarm for watched in (blobs, metadata, api, stream, dns) if watched for alarm in watched.alarms
+    ]
     alarms += registry.alarms(stack.environment, metadata.backend, metadata.region)
-    Observability(
-        "observability", ObservabilityArgs(prefix, alarms, settings.alerts.email, days_to_regret(stack.config))
-    )
+    watch(stack, prefix, alarms)
 
     pulumi.export("environment", stack.environment)
     pulumi.export("url", f"https://{hostname}")
@@ -224,6 +226,18 @@ def entitlement_stream(stack: Stack, source: ChangeSource, edge: Edge) -> Entitl
         code=pack(ROOT, "workers.entitlements.consumer"),
     )
     return EntitlementStream("entitlements", args)
+
+
+def watch(stack: Stack, prefix: str, alarms: Sequence[Alarm | GoogleAlarm]) -> None:
+    """Somebody hears of what is wrong: by the cloud that measures it, where it has something to watch."""
+    emails = stack.config.alerts.email
+    amazon = [alarm for alarm in alarms if isinstance(alarm, Alarm)]
+    google = [alarm for alarm in alarms if isinstance(alarm, GoogleAlarm)]
+    if amazon:
+        args = ObservabilityArgs(prefix, amazon, emails, days_to_regret(stack.config))
+        Observability("observability", args)
+    if google:
+        GoogleObservability("observability-gcp", GoogleObservabilityArgs(prefix, google, emails))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,10 @@
-"""What is watched: each tier names its alarms, and one component makes them all."""
+"""What is watched: each tier names its alarms, and one component for each cloud makes them all.
+
+A tier's component has `alarms`, of either cloud or of both: `Alarm` looks at a metric in CloudWatch, `GoogleAlarm` at
+one in Cloud Monitoring. For what many tiers have in common there are ready-made ones: `infra.observability.run` for
+services on Cloud Run and subscriptions of Pub/Sub. stacks/ hands each to the component of its cloud: `Observability`
+(cloudwatch.py) and `GoogleObservability` (monitoring.py). Each alarm needs a heading in docs/operations.md.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +44,59 @@ class Alarm:
     runbook: str = "docs/operations.md"
 
 
+@dataclass(frozen=True)
+class OwnMetric:
+    """A metric that we write ourselves: a gauge of doubles. Cloud Monitoring takes an alarm on none that it does not
+    know ("Cannot find metric(s) that match type"), and learns of one by its first value, or by this.
+
+    `unit` is of the Unified Code for Units of Measure, `labels` are what tells its series apart.
+    """
+
+    unit: str
+    description: str
+    labels: Sequence[str]
+
+
+Aligner = Literal["ALIGN_MAX", "ALIGN_MIN", "ALIGN_MEAN", "ALIGN_DELTA", "ALIGN_FRACTION_TRUE"]
+Reducer = Literal["REDUCE_NONE", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_SUM", "REDUCE_PERCENTILE_99"]
+
+
+@dataclass(frozen=True)
+class GoogleAlarm:
+    """One Cloud Monitoring metric and when it is bad.
+
+    `name`, `tier`, `fault` and `runbook` are as in `Alarm`. `metric` and `resource` are types of Google's lists
+    ("Google Cloud metrics", "Monitored resource types"). `where` has the labels that must be equal, by
+    `resource.labels.<name>` or `metric.labels.<name>`. With `bad`, one more restriction in the language of Monitoring
+    filters, the value is the share of what is bad in all that `where` finds.
+
+    `aligner` makes one value of each `period` (seconds, whole minutes) of a series, `reducer` one of all series that
+    have the labels `by` in common. The alarm goes off once the value was beyond `threshold` for `lasting` seconds
+    (whole minutes; 0 is at once). `missing` is what no data means: it needs a `lasting`, and a series that never had a
+    value is never missing (Cloud Monitoring, "Partial metric data").
+    """
+
+    name: str
+    tier: Tier
+    fault: str
+    metric: str
+    resource: str
+    where: Mapping[str, pulumi.Input[str] | bool]
+    threshold: float
+    comparison: Literal["COMPARISON_GT", "COMPARISON_LT"] = "COMPARISON_GT"
+    bad: str = ""
+    aligner: Aligner = "ALIGN_MAX"
+    reducer: Reducer = "REDUCE_NONE"
+    by: Sequence[str] = ()
+    period: int = 60
+    lasting: int = 180
+    missing: Literal["bad", "good", "ignore"] = "good"
+    severity: Literal["CRITICAL", "ERROR", "WARNING"] = "ERROR"
+    own: OwnMetric | None = None
+    runbook: str = "docs/operations.md"
+
+
 class Watched(Protocol):
     """A tier's component, as far as it is watched."""
 
-    alarms: Sequence[Alarm]
+    alarms: Sequence[Alarm | GoogleAlarm]

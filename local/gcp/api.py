@@ -16,6 +16,7 @@ from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from local.gcp.catalog import COLLECTIONS, Collection, Json, Refused, Request
+from local.gcp.monitoring import Monitoring
 from local.store import Store
 
 _KIND = "gcp"
@@ -29,6 +30,7 @@ def create_app(store: Store, machine_network: str) -> Flask:
         _serve(app, collection, store, machine_network)
     app.add_url_rule("/storage/v1/projects/<project>/serviceAccount", view_func=_storage_agent)
     app.add_url_rule("/storagetransfer/v1/googleServiceAccounts/<project>", view_func=_transfer_agent)
+    app.register_blueprint(Monitoring(store).blueprint())
     app.add_url_rule("/healthz", view_func=lambda: "ok\n")
     app.register_error_handler(Refused, _refusal)
     app.register_error_handler(HTTPException, _not_emulated)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from local.providers.gcp import compute, data, kms, spanner
+from local.providers.gcp import compute, data, kms, monitoring, spanner
 from local.providers.gcp.rest import Clients, from_environment
 from local.providers.handler import Function, Handler
 
 
 def handlers(clients: Clients = from_environment) -> Iterable[Handler]:
     """One handler a resource type; `clients` gives the HTTP client, when one is needed."""
-    return [*compute.handlers(clients), *kms.handlers(clients), *data.handlers(clients), *spanner.handlers(clients)]
+    parts = (compute, kms, data, spanner, monitoring)
+    return [handler for part in parts for handler in part.handlers(clients)]
 
 
 def functions(clients: Clients = from_environment) -> Iterable[Function]:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pulumi
@@ -35,15 +35,16 @@ def _client(url: str) -> httpx.Client:
 
 
 def call(client: httpx.Client, method: str, path: str, body: Properties | None = None) -> Properties | None:
-    """The API's answer, None for what does not exist; refusals in the words of the API."""
+    """The API's answer, None for what is asked for and does not exist; refusals in the words of the API."""
     try:
         answer = client.request(method, path, json=body)
     except httpx.HTTPError as error:
         raise CloudError(f"the emulated Google Cloud does not answer: {error}") from error
-    if answer.status_code == 404:
+    if answer.status_code == 404 and method != "POST":
         return None
     if answer.is_error:
-        raise CloudError(answer.json()["error"]["message"])
+        said = answer.json()["error"]["message"]
+        raise CloudError(f"{path}: what it refers to does not exist: {said}" if answer.status_code == 404 else said)
     return answer.json()
 
 
@@ -65,9 +66,7 @@ class Rest:
     replace_on: frozenset[str] = frozenset()
 
     def create(self, inputs: Properties) -> Created:
-        made = call(self.clients(), "POST", self.collection(inputs), self.request(inputs))
-        if made is None:
-            raise CloudError(f"{self.collection(inputs)}: what it refers to does not exist")
+        made = cast(Properties, call(self.clients(), "POST", self.collection(inputs), self.request(inputs)))
         return Created(made["selfLink"].removeprefix(self.id_from), self._outputs(inputs, made))
 
     def read(self, id: str, state: Properties) -> Properties | None:

@@ -1,0 +1,128 @@
+"""Alarms and their dashboard on Google's Cloud Monitoring, and the channels by which somebody hears of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_gcp as gcp
+from pulumi_gcp.monitoring import AlertPolicyConditionArgs as Condition
+from pulumi_gcp.monitoring import AlertPolicyConditionConditionThresholdArgs as Threshold
+
+from infra.observability import GoogleAlarm
+from infra.observability.filters import everything, narrowed
+from infra.observability.mosaic import body
+
+_AUTO_CLOSE = "1800s"
+"""For how long an incident without data stays open: the shortest that Cloud Monitoring takes."""
+_MISSING = {
+    "bad": "EVALUATION_MISSING_DATA_ACTIVE",
+    "good": "EVALUATION_MISSING_DATA_INACTIVE",
+    "ignore": "EVALUATION_MISSING_DATA_NO_OP",
+}
+
+
+@dataclass(frozen=True)
+class GoogleObservabilityArgs:
+    """`emails` are told when an alarm goes off, and when it is over."""
+
+    prefix: str
+    alarms: Sequence[GoogleAlarm]
+    emails: Sequence[str]
+
+
+class GoogleObservability(pulumi.ComponentResource):
+    """An alerting policy per fault that a tier names, a channel per address, and one dashboard with a row a tier.
+
+    `policies` are the policies' full names, by the names of their alarms.
+    """
+
+    policies: dict[str, pulumi.Output[str]]
+
+    def __init__(self, name: str, args: GoogleObservabilityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("artifact-edge:observability:GoogleObservability", name, None, opts)
+        self._prefix = args.prefix
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._own = self._metrics(args.alarms)
+        self._channels = [
+            gcp.monitoring.NotificationChannel(
+                email,
+                display_name=f"{args.prefix}: {email}",
+                type="email",
+                labels={"email_address": email},
+                opts=self._child,
+            ).name
+            for email in args.emails
+        ]
+        alarms = sorted(args.alarms, key=lambda alarm: alarm.name)
+        self.policies = {alarm.name: self._policy(alarm).name for alarm in alarms}
+        made = [(alarm, self.policies[alarm.name]) for alarm in alarms]
+        dashboard = gcp.monitoring.Dashboard(
+            name, dashboard_json=pulumi.Output.json_dumps(body(args.prefix, made)), opts=self._child
+        )
+        self.register_outputs({"policies": self.policies, "dashboard": dashboard.id})
+
+    def _metrics(self, alarms: Sequence[GoogleAlarm]) -> Sequence[pulumi.Resource]:
+        """What Cloud Monitoring must know of before an alarm looks at it."""
+        own = {alarm.metric: alarm.own for alarm in alarms if alarm.own is not None}
+        return [
+            gcp.monitoring.MetricDescriptor(
+                kind.rsplit("/", 1)[-1],
+                type=kind,
+                display_name=kind.rsplit("/", 1)[-1],
+                description=metric.description,
+                metric_kind="GAUGE",
+                value_type="DOUBLE",
+                unit=metric.unit,
+                labels=[{"key": label, "value_type": "STRING"} for label in metric.labels],
+                opts=self._child,
+            )
+            for kind, metric in sorted(own.items())
+        ]
+
+    def _policy(self, alarm: GoogleAlarm) -> gcp.monitoring.AlertPolicy:
+        title = f"{self._prefix}-{alarm.name}"
+        return gcp.monitoring.AlertPolicy(
+            alarm.name,
+            display_name=title,
+            combiner="OR",
+            conditions=[Condition(display_name=title, condition_threshold=_threshold(alarm))],
+            documentation={
+                "content": f"{alarm.fault}. What to do: {alarm.runbook}",
+                "mime_type": "text/markdown",
+                "subject": f"{title}: {alarm.fault}",
+            },
+            severity=alarm.severity,
+            notification_channels=self._channels,
+            alert_strategy={"auto_close": _AUTO_CLOSE, "notification_prompts": ["OPENED", "CLOSED"]},
+            user_labels={"tier": alarm.tier},
+            opts=pulumi.ResourceOptions(parent=self, depends_on=self._own),
+        )
+
+
+def _threshold(alarm: GoogleAlarm) -> Threshold:
+    numerator = gcp.monitoring.AlertPolicyConditionConditionThresholdAggregationArgs(**_how(alarm))
+    denominator = gcp.monitoring.AlertPolicyConditionConditionThresholdDenominatorAggregationArgs(**_how(alarm))
+    return Threshold(
+        filter=narrowed(alarm),
+        aggregations=[numerator],
+        denominator_filter=everything(alarm) if alarm.bad else None,
+        denominator_aggregations=[denominator] if alarm.bad else None,
+        comparison=alarm.comparison,
+        threshold_value=alarm.threshold,
+        duration=f"{alarm.lasting}s",
+        # Taken only with a time to wait ("Partial metric data").
+        evaluation_missing_data=_MISSING[alarm.missing] if alarm.lasting else None,
+    )
+
+
+def _how(alarm: GoogleAlarm) -> dict[str, Any]:
+    """From series to what is compared, for what is bad and for all alike."""
+    return {
+        "alignment_period": f"{alarm.period}s",
+        "per_series_aligner": alarm.aligner,
+        "cross_series_reducer": alarm.reducer,
+        "group_by_fields": list(alarm.by),
+    }

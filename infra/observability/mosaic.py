@@ -1,0 +1,82 @@
+"""The dashboard on Cloud Monitoring: a row a tier, with the state of its alarms and what they look at.
+
+The form is that of the Dashboards API (REST reference, "projects.dashboards"); the grid is 12 columns wide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Any, get_args
+
+import pulumi
+
+from infra.observability import GoogleAlarm, Tier
+from infra.observability.filters import everything, narrowed
+
+Made = tuple[GoogleAlarm, pulumi.Input[str]]
+"""An alarm, and the full name of its policy."""
+
+_COLUMNS = 12
+_GRAPH = (4, 4)  # columns, rows: three graphs side by side
+_HEADING_ROWS = 1
+_STATE_ROWS = 3
+
+
+def body(title: str, alarms: Sequence[Made]) -> Mapping[str, Any]:
+    """The dashboard of these alarms. The same alarms always give the same body, in whatever order they come."""
+    tiles: list[Mapping[str, Any]] = []
+    top = 0
+    for tier in get_args(Tier):
+        of_tier = sorted((made for made in alarms if made[0].tier == tier), key=lambda made: made[0].name)
+        if of_tier:
+            row, top = _row(tier, of_tier, top)
+            tiles += row
+    return {"displayName": title, "mosaicLayout": {"columns": _COLUMNS, "tiles": tiles}}
+
+
+def _row(tier: str, alarms: Sequence[Made], top: int) -> tuple[list[Mapping[str, Any]], int]:
+    """The tiles of one tier from grid row `top` on, and the grid row after them."""
+    heading = f"## {tier}\n" + ", ".join(sorted({alarm.runbook for alarm, _ in alarms}))
+    tiles = [_tile(0, top, (_COLUMNS, _HEADING_ROWS), {"text": {"content": heading, "format": "MARKDOWN"}})]
+    top += _HEADING_ROWS
+    state = {"title": f"{tier}: alarms", "incidentList": {"policyNames": [policy for _, policy in alarms]}}
+    tiles.append(_tile(0, top, (_COLUMNS, _STATE_ROWS), state))
+    top += _STATE_ROWS
+    width, height = _GRAPH
+    graphs = list(_graphs([alarm for alarm, _ in alarms]))
+    for number, graph in enumerate(graphs):
+        down, across = divmod(number, _COLUMNS // width)
+        tiles.append(_tile(across * width, top + down * height, _GRAPH, graph))
+    return tiles, top + height * -(-len(graphs) // (_COLUMNS // width))
+
+
+def _graphs(alarms: Iterable[GoogleAlarm]) -> Iterable[Mapping[str, Any]]:
+    """One graph for all alarms on the same metric, with the line that none should cross."""
+
+    def metric(alarm: GoogleAlarm) -> tuple[str, str, float]:
+        return alarm.metric, alarm.bad, alarm.threshold
+
+    for (name, bad, threshold), same in groupby(sorted(alarms, key=metric), metric):
+        lines = [_line(alarm) for alarm in same]
+        title = name.split("/", 1)[1] + (" (share)" if bad else "")
+        yield {"title": title, "xyChart": {"dataSets": lines, "thresholds": [{"label": "alarm", "value": threshold}]}}
+
+
+def _line(alarm: GoogleAlarm) -> Mapping[str, Any]:
+    how = {
+        "alignmentPeriod": f"{alarm.period}s",
+        "perSeriesAligner": alarm.aligner,
+        "crossSeriesReducer": alarm.reducer,
+        "groupByFields": list(alarm.by),
+    }
+    bad = {"filter": narrowed(alarm), "aggregation": how}
+    every = {"filter": everything(alarm), "aggregation": how}
+    looked = {"timeSeriesFilterRatio": {"numerator": bad, "denominator": every}} if alarm.bad else None
+    query = looked or {"timeSeriesFilter": bad}
+    return {"timeSeriesQuery": query, "plotType": "LINE", "targetAxis": "Y1", "legendTemplate": alarm.name}
+
+
+def _tile(across: int, down: int, size: tuple[int, int], widget: Mapping[str, Any]) -> Mapping[str, Any]:
+    width, height = size
+    return {"xPos": across, "yPos": down, "width": width, "height": height, "widget": widget}

@@ -1,0 +1,105 @@
+"""Ready-made alarms for what runs on Google Cloud: services of Cloud Run, subscriptions of Pub/Sub.
+
+Metrics and labels are those of "Google Cloud metrics", P to Z: `run.googleapis.com` and `pubsub.googleapis.com`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pulumi
+
+from infra.observability import GoogleAlarm, Tier
+
+_MOST_FAILURES = 0.05
+"""A share of all requests: Cloud Run itself answers 5xx now and then while it takes an instance away."""
+
+
+def service_alarms(
+    name: str, tier: Tier, service: pulumi.Input[str], fault: str, runbook: str, *, steady: bool = False
+) -> Sequence[GoogleAlarm]:
+    """Of a Cloud Run service: it fails, or its instances do not live.
+
+    `fault` is what the service's failure means, e.g. "Tokens do not reach the edge". `steady` is for services that keep
+    an instance at all times (`min_instance_count`): that there is none is then bad, as are probes that find one ill,
+    which Cloud Run then ends. It publishes no count of restarts.
+    """
+    where = {"resource.labels.service_name": service}
+    failing = GoogleAlarm(
+        name=f"{name}-fails",
+        tier=tier,
+        fault=f"{fault}: its service answers with errors",
+        metric="run.googleapis.com/request_count",
+        resource="cloud_run_revision",
+        where=where,
+        bad='metric.labels.response_code_class = "5xx"',
+        threshold=_MOST_FAILURES,
+        aligner="ALIGN_DELTA",
+        reducer="REDUCE_SUM",
+        lasting=300,
+        severity="CRITICAL",
+        runbook=runbook,
+    )
+    ill = GoogleAlarm(
+        name=f"{name}-ill",
+        tier=tier,
+        fault=f"{fault}: its probes fail, and Cloud Run starts other instances",
+        metric="run.googleapis.com/container/completed_probe_count",
+        resource="cloud_run_revision",
+        where={**where, "metric.labels.is_healthy": False},
+        threshold=0,
+        aligner="ALIGN_DELTA",
+        reducer="REDUCE_SUM",
+        lasting=120,
+        severity="CRITICAL",
+        runbook=runbook,
+    )
+    gone = GoogleAlarm(
+        name=f"{name}-gone",
+        tier=tier,
+        fault=f"{fault}: no instance of its service runs",
+        metric="run.googleapis.com/container/instance_count",
+        resource="cloud_run_revision",
+        where=where,
+        threshold=1,
+        comparison="COMPARISON_LT",
+        aligner="ALIGN_MAX",
+        reducer="REDUCE_SUM",
+        lasting=300,
+        missing="bad",
+        severity="CRITICAL",
+        runbook=runbook,
+    )
+    return [failing, ill, gone] if steady else [failing]
+
+
+def backlog_alarm(
+    name: str, tier: Tier, subscription: pulumi.Input[str], fault: str, runbook: str, *, seconds: int
+) -> GoogleAlarm:
+    """Of a subscription whose messages should be taken within `seconds`: its oldest one has been waiting for longer."""
+    return GoogleAlarm(
+        name=f"{name}-waits",
+        tier=tier,
+        fault=fault,
+        metric="pubsub.googleapis.com/subscription/oldest_unacked_message_age",
+        resource="pubsub_subscription",
+        where={"resource.labels.subscription_id": subscription},
+        threshold=seconds,
+        runbook=runbook,
+    )
+
+
+def dead_letter_alarm(name: str, tier: Tier, subscription: pulumi.Input[str], fault: str, runbook: str) -> GoogleAlarm:
+    """Of the subscription that keeps what was given up: one message is one too many."""
+    return GoogleAlarm(
+        name=f"{name}-given-up",
+        tier=tier,
+        fault=fault,
+        metric="pubsub.googleapis.com/subscription/num_undelivered_messages",
+        resource="pubsub_subscription",
+        where={"resource.labels.subscription_id": subscription},
+        threshold=0,
+        lasting=0,
+        severity="CRITICAL",
+        runbook=runbook,
+    )

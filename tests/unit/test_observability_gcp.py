@@ -1,0 +1,195 @@
+"""Alarms on Google Cloud: what Cloud Monitoring says after the program ran, and what it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+import httpx
+import pulumi
+import pytest
+
+from infra import transforms
+from infra.observability import GoogleAlarm, OwnMetric, Tier
+from infra.observability.monitoring import GoogleObservability, GoogleObservabilityArgs
+from infra.observability.mosaic import body
+from local.gcp import in_process
+from local.providers.gcp import functions, handlers
+from tests.unit.harness import deploy
+
+PROJECT = "unit"
+PREFIX = "artifact-edge-test"
+BUSY = GoogleAlarm(
+    name="metadata-busy",
+    tier="metadata",
+    fault="Spanner has too little left for the loss of a zone",
+    metric="spanner.googleapis.com/instance/cpu/utilization_by_priority",
+    resource="spanner_instance",
+    where={"resource.labels.instance_id": "artifact-edge-test", "metric.labels.priority": "high"},
+    threshold=0.65,
+    aligner="ALIGN_MEAN",
+    reducer="REDUCE_SUM",
+    by=["resource.labels.location"],
+    lasting=600,
+    severity="WARNING",
+    runbook="docs/operations.md#spanner-is-busy",
+)
+FAILS = GoogleAlarm(
+    name="entitlements-fails",
+    tier="entitlements",
+    fault="Tokens do not reach the edge",
+    metric="run.googleapis.com/request_count",
+    resource="cloud_run_revision",
+    where={"resource.labels.service_name": "follower"},
+    bad='metric.labels.response_code_class = "5xx"',
+    threshold=0.05,
+    aligner="ALIGN_DELTA",
+    reducer="REDUCE_SUM",
+    severity="CRITICAL",
+)
+LAGS = GoogleAlarm(
+    name="purge-lag",
+    tier="registry",
+    fault="Readers see old documents",
+    metric="custom.googleapis.com/artifact_edge/purge_lag",
+    resource="global",
+    where={"metric.labels.environment": "test"},
+    threshold=120,
+    lasting=300,
+    missing="bad",
+    own=OwnMetric("s", "How old the oldest change is", ["environment"]),
+)
+
+Watch = Callable[..., None]
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> httpx.Client:
+    return in_process.client(tmp_path)
+
+
+@pytest.fixture
+def watch(cloud: httpx.Client) -> Watch:
+    def run(*alarms: GoogleAlarm, emails: tuple[str, ...] = ()) -> None:
+        def program() -> None:
+            pulumi.runtime.register_resource_transform(transforms.tag({"owner": "platform"}))
+            GoogleObservability("observability-gcp", GoogleObservabilityArgs(PREFIX, alarms, emails))
+
+        deploy(program, handlers(lambda: cloud), functions(lambda: cloud), config={"gcp:project": PROJECT})
+
+    return run
+
+
+def kept(cloud: httpx.Client, collection: str) -> list[dict[str, Any]]:
+    answer = cloud.get(f"monitoring/v3/projects/{PROJECT}/{collection}")
+    return answer.raise_for_status().json()[collection]
+
+
+def test_a_policy_says_what_is_wrong_where_to_read_on_and_whom_it_tells(cloud: httpx.Client, watch: Watch) -> None:
+    watch(BUSY, emails=("on-call@example.com",))
+    (policy,), (channel,) = kept(cloud, "alertPolicies"), kept(cloud, "notificationChannels")
+    assert policy["displayName"] == f"{PREFIX}-metadata-busy"
+    assert policy["documentation"]["content"] == (
+        "Spanner has too little left for the loss of a zone. What to do: docs/operations.md#spanner-is-busy"
+    )
+    assert (policy["severity"], policy["userLabels"]) == ("WARNING", {"tier": "metadata", "owner": "platform"})
+    assert policy["notificationChannels"] == [channel["name"]]
+    assert channel["labels"] == {"email_address": "on-call@example.com"}
+    assert channel["userLabels"] == {"owner": "platform"}
+    (condition,) = policy["conditions"]
+    threshold = condition["conditionThreshold"]
+    assert threshold["filter"] == (
+        'metric.type = "spanner.googleapis.com/instance/cpu/utilization_by_priority" AND '
+        'resource.type = "spanner_instance" AND metric.labels.priority = "high" AND '
+        'resource.labels.instance_id = "artifact-edge-test"'
+    )
+    assert (threshold["comparison"], threshold["thresholdValue"]) == ("COMPARISON_GT", 0.65)
+    assert (threshold["duration"], threshold["evaluationMissingData"]) == ("600s", "EVALUATION_MISSING_DATA_INACTIVE")
+    assert threshold["aggregations"] == [
+        {
+            "alignmentPeriod": "60s",
+            "perSeriesAligner": "ALIGN_MEAN",
+            "crossSeriesReducer": "REDUCE_SUM",
+            "groupByFields": ["resource.labels.location"],
+        }
+    ]
+
+
+def test_a_share_is_of_all_that_the_alarm_knows_of(cloud: httpx.Client, watch: Watch) -> None:
+    watch(FAILS)
+    (policy,) = kept(cloud, "alertPolicies")
+    threshold = policy["conditions"][0]["conditionThreshold"]
+    assert threshold["filter"] == f'{threshold["denominatorFilter"]} AND metric.labels.response_code_class = "5xx"'
+    assert threshold["denominatorAggregations"] == threshold["aggregations"]
+
+
+def test_a_metric_of_our_own_is_known_before_it_has_a_value(cloud: httpx.Client, watch: Watch) -> None:
+    with pytest.raises(Exception, match=r"Cannot find metric\(s\) that match type"):
+        watch(replace(LAGS, own=None))
+    watch(LAGS)
+    (metric,) = kept(cloud, "metricDescriptors")
+    assert (metric["type"], metric["unit"]) == ("custom.googleapis.com/artifact_edge/purge_lag", "s")
+    assert [label["key"] for label in metric["labels"]] == ["environment"]
+    (policy,) = kept(cloud, "alertPolicies")
+    threshold = policy["conditions"][0]["conditionThreshold"]
+    assert threshold["evaluationMissingData"] == "EVALUATION_MISSING_DATA_ACTIVE"
+
+
+def test_the_dashboard_has_a_row_a_tier_with_its_policies_and_what_they_look_at(
+    cloud: httpx.Client, watch: Watch
+) -> None:
+    watch(BUSY, FAILS)
+    (dashboard,) = cloud.get(f"monitoring/v1/projects/{PROJECT}/dashboards").json()["dashboards"]
+    widgets = [tile["widget"] for tile in dashboard["mosaicLayout"]["tiles"]]
+    headings = [widget["text"]["content"].splitlines()[0] for widget in widgets if "text" in widget]
+    assert headings == ["## metadata", "## entitlements"]
+    names = {policy["displayName"]: policy["name"] for policy in kept(cloud, "alertPolicies")}
+    states = [widget["incidentList"]["policyNames"] for widget in widgets if "incidentList" in widget]
+    assert states == [[names[f"{PREFIX}-metadata-busy"]], [names[f"{PREFIX}-entitlements-fails"]]]
+    busy, fails = [widget["xyChart"] for widget in widgets if "xyChart" in widget]
+    assert busy["thresholds"] == [{"label": "alarm", "value": 0.65}]
+    assert "timeSeriesFilterRatio" in fails["dataSets"][0]["timeSeriesQuery"]
+
+
+def test_the_dashboard_is_the_same_in_whatever_order_alarms_come_and_no_tile_covers_another() -> None:
+    many = [
+        (replace(BUSY, name=f"{tier}-{number:03}", tier=tier, threshold=number % 5), f"projects/p/{tier}/{number}")
+        for tier in get_args(Tier)
+        for number in range(30)
+    ]
+    tiles = body(PREFIX, many)["mosaicLayout"]["tiles"]
+    covered: set[tuple[int, int]] = set()
+    for tile in tiles:
+        cells = {
+            (tile["xPos"] + across, tile["yPos"] + down)
+            for across in range(tile["width"])
+            for down in range(tile["height"])
+        }
+        assert not cells & covered
+        assert max(across for across, _ in cells) < 12
+        covered |= cells
+    places = [(tile["xPos"], tile["yPos"], str(tile["widget"].get("title"))) for tile in tiles]
+    assert places == [
+        (tile["xPos"], tile["yPos"], str(tile["widget"].get("title")))
+        for tile in body(PREFIX, many[::-1])["mosaicLayout"]["tiles"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"metric": "spanner.googleapis.com/instance/cpu/utilisation"}, "Cannot find metric"),
+        ({"resource": "gcs_bucket"}, "not written to resource type 'gcs_bucket'"),
+        ({"where": {"metric.labels.prio": "high"}}, "unknown label metric.labels.prio"),
+        ({"where": {"metric.labels.is_system": "true"}}, "is of another type"),
+        ({"aligner": "ALIGN_DELTA"}, "ALIGN_DELTA is not supported"),
+        ({"by": ["metric.labels.prio"]}, "unknown label 'metric.labels.prio'"),
+        ({"lasting": 90}, "'90s'"),
+        ({"fault": "x" * 300}, "longer than 255 bytes"),
+    ],
+)
+def test_what_cloud_monitoring_would_refuse_is_refused(watch: Watch, change: dict[str, Any], says: str) -> None:
+    with pytest.raises(Exception, match=says):
+        watch(replace(BUSY, **change))
