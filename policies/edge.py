@@ -16,6 +16,7 @@ SCRIPT = "cloudflare:index/workersScript:WorkersScript"
 ROUTE = "cloudflare:index/workersRoute:WorkersRoute"
 _SUBDOMAIN = "cloudflare:index/workersScriptSubdomain:WorkersScriptSubdomain"
 _CUSTOM_DOMAIN = "cloudflare:index/workersCustomDomain:WorkersCustomDomain"
+_TLS = {"ssl": {"strict"}, "min_tls_version": {"1.2", "1.3"}, "always_use_https": {"on"}}
 _SECRET_NAME = re.compile(r"(^|_)(KEY|SECRET|TOKEN|PASSWORD|CREDENTIALS?)($|_)", re.IGNORECASE)
 
 
@@ -106,6 +107,23 @@ def trusts_one_authority(zone: PolicyResource, stack: StackValidationArgs) -> It
         yield "no trust store belongs to the zone"
 
 
+@whole_stack(
+    "edge-verifies-shields",
+    "The edge holds shields to their certificates, and clients to TLS 1.2 or later.",
+    of={"cloudflare:index/zone:Zone"},
+    severity=Severity.CRITICAL,
+    control=our_design("mutual TLS between edge and shield"),
+    fix='Give the zone a cloudflare.ZoneSetting for each: ssl "strict", min_tls_version "1.2", always_use_https "on"',
+)
+def verifies_shields(zone: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    token = "cloudflare:index/zoneSetting:ZoneSetting"  # noqa: S105  a type token
+    found = settings_of(zone, token, stack, "zoneId", ("id", "zoneId"))
+    values = {str(each.props.get("settingId")): str(each.props.get("value")) for each in found}
+    for name, accepted in _TLS.items():
+        if values.get(name) not in accepted:
+            yield f"{name} is {values.get(name, 'not set')}"
+
+
 @each_resource(
     "worker-logs",
     "What the worker does and fails to do is logged.",
@@ -135,5 +153,6 @@ POLICIES: list[Policy] = [
     answers_for_its_hostname_only,
     proxied_names_have_a_worker,
     trusts_one_authority,
+    verifies_shields,
     logs,
 ]

@@ -16,6 +16,10 @@ _COMPATIBILITY_DATE = "2026-11-01"
 _PARTIAL_SETUP_SUFFIX = ".cdn.cloudflare.net"
 """What the authoritative DNS of a partial zone appends to send a name here (Cloudflare DNS, "CNAME setup")."""
 
+_TLS = {"ssl": "strict", "min_tls_version": "1.2", "always_use_https": "on"}
+"""Settings of the zone, by id. Without `strict` the edge believes whoever answers in a shield's place, whatever the
+trust store says (Cloudflare SSL/TLS, "Encryption modes" and "Custom Origin Trust Store")."""
+
 _NO_ORIGIN = "100::"
 """Discard prefix (RFC 6666): a proxied name whose requests all end in a worker needs no server behind it."""
 
@@ -91,6 +95,10 @@ class Edge(pulumi.ComponentResource):
         trust = cloudflare.CustomOriginTrustStore(
             "shield", zone_id=zone.id, certificate=args.secrets.server_ca, opts=child
         )
+        tls = [
+            cloudflare.ZoneSetting(setting, zone_id=zone.id, setting_id=setting, value=value, opts=child)
+            for setting, value in _TLS.items()
+        ]
         script = cloudflare.WorkersScript(
             name,
             account_id=args.account_id,
@@ -103,7 +111,12 @@ class Edge(pulumi.ComponentResource):
             opts=child,
         )
         route = cloudflare.WorkersRoute(
-            name, zone_id=zone.id, pattern=f"{args.hostname}/*", script=script.script_name, opts=child
+            name,
+            zone_id=zone.id,
+            pattern=f"{args.hostname}/*",
+            script=script.script_name,
+            # The worker sends the origin key with its first request.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[trust, *tls]),
         )
         cloudflare.DnsRecord(
             name,
@@ -114,7 +127,7 @@ class Edge(pulumi.ComponentResource):
             proxied=True,
             ttl=1,  # automatic, the only value that a proxied record may have
             # Clients must not reach the name before the worker stands behind it.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[route, trust]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[route]),
         )
         self.target = f"{args.hostname}{_PARTIAL_SETUP_SUFFIX}"
         self.namespace_id = entitlements.id

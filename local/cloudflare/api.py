@@ -10,7 +10,7 @@ import threading
 from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from local.cloudflare import certificates, kv, scripts, zones
+from local.cloudflare import certificates, kv, scripts, zone_settings, zones
 from local.cloudflare.edge import Edge, EdgeError, NoPops, deployment
 from local.cloudflare.envelope import ApiError, failure, new_id, success
 from local.store import Store
@@ -65,6 +65,7 @@ def create_app(store: Store, edge: Edge | None = None) -> Flask:
     api.register_blueprint(kv.blueprint(store))
     api.register_blueprint(certificates.blueprint(store, converge))
     api.register_blueprint(zones.blueprint(store, pops, converge))
+    api.register_blueprint(zone_settings.blueprint(store, converge))
     api.register_blueprint(scripts.blueprint(store, pops, converge))
     app.register_blueprint(api)
     app.add_url_rule("/healthz", view_func=lambda: "ok\n")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from local.cloudflare.zone_settings import values_of
 from local.store import Store
 
 
@@ -44,13 +45,19 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Deployment:
-    """All that the PoPs need to know of the account. `trusted` are the zones' own origin authorities, PEM."""
+    """All that the PoPs need to know of the account.
+
+    `trusted` are the zones' own origin authorities, PEM; origins are held to them (or to the public ones) if they are
+    `verified`. `oldest_tls` is the oldest version that clients may speak, such as "1.2".
+    """
 
     scripts: Sequence[Script]
     routes: Sequence[tuple[str, str | None]]  # (pattern, script); no script: the pattern keeps scripts off
     zones: Sequence[str]
     certificates: Mapping[str, Certificate]
     trusted: Sequence[str]
+    verified: bool
+    oldest_tls: str
 
     @property
     def routed(self) -> list[Script]:
@@ -94,7 +101,8 @@ class NoPops:
 
 
 def deployment(store: Store) -> Deployment:
-    """What the account's state asks of the network."""
+    """What the account's state asks of the network. All zones share it: the laxest of them decides."""
+    settings = [values_of(store, zone["id"]) for zone in store.all("zone")]
     return Deployment(
         scripts=[script(document) for document in store.all("script")],
         routes=[(route["pattern"], route["script"]) for route in store.all("route")],
@@ -105,6 +113,8 @@ def deployment(store: Store) -> Deployment:
             if document["private_key"]
         },
         trusted=[document["certificate"] for document in store.all("trust")],
+        verified=all(each["ssl"] == "strict" for each in settings),
+        oldest_tls=min((each["min_tls_version"] for each in settings), default="1.2"),
     )
 
 

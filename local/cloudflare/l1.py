@@ -37,9 +37,10 @@ class L1Cache:
         """Where the isolates reach it: address and port."""
         return f"{self._address}:{POP_L1_PORT}"
 
-    def converge(self, client: Certificate, trusted: list[str]) -> None:
-        """Runs with this client certificate, trusting origins of these authorities (else of the public ones)."""
-        files = self._files(client, trusted)
+    def converge(self, client: Certificate, trusted: list[str], *, verified: bool) -> None:
+        """Runs with this client certificate. Origins are `verified` by these authorities (else by the public ones), or
+        believed whoever they are."""
+        files = self._files(client, trusted, "ENFORCED" if verified else "DISABLED")
         if processes.pid_of(self._world, self._name) is not None:
             if self._held() == files:
                 return
@@ -77,12 +78,12 @@ class L1Cache:
     def stop(self) -> None:
         processes.stop(self._world, self._name)
 
-    def _files(self, client: Certificate, trusted: list[str]) -> Files:
+    def _files(self, client: Certificate, trusted: list[str], policy: str) -> Files:
         if not trusted and not PUBLIC_AUTHORITIES.exists():
             raise EdgeError(f"{PUBLIC_AUTHORITIES} is missing: apt-get install ca-certificates")
         authorities = "\n".join(trusted) if trusted else PUBLIC_AUTHORITIES.read_text()
         return {
-            **{self._place(template.name): self._filled(template) for template in sorted(TEMPLATES.iterdir())},
+            **{self._place(template.name): self._filled(template, policy) for template in sorted(TEMPLATES.iterdir())},
             "etc/client.pem": client.chain.encode(),
             "etc/client.key": client.key.encode(),
             "etc/origin-ca.pem": authorities.encode(),
@@ -95,13 +96,14 @@ class L1Cache:
     def _place(self, template: str) -> str:
         return template if template == "runroot.yaml" else f"etc/{template}"
 
-    def _filled(self, template: Path) -> bytes:
+    def _filled(self, template: Path, policy: str) -> bytes:
         holes: dict[str, Any] = {
             "DIRECTORY": self._directory,
             "ADDRESS": self._address,
             "PORT": POP_L1_PORT,
             "NAMESERVER": f"{self._world.dns_address}:{DNS_PORT}",
             "CACHE_SIZE": self._cache_size,
+            "VERIFY": policy,
         }
         text = template.read_text()
         for hole, value in holes.items():

@@ -65,7 +65,7 @@ class _RunningPop:
     def converge(self, deployment: Deployment) -> None:
         client = _client_certificate(deployment)
         if client is not None:
-            self.l1.converge(client, list(deployment.trusted))
+            self.l1.converge(client, list(deployment.trusted), verified=deployment.verified)
         listen = f"{self._address}:{POP_HTTPS_PORT}"
         served = self._served(_hosts(deployment))
         internet = f"{self._world.functions_address}:{FUNCTIONS_PORT}"

@@ -73,6 +73,7 @@ def configuration(
         LISTEN=listen,
         L1=l1,
         INTERNET=internet,
+        OLDEST_TLS="tls" + deployment.oldest_tls.replace(".", "Dot"),
         FRONT_BINDINGS=_lines(f'(name = "script:{s.name}", service = "script:{s.name}"),' for s in scripts),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,36 @@ def test_outputs_are_those_of_the_sdk(everything: dict[Any, Created]) -> None:
     zone = everything[pulumi_cloudflare.Zone].outputs
     assert (zone["status"], zone["account"]) == ("active", {"id": ACCOUNT})
     assert everything[pulumi_cloudflare.WorkersScript].outputs["hasModules"] is True
+
+
+def test_a_zone_setting_that_was_changed_by_hand_shows_and_stays_when_its_resource_goes(cloud: Cloud) -> None:
+    zone = cloud.zone()
+    setting = cloud.create(pulumi_cloudflare.ZoneSetting, zoneId=zone.id, settingId="ssl", value="strict")
+    assert cloud.read(pulumi_cloudflare.ZoneSetting, setting) == setting.outputs
+    cloud.api.zones.settings.edit("ssl", zone_id=zone.id, value="full")
+    now = cloud.read(pulumi_cloudflare.ZoneSetting, setting)
+    assert now and now["value"] == "full"
+    inputs = {name: setting.outputs[name] for name in ("zoneId", "settingId", "value")}
+    again = cloud.of(pulumi_cloudflare.ZoneSetting).update(setting.id, now, inputs)
+    assert again["value"] == "strict"
+    cloud.delete(pulumi_cloudflare.ZoneSetting, setting)
+    assert cloud.read(pulumi_cloudflare.ZoneSetting, setting) == again
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("ssl", "flexible", "not emulated: zone setting ssl of 'flexible'"),
+        ("ssl", "strictest", "Invalid value for zone setting ssl: 'strictest'"),
+        ("brotli", "on", "not emulated: the zone setting brotli"),
+    ],
+)
+def test_a_zone_setting_that_the_pops_cannot_follow_is_refused(
+    cloud: Cloud, setting: str, value: str, said: str
+) -> None:
+    zone = cloud.zone()
+    with pytest.raises(CloudError, match=re.escape(said)):
+        cloud.create(pulumi_cloudflare.ZoneSetting, zoneId=zone.id, settingId=setting, value=value)
 
 
 def test_a_script_that_was_changed_by_hand_shows(cloud: Cloud) -> None:

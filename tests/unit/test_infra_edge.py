@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 import pulumi_cloudflare as cloudflare
 import pytest
+from cloudflare import Cloudflare
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from infra.edge import Edge, EdgeArgs, EdgeSecrets
@@ -19,7 +21,7 @@ from local.cloudflare import in_process, pki
 from local.providers import cloudflare as emulated_cloudflare
 from local.providers.aws import functions, handlers
 from local.providers.aws.clients import client
-from tests.unit.harness import deploy
+from tests.unit.harness import Deployment, deploy
 
 WORKER = Path(__file__).parents[2] / "workers" / "edge"
 
@@ -81,9 +83,8 @@ def test_every_field_of_the_edge_secret_is_a_secret() -> None:
     assert deploy(program, handlers(), functions()).secret_outputs == set(names)
 
 
-def test_keys_given_in_the_clear_are_secrets_in_the_worker_and_the_certificate(tmp_path: Path) -> None:
-    account = in_process.client(tmp_path)
-    authority = pki.Authority(tmp_path)
+def edge_on(account: Cloudflare, directory: Path) -> Deployment:
+    authority = pki.Authority(directory)
     pair = authority.issue(["edge"], ExtendedKeyUsageOID.CLIENT_AUTH)
     secrets = EdgeSecrets(
         client_certificate=pair.chain.decode(),
@@ -98,9 +99,24 @@ def test_keys_given_in_the_clear_are_secrets_in_the_worker_and_the_certificate(t
         args = EdgeArgs("test", "0" * 32, "example.test", "packages.example.test", bundle, [], secrets)
         Edge("edge", args)
 
-    deployment = deploy(program, emulated_cloudflare.handlers(lambda: account))
+    return deploy(program, emulated_cloudflare.handlers(lambda: account))
+
+
+def test_keys_given_in_the_clear_are_secrets_in_the_worker_and_the_certificate(tmp_path: Path) -> None:
+    deployment = edge_on(in_process.client(tmp_path), tmp_path)
     assert "bindings" in deployment.of(cloudflare.WorkersScript)["edge"].secrets
     assert "privateKey" in deployment.of(cloudflare.MtlsCertificate)["shield"].secrets
+
+
+def test_the_edge_holds_shields_to_their_certificates_and_clients_to_today_s_tls(tmp_path: Path) -> None:
+    account = in_process.client(tmp_path)
+    edge_on(account, tmp_path)
+    (zone,) = account.zones.list()
+    settings: Any = account.zones.settings
+    values = {
+        name: settings.get(name, zone_id=zone.id).value for name in ("ssl", "min_tls_version", "always_use_https")
+    }
+    assert values == {"ssl": "strict", "min_tls_version": "1.2", "always_use_https": "on"}
 
 
 @pytest.mark.usefixtures("aws_cloud")

@@ -118,6 +118,17 @@ class Network:
         )
 
 
+def _handshake(network: Network, context: ssl.SSLContext) -> str:
+    """The TLS version that the first PoP agrees on with such a client."""
+    address = (network.world.pop_address(POPS[0]), POP_HTTPS_PORT)
+    with socket.create_connection(address, timeout=10) as plain:
+        try:
+            with context.wrap_socket(plain, server_hostname=HOST) as agreed:
+                return agreed.version() or ""
+        except (ssl.SSLError, ConnectionError):
+            return "refused"
+
+
 @pytest.fixture(scope="module")
 def network() -> Generator[Network]:
     # Not pytest's own directory: nobody but its owner can enter that, and the caches run as a user of their own.
@@ -142,6 +153,8 @@ def _provisioned(world: World, shield: Shield, authority: str, pair: pki.Issued)
     )
     assert zone and namespace and certificate and certificate.id
     api.acm.custom_trust_store.create(zone_id=zone.id, certificate=authority)
+    for setting, value in (("ssl", "strict"), ("min_tls_version", "1.2")):
+        api.zones.settings.edit(setting, zone_id=zone.id, value=value)
     context = ssl.create_default_context(cafile=str(world.path("pki", "edge-ca.pem")))
     client = httpx.Client(verify=context, trust_env=False, timeout=20)
     network = Network(world, api, client, shield, zone.id, namespace.id, certificate.id)
@@ -207,6 +220,30 @@ def test_a_shield_of_an_authority_that_the_zone_does_not_trust_is_not_asked(netw
         store.create(zone_id=network.zone, certificate=trusted.certificate)
     assert (answer.status_code, network.shield.asked("/npm/untrusted")) == (502, 0)
     assert network.get("/npm/untrusted").status_code == 200
+
+
+def test_a_zone_that_is_not_strict_believes_any_shield(network: Network) -> None:
+    store, settings = network.api.acm.custom_trust_store, network.api.zones.settings
+    (trusted,) = list(store.list(zone_id=network.zone))
+    store.delete(trusted.id, zone_id=network.zone)
+    settings.edit("ssl", zone_id=network.zone, value="full")
+    try:
+        answer = network.get("/npm/believed")
+    finally:
+        store.create(zone_id=network.zone, certificate=trusted.certificate)
+        settings.edit("ssl", zone_id=network.zone, value="strict")
+    assert (answer.status_code, network.shield.asked("/npm/believed")) == (200, 1)
+
+
+def test_clients_of_an_old_tls_are_refused(network: Network) -> None:
+    old = ssl.create_default_context(cafile=str(network.world.path("pki", "edge-ca.pem")))
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    assert _handshake(network, old) == "TLSv1.2"
+    network.api.zones.settings.edit("min_tls_version", zone_id=network.zone, value="1.3")
+    try:
+        assert _handshake(network, old) == "refused"
+    finally:
+        network.api.zones.settings.edit("min_tls_version", zone_id=network.zone, value="1.2")
 
 
 def test_a_purge_takes_an_object_out_of_every_cache(network: Network) -> None:

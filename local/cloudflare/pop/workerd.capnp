@@ -19,7 +19,10 @@ const config :Workerd.Config = (
     service = "front",
     https = (
       options = (),
-      tlsOptions = (keypair = (privateKey = embed "edge.key", certificateChain = embed "edge.pem")),
+      tlsOptions = (
+        keypair = (privateKey = embed "edge.key", certificateChain = embed "edge.pem"),
+        minVersion = @OLDEST_TLS@,
+      ),
     ),
   )],
 );

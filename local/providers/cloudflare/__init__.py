@@ -13,6 +13,7 @@ def handlers(clients: Clients = from_environment) -> Iterable[Handler]:
     """One handler a resource type; `clients` gives the API client, when one is needed."""
     return [
         zones.Zone(clients),
+        zones.ZoneSetting(clients),
         zones.DnsRecord(clients),
         workers.KvNamespace(clients),
         workers.Script(clients),

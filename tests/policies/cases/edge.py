@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pulumi_policy import PolicyResource
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
 from tests.policies.cases.parts import PRIVATE_KEY, SCRIPT, Case
@@ -14,6 +15,20 @@ TRUST = "cloudflare:index/customOriginTrustStore:CustomOriginTrustStore"
 ZONE = resource("cloudflare:index/zone:Zone", {"name": "x.io"})
 HOST = "packages.x.io"
 PROXIED = resource(DNS_RECORD, {"name": HOST, "proxied": True})
+
+
+def tls(**other: str) -> list[PolicyResource]:
+    """Settings of the zone; those named are other than they should be."""
+    good = {"ssl": "strict", "min_tls_version": "1.2", "always_use_https": "on"}
+    return [
+        resource(
+            "cloudflare:index/zoneSetting:ZoneSetting",
+            {"zoneId": UNKNOWN_STRING_VALUE, "settingId": setting, "value": value},
+            on={"zoneId": [ZONE]},
+        )
+        for setting, value in {**good, **other}.items()
+    ]
+
 
 CASES = [
     Case(
@@ -105,6 +120,12 @@ CASES = [
         "edge-trusts-one-authority",
         [ZONE, resource(TRUST, {"zoneId": UNKNOWN_STRING_VALUE}, on={"zoneId": [ZONE]})],
     ),
+    Case("edge-verifies-shields", [ZONE], "is not set", count=3),
+    *[
+        Case("edge-verifies-shields", [ZONE, *tls(**{setting: value})], f"{setting} is {value}")
+        for setting, value in (("ssl", "full"), ("min_tls_version", "1.0"), ("always_use_https", "off"))
+    ],
+    Case("edge-verifies-shields", [ZONE, *tls()]),
     Case("worker-logs", [resource(SCRIPT, {})], "observability is not enabled"),
     Case("worker-logs", [resource(SCRIPT, {"observability": {"enabled": True}})]),
 ]

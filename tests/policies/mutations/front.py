@@ -12,6 +12,7 @@ ROUTE = "cloudflare:index/workersRoute:WorkersRoute"
 DNS_RECORD = "cloudflare:index/dnsRecord:DnsRecord"
 ZONE = "cloudflare:index/zone:Zone"
 TRUST = "cloudflare:index/customOriginTrustStore:CustomOriginTrustStore"
+SETTING = "cloudflare:index/zoneSetting:ZoneSetting"
 SUBDOMAIN = "cloudflare:index/workersScriptSubdomain:WorkersScriptSubdomain"
 
 MUTATIONS = [
@@ -62,5 +63,21 @@ MUTATIONS = [
     ),
     Mutation("edge-trusts-one-authority", [TRUST], "no trust store", gone),
     Mutation("edge-trusts-one-authority", [ZONE], "another zone", beside(ZONE, name="x.io")),
+    Mutation("edge-verifies-shields", [ZONE], "another zone", beside(ZONE, name="x.io")),
+    Mutation("edge-verifies-shields", [SETTING], "no setting", gone),
+    Mutation(
+        "edge-verifies-shields",
+        [SETTING],
+        "anybody's certificate",
+        put("value", "full"),
+        lambda setting: setting.inputs["settingId"] == "ssl",
+    ),
+    Mutation(
+        "edge-verifies-shields",
+        [SETTING],
+        "TLS 1.0",
+        put("value", "1.0"),
+        lambda setting: setting.inputs["settingId"] == "min_tls_version",
+    ),
     Mutation("worker-logs", [SCRIPT], "no logs", put("observability.enabled", False)),
 ]
