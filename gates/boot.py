@@ -6,25 +6,36 @@ import base64
 import gzip
 import json
 import re
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
 from gates.plan import Resource
 
+_PACKED = re.compile(r"encoding: gz\+b64\s+content: (\S+)")  # of cloud-init's `write_files`, as infra/shield writes it
 _SHIELDS = re.compile(r'\[\{"host": .*?\}\]')
 
 
 def program(machine: Resource) -> str:
-    """The user data in text, unpacked where the cloud takes it packed; empty where it is not known yet."""
+    """The user data in text, and the files in it that it packs; empty where it is not known yet."""
+    text = _text(machine)
+    return "\n".join([text, *(_unpacked(packed) for packed in _PACKED.findall(text))])
+
+
+def _text(machine: Resource) -> str:
     inputs = machine.inputs
     metadata: Mapping[str, str] = inputs.get("metadata") or {"user-data": ""}
     packed = inputs.get("userDataBase64")
     if packed:
-        try:
-            return gzip.decompress(base64.b64decode(packed)).decode()
-        except (ValueError, OSError):
-            return ""
+        return _unpacked(packed)
     return str(inputs.get("userData") or metadata.get("user-data", ""))
+
+
+def _unpacked(packed: str) -> str:
+    try:
+        return gzip.decompress(base64.b64decode(packed)).decode()
+    except (ValueError, OSError, EOFError, zlib.error):
+        return ""
 
 
 def reads(machine: Resource, bucket: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # Pulumi starts this file in its own directory
@@ -92,13 +93,14 @@ def compose(stack: Stack) -> None:
     endpoints: dict[str, pulumi.Input[str]] = {}
     for shield in settings.shields:
         network = NETWORK[shield.cloud](f"network-{shield.region}", NetworkArgs(shield.region, prefix))
-        machine = MachineSettings(
-            region=shield.region,
-            cloud=shield.cloud,
-            origins=origins(shield.region, blobs.buckets),
-            primary=blobs.buckets[0].region,
-            secret_id=f"{secret}/shield",
-            secret_region=stack.home_region,
+        machine = partial(
+            MachineSettings,
+            shield.region,
+            shield.cloud,
+            origins(shield.region, blobs.buckets),
+            blobs.buckets[0].region,
+            f"{secret}/shield",
+            stack.home_region,
         )
         machines = SHIELD[shield.cloud](
             f"shield-{shield.region}",
@@ -110,7 +112,7 @@ def compose(stack: Stack) -> None:
                 network=network,
                 identity=google.email if google and shield.cloud == "gcp" else amazon.instance_profile,
                 edge_addresses=edge_addresses,
-                user_data=user_data(machine),
+                user_data=amazon.role_arn.apply(lambda role, machine=machine: user_data(machine(role))),
                 boots_after=[amazon, blobs],
             ),
         )

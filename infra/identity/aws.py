@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
+
+from infra.identity.trust import by_google_tokens
 
 _ROLE = "shield"
 
@@ -17,7 +19,7 @@ class AwsIdentityArgs:
     """`secret_id` is the one secret that machines read, kept in `secret_region`.
 
     `gcp_service_accounts` are unique ids of Google service accounts that may take on the role, too: the shields on
-    Google Cloud read the same secret, and have no keys of AWS.
+    Google Cloud read the same secret, and have no keys of AWS. Their tokens name the role's ARN as the audience.
     """
 
     prefix: str
@@ -36,14 +38,16 @@ class AwsIdentity(pulumi.ComponentResource):
     def __init__(self, name: str, args: AwsIdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:identity:AwsIdentity", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
+        account = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(parent=self)).account_id
         role = aws.iam.Role(
             _ROLE,
             name=f"{args.prefix}-shield",
             description="Shield machines: read their own secret, and objects where buckets grant it",
-            assume_role_policy=pulumi.Output.all(*args.gcp_service_accounts).apply(_trust),
+            assume_role_policy=pulumi.Output.all(account, *args.gcp_service_accounts).apply(
+                lambda known: _trust(_arn(args.prefix, known[0]), known[1:])
+            ),
             opts=child,
         )
-        account = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(parent=self)).account_id
         policy = aws.iam.RolePolicy(
             _ROLE,
             name="read-secret",
@@ -62,26 +66,21 @@ class AwsIdentity(pulumi.ComponentResource):
         self.role_name = role.name
         # Made of what is known beforehand, so that previews know the policies that name it; those wait for the role all
         # the same, as AWS takes no policy that names a stranger.
-        self.role_arn = pulumi.Output.all(account, role.urn).apply(
-            lambda known: f"arn:aws:iam::{known[0]}:role/{args.prefix}-shield"
-        )
+        self.role_arn = pulumi.Output.all(account, role.urn).apply(lambda known: _arn(args.prefix, known[0]))
         self.register_outputs({"instance_profile": self.instance_profile, "role_arn": self.role_arn})
 
 
-def _trust(gcp_service_accounts: Sequence[str]) -> str:
+def _arn(prefix: str, account_id: str) -> str:
+    return f"arn:aws:iam::{account_id}:role/{prefix}-shield"
+
+
+def _trust(role_arn: str, gcp_service_accounts: Sequence[str]) -> str:
     """Who may take on the role: EC2 instances, and the service accounts by their Google-signed identity tokens."""
-    statements: list[dict[str, object]] = [
+    statements: list[Mapping[str, object]] = [
         {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
     ]
     if gcp_service_accounts:
-        statements.append(
-            {
-                "Effect": "Allow",
-                "Principal": {"Federated": "accounts.google.com"},
-                "Action": "sts:AssumeRoleWithWebIdentity",
-                "Condition": {"StringEquals": {"accounts.google.com:sub": list(gcp_service_accounts)}},
-            }
-        )
+        statements.append(by_google_tokens(gcp_service_accounts, role_arn))
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 

@@ -34,7 +34,7 @@ class ShieldArgs:
     network: Network
     identity: pulumi.Input[str]
     edge_addresses: pulumi.Input[Sequence[str]]
-    user_data: str
+    user_data: pulumi.Input[str]
     boots_after: Sequence[pulumi.Resource]
 
 

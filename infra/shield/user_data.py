@@ -2,8 +2,8 @@
 
 `machine/cloud-config.yaml` is the head; the tree below `machine/files/` mirrors the machine's file system, and every
 file of it becomes one `write_files` entry, byte for byte. A file whose name ends in `.in` has holes, written `@NAME@`.
-What a deployment puts in is thus in few files, and those stay readable in user data; the constant ones are compressed,
-because all together they are more than EC2 takes.
+What a deployment puts in is thus in few files, and those that say whom the machine asks stay readable in user data, and
+in plans; the others are compressed, because all together they are more than EC2 takes.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ USER_DATA_LIMIT = 16 * 1024
 _MACHINE = Path(__file__).parent / "machine"
 _FILES = _MACHINE / "files"
 _ORIGIN_PORTS = (9001, 9002, 9003, 9004)  # as in records.config
+_READABLE = {"regions.in", "shield.env.in"}
 _HOLE = re.compile(r"@([A-Z_]+)@")
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
 
@@ -43,7 +44,8 @@ class MachineSettings:
     """What differs between two shield machines.
 
     `origins` are tried in this order, so the nearest comes first: right for what never changes. Documents that are
-    written again are asked of the one in `primary` first, as another may hold an older one without knowing.
+    written again are asked of the one in `primary` first, as another may hold an older one without knowing. `role_arn`
+    is what the machine is to AWS: its instance's role or, on Google Cloud, the one that it takes on.
     """
 
     region: str
@@ -52,6 +54,7 @@ class MachineSettings:
     primary: str
     secret_id: str
     secret_region: str
+    role_arn: str
 
 
 class UserDataError(ValueError):
@@ -101,6 +104,8 @@ def _holes(settings: MachineSettings) -> Mapping[str, str]:
         "RETRIES": str(max(1, len(settings.origins) - 1)),
         "SECRET_ID": settings.secret_id,
         "SECRET_REGION": settings.secret_region,
+        "CLOUD": settings.cloud,
+        "ROLE_ARN": settings.role_arn,
     }
 
 
@@ -108,11 +113,14 @@ def _write_files(holes: Mapping[str, str]) -> Iterator[dict[str, str]]:
     for file in sorted(path for path in _FILES.rglob("*") if path.is_file()):
         path = "/" + file.relative_to(_FILES).as_posix()
         permissions = "0755" if file.stat().st_mode & stat.S_IXUSR else "0644"
+        content = file.read_text()
         if file.suffix == ".in":
-            filled = _HOLE.sub(lambda hole: holes[hole[1]], file.read_text())
-            yield {"path": path.removesuffix(".in"), "permissions": permissions, "content": filled}
+            path = path.removesuffix(".in")
+            content = _HOLE.sub(lambda hole: holes[hole[1]], content)
+        if file.name in _READABLE:
+            yield {"path": path, "permissions": permissions, "content": content}
         else:
-            packed = base64.b64encode(gzip.compress(file.read_bytes(), mtime=0)).decode()
+            packed = base64.b64encode(gzip.compress(content.encode(), mtime=0)).decode()
             yield {"path": path, "permissions": permissions, "encoding": "gz+b64", "content": packed}
 
 

@@ -114,4 +114,11 @@ def test_the_role_reads_one_secret_and_only_named_google_accounts_share_it() -> 
     ]
     trust = iam.get_role(RoleName="artifact-edge-test-shield")["Role"]["AssumeRolePolicyDocument"]["Statement"]
     assert trust[0]["Principal"] == {"Service": "ec2.amazonaws.com"}
-    assert trust[1]["Condition"] == {"StringEquals": {"accounts.google.com:sub": ["1234567890"]}}
+    assert trust[1]["Principal"] == {"Federated": "accounts.google.com"}
+    assert trust[1]["Condition"] == {
+        "StringEquals": {
+            "accounts.google.com:aud": ["1234567890"],  # the token's `azp`
+            "accounts.google.com:oaud": "arn:aws:iam::123456789012:role/artifact-edge-test-shield",
+            "accounts.google.com:sub": ["1234567890"],
+        }
+    }

@@ -20,6 +20,7 @@ SETTINGS = MachineSettings(
     primary="eu-west-1",
     secret_id="artifact-edge/test/shield",
     secret_region="us-east-1",
+    role_arn="arn:aws:iam::123456789012:role/artifact-edge-test-shield",
 )
 
 

@@ -76,6 +76,7 @@ class Shield:
             primary="us-east-1",
             secret_id="artifact-edge/test/shield",
             secret_region="us-east-1",
+            role_arn="arn:aws:iam::123456789012:role/artifact-edge-test-shield",
         )
         return [Instance("i-0001", self.address, user_data(settings))]
 

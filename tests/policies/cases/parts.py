@@ -95,7 +95,13 @@ VERSIONED = {"versioningConfiguration": {"status": "Enabled"}}
 
 
 MACHINE = MachineSettings(
-    "us-east-1", "aws", [Origin("b", "us-east-1", "b.s3")], "us-east-1", "artifact-edge/unit/shield", "us-east-1"
+    region="us-east-1",
+    cloud="aws",
+    origins=[Origin("b", "us-east-1", "b.s3")],
+    primary="us-east-1",
+    secret_id="artifact-edge/unit/shield",
+    secret_region="us-east-1",
+    role_arn="arn:aws:iam::123456789012:role/unit-shield",
 )
 
 
