@@ -26,6 +26,7 @@ from local.aws.outages import Outages
 from local.aws.replication import Replication
 from local.aws.requests import RequestCounter
 from local.aws.tables import mend_tables
+from local.aws.web_identity import check_web_identities, google_keys
 from local.layout import AWS_PORT, World
 
 
@@ -40,6 +41,7 @@ def serve(world: World) -> None:
     leave_functions_to_the_world(world.aws_url)
     keep_metrics()
     lock_as_s3_does()
+    check_web_identities(google_keys(world.gcp_url))
     outages = Outages(cast(Any, DomainDispatcherApplication)(create_backend_app))
     application = FunctionCode(GlobalTables(RequestCounter(Replication(outages, outages.is_down))))
     make_server(world.aws_address, AWS_PORT, cast(Any, application), threaded=True).serve_forever()
