@@ -5,22 +5,15 @@ Entries stand in a partition a month, by time.
 
 from __future__ import annotations
 
-import getpass
 import re
 import secrets
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, cast
-
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
 
 from registry import RegistryError
 from registry.clock import now
 from registry.metadata import Absent, Put, Repository
-from registry.target import Target
 
 _FIRST_MONTH = "2026-01"
 
@@ -42,17 +35,6 @@ class Entry:
     at: str
     by: By
     what: str
-
-
-def by(target: Target, action: str, principal: str = "") -> By:
-    """Whoever runs this process. On AWS, the caller is what its credentials stand for: nobody can make that up."""
-    caller = ""
-    if target.metadata.backend == "dynamodb":
-        try:
-            caller = cast(Any, boto3).client("sts", region_name=target.metadata.region).get_caller_identity()["Arn"]
-        except (ClientError, BotoCoreError):
-            caller = "unknown"  # the identity may be kept from it; what it may do is decided elsewhere
-    return By(principal or f"{getpass.getuser()}@{socket.gethostname()}", caller, action)
 
 
 def entry(by: By, what: str, at: str) -> Put:

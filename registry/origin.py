@@ -8,17 +8,16 @@ from botocore.exceptions import ClientError
 
 from registry import RegistryError
 from registry.artifact import IMMUTABLE, MUTABLE, Blob, Document
-from registry.target import Target
 
 _TRIES = 20
 
 
 class Origin:
-    """The primary bucket of a stack; S3 copies what is written here to the others."""
+    """The primary bucket of a stack, through a client of S3, which copies what is written here to the others."""
 
-    def __init__(self, target: Target) -> None:
-        self._s3 = target.s3()
-        self._bucket = target.bucket.name
+    def __init__(self, s3: Any, bucket: str) -> None:
+        self._s3 = s3
+        self._bucket = bucket
 
     def create(self, blob: Blob) -> None:
         """Writes an object that is not there yet, and leaves it alone where it is there with the same bytes.

@@ -16,7 +16,8 @@ from registry.clock import now, seconds_of
 from registry.metadata import Conflict, Delete, Item, Put, Repository, Unchanged
 
 PARTITION = "outbox"
-MOST_TRIES = 10
+MOST_TRIES = 150
+"""About a day, with the pauses below: for so long Cloudflare's API may be away before a person is needed."""
 REPEAT_SECONDS = 130.0
 """How long a document may be served without having been asked for anew: max-age and stale-while-revalidate
 (registry/artifact.py, MUTABLE) in L1, and the same again in a shield beneath it."""

@@ -13,9 +13,7 @@ from pathlib import Path
 from registry import RegistryError, npm, oci, pypi
 from registry.artifact import Artifact
 from registry.audit import By
-from registry.delivery import Delivery
 from registry.facts import Facts
-from registry.origin import Origin
 from registry.target import Target
 
 
@@ -55,7 +53,7 @@ def publish(
 
 def apply(target: Target, artifacts: Sequence[Artifact], by: By) -> Report:
     """Makes the changes, one after the other. Raises RegistryError at the first that is refused."""
-    origin, facts, delivery = Origin(target), Facts(target.repository), Delivery(target)
+    origin, facts, delivery = target.origin, Facts(target.repository), target.delivery
     published: list[Published] = []
     try:
         for artifact in artifacts:

@@ -11,9 +11,14 @@ import boto3
 from cloudflare import Cloudflare
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from infra.shield import EDGE_PORT
 from registry import RegistryError
+from registry.cloudflare_edge import CloudflareEdge
+from registry.delivery import Delivery
 from registry.metadata import Repository
 from registry.metadata.dynamodb import DynamoDbRepository
+from registry.metrics import CloudWatch
+from registry.origin import Origin
 
 
 class _Part(BaseModel):
@@ -62,8 +67,27 @@ class Target(_Part):
         """The primary, which the others are replicas of."""
         return self.buckets[0]
 
-    def s3(self) -> Any:
-        return cast(Any, boto3).client("s3", region_name=self.bucket.region)
+    @property
+    def origin(self) -> Origin:
+        s3 = cast(Any, boto3).client("s3", region_name=self.bucket.region)
+        return Origin(s3, self.bucket.name)
+
+    @property
+    def edge(self) -> CloudflareEdge:
+        kept = self.entitlements
+        shields = [f"{shield.host}:{EDGE_PORT}" for shield in self.shields]
+        return CloudflareEdge(self.cloudflare(), self.zone.name, kept.account_id, kept.namespace_id, shields)
+
+    @property
+    def delivery(self) -> Delivery:
+        return Delivery(self.repository, self.origin, self.edge, self.url)
+
+    @property
+    def metrics(self) -> CloudWatch | None:
+        """None where there is no AWS, and so no CloudWatch: infra/registry makes no alarms then."""
+        if self.metadata.backend != "dynamodb":
+            return None
+        return CloudWatch(self.environment, self.metadata.region)
 
     @cached_property
     def repository(self) -> Repository:

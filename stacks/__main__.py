@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # Pulumi starts th
 import pulumi
 import pulumi_cloudflare as cloudflare
 
-from infra import registry, transforms
+from infra import transforms
 from infra.blobs import BlobsArgs, Lock
 from infra.blobs.gcs import GcsBlobs
 from infra.blobs.s3 import S3Blobs
@@ -36,6 +36,7 @@ from infra.network.gcp import GcpNetwork
 from infra.observability import Alarm, GoogleAlarm
 from infra.observability.cloudwatch import Observability, ObservabilityArgs
 from infra.observability.monitoring import GoogleObservability, GoogleObservabilityArgs
+from infra.registry.alarms import alarms as registry_alarms
 from infra.shield import EDGE_PORT, Node, ShieldArgs, host
 from infra.shield.ec2 import Ec2Shield
 from infra.shield.gce import GceShield
@@ -141,7 +142,7 @@ def compose(stack: Stack) -> None:
     alarms: list[Alarm | GoogleAlarm] = [
         alarm for watched in (blobs, metadata, api, stream, dns) if watched for alarm in watched.alarms
     ]
-    alarms += registry.alarms(stack.environment, metadata.backend, metadata.region)
+    alarms += registry_alarms(stack.environment, metadata.backend, metadata.region)
     watch(stack, prefix, alarms)
 
     pulumi.export("environment", stack.environment)

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from registry import RegistryError, audit
+from registry import RegistryError, caller
 from registry.commands import Outputs, Principal
 from registry.importing import Refused, Wanted, apis, clients
 from registry.importing.directory import wanted_in
@@ -63,7 +63,7 @@ def import_packages(
                 yield from clients.pip_tree(from_pip, Path(scratch) / "pip")
 
         with _progress(_total(sources or (), from_npm, from_pip)) as told:
-            by = audit.by(target, "import", principal)
+            by = caller.by(target, "import", principal)
             imported = Import(target, by, kept, api, workers=workers, told=told).run(wanted())
     kept.close()
     _tell(imported)

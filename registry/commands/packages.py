@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from registry import amend, audit, unpublish
+from registry import amend, audit, caller, unpublish
 from registry import publish as publishing
 from registry.artifact import Artifact
 from registry.commands import Outputs, Principal
@@ -35,7 +35,7 @@ def publish(
 ) -> None:
     """Publish packages. Publishing the same bytes again changes nothing, and finishes what was interrupted."""
     target = read_target(stack_outputs)
-    by = audit.by(target, "publish", principal)
+    by = caller.by(target, "publish", principal)
     report = publishing.publish(target, files, by, repository=repository, tag=tag, provenance=provenance)
     for each in report.published:
         print(f"{'published' if each.new else 'had been published:'} {each.title}")
@@ -131,7 +131,7 @@ def audit_list(
 
 def _change(stack_outputs: Path, principal: str, action: str, make: Callable[[Target], Artifact]) -> None:
     target = read_target(stack_outputs)
-    report = publishing.apply(target, [make(target)], audit.by(target, action, principal))
+    report = publishing.apply(target, [make(target)], caller.by(target, action, principal))
     for each in report.published:
         print(f"{action}: {each.title}" if each.new else f"nothing to change: {each.title}")
     _tell_delay(report)

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from registry import metrics
 from registry.commands import Outputs
 from registry.delivery import Delivery
 from registry.outbox import Outbox
@@ -25,7 +24,7 @@ def drain(
 ) -> None:
     """Settle what is due: after failures with ever longer pauses, and everything once more when caches have ended."""
     target = read_target(stack_outputs)
-    delivery = Delivery(target)
+    delivery = target.delivery
     while not _pass(target, delivery, metric) or watch:
         if not watch:
             sys.exit(1)
@@ -35,8 +34,8 @@ def drain(
 def _pass(target: Target, delivery: Delivery, metric: bool) -> bool:
     """Whether all went well."""
     report = delivery.drain()
-    if metric:
-        metrics.purge_lag(target, report.lag)
+    if metric and target.metrics:
+        target.metrics.purges(report.lag, report.dead)
     print(f"settled {report.settled}, waiting {report.waiting}, given up {report.dead}", flush=True)
     for reason in report.delayed:
         print(f"error: {reason}; it is tried again", file=sys.stderr, flush=True)

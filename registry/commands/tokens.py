@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from registry import audit, tokens
+from registry import caller, tokens
 from registry.commands import Outputs
 from registry.target import Target, read_target
 
@@ -31,7 +31,7 @@ def create(
     """Issue a token and print it, once; nothing else goes to standard output."""
     target = read_target(stack_outputs)
     seconds = tokens.duration(expires)
-    changed = tokens.create(target, audit.by(target, "tokens create", by), principal, grant, seconds)
+    changed = tokens.create(target, caller.by(target, "tokens create", by), principal, grant, seconds)
     print(changed.text)
     _tell(target, changed)
 
@@ -59,7 +59,7 @@ def rotate(
     """Issue a new token in place of another and print it, once; the old one ends after the overlap."""
     target = read_target(stack_outputs)
     seconds, shared = tokens.duration(expires), tokens.duration(overlap, "--overlap", shortest=0)
-    changed = tokens.rotate(target, audit.by(target, "tokens rotate", by), identity, seconds, shared)
+    changed = tokens.rotate(target, caller.by(target, "tokens rotate", by), identity, seconds, shared)
     print(changed.text)
     _tell(target, changed)
 
@@ -72,7 +72,7 @@ def revoke(
 ) -> None:
     """Revoke tokens; the edge refuses them within seconds, where its key-value store is told at once."""
     target = read_target(stack_outputs)
-    who = audit.by(target, "tokens revoke", by)
+    who = caller.by(target, "tokens revoke", by)
     for identity in ids:
         changed = tokens.revoke(target, who, identity)
         print(f"revoked {changed.token.id} of {changed.token.principal}")
@@ -83,7 +83,7 @@ def revoke(
 def grant(identity: Identity, grants: Grants, stack_outputs: Outputs, by: By = "") -> None:
     """Give a token more grants."""
     target = read_target(stack_outputs)
-    changed = tokens.change_grants(target, audit.by(target, "tokens grant", by), identity, add=grants)
+    changed = tokens.change_grants(target, caller.by(target, "tokens grant", by), identity, add=grants)
     print(*changed.token.grants)
     _tell(target, changed)
 
@@ -92,7 +92,7 @@ def grant(identity: Identity, grants: Grants, stack_outputs: Outputs, by: By = "
 def ungrant(identity: Identity, grants: Grants, stack_outputs: Outputs, by: By = "") -> None:
     """Take grants away from a token."""
     target = read_target(stack_outputs)
-    changed = tokens.change_grants(target, audit.by(target, "tokens ungrant", by), identity, remove=grants)
+    changed = tokens.change_grants(target, caller.by(target, "tokens ungrant", by), identity, remove=grants)
     print(*changed.token.grants)
     _tell(target, changed)
 

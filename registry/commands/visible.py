@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from infra.registry import OBJECTIVE_SECONDS
-from registry import RegistryError, metrics
+from registry import RegistryError
 from registry.commands import Outputs
 from registry.packages import parse
 from registry.target import read_target
@@ -49,7 +49,8 @@ def visible(
     missing = [each for each in seen if each.seconds is None]
     if fresh:
         ended = follower.age()
-        metrics.publish_to_visible(target, {each.place: each.seconds or ended for each in seen})
+        if target.metrics:
+            target.metrics.publish_to_visible({each.place: each.seconds or ended for each in seen})
     else:
         print("it was committed long before this look: the times mean nothing, and are not told to CloudWatch")
     if missing or (fresh and max(each.seconds or 0 for each in seen) > objective):

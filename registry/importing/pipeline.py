@@ -16,12 +16,10 @@ from pathlib import Path
 from registry import RegistryError, npm, oci, pypi
 from registry.artifact import Artifact
 from registry.audit import By
-from registry.delivery import Delivery
 from registry.facts import Facts
 from registry.importing import Refused, Wanted, check_digest
 from registry.importing.apis import Api
 from registry.importing.journal import Journal
-from registry.origin import Origin
 from registry.target import Target
 
 _BATCH = 25  # artifacts a transaction, as far as they fit
@@ -55,9 +53,9 @@ class Import:
         self._journal = journal
         self._workers = workers
         self._told = told
-        self._origin = Origin(target)
+        self._origin = target.origin
         self._facts = Facts(target.repository)
-        self._delivery = Delivery(target)
+        self._delivery = target.delivery
         self._api = api
         self._imported = Imported()
         self._unshown = 0
@@ -142,7 +140,7 @@ class Import:
     def _show(self) -> None:
         """Brings to the readers what was committed, by this run or by one that was ended."""
         pending = self._delivery.outbox.pending()
-        self._imported.delayed = list(dict.fromkeys(self._delivery.settle(pending)))
+        self._imported.delayed = list(dict.fromkeys(self._delivery.settle(pending).failed))
 
 
 def _finished(running: dict[Future[Artifact | str], Wanted]) -> Iterator[tuple[Wanted, Artifact | str]]:

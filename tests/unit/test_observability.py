@@ -11,7 +11,6 @@ from typing import Any, get_args
 import pulumi
 import pytest
 
-from infra import registry
 from infra.blobs.alarms import s3_alarms
 from infra.blobs.s3 import s3_buckets
 from infra.dns.alarms import edge_alarms, machine_alarms, region_alarm
@@ -20,6 +19,7 @@ from infra.metadata.dynamodb import DynamoDbMetadata
 from infra.observability import Alarm, Tier
 from infra.observability.cloudwatch import Observability, ObservabilityArgs
 from infra.observability.dashboard import body
+from infra.registry.alarms import alarms as registry_alarms
 from local.providers.aws import functions, handlers
 from local.providers.aws.clients import client
 from tests.unit.harness import deploy
@@ -164,7 +164,7 @@ def every_alarm() -> list[Alarm]:
         found.extend(
             [
                 *metadata.alarms,
-                *registry.alarms("unit", metadata.backend, metadata.region),
+                *registry_alarms("unit", metadata.backend, metadata.region),
                 *s3_alarms(s3_buckets(PREFIX, ["us-east-1", "eu-west-1"])),
                 *edge_alarms("packages.example.com", check),
                 *machine_alarms("us-east-1-0", check),

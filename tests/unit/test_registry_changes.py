@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from local.samples import Samples, build
-from registry import RegistryError, amend, audit, clock, unpublish
+from registry import RegistryError, amend, audit, caller, clock, unpublish
 from registry.artifact import Artifact
 from registry.audit import By
 from registry.packages import parse
@@ -185,7 +185,7 @@ def test_the_audit_log_says_who_did_what_in_order_and_nothing_of_what_changed_no
 
 
 def test_on_aws_the_log_has_the_callers_identity(network: Network) -> None:
-    who = audit.by(network.target, "publish", "carol")
+    who = caller.by(network.target, "publish", "carol")
     assert who.principal == "carol"
     assert who.caller.startswith("arn:aws:sts::123456789012:")
 

@@ -16,13 +16,13 @@ import pytest
 from local.samples import build
 from registry import RegistryError
 from registry.audit import By
+from registry.cloudflare_edge import CloudflareEdge
 from registry.importing import Refused, Wanted, pipeline
 from registry.importing.apis import Api
 from registry.importing.directory import wanted_in
 from registry.importing.journal import Journal
 from registry.importing.lockfiles import package_lock, requirements
 from registry.importing.pipeline import Import, Imported
-from registry.purge import purge
 from tests.unit.packages import tarball
 from tests.unit.registry import Network, network
 from tests.unit.test_registry_publish import missing_files, wheel
@@ -120,13 +120,13 @@ def test_the_list_of_all_projects_is_rendered_a_few_times_however_many_are_impor
     for number in range(60):
         metadata = f"Metadata-Version: 2.1\nName: p{number}\nVersion: 1.0\n"
         wheel(directory / f"p{number}-1.0-py3-none-any.whl", metadata=metadata, project=f"p{number}")
-    purged: list[str] = []
+    purged, purge = list[str](), CloudflareEdge.purge
 
-    def noted(target: Any, keys: Any) -> None:
+    def noted(edge: CloudflareEdge, keys: Any) -> None:
         purged.extend(keys)
-        purge(target, keys)
+        purge(edge, keys)
 
-    monkeypatch.setattr("registry.delivery.purge", noted)
+    monkeypatch.setattr(CloudflareEdge, "purge", noted)
     monkeypatch.setattr(pipeline, "_SHOWN_AFTER", 50)
     assert run(network, tmp_path / "journal", wanted_in(directory)).new == 60
     assert len(network.json("pypi/simple/index.json")["projects"]) == 60

@@ -10,11 +10,11 @@ from typing import Any, cast
 import boto3
 import pytest
 
-from infra.registry import LAG_SECONDS, OBJECTIVE_SECONDS, alarms
+from infra.registry import LAG_SECONDS, OBJECTIVE_SECONDS
+from infra.registry.alarms import alarms
 from registry import delivery as delivering
-from registry import metrics
 from registry.audit import By
-from registry.delivery import Delivery
+from registry.cloudflare_edge import CloudflareEdge
 from registry.outbox import MOST_TRIES, REPEAT_SECONDS
 from registry.publish import publish
 from registry.purge import PurgeError
@@ -45,24 +45,24 @@ def publish_web(network: Network, directory: Path, number: str = "1.0.0") -> Any
     return publish(network.target, [file], By("tester", "", "publish"))
 
 
-def fail_to_purge(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+def fail_to_purge(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> None:
         raise PurgeError("the edge was not purged: it is away")
 
-    monkeypatch.setattr(delivering, "purge", refuse)
+    monkeypatch.setattr(CloudflareEdge, "purge", refuse)
 
 
 def test_a_purge_that_fails_is_told_and_made_by_a_drain(
     network: Network, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as away:
-        fail_to_purge(network, away)
+        fail_to_purge(away)
         assert publish_web(network, tmp_path).delayed == ["the edge was not purged: it is away"]
-    drained = Delivery(network.target).drain()
+    drained = network.target.delivery.drain()
     assert (drained.settled, drained.waiting, network.purged) == (0, 1, [])  # not due yet
     assert drained.lag > 0
     clock.time += 60
-    drained = Delivery(network.target).drain()
+    drained = network.target.delivery.drain()
     assert (drained.settled, drained.delayed, drained.lag) == (1, [], 0)
     assert any(url.endswith(f"/objects/{PACKUMENT}") for url in network.purged)
 
@@ -71,14 +71,14 @@ def test_every_purge_is_repeated_once_when_caches_have_ended(network: Network, t
     publish_web(network, tmp_path)
     network.purged.clear()
     clock.time += REPEAT_SECONDS - 1
-    Delivery(network.target).drain()
+    network.target.delivery.drain()
     assert network.purged == []
     clock.time += 2
-    assert Delivery(network.target).drain().settled == 1
+    assert network.target.delivery.drain().settled == 1
     assert any(url.endswith(f"/objects/{PACKUMENT}") for url in network.purged)
     network.purged.clear()
     clock.time += 10 * REPEAT_SECONDS
-    drained = Delivery(network.target).drain()
+    drained = network.target.delivery.drain()
     assert (drained.settled, drained.waiting, network.purged) == (0, 0, [])
 
 
@@ -86,9 +86,9 @@ def test_pauses_grow_and_what_fails_too_often_is_given_up_until_it_is_revived(
     network: Network, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as away:
-        fail_to_purge(network, away)
+        fail_to_purge(away)
         publish_web(network, tmp_path)
-        delivery, pauses = Delivery(network.target), list[float]()
+        delivery, pauses = network.target.delivery, list[float]()
         while pending := delivery.outbox.pending():
             pauses.append(pending[0].due - clock.time)
             clock.time = pending[0].due
@@ -109,21 +109,21 @@ def test_pauses_grow_and_what_fails_too_often_is_given_up_until_it_is_revived(
 def test_one_bad_change_does_not_keep_the_others_from_the_readers(
     network: Network, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    purge = delivering.purge
+    purge = CloudflareEdge.purge
 
-    def refuse_web(target: Any, keys: Any) -> None:
+    def refuse_web(edge: CloudflareEdge, keys: Any) -> None:
         if PACKUMENT in keys:
             raise PurgeError("the edge was not purged: it does not like web")
-        purge(target, keys)
+        purge(edge, keys)
 
-    monkeypatch.setattr(delivering, "purge", refuse_web)
+    monkeypatch.setattr(CloudflareEdge, "purge", refuse_web)
     publish_web(network, tmp_path)
     other = tarball(tmp_path / "other.tgz", {"name": "other", "version": "1.0.0"})
     with monkeypatch.context() as away:
-        fail_to_purge(network, away)
+        fail_to_purge(away)
         publish(network.target, [other], By("tester", "", "publish"))
     clock.time += 60
-    drained = Delivery(network.target).drain()
+    drained = network.target.delivery.drain()
     assert (drained.settled, drained.delayed) == (1, ["the edge was not purged: it does not like web"])
     assert any("/npm/other/" in url for url in network.purged)
 
@@ -135,19 +135,21 @@ def test_the_next_publisher_of_the_package_finishes_what_was_interrupted(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(delivering, "purge", ended)
+        patched.setattr(CloudflareEdge, "purge", ended)
         with pytest.raises(KeyboardInterrupt):
             publish_web(network, tmp_path)
     assert network.json(PACKUMENT)["versions"].keys() == {"1.0.0"}
     assert network.purged == []
     publish_web(network, tmp_path)
     assert any(url.endswith(f"/objects/{PACKUMENT}") for url in network.purged)
-    assert Delivery(network.target).outbox.pending() == []
+    assert network.target.delivery.outbox.pending() == []
 
 
 def test_the_alarms_watch_what_the_registry_tells_cloudwatch(network: Network) -> None:
-    metrics.purge_lag(network.target, 300.0)
-    metrics.publish_to_visible(network.target, {("origin", "us-east-1"): 1.5, ("edge", "eu-west"): 40.0})
+    metrics = network.target.metrics
+    assert metrics
+    metrics.purges(300.0, 2)
+    metrics.publish_to_visible({("origin", "us-east-1"): 1.5, ("edge", "eu-west"): 40.0})
     client = cast(Any, boto3).client("cloudwatch", region_name="us-east-1")
     found: dict[str, list[float]] = {}
     for alarm in alarms("unit", "dynamodb", "us-east-1"):
@@ -162,5 +164,5 @@ def test_the_alarms_watch_what_the_registry_tells_cloudwatch(network: Network) -
             Statistics=["Maximum"],
         )
         found[alarm.name] = [point["Maximum"] for point in page["Datapoints"]]
-    assert found == {"purge-lag": [300.0], "publish-to-visible": [40.0]}
+    assert found == {"purge-lag": [300.0], "purges-given-up": [2.0], "publish-to-visible": [40.0]}
     assert (LAG_SECONDS, OBJECTIVE_SECONDS) < (300.0, 40.0)

@@ -239,7 +239,7 @@ def test_a_document_that_changes_under_the_writer_is_looked_at_again(
     network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A later revision is written between the look and the write; the earlier one must not replace it."""
-    origin, look = Origin(network.target), Origin._revision_of  # pyright: ignore[reportPrivateUsage]
+    origin, look = network.target.origin, Origin._revision_of  # pyright: ignore[reportPrivateUsage]
     overtaken = False
 
     def look_and_be_overtaken(self: Origin, key: str) -> tuple[str, int]:
