@@ -21,9 +21,14 @@ from local.engine.find import Report
 OLDEST_NODE = 20
 """The edge worker's tools are pinned to releases that run on Node 20, the oldest release line still in Debian."""
 
-PACKAGES = {"traffic_server": "trafficserver", "skopeo": "skopeo", "postgres": "postgresql"}
-"""Programs by the Debian package that brings them: the cache of shields and L1, the client for images, and what
-stands for Spanner in tests."""
+PACKAGES = {
+    "traffic_server": "trafficserver",
+    "skopeo": "skopeo",
+    "postgres": "postgresql",
+    "docker-registry": "docker-registry",
+}
+"""Programs by the Debian package that brings them: the cache of shields and L1, the client for images, what stands for
+Spanner in tests, and the registry that tests import images from."""
 
 _POSTGRES = Path("/usr/lib/postgresql")  # Debian keeps its servers here, by version, off the PATH
 
@@ -93,7 +98,7 @@ def _install(packages: Sequence[str], report: Report) -> None:
         raise PrerequisiteError(f"missing: {', '.join(packages)}; install them with this system's package tool")
     if os.geteuid() != 0:
         raise PrerequisiteError(f"missing: {', '.join(packages)}; install with: sudo {by_hand}")
-    report(f"installing {', '.join(packages)} (about a minute, 180 MB)")
+    report(f"installing {', '.join(packages)} (about a minute, 200 MB)")
     with _forbidden(_NO_DAEMONS, "#!/bin/sh\nexit 101\n"), _forbidden(_NO_DATABASE, "create_main_cluster = false\n"):
         _apt(["update"], by_hand)
         # Which signatures of images to ask for is said in a package that skopeo merely recommends.

@@ -45,6 +45,15 @@ class Origin:
             if not isinstance(body, bytes):
                 body.close()
 
+    def holds(self, key: str, sha256: str) -> bool:
+        """Whether the object is there with these bytes."""
+        try:
+            return self._s3.head_object(Bucket=self._bucket, Key=key)["Metadata"].get("sha256") == sha256
+        except ClientError as error:
+            if _code(error) in ("404", "NoSuchKey"):
+                return False
+            raise
+
     def _expect_same(self, blob: Blob) -> None:
         there = self._s3.head_object(Bucket=self._bucket, Key=blob.key)["Metadata"].get("sha256", "unknown")
         if there != blob.sha256:

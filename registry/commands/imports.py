@@ -17,10 +17,10 @@ from registry import RegistryError, caller
 from registry.commands import Outputs, Principal
 from registry.importing import Refused, Wanted, apis, clients
 from registry.importing.directory import wanted_in
+from registry.importing.images.carry import ImageRegistries
 from registry.importing.journal import Journal
-from registry.importing.lockfiles import package_lock, requirements
 from registry.importing.pipeline import Import, Imported
-from registry.packages import parse
+from registry.importing.sources import Sources
 from registry.target import read_target
 
 app = typer.Typer()
@@ -32,14 +32,20 @@ def import_packages(
     sources: Annotated[
         list[str] | None,
         typer.Argument(
-            help="directories, package-lock.json, requirements.txt, npm:name[@version], pypi:name[==version]"
+            help="directories, package-lock.json, requirements.txt, npm:name[@version], pypi:name[==version], "
+            "oci:host/repository[:tag|@digest]"
         ),
     ] = None,
     from_npm: Annotated[list[str] | None, typer.Option(help="a package, with all it needs, as npm resolves it")] = None,
     from_pip: Annotated[list[str] | None, typer.Option(help="a package, with all it needs, as pip resolves it")] = None,
     npm_registry: Annotated[str, typer.Option(help="where npm:… is fetched")] = apis.NPM,
     pypi_index: Annotated[str, typer.Option(help="where pypi:… is fetched (PEP 691)")] = apis.PYPI,
-    all_versions: Annotated[bool, typer.Option(help="of npm:… and pypi:…, not the newest only")] = False,
+    all_versions: Annotated[bool, typer.Option(help="of npm:… and pypi:…, all tags of oci:…; not the newest only")] = (
+        False
+    ),
+    repository: Annotated[str, typer.Option(help="the name that the image of oci:… gets; its own, if not given")] = "",
+    referrers: Annotated[bool, typer.Option(help="with images, also what refers to them: signatures, SBOMs")] = True,
+    plain_http: Annotated[bool, typer.Option(help="oci:… without TLS, from this machine only")] = False,
     journal: Annotated[Path | None, typer.Option(help="what was imported, to go on after an interruption")] = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="packages at once")] = 8,
     principal: Principal = "",
@@ -48,15 +54,18 @@ def import_packages(
     target = read_target(stack_outputs)
     if not (sources or from_npm or from_pip):
         raise RegistryError(
-            "nothing to import; name a directory, a lockfile, npm:… or pypi:…, --from-npm or --from-pip"
+            "nothing to import; name a directory, a lockfile, npm:…, pypi:… or oci:…, --from-npm or --from-pip"
         )
+    if repository and sum(source.startswith("oci:") for source in sources or ()) != 1:
+        raise RegistryError(f"--repository {repository}: is the name of one image; import it by itself")
     kept = Journal(journal or Path(f"import-{target.environment}.journal"))
-    api = apis.Api()
+    api, registries = apis.Api(), ImageRegistries(referrers=referrers)
+    named = Sources(api, registries, npm_registry, pypi_index, all_versions, repository, plain_http)
     with tempfile.TemporaryDirectory(prefix="clients-") as scratch:
 
         def wanted() -> Iterator[Wanted | Refused]:
             for source in sources or ():
-                yield from _of_source(source, api, npm_registry, pypi_index, all_versions=all_versions)
+                yield from named.of(source)
             if from_npm:
                 yield from clients.npm_tree(from_npm, Path(scratch) / "npm")
             if from_pip:
@@ -64,39 +73,9 @@ def import_packages(
 
         with _progress(_total(sources or (), from_npm, from_pip)) as told:
             by = caller.by(target, "import", principal)
-            imported = Import(target, by, kept, api, workers=workers, told=told).run(wanted())
+            imported = Import(target, by, kept, api, registries, workers=workers, told=told).run(wanted())
     kept.close()
     _tell(imported)
-
-
-def _of_source(
-    source: str, api: apis.Api, npm_registry: str, pypi_index: str, *, all_versions: bool
-) -> Iterator[Wanted | Refused]:
-    path = Path(source)
-    if path.is_dir():
-        yield from wanted_in(path)
-    elif path.is_file() and path.name.endswith(".json"):
-        yield from package_lock(path, npm_registry)
-    elif path.is_file():
-        for name, version, hashes in requirements(path):
-            yield from _told_apart(f"pypi:{name}", api.pypi(pypi_index, name, version, hashes=hashes))
-    else:
-        reference = parse(source)
-        if reference.ecosystem == "oci":
-            raise RegistryError(
-                f"{source}: copy images into a directory first: skopeo copy docker://… oci:DIR/NAME:TAG"
-            )
-        url, fetch = (npm_registry, api.npm) if reference.ecosystem == "npm" else (pypi_index, api.pypi)
-        found = fetch(url, reference.name, reference.version, all_versions=all_versions)
-        yield from _told_apart(source, found)
-
-
-def _told_apart(title: str, found: Iterator[Wanted]) -> Iterator[Wanted | Refused]:
-    """What a registry does not have is no reason to leave out the others."""
-    try:
-        yield from found
-    except RegistryError as error:
-        yield Refused(title, str(error))
 
 
 def _total(sources: Sequence[str], *unknown: Sequence[str] | None) -> int | None:

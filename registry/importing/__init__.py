@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from registry import RegistryError
+from registry.importing.images import RemoteImage
 
 Ecosystem = Literal["npm", "pypi", "oci"]
 _ALGORITHMS = ("sha512", "sha384", "sha256", "sha1")  # the strongest first
@@ -24,7 +25,7 @@ class Wanted:
     """
 
     ecosystem: Ecosystem
-    location: Path | str  # a string is a URL
+    location: Path | str | RemoteImage  # a string is a URL
     filename: str
     digest: str = ""
     repository: str = ""
@@ -34,6 +35,8 @@ class Wanted:
     @property
     def id(self) -> str:
         """The same for the same bytes from the same place."""
+        if isinstance(self.location, RemoteImage):
+            return f"{self.location} {self.digest} {self.repository} {self.tag}"
         if isinstance(self.location, str):
             return f"{self.location} {self.digest}"
         stat = self.location.stat()

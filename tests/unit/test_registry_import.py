@@ -20,6 +20,7 @@ from registry.cloudflare_edge import CloudflareEdge
 from registry.importing import Refused, Wanted, pipeline
 from registry.importing.apis import Api
 from registry.importing.directory import wanted_in
+from registry.importing.images.carry import ImageRegistries
 from registry.importing.journal import Journal
 from registry.importing.lockfiles import package_lock, requirements
 from registry.importing.pipeline import Import, Imported
@@ -48,7 +49,8 @@ def run(
     kept = Journal(journal)
     try:
         by = By("importer", "", "import")
-        return Import(network.target, by, kept, api(answer), workers=2, told=told).run(wanted)
+        registries = ImageRegistries(httpx.MockTransport(answer))
+        return Import(network.target, by, kept, api(answer), registries, workers=2, told=told).run(wanted)
     finally:
         kept.close()
 

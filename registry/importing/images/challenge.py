@@ -1,0 +1,89 @@
+"""What a registry wants to see before it answers: Basic credentials, or a token from the place that it names.
+
+Source: RFC 9110, section 11; CNCF Distribution, "Token Authentication Specification".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+from urllib.request import parse_http_list, parse_keqv_list
+
+import httpx
+
+from registry import RegistryError
+from registry.importing.images import is_loopback
+from registry.importing.images.credentials import Credentials
+
+
+class Challenged(httpx.Auth):
+    """Access to one repository of one registry. What it learned is sent along from then on, and to that registry only:
+    blobs are often elsewhere, where a header too many is refused."""
+
+    def __init__(self, registry: httpx.URL, repository: str, credentials: Callable[[], Credentials | None]) -> None:
+        self._registry = registry
+        self._repository = repository
+        self._credentials = credentials
+        self._header = ""
+
+    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        sent = self._header
+        if sent and self._is_registry(request.url):
+            request.headers["Authorization"] = sent
+        response = yield request
+        if response.status_code != 401 or not self._is_registry(response.request.url):
+            return
+        if self._header == sent:  # or else another thread has it already
+            self._header = yield from self._answer(response)
+        request.headers["Authorization"] = self._header
+        yield request
+
+    def _answer(self, response: httpx.Response) -> Generator[httpx.Request, httpx.Response, str]:
+        offered = dict(_challenges(response))
+        credentials = self._credentials()
+        if "bearer" in offered:
+            return (yield from self._token(offered["bearer"], credentials))
+        if "basic" in offered and credentials:
+            return credentials.basic
+        raise RegistryError(
+            f"{self._registry}/{self._repository}: wants credentials; log in, with: skopeo login {self._host}"
+            if "basic" in offered
+            else f"{self._registry}/{self._repository}: answers 401 and asks for no credentials that are known here"
+        )
+
+    def _token(
+        self, challenge: dict[str, str], credentials: Credentials | None
+    ) -> Generator[httpx.Request, httpx.Response, str]:
+        realm = httpx.URL(challenge.get("realm", ""))
+        if realm.scheme != "https" and not is_loopback(realm.host):
+            raise RegistryError(f"{self._registry}: hands out tokens at {realm}, which would be asked in clear text")
+        asked = {"service": challenge.get("service", ""), "scope": f"repository:{self._repository}:pull"}
+        headers = {"Authorization": credentials.basic} if credentials else {}
+        answer = yield httpx.Request("GET", realm.copy_merge_params(asked), headers=headers)
+        answer.read()
+        if answer.status_code != 200:
+            why = "refuses the credentials of" if credentials else "wants credentials; log in, with: skopeo login"
+            raise RegistryError(f"{realm}: {why} {self._host} ({answer.status_code})")
+        try:
+            found: Any = answer.json()
+            token = found.get("token") or found.get("access_token")
+        except (ValueError, AttributeError):
+            token = None
+        if not isinstance(token, str):
+            raise RegistryError(f"{realm}: answers with no token")
+        return f"Bearer {token}"
+
+    def _is_registry(self, url: httpx.URL) -> bool:
+        return (url.scheme, url.netloc) == (self._registry.scheme, self._registry.netloc)
+
+    @property
+    def _host(self) -> str:
+        return self._registry.netloc.decode()
+
+
+def _challenges(response: httpx.Response) -> Iterator[tuple[str, dict[str, str]]]:
+    """Schemes in small letters, with their parameters."""
+    for header in response.headers.get_list("www-authenticate"):
+        scheme, _, parameters = header.partition(" ")
+        named = [each for each in parse_http_list(parameters) if "=" in each]
+        yield scheme.lower(), parse_keqv_list(named)

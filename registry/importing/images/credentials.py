@@ -1,0 +1,115 @@
+"""Credentials of image registries, from where docker, podman and skopeo keep them after their `login`.
+
+Sources: containers-auth.json(5); Docker CLI reference, "docker login", "Credential helper protocol".
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from registry import RegistryError
+
+_HELPER_SECONDS = 60  # one that asks somebody to unlock a key ring waits for him
+_NOT_FOUND = "credentials not found"  # what helpers say, with exit code 1, of a host that they have nothing for
+
+
+@dataclass(frozen=True)
+class Credentials:
+    name: str
+    password: str = field(repr=False)
+
+    @property
+    def basic(self) -> str:
+        """The header of RFC 7617."""
+        return f"Basic {base64.b64encode(f'{self.name}:{self.password}'.encode()).decode()}"
+
+
+def credentials_of(host: str, repository: str, environment: Mapping[str, str] | None = None) -> Credentials | None:
+    """Those of the longest matching name, in the first file that has any. Raises RegistryError for a file or a helper
+    that gives none that could be used."""
+    for file in _files(environment if environment is not None else os.environ):
+        if file.is_file():
+            found = _in_file(file, host, repository)
+            if found is not None:
+                return found
+    return None
+
+
+def _files(environment: Mapping[str, str]) -> Iterator[Path]:
+    if environment.get("REGISTRY_AUTH_FILE"):
+        yield Path(environment["REGISTRY_AUTH_FILE"])
+        return
+    home = Path(environment.get("HOME") or Path.home())
+    yield Path(environment.get("XDG_RUNTIME_DIR") or f"/run/containers/{os.getuid()}") / "containers" / "auth.json"
+    yield Path(environment.get("XDG_CONFIG_HOME") or home / ".config") / "containers" / "auth.json"
+    yield Path(environment.get("DOCKER_CONFIG") or home / ".docker") / "config.json"
+
+
+def _in_file(file: Path, host: str, repository: str) -> Credentials | None:
+    try:
+        content: Any = json.loads(file.read_text())
+        entries: dict[str, Any] = {_plain(key): entry for key, entry in content.get("auths", {}).items()}
+        helper: str = content.get("credHelpers", {}).get(host) or content.get("credsStore", "")
+    except (OSError, ValueError, AttributeError) as error:
+        raise RegistryError(f"{file}: cannot be used for the credentials of {host}: {error}") from None
+    if helper:
+        return _of_helper(helper, host, file)
+    parts = repository.split("/")
+    for name in [*("/".join([host, *parts[:length]]) for length in range(len(parts), 0, -1)), host]:
+        entry = entries.get(name)
+        if isinstance(entry, dict) and entry:
+            return _of_entry(cast(dict[str, Any], entry), f"{file}: {name}")
+    return None
+
+
+def _plain(key: str) -> str:
+    """Older clients wrote URLs."""
+    return re.sub(r"^https?://|/(v1|v2)?/?$", "", key)
+
+
+def _of_entry(entry: Mapping[str, Any], title: str) -> Credentials:
+    if entry.get("identitytoken"):
+        raise RegistryError(f"{title}: is an identity token, which is not supported; log in with a name and password")
+    try:
+        name, found, password = base64.b64decode(entry.get("auth", ""), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError, TypeError):
+        found = name = password = ""
+    if not found:
+        raise RegistryError(f"{title}: has no name and password; log in again, with: skopeo login")
+    return Credentials(name, password.rstrip("\0"))
+
+
+def _of_helper(helper: str, host: str, file: Path) -> Credentials | None:
+    program = f"docker-credential-{helper}"
+    try:
+        result = subprocess.run(
+            [program, "get"], input=host, capture_output=True, text=True, check=False, timeout=_HELPER_SECONDS
+        )
+    except FileNotFoundError:
+        raise RegistryError(f"{file}: names the credential helper {helper}, but {program} is not installed") from None
+    except subprocess.TimeoutExpired:
+        raise RegistryError(f"{program}: gives no credentials of {host} within {_HELPER_SECONDS} s") from None
+    if result.returncode:
+        said = (result.stdout + result.stderr).strip()
+        if _NOT_FOUND in said:
+            return None
+        raise RegistryError(f"{program}: gives no credentials of {host}: {said or 'it does not say why'}")
+    try:
+        answer: Any = json.loads(result.stdout)
+        found = Credentials(answer["Username"], answer["Secret"])
+    except (ValueError, KeyError, TypeError):
+        raise RegistryError(f"{program}: answers with no Username and Secret for {host}") from None
+    if found.name == "<token>":
+        raise RegistryError(
+            f"{program}: has an identity token of {host}, which is not supported; log in with a name and password"
+        )
+    return found

@@ -1,0 +1,196 @@
+"""The pull side of the OCI Distribution Specification 1.1: tags, manifests, referrers and blobs of one repository."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import httpx
+from pydantic import ValidationError
+
+from registry import RegistryError, oci
+from registry.images import INDEX
+from registry.importing.images import RemoteImage
+from registry.importing.images.challenge import Challenged
+from registry.importing.images.credentials import credentials_of
+
+_ACCEPTED = ", ".join((*oci.MANIFESTS, *oci.INDEXES))
+_SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1+"  # json or prettyjws
+_DIGEST = re.compile(r"sha256:[a-f0-9]{64}")
+_TRIES = 5
+_LONGEST_WAIT_SECONDS = 60.0
+_TAGS_A_PAGE = 1000
+
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A manifest or an index, as its registry keeps it."""
+
+    body: bytes
+    descriptor: oci.Descriptor
+
+
+class SourceRepository:
+    """One repository. Each method raises RegistryError, after some tries where trying again may help."""
+
+    def __init__(self, http: httpx.Client, image: RemoteImage) -> None:
+        registry = httpx.URL(image.registry)
+        host = registry.netloc.decode()
+        self._http = http
+        self._title = f"{image.registry}/{image.repository}"
+        self._base = f"{image.registry}/v2/{image.repository}"
+        self._auth = Challenged(registry, image.repository, lambda: credentials_of(host, image.repository))
+        self._lists_referrers = True  # until it says that it does not know what that is
+
+    def tags(self) -> Iterator[str]:
+        url = f"{self._base}/tags/list?n={_TAGS_A_PAGE}"
+        while url:
+            answer = self._get(url)
+            yield from _list(answer, "tags", str)
+            url = _next(answer)
+
+    def digest(self, tag: str) -> str:
+        """Of the manifest behind it. A HEAD is no pull where those are limited; not all registries tell by it."""
+        told = self._get(f"{self._base}/manifests/{tag}", "HEAD").headers.get("docker-content-digest", "")
+        return told if _DIGEST.fullmatch(told) else self.manifest(tag).descriptor.digest
+
+    def manifest(self, reference: str) -> Fetched:
+        """By tag or digest; what comes by digest has that digest."""
+        answer = self._get(f"{self._base}/manifests/{reference}")
+        body, title = answer.content, f"{self._title} {reference}"
+        digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
+        if ":" in reference and digest != reference:
+            raise RegistryError(f"{title}: has the digest {digest}; it was not imported")
+        kind = answer.headers.get("content-type", "").partition(";")[0].strip()
+        if kind.startswith(_SCHEMA_1) or _is_schema_1(body):
+            raise RegistryError(
+                f"{title}: is an image of Docker schema 1, given up in 2017, whose digests cannot be kept; "
+                "push it anew with a client of today"
+            )
+        return Fetched(body, oci.Descriptor(mediaType=kind, digest=digest, size=len(body)))
+
+    def referrers(self, digest: str) -> Iterator[oci.Descriptor]:
+        """What refers to a manifest, by the API or, of a registry without it, by the tag that clients keep instead
+        ("Referrers Tag Schema")."""
+        url = f"{self._base}/referrers/{digest}" if self._lists_referrers else ""
+        while url:
+            answer = self._get(url, accept=INDEX, absent=True)
+            if answer.status_code == 404:
+                self._lists_referrers = False
+                break
+            yield from self._descriptors(answer)
+            url = _next(answer)
+        if not self._lists_referrers:
+            answer = self._get(f"{self._base}/manifests/{digest.replace(':', '-')}", absent=True)
+            if answer.status_code != 404:
+                yield from self._descriptors(answer)
+
+    def blob(self, digest: str, size: int, file: Path) -> None:
+        """Streams it to disk, goes on where a connection broke, and checks it."""
+
+        def attempt() -> None:
+            have = file.stat().st_size if file.exists() else 0
+            headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+            url = f"{self._base}/blobs/{digest}"
+            with self._http.stream("GET", url, headers=headers, auth=self._auth) as answer:
+                answer.raise_for_status()
+                with file.open("ab" if answer.status_code == 206 else "wb") as target:
+                    for chunk in answer.iter_bytes():
+                        target.write(chunk)
+                        if target.tell() > size:
+                            raise RegistryError(f"{self._title} {digest}: has more than the {size} bytes announced")
+
+        self._tried(f"{self._title} {digest}", attempt)
+        with file.open("rb") as body:
+            actual = f"sha256:{hashlib.file_digest(body, 'sha256').hexdigest()}"
+        if actual != digest:
+            raise RegistryError(f"{self._title} {digest}: has the digest {actual}; it was not imported")
+
+    def _get(self, url: str, method: str = "GET", *, accept: str = _ACCEPTED, absent: bool = False) -> httpx.Response:
+        def attempt() -> httpx.Response:
+            answer = self._http.request(method, url, headers={"Accept": accept}, auth=self._auth)
+            if not (absent and answer.status_code == 404):
+                answer.raise_for_status()
+            return answer
+
+        return self._tried(url, attempt)
+
+    def _tried(self, title: str, attempt: Callable[[], _Answer]) -> _Answer:
+        for tries in range(1, _TRIES):
+            try:
+                return attempt()
+            except httpx.HTTPError as error:
+                wait = _wait(error, tries)
+                if wait is None:
+                    raise RegistryError(f"{title}: cannot be fetched: {_reason(error)}") from None
+                time.sleep(wait)
+        try:
+            return attempt()
+        except httpx.HTTPError as error:
+            raise RegistryError(f"{title}: cannot be fetched: {_reason(error)}, {_TRIES} times") from None
+
+    def _descriptors(self, answer: httpx.Response) -> Iterator[oci.Descriptor]:
+        each: Any
+        for each in cast(list[Any], _list(answer, "manifests", dict)):
+            try:
+                yield oci.Descriptor.model_validate(each)
+            except ValidationError:
+                raise RegistryError(f"{answer.request.url}: lists {each!r}, which is no descriptor") from None
+
+
+def _list(answer: httpx.Response, name: str, kind: type[_Answer]) -> list[_Answer]:
+    """What a JSON object has under a name; null, as some say for an empty one, is empty."""
+    try:
+        found: Any = answer.json()
+        listed: Any = found.get(name) or []
+    except (ValueError, AttributeError):
+        raise RegistryError(f"{answer.request.url}: answers with no JSON object") from None
+    if not isinstance(listed, list) or not all(isinstance(each, kind) for each in cast(list[Any], listed)):
+        raise RegistryError(f"{answer.request.url}: `{name}` is no list of what belongs there")
+    return cast(list[_Answer], listed)
+
+
+def _next(answer: httpx.Response) -> str:
+    """The URL of the next page (RFC 8288); empty on the last."""
+    link = answer.links.get("next", {}).get("url", "")
+    return str(answer.request.url.join(link)) if link else ""
+
+
+def _is_schema_1(body: bytes) -> bool:
+    """Also where it is sent as plain JSON."""
+    try:
+        manifest: Any = json.loads(body)
+        return manifest.get("schemaVersion") == 1
+    except (ValueError, AttributeError):
+        return False
+
+
+def _wait(error: httpx.HTTPError, tries: int) -> float | None:
+    """Seconds until it may be tried again; None where that is of no use."""
+    seconds = 0.5 * 2**tries
+    if isinstance(error, httpx.HTTPStatusError):
+        if error.response.status_code != 429 and error.response.status_code < 500:
+            return None
+        asked = error.response.headers.get("retry-after", "")
+        seconds = float(asked) if asked.isdecimal() else seconds
+    return min(seconds, _LONGEST_WAIT_SECONDS)
+
+
+def _reason(error: httpx.HTTPError) -> str:
+    """The status, with what the registry says of it ("Error Codes")."""
+    if not isinstance(error, httpx.HTTPStatusError):
+        return str(error) or type(error).__name__
+    status = str(error.response.status_code)
+    try:
+        found: Any = error.response.json()
+        return f"{status} {found['errors'][0]['code']}"
+    except (ValueError, LookupError, TypeError, httpx.StreamError):
+        return status

@@ -1,0 +1,86 @@
+"""What the operator names on the command line, one after the other, as single things to import."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from registry import RegistryError
+from registry.importing import Refused, Wanted
+from registry.importing.apis import Api
+from registry.importing.directory import wanted_in
+from registry.importing.images import RemoteImage, parse_image
+from registry.importing.images.carry import ImageRegistries
+from registry.importing.lockfiles import package_lock, requirements
+from registry.oci import check_repository
+from registry.packages import parse
+
+_REFERRERS_TAG = re.compile(r"sha256-[a-f0-9]{64}")
+"""What registries without the referrers API have in its place; what it lists comes along with what it refers to."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """`repository` is the name that an image gets, its own where it is empty."""
+
+    api: Api
+    registries: ImageRegistries
+    npm_registry: str
+    pypi_index: str
+    all_versions: bool = False
+    repository: str = ""
+    plain_http: bool = False
+
+    def of(self, source: str) -> Iterator[Wanted | Refused]:
+        """A directory, a lockfile, or a package of another registry. Raises RegistryError for what is none of these."""
+        path = Path(source)
+        if path.is_dir():
+            yield from wanted_in(path)
+        elif path.is_file() and path.name.endswith(".json"):
+            yield from package_lock(path, self.npm_registry)
+        elif path.is_file():
+            for name, version, hashes in requirements(path):
+                yield from _told_apart(f"pypi:{name}", self.api.pypi(self.pypi_index, name, version, hashes=hashes))
+        elif source.startswith("oci:"):
+            yield from self._images(parse_image(source, plain_http=self.plain_http))
+        else:
+            reference = parse(source)
+            fetch, url = {"npm": (self.api.npm, self.npm_registry), "pypi": (self.api.pypi, self.pypi_index)}[
+                reference.ecosystem
+            ]
+            found = fetch(url, reference.name, reference.version, all_versions=self.all_versions)
+            yield from _told_apart(source, found)
+
+    def _images(self, image: RemoteImage) -> Iterator[Wanted | Refused]:
+        repository = self.repository or image.repository
+        check_repository(repository)
+        if self.all_versions and (image.tag or image.digest):
+            raise RegistryError(
+                f"{image}: names one image; leave it out to import all tags, or leave out --all-versions"
+            )
+        there = self.registries.repository(image)
+        if not self.all_versions:
+            named = image if image.tag or image.digest else replace(image, tag="latest")
+            yield from _told_apart(str(named), self._image(named, repository))
+            return
+        try:
+            for tag in there.tags():
+                if not _REFERRERS_TAG.fullmatch(tag):
+                    named = replace(image, tag=tag)
+                    yield from _told_apart(str(named), self._image(named, repository))
+        except RegistryError as error:
+            yield Refused(str(image), str(error))
+
+    def _image(self, image: RemoteImage, repository: str) -> Iterator[Wanted]:
+        digest = image.digest or self.registries.repository(image).digest(image.tag)
+        yield Wanted("oci", image, "", digest, repository=repository, tag=image.tag)
+
+
+def _told_apart(title: str, found: Iterator[Wanted]) -> Iterator[Wanted | Refused]:
+    """What a registry does not have is no reason to leave out the others."""
+    try:
+        yield from found
+    except RegistryError as error:
+        yield Refused(title, str(error))
