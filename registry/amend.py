@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from registry import RegistryError, images, npm, oci, packument, pypi
+from registry import RegistryError, images, npm, oci, packument, simple
 from registry.artifact import Artifact, Change, Fact, Known
 from registry.facts import Facts
 from registry.packages import Reference
@@ -71,7 +71,7 @@ def releases(known: Known, reference: Reference) -> list[str]:
     if reference.ecosystem == "npm":
         found = [version for version in packument.listed_versions(known) if version == reference.version]
     elif reference.ecosystem == "pypi":
-        found = pypi.files_of(known, reference.version)
+        found = simple.files_of(known, reference.version)
     else:
         digest = images.listed_tags(known).get(reference.version, reference.version)
         found = [digest] if digest in images.listed_manifests(known) else []
@@ -83,7 +83,7 @@ def releases(known: Known, reference: Reference) -> list[str]:
 def shown(known: Known) -> list[str]:
     """A line each for the releases and tags of a package."""
     lines: list[str] = []
-    for name in [*packument.listed_versions(known), *pypi.listed_files(known)]:
+    for name in [*packument.listed_versions(known), *simple.listed_files(known)]:
         message = known.facts.get(f"deprecated#{name}", {}).get("message", "")
         yank = known.facts.get(f"yanked#{name}", {"yanked": False})
         said = f"deprecated: {message}" if message else f"yanked {yank['reason']}" if yank["yanked"] else ""

@@ -11,7 +11,7 @@ from registry import RegistryError
 from registry.artifact import Package
 from registry.images import OciRepository
 from registry.packument import NpmPackage
-from registry.pypi import PypiIndex, PypiProject
+from registry.simple import PypiIndex, PypiProject
 
 _HOW = "write npm:@acme/web@1.0.0, pypi:acme-greeter@1.0, oci:acme/app:1.0 or oci:acme/app@sha256:…"
 _FORM = {

@@ -6,7 +6,7 @@ is deleted: readers are refused it, and the objects are kept under `quarantine/`
 
 from __future__ import annotations
 
-from registry import RegistryError, amend, images, npm, pypi
+from registry import RegistryError, amend, images, npm, simple
 from registry.artifact import Artifact, Change, Fact, Known
 from registry.clock import now, seconds_of
 from registry.facts import Facts
@@ -86,5 +86,5 @@ def _keys(reference: Reference, known: Known, name: str) -> list[str]:
         return [tarball, *([attestations_key(reference.name, name)] if attested else [])]
     if reference.ecosystem == "pypi":
         key = f"pypi/files/{reference.name}/{name}"
-        return [key, *([f"{key}.metadata"] if pypi.has_metadata(known, name) else [])]
+        return [key, *([f"{key}.metadata"] if simple.has_metadata(known, name) else [])]
     return [images.manifest_key(reference.name, name)]

@@ -73,6 +73,7 @@ class Edge(pulumi.ComponentResource):
     sends the hostname here.
     """
 
+    zone_id: pulumi.Output[str]
     namespace_id: pulumi.Output[str]
     target: str
 
@@ -130,6 +131,7 @@ class Edge(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[route]),
         )
         self.target = f"{args.hostname}{_PARTIAL_SETUP_SUFFIX}"
+        self.zone_id = zone.id
         self.namespace_id = entitlements.id
         self.register_outputs({"namespace_id": self.namespace_id})
 

@@ -32,7 +32,7 @@ class FunctionArgs:
     variables: Mapping[str, pulumi.Input[str]]
     secrets: Mapping[str, str]
     secret_region: str
-    rights: Sequence[pulumi.Input[rights.Statement]]
+    rights: Sequence[pulumi.Input[rights.Statement] | pulumi.Input[Sequence[rights.Statement]]]
     timeout: int
     reserved: int = -1
 
@@ -67,7 +67,9 @@ def function(name: str, args: FunctionArgs, parent: pulumi.Resource) -> Function
         name,
         name="work",
         role=role.name,
-        policy=pulumi.Output.all(secrets, log.arn.apply(rights.write_log), *args.rights).apply(rights.document),
+        policy=pulumi.Output.all(secrets, log.arn.apply(rights.write_log), *args.rights).apply(
+            lambda parts: rights.document(*parts)
+        ),
         opts=child,
     )
     made = aws.lambda_.Function(

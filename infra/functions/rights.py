@@ -27,7 +27,9 @@ def write_log(group_arn: str) -> Statement:
     return allow("Log", ["logs:CreateLogStream", "logs:PutLogEvents"], f"{group_arn}:*")
 
 
-def document(statements: Sequence[Statement]) -> str:
+def document(*parts: Statement | Sequence[Statement]) -> str:
+    """Of statements, and of lists of them."""
+    statements = [each for part in parts for each in ([part] if isinstance(part, Mapping) else part)]
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 

@@ -15,7 +15,7 @@ from registry import RegistryError, npm
 from registry.artifact import Document, Known, Package
 from registry.images import OciRepository
 from registry.packument import NpmPackage
-from registry.pypi import PypiProject
+from registry.simple import PypiProject
 from tests.unit.packages import tarball
 
 URL = "https://packages.test"

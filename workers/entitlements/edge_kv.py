@@ -1,22 +1,15 @@
-"""The edge's key-value store, through Cloudflare's API: in bulk, as it takes 1,200 requests in 5 minutes.
-
-urllib3 comes with Lambda's runtime; Cloudflare's SDK would have to be packed, with a dozen packages of its own.
-"""
+"""The edge's key-value store, through Cloudflare's API: in bulk, as it takes 1,200 requests in 5 minutes."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
-import urllib3
-
+from workers.cloudflare_api import CloudflareApi, CloudflareSilent
 from workers.entitlements.core import Record, entry, expiration, newest, to_write
 
 READ_AT_ONCE = 100  # keys in a bulk read (developers.cloudflare.com/api, "Get multiple KV pairs")
-_TIMEOUT = urllib3.Timeout(connect=3, read=10)
-_PUBLIC_API = "https://api.cloudflare.com/client/v4"
 
 
 class EdgeUnreachable(Exception):
@@ -27,9 +20,8 @@ class EdgeKv:
     """One namespace. `token` is an API token that may edit Workers KV of the account."""
 
     def __init__(self, account_id: str, namespace_id: str, token: str, api: str = "") -> None:
-        self._url = f"{api or _PUBLIC_API}/accounts/{account_id}/storage/kv/namespaces/{namespace_id}"
-        self._pool = urllib3.PoolManager(timeout=_TIMEOUT, retries=False)
-        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        self._path = f"/accounts/{account_id}/storage/kv/namespaces/{namespace_id}"
+        self._api = CloudflareApi(token, api)
 
     def apply(self, records: Iterable[Record]) -> list[Record]:
         """Brings the edge to where the records say, and returns those that were written. Raises EdgeUnreachable."""
@@ -57,14 +49,6 @@ class EdgeKv:
 
     def _ask(self, method: str, path: str, body: Any) -> Mapping[str, Any]:
         try:
-            answer: Any = cast(Any, self._pool).request(
-                method, self._url + path, body=json.dumps(body), headers=self._headers
-            )
-        except urllib3.exceptions.HTTPError as error:
-            raise EdgeUnreachable(f"Workers KV does not answer: {type(error).__name__}") from None
-        if answer.status != 200:
-            raise EdgeUnreachable(f"Workers KV answers {answer.status} to {method} {path}")
-        try:
-            return json.loads(answer.data)["result"]
-        except (ValueError, KeyError):
-            raise EdgeUnreachable(f"Workers KV answers {method} {path} with what is no result") from None
+            return self._api.ask(method, self._path + path, body)
+        except CloudflareSilent as error:
+            raise EdgeUnreachable(f"Workers KV was not reached: {error}") from None
