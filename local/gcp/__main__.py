@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 from werkzeug.serving import make_server
 
 from local.gcp.api import create_app
 from local.gcp.metadata_server import MetadataServers
+from local.gcp.objects.serving import with_objects
 from local.layout import GCP_PORT, World
 from local.store import Store
 
@@ -19,7 +20,8 @@ def main(directory: Annotated[Path, typer.Option(help="the world's directory")])
     store = Store(world.path("gcp", "state.sqlite"))
     app = create_app(store, world.gcp_machine_network)
     MetadataServers(store, world.metadata_network).add_to(app)
-    make_server(world.gcp_address, GCP_PORT, app, threaded=True).serve_forever()
+    whole = with_objects(app, store, world.path("gcp", "x").parent)
+    make_server(world.gcp_address, GCP_PORT, cast(Any, whole), threaded=True).serve_forever()
 
 
 if __name__ == "__main__":

@@ -96,6 +96,13 @@ def _unnamed(body: Json) -> Json:
     return {name: value for name, value in body.items() if name not in ("keyRingId", "cryptoKeyId", "backupScheduleId")}
 
 
+def _bucket_body(body: Json) -> Json:
+    """Object retention is asked for in the query, and is for ever."""
+    given = dict(body)
+    enabled = given.pop("enableObjectRetention", "false") == "true"
+    return given | ({"objectRetention": {"mode": "Enabled"}} if enabled else {})
+
+
 def _database_body(body: Json) -> Json:
     return {name: value for name, value in body.items() if name != "createStatement"}
 
@@ -141,8 +148,9 @@ COLLECTIONS = (
     _collection(
         "storage/v1/b",
         "name location",
-        "customPlacementConfig",
+        "customPlacementConfig objectRetention",
         changeable="rpo iamConfiguration versioning softDeletePolicy lifecycle labels iam encryption logging",
+        body=_bucket_body,
         computed=_no_rights,
     ),
     _collection(

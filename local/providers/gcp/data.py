@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any, cast
+from urllib.parse import quote
 
 import pulumi_gcp as gcp
 
@@ -18,7 +19,7 @@ _TRANSFER = "storagetransfer/v1/"
 def handlers(clients: Clients) -> Iterable[Handler]:
     """In the order in which they build on each other."""
     return [
-        Rest(
+        Bucket(
             gcp.storage.Bucket,
             clients,
             collection=lambda inputs: _STORAGE.removesuffix("/"),
@@ -57,6 +58,20 @@ def handlers(clients: Clients) -> Iterable[Handler]:
             replace_on=frozenset({"name", "project", "transferSpec", "schedule", "status"}),
         ),
     ]
+
+
+class Bucket(Rest):
+    """A bucket; with forceDestroy all versions of its objects go first, as the real provider does it."""
+
+    def delete(self, id: str, state: Properties) -> None:
+        objects = f"{self.id_from}{id}/o"
+        while state.get("forceDestroy") and (page := call(self.clients(), "GET", f"{objects}?versions=true")):
+            if not page.get("items"):
+                break
+            for each in page["items"]:
+                name = quote(each["name"], safe="")
+                call(self.clients(), "DELETE", f"{objects}/{name}?generation={each['generation']}")
+        super().delete(id, state)
 
 
 def _bucket_settings(inputs: Properties) -> Properties:

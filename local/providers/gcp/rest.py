@@ -45,7 +45,7 @@ def call(client: httpx.Client, method: str, path: str, body: Properties | None =
     if answer.is_error:
         said = answer.json()["error"]["message"]
         raise CloudError(f"{path}: what it refers to does not exist: {said}" if answer.status_code == 404 else said)
-    return answer.json()
+    return answer.json() if answer.content else {}
 
 
 @dataclass(frozen=True)
