@@ -18,16 +18,37 @@ from registry.delivery import Delivery
 from registry.metadata import Repository
 from registry.metadata.dynamodb import DynamoDbRepository
 from registry.metrics import CloudWatch
-from registry.origin import Origin
+from registry.origin import ObjectStore, Origin
+from registry.origin.s3 import S3
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+class Retention(_Part):
+    """How long a version of an object may not be deleted, and by whom (infra/blobs, `Lock`)."""
+
+    mode: Literal["governance", "compliance"]
+    days: int
+
+
 class Bucket(_Part):
+    """`lock` is told where whoever writes an object has to set it."""
+
     region: str
     name: str
+    store: Literal["s3", "gcs"] = "s3"
+    lock: Retention | None = None
+
+    def open(self) -> ObjectStore:
+        """Its objects."""
+        if self.store == "gcs":
+            from registry.origin import gcs  # only here: Google's library takes its time to load
+
+            lock = gcs.Lock(self.lock.mode, self.lock.days) if self.lock else None
+            return gcs.CloudStorage(gcs.client(), self.name, lock)
+        return S3(cast(Any, boto3).client("s3", region_name=self.region), self.name)
 
 
 class Zone(_Part):
@@ -69,8 +90,7 @@ class Target(_Part):
 
     @property
     def origin(self) -> Origin:
-        s3 = cast(Any, boto3).client("s3", region_name=self.bucket.region)
-        return Origin(s3, self.bucket.name)
+        return Origin(self.bucket.open())
 
     @property
     def edge(self) -> CloudflareEdge:

@@ -26,6 +26,7 @@ from infra.shield import EDGE_PORT
 from registry import RegistryError
 from registry.clock import now, seconds_of
 from registry.facts import Facts
+from registry.origin import ObjectStore, StoreError
 from registry.packages import Reference
 from registry.purge import object_path
 from registry.target import Shield, Target
@@ -91,7 +92,7 @@ class Follower:
             try:
                 if all(look(document) >= self.revision for document in self._documents):
                     return Seen(place, self.age())
-            except (httpx.HTTPError, ClientError, BotoCoreError) as failed:
+            except (httpx.HTTPError, ClientError, BotoCoreError, StoreError) as failed:
                 error = str(failed)
                 if place[0] == "shield" and isinstance(failed, (httpx.ConnectError, httpx.ConnectTimeout)):
                     return Seen(place, None, error, reached=False)
@@ -102,7 +103,7 @@ class Follower:
         """How to read the revision of a document that each place has; 0 where it has none."""
         looks: dict[Place, Callable[[Document], int]] = {}
         for bucket in self._target.buckets:
-            looks["origin", bucket.region] = _bucket_look(bucket.region, bucket.name)
+            looks["origin", bucket.region] = _bucket_look(bucket.open())
         if any(shield.address for shield in self._target.shields):
             trust, key = _shield_access(self._target)
             client = open_clients.enter_context(httpx.Client(verify=trust, timeout=10, trust_env=False))
@@ -115,11 +116,10 @@ class Follower:
         return looks
 
 
-def _bucket_look(region: str, bucket: str) -> Callable[[Document], int]:
-    s3 = cast(Any, boto3).client("s3", region_name=region)
-
+def _bucket_look(store: ObjectStore) -> Callable[[Document], int]:
     def look(document: Document) -> int:
-        return int(s3.head_object(Bucket=bucket, Key=document.key)["Metadata"].get("revision", 0))
+        held = store.find(document.key)
+        return int(held.metadata.get("revision", 0)) if held else 0
 
     return look
 

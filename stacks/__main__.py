@@ -148,7 +148,9 @@ def compose(stack: Stack) -> None:
     pulumi.export("environment", stack.environment)
     pulumi.export("url", f"https://{hostname}")
     pulumi.export("zone", {"name": settings.domain, "id": dns.zone_id, "name_servers": dns.name_servers})
-    pulumi.export("buckets", [{"region": bucket.region, "name": bucket.name} for bucket in blobs.buckets])
+    pulumi.export(
+        "buckets", [{"region": each.region, "name": each.name, "store": each.store} for each in blobs.buckets]
+    )
     pulumi.export("metadata", {"backend": metadata.backend, "region": metadata.region, "table": metadata.table})
     pulumi.export("entitlements", {"account_id": settings.edge.account_id, "namespace_id": edge.namespace_id})
     pulumi.export(

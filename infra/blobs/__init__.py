@@ -10,6 +10,8 @@ import pulumi
 
 from infra.observability import Alarm
 
+Store = Literal["s3", "gcs"]
+
 
 @dataclass(frozen=True)
 class Lock:
@@ -49,6 +51,7 @@ class Bucket:
     name: str
     region: str
     host: str
+    store: Store = "s3"
 
 
 class Blobs(Protocol):

@@ -24,7 +24,7 @@ _LOG_WRITERS = "group:cloud-storage-analytics@google.com"  # Cloud Storage, "Usa
 def gcs_buckets(prefix: str, regions: Sequence[str]) -> list[Bucket]:
     """The bucket that GcsBlobs makes. A dual-region is one bucket with one name; its first region stands for it."""
     name = f"{prefix}-{regions[0]}"
-    return [Bucket(name, regions[0], f"{name}.storage.googleapis.com")]
+    return [Bucket(name, regions[0], f"{name}.storage.googleapis.com", "gcs")]
 
 
 def gcs_location(regions: Sequence[str]) -> str:

@@ -1,23 +1,94 @@
-"""A stack for the registry to work on: moto's S3 and DynamoDB, and the emulated Cloudflare API, all in process."""
+"""A stack for the registry to work on, all in process: its objects on S3 (moto) and, the same tests once more, on the
+emulated Cloud Storage by Google's own library; moto's DynamoDB, and the emulated Cloudflare API."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
+from urllib.parse import quote
 
 import boto3
 import pytest
+import requests
 from cloudflare import Cloudflare
+from google.auth.credentials import AnonymousCredentials
 
 from local.cloudflare import in_process
+from local.gcp import in_process as in_process_google
+from registry.origin import gcs
 from registry.target import Target
 from tests.unit.harness import aws_account
 
 ACCOUNT = "0123456789abcdef0123456789abcdef"
 BUCKET = "origin-us-east-1"
+
+
+@dataclass(frozen=True)
+class Held:
+    """What readers are told of an object; `mark` changes with each write of it."""
+
+    content_type: str
+    cache_control: str
+    metadata: Mapping[str, str]
+    mark: str
+
+
+class Bucket(Protocol):
+    """As readers see it, by another way than the registry's."""
+
+    def read(self, key: str) -> bytes: ...
+
+    def held(self, key: str) -> Held: ...
+
+    def keys(self) -> set[str]: ...
+
+
+class OnS3:
+    """By boto3."""
+
+    def __init__(self) -> None:
+        self._s3: Any = cast(Any, boto3).client("s3", region_name="us-east-1")
+        self._s3.create_bucket(Bucket=BUCKET)
+
+    def read(self, key: str) -> bytes:
+        return self._s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+
+    def held(self, key: str) -> Held:
+        head = self._s3.head_object(Bucket=BUCKET, Key=key)
+        return Held(head["ContentType"], head["CacheControl"], head["Metadata"], head["ETag"])
+
+    def keys(self) -> set[str]:
+        return {each["Key"] for each in self._s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])}
+
+
+class OnCloudStorage:
+    """By the JSON API, without a library; the bucket is as infra/blobs/gcs.py makes it."""
+
+    def __init__(self, http: requests.Session) -> None:
+        self._http = http
+        settings = {"name": BUCKET, "location": "US-EAST1", "versioning": {"enabled": True}}
+        self._asked("POST", "?enableObjectRetention=true", json=settings)
+
+    def read(self, key: str) -> bytes:
+        return self._asked("GET", f"/{BUCKET}/o/{quote(key, safe='')}?alt=media").content
+
+    def document(self, key: str) -> Any:
+        return self._asked("GET", f"/{BUCKET}/o/{quote(key, safe='')}").json()
+
+    def held(self, key: str) -> Held:
+        found = self.document(key)
+        return Held(found["contentType"], found["cacheControl"], found["metadata"], found["generation"])
+
+    def keys(self) -> set[str]:
+        return {each["name"] for each in self._asked("GET", f"/{BUCKET}/o").json().get("items", [])}
+
+    def _asked(self, method: str, path: str, **more: Any) -> requests.Response:
+        answer = self._http.request(method, f"http://googleapis.invalid/storage/v1/b{path}", **more)
+        answer.raise_for_status()
+        return answer
 
 
 @dataclass
@@ -26,20 +97,20 @@ class Network:
 
     target: Target
     edge: Cloudflare
+    bucket: Bucket
     purged: list[str] = field(default_factory=list[str])
 
     def get(self, key: str) -> bytes:
-        return self.head(key)["Body"].read()
+        return self.bucket.read(key)
 
-    def head(self, key: str) -> Any:
-        return cast(Any, boto3).client("s3", region_name="us-east-1").get_object(Bucket=BUCKET, Key=key)
+    def head(self, key: str) -> Held:
+        return self.bucket.held(key)
 
     def json(self, key: str) -> Any:
         return json.loads(self.get(key))
 
     def objects(self) -> set[str]:
-        s3 = cast(Any, boto3).client("s3", region_name="us-east-1")
-        return {each["Key"] for each in s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])}
+        return self.bucket.keys()
 
     def entry(self, digest: str) -> Any:
         """What the edge has of a token; None where it has nothing."""
@@ -51,11 +122,11 @@ class Network:
         return json.loads(values.get(f"token:{digest}", account_id=ACCOUNT, namespace_id=namespace).read())
 
 
-@pytest.fixture
-def network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Network]:
+@pytest.fixture(params=["s3", "gcs"])
+def network(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Network]:
     with aws_account():
+        bucket = OnS3() if request.param == "s3" else on_cloud_storage(tmp_path / "google", monkeypatch)
         aws = cast(Any, boto3)
-        aws.client("s3", region_name="us-east-1").create_bucket(Bucket=BUCKET)
         aws.client("dynamodb", region_name="us-east-1").create_table(
             TableName="metadata",
             BillingMode="PAY_PER_REQUEST",
@@ -76,13 +147,13 @@ def network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Network
                 "environment": "unit",
                 "url": "https://packages.artifact-edge.test",
                 "zone": {"name": "artifact-edge.test"},
-                "buckets": [{"region": "us-east-1", "name": BUCKET}],
+                "buckets": [{"region": "us-east-1", "name": BUCKET, "store": request.param}],
                 "metadata": {"backend": "dynamodb", "region": "us-east-1", "table": "metadata"},
                 "entitlements": {"account_id": ACCOUNT, "namespace_id": namespace.id},
                 "shields": [{"host": "us-east-1-0.shield.artifact-edge.test"}],
             }
         )
-        made = Network(target, edge)
+        made = Network(target, edge, bucket)
         purge = edge.cache.purge
 
         def noted(**arguments: Any) -> Any:
@@ -91,3 +162,17 @@ def network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Network
 
         monkeypatch.setattr(edge.cache, "purge", noted)
         yield made
+
+
+def on_cloud_storage(directory: Path, monkeypatch: pytest.MonkeyPatch) -> OnCloudStorage:
+    """The bucket, and Google's library made to reach it without a network."""
+    http = in_process_google.session(in_process_google.application(directory))
+
+    def same_cloud() -> Any:
+        endpoint = {"api_endpoint": "http://googleapis.invalid"}
+        return cast(Any, gcs.storage.Client)(
+            project=None, credentials=AnonymousCredentials(), _http=http, client_options=endpoint
+        )
+
+    monkeypatch.setattr(gcs, "client", same_cloud)
+    return OnCloudStorage(http)

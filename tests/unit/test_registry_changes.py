@@ -64,9 +64,9 @@ def test_a_dist_tag_is_put_on_moved_listed_and_taken_off(network: Network, tmp_p
 
 def test_an_image_loses_its_tag_and_keeps_its_manifest(network: Network, samples: Samples) -> None:
     published(network, samples.image, repository="acme/app")
-    digest = network.head("oci/tags/acme/app/1.0")["Metadata"]["digest"]
+    digest = network.head("oci/tags/acme/app/1.0").metadata["digest"]
     changed(network, amend.tagged(network.target, parse(f"oci:acme/app@{digest}"), "stable"))
-    assert network.head("oci/tags/acme/app/stable")["Metadata"]["digest"] == digest
+    assert network.head("oci/tags/acme/app/stable").metadata["digest"] == digest
     network.purged.clear()
     changed(network, amend.untagged(network.target, parse("oci:acme/app"), "1.0"))
     assert "oci/tags/acme/app/1.0" not in network.objects()
@@ -137,7 +137,7 @@ def test_an_unpublished_version_is_never_taken_again(network: Network, tmp_path:
 
 def test_an_unpublished_image_loses_its_manifest_and_all_its_tags(network: Network, samples: Samples) -> None:
     published(network, samples.image, repository="acme/app")
-    digest = network.head("oci/tags/acme/app/1.0")["Metadata"]["digest"]
+    digest = network.head("oci/tags/acme/app/1.0").metadata["digest"]
     changed(network, amend.tagged(network.target, parse(f"oci:acme/app@{digest}"), "stable"))
     with pytest.raises(RegistryError, match="is needed by tag stable"):
         unpublish.unpublished(network.target, parse("oci:acme/app:1.0"), force=False)

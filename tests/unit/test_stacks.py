@@ -119,7 +119,8 @@ def test_every_environment_comes_up_with_the_documented_outputs(environment: str
     assert outputs["zone"]["id"]
     assert len(outputs["zone"]["name_servers"]) == 4
     assert outputs["buckets"] == [
-        {"region": region, "name": f"artifact-edge-{environment}-{region}"} for region in config.blobs.regions
+        {"region": region, "name": f"artifact-edge-{environment}-{region}", "store": "s3"}
+        for region in config.blobs.regions
     ]
     assert outputs["metadata"] == {
         "backend": "dynamodb",
@@ -254,7 +255,8 @@ def test_every_protected_type_exists() -> None:
 
 def test_the_same_program_runs_on_google_alone(up: Up) -> None:
     deployment = up("prod", **ON_GOOGLE)
-    assert deployment.outputs["buckets"] == [{"region": "us-east4", "name": "artifact-edge-prod-us-east4"}]
+    (bucket,) = deployment.outputs["buckets"]
+    assert bucket == {"region": "us-east4", "name": "artifact-edge-prod-us-east4", "store": "gcs"}
     assert deployment.outputs["metadata"] == {
         "backend": "spanner",
         "region": "us-east4",

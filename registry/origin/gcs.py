@@ -1,0 +1,134 @@
+"""Objects on Cloud Storage. Conditions: Cloud Storage, "Request preconditions".
+
+Google's library is not typed. It repeats what failed in passing, where a condition makes that safe, and checks bytes by
+CRC32C on their way; SHA-256, which Cloud Storage does not know, is kept as metadata as on S3.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, TypeVar, cast
+
+import requests
+
+from registry.artifact import IMMUTABLE, MUTABLE, Blob, Document
+from registry.origin import Held, StoreError
+
+with warnings.catch_warnings():  # its words about Python versions to come are no operator's business
+    warnings.simplefilter("ignore", FutureWarning)
+    from google.api_core.exceptions import GoogleAPIError, NotFound, PreconditionFailed
+    from google.auth.exceptions import GoogleAuthError
+    from google.cloud import storage  # pyright: ignore[reportMissingTypeStubs]
+
+_NOTHING = 0
+"""The generation of what is not there."""
+
+
+@dataclass(frozen=True)
+class Lock:
+    """For `days` no version of an immutable object can be deleted (infra/blobs, `Lock`)."""
+
+    mode: Literal["governance", "compliance"]
+    days: int
+
+
+_MODES = {"governance": "Unlocked", "compliance": "Locked"}
+
+_Answer = TypeVar("_Answer")
+
+
+def client() -> Any:
+    """Speaks with the credentials of whoever runs it (Google's "Application Default Credentials"), or, where
+    STORAGE_EMULATOR_HOST says so, to an emulated Cloud Storage. Objects belong to buckets, so no project is named."""
+    try:
+        return cast(Any, storage.Client)(project=None)
+    except GoogleAuthError as error:
+        raise StoreError(f"Cloud Storage: no credentials: {' '.join(str(error).split())}") from None
+
+
+class CloudStorage:
+    """A bucket. Sets the retention of immutable objects itself: a bucket's own would forbid to replace documents."""
+
+    def __init__(self, client: Any, bucket: str, lock: Lock | None) -> None:
+        self._bucket = client.bucket(bucket)
+        self._lock = lock
+
+    def find(self, key: str) -> Held | None:
+        found = _asked(key, lambda: self._bucket.get_blob(key))
+        return None if found is None else Held(str(found.generation), found.metadata or {})
+
+    def read(self, key: str) -> bytes:
+        return _asked(key, lambda: self._bucket.blob(key).download_as_bytes())
+
+    def add(self, blob: Blob, metadata: Mapping[str, str]) -> bool:
+        made = self._new(blob.key, metadata, IMMUTABLE)
+        if self._lock is not None:
+            _retain(made, self._lock)
+        source = io.BytesIO(blob.source) if isinstance(blob.source, bytes) else blob.source.open("rb")
+        with source:
+            size = source.seek(0, io.SEEK_END)
+            return _written(blob.key, lambda: self._upload(made, source, size, blob.content_type, _NOTHING))
+
+    def replace(self, document: Document, body: bytes, metadata: Mapping[str, str], mark: str) -> bool:
+        made, kind = self._new(document.key, metadata, MUTABLE), document.content_type
+        return _written(
+            document.key, lambda: self._upload(made, io.BytesIO(body), len(body), kind, int(mark or _NOTHING))
+        )
+
+    def remove(self, key: str, mark: str = "") -> bool:
+        """Names no generation: that would delete the version itself, where a noncurrent one is to stay."""
+        condition = {"if_generation_match": int(mark)} if mark else {}
+        return _written(key, lambda: self._bucket.delete_blob(key, **condition))
+
+    def copy(self, key: str, to: str) -> bool:
+        def copied() -> None:
+            token = None
+            while True:  # what is large is copied in several calls
+                token, _, _ = self._bucket.blob(to).rewrite(self._bucket.blob(key), token=token)
+                if token is None:
+                    return
+
+        return _written(key, copied)
+
+    def _new(self, key: str, metadata: Mapping[str, str], cache_control: str) -> Any:
+        made = self._bucket.blob(key)
+        made.metadata, made.cache_control = dict(metadata), cache_control
+        return made
+
+    def _upload(self, made: Any, source: Any, size: int, content_type: str, generation: int) -> None:
+        made.upload_from_file(
+            source,
+            rewind=True,
+            size=size,
+            content_type=content_type,
+            if_generation_match=generation,
+            checksum="crc32c",
+        )
+
+
+def _retain(made: Any, lock: Lock) -> None:
+    made.retention.mode = _MODES[lock.mode]
+    made.retention.retain_until_time = datetime.now(UTC) + timedelta(days=lock.days)
+
+
+def _written(key: str, write: Callable[[], object]) -> bool:
+    """False where the condition did not hold, or nothing is there."""
+    try:
+        _asked(key, write)
+    except (PreconditionFailed, NotFound):
+        return False
+    return True
+
+
+def _asked(key: str, ask: Callable[[], _Answer]) -> _Answer:
+    """Raises StoreError in the place of all that the library knows to raise, but for the two that are answers."""
+    try:
+        return ask()
+    except (PreconditionFailed, NotFound):
+        raise
+    except (GoogleAPIError, GoogleAuthError, requests.RequestException) as error:
+        raise StoreError(f"{key}: Cloud Storage refused: {' '.join(str(error).split())}") from error
