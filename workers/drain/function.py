@@ -20,6 +20,7 @@ from registry.delivery import Delivery
 from registry.metadata.dynamodb import DynamoDbRepository
 from registry.metrics import CloudWatch
 from registry.origin import Origin
+from registry.origin.s3 import S3
 from workers.cloud import client, read_secret, setting
 from workers.cloudflare_api import CloudflareApi
 from workers.drain.edge import ApiEdge
@@ -51,7 +52,7 @@ def _delivery() -> Delivery:
     _session()
     return Delivery(
         DynamoDbRepository(setting("TABLE"), os.environ["AWS_REGION"]),
-        Origin(client("s3", setting("BUCKET_REGION")), setting("BUCKET")),
+        Origin(S3(client("s3", setting("BUCKET_REGION")), setting("BUCKET"))),
         _edge(),
         setting("URL"),
     )
