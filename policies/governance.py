@@ -14,10 +14,14 @@ from policies.database import SPANNER_DATABASE, SPANNER_INSTANCE, TABLE, TABLE_R
 from policies.keys import KEY, REPLICA_KEY
 from policies.rules import LASTING, Properties, architecture, each_resource, kind, known, part, parts, setting
 from policies.storage import GCS_BUCKET, S3_BUCKET
-from policies.watch import LOG_GROUP, QUEUE, TOPIC
+from policies.watch import ALERT_POLICY, LOG_GROUP, QUEUE, TOPIC
 
 _ZONE = "aws:route53/zone:Zone"
-_LABELLED = {GCS_BUCKET, GCE_INSTANCE, SPANNER_INSTANCE}
+_LABELS = {
+    **dict.fromkeys((GCS_BUCKET, GCE_INSTANCE, SPANNER_INSTANCE), "labels"),
+    ALERT_POLICY: "userLabels",
+}
+"""What takes tags elsewhere than in `tags`, and where."""
 _TAGGED = {
     S3_BUCKET,
     TABLE,
@@ -42,14 +46,14 @@ _STRINGS = {"type": "array", "items": {"type": "string"}}
 @each_resource(
     "tags-required",
     "Whatever costs or keeps something says whose it is.",
-    of=_TAGGED | _LABELLED,
+    of=_TAGGED | _LABELS.keys(),
     severity=Severity.MEDIUM,
     control=well_architected("COST03-BP02"),
     fix="The stack's transform tags all resources from `artifact-edge:tags`; register it before the first resource",
     config={"tags": {**_STRINGS, "default": _REQUIRED}},
 )
 def tags_required(args: ResourceValidationArgs) -> Iterator[str]:
-    tags = part(args.props, "labels" if kind(args) in _LABELLED else "tags")
+    tags = part(args.props, _LABELS.get(kind(args), "tags"))
     missing = [name for name in setting(args, "tags", _REQUIRED) if not tags.get(name)]
     if missing:
         yield f"it lacks {', '.join(missing)}"

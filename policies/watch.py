@@ -15,6 +15,8 @@ from policies.storage import GCS_BUCKET, S3_BUCKET, of_bucket, takes_logs
 
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 DASHBOARD = "aws:cloudwatch/dashboard:Dashboard"
+ALERT_POLICY = "gcp:monitoring/alertPolicy:AlertPolicy"
+GOOGLE_DASHBOARD = "gcp:monitoring/dashboard:Dashboard"
 TOPIC = "aws:sns/topic:Topic"
 QUEUE = "aws:sqs/queue:Queue"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
@@ -27,7 +29,7 @@ _UNWATCHED = ["identity", "keys", "observability"]
 @architecture(
     "tiers-watched",
     "Every tier of the stack has an alarm and a row on the dashboard.",
-    of={ALARM, DASHBOARD},
+    of={ALARM, DASHBOARD, ALERT_POLICY, GOOGLE_DASHBOARD},
     severity=Severity.HIGH,
     control=well_architected("REL06-BP01"),
     fix="Give the tier's component `alarms`, and name it among those that Observability takes",
@@ -37,9 +39,11 @@ def tiers_watched(stack: StackValidationArgs) -> Iterator[str]:
     unwatched = set(setting(stack, "unwatched", _UNWATCHED))
     tiers = {each.resource_type.split(":")[1] for each in stack.resources if each.resource_type.startswith(_COMPONENT)}
     alarmed = {str(part(alarm.props, "tags").get("tier")) for alarm in all_of(stack, {ALARM})}
+    alarmed |= {str(part(alarm.props, "userLabels").get("tier")) for alarm in all_of(stack, {ALERT_POLICY})}
     for tier in sorted(tiers - unwatched - alarmed):
         yield f"the tier {tier} has no alarm"
     shown = {tier for dashboard in all_of(stack, {DASHBOARD}) for tier in _rows(str(dashboard.props["dashboardBody"]))}
+    shown |= {tier for each in all_of(stack, {GOOGLE_DASHBOARD}) for tier in _tiles(str(each.props["dashboardJson"]))}
     for tier in sorted(tiers - unwatched - shown):
         yield f"the tier {tier} has no row on a dashboard"
 
@@ -51,15 +55,26 @@ def _rows(body: str) -> Iterator[str]:
             yield str(widget["properties"]["title"]).split(":")[0]
 
 
+def _tiles(body: str) -> Iterator[str]:
+    """The same of a dashboard on Google Cloud."""
+    for tile in cast(list[Any], json.loads(body)["mosaicLayout"]["tiles"]):
+        if tile["widget"].get("incidentList", {}).get("policyNames"):
+            yield str(tile["widget"]["title"]).split(":")[0]
+
+
 @each_resource(
     "alarms-tell-somebody",
     "An alarm that goes off is sent to somebody.",
-    of={ALARM},
+    of={ALARM, ALERT_POLICY},
     severity=Severity.HIGH,
     control=foundational("CloudWatch.15"),
-    fix="Name the region's topic in alarm_actions, and leave actions_enabled out",
+    fix="Name the region's topic in alarm_actions, and leave actions_enabled out; on Google Cloud leave out enabled",
 )
 def alarms_tell_somebody(args: ResourceValidationArgs) -> Iterator[str]:
+    if kind(args) == ALERT_POLICY:  # whom it tells: topics-heard
+        if args.props.get("enabled") is False:
+            yield "it is off"
+        return
     if args.props.get("actionsEnabled") is False:
         yield "its actions are off"
     if not is_set(args, "alarmActions"):
@@ -68,16 +83,21 @@ def alarms_tell_somebody(args: ResourceValidationArgs) -> Iterator[str]:
 
 @whole_stack(
     "topics-heard",
-    "Somebody hears of what is published to a topic of alarms.",
-    of={TOPIC},
+    "Somebody hears of what is published to a topic of alarms, and of each alarm on Google Cloud.",
+    of={TOPIC, ALERT_POLICY},
     severity=Severity.MEDIUM,
     control=well_architected("REL06-BP03"),
     fix="Name addresses in `artifact-edge:alerts.email`",
     config={"required": LASTING},
 )
 def topics_heard(topic: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    subscriptions = settings_of(topic, "aws:sns/topicSubscription:TopicSubscription", stack, "topic", ("arn", "id"))
-    if setting(stack, "required", True) and not subscriptions:
+    if not setting(stack, "required", True):
+        return
+    if kind(topic) == ALERT_POLICY:
+        if not is_set(topic, "notificationChannels"):
+            yield "it tells nobody"
+        return
+    if not settings_of(topic, "aws:sns/topicSubscription:TopicSubscription", stack, "topic", ("arn", "id")):
         yield "nobody subscribes to it"
 
 

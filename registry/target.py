@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import boto3
 from cloudflare import Cloudflare
@@ -20,6 +20,9 @@ from registry.metadata.dynamodb import DynamoDbRepository
 from registry.metrics import CloudWatch
 from registry.origin import ObjectStore, Origin
 from registry.origin.s3 import S3
+
+if TYPE_CHECKING:
+    from registry.cloud_monitoring import CloudMonitoring
 
 
 class _Part(BaseModel):
@@ -59,6 +62,7 @@ class Metadata(_Part):
     backend: Literal["dynamodb", "spanner"]
     region: str
     table: str
+    project: str = ""  # of Google Cloud, where the database is there
 
 
 class Entitlements(_Part):
@@ -103,11 +107,15 @@ class Target(_Part):
         return Delivery(self.repository, self.origin, self.edge, self.url)
 
     @property
-    def metrics(self) -> CloudWatch | None:
-        """None where there is no AWS, and so no CloudWatch: infra/registry makes no alarms then."""
-        if self.metadata.backend != "dynamodb":
-            return None
-        return CloudWatch(self.environment, self.metadata.region)
+    def metrics(self) -> CloudWatch | CloudMonitoring:
+        """Where the alarms on publishing look. Raises RegistryError where the outputs do not say."""
+        if self.metadata.backend == "dynamodb":
+            return CloudWatch(self.environment, self.metadata.region)
+        from registry.cloud_monitoring import CloudMonitoring  # only here: it brings Google's libraries along
+
+        if not self.metadata.project:
+            raise RegistryError("stack outputs: metadata.project is missing; run `pulumi up`, and make them again")
+        return CloudMonitoring(self.environment, self.metadata.project)
 
     @cached_property
     def repository(self) -> Repository:

@@ -33,7 +33,7 @@ from infra.metadata.spanner import SpannerMetadata
 from infra.network import NetworkArgs
 from infra.network.aws import AwsNetwork
 from infra.network.gcp import GcpNetwork
-from infra.observability import Alarm, GoogleAlarm
+from infra.observability import Alarm, GoogleAlarm, Watched
 from infra.observability.cloudwatch import Observability, ObservabilityArgs
 from infra.observability.monitoring import GoogleObservability, GoogleObservabilityArgs
 from infra.registry.alarms import alarms as registry_alarms
@@ -86,7 +86,7 @@ def compose(stack: Stack) -> None:
             removable=not settings.protect,
         ),
     )
-    stand_by(stack, prefix, blobs.buckets[0], encrypted_by)
+    standby = stand_by(stack, prefix, blobs.buckets[0], encrypted_by)
     metadata = METADATA[settings.metadata.store]("metadata", metadata_args(stack, prefix, keys))
 
     edge_addresses = cloudflare.get_ip_ranges_output().ipv4_cidrs
@@ -139,9 +139,8 @@ def compose(stack: Stack) -> None:
     )
     dns = Dns("dns", DnsArgs(settings.domain, hostname, edge.target, nodes, removable=not settings.protect))
     stream = entitlement_stream(stack, metadata.changes, edge) if metadata.changes else None
-    alarms: list[Alarm | GoogleAlarm] = [
-        alarm for watched in (blobs, metadata, api, stream, dns) if watched for alarm in watched.alarms
-    ]
+    watched: list[Watched | None] = [blobs, *standby, metadata, api, stream, dns]
+    alarms = [alarm for tier in watched if tier for alarm in tier.alarms]
     alarms += registry_alarms(stack.environment, metadata.backend, metadata.region)
     watch(stack, prefix, alarms)
 
@@ -151,7 +150,8 @@ def compose(stack: Stack) -> None:
     pulumi.export(
         "buckets", [{"region": each.region, "name": each.name, "store": each.store} for each in blobs.buckets]
     )
-    pulumi.export("metadata", {"backend": metadata.backend, "region": metadata.region, "table": metadata.table})
+    database = {"backend": metadata.backend, "region": metadata.region, "table": metadata.table}
+    pulumi.export("metadata", database | ({"project": metadata.project} if metadata.project else {}))
     pulumi.export("entitlements", {"account_id": settings.edge.account_id, "namespace_id": edge.namespace_id})
     pulumi.export(
         "shields",

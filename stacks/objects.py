@@ -11,6 +11,7 @@ from infra.blobs.gcs import GcsBlobs, gcs_location
 from infra.blobs.standby import Standby, StandbyArgs
 from infra.keys.aws import AwsKeys
 from infra.keys.gcp import GcpKeys, GcpKeysArgs
+from infra.observability import Watched
 from infra.regions import nearest_first
 from infra.shield.user_data import Origin
 from stacks.config import Stack
@@ -24,11 +25,11 @@ def object_keys(stack: Stack, prefix: str, keys: AwsKeys | None) -> Mapping[str,
     return keys.arns if keys else {}
 
 
-def stand_by(stack: Stack, prefix: str, primary: Bucket, keys: Mapping[str, pulumi.Input[str]]) -> None:
+def stand_by(stack: Stack, prefix: str, primary: Bucket, keys: Mapping[str, pulumi.Input[str]]) -> Sequence[Watched]:
     """The copy on Google Cloud, where one is asked for; nobody reads it but who restores from it."""
     config = stack.config.blobs
     if not config.standby:
-        return
+        return []
     own = f"{prefix}-standby"
     key = GcpKeys("keys-standby", GcpKeysArgs(own, gcs_location(config.standby)))
     copies = GcsBlobs(
@@ -44,7 +45,8 @@ def stand_by(stack: Stack, prefix: str, primary: Bucket, keys: Mapping[str, pulu
             removable=not stack.config.protect,
         ),
     )
-    Standby("standby-transfer", StandbyArgs(prefix, primary, keys[primary.region], copies.made, key.project))
+    args = StandbyArgs(prefix, primary, keys[primary.region], copies.made, key.project)
+    return [copies, Standby("standby-transfer", args)]
 
 
 def origins(region: str, buckets: Sequence[Bucket]) -> list[Origin]:

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 import pulumi
 
-from infra.observability import Alarm
+from infra.observability import Watched
 
 Store = Literal["s3", "gcs"]
 
@@ -54,8 +54,7 @@ class Bucket:
     store: Store = "s3"
 
 
-class Blobs(Protocol):
+class Blobs(Watched, Protocol):
     """What either cloud's object store gives to the tiers that read it; the primary first."""
 
     buckets: Sequence[Bucket]
-    alarms: Sequence[Alarm]

@@ -9,7 +9,8 @@ import pulumi
 import pulumi_gcp as gcp
 
 from infra.blobs import BlobsArgs, Bucket
-from infra.observability import Alarm
+from infra.blobs.gcs_alarms import gcs_alarms
+from infra.observability import GoogleAlarm
 from infra.regions import REGIONS
 
 _ABANDONED_UPLOAD_DAYS = 7
@@ -42,7 +43,7 @@ class GcsBlobs(pulumi.ComponentResource):
     buckets: Sequence[Bucket]
     made: pulumi.Output[str]
     """The bucket's name, once it is there."""
-    alarms: Sequence[Alarm] = ()  # Google publishes nothing to CloudWatch
+    alarms: Sequence[GoogleAlarm]
 
     def __init__(self, name: str, args: BlobsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:blobs:GcsBlobs", name, None, opts)
@@ -69,6 +70,7 @@ class GcsBlobs(pulumi.ComponentResource):
             ],
         )
         self.made = bucket.name
+        self.alarms = list(gcs_alarms(name, bucket.name, f"bucket {place.name}", dual=len(args.regions) > 1))
         for number, reader in enumerate(args.readers):
             gcp.storage.BucketIAMMember(
                 f"reader-{number}",

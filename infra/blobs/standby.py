@@ -10,7 +10,9 @@ import pulumi_aws as aws
 import pulumi_gcp as gcp
 
 from infra.blobs import Bucket
+from infra.blobs.gcs_alarms import transfer_alarm
 from infra.blobs.s3_policies import Statement, arn, document, key_use
+from infra.observability import GoogleAlarm
 
 _INTERVAL_SECONDS = 3600  # the shortest that Storage Transfer Service takes
 _AGENT_ROLES = ("roles/storage.objectUser", "roles/storage.legacyBucketReader")
@@ -35,6 +37,8 @@ class Standby(pulumi.ComponentResource):
     It takes on a role by its own identity, without a key of AWS. What it deletes can be restored for as long as the
     bucket's soft delete says.
     """
+
+    alarms: Sequence[GoogleAlarm]
 
     def __init__(self, name: str, args: StandbyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:blobs:Standby", name, None, opts)
@@ -66,9 +70,10 @@ class Standby(pulumi.ComponentResource):
             )
             for number, granted in enumerate(_AGENT_ROLES)
         ]
+        job = f"{args.prefix}-standby"
         gcp.storage.TransferJob(
             "standby",
-            name=f"transferJobs/{args.prefix}-standby",
+            name=f"transferJobs/{job}",
             project=args.project,
             description=f"{args.source.name} to Cloud Storage",
             transfer_spec={
@@ -83,6 +88,7 @@ class Standby(pulumi.ComponentResource):
             },
             opts=pulumi.ResourceOptions(parent=self, depends_on=[rights, *grants]),
         )
+        self.alarms = [transfer_alarm(job)]
         self.register_outputs({})
 
 

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 import pulumi
 
-from infra.observability import Alarm
+from infra.observability import Watched
 
 PARTITION_KEY = "pk"
 SORT_KEY = "sk"
@@ -53,12 +53,13 @@ class ChangeSource:
     stream_arn: pulumi.Input[str]
 
 
-class Metadata(Protocol):
-    """Where the registry finds the database, whichever it is. `table` is how its backend names it. `changes` is what
-    carries tokens to the edge; None where nothing follows the database's changes."""
+class Metadata(Watched, Protocol):
+    """Where the registry finds the database, whichever it is. `table` is how its backend names it; `project` is of
+    Google Cloud, where it is there. `changes` is what carries tokens to the edge; None where nothing follows the
+    database's changes."""
 
     backend: Literal["dynamodb", "spanner"]
     region: str
     table: pulumi.Output[str]
-    alarms: Sequence[Alarm]
+    project: pulumi.Output[str] | None
     changes: ChangeSource | None

@@ -19,6 +19,7 @@ class DynamoDbMetadata(pulumi.ComponentResource):
     backend: Literal["dynamodb"] = "dynamodb"
     region: str
     table: pulumi.Output[str]
+    project: pulumi.Output[str] | None = None
     alarms: Sequence[Alarm]
     changes: ChangeSource | None
 

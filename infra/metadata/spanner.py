@@ -10,7 +10,8 @@ import pulumi
 import pulumi_gcp as gcp
 
 from infra.metadata import ChangeSource, MetadataArgs
-from infra.observability import Alarm
+from infra.metadata.spanner_alarms import spanner_alarms
+from infra.observability import GoogleAlarm
 
 MULTI_REGIONS: Mapping[tuple[str, ...], str] = {
     ("us-east4", "us-east1"): "nam3",
@@ -37,7 +38,8 @@ class SpannerMetadata(pulumi.ComponentResource):
     backend: Literal["spanner"] = "spanner"
     region: str
     table: pulumi.Output[str]
-    alarms: Sequence[Alarm] = ()  # Google publishes nothing to CloudWatch
+    project: pulumi.Output[str] | None
+    alarms: Sequence[GoogleAlarm]
     changes: ChangeSource | None = None
 
     def __init__(self, name: str, args: MetadataArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -85,7 +87,9 @@ class SpannerMetadata(pulumi.ComponentResource):
                 member=member,
                 opts=child,
             )
+        self.alarms = list(spanner_alarms(instance.name, spread=spread))
         self.region = args.regions[0]
+        self.project = instance.project
         self.table = pulumi.Output.concat(instance.name, "/", database.name)
         self.register_outputs({"table": self.table})
 

@@ -57,6 +57,13 @@ class OwnMetric:
     labels: Sequence[str]
 
 
+@dataclass(frozen=True)
+class Like:
+    """Values of a label that match a pattern (RE2) as a whole."""
+
+    pattern: str
+
+
 Aligner = Literal["ALIGN_MAX", "ALIGN_MIN", "ALIGN_MEAN", "ALIGN_DELTA", "ALIGN_FRACTION_TRUE"]
 Reducer = Literal["REDUCE_NONE", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_SUM", "REDUCE_PERCENTILE_99"]
 
@@ -66,9 +73,9 @@ class GoogleAlarm:
     """One Cloud Monitoring metric and when it is bad.
 
     `name`, `tier`, `fault` and `runbook` are as in `Alarm`. `metric` and `resource` are types of Google's lists
-    ("Google Cloud metrics", "Monitored resource types"). `where` has the labels that must be equal, by
-    `resource.labels.<name>` or `metric.labels.<name>`. With `bad`, one more restriction in the language of Monitoring
-    filters, the value is the share of what is bad in all that `where` finds.
+    ("Google Cloud metrics", "Monitored resource types"). `where` says what the labels must be, by
+    `resource.labels.<name>` or `metric.labels.<name>`. With `bad`, one more label, the value is the share of what is
+    bad in all that `where` finds.
 
     `aligner` makes one value of each `period` (seconds, whole minutes) of a series, `reducer` one of all series that
     have the labels `by` in common. The alarm goes off once the value was beyond `threshold` for `lasting` seconds
@@ -81,10 +88,10 @@ class GoogleAlarm:
     fault: str
     metric: str
     resource: str
-    where: Mapping[str, pulumi.Input[str] | bool]
+    where: Mapping[str, pulumi.Input[str] | bool | Like]
     threshold: float
     comparison: Literal["COMPARISON_GT", "COMPARISON_LT"] = "COMPARISON_GT"
-    bad: str = ""
+    bad: tuple[str, str | Like] | None = None
     aligner: Aligner = "ALIGN_MAX"
     reducer: Reducer = "REDUCE_NONE"
     by: Sequence[str] = ()
@@ -99,4 +106,5 @@ class GoogleAlarm:
 class Watched(Protocol):
     """A tier's component, as far as it is watched."""
 
-    alarms: Sequence[Alarm | GoogleAlarm]
+    @property
+    def alarms(self) -> Sequence[Alarm | GoogleAlarm]: ...

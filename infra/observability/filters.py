@@ -6,20 +6,24 @@ import json
 
 import pulumi
 
-from infra.observability import GoogleAlarm
+from infra.observability import GoogleAlarm, Like
 
 
 def everything(alarm: GoogleAlarm) -> pulumi.Output[str]:
     """All series that the alarm knows of."""
-    labels = [pulumi.Output.format("{0} = {1}", label, _value(value)) for label, value in sorted(alarm.where.items())]
+    labels = [_restriction(label, value) for label, value in sorted(alarm.where.items(), key=lambda item: item[0])]
     first = f'metric.type = "{alarm.metric}" AND resource.type = "{alarm.resource}"'
     return pulumi.Output.all(*labels).apply(lambda known: " AND ".join([first, *known]))
 
 
 def narrowed(alarm: GoogleAlarm) -> pulumi.Output[str]:
     """Those that are counted as bad; all where there is no such difference."""
-    return pulumi.Output.concat(everything(alarm), f" AND {alarm.bad}") if alarm.bad else everything(alarm)
+    if alarm.bad is None:
+        return everything(alarm)
+    return pulumi.Output.concat(everything(alarm), " AND ", _restriction(*alarm.bad))
 
 
-def _value(value: pulumi.Input[str] | bool) -> pulumi.Output[str]:
-    return pulumi.Output.from_input(value).apply(json.dumps)
+def _restriction(label: str, value: pulumi.Input[str] | bool | Like) -> pulumi.Output[str]:
+    if isinstance(value, Like):
+        return pulumi.Output.from_input(f"{label} = monitoring.regex.full_match({json.dumps(value.pattern)})")
+    return pulumi.Output.from_input(value).apply(lambda known: f"{label} = {json.dumps(known)}")

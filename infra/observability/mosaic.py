@@ -54,12 +54,12 @@ def _row(tier: str, alarms: Sequence[Made], top: int) -> tuple[list[Mapping[str,
 def _graphs(alarms: Iterable[GoogleAlarm]) -> Iterable[Mapping[str, Any]]:
     """One graph for all alarms on the same metric, with the line that none should cross."""
 
-    def metric(alarm: GoogleAlarm) -> tuple[str, str, float]:
-        return alarm.metric, alarm.bad, alarm.threshold
+    def metric(alarm: GoogleAlarm) -> tuple[str, bool, float]:
+        return alarm.metric, alarm.bad is not None, alarm.threshold
 
-    for (name, bad, threshold), same in groupby(sorted(alarms, key=metric), metric):
+    for (name, share, threshold), same in groupby(sorted(alarms, key=metric), metric):
         lines = [_line(alarm) for alarm in same]
-        title = name.split("/", 1)[1] + (" (share)" if bad else "")
+        title = name.split("/", 1)[1] + (" (share)" if share else "")
         yield {"title": title, "xyChart": {"dataSets": lines, "thresholds": [{"label": "alarm", "value": threshold}]}}
 
 

@@ -32,7 +32,7 @@ def service_alarms(
         metric="run.googleapis.com/request_count",
         resource="cloud_run_revision",
         where=where,
-        bad='metric.labels.response_code_class = "5xx"',
+        bad=("metric.labels.response_code_class", "5xx"),
         threshold=_MOST_FAILURES,
         aligner="ALIGN_DELTA",
         reducer="REDUCE_SUM",

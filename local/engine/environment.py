@@ -64,4 +64,5 @@ def cloud_environment(world: World, providers: Mapping[str, int]) -> dict[str, s
         "CLOUDFLARE_API_TOKEN": "local",
         "GOOGLE_COMPUTE_CUSTOM_ENDPOINT": f"{world.gcp_url}/compute/v1/",
         "STORAGE_EMULATOR_HOST": world.gcp_url,
+        "GOOGLE_MONITORING_CUSTOM_ENDPOINT": f"{world.gcp_url}/monitoring/",
     }

@@ -51,7 +51,7 @@ METRICS: Mapping[str, MetricType] = {
     ),
     "run.googleapis.com/container/instance_count": _metric("GAUGE", "INT64", _RUN, "state"),
     "run.googleapis.com/request_count": _metric("DELTA", "INT64", _RUN, "response_code response_code_class"),
-    "spanner.googleapis.com/api/request_count": _metric("DELTA", "INT64", _SPANNER, "database status method"),
+    "spanner.googleapis.com/api/api_request_count": _metric("DELTA", "INT64", _SPANNER, "database status method"),
     "spanner.googleapis.com/api/request_latencies": _metric("DELTA", "DISTRIBUTION", _SPANNER, "database method"),
     "spanner.googleapis.com/instance/cpu/smoothed_utilization": _metric("GAUGE", "DOUBLE", _SPANNER, "database"),
     "spanner.googleapis.com/instance/cpu/utilization_by_priority": _metric(

@@ -20,7 +20,7 @@ app = typer.Typer(no_args_is_help=True, help="Documents and purges that are stil
 def drain(
     stack_outputs: Outputs,
     watch: Annotated[float, typer.Option(help="go on, with so many seconds between; 0: once")] = 0,
-    metric: Annotated[bool, typer.Option(help="tell CloudWatch how old the oldest is")] = True,
+    metric: Annotated[bool, typer.Option(help="tell the alarms how old the oldest is")] = True,
 ) -> None:
     """Settle what is due: after failures with ever longer pauses, and everything once more when caches have ended."""
     target = read_target(stack_outputs)
@@ -34,7 +34,7 @@ def drain(
 def _pass(target: Target, delivery: Delivery, metric: bool) -> bool:
     """Whether all went well."""
     report = delivery.drain()
-    if metric and target.metrics:
+    if metric:
         target.metrics.purges(report.lag, report.dead)
     print(f"settled {report.settled}, waiting {report.waiting}, given up {report.dead}", flush=True)
     for reason in report.delayed:

@@ -29,7 +29,7 @@ def visible(
     timeout: Annotated[float, typer.Option(help="seconds to wait")] = 60.0,
     objective: Annotated[float, typer.Option(help="seconds that it may take")] = OBJECTIVE_SECONDS,
 ) -> None:
-    """Follow the last change of a package through every origin, shield and edge, and tell CloudWatch how long it took.
+    """Follow the last change of a package through every origin, shield and edge, and tell the alarms how long it took.
 
     The edge is looked at with the token in ARTIFACT_EDGE_TOKEN, and left out without one.
     """
@@ -49,10 +49,9 @@ def visible(
     missing = [each for each in seen if each.seconds is None]
     if fresh:
         ended = follower.age()
-        if target.metrics:
-            target.metrics.publish_to_visible({each.place: each.seconds or ended for each in seen})
+        target.metrics.publish_to_visible({each.place: each.seconds or ended for each in seen})
     else:
-        print("it was committed long before this look: the times mean nothing, and are not told to CloudWatch")
+        print("it was committed long before this look: the times mean nothing, and are not told to the alarms")
     if missing or (fresh and max(each.seconds or 0 for each in seen) > objective):
         raise RegistryError(f"{package}: not everywhere within {objective:.0f} s; see docs/publish-to-visible.md")
 

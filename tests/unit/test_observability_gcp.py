@@ -43,7 +43,7 @@ FAILS = GoogleAlarm(
     metric="run.googleapis.com/request_count",
     resource="cloud_run_revision",
     where={"resource.labels.service_name": "follower"},
-    bad='metric.labels.response_code_class = "5xx"',
+    bad=("metric.labels.response_code_class", "5xx"),
     threshold=0.05,
     aligner="ALIGN_DELTA",
     reducer="REDUCE_SUM",

@@ -261,6 +261,7 @@ def test_the_same_program_runs_on_google_alone(up: Up) -> None:
         "backend": "spanner",
         "region": "us-east4",
         "table": "artifact-edge-prod/metadata",
+        "project": "artifact-edge-prod",
     }
     bucket = deployment.of(gcp.storage.Bucket)["us-east4"].inputs
     assert bucket["customPlacementConfig"] == {"dataLocations": ["US-EAST4", "US-EAST1"]}

@@ -29,6 +29,20 @@ def dashboard(**rows: list[str]) -> PolicyResource:
     return resource("aws:cloudwatch/dashboard:Dashboard", {"dashboardBody": json.dumps({"widgets": widgets})})
 
 
+def policy(tier: str, **changes: Any) -> PolicyResource:
+    """An alarm on Google Cloud."""
+    return resource("gcp:monitoring/alertPolicy:AlertPolicy", {"userLabels": {"tier": tier}, **changes}, tier)
+
+
+def tiles(**rows: list[str]) -> PolicyResource:
+    """The dashboard there, as above."""
+    shown: list[Mapping[str, Any]] = [{"widget": {"text": {"content": "## shield"}}}]
+    for tier, policies in rows.items():
+        shown.append({"widget": {"title": f"{tier}: alarms", "incidentList": {"policyNames": policies}}})
+    body = {"displayName": "x", "mosaicLayout": {"columns": 12, "tiles": shown}}
+    return resource("gcp:monitoring/dashboard:Dashboard", {"dashboardJson": json.dumps(body)})
+
+
 def subscription(to: PolicyResource) -> PolicyResource:
     token = "aws:sns/topicSubscription:TopicSubscription"
     return resource(token, {"topic": UNKNOWN_STRING_VALUE}, on={"topic": [to]})
@@ -62,6 +76,17 @@ CASES = [
     Case("alarms-tell-somebody", [resource(ALARM, {})], "it tells nobody"),
     Case("alarms-tell-somebody", [alarm("dns", alarmActions=[])], "it tells nobody"),
     Case("alarms-tell-somebody", [alarm("dns"), alarm("dns", alarmActions=["arn:x"])]),
+    Case("tiers-watched", [*TIERS, alarm("dns"), policy("shield"), dashboard(dns=["arn:a"]), tiles(shield=["p"])]),
+    Case(
+        "tiers-watched",
+        [*TIERS, alarm("dns"), policy("shield"), dashboard(dns=["arn:a"]), tiles(shield=[])],
+        "the tier shield has no row on a dashboard",
+    ),
+    Case("alarms-tell-somebody", [policy("shield", enabled=False)], "it is off"),
+    Case("alarms-tell-somebody", [policy("shield")]),
+    Case("topics-heard", [policy("shield")], "it tells nobody"),
+    Case("topics-heard", [policy("shield", notificationChannels=["projects/p/notificationChannels/1"])]),
+    Case("topics-heard", [policy("shield")], config={"required": False}),
     Case("topics-heard", [HEARD], "nobody subscribes to it"),
     Case("topics-heard", [HEARD, subscription(resource(TOPIC, {}, "other"))], "nobody subscribes to it"),
     Case("topics-heard", [HEARD, subscription(HEARD)]),

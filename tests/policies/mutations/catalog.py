@@ -39,6 +39,8 @@ UNREAD: Mapping[str, str] = {
     "cloudflare:index/workersKvNamespace:WorkersKvNamespace": "has no setting but its title",
     "gcp:compute/address:Address": "a number",
     "gcp:kms/keyRing:KeyRing": "a place for keys, which are asked about",
+    "gcp:monitoring/metricDescriptor:MetricDescriptor": "says what a metric is; alarms on it are asked about",
+    "gcp:monitoring/notificationChannel:NotificationChannel": "an address; the alarms are asked whom they tell",
     "gcp:spanner/backupSchedule:BackupSchedule": "a second way back, beside the versions that are asked for",
     "gcp:serviceaccount/account:Account": "has no rights of its own; grants and keys are asked about",
 }

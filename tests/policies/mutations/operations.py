@@ -12,24 +12,21 @@ from tests.unit.harness import Registered
 KEY, REPLICA_KEY = "aws:kms/key:Key", "aws:kms/replicaKey:ReplicaKey"
 ALARM, DASHBOARD = "aws:cloudwatch/metricAlarm:MetricAlarm", "aws:cloudwatch/dashboard:Dashboard"
 TOPIC, SUBSCRIPTION = "aws:sns/topic:Topic", "aws:sns/topicSubscription:TopicSubscription"
+ALERT_POLICY = "gcp:monitoring/alertPolicy:AlertPolicy"
+BODIES = {DASHBOARD: "dashboardBody", "gcp:monitoring/dashboard:Dashboard": "dashboardJson"}
 EC2, GCE = "aws:ec2/instance:Instance", "gcp:compute/instance:Instance"
 
 
 def silent_tier(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
     """Each time a tier without alarms."""
-    for tier in sorted({str(each.inputs["tags"]["tier"]) for each in stack if each.type == ALARM} & _components(stack)):
-        yield [each for each in stack if each.type != ALARM or each.inputs["tags"]["tier"] != tier]
+    for tier in _watched(stack):
+        yield [each for each in stack if _tier(each) != tier]
 
 
 def unseen_tier(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
     """Each time a tier without a row: the title of its alarms is another's."""
-    for tier in sorted({str(each.inputs["tags"]["tier"]) for each in stack if each.type == ALARM} & _components(stack)):
-        yield [
-            replace(each, inputs={**each.inputs, "dashboardBody": _renamed(each.inputs["dashboardBody"], tier)})
-            if each.type == DASHBOARD
-            else each
-            for each in stack
-        ]
+    for tier in _watched(stack):
+        yield [_without_row(each, tier) if each.type in BODIES else each for each in stack]
 
 
 def unheard(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
@@ -53,8 +50,21 @@ def _components(stack: Sequence[Registered]) -> set[str]:
     return {each.type.split(":")[1] for each in stack if each.type.startswith("artifact-edge:")}
 
 
-def _renamed(body: str, tier: str) -> str:
-    return body.replace(f'"{tier}: alarms"', '"another: alarms"')
+def _watched(stack: Sequence[Registered]) -> Sequence[str]:
+    """The tiers of the stack that have alarms, on either cloud."""
+    return sorted({tier for each in stack if (tier := _tier(each))} & _components(stack))
+
+
+def _tier(each: Registered) -> str | None:
+    """Whose alarm it is; None for what is no alarm."""
+    labels = {ALARM: "tags", ALERT_POLICY: "userLabels"}.get(each.type)
+    return str(each.inputs[labels]["tier"]) if labels else None
+
+
+def _without_row(dashboard: Registered, tier: str) -> Registered:
+    name = BODIES[dashboard.type]
+    body = dashboard.inputs[name].replace(f'"{tier}: alarms"', '"another: alarms"')
+    return replace(dashboard, inputs={**dashboard.inputs, name: body})
 
 
 MUTATIONS: list[Mutation | StackMutation] = [
@@ -62,9 +72,12 @@ MUTATIONS: list[Mutation | StackMutation] = [
     Mutation("key-rotated", ["gcp:kms/cryptoKey:CryptoKey"], "never", without("rotationPeriod")),
     Mutation("key-deletion-waits", [KEY, REPLICA_KEY], "a week", put("deletionWindowInDays", 7)),
     Mutation("data-stays-in-regions", [KEY, REPLICA_KEY], "elsewhere", put("region", "me-central-1")),
-    StackMutation("tiers-watched", [ALARM], "a tier without alarms", silent_tier),
-    StackMutation("tiers-watched", [DASHBOARD], "a tier without a row", unseen_tier),
+    StackMutation("tiers-watched", [ALARM, ALERT_POLICY], "a tier without alarms", silent_tier),
+    StackMutation("tiers-watched", [*BODIES], "a tier without a row", unseen_tier),
     Mutation("tiers-watched", [DASHBOARD], "no dashboard", gone),
+    Mutation("alarms-tell-somebody", [ALERT_POLICY], "off", put("enabled", False)),
+    Mutation("tags-required", [ALERT_POLICY], "whose it is", without("userLabels.owner")),
+    Mutation("topics-heard", [ALERT_POLICY], "nobody", put("notificationChannels", [])),
     Mutation("alarms-tell-somebody", [ALARM], "off", put("actionsEnabled", False)),
     Mutation("alarms-tell-somebody", [ALARM], "nobody", put("alarmActions", [])),
     StackMutation("topics-heard", [TOPIC, SUBSCRIPTION], "no subscriber", unheard),

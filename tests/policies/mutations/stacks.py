@@ -21,7 +21,6 @@ _ONE_CLOUD: Mapping[str, Mapping[str, Any]] = {
     "data-stays-in-regions": {"regions": ["us-east?", "nam?", "us-east-1"]},
     "shields-in-many-regions": {"regions": 1},
     "no-cloud-alone": {"share": 1},
-    "tiers-watched": {"unwatched": ["identity", "keys", "observability", "blobs", "metadata"]},
 }
 """What prod on Google Cloud alone is held to in place of prod's own settings."""
 

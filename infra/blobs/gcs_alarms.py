@@ -1,0 +1,115 @@
+"""What is watched on Cloud Storage, and of what copies to it ("Google Cloud metrics": `storage`, `storagetransfer`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pulumi
+
+from infra.observability import GoogleAlarm, Like
+
+_RESOURCE = "gcs_bucket"
+_PREFIX = "storage.googleapis.com"
+_BREAKS = Like("(?i)5..|internal|unavailable|deadline_exceeded|unknown|data_loss")
+_REFUSES = Like("(?i)4..|not_found|permission_denied|unauthenticated|invalid_argument|failed_precondition")
+"""By HTTP status or by Google's own names of errors: the metric's reference leaves open which the label has."""
+
+_PROMISED_MINUTES = 15  # "Turbo replication": the other region has every object by then
+_MISSED_MINUTES = 43
+"""Of the last thirty days: a thousandth, as much as an objective of 99.9 % leaves."""
+_BLIND_SECONDS = 6 * 3600
+"""The copies' metrics are worked out now and then only; for longer than this nobody knows how far they are."""
+
+_RUNBOOK = "docs/operations.md"
+
+
+def gcs_alarms(name: str, bucket: pulumi.Input[str], what: str, *, dual: bool) -> Iterator[GoogleAlarm]:
+    """Refusals and failures of a bucket, and in two regions how far one is behind the other.
+
+    Names begin with `name`; `what` is what the bucket holds, e.g. "the objects".
+    """
+    where: Mapping[str, pulumi.Input[str]] = {"resource.labels.bucket_name": bucket}
+    yield _share(
+        f"{name}-breaks",
+        f"Cloud Storage fails more than 1 % of all requests for {what}",
+        where,
+        _BREAKS,
+        0.01,
+        severity="CRITICAL",
+        runbook=f"{_RUNBOOK}#cloud-storage-breaks",
+    )
+    # Half: what a package manager asks for and nobody has published is a 404, and no fault.
+    yield _share(
+        f"{name}-refuses",
+        f"Cloud Storage refuses or lacks half of what is asked for of {what}",
+        where,
+        _REFUSES,
+        0.5,
+        runbook=f"{_RUNBOOK}#cloud-storage-refuses",
+    )
+    if dual:
+        yield from _of_replication(name, where, what)
+
+
+def transfer_alarm(job: str) -> GoogleAlarm:
+    """Of a Storage Transfer job: something could not be copied."""
+    return GoogleAlarm(
+        name="blobs-standby-fails",
+        tier="blobs",
+        fault="Objects could not be copied to the standby on Google Cloud",
+        metric="storagetransfer.googleapis.com/transferjob/error_count",
+        resource="storage_transfer_job",
+        where={"resource.labels.job_id": Like(f"(transferJobs/)?{job}")},
+        threshold=0,
+        aligner="ALIGN_DELTA",
+        reducer="REDUCE_SUM",
+        period=3600,
+        lasting=0,
+        runbook=f"{_RUNBOOK}#the-standby-is-not-copied",
+    )
+
+
+def _share(
+    name: str, fault: str, where: Mapping[str, pulumi.Input[str]], bad: Like, share: float, **more: Any
+) -> GoogleAlarm:
+    return GoogleAlarm(
+        name=name,
+        tier="blobs",
+        fault=fault,
+        metric=f"{_PREFIX}/api/request_count",
+        resource=_RESOURCE,
+        where=where,
+        bad=("metric.labels.response_code", bad),
+        threshold=share,
+        aligner="ALIGN_DELTA",
+        reducer="REDUCE_SUM",
+        period=300,
+        lasting=900,
+        **more,
+    )
+
+
+def _of_replication(name: str, where: Mapping[str, pulumi.Input[str]], what: str) -> Iterator[GoogleAlarm]:
+    """Turbo replication's; the metrics are of buckets in two regions only."""
+    runbook = f"{_RUNBOOK}#the-second-region-is-behind"
+
+    def alarm(suffix: str, metric: str, fault: str, threshold: float, **more: Any) -> GoogleAlarm:
+        return GoogleAlarm(
+            name=f"{name}-{suffix}",
+            tier="blobs",
+            fault=fault,
+            metric=f"{_PREFIX}/replication/{metric}",
+            resource=_RESOURCE,
+            where=where,
+            threshold=threshold,
+            runbook=runbook,
+            **more,
+        )
+
+    late = f"A region lacks some of {what} that were written more than {_PROMISED_MINUTES} minutes ago"
+    yield alarm("lags", "meeting_rpo", late, 1, comparison="COMPARISON_LT", aligner="ALIGN_FRACTION_TRUE", lasting=600)
+    often = f"For over {_MISSED_MINUTES} minutes of thirty days {what} were not in both regions as promised"
+    yield alarm("lagged", "missing_rpo_minutes_last_30d", often, _MISSED_MINUTES, severity="WARNING")
+    blind = f"Nobody knows whether {what} are in both regions: Cloud Storage has not looked for hours"
+    yield alarm("unknown", "time_since_metrics_updated", blind, _BLIND_SECONDS, severity="WARNING")
