@@ -29,7 +29,9 @@ _OPERATOR = "roles/spanner.databaseUser"
 """Reads and writes data and may read the schema, no more (Spanner, "IAM roles")."""
 
 SCHEMA, SPANNER_ONLY = Path(__file__).with_name("schema.sql"), Path(__file__).with_name("spanner-only.sql")
-"""The DDL: what PostgreSQL takes as well, and what comes on top."""
+POSITIONS = Path(__file__).with_name("positions.sql")
+"""The DDL: what PostgreSQL takes as well, what only Spanner has, and where the change stream's follower is. In this
+order: to change a statement, or to put one in between, is to replace the database."""
 
 
 class SpannerMetadata(pulumi.ComponentResource):
@@ -62,7 +64,7 @@ class SpannerMetadata(pulumi.ComponentResource):
             name="metadata",
             instance=instance.name,
             database_dialect="POSTGRESQL",
-            ddls=[*statements(SCHEMA.read_text()), *statements(SPANNER_ONLY.read_text())],
+            ddls=[line for script in (SCHEMA, SPANNER_ONLY, POSITIONS) for line in statements(script.read_text())],
             version_retention_period="7d",
             deletion_protection=args.protect,
             enable_drop_protection=args.protect,

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+import threading
+import time
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -11,17 +15,42 @@ from werkzeug.serving import make_server
 from local.gcp.api import create_app
 from local.gcp.metadata_server import MetadataServers
 from local.gcp.objects.serving import with_objects
-from local.layout import GCP_PORT, World
+from local.gcp.spanner import data_api, effects
+from local.gcp.spanner.cluster import Cluster
+from local.gcp.spanner.databases import Databases
+from local.layout import GCP_PORT, POSTGRES_PORT, World
 from local.store import Store
+
+_REPLACED_EVERY = 20.0
+"""Seconds; Google's own emulator replaces the partitions of its change streams as often."""
 
 
 def main(directory: Annotated[Path, typer.Option(help="the world's directory")]) -> None:
     world = World(directory=directory.resolve())
     store = Store(world.path("gcp", "state.sqlite"))
-    app = create_app(store, world.gcp_machine_network)
+    cluster = Cluster(world.path("postgres", "x").parent, world.gcp_address, POSTGRES_PORT)
+    databases = Databases(cluster)
+    app = create_app(store, world.gcp_machine_network, {effects.PATH: effects.DatabaseEffect(databases)})
+    data_api.add_to(app, store, databases)
     MetadataServers(store, world.metadata_network).add_to(app)
     whole = with_objects(app, store, world.path("gcp", "x").parent)
-    make_server(world.gcp_address, GCP_PORT, cast(Any, whole), threaded=True).serve_forever()
+    threading.Thread(target=_replace_partitions, args=(databases,), daemon=True).start()
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        make_server(world.gcp_address, GCP_PORT, cast(Any, whole), threaded=True).serve_forever()
+    finally:
+        cluster.stop()
+
+
+def _end(number: int, frame: object) -> None:
+    """Politely: PostgreSQL is ended on the way out."""
+    sys.exit()
+
+
+def _replace_partitions(databases: Databases) -> None:
+    while True:
+        time.sleep(_REPLACED_EVERY)
+        databases.replace_partitions()
 
 
 if __name__ == "__main__":

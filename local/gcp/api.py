@@ -9,13 +9,14 @@ import hashlib
 import ipaddress
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from local.gcp.catalog import COLLECTIONS, Collection, Json, Refused, Request
+from local.gcp.effects import Effect, NoEffect
 from local.gcp.monitoring import Monitoring
 from local.store import Store
 
@@ -23,11 +24,12 @@ _KIND = "gcp"
 _REFERENCE = re.compile(r"projects/[^/]+/(?:global|regions/[^/]+)/(?:networks|subnetworks)/[^/\"]+")
 
 
-def create_app(store: Store, machine_network: str) -> Flask:
-    """The WSGI application. Public addresses are taken from `machine_network`."""
+def create_app(store: Store, machine_network: str, effects: Mapping[str, Effect] | None = None) -> Flask:
+    """The WSGI application. Public addresses are taken from `machine_network`. `effects` are of collections, by their
+    paths: what is more than a document."""
     app = Flask(__name__)
     for collection in COLLECTIONS:
-        _serve(app, collection, store, machine_network)
+        _serve(app, collection, store, machine_network, (effects or {}).get(collection.path, NoEffect()))
     app.add_url_rule("/storage/v1/projects/<project>/serviceAccount", view_func=_storage_agent)
     app.add_url_rule("/storagetransfer/v1/googleServiceAccounts/<project>", view_func=_transfer_agent)
     app.register_blueprint(Monitoring(store).blueprint())
@@ -37,7 +39,7 @@ def create_app(store: Store, machine_network: str) -> Flask:
     return app
 
 
-def _serve(app: Flask, collection: Collection, store: Store, machine_network: str) -> None:
+def _serve(app: Flask, collection: Collection, store: Store, machine_network: str, effect: Effect) -> None:
     rule = "/" + re.sub(r"{(\w+)}", r"<\1>", collection.path)
 
     def create(**names: str) -> Response:
@@ -52,6 +54,7 @@ def _serve(app: Flask, collection: Collection, store: Store, machine_network: st
         _expect_parent(store, collection, names)
         asked = Request(names, id, _free_addresses(store, machine_network))
         document = {**body, **collection.computed(asked), "selfLink": f"{scope}/{id}"}
+        effect.made(document)
         store.put(_KIND, scope, id, document)
         return jsonify(document)
 
@@ -65,6 +68,7 @@ def _serve(app: Flask, collection: Collection, store: Store, machine_network: st
         if fixed:
             raise Refused(501, f"not emulated: a change of {', '.join(fixed)} of '{scope}/{id}'")
         document = {**known, **given}
+        effect.changed(known, document)
         store.put(_KIND, scope, id, document)
         return jsonify(document)
 
@@ -76,6 +80,7 @@ def _serve(app: Flask, collection: Collection, store: Store, machine_network: st
         user = next(_users(store, f"{scope}/{id}"), None)
         if user is not None:
             raise Refused(400, f"The resource '{scope}/{id}' is already being used by '{user}'")
+        effect.gone(known)
         store.remove(_KIND, scope, id)
         return jsonify({})
 

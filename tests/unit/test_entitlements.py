@@ -21,7 +21,7 @@ from werkzeug.serving import make_server
 from local.cloudflare.api import PREFIX, create_app
 from local.store import Store
 from tests.unit.harness import aws_account
-from workers.entitlements import api, consumer
+from workers.entitlements import api, consumer, lookup
 from workers.entitlements.core import (
     Entitlement,
     MalformedRecord,
@@ -189,7 +189,7 @@ def _forget() -> None:
     """What an instance of a function keeps from one invocation to the next."""
     for cached in (consumer._edge, api._key, api._table):  # pyright: ignore[reportPrivateUsage]
         cached.cache_clear()
-    api._negative.clear()  # pyright: ignore[reportPrivateUsage]
+    api.lookups = lookup.Lookups()
 
 
 def consume(*changes: Mapping[str, Any]) -> Sequence[Mapping[str, str]]:
@@ -281,7 +281,7 @@ def ask(name: str, *, key: str = KEY, at: float | None = None, body: str = "") -
     moment = int(time.time() if at is None else at)
     text = body or json.dumps({"digest": digest(name)})
     mac = hmac.new(key.encode(), f"{moment}.{text}".encode(), hashlib.sha256).hexdigest()
-    return api.handler({"headers": {api.SIGNATURE_HEADER: f"t={moment},v1={mac}"}, "body": text}, None)
+    return api.handler({"headers": {lookup.SIGNATURE_HEADER: f"t={moment},v1={mac}"}, "body": text}, None)
 
 
 def test_the_api_answers_with_what_the_edge_would_hold(table: Any) -> None:
@@ -303,7 +303,7 @@ def test_the_api_tells_nothing_to_who_does_not_sign(table: Any) -> None:
     body = json.dumps({"digest": digest("x")})
     assert api.handler({"headers": {}, "body": body}, None)["statusCode"] == 403
     mac = hmac.new(KEY.encode(), f"{int(now)}.{{}}".encode(), hashlib.sha256).hexdigest()
-    signature = {api.SIGNATURE_HEADER: f"t={int(now)},v1={mac}"}
+    signature = {lookup.SIGNATURE_HEADER: f"t={int(now)},v1={mac}"}
     assert api.handler({"headers": signature, "body": body}, None)["statusCode"] == 403
 
 
@@ -311,13 +311,13 @@ def test_the_api_answers_an_absence_from_memory_for_some_seconds(table: Any, mon
     assert ask("x")["statusCode"] == 404
     table.put_item(TableName="metadata", Item=image("x", 4))
     assert ask("x")["statusCode"] == 404
-    later = time.time() + api.NEGATIVE_SECONDS + 1
+    later = time.time() + lookup.NEGATIVE_SECONDS + 1
     monkeypatch.setattr(time, "time", lambda: later)
     assert ask("x")["statusCode"] == 200
 
 
 def test_the_api_refuses_more_look_ups_than_its_rate(table: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "_bucket", api.Bucket(rate=0, burst=3))
+    monkeypatch.setattr(api, "lookups", lookup.Lookups(lookup.Bucket(rate=0, burst=3)))
     assert [ask(str(number))["statusCode"] for number in range(5)] == [404, 404, 404, 429, 429]
 
 

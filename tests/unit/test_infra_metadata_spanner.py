@@ -11,7 +11,7 @@ import pulumi_gcp as gcp
 import pytest
 
 from infra.metadata import MetadataArgs
-from infra.metadata.spanner import SCHEMA, SPANNER_ONLY, SpannerMetadata, statements
+from infra.metadata.spanner import POSITIONS, SCHEMA, SPANNER_ONLY, SpannerMetadata, statements
 from local.gcp import in_process
 from local.providers.gcp import handlers
 from local.providers.handler import CloudError, Handler
@@ -62,11 +62,13 @@ def test_the_database_has_the_schema_the_stream_and_a_past(cloud: httpx.Client, 
     up(cloud, ["us-central1", "us-east1"], protect=protect)
     database = told(cloud, DATABASE)
     assert database["databaseDialect"] == "POSTGRESQL"
-    assert database["extraStatements"] == [*statements(SCHEMA.read_text()), *statements(SPANNER_ONLY.read_text())]
+    scripts = (SCHEMA, SPANNER_ONLY, POSITIONS)  # in this order: a database's statements may only grow at their end
+    assert database["extraStatements"] == [line for script in scripts for line in statements(script.read_text())]
     assert [each.split()[:3] for each in database["extraStatements"]] == [
         ["CREATE", "TABLE", "items"],
         ["ALTER", "TABLE", "items"],
         ["CREATE", "CHANGE", "STREAM"],
+        ["CREATE", "TABLE", "items_changes_positions"],
     ]
     assert database["versionRetentionPeriod"] == "7d"
     assert database["enableDropProtection"] is protect

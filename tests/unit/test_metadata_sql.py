@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from infra.metadata.spanner import SCHEMA, SPANNER_ONLY, statements
+from infra.metadata.spanner import POSITIONS, SCHEMA, SPANNER_ONLY, statements
 from registry.metadata import spanner as registry_spanner
 from tests.unit.spanner import Refused, Spanner, spanner
 from tests.unit.spanner_dialect import refusals
@@ -55,7 +55,7 @@ def test_the_statements_are_all_found() -> None:
     assert {"READ", "READ_PAGE", "VERSIONS", "INSERT", "UPDATE", "DELETE"} <= STATEMENTS.keys()
 
 
-@pytest.mark.parametrize("sql", [*STATEMENTS.values(), SCHEMA.read_text()])
+@pytest.mark.parametrize("sql", [*STATEMENTS.values(), SCHEMA.read_text(), POSITIONS.read_text()])
 def test_what_the_registry_says_both_servers_have(sql: str) -> None:
     assert refusals(sql) == []
 
@@ -66,8 +66,11 @@ def test_what_spanner_lacks_is_refused(sql: str) -> None:
 
 
 def test_spanner_takes_the_schema(spanner: Spanner) -> None:
-    database = spanner.database("schema", [*statements(SCHEMA.read_text()), *statements(SPANNER_ONLY.read_text())])
-    table, stream = spanner.ddl(database)
+    scripts = (SCHEMA, SPANNER_ONLY, POSITIONS)
+    database = spanner.database("schema", [line for script in scripts for line in statements(script.read_text())])
+    taken = spanner.ddl(database)
+    (table,) = (statement for statement in taken if statement.startswith("CREATE TABLE items ("))
+    (stream,) = (statement for statement in taken if statement.startswith("CREATE CHANGE STREAM"))
     assert "TTL INTERVAL '0 DAYS' ON expires" in table
     assert stream.startswith("CREATE CHANGE STREAM items_changes\nFOR items\n")
     assert "value_capture_type = 'NEW_ROW_AND_OLD_VALUES'" in stream

@@ -1,5 +1,5 @@
 // Asks the metadata API about a token of which the edge's store has no entry. It answers those who sign their question
-// (workers/entitlements/api.py): an HMAC over time and body.
+// (workers/entitlements/lookup.py): an HMAC over time and body.
 
 export interface MetadataApi {
   url: string;

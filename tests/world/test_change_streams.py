@@ -1,0 +1,119 @@
+"""Google's own emulator and the stand-in of local/gcp, side by side: what reads the one reads the other.
+
+Google's emulator is in no package registry; where the machine lacks it, the stand-in has to do (tests/unit).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pytest
+
+from tests.unit.change_stream import DDL, Emulated, emulated
+from tests.unit.spanner import Spanner as Google
+from tests.unit.spanner import spanner
+from tests.unit.test_change_stream_follower import STREAM, Edge, digest, follower, put, remove
+from workers.entitlements.changes import ChangeStream
+from workers.entitlements.positions import Positions
+from workers.entitlements.spanner import Spanner, SpannerRefused
+
+__all__ = ["spanner"]
+
+_REPLACED_WITHIN = 120.0  # seconds; the emulator replaces partitions that are 20 s old, and looks each 20 s
+
+
+@pytest.fixture
+def google(spanner: Google) -> Spanner:
+    path = spanner.database(f"changes-{time.monotonic_ns() % 10**9}", DDL)
+    return Spanner(path, lambda: "nobody asks", str(spanner.api.base_url))
+
+
+@pytest.fixture
+def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
+    directory = tmp_path_factory.mktemp("spanner")
+    for parent in (directory, *directory.parents):
+        parent.chmod(parent.stat().st_mode | 0o111)  # for the user of PostgreSQL
+    with emulated(directory) as running:
+        yield running
+
+
+def form(value: Any) -> Any:
+    """What a record is made of: names, and types of values."""
+    if isinstance(value, dict):
+        return {name: form(part) for name, part in sorted(cast(dict[str, Any], value).items())}
+    if isinstance(value, list):
+        return [form(part) for part in cast(list[Any], value)]
+    return type(value).__name__
+
+
+def records(database: Spanner) -> list[Any]:
+    """All that the stream tells of an insert, a change, and a deletion."""
+    start = database.now()
+    put(database, "x", 1)
+    newer = {"table": "items", "columns": ["pk", "sk", "version"], "values": [["tokens", digest("x"), "2"]]}
+    database.write({"update": newer})  # of one column: of others that were set as they were, only Google tells the old
+    remove(database, "x")
+    end = database.now()
+
+    def read(token: str | None, start: str, end: str) -> list[Any]:
+        asked = ("TIMESTAMP", start), ("TIMESTAMP", end), ("STRING", token), ("INT64", "1000")
+        rows = database.query(f"SELECT * FROM spanner.read_json_{STREAM}($1, $2, $3, $4, null)", *asked)  # noqa: S608
+        return [json.loads(row[0]) for row in rows]
+
+    partitions = read(None, start, start)
+    tokens = [child["token"] for each in partitions for child in each["child_partitions_record"]["child_partitions"]]
+    told = [record for token in tokens for record in read(token, start, end)]
+    return [partitions[0], *(each for each in told if "data_change_record" in each)]
+
+
+def test_records_have_the_same_form(google: Spanner, stand_in: Emulated) -> None:
+    theirs, ours = records(google), records(stand_in.spanner())
+    for record in (*theirs, *ours):  # in which order the columns are told means nothing
+        for column in record.get("data_change_record", {}).get("column_types", ()):
+            column.pop("ordinal_position")
+    for their, our in zip(theirs, ours, strict=True):
+        columns = [
+            sorted(json.dumps(column, sort_keys=True) for column in each["data_change_record"].pop("column_types"))
+            for each in (their, our)
+            if "data_change_record" in each
+        ]
+        assert form(our) == form(their)
+        assert not columns or columns[0] == columns[1]
+        for name in ("mod_type", "value_capture_type", "table_name"):
+            assert our.get("data_change_record", {}).get(name) == their.get("data_change_record", {}).get(name)
+
+
+def test_both_refuse_a_place_that_they_do_not_know(google: Spanner, stand_in: Emulated) -> None:
+    for database in (google, stand_in.spanner()):
+        stream, now = ChangeStream(database, STREAM), database.now()
+        (partition, *_) = stream.partitions(now)
+        with pytest.raises(SpannerRefused):
+            stream.read("nonsense", now, now)
+        with pytest.raises(SpannerRefused):
+            stream.read(partition.token, "2020-01-01T00:00:00Z", now)
+
+
+def test_the_follower_follows_google_s_partitions(google: Spanner) -> None:
+    edge = Edge()
+    following = follower(google, edge)
+    following.turn()
+    positions = Positions(google, f"{STREAM}_positions")
+    first, version, seen = set(positions.all()), 0, set[str]()
+    deadline = time.monotonic() + _REPLACED_WITHIN
+    while not seen or seen & first:
+        assert time.monotonic() < deadline, "the emulator did not replace its partitions"
+        version += 1
+        put(google, "x", version)
+        following.turn()
+        seen = set(positions.all())
+        time.sleep(0.5)
+    following.turn()
+    following = follower(google, edge)  # as after a crash
+    put(google, "x", version + 1)
+    following.turn()
+    following.turn()
+    assert sorted(set(edge.versions("x"))) == list(range(1, version + 2))
+    assert edge.versions("x") == sorted(edge.versions("x"))

@@ -1,0 +1,127 @@
+"""A change stream of Spanner's PostgreSQL dialect: what became of a partition between two times.
+
+Source: Spanner, "Change stream partitions, records, and queries". A partition is followed until it is replaced by
+others, its children; a child may have several parents, and its changes come after those of all of them. Queries here
+end at a time that has passed, so that they return at once: all that was committed until then has been told.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol, cast
+
+from workers.entitlements.core import MalformedRecord, Record, read_document
+
+_HEARTBEAT_MS = "10000"  # must be given; a query that ends at once has no use for it
+
+
+class Database(Protocol):
+    def query(self, sql: str, *parameters: tuple[str, str | None]) -> Sequence[Sequence[Any]]: ...
+
+
+@dataclass(frozen=True)
+class Change:
+    """One row that was written, and where the stream told of it."""
+
+    commit: str  # RFC 3339
+    transaction: str
+    sequence: str
+    kind: str  # INSERT, UPDATE, DELETE
+    table: str
+    keys: Mapping[str, Any]
+    new: Mapping[str, Any]
+    old: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Child:
+    """A partition that begins at `start`, when those of `parents` have ended."""
+
+    token: str
+    parents: frozenset[str]
+    start: str
+
+
+@dataclass(frozen=True)
+class Told:
+    """Of a partition, in order. It has ended where it has children."""
+
+    changes: Sequence[Change]
+    children: Sequence[Child]
+
+
+class ChangeStream:
+    """`name` is that of the stream in the database's schema."""
+
+    def __init__(self, database: Database, name: str) -> None:
+        self._database = database
+        self._sql = f"SELECT * FROM spanner.read_json_{name}($1, $2, $3, $4, null)"  # noqa: S608  of our own schema
+
+    def partitions(self, at: str) -> Sequence[Child]:
+        """Those that there are at that time."""
+        return self._told(None, at, at).children
+
+    def read(self, token: str, start: str, end: str) -> Told:
+        """What a partition has from `start` to `end`, both included."""
+        return self._told(token, start, end)
+
+    def _told(self, token: str | None, start: str, end: str) -> Told:
+        rows = self._database.query(
+            self._sql, ("TIMESTAMP", start), ("TIMESTAMP", end), ("STRING", token), ("INT64", _HEARTBEAT_MS)
+        )
+        records = [json.loads(row[0]) if isinstance(row[0], str) else row[0] for row in rows]
+        changes = [change for record in records for change in _changes(record.get("data_change_record"))]
+        children = [child for record in records for child in _children(record.get("child_partitions_record"))]
+        return Told(changes, children)
+
+
+def _changes(record: Mapping[str, Any] | None) -> Iterator[Change]:
+    if record is None:
+        return
+    for mod in record["mods"]:
+        yield Change(
+            commit=record["commit_timestamp"],
+            transaction=record["server_transaction_id"],
+            sequence=record["record_sequence"],
+            kind=record["mod_type"],
+            table=record["table_name"],
+            keys=_object(mod.get("keys")),
+            new=_object(mod.get("new_values")),
+            old=_object(mod.get("old_values")),
+        )
+
+
+def _children(record: Mapping[str, Any] | None) -> Iterator[Child]:
+    if record is None:
+        return
+    start = str(record["start_timestamp"]).replace("+00:00", "Z")  # in which form it has to be given back
+    for child in record["child_partitions"]:
+        yield Child(child["token"], frozenset(child["parent_partition_tokens"]), start)
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    """JSON within JSON, or not."""
+    return json.loads(value) if isinstance(value, str) else (value or {})
+
+
+def read_row(digest: Any, document: Any, version: Any, expires: Any) -> Record:
+    """The record of a row of `items`, its columns as Spanner's JSON has them. Raises MalformedRecord."""
+    try:
+        read: Any = json.loads(document)
+        number, kept_until = int(version), int(datetime.fromisoformat(expires).timestamp())
+    except (TypeError, ValueError):
+        raise MalformedRecord("the row lacks document, version or expires, or one cannot be read") from None
+    if not isinstance(digest, str) or not isinstance(read, dict):
+        raise MalformedRecord("the document is no JSON object")
+    return read_document(digest, number, kept_until, cast(Mapping[str, Any], read))
+
+
+def record_of(change: Change) -> Record:
+    """What a change of an item tells. A deleted item is a revoked token. Raises MalformedRecord."""
+    deleted = change.kind == "DELETE"
+    values = change.old if deleted else change.new
+    found = read_row(change.keys.get("sk"), values.get("document"), values.get("version"), values.get("expires"))
+    return Record(found.digest, found.version + 1, found.kept_until, None) if deleted else found

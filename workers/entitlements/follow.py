@@ -1,0 +1,104 @@
+"""`python -m workers.entitlements.follow`: the change stream's follower as a service on Cloud Run (follower.py).
+
+One instance, whose processor is never taken away. /healthz says whether the loop still turns; a turn that failed is
+one, too: to be started anew helps against what hangs, and not against an edge that does not answer.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from workers.entitlements import surroundings
+from workers.entitlements.changes import ChangeStream
+from workers.entitlements.core import Record
+from workers.entitlements.edge_kv import EdgeKv, EdgeUnreachable
+from workers.entitlements.follower import Follower
+from workers.entitlements.positions import Positions
+from workers.entitlements.pubsub import DeadLetters, TopicSilent
+from workers.entitlements.spanner import SpannerSilent
+from workers.foreign_secret import ForeignSecret, SecretUnreadable
+from workers.google import Identity, NoIdentity
+from workers.service_log import structured
+from workers.serving import serve_beside
+
+TURN_SECONDS = 0.5  # between turns: as late may a change be that happened just after one
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds between tries of what fails
+STUCK_SECONDS = 180.0  # a turn that takes longer has hung: all requests together time out earlier
+
+_TRANSIENT = (EdgeUnreachable, SpannerSilent, TopicSilent, SecretUnreadable, NoIdentity)
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Pulse:
+    """When the loop turned last."""
+
+    at: float = field(default_factory=time.monotonic)
+
+    def beat(self) -> None:
+        self.at = time.monotonic()
+
+    def application(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        alive = time.monotonic() - self.at < STUCK_SECONDS
+        start("200 OK" if alive else "503 Service Unavailable", [("content-type", "text/plain")])
+        return [b"ok\n" if alive else b"stuck\n"]
+
+
+class EdgeBySecret:
+    """The edge's store, by a token that is read anew where it was refused."""
+
+    def __init__(self, secret: ForeignSecret) -> None:
+        self._secret = secret
+        self._edge: EdgeKv | None = None
+
+    def apply(self, records: Sequence[Record]) -> Sequence[Record]:
+        if self._edge is None:
+            api = os.environ.get("CLOUDFLARE_BASE_URL", "")  # as Cloudflare's own tools take it
+            place = surroundings.setting("ACCOUNT_ID"), surroundings.setting("NAMESPACE_ID")
+            self._edge = EdgeKv(*place, self._secret.read("api_token"), api)
+        try:
+            return self._edge.apply(records)
+        except EdgeUnreachable:
+            self._edge = None
+            raise
+
+
+def follow(turn: Callable[[], None], beat: Callable[[], None], pause: Callable[[float], None]) -> None:
+    """For ever; what fails for now is tried again, with growing pauses. Other errors end it."""
+    wait = FIRST_PAUSE
+    while True:
+        try:
+            turn()
+            wait = FIRST_PAUSE
+            pause(TURN_SECONDS)
+        except _TRANSIENT as error:
+            _log.warning("%s; it will be tried again", error)
+            pause(wait)
+            wait = min(LONGEST_PAUSE, wait * 2)
+        beat()
+
+
+def main() -> None:
+    structured()
+    identity, pulse = Identity(), Pulse()
+    serve_beside(pulse.application)
+    spanner = surroundings.spanner(identity)
+    letters = DeadLetters(surroundings.setting("DEAD_LETTERS"), identity.access_token, surroundings.api("pubsub"))
+    stream = surroundings.setting("CHANGE_STREAM")
+    follower = Follower(
+        spanner,
+        ChangeStream(spanner, stream),
+        Positions(spanner, f"{stream}_positions"),
+        EdgeBySecret(surroundings.secret(identity)),
+        letters.bury,
+    )
+    follow(follower.turn, pulse.beat, time.sleep)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""How far the follower is in each partition of the stream: kept in the database itself, so that it dies with nobody."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+_READ = "SELECT partition, waits_for, position FROM {table}"
+_COLUMNS = ("partition", "waits_for", "position")
+
+
+class Database(Protocol):
+    def query(self, sql: str, *parameters: tuple[str, str | None]) -> Sequence[Sequence[Any]]: ...
+
+    def write(self, *mutations: Mapping[str, Any]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Partition:
+    """All of it until `position` (RFC 3339) has reached the edge. It is read once those that it `waits_for` ended."""
+
+    token: str
+    waits_for: frozenset[str]
+    position: str
+
+
+class Positions:
+    """The rows of `table` (infra/metadata/positions.sql)."""
+
+    def __init__(self, database: Database, table: str) -> None:
+        self._database = database
+        self._table = table
+
+    def all(self) -> dict[str, Partition]:
+        rows = self._database.query(_READ.format(table=self._table))
+        return {token: Partition(token, frozenset(json.loads(waits_for)), at) for token, waits_for, at in rows}
+
+    def save(self, kept: Iterable[Partition], gone: Iterable[str] = ()) -> None:
+        """All or none; saying the same twice is no harm."""
+        rows = [[each.token, json.dumps(sorted(each.waits_for)), each.position] for each in kept]
+        keys = [[token] for token in gone]
+        mutations = list[Mapping[str, Any]]()
+        if rows:
+            written = {"table": self._table, "columns": _COLUMNS, "values": rows}
+            mutations.append({"insertOrUpdate": written})
+        if keys:
+            mutations.append({"delete": {"table": self._table, "keySet": {"keys": keys}}})
+        if mutations:
+            self._database.write(*mutations)

@@ -1,0 +1,26 @@
+"""Log lines as Cloud Logging reads them from a service's output: JSON, one a line, with a severity.
+
+Source: Cloud Run, "Writing structured logs".
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+
+
+class _Structured(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {"severity": record.levelname, "message": record.getMessage(), "logger": record.name}
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+def structured() -> None:
+    """From now on, all that is logged at INFO or above is so."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(_Structured())
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.getLogger("waitress").setLevel(logging.ERROR)
