@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import os
 import random
 import shutil
@@ -306,6 +307,8 @@ def test_access_log_holds_no_secret(shield: Shield) -> None:
         assert time.monotonic() < deadline, "nothing was logged"
         time.sleep(0.3)
     assert ORIGIN_KEY not in log.read_text()
+    statuses = {record["origin_status"] for record in map(json.loads, log.read_text().splitlines())}
+    assert statuses > {"000", "200"}  # of what the shield had, and of what it asked for
 
 
 @pytest.mark.usefixtures("stored_early")
