@@ -20,6 +20,9 @@ from local.gcp.effects import Effect, NoEffect
 from local.gcp.monitoring import Monitoring
 from local.store import Store
 
+INSTANCES_PATH = "/_artifact-edge/instances"
+"""GET answers with all running instances of Compute Engine, whatever their project: what a hypervisor sees."""
+
 _KIND = "gcp"
 _REFERENCE = re.compile(r"projects/[^/]+/(?:global|regions/[^/]+)/(?:networks|subnetworks)/[^/\"]+")
 
@@ -33,6 +36,7 @@ def create_app(store: Store, machine_network: str, effects: Mapping[str, Effect]
     app.add_url_rule("/storage/v1/projects/<project>/serviceAccount", view_func=_storage_agent)
     app.add_url_rule("/storagetransfer/v1/googleServiceAccounts/<project>", view_func=_transfer_agent)
     app.register_blueprint(Monitoring(store).blueprint())
+    app.add_url_rule(INSTANCES_PATH, "instances", lambda: jsonify(_running(store)))
     app.add_url_rule("/healthz", view_func=lambda: "ok\n")
     app.register_error_handler(Refused, _refusal)
     app.register_error_handler(HTTPException, _not_emulated)
@@ -92,6 +96,11 @@ def _serve(app: Flask, collection: Collection, store: Store, machine_network: st
         (f"{rule}/<id>", "DELETE", delete),
     ):
         app.add_url_rule(path, f"{method} {name}", cast(Callable[..., Response], view), methods=[method])
+
+
+def _running(store: Store) -> list[Json]:
+    machines = (each for each in store.all(_KIND) if each["selfLink"].startswith("compute/v1/"))
+    return [machine for machine in machines if machine.get("status") == "RUNNING"]
 
 
 def _storage_agent(project: str) -> Response:

@@ -80,7 +80,7 @@ def _email(request: Request) -> Json:
 
 
 def _running(request: Request) -> Json:
-    return {"status": "RUNNING"}
+    return {"id": str(10**18 + secrets.randbelow(10**18)), "status": "RUNNING"}
 
 
 def _no_rights(request: Request) -> Json:

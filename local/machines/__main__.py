@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
+import httpx
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.layout import World
 from local.machines.ec2 import Ec2Machines
+from local.machines.gce import GceMachines
 from local.machines.hypervisor import Hypervisor
 
 _LOOK_SECONDS = 1.0
@@ -19,12 +21,12 @@ _LOOK_SECONDS = 1.0
 
 def main(directory: Annotated[Path, typer.Option(help="the world's directory")]) -> None:
     world = World(directory=directory.resolve())
-    hypervisor = Hypervisor(world, [Ec2Machines(world)], _report)
+    hypervisor = Hypervisor(world, [Ec2Machines(world), GceMachines(world)], _report)
     while True:
         try:
             hypervisor.reconcile()
-        except (BotoCoreError, ClientError) as error:
-            _report(f"the emulated EC2 does not answer: {error}")
+        except (BotoCoreError, ClientError, httpx.HTTPError) as error:
+            _report(f"an emulated cloud does not answer: {error}")
         time.sleep(_LOOK_SECONDS)
 
 

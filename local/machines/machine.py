@@ -37,11 +37,14 @@ class BootError(Exception):
 
 @dataclass(frozen=True)
 class Instance:
-    """A running virtual machine, as its cloud describes it."""
+    """A running virtual machine, as its cloud describes it. `disks` are the links in /dev/disk/by-id of its local NVMe;
+    a machine on Google Cloud finds its metadata server at `metadata_host`."""
 
     id: str
     address: str
     user_data: str
+    disks: tuple[str, ...] = ("nvme-Amazon_EC2_NVMe_Instance_Storage_AWS00000000000000001",)
+    metadata_host: str = ""
 
     @property
     def generation(self) -> str:
@@ -57,7 +60,7 @@ class Machine:
         self._world = world
         self._report = report
         self._directory = machine_directory(world, instance.id)
-        self._place = Place(world, self._directory / "root", instance.address)
+        self._place = Place(world, self._directory / "root", instance.address, instance.metadata_host)
         self._state = self._directory / "state.json"
         self._services: dict[str, _Keeper] = {}
         self._timers: list[_Alarm] = []
@@ -90,7 +93,7 @@ class Machine:
     def _first_boot(self) -> list[str]:
         self._check_place()
         config = cloud_init.parse(self.instance.user_data)
-        commands = _Commands(self._place)
+        commands = _Commands(self._place, self.instance.disks)
         for argv in config.boot_commands:
             commands.run(argv)
         for package in config.packages:
@@ -133,7 +136,7 @@ class Machine:
             keeper.tend()
 
     def _keeper(self, service: systemd.Service) -> _Keeper:
-        return _Keeper(self._world, self.instance.id, self._place, service, self._report)
+        return _Keeper(self._world, self.instance, self._place, service, self._report)
 
 
 def machine_directory(world: World, instance_id: str) -> Path:
@@ -156,8 +159,9 @@ def forget(world: World, instance_id: str) -> None:
 class _Commands:
     """The few commands that user data may run, each with its meaning here."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, disks: Sequence[str]) -> None:
         self._place = place
+        self._disks = disks
         self.enabled: list[str] = []
 
     def run(self, argv: Sequence[str]) -> None:
@@ -174,19 +178,23 @@ class _Commands:
                 raise BootError(f"user data runs {' '.join(argv)!r}, which is not known here")
 
     def _attach_nvme(self) -> None:
-        device = self._place.root / "dev/disk/by-id/nvme-Amazon_EC2_NVMe_Instance_Storage_AWS00000000000000001"
-        device.parent.mkdir(parents=True, exist_ok=True)
-        with device.open("ab") as file:
-            file.truncate(NVME_BYTES)
-        _give(device, _service_account("trafficserver"))
+        for disk in self._disks:
+            device = self._place.root / "dev/disk/by-id" / disk
+            device.parent.mkdir(parents=True, exist_ok=True)
+            with device.open("ab") as file:
+                file.truncate(NVME_BYTES)
+            _give(device, _service_account("trafficserver"))
 
 
 class _Keeper:
     """Keeps one service of one machine running, with a pause that doubles while it keeps falling."""
 
-    def __init__(self, world: World, instance_id: str, place: Place, service: systemd.Service, report: Report) -> None:
+    def __init__(
+        self, world: World, instance: Instance, place: Place, service: systemd.Service, report: Report
+    ) -> None:
         self._world = world
-        self._name = f"machine-{instance_id}-{service.name.removesuffix('.service')}"
+        self._instance = instance
+        self._name = f"machine-{instance.id}-{service.name.removesuffix('.service')}"
         self._place = place
         self._service = service
         self._report = report
@@ -243,7 +251,7 @@ class _Keeper:
 
     def _run(self, argv: Sequence[str]) -> bool:
         done = subprocess.run(
-            argv, env={**os.environ, **self._environment()}, capture_output=True, text=True, check=False, timeout=60
+            argv, env={**_of_the_host(), **self._environment()}, capture_output=True, text=True, check=False, timeout=60
         )
         # Programs of the checkout may be out of an unprivileged user's reach, so they run as whoever runs the world.
         for path in _tree(self._place.root / "run"):
@@ -253,7 +261,7 @@ class _Keeper:
         return done.returncode == 0
 
     def _environment(self) -> dict[str, str]:
-        environment = _instance_role(self._world)
+        environment = _cloud(self._world, self._instance)
         for path in self._service.environment_files:
             environment |= systemd.parse_environment(Path(path).read_text())
         return environment
@@ -271,8 +279,15 @@ class _Alarm:
             self._keeper.run_once()
 
 
-def _instance_role(world: World) -> dict[str, str]:
-    """Where boto3 finds the emulated cloud, and the credentials that an instance's role would give."""
+def _of_the_host() -> dict[str, str]:
+    """What a program needs of the host's environment; its cloud credentials are none of the machine's."""
+    return {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+
+
+def _cloud(world: World, instance: Instance) -> dict[str, str]:
+    """Where boto3 finds the emulated cloud and, on EC2, the credentials that an instance's role would give."""
+    if instance.metadata_host:
+        return {"AWS_ENDPOINT_URL": world.aws_url, "AWS_EC2_METADATA_DISABLED": "true"}
     return {
         "AWS_ENDPOINT_URL": world.aws_url,
         "AWS_ACCESS_KEY_ID": "local",

@@ -32,11 +32,12 @@ _OWN_PATH = re.compile(rf"(?<![\w./-])(?:{'|'.join(_OWN_DIRECTORIES)})(?![\w-])"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a machine is emulated."""
+    """Where a machine is emulated; `metadata_host` is empty for one that is not on Google Cloud."""
 
     world: World
     root: Path
     address: str
+    metadata_host: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,12 @@ SUBSTITUTIONS = (
             # Else the host's own name servers are asked in turn with it.
             "CONFIG proxy.config.dns.resolv_conf STRING /dev/null\n"
         ),
+    ),
+    Substitution(
+        "machines share one network, and the metadata server has no other way to tell who asks than where",
+        r"/usr/local/sbin/.*",
+        re.compile(r"(?<=http://)metadata\.google\.internal(?=/)"),
+        lambda match, place: place.metadata_host or match[0],
     ),
     Substitution(
         "only root may become another user",
