@@ -81,6 +81,7 @@ class Pop:
 POPS = (
     Pop("IAD", 38.9, -77.4, "NA", "US", 1),
     Pop("DUB", 53.3, -6.3, "EU", "IE", 2),
+    Pop("SIN", 1.35, 103.8, "AS", "SG", 3),
 )
 
 
