@@ -36,6 +36,7 @@ def reading(account: str, environment: str) -> Statements:
         _allow(["sns:Get*", "sns:List*"], [f"arn:aws:sns:*:{account}:{prefix}-*"]),
         _allow(["sqs:Get*", "sqs:List*"], [f"arn:aws:sqs:*:{account}:{prefix}-*"]),
         _allow(["lambda:Get*", "lambda:List*"], [f"arn:aws:lambda:*:{account}:*"]),
+        _allow(["events:Describe*", "events:List*"], [f"arn:aws:events:*:{account}:rule/{prefix}-*"]),
         _allow(["logs:Describe*", "logs:List*"], [f"arn:aws:logs:*:{account}:log-group:*"]),
         _allow(["globalaccelerator:Describe*", "globalaccelerator:List*"], [f"arn:aws:globalaccelerator::{account}:*"]),
         _allow(
@@ -72,6 +73,7 @@ def deploying(account: str, environment: str) -> Statements:
             ["lambda:*"],
             [f"arn:aws:lambda:*:{account}:function:{prefix}-*", f"arn:aws:lambda:*:{account}:event-source-mapping:*"],
         ),
+        _allow(["events:*"], [f"arn:aws:events:*:{account}:rule/{prefix}-*"]),
         _allow(["logs:*"], [f"arn:aws:logs:*:{account}:log-group:/aws/lambda/{prefix}-*"]),
         _allow(
             ["cloudwatch:*"],

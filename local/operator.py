@@ -15,9 +15,13 @@ import yaml
 from local.engine.environment import cloud_environment
 from local.layout import CHECKOUT, World
 from local.samples import REPOSITORY, TAG, build
-from registry.keys import KV_TOKEN_VARIABLE
+from registry.keys import KV_TOKEN_VARIABLE, PURGE_TOKEN_VARIABLE
 
-_KV_TOKEN = "any-token-will-do-for-the-emulated-kv"  # noqa: S105  but it must be found in no state
+_TOKENS = {
+    KV_TOKEN_VARIABLE: "any-token-will-do-for-the-emulated-kv",
+    PURGE_TOKEN_VARIABLE: "any-token-will-do-for-the-emulated-purges",
+}
+"""They must be found in no state."""
 
 
 class OperatorError(Exception):
@@ -49,7 +53,7 @@ def _run(world: World, arguments: Sequence[str | Path], outputs: Mapping[str, An
     result = subprocess.run(
         [sys.executable, "-m", "registry", *arguments, *(["--stack-outputs", "-"] if outputs else [])],
         cwd=CHECKOUT,
-        env={**os.environ, **cloud_environment(world, {}), KV_TOKEN_VARIABLE: _KV_TOKEN},
+        env={**os.environ, **cloud_environment(world, {}), **_TOKENS},
         input=json.dumps(outputs) if outputs else "",
         capture_output=True,
         text=True,

@@ -18,7 +18,7 @@ from local.engine.command import pulumi
 from local.engine.find import Engine, Report, ensure_engine
 from local.layout import CHECKOUT, World
 
-_LINKED = (".venv", "Pulumi.yaml", "infra", "policies", "workers")
+_LINKED = (".venv", "Pulumi.yaml", "infra", "policies", "registry", "workers")
 
 
 @dataclass(frozen=True)

@@ -38,9 +38,11 @@ def keys_init(
 ) -> None:
     """Make the environment's keys in AWS Secrets Manager; those that exist are left as they are.
 
-    CLOUDFLARE_KV_API_TOKEN must hold a Cloudflare API token that may edit Workers KV; it is kept with them.
+    CLOUDFLARE_KV_API_TOKEN must hold a Cloudflare API token that may edit Workers KV, CLOUDFLARE_PURGE_API_TOKEN one
+    that may purge the zone's cache; they are kept with the keys.
     """
-    written = keys.initialize(environment, domain, region, os.environ.get(keys.KV_TOKEN_VARIABLE, ""))
+    tokens_given = (os.environ.get(name, "") for name in (keys.KV_TOKEN_VARIABLE, keys.PURGE_TOKEN_VARIABLE))
+    written = keys.initialize(environment, domain, region, *tokens_given)
     for name in written:
         print(f"wrote {name}")
     if not written:

@@ -43,13 +43,15 @@ class Pair:
 
 
 KV_TOKEN_VARIABLE = "CLOUDFLARE_KV_API_TOKEN"  # noqa: S105  the name of a variable
+PURGE_TOKEN_VARIABLE = "CLOUDFLARE_PURGE_API_TOKEN"  # noqa: S105  likewise
 
 
-def initialize(environment: str, domain: str, region: str, kv_token: str) -> list[str]:
+def initialize(environment: str, domain: str, region: str, kv_token: str, purge_token: str) -> list[str]:
     """Writes the environment's secrets that do not exist yet, and returns their names.
 
-    `kv_token` is a Cloudflare API token that may edit Workers KV: with it entitlements are carried to the edge. Raises
-    RegistryError where it is empty and none is kept yet; all other secrets are written before.
+    `kv_token` is a Cloudflare API token that may edit Workers KV: with it entitlements are carried to the edge.
+    `purge_token` is one that may purge the zone's cache: with it publications are brought to readers whose publisher
+    could not. Raises RegistryError where one is empty and none is kept yet; all other secrets are written before.
 
     An interrupted run is finished by the next: the authorities are written first, and what depends on them is signed
     by the authorities that were kept.
@@ -71,7 +73,8 @@ def initialize(environment: str, domain: str, region: str, kv_token: str) -> lis
     shield = ensure("shield", lambda: _shield(authority, domain))
     ensure("edge", lambda: _edge(authority, shield["origin_key"], environment))
     ensure("metadata-api", lambda: {"key": secrets.token_urlsafe(32)})
-    ensure("edge-kv", lambda: _edge_kv(kv_token))
+    ensure("edge-kv", lambda: _api_token(kv_token, KV_TOKEN_VARIABLE, "edit Workers KV Storage of the account"))
+    ensure("edge-purge", lambda: _api_token(purge_token, PURGE_TOKEN_VARIABLE, f"purge the cache of the zone {domain}"))
     return written
 
 
@@ -109,11 +112,11 @@ def _edge(authority: dict[str, str], origin_key: str, environment: str) -> dict[
     }
 
 
-def _edge_kv(token: str) -> dict[str, str]:
+def _api_token(token: str, variable: str, right: str) -> dict[str, str]:
     if not token:
         raise RegistryError(
-            f"{KV_TOKEN_VARIABLE} is not set: make a Cloudflare API token that may edit Workers KV Storage of the "
-            "account and nothing else, and give it in that variable"
+            f"{variable} is not set: make a Cloudflare API token that may {right} and nothing else, and give it in "
+            "that variable"
         )
     return {"api_token": token}
 

@@ -43,6 +43,7 @@ from infra.shield.gce import GceShield
 from infra.shield.user_data import MachineSettings, user_data
 from stacks.config import Stack, StackConfig, load_current
 from stacks.objects import object_keys, origins, stand_by
+from stacks.publishing import drain
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = "artifact-edge"
@@ -139,7 +140,9 @@ def compose(stack: Stack) -> None:
     )
     dns = Dns("dns", DnsArgs(settings.domain, hostname, edge.target, nodes, removable=not settings.protect))
     stream = entitlement_stream(stack, metadata.changes, edge) if metadata.changes else None
-    watched: list[Watched | None] = [blobs, *standby, metadata, api, stream, dns]
+    key = encrypted_by.get(blobs.buckets[0].region)
+    drained = drain(stack, prefix, secret, hostname, metadata.changes, blobs.buckets[0], key, edge, nodes)
+    watched: list[Watched | None] = [blobs, *standby, metadata, api, stream, drained, dns]
     alarms = [alarm for tier in watched if tier for alarm in tier.alarms]
     alarms += registry_alarms(stack.environment, metadata.backend, metadata.region)
     watch(stack, prefix, alarms)

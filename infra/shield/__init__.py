@@ -61,4 +61,9 @@ def node_names(region: str, nodes: int) -> list[str]:
 
 def host(node: Node, zone_name: str) -> str:
     """The machine's host name, on its certificate and in DNS."""
-    return f"{node.name}.shield.{zone_name}"
+    return f"{node.name}{host_suffix(zone_name)}"
+
+
+def host_suffix(zone_name: str) -> str:
+    """What all machines' host names end in."""
+    return f".shield.{zone_name}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,8 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from local.functions.deployed import Deployed, Functions
 from local.functions.feed import Feed
 from local.functions.instance import FunctionError, Instance
+from local.functions.schedules import Schedule
+from local.functions.timer import Timer
 from local.functions.urls import create_app
 from local.layout import FUNCTIONS_PORT, World
 
@@ -22,14 +25,15 @@ _LOOK_SECONDS = 1.0
 
 
 class Runner:
-    """Keeps instances, feeds and URLs in step with what is deployed."""
+    """Keeps instances, feeds, timers and URLs in step with what is deployed."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._functions = Functions(world)
-        self._deployed = Deployed({}, {}, {})
+        self._functions = Functions(world, cache(_report))  # once, though it is looked at each second
+        self._deployed = Deployed({}, {}, {}, frozenset())
         self._instances: dict[str, Instance] = {}
         self._feeds: dict[str, Feed] = {}
+        self._timers: dict[Schedule, Timer] = {}
         self._turn = threading.Lock()
 
     def reconcile(self) -> None:
@@ -44,6 +48,15 @@ class Runner:
                 _report(f"{mapping.function.rsplit(':', 1)[1]} is fed from {mapping.stream.split('/')[1]}")
                 self._feeds[mapping.id] = Feed(self._world, mapping, self.invoke, _report)
                 self._feeds[mapping.id].start()
+        self._time()
+
+    def _time(self) -> None:
+        for schedule in self._timers.keys() - self._deployed.schedules:
+            self._timers.pop(schedule).end()
+        for schedule in self._deployed.schedules - self._timers.keys():
+            _report(f"{schedule.function.rsplit(':', 1)[1]} is invoked every {schedule.seconds} s")
+            self._timers[schedule] = Timer(schedule, self.invoke, _report)
+            self._timers[schedule].start()
 
     def invoke(self, function: str, event: Any) -> Any:
         """Raises FunctionError."""

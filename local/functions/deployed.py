@@ -1,8 +1,8 @@
-"""What the emulated AWS has of functions: their code and settings, what feeds them, and their URLs."""
+"""What the emulated AWS has of functions: code and settings, what feeds and times them, and their URLs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import cycle
 from typing import Any, cast
@@ -11,6 +11,7 @@ import boto3
 import httpx
 from botocore.exceptions import ClientError
 
+from local.functions.schedules import Schedule, schedules
 from local.layout import World
 
 _SCOUTED = 6  # regions without functions that are asked at each look, in turn
@@ -55,22 +56,25 @@ class Deployed:
     functions: Mapping[str, Code]  # by ARN
     mappings: Mapping[str, StreamMapping]  # by id
     urls: Mapping[str, str]
+    schedules: frozenset[Schedule]
 
 
 class Functions:
     """Regions known to have functions are asked at each look, the others in turn."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, report: Callable[[str], None]) -> None:
         self._endpoint = world.aws_url
+        self._report = report
         self._session = session()
         self._turn = cycle(self._session.get_available_regions("lambda"))
         self._known: set[str] = {"us-east-1"}
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, str], Any] = {}
 
     def deployed(self) -> Deployed:
         functions: dict[str, Code] = {}
         mappings: dict[str, StreamMapping] = {}
         urls: dict[str, str] = {}
+        timed: set[Schedule] = set()
         for region in self._known | {next(self._turn) for _ in range(_SCOUTED)}:
             found = {code.arn: code for code in self._functions(region)}
             if found:
@@ -78,12 +82,14 @@ class Functions:
                 functions |= found
                 mappings |= {each.id: each for each in self._mappings(region)}
                 urls |= dict(self._urls(region, found))
-        return Deployed(functions, mappings, urls)
+                timed |= set(schedules(self._client(region, "events"), self._client(region), region, self._report))
+        return Deployed(functions, mappings, urls, frozenset(timed))
 
-    def _client(self, region: str) -> Any:
-        if region not in self._clients:
-            self._clients[region] = self._session.client("lambda", region_name=region, endpoint_url=self._endpoint)
-        return self._clients[region]
+    def _client(self, region: str, service: str = "lambda") -> Any:
+        if (region, service) not in self._clients:
+            made = self._session.client(service, region_name=region, endpoint_url=self._endpoint)
+            self._clients[region, service] = made
+        return self._clients[region, service]
 
     def _functions(self, region: str) -> Iterator[Code]:
         for described in self._client(region).list_functions()["Functions"]:

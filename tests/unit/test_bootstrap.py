@@ -106,7 +106,7 @@ def test_who_deploys_names_what_bears_the_environments_name_and_not_the_roles_th
         )
         for resource in statement["Resource"]:
             service = resource.split(":")[2] if resource != "*" else ""
-            if service in ("iam", "s3", "dynamodb", "sns", "sqs") and BUCKET not in resource:
+            if service in ("iam", "s3", "dynamodb", "sns", "sqs", "events") and BUCKET not in resource:
                 assert "artifact-edge-dev-" in resource, resource
             assert "artifact-edge-prod" not in resource
             assert "artifact-edge-bootstrap" not in resource

@@ -53,7 +53,7 @@ def test_nothing_can_be_followed_of_a_package_that_is_not_there(network: Network
 def test_a_shield_that_lets_nobody_in_from_here_is_told_apart_from_one_that_lags(
     network: Network, tmp_path: Path
 ) -> None:
-    keys.initialize("unit", "artifact-edge.test", "us-east-1", "kv-token")
+    keys.initialize("unit", "artifact-edge.test", "us-east-1", "kv-token", "purge-token")
     shield = Shield(host="us-east-1-0.shield.artifact-edge.test", address="127.0.0.99")  # nothing listens there
     target = network.target.model_copy(update={"shields": [shield]})
     publish(target, [tarball(tmp_path / "web.tgz", {"name": "web", "version": "1.0.0"})], By("t", "", "publish"))

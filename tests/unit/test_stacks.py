@@ -155,7 +155,8 @@ def test_an_environment_without_its_settings_is_found_out(up: Up) -> None:
 def test_every_tier_is_a_component_of_its_own(up: Up) -> None:
     tiers = {token.split(":")[1] for token in up("prod").components()}
     assert tiers == {"network", "keys", "blobs", "metadata", "entitlements", "shield", "edge", "dns", "identity"} | {
-        "observability"
+        "observability",
+        "registry",
     }
 
 

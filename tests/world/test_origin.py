@@ -24,7 +24,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.clients import Client
 from local.engine.environment import cloud_environment
 from local.layout import VANTAGES, Vantage
-from registry.keys import KV_TOKEN_VARIABLE
+from registry.keys import KV_TOKEN_VARIABLE, PURGE_TOKEN_VARIABLE
 from tests.world.conftest import Up
 
 LAG_SECONDS = 30
@@ -61,7 +61,12 @@ def eventually(holds: Callable[[], bool], seconds: float) -> None:
 def publish(up: Up, *files: Path) -> None:
     subprocess.run(
         [sys.executable, "-m", "registry", "publish", *files, "--stack-outputs", "-"],
-        env={**os.environ, **cloud_environment(up.world, {}), KV_TOKEN_VARIABLE: "local"},
+        env={
+            **os.environ,
+            **cloud_environment(up.world, {}),
+            KV_TOKEN_VARIABLE: "local",
+            PURGE_TOKEN_VARIABLE: "local",
+        },
         input=json.dumps(up.outputs()),
         text=True,
         check=True,

@@ -1,0 +1,90 @@
+"""What EventBridge of the emulated AWS has to invoke functions by: rules of a fixed rate."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from botocore.exceptions import ClientError
+
+_RATE = re.compile(r"rate\((?:1 (minute|hour|day)|([2-9]|[1-9]\d+) (minute|hour|day)s)\)")
+_SECONDS = {"minute": 60, "hour": 3_600, "day": 86_400}
+_RETRIES = 2  # where the function says nothing
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """`retries` are those of the function; `permitted` is whether its policy lets the rule in."""
+
+    rule: str  # ARN
+    function: str  # ARN
+    region: str
+    seconds: int
+    input: str
+    retries: int
+    permitted: bool
+
+
+def rate_seconds(expression: str) -> int:
+    """The period of `rate(…)`, which EventBridge writes in the singular for 1 and in the plural else. Raises ValueError
+    for anything else: `cron(…)` is not emulated."""
+    found = _RATE.fullmatch(expression)
+    if found is None:
+        raise ValueError(
+            f"not emulated: the schedule {expression!r}; write rate(1 minute), rate(5 minutes), rate(1 hour)…"
+        )
+    return int(found[2] or 1) * _SECONDS[found[1] or found[3]]
+
+
+def schedules(events: Any, functions: Any, region: str, report: Callable[[str], None]) -> Iterator[Schedule]:
+    """Those of one region, from clients of its EventBridge and Lambda."""
+    for rule in events.list_rules()["Rules"]:
+        expression = rule.get("ScheduleExpression")
+        if not expression or rule["State"] != "ENABLED":
+            continue
+        for target in events.list_targets_by_rule(Rule=rule["Name"])["Targets"]:
+            try:
+                yield _schedule(functions, rule["Arn"], rate_seconds(expression), target, region)
+            except ValueError as error:
+                report(f"{rule['Arn']}: {error}")
+
+
+def _schedule(functions: Any, rule: str, seconds: int, target: Mapping[str, Any], region: str) -> Schedule:
+    if ":lambda:" not in target["Arn"]:
+        raise ValueError(f"not emulated: the target {target['Arn']}")
+    function: str = target["Arn"]
+    return Schedule(
+        rule,
+        function,
+        region,
+        seconds,
+        target.get("Input", ""),
+        _retries(functions, function),
+        _lets_in(functions, function, rule),
+    )
+
+
+def _retries(functions: Any, function: str) -> int:
+    try:
+        said = functions.get_function_event_invoke_config(FunctionName=function)
+    except ClientError:
+        return _RETRIES  # nothing is configured
+    return int(said.get("MaximumRetryAttempts", _RETRIES))
+
+
+def _lets_in(functions: Any, function: str, rule: str) -> bool:
+    try:
+        policy = json.loads(functions.get_policy(FunctionName=function)["Policy"])
+    except ClientError:
+        return False  # it has none
+    for statement in cast(list[Mapping[str, Any]], policy["Statement"]):
+        conditions: Mapping[str, Mapping[str, str]] = statement.get("Condition", {})
+        sources = [
+            value for each in conditions.values() for key, value in each.items() if key.lower() == "aws:sourcearn"
+        ]
+        if statement["Principal"] == {"Service": "events.amazonaws.com"} and (not sources or rule in sources):
+            return True
+    return False
