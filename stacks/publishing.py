@@ -28,8 +28,8 @@ def drain(
     edge: Edge,
     nodes: Sequence[Node],
 ) -> Drain | None:
-    """Where metadata and objects are on AWS; elsewhere `registry purges drain` has to be run. `secret` is what the names
-    of the stack's secrets begin with."""
+    """Where metadata and objects are on AWS; elsewhere `registry purges drain` has to be run. The names of the stack's
+    secrets begin with `secret`."""
     if source is None or key is None or stack.config.blobs.store != "s3":
         return None
     args = DrainArgs(
