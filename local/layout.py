@@ -28,6 +28,8 @@ POP_HTTPS_PORT = 8443
 POP_L1_PORT = 8081
 
 AWS_ACCOUNT_ID = "123456789012"
+INSTANCES_PATH = "/_artifact-edge/instances"
+"""Under it, at the emulated AWS, each machine's metadata service (`/<instance id>/latest/…`)."""
 
 
 def cache_directory() -> Path:

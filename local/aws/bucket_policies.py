@@ -9,12 +9,8 @@ from typing import Any, cast
 from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.s3 import models
 
-_OF_EVERY_REQUEST = {"aws:SecureTransport": "true", "s3:TlsVersion": "1.3"}
-"""The emulated S3 stands where AWS's does behind its TLS: whatever arrives counts as having come by TLS 1.3."""
-
-
-class UnknownCondition(Exception):
-    """A bucket policy has a condition that is not emulated; the message names it."""
+from local.aws.conditions import holds
+from local.aws.policies import OF_EVERY_REQUEST
 
 
 def heed_conditions() -> None:
@@ -33,13 +29,5 @@ def _permission(bucket: Any, action: str, resource: str) -> PermissionResult:
 def _in_force(policy: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The statements whose conditions hold, without them."""
     for statement in policy["Statement"]:
-        conditions: Mapping[str, Mapping[str, str]] = statement.get("Condition", {})
-        if all(_holds(operator, key, value) for operator, of in conditions.items() for key, value in of.items()):
+        if holds(statement.get("Condition", {}), OF_EVERY_REQUEST, OF_EVERY_REQUEST):
             yield {name: value for name, value in statement.items() if name != "Condition"}
-
-
-def _holds(operator: str, key: str, value: str) -> bool:
-    if key not in _OF_EVERY_REQUEST or operator not in ("Bool", "NumericLessThan"):
-        raise UnknownCondition(f"bucket policy condition {operator} {key} is not emulated")
-    actual = _OF_EVERY_REQUEST[key]
-    return actual == value if operator == "Bool" else float(actual) < float(value)

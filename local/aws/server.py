@@ -20,9 +20,11 @@ from local.aws.bucket_policies import heed_conditions
 from local.aws.delete_markers import mend_delete_markers
 from local.aws.functions import FunctionCode, leave_functions_to_the_world
 from local.aws.global_tables import GlobalTables, mend_global_tables
+from local.aws.instance_metadata import InstanceMetadata
 from local.aws.keys import mend_replicas
 from local.aws.locks import lock_as_s3_does
 from local.aws.outages import Outages
+from local.aws.permissions import Permissions
 from local.aws.replication import Replication
 from local.aws.requests import RequestCounter
 from local.aws.tables import mend_tables
@@ -42,8 +44,9 @@ def serve(world: World) -> None:
     keep_metrics()
     lock_as_s3_does()
     check_web_identities(google_keys(world.gcp_url))
-    outages = Outages(cast(Any, DomainDispatcherApplication)(create_backend_app))
-    application = FunctionCode(GlobalTables(RequestCounter(Replication(outages, outages.is_down))))
+    outages = Outages(Permissions(cast(Any, DomainDispatcherApplication)(create_backend_app)))
+    s3 = RequestCounter(Replication(outages, outages.is_down))
+    application = InstanceMetadata(FunctionCode(GlobalTables(s3)))
     make_server(world.aws_address, AWS_PORT, cast(Any, application), threaded=True).serve_forever()
 
 

@@ -21,7 +21,7 @@ from moto.sts.exceptions import STSClientError
 from moto.sts.models import sts_backends
 from moto.sts.responses import TokenResponse
 
-from local.aws.bucket_policies import UnknownCondition
+from local.aws.conditions import UnknownCondition
 from local.gcp.tokens import CERTS_PATH, ISSUER
 from local.layout import AWS_ACCOUNT_ID
 

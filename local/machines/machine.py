@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local import processes
-from local.layout import World
+from local.layout import INSTANCES_PATH, World
 from local.machines import cloud_init, systemd
 from local.machines.substitutions import NVME_BYTES, Place, substituted
 
@@ -285,15 +285,11 @@ def _of_the_host() -> dict[str, str]:
 
 
 def _cloud(world: World, instance: Instance) -> dict[str, str]:
-    """Where boto3 finds the emulated cloud and, on EC2, the credentials that an instance's role would give."""
+    """Where boto3 finds the emulated cloud and, on EC2, the credentials of the instance's role."""
     if instance.metadata_host:
         return {"AWS_ENDPOINT_URL": world.aws_url, "AWS_EC2_METADATA_DISABLED": "true"}
-    return {
-        "AWS_ENDPOINT_URL": world.aws_url,
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_SESSION_TOKEN": "local" * 200,  # as long as a real one
-    }
+    metadata = f"{world.aws_url}{INSTANCES_PATH}/{instance.id}/"
+    return {"AWS_ENDPOINT_URL": world.aws_url, "AWS_EC2_METADATA_SERVICE_ENDPOINT": metadata}
 
 
 def _check_package(package: str) -> None:

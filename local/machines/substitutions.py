@@ -51,7 +51,9 @@ class Substitution:
 
 
 def _bound(word: str, address: str) -> str:
-    return f"{word}:ip-in={address}" if word[0].isdigit() and "ip-in" not in word else word
+    if not word[0].isdigit():
+        return word
+    return f"{word if 'ip-in' in word else f'{word}:ip-in={address}'}:ip-out={address}"
 
 
 SUBSTITUTIONS = (
@@ -62,7 +64,7 @@ SUBSTITUTIONS = (
         lambda match, place: f"{place.root}{match[0]}",
     ),
     Substitution(
-        "several machines share one host: a listener on all addresses is one on the machine's own",
+        "several machines share one host: a listener on all addresses is one on the machine's own, and so is what asks",
         r"/etc/artifact-edge/records\.config",
         re.compile(r"^CONFIG proxy\.config\.http\.server_ports STRING .*$", re.MULTILINE),
         lambda match, place: " ".join(_bound(word, place.address) for word in match[0].split(" ")),

@@ -11,7 +11,8 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.s3 import models
 
-from local.aws.bucket_policies import UnknownCondition, heed_conditions
+from local.aws.bucket_policies import heed_conditions
+from local.aws.conditions import UnknownCondition
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from moto.sts.responses import TokenResponse
 
 from infra.identity.trust import by_google_tokens
-from local.aws.bucket_policies import UnknownCondition
+from local.aws.conditions import UnknownCondition
 from local.aws.web_identity import check_web_identities, role_of
 from local.gcp.tokens import Account, Tokens
 from local.store import Store
