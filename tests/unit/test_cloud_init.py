@@ -122,10 +122,11 @@ def test_only_listed_places_are_changed(place: Place, path: str, before: str, af
     assert substituted(path, before, place) == after
 
 
-def test_listeners_move_to_the_machines_address(place: Place) -> None:
+def test_listeners_and_what_asks_move_to_the_machines_address(place: Place) -> None:
     line = "CONFIG proxy.config.http.server_ports STRING 8443:ssl 8080 9001:ip-in=127.0.0.1\n"
     first, *_ = substituted("/etc/artifact-edge/records.config", line, place).splitlines()
-    assert first.split(" ")[3:] == ["8443:ssl:ip-in=127.9.2.1", "8080:ip-in=127.9.2.1", "9001:ip-in=127.9.2.1"]
+    bound = "ip-in=127.9.2.1:ip-out=127.9.2.1"
+    assert first.split(" ")[3:] == [f"8443:ssl:{bound}", f"8080:{bound}", f"9001:{bound}"]
 
 
 def test_each_substitution_says_why() -> None:
