@@ -42,7 +42,7 @@ from infra.shield.ec2 import Ec2Shield
 from infra.shield.gce import GceShield
 from infra.shield.user_data import MachineSettings, user_data
 from stacks.config import Stack, StackConfig, load_current
-from stacks.objects import object_keys, origins, stand_by
+from stacks.objects import bucket_outputs, object_keys, origins, stand_by
 from stacks.publishing import drain
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -150,9 +150,7 @@ def compose(stack: Stack) -> None:
     pulumi.export("environment", stack.environment)
     pulumi.export("url", f"https://{hostname}")
     pulumi.export("zone", {"name": settings.domain, "id": dns.zone_id, "name_servers": dns.name_servers})
-    pulumi.export(
-        "buckets", [{"region": each.region, "name": each.name, "store": each.store} for each in blobs.buckets]
-    )
+    pulumi.export("buckets", bucket_outputs(blobs.buckets, settings.blobs))
     database = {"backend": metadata.backend, "region": metadata.region, "table": metadata.table}
     pulumi.export("metadata", database | ({"project": metadata.project} if metadata.project else {}))
     pulumi.export("entitlements", {"account_id": settings.edge.account_id, "namespace_id": edge.namespace_id})

@@ -14,7 +14,7 @@ from infra.keys.gcp import GcpKeys, GcpKeysArgs
 from infra.observability import Watched
 from infra.regions import nearest_first
 from infra.shield.user_data import Origin
-from stacks.config import Stack
+from stacks.config import Blobs, Stack
 
 
 def object_keys(stack: Stack, prefix: str, keys: AwsKeys | None) -> Mapping[str, pulumi.Input[str]]:
@@ -49,7 +49,18 @@ def stand_by(stack: Stack, prefix: str, primary: Bucket, keys: Mapping[str, pulu
     return [copies, Standby("standby-transfer", args)]
 
 
+def bucket_outputs(buckets: Sequence[Bucket], config: Blobs) -> Sequence[Mapping[str, object]]:
+    """What the registry is told. On Cloud Storage it sets the lock of each object; S3 does so by itself."""
+    lock = {"mode": config.lock, "days": config.lock_days} if config.lock != "none" else None
+    return [
+        {"region": bucket.region, "name": bucket.name, "store": bucket.store}
+        | ({"lock": lock} if lock and bucket.store == "gcs" else {})
+        for bucket in buckets
+    ]
+
+
 def origins(region: str, buckets: Sequence[Bucket]) -> list[Origin]:
     """Where a shield in `region` fetches from, the nearest bucket first."""
     by_region = {bucket.region: bucket for bucket in buckets}
-    return [Origin(by_region[name].name, name, by_region[name].host) for name in nearest_first(region, by_region)]
+    nearest = [by_region[name] for name in nearest_first(region, by_region)]
+    return [Origin(bucket.name, bucket.region, bucket.host, bucket.store) for bucket in nearest]

@@ -14,7 +14,9 @@ from infra.observability import GoogleAlarm
 from infra.regions import REGIONS
 
 _ABANDONED_UPLOAD_DAYS = 7
-_SOFT_DELETE_SECONDS = 7 * 24 * 3600  # the shortest that Cloud Storage offers besides none, and its default
+_DAY = 24 * 3600
+_SOFT_DELETE_SECONDS = 7 * _DAY  # the shortest that Cloud Storage offers besides none, and its default
+_LONGEST_SOFT_DELETE_SECONDS = 90 * _DAY
 DUAL_REGION_AREAS = {"NA": "US", "EU": "EU", "AS": "ASIA"}
 """Cloud Storage's codes of the areas that have dual-regions, by continent (Cloud Storage, "Bucket locations")."""
 
@@ -36,8 +38,9 @@ def gcs_location(regions: Sequence[str]) -> str:
 class GcsBlobs(pulumi.ComponentResource):
     """A versioned bucket, never public, with uniform access, soft delete and a log; in two regions if two are given.
 
-    Two regions make a dual-region with turbo replication: a copy in the other region within 15 minutes. A lock is soft
-    delete for as long: a retention policy of the bucket would forbid to replace documents.
+    Two regions make a dual-region with turbo replication: a copy in the other region within 15 minutes. A lock is what
+    whoever writes an immutable object retains it by: a retention policy of the bucket would forbid to replace
+    documents. Those, replaced or deleted, are kept as long as soft delete can.
     """
 
     buckets: Sequence[Bucket]
@@ -55,7 +58,8 @@ class GcsBlobs(pulumi.ComponentResource):
             place.region,
             place.name,
             versioning={"enabled": True},
-            soft_delete_policy={"retention_duration_seconds": self._undeletable_seconds()},
+            enable_object_retention=True,  # can be had at the bucket's creation only, and does nothing by itself
+            soft_delete_policy={"retention_duration_seconds": self._soft_delete_seconds()},
             encryption={"default_kms_key_name": key} if key is not None else None,
             logging={"log_bucket": self._logs(place), "log_object_prefix": place.name},
             lifecycle_rules=[
@@ -81,9 +85,9 @@ class GcsBlobs(pulumi.ComponentResource):
             )
         self.register_outputs({"buckets": [bucket.name for bucket in self.buckets]})
 
-    def _undeletable_seconds(self) -> int:
+    def _soft_delete_seconds(self) -> int:
         if self._args.lock is not None:
-            return self._args.lock.days * 24 * 3600
+            return min(max(self._args.lock.days * _DAY, _SOFT_DELETE_SECONDS), _LONGEST_SOFT_DELETE_SECONDS)
         return 0 if self._args.removable else _SOFT_DELETE_SECONDS
 
     def _logs(self, place: Bucket) -> pulumi.Output[str]:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
 from stacks.config.messages import NAMESPACE, line, missing
-from stacks.config.sections import Blobs, StackConfig
+from stacks.config.sections import StackConfig
 from stacks.config.values import CLOUD_OF_STORE, known_region, listed
 
 
@@ -92,9 +92,7 @@ def _problems_across(config: StackConfig, values: Mapping[str, Any]) -> Iterator
                     f"{NAMESPACE}:shields[{number}].cloud: {shield.cloud!r} machines cannot read from Cloud Storage;"
                     f" use 'gcp', or {NAMESPACE}:blobs.store 's3'"
                 )
-    if config.blobs.store == "gcs":
-        yield from _problems_of_soft_delete(config.blobs)
-    elif config.blobs.lock == "compliance" and not config.protect:
+    if config.blobs.lock == "compliance" and not config.protect:
         yield (
             f"{NAMESPACE}:blobs.lock: 'compliance' keeps what is published from deletion by anybody, and"
             f" {NAMESPACE}:protect false asks for a stack that can be destroyed; use 'governance', or protect true"
@@ -106,14 +104,3 @@ def _problems_across(config: StackConfig, values: Mapping[str, Any]) -> Iterator
         clouds.add("gcp")
     if "gcp" in clouds and "gcp:project" not in values:
         yield missing("gcp:project")
-
-
-def _problems_of_soft_delete(blobs: Blobs) -> Iterator[str]:
-    """What Cloud Storage has in the place of a lock."""
-    if blobs.lock == "compliance":
-        yield (
-            f"{NAMESPACE}:blobs.lock: 'compliance' would be a retention policy on Cloud Storage, under which documents"
-            " cannot be replaced; use 'governance'"
-        )
-    if blobs.lock == "governance" and not 7 <= blobs.lock_days <= 90:
-        yield f"{NAMESPACE}:blobs.lock_days: {blobs.lock_days} is not between 7 and 90, as soft delete asks for"

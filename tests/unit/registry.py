@@ -85,6 +85,10 @@ class OnCloudStorage:
     def keys(self) -> set[str]:
         return {each["name"] for each in self._asked("GET", f"/{BUCKET}/o").json().get("items", [])}
 
+    def delete(self, key: str, generation: str) -> None:
+        """For good."""
+        self._asked("DELETE", f"/{BUCKET}/o/{quote(key, safe='')}?generation={generation}")
+
     def _asked(self, method: str, path: str, **more: Any) -> requests.Response:
         answer = self._http.request(method, f"http://googleapis.invalid/storage/v1/b{path}", **more)
         answer.raise_for_status()

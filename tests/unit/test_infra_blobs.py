@@ -356,37 +356,37 @@ def test_a_bucket_whose_objects_nobody_may_delete_stays_and_says_so(aws_cloud: N
         handler(aws.s3.Bucket).delete("filled", {"bucket": "filled", "region": "us-east-1", "forceDestroy": True})
 
 
-@pytest.mark.parametrize(
-    ("lock", "days", "said"),
-    [
-        ("compliance", 30, r"blobs\.lock: 'compliance' would be a retention policy .* use 'governance'"),
-        ("governance", 3, r"blobs\.lock_days: 3 is not between 7 and 90"),
-        ("governance", 30, None),
-    ],
-)
-def test_a_lock_on_cloud_storage_is_soft_delete(lock: str, days: int, said: str | None, tmp_path: Path) -> None:
-    config = stack_config("prod") | {
-        "artifact-edge:blobs": json.dumps(
-            {"store": "gcs", "regions": ["us-east1", "us-east4"], "lock": lock, "lock_days": days}
-        ),
-        "artifact-edge:shields": json.dumps(
-            [{"cloud": "gcp", "region": "us-east4", "machine_type": "n2-standard-8", "nodes": 1}]
-        ),
-    }
-    if said is not None:
-        with pytest.raises(ConfigError, match=said):
-            load("prod", config)
-        return
-    load("prod", config)
+@pytest.mark.parametrize(("days", "soft_days"), [(3, 7), (30, 30), (365, 90)])
+def test_a_bucket_of_google_takes_locks_and_keeps_documents_as_long_as_it_can(
+    days: int, soft_days: int, tmp_path: Path
+) -> None:
     project = google.client(tmp_path)
 
     def program() -> None:
-        GcsBlobs("blobs", BlobsArgs("locked", ["us-east1"], [], {}, 1, Lock("governance", days), 1, removable=True))
+        GcsBlobs("blobs", BlobsArgs("locked", ["us-east1"], [], {}, 1, Lock("compliance", days), 1, removable=False))
 
     deploy(program, emulated_gcp.handlers(lambda: project), config={"gcp:project": "unit"})
     bucket = project.get("storage/v1/b/locked-us-east1").json()
-    assert bucket["softDeletePolicy"] == {"retentionDurationSeconds": days * 86400}
+    assert bucket["objectRetention"] == {"mode": "Enabled"}
+    assert bucket["softDeletePolicy"] == {"retentionDurationSeconds": soft_days * 86400}
     assert "encryption" not in bucket
+    assert "objectRetention" not in project.get("storage/v1/b/locked-logs-us-east1").json()
+
+
+@pytest.mark.parametrize("protect", [True, False])
+def test_a_compliance_lock_on_google_is_for_stacks_that_stay(protect: bool) -> None:
+    config = stack_config("prod") | {
+        "artifact-edge:blobs": json.dumps({"store": "gcs", "regions": ["us-east1", "us-east4"], "lock": "compliance"}),
+        "artifact-edge:shields": json.dumps(
+            [{"cloud": "gcp", "region": "us-east4", "machine_type": "n2-standard-8", "nodes": 1}]
+        ),
+        "artifact-edge:protect": str(protect).lower(),
+    }
+    if protect:
+        assert load("prod", config).config.blobs.lock == "compliance"
+    else:
+        with pytest.raises(ConfigError, match=r"artifact-edge:blobs\.lock: 'compliance' .* use 'governance'"):
+            load("prod", config)
 
 
 def test_a_standby_is_fetched_by_google_each_hour_and_by_nobody_else(tmp_path: Path) -> None:

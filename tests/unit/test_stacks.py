@@ -32,7 +32,7 @@ from tests.unit.test_stack_config import ENVIRONMENTS, stack_config
 ROOT = Path(__file__).parents[2]
 OUTPUTS = {"environment", "url", "zone", "buckets", "metadata", "entitlements", "shields"}
 ON_GOOGLE: Mapping[str, Any] = {
-    "blobs": {"store": "gcs", "regions": ["us-east4", "us-east1"]},
+    "blobs": {"store": "gcs", "regions": ["us-east4", "us-east1"], "lock": "governance"},
     "metadata": {"store": "spanner", "regions": ["us-east4", "us-east1"]},
     "shields": [{"cloud": "gcp", "region": "us-east4", "machine_type": "n2-standard-8", "nodes": 2}],
 }
@@ -257,7 +257,8 @@ def test_every_protected_type_exists() -> None:
 def test_the_same_program_runs_on_google_alone(up: Up) -> None:
     deployment = up("prod", **ON_GOOGLE)
     (bucket,) = deployment.outputs["buckets"]
-    assert bucket == {"region": "us-east4", "name": "artifact-edge-prod-us-east4", "store": "gcs"}
+    lock = {"mode": "governance", "days": 30}
+    assert bucket == {"region": "us-east4", "name": "artifact-edge-prod-us-east4", "store": "gcs", "lock": lock}
     assert deployment.outputs["metadata"] == {
         "backend": "spanner",
         "region": "us-east4",
@@ -268,7 +269,8 @@ def test_the_same_program_runs_on_google_alone(up: Up) -> None:
     assert bucket["customPlacementConfig"] == {"dataLocations": ["US-EAST4", "US-EAST1"]}
     assert (bucket["location"], bucket["rpo"]) == ("US", "ASYNC_TURBO")
     assert (bucket["publicAccessPrevention"], bucket["uniformBucketLevelAccess"]) == ("enforced", True)
-    assert bucket["softDeletePolicy"] == {"retentionDurationSeconds": 7 * 86400}
+    assert bucket["enableObjectRetention"] is True
+    assert bucket["softDeletePolicy"] == {"retentionDurationSeconds": 30 * 86400}
     assert bucket["logging"] == {"logBucket": "artifact-edge-prod-logs-us-east4", "logObjectPrefix": bucket["name"]}
     key = deployment.of(gcp.kms.CryptoKey)["objects"]
     assert bucket["encryption"] == {"defaultKmsKeyName": KEY_ON_GCP}

@@ -22,7 +22,7 @@ def handlers(clients: Clients) -> Iterable[Handler]:
         Bucket(
             gcp.storage.Bucket,
             clients,
-            collection=lambda inputs: _STORAGE.removesuffix("/"),
+            collection=_bucket_collection,
             request=lambda inputs: without_nothing(
                 {
                     "name": inputs["name"],
@@ -34,7 +34,7 @@ def handlers(clients: Clients) -> Iterable[Handler]:
             told=_bucket_told,
             id_from=_STORAGE,
             changed=_bucket_settings,
-            replace_on=frozenset({"project", "name", "location", "customPlacementConfig"}),
+            replace_on=frozenset({"project", "name", "location", "customPlacementConfig", "enableObjectRetention"}),
         ),
         IamMember(gcp.storage.BucketIAMMember, clients, "bucket", _STORAGE, "b/"),
         Rest(
@@ -72,6 +72,12 @@ class Bucket(Rest):
                 name = quote(each["name"], safe="")
                 call(self.clients(), "DELETE", f"{objects}/{name}?generation={each['generation']}")
         super().delete(id, state)
+
+
+def _bucket_collection(inputs: Properties) -> str:
+    """Object retention is asked for beside the bucket (Cloud Storage JSON API, "Buckets: insert")."""
+    collection = _STORAGE.removesuffix("/")
+    return f"{collection}?enableObjectRetention=true" if inputs.get("enableObjectRetention") else collection
 
 
 def _bucket_settings(inputs: Properties) -> Properties:
@@ -132,6 +138,7 @@ def _bucket_told(document: Properties) -> Properties:
         "uniformBucketLevelAccess": access["uniformBucketLevelAccess"]["enabled"],
         "publicAccessPrevention": access["publicAccessPrevention"],
         "versioning": document.get("versioning"),
+        "enableObjectRetention": document.get("objectRetention", {}).get("mode") == "Enabled" or None,
         "softDeletePolicy": document.get("softDeletePolicy"),
         "lifecycleRules": [_rule_told(rule) for rule in document["lifecycle"]["rule"]],
         "labels": document.get("labels"),
