@@ -12,12 +12,14 @@ import base64
 import gzip
 import re
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import yaml
+
+from infra.blobs import Store
 
 USER_DATA_LIMIT = 16 * 1024
 """Bytes of user data that EC2 takes, before base64 (EC2 User Guide, "Run commands when you launch an EC2 instance")."""
@@ -26,17 +28,26 @@ _MACHINE = Path(__file__).parent / "machine"
 _FILES = _MACHINE / "files"
 _ORIGIN_PORTS = (9001, 9002, 9003, 9004)  # as in records.config
 _READABLE = {"regions.in", "shield.env.in"}
+_AUTHORIZED: Mapping[Store, str] = {
+    "s3": " @plugin=s3_auth.so @pparam=--config @pparam=/run/artifact-edge/s3_auth.config"
+    " @pparam=--v4-region-map @pparam=/etc/artifact-edge/regions",
+    "gcs": " @plugin=tslua.so @pparam=/etc/artifact-edge/bearer.lua",
+}
+"""How an origin is told who asks."""
+_OF_CLOUD_STORAGE = {"bearer.lua"}
 _HOLE = re.compile(r"@([A-Z_]+)@")
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
 
 
 @dataclass(frozen=True)
 class Origin:
-    """A bucket that a shield reads from: `host` is its virtual-hosted endpoint, without scheme or port."""
+    """A bucket that a shield reads from: `host` is its virtual-hosted endpoint, without scheme or port. To S3 requests
+    are signed, Cloud Storage is told the access token of the machine's service account."""
 
     bucket: str
     region: str
     host: str
+    store: Store = "s3"
 
 
 @dataclass(frozen=True)
@@ -65,7 +76,8 @@ def user_data(settings: MachineSettings) -> str:
     """The cloud-config of one shield machine; the same settings always give the same bytes."""
     holes = _holes(settings)
     document = cast("dict[str, Any]", yaml.safe_load((_MACHINE / "cloud-config.yaml").read_text()))
-    document["write_files"] = list(_write_files(holes))
+    left_out = set[str]() if any(origin.store == "gcs" for origin in settings.origins) else _OF_CLOUD_STORAGE
+    document["write_files"] = list(_write_files(holes, left_out))
     rendered = "#cloud-config\n" + yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=1 << 16)
     size = len(rendered.encode())
     if size > USER_DATA_LIMIT:
@@ -83,6 +95,8 @@ def _holes(settings: MachineSettings) -> Mapping[str, str]:
     for origin in settings.origins:
         if not _HOST.fullmatch(origin.host):
             raise UserDataError(f"origin host {origin.host!r} of bucket {origin.bucket} is not a host name")
+        if origin.store == "gcs" and settings.cloud != "gcp":
+            raise UserDataError(f"the shield in {settings.region} has no Google token for the bucket {origin.bucket}")
     ports = _ORIGIN_PORTS[: len(settings.origins)]
     parents = [f"127.0.0.1:{port}" for port in ports]
     first = [parents[n] for n, origin in enumerate(settings.origins) if origin.region == settings.primary]
@@ -91,11 +105,12 @@ def _holes(settings: MachineSettings) -> Mapping[str, str]:
     return {
         "NEAREST_FIRST": ";".join(parents),
         "PRIMARY_FIRST": ";".join([*first, *(parent for parent in parents if parent not in first)]),
-        "ORIGIN_REGIONS": "\n".join(f"{origin.host}: {origin.region}" for origin in settings.origins),
+        "ORIGIN_REGIONS": "\n".join(
+            f"{origin.host}: {origin.region}" for origin in settings.origins if origin.store == "s3"
+        ),
         "ORIGIN_RULES": "\n".join(
             f"map_with_recv_port http://objects.internal:{port}/ https://{origin.host}/"
-            " @plugin=s3_auth.so @pparam=--config @pparam=/run/artifact-edge/s3_auth.config"
-            " @pparam=--v4-region-map @pparam=/etc/artifact-edge/regions"
+            f"{_AUTHORIZED[origin.store]}"
             " @plugin=tslua.so @pparam=/etc/artifact-edge/origin.lua"
             " @plugin=conf_remap.so @pparam=proxy.config.http.cache.http=0"
             for port, origin in zip(ports, settings.origins, strict=True)
@@ -109,8 +124,8 @@ def _holes(settings: MachineSettings) -> Mapping[str, str]:
     }
 
 
-def _write_files(holes: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    for file in sorted(path for path in _FILES.rglob("*") if path.is_file()):
+def _write_files(holes: Mapping[str, str], left_out: Collection[str]) -> Iterator[dict[str, str]]:
+    for file in sorted(path for path in _FILES.rglob("*") if path.is_file() and path.name not in left_out):
         path = "/" + file.relative_to(_FILES).as_posix()
         permissions = "0755" if file.stat().st_mode & stat.S_IXUSR else "0644"
         content = file.read_text()

@@ -23,7 +23,7 @@ from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
 
 from local.aws import tables
-from local.aws.requests import Application
+from local.origin_requests import Application
 
 PATH = "/_artifact-edge/global-tables"
 """GET answers `{"pending": 0, "lag": 0.0, "paused": false}`; PUT `{"lag": 30}` holds back each write from now on for so

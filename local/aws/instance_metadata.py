@@ -18,8 +18,8 @@ from moto.sts.models import sts_backends
 
 from local.aws.machines import role_of_instance
 from local.aws.policies import service_may_assume
-from local.aws.requests import Application
 from local.layout import AWS_ACCOUNT_ID, INSTANCES_PATH
+from local.origin_requests import Application
 
 _PATH = re.compile(rf"{INSTANCES_PATH}/(?P<instance>i-[0-9a-f]+)/latest/(?P<what>.*)")
 _CREDENTIALS = "meta-data/iam/security-credentials/"

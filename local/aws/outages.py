@@ -9,8 +9,9 @@ from typing import Any, Literal, cast, get_args
 
 from moto.s3.models import s3_backends
 
-from local.aws.requests import Application, addressed_bucket
+from local.aws.requests import addressed_bucket
 from local.layout import AWS_ACCOUNT_ID
+from local.origin_requests import Application
 
 PATH = "/_artifact-edge/outages"
 """GET answers `{"us-east-1": "503"}`: the regions that are down and how. PUT of the same has these down, no other."""

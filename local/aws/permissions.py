@@ -20,8 +20,9 @@ from moto.sts.models import sts_backends
 from local.aws.machines import way_to_s3
 from local.aws.outages import region_of
 from local.aws.policies import OF_EVERY_REQUEST, Asked, Policy, is_allowed
-from local.aws.requests import Application, addressed_bucket, addressed_object
+from local.aws.requests import addressed_bucket, addressed_object
 from local.layout import AWS_ACCOUNT_ID
+from local.origin_requests import Application
 
 _ACCESS_KEY = re.compile(r"Credential=([^/,\s]+)/")
 _OF_LISTING = {"list-type", "prefix", "delimiter", "max-keys", "start-after", "continuation-token", "encoding-type"}

@@ -18,8 +18,9 @@ from typing import Any
 
 from moto.s3.models import FakeDeleteMarker, s3_backends
 
-from local.aws.requests import Application, addressed_object
+from local.aws.requests import addressed_object
 from local.layout import AWS_ACCOUNT_ID
+from local.origin_requests import Application
 
 PATH = "/_artifact-edge/replication"
 """GET answers `{"pending": 0, "paused": false, "lag_seconds": 0}`. PUT of `paused` holds copies back until it is false

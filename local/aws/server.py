@@ -26,10 +26,11 @@ from local.aws.locks import lock_as_s3_does
 from local.aws.outages import Outages
 from local.aws.permissions import Permissions
 from local.aws.replication import Replication
-from local.aws.requests import RequestCounter
+from local.aws.requests import addressed_object
 from local.aws.tables import mend_tables
 from local.aws.web_identity import check_web_identities, google_keys
 from local.layout import AWS_PORT, World
+from local.origin_requests import RequestCounter
 
 
 def serve(world: World) -> None:
@@ -45,7 +46,7 @@ def serve(world: World) -> None:
     lock_as_s3_does()
     check_web_identities(google_keys(world.gcp_url))
     outages = Outages(Permissions(cast(Any, DomainDispatcherApplication)(create_backend_app)))
-    s3 = RequestCounter(Replication(outages, outages.is_down))
+    s3 = RequestCounter(Replication(outages, outages.is_down), addressed_object)
     application = InstanceMetadata(FunctionCode(GlobalTables(s3)))
     make_server(world.aws_address, AWS_PORT, cast(Any, application), threaded=True).serve_forever()
 

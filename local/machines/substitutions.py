@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.layout import AWS_PORT, DNS_PORT, World
+from local.layout import AWS_PORT, DNS_PORT, GCP_PORT, World
 
 # Directories that a machine has to itself. Programs and libraries of packages stay those of the host.
 _OWN_DIRECTORIES = (
@@ -80,6 +80,12 @@ SUBSTITUTIONS = (
         r"/etc/artifact-edge/remap\.config",
         re.compile(r"https://([a-z0-9.-]+\.amazonaws\.com)/"),
         lambda match, _: f"http://{match[1]}:{AWS_PORT}/",
+    ),
+    Substitution(
+        "so does the emulated Cloud Storage",
+        r"/etc/artifact-edge/remap\.config",
+        re.compile(r"https://([a-z0-9.-]+\.googleapis\.com)/"),
+        lambda match, _: f"http://{match[1]}:{GCP_PORT}/",
     ),
     Substitution(
         "cloud names lead to the emulated cloud only in the world's own DNS",

@@ -122,6 +122,32 @@ def test_programs_are_executable_and_configuration_is_not() -> None:
         assert file.permissions == (0o755 if path.startswith("/usr/local/sbin/") else 0o644), path
 
 
+ON_GOOGLE = replace(
+    SETTINGS,
+    cloud="gcp",
+    origins=[Origin("blobs", "us-east1", "blobs.storage.googleapis.com", "gcs"), *SETTINGS.origins],
+    primary="us-east1",
+)
+
+
+def test_each_origin_is_told_who_asks_in_its_cloud_s_way() -> None:
+    there = files(ON_GOOGLE)
+    rules = there["/etc/artifact-edge/remap.config"].content.splitlines()
+    (google,) = [rule for rule in rules if "googleapis.com/" in rule]
+    assert "bearer.lua" in google and "s3_auth" not in google
+    amazon = [rule for rule in rules if "amazonaws.com/" in rule]
+    assert len(amazon) == 2
+    assert all("s3_auth.so" in rule and "bearer.lua" not in rule for rule in amazon)
+    assert "googleapis" not in there["/etc/artifact-edge/regions"].content
+    assert "/etc/artifact-edge/bearer.lua" in there
+    assert "/etc/artifact-edge/bearer.lua" not in files()
+
+
+def test_a_machine_without_a_google_token_is_given_no_bucket_of_google() -> None:
+    with pytest.raises(UserDataError, match="us-east-1 has no Google token for the bucket blobs"):
+        user_data(replace(ON_GOOGLE, cloud="aws"))
+
+
 @pytest.mark.parametrize("origins", [[], [SETTINGS.origins[0]] * 5])
 def test_number_of_origins_is_bounded(origins: list[Origin]) -> None:
     with pytest.raises(UserDataError, match=f"us-east-1 has {len(origins)} origins; it takes 1 to 4"):

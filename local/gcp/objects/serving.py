@@ -11,11 +11,13 @@ from local.gcp.objects.access import Access
 from local.gcp.objects.json_api import JsonApi
 from local.gcp.objects.versions import Versions
 from local.gcp.tokens import Tokens
+from local.origin_requests import Application, RequestCounter
 from local.store import Store
 
 
-def with_objects(app: Flask, store: Store, directory: Path) -> xml_api.Application:
+def with_objects(app: Flask, store: Store, directory: Path) -> Application:
     """The API with the objects of its buckets, which are kept in `directory`, and the buckets' own hosts."""
     versions, access = Versions(directory), Access(Tokens(store))
     app.register_blueprint(JsonApi(store, versions, access, directory).blueprint())
-    return xml_api.VirtualHosts(app.wsgi_app, xml_api.create_app(store, versions, access))
+    hosts = xml_api.VirtualHosts(app.wsgi_app, xml_api.create_app(store, versions, access))
+    return RequestCounter(hosts, xml_api.addressed_object)

@@ -18,12 +18,11 @@ from local.gcp.catalog import Refused
 from local.gcp.objects.access import Access
 from local.gcp.objects.media import media
 from local.gcp.objects.versions import Versions
+from local.origin_requests import Application
 from local.store import Store
 
 _HOST = re.compile(r"^(?P<bucket>[a-z0-9][a-z0-9._-]+)\.storage\.googleapis\.com(:\d+)?$")
 _CODES = {401: "AuthenticationRequired", 403: "AccessDenied", 404: "NoSuchKey", 501: "NotImplemented"}
-
-Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 def addressed_object(environ: dict[str, Any]) -> tuple[str, str] | None:
