@@ -29,7 +29,7 @@ _PROGRAMS = ("content", "userData", "user-data", "schema")
 
 @contextmanager
 def deployed() -> Generator[Scratch]:
-    """A scratch world in which the stack is up: two shields in us-east-1, one in eu-west-1."""
+    """A scratch world in which the stack is up: two shields in us-east-1, one in eu-west-1, one on Google Cloud."""
     with scratch(LOOPBACK, print) as world:
         world.new_stack(STACK)
         up = world.pulumi("up", "--yes", "--skip-preview", "--stack", STACK)
@@ -51,7 +51,7 @@ def one_shield_less(world: Scratch, config: Config) -> None:
 
 def bigger_machines(world: Scratch, config: Config) -> None:
     for shield in config["artifact-edge:shields"]:
-        shield["machine_type"] = "i4i.xlarge"
+        shield["machine_type"] = {"aws": "i4i.xlarge", "gcp": "n2-standard-4"}[shield["cloud"]]
 
 
 def origins_the_other_way_round(world: Scratch, config: Config) -> None:

@@ -73,8 +73,8 @@ def deploy_worker(up: Up, content: str) -> None:
 
 def boot_shields(up: Up, user_data: Mapping[str, str]) -> None:
     """Boots the machines anew with other user data, by the region that they stand in; waits until all answer."""
-    shields = up.outputs()["shields"]
-    processes_before = _shield_processes(up)
+    shields = [one for one in up.outputs()["shields"] if one["region"] in user_data]
+    machines: set[str] = set()
     for region, program in user_data.items():
         ec2 = up.aws("ec2", region)
         for reservation in ec2.describe_instances()["Reservations"]:
@@ -82,9 +82,11 @@ def boot_shields(up: Up, user_data: Mapping[str, str]) -> None:
                 if machine["State"]["Name"] == "running":
                     changed = {"Value": base64.b64encode(program.encode())}
                     ec2.modify_instance_attribute(InstanceId=machine["InstanceId"], UserData=changed)
+                    machines.add(machine["InstanceId"])
+    before = _shield_processes(up, machines)
     processes.stop(up.world, "machines")  # it remembers the user data that machines started with
     services.start(up.world, services.RUNTIME)
-    _wait(lambda: not processes_before & _shield_processes(up) and all(_healthy(one["address"]) for one in shields))
+    _wait(lambda: not before & _shield_processes(up, machines) and all(_healthy(one["address"]) for one in shields))
 
 
 def serves_clients(up: Up) -> None:
@@ -130,8 +132,8 @@ def afterwards(restore: Callable[[], None]) -> Generator[None]:
         restore()
 
 
-def _shield_processes(up: Up) -> set[int]:
-    names = [name for name in processes.names(up.world) if name.endswith("-artifact-edge-shield")]
+def _shield_processes(up: Up, machines: set[str]) -> set[int]:
+    names = [f"machine-{machine}-artifact-edge-shield" for machine in machines]
     return {pid for name in names if (pid := processes.pid_of(up.world, name)) is not None}
 
 
