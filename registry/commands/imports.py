@@ -38,8 +38,12 @@ def import_packages(
     ] = None,
     from_npm: Annotated[list[str] | None, typer.Option(help="a package, with all it needs, as npm resolves it")] = None,
     from_pip: Annotated[list[str] | None, typer.Option(help="a package, with all it needs, as pip resolves it")] = None,
-    npm_registry: Annotated[str, typer.Option(help="where npm:… is fetched")] = apis.NPM,
-    pypi_index: Annotated[str, typer.Option(help="where pypi:… is fetched (PEP 691)")] = apis.PYPI,
+    npm_registry: Annotated[
+        str, typer.Option(help="where npm:… is fetched; where npm is configured to, if not given")
+    ] = "",
+    pypi_index: Annotated[
+        str, typer.Option(help="where pypi:… is fetched (PEP 691); where pip is configured to, if not given")
+    ] = "",
     all_versions: Annotated[bool, typer.Option(help="of npm:… and pypi:…, all tags of oci:…; not the newest only")] = (
         False
     ),
@@ -60,8 +64,8 @@ def import_packages(
         raise RegistryError(f"--repository {repository}: is the name of one image; import it by itself")
     kept = Journal(journal or Path(f"import-{target.environment}.journal"))
     api, registries = apis.Api(), ImageRegistries(referrers=referrers)
-    named = Sources(api, registries, npm_registry, pypi_index, all_versions, repository, plain_http)
     with tempfile.TemporaryDirectory(prefix="clients-") as scratch:
+        named = Sources(api, registries, Path(scratch), npm_registry, pypi_index, all_versions, repository, plain_http)
 
         def wanted() -> Iterator[Wanted | Refused]:
             for source in sources or ():

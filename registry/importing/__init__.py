@@ -39,6 +39,8 @@ class Wanted:
             return f"{self.location} {self.digest} {self.repository} {self.tag}"
         if isinstance(self.location, str):
             return f"{self.location} {self.digest}"
+        if self.spec:
+            return f"{self.spec} {self.digest}"  # fetched by a client, to another place each time
         stat = self.location.stat()
         return f"{self.location} {self.digest} {stat.st_size} {stat.st_mtime_ns} {self.tag}"
 

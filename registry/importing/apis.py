@@ -19,23 +19,28 @@ from packaging.version import InvalidVersion, Version
 
 from registry import RegistryError
 from registry.importing import Wanted, digest_of_integrity, strongest
+from registry.importing.access import Access
 
-NPM = "https://registry.npmjs.org/"
-PYPI = "https://pypi.org/simple/"
 _TRIES = 3
 _CHUNK = 1 << 20
 _JSON = "application/vnd.pypi.simple.v1+json"
 
 
+class _Unknown(RegistryError):
+    """There is nothing of that name."""
+
+
 class Api:
-    """A client of other registries. Proxies, authorities and netrc are taken from the environment, as curl does."""
+    """A client of other registries. Proxies and authorities are taken from the environment, as curl does, and names and
+    passwords from URLs and netrc, as pip does."""
 
     def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
-        self._http = httpx.Client(follow_redirects=True, timeout=60, transport=transport)
+        self._access = Access()
+        self._http = httpx.Client(follow_redirects=True, timeout=60, transport=transport, auth=self._access)
 
     def npm(self, registry: str, name: str, version: str, *, all_versions: bool = False) -> Iterator[Wanted]:
         """A version of a package; the one with the tag `latest` where none is given."""
-        url = f"{registry.rstrip('/')}/{quote(name, safe='@')}"
+        url = f"{self._access.learned(registry).rstrip('/')}/{quote(name, safe='@')}"
         packument = self._json(url, "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8")
         versions: dict[str, Any] = packument.get("versions", {})
         chosen = version or packument.get("dist-tags", {}).get("latest", "")
@@ -52,23 +57,30 @@ class Api:
             yield Wanted("npm", dist["tarball"], dist["tarball"].rsplit("/", 1)[-1], digest)
 
     def pypi(
-        self, index: str, name: str, version: str, *, all_versions: bool = False, hashes: Collection[str] = ()
+        self,
+        indexes: Collection[str],
+        name: str,
+        version: str,
+        *,
+        all_versions: bool = False,
+        hashes: Collection[str] = (),
     ) -> Iterator[Wanted]:
-        """All files of a version; of the highest release that is not yanked where none is given."""
-        url = f"{index.rstrip('/')}/{canonicalize_name(name)}/"
-        files = _by_version(self._json(url, _JSON).get("files", []))
+        """All files of a version; of the highest release that is not yanked where none is given. Of a file that several
+        indexes have, that of the first."""
+        urls = [f"{self._access.learned(index).rstrip('/')}/{canonicalize_name(name)}/" for index in indexes]
+        files = _by_version(self._listed(urls))
         releases = [each for each, listed in files.items() if not each.is_prerelease and not listed[0].get("yanked")]
         try:
             chosen = Version(version) if version else max(releases, default=None)
         except InvalidVersion:
             raise RegistryError(f"{name}: {version!r} is no version (PEP 440)") from None
         if not all_versions and chosen not in files:
-            raise RegistryError(f"{url}: has no {f'version {version}' if version else 'release'} of {name}")
+            raise RegistryError(f"{urls[0]}: has no {f'version {version}' if version else 'release'} of {name}")
         for each in files if all_versions else [cast(Version, chosen)]:
             for file in files[each]:
                 digest = strongest(file["hashes"], file["filename"])
                 if not hashes or digest.removeprefix("sha256:") in hashes:
-                    yield Wanted("pypi", urljoin(url, file["url"]), file["filename"], digest)
+                    yield Wanted("pypi", file["url"], file["filename"], digest)
 
     def download(self, url: str, file: Path) -> None:
         """Streams it to disk. Raises RegistryError."""
@@ -81,6 +93,22 @@ class Api:
                 return
             except httpx.HTTPError as error:
                 _give_up(url, error, last=attempt == _TRIES)
+
+    def _listed(self, urls: Collection[str]) -> list[dict[str, Any]]:
+        """The files at several indexes. Raises RegistryError where none of them knows the project."""
+        found: dict[str, dict[str, Any]] = {}
+        unknown: list[str] = []
+        for url in urls:
+            try:
+                files: list[dict[str, Any]] = self._json(url, _JSON).get("files", [])
+            except _Unknown as error:
+                unknown.append(str(error))
+                continue
+            for file in files:
+                found.setdefault(file["filename"], {**file, "url": urljoin(url, file["url"])})
+        if len(unknown) == len(urls):
+            raise RegistryError("; ".join(unknown))
+        return list(found.values())
 
     def _json(self, url: str, accept: str) -> dict[str, Any]:
         for attempt in range(1, _TRIES + 1):
@@ -101,7 +129,8 @@ def _give_up(url: str, error: httpx.HTTPError, *, last: bool) -> None:
     refused = isinstance(error, httpx.HTTPStatusError) and error.response.status_code < 500
     if refused or last:
         reason = f"{error.response.status_code}" if isinstance(error, httpx.HTTPStatusError) else str(error)
-        raise RegistryError(f"{url}: cannot be fetched: {reason}") from None
+        kind = _Unknown if reason == "404" else RegistryError
+        raise kind(f"{url}: cannot be fetched: {reason}") from None
 
 
 def _by_version(files: list[dict[str, Any]]) -> Mapping[Version, list[dict[str, Any]]]:

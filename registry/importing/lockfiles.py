@@ -19,10 +19,11 @@ from registry.importing import Wanted, digest_of_integrity
 _OPTION = re.compile(r"\s--(?P<name>[a-z-]+)(?:=|\s+)(?P<value>\S+)")
 
 
-def package_lock(file: Path, registry: str) -> Iterator[Wanted]:
+def package_lock(file: Path, registry: str = "") -> Iterator[Wanted]:
     """Each tarball that npm would fetch. What is bundled or linked is part of another, or of no registry.
 
-    Lockfiles written with `omit-lockfile-registry-resolved` name no URLs: they are then those of `registry`.
+    Lockfiles written with `omit-lockfile-registry-resolved` name no URLs: they are then those of `registry` and, where
+    none is given, what npm makes of name and version.
     """
     try:
         lock: Any = json.loads(file.read_bytes())
@@ -38,14 +39,17 @@ def package_lock(file: Path, registry: str) -> Iterator[Wanted]:
         if not place or entry.get("link") or entry.get("inBundle"):
             continue
         name, version = entry.get("name") or place.rsplit("node_modules/", 1)[-1], entry.get("version", "")
-        url = entry.get("resolved") or f"{registry.rstrip('/')}/{name}/-/{name.rsplit('/', 1)[-1]}-{version}.tgz"
-        if url in seen:
+        spec, filename = f"{name}@{version}", f"{name.rsplit('/', 1)[-1]}-{version}.tgz"
+        given = f"{registry.rstrip('/')}/{name}/-/{filename}" if registry else spec
+        resolved = entry.get("resolved", "")
+        location = resolved or given
+        if location in seen:
             continue
-        if not url.startswith(("https://", "http://")):
-            raise RegistryError(f"{file}: {place} is resolved to {url!r}, which is no URL of a registry")
-        seen.add(url)
+        if resolved and not resolved.startswith(("https://", "http://")):
+            raise RegistryError(f"{file}: {place} is resolved to {resolved!r}, which is no URL of a registry")
+        seen.add(location)
         digest = digest_of_integrity(entry.get("integrity", ""), place)
-        yield Wanted("npm", url, url.rsplit("/", 1)[-1], digest, spec=f"{name}@{version}")
+        yield Wanted("npm", location, location.rsplit("/", 1)[-1] if resolved else filename, digest, spec=spec)
 
 
 def requirements(file: Path) -> Iterator[tuple[str, str, set[str]]]:

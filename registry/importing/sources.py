@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from registry import RegistryError
 from registry.importing import Refused, Wanted
 from registry.importing.apis import Api
+from registry.importing.clients import npm_locked, npm_package, pip_indexes
 from registry.importing.directory import wanted_in
 from registry.importing.images import RemoteImage, parse_image
 from registry.importing.images.carry import ImageRegistries
 from registry.importing.lockfiles import package_lock, requirements
 from registry.oci import check_repository
-from registry.packages import parse
+from registry.packages import Reference, parse
 
 _REFERRERS_TAG = re.compile(r"sha256-[a-f0-9]{64}")
 """What registries without the referrers API have in its place; what it lists comes along with what it refers to."""
@@ -23,12 +25,14 @@ _REFERRERS_TAG = re.compile(r"sha256-[a-f0-9]{64}")
 
 @dataclass(frozen=True)
 class Sources:
-    """`repository` is the name that an image gets, its own where it is empty."""
+    """`repository` is the name that an image gets, its own where it is empty. Without `npm_registry` and `pypi_index`,
+    npm and pip decide where packages are; what npm fetches is kept in `scratch`."""
 
     api: Api
     registries: ImageRegistries
-    npm_registry: str
-    pypi_index: str
+    scratch: Path
+    npm_registry: str = ""
+    pypi_index: str = ""
     all_versions: bool = False
     repository: str = ""
     plain_http: bool = False
@@ -39,19 +43,28 @@ class Sources:
         if path.is_dir():
             yield from wanted_in(path)
         elif path.is_file() and path.name.endswith(".json"):
-            yield from package_lock(path, self.npm_registry)
+            found = package_lock(path, self.npm_registry) if self.npm_registry else npm_locked(path, self.scratch)
+            yield from found
         elif path.is_file():
             for name, version, hashes in requirements(path):
-                yield from _told_apart(f"pypi:{name}", self.api.pypi(self.pypi_index, name, version, hashes=hashes))
+                found = self.api.pypi(self._indexes, name, version, hashes=hashes)
+                yield from _told_apart(f"pypi:{name}", found)
         elif source.startswith("oci:"):
             yield from self._images(parse_image(source, plain_http=self.plain_http))
         else:
-            reference = parse(source)
-            fetch, url = {"npm": (self.api.npm, self.npm_registry), "pypi": (self.api.pypi, self.pypi_index)}[
-                reference.ecosystem
-            ]
-            found = fetch(url, reference.name, reference.version, all_versions=self.all_versions)
-            yield from _told_apart(source, found)
+            yield from _told_apart(source, self._package(parse(source)))
+
+    def _package(self, reference: Reference) -> Iterator[Wanted | Refused]:
+        named, every = (reference.name, reference.version), self.all_versions
+        if reference.ecosystem == "pypi":
+            return self.api.pypi(self._indexes, *named, all_versions=every)
+        if self.npm_registry:
+            return self.api.npm(self.npm_registry, *named, all_versions=every)
+        return npm_package(*named, self.scratch, all_versions=every)
+
+    @cached_property
+    def _indexes(self) -> list[str]:
+        return [self.pypi_index] if self.pypi_index else pip_indexes()
 
     def _images(self, image: RemoteImage) -> Iterator[Wanted | Refused]:
         repository = self.repository or image.repository
@@ -73,12 +86,12 @@ class Sources:
         except RegistryError as error:
             yield Refused(str(image), str(error))
 
-    def _image(self, image: RemoteImage, repository: str) -> Iterator[Wanted]:
+    def _image(self, image: RemoteImage, repository: str) -> Iterator[Wanted | Refused]:
         digest = image.digest or self.registries.repository(image).digest(image.tag)
         yield Wanted("oci", image, "", digest, repository=repository, tag=image.tag)
 
 
-def _told_apart(title: str, found: Iterator[Wanted]) -> Iterator[Wanted | Refused]:
+def _told_apart(title: str, found: Iterator[Wanted | Refused]) -> Iterator[Wanted | Refused]:
     """What a registry does not have is no reason to leave out the others."""
     try:
         yield from found

@@ -188,7 +188,7 @@ def test_packages_come_from_other_registries_though_they_fail_now_and_then(
     answer = source(upstream, flaky=True)
     wanted = [
         *api(answer).npm("https://up.test/npm/", "@acme/web", "", all_versions=True),
-        *api(answer).pypi("https://up.test/simple", "P", ""),
+        *api(answer).pypi(["https://up.test/simple"], "P", ""),
     ]
     imported = run(network, tmp_path / "journal", wanted, answer)
     assert (imported.new, imported.failed) == (3, [])
@@ -217,8 +217,8 @@ def test_what_a_registry_lacks_is_told_in_a_line(upstream: dict[str, Any]) -> No
     for attempt, says in [
         (lambda: list(there.npm("https://up.test/npm", "nothing", "")), "npm/nothing: cannot be fetched: 404"),
         (lambda: list(there.npm("https://up.test/npm", "@acme/web", "9.0.0")), r"has no version '9\.0\.0'"),
-        (lambda: list(there.pypi("https://up.test/simple", "p", "9")), "has no version 9 of p"),
-        (lambda: list(there.pypi("https://up.test/simple", "p", "x")), "'x' is no version"),
+        (lambda: list(there.pypi(["https://up.test/simple"], "p", "9")), "has no version 9 of p"),
+        (lambda: list(there.pypi(["https://up.test/simple"], "p", "x")), "'x' is no version"),
     ]:
         with pytest.raises(RegistryError, match=says):
             attempt()

@@ -59,7 +59,7 @@ def run(
     referrers: bool = True,
 ) -> Imported:
     registries = ImageRegistries(httpx.MockTransport(answer) if answer else None, referrers=referrers)
-    sources = Sources(Api(), registries, "", "", all_versions, repository, plain_http)
+    sources = Sources(Api(), registries, tmp_path, "", "", all_versions, repository, plain_http)
     journal = Journal(tmp_path / "journal")
     try:
         target, by = network.target, By("importer", "", "import")
