@@ -1,8 +1,8 @@
-"""Request metrics of buckets as far as they are asked for: moto 5.2 takes the request for another. None is counted."""
+"""Request metrics of buckets as far as they are asked for: moto 5.2 takes the request for another."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from moto.s3.responses import S3Response
@@ -22,6 +22,11 @@ def keep_metrics() -> None:
     """Makes moto keep them from now on."""
     for name, method in mended():
         setattr(S3Response, name, method)
+
+
+def kept_of(bucket: Any) -> Iterable[str]:
+    """The names of the metrics that were asked for of a bucket."""
+    return tuple(cast(dict[str, str], getattr(bucket, _KEPT, {})))
 
 
 def _instead(original: Callable[..., Any], answer: Callable[[Any, dict[str, str], str], Answer]) -> Callable[..., Any]:

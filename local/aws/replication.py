@@ -26,6 +26,9 @@ PATH = "/_artifact-edge/replication"
 """GET answers `{"pending": 0, "paused": false, "lag_seconds": 0}`. PUT of `paused` holds copies back until it is false
 again; PUT of `lag_seconds` has each copy made that long after its original."""
 
+Waiting = tuple[str, str, datetime]
+"""A bucket, the replica that lacks an object of it, and when the object was written."""
+
 _IS_REPLICA = "artifact_edge_replica"
 _LOOK_SECONDS = 0.2
 
@@ -40,6 +43,7 @@ class Replication:
         self._application = application
         self._is_down = is_down
         self._written: queue.Queue[tuple[str, str, datetime]] = queue.Queue()
+        self._at_work: tuple[str, str, datetime] | None = None
         self._changed = threading.Condition()
         self._paused = False
         self._lag = timedelta()
@@ -56,6 +60,11 @@ class Replication:
             return start_response(status, headers, *more)
 
         return self._application(environ, note)
+
+    def waiting(self) -> list[Waiting]:
+        """What is still to be copied; of an object written twice, each version."""
+        noted = [*([self._at_work] if self._at_work else []), *list(self._written.queue)]
+        return [(bucket, name, written) for bucket, key, written in noted for name in _lacking(bucket, key, written)[1]]
 
     def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] == "PUT":
@@ -85,7 +94,7 @@ class Replication:
 
     def _copy_forever(self) -> None:
         while True:
-            bucket, key, written = self._written.get()
+            bucket, key, written = self._at_work = self._written.get()
             with self._changed:
                 while (wait := self._wait(written)) > 0:
                     self._changed.wait(min(wait, threading.TIMEOUT_MAX))
@@ -96,6 +105,7 @@ class Replication:
             except Exception:  # one object that cannot be copied must not end the replication of all others
                 traceback.print_exc()
             finally:
+                self._at_work = None
                 self._written.task_done()
 
 
@@ -104,27 +114,34 @@ def copy(bucket: str, key: str, written: datetime, is_down: Callable[[str], bool
 
     False where a bucket could not be reached: it is then to be done again.
     """
+    newest, lacking = _lacking(bucket, key, written)
+    if not lacking:
+        return True
+    if is_down(bucket):
+        return False
+    backend: Any = s3_backends[AWS_ACCOUNT_ID]["aws"]
+    for name in lacking:
+        if not is_down(name):
+            (_delete if isinstance(newest, FakeDeleteMarker) else _put)(backend, name, key, newest)
+            _keep_version(backend.buckets[name].keys.getlist(key)[-1], newest)
+    return not any(is_down(name) for name in lacking)
+
+
+def _lacking(bucket: str, key: str, written: datetime) -> tuple[Any, list[str]]:
+    """The object's newest version when it was `written`, and the replicas that do not have it yet."""
     backend: Any = s3_backends[AWS_ACCOUNT_ID]["aws"]
     source = backend.buckets.get(bucket)
     versions: list[Any] = source.keys.getlist(key, []) if source is not None else []
     until = [version for version in versions if version.last_modified.replace(tzinfo=UTC) <= written]
     if not until or getattr(until[-1], _IS_REPLICA, False):
-        return True
-    if is_down(bucket):
-        return False
-    newest = until[-1]
-    marker = isinstance(newest, FakeDeleteMarker)
-    reached = True
-    for name in _destinations(getattr(source, "replication", None), key, marker):
-        destination = backend.buckets.get(name)
-        if destination is None or not destination.is_versioned:
-            continue
-        if is_down(name):
-            reached = False
-        elif newest.version_id not in [replica.version_id for replica in destination.keys.getlist(key, [])]:
-            (_delete if marker else _put)(backend, name, key, newest)
-            _keep_version(destination.keys.getlist(key)[-1], newest)
-    return reached
+        return None, []
+    newest, lacking = until[-1], list[str]()
+    for name in _destinations(getattr(source, "replication", None), key, isinstance(newest, FakeDeleteMarker)):
+        replica = backend.buckets.get(name)
+        if replica is not None and replica.is_versioned:
+            known = [version.version_id for version in replica.keys.getlist(key, [])]
+            lacking += [] if newest.version_id in known else [name]
+    return newest, lacking
 
 
 def _put(backend: Any, destination: str, key: str, original: Any) -> None:

@@ -15,6 +15,7 @@ from moto.server import (
 )
 from werkzeug.serving import make_server
 
+from local.aws.alarms import Alarms, mend_alarms
 from local.aws.bucket_metrics import keep_metrics
 from local.aws.bucket_policies import heed_conditions
 from local.aws.delete_markers import mend_delete_markers
@@ -23,6 +24,7 @@ from local.aws.global_tables import GlobalTables, mend_global_tables
 from local.aws.instance_metadata import InstanceMetadata
 from local.aws.keys import mend_replicas
 from local.aws.locks import lock_as_s3_does
+from local.aws.observed import Observed, RequestOutcomes
 from local.aws.outages import Outages
 from local.aws.permissions import Permissions
 from local.aws.replication import Replication
@@ -43,11 +45,15 @@ def serve(world: World) -> None:
     mend_global_tables()
     leave_functions_to_the_world(world.aws_url)
     keep_metrics()
+    mend_alarms()
     lock_as_s3_does()
     check_web_identities(google_keys(world.gcp_url))
     outages = Outages(Permissions(cast(Any, DomainDispatcherApplication)(create_backend_app)))
-    s3 = RequestCounter(Replication(outages, outages.is_down), addressed_object)
-    application = InstanceMetadata(FunctionCode(GlobalTables(s3)))
+    replication = Replication(outages, outages.is_down)
+    outcomes = RequestOutcomes(replication)
+    s3 = RequestCounter(outcomes, addressed_object)
+    watched = Alarms(s3, Observed(outcomes, replication.waiting))
+    application = InstanceMetadata(FunctionCode(GlobalTables(watched)))
     make_server(world.aws_address, AWS_PORT, cast(Any, application), threaded=True).serve_forever()
 
 

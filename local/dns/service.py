@@ -8,10 +8,12 @@ import logging
 from random import SystemRandom
 
 import dns.name
+import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.dns.answers import Authority
 from local.dns.health import Check, HealthChecks
+from local.dns.metrics import HealthMetrics
 from local.dns.route53 import Route53, Served, Snapshot, serve
 from local.dns.server import DnsServer
 from local.dns.stand_ins import stand_ins
@@ -30,6 +32,7 @@ class DnsService:
         self._world = world
         self._route53 = Route53(world.aws_url)
         self._checks = HealthChecks(self._addresses_anywhere)
+        self._metrics = HealthMetrics(world.aws_url)
         self._stand_ins = stand_ins(world, self._listening)
         self._snapshot = Snapshot()
         self._served = Served((), (), ())
@@ -53,8 +56,10 @@ class DnsService:
         while True:
             try:
                 self._take(await asyncio.to_thread(self._route53.read))
+                healthy = {check.id: self._checks.healthy(check.id) for check in self._served.checks}
+                await asyncio.to_thread(self._metrics.tell, healthy)
                 silent = False
-            except (BotoCoreError, ClientError) as error:
+            except (BotoCoreError, ClientError, httpx.HTTPError) as error:
                 if not silent:
                     _log.warning("the emulated Route 53 does not answer; its last records stay served: %s", error)
                 silent = True

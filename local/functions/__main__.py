@@ -16,6 +16,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from local.functions.deployed import Deployed, Functions
 from local.functions.feed import Feed
 from local.functions.instance import FunctionError, Instance
+from local.functions.metrics import Metrics
 from local.functions.schedules import Schedule
 from local.functions.timer import Timer
 from local.functions.urls import create_app
@@ -30,6 +31,7 @@ class Runner:
     def __init__(self, world: World) -> None:
         self._world = world
         self._functions = Functions(world, cache(_report))  # once, though it is looked at each second
+        self._metrics = Metrics(world, _report)
         self._deployed = Deployed({}, {}, {}, frozenset())
         self._instances: dict[str, Instance] = {}
         self._feeds: dict[str, Feed] = {}
@@ -46,7 +48,7 @@ class Runner:
         for mapping in self._deployed.mappings.values():
             if mapping.id not in self._feeds:
                 _report(f"{mapping.function.rsplit(':', 1)[1]} is fed from {mapping.stream.split('/')[1]}")
-                self._feeds[mapping.id] = Feed(self._world, mapping, self.invoke, _report)
+                self._feeds[mapping.id] = Feed(self._world, mapping, self.invoke, self._metrics, _report)
                 self._feeds[mapping.id].start()
         self._time()
 
@@ -60,7 +62,14 @@ class Runner:
 
     def invoke(self, function: str, event: Any) -> Any:
         """Raises FunctionError."""
-        return self._instance(function).invoke(event)
+        instance = self._instance(function)
+        failed = True
+        try:
+            answer = instance.invoke(event)
+            failed = False
+        finally:
+            self._metrics.invoked(function, failed=failed)
+        return answer
 
     def function_of(self, host: str) -> str | None:
         return self._deployed.urls.get(host)

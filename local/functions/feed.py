@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.functions.batches import Record, Rules, deliver
 from local.functions.deployed import StreamMapping, session
+from local.functions.metrics import Metrics
 from local.layout import World
 
 _POLL_SECONDS = 0.25  # Lambda polls each shard four times a second
@@ -25,10 +26,13 @@ Invoke = Callable[[str, Any], Any]
 class Feed(threading.Thread):
     """Where it is in the stream is kept in the world's directory, so that a restart repeats at most one batch."""
 
-    def __init__(self, world: World, mapping: StreamMapping, invoke: Invoke, report: Callable[[str], None]) -> None:
+    def __init__(
+        self, world: World, mapping: StreamMapping, invoke: Invoke, metrics: Metrics, report: Callable[[str], None]
+    ) -> None:
         super().__init__(daemon=True)
         self.mapping = mapping
         self._invoke = invoke
+        self._metrics = metrics
         self._report = report
         self._ended = threading.Event()
         self._position = world.path("functions", "positions", mapping.id)
@@ -75,11 +79,16 @@ class Feed(threading.Thread):
         deliver(
             records,
             Rules(mapping.bisect, mapping.tries, mapping.oldest, mapping.partial),
-            lambda some: self._invoke(mapping.function, {"Records": list(some)}),
+            self._invoked,
             lambda some, reason, tries: self._bury(shard, some, reason, tries),
             lambda record: time.time() - record["dynamodb"]["ApproximateCreationDateTime"],
             self._pause,
         )
+
+    def _invoked(self, records: Sequence[Record]) -> Any:
+        last = records[-1]["dynamodb"]["ApproximateCreationDateTime"]
+        self._metrics.handed_over(self.mapping.function, time.time() - last)
+        return self._invoke(self.mapping.function, {"Records": list(records)})
 
     def _pause(self, seconds: float) -> None:
         if self._ended.wait(seconds):

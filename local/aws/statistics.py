@@ -1,0 +1,64 @@
+"""From the values that moto keeps of a metric to one of each period (CloudWatch, "Statistics definitions")."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Total:
+    """All values of a period together."""
+
+    samples: float
+    sum: float
+    least: float
+    most: float
+
+
+STATISTICS: Mapping[str, Callable[[Total], float]] = {
+    "Average": lambda total: total.sum / total.samples,
+    "Maximum": lambda total: total.most,
+    "Minimum": lambda total: total.least,
+    "Sum": lambda total: total.sum,
+    "SampleCount": lambda total: total.samples,
+}
+
+
+def values_of(data: Sequence[Any], alarm: Any, periods: int, now: float, period: float) -> list[float | None]:
+    """What the alarm's metric was in each of the last periods that are over, the newest first; None without data.
+
+    `period` is in seconds; periods begin at its multiples.
+    """
+    dimensions = {(each.name, each.value) for each in alarm.dimensions}
+    newest = int(now // period) - 1
+    found: dict[int, list[Total]] = {}
+    for datum in data:
+        if datum.namespace == alarm.namespace and datum.name == alarm.metric_name:
+            age = newest - int(seconds(datum) // period)
+            if 0 <= age < periods and {(each.name, each.value) for each in datum.dimensions} == dimensions:
+                found.setdefault(age, []).append(_total(datum))
+    statistic = STATISTICS[alarm.statistic]
+    return [statistic(_all(found[age])) if age in found else None for age in range(periods)]
+
+
+def seconds(datum: Any) -> float:
+    """When the value was taken, in seconds since 1970; moto's times have no zone, and are UTC."""
+    return datum.timestamp.replace(tzinfo=datum.timestamp.tzinfo or UTC).timestamp()
+
+
+def _total(datum: Any) -> Total:
+    if hasattr(datum, "value"):
+        return Total(1, datum.value, datum.value, datum.value)
+    return Total(datum.sample_count, datum.sum, datum.min, datum.max)
+
+
+def _all(totals: Sequence[Total]) -> Total:
+    return Total(
+        sum(each.samples for each in totals),
+        sum(each.sum for each in totals),
+        min(each.least for each in totals),
+        max(each.most for each in totals),
+    )
