@@ -74,7 +74,7 @@ class GcsBlobs(pulumi.ComponentResource):
             ],
         )
         self.made = bucket.name
-        self.alarms = list(gcs_alarms(name, bucket.name, f"bucket {place.name}", dual=len(args.regions) > 1))
+        self.alarms = list(gcs_alarms(name, bucket.name, f"the objects of {place.name}", dual=len(args.regions) > 1))
         for number, reader in enumerate(args.readers):
             gcp.storage.BucketIAMMember(
                 f"reader-{number}",

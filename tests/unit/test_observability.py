@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, get_args
 
 import pulumi
 import pytest
 
 from infra.blobs.alarms import s3_alarms
-from infra.blobs.gcs_alarms import gcs_alarms, transfer_alarm
 from infra.blobs.s3 import s3_buckets
 from infra.dns.alarms import edge_alarms, machine_alarms, region_alarm
 from infra.metadata import MetadataArgs
 from infra.metadata.dynamodb import DynamoDbMetadata
-from infra.metadata.spanner_alarms import spanner_alarms
 from infra.observability import Alarm, Tier
 from infra.observability.cloudwatch import Observability, ObservabilityArgs
 from infra.observability.dashboard import body
@@ -26,7 +22,6 @@ from local.providers.aws import functions, handlers
 from local.providers.aws.clients import client
 from tests.unit.harness import deploy
 
-ROOT = Path(__file__).parents[2]
 PREFIX = "artifact-edge-test"
 LOST = Alarm(
     name="shield-eu-west-1-lost",
@@ -176,24 +171,6 @@ def every_alarm() -> list[Alarm]:
 
     deploy(program, handlers(), functions(), config={"aws:region": "us-east-1"})
     return found
-
-
-@pytest.mark.usefixtures("aws_cloud")
-def test_every_alarm_has_a_name_of_its_own_and_a_heading_in_the_runbook() -> None:
-    alarms = [
-        *every_alarm(),
-        *spanner_alarms("unit", spread=True),
-        *gcs_alarms("blobs", "unit", "bucket unit", dual=True),
-        transfer_alarm("unit"),
-    ]
-    names = [alarm.name for alarm in alarms]
-    assert len(set(names)) == len(names)
-    page = (ROOT / "docs" / "operations.md").read_text()
-    headings = {re.sub(r"[^a-z0-9]+", "-", line[3:].lower()) for line in page.splitlines() if line.startswith("## ")}
-    for alarm in alarms:
-        file, anchor = alarm.runbook.split("#")
-        assert (file, anchor in headings) == ("docs/operations.md", True), alarm.runbook
-    assert headings == {alarm.runbook.split("#")[1] for alarm in alarms}
 
 
 @pytest.mark.usefixtures("aws_cloud")

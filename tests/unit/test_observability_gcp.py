@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import httpx
 import pulumi
@@ -126,8 +126,6 @@ def test_a_share_is_of_all_that_the_alarm_knows_of(cloud: httpx.Client, watch: W
 
 
 def test_a_metric_of_our_own_is_known_before_it_has_a_value(cloud: httpx.Client, watch: Watch) -> None:
-    with pytest.raises(Exception, match=r"Cannot find metric\(s\) that match type"):
-        watch(replace(LAGS, own=None))
     watch(LAGS)
     (metric,) = kept(cloud, "metricDescriptors")
     assert (metric["type"], metric["unit"]) == ("custom.googleapis.com/artifact_edge/purge_lag", "s")
@@ -177,19 +175,54 @@ def test_the_dashboard_is_the_same_in_whatever_order_alarms_come_and_no_tile_cov
     ]
 
 
+THRESHOLD = ("conditions", 0, "conditionThreshold")
+FILTER = 'metric.type = "spanner.googleapis.com/instance/cpu/{metric}" AND resource.type = "{resource}" AND {label}'
+HIGH = 'metric.labels.priority = "high"'
+BY_PRIORITY = "utilization_by_priority"
+
+
+def filtered(metric: str = BY_PRIORITY, resource: str = "spanner_instance", label: str = HIGH) -> str:
+    return FILTER.format(metric=metric, resource=resource, label=label)
+
+
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("place", "value", "says"),
     [
-        ({"metric": "spanner.googleapis.com/instance/cpu/utilisation"}, "Cannot find metric"),
-        ({"resource": "gcs_bucket"}, "not written to resource type 'gcs_bucket'"),
-        ({"where": {"metric.labels.prio": "high"}}, "unknown label metric.labels.prio"),
-        ({"where": {"metric.labels.is_system": "true"}}, "is of another type"),
-        ({"aligner": "ALIGN_DELTA"}, "ALIGN_DELTA is not supported"),
-        ({"by": ["metric.labels.prio"]}, "unknown label 'metric.labels.prio'"),
-        ({"lasting": 90}, "'90s'"),
-        ({"fault": "x" * 300}, "longer than 255 bytes"),
+        ((*THRESHOLD, "filter"), filtered(metric="utilisation"), "Cannot find metric(s) that match type"),
+        ((*THRESHOLD, "filter"), filtered(resource="gcs_bucket"), "not written to resource type 'gcs_bucket'"),
+        ((*THRESHOLD, "filter"), filtered(label='metric.labels.prio = "high"'), "unknown label metric.labels.prio"),
+        ((*THRESHOLD, "filter"), filtered(label='metric.labels.is_system = "true"'), "is of another type"),
+        ((*THRESHOLD, "filter"), filtered(label="metric.labels.priority > 1"), "not emulated"),
+        ((*THRESHOLD, "filter"), f'metric.type = "x" AND {HIGH}', 'must specify a restriction on "resource.type"'),
+        ((*THRESHOLD, "aggregations", 0, "perSeriesAligner"), "ALIGN_DELTA", "ALIGN_DELTA is not supported"),
+        ((*THRESHOLD, "aggregations", 0, "groupByFields"), ["metric.labels.prio"], "unknown label"),
+        ((*THRESHOLD, "duration"), "90s", "'90s'"),
+        ((*THRESHOLD, "duration"), "0s", "needs a duration"),
+        ((*THRESHOLD, "comparison"), "COMPARISON_GE", "COMPARISON_GE"),
+        ((*THRESHOLD, "forecastOptions"), {}, "not emulated: alert_policy.conditions[0].conditionThreshold.forecast"),
+        (("documentation", "subject"), "x" * 300, "longer than 255 bytes"),
+        (("notificationChannels",), ["projects/unit/notificationChannels/1"], "was not found"),
+        (("userLabels",), {"Tier": "x"}, "user_labels"),
     ],
 )
-def test_what_cloud_monitoring_would_refuse_is_refused(watch: Watch, change: dict[str, Any], says: str) -> None:
-    with pytest.raises(Exception, match=says):
-        watch(replace(BUSY, **change))
+def test_what_cloud_monitoring_would_refuse_is_refused(
+    cloud: httpx.Client, watch: Watch, place: tuple[str | int, ...], value: Any, says: str
+) -> None:
+    watch(BUSY)
+    (policy,) = kept(cloud, "alertPolicies")
+    body = within = {name: member for name, member in policy.items() if name not in ("name", "selfLink")}
+    for name in place[:-1]:
+        within = cast(Any, within)[name]
+    cast(Any, within)[place[-1]] = value
+    answer = cloud.post(f"monitoring/v3/projects/{PROJECT}/alertPolicies", json=body)
+    assert says in answer.json()["error"]["message"]
+    assert len(kept(cloud, "alertPolicies")) == 1
+
+
+def test_a_channel_stays_while_a_policy_names_it(cloud: httpx.Client, watch: Watch) -> None:
+    watch(BUSY, emails=("on-call@example.com",))
+    (policy,), (channel,) = kept(cloud, "alertPolicies"), kept(cloud, "notificationChannels")
+    assert "it is used by" in cloud.delete(f"monitoring/v3/{channel['name']}").json()["error"]["message"]
+    cloud.delete(f"monitoring/v3/{policy['name']}").raise_for_status()
+    cloud.delete(f"monitoring/v3/{channel['name']}").raise_for_status()
+    assert kept(cloud, "notificationChannels") == []
