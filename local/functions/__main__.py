@@ -17,6 +17,7 @@ from local.functions.deployed import Deployed, Functions
 from local.functions.feed import Feed
 from local.functions.instance import FunctionError, Instance
 from local.functions.metrics import Metrics
+from local.functions.roles import Roles
 from local.functions.schedules import Schedule
 from local.functions.timer import Timer
 from local.functions.urls import create_app
@@ -33,6 +34,7 @@ class Runner:
         self._functions = Functions(world, cache(_report))  # once, though it is looked at each second
         self._metrics = Metrics(world, _report)
         self._deployed = Deployed({}, {}, {}, frozenset())
+        self._roles = Roles(world)
         self._instances: dict[str, Instance] = {}
         self._feeds: dict[str, Feed] = {}
         self._timers: dict[Schedule, Timer] = {}
@@ -83,7 +85,7 @@ class Runner:
             if instance is None or instance.code != code:
                 if instance is not None:
                     instance.stop()
-                instance = self._instances[function] = Instance(self._world, code)
+                instance = self._instances[function] = Instance(self._world, code, self._roles.credentials)
             return instance
 
 

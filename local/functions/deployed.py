@@ -24,6 +24,7 @@ class Code:
     name: str
     arn: str
     region: str
+    role: str  # ARN
     handler: str
     timeout: int  # seconds
     variables: tuple[tuple[str, str], ...]
@@ -99,6 +100,7 @@ class Functions:
                 name=settings["FunctionName"],
                 arn=settings["FunctionArn"],
                 region=region,
+                role=settings["Role"],
                 handler=settings["Handler"],
                 timeout=settings["Timeout"],
                 variables=tuple(sorted(settings.get("Environment", {}).get("Variables", {}).items())),

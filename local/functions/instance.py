@@ -10,7 +10,7 @@ import sys
 import threading
 import uuid
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -29,10 +29,12 @@ class FunctionError(Exception):
 
 
 class Instance:
-    """Invokes one at a time, as an instance of Lambda does. Started with the first event."""
+    """Invokes one at a time, as an instance of Lambda does. Started with the first event, and with the credentials of
+    the function's role in its environment."""
 
-    def __init__(self, world: World, code: Code) -> None:
+    def __init__(self, world: World, code: Code, credentials: Callable[[Code], Mapping[str, str]]) -> None:
         self.code = code
+        self._credentials = credentials
         self._world = world
         self._directory = world.path("functions", code.region, code.name, code.digest.replace("/", "_"), "x").parent
         self._turn = threading.Lock()
@@ -99,8 +101,7 @@ class Instance:
             "AWS_LAMBDA_FUNCTION_NAME": self.code.name,
             "AWS_REGION": self.code.region,
             "AWS_DEFAULT_REGION": self.code.region,
-            "AWS_ACCESS_KEY_ID": "local",
-            "AWS_SECRET_ACCESS_KEY": "local",
+            **self._credentials(self.code),
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_ENDPOINT_URL": self._world.aws_url,
             "CLOUDFLARE_BASE_URL": self._world.cloudflare_url,

@@ -175,7 +175,8 @@ def handler(event, context):
         time.sleep(60)
     return {"event": event, "variable": os.environ.get("GREETING"), "mine": os.environ.get("OUTSIDE"),
             "path": [part for part in sys.path if "site-packages" not in part and "lib/python" not in part],
-            "pid": os.getpid(), "region": os.environ["AWS_REGION"], "id": context.aws_request_id}
+            "pid": os.getpid(), "region": os.environ["AWS_REGION"],
+            "key": os.environ["AWS_ACCESS_KEY_ID"], "id": context.aws_request_id}
 """
 
 
@@ -192,8 +193,8 @@ def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(httpx, "get", get)
     digest = hashlib.sha256(packed.getvalue()).hexdigest()
     variables = (("GREETING", "hello"),)
-    code = Code("f", "arn:f", "eu-west-1", "package.module.handler", 1, variables, digest, "http://code")
-    made = Instance(World(tmp_path, "127.99"), code)
+    code = Code("f", "arn:f", "eu-west-1", "arn:role/f", "package.module.handler", 1, variables, digest, "http://code")
+    made = Instance(World(tmp_path, "127.99"), code, lambda code: {"AWS_ACCESS_KEY_ID": f"of {code.role}"})
     yield made
     made.stop()
 
@@ -201,6 +202,7 @@ def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_a_handler_runs_in_a_process_of_its_own_with_its_own_environment(instance: Instance) -> None:
     first, second = instance.invoke({"a": 1}), instance.invoke("x")
     assert (first["event"], first["variable"], first["mine"], first["region"]) == ({"a": 1}, "hello", None, "eu-west-1")
+    assert first["key"] == "of arn:role/f"
     assert first["pid"] == second["pid"]
     assert first["id"] != second["id"]
     assert not any(part.rstrip("/") == str(Path(__file__).parents[2]) for part in first["path"])
