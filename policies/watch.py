@@ -68,7 +68,7 @@ def _tiles(body: str) -> Iterator[str]:
     of={ALARM, ALERT_POLICY},
     severity=Severity.HIGH,
     control=foundational("CloudWatch.15"),
-    fix="Name the region's topic in alarm_actions, and leave actions_enabled out; on Google Cloud leave out enabled",
+    fix="Name the region's topic in alarm_actions, and leave actions_enabled out; on Google Cloud set enabled",
 )
 def alarms_tell_somebody(args: ResourceValidationArgs) -> Iterator[str]:
     if kind(args) == ALERT_POLICY:  # whom it tells: topics-heard

@@ -95,6 +95,7 @@ class GoogleObservability(pulumi.ComponentResource):
                 "subject": f"{title}: {alarm.fault}",
             },
             severity=alarm.severity,
+            enabled=True,  # said, so that one that was turned off by hand is turned on again
             notification_channels=self._channels,
             alert_strategy={"auto_close": _AUTO_CLOSE, "notification_prompts": ["OPENED", "CLOSED"]},
             user_labels={"tier": alarm.tier},

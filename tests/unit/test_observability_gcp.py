@@ -15,6 +15,7 @@ from infra import transforms
 from infra.observability import GoogleAlarm, OwnMetric, Tier
 from infra.observability.monitoring import GoogleObservability, GoogleObservabilityArgs
 from infra.observability.mosaic import body
+from infra.observability.run import backlog_alarm, dead_letter_alarm, service_alarms
 from local.gcp import in_process
 from local.providers.gcp import functions, handlers
 from tests.unit.harness import deploy
@@ -173,6 +174,28 @@ def test_the_dashboard_is_the_same_in_whatever_order_alarms_come_and_no_tile_cov
         (tile["xPos"], tile["yPos"], str(tile["widget"].get("title")))
         for tile in body(PREFIX, many[::-1])["mosaicLayout"]["tiles"]
     ]
+
+
+def test_what_runs_on_google_cloud_has_alarms_ready_made(cloud: httpx.Client, watch: Watch) -> None:
+    where = "docs/entitlements.md#changes-are-dead"
+    steady = service_alarms("follower", "entitlements", "follower", "Tokens are late", where, steady=True)
+    asked = service_alarms("api", "entitlements", "metadata-api", "Tokens are not found", where)
+    dead = dead_letter_alarm("changes", "entitlements", "dead", "Changes never reached the edge", where)
+    late = backlog_alarm("changes", "entitlements", "changes", "Changes reach the edge late", where, seconds=60)
+    watch(*steady, *asked, dead, late)
+    made = {policy["displayName"].removeprefix(f"{PREFIX}-"): policy for policy in kept(cloud, "alertPolicies")}
+    assert set(made) == {
+        *("follower-fails", "follower-ill", "follower-gone", "api-fails"),
+        *("changes-given-up", "changes-waits"),
+    }
+    looked = {name: policy["conditions"][0]["conditionThreshold"] for name, policy in made.items()}
+    assert looked["api-fails"]["filter"].endswith('metric.labels.response_code_class = "5xx"')
+    assert 'resource.labels.service_name = "metadata-api"' in looked["api-fails"]["denominatorFilter"]
+    assert "metric.labels.is_healthy = false" in looked["follower-ill"]["filter"]
+    assert looked["follower-gone"]["evaluationMissingData"] == "EVALUATION_MISSING_DATA_ACTIVE"
+    assert (looked["changes-given-up"]["thresholdValue"], looked["changes-given-up"]["duration"]) == (0, "0s")
+    assert 'resource.labels.subscription_id = "changes"' in looked["changes-waits"]["filter"]
+    assert looked["changes-waits"]["thresholdValue"] == 60
 
 
 THRESHOLD = ("conditions", 0, "conditionThreshold")

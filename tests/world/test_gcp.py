@@ -24,8 +24,10 @@ CONFIG = {
     "artifact-edge:metadata": {"store": "spanner", "regions": ["us-central1", "us-east1"]},
     "artifact-edge:shields": [{"cloud": "gcp", "region": "us-east1", "machine_type": "n2-standard-8", "nodes": 2}],
     "artifact-edge:edge": {"account_id": "0123456789abcdef0123456789abcdef"},
+    "artifact-edge:alerts": {"email": ["on-call@example.com"]},
     "artifact-edge:protect": False,
 }
+MONITORING = f"monitoring/v3/projects/{PROJECT}"
 
 
 @pytest.fixture(scope="module")
@@ -66,14 +68,29 @@ def test_it_comes_up_stays_shows_drift_and_goes(google: Scratch) -> None:
     database = asked(google, f"spanner/v1/projects/{PROJECT}/instances/artifact-edge-google/databases/metadata")
     assert database["databaseDialect"] == "POSTGRESQL"
 
-    assert changes(google) == set()
+    policies = {
+        policy["displayName"]: policy for policy in asked(google, f"{MONITORING}/alertPolicies")["alertPolicies"]
+    }
+    (channel,) = asked(google, f"{MONITORING}/notificationChannels")["notificationChannels"]
+    assert {policy["notificationChannels"][0] for policy in policies.values()} == {channel["name"]}
+    assert channel["labels"] == {"email_address": "on-call@example.com"}
+    busy = policies["artifact-edge-google-metadata-busy"]
+    assert busy["conditions"][0]["conditionThreshold"]["thresholdValue"] == 0.45
+    assert busy["userLabels"]["owner"] == "platform"
+    assert {"artifact-edge-google-purge-lag", "artifact-edge-google-blobs-lags"} <= policies.keys()
+
+    assert changes(google, "--refresh") <= {"refresh"}
     httpx.patch(f"{google.world.gcp_url}/{bucket}", json={"versioning": {"enabled": False}}).raise_for_status()
+    silenced = {**{name: value for name, value in busy.items() if name not in ("name", "selfLink")}, "enabled": False}
+    httpx.patch(f"{google.world.gcp_url}/monitoring/v3/{busy['name']}", json=silenced).raise_for_status()
     assert changes(google) == set()
     assert "update" in changes(google, "--refresh")
     assert google.pulumi("up", "--yes", "--skip-preview", "--refresh").returncode == 0
     assert asked(google, bucket)["versioning"] == {"enabled": True}
+    assert asked(google, f"monitoring/v3/{busy['name']}").get("enabled") is not False
 
     gone = google.pulumi("destroy", "--yes", "--skip-preview")
     assert gone.returncode == 0, gone.stdout + gone.stderr
     assert asked(google, bucket) is None
+    assert asked(google, f"{MONITORING}/alertPolicies") == {"alertPolicies": []}
     assert asked(google, f"{zone}/artifact-edge-google-us-east1-0") is None
