@@ -1,4 +1,5 @@
-"""What a shield talks to, in one process: S3 buckets behind virtual hosts, Secrets Manager, and DNS that finds them.
+"""What a shield talks to, in one process: S3 buckets behind virtual hosts, Secrets Manager, DNS that finds them, and
+the instance metadata service with the credentials of its role.
 
 Every S3 request's signature is computed again with botocore, the independent implementation, and refused if it differs.
 """
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 
@@ -21,6 +23,8 @@ import dns.rrset
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+
+from local.layout import INSTANCES_PATH
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 
@@ -87,7 +91,27 @@ class _Requests(BaseHTTPRequestHandler):
         secret = {"Name": "shield", "SecretString": json.dumps(dict(self._cloud.secret))}
         self._answer(200, json.dumps(secret).encode(), {"Content-Type": "application/x-amz-json-1.1"})
 
+    def do_PUT(self) -> None:
+        assert self.path.endswith("/latest/api/token")
+        self._answer(200, b"token", {})
+
+    def _metadata(self) -> None:
+        """The role's name, then its credentials."""
+        assert self.headers["X-aws-ec2-metadata-token"] == "token"
+        credentials, ends = self._cloud.credentials, datetime.now(UTC) + timedelta(hours=6)
+        document = {
+            "Code": "Success",
+            "AccessKeyId": credentials.access_key,
+            "SecretAccessKey": credentials.secret_key,
+            "Token": credentials.token,
+            "LastUpdated": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "Expiration": f"{ends:%Y-%m-%dT%H:%M:%SZ}",
+        }
+        self._answer(200, b"shield" if self.path.endswith("/") else json.dumps(document).encode(), {})
+
     def do_GET(self) -> None:
+        if self.path.startswith(INSTANCES_PATH):
+            return self._metadata()
         cloud, host = self._cloud, self.headers["Host"].partition(":")[0]
         key = self.path.lstrip("/")
         cloud.requests.append((host, key, {name.lower(): value for name, value in self.headers.items()}))
@@ -101,6 +125,7 @@ class _Requests(BaseHTTPRequestHandler):
             self._answer(404, b"<Code>NoSuchKey</Code>", {"Cache-Control": IMMUTABLE})
         else:
             self._object(*found)
+        return None
 
     do_HEAD = do_GET
 
