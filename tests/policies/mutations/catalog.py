@@ -27,6 +27,8 @@ MUTATIONS: list[Mutation | StackMutation] = [
 ]
 
 UNREAD: Mapping[str, str] = {
+    "aws:cloudwatch/eventRule:EventRule": "a clock; an alarm sees when nobody drains any more",
+    "aws:cloudwatch/eventTarget:EventTarget": "whom the clock calls; the function is asked who may",
     "aws:ec2/internetGateway:InternetGateway": "lets in nobody whom no security group lets in",
     "aws:ec2/route:Route": "leads to the internet gateway; what comes by it is the security groups' affair",
     "aws:ec2/routeTable:RouteTable": "holds routes",
@@ -34,6 +36,7 @@ UNREAD: Mapping[str, str] = {
     "aws:ec2/vpcEndpoint:VpcEndpoint": "a shorter way to buckets, whose own policies say who reads",
     "aws:iam/instanceProfile:InstanceProfile": "hands a role to machines; the role is asked about",
     "aws:kms/alias:Alias": "a name of a key",
+    "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": "that no pass is repeated: the next comes anyway",
     "aws:s3/bucketMetric:BucketMetric": "counts requests; alarms without data do not go off, which their tests see",
     "cloudflare:index/mtlsCertificate:MtlsCertificate": "its key is the SDK's secret; the worker's binding is read",
     "cloudflare:index/workersKvNamespace:WorkersKvNamespace": "has no setting but its title",

@@ -15,6 +15,14 @@ MUTATIONS = [
         ["aws:lambda/permission:Permission"],
         "another function for everybody",
         put("function", "artifact-edge-prod-consumer"),
+        where=lambda each: each.inputs["principal"] == "*",
+    ),
+    Mutation(
+        "functions-called-by-whom-they-know",
+        ["aws:lambda/permission:Permission"],
+        "for another account's rule",
+        without("sourceArn"),
+        where=lambda each: each.inputs["principal"] != "*",
     ),
     Mutation(
         "functions-called-by-whom-they-know",
