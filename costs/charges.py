@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from costs.prices import Machine, PriceMissing, Prices
@@ -103,6 +103,21 @@ def _spanner(properties: Properties, prices: Prices) -> Iterator[Charge]:
     yield f"Spanner, {hundreds * 100:.0f} processing units", prices.units[unit] * hundreds * replicas * prices.hours
 
 
+def _cloud_run(properties: Properties, prices: Prices) -> Iterator[Charge]:
+    """Of the instances that there are at least; others are paid by request and second."""
+    template = _part(properties, "template")
+    least = float(_part(template, "scaling").get("minInstanceCount") or 0)
+    for container in cast(Sequence[Properties], template.get("containers") or ()):
+        limits = _part(_part(container, "resources"), "limits")
+        processors, memory = float(limits.get("cpu") or 1), _gib(str(limits.get("memory") or "512Mi"))
+        hourly = processors * prices.units["cloud-run-vcpu-hour"] + memory * prices.units["cloud-run-gib-hour"]
+        yield f"Cloud Run, {least:.0f} instances of {processors:g} vCPU", least * hourly * prices.hours
+
+
+def _gib(size: str) -> float:
+    return float(size.removesuffix("Gi")) if size.endswith("Gi") else float(size.removesuffix("Mi")) / 1024
+
+
 def _part(properties: Properties, name: str) -> Properties:
     return cast(Properties, properties.get(name) or {})
 
@@ -127,4 +142,5 @@ _SPECIAL: Mapping[str, Callable[[Properties, Prices], Iterator[Charge]]] = {
     "aws:route53/healthCheck:HealthCheck": _health_check,
     "aws:ec2/vpcEndpoint:VpcEndpoint": _vpc_endpoint,
     "gcp:spanner/instance:Instance": _spanner,
+    "gcp:cloudrunv2/service:Service": _cloud_run,
 }

@@ -21,7 +21,11 @@ CLOUDFLARE_PORT = 5001
 GCP_PORT = 5002
 FUNCTIONS_PORT = 5004
 METADATA_PORT = 5005
+RUN_PORT = 5006
 POSTGRES_PORT = 5432  # PGAdapter's, too
+
+SPANNER_USER = "spanner"
+"""Whom the emulated Spanner's databases belong to."""
 DNS_PORT = 5353
 VANTAGE_PORT = 3128
 POP_HTTPS_PORT = 8443
@@ -117,6 +121,12 @@ class World:
     def functions_address(self) -> str:
         """Where the emulated AWS's function URLs answer, and all that scripts of the edge fetch from the internet."""
         return f"{self.loopback}.0.4"
+
+    @property
+    def run_address(self) -> str:
+        """Where URLs of the emulated Cloud Run's services answer; its instances have addresses of their own in
+        `<loopback>.5.0/24`."""
+        return f"{self.loopback}.0.5"
 
     @property
     def dns_address(self) -> str:

@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from local import processes
 from local.dns import client
 from local.engine.environment import cloud_environment, provider_ports
-from local.layout import AWS_PORT, CHECKOUT, CLOUDFLARE_PORT, FUNCTIONS_PORT, GCP_PORT, LOOPBACK_VARIABLE, World
+from local.layout import (
+    AWS_PORT,
+    CHECKOUT,
+    CLOUDFLARE_PORT,
+    FUNCTIONS_PORT,
+    GCP_PORT,
+    LOOPBACK_VARIABLE,
+    RUN_PORT,
+    World,
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,7 @@ CLOUDS = (
 RUNTIME = (
     Service("dns", client.ready),
     Service("machines"),
+    Service("run", lambda world: processes.listening(world.run_address, RUN_PORT)),
     Service("functions", lambda world: processes.listening(world.functions_address, FUNCTIONS_PORT)),
 )
 """What makes the provisioned records, machines and functions real."""

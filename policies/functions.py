@@ -8,12 +8,14 @@ from fnmatch import fnmatchcase
 from pulumi_policy import Policy, ResourceValidationArgs, Severity
 
 from policies.controls import foundational, well_architected
-from policies.rules import each_resource, given, kind, known, part, setting
+from policies.rules import Properties, each_resource, given, kind, known, part, parts, setting
 from policies.secrets import secrets_in
 
 FUNCTION = "aws:lambda/function:Function"
+_SERVICE = "gcp:cloudrunv2/service:Service"
 _PERMISSION = "aws:lambda/permission:Permission"
 _URL = "aws:lambda/functionUrl:FunctionUrl"
+_INVOKER = "gcp:cloudrunv2/serviceIamMember:ServiceIamMember"
 _MAPPING = "aws:lambda/eventSourceMapping:EventSourceMapping"
 _RUNTIMES = ["nodejs22.x", "nodejs24.x", "python3.12", "python3.13", "python3.14", "provided.al2023"]
 """Those that AWS patches for at least another year (Lambda Developer Guide, "Lambda runtimes", 2026-11)."""
@@ -22,7 +24,7 @@ _RUNTIMES = ["nodejs22.x", "nodejs24.x", "python3.12", "python3.13", "python3.14
 @each_resource(
     "functions-called-by-whom-they-know",
     "A function is called by named principals, or checks signatures itself and says so.",
-    of={_PERMISSION, _URL},
+    of={_PERMISSION, _URL, _INVOKER},
     severity=Severity.CRITICAL,
     control=foundational("Lambda.1"),
     fix="Name the principal and its source_arn; a function that checks its callers itself is named in `open`",
@@ -33,6 +35,10 @@ def called_by_whom_they_know(args: ResourceValidationArgs) -> Iterator[str]:
     if kind(args) == _URL:
         if props.get("authorizationType") != "AWS_IAM" and not _is_open(args, props.get("functionName")):
             yield "its URL asks nobody who he is"
+        return
+    if kind(args) == _INVOKER:
+        if props.get("member") in ("allUsers", "allAuthenticatedUsers") and not _is_open(args, props.get("name")):
+            yield f"everybody has {props.get('role')}"
         return
     everybody = props.get("principal") == "*" and not given(props, "principalOrgId")
     by_url = props.get("invokedViaFunctionUrl") is True or props.get("functionUrlAuthType") == "NONE"
@@ -66,16 +72,23 @@ def runtime_patched(args: ResourceValidationArgs) -> Iterator[str]:
 @each_resource(
     "function-knows-no-secret",
     "A function's environment, which everybody who may describe it can read, holds no secret.",
-    of={FUNCTION},
+    of={FUNCTION, _SERVICE},
     severity=Severity.CRITICAL,
     control=well_architected("SEC02-BP03"),
     fix="Keep it in Secrets Manager and let the function read it by its role",
 )
 def knows_no_secret(args: ResourceValidationArgs) -> Iterator[str]:
-    variables = part(part(args.props, "environment"), "variables")
+    variables = _variables(args)
     for name in sorted(variables, key=lambda name: known(variables, name) is None):  # the unknown end the rule
         for found in secrets_in(str(variables[name])):
             yield f"variable {name} seems to hold {found}"
+
+
+def _variables(args: ResourceValidationArgs) -> Properties:
+    if kind(args) == FUNCTION:
+        return part(part(args.props, "environment"), "variables")
+    containers = parts(part(args.props, "template"), "containers")
+    return {str(each.get("name")): each.get("value") for container in containers for each in parts(container, "envs")}
 
 
 @each_resource(

@@ -42,6 +42,7 @@ _GCP_GRANTS = {
     "gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember",
     "gcp:kms/cryptoKeyIAMBinding:CryptoKeyIAMBinding",
     "gcp:secretmanager/secretIamMember:SecretIamMember",
+    "gcp:pubsub/topicIAMMember:TopicIAMMember",
 }
 _BASIC_ROLES = ("roles/owner", "roles/editor")
 _LASTING_KEYS = {

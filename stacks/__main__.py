@@ -17,17 +17,14 @@ from infra.blobs import BlobsArgs, Lock
 from infra.blobs.gcs import GcsBlobs
 from infra.blobs.s3 import S3Blobs
 from infra.dns import Dns, DnsArgs
-from infra.edge import Edge, EdgeArgs, MetadataApiBinding, ShieldNode
+from infra.edge import Edge, EdgeArgs, ShieldNode
 from infra.edge.bundle import compile_worker
-from infra.edge.secrets import read_edge_secrets, read_metadata_api_key
-from infra.entitlements.api import MetadataApi, MetadataApiArgs
-from infra.entitlements.stream import EntitlementStream, EntitlementStreamArgs
-from infra.functions.package import pack
+from infra.edge.secrets import read_edge_secrets
 from infra.identity.aws import AwsIdentity, AwsIdentityArgs
 from infra.identity.gcp import GcpIdentity, GcpIdentityArgs
 from infra.identity.ways import OriginWays, OriginWaysArgs
 from infra.keys.aws import AwsKeys, AwsKeysArgs
-from infra.metadata import Capacity, ChangeSource, MetadataArgs
+from infra.metadata import Capacity, MetadataArgs
 from infra.metadata.dynamodb import DynamoDbMetadata
 from infra.metadata.spanner import SpannerMetadata
 from infra.network import NetworkArgs
@@ -42,6 +39,7 @@ from infra.shield.ec2 import Ec2Shield
 from infra.shield.gce import GceShield
 from infra.shield.user_data import MachineSettings, user_data
 from stacks.config import Stack, StackConfig, load_current
+from stacks.entitlements import entitlement_stream, metadata_api
 from stacks.objects import bucket_outputs, object_keys, origins, stand_by
 from stacks.publishing import drain
 
@@ -124,7 +122,7 @@ def compose(stack: Stack) -> None:
     if settings.blobs.store == "s3":
         OriginWays("origin-ways", OriginWaysArgs(amazon.role_name, blobs.buckets, endpoints, nodes))
 
-    api, asked = metadata_api(stack, metadata.changes) if metadata.changes else (None, None)
+    asked = metadata_api(stack, prefix, secret, metadata.changes)
     edge = Edge(
         "edge",
         EdgeArgs(
@@ -135,14 +133,14 @@ def compose(stack: Stack) -> None:
             bundle=bundle,
             shields=[ShieldNode(f"{host(node, settings.domain)}:{EDGE_PORT}", node.region) for node in nodes],
             secrets=read_edge_secrets(f"{secret}/edge", stack.home_region),
-            metadata_api=asked,
+            metadata_api=asked.binding,
         ),
     )
     dns = Dns("dns", DnsArgs(settings.domain, hostname, edge.target, nodes, removable=not settings.protect))
-    stream = entitlement_stream(stack, metadata.changes, edge) if metadata.changes else None
+    stream = entitlement_stream(stack, prefix, secret, metadata.changes, edge, asked)
     key = encrypted_by.get(blobs.buckets[0].region)
     drained = drain(stack, prefix, secret, hostname, metadata.changes, blobs.buckets[0], key, edge, nodes)
-    watched: list[Watched | None] = [blobs, *standby, metadata, api, stream, drained, dns]
+    watched: list[Watched | None] = [blobs, *standby, metadata, *asked.watched, stream, drained, dns]
     alarms = [alarm for tier in watched if tier for alarm in tier.alarms]
     alarms += registry_alarms(stack.environment, metadata.backend, metadata.region)
     watch(stack, prefix, alarms)
@@ -210,28 +208,6 @@ def metadata_args(stack: Stack, prefix: str, keys: AwsKeys | None) -> MetadataAr
 def days_to_regret(config: StackConfig) -> int:
     """For how long a key that was given up can be brought back: the longest and the shortest that KMS takes."""
     return 30 if config.protect else 7
-
-
-def metadata_api(stack: Stack, source: ChangeSource) -> tuple[MetadataApi, MetadataApiBinding]:
-    """What the edge asks about tokens that its own store lacks, and how."""
-    prefix, secret = f"{PROJECT}-{stack.environment}", f"{PROJECT}/{stack.environment}/metadata-api"
-    code = pack(ROOT, "workers.entitlements.api")
-    api = MetadataApi("metadata-api", MetadataApiArgs(prefix, source, secret, stack.home_region, code))
-    return api, MetadataApiBinding(api.url, read_metadata_api_key(secret, stack.home_region))
-
-
-def entitlement_stream(stack: Stack, source: ChangeSource, edge: Edge) -> EntitlementStream:
-    """What tells the edge of each change of a token."""
-    args = EntitlementStreamArgs(
-        prefix=f"{PROJECT}-{stack.environment}",
-        source=source,
-        account_id=stack.config.edge.account_id,
-        namespace_id=edge.namespace_id,
-        secret_id=f"{PROJECT}/{stack.environment}/edge-kv",
-        secret_region=stack.home_region,
-        code=pack(ROOT, "workers.entitlements.consumer"),
-    )
-    return EntitlementStream("entitlements", args)
 
 
 def watch(stack: Stack, prefix: str, alarms: Sequence[Alarm | GoogleAlarm]) -> None:

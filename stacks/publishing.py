@@ -9,7 +9,7 @@ import pulumi
 
 from infra.blobs import Bucket
 from infra.edge import Edge
-from infra.metadata import ChangeSource
+from infra.metadata import ChangeSource, SpannerChanges
 from infra.registry.drain import Drain, DrainArgs, pack_drain
 from infra.shield import EDGE_PORT, Node, host_suffix
 from stacks.config import Stack
@@ -22,7 +22,7 @@ def drain(
     prefix: str,
     secret: str,
     hostname: str,
-    source: ChangeSource | None,
+    source: ChangeSource | SpannerChanges,
     bucket: Bucket,
     key: pulumi.Input[str] | None,
     edge: Edge,
@@ -30,7 +30,7 @@ def drain(
 ) -> Drain | None:
     """Where metadata and objects are on AWS; elsewhere `registry purges drain` has to be run. The names of the stack's
     secrets begin with `secret`."""
-    if source is None or key is None or stack.config.blobs.store != "s3":
+    if isinstance(source, SpannerChanges) or key is None or stack.config.blobs.store != "s3":
         return None
     args = DrainArgs(
         prefix=prefix,

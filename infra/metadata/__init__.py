@@ -53,13 +53,25 @@ class ChangeSource:
     stream_arn: pulumi.Input[str]
 
 
+@dataclass(frozen=True)
+class SpannerChanges:
+    """A database on Spanner and its change stream. `database` is its full name, `projects/…/instances/…/databases/…`,
+    of which `instance` and `name` are parts. `region` is where its writes are decided on."""
+
+    region: str
+    instance: pulumi.Input[str]
+    name: pulumi.Input[str]
+    database: pulumi.Input[str]
+    stream: str
+
+
 class Metadata(Watched, Protocol):
     """Where the registry finds the database, whichever it is. `table` is how its backend names it; `project` is of
-    Google Cloud, where it is there. `changes` is what carries tokens to the edge; None where nothing follows the
-    database's changes."""
+    Google Cloud, where it is there. `changes` is what tells of all that changes
+    in it."""
 
     backend: Literal["dynamodb", "spanner"]
     region: str
     table: pulumi.Output[str]
     project: pulumi.Output[str] | None
-    changes: ChangeSource | None
+    changes: ChangeSource | SpannerChanges

@@ -21,7 +21,7 @@ class DynamoDbMetadata(pulumi.ComponentResource):
     table: pulumi.Output[str]
     project: pulumi.Output[str] | None = None
     alarms: Sequence[Alarm]
-    changes: ChangeSource | None
+    changes: ChangeSource
 
     def __init__(self, name: str, args: MetadataArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:metadata:DynamoDbMetadata", name, None, opts)

@@ -9,7 +9,7 @@ from typing import Literal
 import pulumi
 import pulumi_gcp as gcp
 
-from infra.metadata import ChangeSource, MetadataArgs
+from infra.metadata import MetadataArgs, SpannerChanges
 from infra.metadata.spanner_alarms import spanner_alarms
 from infra.observability import GoogleAlarm
 
@@ -33,6 +33,9 @@ POSITIONS = Path(__file__).with_name("positions.sql")
 """The DDL: what PostgreSQL takes as well, what only Spanner has, and where the change stream's follower is. In this
 order: to change a statement, or to put one in between, is to replace the database."""
 
+CHANGE_STREAM = "items_changes"
+"""Made by spanner-only.sql; positions.sql has a table for its follower."""
+
 
 class SpannerMetadata(pulumi.ComponentResource):
     """An instance and its database: a week in which any past state can be read, and a backup each night."""
@@ -42,7 +45,7 @@ class SpannerMetadata(pulumi.ComponentResource):
     table: pulumi.Output[str]
     project: pulumi.Output[str] | None
     alarms: Sequence[GoogleAlarm]
-    changes: ChangeSource | None = None
+    changes: SpannerChanges
 
     def __init__(self, name: str, args: MetadataArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:metadata:SpannerMetadata", name, None, opts)
@@ -93,6 +96,10 @@ class SpannerMetadata(pulumi.ComponentResource):
         self.region = args.regions[0]
         self.project = instance.project
         self.table = pulumi.Output.concat(instance.name, "/", database.name)
+        full_name = pulumi.Output.format(
+            "projects/{0}/instances/{1}/databases/{2}", self.project, instance.name, database.name
+        )
+        self.changes = SpannerChanges(args.regions[0], instance.name, database.name, full_name, CHANGE_STREAM)
         self.register_outputs({"table": self.table})
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from local.engine.find import CHECKOUT_VARIABLE, Engine
-from local.layout import CHECKOUT, World
+from local.layout import CHECKOUT, POSTGRES_PORT, SPANNER_USER, World
 from local.processes import listening
 
 PASSPHRASE = "artifact-edge-local"  # noqa: S105  public on purpose
@@ -63,6 +63,9 @@ def cloud_environment(world: World, providers: Mapping[str, int]) -> dict[str, s
         "CLOUDFLARE_BASE_URL": world.cloudflare_url,
         "CLOUDFLARE_API_TOKEN": "local",
         "GOOGLE_COMPUTE_CUSTOM_ENDPOINT": f"{world.gcp_url}/compute/v1/",
+        "PGHOST": world.gcp_address,  # as PGAdapter's clients are told
+        "PGPORT": str(POSTGRES_PORT),
+        "PGUSER": SPANNER_USER,
         "STORAGE_EMULATOR_HOST": world.gcp_url,
         "GOOGLE_MONITORING_CUSTOM_ENDPOINT": f"{world.gcp_url}/monitoring/",
     }

@@ -21,7 +21,7 @@ from local.functions.roles import Roles
 from local.functions.schedules import Schedule
 from local.functions.timer import Timer
 from local.functions.urls import create_app
-from local.layout import FUNCTIONS_PORT, World
+from local.layout import FUNCTIONS_PORT, RUN_PORT, World
 
 _LOOK_SECONDS = 1.0
 
@@ -97,7 +97,7 @@ class _Quiet(WSGIRequestHandler):
 def main(directory: Annotated[Path, typer.Option(help="the world's directory")]) -> None:
     world = World(directory=directory.resolve())
     runner = Runner(world)
-    application = create_app(runner.function_of, runner.invoke)
+    application = create_app(runner.function_of, runner.invoke, f"http://{world.run_address}:{RUN_PORT}")
     server = make_server(world.functions_address, FUNCTIONS_PORT, application, threaded=True, request_handler=_Quiet)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     while True:

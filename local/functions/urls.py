@@ -11,24 +11,27 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 from flask import Flask, Response, request
 
 from local.functions.feed import Invoke
 from local.functions.instance import FunctionError
 
+_HOP = frozenset({"connection", "content-encoding", "content-length", "date", "host", "server", "transfer-encoding"})
 _log = logging.getLogger(__name__)
 
 
-def create_app(function_of: Callable[[str], str | None], invoke: Invoke) -> Flask:
-    """The WSGI application; `function_of` is the function's ARN by its URL's host."""
+def create_app(function_of: Callable[[str], str | None], invoke: Invoke, services: str = "") -> Flask:
+    """The WSGI application; `function_of` is the function's ARN by its URL's host. `services` is the URL at which the
+    emulated Cloud Run answers for its services' hosts."""
     app = Flask(__name__)
 
     @app.route("/", defaults={"path": ""}, methods=["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"])
     @app.route("/<path:path>", methods=["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"])
     def answer(path: str) -> Response:
-        function = function_of(request.host.split(":")[0])
+        function = function_of(_host())
         if function is None:
-            return Response("error code: 1016\n", 530)
+            return _service(services) if _host().endswith(".run.app") else Response("error code: 1016\n", 530)
         try:
             return _answer(invoke(function, _event()))
         except FunctionError as error:
@@ -36,6 +39,28 @@ def create_app(function_of: Callable[[str], str | None], invoke: Invoke) -> Flas
             return Response("Internal Server Error", 502)
 
     return app
+
+
+def _host() -> str:
+    return request.host.split(":")[0]
+
+
+def _service(services: str) -> Response:
+    headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP}
+    try:
+        answer = httpx.request(
+            request.method,
+            f"{services}{request.full_path}",
+            headers={**headers, "Host": request.host},
+            content=request.get_data(),
+            timeout=60,
+            trust_env=False,
+        )
+    except httpx.HTTPError as error:
+        _log.error("the emulated Cloud Run does not answer: %s", error)
+        return Response("error code: 1016\n", 530)
+    kept = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP}
+    return Response(answer.content, answer.status_code, kept)
 
 
 def _event() -> dict[str, Any]:

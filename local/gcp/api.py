@@ -18,6 +18,9 @@ from werkzeug.exceptions import HTTPException
 from local.gcp.catalog import COLLECTIONS, Collection, Json, Refused, Request
 from local.gcp.effects import Effect, NoEffect
 from local.gcp.monitoring import Monitoring
+from local.gcp.run import catalog as services
+from local.gcp.run import effects as run_effects
+from local.gcp.run import pubsub
 from local.store import Store
 
 INSTANCES_PATH = "/_artifact-edge/instances"
@@ -31,8 +34,11 @@ def create_app(store: Store, machine_network: str, effects: Mapping[str, Effect]
     """The WSGI application. Public addresses are taken from `machine_network`. `effects` are of collections, by their
     paths: what is more than a document."""
     app = Flask(__name__)
-    for collection in COLLECTIONS:
-        _serve(app, collection, store, machine_network, (effects or {}).get(collection.path, NoEffect()))
+    known: Mapping[str, Effect] = {run_effects.PATH: run_effects.ServiceEffect(), **(effects or {})}
+    for collection in (*COLLECTIONS, *services.COLLECTIONS):
+        _serve(app, collection, store, machine_network, known.get(collection.path, NoEffect()))
+    run_effects.add_to(app, store)
+    pubsub.add_to(app, store)
     app.add_url_rule("/storage/v1/projects/<project>/serviceAccount", view_func=_storage_agent)
     app.add_url_rule("/storagetransfer/v1/googleServiceAccounts/<project>", view_func=_transfer_agent)
     app.register_blueprint(Monitoring(store).blueprint())

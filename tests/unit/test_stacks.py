@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -265,6 +266,8 @@ def test_the_same_program_runs_on_google_alone(up: Up) -> None:
         "table": "artifact-edge-prod/metadata",
         "project": "artifact-edge-prod",
     }
+    of_objects = [each for each in deployment.resources if "entitlements:Sources" not in each.urn]
+    deployment = replace(deployment, resources=of_objects)
     bucket = deployment.of(gcp.storage.Bucket)["us-east4"].inputs
     assert bucket["customPlacementConfig"] == {"dataLocations": ["US-EAST4", "US-EAST1"]}
     assert (bucket["location"], bucket["rpo"]) == ("US", "ASYNC_TURBO")

@@ -15,9 +15,9 @@ import psycopg
 from psycopg import sql
 
 from local.gcp.catalog import Refused
+from local.layout import SPANNER_USER
 from local.prerequisites import postgres_programs
 
-USER = "spanner"
 _UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root
 _SETTINGS = ("fsync=off", "shared_buffers=16MB", "max_connections=100", "log_min_messages=fatal")
 _PATIENCE = 30.0  # seconds, on a machine that does other things as well
@@ -54,7 +54,11 @@ class Cluster:
             os.chown(self.directory, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
         if not self.made:
             # Spanner sorts text by its bytes.
-            made = [*("--auth", "trust", "--no-sync", "--encoding", "UTF8", "--locale", "C"), "--username", USER]
+            made = [
+                *("--auth", "trust", "--no-sync", "--encoding", "UTF8", "--locale", "C"),
+                "--username",
+                SPANNER_USER,
+            ]
             done = subprocess.run(
                 [programs / "initdb", "--pgdata", data, *made], user=user, capture_output=True, text=True, check=False
             )
@@ -78,7 +82,13 @@ class Cluster:
 
     def connect(self, database: str, **more: Any) -> psycopg.Connection[Any]:
         return psycopg.connect(
-            host=self.address, port=self.port, user=USER, dbname=database, autocommit=True, connect_timeout=5, **more
+            host=self.address,
+            port=self.port,
+            user=SPANNER_USER,
+            dbname=database,
+            autocommit=True,
+            connect_timeout=5,
+            **more,
         )
 
     def create(self, database: str) -> None:

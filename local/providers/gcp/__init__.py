@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from local.providers.gcp import compute, data, kms, monitoring, spanner
+from local.providers.gcp import compute, data, kms, monitoring, run, spanner
 from local.providers.gcp.rest import Clients, from_environment
 from local.providers.handler import Function, Handler
 
 
 def handlers(clients: Clients = from_environment) -> Iterable[Handler]:
     """One handler a resource type; `clients` gives the HTTP client, when one is needed."""
-    parts = (compute, kms, data, spanner, monitoring)
+    parts = (compute, kms, data, spanner, monitoring, run)
     return [handler for part in parts for handler in part.handlers(clients)]
 
 

@@ -12,6 +12,7 @@ from tests.policies.resources import resource
 
 FUNCTION = "aws:lambda/function:Function"
 URL = "aws:lambda/functionUrl:FunctionUrl"
+INVOKER = "gcp:cloudrunv2/serviceIamMember:ServiceIamMember"
 OPEN = {"open": ["*-api"]}
 
 
@@ -28,6 +29,11 @@ def mapping(**changes: Any) -> PolicyResource:
         **changes,
     }
     return resource("aws:lambda/eventSourceMapping:EventSourceMapping", props)
+
+
+def service(**variables: str) -> PolicyResource:
+    envs = [{"name": name, "value": value} for name, value in variables.items()]
+    return resource("gcp:cloudrunv2/service:Service", {"template": {"containers": [{"envs": envs}]}})
 
 
 CASES = [
@@ -47,6 +53,14 @@ CASES = [
     Case("functions-called-by-whom-they-know", [resource(URL, {"authorizationType": "NONE"})], "asks nobody"),
     Case(
         "functions-called-by-whom-they-know",
+        [resource(INVOKER, {"member": "allUsers", "role": "roles/run.invoker", "name": "z"})],
+        "everybody has roles/run.invoker",
+        OPEN,
+    ),
+    Case("function-knows-no-secret", [service(KEY=PRIVATE_KEY)], "variable KEY seems to hold a private key"),
+    Case("function-knows-no-secret", [service(DATABASE="projects/p/instances/i/databases/d")]),
+    Case(
+        "functions-called-by-whom-they-know",
         [
             permission(invokedViaFunctionUrl=True),
             permission(functionUrlAuthType="NONE"),
@@ -54,6 +68,8 @@ CASES = [
             permission(principal="123456789012"),
             resource(URL, {"authorizationType": "NONE", "functionName": "arn:aws:lambda:x:1:function:y-api"}),
             resource(URL, {"authorizationType": "AWS_IAM"}),
+            resource(INVOKER, {"member": "allUsers", "role": "roles/run.invoker", "name": "y-api"}),
+            resource(INVOKER, {"member": "serviceAccount:x@y", "role": "roles/run.invoker", "name": "z"}),
         ],
         config=OPEN,
     ),

@@ -30,6 +30,18 @@ MUTATIONS = [
         "another function's URL",
         put("functionName", "artifact-edge-prod-consumer"),
     ),
+    Mutation(
+        "functions-called-by-whom-they-know",
+        ["gcp:cloudrunv2/serviceIamMember:ServiceIamMember"],
+        "another service for everybody",
+        put("name", "artifact-edge-prod-entitlements"),
+    ),
+    Mutation(
+        "function-knows-no-secret",
+        ["gcp:cloudrunv2/service:Service"],
+        "a key",
+        put("template.containers", [{"envs": [{"name": "KEY", "value": PRIVATE_KEY}]}]),
+    ),
     Mutation("function-runtime-patched", [FUNCTION], "old", put("runtime", "python3.8")),
     Mutation("function-knows-no-secret", [FUNCTION], "a key", put("environment.variables.KEY", PRIVATE_KEY)),
     Mutation("failed-events-kept", [MAPPING], "dropped", without("destinationConfig")),

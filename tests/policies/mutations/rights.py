@@ -9,7 +9,12 @@ from tests.policies.mutations.changes import also_allow, beside, put, statements
 
 ROLE, ROLE_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
 KEY, REPLICA_KEY, TOPIC_POLICY = "aws:kms/key:Key", "aws:kms/replicaKey:ReplicaKey", "aws:sns/topicPolicy:TopicPolicy"
-GRANTS = ["gcp:storage/bucketIAMMember:BucketIAMMember", "gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember"]
+GRANTS = [
+    "gcp:storage/bucketIAMMember:BucketIAMMember",
+    "gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember",
+    "gcp:spanner/databaseIAMMember:DatabaseIAMMember",
+    "gcp:pubsub/topicIAMMember:TopicIAMMember",
+]
 
 _TAGGED = [
     "aws:dynamodb/table:Table",

@@ -1,0 +1,53 @@
+"""Where the code of services is put, for Cloud Run to take it from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from infra.blobs import BlobsArgs
+from infra.blobs.gcs import GcsBlobs, gcs_location
+from infra.keys.gcp import GcpKeys, GcpKeysArgs
+from infra.observability import GoogleAlarm
+
+
+@dataclass(frozen=True)
+class SourcesArgs:
+    """`regions` are one, or two on one continent; the rest is as with BlobsArgs."""
+
+    prefix: str
+    regions: Sequence[str]
+    noncurrent_days: int
+    log_days: int
+    removable: bool
+
+
+class Sources(pulumi.ComponentResource):
+    """A bucket that is guarded as those of objects are: whoever writes to it decides what runs."""
+
+    bucket: pulumi.Output[str]
+    alarms: Sequence[GoogleAlarm]
+
+    def __init__(self, name: str, args: SourcesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("artifact-edge:entitlements:Sources", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        own = f"{args.prefix}-code"
+        key = GcpKeys(f"{name}-key", GcpKeysArgs(own, gcs_location(args.regions)), child)
+        made = GcsBlobs(
+            name,
+            BlobsArgs(
+                prefix=own,
+                regions=args.regions,
+                readers=[],
+                keys={args.regions[0]: key.usable},
+                noncurrent_days=args.noncurrent_days,
+                lock=None,
+                log_days=args.log_days,
+                removable=args.removable,
+            ),
+            child,
+        )
+        self.bucket, self.alarms = made.made, made.alarms
+        self.register_outputs({"bucket": self.bucket})

@@ -1,0 +1,155 @@
+"""On Spanner: what follows its change stream to the edge's key-value store, and what answers the edge about tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_gcp as gcp
+
+from infra.functions.package import Code
+from infra.metadata import SpannerChanges
+from infra.observability import GoogleAlarm
+from infra.observability.run import dead_letter_alarm, service_alarms
+from infra.services.cloud_run import ServiceArgs, identity, service
+
+_FOLLOWER, _API = "entitlements", "metadata-api"
+_DEAD_SECONDS = 31 * 86_400  # the longest that a topic keeps a message (Pub/Sub, "Replay messages")
+_INSTANCES = 10  # each answers some 100 look-ups a second: the bound on what strangers can cost us
+_AT_ONCE = 40
+
+
+@dataclass(frozen=True)
+class SpannerFollowerArgs:
+    """`secret_id`, in `secret_region`, holds an API token that may edit the key-value store of `account_id` and
+    `namespace_id`. `sources` is the bucket that takes the code."""
+
+    prefix: str
+    source: SpannerChanges
+    account_id: str
+    namespace_id: pulumi.Input[str]
+    secret_id: str
+    secret_region: str
+    code: Code
+    sources: pulumi.Input[str]
+
+
+class SpannerFollower(pulumi.ComponentResource):
+    """One instance that follows the stream at all times, and a topic for the changes that it could not understand.
+
+    Pub/Sub keeps them on the topic, and for the subscription, from which operators read them.
+    """
+
+    dead_letters: pulumi.Output[str]
+    alarms: Sequence[GoogleAlarm]
+
+    def __init__(self, name: str, args: SpannerFollowerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("artifact-edge:entitlements:SpannerFollower", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        source, dead_name = args.source, f"{args.prefix}-{_FOLLOWER}-dead"
+        topic = gcp.pubsub.Topic(_FOLLOWER, name=dead_name, message_retention_duration=f"{_DEAD_SECONDS}s", opts=child)
+        dead = gcp.pubsub.Subscription(
+            _FOLLOWER,
+            name=dead_name,
+            topic=topic.id,
+            message_retention_duration=f"{_DEAD_SECONDS}s",
+            expiration_policy={"ttl": ""},  # never, however long nothing dies
+            ack_deadline_seconds=60,
+            opts=child,
+        )
+        asked = ServiceArgs(
+            prefix=args.prefix,
+            account="follow",
+            region=source.region,
+            description="Carries changes of tokens and grants to the edge",
+            code=args.code,
+            variables={
+                "DATABASE": source.database,
+                "CHANGE_STREAM": source.stream,
+                "ACCOUNT_ID": args.account_id,
+                "NAMESPACE_ID": args.namespace_id,
+                "DEAD_LETTERS": topic.id,
+            },
+            secret_id=args.secret_id,
+            secret_region=args.secret_region,
+            sources=args.sources,
+            instances=(1, 1),
+            concurrency=10,
+            steady=True,
+        )
+        who = identity(_FOLLOWER, asked, self)
+        may = [
+            _may(_FOLLOWER, source, "roles/spanner.databaseUser", who.member, self),  # it keeps its place there, too
+            gcp.pubsub.TopicIAMMember(
+                _FOLLOWER, topic=topic.name, role="roles/pubsub.publisher", member=who.member, opts=child
+            ),
+        ]
+        made = service(_FOLLOWER, asked, who, self, may)
+        self.dead_letters = dead.name
+        late, gone = "Grants and revocations reach the edge late", "Changes of tokens never reached the edge"
+        runbook = "docs/entitlements.md#changes-are-"
+        self.alarms = [
+            *service_alarms(_FOLLOWER, "entitlements", made.name, late, f"{runbook}late", steady=True),
+            dead_letter_alarm(_FOLLOWER, "entitlements", dead.name, gone, f"{runbook}dead"),
+        ]
+        self.register_outputs({"dead_letters": self.dead_letters})
+
+
+@dataclass(frozen=True)
+class SpannerMetadataApiArgs:
+    """`secret_id`, in `secret_region`, holds the key with which the edge signs its questions. `sources` is the bucket
+    that takes the code."""
+
+    prefix: str
+    source: SpannerChanges
+    secret_id: str
+    secret_region: str
+    code: Code
+    sources: pulumi.Input[str]
+
+
+class SpannerMetadataApi(pulumi.ComponentResource):
+    """A service that anybody may call; it answers those who sign: isolates have no credentials of Google's."""
+
+    url: pulumi.Output[str]
+    alarms: Sequence[GoogleAlarm]
+
+    def __init__(self, name: str, args: SpannerMetadataApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("artifact-edge:entitlements:SpannerMetadataApi", name, None, opts)
+        variables: Mapping[str, pulumi.Input[str]] = {"DATABASE": args.source.database}
+        asked = ServiceArgs(
+            prefix=args.prefix,
+            account="answer",
+            region=args.source.region,
+            description="Answers the edge about tokens that its store lacks",
+            code=args.code,
+            variables=variables,
+            secret_id=args.secret_id,
+            secret_region=args.secret_region,
+            sources=args.sources,
+            instances=(0, _INSTANCES),
+            concurrency=_AT_ONCE,
+            open=True,
+        )
+        who = identity(_API, asked, self)
+        may = _may(_API, args.source, "roles/spanner.databaseReader", who.member, self)
+        made = service(_API, asked, who, self, [may])
+        self.url = made.uri
+        fault = "Tokens that the edge's store lacks are answered with 503"
+        runbook = "docs/entitlements.md#the-metadata-api-fails"
+        self.alarms = list(service_alarms(_API, "entitlements", made.name, fault, runbook))
+        self.register_outputs({"url": self.url})
+
+
+def _may(
+    name: str, source: SpannerChanges, role: str, member: pulumi.Input[str], parent: pulumi.Resource
+) -> gcp.spanner.DatabaseIAMMember:
+    return gcp.spanner.DatabaseIAMMember(
+        name,
+        instance=source.instance,
+        database=source.name,
+        role=role,
+        member=member,
+        opts=pulumi.ResourceOptions(parent=parent),
+    )
