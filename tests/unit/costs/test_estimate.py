@@ -71,6 +71,16 @@ def test_a_database_that_is_spread_is_paid_by_replica() -> None:
     assert cost(spread) == pytest.approx(0.057 * 2 * 5 * 730)
 
 
+def test_instances_that_are_always_there_are_paid_always() -> None:
+    def service(least: int) -> Resource:
+        containers = [{"resources": {"limits": {"cpu": "1", "memory": "512Mi"}}}]
+        template = {"scaling": {"minInstanceCount": least}, "containers": containers}
+        return resource("gcp:cloudrunv2/service:Service", template=template)
+
+    assert cost(service(0)) == 0
+    assert cost(service(2)) == pytest.approx(2 * (0.0648 + 0.0036) * 730)
+
+
 def test_tiers_are_told_apart_by_the_component_around_a_resource_the_dearest_first() -> None:
     found = estimate(
         [

@@ -23,6 +23,7 @@ def test_every_type_of_the_program_has_a_price_or_is_known_to_have_none() -> Non
         "gcp:compute/instance:Instance",
         "aws:route53/healthCheck:HealthCheck",
         "gcp:spanner/instance:Instance",
+        "gcp:cloudrunv2/service:Service",
         "aws:ec2/vpcEndpoint:VpcEndpoint",
     }
     known = {*special, *prices.monthly, *prices.hourly, *prices.metered, *prices.free}
