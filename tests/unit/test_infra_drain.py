@@ -19,6 +19,10 @@ from local.functions.schedules import schedules
 from local.providers.aws import functions, handlers
 from local.providers.aws.clients import client
 from local.providers.handler import CloudError
+from registry import outbox, quarantine
+from registry.images import OciRepository
+from registry.packument import NpmPackage
+from registry.simple import PypiIndex, PypiProject
 from tests.unit.harness import Deployment, Registered, deploy
 
 pytestmark = pytest.mark.usefixtures("aws_cloud")
@@ -140,8 +144,10 @@ def test_it_reads_facts_and_changes_what_hangs_on_the_outbox_alone() -> None:
     up()
     may = statements()
     keys = {sid: next(iter(may[sid]["Condition"].values()))["dynamodb:LeadingKeys"] for sid in ("ReadFacts", "Settle")}
-    assert keys["Settle"] == ["outbox", "quarantine"]
-    partitions = ["outbox", "quarantine", "npm#@acme/web", "pypi", "pypi#a", "oci#acme/app", "tokens", "audit#2026-11"]
+    assert keys["Settle"] == [outbox.PARTITION, quarantine.PARTITION]
+    packages = [NpmPackage("@acme/web"), PypiIndex(), PypiProject("a"), OciRepository("acme/app")]
+    facts = [package.partition for package in packages]
+    partitions = [outbox.PARTITION, quarantine.PARTITION, *facts, "tokens", "audit#2026-11"]
     read = [each for each in partitions if any(fnmatchcase(each, pattern) for pattern in keys["ReadFacts"])]
     assert read == partitions[:-2]
     assert may["ReadFacts"]["Resource"] == may["Settle"]["Resource"] == TABLE
