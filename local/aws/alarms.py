@@ -102,6 +102,9 @@ def look(now: float, minute: float) -> None:
         data = list(backend.metric_data)
         old = next((place for place, each in enumerate(data) if seconds(each) > now - _KEPT_SECONDS), len(data))
         del backend.metric_data[:old]
+        by_metric: dict[tuple[str, str], list[Any]] = {}
+        for datum in data[old:]:
+            by_metric.setdefault((datum.namespace, datum.name), []).append(datum)
         for alarm in list(backend.alarms.values()):
             rule = Rule(
                 alarm.evaluation_periods,
@@ -110,7 +113,10 @@ def look(now: float, minute: float) -> None:
                 alarm.threshold,
                 alarm.treat_missing_data or "missing",
             )
-            values = values_of(data[old:], alarm, rule.looked_at, now, alarm.period * minute / 60)
+            measured = by_metric.get((alarm.namespace, alarm.metric_name), [])
+            values = values_of(
+                measured, alarm.dimensions, alarm.statistic, rule.looked_at, now, alarm.period * minute / 60
+            )
             after = rule.state(values, alarm.state_value)
             if after != alarm.state_value:
                 _change(backend, alarm, after, values)

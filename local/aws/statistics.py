@@ -27,21 +27,23 @@ STATISTICS: Mapping[str, Callable[[Total], float]] = {
 }
 
 
-def values_of(data: Sequence[Any], alarm: Any, periods: int, now: float, period: float) -> list[float | None]:
-    """What the alarm's metric was in each of the last periods that are over, the newest first; None without data.
+def values_of(
+    data: Sequence[Any], dimensions: Sequence[Any], statistic: str, periods: int, now: float, period: float
+) -> list[float | None]:
+    """What a metric with just these dimensions was in each of the last periods that are over, the newest first; None
+    without data. `data` is all that there is of the metric.
 
     `period` is in seconds; periods begin at its multiples.
     """
-    dimensions = {(each.name, each.value) for each in alarm.dimensions}
+    wanted = {(each.name, each.value) for each in dimensions}
     newest = int(now // period) - 1
     found: dict[int, list[Total]] = {}
     for datum in data:
-        if datum.namespace == alarm.namespace and datum.name == alarm.metric_name:
-            age = newest - int(seconds(datum) // period)
-            if 0 <= age < periods and {(each.name, each.value) for each in datum.dimensions} == dimensions:
-                found.setdefault(age, []).append(_total(datum))
-    statistic = STATISTICS[alarm.statistic]
-    return [statistic(_all(found[age])) if age in found else None for age in range(periods)]
+        age = newest - int(seconds(datum) // period)
+        if 0 <= age < periods and {(each.name, each.value) for each in datum.dimensions} == wanted:
+            found.setdefault(age, []).append(_total(datum))
+    value = STATISTICS[statistic]
+    return [value(_all(found[age])) if age in found else None for age in range(periods)]
 
 
 def seconds(datum: Any) -> float:
