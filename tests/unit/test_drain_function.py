@@ -58,7 +58,7 @@ class Lambda:
 
 @pytest.fixture
 def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lambda]:
-    with served_clouds(tmp_path) as clouds:
+    with served_clouds(tmp_path, "s3") as clouds:
         for name, value in clouds.environment.items():
             monkeypatch.setenv(name, value)
         target = Target.model_validate(clouds.outputs)

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import httpx
 import pytest
+from botocore.exceptions import ClientError
 
 from local.layout import CHECKOUT
 from local.samples import build
@@ -26,7 +28,7 @@ from registry.audit import By
 from registry.target import Target
 from tests.unit.packages import tarball
 from tests.unit.test_registry_publish import rewrite_manifest, wheel
-from tests.world.served_clouds import BUCKET, URL, ServedClouds, served_clouds
+from tests.world.served_clouds import URL, ServedClouds, served_clouds
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,9 @@ class Watched:
         return answer
 
 
-@pytest.fixture(scope="module")
-def clouds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedClouds]:
-    with served_clouds(tmp_path_factory.mktemp("clouds")) as served:
+@pytest.fixture(scope="module", params=["s3", "gcs"])
+def clouds(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedClouds]:
+    with served_clouds(tmp_path_factory.mktemp("clouds"), request.param) as served:
         yield served
 
 
@@ -118,8 +120,8 @@ def oci_case(directory: Path) -> Case:
     digests = [json.loads((layout / "index.json").read_text())["manifests"][0]["digest"] for layout in layouts]
 
     def shown(clouds: ServedClouds) -> dict[str, set[str]]:
-        tag = clouds.s3.get_object(Bucket=BUCKET, Key="oci/tags/acme/app/1.0")
-        body, digest = tag["Body"].read(), tag["Metadata"]["digest"]
+        key = "oci/tags/acme/app/1.0"
+        body, digest = clouds.get(key), clouds.bucket.metadata(key)["digest"]
         assert f"sha256:{hashlib.sha256(body).hexdigest()}" == digest
         assert clouds.get(f"oci/manifests/acme/app/{digest.replace(':', '/')}") == body
         for part in (json.loads(body)["config"], *json.loads(body)["layers"]):
@@ -231,6 +233,6 @@ def test_what_is_watched_is_seen_when_it_is_broken(
     packument: Any = clouds.json("npm/web/packument.json")
     packument["versions"]["2.0.0"] = packument["versions"]["1.0.0"]
     packument["versions"]["2.0.0"]["dist"]["tarball"] = f"{URL}/npm/web/-/web-2.0.0.tgz"
-    clouds.s3.put_object(Bucket=BUCKET, Key="npm/web/packument.json", Body=json.dumps(packument).encode())
-    with pytest.raises(clouds.s3.exceptions.NoSuchKey):
+    clouds.bucket.put("npm/web/packument.json", json.dumps(packument).encode())
+    with pytest.raises((ClientError, httpx.HTTPStatusError)):
         case.shown(clouds)
