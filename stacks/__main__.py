@@ -40,7 +40,7 @@ from infra.shield.gce import GceShield
 from infra.shield.user_data import MachineSettings, user_data
 from stacks.config import Stack, StackConfig, load_current
 from stacks.entitlements import entitlement_stream, metadata_api
-from stacks.objects import bucket_outputs, object_keys, origins, stand_by
+from stacks.objects import bucket_outputs, last_resort, object_keys, origins, stand_by
 from stacks.publishing import drain
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -85,7 +85,7 @@ def compose(stack: Stack) -> None:
             removable=not settings.protect,
         ),
     )
-    standby = stand_by(stack, prefix, blobs.buckets[0], encrypted_by)
+    standby = stand_by(stack, prefix, blobs.buckets[0], encrypted_by, [google.member] if google else [])
     metadata = METADATA[settings.metadata.store]("metadata", metadata_args(stack, prefix, keys))
 
     edge_addresses = cloudflare.get_ip_ranges_output().ipv4_cidrs
@@ -101,6 +101,7 @@ def compose(stack: Stack) -> None:
             blobs.buckets[0].region,
             f"{secret}/shield",
             stack.home_region,
+            standby=last_resort(shield.cloud, prefix, settings.blobs),
         )
         machines = SHIELD[shield.cloud](
             f"shield-{shield.region}",

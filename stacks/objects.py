@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import pulumi
 
 from infra.blobs import BlobsArgs, Bucket
-from infra.blobs.gcs import GcsBlobs, gcs_location
+from infra.blobs.gcs import GcsBlobs, gcs_buckets, gcs_location
 from infra.blobs.standby import Standby, StandbyArgs
 from infra.keys.aws import AwsKeys
 from infra.keys.gcp import GcpKeys, GcpKeysArgs
 from infra.observability import Watched
-from infra.regions import nearest_first
+from infra.regions import Cloud, nearest_first
 from infra.shield.user_data import Origin
 from stacks.config import Blobs, Stack
 
@@ -25,19 +25,25 @@ def object_keys(stack: Stack, prefix: str, keys: AwsKeys | None) -> Mapping[str,
     return keys.arns if keys else {}
 
 
-def stand_by(stack: Stack, prefix: str, primary: Bucket, keys: Mapping[str, pulumi.Input[str]]) -> Sequence[Watched]:
-    """The copy on Google Cloud, where one is asked for; nobody reads it but who restores from it."""
+def stand_by(
+    stack: Stack,
+    prefix: str,
+    primary: Bucket,
+    keys: Mapping[str, pulumi.Input[str]],
+    readers: Sequence[pulumi.Input[str]],
+) -> Sequence[Watched]:
+    """The copy on Google Cloud, where one is asked for. `readers` are the members of shields that stand there, too."""
     config = stack.config.blobs
     if not config.standby:
         return []
-    own = f"{prefix}-standby"
+    own = _own(prefix)
     key = GcpKeys("keys-standby", GcpKeysArgs(own, gcs_location(config.standby)))
     copies = GcsBlobs(
         "standby",
         BlobsArgs(
             prefix=own,
             regions=config.standby,
-            readers=[],
+            readers=readers,
             keys={config.standby[0]: key.usable},
             noncurrent_days=config.noncurrent_days,
             lock=None,
@@ -62,5 +68,21 @@ def bucket_outputs(buckets: Sequence[Bucket], config: Blobs) -> Sequence[Mapping
 def origins(region: str, buckets: Sequence[Bucket]) -> list[Origin]:
     """Where a shield in `region` fetches from, the nearest bucket first."""
     by_region = {bucket.region: bucket for bucket in buckets}
-    nearest = [by_region[name] for name in nearest_first(region, by_region)]
-    return [Origin(bucket.name, bucket.region, bucket.host, bucket.store) for bucket in nearest]
+    return [_origin(by_region[name]) for name in nearest_first(region, by_region)]
+
+
+def last_resort(cloud: Cloud, prefix: str, config: Blobs) -> Origin | None:
+    """The standby, for a shield that has a token of Google's; machines of EC2 have none."""
+    if not config.standby or cloud != "gcp":
+        return None
+    (bucket,) = gcs_buckets(_own(prefix), config.standby)
+    return _origin(bucket)
+
+
+def _own(prefix: str) -> str:
+    """What names of the standby begin with."""
+    return f"{prefix}-standby"
+
+
+def _origin(bucket: Bucket) -> Origin:
+    return Origin(bucket.name, bucket.region, bucket.host, bucket.store)

@@ -56,7 +56,8 @@ class MachineSettings:
 
     `origins` are tried in this order, so the nearest comes first: right for what never changes. Documents that are
     written again are asked of the one in `primary` first, as another may hold an older one without knowing. `role_arn`
-    is what the machine is to AWS: its instance's role or, on Google Cloud, the one that it takes on.
+    is what the machine is to AWS: its instance's role or, on Google Cloud, the one that it takes on. `standby` is a
+    copy of an hour ago, or less: it is asked when no origin can answer, and not of what an origin lacks.
     """
 
     region: str
@@ -66,6 +67,12 @@ class MachineSettings:
     secret_id: str
     secret_region: str
     role_arn: str
+    standby: Origin | None = None
+
+    @property
+    def asked(self) -> Sequence[Origin]:
+        """All of them, the standby last."""
+        return [*self.origins, *([self.standby] if self.standby else [])]
 
 
 class UserDataError(ValueError):
@@ -76,7 +83,7 @@ def user_data(settings: MachineSettings) -> str:
     """The cloud-config of one shield machine; the same settings always give the same bytes."""
     holes = _holes(settings)
     document = cast("dict[str, Any]", yaml.safe_load((_MACHINE / "cloud-config.yaml").read_text()))
-    left_out = set[str]() if any(origin.store == "gcs" for origin in settings.origins) else _OF_CLOUD_STORAGE
+    left_out = set[str]() if any(origin.store == "gcs" for origin in settings.asked) else _OF_CLOUD_STORAGE
     document["write_files"] = list(_write_files(holes, left_out))
     rendered = "#cloud-config\n" + yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=1 << 16)
     size = len(rendered.encode())
@@ -88,16 +95,17 @@ def user_data(settings: MachineSettings) -> str:
 
 
 def _holes(settings: MachineSettings) -> Mapping[str, str]:
-    if not 1 <= len(settings.origins) <= len(_ORIGIN_PORTS):
+    asked, number = settings.asked, len(settings.origins)
+    if not 1 <= len(asked) <= len(_ORIGIN_PORTS):
         raise UserDataError(
-            f"the shield in {settings.region} has {len(settings.origins)} origins; it takes 1 to {len(_ORIGIN_PORTS)}"
+            f"the shield in {settings.region} has {len(asked)} origins; it takes 1 to {len(_ORIGIN_PORTS)}"
         )
-    for origin in settings.origins:
+    for origin in asked:
         if not _HOST.fullmatch(origin.host):
             raise UserDataError(f"origin host {origin.host!r} of bucket {origin.bucket} is not a host name")
         if origin.store == "gcs" and settings.cloud != "gcp":
             raise UserDataError(f"the shield in {settings.region} has no Google token for the bucket {origin.bucket}")
-    ports = _ORIGIN_PORTS[: len(settings.origins)]
+    ports = _ORIGIN_PORTS[: len(asked)]
     parents = [f"127.0.0.1:{port}" for port in ports]
     first = [parents[n] for n, origin in enumerate(settings.origins) if origin.region == settings.primary]
     if len(first) != 1:
@@ -105,18 +113,19 @@ def _holes(settings: MachineSettings) -> Mapping[str, str]:
     return {
         "NEAREST_FIRST": ";".join(parents),
         "PRIMARY_FIRST": ";".join([*first, *(parent for parent in parents if parent not in first)]),
-        "ORIGIN_REGIONS": "\n".join(
-            f"{origin.host}: {origin.region}" for origin in settings.origins if origin.store == "s3"
-        ),
+        "ORIGIN_REGIONS": "\n".join(f"{origin.host}: {origin.region}" for origin in asked if origin.store == "s3"),
         "ORIGIN_RULES": "\n".join(
             f"map_with_recv_port http://objects.internal:{port}/ https://{origin.host}/"
             f"{_AUTHORIZED[origin.store]}"
             " @plugin=tslua.so @pparam=/etc/artifact-edge/origin.lua"
             " @plugin=conf_remap.so @pparam=proxy.config.http.cache.http=0"
-            for port, origin in zip(ports, settings.origins, strict=True)
+            for port, origin in zip(ports, asked, strict=True)
         ),
-        # Traffic Server drops a line that says 0.
-        "RETRIES": str(max(1, len(settings.origins) - 1)),
+        # Traffic Server drops a line that says 0. What an origin lacks or refuses is asked of the others, and not of
+        # the standby behind them: it may still have what was withdrawn.
+        "RETRY": "both" if number > 1 or not settings.standby else "unavailable_server_retry",
+        "RETRIES": str(max(1, number - 1)),
+        "FAILURES": str(max(1, len(asked) - 1)),
         "SECRET_ID": settings.secret_id,
         "SECRET_REGION": settings.secret_region,
         "CLOUD": settings.cloud,

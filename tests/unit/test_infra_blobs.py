@@ -389,7 +389,7 @@ def test_a_compliance_lock_on_google_is_for_stacks_that_stay(protect: bool) -> N
             load("prod", config)
 
 
-def test_a_standby_is_fetched_by_google_each_hour_and_by_nobody_else(tmp_path: Path) -> None:
+def test_a_standby_is_fetched_by_google_each_hour_and_read_by_shields_of_google_alone(tmp_path: Path) -> None:
     config = stack_config("prod")
     blobs = {**json.loads(config["artifact-edge:blobs"]), "standby": ["us-east4", "us-east1"]}
     with aws_account():
@@ -405,7 +405,9 @@ def test_a_standby_is_fetched_by_google_each_hour_and_by_nobody_else(tmp_path: P
             "roles/storage.objectUser",
             "roles/storage.legacyBucketReader",
         }
-        assert len(bucket["iam"]["bindings"]) == 2  # nobody else
+        readers = [each["members"] for each in bucket["iam"]["bindings"] if each["role"].endswith("objectViewer")]
+        assert readers == [["serviceAccount:artifact-edge-spare-shield@artifact-edge-prod.iam.gserviceaccount.com"]]
+        assert len(bucket["iam"]["bindings"]) == 3  # nobody else
         job = project.get("storagetransfer/v1/transferJobs/artifact-edge-spare-standby").json()
         role = client("iam").get_role(RoleName="artifact-edge-spare-standby")["Role"]
         assert job["transferSpec"]["awsS3DataSource"] == {

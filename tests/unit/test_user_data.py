@@ -143,6 +143,20 @@ def test_each_origin_is_told_who_asks_in_its_cloud_s_way() -> None:
     assert "/etc/artifact-edge/bearer.lua" not in files()
 
 
+def test_a_standby_is_asked_when_no_origin_answers_and_not_of_what_they_lack() -> None:
+    standby = Origin("copy", "us-east1", "copy.storage.googleapis.com", "gcs")
+    settings = replace(SETTINGS, cloud="gcp", standby=standby)
+    lines = files(settings)["/etc/artifact-edge/parent.config"].content.splitlines()
+    immutable, rest = [line for line in lines if not line.startswith("#")]
+    assert 'parent="127.0.0.1:9001;127.0.0.1:9002;127.0.0.1:9003"' in immutable
+    assert 'parent="127.0.0.1:9002;127.0.0.1:9001;127.0.0.1:9003"' in rest
+    for line in (immutable, rest):
+        assert "parent_retry=both max_simple_retries=1 " in line and "max_unavailable_server_retries=2 " in line
+    alone = replace(settings, origins=SETTINGS.origins[:1], primary="us-east-1")
+    assert "parent_retry=unavailable_server_retry " in files(alone)["/etc/artifact-edge/parent.config"].content
+    assert "bearer.lua" in files(settings)["/etc/artifact-edge/remap.config"].content
+
+
 def test_a_machine_without_a_google_token_is_given_no_bucket_of_google() -> None:
     with pytest.raises(UserDataError, match="us-east-1 has no Google token for the bucket blobs"):
         user_data(replace(ON_GOOGLE, cloud="aws"))
