@@ -46,7 +46,7 @@ class Cloud:
         self.served.add(address)
         return lambda: self.served.remove(address)
 
-    def start(self, name: str, address: str = "127.96.3.1", user_data: str = USER_DATA, **more: Any) -> None:
+    def start(self, name: str, address: str = "127.95.3.1", user_data: str = USER_DATA, **more: Any) -> None:
         interface = {"subnetwork": "s", "accessConfigs": [{"type": "ONE_TO_ONE_NAT", "natIP": address}]}
         body = {
             "name": name,
@@ -71,7 +71,7 @@ def cloud() -> Iterator[Cloud]:
     # Short, and open to all: where a machine's sockets have room and its services may enter.
     with tempfile.TemporaryDirectory() as directory:
         Path(directory).chmod(0o755)
-        running = Cloud(World(directory=Path(directory), loopback="127.96"))
+        running = Cloud(World(directory=Path(directory), loopback="127.95"))
         yield running
         running.stop()
 
@@ -79,9 +79,9 @@ def cloud() -> Iterator[Cloud]:
 def test_an_instance_boots_with_its_disks_and_a_metadata_server(cloud: Cloud) -> None:
     cloud.start("shield-0")
     (instance,) = GceMachines(cloud.world).running()
-    assert (instance.address, instance.user_data) == ("127.96.3.1", USER_DATA)
-    assert instance.metadata_host == f"127.96.4.1:{METADATA_PORT}"
-    assert cloud.served == {"127.96.4.1"}
+    assert (instance.address, instance.user_data) == ("127.95.3.1", USER_DATA)
+    assert instance.metadata_host == f"127.95.4.1:{METADATA_PORT}"
+    assert cloud.served == {"127.95.4.1"}
     Hypervisor(cloud.world, [GceMachines(cloud.world)], lambda _: None).reconcile()
     root = cloud.world.directory / "machines" / instance.id / "root"
     assert (root / "usr/local/sbin/who").read_text() == f"http://{instance.metadata_host}/computeMetadata"
