@@ -134,7 +134,8 @@ def _give_up(url: str, error: httpx.HTTPError, *, last: bool) -> None:
 
 
 def _by_version(files: list[dict[str, Any]]) -> Mapping[Version, list[dict[str, Any]]]:
-    """Wheels and sdists; what else an index may list is nothing that pip installs today."""
+    """Wheels and sdists as PEP 625 has them, which is what can be published here: older ones that are a .zip, eggs and
+    installers are left out."""
     found: dict[Version, list[dict[str, Any]]] = {}
     for file in files:
         name = file["filename"]
