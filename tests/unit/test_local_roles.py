@@ -19,7 +19,7 @@ from tests.world.served_clouds import ServedClouds, served_clouds
 
 @pytest.fixture
 def clouds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServedClouds]:
-    with served_clouds(tmp_path) as served:
+    with served_clouds(tmp_path, "s3") as served:
         monkeypatch.setattr(World, "aws_url", property(lambda world: served.environment["AWS_ENDPOINT_URL"]))
         yield served
 

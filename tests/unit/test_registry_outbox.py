@@ -10,6 +10,7 @@ from typing import Any, cast
 import boto3
 import pytest
 
+from infra.observability import Alarm
 from infra.registry import LAG_SECONDS, OBJECTIVE_SECONDS
 from infra.registry.alarms import alarms
 from registry import delivery as delivering
@@ -153,6 +154,7 @@ def test_the_alarms_watch_what_the_registry_tells_cloudwatch(network: Network) -
     client = cast(Any, boto3).client("cloudwatch", region_name="us-east-1")
     found: dict[str, list[float]] = {}
     for alarm in alarms("unit", "dynamodb", "us-east-1"):
+        assert isinstance(alarm, Alarm)
         wanted = [{"Name": name, "Value": value} for name, value in alarm.dimensions.items()]
         page = client.get_metric_statistics(
             Namespace=alarm.namespace,
