@@ -14,19 +14,29 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from local.aws.clock import MINUTE_SECONDS
 from local.functions.instance import FunctionError
 from local.functions.schedules import Schedule
 from local.layout import AWS_ACCOUNT_ID
 
+_LOOK_SECONDS = 1.0
 _PAUSE = 60.0  # seconds before the first retry; twice that before the second
 
 
 class Timer(threading.Thread):
-    """Invokes the function for the first time one period after the rule was seen, as EventBridge does."""
+    """Invokes the function for the first time one period after the rule was seen, as EventBridge does. `minute` says
+    how many seconds the emulated AWS's minute lasts now."""
 
-    def __init__(self, schedule: Schedule, invoke: Callable[[str, Any], Any], report: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        schedule: Schedule,
+        minute: Callable[[], float],
+        invoke: Callable[[str, Any], Any],
+        report: Callable[[str], None],
+    ) -> None:
         super().__init__(daemon=True)
         self.schedule = schedule
+        self._minute = minute
         self._invoke = invoke
         self._report = report
         self._ended = threading.Event()
@@ -35,10 +45,11 @@ class Timer(threading.Thread):
         self._ended.set()
 
     def run(self) -> None:
-        due = time.monotonic() + self.schedule.seconds
-        while not self._ended.wait(max(0.0, due - time.monotonic())):
-            due += self.schedule.seconds
-            self.fire()
+        last = time.monotonic()
+        while not self._ended.wait(_LOOK_SECONDS):
+            if time.monotonic() - last >= self.schedule.seconds / MINUTE_SECONDS * self._minute():
+                last = time.monotonic()
+                self.fire()
 
     def fire(self) -> None:
         schedule, name = self.schedule, self.schedule.function.rsplit(":", 1)[1]
