@@ -1,7 +1,7 @@
 # Each target is one line into the code; `make` alone lists them.
 PYTHON := .venv/bin/python
 
-.PHONY: help up down preview test lint bench setup
+.PHONY: help up down preview test test-worlds test-shared-world test-units lint bench setup
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,7 +18,17 @@ preview: setup  ## what `pulumi up` would do to each stack, and whether the poli
 test: setup  ## all tests
 	@$(PYTHON) -m local.prerequisites
 	npm test --prefix workers/edge
-	$(PYTHON) -m pytest
+	@echo "three runs, two at once, as worlds wait more than they compute; each is shown when it is over"
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target test-worlds test-shared-world test-units
+
+test-worlds:
+	$(PYTHON) -m pytest tests/world -m "not shares_a_world"
+
+test-shared-world:
+	$(PYTHON) -m pytest tests/world -m shares_a_world
+
+test-units:
+	$(PYTHON) -m pytest --ignore tests/world
 
 lint: setup  ## style and types
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/pyright

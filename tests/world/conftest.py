@@ -24,6 +24,13 @@ from local.stack import LocalStack
 LOOPBACK = "127.90"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks tests of the one world that all of them share; all others make worlds of their own, at other addresses."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "up" in item.fixturenames:
+            item.add_marker("shares_a_world")
+
+
 @dataclass(frozen=True)
 class Up:
     """A world that is up, and what was printed while it came up."""

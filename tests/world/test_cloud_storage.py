@@ -30,7 +30,7 @@ from tests.world.test_clients import run
 from tests.world.test_registry import eventually
 from tests.world.test_tiers import US_EAST, access
 
-LOOPBACK = "127.86"
+LOOPBACK = "127.84"
 STACK = "objects"
 PROJECT = "artifact-edge-unit"
 CONFIG = {
