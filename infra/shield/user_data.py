@@ -27,6 +27,8 @@ USER_DATA_LIMIT = 16 * 1024
 _MACHINE = Path(__file__).parent / "machine"
 _FILES = _MACHINE / "files"
 _ORIGIN_PORTS = (9001, 9002, 9003, 9004)  # as in records.config
+MOST_ORIGINS = len(_ORIGIN_PORTS)
+"""Buckets that a shield can read from, a standby among them."""
 _READABLE = {"regions.in", "shield.env.in"}
 _AUTHORIZED: Mapping[Store, str] = {
     "s3": " @plugin=s3_auth.so @pparam=--config @pparam=/run/artifact-edge/s3_auth.config"
@@ -96,10 +98,8 @@ def user_data(settings: MachineSettings) -> str:
 
 def _holes(settings: MachineSettings) -> Mapping[str, str]:
     asked, number = settings.asked, len(settings.origins)
-    if not 1 <= len(asked) <= len(_ORIGIN_PORTS):
-        raise UserDataError(
-            f"the shield in {settings.region} has {len(asked)} origins; it takes 1 to {len(_ORIGIN_PORTS)}"
-        )
+    if not 1 <= len(asked) <= MOST_ORIGINS:
+        raise UserDataError(f"the shield in {settings.region} has {len(asked)} origins; it takes 1 to {MOST_ORIGINS}")
     for origin in asked:
         if not _HOST.fullmatch(origin.host):
             raise UserDataError(f"origin host {origin.host!r} of bucket {origin.bucket} is not a host name")

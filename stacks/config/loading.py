@@ -13,6 +13,7 @@ import pulumi.runtime.config as runtime_config
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
+from infra.shield.user_data import MOST_ORIGINS
 from stacks.config.messages import NAMESPACE, line, missing
 from stacks.config.sections import StackConfig
 from stacks.config.values import CLOUD_OF_STORE, known_region, listed
@@ -92,6 +93,7 @@ def _problems_across(config: StackConfig, values: Mapping[str, Any]) -> Iterator
                     f"{NAMESPACE}:shields[{number}].cloud: {shield.cloud!r} machines cannot read from Cloud Storage;"
                     f" use 'gcp', or {NAMESPACE}:blobs.store 's3'"
                 )
+    yield from _problems_of_origins(config)
     if config.blobs.lock == "compliance" and not config.protect:
         yield (
             f"{NAMESPACE}:blobs.lock: 'compliance' keeps what is published from deletion by anybody, and"
@@ -104,3 +106,14 @@ def _problems_across(config: StackConfig, values: Mapping[str, Any]) -> Iterator
         clouds.add("gcp")
     if "gcp" in clouds and "gcp:project" not in values:
         yield missing("gcp:project")
+
+
+def _problems_of_origins(config: StackConfig) -> Iterator[str]:
+    """A bucket on S3 is one origin of each shield, and a standby another one of those on Google Cloud."""
+    spare = bool(config.blobs.standby) and any(shield.cloud == "gcp" for shield in config.shields)
+    most, regions = MOST_ORIGINS - spare, config.blobs.regions
+    if config.blobs.store == "s3" and len(regions) > most:
+        yield (
+            f"{NAMESPACE}:blobs.regions: {listed(regions)} are {len(regions)}; a shield reads from at most"
+            f" {MOST_ORIGINS} buckets{', the standby among them' if spare else ''}, so name up to {most}"
+        )

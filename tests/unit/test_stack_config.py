@@ -39,6 +39,16 @@ def shield(**changes: Any) -> list[dict[str, Any]]:
     return [{"cloud": "aws", "region": "us-east-1", "machine_type": "i4i.large", "nodes": 1} | changes]
 
 
+@pytest.mark.parametrize(("standby", "most"), [([], 4), (["us-east1"], 3)])
+def test_more_buckets_than_a_shield_reads_from_are_refused(standby: list[str], most: int) -> None:
+    regions = ["us-east-1", "eu-west-1", "us-west-2", "ap-southeast-1", "sa-east-1"][: most + 1]
+    blobs = {"store": "s3", "regions": regions, "standby": standby}
+    shields = shield() + shield(cloud="gcp", region="us-east1", machine_type="n2-standard-8")
+    (said,) = [line for line in problems(blobs=blobs, shields=shields, remove="gcp:project") if "blobs" in line]
+    assert said.startswith(f"artifact-edge:blobs.regions: {', '.join(regions)} are {most + 1}; ")
+    assert said.endswith(f"so name up to {most}")
+
+
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_every_environments_config_is_accepted(environment: str) -> None:
     stack = load(environment, stack_config(environment))
