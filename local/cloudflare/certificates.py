@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from flask import Blueprint, Response
 
 from local.cloudflare.envelope import ApiError, Json, body, new_id, now, page, success, take
+from local.cloudflare.existing import existing_zone
 from local.store import Store
 
 
@@ -59,8 +60,7 @@ def blueprint(store: Store, converge: Callable[[], None]) -> Blueprint:
 
     @certificates.post("/zones/<zone>/acm/custom_trust_store")
     def trust(zone: str) -> Response:
-        if store.get("zone", "", zone) is None:
-            raise ApiError(404, 1001, f"Invalid zone identifier: {zone}")
+        existing_zone(store, zone)
         pem = take(body(), required=["certificate"])["certificate"]
         root = _parse(pem)
         _refuse_no_root(root)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from flask import Blueprint, Response
 
 from local.cloudflare.envelope import ApiError, Json, body, now, success, take
+from local.cloudflare.existing import existing_zone
 from local.store import Store
 
 
@@ -36,12 +36,12 @@ def blueprint(store: Store, converge: Callable[[], None]) -> Blueprint:
 
     @settings.get("/<id>")
     def get(zone: str, id: str) -> Response:
-        _expect_zone(store, zone)
+        existing_zone(store, zone)
         return success(_current(store, zone, id))
 
     @settings.patch("/<id>")
     def edit(zone: str, id: str) -> Response:
-        _expect_zone(store, zone)
+        existing_zone(store, zone)
         known = _known(id)
         value = take(body(), required=["value"])["value"]
         if value not in known.values:
@@ -70,9 +70,3 @@ def _known(id: str) -> Setting:
     if id not in SETTINGS:
         raise ApiError(501, 10405, f"not emulated: the zone setting {id} (only {', '.join(SETTINGS)})")
     return SETTINGS[id]
-
-
-def _expect_zone(store: Store, zone: str) -> None:
-    known: Any = store.get("zone", "", zone)
-    if known is None:
-        raise ApiError(404, 1001, f"Invalid zone identifier: {zone}")

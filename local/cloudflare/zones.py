@@ -12,6 +12,7 @@ from flask import Blueprint, Response, request
 
 from local.cloudflare.edge import Edge
 from local.cloudflare.envelope import ApiError, Json, body, new_id, now, page, success, take
+from local.cloudflare.existing import existing_zone
 from local.store import Store
 
 NAME_SERVERS = ["ada.ns.cloudflare.com", "rob.ns.cloudflare.com"]
@@ -31,7 +32,7 @@ def blueprint(store: Store, edge: Edge, converge: Callable[[], None]) -> Bluepri
 
     @zones.post("/<zone>/purge_cache")
     def purge(zone: str) -> Response:
-        name = _zone(store, zone)["name"]
+        name = existing_zone(store, zone)["name"]
         given = take(body(), optional=["files", "purge_everything"])
         if given.get("purge_everything") is True:
             edge.purge_everything()
@@ -62,18 +63,18 @@ def _serve_zones(zones: Blueprint, store: Store, converge: Callable[[], None]) -
 
     @zones.get("/<zone>")
     def get_zone(zone: str) -> Response:
-        return success(_zone(store, zone))
+        return success(existing_zone(store, zone))
 
     @zones.patch("/<zone>")
     def edit_zone(zone: str) -> Response:
         changes = take(body(), optional=["paused", "type", "vanity_name_servers"])
-        known = {**_zone(store, zone), **changes, "modified_on": now()}
+        known = {**existing_zone(store, zone), **changes, "modified_on": now()}
         store.put("zone", "", zone, known)
         return success(known)
 
     @zones.delete("/<zone>")
     def delete_zone(zone: str) -> Response:
-        _zone(store, zone)
+        existing_zone(store, zone)
         store.remove_scope(zone)
         store.remove("zone", "", zone)
         converge()
@@ -83,13 +84,13 @@ def _serve_zones(zones: Blueprint, store: Store, converge: Callable[[], None]) -
 def _serve_records(zones: Blueprint, store: Store) -> None:
     @zones.get("/<zone>/dns_records")
     def list_records(zone: str) -> Response:
-        _zone(store, zone)
+        existing_zone(store, zone)
         wanted = {name: request.args[name] for name in ("name", "type", "content") if name in request.args}
         return page([r for r in store.all("record", zone) if all(r[name] == value for name, value in wanted.items())])
 
     @zones.post("/<zone>/dns_records")
     def create_record(zone: str) -> Response:
-        name = _zone(store, zone)["name"]
+        name = existing_zone(store, zone)["name"]
         given = take(body(), required=["name", "type"], optional=RECORD_OPTIONS)
         return success(_put_record(store, zone, name, {"id": new_id(), "created_on": now()}, given))
 
@@ -99,13 +100,13 @@ def _serve_records(zones: Blueprint, store: Store) -> None:
 
     @zones.put("/<zone>/dns_records/<record>")
     def replace_record(zone: str, record: str) -> Response:
-        known, name = _record(store, zone, record), _zone(store, zone)["name"]
+        known, name = _record(store, zone, record), existing_zone(store, zone)["name"]
         given = take(body(), required=["name", "type"], optional=RECORD_OPTIONS)
         return success(_put_record(store, zone, name, {key: known[key] for key in ("id", "created_on")}, given))
 
     @zones.patch("/<zone>/dns_records/<record>")
     def edit_record(zone: str, record: str) -> Response:
-        known, name = _record(store, zone, record), _zone(store, zone)["name"]
+        known, name = _record(store, zone, record), existing_zone(store, zone)["name"]
         return success(_put_record(store, zone, name, known, take(body(), optional=["name", "type", *RECORD_OPTIONS])))
 
     @zones.delete("/<zone>/dns_records/<record>")
@@ -118,7 +119,7 @@ def _serve_records(zones: Blueprint, store: Store) -> None:
 def _serve_routes(zones: Blueprint, store: Store, converge: Callable[[], None]) -> None:
     @zones.get("/<zone>/workers/routes")
     def list_routes(zone: str) -> Response:
-        _zone(store, zone)
+        existing_zone(store, zone)
         return page(store.all("route", zone))
 
     @zones.post("/<zone>/workers/routes")
@@ -140,13 +141,6 @@ def _serve_routes(zones: Blueprint, store: Store, converge: Callable[[], None]) 
         store.remove("route", zone, route)
         converge()
         return success({"id": route})
-
-
-def _zone(store: Store, zone: str) -> Json:
-    known = store.get("zone", "", zone)
-    if known is None:
-        raise ApiError(404, 1001, f"Invalid zone identifier: {zone}")
-    return known
 
 
 def _new_zone(name: str, kind: str, account: str) -> Json:
@@ -223,7 +217,7 @@ def _route(store: Store, zone: str, route: str) -> Json:
 
 
 def _put_route(store: Store, zone: str, id: str, converge: Callable[[], None]) -> Json:
-    name = _zone(store, zone)["name"]
+    name = existing_zone(store, zone)["name"]
     given = take(body(), required=["pattern"], optional=["script"])
     match = ROUTE_PATTERN.fullmatch(given["pattern"])
     if match is None:

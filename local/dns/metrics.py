@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import boto3
-import httpx
 
-from local.aws.clock import PATH
+from local.aws.clock import minute_seconds
 
 _REGION = "us-east-1"
 _AT_ONCE = 1000  # metrics a request (Amazon CloudWatch, "PutMetricData")
@@ -20,14 +19,14 @@ class HealthMetrics:
     all or none of the checkers find an endpoint healthy."""
 
     def __init__(self, url: str) -> None:
-        self._clock = url + PATH
+        self._url = url
         session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=_REGION)  # noqa: S106
         self._client: Any = cast(Any, session).client("cloudwatch", endpoint_url=url)
         self._told = 0.0
 
     def tell(self, healthy: Mapping[str, bool]) -> None:
         """By the check's id. Raises the errors of botocore and httpx."""
-        minute: float = httpx.get(self._clock, trust_env=False).raise_for_status().json()["minute_seconds"]
+        minute = minute_seconds(self._url)
         if time.monotonic() - self._told < minute / 2 or not healthy:
             return
         self._told = time.monotonic()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +11,7 @@ from typing import Annotated, Any
 import httpx
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
-from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.serving import make_server
 
 from local.aws import clock
 from local.functions.deployed import Deployed, Functions
@@ -24,6 +23,7 @@ from local.functions.schedules import Schedule
 from local.functions.timer import Timer
 from local.functions.urls import create_app
 from local.layout import FUNCTIONS_PORT, RUN_PORT, World
+from local.log import Quiet, report
 
 _LOOK_SECONDS = 1.0
 
@@ -33,8 +33,8 @@ class Runner:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._functions = Functions(world, cache(_report))  # once, though it is looked at each second
-        self._metrics = Metrics(world, _report)
+        self._functions = Functions(world, cache(report))  # once, though it is looked at each second
+        self._metrics = Metrics(world, report)
         self._deployed = Deployed({}, {}, {}, frozenset())
         self._roles = Roles(world)
         self._instances: dict[str, Instance] = {}
@@ -51,8 +51,8 @@ class Runner:
                 del self._feeds[identity]
         for mapping in self._deployed.mappings.values():
             if mapping.id not in self._feeds:
-                _report(f"{mapping.function.rsplit(':', 1)[1]} is fed from {mapping.stream.split('/')[1]}")
-                self._feeds[mapping.id] = Feed(self._world, mapping, self.invoke, self._metrics, _report)
+                report(f"{mapping.function.rsplit(':', 1)[1]} is fed from {mapping.stream.split('/')[1]}")
+                self._feeds[mapping.id] = Feed(self._world, mapping, self.invoke, self._metrics, report)
                 self._feeds[mapping.id].start()
         self._time()
 
@@ -60,17 +60,16 @@ class Runner:
         for schedule in self._timers.keys() - self._deployed.schedules:
             self._timers.pop(schedule).end()
         for schedule in self._deployed.schedules - self._timers.keys():
-            _report(f"{schedule.function.rsplit(':', 1)[1]} is invoked every {schedule.seconds} s")
-            self._timers[schedule] = Timer(schedule, self._minute, self.invoke, _report)
+            report(f"{schedule.function.rsplit(':', 1)[1]} is invoked every {schedule.seconds} s")
+            self._timers[schedule] = Timer(schedule, self._minute, self.invoke, report)
             self._timers[schedule].start()
 
     def _minute(self) -> float:
         """As the world's clock has it; the real one's where the cloud does not answer."""
         try:
-            told = httpx.get(self._world.aws_url + clock.PATH, trust_env=False).raise_for_status().json()
+            return clock.minute_seconds(self._world.aws_url)
         except httpx.HTTPError:
             return clock.MINUTE_SECONDS
-        return told["minute_seconds"]
 
     def invoke(self, function: str, event: Any) -> Any:
         """Raises FunctionError."""
@@ -99,27 +98,18 @@ class Runner:
             return instance
 
 
-class _Quiet(WSGIRequestHandler):
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        pass
-
-
 def main(directory: Annotated[Path, typer.Option(help="the world's directory")]) -> None:
     world = World(directory=directory.resolve())
     runner = Runner(world)
     application = create_app(runner.function_of, runner.invoke, f"http://{world.run_address}:{RUN_PORT}")
-    server = make_server(world.functions_address, FUNCTIONS_PORT, application, threaded=True, request_handler=_Quiet)
+    server = make_server(world.functions_address, FUNCTIONS_PORT, application, threaded=True, request_handler=Quiet)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     while True:
         try:
             runner.reconcile()
         except (BotoCoreError, ClientError) as error:
-            _report(f"the emulated Lambda does not answer: {error}")
+            report(f"the emulated Lambda does not answer: {error}")
         time.sleep(_LOOK_SECONDS)
-
-
-def _report(line: str) -> None:
-    print(f"{datetime.now(UTC):%H:%M:%S} {line}", flush=True)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ What is not served here is refused with 501 and its name; so is a field that wou
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
 import json
 import re
@@ -15,7 +14,7 @@ from typing import Any, cast
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from local.gcp.catalog import COLLECTIONS, Collection, Json, Refused, Request
+from local.gcp.catalog import COLLECTIONS, Collection, Json, Refused, Request, project_number
 from local.gcp.effects import Effect, NoEffect
 from local.gcp.monitoring import Monitoring
 from local.gcp.run import catalog as services
@@ -111,18 +110,13 @@ def _running(store: Store) -> list[Json]:
 
 def _storage_agent(project: str) -> Response:
     """What Cloud Storage itself is in that project."""
-    return jsonify({"email_address": f"service-{_number(project)}@gs-project-accounts.iam.gserviceaccount.com"})
+    return jsonify({"email_address": f"service-{project_number(project)}@gs-project-accounts.iam.gserviceaccount.com"})
 
 
 def _transfer_agent(project: str) -> Response:
     """What Storage Transfer Service is in that project."""
-    email = f"project-{_number(project)}@storage-transfer-service.iam.gserviceaccount.com"
-    return jsonify({"accountEmail": email, "subjectId": f"1{_number(email)}00000000"})
-
-
-def _number(name: str) -> str:
-    """Google numbers projects as it pleases; here the number follows from the name."""
-    return f"{int(hashlib.sha256(name.encode()).hexdigest(), 16) % 10**12:012}"
+    email = f"project-{project_number(project)}@storage-transfer-service.iam.gserviceaccount.com"
+    return jsonify({"accountEmail": email, "subjectId": f"1{project_number(email)}00000000"})
 
 
 def _body() -> Json:

@@ -6,6 +6,7 @@ Cloud KMS v1, Storage Transfer v1.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,11 @@ class Request:
     names: Mapping[str, str]
     id: str
     free_addresses: Iterator[str]  # public ones
+
+
+def project_number(name: str) -> str:
+    """Google numbers projects as it pleases; here the number follows from the name."""
+    return f"{int(hashlib.sha256(name.encode()).hexdigest(), 16) % 10**12:012}"
 
 
 def _member(name: str) -> Callable[[Json], Any]:

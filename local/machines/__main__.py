@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +11,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.layout import World
+from local.log import report
 from local.machines.ec2 import Ec2Machines
 from local.machines.gce import GceMachines
 from local.machines.hypervisor import Hypervisor
@@ -21,17 +21,13 @@ _LOOK_SECONDS = 1.0
 
 def main(directory: Annotated[Path, typer.Option(help="the world's directory")]) -> None:
     world = World(directory=directory.resolve())
-    hypervisor = Hypervisor(world, [Ec2Machines(world), GceMachines(world)], _report)
+    hypervisor = Hypervisor(world, [Ec2Machines(world), GceMachines(world)], report)
     while True:
         try:
             hypervisor.reconcile()
         except (BotoCoreError, ClientError, httpx.HTTPError) as error:
-            _report(f"an emulated cloud does not answer: {error}")
+            report(f"an emulated cloud does not answer: {error}")
         time.sleep(_LOOK_SECONDS)
-
-
-def _report(line: str) -> None:
-    print(f"{datetime.now(UTC):%H:%M:%S} {line}", flush=True)
 
 
 if __name__ == "__main__":

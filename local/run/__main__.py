@@ -6,16 +6,16 @@ import signal
 import sys
 import threading
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import httpx
 import typer
 from flask import Flask, Response, request
-from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.serving import make_server
 
 from local.layout import RUN_PORT, World
+from local.log import Quiet, report
 from local.run.service import Deployed, Instance, NotStarted, deployed
 
 _LOOK_SECONDS = 0.5
@@ -39,7 +39,7 @@ class Runner:
             self._services = services
             for name, instance in list(self._instances.items()):
                 if services.get(name, None) != instance.service or not instance.runs() or not self._well(instance):
-                    _report(f"{name}: {instance.pid} ends")
+                    report(f"{name}: {instance.pid} ends")
                     instance.stop()
                     del self._instances[name]
             for name, service in services.items():
@@ -61,7 +61,7 @@ class Runner:
     def _start(self, service: Deployed) -> Instance:
         instance = Instance(self._world, service)
         instance.wait()
-        _report(f"{service.name}: {instance.pid} runs revision {service.revision} at {instance.address}")
+        report(f"{service.name}: {instance.pid} runs revision {service.revision} at {instance.address}")
         self._instances[service.name] = instance
         self._ill[service.name], self._probed[service.name] = 0, time.monotonic()
         return instance
@@ -101,15 +101,10 @@ def create_app(runner: Runner) -> Flask:
     return app
 
 
-class _Quiet(WSGIRequestHandler):
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        pass
-
-
 def main(directory: Annotated[Path, typer.Option(help="the world's directory")]) -> None:
     world = World(directory=directory.resolve())
     runner = Runner(world)
-    server = make_server(world.run_address, RUN_PORT, create_app(runner), threaded=True, request_handler=_Quiet)
+    server = make_server(world.run_address, RUN_PORT, create_app(runner), threaded=True, request_handler=Quiet)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     signal.signal(signal.SIGTERM, _end)
     try:
@@ -117,7 +112,7 @@ def main(directory: Annotated[Path, typer.Option(help="the world's directory")])
             try:
                 runner.reconcile()
             except (httpx.HTTPError, NotStarted) as error:
-                _report(str(error))
+                report(str(error))
             time.sleep(_LOOK_SECONDS)
     finally:
         runner.stop()
@@ -125,10 +120,6 @@ def main(directory: Annotated[Path, typer.Option(help="the world's directory")])
 
 def _end(number: int, frame: object) -> None:
     sys.exit()
-
-
-def _report(line: str) -> None:
-    print(f"{datetime.now(UTC):%H:%M:%S} {line}", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import cast
 
 from flask import Flask, Response, jsonify
 
-from local.gcp.catalog import Json, Refused, Request
+from local.gcp.catalog import Json, Refused, Request, project_number
 from local.store import Store
 
 PATH = "run/v2/projects/{project}/locations/{location}/services"
@@ -20,8 +19,7 @@ _BASE = re.compile(r"[a-z0-9-]+-docker\.pkg\.dev/serverless-runtimes/google-2\d-
 
 def placed(request: Request) -> Json:
     """Cloud Run's deterministic URL has the project's number, which here follows from its name."""
-    project = int(hashlib.sha256(request.names["project"].encode()).hexdigest(), 16) % 10**12
-    uri = f"https://{request.id}-{project:012}.{request.names['location']}.run.app"
+    uri = f"https://{request.id}-{project_number(request.names['project'])}.{request.names['location']}.run.app"
     return {"uri": uri, "iam": {"bindings": []}}
 
 
