@@ -13,7 +13,7 @@ down: setup  ## destroy it, and end every process
 	@$(PYTHON) -m local down
 
 preview: setup  ## what `pulumi up` would do to each stack, and whether the policies allow it
-	@$(PYTHON) -m local preview
+	@$(PYTHON) -m previews
 
 test: setup  ## all tests
 	@$(PYTHON) -m local.prerequisites

@@ -25,9 +25,9 @@ from typing import Any, cast
 import boto3
 from cloudflare import Cloudflare
 
-from local import services
-from local.engine.environment import cloud_environment
-from local.layout import CHECKOUT, World
+from emulation import services
+from emulation.engine.environment import cloud_environment
+from emulation.layout import CHECKOUT, World
 
 _ACCOUNT = "0123456789abcdef0123456789abcdef"
 _SAMPLE_SECONDS = 0.5

@@ -18,10 +18,10 @@ from typing import Any
 import yaml
 
 from bench.chart import Bars, draw
-from infra.regions import REGIONS
-from local import plans
-from local.layout import CHECKOUT
-from local.scratch import Scratch, scratch
+from contract.regions import REGIONS
+from emulation.layout import CHECKOUT
+from previews import plans
+from previews.scratch import Scratch, scratch
 
 LOOPBACK = "127.74"
 REGIONS_WANTED = 40

@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 
 from gates import rules, stages, state, upgrade
-from gates.allowed import Limits
+from gates.limits import Limits
 from gates.plan import PlanError, load, read_plan, read_resources
-from gates.proof import Statements, prove
+from gates.resilience import Statements, prove
 from gates.settings import SettingsError, read_settings
 
 _ENDINGS = (PlanError, SettingsError, state.StateError)

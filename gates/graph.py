@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
-from gates import boot
-from gates.kinds import BUCKETS, NODES, RECORDS
-from gates.parts import Need, Part
+from gates import user_data
+from gates.fault_tree import Need, Part
 from gates.places import region_of, users_of
 from gates.plan import Resource, known
+from gates.resource_types import BUCKETS, NODES, RECORDS
 
 Token = Literal["cached", "cold"]
 """Whether the edge's own store has the token's entry."""
@@ -82,7 +82,7 @@ class Graph:
         return Part("Cloudflare", frozenset({"edge:cloudflare", "dns:cloudflare"}), needs)
 
     def _bound(self, worker: Resource) -> list[dict[str, Any]]:
-        return [shield for binding in _bindings(worker) for shield in boot.shields(str(binding.get("text", "")))]
+        return [shield for binding in _bindings(worker) for shield in user_data.shields(str(binding.get("text", "")))]
 
     def _key_values(self) -> list[Part]:
         return [
@@ -126,10 +126,12 @@ class Graph:
         return [Part(one.label, standing, [Need("PoP", pops, "checked")]) for one in accelerators]
 
     def _pop(self, machine: Resource, objects: bool) -> Part:
-        tables = self._tables(boot.variable(machine, "METADATA_NEAREST"), boot.variable(machine, "METADATA_HOME"))
+        tables = self._tables(
+            user_data.variable(machine, "METADATA_NEAREST"), user_data.variable(machine, "METADATA_HOME")
+        )
         needs = [Need("table of tokens", tables)]
         if objects:
-            needs.append(Need("shield", self._shields(boot.shields(boot.program(machine)))))
+            needs.append(Need("shield", self._shields(user_data.shields(user_data.program(machine)))))
         return Part(f"PoP {machine.name}", self._standing(machine), needs)
 
     @cached_property
@@ -171,7 +173,7 @@ class Graph:
     def _origins(self, machine: Resource) -> list[Part]:
         buckets = [one for one in self._all if one.type in BUCKETS]
         named = {one.urn: str(one.inputs.get("bucket") or one.inputs.get("name")) for one in buckets}
-        return [self._bucket(one) for one in buckets if boot.reads(machine, named[one.urn])]
+        return [self._bucket(one) for one in buckets if user_data.reads(machine, named[one.urn])]
 
     def _bucket(self, bucket: Resource) -> Part:
         """A bucket that is encrypted with a key cannot be read without it; one in several regions needs any of them."""

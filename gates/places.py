@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from gates import boot
-from gates.kinds import RECORDS
+from gates import user_data
 from gates.plan import Resource
+from gates.resource_types import RECORDS
 
 _ZONE_OF_GCP = re.compile(r"([a-z]+-[a-z]+\d+)-[a-z]")
 
@@ -42,4 +42,4 @@ def led_to(urns: Iterable[str], region: str, resources: Sequence[Resource]) -> b
 
 def _regions_in(worker: Resource) -> set[str]:
     bindings: Sequence[Mapping[str, Any]] = worker.inputs.get("bindings") or []
-    return {str(shield["region"]) for binding in bindings for shield in boot.shields(str(binding.get("text", "")))}
+    return {str(shield["region"]) for binding in bindings for shield in user_data.shields(str(binding.get("text", "")))}

@@ -7,11 +7,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from gates import boot
-from gates.allowed import Limits
-from gates.kinds import BUCKETS, CERTIFICATES, NODES, RECORDS, STOPPED_FOR, STORES
+from gates import user_data
+from gates.limits import Limits
 from gates.places import led_to, region_of, users_of
 from gates.plan import Change, Plan, Resource
+from gates.resource_types import BUCKETS, CERTIFICATES, NODES, RECORDS, STOPPED_FOR, STORES
 from gates.traffic import client_names, moved, splits
 
 _LEADS = frozenset({"records", "rrdatas", "content", "value", "aliases", "type", "name"})
@@ -150,7 +150,7 @@ def _readers(buckets: Sequence[Resource], resources: Sequence[Resource]) -> list
     return [
         one
         for one in machines
-        if any(boot.reads(one, name) for name in names) or (one.urn in users and not boot.program(one))
+        if any(user_data.reads(one, name) for name in names) or (one.urn in users and not user_data.program(one))
     ]
 
 

@@ -11,10 +11,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from gates.allowed import Limits
-from gates.kinds import BALANCERS, CERTIFICATES, ENTRANCES, NODES, RECORDS
+from gates.limits import Limits
 from gates.places import users_of
 from gates.plan import Change, Plan
+from gates.resource_types import BALANCERS, CERTIFICATES, ENTRANCES, NODES, RECORDS
 from gates.rules import Refusal, at_once, by_group, emptied, judge
 
 _BUILD, _CERTIFY, _ROTATE, _LEAD, _REMOVE = 0, 1, 2, 1000, 2000

@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from gates.allowed import Limits
-from gates.kinds import BALANCERS, RECORDS
+from gates.limits import Limits
 from gates.plan import Resource, known
+from gates.resource_types import BALANCERS, RECORDS
 
 Split = Mapping[str, float]
 """Targets and their shares, which make 1."""

@@ -8,8 +8,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gates.kinds import CLIENT_FACING, STORES
 from gates.plan import Change, Plan
+from gates.resource_types import CLIENT_FACING, STORES
 from gates.settings import read_settings
 
 

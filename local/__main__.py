@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
-import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from local import instructions, processes, release
+from emulation import processes
+from emulation.engine.environment import forget_other_clouds, shell_environment
+from emulation.engine.find import EngineError, ensure_engine
+from emulation.layout import World
+from emulation.log import since_the_start
+from emulation.processes import ProcessError
+from emulation.services import AddressTaken
+from local import instructions
 from local.down import down as take_down
-from local.engine.environment import shell_environment
-from local.engine.find import EngineError, Report, ensure_engine
 from local.health import NotHealthy, unhealthy
-from local.layout import World
 from local.operator import OperatorError
 from local.prerequisites import PrerequisiteError
-from local.preview import preview as preview_all
-from local.processes import ProcessError
-from local.services import AddressTaken
 from local.stack import LocalStack, StackError
 from local.up import BusyError
 from local.up import up as bring_up
@@ -35,7 +34,6 @@ _ENDINGS = (
     NotHealthy,
     BusyError,
     AddressTaken,
-    release.ReleaseError,
 )
 """What a user can do something about; each says what in its message."""
 
@@ -48,28 +46,14 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 @app.command()
 def up(directory: Directory = _WORLD) -> None:
     """Bring everything up, provision stack `local`, publish sample packages and print how to use them."""
-    clients = bring_up(World(directory=directory.resolve()), _since_the_start())
+    clients = bring_up(World(directory=directory.resolve()), since_the_start())
     print("", *instructions.lines(clients), sep="\n")
 
 
 @app.command()
 def down(directory: Directory = _WORLD) -> None:
     """Destroy the stack and end every process."""
-    take_down(World(directory=directory.resolve()), _since_the_start())
-
-
-@app.command()
-def preview(
-    plans: Annotated[Path | None, typer.Option("--directory", help="where to write the plans, as JSON")] = None,
-) -> None:
-    """Preview every stack, new and as an upgrade; fails when one cannot be made, breaks a rule or is not safe."""
-    raise typer.Exit(0 if preview_all(_since_the_start(), plans) else 1)
-
-
-@app.command()
-def record(version: Annotated[str, typer.Argument(help="of the release that this is, e.g. 0.2")]) -> None:
-    """Keep each stack's state as that of a release, for upgrades to be tried on."""
-    release.record(version, _since_the_start())
+    take_down(World(directory=directory.resolve()), since_the_start())
 
 
 @app.command()
@@ -93,24 +77,12 @@ def status(directory: Directory = _WORLD) -> None:
     raise typer.Exit(1 if silent else 0)
 
 
-def _since_the_start() -> Report:
-    started = time.monotonic()
-    return lambda line: print(f"[{time.monotonic() - started:4.0f} s] {line}", flush=True)
-
-
 def _to_stderr(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def _forget_other_clouds() -> None:
-    """What the user's shell says of real clouds and stacks must never mix with the emulated ones."""
-    for name in list(os.environ):
-        if name.startswith(("AWS_", "CLOUDFLARE_", "GOOGLE_", "CLOUDSDK_", "PULUMI_")):
-            del os.environ[name]
-
-
 def main() -> None:
-    _forget_other_clouds()
+    forget_other_clouds()
     try:
         app()
     except _ENDINGS as error:

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from emulation.layout import VANTAGES, Vantage, World
 from local.health import edge_authority, vantage_proxy
-from local.layout import VANTAGES, Vantage, World
 
 GRANTS: Mapping[str, list[str]] = {
     "reader": ["npm:@acme/*:pull", "pypi:acme-*:pull", "oci:acme/*:pull"],

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 
-from local import processes, services
-from local.engine.find import Report, ensure_engine
-from local.layout import World
+from emulation import processes, services
+from emulation.engine.find import Report, ensure_engine
+from emulation.layout import World
 from local.stack import LocalStack
 from local.up import alone
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import httpx
 
-from infra.shield import HEALTH_PATH, HEALTH_PORT
-from local.engine.find import Report
-from local.layout import VANTAGE_PORT, VANTAGES, Vantage, World
+from contract.shields import HEALTH_PATH, HEALTH_PORT
+from emulation.engine.find import Report
+from emulation.layout import VANTAGE_PORT, VANTAGES, Vantage, World
 
 _PATIENCE_SECONDS = 90.0
 

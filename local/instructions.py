@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 
+from emulation.layout import CHECKOUT
 from local.clients import ANONYMOUS, Client
-from local.layout import CHECKOUT
 from local.samples import IMAGE, NPM_PACKAGE, PYTHON_PACKAGE
 
 _SAID = {

@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
-from local.engine.environment import cloud_environment
-from local.layout import CHECKOUT, World
+from emulation.engine.environment import cloud_environment
+from emulation.layout import CHECKOUT, World
 from local.samples import REPOSITORY, TAG, build
 from registry.keys import KV_TOKEN_VARIABLE, PURGE_TOKEN_VARIABLE
 

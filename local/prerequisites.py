@@ -16,7 +16,8 @@ from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from local.engine.find import Report
+from emulation.engine.find import Report
+from emulation.gcp.spanner.programs import postgres_programs
 
 OLDEST_NODE = 20
 """The edge worker's tools are pinned to releases that run on Node 20, the oldest release line still in Debian."""
@@ -29,8 +30,6 @@ PACKAGES = {
 }
 """Programs by the Debian package that brings them: the cache of shields and L1, the client for images, what stands for
 Spanner in tests, and the registry that tests import images from."""
-
-_POSTGRES = Path("/usr/lib/postgresql")  # Debian keeps its servers here, by version, off the PATH
 
 _NO_DAEMONS = Path("/usr/sbin/policy-rc.d")
 """Asked by Debian's packages before they start their daemon (Debian policy, "invoke-rc.d")."""
@@ -54,14 +53,6 @@ def ensure(report: Report) -> None:
     missing = [package for program, package in PACKAGES.items() if not _is_there(program)]
     if missing:
         _install(missing, report)
-
-
-def postgres_programs() -> Path | None:
-    """Where the newest PostgreSQL server, its initdb and its pg_ctl are; None where there is no server."""
-    found = shutil.which("postgres")
-    here = [Path(found).resolve().parent] if found else []
-    debian = sorted(_POSTGRES.glob("*/bin/postgres"), key=lambda program: float(program.parts[-3]))
-    return next(iter([*here, *(program.parent for program in reversed(debian))]), None)
 
 
 def check_directory(directory: Path) -> None:

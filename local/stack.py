@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from local.engine.command import pulumi
-from local.engine.find import Engine
-from local.layout import CHECKOUT, World
+from emulation.engine.command import pulumi
+from emulation.engine.find import Engine
+from emulation.layout import CHECKOUT, World
 
 STACK = "local"
 

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from local import health, operator, prerequisites, services
+from emulation import services
+from emulation.engine.find import Report, ensure_engine
+from emulation.layout import CHECKOUT, World
+from local import health, operator, prerequisites
 from local.clients import Client, ensure_clients, forget_clients
-from local.engine.find import Report, ensure_engine
-from local.layout import CHECKOUT, World
 from local.stack import STACK, LocalStack
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pulumi_policy import Policy
 
-from policies import (
+from policies.rules import (
     compute,
     copies,
     database,
@@ -15,10 +15,12 @@ from policies import (
     identity,
     keys,
     network,
-    review,
     shields,
     storage,
     watch,
+)
+from policies.rules import (
+    exemption_rules as review,
 )
 
 _RULES: list[Policy] = [

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from registry import RegistryError, images, npm, oci, packument, simple
-from registry.artifact import Artifact, Change, Fact, Known
-from registry.facts import Facts
-from registry.packages import Reference
+from registry import RegistryError
+from registry.catalog.artifact import Artifact, Change, Fact, Known
+from registry.catalog.facts import Facts
+from registry.ecosystems import images, npm, oci, packument, simple
+from registry.ecosystems.packages import Reference
 from registry.target import Target
 
 

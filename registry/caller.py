@@ -9,7 +9,7 @@ from typing import Any, cast
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from registry.audit import By
+from registry.catalog.audit import By
 from registry.target import Target
 
 

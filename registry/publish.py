@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from registry import RegistryError, npm, oci, pypi
-from registry.artifact import Artifact
-from registry.audit import By
-from registry.facts import Facts
+from registry import RegistryError
+from registry.catalog.artifact import Artifact
+from registry.catalog.audit import By
+from registry.catalog.facts import Facts
+from registry.ecosystems import npm, oci, pypi
 from registry.target import Target
 
 

@@ -11,18 +11,18 @@ import boto3
 from cloudflare import Cloudflare
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from infra.shield import EDGE_PORT
+from contract.shields import EDGE_PORT
 from registry import RegistryError
-from registry.cloudflare_edge import CloudflareEdge
-from registry.delivery import Delivery
+from registry.delivery.cache_purge import CloudflareEdge
+from registry.delivery.deliver import Delivery
+from registry.delivery.metrics import CloudWatch
 from registry.metadata import Repository
 from registry.metadata.dynamodb import DynamoDbRepository
-from registry.metrics import CloudWatch
 from registry.origin import ObjectStore, Origin
 from registry.origin.s3 import S3
 
 if TYPE_CHECKING:
-    from registry.cloud_monitoring import CloudMonitoring
+    from registry.delivery.cloud_monitoring import CloudMonitoring
 
 
 class _Part(BaseModel):
@@ -111,7 +111,7 @@ class Target(_Part):
         """Where the alarms on publishing look. Raises RegistryError where the outputs do not say."""
         if self.metadata.backend == "dynamodb":
             return CloudWatch(self.environment, self.metadata.region)
-        from registry.cloud_monitoring import CloudMonitoring  # only here: it brings Google's libraries along
+        from registry.delivery.cloud_monitoring import CloudMonitoring  # only here: it brings Google's libraries along
 
         if not self.metadata.project:
             raise RegistryError("stack outputs: metadata.project is missing; run `pulumi up`, and make them again")

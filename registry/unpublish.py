@@ -6,13 +6,14 @@ is deleted: readers are refused it, and the objects are kept under `quarantine/`
 
 from __future__ import annotations
 
-from registry import RegistryError, amend, images, npm, simple
-from registry.artifact import Artifact, Change, Fact, Known
+from registry import RegistryError, amend
+from registry.catalog.artifact import Artifact, Change, Fact, Known
+from registry.catalog.facts import Facts
 from registry.clock import now, seconds_of
-from registry.facts import Facts
-from registry.npm import depends_on
-from registry.packages import Reference
-from registry.packument import NpmPackage, attestations_key, listed_versions
+from registry.ecosystems import images, npm, simple
+from registry.ecosystems.npm import depends_on
+from registry.ecosystems.packages import Reference
+from registry.ecosystems.packument import NpmPackage, attestations_key, listed_versions
 from registry.target import Target
 
 HOURS = 72

@@ -22,13 +22,14 @@ import boto3
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.shield import EDGE_PORT
+from contract.secrets import secret_id
+from contract.shields import EDGE_PORT
 from registry import RegistryError
+from registry.catalog.facts import Facts
 from registry.clock import now, seconds_of
-from registry.facts import Facts
+from registry.delivery.purge import object_path
+from registry.ecosystems.packages import Reference
 from registry.origin import ObjectStore, StoreError
-from registry.packages import Reference
-from registry.purge import object_path
 from registry.target import Shield, Target
 
 _PAUSE = 0.25  # seconds between two looks
@@ -154,7 +155,7 @@ def _shield_access(target: Target) -> tuple[ssl.SSLContext, str]:
     """The edge's certificate and key, from its secret (docs/architecture.md, "Between the tiers")."""
     region = boto3.Session().region_name or target.bucket.region  # the stack's home region, as its deployer has it
     manager = cast(Any, boto3).client("secretsmanager", region_name=region)
-    secret = json.loads(manager.get_secret_value(SecretId=f"artifact-edge/{target.environment}/edge")["SecretString"])
+    secret = json.loads(manager.get_secret_value(SecretId=secret_id(target.environment, "edge"))["SecretString"])
     trust = ssl.create_default_context(cadata=secret["server_ca"])
     with tempfile.TemporaryDirectory() as private:  # OpenSSL takes a key from a file only
         file = Path(private) / "client.pem"

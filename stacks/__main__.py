@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # Pulumi starts th
 import pulumi
 import pulumi_cloudflare as cloudflare
 
+from contract.shields import EDGE_PORT
 from infra import transforms
 from infra.blobs import BlobsArgs, Lock
 from infra.blobs.gcs import GcsBlobs
@@ -22,7 +23,7 @@ from infra.edge.bundle import compile_worker
 from infra.edge.secrets import read_edge_secrets
 from infra.identity.aws import AwsIdentity, AwsIdentityArgs
 from infra.identity.gcp import GcpIdentity, GcpIdentityArgs
-from infra.identity.ways import OriginWays, OriginWaysArgs
+from infra.identity.origin_access import OriginWays, OriginWaysArgs
 from infra.keys.aws import AwsKeys, AwsKeysArgs
 from infra.metadata import Capacity, MetadataArgs
 from infra.metadata.dynamodb import DynamoDbMetadata
@@ -31,10 +32,10 @@ from infra.network import NetworkArgs
 from infra.network.aws import AwsNetwork
 from infra.network.gcp import GcpNetwork
 from infra.observability import Alarm, GoogleAlarm, Watched
+from infra.observability.cloud_monitoring import GoogleObservability, GoogleObservabilityArgs
 from infra.observability.cloudwatch import Observability, ObservabilityArgs
-from infra.observability.monitoring import GoogleObservability, GoogleObservabilityArgs
-from infra.registry.alarms import alarms as registry_alarms
-from infra.shield import EDGE_PORT, Node, ShieldArgs, host
+from infra.publishing.alarms import alarms as registry_alarms
+from infra.shield import Node, ShieldArgs, host
 from infra.shield.ec2 import Ec2Shield
 from infra.shield.gce import GceShield
 from infra.shield.user_data import MachineSettings, user_data

@@ -10,7 +10,6 @@ import pulumi
 from infra.edge import Edge, MetadataApiBinding
 from infra.edge.secrets import read_metadata_api_key
 from infra.entitlements.api import MetadataApi, MetadataApiArgs
-from infra.entitlements.sources import Sources, SourcesArgs
 from infra.entitlements.spanner import (
     SpannerFollower,
     SpannerFollowerArgs,
@@ -18,9 +17,10 @@ from infra.entitlements.spanner import (
     SpannerMetadataApiArgs,
 )
 from infra.entitlements.stream import EntitlementStream, EntitlementStreamArgs
-from infra.functions.package import pack
 from infra.metadata import ChangeSource, SpannerChanges
 from infra.observability import Watched
+from infra.serverless.package import pack
+from infra.serverless.source_bucket import Sources, SourcesArgs
 from stacks.config import Stack
 
 _ROOT = Path(__file__).resolve().parents[1]

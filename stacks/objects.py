@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
+from contract.regions import Cloud, nearest_first
 from infra.blobs import BlobsArgs, Bucket
 from infra.blobs.gcs import GcsBlobs, gcs_buckets, gcs_location
 from infra.blobs.standby import Standby, StandbyArgs
 from infra.keys.aws import AwsKeys
 from infra.keys.gcp import GcpKeys, GcpKeysArgs
 from infra.observability import Watched
-from infra.regions import Cloud, nearest_first
 from infra.shield.user_data import Origin
 from stacks.config import Blobs, Stack
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pulumi
 
+from contract.shields import EDGE_PORT, host_suffix
 from infra.blobs import Bucket
 from infra.edge import Edge
 from infra.metadata import ChangeSource, SpannerChanges
-from infra.registry.drain import Drain, DrainArgs, pack_drain
-from infra.shield import EDGE_PORT, Node, host_suffix
+from infra.publishing.drain import Drain, DrainArgs, pack_drain
+from infra.shield import Node
 from stacks.config import Stack
 
 _ROOT = Path(__file__).resolve().parents[1]

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from infra.regions import REGIONS
+from contract.regions import REGIONS
 from stacks.config import NAMESPACE, StackConfig
 
 SCHEMA = Path(__file__).with_name("pulumi-config.schema.json")

@@ -8,10 +8,10 @@ from typing import Any
 import pulumi
 import pulumi_gcp as gcp
 
+from contract.regions import REGIONS
 from infra.blobs import BlobsArgs, Bucket
 from infra.blobs.gcs_alarms import gcs_alarms
 from infra.observability import GoogleAlarm
-from infra.regions import REGIONS
 
 _ABANDONED_UPLOAD_DAYS = 7
 _DAY = 24 * 3600

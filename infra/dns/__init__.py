@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from contract.regions import latency_regions
+from contract.shields import HEALTH_PATH, HEALTH_PORT
 from infra.dns.alarms import edge_alarms, machine_alarms, region_alarm
 from infra.observability import Alarm
-from infra.regions import latency_regions
-from infra.shield import HEALTH_PATH, HEALTH_PORT, Node, host
+from infra.shield import Node, host
 
 _TTL_SECONDS = 30
 """How long a resolver may keep an answer; with the checks' thirty seconds, a dead place is left within a minute."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_cloudflare as cloudflare
 
-from infra.regions import REGIONS
+from contract.regions import REGIONS
 
 _MODULE = "worker.js"
 _COMPATIBILITY_DATE = "2026-11-01"

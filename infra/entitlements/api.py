@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from infra.entitlements import rights
-from infra.functions.function import FunctionArgs, function
-from infra.functions.package import Code
+from infra.entitlements import permissions
 from infra.metadata import ChangeSource
 from infra.observability import Alarm
+from infra.serverless.lambda_function import FunctionArgs, function
+from infra.serverless.package import Code
 
 _NAME = "metadata-api"
 _TIMEOUT = 5  # seconds; the edge itself waits for two
 _INSTANCES = 10  # each answers some 100 look-ups a second: the bound on what strangers can cost us
-_TOKENS = "tokens"  # the partition (registry/tokens.py, workers/entitlements/core.py)
+_TOKENS = "tokens"  # the partition (registry/tokens/tokens.py, contract/entitlements.py)
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,9 @@ class MetadataApi(pulumi.ComponentResource):
                 variables={"TABLE": source.table},
                 secrets={"SECRET_ID": args.secret_id},
                 secret_region=args.secret_region,
-                rights=[pulumi.Output.from_input(source.table_arn).apply(lambda arn: rights.read_tokens(arn, _TOKENS))],
+                rights=[
+                    pulumi.Output.from_input(source.table_arn).apply(lambda arn: permissions.read_tokens(arn, _TOKENS))
+                ],
                 timeout=_TIMEOUT,
                 reserved=_INSTANCES,
             ),

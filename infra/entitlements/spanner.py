@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_gcp as gcp
 
-from infra.functions.package import Code
 from infra.metadata import SpannerChanges
 from infra.observability import GoogleAlarm
-from infra.observability.run import dead_letter_alarm, service_alarms
-from infra.services.cloud_run import ServiceArgs, identity, service
+from infra.observability.cloud_run import dead_letter_alarm, service_alarms
+from infra.serverless.cloud_run import ServiceArgs, identity, service
+from infra.serverless.package import Code
 
 _FOLLOWER, _API = "entitlements", "metadata-api"
 _DEAD_SECONDS = 31 * 86_400  # the longest that a topic keeps a message (Pub/Sub, "Replay messages")

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from infra.entitlements import rights
-from infra.functions.function import FunctionArgs, function
-from infra.functions.package import Code
+from infra.entitlements import permissions
 from infra.metadata import ChangeSource
 from infra.observability import Alarm
+from infra.serverless.lambda_function import FunctionArgs, function
+from infra.serverless.package import Code
 
 _NAME = "entitlements"
 _TIMEOUT = 30  # seconds, for two requests to Cloudflare's API
@@ -72,8 +72,8 @@ class EntitlementStream(pulumi.ComponentResource):
                 secrets={"SECRET_ID": args.secret_id},
                 secret_region=args.secret_region,
                 rights=[
-                    pulumi.Output.from_input(source.table_arn).apply(rights.read_stream),
-                    dead.arn.apply(rights.send),
+                    pulumi.Output.from_input(source.table_arn).apply(permissions.read_stream),
+                    dead.arn.apply(permissions.send),
                 ],
                 timeout=_TIMEOUT,
             ),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from infra.identity.trust import by_google_tokens
+from infra.identity.federated_trust import by_google_tokens
 
 _ROLE = "shield"
 

@@ -1,9 +1,9 @@
 """What is watched: each tier names its alarms, and one component for each cloud makes them all.
 
 A tier's component has `alarms`, of either cloud or of both: `Alarm` looks at a metric in CloudWatch, `GoogleAlarm` at
-one in Cloud Monitoring. For what many tiers have in common there are ready-made ones: `infra.observability.run` for
-services on Cloud Run and subscriptions of Pub/Sub. stacks/ hands each to the component of its cloud: `Observability`
-(cloudwatch.py) and `GoogleObservability` (monitoring.py). Each alarm needs a heading in docs/operations.md.
+one in Cloud Monitoring. For what many tiers have in common there are ready-made ones: cloud_run.py for services on
+Cloud Run and subscriptions of Pub/Sub. stacks/ hands each to the component of its cloud: `Observability`
+(cloudwatch.py) and `GoogleObservability` (cloud_monitoring.py). Each alarm needs a heading in docs/operations.md.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Services on Google Cloud: code of workers/ that Cloud Run runs, as infra/functions is for Lambda."""
+"""Services on Google Cloud: code of workers/ that Cloud Run runs, as infra/serverless is for Lambda."""

@@ -8,14 +8,9 @@ from typing import Protocol
 
 import pulumi
 
+from contract.regions import Cloud
+from contract.shields import host_suffix
 from infra.network import Network
-from infra.regions import Cloud
-
-EDGE_PORT = 8443
-"""Mutual TLS, for the edge alone."""
-
-HEALTH_PORT = 8080
-HEALTH_PATH = "/healthz"
 
 
 @dataclass(frozen=True)
@@ -62,8 +57,3 @@ def node_names(region: str, nodes: int) -> list[str]:
 def host(node: Node, zone_name: str) -> str:
     """The machine's host name, on its certificate and in DNS."""
     return f"{node.name}{host_suffix(zone_name)}"
-
-
-def host_suffix(zone_name: str) -> str:
-    """What all machines' host names end in."""
-    return f".shield.{zone_name}"

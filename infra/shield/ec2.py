@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_aws as aws
 
-from infra.shield import EDGE_PORT, HEALTH_PORT, Node, ShieldArgs, node_names
+from contract.shields import EDGE_PORT, HEALTH_PORT
+from infra.shield import Node, ShieldArgs, node_names
 
 _DEBIAN = "136693071363"  # the Debian project's account (Debian wiki, "Cloud/AmazonEC2Image")
 _GRAVITON = re.compile(r"[a-z]+\d+g")  # EC2 User Guide, "Instance type naming conventions": a `g` after the generation

@@ -8,7 +8,8 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_gcp as gcp
 
-from infra.shield import EDGE_PORT, HEALTH_PORT, Node, ShieldArgs, node_names
+from contract.shields import EDGE_PORT, HEALTH_PORT
+from infra.shield import Node, ShieldArgs, node_names
 
 _IMAGE = "debian-cloud/debian-12"
 _ROOT_GIB = 16

@@ -6,9 +6,9 @@ import sys
 
 import typer
 
-from registry import entitlements
 from registry.commands import Outputs
 from registry.target import read_target
+from registry.tokens import resync
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 
@@ -18,10 +18,10 @@ def root() -> None:
     """The edge's store of tokens."""
 
 
-@app.command()
-def resync(stack_outputs: Outputs) -> None:
+@app.command("resync")
+def resync_entitlements(stack_outputs: Outputs) -> None:
     """Make the edge hold what is on record: write what it lacks or has wrong, revoke what is on no record."""
-    done = entitlements.resync(read_target(stack_outputs))
+    done = resync.resync(read_target(stack_outputs))
     print(
         f"{done.recorded} tokens on record; repaired at the edge: {done.missing} missing, {done.stale} stale, "
         f"{done.extra} of no record"

@@ -9,11 +9,12 @@ from typing import Annotated
 
 import typer
 
-from registry import amend, audit, caller, unpublish
+from registry import amend, caller, unpublish
 from registry import publish as publishing
-from registry.artifact import Artifact
+from registry.catalog import audit
+from registry.catalog.artifact import Artifact
 from registry.commands import Outputs, Principal
-from registry.packages import parse, with_version
+from registry.ecosystems.packages import parse, with_version
 from registry.publish import Report
 from registry.target import Target, read_target
 

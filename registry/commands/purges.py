@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
+from registry.catalog.outbox import Outbox
 from registry.commands import Outputs
-from registry.delivery import Delivery
-from registry.outbox import Outbox
+from registry.delivery.deliver import Delivery
 from registry.target import Target, read_target
 
 app = typer.Typer(no_args_is_help=True, help="Documents and purges that are still to reach the readers.")

@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from registry import caller, tokens
+from registry import caller
 from registry.commands import Outputs
 from registry.target import Target, read_target
+from registry.tokens import tokens
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 

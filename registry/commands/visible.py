@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from infra.registry import OBJECTIVE_SECONDS
+from contract.metrics import OBJECTIVE_SECONDS
 from registry import RegistryError
 from registry.commands import Outputs
-from registry.packages import parse
+from registry.ecosystems.packages import parse
 from registry.target import read_target
 from registry.visible import Follower
 

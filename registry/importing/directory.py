@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from registry import RegistryError, oci
+from registry import RegistryError
+from registry.ecosystems import oci
 from registry.importing import Wanted
 
 

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from registry import RegistryError, npm, oci, pypi
-from registry.artifact import Artifact
-from registry.audit import By
-from registry.facts import Facts
+from registry import RegistryError
+from registry.catalog.artifact import Artifact
+from registry.catalog.audit import By
+from registry.catalog.facts import Facts
+from registry.ecosystems import npm, oci, pypi
 from registry.importing import Refused, Wanted, check_digest
 from registry.importing.apis import Api
 from registry.importing.images import RemoteImage

@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 
 from registry import RegistryError
+from registry.ecosystems.oci import check_repository
+from registry.ecosystems.packages import Reference, parse
 from registry.importing import Refused, Wanted
 from registry.importing.apis import Api
 from registry.importing.clients import npm_locked, npm_package, pip_indexes
@@ -16,8 +18,6 @@ from registry.importing.directory import wanted_in
 from registry.importing.images import RemoteImage, parse_image
 from registry.importing.images.carry import ImageRegistries
 from registry.importing.lockfiles import package_lock, requirements
-from registry.oci import check_repository
-from registry.packages import Reference, parse
 
 _REFERRERS_TAG = re.compile(r"sha256-[a-f0-9]{64}")
 """What registries without the referrers API have in its place; what it lists comes along with what it refers to."""

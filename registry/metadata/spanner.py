@@ -21,7 +21,7 @@ from psycopg_pool import ConnectionPool
 from registry import RegistryError
 from registry.metadata import Absent, Busy, Conflict, Delete, Item, Unchanged, Write, checked
 
-# Kept to what both servers have: see tests/unit/test_metadata_sql.py.
+# Kept to what both servers have: see tests/unit/registry/metadata/test_sql.py.
 READ = "SELECT sk, document, version, expires FROM items WHERE pk = %s AND sk = %s"
 READ_PAGE = "SELECT sk, document, version, expires FROM items WHERE pk = %s AND sk >= %s ORDER BY sk LIMIT %s"
 VERSIONS = "SELECT sk, version, expires FROM items WHERE pk = %s AND sk = ANY(%b)"

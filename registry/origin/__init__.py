@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from registry import RegistryError
-from registry.artifact import Blob, Document
+from registry.catalog.artifact import Blob, Document
 
 _TRIES = 20
 

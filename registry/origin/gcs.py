@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar, cast
 
 import requests
 
-from registry.artifact import IMMUTABLE, MUTABLE, Blob, Document
+from registry.catalog.artifact import IMMUTABLE, MUTABLE, Blob, Document
 from registry.origin import Held, StoreError
 
 with warnings.catch_warnings():  # its words about Python versions to come are no operator's business

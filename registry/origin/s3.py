@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from registry.artifact import IMMUTABLE, MUTABLE, Blob, Document
+from registry.catalog.artifact import IMMUTABLE, MUTABLE, Blob, Document
 from registry.origin import Held
 
 _OVERTAKEN = ("PreconditionFailed", "ConditionalRequestConflict")

@@ -7,8 +7,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from contract.regions import Cloud
 from infra.metadata.spanner import MULTI_REGIONS
-from infra.regions import Cloud
 from stacks.config.values import (
     ANY_REGION,
     CLOUD_OF_STORE,

@@ -12,8 +12,8 @@ import botocore.session
 from pydantic import AfterValidator, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from contract.regions import REGIONS, Cloud
 from infra.blobs.gcs import DUAL_REGION_AREAS
-from infra.regions import REGIONS, Cloud
 
 NVME_OF_EC2 = re.compile(r"(i[3-9]\w*|im\d+gn|is\d+gen|[cmrxz]\d+[a-z]*d[a-z]*)\.\w+")
 """Storage-optimized families, and those whose name has a `d` for local NVMe disks (EC2 User Guide, "Instance type
@@ -58,7 +58,7 @@ def known_region(name: str, cloud: Cloud) -> None:
     if cloud == "gcp":
         raise wrong(f"{name!r} is not a Google Cloud region that we have coordinates of{did_you_mean(name, listed)}")
     if name in _aws_regions():
-        raise wrong(f"{name!r} is an AWS region without coordinates; add it to infra/regions.py")
+        raise wrong(f"{name!r} is an AWS region without coordinates; add it to contract/regions.py")
     raise wrong(f"{name!r} is not an AWS region{did_you_mean(name, listed)}")
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import pytest
 
-from policies import exempt
+from policies.framework import exemptions
 
 TODAY = date(2026, 11, 24)
 
@@ -24,10 +24,10 @@ class Excepting(Protocol):
 def excepting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Excepting]:
     def write(text: str) -> None:
         (tmp_path / "unit.yaml").write_text(text)
-        exempt.exemptions.cache_clear()
+        exemptions.exemptions.cache_clear()
 
-    monkeypatch.setattr(exempt, "DIRECTORY", tmp_path)
-    monkeypatch.setattr(exempt, "today", lambda: TODAY)
-    monkeypatch.setattr("policies.review.today", lambda: TODAY)
+    monkeypatch.setattr(exemptions, "DIRECTORY", tmp_path)
+    monkeypatch.setattr(exemptions, "today", lambda: TODAY)
+    monkeypatch.setattr("policies.rules.exemption_rules.today", lambda: TODAY)
     yield write
-    exempt.exemptions.cache_clear()
+    exemptions.exemptions.cache_clear()

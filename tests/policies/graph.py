@@ -8,7 +8,7 @@ from pulumi_policy import PolicyResource
 from pulumi_policy.proxy import unknown_checking_proxy
 
 from tests.policies.resources import as_sent, options
-from tests.unit.harness import Deployment, Registered
+from tests.support.harness import Deployment, Registered
 
 
 def as_policies_see_it(deployment: Deployment) -> list[PolicyResource]:

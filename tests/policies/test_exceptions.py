@@ -6,13 +6,13 @@ import pytest
 from pulumi_policy import PolicyResource
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError
 
-from policies import exempt
+from policies.framework import exemptions
 from policies.pack import POLICIES
 from tests.policies.cases.parts import INSTANCE, PRIMARY, REPLICA, beside
 from tests.policies.cases.review import exception
 from tests.policies.conftest import Excepting
 from tests.policies.resources import findings, resource
-from tests.unit.test_stack_config import ENVIRONMENTS
+from tests.unit.stacks.test_config import ENVIRONMENTS
 
 
 def reported(*resources: PolicyResource) -> list[str]:
@@ -64,7 +64,7 @@ def test_only_what_is_excused_is_advisory() -> None:
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_exceptions_of_our_own_environments_are_sound_today(environment: str) -> None:
     """It fails on the day that one expires: mend what it excused, or ask its owner."""
-    found = exempt.exemptions(environment)
+    found = exemptions.exemptions(environment)
     root = f"urn:pulumi:{environment}::artifact-edge::"
     stack = PolicyResource("pulumi:pulumi:Stack", {}, root, "stack", PRIMARY.opts, None, None, [], {})
     assert findings("exceptions-sound", [stack]) == []

@@ -9,14 +9,14 @@ import pytest
 from pulumi_policy import PolicyResource
 from pulumi_policy.proxy import UNKNOWN_BOOLEAN_VALUE, UNKNOWN_STRING_VALUE, UnknownValueError
 
+from policies.framework.declare import governs, known
 from policies.pack import POLICIES
 from policies.reference import PAGE, page
-from policies.rules import governs, known
 from tests.policies.cases import CASES
 from tests.policies.cases.parts import INSTANCE, PRIMARY, PRIVATE_KEY, REPLICA, Case, Props, beside
 from tests.policies.conftest import Excepting
 from tests.policies.resources import NAMES, findings, resource, settings
-from tests.unit.test_stack_config import ENVIRONMENTS
+from tests.unit.stacks.test_config import ENVIRONMENTS
 
 ALWAYS_DECIDED = ("no-lasting-keys", "irreplaceable-protected", "exceptions-sound", "exceptions-reported")
 """They ask for a resource's type and options, or for exceptions, which are always known."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.unit.harness import aws_account
+from tests.support.harness import aws_account
 
 
 @pytest.fixture

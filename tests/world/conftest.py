@@ -17,8 +17,8 @@ from typing import Any, cast
 import boto3
 import pytest
 
-from local.engine.find import ensure_engine
-from local.layout import CHECKOUT, LOOPBACK_VARIABLE, World
+from emulation.engine.find import ensure_engine
+from emulation.layout import CHECKOUT, LOOPBACK_VARIABLE, World
 from local.stack import LocalStack
 
 LOOPBACK = "127.90"

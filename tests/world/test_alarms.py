@@ -25,28 +25,28 @@ import pulumi
 import pytest
 from cloudflare import Cloudflare
 
+from emulation import services
+from emulation.aws.clock import PATH as CLOCK
+from emulation.aws.replication import PATH as REPLICATION
+from emulation.engine.environment import cloud_environment
+from emulation.layout import CHECKOUT, World
+from emulation.providers.aws import functions, handlers
 from infra.blobs import BlobsArgs
 from infra.blobs.s3 import S3Blobs
 from infra.dns.alarms import region_alarm
 from infra.entitlements.stream import EntitlementStream, EntitlementStreamArgs
-from infra.functions.package import pack
 from infra.keys.aws import AwsKeys, AwsKeysArgs
 from infra.metadata import MetadataArgs
 from infra.metadata.dynamodb import DynamoDbMetadata
 from infra.observability import Alarm
 from infra.observability.cloudwatch import Observability, ObservabilityArgs
-from infra.registry.alarms import alarms as registry_alarms
-from local import services
-from local.aws.clock import PATH as CLOCK
-from local.aws.replication import PATH as REPLICATION
-from local.engine.environment import cloud_environment
-from local.layout import CHECKOUT, World
-from local.providers.aws import functions, handlers
-from registry import tokens
-from registry.audit import By
-from registry.outbox import Intent
+from infra.publishing.alarms import alarms as registry_alarms
+from infra.serverless.package import pack
+from registry.catalog.audit import By
+from registry.catalog.outbox import Intent
 from registry.target import Target
-from tests.unit.harness import deploy
+from registry.tokens import tokens
+from tests.support.harness import deploy
 
 ACCOUNT = "0" * 32
 PREFIX = "artifact-edge-test"
@@ -106,7 +106,7 @@ def on_call() -> Iterator[OnCall]:
         for name, value in cloud_environment(world, {}).items():
             environment.setenv(name, value)
         try:
-            services.start(world, [SERVICES[name] for name in ("aws", "cloudflare", "functions", "dns")])
+            services.start(world, [SERVICES[name] for name in ("aws", "cloudflare", "lambda_runtime", "dns")])
             httpx.put(world.aws_url + CLOCK, json={"minute_seconds": 0.5}).raise_for_status()
             yield _provisioned(world)
         finally:

@@ -1,4 +1,4 @@
-"""Google's own emulator and the stand-in of local/gcp, side by side: what reads the one reads the other.
+"""Google's own emulator and the stand-in of emulation/gcp, side by side: what reads the one reads the other.
 
 Google's emulator is in no package registry; where the machine lacks it, the stand-in has to do (tests/unit).
 """
@@ -12,10 +12,10 @@ from typing import Any, cast
 
 import pytest
 
-from tests.unit.change_stream import DDL, Emulated, emulated
-from tests.unit.spanner import Spanner as Google
-from tests.unit.spanner import spanner
-from tests.unit.test_change_stream_follower import STREAM, Edge, digest, follower, put, remove
+from tests.support.change_stream import DDL, Emulated, emulated
+from tests.support.spanner import Spanner as Google
+from tests.support.spanner import spanner
+from tests.unit.workers.entitlements.test_follower import STREAM, Edge, digest, follower, put, remove
 from workers.entitlements.changes import ChangeStream
 from workers.entitlements.positions import Positions
 from workers.entitlements.spanner import Spanner, SpannerRefused

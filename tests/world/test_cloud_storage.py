@@ -21,10 +21,11 @@ import httpx
 import pytest
 import yaml
 
-from local import health, operator, services
+from emulation import services
+from local import health, operator
 from local.clients import GRANTS, Client
 from local.samples import build
-from local.scratch import Scratch, scratch
+from previews.scratch import Scratch, scratch
 from tests.world.conftest import Up
 from tests.world.test_clients import run
 from tests.world.test_registry import eventually

@@ -17,13 +17,14 @@ import httpx
 import pytest
 from cloudflare import Cloudflare
 
+from emulation import processes, services
+from emulation.engine.command import pulumi
+from emulation.engine.find import ensure_engine
+from emulation.layout import CHECKOUT, VANTAGES
 from gates import state
-from local import processes, release, services
 from local.clients import ANONYMOUS
-from local.engine.command import pulumi
-from local.engine.find import ensure_engine
-from local.layout import CHECKOUT, VANTAGES
 from local.stack import STACK
+from previews import release
 from tests.world.conftest import Up
 from tests.world.test_tiers import access, store
 

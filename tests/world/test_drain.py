@@ -19,14 +19,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from emulation.aws.clock import MINUTE_SECONDS, PATH
+from emulation.engine.environment import cloud_environment
+from emulation.layout import CHECKOUT, VANTAGES
 from local import operator
-from local.aws.clock import MINUTE_SECONDS, PATH
 from local.clients import Client
-from local.engine.environment import cloud_environment
-from local.layout import CHECKOUT, VANTAGES
-from registry.outbox import Intent, Outbox
+from registry.catalog.outbox import Intent, Outbox
 from registry.target import Target
-from tests.unit.packages import tarball
+from tests.support.packages import tarball
 from tests.world.conftest import Up
 from tests.world.test_registry import registry
 from tests.world.test_tiers import access
@@ -36,7 +36,7 @@ WITHIN = 60.0  # seconds, on a machine that has other things to do
 NOWHERE = "http://127.0.0.1:9/client/v4"  # the discard port: nothing listens there
 KILLED_AFTER_THE_COMMIT = """
 import os, signal
-from registry.delivery import Delivery
+from registry.delivery.deliver import Delivery
 Delivery.deliver = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 from registry.__main__ import main
 main()

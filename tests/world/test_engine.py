@@ -14,10 +14,10 @@ from typing import Any, cast
 import boto3
 import pytest
 
-from local import processes
-from local.engine.environment import provider_ports, shell_environment
-from local.engine.find import ensure_engine
-from local.layout import AWS_PORT, World
+from emulation import processes
+from emulation.engine.environment import provider_ports, shell_environment
+from emulation.engine.find import ensure_engine
+from emulation.layout import AWS_PORT, World
 
 OWNER = "platform-team-7f3a"
 
@@ -36,13 +36,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         processes.start(
             world,
             "aws",
-            [sys.executable, "-m", "local.aws", "--directory", world.directory],
+            [sys.executable, "-m", "emulation.aws", "--directory", world.directory],
             ready=lambda: processes.listening(world.aws_address, AWS_PORT),
         )
         processes.start(
             world,
             "providers",
-            [sys.executable, "-m", "local.providers", "--directory", world.directory],
+            [sys.executable, "-m", "emulation.providers", "--directory", world.directory],
             env=aws_environment,
             ready=lambda: bool(provider_ports(world)),
         )

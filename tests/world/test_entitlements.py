@@ -14,12 +14,12 @@ import httpx
 import pytest
 from cloudflare import Cloudflare
 
-from local.engine.environment import cloud_environment
-from local.layout import CHECKOUT, VANTAGES
-from registry import entitlements, tokens
-from registry.audit import By
-from registry.edge import EdgeEntries, EdgeSilent
+from emulation.engine.environment import cloud_environment
+from emulation.layout import CHECKOUT, VANTAGES
+from registry.catalog.audit import By
 from registry.target import Target
+from registry.tokens import resync, tokens
+from registry.tokens.kv_entries import EdgeEntries, EdgeSilent
 from tests.world.conftest import Up
 from tests.world.test_tiers import access
 
@@ -203,7 +203,7 @@ def test_a_poisoned_change_is_put_aside_and_the_others_go_on(
 
 
 def test_a_resync_brings_the_edge_in_step(up: Up, target: Target, clients: list[httpx.Client]) -> None:
-    entitlements.resync(target)
+    resync.resync(target)
     missing, lost = create(target, ["npm:@acme/*:pull"])
     stale, spoilt = create(target, ["npm:@acme/*:pull"])
     for digest in (lost, spoilt):

@@ -22,20 +22,20 @@ import pulumi
 import pytest
 from cloudflare import Cloudflare
 
+from emulation import processes, services
+from emulation.engine.environment import cloud_environment
+from emulation.layout import CHECKOUT, FUNCTIONS_PORT, World
+from emulation.providers.aws import functions, handlers
 from infra.entitlements.api import MetadataApi, MetadataApiArgs
 from infra.entitlements.stream import EntitlementStream, EntitlementStreamArgs
-from infra.functions.package import pack
 from infra.metadata import MetadataArgs
 from infra.metadata.dynamodb import DynamoDbMetadata
-from local import processes, services
-from local.engine.environment import cloud_environment
-from local.layout import CHECKOUT, FUNCTIONS_PORT, World
-from local.providers.aws import functions, handlers
-from registry import entitlements, tokens
-from registry.audit import By
-from registry.edge import EdgeEntries, EdgeSilent
+from infra.serverless.package import pack
+from registry.catalog.audit import By
 from registry.target import Target
-from tests.unit.harness import deploy
+from registry.tokens import resync, tokens
+from registry.tokens.kv_entries import EdgeEntries, EdgeSilent
+from tests.support.harness import deploy
 
 ACCOUNT = "0" * 32
 PREFIX = "artifact-edge-test"
@@ -76,7 +76,7 @@ def stack() -> Iterator[Stack]:
         for name, value in cloud_environment(world, {}).items():
             environment.setenv(name, value)
         try:
-            services.start(world, [SERVICES["aws"], SERVICES["cloudflare"], SERVICES["functions"]])
+            services.start(world, [SERVICES["aws"], SERVICES["cloudflare"], SERVICES["lambda_runtime"]])
             yield _provisioned(world)
         finally:
             services.stop_all(world)
@@ -165,10 +165,10 @@ def test_what_happens_while_the_edge_is_out_of_reach_is_told_when_it_is_back(sta
 
 def test_what_happens_while_no_function_runs_is_told_when_one_does(stack: Stack) -> None:
     digest = created(stack)
-    stack.stop("functions")
+    stack.stop("lambda_runtime")
     tokens.revoke(stack.target, BY, digest)
     assert stack.entry(digest)["grants"]
-    stack.start("functions")
+    stack.start("lambda_runtime")
     until(lambda: stack.knows(digest))
     assert stack.entry(digest)["revoked"] is True
 
@@ -200,7 +200,7 @@ def test_a_function_that_fails_leaves_a_letter_and_the_next_changes_go_on(stack:
     time.sleep(2)
     created(stack)
     assert not stack.knows(lost)
-    assert entitlements.resync(stack.target).missing == 1
+    assert resync.resync(stack.target).missing == 1
     assert stack.knows(lost)
 
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import yaml
 
-from local.scratch import Scratch, scratch
+from previews.scratch import Scratch, scratch
 
 LOOPBACK = "127.88"
 STACK = "google"

@@ -10,12 +10,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from emulation.layout import VANTAGES
 from local import operator
 from local.clients import Client
 from local.health import edge_authority, vantage_proxy
-from local.layout import VANTAGES
 from local.samples import REPOSITORY
-from tests.image_registry import Images, serving
+from tests.support.image_registry import Images, serving
 from tests.world.conftest import Up
 from tests.world.test_clients import run
 from tests.world.test_registry import registry

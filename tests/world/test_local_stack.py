@@ -7,9 +7,9 @@ import os
 import subprocess
 from pathlib import Path
 
-from local.engine.environment import shell_environment
-from local.engine.find import ensure_engine
-from local.layout import CHECKOUT, World
+from emulation.engine.environment import shell_environment
+from emulation.engine.find import ensure_engine
+from emulation.layout import CHECKOUT, World
 from tests.world.conftest import Up, local
 
 PUBLIC = {"server_ca", "client_ca", "server_certificate", "client_certificate"}

@@ -16,13 +16,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from emulation.layout import cache_directory
 from infra.metadata.spanner import SCHEMA, SPANNER_ONLY, statements
-from local.layout import cache_directory
 from registry.metadata import Repository
 from registry.metadata.spanner import SpannerRepository
-from tests.unit import test_metadata_contract as contract
-from tests.unit.metadata import Clock, repository
-from tests.unit.spanner import INSTANCE, PROJECT, Spanner, free_port, spanner
+from tests.support.metadata import Clock, repository
+from tests.support.spanner import INSTANCE, PROJECT, Spanner, free_port, spanner
+from tests.unit.registry.metadata import test_contract as contract
 
 __all__ = ["repository", "spanner"]
 

@@ -21,9 +21,9 @@ import httpx
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
+from emulation.engine.environment import cloud_environment
+from emulation.layout import VANTAGES, Vantage
 from local.clients import Client
-from local.engine.environment import cloud_environment
-from local.layout import VANTAGES, Vantage
 from registry.keys import KV_TOKEN_VARIABLE, PURGE_TOKEN_VARIABLE
 from tests.world.conftest import Up
 

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from local.layout import VANTAGES
+from emulation.layout import VANTAGES
 from tests.world.conftest import Up
 from tests.world.test_tiers import access, store
 

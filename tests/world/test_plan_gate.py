@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from gates.allowed import Limits
+from gates.limits import Limits
 from gates.plan import Plan, read_plan
 from gates.rules import judge
 from gates.stages import split
-from local.scratch import Scratch
-from tests.world import plans_of_changes as changes
+from previews.scratch import Scratch
+from tests.support import plans_of_changes as changes
 
 TODAY = datetime.date(2026, 11, 25)
 LIMITS = Limits(sole_nodes=True, traffic=0.5)

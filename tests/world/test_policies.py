@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from local.layout import CHECKOUT
-from local.scratch import Scratch, scratch
-from local.services import AddressTaken
+from emulation.layout import CHECKOUT
+from emulation.services import AddressTaken
+from previews.scratch import Scratch, scratch
 
 LOOPBACK = "127.86"
 SINGLE_REGION = {"bucket-replicated": {"enforcementLevel": "mandatory", "regions": 1}}

@@ -28,9 +28,9 @@ import pytest
 from cloudflare import Cloudflare
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from local import processes
-from local.cloudflare import pki, workerd
-from local.layout import CLOUDFLARE_PORT, DNS_PORT, POP_HTTPS_PORT, POPS, World
+from emulation import processes
+from emulation.cloudflare import pki, workerd
+from emulation.layout import CLOUDFLARE_PORT, DNS_PORT, POP_HTTPS_PORT, POPS, World
 
 ACCOUNT = "0123456789abcdef0123456789abcdef"
 DOMAIN = "artifact-edge.test"
@@ -340,7 +340,7 @@ def _once_expired(network: Network, path: str) -> httpx.Response:
 @contextmanager
 def _emulator(world: World) -> Generator[None]:
     log = world.path("logs", "cloudflare.log").open("ab")
-    command = [sys.executable, "-m", "local.cloudflare", "--directory", str(world.directory)]
+    command = [sys.executable, "-m", "emulation.cloudflare", "--directory", str(world.directory)]
     environment = {**os.environ, "ARTIFACT_EDGE_LOOPBACK": world.loopback}
     with log, subprocess.Popen(command, env=environment, stdout=log, stderr=log) as emulator:
         try:

@@ -11,8 +11,8 @@ import yaml
 
 from gates.plan import read_plan
 from gates.upgrade import findings
-from local import plans, preview, release
-from local.scratch import Scratch, scratch
+from previews import plans, preview, release
+from previews.scratch import Scratch, scratch
 
 LOOPBACK = "127.87"
 

@@ -21,14 +21,14 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from local.layout import CHECKOUT
+from emulation.layout import CHECKOUT
 from local.samples import build
 from registry import publish as publishing
-from registry.audit import By
+from registry.catalog.audit import By
 from registry.target import Target
-from tests.unit.packages import tarball
-from tests.unit.test_registry_publish import rewrite_manifest, wheel
-from tests.world.served_clouds import URL, ServedClouds, served_clouds
+from tests.support.packages import tarball
+from tests.support.served_clouds import URL, ServedClouds, served_clouds
+from tests.unit.registry.test_publish import rewrite_manifest, wheel
 
 
 @dataclass(frozen=True)

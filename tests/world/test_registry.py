@@ -13,13 +13,13 @@ from typing import Any
 import httpx
 import pytest
 
+from emulation.engine.environment import cloud_environment
+from emulation.layout import CHECKOUT, VANTAGES
 from local import operator
 from local.clients import Client
-from local.engine.environment import cloud_environment
 from local.health import edge_authority, vantage_proxy
-from local.layout import CHECKOUT, VANTAGES
-from tests.unit.packages import tarball
-from tests.unit.test_registry_publish import wheel
+from tests.support.packages import tarball
+from tests.unit.registry.test_publish import wheel
 from tests.world.conftest import Up
 from tests.world.test_clients import run
 from tests.world.test_tiers import access

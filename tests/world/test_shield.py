@@ -21,13 +21,13 @@ import httpx
 import pytest
 from botocore.credentials import Credentials
 
+from emulation import processes
+from emulation.layout import AWS_PORT, DNS_PORT, World
+from emulation.machines.hypervisor import Hypervisor
+from emulation.machines.machine import Instance
 from infra.shield.user_data import MachineSettings, Origin, user_data
-from local import processes
-from local.layout import AWS_PORT, DNS_PORT, World
-from local.machines.hypervisor import Hypervisor
-from local.machines.machine import Instance
-from tests.world.certificates import Authority
-from tests.world.shield_origin import Cloud
+from tests.support.certificates import Authority
+from tests.support.shield_origin import Cloud
 
 NEAR = "packages-us-east-1.s3.us-east-1.amazonaws.com"
 FAR = "packages-eu-west-1.s3.eu-west-1.amazonaws.com"

@@ -14,9 +14,9 @@ from typing import Any, cast
 import boto3
 import httpx
 
-from infra.shield import EDGE_PORT, HEALTH_PORT
-from local import processes
-from local.gcp import metadata_clients
+from contract.shields import EDGE_PORT, HEALTH_PORT
+from emulation import processes
+from emulation.gcp import metadata_clients
 from tests.world.conftest import Up
 from tests.world.test_tiers import AP_SOUTHEAST, access, origin_requests, purge_edge, store
 

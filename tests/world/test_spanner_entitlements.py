@@ -1,6 +1,7 @@
 """A stack whose metadata is on Spanner: from a change of a token to what the edge says of it, by Cloud Run's services.
 
-Spanner is PostgreSQL here, with a stand-in for its change stream (local/gcp/README.md); all else is as it is deployed.
+Spanner is PostgreSQL here, with a stand-in for its change stream (emulation/gcp/README.md); all else is as it is
+deployed.
 """
 
 from __future__ import annotations
@@ -22,14 +23,15 @@ import pytest
 import yaml
 from cloudflare import Cloudflare
 
-from local import health, operator, services
-from local.engine.environment import cloud_environment
-from local.layout import VANTAGES
-from local.scratch import Scratch, scratch
-from registry import tokens
-from registry.audit import By
-from registry.edge import EdgeEntries, EdgeSilent
+from emulation import services
+from emulation.engine.environment import cloud_environment
+from emulation.layout import VANTAGES
+from local import health, operator
+from previews.scratch import Scratch, scratch
+from registry.catalog.audit import By
 from registry.target import Target
+from registry.tokens import tokens
+from registry.tokens.kv_entries import EdgeEntries, EdgeSilent
 
 LOOPBACK = "127.86"
 STACK = "spanner"

@@ -11,9 +11,10 @@ import httpx
 import pytest
 import yaml
 
-from local import health, operator, services
+from emulation import services
+from local import health, operator
 from local.clients import GRANTS, Client
-from local.scratch import scratch
+from previews.scratch import scratch
 from tests.world.test_cloud_storage import CONFIG, OnCloudStorage
 from tests.world.test_origin import control
 from tests.world.test_registry import eventually

@@ -14,9 +14,9 @@ import httpx
 import pytest
 from cloudflare import Cloudflare
 
+from emulation.layout import VANTAGES, Vantage
 from local import health
 from local.clients import ANONYMOUS, Client
-from local.layout import VANTAGES, Vantage
 from tests.world.conftest import Up
 
 US_EAST, EU_WEST, AP_SOUTHEAST = VANTAGES

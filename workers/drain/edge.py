@@ -1,5 +1,5 @@
 """The edge network as the function tells it of changes; operators do the same through Cloudflare's SDK
-(registry/cloudflare_edge.py)."""
+(registry/delivery/cache_purge.py)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from registry import RegistryError
-from registry.purge import WITHDRAWN, PurgeError, purged_at_once, withdrawn_entry
+from registry.delivery.purge import WITHDRAWN, PurgeError, purged_at_once, withdrawn_entry
 from workers.cloudflare_api import CloudflareApi, CloudflareSilent
 
 

@@ -16,9 +16,9 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
-from registry.delivery import Delivery
+from registry.delivery.deliver import Delivery
+from registry.delivery.metrics import CloudWatch
 from registry.metadata.dynamodb import DynamoDbRepository
-from registry.metrics import CloudWatch
 from registry.origin import Origin
 from registry.origin.s3 import S3
 from workers.cloud import client, read_secret, setting

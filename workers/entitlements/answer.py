@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 
+from contract.entitlements import PARTITION, Record
 from workers.entitlements import surroundings
 from workers.entitlements.changes import read_row
-from workers.entitlements.core import PARTITION, Record
 from workers.entitlements.lookup import SIGNATURE_HEADER, Answer, DatabaseSilent, Lookups
 from workers.entitlements.spanner import Spanner, SpannerSilent
 from workers.foreign_secret import ForeignSecret, SecretUnreadable

@@ -10,8 +10,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from contract.entitlements import PARTITION, Record, read_image
 from workers.cloud import client, read_secret, setting
-from workers.entitlements.core import PARTITION, Record, read_image
 from workers.entitlements.lookup import SIGNATURE_HEADER, DatabaseSilent, Lookups
 
 lookups = Lookups()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, cast
 
-from workers.entitlements.core import MalformedRecord, Record, read_document
+from contract.entitlements import MalformedRecord, Record, read_document
 
 _HEARTBEAT_MS = "10000"  # must be given; a query that ends at once has no use for it
 

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from contract.entitlements import MalformedRecord, Record, read_change
 from workers.cloud import client, read_secret, setting
-from workers.entitlements.core import MalformedRecord, Record, read_change
 from workers.entitlements.edge_kv import EdgeKv, EdgeUnreachable
 
 _log = logging.getLogger(__name__)

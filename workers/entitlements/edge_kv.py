@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from contract.entitlements import Record, entry, expiration, newest, to_write
 from workers.cloudflare_api import CloudflareApi, CloudflareSilent
-from workers.entitlements.core import Record, entry, expiration, newest, to_write
 
 READ_AT_ONCE = 100  # keys in a bulk read (developers.cloudflare.com/api, "Get multiple KV pairs")
 

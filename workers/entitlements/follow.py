@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from contract.entitlements import Record
 from workers.entitlements import surroundings
 from workers.entitlements.changes import ChangeStream
-from workers.entitlements.core import Record
 from workers.entitlements.edge_kv import EdgeKv, EdgeUnreachable
 from workers.entitlements.follower import Follower
 from workers.entitlements.positions import Positions

@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from contract.entitlements import PARTITION, MalformedRecord, Record
 from workers.entitlements.changes import Change, ChangeStream, Child, read_row, record_of
-from workers.entitlements.core import PARTITION, MalformedRecord, Record
 from workers.entitlements.positions import Partition, Positions
 from workers.entitlements.spanner import Row, Spanner, SpannerRefused
 

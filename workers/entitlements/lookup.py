@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from workers.entitlements.core import MalformedRecord, Record, entry
+from contract.entitlements import MalformedRecord, Record, entry
 
 SIGNATURE_HEADER = "x-artifact-edge-signature"
 SIGNATURE_SECONDS = 60  # a signature's life, and how far the edge's clock may be off

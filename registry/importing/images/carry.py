@@ -10,8 +10,9 @@ from types import TracebackType
 
 import httpx
 
-from registry import RegistryError, oci
-from registry.artifact import Artifact
+from registry import RegistryError
+from registry.catalog.artifact import Artifact
+from registry.ecosystems import oci
 from registry.importing import Wanted
 from registry.importing.images import RemoteImage
 from registry.importing.images.distribution import SourceRepository

@@ -14,8 +14,9 @@ from typing import Any, TypeVar, cast
 import httpx
 from pydantic import ValidationError
 
-from registry import RegistryError, oci
-from registry.images import INDEX
+from registry import RegistryError
+from registry.ecosystems import oci
+from registry.ecosystems.images import INDEX
 from registry.importing.images import RemoteImage
 from registry.importing.images.challenge import Challenged
 from registry.importing.images.credentials import credentials_of

@@ -13,11 +13,11 @@ from typing import Any
 
 from pulumi_policy import PolicyResource, ResourceValidationPolicy
 
+from policies.framework.declare import governs, kind
 from policies.pack import POLICIES
-from policies.rules import governs, kind
 from tests.policies.graph import graph
 from tests.policies.resources import NAMES, findings
-from tests.unit.harness import Registered
+from tests.support.harness import Registered
 
 Change = Callable[[Registered], Sequence[Registered]]
 """What stands in the place of a resource: nothing, a changed one, or it and something beside it."""

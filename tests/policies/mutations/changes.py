@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from tests.policies.mutations import Change
-from tests.unit.harness import Registered
+from tests.support.harness import Registered
 
 
 def put(path: str, value: Any) -> Change:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from tests.policies.cases.parts import PRIVATE_KEY
 from tests.policies.mutations import Mutation, StackMutation
 from tests.policies.mutations.changes import beside, gone, put, text, without
-from tests.unit.harness import Registered
+from tests.support.harness import Registered
 
 EC2, GCE = "aws:ec2/instance:Instance", "gcp:compute/instance:Instance"
 GROUP, FIREWALL = "aws:ec2/securityGroup:SecurityGroup", "gcp:compute/firewall:Firewall"

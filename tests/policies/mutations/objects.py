@@ -16,7 +16,7 @@ from tests.policies.mutations.changes import (
     unprotected,
     without,
 )
-from tests.unit.harness import Registered
+from tests.support.harness import Registered
 
 BUCKET, GCS_BUCKET = "aws:s3/bucket:Bucket", "gcp:storage/bucket:Bucket"
 BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tests.policies.mutations import Mutation, StackMutation
 from tests.policies.mutations.changes import gone, put, without
-from tests.unit.harness import Registered
+from tests.support.harness import Registered
 
 KEY, REPLICA_KEY = "aws:kms/key:Key", "aws:kms/replicaKey:ReplicaKey"
 ALARM, DASHBOARD = "aws:cloudwatch/metricAlarm:MetricAlarm", "aws:cloudwatch/dashboard:Dashboard"

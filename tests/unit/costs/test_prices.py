@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from costs.prices import load
+from emulation.providers import aws, cloudflare, gcp, schema
 from infra import transforms
-from local.providers import aws, cloudflare, gcp, schema
 
 ROOT = Path(__file__).parents[3]
 

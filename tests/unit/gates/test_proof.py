@@ -12,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from gates.plan import Resource
-from gates.proof import NotSurvived, Statements, Survived, prove
+from gates.resilience import NotSurvived, Statements, Survived, prove
 from tests.unit.gates.plans import urn
 
 HOST = "packages.example.com"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gates.allowed import Allowed, Limits
+from gates.limits import Allowed, Limits
 from gates.plan import Plan
 from gates.rules import judge
 from tests.unit.gates.plans import plan, step, urn

@@ -1,4 +1,4 @@
-"""The split of a refused apply, on plans that the real engine made (tests/world/plans_of_changes.py)."""
+"""The split of a refused apply, on plans that the real engine made (tests/support/plans_of_changes.py)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from emulation.layout import CHECKOUT
 from gates.__main__ import app
-from gates.allowed import Limits
+from gates.limits import Limits
 from gates.plan import Plan, PlanError, read_plan
 from gates.stages import Stage, split
-from local.layout import CHECKOUT
 from tests.unit.gates.plans import plan, step, urn
 
 TODAY = datetime.date(2026, 11, 25)

@@ -1,0 +1,189 @@
+"""CloudWatch's alarms at work, of which moto 5.2 only keeps what they are: they follow their metrics, and tell topics.
+
+Each alarm looks at whole periods that are over. It starts without data, goes on from its state when it is changed, and
+tells the topics of its new state, with CloudWatch's own message.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from moto.cloudwatch.exceptions import InvalidParameterValue
+from moto.cloudwatch.models import CloudWatchBackend, cloudwatch_backends
+from moto.sns.models import sns_backends
+
+from emulation.aws.alarm_states import COMPARISONS, Rule, State
+from emulation.aws.clock import MINUTE_SECONDS, PATH
+from emulation.aws.observed import Observed
+from emulation.aws.statistics import STATISTICS, seconds, values_of
+from emulation.layout import AWS_ACCOUNT_ID
+from emulation.origin_requests import Application
+
+_LOOKS_A_MINUTE = 4
+_LONGEST_PAUSE = 5.0
+_KEPT_SECONDS = 3 * 3600
+"""As long as CloudWatch keeps values that are finer than a minute; here all, for memory's sake."""
+
+_UNSUPPORTED = ("metric_data_queries", "extended_statistic", "threshold_metric_id", "rule")
+_PUT_ALARM: Any = CloudWatchBackend.put_metric_alarm
+
+
+class Alarms:
+    """WSGI middleware over the emulated API: the clock's knob. Alarms are looked at by a thread of its own."""
+
+    def __init__(self, application: Application, observed: Observed) -> None:
+        self._application = application
+        self._observed = observed
+        self._minute = MINUTE_SECONDS
+        self._changed = threading.Event()
+        threading.Thread(target=self._look_forever, daemon=True).start()
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != PATH:
+            return self._application(environ, start_response)
+        if environ["REQUEST_METHOD"] == "PUT":
+            asked: Any = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+            if not _takes(asked):
+                start_response("400 Bad Request", [("Content-Type", "text/plain")])
+                return [b'only {"minute_seconds": 0.1 to 60} is understood\n']
+            self._minute = float(asked["minute_seconds"])
+            self._changed.set()
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [json.dumps({"minute_seconds": self._minute}).encode()]
+
+    def _look_forever(self) -> None:
+        sampled = 0.0
+        while True:
+            now = time.time()
+            try:
+                if now - sampled >= self._minute / 2:  # no period is without a value
+                    sampled = now
+                    self._observed.tell(now, MINUTE_SECONDS / self._minute)
+                look(now, self._minute)
+            except Exception:  # one alarm that cannot be looked at must not end all others
+                traceback.print_exc()
+            self._changed.wait(min(_LONGEST_PAUSE, self._minute / _LOOKS_A_MINUTE))
+            self._changed.clear()
+
+
+def mend_alarms() -> None:
+    """Makes moto refuse alarms that nothing here would look at, and keep the state of those that are changed."""
+    for name, method in mended():
+        setattr(CloudWatchBackend, name, method)
+
+
+def mended() -> Iterator[tuple[str, Callable[..., Any]]]:
+    """What stands in for methods of `CloudWatchBackend`, by their names."""
+    signature = inspect.signature(_PUT_ALARM)
+
+    def put_metric_alarm(self: Any, *arguments: Any, **named: Any) -> Any:
+        asked = signature.bind(self, *arguments, **named).arguments
+        _expect_plain(asked)
+        before = self.alarms.get(asked["name"])
+        alarm = _PUT_ALARM(self, *arguments, **named)
+        alarm.state_value = "INSUFFICIENT_DATA" if before is None else before.state_value
+        if before is not None:
+            alarm.state_reason, alarm.history = before.state_reason, before.history
+        return alarm
+
+    yield "put_metric_alarm", put_metric_alarm
+
+
+def look(now: float, minute: float) -> None:
+    """Brings all alarms of all regions up to date; `minute` is how many seconds CloudWatch's minute has."""
+    for backend in list(cast(Any, cloudwatch_backends)[AWS_ACCOUNT_ID].values()):
+        data = list(backend.metric_data)
+        old = next((place for place, each in enumerate(data) if seconds(each) > now - _KEPT_SECONDS), len(data))
+        del backend.metric_data[:old]
+        by_metric: dict[tuple[str, str], list[Any]] = {}
+        for datum in data[old:]:
+            by_metric.setdefault((datum.namespace, datum.name), []).append(datum)
+        for alarm in list(backend.alarms.values()):
+            rule = Rule(
+                alarm.evaluation_periods,
+                alarm.datapoints_to_alarm or alarm.evaluation_periods,
+                alarm.comparison_operator,
+                alarm.threshold,
+                alarm.treat_missing_data or "missing",
+            )
+            measured = by_metric.get((alarm.namespace, alarm.metric_name), [])
+            values = values_of(
+                measured, alarm.dimensions, alarm.statistic, rule.looked_at, now, alarm.period * minute / 60
+            )
+            after = rule.state(values, alarm.state_value)
+            if after != alarm.state_value:
+                _change(backend, alarm, after, values)
+
+
+def _change(backend: Any, alarm: Any, after: State, values: list[float | None]) -> None:
+    before = alarm.state_value
+    seen = ", ".join("no data" if value is None else f"{value:g}" for value in values[: alarm.evaluation_periods])
+    reason = f"{alarm.metric_name} was {seen} ({alarm.comparison_operator} {alarm.threshold:g})"
+    backend.set_alarm_state(alarm.name, reason, json.dumps({"recentDatapoints": values}), after)
+    actions: list[str] = {
+        "ALARM": alarm.alarm_actions,
+        "OK": alarm.ok_actions,
+        "INSUFFICIENT_DATA": alarm.insufficient_data_actions,
+    }[after]
+    sns = cast(Any, sns_backends)[AWS_ACCOUNT_ID][alarm.region_name]
+    subject = f'{after}: "{alarm.name}" in {alarm.region_name}'
+    for topic in actions if alarm.actions_enabled else []:
+        if topic in sns.topics:  # an action that fails changes nothing of the state
+            sns.publish(json.dumps(_message(alarm, before)), arn=topic, subject=subject)
+
+
+def _message(alarm: Any, before: State) -> dict[str, Any]:
+    """What CloudWatch writes to a topic (User Guide, "Alarm events"; the form is that of its notifications)."""
+    return {
+        "AlarmName": alarm.name,
+        "AlarmDescription": alarm.description,
+        "AWSAccountId": AWS_ACCOUNT_ID,
+        "AlarmArn": alarm.alarm_arn,
+        "NewStateValue": alarm.state_value,
+        "NewStateReason": alarm.state_reason,
+        "OldStateValue": before,
+        "StateChangeTime": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "Region": alarm.region_name,
+        "Trigger": {
+            "MetricName": alarm.metric_name,
+            "Namespace": alarm.namespace,
+            "StatisticType": "Statistic",
+            "Statistic": alarm.statistic.upper(),
+            "Dimensions": [{"name": each.name, "value": each.value} for each in alarm.dimensions],
+            "Period": alarm.period,
+            "EvaluationPeriods": alarm.evaluation_periods,
+            "DatapointsToAlarm": alarm.datapoints_to_alarm,
+            "ComparisonOperator": alarm.comparison_operator,
+            "Threshold": alarm.threshold,
+            "TreatMissingData": alarm.treat_missing_data,
+        },
+    }
+
+
+def _expect_plain(asked: dict[str, Any]) -> None:
+    """Raises InvalidParameterValue, as the API does, for what would stay as it is for ever."""
+    unknown = [name for name in _UNSUPPORTED if asked.get(name)]
+    if unknown:
+        raise InvalidParameterValue(f"not emulated: an alarm with {', '.join(unknown)}")
+    if asked["statistic"] not in STATISTICS or asked["comparison_operator"] not in COMPARISONS:
+        raise InvalidParameterValue(f"not emulated: {asked['statistic']} {asked['comparison_operator']}")
+    actions: list[str] = [*(asked["alarm_actions"] or []), *(asked.get("ok_actions") or [])]
+    others = [action for action in actions if not action.startswith("arn:aws:sns:")]
+    if others:
+        raise InvalidParameterValue(f"not emulated: the action {others[0]}")
+
+
+def _takes(asked: Any) -> bool:
+    if not isinstance(asked, dict):
+        return False
+    given = cast(dict[str, Any], asked)
+    minute: Any = given.get("minute_seconds")
+    is_number = isinstance(minute, int | float) and not isinstance(minute, bool)
+    return given.keys() == {"minute_seconds"} and is_number and 0.1 <= minute <= MINUTE_SECONDS

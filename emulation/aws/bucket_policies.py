@@ -1,0 +1,33 @@
+"""Conditions in bucket policies. moto 5.2 does not evaluate them: a conditional Deny is a Deny of everything to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from moto.iam.access_control import IAMPolicy, PermissionResult
+from moto.s3 import models
+
+from emulation.aws.conditions import holds
+from emulation.aws.policies import OF_EVERY_REQUEST
+
+
+def heed_conditions() -> None:
+    """Makes moto evaluate them from now on."""
+    cast(Any, models.FakeBucket).get_permission = _permission
+
+
+def _permission(bucket: Any, action: str, resource: str) -> PermissionResult:
+    """Stands in for `moto.s3.models.FakeBucket.get_permission`."""
+    if bucket.policy is None:
+        return PermissionResult.NEUTRAL
+    statements = list(_in_force(json.loads(bucket.policy.decode())))
+    return IAMPolicy(json.dumps({"Statement": statements})).is_action_permitted(action, resource)
+
+
+def _in_force(policy: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The statements whose conditions hold, without them."""
+    for statement in policy["Statement"]:
+        if holds(statement.get("Condition", {}), OF_EVERY_REQUEST, OF_EVERY_REQUEST):
+            yield {name: value for name, value in statement.items() if name != "Condition"}

@@ -1,0 +1,235 @@
+"""Replicas of DynamoDB tables, of which moto 5.2 knows nothing.
+
+After the DynamoDB Developer Guide, "Global tables" (version 2019.11.21, eventual consistency): UpdateTable makes and
+removes replicas one at a time, DescribeTable lists them, what is written in one region reaches the others after a
+while, and of writes to one item the last one stays. Encryption, recovery, stream and protection are each replica's own.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from moto.dynamodb.exceptions import MockValidationException
+from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
+from moto.dynamodb.models.dynamo_type import DynamoType, Item
+from moto.dynamodb.models.table import Table
+from moto.dynamodb.responses import DynamoHandler
+
+from emulation.aws import tables
+from emulation.origin_requests import Application
+
+PATH = "/_artifact-edge/global-tables"
+"""GET answers `{"pending": 0, "lag": 0.0, "paused": false}`; PUT `{"lag": 30}` holds back each write from now on for so
+many seconds, `{"paused": true}` all of them until it is false again."""
+
+_Key = tuple[DynamoType, DynamoType | None]
+
+
+@dataclass
+class _Global:
+    """One table in all its regions. `written` is when the version of an item that a region holds was first written."""
+
+    regions: list[str]
+    written: dict[tuple[str, _Key], float] = field(default_factory=dict[tuple[str, _Key], float])
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Global:
+        """moto copies a table for each transaction; the copy is of the same table."""
+        return self
+
+
+@dataclass(frozen=True)
+class _Change:
+    """A write on its way: of which table and from where, the item as it is now, and when it is due."""
+
+    table: Table
+    key: _Key
+    item: Item | None
+    written: float
+    due: float
+
+
+class Propagation:
+    """Carries writes to the other regions, in order, from a thread of its own. `lag` is in seconds."""
+
+    def __init__(self) -> None:
+        self.lag = 0.0
+        self.running = threading.Event()
+        self.running.set()
+        self._under_way: queue.Queue[_Change] = queue.Queue()
+        self._thread: threading.Thread | None = None
+
+    def note(self, table: Table, partition: DynamoType, name: DynamoType | None, item: Item | None) -> None:
+        group = _group(table)
+        if group is None:
+            return
+        now, key = time.time(), (partition, name)
+        group.written[table.region_name, key] = now
+        self._under_way.put(_Change(table, key, copy.deepcopy(item), now, time.monotonic() + self.lag))
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._carry_forever, daemon=True)
+            self._thread.start()
+
+    def settle(self) -> None:
+        """Returns when all that was written before stands everywhere."""
+        self._under_way.join()
+
+    @property
+    def pending(self) -> int:
+        return self._under_way.unfinished_tasks
+
+    def _carry_forever(self) -> None:
+        while True:
+            change = self._under_way.get()
+            time.sleep(max(0.0, change.due - time.monotonic()))
+            self.running.wait()
+            _carry(change)
+            self._under_way.task_done()
+
+
+PROPAGATION = Propagation()
+
+
+def _carry(change: _Change) -> None:
+    for region, replica in list(_others(change.table)):
+        group = cast(_Global, _group(change.table))
+        if group.written.get((region, change.key), 0.0) <= change.written:
+            group.written[region, change.key] = change.written
+            tables.bring(replica, *change.key, copy.deepcopy(change.item), told=_silently)
+
+
+def _silently(table: Table, partition: DynamoType, name: DynamoType | None, item: Item | None) -> None:
+    """What was carried to a region is not carried on."""
+
+
+def mended() -> Iterator[tuple[str, Callable[..., Any]]]:
+    """What stands in for methods of `DynamoHandler`, by their names."""
+    yield from (("update_table", _update_table), ("describe_table", _describe_table))
+
+
+def mend_global_tables() -> None:
+    """Makes moto keep replicas from now on."""
+    for name, method in mended():
+        setattr(DynamoHandler, name, method)
+
+
+_ORIGINAL: dict[str, Any] = {name: getattr(DynamoHandler, name) for name in ("update_table", "describe_table")}
+
+
+def _update_table(handler: DynamoHandler) -> Any:
+    body = cast("dict[str, Any]", handler.body)
+    table = handler.dynamodb_backend.get_table(body["TableName"])
+    if "SSESpecification" in body:
+        table.sse_specification = body["SSESpecification"]
+    for update in body.get("ReplicaUpdates", []):
+        for action, asked in update.items():
+            {"Create": _create, "Delete": _delete}[action](handler.dynamodb_backend, table, asked)
+    return _with_replicas(table, _ORIGINAL["update_table"](handler))
+
+
+def _describe_table(handler: DynamoHandler) -> Any:
+    table = handler.dynamodb_backend.get_table(cast("dict[str, Any]", handler.body)["TableName"])
+    return _with_replicas(table, _ORIGINAL["describe_table"](handler))
+
+
+def _with_replicas(table: Table, answer: Any) -> Any:
+    """Adds them to a description, as `Table` or `TableDescription`."""
+    for described in cast("dict[str, Any]", answer.result).values():
+        replicas = [
+            {"RegionName": region, "ReplicaStatus": "ACTIVE", **_key_of(replica)} for region, replica in _others(table)
+        ]
+        if replicas:
+            described |= {"Replicas": replicas, "GlobalTableVersion": "2019.11.21"}
+    return answer
+
+
+def _create(backend: DynamoDBBackend, table: Table, asked: dict[str, Any]) -> None:
+    region, group = asked["RegionName"], _group(table) or _Global([table.region_name])
+    there = dynamodb_backends[backend.account_id][region].tables
+    if table.name in there:
+        raise MockValidationException(f"Failed to create a replica: {table.name} exists in {region}")
+    if not cast(Any, table).stream_specification.get("StreamEnabled"):
+        raise MockValidationException("Table must have DynamoDB Streams enabled with NEW_AND_OLD_IMAGES")
+    if table.billing_mode != "PAY_PER_REQUEST" and not _scales_writes(backend, table):
+        raise MockValidationException("Table write capacity should either be Pay-Per-Request or AutoScaled")
+    key = {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": asked.get("KMSMasterKeyId")}
+    replica: Any = Table(
+        table.name,
+        backend.account_id,
+        region,
+        schema=table.schema,
+        attr=table.attr,
+        throughput=dict(table.throughput),
+        billing_mode=table.billing_mode,
+        streams=table.stream_specification,
+        sse_specification=key if key["KMSMasterKeyId"] else None,
+    )
+    replica.items = copy.deepcopy(cast(Any, table).items)
+    there[table.name] = replica
+    group.regions.append(region)
+    for each in (table, replica):
+        cast(Any, each).global_table = group
+
+
+def _delete(backend: DynamoDBBackend, table: Table, asked: dict[str, Any]) -> None:
+    region = asked["RegionName"]
+    if region not in dict(_others(table)):
+        raise MockValidationException(f"Failed to delete the replica: {table.name} has none in {region}")
+    dynamodb_backends[backend.account_id][region].delete_table(table.name)
+
+
+def _scales_writes(backend: DynamoDBBackend, table: Table) -> bool:
+    from moto.applicationautoscaling.models import applicationautoscaling_backends
+
+    targets = applicationautoscaling_backends[backend.account_id][table.region_name].targets
+    return f"table/{table.name}" in cast(Any, targets).get("dynamodb:table:WriteCapacityUnits", {})
+
+
+def _group(table: Table) -> _Global | None:
+    return getattr(table, "global_table", None)
+
+
+def _others(table: Table) -> Iterator[tuple[str, Table]]:
+    """The replicas in other regions that are still there."""
+    group = _group(table)
+    for region in group.regions if group else []:
+        replica = dynamodb_backends[table.account_id][region].tables.get(table.name)
+        if region != table.region_name and replica is not None and _group(replica) is group:
+            yield region, replica
+
+
+def _key_of(table: Table) -> dict[str, str]:
+    key = (table.sse_specification or {}).get("KMSMasterKeyId")
+    return {"KMSMasterKeyId": key} if key else {}
+
+
+class GlobalTables:
+    """WSGI middleware over the emulated API: says and sets how late replicas are."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != PATH:
+            return self._application(environ, start_response)
+        if environ["REQUEST_METHOD"] == "PUT":
+            match json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))):
+                case {"lag": int() | float() as lag, **more} if lag >= 0 and not more:
+                    PROPAGATION.lag = float(lag)
+                case {"paused": bool() as paused, **more} if not more:
+                    (PROPAGATION.running.clear if paused else PROPAGATION.running.set)()
+                case _:
+                    start_response("400 Bad Request", [("Content-Type", "text/plain")])
+                    return [b'only {"lag": <seconds>} and {"paused": <true or false>} are understood\n']
+        start_response("200 OK", [("Content-Type", "application/json")])
+        paused = not PROPAGATION.running.is_set()
+        return [json.dumps({"pending": PROPAGATION.pending, "lag": PROPAGATION.lag, "paused": paused}).encode()]
+
+
+tables.followers.append(PROPAGATION.note)

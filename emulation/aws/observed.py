@@ -1,0 +1,137 @@
+"""What the emulated services tell CloudWatch of themselves: queues, requests for objects, and their replication.
+
+Metrics and dimensions: "Available CloudWatch metrics for Amazon SQS", "Amazon S3 metrics and dimensions".
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, cast
+
+from moto.cloudwatch.models import cloudwatch_backends
+from moto.s3.models import s3_backends
+from moto.sqs.models import sqs_backends
+
+from emulation.aws.bucket_metrics import kept_of
+from emulation.aws.replication import Waiting
+from emulation.aws.requests import addressed_bucket
+from emulation.aws.statistics import Total
+from emulation.layout import AWS_ACCOUNT_ID
+from emulation.origin_requests import Application
+
+_Metric = tuple[str, str, str, Mapping[str, str], Total]
+"""Region, namespace, name, dimensions and values."""
+
+
+class RequestOutcomes:
+    """WSGI middleware over the emulated API: how requests of each bucket ended since somebody asked."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+        self._lock = threading.Lock()
+        self._ended: Counter[tuple[str, str]] = Counter()
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        bucket = addressed_bucket(environ)
+
+        def note(status: str, headers: Any, *more: Any) -> Any:
+            if bucket is not None:
+                with self._lock:
+                    self._ended[bucket, status[0]] += 1
+            return start_response(status, headers, *more)
+
+        return self._application(environ, note)
+
+    def taken(self) -> Mapping[tuple[str, str], int]:
+        """By bucket and first digit of the status; they are then counted anew."""
+        with self._lock:
+            ended, self._ended = self._ended, Counter()
+        return ended
+
+
+class Observed:
+    """All that is told, once a period. `waiting` is what is still to be replicated."""
+
+    def __init__(self, outcomes: RequestOutcomes, waiting: Callable[[], Sequence[Waiting]]) -> None:
+        self._outcomes = outcomes
+        self._waiting = waiting
+
+    def tell(self, now: float, faster: float) -> None:
+        """Ages count `faster` than they pass."""
+        for region, namespace, name, dimensions, total in self._metrics(now, faster):
+            datum = {
+                "MetricName": name,
+                "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
+                "StatisticValues": {
+                    "Sum": total.sum,
+                    "SampleCount": total.samples,
+                    "Minimum": total.least,
+                    "Maximum": total.most,
+                },
+            }
+            cast(Any, cloudwatch_backends)[AWS_ACCOUNT_ID][region].put_metric_data(namespace, [datum])
+
+    def _metrics(self, now: float, faster: float) -> Iterator[_Metric]:
+        yield from _of_queues(now, faster)
+        yield from self._of_requests()
+        yield from _of_replication(self._waiting(), now, faster)
+
+    def _of_requests(self) -> Iterator[_Metric]:
+        """Only of buckets whose metrics were asked for; none where there were no requests."""
+        ended = self._outcomes.taken()
+        for name, bucket in _buckets().items():
+            requests = sum(count for (of, _), count in ended.items() if of == name)
+            for filter_id in kept_of(bucket) if requests else ():
+                dimensions = {"BucketName": name, "FilterId": filter_id}
+                for metric, digit in (("4xxErrors", "4"), ("5xxErrors", "5")):
+                    count = ended.get((name, digit), 0)
+                    share = Total(requests, count, float(count == requests), float(count > 0))
+                    yield bucket.region_name, "AWS/S3", metric, dimensions, share
+
+
+def _of_queues(now: float, faster: float) -> Iterator[_Metric]:
+    for region, backend in list(cast(Any, sqs_backends)[AWS_ACCOUNT_ID].items()):
+        for queue in list(backend.queues.values()):
+            waiting = [message for message in list(queue.messages) if message.visible]
+            oldest = min((message.sent_timestamp / 1000 for message in waiting), default=now)
+            dimensions = {"QueueName": queue.name}
+            yield region, "AWS/SQS", "ApproximateNumberOfMessagesVisible", dimensions, _one(len(waiting))
+            age = max(0.0, now - oldest) * faster
+            yield region, "AWS/SQS", "ApproximateAgeOfOldestMessage", dimensions, _one(age)
+
+
+def _of_replication(waiting: Sequence[Waiting], now: float, faster: float) -> Iterator[_Metric]:
+    """Where a rule asks for metrics: what waits for each replica, and for how long the oldest has."""
+    buckets = _buckets()
+    for name, bucket in buckets.items():
+        for rule, replica in _measured(bucket):
+            if replica not in buckets:
+                continue
+            written = [each.timestamp() for of, to, each in waiting if (of, to) == (name, replica)]
+            late = max(0.0, now - min(written, default=now)) * faster
+            dimensions = {"SourceBucket": name, "DestinationBucket": replica, "RuleId": rule}
+            region = buckets[replica].region_name
+            yield region, "AWS/S3", "ReplicationLatency", dimensions, _one(late)
+            yield region, "AWS/S3", "OperationsPendingReplication", dimensions, _one(len(written))
+
+
+def _measured(bucket: Any) -> Iterator[tuple[str, str]]:
+    """Rules of replication that ask for metrics, each with its replica."""
+    kept: dict[str, Any] = getattr(bucket, "replication", None) or {}
+    rules: list[dict[str, Any]] = kept.get("Rule", [])
+    for rule in rules:
+        destination: dict[str, Any] = rule["Destination"]
+        metrics: dict[str, str] = destination.get("Metrics") or {}
+        if metrics.get("Status") == "Enabled":
+            yield rule["ID"], destination["Bucket"].rsplit(":", 1)[-1]
+
+
+def _one(value: float) -> Total:
+    return Total(1, value, value, value)
+
+
+def _buckets() -> Mapping[str, Any]:
+    backend: Any = s3_backends[AWS_ACCOUNT_ID]["aws"]
+    return dict(backend.buckets)

@@ -1,0 +1,63 @@
+"""A region whose S3 is down, as its clients meet it: it answers 503, or ends the connection without an answer."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, cast, get_args
+
+from moto.s3.models import s3_backends
+
+from emulation.aws.requests import addressed_bucket
+from emulation.layout import AWS_ACCOUNT_ID
+from emulation.origin_requests import Application
+
+PATH = "/_artifact-edge/outages"
+"""GET answers `{"us-east-1": "503"}`: the regions that are down and how. PUT of the same has these down, no other."""
+
+How = Literal["503", "reset"]
+
+_UNAVAILABLE = b"""<?xml version="1.0" encoding="UTF-8"?>
+<Error><Code>ServiceUnavailable</Code><Message>Service is unable to handle request.</Message></Error>"""
+
+
+class Outages:
+    """WSGI middleware over the emulated API. What is not S3 goes on: the control plane, and all other services."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+        self._down: Mapping[str, How] = {}
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == PATH:
+            return self._answer(environ, start_response)
+        bucket = addressed_bucket(environ)
+        how = self._down.get(region_of(bucket) or "") if bucket is not None else None
+        if how is None:
+            return self._application(environ, start_response)
+        if how == "reset":
+            cast(socket.socket, environ["werkzeug.socket"]).shutdown(socket.SHUT_RDWR)
+        start_response("503 Service Unavailable", [("Content-Type", "application/xml")])
+        return [_UNAVAILABLE]
+
+    def is_down(self, bucket: str) -> bool:
+        """Whether nobody reaches the bucket, S3's own replication included."""
+        return region_of(bucket) in self._down
+
+    def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] == "PUT":
+            asked: object = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+            if not isinstance(asked, dict) or not set(cast(dict[str, object], asked).values()) <= {*get_args(How)}:
+                start_response("400 Bad Request", [("Content-Type", "text/plain")])
+                return [b'only {"<region>": "503"} or {"<region>": "reset"} is understood\n']
+            self._down = cast(dict[str, How], asked)
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [json.dumps(self._down).encode()]
+
+
+def region_of(bucket: str) -> str | None:
+    """Where the bucket stands, or None where there is none of that name."""
+    backend: Any = s3_backends[AWS_ACCOUNT_ID]["aws"]
+    found = backend.buckets.get(bucket)
+    return None if found is None else found.region_name

@@ -1,0 +1,108 @@
+"""What roles may do with objects. moto 5.2 lets any credentials do anything, or evaluates policies without conditions.
+
+Requests to S3 that are signed with a role's credentials are held to the policies of the role, of the bucket, and of the
+endpoint that they came through. All other credentials do anything still: they are the operator's, and the world's own.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, cast
+from urllib.parse import parse_qs
+
+from moto.iam.exceptions import NotFoundException
+from moto.iam.models import iam_backends
+from moto.s3.models import s3_backends
+from moto.sts.models import sts_backends
+
+from emulation.aws.machines import way_to_s3
+from emulation.aws.outages import region_of
+from emulation.aws.policies import OF_EVERY_REQUEST, Asked, Policy, is_allowed
+from emulation.aws.requests import addressed_bucket, addressed_object
+from emulation.layout import AWS_ACCOUNT_ID
+from emulation.origin_requests import Application
+
+_ACCESS_KEY = re.compile(r"Credential=([^/,\s]+)/")
+_OF_LISTING = {"list-type", "prefix", "delimiter", "max-keys", "start-after", "continuation-token", "encoding-type"}
+_ACTIONS = {"GET": "s3:GetObject", "HEAD": "s3:GetObject", "PUT": "s3:PutObject", "DELETE": "s3:DeleteObject"}
+
+
+class Permissions:
+    """WSGI middleware over the emulated API."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        bucket = addressed_bucket(environ)
+        region = region_of(bucket) if bucket is not None else None
+        session, token = _signed(environ)
+        if bucket is None or region is None or session is None:
+            return self._application(environ, start_response)
+        if token != session.session_token:
+            return _refuse(start_response, "InvalidToken", "The provided token is malformed or otherwise invalid.")
+        for action, resource in _asked_of(environ, bucket):
+            if not _may(session, action, resource, bucket, region, environ["REMOTE_ADDR"]):
+                said = f"User: {session.arn} is not authorized to perform: {action} on resource: {resource}"
+                return _refuse(start_response, "AccessDenied", said)
+        return self._application(environ, start_response)
+
+
+def _signed(environ: dict[str, Any]) -> tuple[Any, str]:
+    """moto's session of a role, by the access key that signed in a header or in the URL, and the token that came with
+    it; None of other credentials."""
+    query = parse_qs(environ.get("QUERY_STRING", ""))
+    signed = _ACCESS_KEY.search(environ.get("HTTP_AUTHORIZATION", ""))
+    in_url = query.get("X-Amz-Credential", [""])[0].partition("/")[0]
+    token = environ.get("HTTP_X_AMZ_SECURITY_TOKEN") or query.get("X-Amz-Security-Token", [""])[0]
+    backend: Any = sts_backends[AWS_ACCOUNT_ID]["aws"]
+    return backend.get_assumed_role_from_access_key(signed[1] if signed else in_url), token
+
+
+def _asked_of(environ: dict[str, Any], bucket: str) -> Iterator[tuple[str, str]]:
+    """Actions and what they are done to (S3 User Guide, "Required permissions for Amazon S3 API operations"). What
+    roles of this program never do is no action that any policy allows."""
+    of_bucket, method = f"arn:aws:s3:::{bucket}", environ["REQUEST_METHOD"]
+    asked = addressed_object(environ)
+    query = {name for name in parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True) if name[:6] != "X-Amz-"}
+    if asked is None:
+        is_list = method == "GET" and query <= _OF_LISTING
+        yield "s3:ListBucket" if is_list or method == "HEAD" else "s3:NotEmulated", of_bucket
+        return
+    yield _ACTIONS.get(method, "s3:NotEmulated") if not query else "s3:NotEmulated", f"{of_bucket}/{asked[1]}"
+    if method in ("GET", "HEAD") and not _holds(bucket, asked[1]):
+        yield "s3:ListBucket", of_bucket  # who may not list learns nothing of what is missing
+
+
+def _holds(bucket: str, key: str) -> bool:
+    backend: Any = s3_backends[AWS_ACCOUNT_ID]["aws"]
+    return key in backend.buckets[bucket].keys
+
+
+def _may(session: Any, action: str, resource: str, bucket: str, region: str, address: str) -> bool:
+    way = way_to_s3(address, region)
+    context = {**OF_EVERY_REQUEST, **way.context}
+    asked = Asked(session.role_arn, session.arn, resource, action, context)
+    buckets: Any = s3_backends[AWS_ACCOUNT_ID]["aws"]
+    policy = buckets.buckets[bucket].policy
+    of_bucket = json.loads(policy) if policy else None
+    return is_allowed(asked, _policies_of(session.role_arn), of_bucket, way.policy)
+
+
+def _policies_of(role_arn: str) -> list[Policy]:
+    """The role's own and those attached to it; of a role that is gone none."""
+    backend: Any = iam_backends[AWS_ACCOUNT_ID]["aws"]
+    try:
+        role = backend.get_role_by_arn(role_arn)
+    except NotFoundException:
+        return []
+    documents = [*role.policies.values(), *(policy.document for policy in role.managed_policies.values())]
+    return [cast(Policy, json.loads(each) if isinstance(each, str) else each) for each in documents]
+
+
+def _refuse(start_response: Callable[..., Any], code: str, message: str) -> list[bytes]:
+    start_response("403 Forbidden", [("Content-Type", "application/xml")])
+    text = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>'
+    return [text.encode()]

@@ -1,0 +1,170 @@
+"""S3 replication between the emulated buckets, of which moto 5.2 keeps the rules and copies nothing.
+
+After the S3 User Guide, "Replicating objects within and across Regions": new versions of objects that match an enabled
+rule are copied with their metadata, asynchronously; what is a replica itself, or was there before the rule, is not.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import queue
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from moto.s3.models import FakeDeleteMarker, s3_backends
+
+from emulation.aws.requests import addressed_object
+from emulation.layout import AWS_ACCOUNT_ID
+from emulation.origin_requests import Application
+
+PATH = "/_artifact-edge/replication"
+"""GET answers `{"pending": 0, "paused": false, "lag_seconds": 0}`. PUT of `paused` holds copies back until it is false
+again; PUT of `lag_seconds` has each copy made that long after its original."""
+
+Waiting = tuple[str, str, datetime]
+"""A bucket, the replica that lacks an object of it, and when the object was written."""
+
+_IS_REPLICA = "artifact_edge_replica"
+_LOOK_SECONDS = 0.2
+
+
+class Replication:
+    """WSGI middleware over the emulated API: notes what was written, and copies it from a thread of its own.
+
+    `is_down` tells whether a bucket cannot be reached: what is written for it waits.
+    """
+
+    def __init__(self, application: Application, is_down: Callable[[str], bool] = lambda bucket: False) -> None:
+        self._application = application
+        self._is_down = is_down
+        self._written: queue.Queue[tuple[str, str, datetime]] = queue.Queue()
+        self._at_work: tuple[str, str, datetime] | None = None
+        self._changed = threading.Condition()
+        self._paused = False
+        self._lag = timedelta()
+        threading.Thread(target=self._copy_forever, daemon=True).start()
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == PATH:
+            return self._answer(environ, start_response)
+        written = addressed_object(environ) if environ["REQUEST_METHOD"] in ("PUT", "POST", "DELETE") else None
+
+        def note(status: str, headers: Any, *more: Any) -> Any:
+            if written is not None and status.startswith("2"):
+                self._written.put((*written, datetime.now(UTC)))
+            return start_response(status, headers, *more)
+
+        return self._application(environ, note)
+
+    def waiting(self) -> list[Waiting]:
+        """What is still to be copied; of an object written twice, each version."""
+        noted = [*([self._at_work] if self._at_work else []), *list(self._written.queue)]
+        return [(bucket, name, written) for bucket, key, written in noted for name in _lacking(bucket, key, written)[1]]
+
+    def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] == "PUT":
+            asked = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+            if not self._takes(asked):
+                start_response("400 Bad Request", [("Content-Type", "text/plain")])
+                return [b'only {"paused": true or false} and {"lag_seconds": a number} are understood\n']
+            with self._changed:
+                self._paused = asked.get("paused", self._paused)
+                self._lag = timedelta(seconds=asked["lag_seconds"]) if "lag_seconds" in asked else self._lag
+                self._changed.notify()
+        start_response("200 OK", [("Content-Type", "application/json")])
+        state = {
+            "pending": self._written.unfinished_tasks,
+            "paused": self._paused,
+            "lag_seconds": self._lag.total_seconds(),
+        }
+        return [json.dumps(state).encode()]
+
+    def _takes(self, asked: Any) -> bool:
+        kinds = {"paused": (bool,), "lag_seconds": (int, float)}
+        return bool(asked) and all(type(value) in kinds.get(name, ()) for name, value in asked.items())
+
+    def _wait(self, written: datetime) -> float:
+        """Seconds for which a copy of what was written then is not to be made."""
+        return math.inf if self._paused else (written + self._lag - datetime.now(UTC)).total_seconds()
+
+    def _copy_forever(self) -> None:
+        while True:
+            bucket, key, written = self._at_work = self._written.get()
+            with self._changed:
+                while (wait := self._wait(written)) > 0:
+                    self._changed.wait(min(wait, threading.TIMEOUT_MAX))
+            try:
+                if not copy(bucket, key, written, self._is_down):
+                    self._written.put((bucket, key, written))
+                    time.sleep(_LOOK_SECONDS)
+            except Exception:  # one object that cannot be copied must not end the replication of all others
+                traceback.print_exc()
+            finally:
+                self._at_work = None
+                self._written.task_done()
+
+
+def copy(bucket: str, key: str, written: datetime, is_down: Callable[[str], bool]) -> bool:
+    """Brings the replicas of an object up to date with what was its newest version when it was `written`.
+
+    False where a bucket could not be reached: it is then to be done again.
+    """
+    newest, lacking = _lacking(bucket, key, written)
+    if not lacking:
+        return True
+    if is_down(bucket):
+        return False
+    backend: Any = s3_backends[AWS_ACCOUNT_ID]["aws"]
+    for name in lacking:
+        if not is_down(name):
+            (_delete if isinstance(newest, FakeDeleteMarker) else _put)(backend, name, key, newest)
+            _keep_version(backend.buckets[name].keys.getlist(key)[-1], newest)
+    return not any(is_down(name) for name in lacking)
+
+
+def _lacking(bucket: str, key: str, written: datetime) -> tuple[Any, list[str]]:
+    """The object's newest version when it was `written`, and the replicas that do not have it yet."""
+    backend: Any = s3_backends[AWS_ACCOUNT_ID]["aws"]
+    source = backend.buckets.get(bucket)
+    versions: list[Any] = source.keys.getlist(key, []) if source is not None else []
+    until = [version for version in versions if version.last_modified.replace(tzinfo=UTC) <= written]
+    if not until or getattr(until[-1], _IS_REPLICA, False):
+        return None, []
+    newest, lacking = until[-1], list[str]()
+    for name in _destinations(getattr(source, "replication", None), key, isinstance(newest, FakeDeleteMarker)):
+        replica = backend.buckets.get(name)
+        if replica is not None and replica.is_versioned:
+            known = [version.version_id for version in replica.keys.getlist(key, [])]
+            lacking += [] if newest.version_id in known else [name]
+    return newest, lacking
+
+
+def _put(backend: Any, destination: str, key: str, original: Any) -> None:
+    replica = backend.put_object(destination, key, original.value, storage=original.storage_class)
+    replica.set_metadata(dict(original.metadata))
+
+
+def _delete(backend: Any, destination: str, key: str, marker: Any) -> None:
+    backend.delete_object(destination, key)
+
+
+def _keep_version(replica: Any, original: Any) -> None:
+    """A replica has its original's version, and is never copied on."""
+    replica._version_id = original.version_id
+    setattr(replica, _IS_REPLICA, True)
+
+
+def _destinations(replication: Mapping[str, Any] | None, key: str, marker: bool) -> Iterator[str]:
+    """Buckets that a rule names for the object, or for its deletion."""
+    rules: list[dict[str, Any]] = (replication or {}).get("Rule", [])
+    for rule in rules:
+        marked: dict[str, str] = rule.get("DeleteMarkerReplication") or {}
+        filtered: dict[str, str] = rule.get("Filter") or {}
+        markers, prefix = marked.get("Status") == "Enabled", filtered.get("Prefix") or ""
+        if rule["Status"] == "Enabled" and key.startswith(prefix) and (markers or not marker):
+            yield rule["Destination"]["Bucket"].rsplit(":", 1)[-1]

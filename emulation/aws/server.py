@@ -1,0 +1,74 @@
+"""Serves moto's AWS API to the world, on one address, for all services."""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+import threading
+from typing import Any, cast
+
+import moto.ec2.models.elastic_ip_addresses as elastic_ips
+import moto.ec2.models.elastic_network_interfaces as interfaces
+from moto.server import (
+    DomainDispatcherApplication,  # pyright: ignore[reportPrivateImportUsage]  documented, yet not exported by name
+    create_backend_app,  # pyright: ignore[reportPrivateImportUsage]
+)
+from werkzeug.serving import make_server
+
+from emulation.aws.alarms import Alarms, mend_alarms
+from emulation.aws.bucket_metrics import keep_metrics
+from emulation.aws.bucket_policies import heed_conditions
+from emulation.aws.delete_markers import mend_delete_markers
+from emulation.aws.global_tables import GlobalTables, mend_global_tables
+from emulation.aws.instance_metadata import InstanceMetadata
+from emulation.aws.keys import mend_replicas
+from emulation.aws.lambda_code import FunctionCode, leave_functions_to_the_world
+from emulation.aws.locks import lock_as_s3_does
+from emulation.aws.observed import Observed, RequestOutcomes
+from emulation.aws.outages import Outages
+from emulation.aws.permissions import Permissions
+from emulation.aws.replication import Replication
+from emulation.aws.requests import addressed_object
+from emulation.aws.tables import mend_tables
+from emulation.aws.web_identity import check_web_identities, google_keys
+from emulation.layout import AWS_PORT, World
+from emulation.origin_requests import RequestCounter
+
+
+def serve(world: World) -> None:
+    """Answers on `world.aws_address` until the process is ended."""
+    take_public_addresses_from(world.machine_network)
+    heed_conditions()
+    mend_replicas()
+    mend_delete_markers()
+    mend_tables()
+    mend_global_tables()
+    leave_functions_to_the_world(world.aws_url)
+    keep_metrics()
+    mend_alarms()
+    lock_as_s3_does()
+    check_web_identities(google_keys(world.gcp_url))
+    outages = Outages(Permissions(cast(Any, DomainDispatcherApplication)(create_backend_app)))
+    replication = Replication(outages, outages.is_down)
+    outcomes = RequestOutcomes(replication)
+    s3 = RequestCounter(outcomes, addressed_object)
+    watched = Alarms(s3, Observed(outcomes, replication.waiting))
+    application = InstanceMetadata(FunctionCode(GlobalTables(watched)))
+    make_server(world.aws_address, AWS_PORT, cast(Any, application), threaded=True).serve_forever()
+
+
+def take_public_addresses_from(network: str) -> None:
+    """Makes moto give out public addresses of the loopback network, in turn, instead of random ones.
+
+    So each emulated machine can really listen on its public address, and records, security groups and outputs hold it
+    without any translation. moto has no setting for it; both of its users of the generator are named here.
+    """
+    hosts = itertools.cycle([str(host) for host in ipaddress.ip_network(network).hosts()])
+    lock = threading.Lock()
+
+    def next_address() -> str:
+        with lock:
+            return next(hosts)
+
+    cast(Any, elastic_ips).random_ip = next_address
+    cast(Any, interfaces).random_public_ip = next_address

@@ -1,0 +1,126 @@
+"""`python -m emulation.cloud_run --directory DIR`: the services of one world's Cloud Run, until it is ended."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+from flask import Flask, Response, request
+from werkzeug.serving import make_server
+
+from emulation.cloud_run.service import Deployed, Instance, NotStarted, deployed
+from emulation.layout import RUN_PORT, World
+from emulation.log import Quiet, report
+
+_LOOK_SECONDS = 0.5
+_HOP = frozenset({"connection", "content-length", "date", "host", "server", "transfer-encoding"})
+
+
+class Runner:
+    """Keeps one instance of each service that is to have any; others get one by the first request."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._services: dict[str, Deployed] = {}
+        self._instances: dict[str, Instance] = {}
+        self._ill: dict[str, int] = {}
+        self._probed: dict[str, float] = {}
+        self._turn = threading.RLock()
+
+    def reconcile(self) -> None:
+        services = deployed(self._world)
+        with self._turn:
+            self._services = services
+            for name, instance in list(self._instances.items()):
+                if services.get(name, None) != instance.service or not instance.runs() or not self._well(instance):
+                    report(f"{name}: {instance.pid} ends")
+                    instance.stop()
+                    del self._instances[name]
+            for name, service in services.items():
+                if service.least and name not in self._instances:
+                    self._start(service)
+
+    def instance_for(self, host: str) -> Instance | None:
+        """Raises NotStarted; None for a host that is no service's, or no public one's."""
+        with self._turn:
+            service = next((each for each in self._services.values() if each.host == host), None)
+            if service is None or not service.public:
+                return None
+            return self._instances.get(service.name) or self._start(service)
+
+    def stop(self) -> None:
+        for instance in self._instances.values():
+            instance.stop()
+
+    def _start(self, service: Deployed) -> Instance:
+        instance = Instance(self._world, service)
+        instance.wait()
+        report(f"{service.name}: {instance.pid} runs revision {service.revision} at {instance.address}")
+        self._instances[service.name] = instance
+        self._ill[service.name], self._probed[service.name] = 0, time.monotonic()
+        return instance
+
+    def _well(self, instance: Instance) -> bool:
+        """By the liveness probe, which Cloud Run asks as often, and believes as late."""
+        name, probe = instance.service.name, instance.service.container["livenessProbe"]
+        if time.monotonic() - self._probed[name] < probe["periodSeconds"]:
+            return True
+        self._probed[name] = time.monotonic()
+        self._ill[name] = 0 if instance.answers("livenessProbe") else self._ill[name] + 1
+        return self._ill[name] < probe["failureThreshold"]
+
+
+def create_app(runner: Runner) -> Flask:
+    app = Flask(__name__)
+
+    @app.route("/", defaults={"path": ""}, methods=["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"])
+    @app.route("/<path:path>", methods=["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"])
+    def answer(path: str) -> Response:
+        try:
+            instance = runner.instance_for(request.host.split(":")[0])
+        except NotStarted as error:
+            return Response(f"{error}\n", 503)
+        if instance is None:
+            return Response("Error: Forbidden\n", 403)
+        headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP}
+        url = f"{instance.url}{request.full_path}"
+        try:
+            said = httpx.request(
+                request.method, url, headers=headers, content=request.get_data(), timeout=30, trust_env=False
+            )
+        except httpx.HTTPError:
+            return Response("The request failed because the instance failed.\n", 503)
+        return Response(said.content, said.status_code, {k: v for k, v in said.headers.items() if k not in _HOP})
+
+    return app
+
+
+def main(directory: Annotated[Path, typer.Option(help="the world's directory")]) -> None:
+    world = World(directory=directory.resolve())
+    runner = Runner(world)
+    server = make_server(world.run_address, RUN_PORT, create_app(runner), threaded=True, request_handler=Quiet)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        while True:
+            try:
+                runner.reconcile()
+            except (httpx.HTTPError, NotStarted) as error:
+                report(str(error))
+            time.sleep(_LOOK_SECONDS)
+    finally:
+        runner.stop()
+
+
+def _end(number: int, frame: object) -> None:
+    sys.exit()
+
+
+if __name__ == "__main__":
+    typer.run(main)

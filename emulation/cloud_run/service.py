@@ -1,0 +1,158 @@
+"""Services as the emulated Cloud Run's API has them, and one instance of one: sources unpacked, in a process."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from emulation.gcp import metadata_clients
+from emulation.gcp.cloud_run.effects import SERVICES_PATH
+from emulation.layout import World
+
+PORT = 8080  # of every container that names no other ("Container runtime contract")
+_KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
+
+
+class NotStarted(Exception):
+    """An instance did not come up; the message says why."""
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A service: its document, and what changes with each revision of it."""
+
+    name: str
+    host: str
+    template: Mapping[str, Any]
+    public: bool
+    revision: str
+
+    @property
+    def container(self) -> Mapping[str, Any]:
+        return self.template["containers"][0]
+
+    @property
+    def least(self) -> int:
+        return self.template.get("scaling", {}).get("minInstanceCount", 0)
+
+
+def deployed(world: World) -> dict[str, Deployed]:
+    """All services, by name. Raises httpx.HTTPError."""
+    documents = httpx.get(f"{world.gcp_url}{SERVICES_PATH}", trust_env=False).raise_for_status().json()
+    return {service.name: service for service in map(_service, documents)}
+
+
+def _service(document: Mapping[str, Any]) -> Deployed:
+    text = json.dumps(document["template"], sort_keys=True)
+    invokers = [each["members"] for each in document["iam"]["bindings"] if each["role"] == "roles/run.invoker"]
+    return Deployed(
+        name=document["selfLink"].rsplit("/", 1)[1],
+        host=httpx.URL(document["uri"]).host,
+        template=document["template"],
+        public=any("allUsers" in members for members in invokers),
+        revision=hashlib.sha256(text.encode()).hexdigest()[:8],
+    )
+
+
+class Instance:
+    """A process with an address of its own, where it listens as it would on all of an instance's."""
+
+    def __init__(self, world: World, service: Deployed) -> None:
+        self.service = service
+        self._world = world
+        email = service.template["serviceAccount"]
+        self._metadata = metadata_clients.register(world, f"run-{service.name}", email)
+        self.address = f"{world.loopback}.5.{self._metadata.split(':')[0].rsplit('.', 1)[1]}"
+        self._directory = world.path("run-services", service.name, service.revision, "x").parent
+        self._unpack()
+        log = world.path("logs", f"run-{service.name}.log")
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                # Nothing but the standard library and what was deployed.
+                [sys.executable, "-S", *service.container["args"]],
+                cwd=self._directory,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.address}:{PORT}"
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def runs(self) -> bool:
+        return self._process.poll() is None
+
+    def answers(self, probe: str) -> bool:
+        """Whether a probe of the container finds it well."""
+        path = self.service.container[probe]["httpGet"]["path"]
+        try:
+            return httpx.get(self.url + path, timeout=1, trust_env=False).is_success
+        except httpx.HTTPError:
+            return False
+
+    def wait(self) -> None:
+        """Until its startup probe finds it well. Raises NotStarted."""
+        probe = self.service.container["startupProbe"]
+        for _ in range(probe["failureThreshold"] * probe["periodSeconds"] * 10):
+            if self.answers("startupProbe"):
+                return
+            if not self.runs():
+                break
+            time.sleep(0.1)
+        self.stop()
+        raise NotStarted(f"{self.service.name} does not start; see logs/run-{self.service.name}.log")
+
+    def stop(self) -> None:
+        if self.runs():
+            self._process.terminate()
+            try:
+                self._process.wait(5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+        self._process.wait()
+
+    def _unpack(self) -> None:
+        if any(self._directory.iterdir()):
+            return
+        source = self.service.container["sourceCode"]["cloudStorageSource"]
+        path = f"/storage/v1/b/{source['bucket']}/o/{quote(source['object'], safe='')}"
+        query = {"alt": "media", "generation": source["generation"]}
+        packed = httpx.get(self._world.gcp_url + path, params=query, trust_env=False).raise_for_status().content
+        with zipfile.ZipFile(io.BytesIO(packed)) as file:
+            file.extractall(self._directory)
+
+    def _environment(self) -> dict[str, str]:
+        """The container's variables, what Cloud Run sets, and where the emulated clouds are."""
+        world = self._world
+        return {
+            **{name: os.environ[name] for name in _KEPT if name in os.environ},
+            **{each["name"]: each["value"] for each in self.service.container.get("env", [])},
+            "PORT": str(PORT),
+            "HOST": self.address,
+            "K_SERVICE": self.service.name,
+            "K_REVISION": f"{self.service.name}-{self.service.revision}",
+            "GCE_METADATA_HOST": self._metadata,
+            "AWS_ENDPOINT_URL": world.aws_url,
+            "CLOUDFLARE_BASE_URL": world.cloudflare_url,
+            "CLOUDSDK_API_ENDPOINT_OVERRIDES_SPANNER": f"{world.gcp_url}/spanner/",
+            "CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB": f"{world.gcp_url}/pubsub/",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }

@@ -1,0 +1,72 @@
+"""Serves the emulated Cloudflare of one world: `python -m emulation.cloudflare --directory DIR`."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from emulation.cloudflare import kv_service
+from emulation.cloudflare.api import create_app
+from emulation.cloudflare.edge import EdgeError, deployment
+from emulation.cloudflare.pops import Pops, kv_secret
+from emulation.layout import CLOUDFLARE_PORT, World
+from emulation.store import Store
+
+WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+class _Handler(WSGIRequestHandler):
+    """Keeps connections open, as isolates ask often, and logs no requests: keys and names are nobody's business."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        pass
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m emulation.cloudflare", description=__doc__)
+    parser.add_argument("--directory", type=Path, required=True, help="the world's directory")
+    world = World(directory=parser.parse_args().directory.resolve())
+    store = Store(world.path("cloudflare", "state.sqlite"))
+    try:
+        pops = Pops(world)
+        serve(world, store, pops)
+    except EdgeError as error:
+        sys.exit(f"emulation.cloudflare: {error}")
+
+
+def serve(world: World, store: Store, pops: Pops) -> None:
+    """Serves the API and the key-value service until SIGTERM or SIGINT; the PoPs end with it."""
+    application = _either(create_app(store, pops), kv_service.create_service(store, kv_secret(world)))
+    server = make_server(
+        world.cloudflare_address, CLOUDFLARE_PORT, application, threaded=True, request_handler=_Handler
+    )
+
+    def stop(*_: object) -> None:
+        threading.Thread(target=server.shutdown).start()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    try:
+        pops.converge(deployment(store))
+        server.serve_forever()
+    finally:
+        pops.stop()
+        store.close()
+
+
+def _either(api: WsgiApp, kv: WsgiApp) -> WsgiApp:
+    """One listener for both: what names a namespace in its headers is a PoP's look-up."""
+    name = "HTTP_" + kv_service.NAMESPACE_HEADER.upper().replace("-", "_")
+    return lambda environ, start: (kv if name in environ else api)(environ, start)
+
+
+main()

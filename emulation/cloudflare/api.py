@@ -1,0 +1,99 @@
+"""The emulated REST API v4 of Cloudflare, for one account: authentication, errors, and the areas' endpoints.
+
+Whatever is not served here is refused with 501 and its name, so that nothing seems to work that does not.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from flask import Blueprint, Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from emulation.cloudflare import certificates, kv, scripts, zone_settings, zones
+from emulation.cloudflare.edge import Edge, EdgeError, NoPops, deployment
+from emulation.cloudflare.envelope import ApiError, failure, new_id, success
+from emulation.store import Store
+
+PREFIX = "/client/v4"
+
+# www.cloudflare.com/ips-v4 and /ips-v6, unchanged since 2021-09.
+IPV4 = [
+    "173.245.48.0/20",
+    "103.21.244.0/22",
+    "103.22.200.0/22",
+    "103.31.4.0/22",
+    "141.101.64.0/18",
+    "108.162.192.0/18",
+    "190.93.240.0/20",
+    "188.114.96.0/20",
+    "197.234.240.0/22",
+    "198.41.128.0/17",
+    "162.158.0.0/15",
+    "104.16.0.0/13",
+    "104.24.0.0/14",
+    "172.64.0.0/13",
+    "131.0.72.0/22",
+]
+IPV6 = [
+    "2400:cb00::/32",
+    "2606:4700::/32",
+    "2803:f800::/32",
+    "2405:b500::/32",
+    "2405:8100::/32",
+    "2a06:98c0::/29",
+    "2c0f:f248::/32",
+]
+
+
+def create_app(store: Store, edge: Edge | None = None) -> Flask:
+    """The WSGI application. Without `edge` it is the API alone: what is deployed runs nowhere."""
+    app = Flask(__name__)
+    app.url_map.merge_slashes = False
+    app.config["MAX_FORM_MEMORY_SIZE"] = None  # a value in a form has up to 25 MiB; kv.py checks it
+    pops = edge or NoPops()
+    turn = threading.Lock()
+
+    def converge() -> None:
+        with turn:
+            pops.converge(deployment(store))
+
+    api = Blueprint("api", __name__, url_prefix=PREFIX)
+    api.before_request(_authenticate)
+    api.add_url_rule("/ips", view_func=_ips)
+    api.add_url_rule("/user/tokens/verify", view_func=_verify_token)
+    api.register_blueprint(kv.blueprint(store))
+    api.register_blueprint(certificates.blueprint(store, converge))
+    api.register_blueprint(zones.blueprint(store, pops, converge))
+    api.register_blueprint(zone_settings.blueprint(store, converge))
+    api.register_blueprint(scripts.blueprint(store, pops, converge))
+    app.register_blueprint(api)
+    app.add_url_rule("/healthz", view_func=lambda: "ok\n")
+    app.register_error_handler(ApiError, failure)
+    app.register_error_handler(EdgeError, _edge_failed)
+    app.register_error_handler(HTTPException, _not_emulated)
+    return app
+
+
+def _authenticate() -> None:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if request.path != f"{PREFIX}/ips" and not (scheme == "Bearer" and token.strip()):
+        raise ApiError(403, 10000, "Authentication error: a bearer token is expected (any will do here)")
+
+
+def _ips() -> Response:
+    return success({"ipv4_cidrs": IPV4, "ipv6_cidrs": IPV6, "etag": "38f79d050aa027e3be3865e495dcc9bc"})
+
+
+def _verify_token() -> Response:
+    return success({"id": new_id(), "status": "active"})
+
+
+def _edge_failed(error: EdgeError) -> tuple[Response, int]:
+    return failure(ApiError(500, 10013, f"the emulated edge network: {error}"))
+
+
+def _not_emulated(error: HTTPException) -> tuple[Response, int]:
+    if error.code in (404, 405):
+        return failure(ApiError(501, 10405, f"not emulated: {request.method} {request.path}"))
+    return failure(ApiError(error.code or 500, 10001, error.description or "unknown error"))

@@ -1,0 +1,148 @@
+"""Certificates as the API has them: mTLS client certificates of the account, and the origin authorities of a zone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
+from flask import Blueprint, Response
+
+from emulation.cloudflare.envelope import ApiError, Json, body, new_id, now, page, success, take
+from emulation.cloudflare.existing import existing_zone
+from emulation.store import Store
+
+
+def blueprint(store: Store, converge: Callable[[], None]) -> Blueprint:
+    """The endpoints beneath /accounts/<account>/mtls_certificates and /zones/<zone>/acm/custom_trust_store."""
+    certificates = Blueprint("certificates", __name__)
+
+    @certificates.get("/accounts/<account>/mtls_certificates")
+    def list_certificates(account: str) -> Response:
+        return page([_public(known) for known in store.all("certificate", account)])
+
+    @certificates.post("/accounts/<account>/mtls_certificates")
+    def upload(account: str) -> Response:
+        given = take(body(), required=["certificates"], optional=["ca", "name", "private_key"])
+        leaf = _parse(given["certificates"])
+        if not given.get("ca"):
+            _refuse_other_key(leaf, given.get("private_key") or "")
+        certificate: Json = {
+            "id": new_id(),
+            "ca": bool(given.get("ca")),
+            "certificates": given["certificates"],
+            "name": given.get("name", ""),
+            "private_key": given.get("private_key") or "",
+            "serial_number": str(leaf.serial_number),
+            "type": "custom",
+            **_described(leaf),
+        }
+        store.put("certificate", account, certificate["id"], certificate)
+        return success(_public(certificate))
+
+    @certificates.get("/accounts/<account>/mtls_certificates/<id>")
+    def get(account: str, id: str) -> Response:
+        return success(_public(_known(store, account, id)))
+
+    @certificates.delete("/accounts/<account>/mtls_certificates/<id>")
+    def delete(account: str, id: str) -> Response:
+        certificate = _known(store, account, id)
+        users = [script["id"] for script in store.all("script") if _uses(script, id)]
+        if users:
+            raise ApiError(409, 1411, f"mTLS certificate {id} is bound by the script {', '.join(users)}")
+        store.remove("certificate", account, id)
+        return success(_public(certificate))
+
+    @certificates.get("/zones/<zone>/acm/custom_trust_store")
+    def list_trusted(zone: str) -> Response:
+        return page(store.all("trust", zone))
+
+    @certificates.post("/zones/<zone>/acm/custom_trust_store")
+    def trust(zone: str) -> Response:
+        existing_zone(store, zone)
+        pem = take(body(), required=["certificate"])["certificate"]
+        root = _parse(pem)
+        _refuse_no_root(root)
+        trusted: Json = {"id": new_id(), "certificate": pem, "status": "active", **_described(root)}
+        store.put("trust", zone, trusted["id"], trusted)
+        converge()
+        return success(trusted)
+
+    @certificates.get("/zones/<zone>/acm/custom_trust_store/<id>")
+    def get_trusted(zone: str, id: str) -> Response:
+        return success(_trusted(store, zone, id))
+
+    @certificates.delete("/zones/<zone>/acm/custom_trust_store/<id>")
+    def distrust(zone: str, id: str) -> Response:
+        _trusted(store, zone, id)
+        store.remove("trust", zone, id)
+        converge()
+        return success({"id": id})
+
+    return certificates
+
+
+def _known(store: Store, account: str, id: str) -> Json:
+    certificate = store.get("certificate", account, id)
+    if certificate is None:
+        raise ApiError(404, 1407, f"mTLS certificate not found: {id}")
+    return certificate
+
+
+def _trusted(store: Store, zone: str, id: str) -> Json:
+    trusted = store.get("trust", zone, id)
+    if trusted is None:
+        raise ApiError(404, 1407, f"custom origin trust store certificate not found: {id}")
+    return trusted
+
+
+def _uses(script: Json, id: str) -> bool:
+    return any(binding.get("certificate_id") == id for binding in script["bindings"])
+
+
+def _public(certificate: Json) -> Json:
+    """What the API shows of a certificate: all but its key."""
+    return {name: value for name, value in certificate.items() if name != "private_key"}
+
+
+def _parse(pem: str) -> x509.Certificate:
+    """The first certificate of a PEM text, once all of them parse."""
+    try:
+        return x509.load_pem_x509_certificates(pem.encode())[0]
+    except ValueError as error:
+        raise ApiError(400, 1413, f"certificate is not PEM of an X.509 certificate: {error}") from None
+
+
+def _refuse_other_key(leaf: x509.Certificate, pem: str) -> None:
+    if not pem:
+        raise ApiError(400, 1412, "private_key is required for a leaf certificate (ca: false)")
+    try:
+        key = serialization.load_pem_private_key(pem.encode(), password=None)
+    except (ValueError, TypeError):
+        raise ApiError(400, 1412, "private_key is not PEM of an unencrypted private key") from None
+    if key.public_key() != leaf.public_key():
+        raise ApiError(400, 1414, "private_key is not the key of the (first) certificate")
+
+
+def _refuse_no_root(certificate: x509.Certificate) -> None:
+    try:
+        authority = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+        certificate.verify_directly_issued_by(certificate)
+    except (x509.ExtensionNotFound, ValueError, TypeError, InvalidSignature):
+        authority = False
+    if not authority:
+        raise ApiError(
+            400, 1413, "Only root CA certificates are accepted: this one is no authority, or not self-signed"
+        )
+
+
+def _described(certificate: x509.Certificate) -> Json:
+    algorithm = certificate.signature_hash_algorithm
+    return {
+        "expires_on": certificate.not_valid_after_utc.isoformat().replace("+00:00", "Z"),
+        "issuer": certificate.issuer.rfc4514_string(),
+        "signature": algorithm.name if algorithm else "",
+        "uploaded_on": now(),
+        "updated_at": now(),
+    }

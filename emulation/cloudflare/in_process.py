@@ -1,0 +1,23 @@
+"""The emulated API in the caller's own process: no listener, no PoPs. For tests with the real SDK and nothing slow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+from cloudflare import Cloudflare
+
+from emulation.cloudflare.api import PREFIX, create_app
+from emulation.store import Store
+
+
+def client(directory: Path, *, token: str = "any") -> Cloudflare:  # noqa: S107  any token is let in
+    """The official SDK on an account of its own, whose state is kept in `directory`."""
+    app = create_app(Store(directory / "state.sqlite"))
+    transport = httpx.WSGITransport(app=app)
+    return Cloudflare(
+        api_token=token,
+        base_url=f"http://cloudflare.invalid{PREFIX}",
+        http_client=httpx.Client(transport=transport),
+        max_retries=0,
+    )

@@ -1,0 +1,138 @@
+"""A PoP's L1 cache: one Traffic Server with files of its own, from the templates in pop/l1/."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from emulation import processes
+from emulation.cloudflare.edge import Certificate, EdgeError
+from emulation.cloudflare.pki import write_private
+from emulation.layout import DNS_PORT, POP_L1_PORT, Pop, World
+
+TEMPLATES = Path(__file__).parent / "pop" / "l1"
+PUBLIC_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")  # Debian's package ca-certificates
+USER = "trafficserver"  # of Debian's package; Traffic Server refuses to be root
+PLACES = ("etc", "cache", "run", "log")
+
+Files = Mapping[str, bytes]
+
+
+class L1Cache:
+    """The L1 of one PoP. `cache_size` is in the syntax of storage.config."""
+
+    def __init__(self, world: World, pop: Pop, *, cache_size: str = "256M") -> None:
+        self._world = world
+        self._name = f"pop-{pop.colo}-l1"
+        self._directory = world.path("pops", pop.colo, "l1", "etc").parent
+        self._address = world.pop_address(pop)
+        self._cache_size = cache_size
+
+    @property
+    def service(self) -> str:
+        """Where the isolates reach it: address and port."""
+        return f"{self._address}:{POP_L1_PORT}"
+
+    def converge(self, client: Certificate, trusted: list[str], *, verified: bool) -> None:
+        """Runs with this client certificate. Origins are `verified` by these authorities (else by the public ones), or
+        believed whoever they are."""
+        files = self._files(client, trusted, "ENFORCED" if verified else "DISABLED")
+        if processes.pid_of(self._world, self._name) is not None:
+            if self._held() == files:
+                return
+            processes.stop(self._world, self._name)
+        for place in PLACES:
+            (self._directory / place).mkdir(parents=True, exist_ok=True, mode=0o700)
+        for name, content in files.items():
+            write_private(self._directory / name, content)
+        self._start()
+
+    def purge(self, path: str) -> None:
+        """Takes the object of a request path out of the cache, if it is in there."""
+        if processes.pid_of(self._world, self._name) is None:
+            return
+        connection = http.client.HTTPConnection(self._address, POP_L1_PORT, timeout=10)
+        try:
+            connection.request("PURGE", path, headers={"Host": "purge.invalid:8443"})  # the key leaves out the host
+            status = connection.getresponse().status
+        except OSError as error:
+            raise EdgeError(f"{self._name} does not answer: {error}") from error
+        finally:
+            connection.close()
+        if status not in (200, 404):
+            raise EdgeError(f"{self._name} answered {status} to PURGE {path}")
+
+    def purge_everything(self) -> None:
+        """Starts with an empty cache."""
+        if processes.pid_of(self._world, self._name) is None:
+            return
+        processes.stop(self._world, self._name)
+        shutil.rmtree(self._directory / "cache")
+        (self._directory / "cache").mkdir(mode=0o700)
+        self._start()
+
+    def stop(self) -> None:
+        processes.stop(self._world, self._name)
+
+    def _files(self, client: Certificate, trusted: list[str], policy: str) -> Files:
+        if not trusted and not PUBLIC_AUTHORITIES.exists():
+            raise EdgeError(f"{PUBLIC_AUTHORITIES} is missing: apt-get install ca-certificates")
+        authorities = "\n".join(trusted) if trusted else PUBLIC_AUTHORITIES.read_text()
+        return {
+            **{self._place(template.name): self._filled(template, policy) for template in sorted(TEMPLATES.iterdir())},
+            "etc/client.pem": client.chain.encode(),
+            "etc/client.key": client.key.encode(),
+            "etc/origin-ca.pem": authorities.encode(),
+        }
+
+    def _held(self) -> Files:
+        files = [*(self._directory / "etc").iterdir(), self._directory / "runroot.yaml"]
+        return {str(file.relative_to(self._directory)): file.read_bytes() for file in files}
+
+    def _place(self, template: str) -> str:
+        return template if template == "runroot.yaml" else f"etc/{template}"
+
+    def _filled(self, template: Path, policy: str) -> bytes:
+        holes: dict[str, Any] = {
+            "DIRECTORY": self._directory,
+            "ADDRESS": self._address,
+            "PORT": POP_L1_PORT,
+            "NAMESERVER": f"{self._world.dns_address}:{DNS_PORT}",
+            "CACHE_SIZE": self._cache_size,
+            "VERIFY": policy,
+        }
+        text = template.read_text()
+        for hole, value in holes.items():
+            text = text.replace(f"@{hole}@", str(value))
+        return text.encode()
+
+    def _start(self) -> None:
+        program = shutil.which("traffic_server")
+        if program is None:
+            raise EdgeError("Traffic Server is not installed: apt-get install trafficserver")
+        user = USER if os.geteuid() == 0 else None
+        if user is not None:
+            _hand_over(self._directory, user)
+        processes.start(
+            self._world,
+            self._name,
+            [program],
+            env={"TS_RUNROOT": str(self._directory / "runroot.yaml")},
+            cwd=self._directory,
+            user=user,
+            ready=lambda: processes.listening(self._address, POP_L1_PORT),
+        )
+
+
+def _hand_over(directory: Path, user: str) -> None:
+    """Makes `user` the owner of the tree, once it is sure that he can get there."""
+    closed = [parent for parent in directory.parents if not parent.stat().st_mode & 0o001]
+    if closed:
+        raise EdgeError(f"the user {user} cannot enter {closed[0]}: chmod o+x {closed[0]}")
+    shutil.chown(directory, user)
+    for path in directory.rglob("*"):
+        shutil.chown(path, user)

@@ -1,0 +1,121 @@
+"""The emulated edge network: for each PoP one workerd and one L1 cache, made to run what the account has deployed."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+
+from emulation import processes
+from emulation.cloudflare import workerd
+from emulation.cloudflare.edge import Certificate, Deployment, EdgeError, Script
+from emulation.cloudflare.l1 import L1Cache
+from emulation.cloudflare.pki import Authority, Issued, names_of, write_private
+from emulation.layout import CLOUDFLARE_PORT, FUNCTIONS_PORT, POP_HTTPS_PORT, POPS, Pop, World
+
+
+class Pops:
+    """All PoPs of a world (`Edge`). A PoP runs from the first route that leads to a script."""
+
+    def __init__(self, world: World, *, cache_size: str = "256M") -> None:
+        authority = Authority(world.path("pki", "edge-ca.pem").parent)
+        address = f"{world.cloudflare_address}:{CLOUDFLARE_PORT}"
+        self._kv = workerd.KvService(address, kv_secret(world))
+        self._pops = [_RunningPop(world, pop, authority, self._kv, cache_size) for pop in POPS]
+
+    def check(self, script: Script) -> None:
+        workerd.check(script, self._kv)
+
+    def converge(self, deployment: Deployment) -> None:
+        self._each(lambda pop: pop.converge(deployment) if deployment.routed else pop.stop())
+
+    def purge(self, paths: Sequence[str]) -> None:
+        self._each(lambda pop: [pop.l1.purge(path) for path in paths])
+
+    def purge_everything(self) -> None:
+        self._each(lambda pop: pop.l1.purge_everything())
+
+    def stop(self) -> None:
+        """Ends all processes of the network."""
+        self._each(lambda pop: pop.stop())
+
+    def _each(self, act: Callable[[_RunningPop], object]) -> None:
+        try:
+            with ThreadPoolExecutor(len(self._pops)) as pool:
+                list(pool.map(act, self._pops))
+        except processes.ProcessError as error:
+            raise EdgeError(str(error)) from error
+
+
+class _RunningPop:
+    """The processes of one PoP."""
+
+    def __init__(self, world: World, pop: Pop, authority: Authority, kv: workerd.KvService, cache_size: str) -> None:
+        self._world = world
+        self._pop = pop
+        self._authority = authority
+        self._kv = kv
+        self._name = f"pop-{pop.colo}-workerd"
+        self._directory = world.path("pops", pop.colo, "workerd")
+        self._address = world.pop_address(pop)
+        self.l1 = L1Cache(world, pop, cache_size=cache_size)
+
+    def converge(self, deployment: Deployment) -> None:
+        client = _client_certificate(deployment)
+        if client is not None:
+            self.l1.converge(client, list(deployment.trusted), verified=deployment.verified)
+        listen = f"{self._address}:{POP_HTTPS_PORT}"
+        served = self._served(_hosts(deployment))
+        internet = f"{self._world.functions_address}:{FUNCTIONS_PORT}"
+        files = workerd.configuration(deployment, self._pop, listen, self.l1.service, internet, self._kv, served)
+        if processes.pid_of(self._world, self._name) is not None:
+            if _held(self._directory) == files:
+                return
+            processes.stop(self._world, self._name)
+        shutil.rmtree(self._directory, ignore_errors=True)
+        workerd.write(self._directory, files)
+        processes.start(
+            self._world,
+            self._name,
+            [workerd.binary(), "serve", "workerd.capnp"],
+            cwd=self._directory,
+            ready=lambda: processes.listening(self._address, POP_HTTPS_PORT),
+        )
+
+    def stop(self) -> None:
+        processes.stop(self._world, self._name)
+        self.l1.stop()
+
+    def _served(self, hosts: set[str]) -> Issued:
+        """The certificate for these hosts: the one that is there, as long as it will do."""
+        chain, key = self._directory / "edge.pem", self._directory / "edge.key"
+        if chain.exists() and names_of(chain.read_bytes()) == hosts:
+            return Issued(chain.read_bytes(), key.read_bytes())
+        return self._authority.issue(sorted(hosts))
+
+
+def kv_secret(world: World) -> str:
+    """What the PoPs must know to ask the key-value service; made with the world."""
+    path = world.path("cloudflare", "kv-secret")
+    if not path.exists():
+        write_private(path, secrets.token_hex(32).encode())
+    return path.read_text()
+
+
+def _client_certificate(deployment: Deployment) -> Certificate | None:
+    ids = {b["certificate_id"] for s in deployment.routed for b in s.bindings if b["type"] == "mtls_certificate"}
+    if len(ids) > 1:
+        raise EdgeError(f"not emulated: several mTLS certificates in use at once ({', '.join(sorted(ids))})")
+    return deployment.certificates[ids.pop()] if ids else None
+
+
+def _hosts(deployment: Deployment) -> set[str]:
+    """Names for the edge's certificate: each zone and, as in Cloudflare's universal certificates, one level beneath."""
+    return {name for zone in deployment.zones for name in (zone, f"*.{zone}")}
+
+
+def _held(directory: Path) -> workerd.Files:
+    files = [path for path in directory.rglob("*") if path.is_file()]
+    return {PurePosixPath(file.relative_to(directory)): file.read_bytes() for file in files}

@@ -1,0 +1,204 @@
+"""Worker scripts as the API has them: the multipart upload, settings, content.
+
+Source: developers.cloudflare.com/workers/configuration/multipart-upload-metadata. Error 10021 is a script that the
+runtime does not start, as there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import Blueprint, Response, request
+from werkzeug.datastructures import FileStorage
+
+from emulation.cloudflare import edge as network
+from emulation.cloudflare.edge import Edge, EdgeError
+from emulation.cloudflare.envelope import ApiError, Json, now, page, success, take
+from emulation.store import Store
+
+# Content types of modules, and what workerd's configuration calls such a module.
+MODULE_KINDS = {
+    "application/javascript+module": "esModule",
+    "text/javascript+module": "esModule",
+    "application/wasm": "wasm",
+    "text/plain": "text",
+    "application/octet-stream": "data",
+}
+SOURCE_MAP = "application/source-map"
+
+# What a binding of each type must have besides `name` and `type`.
+BINDINGS = {
+    "kv_namespace": "namespace_id",
+    "plain_text": "text",
+    "secret_text": "text",
+    "mtls_certificate": "certificate_id",
+}
+SCRIPT_NAME = re.compile(r"[a-z0-9_][a-z0-9_-]{0,62}", re.ASCII)
+BINDING_NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*", re.ASCII)
+OPTIONS = ("annotations", "bindings", "compatibility_date", "compatibility_flags", "logpush", "observability")
+
+
+def blueprint(store: Store, edge: Edge, converge: Callable[[], None]) -> Blueprint:
+    """The endpoints beneath /accounts/<account>/workers/scripts."""
+    scripts = Blueprint("scripts", __name__, url_prefix="/accounts/<account>/workers/scripts")
+
+    @scripts.get("")
+    def list_scripts(account: str) -> Response:
+        return page([_public(script) for script in store.all("script", account)])
+
+    @scripts.put("/<name>")
+    def upload(account: str, name: str) -> Response:
+        script = _uploaded(store, account, name)
+        try:
+            edge.check(network.script(script))
+        except EdgeError as error:
+            raise ApiError(400, 10021, str(error)) from error
+        store.put("script", account, name, script)
+        converge()
+        return success(_public(script))
+
+    @scripts.get("/<name>")
+    @scripts.get("/<name>/content/v2")
+    def content(account: str, name: str) -> Response:
+        return _as_multipart(_script(store, account, name))
+
+    @scripts.get("/<name>/settings")
+    def settings(account: str, name: str) -> Response:
+        script = _script(store, account, name)
+        shown = {option: script[option] for option in OPTIONS}
+        shown["bindings"] = [_without_secret(binding) for binding in script["bindings"]]
+        return success({**shown, "usage_model": "standard", "tags": [], "tail_consumers": []})
+
+    @scripts.delete("/<name>")
+    def delete(account: str, name: str) -> Response:
+        _script(store, account, name)
+        patterns = [route["pattern"] for route in store.all("route") if route.get("script") == name]
+        if patterns:
+            raise ApiError(409, 10064, f"the script {name} still answers the route {', '.join(patterns)}")
+        store.remove("script", account, name)
+        converge()
+        return success(None)
+
+    return scripts
+
+
+def _script(store: Store, account: str, name: str) -> Json:
+    script = store.get("script", account, name)
+    if script is None:
+        raise ApiError(404, 10007, f"This Worker does not exist on your account: {name}")
+    return script
+
+
+def _uploaded(store: Store, account: str, name: str) -> Json:
+    """The script in the request's multipart form, as it is stored."""
+    if not SCRIPT_NAME.fullmatch(name):
+        raise ApiError(400, 10016, f"script name {name!r}: lower case letters, digits, _ and -, at most 63")
+    metadata = take(_metadata(), required=["main_module", "compatibility_date"], optional=OPTIONS)
+    modules = [_module(part) for part in request.files.values() if part.name != "metadata" and not _is_map(part)]
+    main = metadata["main_module"]
+    if not any(module["name"] == main for module in modules):
+        raise ApiError(400, 10021, f"No such module {main!r}: main_module names none of the uploaded parts")
+    modules.sort(key=lambda module: module["name"] != main)
+    bindings = [_binding(store, account, binding) for binding in metadata.get("bindings", [])]
+    before = store.get("script", account, name) or {}
+    return {
+        "id": name,
+        "main_module": main,
+        "modules": modules,
+        "bindings": bindings,
+        "annotations": metadata.get("annotations"),
+        "compatibility_date": metadata["compatibility_date"],
+        "compatibility_flags": metadata.get("compatibility_flags") or [],
+        "logpush": metadata.get("logpush", False),
+        "observability": metadata.get("observability"),
+        "etag": hashlib.sha256(json.dumps(modules).encode()).hexdigest(),
+        "created_on": before.get("created_on", now()),
+        "modified_on": now(),
+    }
+
+
+def _metadata() -> Json:
+    """The part `metadata`, which some clients send as a field and some as a file."""
+    part = request.files.get("metadata")
+    text = part.read() if part is not None else request.form.get("metadata", "")
+    try:
+        metadata = json.loads(text)
+    except ValueError:
+        raise ApiError(400, 10021, "the form's part `metadata` is missing or not JSON") from None
+    if not isinstance(metadata, dict):
+        raise ApiError(400, 10021, "the form's part `metadata` is not a JSON object")
+    return metadata  # pyright: ignore[reportUnknownVariableType]
+
+
+def _is_map(part: FileStorage) -> bool:
+    return part.mimetype == SOURCE_MAP
+
+
+def _module(part: FileStorage) -> Json:
+    name = part.filename or part.name or ""
+    if part.mimetype not in MODULE_KINDS:
+        accepted = ", ".join(MODULE_KINDS)
+        raise ApiError(501, 10405, f"not emulated: module {name} of type {part.mimetype} (only {accepted})")
+    return {
+        "name": name,
+        "type": part.mimetype,
+        "kind": MODULE_KINDS[part.mimetype],
+        "content": part.read().hex(),
+    }
+
+
+def _binding(store: Store, account: str, binding: Mapping[str, Any]) -> Json:
+    kind, name = binding.get("type", ""), binding.get("name", "")
+    if kind not in BINDINGS:
+        raise ApiError(501, 10405, f"not emulated: binding {name} of type {kind} (only {', '.join(BINDINGS)})")
+    if not BINDING_NAME.fullmatch(name):
+        raise ApiError(400, 10021, f"binding name {name!r} is no JavaScript identifier")
+    given = {key: value for key, value in binding.items() if value is not None}
+    take(given, required=["name", "type"], optional=[BINDINGS[kind]])
+    if BINDINGS[kind] not in given:
+        raise ApiError(400, 10021, f"binding {name} of type {kind} has no {BINDINGS[kind]}")
+    if kind == "kv_namespace" and store.get("namespace", account, given["namespace_id"]) is None:
+        raise ApiError(400, 10041, f"KV namespace {given['namespace_id']!r} of binding {name} does not exist")
+    if kind == "mtls_certificate" and store.get("certificate", account, given["certificate_id"]) is None:
+        raise ApiError(400, 10021, f"mTLS certificate {given['certificate_id']!r} of binding {name} does not exist")
+    return given
+
+
+def _without_secret(binding: Json) -> Json:
+    return {k: v for k, v in binding.items() if not (k == "text" and binding["type"] == "secret_text")}
+
+
+def _public(script: Json) -> Json:
+    shown = ("id", "etag", "created_on", "modified_on", "compatibility_date", "compatibility_flags", "logpush")
+    return {
+        **{name: script[name] for name in shown},
+        "observability": script["observability"],
+        "handlers": ["fetch"],
+        "has_assets": False,
+        "has_modules": True,
+        "startup_time_ms": 0,
+        "usage_model": "standard",
+        "tail_consumers": [],
+    }
+
+
+def _as_multipart(script: Json) -> Response:
+    """All modules as multipart/form-data; the header `cf-entrypoint` names the main one."""
+    boundary = script["etag"]
+    parts: list[bytes] = []
+    for module in script["modules"]:
+        name = module["name"]
+        parts.append(
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"; filename="{name}"\r\n'
+            f"Content-Type: {module['type']}\r\n\r\n".encode()
+            + bytes.fromhex(module["content"])
+            + b"\r\n"
+        )
+    answer = Response(b"".join(parts) + f"--{boundary}--\r\n".encode())
+    answer.headers["Content-Type"] = f'multipart/form-data; boundary="{boundary}"'
+    answer.headers["cf-entrypoint"] = script["main_module"]
+    return answer

@@ -1,0 +1,208 @@
+"""What a PoP's workerd runs: its configuration from the templates in pop/; and the trial start of a script."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import platform
+import subprocess
+import tempfile
+import threading
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from emulation.cloudflare import kv_service
+from emulation.cloudflare.edge import Deployment, EdgeError, Module, Script
+from emulation.cloudflare.pki import Issued, write_private
+from emulation.layout import CHECKOUT, Pop
+
+TEMPLATES = Path(__file__).parent / "pop"
+PACKAGES = CHECKOUT / "workers" / "edge" / "node_modules"
+# npm's package of the binary for this machine, as workerd's own package.json names its optional dependencies.
+MACHINES = {"x86_64": "64", "aarch64": "arm64"}
+TRIAL = 30.0  # seconds until a script that neither starts nor fails is given up
+
+Files = dict[PurePosixPath, bytes]
+
+
+@dataclasses.dataclass(frozen=True)
+class KvService:
+    """Where the isolates find Workers KV, and what they must know to be let in."""
+
+    address: str
+    secret: str = dataclasses.field(repr=False)
+
+
+def binary() -> Path:
+    """workerd, as the edge worker's package installs it."""
+    machine = MACHINES.get(platform.machine())
+    if machine is None:
+        raise EdgeError(f"workerd does not exist for {platform.machine()}; it needs {' or '.join(MACHINES)}")
+    path = PACKAGES / "@cloudflare" / f"workerd-linux-{machine}" / "bin" / "workerd"
+    if not path.exists():
+        raise EdgeError(f"workerd is not installed ({path}): run `npm ci` in {PACKAGES.parent}")
+    return path
+
+
+def configuration(
+    deployment: Deployment, pop: Pop, listen: str, l1: str, internet: str, kv: KvService, served: Issued
+) -> Files:
+    """All files of a PoP's workerd, by their path relative to `workerd.capnp`. `listen`, `l1` and `internet` are
+    addresses with ports: its own, its cache's, and of what answers plain fetches of scripts."""
+    scripts = deployment.routed
+    files = {
+        PurePosixPath("front.js"): (TEMPLATES / "front.js").read_bytes(),
+        PurePosixPath("pop.json"): _json(_as_cf(pop)),
+        PurePosixPath("routes.json"): _json([_route(pattern, name) for pattern, name in deployment.routes]),
+        PurePosixPath("edge.pem"): served.chain,
+        PurePosixPath("edge.key"): served.key,
+    }
+    for script in scripts:
+        files |= _script_files(PurePosixPath("scripts", script.name), script)
+    services = [
+        f'(name = "script:{script.name}", worker = import "scripts/{script.name}/script.capnp".worker),'
+        for script in scripts
+    ]
+    return files | _with_services(
+        "workerd.capnp",
+        services,
+        scripts,
+        kv,
+        LISTEN=listen,
+        L1=l1,
+        INTERNET=internet,
+        OLDEST_TLS="tls" + deployment.oldest_tls.replace(".", "Dot"),
+        FRONT_BINDINGS=_lines(f'(name = "script:{s.name}", service = "script:{s.name}"),' for s in scripts),
+    )
+
+
+def check(script: Script, kv: KvService) -> None:
+    """Starts the script once, in a process of its own; raises EdgeError with workerd's words when it does not start."""
+    with tempfile.TemporaryDirectory(prefix="artifact-edge-") as name:
+        directory = Path(name)
+        files = _script_files(PurePosixPath(), script)
+        files |= _with_services("check.capnp", [], [script], kv, SOCKET=str(directory / "socket"))
+        write(directory, files)
+        with (directory / "errors").open("w+") as errors:
+            command = [binary(), "serve", directory / "check.capnp", "--control-fd=1"]
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, cwd=directory)
+            with process, _killed_after(TRIAL, process):
+                started = bool(process.stdout and process.stdout.readline())
+                process.kill()
+            errors.seek(0)
+            if not started:
+                raise EdgeError(_without_paths(errors.read(), directory) or f"not started within {TRIAL:.0f} seconds")
+
+
+def write(directory: Path, files: Files) -> None:
+    """Writes the files for their owner only: some are keys and secrets."""
+    for path, content in files.items():
+        target = directory / path
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_private(target, content)
+
+
+def _script_files(directory: PurePosixPath, script: Script) -> Files:
+    files: Files = {}
+    modules: list[str] = []
+    for number, module in enumerate(script.modules):
+        files[directory / f"module-{number}"] = module.content
+        modules.append(_module_line(module, f"module-{number}"))
+    bindings: list[str] = []
+    for binding in script.bindings:
+        if "text" in binding:
+            files[directory / f"binding-{binding['name']}"] = binding["text"].encode()
+        bindings.append(_binding_line(binding))
+    files[directory / "script.capnp"] = _filled(
+        "script.capnp",
+        MODULES=_lines(modules),
+        BINDINGS=_lines(bindings),
+        COMPATIBILITY_DATE=script.compatibility_date,
+        COMPATIBILITY_FLAGS=", ".join(json.dumps(flag) for flag in script.compatibility_flags),
+    )
+    return files
+
+
+def _module_line(module: Module, file: str) -> str:
+    return f'(name = {json.dumps(module.name, ensure_ascii=False)}, {module.kind} = embed "{file}"),'
+
+
+def _binding_line(binding: Mapping[str, Any]) -> str:
+    name = binding["name"]
+    if binding["type"] == "kv_namespace":
+        return f'(name = "{name}", kvNamespace = "kv:{binding["namespace_id"]}"),'
+    if binding["type"] == "mtls_certificate":
+        return f'(name = "{name}", service = "l1"),'
+    return f'(name = "{name}", text = embed "binding-{name}"),'
+
+
+def _with_services(
+    template: str, services: Sequence[str], scripts: Sequence[Script], kv: KvService, **holes: str
+) -> Files:
+    """`template`, with these services and one for each KV namespace that the scripts bind."""
+    namespaces = {b["namespace_id"] for s in scripts for b in s.bindings if b["type"] == "kv_namespace"}
+    return {
+        PurePosixPath("kv-secret"): kv.secret.encode(),
+        PurePosixPath(template): _filled(
+            template,
+            SERVICES=_lines([*services, *(_kv_service(namespace, kv) for namespace in sorted(namespaces))]),
+            **holes,
+        ),
+    }
+
+
+def _kv_service(namespace: str, kv: KvService) -> str:
+    headers = (
+        f'(name = "{kv_service.NAMESPACE_HEADER}", value = "{namespace}"), '
+        f'(name = "{kv_service.SECRET_HEADER}", value = embed "kv-secret")'
+    )
+    external = f'(address = "{kv.address}", http = (injectRequestHeaders = [{headers}]))'
+    return f'(name = "kv:{namespace}", external = {external}),'
+
+
+def _filled(template: str, **holes: str) -> bytes:
+    text = (TEMPLATES / template).read_text()
+    for hole, value in holes.items():
+        text = text.replace(f"@{hole}@", value)
+    return text.encode()
+
+
+def _route(pattern: str, script: str | None) -> dict[str, str | None]:
+    return {"pattern": pattern, "script": script and f"script:{script}"}
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return "\n    ".join(lines)
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value).encode()
+
+
+def _as_cf(pop: Pop) -> dict[str, str]:
+    """The PoP as `request.cf` has it; coordinates are strings there."""
+    return {
+        "colo": pop.colo,
+        "latitude": str(pop.latitude),
+        "longitude": str(pop.longitude),
+        "continent": pop.continent,
+        "country": pop.country,
+    }
+
+
+def _without_paths(errors: str, directory: Path) -> str:
+    """workerd's errors in one line, without the names of files that only exist during the trial."""
+    lines = [line.replace(f"{directory}/", "").removeprefix("service script: ").strip() for line in errors.splitlines()]
+    return "; ".join(line for line in lines if line)
+
+
+@contextlib.contextmanager
+def _killed_after(seconds: float, process: subprocess.Popen[bytes]) -> Generator[None]:
+    timer = threading.Timer(seconds, process.kill)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -1,0 +1,72 @@
+"""A zone's settings: how TLS is done on both sides of the edge. Those that are not named here are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from flask import Blueprint, Response
+
+from emulation.cloudflare.envelope import ApiError, Json, body, now, success, take
+from emulation.cloudflare.existing import existing_zone
+from emulation.store import Store
+
+
+@dataclass(frozen=True)
+class Setting:
+    """`values` are all that Cloudflare takes, `emulated` those that the PoPs can follow; `initial` is a new zone's."""
+
+    values: tuple[str, ...]
+    emulated: tuple[str, ...]
+    initial: str
+
+
+SETTINGS: Mapping[str, Setting] = {
+    "ssl": Setting(("off", "flexible", "full", "strict"), ("full", "strict"), "full"),
+    "min_tls_version": Setting(("1.0", "1.1", "1.2", "1.3"), ("1.2", "1.3"), "1.0"),
+    "always_use_https": Setting(("off", "on"), ("off", "on"), "off"),
+}
+"""By the id of each (developers.cloudflare.com/api, "Zone settings"). workerd speaks no TLS before 1.2 even in a new
+zone, and PoPs listen with TLS only, so that `always_use_https` has nothing to do here."""
+
+
+def blueprint(store: Store, converge: Callable[[], None]) -> Blueprint:
+    """The endpoints beneath /zones/<zone>/settings."""
+    settings = Blueprint("zone_settings", __name__, url_prefix="/zones/<zone>/settings")
+
+    @settings.get("/<id>")
+    def get(zone: str, id: str) -> Response:
+        existing_zone(store, zone)
+        return success(_current(store, zone, id))
+
+    @settings.patch("/<id>")
+    def edit(zone: str, id: str) -> Response:
+        existing_zone(store, zone)
+        known = _known(id)
+        value = take(body(), required=["value"])["value"]
+        if value not in known.values:
+            raise ApiError(400, 1007, f"Invalid value for zone setting {id}: {value!r}")
+        if value not in known.emulated:
+            raise ApiError(501, 10405, f"not emulated: zone setting {id} of {value!r}")
+        document: Json = {"id": id, "value": value, "editable": True, "modified_on": now()}
+        store.put("setting", zone, id, document)
+        converge()
+        return success(document)
+
+    return settings
+
+
+def values_of(store: Store, zone: str) -> dict[str, str]:
+    """What the network has to follow in that zone, by setting."""
+    return {id: _current(store, zone, id)["value"] for id in SETTINGS}
+
+
+def _current(store: Store, zone: str, id: str) -> Json:
+    initial: Json = {"id": id, "value": _known(id).initial, "editable": True, "modified_on": None}
+    return store.get("setting", zone, id) or initial
+
+
+def _known(id: str) -> Setting:
+    if id not in SETTINGS:
+        raise ApiError(501, 10405, f"not emulated: the zone setting {id} (only {', '.join(SETTINGS)})")
+    return SETTINGS[id]

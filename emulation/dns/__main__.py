@@ -1,0 +1,76 @@
+"""`python -m emulation.dns --directory DIR` serves the world's DNS until it is ended; `… query NAME` asks it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import dns.exception
+import typer
+
+from emulation.dns import client
+from emulation.dns.service import DnsService
+from emulation.layout import DNS_PORT, World
+
+_WORLD = World().directory
+_app = typer.Typer(add_completion=False)
+
+
+@_app.callback(invoke_without_command=True)
+def serve(
+    context: typer.Context,
+    directory: Annotated[Path, typer.Option(help="the world's directory")] = _WORLD,
+) -> None:
+    """Serves the world's DNS, health checks and vantage proxies until it is ended."""
+    context.obj = World(directory=directory.resolve())
+    if context.invoked_subcommand is None:
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+        logging.getLogger("httpx").setLevel(logging.WARNING)
+        asyncio.run(_until_ended(context.obj))
+
+
+@_app.command()
+def query(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="the name to resolve")],
+    seen_from: Annotated[str, typer.Option("--from", help="the vantage to ask from; without, no subnet is sent")] = "",
+    rdtype: Annotated[str, typer.Option("--type", help="the record type")] = "A",
+) -> None:
+    """Prints the world's answer, as dig would."""
+    world: World = context.obj
+    try:
+        asked = client.question(name, rdtype.upper(), client.vantage(seen_from) if seen_from else None)
+    except LookupError as error:
+        raise _failure(error.args[0]) from error
+    except (dns.exception.DNSException, ValueError) as error:
+        raise _failure(f"name {name!r} with type {rdtype!r} cannot be asked for: {error}") from error
+    try:
+        typer.echo(client.ask(world, asked).to_text())
+    except (dns.exception.DNSException, OSError) as error:
+        raise _failure(
+            f"{world.dns_address}:{DNS_PORT} does not answer ({error}); the world comes up with `make up`"
+        ) from error
+
+
+async def _until_ended(world: World) -> None:
+    loop = asyncio.get_running_loop()
+    running = asyncio.current_task()
+    assert running is not None  # noqa: S101  inside asyncio.run there is one
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(ending, running.cancel)
+    try:
+        await DnsService(world).run()
+    except asyncio.CancelledError:
+        return
+
+
+def _failure(text: str) -> typer.Exit:
+    typer.echo(text, err=True)
+    return typer.Exit(1)
+
+
+if __name__ == "__main__":
+    _app()

@@ -1,0 +1,98 @@
+"""From a question to an answer: the right zone, CNAMEs followed as long as they stay in served zones."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import cast
+
+import dns.name
+import dns.rcode
+import dns.rdatatype
+import dns.rrset
+from dns.rdtypes.ANY.CNAME import CNAME
+from dns.rdtypes.ANY.SOA import SOA
+from dns.rdtypes.IN.A import A
+
+from emulation.dns.zones import Found, Zone
+from emulation.layout import VANTAGES, Vantage
+
+_CNAMES_IN_A_ROW = 8
+
+DEFAULT_VANTAGE = VANTAGES[0]
+"""Where a client is taken to be whose network is no vantage's. Real GeoIP databases guess too."""
+
+
+def vantage_of(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> Vantage | None:
+    """The vantage in whose subnet the network lies."""
+    if isinstance(network, ipaddress.IPv6Network):
+        return None
+    return next((v for v in VANTAGES if network.subnet_of(ipaddress.IPv4Network(v.subnet))), None)
+
+
+@dataclass
+class Answer:
+    """`by_place` is whether another client might get another answer."""
+
+    rcode: dns.rcode.Rcode = dns.rcode.NOERROR
+    authoritative: bool = True
+    by_place: bool = False
+    answer: list[dns.rrset.RRset] = field(default_factory=list[dns.rrset.RRset])
+    authority: list[dns.rrset.RRset] = field(default_factory=list[dns.rrset.RRset])
+
+
+class Authority:
+    """All zones that the server answers for."""
+
+    def __init__(self, zones: Iterable[Zone]) -> None:
+        self._zones = {zone.origin: zone for zone in zones}
+
+    def zone_of(self, name: dns.name.Name) -> Zone | None:
+        """The zone nearest above the name."""
+        enclosing = (dns.name.Name(name.labels[step:]) for step in range(len(name)))
+        return next((self._zones[origin] for origin in enclosing if origin in self._zones), None)
+
+    def answer(self, name: dns.name.Name, rdtype: dns.rdatatype.RdataType, client: Vantage) -> Answer:
+        """The answer to a question of class IN; REFUSED for names that are not ours."""
+        if self.zone_of(name) is None:
+            return Answer(rcode=dns.rcode.REFUSED, authoritative=False)
+        answer = Answer()
+        seen: list[dns.name.Name] = []
+        while (zone := self.zone_of(name)) and name not in seen and len(seen) < _CNAMES_IN_A_ROW:
+            seen.append(name)
+            found = zone.find(name, rdtype, client)
+            _add(answer, zone, found)
+            if found.rrset is None or found.rrset.rdtype != dns.rdatatype.CNAME or rdtype == dns.rdatatype.CNAME:
+                return answer
+            name = cast(CNAME, found.rrset[0]).target
+        return answer
+
+    def addresses(self, name: str, client: Vantage) -> list[str]:
+        """IPv4 addresses of a name, as this client sees them."""
+        return addresses_in(self.answer(dns.name.from_text(name), dns.rdatatype.A, client).answer)
+
+
+def addresses_in(rrsets: Iterable[dns.rrset.RRset]) -> list[str]:
+    """All IPv4 addresses in a part of an answer."""
+    records = [rrset for rrset in rrsets if rrset.rdtype == dns.rdatatype.A]
+    return [data.address for rrset in records for data in cast("list[A]", list(rrset))]
+
+
+def _add(answer: Answer, zone: Zone, found: Found) -> None:
+    answer.rcode = found.rcode
+    answer.by_place = answer.by_place or found.by_place
+    if found.delegated and found.rrset is not None:
+        answer.authoritative = bool(answer.answer)
+        answer.authority.append(found.rrset)
+    elif found.rrset is not None:
+        answer.answer.append(found.rrset)
+    elif found.rcode in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+        answer.authority.append(_negative(zone.soa))
+    else:
+        answer.authoritative = False
+
+
+def _negative(soa: dns.rrset.RRset) -> dns.rrset.RRset:
+    """For how long there is nothing: the lesser of the record's own time to live and its last field (RFC 2308)."""
+    return dns.rrset.from_rdata_list(soa.name, min(soa.ttl, cast(SOA, soa[0]).minimum), list(soa))

@@ -1,0 +1,225 @@
+"""Route 53's health checkers: real connections and requests to what the health checks name.
+
+Numbers are those of the Route 53 Developer Guide, "How Amazon Route 53 determines whether a health check is healthy".
+Checkers all over the world look at an endpoint each ten or thirty seconds, so that in sum it is looked at each second
+or two; here one checker looks as often as that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import httpx
+
+from emulation.dns.client import listening_port
+
+_log = logging.getLogger(__name__)
+
+_CONNECT_SECONDS = 4.0
+_RESPONSE_SECONDS = 2.0
+_TCP_CONNECT_SECONDS = 10.0
+_SEARCHED_BYTES = 5120
+_MOST_SECONDS_BETWEEN = 2.0
+_ENDPOINT_TYPES = ("HTTP", "HTTPS", "HTTP_STR_MATCH", "HTTPS_STR_MATCH", "TCP")
+
+Resolve = Callable[[str], Iterable[str]]
+"""All addresses that a name has, from wherever one looks."""
+
+
+class Unhealthy(Exception):
+    """Why a look at an endpoint failed."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A health check's configuration. `children` and `threshold` are of calculated ones, the rest of endpoints'."""
+
+    id: str
+    type: str
+    address: str = ""
+    name: str = ""
+    port: int = 0
+    path: str = "/"
+    search: str = ""
+    interval: float = 30.0
+    failures: int = 3
+    inverted: bool = False
+    disabled: bool = False
+    server_name: bool = False
+    children: tuple[str, ...] = ()
+    threshold: int = 0
+
+    @property
+    def endpoint(self) -> str:
+        """For people."""
+        if self.type == "CALCULATED":
+            return f"{self.threshold} of {', '.join(self.children)}"
+        return f"{self.type} {self.name or self.address}:{self.port}{'' if self.type == 'TCP' else self.path}"
+
+
+def parse(raw: Mapping[str, Any]) -> Check:
+    """A health check as `ListHealthChecks` gives it; ValueError for one that is not emulated."""
+    config = raw["HealthCheckConfig"]
+    kind: str = config["Type"]
+    if kind != "CALCULATED" and kind not in _ENDPOINT_TYPES:
+        raise ValueError(f"health check {raw['Id']}: type not emulated: {kind}")
+    return Check(
+        id=raw["Id"],
+        type=kind,
+        address=config.get("IPAddress") or "",
+        name=config.get("FullyQualifiedDomainName") or "",
+        port=int(config.get("Port") or (443 if kind.startswith("HTTPS") else 80)),
+        path="/" + (config.get("ResourcePath") or "").removeprefix("/"),
+        search=config.get("SearchString") or "",
+        interval=float(config.get("RequestInterval") or 30),
+        failures=int(config.get("FailureThreshold") or 3),
+        inverted=bool(config.get("Inverted")),
+        disabled=bool(config.get("Disabled")),
+        server_name=bool(config.get("EnableSNI")),
+        children=tuple(config.get("ChildHealthChecks") or ()),
+        threshold=int(config.get("HealthThreshold") or 0),
+    )
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the checker thinks of an endpoint. New ones are healthy until enough looks say otherwise."""
+
+    healthy: bool = True
+    against: int = 0
+    """Looks in a row that said the opposite."""
+    reason: str = ""
+
+    def after(self, failure: str, threshold: int) -> Standing:
+        """The standing after one more look; `failure` is empty where it went well."""
+        if (not failure) == self.healthy:
+            return Standing(self.healthy, reason=failure)
+        if self.against + 1 >= threshold:
+            return Standing(not self.healthy, reason=failure)
+        return replace(self, against=self.against + 1, reason=failure or self.reason)
+
+
+class HealthChecks:
+    """All health checks of the world, each looked at by a task of its own."""
+
+    def __init__(self, resolve: Resolve) -> None:
+        self._resolve = resolve
+        self._checks: dict[str, Check] = {}
+        self._standings: dict[str, Standing] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        # Route 53 does not validate certificates either, and opens a connection for each look.
+        self._http = httpx.AsyncClient(
+            verify=False,  # noqa: S501
+            trust_env=False,
+            limits=httpx.Limits(max_keepalive_connections=0),
+            timeout=httpx.Timeout(_RESPONSE_SECONDS, connect=_CONNECT_SECONDS),
+        )
+
+    def configure(self, checks: Iterable[Check]) -> None:
+        """Makes these the checks there are: new and changed ones start afresh, others keep what is known of them."""
+        wanted = {check.id: check for check in checks}
+        for id in [id for id, check in self._checks.items() if wanted.get(id) != check]:
+            del self._checks[id]
+            self._standings.pop(id, None)
+            if task := self._tasks.pop(id, None):
+                task.cancel()
+        for id in wanted.keys() - self._checks.keys():
+            self._checks[id] = wanted[id]
+            if wanted[id].type != "CALCULATED" and not wanted[id].disabled:
+                self._standings[id] = Standing()
+                self._tasks[id] = asyncio.create_task(self._watch(wanted[id]))
+
+    async def stop(self) -> None:
+        """Looks no more; all checks are forgotten."""
+        tasks = list(self._tasks.values())
+        self.configure([])
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._http.aclose()
+
+    def healthy(self, id: str) -> bool:
+        """Whether records with this check may be answered. A check that is gone or disabled holds nothing back."""
+        check = self._checks.get(id)
+        if check is None:
+            return True
+        if check.disabled:
+            good = True
+        elif check.type == "CALCULATED":
+            good = sum(self.healthy(child) for child in check.children) >= check.threshold
+        else:
+            good = self._standings[id].healthy
+        return good != check.inverted
+
+    def report(self) -> dict[str, dict[str, object]]:
+        """What each check looks at and what it thinks of it."""
+        nothing = Standing()
+        return {
+            id: {
+                "endpoint": check.endpoint,
+                "healthy": self.healthy(id),
+                "reason": self._standings.get(id, nothing).reason,
+            }
+            for id, check in sorted(self._checks.items())
+        }
+
+    async def _watch(self, check: Check) -> None:
+        while True:
+            before = self._standings[check.id]
+            self._standings[check.id] = after = before.after(await self._look(check), check.failures)
+            if after.healthy != before.healthy:
+                state = "healthy" if after.healthy else f"unhealthy: {after.reason}"
+                _log.info("health check %s (%s) is %s", check.id, check.endpoint, state)
+            await asyncio.sleep(min(check.interval, _MOST_SECONDS_BETWEEN))
+
+    async def _look(self, check: Check) -> str:
+        """Empty, or why the endpoint did not do.
+
+        Route 53 calls an endpoint healthy when more than 18 % of the checkers do; with as few places to look from as
+        here, that is one.
+        """
+        failure = f"{check.name} has no address"
+        for address in [check.address] if check.address else self._resolve(check.name):
+            try:
+                await self._probe(check, address)
+                return ""
+            except (Unhealthy, httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+                failure = f"{address}: {str(error) or type(error).__name__}"
+        return failure
+
+    async def _probe(self, check: Check, address: str) -> None:
+        port = listening_port(check.port)
+        if check.type == "TCP":
+            async with asyncio.timeout(_TCP_CONNECT_SECONDS):
+                _, writer = await asyncio.open_connection(address, port)
+            writer.close()
+            return
+        scheme = "https" if check.type.startswith("HTTPS") else "http"
+        url = httpx.URL(scheme=scheme, host=address, port=port, raw_path=check.path.encode())
+        async with asyncio.timeout(_CONNECT_SECONDS + _RESPONSE_SECONDS):
+            await self._request(check, url)
+
+    async def _request(self, check: Check, url: httpx.URL) -> None:
+        usual = check.port == (443 if url.scheme == "https" else 80)
+        host = check.name or url.host
+        headers = {
+            "Host": host if usual else f"{host}:{check.port}",
+            "User-Agent": "Amazon-Route53-Health-Check-Service (artifact-edge emulation.dns)",
+        }
+        extensions = {"sni_hostname": check.name} if check.server_name and check.name else {}
+        async with self._http.stream("GET", url, headers=headers, extensions=extensions) as response:
+            if not 200 <= response.status_code < 400:
+                raise Unhealthy(f"status {response.status_code}")
+            if check.search and check.search.encode() not in await _first_bytes(response):
+                raise Unhealthy(f"no {check.search!r} in the first {_SEARCHED_BYTES} bytes")
+
+
+async def _first_bytes(response: httpx.Response) -> bytes:
+    start = b""
+    async for chunk in response.aiter_bytes():
+        start += chunk
+        if len(start) >= _SEARCHED_BYTES:
+            break
+    return start[:_SEARCHED_BYTES]

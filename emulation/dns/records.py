@@ -1,0 +1,151 @@
+"""Route 53's record sets, as far as they are emulated: types in, typed records out, everything else refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import dns.name
+import dns.rdata
+import dns.rdataclass
+import dns.rdatatype
+from dns.exception import DNSException
+
+from contract.regions import REGIONS
+
+
+class RefusedRecord(Exception):
+    """A record set that is not emulated; the message names the record and the reason."""
+
+
+@dataclass(frozen=True)
+class Simple:
+    """One record set for the name and type."""
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """Answered in proportion to `weight` (0 to 255)."""
+
+    weight: int
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Answered to clients for whom this AWS region is the quickest: here, the nearest."""
+
+    region: str
+
+
+@dataclass(frozen=True)
+class Geolocation:
+    """Answered to clients from there; country `*` is everybody else. Exactly one is set, but for a US subdivision."""
+
+    continent: str = ""
+    country: str = ""
+    subdivision: str = ""
+
+
+@dataclass(frozen=True)
+class Failover:
+    """The primary is answered as long as it is healthy."""
+
+    primary: bool
+
+
+@dataclass(frozen=True)
+class Multivalue:
+    """Up to eight healthy record sets are answered together."""
+
+
+Policy = Simple | Weighted | Latency | Geolocation | Failover | Multivalue
+
+
+@dataclass(frozen=True)
+class Alias:
+    """Another name in the same zone whose records of the same type are answered in place of this one's."""
+
+    target: dns.name.Name
+    evaluate_target_health: bool
+
+
+@dataclass(frozen=True)
+class RecordSet:
+    """One record set. `values` is empty for an alias, which has the time to live of its target."""
+
+    name: dns.name.Name
+    type: dns.rdatatype.RdataType
+    policy: Policy
+    ttl: int = 0
+    values: tuple[dns.rdata.Rdata, ...] = ()
+    alias: Alias | None = None
+    identifier: str = ""
+    health_check: str | None = None
+
+
+_POLICY_KEYS = {
+    "Weight": "weighted",
+    "Region": "latency",
+    "GeoLocation": "geolocation",
+    "Failover": "failover",
+    "MultiValueAnswer": "multivalue answer",
+    "CidrRoutingConfig": "IP-based",
+    "GeoProximityLocation": "geoproximity",
+}
+
+
+def parse(raw: Mapping[str, Any], zone_id: str) -> RecordSet:
+    """A record set as `ListResourceRecordSets` gives it, or RefusedRecord."""
+    title = f"{raw['Name']} {raw['Type']}"
+    record_type = dns.rdatatype.from_text(raw["Type"])
+    return RecordSet(
+        name=dns.name.from_text(raw["Name"]),
+        type=record_type,
+        policy=_policy(raw, title),
+        ttl=int(raw.get("TTL", 0)),
+        values=tuple(_value(text["Value"], record_type, title) for text in raw.get("ResourceRecords", [])),
+        alias=_alias(raw["AliasTarget"], zone_id, title) if "AliasTarget" in raw else None,
+        identifier=raw.get("SetIdentifier", ""),
+        health_check=raw.get("HealthCheckId"),
+    )
+
+
+def _policy(raw: Mapping[str, Any], title: str) -> Policy:
+    named = [key for key in _POLICY_KEYS if raw.get(key) not in (None, False)]
+    match named:
+        case []:
+            if raw.get("SetIdentifier"):
+                raise RefusedRecord(f"{title}: has a set identifier but no routing policy that the emulated API keeps")
+            return Simple()
+        case ["Weight"]:
+            return Weighted(int(raw["Weight"]))
+        case ["Region"]:
+            if raw["Region"] not in REGIONS:
+                raise RefusedRecord(f"{title}: no coordinates are known of region {raw['Region']}")
+            return Latency(raw["Region"])
+        case ["GeoLocation"]:
+            place = raw["GeoLocation"]
+            return Geolocation(
+                place.get("ContinentCode") or "", place.get("CountryCode") or "", place.get("SubdivisionCode") or ""
+            )
+        case ["Failover"]:
+            return Failover(raw["Failover"] == "PRIMARY")
+        case ["MultiValueAnswer"]:
+            return Multivalue()
+        case [*keys]:
+            policies = " with ".join(_POLICY_KEYS[key] for key in keys)
+            raise RefusedRecord(f"{title}: routing policy not emulated: {policies}")
+
+
+def _value(text: str, record_type: dns.rdatatype.RdataType, title: str) -> dns.rdata.Rdata:
+    try:
+        return dns.rdata.from_text(dns.rdataclass.IN, record_type, text, origin=dns.name.root, relativize=False)
+    except DNSException as error:
+        raise RefusedRecord(f"{title}: value {text!r} is not accepted: {error}") from error
+
+
+def _alias(raw: Mapping[str, Any], zone_id: str, title: str) -> Alias:
+    if raw["HostedZoneId"] != zone_id:
+        raise RefusedRecord(f"{title}: alias not emulated: {raw['DNSName']} is in another zone ({raw['HostedZoneId']})")
+    return Alias(dns.name.from_text(raw["DNSName"]), bool(raw["EvaluateTargetHealth"]))

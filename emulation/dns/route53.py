@@ -1,0 +1,69 @@
+"""Where zones and health checks come from: the emulated Route 53, read anew each second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any, cast
+
+import boto3
+
+from emulation.dns import health, zones
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All that Route 53 lists, as it lists it. Equal ones need no new zones."""
+
+    zones: tuple[tuple[Mapping[str, Any], tuple[Mapping[str, Any], ...]], ...] = ()
+    checks: tuple[Mapping[str, Any], ...] = ()
+
+
+class Route53:
+    """Blocking reads of one account. Any credentials will do: it is the emulated one, whatever the environment says."""
+
+    def __init__(self, url: str) -> None:
+        session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name="us-east-1")  # noqa: S106
+        self._client: Any = cast(Any, session).client("route53", endpoint_url=url)
+
+    def read(self) -> Snapshot:
+        """What is there now. Raises botocore's errors."""
+        listed = [zone for page in self._pages("list_hosted_zones") for zone in page["HostedZones"]]
+        public = [zone for zone in listed if not zone["Config"]["PrivateZone"]]
+        return Snapshot(
+            tuple((zone, self._records(zone["Id"])) for zone in public),
+            tuple(check for page in self._pages("list_health_checks") for check in page["HealthChecks"]),
+        )
+
+    def _records(self, zone_id: str) -> tuple[Mapping[str, Any], ...]:
+        pages = self._pages("list_resource_record_sets", HostedZoneId=zone_id)
+        return tuple(record for page in pages for record in page["ResourceRecordSets"])
+
+    def _pages(self, operation: str, **arguments: str) -> Any:
+        return self._client.get_paginator(operation).paginate(**arguments)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A snapshot made ready to answer from; `refused` says what of it is not emulated."""
+
+    zones: tuple[zones.HostedZone, ...]
+    checks: tuple[health.Check, ...]
+    refused: tuple[str, ...]
+
+
+def serve(snapshot: Snapshot, healthy: Callable[[str], bool], random: Random) -> Served:
+    """Zones and checks of a snapshot."""
+    checks: list[health.Check] = []
+    refused_checks: dict[str, str] = {}
+    for raw in snapshot.checks:
+        try:
+            checks.append(health.parse(raw))
+        except ValueError as error:
+            refused_checks[raw["Id"]] = str(error)
+    hosted = tuple(
+        zones.hosted_zone(zone, records, refused_checks, healthy, random) for zone, records in snapshot.zones
+    )
+    refused = (*refused_checks.values(), *(reason for zone in hosted for reason in zone.refused.values()))
+    return Served(hosted, tuple(checks), refused)

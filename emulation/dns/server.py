@@ -1,0 +1,178 @@
+"""The DNS server itself: messages over UDP and TCP."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import dns.edns
+import dns.exception
+import dns.flags
+import dns.message
+import dns.opcode
+import dns.rcode
+import dns.rdataclass
+import dns.rdatatype
+import dns.rrset
+
+from emulation.dns.answers import DEFAULT_VANTAGE, Answer, Authority, vantage_of
+from emulation.layout import VANTAGES, Vantage
+
+_log = logging.getLogger(__name__)
+
+_UDP_PAYLOAD = 1232  # bytes; dnsflagday.net/2020: never fragmented on any usual path
+_PLAIN_UDP_PAYLOAD = 512  # RFC 1035, section 4.2.1
+_TCP_PAYLOAD = 65535
+_TCP_IDLE_SECONDS = 10.0
+_VERSION = "artifact-edge emulation.dns"
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class DnsServer:
+    """Answers for the zones of `authority()`, which is asked anew for each query."""
+
+    def __init__(self, authority: Callable[[], Authority]) -> None:
+        self._authority = authority
+
+    async def serve(self, address: str, port: int) -> int:
+        """Listens on UDP and TCP, as long as the event loop runs; returns the port (another one only for port 0)."""
+        tcp = await asyncio.start_server(self._serve_connection, address, port)
+        port = tcp.sockets[0].getsockname()[1]
+        loop = asyncio.get_running_loop()
+        await loop.create_datagram_endpoint(lambda: _Datagrams(self), local_addr=(address, port))
+        return port
+
+    def respond(self, wire: bytes, source: str, *, udp: bool) -> bytes | None:
+        """The answer to one message, or None to what deserves none."""
+        try:
+            query = dns.message.from_wire(wire)
+        except dns.message.ShortHeader:
+            return None
+        except (dns.exception.DNSException, ValueError):
+            return _format_error(wire)
+        if query.flags & dns.flags.QR:
+            return None  # an answer to an answer would go back and forth for ever
+        return _to_wire(self._response(query, source), query, udp=udp)
+
+    def _response(self, query: dns.message.Message, source: str) -> dns.message.Message:
+        response = dns.message.make_response(query, our_payload=_UDP_PAYLOAD)
+        if query.edns > 0:
+            response.use_edns(0, payload=_UDP_PAYLOAD)
+            response.set_rcode(dns.rcode.BADVERS)
+        elif query.opcode() != dns.opcode.QUERY:
+            response.set_rcode(dns.rcode.NOTIMP)
+        elif len(query.question) != 1:
+            response.set_rcode(dns.rcode.FORMERR)
+        elif query.question[0].rdclass == dns.rdataclass.CH:
+            _answer_version(query.question[0], response)
+        else:
+            self._answer(query, response, source)
+        return response
+
+    def _answer(self, query: dns.message.Message, response: dns.message.Message, source: str) -> None:
+        asked = query.question[0]
+        options: Sequence[dns.edns.Option] = cast(Any, query).options
+        subnet = next((option for option in options if isinstance(option, dns.edns.ECSOption)), None)
+        if subnet is not None and subnet.scopelen:
+            response.set_rcode(dns.rcode.FORMERR)  # RFC 7871, section 7.1.2: it is for answers only
+            return
+        if asked.rdclass != dns.rdataclass.IN or dns.rdatatype.is_metatype(asked.rdtype):
+            response.set_rcode(dns.rcode.REFUSED)  # ANY (RFC 8482) and zone transfers among them
+            return
+        network = _network(subnet, source)
+        answer = self._authority().answer(asked.name, asked.rdtype, vantage_of(network) or DEFAULT_VANTAGE)
+        _fill(response, answer)
+        if subnet is not None:
+            scope = _scope(network, answer) if subnet.srclen else 0
+            echoed = dns.edns.ECSOption(subnet.address, subnet.srclen, scope)
+            response.use_edns(0, payload=_UDP_PAYLOAD, options=[echoed])
+
+    async def _serve_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        source: str = writer.get_extra_info("peername")[0]
+        try:
+            while True:
+                async with asyncio.timeout(_TCP_IDLE_SECONDS):
+                    length = int.from_bytes(await reader.readexactly(2))
+                    wire = await reader.readexactly(length)
+                response = self.respond(wire, source, udp=False)
+                if response is None:
+                    break
+                writer.write(len(response).to_bytes(2) + response)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, TimeoutError, ConnectionError):
+            pass  # the client has left, or was idle for too long
+        finally:
+            writer.close()
+
+
+class _Datagrams(asyncio.DatagramProtocol):
+    def __init__(self, server: DnsServer) -> None:
+        self._server = server
+
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
+        response = self._server.respond(data, str(addr[0]), udp=True)
+        if response is not None:
+            self._transport.sendto(response, addr)
+
+    def error_received(self, exc: Exception) -> None:
+        _log.warning("UDP: %s", exc)
+
+
+def _network(subnet: dns.edns.ECSOption | None, source: str) -> Network:
+    """What is known of where the client is: the subnet passed on, else (also if it is empty) who asks."""
+    if subnet is None or not subnet.srclen:
+        return ipaddress.ip_network(source)
+    return ipaddress.ip_network(f"{subnet.address}/{subnet.srclen}", strict=False)
+
+
+def _scope(network: Network, answer: Answer) -> int:
+    """For which prefix length the answer holds (RFC 7871, section 7.2.1): 0 is for everybody."""
+    if not answer.by_place:
+        return 0
+    known = _overlapping(network)
+    return ipaddress.ip_network(known.subnet).prefixlen if known else network.prefixlen
+
+
+def _overlapping(network: Network) -> Vantage | None:
+    """A vantage with a part in the network: what is unknown of the whole may be known of a part."""
+    if isinstance(network, ipaddress.IPv6Network):
+        return None
+    return next((v for v in VANTAGES if network.overlaps(ipaddress.IPv4Network(v.subnet))), None)
+
+
+def _fill(response: dns.message.Message, answer: Answer) -> None:
+    response.set_rcode(answer.rcode)
+    if answer.authoritative:
+        response.flags |= dns.flags.AA
+    response.answer.extend(answer.answer)
+    response.authority.extend(answer.authority)
+
+
+def _answer_version(asked: dns.rrset.RRset, response: dns.message.Message) -> None:
+    """`version.bind`, by which name servers have always been asked whether they are there."""
+    if asked.name.to_text() == "version.bind." and asked.rdtype == dns.rdatatype.TXT:
+        response.answer.append(dns.rrset.from_text(asked.name, 0, dns.rdataclass.CH, "TXT", f'"{_VERSION}"'))
+    else:
+        response.set_rcode(dns.rcode.REFUSED)
+
+
+def _to_wire(response: dns.message.Message, query: dns.message.Message, *, udp: bool) -> bytes:
+    """In the size that the way back takes; what is too long is cut off and marked (TC), to be asked for by TCP."""
+    limit = _TCP_PAYLOAD
+    if udp:
+        limit = _PLAIN_UDP_PAYLOAD if query.edns < 0 else min(max(query.payload, _PLAIN_UDP_PAYLOAD), _UDP_PAYLOAD)
+    return response.to_wire(max_size=limit, prefer_truncation=True)
+
+
+def _format_error(wire: bytes) -> bytes:
+    response = dns.message.Message(int.from_bytes(wire[:2]))
+    response.flags = dns.flags.QR
+    response.set_rcode(dns.rcode.FORMERR)
+    return response.to_wire()

@@ -1,0 +1,113 @@
+"""The one process of the world's DNS: server, checkers and proxies around what Route 53 has."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from random import SystemRandom
+
+import dns.name
+import httpx
+from botocore.exceptions import BotoCoreError, ClientError
+
+from emulation.dns.answers import Authority
+from emulation.dns.health import Check, HealthChecks
+from emulation.dns.metrics import HealthMetrics
+from emulation.dns.route53 import Route53, Served, Snapshot, serve
+from emulation.dns.server import DnsServer
+from emulation.dns.stand_ins import stand_ins
+from emulation.dns.vantages import VantageProxy
+from emulation.layout import DNS_PORT, POP_HTTPS_PORT, POPS, VANTAGE_PORT, VANTAGES, Pop, World
+
+_log = logging.getLogger(__name__)
+
+_LOOK_SECONDS = 1.0
+
+
+class DnsService:
+    """Serves until it is cancelled, and writes `run/dns.json`: zones, what is refused, health checks."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._route53 = Route53(world.aws_url)
+        self._checks = HealthChecks(self._addresses_anywhere)
+        self._metrics = HealthMetrics(world.aws_url)
+        self._stand_ins = stand_ins(world, self._listening)
+        self._snapshot = Snapshot()
+        self._served = Served((), (), ())
+        self._authority = Authority(self._stand_ins)
+        self._reported = ""
+
+    async def run(self) -> None:
+        self._checks.configure(self._pop_checks())
+        await DnsServer(lambda: self._authority).serve(self._world.dns_address, DNS_PORT)
+        for vantage in VANTAGES:
+            proxy = VantageProxy(vantage, (self._world.dns_address, DNS_PORT), self._ours)
+            await proxy.serve(self._world.vantage_address(vantage), VANTAGE_PORT)
+        _log.info("answering on %s:%d", self._world.dns_address, DNS_PORT)
+        try:
+            await self._follow_route53()
+        finally:
+            await self._checks.stop()
+
+    async def _follow_route53(self) -> None:
+        silent = False
+        while True:
+            try:
+                self._take(await asyncio.to_thread(self._route53.read))
+                healthy = {check.id: self._checks.healthy(check.id) for check in self._served.checks}
+                await asyncio.to_thread(self._metrics.tell, healthy)
+                silent = False
+            except (BotoCoreError, ClientError, httpx.HTTPError) as error:
+                if not silent:
+                    _log.warning("the emulated Route 53 does not answer; its last records stay served: %s", error)
+                silent = True
+            self._report()
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def _take(self, snapshot: Snapshot) -> None:
+        if snapshot == self._snapshot:
+            return
+        self._snapshot = snapshot
+        self._served = serve(snapshot, self._checks.healthy, SystemRandom())
+        self._authority = Authority([*self._stand_ins, *self._served.zones])
+        self._checks.configure([*self._served.checks, *self._pop_checks()])
+        _log.info("serving %s", ", ".join(str(zone.origin) for zone in self._served.zones) or "no zone")
+
+    def _addresses_anywhere(self, name: str) -> list[str]:
+        """What a name resolves to from any vantage: Route 53's checkers too look from all over the world."""
+        return sorted({address for vantage in VANTAGES for address in self._authority.addresses(name, vantage)})
+
+    def _pop_checks(self) -> list[Check]:
+        """Anycast leads past a point of presence that is down, within a look or two."""
+        return [
+            Check(id=_pop_id(pop), type="TCP", address=self._world.pop_address(pop), port=POP_HTTPS_PORT, failures=1)
+            for pop in POPS
+        ]
+
+    def _listening(self, pop: Pop) -> bool:
+        return self._checks.healthy(_pop_id(pop))
+
+    def _ours(self, name: str) -> bool:
+        owner = dns.name.from_text(name)
+        return any(owner.is_subdomain(zone.origin) for zone in self._served.zones)
+
+    def _report(self) -> None:
+        """For people and tests: written whole, so that a reader never sees a half of it."""
+        report = {
+            "zones": [str(zone.origin) for zone in self._served.zones],
+            "refused": self._served.refused,
+            "health_checks": self._checks.report(),
+        }
+        text = json.dumps(report, indent=2) + "\n"
+        if text != self._reported:
+            path = self._world.path("run", "dns.json")
+            draft = path.with_suffix(".json.new")
+            draft.write_text(text)
+            draft.replace(path)
+            self._reported = text
+
+
+def _pop_id(pop: Pop) -> str:
+    return f"pop-{pop.colo}"

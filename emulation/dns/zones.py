@@ -1,0 +1,167 @@
+"""A hosted zone with its records: what a name and type come to for a client."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Protocol
+
+import dns.name
+import dns.rcode
+import dns.rdataclass
+import dns.rdatatype
+import dns.rrset
+from dns.rdatatype import CNAME, NS, SOA
+
+from emulation.dns import routing
+from emulation.dns.records import Alias, RecordSet, RefusedRecord, parse
+from emulation.layout import Vantage
+
+_log = logging.getLogger(__name__)
+
+# Route 53's own start of authority, as its Developer Guide gives it; moto keeps one that cannot be read.
+_SOA = "ns-2048.awsdns-64.com. awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400"
+_SOA_TTL = 900
+_ALIASES_IN_A_ROW = 8
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a zone has: records, or none and why. `delegated` is a zone cut above the name, with its servers."""
+
+    rrset: dns.rrset.RRset | None = None
+    rcode: dns.rcode.Rcode = dns.rcode.NOERROR
+    delegated: bool = False
+    by_place: bool = False
+
+
+class Zone(Protocol):
+    """A zone that the server answers for."""
+
+    @property
+    def origin(self) -> dns.name.Name: ...
+
+    @property
+    def soa(self) -> dns.rrset.RRset: ...
+
+    def find(self, name: dns.name.Name, rdtype: dns.rdatatype.RdataType, client: Vantage) -> Found: ...
+
+
+def start_of_authority(origin: dns.name.Name) -> dns.rrset.RRset:
+    """What a zone says of itself when it has nothing else to say."""
+    return dns.rrset.from_text(origin, _SOA_TTL, dns.rdataclass.IN, SOA, _SOA)
+
+
+_Key = tuple[dns.name.Name, dns.rdatatype.RdataType]
+
+
+@dataclass
+class HostedZone:
+    """One zone of Route 53. `healthy` is asked for health checks by id at each answer."""
+
+    origin: dns.name.Name
+    healthy: Callable[[str], bool]
+    random: Random
+    groups: Mapping[_Key, Sequence[RecordSet]]
+    refused: Mapping[_Key, str]
+    soa: dns.rrset.RRset = field(init=False)
+    _names: set[dns.name.Name] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.soa = start_of_authority(self.origin)
+        owners = {name for name, _ in (*self.groups, *self.refused)}
+        # A name between a record and the zone's origin exists too, if with nothing at it (RFC 4592, section 2.2.2).
+        self._names = {above for owner in owners for above in _up_to(owner, self.origin)}
+
+    def find(self, name: dns.name.Name, rdtype: dns.rdatatype.RdataType, client: Vantage) -> Found:
+        for above in _up_to(name, self.origin)[:-1]:
+            if cut := self.groups.get((above, NS)):
+                return Found(_rrset(above, cut), delegated=True)
+        if name == self.origin and rdtype == SOA:
+            return Found(self.soa)
+        owner = self._owner(name)
+        if owner is None:
+            return Found(rcode=dns.rcode.NXDOMAIN)
+        key = (owner, rdtype)
+        if key not in self.groups and key not in self.refused:
+            key = (owner, CNAME)
+        return self._resolve(name, key, client, ())
+
+    def _owner(self, name: dns.name.Name) -> dns.name.Name | None:
+        """The name whose records are answered: itself, or the wildcard beside it (RFC 4592)."""
+        if name in self._names:
+            return name
+        closest = next(above for above in _up_to(name, self.origin) if above in self._names or above == self.origin)
+        wildcard = dns.name.Name((b"*", *closest.labels))
+        return wildcard if wildcard in self._names else None
+
+    def _resolve(self, name: dns.name.Name, key: _Key, client: Vantage, via: tuple[_Key, ...]) -> Found:
+        if key in self.refused or key in via or len(via) > _ALIASES_IN_A_ROW:
+            return Found(rcode=dns.rcode.SERVFAIL)
+        group = self.groups.get(key)
+        if not group:
+            return Found()
+        by_place = routing.depends_on_place(group)
+        chosen = routing.choose(group, client, self._is_healthy, self.random)
+        if chosen and (alias := chosen[0].alias):
+            found = self._resolve(name, (alias.target, key[1]), client, (*via, key))
+            return Found(found.rrset, found.rcode, by_place=by_place or found.by_place)
+        return Found(_rrset(name, chosen) if chosen else None, by_place=by_place)
+
+    def _is_healthy(self, record: RecordSet, via: tuple[Alias, ...] = ()) -> bool:
+        """By its own check and, where asked for, by whether its alias leads to anything healthy."""
+        if record.health_check and not self.healthy(record.health_check):
+            return False
+        alias = record.alias
+        if alias is None or not alias.evaluate_target_health or alias in via:
+            return True
+        targets = self.groups.get((alias.target, record.type), [])
+        return any(self._is_healthy(target, (*via, alias)) for target in targets)
+
+
+def hosted_zone(
+    raw: Mapping[str, Any],
+    records: Iterable[Mapping[str, Any]],
+    refused_checks: Mapping[str, str],
+    healthy: Callable[[str], bool],
+    random: Random,
+) -> HostedZone:
+    """The zone from what Route 53's API lists; records that are not emulated are logged and answered with SERVFAIL."""
+    groups: defaultdict[_Key, list[RecordSet]] = defaultdict(list)
+    refused: dict[_Key, str] = {}
+    for each in records:
+        if each["Type"] == "SOA":
+            continue
+        key = (dns.name.from_text(each["Name"]), dns.rdatatype.from_text(each["Type"]))
+        try:
+            record = parse(each, raw["Id"].removeprefix("/hostedzone/"))
+            _check(record, groups[key], refused_checks)
+            groups[key].append(record)
+        except RefusedRecord as error:
+            _log.error("%s; the name is answered with SERVFAIL", error)
+            refused[key] = str(error)
+    kept = {key: group for key, group in groups.items() if group and key not in refused}
+    return HostedZone(dns.name.from_text(raw["Name"]), healthy, random, kept, refused)
+
+
+def _check(record: RecordSet, others: Sequence[RecordSet], refused_checks: Mapping[str, str]) -> None:
+    title = f"{record.name} {dns.rdatatype.to_text(record.type)}"
+    if record.health_check and record.health_check in refused_checks:
+        raise RefusedRecord(f"{title}: {refused_checks[record.health_check]}")
+    if others and type(others[0].policy) is not type(record.policy):
+        raise RefusedRecord(f"{title}: record sets of one name and type must have one routing policy")
+
+
+def _up_to(name: dns.name.Name, origin: dns.name.Name) -> list[dns.name.Name]:
+    """The name, its parent and so on, the origin last."""
+    steps = len(name) - len(origin)
+    return [dns.name.Name(name.labels[step:]) for step in range(steps + 1)]
+
+
+def _rrset(name: dns.name.Name, records: Sequence[RecordSet]) -> dns.rrset.RRset:
+    return dns.rrset.from_rdata_list(
+        name, min(record.ttl for record in records), [value for record in records for value in record.values]
+    )

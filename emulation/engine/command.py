@@ -1,0 +1,26 @@
+"""Running the engine, as a user does from a shell that has been told where the emulated clouds are."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from emulation.engine.environment import shell_environment
+from emulation.engine.find import Engine
+from emulation.layout import World
+
+
+def pulumi(
+    engine: Engine, world: World, project: Path, *arguments: str, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """A plain `pulumi` command in a project's directory, its output in text without colours."""
+    return subprocess.run(
+        [engine.pulumi, *arguments, "--non-interactive", "--color", "never"],
+        cwd=project,
+        env={**os.environ, **shell_environment(engine, world), **(env or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+    )

@@ -1,0 +1,78 @@
+"""The environment in which plain `pulumi` commands work on the embedded world.
+
+It is for shells and child processes of the world only. Attached debug providers answer in place of the real clouds, so
+it must never be used with a stack that lives in one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from emulation.engine.find import CHECKOUT_VARIABLE, Engine
+from emulation.layout import CHECKOUT, POSTGRES_PORT, SPANNER_USER, World
+from emulation.processes import listening
+
+PASSPHRASE = "artifact-edge-local"  # noqa: S105  public on purpose
+"""Belongs to the salt in stacks/Pulumi.local.yaml; see docs/decisions/local-passphrase.md for why it may be public."""
+
+
+def forget_other_clouds() -> None:
+    """Takes from this process's environment what the user's shell says of real clouds and stacks."""
+    for name in list(os.environ):
+        if name.startswith(("AWS_", "CLOUDFLARE_", "GOOGLE_", "CLOUDSDK_", "PULUMI_")):
+            del os.environ[name]
+
+
+def provider_ports(world: World) -> dict[str, int]:
+    """Where the emulated providers listen on 127.0.0.1, by cloud; empty while they do not run."""
+    try:
+        ports: dict[str, int] = json.loads((world.directory / "run" / "providers.json").read_text())
+    except FileNotFoundError:
+        return {}
+    return ports if all(listening("127.0.0.1", port) for port in ports.values()) else {}
+
+
+def shell_environment(engine: Engine, world: World) -> dict[str, str]:
+    """All that a shell needs for plain `pulumi` commands; the emulated providers must be there."""
+    return {**engine_environment(engine, world), **cloud_environment(world, provider_ports(world))}
+
+
+def engine_environment(engine: Engine, world: World) -> dict[str, str]:
+    """What any `pulumi` command needs: the engine on PATH, the state in the world's directory, for its owner only."""
+    search = [str(engine.pulumi.parent), str(Path(sys.executable).parent), os.environ["PATH"]]
+    state = world.path("pulumi", "state")
+    state.mkdir(exist_ok=True)
+    state.parent.chmod(0o700)
+    return {
+        "PATH": os.pathsep.join(search),
+        CHECKOUT_VARIABLE: str(CHECKOUT),
+        "PULUMI_BACKEND_URL": state.as_uri(),
+        "PULUMI_HOME": str(world.path("pulumi", "home")),
+        "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "PULUMI_SKIP_UPDATE_CHECK": "1",
+    }
+
+
+def cloud_environment(world: World, providers: Mapping[str, int]) -> dict[str, str]:
+    """Points the engine's providers and the clouds' SDKs at the emulated clouds; the credentials mean nothing."""
+    return {
+        "PULUMI_DEBUG_PROVIDERS": ",".join(f"{cloud}:{port}" for cloud, port in sorted(providers.items())),
+        "AWS_ENDPOINT_URL": world.aws_url,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "CLOUDFLARE_BASE_URL": world.cloudflare_url,
+        "CLOUDFLARE_API_TOKEN": "local",
+        "GOOGLE_COMPUTE_CUSTOM_ENDPOINT": f"{world.gcp_url}/compute/v1/",
+        "PGHOST": world.gcp_address,  # as PGAdapter's clients are told
+        "PGPORT": str(POSTGRES_PORT),
+        "PGUSER": SPANNER_USER,
+        "STORAGE_EMULATOR_HOST": world.gcp_url,
+        "GOOGLE_MONITORING_CUSTOM_ENDPOINT": f"{world.gcp_url}/monitoring/",
+    }

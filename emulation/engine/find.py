@@ -1,0 +1,168 @@
+"""Finding the Pulumi engine: on PATH, else the official release, else built from Go modules.
+
+The official installation brings its own Python language host. Where the engine is built, there is none to be had as a
+Go module, and `emulation.engine.language_host` does its job; it must never shadow the official one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from emulation.layout import cache_directory
+
+VERSION = "3.250.0"
+"""The version that is downloaded or built: the newest that the Go module proxy serves whole."""
+
+OLDEST = (3, 220)
+"""An engine on PATH older than this is passed over: the Python SDK in requirements.txt was not tried with it."""
+
+RELEASE = f"https://get.pulumi.com/releases/sdk/pulumi-v{VERSION}-linux-x64.tar.gz"
+CHECKSUMS = f"https://github.com/pulumi/pulumi/releases/download/v{VERSION}/pulumi-{VERSION}-checksums.txt"
+GO_PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
+GO_VERSION_VARIABLE = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
+
+CHECKOUT_VARIABLE = "ARTIFACT_EDGE_CHECKOUT"
+LAUNCHER = f"""#!/bin/sh
+PYTHONPATH="${CHECKOUT_VARIABLE}" exec "${CHECKOUT_VARIABLE}/.venv/bin/python" -m emulation.engine.language_host "$@"
+"""
+
+Report = Callable[[str], None]
+
+
+class EngineError(Exception):
+    """No engine could be had; the message says what to do."""
+
+
+class NotDownloadable(Exception):
+    """The official release could not be fetched; the message says why."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """`pulumi`: the executable. `language_host`: our host's executable, or None where the official one is installed."""
+
+    pulumi: Path
+    language_host: Path | None
+
+
+def ensure_engine(report: Report) -> Engine:
+    """The engine to use; downloads or builds it (about 5 minutes on 2 cores) when none is there.
+
+    `report` is told each long step in a line. Raises EngineError.
+    """
+    installed = on_path(os.environ.get("PATH", ""))
+    if installed is not None:
+        return Engine(installed, None)
+    directory = cache_directory() / "pulumi" / f"v{VERSION}"
+    official = directory / "release" / "pulumi"
+    if official.exists():
+        return Engine(official, None)
+    built = directory / "bin" / "pulumi"
+    if not built.exists():
+        try:
+            download(directory / "release", report)
+            return Engine(official, None)
+        except NotDownloadable as reason:
+            report(f"no official Pulumi release ({reason}); building the engine from Go modules instead")
+            build(built, report)
+    return Engine(built, write_language_host(built.parent))
+
+
+def on_path(path: str) -> Path | None:
+    """An engine on `path` that is new enough and has its language host for Python beside it or on `path`."""
+    found = shutil.which("pulumi", path=path)
+    if found is None:
+        return None
+    pulumi = Path(found)
+    beside = pulumi.resolve().parent / "pulumi-language-python"
+    if not beside.exists() and shutil.which("pulumi-language-python", path=path) is None:
+        return None
+    return pulumi if version_of(pulumi) >= OLDEST else None
+
+
+def version_of(pulumi: Path) -> tuple[int, ...]:
+    """(major, minor, patch) that the executable prints of itself; () where it prints none."""
+    printed = subprocess.run([pulumi, "version"], capture_output=True, text=True, check=False).stdout
+    match = re.match(r"v(\d+)\.(\d+)\.(\d+)", printed)
+    return tuple(int(part) for part in match.groups()) if match else ()
+
+
+def download(directory: Path, report: Report) -> None:
+    """Unpacks the official release into `directory`, after checking it against the published SHA-256."""
+    try:
+        checksums = httpx.get(CHECKSUMS, follow_redirects=True, timeout=10).raise_for_status().text
+        report(f"downloading Pulumi {VERSION} (about 100 MB)")
+        archive = httpx.get(RELEASE, follow_redirects=True, timeout=300).raise_for_status().content
+    except httpx.HTTPError as error:
+        raise NotDownloadable(type(error).__name__) from error
+    verify(archive, RELEASE.rsplit("/", 1)[1], checksums)
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=directory.parent) as scratch:
+        packed = Path(scratch) / "release.tar.gz"
+        packed.write_bytes(archive)
+        with tarfile.open(packed) as tar:
+            tar.extractall(scratch, filter="data")
+        (Path(scratch) / "pulumi").rename(directory)
+
+
+def verify(archive: bytes, name: str, checksums: str) -> None:
+    """Raises EngineError unless the list (lines of `<sha256>  <file name>`) has the digest of `archive` for `name`."""
+    published = {line.split()[1]: line.split()[0] for line in checksums.splitlines() if len(line.split()) == 2}
+    digest = hashlib.sha256(archive).hexdigest()
+    if published.get(name) != digest:
+        raise EngineError(
+            f"{name} has SHA-256 {digest}, the publisher lists {published.get(name, 'none')}: not used. "
+            "Try again, or install Pulumi by hand."
+        )
+
+
+def build(target: Path, report: Report) -> None:
+    """Builds the engine from the committed go.mod and go.sum into `target`, which appears whole or not at all."""
+    if shutil.which("go") is None:
+        raise EngineError("the engine is built with Go, which is not installed; on Debian: apt-get install golang-go")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f"{target.name}.{os.getpid()}")
+    flags = f"-s -w -X {GO_VERSION_VARIABLE}=v{VERSION}"
+    started = time.monotonic()
+    report(f"building Pulumi {VERSION} (about 5 minutes on 2 cores, once; kept in {target.parent})")
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(
+            ["go", "build", "-o", str(partial), "-ldflags", flags, GO_PACKAGE],
+            cwd=Path(__file__).parent / "gomodule",
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        while True:
+            try:
+                process.wait(timeout=20)
+                break
+            except subprocess.TimeoutExpired:
+                report(f"  still building, {time.monotonic() - started:.0f} s")
+        if process.returncode != 0:
+            log.seek(0)
+            raise EngineError("building the engine failed:\n" + "\n".join(log.read().splitlines()[-10:]))
+    partial.rename(target)
+
+
+def write_language_host(directory: Path) -> Path:
+    """Puts the launcher of our language host beside the engine, where the engine takes it for its own.
+
+    The cache is shared by checkouts, so the launcher asks the environment which one it serves.
+    """
+    launcher = directory / "pulumi-language-python"
+    if not launcher.exists() or launcher.read_text() != LAUNCHER:
+        launcher.write_text(LAUNCHER)
+        launcher.chmod(0o755)
+    return launcher

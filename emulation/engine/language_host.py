@@ -1,0 +1,114 @@
+"""A Pulumi language host for Python, for an engine that came without one.
+
+The engine starts it as `pulumi-language-python … <engine address>`, reads the port from its first line of output, and
+asks it to run programs and plugins (language.proto of the Pulumi SDK). One process serves one engine operation, so the
+program runs in it.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import runpy
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, cast
+
+from google.protobuf import empty_pb2
+from pulumi.automation._server import LanguageServer
+from pulumi.runtime.proto import language_pb2, language_pb2_grpc
+
+from emulation.loopback_grpc import serve
+
+
+class LanguageHost(LanguageServer):
+    """Runs the program that the engine names, and Python plugins such as policy packs."""
+
+    def __init__(self, engine_address: str) -> None:
+        super().__init__(lambda: None)
+        self._engine_address = engine_address
+
+    def Handshake(self, request: Any, context: Any) -> Any:
+        return language_pb2.LanguageHandshakeResponse()
+
+    def GetProgramDependencies(self, request: Any, context: Any) -> Any:
+        return language_pb2.GetProgramDependenciesResponse()
+
+    def InstallDependencies(self, request: Any, context: Any) -> Iterator[Any]:
+        yield language_pb2.InstallDependenciesResponse(stdout=b"make installs the dependencies\n")
+
+    def Cancel(self, request: Any, context: Any) -> Any:
+        return empty_pb2.Empty()
+
+    def Run(self, request: Any, context: Any) -> Any:
+        program = Path(request.info.program_directory, request.info.entry_point).resolve()
+        working_directory = request.pwd or request.info.program_directory
+
+        def run_program() -> None:
+            os.chdir(working_directory)
+            sys.path.insert(0, str(program if program.is_dir() else program.parent))
+            runpy.run_path(str(program), run_name="__main__")
+
+        self.program = run_program
+        request.args.insert(0, self._engine_address)
+        result = cast(Any, super()).Run(request, context)
+        if result.error:
+            # The SDK has logged the error already; a second mention by the engine would make two of one.
+            return language_pb2.RunResponse(bail=True)
+        return result
+
+    def RunPlugin(self, request: Any, context: Any) -> Iterator[Any]:
+        process = subprocess.Popen(
+            [sys.executable, request.info.program_directory, *request.args],
+            cwd=request.pwd or None,
+            env={**os.environ, **dict(entry.split("=", 1) for entry in request.env)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        context.add_callback(process.terminate)
+        for stream, chunk in _output_of(process):
+            yield (
+                language_pb2.RunPluginResponse(stdout=chunk)
+                if stream == "stdout"
+                else language_pb2.RunPluginResponse(stderr=chunk)
+            )
+        yield language_pb2.RunPluginResponse(exitcode=process.wait())
+
+
+def _output_of(process: subprocess.Popen[bytes]) -> Iterator[tuple[str, bytes]]:
+    """What the process writes, as ("stdout" or "stderr", bytes), as it comes, until both are closed."""
+    chunks: queue.Queue[tuple[str, bytes]] = queue.Queue()
+
+    def pump(stream: IO[bytes], name: str) -> None:
+        while chunk := os.read(stream.fileno(), 65536):
+            chunks.put((name, chunk))
+        chunks.put((name, b""))
+
+    for stream, name in ((process.stdout, "stdout"), (process.stderr, "stderr")):
+        assert stream is not None  # noqa: S101  both were asked for as pipes
+        threading.Thread(target=pump, args=(stream, name), daemon=True).start()
+    still_open = 2
+    while still_open:
+        name, chunk = chunks.get()
+        if chunk:
+            yield name, chunk
+        else:
+            still_open -= 1
+
+
+def main() -> None:
+    engine_address = next(argument for argument in reversed(sys.argv) if not argument.startswith("-"))
+    host = LanguageHost(engine_address)
+    served = serve(lambda server: language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server), threads=8)
+    print(served.port, flush=True)
+    try:
+        served.server.wait_for_termination()
+    except KeyboardInterrupt:
+        served.server.stop(grace=None)
+
+
+if __name__ == "__main__":
+    main()

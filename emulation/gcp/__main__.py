@@ -1,0 +1,57 @@
+"""`python -m emulation.gcp --directory DIR`: the emulated Google Cloud of one world, until it is ended."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+from werkzeug.serving import make_server
+
+from emulation.gcp.api import create_app
+from emulation.gcp.metadata_server import MetadataServers
+from emulation.gcp.objects.serving import with_objects
+from emulation.gcp.spanner import data_api, effects
+from emulation.gcp.spanner.cluster import Cluster
+from emulation.gcp.spanner.databases import Databases
+from emulation.layout import GCP_PORT, POSTGRES_PORT, World
+from emulation.store import Store
+
+_REPLACED_EVERY = 20.0
+"""Seconds; Google's own emulator replaces the partitions of its change streams as often."""
+
+
+def main(directory: Annotated[Path, typer.Option(help="the world's directory")]) -> None:
+    world = World(directory=directory.resolve())
+    store = Store(world.path("gcp", "state.sqlite"))
+    cluster = Cluster(world.path("postgres", "x").parent, world.gcp_address, POSTGRES_PORT)
+    databases = Databases(cluster)
+    app = create_app(store, world.gcp_machine_network, {effects.PATH: effects.DatabaseEffect(databases)})
+    data_api.add_to(app, store, databases)
+    MetadataServers(store, world.metadata_network).add_to(app)
+    whole = with_objects(app, store, world.path("gcp", "x").parent)
+    threading.Thread(target=_replace_partitions, args=(databases,), daemon=True).start()
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        make_server(world.gcp_address, GCP_PORT, cast(Any, whole), threaded=True).serve_forever()
+    finally:
+        cluster.stop()
+
+
+def _end(number: int, frame: object) -> None:
+    """Politely: PostgreSQL is ended on the way out."""
+    sys.exit()
+
+
+def _replace_partitions(databases: Databases) -> None:
+    while True:
+        time.sleep(_REPLACED_EVERY)
+        databases.replace_partitions()
+
+
+if __name__ == "__main__":
+    typer.run(main)

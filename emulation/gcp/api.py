@@ -1,0 +1,180 @@
+"""The emulated Google Cloud's REST API: create, get, patch and delete of each collection's resources.
+
+What is not served here is refused with 501 and its name; so is a field that would be ignored.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
+
+from flask import Flask, Response, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from emulation.gcp.catalog import COLLECTIONS, Collection, Json, Refused, Request, project_number
+from emulation.gcp.cloud_run import catalog as services
+from emulation.gcp.cloud_run import effects as run_effects
+from emulation.gcp.cloud_run import pubsub
+from emulation.gcp.effects import Effect, NoEffect
+from emulation.gcp.monitoring import Monitoring
+from emulation.store import Store
+
+INSTANCES_PATH = "/_artifact-edge/instances"
+"""GET answers with all running instances of Compute Engine, whatever their project: what a hypervisor sees."""
+
+_KIND = "gcp"
+_REFERENCE = re.compile(r"projects/[^/]+/(?:global|regions/[^/]+)/(?:networks|subnetworks)/[^/\"]+")
+
+
+def create_app(store: Store, machine_network: str, effects: Mapping[str, Effect] | None = None) -> Flask:
+    """The WSGI application. Public addresses are taken from `machine_network`. `effects` are of collections, by their
+    paths: what is more than a document."""
+    app = Flask(__name__)
+    known: Mapping[str, Effect] = {run_effects.PATH: run_effects.ServiceEffect(), **(effects or {})}
+    for collection in (*COLLECTIONS, *services.COLLECTIONS):
+        _serve(app, collection, store, machine_network, known.get(collection.path, NoEffect()))
+    run_effects.add_to(app, store)
+    pubsub.add_to(app, store)
+    app.add_url_rule("/storage/v1/projects/<project>/serviceAccount", view_func=_storage_agent)
+    app.add_url_rule("/storagetransfer/v1/googleServiceAccounts/<project>", view_func=_transfer_agent)
+    app.register_blueprint(Monitoring(store).blueprint())
+    app.add_url_rule(INSTANCES_PATH, "instances", lambda: jsonify(_running(store)))
+    app.add_url_rule("/healthz", view_func=lambda: "ok\n")
+    app.register_error_handler(Refused, _refusal)
+    app.register_error_handler(HTTPException, _not_emulated)
+    return app
+
+
+def _serve(app: Flask, collection: Collection, store: Store, machine_network: str, effect: Effect) -> None:
+    rule = "/" + re.sub(r"{(\w+)}", r"<\1>", collection.path)
+
+    def create(**names: str) -> Response:
+        given = {**request.args.to_dict(), **_body()}
+        id, body = str(collection.identity(given) or ""), _taken(collection, collection.body(given))
+        if not re.fullmatch(r"[a-z]([a-z0-9._-]{0,61}[a-z0-9])?", id):
+            raise Refused(400, f"Invalid value for name: {id!r} (small letters, digits and -, up to 63)")
+        scope = collection.path.format(**names)
+        if store.get(_KIND, scope, id) is not None:
+            raise Refused(409, f"The resource '{scope}/{id}' already exists")
+        _expect_referenced(store, body)
+        _expect_parent(store, collection, names)
+        asked = Request(names, id, _free_addresses(store, machine_network))
+        document = {**body, **collection.computed(asked), "selfLink": f"{scope}/{id}"}
+        effect.made(document)
+        store.put(_KIND, scope, id, document)
+        return jsonify(document)
+
+    def get(id: str, **names: str) -> Response:
+        return jsonify(_existing(store, collection.path.format(**names), id))
+
+    def patch(id: str, **names: str) -> Response:
+        scope = collection.path.format(**names)
+        known, given = _existing(store, scope, id), _body()
+        fixed = sorted(given.keys() - collection.changeable)
+        if fixed:
+            raise Refused(501, f"not emulated: a change of {', '.join(fixed)} of '{scope}/{id}'")
+        document = {**known, **given}
+        effect.changed(known, document)
+        store.put(_KIND, scope, id, document)
+        return jsonify(document)
+
+    def delete(id: str, **names: str) -> Response:
+        scope = collection.path.format(**names)
+        known = _existing(store, scope, id)
+        if known.get("enableDropProtection"):
+            raise Refused(400, f"'{scope}/{id}' has drop protection enabled")
+        user = next(_users(store, f"{scope}/{id}"), None)
+        if user is not None:
+            raise Refused(400, f"The resource '{scope}/{id}' is already being used by '{user}'")
+        effect.gone(known)
+        store.remove(_KIND, scope, id)
+        return jsonify({})
+
+    name = collection.path
+    for path, method, view in (
+        (rule, "POST", create),
+        (f"{rule}/<id>", "GET", get),
+        (f"{rule}/<id>", "PATCH", patch),
+        (f"{rule}/<id>", "DELETE", delete),
+    ):
+        app.add_url_rule(path, f"{method} {name}", cast(Callable[..., Response], view), methods=[method])
+
+
+def _running(store: Store) -> list[Json]:
+    machines = (each for each in store.all(_KIND) if each["selfLink"].startswith("compute/v1/"))
+    return [machine for machine in machines if machine.get("status") == "RUNNING"]
+
+
+def _storage_agent(project: str) -> Response:
+    """What Cloud Storage itself is in that project."""
+    return jsonify({"email_address": f"service-{project_number(project)}@gs-project-accounts.iam.gserviceaccount.com"})
+
+
+def _transfer_agent(project: str) -> Response:
+    """What Storage Transfer Service is in that project."""
+    email = f"project-{project_number(project)}@storage-transfer-service.iam.gserviceaccount.com"
+    return jsonify({"accountEmail": email, "subjectId": f"1{project_number(email)}00000000"})
+
+
+def _body() -> Json:
+    given: Any = request.get_json(force=True, silent=True)
+    if not isinstance(given, dict):
+        raise Refused(400, "Invalid JSON payload received")
+    return cast(Json, given)
+
+
+def _taken(collection: Collection, body: Json) -> Json:
+    unknown = sorted(body.keys() - collection.fields)
+    if unknown:
+        raise Refused(501, f"not emulated: {', '.join(unknown)} of {collection.path}")
+    missing = sorted(name for name in collection.required if body.get(name) is None)
+    if missing:
+        raise Refused(400, f"Required field {', '.join(repr(name) for name in missing)} not specified")
+    return body
+
+
+def _existing(store: Store, scope: str, id: str) -> Json:
+    known = store.get(_KIND, scope, id)
+    if known is None:
+        raise Refused(404, f"The resource '{scope}/{id}' was not found")
+    return known
+
+
+def _expect_referenced(store: Store, body: Json) -> None:
+    for reference in _REFERENCE.findall(json.dumps(body)):
+        scope, id = f"compute/v1/{reference}".rsplit("/", 1)
+        _existing(store, scope, id)
+
+
+def _expect_parent(store: Store, collection: Collection, names: Json) -> None:
+    """Databases stand in an instance that exists, keys in a ring; projects, regions and zones are not kept here."""
+    if names.keys() & {"instance", "keyRing"}:
+        parent = collection.path.format(**names).rsplit("/", 1)[0]
+        _existing(store, *cast("tuple[str, str]", tuple(parent.rsplit("/", 1))))
+
+
+def _free_addresses(store: Store, network: str) -> Iterator[str]:
+    taken = {document.get("address") for document in store.all(_KIND)}
+    return (str(host) for host in ipaddress.ip_network(network).hosts() if str(host) not in taken)
+
+
+def _users(store: Store, link: str) -> Iterator[str]:
+    """Resources that name this one, or stand within it."""
+    reference = link.removeprefix("compute/v1/")
+    for document in store.all(_KIND):
+        own: str = document["selfLink"]
+        if own != link and (own.startswith(f"{link}/") or f'"{reference}"' in json.dumps(document)):
+            yield own
+
+
+def _refusal(error: Refused) -> tuple[Response, int]:
+    return jsonify({"error": {"code": error.status, "message": str(error)}}), error.status
+
+
+def _not_emulated(error: HTTPException) -> tuple[Response, int]:
+    if error.code in (404, 405):
+        return _refusal(Refused(501, f"not emulated: {request.method} {request.path}"))
+    return _refusal(Refused(error.code or 500, error.description or "unknown error"))

@@ -1,0 +1,46 @@
+"""Collections of Cloud Run v2 and Pub/Sub v1, with the fields of Google's references."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emulation.gcp.catalog import Collection, Json, Request
+from emulation.gcp.cloud_run import effects
+
+_PUBSUB = "pubsub/v1/projects/{project}"
+
+
+def _no_rights(request: Request) -> Json:
+    return {"iam": {"bindings": []}}
+
+
+def _without_id(body: Json) -> Json:
+    """Cloud Run takes the name beside the resource, in the query."""
+    return {name: value for name, value in body.items() if name != "serviceId"}
+
+
+def _named(body: Json) -> Any:
+    return body.get("serviceId")
+
+
+def _fields(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+_SERVICE = _fields("description ingress launchStage labels template iam")
+_TOPIC = _fields("labels messageRetentionDuration iam")
+_SUBSCRIPTION = _fields("labels messageRetentionDuration ackDeadlineSeconds expirationPolicy")
+
+COLLECTIONS = (
+    Collection(
+        effects.PATH,
+        _SERVICE,
+        _fields("template"),
+        _SERVICE,
+        identity=_named,
+        body=_without_id,
+        computed=effects.placed,
+    ),
+    Collection(f"{_PUBSUB}/topics", _TOPIC | {"name"}, _fields("name"), _TOPIC, computed=_no_rights),
+    Collection(f"{_PUBSUB}/subscriptions", _SUBSCRIPTION | {"name", "topic"}, _fields("name topic"), _SUBSCRIPTION),
+)

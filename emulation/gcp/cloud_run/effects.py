@@ -1,0 +1,52 @@
+"""What the emulated Cloud Run takes for a service: sources on a Python base image, and one container."""
+
+from __future__ import annotations
+
+import re
+from typing import cast
+
+from flask import Flask, Response, jsonify
+
+from emulation.gcp.catalog import Json, Refused, Request, project_number
+from emulation.store import Store
+
+PATH = "run/v2/projects/{project}/locations/{location}/services"
+SERVICES_PATH = "/_artifact-edge/services"
+"""Answers all services, as the API has them, to the process that runs them."""
+
+_BASE = re.compile(r"[a-z0-9-]+-docker\.pkg\.dev/serverless-runtimes/google-2\d-full/runtimes/python3\d\d")
+
+
+def placed(request: Request) -> Json:
+    """Cloud Run's deterministic URL has the project's number, which here follows from its name."""
+    uri = f"https://{request.id}-{project_number(request.names['project'])}.{request.names['location']}.run.app"
+    return {"uri": uri, "iam": {"bindings": []}}
+
+
+class ServiceEffect:
+    """Refuses what could not be run here."""
+
+    def made(self, document: Json) -> None:
+        containers = cast(list[Json], document["template"].get("containers", []))
+        if len(containers) != 1:
+            raise Refused(501, "not emulated: a service of several containers")
+        (container,) = containers
+        if container.get("image") != "scratch" or "sourceCode" not in container:
+            raise Refused(501, f"not emulated: the image {container.get('image')}; only sources are run, on `scratch`")
+        if not _BASE.fullmatch(container.get("baseImageUri", "")):
+            raise Refused(501, f"not emulated: the base image {container.get('baseImageUri')}; Google's for Python are")
+        if container.get("command") != ["python3"]:
+            raise Refused(501, f"not emulated: the command {container.get('command')}; python3 is")
+
+    def changed(self, old: Json, new: Json) -> None:
+        self.made(new)
+
+    def gone(self, document: Json) -> None:
+        pass
+
+
+def add_to(app: Flask, store: Store) -> None:
+    def services() -> Response:
+        return jsonify([document for document in store.all("gcp") if document["selfLink"].startswith("run/v2/")])
+
+    app.add_url_rule(SERVICES_PATH, "services", services)

@@ -1,0 +1,83 @@
+"""The emulated API in the caller's own process: no listener. For unit tests."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import requests
+from requests.adapters import BaseAdapter
+from urllib3 import HTTPResponse
+from werkzeug.test import Client as WsgiClient
+from werkzeug.test import TestResponse
+
+from emulation.gcp.api import create_app
+from emulation.gcp.objects.serving import with_objects
+from emulation.store import Store
+
+ADDRESSES = "198.51.100.0/24"
+"""Of a documentation prefix (RFC 5737)."""
+
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+def application(directory: Path) -> Application:
+    """A project of its own, whose state is kept in `directory`."""
+    store = Store(directory / "gcp.sqlite")
+    return with_objects(create_app(store, ADDRESSES), store, directory)
+
+
+def client(directory: Path) -> httpx.Client:
+    """A client of the API, for what speaks HTTP by itself."""
+    return httpx.Client(transport=_Wire(application(directory)), base_url="http://googleapis.invalid")
+
+
+def session(application: Application) -> requests.Session:
+    """A client of the API, as Google's libraries take one."""
+    made = requests.Session()
+    made.mount("http://", _Adapter(application))
+    made.mount("https://", _Adapter(application))
+    return made
+
+
+def _asked(
+    application: Application, method: str, url: str, headers: Iterable[tuple[str, Any]], body: Any
+) -> TestResponse:
+    parts = urlsplit(url)
+    base, path = f"{parts.scheme}://{parts.netloc}", f"{parts.path}?{parts.query}" if parts.query else parts.path
+    wanted = [(name, value) for name, value in headers if name.lower() not in ("host", "content-length")]
+    return WsgiClient(application).open(path, base_url=base, method=method, headers=wanted, data=body or b"")
+
+
+class _Wire(httpx.BaseTransport):
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        answer = _asked(self._application, request.method, str(request.url), request.headers.items(), request.read())
+        return httpx.Response(answer.status_code, headers=list(answer.headers), content=answer.get_data())
+
+
+class _Adapter(BaseAdapter):
+    def __init__(self, application: Application) -> None:
+        super().__init__()
+        self._application = application
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        body: Any = request.body
+        sent = body.read() if hasattr(body, "read") else body
+        answer = _asked(self._application, request.method or "", request.url or "", request.headers.items(), sent)
+        made = requests.Response()
+        made.status_code, made.url, made.request = answer.status_code, request.url or "", request
+        made.headers.update(dict(answer.headers))
+        made.raw = HTTPResponse(
+            io.BytesIO(answer.get_data()), dict(answer.headers), answer.status_code, preload_content=False
+        )
+        return made
+
+    def close(self) -> None:
+        pass

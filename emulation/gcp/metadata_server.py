@@ -1,0 +1,158 @@
+"""The metadata server: tells each machine whose service account it has, and gives that account's tokens to it.
+
+Google's knows a machine by the wire that it asks over. Here each client has an address of its own to ask at, which it
+is told in `GCE_METADATA_HOST`, as Google's libraries read it. Reference: Compute Engine, "About VM metadata".
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+from collections.abc import Callable
+from typing import Any, cast
+
+from flask import Flask, Response, jsonify, request
+from werkzeug.serving import make_server
+
+from emulation.gcp.catalog import Refused
+from emulation.gcp.tokens import CERTS_PATH, LIFE_SECONDS, Account, Tokens
+from emulation.layout import METADATA_PORT
+from emulation.store import Store
+
+CLIENTS_PATH = "/_artifact-edge/metadata-clients"
+"""PUT `<CLIENTS_PATH>/<name>` of `{"serviceAccount": "<email>"}` answers `{"host": "<address>:<port>"}`; DELETE ends
+that client's."""
+
+_KIND = "metadata-client"
+_ACCOUNT = "/computeMetadata/v1/instance/service-accounts/default"
+_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+
+Stop = Callable[[], None]
+Listen = Callable[[str, Flask], Stop]
+
+
+def listen(address: str, app: Flask) -> Stop:
+    """Serves at the address, on the world's port for it, until the returned function is called."""
+    server = make_server(address, METADATA_PORT, app, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def stop() -> None:
+        server.shutdown()
+        server.server_close()
+
+    return stop
+
+
+class MetadataServers:
+    """All clients' servers. Clients are kept in the store, so that a restarted cloud is where it was."""
+
+    def __init__(self, store: Store, network: str, listen: Listen = listen) -> None:
+        self._store = store
+        self._tokens = Tokens(store)
+        self._network = ipaddress.ip_network(network)
+        self._listen = listen
+        self._lock = threading.Lock()
+        self._running: dict[str, Stop] = {}
+        for client in store.all(_KIND):
+            self._run(client)
+
+    def add_to(self, app: Flask) -> None:
+        """Gives the cloud's own API the ways to register a client, and Google's public keys."""
+        path = f"{CLIENTS_PATH}/<name>"
+        app.add_url_rule(path, "put client", self._put, methods=["PUT"])
+        app.add_url_rule(path, "delete client", self._delete, methods=["DELETE"])
+        app.add_url_rule(CERTS_PATH, "public keys", view_func=lambda: jsonify(self._tokens.public_keys()))
+
+    def _put(self, name: str) -> Response:
+        given: Any = request.get_json(force=True, silent=True)
+        email = cast("dict[str, Any]", given).get("serviceAccount") if isinstance(given, dict) else None
+        if not isinstance(email, str) or not email:
+            raise Refused(400, f"{CLIENTS_PATH}/{name} takes a serviceAccount, its e-mail address")
+        with self._lock:
+            known = self._store.get(_KIND, "", name)
+            client = {"name": name, "address": known["address"] if known else self._free(), "serviceAccount": email}
+            self._store.put(_KIND, "", name, client)
+            if name not in self._running:
+                self._run(client)
+        return jsonify({"host": f"{client['address']}:{METADATA_PORT}"})
+
+    def _delete(self, name: str) -> Response:
+        with self._lock:
+            self._store.remove(_KIND, "", name)
+            stop = self._running.pop(name, None)
+        if stop is not None:
+            stop()
+        return jsonify({})
+
+    def _free(self) -> str:
+        taken = {client["address"] for client in self._store.all(_KIND)}
+        free = next((str(host) for host in self._network.hosts() if str(host) not in taken), None)
+        if free is None:
+            raise Refused(429, "no address is free for another client of the metadata server")
+        return free
+
+    def _run(self, client: dict[str, Any]) -> None:
+        name = client["name"]
+        self._running[name] = self._listen(client["address"], metadata_app(self._tokens, lambda: self._email(name)))
+
+    def _email(self, name: str) -> str:
+        return (self._store.get(_KIND, "", name) or {}).get("serviceAccount", "")
+
+
+def metadata_app(tokens: Tokens, email: Callable[[], str]) -> Flask:
+    """What one client is told; `email` is asked at each request whose service account it has."""
+    app = Flask(__name__)
+
+    def flavored() -> Response | None:
+        if request.path == "/":
+            return None
+        if request.headers.get("Metadata-Flavor") != "Google":
+            return Response("Missing Metadata-Flavor:Google header.\n", 403)
+        if "X-Forwarded-For" in request.headers:
+            return Response("X-Forwarded-For is not taken: the request came by a proxy.\n", 403)
+        return None
+
+    def account() -> Account:
+        found = tokens.account(email())
+        if found is None:
+            raise Refused(404, f"the service account {email() or '(none)'} does not exist")
+        return found
+
+    def identity() -> str:
+        audience = request.args.get("audience")
+        if not audience:
+            raise Refused(400, "non-empty audience parameter required")
+        return tokens.identity(account(), audience, full=request.args.get("format") == "full")
+
+    def token() -> Response:
+        body = {"access_token": tokens.access(account()), "expires_in": LIFE_SECONDS - 1, "token_type": "Bearer"}
+        return jsonify(body)
+
+    def summary() -> Response:
+        """What Google's libraries ask with `?recursive=true`."""
+        return jsonify({"aliases": ["default"], "email": account().email, "scopes": [_SCOPE]})
+
+    app.before_request(flavored)
+    app.after_request(_as_google)
+    app.register_error_handler(Refused, lambda error: Response(f"{error}\n", cast(Refused, error).status))
+    views: dict[str, Callable[[], Response | str]] = {
+        "/": lambda: "computeMetadata/\n",
+        f"{_ACCOUNT}/": summary,
+        f"{_ACCOUNT}/email": lambda: account().email,
+        f"{_ACCOUNT}/identity": identity,
+        f"{_ACCOUNT}/token": token,
+        "/computeMetadata/v1/project/project-id": lambda: _project(account().email),
+    }
+    for path, view in views.items():
+        app.add_url_rule(path, path, view)
+    return app
+
+
+def _as_google(response: Response) -> Response:
+    response.headers["Metadata-Flavor"] = "Google"
+    return response
+
+
+def _project(email: str) -> str:
+    """Of an account's address, `<name>@<project>.iam.gserviceaccount.com`."""
+    return email.partition("@")[2].removesuffix(".iam.gserviceaccount.com")

@@ -1,0 +1,90 @@
+"""Monitoring filters, as far as alarms here use them: restrictions joined by AND, checked as Cloud Monitoring does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from emulation.gcp.catalog import Json, Refused
+from emulation.gcp.metric_types import METRICS, RESOURCES, MetricType
+
+_TYPE = re.compile(r'(metric|resource)\.type = "([^"]+)"')
+_LABEL = re.compile(
+    r"(metric|resource)\.labels\.(\w+) (=|!=) "
+    r'(?:"([^"]*)"|(true|false)|monitoring\.regex\.full_match\("([^"]+)"\))'
+)
+_OF_LABEL = re.compile(r"(metric|resource)\.labels\.(\w+)")
+
+Descriptors = Mapping[str, MetricType]
+"""One's own metrics, by type."""
+
+
+@dataclass(frozen=True)
+class Restriction:
+    """One label, and what its value must match as a whole, or must not."""
+
+    owner: str
+    label: str
+    pattern: re.Pattern[str]
+    equal: bool
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which series are meant."""
+
+    metric: str
+    resource: str
+    type: MetricType
+    restrictions: Sequence[Restriction]
+
+    def finds(self, metric_labels: Json, resource_labels: Json) -> bool:
+        """Whether the series with these labels is among them."""
+        labels = {"metric": metric_labels, "resource": resource_labels}
+        return all(
+            bool(each.pattern.fullmatch(str(labels[each.owner].get(each.label, "")))) == each.equal
+            for each in self.restrictions
+        )
+
+
+def parse(text: str, own: Descriptors, where: str) -> Filter:
+    """The filter of that text; refused in the words of the API. `where` is the field that it stands in."""
+    types: dict[str, str] = {}
+    labels: list[tuple[str, ...]] = []
+    for part in text.split(" AND "):
+        kind, label = _TYPE.fullmatch(part), _LABEL.fullmatch(part)
+        if kind is not None:
+            types[kind[1]] = kind[2]
+        elif label is not None:
+            labels.append(label.groups(default=""))
+        else:
+            raise Refused(501, f"not emulated: {part!r} in the filter of {where}")
+    if "resource" not in types or "metric" not in types:
+        lacks = "resource.type" if "metric" in types else "metric.type"
+        raise Refused(400, f'Field {where} had an invalid value: must specify a restriction on "{lacks}" in the filter')
+    metric = {**METRICS, **own}.get(types["metric"])
+    if metric is None:
+        raise Refused(404, f'Cannot find metric(s) that match type = "{types["metric"]}"')
+    if types["resource"] not in metric.resources:
+        raise Refused(400, f"Field {where}: {types['metric']} is not written to resource type {types['resource']!r}")
+    restrictions = [_restriction(each, metric, types["resource"], where) for each in labels]
+    return Filter(types["metric"], types["resource"], metric, restrictions)
+
+
+def check_label(path: str, found: Filter, where: str) -> None:
+    """That `metric.labels.x` or `resource.labels.x` is a label of what the filter finds."""
+    label = _OF_LABEL.fullmatch(path)
+    known = found.type.labels | found.type.flags if label and label[1] == "metric" else RESOURCES[found.resource]
+    if label is None or label[2] not in known:
+        raise Refused(400, f"Field {where} had an invalid value: unknown label {path!r}")
+
+
+def _restriction(parts: tuple[str, ...], metric: MetricType, resource: str, where: str) -> Restriction:
+    owner, label, sign, text, flag, pattern = parts
+    known = metric.labels | metric.flags if owner == "metric" else RESOURCES[resource]
+    if label not in known:
+        raise Refused(400, f"Field {where} had an invalid value: unknown label {owner}.labels.{label}")
+    if (label in metric.flags and owner == "metric") != bool(flag):
+        raise Refused(400, f"Field {where} had an invalid value: {owner}.labels.{label} is of another type")
+    return Restriction(owner, label, re.compile(pattern or re.escape(flag or text)), sign == "=")

@@ -1,0 +1,153 @@
+"""The emulated Cloud Monitoring: alerting policies, channels, dashboards, one's own metrics and their values."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+from flask import Blueprint, Response, jsonify, request
+
+from emulation.gcp.alerting import check_channel, check_dashboard, check_descriptor, check_policy
+from emulation.gcp.catalog import Json, Refused
+from emulation.gcp.metric_filters import Descriptors
+from emulation.gcp.metric_types import OWN_RESOURCES, MetricType
+from emulation.gcp.time_series import TimeSeries
+from emulation.store import Store
+
+_KIND = "monitoring"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A collection whose resources the API numbers itself, or names by what `identity` finds in a request."""
+
+    version: str
+    collection: str
+    check: Callable[[Json, Descriptors], None]
+    identity: Callable[[Json], str]
+    rule: str = "<id>"
+
+
+def _numbered(body: Json) -> str:
+    return str(10**18 + secrets.randbelow(10**18))
+
+
+_COLLECTIONS = (
+    Kept("v3", "notificationChannels", check_channel, _numbered),
+    Kept("v3", "alertPolicies", check_policy, _numbered),
+    Kept("v3", "metricDescriptors", check_descriptor, lambda body: body["type"], "<path:id>"),
+    Kept("v1", "dashboards", check_dashboard, _numbered),
+)
+
+
+class Monitoring:
+    """The resources of all projects, in the world's store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.series = TimeSeries()
+
+    def blueprint(self) -> Blueprint:
+        api = Blueprint("monitoring", __name__, url_prefix="/monitoring")
+        for kept in _COLLECTIONS:
+            self._serve(api, kept)
+        rule = "/v3/projects/<project>/timeSeries"
+        api.add_url_rule(rule, "write", self._write, methods=["POST"])
+        api.add_url_rule(rule, "list", self._list, methods=["GET"])
+        return api
+
+    def own_metrics(self, project: str) -> Descriptors:
+        """The metrics that the project defined itself."""
+        return {
+            document["type"]: MetricType(
+                document["metricKind"],
+                document["valueType"],
+                OWN_RESOURCES,
+                frozenset(label["key"] for label in document.get("labels", [])),
+            )
+            for document in self._store.all(_KIND, f"projects/{project}/metricDescriptors")
+        }
+
+    def _serve(self, api: Blueprint, kept: Kept) -> None:
+        rule = f"/{kept.version}/projects/<project>/{kept.collection}"
+
+        def create(project: str) -> Response:
+            body = _body()
+            kept.check(body, self.own_metrics(project))
+            self._expect_channels(body)
+            return jsonify(self._keep(kept, project, kept.identity(body), body))
+
+        def every(project: str) -> Response:
+            return jsonify({kept.collection: self._store.all(_KIND, _scope(kept, project))})
+
+        def get(project: str, id: str) -> Response:
+            return jsonify(self._existing(_scope(kept, project), id))
+
+        def replace(project: str, id: str) -> Response:
+            """A patch without a mask replaces the whole (REST reference, "alertPolicies.patch")."""
+            self._existing(_scope(kept, project), id)
+            if request.args:
+                raise Refused(501, f"not emulated: a patch with {', '.join(request.args)}")
+            body = _body()
+            kept.check(body, self.own_metrics(project))
+            self._expect_channels(body)
+            return jsonify(self._keep(kept, project, id, body))
+
+        def delete(project: str, id: str) -> Response:
+            scope = _scope(kept, project)
+            self._existing(scope, id)
+            self._expect_unused(project, f"{scope}/{id}")
+            self._store.remove(_KIND, scope, id)
+            return jsonify({})
+
+        views: dict[tuple[str, str], Callable[..., Response]] = {
+            (rule, "POST"): create,
+            (rule, "GET"): every,
+            (f"{rule}/{kept.rule}", "GET"): get,
+            (f"{rule}/{kept.rule}", "PATCH"): replace,
+            (f"{rule}/{kept.rule}", "DELETE"): delete,
+        }
+        for (path, method), view in views.items():
+            api.add_url_rule(path, f"{view.__name__} {kept.collection}", view, methods=[method])
+
+    def _keep(self, kept: Kept, project: str, id: str, body: Json) -> Json:
+        scope = _scope(kept, project)
+        name = f"{scope}/{id}"
+        document = {**body, "name": name, "selfLink": f"monitoring/{kept.version}/{name}"}
+        self._store.put(_KIND, scope, id, document)
+        return document
+
+    def _existing(self, scope: str, id: str) -> Json:
+        known = self._store.get(_KIND, scope, id)
+        if known is None:
+            raise Refused(404, f"The resource '{scope}/{id}' was not found")
+        return known
+
+    def _expect_channels(self, body: Json) -> None:
+        for channel in cast(list[str], body.get("notificationChannels", [])):
+            self._existing(*cast("tuple[str, str]", tuple(channel.rsplit("/", 1))))
+
+    def _expect_unused(self, project: str, name: str) -> None:
+        for policy in self._store.all(_KIND, f"projects/{project}/alertPolicies"):
+            if name in policy.get("notificationChannels", []):
+                raise Refused(400, f"Cannot delete '{name}': it is used by '{policy['name']}'")
+
+    def _write(self, project: str) -> Response:
+        self.series.write(project, _body(), self.own_metrics(project))
+        return jsonify({})
+
+    def _list(self, project: str) -> Response:
+        return jsonify({"timeSeries": self.series.found(project, request.args, self.own_metrics(project))})
+
+
+def _scope(kept: Kept, project: str) -> str:
+    return f"projects/{project}/{kept.collection}"
+
+
+def _body() -> Json:
+    given: Any = request.get_json(force=True, silent=True)
+    if not isinstance(given, dict):
+        raise Refused(400, "Invalid JSON payload received")
+    return cast(Json, given)

@@ -1,0 +1,46 @@
+"""Who may do what with objects: by the roles that the bucket's IAM policy gives to the bearer of an access token."""
+
+from __future__ import annotations
+
+from emulation.gcp.catalog import Json, Refused
+from emulation.gcp.tokens import Tokens
+
+_READ = frozenset({"storage.objects.get", "storage.objects.list"})
+_WRITE = frozenset({"storage.objects.create", "storage.objects.delete", "storage.objects.update"})
+_RETAIN = frozenset({"storage.objects.setRetention", "storage.objects.overrideUnlockedRetention"})
+
+_OF_ROLE = {
+    "roles/storage.objectViewer": _READ,
+    "roles/storage.objectCreator": frozenset({"storage.objects.create"}),
+    "roles/storage.objectUser": _READ | _WRITE,
+    "roles/storage.objectAdmin": _READ | _WRITE | _RETAIN,
+    "roles/storage.admin": _READ | _WRITE | _RETAIN,
+    "roles/storage.legacyBucketReader": frozenset({"storage.objects.list"}),
+}
+"""Cloud Storage, "IAM roles for Cloud Storage", as far as objects go."""
+
+
+class Access:
+    """Decides by the tokens that the metadata server gave out."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        self._tokens = tokens
+
+    def caller(self, authorization: str) -> str:
+        """The member that the header speaks for. Raises Refused for a token that is none, or that is over."""
+        account = self._tokens.bearer(authorization)
+        if account is None:
+            raise Refused(401, "Invalid Credentials")
+        return f"serviceAccount:{account.email}"
+
+    def expect(self, caller: str, bucket: Json, *permissions: str) -> None:
+        """Raises Refused where the bucket grants the caller less."""
+        held = {
+            permission
+            for binding in bucket.get("iam", {}).get("bindings", [])
+            if caller in binding["members"]
+            for permission in _OF_ROLE.get(binding["role"], frozenset[str]())
+        }
+        for permission in permissions:
+            if permission not in held:
+                raise Refused(403, f"{caller} does not have {permission} access to the bucket '{bucket['name']}'.")

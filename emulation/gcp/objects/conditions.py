@@ -1,0 +1,90 @@
+"""What a request expects of an object, and how long an object may not be deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from emulation.gcp.catalog import Json, Refused
+
+_MOST_DAYS = 36_500
+_MODES = ("Unlocked", "Locked")
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Cloud Storage, "Request preconditions". Generation 0 stands for no live object."""
+
+    generation: int | None = None
+    not_generation: int | None = None
+    metageneration: int | None = None
+
+    @classmethod
+    def asked(cls, arguments: Mapping[str, str], prefix: str = "if") -> Conditions:
+        """Of a request's query; `prefix` is `ifSource` for those of a copy's source."""
+
+        def number(name: str) -> int | None:
+            text = arguments.get(f"{prefix}{name}")
+            if text is not None and not text.isdecimal():
+                raise Refused(400, f"Invalid value '{text}' for {prefix}{name}")
+            return None if text is None else int(text)
+
+        return cls(number("GenerationMatch"), number("GenerationNotMatch"), number("MetagenerationMatch"))
+
+    def expect(self, there: Json | None) -> None:
+        """Raises Refused where the object, or that there is none, is not what was expected."""
+        generation = int(there["generation"]) if there else 0
+        if self.generation is not None and self.generation != generation:
+            raise Refused(412, "At least one of the pre-conditions you specified did not hold: ifGenerationMatch")
+        if self.not_generation is not None and self.not_generation == generation:
+            raise Refused(412, "At least one of the pre-conditions you specified did not hold: ifGenerationNotMatch")
+        if self.metageneration is not None and there and self.metageneration != int(there["metageneration"]):
+            raise Refused(412, "At least one of the pre-conditions you specified did not hold: ifMetagenerationMatch")
+
+
+def expect_deletable(version: Json, now: float) -> None:
+    """Raises Refused while a retention configuration keeps the version. Becoming noncurrent is no deletion."""
+    retention = version.get("retention")
+    if retention and seconds(retention["retainUntilTime"]) > now:
+        raise Refused(
+            403,
+            f"Object '{version['bucket']}/{version['name']}' is subject to a retention configuration and cannot be"
+            f" deleted or overwritten until {retention['retainUntilTime']}",
+        )
+
+
+def checked_retention(bucket: Json, old: Json | None, new: Json | None, now: float, *, override: bool) -> Json | None:
+    """The configuration that an object gets instead of `old`. Raises Refused where it may not."""
+    if new is not None:
+        _expect_well_formed(bucket, new, now)
+    if old is not None and old != new:
+        shorter = new is None or seconds(new["retainUntilTime"]) < seconds(old["retainUntilTime"])
+        if old["mode"] == "Locked" and (shorter or (new or {})["mode"] != "Locked"):
+            raise Refused(403, "A Locked retention configuration can only be extended")
+        if shorter and not override:
+            raise Refused(403, "An Unlocked retention configuration is reduced with overrideUnlockedRetention only")
+    return new
+
+
+def _expect_well_formed(bucket: Json, retention: Json, now: float) -> None:
+    if bucket.get("objectRetention", {}).get("mode") != "Enabled":
+        raise Refused(400, f"The bucket '{bucket['name']}' does not have object retention enabled")
+    if retention.keys() != {"mode", "retainUntilTime"} or retention["mode"] not in _MODES:
+        raise Refused(400, "retention takes mode (Unlocked or Locked) and retainUntilTime")
+    ahead = seconds(retention["retainUntilTime"]) - now
+    if not 0 < ahead <= _MOST_DAYS * 86_400:
+        raise Refused(400, "retainUntilTime must be in the future, and within 100 years")
+
+
+def seconds(text: str) -> float:
+    """Since 1970, of a time as RFC 3339 writes it."""
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        raise Refused(400, f"Invalid value for time: '{text}'") from None
+
+
+def written(at: float) -> str:
+    """A time as the API writes it."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"

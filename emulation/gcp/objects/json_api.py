@@ -1,0 +1,244 @@
+"""Objects over Cloud Storage's JSON API: as its client libraries and tools write, read, copy and delete them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+from urllib.parse import unquote
+
+from flask import Blueprint, Response, jsonify, request
+
+from emulation.gcp.catalog import Json, Refused
+from emulation.gcp.objects.access import Access
+from emulation.gcp.objects.conditions import Conditions
+from emulation.gcp.objects.media import media
+from emulation.gcp.objects.uploads import Sessions, parts, receive
+from emulation.gcp.objects.versions import State, Versions
+from emulation.store import Store
+
+_BUCKETS = "storage/v1/b"
+_FIELDS = frozenset(
+    {
+        *("name", "bucket", "contentType", "cacheControl", "contentEncoding", "contentDisposition", "contentLanguage"),
+        *("metadata", "retention", "md5Hash", "crc32c", "storageClass", "customTime"),
+    }
+)
+_CHANGEABLE = _FIELDS - {"name", "bucket", "md5Hash", "crc32c", "storageClass"}
+_CONDITIONS = frozenset({"ifGenerationMatch", "ifGenerationNotMatch", "ifMetagenerationMatch"})
+_PLAIN = frozenset({"prettyPrint", "projection", "alt"})
+"""Arguments that change nothing here: forms of an answer that has one form."""
+
+_UPLOAD = frozenset({"uploadType", "name", "upload_id"})
+_COPY = frozenset({"sourceGeneration", "ifSourceGenerationMatch", "ifSourceMetagenerationMatch"})
+_LIST = frozenset({"prefix", "delimiter", "versions", "softDeleted", "pageToken", "maxResults"})
+_MOST_LISTED = 1000
+
+
+class JsonApi:
+    """The endpoints of objects, beside those of buckets. Who brings no token is the operator, as everywhere here."""
+
+    def __init__(self, store: Store, versions: Versions, access: Access, directory: Path) -> None:
+        self._store = store
+        self._versions = versions
+        self._access = access
+        self._sessions = Sessions(directory)
+
+    def blueprint(self) -> Blueprint:
+        api = Blueprint("objects", __name__)
+        for path, methods, view in (
+            ("/upload/storage/v1/b/<bucket>/o", ["POST", "PUT", "DELETE"], self._upload),
+            ("/storage/v1/b/<bucket>/o", ["GET"], self._list),
+            ("/storage/v1/b/<bucket>/o/<path:_>", ["GET"], self._get),
+            ("/download/storage/v1/b/<bucket>/o/<path:_>", ["GET"], self._media),
+            ("/storage/v1/b/<bucket>/o/<path:_>", ["PATCH"], self._patch),
+            ("/storage/v1/b/<bucket>/o/<path:_>", ["DELETE"], self._delete),
+            ("/storage/v1/b/<bucket>/o/<path:_>", ["POST"], self._copy),
+        ):
+            api.add_url_rule(path, f"{methods[0]} {path}", view, methods=methods)
+        api.before_app_request(self._expect_empty)
+        return api
+
+    def _upload(self, bucket: str) -> Response:
+        arguments = _arguments(_UPLOAD | _CONDITIONS)
+        if request.method != "POST":
+            return self._resume(arguments["upload_id"])
+        settings = self._bucket(bucket, "storage.objects.create")
+        conditions, named = Conditions.asked(arguments), {"name": arguments.get("name")}
+        match arguments.get("uploadType"):
+            case "media":
+                given, body = {"contentType": request.content_type}, request.get_data()
+            case "multipart":
+                given, body = parts(request.content_type or "", request.get_data())
+            case "resumable":
+                kind = {"contentType": request.headers.get("X-Upload-Content-Type")}
+                fields = self._fields(settings, {**kind, **_body(), **_present(named)})
+                location = f"{request.base_url}?uploadType=resumable&upload_id="
+                return Response(headers={"Location": location + self._sessions.start(bucket, fields, conditions)})
+            case other:
+                raise Refused(501, f"not emulated: uploadType={other}")
+        fields = self._fields(settings, {**given, **_present(named)})
+        draft = self._versions.draft([body])
+        return jsonify(self._versions.write(settings, fields["name"], fields, draft, conditions))
+
+    def _resume(self, id: str) -> Response:
+        session = self._sessions.find(id)
+        if request.method == "DELETE":
+            self._sessions.end(id)
+            return Response(status=499)
+        settings = self._bucket(session.bucket, "storage.objects.create")
+        made = receive(session, self._versions, settings, request.headers.get("Content-Range", ""), request.get_data())
+        if made is not None:
+            return jsonify(made)
+        so_far = {"Range": f"bytes=0-{session.received - 1}"} if session.received else {}
+        return Response(status=308, headers=so_far)
+
+    def _fields(self, bucket: Json, given: Json) -> Json:
+        """What an object may be told at its upload."""
+        unknown = sorted(given.keys() - _FIELDS)
+        if unknown:
+            raise Refused(501, f"not emulated: {', '.join(unknown)} of an object")
+        if not isinstance(given.get("name"), str) or not 0 < len(given["name"].encode()) <= 1024:
+            raise Refused(400, "Required: name of the object, of up to 1024 bytes")
+        if given.get("retention"):
+            self._permit(bucket, "storage.objects.setRetention")
+        return _present(given)
+
+    def _list(self, bucket: str) -> Response:
+        arguments = _arguments(_LIST)
+        self._bucket(bucket, "storage.objects.list")
+        states: list[State] = ["live", *(["noncurrent"] if _true(arguments, "versions") else [])]
+        if _true(arguments, "softDeleted"):
+            states = ["soft"]
+        prefix, delimiter = arguments.get("prefix", ""), arguments.get("delimiter", "")
+        found = self._versions.listed(bucket, prefix, states)
+        beneath = {cut for each in found if (cut := _directory(each["name"], prefix, delimiter))}
+        items = [each for each in found if not _directory(each["name"], prefix, delimiter)]
+        start, most = int(arguments.get("pageToken", 0)), int(arguments.get("maxResults", _MOST_LISTED))
+        more = {"nextPageToken": str(start + most)} if start + most < len(items) else {}
+        page = {"items": items[start : start + most]} if items else {}
+        return jsonify({"kind": "storage#objects", "prefixes": sorted(beneath), **page, **more})
+
+    def _get(self, bucket: str, _: str) -> Response:
+        if request.args.get("alt") == "media":
+            return self._media(bucket, _)
+        return jsonify(
+            self._found(bucket, _names()[0], "storage.objects.get", _arguments({"generation"} | _CONDITIONS))
+        )
+
+    def _media(self, bucket: str, _: str) -> Response:
+        found = self._found(bucket, _names()[0], "storage.objects.get", _arguments({"generation"} | _CONDITIONS))
+        return media(self._versions.path(found), found)
+
+    def _patch(self, bucket: str, _: str) -> Response:
+        arguments = _arguments({"generation", "overrideUnlockedRetention"} | _CONDITIONS)
+        found = self._found(bucket, _names()[0], "storage.objects.update", arguments)
+        settings, changes, override = self._settings(bucket), _body(), _true(arguments, "overrideUnlockedRetention")
+        fixed = sorted(changes.keys() - _CHANGEABLE)
+        if fixed:
+            raise Refused(501, f"not emulated: a change of {', '.join(fixed)} of an object")
+        if "retention" in changes:
+            more = ["storage.objects.overrideUnlockedRetention"] if override else []
+            self._permit(settings, "storage.objects.setRetention", *more)
+        return jsonify(self._versions.patch(settings, found, changes, Conditions.asked(arguments), override=override))
+
+    def _delete(self, bucket: str, _: str) -> Response:
+        arguments = _arguments({"generation"} | _CONDITIONS)
+        found = self._found(bucket, _names()[0], "storage.objects.delete", arguments)
+        conditions, named = Conditions.asked(arguments), "generation" in arguments
+        self._versions.delete(self._settings(bucket), found, conditions, for_good=named)
+        return Response(status=204)
+
+    def _copy(self, bucket: str, _: str) -> Response:
+        """`copyTo` and `rewriteTo`, which here need one call for any size. A retention is not copied along."""
+        names = _names()
+        if len(names) != 4:
+            raise Refused(501, f"not emulated: {request.method} {request.path}")
+        source, verb, target, name = names
+        arguments = _arguments(_COPY | _CONDITIONS)
+        generation = _present({"generation": arguments.get("sourceGeneration")})
+        found = self._found(bucket, source, "storage.objects.get", generation)
+        Conditions.asked(arguments, "ifSource").expect(found)
+        settings = self._bucket(target, "storage.objects.create")
+        kept = {field: found.get(field) for field in _FIELDS - {"name", "bucket", "retention", "md5Hash", "crc32c"}}
+        fields = self._fields(settings, {**_present(kept), **_body(optional=True), "name": name})
+        made = self._versions.write(settings, name, fields, self._versions.copied(found), Conditions.asked(arguments))
+        if verb == "copyTo":
+            return jsonify(made)
+        sizes = {"totalBytesRewritten": made["size"], "objectSize": made["size"]}
+        return jsonify({"kind": "storage#rewriteResponse", "done": True, **sizes, "resource": made})
+
+    def _expect_empty(self) -> None:
+        """A bucket that holds any version is not deleted."""
+        bucket = request.path.removeprefix(f"/{_BUCKETS}/")
+        asked = request.method == "DELETE" and request.path == f"/{_BUCKETS}/{bucket}" and "/" not in bucket
+        if asked and self._versions.listed(bucket, "", ["live", "noncurrent"]):
+            raise Refused(409, f"The bucket you tried to delete is not empty: {bucket}")
+
+    def _found(self, bucket: str, name: str, permission: str, arguments: Mapping[str, str]) -> Json:
+        self._bucket(bucket, permission)
+        generation = arguments.get("generation")
+        found = self._versions.version(bucket, name, generation) if generation else self._versions.live(bucket, name)
+        if found is None:
+            raise Refused(404, f"No such object: {bucket}/{name}")
+        return found
+
+    def _bucket(self, name: str, permission: str) -> Json:
+        settings = self._settings(name)
+        self._permit(settings, permission)
+        return settings
+
+    def _settings(self, name: str) -> Json:
+        settings = self._store.get("gcp", _BUCKETS, name)
+        if settings is None:
+            raise Refused(404, "The specified bucket does not exist.")
+        return settings
+
+    def _permit(self, bucket: Json, *permissions: str) -> None:
+        authorization = request.headers.get("Authorization")
+        if authorization:
+            self._access.expect(self._access.caller(authorization), bucket, *permissions)
+
+
+def _names() -> list[str]:
+    """Object; or object, verb, bucket and object of a copy. Told apart before they are decoded: names have slashes."""
+    parts = request.environ["REQUEST_URI"].partition("?")[0].partition("/storage/v1/b/")[2].split("/")
+    chosen = {3: parts[2:], 8: [parts[2], parts[3], parts[5], parts[7]] if len(parts) == 8 else []}.get(len(parts))
+    if chosen is None or (len(chosen) == 4 and chosen[1] not in ("copyTo", "rewriteTo")):
+        raise Refused(501, f"not emulated: {request.method} {request.path}")
+    return [unquote(part) for part in chosen]
+
+
+def _directory(name: str, prefix: str, delimiter: str) -> str:
+    """What of the name stands up to the first delimiter behind the prefix; empty where there is none."""
+    place = name.find(delimiter, len(prefix)) if delimiter else -1
+    return name[: place + len(delimiter)] if place >= 0 else ""
+
+
+def _arguments(known: frozenset[str] | set[str]) -> Mapping[str, str]:
+    unknown = sorted(request.args.keys() - known - _PLAIN)
+    if unknown:
+        raise Refused(501, f"not emulated: {', '.join(unknown)} of {request.method} {request.path}")
+    return request.args
+
+
+def _true(arguments: Mapping[str, str], name: str) -> bool:
+    return arguments.get(name, "").lower() == "true"
+
+
+def _body(*, optional: bool = False) -> Json:
+    text = request.get_data()
+    try:
+        given: object = json.loads(text or (b"{}" if optional else b""))
+    except ValueError:
+        given = None
+    if not isinstance(given, dict):
+        raise Refused(400, "Invalid JSON payload received")
+    return cast(Json, given)
+
+
+def _present(fields: Mapping[str, object]) -> Json:
+    """What has a value: the API takes null for absent, also within."""
+    inner = {name: _present(cast(Json, value)) if isinstance(value, dict) else value for name, value in fields.items()}
+    return {name: value for name, value in inner.items() if value is not None}

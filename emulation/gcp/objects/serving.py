@@ -1,0 +1,23 @@
+"""Puts the objects beside the administrative API."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Flask
+
+from emulation.gcp.objects import xml_api
+from emulation.gcp.objects.access import Access
+from emulation.gcp.objects.json_api import JsonApi
+from emulation.gcp.objects.versions import Versions
+from emulation.gcp.tokens import Tokens
+from emulation.origin_requests import Application, RequestCounter
+from emulation.store import Store
+
+
+def with_objects(app: Flask, store: Store, directory: Path) -> Application:
+    """The API with the objects of its buckets, which are kept in `directory`, and the buckets' own hosts."""
+    versions, access = Versions(directory), Access(Tokens(store))
+    app.register_blueprint(JsonApi(store, versions, access, directory).blueprint())
+    hosts = xml_api.VirtualHosts(app.wsgi_app, xml_api.create_app(store, versions, access))
+    return RequestCounter(hosts, xml_api.addressed_object)

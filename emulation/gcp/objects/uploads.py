@@ -1,0 +1,132 @@
+"""The ways in which bytes come: with their metadata in one request, or in a session of many.
+
+Cloud Storage, "Uploads and downloads". Sessions are kept in memory: a restart of the cloud ends them, as Google does
+after a week.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+from emulation.gcp.catalog import Json, Refused
+from emulation.gcp.objects.conditions import Conditions
+from emulation.gcp.objects.versions import Versions
+
+_RANGE = re.compile(r"bytes (?:(?P<first>\d+)-(?P<last>\d+)|\*)/(?P<total>\d+|\*)")
+_BOUNDARY = re.compile(r"boundary=[\"']?([^\"';]+)")
+_PART_TYPE = re.compile(rb"(?im)^content-type: *([^\r\n]+)")
+_CHUNK = 256 * 1024
+"""All pieces of a resumable upload but the last are a multiple of it."""
+
+
+@dataclass
+class Session:
+    """An upload under way. `received` bytes are in `file`."""
+
+    bucket: str
+    fields: Json
+    conditions: Conditions
+    file: Path
+    received: int = 0
+    done: Json | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Sessions:
+    """Resumable uploads of one world."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory / "uploads"
+        self._directory.mkdir(parents=True, exist_ok=True)
+        self._sessions: dict[str, Session] = {}
+
+    def start(self, bucket: str, fields: Json, conditions: Conditions) -> str:
+        """The id of a new session."""
+        id = secrets.token_urlsafe(24)
+        file = self._directory / id
+        file.touch()
+        self._sessions[id] = Session(bucket, fields, conditions, file)
+        return id
+
+    def find(self, id: str) -> Session:
+        found = self._sessions.get(id)
+        if found is None:
+            raise Refused(404, f"Upload session '{id}' was not found")
+        return found
+
+    def end(self, id: str) -> None:
+        """Cancels it."""
+        self.find(id).file.unlink(missing_ok=True)
+        del self._sessions[id]
+
+
+def receive(session: Session, versions: Versions, bucket: Json, content_range: str, body: bytes) -> Json | None:
+    """Takes a piece in. The object once it is whole, None until then. Raises Refused."""
+    with session.lock:
+        if session.done is not None:
+            return session.done
+        total = _append(session, content_range, body)
+        if total is None or session.received < total:
+            return None
+        draft = versions.draft(_pieces(session.file))
+        session.file.unlink()
+        session.done = versions.write(bucket, session.fields["name"], session.fields, draft, session.conditions)
+        return session.done
+
+
+def _append(session: Session, content_range: str, body: bytes) -> int | None:
+    """The whole object's size, where the request tells it."""
+    if not content_range:  # all of it at once
+        content_range = f"bytes 0-{len(body) - 1}/{len(body)}" if body else "bytes */0"
+    asked = _RANGE.fullmatch(content_range)
+    if asked is None:
+        raise Refused(400, f"Invalid Content-Range: '{content_range}'")
+    total = None if asked["total"] == "*" else int(asked["total"])
+    if asked["first"] is None:
+        return total
+    first, last = int(asked["first"]), int(asked["last"])
+    if first > session.received or last - first + 1 != len(body):
+        raise Refused(503, f"bytes {first}-{last} do not follow on {session.received} bytes")
+    if len(body) % _CHUNK and (total is None or last + 1 < total):
+        raise Refused(400, f"A piece of {len(body)} bytes is no multiple of {_CHUNK}")
+    with session.file.open("r+b") as file:
+        file.seek(first)
+        file.write(body)
+    session.received = last + 1
+    return total
+
+
+def _pieces(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as source:
+        while piece := source.read(1 << 20):
+            yield piece
+
+
+def parts(content_type: str, body: bytes) -> tuple[Json, bytes]:
+    """Metadata and bytes of a `multipart/related` upload (RFC 2046, section 5.1); the bytes' own type is the default of
+    the object's."""
+    boundary = _BOUNDARY.search(content_type)
+    delimiter = b"\r\n--" + (boundary[1].encode() if boundary else b"")
+    pieces = (b"\r\n" + body).split(delimiter)
+    if boundary is None or len(pieces) != 4 or pieces[3].strip() != b"--":
+        raise Refused(400, "Invalid multipart request: two parts are expected, and a boundary that is in neither")
+    (_, _, text), (headers, _, content) = (piece.partition(b"\r\n\r\n") for piece in pieces[1:3])
+    kind = _PART_TYPE.search(headers)
+    return ({"contentType": kind[1].decode()} if kind else {}) | _json(text), content
+
+
+def _json(text: bytes) -> Json:
+    try:
+        given: object = json.loads(text or b"{}")
+    except ValueError:
+        given = None
+    if not isinstance(given, dict):
+        raise Refused(400, "Invalid JSON payload received")
+    return cast(Json, given)

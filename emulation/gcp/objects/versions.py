@@ -1,0 +1,217 @@
+"""All versions of all objects: what they say in one SQLite file, their bytes in files beside it.
+
+A version is live, noncurrent (replaced or deleted in a versioned bucket) or soft-deleted. No lifecycle rule is run, and
+nothing that is soft-deleted is ever swept out.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import shutil
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import google_crc32c
+
+from emulation.gcp.catalog import Json, Refused
+from emulation.gcp.objects.conditions import Conditions, checked_retention, expect_deletable, written
+
+State = Literal["live", "noncurrent", "soft"]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS version (
+    generation INTEGER PRIMARY KEY, bucket TEXT NOT NULL, name TEXT NOT NULL, state TEXT NOT NULL,
+    document TEXT NOT NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS live ON version (bucket, name) WHERE state = 'live';
+CREATE INDEX IF NOT EXISTS named ON version (bucket, name);
+"""
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Bytes that have arrived and belong to no object yet."""
+
+    path: Path
+    size: int
+    md5: str
+    crc32c: str
+
+
+class Versions:
+    """Of one world. Each method is one transaction; all may be called from any thread."""
+
+    def __init__(self, directory: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self._bytes = directory / "objects"
+        self._bytes.mkdir(parents=True, exist_ok=True)
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._connection = sqlite3.connect(directory / "objects.sqlite", check_same_thread=False, isolation_level=None)
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.executescript(_SCHEMA)
+        self._last = self._connection.execute("SELECT coalesce(max(generation), 0) FROM version").fetchone()[0]
+
+    def draft(self, chunks: Iterable[bytes]) -> Draft:
+        """Takes bytes in; `write` makes an object of them."""
+        path, size = self._bytes / f"draft-{self._number()}", 0
+        md5, crc32c = hashlib.md5(), cast(Any, google_crc32c).Checksum()  # noqa: S324  what Cloud Storage tells
+        with path.open("xb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+                md5.update(chunk)
+                crc32c.update(chunk)
+                size += len(chunk)
+        return Draft(path, size, _text(md5.digest()), _text(crc32c.digest()))
+
+    def write(self, bucket: Json, name: str, fields: Json, draft: Draft, conditions: Conditions) -> Json:
+        """A new live version. Raises Refused; the bytes are gone then."""
+        with self._lock:
+            try:
+                _expect_intact(fields, draft)
+                there = self.live(bucket["name"], name)
+                conditions.expect(there)
+                retention = checked_retention(bucket, None, fields.get("retention"), self._clock(), override=False)
+                if there is not None:
+                    self._put_aside(bucket, there)
+                document = self._document(bucket, name, fields, draft) | ({"retention": retention} if retention else {})
+            except Refused:
+                draft.path.unlink()
+                raise
+            draft.path.rename(self.path(document))
+            self._keep(document, "live")
+            return document
+
+    def patch(self, bucket: Json, version: Json, changes: Json, conditions: Conditions, *, override: bool) -> Json:
+        """Other metadata of a version; `override` lets an Unlocked retention be reduced."""
+        with self._lock:
+            conditions.expect(version)
+            document = {**version, **changes}
+            if "retention" in changes:
+                old = version.get("retention")
+                checked_retention(bucket, old, changes["retention"], self._clock(), override=override)
+            document = {field: value for field, value in document.items() if value is not None}
+            document["metageneration"] = str(int(version["metageneration"]) + 1)
+            document["updated"] = written(self._clock())
+            self._run(
+                "UPDATE version SET document = ? WHERE generation = ?", json.dumps(document), version["generation"]
+            )
+            return document
+
+    def delete(self, bucket: Json, version: Json, conditions: Conditions, *, for_good: bool) -> None:
+        """`for_good` is of a request that names the generation; else a versioned bucket keeps it as noncurrent."""
+        with self._lock:
+            conditions.expect(version)
+            if for_good:
+                self._remove(bucket, version)
+            else:
+                self._put_aside(bucket, version)
+
+    def live(self, bucket: str, name: str) -> Json | None:
+        rows = self._run("SELECT document FROM version WHERE (bucket, name, state) = (?, ?, 'live')", bucket, name)
+        return json.loads(rows[0][0]) if rows else None
+
+    def version(self, bucket: str, name: str, generation: str) -> Json | None:
+        """Live or noncurrent."""
+        rows = self._run(
+            "SELECT document FROM version WHERE (bucket, name, generation) = (?, ?, ?) AND state != 'soft'",
+            bucket,
+            name,
+            generation,
+        )
+        return json.loads(rows[0][0]) if rows else None
+
+    def listed(self, bucket: str, prefix: str, states: Iterable[State]) -> list[Json]:
+        """By name and generation."""
+        wanted = set(states)
+        rows = self._run(
+            "SELECT state, document FROM version WHERE bucket = ? AND substr(name, 1, ?) = ? ORDER BY name, generation",
+            bucket,
+            len(prefix),
+            prefix,
+        )
+        return [json.loads(document) for state, document in rows if state in wanted]
+
+    def path(self, document: Json) -> Path:
+        """Where a version's bytes are."""
+        return self._bytes / document["generation"]
+
+    def _put_aside(self, bucket: Json, version: Json) -> None:
+        if not bucket.get("versioning", {}).get("enabled"):
+            return self._remove(bucket, version)
+        return self._keep(version | {"timeDeleted": written(self._clock())}, "noncurrent")
+
+    def _remove(self, bucket: Json, version: Json) -> None:
+        now = self._clock()
+        expect_deletable(version, now)
+        kept = int(bucket.get("softDeletePolicy", {}).get("retentionDurationSeconds", 0))
+        if kept:
+            times = {"softDeleteTime": written(now), "hardDeleteTime": written(now + kept)}
+            return self._keep(version | times, "soft")
+        self._run("DELETE FROM version WHERE generation = ?", version["generation"])
+        return self.path(version).unlink(missing_ok=True)
+
+    def _keep(self, document: Json, state: State) -> None:
+        self._run(
+            "INSERT OR REPLACE INTO version VALUES (?, ?, ?, ?, ?)",
+            int(document["generation"]),
+            document["bucket"],
+            document["name"],
+            state,
+            json.dumps(document),
+        )
+
+    def _document(self, bucket: Json, name: str, fields: Json, draft: Draft) -> Json:
+        generation, now = str(self._number()), written(self._clock())
+        key = bucket.get("encryption", {}).get("defaultKmsKeyName")
+        return {
+            "kind": "storage#object",
+            "id": f"{bucket['name']}/{name}/{generation}",
+            "name": name,
+            "bucket": bucket["name"],
+            "generation": generation,
+            "metageneration": "1",
+            "contentType": "application/octet-stream",
+            "storageClass": "STANDARD",
+            **{field: value for field, value in fields.items() if field != "retention" and value is not None},
+            "size": str(draft.size),
+            "md5Hash": draft.md5,
+            "crc32c": draft.crc32c,
+            "etag": _text(generation.encode()),
+            "timeCreated": now,
+            "updated": now,
+            **({"kmsKeyName": f"{key}/cryptoKeyVersions/1"} if key else {}),
+        }
+
+    def _number(self) -> int:
+        """Generations grow, and no two objects share one."""
+        with self._lock:
+            self._last = max(self._last + 1, int(self._clock() * 1_000_000))
+            return self._last
+
+    def _run(self, statement: str, *parameters: Any) -> list[Any]:
+        with self._lock:
+            return self._connection.execute(statement, parameters).fetchall()
+
+    def copied(self, document: Json) -> Draft:
+        """The bytes of a version once more."""
+        path = self._bytes / f"draft-{self._number()}"
+        shutil.copyfile(self.path(document), path)
+        return Draft(path, int(document["size"]), document["md5Hash"], document["crc32c"])
+
+
+def _expect_intact(fields: Json, draft: Draft) -> None:
+    for field, found in (("md5Hash", draft.md5), ("crc32c", draft.crc32c)):
+        if fields.get(field) not in (None, found):
+            raise Refused(400, f"Provided {field} {fields[field]!r} doesn't match calculated {field} {found!r}.")
+
+
+def _text(digest: bytes) -> str:
+    return base64.b64encode(digest).decode()

@@ -1,0 +1,85 @@
+"""Objects by their bucket's own host, `https://<bucket>.storage.googleapis.com/<object>`: as shields read them.
+
+Cloud Storage, "XML API": a GET or HEAD with a bearer token. Errors are XML, and the entries of an object's metadata are
+headers `x-goog-meta-…`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import unquote
+from xml.sax.saxutils import escape
+
+from flask import Flask, Response, request
+
+from emulation.gcp.catalog import Refused
+from emulation.gcp.objects.access import Access
+from emulation.gcp.objects.media import media
+from emulation.gcp.objects.versions import Versions
+from emulation.origin_requests import Application
+from emulation.store import Store
+
+_HOST = re.compile(r"^(?P<bucket>[a-z0-9][a-z0-9._-]+)\.storage\.googleapis\.com(:\d+)?$")
+_CODES = {401: "AuthenticationRequired", 403: "AccessDenied", 404: "NoSuchKey", 501: "NotImplemented"}
+
+
+def addressed_object(environ: dict[str, Any]) -> tuple[str, str] | None:
+    """Bucket and name of a request to a bucket's own host; None for any other."""
+    host = _HOST.match(environ.get("HTTP_HOST", ""))
+    return (host["bucket"], environ["PATH_INFO"].lstrip("/")) if host else None
+
+
+class VirtualHosts:
+    """WSGI middleware: what is asked of a bucket's host is answered here, all else by the API itself."""
+
+    def __init__(self, api: Application, objects: Application) -> None:
+        self._api = api
+        self._objects = objects
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        answering = self._api if addressed_object(environ) is None else self._objects
+        return answering(environ, start_response)
+
+
+def create_app(store: Store, versions: Versions, access: Access) -> Flask:
+    """The WSGI application of all buckets' hosts."""
+    app = Flask(__name__)
+
+    def read(_: str = "") -> Response:
+        bucket, _path = addressed_object(request.environ) or ("", "")
+        name = unquote(request.environ["REQUEST_URI"].partition("?")[0].lstrip("/"))
+        settings = store.get("gcp", "storage/v1/b", bucket)
+        if settings is None:
+            raise Refused(404, "The specified bucket does not exist.")
+        authorization = request.headers.get("Authorization")
+        if not authorization:
+            raise Refused(403, "Anonymous caller does not have storage.objects.get access.")
+        caller = access.caller(authorization)
+        access.expect(caller, settings, "storage.objects.get")
+        if request.args or not name:
+            raise Refused(501, f"not emulated: {request.method} {request.full_path}")
+        found = versions.live(bucket, name)
+        if found is None:
+            access.expect(caller, settings, "storage.objects.list")  # who may not list is not told what is missing
+            raise Refused(404, "The specified key does not exist.")
+        response = media(versions.path(found), found)
+        for entry, value in found.get("metadata", {}).items():
+            response.headers[f"x-goog-meta-{entry}"] = value
+        response.headers["Server"] = "UploadServer"
+        return response
+
+    app.add_url_rule("/", view_func=read)
+    app.add_url_rule("/<path:_>", view_func=read)
+    app.register_error_handler(Refused, _refusal)
+    app.register_error_handler(405, lambda _: _refusal(Refused(501, f"not emulated: {request.method} by the XML API")))
+    return app
+
+
+def _refusal(error: Refused) -> Response:
+    code = _CODES.get(error.status, "InvalidArgument")
+    text = f"<Error><Code>{code}</Code><Message>{escape(str(error))}</Message></Error>"
+    return Response(
+        f"<?xml version='1.0' encoding='UTF-8'?>{text}", error.status, content_type="application/xml; charset=UTF-8"
+    )

@@ -1,0 +1,36 @@
+"""A database of the emulated Spanner is made in PostgreSQL as it is made in the API."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from emulation.gcp.catalog import Json, Refused
+from emulation.gcp.spanner.databases import Databases
+
+PATH = "spanner/v1/projects/{project}/instances/{instance}/databases"
+
+
+class DatabaseEffect:
+    """Carries statements out; further ones may only be added, as Spanner takes no others either."""
+
+    def __init__(self, databases: Databases) -> None:
+        self._databases = databases
+
+    def made(self, document: Json) -> None:
+        if document.get("databaseDialect") != "POSTGRESQL":
+            raise Refused(501, "not emulated: a database of another dialect than POSTGRESQL")
+        self._databases.create(_name(document), document.get("extraStatements", ()))
+
+    def changed(self, old: Json, new: Json) -> None:
+        before: Sequence[str] = old.get("extraStatements", ())
+        after: Sequence[str] = new.get("extraStatements", ())
+        if list(after[: len(before)]) != list(before):
+            raise Refused(501, "not emulated: other statements than those that were carried out, and more behind them")
+        self._databases.alter(_name(new), after[len(before) :])
+
+    def gone(self, document: Json) -> None:
+        self._databases.drop(_name(document))
+
+
+def _name(document: Json) -> str:
+    return document["selfLink"].rsplit("/", 1)[1]

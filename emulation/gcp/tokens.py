@@ -1,0 +1,90 @@
+"""Tokens of service accounts, as Google makes them: signed ones say who the bearer is, opaque ones are let in by APIs.
+
+Forms: Compute Engine, "Verify the identity of a VM"; OpenID Connect Core 1.0; RFC 7517 for the keys.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from dataclasses import dataclass
+
+from joserfc import jwt
+from joserfc.jwk import KeySet, RSAKey
+
+from emulation.store import Entry, Store
+
+ISSUER = "https://accounts.google.com"
+CERTS_PATH = "/oauth2/v3/certs"
+"""Where Google's keys are to be had, at www.googleapis.com and, here, at the emulated cloud's address."""
+
+LIFE_SECONDS = 3600
+"""Of tokens of either form (Google Cloud, "Token types")."""
+
+_KEYS, _ACCESS = "google-keys", "google-access-tokens"
+_SIGNING = "signing"
+
+
+@dataclass(frozen=True)
+class Account:
+    """A service account that exists."""
+
+    email: str
+    unique_id: str
+
+
+class Tokens:
+    """Made and read again by whoever has the cloud's store. The key that signs is made with the world."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._key = _signing_key(store)
+
+    def account(self, email: str) -> Account | None:
+        """The service account of that address, None where there is none (any more)."""
+        found = (document for document in self._store.all("gcp") if "uniqueId" in document)
+        return next((Account(email, each["uniqueId"]) for each in found if each["email"] == email), None)
+
+    def identity(self, account: Account, audience: str, *, full: bool = False) -> str:
+        """A signed identity token (RS256) of an hour. `full` adds the address, as the metadata server's format does."""
+        now = int(time.time())
+        claims = {
+            "iss": ISSUER,
+            "aud": audience,
+            "azp": account.unique_id,
+            "sub": account.unique_id,
+            "iat": now,
+            "exp": now + LIFE_SECONDS,
+            **({"email": account.email, "email_verified": True} if full else {}),
+        }
+        return jwt.encode({"alg": "RS256", "kid": self._key.kid}, claims, self._key)
+
+    def access(self, account: Account) -> str:
+        """An opaque access token of an hour."""
+        token = f"ya29.{secrets.token_urlsafe(48)}"
+        expiration = int(self._store.now()) + LIFE_SECONDS
+        self._store.write(_ACCESS, Entry(_digest(token), account.email.encode(), expiration))
+        return token
+
+    def bearer(self, authorization: str) -> Account | None:
+        """Whose access token an `Authorization` header carries; None for one that is none, or that is over."""
+        scheme, _, token = authorization.partition(" ")
+        found = self._store.read(_ACCESS, _digest(token)) if scheme.lower() == "bearer" else None
+        return None if found is None else self.account(found.value.decode())
+
+    def public_keys(self) -> dict[str, object]:
+        """What identity tokens are checked by, as a JSON Web Key Set."""
+        return dict(KeySet([self._key]).as_dict(private=False))
+
+
+def _signing_key(store: Store) -> RSAKey:
+    held = store.read(_KEYS, _SIGNING)
+    pem = held.value if held else RSAKey.generate_key(2048).as_pem(private=True)
+    if held is None:
+        store.write(_KEYS, Entry(_SIGNING, pem))
+    return RSAKey.import_key(pem, {"use": "sig", "alg": "RS256", "kid": hashlib.sha256(pem).hexdigest()[:40]})
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

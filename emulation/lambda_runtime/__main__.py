@@ -1,0 +1,116 @@
+"""`python -m emulation.lambda_runtime --directory DIR`: the functions of one world's AWS, until it is ended."""
+
+from __future__ import annotations
+
+import threading
+import time
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from werkzeug.serving import make_server
+
+from emulation.aws import clock
+from emulation.lambda_runtime.deployed import Deployed, Functions
+from emulation.lambda_runtime.feed import Feed
+from emulation.lambda_runtime.instance import FunctionError, Instance
+from emulation.lambda_runtime.metrics import Metrics
+from emulation.lambda_runtime.roles import Roles
+from emulation.lambda_runtime.schedules import Schedule
+from emulation.lambda_runtime.timer import Timer
+from emulation.lambda_runtime.urls import create_app
+from emulation.layout import FUNCTIONS_PORT, RUN_PORT, World
+from emulation.log import Quiet, report
+
+_LOOK_SECONDS = 1.0
+
+
+class Runner:
+    """Keeps instances, feeds, timers and URLs in step with what is deployed."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._functions = Functions(world, cache(report))  # once, though it is looked at each second
+        self._metrics = Metrics(world, report)
+        self._deployed = Deployed({}, {}, {}, frozenset())
+        self._roles = Roles(world)
+        self._instances: dict[str, Instance] = {}
+        self._feeds: dict[str, Feed] = {}
+        self._timers: dict[Schedule, Timer] = {}
+        self._turn = threading.Lock()
+
+    def reconcile(self) -> None:
+        self._deployed = self._functions.deployed()
+        for identity, feed in list(self._feeds.items()):
+            if self._deployed.mappings.get(identity) != feed.mapping or not feed.is_alive():
+                feed.end()
+                feed.join()
+                del self._feeds[identity]
+        for mapping in self._deployed.mappings.values():
+            if mapping.id not in self._feeds:
+                report(f"{mapping.function.rsplit(':', 1)[1]} is fed from {mapping.stream.split('/')[1]}")
+                self._feeds[mapping.id] = Feed(self._world, mapping, self.invoke, self._metrics, report)
+                self._feeds[mapping.id].start()
+        self._time()
+
+    def _time(self) -> None:
+        for schedule in self._timers.keys() - self._deployed.schedules:
+            self._timers.pop(schedule).end()
+        for schedule in self._deployed.schedules - self._timers.keys():
+            report(f"{schedule.function.rsplit(':', 1)[1]} is invoked every {schedule.seconds} s")
+            self._timers[schedule] = Timer(schedule, self._minute, self.invoke, report)
+            self._timers[schedule].start()
+
+    def _minute(self) -> float:
+        """As the world's clock has it; the real one's where the cloud does not answer."""
+        try:
+            return clock.minute_seconds(self._world.aws_url)
+        except httpx.HTTPError:
+            return clock.MINUTE_SECONDS
+
+    def invoke(self, function: str, event: Any) -> Any:
+        """Raises FunctionError."""
+        instance = self._instance(function)
+        failed = True
+        try:
+            answer = instance.invoke(event)
+            failed = False
+        finally:
+            self._metrics.invoked(function, failed=failed)
+        return answer
+
+    def function_of(self, host: str) -> str | None:
+        return self._deployed.urls.get(host)
+
+    def _instance(self, function: str) -> Instance:
+        with self._turn:
+            code = self._deployed.functions.get(function)
+            if code is None:
+                raise FunctionError(f"{function} does not exist")
+            instance = self._instances.get(function)
+            if instance is None or instance.code != code:
+                if instance is not None:
+                    instance.stop()
+                instance = self._instances[function] = Instance(self._world, code, self._roles.credentials)
+            return instance
+
+
+def main(directory: Annotated[Path, typer.Option(help="the world's directory")]) -> None:
+    world = World(directory=directory.resolve())
+    runner = Runner(world)
+    application = create_app(runner.function_of, runner.invoke, f"http://{world.run_address}:{RUN_PORT}")
+    server = make_server(world.functions_address, FUNCTIONS_PORT, application, threaded=True, request_handler=Quiet)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    while True:
+        try:
+            runner.reconcile()
+        except (BotoCoreError, ClientError) as error:
+            report(f"the emulated Lambda does not answer: {error}")
+        time.sleep(_LOOK_SECONDS)
+
+
+if __name__ == "__main__":
+    typer.run(main)

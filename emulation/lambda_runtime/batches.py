@@ -1,0 +1,78 @@
+"""How Lambda delivers a batch of a stream's records: partial answers, retries, halving, and what is given up.
+
+Source: AWS Lambda Developer Guide, "Using Lambda to process records from Amazon DynamoDB Streams": a batch blocks its
+shard until it is done or given up; a split does not count as a retry.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from emulation.lambda_runtime.instance import FunctionError
+
+Record = Mapping[str, Any]
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0  # seconds between tries; Lambda's own grow to minutes
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Limits of -1 are none. `oldest` is in seconds."""
+
+    bisect: bool
+    tries: int
+    oldest: int
+    partial: bool
+
+
+@dataclass(frozen=True)
+class _Part:
+    records: Sequence[Record]
+    failures: int = 0
+
+
+def deliver(
+    records: Sequence[Record],
+    rules: Rules,
+    invoke: Callable[[Sequence[Record]], Any],
+    give_up: Callable[[Sequence[Record], str, int], None],
+    age: Callable[[Record], float],
+    pause: Callable[[float], None],
+) -> None:
+    """Returns when each record was taken or given up, in order. `give_up` gets a reason and how often it was tried."""
+    parts = deque([_Part(records)] if records else [])
+    while parts:
+        part = parts.popleft()
+        failed = _tried(part, rules, invoke)
+        if failed is None:
+            continue
+        if 0 <= rules.oldest < age(failed.records[0]):
+            give_up(failed.records, "RecordAgeExceeded", failed.failures)
+        elif 0 <= rules.tries < failed.failures:
+            give_up(failed.records, "RetryAttemptsExhausted", failed.failures)
+        elif rules.bisect and len(failed.records) > 1 and failed.records == part.records:
+            middle = len(failed.records) // 2
+            halves = failed.records[:middle], failed.records[middle:]
+            parts.extendleft(reversed([_Part(half, part.failures) for half in halves]))
+        else:
+            pause(min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(failed.failures, 10)))
+            parts.appendleft(failed)
+
+
+def _tried(part: _Part, rules: Rules, invoke: Callable[[Sequence[Record]], Any]) -> _Part | None:
+    """What is left of the part: None, or from the first record that failed."""
+    try:
+        answer = invoke(part.records)
+    except FunctionError:
+        return _Part(part.records, part.failures + 1)
+    numbers = [each["dynamodb"]["SequenceNumber"] for each in part.records]
+    said: Mapping[str, Any] = answer if rules.partial and answer else {}
+    reported: Sequence[Mapping[str, str]] = said.get("batchItemFailures") or []
+    failed = [each.get("itemIdentifier") for each in reported]
+    if not failed:
+        return None
+    first = min((numbers.index(number) if number in numbers else 0) for number in failed)
+    return _Part(part.records[first:], part.failures + 1 if first == 0 else 1)

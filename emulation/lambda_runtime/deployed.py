@@ -1,0 +1,150 @@
+"""What the emulated AWS has of functions: code and settings, what feeds and times them, and their URLs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import cycle
+from typing import Any, cast
+
+import boto3
+import httpx
+from botocore.exceptions import ClientError
+
+from emulation.lambda_runtime.schedules import Schedule, schedules
+from emulation.layout import World
+
+_SCOUTED = 6  # regions without functions that are asked at each look, in turn
+
+
+@dataclass(frozen=True)
+class Code:
+    """A function as it is to be run. `digest` changes with its code; `location` is where that is to be had."""
+
+    name: str
+    arn: str
+    region: str
+    role: str  # ARN
+    handler: str
+    timeout: int  # seconds
+    variables: tuple[tuple[str, str], ...]
+    digest: str
+    location: str
+
+
+@dataclass(frozen=True)
+class StreamMapping:
+    """What feeds a function from a stream, as Lambda describes it."""
+
+    id: str
+    region: str
+    stream: str
+    function: str  # ARN
+    batch: int
+    bisect: bool
+    tries: int  # -1: no limit
+    oldest: int  # seconds; -1: no limit
+    start: str
+    partial: bool
+    patterns: tuple[str, ...]
+    dead_letters: str  # ARN, or empty
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """`urls` are functions by the host of their URL."""
+
+    functions: Mapping[str, Code]  # by ARN
+    mappings: Mapping[str, StreamMapping]  # by id
+    urls: Mapping[str, str]
+    schedules: frozenset[Schedule]
+
+
+class Functions:
+    """Regions known to have functions are asked at each look, the others in turn."""
+
+    def __init__(self, world: World, report: Callable[[str], None]) -> None:
+        self._endpoint = world.aws_url
+        self._report = report
+        self._session = session()
+        self._turn = cycle(self._session.get_available_regions("lambda"))
+        self._known: set[str] = {"us-east-1"}
+        self._clients: dict[tuple[str, str], Any] = {}
+
+    def deployed(self) -> Deployed:
+        functions: dict[str, Code] = {}
+        mappings: dict[str, StreamMapping] = {}
+        urls: dict[str, str] = {}
+        timed: set[Schedule] = set()
+        for region in self._known | {next(self._turn) for _ in range(_SCOUTED)}:
+            found = {code.arn: code for code in self._functions(region)}
+            if found:
+                self._known.add(region)
+                functions |= found
+                mappings |= {each.id: each for each in self._mappings(region)}
+                urls |= dict(self._urls(region, found))
+                timed |= set(schedules(self._client(region, "events"), self._client(region), region, self._report))
+        return Deployed(functions, mappings, urls, frozenset(timed))
+
+    def _client(self, region: str, service: str = "lambda") -> Any:
+        if (region, service) not in self._clients:
+            made = self._session.client(service, region_name=region, endpoint_url=self._endpoint)
+            self._clients[region, service] = made
+        return self._clients[region, service]
+
+    def _functions(self, region: str) -> Iterator[Code]:
+        for described in self._client(region).list_functions()["Functions"]:
+            found = self._client(region).get_function(FunctionName=described["FunctionName"])
+            settings = found["Configuration"]
+            yield Code(
+                name=settings["FunctionName"],
+                arn=settings["FunctionArn"],
+                region=region,
+                role=settings["Role"],
+                handler=settings["Handler"],
+                timeout=settings["Timeout"],
+                variables=tuple(sorted(settings.get("Environment", {}).get("Variables", {}).items())),
+                digest=settings["CodeSha256"],
+                location=found["Code"]["Location"],
+            )
+
+    def _mappings(self, region: str) -> Iterator[StreamMapping]:
+        for described in self._client(region).list_event_source_mappings()["EventSourceMappings"]:
+            if described["State"] != "Enabled" or ":dynamodb:" not in described["EventSourceArn"]:
+                continue
+            filters: list[dict[str, str]] = _part(described, "FilterCriteria").get("Filters", [])
+            yield StreamMapping(
+                id=described["UUID"],
+                region=region,
+                stream=described["EventSourceArn"],
+                function=described["FunctionArn"],
+                batch=described["BatchSize"],
+                bisect=bool(described.get("BisectBatchOnFunctionError")),
+                tries=_number(described.get("MaximumRetryAttempts")),
+                oldest=_number(described.get("MaximumRecordAgeInSeconds")),
+                start=described["StartingPosition"],
+                partial="ReportBatchItemFailures" in (described.get("FunctionResponseTypes") or []),
+                patterns=tuple(each["Pattern"] for each in filters),
+                dead_letters=_part(_part(described, "DestinationConfig"), "OnFailure").get("Destination", ""),
+            )
+
+    def _urls(self, region: str, functions: Mapping[str, Code]) -> Iterator[tuple[str, str]]:
+        for code in functions.values():
+            try:
+                url = self._client(region).get_function_url_config(FunctionName=code.name)["FunctionUrl"]
+            except ClientError:
+                continue  # it has none
+            yield httpx.URL(url).host, code.arn
+
+
+def session() -> Any:
+    """Whose credentials mean nothing to the emulated AWS."""
+    return cast(Any, boto3).Session(aws_access_key_id="local", aws_secret_access_key="local")  # noqa: S106
+
+
+def _part(described: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    return described.get(name) or {}
+
+
+def _number(value: int | None) -> int:
+    return -1 if value is None else value

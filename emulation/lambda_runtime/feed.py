@@ -1,0 +1,152 @@
+"""One event source mapping at work: polls its stream's shards, and hands what matches to its function, in order."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from emulation.lambda_runtime.batches import Record, Rules, deliver
+from emulation.lambda_runtime.deployed import StreamMapping, session
+from emulation.lambda_runtime.metrics import Metrics
+from emulation.layout import World
+
+_POLL_SECONDS = 0.25  # Lambda polls each shard four times a second
+
+Invoke = Callable[[str, Any], Any]
+"""A function's ARN and an event, to what it answers."""
+
+
+class Feed(threading.Thread):
+    """Where it is in the stream is kept in the world's directory, so that a restart repeats at most one batch."""
+
+    def __init__(
+        self, world: World, mapping: StreamMapping, invoke: Invoke, metrics: Metrics, report: Callable[[str], None]
+    ) -> None:
+        super().__init__(daemon=True)
+        self.mapping = mapping
+        self._invoke = invoke
+        self._metrics = metrics
+        self._report = report
+        self._ended = threading.Event()
+        self._position = world.path("functions", "positions", mapping.id)
+        clients = session()
+        self._streams, self._sqs = (
+            clients.client(service, region_name=mapping.region, endpoint_url=world.aws_url)
+            for service in ("dynamodbstreams", "sqs")
+        )
+
+    def end(self) -> None:
+        self._ended.set()
+
+    def run(self) -> None:
+        while not self._ended.is_set():
+            try:
+                self._follow()
+            except (BotoCoreError, ClientError) as error:
+                self._report(f"stream of {self.mapping.stream.split('/')[1]}: {error}")
+                self._ended.wait(1)
+
+    def _follow(self) -> None:
+        description = self._streams.describe_stream(StreamArn=self.mapping.stream)["StreamDescription"]
+        (shard,) = description["Shards"]  # moto has one a stream
+        iterator = self._iterator(shard["ShardId"])
+        while not self._ended.is_set():
+            found = self._streams.get_records(ShardIterator=iterator, Limit=self.mapping.batch)
+            iterator = found["NextShardIterator"]
+            records = [self._event(record) for record in found["Records"]]
+            if not records:
+                self._ended.wait(_POLL_SECONDS)
+                continue
+            self._hand_over(shard["ShardId"], [record for record in records if self._wanted(record)])
+            if not self._ended.is_set():
+                self._position.write_text(records[-1]["dynamodb"]["SequenceNumber"])
+
+    def _iterator(self, shard: str) -> str:
+        start: dict[str, str] = {"ShardIteratorType": self.mapping.start}
+        if self._position.exists():
+            start = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": self._position.read_text()}
+        return self._streams.get_shard_iterator(StreamArn=self.mapping.stream, ShardId=shard, **start)["ShardIterator"]
+
+    def _hand_over(self, shard: str, records: Sequence[Record]) -> None:
+        mapping = self.mapping
+        deliver(
+            records,
+            Rules(mapping.bisect, mapping.tries, mapping.oldest, mapping.partial),
+            self._invoked,
+            lambda some, reason, tries: self._bury(shard, some, reason, tries),
+            lambda record: time.time() - record["dynamodb"]["ApproximateCreationDateTime"],
+            self._pause,
+        )
+
+    def _invoked(self, records: Sequence[Record]) -> Any:
+        last = records[-1]["dynamodb"]["ApproximateCreationDateTime"]
+        self._metrics.handed_over(self.mapping.function, time.time() - last)
+        return self._invoke(self.mapping.function, {"Records": list(records)})
+
+    def _pause(self, seconds: float) -> None:
+        if self._ended.wait(seconds):
+            raise SystemExit  # ends this thread; the batch is repeated by the next
+
+    def _bury(self, shard: str, records: Sequence[Record], reason: str, tries: int) -> None:
+        """The message has the form of Lambda's own: where the records are, not what they are."""
+        if not self.mapping.dead_letters:
+            return
+        told = [record["dynamodb"] for record in records]
+        first, last = (_iso(each["ApproximateCreationDateTime"]) for each in (told[0], told[-1]))
+        message = {
+            "requestContext": {
+                "requestId": str(uuid.uuid4()),
+                "functionArn": self.mapping.function,
+                "condition": reason,
+                "approximateInvokeCount": tries,
+            },
+            "version": "1.0",
+            "timestamp": _iso(time.time()),
+            "DDBStreamBatchInfo": {
+                "shardId": shard,
+                "startSequenceNumber": told[0]["SequenceNumber"],
+                "endSequenceNumber": told[-1]["SequenceNumber"],
+                "approximateArrivalOfFirstRecord": first,
+                "approximateArrivalOfLastRecord": last,
+                "batchSize": len(records),
+                "streamArn": self.mapping.stream,
+            },
+        }
+        queue = self._sqs.get_queue_url(QueueName=self.mapping.dead_letters.rsplit(":", 1)[1])["QueueUrl"]
+        self._sqs.send_message(QueueUrl=queue, MessageBody=json.dumps(message))
+        self._report(f"gave up {len(records)} records after {tries} tries: {reason}")
+
+    def _event(self, record: Record) -> Record:
+        """As it is in Lambda's events: the time in seconds since 1970."""
+        told = dict(cast(Mapping[str, Any], record["dynamodb"]))
+        told["ApproximateCreationDateTime"] = told["ApproximateCreationDateTime"].timestamp()
+        place = {"awsRegion": self.mapping.region, "eventSourceARN": self.mapping.stream}
+        return {**record, **place, "dynamodb": told}
+
+    def _wanted(self, record: Record) -> bool:
+        patterns = self.mapping.patterns
+        return not patterns or any(matches(json.loads(pattern), record) for pattern in patterns)
+
+
+def matches(pattern: Any, value: Any) -> bool:
+    """Whether a filter's pattern takes the value (AWS Lambda, "Filter rule syntax"): of its rules, plain equality."""
+    if isinstance(pattern, dict):
+        rules = cast(Mapping[str, Any], pattern)
+        return isinstance(value, Mapping) and all(
+            matches(rule, cast(Mapping[str, Any], value).get(name)) for name, rule in rules.items()
+        )
+    accepted = cast(Sequence[Any], pattern)
+    if any(isinstance(rule, dict) for rule in accepted):
+        raise NotImplementedError(f"not emulated: the filter rule {pattern}")
+    return value in accepted
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

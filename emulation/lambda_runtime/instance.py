@@ -1,0 +1,108 @@
+"""One instance of a function: its own code, unpacked, in a child process with the environment that Lambda gives."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import threading
+import uuid
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Any, cast
+
+import httpx
+
+from emulation.lambda_runtime.deployed import Code
+from emulation.layout import World
+
+_BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
+_LOADING_SECONDS = 60.0  # Lambda gives ten to the code outside of the handler; this machine has other things to do
+_KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
+
+
+class FunctionError(Exception):
+    """The handler raised, ended its process or took too long; the message says which."""
+
+
+class Instance:
+    """Invokes one at a time, as an instance of Lambda does. Started with the first event, and with the credentials of
+    the function's role in its environment."""
+
+    def __init__(self, world: World, code: Code, credentials: Callable[[Code], Mapping[str, str]]) -> None:
+        self.code = code
+        self._credentials = credentials
+        self._world = world
+        self._directory = world.path("functions", code.region, code.name, code.digest.replace("/", "_"), "x").parent
+        self._turn = threading.Lock()
+        self._process: subprocess.Popen[str] | None = None
+
+    def invoke(self, event: Any) -> Any:
+        """What the handler returns. Raises FunctionError."""
+        with self._turn:
+            asked = json.dumps({"id": str(uuid.uuid4()), "event": event})
+            answer = self._said(self._running(), self.code.timeout, asked)
+        if "error" in answer:
+            raise FunctionError(f"{self.code.name} raised {answer['error']}")
+        return answer["result"]
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def _said(self, process: subprocess.Popen[str], seconds: float, asked: str = "") -> Mapping[str, Any]:
+        """The next line of the process, once it was asked. Raises FunctionError."""
+        timer = threading.Timer(seconds, process.kill)
+        timer.start()
+        try:
+            if asked:
+                cast(IO[str], process.stdin).write(f"{asked}\n")
+                cast(IO[str], process.stdin).flush()
+            line = cast(IO[str], process.stdout).readline()
+        except BrokenPipeError:
+            line = ""
+        finally:
+            timer.cancel()
+        if not line:
+            self.stop()
+            raise FunctionError(f"{self.code.name} ended, or took longer than {seconds} s")
+        return json.loads(line)
+
+    def _running(self) -> subprocess.Popen[str]:
+        if self._process is None or self._process.poll() is not None:
+            self._unpack()
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", _BOOTSTRAP, self._directory, self.code.handler],
+                cwd=self._directory,
+                env=self._environment(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            self._said(self._process, _LOADING_SECONDS)
+        return self._process
+
+    def _unpack(self) -> None:
+        if not any(self._directory.iterdir()):
+            packed = httpx.get(self.code.location).raise_for_status().content
+            with zipfile.ZipFile(io.BytesIO(packed)) as file:
+                file.extractall(self._directory)
+
+    def _environment(self) -> dict[str, str]:
+        """The function's variables, what Lambda's runtime sets, and where the emulated clouds are."""
+        return {
+            **{name: os.environ[name] for name in _KEPT if name in os.environ},
+            **dict(self.code.variables),
+            "AWS_LAMBDA_FUNCTION_NAME": self.code.name,
+            "AWS_REGION": self.code.region,
+            "AWS_DEFAULT_REGION": self.code.region,
+            **self._credentials(self.code),
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_ENDPOINT_URL": self._world.aws_url,
+            "CLOUDFLARE_BASE_URL": self._world.cloudflare_url,
+        }

@@ -1,0 +1,59 @@
+"""What Lambda tells CloudWatch of each invocation ("Viewing metrics for Lambda functions")."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from emulation.lambda_runtime.deployed import session
+from emulation.layout import World
+
+
+class Metrics:
+    """Of all functions, each in its own region. Whoever called a function does not wait for it; `report` hears of what
+    could not be told."""
+
+    def __init__(self, world: World, report: Callable[[str], None]) -> None:
+        self._endpoint = world.aws_url
+        self._report = report
+        self._session = session()
+        self._clients: dict[str, Any] = {}
+        self._told: queue.Queue[tuple[str, list[dict[str, Any]]]] = queue.Queue()
+        threading.Thread(target=self._send_forever, daemon=True).start()
+
+    def invoked(self, function: str, *, failed: bool) -> None:
+        """`function` is the ARN."""
+        self._tell(function, Invocations=1, Errors=int(failed))
+
+    def handed_over(self, function: str, seconds: float) -> None:
+        """A batch of a stream whose last record is that old."""
+        self._tell(function, IteratorAge=max(0.0, seconds) * 1000)
+
+    def _tell(self, function: str, **values: float) -> None:
+        *_, region, _, _, name = function.split(":")
+        dimensions = [{"Name": "FunctionName", "Value": name}]
+        now = datetime.now(UTC)
+        data = [
+            {"MetricName": metric, "Value": value, "Dimensions": dimensions, "Timestamp": now}
+            for metric, value in values.items()
+        ]
+        self._told.put((region, data))
+
+    def _send_forever(self) -> None:
+        while True:
+            region, data = self._told.get()
+            try:
+                self._client(region).put_metric_data(Namespace="AWS/Lambda", MetricData=data)
+            except (BotoCoreError, ClientError) as error:
+                self._report(f"the emulated CloudWatch does not answer: {error}")
+
+    def _client(self, region: str) -> Any:
+        if region not in self._clients:
+            made = self._session.client("cloudwatch", region_name=region, endpoint_url=self._endpoint)
+            self._clients[region] = made
+        return self._clients[region]

@@ -1,0 +1,42 @@
+"""Credentials of a function's role, as Lambda gives them to an instance: what it does is held to the role's policies,
+as far as the emulated AWS looks at these (emulation/aws/permissions.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from emulation.aws.policies import service_may_assume
+from emulation.lambda_runtime.deployed import Code, session
+from emulation.lambda_runtime.instance import FunctionError
+from emulation.layout import World
+
+_LASTS = 12 * 3_600  # seconds: the longest that a role's session may last; the emulated AWS ends none
+
+
+class Roles:
+    """Those of one world's AWS."""
+
+    def __init__(self, world: World) -> None:
+        self._iam, self._sts = (
+            session().client(service, region_name="us-east-1", endpoint_url=world.aws_url) for service in ("iam", "sts")
+        )
+
+    def credentials(self, code: Code) -> Mapping[str, str]:
+        """As variables of the function's environment. Raises FunctionError where Lambda may not take the role on."""
+        try:
+            trust: Any = self._iam.get_role(RoleName=code.role.rsplit("/", 1)[1])["Role"]["AssumeRolePolicyDocument"]
+        except ClientError as error:
+            raise FunctionError(f"{code.name}: its role cannot be looked at: {error}") from None
+        if not service_may_assume(trust, "lambda.amazonaws.com"):
+            raise FunctionError(f"{code.name}: Lambda may not take on {code.role}")
+        given = self._sts.assume_role(RoleArn=code.role, RoleSessionName=code.name, DurationSeconds=_LASTS)[
+            "Credentials"
+        ]
+        return {
+            "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": given["SessionToken"],
+        }

@@ -1,0 +1,82 @@
+"""A rule at work: invokes its function at a fixed rate.
+
+Lambda takes such an event at once and works on it later: what becomes of a failure is for Lambda's own retries, as the
+function is configured (AWS Lambda, "How Lambda handles errors and retries with asynchronous invocation").
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from emulation.aws.clock import MINUTE_SECONDS
+from emulation.lambda_runtime.instance import FunctionError
+from emulation.lambda_runtime.schedules import Schedule
+from emulation.layout import AWS_ACCOUNT_ID
+
+_LOOK_SECONDS = 1.0
+_PAUSE = 60.0  # seconds before the first retry; twice that before the second
+
+
+class Timer(threading.Thread):
+    """Invokes the function for the first time one period after the rule was seen, as EventBridge does. `minute` says
+    how many seconds the emulated AWS's minute lasts now."""
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        minute: Callable[[], float],
+        invoke: Callable[[str, Any], Any],
+        report: Callable[[str], None],
+    ) -> None:
+        super().__init__(daemon=True)
+        self.schedule = schedule
+        self._minute = minute
+        self._invoke = invoke
+        self._report = report
+        self._ended = threading.Event()
+
+    def end(self) -> None:
+        self._ended.set()
+
+    def run(self) -> None:
+        last = time.monotonic()
+        while not self._ended.wait(_LOOK_SECONDS):
+            if time.monotonic() - last >= self.schedule.seconds / MINUTE_SECONDS * self._minute():
+                last = time.monotonic()
+                self.fire()
+
+    def fire(self) -> None:
+        schedule, name = self.schedule, self.schedule.function.rsplit(":", 1)[1]
+        if not schedule.permitted:
+            self._report(f"{schedule.rule} may not invoke {name}: its policy does not name the rule")
+            return
+        event = json.loads(schedule.input) if schedule.input else _event(schedule)
+        for attempt in range(1 + schedule.retries):
+            if self._ended.wait(_PAUSE * attempt):
+                return
+            try:
+                self._invoke(schedule.function, event)
+                return
+            except FunctionError as error:
+                self._report(f"on schedule: {error}")
+
+
+def _event(schedule: Schedule) -> dict[str, Any]:
+    """As EventBridge writes it (Amazon EventBridge, "AWS service event metadata")."""
+    return {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": AWS_ACCOUNT_ID,
+        "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "region": schedule.region,
+        "resources": [schedule.rule],
+        "detail": {},
+    }

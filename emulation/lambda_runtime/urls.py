@@ -1,0 +1,82 @@
+"""Function URLs: HTTP requests to the functions behind them, and to nobody else.
+
+TLS is taken for granted. A name that is no function's answers as a name without an address does on Cloudflare, so that
+nothing of the world gets out of it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+from flask import Flask, Response, request
+
+from emulation.lambda_runtime.feed import Invoke
+from emulation.lambda_runtime.instance import FunctionError
+
+_HOP = frozenset({"connection", "content-encoding", "content-length", "date", "host", "server", "transfer-encoding"})
+_log = logging.getLogger(__name__)
+
+
+def create_app(function_of: Callable[[str], str | None], invoke: Invoke, services: str = "") -> Flask:
+    """The WSGI application; `function_of` is the function's ARN by its URL's host. `services` is the URL at which the
+    emulated Cloud Run answers for its services' hosts."""
+    app = Flask(__name__)
+
+    @app.route("/", defaults={"path": ""}, methods=["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"])
+    @app.route("/<path:path>", methods=["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"])
+    def answer(path: str) -> Response:
+        function = function_of(_host())
+        if function is None:
+            return _service(services) if _host().endswith(".run.app") else Response("error code: 1016\n", 530)
+        try:
+            return _answer(invoke(function, _event()))
+        except FunctionError as error:
+            _log.error("%s", error)
+            return Response("Internal Server Error", 502)
+
+    return app
+
+
+def _host() -> str:
+    return request.host.split(":")[0]
+
+
+def _service(services: str) -> Response:
+    headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP}
+    try:
+        answer = httpx.request(
+            request.method,
+            f"{services}{request.full_path}",
+            headers={**headers, "Host": request.host},
+            content=request.get_data(),
+            timeout=60,
+            trust_env=False,
+        )
+    except httpx.HTTPError as error:
+        _log.error("the emulated Cloud Run does not answer: %s", error)
+        return Response("error code: 1016\n", 530)
+    kept = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP}
+    return Response(answer.content, answer.status_code, kept)
+
+
+def _event() -> dict[str, Any]:
+    """Payload format 2.0 (AWS Lambda, "Invoking Lambda function URLs"), as far as handlers of ours look at it."""
+    return {
+        "version": "2.0",
+        "rawPath": request.path,
+        "rawQueryString": request.query_string.decode(),
+        "headers": {name.lower(): value for name, value in request.headers.items()},
+        "requestContext": {"domainName": request.host, "http": {"method": request.method, "path": request.path}},
+        "body": request.get_data(as_text=True),
+        "isBase64Encoded": False,
+    }
+
+
+def _answer(result: Any) -> Response:
+    if not isinstance(result, dict) or "statusCode" not in result:
+        return Response(json.dumps(result), content_type="application/json")
+    return Response(result.get("body", ""), result["statusCode"], result.get("headers", {}))  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]

@@ -1,0 +1,66 @@
+"""Running instances of the emulated EC2, in whatever regions there are any."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from itertools import cycle
+from typing import TYPE_CHECKING
+
+import boto3
+
+from emulation.layout import World
+from emulation.machines.machine import Instance
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_ec2.type_defs import InstanceTypeDef
+
+# Regions without machines that are asked at each look: with some thirty regions, a new one is found within five looks.
+_SCOUTED = 6
+
+
+class Ec2Machines:
+    """Regions known to have instances are asked at each look, the others in turn."""
+
+    def __init__(self, world: World) -> None:
+        self._session = boto3.Session(aws_access_key_id="hypervisor", aws_secret_access_key="hypervisor")  # noqa: S106
+        self._endpoint = world.aws_url
+        self._clients: dict[str, EC2Client] = {}
+        self._user_data: dict[str, str] = {}
+        self._seen: dict[str, list[Instance]] = {}
+        self._turn = cycle(self._session.get_available_regions("ec2"))
+
+    def running(self) -> list[Instance]:
+        """All running instances that have a public address and user data."""
+        scouted = {next(self._turn) for _ in range(_SCOUTED)}
+        for region in scouted | {region for region, instances in self._seen.items() if instances}:
+            self._seen[region] = list(self._in_region(region))
+        return [instance for instances in self._seen.values() for instance in instances]
+
+    def _in_region(self, region: str) -> Iterator[Instance]:
+        client = self._client(region)
+        pages = client.get_paginator("describe_instances").paginate(
+            Filters=[{"Name": "instance-state-name", "Values": ["running"]}]
+        )
+        for page in pages:
+            for reservation in page["Reservations"]:
+                for described in reservation.get("Instances", []):
+                    instance = self._instance(client, described)
+                    if instance.address and instance.user_data:
+                        yield instance
+
+    def _instance(self, client: EC2Client, described: InstanceTypeDef) -> Instance:
+        identity = described.get("InstanceId", "")
+        # User data of an instance changes only while it is stopped; its identity serves for its life here.
+        if identity not in self._user_data:
+            attribute = client.describe_instance_attribute(InstanceId=identity, Attribute="userData")
+            self._user_data[identity] = base64.b64decode(attribute["UserData"].get("Value", "")).decode()
+        return Instance(identity, described.get("PublicIpAddress", ""), self._user_data[identity])
+
+    def _client(self, region: str) -> EC2Client:
+        if region not in self._clients:
+            self._clients[region] = self._session.client(  # pyright: ignore[reportUnknownMemberType]  one of 400 overloads
+                "ec2", region_name=region, endpoint_url=self._endpoint
+            )
+        return self._clients[region]

@@ -1,0 +1,58 @@
+"""Running instances of the emulated Compute Engine, in all projects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import httpx
+
+from emulation.gcp import metadata_clients
+from emulation.gcp.api import INSTANCES_PATH
+from emulation.layout import World
+from emulation.machines.machine import Instance
+
+
+class GceMachines:
+    """Each machine has a metadata server of its own for as long as it runs."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._metadata_hosts: dict[str, str] = {}
+
+    def running(self) -> list[Instance]:
+        """All running instances that have a public address and user data. Raises httpx.HTTPError."""
+        answer = httpx.get(f"{self._world.gcp_url}{INSTANCES_PATH}", trust_env=False).raise_for_status()
+        running = [instance for described in answer.json() for instance in self._instances(described)]
+        for gone in self._metadata_hosts.keys() - {instance.id for instance in running}:
+            metadata_clients.forget(self._world, f"machine-{gone}")
+            del self._metadata_hosts[gone]
+        return running
+
+    def _instances(self, described: Mapping[str, Any]) -> Iterator[Instance]:
+        access = [config for interface in described["networkInterfaces"] for config in interface["accessConfigs"]]
+        metadata = {item["key"]: item["value"] for item in described.get("metadata", {}).get("items", [])}
+        if access and "user-data" in metadata:
+            yield Instance(
+                id=described["id"],
+                address=access[0]["natIP"],
+                user_data=metadata["user-data"],
+                disks=_local_disks(described),
+                metadata_host=self._metadata_host(described),
+            )
+
+    def _metadata_host(self, described: Mapping[str, Any]) -> str:
+        identity = described["id"]
+        if identity not in self._metadata_hosts:
+            # Who has no service account is known to the metadata server all the same, and gets no token.
+            account = next((each["email"] for each in described.get("serviceAccounts", [])), "none")
+            self._metadata_hosts[identity] = metadata_clients.register(self._world, f"machine-{identity}", account)
+        return self._metadata_hosts[identity]
+
+
+def _local_disks(described: Mapping[str, Any]) -> tuple[str, ...]:
+    """Links of the local SSDs, which are asked for, or come with the machine type (Compute Engine, "About Local SSD
+    disks")."""
+    asked = sum(disk.get("type") == "SCRATCH" for disk in described["disks"])
+    number = asked or int(described["machineType"].endswith("lssd"))
+    return tuple(f"google-local-nvme-ssd-{each}" for each in range(number))

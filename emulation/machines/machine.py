@@ -1,0 +1,327 @@
+"""One emulated machine: a directory as its root, an address, and the processes that its units start."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from emulation import processes
+from emulation.layout import INSTANCES_PATH, World
+from emulation.machines import cloud_init, systemd
+from emulation.machines.substitutions import NVME_BYTES, Place, substituted
+
+# Longest path of a Unix socket (unix(7): 108 bytes with the final zero); Traffic Server makes some in its directory.
+_SOCKET_PATH_LIMIT = 107
+_LONGEST_SOCKET = "run/artifact-edge/processerver.sock"
+
+_LONGEST_PAUSE = 30.0
+_STEADY_SECONDS = 60.0
+
+Report = Callable[[str], None]
+
+
+class BootError(Exception):
+    """A machine that cannot boot; the message names it and what it stumbled on."""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A running virtual machine, as its cloud describes it. `disks` are the links in /dev/disk/by-id of its local NVMe;
+    a machine on Google Cloud finds its metadata server at `metadata_host`."""
+
+    id: str
+    address: str
+    user_data: str
+    disks: tuple[str, ...] = ("nvme-Amazon_EC2_NVMe_Instance_Storage_AWS00000000000000001",)
+    metadata_host: str = ""
+
+    @property
+    def generation(self) -> str:
+        """Changes when the machine has to boot anew."""
+        return hashlib.sha256(f"{self.address}\n{self.user_data}".encode()).hexdigest()
+
+
+class Machine:
+    """Boots once a generation; `tend` keeps its services running and its timers firing."""
+
+    def __init__(self, world: World, instance: Instance, report: Report) -> None:
+        self.instance = instance
+        self._world = world
+        self._report = report
+        self._directory = machine_directory(world, instance.id)
+        self._place = Place(world, self._directory / "root", instance.address, instance.metadata_host)
+        self._state = self._directory / "state.json"
+        self._services: dict[str, _Keeper] = {}
+        self._timers: list[_Alarm] = []
+
+    def boot(self) -> None:
+        """Runs the first boot, unless this very generation has had it; then starts what it enabled."""
+        enabled = self._enabled_before()
+        if enabled is None:
+            stop(self._world, self.instance.id)
+            self._report(f"{self.instance.id} boots at {self.instance.address}")
+            enabled = self._first_boot()
+            self._state.write_text(json.dumps({"generation": self.instance.generation, "enabled": enabled}))
+        for unit in enabled:
+            self._start(unit)
+
+    def tend(self) -> None:
+        """Restarts services that ended and runs timers that are due; called about once a second."""
+        for keeper in self._services.values():
+            keeper.tend()
+        for alarm in self._timers:
+            alarm.tend()
+
+    def _enabled_before(self) -> list[str] | None:
+        try:
+            state = json.loads(self._state.read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+        return state["enabled"] if state["generation"] == self.instance.generation else None
+
+    def _first_boot(self) -> list[str]:
+        self._check_place()
+        config = cloud_init.parse(self.instance.user_data)
+        commands = _Commands(self._place, self.instance.disks)
+        for argv in config.boot_commands:
+            commands.run(argv)
+        for package in config.packages:
+            _check_package(package)
+        for file in config.files:
+            self._write(file)
+        for argv in config.run_commands:
+            commands.run(argv)
+        return commands.enabled
+
+    def _check_place(self) -> None:
+        socket = self._place.root / _LONGEST_SOCKET
+        if len(os.fsencode(socket)) > _SOCKET_PATH_LIMIT:
+            raise BootError(
+                f"{socket} is longer than a Unix socket's name may be ({_SOCKET_PATH_LIMIT}); "
+                "use a checkout or a world directory with a shorter path"
+            )
+        self._place.root.mkdir(parents=True, exist_ok=True)
+        if os.geteuid() == 0:
+            closed = [path for path in self._place.root.parents if not path.stat().st_mode & 0o001]
+            if closed:
+                raise BootError(
+                    f"services that give up root cannot enter {closed[-1]}; chmod o+x it, or put the world elsewhere"
+                )
+
+    def _write(self, file: cloud_init.BootFile) -> None:
+        target = self._place.root / file.path.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(substituted(file.path, file.content, self._place))
+        target.chmod(file.permissions)
+
+    def _start(self, unit: str) -> None:
+        text = (self._place.root / "etc/systemd/system" / unit).read_text()
+        if unit.endswith(".timer"):
+            timer = systemd.parse_timer(unit, text)
+            service = (self._place.root / "etc/systemd/system" / timer.service).read_text()
+            self._timers.append(_Alarm(timer, self._keeper(systemd.parse_service(timer.service, service))))
+        else:
+            keeper = self._services[unit] = self._keeper(systemd.parse_service(unit, text))
+            keeper.tend()
+
+    def _keeper(self, service: systemd.Service) -> _Keeper:
+        return _Keeper(self._world, self.instance, self._place, service, self._report)
+
+
+def machine_directory(world: World, instance_id: str) -> Path:
+    return world.directory / "machines" / instance_id
+
+
+def stop(world: World, instance_id: str) -> None:
+    """Ends all processes of a machine; its disk stays."""
+    for name in processes.names(world):
+        if name.startswith(f"machine-{instance_id}-"):
+            processes.stop(world, name)
+
+
+def forget(world: World, instance_id: str) -> None:
+    """Ends a machine and deletes its disk, as terminating it does."""
+    stop(world, instance_id)
+    shutil.rmtree(machine_directory(world, instance_id), ignore_errors=True)
+
+
+class _Commands:
+    """The few commands that user data may run, each with its meaning here."""
+
+    def __init__(self, place: Place, disks: Sequence[str]) -> None:
+        self._place = place
+        self._disks = disks
+        self.enabled: list[str] = []
+
+    def run(self, argv: Sequence[str]) -> None:
+        match list(argv):
+            case ["systemctl", "mask", _] | ["systemctl", "daemon-reload"] | ["udevadm", "control", "--reload"]:
+                pass  # the host's own units and rules are none of the machine's business
+            case ["udevadm", "trigger", "--settle", "--subsystem-match=block"]:
+                self._attach_nvme()
+            case ["systemctl", "enable", "--now", unit]:
+                if not (self._place.root / "etc/systemd/system" / unit).is_file():
+                    raise BootError(f"runcmd enables {unit}, which write_files does not bring")
+                self.enabled.append(unit)
+            case _:
+                raise BootError(f"user data runs {' '.join(argv)!r}, which is not known here")
+
+    def _attach_nvme(self) -> None:
+        for disk in self._disks:
+            device = self._place.root / "dev/disk/by-id" / disk
+            device.parent.mkdir(parents=True, exist_ok=True)
+            with device.open("ab") as file:
+                file.truncate(NVME_BYTES)
+            _give(device, _service_account("trafficserver"))
+
+
+class _Keeper:
+    """Keeps one service of one machine running, with a pause that doubles while it keeps falling."""
+
+    def __init__(
+        self, world: World, instance: Instance, place: Place, service: systemd.Service, report: Report
+    ) -> None:
+        self._world = world
+        self._instance = instance
+        self._name = f"machine-{instance.id}-{service.name.removesuffix('.service')}"
+        self._place = place
+        self._service = service
+        self._report = report
+        self._user = _service_account(service.user)
+        self._pid: int | None = None
+        self._started = 0.0
+        self._pause = service.restart_seconds
+        self._not_before = 0.0
+
+    def tend(self) -> None:
+        now = time.monotonic()
+        running = processes.pid_of(self._world, self._name)
+        if running is not None:
+            self._pid = running
+            if now - self._started > _STEADY_SECONDS:
+                self._pause = self._service.restart_seconds
+            return
+        if self._pid is not None:
+            self._fell(now)
+        if now >= self._not_before:
+            self._rise(now)
+
+    def run_once(self) -> None:
+        """Runs a oneshot service to its end; a failure is reported, as the journal would."""
+        self._run(self._service.command)
+
+    def _rise(self, now: float) -> None:
+        self._make_directories()
+        if all(self._run(argv) for argv in self._service.prepare):
+            self._pid = processes.start(
+                self._world, self._name, self._service.command, env=self._environment(), user=self._user
+            )
+            self._started = now
+        else:
+            self._back_off(now)
+
+    def _fell(self, now: float) -> None:
+        # What the dead process had started would still hold the ports: systemd ends the whole control group.
+        with suppress(ProcessLookupError):
+            os.killpg(self._pid or 0, signal.SIGKILL)
+        self._pid = None
+        self._report(f"{self._name} ended; starts again in {self._pause:.0f} s")
+        self._back_off(now)
+
+    def _back_off(self, now: float) -> None:
+        self._not_before = now + self._pause
+        self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+
+    def _make_directories(self) -> None:
+        for directory in self._service.directories:
+            path = self._place.root / directory.lstrip("/")
+            path.mkdir(parents=True, exist_ok=True)
+            _give(path, self._user)
+
+    def _run(self, argv: Sequence[str]) -> bool:
+        done = subprocess.run(
+            argv, env={**_of_the_host(), **self._environment()}, capture_output=True, text=True, check=False, timeout=60
+        )
+        # Programs of the checkout may be out of an unprivileged user's reach, so they run as whoever runs the world.
+        for path in _tree(self._place.root / "run"):
+            _give(path, self._user)
+        if done.returncode != 0:
+            self._report(f"{self._name}: {argv[0]} ended with {done.returncode}: {done.stderr.strip()[-500:]}")
+        return done.returncode == 0
+
+    def _environment(self) -> dict[str, str]:
+        environment = _cloud(self._world, self._instance)
+        for path in self._service.environment_files:
+            environment |= systemd.parse_environment(Path(path).read_text())
+        return environment
+
+
+class _Alarm:
+    def __init__(self, timer: systemd.Timer, keeper: _Keeper) -> None:
+        self._timer = timer
+        self._keeper = keeper
+        self._due = time.monotonic() + timer.after
+
+    def tend(self) -> None:
+        if time.monotonic() >= self._due:
+            self._due = time.monotonic() + self._timer.every
+            self._keeper.run_once()
+
+
+def _of_the_host() -> dict[str, str]:
+    """What a program needs of the host's environment; its cloud credentials are none of the machine's."""
+    return {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+
+
+def _cloud(world: World, instance: Instance) -> dict[str, str]:
+    """Where boto3 finds the emulated cloud and, on EC2, the credentials of the instance's role."""
+    if instance.metadata_host:
+        return {"AWS_ENDPOINT_URL": world.aws_url, "AWS_EC2_METADATA_DISABLED": "true"}
+    metadata = f"{world.aws_url}{INSTANCES_PATH}/{instance.id}/"
+    return {"AWS_ENDPOINT_URL": world.aws_url, "AWS_EC2_METADATA_SERVICE_ENDPOINT": metadata}
+
+
+def _check_package(package: str) -> None:
+    present = {
+        "trafficserver": lambda: shutil.which("traffic_manager") is not None,
+        "python3-boto3": lambda: importlib.util.find_spec("boto3") is not None,
+    }
+    if package not in present:
+        raise BootError(f"package {package} is not known here; known are {', '.join(sorted(present))}")
+    if not present[package]():
+        raise BootError(f"package {package} is not installed on this host: apt-get install {package}")
+
+
+def _service_account(user: str | None) -> str | None:
+    """The account to run as, or None for the one that runs the world: only root may become another."""
+    if user is None or os.geteuid() != 0:
+        return None
+    try:
+        pwd.getpwnam(user)
+    except KeyError as error:
+        raise BootError(
+            f"user {user} does not exist on this host; its package makes it: apt-get install {user}"
+        ) from error
+    return user
+
+
+def _give(path: Path, user: str | None) -> None:
+    if user is not None:
+        shutil.chown(path, user)
+
+
+def _tree(directory: Path) -> Iterator[Path]:
+    if directory.is_dir():
+        yield directory
+        yield from directory.rglob("*")

@@ -1,0 +1,129 @@
+"""All that an emulated machine's files differ in from what its user data says. Nothing else is changed.
+
+A machine here is a directory and an address on the loopback network of a host that it shares with others, and its
+cloud is an emulated one: each rule below is one consequence of that.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from emulation.layout import AWS_PORT, DNS_PORT, GCP_PORT, World
+
+# Directories that a machine has to itself. Programs and libraries of packages stay those of the host.
+_OWN_DIRECTORIES = (
+    "/dev/disk",
+    "/etc/artifact-edge",
+    "/etc/systemd",
+    "/etc/udev",
+    "/run/artifact-edge",
+    "/usr/local/sbin",
+    "/var/cache/artifact-edge",
+    "/var/log/artifact-edge",
+)
+_OWN_PATH = re.compile(rf"(?<![\w./-])(?:{'|'.join(_OWN_DIRECTORIES)})(?![\w-])")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a machine is emulated; `metadata_host` is empty for one that is not on Google Cloud."""
+
+    world: World
+    root: Path
+    address: str
+    metadata_host: str = ""
+
+
+@dataclass(frozen=True)
+class Substitution:
+    """One rule: in files at `path` (a regular expression), `pattern` gives way to `replacement`."""
+
+    why: str
+    path: str
+    pattern: re.Pattern[str]
+    replacement: Callable[[re.Match[str], Place], str]
+
+
+def _bound(word: str, address: str) -> str:
+    if not word[0].isdigit():
+        return word
+    return f"{word if 'ip-in' in word else f'{word}:ip-in={address}'}:ip-out={address}"
+
+
+SUBSTITUTIONS = (
+    Substitution(
+        "several machines share one file system: each has its own root",
+        r".*",
+        _OWN_PATH,
+        lambda match, place: f"{place.root}{match[0]}",
+    ),
+    Substitution(
+        "several machines share one host: a listener on all addresses is one on the machine's own, and so is what asks",
+        r"/etc/artifact-edge/records\.config",
+        re.compile(r"^CONFIG proxy\.config\.http\.server_ports STRING .*$", re.MULTILINE),
+        lambda match, place: " ".join(_bound(word, place.address) for word in match[0].split(" ")),
+    ),
+    Substitution(
+        "several machines share one loopback address: within a machine, its own address is that",
+        r"/etc/artifact-edge/.*",
+        re.compile(r"\b127\.0\.0\.1\b"),
+        lambda _, place: place.address,
+    ),
+    Substitution(
+        "the emulated S3 speaks plain HTTP on a port of its own",
+        r"/etc/artifact-edge/remap\.config",
+        re.compile(r"https://([a-z0-9.-]+\.amazonaws\.com)/"),
+        lambda match, _: f"http://{match[1]}:{AWS_PORT}/",
+    ),
+    Substitution(
+        "so does the emulated Cloud Storage",
+        r"/etc/artifact-edge/remap\.config",
+        re.compile(r"https://([a-z0-9.-]+\.googleapis\.com)/"),
+        lambda match, _: f"http://{match[1]}:{GCP_PORT}/",
+    ),
+    Substitution(
+        "cloud names lead to the emulated cloud only in the world's own DNS",
+        r"/etc/artifact-edge/records\.config",
+        re.compile(r"\Z"),
+        lambda _, place: (
+            f"CONFIG proxy.config.dns.nameservers STRING {place.world.dns_address}:{DNS_PORT}\n"
+            # Else the host's own name servers are asked in turn with it.
+            "CONFIG proxy.config.dns.resolv_conf STRING /dev/null\n"
+        ),
+    ),
+    Substitution(
+        "machines share one network, and the metadata server has no other way to tell who asks than where",
+        r"/usr/local/sbin/.*",
+        re.compile(r"(?<=http://)metadata\.google\.internal(?=/)"),
+        lambda match, place: place.metadata_host or match[0],
+    ),
+    Substitution(
+        "only root may become another user",
+        r"/etc/artifact-edge/records\.config",
+        re.compile(r"(?<=admin\.user_id STRING )\w+"),
+        lambda match, _: match[0] if os.geteuid() == 0 else getpass.getuser(),
+    ),
+    Substitution(
+        "boto3 comes with the checkout's virtual environment, not from a system package",
+        r"/usr/local/sbin/.*",
+        re.compile(r"\A#!/usr/bin/python3$", re.MULTILINE),
+        lambda _, __: f"#!{sys.executable}",
+    ),
+)
+
+NVME_BYTES = 512 << 20
+"""Size of the sparse file that stands for an instance-store device."""
+
+
+def substituted(path: str, content: str, place: Place) -> str:
+    """The content of the machine's file at `path` as it has to be here."""
+    for rule in SUBSTITUTIONS:
+        if re.fullmatch(rule.path, path):
+            content = rule.pattern.sub(lambda match, rule=rule: rule.replacement(match, place), content)
+    return content

@@ -1,0 +1,127 @@
+"""Real processes of the embedded world: started once, found again by their pid file, ended by pid.
+
+A pid file holds the pid and the process's start time, so that a recycled pid is never mistaken for one of ours.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from emulation.layout import LOOPBACK_VARIABLE, World
+
+
+class ProcessError(Exception):
+    """A process of the world did not come up; the message names it and its log."""
+
+
+def start(
+    world: World,
+    name: str,
+    argv: Sequence[str | Path],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    user: str | None = None,
+    ready: Callable[[], bool] | None = None,
+    timeout: float = 30.0,
+) -> int:
+    """Starts `argv` detached, unless the process of that name still runs, and returns its pid.
+
+    `env` is added to the caller's, and so is the world's loopback network. Output goes to `logs/<name>.log`. With
+    `ready`, waits up to `timeout` seconds until it is true; a process that ends or stays silent raises ProcessError
+    with the end of its log.
+    """
+    running = pid_of(world, name)
+    if running is not None:
+        return running
+    log = world.path("logs", f"{name}.log")
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [str(part) for part in argv],
+            env={**os.environ, LOOPBACK_VARIABLE: world.loopback, **(env or {})},
+            cwd=cwd,
+            user=user,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    world.path("run", f"{name}.pid").write_text(f"{process.pid} {_start_time(process.pid)}\n")
+    if ready is not None:
+        _wait_until_ready(process, name, log, ready, timeout)
+    return process.pid
+
+
+def stop(world: World, name: str, *, grace: float = 5.0) -> None:
+    """Ends the process of that name and all that it started (its session), first politely."""
+    pid = pid_of(world, name)
+    if pid is not None:
+        for sig in (signal.SIGTERM, signal.SIGKILL):
+            _signal_group(pid, sig)
+            if _gone_within(pid, grace):
+                break
+    world.path("run", f"{name}.pid").unlink(missing_ok=True)
+
+
+def names(world: World) -> list[str]:
+    """Names of all processes that have a pid file, whether they still run or not."""
+    return sorted(path.stem for path in world.path("run", "x").parent.glob("*.pid"))
+
+
+def pid_of(world: World, name: str) -> int | None:
+    """The pid of a running process of the world, or None."""
+    try:
+        pid, started = world.path("run", f"{name}.pid").read_text().split()
+    except (FileNotFoundError, ValueError):
+        return None
+    return int(pid) if _start_time(int(pid)) == started else None
+
+
+def listening(address: str, port: int) -> bool:
+    """Whether something accepts TCP connections there."""
+    with socket.socket() as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex((address, port)) == 0
+
+
+def _wait_until_ready(
+    process: subprocess.Popen[bytes], name: str, log: Path, ready: Callable[[], bool], timeout: float
+) -> None:
+    deadline = time.monotonic() + timeout
+    while not ready():
+        if process.poll() is not None or time.monotonic() > deadline:
+            state = f"ended with {process.returncode}" if process.returncode is not None else "is not ready"
+            tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+            raise ProcessError(f"{name} {state} (log: {log})\n{tail}")
+        time.sleep(0.1)
+
+
+def _start_time(pid: int) -> str:
+    """Field 22 of /proc/<pid>/stat (proc(5)): ticks since boot. Empty for no process and for a zombie."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except (FileNotFoundError, ProcessLookupError, IndexError):
+        return ""
+    return "" if fields[0] == "Z" else fields[19]
+
+
+def _signal_group(pid: int, sig: signal.Signals) -> None:
+    try:
+        os.killpg(pid, sig)
+    except ProcessLookupError:
+        return
+
+
+def _gone_within(pid: int, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while _start_time(pid):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True

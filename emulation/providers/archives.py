@@ -1,0 +1,66 @@
+"""Archives as the engine sends them: files by name, given as text or by path.
+
+The marks are those of the Pulumi SDK (`pulumi.runtime.rpc`). Two archives of the same hash are the same archive.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import pulumi
+from pulumi.runtime import rpc
+
+from emulation.providers.handler import CloudError, Properties
+
+_MARK = rpc._special_sig_key  # pyright: ignore[reportPrivateUsage]  the SDK has no public name for it
+_ASSET = rpc._special_asset_sig  # pyright: ignore[reportPrivateUsage]
+_ARCHIVE = rpc._special_archive_sig  # pyright: ignore[reportPrivateUsage]
+_EARLIEST = (1980, 1, 1, 0, 0, 0)  # that a zip file can tell
+
+
+def on_the_wire(value: Any) -> Any:
+    """`value`, with archives and assets of the SDK's classes as the engine would send them, at any depth."""
+    if isinstance(value, pulumi.StringAsset):
+        return {_MARK: _ASSET, "text": value.text, "hash": hashlib.sha256(value.text.encode()).hexdigest()}
+    if isinstance(value, pulumi.AssetArchive):
+        assets = {name: on_the_wire(asset) for name, asset in sorted(cast(Any, value).assets.items())}
+        together = "".join(f"{name}:{asset['hash']};" for name, asset in assets.items())
+        return {_MARK: _ARCHIVE, "assets": assets, "hash": hashlib.sha256(together.encode()).hexdigest()}
+    if isinstance(value, (pulumi.Asset, pulumi.Archive)):
+        raise TypeError(f"not emulated: {type(value).__name__}")
+    if isinstance(value, dict):
+        return {key: on_the_wire(item) for key, item in cast(Properties, value).items()}
+    if isinstance(value, list):
+        return [on_the_wire(item) for item in cast(list[Any], value)]
+    return value
+
+
+def comparable(value: Any) -> Any:
+    """`value`, or the hash where it is an archive: state and program tell the same one in different words."""
+    if isinstance(value, dict) and cast(Properties, value).get(_MARK) == _ARCHIVE:
+        return cast(Properties, value).get("hash")
+    return cast(Any, value)
+
+
+def zipped(archive: Mapping[str, Any]) -> bytes:
+    """The archive as a zip file; the same files always make the same bytes. Raises CloudError."""
+    if archive.get(_MARK) != _ARCHIVE or "assets" not in archive:
+        raise CloudError("not emulated: code that is no AssetArchive")
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, asset in sorted(cast(Mapping[str, Properties], archive["assets"]).items()):
+            file.writestr(zipfile.ZipInfo(name, _EARLIEST), _content(name, asset))
+    return buffer.getvalue()
+
+
+def _content(name: str, asset: Properties) -> bytes:
+    if asset.get("text"):
+        return asset["text"].encode()
+    if asset.get("path"):
+        return Path(asset["path"]).read_bytes()
+    raise CloudError(f"{name}: not emulated: an asset that is neither text nor a path")

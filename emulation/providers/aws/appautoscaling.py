@@ -1,0 +1,92 @@
+"""Application Auto Scaling: what follows a measure, between two bounds."""
+
+from __future__ import annotations
+
+import pulumi_aws as aws
+
+from emulation.providers.aws.described import Api, Described
+from emulation.providers.handler import Handler, Properties
+
+
+def handlers() -> list[Handler]:
+    """One handler a resource type. A policy may be changed in place; what it scales may not."""
+    place = frozenset({"region", "resourceId", "scalableDimension", "serviceNamespace"})
+    return [
+        Described(
+            aws.appautoscaling.Target,
+            "application-autoscaling",
+            _register,
+            _describe_target,
+            lambda api, id, state: api.deregister_scalable_target(**_place(state)),
+            lambda api, id, old, new: _register(api, new),
+            place,
+        ),
+        Described(
+            aws.appautoscaling.Policy,
+            "application-autoscaling",
+            _put_policy,
+            _describe_policy,
+            lambda api, id, state: api.delete_scaling_policy(PolicyName=state["name"], **_place(state)),
+            lambda api, id, old, new: _put_policy(api, new),
+            place | {"name", "policyType"},
+        ),
+    ]
+
+
+def _place(inputs: Properties) -> dict[str, str]:
+    return {
+        "ServiceNamespace": inputs["serviceNamespace"],
+        "ResourceId": inputs["resourceId"],
+        "ScalableDimension": inputs["scalableDimension"],
+    }
+
+
+def _register(api: Api, inputs: Properties) -> str:
+    api.register_scalable_target(**_place(inputs), MinCapacity=inputs["minCapacity"], MaxCapacity=inputs["maxCapacity"])
+    return inputs["resourceId"]
+
+
+def _describe_target(api: Api, id: str, state: Properties) -> Properties | None:
+    place = _place(state)
+    found = api.describe_scalable_targets(
+        ServiceNamespace=place["ServiceNamespace"],
+        ResourceIds=[place["ResourceId"]],
+        ScalableDimension=place["ScalableDimension"],
+    )["ScalableTargets"]
+    if not found:
+        return None
+    return {"minCapacity": found[0]["MinCapacity"], "maxCapacity": found[0]["MaxCapacity"], **_region(api)}
+
+
+def _put_policy(api: Api, inputs: Properties) -> str:
+    asked = inputs["targetTrackingScalingPolicyConfiguration"]
+    api.put_scaling_policy(
+        PolicyName=inputs["name"],
+        PolicyType=inputs["policyType"],
+        **_place(inputs),
+        TargetTrackingScalingPolicyConfiguration={
+            "TargetValue": float(asked["targetValue"]),
+            "PredefinedMetricSpecification": {
+                "PredefinedMetricType": asked["predefinedMetricSpecification"]["predefinedMetricType"]
+            },
+        },
+    )
+    return inputs["name"]
+
+
+def _describe_policy(api: Api, id: str, state: Properties) -> Properties | None:
+    place = _place(state)
+    found = api.describe_scaling_policies(
+        PolicyNames=[state["name"]], ServiceNamespace=place["ServiceNamespace"], ResourceId=place["ResourceId"]
+    )["ScalingPolicies"]
+    (policy,) = [each for each in found if each["ScalableDimension"] == place["ScalableDimension"]] or (None,)
+    if policy is None:
+        return None
+    told = policy["TargetTrackingScalingPolicyConfiguration"]
+    metric = {"predefinedMetricType": told["PredefinedMetricSpecification"]["PredefinedMetricType"]}
+    tracking = {"targetValue": told["TargetValue"], "predefinedMetricSpecification": metric}
+    return {"targetTrackingScalingPolicyConfiguration": tracking, "arn": policy["PolicyARN"], **_region(api)}
+
+
+def _region(api: Api) -> Properties:
+    return {"region": api.meta.region_name}

@@ -1,0 +1,105 @@
+"""CloudWatch: alarms on one metric, and dashboards."""
+
+from __future__ import annotations
+
+import json
+
+import pulumi_aws as aws
+
+from emulation.providers.aws.clients import tag_list, tag_map
+from emulation.providers.aws.described import Api, Described
+from emulation.providers.handler import CloudError, Handler, Properties
+
+_ALARM = {
+    "name": "AlarmName",
+    "alarmDescription": "AlarmDescription",
+    "namespace": "Namespace",
+    "metricName": "MetricName",
+    "statistic": "Statistic",
+    "period": "Period",
+    "evaluationPeriods": "EvaluationPeriods",
+    "datapointsToAlarm": "DatapointsToAlarm",
+    "threshold": "Threshold",
+    "comparisonOperator": "ComparisonOperator",
+    "treatMissingData": "TreatMissingData",
+    "alarmActions": "AlarmActions",
+    "okActions": "OKActions",
+}
+"""What an alarm is made of, by Pulumi's names; the API calls it by these."""
+
+
+def handlers() -> list[Handler]:
+    """One handler a resource type."""
+    return [
+        Described(
+            aws.cloudwatch.MetricAlarm,
+            "cloudwatch",
+            _put_alarm,
+            _describe_alarm,
+            lambda cloudwatch, id, state: cloudwatch.delete_alarms(AlarmNames=[id]),
+            _change_alarm,
+            frozenset({"name", "region"}),
+        ),
+        Described(
+            aws.cloudwatch.Dashboard,
+            "cloudwatch",
+            _put_dashboard,
+            _describe_dashboard,
+            lambda cloudwatch, id, state: cloudwatch.delete_dashboards(DashboardNames=[id]),
+            lambda cloudwatch, id, old, new: _put_dashboard(cloudwatch, new),
+            frozenset({"dashboardName"}),
+        ),
+    ]
+
+
+def _put_alarm(cloudwatch: Api, inputs: Properties) -> str:
+    unknown = inputs.keys() - _ALARM.keys() - {"dimensions", "tags", "region"}
+    if unknown:
+        raise CloudError(f"alarms with {', '.join(sorted(unknown))} are not emulated")
+    request = {called: inputs[name] for name, called in _ALARM.items() if name in inputs}
+    dimensions = [{"Name": name, "Value": value} for name, value in sorted(inputs.get("dimensions", {}).items())]
+    cloudwatch.put_metric_alarm(**request, Dimensions=dimensions, Tags=tag_list(inputs.get("tags")))
+    return inputs["name"]
+
+
+def _change_alarm(cloudwatch: Api, id: str, old: Properties, new: Properties) -> None:
+    """Tags given while an alarm is overwritten are not heeded (CloudWatch API, "PutMetricAlarm")."""
+    _put_alarm(cloudwatch, new)
+    arn = old["arn"]
+    gone = sorted(old.get("tags", {}).keys() - new.get("tags", {}).keys())
+    if gone:
+        cloudwatch.untag_resource(ResourceARN=arn, TagKeys=gone)
+    if new.get("tags"):
+        cloudwatch.tag_resource(ResourceARN=arn, Tags=tag_list(new["tags"]))
+
+
+def _describe_alarm(cloudwatch: Api, id: str, state: Properties) -> Properties | None:
+    found = cloudwatch.describe_alarms(AlarmNames=[id])["MetricAlarms"]
+    if not found:
+        return None
+    (alarm,) = found
+    tags = tag_map(cloudwatch.list_tags_for_resource(ResourceARN=alarm["AlarmArn"])["Tags"])
+    return {
+        **{name: alarm[called] for name, called in _ALARM.items() if called in alarm},
+        "dimensions": {dimension["Name"]: dimension["Value"] for dimension in alarm["Dimensions"]},
+        "arn": alarm["AlarmArn"],
+        "region": cloudwatch.meta.region_name,
+        **({"tags": tags} if tags or "tags" in state else {}),
+    }
+
+
+def _put_dashboard(cloudwatch: Api, inputs: Properties) -> str:
+    cloudwatch.put_dashboard(DashboardName=inputs["dashboardName"], DashboardBody=inputs["dashboardBody"])
+    return inputs["dashboardName"]
+
+
+def _describe_dashboard(cloudwatch: Api, id: str, state: Properties) -> Properties | None:
+    found = cloudwatch.get_dashboard(DashboardName=id)
+    body, given = found["DashboardBody"], state.get("dashboardBody")
+    same = given is not None and json.loads(body) == json.loads(given)
+    return {
+        "dashboardName": id,
+        "dashboardArn": found["DashboardArn"],
+        "dashboardBody": given if same else body,
+        "region": cloudwatch.meta.region_name,
+    }

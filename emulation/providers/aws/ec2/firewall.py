@@ -1,0 +1,157 @@
+"""Security groups, with rules inline or as resources of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pulumi_aws as aws
+
+from emulation.providers.aws.clients import tags_of
+from emulation.providers.aws.described import Api, Described
+from emulation.providers.aws.ec2.tags import change_tags, only, tags
+from emulation.providers.handler import CloudError, Handler, Properties
+
+
+def handlers() -> list[Handler]:
+    """One handler a resource type."""
+    return [
+        Described(
+            aws.ec2.SecurityGroup,
+            "ec2",
+            _make_group,
+            _describe_group,
+            lambda ec2, id, state: ec2.delete_security_group(GroupId=id),
+            _change_group,
+            frozenset({"name", "description", "vpcId", "region"}),
+        ),
+        _rule(aws.vpc.SecurityGroupIngressRule, ingress=True),
+        _rule(aws.vpc.SecurityGroupEgressRule, ingress=False),
+    ]
+
+
+def _make_group(ec2: Api, inputs: Properties) -> str:
+    request = {"GroupName": inputs["name"], "Description": inputs.get("description", "Managed by Pulumi")}
+    created = ec2.create_security_group(VpcId=inputs["vpcId"], **request, **tags("security-group", inputs))
+    # As the real provider does: the rule that lets everything out, which EC2 adds to each new group, is taken away.
+    anywhere = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
+    ec2.revoke_security_group_egress(GroupId=created["GroupId"], IpPermissions=anywhere)
+    _add_rules(ec2, created["GroupId"], inputs)
+    return created["GroupId"]
+
+
+def _change_group(ec2: Api, id: str, old: Properties, new: Properties) -> None:
+    group = ec2.describe_security_groups(GroupIds=[id])["SecurityGroups"][0]
+    if ("ingress" in old or "ingress" in new) and group["IpPermissions"]:
+        ec2.revoke_security_group_ingress(GroupId=id, IpPermissions=group["IpPermissions"])
+    if ("egress" in old or "egress" in new) and group["IpPermissionsEgress"]:
+        ec2.revoke_security_group_egress(GroupId=id, IpPermissions=group["IpPermissionsEgress"])
+    _add_rules(ec2, id, new)
+    change_tags(ec2, id, old, new)
+
+
+def _add_rules(ec2: Api, id: str, inputs: Properties) -> None:
+    if inputs.get("ingress"):
+        ec2.authorize_security_group_ingress(GroupId=id, IpPermissions=[_inline(rule) for rule in inputs["ingress"]])
+    if inputs.get("egress"):
+        ec2.authorize_security_group_egress(GroupId=id, IpPermissions=[_inline(rule) for rule in inputs["egress"]])
+
+
+def _inline(rule: Properties) -> dict[str, Any]:
+    """An inline rule as the API takes it; its description goes to each source, as the real provider does."""
+    described = {"Description": rule["description"]} if rule.get("description") else {}
+    permission: dict[str, Any] = {"IpProtocol": rule["protocol"]}
+    if rule["protocol"] != "-1":
+        permission.update(FromPort=rule["fromPort"], ToPort=rule["toPort"])
+    permission["IpRanges"] = [{"CidrIp": cidr, **described} for cidr in rule.get("cidrBlocks", [])]
+    permission["Ipv6Ranges"] = [{"CidrIpv6": cidr, **described} for cidr in rule.get("ipv6CidrBlocks", [])]
+    permission["PrefixListIds"] = [{"PrefixListId": id, **described} for id in rule.get("prefixListIds", [])]
+    return permission
+
+
+def _sources(permission: dict[str, Any]) -> frozenset[tuple[object, ...]]:
+    """What a permission opens, without order and descriptions: one entry a source."""
+    ports = (permission["IpProtocol"], permission.get("FromPort"), permission.get("ToPort"))
+    listed = [
+        *(source["CidrIp"] for source in permission.get("IpRanges", [])),
+        *(source["CidrIpv6"] for source in permission.get("Ipv6Ranges", [])),
+        *(source["PrefixListId"] for source in permission.get("PrefixListIds", [])),
+    ]
+    return frozenset((*ports, source) for source in listed)
+
+
+def _inline_as_seen(given: list[Properties], seen: list[dict[str, Any]]) -> list[Properties]:
+    """The rules as they were given while EC2 opens just what they say; else as EC2 has them, which is drift."""
+    wanted = frozenset[tuple[object, ...]]().union(*(_sources(_inline(rule)) for rule in given))
+    opened = frozenset[tuple[object, ...]]().union(*(_sources(permission) for permission in seen))
+    if wanted == opened:
+        return given
+    return [
+        {
+            "protocol": permission["IpProtocol"],
+            "fromPort": permission.get("FromPort", 0),
+            "toPort": permission.get("ToPort", 0),
+            "cidrBlocks": [source["CidrIp"] for source in permission.get("IpRanges", [])],
+            "ipv6CidrBlocks": [source["CidrIpv6"] for source in permission.get("Ipv6Ranges", [])],
+            "prefixListIds": [source["PrefixListId"] for source in permission.get("PrefixListIds", [])],
+        }
+        for permission in seen
+    ]
+
+
+def _describe_group(ec2: Api, id: str, state: Properties) -> Properties | None:
+    group = only(ec2.describe_security_groups(GroupIds=[id])["SecurityGroups"])
+    return group and {
+        "name": group["GroupName"],
+        "description": group["Description"],
+        "vpcId": group["VpcId"],
+        **{
+            name: _inline_as_seen(state[name], group[permissions])
+            for name, permissions in (("ingress", "IpPermissions"), ("egress", "IpPermissionsEgress"))
+            if name in state
+        },
+        **tags_of(group, state),
+    }
+
+
+_RULE_SOURCES = {"cidrIpv4": "CidrIpv4", "cidrIpv6": "CidrIpv6", "prefixListId": "PrefixListId"}
+
+
+def _rule(resource: Any, *, ingress: bool) -> Described:
+    properties = {"securityGroupId", "ipProtocol", "fromPort", "toPort", "region", *_RULE_SOURCES}
+
+    def make(ec2: Api, inputs: Properties) -> str:
+        permission = _permission(inputs)
+        authorize = ec2.authorize_security_group_ingress if ingress else ec2.authorize_security_group_egress
+        authorized = authorize(GroupId=inputs["securityGroupId"], IpPermissions=[permission])
+        return authorized["SecurityGroupRules"][0]["SecurityGroupRuleId"]
+
+    def remove(ec2: Api, id: str, state: Properties) -> None:
+        revoke = ec2.revoke_security_group_ingress if ingress else ec2.revoke_security_group_egress
+        revoke(GroupId=state["securityGroupId"], SecurityGroupRuleIds=[id])
+
+    return Described(resource, "ec2", make, _describe_rule, remove, change_tags, frozenset(properties))
+
+
+def _permission(inputs: Properties) -> dict[str, Any]:
+    protocol = inputs["ipProtocol"]
+    permission: dict[str, Any] = {"IpProtocol": protocol}
+    if protocol != "-1":
+        permission.update(FromPort=inputs["fromPort"], ToPort=inputs["toPort"])
+    if inputs.get("cidrIpv4"):
+        permission["IpRanges"] = [{"CidrIp": inputs["cidrIpv4"]}]
+    elif inputs.get("cidrIpv6"):
+        permission["Ipv6Ranges"] = [{"CidrIpv6": inputs["cidrIpv6"]}]
+    elif inputs.get("prefixListId"):
+        permission["PrefixListIds"] = [{"PrefixListId": inputs["prefixListId"]}]
+    else:
+        raise CloudError(f"a security group rule needs one of {', '.join(_RULE_SOURCES)}")
+    return permission
+
+
+def _describe_rule(ec2: Api, id: str, state: Properties) -> Properties | None:
+    rules = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [state["securityGroupId"]]}])
+    rule = only([rule for rule in rules["SecurityGroupRules"] if rule["SecurityGroupRuleId"] == id])
+    if rule is None:
+        return None
+    sources = {ours: rule[theirs] for ours, theirs in _RULE_SOURCES.items() if rule.get(theirs)}
+    return {"securityGroupId": rule["GroupId"], "securityGroupRuleId": id, **sources}

@@ -1,0 +1,73 @@
+"""What a program asks of EC2 before it makes anything: images, prefix lists, addresses, zones."""
+
+from __future__ import annotations
+
+from emulation.providers.aws.clients import client
+from emulation.providers.handler import CloudError, Properties
+
+_HEALTH_CHECKERS = "15.177.0.0/18"
+"""The largest network of Route 53's health checkers (Route 53 guide, "IP address ranges")."""
+
+
+class Ami:
+    """`aws:ec2/getAmi:getAmi`: an image of that name and owner.
+
+    moto knows a fixed list of images, Debian's not among them; one is registered under the name that is asked for, so
+    that machines have an image as in the cloud. What such a machine boots is decided by its user data alone.
+    """
+
+    token = "aws:ec2/getAmi:getAmi"  # noqa: S105  a type token
+
+    def invoke(self, arguments: Properties) -> Properties:
+        names = [
+            value for given in arguments.get("filters", []) if given["name"] == "name" for value in given["values"]
+        ]
+        if len(names) != 1:
+            raise CloudError("getAmi needs one filter `name` with one value here")
+        ec2 = client("ec2", arguments)
+        name = names[0].replace("*", "emulated")
+        found = ec2.describe_images(Owners=["self"], Filters=[{"Name": "name", "Values": [name]}])["Images"]
+        id = found[0]["ImageId"] if found else ec2.register_image(Name=name)["ImageId"]
+        return {**arguments, "id": id, "imageId": id, "name": name}
+
+
+class ManagedPrefixList:
+    """`aws:ec2/getManagedPrefixList:getManagedPrefixList`, by name; AWS's own are made when first asked for."""
+
+    token = "aws:ec2/getManagedPrefixList:getManagedPrefixList"  # noqa: S105  a type token
+
+    def invoke(self, arguments: Properties) -> Properties:
+        ec2 = client("ec2", arguments)
+        name = arguments["name"]
+        if not name.startswith("com.amazonaws."):
+            raise CloudError(f"no managed prefix list {name!r}: only those of AWS (com.amazonaws.…) are emulated")
+        lists = ec2.describe_managed_prefix_lists()["PrefixLists"]
+        found = [prefix_list["PrefixListId"] for prefix_list in lists if prefix_list["PrefixListName"] == name]
+        if not found:
+            made = ec2.create_managed_prefix_list(PrefixListName=name, MaxEntries=1, AddressFamily="IPv4")
+            found = [made["PrefixList"]["PrefixListId"]]
+        return {**arguments, "id": found[0], "name": name}
+
+
+class IpRanges:
+    """`aws:index/getIpRanges:getIpRanges`, for the one list that no managed prefix list gives outside of AWS."""
+
+    token = "aws:index/getIpRanges:getIpRanges"  # noqa: S105  a type token
+
+    def invoke(self, arguments: Properties) -> Properties:
+        if arguments.get("services") != ["route53_healthchecks"]:
+            raise CloudError(
+                f"only the addresses of route53_healthchecks are emulated, not {arguments.get('services')}"
+            )
+        return {**arguments, "id": "ip-ranges", "cidrBlocks": [_HEALTH_CHECKERS], "ipv6CidrBlocks": []}
+
+
+class AvailabilityZones:
+    """`aws:index/getAvailabilityZones:getAvailabilityZones`."""
+
+    token = "aws:index/getAvailabilityZones:getAvailabilityZones"  # noqa: S105  a type token
+
+    def invoke(self, arguments: Properties) -> Properties:
+        zones = client("ec2", arguments).describe_availability_zones()["AvailabilityZones"]
+        names = sorted(zone["ZoneName"] for zone in zones)
+        return {**arguments, "id": names[0][:-1], "names": names, "zoneIds": [zone["ZoneId"] for zone in zones]}

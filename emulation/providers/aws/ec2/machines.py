@@ -1,0 +1,155 @@
+"""Machines and the addresses that stay when they are replaced."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pulumi_aws as aws
+
+from emulation.layout import AWS_ACCOUNT_ID
+from emulation.providers.aws.clients import tags_of
+from emulation.providers.aws.described import Api, Described
+from emulation.providers.aws.ec2.tags import change_tags, only, tags
+from emulation.providers.handler import Handler, Properties
+
+
+def handlers() -> list[Handler]:
+    """One handler a resource type."""
+    return [
+        Described(
+            aws.ec2.Instance,
+            "ec2",
+            _make_instance,
+            _describe_instance,
+            lambda ec2, id, state: ec2.terminate_instances(InstanceIds=[id]),
+            change_tags,
+            frozenset(
+                {
+                    "ami",
+                    "instanceType",
+                    "subnetId",
+                    "vpcSecurityGroupIds",
+                    "iamInstanceProfile",
+                    "userData",
+                    "metadataOptions",
+                    "rootBlockDevice",
+                    "associatePublicIpAddress",
+                    "region",
+                }
+            ),
+        ),
+        Described(
+            aws.ec2.Eip,
+            "ec2",
+            _make_address,
+            _describe_address,
+            _remove_address,
+            _change_address,
+            frozenset({"domain", "region"}),
+        ),
+        Described(
+            aws.ec2.EipAssociation,
+            "ec2",
+            lambda ec2, inputs: ec2.associate_address(
+                AllocationId=inputs["allocationId"], InstanceId=inputs["instanceId"]
+            )["AssociationId"],
+            _describe_address_association,
+            lambda ec2, id, state: ec2.disassociate_address(AssociationId=id),
+            replace_on=frozenset({"allocationId", "instanceId", "region"}),
+        ),
+    ]
+
+
+def _make_instance(ec2: Api, inputs: Properties) -> str:
+    root = inputs.get("rootBlockDevice", {})
+    request: dict[str, Any] = {
+        "ImageId": inputs["ami"],
+        "InstanceType": inputs["instanceType"],
+        "SubnetId": inputs["subnetId"],
+        "SecurityGroupIds": inputs.get("vpcSecurityGroupIds", []),
+        "UserData": inputs.get("userData", ""),
+        "MinCount": 1,
+        "MaxCount": 1,
+        "MetadataOptions": {
+            "HttpTokens": inputs.get("metadataOptions", {}).get("httpTokens", "optional"),
+            "HttpPutResponseHopLimit": inputs.get("metadataOptions", {}).get("httpPutResponseHopLimit", 1),
+        },
+        "BlockDeviceMappings": [
+            {
+                "DeviceName": "/dev/xvda",
+                "Ebs": {
+                    "Encrypted": root.get("encrypted", False),
+                    "VolumeSize": root.get("volumeSize", 8),
+                    "VolumeType": root.get("volumeType", "gp3"),
+                },
+            }
+        ],
+        **tags("instance", inputs),
+    }
+    if inputs.get("iamInstanceProfile"):
+        request["IamInstanceProfile"] = {"Name": inputs["iamInstanceProfile"]}
+    return ec2.run_instances(**request)["Instances"][0]["InstanceId"]
+
+
+def _describe_instance(ec2: Api, id: str, state: Properties) -> Properties | None:
+    instance = only(ec2.describe_instances(InstanceIds=[id])["Reservations"])
+    instance = instance and only(instance["Instances"])
+    if instance is None or instance["State"]["Name"] in ("terminated", "shutting-down"):
+        return None
+    return {
+        "ami": instance["ImageId"],
+        "instanceType": instance["InstanceType"],
+        "subnetId": instance["SubnetId"],
+        "arn": f"arn:aws:ec2:{ec2.meta.region_name}:{AWS_ACCOUNT_ID}:instance/{id}",
+        "availabilityZone": instance["Placement"]["AvailabilityZone"],
+        "instanceState": instance["State"]["Name"],
+        "privateIp": instance["PrivateIpAddress"],
+        "publicIp": instance.get("PublicIpAddress", ""),
+        **tags_of(instance, state),
+    }
+
+
+def _make_address(ec2: Api, inputs: Properties) -> str:
+    id = ec2.allocate_address(Domain="vpc", **tags("elastic-ip", inputs))["AllocationId"]
+    if inputs.get("instance"):
+        ec2.associate_address(AllocationId=id, InstanceId=inputs["instance"])
+    return id
+
+
+def _change_address(ec2: Api, id: str, old: Properties, new: Properties) -> None:
+    """The address stays while the machine behind it is another one."""
+    if new.get("instance") != old.get("instance"):
+        address = ec2.describe_addresses(AllocationIds=[id])["Addresses"][0]
+        if address.get("AssociationId"):
+            ec2.disassociate_address(AssociationId=address["AssociationId"])
+        if new.get("instance"):
+            ec2.associate_address(AllocationId=id, InstanceId=new["instance"])
+    change_tags(ec2, id, old, new)
+
+
+def _remove_address(ec2: Api, id: str, state: Properties) -> None:
+    address = ec2.describe_addresses(AllocationIds=[id])["Addresses"][0]
+    if address.get("AssociationId"):
+        ec2.disassociate_address(AssociationId=address["AssociationId"])
+    ec2.release_address(AllocationId=id)
+
+
+def _describe_address(ec2: Api, id: str, state: Properties) -> Properties | None:
+    address = only(ec2.describe_addresses(AllocationIds=[id])["Addresses"])
+    return address and {
+        "allocationId": id,
+        "publicIp": address["PublicIp"],
+        "domain": address["Domain"],
+        "instance": address.get("InstanceId"),
+        **tags_of(address, state),
+    }
+
+
+def _describe_address_association(ec2: Api, id: str, state: Properties) -> Properties | None:
+    addresses = ec2.describe_addresses(Filters=[{"Name": "association-id", "Values": [id]}])["Addresses"]
+    address = only(addresses)
+    return address and {
+        "allocationId": address["AllocationId"],
+        "instanceId": address["InstanceId"],
+        "publicIp": address["PublicIp"],
+    }

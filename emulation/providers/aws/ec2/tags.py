@@ -1,0 +1,26 @@
+"""Tags of EC2, given as a resource is made and changed by calls of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emulation.providers.aws.clients import tag_list
+from emulation.providers.aws.described import Api
+from emulation.providers.handler import Properties
+
+
+def tags(kind: str, inputs: Properties) -> dict[str, Any]:
+    given = tag_list(inputs.get("tags"))
+    return {"TagSpecifications": [{"ResourceType": kind, "Tags": given}]} if given else {}
+
+
+def change_tags(ec2: Api, id: str, old: Properties, new: Properties) -> None:
+    gone = old.get("tags", {}).keys() - new.get("tags", {}).keys()
+    if gone:
+        ec2.delete_tags(Resources=[id], Tags=[{"Key": key} for key in sorted(gone)])
+    if new.get("tags"):
+        ec2.create_tags(Resources=[id], Tags=tag_list(new["tags"]))
+
+
+def only(found: list[Any]) -> Any:
+    return found[0] if found else None

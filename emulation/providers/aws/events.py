@@ -1,0 +1,127 @@
+"""EventBridge: rules at a fixed rate, what they invoke, and how often Lambda tries what they asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pulumi_aws as aws
+
+from emulation.lambda_runtime.schedules import rate_seconds
+from emulation.providers.aws.clients import tag_list, tag_map
+from emulation.providers.aws.described import Api, Described
+from emulation.providers.handler import CloudError, Handler, Properties
+
+_RULE = {"name": "Name", "description": "Description", "scheduleExpression": "ScheduleExpression", "state": "State"}
+_TARGET = {"targetId": "Id", "arn": "Arn", "input": "Input"}
+_RETRY = {"maximumEventAgeInSeconds": "MaximumEventAgeInSeconds", "maximumRetryAttempts": "MaximumRetryAttempts"}
+
+
+def handlers() -> list[Handler]:
+    """One handler a resource type."""
+    return [
+        Described(
+            aws.cloudwatch.EventRule,
+            "events",
+            _put_rule,
+            _describe_rule,
+            lambda events, id, state: events.delete_rule(Name=id),
+            _change_rule,
+            frozenset({"name", "region"}),
+        ),
+        Described(
+            aws.cloudwatch.EventTarget,
+            "events",
+            _put_target,
+            _describe_target,
+            lambda events, id, state: events.remove_targets(Rule=state["rule"], Ids=[state["targetId"]]),
+            lambda events, id, old, new: _put_target(events, new),
+            frozenset({"region", "rule", "targetId"}),
+        ),
+        Described(
+            aws.lambda_.FunctionEventInvokeConfig,
+            "lambda",
+            _configure,
+            _describe_configuration,
+            lambda api, id, state: api.delete_function_event_invoke_config(FunctionName=id),
+            _configure_anew,
+            frozenset({"functionName", "region"}),
+        ),
+    ]
+
+
+def _put_rule(events: Api, inputs: Properties) -> str:
+    _refuse(inputs, {*_RULE, "region", "tags"}, "a rule")
+    try:
+        rate_seconds(inputs.get("scheduleExpression", ""))
+    except ValueError as error:
+        raise CloudError(str(error)) from None
+    events.put_rule(**_called(_RULE, inputs), Tags=tag_list(inputs.get("tags")))
+    return inputs["name"]
+
+
+def _describe_rule(events: Api, id: str, state: Properties) -> Properties | None:
+    found = events.describe_rule(Name=id)
+    tags = tag_map(events.list_tags_for_resource(ResourceARN=found["Arn"])["Tags"])
+    return {
+        **{name: found[called] for name, called in _RULE.items() if called in found},
+        "arn": found["Arn"],
+        **({"tags": tags} if tags or "tags" in state else {}),
+    }
+
+
+def _change_rule(events: Api, id: str, old: Properties, new: Properties) -> None:
+    """Tags given for a rule that exists are not heeded (EventBridge API, "PutRule")."""
+    _put_rule(events, new)
+    gone = sorted(old.get("tags", {}).keys() - new.get("tags", {}).keys())
+    if gone:
+        events.untag_resource(ResourceARN=old["arn"], TagKeys=gone)
+    if new.get("tags"):
+        events.tag_resource(ResourceARN=old["arn"], Tags=tag_list(new["tags"]))
+
+
+def _put_target(events: Api, inputs: Properties) -> str:
+    _refuse(inputs, {*_TARGET, "region", "rule", "retryPolicy"}, "a target")
+    retry = {"RetryPolicy": _called(_RETRY, inputs["retryPolicy"])} if "retryPolicy" in inputs else {}
+    answer = events.put_targets(Rule=inputs["rule"], Targets=[{**_called(_TARGET, inputs), **retry}])
+    if answer["FailedEntryCount"]:
+        raise CloudError(f"{inputs['rule']}: {answer['FailedEntries'][0]['ErrorMessage']}")
+    return f"{inputs['rule']}-{inputs['targetId']}"
+
+
+def _describe_target(events: Api, id: str, state: Properties) -> Properties | None:
+    targets = events.list_targets_by_rule(Rule=state["rule"])["Targets"]
+    found = next((target for target in targets if target["Id"] == state["targetId"]), None)
+    if found is None:
+        return None
+    retry = {name: found["RetryPolicy"][called] for name, called in _RETRY.items()} if "RetryPolicy" in found else None
+    return {
+        **{name: found[called] for name, called in _TARGET.items() if called in found},
+        **({"retryPolicy": retry} if retry else {}),
+    }
+
+
+def _configure(api: Api, inputs: Properties) -> str:
+    _refuse(inputs, {*_RETRY, "functionName", "region"}, "a configuration of asynchronous invocations")
+    api.put_function_event_invoke_config(FunctionName=inputs["functionName"], **_called(_RETRY, inputs))
+    return inputs["functionName"]
+
+
+def _describe_configuration(api: Api, id: str, state: Properties) -> Properties | None:
+    found = api.get_function_event_invoke_config(FunctionName=id)
+    return {"functionName": id, **{name: found[called] for name, called in _RETRY.items() if called in found}}
+
+
+def _configure_anew(api: Api, id: str, old: Properties, new: Properties) -> None:
+    """moto keeps the first of all configurations that a function was given."""
+    api.delete_function_event_invoke_config(FunctionName=id)
+    _configure(api, new)
+
+
+def _called(names: dict[str, str], inputs: Properties) -> dict[str, Any]:
+    return {called: inputs[name] for name, called in names.items() if name in inputs}
+
+
+def _refuse(inputs: Properties, known: set[str], what: str) -> None:
+    others = sorted(inputs.keys() - known)
+    if others:
+        raise CloudError(f"not emulated: {what} with {', '.join(others)}")

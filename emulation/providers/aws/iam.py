@@ -1,0 +1,175 @@
+"""IAM: roles, their inline policies, and the instance profiles that hand roles to machines; and who the caller is."""
+
+from __future__ import annotations
+
+import pulumi_aws as aws
+
+from emulation.providers.aws.clients import client, tag_list, tags_of
+from emulation.providers.aws.described import Api, Described
+from emulation.providers.aws.documents import as_given
+from emulation.providers.handler import Handler, Properties
+
+_SESSION_SECONDS = 3600  # where nothing is said (IAM API, "CreateRole")
+
+
+def handlers() -> list[Handler]:
+    """One handler a resource type. IAM is global, so none of them has a region."""
+    return [
+        Described(
+            aws.iam.Role,
+            "iam",
+            _make_role,
+            _describe_role,
+            lambda iam, id, state: iam.delete_role(RoleName=id),
+            _change_role,
+            frozenset({"name", "path"}),
+        ),
+        Described(
+            aws.iam.RolePolicy,
+            "iam",
+            _put_policy,
+            _describe_policy,
+            lambda iam, id, state: iam.delete_role_policy(RoleName=state["role"], PolicyName=state["name"]),
+            lambda iam, id, old, new: _put_policy(iam, new),
+            frozenset({"name", "role"}),
+        ),
+        Described(
+            aws.iam.InstanceProfile,
+            "iam",
+            _make_profile,
+            _describe_profile,
+            _remove_profile,
+            replace_on=frozenset({"name", "role", "path", "tags"}),
+        ),
+        Described(
+            aws.iam.OpenIdConnectProvider,
+            "iam",
+            _make_issuer,
+            _describe_issuer,
+            lambda iam, id, state: iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=id),
+            _change_issuer,
+            frozenset({"url", "clientIdLists"}),  # IAM can change the audiences in place, moto cannot
+        ),
+    ]
+
+
+class CallerIdentity:
+    """`aws:index/getCallerIdentity:getCallerIdentity`."""
+
+    token = "aws:index/getCallerIdentity:getCallerIdentity"  # noqa: S105  a type token
+
+    def invoke(self, arguments: Properties) -> Properties:
+        caller = client("sts", arguments).get_caller_identity()
+        return {
+            "id": caller["Account"],
+            "accountId": caller["Account"],
+            "arn": caller["Arn"],
+            "userId": caller["UserId"],
+        }
+
+
+def _make_role(iam: Api, inputs: Properties) -> str:
+    return iam.create_role(
+        RoleName=inputs["name"],
+        Description=inputs.get("description", ""),
+        AssumeRolePolicyDocument=inputs["assumeRolePolicy"],
+        MaxSessionDuration=int(inputs.get("maxSessionDuration", _SESSION_SECONDS)),
+        Tags=tag_list(inputs.get("tags")),
+    )["Role"]["RoleName"]
+
+
+def _describe_role(iam: Api, id: str, state: Properties) -> Properties | None:
+    role = iam.get_role(RoleName=id)["Role"]
+    return {
+        "name": id,
+        "arn": role["Arn"],
+        "uniqueId": role["RoleId"],
+        "description": role.get("Description", ""),
+        "maxSessionDuration": role.get("MaxSessionDuration", _SESSION_SECONDS),
+        "assumeRolePolicy": as_given(role["AssumeRolePolicyDocument"], state.get("assumeRolePolicy")),
+        **tags_of(role, state),
+    }
+
+
+def _change_role(iam: Api, id: str, old: Properties, new: Properties) -> None:
+    iam.update_assume_role_policy(RoleName=id, PolicyDocument=new["assumeRolePolicy"])
+    iam.update_role(
+        RoleName=id,
+        Description=new.get("description", ""),
+        MaxSessionDuration=int(new.get("maxSessionDuration", _SESSION_SECONDS)),
+    )
+    gone = sorted(old.get("tags", {}).keys() - new.get("tags", {}).keys())
+    if gone:
+        iam.untag_role(RoleName=id, TagKeys=gone)
+    if new.get("tags"):
+        iam.tag_role(RoleName=id, Tags=tag_list(new["tags"]))
+
+
+def _make_issuer(iam: Api, inputs: Properties) -> str:
+    arn: str = iam.create_open_id_connect_provider(
+        Url=inputs["url"],
+        ClientIDList=inputs.get("clientIdLists", []),
+        ThumbprintList=inputs.get("thumbprintLists", []),
+        Tags=tag_list(inputs.get("tags")),
+    )["OpenIDConnectProviderArn"]
+    return arn
+
+
+def _describe_issuer(iam: Api, id: str, state: Properties) -> Properties | None:
+    """The API gives the issuer back without its scheme."""
+    found = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=id)
+    return {
+        "arn": id,
+        "url": f"https://{found['Url'].removeprefix('https://')}",
+        "clientIdLists": found["ClientIDList"],
+        "thumbprintLists": found["ThumbprintList"],
+        **tags_of(found, state),
+    }
+
+
+def _change_issuer(iam: Api, id: str, old: Properties, new: Properties) -> None:
+    if "thumbprintLists" in new:
+        iam.update_open_id_connect_provider_thumbprint(
+            OpenIDConnectProviderArn=id, ThumbprintList=new["thumbprintLists"]
+        )
+    gone = sorted(old.get("tags", {}).keys() - new.get("tags", {}).keys())
+    if gone:
+        iam.untag_open_id_connect_provider(OpenIDConnectProviderArn=id, TagKeys=gone)
+    if new.get("tags"):
+        iam.tag_open_id_connect_provider(OpenIDConnectProviderArn=id, Tags=tag_list(new["tags"]))
+
+
+def _put_policy(iam: Api, inputs: Properties) -> str:
+    iam.put_role_policy(RoleName=inputs["role"], PolicyName=inputs["name"], PolicyDocument=inputs["policy"])
+    return f"{inputs['role']}:{inputs['name']}"
+
+
+def _describe_policy(iam: Api, id: str, state: Properties) -> Properties | None:
+    role, name = id.split(":", 1)
+    found = iam.get_role_policy(RoleName=role, PolicyName=name)
+    return {"role": role, "name": name, "policy": as_given(found["PolicyDocument"], state.get("policy"))}
+
+
+def _make_profile(iam: Api, inputs: Properties) -> str:
+    name = inputs["name"]
+    iam.create_instance_profile(InstanceProfileName=name, Tags=tag_list(inputs.get("tags")))
+    iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=inputs["role"])
+    return name
+
+
+def _describe_profile(iam: Api, id: str, state: Properties) -> Properties | None:
+    profile = iam.get_instance_profile(InstanceProfileName=id)["InstanceProfile"]
+    roles = [role["RoleName"] for role in profile["Roles"]]
+    return {
+        "name": id,
+        "arn": profile["Arn"],
+        "uniqueId": profile["InstanceProfileId"],
+        "role": roles[0] if roles else None,
+        **tags_of(profile, state),
+    }
+
+
+def _remove_profile(iam: Api, id: str, state: Properties) -> None:
+    for role in iam.get_instance_profile(InstanceProfileName=id)["InstanceProfile"]["Roles"]:
+        iam.remove_role_from_instance_profile(InstanceProfileName=id, RoleName=role["RoleName"])
+    iam.delete_instance_profile(InstanceProfileName=id)

@@ -1,0 +1,142 @@
+"""KMS: keys, their replicas in other regions, and aliases.
+
+A key that waits for its deletion counts as gone: nothing can use it, and `up` makes a new one in its place.
+"""
+
+from __future__ import annotations
+
+import pulumi_aws as aws
+
+from emulation.providers.aws.clients import client, tag_list
+from emulation.providers.aws.described import Api, Described
+from emulation.providers.aws.documents import as_given
+from emulation.providers.handler import CloudError, Handler, Properties
+
+_DELETION_DAYS = 30  # where nothing is said (KMS API, "ScheduleKeyDeletion")
+
+
+def handlers() -> list[Handler]:
+    """One handler a resource type."""
+    return [
+        Described(
+            aws.kms.Key,
+            "kms",
+            _make_key,
+            _describe_key,
+            _schedule_deletion,
+            _change_key,
+            frozenset({"region", "multiRegion", "keyUsage", "customerMasterKeySpec"}),
+        ),
+        Described(
+            aws.kms.ReplicaKey,
+            "kms",
+            _make_replica,
+            _describe_replica,
+            _schedule_deletion,
+            _change_key,
+            frozenset({"region", "primaryKeyArn"}),
+        ),
+        Described(
+            aws.kms.Alias,
+            "kms",
+            _make_alias,
+            _describe_alias,
+            lambda kms, id, state: kms.delete_alias(AliasName=id),
+            lambda kms, id, old, new: kms.update_alias(AliasName=id, TargetKeyId=new["targetKeyId"]),
+            frozenset({"name", "region"}),
+        ),
+    ]
+
+
+def _make_key(kms: Api, inputs: Properties) -> str:
+    request = {"Policy": inputs["policy"]} if "policy" in inputs else {}
+    key: str = kms.create_key(
+        Description=inputs.get("description", ""),
+        KeyUsage=inputs.get("keyUsage", "ENCRYPT_DECRYPT"),
+        KeySpec=inputs.get("customerMasterKeySpec", "SYMMETRIC_DEFAULT"),
+        MultiRegion=inputs.get("multiRegion", False),
+        **request,
+    )["KeyMetadata"]["KeyId"]
+    _change_key(kms, key, {}, inputs)
+    return key
+
+
+def _make_replica(kms: Api, inputs: Properties) -> str:
+    """KMS is asked where the primary is; what moto's answer forgets of the request is said again to the replica."""
+    _, _, _, home, _, resource = inputs["primaryKeyArn"].split(":")
+    primary = client("kms", {"region": home})
+    key: str = resource.removeprefix("key/")
+    if "region" not in inputs or inputs["region"] == home:
+        raise CloudError(f"the primary key {key} is in {home}; a replica goes to another region")
+    primary.replicate_key(KeyId=key, ReplicaRegion=inputs["region"])
+    _change_key(kms, key, {}, inputs)
+    return key
+
+
+def _change_key(kms: Api, id: str, old: Properties, new: Properties) -> None:
+    kms.update_key_description(KeyId=id, Description=new.get("description", ""))
+    if "policy" in new:
+        kms.put_key_policy(KeyId=id, PolicyName="default", Policy=new["policy"])
+    if "enableKeyRotation" in new:
+        (kms.enable_key_rotation if new["enableKeyRotation"] else kms.disable_key_rotation)(KeyId=id)
+    enabled = new.get("isEnabled", new.get("enabled", True))
+    if enabled != kms.describe_key(KeyId=id)["KeyMetadata"]["Enabled"]:
+        (kms.enable_key if enabled else kms.disable_key)(KeyId=id)
+    gone = sorted(old.get("tags", {}).keys() - new.get("tags", {}).keys())
+    if gone:
+        kms.untag_resource(KeyId=id, TagKeys=gone)
+    if new.get("tags"):
+        wanted = [{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in tag_list(new["tags"])]
+        kms.tag_resource(KeyId=id, Tags=wanted)
+
+
+def _describe_key(kms: Api, id: str, state: Properties) -> Properties | None:
+    found = _described(kms, id, state)
+    if found is not None:
+        found["enableKeyRotation"] = kms.get_key_rotation_status(KeyId=id)["KeyRotationEnabled"]
+        found["isEnabled"] = found.pop("enabled")
+    return found
+
+
+def _describe_replica(kms: Api, id: str, state: Properties) -> Properties | None:
+    return _described(kms, id, state)
+
+
+def _described(kms: Api, id: str, state: Properties) -> Properties | None:
+    key = kms.describe_key(KeyId=id)["KeyMetadata"]
+    if key["KeyState"] in ("PendingDeletion", "PendingReplicaDeletion"):
+        return None
+    tags = {tag["TagKey"]: tag["TagValue"] for tag in kms.list_resource_tags(KeyId=id)["Tags"]}
+    return {
+        "keyId": key["KeyId"],
+        "arn": key["Arn"],
+        "region": kms.meta.region_name,
+        "description": key["Description"],
+        "enabled": key["Enabled"],
+        "policy": as_given(kms.get_key_policy(KeyId=id, PolicyName="default")["Policy"], state.get("policy")),
+        **({"tags": tags} if tags or "tags" in state else {}),
+    }
+
+
+def _schedule_deletion(kms: Api, id: str, state: Properties) -> None:
+    if _described(kms, id, state) is not None:
+        kms.schedule_key_deletion(KeyId=id, PendingWindowInDays=state.get("deletionWindowInDays", _DELETION_DAYS))
+
+
+def _make_alias(kms: Api, inputs: Properties) -> str:
+    kms.create_alias(AliasName=inputs["name"], TargetKeyId=inputs["targetKeyId"])
+    return inputs["name"]
+
+
+def _describe_alias(kms: Api, id: str, state: Properties) -> Properties | None:
+    for page in kms.get_paginator("list_aliases").paginate():
+        for alias in page["Aliases"]:
+            if alias["AliasName"] == id:
+                target, given = alias["TargetKeyId"], state.get("targetKeyId", "")
+                return {
+                    "name": id,
+                    "arn": alias["AliasArn"],
+                    "targetKeyId": given if given.endswith(target) else target,
+                    "targetKeyArn": alias["AliasArn"].replace(f":{id}", f":key/{target}"),
+                }
+    return None

@@ -1,0 +1,63 @@
+"""CloudWatch Logs: log groups."""
+
+from __future__ import annotations
+
+import pulumi_aws as aws
+
+from emulation.providers.aws.described import Api, Described
+from emulation.providers.handler import Handler, Properties
+
+
+def handlers() -> list[Handler]:
+    """One handler a resource type."""
+    return [
+        Described(
+            aws.cloudwatch.LogGroup,
+            "logs",
+            _make,
+            _describe,
+            lambda logs, id, state: logs.delete_log_group(logGroupName=id),
+            _change,
+            frozenset({"name", "region", "logGroupClass"}),
+        )
+    ]
+
+
+def _make(logs: Api, inputs: Properties) -> str:
+    name = inputs["name"]
+    key = {"kmsKeyId": inputs["kmsKeyId"]} if inputs.get("kmsKeyId") else {}
+    logs.create_log_group(logGroupName=name, tags=inputs.get("tags", {}), **key)
+    _keep(logs, name, inputs)
+    return name
+
+
+def _describe(logs: Api, id: str, state: Properties) -> Properties | None:
+    groups = logs.describe_log_groups(logGroupNamePrefix=id)["logGroups"]
+    group = next((each for each in groups if each["logGroupName"] == id), None)
+    if group is None:
+        return None
+    arn = group["arn"].removesuffix(":*")  # the provider's form; IAM wants the rest added
+    tags = logs.list_tags_for_resource(resourceArn=arn)["tags"]
+    return {
+        "name": id,
+        "arn": arn,
+        "retentionInDays": group.get("retentionInDays", 0),
+        **({"tags": tags} if tags or "tags" in state else {}),
+    }
+
+
+def _change(logs: Api, id: str, old: Properties, new: Properties) -> None:
+    _keep(logs, id, new)
+    arn = old["arn"]
+    gone = sorted(old.get("tags", {}).keys() - new.get("tags", {}).keys())
+    if gone:
+        logs.untag_resource(resourceArn=arn, tagKeys=gone)
+    if new.get("tags"):
+        logs.tag_resource(resourceArn=arn, tags=new["tags"])
+
+
+def _keep(logs: Api, name: str, inputs: Properties) -> None:
+    if inputs.get("retentionInDays"):
+        logs.put_retention_policy(logGroupName=name, retentionInDays=inputs["retentionInDays"])
+    else:
+        logs.delete_retention_policy(logGroupName=name)

@@ -1,0 +1,169 @@
+"""Route 53: the zone, its records with their routing policies, and health checks."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pulumi_aws as aws
+
+from emulation.providers.aws.described import Api, Described
+from emulation.providers.handler import CloudError, Handler, Properties
+
+
+def handlers() -> list[Handler]:
+    """One handler a resource type. Route 53 is global, so none of them has a region."""
+    return [
+        Described(
+            aws.route53.Zone,
+            "route53",
+            _make_zone,
+            _describe_zone,
+            _remove_zone,
+            lambda route53, id, old, new: route53.update_hosted_zone_comment(Id=id, Comment=new.get("comment", "")),
+            frozenset({"name"}),
+        ),
+        Described(
+            aws.route53.Record,
+            "route53",
+            _put_record,
+            _describe_record,
+            lambda route53, id, state: _submit(route53, "DELETE", state),
+            lambda route53, id, old, new: _put_record(route53, new),
+            frozenset({"zoneId", "name", "type", "setIdentifier"}),
+        ),
+        Described(
+            aws.route53.HealthCheck,
+            "route53",
+            _make_check,
+            _describe_check,
+            lambda route53, id, state: route53.delete_health_check(HealthCheckId=id),
+            _change_check,
+            frozenset({"type", "requestInterval"}),
+        ),
+    ]
+
+
+def _make_zone(route53: Api, inputs: Properties) -> str:
+    created = route53.create_hosted_zone(
+        Name=inputs["name"],
+        CallerReference=uuid.uuid4().hex,
+        HostedZoneConfig={"Comment": inputs.get("comment", "Managed by Pulumi")},
+    )
+    return created["HostedZone"]["Id"].removeprefix("/hostedzone/")
+
+
+def _describe_zone(route53: Api, id: str, state: Properties) -> Properties | None:
+    zone = route53.get_hosted_zone(Id=id)
+    servers = sorted(zone["DelegationSet"]["NameServers"])
+    return {
+        "name": zone["HostedZone"]["Name"].rstrip("."),
+        "zoneId": id,
+        "arn": f"arn:aws:route53:::hostedzone/{id}",
+        "nameServers": servers,
+        "primaryNameServer": servers[0],
+    }
+
+
+def _remove_zone(route53: Api, id: str, state: Properties) -> None:
+    if state.get("forceDestroy"):
+        for record in _records(route53, id):
+            if record["Type"] not in ("NS", "SOA"):
+                change = {"Changes": [{"Action": "DELETE", "ResourceRecordSet": record}]}
+                route53.change_resource_record_sets(HostedZoneId=id, ChangeBatch=change)
+    route53.delete_hosted_zone(Id=id)
+
+
+def _put_record(route53: Api, inputs: Properties) -> str:
+    _submit(route53, "UPSERT", inputs)
+    parts = [inputs["zoneId"], inputs["name"], inputs["type"], inputs.get("setIdentifier", "")]
+    return "_".join(part for part in parts if part)
+
+
+def _submit(route53: Api, action: str, properties: Properties) -> None:
+    change = {"Changes": [{"Action": action, "ResourceRecordSet": _record_set(properties)}]}
+    route53.change_resource_record_sets(HostedZoneId=properties["zoneId"], ChangeBatch=change)
+
+
+def _record_set(properties: Properties) -> dict[str, Any]:
+    """The record as the API takes it; a routing policy without emulation is refused by name."""
+    record: dict[str, Any] = {
+        "Name": properties["name"],
+        "Type": properties["type"],
+        "TTL": properties["ttl"],
+        "ResourceRecords": [{"Value": value} for value in properties["records"]],
+    }
+    if properties.get("setIdentifier"):
+        record["SetIdentifier"] = properties["setIdentifier"]
+    if properties.get("healthCheckId"):
+        record["HealthCheckId"] = properties["healthCheckId"]
+    if properties.get("multivalueAnswerRoutingPolicy"):
+        record["MultiValueAnswer"] = True
+    for policy in properties.get("latencyRoutingPolicies", []):
+        record["Region"] = policy["region"]
+    for policy in properties.get("weightedRoutingPolicies", []):
+        record["Weight"] = policy["weight"]
+    for policy in properties.get("failoverRoutingPolicies", []):
+        record["Failover"] = policy["type"]
+    for unknown in ("geolocationRoutingPolicies", "geoproximityRoutingPolicy", "cidrRoutingPolicy", "aliases"):
+        if properties.get(unknown):
+            raise CloudError(f"records with {unknown} are not emulated; use a latency, weighted or failover policy")
+    return record
+
+
+def _describe_record(route53: Api, id: str, state: Properties) -> Properties | None:
+    name = state["name"].rstrip(".") + "."
+    for record in _records(route53, state["zoneId"]):
+        same_set = record.get("SetIdentifier", "") == (state.get("setIdentifier") or "")
+        if (record["Name"], record["Type"]) == (name, state["type"]) and same_set:
+            values = [value["Value"] for value in record["ResourceRecords"]]
+            given = state.get("records", [])
+            return {
+                "fqdn": name.rstrip("."),
+                "ttl": record["TTL"],
+                "records": given if sorted(given) == sorted(values) else values,
+                **({"healthCheckId": record["HealthCheckId"]} if record.get("HealthCheckId") else {}),
+                **({"latencyRoutingPolicies": [{"region": record["Region"]}]} if record.get("Region") else {}),
+            }
+    return None
+
+
+def _records(route53: Api, zone_id: str) -> list[dict[str, Any]]:
+    pages = route53.get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone_id)
+    return [record for page in pages for record in page["ResourceRecordSets"]]
+
+
+_CHECK = {
+    "type": "Type",
+    "ipAddress": "IPAddress",
+    "fqdn": "FullyQualifiedDomainName",
+    "port": "Port",
+    "resourcePath": "ResourcePath",
+    "requestInterval": "RequestInterval",
+    "failureThreshold": "FailureThreshold",
+    "enableSni": "EnableSNI",
+    "measureLatency": "MeasureLatency",
+    "childHealthchecks": "ChildHealthChecks",
+    "childHealthThreshold": "HealthThreshold",
+}
+"""Our properties and the API's names (HealthCheckConfig, Route 53 API reference)."""
+
+
+def _make_check(route53: Api, inputs: Properties) -> str:
+    config = {theirs: inputs[ours] for ours, theirs in _CHECK.items() if inputs.get(ours) is not None}
+    created = route53.create_health_check(CallerReference=uuid.uuid4().hex, HealthCheckConfig=config)
+    return created["HealthCheck"]["Id"]
+
+
+def _describe_check(route53: Api, id: str, state: Properties) -> Properties | None:
+    config = route53.get_health_check(HealthCheckId=id)["HealthCheck"]["HealthCheckConfig"]
+    seen = {ours: config[theirs] for ours, theirs in _CHECK.items() if ours in state and theirs in config}
+    if sorted(seen.get("childHealthchecks", [])) == sorted(state.get("childHealthchecks", [])):
+        seen.pop("childHealthchecks", None)
+    return {"arn": f"arn:aws:route53:::healthcheck/{id}", **seen}
+
+
+def _change_check(route53: Api, id: str, old: Properties, new: Properties) -> None:
+    fixed = ("type", "requestInterval", "measureLatency")
+    config = {theirs: new[ours] for ours, theirs in _CHECK.items() if new.get(ours) is not None and ours not in fixed}
+    route53.update_health_check(HealthCheckId=id, **config)

@@ -1,0 +1,24 @@
+"""Secrets Manager: reading a secret's current value."""
+
+from __future__ import annotations
+
+from emulation.providers import wire
+from emulation.providers.aws.clients import client
+from emulation.providers.handler import Properties
+
+
+class SecretVersion:
+    """`aws:secretsmanager/getSecretVersion:getSecretVersion`. The value leaves marked as secret."""
+
+    token = "aws:secretsmanager/getSecretVersion:getSecretVersion"  # noqa: S105  a type token
+
+    def invoke(self, arguments: Properties) -> Properties:
+        found = client("secretsmanager", arguments).get_secret_value(SecretId=arguments["secretId"])
+        return {
+            **arguments,
+            "id": f"{found['ARN']}|{found['VersionId']}",
+            "arn": found["ARN"],
+            "versionId": found["VersionId"],
+            "versionStages": found["VersionStages"],
+            "secretString": wire.secret(found["SecretString"]),
+        }

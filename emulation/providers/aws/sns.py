@@ -1,0 +1,122 @@
+"""SNS: topics, who may publish to them, and who hears of it."""
+
+from __future__ import annotations
+
+import json
+
+import pulumi_aws as aws
+
+from emulation.providers.aws.clients import tag_list, tag_map
+from emulation.providers.aws.described import Api, Described
+from emulation.providers.aws.documents import as_given
+from emulation.providers.handler import CloudError, Handler, Properties
+
+
+def handlers() -> list[Handler]:
+    """One handler a resource type."""
+    return [
+        Described(
+            aws.sns.Topic,
+            "sns",
+            _make_topic,
+            _describe_topic,
+            lambda sns, id, state: sns.delete_topic(TopicArn=id),
+            _change_topic,
+            frozenset({"name", "region"}),
+        ),
+        Described(
+            aws.sns.TopicPolicy,
+            "sns",
+            _put_policy,
+            _describe_policy,
+            _forget_policy,
+            lambda sns, id, old, new: _put_policy(sns, new),
+            frozenset({"arn", "region"}),
+        ),
+        Described(
+            aws.sns.TopicSubscription,
+            "sns",
+            _subscribe,
+            _describe_subscription,
+            lambda sns, id, state: sns.unsubscribe(SubscriptionArn=id),
+            replace_on=frozenset({"topic", "protocol", "endpoint", "region"}),
+        ),
+    ]
+
+
+def _make_topic(sns: Api, inputs: Properties) -> str:
+    unknown = inputs.keys() - {"name", "kmsMasterKeyId", "tags", "region"}
+    if unknown:
+        raise CloudError(f"topics with {', '.join(sorted(unknown))} are not emulated")
+    key = {"KmsMasterKeyId": inputs["kmsMasterKeyId"]} if "kmsMasterKeyId" in inputs else {}
+    arn: str = sns.create_topic(Name=inputs["name"], Attributes=key, Tags=tag_list(inputs.get("tags")))["TopicArn"]
+    return arn
+
+
+def _change_topic(sns: Api, id: str, old: Properties, new: Properties) -> None:
+    key = new.get("kmsMasterKeyId", "")
+    sns.set_topic_attributes(TopicArn=id, AttributeName="KmsMasterKeyId", AttributeValue=key)
+    gone = sorted(old.get("tags", {}).keys() - new.get("tags", {}).keys())
+    if gone:
+        sns.untag_resource(ResourceArn=id, TagKeys=gone)
+    if new.get("tags"):
+        sns.tag_resource(ResourceArn=id, Tags=tag_list(new["tags"]))
+
+
+def _describe_topic(sns: Api, id: str, state: Properties) -> Properties | None:
+    attributes = sns.get_topic_attributes(TopicArn=id)["Attributes"]
+    tags = tag_map(sns.list_tags_for_resource(ResourceArn=id)["Tags"])
+    key = attributes.get("KmsMasterKeyId")
+    return {
+        "name": id.rsplit(":", 1)[1],
+        "arn": id,
+        "owner": attributes["Owner"],
+        "region": sns.meta.region_name,
+        **({"kmsMasterKeyId": key} if key or "kmsMasterKeyId" in state else {}),
+        **({"tags": tags} if tags or "tags" in state else {}),
+    }
+
+
+def _put_policy(sns: Api, inputs: Properties) -> str:
+    sns.set_topic_attributes(TopicArn=inputs["arn"], AttributeName="Policy", AttributeValue=inputs["policy"])
+    return inputs["arn"]
+
+
+def _describe_policy(sns: Api, id: str, state: Properties) -> Properties | None:
+    attributes = sns.get_topic_attributes(TopicArn=id)["Attributes"]
+    policy = as_given(attributes["Policy"], state.get("policy"))
+    return {"arn": id, "owner": attributes["Owner"], "policy": policy, "region": sns.meta.region_name}
+
+
+def _forget_policy(sns: Api, id: str, state: Properties) -> None:
+    """A topic always has a policy; without one of ours it is the one that lets the account in (SNS Developer Guide)."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{id.split(':')[4]}:root"},
+        "Action": ["sns:GetTopicAttributes", "sns:SetTopicAttributes", "sns:DeleteTopic", "sns:Publish"],
+        "Resource": id,
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sns.set_topic_attributes(TopicArn=id, AttributeName="Policy", AttributeValue=document)
+
+
+def _subscribe(sns: Api, inputs: Properties) -> str:
+    """Mail goes to whoever confirmed; until then the subscription has an ARN that only its maker is told."""
+    unknown = inputs.keys() - {"topic", "protocol", "endpoint", "region"}
+    if unknown:
+        raise CloudError(f"subscriptions with {', '.join(sorted(unknown))} are not emulated")
+    arn: str = sns.subscribe(
+        TopicArn=inputs["topic"], Protocol=inputs["protocol"], Endpoint=inputs["endpoint"], ReturnSubscriptionArn=True
+    )["SubscriptionArn"]
+    return arn
+
+
+def _describe_subscription(sns: Api, id: str, state: Properties) -> Properties | None:
+    attributes = sns.get_subscription_attributes(SubscriptionArn=id)["Attributes"]
+    return {
+        "arn": id,
+        "topic": attributes["TopicArn"],
+        "protocol": attributes["Protocol"],
+        "endpoint": attributes["Endpoint"],
+        "region": sns.meta.region_name,
+    }

@@ -1,0 +1,41 @@
+"""The API client, aimed by the standard CLOUDFLARE_* environment, and its refusals in a user's words."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from functools import cache
+
+from cloudflare import APIConnectionError, APIStatusError, Cloudflare
+
+from emulation.providers.handler import CloudError
+
+Clients = Callable[[], Cloudflare]
+
+TIMEOUT = 120.0  # seconds; a deployment ends when all PoPs run it
+
+
+def from_environment() -> Cloudflare:
+    """A client of the emulated Cloudflare; never, by an oversight, of the real one."""
+    url = os.environ.get("CLOUDFLARE_BASE_URL")
+    if not url:
+        raise CloudError("CLOUDFLARE_BASE_URL is not set: the emulated provider does not speak to the real Cloudflare")
+    return _client(url, os.environ.get("CLOUDFLARE_API_TOKEN", "emulated"))
+
+
+@cache
+def _client(url: str, token: str) -> Cloudflare:
+    return Cloudflare(base_url=url, api_token=token, max_retries=0, timeout=TIMEOUT)
+
+
+@contextmanager
+def asking() -> Generator[None]:
+    """Turns the SDK's errors into refusals that say what Cloudflare said."""
+    try:
+        yield
+    except APIStatusError as error:
+        said = [f"{detail.message} (code {detail.code})" for detail in error.errors]
+        raise CloudError("; ".join(said) or str(error)) from error
+    except APIConnectionError as error:
+        raise CloudError(f"the emulated Cloudflare does not answer at {error.request.url.host}") from error

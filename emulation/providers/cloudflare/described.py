@@ -1,0 +1,54 @@
+"""From the API's spelling to Pulumi's and back, and answers in the shape in which the inputs were given."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, cast
+
+import pulumi
+from cloudflare import BaseModel
+
+from emulation.providers import schema
+from emulation.providers.handler import Properties
+
+
+def outputs(resource: type[pulumi.CustomResource], answer: BaseModel, given: Properties) -> Properties:
+    """All that is known of a resource: what the API answered, on top of what it was `given` and does not tell."""
+    told = {
+        name: value
+        for name, value in camel(answer.to_dict(mode="json")).items()
+        if name in schema.outputs_of(resource) and (value is not None or name in given)
+    }
+    return {**given, **{name: like(given.get(name), value) for name, value in told.items()}}
+
+
+def like(given: Any, now: Any) -> Any:
+    """`now` without those members of objects that `given` does not name: defaults of the API are no drift."""
+    if isinstance(given, dict) and isinstance(now, dict):
+        current = cast(Properties, now)
+        return {name: like(value, current.get(name)) for name, value in cast(Properties, given).items()}
+    return now
+
+
+def camel(value: Any) -> Any:
+    """A JSON value with its members' names as Pulumi writes them: `main_module` is `mainModule`."""
+    if isinstance(value, dict):
+        members = cast(Properties, value).items()
+        return {re.sub(r"_([a-z0-9])", lambda m: m[1].upper(), name): camel(member) for name, member in members}
+    if isinstance(value, list):
+        return [camel(item) for item in cast(list[Any], value)]
+    return value
+
+
+def snake(value: Any) -> Any:
+    """A JSON value with its members' names as the API writes them; members without a value are left out."""
+    if isinstance(value, dict):
+        members = cast(Properties, value).items()
+        return {
+            re.sub(r"([A-Z])", lambda m: "_" + m[1].lower(), name): snake(member)
+            for name, member in members
+            if member is not None
+        }
+    if isinstance(value, list):
+        return [snake(item) for item in cast(list[Any], value)]
+    return value

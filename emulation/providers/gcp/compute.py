@@ -1,0 +1,140 @@
+"""Compute Engine, and the service accounts of its machines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import cast
+
+import pulumi_gcp as gcp
+
+from emulation.providers.gcp.rest import Clients, Rest, picked, without_nothing
+from emulation.providers.handler import Handler, Properties
+
+_COMPUTE = "compute/v1/"
+_IAM = "iam/v1/"
+
+
+def handlers(clients: Clients) -> Iterable[Handler]:
+    """In the order in which they build on each other."""
+    return [
+        Rest(
+            gcp.compute.Network,
+            clients,
+            collection=lambda inputs: f"{_COMPUTE}projects/{inputs['project']}/global/networks",
+            request=lambda inputs: {
+                "name": inputs["name"],
+                "autoCreateSubnetworks": inputs.get("autoCreateSubnetworks", True),
+            },
+            told=lambda document: {"autoCreateSubnetworks": document["autoCreateSubnetworks"], **_link(document)},
+            id_from=_COMPUTE,
+            replace_on=frozenset({"project", "name", "autoCreateSubnetworks"}),
+        ),
+        Rest(
+            gcp.compute.Subnetwork,
+            clients,
+            collection=lambda inputs: f"{_COMPUTE}projects/{inputs['project']}/regions/{inputs['region']}/subnetworks",
+            request=lambda inputs: picked(inputs, "name", "network", "ipCidrRange", "privateIpGoogleAccess"),
+            told=lambda document: {**picked(document, "ipCidrRange", "privateIpGoogleAccess"), **_link(document)},
+            id_from=_COMPUTE,
+            changed=lambda inputs: picked(inputs, "privateIpGoogleAccess"),
+            replace_on=frozenset({"project", "region", "name", "network", "ipCidrRange"}),
+        ),
+        Rest(
+            gcp.compute.Firewall,
+            clients,
+            collection=lambda inputs: f"{_COMPUTE}projects/{inputs['project']}/global/firewalls",
+            request=lambda inputs: {**picked(inputs, "name", "network", "direction"), **_firewall_rules(inputs)},
+            told=_firewall_told,
+            id_from=_COMPUTE,
+            changed=_firewall_rules,
+            replace_on=frozenset({"project", "name", "network", "direction"}),
+        ),
+        Rest(
+            gcp.compute.Address,
+            clients,
+            collection=lambda inputs: f"{_COMPUTE}projects/{inputs['project']}/regions/{inputs['region']}/addresses",
+            request=lambda inputs: picked(inputs, "name", "labels"),
+            told=lambda document: {**picked(document, "address", "labels"), **_link(document)},
+            id_from=_COMPUTE,
+            changed=lambda inputs: picked(inputs, "labels"),
+            replace_on=frozenset({"project", "region", "name"}),
+        ),
+        Rest(
+            gcp.compute.Instance,
+            clients,
+            collection=lambda inputs: f"{_COMPUTE}projects/{inputs['project']}/zones/{inputs['zone']}/instances",
+            request=_instance,
+            told=lambda document: {
+                "metadata": {item["key"]: item["value"] for item in document["metadata"]["items"]},
+                **picked(document, "labels"),
+                **_link(document),
+            },
+            id_from=_COMPUTE,
+            changed=_instance_changes,
+            replace_on=frozenset(
+                {"project", "zone", "name", "machineType", "bootDisk", "scratchDisks", "networkInterfaces"}
+                | {"serviceAccount", "shieldedInstanceConfig"}
+            ),
+        ),
+        Rest(
+            gcp.serviceaccount.Account,
+            clients,
+            collection=lambda inputs: f"{_IAM}projects/{inputs['project']}/serviceAccounts",
+            request=lambda inputs: {
+                "accountId": inputs["accountId"],
+                "serviceAccount": picked(inputs, "displayName"),
+            },
+            told=lambda document: {
+                **picked(document, "displayName", "email", "uniqueId"),
+                "member": f"serviceAccount:{document['email']}",
+            },
+            id_from=_IAM,
+            changed=lambda inputs: picked(inputs, "displayName"),
+            replace_on=frozenset({"project", "accountId"}),
+        ),
+    ]
+
+
+def _link(document: Properties) -> Properties:
+    return {"selfLink": f"https://www.googleapis.com/{document['selfLink']}"}
+
+
+def _firewall_rules(inputs: Properties) -> Properties:
+    allows = cast(list[Properties], inputs["allows"])
+    allowed = [{"IPProtocol": rule["protocol"], "ports": rule.get("ports", [])} for rule in allows]
+    return {"allowed": allowed, **picked(inputs, "sourceRanges")}
+
+
+def _firewall_told(document: Properties) -> Properties:
+    allowed = cast(list[Properties], document["allowed"])
+    allows = [{"protocol": rule["IPProtocol"], "ports": rule["ports"]} for rule in allowed]
+    return {"allows": allows, **picked(document, "sourceRanges", "direction"), **_link(document)}
+
+
+def _instance(inputs: Properties) -> Properties:
+    boot = inputs["bootDisk"]["initializeParams"]
+    disks: list[Properties] = [
+        {"boot": True, "initializeParams": {"sourceImage": boot["image"], "diskSizeGb": str(boot["size"])}}
+    ]
+    disks += [{"type": "SCRATCH", "interface": disk["interface"]} for disk in inputs.get("scratchDisks", [])]
+    account = cast("Properties | None", inputs.get("serviceAccount"))
+    return without_nothing(
+        {
+            **picked(inputs, "name", "machineType", "shieldedInstanceConfig"),
+            "disks": disks,
+            "networkInterfaces": [_interface(interface) for interface in inputs["networkInterfaces"]],
+            "serviceAccounts": [account] if account else None,
+            **_instance_changes(inputs),
+        }
+    )
+
+
+def _interface(interface: Properties) -> Properties:
+    access = [{"type": "ONE_TO_ONE_NAT", "natIP": config["natIp"]} for config in interface.get("accessConfigs", [])]
+    return {"subnetwork": interface["subnetwork"], "accessConfigs": access}
+
+
+def _instance_changes(inputs: Properties) -> Properties:
+    metadata = cast(Mapping[str, str], inputs.get("metadata", {}))
+    items = [{"key": key, "value": value} for key, value in metadata.items()]
+    return {"metadata": {"items": items}, **picked(inputs, "labels")}

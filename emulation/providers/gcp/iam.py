@@ -1,0 +1,65 @@
+"""Single members of roles in a resource's IAM policy, which is read, changed and written as a whole."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pulumi
+
+from emulation.providers.gcp.rest import Clients, call
+from emulation.providers.handler import CloudError, Created, Properties
+
+
+class IamMember:
+    """One member of one role. `owner` is the argument that names the resource, which stands at `root` in its API; the
+    identifier begins with `prefix`."""
+
+    def __init__(
+        self, resource: type[pulumi.CustomResource], clients: Clients, owner: str, root: str, prefix: str = ""
+    ) -> None:
+        self.resource = resource
+        self.replace_on = frozenset({owner, "role", "member", "condition"})
+        self._clients, self._owner, self._root, self._prefix = clients, owner, root, prefix
+
+    def create(self, inputs: Properties) -> Created:
+        if inputs.get("condition") is not None:
+            raise CloudError("not emulated: a condition of an IAM member")
+        members = self._members(inputs)
+        if members is None:
+            raise CloudError(f"{self._owner} {inputs[self._owner]} does not exist")
+        self._write(inputs, [*members, inputs["member"]])
+        return Created(f"{self._prefix}{self._place(inputs)}/{inputs['role']}/{inputs['member']}", inputs)
+
+    def read(self, id: str, state: Properties) -> Properties | None:
+        return state if state["member"] in (self._members(state) or []) else None
+
+    def update(self, id: str, old: Properties, new: Properties) -> Properties:
+        raise CloudError("an IAM member is replaced, never changed")
+
+    def delete(self, id: str, state: Properties) -> None:
+        members = self._members(state)
+        if members is not None:
+            self._write(state, [member for member in members if member != state["member"]])
+
+    def _place(self, inputs: Properties) -> str:
+        """Where the resource stands, beneath the root."""
+        return inputs[self._owner]
+
+    def _members(self, inputs: Properties) -> list[str] | None:
+        """Those who have the role; None where the resource does not exist."""
+        found = call(self._clients(), "GET", self._root + self._place(inputs))
+        if found is None:
+            return None
+        return [
+            member
+            for binding in found["iam"]["bindings"]
+            if binding["role"] == inputs["role"]
+            for member in binding["members"]
+        ]
+
+    def _write(self, inputs: Properties, members: list[str]) -> None:
+        path = self._root + self._place(inputs)
+        found = cast(Properties, call(self._clients(), "GET", path))
+        others = [binding for binding in found["iam"]["bindings"] if binding["role"] != inputs["role"]]
+        mine = [{"role": inputs["role"], "members": sorted(set(members))}] if members else []
+        call(self._clients(), "PATCH", path, {"iam": {"bindings": [*others, *mine]}})

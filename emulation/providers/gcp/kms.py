@@ -1,0 +1,67 @@
+"""Cloud KMS: rings, and the keys in them. Google deletes neither, ever.
+
+As the real provider does, a destroyed ring is only forgotten, and a destroyed key rotates no more; a second of the same
+name is refused until it is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+import pulumi_gcp as gcp
+
+from emulation.providers.gcp.iam import IamMember
+from emulation.providers.gcp.rest import Clients, Rest, call, picked, without_nothing
+from emulation.providers.handler import Handler, Properties
+
+_ROOT = "cloudkms/v1/"
+
+
+class Lasting(Rest):
+    """A resource whose deletion is none."""
+
+    def delete(self, id: str, state: Properties) -> None:
+        """The ring stays."""
+
+
+class LastingKey(Rest):
+    """A key whose deletion ends its rotation."""
+
+    def delete(self, id: str, state: Properties) -> None:
+        call(self.clients(), "PATCH", self.id_from + id, {"rotationPeriod": None, "nextRotationTime": None})
+
+
+def handlers(clients: Clients) -> Iterable[Handler]:
+    """In the order in which they build on each other."""
+    return [
+        Lasting(
+            gcp.kms.KeyRing,
+            clients,
+            collection=lambda inputs: (
+                f"{_ROOT}projects/{inputs['project']}/locations/{inputs['location']}/keyRings?keyRingId={inputs['name']}"
+            ),
+            request=lambda inputs: {},
+            told=lambda document: {},
+            id_from=_ROOT,
+            replace_on=frozenset({"project", "location", "name"}),
+        ),
+        LastingKey(
+            gcp.kms.CryptoKey,
+            clients,
+            collection=lambda inputs: f"{_ROOT}{inputs['keyRing']}/cryptoKeys?cryptoKeyId={inputs['name']}",
+            request=lambda inputs: {"purpose": inputs.get("purpose", "ENCRYPT_DECRYPT"), **_settings(inputs)},
+            told=lambda document: picked(document, "purpose", "rotationPeriod", "labels"),
+            id_from=_ROOT,
+            changed=_settings,
+            replace_on=frozenset({"keyRing", "name", "purpose"}),
+        ),
+        IamMember(gcp.kms.CryptoKeyIAMMember, clients, "cryptoKeyId", _ROOT),
+    ]
+
+
+def _settings(inputs: Properties) -> Properties:
+    """A period asks for a first time, too, which the provider works out."""
+    period = inputs.get("rotationPeriod")
+    first = period and (datetime.now(UTC) + timedelta(seconds=float(period.removesuffix("s")))).isoformat()
+    return without_nothing({"rotationPeriod": period, "nextRotationTime": first, "labels": inputs.get("labels")})

@@ -1,0 +1,99 @@
+"""The common case: a resource that is created in a collection and then read, patched and deleted by its own path."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, cast
+
+import httpx
+import pulumi
+
+from emulation.providers.handler import CloudError, Created, Properties
+
+Clients = Callable[[], httpx.Client]
+
+ENDPOINT_VARIABLE = "GOOGLE_COMPUTE_CUSTOM_ENDPOINT"
+"""As the real provider reads it: the base URL of Compute Engine, here `…/compute/v1/`; the other APIs stand beside."""
+
+
+def from_environment() -> httpx.Client:
+    """A client of the emulated Google Cloud; never, by an oversight, of the real one."""
+    url = os.environ.get(ENDPOINT_VARIABLE)
+    if not url:
+        raise CloudError(
+            f"{ENDPOINT_VARIABLE} is not set: the emulated provider does not speak to the real Google Cloud"
+        )
+    return _client(url.removesuffix("compute/v1/"))
+
+
+@cache
+def _client(url: str) -> httpx.Client:
+    return httpx.Client(base_url=url, timeout=30, trust_env=False)
+
+
+def call(client: httpx.Client, method: str, path: str, body: Properties | None = None) -> Properties | None:
+    """The API's answer, None for what is asked for and does not exist; refusals in the words of the API."""
+    try:
+        answer = client.request(method, path, json=body)
+    except httpx.HTTPError as error:
+        raise CloudError(f"the emulated Google Cloud does not answer: {error}") from error
+    if answer.status_code == 404 and method != "POST":
+        return None
+    if answer.is_error:
+        said = answer.json()["error"]["message"]
+        raise CloudError(f"{path}: what it refers to does not exist: {said}" if answer.status_code == 404 else said)
+    return answer.json() if answer.content else {}
+
+
+@dataclass(frozen=True)
+class Rest:
+    """A handler from what differs between types.
+
+    `collection` is the path to create in; `request` the body that creates; `told` what the API's document says, in
+    Pulumi's shapes; `changed` the body that patches. `id_from` is where the resource's identifier starts in its path.
+    """
+
+    resource: type[pulumi.CustomResource]
+    clients: Clients
+    collection: Callable[[Properties], str]
+    request: Callable[[Properties], Properties]
+    told: Callable[[Properties], Properties]
+    id_from: str
+    changed: Callable[[Properties], Properties] = field(default=lambda inputs: {})
+    replace_on: frozenset[str] = frozenset()
+
+    def create(self, inputs: Properties) -> Created:
+        made = cast(Properties, call(self.clients(), "POST", self.collection(inputs), self.request(inputs)))
+        return Created(made["selfLink"].removeprefix(self.id_from), self._outputs(inputs, made))
+
+    def read(self, id: str, state: Properties) -> Properties | None:
+        found = call(self.clients(), "GET", self.id_from + id)
+        return None if found is None else self._outputs(state, found)
+
+    def update(self, id: str, old: Properties, new: Properties) -> Properties:
+        changed = call(self.clients(), "PATCH", self.id_from + id, self.changed(new))
+        if changed is None:
+            raise CloudError(f"{id} is gone")
+        return self._outputs(new, changed)
+
+    def delete(self, id: str, state: Properties) -> None:
+        if state.get("deletionProtection"):
+            raise CloudError(f"{id} has deletion_protection; set it to false and `pulumi up` before it is deleted")
+        call(self.clients(), "DELETE", self.id_from + id)
+
+    def _outputs(self, given: Properties, document: Properties) -> Properties:
+        """What the cloud says; of what it defaults, only what was asked for."""
+        return {**given, **{name: value for name, value in self.told(document).items() if value is not None}}
+
+
+def picked(document: Mapping[str, Any], *names: str) -> Properties:
+    """The members of these names that have a value."""
+    return without_nothing({name: document.get(name) for name in names})
+
+
+def without_nothing(document: Mapping[str, Any]) -> Properties:
+    """The document without members that have no value: the API takes them for absent, too."""
+    return {name: value for name, value in document.items() if value is not None}

@@ -1,0 +1,163 @@
+"""Cloud Storage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, cast
+from urllib.parse import quote
+
+import pulumi_gcp as gcp
+
+from emulation.providers.gcp.iam import IamMember
+from emulation.providers.gcp.rest import Clients, Rest, call, picked, without_nothing
+from emulation.providers.handler import Handler, Properties
+
+_STORAGE = "storage/v1/b/"
+_TRANSFER = "storagetransfer/v1/"
+
+
+def handlers(clients: Clients) -> Iterable[Handler]:
+    """In the order in which they build on each other."""
+    return [
+        Bucket(
+            gcp.storage.Bucket,
+            clients,
+            collection=_bucket_collection,
+            request=lambda inputs: without_nothing(
+                {
+                    "name": inputs["name"],
+                    "location": inputs["location"],
+                    "customPlacementConfig": inputs.get("customPlacementConfig"),
+                    **_bucket_settings(inputs),
+                }
+            ),
+            told=_bucket_told,
+            id_from=_STORAGE,
+            changed=_bucket_settings,
+            replace_on=frozenset({"project", "name", "location", "customPlacementConfig", "enableObjectRetention"}),
+        ),
+        IamMember(gcp.storage.BucketIAMMember, clients, "bucket", _STORAGE, "b/"),
+        Rest(
+            gcp.storage.TransferJob,
+            clients,
+            collection=lambda inputs: _TRANSFER + "transferJobs",
+            request=lambda inputs: {
+                "name": inputs["name"],
+                "projectId": inputs["project"],
+                "description": inputs["description"],
+                "transferSpec": inputs["transferSpec"],
+                "schedule": inputs["schedule"],
+                "status": inputs.get("status", "ENABLED"),
+            },
+            told=lambda document: {
+                **picked(document, "name", "description", "transferSpec", "schedule"),
+                "project": document["projectId"],
+            },
+            id_from=_TRANSFER,
+            changed=lambda inputs: picked(inputs, "description"),
+            replace_on=frozenset({"name", "project", "transferSpec", "schedule", "status"}),
+        ),
+    ]
+
+
+class Bucket(Rest):
+    """A bucket; with forceDestroy all versions of its objects go first, as the real provider does it."""
+
+    def delete(self, id: str, state: Properties) -> None:
+        objects = f"{self.id_from}{id}/o"
+        while state.get("forceDestroy") and (page := call(self.clients(), "GET", f"{objects}?versions=true")):
+            if not page.get("items"):
+                break
+            for each in page["items"]:
+                name = quote(each["name"], safe="")
+                call(self.clients(), "DELETE", f"{objects}/{name}?generation={each['generation']}")
+        super().delete(id, state)
+
+
+def _bucket_collection(inputs: Properties) -> str:
+    """Object retention is asked for beside the bucket (Cloud Storage JSON API, "Buckets: insert")."""
+    collection = _STORAGE.removesuffix("/")
+    return f"{collection}?enableObjectRetention=true" if inputs.get("enableObjectRetention") else collection
+
+
+def _bucket_settings(inputs: Properties) -> Properties:
+    access = {"enabled": inputs.get("uniformBucketLevelAccess", False)}
+    prevention = inputs.get("publicAccessPrevention", "inherited")
+    rules = cast(list[Properties], inputs.get("lifecycleRules", []))
+    return without_nothing(
+        {
+            "rpo": inputs.get("rpo"),
+            "iamConfiguration": {"uniformBucketLevelAccess": access, "publicAccessPrevention": prevention},
+            "versioning": inputs.get("versioning"),
+            "softDeletePolicy": inputs.get("softDeletePolicy"),
+            "lifecycle": {"rule": [_rule(rule) for rule in rules]},
+            "labels": inputs.get("labels"),
+            "encryption": inputs.get("encryption"),
+            "logging": inputs.get("logging"),
+        }
+    )
+
+
+class StorageAgent:
+    """`gcp:storage/getProjectServiceAccount:getProjectServiceAccount`."""
+
+    token = "gcp:storage/getProjectServiceAccount:getProjectServiceAccount"  # noqa: S105  a type token
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def invoke(self, arguments: Properties) -> Properties:
+        project = arguments["project"]
+        agent = cast(Properties, call(self._clients(), "GET", f"storage/v1/projects/{project}/serviceAccount"))
+        email = agent["email_address"]
+        return {"id": email, "emailAddress": email, "member": f"serviceAccount:{email}", "project": project}
+
+
+class TransferAgent:
+    """`gcp:storage/getTransferProjectServiceAccount:getTransferProjectServiceAccount`."""
+
+    token = "gcp:storage/getTransferProjectServiceAccount:getTransferProjectServiceAccount"  # noqa: S105  a type token
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def invoke(self, arguments: Properties) -> Properties:
+        project = arguments["project"]
+        agent = cast(Properties, call(self._clients(), "GET", f"{_TRANSFER}googleServiceAccounts/{project}"))
+        email = agent["accountEmail"]
+        told = {"email": email, "member": f"serviceAccount:{email}", "subjectId": agent["subjectId"]}
+        return {"id": email, "project": project, **told}
+
+
+def _bucket_told(document: Properties) -> Properties:
+    access = document["iamConfiguration"]
+    return {
+        "location": document["location"],
+        "customPlacementConfig": document.get("customPlacementConfig"),
+        "rpo": document.get("rpo"),
+        "uniformBucketLevelAccess": access["uniformBucketLevelAccess"]["enabled"],
+        "publicAccessPrevention": access["publicAccessPrevention"],
+        "versioning": document.get("versioning"),
+        "enableObjectRetention": document.get("objectRetention", {}).get("mode") == "Enabled" or None,
+        "softDeletePolicy": document.get("softDeletePolicy"),
+        "lifecycleRules": [_rule_told(rule) for rule in document["lifecycle"]["rule"]],
+        "labels": document.get("labels"),
+        "encryption": document.get("encryption"),
+        "logging": document.get("logging"),
+        "url": f"gs://{document['name']}",
+    }
+
+
+def _rule(rule: Properties) -> Properties:
+    """Pulumi says `withState`, the API `isLive`."""
+    condition: dict[str, Any] = dict(rule["condition"])
+    state = condition.pop("withState", None)
+    live = {"LIVE": True, "ARCHIVED": False}.get(str(state))
+    return {"action": rule["action"], "condition": condition | ({} if live is None else {"isLive": live})}
+
+
+def _rule_told(rule: Properties) -> Properties:
+    condition: dict[str, Any] = dict(rule["condition"])
+    live = condition.pop("isLive", None)
+    state = {} if live is None else {"withState": "LIVE" if live else "ARCHIVED"}
+    return {"action": rule["action"], "condition": condition | state}

@@ -1,0 +1,43 @@
+"""Serves the emulated providers, one gRPC server a cloud, and tells the world where they listen."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+from importlib.metadata import version
+from pathlib import Path
+
+from pulumi.runtime.proto import provider_pb2_grpc
+
+from emulation.layout import World
+from emulation.loopback_grpc import Served, serve
+from emulation.providers.provider import EmulatedProvider
+
+CLOUDS = ("aws", "cloudflare", "gcp")
+
+
+def provider(cloud: str) -> EmulatedProvider:
+    """The emulated provider of a cloud, with all handlers of its package `emulation.providers.<cloud>`."""
+    package = importlib.import_module(f"emulation.providers.{cloud}")
+    return EmulatedProvider(cloud, version(f"pulumi-{cloud}"), package.handlers(), package.functions())
+
+
+def serve_provider(emulated: EmulatedProvider) -> Served:
+    """Starts serving where the engine looks for debug providers."""
+    return serve(lambda server: provider_pb2_grpc.add_ResourceProviderServicer_to_server(emulated, server), threads=16)
+
+
+def serve_world(world: World) -> list[Served]:
+    """Serves every cloud that has handlers and writes the ports to `run/providers.json`."""
+    served = {cloud: serve_provider(provider(cloud)) for cloud in CLOUDS if _has_handlers(cloud)}
+    ports = {cloud: running.port for cloud, running in served.items()}
+    target = world.path("run", "providers.json")
+    partial = target.with_suffix(f".{os.getpid()}")
+    partial.write_text(json.dumps(ports))
+    partial.rename(target)
+    return list(served.values())
+
+
+def _has_handlers(cloud: str) -> bool:
+    return (Path(__file__).parent / cloud / "__init__.py").exists()

@@ -1,0 +1,154 @@
+"""What an environment must survive, what it honestly does not, and whether its graph bears both out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from itertools import combinations, product
+from typing import Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from gates.fault_tree import Losses, Part, broken, losses
+from gates.graph import Graph, Token
+from gates.plan import Resource
+
+Kind = Literal["zone", "region", "cloud", "edge", "dns", "store"]
+
+_REQUESTS = (
+    ("npm packument", True),
+    ("npm tarball", True),
+    ("PyPI simple page", True),
+    ("PyPI file", True),
+    ("OCI token", False),
+    ("OCI manifest by tag", True),
+    ("OCI blob", True),
+)
+"""What clients ask for to read one package, and whether that ends in a bucket (docs/architecture.md, "Client-facing
+URLs"). Packuments, simple pages and manifests behind tags are mutable, tarballs, files and blobs immutable."""
+
+
+class _Statement(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    each: Kind | list[Kind] | None = Field(
+        default=None, description="every loss of a kind; of a list, every one of each together"
+    )
+    all: list[str] | None = Field(default=None, description="these losses together, as `region:eu-west-1`")
+
+    @model_validator(mode="after")
+    def _either(self) -> _Statement:
+        if (self.each is None) == (self.all is None):
+            raise ValueError("name either `each` kind of loss, or `all` that are lost together")
+        return self
+
+    def sets(self, known: Iterable[str]) -> list[Losses]:
+        """The losses that the statement is about, of those that the graph knows."""
+        if self.all is not None:
+            return [frozenset(self.all)]
+        kinds = [self.each] if isinstance(self.each, str) else list(self.each or ())
+        of_kind = [[loss for loss in sorted(known) if loss.startswith(f"{kind}:")] for kind in kinds]
+        if len(kinds) == 2 and kinds[0] == kinds[1]:
+            return [frozenset(pair) for pair in combinations(of_kind[0], 2)]
+        return [frozenset(chosen) for chosen in product(*of_kind)]
+
+
+class Survived(_Statement):
+    """Losses after which every read path still has a route."""
+
+
+class NotSurvived(_Statement):
+    """Losses that break some paths, and why that is borne. `paths`: which, with `*` for any text."""
+
+    reason: str = Field(min_length=20)
+    paths: list[str] = Field(default_factory=lambda: ["*"])
+
+
+class Statements(BaseModel):
+    """`gates/resilience_limits/<stack>.yaml`. What is stated not to be survived excepts from what is."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    survives: list[Survived]
+    does_not_survive: list[NotSurvived] = Field(default_factory=list[NotSurvived])
+
+
+@dataclass(frozen=True)
+class Proof:
+    """`findings`: where graph and statements differ, a line each; `sets` and `paths`: how many were looked at."""
+
+    findings: list[str]
+    sets: int
+    paths: int
+
+
+def prove(resources: Iterable[Resource], statements: Statements) -> Proof:
+    """Takes every single loss, and all that the statements name together, and looks for a route of each path."""
+    paths = _paths(Graph(resources))
+    known = frozenset[str]().union(*(losses(path) for path in paths))
+    findings = [
+        f"{path.name}: no route even when nothing is lost: {reason}"
+        for path in paths
+        if (reason := broken(path, frozenset()))
+    ]
+    if findings:
+        return Proof(findings, 1, len(paths))
+    excepted: dict[Losses, list[str]] = {}
+    for statement in statements.does_not_survive:
+        for lost in statement.sets(known):
+            excepted.setdefault(lost, []).extend(statement.paths)
+            findings += _unfounded(statement, lost, paths, known)
+    stated = [lost for statement in statements.survives for lost in statement.sets(known)]
+    singles = [frozenset({loss}) for loss in sorted(known)]
+    for lost in singles:
+        if lost not in stated and lost not in excepted:
+            findings.append(f"{_named(lost)}: nothing is said of it; name it under `survives` or `does_not_survive`")
+    for lost in dict.fromkeys(stated):
+        findings += _counterexamples(lost, paths, excepted, known)
+    return Proof(findings, len({*singles, *stated, *excepted}), len(paths))
+
+
+def _paths(graph: Graph) -> list[Part]:
+    tokens: Sequence[Token] = get_args(Token)
+    return [
+        graph.path(f"{request}, {token} token", token, objects=objects)
+        for token in tokens
+        for request, objects in _REQUESTS
+    ]
+
+
+def _counterexamples(
+    lost: Losses, paths: Sequence[Part], excepted: dict[Losses, list[str]], known: frozenset[str]
+) -> Iterator[str]:
+    """The paths without a route that no statement excepts; alike ones as one."""
+    if unknown := sorted(lost - known):
+        yield f"{_named(lost)}: stated to be survived, but {', '.join(unknown)} is nothing that a path stands on"
+        return
+    allowed = [pattern for part, patterns in excepted.items() if part <= lost for pattern in patterns]
+    reasons: dict[str, list[str]] = {}
+    for path in paths:
+        reason = broken(path, lost)
+        if reason is not None and not _matches(path.name, allowed):
+            reasons.setdefault(reason.removeprefix(f"{path.name} "), []).append(path.name)
+    for reason, names in reasons.items():
+        more = f" and {len(names) - 1} more paths" if len(names) > 1 else ""
+        yield f"{_named(lost)}: {names[0]}{more} {reason}"
+
+
+def _unfounded(statement: NotSurvived, lost: Losses, paths: Sequence[Part], known: frozenset[str]) -> Iterator[str]:
+    """A statement that things are worse than they are."""
+    if unknown := sorted(lost - known):
+        yield f"{_named(lost)}: stated not to be survived, but {', '.join(unknown)} is nothing that a path stands on"
+        return
+    for pattern in statement.paths:
+        if not any(broken(path, lost) for path in paths if fnmatchcase(path.name, pattern)):
+            yield f"{_named(lost)}: stated not to be survived by {pattern!r}, but it is; take the statement out"
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _named(lost: Losses) -> str:
+    return f"loss of {' and '.join(sorted(lost))}"

@@ -1,0 +1,1 @@
+"""The publisher's side in the cloud: the outbox drain, its permissions and its alarms."""

@@ -1,0 +1,116 @@
+"""When publishing is bad: alarms on the metrics that the registry writes (registry/delivery/metrics.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from contract.metrics import (
+    GIVEN_UP,
+    GOOGLE_RESOURCE,
+    GOOGLE_TYPES,
+    LAG_SECONDS,
+    NAMESPACE,
+    OBJECTIVE_SECONDS,
+    PUBLISH_TO_VISIBLE,
+    PURGE_LAG,
+)
+from infra.observability import Alarm, GoogleAlarm, OwnMetric
+
+_LAGS = "Readers see old documents: what was published minutes ago has not been brought to them"
+_GIVEN_UP = "Readers see old documents, and nobody tries any more to bring them what was published"
+_LATE = f"What was published was not seen everywhere within {OBJECTIVE_SECONDS:.0f} s"
+_RUNBOOK = "docs/operations.md"
+
+
+def alarms(environment: str, backend: str, region: str) -> Sequence[Alarm | GoogleAlarm]:
+    """Of the metadata's backend and home region: the metrics are written to the database's cloud."""
+    return _on_aws(environment, region) if backend == "dynamodb" else _on_google(environment)
+
+
+def _on_aws(environment: str, region: str) -> Sequence[Alarm]:
+    dimensions = {"Environment": environment}
+    return (
+        Alarm(
+            name="purge-lag",
+            tier="registry",
+            region=region,
+            fault=_LAGS,
+            namespace=NAMESPACE,
+            metric=PURGE_LAG,
+            dimensions=dimensions,
+            threshold=LAG_SECONDS,
+            missing="breaching",  # nobody drains the outbox, then
+            periods=5,
+            runbook=f"{_RUNBOOK}#a-purge-lags",
+        ),
+        Alarm(
+            name="purges-given-up",
+            tier="registry",
+            region=region,
+            fault=_GIVEN_UP,
+            namespace=NAMESPACE,
+            metric=GIVEN_UP,
+            dimensions=dimensions,
+            threshold=0,
+            periods=1,
+            runbook=f"{_RUNBOOK}#purges-were-given-up",
+        ),
+        Alarm(
+            name="publish-to-visible",
+            tier="registry",
+            region=region,
+            fault=_LATE,
+            namespace=NAMESPACE,
+            metric=PUBLISH_TO_VISIBLE,
+            dimensions=dimensions,
+            threshold=OBJECTIVE_SECONDS,
+            periods=1,
+            runbook=f"{_RUNBOOK}#publishing-is-slow-to-be-seen",
+        ),
+    )
+
+
+def _on_google(environment: str) -> Sequence[GoogleAlarm]:
+    where = {"metric.labels.environment": environment}
+    return (
+        GoogleAlarm(
+            name="purge-lag",
+            tier="registry",
+            fault=_LAGS,
+            metric=GOOGLE_TYPES[PURGE_LAG],
+            resource=GOOGLE_RESOURCE,
+            where=where,
+            threshold=LAG_SECONDS,
+            reducer="REDUCE_MAX",
+            lasting=300,
+            missing="bad",  # nobody drains the outbox, then
+            own=OwnMetric("s", "The age of the oldest change that is not with the readers", ["environment"]),
+            runbook=f"{_RUNBOOK}#a-purge-lags",
+        ),
+        GoogleAlarm(
+            name="purges-given-up",
+            tier="registry",
+            fault=_GIVEN_UP,
+            metric=GOOGLE_TYPES[GIVEN_UP],
+            resource=GOOGLE_RESOURCE,
+            where=where,
+            threshold=0,
+            reducer="REDUCE_MAX",
+            lasting=0,
+            own=OwnMetric("1", "Changes that nobody tries any more to bring to the readers", ["environment"]),
+            runbook=f"{_RUNBOOK}#purges-were-given-up",
+        ),
+        GoogleAlarm(
+            name="publish-to-visible",
+            tier="registry",
+            fault=_LATE,
+            metric=GOOGLE_TYPES[PUBLISH_TO_VISIBLE],
+            resource=GOOGLE_RESOURCE,
+            where=where,
+            threshold=OBJECTIVE_SECONDS,
+            reducer="REDUCE_MAX",  # the slowest place
+            lasting=0,
+            own=OwnMetric("s", "From a commit until a place shows it", ["environment", "tier", "place"]),
+            runbook=f"{_RUNBOOK}#publishing-is-slow-to-be-seen",
+        ),
+    )

@@ -1,0 +1,147 @@
+"""The drain: once a minute, what was committed and is not with its readers yet is brought to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.blobs import Bucket
+from infra.blobs.s3_policies import arn
+from infra.metadata import ChangeSource
+from infra.observability import Alarm
+from infra.publishing import permissions
+from infra.serverless.lambda_function import FunctionArgs, function
+from infra.serverless.package import Code, pack
+
+_NAME = "drain"
+_TIMEOUT = 55  # seconds: less than a schedule's minute, so that a pass that hangs is over before the next
+_SCHEDULE = "rate(1 minute)"  # the shortest that EventBridge has
+
+
+@dataclass(frozen=True)
+class DrainArgs:
+    """`bucket` is the primary, encrypted with `key_arn`. `shields` are the machines' names, to which `shield_suffix` is
+    added for name and port: together they would be more than the 4 KB of variables that a function may have.
+
+    `purge_secret_id` holds a Cloudflare API token that may purge the cache of `zone_id`, `kv_secret_id` one that may
+    edit the key-value store `namespace_id` of `account_id`; both are in `secret_region`.
+    """
+
+    prefix: str
+    environment: str
+    url: str
+    source: ChangeSource
+    bucket: Bucket
+    key_arn: pulumi.Input[str]
+    shields: Sequence[str]
+    shield_suffix: str
+    zone_id: pulumi.Input[str]
+    account_id: str
+    namespace_id: pulumi.Input[str]
+    purge_secret_id: str
+    kv_secret_id: str
+    secret_region: str
+    code: Code
+
+
+class Drain(pulumi.ComponentResource):
+    """A function in the metadata's home region, where its alarms are, and the schedule that invokes it.
+
+    Nothing tries a pass again but the next minute: two at once would do the same work twice.
+    """
+
+    alarms: Sequence[Alarm]
+
+    def __init__(self, name: str, args: DrainArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("artifact-edge:registry:Drain", name, None, opts)
+        source, child = args.source, pulumi.ResourceOptions(parent=self)
+        table = pulumi.Output.from_input(source.table_arn).apply(lambda known: list(permissions.metadata(known)))
+        objects = pulumi.Output.from_input(args.key_arn).apply(
+            lambda known: list(permissions.objects(arn(args.bucket.name), args.bucket.region, known))
+        )
+        made = function(
+            _NAME,
+            FunctionArgs(
+                prefix=args.prefix,
+                region=source.region,
+                description="Brings what was published to its readers where the publisher could not",
+                code=args.code,
+                variables={
+                    "ENVIRONMENT": args.environment,
+                    "URL": args.url,
+                    "TABLE": source.table,
+                    "BUCKET": args.bucket.name,
+                    "BUCKET_REGION": args.bucket.region,
+                    "SHIELDS": ",".join(args.shields),
+                    "SHIELD_SUFFIX": args.shield_suffix,
+                    "ZONE_ID": args.zone_id,
+                    "ACCOUNT_ID": args.account_id,
+                    "NAMESPACE_ID": args.namespace_id,
+                },
+                secrets={"PURGE_SECRET_ID": args.purge_secret_id, "KV_SECRET_ID": args.kv_secret_id},
+                secret_region=args.secret_region,
+                rights=[table, objects, permissions.measure()],
+                timeout=_TIMEOUT,
+                reserved=1,
+            ),
+            self,
+        )
+        once = aws.lambda_.FunctionEventInvokeConfig(
+            _NAME,
+            region=source.region,
+            function_name=made.resource.name,
+            maximum_retry_attempts=0,
+            maximum_event_age_in_seconds=60,
+            opts=child,
+        )
+        rule = aws.cloudwatch.EventRule(
+            _NAME,
+            name=made.name,
+            region=source.region,
+            description="When the outbox is looked through",
+            schedule_expression=_SCHEDULE,
+            opts=child,
+        )
+        allowed = aws.lambda_.Permission(
+            _NAME,
+            statement_id="schedule",
+            action="lambda:InvokeFunction",
+            region=source.region,
+            function=made.resource.name,
+            principal="events.amazonaws.com",
+            source_arn=rule.arn,
+            opts=child,
+        )
+        aws.cloudwatch.EventTarget(
+            _NAME,
+            region=source.region,
+            rule=rule.name,
+            target_id=_NAME,
+            arn=made.resource.arn,
+            retry_policy={"maximum_event_age_in_seconds": 60, "maximum_retry_attempts": 0},
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*made.ready, once, allowed]),
+        )
+        self.alarms = [
+            Alarm(
+                name="drain-errors",
+                tier="registry",
+                region=source.region,
+                fault="The drain fails: what publishers could not bring to the readers stays behind",
+                namespace="AWS/Lambda",
+                metric="Errors",
+                dimensions={"FunctionName": made.name},
+                threshold=0,
+                statistic="Sum",
+                runbook="docs/operations.md#the-drain-fails",
+            )
+        ]
+        self.register_outputs({"function": made.resource.arn})
+
+
+def pack_drain(root: Path) -> Code:
+    """Its code in the checkout at `root`; names and versions are ordered as the registry orders them."""
+    return pack(root, "workers.drain.function", ["packaging", "semver"])

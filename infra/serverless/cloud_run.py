@@ -1,0 +1,156 @@
+"""A Cloud Run service from Python sources, with a service account, and a role on AWS for its one secret, of its own.
+
+The sources are deployed as they are, with the pure-Python distributions that they import, on a base image of Google's
+that is patched without us ("Deploy services from source code", without build). `build_config` of the resource starts
+no build (hashicorp/terraform-provider-google#22263), and an image would need a registry, and somebody to build it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_gcp as gcp
+
+from infra import iam
+from infra.identity.federated_trust import by_google_tokens
+from infra.serverless.package import Code
+
+PORT = 8080
+_BASE_IMAGE = "{region}-docker.pkg.dev/serverless-runtimes/google-24-full/runtimes/python313"
+_HEALTH = "/healthz"
+
+
+@dataclass(frozen=True)
+class ServiceArgs:
+    """`code.module` is run with `python3 -m`, and serves HTTP at PORT, with /healthz.
+
+    `account` ends the names of its identities on both clouds, which have room for few letters. `variables` are its
+    environment, besides the secret's name: settings, and no secret. `secret_id`, in `secret_region`, is what it reads.
+    `sources` is the bucket that takes its code. `instances` are how many there are at least and at most; with `steady`
+    their processors are never taken away between requests. `open` lets anybody ask; otherwise nobody may from outside.
+    """
+
+    prefix: str
+    account: str
+    region: str
+    description: str
+    code: Code
+    variables: Mapping[str, pulumi.Input[str]]
+    secret_id: str
+    secret_region: str
+    sources: pulumi.Input[str]
+    instances: tuple[int, int]
+    concurrency: int
+    steady: bool = False
+    open: bool = False
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who the service is: on Google Cloud `member`, to AWS the role. `ready` is what must be there before it starts."""
+
+    email: pulumi.Output[str]
+    member: pulumi.Output[str]
+    role_arn: pulumi.Output[str]
+    ready: Sequence[pulumi.Resource]
+
+
+def identity(name: str, args: ServiceArgs, parent: pulumi.Resource) -> Identity:
+    """Makes it, as children of a component."""
+    child = pulumi.ResourceOptions(parent=parent)
+    full_name = f"{args.prefix}-{args.account}"
+    account = gcp.serviceaccount.Account(
+        name, account_id=full_name, display_name=args.description, opts=pulumi.ResourceOptions(parent=parent)
+    )
+    aws_account = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(parent=parent)).account_id
+    arn = aws_account.apply(lambda known: f"arn:aws:iam::{known}:role/{full_name}")
+    role = aws.iam.Role(
+        name,
+        name=full_name,
+        description=f"{args.description}: reads its own secret",
+        assume_role_policy=pulumi.Output.all(account.unique_id, arn).apply(lambda known: _trust(*known)),
+        opts=child,
+    )
+    policy = aws.iam.RolePolicy(
+        name,
+        name="read-secret",
+        role=role.name,
+        policy=aws_account.apply(
+            lambda known: iam.document([iam.read_secrets(args.secret_region, known, [args.secret_id])])
+        ),
+        opts=child,
+    )
+    return Identity(account.email, account.member, arn, [policy])
+
+
+def service(
+    name: str, args: ServiceArgs, who: Identity, parent: pulumi.Resource, after: Sequence[pulumi.Resource] = ()
+) -> gcp.cloudrunv2.Service:
+    """Makes it, as children of a component; `after` is what must be there before its first instance."""
+    child = pulumi.ResourceOptions(parent=parent)
+    code = gcp.storage.BucketObject(name, name=f"{name}.zip", bucket=args.sources, source=args.code.archive, opts=child)
+    variables = {
+        **args.variables,
+        "AWS_ROLE_ARN": who.role_arn,
+        "SECRET_ID": args.secret_id,
+        "SECRET_REGION": args.secret_region,
+    }
+    made = gcp.cloudrunv2.Service(
+        name,
+        name=f"{args.prefix}-{name}",
+        location=args.region,
+        description=args.description,
+        ingress="INGRESS_TRAFFIC_ALL" if args.open else "INGRESS_TRAFFIC_INTERNAL_ONLY",
+        launch_stage="BETA",  # without build, sources are a preview
+        deletion_protection=False,  # `pulumi up` makes it again
+        template={
+            "service_account": who.email,
+            "execution_environment": "EXECUTION_ENVIRONMENT_GEN2",
+            "scaling": {"min_instance_count": args.instances[0], "max_instance_count": args.instances[1]},
+            "max_instance_request_concurrency": args.concurrency,
+            "timeout": "30s",
+            "containers": [
+                {
+                    "name": "main",
+                    "image": "scratch",
+                    "base_image_uri": _BASE_IMAGE.format(region=args.region),
+                    "commands": ["python3"],
+                    "args": ["-m", args.code.module],
+                    "source_code": {
+                        "cloud_storage_source": {
+                            "bucket": code.bucket,
+                            "object": code.name,
+                            "generation": code.generation.apply(lambda number: str(number)),
+                        }
+                    },
+                    "envs": [{"name": name, "value": value} for name, value in sorted(variables.items())],
+                    "ports": {"container_port": PORT},
+                    "resources": {"limits": {"cpu": "1", "memory": "512Mi"}, "cpu_idle": not args.steady},
+                    "startup_probe": {
+                        "http_get": {"path": _HEALTH, "port": PORT},
+                        "period_seconds": 2,
+                        "failure_threshold": 30,
+                    },
+                    "liveness_probe": {
+                        "http_get": {"path": _HEALTH, "port": PORT},
+                        "period_seconds": 30,
+                        "failure_threshold": 3,
+                    },
+                }
+            ],
+        },
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=[*who.ready, *after]),
+    )
+    if args.open:
+        gcp.cloudrunv2.ServiceIamMember(
+            name, location=made.location, name=made.name, role="roles/run.invoker", member="allUsers", opts=child
+        )
+    return made
+
+
+def _trust(unique_id: str, role_arn: str) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [by_google_tokens([unique_id], role_arn)]})

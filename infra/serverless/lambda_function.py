@@ -1,0 +1,91 @@
+"""A Lambda function with a role, a log and secrets of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from infra import iam
+from infra.serverless.package import Code
+
+_RUNTIME = "python3.13"
+_MEMORY_MB = 256  # a share of a processor goes with it: TLS to Secrets Manager takes a second with 128
+_LOG_DAYS = 30
+
+
+@dataclass(frozen=True)
+class FunctionArgs:
+    """`variables` are its environment, besides the names of the secrets: settings, and no secret.
+
+    `secrets` are the ids of those that it reads, by the variables that tell it; all are in `secret_region`. `rights`
+    are statements beside those for secrets and for its log. `reserved` is how many instances there are at most, and at
+    least can be; -1 leaves it to the account's limit. `timeout` is in seconds.
+    """
+
+    prefix: str
+    region: str
+    description: str
+    code: Code
+    variables: Mapping[str, pulumi.Input[str]]
+    secrets: Mapping[str, str]
+    secret_region: str
+    rights: Sequence[pulumi.Input[iam.Statement] | pulumi.Input[Sequence[iam.Statement]]]
+    timeout: int
+    reserved: int = -1
+
+
+@dataclass(frozen=True)
+class Function:
+    """`ready` is what must be there before it is invoked."""
+
+    resource: aws.lambda_.Function
+    name: str
+    ready: Sequence[pulumi.Resource]
+
+
+def function(name: str, args: FunctionArgs, parent: pulumi.Resource) -> Function:
+    """Makes it, as children of a component."""
+    child = pulumi.ResourceOptions(parent=parent)
+    full_name = f"{args.prefix}-{name}"
+    role = aws.iam.Role(
+        name,
+        name=full_name,
+        description=args.description,
+        assume_role_policy=iam.LAMBDA_MAY_ASSUME,
+        opts=child,
+    )
+    log = aws.cloudwatch.LogGroup(
+        name, name=f"/aws/lambda/{full_name}", region=args.region, retention_in_days=_LOG_DAYS, opts=child
+    )
+    account = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(parent=parent)).account_id
+    ids = list(args.secrets.values())
+    secrets = account.apply(lambda known: iam.read_secrets(args.secret_region, known, ids))
+    policy = aws.iam.RolePolicy(
+        name,
+        name="work",
+        role=role.name,
+        policy=pulumi.Output.all(secrets, log.arn.apply(iam.write_log), *args.rights).apply(
+            lambda parts: iam.document(*parts)
+        ),
+        opts=child,
+    )
+    made = aws.lambda_.Function(
+        name,
+        name=full_name,
+        region=args.region,
+        description=args.description,
+        role=role.arn,
+        runtime=_RUNTIME,
+        architectures=["arm64"],
+        handler=f"{args.code.module}.handler",
+        code=args.code.archive,
+        memory_size=_MEMORY_MB,
+        timeout=args.timeout,
+        reserved_concurrent_executions=args.reserved,
+        environment={"variables": {**args.variables, **args.secrets, "SECRET_REGION": args.secret_region}},
+        opts=pulumi.ResourceOptions(parent=parent, depends_on=[log]),
+    )
+    return Function(made, full_name, [policy])

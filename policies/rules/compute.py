@@ -1,0 +1,206 @@
+"""Shield machines: the cache on disks that are fast enough, and nothing on them that could be stolen."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+
+from pulumi_policy import Policy, ResourceValidationArgs, Severity
+
+from policies.framework.controls import cis_aws, cis_gcp, foundational, our_design, well_architected
+from policies.framework.declare import each_resource, given, kind, part, parts, setting
+from policies.rules.secrets import GZIP_IN_BASE64, secrets_in
+
+EC2_INSTANCE = "aws:ec2/instance:Instance"
+EC2_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
+EBS_VOLUME = "aws:ebs/volume:Volume"
+GCE_INSTANCE = "gcp:compute/instance:Instance"
+GCE_TEMPLATE = "gcp:compute/instanceTemplate:InstanceTemplate"
+
+_SHIELD = "artifact-edge:shield:"
+"""In the URN of every resource of a shield: the type of its component."""
+
+_NVME_OF_EC2 = re.compile(r"(i[3-9]\w*|im\d+gn|is\d+gen|[cmrxz]\d+[a-z]*d[a-z]*)\.\w+")
+"""Families for storage, and those with a `d` for disks of their own (EC2 User Guide, "Instance type naming
+conventions")."""
+
+_NVME_OF_GCE = re.compile(r"\w+-\w+-\d+-\w*lssd")
+
+
+@each_resource(
+    "machine-metadata-needs-session",
+    "EC2's metadata service answers only those on the machine itself who hold a session token (IMDSv2).",
+    of={EC2_INSTANCE, EC2_TEMPLATE},
+    severity=Severity.HIGH,
+    control=cis_aws("5.6"),
+    fix='Set metadata_options to {"http_tokens": "required", "http_put_response_hop_limit": 1}',
+)
+def metadata_needs_session(args: ResourceValidationArgs) -> Iterator[str]:
+    options = part(args.props, "metadataOptions")
+    if options.get("httpEndpoint") == "disabled":
+        return
+    if options.get("httpTokens") != "required":
+        yield f"http_tokens is {options.get('httpTokens')!r}"
+    if options.get("httpPutResponseHopLimit") != 1:  # images may ask for 2, which lets containers in
+        yield f"http_put_response_hop_limit is {options.get('httpPutResponseHopLimit')!r}"
+
+
+@each_resource(
+    "shield-on-nvme",
+    "Shield machines keep their cache on NVMe disks of their own.",
+    of={EC2_INSTANCE, GCE_INSTANCE},
+    severity=Severity.MEDIUM,
+    control=our_design("L2 on NVMe"),
+    fix="Use a type such as i4i.large or c3-standard-8-lssd, or attach a scratch disk with interface NVME",
+)
+def on_nvme(args: ResourceValidationArgs) -> Iterator[str]:
+    if _SHIELD not in args.urn:
+        return
+    if kind(args) == EC2_INSTANCE:
+        machine_type = str(args.props.get("instanceType"))
+        suits = _NVME_OF_EC2.fullmatch(machine_type) is not None
+    else:
+        machine_type = str(args.props.get("machineType"))
+        attached = [disk.get("interface") for disk in parts(args.props, "scratchDisks")]
+        suits = _NVME_OF_GCE.fullmatch(machine_type) is not None or "NVME" in attached
+    if not suits:
+        yield f"{machine_type} has no NVMe disk"
+
+
+@each_resource(
+    "volume-encrypted",
+    "Every EBS volume is encrypted. Compute Engine always encrypts.",
+    of={EC2_INSTANCE, EBS_VOLUME},
+    severity=Severity.HIGH,
+    control=foundational("EC2.3"),
+    fix="Set encrypted to true",
+)
+def volume_encrypted(args: ResourceValidationArgs) -> Iterator[str]:
+    if kind(args) == EBS_VOLUME:
+        if args.props.get("encrypted") is not True:
+            yield "the volume is not encrypted"
+        return
+    if part(args.props, "rootBlockDevice").get("encrypted") is not True:
+        yield "the root volume is not encrypted"
+    for device in parts(args.props, "ebsBlockDevices"):
+        if device.get("encrypted") is not True:
+            yield f"volume {device.get('deviceName')} is not encrypted"
+
+
+@each_resource(
+    "machine-hardened",
+    "Compute Engine machines boot verified, and take neither the project's SSH keys nor a serial console.",
+    of={GCE_INSTANCE},
+    severity=Severity.MEDIUM,
+    control=cis_gcp("4.3, 4.5, 4.8"),
+    fix="Enable all of shielded_instance_config; set metadata block-project-ssh-keys true and serial-port-enable false",
+)
+def hardened(args: ResourceValidationArgs) -> Iterator[str]:
+    shielded = part(args.props, "shieldedInstanceConfig")
+    for name in ("enableSecureBoot", "enableVtpm", "enableIntegrityMonitoring"):
+        if shielded.get(name) is not True:
+            yield f"{name} is not true"
+    metadata = part(args.props, "metadata")
+    if str(metadata.get("block-project-ssh-keys")).lower() not in ("true", "1"):
+        yield "the project's SSH keys are let in"
+    if str(metadata.get("serial-port-enable", "false")).lower() not in ("false", "0"):
+        yield "the serial console is open"
+
+
+@each_resource(
+    "machine-has-its-own-identity",
+    "A machine is somebody to its cloud, and nobody else: what it may do was chosen for it.",
+    of={EC2_INSTANCE, GCE_INSTANCE},
+    severity=Severity.HIGH,
+    control=cis_gcp("4.1, 4.2"),
+    fix="Give it an instance profile, or a service account that the program makes",
+)
+def has_its_own_identity(args: ResourceValidationArgs) -> Iterator[str]:
+    if kind(args) == EC2_INSTANCE:
+        if not given(args.props, "iamInstanceProfile"):
+            yield "it has no instance profile"
+    elif not given(part(args.props, "serviceAccount"), "email"):
+        yield "it has the project's default service account, or none"
+    elif str(part(args.props, "serviceAccount").get("email")).endswith("-compute@developer.gserviceaccount.com"):
+        yield "it has the project's default service account"
+
+
+@each_resource(
+    "machine-forwards-nothing",
+    "A machine takes part in the network as itself: it neither forwards packets nor lets anybody log in by a key.",
+    of={EC2_INSTANCE, GCE_INSTANCE},
+    severity=Severity.MEDIUM,
+    control=cis_gcp("4.6"),
+    fix="Leave source_dest_check, can_ip_forward, key_name and the metadata ssh-keys out",
+)
+def forwards_nothing(args: ResourceValidationArgs) -> Iterator[str]:
+    if args.props.get("sourceDestCheck") is False or args.props.get("canIpForward") is True:
+        yield "it may forward packets of others"
+    if given(args.props, "keyName") or given(part(args.props, "metadata"), "ssh-keys"):
+        yield "a login key is put on it"
+
+
+@each_resource(
+    "machine-types-chosen",
+    "Machines are of types that the environment pays for.",
+    of={EC2_INSTANCE, GCE_INSTANCE},
+    severity=Severity.MEDIUM,
+    control=well_architected("COST02-BP05"),
+    fix="Use a smaller type, or allow this one in the pack's configuration of the environment",
+    config={"types": {"type": "array", "items": {"type": "string"}, "default": ["*"]}},
+)
+def types_chosen(args: ResourceValidationArgs) -> Iterator[str]:
+    allowed = setting(args, "types", ["*"])
+    found = str(args.props.get("instanceType" if kind(args) == EC2_INSTANCE else "machineType"))
+    if not any(fnmatchcase(found, pattern) for pattern in allowed):
+        yield f"{found} is not among {', '.join(allowed)}"
+
+
+@each_resource(
+    "no-secret-in-user-data",
+    "What a machine boots from holds no secret: everybody who may describe the machine may read it.",
+    of={EC2_INSTANCE, EC2_TEMPLATE, GCE_INSTANCE, GCE_TEMPLATE},
+    severity=Severity.CRITICAL,
+    control=well_architected("SEC02-BP03"),
+    fix="Keep it in Secrets Manager and let the machine read it at boot by its own identity",
+)
+def no_secret_in_user_data(args: ResourceValidationArgs) -> Iterator[str]:
+    for name, text in _boot_texts(args):
+        for found in secrets_in(text):
+            yield f"{name} seems to hold {found}"
+
+
+def _boot_texts(args: ResourceValidationArgs) -> Iterator[tuple[str, str]]:
+    if text := args.props.get("userData"):
+        yield "userData", _decoded(str(text)) if kind(args) == EC2_TEMPLATE else str(text)
+    if text := args.props.get("userDataBase64"):
+        yield "userDataBase64", _decoded(str(text))
+    if text := args.props.get("metadataStartupScript"):
+        yield "metadataStartupScript", str(text)
+    for name, text in part(args.props, "metadata").items():
+        yield f"metadata {name}", str(text)
+
+
+def _decoded(text: str) -> str:
+    """Compressed user data stays as it is: `secrets_in` looks into it, as cloud-init does."""
+    if text.startswith(GZIP_IN_BASE64):
+        return text
+    try:
+        return base64.b64decode(text).decode(errors="replace")
+    except binascii.Error:
+        return text
+
+
+POLICIES: list[Policy] = [
+    metadata_needs_session,
+    on_nvme,
+    volume_encrypted,
+    hardened,
+    has_its_own_identity,
+    forwards_nothing,
+    types_chosen,
+    no_secret_in_user_data,
+]

@@ -1,0 +1,163 @@
+"""Metadata: every past state can be had back, nobody drops it by mistake, and no region holds it alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
+
+from policies.framework.controls import foundational, our_design, well_architected
+from policies.framework.declare import (
+    LASTING,
+    each_resource,
+    given,
+    kind,
+    known,
+    part,
+    parts,
+    setting,
+    texts,
+    whole_stack,
+)
+from policies.framework.relations import all_of, refers_to, settings_of
+
+TABLE = "aws:dynamodb/table:Table"
+TABLE_REPLICA = "aws:dynamodb/tableReplica:TableReplica"
+"""A replica as a resource of its own, in place of `replicas` of the table."""
+_SCALING_TARGET = "aws:appautoscaling/target:Target"
+SPANNER_DATABASE = "gcp:spanner/database:Database"
+SPANNER_INSTANCE = "gcp:spanner/instance:Instance"
+
+
+@each_resource(
+    "table-recoverable",
+    "Metadata can be restored to any second of the past days, in every region.",
+    of={TABLE, TABLE_REPLICA, SPANNER_DATABASE},
+    severity=Severity.HIGH,
+    control=foundational("DynamoDB.2"),
+    fix="Enable point_in_time_recovery of table and replicas; set version_retention_period of a Spanner database",
+)
+def recoverable(args: ResourceValidationArgs) -> Iterator[str]:
+    if kind(args) == SPANNER_DATABASE:
+        if not str(args.props.get("versionRetentionPeriod") or "").endswith("d"):
+            yield "past versions are kept for less than a day"
+        return
+    recovery = args.props.get("pointInTimeRecovery")
+    enabled = recovery if kind(args) == TABLE_REPLICA else part(args.props, "pointInTimeRecovery").get("enabled")
+    if enabled is not True:
+        yield "point-in-time recovery is not enabled"
+    for replica in parts(args.props, "replicas"):
+        if replica.get("pointInTimeRecovery") is not True:
+            yield f"point-in-time recovery is not enabled in {replica.get('regionName')}"
+
+
+@each_resource(
+    "table-protected-from-deletion",
+    "The cloud itself refuses to delete metadata.",
+    of={TABLE, TABLE_REPLICA, SPANNER_DATABASE},
+    severity=Severity.HIGH,
+    control=foundational("DynamoDB.6"),
+    fix="Set `artifact-edge:protect` to true, which also has the cloud refuse to delete tables and databases",
+    config={"required": LASTING},
+)
+def protected_from_deletion(args: ResourceValidationArgs) -> Iterator[str]:
+    if not setting(args, "required", True):
+        return
+    if kind(args) == SPANNER_DATABASE:
+        if args.props.get("enableDropProtection") is not True:
+            yield "drop protection is not enabled"
+        return
+    if args.props.get("deletionProtectionEnabled") is not True:
+        yield "deletion protection is not enabled"
+    for replica in parts(args.props, "replicas"):
+        if replica.get("deletionProtectionEnabled") is not True:
+            yield f"deletion protection is not enabled in {replica.get('regionName')}"
+
+
+@each_resource(
+    "table-encrypted",
+    "DynamoDB encrypts metadata with a key of ours, in every region. Spanner always encrypts.",
+    of={TABLE, TABLE_REPLICA},
+    severity=Severity.HIGH,
+    control=well_architected("SEC08-BP02"),
+    fix="Enable server_side_encryption of the table, and name the region's key in kms_key_arn of table and replicas",
+)
+def encrypted(args: ResourceValidationArgs) -> Iterator[str]:
+    chosen = args.props if kind(args) == TABLE_REPLICA else part(args.props, "serverSideEncryption")
+    if kind(args) == TABLE and chosen.get("enabled") is not True:
+        yield "the key is DynamoDB's own, of which this account sees no use"
+    elif not given(chosen, "kmsKeyArn"):
+        yield "the key is AWS's, whose policy this account cannot change"
+    for replica in parts(args.props, "replicas"):
+        if not given(replica, "kmsKeyArn"):
+            yield f"the key in {replica.get('regionName')} is AWS's"
+
+
+@whole_stack(
+    "table-replicated",
+    "Metadata stands in more than one region.",
+    of={TABLE, SPANNER_INSTANCE},
+    severity=Severity.HIGH,
+    control=well_architected("REL10-BP01"),
+    fix="Name further regions in `artifact-edge:metadata.regions`",
+    config={"regions": {"type": "integer", "minimum": 1, "default": 2}},
+)
+def replicated(database: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    wanted = int(setting(stack, "regions", 2))
+    if kind(database) == SPANNER_INSTANCE:
+        place = str(database.props.get("config")).rsplit("/", 1)[-1]
+        found = 1 if place.startswith("regional-") else 2
+    else:
+        apart = settings_of(database, TABLE_REPLICA, stack, "globalTableArn", ("arn",))
+        found = 1 + len(known(database.props, "replicas") or apart)
+    if found < wanted:
+        yield f"it stands in {found} region{'s' * (found != 1)}; {wanted} are asked for"
+
+
+@each_resource(
+    "table-changes-streamed",
+    "Every change of the metadata, before and after, is told to whoever keeps the edge up to date.",
+    of={TABLE, SPANNER_DATABASE},
+    severity=Severity.HIGH,
+    control=our_design("revocation is visible in seconds"),
+    fix="Enable the table's stream with NEW_AND_OLD_IMAGES; create a change stream in the database's DDL",
+)
+def changes_streamed(args: ResourceValidationArgs) -> Iterator[str]:
+    if kind(args) == SPANNER_DATABASE:
+        if not any(ddl.upper().startswith("CREATE CHANGE STREAM") for ddl in texts(args.props.get("ddls"))):
+            yield "the database has no change stream"
+    elif args.props.get("streamEnabled") is not True or args.props.get("streamViewType") != "NEW_AND_OLD_IMAGES":
+        yield f"the stream is {args.props.get('streamViewType') or 'not enabled'}"
+
+
+@whole_stack(
+    "table-scales",
+    "A table takes as much as is asked of it: on demand, or by scaling what is provisioned.",
+    of={TABLE},
+    severity=Severity.MEDIUM,
+    control=foundational("DynamoDB.1"),
+    fix="Set billing_mode PAY_PER_REQUEST, or give it an aws.appautoscaling.Target for reads and one for writes",
+)
+def scales(table: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    if table.props.get("billingMode") == "PAY_PER_REQUEST":
+        return
+    targets = (each for each in all_of(stack, {_SCALING_TARGET}) if _scales(each, table))
+    scaled = {str(target.props.get("scalableDimension")) for target in targets}
+    for unit in ("Read", "Write"):
+        if f"dynamodb:table:{unit}CapacityUnits" not in scaled:
+            yield f"nothing scales its {unit.lower()} capacity"
+
+
+def _scales(target: PolicyResource, table: PolicyResource) -> bool:
+    by_name = known(target.props, "resourceId") == f"table/{known(table.props, 'name')}"
+    return by_name or refers_to(target, "resourceId", table)
+
+
+POLICIES: list[Policy] = [
+    recoverable,
+    protected_from_deletion,
+    encrypted,
+    replicated,
+    changes_streamed,
+    scales,
+]

@@ -1,0 +1,87 @@
+"""Names: what clients resolve is checked for health, so that a dead place is left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pulumi_policy import Policy, ResourceValidationArgs, Severity
+
+from policies.framework.controls import well_architected
+from policies.framework.declare import each_resource, given, parts, setting
+
+RECORD = "aws:route53/record:Record"
+HEALTH_CHECK = "aws:route53/healthCheck:HealthCheck"
+_ASKING = ("HTTP", "HTTPS", "HTTP_STR_MATCH", "HTTPS_STR_MATCH")
+_ROUTED = (
+    "failoverRoutingPolicies",
+    "geolocationRoutingPolicies",
+    "latencyRoutingPolicies",
+    "weightedRoutingPolicies",
+    "multivalueAnswerRoutingPolicy",
+)
+
+
+@each_resource(
+    "client-records-checked",
+    "Records that choose among places, and those that clients resolve, are left out when unhealthy.",
+    of={RECORD},
+    severity=Severity.HIGH,
+    control=well_architected("REL11-BP02"),
+    fix="Give the record a health_check_id, or evaluate_target_health of its alias",
+    config={"names": {"type": "array", "items": {"type": "string"}, "default": ["packages"]}},
+)
+def checked(args: ResourceValidationArgs) -> Iterator[str]:
+    name = args.props.get("name")
+    routed = any(args.props.get(policy) for policy in _ROUTED)
+    clients = args.props.get("type") in ("A", "AAAA", "CNAME") and str(name).split(".")[0] in setting(
+        args, "names", ["packages"]
+    )
+    if (routed or clients) and not given(args.props, "healthCheckId"):
+        aliases = list(parts(args.props, "aliases"))
+        if not aliases or not all(alias.get("evaluateTargetHealth") is True for alias in aliases):
+            yield f"{name} is answered whether what it leads to is healthy or not"
+
+
+@each_resource(
+    "client-records-short-lived",
+    "What clients resolve is asked for again soon, so that they follow when a place is left.",
+    of={RECORD},
+    severity=Severity.MEDIUM,
+    control=well_architected("REL11-BP02"),
+    fix="Lower the record's ttl",
+    config={"seconds": {"type": "integer", "minimum": 1, "default": 60}},
+)
+def short_lived(args: ResourceValidationArgs) -> Iterator[str]:
+    most = int(setting(args, "seconds", 60))
+    ttl = args.props.get("ttl")
+    if args.props.get("type") in ("A", "AAAA", "CNAME") and ttl is not None and int(ttl) > most:
+        yield f"resolvers keep {args.props.get('name')} for {int(ttl)} s, not {most} or less"
+
+
+@each_resource(
+    "health-checks-ask-for-an-answer",
+    "A health check asks the service itself, often enough that a dead place is left within a minute.",
+    of={HEALTH_CHECK},
+    severity=Severity.MEDIUM,
+    control=well_architected("REL11-BP01"),
+    fix="Use type HTTP or HTTPS with a resource_path, request_interval 10 and failure_threshold 3 or less",
+    config={"seconds": {"type": "integer", "minimum": 10, "default": 30}},
+)
+def ask_for_an_answer(args: ResourceValidationArgs) -> Iterator[str]:
+    props = args.props
+    if props.get("disabled") is True or props.get("invertHealthcheck") is True:
+        yield "it takes what is dead for alive"
+    if props.get("type") == "CALCULATED":
+        if not int(props.get("childHealthThreshold") or 0):
+            yield "it is healthy without a healthy child"
+        return
+    if props.get("type") in ("CLOUDWATCH_METRIC", "RECOVERY_CONTROL"):
+        return
+    if props.get("type") not in _ASKING or not props.get("resourcePath"):
+        yield f"{props.get('type')} without a path only sees that something listens"
+    seconds = int(props.get("requestInterval") or 30) * int(props.get("failureThreshold") or 3)
+    if seconds > int(setting(args, "seconds", 30)):
+        yield f"it takes {seconds} s to find out"
+
+
+POLICIES: list[Policy] = [checked, short_lived, ask_for_an_answer]

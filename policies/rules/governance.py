@@ -1,0 +1,140 @@
+"""What holds for all that costs or keeps something: whose it is, where it may stand, and that it stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+
+from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
+
+from costs import PriceMissing, Resource, estimate
+from policies.framework.controls import our_design, well_architected
+from policies.framework.declare import (
+    LASTING,
+    Properties,
+    architecture,
+    each_resource,
+    kind,
+    known,
+    part,
+    parts,
+    setting,
+)
+from policies.rules.compute import EC2_INSTANCE, GCE_INSTANCE
+from policies.rules.database import SPANNER_DATABASE, SPANNER_INSTANCE, TABLE, TABLE_REPLICA
+from policies.rules.keys import KEY, REPLICA_KEY
+from policies.rules.storage import GCS_BUCKET, S3_BUCKET
+from policies.rules.watch import ALERT_POLICY, LOG_GROUP, QUEUE, TOPIC
+
+_ZONE = "aws:route53/zone:Zone"
+_LABELS = {
+    **dict.fromkeys((GCS_BUCKET, GCE_INSTANCE, SPANNER_INSTANCE), "labels"),
+    ALERT_POLICY: "userLabels",
+}
+"""What takes tags elsewhere than in `tags`, and where."""
+_TAGGED = {
+    S3_BUCKET,
+    TABLE,
+    TABLE_REPLICA,
+    EC2_INSTANCE,
+    _ZONE,
+    "aws:ec2/vpc:Vpc",
+    "aws:ec2/eip:Eip",
+    "aws:ec2/securityGroup:SecurityGroup",
+    "aws:route53/healthCheck:HealthCheck",
+    "aws:iam/role:Role",
+    KEY,
+    REPLICA_KEY,
+    QUEUE,
+    TOPIC,
+    LOG_GROUP,
+}
+_REQUIRED = ["project", "environment", "owner", "cost-center"]
+_STRINGS = {"type": "array", "items": {"type": "string"}}
+
+
+@each_resource(
+    "tags-required",
+    "Whatever costs or keeps something says whose it is.",
+    of=_TAGGED | _LABELS.keys(),
+    severity=Severity.MEDIUM,
+    control=well_architected("COST03-BP02"),
+    fix="The stack's transform tags all resources from `artifact-edge:tags`; register it before the first resource",
+    config={"tags": {**_STRINGS, "default": _REQUIRED}},
+)
+def tags_required(args: ResourceValidationArgs) -> Iterator[str]:
+    tags = part(args.props, _LABELS.get(kind(args), "tags"))
+    missing = [name for name in setting(args, "tags", _REQUIRED) if not tags.get(name)]
+    if missing:
+        yield f"it lacks {', '.join(missing)}"
+
+
+@each_resource(
+    "data-stays-in-regions",
+    "Objects, metadata and the keys to them stand in the regions that the environment's configuration names.",
+    of={S3_BUCKET, GCS_BUCKET, TABLE, TABLE_REPLICA, SPANNER_INSTANCE, KEY, REPLICA_KEY, QUEUE, LOG_GROUP},
+    severity=Severity.HIGH,
+    control=well_architected("SEC07-BP01"),
+    fix="Use another region, or allow this one in the pack's configuration of the environment",
+    config={"regions": {**_STRINGS, "default": ["*"]}},
+)
+def stays_in_regions(args: ResourceValidationArgs) -> Iterator[str]:
+    allowed = setting(args, "regions", ["*"])
+    for region in _regions(args):
+        if not any(fnmatchcase(region.lower(), pattern) for pattern in allowed):
+            yield f"{region} is not among {', '.join(allowed)}"
+
+
+@each_resource(
+    "irreplaceable-protected",
+    "The engine refuses to delete or replace what cannot be made again: data, and the zone that resolvers know.",
+    of={S3_BUCKET, GCS_BUCKET, TABLE, SPANNER_INSTANCE, SPANNER_DATABASE, _ZONE},
+    severity=Severity.HIGH,
+    control=our_design("no plan replaces what clients resolve"),
+    fix="Set `artifact-edge:protect` to true",
+    config={"required": LASTING},
+)
+def irreplaceable_protected(args: ResourceValidationArgs) -> Iterator[str]:
+    if setting(args, "required", True) and not args.opts.protect:
+        yield "it is not protected"
+
+
+@architecture(
+    "spend-within-budget",
+    "What the stack costs a month while nobody uses it is within the environment's budget.",
+    severity=Severity.HIGH,
+    control=well_architected("COST02-BP05"),
+    fix="Make it smaller, or agree on a greater budget; `python -m costs --lines` says what costs so much",
+    config={"dollars": {"type": "number", "minimum": 0, "default": 10_000}},
+)
+def within_budget(stack: StackValidationArgs) -> Iterator[str]:
+    budget = float(setting(stack, "dollars", 10_000))
+    priced = [Resource(each.resource_type, each.urn, _known_properties(each)) for each in stack.resources]
+    try:
+        found = estimate(priced)
+    except PriceMissing as error:
+        yield f"costs/prices.toml has no price for {', '.join(error.missing)}"
+        return
+    if found.total > budget:
+        tiers = ", ".join(f"{tier} {dollars:,.0f}" for tier, dollars in list(found.by_tier().items())[:3])
+        yield f"{found.total:,.0f} US dollars a month ({tiers}); the budget is {budget:,.0f}"
+
+
+def _known_properties(resource: PolicyResource) -> Properties:
+    """What is not known yet is left out: prices are for what a program says itself, such as types and sizes."""
+    return {name: known(resource.props, name) for name in resource.props}
+
+
+def _regions(args: ResourceValidationArgs) -> Iterator[str]:
+    props = args.props
+    match kind(args):
+        case "gcp:storage/bucket:Bucket":
+            yield from part(props, "customPlacementConfig").get("dataLocations") or [str(props.get("location"))]
+        case "gcp:spanner/instance:Instance":
+            yield str(props.get("config")).rsplit("/", 1)[-1].removeprefix("regional-")
+        case _:
+            yield str(props.get("region"))
+            yield from (str(replica.get("regionName")) for replica in parts(props, "replicas"))
+
+
+POLICIES: list[Policy] = [tags_required, stays_in_regions, irreplaceable_protected, within_budget]

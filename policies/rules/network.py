@@ -1,0 +1,232 @@
+"""Who may connect to what: those that a rule names, on the ports that it names, and never the internet."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity
+
+from policies.framework.controls import cis_aws, cis_gcp, foundational, nist
+from policies.framework.declare import Properties, each_resource, given, kind, known, parts, setting, texts
+from policies.framework.relations import is_set
+
+SECURITY_GROUP = "aws:ec2/securityGroup:SecurityGroup"
+FIREWALL = "gcp:compute/firewall:Firewall"
+_GROUP_RULE = "aws:ec2/securityGroupRule:SecurityGroupRule"
+_INGRESS_RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+_EGRESS_RULE = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
+_DEFAULT_GROUP = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
+_PREFIX_LIST = "aws:ec2/managedPrefixList:ManagedPrefixList"
+_OPENINGS = {SECURITY_GROUP, _DEFAULT_GROUP, _GROUP_RULE, _INGRESS_RULE, FIREWALL}
+
+_WIDEST_IPV4 = 8
+_WIDEST_IPV6 = 16
+"""Shortest prefixes that can still belong to somebody. The edge network's own longest runs of addresses are a /12 and
+a /29; whatever is wider than these is the internet, be it written as 0.0.0.0/0 or in two halves."""
+
+_OTHERS_OF_GROUP = {"prefixListIds", "securityGroups", "sourceSecurityGroupId", "self"}
+_OTHERS_OF_RULE = {"prefixListId", "referencedSecurityGroupId"}
+_LOGIN_PORTS = (22, 3389)
+
+
+@dataclass(frozen=True)
+class Admission:
+    """Some networks that are let in or out. `ports` is one (`8443`), a run (`1-1024`), or empty for all.
+
+    `others` are properties that name somebody by something else than a network, such as a group.
+    """
+
+    protocol: str
+    ports: str
+    networks: list[str]
+    others: list[str]
+
+    def holds(self, port: int) -> bool:
+        first, _, last = self.ports.partition("-")
+        return not self.ports or int(first) <= port <= int(last or first)
+
+
+@each_resource(
+    "shield-closed-to-the-internet",
+    "Nothing is open to the whole internet; the edge and the health checkers are named by their networks.",
+    of={*_OPENINGS, _PREFIX_LIST},
+    severity=Severity.CRITICAL,
+    control=foundational("EC2.18"),
+    fix="Allow the networks of the edge and of Route 53's health checkers only",
+)
+def closed_to_the_internet(args: ResourceValidationArgs) -> Iterator[str]:
+    admitted = [network for admission in admissions(args) for network in admission.networks]
+    if kind(args) == _PREFIX_LIST:  # what groups let in by its name
+        admitted = [str(entry.get("cidr")) for entry in parts(args.props, "entries")]
+    for network in admitted:
+        try:
+            if _is_the_internet(network):
+                yield f"it lets in {network}"
+        except ValueError:
+            yield f"it lets in {network!r}, which is no network"
+
+
+@each_resource(
+    "no-remote-login",
+    "Nobody logs in to a machine from outside: neither SSH nor RDP is let in, from wherever.",
+    of=_OPENINGS,
+    severity=Severity.HIGH,
+    control=cis_aws("5.2"),
+    fix="Take the rule out; what a machine needs to be told is in its user data",
+)
+def no_remote_login(args: ResourceValidationArgs) -> Iterator[str]:
+    for admission in admissions(args):
+        for port in _LOGIN_PORTS:
+            if admission.protocol not in ("udp", "icmp", "17", "1") and admission.holds(port):
+                yield f"port {port} is let in"
+
+
+@each_resource(
+    "machines-call-out-by-tls-only",
+    "Machines reach the internet on HTTPS alone, so that nothing that got into one can phone home as it likes.",
+    of={SECURITY_GROUP, _GROUP_RULE, _EGRESS_RULE},
+    severity=Severity.MEDIUM,
+    control=nist("SC-7(5)"),
+    fix="Name the ports and, where they are known, the networks that machines call",
+    config={"ports": {"type": "array", "items": {"type": "integer"}, "default": [443]}},
+)
+def call_out_by_tls_only(args: ResourceValidationArgs) -> Iterator[str]:
+    allowed = [str(int(port)) for port in setting(args, "ports", [443])]
+    for admission in _departures(args):
+        if admission.ports not in allowed and any(_is_the_internet(network) for network in admission.networks):
+            yield f"it lets {admission.protocol} out to everywhere on {admission.ports or 'all ports'}"
+
+
+@each_resource(
+    "default-network-unused",
+    "No machine stands in a network or group that the cloud made by itself, whose rules nobody chose.",
+    of={"aws:ec2/instance:Instance", "gcp:compute/instance:Instance", _DEFAULT_GROUP},
+    severity=Severity.HIGH,
+    control=foundational("EC2.2"),
+    fix="Name the security group, or the subnetwork, that the program makes",
+)
+def default_network_unused(args: ResourceValidationArgs) -> Iterator[str]:
+    if kind(args) == _DEFAULT_GROUP:
+        if any(parts(args.props, "ingress")) or any(parts(args.props, "egress")):
+            yield "the default group lets something through"
+    elif kind(args).startswith("aws:"):
+        if not given(args.props, "vpcSecurityGroupIds"):
+            yield "it names no security group, and so gets the default one"
+    else:
+        for interface in parts(args.props, "networkInterfaces"):
+            if not given(interface, "subnetwork") and (
+                str(interface.get("network") or "default").rsplit("/", 1)[-1] == "default"
+            ):
+                yield "it stands in the default network"
+
+
+@each_resource(
+    "subnet-hands-out-no-addresses",
+    "A machine has a public address because it was given one, not because of where it stands.",
+    of={"aws:ec2/subnet:Subnet"},
+    severity=Severity.MEDIUM,
+    control=foundational("EC2.15"),
+    fix="Leave map_public_ip_on_launch out, and give the machine an address",
+)
+def subnet_hands_out_no_addresses(args: ResourceValidationArgs) -> Iterator[str]:
+    if args.props.get("mapPublicIpOnLaunch") is True:
+        yield "map_public_ip_on_launch is true"
+
+
+@each_resource(
+    "network-made-by-hand",
+    "A network of Google Cloud has the subnetworks that the program gives it, and reaches Google's services privately.",
+    of={"gcp:compute/network:Network", "gcp:compute/subnetwork:Subnetwork"},
+    severity=Severity.MEDIUM,
+    control=cis_gcp("3.1"),
+    fix="Set auto_create_subnetworks to false, and private_ip_google_access of the subnetwork to true",
+)
+def network_made_by_hand(args: ResourceValidationArgs) -> Iterator[str]:
+    if kind(args) == "gcp:compute/network:Network":
+        if args.props.get("autoCreateSubnetworks") is not False:
+            yield "it makes subnetworks in every region by itself"
+    elif args.props.get("privateIpGoogleAccess") is not True:
+        yield "it reaches Google's services by the internet"
+
+
+def admissions(args: ResourceValidationArgs | PolicyResource) -> Iterator[Admission]:
+    """What a group, a rule or a firewall lets in."""
+    props = args.props
+    match kind(args):
+        case "aws:ec2/securityGroup:SecurityGroup" | "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup":
+            yield from (_of_group(rule) for rule in parts(props, "ingress"))
+        case "aws:ec2/securityGroupRule:SecurityGroupRule":
+            if props.get("type") == "ingress":
+                yield _of_group(props)
+        case "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule":
+            yield _of_rule(props)
+        case "gcp:compute/firewall:Firewall":
+            yield from _of_firewall(args)
+        case _:
+            return
+
+
+def _departures(args: ResourceValidationArgs) -> Iterator[Admission]:
+    props = args.props
+    match kind(args):
+        case "aws:ec2/securityGroup:SecurityGroup":
+            yield from (_of_group(rule) for rule in parts(props, "egress"))
+        case "aws:ec2/securityGroupRule:SecurityGroupRule":
+            if props.get("type") == "egress":
+                yield _of_group(props)
+        case _:
+            yield _of_rule(props)
+
+
+def _of_group(rule: Properties) -> Admission:
+    networks = [*texts(rule.get("cidrBlocks")), *texts(rule.get("ipv6CidrBlocks"))]
+    ports = _run(rule.get("protocol"), rule.get("fromPort"), rule.get("toPort"))
+    return Admission(str(rule.get("protocol")), ports, networks, _given(rule, _OTHERS_OF_GROUP))
+
+
+def _of_rule(props: Properties) -> Admission:
+    networks = [str(props[name]) for name in ("cidrIpv4", "cidrIpv6") if props.get(name)]
+    ports = _run(props.get("ipProtocol"), props.get("fromPort"), props.get("toPort"))
+    return Admission(str(props.get("ipProtocol")), ports, networks, _given(props, _OTHERS_OF_RULE))
+
+
+def _of_firewall(args: ResourceValidationArgs | PolicyResource) -> Iterator[Admission]:
+    """A firewall rule of Google Cloud; without any source it lets in everybody."""
+    props = args.props
+    if props.get("direction", "INGRESS") != "INGRESS":
+        return
+    others = [name for name in ("sourceTags", "sourceServiceAccounts") if is_set(args, name)]
+    networks = texts(props.get("sourceRanges")) or ([] if others else ["0.0.0.0/0"])
+    for allowed in parts(props, "allows"):
+        for ports in texts(allowed.get("ports")) or [""]:
+            yield Admission(str(allowed.get("protocol")), ports, networks, others)
+
+
+def _given(rule: Properties, names: Collection[str]) -> list[str]:
+    """Which of the properties say something, be it known or not."""
+    return [name for name in rule if name in names and known(rule, name) not in ([], False, "")]
+
+
+def _run(protocol: object, first: object, last: object) -> str:
+    """From and to of a rule of AWS. Ports say nothing where the protocol is -1, which is all; -1 and 0 to 0 are all."""
+    if str(protocol) in ("-1", "all") or first in (None, -1) or last is None or (first == 0 and last in (0, 65535)):
+        return ""
+    start, end = int(str(first).split(".")[0]), int(str(last).split(".")[0])
+    return str(start) if start == end else f"{start}-{end}"
+
+
+def _is_the_internet(network: str) -> bool:
+    parsed = ipaddress.ip_network(network, strict=False)
+    return parsed.prefixlen < (_WIDEST_IPV4 if parsed.version == 4 else _WIDEST_IPV6)
+
+
+POLICIES: list[Policy] = [
+    closed_to_the_internet,
+    no_remote_login,
+    call_out_by_tls_only,
+    default_network_unused,
+    subnet_hands_out_no_addresses,
+    network_made_by_hand,
+]

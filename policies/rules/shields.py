@@ -1,0 +1,194 @@
+"""The shields as the architecture wants them: many, apart from each other, and behind the edge."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from pulumi_policy import Policy, PolicyResource, Severity, StackValidationArgs
+
+from policies.framework.controls import nist, our_design, well_architected
+from policies.framework.declare import Config, architecture, kind, setting, statements, whole_stack
+from policies.framework.iam_documents import refuses_reading_from_elsewhere
+from policies.framework.relations import all_of, of_tier, refers_to
+from policies.rules.compute import EC2_INSTANCE, GCE_INSTANCE
+from policies.rules.network import FIREWALL, SECURITY_GROUP, admissions
+from policies.rules.storage import S3_BUCKET, takes_logs
+
+_MACHINES = {EC2_INSTANCE, GCE_INSTANCE}
+_FRONTS = {
+    "aws:lb/loadBalancer:LoadBalancer",
+    "aws:lb/targetGroupAttachment:TargetGroupAttachment",
+    "aws:alb/loadBalancer:LoadBalancer",
+    "aws:elb/loadBalancer:LoadBalancer",
+    "aws:globalaccelerator/endpointGroup:EndpointGroup",
+    "aws:ec2/vpcPeeringConnection:VpcPeeringConnection",
+    "aws:ec2transitgateway/vpcAttachment:VpcAttachment",
+    "aws:ec2/instanceConnectEndpoint:InstanceConnectEndpoint",
+    "aws:ec2/vpnConnection:VpnConnection",
+    "gcp:compute/forwardingRule:ForwardingRule",
+    "gcp:compute/globalForwardingRule:GlobalForwardingRule",
+    "gcp:compute/instanceGroup:InstanceGroup",
+    "gcp:compute/networkPeering:NetworkPeering",
+    "gcp:compute/targetInstance:TargetInstance",
+}
+"""What leads somebody to a machine by another way than its own address."""
+
+_ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+
+_EDGE = [
+    *("173.245.48.0/20", "103.21.244.0/22", "103.22.200.0/22", "103.31.4.0/22", "141.101.64.0/18"),
+    *("108.162.192.0/18", "190.93.240.0/20", "188.114.96.0/20", "197.234.240.0/22", "198.41.128.0/17"),
+    *("162.158.0.0/15", "104.16.0.0/13", "104.24.0.0/14", "172.64.0.0/13", "131.0.72.0/22"),
+    *("2400:cb00::/32", "2606:4700::/32", "2803:f800::/32", "2405:b500::/32", "2405:8100::/32"),
+    *("2a06:98c0::/29", "2c0f:f248::/32"),
+]
+"""Cloudflare's networks (www.cloudflare.com/ips), unchanged since 2021-09."""
+
+_COUNT: dict[str, Any] = {"type": "integer", "minimum": 1}
+_PORTS: Config = {
+    "edge_port": {**_COUNT, "default": 8443},
+    "health_port": {**_COUNT, "default": 8080},
+    "edge_networks": {"type": "array", "items": {"type": "string"}, "default": _EDGE},
+}
+
+
+@whole_stack(
+    "shield-behind-the-edge",
+    "Nothing reaches a shield but the edge's networks on its one port, and health checkers on theirs.",
+    of={SECURITY_GROUP, FIREWALL, *_MACHINES, *_FRONTS},
+    severity=Severity.CRITICAL,
+    control=our_design("a tier refuses what did not come from the tier above it"),
+    fix="Let the edge in on its port alone; if the edge has new networks, name them in the policy's edge_networks",
+    config=_PORTS,
+)
+def behind_the_edge(resource: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    if kind(resource) in _FRONTS:
+        machines = (each for each in all_of(stack, _MACHINES) if of_tier(each, "shield"))
+        if of_tier(resource, "shield") or any(
+            refers_to(resource, name, machine) for machine in machines for name in resource.props
+        ):
+            yield "it leads to a shield"
+    elif not of_tier(resource, "shield"):
+        return
+    elif kind(resource) == EC2_INSTANCE:
+        groups = [each for each in all_of(stack, {SECURITY_GROUP}) if of_tier(each, "shield")]
+        if not any(refers_to(resource, "vpcSecurityGroupIds", group) for group in groups):
+            yield "no security group of the shields guards it"
+        for group in resource.property_dependencies.get("vpcSecurityGroupIds", []):
+            if kind(group) == SECURITY_GROUP and not of_tier(group, "shield"):
+                yield f"security group {group.name} is of another tier"
+    elif kind(resource) in {SECURITY_GROUP, FIREWALL}:
+        yield from _strangers(resource, stack)
+
+
+def _strangers(resource: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    """What a group or firewall rule lets in that is neither the edge nor a health checker."""
+    edge_port, health_port = str(int(setting(stack, "edge_port", 8443))), str(int(setting(stack, "health_port", 8080)))
+    edge = [ipaddress.ip_network(network) for network in setting(stack, "edge_networks", _EDGE)]
+    for admission in admissions(resource):
+        if admission.protocol not in ("tcp", "6") or admission.ports not in (edge_port, health_port):
+            yield f"it lets in {admission.protocol} on {admission.ports or 'all ports'}"
+        if admission.ports == edge_port:
+            yield from (f"it lets in {other} as if they were the edge" for other in admission.others)
+            for network in admission.networks:
+                parsed = ipaddress.ip_network(network, strict=False)
+                if not any(parsed.version == of.version and parsed.subnet_of(of) for of in edge):  # type: ignore[arg-type]
+                    yield f"it lets in {network} as if it were the edge"
+
+
+@architecture(
+    "shields-in-many-regions",
+    "Shields stand in so many regions that the loss of one is a detour for its clients, and no more.",
+    of=_MACHINES,
+    severity=Severity.HIGH,
+    control=well_architected("REL10-BP01"),
+    fix="Name further regions in `artifact-edge:shields`",
+    config={"regions": {**_COUNT, "default": 6}},
+)
+def in_many_regions(stack: StackValidationArgs) -> Iterator[str]:
+    if not any(each.resource_type.startswith("artifact-edge:") for each in stack.resources):
+        return  # somebody else's stack, which has no shields to miss
+    regions = {_region(machine) for machine in _shields(stack)}
+    wanted = int(setting(stack, "regions", 6))
+    if len(regions) < wanted:
+        yield f"shields stand in {len(regions)} regions; {wanted} are asked for"
+
+
+@architecture(
+    "shields-spread-over-zones",
+    "Each shield region has so many machines, in so many zones, that it outlives the loss of one.",
+    of=_MACHINES,
+    severity=Severity.HIGH,
+    control=well_architected("REL10-BP01"),
+    fix="Raise `nodes` of the region in `artifact-edge:shields`; machines take the zones in turn",
+    config={"nodes": {**_COUNT, "default": 2}, "zones": {**_COUNT, "default": 2}},
+)
+def spread_over_zones(stack: StackValidationArgs) -> Iterator[str]:
+    machines = Counter(_region(machine) for machine in _shields(stack))
+    zones = {region: {_zone(each, stack) for each in _shields(stack) if _region(each) == region} for region in machines}
+    for name, found in (("nodes", machines), ("zones", {region: len(names) for region, names in zones.items()})):
+        wanted = int(setting(stack, name, 2))
+        for region, count in found.items():
+            if count < wanted:
+                yield f"the shield in {region} has {count} {name}; {wanted} are asked for"
+
+
+@architecture(
+    "no-cloud-alone",
+    "No cloud has all shields: when it fails as a whole, another still serves.",
+    of=_MACHINES,
+    severity=Severity.MEDIUM,
+    control=nist("SR-3"),
+    fix="Name shields on another cloud in `artifact-edge:shields`, or allow a greater share",
+    config={"share": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.8}},
+)
+def no_cloud_alone(stack: StackValidationArgs) -> Iterator[str]:
+    machines = Counter(kind(machine).split(":")[0] for machine in _shields(stack))
+    most = float(setting(stack, "share", 0.8))
+    for cloud, count in machines.items():
+        if count > most * machines.total():
+            yield f"{count} of {machines.total()} shield machines stand on {cloud}; at most {most:.0%} may"
+
+
+@whole_stack(
+    "credentials-of-shields-stay-with-them",
+    "A shield's credentials read objects from where shields are, and are of no use to whoever took them elsewhere.",
+    of={S3_BUCKET},
+    severity=Severity.HIGH,
+    control=well_architected("SEC03-BP06"),
+    fix="Deny reading of the bucket, in a policy of the shields' role, but by their endpoints and addresses",
+)
+def credentials_stay(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    if takes_logs(bucket, stack) or not any(kind(machine) == EC2_INSTANCE for machine in _shields(stack)):
+        return
+    name = str(bucket.props.get("bucket"))
+    policies = (each for each in all_of(stack, {_ROLE_POLICY}) if of_tier(each, "identity"))
+    if not any(refuses_reading_from_elsewhere(statements(policy.props.get("policy")), name) for policy in policies):
+        yield "whoever takes a shield's credentials reads its objects from anywhere"
+
+
+def _shields(stack: StackValidationArgs) -> Iterator[PolicyResource]:
+    return (each for each in all_of(stack, _MACHINES) if of_tier(each, "shield"))
+
+
+def _region(machine: PolicyResource) -> str:
+    """A zone of Google Cloud is its region and a letter."""
+    if kind(machine) == GCE_INSTANCE:
+        return str(machine.props.get("zone")).rsplit("-", 1)[0]
+    return str(machine.props.get("region"))
+
+
+def _zone(machine: PolicyResource, stack: StackValidationArgs) -> str:
+    """An EC2 machine's zone is its subnet's."""
+    if kind(machine) == GCE_INSTANCE:
+        return str(machine.props.get("zone"))
+    for subnet in all_of(stack, {"aws:ec2/subnet:Subnet"}):
+        if refers_to(machine, "subnetId", subnet):
+            return str(subnet.props.get("availabilityZone"))
+    return str(machine.props.get("availabilityZone"))
+
+
+POLICIES: list[Policy] = [behind_the_edge, in_many_regions, spread_over_zones, no_cloud_alone, credentials_stay]

@@ -1,0 +1,191 @@
+"""Buckets: never public, never in clear text, nothing ever overwritten for good."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
+
+from policies.framework.controls import cis_aws, cis_gcp, foundational, well_architected
+from policies.framework.declare import each_resource, kind, known, part, parts, statements, texts, whole_stack
+from policies.framework.iam_documents import is_for_everybody, refuses_plain_text, refuses_tls_below_1_2
+from policies.framework.relations import all_of, refers_to, settings_of
+
+S3_BUCKET = "aws:s3/bucket:Bucket"
+GCS_BUCKET = "gcp:storage/bucket:Bucket"
+_S3_POLICY = "aws:s3/bucketPolicy:BucketPolicy"
+_GCS_GRANTS = {
+    "gcp:storage/bucketIAMMember:BucketIAMMember": "member",
+    "gcp:storage/bucketIAMBinding:BucketIAMBinding": "members",
+    "gcp:storage/bucketAccessControl:BucketAccessControl": "entity",
+}
+_EVERYBODY = {"allUsers", "allAuthenticatedUsers"}
+_BLOCKS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
+
+
+@whole_stack(
+    "bucket-public-access-blocked",
+    "Every S3 bucket has all four public access blocks.",
+    of={S3_BUCKET},
+    severity=Severity.CRITICAL,
+    control=cis_aws("2.1.4"),
+    fix="Give it an aws.s3.BucketPublicAccessBlock with all four set to true",
+)
+def public_access_blocked(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    blocks = of_bucket(bucket, "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock", stack)
+    if not blocks:
+        yield "no public access block belongs to the bucket"
+    for block in blocks:
+        missing = [name for name in _BLOCKS if block.props.get(name) is not True]
+        if missing:
+            yield f"{block.name} does not set {', '.join(missing)}"
+
+
+@each_resource(
+    "bucket-grants-nothing-to-everybody",
+    "No bucket lets everybody in, whether by policy or by grant.",
+    of={_S3_POLICY, *_GCS_GRANTS},
+    severity=Severity.CRITICAL,
+    control=foundational("S3.2"),
+    fix="Name the principals, or narrow the statement by aws:PrincipalOrgID, aws:SourceVpce or the like",
+)
+def grants_nothing_to_everybody(args: ResourceValidationArgs) -> Iterator[str]:
+    if kind(args) == _S3_POLICY:
+        for number, statement in enumerate(statements(args.props.get("policy"))):
+            if is_for_everybody(statement):
+                yield f"statement {statement.get('Sid') or number} allows {statement.get('Action')} to everybody"
+        return
+    for member in texts(args.props.get(_GCS_GRANTS[kind(args)])):
+        if member in _EVERYBODY:
+            yield f"{args.props.get('role')} is granted to {member}"
+
+
+@whole_stack(
+    "bucket-tls-only",
+    "Every S3 bucket refuses requests that do not come by TLS.",
+    of={S3_BUCKET},
+    severity=Severity.HIGH,
+    control=cis_aws("2.1.1"),
+    fix="Deny s3:* to * where aws:SecureTransport is false, in the bucket's policy",
+)
+def tls_only(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    policies = of_bucket(bucket, _S3_POLICY, stack)
+    if not any(refuses_plain_text(statements(policy.props.get("policy"))) for policy in policies):
+        yield "no policy of the bucket denies plain HTTP"
+
+
+@whole_stack(
+    "bucket-versioned",
+    "Every bucket keeps overwritten and deleted objects as versions.",
+    of={S3_BUCKET, GCS_BUCKET},
+    severity=Severity.HIGH,
+    control=foundational("S3.14"),
+    fix="Enable versioning: an aws.s3.BucketVersioning with status Enabled, or `versioning` of the gcp.storage.Bucket",
+)
+def versioned(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    if kind(bucket) == GCS_BUCKET:
+        if part(bucket.props, "versioning").get("enabled") is not True:
+            yield "versioning is not enabled"
+        return
+    settings = of_bucket(bucket, "aws:s3/bucketVersioning:BucketVersioning", stack)
+    if not settings:
+        yield "no versioning belongs to the bucket"
+    for each in settings:
+        status = part(each.props, "versioningConfiguration").get("status")
+        if status != "Enabled":
+            yield f"{each.name} says {status!r}"
+
+
+@whole_stack(
+    "bucket-encrypted",
+    "Every S3 bucket says how it encrypts objects at rest. Cloud Storage always does.",
+    of={S3_BUCKET},
+    severity=Severity.HIGH,
+    control=well_architected("SEC08-BP02"),
+    fix="Give it an aws.s3.BucketServerSideEncryptionConfiguration with AES256 or aws:kms",
+)
+def encrypted(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    token = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"  # noqa: S105
+    algorithms = [
+        part(rule, "applyServerSideEncryptionByDefault").get("sseAlgorithm")
+        for settings in of_bucket(bucket, token, stack)
+        for rule in parts(settings.props, "rules")
+    ]
+    if not algorithms:
+        yield "no encryption configuration belongs to the bucket"
+    for algorithm in algorithms:
+        if algorithm not in ("AES256", "aws:kms", "aws:kms:dsse"):
+            yield f"{algorithm!r} is no encryption"
+
+
+@each_resource(
+    "bucket-access-uniform",
+    "Cloud Storage buckets take access from IAM alone and can never be made public.",
+    of={GCS_BUCKET},
+    severity=Severity.CRITICAL,
+    control=cis_gcp("5.2"),
+    fix="Set uniform_bucket_level_access to true and public_access_prevention to enforced",
+)
+def access_uniform(args: ResourceValidationArgs) -> Iterator[str]:
+    if args.props.get("uniformBucketLevelAccess") is not True:
+        yield "single objects may have access lists of their own"
+    if args.props.get("publicAccessPrevention") != "enforced":
+        yield "public access is not prevented"
+
+
+@whole_stack(
+    "bucket-refuses-old-tls",
+    "Every S3 bucket refuses TLS below 1.2, which S3 itself still takes from some clients.",
+    of={S3_BUCKET},
+    severity=Severity.MEDIUM,
+    control=well_architected("SEC09-BP02"),
+    fix="Deny s3:* to * where s3:TlsVersion is less than 1.2, in the bucket's policy",
+)
+def refuses_old_tls(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    policies = of_bucket(bucket, _S3_POLICY, stack)
+    if not any(refuses_tls_below_1_2(statements(policy.props.get("policy"))) for policy in policies):
+        yield "no policy of the bucket denies old TLS"
+
+
+@whole_stack(
+    "bucket-owner-owns-objects",
+    "Access to S3 objects is decided by policies alone: objects have no access lists of their own.",
+    of={S3_BUCKET},
+    severity=Severity.MEDIUM,
+    control=foundational("S3.12"),
+    fix="Give it an aws.s3.BucketOwnershipControls with object_ownership BucketOwnerEnforced",
+)
+def owner_owns_objects(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    controls = of_bucket(bucket, "aws:s3/bucketOwnershipControls:BucketOwnershipControls", stack)
+    if not controls:
+        yield "no ownership controls belong to the bucket"
+    for each in controls:
+        ownership = part(each.props, "rule").get("objectOwnership")
+        if ownership != "BucketOwnerEnforced":
+            yield f"{each.name} says {ownership!r}"
+
+
+def takes_logs(bucket: PolicyResource, stack: StackValidationArgs) -> bool:
+    """Whether another bucket's access logs are written there."""
+    if kind(bucket) == GCS_BUCKET:
+        logging = [known(each.props, "logging") for each in all_of(stack, {GCS_BUCKET})]
+        return known(bucket.props, "name") in {known(each, "logBucket") for each in logging if each} - {None}
+    named = all_of(stack, {"aws:s3/bucketLogging:BucketLogging"})
+    return any(refers_to(each, "targetBucket", bucket, ("bucket", "id")) for each in named)
+
+
+def of_bucket(bucket: PolicyResource, token: str, stack: StackValidationArgs) -> list[PolicyResource]:
+    """The bucket's settings of one type, each a resource of its own."""
+    return settings_of(bucket, token, stack, "bucket", ("bucket", "id"))
+
+
+POLICIES: list[Policy] = [
+    public_access_blocked,
+    grants_nothing_to_everybody,
+    tls_only,
+    versioned,
+    encrypted,
+    refuses_old_tls,
+    owner_owns_objects,
+    access_uniform,
+]

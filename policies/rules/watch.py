@@ -1,0 +1,189 @@
+"""Whether somebody would notice: alarms, whom they tell, and what is written down for afterwards."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, cast
+
+from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
+
+from policies.framework.controls import foundational, well_architected
+from policies.framework.declare import LASTING, architecture, each_resource, given, kind, part, setting, whole_stack
+from policies.framework.relations import all_of, is_set, refers_to, settings_of
+from policies.rules.storage import GCS_BUCKET, S3_BUCKET, of_bucket, takes_logs
+
+ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
+DASHBOARD = "aws:cloudwatch/dashboard:Dashboard"
+ALERT_POLICY = "gcp:monitoring/alertPolicy:AlertPolicy"
+GOOGLE_DASHBOARD = "gcp:monitoring/dashboard:Dashboard"
+TOPIC = "aws:sns/topic:Topic"
+QUEUE = "aws:sqs/queue:Queue"
+LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
+_LOCK = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"
+_COMPONENT = "artifact-edge:"
+_UNWATCHED = ["identity", "keys", "observability"]
+"""Tiers that do nothing while the stack runs: what goes wrong with them shows in those that use them."""
+
+
+@architecture(
+    "tiers-watched",
+    "Every tier of the stack has an alarm and a row on the dashboard.",
+    of={ALARM, DASHBOARD, ALERT_POLICY, GOOGLE_DASHBOARD},
+    severity=Severity.HIGH,
+    control=well_architected("REL06-BP01"),
+    fix="Give the tier's component `alarms`, and name it among those that Observability takes",
+    config={"unwatched": {"type": "array", "items": {"type": "string"}, "default": _UNWATCHED}},
+)
+def tiers_watched(stack: StackValidationArgs) -> Iterator[str]:
+    unwatched = set(setting(stack, "unwatched", _UNWATCHED))
+    tiers = {each.resource_type.split(":")[1] for each in stack.resources if each.resource_type.startswith(_COMPONENT)}
+    alarmed = {str(part(alarm.props, "tags").get("tier")) for alarm in all_of(stack, {ALARM})}
+    alarmed |= {str(part(alarm.props, "userLabels").get("tier")) for alarm in all_of(stack, {ALERT_POLICY})}
+    for tier in sorted(tiers - unwatched - alarmed):
+        yield f"the tier {tier} has no alarm"
+    shown = {tier for dashboard in all_of(stack, {DASHBOARD}) for tier in _rows(str(dashboard.props["dashboardBody"]))}
+    shown |= {tier for each in all_of(stack, {GOOGLE_DASHBOARD}) for tier in _tiles(str(each.props["dashboardJson"]))}
+    for tier in sorted(tiers - unwatched - shown):
+        yield f"the tier {tier} has no row on a dashboard"
+
+
+def _rows(body: str) -> Iterator[str]:
+    """The tiers with a row: a widget named for the tier that shows the state of some alarms."""
+    for widget in cast(list[Any], json.loads(body)["widgets"]):
+        if widget["type"] == "alarm" and widget["properties"]["alarms"]:
+            yield str(widget["properties"]["title"]).split(":")[0]
+
+
+def _tiles(body: str) -> Iterator[str]:
+    """The same of a dashboard on Google Cloud."""
+    for tile in cast(list[Any], json.loads(body)["mosaicLayout"]["tiles"]):
+        if tile["widget"].get("incidentList", {}).get("policyNames"):
+            yield str(tile["widget"]["title"]).split(":")[0]
+
+
+@each_resource(
+    "alarms-tell-somebody",
+    "An alarm that goes off is sent to somebody.",
+    of={ALARM, ALERT_POLICY},
+    severity=Severity.HIGH,
+    control=foundational("CloudWatch.15"),
+    fix="Name the region's topic in alarm_actions, and leave actions_enabled out; on Google Cloud set enabled",
+)
+def alarms_tell_somebody(args: ResourceValidationArgs) -> Iterator[str]:
+    if kind(args) == ALERT_POLICY:  # whom it tells: topics-heard
+        if args.props.get("enabled") is False:
+            yield "it is off"
+        return
+    if args.props.get("actionsEnabled") is False:
+        yield "its actions are off"
+    if not is_set(args, "alarmActions"):
+        yield "it tells nobody"
+
+
+@whole_stack(
+    "topics-heard",
+    "Somebody hears of what is published to a topic of alarms, and of each alarm on Google Cloud.",
+    of={TOPIC, ALERT_POLICY},
+    severity=Severity.MEDIUM,
+    control=well_architected("REL06-BP03"),
+    fix="Name addresses in `artifact-edge:alerts.email`",
+    config={"required": LASTING},
+)
+def topics_heard(topic: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    if not setting(stack, "required", True):
+        return
+    if kind(topic) == ALERT_POLICY:
+        if not is_set(topic, "notificationChannels"):
+            yield "it tells nobody"
+        return
+    if not settings_of(topic, "aws:sns/topicSubscription:TopicSubscription", stack, "topic", ("arn", "id")):
+        yield "nobody subscribes to it"
+
+
+@each_resource(
+    "messages-encrypted",
+    "What waits in a queue or passes a topic is encrypted at rest.",
+    of={TOPIC, QUEUE},
+    severity=Severity.MEDIUM,
+    control=foundational("SNS.1"),
+    fix="Set kms_master_key_id; a queue may have sqs_managed_sse_enabled instead",
+)
+def messages_encrypted(args: ResourceValidationArgs) -> Iterator[str]:
+    managed = kind(args) == QUEUE and args.props.get("sqsManagedSseEnabled") is not False  # what SQS does by itself
+    if not managed and not given(args.props, "kmsMasterKeyId"):
+        yield "no key encrypts its messages"
+
+
+@whole_stack(
+    "bucket-access-logged",
+    "Who asked a bucket for what is written down in another.",
+    of={S3_BUCKET, GCS_BUCKET},
+    severity=Severity.MEDIUM,
+    control=foundational("S3.9"),
+    fix="Give it an aws.s3.BucketLogging, or logging of the gcp.storage.Bucket, into another bucket of the stack",
+)
+def bucket_access_logged(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    if takes_logs(bucket, stack):
+        return
+    if kind(bucket) == GCS_BUCKET:
+        if not given(part(bucket.props, "logging"), "logBucket"):
+            yield "its access is not logged"
+        return
+    logging = of_bucket(bucket, "aws:s3/bucketLogging:BucketLogging", stack)
+    if not logging:
+        yield "its access is not logged"
+    others = [each for each in all_of(stack, {S3_BUCKET}) if each.urn != bucket.urn]
+    for each in logging:
+        if not any(refers_to(each, "targetBucket", other, ("bucket", "id")) for other in others):
+            yield f"{each.name} writes to no other bucket of the stack"
+
+
+@whole_stack(
+    "bucket-locks-objects",
+    "Whoever gets hold of a publisher's rights cannot erase what was published.",
+    of={S3_BUCKET},
+    severity=Severity.HIGH,
+    control=foundational("S3.15"),
+    fix="Set `artifact-edge:blobs.lock` and lock_days",
+    config={"required": LASTING, "days": {"type": "integer", "minimum": 1, "default": 7}},
+)
+def bucket_locks_objects(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    if not setting(stack, "required", True) or takes_logs(bucket, stack):
+        return
+    locks = of_bucket(bucket, _LOCK, stack)
+    if not locks:
+        yield "its objects can be erased at once"
+    for each in locks:
+        retention = part(part(each.props, "rule"), "defaultRetention")
+        days = int(retention.get("days") or 0) + 365 * int(retention.get("years") or 0)
+        if each.props.get("objectLockEnabled", "Enabled") != "Enabled" or days < int(setting(stack, "days", 7)):
+            yield f"{each.name} locks them for {days} days"
+
+
+@each_resource(
+    "logs-kept-and-ended",
+    "Log groups keep what they hold long enough to look back, and not forever.",
+    of={LOG_GROUP},
+    severity=Severity.LOW,
+    control=foundational("CloudWatch.16"),
+    fix="Set retention_in_days",
+    config={"least_days": {"type": "integer", "minimum": 1, "default": 7}},
+)
+def logs_kept_and_ended(args: ResourceValidationArgs) -> Iterator[str]:
+    days = int(args.props.get("retentionInDays") or 0)
+    if days == 0:
+        yield "it keeps everything forever"
+    elif days < int(setting(args, "least_days", 7)):
+        yield f"it forgets after {days} days"
+
+
+POLICIES: list[Policy] = [
+    tiers_watched,
+    alarms_tell_somebody,
+    topics_heard,
+    messages_encrypted,
+    bucket_access_logged,
+    bucket_locks_objects,
+    logs_kept_and_ended,
+]

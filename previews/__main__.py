@@ -1,0 +1,51 @@
+"""`python -m previews`: plans of every stack against the emulated clouds, and the states of releases."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emulation.engine.environment import forget_other_clouds
+from emulation.engine.find import EngineError
+from emulation.log import since_the_start
+from emulation.processes import ProcessError
+from emulation.services import AddressTaken
+from local.operator import OperatorError
+from previews import release
+from previews.preview import preview
+
+_ENDINGS = (EngineError, ProcessError, AddressTaken, OperatorError, release.ReleaseError)
+"""What a user can do something about; each says what in its message."""
+
+app = typer.Typer(add_completion=False, help=__doc__)
+
+
+@app.callback(invoke_without_command=True)
+def plan(
+    context: typer.Context,
+    plans: Annotated[Path | None, typer.Option("--directory", help="where to write the plans, as JSON")] = None,
+) -> None:
+    """Preview every stack, new and as an upgrade; fails when one cannot be made, breaks a rule or is not safe."""
+    if context.invoked_subcommand is None:
+        raise typer.Exit(0 if preview(since_the_start(), plans) else 1)
+
+
+@app.command()
+def record(version: Annotated[str, typer.Argument(help="of the release that this is, e.g. 0.2")]) -> None:
+    """Keep each stack's state as that of a release, for upgrades to be tried on."""
+    release.record(version, since_the_start())
+
+
+def main() -> None:
+    forget_other_clouds()
+    try:
+        app()
+    except _ENDINGS as error:
+        sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
+
+
+if __name__ == "__main__":
+    main()

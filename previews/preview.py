@@ -1,0 +1,107 @@
+"""`make preview`: what `pulumi up` would do to every stack, and whether that may be done.
+
+Each stack is planned twice: from nothing, with the policy pack; and from the state that it had in the last release, to
+see what an upgrade would change.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from emulation.engine.find import Report
+from emulation.layout import CHECKOUT
+from gates import rules, stages, upgrade
+from gates.limits import Limits
+from gates.plan import Plan, read_plan
+from gates.resilience import Statements, prove
+from gates.settings import read_settings
+from gates.summary import counts, diff, tree
+from previews import plans, release
+from previews.plans import STACKS, Planned
+from previews.scratch import Scratch, scratch
+
+LOOPBACK = "127.76"
+"""Beside the address range of `make up`."""
+
+SURVIVE = CHECKOUT / "gates" / "resilience_limits"
+LIMITS = CHECKOUT / "gates" / "limits"
+
+
+def preview(report: Report, directory: Path | None = None) -> bool:
+    """Whether every stack's plan can be made and is safe. What is wrong is reported, a line each.
+
+    Into `directory` go the plans themselves, as `pulumi preview --json` prints them: `<stack>.json` from nothing, and
+    `<stack>-upgrade.json` from the last release.
+    """
+    if directory is not None:
+        directory.mkdir(parents=True, exist_ok=True)
+    with scratch(LOOPBACK, report) as world:
+        verdicts = [_from_nothing(world, stack, report, directory) for stack in STACKS]
+        verdicts += [_from_release(world, stack, report, directory) for stack in STACKS]
+    return all(verdicts)
+
+
+def _from_nothing(world: Scratch, stack: str, report: Report, directory: Path | None) -> bool:
+    started = time.monotonic()
+    world.new_stack(stack)
+    planned = plans.plan(world, stack, *plans.policies_of(stack))
+    _keep(planned, directory, stack)
+    plan = read_plan(planned.document) if planned.ok else Plan({})
+    _say(report, stack, planned.refusals, counts(plan) if planned.ok else "no plan", started, tree(plan.after()))
+    for excused in planned.excused:
+        report(f"  {excused}")
+    if planned.later:
+        report(f"  to be checked in `up`, when their values are known: {', '.join(planned.later)}")
+    return planned.ok and _survives(plan, stack, report)
+
+
+def _survives(plan: Plan, stack: str, report: Report) -> bool:
+    """Whether the stack loses what its statements say, and nothing else."""
+    proof = prove(plan.after(), read_settings(SURVIVE / f"{stack}.yaml", Statements))
+    for finding in proof.findings:
+        report(f"{stack} FAILS: {finding}")
+    if not proof.findings:
+        report(f"  {proof.paths} read paths have a route, or are known to have none, after each of {proof.sets} losses")
+    return not proof.findings
+
+
+def _from_release(world: Scratch, stack: str, report: Report, directory: Path | None) -> bool:
+    started = time.monotonic()
+    recorded = release.latest(stack)
+    if recorded is None:
+        report(f"{stack} is in no release yet: no upgrade to check")
+        return True
+    release.load(world, stack, recorded)
+    planned = plans.plan(world, stack)
+    _keep(planned, directory, f"{stack}-upgrade")
+    plan = read_plan(planned.document) if planned.ok else Plan({})
+    allowed = upgrade.read_allowances(recorded.with_name("allowances.yaml")).of(stack)
+    refusals = planned.refusals or list(upgrade.findings(plan, allowed))
+    _say(report, f"{stack} since {recorded.parent.name}", refusals, counts(plan), started, diff(plan))
+    _say_how_to_split(plan, read_settings(LIMITS / f"{stack}.yaml", Limits), report)
+    return not refusals
+
+
+def _say_how_to_split(plan: Plan, limits: Limits, report: Report) -> None:
+    """What the plan gate would say: nothing is wrong with an upgrade that takes several applies."""
+    today = datetime.datetime.now(datetime.UTC).date()
+    refused = sorted({refusal.rule for refusal in rules.judge(plan, limits, today)})
+    if refused:
+        applies = len(stages.split(plan, limits, today))
+        report(f"  too much for one apply ({', '.join(refused)}); `python -m gates plan` splits it into {applies}")
+
+
+def _say(report: Report, what: str, refusals: list[str], summary: str, started: float, lines: Iterable[str]) -> None:
+    verdict = "FAILS" if refusals else "passes"
+    report(f"{what} {verdict}: {summary} ({time.monotonic() - started:.0f} s)")
+    for line in refusals or lines:
+        report(f"  {line}")
+
+
+def _keep(planned: Planned, directory: Path | None, name: str) -> None:
+    if directory is not None:
+        (directory / f"{name}.json").write_text(json.dumps(planned.document, indent=1))

@@ -1,0 +1,1 @@
+"""What is on record about packages: artifacts, their metadata records, the audit log and the outbox."""

@@ -1,0 +1,152 @@
+"""Facts of packages in the metadata repository: who published what, one partition a package (docs/metadata.md).
+
+With the facts, and in the same transaction, go an entry of the audit log and the intent to bring the documents up to
+date: neither is ever there without the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from registry import RegistryError
+from registry.catalog import audit, outbox
+from registry.catalog.artifact import Artifact, Change, Fact, Known
+from registry.clock import now
+from registry.metadata import MOST_WRITES, Absent, Conflict, Put, Repository, Unchanged, checked, encoded
+
+_REVISION = "revision"
+_TRIES = 5
+_RELEASES = ("version", "file", "manifest")
+"""Kinds of facts that can be unpublished, and then never be published again."""
+
+_Writes = dict[tuple[str, str], Put]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`new` is False where every fact was there already. `refused` says why an artifact was not taken."""
+
+    artifact: Artifact
+    new: bool = False
+    refused: str = ""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What is known of a package. Facts are at least as new as the revision, which was `published` at that time (ISO
+    8601, UTC; empty where nothing was)."""
+
+    revision: int
+    published: str
+    known: Known
+
+
+@dataclass
+class _Batch:
+    """The first of several artifacts, as far as they fit into one transaction."""
+
+    outcomes: list[Outcome] = field(default_factory=list[Outcome])
+    writes: _Writes = field(default_factory=_Writes)
+    intent: outbox.Intent = field(default_factory=outbox.Intent)
+
+    @property
+    def transaction(self) -> list[Put]:
+        return [*self.writes.values(), *([self.intent.put()] if self.writes else [])]
+
+    def take(self, artifact: Artifact, writes: _Writes) -> bool:
+        """False where it must wait for the next transaction. Raises RegistryError where it is too much for any."""
+        if any(self.writes[key] != writes[key] for key in self.writes.keys() & writes.keys()):
+            return False
+        grown = _Batch([*self.outcomes, Outcome(artifact, bool(writes))], {**self.writes, **writes}, self.intent)
+        if writes:
+            touched = {each.package.partition: [fact.name for fact in each.facts] for each in artifact.changes}
+            grown.intent = self.intent.joined(touched, artifact.withdrawn)
+        try:
+            checked(grown.transaction)
+        except RegistryError:
+            if self.writes:
+                return False
+            raise
+        self.outcomes, self.writes, self.intent = grown.outcomes, grown.writes, grown.intent
+        return True
+
+
+class Facts:
+    """Reads see what was committed before them."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+
+    def commit(self, artifacts: Sequence[Artifact], by: audit.By) -> list[Outcome]:
+        """Adds all facts of an artifact or none, as many artifacts in a transaction as fit, and counts up the revision
+        of each package that changes. One that is refused does not keep the others back."""
+        left, outcomes, tries = list(artifacts), list[Outcome](), 0
+        while left:
+            batch = self._batch(left, by)
+            try:
+                self._repository.transact(batch.transaction)
+            except Conflict:
+                tries += 1
+                if tries == _TRIES:
+                    raise RegistryError(f"{left[0].title}: others kept changing the same package; try again") from None
+                continue
+            outcomes += batch.outcomes
+            left, tries = left[len(batch.outcomes) :], 0
+        return outcomes
+
+    def read(self, partition: str) -> Snapshot:
+        revision = self._repository.item(partition, _REVISION)
+        items = [item for item in self._repository.items(partition) if item.name != _REVISION]
+        facts: dict[str, Mapping[str, Any]] = {item.name: item.document["content"] for item in items}
+        written = {item.name: item.document["written"] for item in items}
+        number, published = (revision.version, revision.document["published"]) if revision else (0, "")
+        return Snapshot(number, published, Known(facts, written))
+
+    def refuse_unpublished(self, artifact: Artifact) -> None:
+        """Raises RegistryError for what was published once and taken back: its name may be in lockfiles."""
+        for change in artifact.changes:
+            for kind, _, name in (fact.name.partition("#") for fact in change.facts):
+                if kind in _RELEASES and self._repository.item(change.package.partition, f"unpublished#{name}"):
+                    raise RegistryError(
+                        f"{artifact.title}: was unpublished; that name is never used again, publish a new one"
+                    )
+
+    def _batch(self, artifacts: Sequence[Artifact], by: audit.By) -> _Batch:
+        batch, at = _Batch(), now()
+        for artifact in artifacts:
+            try:
+                if not batch.take(artifact, self._writes(artifact, by, at)):
+                    break
+            except RegistryError as error:
+                batch.outcomes.append(Outcome(artifact, refused=str(error)))
+        return batch
+
+    def _writes(self, artifact: Artifact, by: audit.By, at: str) -> _Writes:
+        """Nothing where all facts are there already."""
+        writes = [write for change in artifact.changes for write in self._changed(artifact.title, change, at)]
+        if not writes:
+            return {}
+        if len(artifact.marks) + len(writes) >= MOST_WRITES - 2:
+            for start in range(0, len(artifact.marks), MOST_WRITES):
+                self._repository.transact(artifact.marks[start : start + MOST_WRITES])
+        else:
+            writes += artifact.marks
+        writes.append(audit.entry(by, artifact.title, at))
+        return {(write.partition, write.name): write for write in writes}
+
+    def _changed(self, title: str, change: Change, at: str) -> list[Put]:
+        partition = change.package.partition
+        puts = [put for fact in change.facts for put in self._put(title, partition, fact, at)]
+        return [*puts, Put(partition, _REVISION, {"published": at})] if puts else []
+
+    def _put(self, title: str, partition: str, fact: Fact, at: str) -> list[Put]:
+        """Nothing where the fact is there already; else a write that fails where it has changed since this look."""
+        there = self._repository.item(partition, fact.name)
+        if there is not None and encoded(there.document["content"]) == encoded(fact.content):
+            return []
+        if there is not None and fact.immutable:
+            raise RegistryError(f"{title}: this version exists with another content; publish a new version")
+        condition = Absent() if there is None else Unchanged(there.version)
+        return [Put(partition, fact.name, {"content": fact.content, "written": at}, condition)]

@@ -1,0 +1,77 @@
+"""What the registry tells Google's Cloud Monitoring, where its database is: for the alarms of infra/publishing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import google.auth
+from google.auth.exceptions import GoogleAuthError
+from google.auth.transport.requests import AuthorizedSession
+from requests import RequestException
+
+from contract.metrics import GIVEN_UP, GOOGLE_RESOURCE, GOOGLE_TYPES, PUBLISH_TO_VISIBLE, PURGE_LAG
+from registry import RegistryError
+
+ENDPOINT_VARIABLE = "GOOGLE_MONITORING_CUSTOM_ENDPOINT"
+"""Another base URL than Google's, as Pulumi's provider reads it, too."""
+_ENDPOINT = "https://monitoring.googleapis.com/"
+_SCOPE = "https://www.googleapis.com/auth/monitoring.write"
+_AT_ONCE = 200  # time series a request (Cloud Monitoring, "Quotas and limits")
+_PATIENCE = 30  # seconds
+
+
+class CloudMonitoring:
+    """Metrics of one environment, in the project of its alarms: that of the metadata.
+
+    The credentials are those that Google's tools find (Application Default Credentials), of somebody with the role
+    `roles/monitoring.metricWriter`. Methods raise RegistryError.
+    """
+
+    def __init__(self, environment: str, project: str) -> None:
+        self._environment = environment
+        self._project = project
+
+    def purges(self, lag: float, given_up: int) -> None:
+        """As CloudWatch.purges."""
+        self._write([self._series(PURGE_LAG, lag), self._series(GIVEN_UP, given_up)])
+
+    def publish_to_visible(self, seconds: Mapping[tuple[str, str], float]) -> None:
+        """As CloudWatch.publish_to_visible; the alarm looks for the slowest place itself."""
+        self._write(
+            [
+                self._series(PUBLISH_TO_VISIBLE, value, {"tier": tier, "place": place})
+                for (tier, place), value in seconds.items()
+            ]
+        )
+
+    def _series(self, name: str, value: float, labels: Mapping[str, str] | None = None) -> Mapping[str, Any]:
+        return {
+            "metric": {"type": GOOGLE_TYPES[name], "labels": {"environment": self._environment, **(labels or {})}},
+            "resource": {"type": GOOGLE_RESOURCE, "labels": {"project_id": self._project}},
+            "points": [
+                {"interval": {"endTime": datetime.now(UTC).isoformat()}, "value": {"doubleValue": float(value)}}
+            ],
+        }
+
+    def _write(self, series: Sequence[Mapping[str, Any]]) -> None:
+        try:
+            credentials, _ = cast(Any, google.auth).default(scopes=[_SCOPE])
+            with AuthorizedSession(credentials) as session:
+                for start in range(0, len(series), _AT_ONCE):
+                    self._post(session, series[start : start + _AT_ONCE])
+        except (GoogleAuthError, RequestException) as error:
+            raise RegistryError(
+                f"Cloud Monitoring of project {self._project}: {error}; log in with "
+                "`gcloud auth application-default login`"
+            ) from None
+
+    def _post(self, session: Any, series: Sequence[Mapping[str, Any]]) -> None:
+        url = f"{os.environ.get(ENDPOINT_VARIABLE, _ENDPOINT)}v3/projects/{self._project}/timeSeries"
+        answer = session.post(url, json={"timeSeries": series}, timeout=_PATIENCE)
+        if not answer.ok:
+            raise RegistryError(
+                f"Cloud Monitoring of project {self._project}: {answer.status_code} {answer.text.strip()}"
+            )

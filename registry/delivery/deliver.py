@@ -1,0 +1,131 @@
+"""From a committed change to what readers see: documents rendered, withdrawn objects taken back, the edge purged.
+
+Nothing here knows a cloud: whoever has a repository, an origin and a way to the edge can settle what is pending.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from registry import RegistryError
+from registry.catalog.facts import Facts
+from registry.catalog.outbox import Intent, Outbox
+from registry.delivery import quarantine
+from registry.delivery.purge import EdgeNetwork
+from registry.ecosystems.packages import of_partition
+from registry.metadata import Repository
+from registry.origin import Origin
+
+_AT_ONCE = 50  # intents
+_RENDERED_AT_ONCE = 8  # packages
+
+
+@dataclass(frozen=True)
+class Drained:
+    """One pass over the outbox. `lag` is the age in seconds of the oldest change that is not with the readers; `left`
+    is how many were due that the pass had no more time for."""
+
+    settled: int
+    waiting: int
+    dead: int
+    left: int
+    lag: float
+    delayed: Sequence[str]
+
+
+@dataclass
+class Settled:
+    """How many were settled, and why of each that failed. Neither counts those that there was no time for."""
+
+    settled: int = 0
+    failed: list[str] = field(default_factory=list[str])
+
+
+class Delivery:
+    """Settles intents of one stack, whose service is at `url`. Whoever does it, and however often, the outcome is the
+    same."""
+
+    def __init__(self, repository: Repository, origin: Origin, edge: EdgeNetwork, url: str) -> None:
+        self.outbox = Outbox(repository)
+        self._repository = repository
+        self._facts = Facts(repository)
+        self._origin = origin
+        self._edge = edge
+        self._url = url
+
+    def deliver(self, partitions: Collection[str]) -> list[str]:
+        """Settles what is pending for these packages, of whatever publisher. Returns what went wrong and will be tried
+        again by the next drain, each reason once."""
+        pending = [intent for intent in self.outbox.pending() if partitions & intent.changes.keys()]
+        return list(dict.fromkeys(self.settle(pending).failed))
+
+    def drain(self, until: float = math.inf) -> Drained:
+        """Settles what is due, oldest first, and begins nothing more at a time (seconds since 1970)."""
+        due = [each for each in [*self.outbox.pending(), *self.outbox.repeats()] if each.due <= time.time()]
+        settled, delayed = 0, list[str]()
+        for start in range(0, len(due), _AT_ONCE):
+            done = self.settle(due[start : start + _AT_ONCE], until)
+            settled += done.settled
+            delayed += done.failed
+        pending, dead = self.outbox.pending(), self.outbox.dead()
+        return Drained(
+            settled=settled,
+            waiting=len(pending) + len(self.outbox.repeats()),
+            dead=len(dead),
+            left=len(due) - settled - len(delayed),
+            lag=max([each.age for each in [*pending, *dead]], default=0.0),
+            delayed=list(dict.fromkeys(delayed)),
+        )
+
+    def settle(self, intents: Sequence[Intent], until: float = math.inf) -> Settled:
+        """Settles them together, so that a package of several is rendered once; each by itself where that fails, for
+        one of them may be bad, and the others need not wait for it."""
+        if not intents or time.time() >= until:
+            return Settled()
+        try:
+            self._bring(intents)
+        except (RegistryError, ClientError, BotoCoreError) as error:
+            if len(intents) > 1:
+                return _together(self.settle([intent], until) for intent in intents)
+            self.outbox.failed(intents[0], str(error), time.time())
+            return Settled(failed=[str(error)])
+        for intent in intents:
+            self.outbox.settled(intent, time.time())
+        return Settled(len(intents))
+
+    def _bring(self, intents: Sequence[Intent]) -> None:
+        changes: dict[str, list[str]] = {}
+        for intent in intents:
+            for partition, names in intent.changes.items():
+                changes.setdefault(partition, []).extend(names)
+        with ThreadPoolExecutor(_RENDERED_AT_ONCE) as pool:
+            rendered = pool.map(self._render, changes.keys(), changes.values())
+            stale = [key for keys in rendered for key in keys]
+        withdrawn = [key for intent in intents for key in intent.withdrawn]
+        if withdrawn:
+            quarantine.withdraw(self._repository, self._edge, self._origin, withdrawn)
+        self._edge.purge(list(dict.fromkeys([*stale, *withdrawn])))
+
+    def _render(self, partition: str, names: Collection[str]) -> list[str]:
+        """Brings the package's documents up to date, and returns their keys: a run that was ended before its purge may
+        have written them."""
+        snapshot = self._facts.read(partition)
+        touched = set(names)
+        documents = of_partition(partition).documents(snapshot.known, touched, self._url, self._origin.read)
+        for document in documents:
+            self._origin.render(document, snapshot.revision, snapshot.published)
+        return [document.key for document in documents]
+
+
+def _together(parts: Iterator[Settled]) -> Settled:
+    whole = Settled()
+    for part in parts:
+        whole.settled += part.settled
+        whole.failed += part.failed
+    return whole

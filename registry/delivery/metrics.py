@@ -1,0 +1,46 @@
+"""What the registry tells CloudWatch, for the alarms of infra/publishing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import boto3
+
+from contract.metrics import GIVEN_UP, NAMESPACE, PUBLISH_TO_VISIBLE, PURGE_LAG
+
+_AT_ONCE = 1000  # metrics a request (Amazon CloudWatch, "PutMetricData")
+
+
+class CloudWatch:
+    """Metrics of one environment, in the region of its alarms: that of the metadata's home."""
+
+    def __init__(self, environment: str, region: str) -> None:
+        self._environment = environment
+        self._client = cast(Any, boto3).client("cloudwatch", region_name=region)
+
+    def purges(self, lag: float, given_up: int) -> None:
+        """The age in seconds of the oldest change that is not with the readers yet, 0 where there is none; and how many
+        changes wait for a person."""
+        self._put([self._datum(PURGE_LAG, lag, {}), self._datum(GIVEN_UP, given_up, {}, "Count")])
+
+    def publish_to_visible(self, seconds: Mapping[tuple[str, str], float]) -> None:
+        """From the commit to the first time that a place showed it, by tier and place; and the slowest of all."""
+        each = [
+            self._datum(PUBLISH_TO_VISIBLE, value, {"Tier": tier, "Place": place})
+            for (tier, place), value in seconds.items()
+        ]
+        self._put([*each, self._datum(PUBLISH_TO_VISIBLE, max(seconds.values()), {})])
+
+    def _datum(self, name: str, value: float, dimensions: Mapping[str, str], unit: str = "Seconds") -> dict[str, Any]:
+        named = {"Environment": self._environment, **dimensions}
+        return {
+            "MetricName": name,
+            "Dimensions": [{"Name": key, "Value": value} for key, value in named.items()],
+            "Unit": unit,
+            "Value": value,
+        }
+
+    def _put(self, data: list[dict[str, Any]]) -> None:
+        for start in range(0, len(data), _AT_ONCE):
+            self._client.put_metric_data(Namespace=NAMESPACE, MetricData=data[start : start + _AT_ONCE])

@@ -1,0 +1,80 @@
+"""What OCI clients ask the registry for, rendered from the facts of a repository.
+
+Source: OCI Distribution Specification 1.1 ("Pulling manifests", "Listing Tags", "Listing Referrers").
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from registry.catalog.artifact import Document, Known, Reader
+
+INDEX = "application/vnd.oci.image.index.v1+json"
+_REFERRER = ("mediaType", "size", "artifactType", "annotations")
+
+
+@dataclass(frozen=True)
+class OciRepository:
+    """Its facts: `manifest#<digest>` and `unpublished#<digest>` never change; `tag#<tag>` does, and is empty where the
+    tag was taken off."""
+
+    name: str
+
+    @property
+    def partition(self) -> str:
+        return f"oci#{self.name}"
+
+    def documents(self, known: Known, touched: Collection[str], url: str, read: Reader) -> Sequence[Document]:
+        """The manifests behind the tags, the list of tags, and who refers to which manifest."""
+        manifests, tags = known.of_kind("manifest"), listed_tags(known)
+        renewed, referred = set[str](), set[str]()
+        for kind, name in (fact.split("#", 1) for fact in touched):
+            if kind == "tag":
+                renewed.add(name)
+            else:
+                referred |= {name, manifests[name]["subject"]} - {""}
+            if kind == "unpublished":
+                renewed |= {tag for tag, fact in known.of_kind("tag").items() if fact["digest"] == name}
+        listed = {"name": self.name, "tags": sorted(tags)}
+        return [
+            *(self._tag(tag, tags.get(tag, ""), manifests, read) for tag in sorted(renewed)),
+            Document(f"oci/taglists/{self.name}/list.json", "application/json", json.dumps(listed).encode()),
+            *(self._referrers(digest, known) for digest in sorted(referred)),
+        ]
+
+    def _tag(self, tag: str, digest: str, manifests: Mapping[str, Mapping[str, Any]], read: Reader) -> Document:
+        key = f"oci/tags/{self.name}/{tag}"
+        if not digest:
+            return Document(key, "", None)
+        return Document(key, manifests[digest]["mediaType"], read(manifest_key(self.name, digest)), digest)
+
+    def _referrers(self, digest: str, known: Known) -> Document:
+        """An empty list where nothing refers to the manifest."""
+        gone = known.of_kind("unpublished")
+        descriptors = [
+            {name: fact[name] for name in _REFERRER if fact.get(name)} | {"digest": referrer}
+            for referrer, fact in sorted(known.of_kind("manifest").items())
+            if fact.get("subject") == digest and referrer not in gone
+        ]
+        index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": descriptors}
+        key = f"oci/referrers/{self.name}/{digest.replace(':', '/')}.json"
+        return Document(key, INDEX, json.dumps(index).encode())
+
+
+def listed_manifests(known: Known) -> list[str]:
+    """Digests of those that were not unpublished."""
+    return sorted(known.of_kind("manifest").keys() - known.of_kind("unpublished").keys())
+
+
+def listed_tags(known: Known) -> dict[str, str]:
+    """Digests by tag, of tags that are on a manifest which was not unpublished."""
+    gone = known.of_kind("unpublished")
+    digests = {tag: str(fact["digest"]) for tag, fact in known.of_kind("tag").items()}
+    return {tag: digest for tag, digest in digests.items() if digest and digest not in gone}
+
+
+def manifest_key(repository: str, digest: str) -> str:
+    return f"oci/manifests/{repository}/{digest.replace(':', '/')}"

@@ -1,0 +1,67 @@
+"""All kinds of packages: from the partition that their facts are in, and from what people write."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from packaging.utils import canonicalize_name
+
+from registry import RegistryError
+from registry.catalog.artifact import Package
+from registry.ecosystems.images import OciRepository
+from registry.ecosystems.packument import NpmPackage
+from registry.ecosystems.simple import PypiIndex, PypiProject
+
+_HOW = "write npm:@acme/web@1.0.0, pypi:acme-greeter@1.0, oci:acme/app:1.0 or oci:acme/app@sha256:…"
+_FORM = {
+    "npm": re.compile(r"(?P<name>@?[^@\s]+)(?:@(?P<version>[^@\s]+))?"),
+    "pypi": re.compile(r"(?P<name>[^@=\s]+)(?:(?:@|==)(?P<version>[^@=\s]+))?"),
+    "oci": re.compile(r"(?P<name>[^@:\s]+)(?:@(?P<digest>sha256:[a-f0-9]{64})|:(?P<version>[^@:\s]+))?"),
+}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A package, or a version of it. Of an image, `version` is a tag, or a digest with its `sha256:`."""
+
+    ecosystem: str
+    name: str
+    version: str = ""
+
+    @property
+    def package(self) -> NpmPackage | PypiProject | OciRepository:
+        return {"npm": NpmPackage, "pypi": PypiProject, "oci": OciRepository}[self.ecosystem](self.name)
+
+    @property
+    def spec(self) -> str:
+        """As people write it, without the version."""
+        return f"{self.ecosystem}:{self.name}"
+
+    def __str__(self) -> str:
+        return f"{self.ecosystem} {self.name} {self.version}".strip()
+
+
+def parse(text: str) -> Reference:
+    """`<ecosystem>:<name>`, with or without a version. Raises RegistryError."""
+    ecosystem, _, rest = text.partition(":")
+    match = _FORM[ecosystem].fullmatch(rest) if ecosystem in _FORM else None
+    if match is None:
+        raise RegistryError(f"{text!r} names no package; {_HOW}")
+    found = match.groupdict()
+    name = canonicalize_name(found["name"]) if ecosystem == "pypi" else found["name"]
+    return Reference(ecosystem, name, found.get("digest") or found["version"] or "")
+
+
+def with_version(text: str) -> Reference:
+    """As `parse`, of one version. Raises RegistryError."""
+    reference = parse(text)
+    if not reference.version:
+        raise RegistryError(f"{text!r} names no version; {_HOW}")
+    return reference
+
+
+def of_partition(partition: str) -> Package:
+    """The package whose facts are there."""
+    ecosystem, _, name = partition.partition("#")
+    return Reference(ecosystem, name).package if name else PypiIndex()

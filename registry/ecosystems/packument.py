@@ -1,0 +1,115 @@
+"""What npm asks the registry for, rendered from the facts of a package.
+
+Sources: npm/registry, docs/REGISTRY-API.md and docs/responses/package-metadata.md; `dist.attestations` as pacote
+(lib/registry.js) reads it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import semver
+
+from registry.catalog.artifact import Document, Known, Reader
+
+_ABBREVIATED = {
+    *("name", "version", "deprecated", "bin", "directories", "dist", "engines", "os", "cpu", "libc", "funding"),
+    *("dependencies", "optionalDependencies", "devDependencies", "bundleDependencies"),
+    *("peerDependencies", "peerDependenciesMeta", "hasInstallScript", "_hasShrinkwrap"),
+}
+"""Fields of a version in the abbreviated packument."""
+_INSTALL_SCRIPTS = {"preinstall", "install", "postinstall"}
+_SHOWN_OF_LATEST = ("description", "license", "homepage", "repository")
+
+
+@dataclass(frozen=True)
+class NpmPackage:
+    """Its facts: `version#<version>`, `attestations#<version>` and `unpublished#<version>` never change;
+    `tag#<dist-tag>` and `deprecated#<version>` do, and are empty where they were taken back."""
+
+    name: str
+
+    @property
+    def partition(self) -> str:
+        return f"npm#{self.name}"
+
+    def documents(self, known: Known, touched: Collection[str], url: str, read: Reader) -> Sequence[Document]:
+        """The packument, full and abbreviated."""
+        listed = listed_versions(known)
+        versions = {version: self._version(version, known, url) for version in listed}
+        times = {version: known.written[f"version#{version}"] for version in versions}
+        tags = dist_tags(known)
+        modified = max(known.written.values())
+        full: dict[str, Any] = {
+            "_id": self.name,
+            "name": self.name,
+            "dist-tags": tags,
+            "versions": versions,
+            "time": {"created": min(known.written.values()), "modified": modified, **times},
+        }
+        if versions:
+            latest = versions[tags["latest"]]
+            full |= {name: latest[name] for name in _SHOWN_OF_LATEST if name in latest}
+        abbreviated = {
+            "name": self.name,
+            "modified": modified,
+            "dist-tags": tags,
+            "versions": {
+                version: {name: value for name, value in manifest.items() if name in _ABBREVIATED}
+                for version, manifest in versions.items()
+            },
+        }
+        return [
+            Document(f"npm/{self.name}/packument.json", "application/json", json.dumps(full).encode()),
+            Document(
+                f"npm/{self.name}/packument.abbreviated.json",
+                "application/vnd.npm.install-v1+json",
+                json.dumps(abbreviated).encode(),
+            ),
+        ]
+
+    def _version(self, version: str, known: Known, url: str) -> dict[str, Any]:
+        fact = known.facts[f"version#{version}"]
+        manifest: dict[str, Any] = {**fact["manifest"], "_id": f"{self.name}@{version}"}
+        scripts = manifest.get("scripts")
+        if isinstance(scripts, dict) and _INSTALL_SCRIPTS & cast(dict[str, Any], scripts).keys():
+            manifest["hasInstallScript"] = True
+        manifest["dist"] = {
+            "tarball": f"{url}/npm/{self.name}/-/{fact['file']}",
+            "shasum": fact["shasum"],
+            "integrity": fact["integrity"],
+        }
+        attested = known.facts.get(f"attestations#{version}")
+        if attested is not None:
+            manifest["dist"]["attestations"] = {
+                "url": f"{url}/npm/-/npm/v1/attestations/{self.name}@{version}",
+                "provenance": {"predicateType": attested["predicateType"]},
+            }
+        deprecated = known.facts.get(f"deprecated#{version}", {}).get("message", "")
+        if deprecated:
+            manifest["deprecated"] = deprecated
+        return manifest
+
+
+def attestations_key(name: str, version: str) -> str:
+    """Where the document behind `dist.attestations.url` is."""
+    return f"npm/{name}/attestations/{version}.json"
+
+
+def listed_versions(known: Known) -> list[str]:
+    """Those that are published and were not unpublished, in semantic order."""
+    return sorted(known.of_kind("version").keys() - known.of_kind("unpublished").keys(), key=semver.Version.parse)
+
+
+def dist_tags(known: Known) -> Mapping[str, str]:
+    """Tags by name. `latest` is the highest version that is no pre-release, unless the tag was put on another."""
+    listed = listed_versions(known)
+    if not listed:
+        return {}
+    parsed = [semver.Version.parse(version) for version in listed]
+    latest = max([each for each in parsed if not each.prerelease] or parsed)
+    put = {tag: fact["version"] for tag, fact in known.of_kind("tag").items()}
+    return {"latest": str(latest), **{tag: version for tag, version in put.items() if version in listed}}

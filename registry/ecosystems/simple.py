@@ -1,0 +1,132 @@
+"""What pip asks the registry for, rendered from the facts of a project.
+
+Sources: PEP 503 and 629 (HTML index), 592 (yanking), 658 and 714 (metadata files), 691 and 700 (JSON).
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from packaging.version import InvalidVersion, Version
+
+from registry.catalog.artifact import Document, Known, Reader
+
+_JSON = "application/vnd.pypi.simple.v1+json"
+_API_VERSION = "1.1"
+
+
+def listed_files(known: Known) -> list[str]:
+    """Those that were not unpublished."""
+    return sorted(known.of_kind("file").keys() - known.of_kind("unpublished").keys())
+
+
+def files_of(known: Known, version: str) -> list[str]:
+    """The listed files of a version, however its number is written (PEP 440)."""
+    try:
+        wanted = Version(version)
+    except InvalidVersion:
+        return []
+    return [name for name in listed_files(known) if Version(known.facts[f"file#{name}"]["version"]) == wanted]
+
+
+def has_metadata(known: Known, filename: str) -> bool:
+    """Whether a PEP 658 file stands beside it."""
+    return bool(known.facts[f"file#{filename}"]["metadata_sha256"])
+
+
+def _yanked(known: Known, filename: str) -> bool | str:
+    """As PEP 691 writes it: the reason, True where none was given, False where the file is not yanked."""
+    fact = known.facts.get(f"yanked#{filename}", {"yanked": False})
+    return fact["yanked"] and (fact["reason"] or True)
+
+
+@dataclass(frozen=True)
+class PypiProject:
+    """`name` is canonical (PEP 503). Its facts: `file#<filename>` and `unpublished#<filename>` never change,
+    `yanked#<filename>` (PEP 592) does."""
+
+    name: str
+
+    @property
+    def partition(self) -> str:
+        return f"pypi#{self.name}"
+
+    def documents(self, known: Known, touched: Collection[str], url: str, read: Reader) -> Sequence[Document]:
+        """The project's page, as HTML and as JSON."""
+        files = {name: known.facts[f"file#{name}"] for name in listed_files(known)}
+        html_page = self._html(files, known)
+        return [
+            Document(f"pypi/simple/{self.name}/index.html", "text/html; charset=utf-8", html_page.encode()),
+            Document(f"pypi/simple/{self.name}/index.json", _JSON, json.dumps(self._json(files, known)).encode()),
+        ]
+
+    def _path(self, filename: str) -> str:
+        return f"/pypi/files/{self.name}/{filename}"
+
+    def _html(self, files: Mapping[str, Mapping[str, Any]], known: Known) -> str:
+        links: list[tuple[str, str, dict[str, str]]] = []
+        for filename, fact in files.items():
+            attributes: dict[str, str] = {}
+            if fact["requires_python"]:
+                attributes["data-requires-python"] = fact["requires_python"]
+            if fact["metadata_sha256"]:
+                attributes["data-core-metadata"] = f"sha256={fact['metadata_sha256']}"
+                attributes["data-dist-info-metadata"] = attributes["data-core-metadata"]  # the name until PEP 714
+            yanked = _yanked(known, filename)
+            if yanked:
+                attributes["data-yanked"] = "" if yanked is True else yanked
+            links.append((f"{self._path(filename)}#sha256={fact['sha256']}", filename, attributes))
+        return _page(f"Links for {self.name}", links)
+
+    def _json(self, files: Mapping[str, Mapping[str, Any]], known: Known) -> dict[str, Any]:
+        return {
+            "meta": {"api-version": _API_VERSION},
+            "name": self.name,
+            "versions": sorted({fact["version"] for fact in files.values()}, key=Version),
+            "files": [
+                {
+                    "filename": filename,
+                    "url": self._path(filename),
+                    "hashes": {"sha256": fact["sha256"]},
+                    "size": fact["size"],
+                    "upload-time": known.written[f"file#{filename}"],
+                    "yanked": _yanked(known, filename),
+                    **({"requires-python": fact["requires_python"]} if fact["requires_python"] else {}),
+                    **({"core-metadata": {"sha256": fact["metadata_sha256"]}} if fact["metadata_sha256"] else {}),
+                }
+                for filename, fact in files.items()
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class PypiIndex:
+    """The list of all projects."""
+
+    partition: str = "pypi"
+
+    def documents(self, known: Known, touched: Collection[str], url: str, read: Reader) -> Sequence[Document]:
+        names = sorted(known.of_kind("project"))
+        page = _page("Simple index", [(f"/pypi/simple/{name}/", name, {}) for name in names])
+        listed = {"meta": {"api-version": _API_VERSION}, "projects": [{"name": name} for name in names]}
+        return [
+            Document("pypi/simple/index.html", "text/html; charset=utf-8", page.encode()),
+            Document("pypi/simple/index.json", _JSON, json.dumps(listed).encode()),
+        ]
+
+
+def _page(title: str, links: Sequence[tuple[str, str, Mapping[str, str]]]) -> str:
+    """An index page as PEP 503 has it; `links` are address, text, attributes."""
+    lines = [
+        "<!DOCTYPE html>",
+        f'<html><head><meta name="pypi:repository-version" content="{_API_VERSION}"><title>{html.escape(title)}</title>'
+        "</head><body>",
+    ]
+    for address, text, attributes in links:
+        more = "".join(f' {name}="{html.escape(value)}"' for name, value in attributes.items())
+        lines.append(f'<a href="{html.escape(address)}"{more}>{html.escape(text)}</a><br>')
+    return "\n".join([*lines, "</body></html>", ""])

@@ -1,0 +1,81 @@
+"""Re-sync: makes the edge's store hold what is on record, whatever happened to either."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from contract.entitlements import PARTITION, Record, entry, version_of
+from registry import RegistryError
+from registry.target import Target
+from registry.tokens.kv_entries import PREFIX, EdgeEntries, EdgeSilent
+from registry.tokens.tokens import record_of
+
+_REPLAY_SECONDS = 25 * 3_600
+"""For so long an entry without a record is remembered as revoked: a stream can repeat what is 24 hours old (DynamoDB
+Developer Guide, "Change data capture for DynamoDB Streams")."""
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """How many tokens are on record, and how many of the edge's entries were missing, stale, or of no record.
+    `unreadable` are lines about records that make no sense; nothing was done about these."""
+
+    recorded: int
+    missing: int
+    stale: int
+    extra: int
+    unreadable: tuple[str, ...]
+
+
+def resync(target: Target) -> Repaired:
+    """Compares all records with all entries and writes what differs. Raises RegistryError if the edge is silent."""
+    try:
+        return _resync(target, EdgeEntries(target))
+    except EdgeSilent as error:
+        raise RegistryError(f"the edge was not brought in step: {error}; try again") from error
+
+
+def _resync(target: Target, edge: EdgeEntries) -> Repaired:
+    now = time.time()
+    held = edge.read(sorted(edge.keys()))
+    records, unreadable = _records(target)
+    missing = [record for key, record in records.items() if key not in held]
+    stale = list(_stale(target, records, held))
+    extra = list(_extra(target, held.keys() - records.keys(), held, now))
+    edge.overwrite([*missing, *stale, *extra], now)
+    return Repaired(len(records), len(missing), len(stale), len(extra), tuple(unreadable.values()))
+
+
+def _records(target: Target) -> tuple[Mapping[str, Record], Mapping[str, str]]:
+    """Records by key, and what is wrong with the others by digest."""
+    records: dict[str, Record] = {}
+    unreadable: dict[str, str] = {}
+    for item in target.repository.items(PARTITION):
+        try:
+            record = record_of(item)
+        except RegistryError as error:
+            unreadable[item.name] = str(error)
+        else:
+            records[record.key] = record
+    return records, unreadable
+
+
+def _stale(target: Target, records: Mapping[str, Record], held: Mapping[str, str]) -> Iterator[Record]:
+    for key, record in records.items():
+        if key not in held or held[key] == entry(record):
+            continue
+        # The edge may have heard of a change since the records were read: the database knows.
+        item = target.repository.item(PARTITION, record.digest) if version_of(held[key]) > record.version else None
+        latest = record_of(item) if item else record
+        if held[key] != entry(latest):
+            yield latest
+
+
+def _extra(target: Target, keys: set[str], held: Mapping[str, str], now: float) -> Iterator[Record]:
+    for key in sorted(keys):
+        digest = key.removeprefix(PREFIX)
+        gone = Record(digest, max(0, version_of(held[key])), int(now) + _REPLAY_SECONDS, None)
+        if held[key] != entry(gone) and target.repository.item(PARTITION, digest) is None:
+            yield Record(digest, gone.version + 1, gone.kept_until, None)

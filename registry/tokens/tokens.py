@@ -1,0 +1,206 @@
+"""Tokens: shown once, kept as SHA-256 only. The record in the metadata database is the truth, and has a version.
+
+Each change is committed first, and then told to the edge twice: by this process at once, and by the database's stream,
+which tries until it gets there. Both say which version they tell of, so that it does not matter which comes last.
+A revoked token stays on record, as revoked, for as long as it would have been good.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from contract.entitlements import PARTITION, MalformedRecord, Record, read_document
+from registry import RegistryError
+from registry.catalog import audit
+from registry.catalog.audit import By
+from registry.clock import now
+from registry.metadata import Absent, Conflict, Item, Put, Unchanged, Write
+from registry.target import Target
+from registry.tokens.grants import checked
+from registry.tokens.kv_entries import EdgeEntries, EdgeSilent
+
+_BYTES = 32  # 256 bits
+_LONGEST_SECONDS = 366 * 86_400
+_SHORTEST_SECONDS = 60
+_UNITS = {"m": 60, "h": 3_600, "d": 86_400}
+_PRINCIPAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@/+-]{0,127}")
+_ID_DIGITS = 12
+_TRIES = 5
+
+
+@dataclass(frozen=True)
+class Token:
+    """What is known of a token; never the token. Times are in seconds since 1970 (UTC): `expires` is when it ends, and
+    `kept_until`, which never changes, until when that must be remembered."""
+
+    digest: str
+    principal: str
+    grants: tuple[str, ...]
+    expires: int
+    kept_until: int
+    revoked: str = ""  # when, ISO 8601 UTC
+
+    @property
+    def id(self) -> str:
+        """Names it towards people: the start of the digest."""
+        return self.digest[:_ID_DIGITS]
+
+    def record(self, condition: Absent | Unchanged) -> Put:
+        document: dict[str, Any] = {"principal": self.principal, "grants": list(self.grants), "expires": self.expires}
+        if self.revoked:
+            document["revoked"] = self.revoked
+        return Put(PARTITION, self.digest, document, condition, expires=self.kept_until)
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A token after a change. `text` is itself, where it is new; `untold` is why the edge could not be told at once."""
+
+    token: Token
+    text: str = ""
+    untold: str = ""
+
+
+def duration(text: str, option: str = "--expires", shortest: int = _SHORTEST_SECONDS) -> int:
+    """Seconds in `30d`, `12h`, `15m`. Raises RegistryError."""
+    match = re.fullmatch(r"(\d{1,6})([mhd])", text)
+    seconds = int(match[1]) * _UNITS[match[2]] if match else -1
+    if not shortest <= seconds <= _LONGEST_SECONDS:
+        raise RegistryError(
+            f"{option} {text!r}: write a number of m, h or d between {shortest // 60}m and 366d, such as 30d"
+        )
+    return seconds
+
+
+def create(target: Target, by: By, principal: str, grants: Iterable[str], seconds: int) -> Changed:
+    """Issues a token; its text can never be read again."""
+    if not _PRINCIPAL.fullmatch(principal):
+        raise RegistryError(f"principal {principal!r}: use up to 128 letters, digits and . _ @ / + -")
+    text, token = _new(principal, tuple(checked(grants)), seconds)
+    _commit(target, by, [token.record(Absent())], [token])
+    return Changed(token, text, _tell(target, [token]))
+
+
+def tokens(target: Target, *, ended: bool = False) -> list[Token]:
+    """All that are good, by principal; those that were revoked or have ended, too, with `ended`."""
+    found = [token for token, _ in _recorded(target) if ended or (not token.revoked and token.expires > time.time())]
+    return sorted(found, key=lambda token: (token.principal, token.expires))
+
+
+def rotate(target: Target, by: By, identity: str, seconds: int, overlap: int) -> Changed:
+    """Issues another token of the same principal and grants; the old one ends `overlap` seconds from now."""
+
+    def change(token: Token) -> Token:
+        return replace(token, expires=min(token.expires, int(time.time()) + overlap))
+
+    for attempt in range(_TRIES):
+        token, version = _find(target, identity)
+        text, new = _new(token.principal, token.grants, seconds)
+        old = change(token)
+        try:
+            _commit(target, by, [new.record(Absent()), old.record(Unchanged(version))], [new, old])
+        except Conflict:
+            _refuse_after(attempt, token)
+        else:
+            return Changed(new, text, _tell(target, [new, old]))
+    raise AssertionError("the last attempt raises")
+
+
+def revoke(target: Target, by: By, identity: str) -> Changed:
+    """Ends a token, named by its id."""
+    return _change(target, by, identity, lambda token: replace(token, revoked=now()))
+
+
+def change_grants(
+    target: Target, by: By, identity: str, *, add: Iterable[str] = (), remove: Iterable[str] = ()
+) -> Changed:
+    """Gives a token more grants, takes some away, or both."""
+    added, taken = list(add), set(remove)
+
+    def change(token: Token) -> Token:
+        unknown = sorted(taken - set(token.grants))
+        if unknown:
+            raise RegistryError(f"token {token.id} has no grant {unknown[0]!r}; it has {', '.join(token.grants)}")
+        kept = [grant for grant in token.grants if grant not in taken]
+        return replace(token, grants=tuple(checked([*kept, *added])))
+
+    return _change(target, by, identity, change)
+
+
+def _change(target: Target, by: By, identity: str, change: Callable[[Token], Token]) -> Changed:
+    for attempt in range(_TRIES):
+        token, version = _find(target, identity)
+        changed = change(token)
+        try:
+            _commit(target, by, [changed.record(Unchanged(version))], [changed])
+        except Conflict:
+            _refuse_after(attempt, token)
+        else:
+            return Changed(changed, untold=_tell(target, [changed]))
+    raise AssertionError("the last attempt raises")
+
+
+def _refuse_after(attempt: int, token: Token) -> None:
+    if attempt == _TRIES - 1:
+        raise RegistryError(f"token {token.id}: others keep changing it; try again")
+
+
+def _new(principal: str, grants: tuple[str, ...], seconds: int) -> tuple[str, Token]:
+    text = f"ae_{secrets.token_urlsafe(_BYTES)}"
+    ends = int(time.time()) + seconds
+    return text, Token(hashlib.sha256(text.encode()).hexdigest(), principal, grants, ends, ends)
+
+
+def _find(target: Target, identity: str) -> tuple[Token, int]:
+    found = [known for known in _recorded(target) if known[0].digest.startswith(identity)] if identity else []
+    good = [known for known in found if not known[0].revoked]
+    if len(good) != 1:
+        problem = "no token has the id" if not good else f"{len(good)} tokens have ids that start with"
+        raise RegistryError(f"{problem} {identity!r}; see: python -m registry tokens list")
+    return good[0]
+
+
+def _recorded(target: Target) -> Iterator[tuple[Token, int]]:
+    """Each token with the version of its record. A record that makes no sense is no token; `resync` tells of it."""
+    for item in target.repository.items(PARTITION):
+        try:
+            record = read_document(item.name, item.version, item.expires, {**item.document, "revoked": ""})
+        except MalformedRecord:
+            continue
+        if record.entitlement:
+            known, revoked = record.entitlement, item.document.get("revoked", "")
+            yield (
+                Token(record.digest, known.principal, known.grants, known.expires, record.kept_until, revoked),
+                record.version,
+            )
+
+
+def _commit(target: Target, by: By, writes: Sequence[Write], changed: Sequence[Token]) -> None:
+    """Raises Conflict."""
+    at = now()
+    entries = [audit.entry(by, f"token {token.id} of {token.principal}", at) for token in changed]
+    target.repository.transact([*writes, *entries])
+
+
+def _tell(target: Target, changed: Sequence[Token]) -> str:
+    """Tells the edge of the tokens as they are on record now; why it could not, or nothing."""
+    items = [target.repository.item(PARTITION, token.digest) for token in changed]
+    try:
+        EdgeEntries(target).write([record_of(item) for item in items if item is not None])
+    except EdgeSilent as error:
+        return str(error)
+    return ""
+
+
+def record_of(item: Item) -> Record:
+    """What the edge is told of a token's item. Raises RegistryError for one that makes no sense."""
+    try:
+        return read_document(item.name, item.version, item.expires, item.document)
+    except MalformedRecord as error:
+        raise RegistryError(f"token {item.name[:_ID_DIGITS]}: its record cannot be read: {error}") from None

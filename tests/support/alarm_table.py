@@ -1,0 +1,128 @@
+"""The table of all alarms in docs/operations.md, from what the program makes: `python -m tests.support.alarm_table`.
+
+One line for alarms that differ by place only. Two stacks have all kinds: prod with a standby, and prod on Google Cloud
+alone.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import pulumi_aws as aws
+import pulumi_gcp as gcp
+
+from contract.regions import REGIONS
+from infra.observability import Tier
+from tests.support.harness import Deployment
+from tests.unit.stacks.test_config import stack_config
+from tests.unit.stacks.test_stacks import ON_GOOGLE, first_up
+
+PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
+_BEGIN, _END = "<!-- alarms: python -m tests.support.alarm_table -->\n", "<!-- end of alarms -->\n"
+_SIGNS = {
+    "GreaterThanThreshold": ">",
+    "GreaterThanOrEqualToThreshold": "≥",
+    "LessThanThreshold": "<",
+    "COMPARISON_GT": ">",
+    "COMPARISON_LT": "<",
+}
+_PLACE = re.compile("|".join(sorted((re.escape(name) for name in REGIONS), key=len, reverse=True)))
+
+
+@dataclass(frozen=True, order=True)
+class Row:
+    """An alarm, for people. `when` is its condition; `runbook` where it leads."""
+
+    tier: int
+    name: str
+    cloud: str
+    fault: str
+    when: str
+    runbook: str
+
+
+def rows(deployments: Iterable[Deployment], prefix: str) -> list[Row]:
+    """All alarms of these stacks, by tier and name."""
+    found: set[Row] = set()
+    for deployment in deployments:
+        found.update(_on_aws(deployment, prefix))
+        found.update(_on_google(deployment, prefix))
+    return sorted(found)
+
+
+def whole(directory: Path) -> Sequence[Deployment]:
+    """The stacks that have every kind of alarm between them."""
+    blobs = json.loads(stack_config("prod")["artifact-edge:blobs"])
+    stood_by = {"blobs": {**blobs, "standby": ["us-east4", "us-east1"]}}
+    return [first_up("prod", changes, directory / str(place)) for place, changes in enumerate((stood_by, ON_GOOGLE))]
+
+
+def page(text: str, table: Sequence[Row]) -> str:
+    """The page with this table in place of the one that it has."""
+    before, rest = text.split(_BEGIN)
+    _, after = rest.split(_END)
+    tiers = get_args(Tier)
+    lines = [
+        f"| {tiers[row.tier]} | `{row.name}` | {row.cloud} | {row.fault} | {row.when} | {_link(row.runbook)} |"
+        for row in table
+    ]
+    head = "| tier | alarm | on | says | goes off when | what to do |\n| --- | --- | --- | --- | --- | --- |\n"
+    return before + _BEGIN + head + "\n".join(lines) + "\n" + _END + after
+
+
+def _on_aws(deployment: Deployment, prefix: str) -> Iterator[Row]:
+    for alarm in deployment.of(aws.cloudwatch.MetricAlarm).values():
+        known = alarm.inputs
+        fault, runbook = known["alarmDescription"].split(". What to do: ")
+        lasts = known["period"] * known["evaluationPeriods"]
+        missing = ", or there is no data" if known["treatMissingData"] == "breaching" else ""
+        when = f"{known['metricName']} {_SIGNS[known['comparisonOperator']]} {known['threshold']:g} for {_time(lasts)}"
+        yield _row(known["name"], prefix, known["tags"]["tier"], "AWS", fault, when + missing, runbook)
+
+
+def _on_google(deployment: Deployment, prefix: str) -> Iterator[Row]:
+    for policy in deployment.of(gcp.monitoring.AlertPolicy).values():
+        known = policy.inputs
+        fault, runbook = known["documentation"]["content"].split(". What to do: ")
+        threshold: Any = known["conditions"][0]["conditionThreshold"]
+        metric = re.findall(r'metric\.type = "[^/]+/([^"]+)"', threshold["filter"])[0]
+        share = ", as a share" if threshold.get("denominatorFilter") else ""
+        seconds = int(threshold["duration"].removesuffix("s"))
+        lasts = f" for {_time(seconds)}" if seconds else ""
+        missing = ", or there is no data" if threshold.get("evaluationMissingData", "").endswith("_ACTIVE") else ""
+        when = f"{metric}{share} {_SIGNS[threshold['comparison']]} {threshold['thresholdValue']:g}{lasts}{missing}"
+        yield _row(known["displayName"], prefix, known["userLabels"]["tier"], "Google Cloud", fault, when, runbook)
+
+
+def _row(name: str, prefix: str, tier: str, cloud: str, fault: str, when: str, runbook: str) -> Row:
+    order = get_args(Tier).index(tier)
+    return Row(order, _anywhere(name.removeprefix(f"{prefix}-")), cloud, _anywhere(fault), when, runbook)
+
+
+def _anywhere(text: str) -> str:
+    """Without what differs from place to place: regions, machines, the two of a way, operations of a table."""
+    named = re.sub(r"(artifact-edge-prod[a-z-]*-)?" + f"({_PLACE.pattern})", "<region>", text)
+    named = re.sub(r"<region>-\d+", "<machine>", named)
+    named = re.sub(r"(fails|throttles)-[A-Z]\w+$", r"\1-<operation>", named)
+    return re.sub(r"packages\.[a-z.-]+", "the edge", re.sub(r"\b(GetItem|PutItem|Query|\w+WriteItems?)\b", "…", named))
+
+
+def _time(seconds: int) -> str:
+    return f"{seconds // 60} min" if seconds < 3600 else f"{seconds // 3600} h"
+
+
+def _link(runbook: str) -> str:
+    file, anchor = runbook.removeprefix("docs/").split("#")
+    place = f"#{anchor}" if file == PAGE.name else f"{file}#{anchor}"
+    return f"[{anchor.replace('-', ' ')}]({place})"
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as scratch:
+        PAGE.write_text(page(PAGE.read_text(), rows(whole(Path(scratch)), "artifact-edge-prod")))

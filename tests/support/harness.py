@@ -1,0 +1,257 @@
+"""Runs Pulumi programs in process, without an engine, on the handlers that the emulated providers are made of.
+
+What Pulumi's own mocks leave out is done here as the engine does it: stack transforms are applied, inputs are checked
+against the SDK's argument types, a type or function without a handler is refused by name, secrets stay secret, every
+output is waited for, and a program that registers nothing fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pulumi
+import pytest
+from moto import mock_aws
+from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.responses import DynamoHandler
+from moto.kms.models import KmsBackend
+from moto.s3.models import S3Backend
+from moto.s3.responses import S3Response
+from pulumi.runtime import mocks, rpc
+from pulumi.runtime.config import CONFIG
+from pulumi.runtime.settings import SETTINGS, set_root_resource
+from pulumi.runtime.stack import run_in_stack
+
+from emulation.aws import bucket_metrics, global_tables, keys, locks, tables
+from emulation.providers import schema, wire
+from emulation.providers.archives import on_the_wire
+from emulation.providers.handler import Function, Handler, Properties
+from emulation.providers.provider import INHERITED
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A resource as the program asked for it, after all transforms. `secrets` names inputs that hold a secret.
+
+    `parent` and what each property depends on are URNs.
+    """
+
+    type: str
+    name: str
+    inputs: Properties
+    outputs: Properties
+    secrets: frozenset[str]
+    protect: bool
+    urn: str
+    parent: str
+    dependencies: Mapping[str, Sequence[str]]
+
+
+@dataclass
+class Deployment:
+    """What a program registered and exported. `secret_outputs` are exports with a secret anywhere in them."""
+
+    resources: list[Registered] = field(default_factory=list[Registered])
+    outputs: Properties = field(default_factory=dict[str, Any])
+    secret_outputs: frozenset[str] = frozenset()
+
+    def of(self, resource: type[pulumi.CustomResource]) -> dict[str, Registered]:
+        """All resources of one type, by name."""
+        token = schema.token_of(resource)
+        return {registered.name: registered for registered in self.resources if registered.type == token}
+
+    def components(self) -> set[str]:
+        """Type tokens of all components."""
+        return {registered.type for registered in self.resources if registered.type.startswith("artifact-edge:")}
+
+
+def deploy(
+    program: Callable[[], object],
+    handlers: Iterable[Handler],
+    functions: Iterable[Function] = (),
+    *,
+    stack: str = "test",
+    config: Mapping[str, str] | None = None,
+) -> Deployment:
+    """Runs the program as a first `pulumi up` of the stack would. Its errors, and refusals of handlers, are raised."""
+    deployment = Deployment()
+    settings = dict(config or {})
+
+    async def run() -> None:
+        cast(Any, SETTINGS).outputs.clear()  # what a program that failed left behind would be waited for, forever
+        world = _World(deployment, handlers, functions, settings)
+        monitor = _Monitor(world, deployment)
+        mocks.set_mocks(world, project="artifact-edge", stack=stack, preview=False, monitor=monitor)
+        set_root_resource(cast(Any, None))  # the mocks' own; the program gets a stack that keeps its exports
+        CONFIG.set(settings)
+        await run_in_stack(lambda: cast(None, program()))
+
+    _in_a_thread_of_its_own(lambda: asyncio.run(run()))
+    assert deployment.resources, "the program registered no resource"
+    return deployment
+
+
+@contextmanager
+def aws_account() -> Generator[None]:
+    """An empty AWS account in process; boto3 and the handlers both speak to it."""
+    with pytest.MonkeyPatch.context() as environment, mock_aws():
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            environment.setenv(name, "test")
+        for name in ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION"):
+            environment.delenv(name, raising=False)
+        environment.setenv("AWS_ACCOUNT_ID_ENDPOINT_MODE", "disabled")  # moto does not know those of DynamoDB Streams
+        environment.setattr(KmsBackend, "replicate_key", keys.replicate)
+        environment.setattr(S3Backend, "put_object_lock_configuration", locks.put_object_lock_configuration)
+        for name, method in tables.mended():
+            environment.setattr(DynamoDBBackend, name, method)
+        for name, method in global_tables.mended():
+            environment.setattr(DynamoHandler, name, method)
+        for name, method in bucket_metrics.mended():
+            environment.setattr(S3Response, name, method)
+        yield
+
+
+class _World(mocks.Mocks):
+    """Answers for all clouds. Pulumi registers resources side by side; moto takes one request at a time."""
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        handlers: Iterable[Handler],
+        functions: Iterable[Function],
+        settings: Mapping[str, str],
+    ) -> None:
+        self._deployment = deployment
+        self._handlers = {schema.token_of(handler.resource): handler for handler in handlers}
+        self._functions = {function.token: function for function in functions}
+        self._settings = settings
+        self._transforms: list[pulumi.ResourceTransform] = []
+        self._one_at_a_time = threading.Lock()
+        self.asked = threading.local()
+        """`request`: the registration that the calling thread is about."""
+
+    def register_transform(self, transform: pulumi.ResourceTransform) -> None:
+        self._transforms.append(transform)
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, Properties]:
+        with self._one_at_a_time:
+            inputs, options = self._transformed(args)
+            if not args.custom:
+                self._register(args, inputs, {}, frozenset(), options)
+                return "", {}
+            return self._created(args, inputs, options)
+
+    def call(self, args: mocks.MockCallArgs) -> tuple[Properties, list[tuple[str, str]]]:
+        function = self._functions.get(args.token)
+        assert function is not None, f"no function {args.token} is emulated"
+        with self._one_at_a_time:
+            return function.invoke(wire.reveal(_plain(cast(Any, args).args))), []
+
+    def _transformed(self, args: mocks.MockResourceArgs) -> tuple[Properties, pulumi.ResourceOptions]:
+        inputs, options = _plain(cast(Any, args).inputs), pulumi.ResourceOptions()
+        for transform in [*args.transforms, *self._transforms]:
+            asked = pulumi.ResourceTransformArgs(bool(args.custom), args.typ, args.name, inputs, options)
+            result = cast("pulumi.ResourceTransformResult | None", transform(asked))
+            if result is not None:
+                inputs, options = dict(cast(Properties, result.props)), result.opts
+        return inputs, options
+
+    def _created(
+        self, args: mocks.MockResourceArgs, inputs: Properties, options: pulumi.ResourceOptions
+    ) -> tuple[str, Properties]:
+        handler = self._handlers.get(args.typ)
+        assert handler is not None, f"no resource type {args.typ} is emulated"
+        cloud = args.typ.split(":")[0]
+        for name in INHERITED:
+            if f"{cloud}:{name}" in self._settings and name in schema.shape_of_resource(handler.resource).types:
+                inputs.setdefault(name, self._settings[f"{cloud}:{name}"])
+        failures = schema.check(handler.resource, inputs)
+        assert not failures, "; ".join(failure.reason for failure in failures)
+        secrets = frozenset(name for name, value in inputs.items() if wire.holds_secret(value))
+        created = handler.create(wire.reveal(inputs))
+        self._register(args, wire.reveal(inputs), created.outputs, secrets, options)
+        return created.id, wire.hide(created.outputs, secrets)
+
+    def _register(
+        self,
+        args: mocks.MockResourceArgs,
+        inputs: Properties,
+        outputs: Properties,
+        secrets: frozenset[str],
+        options: pulumi.ResourceOptions,
+    ) -> None:
+        asked = self.asked.request
+        self._deployment.resources.append(
+            Registered(
+                args.typ,
+                args.name,
+                inputs,
+                outputs,
+                secrets,
+                protect=bool(options.protect),
+                urn=urn(asked.parent, args.typ, args.name),
+                parent=asked.parent,
+                dependencies={name: list(on.urns) for name, on in asked.propertyDependencies.items()},
+            )
+        )
+
+
+class _Monitor(mocks.MockMonitor):
+    """Keeps the stack's exports, which Pulumi's mocks drop."""
+
+    def __init__(self, world: _World, deployment: Deployment) -> None:
+        super().__init__(world)
+        self._world = world
+        self._deployment = deployment
+
+    def make_urn(self, parent: str, type_: str, name: str) -> str:
+        return urn(parent, type_, name)
+
+    def RegisterResource(self, request: Any) -> Any:
+        self._world.asked.request = request
+        return cast(Any, super()).RegisterResource(request)
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:
+        exports = _plain(cast(Properties, rpc.deserialize_properties(request.outputs)))
+        if exports and request.urn.split("::")[2] == "pulumi:pulumi:Stack":
+            self._deployment.outputs = wire.reveal(exports)
+            self._deployment.secret_outputs = frozenset(
+                name for name, value in exports.items() if wire.holds_secret(value)
+            )
+        return cast(Any, super()).RegisterResourceOutputs(request)
+
+
+def urn(parent: str, type_token: str, name: str) -> str:
+    """As the engine makes it: with the types of all parents but the stack. Pulumi's mocks keep only the nearest."""
+    stack, project = pulumi.get_stack(), pulumi.get_project()
+    above = parent.split("::")[2] if parent else ""
+    within = f"{above}$" if above not in ("", "pulumi:pulumi:Stack") else ""
+    return f"urn:pulumi:{stack}::{project}::{within}{type_token}::{name}"
+
+
+def _plain(properties: Any) -> Properties:
+    """As providers see them: whole numbers are int, what is None is not there."""
+    return wire.decode(wire.encode(cast(Properties, on_the_wire(dict(cast(Properties, properties))))))
+
+
+def _in_a_thread_of_its_own(run: Callable[[], None]) -> None:
+    """Pulumi keeps its runtime in context variables and in the thread's event loop; so no test sees another's."""
+    raised: list[BaseException] = []
+
+    def target() -> None:
+        try:
+            contextvars.Context().run(run)
+        except BaseException as error:  # handed on below
+            raised.append(error)
+
+    thread = threading.Thread(target=target)
+    thread.start()
+    thread.join()
+    if raised:
+        raise raised[0]

@@ -1,0 +1,152 @@
+"""Changes to a deployed stack, and the plans that the real engine makes of them.
+
+`python -m tests.support.plans_of_changes` records the plans for the unit tests; they need no engine then.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import boto3
+import yaml
+
+from local import operator
+from previews import plans
+from previews.scratch import Scratch, scratch
+
+LOOPBACK = "127.88"
+STACK = "local"
+RECORDINGS = Path(__file__).parents[1] / "unit" / "gates" / "recorded"
+
+Config = dict[str, Any]
+_KEPT = ("urn", "type", "custom", "parent", "inputs", "dependencies", "propertyDependencies")
+_PROGRAMS = ("content", "userData", "user-data", "schema")
+
+
+@contextmanager
+def deployed() -> Generator[Scratch]:
+    """A scratch world in which the stack is up: two shields in us-east-1, one in eu-west-1, one on Google Cloud."""
+    with scratch(LOOPBACK, print) as world:
+        world.new_stack(STACK)
+        up = world.pulumi("up", "--yes", "--skip-preview", "--stack", STACK)
+        assert up.returncode == 0, up.stdout + up.stderr
+        yield world
+
+
+def nothing(world: Scratch, config: Config) -> None:
+    """The program and the config as they were deployed."""
+
+
+def no_shields_in_europe(world: Scratch, config: Config) -> None:
+    config["artifact-edge:shields"] = [one for one in config["artifact-edge:shields"] if one["region"] != "eu-west-1"]
+
+
+def one_shield_less(world: Scratch, config: Config) -> None:
+    config["artifact-edge:shields"][0]["nodes"] = 1
+
+
+def bigger_machines(world: Scratch, config: Config) -> None:
+    for shield in config["artifact-edge:shields"]:
+        shield["machine_type"] = {"aws": "i4i.xlarge", "gcp": "n2-standard-4"}[shield["cloud"]]
+
+
+def origins_the_other_way_round(world: Scratch, config: Config) -> None:
+    config["artifact-edge:metadata"]["regions"].reverse()
+
+
+def another_domain_and_certificate(world: Scratch, config: Config) -> None:
+    config["artifact-edge:domain"] = "elsewhere.test"
+    manager = cast(Any, boto3).client(
+        "secretsmanager",
+        region_name="us-east-1",
+        endpoint_url=world.world.aws_url,
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
+    for name in ("edge", "shield", "authority"):
+        manager.delete_secret(SecretId=f"artifact-edge/{STACK}/{name}", ForceDeleteWithoutRecovery=True)
+    operator.make_keys(world.world, STACK, world.project / "stacks")
+
+
+CHANGES: Mapping[str, Callable[[Scratch, Config], None]] = {
+    change.__name__: change
+    for change in (
+        nothing,
+        one_shield_less,
+        no_shields_in_europe,
+        bigger_machines,
+        origins_the_other_way_round,
+        another_domain_and_certificate,
+    )
+}
+
+
+def apply_to_config(world: Scratch, change: Callable[[Scratch, Config], None]) -> None:
+    file = world.project / "stacks" / f"Pulumi.{STACK}.yaml"
+    document = yaml.safe_load(file.read_text())
+    change(world, document["config"])
+    file.write_text(yaml.safe_dump(document))
+
+
+def plan_of(world: Scratch, name: str) -> Any:
+    """The plan of one change alone; the config is as before afterwards."""
+    file = world.project / "stacks" / f"Pulumi.{STACK}.yaml"
+    before = file.read_text()
+    try:
+        apply_to_config(world, CHANGES[name])
+        planned = plans.plan(world, STACK)
+    finally:
+        file.write_text(before)
+    assert planned.ok, planned.refusals
+    return planned.document
+
+
+def slim(document: Any) -> Any:
+    """What the gates read of a plan: no stack traces, no program text, no keys."""
+
+    def resource(state: Mapping[str, Any] | None) -> Any:
+        return state and _shortened({key: state[key] for key in _KEPT if key in state})
+
+    steps = [
+        {
+            "op": step["op"],
+            "urn": step["urn"],
+            "oldState": resource(step.get("oldState")),
+            "newState": resource(step.get("newState")),
+            "detailedDiff": step.get("detailedDiff"),
+        }
+        for step in document["steps"]
+    ]
+    return {"steps": steps, "changeSummary": document["changeSummary"]}
+
+
+def _shortened(value: Any) -> Any:
+    if isinstance(value, dict):
+        members = cast(dict[str, Any], value)
+        return {
+            key: _boot(item) if key in _PROGRAMS and isinstance(item, str) else _shortened(item)
+            for key, item in members.items()
+        }
+    return [_shortened(item) for item in cast(list[Any], value)] if isinstance(value, list) else value
+
+
+def _boot(program: str) -> str:
+    """The lines that name buckets."""
+    return "\n".join(line.strip() for line in program.splitlines() if "https://" in line and "amazonaws.com" in line)
+
+
+def main() -> None:
+    RECORDINGS.mkdir(exist_ok=True)
+    with deployed() as world:
+        for name in CHANGES:
+            recorded = json.dumps(slim(plan_of(world, name)), sort_keys=True)
+            (RECORDINGS / f"{name}.json.gz").write_bytes(gzip.compress(recorded.encode(), mtime=0))
+
+
+if __name__ == "__main__":
+    main()

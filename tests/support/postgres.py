@@ -1,0 +1,67 @@
+"""A PostgreSQL server for the tests of one session: in a directory of its own, on a Unix socket, ended by its pid."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from emulation.gcp.spanner.programs import postgres_programs
+
+USER = "registry"
+_UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root
+# Nothing here outlives the test, so that nothing has to reach the disk.
+_SETTINGS = {
+    "listen_addresses": "",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "16MB",
+    "max_connections": "50",
+    "log_min_messages": "fatal",
+}
+
+
+@contextmanager
+def server() -> Generator[Path]:
+    """The directory of a running server's socket, which is its PGHOST."""
+    programs = postgres_programs()
+    assert programs is not None, "PostgreSQL's server is missing; install Debian's package `postgresql`"
+    user = _UNPRIVILEGED if os.geteuid() == 0 else None
+    home = Path(tempfile.mkdtemp(prefix="artifact-edge-postgres-", dir="/tmp"))  # a socket's path is short
+    try:
+        if user is not None:
+            account = pwd.getpwnam(user)
+            os.chown(home, account.pw_uid, account.pw_gid)
+        data, log = home / "data", home / "log"
+        initdb = [programs / "initdb", "--pgdata", data, "--username", USER, "--auth", "trust", "--no-sync"]
+        # Spanner sorts text by its bytes.
+        _run([*initdb, "--encoding", "UTF8", "--locale", "C"], user)
+        settings = " ".join(f"-c {name}={value or repr('')}" for name, value in _SETTINGS.items())
+        control = [programs / "pg_ctl", "--pgdata", data, "--wait", "--silent", "--log", log]
+        _run([*control, "--options", f"{settings} -k {home}", "start"], user)
+        try:
+            yield home
+        finally:
+            os.kill(int((data / "postmaster.pid").read_text().split()[0]), signal.SIGQUIT)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _run(command: list[str | Path], user: str | None) -> None:
+    done = subprocess.run(command, user=user, capture_output=True, text=True, cwd="/", check=False)
+    assert done.returncode == 0, done.stderr or done.stdout
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Generator[Path]:
+    with server() as socket:
+        yield socket

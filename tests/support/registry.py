@@ -1,0 +1,182 @@
+"""A stack for the registry to work on, all in process: its objects on S3 (moto) and, the same tests once more, on the
+emulated Cloud Storage by Google's own library; moto's DynamoDB, and the emulated Cloudflare API."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, cast
+from urllib.parse import quote
+
+import boto3
+import pytest
+import requests
+from cloudflare import Cloudflare
+from google.auth.credentials import AnonymousCredentials
+
+from emulation.cloudflare import in_process
+from emulation.gcp import in_process as in_process_google
+from registry.origin import gcs
+from registry.target import Target
+from tests.support.harness import aws_account
+
+ACCOUNT = "0123456789abcdef0123456789abcdef"
+BUCKET = "origin-us-east-1"
+
+
+@dataclass(frozen=True)
+class Held:
+    """What readers are told of an object; `mark` changes with each write of it."""
+
+    content_type: str
+    cache_control: str
+    metadata: Mapping[str, str]
+    mark: str
+
+
+class Bucket(Protocol):
+    """As readers see it, by another way than the registry's."""
+
+    def read(self, key: str) -> bytes: ...
+
+    def held(self, key: str) -> Held: ...
+
+    def keys(self) -> set[str]: ...
+
+
+class OnS3:
+    """By boto3."""
+
+    def __init__(self) -> None:
+        self._s3: Any = cast(Any, boto3).client("s3", region_name="us-east-1")
+        self._s3.create_bucket(Bucket=BUCKET)
+
+    def read(self, key: str) -> bytes:
+        return self._s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+
+    def held(self, key: str) -> Held:
+        head = self._s3.head_object(Bucket=BUCKET, Key=key)
+        return Held(head["ContentType"], head["CacheControl"], head["Metadata"], head["ETag"])
+
+    def keys(self) -> set[str]:
+        return {each["Key"] for each in self._s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])}
+
+
+class OnCloudStorage:
+    """By the JSON API, without a library; the bucket is as infra/blobs/gcs.py makes it."""
+
+    def __init__(self, http: requests.Session) -> None:
+        self._http = http
+        settings = {"name": BUCKET, "location": "US-EAST1", "versioning": {"enabled": True}}
+        self._asked("POST", "?enableObjectRetention=true", json=settings)
+
+    def read(self, key: str) -> bytes:
+        return self._asked("GET", f"/{BUCKET}/o/{quote(key, safe='')}?alt=media").content
+
+    def document(self, key: str) -> Any:
+        return self._asked("GET", f"/{BUCKET}/o/{quote(key, safe='')}").json()
+
+    def held(self, key: str) -> Held:
+        found = self.document(key)
+        return Held(found["contentType"], found["cacheControl"], found["metadata"], found["generation"])
+
+    def keys(self) -> set[str]:
+        return {each["name"] for each in self._asked("GET", f"/{BUCKET}/o").json().get("items", [])}
+
+    def delete(self, key: str, generation: str) -> None:
+        """For good."""
+        self._asked("DELETE", f"/{BUCKET}/o/{quote(key, safe='')}?generation={generation}")
+
+    def _asked(self, method: str, path: str, **more: Any) -> requests.Response:
+        answer = self._http.request(method, f"http://googleapis.invalid/storage/v1/b{path}", **more)
+        answer.raise_for_status()
+        return answer
+
+
+@dataclass
+class Network:
+    """The stack, what its edge was told to purge, and what its readers find."""
+
+    target: Target
+    edge: Cloudflare
+    bucket: Bucket
+    purged: list[str] = field(default_factory=list[str])
+
+    def get(self, key: str) -> bytes:
+        return self.bucket.read(key)
+
+    def head(self, key: str) -> Held:
+        return self.bucket.held(key)
+
+    def json(self, key: str) -> Any:
+        return json.loads(self.get(key))
+
+    def objects(self) -> set[str]:
+        return self.bucket.keys()
+
+    def entry(self, digest: str) -> Any:
+        """What the edge has of a token; None where it has nothing."""
+        namespace = self.target.entitlements.namespace_id
+        names = [key.name for key in self.edge.kv.namespaces.keys.list(namespace, account_id=ACCOUNT)]
+        if f"token:{digest}" not in names:
+            return None
+        values = self.edge.kv.namespaces.values
+        return json.loads(values.get(f"token:{digest}", account_id=ACCOUNT, namespace_id=namespace).read())
+
+
+@pytest.fixture(params=["s3", "gcs"])
+def network(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Network]:
+    with aws_account():
+        bucket = OnS3() if request.param == "s3" else on_cloud_storage(tmp_path / "google", monkeypatch)
+        aws = cast(Any, boto3)
+        aws.client("dynamodb", region_name="us-east-1").create_table(
+            TableName="metadata",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        )
+        edge = in_process.client(tmp_path / "cloudflare")
+        edge.zones.create(account={"id": ACCOUNT}, name="artifact-edge.test", type="full")
+        namespace = edge.kv.namespaces.create(account_id=ACCOUNT, title="entitlements")
+        assert namespace is not None
+
+        def same_edge(target: Target) -> Cloudflare:
+            return edge
+
+        monkeypatch.setattr(Target, "cloudflare", same_edge)
+        target = Target.model_validate(
+            {
+                "environment": "unit",
+                "url": "https://packages.artifact-edge.test",
+                "zone": {"name": "artifact-edge.test"},
+                "buckets": [{"region": "us-east-1", "name": BUCKET, "store": request.param}],
+                "metadata": {"backend": "dynamodb", "region": "us-east-1", "table": "metadata"},
+                "entitlements": {"account_id": ACCOUNT, "namespace_id": namespace.id},
+                "shields": [{"host": "us-east-1-0.shield.artifact-edge.test"}],
+            }
+        )
+        made = Network(target, edge, bucket)
+        purge = edge.cache.purge
+
+        def noted(**arguments: Any) -> Any:
+            made.purged += arguments["files"]
+            return purge(**arguments)
+
+        monkeypatch.setattr(edge.cache, "purge", noted)
+        yield made
+
+
+def on_cloud_storage(directory: Path, monkeypatch: pytest.MonkeyPatch) -> OnCloudStorage:
+    """The bucket, and Google's library made to reach it without a network."""
+    http = in_process_google.session(in_process_google.application(directory))
+
+    def same_cloud() -> Any:
+        endpoint = {"api_endpoint": "http://googleapis.invalid"}
+        return cast(Any, gcs.storage.Client)(
+            project=None, credentials=AnonymousCredentials(), _http=http, client_options=endpoint
+        )
+
+    monkeypatch.setattr(gcs, "client", same_cloud)
+    return OnCloudStorage(http)

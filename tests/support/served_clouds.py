@@ -1,0 +1,235 @@
+"""The clouds that the registry writes to, served to real processes: moto's AWS, the emulated Cloud Storage, and the
+emulated Cloudflare API. The objects are on S3 or on Cloud Storage.
+
+Each request passes a gate of the test's, which sees the writes in their order.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import threading
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+from urllib.parse import quote, unquote
+
+import boto3
+import httpx
+from cloudflare import Cloudflare
+from moto.server import (
+    DomainDispatcherApplication,  # pyright: ignore[reportPrivateImportUsage]
+    create_backend_app,  # pyright: ignore[reportPrivateImportUsage]
+)
+from werkzeug.serving import make_server
+
+from emulation.aws.tables import mend_tables
+from emulation.cloudflare.api import PREFIX, create_app
+from emulation.gcp import in_process
+from emulation.store import Store
+
+ACCOUNT = "0123456789abcdef0123456789abcdef"
+BUCKET = "origin-us-east-1"
+URL = "https://packages.artifact-edge.test"
+
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+Gate = Callable[[str, Callable[[], Iterable[bytes]]], Iterable[bytes]]
+"""Called with the name of a write, and with what makes it and answers."""
+
+
+class OnS3:
+    """The bucket, as readers see it."""
+
+    def __init__(self, url: str) -> None:
+        self._s3 = _client("s3", url)
+
+    def empty(self) -> None:
+        """moto has forgotten it."""
+        self._s3.create_bucket(Bucket=BUCKET)
+
+    def keys(self) -> list[str]:
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
+        return [each["Key"] for page in pages for each in page.get("Contents", [])]
+
+    def get(self, key: str) -> bytes:
+        """Raises botocore's ClientError where there is none."""
+        return self._s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+
+    def metadata(self, key: str) -> dict[str, str]:
+        return self._s3.head_object(Bucket=BUCKET, Key=key)["Metadata"]
+
+    def put(self, key: str, body: bytes) -> None:
+        self._s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+
+
+class OnCloudStorage:
+    """Likewise. Raises httpx.HTTPStatusError."""
+
+    def __init__(self, url: str) -> None:
+        self._url, self._objects = url, f"{url}/storage/v1/b/{BUCKET}/o"
+        self._http = httpx.Client(timeout=30)
+        settings = {"name": BUCKET, "location": "US-EAST1", "versioning": {"enabled": True}}
+        self._http.post(f"{url}/storage/v1/b?enableObjectRetention=true", json=settings).raise_for_status()
+
+    def empty(self) -> None:
+        for each in self._http.get(f"{self._objects}?versions=true").json().get("items", []):
+            self._http.delete(f"{self._at(each['name'])}?generation={each['generation']}").raise_for_status()
+
+    def keys(self) -> list[str]:
+        return [each["name"] for each in self._http.get(self._objects).raise_for_status().json().get("items", [])]
+
+    def get(self, key: str) -> bytes:
+        return self._http.get(f"{self._at(key)}?alt=media").raise_for_status().content
+
+    def metadata(self, key: str) -> dict[str, str]:
+        return self._http.get(self._at(key)).raise_for_status().json()["metadata"]
+
+    def put(self, key: str, body: bytes) -> None:
+        upload = f"{self._url}/upload/storage/v1/b/{BUCKET}/o?uploadType=media&name={quote(key, safe='')}"
+        self._http.post(upload, content=body).raise_for_status()
+
+    def _at(self, key: str) -> str:
+        return f"{self._objects}/{quote(key, safe='')}"
+
+
+@dataclass
+class ServedClouds:
+    """`gate` may be set by a test; until then, all pass."""
+
+    environment: dict[str, str]
+    outputs: dict[str, Any]
+    bucket: OnS3 | OnCloudStorage
+    edge: Cloudflare
+    gate: Gate
+
+    def forget(self) -> None:
+        """Empties the bucket and the table."""
+        self.gate = _pass
+        httpx.post(f"{self.environment['AWS_ENDPOINT_URL']}/moto-api/reset").raise_for_status()
+        self.bucket.empty()
+        self.client("dynamodb").create_table(
+            TableName="metadata",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        )
+
+    def client(self, service: str) -> Any:
+        return _client(service, self.environment["AWS_ENDPOINT_URL"])
+
+    def keys(self) -> list[str]:
+        return self.bucket.keys()
+
+    def get(self, key: str) -> bytes:
+        return self.bucket.get(key)
+
+    def json(self, key: str) -> Any:
+        return json.loads(self.get(key))
+
+
+@contextmanager
+def served_clouds(directory: Path, store: Literal["s3", "gcs"]) -> Generator[ServedClouds]:
+    """All on ports of their own, in this process."""
+    holder: list[ServedClouds] = []
+
+    def watched(application: Application, name_of: Callable[[dict[str, Any]], str]) -> Application:
+        def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+            name = name_of(environ)
+            if not name or not holder:
+                return application(environ, start_response)
+            return holder[0].gate(name, lambda: application(environ, start_response))
+
+        return answer
+
+    mend_tables()
+    moto = cast(Any, DomainDispatcherApplication)(create_backend_app)
+    app = create_app(Store(directory / "cloudflare.sqlite"))
+    google_app = in_process.application(directory)
+    with (
+        _serving(watched(moto, _aws_write)) as aws,
+        _serving(watched(app.wsgi_app, _cloudflare_write)) as cloudflare,
+        _serving(watched(google_app, _google_write)) as google,
+    ):
+        environment = {
+            "AWS_ENDPOINT_URL": aws,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "CLOUDFLARE_BASE_URL": f"{cloudflare}{PREFIX}",
+            "CLOUDFLARE_API_TOKEN": "test",
+            "STORAGE_EMULATOR_HOST": google,
+        }
+        edge = Cloudflare(api_token="test", base_url=environment["CLOUDFLARE_BASE_URL"])
+        edge.zones.create(account={"id": ACCOUNT}, name="artifact-edge.test", type="full")
+        namespace = edge.kv.namespaces.create(account_id=ACCOUNT, title="entitlements")
+        assert namespace is not None
+        bucket = OnS3(aws) if store == "s3" else OnCloudStorage(google)
+        clouds = ServedClouds(environment, _outputs(namespace.id, store), bucket, edge, _pass)
+        holder.append(clouds)
+        clouds.forget()
+        yield clouds
+
+
+def _outputs(namespace: str, store: str) -> dict[str, Any]:
+    return {
+        "environment": "test",
+        "url": URL,
+        "zone": {"name": "artifact-edge.test"},
+        "buckets": [{"region": "us-east-1", "name": BUCKET, "store": store}],
+        "metadata": {"backend": "dynamodb", "region": "us-east-1", "table": "metadata"},
+        "entitlements": {"account_id": ACCOUNT, "namespace_id": namespace},
+        "shields": [{"host": "us-east-1-0.shield.artifact-edge.test"}],
+    }
+
+
+@contextmanager
+def _serving(application: Application) -> Generator[str]:
+    server = make_server("127.0.0.1", 0, cast(Any, application), threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _client(service: str, url: str) -> Any:
+    return cast(Any, boto3).client(
+        service, region_name="us-east-1", endpoint_url=url, aws_access_key_id="test", aws_secret_access_key="test"
+    )
+
+
+def _pass(name: str, make: Callable[[], Iterable[bytes]]) -> Iterable[bytes]:
+    return make()
+
+
+def _aws_write(environ: dict[str, Any]) -> str:
+    """Empty for what only reads."""
+    target = environ.get("HTTP_X_AMZ_TARGET", "")
+    if target.startswith("DynamoDB_"):
+        return "transaction" if target.endswith("TransactWriteItems") else ""
+    of_s3 = "/s3/aws4_request" in environ.get("HTTP_AUTHORIZATION", "")
+    writes = environ["REQUEST_METHOD"] in ("PUT", "DELETE", "POST")
+    return f"{environ['REQUEST_METHOD']} {environ['PATH_INFO'].split('/', 2)[-1]}" if of_s3 and writes else ""
+
+
+def _google_write(environ: dict[str, Any]) -> str:
+    """In the words of S3. An upload names its object in its body."""
+    if environ["REQUEST_METHOD"] == "DELETE":
+        return f"DELETE {unquote(environ['PATH_INFO'].partition('/o/')[2])}"
+    if environ["REQUEST_METHOD"] != "POST" or not environ["PATH_INFO"].startswith("/upload/"):
+        return ""
+    body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+    environ["wsgi.input"] = io.BytesIO(body)
+    named = re.search(rb'"name": "([^"]+)"', body)
+    return f"PUT {named[1].decode() if named else ''}"
+
+
+def _cloudflare_write(environ: dict[str, Any]) -> str:
+    if environ["REQUEST_METHOD"] == "GET":
+        return ""
+    return "purge" if environ["PATH_INFO"].endswith("/purge_cache") else "entry"

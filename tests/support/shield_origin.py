@@ -1,0 +1,180 @@
+"""What a shield talks to, in one process: S3 buckets behind virtual hosts, Secrets Manager, DNS that finds them, and
+the instance metadata service with the credentials of its role.
+
+Every S3 request's signature is computed again with botocore, the independent implementation, and refused if it differs.
+"""
+
+from __future__ import annotations
+
+import json
+import socketserver
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, cast
+
+import dns.flags
+import dns.message
+import dns.rdatatype
+import dns.rrset
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from emulation.layout import INSTANCES_PATH
+
+IMMUTABLE = "public, max-age=31536000, immutable"
+
+
+@dataclass
+class Cloud:
+    """Objects by bucket host and key; `requests` lists all that reached a bucket: host, key, headers."""
+
+    address: str
+    port: int
+    dns_port: int
+    secret: Mapping[str, str]
+    credentials: Credentials
+    objects: dict[tuple[str, str], tuple[bytes, str]] = field(default_factory=dict[tuple[str, str], tuple[bytes, str]])
+    failing: dict[str, int] = field(default_factory=dict[str, int])
+    requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list[tuple[str, str, dict[str, str]]])
+    first_byte_seconds: float = 0.0
+
+    def put(self, host: str, key: str, body: bytes, cache_control: str = IMMUTABLE) -> None:
+        self.objects[host, key] = (body, cache_control)
+
+    def asked(self, key: str) -> list[str]:
+        """The bucket hosts that were asked for a key, in their order."""
+        return [host for host, asked, _ in self.requests if asked == key]
+
+    def start(self) -> None:
+        http = _Http((self.address, self.port), _Requests)
+        names = _Dns((self.address, self.dns_port), _Names)
+        http.cloud = names.cloud = self
+        for server in (http, names):
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+
+
+class _Http(ThreadingHTTPServer):
+    cloud: Cloud
+    request_queue_size = 256
+
+
+class _Dns(socketserver.ThreadingUDPServer):
+    cloud: Cloud
+
+
+class _Names(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        packet, socket = self.request
+        query = dns.message.from_wire(packet)
+        answer = dns.message.make_response(query)
+        answer.flags |= dns.flags.AA
+        name = query.question[0].name
+        if str(name).endswith(".amazonaws.com.") and query.question[0].rdtype == dns.rdatatype.A:
+            answer.answer.append(dns.rrset.from_text(name, 60, "IN", "A", cast(_Dns, self.server).cloud.address))
+        socket.sendto(answer.to_wire(), self.client_address)
+
+
+class _Requests(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        assert self.headers["X-Amz-Target"] == "secretsmanager.GetSecretValue"
+        secret = {"Name": "shield", "SecretString": json.dumps(dict(self._cloud.secret))}
+        self._answer(200, json.dumps(secret).encode(), {"Content-Type": "application/x-amz-json-1.1"})
+
+    def do_PUT(self) -> None:
+        assert self.path.endswith("/latest/api/token")
+        self._answer(200, b"token", {})
+
+    def _metadata(self) -> None:
+        """The role's name, then its credentials."""
+        assert self.headers["X-aws-ec2-metadata-token"] == "token"
+        credentials, ends = self._cloud.credentials, datetime.now(UTC) + timedelta(hours=6)
+        document = {
+            "Code": "Success",
+            "AccessKeyId": credentials.access_key,
+            "SecretAccessKey": credentials.secret_key,
+            "Token": credentials.token,
+            "LastUpdated": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "Expiration": f"{ends:%Y-%m-%dT%H:%M:%SZ}",
+        }
+        self._answer(200, b"shield" if self.path.endswith("/") else json.dumps(document).encode(), {})
+
+    def do_GET(self) -> None:
+        if self.path.startswith(INSTANCES_PATH):
+            return self._metadata()
+        cloud, host = self._cloud, self.headers["Host"].partition(":")[0]
+        key = self.path.lstrip("/")
+        cloud.requests.append((host, key, {name.lower(): value for name, value in self.headers.items()}))
+        time.sleep(cloud.first_byte_seconds)
+        found = cloud.objects.get((host, key))
+        if not self._signed(host.split(".s3.")[1].split(".")[0]):
+            self._answer(403, b"<Code>SignatureDoesNotMatch</Code>", {})
+        elif host in cloud.failing:
+            self._answer(cloud.failing[host], b"<Code>Broken</Code>", {})
+        elif found is None:
+            self._answer(404, b"<Code>NoSuchKey</Code>", {"Cache-Control": IMMUTABLE})
+        else:
+            self._object(*found)
+        return None
+
+    do_HEAD = do_GET
+
+    @property
+    def _cloud(self) -> Cloud:
+        return cast(_Http, self.server).cloud
+
+    def _object(self, body: bytes, cache_control: str) -> None:
+        etag = f'"{len(body)}"'
+        headers = {
+            "ETag": etag,
+            "Cache-Control": cache_control,
+            "Content-Type": "application/octet-stream",
+            "Accept-Ranges": "bytes",
+            "Server": "AmazonS3",
+            "x-amz-request-id": "0",
+            "x-amz-meta-digest": "sha256:abc",
+            "x-amz-meta-revision": "7",
+            "x-amz-meta-published": "2026-01-01T00:00:00.000000Z",
+        }
+        if self.headers["If-None-Match"] == etag:
+            self._answer(304, b"", headers)
+        elif self.headers["Range"]:
+            start, end = (int(number) for number in self.headers["Range"].removeprefix("bytes=").split("-"))
+            part = body[start : end + 1]
+            headers["Content-Range"] = f"bytes {start}-{start + len(part) - 1}/{len(body)}"
+            self._answer(206, part, headers)
+        else:
+            self._answer(200, body, headers)
+
+    def _signed(self, region: str) -> bool:
+        """Whether the Authorization header is what botocore computes for what arrived."""
+        given = self.headers["Authorization"] or ""
+        names = given.partition("SignedHeaders=")[2].partition(",")[0].split(";")
+        request = AWSRequest(method=self.command, url=f"http://{self.headers['Host']}{self.path}")
+        for name in names:
+            request.headers[name] = self.headers[name]
+        signer = S3SigV4Auth(self._cloud.credentials, "s3", region)
+        request.context["timestamp"] = self.headers["x-amz-date"]
+        canonical = signer.canonical_request(request)
+        expected = signer.signature(signer.string_to_sign(request, canonical), request)
+        return given.endswith(f"Signature={expected}") and self.headers["X-Amz-Security-Token"] is not None
+
+    def _answer(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        self.send_response_only(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if status != 304:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)

@@ -1,0 +1,157 @@
+"""The state's bucket and the deploy roles: what AWS says after the program ran, and what the policies say to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+import pytest
+
+from bootstrap.__main__ import compose, settings
+from emulation.providers.aws import functions, handlers
+from emulation.providers.aws.clients import client
+from tests.policies.graph import as_policies_see_it
+from tests.policies.resources import NAMES, findings
+from tests.policies.resources import settings as policy_settings
+from tests.support.harness import Deployment, deploy
+
+ACCOUNT = "123456789012"
+BUCKET = "artifact-edge-state-test"
+CONFIG = {
+    "aws:region": "us-east-1",
+    "artifact-edge-bootstrap:bucket": BUCKET,
+    "artifact-edge-bootstrap:repository": "acme/artifact-edge",
+    "artifact-edge-bootstrap:environments": json.dumps(["dev", "prod"]),
+}
+
+
+def up(**changes: str) -> Deployment:
+    config = CONFIG | {f"artifact-edge-bootstrap:{key}": value for key, value in changes.items()}
+    return deploy(lambda: compose(settings()), handlers(), functions(), stack="bootstrap", config=config)
+
+
+def rights(role: str) -> list[Any]:
+    """All statements of a role's policies."""
+    iam = client("iam")
+    named = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    documents = [iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in named]
+    return [statement for document in documents for statement in document["Statement"]]
+
+
+@pytest.mark.usefixtures("aws_cloud")
+def test_the_state_is_versioned_encrypted_with_its_own_key_private_and_over_tls_only() -> None:
+    up()
+    s3 = client("s3")
+    assert s3.get_bucket_versioning(Bucket=BUCKET)["Status"] == "Enabled"
+    (rule,) = s3.get_bucket_encryption(Bucket=BUCKET)["ServerSideEncryptionConfiguration"]["Rules"]
+    key = rule["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"]
+    assert client("kms").get_key_rotation_status(KeyId=key)["KeyRotationEnabled"]
+    assert client("kms").describe_key(KeyId="alias/artifact-edge-state")["KeyMetadata"]["Arn"] == key
+    assert set(s3.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"].values()) == {True}
+    assert s3.get_bucket_logging(Bucket=BUCKET)["LoggingEnabled"]["TargetBucket"] == f"{BUCKET}-logs"
+    policy = json.loads(s3.get_bucket_policy(Bucket=BUCKET)["Policy"])
+    assert {statement["Effect"] for statement in policy["Statement"]} == {"Deny"}
+
+
+@pytest.mark.usefixtures("aws_cloud")
+def test_a_role_is_taken_on_by_jobs_of_its_own_github_environment_only() -> None:
+    up()
+    for name, subject in (("dev-deploy", "dev"), ("prod-deploy", "prod"), ("prod-drift", "prod-drift")):
+        role = client("iam").get_role(RoleName=f"artifact-edge-bootstrap-{name}")["Role"]
+        (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+        issuer = f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"
+        assert statement["Principal"] == {"Federated": issuer}
+        assert statement["Condition"] == {
+            "StringEquals": {
+                "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
+                "token.actions.githubusercontent.com:sub": f"repo:acme/artifact-edge:environment:{subject}",
+            }
+        }
+        assert role["MaxSessionDuration"] == 7200
+
+
+@pytest.mark.usefixtures("aws_cloud")
+def test_who_looks_for_drift_can_change_nothing() -> None:
+    up()
+    writing = ("Create", "Delete", "Put", "Update", "*", "Run", "Encrypt", "Generate", "Tag", "PassRole", "Add")
+    for statement in rights("artifact-edge-bootstrap-prod-drift"):
+        for action in statement["Action"]:
+            assert not action.split(":")[1].startswith(writing), action
+            assert not action.endswith(("s3:GetObject*", "dynamodb:GetItem", "dynamodb:Query")), action
+
+
+@pytest.mark.usefixtures("aws_cloud")
+def test_a_role_reaches_the_state_of_its_own_environment_and_no_other() -> None:
+    up()
+    for purpose in ("deploy", "drift"):
+        statements = rights(f"artifact-edge-bootstrap-prod-{purpose}")
+        objects = [each for each in statements if any(BUCKET in resource for resource in each["Resource"])]
+        reached = {resource for each in objects for resource in each["Resource"]}
+        assert reached == {f"arn:aws:s3:::{BUCKET}", f"arn:aws:s3:::{BUCKET}/prod/*"}
+        (listing,) = [each for each in objects if each["Action"] == ["s3:ListBucket"]]
+        assert listing["Condition"] == {"StringLike": {"s3:prefix": ["prod/*", "prod"]}}
+        may_write = any("s3:PutObject" in each["Action"] for each in objects)
+        assert may_write is (purpose == "deploy")
+
+
+@pytest.mark.usefixtures("aws_cloud")
+def test_who_deploys_names_what_bears_the_environments_name_and_not_the_roles_that_deploy() -> None:
+    up()
+    for statement in rights("artifact-edge-bootstrap-dev-deploy"):
+        assert "*" not in statement["Resource"] or all(
+            action.startswith(("ec2:Describe", "sts:Get", "logs:Describe")) for action in statement["Action"]
+        )
+        for resource in statement["Resource"]:
+            service = resource.split(":")[2] if resource != "*" else ""
+            if service in ("iam", "s3", "dynamodb", "sns", "sqs", "events") and BUCKET not in resource:
+                assert "artifact-edge-dev-" in resource, resource
+            assert "artifact-edge-prod" not in resource
+            assert "artifact-edge-bootstrap" not in resource
+
+
+@pytest.mark.usefixtures("aws_cloud")
+def test_what_must_be_told_to_pulumi_and_to_github_is_put_out() -> None:
+    outputs: Mapping[str, Any] = up().outputs
+    assert outputs["backends"]["prod"] == f"s3://{BUCKET}/prod?region=us-east-1"
+    assert outputs["secrets_provider"] == "awskms://alias/artifact-edge-state?region=us-east-1"
+    assert outputs["deploy_roles"]["dev"] == f"arn:aws:iam::{ACCOUNT}:role/artifact-edge-bootstrap-dev-deploy"
+    assert outputs["drift_roles"]["prod"] == f"arn:aws:iam::{ACCOUNT}:role/artifact-edge-bootstrap-prod-drift"
+
+
+@pytest.mark.usefixtures("aws_cloud")
+def test_the_program_meets_the_policies_but_for_what_its_settings_say() -> None:
+    deployment = up()
+    registered = as_policies_see_it(deployment)
+    given = policy_settings("bootstrap")
+    off = {name for name, said in given.items() if said["enforcementLevel"] == "disabled"}
+    found = {name: findings(name, registered, given.get(name)) for name in NAMES if name not in off}
+    assert {name: said for name, said in found.items() if said} == {}
+    assert {each.type for each in deployment.resources if each.protect} == {"aws:s3/bucket:Bucket", "aws:kms/key:Key"}
+
+
+@pytest.mark.usefixtures("aws_cloud")
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"bucket": "No"}, "bucket: 'No' is not a bucket's name: 3 to 58 of a-z, 0-9 and -"),
+        ({"repository": "acme"}, "repository: 'acme' is not a GitHub repository: owner/name"),
+        ({"environments": '["Prod"]'}, "environments: 'Prod' is not a stack's name"),
+    ],
+)
+def test_a_mistake_is_one_line(changes: dict[str, str], told: str) -> None:
+    with pytest.raises(pulumi.RunError, match=f"artifact-edge-bootstrap:{told}"):
+        up(**changes)
+
+
+@pytest.mark.usefixtures("aws_cloud")
+def test_a_look_at_the_bucket_of_logs_finds_it_as_it_was_made() -> None:
+    made = up().of(aws.s3.BucketServerSideEncryptionConfiguration)["logs"]
+    settings_of_it = next(
+        each for each in handlers() if each.resource is aws.s3.BucketServerSideEncryptionConfiguration
+    )
+    found = settings_of_it.read(f"{BUCKET}-logs", dict(made.outputs))
+    assert found is not None
+    assert found["rules"] == made.inputs["rules"]

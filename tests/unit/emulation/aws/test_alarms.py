@@ -1,0 +1,219 @@
+"""The emulated CloudWatch at work: alarms follow their metrics, and whoever listens hears of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from moto.cloudwatch.models import CloudWatchBackend
+
+from emulation.aws import alarms
+from emulation.aws.alarm_states import Rule
+from emulation.aws.observed import Observed, RequestOutcomes
+from emulation.providers.aws.clients import client
+
+REGION = "us-east-1"
+NOW = 1_800_000_000.0
+TOPIC = f"arn:aws:sns:{REGION}:123456789012:alarms"
+
+Alarmed = Callable[..., Any]
+
+
+@pytest.fixture
+def cloud(aws_cloud: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name, method in alarms.mended():
+        monkeypatch.setattr(CloudWatchBackend, name, method)
+    yield
+
+
+def put(**changes: Any) -> None:
+    asked: dict[str, Any] = {
+        "AlarmName": "purge-lag",
+        "AlarmDescription": "Readers see old documents",
+        "Namespace": "ArtifactEdge",
+        "MetricName": "PurgeLagSeconds",
+        "Dimensions": [{"Name": "Environment", "Value": "unit"}],
+        "Statistic": "Maximum",
+        "Period": 60,
+        "EvaluationPeriods": 3,
+        "Threshold": 120,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "TreatMissingData": "notBreaching",
+        "AlarmActions": [TOPIC],
+        "OKActions": [TOPIC],
+        **changes,
+    }
+    client("cloudwatch").put_metric_alarm(**asked)
+
+
+def write(value: float, ago: float, **dimensions: str) -> None:
+    datum = {
+        "MetricName": "PurgeLagSeconds",
+        "Value": value,
+        "Timestamp": datetime.fromtimestamp(NOW - ago, UTC),
+        "Dimensions": [{"Name": name, "Value": each} for name, each in (dimensions or {"Environment": "unit"}).items()],
+    }
+    client("cloudwatch").put_metric_data(Namespace="ArtifactEdge", MetricData=[datum])
+
+
+def state(name: str = "purge-lag") -> str:
+    (found,) = client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    return found["StateValue"]
+
+
+def heard() -> list[dict[str, Any]]:
+    sqs = client("sqs")
+    url = sqs.get_queue_url(QueueName="heard")["QueueUrl"]
+    found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+    return [json.loads(json.loads(message["Body"])["Message"]) for message in found]
+
+
+def listen() -> None:
+    sns, sqs = client("sns"), client("sqs")
+    sns.create_topic(Name="alarms")
+    sqs.create_queue(QueueName="heard")
+    sns.subscribe(TopicArn=TOPIC, Protocol="sqs", Endpoint=f"arn:aws:sqs:{REGION}:123456789012:heard")
+
+
+@pytest.mark.usefixtures("cloud")
+def test_an_alarm_goes_off_once_it_was_bad_for_as_long_as_it_says_and_ends_when_it_is_good() -> None:
+    listen()
+    put()
+    assert state() == "INSUFFICIENT_DATA"
+    for ago in (150, 90):
+        write(300, ago)
+    alarms.look(NOW, 60)
+    assert state() == "OK"
+    write(300, 210)
+    alarms.look(NOW, 60)
+    assert state() == "ALARM"
+    write(0, -30)
+    alarms.look(NOW + 60, 60)
+    assert state() == "OK"
+    assert [told["NewStateValue"] for told in heard()] == ["OK", "ALARM", "OK"]
+
+
+@pytest.mark.usefixtures("cloud")
+def test_whoever_listens_is_told_what_is_wrong() -> None:
+    listen()
+    put(EvaluationPeriods=1)
+    write(300, 90)
+    alarms.look(NOW, 60)
+    (told,) = heard()
+    assert (told["AlarmName"], told["AlarmDescription"]) == ("purge-lag", "Readers see old documents")
+    assert (told["OldStateValue"], told["NewStateValue"]) == ("INSUFFICIENT_DATA", "ALARM")
+    assert told["Trigger"]["MetricName"] == "PurgeLagSeconds"
+    alarms.look(NOW, 60)
+    assert heard() == []
+    alarms.look(NOW + 300, 60)
+    (told,) = heard()
+    assert (told["OldStateValue"], told["NewStateValue"]) == ("ALARM", "OK")
+
+
+@pytest.mark.usefixtures("cloud")
+def test_other_metrics_and_other_environments_are_not_looked_at() -> None:
+    put(EvaluationPeriods=1)
+    write(300, 90, Environment="another")
+    write(300, 90, Environment="unit", Tier="edge")
+    alarms.look(NOW, 60)
+    assert state() == "OK"
+
+
+@pytest.mark.usefixtures("cloud")
+def test_a_change_of_an_alarm_keeps_its_state() -> None:
+    put(EvaluationPeriods=1)
+    write(300, 90)
+    alarms.look(NOW, 60)
+    put(EvaluationPeriods=1, Threshold=500)
+    assert state() == "ALARM"
+    alarms.look(NOW, 60)
+    assert state() == "OK"
+
+
+@pytest.mark.usefixtures("cloud")
+def test_a_shorter_minute_makes_periods_shorter() -> None:
+    put()
+    for ago in (1.5, 2.5, 3.5):
+        write(300, ago)
+    alarms.look(NOW, 60)
+    assert state() == "OK"
+    alarms.look(NOW, 1)
+    assert state() == "ALARM"
+
+
+@pytest.mark.usefixtures("cloud")
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ExtendedStatistic": "p99", "Statistic": None},
+        {"AlarmActions": ["arn:aws:automate:us-east-1:ec2:stop"]},
+        {"ComparisonOperator": "GreaterThanUpperThreshold", "ThresholdMetricId": "ad1"},
+    ],
+)
+def test_what_would_never_be_looked_at_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(ClientError, match="not emulated"):
+        asked = {name: value for name, value in change.items() if value is not None}
+        if "Statistic" in change:
+            asked |= {"Statistic": "Maximum"}
+        put(**asked)
+
+
+BAD, GOOD, NONE = 300.0, 0.0, None
+
+
+@pytest.mark.parametrize(
+    ("oldest_first", "breaching", "not_breaching", "ignore", "missing"),
+    [
+        # CloudWatch User Guide, "Configuring how CloudWatch alarms treat missing data": three of three.
+        ([GOOD, NONE, BAD, NONE, BAD], "OK", "OK", "OK", "OK"),
+        ([NONE, NONE, NONE, NONE, GOOD], "OK", "OK", "OK", "OK"),
+        ([NONE, NONE, NONE, NONE, NONE], "ALARM", "OK", "before", "INSUFFICIENT_DATA"),
+        ([GOOD, BAD, BAD, NONE, BAD], "ALARM", "ALARM", "ALARM", "ALARM"),
+        ([NONE, NONE, BAD, NONE, NONE], "ALARM", "OK", "before", "ALARM"),
+    ],
+)
+def test_missing_values_are_treated_as_the_guide_says(
+    oldest_first: list[float | None], breaching: str, not_breaching: str, ignore: str, missing: str
+) -> None:
+    expected = {"breaching": breaching, "notBreaching": not_breaching, "ignore": ignore, "missing": missing}
+    for treat, wanted in expected.items():
+        rule = Rule(3, 3, "GreaterThanThreshold", 120, treat)
+        before: Any = "before"
+        assert rule.state(oldest_first[::-1], before) == wanted, treat
+
+
+@pytest.mark.usefixtures("cloud")
+def test_queues_tell_what_waits_in_them_and_for_how_long() -> None:
+    sqs = client("sqs")
+    url = sqs.create_queue(QueueName="dead")["QueueUrl"]
+    outcomes = RequestOutcomes(lambda environ, start_response: [])
+    observed = Observed(outcomes, list)
+    sqs.send_message(QueueUrl=url, MessageBody="x")
+    sent = datetime.now(UTC).timestamp()
+    observed.tell(sent + 10, 60)
+    found = client("cloudwatch").get_metric_data(
+        MetricDataQueries=[
+            {
+                "Id": name.lower()[:3],
+                "MetricStat": {
+                    "Metric": {
+                        "Namespace": "AWS/SQS",
+                        "MetricName": f"Approximate{name}",
+                        "Dimensions": [{"Name": "QueueName", "Value": "dead"}],
+                    },
+                    "Period": 60,
+                    "Stat": "Maximum",
+                },
+            }
+            for name in ("NumberOfMessagesVisible", "AgeOfOldestMessage")
+        ],
+        StartTime=datetime.fromtimestamp(sent - 60, UTC),
+        EndTime=datetime.fromtimestamp(sent + 120, UTC),
+    )
+    visible, age = [result["Values"] for result in found["MetricDataResults"]]
+    assert visible == [1.0]
+    assert 600 <= age[0] < 660

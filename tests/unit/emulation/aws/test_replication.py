@@ -1,0 +1,202 @@
+"""S3 replication on the emulated AWS, as boto3 sees it over HTTP."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import boto3
+import httpx
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError
+from moto.server import (
+    DomainDispatcherApplication,  # pyright: ignore[reportPrivateImportUsage]
+    create_backend_app,  # pyright: ignore[reportPrivateImportUsage]
+)
+from werkzeug.serving import make_server
+
+from emulation.aws import outages
+from emulation.aws.outages import Outages
+from emulation.aws.replication import PATH, Replication
+
+ADDRESS = "127.92.0.1"
+
+
+@pytest.fixture
+def s3() -> Iterator[Any]:
+    """Three versioned buckets, the first with a rule for `kept/`, behind a server of its own."""
+    down = Outages(cast(Any, DomainDispatcherApplication)(create_backend_app))
+    application = Replication(down, down.is_down)
+    server = make_server(ADDRESS, 0, cast(Any, application), threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://{ADDRESS}:{server.server_port}"
+    client = cast(Any, boto3).client(
+        "s3",
+        region_name="us-east-1",
+        endpoint_url=url,
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+    try:
+        for bucket, region in (("source", None), ("replica", "eu-west-1"), ("third", "eu-west-1")):
+            placed = {"CreateBucketConfiguration": {"LocationConstraint": region}} if region else {}
+            client.create_bucket(Bucket=bucket, **placed)
+            client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        client.put_object(Bucket="source", Key="kept/before", Body=b"before the rule")
+        replicate(client, "source", "replica")
+        yield client
+    finally:
+        httpx.post(f"{url}/moto-api/reset")
+        server.shutdown()
+        server.server_close()
+
+
+def replicate(client: Any, source: str, destination: str) -> None:
+    rule = {
+        "ID": "all",
+        "Status": "Enabled",
+        "Priority": 1,
+        "Filter": {"Prefix": "kept/"},
+        "DeleteMarkerReplication": {"Status": "Enabled"},
+        "Destination": {"Bucket": f"arn:aws:s3:::{destination}"},
+    }
+    configuration = {"Role": "arn:aws:iam::123456789012:role/replication", "Rules": [rule]}
+    client.put_bucket_replication(Bucket=source, ReplicationConfiguration=configuration)
+
+
+def settled(s3: Any) -> None:
+    eventually(lambda: httpx.get(s3.meta.endpoint_url + PATH).json()["pending"] == 0)
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def keys(s3: Any, bucket: str) -> list[str]:
+    return [each["Key"] for each in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
+
+
+def test_a_new_object_is_copied_whole(s3: Any) -> None:
+    put = s3.put_object(
+        Bucket="source",
+        Key="kept/a b",
+        Body=b"x" * 1000,
+        ContentType="a/b",
+        CacheControl="public",
+        Metadata={"digest": "d"},
+    )
+    settled(s3)
+    copied = s3.get_object(Bucket="replica", Key="kept/a b")
+    assert copied["Body"].read() == b"x" * 1000
+    assert (copied["ContentType"], copied["CacheControl"], copied["Metadata"]) == ("a/b", "public", {"digest": "d"})
+    assert copied["VersionId"] == put["VersionId"]
+
+
+def test_only_what_a_rule_names_and_only_what_came_after_it(s3: Any) -> None:
+    s3.put_object(Bucket="source", Key="other/a", Body=b"x")
+    s3.put_object(Bucket="source", Key="kept/a", Body=b"x")
+    settled(s3)
+    assert keys(s3, "replica") == ["kept/a"]
+
+
+def test_deletions_are_copied_as_markers(s3: Any) -> None:
+    s3.put_object(Bucket="source", Key="kept/a", Body=b"x")
+    settled(s3)
+    s3.delete_object(Bucket="source", Key="kept/a")
+    settled(s3)
+    with pytest.raises(ClientError, match="NoSuchKey"):
+        s3.get_object(Bucket="replica", Key="kept/a")
+    assert len(s3.list_object_versions(Bucket="replica")["DeleteMarkers"]) == 1
+    assert len(s3.list_object_versions(Bucket="replica")["Versions"]) == 1
+
+
+def test_replicas_are_not_copied_on(s3: Any) -> None:
+    replicate(s3, "replica", "third")
+    s3.put_object(Bucket="source", Key="kept/a", Body=b"x")
+    settled(s3)
+    s3.put_object_tagging(
+        Bucket="replica", Key="kept/a", Tagging={"TagSet": [{"Key": "a", "Value": "b"}]}
+    )  # makes S3 look at the replica again
+    settled(s3)
+    assert keys(s3, "replica") == ["kept/a"]
+    assert keys(s3, "third") == []
+    s3.put_object(Bucket="replica", Key="kept/own", Body=b"x")
+    settled(s3)
+    assert keys(s3, "third") == ["kept/own"]
+
+
+def test_copies_are_held_back_until_they_are_let_go(s3: Any) -> None:
+    assert httpx.put(s3.meta.endpoint_url + PATH, json={"paused": True}).json()["paused"]
+    s3.put_object(Bucket="source", Key="kept/a", Body=b"x")
+    assert httpx.get(s3.meta.endpoint_url + PATH).json()["pending"] >= 1
+    assert keys(s3, "replica") == []
+    assert httpx.put(s3.meta.endpoint_url + PATH, json={"lag": 3}).status_code == 400
+    httpx.put(s3.meta.endpoint_url + PATH, json={"paused": False})
+    settled(s3)
+    assert keys(s3, "replica") == ["kept/a"]
+
+
+def test_a_copy_is_made_when_the_lag_is_over_and_of_what_was_written_then(s3: Any) -> None:
+    s3.put_object(Bucket="source", Key="kept/a", Body=b"old")
+    settled(s3)
+    assert httpx.put(s3.meta.endpoint_url + PATH, json={"lag_seconds": 3600}).json()["lag_seconds"] == 3600
+    s3.put_object(Bucket="source", Key="kept/a", Body=b"new")
+    time.sleep(0.5)
+    assert s3.get_object(Bucket="replica", Key="kept/a")["Body"].read() == b"old"
+    assert httpx.get(s3.meta.endpoint_url + PATH).json()["pending"] == 1
+    httpx.put(s3.meta.endpoint_url + PATH, json={"lag_seconds": 0})
+    settled(s3)
+    assert s3.get_object(Bucket="replica", Key="kept/a")["Body"].read() == b"new"
+
+
+def test_a_later_version_does_not_travel_with_an_earlier_one(s3: Any) -> None:
+    httpx.put(s3.meta.endpoint_url + PATH, json={"lag_seconds": 2})
+    s3.put_object(Bucket="source", Key="kept/a", Body=b"first")
+    time.sleep(1)
+    s3.put_object(Bucket="source", Key="kept/a", Body=b"second")
+    eventually(lambda: keys(s3, "replica") == ["kept/a"])
+    assert s3.get_object(Bucket="replica", Key="kept/a")["Body"].read() == b"first"
+    settled(s3)
+    assert s3.get_object(Bucket="replica", Key="kept/a")["Body"].read() == b"second"
+
+
+@pytest.mark.parametrize("how", ["503", "reset"])
+def test_a_region_that_is_down_answers_nobody_and_the_others_go_on(s3: Any, how: str) -> None:
+    s3.put_object(Bucket="replica", Key="there", Body=b"x")
+    httpx.put(s3.meta.endpoint_url + outages.PATH, json={"eu-west-1": how}).raise_for_status()
+    gone: Any = ClientError if how == "503" else (ConnectionClosedError, EndpointConnectionError)
+    for bucket in ("replica", "third"):
+        with pytest.raises(gone, match="ServiceUnavailable" if how == "503" else "onnect"):
+            s3.get_object(Bucket=bucket, Key="there")
+        by_host = {"Host": f"{bucket}.s3.eu-west-1.amazonaws.com"}
+        if how == "503":
+            assert httpx.get(f"{s3.meta.endpoint_url}/there", headers=by_host).status_code == 503
+        else:
+            with pytest.raises(httpx.TransportError):
+                httpx.get(f"{s3.meta.endpoint_url}/there", headers=by_host)
+    s3.put_object(Bucket="source", Key="kept/a", Body=b"x")
+    assert keys(s3, "source") == ["kept/a", "kept/before"]
+    httpx.put(s3.meta.endpoint_url + outages.PATH, json={}).raise_for_status()
+    assert s3.get_object(Bucket="replica", Key="there")["Body"].read() == b"x"
+
+
+def test_what_is_written_while_a_replica_is_down_reaches_it_later(s3: Any) -> None:
+    httpx.put(s3.meta.endpoint_url + outages.PATH, json={"eu-west-1": "503"})
+    s3.put_object(Bucket="source", Key="kept/a", Body=b"x")
+    time.sleep(0.5)
+    assert httpx.get(s3.meta.endpoint_url + PATH).json()["pending"] >= 1
+    httpx.put(s3.meta.endpoint_url + outages.PATH, json={})
+    settled(s3)
+    assert keys(s3, "replica") == ["kept/a"]
+
+
+@pytest.mark.parametrize("asked", [{"us-east-1": "on fire"}, ["us-east-1"]])
+def test_an_outage_that_is_not_known_is_refused(s3: Any, asked: object) -> None:
+    assert httpx.put(s3.meta.endpoint_url + outages.PATH, json=asked).status_code == 400

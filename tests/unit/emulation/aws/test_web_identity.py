@@ -1,0 +1,117 @@
+"""Roles taken on by Google-signed identity tokens, as the emulated STS checks them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import boto3
+import httpx
+import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from moto.sts.responses import TokenResponse
+
+from emulation.aws.conditions import UnknownCondition
+from emulation.aws.web_identity import check_web_identities, role_of
+from emulation.gcp.tokens import Account, Tokens
+from emulation.store import Store
+from infra.identity.federated_trust import by_google_tokens
+
+ROLE = "arn:aws:iam::123456789012:role/unit-shield"
+SHIELD = Account("shield@unit.iam.gserviceaccount.com", "111")
+STRANGER = Account("stranger@unit.iam.gserviceaccount.com", "222")
+
+
+@pytest.fixture
+def google(aws_cloud: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Tokens]:
+    """A Google that signs, and an AWS that knows its keys and has a role for the shield's account."""
+    moto = cast(Any, TokenResponse)
+    monkeypatch.setattr(moto, "assume_role_with_web_identity", moto.assume_role_with_web_identity)
+    tokens = Tokens(Store(tmp_path / "gcp.sqlite"))
+    check_web_identities(tokens.public_keys)
+    trust(by_google_tokens([SHIELD.unique_id], ROLE))
+    yield tokens
+
+
+def trust(*statements: Any) -> None:
+    iam = cast(Any, boto3).client("iam", region_name="us-east-1")
+    document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    if any(role["RoleName"] == "unit-shield" for role in iam.list_roles()["Roles"]):
+        iam.update_assume_role_policy(RoleName="unit-shield", PolicyDocument=document)
+    else:
+        iam.create_role(RoleName="unit-shield", AssumeRolePolicyDocument=document)
+
+
+def take_on(token: str, role: str = ROLE) -> Any:
+    config = Config(signature_version=UNSIGNED, retries={"max_attempts": 0})
+    sts = cast(Any, boto3).client("sts", region_name="us-east-1", config=config)
+    return sts.assume_role_with_web_identity(RoleArn=role, RoleSessionName="us-0", WebIdentityToken=token)
+
+
+def refusal(token: str, role: str = ROLE) -> str:
+    with pytest.raises(ClientError) as refused:
+        take_on(token, role)
+    answer = cast(Any, refused.value).response
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == (403 if answer["Error"]["Code"] == "AccessDenied" else 400)
+    return answer["Error"]["Code"]
+
+
+def test_the_named_account_gets_credentials_of_the_role(google: Tokens) -> None:
+    first, second = (take_on(google.identity(SHIELD, ROLE))["Credentials"] for _ in range(2))
+    assert role_of(first["AccessKeyId"]) == role_of(second["AccessKeyId"]) == ROLE
+    assert first["AccessKeyId"] != second["AccessKeyId"]
+    assert 3500 < first["Expiration"].timestamp() - time.time() <= 3600
+    assert role_of("local") is None
+
+
+def test_who_is_not_named_is_refused(google: Tokens) -> None:
+    assert refusal(google.identity(STRANGER, ROLE)) == "AccessDenied"
+    assert refusal(google.identity(SHIELD, f"{ROLE}-of-another")) == "AccessDenied"
+    assert refusal(google.identity(SHIELD, ROLE), f"{ROLE}-that-is-not-there") == "AccessDenied"
+    trust({"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"})
+    assert refusal(google.identity(SHIELD, ROLE)) == "AccessDenied"
+
+
+def test_a_refusal_goes_before_what_is_allowed(google: Tokens) -> None:
+    named = by_google_tokens([SHIELD.unique_id], ROLE)
+    trust(named, {**named, "Effect": "Deny"})
+    assert refusal(google.identity(SHIELD, ROLE)) == "AccessDenied"
+
+
+def test_a_token_that_google_has_not_signed_is_none(google: Tokens, tmp_path: Path) -> None:
+    forged = Tokens(Store(tmp_path / "other.sqlite")).identity(SHIELD, ROLE)
+    assert (
+        refusal(forged) == refusal("not a token") == refusal(forged.rsplit(".", 1)[0] + ".") == ("InvalidIdentityToken")
+    )
+    header = base64.urlsafe_b64encode(b'{"alg":"none"}').decode().rstrip("=")
+    assert refusal(f"{header}.{google.identity(SHIELD, ROLE).split('.')[1]}.") == "InvalidIdentityToken"
+
+
+def test_a_token_that_is_over_is_refused(google: Tokens, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    with monkeypatch.context() as earlier:
+        earlier.setattr("emulation.gcp.tokens.time.time", lambda: now - 3601)
+        token = google.identity(SHIELD, ROLE)
+    assert refusal(token) == "ExpiredTokenException"
+
+
+def test_while_google_does_not_answer_nobody_is_let_in(google: Tokens) -> None:
+    def silent() -> Any:
+        raise httpx.ConnectError("refused")
+
+    token = google.identity(SHIELD, ROLE)
+    check_web_identities(silent)
+    assert refusal(token) == "IDPCommunicationError"
+
+
+def test_an_unknown_condition_lets_nobody_in(google: Tokens) -> None:
+    named = by_google_tokens([SHIELD.unique_id], ROLE)
+    trust({**named, "Condition": {"StringLike": {"accounts.google.com:sub": "*"}}})
+    with pytest.raises(UnknownCondition, match=r"StringLike accounts.google.com:sub"):
+        take_on(google.identity(SHIELD, ROLE))

@@ -1,0 +1,79 @@
+"""Where the engine comes from, and that its language host reports a user's mistake in one line."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from emulation.engine import environment, find
+from emulation.layout import World
+
+
+def install(directory: Path, *, version: str, language_host: bool = True) -> Path:
+    directory.mkdir()
+    pulumi = directory / "pulumi"
+    pulumi.write_text(f"#!/bin/sh\necho {version}\n")
+    pulumi.chmod(0o755)
+    if language_host:
+        host = directory / "pulumi-language-python"
+        host.write_text("#!/bin/sh\n")
+        host.chmod(0o755)
+    return pulumi
+
+
+def test_a_new_engine_on_path_is_used(tmp_path: Path) -> None:
+    pulumi = install(tmp_path / "bin", version="v3.260.1")
+    assert find.on_path(str(pulumi.parent)) == pulumi
+
+
+@pytest.mark.parametrize("version", ["v3.100.0", "v2.99.9", "nonsense"])
+def test_an_old_or_unknown_engine_is_passed_over(tmp_path: Path, version: str) -> None:
+    assert find.on_path(str(install(tmp_path / "bin", version=version).parent)) is None
+
+
+def test_an_engine_without_its_language_host_is_passed_over(tmp_path: Path) -> None:
+    pulumi = install(tmp_path / "bin", version="v3.260.1", language_host=False)
+    assert find.on_path(str(pulumi.parent)) is None
+
+
+def test_the_official_language_host_is_not_shadowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pulumi = install(tmp_path / "bin", version="v3.260.1")
+    monkeypatch.setenv("PATH", str(pulumi.parent))
+    engine = find.ensure_engine(lambda line: None)
+    assert engine == find.Engine(pulumi, None)
+    path = environment.engine_environment(engine, World(directory=tmp_path / "world"))["PATH"].split(os.pathsep)
+    assert path[0] == str(pulumi.parent)
+
+
+def test_a_download_with_another_checksum_is_refused() -> None:
+    digest = hashlib.sha256(b"release").hexdigest()
+    find.verify(b"release", "p.tar.gz", f"{digest}  p.tar.gz\n")
+    with pytest.raises(find.EngineError, match=r"p\.tar\.gz has SHA-256 .* not used"):
+        find.verify(b"tampered", "p.tar.gz", f"{digest}  p.tar.gz\n")
+    with pytest.raises(find.EngineError, match="the publisher lists none"):
+        find.verify(b"release", "p.tar.gz", f"{digest}  other.tar.gz\n")
+
+
+def test_the_state_is_for_its_owner_only(tmp_path: Path) -> None:
+    engine = find.Engine(tmp_path / "pulumi", None)
+    backend = environment.engine_environment(engine, World(directory=tmp_path / "world"))["PULUMI_BACKEND_URL"]
+    state = Path(backend.removeprefix("file://"))
+    assert state.is_dir()
+    assert state.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_language_host_prints_its_port_first() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "emulation.engine.language_host", "127.0.0.1:1"], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        assert 0 < int(process.stdout.readline()) < 65536
+    finally:
+        process.terminate()
+        process.wait(timeout=10)

@@ -1,0 +1,269 @@
+"""The emulated Cloud Storage's objects: by Google's library, by plain requests, and as a shield reads them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import random
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import quote
+
+import pytest
+import requests
+from google.auth.credentials import AnonymousCredentials
+
+from emulation.gcp import in_process
+from emulation.gcp.tokens import Tokens
+from emulation.store import Store
+from registry.origin import gcs
+
+API = "http://googleapis.invalid"
+HOST = "https://objects.storage.googleapis.com"
+NAME = "npm/@acme/web/-/web 1.0.0.tgz"
+READER = "shield@unit.iam.gserviceaccount.com"
+
+
+class Cloud:
+    """One bucket, `objects`, of a project, and ways to reach it."""
+
+    def __init__(self, directory: Path, **settings: Any) -> None:
+        self.directory = directory
+        self.http = in_process.session(in_process.application(directory))
+        self.client: Any = cast(Any, gcs.storage.Client)(
+            project=None, credentials=AnonymousCredentials(), _http=self.http, client_options={"api_endpoint": API}
+        )
+        wanted = {"name": "objects", "location": "US-EAST1", "versioning": {"enabled": True}, **settings}
+        self.ask("POST", "?enableObjectRetention=true", json=wanted)
+        self.bucket: Any = self.client.bucket("objects")
+
+    def ask(self, method: str, path: str = "", **more: Any) -> requests.Response:
+        return self.http.request(method, f"{API}/storage/v1/b{path}", **more)
+
+    def upload(self, body: bytes = b"bytes", query: str = "", **more: Any) -> requests.Response:
+        path = f"/upload/storage/v1/b/objects/o?uploadType=media&name={quote(NAME, safe='')}{query}"
+        return self.http.post(API + path, data=body, **more)
+
+    def at(self, query: str = "") -> str:
+        return f"/objects/o/{quote(NAME, safe='')}{query}"
+
+    def read(self, authorization: str = "", **headers: str) -> requests.Response:
+        """As a shield reads."""
+        given = {**headers, **({"Authorization": authorization} if authorization else {})}
+        return self.http.get(f"{HOST}/{quote(NAME)}", headers=given)
+
+    def token(self, role: str = "") -> str:
+        """Of an account that has the role on the bucket, or none."""
+        self.http.post(
+            f"{API}/iam/v1/projects/unit/serviceAccounts", json={"accountId": "shield", "serviceAccount": {}}
+        )
+        if role:
+            granted = {"bindings": [{"role": role, "members": [f"serviceAccount:{READER}"]}]}
+            self.ask("PATCH", "/objects", json={"iam": granted}).raise_for_status()
+        tokens = Tokens(Store(self.directory / "gcp.sqlite"))
+        account = tokens.account(READER)
+        assert account is not None
+        return f"Bearer {tokens.access(account)}"
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Cloud:
+    return Cloud(tmp_path)
+
+
+def seeded(size: int) -> bytes:
+    return random.Random(size).randbytes(size)  # noqa: S311
+
+
+@pytest.mark.parametrize("size", [0, 1, 5000, 9 << 20])  # the last is more than the library sends at once
+def test_what_the_library_writes_is_what_it_reads(cloud: Cloud, size: int) -> None:
+    content = seeded(size)
+    blob = cloud.bucket.blob(NAME)
+    blob.metadata, blob.cache_control = {"sha256": hashlib.sha256(content).hexdigest()}, "public, max-age=5"
+    blob.upload_from_file(io.BytesIO(content), size=size, content_type="a/b", if_generation_match=0, checksum="crc32c")
+    found = cloud.bucket.get_blob(NAME)
+    assert found.download_as_bytes() == content
+    assert found.metadata == {"sha256": hashlib.sha256(content).hexdigest()}
+    assert (found.cache_control, found.content_type, found.size) == ("public, max-age=5", "a/b", size)
+
+
+def test_a_cloud_that_was_restarted_has_what_it_had(cloud: Cloud) -> None:
+    cloud.upload(b"kept").raise_for_status()
+    again = in_process.session(in_process.application(cloud.directory))
+    assert again.get(f"{API}/storage/v1/b{cloud.at('?alt=media')}").content == b"kept"
+
+
+def test_of_many_who_add_an_object_at_once_one_wins(cloud: Cloud) -> None:
+    def add(number: int) -> int:
+        return cloud.upload(b"%d" % number, "&ifGenerationMatch=0").status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(add, range(8)))
+    assert sorted(answers) == [200] + [412] * 7
+    assert cloud.ask("GET", cloud.at("?alt=media")).content == b"%d" % answers.index(200)
+
+
+def test_an_object_is_replaced_and_deleted_only_as_it_was_seen(cloud: Cloud) -> None:
+    first = cloud.upload(b"1").json()["generation"]
+    second = cloud.upload(b"2", f"&ifGenerationMatch={first}").json()["generation"]
+    assert cloud.upload(b"3", f"&ifGenerationMatch={first}").status_code == 412
+    assert cloud.ask("DELETE", cloud.at(f"?ifGenerationMatch={first}")).status_code == 412
+    assert cloud.ask("GET", cloud.at("?alt=media")).content == b"2"
+    assert cloud.ask("DELETE", cloud.at(f"?ifGenerationMatch={second}")).status_code == 204
+    assert cloud.ask("GET", cloud.at()).status_code == 404
+    assert cloud.ask("DELETE", cloud.at()).status_code == 404
+
+
+def test_what_was_replaced_or_deleted_is_kept_as_noncurrent(cloud: Cloud) -> None:
+    generations = [cloud.upload(body).json()["generation"] for body in (b"1", b"2")]
+    cloud.ask("DELETE", cloud.at()).raise_for_status()
+    assert cloud.ask("GET", "/objects/o").json().get("items") is None
+    listed = cloud.ask("GET", "/objects/o?versions=true").json()["items"]
+    assert [each["generation"] for each in listed] == generations
+    assert cloud.ask("GET", cloud.at(f"?alt=media&generation={generations[0]}")).content == b"1"
+    assert cloud.ask("DELETE", "/objects").status_code == 409
+    for generation in generations:
+        cloud.ask("DELETE", cloud.at(f"?generation={generation}")).raise_for_status()
+    assert cloud.ask("DELETE", "/objects").status_code == 200
+
+
+def test_what_is_deleted_for_good_is_soft_deleted_for_as_long_as_the_bucket_says(tmp_path: Path) -> None:
+    cloud = Cloud(tmp_path, softDeletePolicy={"retentionDurationSeconds": 604800})
+    generation = cloud.upload().json()["generation"]
+    cloud.ask("DELETE", cloud.at(f"?generation={generation}")).raise_for_status()
+    assert cloud.ask("GET", "/objects/o?versions=true").json().get("items") is None
+    (soft,) = cloud.ask("GET", "/objects/o?softDeleted=true").json()["items"]
+    kept = datetime.fromisoformat(soft["hardDeleteTime"]) - datetime.fromisoformat(soft["softDeleteTime"])
+    assert kept == timedelta(days=7)
+
+
+def retained(cloud: Cloud, mode: str, days: int = 10, query: str = "") -> requests.Response:
+    until = (datetime.now(UTC) + timedelta(days=days)).isoformat()
+    return cloud.ask("PATCH", cloud.at(query), json={"retention": {"mode": mode, "retainUntilTime": until}})
+
+
+@pytest.mark.parametrize("mode", ["Unlocked", "Locked"])
+def test_a_retained_version_becomes_noncurrent_and_is_not_deleted(cloud: Cloud, mode: str) -> None:
+    generation = cloud.upload(b"1").json()["generation"]
+    retained(cloud, mode).raise_for_status()
+    cloud.upload(b"2").raise_for_status()
+    refused = cloud.ask("DELETE", cloud.at(f"?generation={generation}"))
+    assert (refused.status_code, "retention" in refused.text) == (403, True)
+    assert cloud.ask("GET", cloud.at(f"?alt=media&generation={generation}")).content == b"1"
+
+
+def test_without_versions_a_retained_object_is_not_replaced(tmp_path: Path) -> None:
+    cloud = Cloud(tmp_path, versioning={"enabled": False})
+    cloud.upload(b"1").raise_for_status()
+    retained(cloud, "Unlocked").raise_for_status()
+    assert cloud.upload(b"2").status_code == 403
+    assert cloud.ask("DELETE", cloud.at()).status_code == 403
+    assert cloud.ask("GET", cloud.at("?alt=media")).content == b"1"
+
+
+def test_an_unlocked_retention_is_reduced_with_an_override_and_a_locked_one_never(cloud: Cloud) -> None:
+    cloud.upload().raise_for_status()
+    retained(cloud, "Unlocked").raise_for_status()
+    override = "?overrideUnlockedRetention=true"
+    assert retained(cloud, "Unlocked", 5).status_code == 403
+    assert retained(cloud, "Unlocked", 5, override).status_code == 200
+    assert retained(cloud, "Unlocked", 20).status_code == 200
+    assert cloud.ask("PATCH", cloud.at(override), json={"retention": None}).status_code == 200
+    retained(cloud, "Locked").raise_for_status()
+    assert retained(cloud, "Locked", 20).status_code == 200
+    for change in (retained(cloud, "Locked", 5, override), retained(cloud, "Unlocked", 30, override)):
+        assert change.status_code == 403
+    assert cloud.ask("PATCH", cloud.at(override), json={"retention": None}).status_code == 403
+
+
+def test_a_bucket_without_object_retention_takes_none(tmp_path: Path) -> None:
+    cloud = Cloud(tmp_path)
+    cloud.ask("POST", json={"name": "plain", "location": "US-EAST1"}).raise_for_status()
+    cloud.http.post(f"{API}/upload/storage/v1/b/plain/o?uploadType=media&name=a", data=b"x").raise_for_status()
+    until = {"mode": "Locked", "retainUntilTime": "2100-01-01T00:00:00Z"}
+    assert cloud.ask("PATCH", "/plain/o/a", json={"retention": until}).status_code == 400
+
+
+def test_a_copy_keeps_the_metadata_and_not_the_retention(cloud: Cloud) -> None:
+    blob = cloud.bucket.blob(NAME)
+    blob.metadata = {"digest": "sha256:abc"}
+    blob.upload_from_string(b"moved", content_type="a/b")
+    retained(cloud, "Locked").raise_for_status()
+    cloud.bucket.blob(f"quarantine/{NAME}").rewrite(cloud.bucket.blob(NAME))
+    copy = cloud.bucket.get_blob(f"quarantine/{NAME}")
+    assert (copy.download_as_bytes(), copy.metadata, copy.content_type) == (b"moved", {"digest": "sha256:abc"}, "a/b")
+    assert copy.retention.mode is None
+
+
+def test_an_upload_that_arrives_broken_is_refused(cloud: Cloud) -> None:
+    head = {"name": NAME, "crc32c": "AAAAAA=="}
+    body = b"--x\r\n\r\n" + json.dumps(head).encode() + b"\r\n--x\r\nContent-Type: a/b\r\n\r\nbytes\r\n--x--"
+    path = f"{API}/upload/storage/v1/b/objects/o?uploadType=multipart"
+    refused = cloud.http.post(path, data=body, headers={"Content-Type": "multipart/related; boundary=x"})
+    assert (refused.status_code, "crc32c" in refused.text) == (400, True)
+    assert cloud.ask("GET", "/objects/o").json().get("items") is None
+
+
+def test_a_resumable_upload_goes_on_where_it_stopped(cloud: Cloud) -> None:
+    content, half = seeded(600_000), 512 << 10
+    started = cloud.http.post(f"{API}/upload/storage/v1/b/objects/o?uploadType=resumable", json={"name": NAME})
+    session = started.headers["Location"]
+
+    def put(body: bytes, of: str) -> requests.Response:
+        return cloud.http.put(session, data=body, headers={"Content-Range": f"bytes {of}"}, allow_redirects=False)
+
+    assert put(content[:half], f"0-{half - 1}/*").headers["Range"] == f"bytes=0-{half - 1}"
+    assert (asked := put(b"", "*/600000")).status_code == 308 and asked.headers["Range"] == f"bytes=0-{half - 1}"
+    assert cloud.ask("GET", cloud.at()).status_code == 404
+    assert put(content[half:], f"{half}-599999/600000").status_code == 200
+    assert cloud.ask("GET", cloud.at("?alt=media")).content == content
+
+
+@pytest.mark.parametrize(
+    ("role", "status"),
+    [("", 403), ("roles/storage.objectCreator", 403), ("roles/storage.objectViewer", 200)],
+)
+def test_a_shield_reads_with_the_token_of_an_account_that_may(cloud: Cloud, role: str, status: int) -> None:
+    cloud.upload(b"bytes").raise_for_status()
+    assert cloud.read(cloud.token(role)).status_code == status
+
+
+def test_a_shield_without_a_token_or_with_a_wrong_one_gets_nothing(cloud: Cloud) -> None:
+    cloud.upload(b"bytes").raise_for_status()
+    cloud.token("roles/storage.objectViewer")
+    assert (cloud.read().status_code, cloud.read("Bearer ya29.wrong").status_code) == (403, 401)
+    answer = cloud.ask("GET", cloud.at(), headers={"Authorization": "Bearer ya29.wrong"})
+    assert answer.status_code == 401
+
+
+def test_a_shield_gets_parts_conditions_and_metadata(cloud: Cloud) -> None:
+    blob = cloud.bucket.blob(NAME)
+    blob.metadata, blob.cache_control = {"digest": "sha256:abc"}, "public, max-age=31536000, immutable"
+    blob.upload_from_string(b"0123456789", content_type="a/b")
+    bearer = cloud.token("roles/storage.objectViewer")
+    whole = cloud.read(bearer)
+    assert (whole.content, whole.headers["x-goog-meta-digest"]) == (b"0123456789", "sha256:abc")
+    assert whole.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    part = cloud.read(bearer, Range="bytes=2-4")
+    assert (part.status_code, part.content, part.headers["Content-Range"]) == (206, b"234", "bytes 2-4/10")
+    assert cloud.read(bearer, **{"If-None-Match": whole.headers["ETag"]}).status_code == 304
+    assert cloud.http.get(f"{HOST}/missing", headers={"Authorization": bearer}).status_code == 404
+    assert cloud.http.put(f"{HOST}/{quote(NAME)}", headers={"Authorization": bearer}, data=b"x").status_code == 501
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "more"),
+    [
+        ("GET", "/objects/o?fields=items(name)", {}),
+        ("GET", "/objects/o/a/acl", {}),
+        ("PATCH", "/objects/o/a", {"json": {"temporaryHold": True}}),
+        ("POST", "/objects/o/a/compose", {"json": {}}),
+        ("DELETE", "/objects/o/a?userProject=p", {}),
+    ],
+)
+def test_what_is_not_known_is_refused(cloud: Cloud, method: str, path: str, more: dict[str, Any]) -> None:
+    cloud.http.post(f"{API}/upload/storage/v1/b/objects/o?uploadType=media&name=a", data=b"x").raise_for_status()
+    assert cloud.ask(method, path, **more).status_code == 501

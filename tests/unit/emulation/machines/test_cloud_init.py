@@ -1,0 +1,199 @@
+"""User data and units: what is known is read, what is not is refused by name."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+from emulation.layout import World
+from emulation.machines import cloud_init, systemd
+from emulation.machines.hypervisor import Hypervisor
+from emulation.machines.machine import Instance
+from emulation.machines.substitutions import SUBSTITUTIONS, Place, substituted
+
+HEAD = "#cloud-config\n"
+
+
+def test_known_keys_are_read() -> None:
+    config = cloud_init.parse(
+        HEAD
+        + "packages: [trafficserver]\n"
+        + "runcmd:\n- [systemctl, daemon-reload]\n"
+        + "write_files:\n- {path: /etc/a, permissions: '0640', content: text}\n"
+        + "- {path: /etc/b, permissions: '0755', encoding: gz+b64, content: H4sIAAAAAAAC/8tIzcnJBwCGphA2BQAAAA==}\n"
+    )
+    assert config.packages == ("trafficserver",)
+    assert config.run_commands == (("systemctl", "daemon-reload"),)
+    assert [(file.path, file.permissions, file.content) for file in config.files] == [
+        ("/etc/a", 0o640, "text"),
+        ("/etc/b", 0o755, "hello"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("packages: []", "must begin with the line '#cloud-config'"),
+        (HEAD + "ssh_authorized_keys: []", "ssh_authorized_keys not known here"),
+        (HEAD + "write_files:\n- {path: /a, permissions: '0644', content: x, append: true}", "append not known here"),
+        (HEAD + "write_files:\n- {path: a, permissions: '0644', content: x}", "needs an absolute path, not 'a'"),
+        (HEAD + "write_files:\n- {path: /../a, permissions: '0644', content: x}", "absolute path"),
+        (HEAD + "write_files:\n- {path: /a, permissions: 0644, content: x}", "must be text"),
+        (HEAD + "write_files:\n- {path: /a, permissions: '0999', content: x}", "/a: invalid literal"),
+        (HEAD + "write_files:\n- {path: /a, permissions: '0644', encoding: hex, content: x}", "encoding 'hex'"),
+        (HEAD + "write_files:\n- {path: /a, permissions: '0644', encoding: gz+b64, content: '!'}", "write_files /a"),
+        (HEAD + "runcmd: [reboot]", "runcmd must be a list, not str"),
+        (HEAD + "runcmd: {a: b}", "runcmd must be a list, not dict"),
+        (HEAD + "a: [", "user data is not YAML"),
+    ],
+)
+def test_what_is_not_known_is_refused_by_name(text: str, problem: str) -> None:
+    with pytest.raises(cloud_init.UserDataError) as refused:
+        cloud_init.parse(text)
+    assert problem in str(refused.value)
+
+
+SERVICE = """\
+[Unit]
+Description=x
+[Service]
+User=nobody
+RuntimeDirectory=artifact-edge
+ExecStartPre=+/bin/first 'a b'
+ExecStartPre=/bin/second
+ExecStart=/bin/third
+Restart=always
+RestartSec=2
+"""
+
+
+def test_service_is_read_with_its_commands_in_order() -> None:
+    service = systemd.parse_service("x.service", SERVICE)
+    assert service.prepare == (("/bin/first", "a b"), ("/bin/second",))
+    assert service.command == ("/bin/third",)
+    assert (service.user, service.restart_seconds, service.directories) == ("nobody", 2.0, ("/run/artifact-edge",))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("User=nobody", "DynamicUser=yes", "DynamicUser= in [Service] is not known here"),
+        ("Description=x", "Requires=y", "Requires= in [Unit] is not known here"),
+        ("ExecStart=/bin/third", "ExecStart=third", "does not begin with an absolute path"),
+        ("ExecStart=/bin/third\n", "", "needs one ExecStart, not 0"),
+        ("Restart=always", "Restart=on-failure", "Restart=on-failure is not known here"),
+        ("RestartSec=2", "RestartSec=2 fortnights", "'2 fortnights' is not a time span"),
+    ],
+)
+def test_directive_that_is_not_known_is_refused(old: str, new: str, problem: str) -> None:
+    with pytest.raises(systemd.UnitError) as refused:
+        systemd.parse_service("x.service", SERVICE.replace(old, new))
+    assert problem in str(refused.value)
+
+
+def test_timer_is_read() -> None:
+    timer = systemd.parse_timer("x.timer", "[Timer]\nOnActiveSec=90s\nOnUnitActiveSec=2min\n[Install]\nWantedBy=a\n")
+    assert (timer.service, timer.after, timer.every) == ("x.service", 90.0, 120.0)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(World(directory=tmp_path, loopback="127.9"), Path("/w/root"), "127.9.2.1")
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after"),
+    [
+        ("/etc/systemd/system/x.service", "ExecStart=/usr/local/sbin/x", "ExecStart=/w/root/usr/local/sbin/x"),
+        ("/etc/systemd/system/x.service", "ExecStart=/usr/bin/traffic_manager", "ExecStart=/usr/bin/traffic_manager"),
+        ("/etc/artifact-edge/hosts", "127.0.0.1 x", "127.9.2.1 x"),
+        (
+            "/etc/artifact-edge/remap.config",
+            "map /o/ https://b.s3.eu-west-1.amazonaws.com/",
+            "map /o/ http://b.s3.eu-west-1.amazonaws.com:5000/",
+        ),
+        ("/etc/other", "https://b.s3.eu-west-1.amazonaws.com/", "https://b.s3.eu-west-1.amazonaws.com/"),
+    ],
+)
+def test_only_listed_places_are_changed(place: Place, path: str, before: str, after: str) -> None:
+    assert substituted(path, before, place) == after
+
+
+def test_listeners_and_what_asks_move_to_the_machines_address(place: Place) -> None:
+    line = "CONFIG proxy.config.http.server_ports STRING 8443:ssl 8080 9001:ip-in=127.0.0.1\n"
+    first, *_ = substituted("/etc/artifact-edge/records.config", line, place).splitlines()
+    bound = "ip-in=127.9.2.1:ip-out=127.9.2.1"
+    assert first.split(" ")[3:] == [f"8443:ssl:{bound}", f"8080:{bound}", f"9001:{bound}"]
+
+
+def test_each_substitution_says_why() -> None:
+    assert len({rule.why for rule in SUBSTITUTIONS}) == len(SUBSTITUTIONS)
+
+
+class _One:
+    def __init__(self, user_data: str) -> None:
+        self.instances = [Instance("i-1", "127.9.2.1", user_data)]
+
+    def running(self) -> list[Instance]:
+        return self.instances
+
+
+@pytest.mark.parametrize(
+    ("user_data", "problem"),
+    [
+        (HEAD + "runcmd: [[rm, -rf, /]]", "user data runs 'rm -rf /', which is not known here"),
+        (HEAD + "packages: [nginx]", "package nginx is not known here"),
+        (
+            HEAD + "runcmd: [[systemctl, enable, --now, x.service]]",
+            "enables x.service, which write_files does not bring",
+        ),
+    ],
+)
+def test_machine_that_cannot_boot_is_reported_once(user_data: str, problem: str) -> None:
+    reports: list[str] = []
+    # Short, and open to all: where a machine's sockets have room and its services may enter.
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        hypervisor = Hypervisor(World(directory=Path(directory), loopback="127.9"), [_One(user_data)], reports.append)
+        hypervisor.reconcile()
+        hypervisor.reconcile()
+    refused = [report for report in reports if "does not boot" in report]
+    assert len(refused) == 1
+    assert problem in refused[0]
+
+
+def test_machine_that_is_gone_leaves_nothing() -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        source = _One(HEAD + "write_files:\n- {path: /etc/a, permissions: '0644', content: x}\n")
+        hypervisor = Hypervisor(World(directory=Path(directory), loopback="127.9"), [source], lambda _: None)
+        hypervisor.reconcile()
+        written = Path(directory) / "machines/i-1/root/etc/a"
+        assert written.read_text() == "x"
+        source.instances = []
+        hypervisor.reconcile()
+        assert not (Path(directory) / "machines/i-1").exists()
+
+
+def test_timer_runs_its_service_each_time_it_is_due() -> None:
+    unit = "[Service]\nType=oneshot\nEnvironmentFile=/etc/artifact-edge/env\nExecStart=/usr/local/sbin/note\n"
+    files = {
+        "/etc/artifact-edge/env": ("0644", "WORD=ran\n"),
+        "/usr/local/sbin/note": ("0755", "#!/bin/sh\necho $WORD >> /etc/artifact-edge/notes\n"),
+        "/etc/systemd/system/note.service": ("0644", unit),
+        "/etc/systemd/system/note.timer": ("0644", "[Timer]\nOnActiveSec=0s\nOnUnitActiveSec=0s\n"),
+    }
+    entries = [{"path": path, "permissions": mode, "content": text} for path, (mode, text) in files.items()]
+    commands = [["systemctl", "enable", "--now", "note.timer"]]
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        source = _One(HEAD + yaml.safe_dump({"write_files": entries, "runcmd": commands}))
+        reports: list[str] = []
+        hypervisor = Hypervisor(World(directory=Path(directory), loopback="127.9"), [source], reports.append)
+        hypervisor.reconcile()
+        hypervisor.reconcile()
+        notes = Path(directory) / "machines/i-1/root/etc/artifact-edge/notes"
+        assert notes.read_text() == "ran\nran\n", reports

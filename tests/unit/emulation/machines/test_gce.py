@@ -1,0 +1,127 @@
+"""The hypervisor and the emulated Compute Engine: what runs there boots, with a metadata server, and ends with it."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from flask import Flask
+from werkzeug.serving import make_server
+
+from emulation.gcp.api import create_app
+from emulation.gcp.metadata_server import MetadataServers
+from emulation.layout import GCP_PORT, METADATA_PORT, World
+from emulation.machines.gce import GceMachines
+from emulation.machines.hypervisor import Hypervisor
+from emulation.store import Store
+
+ZONE = "compute/v1/projects/unit/zones/us-east1-b/instances"
+USER_DATA = """\
+#cloud-config
+write_files:
+- {path: /usr/local/sbin/who, permissions: '0755', content: 'http://metadata.google.internal/computeMetadata'}
+runcmd: [[udevadm, trigger, --settle, --subsystem-match=block]]
+"""
+
+
+class Cloud:
+    """An emulated Google Cloud at its world's address; `served` are the addresses of its metadata servers."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.served: set[str] = set()
+        store = Store(world.path("gcp", "state.sqlite"))
+        app = create_app(store, world.gcp_machine_network)
+        MetadataServers(store, world.metadata_network, self._listen).add_to(app)
+        self._server = make_server(world.gcp_address, GCP_PORT, app, threaded=True)
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self.api = httpx.Client(base_url=world.gcp_url)
+
+    def _listen(self, address: str, app: Flask) -> Callable[[], None]:
+        self.served.add(address)
+        return lambda: self.served.remove(address)
+
+    def start(self, name: str, address: str = "127.95.3.1", user_data: str = USER_DATA, **more: Any) -> None:
+        interface = {"subnetwork": "s", "accessConfigs": [{"type": "ONE_TO_ONE_NAT", "natIP": address}]}
+        body = {
+            "name": name,
+            "machineType": "n2-standard-2",
+            "disks": [{"boot": True}, {"type": "SCRATCH", "interface": "NVME"}],
+            "networkInterfaces": [interface],
+            "metadata": {"items": [{"key": "user-data", "value": user_data}]},
+            **more,
+        }
+        self.api.post(ZONE, json=body).raise_for_status()
+
+    def end(self, name: str) -> None:
+        self.api.delete(f"{ZONE}/{name}").raise_for_status()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def cloud() -> Iterator[Cloud]:
+    # Short, and open to all: where a machine's sockets have room and its services may enter.
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        running = Cloud(World(directory=Path(directory), loopback="127.95"))
+        yield running
+        running.stop()
+
+
+def test_an_instance_boots_with_its_disks_and_a_metadata_server(cloud: Cloud) -> None:
+    cloud.start("shield-0")
+    (instance,) = GceMachines(cloud.world).running()
+    assert (instance.address, instance.user_data) == ("127.95.3.1", USER_DATA)
+    assert instance.metadata_host == f"127.95.4.1:{METADATA_PORT}"
+    assert cloud.served == {"127.95.4.1"}
+    Hypervisor(cloud.world, [GceMachines(cloud.world)], lambda _: None).reconcile()
+    root = cloud.world.directory / "machines" / instance.id / "root"
+    assert (root / "usr/local/sbin/who").read_text() == f"http://{instance.metadata_host}/computeMetadata"
+    assert [disk.name for disk in (root / "dev/disk/by-id").iterdir()] == ["google-local-nvme-ssd-0"]
+
+
+def test_a_deleted_instance_is_gone_and_one_of_the_same_name_is_another(cloud: Cloud) -> None:
+    hypervisor = Hypervisor(cloud.world, [GceMachines(cloud.world)], lambda _: None)
+    machines = cloud.world.directory / "machines"
+    cloud.start("shield-0")
+    hypervisor.reconcile()
+    (first,) = machines.iterdir()
+    cloud.end("shield-0")
+    cloud.start("shield-0")
+    hypervisor.reconcile()
+    (second,) = machines.iterdir()
+    assert first != second
+    cloud.end("shield-0")
+    hypervisor.reconcile()
+    assert not list(machines.iterdir())
+    assert cloud.served == set()
+
+
+def test_what_nobody_can_reach_or_boot_is_left_alone(cloud: Cloud) -> None:
+    cloud.start("no-address", networkInterfaces=[{"subnetwork": "s", "accessConfigs": []}])
+    cloud.start("no-user-data", metadata={"items": []})
+    assert GceMachines(cloud.world).running() == []
+
+
+@pytest.mark.parametrize(
+    ("machine_type", "disks", "expected"),
+    [
+        ("n2-standard-2", [], ()),
+        ("n2-standard-8", [{"type": "SCRATCH"}] * 2, ("google-local-nvme-ssd-0", "google-local-nvme-ssd-1")),
+        ("c4-standard-8-lssd", [], ("google-local-nvme-ssd-0",)),
+    ],
+)
+def test_local_disks_are_asked_for_or_come_with_the_type(
+    cloud: Cloud, machine_type: str, disks: list[dict[str, str]], expected: tuple[str, ...]
+) -> None:
+    cloud.start("shield-0", machineType=machine_type, disks=[{"boot": True}, *disks])
+    (instance,) = GceMachines(cloud.world).running()
+    assert instance.disks == expected

@@ -1,0 +1,117 @@
+"""Zones, records, health checks, roles and bucket rules: what the API says, and what is drift and what is not."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pulumi_aws as aws
+import pytest
+
+from emulation.providers import wire
+from emulation.providers.aws import functions
+from emulation.providers.aws.clients import client
+from emulation.providers.handler import CloudError
+from tests.unit.emulation.providers.aws.test_ec2 import create, gone, handler
+
+pytestmark = pytest.mark.usefixtures("aws_cloud")
+
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    }
+)
+
+
+def test_a_latency_record_lives_with_its_health_check() -> None:
+    zone = create(aws.route53.Zone, name="artifact-edge.test", region=None)
+    check = create(
+        aws.route53.HealthCheck,
+        type="HTTP",
+        ipAddress="192.0.2.1",
+        port=8080,
+        resourcePath="/healthz",
+        requestInterval=10,
+        failureThreshold=3,
+        region=None,
+    )
+    record = create(
+        aws.route53.Record,
+        zoneId=zone.id,
+        name="shield.artifact-edge.test",
+        type="A",
+        ttl=30,
+        records=["192.0.2.1"],
+        setIdentifier="us-east-1",
+        latencyRoutingPolicies=[{"region": "us-east-1"}],
+        healthCheckId=check.id,
+        region=None,
+    )
+    (seen,) = [
+        entry
+        for entry in client("route53").list_resource_record_sets(HostedZoneId=zone.id)["ResourceRecordSets"]
+        if entry["Type"] == "A"
+    ]
+    assert (seen["Region"], seen["HealthCheckId"], seen["TTL"]) == ("us-east-1", check.id, 30)
+    assert gone(aws.route53.Record, record)
+    assert gone(aws.route53.HealthCheck, check)
+    assert gone(aws.route53.Zone, zone)
+
+
+def test_a_routing_policy_that_is_not_emulated_is_refused_by_name() -> None:
+    zone = create(aws.route53.Zone, name="artifact-edge.test", region=None)
+    with pytest.raises(CloudError, match="geoproximityRoutingPolicy are not emulated"):
+        handler(aws.route53.Record).create(
+            {
+                "zoneId": zone.id,
+                "name": "x",
+                "type": "A",
+                "ttl": 1,
+                "records": ["192.0.2.1"],
+                "geoproximityRoutingPolicy": {"bias": 1},
+            }
+        )
+
+
+def test_a_role_with_its_policy_and_profile() -> None:
+    role = create(aws.iam.Role, name="shield", description="Shields", assumeRolePolicy=TRUST, region=None)
+    rights = json.dumps(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
+    )
+    policy = create(aws.iam.RolePolicy, name="read", role=role.id, policy=rights, region=None)
+    profile = create(aws.iam.InstanceProfile, name="shield", role=role.id, region=None)
+    wider = rights.replace("s3:GetObject", "s3:*")
+    client("iam").put_role_policy(RoleName="shield", PolicyName="read", PolicyDocument=wider)
+    seen = handler(aws.iam.RolePolicy).read(policy.id, policy.outputs)
+    assert seen is not None
+    assert json.loads(seen["policy"]) == json.loads(wider)
+    assert gone(aws.iam.InstanceProfile, profile)
+    assert gone(aws.iam.RolePolicy, policy)
+    assert gone(aws.iam.Role, role)
+
+
+def test_replication_switched_off_behind_our_back_is_drift() -> None:
+    for name in ("primary", "replica"):
+        bucket = create(aws.s3.Bucket, bucket=name)
+        create(aws.s3.BucketVersioning, bucket=bucket.id, versioningConfiguration={"status": "Enabled"})
+    rule: dict[str, Any] = {
+        "id": "replica",
+        "status": "Enabled",
+        "priority": 1,
+        "filter": {"prefix": ""},
+        "deleteMarkerReplication": {"status": "Enabled"},
+        "destination": {"bucket": "arn:aws:s3:::replica"},
+    }
+    role = "arn:aws:iam::123456789012:role/replication"
+    rules = create(aws.s3.BucketReplicationConfig, bucket="primary", role=role, rules=[rule])
+    client("s3", {"region": "eu-west-1"}).delete_bucket_replication(Bucket="primary")
+    assert handler(aws.s3.BucketReplicationConfig).read(rules.id, rules.outputs) is None
+
+
+def test_a_secret_is_read_as_a_secret() -> None:
+    client("secretsmanager").create_secret(Name="artifact-edge/local/edge", SecretString="s3cret")
+    function = next(function for function in functions() if "getSecretVersion" in function.token)
+    answer = function.invoke({"secretId": "artifact-edge/local/edge"})
+    assert wire.is_secret(answer["secretString"])
+    assert wire.reveal(answer["secretString"]) == "s3cret"

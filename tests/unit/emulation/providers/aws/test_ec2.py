@@ -1,0 +1,149 @@
+"""The network around a shield: what EC2 says exists after each handler did its work, and that all of it goes again."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pulumi_aws as aws
+import pytest
+
+from emulation.providers.aws import functions, handlers
+from emulation.providers.aws.clients import client
+from emulation.providers.handler import CloudError, Created, Handler, Properties
+
+REGION = "eu-west-1"
+
+
+pytestmark = pytest.mark.usefixtures("aws_cloud")
+
+
+def handler(resource: Any) -> Handler:
+    return next(candidate for candidate in handlers() if candidate.resource is resource)
+
+
+def create(resource: Any, **inputs: Any) -> Created:
+    """Creates, and checks that a refresh right after finds each input as it was given."""
+    given: Properties = {"region": REGION, **inputs}
+    created = handler(resource).create(given)
+    seen = handler(resource).read(created.id, created.outputs)
+    assert seen is not None
+    assert {name: seen.get(name) for name in given} == given
+    return created
+
+
+def gone(resource: Any, created: Created) -> bool:
+    handler(resource).delete(created.id, created.outputs)
+    return handler(resource).read(created.id, created.outputs) is None
+
+
+def test_a_network_lives_and_goes() -> None:
+    vpc = create(aws.ec2.Vpc, cidrBlock="10.0.0.0/16", enableDnsSupport=True, enableDnsHostnames=True)
+    gateway = create(aws.ec2.InternetGateway, vpcId=vpc.id, tags={"owner": "platform"})
+    table = create(aws.ec2.RouteTable, vpcId=vpc.id)
+    route = create(aws.ec2.Route, routeTableId=table.id, destinationCidrBlock="0.0.0.0/0", gatewayId=gateway.id)
+    subnet = create(aws.ec2.Subnet, vpcId=vpc.id, cidrBlock="10.0.1.0/24", availabilityZone=f"{REGION}a")
+    association = create(aws.ec2.RouteTableAssociation, routeTableId=table.id, subnetId=subnet.id)
+    endpoint = create(
+        aws.ec2.VpcEndpoint,
+        vpcId=vpc.id,
+        serviceName=f"com.amazonaws.{REGION}.s3",
+        vpcEndpointType="Gateway",
+        routeTableIds=[table.id],
+    )
+    for resource, created in (
+        (aws.ec2.VpcEndpoint, endpoint),
+        (aws.ec2.RouteTableAssociation, association),
+        (aws.ec2.Subnet, subnet),
+        (aws.ec2.Route, route),
+        (aws.ec2.RouteTable, table),
+        (aws.ec2.InternetGateway, gateway),
+        (aws.ec2.Vpc, vpc),
+    ):
+        assert gone(resource, created), resource
+
+
+def test_a_security_group_lets_nothing_in_or_out_but_its_rules() -> None:
+    vpc = create(aws.ec2.Vpc, cidrBlock="10.0.0.0/16")
+    group = create(aws.ec2.SecurityGroup, name="shield", description="Shield nodes", vpcId=vpc.id)
+    ec2 = client("ec2", {"region": REGION})
+    empty = ec2.describe_security_groups(GroupIds=[group.id])["SecurityGroups"][0]
+    assert (empty["IpPermissions"], empty["IpPermissionsEgress"]) == ([], [])
+
+    rule: Properties = {"securityGroupId": group.id, "ipProtocol": "tcp", "fromPort": 8443, "toPort": 8443}
+    ingress = create(aws.vpc.SecurityGroupIngressRule, **rule, cidrIpv4="198.51.100.0/24")
+    open_now = ec2.describe_security_groups(GroupIds=[group.id])["SecurityGroups"][0]["IpPermissions"]
+    assert [(p["FromPort"], [r["CidrIp"] for r in p["IpRanges"]]) for p in open_now] == [(8443, ["198.51.100.0/24"])]
+    assert gone(aws.vpc.SecurityGroupIngressRule, ingress)
+
+
+def test_an_inline_rule_widened_behind_our_back_is_drift() -> None:
+    vpc = create(aws.ec2.Vpc, cidrBlock="10.0.0.0/16")
+    rule = {"protocol": "tcp", "fromPort": 8443, "toPort": 8443, "cidrBlocks": ["192.0.2.0/24"], "description": "edge"}
+    group = create(aws.ec2.SecurityGroup, name="shield", description="Shield nodes", vpcId=vpc.id, ingress=[rule])
+    client("ec2", {"region": REGION}).authorize_security_group_ingress(
+        GroupId=group.id, IpProtocol="tcp", FromPort=8443, ToPort=8443, CidrIp="0.0.0.0/0"
+    )
+    seen = handler(aws.ec2.SecurityGroup).read(group.id, group.outputs)
+    assert seen is not None
+    assert "0.0.0.0/0" in [cidr for opened in seen["ingress"] for cidr in opened["cidrBlocks"]]
+
+
+def test_a_machine_is_what_its_inputs_say() -> None:
+    vpc = create(aws.ec2.Vpc, cidrBlock="10.0.0.0/16")
+    subnet = create(aws.ec2.Subnet, vpcId=vpc.id, cidrBlock="10.0.1.0/24")
+    ami = next(function for function in functions() if "getAmi" in function.token).invoke(
+        {"region": REGION, "filters": [{"name": "name", "values": ["debian-12-amd64-*"]}]}
+    )
+    machine = create(
+        aws.ec2.Instance,
+        ami=ami["id"],
+        instanceType="i4i.large",
+        subnetId=subnet.id,
+        userData="#cloud-config\n",
+        metadataOptions={"httpTokens": "required", "httpPutResponseHopLimit": 1},
+        rootBlockDevice={"encrypted": True},
+    )
+    address = create(aws.ec2.Eip, domain="vpc", instance=machine.id)
+    ec2 = client("ec2", {"region": REGION})
+    seen = ec2.describe_instances(InstanceIds=[machine.id])["Reservations"][0]["Instances"][0]
+    assert seen["MetadataOptions"]["HttpTokens"] == "required"
+    assert seen["PublicIpAddress"] == address.outputs["publicIp"]
+    data = ec2.describe_instance_attribute(InstanceId=machine.id, Attribute="userData")["UserData"]["Value"]
+    assert base64.b64decode(data) == b"#cloud-config\n"
+    assert gone(aws.ec2.Eip, address)
+    assert gone(aws.ec2.Instance, machine)
+
+
+def test_an_address_stays_when_its_machine_is_replaced() -> None:
+    vpc = create(aws.ec2.Vpc, cidrBlock="10.0.0.0/16")
+    subnet = create(aws.ec2.Subnet, vpcId=vpc.id, cidrBlock="10.0.1.0/24")
+    one, other = (create(aws.ec2.Instance, ami="ami-1", instanceType="i4i.large", subnetId=subnet.id) for _ in "ab")
+    address = create(aws.ec2.Eip, domain="vpc", instance=one.id)
+    moved = handler(aws.ec2.Eip).update(address.id, address.outputs, {**address.outputs, "instance": other.id})
+    assert (moved["instance"], moved["publicIp"]) == (other.id, address.outputs["publicIp"])
+    seen = client("ec2", {"region": REGION}).describe_instances(InstanceIds=[other.id])["Reservations"][0]["Instances"][
+        0
+    ]
+    assert seen["PublicIpAddress"] == address.outputs["publicIp"]
+
+
+def test_a_rule_without_a_source_is_refused() -> None:
+    with pytest.raises(CloudError, match="cidrIpv4, cidrIpv6, prefixListId"):
+        handler(aws.vpc.SecurityGroupIngressRule).create(
+            {"securityGroupId": "sg-1", "ipProtocol": "tcp", "fromPort": 1, "toPort": 1}
+        )
+
+
+def test_tags_are_changed_and_taken_away() -> None:
+    vpc = create(aws.ec2.Vpc, cidrBlock="10.0.0.0/16", tags={"owner": "platform", "old": "yes"})
+    handler(aws.ec2.Vpc).update(vpc.id, vpc.outputs, {**vpc.outputs, "tags": {"owner": "edge"}})
+    tags = client("ec2", {"region": REGION}).describe_vpcs(VpcIds=[vpc.id])["Vpcs"][0]["Tags"]
+    assert tags == [{"Key": "owner", "Value": "edge"}]
+
+
+def test_what_was_deleted_behind_our_back_is_gone_and_can_be_deleted_again() -> None:
+    vpc = create(aws.ec2.Vpc, cidrBlock="10.0.0.0/16")
+    client("ec2", {"region": REGION}).delete_vpc(VpcId=vpc.id)
+    assert handler(aws.ec2.Vpc).read(vpc.id, vpc.outputs) is None
+    handler(aws.ec2.Vpc).delete(vpc.id, vpc.outputs)

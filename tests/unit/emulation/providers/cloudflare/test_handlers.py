@@ -1,0 +1,278 @@
+"""The emulated Cloudflare provider: what is created, what drift shows, and what a user is told."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pulumi_cloudflare
+import pytest
+from cloudflare import Cloudflare
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from emulation.cloudflare import pki
+from emulation.cloudflare.in_process import client
+from emulation.providers import schema
+from emulation.providers.cloudflare import clients, functions, handlers
+from emulation.providers.handler import CloudError, Created, Handler, Properties
+
+ACCOUNT = "0123456789abcdef0123456789abcdef"
+SOURCE = "export default { fetch() { return new Response('\u00e9') } };\r\n"
+
+
+class Cloud:
+    """All handlers on one account, by type."""
+
+    def __init__(self, api: Cloudflare) -> None:
+        self.api = api
+        self._handlers: dict[Any, Handler] = {handler.resource: handler for handler in handlers(lambda: api)}
+
+    def of(self, resource: Any) -> Handler:
+        return self._handlers[resource]
+
+    def create(self, resource: Any, **inputs: Any) -> Created:
+        assert schema.check(resource, inputs) == []
+        return self._handlers[resource].create(inputs)
+
+    def read(self, resource: Any, created: Created) -> Properties | None:
+        return self._handlers[resource].read(created.id, created.outputs)
+
+    def delete(self, resource: Any, created: Created) -> None:
+        self._handlers[resource].delete(created.id, created.outputs)
+
+    def zone(self) -> Created:
+        return self.create(
+            pulumi_cloudflare.Zone, account={"id": ACCOUNT}, name="artifact-edge.test", type="partial", paused=False
+        )
+
+    def namespace(self) -> Created:
+        return self.create(pulumi_cloudflare.WorkersKvNamespace, accountId=ACCOUNT, title="entitlements")
+
+    def script(self, namespace: str) -> Created:
+        return self.create(
+            pulumi_cloudflare.WorkersScript,
+            accountId=ACCOUNT,
+            scriptName="edge",
+            content=SOURCE,
+            mainModule="index.js",
+            compatibilityDate="2026-11-01",
+            compatibilityFlags=["nodejs_compat"],
+            observability={"enabled": True},
+            bindings=[
+                {"name": "ORIGIN_KEY", "type": "secret_text", "text": "secret"},
+                {"name": "ENTITLEMENTS", "type": "kv_namespace", "namespaceId": namespace},
+                {"name": "HOSTNAME", "type": "plain_text", "text": "packages.artifact-edge.test"},
+            ],
+        )
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Cloud:
+    return Cloud(client(tmp_path))
+
+
+@pytest.fixture
+def everything(cloud: Cloud, tmp_path: Path) -> dict[Any, Created]:
+    """One resource of each type."""
+    authority = pki.Authority(tmp_path)
+    pair = authority.issue(["edge"], ExtendedKeyUsageOID.CLIENT_AUTH)
+    zone, namespace = cloud.zone(), cloud.namespace()
+    script = cloud.script(namespace.id)
+    return {
+        pulumi_cloudflare.WorkersRoute: cloud.create(
+            pulumi_cloudflare.WorkersRoute, zoneId=zone.id, pattern="packages.artifact-edge.test/*", script="edge"
+        ),
+        pulumi_cloudflare.WorkersScript: script,
+        pulumi_cloudflare.WorkersKvNamespace: namespace,
+        pulumi_cloudflare.MtlsCertificate: cloud.create(
+            pulumi_cloudflare.MtlsCertificate,
+            accountId=ACCOUNT,
+            ca=False,
+            certificates=pair.chain.decode(),
+            privateKey=pair.key.decode(),
+        ),
+        pulumi_cloudflare.CustomOriginTrustStore: cloud.create(
+            pulumi_cloudflare.CustomOriginTrustStore,
+            zoneId=zone.id,
+            certificate=authority.certificate_file.read_text(),
+        ),
+        pulumi_cloudflare.DnsRecord: cloud.create(
+            pulumi_cloudflare.DnsRecord,
+            zoneId=zone.id,
+            name="packages.artifact-edge.test",
+            type="CNAME",
+            content="artifact-edge.test.cdn.cloudflare.net",
+            ttl=300,
+            comment="edge",
+        ),
+        pulumi_cloudflare.Zone: zone,
+    }
+
+
+def test_what_was_created_is_read_back_unchanged(cloud: Cloud, everything: dict[Any, Created]) -> None:
+    for resource, created in everything.items():
+        assert cloud.read(resource, created) == created.outputs, resource
+
+
+def test_what_was_deleted_is_read_as_gone_and_deleting_it_again_is_no_error(
+    cloud: Cloud, everything: dict[Any, Created]
+) -> None:
+    for resource, created in everything.items():
+        cloud.delete(resource, created)
+        assert cloud.read(resource, created) is None, resource
+        cloud.delete(resource, created)
+
+
+def test_outputs_are_those_of_the_sdk(everything: dict[Any, Created]) -> None:
+    for resource, created in everything.items():
+        assert created.outputs.keys() <= schema.outputs_of(resource), resource
+    zone = everything[pulumi_cloudflare.Zone].outputs
+    assert (zone["status"], zone["account"]) == ("active", {"id": ACCOUNT})
+    assert everything[pulumi_cloudflare.WorkersScript].outputs["hasModules"] is True
+
+
+def test_a_zone_setting_that_was_changed_by_hand_shows_and_stays_when_its_resource_goes(cloud: Cloud) -> None:
+    zone = cloud.zone()
+    setting = cloud.create(pulumi_cloudflare.ZoneSetting, zoneId=zone.id, settingId="ssl", value="strict")
+    assert cloud.read(pulumi_cloudflare.ZoneSetting, setting) == setting.outputs
+    cloud.api.zones.settings.edit("ssl", zone_id=zone.id, value="full")
+    now = cloud.read(pulumi_cloudflare.ZoneSetting, setting)
+    assert now and now["value"] == "full"
+    inputs = {name: setting.outputs[name] for name in ("zoneId", "settingId", "value")}
+    again = cloud.of(pulumi_cloudflare.ZoneSetting).update(setting.id, now, inputs)
+    assert again["value"] == "strict"
+    cloud.delete(pulumi_cloudflare.ZoneSetting, setting)
+    assert cloud.read(pulumi_cloudflare.ZoneSetting, setting) == again
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("ssl", "flexible", "not emulated: zone setting ssl of 'flexible'"),
+        ("ssl", "strictest", "Invalid value for zone setting ssl: 'strictest'"),
+        ("brotli", "on", "not emulated: the zone setting brotli"),
+    ],
+)
+def test_a_zone_setting_that_the_pops_cannot_follow_is_refused(
+    cloud: Cloud, setting: str, value: str, said: str
+) -> None:
+    zone = cloud.zone()
+    with pytest.raises(CloudError, match=re.escape(said)):
+        cloud.create(pulumi_cloudflare.ZoneSetting, zoneId=zone.id, settingId=setting, value=value)
+
+
+def test_a_script_that_was_changed_by_hand_shows(cloud: Cloud) -> None:
+    script = cloud.script(cloud.namespace().id)
+    metadata: Any = {
+        "main_module": "index.js",
+        "compatibility_date": "2026-10-01",
+        "bindings": [{"name": "HOSTNAME", "type": "plain_text", "text": "elsewhere"}],
+    }
+    files: Any = [("index.js", b"export default {};", "application/javascript+module")]
+    cloud.api.workers.scripts.update("edge", account_id=ACCOUNT, metadata=metadata, files=files)
+    now = cloud.read(pulumi_cloudflare.WorkersScript, script)
+    assert now
+    assert (now["content"], now["compatibilityDate"], now["compatibilityFlags"], now["observability"]) == (
+        "export default {};",
+        "2026-10-01",
+        [],
+        None,
+    )
+    assert now["bindings"] == [{"name": "HOSTNAME", "type": "plain_text", "text": "elsewhere"}]
+
+
+def test_a_script_is_updated_in_place(cloud: Cloud) -> None:
+    script = cloud.script(cloud.namespace().id)
+    inputs = {
+        name: value for name, value in script.outputs.items() if name in ("accountId", "scriptName", "mainModule")
+    }
+    changed = {**inputs, "content": "export default { };", "compatibilityDate": "2026-11-02"}
+    outputs = cloud.of(pulumi_cloudflare.WorkersScript).update(script.id, script.outputs, changed)
+    assert outputs["etag"] != script.outputs["etag"]
+    assert cloud.read(pulumi_cloudflare.WorkersScript, Created(script.id, outputs))["content"] == "export default { };"  # pyright: ignore[reportOptionalSubscript]
+
+
+def test_a_namespace_title_a_route_and_a_record_that_were_changed_by_hand_show(
+    cloud: Cloud, everything: dict[Any, Created]
+) -> None:
+    namespace = everything[pulumi_cloudflare.WorkersKvNamespace]
+    route = everything[pulumi_cloudflare.WorkersRoute]
+    record = everything[pulumi_cloudflare.DnsRecord]
+    zone: str = route.outputs["zoneId"]
+    cloud.api.kv.namespaces.update(namespace.id, account_id=ACCOUNT, title="renamed")
+    cloud.api.workers.routes.update(route.id, zone_id=zone, pattern="artifact-edge.test/*", script="edge")
+    changes: Any = {
+        "name": record.outputs["name"],
+        "type": "CNAME",
+        "ttl": 300,
+        "content": "other.test",
+        "comment": None,
+    }
+    cloud.api.dns.records.edit(record.id, zone_id=zone, **changes)
+    seen = [
+        (cloud.read(pulumi_cloudflare.WorkersKvNamespace, namespace) or {})["title"],
+        (cloud.read(pulumi_cloudflare.WorkersRoute, route) or {})["pattern"],
+        *[(cloud.read(pulumi_cloudflare.DnsRecord, record) or {})[name] for name in ("content", "comment")],
+    ]
+    assert seen == ["renamed", "artifact-edge.test/*", "other.test", None]
+
+
+def test_a_zone_and_a_route_are_updated_in_place(cloud: Cloud, everything: dict[Any, Created]) -> None:
+    zone, route = everything[pulumi_cloudflare.Zone], everything[pulumi_cloudflare.WorkersRoute]
+    paused = cloud.of(pulumi_cloudflare.Zone).update(
+        zone.id, zone.outputs, {"account": {"id": ACCOUNT}, "name": "artifact-edge.test", "paused": True}
+    )
+    assert paused["paused"] is True
+    moved = cloud.of(pulumi_cloudflare.WorkersRoute).update(
+        route.id, route.outputs, {"zoneId": zone.id, "pattern": "*.artifact-edge.test/*", "script": "edge"}
+    )
+    assert moved["pattern"] == "*.artifact-edge.test/*"
+
+
+def test_what_cannot_be_changed_in_place_is_replaced(cloud: Cloud) -> None:
+    certificate = cloud.of(pulumi_cloudflare.MtlsCertificate)
+    assert {"certificates", "privateKey"} <= certificate.replace_on
+    assert "content" not in cloud.of(pulumi_cloudflare.WorkersScript).replace_on
+
+
+def test_no_output_but_the_input_itself_tells_a_secret(everything: dict[Any, Created]) -> None:
+    for resource, created in everything.items():
+        derived = {name: value for name, value in created.outputs.items() if name not in ("bindings", "privateKey")}
+        told = json.dumps(derived)
+        assert 'secret"' not in told, resource
+        assert "PRIVATE KEY" not in told, resource
+
+
+def test_an_input_that_would_be_ignored_is_refused_by_name(cloud: Cloud) -> None:
+    with pytest.raises(CloudError, match="placement"):
+        cloud.create(
+            pulumi_cloudflare.WorkersScript,
+            accountId=ACCOUNT,
+            scriptName="edge",
+            content=SOURCE,
+            mainModule="index.js",
+            placement={"mode": "smart"},
+        )
+
+
+def test_a_refusal_says_what_cloudflare_said(cloud: Cloud) -> None:
+    zone = cloud.zone()
+    with pytest.raises(CloudError, match=r"already exists\. \(code 1061\)"):
+        cloud.zone()
+    with pytest.raises(CloudError, match=r"script nothing .* \(code 10019\)"):
+        cloud.create(pulumi_cloudflare.WorkersRoute, zoneId=zone.id, pattern="artifact-edge.test/*", script="nothing")
+
+
+def test_the_real_cloudflare_is_never_asked_by_an_oversight(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CLOUDFLARE_BASE_URL", raising=False)
+    with pytest.raises(CloudError, match="CLOUDFLARE_BASE_URL"):
+        clients.from_environment()
+
+
+def test_cloudflares_addresses_are_told(cloud: Cloud) -> None:
+    (ranges,) = functions(lambda: cloud.api)
+    told = ranges.invoke({})
+    assert "104.16.0.0/13" in told["ipv4Cidrs"]
+    assert "2606:4700::/32" in told["ipv6Cidrs"]

@@ -1,0 +1,181 @@
+"""Entitlements on Spanner: what Google's APIs and IAM say after the program ran, and that a second look agrees."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pulumi
+import pulumi_gcp as gcp
+import pytest
+
+from emulation.gcp import in_process
+from emulation.providers.aws import functions, handlers
+from emulation.providers.aws.clients import client
+from emulation.providers.gcp import functions as google_functions
+from emulation.providers.gcp import handlers as google_handlers
+from emulation.providers.handler import CloudError
+from infra.entitlements.spanner import SpannerFollower, SpannerFollowerArgs, SpannerMetadataApi, SpannerMetadataApiArgs
+from infra.metadata import MetadataArgs
+from infra.metadata.spanner import SpannerMetadata
+from infra.serverless.package import pack
+from infra.serverless.source_bucket import Sources, SourcesArgs
+from tests.support.harness import Deployment, deploy
+
+pytestmark = pytest.mark.usefixtures("aws_cloud")
+
+ROOT = Path(__file__).parents[4]
+PREFIX = "artifact-edge-test"
+SERVICES = "run/v2/projects/unit/locations/us-east4/services"
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> httpx.Client:
+    return in_process.client(tmp_path)
+
+
+def up(cloud: httpx.Client) -> Deployment:
+    def program() -> None:
+        metadata = SpannerMetadata("metadata", MetadataArgs(PREFIX, ["us-east4"], protect=False))
+        sources = Sources("code", SourcesArgs(PREFIX, ["us-east4"], 30, 30, removable=True))
+        brought = ["urllib3", "waitress"]
+        secret = "test/metadata-api", "us-east-1"
+        code = pack(ROOT, "workers.entitlements.answer", brought)
+        api = SpannerMetadataApi(
+            "metadata-api", SpannerMetadataApiArgs(PREFIX, metadata.changes, *secret, code, sources.bucket)
+        )
+        following = pack(ROOT, "workers.entitlements.follow", brought)
+        place = "0" * 32, "n" * 32
+        follower = SpannerFollower(
+            "entitlements",
+            SpannerFollowerArgs(
+                PREFIX, metadata.changes, *place, "test/edge-kv", "us-east-1", following, sources.bucket
+            ),
+        )
+        pulumi.export("url", api.url)
+        pulumi.export("alarms", [alarm.name for alarm in [*api.alarms, *follower.alarms]])
+
+    return deploy(
+        program,
+        [*handlers(), *google_handlers(lambda: cloud)],
+        [*functions(), *google_functions(lambda: cloud)],
+        config={"aws:region": "us-east-1", "gcp:project": "unit"},
+    )
+
+
+def told(cloud: httpx.Client, path: str) -> Any:
+    return cloud.get(path).raise_for_status().json()
+
+
+def bindings(document: Any) -> dict[str, list[str]]:
+    return {each["role"]: each["members"] for each in document["iam"]["bindings"]}
+
+
+def account(name: str) -> str:
+    return f"serviceAccount:{PREFIX}-{name}@unit.iam.gserviceaccount.com"
+
+
+def test_one_follower_always_runs_and_the_api_comes_and_goes(cloud: httpx.Client) -> None:
+    up(cloud)
+    follower = told(cloud, f"{SERVICES}/{PREFIX}-entitlements")
+    assert follower["template"]["scaling"] == {"minInstanceCount": 1, "maxInstanceCount": 1}
+    (container,) = follower["template"]["containers"]
+    assert container["resources"]["cpuIdle"] is False
+    assert container["args"] == ["-m", "workers.entitlements.follow"]
+    assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
+    assert follower["ingress"] == "INGRESS_TRAFFIC_INTERNAL_ONLY"
+    api = told(cloud, f"{SERVICES}/{PREFIX}-metadata-api")
+    assert api["template"]["scaling"] == {"minInstanceCount": 0, "maxInstanceCount": 10}
+    assert api["template"]["containers"][0]["resources"]["cpuIdle"] is True
+
+
+def test_the_api_alone_is_open_to_all(cloud: httpx.Client) -> None:
+    up(cloud)
+    assert bindings(told(cloud, f"{SERVICES}/{PREFIX}-metadata-api")) == {"roles/run.invoker": ["allUsers"]}
+    assert bindings(told(cloud, f"{SERVICES}/{PREFIX}-entitlements")) == {}
+
+
+def test_each_may_do_what_it_does_and_nothing_else(cloud: httpx.Client) -> None:
+    up(cloud)
+    database = told(cloud, f"spanner/v1/projects/unit/instances/{PREFIX}/databases/metadata")
+    assert bindings(database) == {
+        "roles/spanner.databaseUser": [account("follow")],
+        "roles/spanner.databaseReader": [account("answer")],
+    }
+    topic = told(cloud, f"pubsub/v1/projects/unit/topics/{PREFIX}-entitlements-dead")
+    assert bindings(topic) == {"roles/pubsub.publisher": [account("follow")]}
+
+
+@pytest.mark.parametrize(("name", "secret"), [("follow", "test/edge-kv"), ("answer", "test/metadata-api")])
+def test_each_takes_on_a_role_that_reads_its_one_secret(cloud: httpx.Client, name: str, secret: str) -> None:
+    deployment, iam = up(cloud), client("iam")
+    role = iam.get_role(RoleName=f"{PREFIX}-{name}")["Role"]
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    (unique_id,) = [
+        made.outputs["uniqueId"]
+        for made in deployment.of(gcp.serviceaccount.Account).values()
+        if made.inputs["accountId"] == f"{PREFIX}-{name}"
+    ]
+    assert trust["Action"] == "sts:AssumeRoleWithWebIdentity"
+    assert trust["Condition"]["StringEquals"]["accounts.google.com:sub"] == [unique_id]
+    assert trust["Condition"]["StringEquals"]["accounts.google.com:oaud"] == role["Arn"]
+    policy = iam.get_role_policy(RoleName=f"{PREFIX}-{name}", PolicyName="read-secret")["PolicyDocument"]
+    (statement,) = policy["Statement"]
+    assert statement["Action"] == ["secretsmanager:GetSecretValue"]
+    assert statement["Resource"] == [f"arn:aws:secretsmanager:us-east-1:123456789012:secret:{secret}-??????"]
+
+
+def test_no_secret_is_in_the_environment_and_all_settings_are(cloud: httpx.Client) -> None:
+    up(cloud)
+    common = {"AWS_ROLE_ARN", "SECRET_ID", "SECRET_REGION", "DATABASE"}
+    more = {"CHANGE_STREAM", "ACCOUNT_ID", "NAMESPACE_ID", "DEAD_LETTERS"}
+    for name, expected in ((f"{PREFIX}-entitlements", common | more), (f"{PREFIX}-metadata-api", common)):
+        (container,) = told(cloud, f"{SERVICES}/{name}")["template"]["containers"]
+        variables = {each["name"]: each["value"] for each in container["env"]}
+        assert variables.keys() == expected
+        assert variables["DATABASE"] == f"projects/unit/instances/{PREFIX}/databases/metadata"
+
+
+def test_dead_letters_are_kept_for_as_long_as_pub_sub_does(cloud: httpx.Client) -> None:
+    up(cloud)
+    kept = told(cloud, f"pubsub/v1/projects/unit/subscriptions/{PREFIX}-entitlements-dead")
+    assert (kept["messageRetentionDuration"], kept["expirationPolicy"]) == ("2678400s", {"ttl": ""})
+
+
+def test_every_way_to_be_late_has_an_alarm_of_its_own_name(cloud: httpx.Client) -> None:
+    names = up(cloud).outputs["alarms"]
+    assert len(set(names)) == len(names)
+    assert {"entitlements-gone", "entitlements-ill", "entitlements-given-up", "metadata-api-fails"} <= set(names)
+
+
+def test_a_second_look_finds_what_was_asked_for_and_new_code_is_a_new_revision(cloud: httpx.Client) -> None:
+    deployment = up(cloud)
+    made = deployment.of(gcp.cloudrunv2.Service)["entitlements"]
+    by_type = {handler.resource: handler for handler in google_handlers(lambda: cloud)}
+    for kind in (gcp.cloudrunv2.Service, gcp.pubsub.Topic, gcp.pubsub.Subscription, gcp.storage.BucketObject):
+        for each in deployment.of(kind).values():
+            id = _identity(kind, each.inputs)
+            read = by_type[kind].read(id, each.outputs)
+            assert read is not None
+            assert {name: read[name] for name in each.inputs} == each.inputs, each.type
+    source = made.inputs["template"]["containers"][0]["sourceCode"]["cloudStorageSource"]
+    code = deployment.of(gcp.storage.BucketObject)["entitlements"]
+    again = by_type[gcp.storage.BucketObject].update("", code.outputs, code.inputs)
+    assert source["generation"] == str(code.outputs["generation"]) != str(again["generation"])
+
+
+def test_an_image_is_refused(cloud: httpx.Client) -> None:
+    service = next(each for each in google_handlers(lambda: cloud) if each.resource is gcp.cloudrunv2.Service)
+    asked = {"project": "unit", "location": "us-east4", "name": "x"}
+    with pytest.raises(CloudError, match=r"not emulated: the image docker\.io/x"):
+        service.create({**asked, "template": {"containers": [{"image": "docker.io/x"}]}})
+
+
+def _identity(kind: type[Any], inputs: Any) -> str:
+    project = f"projects/{inputs.get('project')}"
+    return {
+        gcp.cloudrunv2.Service: f"{project}/locations/{inputs.get('location')}/services/{inputs['name']}",
+        gcp.pubsub.Topic: f"{project}/topics/{inputs['name']}",
+        gcp.pubsub.Subscription: f"{project}/subscriptions/{inputs['name']}",
+    }.get(kind, "")

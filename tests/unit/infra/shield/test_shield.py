@@ -1,0 +1,124 @@
+"""Shield machines: what EC2 and IAM say of them after the program ran."""
+
+from __future__ import annotations
+
+import base64
+
+import pulumi
+import pulumi_aws as aws
+import pytest
+
+from emulation.providers.aws import functions, handlers
+from emulation.providers.aws.clients import client
+from infra.identity.aws import AwsIdentity, AwsIdentityArgs
+from infra.network import NetworkArgs
+from infra.network.aws import AwsNetwork
+from infra.shield import ShieldArgs
+from infra.shield.ec2 import Ec2Shield
+from tests.support.harness import Deployment, deploy
+
+pytestmark = pytest.mark.usefixtures("aws_cloud")
+
+REGION = "eu-west-1"
+EDGE = ["173.245.48.0/20", "103.21.244.0/22"]
+USER_DATA = "#cloud-config\npackages: [trafficserver]\n"
+
+
+def shield(machine_type: str = "i4i.large", nodes: int = 2) -> Deployment:
+    def program() -> None:
+        network = AwsNetwork(f"network-{REGION}", NetworkArgs(REGION, "artifact-edge-test"))
+        identity = AwsIdentity(
+            "identity", AwsIdentityArgs("artifact-edge-test", "artifact-edge/test/shield", "us-east-1", ["1234567890"])
+        )
+        machines = Ec2Shield(
+            f"shield-{REGION}",
+            ShieldArgs(
+                prefix="artifact-edge-test",
+                region=REGION,
+                machine_type=machine_type,
+                nodes=nodes,
+                network=network,
+                identity=identity.instance_profile,
+                edge_addresses=EDGE,
+                user_data=USER_DATA,
+                boots_after=[identity],
+            ),
+        )
+        pulumi.export("addresses", {node.name: node.address for node in machines.nodes})
+
+    return deploy(program, handlers(), functions(), config={"aws:region": "us-east-1"})
+
+
+def test_each_machine_has_its_address_and_boots_the_user_data() -> None:
+    addresses = shield().outputs["addresses"]
+    ec2 = client("ec2", {"region": REGION})
+    by_instance = {address["InstanceId"]: address["PublicIp"] for address in ec2.describe_addresses()["Addresses"]}
+    assert set(addresses) == {"eu-west-1-0", "eu-west-1-1"}
+    assert sorted(addresses.values()) == sorted(by_instance.values())
+    for instance in by_instance:
+        data = ec2.describe_instance_attribute(InstanceId=instance, Attribute="userData")["UserData"]["Value"]
+        assert base64.b64decode(data).decode() == USER_DATA
+
+
+def test_machines_are_spread_over_availability_zones() -> None:
+    shield()
+    reservations = client("ec2", {"region": REGION}).describe_instances()["Reservations"]
+    zones = [instance["Placement"]["AvailabilityZone"] for each in reservations for instance in each["Instances"]]
+    assert len(zones) == len(set(zones)) == 2
+
+
+def test_metadata_needs_a_session_token_that_goes_no_further_than_the_machine() -> None:
+    for machine in shield().of(aws.ec2.Instance).values():
+        options = machine.inputs["metadataOptions"]
+        assert (options["httpTokens"], options["httpPutResponseHopLimit"]) == ("required", 1)
+        assert machine.inputs["rootBlockDevice"]["encrypted"] is True
+
+
+def test_only_the_edge_and_the_health_checkers_come_in_and_only_https_goes_out() -> None:
+    shield()
+    groups = client("ec2", {"region": REGION}).describe_security_groups()["SecurityGroups"]
+    group = next(group for group in groups if group["GroupName"] == "artifact-edge-test-shield")
+    entries = {rule["FromPort"]: rule for rule in group["IpPermissions"]}
+    assert set(entries) == {8443, 8080}
+    assert {source["CidrIp"] for source in entries[8443]["IpRanges"]} == set(EDGE)
+    assert entries[8443]["PrefixListIds"] == []
+    assert entries[8080]["IpRanges"] == []
+    assert len(entries[8080]["PrefixListIds"]) == 1
+    assert [(rule["FromPort"], rule["ToPort"]) for rule in group["IpPermissionsEgress"]] == [(443, 443)]
+
+
+@pytest.mark.parametrize(("machine_type", "architecture"), [("i4i.large", "amd64"), ("is4gen.large", "arm64")])
+def test_the_image_is_debians_own_for_the_processor(machine_type: str, architecture: str) -> None:
+    machine = shield(machine_type, nodes=1).of(aws.ec2.Instance)["eu-west-1-0"]
+    image = client("ec2", {"region": REGION}).describe_images(ImageIds=[machine.inputs["ami"]])["Images"][0]
+    assert image["Name"].startswith(f"debian-12-{architecture}-")
+
+
+def test_the_region_reaches_s3_without_the_internet() -> None:
+    shield()
+    endpoint = client("ec2", {"region": REGION}).describe_vpc_endpoints()["VpcEndpoints"][0]
+    assert (endpoint["ServiceName"], endpoint["VpcEndpointType"]) == ("com.amazonaws.eu-west-1.s3", "Gateway")
+    assert len(endpoint["RouteTableIds"]) == 1
+
+
+def test_the_role_reads_one_secret_and_only_named_google_accounts_share_it() -> None:
+    shield()
+    iam = client("iam")
+    policy = iam.get_role_policy(RoleName="artifact-edge-test-shield", PolicyName="read-secret")["PolicyDocument"]
+    assert policy["Statement"] == [
+        {
+            "Effect": "Allow",
+            "Action": "secretsmanager:GetSecretValue",
+            "Resource": "arn:aws:secretsmanager:us-east-1:123456789012:secret:artifact-edge/test/shield-??????",
+        }
+    ]
+    trust = iam.get_role(RoleName="artifact-edge-test-shield")["Role"]["AssumeRolePolicyDocument"]["Statement"]
+    assert trust[0]["Principal"] == {"Service": "ec2.amazonaws.com"}
+    assert trust[1]["Principal"] == {"Federated": "accounts.google.com"}
+    assert trust[1]["Condition"] == {
+        "StringEquals": {
+            "accounts.google.com:aud": ["1234567890"],  # the token's `azp`
+            "accounts.google.com:oaud": "arn:aws:iam::123456789012:role/artifact-edge-test-shield",
+            "accounts.google.com:sub": ["1234567890"],
+        }
+    }

@@ -1,0 +1,174 @@
+"""The shield's user data, read back as cloud-init would read it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from emulation.machines import cloud_init
+from infra.shield.user_data import USER_DATA_LIMIT, MachineSettings, Origin, UserDataError, user_data
+
+REGIONS = ("us-east-1", "eu-west-1", "ap-southeast-1", "us-west-2")
+SETTINGS = MachineSettings(
+    region="us-east-1",
+    cloud="aws",
+    origins=[
+        Origin(f"packages-{region}", region, f"packages-{region}.s3.{region}.amazonaws.com") for region in REGIONS[:2]
+    ],
+    primary="eu-west-1",
+    secret_id="artifact-edge/test/shield",
+    secret_region="us-east-1",
+    role_arn="arn:aws:iam::123456789012:role/artifact-edge-test-shield",
+)
+
+
+def files(settings: MachineSettings = SETTINGS) -> dict[str, cloud_init.BootFile]:
+    return {file.path: file for file in cloud_init.parse(user_data(settings)).files}
+
+
+def directives(name: str) -> list[str]:
+    lines = files()[f"/etc/artifact-edge/{name}"].content.splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def test_same_settings_give_same_bytes() -> None:
+    assert user_data(SETTINGS) == user_data(replace(SETTINGS))
+
+
+def test_fits_ec2_with_the_longest_names_there_are() -> None:
+    longest = [Origin("b" * 63, region, f"{'b' * 63}.s3.{region}.amazonaws.com") for region in REGIONS]
+    assert len(user_data(replace(SETTINGS, origins=longest)).encode()) <= USER_DATA_LIMIT
+
+
+def test_documents_are_asked_of_the_primary_first_and_what_never_changes_of_the_nearest() -> None:
+    immutable, rest = directives("parent.config")
+    assert immutable.startswith("url_regex=") and 'parent="127.0.0.1:9001;127.0.0.1:9002"' in immutable
+    assert rest.startswith("dest_domain=objects.internal ") and 'parent="127.0.0.1:9002;127.0.0.1:9001"' in rest
+    assert 'simple_server_retry_responses="403,404"' in immutable  # a replica that lags
+    assert 'simple_server_retry_responses="403"' in rest  # what the primary lacks is nowhere
+
+
+@pytest.mark.parametrize(
+    ("key", "never_changes"),
+    [
+        ("npm/a/-/a-1.0.0.tgz", True),
+        ("npm/%40acme/a/-/a-1.0.0.tgz", True),
+        ("pypi/files/a/a-1.0.0-py3-none-any.whl.metadata", True),
+        ("oci/manifests/acme/app/sha256/00", True),
+        ("oci/blobs/acme/app/sha256/00", True),
+        ("npm/%40acme/a/packument.abbreviated.json", False),
+        ("npm/a/attestations/1.0.0.json", False),
+        ("pypi/simple/a/index.html", False),
+        ("oci/tags/oci/blobs/latest", False),
+        ("oci/taglists/acme/app/list.json", False),
+        ("oci/referrers/acme/app/sha256/00.json", False),
+    ],
+)
+def test_the_kinds_of_objects_are_told_by_their_keys(key: str, never_changes: bool) -> None:
+    expression = directives("parent.config")[0].split(" ")[0].removeprefix("url_regex=")
+    assert bool(re.match(expression, f"http://objects.internal:9001/{key}")) is never_changes
+
+
+def test_a_primary_that_is_no_origin_is_refused() -> None:
+    with pytest.raises(UserDataError, match="us-east-1 has no single origin in ap-southeast-1, the primary"):
+        user_data(replace(SETTINGS, primary="ap-southeast-1"))
+
+
+def test_one_origin_is_asked_through_its_parent_too() -> None:
+    settings = replace(SETTINGS, origins=SETTINGS.origins[:1], primary="us-east-1")
+    # Traffic Server drops a line that asks for no retries.
+    assert "max_simple_retries=1 " in files(settings)["/etc/artifact-edge/parent.config"].content
+
+
+def test_no_hole_is_left_open() -> None:
+    for path, file in files().items():
+        assert "@ORIGIN" not in file.content and "@SECRET" not in file.content, path
+
+
+def test_origins_are_asked_in_their_order() -> None:
+    settings = replace(SETTINGS, origins=list(reversed(SETTINGS.origins)))
+    rules = files(settings)["/etc/artifact-edge/remap.config"].content
+    assert rules.index("packages-eu-west-1.s3") < rules.index("packages-us-east-1.s3")
+
+
+@pytest.mark.parametrize(
+    "directive",
+    [
+        "proxy.config.ssl.client.certification_level INT 2",
+        "proxy.config.ssl.TLSv1_1 INT 0",
+        "proxy.config.ssl.client.verify.server.policy STRING ENFORCED",
+        "proxy.config.http.negative_caching_enabled INT 0",
+        "proxy.config.cache.enable_read_while_writer INT 2",
+        "proxy.config.http.background_fill_completed_threshold FLOAT 0.0",
+        "proxy.config.http.background_fill_active_timeout INT 0",
+        "proxy.config.http.cache.open_write_fail_action INT 5",
+    ],
+)
+def test_directive_is_set(directive: str) -> None:
+    assert f"CONFIG {directive}" in directives("records.config")
+
+
+def test_secrets_are_named_and_not_brought() -> None:
+    text = "\n".join(file.content for file in files().values())
+    assert "SECRET_ID=artifact-edge/test/shield\n" in files()["/etc/artifact-edge/shield.env"].content
+    assert "PRIVATE KEY" not in text and "AKIA" not in text
+    assert not any(path.startswith("/run") for path in files())
+
+
+def test_programs_are_executable_and_configuration_is_not() -> None:
+    for path, file in files().items():
+        assert file.permissions == (0o755 if path.startswith("/usr/local/sbin/") else 0o644), path
+
+
+ON_GOOGLE = replace(
+    SETTINGS,
+    cloud="gcp",
+    origins=[Origin("blobs", "us-east1", "blobs.storage.googleapis.com", "gcs"), *SETTINGS.origins],
+    primary="us-east1",
+)
+
+
+def test_each_origin_is_told_who_asks_in_its_cloud_s_way() -> None:
+    there = files(ON_GOOGLE)
+    rules = there["/etc/artifact-edge/remap.config"].content.splitlines()
+    (google,) = [rule for rule in rules if "googleapis.com/" in rule]
+    assert "bearer.lua" in google and "s3_auth" not in google
+    amazon = [rule for rule in rules if "amazonaws.com/" in rule]
+    assert len(amazon) == 2
+    assert all("s3_auth.so" in rule and "bearer.lua" not in rule for rule in amazon)
+    assert "googleapis" not in there["/etc/artifact-edge/regions"].content
+    assert "/etc/artifact-edge/bearer.lua" in there
+    assert "/etc/artifact-edge/bearer.lua" not in files()
+
+
+def test_a_standby_is_asked_when_no_origin_answers_and_not_of_what_they_lack() -> None:
+    standby = Origin("copy", "us-east1", "copy.storage.googleapis.com", "gcs")
+    settings = replace(SETTINGS, cloud="gcp", standby=standby)
+    lines = files(settings)["/etc/artifact-edge/parent.config"].content.splitlines()
+    immutable, rest = [line for line in lines if not line.startswith("#")]
+    assert 'parent="127.0.0.1:9001;127.0.0.1:9002;127.0.0.1:9003"' in immutable
+    assert 'parent="127.0.0.1:9002;127.0.0.1:9001;127.0.0.1:9003"' in rest
+    for line in (immutable, rest):
+        assert "parent_retry=both max_simple_retries=1 " in line and "max_unavailable_server_retries=2 " in line
+    alone = replace(settings, origins=SETTINGS.origins[:1], primary="us-east-1")
+    assert "parent_retry=unavailable_server_retry " in files(alone)["/etc/artifact-edge/parent.config"].content
+    assert "bearer.lua" in files(settings)["/etc/artifact-edge/remap.config"].content
+
+
+def test_a_machine_without_a_google_token_is_given_no_bucket_of_google() -> None:
+    with pytest.raises(UserDataError, match="us-east-1 has no Google token for the bucket blobs"):
+        user_data(replace(ON_GOOGLE, cloud="aws"))
+
+
+@pytest.mark.parametrize("origins", [[], [SETTINGS.origins[0]] * 5])
+def test_number_of_origins_is_bounded(origins: list[Origin]) -> None:
+    with pytest.raises(UserDataError, match=f"us-east-1 has {len(origins)} origins; it takes 1 to 4"):
+        user_data(replace(SETTINGS, origins=origins))
+
+
+@pytest.mark.parametrize("host", ["", "a b", "https://a", "a/ @plugin=x.so"])
+def test_host_that_is_none_is_refused(host: str) -> None:
+    with pytest.raises(UserDataError, match="is not a host name"):
+        user_data(replace(SETTINGS, origins=[Origin("b", "us-east-1", host)], primary="us-east-1"))

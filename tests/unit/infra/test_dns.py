@@ -1,0 +1,110 @@
+"""Geo-DNS: what Route 53 says after the program ran."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pulumi
+import pytest
+
+from contract.regions import REGIONS, latency_regions, nearest_first
+from emulation.providers.aws import functions, handlers
+from emulation.providers.aws.clients import client
+from infra.dns import Dns, DnsArgs
+from infra.shield import Node
+from tests.support.harness import deploy
+
+HOSTNAME = "packages.artifact-edge.test"
+NODES = (
+    ("us-east-1-0", "us-east-1", "aws", "192.0.2.1"),
+    ("us-east-1-1", "us-east-1", "aws", "192.0.2.2"),
+    ("us-east4-0", "us-east4", "gcp", "192.0.2.3"),
+)
+
+
+def records() -> dict[tuple[str, str | None], Any]:
+    """All records of the zone, by name and set identifier."""
+
+    def program() -> None:
+        nodes = [
+            Node(name, region, "aws" if cloud == "aws" else "gcp", pulumi.Output.from_input(address))
+            for name, region, cloud, address in NODES
+        ]
+        Dns("dns", DnsArgs("artifact-edge.test", HOSTNAME, f"{HOSTNAME}.cdn.cloudflare.net", nodes, removable=True))
+
+    deploy(program, handlers(), functions(), config={"aws:region": "us-east-1"})
+    route53 = client("route53")
+    zone = route53.list_hosted_zones()["HostedZones"][0]
+    listed = route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]
+    return {(record["Name"].rstrip("."), record.get("SetIdentifier")): record for record in listed}
+
+
+def check_of(record: Any) -> Any:
+    return client("route53").get_health_check(HealthCheckId=record["HealthCheckId"])["HealthCheck"]["HealthCheckConfig"]
+
+
+@pytest.mark.usefixtures("aws_cloud")
+def test_the_hostname_leads_to_the_edge_in_each_region_while_it_is_healthy() -> None:
+    found = records()
+    for place in ("us-east-1", "us-east4"):
+        record = found[HOSTNAME, place]
+        assert (record["Type"], record["ResourceRecords"]) == ("CNAME", [{"Value": f"{HOSTNAME}.cdn.cloudflare.net"}])
+        check = check_of(record)
+        assert (check["Type"], check["FullyQualifiedDomainName"], check["ResourcePath"]) == (
+            "HTTPS",
+            HOSTNAME,
+            "/healthz",
+        )
+        assert (check["RequestInterval"], check["FailureThreshold"]) == (10, 3)
+
+
+@pytest.mark.usefixtures("aws_cloud")
+def test_each_latency_region_is_used_once_and_google_stands_under_a_near_one() -> None:
+    found = records()
+    assert found[HOSTNAME, "us-east-1"]["Region"] == "us-east-1"
+    assert found[HOSTNAME, "us-east4"]["Region"] == "us-east-2"
+
+
+@pytest.mark.usefixtures("aws_cloud")
+def test_every_machine_has_a_name_of_its_own() -> None:
+    found = records()
+    for name, _, _, address in NODES:
+        assert found[f"{name}.shield.artifact-edge.test", None]["ResourceRecords"] == [{"Value": address}]
+
+
+@pytest.mark.usefixtures("aws_cloud")
+def test_a_shield_region_answers_while_one_of_its_machines_is_healthy() -> None:
+    record = records()["shield.artifact-edge.test", "us-east-1"]
+    assert [value["Value"] for value in record["ResourceRecords"]] == ["192.0.2.1", "192.0.2.2"]
+    check = check_of(record)
+    assert (check["Type"], check["HealthThreshold"]) == ("CALCULATED", 1)
+    route53 = client("route53")
+    children = [
+        route53.get_health_check(HealthCheckId=child)["HealthCheck"]["HealthCheckConfig"]
+        for child in check["ChildHealthChecks"]
+    ]
+    assert sorted(child["IPAddress"] for child in children) == ["192.0.2.1", "192.0.2.2"]
+    assert {(child["Type"], child["Port"], child["ResourcePath"]) for child in children} == {("HTTP", 8080, "/healthz")}
+
+
+def test_nearest_comes_first() -> None:
+    assert nearest_first("eu-west-1", ["us-east-1", "ap-southeast-1", "eu-central-1"]) == [
+        "eu-central-1",
+        "us-east-1",
+        "ap-southeast-1",
+    ]
+    assert nearest_first("ap-southeast-2", ["sa-east-1", "us-west-2", "eu-west-1"])[-1] == "eu-west-1"
+
+
+def test_every_google_region_finds_an_aws_region_that_no_other_has() -> None:
+    chosen = latency_regions(["us-east-1", *(name for name, region in REGIONS.items() if region.cloud == "gcp")])
+    assert len(set(chosen.values())) == len(chosen)
+    assert {REGIONS[name].cloud for name in chosen.values()} == {"aws"}
+
+
+def test_with_more_places_than_aws_regions_the_last_are_in_no_latency_record() -> None:
+    chosen = latency_regions(REGIONS)
+    aws = {name for name, region in REGIONS.items() if region.cloud == "aws"}
+    assert chosen == {name: name for name in aws}
+    some = latency_regions([*sorted(aws)[:-2], *(name for name in REGIONS if name not in aws)])
+    assert len(some) == len(set(some.values())) == len(aws)

@@ -1,0 +1,135 @@
+"""The edge: the worker's bundle, its keys, and what is said when either cannot be had."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_cloudflare as cloudflare
+import pytest
+from cloudflare import Cloudflare
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from emulation.cloudflare import in_process, pki
+from emulation.providers import cloudflare as emulated_cloudflare
+from emulation.providers.aws import functions, handlers
+from emulation.providers.aws.clients import client
+from infra.edge import Edge, EdgeArgs, EdgeSecrets
+from infra.edge.bundle import BundleError, compile_worker
+from infra.edge.secrets import EdgeSecretError, read_edge_secrets
+from tests.support.harness import Deployment, deploy
+
+WORKER = Path(__file__).parents[3] / "workers" / "edge"
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Path:
+    """A worker of one's own, with the compiler of the real one."""
+    directory = tmp_path / "workers" / "edge"
+    (directory / "src").mkdir(parents=True)
+    (directory / "node_modules").symlink_to(WORKER / "node_modules")
+    return directory
+
+
+def test_the_worker_compiles_to_one_module_and_always_to_the_same() -> None:
+    bundle = compile_worker(WORKER)
+    assert bundle == compile_worker(WORKER)
+    assert "export {" in bundle
+    assert "\nimport " not in bundle
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("const a: number = 1;\nconst b = ;\n", 'workers/edge/src/index.ts:2:10: Unexpected ";"'),
+        (
+            'import { x } from "./absent";\nexport default x;\n',
+            'workers/edge/src/index.ts:1:18: Could not resolve "./absent"',
+        ),
+    ],
+)
+def test_a_worker_that_does_not_compile_is_one_line_with_the_place(sources: Path, source: str, line: str) -> None:
+    (sources / "src" / "index.ts").write_text(source)
+    with pytest.raises(BundleError) as raised:
+        compile_worker(sources)
+    assert str(raised.value) == line
+
+
+def test_missing_node_modules_are_named_with_the_command_that_mends_it(tmp_path: Path) -> None:
+    with pytest.raises(BundleError) as raised:
+        compile_worker(tmp_path / "workers" / "edge")
+    assert str(raised.value) == (
+        "workers/edge: node modules are missing; run `make up` or `npm ci --prefix workers/edge`"
+    )
+
+
+@pytest.mark.usefixtures("aws_cloud")
+def test_every_field_of_the_edge_secret_is_a_secret() -> None:
+    names = [field.name for field in dataclasses.fields(EdgeSecrets)]
+    client("secretsmanager").create_secret(
+        Name="artifact-edge/test/edge", SecretString=json.dumps(dict.fromkeys(names, "x"))
+    )
+
+    def program() -> None:
+        secrets = read_edge_secrets("artifact-edge/test/edge", "us-east-1")
+        for name in names:
+            pulumi.export(name, getattr(secrets, name))
+        aws.route53.Zone("any", name="example.com")
+
+    assert deploy(program, handlers(), functions()).secret_outputs == set(names)
+
+
+def edge_on(account: Cloudflare, directory: Path) -> Deployment:
+    authority = pki.Authority(directory)
+    pair = authority.issue(["edge"], ExtendedKeyUsageOID.CLIENT_AUTH)
+    secrets = EdgeSecrets(
+        client_certificate=pair.chain.decode(),
+        client_key=pair.key.decode(),
+        server_ca=authority.certificate_file.read_text(),
+        origin_key="o" * 43,
+        token_signing_key="s" * 43,
+    )
+
+    def program() -> None:
+        bundle = "export default { fetch() { return new Response() } };"
+        args = EdgeArgs("test", "0" * 32, "example.test", "packages.example.test", bundle, [], secrets)
+        Edge("edge", args)
+
+    return deploy(program, emulated_cloudflare.handlers(lambda: account))
+
+
+def test_keys_given_in_the_clear_are_secrets_in_the_worker_and_the_certificate(tmp_path: Path) -> None:
+    deployment = edge_on(in_process.client(tmp_path), tmp_path)
+    assert "bindings" in deployment.of(cloudflare.WorkersScript)["edge"].secrets
+    assert "privateKey" in deployment.of(cloudflare.MtlsCertificate)["shield"].secrets
+
+
+def test_the_edge_holds_shields_to_their_certificates_and_clients_to_today_s_tls(tmp_path: Path) -> None:
+    account = in_process.client(tmp_path)
+    edge_on(account, tmp_path)
+    (zone,) = account.zones.list()
+    settings: Any = account.zones.settings
+    values = {
+        name: settings.get(name, zone_id=zone.id).value for name in ("ssl", "min_tls_version", "always_use_https")
+    }
+    assert values == {"ssl": "strict", "min_tls_version": "1.2", "always_use_https": "on"}
+
+
+@pytest.mark.usefixtures("aws_cloud")
+def test_an_edge_secret_without_a_field_names_it_and_the_way_out() -> None:
+    client("secretsmanager").create_secret(
+        Name="artifact-edge/test/edge", SecretString=json.dumps({"client_certificate": "x"})
+    )
+
+    def program() -> None:
+        pulumi.export("key", read_edge_secrets("artifact-edge/test/edge", "us-east-1").client_key)
+
+    with pytest.raises(EdgeSecretError) as raised:
+        deploy(program, [], functions())
+    assert str(raised.value) == (
+        "secret artifact-edge/test/edge has no field 'client_key'; write it with `python -m registry keys init`"
+    )

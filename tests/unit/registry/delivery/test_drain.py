@@ -1,0 +1,60 @@
+"""A pass over the outbox that has only so much time, and what it leaves to the next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from registry.delivery.cache_purge import CloudflareEdge
+from registry.delivery.purge import PurgeError
+from tests.support.registry import Network, network
+from tests.unit.registry.catalog.test_outbox import Clock, clock, publish_web
+
+__all__ = ["clock", "network"]
+
+CHANGES = 6
+
+
+def commit_without_delivery(network: Network, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Releases of one package, whose publishers were all ended right after the commit."""
+
+    def ended(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("registry.delivery.deliver.Delivery.deliver", ended)
+        for number in range(CHANGES):
+            with pytest.raises(KeyboardInterrupt):
+                publish_web(network, directory, f"1.0.{number}")
+
+
+def test_a_pass_without_time_leaves_all_to_the_next(
+    network: Network, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit_without_delivery(network, tmp_path, monkeypatch)
+    drained = network.target.delivery.drain(until=clock.time)
+    assert (drained.settled, drained.left, drained.waiting, network.purged) == (0, CHANGES, CHANGES, [])
+    drained = network.target.delivery.drain(until=clock.time + 1)
+    assert (drained.settled, drained.left) == (CHANGES, 0)
+    assert len(network.json("npm/web/packument.json")["versions"]) == CHANGES
+
+
+def test_an_edge_that_hangs_does_not_use_up_more_than_the_pass_has(
+    network: Network, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit_without_delivery(network, tmp_path, monkeypatch)
+
+    def hang(*_: Any) -> None:
+        clock.time += 10
+        raise PurgeError("the edge was not purged: it does not answer")
+
+    with monkeypatch.context() as away:
+        away.setattr(CloudflareEdge, "purge", hang)
+        started = clock.time
+        drained = network.target.delivery.drain(until=started + 35)
+    assert clock.time - started == 40  # all at once, then three by themselves
+    assert (drained.settled, drained.left) == (0, CHANGES - 3)
+    assert drained.delayed == ["the edge was not purged: it does not answer"]
+    assert sorted(intent.tries for intent in network.target.delivery.outbox.pending()) == [0] * 3 + [1] * 3

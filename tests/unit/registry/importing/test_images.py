@@ -1,0 +1,414 @@
+"""Images of other registries: a real one without the referrers API, and answers of others."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from registry import RegistryError
+from registry.catalog.audit import By
+from registry.importing.apis import Api
+from registry.importing.images import distribution, parse_image
+from registry.importing.images.carry import ImageRegistries
+from registry.importing.images.credentials import credentials_of
+from registry.importing.journal import Journal
+from registry.importing.pipeline import Import, Imported
+from registry.importing.sources import Sources
+from tests.support.image_registry import INDEX, Images, serving
+from tests.support.registry import Network, network
+
+__all__ = ["network"]
+
+PASSWORD = "swordfish"
+HTPASSWD = "reader:$2b$05$NQFkngdY/ySK5WYwyCeh4.ltdNlQ.afTLJlXupd5DWELmtIAmUdmm\n"
+
+
+@pytest.fixture(autouse=True)
+def nobody_logged_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REGISTRY_AUTH_FILE", str(tmp_path / "auth.json"))
+
+    def at_once(_: float) -> None: ...
+
+    monkeypatch.setattr(distribution.time, "sleep", at_once)
+
+
+def log_in(tmp_path: Path, host: str, password: str = PASSWORD) -> None:
+    auth = base64.b64encode(f"reader:{password}".encode()).decode()
+    (tmp_path / "auth.json").write_text(json.dumps({"auths": {host: {"auth": auth}}}))
+
+
+def run(
+    network: Network,
+    tmp_path: Path,
+    source: str,
+    answer: Callable[[httpx.Request], httpx.Response] | None = None,
+    *,
+    all_versions: bool = False,
+    repository: str = "",
+    plain_http: bool = True,
+    referrers: bool = True,
+) -> Imported:
+    registries = ImageRegistries(httpx.MockTransport(answer) if answer else None, referrers=referrers)
+    sources = Sources(Api(), registries, tmp_path, "", "", all_versions, repository, plain_http)
+    journal = Journal(tmp_path / "journal")
+    try:
+        target, by = network.target, By("importer", "", "import")
+        importing = Import(target, by, journal, Api(), registries, workers=3, told=lambda _: None)
+        return importing.run(sources.of(source))
+    finally:
+        journal.close()
+
+
+def reason(imported: Imported) -> str:
+    ((_, said),) = imported.failed
+    return said
+
+
+def sha256(body: bytes) -> str:
+    return f"sha256:{hashlib.sha256(body).hexdigest()}"
+
+
+@dataclass
+class Multi:
+    """An image for two platforms, with an SBOM that is signed; and another that shares a layer."""
+
+    images: Images
+    top: dict[str, Any]
+    sbom: dict[str, Any]
+    signature: dict[str, Any]
+    other: dict[str, Any]
+
+
+@pytest.fixture
+def multi(tmp_path: Path) -> Multi:
+    images = Images(tmp_path / "images")
+    shared = os.urandom(4000)
+    amd = images.image("amd64", [shared, b"amd"])
+    top = images.index([amd, images.image("arm64", [shared, b"arm"])])
+    sbom = images.referrer(amd, "application/spdx+json", b"what is in it")
+    signature = images.referrer(sbom, "application/x-signature", b"signed")
+    return Multi(images, top, sbom, signature, images.image("amd64", [shared, b"other"]))
+
+
+def pushed(multi: Multi, host: str, auth: Any = None) -> None:
+    """With the tags that clients keep where there is no referrers API."""
+    push = multi.images.push
+    push(host, "acme/app", multi.top, "1.0", auth=auth)
+    push(host, "acme/app", multi.other, "2.0", auth=auth)
+    for referrer in (multi.sbom, multi.signature):
+        manifest = json.loads((multi.images.directory / "blobs" / referrer["digest"].replace(":", "/")).read_bytes())
+        listed = multi.images.index([referrer])
+        push(host, "acme/app", listed, manifest["subject"]["digest"].replace(":", "-"), auth=auth)
+
+
+def assert_whole(network: Network, multi: Multi, repository: str) -> None:
+    """All that the image needs is there, byte for byte, and what refers to it is listed."""
+    assert sha256(network.get(f"oci/tags/{repository}/1.0")) == multi.top["digest"]
+    waiting, seen = [multi.top, multi.sbom, multi.signature], 0
+    while waiting:
+        descriptor = waiting.pop()
+        body = network.get(f"oci/manifests/{repository}/{descriptor['digest'].replace(':', '/')}")
+        assert sha256(body) == descriptor["digest"]
+        content = json.loads(body)
+        waiting += content.get("manifests", [])
+        for part in [content["config"], *content["layers"]] if "layers" in content else []:
+            assert sha256(network.get(f"oci/blobs/{repository}/{part['digest'].replace(':', '/')}")) == part["digest"]
+            seen += 1
+    assert seen == 10
+    for referrer in (multi.sbom, multi.signature):
+        subject = json.loads(network.get(f"oci/manifests/{repository}/{referrer['digest'].replace(':', '/')}"))
+        subject = subject["subject"]["digest"].replace(":", "/")
+        (listed,) = network.json(f"oci/referrers/{repository}/{subject}.json")["manifests"]
+        assert (listed["digest"], listed["artifactType"]) == (referrer["digest"], referrer["artifactType"])
+
+
+def test_an_image_is_imported_with_its_platforms_and_all_that_refers_to_it(
+    network: Network, tmp_path: Path, multi: Multi
+) -> None:
+    with serving(tmp_path / "registry") as host:
+        pushed(multi, host)
+        imported = run(network, tmp_path, f"oci:{host}/acme/app:1.0", repository="mirror/app")
+    assert (imported.new, imported.failed) == (1, [])
+    assert network.json("oci/taglists/mirror/app/list.json")["tags"] == ["1.0"]
+    assert_whole(network, multi, "mirror/app")
+
+
+def test_all_tags_are_imported_once_and_no_layer_twice(
+    network: Network, tmp_path: Path, multi: Multi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[str] = []
+    blob = distribution.SourceRepository.blob
+
+    def noted(self: Any, digest: str, size: int, file: Path) -> None:
+        fetched.append(digest)
+        blob(self, digest, size, file)
+
+    monkeypatch.setattr(distribution.SourceRepository, "blob", noted)
+    with serving(tmp_path / "registry") as host:
+        pushed(multi, host)
+        imported = run(network, tmp_path, f"oci:{host}/acme/app", all_versions=True)
+        assert (imported.new, imported.failed) == (2, [])
+        assert network.json("oci/taglists/acme/app/list.json")["tags"] == ["1.0", "2.0"]
+        assert_whole(network, multi, "acme/app")
+        assert len(fetched) == len(set(fetched)) > 0
+        again = run(network, tmp_path, f"oci:{host}/acme/app", all_versions=True)
+        assert (again.new, again.skipped) == (0, 2)
+        multi.images.push(host, "acme/app", multi.other, "1.0")  # a tag that moved is no longer what was imported
+        moved = run(network, tmp_path, f"oci:{host}/acme/app", all_versions=True)
+        assert (moved.new, moved.skipped) == (1, 1)
+    assert sha256(network.get("oci/tags/acme/app/1.0")) == multi.other["digest"]
+    assert len(fetched) == len(set(fetched))
+
+
+def test_a_digest_is_imported_without_a_tag(network: Network, tmp_path: Path, multi: Multi) -> None:
+    with serving(tmp_path / "registry") as host:
+        pushed(multi, host)
+        imported = run(network, tmp_path, f"oci:{host}/acme/app@{multi.other['digest']}", referrers=False)
+        assert (imported.new, imported.failed) == (1, [])
+        lacks = run(network, tmp_path, f"oci:{host}/acme/app:9.0")
+        assert re.search(r"manifests/9\.0: cannot be fetched: 404", reason(lacks))
+    assert f"oci/manifests/acme/app/{multi.other['digest'].replace(':', '/')}" in network.objects()
+    assert network.json("oci/taglists/acme/app/list.json")["tags"] == []
+
+
+def test_a_registry_behind_a_password_is_asked_with_that_of_the_auth_file(
+    network: Network, tmp_path: Path, multi: Multi
+) -> None:
+    with serving(tmp_path / "registry", htpasswd=HTPASSWD) as host:
+        pushed(multi, host, auth=("reader", PASSWORD))
+        source = f"oci:{host}/acme/app:1.0"
+        assert f"wants credentials; log in, with: skopeo login {host}" in reason(run(network, tmp_path, source))
+        log_in(tmp_path, host, "wrong")
+        assert "401" in reason(run(network, tmp_path, source))
+        log_in(tmp_path, host)
+        assert run(network, tmp_path, source).new == 1
+    assert_whole(network, multi, "acme/app")
+
+
+class Elsewhere:
+    """A registry with the referrers API in pages, tokens, and blobs in a store of another host."""
+
+    def __init__(self, multi: Multi) -> None:
+        self.directory = multi.images.directory / "blobs"
+        self.tags = {"1.0": multi.top}
+        self.referrers = {json.loads(self.read(multi.sbom["digest"]))["subject"]["digest"]: [multi.sbom]}
+        self.referrers[multi.sbom["digest"]] = [multi.signature]
+        self.asked: list[httpx.Request] = []
+        self.passwords: list[str] = []
+        self.broken: dict[str, Callable[[httpx.Request], httpx.Response]] = {}
+
+    def read(self, digest: str) -> bytes:
+        return (self.directory / digest.replace(":", "/")).read_bytes()
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request)
+        where = f"{request.url.host}{request.url.path}"
+        for pattern, answer in list(self.broken.items()):
+            if re.search(pattern, where):
+                del self.broken[pattern]
+                return answer(request)
+        if request.url.host == "tokens.test":
+            assert dict(request.url.params) == {"service": "up.test", "scope": "repository:acme/app:pull"}
+            self.passwords.append(request.headers.get("authorization", ""))
+            return httpx.Response(200, json={"token": f"token-{len(self.passwords)}"})
+        if request.url.host == "store.test":
+            return httpx.Response(200, content=self.read(request.url.path.strip("/")))
+        if request.headers.get("authorization") != f"Bearer token-{len(self.passwords)}":
+            challenge = 'Bearer realm="https://tokens.test/get",service="up.test",scope="repository:acme/app:pull"'
+            return httpx.Response(401, headers={"www-authenticate": challenge})
+        return self.answer(request.url.path.removeprefix("/v2/acme/app/"), request)
+
+    def answer(self, path: str, request: httpx.Request) -> httpx.Response:
+        section, _, name = path.partition("/")
+        if section == "manifests":
+            body = self.read(self.tags.get(name, {"digest": name})["digest"])
+            return httpx.Response(200, content=body, headers={"content-type": json.loads(body)["mediaType"]})
+        if section == "blobs":
+            return httpx.Response(307, headers={"location": f"https://store.test/{name}"})
+        found = self.referrers.get(name, [])
+        page = int(request.url.params.get("page", 0))
+        more = {"link": f'</v2/acme/app/referrers/{name}?page=1>; rel="next"'} if found and not page else {}
+        return httpx.Response(200, headers=more, json={"mediaType": INDEX, "manifests": found if page else []})
+
+
+def test_a_registry_with_tokens_and_a_referrers_api_is_read_and_its_blob_store_gets_no_credentials(
+    network: Network, tmp_path: Path, multi: Multi
+) -> None:
+    up = Elsewhere(multi)
+    log_in(tmp_path, "https://up.test/v1/")
+    up.broken["store.test"] = lambda _: httpx.Response(503)
+    up.broken["up.test/v2/acme/app/manifests/1.0"] = lambda _: httpx.Response(429, headers={"retry-after": "1"})
+    imported = run(network, tmp_path, "oci:up.test/acme/app:1.0", up, plain_http=False)
+    assert (imported.new, imported.failed) == (1, [])
+    assert_whole(network, multi, "acme/app")
+    assert up.passwords == [f"Basic {base64.b64encode(f'reader:{PASSWORD}'.encode()).decode()}"]  # one token for all
+    stores = [request for request in up.asked if request.url.host == "store.test"]
+    assert stores
+    assert not [request for request in stores if "authorization" in request.headers]
+
+
+def test_a_layer_goes_on_where_its_connection_broke(network: Network, tmp_path: Path, multi: Multi) -> None:
+    up = Elsewhere(multi)
+    layer = json.loads(up.read(multi.other["digest"]))["layers"][0]["digest"]
+    ranges: list[str] = []
+
+    def cut(_: httpx.Request) -> httpx.Response:
+        def body() -> Iterator[bytes]:
+            yield up.read(layer)[:1000]
+            up.broken[layer.replace("sha256:", "store.test/sha256:")] = rest
+            raise httpx.ReadError("gone")
+
+        return httpx.Response(200, content=body())
+
+    def rest(request: httpx.Request) -> httpx.Response:
+        ranges.append(request.headers["range"])
+        return httpx.Response(206, content=up.read(layer)[1000:])
+
+    up.broken[layer.replace("sha256:", "store.test/sha256:")] = cut
+    imported = run(network, tmp_path, f"oci:up.test/acme/app@{multi.other['digest']}", up, plain_http=False)
+    assert (imported.new, imported.failed, ranges) == (1, [], ["bytes=1000-"])
+    assert sha256(network.get(f"oci/blobs/acme/app/{layer.replace(':', '/')}")) == layer
+
+
+@pytest.mark.parametrize(
+    ("pattern", "answer", "says"),
+    [
+        ("store.test", httpx.Response(200, content=b"evil"), "has the digest sha256:.*; it was not imported"),
+        ("store.test", httpx.Response(200, content=b"x" * 9999), "has more than the [0-9]+ bytes announced"),
+        ("store.test", httpx.Response(404), r"cannot be fetched: 404$"),
+        ("manifests/sha256", httpx.Response(200, content=b"{}"), "has the digest sha256:.*; it was not imported"),
+        ("manifests/1.0", httpx.Response(200, json={"schemaVersion": 1}), "Docker schema 1"),
+        (
+            "manifests/1.0",
+            httpx.Response(200, headers={"content-type": "application/vnd.docker.distribution.manifest.v1+prettyjws"}),
+            "Docker schema 1",
+        ),
+        ("manifests/1.0", httpx.Response(403, json={"errors": [{"code": "DENIED"}]}), "cannot be fetched: 403 DENIED"),
+        ("tokens.test", httpx.Response(401), "wants credentials; log in, with: skopeo login up.test"),
+        ("tokens.test", httpx.Response(200, json=[]), "answers with no token"),
+        ("referrers", httpx.Response(200, json={"manifests": [{"digest": "x"}]}), "which is no descriptor"),
+        (
+            "manifests",
+            httpx.Response(401, headers={"www-authenticate": 'Bearer realm="http://tokens.test"'}),
+            "asked in clear text",
+        ),
+        ("manifests", httpx.Response(401, headers={"www-authenticate": 'Basic realm="x"'}), "wants credentials"),
+        ("manifests", httpx.Response(401), "asks for no credentials that are known"),
+    ],
+)
+def test_what_a_registry_may_not_answer_fails_the_image_and_shows_nothing_of_it(
+    network: Network, tmp_path: Path, multi: Multi, pattern: str, answer: httpx.Response, says: str
+) -> None:
+    up = Elsewhere(multi)
+
+    def once(_: httpx.Request) -> httpx.Response:
+        return answer
+
+    if "manifests" in pattern:  # a HEAD has no body, and is answered as what follows
+        up.broken[f"{pattern}.*"] = once
+    up.broken[pattern] = once
+    imported = run(network, tmp_path, "oci:up.test/acme/app:1.0", up, plain_http=False)
+    assert re.search(says, reason(imported))
+    assert not [key for key in network.objects() if key.startswith(("oci/tag", "oci/referrers"))]
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("oci:acme/app:1.0", "names no image of a registry; write oci:<host>"),
+        ("oci:up.test", "names no image of a registry"),
+        ("oci:up.test/acme/app@sha256:12", "names no image of a registry"),
+        ("oci:up.test/acme/app:1.0", "up.test needs https"),
+        ("oci:127.0.0.1.evil.test/acme/app:1.0", "needs https"),
+        ("oci:127.0.0.1:5000/Acme/App:1.0", "use small letters"),
+    ],
+)
+def test_what_names_no_image_is_refused(network: Network, tmp_path: Path, source: str, says: str) -> None:
+    with pytest.raises(RegistryError, match=says):
+        run(network, tmp_path, source)
+
+
+@pytest.mark.parametrize(
+    ("source", "registry"),
+    [("oci:localhost/a:1", "http://localhost"), ("oci:[::1]:5000/a:1", "http://[::1]:5000")],
+)
+def test_names_of_this_machine_may_do_without_tls(source: str, registry: str) -> None:
+    assert parse_image(source, plain_http=True).registry == registry
+
+
+def entry(name: str, password: str) -> dict[str, str]:
+    return {"auth": base64.b64encode(f"{name}:{password}".encode()).decode()}
+
+
+def test_credentials_are_those_of_the_longest_name_in_the_first_file_that_has_any(tmp_path: Path) -> None:
+    auths = {"up.test": entry("host", "a:b"), "up.test/acme": entry("acme", "2"), "other.test": {}}
+    (tmp_path / "containers").mkdir()
+    (tmp_path / "containers" / "auth.json").write_text(json.dumps({"auths": {"third.test": entry("third", "3")}}))
+    (tmp_path / "config.json").write_text(json.dumps({"auths": auths}))
+    places = {"XDG_RUNTIME_DIR": str(tmp_path), "DOCKER_CONFIG": str(tmp_path), "HOME": str(tmp_path)}
+    found = [
+        credentials_of(*asked, environment=places)
+        for asked in [("up.test", "acme/app"), ("up.test", "x/y"), ("third.test", "x"), ("other.test", "x")]
+    ]
+    assert [(each.name, each.password) if each else None for each in found] == [
+        ("acme", "2"),
+        ("host", "a:b"),
+        ("third", "3"),
+        None,
+    ]
+    assert "a:b" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("[]", "cannot be used for the credentials of up.test"),
+        ('{"auths": {"up.test": {"auth": "?"}}}', "has no name and password; log in again"),
+        ('{"auths": {"up.test": {"auth": "", "identitytoken": "x"}}}', "is an identity token"),
+        ('{"credsStore": "absent"}', "docker-credential-absent is not installed"),
+        ('{"credHelpers": {"up.test": "token"}}', "has an identity token"),
+        ('{"credHelpers": {"up.test": "mute"}}', "answers with no Username and Secret"),
+        ('{"credHelpers": {"up.test": "locked"}}', "gives no credentials of up.test: the ring is locked"),
+    ],
+)
+def test_credentials_that_cannot_be_used_are_told(tmp_path: Path, helpers: None, content: str, says: str) -> None:
+    (tmp_path / "auth.json").write_text(content)
+    with pytest.raises(RegistryError, match=says):
+        credentials_of("up.test", "acme/app")
+
+
+def test_a_credential_helper_is_asked(tmp_path: Path, helpers: None) -> None:
+    (tmp_path / "auth.json").write_text('{"credHelpers": {"up.test": "ring", "none.test": "ring"}}')
+    found = credentials_of("up.test", "acme/app")
+    assert found is not None
+    assert (found.name, found.password) == ("ada", "secret of up.test")
+    assert credentials_of("none.test", "acme/app") is None
+
+
+@pytest.fixture
+def helpers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ring = (
+        'read host; [ $host = up.test ] && echo "{\\"Username\\": \\"ada\\", \\"Secret\\": \\"secret of $host\\"}" '
+        "|| { echo credentials not found in native keychain; exit 1; }"
+    )
+    said = {
+        "ring": ring,
+        "token": 'echo \'{"Username": "<token>", "Secret": "x"}\'',
+        "mute": "true",
+        "locked": "echo the ring is locked >&2; exit 1",
+    }
+    for name, script in said.items():
+        program = tmp_path / f"docker-credential-{name}"
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")

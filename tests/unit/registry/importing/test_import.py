@@ -1,0 +1,273 @@
+"""Bulk imports: what arrives, what is refused, and what an interruption leaves."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from local.samples import build
+from registry import RegistryError
+from registry.catalog.audit import By
+from registry.delivery.cache_purge import CloudflareEdge
+from registry.importing import Refused, Wanted, pipeline
+from registry.importing.apis import Api
+from registry.importing.directory import wanted_in
+from registry.importing.images.carry import ImageRegistries
+from registry.importing.journal import Journal
+from registry.importing.lockfiles import package_lock, requirements
+from registry.importing.pipeline import Import, Imported
+from tests.support.packages import tarball
+from tests.support.registry import Network, network
+from tests.unit.registry.test_publish import missing_files, wheel
+
+__all__ = ["network"]
+
+
+def offline(request: httpx.Request) -> httpx.Response:
+    raise AssertionError(f"{request.url} was asked for")
+
+
+def api(answer: Callable[[httpx.Request], httpx.Response] = offline) -> Api:
+    return Api(httpx.MockTransport(answer))
+
+
+def run(
+    network: Network,
+    journal: Path,
+    wanted: Iterable[Wanted | Refused],
+    answer: Callable[[httpx.Request], httpx.Response] = offline,
+    told: Callable[[Imported], None] = lambda _: None,
+) -> Imported:
+    kept = Journal(journal)
+    try:
+        by = By("importer", "", "import")
+        registries = ImageRegistries(httpx.MockTransport(answer))
+        return Import(network.target, by, kept, api(answer), registries, workers=2, told=told).run(wanted)
+    finally:
+        kept.close()
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """All kinds, in directories; and one that is none."""
+    tree = tmp_path / "tree"
+    (tree / "npm").mkdir(parents=True)
+    for number in range(28):
+        tarball(tree / "npm" / f"p{number}.tgz", {"name": f"p{number}", "version": "1.0.0"})
+    (tree / "python").mkdir()
+    wheel(tree / "python" / "p-1.0-py3-none-any.whl")
+    (tree / "npm" / "broken.tgz").write_bytes(b"broken")
+    shutil.move(build(tmp_path / "samples").image, tree / "acme" / "app")
+    return tree
+
+
+def test_a_tree_is_imported_whole_but_for_what_is_broken(network: Network, tree: Path, tmp_path: Path) -> None:
+    imported = run(network, tmp_path / "journal", wanted_in(tree))
+    assert (imported.new, imported.known, imported.delayed) == (30, 0, [])
+    ((title, reason),) = imported.failed
+    assert title.endswith("broken.tgz")
+    assert "is no npm tarball" in reason
+    for number in range(28):
+        assert list(network.json(f"npm/p{number}/packument.json")["versions"]) == ["1.0.0"]
+    assert network.json("pypi/simple/index.json")["projects"] == [{"name": "p"}]
+    assert network.json("oci/taglists/acme/app/list.json")["tags"] == ["1.0"]
+    assert missing_files(network) == set()
+    assert any(url.endswith("/npm/p27/packument.json") for url in network.purged)
+
+
+def test_importing_again_skips_by_the_journal_and_without_it_changes_nothing(
+    network: Network, tree: Path, tmp_path: Path
+) -> None:
+    run(network, tmp_path / "journal", wanted_in(tree))
+    before = {key: network.head(key).mark for key in network.objects()}
+    again = run(network, tmp_path / "journal", wanted_in(tree))
+    assert (again.new, again.skipped, len(again.failed)) == (0, 30, 1)
+    without = run(network, tmp_path / "other", wanted_in(tree))
+    assert (without.new, without.known, len(without.failed)) == (0, 30, 1)
+    assert {key: network.head(key).mark for key in network.objects()} == before
+
+
+def test_an_import_that_was_ended_goes_on_and_shows_what_was_committed(
+    network: Network, tree: Path, tmp_path: Path
+) -> None:
+    def end(imported: Imported) -> None:
+        if imported.new:
+            raise KeyboardInterrupt
+
+    journal = tmp_path / "journal"
+    with pytest.raises(KeyboardInterrupt):
+        run(network, journal, wanted_in(tree), told=end)
+    assert not [key for key in network.objects() if key.endswith("packument.json")]  # committed, not shown yet
+    with journal.open("a") as cut_short:
+        cut_short.write("012")
+    imported = run(network, journal, wanted_in(tree))
+    assert (imported.new + imported.skipped, imported.skipped >= 25) == (30, True)
+    assert len([key for key in network.objects() if key.endswith("packument.json")]) == 28
+    assert missing_files(network) == set()
+
+
+def test_the_list_of_all_projects_is_rendered_a_few_times_however_many_are_imported(
+    network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = tmp_path / "wheels"
+    directory.mkdir()
+    for number in range(60):
+        metadata = f"Metadata-Version: 2.1\nName: p{number}\nVersion: 1.0\n"
+        wheel(directory / f"p{number}-1.0-py3-none-any.whl", metadata=metadata, project=f"p{number}")
+    purged, purge = list[str](), CloudflareEdge.purge
+
+    def noted(edge: CloudflareEdge, keys: Any) -> None:
+        purged.extend(keys)
+        purge(edge, keys)
+
+    monkeypatch.setattr(CloudflareEdge, "purge", noted)
+    monkeypatch.setattr(pipeline, "_SHOWN_AFTER", 50)
+    assert run(network, tmp_path / "journal", wanted_in(directory)).new == 60
+    assert len(network.json("pypi/simple/index.json")["projects"]) == 60
+    assert purged.count("pypi/simple/index.json") == 2
+
+
+def source(
+    files: dict[str, bytes | dict[str, Any]], *, flaky: bool = False
+) -> Callable[[httpx.Request], httpx.Response]:
+    """A registry that has these; where it is flaky, it fails each first time."""
+    failed = set[str]()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        path = request.url.path
+        if path not in files:
+            return httpx.Response(404)
+        if flaky and path not in failed:
+            failed.add(path)
+            return httpx.Response(503)
+        body = files[path]
+        return httpx.Response(200, content=body) if isinstance(body, bytes) else httpx.Response(200, json=body)
+
+    return answer
+
+
+def integrity(body: bytes) -> str:
+    return f"sha512-{base64.b64encode(hashlib.sha512(body).digest()).decode()}"
+
+
+@pytest.fixture
+def upstream(tmp_path: Path) -> dict[str, bytes | dict[str, Any]]:
+    """An npm registry and a Python index, each with two versions of one package."""
+    made: dict[str, bytes | dict[str, Any]] = {}
+    versions: dict[str, Any] = {}
+    files: list[dict[str, Any]] = []
+    for number in ("1.0.0", "2.0.0"):
+        body = tarball(tmp_path / "npm.tgz", {"name": "@acme/web", "version": number}).read_bytes()
+        made[f"/npm/@acme/web/-/web-{number}.tgz"] = body
+        dist = {"tarball": f"https://up.test/npm/@acme/web/-/web-{number}.tgz", "integrity": integrity(body)}
+        versions[number] = {"dist": dist}
+        name = f"p-{number[:3]}-py3-none-any.whl"
+        metadata = f"Metadata-Version: 2.1\nName: p\nVersion: {number[:3]}\n"
+        body = wheel(tmp_path / name, metadata=metadata, version=number[:3]).read_bytes()
+        made[f"/files/{name}"] = body
+        files.append(
+            {"filename": name, "url": f"../../files/{name}", "hashes": {"sha256": hashlib.sha256(body).hexdigest()}}
+        )
+    files[1]["yanked"] = "broken"
+    made["/npm/@acme%2Fweb"] = made["/npm/@acme/web"] = {"versions": versions, "dist-tags": {"latest": "2.0.0"}}
+    made["/simple/p/"] = {"files": [*files, {"filename": "p-1.0.win32.exe", "url": "x", "hashes": {}}]}
+    return made
+
+
+def test_packages_come_from_other_registries_though_they_fail_now_and_then(
+    network: Network, tmp_path: Path, upstream: dict[str, Any]
+) -> None:
+    answer = source(upstream, flaky=True)
+    wanted = [
+        *api(answer).npm("https://up.test/npm/", "@acme/web", "", all_versions=True),
+        *api(answer).pypi(["https://up.test/simple"], "P", ""),
+    ]
+    imported = run(network, tmp_path / "journal", wanted, answer)
+    assert (imported.new, imported.failed) == (3, [])
+    assert list(network.json("npm/@acme/web/packument.json")["versions"]) == ["1.0.0", "2.0.0"]
+    (file,) = network.json("pypi/simple/p/index.json")["files"]
+    assert file["filename"] == "p-1.0-py3-none-any.whl"  # 2.0 is yanked
+
+
+def test_other_bytes_than_the_source_promised_are_not_imported(
+    network: Network, tmp_path: Path, upstream: dict[str, Any]
+) -> None:
+    wanted = list(api(source(upstream)).npm("https://up.test/npm", "@acme/web", "", all_versions=True))
+    upstream["/npm/@acme/web/-/web-2.0.0.tgz"] = tarball(
+        tmp_path / "evil.tgz", {"name": "@acme/web", "version": "2.0.0", "evil": True}
+    ).read_bytes()
+    imported = run(network, tmp_path / "journal", wanted, source(upstream))
+    ((title, reason),) = imported.failed
+    assert title.endswith("web-2.0.0.tgz")
+    assert "but the source says" in reason
+    assert list(network.json("npm/@acme/web/packument.json")["versions"]) == ["1.0.0"]
+    assert "npm/@acme/web/-/web-2.0.0.tgz" not in network.objects()
+
+
+def test_what_a_registry_lacks_is_told_in_a_line(upstream: dict[str, Any]) -> None:
+    there = api(source(upstream))
+    for attempt, says in [
+        (lambda: list(there.npm("https://up.test/npm", "nothing", "")), "npm/nothing: cannot be fetched: 404"),
+        (lambda: list(there.npm("https://up.test/npm", "@acme/web", "9.0.0")), r"has no version '9\.0\.0'"),
+        (lambda: list(there.pypi(["https://up.test/simple"], "p", "9")), "has no version 9 of p"),
+        (lambda: list(there.pypi(["https://up.test/simple"], "p", "x")), "'x' is no version"),
+    ]:
+        with pytest.raises(RegistryError, match=says):
+            attempt()
+
+
+def test_a_package_lock_names_tarballs_and_their_digests(tmp_path: Path) -> None:
+    file = tmp_path / "package-lock.json"
+    body = integrity(b"x")
+    entries = {
+        "": {"name": "root"},
+        "node_modules/a": {"version": "1.0.0", "resolved": "https://up.test/a/-/a-1.0.0.tgz", "integrity": body},
+        "node_modules/b/node_modules/a": {
+            "version": "1.0.0",
+            "resolved": "https://up.test/a/-/a-1.0.0.tgz",
+            "integrity": body,
+        },
+        "node_modules/@x/f": {"version": "3.0.0", "integrity": body},
+        "node_modules/c": {"link": True, "resolved": "../c"},
+        "node_modules/d": {"inBundle": True},
+        "node_modules/e": {
+            "name": "@x/e",
+            "version": "2.0.0",
+            "resolved": "https://up.test/e.tgz",
+            "integrity": f"sha1-AA== {body}",
+        },
+    }
+    file.write_text(json.dumps({"lockfileVersion": 3, "packages": entries}))
+    found = list(package_lock(file, "https://up.test/npm"))
+    assert [each.spec for each in found] == ["a@1.0.0", "@x/f@3.0.0", "@x/e@2.0.0"]
+    assert found[1].location == "https://up.test/npm/@x/f/-/f-3.0.0.tgz"
+    assert {each.digest for each in found} == {f"sha512:{hashlib.sha512(b'x').hexdigest()}"}
+    refused: list[tuple[dict[str, Any], str]] = [
+        ({"packages": {"node_modules/a": {"resolved": "git+ssh://x"}}}, "is resolved to 'git"),
+        ({"packages": {"node_modules/a": {"resolved": "https://x/a.tgz"}}}, "gives no digest"),
+        ({"dependencies": {}}, "has no `packages`"),
+    ]
+    for broken, says in refused:
+        file.write_text(json.dumps(broken))
+        with pytest.raises(RegistryError, match=says):
+            list(package_lock(file, "https://up.test/npm"))
+
+
+def test_requirements_name_versions_and_hashes(tmp_path: Path) -> None:
+    file = tmp_path / "requirements.txt"
+    file.write_text(
+        "# made by pip-compile\n--index-url https://up.test/simple\n"
+        'p==1.0 ; python_version > "3" \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\nQ[extra]==2.0  # why\n'
+    )
+    assert list(requirements(file)) == [("p", "1.0", {"aa", "bb"}), ("Q", "2.0", set())]
+    file.write_text("p>=1\n")
+    with pytest.raises(RegistryError, match="pins no version"):
+        list(requirements(file))

@@ -1,0 +1,215 @@
+"""Changes to what is published, as readers of the origin, the edge's list and the audit log see them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.samples import Samples, build
+from registry import RegistryError, amend, caller, clock, unpublish
+from registry.catalog import audit
+from registry.catalog.artifact import Artifact
+from registry.catalog.audit import By
+from registry.ecosystems.packages import parse
+from registry.publish import Report, apply, publish
+from tests.support.packages import tarball
+from tests.support.registry import ACCOUNT, Network, network
+
+__all__ = ["network"]
+
+WEB = "npm/@acme/app/packument.json"
+WHEEL = "acme_greeter-1.0-py3-none-any.whl"
+
+
+@pytest.fixture
+def samples(tmp_path: Path) -> Samples:
+    return build(tmp_path / "samples")
+
+
+def published(network: Network, *files: Path, **options: Any) -> None:
+    report = publish(network.target, files, By("alice", "arn:aws:iam::1:user/alice", "publish"), **options)
+    assert report.delayed == []
+
+
+def changed(network: Network, artifact: Artifact, action: str = "change") -> Report:
+    report = apply(network.target, [artifact], By("bob", "", action))
+    assert report.delayed == []
+    return report
+
+
+def app(directory: Path, number: str, **more: Any) -> Path:
+    return tarball(directory / f"{number}.tgz", {"name": "@acme/app", "version": number, **more})
+
+
+def quarantined(network: Network) -> list[str]:
+    values = network.edge.kv.namespaces.values
+    namespace = network.target.entitlements.namespace_id
+    return json.loads(values.get("quarantine", account_id=ACCOUNT, namespace_id=namespace).read())["keys"]
+
+
+def test_a_dist_tag_is_put_on_moved_listed_and_taken_off(network: Network, tmp_path: Path) -> None:
+    published(network, app(tmp_path, "1.0.0"), app(tmp_path, "2.0.0"))
+    changed(network, amend.tagged(network.target, parse("npm:@acme/app@1.0.0"), "latest"))
+    changed(network, amend.tagged(network.target, parse("npm:@acme/app@2.0.0"), "next"))
+    assert network.json(WEB)["dist-tags"] == {"latest": "1.0.0", "next": "2.0.0"}
+    assert amend.tags(network.target, parse("npm:@acme/app")) == {"latest": "1.0.0", "next": "2.0.0"}
+    changed(network, amend.untagged(network.target, parse("npm:@acme/app"), "next"))
+    assert network.json(WEB)["dist-tags"] == {"latest": "1.0.0"}
+    changed(network, amend.untagged(network.target, parse("npm:@acme/app"), "latest"))
+    assert network.json(WEB)["dist-tags"] == {"latest": "2.0.0"}
+
+
+def test_an_image_loses_its_tag_and_keeps_its_manifest(network: Network, samples: Samples) -> None:
+    published(network, samples.image, repository="acme/app")
+    digest = network.head("oci/tags/acme/app/1.0").metadata["digest"]
+    changed(network, amend.tagged(network.target, parse(f"oci:acme/app@{digest}"), "stable"))
+    assert network.head("oci/tags/acme/app/stable").metadata["digest"] == digest
+    network.purged.clear()
+    changed(network, amend.untagged(network.target, parse("oci:acme/app"), "1.0"))
+    assert "oci/tags/acme/app/1.0" not in network.objects()
+    assert any(url.endswith("/oci/tags/acme/app/1.0") for url in network.purged)
+    assert network.json("oci/taglists/acme/app/list.json")["tags"] == ["stable"]
+    assert network.get(f"oci/manifests/acme/app/{digest.replace(':', '/')}")
+    published(network, samples.image, repository="acme/app")
+    assert network.json("oci/taglists/acme/app/list.json")["tags"] == ["1.0", "stable"]
+
+
+def test_deprecating_again_changes_nothing(network: Network, tmp_path: Path) -> None:
+    published(network, app(tmp_path, "1.0.0"))
+    reference = parse("npm:@acme/app@1.0.0")
+    assert changed(network, amend.deprecated(network.target, reference, "use 2")).published[0].new
+    assert network.json(WEB)["versions"]["1.0.0"]["deprecated"] == "use 2"
+    assert not changed(network, amend.deprecated(network.target, reference, "use 2")).published[0].new
+
+
+def test_a_yank_holds_for_all_files_of_a_version_and_is_taken_back(network: Network, samples: Samples) -> None:
+    published(network, samples.files[2])
+    reference = parse("pypi:Acme.Greeter==1.0.0")
+    changed(network, amend.yanked(network.target, reference, "broken"))
+    (file,) = network.json("pypi/simple/acme-greeter/index.json")["files"]
+    assert file["yanked"] == "broken"
+    changed(network, amend.yanked(network.target, reference, "", back=True))
+    (file,) = network.json("pypi/simple/acme-greeter/index.json")["files"]
+    assert file["yanked"] is False
+
+
+def test_what_is_published_is_shown_with_what_readers_are_told(
+    network: Network, samples: Samples, tmp_path: Path
+) -> None:
+    published(network, app(tmp_path, "1.0.0"), app(tmp_path, "2.0.0"), samples.files[2])
+    changed(network, amend.deprecated(network.target, parse("npm:@acme/app@1.0.0"), "use 2"))
+    changed(network, amend.yanked(network.target, parse("pypi:acme-greeter@1.0"), "broken"))
+    assert amend.shown(amend.known_of(network.target, parse("npm:@acme/app"))) == [
+        "1.0.0  deprecated: use 2",
+        "2.0.0",
+        "tag latest: 2.0.0",
+    ]
+    assert amend.shown(amend.known_of(network.target, parse("pypi:acme-greeter"))) == [f"{WHEEL}  yanked broken"]
+
+
+def test_what_is_unpublished_is_listed_nowhere_kept_aside_and_refused_by_the_edge(
+    network: Network, samples: Samples
+) -> None:
+    published(network, samples.files[2])
+    key, body = f"pypi/files/acme-greeter/{WHEEL}", samples.files[2].read_bytes()
+    network.purged.clear()
+    changed(network, unpublish.unpublished(network.target, parse("pypi:acme-greeter@1.0"), force=False))
+    assert network.json("pypi/simple/acme-greeter/index.json")["files"] == []
+    assert WHEEL not in network.get("pypi/simple/acme-greeter/index.html").decode()
+    assert network.objects() & {key, f"{key}.metadata"} == set()
+    assert network.get(f"quarantine/{key}") == body
+    assert quarantined(network) == [key, f"{key}.metadata"]
+    assert any(url.endswith(f"/objects/{key}") for url in network.purged)
+
+
+def test_an_unpublished_version_is_never_taken_again(network: Network, tmp_path: Path) -> None:
+    published(network, app(tmp_path, "1.0.0"))
+    changed(network, unpublish.unpublished(network.target, parse("npm:@acme/app@1.0.0"), force=False))
+    with pytest.raises(RegistryError, match=r"npm @acme/app 1\.0\.0: was unpublished"):
+        published(network, app(tmp_path, "1.0.0"))
+    assert "npm/@acme/app/-/app-1.0.0.tgz" not in network.objects()
+    with pytest.raises(RegistryError, match="no such version is published"):
+        amend.tagged(network.target, parse("npm:@acme/app@1.0.0"), "next")
+
+
+def test_an_unpublished_image_loses_its_manifest_and_all_its_tags(network: Network, samples: Samples) -> None:
+    published(network, samples.image, repository="acme/app")
+    digest = network.head("oci/tags/acme/app/1.0").metadata["digest"]
+    changed(network, amend.tagged(network.target, parse(f"oci:acme/app@{digest}"), "stable"))
+    with pytest.raises(RegistryError, match="is needed by tag stable"):
+        unpublish.unpublished(network.target, parse("oci:acme/app:1.0"), force=False)
+    changed(network, unpublish.unpublished(network.target, parse("oci:acme/app:1.0"), force=True))
+    manifest = f"oci/manifests/acme/app/{digest.replace(':', '/')}"
+    assert network.objects() & {manifest, "oci/tags/acme/app/1.0", "oci/tags/acme/app/stable"} == set()
+    assert quarantined(network) == [manifest]
+
+
+def test_what_others_depend_on_or_is_old_is_taken_back_by_force_only(
+    network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published(network, app(tmp_path, "1.0.0"))
+    needing = tarball(
+        tmp_path / "web.tgz", {"name": "web", "version": "1.0.0", "dependencies": {"@acme/app": "^1.0.0"}}
+    )
+    published(network, needing)
+    reference = parse("npm:@acme/app@1.0.0")
+    with pytest.raises(RegistryError, match=r"is needed by web; .*--force"):
+        unpublish.unpublished(network.target, reference, force=False)
+    changed(network, unpublish.unpublished(network.target, parse("npm:web@1.0.0"), force=False))
+    unpublish.unpublished(network.target, reference, force=False)
+    monkeypatch.setattr(unpublish, "now", lambda: "2999-01-01T00:00:00.000000Z")
+    with pytest.raises(RegistryError, match="hours ago, and may be relied upon after 72; deprecate it instead"):
+        unpublish.unpublished(network.target, reference, force=False)
+    changed(network, unpublish.unpublished(network.target, reference, force=True))
+    assert network.json(WEB)["versions"] == {}
+
+
+def test_the_audit_log_says_who_did_what_in_order_and_nothing_of_what_changed_nothing(
+    network: Network, tmp_path: Path
+) -> None:
+    before = clock.now()
+    published(network, app(tmp_path, "1.0.0"))
+    published(network, app(tmp_path, "1.0.0"))
+    changed(network, amend.tagged(network.target, parse("npm:@acme/app@1.0.0"), "next"), "tag")
+    entries = list(audit.entries(network.target.repository))
+    assert [(each.by.principal, each.by.action, each.what) for each in entries] == [
+        ("alice", "publish", "npm @acme/app 1.0.0"),
+        ("bob", "tag", "npm @acme/app 1.0.0 tag next"),
+    ]
+    assert entries[0].by.caller == "arn:aws:iam::1:user/alice"
+    assert before < entries[0].at < entries[1].at < clock.now()
+    assert list(audit.entries(network.target.repository, entries[1].at)) == entries[1:]
+
+
+def test_on_aws_the_log_has_the_callers_identity(network: Network) -> None:
+    who = caller.by(network.target, "publish", "carol")
+    assert who.principal == "carol"
+    assert who.caller.startswith("arn:aws:sts::123456789012:")
+
+
+def refused(network: Network) -> Sequence[tuple[Callable[[], Any], str]]:
+    target = network.target
+    return [
+        (lambda: amend.tagged(target, parse("npm:nothing@1.0.0"), "next"), "npm nothing: no such package"),
+        (
+            lambda: amend.tagged(target, parse("npm:@acme/app@9.0.0"), "next"),
+            r"9\.0\.0: no such version .* show npm:@acme",
+        ),
+        (lambda: amend.tagged(target, parse("npm:@acme/app@1.0.0"), "v1"), "dist-tag 'v1'"),
+        (lambda: amend.untagged(target, parse("npm:@acme/app"), "beta"), "has no tag 'beta'; it has latest"),
+        (lambda: amend.deprecated(target, parse("pypi:p@1"), ""), "deprecation is for npm"),
+        (lambda: amend.yanked(target, parse("npm:@acme/app@1.0.0"), ""), "yanking is for pypi"),
+        (lambda: parse("acme"), "'acme' names no package; write npm:"),
+        (lambda: audit.checked_time("yesterday"), "--since 'yesterday'"),
+    ]
+
+
+def test_what_makes_no_sense_is_refused_in_a_line(network: Network, tmp_path: Path) -> None:
+    published(network, app(tmp_path, "1.0.0"))
+    for attempt, says in refused(network):
+        with pytest.raises(RegistryError, match=says):
+            attempt()

@@ -1,0 +1,104 @@
+"""The keys between the tiers: who can prove what to whom, and that a second run changes nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from typer.testing import CliRunner
+
+from emulation.providers.aws.clients import client
+from registry import RegistryError, keys
+from registry.__main__ import app
+
+pytestmark = pytest.mark.usefixtures("aws_cloud")
+
+
+def secret(name: str) -> dict[str, str]:
+    text = client("secretsmanager").get_secret_value(SecretId=f"artifact-edge/dev/{name}")["SecretString"]
+    return json.loads(text)
+
+
+def certificate(pem: str) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(pem.encode())
+
+
+def test_each_side_can_verify_the_other() -> None:
+    keys.initialize("dev", "example.com", "us-east-1", "kv-token", "purge-token")
+    shield, edge = secret("shield"), secret("edge")
+    server, chain = certificate(shield["server_certificate"]), certificate(edge["server_ca"])
+    server.verify_directly_issued_by(chain)
+    names = server.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["*.shield.example.com"]
+    presented = certificate(edge["client_certificate"])
+    presented.verify_directly_issued_by(certificate(shield["client_ca"]))
+    usage = presented.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(usage) == [ExtendedKeyUsageOID.CLIENT_AUTH]
+    assert shield["origin_key"] == edge["origin_key"]
+
+
+def test_each_key_fits_its_certificate() -> None:
+    keys.initialize("dev", "example.com", "us-east-1", "kv-token", "purge-token")
+    for name, side in (("shield", "server"), ("edge", "client")):
+        held = secret(name)
+        key: Any = serialization.load_pem_private_key(held[f"{side}_key"].encode(), password=None)
+        assert key.public_key() == certificate(held[f"{side}_certificate"]).public_key()
+
+
+def test_machines_are_not_given_an_authoritys_key() -> None:
+    keys.initialize("dev", "example.com", "us-east-1", "kv-token", "purge-token")
+    authority = secret("authority")
+    held = {*secret("shield").values(), *secret("edge").values()}
+    assert authority["server_ca_key"] not in held
+    assert authority["client_ca_key"] not in held
+
+
+def test_a_second_run_changes_nothing_and_prints_no_key() -> None:
+    arguments = ["keys", "init", "--environment", "dev", "--domain", "example.com", "--region", "us-east-1"]
+    first = CliRunner().invoke(
+        app, arguments, env={"CLOUDFLARE_KV_API_TOKEN": "kv-token", "CLOUDFLARE_PURGE_API_TOKEN": "p"}
+    )
+    names = ("authority", "shield", "edge", "metadata-api", "edge-kv", "edge-purge")
+    before = [secret(name) for name in names]
+    second = CliRunner().invoke(app, arguments)
+    assert [secret(name) for name in names] == before
+    assert second.output == "the keys of dev exist\n"
+    assert "PRIVATE" not in first.output
+    assert before[1]["origin_key"] not in first.output
+
+
+def test_an_interrupted_run_is_finished_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(*arguments: object) -> dict[str, str]:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(keys, "_edge", crash)
+        with pytest.raises(KeyboardInterrupt):
+            keys.initialize("dev", "example.com", "us-east-1", "kv-token", "purge-token")
+    assert keys.initialize("dev", "example.com", "us-east-1", "kv-token", "purge-token") == [
+        f"artifact-edge/dev/{name}" for name in ("edge", "metadata-api", "edge-kv", "edge-purge")
+    ]
+    assert secret("edge")["origin_key"] == secret("shield")["origin_key"]
+
+
+def test_each_function_has_its_own_secret_and_the_edges_is_none_of_them() -> None:
+    keys.initialize("dev", "example.com", "us-east-1", "kv-token", "purge-token")
+    assert secret("edge-kv") == {"api_token": "kv-token"}
+    assert secret("edge-purge") == {"api_token": "purge-token"}
+    assert len(secret("metadata-api")["key"]) == 43
+    assert not {"kv-token", "purge-token"} & set(secret("edge").values())
+
+
+def test_a_missing_api_token_is_told_and_the_rest_is_kept() -> None:
+    with pytest.raises(RegistryError, match="CLOUDFLARE_KV_API_TOKEN is not set: make a Cloudflare API token"):
+        keys.initialize("dev", "example.com", "us-east-1", "", "purge-token")
+    assert secret("edge")
+    with pytest.raises(RegistryError, match=r"CLOUDFLARE_PURGE_API_TOKEN is not set: .* the cache of the zone example"):
+        keys.initialize("dev", "example.com", "us-east-1", "kv-token", "")
+    assert keys.initialize("dev", "example.com", "us-east-1", "kv-token", "purge-token") == [
+        "artifact-edge/dev/edge-purge"
+    ]

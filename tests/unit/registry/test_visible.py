@@ -1,0 +1,62 @@
+"""Following a change: which places show it, and which do not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import boto3
+import pytest
+
+from registry import RegistryError, keys
+from registry.catalog.audit import By
+from registry.ecosystems.packages import parse
+from registry.publish import publish
+from registry.target import Bucket, Shield
+from registry.visible import Follower
+from tests.support.packages import tarball
+from tests.support.registry import BUCKET, Network, network
+
+__all__ = ["network"]
+
+REPLICA = "origin-eu-west-1"
+
+
+@pytest.mark.parametrize("network", ["s3"], indirect=True)  # Cloud Storage has no replicas
+def test_a_replica_that_lags_is_told_from_one_that_has_the_change(network: Network, tmp_path: Path) -> None:
+    s3: Any = cast(Any, boto3).client("s3", region_name="eu-west-1")
+    s3.create_bucket(Bucket=REPLICA, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    buckets = [*network.target.buckets, Bucket(region="eu-west-1", name=REPLICA)]
+    target = network.target.model_copy(update={"buckets": buckets})
+
+    def replicate() -> None:
+        for kind in ("", ".abbreviated"):
+            key = f"npm/web/packument{kind}.json"
+            s3.copy_object(Bucket=REPLICA, Key=key, CopySource={"Bucket": BUCKET, "Key": key})
+
+    def seen() -> dict[str, bool]:
+        follower = Follower(target, parse("npm:web"), token="", vias={})
+        return {each.place[1]: each.seconds is not None for each in follower.follow(0.1)}
+
+    for number in ("1.0.0", "1.1.0"):
+        publish(target, [tarball(tmp_path / "web.tgz", {"name": "web", "version": number})], By("t", "", "publish"))
+        assert seen() == {"us-east-1": True, "eu-west-1": False}
+        replicate()
+        assert seen() == {"us-east-1": True, "eu-west-1": True}
+
+
+def test_nothing_can_be_followed_of_a_package_that_is_not_there(network: Network) -> None:
+    with pytest.raises(RegistryError, match="pypi nothing: no such package"):
+        Follower(network.target, parse("pypi:nothing"), token="", vias={})
+
+
+def test_a_shield_that_lets_nobody_in_from_here_is_told_apart_from_one_that_lags(
+    network: Network, tmp_path: Path
+) -> None:
+    keys.initialize("unit", "artifact-edge.test", "us-east-1", "kv-token", "purge-token")
+    shield = Shield(host="us-east-1-0.shield.artifact-edge.test", address="127.0.0.99")  # nothing listens there
+    target = network.target.model_copy(update={"shields": [shield]})
+    publish(target, [tarball(tmp_path / "web.tgz", {"name": "web", "version": "1.0.0"})], By("t", "", "publish"))
+    seen = {each.place: each for each in Follower(target, parse("npm:web"), token="", vias={}).follow(5)}
+    assert seen["origin", "us-east-1"].seconds is not None
+    assert (seen["shield", "us-east-1-0"].seconds, seen["shield", "us-east-1-0"].reached) == (None, False)

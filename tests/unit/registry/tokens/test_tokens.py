@@ -1,0 +1,281 @@
+"""Tokens: what the database and the edge hold, and that neither failure nor order lets a revoked one in again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import time
+from typing import Any, cast
+
+import boto3
+import httpx
+import pytest
+from cloudflare import APIConnectionError
+from typer.testing import CliRunner
+
+from registry import RegistryError
+from registry.__main__ import app
+from registry.catalog.audit import By, entries
+from registry.metadata import Conflict, Put
+from registry.target import Target
+from registry.tokens import resync, tokens
+from tests.support.registry import ACCOUNT, Network, network
+
+__all__ = ["network"]
+
+GRANTS = ["npm:@acme/*:pull", "oci:acme/*:pull"]
+BY = By("carol", "arn:aws:iam::123456789012:user/carol", "tokens")
+
+
+def create(network: Network, **more: Any) -> str:
+    return tokens.create(network.target, BY, "alice", more.get("grants", GRANTS), more.get("seconds", 3600)).text
+
+
+def digest_of(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def id_of(token: str) -> str:
+    return digest_of(token)[:12]
+
+
+def break_edge(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: Any, **more: Any) -> None:
+        raise APIConnectionError(request=httpx.Request("PUT", "http://edge"))
+
+    monkeypatch.setattr(type(network.edge.kv.namespaces), "bulk_update", fail)
+
+
+def put_entry(network: Network, digest: str, value: Any) -> None:
+    network.edge.kv.namespaces.values.update(
+        f"token:{digest}",
+        account_id=ACCOUNT,
+        namespace_id=network.target.entitlements.namespace_id,
+        value=json.dumps(value).encode(),
+        expiration=int(time.time()) + 3600,
+    )
+
+
+def drop_entry(network: Network, digest: str) -> None:
+    namespace = network.target.entitlements.namespace_id
+    network.edge.kv.namespaces.values.delete(f"token:{digest}", account_id=ACCOUNT, namespace_id=namespace)
+
+
+def item(network: Network, digest: str) -> Any:
+    found = network.target.repository.item("tokens", digest)
+    assert found is not None
+    return found
+
+
+def test_a_token_has_256_bits_and_is_kept_as_a_digest_only(network: Network) -> None:
+    token = create(network)
+    assert re.fullmatch(r"ae_[A-Za-z0-9_-]{43}", token)
+    entry = network.entry(digest_of(token))
+    assert {name: entry[name] for name in ("version", "principal", "grants")} == {
+        "version": 1,
+        "principal": "alice",
+        "grants": GRANTS,
+    }
+    assert entry["revision"] == item(network, digest_of(token)).version
+    assert 3500 < entry["expires"] - time.time() < 3700
+    kept = cast(Any, boto3).client("dynamodb", region_name="us-east-1").scan(TableName="metadata")["Items"]
+    assert token not in str(kept)
+    assert digest_of(token) in str(kept)
+
+
+def test_a_revoked_token_stays_on_record_as_revoked_and_so_at_the_edge(network: Network) -> None:
+    first, second = create(network), create(network)
+    granted = item(network, digest_of(first))
+    tokens.revoke(network.target, BY, id_of(first))
+    revoked = item(network, digest_of(first))
+    assert revoked.version > granted.version
+    assert revoked.expires == granted.expires
+    assert network.entry(digest_of(first)) == {"version": 1, "revision": revoked.version, "revoked": True}
+    assert network.entry(digest_of(second))["principal"] == "alice"
+    assert [token.digest for token in tokens.tokens(network.target)] == [digest_of(second)]
+    assert len(tokens.tokens(network.target, ended=True)) == 2
+    with pytest.raises(RegistryError, match="no token has the id"):
+        tokens.change_grants(network.target, BY, id_of(first), add=["npm:*:pull"])
+
+
+def test_grants_are_added_and_taken_away(network: Network) -> None:
+    token = create(network)
+    tokens.change_grants(network.target, BY, id_of(token), add=["pypi:acme-*:pull"], remove=["oci:acme/*:pull"])
+    assert network.entry(digest_of(token))["grants"] == ["npm:@acme/*:pull", "pypi:acme-*:pull"]
+    assert tokens.tokens(network.target)[0].grants == ("npm:@acme/*:pull", "pypi:acme-*:pull")
+    with pytest.raises(RegistryError, match=r"has no grant 'npm:left-pad:pull'"):
+        tokens.change_grants(network.target, BY, id_of(token), remove=["npm:left-pad:pull"])
+
+
+def test_a_rotated_token_has_a_successor_and_ends_after_the_overlap(network: Network) -> None:
+    old = create(network)
+    before = item(network, digest_of(old))
+    new = tokens.rotate(network.target, BY, id_of(old), 7200, 300).text
+    assert new != old
+    assert network.entry(digest_of(new))["grants"] == GRANTS
+    assert 7100 < network.entry(digest_of(new))["expires"] - time.time() < 7300
+    assert 200 < network.entry(digest_of(old))["expires"] - time.time() < 400
+    assert item(network, digest_of(old)).expires == before.expires  # remembered for as long as before
+    again = tokens.rotate(network.target, BY, id_of(new), 7200, 0).text
+    assert network.entry(digest_of(new))["expires"] <= time.time()
+    assert {token.digest for token in tokens.tokens(network.target)} == {digest_of(old), digest_of(again)}
+
+
+def test_no_overlap_makes_a_token_live_longer(network: Network) -> None:
+    old = create(network, seconds=60)
+    tokens.rotate(network.target, BY, id_of(old), 7200, 3600)
+    assert network.entry(digest_of(old))["expires"] < time.time() + 61
+
+
+def test_each_change_is_in_the_audit_log_and_no_secret_is(network: Network) -> None:
+    token = create(network)
+    tokens.change_grants(network.target, BY, id_of(token), add=["npm:web:pull"])
+    tokens.revoke(network.target, BY, id_of(token))
+    said = [entry.what for entry in entries(network.target.repository)]
+    assert said == [f"token {id_of(token)} of alice"] * 3
+    assert token not in str(list(entries(network.target.repository)))
+
+
+def test_what_the_edge_was_not_told_is_on_record_and_told(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = create(network)
+    break_edge(network, monkeypatch)
+    created = tokens.create(network.target, BY, "bob", GRANTS, 3600)
+    revoked = tokens.revoke(network.target, BY, id_of(first))
+    assert created.text and created.untold and revoked.untold
+    assert [token.principal for token in tokens.tokens(network.target)] == ["bob"]
+
+
+@pytest.mark.parametrize(("backend", "code", "says"), [("dynamodb", 0, "warning: "), ("spanner", 1, "error: ")])
+def test_an_operator_reads_that_the_edge_was_not_told(
+    network: Network, monkeypatch: pytest.MonkeyPatch, backend: str, code: int, says: str
+) -> None:
+    token = create(network)
+    break_edge(network, monkeypatch)
+    metadata = network.target.metadata.model_copy(update={"backend": backend})
+    target = network.target.model_copy(update={"metadata": metadata})
+    monkeypatch.setattr(Target, "repository", network.target.repository)
+
+    def read(file: object) -> Target:
+        return target
+
+    monkeypatch.setattr("registry.commands.tokens.read_target", read)
+    result = CliRunner().invoke(app, ["tokens", "revoke", id_of(token), "--stack-outputs", "-"])
+    assert result.stdout.startswith(f"revoked {id_of(token)} of alice\n")
+    assert f"{says}it is on record, but the edge could not be told" in result.output
+    assert result.exit_code == code
+
+
+def test_a_change_that_another_one_overtook_is_made_on_what_that_left(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = create(network)
+    transact, interfered = network.target.repository.transact, list[bool]()
+
+    def overtaken(writes: Any) -> None:
+        if not interfered:
+            interfered.append(True)
+            tokens.change_grants(network.target, BY, id_of(token), add=["npm:other:pull"])
+        transact(writes)
+
+    monkeypatch.setattr(network.target.repository, "transact", overtaken)
+    tokens.change_grants(network.target, BY, id_of(token), remove=["npm:@acme/*:pull"])
+    assert network.entry(digest_of(token))["grants"] == ["oci:acme/*:pull", "npm:other:pull"]
+
+
+def test_a_token_that_others_keep_changing_is_told(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = create(network)
+
+    def conflict(writes: Any) -> None:
+        raise Conflict("tokens", digest_of(token))
+
+    monkeypatch.setattr(network.target.repository, "transact", conflict)
+    for change in (
+        lambda: tokens.revoke(network.target, BY, id_of(token)),
+        lambda: tokens.rotate(network.target, BY, id_of(token), 7200, 0),
+    ):
+        with pytest.raises(RegistryError, match="others keep changing it; try again"):
+            change()
+
+
+def test_an_older_change_that_arrives_last_leaves_the_edge_as_it_was(network: Network) -> None:
+    token = create(network)
+    digest = digest_of(token)
+    granted = tokens.record_of(item(network, digest))
+    tokens.revoke(network.target, BY, id_of(token))
+    tokens.EdgeEntries(network.target).write([granted])
+    assert network.entry(digest)["revoked"] is True
+
+
+def test_a_resync_repairs_what_is_missing_stale_or_of_no_record(network: Network) -> None:
+    missing, stale, resurrected, right = (create(network) for _ in range(4))
+    tokens.revoke(network.target, BY, id_of(resurrected))
+    drop_entry(network, digest_of(missing))
+    changed = {"version": 1, "revision": 1, "principal": "alice", "expires": 4_000_000_000, "grants": ["npm:*:pull"]}
+    for digest in (digest_of(stale), digest_of(resurrected), "f" * 64):
+        put_entry(network, digest, changed)
+    before = network.entry(digest_of(right))
+    assert resync.resync(network.target) == resync.Repaired(4, 1, 2, 1, ())
+    assert network.entry(digest_of(missing))["grants"] == GRANTS
+    assert network.entry(digest_of(stale))["grants"] == GRANTS
+    assert network.entry(digest_of(resurrected))["revoked"] is True
+    assert network.entry("f" * 64) == {"version": 1, "revision": 2, "revoked": True}
+    assert network.entry(digest_of(right)) == before
+    assert resync.resync(network.target) == resync.Repaired(4, 0, 0, 0, ())
+
+
+def test_a_resync_believes_the_database_over_a_later_entry(network: Network) -> None:
+    """As after the database was restored to an earlier point."""
+    token = create(network)
+    put_entry(network, digest_of(token), {**network.entry(digest_of(token)), "revision": 2**52, "grants": []})
+    assert resync.resync(network.target).stale == 1
+    assert network.entry(digest_of(token))["grants"] == GRANTS
+
+
+def test_a_resync_tells_of_records_that_make_no_sense_and_mends_the_rest(network: Network) -> None:
+    good = create(network)
+    drop_entry(network, digest_of(good))
+    broken = Put("tokens", "e" * 64, {"principal": 1}, expires=int(time.time()) + 3600)
+    network.target.repository.transact([broken])
+    done = resync.resync(network.target)
+    assert (done.missing, done.extra) == (1, 0)
+    (said,) = done.unreadable
+    assert said.startswith("token eeeeeeeeeeee: its record cannot be read: the document lacks principal")
+    assert [token.digest for token in tokens.tokens(network.target)] == [digest_of(good)]
+    assert network.entry("e" * 64) is None
+
+
+@pytest.mark.parametrize(
+    ("grant", "says"),
+    [
+        ("npm", "write <ecosystem>"),
+        ("maven:x:pull", "ecosystem 'maven' is none of npm, pypi, oci"),
+        ("npm:@acme/*:read", "action 'read' is none of pull, push"),
+        ("npm::pull", "pattern '' matches no name"),
+        ("npm:@Acme/*:pull", "matches no name"),
+        ("pypi:acme_greeter:pull", "use - for . and _"),
+    ],
+)
+def test_a_bad_grant_is_refused_before_anything_is_written(network: Network, grant: str, says: str) -> None:
+    with pytest.raises(RegistryError, match=re.escape(says)):
+        create(network, grants=["npm:@acme/*:pull", grant])
+    assert tokens.tokens(network.target) == []
+
+
+@pytest.mark.parametrize("text", ["", "30", "d", "0d", "59s", "400d", "-1d", "1e3d"])
+def test_a_bad_duration_is_refused(text: str) -> None:
+    with pytest.raises(RegistryError, match="--expires"):
+        tokens.duration(text)
+
+
+def test_an_overlap_may_be_nothing_at_all() -> None:
+    assert tokens.duration("0m", "--overlap", shortest=0) == 0
+    with pytest.raises(RegistryError, match="--overlap '1': write a number of m, h or d between 0m and 366d"):
+        tokens.duration("1", "--overlap", shortest=0)
+
+
+def test_an_unknown_id_is_told(network: Network) -> None:
+    with pytest.raises(RegistryError, match="no token has the id 'abc'"):
+        tokens.revoke(network.target, BY, "abc")
+    with pytest.raises(RegistryError, match="no token has the id ''"):
+        tokens.revoke(network.target, BY, "")

@@ -1,0 +1,198 @@
+"""Stack config: what is accepted, and the one line that each mistake gets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+
+from stacks.config import ConfigError, Stack, load
+from stacks.reference import page
+
+ROOT = Path(__file__).parents[3]
+ENVIRONMENTS = ("local", "dev", "staging", "prod")
+
+
+def stack_config(environment: str) -> dict[str, str]:
+    """The stack's config as Pulumi hands it to the program: every value a text, objects as JSON."""
+    document: dict[str, Any] = yaml.safe_load((ROOT / "stacks" / f"Pulumi.{environment}.yaml").read_text())
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in document["config"].items()}
+
+
+def problems(*, environment: str = "staging", remove: str = "", secret: str = "", **changes: Any) -> list[str]:
+    """What is said of the staging stack's config with some keys of our namespace changed."""
+    values = stack_config(environment)
+    values.pop(remove, None)
+    values |= {
+        f"artifact-edge:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in changes.items()
+    }
+    with pytest.raises(ConfigError) as raised:
+        load(environment, values, [secret])
+    return str(raised.value).splitlines()
+
+
+def shield(**changes: Any) -> list[dict[str, Any]]:
+    return [{"cloud": "aws", "region": "us-east-1", "machine_type": "i4i.large", "nodes": 1} | changes]
+
+
+@pytest.mark.parametrize(("standby", "most"), [([], 4), (["us-east1"], 3)])
+def test_more_buckets_than_a_shield_reads_from_are_refused(standby: list[str], most: int) -> None:
+    regions = ["us-east-1", "eu-west-1", "us-west-2", "ap-southeast-1", "sa-east-1"][: most + 1]
+    blobs = {"store": "s3", "regions": regions, "standby": standby}
+    shields = shield() + shield(cloud="gcp", region="us-east1", machine_type="n2-standard-8")
+    (said,) = [line for line in problems(blobs=blobs, shields=shields, remove="gcp:project") if "blobs" in line]
+    assert said.startswith(f"artifact-edge:blobs.regions: {', '.join(regions)} are {most + 1}; ")
+    assert said.endswith(f"so name up to {most}")
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_every_environments_config_is_accepted(environment: str) -> None:
+    stack = load(environment, stack_config(environment))
+    assert isinstance(stack, Stack)
+    assert (stack.environment, stack.home_region) == (environment, "us-east-1")
+
+
+def test_environments_that_last_are_protected_and_the_others_can_be_destroyed() -> None:
+    protected = {name: load(name, stack_config(name)).config.protect for name in ENVIRONMENTS}
+    assert protected == {"local": False, "dev": False, "staging": True, "prod": True}
+
+
+def test_no_stack_file_holds_a_secret_or_a_key_of_one() -> None:
+    for environment in ENVIRONMENTS:
+        document = yaml.safe_load((ROOT / "stacks" / f"Pulumi.{environment}.yaml").read_text())
+        assert set(document) - {"encryptionsalt"} == {"config"}
+        assert "encryptionsalt" not in document or environment == "local"  # docs/decisions/local-passphrase.md
+        assert not any("secure" in str(value) for value in document["config"].values())
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        (
+            {"shields": shield(region="us-esat-1")},
+            "artifact-edge:shields[0].region: 'us-esat-1' is not an AWS region; did you mean 'us-east-1'?",
+        ),
+        (
+            {"shields": shield(machine_type="m6i.large")},
+            "artifact-edge:shields[0].machine_type: 'm6i.large' has no NVMe disks of its own; "
+            "use a type such as i4i.large, i3en.large or c6id.large",
+        ),
+        (
+            {"shields": shield(machine_type="i4i.lage")},
+            "artifact-edge:shields[0].machine_type: 'i4i.lage' is not an EC2 instance type; did you mean 'i4i.large'?",
+        ),
+        (
+            {"shields": shield(cloud="gcp", region="europe-west1", machine_type="e2-standard-8")},
+            "artifact-edge:shields[0].machine_type: 'e2-standard-8' has no local SSD; "
+            "use a type such as n2-standard-8 or c3-standard-8-lssd",
+        ),
+        (
+            {"shields": shield(nodes=0)},
+            "artifact-edge:shields[0].nodes: 0 is not accepted; it should be greater than or equal to 1",
+        ),
+        (
+            {"shields": shield() + shield()},
+            "artifact-edge:shields: 'us-east-1' is named twice; name each region once",
+        ),
+        ({"sheilds": "x"}, "artifact-edge:sheilds: unknown key; did you mean 'shields'?"),
+        (
+            {"shields": shield(disk=1)},
+            "artifact-edge:shields[0].disk: unknown key; accepted: cloud, region, machine_type, nodes",
+        ),
+        (
+            {"edge": "x"},
+            "artifact-edge:edge: 'x' is not an object; "
+            "set its parts with `pulumi config set --path 'artifact-edge:edge…' <value>`",
+        ),
+        (
+            {"edge": {"account_id": "abc"}},
+            "artifact-edge:edge.account_id: 'abc' is not a Cloudflare account id; it is 32 hexadecimal digits",
+        ),
+        (
+            {"domain": "Example"},
+            "artifact-edge:domain: 'Example' is not a domain name; "
+            "write it like packages.example.com, in small letters",
+        ),
+        (
+            {"blobs": {"store": "s3", "regions": ["us-east-1"]}},
+            "artifact-edge:blobs.regions: us-east-1 is a single region; name a second one, "
+            "or set artifact-edge:allow_single_region to true",
+        ),
+        (
+            {"blobs": {"store": "s4", "regions": ["us-east-1", "eu-west-1"]}},
+            "artifact-edge:blobs.store: 's4' is not accepted; it should be 's3' or 'gcs'",
+        ),
+        (
+            {"blobs": {"store": "gcs", "regions": ["us-east4", "europe-west1"]}},
+            "artifact-edge:blobs.regions: us-east4, europe-west1 is no dual-region; "
+            "Cloud Storage takes one region, or two on one continent",
+        ),
+        (
+            {"metadata": {"store": "spanner", "regions": ["us-east4", "europe-west1"]}},
+            "artifact-edge:metadata.regions: us-east4, europe-west1 is no multi-region of Spanner; use one region, "
+            "or us-east4, us-east1 or us-central1, us-east1 or europe-west1, europe-west4",
+        ),
+        (
+            {"metadata": {"store": "spanner", "regions": ["us-east4", "us-east1"]}},
+            "gcp:project: missing; set it with `pulumi config set --path 'gcp:project' <value>`",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line_with_key_value_and_way_out(changes: dict[str, Any], line: str) -> None:
+    assert problems(**changes) == [line]
+
+
+def test_all_mistakes_are_told_at_once_and_without_a_trace() -> None:
+    told = problems(remove="artifact-edge:tags", domain="x", protect="perhaps")
+    assert [line.split(":")[1].strip() for line in told] == ["domain", "tags", "protect"]
+    assert issubclass(ConfigError, pulumi.RunError)  # what Pulumi prints as it is
+
+
+def test_an_origin_on_cloud_storage_needs_shields_that_can_read_it() -> None:
+    blobs = {"store": "gcs", "regions": ["us-east4", "us-east1"]}
+    assert problems(environment="prod", blobs=blobs, shields=shield()) == [
+        "artifact-edge:shields[0].cloud: 'aws' machines cannot read from Cloud Storage; "
+        "use 'gcp', or artifact-edge:blobs.store 's3'"
+    ]
+
+
+def test_the_default_region_must_be_given_for_the_secrets_are_there() -> None:
+    assert problems(remove="aws:region") == [
+        "aws:region: missing; set it with `pulumi config set --path 'aws:region' <value>`"
+    ]
+
+
+def test_a_value_that_is_a_secret_is_not_repeated() -> None:
+    assert problems(secret="artifact-edge:protect", protect="hunter2") == [
+        "artifact-edge:protect: [secret] is not accepted; it should be a valid boolean, unable to interpret input"
+    ]
+
+
+def test_a_stack_name_must_fit_into_names_of_buckets() -> None:
+    with pytest.raises(ConfigError, match="stack name: 'My_Stack' does not fit into names of buckets"):
+        load("My_Stack", stack_config("local"))
+
+
+def test_the_documentation_says_what_the_program_accepts() -> None:
+    assert (ROOT / "docs" / "configuration.md").read_text() == page(), "run `python -m stacks.reference`"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"capacity": "cheap"}, "metadata.capacity"),
+        ({"scaling": {"reads_from": 10, "reads_to": 5}}, "reads_to 5 is less than reads_from 10; swap them"),
+        ({"scaling": {"target": 95}}, "metadata.scaling.target"),
+        ({"processing_units": 150}, "150 is not a multiple of 100; use 100 or 200"),
+        ({"processing_units": 1500}, "1500 is not a multiple of 1000; use 1000 or 2000"),
+        ({"operators": ["allUsers"]}, "'allUsers' is nobody to Google Cloud's IAM"),
+    ],
+)
+def test_what_the_metadata_database_cannot_be_is_told(change: Any, says: str) -> None:
+    metadata = {"store": "dynamodb", "regions": ["us-east-1", "eu-west-1"], **change}
+    (problem,) = problems(metadata=metadata)
+    assert says in problem

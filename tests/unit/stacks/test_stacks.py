@@ -1,0 +1,311 @@
+"""The whole program, once for each environment, on the handlers that stand behind the real engine, too."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import pulumi_aws as aws
+import pulumi_cloudflare as cloudflare
+import pulumi_gcp as gcp
+import pytest
+import yaml
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from emulation.cloudflare import in_process, pki
+from emulation.gcp import in_process as google
+from emulation.providers import aws as emulated_aws
+from emulation.providers import cloudflare as emulated_cloudflare
+from emulation.providers import gcp as emulated_gcp
+from emulation.providers.aws.clients import client
+from infra import transforms
+from stacks.__main__ import compose
+from stacks.config import load, load_current
+from tests.policies.graph import as_policies_see_it
+from tests.policies.resources import NAMES, findings, settings
+from tests.support.harness import Deployment, aws_account, deploy
+from tests.unit.stacks.test_config import ENVIRONMENTS, stack_config
+
+ROOT = Path(__file__).parents[3]
+OUTPUTS = {"environment", "url", "zone", "buckets", "metadata", "entitlements", "shields"}
+ON_GOOGLE: Mapping[str, Any] = {
+    "blobs": {"store": "gcs", "regions": ["us-east4", "us-east1"], "lock": "governance"},
+    "metadata": {"store": "spanner", "regions": ["us-east4", "us-east1"]},
+    "shields": [{"cloud": "gcp", "region": "us-east4", "machine_type": "n2-standard-8", "nodes": 2}],
+}
+ORIGIN_KEY, SIGNING_KEY, API_KEY = "o" * 43, "s" * 43, "a" * 43
+
+KEY_ON_GCP = "projects/artifact-edge-prod/locations/us/keyRings/artifact-edge-prod/cryptoKeys/objects"
+
+
+class Up(Protocol):
+    """The environment's first `pulumi up`, with some keys of our namespace changed."""
+
+    def __call__(self, environment: str, **changes: Any) -> Deployment: ...
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Up:
+    """Runs each program once: the tests only read what it registered."""
+    done: dict[str, Deployment] = {}
+
+    def once(environment: str, **changes: Any) -> Deployment:
+        name = environment + json.dumps(changes)
+        if name not in done:
+            done[name] = first_up(environment, changes, tmp_path_factory.mktemp("cloudflare"))
+        return done[name]
+
+    return once
+
+
+def first_up(environment: str, changes: Mapping[str, Any], directory: Path) -> Deployment:
+    """The environment's first `pulumi up` on mocks, with some keys of our namespace changed."""
+    account = in_process.client(directory)
+    project = google.client(directory)
+    config = stack_config(environment) | {f"artifact-edge:{key}": json.dumps(value) for key, value in changes.items()}
+    with aws_account():
+        write_edge_secret(environment, directory)
+        return deploy(
+            lambda: compose(load_current()),
+            [
+                *emulated_aws.handlers(),
+                *emulated_cloudflare.handlers(lambda: account),
+                *emulated_gcp.handlers(lambda: project),
+            ],
+            [
+                *emulated_aws.functions(),
+                *emulated_cloudflare.functions(lambda: account),
+                *emulated_gcp.functions(lambda: project),
+            ],
+            stack=environment,
+            config=config,
+        )
+
+
+def write_edge_secret(environment: str, directory: Path) -> None:
+    """What `registry keys init` leaves in Secrets Manager for the edge."""
+    authority = pki.Authority(directory)
+    pair = authority.issue(["edge"], ExtendedKeyUsageOID.CLIENT_AUTH)
+    secret = {
+        "client_certificate": pair.chain.decode(),
+        "client_key": pair.key.decode(),
+        "server_ca": authority.certificate_file.read_text(),
+        "origin_key": ORIGIN_KEY,
+        "token_signing_key": SIGNING_KEY,
+    }
+    manager = client("secretsmanager")
+    manager.create_secret(Name=f"artifact-edge/{environment}/edge", SecretString=json.dumps(secret))
+    api = json.dumps({"key": API_KEY})
+    manager.create_secret(Name=f"artifact-edge/{environment}/metadata-api", SecretString=api)
+
+
+def bindings(deployment: Deployment) -> Mapping[str, Any]:
+    script = deployment.of(cloudflare.WorkersScript)["edge"]
+    return {binding["name"]: binding for binding in script.inputs["bindings"]}
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_every_environment_comes_up_with_the_documented_outputs(environment: str, up: Up) -> None:
+    deployment = up(environment)
+    config = load(environment, stack_config(environment)).config
+    outputs = deployment.outputs
+    assert set(outputs) == OUTPUTS
+    assert outputs["environment"] == environment
+    assert outputs["url"] == f"https://packages.{config.domain}"
+    assert outputs["zone"]["name"] == config.domain
+    assert outputs["zone"]["id"]
+    assert len(outputs["zone"]["name_servers"]) == 4
+    assert outputs["buckets"] == [
+        {"region": region, "name": f"artifact-edge-{environment}-{region}", "store": "s3"}
+        for region in config.blobs.regions
+    ]
+    assert outputs["metadata"] == {
+        "backend": "dynamodb",
+        "region": "us-east-1",
+        "table": f"artifact-edge-{environment}-metadata",
+    }
+    assert set(outputs["entitlements"]) == {"account_id", "namespace_id"}
+    assert [(node["region"], node["cloud"]) for node in outputs["shields"]] == [
+        (shield.region, shield.cloud) for shield in config.shields for _ in range(shield.nodes)
+    ]
+    assert all(node["host"] == f"{node['name']}.shield.{config.domain}" for node in outputs["shields"])
+    assert len({node["address"] for node in outputs["shields"]}) == len(outputs["shields"])
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_every_environment_meets_the_policies(environment: str, up: Up) -> None:
+    """In process, with every value known; `make preview` asks the engine."""
+    registered = as_policies_see_it(up(environment))
+    given = settings(environment)
+    found = {name: findings(name, registered, given.get(name)) for name in NAMES}
+    assert {name: said for name, said in found.items() if said} == {}
+
+
+def test_an_environment_without_its_settings_is_found_out(up: Up) -> None:
+    """That the test above can fail: `dev` may be destroyed, and stands in one region."""
+    registered = as_policies_see_it(up("dev"))
+    found = {name for name in NAMES if findings(name, registered)}
+    assert found <= settings("dev").keys()
+    assert {"bucket-replicated", "irreplaceable-protected", "shields-spread-over-zones"} <= found
+
+
+def test_every_tier_is_a_component_of_its_own(up: Up) -> None:
+    tiers = {token.split(":")[1] for token in up("prod").components()}
+    assert tiers == {"network", "keys", "blobs", "metadata", "entitlements", "shield", "edge", "dns", "identity"} | {
+        "observability",
+        "registry",
+    }
+
+
+def test_the_worker_is_bound_as_documented_and_its_keys_are_secrets(up: Up) -> None:
+    deployment = up("local")
+    bound = bindings(deployment)
+    assert {name: binding["type"] for name, binding in bound.items()} == {
+        "ENTITLEMENTS": "kv_namespace",
+        "HOSTNAME": "plain_text",
+        "METADATA_API": "plain_text",
+        "METADATA_API_KEY": "secret_text",
+        "ORIGIN_KEY": "secret_text",
+        "SHIELD": "mtls_certificate",
+        "SHIELDS": "plain_text",
+        "TOKEN_SIGNING_KEY": "secret_text",
+    }
+    assert bound["ENTITLEMENTS"]["namespaceId"] == deployment.outputs["entitlements"]["namespace_id"]
+    assert bound["HOSTNAME"]["text"] == "packages.artifact-edge.test"
+    assert (bound["ORIGIN_KEY"]["text"], bound["TOKEN_SIGNING_KEY"]["text"]) == (ORIGIN_KEY, SIGNING_KEY)
+    assert json.loads(bound["SHIELDS"]["text"])[0] == {
+        "host": "us-east-1-0.shield.artifact-edge.test:8443",
+        "region": "us-east-1",
+        "latitude": 38.9,
+        "longitude": -77.4,
+    }
+    assert "bindings" in deployment.of(cloudflare.WorkersScript)["edge"].secrets
+    assert "privateKey" in deployment.of(cloudflare.MtlsCertificate)["shield"].secrets
+    assert not deployment.secret_outputs
+
+
+def test_no_resource_but_the_edge_ever_sees_a_key(up: Up) -> None:
+    deployment = up("local")
+    for registered in deployment.resources:
+        plain = {name: value for name, value in registered.inputs.items() if name not in registered.secrets}
+        for key in (ORIGIN_KEY, SIGNING_KEY, API_KEY, "PRIVATE KEY"):
+            assert key not in json.dumps(plain), f"{key} in {registered.type} {registered.name}"
+
+
+def test_shields_fetch_from_the_nearest_bucket_first(up: Up) -> None:
+    machines = up("local").of(aws.ec2.Instance)
+    for name, first, second in (("us-east-1-0", "us-east-1", "eu-west-1"), ("eu-west-1-0", "eu-west-1", "us-east-1")):
+        rendered = machines[name].inputs["userData"]
+        hosts = [f"artifact-edge-local-{region}.s3.{region}.amazonaws.com" for region in (first, second)]
+        assert yaml.safe_load(rendered)["write_files"]
+        assert 0 < rendered.index(hosts[0]) < rendered.index(hosts[1])
+
+
+def test_dns_sends_clients_to_where_cloudflare_answers_for_the_hostname(up: Up) -> None:
+    deployment = up("local")
+    records = deployment.of(aws.route53.Record)
+    assert records["edge-eu-west-1"].inputs["records"] == ["packages.artifact-edge.test.cdn.cloudflare.net"]
+    answered = deployment.of(cloudflare.DnsRecord)["edge"].inputs
+    assert (answered["name"], answered["proxied"]) == ("packages.artifact-edge.test", True)
+    assert deployment.of(cloudflare.WorkersRoute)["edge"].inputs["pattern"] == "packages.artifact-edge.test/*"
+
+
+def test_everything_that_can_be_tagged_is_tagged(up: Up) -> None:
+    expected = {
+        "project": "artifact-edge",
+        "environment": "prod",
+        "owner": "platform",
+        "cost-center": "production",
+    }
+    tagged: set[str] = set()
+    for registered in up("prod").resources:
+        argument = transforms.tag_argument(registered.type)
+        if argument is not None:
+            assert expected.items() <= registered.inputs[argument].items(), registered
+            tagged.add(registered.type)
+    assert {"aws:s3/bucket:Bucket", "aws:ec2/instance:Instance", "gcp:compute/instance:Instance"} <= tagged
+
+
+@pytest.mark.parametrize(("environment", "protected"), [("local", False), ("staging", True)])
+def test_what_cannot_be_made_again_is_protected_where_config_says_so(environment: str, protected: bool, up: Up) -> None:
+    deployment = up(environment)
+    kept = {registered.type for registered in deployment.resources if registered.protect}
+    data = {"aws:s3/bucket:Bucket", "aws:dynamodb/table:Table", "aws:kms/key:Key", "aws:kms/replicaKey:ReplicaKey"}
+    assert kept == (data | {"aws:route53/zone:Zone"} if protected else set[str]())
+    assert deployment.of(aws.dynamodb.Table)["metadata"].inputs["deletionProtectionEnabled"] is protected
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_every_alarm_names_a_heading_that_whoever_is_on_call_can_read(environment: str, up: Up) -> None:
+    alarms = up(environment).of(aws.cloudwatch.MetricAlarm)
+    assert len(alarms) > 10
+    for name, alarm in alarms.items():
+        file, anchor = alarm.inputs["alarmDescription"].rsplit(" ", 1)[1].split("#")
+        headings = [line for line in (ROOT / file).read_text().splitlines() if line.startswith("#")]
+        anchors = {re.sub(r"[^a-z0-9]+", "-", line.lstrip("# ").lower()) for line in headings}
+        assert anchor in anchors, f"{name}: {file} has no heading {anchor}"
+
+
+def test_every_protected_type_exists() -> None:
+    for token in transforms.IRREPLACEABLE:
+        assert vars(transforms.resource_class(token))["pulumi_type"] == token
+
+
+def test_the_same_program_runs_on_google_alone(up: Up) -> None:
+    deployment = up("prod", **ON_GOOGLE)
+    (bucket,) = deployment.outputs["buckets"]
+    lock = {"mode": "governance", "days": 30}
+    assert bucket == {"region": "us-east4", "name": "artifact-edge-prod-us-east4", "store": "gcs", "lock": lock}
+    assert deployment.outputs["metadata"] == {
+        "backend": "spanner",
+        "region": "us-east4",
+        "table": "artifact-edge-prod/metadata",
+        "project": "artifact-edge-prod",
+    }
+    of_objects = [each for each in deployment.resources if "entitlements:Sources" not in each.urn]
+    deployment = replace(deployment, resources=of_objects)
+    bucket = deployment.of(gcp.storage.Bucket)["us-east4"].inputs
+    assert bucket["customPlacementConfig"] == {"dataLocations": ["US-EAST4", "US-EAST1"]}
+    assert (bucket["location"], bucket["rpo"]) == ("US", "ASYNC_TURBO")
+    assert (bucket["publicAccessPrevention"], bucket["uniformBucketLevelAccess"]) == ("enforced", True)
+    assert bucket["enableObjectRetention"] is True
+    assert bucket["softDeletePolicy"] == {"retentionDurationSeconds": 30 * 86400}
+    assert bucket["logging"] == {"logBucket": "artifact-edge-prod-logs-us-east4", "logObjectPrefix": bucket["name"]}
+    key = deployment.of(gcp.kms.CryptoKey)["objects"]
+    assert bucket["encryption"] == {"defaultKmsKeyName": KEY_ON_GCP}
+    assert (key.inputs["rotationPeriod"], key.protect) == ("7776000s", True)
+    agent = deployment.of(gcp.kms.CryptoKeyIAMMember)["objects"].inputs
+    assert (agent["cryptoKeyId"], agent["role"]) == (KEY_ON_GCP, "roles/cloudkms.cryptoKeyEncrypterDecrypter")
+    assert re.fullmatch(
+        r"serviceAccount:service-\d{12}@gs-project-accounts\.iam\.gserviceaccount\.com", agent["member"]
+    )
+    logs = deployment.of(gcp.storage.Bucket)["us-east4-logs"].inputs
+    assert (logs["publicAccessPrevention"], logs["uniformBucketLevelAccess"]) == ("enforced", True)
+    assert {"action": {"type": "Delete"}, "condition": {"age": 90}} in logs["lifecycleRules"]
+    writers = deployment.of(gcp.storage.BucketIAMMember)["log-writers"].inputs
+    assert (writers["role"], writers["member"]) == (
+        "roles/storage.objectCreator",
+        "group:cloud-storage-analytics@google.com",
+    )
+    reader = deployment.of(gcp.storage.BucketIAMMember)["reader-0"].inputs
+    assert (reader["role"], reader["member"]) == (
+        "roles/storage.objectViewer",
+        "serviceAccount:artifact-edge-prod-shield@artifact-edge-prod.iam.gserviceaccount.com",
+    )
+    assert deployment.of(gcp.spanner.Instance)["metadata"].inputs["config"] == "nam3"
+
+
+def test_google_machines_have_local_disks_and_let_in_the_edge_and_health_checkers_only(up: Up) -> None:
+    deployment = up("prod")
+    machine = deployment.of(gcp.compute.Instance)["asia-northeast1-0"].inputs
+    assert machine["scratchDisks"] == [{"interface": "NVME"}]
+    assert set(machine["shieldedInstanceConfig"].values()) == {True}
+    assert machine["metadata"]["user-data"].startswith("#cloud-config\n")
+    rules = deployment.of(gcp.compute.Firewall)
+    opened = {rule["allows"][0]["ports"][0]: set(rule["sourceRanges"]) for rule in (r.inputs for r in rules.values())}
+    assert set(opened) == {"8443", "8080"}
+    assert all("0.0.0.0/0" not in sources for sources in opened.values())

@@ -1,0 +1,26 @@
+"""That the page lists every alarm, that each leads to what to do, and that nothing else is there to be done."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tests.support.alarm_table import PAGE, page, rows, whole
+
+
+def test_the_page_lists_all_alarms_and_each_leads_to_a_heading(tmp_path: Path) -> None:
+    table = rows(whole(tmp_path), "artifact-edge-prod")
+    assert PAGE.read_text() == page(PAGE.read_text(), table), "run `python -m tests.support.alarm_table`"
+    assert {row.cloud for row in table} == {"AWS", "Google Cloud"}
+    led_to: dict[str, set[str]] = {}
+    for row in table:
+        file, anchor = row.runbook.split("#")
+        assert anchor in anchors(file), f"{row.name}: {file} has no heading {anchor}"
+        led_to.setdefault(file, set()).add(anchor)
+    assert led_to["docs/operations.md"] == anchors("docs/operations.md") - {"operations"}
+
+
+def anchors(file: str) -> set[str]:
+    text = (PAGE.parents[1] / file).read_text()
+    headings = [line.lstrip("# ") for line in text.splitlines() if line.startswith("#")]
+    return {re.sub(r"[^a-z0-9]+", "-", heading.lower()) for heading in headings}

@@ -1,0 +1,194 @@
+"""The function that settles the outbox: its archive, in a process that has what Lambda's runtime has, and no more."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, cast
+
+import pytest
+
+from infra.publishing.drain import pack_drain
+from registry.catalog.audit import By
+from registry.delivery.deliver import Delivery
+from registry.ecosystems.packages import parse
+from registry.publish import apply, publish
+from registry.target import Target
+from registry.unpublish import unpublished
+from tests.support.packages import tarball
+from tests.support.served_clouds import ServedClouds, served_clouds
+
+ROOT = Path(__file__).parents[4]
+RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "dateutil")
+"""What Lambda's Python runtime brings along: boto3 and its needs."""
+BOOTSTRAP = """
+import importlib, json, sys
+sys.path[:0] = sys.argv[2:]
+handler = importlib.import_module(sys.argv[1]).handler
+for line in sys.stdin:
+    print(json.dumps(handler({}, None)), flush=True)
+"""
+ME = By("tester", "", "publish")
+
+
+@dataclass
+class Lambda:
+    """A process of the function, and the writes that the clouds saw, in their order."""
+
+    clouds: ServedClouds
+    target: Target
+    process: subprocess.Popen[str]
+    writes: list[str] = field(default_factory=list[str])
+
+    def invoke(self) -> dict[str, Any]:
+        cast(IO[str], self.process.stdin).write("{}\n")
+        cast(IO[str], self.process.stdin).flush()
+        return json.loads(cast(IO[str], self.process.stdout).readline())
+
+    def gate(self, name: str, make: Callable[[], Iterable[bytes]]) -> Iterable[bytes]:
+        self.writes.append(name)
+        return make()
+
+
+@pytest.fixture
+def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lambda]:
+    with served_clouds(tmp_path, "s3") as clouds:
+        for name, value in clouds.environment.items():
+            monkeypatch.setenv(name, value)
+        target = Target.model_validate(clouds.outputs)
+        for name in ("edge-purge", "edge-kv"):
+            clouds.client("secretsmanager").create_secret(
+                Name=f"test/{name}", SecretString=json.dumps({"api_token": f"{name}-token"})
+            )
+        with process(tmp_path, {**clouds.environment, **variables(clouds, target)}) as started:
+            made = Lambda(clouds, target, started)
+            clouds.gate = made.gate
+            yield made
+
+
+def variables(clouds: ServedClouds, target: Target) -> dict[str, str]:
+    (zone,) = clouds.edge.zones.list()
+    return {
+        "ENVIRONMENT": target.environment,
+        "URL": target.url,
+        "TABLE": target.metadata.table,
+        "BUCKET": target.bucket.name,
+        "BUCKET_REGION": target.bucket.region,
+        "ZONE_ID": zone.id,
+        "ACCOUNT_ID": target.entitlements.account_id,
+        "NAMESPACE_ID": target.entitlements.namespace_id,
+        "SHIELDS": "us-east-1-0",
+        "SHIELD_SUFFIX": ".shield.artifact-edge.test:8443",
+        "PURGE_SECRET_ID": "test/edge-purge",
+        "KV_SECRET_ID": "test/edge-kv",
+        "SECRET_REGION": "us-east-1",
+    }
+
+
+@contextmanager
+def process(directory: Path, environment: dict[str, str]) -> Generator[subprocess.Popen[str]]:
+    """Without the checkout, the virtual environment or any site directory: `-I` and `-S`."""
+    code = pack_drain(ROOT)
+    for name, asset in cast(Any, code.archive).assets.items():
+        file = directory / "code" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(asset.text)
+    runtime = directory / "runtime"
+    runtime.mkdir()
+    for name in (*RUNTIME, "six"):
+        spec = importlib.util.find_spec(name)
+        assert spec and spec.origin
+        origin = Path(spec.origin)
+        found = origin.parent if origin.name == "__init__.py" else origin
+        (runtime / found.name).symlink_to(found)
+    started = subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", BOOTSTRAP, code.module, directory / "code", runtime],
+        cwd=directory,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield started
+    finally:
+        started.kill()
+        started.communicate()
+
+
+def ended_after_the_commit(monkeypatch: pytest.MonkeyPatch, change: Callable[[], Any]) -> None:
+    def ended(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Delivery, "deliver", ended)
+        with pytest.raises(KeyboardInterrupt):
+            change()
+
+
+def lag(running: Lambda, metric: str) -> list[float]:
+    page = running.clouds.client("cloudwatch").get_metric_statistics(
+        Namespace="ArtifactEdge",
+        MetricName=metric,
+        Dimensions=[{"Name": "Environment", "Value": "test"}],
+        StartTime="2000-01-01T00:00:00Z",
+        EndTime="2100-01-01T00:00:00Z",
+        Period=86_400,
+        Statistics=["Maximum"],
+    )
+    return [point["Maximum"] for point in page["Datapoints"]]
+
+
+def test_what_publishers_left_behind_is_brought_to_the_readers(
+    running: Lambda, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tarball(tmp_path / "web.tgz", {"name": "web", "version": "1.0.0"})
+    ended_after_the_commit(monkeypatch, lambda: publish(running.target, [file], ME))
+    assert running.clouds.keys() == ["npm/web/-/web-1.0.0.tgz"]
+    running.writes.clear()
+    assert running.invoke() == {"settled": 1, "waiting": 1, "left": 0, "given_up": 0}
+    assert running.clouds.json("npm/web/packument.json")["versions"].keys() == {"1.0.0"}
+    assert running.writes[-2:] == ["purge", "transaction"]
+    assert (lag(running, "PurgeLagSeconds"), lag(running, "PurgesGivenUp")) == ([0.0], [0.0])
+    assert running.invoke()["settled"] == 0
+
+
+def test_what_was_withdrawn_is_refused_at_the_edge_and_moved_away(
+    running: Lambda, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(running.target, [tarball(tmp_path / "web.tgz", {"name": "web", "version": "1.0.0"})], ME)
+    taken = unpublished(running.target, parse("npm:web@1.0.0"), force=True)
+    ended_after_the_commit(monkeypatch, lambda: apply(running.target, [taken], ME))
+    assert running.invoke()["settled"] == 1
+    key = "npm/web/-/web-1.0.0.tgz"
+    there = running.clouds.keys()
+    assert (key in there, f"quarantine/{key}" in there) == (False, True)
+    values = running.clouds.edge.kv.namespaces.values
+    kept = running.target.entitlements
+    told = values.get("quarantine", account_id=kept.account_id, namespace_id=kept.namespace_id).read()
+    assert json.loads(told) == {"version": 1, "keys": [key]}
+
+
+def test_where_the_edge_is_out_of_reach_the_change_waits_and_the_alarm_hears_of_it(
+    running: Lambda, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(name: str, make: Callable[[], Iterable[bytes]]) -> Iterable[bytes]:
+        if name == "purge":
+            raise ConnectionAbortedError
+        return make()
+
+    file = tarball(tmp_path / "web.tgz", {"name": "web", "version": "1.0.0"})
+    ended_after_the_commit(monkeypatch, lambda: publish(running.target, [file], ME))
+    running.clouds.gate = away
+    assert running.invoke() == {"settled": 0, "waiting": 1, "left": 0, "given_up": 0}
+    (intent,) = running.target.delivery.outbox.pending()
+    assert intent.tries == 1
+    assert intent.error.startswith("the edge was not purged: Cloudflare does not answer")
+    (seconds,) = lag(running, "PurgeLagSeconds")
+    assert seconds > 0

@@ -1,0 +1,96 @@
+"""The metadata API before Spanner, and the way of a service on Google Cloud to its secret on AWS."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import io
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials as AwsCredentials
+
+from tests.support.change_stream import Emulated, emulated
+from tests.unit.workers.entitlements.test_follower import digest, put
+from workers import foreign_secret
+from workers.entitlements.answer import MetadataApi
+from workers.entitlements.spanner import Spanner
+from workers.foreign_secret import Credentials, SecretUnreadable
+
+KEY = "a key that the edge shares"
+
+
+class Secret:
+    works = True
+
+    def read(self, name: str) -> str:
+        if not self.works:
+            raise SecretUnreadable("for the test")
+        return {"key": KEY}[name]
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
+    directory = tmp_path_factory.mktemp("spanner")
+    for parent in (directory, *directory.parents):
+        parent.chmod(parent.stat().st_mode | 0o111)  # for the user of PostgreSQL
+    with emulated(directory) as running:
+        yield running
+
+
+def ask(api: MetadataApi, name: str, *, key: str = KEY, body: str = "", path: str = "/") -> tuple[int, str]:
+    now, text = int(time.time()), body or json.dumps({"digest": digest(name)})
+    mac = hmac.new(key.encode(), f"{now}.{text}".encode(), hashlib.sha256).hexdigest()
+    environ: dict[str, Any] = {
+        "PATH_INFO": path,
+        "HTTP_X_ARTIFACT_EDGE_SIGNATURE": f"t={now},v1={mac}",
+        "wsgi.input": io.BytesIO(text.encode()),
+    }
+    said: list[int] = []
+
+    def start(status: str, headers: object) -> None:
+        said.append(int(status[:3]))
+
+    content = b"".join(api(environ, start)).decode()
+    return said[0], content
+
+
+def test_it_answers_with_what_the_edge_would_hold(cloud: Emulated) -> None:
+    put(cloud.spanner("roles/spanner.databaseUser", "writer"), "x", 4)
+    api: Any = MetadataApi(cloud.spanner("roles/spanner.databaseReader", "reader"), Secret())  # pyright: ignore[reportArgumentType]
+    status, body = ask(api, "x")
+    assert (status, json.loads(body)["revision"], json.loads(body)["grants"]) == (200, 4, ["npm:*:pull"])
+    assert ask(api, "unknown")[0] == 404
+    assert ask(api, "x", key="another")[0] == 403
+    assert ask(api, "x", body="{}")[0] == 400
+    assert ask(api, "", path="/healthz") == (200, "ok\n")
+
+
+def test_it_does_not_know_where_spanner_or_its_key_does_not_answer() -> None:
+    nowhere, secret = Spanner("projects/p/instances/i/databases/d", lambda: "x", "http://127.0.0.1:9"), Secret()
+    api: Any = MetadataApi(nowhere, secret)  # pyright: ignore[reportArgumentType]
+    secret.works = False
+    assert ask(api, "x")[0] == 503
+    secret.works = True
+    assert ask(api, "x")[0] == 503
+
+
+def test_questions_to_aws_are_signed_as_botocore_signs_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, url, body = (
+        datetime(2026, 11, 25, 3, 4, 5, tzinfo=UTC),
+        "https://secretsmanager.us-east-1.amazonaws.com/",
+        b"{}",
+    )
+    mine = foreign_secret.signed(url, body, Credentials("AKIA", "secret", "token"), "us-east-1", now)
+    request: Any = AWSRequest("POST", url, data=body)
+    for name in ("content-type", "x-amz-target"):
+        request.headers[name] = mine[name]
+    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: now.replace(tzinfo=None), raising=False)
+    SigV4Auth(AwsCredentials("AKIA", "secret", "token"), "secretsmanager", "us-east-1").add_auth(request)
+    assert mine["authorization"] == request.headers["Authorization"]

@@ -1,0 +1,335 @@
+"""Records of tokens on their way to the edge: whatever order they come in, the edge ends up with the latest of each."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import boto3
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from werkzeug.serving import make_server
+
+from contract.entitlements import (
+    Entitlement,
+    MalformedRecord,
+    Record,
+    entry,
+    expiration,
+    read_change,
+    to_write,
+    version_of,
+)
+from emulation.cloudflare.api import PREFIX, create_app
+from emulation.store import Store
+from tests.support.harness import aws_account
+from workers.entitlements import api, consumer, lookup
+from workers.entitlements.edge_kv import EdgeKv
+
+ACCOUNT, NAMESPACE = "0" * 32, "n" * 32
+KEY = "a key that the edge shares"
+SOON = int(time.time()) + 3600
+
+
+def digest(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def image(name: str, version: int, **more: Any) -> dict[str, Any]:
+    document = {"principal": "alice", "grants": ["npm:*:pull"], "expires": SOON} | more.get("document", {})
+    return {
+        "pk": {"S": "tokens"},
+        "sk": {"S": digest(name)},
+        "version": {"N": str(version)},
+        "expires": {"N": str(more.get("kept_until", SOON))},
+        "document": {"S": json.dumps(document)},
+    }
+
+
+def change(name: str, version: int, *, sequence: int = 1, **more: Any) -> dict[str, Any]:
+    images = {"OldImage" if more.pop("removed", False) else "NewImage": image(name, version, **more)}
+    return {"eventName": "MODIFY", "dynamodb": {"SequenceNumber": str(sequence), **images}}
+
+
+# --- what records come to
+
+
+def _record(name: str, version: int, revoked: bool) -> Record:
+    good = Entitlement("alice", (f"npm:v{version}:pull",), SOON)
+    return Record(digest(name), version, SOON, None if revoked else good)
+
+
+versions = st.lists(
+    st.builds(_record, st.sampled_from(["one", "two", "three"]), st.integers(0, 50), st.booleans()),
+    unique_by=lambda record: (record.digest, record.version),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(versions, st.data())
+def test_any_order_and_repetition_of_records_leaves_the_edge_with_the_latest(
+    records: list[Record], data: st.DataObject
+) -> None:
+    repeated = records + data.draw(st.lists(st.sampled_from(records), max_size=10))
+    arriving = data.draw(st.permutations(repeated))
+    held: dict[str, str] = {}
+    while arriving:
+        size = data.draw(st.integers(1, len(arriving)))
+        batch, arriving = arriving[:size], arriving[size:]
+        held |= {record.key: entry(record) for record in to_write(batch, held, time.time())}
+    latest = {record.key: record for record in sorted(records, key=lambda record: record.version)}
+    assert held == {key: entry(record) for key, record in latest.items()}
+
+
+def test_a_revoked_token_is_remembered_as_long_as_any_version_of_it_was_good() -> None:
+    revoked = Record(digest("x"), 7, SOON, None)
+    assert expiration(revoked, time.time()) == SOON
+    assert to_write([Record(digest("x"), 6, SOON, Entitlement("a", (), SOON))], {revoked.key: entry(revoked)}, 0) == []
+
+
+def test_a_deleted_item_is_a_revoked_token() -> None:
+    record = read_change(change("x", 7, removed=True))
+    assert (record.version, record.entitlement) == (8, None)
+
+
+def test_what_has_expired_is_left_to_expire() -> None:
+    assert to_write([Record(digest("x"), 7, 100, None)], {}, now=101) == []
+
+
+@pytest.mark.parametrize("text", [None, "", "{", "[]", "null", '{"version":1}', '{"revision":"x"}'])
+def test_an_entry_without_a_version_gives_way_to_any(text: str | None) -> None:
+    assert version_of(text) == -1
+
+
+@pytest.mark.parametrize(
+    "document",
+    [{"grants": "npm:*:pull"}, {"grants": [1]}, {"principal": None}, {"expires": "tomorrow"}],
+)
+def test_a_document_that_makes_no_sense_is_malformed(document: Mapping[str, Any]) -> None:
+    with pytest.raises(MalformedRecord):
+        read_change(change("x", 1, document=document))
+
+
+@pytest.mark.parametrize("missing", ["sk", "document", "version", "expires"])
+def test_an_item_without_its_attributes_is_malformed(missing: str) -> None:
+    whole = image("x", 1)
+    del whole[missing]
+    with pytest.raises(MalformedRecord):
+        read_change({"dynamodb": {"SequenceNumber": "1", "NewImage": whole}})
+
+
+# --- the consumer, on the emulated Cloudflare and moto's AWS
+
+
+class Edge:
+    """The emulated Cloudflare's key-value store over real HTTP; `works` false: it answers nothing but errors."""
+
+    def __init__(self, directory: Path) -> None:
+        self.store = Store(directory / "state.sqlite")
+        self.store.put("namespace", ACCOUNT, NAMESPACE, {"id": NAMESPACE, "title": "entitlements"})
+        self.works = True
+        self.asked: list[str] = []
+        application: Any = create_app(self.store)
+
+        def answer(environ: Any, start: Any) -> Any:
+            self.asked.append(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO'].rsplit('/', 1)[-1]}")
+            if not self.works:
+                start("500 Internal Server Error", [])
+                return [b""]
+            return application(environ, start)
+
+        self.server = make_server("127.0.0.1", 0, answer, threaded=True)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}{PREFIX}"
+
+    def entry(self, name: str) -> Any:
+        found = self.store.read(NAMESPACE, f"token:{digest(name)}")
+        return json.loads(found.value) if found else None
+
+
+@pytest.fixture
+def edge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Edge]:
+    made = Edge(tmp_path)
+    with aws_account():
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        secrets = cast(Any, boto3).client("secretsmanager", region_name="eu-west-1")
+        secrets.create_secret(Name="test/secret", SecretString=json.dumps({"api_token": "t", "key": KEY}))
+        queue = cast(Any, boto3).client("sqs").create_queue(QueueName="dead")["QueueUrl"]
+        settings = {
+            "ACCOUNT_ID": ACCOUNT,
+            "NAMESPACE_ID": NAMESPACE,
+            "SECRET_ID": "test/secret",
+            "SECRET_REGION": "eu-west-1",
+            "DEAD_LETTERS": queue,
+            "CLOUDFLARE_BASE_URL": made.url,
+            "TABLE": "metadata",
+        }
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        _forget()
+        yield made
+        _forget()
+    made.server.shutdown()
+    made.store.close()
+
+
+def _forget() -> None:
+    """What an instance of a function keeps from one invocation to the next."""
+    for cached in (consumer._edge, api._key, api._table):  # pyright: ignore[reportPrivateUsage]
+        cached.cache_clear()
+    api.lookups = lookup.Lookups()
+
+
+def consume(*changes: Mapping[str, Any]) -> Sequence[Mapping[str, str]]:
+    return consumer.handler({"Records": list(changes)}, None)["batchItemFailures"]
+
+
+def dead() -> list[Any]:
+    messages = (
+        cast(Any, boto3).client("sqs").receive_message(QueueUrl=os.environ["DEAD_LETTERS"], MaxNumberOfMessages=10)
+    )
+    return [json.loads(message["Body"]) for message in messages.get("Messages", [])]
+
+
+def test_grants_and_revocations_reach_the_edge_in_two_requests_a_batch(edge: Edge) -> None:
+    changes = [change(str(number), 1, sequence=number) for number in range(80)]
+    assert consume(*changes, change("3", 2, document={"revoked": "2026-11-24"})) == []
+    assert edge.entry("7") == {
+        "version": 1,
+        "revision": 1,
+        "principal": "alice",
+        "expires": SOON,
+        "grants": ["npm:*:pull"],
+    }
+    assert edge.entry("3") == {"version": 1, "revision": 2, "revoked": True}
+    assert edge.asked == ["POST get", "PUT bulk"]
+
+
+def test_an_older_grant_that_is_replayed_does_not_bring_a_revoked_token_back(edge: Edge) -> None:
+    grant, revocation = change("x", 5), change("x", 6, document={"revoked": "2026-11-24"})
+    for changes in ([grant], [revocation], [grant], [grant, revocation], [revocation, grant]):
+        assert consume(*changes) == []
+    assert edge.entry("x") == {"version": 1, "revision": 6, "revoked": True}
+    kept = edge.store.read(NAMESPACE, f"token:{digest('x')}")
+    assert kept is not None and kept.expiration == SOON
+
+
+def test_a_poisoned_change_is_buried_and_the_others_go_on(edge: Edge) -> None:
+    poison = change("bad", 1, sequence=2, document={"grants": "secret-looking"})
+    assert consume(change("good", 1, sequence=1), poison, change("better", 1, sequence=3)) == []
+    assert edge.entry("good") and edge.entry("better") and edge.entry("bad") is None
+    (letter,) = dead()
+    assert letter["sequenceNumber"] == "2"
+    assert digest("bad") not in json.dumps(letter) and "secret-looking" not in json.dumps(letter)
+
+
+def test_while_the_edge_does_not_answer_the_batch_is_tried_again_from_its_start(edge: Edge) -> None:
+    edge.works = False
+    assert consume(change("x", 1, sequence=41), change("y", 1, sequence=42)) == [{"itemIdentifier": "41"}]
+    edge.works = True
+    assert consume(change("x", 1, sequence=41), change("y", 1, sequence=42)) == []
+    assert edge.entry("x") and edge.entry("y")
+    assert dead() == []
+
+
+def test_logs_tell_no_token(edge: Edge, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    edge.works = False
+    consume(change("x", 1))
+    edge.works = True
+    consume(change("x", 1), change("bad", 1, document={"grants": 1}))
+    ours = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("workers."))
+    assert "tried again" in ours and "is dead" in ours
+    assert digest("x") not in caplog.text and digest("bad") not in ours
+
+
+def test_more_tokens_than_a_bulk_read_takes_are_asked_for_in_parts(edge: Edge) -> None:
+    records = [read_change(change(str(number), 1)) for number in range(150)]
+    EdgeKv(ACCOUNT, NAMESPACE, "t", edge.url).apply(records)
+    assert edge.asked.count("POST get") == 2
+    assert all(edge.entry(str(number)) for number in range(150))
+
+
+# --- the metadata API
+
+
+@pytest.fixture
+def table(edge: Edge) -> Any:
+    dynamodb = cast(Any, boto3).client("dynamodb")
+    dynamodb.create_table(
+        TableName="metadata",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+    )
+    return dynamodb
+
+
+def ask(name: str, *, key: str = KEY, at: float | None = None, body: str = "") -> Mapping[str, Any]:
+    moment = int(time.time() if at is None else at)
+    text = body or json.dumps({"digest": digest(name)})
+    mac = hmac.new(key.encode(), f"{moment}.{text}".encode(), hashlib.sha256).hexdigest()
+    return api.handler({"headers": {lookup.SIGNATURE_HEADER: f"t={moment},v1={mac}"}, "body": text}, None)
+
+
+def test_the_api_answers_with_what_the_edge_would_hold(table: Any) -> None:
+    table.put_item(TableName="metadata", Item=image("x", 4))
+    table.put_item(TableName="metadata", Item=image("gone", 5, document={"revoked": "2026-11-24"}))
+    answer = ask("x")
+    assert answer["statusCode"] == 200
+    assert json.loads(answer["body"])["grants"] == ["npm:*:pull"]
+    assert json.loads(ask("gone")["body"]) == {"version": 1, "revision": 5, "revoked": True}
+    assert ask("unknown")["statusCode"] == 404
+
+
+def test_the_api_tells_nothing_to_who_does_not_sign(table: Any) -> None:
+    table.put_item(TableName="metadata", Item=image("x", 4))
+    now = time.time()
+    assert ask("x", key="another")["statusCode"] == 403
+    assert ask("x", at=now - 90)["statusCode"] == 403
+    assert ask("x", at=now + 90)["statusCode"] == 403
+    body = json.dumps({"digest": digest("x")})
+    assert api.handler({"headers": {}, "body": body}, None)["statusCode"] == 403
+    mac = hmac.new(KEY.encode(), f"{int(now)}.{{}}".encode(), hashlib.sha256).hexdigest()
+    signature = {lookup.SIGNATURE_HEADER: f"t={int(now)},v1={mac}"}
+    assert api.handler({"headers": signature, "body": body}, None)["statusCode"] == 403
+
+
+def test_the_api_answers_an_absence_from_memory_for_some_seconds(table: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ask("x")["statusCode"] == 404
+    table.put_item(TableName="metadata", Item=image("x", 4))
+    assert ask("x")["statusCode"] == 404
+    later = time.time() + lookup.NEGATIVE_SECONDS + 1
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert ask("x")["statusCode"] == 200
+
+
+def test_the_api_refuses_more_look_ups_than_its_rate(table: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "lookups", lookup.Lookups(lookup.Bucket(rate=0, burst=3)))
+    assert [ask(str(number))["statusCode"] for number in range(5)] == [404, 404, 404, 429, 429]
+
+
+def test_the_api_says_that_it_does_not_know_when_the_table_does_not_answer(edge: Edge) -> None:
+    assert ask("x")["statusCode"] == 503
+
+
+@pytest.mark.parametrize("body", ["x", "[]", "{}", '{"digest":"short"}', '{"digest":1}'])
+def test_the_api_refuses_what_is_no_digest(table: Any, body: str) -> None:
+    assert ask("", body=body)["statusCode"] == 400
+
+
+def test_a_token_past_its_time_is_none(table: Any) -> None:
+    table.put_item(TableName="metadata", Item=image("x", 4, kept_until=int(time.time()) - 5))
+    assert ask("x")["statusCode"] == 404

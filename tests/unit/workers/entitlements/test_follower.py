@@ -1,0 +1,293 @@
+"""The follower of Spanner's change stream: nothing is lost, whatever fails, and whatever becomes of the partitions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from contract.entitlements import Record
+from tests.support.change_stream import Emulated, emulated
+from workers.entitlements import follow
+from workers.entitlements.changes import ChangeStream, Child, Told
+from workers.entitlements.edge_kv import EdgeUnreachable
+from workers.entitlements.follower import Follower
+from workers.entitlements.positions import Positions
+from workers.entitlements.spanner import Spanner, SpannerSilent, rows_of
+
+STREAM = "items_changes"
+COLUMNS = ["pk", "sk", "document", "version", "expires"]
+
+
+def digest(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
+    directory = tmp_path_factory.mktemp("spanner")
+    for parent in (directory, *directory.parents):
+        parent.chmod(parent.stat().st_mode | 0o111)  # for the user of PostgreSQL
+    with emulated(directory) as running:
+        yield running
+
+
+@pytest.fixture
+def spanner(cloud: Emulated) -> Spanner:
+    made = cloud.spanner()
+    with cloud.cluster.connect("metadata") as admin:
+        admin.execute("DELETE FROM items; DELETE FROM items_changes_positions")
+    return made
+
+
+class Edge:
+    """What was told, in order; `works` false: it takes nothing."""
+
+    def __init__(self) -> None:
+        self.told: list[Record] = []
+        self.works = True
+
+    def apply(self, records: Sequence[Record]) -> Sequence[Record]:
+        if records and not self.works:
+            raise EdgeUnreachable("out of reach, for the test")
+        self.told += records
+        return records
+
+    def versions(self, name: str) -> list[int]:
+        return [record.version for record in self.told if record.digest == digest(name)]
+
+
+def put(spanner: Spanner, name: str, version: int, document: str = "", partition: str = "tokens") -> None:
+    text = document or json.dumps({"principal": "alice", "grants": ["npm:*:pull"], "expires": 4_000_000_000})
+    row = [partition, digest(name), text, str(version), "2100-01-01T00:00:00Z"]
+    spanner.write({"insertOrUpdate": {"table": "items", "columns": COLUMNS, "values": [row]}})
+
+
+def remove(spanner: Spanner, name: str) -> None:
+    spanner.write({"delete": {"table": "items", "keySet": {"keys": [["tokens", digest(name)]]}}})
+
+
+def follower(spanner: Spanner, edge: Edge, letters: list[Any] | None = None) -> Follower:
+    positions = Positions(spanner, f"{STREAM}_positions")
+    buried = [] if letters is None else letters
+    return Follower(spanner, ChangeStream(spanner, STREAM), positions, edge, buried.append)
+
+
+def test_it_begins_with_all_tokens_and_goes_on_with_each_change(spanner: Spanner) -> None:
+    put(spanner, "before", 1)
+    edge = Edge()
+    following = follower(spanner, edge)
+    following.turn()
+    assert edge.versions("before") == [1]
+    put(spanner, "after", 1)
+    put(spanner, "a package", 1, partition="npm#x")
+    following.turn()
+    remove(spanner, "after")
+    following.turn()
+    assert edge.versions("after") == [1, 2]
+    assert edge.told[-1].entitlement is None
+    assert edge.versions("a package") == []
+
+
+def test_partitions_split_and_merge_and_nothing_is_lost_or_out_of_order(cloud: Emulated, spanner: Spanner) -> None:
+    edge, names = Edge(), [f"token {number}" for number in range(8)]
+    following = follower(spanner, edge)
+    following.turn()
+    for version in range(1, 7):
+        for name in names:
+            put(spanner, name, version)
+        if version % 2:
+            cloud.databases.replace_partitions()
+        if version in (2, 3, 6):
+            following.turn()
+    for _ in range(5):  # children begin in the turn after that of their parents
+        following.turn()
+    for name in names:
+        told = edge.versions(name)
+        assert sorted(set(told)) == [1, 2, 3, 4, 5, 6]
+        assert told == sorted(told)
+
+
+def test_what_is_about_to_be_committed_is_waited_for(cloud: Emulated, spanner: Spanner) -> None:
+    """Of the stand-in: as on Spanner, nothing is committed later with a time that was read over already."""
+    edge = Edge()
+    following = follower(spanner, edge)
+    following.turn()
+    reading = threading.Thread(target=following.turn)
+    with (
+        cloud.cluster.connect("metadata") as observer,
+        cloud.cluster.connect("metadata") as writer,
+        writer.transaction(),
+    ):
+        row = (digest("x"), json.dumps({"principal": "a", "grants": [], "expires": 1}))
+        writer.execute("INSERT INTO items VALUES ('tokens', %s, %s, 1, '2100-01-01')", row)
+        writer.execute("SET CONSTRAINTS ALL IMMEDIATE")  # its time is taken now
+        reading.start()
+        waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        while reading.is_alive() and not observer.execute(waiting).fetchone():
+            time.sleep(0.01)
+    reading.join()
+    following.turn()
+    assert edge.versions("x") == [1]
+
+
+def test_a_child_of_two_waits_for_both() -> None:
+    class Scripted:
+        """Partition `a` ends in the first turn, `b` in the third; `ab` follows both."""
+
+        def __init__(self) -> None:
+            self.asked: list[str] = []
+
+        def partitions(self, at: str) -> Sequence[Child]:
+            return [Child(token, frozenset(), "t0") for token in ("a", "b")]
+
+        def read(self, token: str, start: str, end: str) -> Told:
+            self.asked.append(token)
+            ended = token == "a" or (token == "b" and self.asked.count("b") == 3)
+            return Told((), [Child("ab", frozenset({"a", "b"}), "t1")] if ended else ())
+
+    class Nothing:
+        def query(self, sql: str, *parameters: Any) -> Sequence[Any]:
+            return []
+
+        def now(self) -> str:
+            return "t9"
+
+        def write(self, *mutations: Any) -> None:
+            pass
+
+    stream, database = Scripted(), Nothing()
+    following: Any = Follower(database, stream, Positions(database, "p"), Edge(), print)  # pyright: ignore[reportArgumentType]
+    for _ in range(4):
+        following.turn()
+    assert stream.asked == ["a", "b", "b", "b", "ab"]
+
+
+def test_another_process_goes_on_where_the_last_was_ended(spanner: Spanner) -> None:
+    first, second = Edge(), Edge()
+    following = follower(spanner, first)
+    following.turn()
+    put(spanner, "x", 1)
+    following.turn()
+    put(spanner, "x", 2)
+    put(spanner, "y", 1)  # and the process is killed here
+    follower(spanner, second).turn()
+    assert second.versions("x")[-1] == 2 and second.versions("y") == [1]
+    assert "before" not in {record.digest for record in second.told}
+
+
+def test_while_the_edge_does_not_answer_it_stays_where_it_is(spanner: Spanner) -> None:
+    edge = Edge()
+    following = follower(spanner, edge)
+    following.turn()
+    edge.works = False
+    put(spanner, "x", 1)
+    for _ in range(3):
+        with pytest.raises(EdgeUnreachable):
+            following.turn()
+    put(spanner, "x", 2)
+    edge.works = True
+    follower(spanner, edge).turn()  # by another process, too
+    assert edge.versions("x") == [1, 2]
+
+
+def test_what_cannot_be_read_is_buried_and_the_others_go_on(spanner: Spanner) -> None:
+    edge, letters = Edge(), list[Any]()
+    following = follower(spanner, edge, letters)
+    following.turn()
+    put(spanner, "good", 1)
+    put(spanner, "bad", 1, document="{")
+    put(spanner, "better", 1)
+    following.turn()
+    assert edge.versions("good") and edge.versions("better") and not edge.versions("bad")
+    (letter,) = letters
+    assert letter["reason"].startswith("the row lacks document")
+    assert letter["commit"] and letter["transaction"] and digest("bad") not in json.dumps(letter)
+
+
+def test_a_letter_that_cannot_be_sent_keeps_the_change(spanner: Spanner) -> None:
+    edge, letters = Edge(), list[Any]()
+    following = follower(spanner, edge)
+    following.turn()
+    put(spanner, "bad", 1, document="{")
+
+    def silent(letter: Any) -> None:
+        raise SpannerSilent("no topic, for the test")
+
+    following._bury = silent  # pyright: ignore[reportPrivateUsage]
+    with pytest.raises(SpannerSilent):
+        following.turn()
+    follower(spanner, edge, letters).turn()
+    assert len(letters) == 1
+
+
+def test_a_place_that_the_stream_does_not_know_is_left_and_all_is_told_again(spanner: Spanner) -> None:
+    put(spanner, "x", 1)
+    lost = {"table": f"{STREAM}_positions", "columns": ["partition", "waits_for", "position"]}
+    spanner.write({"insertOrUpdate": {**lost, "values": [["gone", "[]", "2020-01-01T00:00:00Z"]]}})
+    edge = Edge()
+    following = follower(spanner, edge)
+    with pytest.raises(SpannerSilent):
+        following.turn()
+    following.turn()
+    assert edge.versions("x") == [1]
+
+
+def test_what_a_reader_may_not_do_is_refused(cloud: Emulated, spanner: Spanner) -> None:
+    reader = cloud.spanner("roles/spanner.databaseReader", "reader")
+    assert reader.query("SELECT pk FROM items WHERE pk = $1", ("STRING", "nobody")) == []
+    with pytest.raises(SpannerSilent, match="403"):
+        put(reader, "x", 1)
+    cloud.spanner("roles/spanner.databaseUser", "follower")
+
+
+def test_the_loop_pauses_longer_and_longer_and_beats_on() -> None:
+    turns, pauses, beats = iter([1, 0, 0, 0, 1]), list[float](), list[int]()
+
+    def turn() -> None:
+        if not next(turns):
+            raise EdgeUnreachable("for the test")
+
+    with pytest.raises(StopIteration):
+        follow.follow(turn, lambda: beats.append(1), pauses.append)
+    assert pauses == [0.5, 0.5, 1.0, 2.0, 0.5]
+    assert len(beats) == 5
+
+
+def test_health_tells_a_loop_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    pulse, said = follow.Pulse(), list[str]()
+
+    def start(status: str, headers: object) -> None:
+        said.append(status)
+
+    pulse.application({}, start)
+    later = time.monotonic() + follow.STUCK_SECONDS + 1
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    pulse.application({}, start)
+    assert [status[:3] for status in said] == ["200", "503"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '[{"metadata":{"rowType":{"fields":[{"name":"a"},{"name":"b"}]}},"values":["1","x"]},{"values":["2",null]}]',
+        '{"result":{"metadata":{"rowType":{"fields":[{"name":"a"},{"name":"b"}]}},"values":["1"]}}\n'
+        '{"result":{"values":["x","2",null]}}\n',
+        '[{"metadata":{"rowType":{"fields":[{},{}]}},"values":["1","x","2"],"chunkedValue":false},{"values":[null]}]',
+    ],
+)
+def test_an_answer_in_parts_is_put_together(answer: str) -> None:
+    assert rows_of(answer) == [["1", "x"], ["2", None]]
+
+
+def test_a_value_that_was_cut_is_put_together() -> None:
+    parts: list[Any] = [
+        {"metadata": {"rowType": {"fields": [{}]}}, "values": ["ab"], "chunkedValue": True},
+        {"values": ["cd", "e"]},
+    ]
+    assert rows_of(json.dumps(parts)) == [["abcd"], ["e"]]

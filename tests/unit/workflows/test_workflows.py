@@ -1,0 +1,153 @@
+"""The workflows that users of the repository run: what they may do, what they trust, and that what they call exists."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[3]
+WORKFLOWS = {file.name: yaml.safe_load(file.read_text()) for file in (ROOT / ".github/workflows").glob("*.yml")}
+ACTIONS = {
+    file.parent.name: yaml.safe_load(file.read_text()) for file in (ROOT / ".github/actions").glob("*/action.yml")
+}
+CLOUD = ("aws-actions/configure-aws-credentials", "google-github-actions/auth")
+
+
+def jobs() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Name, workflow and job."""
+    for file, workflow in WORKFLOWS.items():
+        for name, job in workflow["jobs"].items():
+            yield f"{file}:{name}", workflow, job
+
+
+def steps() -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, _, job in jobs():
+        for step in job.get("steps", []):
+            yield name, step
+    for name, action in ACTIONS.items():
+        for step in action["runs"]["steps"]:
+            yield name, step
+
+
+def commands() -> Iterator[str]:
+    """Every line of every script, continued lines joined."""
+    for _, step in steps():
+        yield from step.get("run", "").replace("\\\n", " ").splitlines()
+
+
+def test_there_is_one_for_changes_one_for_merges_and_one_for_every_night() -> None:
+    triggers = {file: set(workflow[True]) for file, workflow in WORKFLOWS.items()}  # YAML reads `on` as true
+    assert "pull_request" in triggers["check.yml"]
+    assert triggers["deploy.yml"] == {"push", "workflow_dispatch"}
+    assert triggers["deploy-one.yml"] == {"workflow_call"}
+    assert "schedule" in triggers["drift.yml"]
+    assert not any("pull_request_target" in each for each in triggers.values())
+
+
+def test_what_others_wrote_is_pinned_to_a_commit_and_says_its_version() -> None:
+    text = "".join(file.read_text() for file in (ROOT / ".github").rglob("*.yml"))
+    used = re.findall(r"uses: (\S+)(.*)", text)
+    assert len(used) > 10
+    for action, comment in used:
+        if not action.startswith("./"):
+            assert re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}", action), action
+            assert re.fullmatch(r" # v\d+\.\d+\.\d+", comment), action
+    for action in {action for action, _ in used if action.startswith("./")}:
+        assert (ROOT / action).exists()
+
+
+def test_nothing_may_more_than_it_must() -> None:
+    for workflow in WORKFLOWS.values():
+        assert workflow["permissions"] == {"contents": "read"}
+    for name, _, job in jobs():
+        uses_cloud = "uses" in job or any(step.get("uses", "").startswith(CLOUD) for step in job["steps"])
+        wanted = {"contents": "read", "id-token": "write"} if uses_cloud else None
+        assert job.get("permissions") == wanted, name
+    for name, step in steps():
+        if step.get("uses", "").startswith("actions/checkout@"):
+            assert step["with"]["persist-credentials"] is False, name
+
+
+def test_no_long_lived_key_is_kept_or_passed() -> None:
+    for file in (ROOT / ".github").rglob("*.yml"):
+        text = file.read_text()
+        assert "secrets." not in text and "access-key" not in text and "credentials_json" not in text, file
+
+
+def test_who_comes_from_a_pull_request_gets_no_identity() -> None:
+    for job in WORKFLOWS["check.yml"]["jobs"].values():
+        assert "environment" not in job and "permissions" not in job
+
+
+def test_an_environment_is_deployed_by_one_run_at_a_time_after_the_one_before_and_behind_its_protection() -> None:
+    one = WORKFLOWS["deploy-one.yml"]
+    assert one["concurrency"] == {"group": "deploy-${{ inputs.environment }}", "cancel-in-progress": False}
+    assert one["jobs"]["deploy"]["environment"] == "${{ inputs.environment }}"
+    order = {
+        name: (job.get("needs"), job["with"]["environment"]) for name, job in WORKFLOWS["deploy.yml"]["jobs"].items()
+    }
+    assert order == {"dev": (None, "dev"), "staging": ("dev", "staging"), "prod": ("staging", "prod")}
+    for name, _, job in jobs():
+        assert "uses" in job or job["timeout-minutes"] <= 90, name
+
+
+def test_a_plan_is_gated_before_it_is_applied_and_nothing_else_is_applied() -> None:
+    lines = [step.get("run", "") for step in WORKFLOWS["deploy-one.yml"]["jobs"]["deploy"]["steps"]]
+    place = {
+        what: next(number for number, line in enumerate(lines) if what in line)
+        for what in ("pulumi preview", "-m gates plan", "pulumi up")
+    }
+    assert list(place.values()) == sorted(place.values())
+    assert "--save-plan plan.bin" in lines[place["pulumi preview"]]
+    assert "--plan plan.bin" in lines[place["pulumi up"]]
+    assert "set -o pipefail" in lines[place["-m gates plan"]]  # or `tee` would hide the refusal
+    for what in ("pulumi preview", "pulumi up"):
+        assert '--policy-pack policies --policy-pack-config "policies/config/$STACK.json"' in lines[place[what]]
+
+
+def test_drift_is_an_error() -> None:
+    (compared,) = [line for line in commands() if "--expect-no-changes" in line]
+    assert "--refresh" in compared
+
+
+def test_every_command_of_ours_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    scripts = {*json.loads((ROOT / "workers/edge/package.json").read_text())["scripts"]}
+    found: set[str] = set()
+    for line in commands():
+        for target in re.findall(r"\bmake (\S+)", line):
+            assert target in targets, line
+            found.add("make")
+        for script in re.findall(r"npm (?:run )?(\S+) --prefix", line):
+            assert script in scripts, line
+            found.add("npm")
+        for module, subcommand in re.findall(r"python -m ([\w.]+) ([a-z]+)?", line):
+            assert importlib.util.find_spec(module), line
+            found.add(module)
+            if module in ("local", "gates", "previews"):
+                told = subprocess.run(
+                    [sys.executable, "-m", module, *([subcommand] if subcommand else []), "--help"],
+                    cwd=ROOT,
+                    capture_output=True,
+                    check=False,
+                )
+                assert told.returncode == 0, line
+        for file in re.findall(r"(?<![\w/$])(?:tests|policies|workers)/[\w/.-]+", line.replace("$STACK", "prod")):
+            assert (ROOT / file).exists(), line
+    assert {"make", "npm", "previews", "gates", "costs", "pytest"} <= found
+
+
+@pytest.mark.skipif(not shutil.which("actionlint"), reason="actionlint is not installed")
+def test_actionlint_finds_nothing() -> None:
+    told = subprocess.run(["actionlint", "-no-color"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stdout
