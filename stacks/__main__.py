@@ -17,9 +17,11 @@ from infra import transforms
 from infra.blobs import BlobsArgs, Lock
 from infra.blobs.gcs import GcsBlobs
 from infra.blobs.s3 import S3Blobs
-from infra.dns import Dns, DnsArgs
-from infra.edge import Edge, EdgeArgs, ShieldNode
+from infra.dns import DnsArgs
+from infra.dns.route53 import Dns
+from infra.edge import EdgeArgs, ShieldNode
 from infra.edge.bundle import compile_worker
+from infra.edge.cloudflare import Edge
 from infra.edge.secrets import read_edge_secrets
 from infra.identity.aws import AwsIdentity, AwsIdentityArgs
 from infra.identity.gcp import GcpIdentity, GcpIdentityArgs

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pulumi
 
-from infra.edge import Edge, MetadataApiBinding
+from infra.edge import MetadataApiBinding
+from infra.edge.cloudflare import Edge
 from infra.edge.secrets import read_metadata_api_key
 from infra.entitlements.api import MetadataApi, MetadataApiArgs
 from infra.entitlements.spanner import (

@@ -9,7 +9,7 @@ import pulumi
 
 from contract.shields import EDGE_PORT, host_suffix
 from infra.blobs import Bucket
-from infra.edge import Edge
+from infra.edge.cloudflare import Edge
 from infra.metadata import ChangeSource, SpannerChanges
 from infra.publishing.drain import Drain, DrainArgs, pack_drain
 from infra.shield import Node

@@ -10,7 +10,8 @@ import pytest
 from contract.regions import REGIONS, latency_regions, nearest_first
 from emulation.providers.aws import functions, handlers
 from emulation.providers.aws.clients import client
-from infra.dns import Dns, DnsArgs
+from infra.dns import DnsArgs
+from infra.dns.route53 import Dns
 from infra.shield import Node
 from tests.support.harness import deploy
 

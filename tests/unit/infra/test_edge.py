@@ -18,8 +18,9 @@ from emulation.cloudflare import in_process, pki
 from emulation.providers import cloudflare as emulated_cloudflare
 from emulation.providers.aws import functions, handlers
 from emulation.providers.aws.clients import client
-from infra.edge import Edge, EdgeArgs, EdgeSecrets
+from infra.edge import EdgeArgs, EdgeSecrets
 from infra.edge.bundle import BundleError, compile_worker
+from infra.edge.cloudflare import Edge
 from infra.edge.secrets import EdgeSecretError, read_edge_secrets
 from tests.support.harness import Deployment, deploy
 

@@ -1,0 +1,139 @@
+"""Geo-DNS on Route 53: latency records, and a health check for each target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pulumi
+import pulumi_aws as aws
+
+from contract.regions import latency_regions
+from contract.shields import HEALTH_PATH, HEALTH_PORT
+from infra.dns import DnsArgs
+from infra.dns.alarms import edge_alarms, machine_alarms, region_alarm
+from infra.observability import Alarm
+from infra.shield import Node, host
+
+_TTL_SECONDS = 30
+"""How long a resolver may keep an answer; with the checks' thirty seconds, a dead place is left within a minute."""
+
+_CHECK_SECONDS = 10  # the fast interval of Route 53; the other is 30
+_CHECK_FAILURES = 3
+
+
+class Dns(pulumi.ComponentResource):
+    """The public zone: the clients' hostname, every shield machine by name, and the nearest healthy shield region."""
+
+    zone_id: pulumi.Output[str]
+    name_servers: pulumi.Output[Sequence[str]]
+    alarms: Sequence[Alarm]
+
+    def __init__(self, name: str, args: DnsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("artifact-edge:dns:Dns", name, None, opts)
+        self._args = args
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._zone = aws.route53.Zone(
+            name,
+            name=args.zone_name,
+            comment="artifact-edge: package distribution",
+            force_destroy=args.removable,
+            opts=self._child,
+        )
+        regions = latency_regions(node.region for node in args.nodes)
+        edge = self._edge_records(regions)
+        machines = {node.name: self._node_record(node) for node in args.nodes}
+        places = self._shield_records(regions, machines)
+        self.alarms = [
+            *edge_alarms(args.hostname, edge.id),
+            *(alarm for name, check in machines.items() for alarm in machine_alarms(name, check.id)),
+            *(region_alarm(place, check.id) for place, check in places.items()),
+        ]
+        self.zone_id = self._zone.zone_id
+        self.name_servers = self._zone.name_servers
+        self.register_outputs({"zone_id": self.zone_id, "name_servers": self.name_servers})
+
+    def _edge_records(self, regions: Mapping[str, str]) -> aws.route53.HealthCheck:
+        """One latency record for each region, all checked by one look at the hostname itself, as clients see it."""
+        check = aws.route53.HealthCheck(
+            "edge",
+            type="HTTPS",
+            fqdn=self._args.hostname,
+            port=443,
+            resource_path=HEALTH_PATH,
+            enable_sni=True,
+            request_interval=_CHECK_SECONDS,
+            failure_threshold=_CHECK_FAILURES,
+            tags={"Name": self._args.hostname},
+            opts=self._child,
+        )
+        for place, region in regions.items():
+            self._latency_record(
+                f"edge-{place}", self._args.hostname, "CNAME", [self._args.edge_target], place, region, check
+            )
+        return check
+
+    def _node_record(self, node: Node) -> aws.route53.HealthCheck:
+        """A machine's own name. It resolves whatever the check says: the worker fails over by itself."""
+        aws.route53.Record(
+            f"node-{node.name}",
+            zone_id=self._zone.zone_id,
+            name=host(node, self._args.zone_name),
+            type="A",
+            ttl=_TTL_SECONDS,
+            records=[node.address],
+            opts=self._child,
+        )
+        return aws.route53.HealthCheck(
+            f"node-{node.name}",
+            type="HTTP",
+            ip_address=node.address,
+            port=HEALTH_PORT,
+            resource_path=HEALTH_PATH,
+            request_interval=_CHECK_SECONDS,
+            failure_threshold=_CHECK_FAILURES,
+            tags={"Name": host(node, self._args.zone_name)},
+            opts=self._child,
+        )
+
+    def _shield_records(
+        self, regions: Mapping[str, str], machines: Mapping[str, aws.route53.HealthCheck]
+    ) -> Mapping[str, aws.route53.HealthCheck]:
+        """The nearest region that has at least one healthy machine. Returns what checks each region."""
+        checks: dict[str, aws.route53.HealthCheck] = {}
+        name = f"shield.{self._args.zone_name}"
+        for place, region in regions.items():
+            nodes = [node for node in self._args.nodes if node.region == place]
+            checks[place] = aws.route53.HealthCheck(
+                f"region-{place}",
+                type="CALCULATED",
+                child_healthchecks=[machines[node.name].id for node in nodes],
+                child_health_threshold=1,
+                tags={"Name": f"{place}.{name}"},
+                opts=self._child,
+            )
+            addresses = [node.address for node in nodes]
+            self._latency_record(f"shield-{place}", name, "A", addresses, place, region, checks[place])
+        return checks
+
+    def _latency_record(
+        self,
+        name: str,
+        record: str,
+        record_type: str,
+        values: Sequence[pulumi.Input[str]],
+        place: str,
+        region: str,
+        check: aws.route53.HealthCheck,
+    ) -> None:
+        aws.route53.Record(
+            name,
+            zone_id=self._zone.zone_id,
+            name=record,
+            type=record_type,
+            ttl=_TTL_SECONDS,
+            records=values,
+            set_identifier=place,
+            latency_routing_policies=[{"region": region}],
+            health_check_id=check.id,
+            opts=self._child,
+        )
