@@ -30,8 +30,8 @@ test-shared-world:
 test-units:
 	$(PYTHON) -m pytest --ignore tests/world
 
-lint: setup  ## style and types
-	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/pyright
+lint: setup  ## style, direction of imports, and types
+	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/lint-imports && .venv/bin/pyright
 
 bench: setup  ## how previews grow with regions, and how fast packages are imported (20 min)
 	$(PYTHON) -m bench.regions

@@ -1,0 +1,120 @@
+"""`lint-imports` checks every module of the repository, and names each forbidden import."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import grimp
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+FOLDERS: list[str] = SETTINGS["root_packages"]
+
+# These programs and samples are started or packed by their path; nothing imports them.
+NOT_IMPORTED = {
+    "tests/world/buckets/__main__.py",
+    "tests/world/program/__main__.py",
+    "local/samples/python/acme_greeter/__init__.py",
+}
+
+# Importer and imported: one import that runs upwards or sideways for each rule.
+FORBIDDEN = [
+    ("contract", "registry"),
+    ("contract", "boto3"),
+    ("emulation", "local"),
+    ("emulation", "contract.secrets"),
+    ("emulation", "registry"),
+    ("gates", "policies"),
+    ("infra", "registry"),
+    ("infra", "workers.entitlements"),
+    ("local", "previews"),
+    ("policies", "infra"),
+    ("registry", "infra"),
+    ("registry", "pulumi"),
+    ("registry", "workers.entitlements"),
+    ("workers", "local"),
+]
+
+
+def sources(folder: Path) -> Iterator[Path]:
+    """Yields the Python files beneath `folder`, but not those of npm packages."""
+    for directory, below, files in os.walk(folder):
+        below[:] = [name for name in below if name != "node_modules"]
+        yield from (Path(directory, name) for name in files if name.endswith(".py"))
+
+
+@pytest.fixture(scope="module")
+def graph() -> grimp.ImportGraph:
+    return grimp.build_graph(*FOLDERS, include_external_packages=True, cache_dir=None)
+
+
+def test_every_folder_with_python_is_on_a_floor() -> None:
+    floors = next(contract["layers"] for contract in SETTINGS["contracts"] if contract["type"] == "layers")
+    on_a_floor = {folder.strip() for floor in floors for folder in floor.split("|")}
+    folders = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")}
+    with_python = {folder for folder in folders if next(sources(ROOT / folder), None)}
+    assert with_python == on_a_floor == set(FOLDERS)
+
+
+def test_the_linter_sees_every_module(graph: grimp.ImportGraph) -> None:
+    files = {file.relative_to(ROOT).as_posix() for folder in FOLDERS for file in sources(ROOT / folder)}
+    seen = {
+        path
+        for module in graph.modules
+        for path in (f"{module.replace('.', '/')}.py", f"{module.replace('.', '/')}/__init__.py")
+    }
+    assert files - seen == NOT_IMPORTED
+
+
+def test_contract_imports_only_itself_and_the_standard_library(graph: grimp.ImportGraph) -> None:
+    imported = {
+        name.split(".")[0]
+        for module in (*graph.find_descendants("contract"), "contract")
+        for name in graph.find_modules_directly_imported_by(module)
+    }
+    assert imported <= sys.stdlib_module_names | {"contract"}
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of all that the linter reads; the linter accepts it as it is."""
+    root = tmp_path_factory.mktemp("copy")
+    for file in (ROOT / "pyproject.toml", *(file for folder in FOLDERS for file in sources(ROOT / folder))):
+        target = root / file.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, target)
+    linted = lint(root)
+    assert linted.returncode == 0, linted.stdout
+    return root
+
+
+@pytest.fixture(scope="module")
+def report(copy: Path) -> str:
+    """What the linter says of the copy with all of FORBIDDEN planted."""
+    for importer, imported in FORBIDDEN:
+        (copy / importer / f"{planted(imported)}.py").write_text(f"import {imported}\n")
+    linted = lint(copy)
+    assert linted.returncode == 1
+    return linted.stdout
+
+
+@pytest.mark.parametrize(("importer", "imported"), FORBIDDEN)
+def test_a_forbidden_import_is_named(report: str, importer: str, imported: str) -> None:
+    assert f"{importer}.{planted(imported)} -> {imported} (l.1)" in report
+
+
+def planted(imported: str) -> str:
+    return f"imports_{imported.replace('.', '_')}"
+
+
+def lint(directory: Path) -> subprocess.CompletedProcess[str]:
+    """Runs `lint-imports` as `make lint` does, on the files in `directory`."""
+    program = Path(sys.executable).parent / "lint-imports"
+    return subprocess.run([program, "--no-cache"], cwd=directory, capture_output=True, text=True, check=False)
