@@ -33,9 +33,9 @@ from infra.metadata.spanner import SpannerMetadata
 from infra.network import NetworkArgs
 from infra.network.aws import AwsNetwork
 from infra.network.gcp import GcpNetwork
-from infra.observability import Alarm, GoogleAlarm, Watched
-from infra.observability.cloud_monitoring import GoogleObservability, GoogleObservabilityArgs
-from infra.observability.cloudwatch import Observability, ObservabilityArgs
+from infra.observability import CloudMonitoringAlarm, CloudWatchAlarm, HasAlarms
+from infra.observability.cloud_monitoring import CloudMonitoringObservability, CloudMonitoringObservabilityArgs
+from infra.observability.cloudwatch import CloudWatchObservability, CloudWatchObservabilityArgs
 from infra.publishing.alarms import alarms as registry_alarms
 from infra.shield import Node, ShieldArgs, host
 from infra.shield.ec2 import Ec2Shield
@@ -144,7 +144,7 @@ def compose(stack: Stack) -> None:
     stream = entitlement_stream(stack, prefix, secret, metadata.changes, edge, asked)
     key = encrypted_by.get(blobs.buckets[0].region)
     drained = drain(stack, prefix, secret, hostname, metadata.changes, blobs.buckets[0], key, edge, nodes)
-    watched: list[Watched | None] = [blobs, *standby, metadata, *asked.watched, stream, drained, dns]
+    watched: list[HasAlarms | None] = [blobs, *standby, metadata, *asked.watched, stream, drained, dns]
     alarms = [alarm for tier in watched if tier for alarm in tier.alarms]
     alarms += registry_alarms(stack.environment, metadata.backend, metadata.region)
     watch(stack, prefix, alarms)
@@ -214,16 +214,16 @@ def days_to_regret(config: StackConfig) -> int:
     return 30 if config.protect else 7
 
 
-def watch(stack: Stack, prefix: str, alarms: Sequence[Alarm | GoogleAlarm]) -> None:
+def watch(stack: Stack, prefix: str, alarms: Sequence[CloudWatchAlarm | CloudMonitoringAlarm]) -> None:
     """Somebody hears of what is wrong: by the cloud that measures it, where it has something to watch."""
     emails = stack.config.alerts.email
-    amazon = [alarm for alarm in alarms if isinstance(alarm, Alarm)]
-    google = [alarm for alarm in alarms if isinstance(alarm, GoogleAlarm)]
+    amazon = [alarm for alarm in alarms if isinstance(alarm, CloudWatchAlarm)]
+    google = [alarm for alarm in alarms if isinstance(alarm, CloudMonitoringAlarm)]
     if amazon:
-        args = ObservabilityArgs(prefix, amazon, emails, days_to_regret(stack.config))
-        Observability("observability", args)
+        args = CloudWatchObservabilityArgs(prefix, amazon, emails, days_to_regret(stack.config))
+        CloudWatchObservability("observability", args)
     if google:
-        GoogleObservability("observability-gcp", GoogleObservabilityArgs(prefix, google, emails))
+        CloudMonitoringObservability("observability-gcp", CloudMonitoringObservabilityArgs(prefix, google, emails))
 
 
 if __name__ == "__main__":

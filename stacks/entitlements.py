@@ -10,16 +10,16 @@ import pulumi
 from infra.edge import MetadataApiBinding
 from infra.edge.cloudflare import Edge
 from infra.edge.secrets import read_metadata_api_key
-from infra.entitlements.api import MetadataApi, MetadataApiArgs
+from infra.entitlements.api import LambdaMetadataApi, LambdaMetadataApiArgs
 from infra.entitlements.spanner import (
-    SpannerFollower,
-    SpannerFollowerArgs,
-    SpannerMetadataApi,
-    SpannerMetadataApiArgs,
+    CloudRunMetadataApi,
+    CloudRunMetadataApiArgs,
+    CloudRunTokenSync,
+    CloudRunTokenSyncArgs,
 )
-from infra.entitlements.stream import EntitlementStream, EntitlementStreamArgs
+from infra.entitlements.stream import LambdaTokenSync, LambdaTokenSyncArgs
 from infra.metadata import ChangeSource, SpannerChanges
-from infra.observability import Watched
+from infra.observability import HasAlarms
 from infra.serverless.package import pack
 from infra.serverless.source_bucket import Sources, SourcesArgs
 from stacks.config import Stack
@@ -35,7 +35,7 @@ class Asked:
 
     binding: MetadataApiBinding
     sources: pulumi.Input[str]
-    watched: list[Watched]
+    watched: list[HasAlarms]
 
 
 def metadata_api(stack: Stack, prefix: str, secrets: str, source: ChangeSource | SpannerChanges) -> Asked:
@@ -44,27 +44,27 @@ def metadata_api(stack: Stack, prefix: str, secrets: str, source: ChangeSource |
     key = read_metadata_api_key(secret, home)
     if isinstance(source, ChangeSource):
         code = pack(_ROOT, "workers.entitlements.api")
-        api = MetadataApi("metadata-api", MetadataApiArgs(prefix, source, secret, home, code))
+        api = LambdaMetadataApi("metadata-api", LambdaMetadataApiArgs(prefix, source, secret, home, code))
         return Asked(MetadataApiBinding(api.url, key), "", [api])
     sources = _sources(stack, prefix)
     code = pack(_ROOT, "workers.entitlements.answer", _BROUGHT)
-    args = SpannerMetadataApiArgs(prefix, source, secret, home, code, sources.bucket)
-    answering = SpannerMetadataApi("metadata-api", args)
+    args = CloudRunMetadataApiArgs(prefix, source, secret, home, code, sources.bucket)
+    answering = CloudRunMetadataApi("metadata-api", args)
     return Asked(MetadataApiBinding(answering.url, key), sources.bucket, [sources, answering])
 
 
 def entitlement_stream(
     stack: Stack, prefix: str, secrets: str, source: ChangeSource | SpannerChanges, edge: Edge, asked: Asked
-) -> Watched:
+) -> HasAlarms:
     """What tells the edge of each change of a token."""
     account, secret, home = stack.config.edge.account_id, f"{secrets}/edge-kv", stack.home_region
     if isinstance(source, ChangeSource):
         code = pack(_ROOT, "workers.entitlements.consumer")
-        args = EntitlementStreamArgs(prefix, source, account, edge.namespace_id, secret, home, code)
-        return EntitlementStream("entitlements", args)
+        args = LambdaTokenSyncArgs(prefix, source, account, edge.namespace_id, secret, home, code)
+        return LambdaTokenSync("entitlements", args)
     code = pack(_ROOT, "workers.entitlements.follow", _BROUGHT)
-    follower = SpannerFollowerArgs(prefix, source, account, edge.namespace_id, secret, home, code, asked.sources)
-    return SpannerFollower("entitlements", follower)
+    follower = CloudRunTokenSyncArgs(prefix, source, account, edge.namespace_id, secret, home, code, asked.sources)
+    return CloudRunTokenSync("entitlements", follower)
 
 
 def _sources(stack: Stack, prefix: str) -> Sources:

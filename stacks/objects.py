@@ -12,7 +12,7 @@ from infra.blobs.gcs import GcsBlobs, gcs_buckets, gcs_location
 from infra.blobs.standby import Standby, StandbyArgs
 from infra.keys.aws import AwsKeys
 from infra.keys.gcp import GcpKeys, GcpKeysArgs
-from infra.observability import Watched
+from infra.observability import HasAlarms
 from infra.shield.user_data import Origin
 from stacks.config import Blobs, Stack
 
@@ -31,7 +31,7 @@ def stand_by(
     primary: Bucket,
     keys: Mapping[str, pulumi.Input[str]],
     readers: Sequence[pulumi.Input[str]],
-) -> Sequence[Watched]:
+) -> Sequence[HasAlarms]:
     """The copy on Google Cloud, where one is asked for. `readers` are the members of shields that stand there, too."""
     config = stack.config.blobs
     if not config.standby:

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 import pulumi
 
-from infra.observability import Watched
+from infra.observability import HasAlarms
 
 Store = Literal["s3", "gcs"]
 
@@ -54,7 +54,7 @@ class Bucket:
     store: Store = "s3"
 
 
-class Blobs(Watched, Protocol):
+class Blobs(HasAlarms, Protocol):
     """What either cloud's object store gives to the tiers that read it; the primary first."""
 
     buckets: Sequence[Bucket]

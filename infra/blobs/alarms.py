@@ -7,7 +7,7 @@ from typing import Literal
 
 from infra.blobs import Bucket
 from infra.blobs.s3_store import ALL_REQUESTS
-from infra.observability import Alarm
+from infra.observability import CloudWatchAlarm
 
 REPLICATION_MINUTES = 15  # the only value that S3 Replication Time Control takes (S3 User Guide)
 
@@ -20,7 +20,7 @@ _PENDING = 10_000
 _RUNBOOK = "docs/operations.md"
 
 
-def s3_alarms(places: Sequence[Bucket]) -> Iterator[Alarm]:
+def s3_alarms(places: Sequence[Bucket]) -> Iterator[CloudWatchAlarm]:
     """Refusals and failures of each bucket, and how far each replica is behind; the primary first."""
     primary, *replicas = places
     for place in places:
@@ -29,14 +29,14 @@ def s3_alarms(places: Sequence[Bucket]) -> Iterator[Alarm]:
         yield from _of_replication(primary, replica)
 
 
-def _of_requests(place: Bucket) -> Iterator[Alarm]:
+def _of_requests(place: Bucket) -> Iterator[CloudWatchAlarm]:
     dimensions = {"BucketName": place.name, "FilterId": ALL_REQUESTS}
     for name, metric, share, heading, fault in (
         ("breaks", "5xxErrors", 0.01, "s3-breaks", f"S3 in {place.region} fails more than 1 % of all requests"),
         # Half: what a package manager asks for and nobody has published is a 404, and no fault.
         ("refuses", "4xxErrors", 0.5, "s3-refuses", f"S3 in {place.region} refuses or lacks half of what is asked for"),
     ):
-        yield Alarm(
+        yield CloudWatchAlarm(
             name=f"blobs-{place.region}-{name}",
             tier="blobs",
             region=place.region,
@@ -51,14 +51,14 @@ def _of_requests(place: Bucket) -> Iterator[Alarm]:
         )
 
 
-def _of_replication(primary: Bucket, replica: Bucket) -> Iterator[Alarm]:
+def _of_replication(primary: Bucket, replica: Bucket) -> Iterator[CloudWatchAlarm]:
     """Latency and backlog are published where the replica is, failures where the primary is ("Using S3 Replication
     metrics")."""
     dimensions = {"SourceBucket": primary.name, "DestinationBucket": replica.name, "RuleId": replica.region}
     way = f"from {primary.region} to {replica.region}"
 
-    def alarm(name: str, metric: str, region: str, limit: int, statistic: Statistic, fault: str) -> Alarm:
-        return Alarm(
+    def alarm(name: str, metric: str, region: str, limit: int, statistic: Statistic, fault: str) -> CloudWatchAlarm:
+        return CloudWatchAlarm(
             name=f"blobs-{replica.region}-{name}",
             tier="blobs",
             region=region,

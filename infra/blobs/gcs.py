@@ -11,7 +11,7 @@ import pulumi_gcp as gcp
 from contract.regions import REGIONS
 from infra.blobs import BlobsArgs, Bucket
 from infra.blobs.gcs_alarms import gcs_alarms
-from infra.observability import GoogleAlarm
+from infra.observability import CloudMonitoringAlarm
 
 _ABANDONED_UPLOAD_DAYS = 7
 _DAY = 24 * 3600
@@ -46,7 +46,7 @@ class GcsBlobs(pulumi.ComponentResource):
     buckets: Sequence[Bucket]
     made: pulumi.Output[str]
     """The bucket's name, once it is there."""
-    alarms: Sequence[GoogleAlarm]
+    alarms: Sequence[CloudMonitoringAlarm]
 
     def __init__(self, name: str, args: BlobsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:blobs:GcsBlobs", name, None, opts)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pulumi
 
-from infra.observability import GoogleAlarm, Like
+from infra.observability import CloudMonitoringAlarm, Like
 
 _RESOURCE = "gcs_bucket"
 _PREFIX = "storage.googleapis.com"
@@ -24,7 +24,7 @@ _BLIND_SECONDS = 6 * 3600
 _RUNBOOK = "docs/operations.md"
 
 
-def gcs_alarms(name: str, bucket: pulumi.Input[str], what: str, *, dual: bool) -> Iterator[GoogleAlarm]:
+def gcs_alarms(name: str, bucket: pulumi.Input[str], what: str, *, dual: bool) -> Iterator[CloudMonitoringAlarm]:
     """Refusals and failures of a bucket, and in two regions how far one is behind the other.
 
     Names begin with `name`; `what` is what the bucket holds, e.g. "the objects".
@@ -52,9 +52,9 @@ def gcs_alarms(name: str, bucket: pulumi.Input[str], what: str, *, dual: bool) -
         yield from _of_replication(name, where, what)
 
 
-def transfer_alarm(job: str) -> GoogleAlarm:
+def transfer_alarm(job: str) -> CloudMonitoringAlarm:
     """Of a Storage Transfer job: something could not be copied."""
-    return GoogleAlarm(
+    return CloudMonitoringAlarm(
         name="blobs-standby-fails",
         tier="blobs",
         fault="Objects could not be copied to the standby on Google Cloud",
@@ -72,8 +72,8 @@ def transfer_alarm(job: str) -> GoogleAlarm:
 
 def _share(
     name: str, fault: str, where: Mapping[str, pulumi.Input[str]], bad: Like, share: float, **more: Any
-) -> GoogleAlarm:
-    return GoogleAlarm(
+) -> CloudMonitoringAlarm:
+    return CloudMonitoringAlarm(
         name=name,
         tier="blobs",
         fault=fault,
@@ -90,12 +90,12 @@ def _share(
     )
 
 
-def _of_replication(name: str, where: Mapping[str, pulumi.Input[str]], what: str) -> Iterator[GoogleAlarm]:
+def _of_replication(name: str, where: Mapping[str, pulumi.Input[str]], what: str) -> Iterator[CloudMonitoringAlarm]:
     """Turbo replication's; the metrics are of buckets in two regions only."""
     runbook = f"{_RUNBOOK}#the-second-region-is-behind"
 
-    def alarm(suffix: str, metric: str, fault: str, threshold: float, **more: Any) -> GoogleAlarm:
-        return GoogleAlarm(
+    def alarm(suffix: str, metric: str, fault: str, threshold: float, **more: Any) -> CloudMonitoringAlarm:
+        return CloudMonitoringAlarm(
             name=f"{name}-{suffix}",
             tier="blobs",
             fault=fault,

@@ -11,7 +11,7 @@ from infra.blobs import BlobsArgs, Bucket
 from infra.blobs.alarms import REPLICATION_MINUTES, s3_alarms
 from infra.blobs.s3_policies import document, replication
 from infra.blobs.s3_store import Store
-from infra.observability import Alarm
+from infra.observability import CloudWatchAlarm
 
 
 def s3_buckets(prefix: str, regions: Sequence[str]) -> list[Bucket]:
@@ -23,7 +23,7 @@ class S3Blobs(pulumi.ComponentResource):
     """Versioned, encrypted, logged, private buckets, of which the first is copied to the others, deletions included."""
 
     buckets: Sequence[Bucket]
-    alarms: Sequence[Alarm]
+    alarms: Sequence[CloudWatchAlarm]
 
     def __init__(self, name: str, args: BlobsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:blobs:S3Blobs", name, None, opts)

@@ -12,7 +12,7 @@ import pulumi_gcp as gcp
 from infra.blobs import Bucket
 from infra.blobs.gcs_alarms import transfer_alarm
 from infra.blobs.s3_policies import Statement, arn, document, key_use
-from infra.observability import GoogleAlarm
+from infra.observability import CloudMonitoringAlarm
 
 _INTERVAL_SECONDS = 3600  # the shortest that Storage Transfer Service takes
 _AGENT_ROLES = ("roles/storage.objectUser", "roles/storage.legacyBucketReader")
@@ -38,7 +38,7 @@ class Standby(pulumi.ComponentResource):
     bucket's soft delete says.
     """
 
-    alarms: Sequence[GoogleAlarm]
+    alarms: Sequence[CloudMonitoringAlarm]
 
     def __init__(self, name: str, args: StandbyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:blobs:Standby", name, None, opts)

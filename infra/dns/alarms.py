@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pulumi
 
-from infra.observability import Alarm, Tier
+from infra.observability import CloudWatchAlarm, Tier
 
 _REGION = "us-east-1"
 """The only region in which Route 53 publishes metrics (Route 53 Developer Guide, "Monitoring health checks")."""
@@ -16,7 +16,7 @@ _MOST_CHECKERS = 80.0
 Route 53 determines whether a health check is healthy"): what is between is reached from some places only."""
 
 
-def edge_alarms(hostname: str, check: pulumi.Input[str]) -> Sequence[Alarm]:
+def edge_alarms(hostname: str, check: pulumi.Input[str]) -> Sequence[CloudWatchAlarm]:
     """Of the hostname that clients use: nobody reaches it, or some do not."""
     return [
         _down(
@@ -32,7 +32,7 @@ def edge_alarms(hostname: str, check: pulumi.Input[str]) -> Sequence[Alarm]:
     ]
 
 
-def machine_alarms(node: str, check: pulumi.Input[str]) -> Sequence[Alarm]:
+def machine_alarms(node: str, check: pulumi.Input[str]) -> Sequence[CloudWatchAlarm]:
     """Of one shield machine: it serves nobody, or the network before it lets some through only."""
     return [
         _down(
@@ -52,15 +52,15 @@ def machine_alarms(node: str, check: pulumi.Input[str]) -> Sequence[Alarm]:
     ]
 
 
-def region_alarm(place: str, check: pulumi.Input[str]) -> Alarm:
+def region_alarm(place: str, check: pulumi.Input[str]) -> CloudWatchAlarm:
     """Of all machines of a region together."""
     fault = f"No shield machine in {place} answers; the edge asks other regions, which are farther and colder"
     return _down(f"shield-{place}-lost", "shield", check, fault, "a-shield-region-is-lost")
 
 
-def _down(name: str, tier: Tier, check: pulumi.Input[str], fault: str, heading: str) -> Alarm:
+def _down(name: str, tier: Tier, check: pulumi.Input[str], fault: str, heading: str) -> CloudWatchAlarm:
     """A check that says nothing is as bad as one that says no."""
-    return Alarm(
+    return CloudWatchAlarm(
         name=name,
         tier=tier,
         region=_REGION,
@@ -76,8 +76,8 @@ def _down(name: str, tier: Tier, check: pulumi.Input[str], fault: str, heading: 
     )
 
 
-def _partly(name: str, tier: Tier, check: pulumi.Input[str], fault: str, heading: str) -> Alarm:
-    return Alarm(
+def _partly(name: str, tier: Tier, check: pulumi.Input[str], fault: str, heading: str) -> CloudWatchAlarm:
+    return CloudWatchAlarm(
         name=name,
         tier=tier,
         region=_REGION,

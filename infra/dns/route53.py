@@ -11,7 +11,7 @@ from contract.regions import latency_regions
 from contract.shields import HEALTH_PATH, HEALTH_PORT
 from infra.dns import DnsArgs
 from infra.dns.alarms import edge_alarms, machine_alarms, region_alarm
-from infra.observability import Alarm
+from infra.observability import CloudWatchAlarm
 from infra.shield import Node, host
 
 _TTL_SECONDS = 30
@@ -26,7 +26,7 @@ class Dns(pulumi.ComponentResource):
 
     zone_id: pulumi.Output[str]
     name_servers: pulumi.Output[Sequence[str]]
-    alarms: Sequence[Alarm]
+    alarms: Sequence[CloudWatchAlarm]
 
     def __init__(self, name: str, args: DnsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:dns:Dns", name, None, opts)

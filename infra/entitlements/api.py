@@ -10,7 +10,7 @@ import pulumi_aws as aws
 
 from infra.entitlements import permissions
 from infra.metadata import ChangeSource
-from infra.observability import Alarm
+from infra.observability import CloudWatchAlarm
 from infra.serverless.lambda_function import FunctionArgs, function
 from infra.serverless.package import Code
 
@@ -21,7 +21,7 @@ _TOKENS = "tokens"  # the partition (registry/tokens/tokens.py, contract/entitle
 
 
 @dataclass(frozen=True)
-class MetadataApiArgs:
+class LambdaMetadataApiArgs:
     """`secret_id`, in `secret_region`, holds the key with which the edge signs its questions."""
 
     prefix: str
@@ -31,14 +31,14 @@ class MetadataApiArgs:
     code: Code
 
 
-class MetadataApi(pulumi.ComponentResource):
+class LambdaMetadataApi(pulumi.ComponentResource):
     """A function behind a URL that anybody may call; it answers those who sign. It stands where the table is written,
     so that a token is known as soon as it was issued; no PoP is near, but none asks for what its store holds."""
 
     url: pulumi.Output[str]
-    alarms: Sequence[Alarm]
+    alarms: Sequence[CloudWatchAlarm]
 
-    def __init__(self, name: str, args: MetadataApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: LambdaMetadataApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:entitlements:MetadataApi", name, None, opts)
         source = args.source
         made = function(
@@ -90,7 +90,7 @@ class MetadataApi(pulumi.ComponentResource):
         )
         self.url = url.function_url
         self.alarms = [
-            Alarm(
+            CloudWatchAlarm(
                 name=f"metadata-api-{metric.lower()}",
                 tier="entitlements",
                 region=source.region,

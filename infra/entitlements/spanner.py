@@ -9,7 +9,7 @@ import pulumi
 import pulumi_gcp as gcp
 
 from infra.metadata import SpannerChanges
-from infra.observability import GoogleAlarm
+from infra.observability import CloudMonitoringAlarm
 from infra.observability.cloud_run import dead_letter_alarm, service_alarms
 from infra.serverless.cloud_run import ServiceArgs, identity, service
 from infra.serverless.package import Code
@@ -21,7 +21,7 @@ _AT_ONCE = 40
 
 
 @dataclass(frozen=True)
-class SpannerFollowerArgs:
+class CloudRunTokenSyncArgs:
     """`secret_id`, in `secret_region`, holds an API token that may edit the key-value store of `account_id` and
     `namespace_id`. `sources` is the bucket that takes the code."""
 
@@ -35,16 +35,16 @@ class SpannerFollowerArgs:
     sources: pulumi.Input[str]
 
 
-class SpannerFollower(pulumi.ComponentResource):
+class CloudRunTokenSync(pulumi.ComponentResource):
     """One instance that follows the stream at all times, and a topic for the changes that it could not understand.
 
     Pub/Sub keeps them on the topic, and for the subscription, from which operators read them.
     """
 
     dead_letters: pulumi.Output[str]
-    alarms: Sequence[GoogleAlarm]
+    alarms: Sequence[CloudMonitoringAlarm]
 
-    def __init__(self, name: str, args: SpannerFollowerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: CloudRunTokenSyncArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:entitlements:SpannerFollower", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         source, dead_name = args.source, f"{args.prefix}-{_FOLLOWER}-dead"
@@ -97,7 +97,7 @@ class SpannerFollower(pulumi.ComponentResource):
 
 
 @dataclass(frozen=True)
-class SpannerMetadataApiArgs:
+class CloudRunMetadataApiArgs:
     """`secret_id`, in `secret_region`, holds the key with which the edge signs its questions. `sources` is the bucket
     that takes the code."""
 
@@ -109,13 +109,13 @@ class SpannerMetadataApiArgs:
     sources: pulumi.Input[str]
 
 
-class SpannerMetadataApi(pulumi.ComponentResource):
+class CloudRunMetadataApi(pulumi.ComponentResource):
     """A service that anybody may call; it answers those who sign: isolates have no credentials of Google's."""
 
     url: pulumi.Output[str]
-    alarms: Sequence[GoogleAlarm]
+    alarms: Sequence[CloudMonitoringAlarm]
 
-    def __init__(self, name: str, args: SpannerMetadataApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: CloudRunMetadataApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:entitlements:SpannerMetadataApi", name, None, opts)
         variables: Mapping[str, pulumi.Input[str]] = {"DATABASE": args.source.database}
         asked = ServiceArgs(

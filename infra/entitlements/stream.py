@@ -11,7 +11,7 @@ import pulumi_aws as aws
 
 from infra.entitlements import permissions
 from infra.metadata import ChangeSource
-from infra.observability import Alarm
+from infra.observability import CloudWatchAlarm
 from infra.serverless.lambda_function import FunctionArgs, function
 from infra.serverless.package import Code
 
@@ -26,7 +26,7 @@ _TOKENS_ONLY = json.dumps({"dynamodb": {"Keys": {"pk": {"S": ["tokens"]}}}})
 
 
 @dataclass(frozen=True)
-class EntitlementStreamArgs:
+class LambdaTokenSyncArgs:
     """`secret_id`, in `secret_region`, holds an API token that may edit the key-value store of `account_id` and
     `namespace_id`."""
 
@@ -39,13 +39,13 @@ class EntitlementStreamArgs:
     code: Code
 
 
-class EntitlementStream(pulumi.ComponentResource):
+class LambdaTokenSync(pulumi.ComponentResource):
     """A function that the stream's shards feed, each in order, and a queue for the changes that it had to give up."""
 
     dead_letters: pulumi.Output[str]
-    alarms: Sequence[Alarm]
+    alarms: Sequence[CloudWatchAlarm]
 
-    def __init__(self, name: str, args: EntitlementStreamArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: LambdaTokenSyncArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:entitlements:EntitlementStream", name, None, opts)
         source = args.source
         queue_name = f"{args.prefix}-entitlements-dead"
@@ -100,7 +100,7 @@ class EntitlementStream(pulumi.ComponentResource):
         self.register_outputs({"dead_letters": self.dead_letters})
 
 
-def _alarms(region: str, function_name: str, queue_name: str) -> Iterator[Alarm]:
+def _alarms(region: str, function_name: str, queue_name: str) -> Iterator[CloudWatchAlarm]:
     """Metrics are those of "Viewing metrics for Lambda functions" and "Available CloudWatch metrics for Amazon SQS"."""
     in_lambda, in_sqs = {"FunctionName": function_name}, {"QueueName": queue_name}
     late = "Grants and revocations reach the edge late"
@@ -119,7 +119,7 @@ def _alarms(region: str, function_name: str, queue_name: str) -> Iterator[Alarm]
             "changes-are-dead",
         ),
     ):
-        yield Alarm(
+        yield CloudWatchAlarm(
             name=f"entitlements-{name}",
             tier="entitlements",
             region=region,

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 import pulumi
 
-from infra.observability import Watched
+from infra.observability import HasAlarms
 
 PARTITION_KEY = "pk"
 SORT_KEY = "sk"
@@ -65,7 +65,7 @@ class SpannerChanges:
     stream: str
 
 
-class Metadata(Watched, Protocol):
+class Metadata(HasAlarms, Protocol):
     """Where the registry finds the database, whichever it is. `table` is how its backend names it; `project` is of
     Google Cloud, where it is there. `changes` is what tells of all that changes
     in it."""

@@ -10,7 +10,7 @@ import pulumi_aws as aws
 
 from infra.metadata import EXPIRES, PARTITION_KEY, SORT_KEY, Capacity, ChangeSource, MetadataArgs
 from infra.metadata.scaling import scale
-from infra.observability import Alarm
+from infra.observability import CloudWatchAlarm
 
 
 class DynamoDbMetadata(pulumi.ComponentResource):
@@ -20,7 +20,7 @@ class DynamoDbMetadata(pulumi.ComponentResource):
     region: str
     table: pulumi.Output[str]
     project: pulumi.Output[str] | None = None
-    alarms: Sequence[Alarm]
+    alarms: Sequence[CloudWatchAlarm]
     changes: ChangeSource
 
     def __init__(self, name: str, args: MetadataArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -99,7 +99,7 @@ _REPLICATION_LAG_MS = 5_000.0
 tables")."""
 
 
-def _alarms(table: pulumi.Input[str], regions: Sequence[str]) -> Iterator[Alarm]:
+def _alarms(table: pulumi.Input[str], regions: Sequence[str]) -> Iterator[CloudWatchAlarm]:
     """Metrics and dimensions are those of "DynamoDB metrics and dimensions" in the DynamoDB Developer Guide."""
     for region in regions:
         for operation in _OPERATIONS:
@@ -122,7 +122,7 @@ def _alarms(table: pulumi.Input[str], regions: Sequence[str]) -> Iterator[Alarm]
             )
     home, *others = regions
     for region in others:
-        yield Alarm(
+        yield CloudWatchAlarm(
             name=f"metadata-{region}-lags",
             tier="metadata",
             region=home,
@@ -138,8 +138,8 @@ def _alarms(table: pulumi.Input[str], regions: Sequence[str]) -> Iterator[Alarm]
 
 def _alarm(
     name: str, region: str, fault: str, metric: str, dimensions: Mapping[str, pulumi.Input[str]], heading: str
-) -> Alarm:
-    return Alarm(
+) -> CloudWatchAlarm:
+    return CloudWatchAlarm(
         name=name,
         tier="metadata",
         region=region,

@@ -11,7 +11,7 @@ import pulumi_gcp as gcp
 
 from infra.metadata import MetadataArgs, SpannerChanges
 from infra.metadata.spanner_alarms import spanner_alarms
-from infra.observability import GoogleAlarm
+from infra.observability import CloudMonitoringAlarm
 
 MULTI_REGIONS: Mapping[tuple[str, ...], str] = {
     ("us-east4", "us-east1"): "nam3",
@@ -44,7 +44,7 @@ class SpannerMetadata(pulumi.ComponentResource):
     region: str
     table: pulumi.Output[str]
     project: pulumi.Output[str] | None
-    alarms: Sequence[GoogleAlarm]
+    alarms: Sequence[CloudMonitoringAlarm]
     changes: SpannerChanges
 
     def __init__(self, name: str, args: MetadataArgs, opts: pulumi.ResourceOptions | None = None) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 import pulumi
 
-from infra.observability import GoogleAlarm, Like
+from infra.observability import CloudMonitoringAlarm, Like
 
 _RESOURCE = "spanner_instance"
 _INSTANCE = "resource.labels.instance_id"
@@ -31,12 +31,12 @@ _SLOW_SECONDS = 1.0
 _RUNBOOK = "docs/operations.md"
 
 
-def spanner_alarms(instance: pulumi.Input[str], *, spread: bool) -> Iterator[GoogleAlarm]:
+def spanner_alarms(instance: pulumi.Input[str], *, spread: bool) -> Iterator[CloudMonitoringAlarm]:
     """Of an instance in one region, or in several: its load, what is left of it, its faults and how slow it is."""
     where: Mapping[str, pulumi.Input[str]] = {_INSTANCE: instance}
     lost = "a region" if spread else "a zone"
     busy = _BUSY_SPREAD if spread else _BUSY_REGIONAL
-    yield GoogleAlarm(
+    yield CloudMonitoringAlarm(
         name="metadata-busy",
         tier="metadata",
         fault=f"Spanner is too busy to go on after the loss of {lost}: urgent work takes {busy * 100:.0f} % of its CPU",
@@ -51,7 +51,7 @@ def spanner_alarms(instance: pulumi.Input[str], *, spread: bool) -> Iterator[Goo
         severity="WARNING",
         runbook=f"{_RUNBOOK}#spanner-is-busy-or-full",
     )
-    yield GoogleAlarm(
+    yield CloudMonitoringAlarm(
         name="metadata-busy-all-day",
         tier="metadata",
         fault=f"Spanner used over {_BUSY_FOR_A_DAY * 100:.0f} % of its CPU for a day, and puts its own upkeep off",
@@ -66,7 +66,7 @@ def spanner_alarms(instance: pulumi.Input[str], *, spread: bool) -> Iterator[Goo
         severity="WARNING",
         runbook=f"{_RUNBOOK}#spanner-is-busy-or-full",
     )
-    yield GoogleAlarm(
+    yield CloudMonitoringAlarm(
         name="metadata-full",
         tier="metadata",
         fault=f"Spanner keeps over {_FULL * 100:.0f} % of what its nodes may keep; at 100 % it refuses to write",
@@ -78,7 +78,7 @@ def spanner_alarms(instance: pulumi.Input[str], *, spread: bool) -> Iterator[Goo
         lasting=600,
         runbook=f"{_RUNBOOK}#spanner-is-busy-or-full",
     )
-    yield GoogleAlarm(
+    yield CloudMonitoringAlarm(
         name="metadata-fails",
         tier="metadata",
         fault=f"Spanner itself fails more than {_FAILING * 100:.0f} % of what it is asked",
@@ -93,7 +93,7 @@ def spanner_alarms(instance: pulumi.Input[str], *, spread: bool) -> Iterator[Goo
         severity="CRITICAL",
         runbook=f"{_RUNBOOK}#spanner-fails-or-is-slow",
     )
-    yield GoogleAlarm(
+    yield CloudMonitoringAlarm(
         name="metadata-slow",
         tier="metadata",
         fault=f"One in a hundred commits takes Spanner longer than {_SLOW_SECONDS:.0f} s",

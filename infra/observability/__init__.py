@@ -1,9 +1,10 @@
 """What is watched: each tier names its alarms, and one component for each cloud makes them all.
 
-A tier's component has `alarms`, of either cloud or of both: `Alarm` looks at a metric in CloudWatch, `GoogleAlarm` at
-one in Cloud Monitoring. For what many tiers have in common there are ready-made ones: cloud_run.py for services on
-Cloud Run and subscriptions of Pub/Sub. stacks/ hands each to the component of its cloud: `Observability`
-(cloudwatch.py) and `GoogleObservability` (cloud_monitoring.py). Each alarm needs a heading in docs/operations.md.
+A tier's component has `alarms`, of either cloud or of both: `CloudWatchAlarm` looks at a metric in CloudWatch,
+`CloudMonitoringAlarm` at one in Cloud Monitoring. For what many tiers have in common there are ready-made ones:
+cloud_run.py for services on Cloud Run and subscriptions of Pub/Sub. stacks/ hands each to the component of its cloud:
+`CloudWatchObservability` (cloudwatch.py) and `CloudMonitoringObservability` (cloud_monitoring.py). Each alarm needs a
+heading in docs/operations.md.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ Tier = Literal["network", "blobs", "metadata", "entitlements", "shield", "edge",
 
 
 @dataclass(frozen=True)
-class Alarm:
+class CloudWatchAlarm:
     """One CloudWatch metric and when it is bad; metric alarms live in the region that the metric is published in.
 
     `name` is short and unique within the stack, `fault` says in a sentence what is wrong and links no dashboard: that
@@ -45,9 +46,11 @@ class Alarm:
 
 
 @dataclass(frozen=True)
-class OwnMetric:
-    """A metric that we write ourselves: a gauge of doubles. Cloud Monitoring takes an alarm on none that it does not
-    know ("Cannot find metric(s) that match type"), and learns of one by its first value, or by this.
+class CustomMetric:
+    """A metric that this project writes itself: a gauge of doubles.
+
+    Cloud Monitoring rejects an alarm on a metric that it does not know ("Cannot find metric(s) that match type"). It
+    learns of a metric by the first value, or by this descriptor.
 
     `unit` is of the Unified Code for Units of Measure, `labels` are what tells its series apart.
     """
@@ -69,11 +72,11 @@ Reducer = Literal["REDUCE_NONE", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_SUM", "REDU
 
 
 @dataclass(frozen=True)
-class GoogleAlarm:
+class CloudMonitoringAlarm:
     """One Cloud Monitoring metric and when it is bad.
 
-    `name`, `tier`, `fault` and `runbook` are as in `Alarm`. `metric` and `resource` are types of Google's lists
-    ("Google Cloud metrics", "Monitored resource types"). `where` says what the labels must be, by
+    `name`, `tier`, `fault` and `runbook` are as in `CloudWatchAlarm`. `metric` and `resource` are types of Google's
+    lists ("Google Cloud metrics", "Monitored resource types"). `where` says what the labels must be, by
     `resource.labels.<name>` or `metric.labels.<name>`. With `bad`, one more label, the value is the share of what is
     bad in all that `where` finds.
 
@@ -99,12 +102,12 @@ class GoogleAlarm:
     lasting: int = 180
     missing: Literal["bad", "good", "ignore"] = "good"
     severity: Literal["CRITICAL", "ERROR", "WARNING"] = "ERROR"
-    own: OwnMetric | None = None
+    custom: CustomMetric | None = None
     runbook: str = "docs/operations.md"
 
 
-class Watched(Protocol):
-    """A tier's component, as far as it is watched."""
+class HasAlarms(Protocol):
+    """A component of a tier that names its alarms."""
 
     @property
-    def alarms(self) -> Sequence[Alarm | GoogleAlarm]: ...
+    def alarms(self) -> Sequence[CloudWatchAlarm | CloudMonitoringAlarm]: ...

@@ -11,7 +11,7 @@ import pulumi_gcp as gcp
 from pulumi_gcp.monitoring import AlertPolicyConditionArgs as Condition
 from pulumi_gcp.monitoring import AlertPolicyConditionConditionThresholdArgs as Threshold
 
-from infra.observability import GoogleAlarm
+from infra.observability import CloudMonitoringAlarm
 from infra.observability.filters import everything, narrowed
 from infra.observability.mosaic import body
 
@@ -25,15 +25,15 @@ _MISSING = {
 
 
 @dataclass(frozen=True)
-class GoogleObservabilityArgs:
+class CloudMonitoringObservabilityArgs:
     """`emails` are told when an alarm goes off, and when it is over."""
 
     prefix: str
-    alarms: Sequence[GoogleAlarm]
+    alarms: Sequence[CloudMonitoringAlarm]
     emails: Sequence[str]
 
 
-class GoogleObservability(pulumi.ComponentResource):
+class CloudMonitoringObservability(pulumi.ComponentResource):
     """An alerting policy per fault that a tier names, a channel per address, and one dashboard with a row a tier.
 
     `policies` are the policies' full names, by the names of their alarms.
@@ -41,11 +41,13 @@ class GoogleObservability(pulumi.ComponentResource):
 
     policies: dict[str, pulumi.Output[str]]
 
-    def __init__(self, name: str, args: GoogleObservabilityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, args: CloudMonitoringObservabilityArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         super().__init__("artifact-edge:observability:GoogleObservability", name, None, opts)
         self._prefix = args.prefix
         self._child = pulumi.ResourceOptions(parent=self)
-        self._own = self._metrics(args.alarms)
+        self._custom = self._metrics(args.alarms)
         self._channels = [
             gcp.monitoring.NotificationChannel(
                 email,
@@ -64,9 +66,9 @@ class GoogleObservability(pulumi.ComponentResource):
         )
         self.register_outputs({"policies": self.policies, "dashboard": dashboard.id})
 
-    def _metrics(self, alarms: Sequence[GoogleAlarm]) -> Sequence[pulumi.Resource]:
+    def _metrics(self, alarms: Sequence[CloudMonitoringAlarm]) -> Sequence[pulumi.Resource]:
         """What Cloud Monitoring must know of before an alarm looks at it."""
-        own = {alarm.metric: alarm.own for alarm in alarms if alarm.own is not None}
+        custom = {alarm.metric: alarm.custom for alarm in alarms if alarm.custom is not None}
         return [
             gcp.monitoring.MetricDescriptor(
                 kind.rsplit("/", 1)[-1],
@@ -79,10 +81,10 @@ class GoogleObservability(pulumi.ComponentResource):
                 labels=[{"key": label, "value_type": "STRING"} for label in metric.labels],
                 opts=self._child,
             )
-            for kind, metric in sorted(own.items())
+            for kind, metric in sorted(custom.items())
         ]
 
-    def _policy(self, alarm: GoogleAlarm) -> gcp.monitoring.AlertPolicy:
+    def _policy(self, alarm: CloudMonitoringAlarm) -> gcp.monitoring.AlertPolicy:
         title = f"{self._prefix}-{alarm.name}"
         return gcp.monitoring.AlertPolicy(
             alarm.name,
@@ -99,11 +101,11 @@ class GoogleObservability(pulumi.ComponentResource):
             notification_channels=self._channels,
             alert_strategy={"auto_close": _AUTO_CLOSE, "notification_prompts": ["OPENED", "CLOSED"]},
             user_labels={"tier": alarm.tier},
-            opts=pulumi.ResourceOptions(parent=self, depends_on=self._own),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=self._custom),
         )
 
 
-def _threshold(alarm: GoogleAlarm) -> Threshold:
+def _threshold(alarm: CloudMonitoringAlarm) -> Threshold:
     numerator = gcp.monitoring.AlertPolicyConditionConditionThresholdAggregationArgs(**_how(alarm))
     denominator = gcp.monitoring.AlertPolicyConditionConditionThresholdDenominatorAggregationArgs(**_how(alarm))
     return Threshold(
@@ -119,7 +121,7 @@ def _threshold(alarm: GoogleAlarm) -> Threshold:
     )
 
 
-def _how(alarm: GoogleAlarm) -> dict[str, Any]:
+def _how(alarm: CloudMonitoringAlarm) -> dict[str, Any]:
     """From series to what is compared, for what is bad and for all alike."""
     return {
         "alignment_period": f"{alarm.period}s",

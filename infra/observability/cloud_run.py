@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import pulumi
 
-from infra.observability import GoogleAlarm, Tier
+from infra.observability import CloudMonitoringAlarm, Tier
 
 _MOST_FAILURES = 0.05
 """A share of all requests: Cloud Run itself answers 5xx now and then while it takes an instance away."""
@@ -17,7 +17,7 @@ _MOST_FAILURES = 0.05
 
 def service_alarms(
     name: str, tier: Tier, service: pulumi.Input[str], fault: str, runbook: str, *, steady: bool = False
-) -> Sequence[GoogleAlarm]:
+) -> Sequence[CloudMonitoringAlarm]:
     """Of a Cloud Run service: it fails, or its instances do not live.
 
     `fault` is what the service's failure means, e.g. "Tokens do not reach the edge". `steady` is for services that keep
@@ -25,7 +25,7 @@ def service_alarms(
     which Cloud Run then ends. It publishes no count of restarts.
     """
     where = {"resource.labels.service_name": service}
-    failing = GoogleAlarm(
+    failing = CloudMonitoringAlarm(
         name=f"{name}-fails",
         tier=tier,
         fault=f"{fault}: its service answers with errors",
@@ -40,7 +40,7 @@ def service_alarms(
         severity="CRITICAL",
         runbook=runbook,
     )
-    ill = GoogleAlarm(
+    ill = CloudMonitoringAlarm(
         name=f"{name}-ill",
         tier=tier,
         fault=f"{fault}: its probes fail, and Cloud Run starts other instances",
@@ -54,7 +54,7 @@ def service_alarms(
         severity="CRITICAL",
         runbook=runbook,
     )
-    gone = GoogleAlarm(
+    gone = CloudMonitoringAlarm(
         name=f"{name}-gone",
         tier=tier,
         fault=f"{fault}: no instance of its service runs",
@@ -75,9 +75,9 @@ def service_alarms(
 
 def backlog_alarm(
     name: str, tier: Tier, subscription: pulumi.Input[str], fault: str, runbook: str, *, seconds: int
-) -> GoogleAlarm:
+) -> CloudMonitoringAlarm:
     """Of a subscription whose messages should be taken within `seconds`: its oldest one has been waiting for longer."""
-    return GoogleAlarm(
+    return CloudMonitoringAlarm(
         name=f"{name}-waits",
         tier=tier,
         fault=fault,
@@ -89,9 +89,11 @@ def backlog_alarm(
     )
 
 
-def dead_letter_alarm(name: str, tier: Tier, subscription: pulumi.Input[str], fault: str, runbook: str) -> GoogleAlarm:
+def dead_letter_alarm(
+    name: str, tier: Tier, subscription: pulumi.Input[str], fault: str, runbook: str
+) -> CloudMonitoringAlarm:
     """Of the subscription that keeps what was given up: one message is one too many."""
-    return GoogleAlarm(
+    return CloudMonitoringAlarm(
         name=f"{name}-given-up",
         tier=tier,
         fault=fault,

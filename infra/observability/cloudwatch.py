@@ -10,24 +10,24 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.keys.aws import ADMINISTRATION
-from infra.observability import Alarm
+from infra.observability import CloudWatchAlarm
 from infra.observability.dashboard import body
 
 
 @dataclass(frozen=True)
-class ObservabilityArgs:
+class CloudWatchObservabilityArgs:
     """`emails` are told when an alarm goes off, and when it is over; each must confirm a mail from SNS first.
 
     `deletion_days` is for how long (7 to 30) the keys of the topics can still be brought back.
     """
 
     prefix: str
-    alarms: Sequence[Alarm]
+    alarms: Sequence[CloudWatchAlarm]
     emails: Sequence[str]
     deletion_days: int
 
 
-class Observability(pulumi.ComponentResource):
+class CloudWatchObservability(pulumi.ComponentResource):
     """An alarm per fault that a tier names, a topic in each region that has any, and one dashboard with a row a tier.
 
     `topic_arns` are by region.
@@ -35,7 +35,9 @@ class Observability(pulumi.ComponentResource):
 
     topic_arns: dict[str, pulumi.Output[str]]
 
-    def __init__(self, name: str, args: ObservabilityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, args: CloudWatchObservabilityArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         super().__init__("artifact-edge:observability:Observability", name, None, opts)
         self._args = args
         self._child = pulumi.ResourceOptions(parent=self)
@@ -80,7 +82,7 @@ class Observability(pulumi.ComponentResource):
             )
         return topic.arn
 
-    def _alarm(self, alarm: Alarm) -> aws.cloudwatch.MetricAlarm:
+    def _alarm(self, alarm: CloudWatchAlarm) -> aws.cloudwatch.MetricAlarm:
         topic = self.topic_arns[alarm.region]
         return aws.cloudwatch.MetricAlarm(
             alarm.name,

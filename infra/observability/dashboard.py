@@ -11,9 +11,9 @@ from typing import Any, get_args
 
 import pulumi
 
-from infra.observability import Alarm, Tier
+from infra.observability import CloudWatchAlarm, Tier
 
-Made = tuple[Alarm, pulumi.Input[str]]
+Made = tuple[CloudWatchAlarm, pulumi.Input[str]]
 """An alarm, and the ARN that it has in CloudWatch."""
 
 _COLUMNS = 24
@@ -52,10 +52,10 @@ def _row(tier: str, alarms: Sequence[Made], top: int) -> tuple[list[Mapping[str,
     return widgets, top + height * -(-len(graphs) // (_COLUMNS // width))
 
 
-def _graphs(alarms: Iterable[Alarm]) -> Iterable[Mapping[str, Any]]:
+def _graphs(alarms: Iterable[CloudWatchAlarm]) -> Iterable[Mapping[str, Any]]:
     """One graph for all alarms on the same metric, with the line that none should cross."""
 
-    def metric(alarm: Alarm) -> tuple[str, str, str, str, int, float]:
+    def metric(alarm: CloudWatchAlarm) -> tuple[str, str, str, str, int, float]:
         return alarm.namespace, alarm.metric, alarm.region, alarm.statistic, alarm.period, alarm.threshold
 
     for (namespace, name, region, statistic, period, threshold), same in groupby(sorted(alarms, key=metric), metric):

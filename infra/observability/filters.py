@@ -6,17 +6,17 @@ import json
 
 import pulumi
 
-from infra.observability import GoogleAlarm, Like
+from infra.observability import CloudMonitoringAlarm, Like
 
 
-def everything(alarm: GoogleAlarm) -> pulumi.Output[str]:
+def everything(alarm: CloudMonitoringAlarm) -> pulumi.Output[str]:
     """All series that the alarm knows of."""
     labels = [_restriction(label, value) for label, value in sorted(alarm.where.items(), key=lambda item: item[0])]
     first = f'metric.type = "{alarm.metric}" AND resource.type = "{alarm.resource}"'
     return pulumi.Output.all(*labels).apply(lambda known: " AND ".join([first, *known]))
 
 
-def narrowed(alarm: GoogleAlarm) -> pulumi.Output[str]:
+def narrowed(alarm: CloudMonitoringAlarm) -> pulumi.Output[str]:
     """Those that are counted as bad; all where there is no such difference."""
     if alarm.bad is None:
         return everything(alarm)

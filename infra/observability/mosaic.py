@@ -11,10 +11,10 @@ from typing import Any, get_args
 
 import pulumi
 
-from infra.observability import GoogleAlarm, Tier
+from infra.observability import CloudMonitoringAlarm, Tier
 from infra.observability.filters import everything, narrowed
 
-Made = tuple[GoogleAlarm, pulumi.Input[str]]
+Made = tuple[CloudMonitoringAlarm, pulumi.Input[str]]
 """An alarm, and the full name of its policy."""
 
 _COLUMNS = 12
@@ -51,10 +51,10 @@ def _row(tier: str, alarms: Sequence[Made], top: int) -> tuple[list[Mapping[str,
     return tiles, top + height * -(-len(graphs) // (_COLUMNS // width))
 
 
-def _graphs(alarms: Iterable[GoogleAlarm]) -> Iterable[Mapping[str, Any]]:
+def _graphs(alarms: Iterable[CloudMonitoringAlarm]) -> Iterable[Mapping[str, Any]]:
     """One graph for all alarms on the same metric, with the line that none should cross."""
 
-    def metric(alarm: GoogleAlarm) -> tuple[str, bool, float]:
+    def metric(alarm: CloudMonitoringAlarm) -> tuple[str, bool, float]:
         return alarm.metric, alarm.bad is not None, alarm.threshold
 
     for (name, share, threshold), same in groupby(sorted(alarms, key=metric), metric):
@@ -63,7 +63,7 @@ def _graphs(alarms: Iterable[GoogleAlarm]) -> Iterable[Mapping[str, Any]]:
         yield {"title": title, "xyChart": {"dataSets": lines, "thresholds": [{"label": "alarm", "value": threshold}]}}
 
 
-def _line(alarm: GoogleAlarm) -> Mapping[str, Any]:
+def _line(alarm: CloudMonitoringAlarm) -> Mapping[str, Any]:
     how = {
         "alignmentPeriod": f"{alarm.period}s",
         "perSeriesAligner": alarm.aligner,

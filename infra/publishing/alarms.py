@@ -14,7 +14,7 @@ from contract.metrics import (
     PUBLISH_TO_VISIBLE,
     PURGE_LAG,
 )
-from infra.observability import Alarm, GoogleAlarm, OwnMetric
+from infra.observability import CloudMonitoringAlarm, CloudWatchAlarm, CustomMetric
 
 _LAGS = "Readers see old documents: what was published minutes ago has not been brought to them"
 _GIVEN_UP = "Readers see old documents, and nobody tries any more to bring them what was published"
@@ -22,15 +22,15 @@ _LATE = f"What was published was not seen everywhere within {OBJECTIVE_SECONDS:.
 _RUNBOOK = "docs/operations.md"
 
 
-def alarms(environment: str, backend: str, region: str) -> Sequence[Alarm | GoogleAlarm]:
+def alarms(environment: str, backend: str, region: str) -> Sequence[CloudWatchAlarm | CloudMonitoringAlarm]:
     """Of the metadata's backend and home region: the metrics are written to the database's cloud."""
     return _on_aws(environment, region) if backend == "dynamodb" else _on_google(environment)
 
 
-def _on_aws(environment: str, region: str) -> Sequence[Alarm]:
+def _on_aws(environment: str, region: str) -> Sequence[CloudWatchAlarm]:
     dimensions = {"Environment": environment}
     return (
-        Alarm(
+        CloudWatchAlarm(
             name="purge-lag",
             tier="registry",
             region=region,
@@ -43,7 +43,7 @@ def _on_aws(environment: str, region: str) -> Sequence[Alarm]:
             periods=5,
             runbook=f"{_RUNBOOK}#a-purge-lags",
         ),
-        Alarm(
+        CloudWatchAlarm(
             name="purges-given-up",
             tier="registry",
             region=region,
@@ -55,7 +55,7 @@ def _on_aws(environment: str, region: str) -> Sequence[Alarm]:
             periods=1,
             runbook=f"{_RUNBOOK}#purges-were-given-up",
         ),
-        Alarm(
+        CloudWatchAlarm(
             name="publish-to-visible",
             tier="registry",
             region=region,
@@ -70,10 +70,10 @@ def _on_aws(environment: str, region: str) -> Sequence[Alarm]:
     )
 
 
-def _on_google(environment: str) -> Sequence[GoogleAlarm]:
+def _on_google(environment: str) -> Sequence[CloudMonitoringAlarm]:
     where = {"metric.labels.environment": environment}
     return (
-        GoogleAlarm(
+        CloudMonitoringAlarm(
             name="purge-lag",
             tier="registry",
             fault=_LAGS,
@@ -84,10 +84,10 @@ def _on_google(environment: str) -> Sequence[GoogleAlarm]:
             reducer="REDUCE_MAX",
             lasting=300,
             missing="bad",  # nobody drains the outbox, then
-            own=OwnMetric("s", "The age of the oldest change that is not with the readers", ["environment"]),
+            custom=CustomMetric("s", "The age of the oldest change that is not with the readers", ["environment"]),
             runbook=f"{_RUNBOOK}#a-purge-lags",
         ),
-        GoogleAlarm(
+        CloudMonitoringAlarm(
             name="purges-given-up",
             tier="registry",
             fault=_GIVEN_UP,
@@ -97,10 +97,10 @@ def _on_google(environment: str) -> Sequence[GoogleAlarm]:
             threshold=0,
             reducer="REDUCE_MAX",
             lasting=0,
-            own=OwnMetric("1", "Changes that nobody tries any more to bring to the readers", ["environment"]),
+            custom=CustomMetric("1", "Changes that nobody tries any more to bring to the readers", ["environment"]),
             runbook=f"{_RUNBOOK}#purges-were-given-up",
         ),
-        GoogleAlarm(
+        CloudMonitoringAlarm(
             name="publish-to-visible",
             tier="registry",
             fault=_LATE,
@@ -110,7 +110,7 @@ def _on_google(environment: str) -> Sequence[GoogleAlarm]:
             threshold=OBJECTIVE_SECONDS,
             reducer="REDUCE_MAX",  # the slowest place
             lasting=0,
-            own=OwnMetric("s", "From a commit until a place shows it", ["environment", "tier", "place"]),
+            custom=CustomMetric("s", "From a commit until a place shows it", ["environment", "tier", "place"]),
             runbook=f"{_RUNBOOK}#publishing-is-slow-to-be-seen",
         ),
     )

@@ -12,7 +12,7 @@ import pulumi_aws as aws
 from infra.blobs import Bucket
 from infra.blobs.s3_policies import arn
 from infra.metadata import ChangeSource
-from infra.observability import Alarm
+from infra.observability import CloudWatchAlarm
 from infra.publishing import permissions
 from infra.serverless.lambda_function import FunctionArgs, function
 from infra.serverless.package import Code, pack
@@ -54,7 +54,7 @@ class Drain(pulumi.ComponentResource):
     Nothing tries a pass again but the next minute: two at once would do the same work twice.
     """
 
-    alarms: Sequence[Alarm]
+    alarms: Sequence[CloudWatchAlarm]
 
     def __init__(self, name: str, args: DrainArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:registry:Drain", name, None, opts)
@@ -126,7 +126,7 @@ class Drain(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[*made.ready, once, allowed]),
         )
         self.alarms = [
-            Alarm(
+            CloudWatchAlarm(
                 name="drain-errors",
                 tier="registry",
                 region=source.region,

@@ -10,7 +10,7 @@ import pulumi
 from infra.blobs import BlobsArgs
 from infra.blobs.gcs import GcsBlobs, gcs_location
 from infra.keys.gcp import GcpKeys, GcpKeysArgs
-from infra.observability import GoogleAlarm
+from infra.observability import CloudMonitoringAlarm
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Sources(pulumi.ComponentResource):
     """A bucket that is guarded as those of objects are: whoever writes to it decides what runs."""
 
     bucket: pulumi.Output[str]
-    alarms: Sequence[GoogleAlarm]
+    alarms: Sequence[CloudMonitoringAlarm]
 
     def __init__(self, name: str, args: SourcesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:entitlements:Sources", name, None, opts)

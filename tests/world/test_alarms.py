@@ -34,12 +34,12 @@ from emulation.providers.aws import functions, handlers
 from infra.blobs import BlobsArgs
 from infra.blobs.s3 import S3Blobs
 from infra.dns.alarms import region_alarm
-from infra.entitlements.stream import EntitlementStream, EntitlementStreamArgs
+from infra.entitlements.stream import LambdaTokenSync, LambdaTokenSyncArgs
 from infra.keys.aws import AwsKeys, AwsKeysArgs
 from infra.metadata import MetadataArgs
 from infra.metadata.dynamodb import DynamoDbMetadata
-from infra.observability import Alarm
-from infra.observability.cloudwatch import Observability, ObservabilityArgs
+from infra.observability import CloudWatchAlarm
+from infra.observability.cloudwatch import CloudWatchObservability, CloudWatchObservabilityArgs
 from infra.publishing.alarms import alarms as registry_alarms
 from infra.serverless.package import pack
 from registry.catalog.audit import By
@@ -136,11 +136,11 @@ def _provisioned(world: World) -> OnCall:
         keys = AwsKeys("keys", AwsKeysArgs(PREFIX, REGIONS, [], 7))
         blobs = S3Blobs("blobs", BlobsArgs(PREFIX, REGIONS, [], keys.arns, 30, None, 7, removable=True))
         code = pack(CHECKOUT, "workers.entitlements.consumer")
-        args = EntitlementStreamArgs(PREFIX, metadata.changes, ACCOUNT, namespace.id, "test/edge-kv", HOME, code)
-        stream = EntitlementStream("entitlements", args)
-        registry = [each for each in registry_alarms("test", "dynamodb", HOME) if isinstance(each, Alarm)]
+        args = LambdaTokenSyncArgs(PREFIX, metadata.changes, ACCOUNT, namespace.id, "test/edge-kv", HOME, code)
+        stream = LambdaTokenSync("entitlements", args)
+        registry = [each for each in registry_alarms("test", "dynamodb", HOME) if isinstance(each, CloudWatchAlarm)]
         watched = [*stream.alarms, *blobs.alarms, *registry, region_alarm("test", check)]
-        Observability("observability", ObservabilityArgs(PREFIX, watched, [], 7))
+        CloudWatchObservability("observability", CloudWatchObservabilityArgs(PREFIX, watched, [], 7))
         pulumi.export("buckets", [{"region": each.region, "name": each.name} for each in blobs.buckets])
 
     made = deploy(program, handlers(), functions(), config={"aws:region": HOME}).outputs

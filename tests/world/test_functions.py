@@ -26,8 +26,8 @@ from emulation import processes, services
 from emulation.engine.environment import cloud_environment
 from emulation.layout import CHECKOUT, FUNCTIONS_PORT, World
 from emulation.providers.aws import functions, handlers
-from infra.entitlements.api import MetadataApi, MetadataApiArgs
-from infra.entitlements.stream import EntitlementStream, EntitlementStreamArgs
+from infra.entitlements.api import LambdaMetadataApi, LambdaMetadataApiArgs
+from infra.entitlements.stream import LambdaTokenSync, LambdaTokenSyncArgs
 from infra.metadata import MetadataArgs
 from infra.metadata.dynamodb import DynamoDbMetadata
 from infra.serverless.package import pack
@@ -93,11 +93,11 @@ def _provisioned(world: World) -> Stack:
         metadata = DynamoDbMetadata("metadata", MetadataArgs(PREFIX, ["us-east-1"], protect=False))
         assert metadata.changes
         asked = pack(CHECKOUT, "workers.entitlements.api")
-        api = MetadataApiArgs(PREFIX, metadata.changes, "test/metadata-api", "us-east-1", asked)
-        pulumi.export("url", MetadataApi("metadata-api", api).url)
+        api = LambdaMetadataApiArgs(PREFIX, metadata.changes, "test/metadata-api", "us-east-1", asked)
+        pulumi.export("url", LambdaMetadataApi("metadata-api", api).url)
         fed = pack(CHECKOUT, "workers.entitlements.consumer")
-        args = EntitlementStreamArgs(PREFIX, metadata.changes, ACCOUNT, namespace.id, "test/edge-kv", "us-east-1", fed)
-        EntitlementStream("entitlements", args)
+        args = LambdaTokenSyncArgs(PREFIX, metadata.changes, ACCOUNT, namespace.id, "test/edge-kv", "us-east-1", fed)
+        LambdaTokenSync("entitlements", args)
 
     outputs = deploy(program, handlers(), functions(), config={"aws:region": "us-east-1"}).outputs
     target = {

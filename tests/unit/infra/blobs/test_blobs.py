@@ -23,7 +23,7 @@ from emulation.providers.handler import CloudError
 from infra.blobs import BlobsArgs, Lock
 from infra.blobs.gcs import GcsBlobs
 from infra.blobs.s3 import S3Blobs
-from infra.observability import Alarm
+from infra.observability import CloudWatchAlarm
 from stacks.__main__ import compose
 from stacks.config import Blobs, ConfigError, Stack, load, load_current
 from tests.support.harness import Deployment, aws_account, deploy
@@ -69,7 +69,7 @@ class Up:
     """An environment that is up in an account of its own, and stays so while its tests ask."""
 
     stack: Stack
-    alarms: list[Alarm]
+    alarms: list[CloudWatchAlarm]
     deployment: Deployment
 
     @property
@@ -91,7 +91,7 @@ class Up:
 def up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     environment = request.param
     config = stack_config(environment)
-    alarms: list[Alarm] = []
+    alarms: list[CloudWatchAlarm] = []
     made = S3Blobs.__init__
 
     def noted(self: S3Blobs, *arguments: Any) -> None:

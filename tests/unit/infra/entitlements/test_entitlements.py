@@ -13,8 +13,8 @@ import pytest
 from emulation.providers import archives
 from emulation.providers.aws import functions, handlers
 from emulation.providers.aws.clients import client
-from infra.entitlements.api import MetadataApi, MetadataApiArgs
-from infra.entitlements.stream import EntitlementStream, EntitlementStreamArgs
+from infra.entitlements.api import LambdaMetadataApi, LambdaMetadataApiArgs
+from infra.entitlements.stream import LambdaTokenSync, LambdaTokenSyncArgs
 from infra.metadata import MetadataArgs
 from infra.metadata.dynamodb import DynamoDbMetadata
 from infra.serverless.package import pack
@@ -31,9 +31,9 @@ def up() -> Deployment:
     def program() -> None:
         metadata = DynamoDbMetadata("metadata", MetadataArgs("artifact-edge-test", ["eu-west-1"], protect=False))
         assert metadata.changes
-        api = MetadataApi(
+        api = LambdaMetadataApi(
             "metadata-api",
-            MetadataApiArgs(
+            LambdaMetadataApiArgs(
                 "artifact-edge-test",
                 metadata.changes,
                 "test/metadata-api",
@@ -41,9 +41,9 @@ def up() -> Deployment:
                 pack(ROOT, "workers.entitlements.api"),
             ),
         )
-        stream = EntitlementStream(
+        stream = LambdaTokenSync(
             "entitlements",
-            EntitlementStreamArgs(
+            LambdaTokenSyncArgs(
                 "artifact-edge-test",
                 metadata.changes,
                 "0" * 32,

@@ -16,7 +16,12 @@ from emulation.providers.aws.clients import client
 from emulation.providers.gcp import functions as google_functions
 from emulation.providers.gcp import handlers as google_handlers
 from emulation.providers.handler import CloudError
-from infra.entitlements.spanner import SpannerFollower, SpannerFollowerArgs, SpannerMetadataApi, SpannerMetadataApiArgs
+from infra.entitlements.spanner import (
+    CloudRunMetadataApi,
+    CloudRunMetadataApiArgs,
+    CloudRunTokenSync,
+    CloudRunTokenSyncArgs,
+)
 from infra.metadata import MetadataArgs
 from infra.metadata.spanner import SpannerMetadata
 from infra.serverless.package import pack
@@ -42,14 +47,14 @@ def up(cloud: httpx.Client) -> Deployment:
         brought = ["urllib3", "waitress"]
         secret = "test/metadata-api", "us-east-1"
         code = pack(ROOT, "workers.entitlements.answer", brought)
-        api = SpannerMetadataApi(
-            "metadata-api", SpannerMetadataApiArgs(PREFIX, metadata.changes, *secret, code, sources.bucket)
+        api = CloudRunMetadataApi(
+            "metadata-api", CloudRunMetadataApiArgs(PREFIX, metadata.changes, *secret, code, sources.bucket)
         )
         following = pack(ROOT, "workers.entitlements.follow", brought)
         place = "0" * 32, "n" * 32
-        follower = SpannerFollower(
+        follower = CloudRunTokenSync(
             "entitlements",
-            SpannerFollowerArgs(
+            CloudRunTokenSyncArgs(
                 PREFIX, metadata.changes, *place, "test/edge-kv", "us-east-1", following, sources.bucket
             ),
         )

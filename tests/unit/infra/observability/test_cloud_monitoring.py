@@ -15,15 +15,15 @@ import pytest
 from emulation.gcp import in_process
 from emulation.providers.gcp import functions, handlers
 from infra import transforms
-from infra.observability import GoogleAlarm, OwnMetric, Tier
-from infra.observability.cloud_monitoring import GoogleObservability, GoogleObservabilityArgs
+from infra.observability import CloudMonitoringAlarm, CustomMetric, Tier
+from infra.observability.cloud_monitoring import CloudMonitoringObservability, CloudMonitoringObservabilityArgs
 from infra.observability.cloud_run import backlog_alarm, dead_letter_alarm, service_alarms
 from infra.observability.mosaic import body
 from tests.support.harness import deploy
 
 PROJECT = "unit"
 PREFIX = "artifact-edge-test"
-BUSY = GoogleAlarm(
+BUSY = CloudMonitoringAlarm(
     name="metadata-busy",
     tier="metadata",
     fault="Spanner has too little left for the loss of a zone",
@@ -38,7 +38,7 @@ BUSY = GoogleAlarm(
     severity="WARNING",
     runbook="docs/operations.md#spanner-is-busy",
 )
-FAILS = GoogleAlarm(
+FAILS = CloudMonitoringAlarm(
     name="entitlements-fails",
     tier="entitlements",
     fault="Tokens do not reach the edge",
@@ -51,7 +51,7 @@ FAILS = GoogleAlarm(
     reducer="REDUCE_SUM",
     severity="CRITICAL",
 )
-LAGS = GoogleAlarm(
+LAGS = CloudMonitoringAlarm(
     name="purge-lag",
     tier="registry",
     fault="Readers see old documents",
@@ -61,7 +61,7 @@ LAGS = GoogleAlarm(
     threshold=120,
     lasting=300,
     missing="bad",
-    own=OwnMetric("s", "How old the oldest change is", ["environment"]),
+    custom=CustomMetric("s", "How old the oldest change is", ["environment"]),
 )
 
 Watch = Callable[..., None]
@@ -74,10 +74,10 @@ def cloud(tmp_path: Path) -> httpx.Client:
 
 @pytest.fixture
 def watch(cloud: httpx.Client) -> Watch:
-    def run(*alarms: GoogleAlarm, emails: tuple[str, ...] = ()) -> None:
+    def run(*alarms: CloudMonitoringAlarm, emails: tuple[str, ...] = ()) -> None:
         def program() -> None:
             pulumi.runtime.register_resource_transform(transforms.tag({"owner": "platform"}))
-            GoogleObservability("observability-gcp", GoogleObservabilityArgs(PREFIX, alarms, emails))
+            CloudMonitoringObservability("observability-gcp", CloudMonitoringObservabilityArgs(PREFIX, alarms, emails))
 
         deploy(program, handlers(lambda: cloud), functions(lambda: cloud), config={"gcp:project": PROJECT})
 
@@ -153,7 +153,7 @@ def test_the_dashboard_has_a_row_a_tier_with_its_policies_and_what_they_look_at(
     assert "timeSeriesFilterRatio" in fails["dataSets"][0]["timeSeriesQuery"]
 
 
-async def tiles_of(alarms: Sequence[tuple[GoogleAlarm, str]]) -> list[Any]:
+async def tiles_of(alarms: Sequence[tuple[CloudMonitoringAlarm, str]]) -> list[Any]:
     """Outputs are made in a loop, which other tests leave none of."""
     return body(PREFIX, alarms)["mosaicLayout"]["tiles"]
 

@@ -16,14 +16,14 @@ from infra.blobs.s3 import s3_buckets
 from infra.dns.alarms import edge_alarms, machine_alarms, region_alarm
 from infra.metadata import MetadataArgs
 from infra.metadata.dynamodb import DynamoDbMetadata
-from infra.observability import Alarm, Tier
-from infra.observability.cloudwatch import Observability, ObservabilityArgs
+from infra.observability import CloudWatchAlarm, Tier
+from infra.observability.cloudwatch import CloudWatchObservability, CloudWatchObservabilityArgs
 from infra.observability.dashboard import body
 from infra.publishing.alarms import alarms as registry_alarms
 from tests.support.harness import deploy
 
 PREFIX = "artifact-edge-test"
-LOST = Alarm(
+LOST = CloudWatchAlarm(
     name="shield-eu-west-1-lost",
     tier="shield",
     region="us-east-1",
@@ -37,7 +37,7 @@ LOST = Alarm(
     missing="breaching",
     runbook="docs/operations.md#a-shield-region-is-lost",
 )
-LATE = Alarm(
+LATE = CloudWatchAlarm(
     name="blobs-eu-west-1-lags",
     tier="blobs",
     region="eu-west-1",
@@ -49,9 +49,9 @@ LATE = Alarm(
 )
 
 
-def watch(*alarms: Alarm, emails: tuple[str, ...] = ()) -> None:
+def watch(*alarms: CloudWatchAlarm, emails: tuple[str, ...] = ()) -> None:
     def program() -> None:
-        Observability("observability", ObservabilityArgs(PREFIX, alarms, emails, 7))
+        CloudWatchObservability("observability", CloudWatchObservabilityArgs(PREFIX, alarms, emails, 7))
 
     deploy(program, handlers(), functions(), config={"aws:region": "us-east-1"})
 
@@ -151,9 +151,9 @@ def test_the_dashboard_is_the_same_in_whatever_order_alarms_come_and_no_widget_c
     assert max(len(each["properties"]["alarms"]) for each in made["widgets"] if each["type"] == "alarm") == 100
 
 
-def every_alarm() -> list[Alarm]:
+def every_alarm() -> list[CloudWatchAlarm]:
     """One of each kind that the tiers name, in CloudWatch."""
-    found: list[Alarm] = []
+    found: list[CloudWatchAlarm] = []
 
     def program() -> None:
         metadata = DynamoDbMetadata("metadata", MetadataArgs(PREFIX, ["us-east-1", "eu-west-1"], protect=False))
@@ -161,7 +161,11 @@ def every_alarm() -> list[Alarm]:
         found.extend(
             [
                 *metadata.alarms,
-                *(each for each in registry_alarms("unit", "dynamodb", "us-east-1") if isinstance(each, Alarm)),
+                *(
+                    each
+                    for each in registry_alarms("unit", "dynamodb", "us-east-1")
+                    if isinstance(each, CloudWatchAlarm)
+                ),
                 *s3_alarms(s3_buckets(PREFIX, ["us-east-1", "eu-west-1"])),
                 *edge_alarms("packages.example.com", check),
                 *machine_alarms("us-east-1-0", check),

@@ -11,7 +11,7 @@ import boto3
 import pytest
 
 from contract.metrics import LAG_SECONDS, OBJECTIVE_SECONDS
-from infra.observability import Alarm
+from infra.observability import CloudWatchAlarm
 from infra.publishing.alarms import alarms
 from registry.catalog.audit import By
 from registry.catalog.outbox import MOST_TRIES, REPEAT_SECONDS
@@ -154,7 +154,7 @@ def test_the_alarms_watch_what_the_registry_tells_cloudwatch(network: Network) -
     client = cast(Any, boto3).client("cloudwatch", region_name="us-east-1")
     found: dict[str, list[float]] = {}
     for alarm in alarms("unit", "dynamodb", "us-east-1"):
-        assert isinstance(alarm, Alarm)
+        assert isinstance(alarm, CloudWatchAlarm)
         wanted = [{"Name": name, "Value": value} for name, value in alarm.dimensions.items()]
         page = client.get_metric_statistics(
             Namespace=alarm.namespace,

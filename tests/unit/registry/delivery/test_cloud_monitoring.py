@@ -16,8 +16,8 @@ from google.auth.transport.requests import AuthorizedSession
 from contract.metrics import GOOGLE_TYPES, PURGE_LAG
 from emulation.gcp import in_process
 from emulation.providers.gcp import functions, handlers
-from infra.observability import GoogleAlarm
-from infra.observability.cloud_monitoring import GoogleObservability, GoogleObservabilityArgs
+from infra.observability import CloudMonitoringAlarm
+from infra.observability.cloud_monitoring import CloudMonitoringObservability, CloudMonitoringObservabilityArgs
 from infra.publishing.alarms import alarms
 from registry import RegistryError
 from registry.delivery.cloud_monitoring import ENDPOINT_VARIABLE, CloudMonitoring
@@ -56,8 +56,8 @@ def watched(cloud: httpx.Client) -> list[dict[str, Any]]:
     """The policies of a stack whose database is Spanner, once they are there."""
 
     def program() -> None:
-        named = [alarm for alarm in alarms("unit", "spanner", "us-east1") if isinstance(alarm, GoogleAlarm)]
-        GoogleObservability("observability", GoogleObservabilityArgs("unit", named, []))
+        named = [alarm for alarm in alarms("unit", "spanner", "us-east1") if isinstance(alarm, CloudMonitoringAlarm)]
+        CloudMonitoringObservability("observability", CloudMonitoringObservabilityArgs("unit", named, []))
 
     deploy(program, handlers(lambda: cloud), functions(lambda: cloud), config={"gcp:project": PROJECT})
     return cloud.get(f"monitoring/v3/projects/{PROJECT}/alertPolicies").json()["alertPolicies"]
