@@ -73,22 +73,6 @@ def service_alarms(
     return [failing, ill, gone] if steady else [failing]
 
 
-def backlog_alarm(
-    name: str, tier: Tier, subscription: pulumi.Input[str], fault: str, runbook: str, *, seconds: int
-) -> CloudMonitoringAlarm:
-    """Of a subscription whose messages should be taken within `seconds`: its oldest one has been waiting for longer."""
-    return CloudMonitoringAlarm(
-        name=f"{name}-waits",
-        tier=tier,
-        fault=fault,
-        metric="pubsub.googleapis.com/subscription/oldest_unacked_message_age",
-        resource="pubsub_subscription",
-        where={"resource.labels.subscription_id": subscription},
-        threshold=seconds,
-        runbook=runbook,
-    )
-
-
 def dead_letter_alarm(
     name: str, tier: Tier, subscription: pulumi.Input[str], fault: str, runbook: str
 ) -> CloudMonitoringAlarm:

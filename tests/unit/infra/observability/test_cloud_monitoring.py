@@ -17,7 +17,7 @@ from emulation.providers.gcp import functions, handlers
 from infra import transforms
 from infra.observability import CloudMonitoringAlarm, CustomMetric, Tier
 from infra.observability.cloud_monitoring import CloudMonitoringObservability, CloudMonitoringObservabilityArgs
-from infra.observability.cloud_run import backlog_alarm, dead_letter_alarm, service_alarms
+from infra.observability.cloud_run import dead_letter_alarm, service_alarms
 from infra.observability.mosaic import body
 from tests.support.harness import deploy
 
@@ -186,21 +186,16 @@ def test_what_runs_on_google_cloud_has_alarms_ready_made(cloud: httpx.Client, wa
     steady = service_alarms("follower", "entitlements", "follower", "Tokens are late", where, steady=True)
     asked = service_alarms("api", "entitlements", "metadata-api", "Tokens are not found", where)
     dead = dead_letter_alarm("changes", "entitlements", "dead", "Changes never reached the edge", where)
-    late = backlog_alarm("changes", "entitlements", "changes", "Changes reach the edge late", where, seconds=60)
-    watch(*steady, *asked, dead, late)
+    watch(*steady, *asked, dead)
     made = {policy["displayName"].removeprefix(f"{PREFIX}-"): policy for policy in kept(cloud, "alertPolicies")}
-    assert set(made) == {
-        *("follower-fails", "follower-ill", "follower-gone", "api-fails"),
-        *("changes-given-up", "changes-waits"),
-    }
+    assert set(made) == {"follower-fails", "follower-ill", "follower-gone", "api-fails", "changes-given-up"}
     looked = {name: policy["conditions"][0]["conditionThreshold"] for name, policy in made.items()}
     assert looked["api-fails"]["filter"].endswith('metric.labels.response_code_class = "5xx"')
     assert 'resource.labels.service_name = "metadata-api"' in looked["api-fails"]["denominatorFilter"]
     assert "metric.labels.is_healthy = false" in looked["follower-ill"]["filter"]
     assert looked["follower-gone"]["evaluationMissingData"] == "EVALUATION_MISSING_DATA_ACTIVE"
     assert (looked["changes-given-up"]["thresholdValue"], looked["changes-given-up"]["duration"]) == (0, "0s")
-    assert 'resource.labels.subscription_id = "changes"' in looked["changes-waits"]["filter"]
-    assert looked["changes-waits"]["thresholdValue"] == 60
+    assert 'resource.labels.subscription_id = "dead"' in looked["changes-given-up"]["filter"]
 
 
 THRESHOLD = ("conditions", 0, "conditionThreshold")
