@@ -41,7 +41,7 @@ def record(version: str, report: Report) -> None:
             scrubbed = state.scrub(export, secrets_of(world.world, stack))
         file = RELEASES / version / f"{stack}.json.gz"
         state.write(scrubbed, file)
-        report(f"{stack}: {len(scrubbed['deployment']['resources'])} resources, {file.relative_to(CHECKOUT)}")
+        report(f"{stack}: {len(scrubbed['deployment']['resources'])} resources, {file}")
 
 
 def latest(stack: str) -> Path | None:
