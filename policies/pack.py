@@ -10,6 +10,7 @@ from policies.rules import (
     database,
     dns,
     edge,
+    exemption_rules,
     functions,
     governance,
     identity,
@@ -18,9 +19,6 @@ from policies.rules import (
     shields,
     storage,
     watch,
-)
-from policies.rules import (
-    exemption_rules as review,
 )
 
 _RULES: list[Policy] = [
@@ -39,4 +37,4 @@ _RULES: list[Policy] = [
     *governance.POLICIES,
 ]
 
-POLICIES: list[Policy] = [*_RULES, *review.policies({policy.name for policy in _RULES})]
+POLICIES: list[Policy] = [*_RULES, *exemption_rules.policies({policy.name for policy in _RULES})]

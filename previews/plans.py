@@ -16,7 +16,7 @@ STACKS = ("local", "dev", "staging", "prod")
 _EVENT_LOG = {"PULUMI_DEBUG_COMMANDS": "true"}
 """With it the engine takes `--event-log`; of a policy's findings, `--json` says nothing."""
 
-_TELLS_EXCEPTIONS = "exceptions-reported"
+_REPORTS_EXEMPTIONS = "exceptions-reported"
 """The one policy whose findings are advice, and not a wish to be asked again."""
 
 
@@ -24,12 +24,12 @@ _TELLS_EXCEPTIONS = "exceptions-reported"
 class Planned:
     """One preview. `document` is what `pulumi preview --json` prints; `refusals` say why it may not be applied:
     errors and broken policies, a line each. `later` names policies that only `up` can check: values are missing.
-    `excused` says what exceptions from policies let pass, or are no longer needed for."""
+    `exemptions` says which findings exemptions cover, and which exemptions cover none."""
 
     document: Mapping[str, Any]
     refusals: list[str]
     later: list[str]
-    excused: list[str]
+    exemptions: list[str]
     ok: bool
 
 
@@ -43,8 +43,8 @@ def plan(world: Scratch, stack: str, *options: str) -> Planned:
     refusals = [*_errors(events), *_broken(events)]
     if result.returncode and not refusals:
         refusals = [(result.stderr or result.stdout).strip()]
-    later, excused = sorted(set(_later(events))), list(_excused(events))
-    return Planned(_document(result.stdout), refusals, later, excused, result.returncode == 0)
+    later, exemptions = sorted(set(_later(events))), list(_exemptions(events))
+    return Planned(_document(result.stdout), refusals, later, exemptions, result.returncode == 0)
 
 
 def policies_of(stack: str) -> list[str]:
@@ -87,13 +87,13 @@ def _broken(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 def _later(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     for found in _findings(events, "advisory"):
-        if found["policyName"] != _TELLS_EXCEPTIONS:
+        if found["policyName"] != _REPORTS_EXEMPTIONS:
             yield found["policyName"]
 
 
-def _excused(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def _exemptions(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     for found in _findings(events, "advisory"):
-        if found["policyName"] == _TELLS_EXCEPTIONS:
+        if found["policyName"] == _REPORTS_EXEMPTIONS:
             yield found["message"].strip().split("\n", 1)[-1].strip()
 
 

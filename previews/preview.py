@@ -52,8 +52,8 @@ def _from_nothing(world: Scratch, stack: str, report: Report, directory: Path | 
     _keep(planned, directory, stack)
     plan = read_plan(planned.document) if planned.ok else Plan({})
     _say(report, stack, planned.refusals, counts(plan) if planned.ok else "no plan", started, tree(plan.after()))
-    for excused in planned.excused:
-        report(f"  {excused}")
+    for exemption in planned.exemptions:
+        report(f"  {exemption}")
     if planned.later:
         report(f"  to be checked in `up`, when their values are known: {', '.join(planned.later)}")
     return planned.ok and _survives(plan, stack, report)

@@ -113,7 +113,7 @@ def architecture(
     config: Config | None = None,
     advisory: bool = False,
 ) -> Callable[[ArchitectureRule], Policy]:
-    """A policy about the stack as a whole; exceptions name the stack's own URN. `of` are the types that it counts."""
+    """A policy about the stack as a whole; exemptions name the stack's own URN. `of` are the types that it counts."""
 
     def declare(rule: ArchitectureRule) -> Policy:
         def validate(args: StackValidationArgs, report: ReportViolation) -> None:
@@ -139,18 +139,18 @@ def urn_of_stack(stack: StackValidationArgs) -> str:
 
 
 def exemptions_at(urn: str) -> Exemptions:
-    """The exceptions of the stack that the resource is in."""
+    """The exemptions of the stack that the resource is in."""
     return exemptions(urn.removeprefix("urn:pulumi:").split("::")[0])
 
 
 def _report(policy: str, urn: str, finding: str, report: ReportViolation) -> None:
-    if not exemptions_at(urn).excuse(policy, urn, finding):
+    if not exemptions_at(urn).cover(policy, urn, finding):
         report(finding, urn)
 
 
 @contextmanager
 def _undecided(policy: str, urn: str) -> Generator[None]:
-    """Remembers that the policy could not be run, so that its exceptions are not taken for unused."""
+    """Remembers that the policy could not be run, so that its exemptions are not reported as unused."""
     try:
         yield
     except UnknownValueError:

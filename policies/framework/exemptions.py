@@ -1,7 +1,8 @@
-"""Exceptions from policies: written down for one stack, for a reason, under a name, and until a day.
+"""Exemptions from policies, which one stack has for a stated reason, under an owner's name, until a stated day.
 
-They stand in `exceptions/<stack>.yaml`. Only what is sound and has not expired excuses a finding; what is wrong with a
-file is a finding of its own, and so is an exception that outlives its day. Whatever was excused is still told.
+They are listed in `policies/exemptions/<stack>.yaml`. Only an exemption that is valid and has not expired covers a
+finding. A file that cannot be read is a finding itself, and so is an expired exemption. What an exemption covers is
+still reported, as an advisory.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from typing import Any, cast
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-DIRECTORY = Path(__file__).parent / "exceptions"
+DIRECTORY = Path(__file__).resolve().parents[1] / "exemptions"
+
+# What the directory was called until release 0.1.
+FORMER_NAME = "exceptions"
 
 
 class Exemption(BaseModel):
@@ -31,27 +35,28 @@ class Exemption(BaseModel):
     expires: date
 
     def __str__(self) -> str:
-        return f"{self.policy} for {self.resource}"
+        return f"the exemption from {self.policy} for {self.resource}"
 
 
 @dataclass
 class Exemptions:
-    """Those of one stack, and what they did since they were last reported.
+    """The exemptions of one stack, and the findings that they covered since the last report.
 
-    `undecided` are policies that asked for a value which is not known yet, so that what they excuse is not either.
+    `undecided` are policies that asked for a value which is not known yet. What their exemptions cover is not known
+    either.
     """
 
     stack: str
     listed: list[Exemption] = field(default_factory=list["Exemption"])
     problems: list[str] = field(default_factory=list[str])
-    used: dict[Exemption, list[str]] = field(default_factory=dict["Exemption", list[str]])
+    covered: dict[Exemption, list[str]] = field(default_factory=dict["Exemption", list[str]])
     undecided: set[str] = field(default_factory=set[str])
 
-    def excuse(self, policy: str, urn: str, finding: str) -> bool:
-        """Whether an exception covers the finding; it is then remembered as used."""
+    def cover(self, policy: str, urn: str, finding: str) -> bool:
+        """Whether an exemption covers the finding, which is then kept for the report."""
         for each in self.listed:
             if each.policy == policy and each.expires >= today() and fnmatchcase(urn, each.resource):
-                self.used.setdefault(each, []).append(finding)
+                self.covered.setdefault(each, []).append(finding)
                 return True
         return False
 
@@ -62,9 +67,13 @@ def today() -> date:
 
 @cache
 def exemptions(stack: str) -> Exemptions:
-    """What `exceptions/<stack>.yaml` says; nothing where there is no file. One that cannot be read excuses nothing."""
+    """The exemptions in `<stack>.yaml`; none where there is no file. An entry that cannot be read covers nothing."""
     file = DIRECTORY / f"{stack}.yaml"
     found = Exemptions(stack)
+    if DIRECTORY.with_name(FORMER_NAME).exists():
+        found.problems.append(
+            f"policies/{FORMER_NAME} is not read; move its files to policies/{DIRECTORY.name} and remove it"
+        )
     if not file.exists():
         return found
     try:
@@ -73,17 +82,17 @@ def exemptions(stack: str) -> Exemptions:
         found.problems.append(f"{file.name} is not YAML: {' '.join(str(error).split())}")
         return found
     if not isinstance(entries, list):
-        found.problems.append(f"{file.name} is not a list of exceptions")
+        found.problems.append(f"{file.name} is not a list of exemptions")
         return found
     for number, entry in enumerate(cast(list[Any], entries), start=1):
         try:
             found.listed.append(Exemption.model_validate(entry))
         except ValidationError as error:
-            found.problems += [f"{file.name}, entry {number}: {_said(problem)}" for problem in error.errors()]
+            found.problems += [f"{file.name}, entry {number}: {_described(problem)}" for problem in error.errors()]
     return found
 
 
-def _said(problem: Any) -> str:
+def _described(problem: Any) -> str:
     place = ".".join(str(part) for part in problem["loc"])
     if place == "resource" and problem["type"] == "string_pattern_mismatch":
         return f"resource {problem['input']!r} would match everything; name a part of the URN"

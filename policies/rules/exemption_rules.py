@@ -1,4 +1,4 @@
-"""Exceptions are looked at like everything else: whether they are sound, and whether they are still needed."""
+"""Policies about the exemptions themselves: whether they are valid, and whether they are still needed."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from policies.framework.controls import nist
 from policies.framework.declare import architecture, exemptions_at, setting, urn_of_stack
 from policies.framework.exemptions import Exemption, today
 
+# The owner has to look at an exemption again at least twice a year.
 _LONGEST_DAYS = 180
-"""Twice a year somebody has to look at an exception again."""
 
 
 def policies(names: Collection[str]) -> list[Policy]:
-    """The policies about exceptions. `names` are all policies that one may be made from; these are not among them."""
+    """The policies about exemptions. `names` are all other policies; from these two, nothing is exempt."""
 
     @architecture(
         "exceptions-sound",
-        "An exception names a policy that exists, and ends.",
+        "An exemption names a policy that exists, and ends.",
         severity=Severity.HIGH,
         control=nist("CA-5"),
-        fix="Mend the entry in policies/exceptions, or remove it and what it excused",
+        fix="Correct the entry in policies/exemptions, or remove it and meet the policy",
         config={"days": {"type": "integer", "minimum": 1, "default": _LONGEST_DAYS}},
     )
-    def sound(stack: StackValidationArgs) -> Iterator[str]:
+    def valid(stack: StackValidationArgs) -> Iterator[str]:
         found = exemptions_at(urn_of_stack(stack))
         yield from found.problems
         for each in found.listed:
@@ -34,28 +34,28 @@ def policies(names: Collection[str]) -> list[Policy]:
 
     @architecture(
         "exceptions-reported",
-        "Whoever looks at a plan sees what it is excused from.",
+        "Whoever looks at a plan sees what its exemptions cover.",
         severity=Severity.LOW,
         control=nist("CA-7"),
-        fix="Exceptions stand in policies/exceptions",
+        fix="Exemptions are listed in policies/exemptions",
         advisory=True,
     )
     def reported(stack: StackValidationArgs) -> Iterator[str]:
         found = exemptions_at(urn_of_stack(stack))
         for each in found.listed:
-            if excused := found.used.get(each):
-                yield f"{each} excuses until {each.expires} ({each.owner}: {each.reason}): {' / '.join(excused)}"
+            if covered := found.covered.get(each):
+                yield f"{each} covers until {each.expires} ({each.owner}: {each.reason}): {' / '.join(covered)}"
             elif each.expires >= today() and each.policy not in found.undecided:
-                yield f"{each} excuses nothing; remove it"
-        found.used.clear()
+                yield f"{each} covers nothing; remove it"
+        found.covered.clear()
         found.undecided.clear()
 
-    return [sound, reported]
+    return [valid, reported]
 
 
 def _problems(each: Exemption, names: Collection[str], days: int) -> Iterator[str]:
     if each.policy not in names:
-        yield f"{each}: there is no such policy to be excused from"
+        yield f"{each}: there is no such policy to be exempt from"
     if each.expires < today():
         yield f"{each} expired on {each.expires}"
     elif each.expires > today() + timedelta(days=days):

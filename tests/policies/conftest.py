@@ -1,4 +1,4 @@
-"""Exceptions of a stack that is only a test's."""
+"""The exemptions of the stack that the tests use."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from policies.framework import exemptions
 TODAY = date(2026, 11, 24)
 
 
-class Excepting(Protocol):
-    """Has the stack of the tests be excused from what the text says, as its file would."""
+class WriteExemptions(Protocol):
+    """Writes the text as the exemptions of the tests' stack."""
 
     def __call__(self, text: str) -> None: ...
 
 
 @pytest.fixture
-def excepting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Excepting]:
+def write_exemptions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[WriteExemptions]:
     def write(text: str) -> None:
-        (tmp_path / "unit.yaml").write_text(text)
+        exemptions.DIRECTORY.mkdir(exist_ok=True)
+        (exemptions.DIRECTORY / "unit.yaml").write_text(text)
         exemptions.exemptions.cache_clear()
 
-    monkeypatch.setattr(exemptions, "DIRECTORY", tmp_path)
+    monkeypatch.setattr(exemptions, "DIRECTORY", tmp_path / "exemptions")
     monkeypatch.setattr(exemptions, "today", lambda: TODAY)
     monkeypatch.setattr("policies.rules.exemption_rules.today", lambda: TODAY)
     yield write

@@ -13,8 +13,8 @@ from tests.policies.mutations.changes import put
 from tests.policies.mutations.stacks import Whole, whole_stacks
 from tests.policies.resources import NAMES, findings
 
-ABOUT_EXCEPTIONS = ("exceptions-sound", "exceptions-reported")
-"""No resource breaks them: tests/policies/test_exceptions.py."""
+ABOUT_EXEMPTIONS = ("exceptions-sound", "exceptions-reported")
+"""No resource breaks them: tests/policies/test_exemptions.py."""
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_everything_broken_is_caught(outcomes: Sequence[Outcome]) -> None:
 
 
 def test_every_policy_has_something_to_catch(outcomes: Sequence[Outcome]) -> None:
-    assert {each.mutation.policy for each in outcomes} == set(NAMES) - set(ABOUT_EXCEPTIONS)
+    assert {each.mutation.policy for each in outcomes} == set(NAMES) - set(ABOUT_EXEMPTIONS)
 
 
 def test_every_type_that_a_policy_governs_is_broken(stacks: Sequence[Whole]) -> None:

@@ -14,17 +14,17 @@ from policies.pack import POLICIES
 from policies.reference import PAGE, page
 from tests.policies.cases import CASES
 from tests.policies.cases.parts import INSTANCE, PRIMARY, PRIVATE_KEY, REPLICA, Case, Props, beside
-from tests.policies.conftest import Excepting
+from tests.policies.conftest import WriteExemptions
 from tests.policies.resources import NAMES, findings, resource, settings
 from tests.unit.stacks.test_config import ENVIRONMENTS
 
 ALWAYS_DECIDED = ("no-lasting-keys", "irreplaceable-protected", "exceptions-sound", "exceptions-reported")
-"""They ask for a resource's type and options, or for exceptions, which are always known."""
+"""They ask for a resource's type and options, or for exemptions, which are always known."""
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.policy}:{case.says or 'met'}")
-def test_policy(case: Case, excepting: Excepting) -> None:
-    excepting(case.exceptions)
+def test_policy(case: Case, write_exemptions: WriteExemptions) -> None:
+    write_exemptions(case.exemptions)
     found = findings(case.policy, case.resources, case.config)
     if case.says:
         assert len(found) == case.count
@@ -41,9 +41,9 @@ def test_every_policy_is_tested_violated_and_met(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_finding_says_the_way_out(name: str, excepting: Excepting) -> None:
+def test_every_finding_says_the_way_out(name: str, write_exemptions: WriteExemptions) -> None:
     case = next(case for case in CASES if case.policy == name and case.says)
-    excepting(case.exceptions)
+    write_exemptions(case.exemptions)
     finding = findings(name, case.resources, case.config)[0]
     assert len(finding.split(". ", 1)[1]) > 15
 
@@ -94,7 +94,7 @@ def test_settings_of_an_environment_are_of_policies_and_settings_that_exist(envi
         (policy,) = [policy for policy in POLICIES if policy.name == name]
         schema = policy.config_schema.properties if policy.config_schema else {}
         assert given.keys() - {"enforcementLevel"} <= schema.keys(), name
-        assert given["enforcementLevel"] == "mandatory", f"{name}: use policies/exceptions/{environment}.yaml"
+        assert given["enforcementLevel"] == "mandatory", f"{name}: use policies/exemptions/{environment}.yaml"
 
 
 def test_one_unknown_bucket_does_not_hide_another() -> None:

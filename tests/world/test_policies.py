@@ -57,9 +57,9 @@ def test_a_guarded_bucket_passes_where_config_lets_it_stand_alone(buckets: Scrat
     assert "[mandatory]" not in passed.stdout
 
 
-def test_an_exception_is_told_while_it_holds_and_refused_when_it_has_expired(buckets: Scratch) -> None:
+def test_an_exemption_is_reported_while_it_holds_and_refused_when_it_has_expired(buckets: Scratch) -> None:
     buckets.pulumi("config", "set", "guarded", "true")
-    file = buckets.project / "policies" / "exceptions" / "test.yaml"
+    file = buckets.project / "policies" / "exemptions" / "test.yaml"
     file.parent.mkdir(exist_ok=True)
     entry = {
         "policy": "bucket-replicated",

@@ -40,7 +40,7 @@ Props = Mapping[str, Any]
 class Case:
     """`says` is part of each of so many findings; an empty one means that there must be none.
 
-    `exceptions` is what the stack's file in `policies/exceptions` says.
+    `exemptions` is the text of the stack's file in `policies/exemptions`.
     """
 
     policy: str
@@ -48,7 +48,7 @@ class Case:
     says: str = ""
     config: Props = field(default_factory=dict[str, Any])
     count: int = 1
-    exceptions: str = ""
+    exemptions: str = ""
 
 
 def bucket(name: str = "primary", region: str = "us-east-1") -> PolicyResource:

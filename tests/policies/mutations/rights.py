@@ -1,4 +1,4 @@
-"""Rights, tags and exceptions, broken."""
+"""Rights and tags, broken."""
 
 from __future__ import annotations
 

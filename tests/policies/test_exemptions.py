@@ -1,0 +1,89 @@
+"""What an exemption covers, and what it does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pulumi_policy import PolicyResource
+from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError
+
+import policies
+from policies.framework import exemptions
+from policies.pack import POLICIES
+from tests.policies.cases.exemption_rules import exemption
+from tests.policies.cases.parts import INSTANCE, PRIMARY, REPLICA, beside
+from tests.policies.conftest import WriteExemptions
+from tests.policies.resources import findings, resource
+from tests.unit.stacks.test_config import ENVIRONMENTS
+
+
+def reported(*resources: PolicyResource) -> list[str]:
+    return findings("exceptions-reported", list(resources))
+
+
+def test_an_exemption_covers_one_policy_for_the_resources_that_it_names(
+    write_exemptions: WriteExemptions,
+) -> None:
+    write_exemptions(exemption())
+    (other,) = findings("bucket-versioned", [PRIMARY, REPLICA])
+    assert other.startswith("replica: ")
+    assert findings("bucket-encrypted", [PRIMARY])
+    (report,) = reported(PRIMARY, REPLICA)
+    assert "bucket-versioned for *::aws:s3/bucket:Bucket::primary covers until 2027-01-31" in report
+    assert "(platform: is filled anew each night from the primary)" in report
+    assert "primary: no versioning belongs to the bucket" in report
+
+
+def test_a_policy_about_single_resources_can_have_exemptions(write_exemptions: WriteExemptions) -> None:
+    machine = resource(INSTANCE, {"instanceType": "m6i.large"}, "slow")
+    write_exemptions(exemption(policy="shield-on-nvme", resource="'*:Instance::slow'"))
+    assert findings("shield-on-nvme", [machine]) == []
+    assert "m6i.large has no NVMe disk" in reported(machine)[0]
+
+
+def test_an_expired_exemption_covers_nothing(write_exemptions: WriteExemptions) -> None:
+    write_exemptions(exemption(expires="2026-11-23"))
+    assert findings("bucket-versioned", [PRIMARY])
+
+
+def test_one_bad_entry_does_not_take_the_others_with_it(write_exemptions: WriteExemptions) -> None:
+    write_exemptions(exemption(owner="") + exemption())
+    assert findings("bucket-versioned", [PRIMARY]) == []
+
+
+def test_an_exemption_is_not_unused_while_its_policy_waits_for_a_value(
+    write_exemptions: WriteExemptions,
+) -> None:
+    write_exemptions(exemption())
+    waiting = beside(PRIMARY, "BucketVersioning", {"versioningConfiguration": {"status": UNKNOWN_STRING_VALUE}})
+    with pytest.raises(UnknownValueError):
+        findings("bucket-versioned", [PRIMARY, waiting])
+    assert reported(PRIMARY) == []
+    assert "covers nothing" in reported(PRIMARY)[0]  # each run of the engine has a report of its own
+
+
+def test_only_the_report_of_exemptions_is_advisory() -> None:
+    soft = [policy.name for policy in POLICIES if policy.enforcement_level is not None]
+    assert soft == ["exceptions-reported"]
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_the_exemptions_of_our_own_environments_are_valid_today(environment: str) -> None:
+    """It fails on the day that an exemption expires: meet the policy, or ask the owner."""
+    found = exemptions.exemptions(environment)
+    root = f"urn:pulumi:{environment}::artifact-edge::"
+    stack = PolicyResource("pulumi:pulumi:Stack", {}, root, "stack", PRIMARY.opts, None, None, [], {})
+    assert findings("exceptions-sound", [stack]) == []
+    assert found.stack == environment
+
+
+def test_the_former_directory_is_refused_with_the_new_place(write_exemptions: WriteExemptions) -> None:
+    write_exemptions("")
+    exemptions.DIRECTORY.with_name("exceptions").mkdir()
+    (problem,) = findings("exceptions-sound", [PRIMARY])
+    assert "policies/exceptions is not read; move its files to policies/exemptions" in problem
+
+
+def test_the_exemptions_of_the_pack_are_read_where_the_page_says() -> None:
+    assert Path(policies.__file__).with_name("exemptions") == exemptions.DIRECTORY
