@@ -4,6 +4,10 @@
 file of it becomes one `write_files` entry, byte for byte. A file whose name ends in `.in` has holes, written `@NAME@`.
 What a deployment puts in is thus in few files, and those that say whom the machine asks stay readable in user data, and
 in plans; the others are compressed, because all together they are more than EC2 takes.
+
+EC2 takes 16,384 bytes, and each file of the tree spends some of them. Comments count as well: a line of prose in
+`shield.lua` costs about 60 bytes after compression and base64. `tests/unit/infra/shield/test_user_data.py` says how
+many bytes are left.
 """
 
 from __future__ import annotations
@@ -21,8 +25,8 @@ import yaml
 
 from infra.blobs import Store
 
+# Bytes of user data that EC2 takes, before base64 (EC2 User Guide, "Run commands when you launch an EC2 instance").
 USER_DATA_LIMIT = 16 * 1024
-"""Bytes of user data that EC2 takes, before base64 (EC2 User Guide, "Run commands when you launch an EC2 instance")."""
 
 _MACHINE = Path(__file__).parent / "machine"
 _FILES = _MACHINE / "files"
@@ -91,7 +95,8 @@ def user_data(settings: MachineSettings) -> str:
     size = len(rendered.encode())
     if size > USER_DATA_LIMIT:
         raise UserDataError(
-            f"user data of the shield in {settings.region} is {size} bytes; EC2 takes {USER_DATA_LIMIT}"
+            f"user data of the shield in {settings.region} is {size} bytes; EC2 takes {USER_DATA_LIMIT}. Shorten the files "
+            "in infra/shield/machine (comments count) or the names of the buckets"
         )
     return rendered
 
