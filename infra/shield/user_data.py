@@ -95,8 +95,8 @@ def user_data(settings: MachineSettings) -> str:
     size = len(rendered.encode())
     if size > USER_DATA_LIMIT:
         raise UserDataError(
-            f"user data of the shield in {settings.region} is {size} bytes; EC2 takes {USER_DATA_LIMIT}. Shorten the files "
-            "in infra/shield/machine (comments count) or the names of the buckets"
+            f"user data of the shield in {settings.region} is {size} bytes; EC2 takes {USER_DATA_LIMIT}. Shorten the "
+            "files in infra/shield/machine (comments count) or the names of the buckets"
         )
     return rendered
 
