@@ -37,11 +37,28 @@ def test_same_settings_give_same_bytes() -> None:
     assert user_data(SETTINGS) == user_data(replace(SETTINGS))
 
 
-def test_fits_ec2_with_the_longest_names_there_are_and_leaves_room_for_the_next_change() -> None:
-    longest = [Origin("b" * 63, region, f"{'b' * 63}.s3.{region}.amazonaws.com") for region in REGIONS]
-    left = USER_DATA_LIMIT - len(user_data(replace(SETTINGS, origins=longest)).encode())
+def longest(count: int) -> list[Origin]:
+    """Origins on S3 with the longest bucket name that S3 takes."""
+    return [Origin("b" * 63, region, f"{'b' * 63}.s3.{region}.amazonaws.com") for region in REGIONS[:count]]
+
+
+LONGEST_STANDBY = Origin("c" * 63, "us-east1", f"{'c' * 63}.storage.googleapis.com", "gcs")
+
+
+# A machine on Google Cloud has bearer.lua on top. Google would take 256 KB, but the renderer holds both clouds to EC2's
+# limit.
+@pytest.mark.parametrize(
+    ("settings", "margin"),
+    [
+        (replace(SETTINGS, origins=longest(4)), 512),
+        (replace(SETTINGS, cloud="gcp", origins=longest(3), standby=LONGEST_STANDBY), 0),
+    ],
+    ids=["aws", "gcp with a standby"],
+)
+def test_fits_with_the_longest_names_there_are_and_leaves_room(settings: MachineSettings, margin: int) -> None:
+    left = USER_DATA_LIMIT - len(user_data(settings).encode())
     print(f"{left} bytes of user data are left")  # pytest -s shows it
-    assert left >= 512, f"{left} bytes of user data are left: shorten infra/shield/machine, comments count as well"
+    assert left >= margin, f"{left} bytes of user data are left: shorten infra/shield/machine, comments count as well"
 
 
 def test_user_data_that_ec2_would_refuse_is_an_error_that_says_what_to_shorten() -> None:
