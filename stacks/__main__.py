@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # Pulumi starts this file in its own directory
@@ -37,13 +36,12 @@ from infra.observability import CloudMonitoringAlarm, CloudWatchAlarm, HasAlarms
 from infra.observability.cloud_monitoring import CloudMonitoringObservability, CloudMonitoringObservabilityArgs
 from infra.observability.cloudwatch import CloudWatchObservability, CloudWatchObservabilityArgs
 from infra.publishing.alarms import alarms as registry_alarms
-from infra.shield import Node, ShieldArgs, host
+from infra.shield import BootSettings, Node, ShieldArgs, host
 from infra.shield.ec2 import Ec2Shield
 from infra.shield.gce import GceShield
-from infra.shield.user_data import MachineSettings, user_data
 from stacks.config import Stack, StackConfig, load_current
 from stacks.entitlements import entitlement_stream, metadata_api
-from stacks.objects import bucket_outputs, last_resort, object_keys, origins, stand_by
+from stacks.objects import bucket_outputs, object_keys, stand_by, standby_bucket
 from stacks.publishing import drain
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -92,20 +90,13 @@ def compose(stack: Stack) -> None:
     metadata = METADATA[settings.metadata.store]("metadata", metadata_args(stack, prefix, keys))
 
     edge_addresses = cloudflare.get_ip_ranges_output().ipv4_cidrs
+    boot = BootSettings(
+        blobs.buckets, f"{secret}/shield", stack.home_region, standby_bucket(prefix, settings.blobs.standby)
+    )
     nodes: list[Node] = []
     endpoints: dict[str, pulumi.Input[str]] = {}
     for shield in settings.shields:
         network = NETWORK[shield.cloud](f"network-{shield.region}", NetworkArgs(shield.region, prefix))
-        machine = partial(
-            MachineSettings,
-            shield.region,
-            shield.cloud,
-            origins(shield.region, blobs.buckets),
-            blobs.buckets[0].region,
-            f"{secret}/shield",
-            stack.home_region,
-            standby=last_resort(shield.cloud, prefix, settings.blobs),
-        )
         machines = SHIELD[shield.cloud](
             f"shield-{shield.region}",
             ShieldArgs(
@@ -116,7 +107,8 @@ def compose(stack: Stack) -> None:
                 network=network,
                 identity=google.email if google and shield.cloud == "gcp" else amazon.instance_profile,
                 edge_addresses=edge_addresses,
-                user_data=amazon.role_arn.apply(lambda role, machine=machine: user_data(machine(role))),
+                boot=boot,
+                role_arn=amazon.role_arn,
                 boots_after=[amazon, blobs],
             ),
         )

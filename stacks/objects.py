@@ -6,14 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
-from contract.regions import Cloud, nearest_first
 from infra.blobs import BlobsArgs, Bucket
 from infra.blobs.gcs import GcsBlobs, gcs_buckets, gcs_location
 from infra.blobs.standby import Standby, StandbyArgs
 from infra.keys.aws import AwsKeys
 from infra.keys.gcp import GcpKeys, GcpKeysArgs
 from infra.observability import HasAlarms
-from infra.shield.user_data import Origin
 from stacks.config import Blobs, Stack
 
 
@@ -65,24 +63,11 @@ def bucket_outputs(buckets: Sequence[Bucket], config: Blobs) -> Sequence[Mapping
     ]
 
 
-def origins(region: str, buckets: Sequence[Bucket]) -> list[Origin]:
-    """Where a shield in `region` fetches from, the nearest bucket first."""
-    by_region = {bucket.region: bucket for bucket in buckets}
-    return [_origin(by_region[name]) for name in nearest_first(region, by_region)]
-
-
-def last_resort(cloud: Cloud, prefix: str, config: Blobs) -> Origin | None:
-    """The standby, for a shield that has a token of Google's; machines of EC2 have none."""
-    if not config.standby or cloud != "gcp":
-        return None
-    (bucket,) = gcs_buckets(_own(prefix), config.standby)
-    return _origin(bucket)
+def standby_bucket(prefix: str, regions: Sequence[str]) -> Bucket | None:
+    """Returns the standby's bucket, or None where the config names no regions for it."""
+    return gcs_buckets(_own(prefix), regions)[0] if regions else None
 
 
 def _own(prefix: str) -> str:
     """What names of the standby begin with."""
     return f"{prefix}-standby"
-
-
-def _origin(bucket: Bucket) -> Origin:
-    return Origin(bucket.name, bucket.region, bucket.host, bucket.store)

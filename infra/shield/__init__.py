@@ -10,7 +10,22 @@ import pulumi
 
 from contract.regions import Cloud
 from contract.shields import host_suffix
+from infra.blobs import Bucket
 from infra.network import Network
+
+
+@dataclass(frozen=True)
+class BootSettings:
+    """The buckets that shield machines read from, and the secret that they read. One value serves all regions.
+
+    `buckets` begin with the primary. `standby` is a copy that can be an hour old: machines ask it when no bucket
+    answers, but not for an object that the buckets lack. Only machines on Google Cloud can sign in to it.
+    """
+
+    buckets: Sequence[Bucket]
+    secret_id: str
+    secret_region: str
+    standby: Bucket | None = None
 
 
 @dataclass(frozen=True)
@@ -19,7 +34,8 @@ class ShieldArgs:
 
     `machine_type` is the cloud's name for a machine with NVMe disks of its own. `identity` is what a machine is to the
     cloud: the name of an instance profile, or a service account. `edge_addresses` are the networks that the edge comes
-    from. `user_data` is the cloud-config that every node boots; `boots_after` is what it needs for that.
+    from. `boot` and `role_arn` go into the user data. `role_arn` is the machines' role on AWS: machines on EC2 have it
+    from their instance profile, machines on Google Cloud assume it. `boots_after` must exist before a machine boots.
     """
 
     prefix: str
@@ -29,7 +45,8 @@ class ShieldArgs:
     network: Network
     identity: pulumi.Input[str]
     edge_addresses: pulumi.Input[Sequence[str]]
-    user_data: pulumi.Input[str]
+    boot: BootSettings
+    role_arn: pulumi.Input[str]
     boots_after: Sequence[pulumi.Resource]
 
 

@@ -10,6 +10,7 @@ import pulumi_aws as aws
 
 from contract.shields import EDGE_PORT, HEALTH_PORT
 from infra.shield import Node, ShieldArgs, node_names
+from infra.shield.user_data import render_user_data
 
 _DEBIAN = "136693071363"  # the Debian project's account (Debian wiki, "Cloud/AmazonEC2Image")
 _GRAVITON = re.compile(r"[a-z]+\d+g")  # EC2 User Guide, "Instance type naming conventions": a `g` after the generation
@@ -24,6 +25,9 @@ class Ec2Shield(pulumi.ComponentResource):
     def __init__(self, name: str, args: ShieldArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:shield:Ec2Shield", name, None, opts)
         self._args = args
+        self._user_data = pulumi.Output.from_input(args.role_arn).apply(
+            lambda role_arn: render_user_data(args.boot, args.region, "aws", role_arn)
+        )
         group = self._security_group(name)
         image = self._image()
         self.nodes = [
@@ -94,7 +98,7 @@ class Ec2Shield(pulumi.ComponentResource):
             associate_public_ip_address=True,  # the first boot starts before the fixed address is attached
             vpc_security_group_ids=[group.id],
             iam_instance_profile=args.identity,
-            user_data=args.user_data,
+            user_data=self._user_data,
             user_data_replace_on_change=True,
             metadata_options={
                 "http_tokens": "required",

@@ -10,6 +10,7 @@ import pulumi_gcp as gcp
 
 from contract.shields import EDGE_PORT, HEALTH_PORT
 from infra.shield import Node, ShieldArgs, node_names
+from infra.shield.user_data import render_user_data
 
 _IMAGE = "debian-cloud/debian-12"
 _ROOT_GIB = 16
@@ -25,6 +26,9 @@ class GceShield(pulumi.ComponentResource):
     def __init__(self, name: str, args: ShieldArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:shield:GceShield", name, None, opts)
         self._args = args
+        self._user_data = pulumi.Output.from_input(args.role_arn).apply(
+            lambda role_arn: render_user_data(args.boot, args.region, "gcp", role_arn)
+        )
         self._let_in("edge", EDGE_PORT, args.edge_addresses)
         self._let_in("health", HEALTH_PORT, self._health_checkers())
         self.nodes = [
@@ -73,7 +77,7 @@ class GceShield(pulumi.ComponentResource):
                 "enable_vtpm": True,
                 "enable_integrity_monitoring": True,
             },
-            metadata={"user-data": args.user_data, "block-project-ssh-keys": "true", "serial-port-enable": "false"},
+            metadata={"user-data": self._user_data, "block-project-ssh-keys": "true", "serial-port-enable": "false"},
             # cloud-init acts on user data once in the life of a machine, and metadata can be changed without a new one.
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=args.boots_after, replace_on_changes=["metadata"], delete_before_replace=True

@@ -25,7 +25,9 @@ from emulation import processes
 from emulation.layout import AWS_PORT, DNS_PORT, World
 from emulation.machines.hypervisor import Hypervisor
 from emulation.machines.machine import Instance
-from infra.shield.user_data import MachineSettings, Origin, user_data
+from infra.blobs import Bucket
+from infra.shield import BootSettings
+from infra.shield.user_data import render_user_data
 from tests.support.certificates import Authority
 from tests.support.shield_origin import Cloud
 
@@ -67,19 +69,13 @@ class Shield:
         self._hypervisor = Hypervisor(world, [self], self.reports.append)
 
     def running(self) -> list[Instance]:
-        settings = MachineSettings(
-            region="us-east-1",
-            cloud="aws",
-            origins=[
-                Origin("packages-us-east-1", "us-east-1", NEAR),
-                Origin("packages-eu-west-1", "eu-west-1", FAR),
-            ],
-            primary="us-east-1",
+        settings = BootSettings(
+            buckets=[Bucket("packages-us-east-1", "us-east-1", NEAR), Bucket("packages-eu-west-1", "eu-west-1", FAR)],
             secret_id="artifact-edge/test/shield",
             secret_region="us-east-1",
-            role_arn="arn:aws:iam::123456789012:role/artifact-edge-test-shield",
         )
-        return [Instance("i-0001", self.address, user_data(settings))]
+        role = "arn:aws:iam::123456789012:role/artifact-edge-test-shield"
+        return [Instance("i-0001", self.address, render_user_data(settings, "us-east-1", "aws", role))]
 
     def up(self, *, after: int | None = None) -> None:
         """Lets the hypervisor work until the health port answers, from a process other than `after`."""

@@ -6,8 +6,7 @@ import base64
 
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
-from infra.shield.user_data import user_data
-from tests.policies.cases.parts import GCE, INSTANCE, MACHINE, PRIVATE_KEY, VERIFIED, Case, packed
+from tests.policies.cases.parts import GCE, INSTANCE, PRIVATE_KEY, USER_DATA, VERIFIED, Case, packed
 from tests.policies.resources import resource
 
 SESSION = {"httpTokens": "required", "httpPutResponseHopLimit": 1}
@@ -147,7 +146,7 @@ CASES = [
         "no-secret-in-user-data",
         [resource(INSTANCE, {"userData": f"#cloud-config\nwrite_files:\n- content: {packed('CONFIG x STRING y')}\n"})],
     ),
-    Case("no-secret-in-user-data", [resource(INSTANCE, {"userData": user_data(MACHINE)})]),
+    Case("no-secret-in-user-data", [resource(INSTANCE, {"userData": USER_DATA})]),
     Case("machine-has-its-own-identity", [resource(INSTANCE, {})], "it has no instance profile"),
     Case("machine-has-its-own-identity", [resource(GCE, {})], "default service account, or none"),
     Case(

@@ -12,7 +12,9 @@ from typing import Any
 from pulumi_policy import PolicyResource
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
-from infra.shield.user_data import MachineSettings, Origin
+from infra.blobs import Bucket
+from infra.shield import BootSettings
+from infra.shield.user_data import render_user_data
 from tests.policies.resources import resource
 
 INSTANCE = "aws:ec2/instance:Instance"
@@ -94,14 +96,11 @@ ENCRYPTED = {"rules": [{"applyServerSideEncryptionByDefault": {"sseAlgorithm": "
 VERSIONED = {"versioningConfiguration": {"status": "Enabled"}}
 
 
-MACHINE = MachineSettings(
-    region="us-east-1",
-    cloud="aws",
-    origins=[Origin("b", "us-east-1", "b.s3")],
-    primary="us-east-1",
-    secret_id="artifact-edge/unit/shield",
-    secret_region="us-east-1",
-    role_arn="arn:aws:iam::123456789012:role/unit-shield",
+USER_DATA = render_user_data(
+    BootSettings([Bucket("b", "us-east-1", "b.s3")], "artifact-edge/unit/shield", "us-east-1"),
+    "us-east-1",
+    "aws",
+    "arn:aws:iam::123456789012:role/unit-shield",
 )
 
 

@@ -10,26 +10,27 @@ import pytest
 
 from emulation.providers.aws import functions, handlers
 from emulation.providers.aws.clients import client
+from infra.blobs import Bucket
 from infra.identity.aws import AwsIdentity, AwsIdentityArgs
 from infra.network import NetworkArgs
 from infra.network.aws import AwsNetwork
-from infra.shield import ShieldArgs
+from infra.shield import BootSettings, ShieldArgs
 from infra.shield.ec2 import Ec2Shield
+from infra.shield.user_data import render_user_data
 from tests.support.harness import Deployment, deploy
 
 pytestmark = pytest.mark.usefixtures("aws_cloud")
 
 REGION = "eu-west-1"
 EDGE = ["173.245.48.0/20", "103.21.244.0/22"]
-USER_DATA = "#cloud-config\npackages: [trafficserver]\n"
+SECRET = "artifact-edge/test/shield"
+BOOT = BootSettings([Bucket("objects", REGION, f"objects.s3.{REGION}.amazonaws.com")], SECRET, "us-east-1")
 
 
 def shield(machine_type: str = "i4i.large", nodes: int = 2) -> Deployment:
     def program() -> None:
         network = AwsNetwork(f"network-{REGION}", NetworkArgs(REGION, "artifact-edge-test"))
-        identity = AwsIdentity(
-            "identity", AwsIdentityArgs("artifact-edge-test", "artifact-edge/test/shield", "us-east-1", ["1234567890"])
-        )
+        identity = AwsIdentity("identity", AwsIdentityArgs("artifact-edge-test", SECRET, "us-east-1", ["1234567890"]))
         machines = Ec2Shield(
             f"shield-{REGION}",
             ShieldArgs(
@@ -40,7 +41,8 @@ def shield(machine_type: str = "i4i.large", nodes: int = 2) -> Deployment:
                 network=network,
                 identity=identity.instance_profile,
                 edge_addresses=EDGE,
-                user_data=USER_DATA,
+                boot=BOOT,
+                role_arn=identity.role_arn,
                 boots_after=[identity],
             ),
         )
@@ -49,7 +51,8 @@ def shield(machine_type: str = "i4i.large", nodes: int = 2) -> Deployment:
     return deploy(program, handlers(), functions(), config={"aws:region": "us-east-1"})
 
 
-def test_each_machine_has_its_address_and_boots_the_user_data() -> None:
+def test_each_machine_has_its_address_and_boots_the_user_data_of_its_region() -> None:
+    role = "arn:aws:iam::123456789012:role/artifact-edge-test-shield"
     addresses = shield().outputs["addresses"]
     ec2 = client("ec2", {"region": REGION})
     by_instance = {address["InstanceId"]: address["PublicIp"] for address in ec2.describe_addresses()["Addresses"]}
@@ -57,7 +60,7 @@ def test_each_machine_has_its_address_and_boots_the_user_data() -> None:
     assert sorted(addresses.values()) == sorted(by_instance.values())
     for instance in by_instance:
         data = ec2.describe_instance_attribute(InstanceId=instance, Attribute="userData")["UserData"]["Value"]
-        assert base64.b64decode(data).decode() == USER_DATA
+        assert base64.b64decode(data).decode() == render_user_data(BOOT, REGION, "aws", role)
 
 
 def test_machines_are_spread_over_availability_zones() -> None:

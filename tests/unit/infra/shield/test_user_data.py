@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
+from contract.regions import Cloud
 from emulation.machines import cloud_init
-from infra.shield.user_data import USER_DATA_LIMIT, MachineSettings, Origin, UserDataError, user_data
+from infra.blobs import Bucket
+from infra.shield import BootSettings
+from infra.shield.user_data import USER_DATA_LIMIT, UserDataError, render_user_data
 
-REGIONS = ("us-east-1", "eu-west-1", "ap-southeast-1", "us-west-2")
-SETTINGS = MachineSettings(
-    region="us-east-1",
-    cloud="aws",
-    origins=[
-        Origin(f"packages-{region}", region, f"packages-{region}.s3.{region}.amazonaws.com") for region in REGIONS[:2]
-    ],
-    primary="eu-west-1",
-    secret_id="artifact-edge/test/shield",
-    secret_region="us-east-1",
-    role_arn="arn:aws:iam::123456789012:role/artifact-edge-test-shield",
-)
+REGIONS = ("eu-west-1", "us-east-1", "ap-southeast-1", "us-west-2")
+ROLE = "arn:aws:iam::123456789012:role/artifact-edge-test-shield"
+BUCKETS = [Bucket(f"packages-{region}", region, f"packages-{region}.s3.{region}.amazonaws.com") for region in REGIONS]
+SETTINGS = BootSettings(BUCKETS[:2], secret_id="artifact-edge/test/shield", secret_region="us-east-1")
 
 
-def files(settings: MachineSettings = SETTINGS) -> dict[str, cloud_init.BootFile]:
-    return {file.path: file for file in cloud_init.parse(user_data(settings)).files}
+def user_data(settings: BootSettings = SETTINGS, region: str = "us-east-1", cloud: Cloud = "aws") -> str:
+    return render_user_data(settings, region, cloud, ROLE)
+
+
+def files(
+    settings: BootSettings = SETTINGS, region: str = "us-east-1", cloud: Cloud = "aws"
+) -> dict[str, cloud_init.BootFile]:
+    return {file.path: file for file in cloud_init.parse(user_data(settings, region, cloud)).files}
 
 
 def directives(name: str) -> list[str]:
@@ -34,29 +36,31 @@ def directives(name: str) -> list[str]:
 
 
 def test_same_settings_give_same_bytes() -> None:
-    assert user_data(SETTINGS) == user_data(replace(SETTINGS))
+    assert user_data() == user_data(replace(SETTINGS))
 
 
-def longest(count: int) -> list[Origin]:
-    """Origins on S3 with the longest bucket name that S3 takes."""
-    return [Origin("b" * 63, region, f"{'b' * 63}.s3.{region}.amazonaws.com") for region in REGIONS[:count]]
+def longest(count: int) -> list[Bucket]:
+    """Buckets on S3 with the longest name that S3 takes."""
+    return [Bucket("b" * 63, region, f"{'b' * 63}.s3.{region}.amazonaws.com") for region in REGIONS[:count]]
 
 
-LONGEST_STANDBY = Origin("c" * 63, "us-east1", f"{'c' * 63}.storage.googleapis.com", "gcs")
+LONGEST_STANDBY = Bucket("c" * 63, "us-east1", f"{'c' * 63}.storage.googleapis.com", "gcs")
 
 
 # A machine on Google Cloud has bearer.lua on top. Google would take 256 KB, but the renderer holds both clouds to EC2's
 # limit.
 @pytest.mark.parametrize(
-    ("settings", "margin"),
+    ("settings", "cloud", "margin"),
     [
-        (replace(SETTINGS, origins=longest(4)), 512),
-        (replace(SETTINGS, cloud="gcp", origins=longest(3), standby=LONGEST_STANDBY), 0),
+        (replace(SETTINGS, buckets=longest(4)), "aws", 512),
+        (replace(SETTINGS, buckets=longest(3), standby=LONGEST_STANDBY), "gcp", 0),
     ],
     ids=["aws", "gcp with a standby"],
 )
-def test_fits_with_the_longest_names_there_are_and_leaves_room(settings: MachineSettings, margin: int) -> None:
-    left = USER_DATA_LIMIT - len(user_data(settings).encode())
+def test_fits_with_the_longest_names_there_are_and_leaves_room(
+    settings: BootSettings, cloud: Cloud, margin: int
+) -> None:
+    left = USER_DATA_LIMIT - len(user_data(settings, cloud=cloud).encode())
     print(f"{left} bytes of user data are left")  # pytest -s shows it
     assert left >= margin, f"{left} bytes of user data are left: shorten infra/shield/machine, comments count as well"
 
@@ -96,13 +100,8 @@ def test_the_kinds_of_objects_are_told_by_their_keys(key: str, never_changes: bo
     assert bool(re.match(expression, f"http://objects.internal:9001/{key}")) is never_changes
 
 
-def test_a_primary_that_is_no_origin_is_refused() -> None:
-    with pytest.raises(UserDataError, match="us-east-1 has no single origin in ap-southeast-1, the primary"):
-        user_data(replace(SETTINGS, primary="ap-southeast-1"))
-
-
 def test_one_origin_is_asked_through_its_parent_too() -> None:
-    settings = replace(SETTINGS, origins=SETTINGS.origins[:1], primary="us-east-1")
+    settings = replace(SETTINGS, buckets=BUCKETS[:1])
     # Traffic Server drops a line that asks for no retries.
     assert "max_simple_retries=1 " in files(settings)["/etc/artifact-edge/parent.config"].content
 
@@ -112,10 +111,13 @@ def test_no_hole_is_left_open() -> None:
         assert "@ORIGIN" not in file.content and "@SECRET" not in file.content, path
 
 
-def test_origins_are_asked_in_their_order() -> None:
-    settings = replace(SETTINGS, origins=list(reversed(SETTINGS.origins)))
-    rules = files(settings)["/etc/artifact-edge/remap.config"].content
-    assert rules.index("packages-eu-west-1.s3") < rules.index("packages-us-east-1.s3")
+@pytest.mark.parametrize(("region", "nearest"), [("us-west-2", "us-east-1"), ("eu-central-1", "eu-west-1")])
+def test_immutable_objects_are_asked_of_the_nearest_bucket_first(region: str, nearest: str) -> None:
+    rules = files(SETTINGS, region)["/etc/artifact-edge/remap.config"].content
+    first = next(
+        line for line in rules.splitlines() if line.startswith("map_with_recv_port http://objects.internal:9001/")
+    )
+    assert f"https://packages-{nearest}.s3." in first
 
 
 @pytest.mark.parametrize(
@@ -148,15 +150,13 @@ def test_programs_are_executable_and_configuration_is_not() -> None:
 
 
 ON_GOOGLE = replace(
-    SETTINGS,
-    cloud="gcp",
-    origins=[Origin("blobs", "us-east1", "blobs.storage.googleapis.com", "gcs"), *SETTINGS.origins],
-    primary="us-east1",
+    SETTINGS, buckets=[Bucket("blobs", "us-east1", "blobs.storage.googleapis.com", "gcs"), *BUCKETS[:2]]
 )
+STANDBY = Bucket("copy", "us-east1", "copy.storage.googleapis.com", "gcs")
 
 
 def test_each_origin_is_told_who_asks_in_its_cloud_s_way() -> None:
-    there = files(ON_GOOGLE)
+    there = files(ON_GOOGLE, "us-east1", "gcp")
     rules = there["/etc/artifact-edge/remap.config"].content.splitlines()
     (google,) = [rule for rule in rules if "googleapis.com/" in rule]
     assert "bearer.lua" in google and "s3_auth" not in google
@@ -169,31 +169,43 @@ def test_each_origin_is_told_who_asks_in_its_cloud_s_way() -> None:
 
 
 def test_a_standby_is_asked_when_no_origin_answers_and_not_of_what_they_lack() -> None:
-    standby = Origin("copy", "us-east1", "copy.storage.googleapis.com", "gcs")
-    settings = replace(SETTINGS, cloud="gcp", standby=standby)
-    lines = files(settings)["/etc/artifact-edge/parent.config"].content.splitlines()
+    settings = replace(SETTINGS, standby=STANDBY)
+    lines = files(settings, cloud="gcp")["/etc/artifact-edge/parent.config"].content.splitlines()
     immutable, rest = [line for line in lines if not line.startswith("#")]
     assert 'parent="127.0.0.1:9001;127.0.0.1:9002;127.0.0.1:9003"' in immutable
     assert 'parent="127.0.0.1:9002;127.0.0.1:9001;127.0.0.1:9003"' in rest
     for line in (immutable, rest):
         assert "parent_retry=both max_simple_retries=1 " in line and "max_unavailable_server_retries=2 " in line
-    alone = replace(settings, origins=SETTINGS.origins[:1], primary="us-east-1")
-    assert "parent_retry=unavailable_server_retry " in files(alone)["/etc/artifact-edge/parent.config"].content
-    assert "bearer.lua" in files(settings)["/etc/artifact-edge/remap.config"].content
+    alone = replace(settings, buckets=BUCKETS[:1])
+    assert (
+        "parent_retry=unavailable_server_retry "
+        in files(alone, cloud="gcp")["/etc/artifact-edge/parent.config"].content
+    )
+    assert "bearer.lua" in files(settings, cloud="gcp")["/etc/artifact-edge/remap.config"].content
+
+
+def test_a_machine_on_ec2_boots_as_if_there_were_no_standby() -> None:
+    assert user_data(replace(SETTINGS, standby=STANDBY)) == user_data(SETTINGS)
 
 
 def test_a_machine_without_a_google_token_is_given_no_bucket_of_google() -> None:
     with pytest.raises(UserDataError, match="us-east-1 has no Google token for the bucket blobs"):
-        user_data(replace(ON_GOOGLE, cloud="aws"))
+        user_data(ON_GOOGLE)
 
 
-@pytest.mark.parametrize("origins", [[], [SETTINGS.origins[0]] * 5])
-def test_number_of_origins_is_bounded(origins: list[Origin]) -> None:
-    with pytest.raises(UserDataError, match=f"us-east-1 has {len(origins)} origins; it takes 1 to 4"):
-        user_data(replace(SETTINGS, origins=origins))
+@pytest.mark.parametrize("regions", [(), (*REGIONS, "sa-east-1")])
+def test_number_of_origins_is_bounded(regions: Sequence[str]) -> None:
+    buckets = [Bucket("b", region, "b.s3") for region in regions]
+    with pytest.raises(UserDataError, match=f"us-east-1 has {len(regions)} origins; it takes 1 to 4"):
+        user_data(replace(SETTINGS, buckets=buckets))
+
+
+def test_a_standby_is_one_of_the_origins_that_are_bounded() -> None:
+    with pytest.raises(UserDataError, match="us-east-1 has 5 origins; it takes 1 to 4"):
+        user_data(replace(SETTINGS, buckets=BUCKETS, standby=STANDBY), cloud="gcp")
 
 
 @pytest.mark.parametrize("host", ["", "a b", "https://a", "a/ @plugin=x.so"])
 def test_host_that_is_none_is_refused(host: str) -> None:
     with pytest.raises(UserDataError, match="is not a host name"):
-        user_data(replace(SETTINGS, origins=[Origin("b", "us-east-1", host)], primary="us-east-1"))
+        user_data(replace(SETTINGS, buckets=[Bucket("b", "us-east-1", host)]))
