@@ -1,33 +1,23 @@
-"""Shield machines: the cache on disks that are fast enough, and nothing on them that could be stolen."""
+"""Machines: their type, identity and hardening, and nothing on them that could be stolen."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from pulumi_policy import Policy, ResourceValidationArgs, Severity
 
-from policies.framework.controls import cis_aws, cis_gcp, foundational, our_design, well_architected
+from policies.framework.controls import cis_aws, cis_gcp, foundational, well_architected
 from policies.framework.declare import each_resource, given, kind, part, parts, setting
-from policies.rules.secrets import GZIP_IN_BASE64, secrets_in
+from policies.framework.secrets import GZIP_IN_BASE64, secrets_in
 
 EC2_INSTANCE = "aws:ec2/instance:Instance"
 EC2_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 EBS_VOLUME = "aws:ebs/volume:Volume"
 GCE_INSTANCE = "gcp:compute/instance:Instance"
 GCE_TEMPLATE = "gcp:compute/instanceTemplate:InstanceTemplate"
-
-_SHIELD = "artifact-edge:shield:"
-"""In the URN of every resource of a shield: the type of its component."""
-
-_NVME_OF_EC2 = re.compile(r"(i[3-9]\w*|im\d+gn|is\d+gen|[cmrxz]\d+[a-z]*d[a-z]*)\.\w+")
-"""Families for storage, and those with a `d` for disks of their own (EC2 User Guide, "Instance type naming
-conventions")."""
-
-_NVME_OF_GCE = re.compile(r"\w+-\w+-\d+-\w*lssd")
 
 
 @each_resource(
@@ -46,28 +36,6 @@ def metadata_needs_session(args: ResourceValidationArgs) -> Iterator[str]:
         yield f"http_tokens is {options.get('httpTokens')!r}"
     if options.get("httpPutResponseHopLimit") != 1:  # images may ask for 2, which lets containers in
         yield f"http_put_response_hop_limit is {options.get('httpPutResponseHopLimit')!r}"
-
-
-@each_resource(
-    "shield-on-nvme",
-    "Shield machines keep their cache on NVMe disks of their own.",
-    of={EC2_INSTANCE, GCE_INSTANCE},
-    severity=Severity.MEDIUM,
-    control=our_design("L2 on NVMe"),
-    fix="Use a type such as i4i.large or c3-standard-8-lssd, or attach a scratch disk with interface NVME",
-)
-def on_nvme(args: ResourceValidationArgs) -> Iterator[str]:
-    if _SHIELD not in args.urn:
-        return
-    if kind(args) == EC2_INSTANCE:
-        machine_type = str(args.props.get("instanceType"))
-        suits = _NVME_OF_EC2.fullmatch(machine_type) is not None
-    else:
-        machine_type = str(args.props.get("machineType"))
-        attached = [disk.get("interface") for disk in parts(args.props, "scratchDisks")]
-        suits = _NVME_OF_GCE.fullmatch(machine_type) is not None or "NVME" in attached
-    if not suits:
-        yield f"{machine_type} has no NVMe disk"
 
 
 @each_resource(
@@ -196,7 +164,6 @@ def _decoded(text: str) -> str:
 
 POLICIES: list[Policy] = [
     metadata_needs_session,
-    on_nvme,
     volume_encrypted,
     hardened,
     has_its_own_identity,

@@ -1,4 +1,4 @@
-"""Objects: how many copies there are, how soon, and for how long what was overwritten can be had back."""
+"""Copies of objects: in other regions, and as versions that can be restored for a while."""
 
 from __future__ import annotations
 
@@ -20,12 +20,10 @@ from policies.framework.declare import (
     whole_stack,
 )
 from policies.framework.relations import all_of, refers_to
-from policies.rules.database import SPANNER_INSTANCE
 from policies.rules.storage import GCS_BUCKET, S3_BUCKET, of_bucket, takes_logs
 
 _S3_REPLICATION = "aws:s3/bucketReplicationConfig:BucketReplicationConfig"
 _S3_LIFECYCLE = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
-_ZONE = "aws:route53/zone:Zone"
 _SPREAD_LOCATIONS = {"US", "EU", "ASIA", "NAM4", "EUR4", "EUR5", "EUR7", "EUR8", "ASIA1"}
 """Multi-regions and predefined dual-regions (Cloud Storage, "Bucket locations")."""
 _WEEK_SECONDS = 7 * 24 * 3600
@@ -134,18 +132,26 @@ def removed_objects_recoverable(bucket: PolicyResource, stack: StackValidationAr
         yield f"deleted objects are gone after {kept} s"
 
 
-@each_resource(
-    "nothing-emptied-by-destroy",
-    "No `destroy` empties a bucket, a zone or an instance first: it fails while something is in it.",
-    of={S3_BUCKET, GCS_BUCKET, _ZONE, SPANNER_INSTANCE},
+@whole_stack(
+    "bucket-versioned",
+    "Every bucket keeps overwritten and deleted objects as versions.",
+    of={S3_BUCKET, GCS_BUCKET},
     severity=Severity.HIGH,
-    control=well_architected("REL09-BP02"),
-    fix="Set `artifact-edge:protect` to true, or leave force_destroy out",
-    config={"required": LASTING},
+    control=foundational("S3.14"),
+    fix="Enable versioning: an aws.s3.BucketVersioning with status Enabled, or `versioning` of the gcp.storage.Bucket",
 )
-def nothing_emptied(args: ResourceValidationArgs) -> Iterator[str]:
-    if setting(args, "required", True) and args.props.get("forceDestroy") is True:
-        yield "force_destroy is true"
+def versioned(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    if kind(bucket) == GCS_BUCKET:
+        if part(bucket.props, "versioning").get("enabled") is not True:
+            yield "versioning is not enabled"
+        return
+    settings = of_bucket(bucket, "aws:s3/bucketVersioning:BucketVersioning", stack)
+    if not settings:
+        yield "no versioning belongs to the bucket"
+    for each in settings:
+        status = part(each.props, "versioningConfiguration").get("status")
+        if status != "Enabled":
+            yield f"{each.name} says {status!r}"
 
 
 def _s3_regions(bucket: PolicyResource, stack: StackValidationArgs) -> int:
@@ -206,5 +212,5 @@ POLICIES: list[Policy] = [
     abandoned_uploads_end,
     old_versions_end,
     removed_objects_recoverable,
-    nothing_emptied,
+    versioned,
 ]

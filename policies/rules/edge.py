@@ -10,7 +10,7 @@ from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severi
 from policies.framework.controls import nist, our_design, well_architected
 from policies.framework.declare import Properties, each_resource, given, kind, known, part, parts, setting, whole_stack
 from policies.framework.relations import all_of, is_set, settings_of
-from policies.rules.secrets import secrets_in
+from policies.framework.secrets import secrets_in
 
 SCRIPT = "cloudflare:index/workersScript:WorkersScript"
 ROUTE = "cloudflare:index/workersRoute:WorkersRoute"

@@ -9,7 +9,7 @@ from pulumi_policy import Policy, ResourceValidationArgs, Severity
 
 from policies.framework.controls import foundational, well_architected
 from policies.framework.declare import Properties, each_resource, given, kind, known, part, parts, setting
-from policies.rules.secrets import secrets_in
+from policies.framework.secrets import secrets_in
 
 FUNCTION = "aws:lambda/function:Function"
 _SERVICE = "gcp:cloudrunv2/service:Service"

@@ -23,8 +23,9 @@ from policies.framework.declare import (
 from policies.rules.compute import EC2_INSTANCE, GCE_INSTANCE
 from policies.rules.database import SPANNER_DATABASE, SPANNER_INSTANCE, TABLE, TABLE_REPLICA
 from policies.rules.keys import KEY, REPLICA_KEY
+from policies.rules.messaging import QUEUE, TOPIC
 from policies.rules.storage import GCS_BUCKET, S3_BUCKET
-from policies.rules.watch import ALERT_POLICY, LOG_GROUP, QUEUE, TOPIC
+from policies.rules.watch import ALERT_POLICY, LOG_GROUP
 
 _ZONE = "aws:route53/zone:Zone"
 _LABELS = {
@@ -99,6 +100,20 @@ def irreplaceable_protected(args: ResourceValidationArgs) -> Iterator[str]:
         yield "it is not protected"
 
 
+@each_resource(
+    "nothing-emptied-by-destroy",
+    "No `destroy` empties a bucket, a zone or an instance first: it fails while something is in it.",
+    of={S3_BUCKET, GCS_BUCKET, _ZONE, SPANNER_INSTANCE},
+    severity=Severity.HIGH,
+    control=well_architected("REL09-BP02"),
+    fix="Set `artifact-edge:protect` to true, or leave force_destroy out",
+    config={"required": LASTING},
+)
+def nothing_emptied(args: ResourceValidationArgs) -> Iterator[str]:
+    if setting(args, "required", True) and args.props.get("forceDestroy") is True:
+        yield "force_destroy is true"
+
+
 @architecture(
     "spend-within-budget",
     "What the stack costs a month while nobody uses it is within the environment's budget.",
@@ -137,4 +152,4 @@ def _regions(args: ResourceValidationArgs) -> Iterator[str]:
             yield from (str(replica.get("regionName")) for replica in parts(props, "replicas"))
 
 
-POLICIES: list[Policy] = [tags_required, stays_in_regions, irreplaceable_protected, within_budget]
+POLICIES: list[Policy] = [tags_required, stays_in_regions, irreplaceable_protected, nothing_emptied, within_budget]

@@ -1,14 +1,13 @@
-"""The keys that encrypt what is kept: ours, renewed every year, and never gone at once."""
+"""Encryption keys: renewed every year, and never gone at once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
+from pulumi_policy import Policy, ResourceValidationArgs, Severity
 
-from policies.framework.controls import cis_aws, foundational, well_architected
-from policies.framework.declare import each_resource, given, kind, part, parts, setting, whole_stack
-from policies.rules.storage import GCS_BUCKET, S3_BUCKET, of_bucket, takes_logs
+from policies.framework.controls import cis_aws, foundational
+from policies.framework.declare import each_resource, kind, setting
 
 KEY = "aws:kms/key:Key"
 REPLICA_KEY = "aws:kms/replicaKey:ReplicaKey"
@@ -49,34 +48,4 @@ def deletion_waits(args: ResourceValidationArgs) -> Iterator[str]:
         yield f"it is gone {days} days after it was given up"
 
 
-@whole_stack(
-    "bucket-key-is-ours",
-    "Published objects are encrypted with a key whose use this account decides on and sees.",
-    of={S3_BUCKET, GCS_BUCKET},
-    severity=Severity.MEDIUM,
-    control=well_architected("SEC08-BP01"),
-    fix="On S3 use aws:kms with kms_master_key_id and bucket_key_enabled; on Cloud Storage default_kms_key_name",
-)
-def key_is_ours(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    if takes_logs(bucket, stack):
-        return  # S3 takes its own key only for these
-    if kind(bucket) == GCS_BUCKET:
-        if not given(part(bucket.props, "encryption"), "defaultKmsKeyName"):
-            yield "Google's own key encrypts its objects"
-        return
-    token = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"  # noqa: S105
-    configured = of_bucket(bucket, token, stack)
-    if not configured:
-        yield "no encryption configuration belongs to the bucket"
-    for each in configured:
-        for rule in parts(each.props, "rules"):
-            chosen = part(rule, "applyServerSideEncryptionByDefault")
-            if chosen.get("sseAlgorithm") not in ("aws:kms", "aws:kms:dsse"):
-                yield f"{each.name} says {chosen.get('sseAlgorithm')!r}"
-            elif not given(chosen, "kmsMasterKeyId"):
-                yield f"{each.name} names no key, and so takes AWS's own"
-            elif rule.get("bucketKeyEnabled") is not True:
-                yield f"{each.name} asks KMS for each object: bucket_key_enabled is not true"
-
-
-POLICIES: list[Policy] = [rotated, deletion_waits, key_is_ours]
+POLICIES: list[Policy] = [rotated, deletion_waits]

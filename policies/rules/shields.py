@@ -1,16 +1,26 @@
-"""The shields as the architecture wants them: many, apart from each other, and behind the edge."""
+"""The shields as the architecture wants them: many, apart from each other, behind the edge, with a fast cache."""
 
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from pulumi_policy import Policy, PolicyResource, Severity, StackValidationArgs
+from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
 
 from policies.framework.controls import nist, our_design, well_architected
-from policies.framework.declare import Config, architecture, kind, setting, statements, whole_stack
+from policies.framework.declare import (
+    Config,
+    architecture,
+    each_resource,
+    kind,
+    parts,
+    setting,
+    statements,
+    whole_stack,
+)
 from policies.framework.iam_documents import refuses_reading_from_elsewhere
 from policies.framework.relations import all_of, of_tier, refers_to
 from policies.rules.compute import EC2_INSTANCE, GCE_INSTANCE
@@ -47,6 +57,11 @@ _EDGE = [
 ]
 """Cloudflare's networks (www.cloudflare.com/ips), unchanged since 2021-09."""
 
+# Families for storage, and those with a `d` for disks of their own (EC2 User Guide, "Instance type naming
+# conventions").
+_NVME_OF_EC2 = re.compile(r"(i[3-9]\w*|im\d+gn|is\d+gen|[cmrxz]\d+[a-z]*d[a-z]*)\.\w+")
+_NVME_OF_GCE = re.compile(r"\w+-\w+-\d+-\w*lssd")
+
 _COUNT: dict[str, Any] = {"type": "integer", "minimum": 1}
 _PORTS: Config = {
     "edge_port": {**_COUNT, "default": 8443},
@@ -82,6 +97,28 @@ def behind_the_edge(resource: PolicyResource, stack: StackValidationArgs) -> Ite
                 yield f"security group {group.name} is of another tier"
     elif kind(resource) in {SECURITY_GROUP, FIREWALL}:
         yield from _strangers(resource, stack)
+
+
+@each_resource(
+    "shield-on-nvme",
+    "Shield machines keep their cache on NVMe disks of their own.",
+    of={EC2_INSTANCE, GCE_INSTANCE},
+    severity=Severity.MEDIUM,
+    control=our_design("L2 on NVMe"),
+    fix="Use a type such as i4i.large or c3-standard-8-lssd, or attach a scratch disk with interface NVME",
+)
+def on_nvme(args: ResourceValidationArgs) -> Iterator[str]:
+    if not of_tier(args, "shield"):
+        return
+    if kind(args) == EC2_INSTANCE:
+        machine_type = str(args.props.get("instanceType"))
+        suits = _NVME_OF_EC2.fullmatch(machine_type) is not None
+    else:
+        machine_type = str(args.props.get("machineType"))
+        attached = [disk.get("interface") for disk in parts(args.props, "scratchDisks")]
+        suits = _NVME_OF_GCE.fullmatch(machine_type) is not None or "NVME" in attached
+    if not suits:
+        yield f"{machine_type} has no NVMe disk"
 
 
 def _strangers(resource: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
@@ -191,4 +228,11 @@ def _zone(machine: PolicyResource, stack: StackValidationArgs) -> str:
     return str(machine.props.get("availabilityZone"))
 
 
-POLICIES: list[Policy] = [behind_the_edge, in_many_regions, spread_over_zones, no_cloud_alone, credentials_stay]
+POLICIES: list[Policy] = [
+    behind_the_edge,
+    on_nvme,
+    in_many_regions,
+    spread_over_zones,
+    no_cloud_alone,
+    credentials_stay,
+]

@@ -1,4 +1,4 @@
-"""Buckets: never public, never in clear text, nothing ever overwritten for good."""
+"""Buckets: never public, encrypted, with their access logged and their objects locked."""
 
 from __future__ import annotations
 
@@ -7,7 +7,19 @@ from collections.abc import Iterator
 from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
 
 from policies.framework.controls import cis_aws, cis_gcp, foundational, well_architected
-from policies.framework.declare import each_resource, kind, known, part, parts, statements, texts, whole_stack
+from policies.framework.declare import (
+    LASTING,
+    each_resource,
+    given,
+    kind,
+    known,
+    part,
+    parts,
+    setting,
+    statements,
+    texts,
+    whole_stack,
+)
 from policies.framework.iam_documents import is_for_everybody, refuses_plain_text, refuses_tls_below_1_2
 from policies.framework.relations import all_of, refers_to, settings_of
 
@@ -20,6 +32,7 @@ _GCS_GRANTS = {
     "gcp:storage/bucketAccessControl:BucketAccessControl": "entity",
 }
 _EVERYBODY = {"allUsers", "allAuthenticatedUsers"}
+_S3_LOCK = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"
 _BLOCKS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
 
 
@@ -75,28 +88,6 @@ def tls_only(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str
 
 
 @whole_stack(
-    "bucket-versioned",
-    "Every bucket keeps overwritten and deleted objects as versions.",
-    of={S3_BUCKET, GCS_BUCKET},
-    severity=Severity.HIGH,
-    control=foundational("S3.14"),
-    fix="Enable versioning: an aws.s3.BucketVersioning with status Enabled, or `versioning` of the gcp.storage.Bucket",
-)
-def versioned(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    if kind(bucket) == GCS_BUCKET:
-        if part(bucket.props, "versioning").get("enabled") is not True:
-            yield "versioning is not enabled"
-        return
-    settings = of_bucket(bucket, "aws:s3/bucketVersioning:BucketVersioning", stack)
-    if not settings:
-        yield "no versioning belongs to the bucket"
-    for each in settings:
-        status = part(each.props, "versioningConfiguration").get("status")
-        if status != "Enabled":
-            yield f"{each.name} says {status!r}"
-
-
-@whole_stack(
     "bucket-encrypted",
     "Every S3 bucket says how it encrypts objects at rest. Cloud Storage always does.",
     of={S3_BUCKET},
@@ -118,6 +109,36 @@ def encrypted(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[st
             yield f"{algorithm!r} is no encryption"
 
 
+@whole_stack(
+    "bucket-key-is-ours",
+    "Published objects are encrypted with a key whose use this account decides on and sees.",
+    of={S3_BUCKET, GCS_BUCKET},
+    severity=Severity.MEDIUM,
+    control=well_architected("SEC08-BP01"),
+    fix="On S3 use aws:kms with kms_master_key_id and bucket_key_enabled; on Cloud Storage default_kms_key_name",
+)
+def key_is_ours(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    if takes_logs(bucket, stack):
+        return  # S3 takes its own key only for these
+    if kind(bucket) == GCS_BUCKET:
+        if not given(part(bucket.props, "encryption"), "defaultKmsKeyName"):
+            yield "Google's own key encrypts its objects"
+        return
+    token = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"  # noqa: S105
+    configured = of_bucket(bucket, token, stack)
+    if not configured:
+        yield "no encryption configuration belongs to the bucket"
+    for each in configured:
+        for rule in parts(each.props, "rules"):
+            chosen = part(rule, "applyServerSideEncryptionByDefault")
+            if chosen.get("sseAlgorithm") not in ("aws:kms", "aws:kms:dsse"):
+                yield f"{each.name} says {chosen.get('sseAlgorithm')!r}"
+            elif not given(chosen, "kmsMasterKeyId"):
+                yield f"{each.name} names no key, and so takes AWS's own"
+            elif rule.get("bucketKeyEnabled") is not True:
+                yield f"{each.name} asks KMS for each object: bucket_key_enabled is not true"
+
+
 @each_resource(
     "bucket-access-uniform",
     "Cloud Storage buckets take access from IAM alone and can never be made public.",
@@ -131,6 +152,52 @@ def access_uniform(args: ResourceValidationArgs) -> Iterator[str]:
         yield "single objects may have access lists of their own"
     if args.props.get("publicAccessPrevention") != "enforced":
         yield "public access is not prevented"
+
+
+@whole_stack(
+    "bucket-access-logged",
+    "Who asked a bucket for what is written down in another.",
+    of={S3_BUCKET, GCS_BUCKET},
+    severity=Severity.MEDIUM,
+    control=foundational("S3.9"),
+    fix="Give it an aws.s3.BucketLogging, or logging of the gcp.storage.Bucket, into another bucket of the stack",
+)
+def bucket_access_logged(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    if takes_logs(bucket, stack):
+        return
+    if kind(bucket) == GCS_BUCKET:
+        if not given(part(bucket.props, "logging"), "logBucket"):
+            yield "its access is not logged"
+        return
+    logging = of_bucket(bucket, "aws:s3/bucketLogging:BucketLogging", stack)
+    if not logging:
+        yield "its access is not logged"
+    others = [each for each in all_of(stack, {S3_BUCKET}) if each.urn != bucket.urn]
+    for each in logging:
+        if not any(refers_to(each, "targetBucket", other, ("bucket", "id")) for other in others):
+            yield f"{each.name} writes to no other bucket of the stack"
+
+
+@whole_stack(
+    "bucket-locks-objects",
+    "Whoever gets hold of a publisher's rights cannot erase what was published.",
+    of={S3_BUCKET},
+    severity=Severity.HIGH,
+    control=foundational("S3.15"),
+    fix="Set `artifact-edge:blobs.lock` and lock_days",
+    config={"required": LASTING, "days": {"type": "integer", "minimum": 1, "default": 7}},
+)
+def bucket_locks_objects(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    if not setting(stack, "required", True) or takes_logs(bucket, stack):
+        return
+    locks = of_bucket(bucket, _S3_LOCK, stack)
+    if not locks:
+        yield "its objects can be erased at once"
+    for each in locks:
+        retention = part(part(each.props, "rule"), "defaultRetention")
+        days = int(retention.get("days") or 0) + 365 * int(retention.get("years") or 0)
+        if each.props.get("objectLockEnabled", "Enabled") != "Enabled" or days < int(setting(stack, "days", 7)):
+            yield f"{each.name} locks them for {days} days"
 
 
 @whole_stack(
@@ -183,9 +250,11 @@ POLICIES: list[Policy] = [
     public_access_blocked,
     grants_nothing_to_everybody,
     tls_only,
-    versioned,
     encrypted,
+    key_is_ours,
     refuses_old_tls,
     owner_owns_objects,
     access_uniform,
+    bucket_access_logged,
+    bucket_locks_objects,
 ]

@@ -9,18 +9,15 @@ from typing import Any, cast
 from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
 
 from policies.framework.controls import foundational, well_architected
-from policies.framework.declare import LASTING, architecture, each_resource, given, kind, part, setting, whole_stack
-from policies.framework.relations import all_of, is_set, refers_to, settings_of
-from policies.rules.storage import GCS_BUCKET, S3_BUCKET, of_bucket, takes_logs
+from policies.framework.declare import LASTING, architecture, each_resource, kind, part, setting, whole_stack
+from policies.framework.relations import all_of, is_set, settings_of
+from policies.rules.messaging import TOPIC
 
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 DASHBOARD = "aws:cloudwatch/dashboard:Dashboard"
 ALERT_POLICY = "gcp:monitoring/alertPolicy:AlertPolicy"
 GOOGLE_DASHBOARD = "gcp:monitoring/dashboard:Dashboard"
-TOPIC = "aws:sns/topic:Topic"
-QUEUE = "aws:sqs/queue:Queue"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
-_LOCK = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"
 _COMPONENT = "artifact-edge:"
 _UNWATCHED = ["identity", "keys", "observability"]
 """Tiers that do nothing while the stack runs: what goes wrong with them shows in those that use them."""
@@ -102,66 +99,6 @@ def topics_heard(topic: PolicyResource, stack: StackValidationArgs) -> Iterator[
 
 
 @each_resource(
-    "messages-encrypted",
-    "What waits in a queue or passes a topic is encrypted at rest.",
-    of={TOPIC, QUEUE},
-    severity=Severity.MEDIUM,
-    control=foundational("SNS.1"),
-    fix="Set kms_master_key_id; a queue may have sqs_managed_sse_enabled instead",
-)
-def messages_encrypted(args: ResourceValidationArgs) -> Iterator[str]:
-    managed = kind(args) == QUEUE and args.props.get("sqsManagedSseEnabled") is not False  # what SQS does by itself
-    if not managed and not given(args.props, "kmsMasterKeyId"):
-        yield "no key encrypts its messages"
-
-
-@whole_stack(
-    "bucket-access-logged",
-    "Who asked a bucket for what is written down in another.",
-    of={S3_BUCKET, GCS_BUCKET},
-    severity=Severity.MEDIUM,
-    control=foundational("S3.9"),
-    fix="Give it an aws.s3.BucketLogging, or logging of the gcp.storage.Bucket, into another bucket of the stack",
-)
-def bucket_access_logged(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    if takes_logs(bucket, stack):
-        return
-    if kind(bucket) == GCS_BUCKET:
-        if not given(part(bucket.props, "logging"), "logBucket"):
-            yield "its access is not logged"
-        return
-    logging = of_bucket(bucket, "aws:s3/bucketLogging:BucketLogging", stack)
-    if not logging:
-        yield "its access is not logged"
-    others = [each for each in all_of(stack, {S3_BUCKET}) if each.urn != bucket.urn]
-    for each in logging:
-        if not any(refers_to(each, "targetBucket", other, ("bucket", "id")) for other in others):
-            yield f"{each.name} writes to no other bucket of the stack"
-
-
-@whole_stack(
-    "bucket-locks-objects",
-    "Whoever gets hold of a publisher's rights cannot erase what was published.",
-    of={S3_BUCKET},
-    severity=Severity.HIGH,
-    control=foundational("S3.15"),
-    fix="Set `artifact-edge:blobs.lock` and lock_days",
-    config={"required": LASTING, "days": {"type": "integer", "minimum": 1, "default": 7}},
-)
-def bucket_locks_objects(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    if not setting(stack, "required", True) or takes_logs(bucket, stack):
-        return
-    locks = of_bucket(bucket, _LOCK, stack)
-    if not locks:
-        yield "its objects can be erased at once"
-    for each in locks:
-        retention = part(part(each.props, "rule"), "defaultRetention")
-        days = int(retention.get("days") or 0) + 365 * int(retention.get("years") or 0)
-        if each.props.get("objectLockEnabled", "Enabled") != "Enabled" or days < int(setting(stack, "days", 7)):
-            yield f"{each.name} locks them for {days} days"
-
-
-@each_resource(
     "logs-kept-and-ended",
     "Log groups keep what they hold long enough to look back, and not forever.",
     of={LOG_GROUP},
@@ -182,8 +119,5 @@ POLICIES: list[Policy] = [
     tiers_watched,
     alarms_tell_somebody,
     topics_heard,
-    messages_encrypted,
-    bucket_access_logged,
-    bucket_locks_objects,
     logs_kept_and_ended,
 ]

@@ -30,19 +30,6 @@ CASES = [
             resource(INSTANCE, {"metadataOptions": {"httpEndpoint": "disabled"}}),
         ],
     ),
-    Case("shield-on-nvme", [resource(INSTANCE, {"instanceType": "m6i.large"})], "m6i.large has no NVMe disk"),
-    Case("shield-on-nvme", [resource(GCE, {"machineType": "n2-standard-8"})], "n2-standard-8 has no NVMe disk"),
-    Case(
-        "shield-on-nvme",
-        [
-            *[
-                resource(INSTANCE, {"instanceType": name})
-                for name in ("i4i.large", "i3en.xlarge", "c6id.large", "im4gn.large")
-            ],
-            resource(GCE, {"machineType": "c3-standard-8-lssd"}),
-            resource(GCE, {"machineType": "n2-standard-8", "scratchDisks": [{"interface": "NVME"}]}),
-        ],
-    ),
     Case("volume-encrypted", [resource("aws:ebs/volume:Volume", {})], "the volume is not encrypted"),
     Case("volume-encrypted", [resource(INSTANCE, {})], "the root volume is not encrypted"),
     Case(

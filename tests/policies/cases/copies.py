@@ -1,4 +1,4 @@
-"""Cases of how many copies there are, and for how long they are kept."""
+"""Cases of copies and versions of objects."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from pulumi_policy import PolicyResource
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
-from tests.policies.cases.parts import BUCKET, GCS_BUCKET, PRIMARY, REPLICA, Case, beside, bucket, replication
+from tests.policies.cases.parts import GCS_BUCKET, PRIMARY, REPLICA, VERSIONED, Case, beside, bucket, replication
 from tests.policies.resources import resource
 
 ENABLED = {"status": "Enabled"}
@@ -30,6 +30,21 @@ def gcs_rule(action: str, condition: str, days: int) -> PolicyResource:
 
 
 CASES = [
+    Case("bucket-versioned", [PRIMARY], "no versioning belongs to the bucket"),
+    Case(
+        "bucket-versioned",
+        [PRIMARY, beside(PRIMARY, "BucketVersioning", {"versioningConfiguration": {"status": "Suspended"}})],
+        "says 'Suspended'",
+    ),
+    Case("bucket-versioned", [resource(GCS_BUCKET, {})], "versioning is not enabled"),
+    Case(
+        "bucket-versioned",
+        [
+            PRIMARY,
+            beside(PRIMARY, "BucketVersioning", VERSIONED),
+            resource(GCS_BUCKET, {"versioning": {"enabled": True}}),
+        ],
+    ),
     Case("bucket-replicated", [PRIMARY], "its objects stand in 1 region; 2 are asked for"),
     Case("bucket-replicated", [resource(GCS_BUCKET, {"location": "us-east1"})], "stand in 1 region"),
     Case("bucket-replicated", [PRIMARY, REPLICA, replication(status="Disabled")], "stand in 1 region", count=2),
@@ -105,8 +120,4 @@ CASES = [
         [resource(GCS_BUCKET, {"softDeletePolicy": {"retentionDurationSeconds": 0}})],
         config={"required": False},
     ),
-    Case("nothing-emptied-by-destroy", [resource(BUCKET, {"forceDestroy": True})], "force_destroy is true"),
-    Case("nothing-emptied-by-destroy", [resource("aws:route53/zone:Zone", {"forceDestroy": True})], "is true"),
-    Case("nothing-emptied-by-destroy", [PRIMARY, resource(GCS_BUCKET, {"forceDestroy": False})]),
-    Case("nothing-emptied-by-destroy", [resource(BUCKET, {"forceDestroy": True})], config={"required": False}),
 ]

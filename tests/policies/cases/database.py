@@ -1,4 +1,4 @@
-"""Cases of metadata."""
+"""Cases of the metadata database."""
 
 from __future__ import annotations
 

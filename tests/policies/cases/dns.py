@@ -1,4 +1,4 @@
-"""Cases of the names that clients resolve."""
+"""Cases of records and health checks."""
 
 from __future__ import annotations
 

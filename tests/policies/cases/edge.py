@@ -1,4 +1,4 @@
-"""Cases of the edge."""
+"""Cases of the edge worker and its zone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases of what holds for all that costs or keeps something."""
+"""Cases of policies over all resources."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ DEAR = [
 ]
 
 CASES = [
+    Case("nothing-emptied-by-destroy", [resource(BUCKET, {"forceDestroy": True})], "force_destroy is true"),
+    Case("nothing-emptied-by-destroy", [resource("aws:route53/zone:Zone", {"forceDestroy": True})], "is true"),
+    Case("nothing-emptied-by-destroy", [PRIMARY, resource(GCS_BUCKET, {"forceDestroy": False})]),
+    Case("nothing-emptied-by-destroy", [resource(BUCKET, {"forceDestroy": True})], config={"required": False}),
     Case("tags-required", [resource(INSTANCE, {"tags": {**TAGS, "owner": ""}})], "it lacks owner"),
     Case("tags-required", [resource(GCE, {"tags": TAGS})], "it lacks project, environment, owner, cost-center"),
     Case("tags-required", [resource(INSTANCE, {"tags": TAGS}), resource(GCE, {"labels": TAGS})]),

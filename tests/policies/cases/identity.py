@@ -1,4 +1,4 @@
-"""Cases of rights."""
+"""Cases of permissions."""
 
 from __future__ import annotations
 

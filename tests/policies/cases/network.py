@@ -1,4 +1,4 @@
-"""Cases of who may connect."""
+"""Cases of networks and firewalls."""
 
 from __future__ import annotations
 

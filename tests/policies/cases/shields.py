@@ -1,4 +1,4 @@
-"""Cases of where shields stand, and who reaches them."""
+"""Cases of shields."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 from tests.policies.cases.parts import FIREWALL, GCE, GROUP, INSTANCE, PRIMARY, Case, document
 from tests.policies.resources import resource
 
-SHIELD, POP = "artifact-edge:shield:Ec2Shield", "artifact-edge:pop:Ec2Pop"
+SHIELD = "artifact-edge:shield:Ec2Shield"
+POP = "artifact-edge:pop:Ec2Pop"
 SUBNET = "aws:ec2/subnet:Subnet"
 EDGE = ["104.16.0.0/13", "2606:4700::/32"]
+FRONT = "aws:lb/targetGroupAttachment:TargetGroupAttachment"
 
 
 def group(within: str = SHIELD, **rule: Any) -> PolicyResource:
@@ -66,11 +68,11 @@ def gce(name: str) -> PolicyResource:
     return resource(GCE, {"zone": name})
 
 
-A, B = zone("us-east-1a"), zone("us-east-1b")
+A = zone("us-east-1a")
+B = zone("us-east-1b")
 PAIR = [A, B, machine("us-east-1", A), machine("us-east-1", B)]
 TIER = resource("artifact-edge:blobs:S3Blobs", {})
 GUARD = group()
-FRONT = "aws:lb/targetGroupAttachment:TargetGroupAttachment"
 
 CASES = [
     *[
@@ -149,4 +151,17 @@ CASES = [
     ],
     Case("credentials-of-shields-stay-with-them", [PRIMARY, *PAIR, ways()]),
     Case("credentials-of-shields-stay-with-them", [PRIMARY]),
+    Case("shield-on-nvme", [resource(INSTANCE, {"instanceType": "m6i.large"})], "m6i.large has no NVMe disk"),
+    Case("shield-on-nvme", [resource(GCE, {"machineType": "n2-standard-8"})], "n2-standard-8 has no NVMe disk"),
+    Case(
+        "shield-on-nvme",
+        [
+            *[
+                resource(INSTANCE, {"instanceType": name})
+                for name in ("i4i.large", "i3en.xlarge", "c6id.large", "im4gn.large")
+            ],
+            resource(GCE, {"machineType": "c3-standard-8-lssd"}),
+            resource(GCE, {"machineType": "n2-standard-8", "scratchDisks": [{"interface": "NVME"}]}),
+        ],
+    ),
 ]

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from pulumi_policy import PolicyResource
+from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
+
 from tests.policies.cases.parts import (
     ALL_BLOCKS,
     DENY_PLAIN,
@@ -9,13 +14,26 @@ from tests.policies.cases.parts import (
     GCS_BUCKET,
     PRIMARY,
     REPLICA,
-    VERSIONED,
     Case,
     allow,
     beside,
+    bucket,
     document,
 )
 from tests.policies.resources import resource
+
+OURS = {"sseAlgorithm": "aws:kms", "kmsMasterKeyId": UNKNOWN_STRING_VALUE}
+
+
+def encryption(chosen: dict[str, str], **more: Any) -> PolicyResource:
+    rule = {"applyServerSideEncryptionByDefault": chosen, "bucketKeyEnabled": True, **more}
+    return beside(PRIMARY, "BucketServerSideEncryptionConfiguration", {"rules": [rule]})
+
+
+def lock(**retention: Any) -> PolicyResource:
+    rule = {"defaultRetention": {"mode": "GOVERNANCE", **retention}}
+    return beside(PRIMARY, "BucketObjectLockConfiguration", {"objectLockEnabled": "Enabled", "rule": rule})
+
 
 CASES = [
     Case("bucket-public-access-blocked", [PRIMARY], "no public access block belongs to the bucket"),
@@ -108,21 +126,6 @@ CASES = [
         "no policy of the bucket denies plain HTTP",
     ),
     Case("bucket-tls-only", [PRIMARY, beside(PRIMARY, "BucketPolicy", {"policy": document(DENY_PLAIN)})]),
-    Case("bucket-versioned", [PRIMARY], "no versioning belongs to the bucket"),
-    Case(
-        "bucket-versioned",
-        [PRIMARY, beside(PRIMARY, "BucketVersioning", {"versioningConfiguration": {"status": "Suspended"}})],
-        "says 'Suspended'",
-    ),
-    Case("bucket-versioned", [resource(GCS_BUCKET, {})], "versioning is not enabled"),
-    Case(
-        "bucket-versioned",
-        [
-            PRIMARY,
-            beside(PRIMARY, "BucketVersioning", VERSIONED),
-            resource(GCS_BUCKET, {"versioning": {"enabled": True}}),
-        ],
-    ),
     Case("bucket-encrypted", [PRIMARY], "no encryption configuration belongs to the bucket"),
     Case(
         "bucket-encrypted",
@@ -176,5 +179,48 @@ CASES = [
     Case(
         "bucket-owner-owns-objects",
         [PRIMARY, beside(PRIMARY, "BucketOwnershipControls", {"rule": {"objectOwnership": "BucketOwnerEnforced"}})],
+    ),
+    Case("bucket-key-is-ours", [PRIMARY], "no encryption configuration belongs to the bucket"),
+    Case("bucket-key-is-ours", [PRIMARY, encryption({"sseAlgorithm": "AES256"})], "says 'AES256'"),
+    Case("bucket-key-is-ours", [PRIMARY, encryption({"sseAlgorithm": "aws:kms"})], "takes AWS's own"),
+    Case("bucket-key-is-ours", [PRIMARY, encryption(OURS, bucketKeyEnabled=False)], "asks KMS for each object"),
+    Case("bucket-key-is-ours", [PRIMARY, encryption(OURS)]),
+    Case(
+        "bucket-key-is-ours",
+        [
+            PRIMARY,
+            beside(PRIMARY, "BucketServerSideEncryptionConfiguration", ENCRYPTED),
+            beside(REPLICA, "BucketLogging", {"targetBucket": "primary"}),
+        ],
+    ),
+    Case("bucket-key-is-ours", [resource(GCS_BUCKET, {"name": "objects"})], "Google's own key encrypts its objects"),
+    Case(
+        "bucket-key-is-ours",
+        [resource(GCS_BUCKET, {"name": "objects", "encryption": {"defaultKmsKeyName": UNKNOWN_STRING_VALUE}})],
+    ),
+    Case("bucket-access-logged", [PRIMARY], "its access is not logged"),
+    Case(
+        "bucket-access-logged",
+        [PRIMARY, beside(PRIMARY, "BucketLogging", {"targetBucket": "of-another-account"})],
+        "writes to no other bucket of the stack",
+    ),
+    Case(
+        "bucket-access-logged",
+        [PRIMARY, bucket("logs"), beside(PRIMARY, "BucketLogging", {"targetBucket": "logs"})],
+    ),
+    Case("bucket-locks-objects", [PRIMARY], "its objects can be erased at once"),
+    Case("bucket-locks-objects", [PRIMARY, lock(days=6)], "locks them for 6 days"),
+    Case("bucket-locks-objects", [PRIMARY, lock(days=7)], "locks them for 7 days", config={"days": 30}),
+    Case("bucket-locks-objects", [PRIMARY, lock(days=7)]),
+    Case("bucket-locks-objects", [PRIMARY, lock(years=1)]),
+    Case("bucket-locks-objects", [PRIMARY, beside(REPLICA, "BucketLogging", {"targetBucket": "primary"})]),
+    Case("bucket-locks-objects", [PRIMARY], config={"required": False}),
+    Case("bucket-access-logged", [resource(GCS_BUCKET, {"name": "objects"})], "its access is not logged"),
+    Case(
+        "bucket-access-logged",
+        [
+            resource(GCS_BUCKET, {"name": "objects", "logging": {"logBucket": "logs"}}),
+            resource(GCS_BUCKET, {"name": "logs"}),
+        ],
     ),
 ]

@@ -1,4 +1,4 @@
-"""Cases of what is watched and written down."""
+"""Cases of alarms and logs."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any
 from pulumi_policy import PolicyResource
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
-from tests.policies.cases.parts import GCS_BUCKET, PRIMARY, REPLICA, Case, beside, bucket
+from tests.policies.cases.parts import Case
 from tests.policies.resources import resource
 
-ALARM, TOPIC, QUEUE = "aws:cloudwatch/metricAlarm:MetricAlarm", "aws:sns/topic:Topic", "aws:sqs/queue:Queue"
+ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
+TOPIC = "aws:sns/topic:Topic"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 TIERS = [resource(f"artifact-edge:{tier}:Any", {}, tier) for tier in ("dns", "shield", "keys")]
 HEARD = resource(TOPIC, {"name": "alarms"})
@@ -46,11 +47,6 @@ def tiles(**rows: list[str]) -> PolicyResource:
 def subscription(to: PolicyResource) -> PolicyResource:
     token = "aws:sns/topicSubscription:TopicSubscription"
     return resource(token, {"topic": UNKNOWN_STRING_VALUE}, on={"topic": [to]})
-
-
-def lock(**retention: Any) -> PolicyResource:
-    rule = {"defaultRetention": {"mode": "GOVERNANCE", **retention}}
-    return beside(PRIMARY, "BucketObjectLockConfiguration", {"objectLockEnabled": "Enabled", "rule": rule})
 
 
 CASES = [
@@ -91,42 +87,7 @@ CASES = [
     Case("topics-heard", [HEARD, subscription(resource(TOPIC, {}, "other"))], "nobody subscribes to it"),
     Case("topics-heard", [HEARD, subscription(HEARD)]),
     Case("topics-heard", [HEARD], config={"required": False}),
-    Case("messages-encrypted", [HEARD], "no key encrypts its messages"),
-    Case("messages-encrypted", [resource(QUEUE, {"sqsManagedSseEnabled": False})], "no key encrypts its messages"),
-    Case(
-        "messages-encrypted",
-        [
-            resource(TOPIC, {"kmsMasterKeyId": UNKNOWN_STRING_VALUE}),
-            resource(QUEUE, {}),
-            resource(QUEUE, {"sqsManagedSseEnabled": False, "kmsMasterKeyId": "alias/x"}),
-        ],
-    ),
-    Case("bucket-access-logged", [PRIMARY], "its access is not logged"),
-    Case(
-        "bucket-access-logged",
-        [PRIMARY, beside(PRIMARY, "BucketLogging", {"targetBucket": "of-another-account"})],
-        "writes to no other bucket of the stack",
-    ),
-    Case(
-        "bucket-access-logged",
-        [PRIMARY, bucket("logs"), beside(PRIMARY, "BucketLogging", {"targetBucket": "logs"})],
-    ),
-    Case("bucket-locks-objects", [PRIMARY], "its objects can be erased at once"),
-    Case("bucket-locks-objects", [PRIMARY, lock(days=6)], "locks them for 6 days"),
-    Case("bucket-locks-objects", [PRIMARY, lock(days=7)], "locks them for 7 days", config={"days": 30}),
-    Case("bucket-locks-objects", [PRIMARY, lock(days=7)]),
-    Case("bucket-locks-objects", [PRIMARY, lock(years=1)]),
-    Case("bucket-locks-objects", [PRIMARY, beside(REPLICA, "BucketLogging", {"targetBucket": "primary"})]),
-    Case("bucket-locks-objects", [PRIMARY], config={"required": False}),
     Case("logs-kept-and-ended", [resource(LOG_GROUP, {})], "it keeps everything forever"),
     Case("logs-kept-and-ended", [resource(LOG_GROUP, {"retentionInDays": 1})], "it forgets after 1 days"),
     Case("logs-kept-and-ended", [resource(LOG_GROUP, {"retentionInDays": 30})]),
-    Case("bucket-access-logged", [resource(GCS_BUCKET, {"name": "objects"})], "its access is not logged"),
-    Case(
-        "bucket-access-logged",
-        [
-            resource(GCS_BUCKET, {"name": "objects", "logging": {"logBucket": "logs"}}),
-            resource(GCS_BUCKET, {"name": "logs"}),
-        ],
-    ),
 ]

@@ -1,4 +1,4 @@
-"""Functions, broken."""
+"""Mutations of functions."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from tests.policies.cases.parts import PRIVATE_KEY
 from tests.policies.mutations import Mutation
 from tests.policies.mutations.changes import put, without
 
-FUNCTION, LOG_GROUP = "aws:lambda/function:Function", "aws:cloudwatch/logGroup:LogGroup"
-MAPPING, QUEUE = "aws:lambda/eventSourceMapping:EventSourceMapping", "aws:sqs/queue:Queue"
+FUNCTION = "aws:lambda/function:Function"
+MAPPING = "aws:lambda/eventSourceMapping:EventSourceMapping"
 
 MUTATIONS = [
     Mutation(
@@ -47,14 +47,4 @@ MUTATIONS = [
     Mutation("failed-events-kept", [MAPPING], "dropped", without("destinationConfig")),
     Mutation("failed-events-kept", [MAPPING], "forever", without("maximumRetryAttempts")),
     Mutation("failed-events-kept", [MAPPING], "whole batches", put("bisectBatchOnFunctionError", False)),
-    Mutation("logs-kept-and-ended", [LOG_GROUP], "forever", put("retentionInDays", 0)),
-    Mutation("messages-encrypted", [QUEUE], "in the clear", put("sqsManagedSseEnabled", False)),
-    Mutation("tags-required", [LOG_GROUP, QUEUE], "whose it is", without("tags.owner")),
-    Mutation("data-stays-in-regions", [LOG_GROUP, QUEUE], "elsewhere", put("region", "me-central-1")),
-    Mutation(
-        "resource-policies-name-principals",
-        [QUEUE],
-        "everybody",
-        put("policy", '{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sqs:*", "Resource": "*"}}'),
-    ),
 ]

@@ -1,4 +1,4 @@
-"""Keys, alarms, logs and the bill, broken."""
+"""Mutations of alarms and logs."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tests.policies.mutations import Mutation, StackMutation
-from tests.policies.mutations.changes import gone, put, without
+from tests.policies.mutations.changes import gone, put
 from tests.support.harness import Registered
 
-KEY, REPLICA_KEY = "aws:kms/key:Key", "aws:kms/replicaKey:ReplicaKey"
-ALARM, DASHBOARD = "aws:cloudwatch/metricAlarm:MetricAlarm", "aws:cloudwatch/dashboard:Dashboard"
-TOPIC, SUBSCRIPTION = "aws:sns/topic:Topic", "aws:sns/topicSubscription:TopicSubscription"
+LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
+ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
+DASHBOARD = "aws:cloudwatch/dashboard:Dashboard"
+TOPIC = "aws:sns/topic:Topic"
+SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription"
 ALERT_POLICY = "gcp:monitoring/alertPolicy:AlertPolicy"
 BODIES = {DASHBOARD: "dashboardBody", "gcp:monitoring/dashboard:Dashboard": "dashboardJson"}
-EC2, GCE = "aws:ec2/instance:Instance", "gcp:compute/instance:Instance"
 
 
 def silent_tier(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
@@ -34,15 +35,6 @@ def unheard(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
     for topic in (each for each in stack if each.type == TOPIC):
         yield [
             each for each in stack if each.type != SUBSCRIPTION or topic.urn not in each.dependencies.get("topic", [])
-        ]
-
-
-def many_more(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
-    """As many machines again as it takes to be too dear, of each kind."""
-    for token in sorted({each.type for each in stack} & {EC2, GCE}):
-        yield [
-            *stack,
-            *[replace(each, urn=f"{each.urn}-{n}") for n in range(20) for each in stack if each.type == token],
         ]
 
 
@@ -68,20 +60,13 @@ def _without_row(dashboard: Registered, tier: str) -> Registered:
 
 
 MUTATIONS: list[Mutation | StackMutation] = [
-    Mutation("key-rotated", [KEY], "never", put("enableKeyRotation", False)),
-    Mutation("key-rotated", ["gcp:kms/cryptoKey:CryptoKey"], "never", without("rotationPeriod")),
-    Mutation("key-deletion-waits", [KEY, REPLICA_KEY], "a week", put("deletionWindowInDays", 7)),
-    Mutation("data-stays-in-regions", [KEY, REPLICA_KEY], "elsewhere", put("region", "me-central-1")),
+    Mutation("logs-kept-and-ended", [LOG_GROUP], "forever", put("retentionInDays", 0)),
     StackMutation("tiers-watched", [ALARM, ALERT_POLICY], "a tier without alarms", silent_tier),
     StackMutation("tiers-watched", [*BODIES], "a tier without a row", unseen_tier),
     Mutation("tiers-watched", [DASHBOARD], "no dashboard", gone),
     Mutation("alarms-tell-somebody", [ALERT_POLICY], "off", put("enabled", False)),
-    Mutation("tags-required", [ALERT_POLICY], "whose it is", without("userLabels.owner")),
     Mutation("topics-heard", [ALERT_POLICY], "nobody", put("notificationChannels", [])),
     Mutation("alarms-tell-somebody", [ALARM], "off", put("actionsEnabled", False)),
     Mutation("alarms-tell-somebody", [ALARM], "nobody", put("alarmActions", [])),
     StackMutation("topics-heard", [TOPIC, SUBSCRIPTION], "no subscriber", unheard),
-    Mutation("messages-encrypted", [TOPIC], "no key", without("kmsMasterKeyId")),
-    StackMutation("spend-within-budget", [EC2, GCE], "twenty times the machines", many_more),
-    Mutation("tags-required", [KEY, REPLICA_KEY, TOPIC], "whose it is", without("tags.owner")),
 ]

@@ -1,4 +1,4 @@
-"""The edge and the names that clients resolve, broken."""
+"""Mutations of the edge worker and its zone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from tests.policies.cases.parts import PRIVATE_KEY
 from tests.policies.mutations import Mutation
 from tests.policies.mutations.changes import beside, gone, put, text, without
 
-RECORD, CHECK = "aws:route53/record:Record", "aws:route53/healthCheck:HealthCheck"
 SCRIPT = "cloudflare:index/workersScript:WorkersScript"
 ROUTE = "cloudflare:index/workersRoute:WorkersRoute"
 DNS_RECORD = "cloudflare:index/dnsRecord:DnsRecord"
@@ -16,30 +15,6 @@ SETTING = "cloudflare:index/zoneSetting:ZoneSetting"
 SUBDOMAIN = "cloudflare:index/workersScriptSubdomain:WorkersScriptSubdomain"
 
 MUTATIONS = [
-    Mutation(
-        "client-records-checked",
-        [RECORD],
-        "no check",
-        without("healthCheckId"),
-        lambda record: "healthCheckId" in record.inputs,
-    ),
-    Mutation("client-records-short-lived", [RECORD], "a day", put("ttl", 86400), lambda record: "ttl" in record.inputs),
-    Mutation("health-checks-ask-for-an-answer", [CHECK], "off", put("disabled", True)),
-    Mutation("health-checks-ask-for-an-answer", [CHECK], "upside down", put("invertHealthcheck", True)),
-    Mutation(
-        "health-checks-ask-for-an-answer",
-        [CHECK],
-        "slow",
-        put("failureThreshold", 10),
-        lambda check: "failureThreshold" in check.inputs,
-    ),
-    Mutation(
-        "health-checks-ask-for-an-answer",
-        [CHECK],
-        "no child needed",
-        put("childHealthThreshold", 0),
-        lambda check: check.inputs["type"] == "CALCULATED",
-    ),
     Mutation(
         "worker-secrets-bound-as-secrets",
         [SCRIPT],

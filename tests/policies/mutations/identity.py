@@ -1,14 +1,18 @@
-"""Rights and tags, broken."""
+"""Mutations of permissions."""
 
 from __future__ import annotations
 
 import json
 
 from tests.policies.mutations import Mutation
-from tests.policies.mutations.changes import also_allow, beside, put, statements, without
+from tests.policies.mutations.changes import also_allow, beside, put, statements
 
-ROLE, ROLE_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
-KEY, REPLICA_KEY, TOPIC_POLICY = "aws:kms/key:Key", "aws:kms/replicaKey:ReplicaKey", "aws:sns/topicPolicy:TopicPolicy"
+QUEUE = "aws:sqs/queue:Queue"
+ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+ROLE = "aws:iam/role:Role"
+KEY = "aws:kms/key:Key"
+TOPIC_POLICY = "aws:sns/topicPolicy:TopicPolicy"
+REPLICA_KEY = "aws:kms/replicaKey:ReplicaKey"
 GRANTS = [
     "gcp:storage/bucketIAMMember:BucketIAMMember",
     "gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember",
@@ -16,20 +20,13 @@ GRANTS = [
     "gcp:pubsub/topicIAMMember:TopicIAMMember",
 ]
 
-_TAGGED = [
-    "aws:dynamodb/table:Table",
-    "aws:ec2/eip:Eip",
-    "aws:ec2/instance:Instance",
-    "aws:ec2/securityGroup:SecurityGroup",
-    "aws:ec2/vpc:Vpc",
-    "aws:iam/role:Role",
-    "aws:route53/healthCheck:HealthCheck",
-    "aws:route53/zone:Zone",
-    "aws:s3/bucket:Bucket",
-]
-_LABELLED = ["gcp:compute/instance:Instance", "gcp:storage/bucket:Bucket", "gcp:spanner/instance:Instance"]
-
 MUTATIONS = [
+    Mutation(
+        "resource-policies-name-principals",
+        [QUEUE],
+        "everybody",
+        put("policy", '{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sqs:*", "Resource": "*"}}'),
+    ),
     Mutation("no-unlimited-rights", [ROLE_POLICY], "all of S3", also_allow("policy", Action="s3:*")),
     Mutation(
         "no-unlimited-rights",
@@ -95,6 +92,4 @@ MUTATIONS = [
     Mutation("grants-name-members", GRANTS, "everybody", put("member", "allUsers")),
     Mutation("no-lasting-keys", [ROLE], "an access key", beside("aws:iam/accessKey:AccessKey", user="x")),
     Mutation("no-lasting-keys", [ROLE], "a key", beside("gcp:serviceaccount/key:Key", serviceAccountId="x")),
-    Mutation("tags-required", _TAGGED, "whose it is", without("tags.owner")),
-    Mutation("tags-required", _LABELLED, "whose it is", without("labels.owner")),
 ]

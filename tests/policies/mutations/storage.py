@@ -1,31 +1,19 @@
-"""Buckets, broken."""
+"""Mutations of buckets."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from tests.policies.mutations import Mutation
-from tests.policies.mutations.changes import (
-    also_allow,
-    beside,
-    gone,
-    put,
-    put_only,
-    statements,
-    text,
-    unprotected,
-    without,
-)
+from tests.policies.mutations.changes import also_allow, beside, gone, put, put_only, statements, text, without
 from tests.support.harness import Registered
 
-BUCKET, GCS_BUCKET = "aws:s3/bucket:Bucket", "gcp:storage/bucket:Bucket"
+BUCKET = "aws:s3/bucket:Bucket"
+GCS_BUCKET = "gcp:storage/bucket:Bucket"
 BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
 POLICY = "aws:s3/bucketPolicy:BucketPolicy"
-VERSIONING = "aws:s3/bucketVersioning:BucketVersioning"
 ENCRYPTION = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
 OWNERSHIP = "aws:s3/bucketOwnershipControls:BucketOwnershipControls"
-REPLICATION = "aws:s3/bucketReplicationConfig:BucketReplicationConfig"
-LIFECYCLE = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
 LOGGING = "aws:s3/bucketLogging:BucketLogging"
 LOCK = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"
 GCS_GRANT = "gcp:storage/bucketIAMMember:BucketIAMMember"
@@ -74,9 +62,6 @@ MUTATIONS = [
         "TLS 1.0 is refused, 1.1 is not",
         text("policy", lambda policy: policy.replace('"1.2"', '"1.1"')),
     ),
-    *beside_bucket("bucket-versioned", "versioning", VERSIONING),
-    Mutation("bucket-versioned", [VERSIONING], "suspended", put("versioningConfiguration.status", "Suspended")),
-    Mutation("bucket-versioned", [GCS_BUCKET], "versioning off", put("versioning.enabled", False)),
     *beside_bucket("bucket-encrypted", "encryption", ENCRYPTION),
     *beside_bucket("bucket-key-is-ours", "encryption", ENCRYPTION, published),
     *[
@@ -97,52 +82,4 @@ MUTATIONS = [
     Mutation("bucket-owner-owns-objects", [OWNERSHIP], "writers own", put("rule.objectOwnership", "ObjectWriter")),
     Mutation("bucket-access-uniform", [GCS_BUCKET], "access lists", put("uniformBucketLevelAccess", False)),
     Mutation("bucket-access-uniform", [GCS_BUCKET], "public access", put("publicAccessPrevention", "inherited")),
-    *beside_bucket("bucket-replicated", "replication", REPLICATION),
-    Mutation("bucket-replicated", [REPLICATION], "a rule disabled", put("rules.0.status", "Disabled")),
-    Mutation("bucket-replicated", [REPLICATION], "npm only", put("rules.0.filter", {"prefix": "npm/"})),
-    Mutation(
-        "bucket-replicated",
-        [GCS_BUCKET],
-        "one region",
-        put("customPlacementConfig.dataLocations", ["US-EAST1"]),
-        published,
-    ),
-    *[
-        Mutation("replication-timed-and-whole", [REPLICATION], f"without {path}", put(f"rules.0.{path}", {}))
-        for path in ("destination.replicationTime", "destination.metrics", "deleteMarkerReplication")
-    ],
-    Mutation(
-        "abandoned-uploads-end", [BUCKET], "a bucket without rules", beside(BUCKET, bucket="added", region="us-east-1")
-    ),
-    Mutation("abandoned-uploads-end", [LIFECYCLE], "no rules at all", gone, published),
-    Mutation("abandoned-uploads-end", [GCS_BUCKET], "no rules at all", put("lifecycleRules", []), published),
-    Mutation("old-versions-kept-and-ended", [LIFECYCLE], "no rules at all", gone),
-    Mutation(
-        "old-versions-kept-and-ended", [BUCKET], "a bucket without rules", beside(BUCKET, bucket="added", region="x")
-    ),
-    Mutation("old-versions-kept-and-ended", [GCS_BUCKET], "no rules at all", put("lifecycleRules", [])),
-    Mutation(
-        "removed-objects-recoverable",
-        [GCS_BUCKET],
-        "off",
-        put("softDeletePolicy.retentionDurationSeconds", 0),
-        published,
-    ),
-    *[
-        Mutation("nothing-emptied-by-destroy", [token], "force_destroy", put("forceDestroy", True))
-        for token in (BUCKET, GCS_BUCKET, "aws:route53/zone:Zone", "gcp:spanner/instance:Instance")
-    ],
-    *[
-        Mutation("irreplaceable-protected", [token], "not protected", unprotected)
-        for token in (
-            BUCKET,
-            GCS_BUCKET,
-            "aws:route53/zone:Zone",
-            "aws:dynamodb/table:Table",
-            "gcp:spanner/instance:Instance",
-            "gcp:spanner/database:Database",
-        )
-    ],
-    Mutation("data-stays-in-regions", [BUCKET], "elsewhere", put("region", "me-central-1")),
-    Mutation("data-stays-in-regions", [GCS_BUCKET], "elsewhere", without("customPlacementConfig"), published),
 ]

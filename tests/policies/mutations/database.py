@@ -1,4 +1,4 @@
-"""The metadata database, broken."""
+"""Mutations of the metadata database."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from tests.policies.mutations import Mutation
 from tests.policies.mutations.changes import put, without
 
 TABLE = "aws:dynamodb/table:Table"
-DATABASE, INSTANCE = "gcp:spanner/database:Database", "gcp:spanner/instance:Instance"
+DATABASE = "gcp:spanner/database:Database"
+INSTANCE = "gcp:spanner/instance:Instance"
 
 MUTATIONS = [
     Mutation("table-recoverable", [TABLE], "not in the home region", put("pointInTimeRecovery.enabled", False)),
@@ -26,7 +27,4 @@ MUTATIONS = [
     Mutation("table-changes-streamed", [TABLE], "new images only", put("streamViewType", "NEW_IMAGE")),
     Mutation("table-changes-streamed", [DATABASE], "tables only", put("ddls", ["CREATE TABLE x (y INT)"])),
     Mutation("table-scales", [TABLE], "provisioned", put("billingMode", "PROVISIONED")),
-    Mutation("data-stays-in-regions", [TABLE], "home elsewhere", put("region", "me-central-1")),
-    Mutation("data-stays-in-regions", [TABLE], "a replica elsewhere", put("replicas.0.regionName", "me-central-1")),
-    Mutation("data-stays-in-regions", [INSTANCE], "elsewhere", put("config", "regional-me-central1")),
 ]

@@ -1,0 +1,30 @@
+"""Queues and topics, which carry messages between functions and from alarms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pulumi_policy import Policy, ResourceValidationArgs, Severity
+
+from policies.framework.controls import foundational
+from policies.framework.declare import each_resource, given, kind
+
+TOPIC = "aws:sns/topic:Topic"
+QUEUE = "aws:sqs/queue:Queue"
+
+
+@each_resource(
+    "messages-encrypted",
+    "What waits in a queue or passes a topic is encrypted at rest.",
+    of={TOPIC, QUEUE},
+    severity=Severity.MEDIUM,
+    control=foundational("SNS.1"),
+    fix="Set kms_master_key_id; a queue may have sqs_managed_sse_enabled instead",
+)
+def messages_encrypted(args: ResourceValidationArgs) -> Iterator[str]:
+    managed = kind(args) == QUEUE and args.props.get("sqsManagedSseEnabled") is not False  # what SQS does by itself
+    if not managed and not given(args.props, "kmsMasterKeyId"):
+        yield "no key encrypts its messages"
+
+
+POLICIES: list[Policy] = [messages_encrypted]

@@ -1,0 +1,25 @@
+"""Cases of queues and topics."""
+
+from __future__ import annotations
+
+from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
+
+from tests.policies.cases.parts import Case
+from tests.policies.resources import resource
+
+TOPIC = "aws:sns/topic:Topic"
+QUEUE = "aws:sqs/queue:Queue"
+HEARD = resource(TOPIC, {"name": "alarms"})
+
+CASES = [
+    Case("messages-encrypted", [HEARD], "no key encrypts its messages"),
+    Case("messages-encrypted", [resource(QUEUE, {"sqsManagedSseEnabled": False})], "no key encrypts its messages"),
+    Case(
+        "messages-encrypted",
+        [
+            resource(TOPIC, {"kmsMasterKeyId": UNKNOWN_STRING_VALUE}),
+            resource(QUEUE, {}),
+            resource(QUEUE, {"sqsManagedSseEnabled": False, "kmsMasterKeyId": "alias/x"}),
+        ],
+    ),
+]

@@ -1,0 +1,36 @@
+"""Mutations of records and health checks."""
+
+from __future__ import annotations
+
+from tests.policies.mutations import Mutation
+from tests.policies.mutations.changes import put, without
+
+RECORD = "aws:route53/record:Record"
+CHECK = "aws:route53/healthCheck:HealthCheck"
+
+MUTATIONS = [
+    Mutation(
+        "client-records-checked",
+        [RECORD],
+        "no check",
+        without("healthCheckId"),
+        lambda record: "healthCheckId" in record.inputs,
+    ),
+    Mutation("client-records-short-lived", [RECORD], "a day", put("ttl", 86400), lambda record: "ttl" in record.inputs),
+    Mutation("health-checks-ask-for-an-answer", [CHECK], "off", put("disabled", True)),
+    Mutation("health-checks-ask-for-an-answer", [CHECK], "upside down", put("invertHealthcheck", True)),
+    Mutation(
+        "health-checks-ask-for-an-answer",
+        [CHECK],
+        "slow",
+        put("failureThreshold", 10),
+        lambda check: "failureThreshold" in check.inputs,
+    ),
+    Mutation(
+        "health-checks-ask-for-an-answer",
+        [CHECK],
+        "no child needed",
+        put("childHealthThreshold", 0),
+        lambda check: check.inputs["type"] == "CALCULATED",
+    ),
+]

@@ -1,0 +1,77 @@
+"""Mutations of policies over all resources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from tests.policies.mutations import Mutation, StackMutation
+from tests.policies.mutations.changes import put, unprotected, without
+from tests.policies.mutations.storage import published
+from tests.support.harness import Registered
+
+GCS_BUCKET = "gcp:storage/bucket:Bucket"
+BUCKET = "aws:s3/bucket:Bucket"
+TABLE = "aws:dynamodb/table:Table"
+INSTANCE = "gcp:spanner/instance:Instance"
+LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
+QUEUE = "aws:sqs/queue:Queue"
+_TAGGED = [
+    "aws:dynamodb/table:Table",
+    "aws:ec2/eip:Eip",
+    "aws:ec2/instance:Instance",
+    "aws:ec2/securityGroup:SecurityGroup",
+    "aws:ec2/vpc:Vpc",
+    "aws:iam/role:Role",
+    "aws:route53/healthCheck:HealthCheck",
+    "aws:route53/zone:Zone",
+    "aws:s3/bucket:Bucket",
+]
+_LABELLED = ["gcp:compute/instance:Instance", "gcp:storage/bucket:Bucket", "gcp:spanner/instance:Instance"]
+KEY = "aws:kms/key:Key"
+REPLICA_KEY = "aws:kms/replicaKey:ReplicaKey"
+TOPIC = "aws:sns/topic:Topic"
+ALERT_POLICY = "gcp:monitoring/alertPolicy:AlertPolicy"
+GCE = "gcp:compute/instance:Instance"
+EC2 = "aws:ec2/instance:Instance"
+
+
+def many_more(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
+    """As many machines again as it takes to be too dear, of each kind."""
+    for token in sorted({each.type for each in stack} & {EC2, GCE}):
+        yield [
+            *stack,
+            *[replace(each, urn=f"{each.urn}-{n}") for n in range(20) for each in stack if each.type == token],
+        ]
+
+
+MUTATIONS: list[Mutation | StackMutation] = [
+    *[
+        Mutation("nothing-emptied-by-destroy", [token], "force_destroy", put("forceDestroy", True))
+        for token in (BUCKET, GCS_BUCKET, "aws:route53/zone:Zone", "gcp:spanner/instance:Instance")
+    ],
+    *[
+        Mutation("irreplaceable-protected", [token], "not protected", unprotected)
+        for token in (
+            BUCKET,
+            GCS_BUCKET,
+            "aws:route53/zone:Zone",
+            "aws:dynamodb/table:Table",
+            "gcp:spanner/instance:Instance",
+            "gcp:spanner/database:Database",
+        )
+    ],
+    Mutation("data-stays-in-regions", [BUCKET], "elsewhere", put("region", "me-central-1")),
+    Mutation("data-stays-in-regions", [GCS_BUCKET], "elsewhere", without("customPlacementConfig"), published),
+    Mutation("data-stays-in-regions", [TABLE], "home elsewhere", put("region", "me-central-1")),
+    Mutation("data-stays-in-regions", [TABLE], "a replica elsewhere", put("replicas.0.regionName", "me-central-1")),
+    Mutation("data-stays-in-regions", [INSTANCE], "elsewhere", put("config", "regional-me-central1")),
+    Mutation("tags-required", [LOG_GROUP, QUEUE], "whose it is", without("tags.owner")),
+    Mutation("data-stays-in-regions", [LOG_GROUP, QUEUE], "elsewhere", put("region", "me-central-1")),
+    Mutation("tags-required", _TAGGED, "whose it is", without("tags.owner")),
+    Mutation("tags-required", _LABELLED, "whose it is", without("labels.owner")),
+    Mutation("data-stays-in-regions", [KEY, REPLICA_KEY], "elsewhere", put("region", "me-central-1")),
+    Mutation("tags-required", [ALERT_POLICY], "whose it is", without("userLabels.owner")),
+    StackMutation("spend-within-budget", [EC2, GCE], "twenty times the machines", many_more),
+    Mutation("tags-required", [KEY, REPLICA_KEY, TOPIC], "whose it is", without("tags.owner")),
+]

@@ -1,0 +1,15 @@
+"""Mutations of encryption keys."""
+
+from __future__ import annotations
+
+from tests.policies.mutations import Mutation
+from tests.policies.mutations.changes import put, without
+
+KEY = "aws:kms/key:Key"
+REPLICA_KEY = "aws:kms/replicaKey:ReplicaKey"
+
+MUTATIONS = [
+    Mutation("key-rotated", [KEY], "never", put("enableKeyRotation", False)),
+    Mutation("key-rotated", ["gcp:kms/cryptoKey:CryptoKey"], "never", without("rotationPeriod")),
+    Mutation("key-deletion-waits", [KEY, REPLICA_KEY], "a week", put("deletionWindowInDays", 7)),
+]

@@ -1,0 +1,57 @@
+"""Mutations of shields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tests.policies.mutations import Mutation, StackMutation
+from tests.policies.mutations.changes import beside, gone, put, without
+from tests.support.harness import Registered
+
+GCE = "gcp:compute/instance:Instance"
+EC2 = "aws:ec2/instance:Instance"
+GROUP = "aws:ec2/securityGroup:SecurityGroup"
+FIREWALL = "gcp:compute/firewall:Firewall"
+ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+WAYS = "origin-ways"
+BUCKET = "aws:s3/bucket:Bucket"
+FRONT = "aws:lb/targetGroupAttachment:TargetGroupAttachment"
+GCE_FRONT = "gcp:compute/targetInstance:TargetInstance"
+
+
+def without_region(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
+    """Each time all machines of one shield region less."""
+    for shield in (each for each in stack if each.type.startswith("artifact-edge:shield:")):
+        yield [each for each in stack if each.type not in (EC2, GCE) or each.parent != shield.urn]
+
+
+def on_one_cloud(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
+    """All machines of the other cloud less."""
+    clouds = {each.type for each in stack} & {EC2, GCE}
+    for token in clouds if len(clouds) > 1 else ():
+        yield [each for each in stack if each.type not in (EC2, GCE) or each.type == token]
+
+
+MUTATIONS: list[Mutation | StackMutation] = [
+    Mutation("credentials-of-shields-stay-with-them", [ROLE_POLICY], "good anywhere", gone, lambda p: p.name == WAYS),
+    Mutation("credentials-of-shields-stay-with-them", [BUCKET], "another bucket", beside(BUCKET, bucket="added")),
+    StackMutation("shields-in-many-regions", [EC2, GCE], "a region less", without_region),
+    StackMutation("no-cloud-alone", [EC2, GCE], "one cloud", on_one_cloud),
+    Mutation("shield-on-nvme", [EC2], "a type without disks", put("instanceType", "m7i.2xlarge")),
+    Mutation("shield-on-nvme", [GCE], "no local SSD", put("scratchDisks", [])),
+    Mutation("shield-behind-the-edge", [GROUP], "an office", put("ingress.0.cidrBlocks", ["203.0.113.0/24"])),
+    Mutation("shield-behind-the-edge", [GROUP], "one more port", put("ingress.0.toPort", 9000)),
+    Mutation("shield-behind-the-edge", [FIREWALL], "one more port", put("allows.0.ports", ["443"])),
+    Mutation(
+        "shield-behind-the-edge",
+        [FIREWALL],
+        "an office",
+        put("sourceRanges", ["203.0.113.0/24"]),
+        lambda rule: rule.name.endswith("-edge"),
+    ),
+    Mutation("shield-behind-the-edge", [EC2], "no group of ours", without("vpcSecurityGroupIds")),
+    Mutation("shield-behind-the-edge", [EC2], "a load balancer", beside(FRONT, depends="targetId", targetId="i-1")),
+    Mutation("shield-behind-the-edge", [GCE], "a forwarding", beside(GCE_FRONT, depends="instance", instance="x")),
+    Mutation("shields-spread-over-zones", [EC2], "a machine less", gone, lambda machine: machine.name.endswith("-1")),
+    Mutation("shields-spread-over-zones", [GCE], "a machine less", gone),
+]
