@@ -1,0 +1,8 @@
+"""What the documentation says that a test can check."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+DOCS = CHECKOUT / "docs"
