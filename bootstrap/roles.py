@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from bootstrap.permissions import deploying, reading, state_access
+from infra.iam import assumed_by_web_identity, document
 
 _ISSUER = "token.actions.githubusercontent.com"
 _AUDIENCE = "sts.amazonaws.com"
@@ -70,10 +70,7 @@ class Roles(pulumi.ComponentResource):
                 "read": reading(account, environment),
                 **({"change": deploying(account, environment)} if may_write else {}),
             }
-            return {
-                part: json.dumps({"Version": "2012-10-17", "Statement": statements})
-                for part, statements in documents.items()
-            }
+            return {part: document(statements) for part, statements in documents.items()}
 
         documents = pulumi.Output.all(self._account, args.key_arn).apply(rights)
         for part in ("state", "read", *(["change"] if may_write else [])):
@@ -84,10 +81,4 @@ class Roles(pulumi.ComponentResource):
 def _trust(provider: str, subject: str) -> str:
     """Only jobs of that GitHub environment, whose protection rules they have then passed (GitHub, "About security
     hardening with OpenID Connect")."""
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Federated": provider},
-        "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": {"StringEquals": {f"{_ISSUER}:aud": _AUDIENCE, f"{_ISSUER}:sub": subject}},
-    }
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    return document(assumed_by_web_identity(provider, {f"{_ISSUER}:aud": _AUDIENCE, f"{_ISSUER}:sub": subject}))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
-from infra.blobs.s3_policies import document, log_delivery, tls_only
+from infra.blobs.s3_policies import log_delivery, tls_only
 from infra.blobs.s3_store import Guarded
+from infra.iam import account_root, allow, document
 from infra.keys.aws import ADMINISTRATION
 
 _NONCURRENT_DAYS = 365
@@ -98,14 +98,7 @@ class State(pulumi.ComponentResource):
 
 def _key_policy(account: str) -> str:
     """IAM decides who in the account uses it: the roles by what they are given, nobody else by anything here."""
-    statements = [
-        {
-            "Sid": sid,
-            "Effect": "Allow",
-            "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
-            "Action": actions,
-            "Resource": "*",
-        }
-        for sid, actions in (("Administer", ADMINISTRATION), ("Use", _USE))
-    ]
-    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+    root = account_root(account)
+    return document(
+        allow(ADMINISTRATION, "*", sid="Administer", principal=root), allow(_USE, "*", sid="Use", principal=root)
+    )

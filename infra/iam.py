@@ -1,40 +1,135 @@
-"""What every function may do, and how more is said; documents of IAM as JSON."""
+"""The only writer of IAM policy documents: statements, their principals, and the JSON that AWS reads.
+
+A tier's own permissions are in the tier (`permissions.py`, `s3_policies.py`), built from the functions here.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Literal, Required, TypedDict, cast
 
-Statement = Mapping[str, object]
+Names = str | Sequence[str]
+Principal = Literal["*"] | Mapping[str, Names]
+Condition = Mapping[str, Mapping[str, Names]]
 
-LAMBDA_MAY_ASSUME = json.dumps(
-    {
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        ],
-    }
-)
+# AWS knows this issuer by itself; an identity provider of our own for it would be in the way (IAM User Guide, "Create a
+# role for OpenID Connect federation").
+GOOGLE = "accounts.google.com"
 
 
-def read_secrets(region: str, account: str, secret_ids: Sequence[str]) -> Statement:
-    """Secrets Manager ends each ARN with six random characters (IAM reference of AWS Secrets Manager)."""
-    secrets = [f"arn:aws:secretsmanager:{region}:{account}:secret:{secret_id}-??????" for secret_id in secret_ids]
-    return allow("Secrets", ["secretsmanager:GetSecretValue"], secrets)
+class Statement(TypedDict, total=False):
+    """One statement of a policy document; the keys are those of AWS's policy grammar."""
 
-
-def write_log(group_arn: str) -> Statement:
-    return allow("Log", ["logs:CreateLogStream", "logs:PutLogEvents"], f"{group_arn}:*")
+    Sid: str
+    Effect: Required[Literal["Allow", "Deny"]]
+    Principal: Principal
+    Action: Required[Names]
+    Resource: Names
+    Condition: Condition
 
 
 def document(*parts: Statement | Sequence[Statement]) -> str:
-    """Of statements, and of lists of them."""
+    """The JSON of a policy document with these statements and lists of statements, in this order."""
     statements = [each for part in parts for each in ([part] if isinstance(part, Mapping) else part)]
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
 def allow(
-    sid: str, actions: Sequence[str], resource: str | Sequence[str], condition: Mapping[str, object] | None = None
+    actions: Names,
+    resources: Names | None = None,
+    *,
+    sid: str | None = None,
+    principal: Principal | None = None,
+    condition: Condition | None = None,
 ) -> Statement:
-    statement = {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource}
-    return {**statement, "Condition": condition} if condition else statement
+    """A statement that allows these actions.
+
+    Policies of a resource, and trust policies, name a `principal`; policies of a role name none. Only a trust policy
+    has no `resources`.
+    """
+    return _statement("Allow", actions, resources, sid, principal, condition)
+
+
+def deny(
+    actions: Names,
+    resources: Names,
+    *,
+    sid: str | None = None,
+    principal: Principal | None = None,
+    condition: Condition | None = None,
+) -> Statement:
+    """A statement that denies these actions, whatever other statements allow."""
+    return _statement("Deny", actions, resources, sid, principal, condition)
+
+
+def service(name: str) -> Principal:
+    """An AWS service as a principal, such as `lambda.amazonaws.com`."""
+    return {"Service": name}
+
+
+def account_root(account: str) -> Principal:
+    """The whole account as a principal: the account's own IAM policies then decide who may act."""
+    return {"AWS": f"arn:aws:iam::{account}:root"}
+
+
+def assumed_by_service(name: str) -> Statement:
+    """The statement of a trust policy that lets an AWS service assume the role."""
+    return allow("sts:AssumeRole", principal=service(name))
+
+
+def assumed_by_web_identity(provider: str, claims: Mapping[str, Names]) -> Statement:
+    """The statement of a trust policy that lets holders of an identity token assume the role.
+
+    `provider` is the ARN of an OpenID Connect provider, or the name of an issuer that AWS knows by itself. The token's
+    claims must equal `claims`, whose names begin with the issuer.
+    """
+    condition = {"StringEquals": claims}
+    return allow("sts:AssumeRoleWithWebIdentity", principal={"Federated": provider}, condition=condition)
+
+
+def assumed_by_google_accounts(unique_ids: Sequence[str], audience: str) -> Statement:
+    """The statement of a trust policy that lets Google service accounts assume the role.
+
+    Their identity tokens must be issued for `audience`. AWS compares `aud` with the token's `azp`, which is the unique
+    id of a service account, and `oaud` with the audience (IAM User Guide, "Available keys for AWS web identity
+    federation").
+    """
+    accounts = list(unique_ids)
+    claims = {f"{GOOGLE}:aud": accounts, f"{GOOGLE}:oaud": audience, f"{GOOGLE}:sub": accounts}
+    return assumed_by_web_identity(GOOGLE, claims)
+
+
+def read_secret(region: str, account: str, secret_id: str) -> Statement:
+    """The statement that allows a role to read one secret."""
+    return allow("secretsmanager:GetSecretValue", _secret_arn(region, account, secret_id))
+
+
+def read_secrets(region: str, account: str, secret_ids: Sequence[str]) -> Statement:
+    """The statement that allows a role to read several secrets of one region."""
+    secrets = [_secret_arn(region, account, secret_id) for secret_id in secret_ids]
+    return allow(["secretsmanager:GetSecretValue"], secrets, sid="Secrets")
+
+
+def _secret_arn(region: str, account: str, secret_id: str) -> str:
+    """The ARN of a secret; Secrets Manager ends it with six random characters (its IAM reference)."""
+    return f"arn:aws:secretsmanager:{region}:{account}:secret:{secret_id}-??????"
+
+
+def _statement(
+    effect: Literal["Allow", "Deny"],
+    actions: Names,
+    resources: Names | None,
+    sid: str | None,
+    principal: Principal | None,
+    condition: Condition | None,
+) -> Statement:
+    elements = {
+        "Sid": sid,
+        "Effect": effect,
+        "Principal": principal,
+        "Action": actions,
+        "Resource": resources,
+        "Condition": condition or None,
+    }
+    return cast(Statement, {name: value for name, value in elements.items() if value is not None})

@@ -9,8 +9,9 @@ import pulumi_aws as aws
 
 from infra.blobs import BlobsArgs, Bucket
 from infra.blobs.alarms import REPLICATION_MINUTES, s3_alarms
-from infra.blobs.s3_policies import document, replication
+from infra.blobs.s3_policies import replication
 from infra.blobs.s3_store import Store
+from infra.iam import assumed_by_service, document
 from infra.observability import CloudWatchAlarm
 
 
@@ -42,9 +43,7 @@ def _replicate(name: str, primary: Store, replicas: Sequence[Store], parent: pul
         "replication",
         name=name,
         description="S3 copies published objects to the other origin regions",
-        assume_role_policy=document(
-            {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        ),
+        assume_role_policy=document(assumed_by_service("s3.amazonaws.com")),
         opts=child,
     )
     places = [primary.place, *(replica.place for replica in replicas)]

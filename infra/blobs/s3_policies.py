@@ -1,24 +1,17 @@
-"""Who may do what with the S3 buckets: policy documents, all made of names that are known before anything exists."""
+"""Who may do what with the S3 buckets: statements, all made of names that are known before anything exists."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from infra.blobs import Bucket
-
-Statement = Mapping[str, object]
+from infra.iam import Statement, allow, deny, service
 
 
 def arn(bucket: str) -> str:
     """Known from the name alone, so that previews know policies, too."""
     return f"arn:aws:s3:::{bucket}"
-
-
-def document(*statements: Statement) -> str:
-    """An IAM policy document."""
-    return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
 def tls_only(bucket: str) -> Iterator[Statement]:
@@ -27,14 +20,7 @@ def tls_only(bucket: str) -> Iterator[Statement]:
         "RefusePlainText": {"Bool": {"aws:SecureTransport": "false"}},
         "RefuseOldTls": {"NumericLessThan": {"s3:TlsVersion": "1.2"}},
     }.items():
-        yield {
-            "Sid": sid,
-            "Effect": "Deny",
-            "Principal": {"AWS": "*"},
-            "Action": "s3:*",
-            "Resource": [arn(bucket), f"{arn(bucket)}/*"],
-            "Condition": refused,
-        }
+        yield deny("s3:*", [arn(bucket), f"{arn(bucket)}/*"], sid=sid, principal={"AWS": "*"}, condition=refused)
 
 
 def reading(bucket: str, readers: Sequence[str]) -> Iterator[Statement]:
@@ -44,52 +30,39 @@ def reading(bucket: str, readers: Sequence[str]) -> Iterator[Statement]:
         ("Get", "s3:GetObject", f"{arn(bucket)}/*"),
         ("List", "s3:ListBucket", arn(bucket)),
     ):
-        yield {
-            "Sid": sid,
-            "Effect": "Allow",
-            "Principal": {"AWS": list(readers)},
-            "Action": action,
-            "Resource": resource,
-        }
+        yield allow(action, resource, sid=sid, principal={"AWS": list(readers)})
 
 
 def log_delivery(bucket: str, source: str, account: str) -> Statement:
     """The right of S3 itself to write access logs (S3 User Guide, "Enabling Amazon S3 server access logging")."""
-    return {
-        "Sid": "DeliverLogs",
-        "Effect": "Allow",
-        "Principal": {"Service": "logging.s3.amazonaws.com"},
-        "Action": "s3:PutObject",
-        "Resource": f"{arn(bucket)}/*",
-        "Condition": {"ArnLike": {"aws:SourceArn": arn(source)}, "StringEquals": {"aws:SourceAccount": account}},
-    }
+    return allow(
+        "s3:PutObject",
+        f"{arn(bucket)}/*",
+        sid="DeliverLogs",
+        principal=service("logging.s3.amazonaws.com"),
+        condition={"ArnLike": {"aws:SourceArn": arn(source)}, "StringEquals": {"aws:SourceAccount": account}},
+    )
 
 
 def replication(places: Sequence[Bucket], keys: Sequence[str]) -> Iterator[Statement]:
     """What the S3 User Guide asks for under "Setting up permissions for live replication" and, of the keys, under
     "Replicating encrypted objects"; and of locks, which are copied with the objects. The primary first."""
     source, *destinations = places
-    yield {
-        "Effect": "Allow",
-        "Action": ["s3:GetReplicationConfiguration", "s3:ListBucket"],
-        "Resource": arn(source.name),
-    }
-    yield {
-        "Effect": "Allow",
-        "Action": [
+    yield allow(["s3:GetReplicationConfiguration", "s3:ListBucket"], arn(source.name))
+    yield allow(
+        [
             "s3:GetObjectVersionForReplication",
             "s3:GetObjectVersionAcl",
             "s3:GetObjectVersionTagging",
             "s3:GetObjectRetention",
             "s3:GetObjectLegalHold",
         ],
-        "Resource": f"{arn(source.name)}/*",
-    }
-    yield {
-        "Effect": "Allow",
-        "Action": ["s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"],
-        "Resource": [f"{arn(destination.name)}/*" for destination in destinations],
-    }
+        f"{arn(source.name)}/*",
+    )
+    yield allow(
+        ["s3:ReplicateObject", "s3:ReplicateDelete", "s3:ReplicateTags"],
+        [f"{arn(destination.name)}/*" for destination in destinations],
+    )
     yield key_use("kms:Decrypt", source, keys[0])
     for destination, key in zip(destinations, keys[1:], strict=True):
         yield key_use("kms:Encrypt", destination, key)
@@ -97,12 +70,11 @@ def replication(places: Sequence[Bucket], keys: Sequence[str]) -> Iterator[State
 
 def key_use(action: Literal["kms:Decrypt", "kms:Encrypt"], place: Bucket, key: str) -> Statement:
     """The right to use a key through S3 for the objects of one bucket, with a bucket key or without."""
-    return {
-        "Effect": "Allow",
-        "Action": action,
-        "Resource": key,
-        "Condition": {
+    return allow(
+        action,
+        key,
+        condition={
             "StringEquals": {"kms:ViaService": f"s3.{place.region}.amazonaws.com"},
             "StringLike": {"kms:EncryptionContext:aws:s3:arn": [arn(place.name), f"{arn(place.name)}/*"]},
         },
-    }
+    )

@@ -8,7 +8,8 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.blobs import BlobsArgs, Bucket, Lock
-from infra.blobs.s3_policies import document, log_delivery, reading, tls_only
+from infra.blobs.s3_policies import log_delivery, reading, tls_only
+from infra.iam import document
 
 _ABANDONED_UPLOAD_DAYS = 7
 _TIERING_DAYS = 30

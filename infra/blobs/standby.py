@@ -11,7 +11,8 @@ import pulumi_gcp as gcp
 
 from infra.blobs import Bucket
 from infra.blobs.gcs_alarms import transfer_alarm
-from infra.blobs.s3_policies import Statement, arn, document, key_use
+from infra.blobs.s3_policies import arn, key_use
+from infra.iam import GOOGLE, Statement, allow, assumed_by_web_identity, document
 from infra.observability import CloudMonitoringAlarm
 
 _INTERVAL_SECONDS = 3600  # the shortest that Storage Transfer Service takes
@@ -94,21 +95,12 @@ class Standby(pulumi.ComponentResource):
 
 def _trust(subject: str) -> Statement:
     """The transfer agent of this project alone, by its unique id."""
-    return {
-        "Effect": "Allow",
-        "Principal": {"Federated": "accounts.google.com"},
-        "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": {"StringEquals": {"accounts.google.com:sub": subject}},
-    }
+    return assumed_by_web_identity(GOOGLE, {f"{GOOGLE}:sub": subject})
 
 
 def _rights(source: Bucket, key: str) -> Sequence[Statement]:
     return [
-        {
-            "Effect": "Allow",
-            "Action": ["s3:GetBucketLocation", "s3:ListBucket"],
-            "Resource": arn(source.name),
-        },
-        {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"{arn(source.name)}/*"},
+        allow(["s3:GetBucketLocation", "s3:ListBucket"], arn(source.name)),
+        allow("s3:GetObject", f"{arn(source.name)}/*"),
         key_use("kms:Decrypt", source, key),
     ]

@@ -14,14 +14,14 @@ _STREAM_ACTIONS = (
 
 def read_stream(table_arn: str) -> Statement:
     """Of the table's streams; a table whose stream was made anew has another one."""
-    return allow("Stream", _STREAM_ACTIONS, f"{table_arn}/stream/*")
+    return allow(_STREAM_ACTIONS, f"{table_arn}/stream/*", sid="Stream")
 
 
 def send(queue_arn: str) -> Statement:
-    return allow("DeadLetters", ["sqs:SendMessage"], queue_arn)
+    return allow(["sqs:SendMessage"], queue_arn, sid="DeadLetters")
 
 
 def read_tokens(table_arn: str, partition: str) -> Statement:
     """Single items of one partition (DynamoDB Developer Guide, "Using conditions": LeadingKeys)."""
     condition = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [partition]}}
-    return allow("Tokens", ["dynamodb:GetItem"], table_arn, condition)
+    return allow(["dynamodb:GetItem"], table_arn, sid="Tokens", condition=condition)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
-from infra.identity.federated_trust import by_google_tokens
+from infra import iam
 
 _ROLE = "shield"
 
@@ -52,7 +51,9 @@ class AwsIdentity(pulumi.ComponentResource):
             _ROLE,
             name="read-secret",
             role=role.name,
-            policy=account.apply(lambda account_id: _rights(args, account_id)),
+            policy=account.apply(
+                lambda account_id: iam.document(iam.read_secret(args.secret_region, account_id, args.secret_id))
+            ),
             opts=child,
         )
         profile = aws.iam.InstanceProfile(
@@ -76,16 +77,7 @@ def _arn(prefix: str, account_id: str) -> str:
 
 def _trust(role_arn: str, gcp_service_accounts: Sequence[str]) -> str:
     """Who may take on the role: EC2 instances, and the service accounts by their Google-signed identity tokens."""
-    statements: list[Mapping[str, object]] = [
-        {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    ]
+    statements = [iam.assumed_by_service("ec2.amazonaws.com")]
     if gcp_service_accounts:
-        statements.append(by_google_tokens(gcp_service_accounts, role_arn))
-    return json.dumps({"Version": "2012-10-17", "Statement": statements})
-
-
-def _rights(args: AwsIdentityArgs, account_id: str) -> str:
-    """Secrets Manager ends each ARN with six random characters (IAM reference of AWS Secrets Manager)."""
-    secret = f"arn:aws:secretsmanager:{args.secret_region}:{account_id}:secret:{args.secret_id}-??????"
-    statement = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": secret}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        statements.append(iam.assumed_by_google_accounts(gcp_service_accounts, role_arn))
+    return iam.document(statements)

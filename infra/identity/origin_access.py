@@ -9,7 +9,8 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.blobs import Bucket
-from infra.blobs.s3_policies import Statement, arn, document
+from infra.blobs.s3_policies import arn
+from infra.iam import Names, Statement, deny, document
 from infra.shield import Node
 
 
@@ -60,15 +61,10 @@ class OriginWays(pulumi.ComponentResource):
 def _refusal(bucket: Bucket, endpoints: Mapping[str, str], nodes: Sequence[tuple[Node, str]]) -> Statement:
     """Both conditions must hold for it: what comes through the endpoint has no address, and the reverse (S3 User Guide,
     "Controlling access from VPC endpoints with bucket policies"). Without any way it refuses everything."""
-    conditions: dict[str, Mapping[str, object]] = {}
+    condition: dict[str, Mapping[str, Names]] = {}
     if bucket.region in endpoints:
-        conditions["StringNotEquals"] = {"aws:SourceVpce": endpoints[bucket.region]}
+        condition["StringNotEquals"] = {"aws:SourceVpce": endpoints[bucket.region]}
     outside = [f"{address}/32" for node, address in nodes if node.region != bucket.region]
     if outside:
-        conditions["NotIpAddress"] = {"aws:SourceIp": outside}
-    return {
-        "Effect": "Deny",
-        "Action": ["s3:GetObject", "s3:ListBucket"],
-        "Resource": [arn(bucket.name), f"{arn(bucket.name)}/*"],
-        **({"Condition": conditions} if conditions else {}),
-    }
+        condition["NotIpAddress"] = {"aws:SourceIp": outside}
+    return deny(["s3:GetObject", "s3:ListBucket"], [arn(bucket.name), f"{arn(bucket.name)}/*"], condition=condition)

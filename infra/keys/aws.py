@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
+
+from infra.iam import account_root, allow, document
 
 ADMINISTRATION = (
     "kms:CancelKeyDeletion",
@@ -107,29 +108,30 @@ def _policy(prefix: str, region: str, account: str, readers: Sequence[str]) -> s
     for whoever in the account may use the table, as with the key that AWS itself would manage (DynamoDB Developer
     Guide, "DynamoDB encryption at rest: usage notes"). Readers need no IAM policy: they are named here.
     """
-    root = {"AWS": f"arn:aws:iam::{account}:root"}
+    root = account_root(account)
     s3 = {"kms:ViaService": f"s3.{region}.amazonaws.com"}
     dynamodb = {"kms:ViaService": f"dynamodb.{region}.amazonaws.com", "kms:CallerAccount": account}
-    statements: list[Mapping[str, object]] = [
-        {"Sid": "Administer", "Principal": root, "Action": ADMINISTRATION},
-        {"Sid": "UseThroughS3", "Principal": root, "Action": _USE, "Condition": {"StringEquals": s3}},
-        {
-            "Sid": "UseThroughDynamoDb",
-            "Principal": {"AWS": "*"},
-            "Action": (*_USE, "kms:CreateGrant"),
-            "Condition": {"StringEquals": dynamodb},
-        },
+    statements = [
+        allow(ADMINISTRATION, "*", sid="Administer", principal=root),
+        allow(_USE, "*", sid="UseThroughS3", principal=root, condition={"StringEquals": s3}),
+        allow(
+            (*_USE, "kms:CreateGrant"),
+            "*",
+            sid="UseThroughDynamoDb",
+            principal={"AWS": "*"},
+            condition={"StringEquals": dynamodb},
+        ),
     ]
     if readers:
         # With a bucket key the context is the bucket's ARN, without one the object's (S3 User Guide, "Bucket Keys").
         objects = {"kms:EncryptionContext:aws:s3:arn": f"arn:aws:s3:::{prefix}-*"}
         statements.append(
-            {
-                "Sid": "ReadThroughS3",
-                "Principal": {"AWS": list(readers)},
-                "Action": "kms:Decrypt",
-                "Condition": {"StringEquals": s3, "StringLike": objects},
-            }
+            allow(
+                "kms:Decrypt",
+                "*",
+                sid="ReadThroughS3",
+                principal={"AWS": list(readers)},
+                condition={"StringEquals": s3, "StringLike": objects},
+            )
         )
-    allowed = [{"Effect": "Allow", "Resource": "*", **statement} for statement in statements]
-    return json.dumps({"Version": "2012-10-17", "Statement": allowed})
+    return document(statements)

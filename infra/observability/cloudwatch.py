@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
+from infra import iam
 from infra.keys.aws import ADMINISTRATION
 from infra.observability import CloudWatchAlarm
 from infra.observability.dashboard import body
@@ -108,43 +108,32 @@ class CloudWatchObservability(pulumi.ComponentResource):
 
 def _key_policy(account: str) -> str:
     """In a key's policy `*` is the key itself."""
-    statements = [
-        {
-            "Sid": "Administer",
-            "Effect": "Allow",
-            "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
-            "Action": ADMINISTRATION,
-            "Resource": "*",
-        },
-        {
-            "Sid": "EncryptAlarms",
-            "Effect": "Allow",
-            "Principal": {"Service": "cloudwatch.amazonaws.com"},
-            "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
-            "Resource": "*",
-            "Condition": {"StringEquals": {"aws:SourceAccount": account}},
-        },
-    ]
-    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+    return iam.document(
+        iam.allow(ADMINISTRATION, "*", sid="Administer", principal=iam.account_root(account)),
+        iam.allow(
+            ["kms:Decrypt", "kms:GenerateDataKey*"],
+            "*",
+            sid="EncryptAlarms",
+            principal=iam.service("cloudwatch.amazonaws.com"),
+            condition={"StringEquals": {"aws:SourceAccount": account}},
+        ),
+    )
 
 
 def _topic_policy(topic: str, account: str) -> str:
-    statements = [
-        {
-            "Sid": "PublishAlarms",
-            "Effect": "Allow",
-            "Principal": {"Service": "cloudwatch.amazonaws.com"},
-            "Action": "sns:Publish",
-            "Resource": topic,
-            "Condition": {"StringEquals": {"aws:SourceAccount": account}},
-        },
-        {
-            "Sid": "RefusePlainText",
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": "sns:Publish",
-            "Resource": topic,
-            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-        },
-    ]
-    return json.dumps({"Version": "2012-10-17", "Statement": statements})
+    return iam.document(
+        iam.allow(
+            "sns:Publish",
+            topic,
+            sid="PublishAlarms",
+            principal=iam.service("cloudwatch.amazonaws.com"),
+            condition={"StringEquals": {"aws:SourceAccount": account}},
+        ),
+        iam.deny(
+            "sns:Publish",
+            topic,
+            sid="RefusePlainText",
+            principal="*",
+            condition={"Bool": {"aws:SecureTransport": "false"}},
+        ),
+    )

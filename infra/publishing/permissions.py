@@ -27,31 +27,31 @@ def metadata(table_arn: str) -> Iterator[Statement]:
     """Of single partitions (DynamoDB Developer Guide, "Using conditions": LeadingKeys); a transaction is what it is
     made of (the same, "Amazon DynamoDB Transactions")."""
     yield allow(
-        "ReadFacts",
         ["dynamodb:GetItem", "dynamodb:Query"],
         table_arn,
-        {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [*_OWN, *_PACKAGES]}},
+        sid="ReadFacts",
+        condition={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [*_OWN, *_PACKAGES]}},
     )
     yield allow(
-        "Settle",
         ["dynamodb:DeleteItem", "dynamodb:UpdateItem"],
         table_arn,
-        {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": list(_OWN)}},
+        sid="Settle",
+        condition={"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": list(_OWN)}},
     )
 
 
 def objects(bucket_arn: str, region: str, key_arn: str) -> Iterator[Statement]:
     """Listing is part of reading: S3 answers 404 for a missing key only to those who may list, and 403 to others."""
     written = [f"{bucket_arn}/{pattern}" for pattern in (*_DOCUMENTS, "quarantine/*")]
-    yield allow("List", ["s3:ListBucket"], bucket_arn)
-    yield allow("Read", ["s3:GetObject"], f"{bucket_arn}/*")
-    yield allow("Render", ["s3:PutObject"], written)
-    yield allow("Withdraw", ["s3:DeleteObject"], [f"{bucket_arn}/{pattern}" for pattern in _WITHDRAWABLE])
+    yield allow(["s3:ListBucket"], bucket_arn, sid="List")
+    yield allow(["s3:GetObject"], f"{bucket_arn}/*", sid="Read")
+    yield allow(["s3:PutObject"], written, sid="Render")
+    yield allow(["s3:DeleteObject"], [f"{bucket_arn}/{pattern}" for pattern in _WITHDRAWABLE], sid="Withdraw")
     yield allow(
-        "Key",
         ["kms:Decrypt", "kms:GenerateDataKey"],
         key_arn,
-        {
+        sid="Key",
+        condition={
             "StringEquals": {"kms:ViaService": f"s3.{region}.amazonaws.com"},
             "StringLike": {"kms:EncryptionContext:aws:s3:arn": [bucket_arn, f"{bucket_arn}/*"]},
         },
@@ -61,4 +61,9 @@ def objects(bucket_arn: str, region: str, key_arn: str) -> Iterator[Statement]:
 def measure() -> Statement:
     """Metrics are no resources; the namespace is a condition (CloudWatch, "Using condition keys to limit access to
     CloudWatch namespaces")."""
-    return allow("Measure", ["cloudwatch:PutMetricData"], "*", {"StringEquals": {"cloudwatch:namespace": NAMESPACE}})
+    return allow(
+        ["cloudwatch:PutMetricData"],
+        "*",
+        sid="Measure",
+        condition={"StringEquals": {"cloudwatch:namespace": NAMESPACE}},
+    )

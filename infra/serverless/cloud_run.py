@@ -7,7 +7,6 @@ no build (hashicorp/terraform-provider-google#22263), and an image would need a 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +15,6 @@ import pulumi_aws as aws
 import pulumi_gcp as gcp
 
 from infra import iam
-from infra.identity.federated_trust import by_google_tokens
 from infra.serverless.package import Code
 
 PORT = 8080
@@ -72,7 +70,9 @@ def identity(name: str, args: ServiceArgs, parent: pulumi.Resource) -> Identity:
         name,
         name=full_name,
         description=f"{args.description}: reads its own secret",
-        assume_role_policy=pulumi.Output.all(account.unique_id, arn).apply(lambda known: _trust(*known)),
+        assume_role_policy=pulumi.Output.all(account.unique_id, arn).apply(
+            lambda known: iam.document(iam.assumed_by_google_accounts([known[0]], known[1]))
+        ),
         opts=child,
     )
     policy = aws.iam.RolePolicy(
@@ -80,7 +80,7 @@ def identity(name: str, args: ServiceArgs, parent: pulumi.Resource) -> Identity:
         name="read-secret",
         role=role.name,
         policy=aws_account.apply(
-            lambda known: iam.document([iam.read_secrets(args.secret_region, known, [args.secret_id])])
+            lambda known: iam.document(iam.read_secrets(args.secret_region, known, [args.secret_id]))
         ),
         opts=child,
     )
@@ -150,7 +150,3 @@ def service(
             name, location=made.location, name=made.name, role="roles/run.invoker", member="allUsers", opts=child
         )
     return made
-
-
-def _trust(unique_id: str, role_arn: str) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": [by_google_tokens([unique_id], role_arn)]})

@@ -54,7 +54,7 @@ def function(name: str, args: FunctionArgs, parent: pulumi.Resource) -> Function
         name,
         name=full_name,
         description=args.description,
-        assume_role_policy=iam.LAMBDA_MAY_ASSUME,
+        assume_role_policy=iam.document(iam.assumed_by_service("lambda.amazonaws.com")),
         opts=child,
     )
     log = aws.cloudwatch.LogGroup(
@@ -67,7 +67,7 @@ def function(name: str, args: FunctionArgs, parent: pulumi.Resource) -> Function
         name,
         name="work",
         role=role.name,
-        policy=pulumi.Output.all(secrets, log.arn.apply(iam.write_log), *args.rights).apply(
+        policy=pulumi.Output.all(secrets, log.arn.apply(_write_log), *args.rights).apply(
             lambda parts: iam.document(*parts)
         ),
         opts=child,
@@ -89,3 +89,7 @@ def function(name: str, args: FunctionArgs, parent: pulumi.Resource) -> Function
         opts=pulumi.ResourceOptions(parent=parent, depends_on=[log]),
     )
     return Function(made, full_name, [policy])
+
+
+def _write_log(group_arn: str) -> iam.Statement:
+    return iam.allow(["logs:CreateLogStream", "logs:PutLogEvents"], f"{group_arn}:*", sid="Log")

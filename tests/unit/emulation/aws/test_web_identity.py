@@ -21,7 +21,7 @@ from emulation.aws.conditions import UnknownCondition
 from emulation.aws.web_identity import check_web_identities, role_of
 from emulation.gcp.tokens import Account, Tokens
 from emulation.store import Store
-from infra.identity.federated_trust import by_google_tokens
+from infra.iam import assumed_by_google_accounts
 
 ROLE = "arn:aws:iam::123456789012:role/unit-shield"
 SHIELD = Account("shield@unit.iam.gserviceaccount.com", "111")
@@ -35,7 +35,7 @@ def google(aws_cloud: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     monkeypatch.setattr(moto, "assume_role_with_web_identity", moto.assume_role_with_web_identity)
     tokens = Tokens(Store(tmp_path / "gcp.sqlite"))
     check_web_identities(tokens.public_keys)
-    trust(by_google_tokens([SHIELD.unique_id], ROLE))
+    trust(assumed_by_google_accounts([SHIELD.unique_id], ROLE))
     yield tokens
 
 
@@ -79,7 +79,7 @@ def test_who_is_not_named_is_refused(google: Tokens) -> None:
 
 
 def test_a_refusal_goes_before_what_is_allowed(google: Tokens) -> None:
-    named = by_google_tokens([SHIELD.unique_id], ROLE)
+    named = assumed_by_google_accounts([SHIELD.unique_id], ROLE)
     trust(named, {**named, "Effect": "Deny"})
     assert refusal(google.identity(SHIELD, ROLE)) == "AccessDenied"
 
@@ -111,7 +111,7 @@ def test_while_google_does_not_answer_nobody_is_let_in(google: Tokens) -> None:
 
 
 def test_an_unknown_condition_lets_nobody_in(google: Tokens) -> None:
-    named = by_google_tokens([SHIELD.unique_id], ROLE)
+    named = assumed_by_google_accounts([SHIELD.unique_id], ROLE)
     trust({**named, "Condition": {"StringLike": {"accounts.google.com:sub": "*"}}})
     with pytest.raises(UnknownCondition, match=r"StringLike accounts.google.com:sub"):
         take_on(google.identity(SHIELD, ROLE))

@@ -1,0 +1,41 @@
+"""IAM documents: one module writes them, and a secret's permission covers that secret alone."""
+
+from __future__ import annotations
+
+import json
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from infra.iam import allow, document, read_secret, read_secrets
+
+ROOT = Path(__file__).parents[3]
+WRITER = "infra/iam.py"
+
+
+def test_no_other_module_writes_a_policy_document_or_the_arn_of_a_secret() -> None:
+    marks = ("2012-10-17", "-??????", "sts:AssumeRole")
+    writers = {
+        file.relative_to(ROOT).as_posix()
+        for room in ("infra", "stacks", "bootstrap")
+        for file in (ROOT / room).rglob("*.py")
+        if any(mark in file.read_text() for mark in marks)
+    }
+    assert writers == {WRITER}
+
+
+def test_a_document_holds_single_statements_and_lists_of_them_in_their_order() -> None:
+    actions = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
+    one, two, three = (allow(action, "*") for action in actions)
+    said = json.loads(document(one, [two, three]))
+    assert [statement["Action"] for statement in said["Statement"]] == actions
+    assert said["Statement"][0] == {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+
+
+def test_the_permission_to_read_a_secret_covers_that_secret_alone() -> None:
+    statement = read_secret("us-east-1", "123456789012", "artifact-edge/dev/edge")
+    begin = "arn:aws:secretsmanager:us-east-1:123456789012:secret:artifact-edge/dev/edge"
+    pattern = statement.get("Resource")
+    assert isinstance(pattern, str)
+    assert fnmatchcase(f"{begin}-AbCdE1", pattern)
+    assert not fnmatchcase(f"{begin}-kv-AbCdE1", pattern)
+    assert read_secrets("us-east-1", "123456789012", ["artifact-edge/dev/edge"]).get("Resource") == [pattern]
