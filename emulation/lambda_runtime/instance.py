@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
 import threading
 import uuid
 import zipfile
@@ -77,7 +78,7 @@ class Instance:
         if self._process is None or self._process.poll() is not None:
             self._unpack()
             self._process = subprocess.Popen(
-                [sys.executable, "-P", _BOOTSTRAP, self._directory, self.code.handler],
+                [sys.executable, "-P", "-S", _BOOTSTRAP, self._directory, self.code.handler],
                 cwd=self._directory,
                 env=self._environment(),
                 stdin=subprocess.PIPE,
@@ -98,6 +99,8 @@ class Instance:
         return {
             **{name: os.environ[name] for name in _KEPT if name in os.environ},
             **dict(self.code.variables),
+            # With `-S`, which skips the .pth files: the one of the editable install would add the checkout to sys.path.
+            "PYTHONPATH": sysconfig.get_path("purelib"),
             "AWS_LAMBDA_FUNCTION_NAME": self.code.name,
             "AWS_REGION": self.code.region,
             "AWS_DEFAULT_REGION": self.code.region,
