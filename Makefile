@@ -1,7 +1,10 @@
 # Each target is one line into the code; `make` alone lists them.
 PYTHON := .venv/bin/python
+UV := .venv/bin/uv
+# Writes no index into its output, so that the lock serves whichever index or mirror a machine uses.
+COMPILE := UV_CUSTOM_COMPILE_COMMAND='make lock' $(UV) pip compile --quiet --universal --no-annotate --no-emit-index-url $(if $(UPGRADE),--upgrade)
 
-.PHONY: help up down preview test test-worlds test-shared-world test-units lint bench setup
+.PHONY: help up down preview test test-worlds test-shared-world test-units lint bench setup lock
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,7 +40,7 @@ bench: setup  ## how previews grow with regions, and how fast packages are impor
 	$(PYTHON) -m bench.regions
 	$(PYTHON) -m bench.import_packages
 
-setup: .venv/installed workers/edge/node_modules/.package-lock.json  ## the packages of the project (1.4 GB, about 2 min)
+setup: .venv/installed workers/edge/node_modules/.package-lock.json  ## the packages of the project (0.9 GB, about 1 min)
 
 workers/edge/node_modules/.package-lock.json: workers/edge/package.json workers/edge/package-lock.json
 	@command -v npm >/dev/null || { echo "npm is missing; on Debian: apt-get install nodejs npm" >&2; exit 1; }
@@ -45,8 +48,17 @@ workers/edge/node_modules/.package-lock.json: workers/edge/package.json workers/
 	@npm ci --prefix workers/edge --no-audit --no-fund --loglevel=error
 	@touch $@
 
-.venv/installed: requirements.txt requirements-dev.txt constraints.txt
-	@echo "installing Python packages into .venv (1.3 GB, about 90 s)"
+# pip installs uv only; uv installs the rest. Both check the hashes in the lock.
+.venv/installed: pyproject.toml requirements.lock
+	@echo "installing Python packages into .venv (0.8 GB, about 30 s)"
 	@python3 -m venv .venv || { echo "python3 cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-dev.txt
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock | \
+		$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes --requirement /dev/stdin
+	@$(UV) pip sync --quiet --python .venv --require-hashes requirements.lock || \
+		{ echo "uv takes the address of another package index from UV_DEFAULT_INDEX, not from pip's settings" >&2; exit 1; }
+	@$(UV) pip install --quiet --python .venv --no-deps --editable .
 	@touch $@
+
+lock: .venv/installed  ## requirements.lock and requirements.txt from pyproject.toml; UPGRADE=1 also renews indirect packages
+	@$(COMPILE) --group dev --generate-hashes --output-file requirements.lock pyproject.toml
+	@echo '--editable .' | $(COMPILE) --constraint requirements.lock --output-file requirements.txt -
