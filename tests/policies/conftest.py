@@ -5,19 +5,13 @@ from __future__ import annotations
 from collections.abc import Generator
 from datetime import date
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
 from policies.framework import exemptions
+from tests.support.exemptions import WriteExemptions
 
 TODAY = date(2026, 11, 24)
-
-
-class WriteExemptions(Protocol):
-    """Writes the text as the exemptions of the tests' stack."""
-
-    def __call__(self, text: str) -> None: ...
 
 
 @pytest.fixture

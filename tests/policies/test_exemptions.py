@@ -13,9 +13,9 @@ from policies.framework import exemptions
 from policies.pack import POLICIES
 from tests.policies.cases.exemption_rules import exemption
 from tests.policies.cases.parts import INSTANCE, PRIMARY, REPLICA, beside
-from tests.policies.conftest import WriteExemptions
 from tests.policies.resources import findings, resource
-from tests.unit.stacks.test_config import ENVIRONMENTS
+from tests.support.exemptions import WriteExemptions
+from tests.support.stacks import ENVIRONMENTS
 
 
 def reported(*resources: PolicyResource) -> list[str]:

@@ -14,9 +14,9 @@ from policies.pack import POLICIES
 from policies.reference import PAGE, page
 from tests.policies.cases import CASES
 from tests.policies.cases.parts import INSTANCE, PRIMARY, PRIVATE_KEY, REPLICA, Case, Props, beside
-from tests.policies.conftest import WriteExemptions
 from tests.policies.resources import NAMES, findings, resource, settings
-from tests.unit.stacks.test_config import ENVIRONMENTS
+from tests.support.exemptions import WriteExemptions
+from tests.support.stacks import ENVIRONMENTS
 
 ALWAYS_DECIDED = ("no-lasting-keys", "irreplaceable-protected", "exceptions-sound", "exceptions-reported")
 """They ask for a resource's type and options, or for exemptions, which are always known."""

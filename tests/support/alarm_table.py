@@ -20,8 +20,7 @@ import pulumi_gcp as gcp
 from contract.regions import REGIONS
 from infra.observability import Tier
 from tests.support.harness import Deployment
-from tests.unit.stacks.test_config import stack_config
-from tests.unit.stacks.test_stacks import ON_GOOGLE, first_up
+from tests.support.stacks import ON_GOOGLE, first_up, stack_config
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
 _BEGIN, _END = "<!-- alarms: python -m tests.support.alarm_table -->\n", "<!-- end of alarms -->\n"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import tarfile
+import zipfile
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,3 +20,28 @@ def tarball(path: Path, package: Any, *, member: str = "package/package.json") -
         info.size = len(body)
         tar.addfile(info, BytesIO(body))
     return path
+
+
+def wheel(
+    path: Path,
+    *,
+    metadata: str = "Metadata-Version: 2.1\nName: p\nVersion: 1.0\n",
+    leave_out: str = "",
+    project: str = "p",
+    version: str = "1.0",
+) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, body in {"METADATA": metadata, "WHEEL": "Wheel-Version: 1.0\n", "RECORD": ""}.items():
+            if name != leave_out:
+                archive.writestr(f"{project}-{version}.dist-info/{name}", body)
+    return path
+
+
+def rewrite_manifest(layout: Path, more: dict[str, Any]) -> None:
+    index = json.loads((layout / "index.json").read_text())
+    old = layout / "blobs" / index["manifests"][0]["digest"].replace(":", "/")
+    body = json.dumps({**json.loads(old.read_text()), **more}).encode()
+    digest = hashlib.sha256(body).hexdigest()
+    (layout / "blobs/sha256" / digest).write_bytes(body)
+    index["manifests"][0] |= {"digest": f"sha256:{digest}", "size": len(body)}
+    (layout / "index.json").write_text(json.dumps(index))

@@ -180,3 +180,15 @@ def on_cloud_storage(directory: Path, monkeypatch: pytest.MonkeyPatch) -> OnClou
 
     monkeypatch.setattr(gcs, "client", same_cloud)
     return OnCloudStorage(http)
+
+
+def missing_files(network: Network) -> set[str]:
+    """Keys that a document names and the bucket has not."""
+    keys, named = network.objects(), set[str]()
+    for key in keys:
+        if key.endswith("packument.json"):
+            for manifest in network.json(key)["versions"].values():
+                named.add(manifest["dist"]["tarball"].removeprefix("https://packages.artifact-edge.test/"))
+        if key.endswith("index.json") and key != "pypi/simple/index.json":
+            named |= {file["url"].removeprefix("/") for file in network.json(key)["files"]}
+    return named - keys

@@ -13,9 +13,9 @@ from typing import Any, cast
 import pytest
 
 from tests.support.change_stream import DDL, Emulated, emulated
+from tests.support.follower import STREAM, Edge, digest, follower, put, remove
 from tests.support.spanner import Spanner as Google
 from tests.support.spanner import spanner
-from tests.unit.workers.entitlements.test_follower import STREAM, Edge, digest, follower, put, remove
 from workers.entitlements.changes import ChangeStream
 from workers.entitlements.positions import Positions
 from workers.entitlements.spanner import Spanner, SpannerRefused

@@ -10,11 +10,8 @@ import subprocess
 import pytest
 
 from local.clients import Client
-from tests.world.conftest import Up
-
-
-def run(command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+from tests.support.world.commands import run
+from tests.support.world.up import Up
 
 
 def test_the_printed_commands_install_the_packages(up: Up) -> None:

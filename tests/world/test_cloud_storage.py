@@ -6,102 +6,31 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import os
 import time
 from collections import Counter
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
 import httpx
 import pytest
-import yaml
 
-from emulation import services
-from local import health, operator
-from local.clients import GRANTS, Client
+from local.clients import Client
 from local.samples import build
-from previews.scratch import Scratch, scratch
-from tests.world.conftest import Up
-from tests.world.test_clients import run
-from tests.world.test_registry import eventually
-from tests.world.test_tiers import US_EAST, access
+from tests.support.waiting import eventually
+from tests.support.world.cloud_storage import CONFIG, OnCloudStorage, on_cloud_storage
+from tests.support.world.commands import run
+from tests.support.world.edge import US_EAST, access
 
 LOOPBACK = "127.84"
 STACK = "objects"
-PROJECT = "artifact-edge-unit"
-CONFIG = {
-    "aws:region": "us-east-1",
-    "gcp:project": PROJECT,
-    "artifact-edge:domain": "objects.artifact-edge.example",
-    "artifact-edge:tags": {"owner": "platform", "cost_center": "none"},
-    "artifact-edge:blobs": {"store": "gcs", "regions": ["us-east1", "us-central1"], "lock": "governance"},
-    "artifact-edge:metadata": {"store": "dynamodb", "regions": ["us-east-1", "us-west-2"]},
-    "artifact-edge:shields": [{"cloud": "gcp", "region": "us-east1", "machine_type": "n2-standard-8", "nodes": 1}],
-    "artifact-edge:edge": {"account_id": "0123456789abcdef0123456789abcdef"},
-    "artifact-edge:protect": False,
-}
-
-
-@dataclass(frozen=True)
-class OnCloudStorage(Up):
-    """The stack, up and served."""
-
-    project: Scratch
-
-    @cached_property
-    def _outputs(self) -> dict[str, Any]:
-        return json.loads(self.project.pulumi("stack", "output", "--json").stdout)
-
-    def outputs(self) -> dict[str, Any]:
-        return self._outputs
-
-    @property
-    def bucket(self) -> str:
-        return self.outputs()["buckets"][0]["name"]
-
-    def api(self, method: str, path: str, **more: Any) -> httpx.Response:
-        """Of the emulated Google Cloud."""
-        return httpx.request(method, f"{self.world.gcp_url}{path}", **more).raise_for_status()
-
-    def store(self, key: str, size: int) -> bytes:
-        """Puts an immutable object there that no tier has seen before."""
-        body, name = os.urandom(size), quote(key, safe="")
-        self.api("POST", f"/upload/storage/v1/b/{self.bucket}/o?uploadType=media&name={name}", content=body)
-        settings = {"cacheControl": "public, max-age=31536000, immutable"}
-        self.api("PATCH", f"/storage/v1/b/{self.bucket}/o/{name}", json=settings)
-        return body
-
-    def origin_requests(self, key: str) -> int:
-        seen = self.api("GET", "/_artifact-edge/requests").json()
-        return seen.get(f"{self.bucket}/{key}", {}).get("GET", 0)
-
-    @property
-    def machine(self) -> Path:
-        """The file system of the shield."""
-        (found,) = self.world.directory.glob("machines/*/root")
-        return found
 
 
 @pytest.fixture(scope="module")
 def up() -> Iterator[OnCloudStorage]:
-    with scratch(LOOPBACK, print) as made:
-        (made.project / "stacks" / f"Pulumi.{STACK}.yaml").write_text(yaml.safe_dump({"config": CONFIG}))
-        made.new_stack(STACK)
-        result = made.pulumi("up", "--yes", "--skip-preview")
-        assert result.returncode == 0, result.stdout + result.stderr
-        stack = OnCloudStorage(made.world, "", made)
-        services.start(made.world, services.RUNTIME)
-        health.wait(made.world, stack.outputs(), print)
-        operator.publish_samples(made.world, stack.outputs())
-        reader = Client(made.world, "reader", stack.outputs()["url"])
-        reader.configure(operator.issue_token(made.world, stack.outputs(), "reader", GRANTS["reader"]))
+    with on_cloud_storage(LOOPBACK, STACK, CONFIG) as stack:
         yield stack
-        gone = made.pulumi("destroy", "--yes", "--skip-preview")
+        gone = stack.project.pulumi("destroy", "--yes", "--skip-preview")
         # What is locked keeps its bucket, as on Google Cloud; all else must go.
         assert "is subject to a retention configuration" in gone.stdout + gone.stderr
 

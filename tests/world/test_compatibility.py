@@ -26,8 +26,9 @@ from gates import state
 from local.clients import ANONYMOUS
 from local.stack import STACK
 from previews import release
-from tests.world.conftest import Up
-from tests.world.test_tiers import access, store
+from tests.support.world.edge import access
+from tests.support.world.origin import store
+from tests.support.world.up import Up
 
 SCRIPT = "cloudflare:index/workersScript:WorkersScript"
 NODE = "aws:ec2/instance:Instance"

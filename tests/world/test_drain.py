@@ -27,9 +27,9 @@ from local.clients import Client
 from registry.catalog.outbox import Intent, Outbox
 from registry.target import Target
 from tests.support.packages import tarball
-from tests.world.conftest import Up
-from tests.world.test_registry import registry
-from tests.world.test_tiers import access
+from tests.support.world.commands import registry
+from tests.support.world.edge import access
+from tests.support.world.up import Up
 
 MINUTE = 5.0  # seconds
 WITHIN = 60.0  # seconds, on a machine that has other things to do

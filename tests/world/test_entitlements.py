@@ -20,8 +20,8 @@ from registry.catalog.audit import By
 from registry.target import Target
 from registry.tokens import resync, tokens
 from registry.tokens.kv_entries import EdgeEntries, EdgeSilent
-from tests.world.conftest import Up
-from tests.world.test_tiers import access
+from tests.support.world.edge import access
+from tests.support.world.up import Up
 
 US_EAST, EU_WEST, _ = VANTAGES
 PATH = "/npm/@acme/greeting"

@@ -16,10 +16,9 @@ from local.clients import Client
 from local.health import edge_authority, vantage_proxy
 from local.samples import REPOSITORY
 from tests.support.image_registry import Images, serving
-from tests.world.conftest import Up
-from tests.world.test_clients import run
-from tests.world.test_registry import registry
-from tests.world.test_tiers import access
+from tests.support.world.commands import registry, run
+from tests.support.world.edge import access
+from tests.support.world.up import Up
 
 
 @pytest.fixture(scope="module")

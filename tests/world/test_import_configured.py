@@ -9,8 +9,8 @@ import httpx
 from local.clients import Client
 from local.health import edge_authority
 from local.samples import NPM_PACKAGE, PYTHON_PACKAGE
-from tests.world.conftest import Up
-from tests.world.test_registry import registry
+from tests.support.world.commands import registry
+from tests.support.world.up import Up
 
 
 def configured(up: Up, identity: str) -> dict[str, str]:

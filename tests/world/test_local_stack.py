@@ -10,7 +10,7 @@ from pathlib import Path
 from emulation.engine.environment import shell_environment
 from emulation.engine.find import ensure_engine
 from emulation.layout import CHECKOUT, World
-from tests.world.conftest import Up, local
+from tests.support.world.up import Up, local
 
 PUBLIC = {"server_ca", "client_ca", "server_certificate", "client_certificate"}
 """Fields of the secrets between the tiers that are certificates."""

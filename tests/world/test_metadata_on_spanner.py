@@ -21,15 +21,17 @@ from infra.metadata.spanner import SCHEMA, SPANNER_ONLY, statements
 from registry.metadata import Repository
 from registry.metadata.spanner import SpannerRepository
 from tests.support.metadata import Clock, repository
+from tests.support.metadata_contract import MetadataContract
 from tests.support.spanner import INSTANCE, PROJECT, Spanner, free_port, spanner
-from tests.unit.registry.metadata import test_contract as contract
 
 __all__ = ["repository", "spanner"]
 
-globals().update({name: test for name, test in vars(contract).items() if name.startswith("test_")})
-
 _POM = Path(__file__).with_name("pgadapter") / "pom.xml"
 _VERSION = "0.50.0"
+
+
+class TestMetadataOnSpanner(MetadataContract):
+    pass
 
 
 @pytest.fixture(scope="session")

@@ -10,14 +10,11 @@ import os
 import subprocess
 import sys
 import tarfile
-import time
 import zipfile
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -25,7 +22,9 @@ from emulation.engine.environment import cloud_environment
 from emulation.layout import VANTAGES, Vantage
 from local.clients import Client
 from registry.keys import KV_TOKEN_VARIABLE, PURGE_TOKEN_VARIABLE
-from tests.world.conftest import Up
+from tests.support.waiting import eventually
+from tests.support.world.origin import control
+from tests.support.world.up import Up
 
 LAG_SECONDS = 30
 INSTALLS = 20.0  # seconds within which caches have let go of what they held, and a copy is not yet made
@@ -41,21 +40,8 @@ def settled(up: Up) -> Iterator[None]:
     wait_until_copied(up)
 
 
-def control(up: Up, of: str, wanted: dict[str, Any] | None = None) -> dict[str, Any]:
-    url = f"{up.world.aws_url}/_artifact-edge/{of}"
-    answer = httpx.get(url) if wanted is None else httpx.put(url, json=wanted)
-    return answer.raise_for_status().json()
-
-
 def wait_until_copied(up: Up) -> None:
-    eventually(lambda: control(up, "replication")["pending"] == 0, 30)
-
-
-def eventually(holds: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    assert eventually(lambda: control(up, "replication")["pending"] == 0, 30)
 
 
 def publish(up: Up, *files: Path) -> None:
@@ -149,7 +135,7 @@ def test_a_new_version_is_installed_everywhere_before_it_is_copied(
     with lag(up):
         publish(up, npm_package(tmp_path, "lagging", "2.0.0"), wheel(tmp_path, "lagging", "2.0.0"))
         for each in shoppers:
-            eventually(lambda each=each: each.npm("lagging") == each.pip("lagging") == "2.0.0", INSTALLS)
+            assert eventually(lambda each=each: each.npm("lagging") == each.pip("lagging") == "2.0.0", INSTALLS)
         assert b"2.0.0" not in replicated(up, "npm/@acme/lagging/packument.json")
         assert b"2.0.0" not in replicated(up, "pypi/simple/acme-lagging/index.html")
 

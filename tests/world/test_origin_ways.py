@@ -14,8 +14,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from emulation.layout import VANTAGES
-from tests.world.conftest import Up
-from tests.world.test_tiers import access, store
+from tests.support.world.edge import access
+from tests.support.world.origin import store
+from tests.support.world.up import Up
 
 PATIENCE_SECONDS = 30.0
 US, EU, ASIA = "us-east-1", "eu-west-1", "asia-southeast1"  # the last is Google's: its shield has the role by a token

@@ -26,9 +26,8 @@ from local.samples import build
 from registry import publish as publishing
 from registry.catalog.audit import By
 from registry.target import Target
-from tests.support.packages import tarball
+from tests.support.packages import rewrite_manifest, tarball, wheel
 from tests.support.served_clouds import URL, ServedClouds, served_clouds
-from tests.unit.registry.test_publish import rewrite_manifest, wheel
 
 
 @dataclass(frozen=True)

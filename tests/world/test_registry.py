@@ -2,42 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
-import time
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
-from emulation.engine.environment import cloud_environment
-from emulation.layout import CHECKOUT, VANTAGES
+from emulation.layout import VANTAGES
 from local import operator
 from local.clients import Client
 from local.health import edge_authority, vantage_proxy
-from tests.support.packages import tarball
-from tests.unit.registry.test_publish import wheel
-from tests.world.conftest import Up
-from tests.world.test_clients import run
-from tests.world.test_tiers import access
+from tests.support.packages import tarball, wheel
+from tests.support.waiting import eventually
+from tests.support.world.commands import registry, run
+from tests.support.world.edge import access
+from tests.support.world.up import Up
 
 OFFLINE = "ARTIFACT_EDGE_OFFLINE"
 """Set by whoever runs the tests where no registry is; without it, a registry that is not reached fails them."""
-
-
-def registry(up: Up, *arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "registry", *arguments, "--stack-outputs", "-"],
-        cwd=CHECKOUT,
-        env={**os.environ, **cloud_environment(up.world, {}), **more},
-        input=json.dumps(up.outputs()),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -131,13 +113,3 @@ def test_what_is_unpublished_is_refused_though_every_cache_has_it(up: Up, reader
         assert eventually(lambda: client.get("/npm/bad").json()["versions"] == {})
     log = registry(up, "audit").stdout.splitlines()
     assert [line.split("  ")[2:] for line in log[-2:]] == [["publish", "npm bad 1.0.0"], ["unpublish", "npm bad 1.0.0"]]
-
-
-def eventually(holds: Any) -> bool:
-    """Within the seconds that caches may take."""
-    deadline = time.monotonic() + 30
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.2)
-    return True

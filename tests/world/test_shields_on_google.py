@@ -17,8 +17,9 @@ import httpx
 from contract.shields import EDGE_PORT, HEALTH_PORT
 from emulation import processes
 from emulation.gcp import metadata_clients
-from tests.world.conftest import Up
-from tests.world.test_tiers import AP_SOUTHEAST, access, origin_requests, purge_edge, store
+from tests.support.world.edge import AP_SOUTHEAST, access, purge_edge
+from tests.support.world.origin import origin_requests, store
+from tests.support.world.up import Up
 
 ROLE = "artifact-edge-local-shield"
 

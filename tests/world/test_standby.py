@@ -9,16 +9,11 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-import yaml
 
-from emulation import services
-from local import health, operator
-from local.clients import GRANTS, Client
-from previews.scratch import scratch
-from tests.world.test_cloud_storage import CONFIG, OnCloudStorage
-from tests.world.test_origin import control
-from tests.world.test_registry import eventually
-from tests.world.test_tiers import US_EAST, access
+from tests.support.waiting import eventually
+from tests.support.world.cloud_storage import CONFIG, OnCloudStorage, on_cloud_storage
+from tests.support.world.edge import US_EAST, access
+from tests.support.world.origin import control
 
 LOOPBACK = "127.85"
 STACK = "standby"
@@ -29,18 +24,8 @@ FILE, PAGE = "npm/@acme/web/-/web-1.0.0.tgz", "npm/@acme/web/packument.json"
 
 @pytest.fixture(scope="module")
 def up() -> Iterator[OnCloudStorage]:
-    with scratch(LOOPBACK, print) as made:
-        config = CONFIG | {"artifact-edge:domain": "standby.artifact-edge.example", "artifact-edge:blobs": BLOBS}
-        (made.project / "stacks" / f"Pulumi.{STACK}.yaml").write_text(yaml.safe_dump({"config": config}))
-        made.new_stack(STACK)
-        result = made.pulumi("up", "--yes", "--skip-preview")
-        assert result.returncode == 0, result.stdout + result.stderr
-        stack = OnCloudStorage(made.world, "", made)
-        services.start(made.world, services.RUNTIME)
-        health.wait(made.world, stack.outputs(), print)
-        operator.publish_samples(made.world, stack.outputs())
-        reader = Client(made.world, "reader", stack.outputs()["url"])
-        reader.configure(operator.issue_token(made.world, stack.outputs(), "reader", GRANTS["reader"]))
+    config = CONFIG | {"artifact-edge:domain": "standby.artifact-edge.example", "artifact-edge:blobs": BLOBS}
+    with on_cloud_storage(LOOPBACK, STACK, config) as stack:
         yield stack
 
 

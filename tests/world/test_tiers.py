@@ -4,58 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import ssl
 import time
 from collections import Counter
-from typing import Any
 
 import httpx
 import pytest
-from cloudflare import Cloudflare
 
 from emulation.layout import VANTAGES, Vantage
-from local import health
-from local.clients import ANONYMOUS, Client
-from tests.world.conftest import Up
+from local.clients import ANONYMOUS
+from tests.support.world.edge import EU_WEST, US_EAST, access, purge_edge
+from tests.support.world.origin import origin_requests, store
+from tests.support.world.up import Up
 
-US_EAST, EU_WEST, AP_SOUTHEAST = VANTAGES
 TARBALL = "npm/@acme/greeting/-/greeting-1.0.0.tgz"
-
-
-def access(up: Up, vantage: Vantage, identity: str = "reader") -> dict[str, Any]:
-    """How httpx reaches the edge from there, as that identity."""
-    url = up.outputs()["url"]
-    token = Client(up.world, identity, url).token()
-    return {
-        "base_url": url,
-        "verify": ssl.create_default_context(cafile=health.edge_authority(up.world)),
-        "proxy": health.vantage_proxy(up.world, vantage),
-        "headers": {"Authorization": f"Bearer {token}"} if token else {},
-        "timeout": 30,
-    }
-
-
-def store(up: Up, key: str, size: int) -> bytes:
-    """Puts an immutable object into the primary bucket, as publishing does, that no tier has seen before."""
-    body = os.urandom(size)
-    bucket = up.outputs()["buckets"][0]["name"]
-    up.aws("s3").put_object(Bucket=bucket, Key=key, Body=body, CacheControl="public, max-age=31536000, immutable")
-    return body
-
-
-def purge_edge(up: Up, key: str) -> None:
-    outputs = up.outputs()
-    api = Cloudflare(base_url=up.world.cloudflare_url, api_token="local")
-    zone = next(iter(api.zones.list(name=outputs["zone"]["name"])))
-    path = "/".join(part.replace("@", "%40") for part in key.split("/"))
-    api.cache.purge(zone_id=zone.id, files=[f"https://{outputs['shields'][0]['host']}:8443/objects/{path}"])
-
-
-def origin_requests(up: Up, key: str) -> int:
-    """How often the origin was asked for the object, in all regions."""
-    seen: dict[str, dict[str, int]] = httpx.get(f"{up.world.aws_url}/_artifact-edge/requests").json()
-    return sum(methods.get("GET", 0) for name, methods in seen.items() if name.split("/", 1)[1] == key)
 
 
 def test_each_tier_answers_once_it_has_the_object(up: Up) -> None:

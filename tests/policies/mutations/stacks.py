@@ -13,7 +13,7 @@ from tests.policies.mutations import Outcome, run
 from tests.policies.mutations.catalog import MUTATIONS
 from tests.policies.resources import settings
 from tests.support.harness import Registered
-from tests.unit.stacks.test_stacks import ON_GOOGLE, first_up
+from tests.support.stacks import ON_GOOGLE, first_up
 
 _ONE_CLOUD: Mapping[str, Mapping[str, Any]] = {
     "bucket-replicated": {"regions": 2},

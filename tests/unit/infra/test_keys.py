@@ -13,8 +13,8 @@ from emulation.providers.aws import functions, handlers
 from emulation.providers.aws.clients import client
 from emulation.providers.handler import CloudError
 from infra.keys.aws import AwsKeys, AwsKeysArgs
+from tests.support.aws_handlers import create, gone, handler
 from tests.support.harness import Deployment, deploy
-from tests.unit.emulation.providers.aws.test_ec2 import create, gone, handler
 
 pytestmark = pytest.mark.usefixtures("aws_cloud")
 

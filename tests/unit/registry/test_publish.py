@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,8 +24,8 @@ from registry.ecosystems import npm, oci, pypi
 from registry.origin import Origin
 from registry.publish import Published
 from registry.target import Target
-from tests.support.packages import tarball
-from tests.support.registry import Network, network
+from tests.support.packages import rewrite_manifest, tarball, wheel
+from tests.support.registry import Network, missing_files, network
 
 __all__ = ["network"]
 
@@ -133,16 +132,6 @@ def test_what_refers_to_an_image_is_listed(network: Network, samples: Samples, t
     assert referrer["digest"] == network.head("oci/tags/acme/app/signature").metadata["digest"]
 
 
-def rewrite_manifest(layout: Path, more: dict[str, Any]) -> None:
-    index = json.loads((layout / "index.json").read_text())
-    old = layout / "blobs" / index["manifests"][0]["digest"].replace(":", "/")
-    body = json.dumps({**json.loads(old.read_text()), **more}).encode()
-    digest = hashlib.sha256(body).hexdigest()
-    (layout / "blobs/sha256" / digest).write_bytes(body)
-    index["manifests"][0] |= {"digest": f"sha256:{digest}", "size": len(body)}
-    (layout / "index.json").write_text(json.dumps(index))
-
-
 def test_publishing_again_changes_nothing(network: Network, samples: Samples) -> None:
     publish(network.target, samples.files)
     before = {key: network.head(key).mark for key in network.objects()}
@@ -202,18 +191,6 @@ def test_an_interrupted_publish_is_finished_by_the_next(
     assert missing_files(network) == set()
     for document in ("npm/@acme/web/packument.json", "pypi/simple/acme-greeter/index.json", "pypi/simple/index.json"):
         assert network.json(document)
-
-
-def missing_files(network: Network) -> set[str]:
-    """Keys that a document names and the bucket has not."""
-    keys, named = network.objects(), set[str]()
-    for key in keys:
-        if key.endswith("packument.json"):
-            for manifest in network.json(key)["versions"].values():
-                named.add(manifest["dist"]["tarball"].removeprefix("https://packages.artifact-edge.test/"))
-        if key.endswith("index.json") and key != "pypi/simple/index.json":
-            named |= {file["url"].removeprefix("/") for file in network.json(key)["files"]}
-    return named - keys
 
 
 def test_of_two_publishers_at_once_neither_is_lost(
@@ -304,21 +281,6 @@ def test_a_tarball_that_reaches_outside_is_refused(tmp_path: Path, member: str) 
 def test_a_tarball_without_package_json_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RegistryError, match=r"has no package/package\.json.*npm pack"):
         npm.read(tarball(tmp_path / "p.tgz", {}, member="package/index.js"))
-
-
-def wheel(
-    path: Path,
-    *,
-    metadata: str = "Metadata-Version: 2.1\nName: p\nVersion: 1.0\n",
-    leave_out: str = "",
-    project: str = "p",
-    version: str = "1.0",
-) -> Path:
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, body in {"METADATA": metadata, "WHEEL": "Wheel-Version: 1.0\n", "RECORD": ""}.items():
-            if name != leave_out:
-                archive.writestr(f"{project}-{version}.dist-info/{name}", body)
-    return path
 
 
 @pytest.mark.parametrize("name", ["p.whl", "p-1.0.whl", "p-1.0-py3-none.whl", "p-not!version-py3-none-any.whl"])

@@ -12,15 +12,9 @@ import yaml
 
 from stacks.config import ConfigError, Stack, load
 from stacks.reference import page
+from tests.support.stacks import ENVIRONMENTS, stack_config
 
 ROOT = Path(__file__).parents[3]
-ENVIRONMENTS = ("local", "dev", "staging", "prod")
-
-
-def stack_config(environment: str) -> dict[str, str]:
-    """The stack's config as Pulumi hands it to the program: every value a text, objects as JSON."""
-    document: dict[str, Any] = yaml.safe_load((ROOT / "stacks" / f"Pulumi.{environment}.yaml").read_text())
-    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in document["config"].items()}
 
 
 def problems(*, environment: str = "staging", remove: str = "", secret: str = "", **changes: Any) -> list[str]:

@@ -24,8 +24,7 @@ from stacks.config import load, load_current
 from stacks.reference import ENVIRONMENTS
 from stacks.schema import EDITOR_LINE, SCHEMA, text
 from tests.support.harness import Deployment, aws_account, deploy
-from tests.unit.stacks.test_config import stack_config
-from tests.unit.stacks.test_stacks import write_edge_secret
+from tests.support.stacks import stack_config, write_edge_secret
 
 ROOT = Path(__file__).parents[3]
 OTHER = "elsewhere"

@@ -14,30 +14,24 @@ import pulumi_cloudflare as cloudflare
 import pulumi_gcp as gcp
 import pytest
 import yaml
-from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from emulation.cloudflare import in_process, pki
-from emulation.gcp import in_process as google
-from emulation.providers import aws as emulated_aws
-from emulation.providers import cloudflare as emulated_cloudflare
-from emulation.providers import gcp as emulated_gcp
-from emulation.providers.aws.clients import client
 from infra import transforms
-from stacks.__main__ import compose
-from stacks.config import load, load_current
+from stacks.config import load
 from tests.policies.graph import as_policies_see_it
 from tests.policies.resources import NAMES, findings, settings
-from tests.support.harness import Deployment, aws_account, deploy
-from tests.unit.stacks.test_config import ENVIRONMENTS, stack_config
+from tests.support.harness import Deployment
+from tests.support.stacks import (
+    API_KEY,
+    ENVIRONMENTS,
+    ON_GOOGLE,
+    ORIGIN_KEY,
+    SIGNING_KEY,
+    first_up,
+    stack_config,
+)
 
 ROOT = Path(__file__).parents[3]
 OUTPUTS = {"environment", "url", "zone", "buckets", "metadata", "entitlements", "shields"}
-ON_GOOGLE: Mapping[str, Any] = {
-    "blobs": {"store": "gcs", "regions": ["us-east4", "us-east1"], "lock": "governance"},
-    "metadata": {"store": "spanner", "regions": ["us-east4", "us-east1"]},
-    "shields": [{"cloud": "gcp", "region": "us-east4", "machine_type": "n2-standard-8", "nodes": 2}],
-}
-ORIGIN_KEY, SIGNING_KEY, API_KEY = "o" * 43, "s" * 43, "a" * 43
 
 KEY_ON_GCP = "projects/artifact-edge-prod/locations/us/keyRings/artifact-edge-prod/cryptoKeys/objects"
 
@@ -60,47 +54,6 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Up:
         return done[name]
 
     return once
-
-
-def first_up(environment: str, changes: Mapping[str, Any], directory: Path) -> Deployment:
-    """The environment's first `pulumi up` on mocks, with some keys of our namespace changed."""
-    account = in_process.client(directory)
-    project = google.client(directory)
-    config = stack_config(environment) | {f"artifact-edge:{key}": json.dumps(value) for key, value in changes.items()}
-    with aws_account():
-        write_edge_secret(environment, directory)
-        return deploy(
-            lambda: compose(load_current()),
-            [
-                *emulated_aws.handlers(),
-                *emulated_cloudflare.handlers(lambda: account),
-                *emulated_gcp.handlers(lambda: project),
-            ],
-            [
-                *emulated_aws.functions(),
-                *emulated_cloudflare.functions(lambda: account),
-                *emulated_gcp.functions(lambda: project),
-            ],
-            stack=environment,
-            config=config,
-        )
-
-
-def write_edge_secret(environment: str, directory: Path) -> None:
-    """What `registry keys init` leaves in Secrets Manager for the edge."""
-    authority = pki.Authority(directory)
-    pair = authority.issue(["edge"], ExtendedKeyUsageOID.CLIENT_AUTH)
-    secret = {
-        "client_certificate": pair.chain.decode(),
-        "client_key": pair.key.decode(),
-        "server_ca": authority.certificate_file.read_text(),
-        "origin_key": ORIGIN_KEY,
-        "token_signing_key": SIGNING_KEY,
-    }
-    manager = client("secretsmanager")
-    manager.create_secret(Name=f"artifact-edge/{environment}/edge", SecretString=json.dumps(secret))
-    api = json.dumps({"key": API_KEY})
-    manager.create_secret(Name=f"artifact-edge/{environment}/metadata-api", SecretString=api)
 
 
 def bindings(deployment: Deployment) -> Mapping[str, Any]:

@@ -26,10 +26,9 @@ from infra.blobs.s3 import S3Blobs
 from infra.observability import CloudWatchAlarm
 from stacks.__main__ import compose
 from stacks.config import Blobs, ConfigError, Stack, load, load_current
+from tests.support.aws_handlers import create, gone, handler
 from tests.support.harness import Deployment, aws_account, deploy
-from tests.unit.emulation.providers.aws.test_ec2 import create, gone, handler
-from tests.unit.stacks.test_config import ENVIRONMENTS, stack_config
-from tests.unit.stacks.test_stacks import write_edge_secret
+from tests.support.stacks import ENVIRONMENTS, stack_config, write_edge_secret
 
 ACCOUNT = "123456789012"
 

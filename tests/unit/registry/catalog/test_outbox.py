@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,35 +13,16 @@ from infra.observability import CloudWatchAlarm
 from infra.publishing.alarms import alarms
 from registry.catalog.audit import By
 from registry.catalog.outbox import MOST_TRIES, REPEAT_SECONDS
-from registry.delivery import deliver as delivering
 from registry.delivery.cache_purge import CloudflareEdge
 from registry.delivery.purge import PurgeError
 from registry.publish import publish
+from tests.support.outbox import Clock, clock, publish_web
 from tests.support.packages import tarball
 from tests.support.registry import Network, network
 
-__all__ = ["network"]
+__all__ = ["clock", "network"]
 
 PACKUMENT = "npm/web/packument.json"
-
-
-@dataclass
-class Clock:
-    """Seconds since 1970, as a test moves them."""
-
-    time: float = 4_000_000_000.0
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
-    made = Clock()
-    monkeypatch.setattr(delivering.time, "time", lambda: made.time)
-    yield made
-
-
-def publish_web(network: Network, directory: Path, number: str = "1.0.0") -> Any:
-    file = tarball(directory / f"web-{number}.tgz", {"name": "web", "version": number})
-    return publish(network.target, [file], By("tester", "", "publish"))
 
 
 def fail_to_purge(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from registry.delivery.cache_purge import CloudflareEdge
 from registry.delivery.purge import PurgeError
+from tests.support.outbox import Clock, clock, publish_web
 from tests.support.registry import Network, network
-from tests.unit.registry.catalog.test_outbox import Clock, clock, publish_web
 
 __all__ = ["clock", "network"]
 

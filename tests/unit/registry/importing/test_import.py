@@ -24,9 +24,8 @@ from registry.importing.images.carry import ImageRegistries
 from registry.importing.journal import Journal
 from registry.importing.lockfiles import package_lock, requirements
 from registry.importing.pipeline import Import, Imported
-from tests.support.packages import tarball
-from tests.support.registry import Network, network
-from tests.unit.registry.test_publish import missing_files, wheel
+from tests.support.packages import tarball, wheel
+from tests.support.registry import Network, missing_files, network
 
 __all__ = ["network"]
 

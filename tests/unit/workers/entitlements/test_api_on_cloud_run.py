@@ -17,7 +17,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as AwsCredentials
 
 from tests.support.change_stream import Emulated, emulated
-from tests.unit.workers.entitlements.test_follower import digest, put
+from tests.support.follower import digest, put
 from workers import foreign_secret
 from workers.entitlements.answer import MetadataApi
 from workers.entitlements.spanner import Spanner

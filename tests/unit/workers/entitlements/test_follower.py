@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import threading
 import time
@@ -11,21 +10,14 @@ from typing import Any
 
 import pytest
 
-from contract.entitlements import Record
 from tests.support.change_stream import Emulated, emulated
+from tests.support.follower import STREAM, Edge, digest, follower, put, remove
 from workers.entitlements import follow
-from workers.entitlements.changes import ChangeStream, Child, Told
+from workers.entitlements.changes import Child, Told
 from workers.entitlements.edge_kv import EdgeUnreachable
 from workers.entitlements.follower import Follower
 from workers.entitlements.positions import Positions
 from workers.entitlements.spanner import Spanner, SpannerSilent, rows_of
-
-STREAM = "items_changes"
-COLUMNS = ["pk", "sk", "document", "version", "expires"]
-
-
-def digest(name: str) -> str:
-    return hashlib.sha256(name.encode()).hexdigest()
 
 
 @pytest.fixture(scope="module")
@@ -43,39 +35,6 @@ def spanner(cloud: Emulated) -> Spanner:
     with cloud.cluster.connect("metadata") as admin:
         admin.execute("DELETE FROM items; DELETE FROM items_changes_positions")
     return made
-
-
-class Edge:
-    """What was told, in order; `works` false: it takes nothing."""
-
-    def __init__(self) -> None:
-        self.told: list[Record] = []
-        self.works = True
-
-    def apply(self, records: Sequence[Record]) -> Sequence[Record]:
-        if records and not self.works:
-            raise EdgeUnreachable("out of reach, for the test")
-        self.told += records
-        return records
-
-    def versions(self, name: str) -> list[int]:
-        return [record.version for record in self.told if record.digest == digest(name)]
-
-
-def put(spanner: Spanner, name: str, version: int, document: str = "", partition: str = "tokens") -> None:
-    text = document or json.dumps({"principal": "alice", "grants": ["npm:*:pull"], "expires": 4_000_000_000})
-    row = [partition, digest(name), text, str(version), "2100-01-01T00:00:00Z"]
-    spanner.write({"insertOrUpdate": {"table": "items", "columns": COLUMNS, "values": [row]}})
-
-
-def remove(spanner: Spanner, name: str) -> None:
-    spanner.write({"delete": {"table": "items", "keySet": {"keys": [["tokens", digest(name)]]}}})
-
-
-def follower(spanner: Spanner, edge: Edge, letters: list[Any] | None = None) -> Follower:
-    positions = Positions(spanner, f"{STREAM}_positions")
-    buried = [] if letters is None else letters
-    return Follower(spanner, ChangeStream(spanner, STREAM), positions, edge, buried.append)
 
 
 def test_it_begins_with_all_tokens_and_goes_on_with_each_change(spanner: Spanner) -> None:

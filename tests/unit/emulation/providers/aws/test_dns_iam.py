@@ -12,7 +12,7 @@ from emulation.providers import wire
 from emulation.providers.aws import functions
 from emulation.providers.aws.clients import client
 from emulation.providers.handler import CloudError
-from tests.unit.emulation.providers.aws.test_ec2 import create, gone, handler
+from tests.support.aws_handlers import create, gone, handler
 
 pytestmark = pytest.mark.usefixtures("aws_cloud")
 

@@ -3,38 +3,16 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
 
 import pulumi_aws as aws
 import pytest
 
-from emulation.providers.aws import functions, handlers
+from emulation.providers.aws import functions
 from emulation.providers.aws.clients import client
-from emulation.providers.handler import CloudError, Created, Handler, Properties
-
-REGION = "eu-west-1"
-
+from emulation.providers.handler import CloudError, Properties
+from tests.support.aws_handlers import REGION, create, gone, handler
 
 pytestmark = pytest.mark.usefixtures("aws_cloud")
-
-
-def handler(resource: Any) -> Handler:
-    return next(candidate for candidate in handlers() if candidate.resource is resource)
-
-
-def create(resource: Any, **inputs: Any) -> Created:
-    """Creates, and checks that a refresh right after finds each input as it was given."""
-    given: Properties = {"region": REGION, **inputs}
-    created = handler(resource).create(given)
-    seen = handler(resource).read(created.id, created.outputs)
-    assert seen is not None
-    assert {name: seen.get(name) for name in given} == given
-    return created
-
-
-def gone(resource: Any, created: Created) -> bool:
-    handler(resource).delete(created.id, created.outputs)
-    return handler(resource).read(created.id, created.outputs) is None
 
 
 def test_a_network_lives_and_goes() -> None:

@@ -1,0 +1,55 @@
+"""A follower of Spanner's change stream, the tokens that it reads, and the edge that it tells."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from contract.entitlements import Record
+from workers.entitlements.changes import ChangeStream
+from workers.entitlements.edge_kv import EdgeUnreachable
+from workers.entitlements.follower import Follower
+from workers.entitlements.positions import Positions
+from workers.entitlements.spanner import Spanner
+
+STREAM = "items_changes"
+COLUMNS = ["pk", "sk", "document", "version", "expires"]
+
+
+def digest(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+class Edge:
+    """What was told, in order; `works` false: it takes nothing."""
+
+    def __init__(self) -> None:
+        self.told: list[Record] = []
+        self.works = True
+
+    def apply(self, records: Sequence[Record]) -> Sequence[Record]:
+        if records and not self.works:
+            raise EdgeUnreachable("out of reach, for the test")
+        self.told += records
+        return records
+
+    def versions(self, name: str) -> list[int]:
+        return [record.version for record in self.told if record.digest == digest(name)]
+
+
+def put(spanner: Spanner, name: str, version: int, document: str = "", partition: str = "tokens") -> None:
+    text = document or json.dumps({"principal": "alice", "grants": ["npm:*:pull"], "expires": 4_000_000_000})
+    row = [partition, digest(name), text, str(version), "2100-01-01T00:00:00Z"]
+    spanner.write({"insertOrUpdate": {"table": "items", "columns": COLUMNS, "values": [row]}})
+
+
+def remove(spanner: Spanner, name: str) -> None:
+    spanner.write({"delete": {"table": "items", "keySet": {"keys": [["tokens", digest(name)]]}}})
+
+
+def follower(spanner: Spanner, edge: Edge, letters: list[Any] | None = None) -> Follower:
+    positions = Positions(spanner, f"{STREAM}_positions")
+    buried = [] if letters is None else letters
+    return Follower(spanner, ChangeStream(spanner, STREAM), positions, edge, buried.append)

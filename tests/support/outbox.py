@@ -1,0 +1,35 @@
+"""An outbox whose clock a test sets, and a publish that fills it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from registry.catalog.audit import By
+from registry.delivery import deliver as delivering
+from registry.publish import publish
+from tests.support.packages import tarball
+from tests.support.registry import Network
+
+
+@dataclass
+class Clock:
+    """Seconds since 1970, as a test moves them."""
+
+    time: float = 4_000_000_000.0
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+    made = Clock()
+    monkeypatch.setattr(delivering.time, "time", lambda: made.time)
+    yield made
+
+
+def publish_web(network: Network, directory: Path, number: str = "1.0.0") -> Any:
+    file = tarball(directory / f"web-{number}.tgz", {"name": "web", "version": number})
+    return publish(network.target, [file], By("tester", "", "publish"))

@@ -1,0 +1,53 @@
+"""Tests import what they share from tests/support, never from another test module or a conftest."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parents[2]
+
+
+def imported(source: str) -> Iterator[str]:
+    """The dotted names of all that the source imports."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom):
+            yield from (f"{'.' * node.level}{node.module or ''}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def imports_of_tests(source: str) -> list[str]:
+    """The imports that read from a test module or a conftest."""
+    return [
+        name
+        for name in imported(source)
+        if name.startswith(("tests.", "."))
+        and any(part == "conftest" or part.startswith("test_") for part in name.split("."))
+    ]
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "from tests.world.test_tiers import access",
+        "from tests.unit.registry import test_publish as publishing",
+        "import tests.world.conftest",
+        "from .test_tiers import access",
+        "def late() -> None:\n    from tests.policies.conftest import Excepting",
+    ],
+)
+def test_a_planted_import_is_found(planted: str) -> None:
+    assert len(imports_of_tests(planted)) == 1
+
+
+def test_no_test_imports_from_another_test() -> None:
+    found = {
+        str(path.relative_to(TESTS)): names
+        for path in TESTS.rglob("*.py")
+        if (names := imports_of_tests(path.read_text()))
+    }
+    assert not found, "move what is imported here into a module in tests/support"
