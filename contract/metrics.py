@@ -1,6 +1,6 @@
-"""Publishing, as far as it is provisioned: what brings changes to the readers, and what is watched of that.
+"""Names of the metrics that the registry writes, and the objectives that alarms hold them to.
 
-The names here are shared with those who write the metrics (registry/delivery/metrics.py), where there is no Pulumi.
+registry/delivery/metrics.py writes the metrics, and infra/publishing/alarms.py watches them.
 """
 
 from __future__ import annotations
@@ -9,14 +9,17 @@ NAMESPACE = "ArtifactEdge"
 PURGE_LAG = "PurgeLagSeconds"
 GIVEN_UP = "PurgesGivenUp"
 PUBLISH_TO_VISIBLE = "PublishToVisibleSeconds"
+
+# The metrics' types in Cloud Monitoring, which receives them where the metadata store is Spanner.
 GOOGLE_TYPES = {
     PURGE_LAG: "custom.googleapis.com/artifact_edge/purge_lag",
     GIVEN_UP: "custom.googleapis.com/artifact_edge/purges_given_up",
     PUBLISH_TO_VISIBLE: "custom.googleapis.com/artifact_edge/publish_to_visible",
 }
-"""What the metrics are called in Cloud Monitoring, where they are written if the database is Google's."""
 GOOGLE_RESOURCE = "global"
+
+# The most that a publish may take, from the commit to the last edge (docs/publish-to-visible.md).
 OBJECTIVE_SECONDS = 30.0
-"""From the commit to the last edge: what a publish is held to (docs/publish-to-visible.md)."""
+
+# The most that a change may wait in the outbox; a pass over the outbox runs every minute.
 LAG_SECONDS = 120.0
-"""How old a change may get in the outbox; a drain runs every minute."""
