@@ -44,7 +44,6 @@ def reading(account: str, environment: str) -> Sequence[Statement]:
         allow(["lambda:Get*", "lambda:List*"], [f"arn:aws:lambda:*:{account}:*"]),
         allow(["events:Describe*", "events:List*"], [f"arn:aws:events:*:{account}:rule/{prefix}-*"]),
         allow(["logs:Describe*", "logs:List*"], [f"arn:aws:logs:*:{account}:log-group:*"]),
-        allow(["globalaccelerator:Describe*", "globalaccelerator:List*"], [f"arn:aws:globalaccelerator::{account}:*"]),
         allow(
             ["secretsmanager:GetSecretValue"],
             [f"arn:aws:secretsmanager:*:{account}:secret:artifact-edge/{environment}/*"],
@@ -78,7 +77,6 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
             ["cloudwatch:*"],
             [f"arn:aws:cloudwatch:*:{account}:alarm:{prefix}-*", f"arn:aws:cloudwatch::{account}:dashboard/{prefix}"],
         ),
-        allow(["globalaccelerator:*"], [f"arn:aws:globalaccelerator::{account}:*"]),
         allow(["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"], [f"arn:aws:kms:*:{account}:alias/{prefix}"]),
         allow(
             ["kms:CreateKey", "kms:TagResource"],
