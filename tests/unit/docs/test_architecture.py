@@ -1,0 +1,111 @@
+"""The architecture page and the README name folders and files that exist, and the floors that the linter checks."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.unit.docs import CHECKOUT, DOCS
+
+PAGE = DOCS / "architecture.md"
+PICTURE = DOCS / "architecture.svg"
+README = CHECKOUT / "README.md"
+
+# The first part of an object's key or of a media type: such names look like paths and are none.
+_NO_FOLDERS = {"npm", "pypi", "oci", "application", "quarantine", "artifact-edge", ".venv"}
+_PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)*/?")
+# A list of files of one folder, as in "`a.py`, `b.py` and `c.py` in `folder/`".
+_FILES_IN = re.compile(r"((?:`[\w.-]+`(?:, | and )?)+) in `([\w/.-]+/)`")
+_MOST_FILES = 4
+
+
+def section(title: str) -> str:
+    found = re.search(rf"^## {re.escape(title)}.*?\n(.*?)(?=^## |\Z)", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    assert found is not None, f"{PAGE} has no section {title}"
+    return found[1]
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of each row of the tables in a text, without the heads."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    heads = {number - 1 for number, line in enumerate(lines) if line.startswith("| --- ")}
+    return [row for number, row in enumerate(cells) if number not in heads and row[0] != "---"]
+
+
+def paths(text: str) -> Iterator[str]:
+    """The files and folders of the repository that code spans name, alone or in a command."""
+    for names, folder in _FILES_IN.findall(text):
+        yield from (folder + name for name in re.findall(r"`([^`]+)`", names))
+    for span in re.findall(r"(?<!`)`([^`\n]+)`(?!`)", text):
+        for word in span.split():
+            if _PATH.fullmatch(word) and "/" in word and word.split("/")[0] not in _NO_FOLDERS:
+                yield word
+
+
+def linter() -> dict[str, Any]:
+    return tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["tool"]["importlinter"]
+
+
+def test_each_path_on_the_page_exists() -> None:
+    rooms = {span for row in rows(section("Floors")) for span in paths(" | ".join(row[1:]))}
+    found = [path for path in paths(PAGE.read_text()) if path not in rooms]
+    assert len(found) > 80
+    assert [path for path in found if not (CHECKOUT / path).exists()] == []
+
+
+def test_each_path_in_contributing_exists() -> None:
+    found = list(paths((CHECKOUT / "CONTRIBUTING.md").read_text()))
+    assert len(found) > 20
+    assert [path for path in found if not (CHECKOUT / path).exists()] == []
+
+
+def test_each_room_exists_in_its_folder() -> None:
+    table = section("Floors").split("The large folders have rooms:")[1]
+    named = [(row[0].strip("`"), room) for row in rows(table) for room in paths(row[1])]
+    assert len(named) > 15
+    assert [
+        folder + room
+        for folder, room in named
+        if not (CHECKOUT / folder / room).exists() and not (CHECKOUT / room).exists()
+    ] == []
+
+
+def test_each_folder_in_the_picture_exists() -> None:
+    named = re.findall(r">((?:[\w]+/)+)<", PICTURE.read_text())
+    assert len(named) > 15
+    assert [folder for folder in named if not (CHECKOUT / folder).is_dir()] == []
+
+
+@pytest.mark.parametrize("row", rows(section("Where do I change")), ids=lambda row: row[0][:40])
+def test_a_change_starts_with_few_files(row: list[str]) -> None:
+    named = list(paths(row[1]))
+    assert 1 <= len(named) <= _MOST_FILES
+
+
+def test_the_floors_are_those_that_the_linter_checks() -> None:
+    (layers,) = [each["layers"] for each in linter()["contracts"] if each["type"] == "layers"]
+    shown = [line.strip() for line in section("Floors").splitlines() if line.startswith("    ")]
+    assert shown == [" ".join(layer.split()) for layer in layers]
+
+
+def test_the_readme_says_what_each_top_level_folder_is() -> None:
+    told = {re.sub(r"[`\[]|/.*", "", row[0]) for row in rows(README.read_text())}
+    assert told == set(linter()["root_packages"])
+
+
+def test_prose_is_wrapped_at_120_columns() -> None:
+    for page in (README, CHECKOUT / "CONTRIBUTING.md", PAGE, *(DOCS / "decisions").glob("*.md")):
+        wide = [line for line in page.read_text().splitlines() if len(line) > 120 and not line.startswith(("|", "!["))]
+        assert not wide, f"{page.relative_to(CHECKOUT)}: {wide}"
+
+
+def test_paths_are_told_from_other_names() -> None:
+    text = (
+        "`a/b.py`, `c.py` and `d.lua` in `e/f/`, `npm/x.json`, `make up`, `/token`, `g/`, `.venv/bin/python -m x h/i`"
+    )
+    assert list(paths(text)) == ["e/f/c.py", "e/f/d.lua", "a/b.py", "e/f/", "g/", "h/i"]
