@@ -27,7 +27,8 @@ from cloudflare import Cloudflare
 
 from emulation import services
 from emulation.engine.environment import cloud_environment
-from emulation.layout import CHECKOUT, World
+from emulation.layout import World
+from local.checkout import CHECKOUT
 
 _ACCOUNT = "0123456789abcdef0123456789abcdef"
 _SAMPLE_SECONDS = 0.5

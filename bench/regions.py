@@ -19,7 +19,7 @@ import yaml
 
 from bench.chart import Bars, draw
 from contract.regions import REGIONS
-from emulation.layout import CHECKOUT
+from local.checkout import CHECKOUT
 from previews import plans
 from previews.scratch import Scratch, scratch
 

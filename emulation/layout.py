@@ -1,8 +1,8 @@
-"""Where everything in the embedded world is: directories in the checkout, addresses on the loopback network.
+"""Addresses and ports of one world on the loopback network, and paths beneath its directory.
 
-This is the only place that knows an address, a port or a path of the world. The addresses all lie in one /16 of
-127.0.0.0/8 (which Linux answers as a whole, without set-up), so that each emulated machine has an address of its own
-and two worlds can live side by side: `ARTIFACT_EDGE_LOOPBACK=127.78 make up`.
+No other module knows an address, a port or a path of the world. The addresses all lie in one /16 of 127.0.0.0/8, which
+Linux answers without set-up. So each emulated machine has an address of its own, and worlds can run side by side: each
+in the network that the environment variable ARTIFACT_EDGE_LOOPBACK names (such as `127.78`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from pathlib import Path
 
 LOOPBACK_VARIABLE = "ARTIFACT_EDGE_LOOPBACK"
 
-CHECKOUT = Path(__file__).resolve().parent.parent
+# Python imports this package from here, also in the processes that it starts.
+IMPORT_ROOT = Path(__file__).resolve().parents[1]
 
 # Ports of tiers that clouds run for us. Those of our own machines are part of their boot files.
 AWS_PORT = 5000
@@ -95,7 +96,7 @@ POPS = (
 class World:
     """One embedded world. `directory` holds all that it writes; deleting it forgets the world."""
 
-    directory: Path = CHECKOUT / ".world"
+    directory: Path
     loopback: str = ""
 
     def __post_init__(self) -> None:

@@ -11,10 +11,10 @@ from emulation.dns import client
 from emulation.engine.environment import cloud_environment, provider_ports
 from emulation.layout import (
     AWS_PORT,
-    CHECKOUT,
     CLOUDFLARE_PORT,
     FUNCTIONS_PORT,
     GCP_PORT,
+    IMPORT_ROOT,
     LOOPBACK_VARIABLE,
     RUN_PORT,
     World,
@@ -47,7 +47,7 @@ RUNTIME = (
 
 
 class AddressTaken(Exception):
-    """Another world is where this one wants to be; the message says how to be elsewhere."""
+    """Another world uses the addresses of this one; the message says how to choose others."""
 
 
 def start(world: World, services: Sequence[Service]) -> list[str]:
@@ -58,7 +58,7 @@ def start(world: World, services: Sequence[Service]) -> list[str]:
             if service.answers is not None and service.answers(world):
                 raise AddressTaken(
                     f"the addresses {world.loopback}.0.0/16 are in use by another world ({service.name} answers). "
-                    f"Take that one down, or be elsewhere: {LOOPBACK_VARIABLE}=127.78 make up"
+                    f"Take that one down, or choose another network in the environment: {LOOPBACK_VARIABLE}=127.78"
                 )
             started.append(service.name)
             _start(world, service)
@@ -72,7 +72,7 @@ def _start(world: World, service: Service) -> None:
         service.name,
         [sys.executable, "-m", f"emulation.{service.name}", "--directory", world.directory],
         env=cloud_environment(world, {}),
-        cwd=CHECKOUT,
+        cwd=IMPORT_ROOT,
         ready=None if answers is None else lambda: answers(world),
     )
 

@@ -13,15 +13,16 @@ from emulation import processes
 from emulation.engine.environment import forget_other_clouds, shell_environment
 from emulation.engine.find import EngineError, ensure_engine
 from emulation.layout import World
-from emulation.log import since_the_start
 from emulation.processes import ProcessError
 from emulation.services import AddressTaken
 from local import instructions
+from local.checkout import WORLD_DIRECTORY
 from local.down import down as take_down
 from local.health import NotHealthy, unhealthy
 from local.operator import OperatorError
 from local.prerequisites import PrerequisiteError
-from local.stack import LocalStack, StackError
+from local.progress import since_the_start
+from local.stack import PASSPHRASE, LocalStack, StackError
 from local.up import BusyError
 from local.up import up as bring_up
 
@@ -38,34 +39,34 @@ _ENDINGS = (
 """What a user can do something about; each says what in its message."""
 
 Directory = Annotated[Path, typer.Option(help="the world's directory", show_default=".world in the checkout")]
-_WORLD = World().directory
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
 
 @app.command()
-def up(directory: Directory = _WORLD) -> None:
+def up(directory: Directory = WORLD_DIRECTORY) -> None:
     """Bring everything up, provision stack `local`, publish sample packages and print how to use them."""
     clients = bring_up(World(directory=directory.resolve()), since_the_start())
     print("", *instructions.lines(clients), sep="\n")
 
 
 @app.command()
-def down(directory: Directory = _WORLD) -> None:
+def down(directory: Directory = WORLD_DIRECTORY) -> None:
     """Destroy the stack and end every process."""
     take_down(World(directory=directory.resolve()), since_the_start())
 
 
 @app.command()
-def env(directory: Directory = _WORLD) -> None:
+def env(directory: Directory = WORLD_DIRECTORY) -> None:
     """Print the environment of plain `pulumi` commands: eval "$(python -m local env)"."""
-    environment = shell_environment(ensure_engine(_to_stderr), World(directory=directory.resolve()))
+    world = World(directory=directory.resolve())
+    environment = shell_environment(ensure_engine(_to_stderr), world, passphrase=PASSPHRASE)
     for name, value in environment.items():
         print(f"export {name}={shlex.quote(value)}")
 
 
 @app.command()
-def status(directory: Directory = _WORLD) -> None:
+def status(directory: Directory = WORLD_DIRECTORY) -> None:
     """Say which processes run and which tiers answer; fails when one does not."""
     world = World(directory=directory.resolve())
     for name in processes.names(world):

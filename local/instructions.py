@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 
-from emulation.layout import CHECKOUT
+from local.checkout import CHECKOUT
 from local.clients import ANONYMOUS, Client
 from local.samples import IMAGE, NPM_PACKAGE, PYTHON_PACKAGE
 

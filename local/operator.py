@@ -13,7 +13,8 @@ from typing import Any
 import yaml
 
 from emulation.engine.environment import cloud_environment
-from emulation.layout import CHECKOUT, World
+from emulation.layout import World
+from local.checkout import CHECKOUT
 from local.samples import REPOSITORY, TAG, build
 from registry.keys import KV_TOKEN_VARIABLE, PURGE_TOKEN_VARIABLE
 

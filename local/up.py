@@ -10,8 +10,9 @@ from typing import Any
 
 from emulation import services
 from emulation.engine.find import Report, ensure_engine
-from emulation.layout import CHECKOUT, World
+from emulation.layout import World
 from local import health, operator, prerequisites
+from local.checkout import CHECKOUT
 from local.clients import Client, ensure_clients, forget_clients
 from local.stack import STACK, LocalStack
 

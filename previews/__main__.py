@@ -10,10 +10,10 @@ import typer
 
 from emulation.engine.environment import forget_other_clouds
 from emulation.engine.find import EngineError
-from emulation.log import since_the_start
 from emulation.processes import ProcessError
 from emulation.services import AddressTaken
 from local.operator import OperatorError
+from local.progress import since_the_start
 from previews import release
 from previews.preview import preview
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emulation.layout import CHECKOUT
+from local.checkout import CHECKOUT
 from previews.scratch import Scratch
 
 STACKS = ("local", "dev", "staging", "prod")

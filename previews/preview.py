@@ -13,13 +13,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from emulation.engine.find import Report
-from emulation.layout import CHECKOUT
 from gates import rules, stages, upgrade
 from gates.limits import Limits
 from gates.plan import Plan, read_plan
 from gates.resilience import Statements, prove
 from gates.settings import read_settings
 from gates.summary import counts, diff, tree
+from local.checkout import CHECKOUT
 from previews import plans, release
 from previews.plans import STACKS, Planned
 from previews.scratch import Scratch, scratch

@@ -15,8 +15,9 @@ from packaging.version import Version
 
 from contract.secrets import secret_id
 from emulation.engine.find import Report
-from emulation.layout import CHECKOUT, World
+from emulation.layout import World
 from gates import state
+from local.checkout import CHECKOUT
 from previews.plans import STACKS
 from previews.scratch import Scratch, scratch
 

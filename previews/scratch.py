@@ -16,8 +16,10 @@ from pathlib import Path
 from emulation import services
 from emulation.engine.command import pulumi
 from emulation.engine.find import Engine, Report, ensure_engine
-from emulation.layout import CHECKOUT, World
+from emulation.layout import World
 from local import operator
+from local.checkout import CHECKOUT
+from local.stack import PASSPHRASE
 
 _LINKED = (".venv", "Pulumi.yaml", "contract", "infra", "policies", "registry", "workers")
 
@@ -32,7 +34,7 @@ class Scratch:
 
     def pulumi(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """A plain command, its output in text; `env` is added to its environment."""
-        return pulumi(self.engine, self.world, self.project, *arguments, env=env)
+        return pulumi(self.engine, self.world, self.project, *arguments, passphrase=PASSPHRASE, env=env)
 
     def new_stack(self, name: str) -> None:
         """Makes a stack of the config that is there, and the keys that the program reads."""

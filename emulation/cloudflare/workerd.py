@@ -16,10 +16,11 @@ from typing import Any
 from emulation.cloudflare import kv_service
 from emulation.cloudflare.edge import Deployment, EdgeError, Module, Script
 from emulation.cloudflare.pki import Issued, write_private
-from emulation.layout import CHECKOUT, Pop
+from emulation.layout import IMPORT_ROOT, Pop
 
 TEMPLATES = Path(__file__).parent / "pop"
-PACKAGES = CHECKOUT / "workers" / "edge" / "node_modules"
+# npm installs workerd with the edge worker's packages.
+PACKAGES = IMPORT_ROOT / "workers" / "edge" / "node_modules"
 # npm's package of the binary for this machine, as workerd's own package.json names its optional dependencies.
 MACHINES = {"x86_64": "64", "aarch64": "arm64"}
 TRIAL = 30.0  # seconds until a script that neither starts nor fails is given up

@@ -15,14 +15,13 @@ from emulation.dns import client
 from emulation.dns.service import DnsService
 from emulation.layout import DNS_PORT, World
 
-_WORLD = World().directory
 _app = typer.Typer(add_completion=False)
 
 
 @_app.callback(invoke_without_command=True)
 def serve(
     context: typer.Context,
-    directory: Annotated[Path, typer.Option(help="the world's directory")] = _WORLD,
+    directory: Annotated[Path, typer.Option(help="the world's directory")],
 ) -> None:
     """Serves the world's DNS, health checks and vantage proxies until it is ended."""
     context.obj = World(directory=directory.resolve())
@@ -51,7 +50,7 @@ def query(
         typer.echo(client.ask(world, asked).to_text())
     except (dns.exception.DNSException, OSError) as error:
         raise _failure(
-            f"{world.dns_address}:{DNS_PORT} does not answer ({error}); the world comes up with `make up`"
+            f"{world.dns_address}:{DNS_PORT} does not answer ({error}); start the world's DNS first"
         ) from error
 
 

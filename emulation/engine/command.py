@@ -13,13 +13,18 @@ from emulation.layout import World
 
 
 def pulumi(
-    engine: Engine, world: World, project: Path, *arguments: str, env: Mapping[str, str] | None = None
+    engine: Engine,
+    world: World,
+    project: Path,
+    *arguments: str,
+    passphrase: str,
+    env: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """A plain `pulumi` command in a project's directory, its output in text without colours."""
     return subprocess.run(
         [engine.pulumi, *arguments, "--non-interactive", "--color", "never"],
         cwd=project,
-        env={**os.environ, **shell_environment(engine, world), **(env or {})},
+        env={**os.environ, **shell_environment(engine, world, passphrase=passphrase), **(env or {})},
         capture_output=True,
         text=True,
         check=False,

@@ -12,12 +12,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from emulation.engine.find import CHECKOUT_VARIABLE, Engine
-from emulation.layout import CHECKOUT, POSTGRES_PORT, SPANNER_USER, World
+from emulation.engine.find import PYTHON_VARIABLE, PYTHONPATH_VARIABLE, Engine
+from emulation.layout import IMPORT_ROOT, POSTGRES_PORT, SPANNER_USER, World
 from emulation.processes import listening
-
-PASSPHRASE = "artifact-edge-local"  # noqa: S105  public on purpose
-"""Belongs to the salt in stacks/Pulumi.local.yaml; see docs/decisions/local-passphrase.md for why it may be public."""
 
 
 def forget_other_clouds() -> None:
@@ -36,23 +33,30 @@ def provider_ports(world: World) -> dict[str, int]:
     return ports if all(listening("127.0.0.1", port) for port in ports.values()) else {}
 
 
-def shell_environment(engine: Engine, world: World) -> dict[str, str]:
+def shell_environment(engine: Engine, world: World, *, passphrase: str) -> dict[str, str]:
     """All that a shell needs for plain `pulumi` commands; the emulated providers must be there."""
-    return {**engine_environment(engine, world), **cloud_environment(world, provider_ports(world))}
+    return {
+        **engine_environment(engine, world, passphrase=passphrase),
+        **cloud_environment(world, provider_ports(world)),
+    }
 
 
-def engine_environment(engine: Engine, world: World) -> dict[str, str]:
-    """What any `pulumi` command needs: the engine on PATH, the state in the world's directory, for its owner only."""
+def engine_environment(engine: Engine, world: World, *, passphrase: str) -> dict[str, str]:
+    """What any `pulumi` command needs: the engine on PATH, the state in the world's directory, for its owner only.
+
+    `passphrase` encrypts the secrets in the stacks' config and state.
+    """
     search = [str(engine.pulumi.parent), str(Path(sys.executable).parent), os.environ["PATH"]]
     state = world.path("pulumi", "state")
     state.mkdir(exist_ok=True)
     state.parent.chmod(0o700)
     return {
         "PATH": os.pathsep.join(search),
-        CHECKOUT_VARIABLE: str(CHECKOUT),
+        PYTHON_VARIABLE: sys.executable,
+        PYTHONPATH_VARIABLE: str(IMPORT_ROOT),
         "PULUMI_BACKEND_URL": state.as_uri(),
         "PULUMI_HOME": str(world.path("pulumi", "home")),
-        "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+        "PULUMI_CONFIG_PASSPHRASE": passphrase,
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_SKIP_UPDATE_CHECK": "1",
     }

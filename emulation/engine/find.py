@@ -33,9 +33,11 @@ CHECKSUMS = f"https://github.com/pulumi/pulumi/releases/download/v{VERSION}/pulu
 GO_PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
 GO_VERSION_VARIABLE = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
 
-CHECKOUT_VARIABLE = "ARTIFACT_EDGE_CHECKOUT"
+# The environment tells the launcher which Python runs the language host, and where that Python finds this package.
+PYTHON_VARIABLE = "EMULATION_PYTHON"
+PYTHONPATH_VARIABLE = "EMULATION_PYTHONPATH"
 LAUNCHER = f"""#!/bin/sh
-PYTHONPATH="${CHECKOUT_VARIABLE}" exec "${CHECKOUT_VARIABLE}/.venv/bin/python" -m emulation.engine.language_host "$@"
+PYTHONPATH="${PYTHONPATH_VARIABLE}" exec "${PYTHON_VARIABLE}" -m emulation.engine.language_host "$@"
 """
 
 Report = Callable[[str], None]
@@ -159,7 +161,7 @@ def build(target: Path, report: Report) -> None:
 def write_language_host(directory: Path) -> Path:
     """Puts the launcher of our language host beside the engine, where the engine takes it for its own.
 
-    The cache is shared by checkouts, so the launcher asks the environment which one it serves.
+    All installations share the cache, so the launcher reads from the environment which of them it serves.
     """
     launcher = directory / "pulumi-language-python"
     if not launcher.exists() or launcher.read_text() != LAUNCHER:

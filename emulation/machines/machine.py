@@ -109,7 +109,7 @@ class Machine:
         if len(os.fsencode(socket)) > _SOCKET_PATH_LIMIT:
             raise BootError(
                 f"{socket} is longer than a Unix socket's name may be ({_SOCKET_PATH_LIMIT}); "
-                "use a checkout or a world directory with a shorter path"
+                "use a world directory with a shorter path"
             )
         self._place.root.mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
@@ -253,7 +253,7 @@ class _Keeper:
         done = subprocess.run(
             argv, env={**_of_the_host(), **self._environment()}, capture_output=True, text=True, check=False, timeout=60
         )
-        # Programs of the checkout may be out of an unprivileged user's reach, so they run as whoever runs the world.
+        # An unprivileged user may not reach the Python that scripts run with, so they run as whoever runs the world.
         for path in _tree(self._place.root / "run"):
             _give(path, self._user)
         if done.returncode != 0:

@@ -110,7 +110,7 @@ SUBSTITUTIONS = (
         lambda match, _: match[0] if os.geteuid() == 0 else getpass.getuser(),
     ),
     Substitution(
-        "boto3 comes with the checkout's virtual environment, not from a system package",
+        "boto3 comes with the Python that runs the emulation, not from a system package",
         r"/usr/local/sbin/.*",
         re.compile(r"\A#!/usr/bin/python3$", re.MULTILINE),
         lambda _, __: f"#!{sys.executable}",

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from emulation.layout import CHECKOUT, World
+from emulation.layout import World
+from local.checkout import CHECKOUT
 from tests.support.world.up import Up, local
 
 LOOPBACK = "127.90"

@@ -29,7 +29,7 @@ from emulation import services
 from emulation.aws.clock import PATH as CLOCK
 from emulation.aws.replication import PATH as REPLICATION
 from emulation.engine.environment import cloud_environment
-from emulation.layout import CHECKOUT, World
+from emulation.layout import World
 from emulation.providers.aws import functions, handlers
 from infra.blobs import BlobsArgs
 from infra.blobs.s3 import S3Blobs
@@ -42,6 +42,7 @@ from infra.observability import CloudWatchAlarm
 from infra.observability.cloudwatch import CloudWatchObservability, CloudWatchObservabilityArgs
 from infra.publishing.alarms import alarms as registry_alarms
 from infra.serverless.package import pack
+from local.checkout import CHECKOUT
 from registry.catalog.audit import By
 from registry.catalog.outbox import Intent
 from registry.target import Target

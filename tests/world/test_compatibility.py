@@ -21,10 +21,11 @@ from cloudflare import Cloudflare
 from emulation import processes, services
 from emulation.engine.command import pulumi
 from emulation.engine.find import ensure_engine
-from emulation.layout import CHECKOUT, VANTAGES
+from emulation.layout import VANTAGES
 from gates import state
+from local.checkout import CHECKOUT
 from local.clients import ANONYMOUS
-from local.stack import STACK
+from local.stack import PASSPHRASE, STACK
 from previews import release
 from tests.support.world.edge import access
 from tests.support.world.origin import store
@@ -40,7 +41,7 @@ pytestmark = pytest.mark.skipif(release.latest(STACK) is None, reason="no releas
 def deployed(up: Up) -> list[Inputs]:
     """The stack's resources now, with secrets in plain."""
     arguments = ("stack", "export", "--show-secrets", "--stack", STACK)
-    result = pulumi(ensure_engine(print), up.world, CHECKOUT, *arguments)
+    result = pulumi(ensure_engine(print), up.world, CHECKOUT, *arguments, passphrase=PASSPHRASE)
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)["deployment"]["resources"]
 

@@ -21,8 +21,9 @@ import pytest
 
 from emulation.aws.clock import MINUTE_SECONDS, PATH
 from emulation.engine.environment import cloud_environment
-from emulation.layout import CHECKOUT, VANTAGES
+from emulation.layout import VANTAGES
 from local import operator
+from local.checkout import CHECKOUT
 from local.clients import Client
 from registry.catalog.outbox import Intent, Outbox
 from registry.target import Target

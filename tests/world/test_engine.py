@@ -59,7 +59,7 @@ def pulumi(world: World) -> Pulumi:
     engine = ensure_engine(print)
     environment = {
         **os.environ,
-        **shell_environment(engine, world),
+        **shell_environment(engine, world, passphrase="any"),
     }
 
     def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:

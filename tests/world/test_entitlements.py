@@ -15,7 +15,8 @@ import pytest
 from cloudflare import Cloudflare
 
 from emulation.engine.environment import cloud_environment
-from emulation.layout import CHECKOUT, VANTAGES
+from emulation.layout import VANTAGES
+from local.checkout import CHECKOUT
 from registry.catalog.audit import By
 from registry.target import Target
 from registry.tokens import resync, tokens

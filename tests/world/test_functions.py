@@ -24,13 +24,14 @@ from cloudflare import Cloudflare
 
 from emulation import processes, services
 from emulation.engine.environment import cloud_environment
-from emulation.layout import CHECKOUT, FUNCTIONS_PORT, World
+from emulation.layout import FUNCTIONS_PORT, World
 from emulation.providers.aws import functions, handlers
 from infra.entitlements.api import LambdaMetadataApi, LambdaMetadataApiArgs
 from infra.entitlements.stream import LambdaTokenSync, LambdaTokenSyncArgs
 from infra.metadata import MetadataArgs
 from infra.metadata.dynamodb import DynamoDbMetadata
 from infra.serverless.package import pack
+from local.checkout import CHECKOUT
 from registry.catalog.audit import By
 from registry.target import Target
 from registry.tokens import resync, tokens

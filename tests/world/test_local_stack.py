@@ -9,7 +9,9 @@ from pathlib import Path
 
 from emulation.engine.environment import shell_environment
 from emulation.engine.find import ensure_engine
-from emulation.layout import CHECKOUT, World
+from emulation.layout import World
+from local.checkout import CHECKOUT
+from local.stack import PASSPHRASE
 from tests.support.world.up import Up, local
 
 PUBLIC = {"server_ca", "client_ca", "server_certificate", "client_certificate"}
@@ -21,7 +23,7 @@ def pulumi(up: Up, *arguments: str) -> str:
     return subprocess.run(
         ["pulumi", *arguments, "--stack", "local", "--non-interactive"],
         cwd=CHECKOUT,
-        env={**os.environ, **shell_environment(ensure_engine(print), up.world)},
+        env={**os.environ, **shell_environment(ensure_engine(print), up.world, passphrase=PASSPHRASE)},
         stdout=subprocess.PIPE,
         text=True,
         check=True,

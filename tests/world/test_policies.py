@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from emulation.layout import CHECKOUT
 from emulation.services import AddressTaken
+from local.checkout import CHECKOUT
 from previews.scratch import Scratch, scratch
 
 LOOPBACK = "127.86"

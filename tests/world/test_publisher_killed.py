@@ -21,7 +21,7 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from emulation.layout import CHECKOUT
+from local.checkout import CHECKOUT
 from local.samples import build
 from registry import publish as publishing
 from registry.catalog.audit import By

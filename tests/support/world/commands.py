@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from emulation.engine.environment import cloud_environment
-from emulation.layout import CHECKOUT
+from local.checkout import CHECKOUT
 from tests.support.world.up import Up
 
 

@@ -13,7 +13,8 @@ from typing import Any, cast
 import boto3
 
 from emulation.engine.find import ensure_engine
-from emulation.layout import CHECKOUT, LOOPBACK_VARIABLE, World
+from emulation.layout import LOOPBACK_VARIABLE, World
+from local.checkout import CHECKOUT
 from local.stack import LocalStack
 
 

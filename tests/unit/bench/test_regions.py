@@ -9,7 +9,7 @@ import yaml
 from bench.chart import Bars, draw
 from bench.regions import REGIONS_WANTED, widened
 from contract.regions import REGIONS
-from emulation.layout import CHECKOUT
+from local.checkout import CHECKOUT
 
 
 def test_the_variant_is_prod_with_more_regions_on_both_clouds() -> None:

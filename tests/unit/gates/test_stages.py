@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from emulation.layout import CHECKOUT
 from gates.__main__ import app
 from gates.limits import Limits
 from gates.plan import Plan, PlanError, read_plan
 from gates.stages import Stage, split
+from local.checkout import CHECKOUT
 from tests.unit.gates.plans import plan, step, urn
 
 TODAY = datetime.date(2026, 11, 25)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from emulation.layout import CHECKOUT
 from gates import state
 from gates.__main__ import app
+from local.checkout import CHECKOUT
 
 MARK = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 

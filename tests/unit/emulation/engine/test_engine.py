@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -46,7 +45,8 @@ def test_the_official_language_host_is_not_shadowed(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("PATH", str(pulumi.parent))
     engine = find.ensure_engine(lambda line: None)
     assert engine == find.Engine(pulumi, None)
-    path = environment.engine_environment(engine, World(directory=tmp_path / "world"))["PATH"].split(os.pathsep)
+    prepared = environment.engine_environment(engine, World(directory=tmp_path / "world"), passphrase="any")
+    path = prepared["PATH"].split(os.pathsep)
     assert path[0] == str(pulumi.parent)
 
 
@@ -61,15 +61,18 @@ def test_a_download_with_another_checksum_is_refused() -> None:
 
 def test_the_state_is_for_its_owner_only(tmp_path: Path) -> None:
     engine = find.Engine(tmp_path / "pulumi", None)
-    backend = environment.engine_environment(engine, World(directory=tmp_path / "world"))["PULUMI_BACKEND_URL"]
-    state = Path(backend.removeprefix("file://"))
+    prepared = environment.engine_environment(engine, World(directory=tmp_path / "world"), passphrase="any")
+    state = Path(prepared["PULUMI_BACKEND_URL"].removeprefix("file://"))
     assert state.is_dir()
     assert state.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_the_language_host_prints_its_port_first() -> None:
+def test_the_launched_language_host_prints_its_port_first(tmp_path: Path) -> None:
+    engine = find.Engine(tmp_path / "pulumi", find.write_language_host(tmp_path))
+    assert engine.language_host is not None
+    prepared = environment.engine_environment(engine, World(directory=tmp_path / "world"), passphrase="any")
     process = subprocess.Popen(
-        [sys.executable, "-m", "emulation.engine.language_host", "127.0.0.1:1"], stdout=subprocess.PIPE, text=True
+        [engine.language_host, "127.0.0.1:1"], cwd=tmp_path, env=prepared, stdout=subprocess.PIPE, text=True
     )
     try:
         assert process.stdout is not None

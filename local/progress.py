@@ -1,0 +1,12 @@
+"""Progress of a command, with the time since its start."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+
+def since_the_start() -> Callable[[str], None]:
+    """Prints lines with the whole seconds since this call."""
+    started = time.monotonic()
+    return lambda line: print(f"[{time.monotonic() - started:4.0f} s] {line}", flush=True)
