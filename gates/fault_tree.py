@@ -7,25 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 Losses = frozenset[str]
 """What is gone, each written `<kind>:<name>`: `zone:eu-west-1a`, `region:eu-west-1`, `cloud:aws`, `edge:cloudflare`,
 `dns:route53`, `store:Bucket eu-west-1`."""
 
 
-Choice = Literal["tried", "checked", "blind"]
-"""How one of several is chosen: whoever needs it tries them in turn; or is led by a health check to one that stands,
-which sees whether it answers, not whether what it asks does; or is led to any of them."""
-
-
 @dataclass(frozen=True)
 class Need:
-    """What for, what would do, and how one of those is chosen."""
+    """What for, and what would do: whoever needs it tries the alternatives in turn."""
 
     what: str
     alternatives: Sequence[Part]
-    choice: Choice = "tried"
 
 
 @dataclass(frozen=True)
@@ -43,19 +36,11 @@ def broken(part: Part, lost: Losses) -> str | None:
     if hit:
         return f"{part.name} is lost with {', '.join(hit)}"
     for need in part.needs:
-        offered = [one for one in need.alternatives if need.choice != "checked" or stands(one, lost)]
-        reasons = [broken(one, lost) for one in offered or need.alternatives]
+        reasons = [broken(one, lost) for one in need.alternatives]
         failed = [reason for reason in reasons if reason is not None]
-        if len(failed) == len(reasons) or (need.choice != "tried" and failed):
+        if len(failed) == len(reasons):
             return f"{part.name} has no {need.what}: {_some(failed) or 'there is none'}"
     return None
-
-
-def stands(part: Part, lost: Losses) -> bool:
-    """Whether the part answers a health check: it is there, and so is one of those that it is checked by."""
-    return not part.stands_on & lost and all(
-        any(stands(one, lost) for one in need.alternatives) for need in part.needs if need.choice == "checked"
-    )
 
 
 def losses(part: Part) -> frozenset[str]:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from gates import user_data
 from gates.fault_tree import Need, Part
-from gates.places import region_of, users_of
+from gates.places import region_of
 from gates.plan import Resource, known
 from gates.resource_types import BUCKETS, NODES, RECORDS
 
@@ -36,8 +36,7 @@ class Graph:
         needs = [Need("DNS for its name", [_ROUTE53])]
         for host in self._hosts():
             led = list(self._networks(host, token, objects))
-            checked = all(one.inputs.get("healthCheckId") for one in self._records(host))
-            needs.append(Need(f"edge network for {host}", _distinct(led), "checked" if checked else "blind"))
+            needs.append(Need(f"edge network for {host}", _distinct(led)))
         return Part(name, needs=needs if len(needs) > 1 else [Need("name to go to", [])])
 
     def _of(self, *ends: str) -> list[Resource]:
@@ -65,10 +64,8 @@ class Graph:
             for target in record.inputs.get("records") or [one.get("name") for one in record.inputs.get("aliases", [])]:
                 if known(target) and str(target).endswith(_CLOUDFLARE):
                     yield self._cloudflare(token, objects)
-                elif known(target) and self._records(str(target)):
+                elif known(target):
                     yield from self._networks(str(target), token, objects)
-                else:
-                    yield from self._own_pops(record, token, objects)
 
     def _cloudflare(self, token: Token, objects: bool) -> Part:
         needs = [
@@ -101,38 +98,15 @@ class Graph:
             for url in urls
         ]
 
-    def _tables(self, *regions: str | None) -> list[Part]:
-        """Replicas of the metadata table in these regions."""
+    def _tables(self, region: str) -> list[Part]:
+        """Replicas of the metadata table in the region."""
         found: list[Part] = []
         for table in self._of("dynamodb/table:Table"):
             replicas: Sequence[Mapping[str, Any]] = table.inputs.get("replicas") or []
-            for region in [region_of(table), *(str(replica.get("regionName")) for replica in replicas)]:
-                if region in regions:
-                    atoms = frozenset({f"store:{table.label}", f"region:{region}", "cloud:aws"})
-                    found.append(Part(f"{table.label} in {region}", atoms))
+            if region in [region_of(table), *(str(replica.get("regionName")) for replica in replicas)]:
+                atoms = frozenset({f"store:{table.label}", f"region:{region}", "cloud:aws"})
+                found.append(Part(f"{table.label} in {region}", atoms))
         return found
-
-    def _own_pops(self, record: Resource, token: Token, objects: bool) -> list[Part]:
-        """The accelerator behind the record, and the machines in its groups of endpoints."""
-        accelerators = [one for one in self._of(":Accelerator") if one.urn in record.uses()]
-        machines = [
-            machine
-            for group in self._of(":EndpointGroup")
-            for machine in self._machines
-            if machine.urn in group.uses() and any(group.urn in users_of([one.urn], self._all) for one in accelerators)
-        ]
-        pops = [self._pop(machine, objects) for machine in machines]
-        standing = frozenset({"edge:pops", "cloud:aws"})
-        return [Part(one.label, standing, [Need("PoP", pops, "checked")]) for one in accelerators]
-
-    def _pop(self, machine: Resource, objects: bool) -> Part:
-        tables = self._tables(
-            user_data.variable(machine, "METADATA_NEAREST"), user_data.variable(machine, "METADATA_HOME")
-        )
-        needs = [Need("table of tokens", tables)]
-        if objects:
-            needs.append(Need("shield", self._shields(user_data.shields(user_data.program(machine)))))
-        return Part(f"PoP {machine.name}", self._standing(machine), needs)
 
     @cached_property
     def _machines(self) -> list[Resource]:

@@ -47,9 +47,3 @@ def shields(text: str) -> list[dict[str, Any]]:
     """The shields that a worker's binding or a program lists: objects with `host` and `region`; maybe none."""
     found = _SHIELDS.search(text)
     return json.loads(found[0]) if found else []
-
-
-def variable(machine: Resource, name: str) -> str | None:
-    """An environment variable that the program sets, in a line of its own."""
-    found = re.search(rf"^\s*{name}=(\S+)$", program(machine), re.MULTILINE)
-    return found[1] if found else None

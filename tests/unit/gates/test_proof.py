@@ -21,10 +21,6 @@ SCRIPT = "cloudflare:index/workersScript:WorkersScript"
 NODE, EIP, SUBNET = "aws:ec2/instance:Instance", "aws:ec2/eip:Eip", "aws:ec2/subnet:Subnet"
 RECORD, BUCKET = "aws:route53/record:Record", "aws:s3/bucket:Bucket"
 TABLE, URL = "aws:dynamodb/table:Table", "aws:lambda/functionUrl:FunctionUrl"
-ACCELERATOR, GROUP = (
-    "aws:globalaccelerator/accelerator:Accelerator",
-    "aws:globalaccelerator/endpointGroup:EndpointGroup",
-)
 
 
 def resource(kind: str, name: str, inputs: Mapping[str, Any], uses: Sequence[str] = ()) -> Resource:
@@ -39,17 +35,13 @@ def shield(region: str, zone: str, *buckets: str) -> list[Resource]:
     """A machine in a zone with its subnet, address and name; it reads from the buckets of these regions."""
     name, place = f"{region}-{zone}", {"region": region}
     boot = "\n".join(f"map http://x/ https://objects-{one}.s3.amazonaws.com/" for one in buckets)
+    packed = base64.b64encode(gzip.compress(boot.encode())).decode()
     return [
         resource(SUBNET, name, {**place, "availabilityZone": f"{region}{zone}"}),
-        resource(NODE, name, {**place, "userData": boot}, [urn(SUBNET, name)]),
+        resource(NODE, name, {**place, "userDataBase64": packed}, [urn(SUBNET, name)]),
         resource(EIP, name, place, [urn(NODE, name)]),
         resource(RECORD, f"node-{name}", {"name": f"{name}.shield.example.com", "records": ["1"]}, [urn(EIP, name)]),
     ]
-
-
-def leads(name: str, target: str, *, host: str = HOST, checked: bool = True, uses: Sequence[str] = ()) -> Resource:
-    check = {"healthCheckId": "1"} if checked else {}
-    return resource(RECORD, name, {"name": host, "records": [target], **check}, uses)
 
 
 def cloudflare(*shields: str, api: bool = False) -> list[Resource]:
@@ -64,7 +56,7 @@ def cloudflare(*shields: str, api: bool = False) -> list[Resource]:
     ]
 
 
-TO_CLOUDFLARE = leads("cloudflare", f"{HOST}.cdn.cloudflare.net")
+TO_CLOUDFLARE = resource(RECORD, "cloudflare", {"name": HOST, "records": [f"{HOST}.cdn.cloudflare.net"]})
 TWO_REGIONS = [
     TO_CLOUDFLARE,
     bucket("us-east-1"),
@@ -143,39 +135,10 @@ def test_cold_tokens_need_the_metadata_api_and_cached_ones_the_store_or_the_api(
     assert proved(stack, *ALL, borne=[*borne, *cold]) == []
 
 
-def pops(shields: str, *, checked: bool = True) -> list[Resource]:
-    """A PoP of our own in eu-west-1 behind an accelerator, as the second network."""
-    program = f"METADATA_NEAREST=eu-west-1\nMETADATA_HOME=us-east-1\n{shields}\n"
-    boot = base64.b64encode(gzip.compress(program.encode())).decode()
-    replicas = [{"regionName": "eu-west-1"}]
-    return [
-        leads("own", "04da6b54-80e4-46f7-96ec-b56ff0331ba9", checked=checked, uses=[urn(ACCELERATOR, "anycast")]),
-        resource(ACCELERATOR, "anycast", {}),
-        resource(GROUP, "eu-west-1", {}, [urn(ACCELERATOR, "anycast"), urn(NODE, "pop-eu")]),
-        resource(NODE, "pop-eu", {"region": "eu-west-1", "userDataBase64": boot}),
-        resource(TABLE, "metadata", {"region": "us-east-1", "replicas": replicas}),
-    ]
-
-
 def lost(loss: str, resources: Sequence[Resource]) -> list[str]:
     """What is said of one loss, which the stack is to survive, and none other."""
     said = proved(resources, Survived(all=[loss]), borne=[])
     return [finding for finding in said if finding.startswith(f"loss of {loss}: ") and "nothing is said" not in finding]
-
-
-def test_a_second_edge_network_takes_over_where_its_health_is_checked() -> None:
-    listed = '[{"host": "us-east-1-a.shield.example.com:8443", "region": "us-east-1"}]'
-    stack = [*TWO_REGIONS, *cloudflare(*SHIELDS)]
-    assert lost("edge:cloudflare", stack)
-    assert lost("edge:cloudflare", [*stack, *pops(listed)]) == []
-    assert lost("edge:pops", [*stack, *pops(listed)]) == []
-    assert lost("edge:pops", [*stack, *pops(listed, checked=False)])
-
-
-def test_a_network_that_stands_but_cannot_serve_is_not_left() -> None:
-    listed = '[{"host": "us-east-1-a.shield.example.com:8443", "region": "us-east-1"}]'
-    stack = [*TWO_REGIONS, *cloudflare(*SHIELDS), *pops(listed)]
-    assert "PoP pop-eu has no shield" in lost("zone:us-east-1a", stack)[0]
 
 
 def test_a_shield_on_google_cloud_takes_its_address_and_stands_in_its_zone() -> None:
@@ -205,16 +168,16 @@ def test_objects_cannot_be_read_without_their_key() -> None:
     assert "Bucket us-east-1 has no key" in lost("store:Key objects", stack)[0]
 
 
-def test_a_pop_asks_the_nearest_replica_and_the_tables_home() -> None:
-    own = [one for one in TWO_REGIONS if one is not TO_CLOUDFLARE] + pops(
-        '[{"host": "us-east-1-a.shield.example.com:8443", "region": "us-east-1"},'
-        ' {"host": "eu-west-1-a.shield.example.com:8443", "region": "eu-west-1"}]'
-    )
-    stack = [*own, resource("cloudflare:index/workersRoute:WorkersRoute", "edge", {"pattern": f"{HOST}/*"})]
-    assert lost("region:us-east-1", stack) == []
-    far = [resource(TABLE, "metadata", {"region": "us-west-2"}) if one.type == TABLE else one for one in stack]
-    assert len(proved(far)) == 14
-    assert "has no table of tokens: there is none" in proved(far)[0]
+def test_a_metadata_api_asks_the_replica_in_its_region() -> None:
+    home = {"region": "us-east-1"}
+    stack = [
+        *TWO_REGIONS,
+        *(one for one in cloudflare(*SHIELDS, api=True) if one.type not in (URL, TABLE)),
+        resource(URL, "api", {"region": "eu-west-1"}),
+    ]
+    replicated = resource(TABLE, "metadata", {**home, "replicas": [{"regionName": "eu-west-1"}]})
+    assert lost("region:us-east-1", [*stack, replicated]) == []
+    assert "metadata API in eu-west-1 has no table" in proved([*stack, resource(TABLE, "metadata", home)])[0]
 
 
 def test_what_is_said_to_break_must_break() -> None:
