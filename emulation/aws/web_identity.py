@@ -18,7 +18,6 @@ from moto.core.exceptions import AccessDeniedError
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import iam_backends
 from moto.sts.exceptions import STSClientError
-from moto.sts.models import sts_backends
 from moto.sts.responses import TokenResponse
 
 from emulation.aws.conditions import UnknownCondition
@@ -51,12 +50,6 @@ def check_web_identities(keys: PublicKeys) -> None:
         return _ORIGINAL(response)
 
     cast(Any, TokenResponse).assume_role_with_web_identity = assume_role_with_web_identity
-
-
-def role_of(access_key: str) -> str | None:
-    """The ARN of the role whose temporary credentials begin with this access key, None where there is none."""
-    found = sts_backends[AWS_ACCOUNT_ID]["aws"].get_assumed_role_from_access_key(access_key)
-    return found.role_arn if found else None
 
 
 def _claims(token: str, keys: PublicKeys) -> Claims:

@@ -53,10 +53,9 @@ class NotDownloadable(Exception):
 
 @dataclass(frozen=True)
 class Engine:
-    """`pulumi`: the executable. `language_host`: our host's executable, or None where the official one is installed."""
+    """`pulumi` is the executable; its language host for Python is beside it or on PATH."""
 
     pulumi: Path
-    language_host: Path | None
 
 
 def ensure_engine(report: Report) -> Engine:
@@ -66,20 +65,21 @@ def ensure_engine(report: Report) -> Engine:
     """
     installed = on_path(os.environ.get("PATH", ""))
     if installed is not None:
-        return Engine(installed, None)
+        return Engine(installed)
     directory = cache_directory() / "pulumi" / f"v{VERSION}"
     official = directory / "release" / "pulumi"
     if official.exists():
-        return Engine(official, None)
+        return Engine(official)
     built = directory / "bin" / "pulumi"
     if not built.exists():
         try:
             download(directory / "release", report)
-            return Engine(official, None)
+            return Engine(official)
         except NotDownloadable as reason:
             report(f"no official Pulumi release ({reason}); building the engine from Go modules instead")
             build(built, report)
-    return Engine(built, write_language_host(built.parent))
+    write_language_host(built.parent)
+    return Engine(built)
 
 
 def on_path(path: str) -> Path | None:

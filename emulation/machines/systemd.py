@@ -57,7 +57,6 @@ class Service:
     name: str
     prepare: tuple[tuple[str, ...], ...]
     command: tuple[str, ...]
-    oneshot: bool
     user: str | None
     restart: bool
     restart_seconds: float
@@ -88,7 +87,6 @@ def parse_service(name: str, text: str) -> Service:
         name=name,
         prepare=tuple(_command(name, line) for line in values["ExecStartPre"]),
         command=commands[0],
-        oneshot=kind == "oneshot",
         user=_last(values, "User", "") or None,
         restart=restart == "always",
         restart_seconds=_seconds(name, _last(values, "RestartSec", "100ms")),

@@ -1,4 +1,4 @@
-"""Security groups, with rules inline or as resources of their own."""
+"""Security groups with inline rules."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pulumi_aws as aws
 from emulation.providers.aws.clients import tags_of
 from emulation.providers.aws.described import Api, Described
 from emulation.providers.aws.ec2.tags import change_tags, only, tags
-from emulation.providers.handler import CloudError, Handler, Properties
+from emulation.providers.handler import Handler, Properties
 
 
 def handlers() -> list[Handler]:
@@ -24,8 +24,6 @@ def handlers() -> list[Handler]:
             _change_group,
             frozenset({"name", "description", "vpcId", "region"}),
         ),
-        _rule(aws.vpc.SecurityGroupIngressRule, ingress=True),
-        _rule(aws.vpc.SecurityGroupEgressRule, ingress=False),
     ]
 
 
@@ -111,47 +109,3 @@ def _describe_group(ec2: Api, id: str, state: Properties) -> Properties | None:
         },
         **tags_of(group, state),
     }
-
-
-_RULE_SOURCES = {"cidrIpv4": "CidrIpv4", "cidrIpv6": "CidrIpv6", "prefixListId": "PrefixListId"}
-
-
-def _rule(resource: Any, *, ingress: bool) -> Described:
-    properties = {"securityGroupId", "ipProtocol", "fromPort", "toPort", "region", *_RULE_SOURCES}
-
-    def make(ec2: Api, inputs: Properties) -> str:
-        permission = _permission(inputs)
-        authorize = ec2.authorize_security_group_ingress if ingress else ec2.authorize_security_group_egress
-        authorized = authorize(GroupId=inputs["securityGroupId"], IpPermissions=[permission])
-        return authorized["SecurityGroupRules"][0]["SecurityGroupRuleId"]
-
-    def remove(ec2: Api, id: str, state: Properties) -> None:
-        revoke = ec2.revoke_security_group_ingress if ingress else ec2.revoke_security_group_egress
-        revoke(GroupId=state["securityGroupId"], SecurityGroupRuleIds=[id])
-
-    return Described(resource, "ec2", make, _describe_rule, remove, change_tags, frozenset(properties))
-
-
-def _permission(inputs: Properties) -> dict[str, Any]:
-    protocol = inputs["ipProtocol"]
-    permission: dict[str, Any] = {"IpProtocol": protocol}
-    if protocol != "-1":
-        permission.update(FromPort=inputs["fromPort"], ToPort=inputs["toPort"])
-    if inputs.get("cidrIpv4"):
-        permission["IpRanges"] = [{"CidrIp": inputs["cidrIpv4"]}]
-    elif inputs.get("cidrIpv6"):
-        permission["Ipv6Ranges"] = [{"CidrIpv6": inputs["cidrIpv6"]}]
-    elif inputs.get("prefixListId"):
-        permission["PrefixListIds"] = [{"PrefixListId": inputs["prefixListId"]}]
-    else:
-        raise CloudError(f"a security group rule needs one of {', '.join(_RULE_SOURCES)}")
-    return permission
-
-
-def _describe_rule(ec2: Api, id: str, state: Properties) -> Properties | None:
-    rules = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [state["securityGroupId"]]}])
-    rule = only([rule for rule in rules["SecurityGroupRules"] if rule["SecurityGroupRuleId"] == id])
-    if rule is None:
-        return None
-    sources = {ours: rule[theirs] for ours, theirs in _RULE_SOURCES.items() if rule.get(theirs)}
-    return {"securityGroupId": rule["GroupId"], "securityGroupRuleId": id, **sources}

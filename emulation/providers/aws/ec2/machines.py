@@ -47,16 +47,6 @@ def handlers() -> list[Handler]:
             _change_address,
             frozenset({"domain", "region"}),
         ),
-        Described(
-            aws.ec2.EipAssociation,
-            "ec2",
-            lambda ec2, inputs: ec2.associate_address(
-                AllocationId=inputs["allocationId"], InstanceId=inputs["instanceId"]
-            )["AssociationId"],
-            _describe_address_association,
-            lambda ec2, id, state: ec2.disassociate_address(AssociationId=id),
-            replace_on=frozenset({"allocationId", "instanceId", "region"}),
-        ),
     ]
 
 
@@ -142,14 +132,4 @@ def _describe_address(ec2: Api, id: str, state: Properties) -> Properties | None
         "domain": address["Domain"],
         "instance": address.get("InstanceId"),
         **tags_of(address, state),
-    }
-
-
-def _describe_address_association(ec2: Api, id: str, state: Properties) -> Properties | None:
-    addresses = ec2.describe_addresses(Filters=[{"Name": "association-id", "Values": [id]}])["Addresses"]
-    address = only(addresses)
-    return address and {
-        "allocationId": address["AllocationId"],
-        "instanceId": address["InstanceId"],
-        "publicIp": address["PublicIp"],
     }

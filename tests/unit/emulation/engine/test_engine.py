@@ -44,7 +44,7 @@ def test_the_official_language_host_is_not_shadowed(tmp_path: Path, monkeypatch:
     pulumi = install(tmp_path / "bin", version="v3.260.1")
     monkeypatch.setenv("PATH", str(pulumi.parent))
     engine = find.ensure_engine(lambda line: None)
-    assert engine == find.Engine(pulumi, None)
+    assert engine == find.Engine(pulumi)
     prepared = environment.engine_environment(engine, World(directory=tmp_path / "world"), passphrase="any")
     path = prepared["PATH"].split(os.pathsep)
     assert path[0] == str(pulumi.parent)
@@ -60,7 +60,7 @@ def test_a_download_with_another_checksum_is_refused() -> None:
 
 
 def test_the_state_is_for_its_owner_only(tmp_path: Path) -> None:
-    engine = find.Engine(tmp_path / "pulumi", None)
+    engine = find.Engine(tmp_path / "pulumi")
     prepared = environment.engine_environment(engine, World(directory=tmp_path / "world"), passphrase="any")
     state = Path(prepared["PULUMI_BACKEND_URL"].removeprefix("file://"))
     assert state.is_dir()
@@ -68,12 +68,10 @@ def test_the_state_is_for_its_owner_only(tmp_path: Path) -> None:
 
 
 def test_the_launched_language_host_prints_its_port_first(tmp_path: Path) -> None:
-    engine = find.Engine(tmp_path / "pulumi", find.write_language_host(tmp_path))
-    assert engine.language_host is not None
+    launcher = find.write_language_host(tmp_path)
+    engine = find.Engine(tmp_path / "pulumi")
     prepared = environment.engine_environment(engine, World(directory=tmp_path / "world"), passphrase="any")
-    process = subprocess.Popen(
-        [engine.language_host, "127.0.0.1:1"], cwd=tmp_path, env=prepared, stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([launcher, "127.0.0.1:1"], cwd=tmp_path, env=prepared, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         assert 0 < int(process.stdout.readline()) < 65536
