@@ -1,4 +1,4 @@
-"""`python -m gates`: what is asked of a plan before it may be applied, on any stack of any cloud."""
+"""`python -m gates`: what is asked of a plan before it may be applied."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """Carries tokens and grants from the metadata database to the edge, and answers the edge's questions about them.
 
-Runs as AWS Lambda functions; these modules are all that they are made of, beside `workers/cloud.py` and what Lambda's
-Python runtime brings along (boto3, and urllib3 with it). docs/entitlements.md tells the flow.
+Where the metadata is in DynamoDB, `consumer.py` and `api.py` run as AWS Lambda functions. Where the metadata is in
+Spanner, `follow.py` and `answer.py` run as services on Cloud Run. The archive of each holds the modules that it
+imports (`infra/serverless/package.py`). docs/entitlements.md describes the flow.
 """

@@ -2,7 +2,7 @@
 
 What it cannot understand goes to the dead letters at once, and the others go on. While the edge or Spanner does not
 answer, it tries again and stays where it is. Its place is saved after what lies before it has reached the edge: what
-it does twice after a crash does no harm, as entries never give way to earlier ones (core.py).
+it does twice after a crash does no harm, as entries never give way to earlier ones (contract/entitlements.py).
 """
 
 from __future__ import annotations
