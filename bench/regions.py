@@ -86,9 +86,9 @@ def measure(rounds: int, modes: Sequence[bool]) -> list[Preview]:
 def _policy_settings() -> dict[str, Any]:
     """Prod's, for both stacks' names, but for its budget, which 40 regions are not meant to keep."""
     settings = json.loads((CHECKOUT / "policies" / "config" / f"{PROD}.json").read_text())
-    functions = settings["functions-called-by-whom-they-know"]
+    functions = settings["multi-function-callers-named"]
     functions["open"] += [name.replace(f"-{PROD}-", f"-{MANY}-") for name in functions["open"]]
-    return {**settings, "spend-within-budget": "disabled"}
+    return {**settings, "stack-cost-within-budget": "disabled"}
 
 
 def _preview(world: Scratch, stack: str, *, policies: bool, cold: bool, settings: Path) -> Preview:

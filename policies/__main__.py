@@ -1,12 +1,11 @@
-"""What the engine starts. `PolicyPack` serves until it is ended, so nothing else stands here."""
+"""The file that the engine starts; `serve` runs until the engine ends it."""
 
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # Pulumi starts this file in its own directory
 
-from pulumi_policy import EnforcementLevel, PolicyPack
+from policies.framework.serve import serve
+from policies.pack import POLICIES, RENAMED
 
-from policies.pack import POLICIES
-
-PolicyPack("artifact-edge", enforcement_level=EnforcementLevel.MANDATORY, policies=POLICIES)
+serve("artifact-edge", POLICIES, RENAMED)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
 from pulumi_policy import Policy
 
 from policies.rules import (
@@ -39,4 +43,7 @@ _RULES: list[Policy] = [
     *governance.POLICIES,
 ]
 
-POLICIES: list[Policy] = [*_RULES, *exemption_rules.policies({policy.name for policy in _RULES})]
+# Former names of policies, and the name that each policy has today.
+RENAMED: Mapping[str, str] = json.loads(Path(__file__).with_name("renamed.json").read_text())
+
+POLICIES: list[Policy] = [*_RULES, *exemption_rules.policies({policy.name for policy in _RULES}, RENAMED)]

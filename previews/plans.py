@@ -16,7 +16,7 @@ STACKS = ("local", "dev", "staging", "prod")
 _EVENT_LOG = {"PULUMI_DEBUG_COMMANDS": "true"}
 """With it the engine takes `--event-log`; of a policy's findings, `--json` says nothing."""
 
-_REPORTS_EXEMPTIONS = "exceptions-reported"
+_REPORTS_EXEMPTIONS = "stack-exemptions-reported"
 """The one policy whose findings are advice, and not a wish to be asked again."""
 
 

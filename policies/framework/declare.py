@@ -30,6 +30,7 @@ from pulumi_policy.proxy import UnknownValueError
 
 from policies.framework.controls import Control
 from policies.framework.exemptions import Exemptions, exemptions
+from policies.framework.names import WHOLE_STACK, check_name, prefix_of
 
 Properties = Mapping[str, Any]
 ResourceRule = Callable[[ResourceValidationArgs], Iterator[str]]
@@ -58,6 +59,8 @@ def each_resource(
     `config` is the JSON schema of its settings in the pack's configuration, each with its default.
     """
 
+    check_name(name, prefix_of(of))
+
     def declare(rule: ResourceRule) -> Policy:
         def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
             if kind(args) in of:
@@ -82,6 +85,8 @@ def whole_stack(
     config: Config | None = None,
 ) -> Callable[[StackRule], Policy]:
     """A policy about resources of the given types that takes all others of the stack to decide."""
+
+    check_name(name, prefix_of(of))
 
     def declare(rule: StackRule) -> Policy:
         def validate(args: StackValidationArgs, report: ReportViolation) -> None:
@@ -114,6 +119,8 @@ def architecture(
     advisory: bool = False,
 ) -> Callable[[ArchitectureRule], Policy]:
     """A policy about the stack as a whole; exemptions name the stack's own URN. `of` are the types that it counts."""
+
+    check_name(name, WHOLE_STACK)
 
     def declare(rule: ArchitectureRule) -> Policy:
         def validate(args: StackValidationArgs, report: ReportViolation) -> None:

@@ -21,7 +21,7 @@ GCE_TEMPLATE = "gcp:compute/instanceTemplate:InstanceTemplate"
 
 
 @each_resource(
-    "machine-metadata-needs-session",
+    "aws-ec2-instance-imdsv2-required",
     "EC2's metadata service answers only those on the machine itself who hold a session token (IMDSv2).",
     of={EC2_INSTANCE, EC2_TEMPLATE},
     severity=Severity.HIGH,
@@ -39,7 +39,7 @@ def metadata_needs_session(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @each_resource(
-    "volume-encrypted",
+    "aws-ec2-volume-encrypted",
     "Every EBS volume is encrypted. Compute Engine always encrypts.",
     of={EC2_INSTANCE, EBS_VOLUME},
     severity=Severity.HIGH,
@@ -59,7 +59,7 @@ def volume_encrypted(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @each_resource(
-    "machine-hardened",
+    "gcp-compute-instance-hardened",
     "Compute Engine machines boot verified, and take neither the project's SSH keys nor a serial console.",
     of={GCE_INSTANCE},
     severity=Severity.MEDIUM,
@@ -79,7 +79,7 @@ def hardened(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @each_resource(
-    "machine-has-its-own-identity",
+    "multi-machine-identity-dedicated",
     "A machine is somebody to its cloud, and nobody else: what it may do was chosen for it.",
     of={EC2_INSTANCE, GCE_INSTANCE},
     severity=Severity.HIGH,
@@ -97,7 +97,7 @@ def has_its_own_identity(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @each_resource(
-    "machine-forwards-nothing",
+    "multi-machine-forwarding-and-login-keys-off",
     "A machine takes part in the network as itself: it neither forwards packets nor lets anybody log in by a key.",
     of={EC2_INSTANCE, GCE_INSTANCE},
     severity=Severity.MEDIUM,
@@ -112,7 +112,7 @@ def forwards_nothing(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @each_resource(
-    "machine-types-chosen",
+    "multi-machine-type-allowed",
     "Machines are of types that the environment pays for.",
     of={EC2_INSTANCE, GCE_INSTANCE},
     severity=Severity.MEDIUM,
@@ -128,7 +128,7 @@ def types_chosen(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @each_resource(
-    "no-secret-in-user-data",
+    "multi-machine-user-data-without-secrets",
     "What a machine boots from holds no secret: everybody who may describe the machine may read it.",
     of={EC2_INSTANCE, EC2_TEMPLATE, GCE_INSTANCE, GCE_TEMPLATE},
     severity=Severity.CRITICAL,

@@ -30,7 +30,7 @@ _WEEK_SECONDS = 7 * 24 * 3600
 
 
 @whole_stack(
-    "bucket-replicated",
+    "multi-bucket-replicated",
     "Every bucket's objects also stand in another region; access logs, which describe one region, need not.",
     of={S3_BUCKET, GCS_BUCKET},
     severity=Severity.HIGH,
@@ -48,7 +48,7 @@ def replicated(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[s
 
 
 @each_resource(
-    "replication-timed-and-whole",
+    "aws-s3-replication-timed-and-complete",
     "Replication has a deadline that S3 keeps and measures, and takes deletions along.",
     of={_S3_REPLICATION},
     severity=Severity.MEDIUM,
@@ -68,7 +68,7 @@ def timed_and_whole(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @whole_stack(
-    "abandoned-uploads-end",
+    "multi-bucket-incomplete-uploads-removed",
     "What was uploaded in parts and never finished is removed: it is paid for, and nobody sees it.",
     of={S3_BUCKET, GCS_BUCKET},
     severity=Severity.LOW,
@@ -89,7 +89,7 @@ def abandoned_uploads_end(bucket: PolicyResource, stack: StackValidationArgs) ->
 
 
 @whole_stack(
-    "old-versions-kept-and-ended",
+    "multi-bucket-old-versions-kept-and-expired",
     "Overwritten and deleted objects can be had back for a while, and then end.",
     of={S3_BUCKET, GCS_BUCKET},
     severity=Severity.MEDIUM,
@@ -116,7 +116,7 @@ def old_versions_end(bucket: PolicyResource, stack: StackValidationArgs) -> Iter
 
 
 @whole_stack(
-    "removed-objects-recoverable",
+    "gcp-storage-bucket-soft-delete-enabled",
     "Cloud Storage gives back objects and whole buckets that were deleted within the last week.",
     of={GCS_BUCKET},
     severity=Severity.MEDIUM,
@@ -133,7 +133,7 @@ def removed_objects_recoverable(bucket: PolicyResource, stack: StackValidationAr
 
 
 @whole_stack(
-    "bucket-versioned",
+    "multi-bucket-versioned",
     "Every bucket keeps overwritten and deleted objects as versions.",
     of={S3_BUCKET, GCS_BUCKET},
     severity=Severity.HIGH,

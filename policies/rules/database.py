@@ -30,7 +30,7 @@ SPANNER_INSTANCE = "gcp:spanner/instance:Instance"
 
 
 @each_resource(
-    "table-recoverable",
+    "multi-database-point-in-time-recovery-enabled",
     "Metadata can be restored to any second of the past days, in every region.",
     of={TABLE, TABLE_REPLICA, SPANNER_DATABASE},
     severity=Severity.HIGH,
@@ -52,7 +52,7 @@ def recoverable(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @each_resource(
-    "table-protected-from-deletion",
+    "multi-database-deletion-protected",
     "The cloud itself refuses to delete metadata.",
     of={TABLE, TABLE_REPLICA, SPANNER_DATABASE},
     severity=Severity.HIGH,
@@ -75,7 +75,7 @@ def protected_from_deletion(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @each_resource(
-    "table-encrypted",
+    "aws-dynamodb-table-encrypted-with-own-key",
     "DynamoDB encrypts metadata with a key of ours, in every region. Spanner always encrypts.",
     of={TABLE, TABLE_REPLICA},
     severity=Severity.HIGH,
@@ -94,7 +94,7 @@ def encrypted(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @whole_stack(
-    "table-replicated",
+    "multi-database-replicated",
     "Metadata stands in more than one region.",
     of={TABLE, SPANNER_INSTANCE},
     severity=Severity.HIGH,
@@ -115,7 +115,7 @@ def replicated(database: PolicyResource, stack: StackValidationArgs) -> Iterator
 
 
 @each_resource(
-    "table-changes-streamed",
+    "multi-database-changes-streamed",
     "Every change of the metadata, before and after, is told to whoever keeps the edge up to date.",
     of={TABLE, SPANNER_DATABASE},
     severity=Severity.HIGH,
@@ -131,7 +131,7 @@ def changes_streamed(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @whole_stack(
-    "table-scales",
+    "aws-dynamodb-table-capacity-scales",
     "A table takes as much as is asked of it: on demand, or by scaling what is provisioned.",
     of={TABLE},
     severity=Severity.MEDIUM,

@@ -22,7 +22,7 @@ _ROUTED = (
 
 
 @each_resource(
-    "client-records-checked",
+    "aws-route53-record-health-checked",
     "Records that choose among places, and those that clients resolve, are left out when unhealthy.",
     of={RECORD},
     severity=Severity.HIGH,
@@ -43,7 +43,7 @@ def checked(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @each_resource(
-    "client-records-short-lived",
+    "aws-route53-record-ttl-short",
     "What clients resolve is asked for again soon, so that they follow when a place is left.",
     of={RECORD},
     severity=Severity.MEDIUM,
@@ -59,7 +59,7 @@ def short_lived(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @each_resource(
-    "health-checks-ask-for-an-answer",
+    "aws-route53-health-check-effective",
     "A health check asks the service itself, often enough that a dead place is left within a minute.",
     of={HEALTH_CHECK},
     severity=Severity.MEDIUM,

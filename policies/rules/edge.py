@@ -21,7 +21,7 @@ _SECRET_NAME = re.compile(r"(^|_)(KEY|SECRET|TOKEN|PASSWORD|CREDENTIALS?)($|_)",
 
 
 @each_resource(
-    "worker-secrets-bound-as-secrets",
+    "cloudflare-workers-secrets-bound-as-secret-text",
     "A worker gets secrets as secret_text bindings only: others, and its code, can be read back from the API.",
     of={SCRIPT},
     severity=Severity.CRITICAL,
@@ -42,7 +42,7 @@ def secrets_bound_as_secrets(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @each_resource(
-    "worker-authenticates-to-shields",
+    "cloudflare-workers-client-certificate-bound",
     "The edge worker shows the shields a client certificate.",
     of={SCRIPT},
     severity=Severity.CRITICAL,
@@ -55,7 +55,7 @@ def authenticates_to_shields(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @each_resource(
-    "worker-answers-for-its-hostname-only",
+    "cloudflare-workers-hostnames-restricted",
     "The worker runs on the clients' hostname and nowhere else, least of all on workers.dev.",
     of={ROUTE, _SUBDOMAIN, _CUSTOM_DOMAIN},
     severity=Severity.HIGH,
@@ -77,7 +77,7 @@ def answers_for_its_hostname_only(args: ResourceValidationArgs) -> Iterator[str]
 
 
 @whole_stack(
-    "proxied-names-have-a-worker",
+    "cloudflare-dns-proxied-record-has-worker",
     "Every name that the edge network answers for has the worker before it, which lets nobody by unasked.",
     of={"cloudflare:index/dnsRecord:DnsRecord"},
     severity=Severity.CRITICAL,
@@ -94,7 +94,7 @@ def proxied_names_have_a_worker(record: PolicyResource, stack: StackValidationAr
 
 
 @whole_stack(
-    "edge-trusts-one-authority",
+    "cloudflare-zone-origin-trust-store-set",
     "The edge believes a shield by the stack's own authority: no other could vouch for an impostor.",
     of={"cloudflare:index/zone:Zone"},
     severity=Severity.HIGH,
@@ -108,7 +108,7 @@ def trusts_one_authority(zone: PolicyResource, stack: StackValidationArgs) -> It
 
 
 @whole_stack(
-    "edge-verifies-shields",
+    "cloudflare-zone-tls-strict",
     "The edge holds shields to their certificates, and clients to TLS 1.2 or later.",
     of={"cloudflare:index/zone:Zone"},
     severity=Severity.CRITICAL,
@@ -125,7 +125,7 @@ def verifies_shields(zone: PolicyResource, stack: StackValidationArgs) -> Iterat
 
 
 @each_resource(
-    "worker-logs",
+    "cloudflare-workers-logs-enabled",
     "What the worker does and fails to do is logged.",
     of={SCRIPT},
     severity=Severity.MEDIUM,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 
 from pulumi_policy import Policy, Severity, StackValidationArgs
@@ -10,16 +10,23 @@ from pulumi_policy import Policy, Severity, StackValidationArgs
 from policies.framework.controls import nist
 from policies.framework.declare import architecture, exemptions_at, setting, urn_of_stack
 from policies.framework.exemptions import Exemption, today
+from policies.framework.names import unknown_names
 
 # The owner has to look at an exemption again at least twice a year.
 _LONGEST_DAYS = 180
 
+_VALID = "stack-exemptions-valid"
+_REPORTED = "stack-exemptions-reported"
 
-def policies(names: Collection[str]) -> list[Policy]:
-    """The policies about exemptions. `names` are all other policies; from these two, nothing is exempt."""
+
+def policies(names: Collection[str], renamed: Mapping[str, str]) -> list[Policy]:
+    """The policies about exemptions. `names` are all other policies; from these two, nothing is exempt.
+
+    `renamed` maps former names of policies to those of today.
+    """
 
     @architecture(
-        "exceptions-sound",
+        _VALID,
         "An exemption names a policy that exists, and ends.",
         severity=Severity.HIGH,
         control=nist("CA-5"),
@@ -30,10 +37,12 @@ def policies(names: Collection[str]) -> list[Policy]:
         found = exemptions_at(urn_of_stack(stack))
         yield from found.problems
         for each in found.listed:
-            yield from _problems(each, names, int(setting(stack, "days", _LONGEST_DAYS)))
+            unknown = unknown_names([each.policy], {*names, _VALID, _REPORTED}, renamed)
+            yield from (f"{each}: {problem}" for problem in unknown)
+            yield from _problems(each, int(setting(stack, "days", _LONGEST_DAYS)))
 
     @architecture(
-        "exceptions-reported",
+        _REPORTED,
         "Whoever looks at a plan sees what its exemptions cover.",
         severity=Severity.LOW,
         control=nist("CA-7"),
@@ -53,9 +62,9 @@ def policies(names: Collection[str]) -> list[Policy]:
     return [valid, reported]
 
 
-def _problems(each: Exemption, names: Collection[str], days: int) -> Iterator[str]:
-    if each.policy not in names:
-        yield f"{each}: there is no such policy to be exempt from"
+def _problems(each: Exemption, days: int) -> Iterator[str]:
+    if each.policy in (_VALID, _REPORTED):
+        yield f"{each}: nothing is exempt from this policy"
     if each.expires < today():
         yield f"{each} expired on {each.expires}"
     elif each.expires > today() + timedelta(days=days):

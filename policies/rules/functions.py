@@ -22,7 +22,7 @@ _RUNTIMES = ["nodejs22.x", "nodejs24.x", "python3.12", "python3.13", "python3.14
 
 
 @each_resource(
-    "functions-called-by-whom-they-know",
+    "multi-function-callers-named",
     "A function is called by named principals, or checks signatures itself and says so.",
     of={_PERMISSION, _URL, _INVOKER},
     severity=Severity.CRITICAL,
@@ -55,7 +55,7 @@ def _is_open(args: ResourceValidationArgs, function: object) -> bool:
 
 
 @each_resource(
-    "function-runtime-patched",
+    "aws-lambda-runtime-supported",
     "A function's language is one that AWS still patches.",
     of={FUNCTION},
     severity=Severity.MEDIUM,
@@ -70,7 +70,7 @@ def runtime_patched(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @each_resource(
-    "function-knows-no-secret",
+    "multi-function-environment-without-secrets",
     "A function's environment, which everybody who may describe it can read, holds no secret.",
     of={FUNCTION, _SERVICE},
     severity=Severity.CRITICAL,
@@ -92,7 +92,7 @@ def _variables(args: ResourceValidationArgs) -> Properties:
 
 
 @each_resource(
-    "failed-events-kept",
+    "aws-lambda-failed-events-kept",
     "What a function could not carry is tried again, then kept for somebody to look at, and holds up nothing.",
     of={_MAPPING},
     severity=Severity.HIGH,

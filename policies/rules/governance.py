@@ -55,7 +55,7 @@ _STRINGS = {"type": "array", "items": {"type": "string"}}
 
 
 @each_resource(
-    "tags-required",
+    "multi-resource-tagged",
     "Whatever costs or keeps something says whose it is.",
     of=_TAGGED | _LABELS.keys(),
     severity=Severity.MEDIUM,
@@ -71,7 +71,7 @@ def tags_required(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @each_resource(
-    "data-stays-in-regions",
+    "multi-data-in-allowed-regions",
     "Objects, metadata and the keys to them stand in the regions that the environment's configuration names.",
     of={S3_BUCKET, GCS_BUCKET, TABLE, TABLE_REPLICA, SPANNER_INSTANCE, KEY, REPLICA_KEY, QUEUE, LOG_GROUP},
     severity=Severity.HIGH,
@@ -87,7 +87,7 @@ def stays_in_regions(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @each_resource(
-    "irreplaceable-protected",
+    "multi-data-protected-from-replacement",
     "The engine refuses to delete or replace what cannot be made again: data, and the zone that resolvers know.",
     of={S3_BUCKET, GCS_BUCKET, TABLE, SPANNER_INSTANCE, SPANNER_DATABASE, _ZONE},
     severity=Severity.HIGH,
@@ -101,7 +101,7 @@ def irreplaceable_protected(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @each_resource(
-    "nothing-emptied-by-destroy",
+    "multi-data-force-destroy-off",
     "No `destroy` empties a bucket, a zone or an instance first: it fails while something is in it.",
     of={S3_BUCKET, GCS_BUCKET, _ZONE, SPANNER_INSTANCE},
     severity=Severity.HIGH,
@@ -115,7 +115,7 @@ def nothing_emptied(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @architecture(
-    "spend-within-budget",
+    "stack-cost-within-budget",
     "What the stack costs a month while nobody uses it is within the environment's budget.",
     severity=Severity.HIGH,
     control=well_architected("COST02-BP05"),

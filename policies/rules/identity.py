@@ -79,7 +79,7 @@ _WITHOUT_RESOURCE = [
 
 
 @each_resource(
-    "no-unlimited-rights",
+    "multi-iam-no-full-access",
     "No policy or role allows everything of a service on everything.",
     of={*_POLICY_HOLDERS, *_ATTACHMENTS, *_GCP_GRANTS, ROLE},
     severity=Severity.CRITICAL,
@@ -101,7 +101,7 @@ def no_unlimited_rights(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @each_resource(
-    "role-trusts-somebody",
+    "aws-iam-role-trust-restricted",
     "A role can be taken on by named principals only; those of other identity providers by their subject.",
     of={ROLE},
     severity=Severity.CRITICAL,
@@ -118,7 +118,7 @@ def trusts_somebody(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @each_resource(
-    "rights-name-resources",
+    "aws-iam-permissions-name-resources",
     "What a role may do, it may do to named resources: `*` stands only where an action knows no resource.",
     of={*_POLICY_HOLDERS, ROLE},
     severity=Severity.HIGH,
@@ -137,7 +137,7 @@ def rights_name_resources(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @each_resource(
-    "rights-do-not-grow",
+    "aws-iam-no-privilege-escalation",
     "Nobody here can give rights, to others or to himself: what roles may do is decided where they are provisioned.",
     of={*_POLICY_HOLDERS, ROLE},
     severity=Severity.CRITICAL,
@@ -151,7 +151,7 @@ def rights_do_not_grow(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @each_resource(
-    "resource-policies-name-principals",
+    "aws-iam-resource-policies-name-principals",
     "Keys, queues, topics, functions, secrets and tables let in named principals only.",
     of=_RESOURCE_POLICIES,
     severity=Severity.CRITICAL,
@@ -165,7 +165,7 @@ def resource_policies_name_principals(args: ResourceValidationArgs) -> Iterator[
 
 
 @each_resource(
-    "grants-name-members",
+    "gcp-iam-grants-not-public",
     "No grant of Google Cloud is to everybody, or to everybody with a Google account.",
     of=_GCP_GRANTS,
     severity=Severity.CRITICAL,
@@ -179,7 +179,7 @@ def grants_name_members(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @each_resource(
-    "no-lasting-keys",
+    "multi-iam-no-long-lived-keys",
     "Machines and people prove who they are by their platform; no key is made that works until it is found.",
     of=_LASTING_KEYS,
     severity=Severity.HIGH,

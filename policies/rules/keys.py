@@ -16,7 +16,7 @@ _YEAR_SECONDS = 366 * 24 * 3600
 
 
 @each_resource(
-    "key-rotated",
+    "multi-key-rotated",
     "What a key encrypts is spread over new key material every year, so that what leaks is one year's at most.",
     of={KEY, _GCP_KEY},
     severity=Severity.MEDIUM,
@@ -34,7 +34,7 @@ def rotated(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @each_resource(
-    "key-deletion-waits",
+    "aws-kms-key-deletion-delayed",
     "A key that was given up, and all that it encrypts, can still be brought back for a while.",
     of={KEY, REPLICA_KEY},
     severity=Severity.HIGH,

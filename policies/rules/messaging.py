@@ -14,7 +14,7 @@ QUEUE = "aws:sqs/queue:Queue"
 
 
 @each_resource(
-    "messages-encrypted",
+    "aws-messaging-encrypted-at-rest",
     "What waits in a queue or passes a topic is encrypted at rest.",
     of={TOPIC, QUEUE},
     severity=Severity.MEDIUM,

@@ -49,7 +49,7 @@ class Admission:
 
 
 @each_resource(
-    "shield-closed-to-the-internet",
+    "multi-network-ingress-not-from-internet",
     "Nothing is open to the whole internet; the edge and the health checkers are named by their networks.",
     of={*_OPENINGS, _PREFIX_LIST},
     severity=Severity.CRITICAL,
@@ -69,7 +69,7 @@ def closed_to_the_internet(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @each_resource(
-    "no-remote-login",
+    "multi-network-ssh-and-rdp-closed",
     "Nobody logs in to a machine from outside: neither SSH nor RDP is let in, from wherever.",
     of=_OPENINGS,
     severity=Severity.HIGH,
@@ -84,7 +84,7 @@ def no_remote_login(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @each_resource(
-    "machines-call-out-by-tls-only",
+    "aws-ec2-egress-https-only",
     "Machines reach the internet on HTTPS alone, so that nothing that got into one can phone home as it likes.",
     of={SECURITY_GROUP, _GROUP_RULE, _EGRESS_RULE},
     severity=Severity.MEDIUM,
@@ -100,7 +100,7 @@ def call_out_by_tls_only(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @each_resource(
-    "default-network-unused",
+    "multi-network-default-unused",
     "No machine stands in a network or group that the cloud made by itself, whose rules nobody chose.",
     of={"aws:ec2/instance:Instance", "gcp:compute/instance:Instance", _DEFAULT_GROUP},
     severity=Severity.HIGH,
@@ -123,7 +123,7 @@ def default_network_unused(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @each_resource(
-    "subnet-hands-out-no-addresses",
+    "aws-ec2-subnet-auto-public-ip-disabled",
     "A machine has a public address because it was given one, not because of where it stands.",
     of={"aws:ec2/subnet:Subnet"},
     severity=Severity.MEDIUM,
@@ -136,7 +136,7 @@ def subnet_hands_out_no_addresses(args: ResourceValidationArgs) -> Iterator[str]
 
 
 @each_resource(
-    "network-made-by-hand",
+    "gcp-compute-network-custom-with-private-access",
     "A network of Google Cloud has the subnetworks that the program gives it, and reaches Google's services privately.",
     of={"gcp:compute/network:Network", "gcp:compute/subnetwork:Subnetwork"},
     severity=Severity.MEDIUM,

@@ -71,7 +71,7 @@ _PORTS: Config = {
 
 
 @whole_stack(
-    "shield-behind-the-edge",
+    "multi-shield-ingress-from-edge-only",
     "Nothing reaches a shield but the edge's networks on its one port, and health checkers on theirs.",
     of={SECURITY_GROUP, FIREWALL, *_MACHINES, *_FRONTS},
     severity=Severity.CRITICAL,
@@ -100,7 +100,7 @@ def behind_the_edge(resource: PolicyResource, stack: StackValidationArgs) -> Ite
 
 
 @each_resource(
-    "shield-on-nvme",
+    "multi-shield-cache-on-nvme",
     "Shield machines keep their cache on NVMe disks of their own.",
     of={EC2_INSTANCE, GCE_INSTANCE},
     severity=Severity.MEDIUM,
@@ -137,7 +137,7 @@ def _strangers(resource: PolicyResource, stack: StackValidationArgs) -> Iterator
 
 
 @architecture(
-    "shields-in-many-regions",
+    "stack-shields-in-many-regions",
     "Shields stand in so many regions that the loss of one is a detour for its clients, and no more.",
     of=_MACHINES,
     severity=Severity.HIGH,
@@ -155,7 +155,7 @@ def in_many_regions(stack: StackValidationArgs) -> Iterator[str]:
 
 
 @architecture(
-    "shields-spread-over-zones",
+    "stack-shields-spread-over-zones",
     "Each shield region has so many machines, in so many zones, that it outlives the loss of one.",
     of=_MACHINES,
     severity=Severity.HIGH,
@@ -174,7 +174,7 @@ def spread_over_zones(stack: StackValidationArgs) -> Iterator[str]:
 
 
 @architecture(
-    "no-cloud-alone",
+    "stack-shields-spread-over-clouds",
     "No cloud has all shields: when it fails as a whole, another still serves.",
     of=_MACHINES,
     severity=Severity.MEDIUM,
@@ -191,7 +191,7 @@ def no_cloud_alone(stack: StackValidationArgs) -> Iterator[str]:
 
 
 @whole_stack(
-    "credentials-of-shields-stay-with-them",
+    "aws-iam-shield-credentials-network-bound",
     "A shield's credentials read objects from where shields are, and are of no use to whoever took them elsewhere.",
     of={S3_BUCKET},
     severity=Severity.HIGH,

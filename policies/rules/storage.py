@@ -37,7 +37,7 @@ _BLOCKS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrict
 
 
 @whole_stack(
-    "bucket-public-access-blocked",
+    "aws-s3-bucket-public-access-blocked",
     "Every S3 bucket has all four public access blocks.",
     of={S3_BUCKET},
     severity=Severity.CRITICAL,
@@ -55,7 +55,7 @@ def public_access_blocked(bucket: PolicyResource, stack: StackValidationArgs) ->
 
 
 @each_resource(
-    "bucket-grants-nothing-to-everybody",
+    "multi-bucket-grants-not-public",
     "No bucket lets everybody in, whether by policy or by grant.",
     of={_S3_POLICY, *_GCS_GRANTS},
     severity=Severity.CRITICAL,
@@ -74,7 +74,7 @@ def grants_nothing_to_everybody(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @whole_stack(
-    "bucket-tls-only",
+    "aws-s3-bucket-tls-only",
     "Every S3 bucket refuses requests that do not come by TLS.",
     of={S3_BUCKET},
     severity=Severity.HIGH,
@@ -88,7 +88,7 @@ def tls_only(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str
 
 
 @whole_stack(
-    "bucket-encrypted",
+    "aws-s3-bucket-encrypted",
     "Every S3 bucket says how it encrypts objects at rest. Cloud Storage always does.",
     of={S3_BUCKET},
     severity=Severity.HIGH,
@@ -110,7 +110,7 @@ def encrypted(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[st
 
 
 @whole_stack(
-    "bucket-key-is-ours",
+    "multi-bucket-encrypted-with-own-key",
     "Published objects are encrypted with a key whose use this account decides on and sees.",
     of={S3_BUCKET, GCS_BUCKET},
     severity=Severity.MEDIUM,
@@ -140,7 +140,7 @@ def key_is_ours(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[
 
 
 @each_resource(
-    "bucket-access-uniform",
+    "gcp-storage-bucket-uniform-and-private",
     "Cloud Storage buckets take access from IAM alone and can never be made public.",
     of={GCS_BUCKET},
     severity=Severity.CRITICAL,
@@ -155,7 +155,7 @@ def access_uniform(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @whole_stack(
-    "bucket-access-logged",
+    "multi-bucket-access-logged",
     "Who asked a bucket for what is written down in another.",
     of={S3_BUCKET, GCS_BUCKET},
     severity=Severity.MEDIUM,
@@ -179,7 +179,7 @@ def bucket_access_logged(bucket: PolicyResource, stack: StackValidationArgs) -> 
 
 
 @whole_stack(
-    "bucket-locks-objects",
+    "aws-s3-bucket-object-lock-enabled",
     "Whoever gets hold of a publisher's rights cannot erase what was published.",
     of={S3_BUCKET},
     severity=Severity.HIGH,
@@ -201,7 +201,7 @@ def bucket_locks_objects(bucket: PolicyResource, stack: StackValidationArgs) -> 
 
 
 @whole_stack(
-    "bucket-refuses-old-tls",
+    "aws-s3-bucket-old-tls-refused",
     "Every S3 bucket refuses TLS below 1.2, which S3 itself still takes from some clients.",
     of={S3_BUCKET},
     severity=Severity.MEDIUM,
@@ -215,7 +215,7 @@ def refuses_old_tls(bucket: PolicyResource, stack: StackValidationArgs) -> Itera
 
 
 @whole_stack(
-    "bucket-owner-owns-objects",
+    "aws-s3-bucket-acls-disabled",
     "Access to S3 objects is decided by policies alone: objects have no access lists of their own.",
     of={S3_BUCKET},
     severity=Severity.MEDIUM,

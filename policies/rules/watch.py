@@ -24,7 +24,7 @@ _UNWATCHED = ["identity", "keys", "observability"]
 
 
 @architecture(
-    "tiers-watched",
+    "stack-tiers-monitored",
     "Every tier of the stack has an alarm and a row on the dashboard.",
     of={ALARM, DASHBOARD, ALERT_POLICY, GOOGLE_DASHBOARD},
     severity=Severity.HIGH,
@@ -60,7 +60,7 @@ def _tiles(body: str) -> Iterator[str]:
 
 
 @each_resource(
-    "alarms-tell-somebody",
+    "multi-alarm-actions-enabled",
     "An alarm that goes off is sent to somebody.",
     of={ALARM, ALERT_POLICY},
     severity=Severity.HIGH,
@@ -68,7 +68,7 @@ def _tiles(body: str) -> Iterator[str]:
     fix="Name the region's topic in alarm_actions, and leave actions_enabled out; on Google Cloud set enabled",
 )
 def alarms_tell_somebody(args: ResourceValidationArgs) -> Iterator[str]:
-    if kind(args) == ALERT_POLICY:  # whom it tells: topics-heard
+    if kind(args) == ALERT_POLICY:  # whom it tells: multi-alarm-has-recipients
         if args.props.get("enabled") is False:
             yield "it is off"
         return
@@ -79,7 +79,7 @@ def alarms_tell_somebody(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @whole_stack(
-    "topics-heard",
+    "multi-alarm-has-recipients",
     "Somebody hears of what is published to a topic of alarms, and of each alarm on Google Cloud.",
     of={TOPIC, ALERT_POLICY},
     severity=Severity.MEDIUM,
@@ -99,7 +99,7 @@ def topics_heard(topic: PolicyResource, stack: StackValidationArgs) -> Iterator[
 
 
 @each_resource(
-    "logs-kept-and-ended",
+    "aws-cloudwatch-log-group-retention-limited",
     "Log groups keep what they hold long enough to look back, and not forever.",
     of={LOG_GROUP},
     severity=Severity.LOW,

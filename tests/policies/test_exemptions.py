@@ -19,37 +19,37 @@ from tests.support.stacks import ENVIRONMENTS
 
 
 def reported(*resources: PolicyResource) -> list[str]:
-    return findings("exceptions-reported", list(resources))
+    return findings("stack-exemptions-reported", list(resources))
 
 
 def test_an_exemption_covers_one_policy_for_the_resources_that_it_names(
     write_exemptions: WriteExemptions,
 ) -> None:
     write_exemptions(exemption())
-    (other,) = findings("bucket-versioned", [PRIMARY, REPLICA])
+    (other,) = findings("multi-bucket-versioned", [PRIMARY, REPLICA])
     assert other.startswith("replica: ")
-    assert findings("bucket-encrypted", [PRIMARY])
+    assert findings("aws-s3-bucket-encrypted", [PRIMARY])
     (report,) = reported(PRIMARY, REPLICA)
-    assert "bucket-versioned for *::aws:s3/bucket:Bucket::primary covers until 2027-01-31" in report
+    assert "multi-bucket-versioned for *::aws:s3/bucket:Bucket::primary covers until 2027-01-31" in report
     assert "(platform: is filled anew each night from the primary)" in report
     assert "primary: no versioning belongs to the bucket" in report
 
 
 def test_a_policy_about_single_resources_can_have_exemptions(write_exemptions: WriteExemptions) -> None:
     machine = resource(INSTANCE, {"instanceType": "m6i.large"}, "slow")
-    write_exemptions(exemption(policy="shield-on-nvme", resource="'*:Instance::slow'"))
-    assert findings("shield-on-nvme", [machine]) == []
+    write_exemptions(exemption(policy="multi-shield-cache-on-nvme", resource="'*:Instance::slow'"))
+    assert findings("multi-shield-cache-on-nvme", [machine]) == []
     assert "m6i.large has no NVMe disk" in reported(machine)[0]
 
 
 def test_an_expired_exemption_covers_nothing(write_exemptions: WriteExemptions) -> None:
     write_exemptions(exemption(expires="2026-11-23"))
-    assert findings("bucket-versioned", [PRIMARY])
+    assert findings("multi-bucket-versioned", [PRIMARY])
 
 
 def test_one_bad_entry_does_not_take_the_others_with_it(write_exemptions: WriteExemptions) -> None:
     write_exemptions(exemption(owner="") + exemption())
-    assert findings("bucket-versioned", [PRIMARY]) == []
+    assert findings("multi-bucket-versioned", [PRIMARY]) == []
 
 
 def test_an_exemption_is_not_unused_while_its_policy_waits_for_a_value(
@@ -58,14 +58,14 @@ def test_an_exemption_is_not_unused_while_its_policy_waits_for_a_value(
     write_exemptions(exemption())
     waiting = beside(PRIMARY, "BucketVersioning", {"versioningConfiguration": {"status": UNKNOWN_STRING_VALUE}})
     with pytest.raises(UnknownValueError):
-        findings("bucket-versioned", [PRIMARY, waiting])
+        findings("multi-bucket-versioned", [PRIMARY, waiting])
     assert reported(PRIMARY) == []
     assert "covers nothing" in reported(PRIMARY)[0]  # each run of the engine has a report of its own
 
 
 def test_only_the_report_of_exemptions_is_advisory() -> None:
     soft = [policy.name for policy in POLICIES if policy.enforcement_level is not None]
-    assert soft == ["exceptions-reported"]
+    assert soft == ["stack-exemptions-reported"]
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
@@ -74,14 +74,14 @@ def test_the_exemptions_of_our_own_environments_are_valid_today(environment: str
     found = exemptions.exemptions(environment)
     root = f"urn:pulumi:{environment}::artifact-edge::"
     stack = PolicyResource("pulumi:pulumi:Stack", {}, root, "stack", PRIMARY.opts, None, None, [], {})
-    assert findings("exceptions-sound", [stack]) == []
+    assert findings("stack-exemptions-valid", [stack]) == []
     assert found.stack == environment
 
 
 def test_the_former_directory_is_refused_with_the_new_place(write_exemptions: WriteExemptions) -> None:
     write_exemptions("")
     exemptions.DIRECTORY.with_name("exceptions").mkdir()
-    (problem,) = findings("exceptions-sound", [PRIMARY])
+    (problem,) = findings("stack-exemptions-valid", [PRIMARY])
     assert "policies/exceptions is not read; move its files to policies/exemptions" in problem
 
 

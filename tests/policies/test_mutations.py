@@ -13,7 +13,7 @@ from tests.policies.mutations.changes import put
 from tests.policies.mutations.stacks import Whole, whole_stacks
 from tests.policies.resources import NAMES, findings
 
-ABOUT_EXEMPTIONS = ("exceptions-sound", "exceptions-reported")
+ABOUT_EXEMPTIONS = ("stack-exemptions-valid", "stack-exemptions-reported")
 """No resource breaks them: tests/policies/test_exemptions.py."""
 
 
@@ -53,7 +53,9 @@ def test_types_that_no_policy_reads_are_listed_with_the_reason(stacks: Sequence[
 
 
 def test_what_breaks_nothing_is_not_taken_for_caught(stacks: Sequence[Whole]) -> None:
-    harmless = Mutation("volume-encrypted", ["aws:ec2/instance:Instance"], "another name", put("tags.Name", "x"))
+    harmless = Mutation(
+        "aws-ec2-volume-encrypted", ["aws:ec2/instance:Instance"], "another name", put("tags.Name", "x")
+    )
     outcomes = list(run(stacks[0].resources, [harmless], {}))
     assert outcomes
     assert not any(each.said for each in outcomes)

@@ -18,7 +18,12 @@ from tests.policies.resources import NAMES, findings, resource, settings
 from tests.support.exemptions import WriteExemptions
 from tests.support.stacks import ENVIRONMENTS
 
-ALWAYS_DECIDED = ("no-lasting-keys", "irreplaceable-protected", "exceptions-sound", "exceptions-reported")
+ALWAYS_DECIDED = (
+    "multi-iam-no-long-lived-keys",
+    "multi-data-protected-from-replacement",
+    "stack-exemptions-valid",
+    "stack-exemptions-reported",
+)
 """They ask for a resource's type and options, or for exemptions, which are always known."""
 
 
@@ -101,7 +106,7 @@ def test_one_unknown_bucket_does_not_hide_another() -> None:
     unknown = beside(PRIMARY, "BucketVersioning", {"versioningConfiguration": {"status": UNKNOWN_STRING_VALUE}})
     said: list[str] = []
     with pytest.raises(UnknownValueError):
-        findings("bucket-versioned", [PRIMARY, unknown, REPLICA], said=said)
+        findings("multi-bucket-versioned", [PRIMARY, unknown, REPLICA], said=said)
     assert [finding.split(":")[0] for finding in said] == ["replica"]
 
 
@@ -110,8 +115,8 @@ def test_one_unknown_binding_or_variable_does_not_hide_another() -> None:
     secret = {"name": "ORIGIN_KEY", "type": "plain_text", "text": "x"}
     variables = {"A": UNKNOWN_STRING_VALUE, "B": PRIVATE_KEY}
     for name, props in (
-        ("worker-secrets-bound-as-secrets", {"bindings": [unknown, secret]}),
-        ("function-knows-no-secret", {"environment": {"variables": variables}}),
+        ("cloudflare-workers-secrets-bound-as-secret-text", {"bindings": [unknown, secret]}),
+        ("multi-function-environment-without-secrets", {"environment": {"variables": variables}}),
     ):
         token = min(governs(name))  # of functions and services, the function
         said: list[str] = []
@@ -121,7 +126,7 @@ def test_one_unknown_binding_or_variable_does_not_hide_another() -> None:
 
 
 def test_a_secret_that_is_found_is_not_repeated() -> None:
-    (finding,) = findings("no-secret-in-user-data", [resource(INSTANCE, {"userData": PRIVATE_KEY})])
+    (finding,) = findings("multi-machine-user-data-without-secrets", [resource(INSTANCE, {"userData": PRIVATE_KEY})])
     assert "MHcCAQEEIO" not in finding
 
 

@@ -16,7 +16,7 @@ from local.checkout import CHECKOUT
 from previews.scratch import Scratch, scratch
 
 LOOPBACK = "127.86"
-SINGLE_REGION = {"bucket-replicated": {"enforcementLevel": "mandatory", "regions": 1}}
+SINGLE_REGION = {"multi-bucket-replicated": {"enforcementLevel": "mandatory", "regions": 1}}
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +39,17 @@ def test_an_unguarded_bucket_is_refused_with_its_name_and_the_way_out(buckets: S
     buckets.pulumi("config", "set", "guarded", "false")
     refused = buckets.pulumi("preview", "--policy-pack", "policies")
     assert refused.returncode != 0
-    assert "[mandatory] [severity: critical]  bucket-public-access-blocked  (aws:s3:Bucket: assets)" in refused.stdout
+    assert (
+        "[mandatory] [severity: critical]  aws-s3-bucket-public-access-blocked  (aws:s3:Bucket: assets)"
+        in refused.stdout
+    )
     assert "assets: no public access block belongs to the bucket. Give it an aws.s3.Bucket" in refused.stdout
-    for name in ("bucket-encrypted", "bucket-replicated", "bucket-tls-only", "bucket-versioned"):
+    for name in (
+        "aws-s3-bucket-encrypted",
+        "multi-bucket-replicated",
+        "aws-s3-bucket-tls-only",
+        "multi-bucket-versioned",
+    ):
         assert f"{name}  (aws:s3:Bucket: assets)" in refused.stdout
     assert "Traceback" not in refused.stdout + refused.stderr
 
@@ -62,7 +70,7 @@ def test_an_exemption_is_reported_while_it_holds_and_refused_when_it_has_expired
     file = buckets.project / "policies" / "exemptions" / "test.yaml"
     file.parent.mkdir(exist_ok=True)
     entry = {
-        "policy": "bucket-replicated",
+        "policy": "multi-bucket-replicated",
         "resource": "*::aws:s3/bucket:Bucket::assets",
         "reason": "is made anew from the other store each night",
         "owner": "platform",
@@ -71,12 +79,12 @@ def test_an_exemption_is_reported_while_it_holds_and_refused_when_it_has_expired
         file.write_text(json.dumps([{**entry, "expires": str(date.today() + timedelta(days=30))}]))
         passed = buckets.pulumi("preview", "--policy-pack", "policies")
         assert passed.returncode == 0, passed.stdout + passed.stderr
-        assert "[advisory] [severity: low]  exceptions-reported" in passed.stdout
+        assert "[advisory] [severity: low]  stack-exemptions-reported" in passed.stdout
         assert "(platform: is made anew from the other store each night): assets: its objects stand in" in passed.stdout
         file.write_text(json.dumps([{**entry, "expires": str(date.today() - timedelta(days=1))}]))
         refused = buckets.pulumi("preview", "--policy-pack", "policies")
         assert refused.returncode != 0
-        assert "exceptions-sound" in refused.stdout
+        assert "stack-exemptions-valid" in refused.stdout
         assert f"expired on {date.today() - timedelta(days=1)}" in refused.stdout
         assert "assets: its objects stand in 1 region" in refused.stdout
     finally:
@@ -85,10 +93,19 @@ def test_an_exemption_is_reported_while_it_holds_and_refused_when_it_has_expired
 
 def test_a_setting_of_the_wrong_kind_is_refused(buckets: Scratch) -> None:
     wrong = buckets.project / "wrong.json"
-    wrong.write_text(json.dumps({"bucket-replicated": {"regions": "two"}}))
+    wrong.write_text(json.dumps({"multi-bucket-replicated": {"regions": "two"}}))
     refused = buckets.pulumi("preview", "--policy-pack", "policies", "--policy-pack-config", "wrong.json")
     assert refused.returncode != 0
-    assert "bucket-replicated: regions: Invalid type. Expected: integer, given: string" in refused.stdout
+    assert "multi-bucket-replicated: regions: Invalid type. Expected: integer, given: string" in refused.stdout
+
+
+def test_a_setting_under_a_former_name_is_refused_with_the_name_of_today(buckets: Scratch) -> None:
+    former = buckets.project / "former.json"
+    former.write_text(json.dumps({"bucket-replicated": "disabled"}))
+    refused = buckets.pulumi("preview", "--policy-pack", "policies", "--policy-pack-config", "former.json")
+    assert refused.returncode != 0
+    assert "the policy bucket-replicated is now called multi-bucket-replicated" in refused.stdout + refused.stderr
+    assert "Traceback" not in refused.stdout + refused.stderr
 
 
 @pytest.mark.usefixtures("buckets")

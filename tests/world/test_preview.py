@@ -38,7 +38,8 @@ def test_a_preview_names_the_broken_rule_and_the_way_out() -> None:
         unusable = plans.plan(world, "staging", *plans.policies_of("staging"))
     assert not planned.ok
     assert any(
-        refusal.startswith("irreplaceable-protected (us-east-1): ") and "Set `artifact-edge:protect` to true" in refusal
+        refusal.startswith("multi-data-protected-from-replacement (us-east-1): ")
+        and "Set `artifact-edge:protect` to true" in refusal
         for refusal in planned.refusals
     ), planned.refusals
     assert any(refusal.startswith("artifact-edge:domain: '_'") for refusal in unusable.refusals), unusable
@@ -50,7 +51,7 @@ def test_a_stack_that_breaks_a_rule_is_refused_by_up() -> None:
         world.new_stack("staging")
         refused = world.pulumi("up", "--yes", "--skip-preview", "--stack", "staging", *plans.policies_of("staging"))
     assert refused.returncode != 0
-    assert "[mandatory] [severity: high]  irreplaceable-protected" in refused.stdout
+    assert "[mandatory] [severity: high]  multi-data-protected-from-replacement" in refused.stdout
     assert "Set `artifact-edge:protect` to true" in refused.stdout
 
 

@@ -23,16 +23,26 @@ def scaling(unit: str) -> PolicyResource:
 
 
 CASES = [
-    Case("table-recoverable", [resource(TABLE, {})], "point-in-time recovery is not enabled"),
     Case(
-        "table-recoverable",
+        "multi-database-point-in-time-recovery-enabled", [resource(TABLE, {})], "point-in-time recovery is not enabled"
+    ),
+    Case(
+        "multi-database-point-in-time-recovery-enabled",
         [resource(TABLE, {"pointInTimeRecovery": {"enabled": True}, "replicas": [{"regionName": "eu-west-1"}]})],
         "not enabled in eu-west-1",
     ),
-    Case("table-recoverable", [resource(REPLICA_TABLE, {})], "point-in-time recovery is not enabled"),
-    Case("table-recoverable", [resource(DATABASE, {"versionRetentionPeriod": "1h"})], "less than a day"),
     Case(
-        "table-recoverable",
+        "multi-database-point-in-time-recovery-enabled",
+        [resource(REPLICA_TABLE, {})],
+        "point-in-time recovery is not enabled",
+    ),
+    Case(
+        "multi-database-point-in-time-recovery-enabled",
+        [resource(DATABASE, {"versionRetentionPeriod": "1h"})],
+        "less than a day",
+    ),
+    Case(
+        "multi-database-point-in-time-recovery-enabled",
         [
             resource(
                 TABLE,
@@ -45,66 +55,79 @@ CASES = [
             resource(DATABASE, {"versionRetentionPeriod": "7d"}),
         ],
     ),
-    Case("table-protected-from-deletion", [resource(TABLE, {})], "deletion protection is not enabled"),
+    Case("multi-database-deletion-protected", [resource(TABLE, {})], "deletion protection is not enabled"),
     Case(
-        "table-protected-from-deletion",
+        "multi-database-deletion-protected",
         [resource(TABLE, {"deletionProtectionEnabled": True, "replicas": [{"regionName": "eu-west-1"}]})],
         "not enabled in eu-west-1",
     ),
-    Case("table-protected-from-deletion", [resource(REPLICA_TABLE, {})], "deletion protection is not enabled"),
-    Case("table-protected-from-deletion", [resource(DATABASE, {})], "drop protection is not enabled"),
+    Case("multi-database-deletion-protected", [resource(REPLICA_TABLE, {})], "deletion protection is not enabled"),
+    Case("multi-database-deletion-protected", [resource(DATABASE, {})], "drop protection is not enabled"),
     Case(
-        "table-protected-from-deletion",
+        "multi-database-deletion-protected",
         [resource(TABLE, {"deletionProtectionEnabled": True}), resource(DATABASE, {"enableDropProtection": True})],
     ),
-    Case("table-encrypted", [resource(TABLE, {})], "the key is DynamoDB's own"),
-    Case("table-encrypted", [resource(TABLE, {"serverSideEncryption": {"enabled": True}})], "the key is AWS's"),
-    Case("table-encrypted", [resource(REPLICA_TABLE, {})], "the key is AWS's"),
+    Case("aws-dynamodb-table-encrypted-with-own-key", [resource(TABLE, {})], "the key is DynamoDB's own"),
     Case(
-        "table-encrypted",
+        "aws-dynamodb-table-encrypted-with-own-key",
+        [resource(TABLE, {"serverSideEncryption": {"enabled": True}})],
+        "the key is AWS's",
+    ),
+    Case("aws-dynamodb-table-encrypted-with-own-key", [resource(REPLICA_TABLE, {})], "the key is AWS's"),
+    Case(
+        "aws-dynamodb-table-encrypted-with-own-key",
         [resource(TABLE, {"serverSideEncryption": OURS, "replicas": [{"regionName": "eu-west-1"}]})],
         "the key in eu-west-1 is AWS's",
     ),
     Case(
-        "table-encrypted",
+        "aws-dynamodb-table-encrypted-with-own-key",
         [
             resource(TABLE, {"serverSideEncryption": OURS, "replicas": [{"kmsKeyArn": UNKNOWN_STRING_VALUE}]}),
             resource(REPLICA_TABLE, {"kmsKeyArn": UNKNOWN_STRING_VALUE}),
         ],
     ),
-    Case("table-replicated", [PROVISIONED, apart(PROVISIONED)]),
-    Case("table-replicated", [PROVISIONED, apart(PROVISIONED)], "in 2 regions; 3 are asked", config={"regions": 3}),
-    Case("table-replicated", [PROVISIONED, apart(resource(TABLE, {}, "other"))], "stands in 1 region"),
-    Case("table-replicated", [resource(TABLE, {})], "stands in 1 region; 2 are asked for"),
+    Case("multi-database-replicated", [PROVISIONED, apart(PROVISIONED)]),
     Case(
-        "table-replicated",
+        "multi-database-replicated",
+        [PROVISIONED, apart(PROVISIONED)],
+        "in 2 regions; 3 are asked",
+        config={"regions": 3},
+    ),
+    Case("multi-database-replicated", [PROVISIONED, apart(resource(TABLE, {}, "other"))], "stands in 1 region"),
+    Case("multi-database-replicated", [resource(TABLE, {})], "stands in 1 region; 2 are asked for"),
+    Case(
+        "multi-database-replicated",
         [resource("gcp:spanner/instance:Instance", {"config": "regional-us-east1"})],
         "stands in 1 region",
     ),
     Case(
-        "table-replicated",
+        "multi-database-replicated",
         [
             resource(TABLE, {"replicas": [{"regionName": "eu-west-1"}]}),
             resource("gcp:spanner/instance:Instance", {"config": "nam3"}),
         ],
     ),
-    Case("table-replicated", [resource(TABLE, {})], config={"regions": 1}),
-    Case("table-changes-streamed", [resource(TABLE, {})], "the stream is not enabled"),
+    Case("multi-database-replicated", [resource(TABLE, {})], config={"regions": 1}),
+    Case("multi-database-changes-streamed", [resource(TABLE, {})], "the stream is not enabled"),
     Case(
-        "table-changes-streamed",
+        "multi-database-changes-streamed",
         [resource(TABLE, {"streamEnabled": True, "streamViewType": "KEYS_ONLY"})],
         "the stream is KEYS_ONLY",
     ),
-    Case("table-changes-streamed", [resource(DATABASE, {"ddls": ["CREATE TABLE x (y INT)"]})], "no change stream"),
     Case(
-        "table-changes-streamed",
+        "multi-database-changes-streamed",
+        [resource(DATABASE, {"ddls": ["CREATE TABLE x (y INT)"]})],
+        "no change stream",
+    ),
+    Case(
+        "multi-database-changes-streamed",
         [
             resource(TABLE, {"streamEnabled": True, "streamViewType": "NEW_AND_OLD_IMAGES"}),
             resource(DATABASE, {"ddls": ["CREATE TABLE x (y INT)", "create change stream z for all"]}),
         ],
     ),
-    Case("table-scales", [PROVISIONED], " capacity", count=2),
-    Case("table-scales", [PROVISIONED, scaling("Write")], "nothing scales its read capacity"),
-    Case("table-scales", [PROVISIONED, scaling("Read"), scaling("Write")]),
-    Case("table-scales", [resource(TABLE, {"billingMode": "PAY_PER_REQUEST"})]),
+    Case("aws-dynamodb-table-capacity-scales", [PROVISIONED], " capacity", count=2),
+    Case("aws-dynamodb-table-capacity-scales", [PROVISIONED, scaling("Write")], "nothing scales its read capacity"),
+    Case("aws-dynamodb-table-capacity-scales", [PROVISIONED, scaling("Read"), scaling("Write")]),
+    Case("aws-dynamodb-table-capacity-scales", [resource(TABLE, {"billingMode": "PAY_PER_REQUEST"})]),
 ]

@@ -17,14 +17,16 @@ def health_check(**changes: Any) -> PolicyResource:
 
 
 CASES = [
-    Case("client-records-checked", [resource(RECORD, {"name": "packages.x.io", "type": "A"})], "packages.x.io"),
     Case(
-        "client-records-checked",
+        "aws-route53-record-health-checked", [resource(RECORD, {"name": "packages.x.io", "type": "A"})], "packages.x.io"
+    ),
+    Case(
+        "aws-route53-record-health-checked",
         [resource(RECORD, {"name": "shield.x.io", "type": "A", "latencyRoutingPolicies": [{"region": "us-east-1"}]})],
         "shield.x.io",
     ),
     Case(
-        "client-records-checked",
+        "aws-route53-record-health-checked",
         [
             resource(RECORD, {"name": "packages.x.io", "type": "A", "healthCheckId": UNKNOWN_STRING_VALUE}),
             resource(RECORD, {"name": "packages.x.io", "type": "A", "aliases": [{"evaluateTargetHealth": True}]}),
@@ -32,15 +34,15 @@ CASES = [
         ],
     ),
     Case(
-        "client-records-short-lived",
+        "aws-route53-record-ttl-short",
         [resource(RECORD, {"name": "packages.x.io", "type": "A", "ttl": 300})],
         "resolvers keep packages.x.io for 300 s, not 60 or less",
     ),
     Case(
-        "client-records-short-lived", [resource(RECORD, {"name": "x", "type": "A", "ttl": 60})], "30", {"seconds": 30}
+        "aws-route53-record-ttl-short", [resource(RECORD, {"name": "x", "type": "A", "ttl": 60})], "30", {"seconds": 30}
     ),
     Case(
-        "client-records-short-lived",
+        "aws-route53-record-ttl-short",
         [
             resource(RECORD, {"name": "packages.x.io", "type": "A", "ttl": 60}),
             resource(RECORD, {"name": "packages.x.io", "type": "A", "aliases": [{}]}),
@@ -48,7 +50,7 @@ CASES = [
         ],
     ),
     *[
-        Case("health-checks-ask-for-an-answer", [health_check(**changes)], says)
+        Case("aws-route53-health-check-effective", [health_check(**changes)], says)
         for changes, says in (
             ({"type": "TCP"}, "TCP without a path"),
             ({"resourcePath": ""}, "HTTP without a path"),
@@ -60,7 +62,7 @@ CASES = [
         )
     ],
     Case(
-        "health-checks-ask-for-an-answer",
+        "aws-route53-health-check-effective",
         [health_check(), health_check(type="HTTPS"), health_check(type="CALCULATED", childHealthThreshold=1)],
     ),
 ]

@@ -32,22 +32,22 @@ def tls(**other: str) -> list[PolicyResource]:
 
 CASES = [
     Case(
-        "worker-secrets-bound-as-secrets",
+        "cloudflare-workers-secrets-bound-as-secret-text",
         [resource(SCRIPT, {"bindings": [{"name": "ORIGIN_KEY", "type": "plain_text", "text": "x"}]})],
         "binding ORIGIN_KEY is plain_text",
     ),
     Case(
-        "worker-secrets-bound-as-secrets",
+        "cloudflare-workers-secrets-bound-as-secret-text",
         [resource(SCRIPT, {"bindings": [{"name": "NOTE", "type": "plain_text", "text": PRIVATE_KEY}]})],
         "binding NOTE seems to hold a private key",
     ),
     Case(
-        "worker-secrets-bound-as-secrets",
+        "cloudflare-workers-secrets-bound-as-secret-text",
         [resource(SCRIPT, {"content": f"const k = `{PRIVATE_KEY}`"})],
         "a private key",
     ),
     Case(
-        "worker-secrets-bound-as-secrets",
+        "cloudflare-workers-secrets-bound-as-secret-text",
         [
             resource(
                 SCRIPT,
@@ -61,13 +61,13 @@ CASES = [
             )
         ],
     ),
-    Case("worker-authenticates-to-shields", [resource(SCRIPT, {"bindings": []})], "no mTLS certificate"),
+    Case("cloudflare-workers-client-certificate-bound", [resource(SCRIPT, {"bindings": []})], "no mTLS certificate"),
     Case(
-        "worker-authenticates-to-shields",
+        "cloudflare-workers-client-certificate-bound",
         [resource(SCRIPT, {"bindings": [{"name": "SHIELD", "type": "mtls_certificate"}]})],
     ),
     *[
-        Case("worker-answers-for-its-hostname-only", [resource(ROUTE, {"pattern": pattern})], says)
+        Case("cloudflare-workers-hostnames-restricted", [resource(ROUTE, {"pattern": pattern})], says)
         for pattern, says in (
             ("*x.io/*", "it answers for *x.io"),
             ("www.x.io/*", "it answers for www.x.io"),
@@ -76,34 +76,36 @@ CASES = [
         )
     ],
     Case(
-        "worker-answers-for-its-hostname-only",
+        "cloudflare-workers-hostnames-restricted",
         [resource("cloudflare:index/workersCustomDomain:WorkersCustomDomain", {"hostname": "www.x.io"})],
         "it answers for www.x.io",
     ),
-    Case("worker-answers-for-its-hostname-only", [resource(SUBDOMAIN, {"enabled": True})], "enabled is true"),
+    Case("cloudflare-workers-hostnames-restricted", [resource(SUBDOMAIN, {"enabled": True})], "enabled is true"),
     Case(
-        "worker-answers-for-its-hostname-only",
+        "cloudflare-workers-hostnames-restricted",
         [resource(SUBDOMAIN, {"enabled": False, "previewsEnabled": True})],
         "previewsEnabled is true",
     ),
     Case(
-        "worker-answers-for-its-hostname-only",
+        "cloudflare-workers-hostnames-restricted",
         [resource(ROUTE, {"pattern": "packages.x.io/*"}), resource(SUBDOMAIN, {"enabled": False})],
     ),
-    Case("proxied-names-have-a-worker", [PROXIED], "no route leads packages.x.io/* to a worker"),
+    Case("cloudflare-dns-proxied-record-has-worker", [PROXIED], "no route leads packages.x.io/* to a worker"),
     Case(
-        "proxied-names-have-a-worker",
+        "cloudflare-dns-proxied-record-has-worker",
         [PROXIED, resource(ROUTE, {"pattern": "packages.x.io/npm/*", "script": "edge"})],
         "no route leads packages.x.io/* to a worker",
     ),
     *[
         Case(
-            "proxied-names-have-a-worker", [PROXIED, resource(ROUTE, {"pattern": "packages.x.io/*", **script})], "route"
+            "cloudflare-dns-proxied-record-has-worker",
+            [PROXIED, resource(ROUTE, {"pattern": "packages.x.io/*", **script})],
+            "route",
         )
         for script in ({}, {"script": UNKNOWN_STRING_VALUE})  # of nothing: the provider might fill it in
     ],
     Case(
-        "proxied-names-have-a-worker",
+        "cloudflare-dns-proxied-record-has-worker",
         [
             PROXIED,
             resource(
@@ -114,18 +116,22 @@ CASES = [
             resource(DNS_RECORD, {"name": "www.x.io", "proxied": False}),
         ],
     ),
-    Case("edge-trusts-one-authority", [ZONE], "no trust store belongs to the zone"),
-    Case("edge-trusts-one-authority", [ZONE, resource(TRUST, {"zoneId": "z"})], "no trust store belongs to the zone"),
+    Case("cloudflare-zone-origin-trust-store-set", [ZONE], "no trust store belongs to the zone"),
     Case(
-        "edge-trusts-one-authority",
+        "cloudflare-zone-origin-trust-store-set",
+        [ZONE, resource(TRUST, {"zoneId": "z"})],
+        "no trust store belongs to the zone",
+    ),
+    Case(
+        "cloudflare-zone-origin-trust-store-set",
         [ZONE, resource(TRUST, {"zoneId": UNKNOWN_STRING_VALUE}, on={"zoneId": [ZONE]})],
     ),
-    Case("edge-verifies-shields", [ZONE], "is not set", count=3),
+    Case("cloudflare-zone-tls-strict", [ZONE], "is not set", count=3),
     *[
-        Case("edge-verifies-shields", [ZONE, *tls(**{setting: value})], f"{setting} is {value}")
+        Case("cloudflare-zone-tls-strict", [ZONE, *tls(**{setting: value})], f"{setting} is {value}")
         for setting, value in (("ssl", "full"), ("min_tls_version", "1.0"), ("always_use_https", "off"))
     ],
-    Case("edge-verifies-shields", [ZONE, *tls()]),
-    Case("worker-logs", [resource(SCRIPT, {})], "observability is not enabled"),
-    Case("worker-logs", [resource(SCRIPT, {"observability": {"enabled": True}})]),
+    Case("cloudflare-zone-tls-strict", [ZONE, *tls()]),
+    Case("cloudflare-workers-logs-enabled", [resource(SCRIPT, {})], "observability is not enabled"),
+    Case("cloudflare-workers-logs-enabled", [resource(SCRIPT, {"observability": {"enabled": True}})]),
 ]

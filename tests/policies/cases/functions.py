@@ -37,30 +37,34 @@ def service(**variables: str) -> PolicyResource:
 
 
 CASES = [
-    Case("functions-called-by-whom-they-know", [permission()], "everybody may lambda:InvokeFunction"),
-    Case("functions-called-by-whom-they-know", [permission()], "everybody may lambda:InvokeFunction", OPEN),
+    Case("multi-function-callers-named", [permission()], "everybody may lambda:InvokeFunction"),
+    Case("multi-function-callers-named", [permission()], "everybody may lambda:InvokeFunction", OPEN),
     Case(
-        "functions-called-by-whom-they-know",
+        "multi-function-callers-named",
         [permission(invokedViaFunctionUrl=True, function="other")],
         "everybody may lambda:InvokeFunction",
         OPEN,
     ),
     Case(
-        "functions-called-by-whom-they-know",
+        "multi-function-callers-named",
         [permission(principal="s3.amazonaws.com")],
         "s3.amazonaws.com may lambda:InvokeFunction on behalf of whomever it serves",
     ),
-    Case("functions-called-by-whom-they-know", [resource(URL, {"authorizationType": "NONE"})], "asks nobody"),
+    Case("multi-function-callers-named", [resource(URL, {"authorizationType": "NONE"})], "asks nobody"),
     Case(
-        "functions-called-by-whom-they-know",
+        "multi-function-callers-named",
         [resource(INVOKER, {"member": "allUsers", "role": "roles/run.invoker", "name": "z"})],
         "everybody has roles/run.invoker",
         OPEN,
     ),
-    Case("function-knows-no-secret", [service(KEY=PRIVATE_KEY)], "variable KEY seems to hold a private key"),
-    Case("function-knows-no-secret", [service(DATABASE="projects/p/instances/i/databases/d")]),
     Case(
-        "functions-called-by-whom-they-know",
+        "multi-function-environment-without-secrets",
+        [service(KEY=PRIVATE_KEY)],
+        "variable KEY seems to hold a private key",
+    ),
+    Case("multi-function-environment-without-secrets", [service(DATABASE="projects/p/instances/i/databases/d")]),
+    Case(
+        "multi-function-callers-named",
         [
             permission(invokedViaFunctionUrl=True),
             permission(functionUrlAuthType="NONE"),
@@ -73,20 +77,20 @@ CASES = [
         ],
         config=OPEN,
     ),
-    Case("function-runtime-patched", [resource(FUNCTION, {"runtime": "python3.8"})], "python3.8 is not patched"),
-    Case("function-runtime-patched", [resource(FUNCTION, {"runtime": "python3.13"})]),
-    Case("function-runtime-patched", [resource(FUNCTION, {"packageType": "Image"})]),
+    Case("aws-lambda-runtime-supported", [resource(FUNCTION, {"runtime": "python3.8"})], "python3.8 is not patched"),
+    Case("aws-lambda-runtime-supported", [resource(FUNCTION, {"runtime": "python3.13"})]),
+    Case("aws-lambda-runtime-supported", [resource(FUNCTION, {"packageType": "Image"})]),
     Case(
-        "function-knows-no-secret",
+        "multi-function-environment-without-secrets",
         [resource(FUNCTION, {"environment": {"variables": {"X": PRIVATE_KEY}}})],
         "variable X seems to hold a private key",
     ),
     Case(
-        "function-knows-no-secret",
+        "multi-function-environment-without-secrets",
         [resource(FUNCTION, {}), resource(FUNCTION, {"environment": {"variables": {"SECRET_ID": "artifact-edge/x"}}})],
     ),
-    Case("failed-events-kept", [mapping(destinationConfig={})], "what fails is dropped"),
-    Case("failed-events-kept", [mapping(maximumRetryAttempts=-1)], "is tried until the stream forgets it"),
-    Case("failed-events-kept", [mapping(bisectBatchOnFunctionError=False)], "takes its whole batch along"),
-    Case("failed-events-kept", [mapping()]),
+    Case("aws-lambda-failed-events-kept", [mapping(destinationConfig={})], "what fails is dropped"),
+    Case("aws-lambda-failed-events-kept", [mapping(maximumRetryAttempts=-1)], "is tried until the stream forgets it"),
+    Case("aws-lambda-failed-events-kept", [mapping(bisectBatchOnFunctionError=False)], "takes its whole batch along"),
+    Case("aws-lambda-failed-events-kept", [mapping()]),
 ]

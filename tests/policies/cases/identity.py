@@ -9,18 +9,22 @@ ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 
 CASES = [
     Case(
-        "no-unlimited-rights",
+        "multi-iam-no-full-access",
         [resource("aws:iam/rolePolicy:RolePolicy", {"policy": document(allow(action="s3:*", target="*"))})],
         "allows s3:* on everything",
     ),
     Case(
-        "no-unlimited-rights",
+        "multi-iam-no-full-access",
         [resource(ROLE, {"managedPolicyArns": ["arn:aws:iam::aws:policy/AdministratorAccess"]})],
         "AdministratorAccess is attached",
     ),
-    Case("no-unlimited-rights", [resource("gcp:projects/iAMMember:IAMMember", {"role": "roles/owner"})], "roles/owner"),
     Case(
-        "no-unlimited-rights",
+        "multi-iam-no-full-access",
+        [resource("gcp:projects/iAMMember:IAMMember", {"role": "roles/owner"})],
+        "roles/owner",
+    ),
+    Case(
+        "multi-iam-no-full-access",
         [
             resource("aws:iam/rolePolicy:RolePolicy", {"policy": document(allow(action="s3:GetObject"))}),
             resource(
@@ -29,7 +33,7 @@ CASES = [
         ],
     ),
     Case(
-        "role-trusts-somebody",
+        "aws-iam-role-trust-restricted",
         [
             resource(
                 ROLE, {"assumeRolePolicy": document({"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"})}
@@ -38,7 +42,7 @@ CASES = [
         "lets everybody take on the role",
     ),
     Case(
-        "role-trusts-somebody",
+        "aws-iam-role-trust-restricted",
         [
             resource(
                 ROLE,
@@ -57,7 +61,7 @@ CASES = [
         "whom the identity provider knows",
     ),
     Case(
-        "role-trusts-somebody",
+        "aws-iam-role-trust-restricted",
         [
             resource(
                 ROLE,
@@ -76,10 +80,12 @@ CASES = [
             )
         ],
     ),
-    Case("no-lasting-keys", [resource("aws:iam/accessKey:AccessKey", {"user": "x"})], "is a key that lasts"),
-    Case("no-lasting-keys", [resource(ROLE, {})]),
+    Case(
+        "multi-iam-no-long-lived-keys", [resource("aws:iam/accessKey:AccessKey", {"user": "x"})], "is a key that lasts"
+    ),
+    Case("multi-iam-no-long-lived-keys", [resource(ROLE, {})]),
     *[
-        Case("rights-name-resources", [resource(ROLE_POLICY, {"policy": document(statement)})], says)
+        Case("aws-iam-permissions-name-resources", [resource(ROLE_POLICY, {"policy": document(statement)})], says)
         for statement, says in (
             (allow(action=["s3:GetObject", "s3:PutObject"], target="*"), "s3:GetObject, s3:PutObject is allowed"),
             (allow(action=["ec2:DescribeTags", "ec2:StopInstances"], target=["*"]), "ec2:StopInstances is allowed"),
@@ -88,24 +94,28 @@ CASES = [
         )
     ],
     Case(
-        "rights-name-resources",
+        "aws-iam-permissions-name-resources",
         [resource(ROLE, {"inlinePolicies": [{"policy": document(allow(action="s3:GetObject", target="*"))}]})],
         "s3:GetObject is allowed on everything",
     ),
     Case(
-        "rights-name-resources",
+        "aws-iam-permissions-name-resources",
         [
             resource(ROLE_POLICY, {"policy": document(allow(), allow(action="cloudwatch:PutMetricData", target="*"))}),
             resource(ROLE_POLICY, {"policy": document({"Effect": "Deny", "Action": "*", "Resource": "*"})}),
         ],
     ),
     Case(
-        "rights-name-resources",
+        "aws-iam-permissions-name-resources",
         [resource(ROLE_POLICY, {"policy": document(allow(action="ce:GetCostAndUsage", target="*"))})],
         config={"actions": ["ce:Get*"]},
     ),
     *[
-        Case("rights-do-not-grow", [resource(ROLE_POLICY, {"policy": document(allow(action=action, target=on))})], says)
+        Case(
+            "aws-iam-no-privilege-escalation",
+            [resource(ROLE_POLICY, {"policy": document(allow(action=action, target=on))})],
+            says,
+        )
         for action, on, says in (
             ("iam:PutRolePolicy", "arn:aws:iam::1:role/x", "iam:PutRolePolicy is allowed"),
             ("iam:Attach*", "arn:aws:iam::1:role/x", "iam:Attach* is allowed"),
@@ -114,12 +124,12 @@ CASES = [
         )
     ],
     Case(
-        "rights-do-not-grow",
+        "aws-iam-no-privilege-escalation",
         [resource(ROLE_POLICY, {"policy": document({"Effect": "Allow", "NotAction": "s3:*", "Resource": "x"})})],
         "all but some actions is allowed",
     ),
     Case(
-        "rights-do-not-grow",
+        "aws-iam-no-privilege-escalation",
         [
             resource(
                 ROLE_POLICY,
@@ -133,11 +143,15 @@ CASES = [
         ],
     ),
     *[
-        Case("resource-policies-name-principals", [resource(token, {"policy": document(allow("*"))})], "to everybody")
+        Case(
+            "aws-iam-resource-policies-name-principals",
+            [resource(token, {"policy": document(allow("*"))})],
+            "to everybody",
+        )
         for token in ("aws:kms/key:Key", "aws:sqs/queuePolicy:QueuePolicy", "aws:sns/topicPolicy:TopicPolicy")
     ],
     Case(
-        "resource-policies-name-principals",
+        "aws-iam-resource-policies-name-principals",
         [
             resource("aws:kms/key:Key", {}),
             resource("aws:kms/key:Key", {"policy": document(allow({"AWS": "arn:aws:iam::1:root"}, "kms:*", "*"))}),
@@ -148,12 +162,12 @@ CASES = [
         ],
     ),
     Case(
-        "grants-name-members",
+        "gcp-iam-grants-not-public",
         [resource("gcp:projects/iAMBinding:IAMBinding", {"role": "roles/viewer", "members": ["allUsers"]})],
         "roles/viewer is granted to allUsers",
     ),
     Case(
-        "grants-name-members",
+        "gcp-iam-grants-not-public",
         [
             resource(
                 "gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember",
@@ -163,7 +177,7 @@ CASES = [
         "granted to allAuthenticatedUsers",
     ),
     Case(
-        "grants-name-members",
+        "gcp-iam-grants-not-public",
         [resource("gcp:projects/iAMMember:IAMMember", {"role": "roles/viewer", "member": "group:x@y"})],
     ),
 ]

@@ -12,10 +12,14 @@ QUEUE = "aws:sqs/queue:Queue"
 HEARD = resource(TOPIC, {"name": "alarms"})
 
 CASES = [
-    Case("messages-encrypted", [HEARD], "no key encrypts its messages"),
-    Case("messages-encrypted", [resource(QUEUE, {"sqsManagedSseEnabled": False})], "no key encrypts its messages"),
+    Case("aws-messaging-encrypted-at-rest", [HEARD], "no key encrypts its messages"),
     Case(
-        "messages-encrypted",
+        "aws-messaging-encrypted-at-rest",
+        [resource(QUEUE, {"sqsManagedSseEnabled": False})],
+        "no key encrypts its messages",
+    ),
+    Case(
+        "aws-messaging-encrypted-at-rest",
         [
             resource(TOPIC, {"kmsMasterKeyId": UNKNOWN_STRING_VALUE}),
             resource(QUEUE, {}),

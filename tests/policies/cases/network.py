@@ -10,31 +10,41 @@ from tests.policies.resources import resource
 EGRESS = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 
 CASES = [
-    Case("shield-closed-to-the-internet", [resource(GROUP, {"ingress": [{"cidrBlocks": ["0.0.0.0/0"]}]})], "0.0.0.0/0"),
-    Case("shield-closed-to-the-internet", [resource(GROUP, {"ingress": [{"ipv6CidrBlocks": ["::/0"]}]})], "::/0"),
     Case(
-        "shield-closed-to-the-internet",
+        "multi-network-ingress-not-from-internet",
+        [resource(GROUP, {"ingress": [{"cidrBlocks": ["0.0.0.0/0"]}]})],
+        "0.0.0.0/0",
+    ),
+    Case(
+        "multi-network-ingress-not-from-internet",
+        [resource(GROUP, {"ingress": [{"ipv6CidrBlocks": ["::/0"]}]})],
+        "::/0",
+    ),
+    Case(
+        "multi-network-ingress-not-from-internet",
         [resource("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule", {"cidrIpv4": "128.0.0.0/1"})],
         "128.0.0.0/1",
     ),
     Case(
-        "shield-closed-to-the-internet",
+        "multi-network-ingress-not-from-internet",
         [resource("aws:ec2/securityGroupRule:SecurityGroupRule", {"type": "ingress", "cidrBlocks": ["0.0.0.0/0"]})],
         "0.0.0.0/0",
     ),
-    Case("shield-closed-to-the-internet", [resource(FIREWALL, {"allows": [{"protocol": "tcp"}]})], "0.0.0.0/0"),
     Case(
-        "shield-closed-to-the-internet",
+        "multi-network-ingress-not-from-internet", [resource(FIREWALL, {"allows": [{"protocol": "tcp"}]})], "0.0.0.0/0"
+    ),
+    Case(
+        "multi-network-ingress-not-from-internet",
         [resource("aws:ec2/managedPrefixList:ManagedPrefixList", {"entries": [{"cidr": "0.0.0.0/0"}]})],
         "0.0.0.0/0",
     ),
     Case(
-        "shield-closed-to-the-internet",
+        "multi-network-ingress-not-from-internet",
         [resource(GROUP, {"ingress": [{"cidrBlocks": ["10.0.0.0/33"]}]})],
         "'10.0.0.0/33', which is no network",
     ),
     Case(
-        "shield-closed-to-the-internet",
+        "multi-network-ingress-not-from-internet",
         [
             resource(
                 GROUP, {"ingress": [{"cidrBlocks": ["104.16.0.0/12"]}], "egress": [{"cidrBlocks": ["0.0.0.0/0"]}]}
@@ -44,7 +54,7 @@ CASES = [
         ],
     ),
     *[
-        Case("no-remote-login", [resource(GROUP, {"ingress": [rule]})], says, count=n)
+        Case("multi-network-ssh-and-rdp-closed", [resource(GROUP, {"ingress": [rule]})], says, count=n)
         for rule, says, n in (
             ({"protocol": "tcp", "fromPort": 22, "toPort": 22}, "port 22 is let in", 1),
             ({"protocol": "tcp", "fromPort": 3000, "toPort": 4000}, "port 3389 is let in", 1),
@@ -54,13 +64,18 @@ CASES = [
         )
     ],
     Case(
-        "no-remote-login",
+        "multi-network-ssh-and-rdp-closed",
         [resource(FIREWALL, {"allows": [{"protocol": "tcp", "ports": ["20-25"]}], "sourceRanges": ["10.0.0.1/32"]})],
         "port 22 is let in",
     ),
-    Case("no-remote-login", [resource(FIREWALL, {"allows": [{"protocol": "all"}]})], " is let in", count=2),
     Case(
-        "no-remote-login",
+        "multi-network-ssh-and-rdp-closed",
+        [resource(FIREWALL, {"allows": [{"protocol": "all"}]})],
+        " is let in",
+        count=2,
+    ),
+    Case(
+        "multi-network-ssh-and-rdp-closed",
         [
             resource(GROUP, {"ingress": [{"protocol": "tcp", "fromPort": 8443, "toPort": 8443}]}),
             resource(GROUP, {"ingress": [{"protocol": "udp", "fromPort": 0, "toPort": 65535}]}),
@@ -69,22 +84,22 @@ CASES = [
         ],
     ),
     Case(
-        "machines-call-out-by-tls-only",
+        "aws-ec2-egress-https-only",
         [resource(GROUP, {"egress": [{"protocol": "-1", "fromPort": 0, "toPort": 0, "cidrBlocks": ["0.0.0.0/0"]}]})],
         "it lets -1 out to everywhere on all ports",
     ),
     Case(
-        "machines-call-out-by-tls-only",
+        "aws-ec2-egress-https-only",
         [resource(GROUP, {"egress": [{"protocol": "tcp", "fromPort": 25, "toPort": 25, "ipv6CidrBlocks": ["::/0"]}]})],
         "it lets tcp out to everywhere on 25",
     ),
     Case(
-        "machines-call-out-by-tls-only",
+        "aws-ec2-egress-https-only",
         [resource(EGRESS, {"ipProtocol": "tcp", "fromPort": 80, "toPort": 443, "cidrIpv4": "0.0.0.0/0"})],
         "to everywhere on 80-443",
     ),
     Case(
-        "machines-call-out-by-tls-only",
+        "aws-ec2-egress-https-only",
         [
             resource(
                 "aws:ec2/securityGroupRule:SecurityGroupRule",
@@ -94,7 +109,7 @@ CASES = [
         "to everywhere on",
     ),
     Case(
-        "machines-call-out-by-tls-only",
+        "aws-ec2-egress-https-only",
         [
             resource(
                 GROUP,
@@ -108,24 +123,26 @@ CASES = [
         ],
     ),
     Case(
-        "machines-call-out-by-tls-only",
+        "aws-ec2-egress-https-only",
         [resource(EGRESS, {"ipProtocol": "tcp", "fromPort": 80, "toPort": 80, "cidrIpv4": "0.0.0.0/0"})],
         config={"ports": [80, 443]},
     ),
-    Case("default-network-unused", [resource(INSTANCE, {})], "it names no security group"),
-    Case("default-network-unused", [resource(GCE, {"networkInterfaces": [{}]})], "it stands in the default network"),
+    Case("multi-network-default-unused", [resource(INSTANCE, {})], "it names no security group"),
     Case(
-        "default-network-unused",
+        "multi-network-default-unused", [resource(GCE, {"networkInterfaces": [{}]})], "it stands in the default network"
+    ),
+    Case(
+        "multi-network-default-unused",
         [resource(GCE, {"networkInterfaces": [{"network": "projects/x/global/networks/default"}]})],
         "it stands in the default network",
     ),
     Case(
-        "default-network-unused",
+        "multi-network-default-unused",
         [resource("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", {"egress": [{"protocol": "-1"}]})],
         "the default group lets something through",
     ),
     Case(
-        "default-network-unused",
+        "multi-network-default-unused",
         [
             resource(INSTANCE, {"vpcSecurityGroupIds": [UNKNOWN_STRING_VALUE]}),
             resource(GCE, {"networkInterfaces": [{"subnetwork": UNKNOWN_STRING_VALUE}]}),
@@ -133,23 +150,23 @@ CASES = [
         ],
     ),
     Case(
-        "subnet-hands-out-no-addresses",
+        "aws-ec2-subnet-auto-public-ip-disabled",
         [resource("aws:ec2/subnet:Subnet", {"mapPublicIpOnLaunch": True})],
         "map_public_ip_on_launch is true",
     ),
-    Case("subnet-hands-out-no-addresses", [resource("aws:ec2/subnet:Subnet", {})]),
+    Case("aws-ec2-subnet-auto-public-ip-disabled", [resource("aws:ec2/subnet:Subnet", {})]),
     Case(
-        "network-made-by-hand",
+        "gcp-compute-network-custom-with-private-access",
         [resource("gcp:compute/network:Network", {})],
         "it makes subnetworks in every region by itself",
     ),
     Case(
-        "network-made-by-hand",
+        "gcp-compute-network-custom-with-private-access",
         [resource("gcp:compute/subnetwork:Subnetwork", {})],
         "it reaches Google's services by the internet",
     ),
     Case(
-        "network-made-by-hand",
+        "gcp-compute-network-custom-with-private-access",
         [
             resource("gcp:compute/network:Network", {"autoCreateSubnetworks": False}),
             resource("gcp:compute/subnetwork:Subnetwork", {"privateIpGoogleAccess": True}),

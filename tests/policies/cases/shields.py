@@ -76,7 +76,7 @@ GUARD = group()
 
 CASES = [
     *[
-        Case("shield-behind-the-edge", [group(SHIELD, **rule)], says)
+        Case("multi-shield-ingress-from-edge-only", [group(SHIELD, **rule)], says)
         for rule, says in (
             ({"cidrBlocks": ["203.0.113.0/24"]}, "it lets in 203.0.113.0/24 as if it were the edge"),
             ({"cidrBlocks": ["104.0.0.0/8"]}, "it lets in 104.0.0.0/8 as if it were the edge"),
@@ -88,21 +88,29 @@ CASES = [
             ({"securityGroups": ["sg-1"]}, "it lets in securityGroups as if they were the edge"),
         )
     ],
-    Case("shield-behind-the-edge", [firewall(["8443"], ["203.0.113.0/24"])], "as if it were the edge"),
-    Case("shield-behind-the-edge", [firewall(["22"], EDGE)], "it lets in tcp on 22"),
-    Case("shield-behind-the-edge", [tagged_firewall(["x"])], "it lets in sourceTags as if they were the edge"),
-    Case("shield-behind-the-edge", [tagged_firewall(UNKNOWN_STRING_VALUE)]),  # the provider might fill it in
-    Case("shield-behind-the-edge", [resource(INSTANCE, {})], "no security group of the shields guards it"),
-    Case("shield-behind-the-edge", [guarded(group(within=POP))], "security group", count=2),
-    Case("shield-behind-the-edge", [GUARD, doubly_guarded(GUARD, group(within=POP))], "is of another tier"),
-    Case("shield-behind-the-edge", [resource(FRONT, {}, within=SHIELD)], "it leads to a shield"),
+    Case("multi-shield-ingress-from-edge-only", [firewall(["8443"], ["203.0.113.0/24"])], "as if it were the edge"),
+    Case("multi-shield-ingress-from-edge-only", [firewall(["22"], EDGE)], "it lets in tcp on 22"),
     Case(
-        "shield-behind-the-edge",
+        "multi-shield-ingress-from-edge-only",
+        [tagged_firewall(["x"])],
+        "it lets in sourceTags as if they were the edge",
+    ),
+    Case(
+        "multi-shield-ingress-from-edge-only", [tagged_firewall(UNKNOWN_STRING_VALUE)]
+    ),  # the provider might fill it in
+    Case("multi-shield-ingress-from-edge-only", [resource(INSTANCE, {})], "no security group of the shields guards it"),
+    Case("multi-shield-ingress-from-edge-only", [guarded(group(within=POP))], "security group", count=2),
+    Case(
+        "multi-shield-ingress-from-edge-only", [GUARD, doubly_guarded(GUARD, group(within=POP))], "is of another tier"
+    ),
+    Case("multi-shield-ingress-from-edge-only", [resource(FRONT, {}, within=SHIELD)], "it leads to a shield"),
+    Case(
+        "multi-shield-ingress-from-edge-only",
         [GUARD, guarded(GUARD), resource(FRONT, {"targetId": UNKNOWN_STRING_VALUE}, on={"targetId": [guarded(GUARD)]})],
         "it leads to a shield",
     ),
     Case(
-        "shield-behind-the-edge",
+        "multi-shield-ingress-from-edge-only",
         [
             GUARD,
             guarded(GUARD),
@@ -115,29 +123,33 @@ CASES = [
         ],
     ),
     Case(
-        "shield-behind-the-edge",
+        "multi-shield-ingress-from-edge-only",
         [group(cidrBlocks=["203.0.113.0/24"])],
         config={"edge_networks": ["203.0.113.0/24"]},
     ),
-    Case("shields-in-many-regions", [TIER, *PAIR], "shields stand in 1 regions; 6 are asked for"),
-    Case("shields-in-many-regions", [TIER], "shields stand in 0 regions; 6 are asked for"),
-    Case("shields-in-many-regions", [TIER, *PAIR, gce("us-east4-b")], "in 2 regions; 3 are asked", {"regions": 3}),
-    Case("shields-in-many-regions", [TIER, *PAIR, gce("us-east4-b")], config={"regions": 2}),
-    Case("shields-in-many-regions", [resource("aws:s3/bucket:Bucket", {})]),
-    Case("shields-spread-over-zones", [A, machine("us-east-1", A)], "the shield in us-east-1 has 1 ", count=2),
-    Case("shields-spread-over-zones", [A, *[machine("us-east-1", A)] * 2], "has 1 zones; 2 are asked for"),
-    Case("shields-spread-over-zones", PAIR, "has 2 nodes; 3 are asked for", {"nodes": 3}),
-    Case("shields-spread-over-zones", [*PAIR, gce("us-east4-b"), gce("us-east4-b")], "us-east4 has 1 zones"),
-    Case("shields-spread-over-zones", [*PAIR, gce("us-east4-b"), gce("us-east4-c")]),
-    Case("shields-spread-over-zones", [A, machine("us-east-1", A)], config={"nodes": 1, "zones": 1}),
-    Case("no-cloud-alone", PAIR, "2 of 2 shield machines stand on aws; at most 80% may"),
-    Case("no-cloud-alone", [*PAIR, *PAIR, gce("us-east4-b")], "4 of 5 shield machines", {"share": 0.7}),
-    Case("no-cloud-alone", [*PAIR, *PAIR, gce("us-east4-b")]),
-    Case("no-cloud-alone", PAIR, config={"share": 1}),
-    Case("credentials-of-shields-stay-with-them", [PRIMARY, *PAIR], "reads its objects from anywhere"),
+    Case("stack-shields-in-many-regions", [TIER, *PAIR], "shields stand in 1 regions; 6 are asked for"),
+    Case("stack-shields-in-many-regions", [TIER], "shields stand in 0 regions; 6 are asked for"),
+    Case(
+        "stack-shields-in-many-regions", [TIER, *PAIR, gce("us-east4-b")], "in 2 regions; 3 are asked", {"regions": 3}
+    ),
+    Case("stack-shields-in-many-regions", [TIER, *PAIR, gce("us-east4-b")], config={"regions": 2}),
+    Case("stack-shields-in-many-regions", [resource("aws:s3/bucket:Bucket", {})]),
+    Case("stack-shields-spread-over-zones", [A, machine("us-east-1", A)], "the shield in us-east-1 has 1 ", count=2),
+    Case("stack-shields-spread-over-zones", [A, *[machine("us-east-1", A)] * 2], "has 1 zones; 2 are asked for"),
+    Case("stack-shields-spread-over-zones", PAIR, "has 2 nodes; 3 are asked for", {"nodes": 3}),
+    Case("stack-shields-spread-over-zones", [*PAIR, gce("us-east4-b"), gce("us-east4-b")], "us-east4 has 1 zones"),
+    Case("stack-shields-spread-over-zones", [*PAIR, gce("us-east4-b"), gce("us-east4-c")]),
+    Case("stack-shields-spread-over-zones", [A, machine("us-east-1", A)], config={"nodes": 1, "zones": 1}),
+    Case("stack-shields-spread-over-clouds", PAIR, "2 of 2 shield machines stand on aws; at most 80% may"),
+    Case(
+        "stack-shields-spread-over-clouds", [*PAIR, *PAIR, gce("us-east4-b")], "4 of 5 shield machines", {"share": 0.7}
+    ),
+    Case("stack-shields-spread-over-clouds", [*PAIR, *PAIR, gce("us-east4-b")]),
+    Case("stack-shields-spread-over-clouds", PAIR, config={"share": 1}),
+    Case("aws-iam-shield-credentials-network-bound", [PRIMARY, *PAIR], "reads its objects from anywhere"),
     *[
         Case(
-            "credentials-of-shields-stay-with-them",
+            "aws-iam-shield-credentials-network-bound",
             [PRIMARY, *PAIR, ways(**changes)],
             "reads its objects from anywhere",
         )
@@ -149,12 +161,18 @@ CASES = [
             {"Condition": {"StringNotEquals": {"aws:PrincipalAccount": "1"}}},
         )
     ],
-    Case("credentials-of-shields-stay-with-them", [PRIMARY, *PAIR, ways()]),
-    Case("credentials-of-shields-stay-with-them", [PRIMARY]),
-    Case("shield-on-nvme", [resource(INSTANCE, {"instanceType": "m6i.large"})], "m6i.large has no NVMe disk"),
-    Case("shield-on-nvme", [resource(GCE, {"machineType": "n2-standard-8"})], "n2-standard-8 has no NVMe disk"),
+    Case("aws-iam-shield-credentials-network-bound", [PRIMARY, *PAIR, ways()]),
+    Case("aws-iam-shield-credentials-network-bound", [PRIMARY]),
     Case(
-        "shield-on-nvme",
+        "multi-shield-cache-on-nvme", [resource(INSTANCE, {"instanceType": "m6i.large"})], "m6i.large has no NVMe disk"
+    ),
+    Case(
+        "multi-shield-cache-on-nvme",
+        [resource(GCE, {"machineType": "n2-standard-8"})],
+        "n2-standard-8 has no NVMe disk",
+    ),
+    Case(
+        "multi-shield-cache-on-nvme",
         [
             *[
                 resource(INSTANCE, {"instanceType": name})

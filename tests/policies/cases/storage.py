@@ -36,25 +36,25 @@ def lock(**retention: Any) -> PolicyResource:
 
 
 CASES = [
-    Case("bucket-public-access-blocked", [PRIMARY], "no public access block belongs to the bucket"),
+    Case("aws-s3-bucket-public-access-blocked", [PRIMARY], "no public access block belongs to the bucket"),
     Case(
-        "bucket-public-access-blocked",
+        "aws-s3-bucket-public-access-blocked",
         [PRIMARY, beside(PRIMARY, "BucketPublicAccessBlock", {**ALL_BLOCKS, "blockPublicAcls": False})],
         "does not set blockPublicAcls",
     ),
     Case(
-        "bucket-public-access-blocked",
+        "aws-s3-bucket-public-access-blocked",
         [PRIMARY, REPLICA, beside(PRIMARY, "BucketPublicAccessBlock", ALL_BLOCKS)],
         "replica: no public access block",
     ),
-    Case("bucket-public-access-blocked", [PRIMARY, beside(PRIMARY, "BucketPublicAccessBlock", ALL_BLOCKS)]),
+    Case("aws-s3-bucket-public-access-blocked", [PRIMARY, beside(PRIMARY, "BucketPublicAccessBlock", ALL_BLOCKS)]),
     Case(
-        "bucket-grants-nothing-to-everybody",
+        "multi-bucket-grants-not-public",
         [beside(PRIMARY, "BucketPolicy", {"policy": document(allow("*"))})],
         "allows s3:GetObject to everybody",
     ),
     Case(
-        "bucket-grants-nothing-to-everybody",
+        "multi-bucket-grants-not-public",
         [
             resource(
                 "gcp:storage/bucketIAMMember:BucketIAMMember",
@@ -64,7 +64,7 @@ CASES = [
         "roles/storage.objectViewer is granted to allUsers",
     ),
     Case(
-        "bucket-grants-nothing-to-everybody",
+        "multi-bucket-grants-not-public",
         [
             beside(
                 PRIMARY,
@@ -80,9 +80,9 @@ CASES = [
             resource("gcp:storage/bucketIAMMember:BucketIAMMember", {"member": "serviceAccount:shield@x"}),
         ],
     ),
-    Case("bucket-tls-only", [PRIMARY], "no policy of the bucket denies plain HTTP"),
+    Case("aws-s3-bucket-tls-only", [PRIMARY], "no policy of the bucket denies plain HTTP"),
     Case(
-        "bucket-tls-only",
+        "aws-s3-bucket-tls-only",
         [
             PRIMARY,
             beside(
@@ -94,7 +94,7 @@ CASES = [
         "no policy of the bucket denies plain HTTP",
     ),
     Case(
-        "bucket-tls-only",
+        "aws-s3-bucket-tls-only",
         [
             PRIMARY,
             beside(
@@ -104,7 +104,7 @@ CASES = [
         "no policy of the bucket denies plain HTTP",
     ),
     Case(
-        "bucket-tls-only",
+        "aws-s3-bucket-tls-only",
         [
             PRIMARY,
             beside(
@@ -125,32 +125,32 @@ CASES = [
         ],
         "no policy of the bucket denies plain HTTP",
     ),
-    Case("bucket-tls-only", [PRIMARY, beside(PRIMARY, "BucketPolicy", {"policy": document(DENY_PLAIN)})]),
-    Case("bucket-encrypted", [PRIMARY], "no encryption configuration belongs to the bucket"),
+    Case("aws-s3-bucket-tls-only", [PRIMARY, beside(PRIMARY, "BucketPolicy", {"policy": document(DENY_PLAIN)})]),
+    Case("aws-s3-bucket-encrypted", [PRIMARY], "no encryption configuration belongs to the bucket"),
     Case(
-        "bucket-encrypted",
+        "aws-s3-bucket-encrypted",
         [PRIMARY, beside(PRIMARY, "BucketServerSideEncryptionConfiguration", {"rules": [{}]})],
         "None is no encryption",
     ),
-    Case("bucket-encrypted", [PRIMARY, beside(PRIMARY, "BucketServerSideEncryptionConfiguration", ENCRYPTED)]),
+    Case("aws-s3-bucket-encrypted", [PRIMARY, beside(PRIMARY, "BucketServerSideEncryptionConfiguration", ENCRYPTED)]),
     Case(
-        "bucket-access-uniform",
+        "gcp-storage-bucket-uniform-and-private",
         [resource(GCS_BUCKET, {"publicAccessPrevention": "enforced"})],
         "single objects may have access lists",
     ),
     Case(
-        "bucket-access-uniform",
+        "gcp-storage-bucket-uniform-and-private",
         [resource(GCS_BUCKET, {"uniformBucketLevelAccess": True})],
         "public access is not prevented",
     ),
     Case(
-        "bucket-access-uniform",
+        "gcp-storage-bucket-uniform-and-private",
         [resource(GCS_BUCKET, {"uniformBucketLevelAccess": True, "publicAccessPrevention": "enforced"})],
     ),
-    Case("bucket-refuses-old-tls", [PRIMARY], "no policy of the bucket denies old TLS"),
+    Case("aws-s3-bucket-old-tls-refused", [PRIMARY], "no policy of the bucket denies old TLS"),
     *[
         Case(
-            "bucket-refuses-old-tls",
+            "aws-s3-bucket-old-tls-refused",
             [PRIMARY, beside(PRIMARY, "BucketPolicy", {"policy": document({**DENY_PLAIN, "Condition": condition})})],
             "no policy of the bucket denies old TLS",
         )
@@ -160,7 +160,7 @@ CASES = [
         )
     ],
     Case(
-        "bucket-refuses-old-tls",
+        "aws-s3-bucket-old-tls-refused",
         [
             PRIMARY,
             beside(
@@ -170,54 +170,62 @@ CASES = [
             ),
         ],
     ),
-    Case("bucket-owner-owns-objects", [PRIMARY], "no ownership controls belong to the bucket"),
+    Case("aws-s3-bucket-acls-disabled", [PRIMARY], "no ownership controls belong to the bucket"),
     Case(
-        "bucket-owner-owns-objects",
+        "aws-s3-bucket-acls-disabled",
         [PRIMARY, beside(PRIMARY, "BucketOwnershipControls", {"rule": {"objectOwnership": "ObjectWriter"}})],
         "says 'ObjectWriter'",
     ),
     Case(
-        "bucket-owner-owns-objects",
+        "aws-s3-bucket-acls-disabled",
         [PRIMARY, beside(PRIMARY, "BucketOwnershipControls", {"rule": {"objectOwnership": "BucketOwnerEnforced"}})],
     ),
-    Case("bucket-key-is-ours", [PRIMARY], "no encryption configuration belongs to the bucket"),
-    Case("bucket-key-is-ours", [PRIMARY, encryption({"sseAlgorithm": "AES256"})], "says 'AES256'"),
-    Case("bucket-key-is-ours", [PRIMARY, encryption({"sseAlgorithm": "aws:kms"})], "takes AWS's own"),
-    Case("bucket-key-is-ours", [PRIMARY, encryption(OURS, bucketKeyEnabled=False)], "asks KMS for each object"),
-    Case("bucket-key-is-ours", [PRIMARY, encryption(OURS)]),
+    Case("multi-bucket-encrypted-with-own-key", [PRIMARY], "no encryption configuration belongs to the bucket"),
+    Case("multi-bucket-encrypted-with-own-key", [PRIMARY, encryption({"sseAlgorithm": "AES256"})], "says 'AES256'"),
+    Case("multi-bucket-encrypted-with-own-key", [PRIMARY, encryption({"sseAlgorithm": "aws:kms"})], "takes AWS's own"),
     Case(
-        "bucket-key-is-ours",
+        "multi-bucket-encrypted-with-own-key",
+        [PRIMARY, encryption(OURS, bucketKeyEnabled=False)],
+        "asks KMS for each object",
+    ),
+    Case("multi-bucket-encrypted-with-own-key", [PRIMARY, encryption(OURS)]),
+    Case(
+        "multi-bucket-encrypted-with-own-key",
         [
             PRIMARY,
             beside(PRIMARY, "BucketServerSideEncryptionConfiguration", ENCRYPTED),
             beside(REPLICA, "BucketLogging", {"targetBucket": "primary"}),
         ],
     ),
-    Case("bucket-key-is-ours", [resource(GCS_BUCKET, {"name": "objects"})], "Google's own key encrypts its objects"),
     Case(
-        "bucket-key-is-ours",
+        "multi-bucket-encrypted-with-own-key",
+        [resource(GCS_BUCKET, {"name": "objects"})],
+        "Google's own key encrypts its objects",
+    ),
+    Case(
+        "multi-bucket-encrypted-with-own-key",
         [resource(GCS_BUCKET, {"name": "objects", "encryption": {"defaultKmsKeyName": UNKNOWN_STRING_VALUE}})],
     ),
-    Case("bucket-access-logged", [PRIMARY], "its access is not logged"),
+    Case("multi-bucket-access-logged", [PRIMARY], "its access is not logged"),
     Case(
-        "bucket-access-logged",
+        "multi-bucket-access-logged",
         [PRIMARY, beside(PRIMARY, "BucketLogging", {"targetBucket": "of-another-account"})],
         "writes to no other bucket of the stack",
     ),
     Case(
-        "bucket-access-logged",
+        "multi-bucket-access-logged",
         [PRIMARY, bucket("logs"), beside(PRIMARY, "BucketLogging", {"targetBucket": "logs"})],
     ),
-    Case("bucket-locks-objects", [PRIMARY], "its objects can be erased at once"),
-    Case("bucket-locks-objects", [PRIMARY, lock(days=6)], "locks them for 6 days"),
-    Case("bucket-locks-objects", [PRIMARY, lock(days=7)], "locks them for 7 days", config={"days": 30}),
-    Case("bucket-locks-objects", [PRIMARY, lock(days=7)]),
-    Case("bucket-locks-objects", [PRIMARY, lock(years=1)]),
-    Case("bucket-locks-objects", [PRIMARY, beside(REPLICA, "BucketLogging", {"targetBucket": "primary"})]),
-    Case("bucket-locks-objects", [PRIMARY], config={"required": False}),
-    Case("bucket-access-logged", [resource(GCS_BUCKET, {"name": "objects"})], "its access is not logged"),
+    Case("aws-s3-bucket-object-lock-enabled", [PRIMARY], "its objects can be erased at once"),
+    Case("aws-s3-bucket-object-lock-enabled", [PRIMARY, lock(days=6)], "locks them for 6 days"),
+    Case("aws-s3-bucket-object-lock-enabled", [PRIMARY, lock(days=7)], "locks them for 7 days", config={"days": 30}),
+    Case("aws-s3-bucket-object-lock-enabled", [PRIMARY, lock(days=7)]),
+    Case("aws-s3-bucket-object-lock-enabled", [PRIMARY, lock(years=1)]),
+    Case("aws-s3-bucket-object-lock-enabled", [PRIMARY, beside(REPLICA, "BucketLogging", {"targetBucket": "primary"})]),
+    Case("aws-s3-bucket-object-lock-enabled", [PRIMARY], config={"required": False}),
+    Case("multi-bucket-access-logged", [resource(GCS_BUCKET, {"name": "objects"})], "its access is not logged"),
     Case(
-        "bucket-access-logged",
+        "multi-bucket-access-logged",
         [
             resource(GCS_BUCKET, {"name": "objects", "logging": {"logBucket": "logs"}}),
             resource(GCS_BUCKET, {"name": "logs"}),

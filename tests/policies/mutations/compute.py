@@ -14,24 +14,30 @@ GCE = "gcp:compute/instance:Instance"
 PACKED = base64.b64encode(gzip.compress(PRIVATE_KEY.encode())).decode()
 
 MUTATIONS = [
-    Mutation("machine-metadata-needs-session", [EC2], "IMDSv1", put("metadataOptions.httpTokens", "optional")),
-    Mutation("machine-metadata-needs-session", [EC2], "two hops", put("metadataOptions.httpPutResponseHopLimit", 2)),
-    Mutation("volume-encrypted", [EC2], "root in the clear", put("rootBlockDevice.encrypted", False)),
-    Mutation("volume-encrypted", [EC2], "a second volume", put("ebsBlockDevices", [{"deviceName": "/dev/sdb"}])),
+    Mutation("aws-ec2-instance-imdsv2-required", [EC2], "IMDSv1", put("metadataOptions.httpTokens", "optional")),
+    Mutation("aws-ec2-instance-imdsv2-required", [EC2], "two hops", put("metadataOptions.httpPutResponseHopLimit", 2)),
+    Mutation("aws-ec2-volume-encrypted", [EC2], "root in the clear", put("rootBlockDevice.encrypted", False)),
+    Mutation(
+        "aws-ec2-volume-encrypted", [EC2], "a second volume", put("ebsBlockDevices", [{"deviceName": "/dev/sdb"}])
+    ),
     *[
-        Mutation("machine-hardened", [GCE], f"{name} off", put(f"shieldedInstanceConfig.{name}", False))
+        Mutation("gcp-compute-instance-hardened", [GCE], f"{name} off", put(f"shieldedInstanceConfig.{name}", False))
         for name in ("enableSecureBoot", "enableVtpm", "enableIntegrityMonitoring")
     ],
-    Mutation("machine-hardened", [GCE], "the project's keys", without("metadata.block-project-ssh-keys")),
-    Mutation("machine-hardened", [GCE], "a serial console", put("metadata.serial-port-enable", "true")),
-    Mutation("machine-has-its-own-identity", [EC2], "no profile", without("iamInstanceProfile")),
-    Mutation("machine-has-its-own-identity", [GCE], "no account", without("serviceAccount")),
-    Mutation("machine-forwards-nothing", [EC2], "forwards", put("sourceDestCheck", False)),
-    Mutation("machine-forwards-nothing", [EC2], "a login key", put("keyName", "me")),
-    Mutation("machine-forwards-nothing", [GCE], "forwards", put("canIpForward", True)),
-    Mutation("machine-types-chosen", [EC2], "a dear type", put("instanceType", "i4i.32xlarge")),
-    Mutation("machine-types-chosen", [GCE], "a dear type", put("machineType", "n2-standard-128")),
-    Mutation("no-secret-in-user-data", [EC2], "a key", text("userData", lambda data: data + PRIVATE_KEY)),
-    Mutation("no-secret-in-user-data", [EC2], "a packed key", text("userData", lambda data: data + PACKED)),
-    Mutation("no-secret-in-user-data", [GCE], "a key", put("metadata.startup-script", PRIVATE_KEY)),
+    Mutation("gcp-compute-instance-hardened", [GCE], "the project's keys", without("metadata.block-project-ssh-keys")),
+    Mutation("gcp-compute-instance-hardened", [GCE], "a serial console", put("metadata.serial-port-enable", "true")),
+    Mutation("multi-machine-identity-dedicated", [EC2], "no profile", without("iamInstanceProfile")),
+    Mutation("multi-machine-identity-dedicated", [GCE], "no account", without("serviceAccount")),
+    Mutation("multi-machine-forwarding-and-login-keys-off", [EC2], "forwards", put("sourceDestCheck", False)),
+    Mutation("multi-machine-forwarding-and-login-keys-off", [EC2], "a login key", put("keyName", "me")),
+    Mutation("multi-machine-forwarding-and-login-keys-off", [GCE], "forwards", put("canIpForward", True)),
+    Mutation("multi-machine-type-allowed", [EC2], "a dear type", put("instanceType", "i4i.32xlarge")),
+    Mutation("multi-machine-type-allowed", [GCE], "a dear type", put("machineType", "n2-standard-128")),
+    Mutation(
+        "multi-machine-user-data-without-secrets", [EC2], "a key", text("userData", lambda data: data + PRIVATE_KEY)
+    ),
+    Mutation(
+        "multi-machine-user-data-without-secrets", [EC2], "a packed key", text("userData", lambda data: data + PACKED)
+    ),
+    Mutation("multi-machine-user-data-without-secrets", [GCE], "a key", put("metadata.startup-script", PRIVATE_KEY)),
 ]

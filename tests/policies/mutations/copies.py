@@ -13,35 +13,43 @@ REPLICATION = "aws:s3/bucketReplicationConfig:BucketReplicationConfig"
 LIFECYCLE = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
 
 MUTATIONS = [
-    *beside_bucket("bucket-versioned", "versioning", VERSIONING),
-    Mutation("bucket-versioned", [VERSIONING], "suspended", put("versioningConfiguration.status", "Suspended")),
-    Mutation("bucket-versioned", [GCS_BUCKET], "versioning off", put("versioning.enabled", False)),
-    *beside_bucket("bucket-replicated", "replication", REPLICATION),
-    Mutation("bucket-replicated", [REPLICATION], "a rule disabled", put("rules.0.status", "Disabled")),
-    Mutation("bucket-replicated", [REPLICATION], "npm only", put("rules.0.filter", {"prefix": "npm/"})),
+    *beside_bucket("multi-bucket-versioned", "versioning", VERSIONING),
+    Mutation("multi-bucket-versioned", [VERSIONING], "suspended", put("versioningConfiguration.status", "Suspended")),
+    Mutation("multi-bucket-versioned", [GCS_BUCKET], "versioning off", put("versioning.enabled", False)),
+    *beside_bucket("multi-bucket-replicated", "replication", REPLICATION),
+    Mutation("multi-bucket-replicated", [REPLICATION], "a rule disabled", put("rules.0.status", "Disabled")),
+    Mutation("multi-bucket-replicated", [REPLICATION], "npm only", put("rules.0.filter", {"prefix": "npm/"})),
     Mutation(
-        "bucket-replicated",
+        "multi-bucket-replicated",
         [GCS_BUCKET],
         "one region",
         put("customPlacementConfig.dataLocations", ["US-EAST1"]),
         published,
     ),
     *[
-        Mutation("replication-timed-and-whole", [REPLICATION], f"without {path}", put(f"rules.0.{path}", {}))
+        Mutation("aws-s3-replication-timed-and-complete", [REPLICATION], f"without {path}", put(f"rules.0.{path}", {}))
         for path in ("destination.replicationTime", "destination.metrics", "deleteMarkerReplication")
     ],
     Mutation(
-        "abandoned-uploads-end", [BUCKET], "a bucket without rules", beside(BUCKET, bucket="added", region="us-east-1")
+        "multi-bucket-incomplete-uploads-removed",
+        [BUCKET],
+        "a bucket without rules",
+        beside(BUCKET, bucket="added", region="us-east-1"),
     ),
-    Mutation("abandoned-uploads-end", [LIFECYCLE], "no rules at all", gone, published),
-    Mutation("abandoned-uploads-end", [GCS_BUCKET], "no rules at all", put("lifecycleRules", []), published),
-    Mutation("old-versions-kept-and-ended", [LIFECYCLE], "no rules at all", gone),
+    Mutation("multi-bucket-incomplete-uploads-removed", [LIFECYCLE], "no rules at all", gone, published),
     Mutation(
-        "old-versions-kept-and-ended", [BUCKET], "a bucket without rules", beside(BUCKET, bucket="added", region="x")
+        "multi-bucket-incomplete-uploads-removed", [GCS_BUCKET], "no rules at all", put("lifecycleRules", []), published
     ),
-    Mutation("old-versions-kept-and-ended", [GCS_BUCKET], "no rules at all", put("lifecycleRules", [])),
+    Mutation("multi-bucket-old-versions-kept-and-expired", [LIFECYCLE], "no rules at all", gone),
     Mutation(
-        "removed-objects-recoverable",
+        "multi-bucket-old-versions-kept-and-expired",
+        [BUCKET],
+        "a bucket without rules",
+        beside(BUCKET, bucket="added", region="x"),
+    ),
+    Mutation("multi-bucket-old-versions-kept-and-expired", [GCS_BUCKET], "no rules at all", put("lifecycleRules", [])),
+    Mutation(
+        "gcp-storage-bucket-soft-delete-enabled",
         [GCS_BUCKET],
         "off",
         put("softDeletePolicy.retentionDurationSeconds", 0),

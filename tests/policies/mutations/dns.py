@@ -10,24 +10,26 @@ CHECK = "aws:route53/healthCheck:HealthCheck"
 
 MUTATIONS = [
     Mutation(
-        "client-records-checked",
+        "aws-route53-record-health-checked",
         [RECORD],
         "no check",
         without("healthCheckId"),
         lambda record: "healthCheckId" in record.inputs,
     ),
-    Mutation("client-records-short-lived", [RECORD], "a day", put("ttl", 86400), lambda record: "ttl" in record.inputs),
-    Mutation("health-checks-ask-for-an-answer", [CHECK], "off", put("disabled", True)),
-    Mutation("health-checks-ask-for-an-answer", [CHECK], "upside down", put("invertHealthcheck", True)),
     Mutation(
-        "health-checks-ask-for-an-answer",
+        "aws-route53-record-ttl-short", [RECORD], "a day", put("ttl", 86400), lambda record: "ttl" in record.inputs
+    ),
+    Mutation("aws-route53-health-check-effective", [CHECK], "off", put("disabled", True)),
+    Mutation("aws-route53-health-check-effective", [CHECK], "upside down", put("invertHealthcheck", True)),
+    Mutation(
+        "aws-route53-health-check-effective",
         [CHECK],
         "slow",
         put("failureThreshold", 10),
         lambda check: "failureThreshold" in check.inputs,
     ),
     Mutation(
-        "health-checks-ask-for-an-answer",
+        "aws-route53-health-check-effective",
         [CHECK],
         "no child needed",
         put("childHealthThreshold", 0),

@@ -47,11 +47,11 @@ def many_more(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
 
 MUTATIONS: list[Mutation | StackMutation] = [
     *[
-        Mutation("nothing-emptied-by-destroy", [token], "force_destroy", put("forceDestroy", True))
+        Mutation("multi-data-force-destroy-off", [token], "force_destroy", put("forceDestroy", True))
         for token in (BUCKET, GCS_BUCKET, "aws:route53/zone:Zone", "gcp:spanner/instance:Instance")
     ],
     *[
-        Mutation("irreplaceable-protected", [token], "not protected", unprotected)
+        Mutation("multi-data-protected-from-replacement", [token], "not protected", unprotected)
         for token in (
             BUCKET,
             GCS_BUCKET,
@@ -61,17 +61,19 @@ MUTATIONS: list[Mutation | StackMutation] = [
             "gcp:spanner/database:Database",
         )
     ],
-    Mutation("data-stays-in-regions", [BUCKET], "elsewhere", put("region", "me-central-1")),
-    Mutation("data-stays-in-regions", [GCS_BUCKET], "elsewhere", without("customPlacementConfig"), published),
-    Mutation("data-stays-in-regions", [TABLE], "home elsewhere", put("region", "me-central-1")),
-    Mutation("data-stays-in-regions", [TABLE], "a replica elsewhere", put("replicas.0.regionName", "me-central-1")),
-    Mutation("data-stays-in-regions", [INSTANCE], "elsewhere", put("config", "regional-me-central1")),
-    Mutation("tags-required", [LOG_GROUP, QUEUE], "whose it is", without("tags.owner")),
-    Mutation("data-stays-in-regions", [LOG_GROUP, QUEUE], "elsewhere", put("region", "me-central-1")),
-    Mutation("tags-required", _TAGGED, "whose it is", without("tags.owner")),
-    Mutation("tags-required", _LABELLED, "whose it is", without("labels.owner")),
-    Mutation("data-stays-in-regions", [KEY, REPLICA_KEY], "elsewhere", put("region", "me-central-1")),
-    Mutation("tags-required", [ALERT_POLICY], "whose it is", without("userLabels.owner")),
-    StackMutation("spend-within-budget", [EC2, GCE], "twenty times the machines", many_more),
-    Mutation("tags-required", [KEY, REPLICA_KEY, TOPIC], "whose it is", without("tags.owner")),
+    Mutation("multi-data-in-allowed-regions", [BUCKET], "elsewhere", put("region", "me-central-1")),
+    Mutation("multi-data-in-allowed-regions", [GCS_BUCKET], "elsewhere", without("customPlacementConfig"), published),
+    Mutation("multi-data-in-allowed-regions", [TABLE], "home elsewhere", put("region", "me-central-1")),
+    Mutation(
+        "multi-data-in-allowed-regions", [TABLE], "a replica elsewhere", put("replicas.0.regionName", "me-central-1")
+    ),
+    Mutation("multi-data-in-allowed-regions", [INSTANCE], "elsewhere", put("config", "regional-me-central1")),
+    Mutation("multi-resource-tagged", [LOG_GROUP, QUEUE], "whose it is", without("tags.owner")),
+    Mutation("multi-data-in-allowed-regions", [LOG_GROUP, QUEUE], "elsewhere", put("region", "me-central-1")),
+    Mutation("multi-resource-tagged", _TAGGED, "whose it is", without("tags.owner")),
+    Mutation("multi-resource-tagged", _LABELLED, "whose it is", without("labels.owner")),
+    Mutation("multi-data-in-allowed-regions", [KEY, REPLICA_KEY], "elsewhere", put("region", "me-central-1")),
+    Mutation("multi-resource-tagged", [ALERT_POLICY], "whose it is", without("userLabels.owner")),
+    StackMutation("stack-cost-within-budget", [EC2, GCE], "twenty times the machines", many_more),
+    Mutation("multi-resource-tagged", [KEY, REPLICA_KEY, TOPIC], "whose it is", without("tags.owner")),
 ]

@@ -22,34 +22,36 @@ GRANTS = [
 
 MUTATIONS = [
     Mutation(
-        "resource-policies-name-principals",
+        "aws-iam-resource-policies-name-principals",
         [QUEUE],
         "everybody",
         put("policy", '{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sqs:*", "Resource": "*"}}'),
     ),
-    Mutation("no-unlimited-rights", [ROLE_POLICY], "all of S3", also_allow("policy", Action="s3:*")),
+    Mutation("multi-iam-no-full-access", [ROLE_POLICY], "all of S3", also_allow("policy", Action="s3:*")),
     Mutation(
-        "no-unlimited-rights",
+        "multi-iam-no-full-access",
         [ROLE],
         "administration",
         put("managedPolicyArns", ["arn:aws:iam::aws:policy/AdministratorAccess"]),
     ),
-    Mutation("no-unlimited-rights", GRANTS, "the owner's", put("role", "roles/owner")),
+    Mutation("multi-iam-no-full-access", GRANTS, "the owner's", put("role", "roles/owner")),
     Mutation(
-        "role-trusts-somebody",
+        "aws-iam-role-trust-restricted",
         [ROLE],
         "anybody",
         also_allow("assumeRolePolicy", Principal="*", Action="sts:AssumeRole"),
     ),
     Mutation(
-        "role-trusts-somebody",
+        "aws-iam-role-trust-restricted",
         [ROLE],
         "all of Google",
         also_allow("assumeRolePolicy", Principal={"Federated": "accounts.google.com"}, Action="sts:*"),
     ),
-    Mutation("rights-name-resources", [ROLE_POLICY], "any object", also_allow("policy", Action="s3:GetObject")),
     Mutation(
-        "rights-name-resources",
+        "aws-iam-permissions-name-resources", [ROLE_POLICY], "any object", also_allow("policy", Action="s3:GetObject")
+    ),
+    Mutation(
+        "aws-iam-permissions-name-resources",
         [ROLE_POLICY],
         "its own rights on everything",
         statements("policy", lambda those: [{**each, "Resource": "*"} for each in those]),
@@ -59,7 +61,7 @@ MUTATIONS = [
         ),
     ),
     Mutation(
-        "rights-name-resources",
+        "aws-iam-permissions-name-resources",
         [ROLE],
         "any object, inline",
         put(
@@ -67,16 +69,18 @@ MUTATIONS = [
             [{"policy": '{"Statement": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}}'}],
         ),
     ),
-    Mutation("rights-do-not-grow", [ROLE_POLICY], "more", also_allow("policy", Action="iam:PutRolePolicy")),
     Mutation(
-        "rights-do-not-grow",
+        "aws-iam-no-privilege-escalation", [ROLE_POLICY], "more", also_allow("policy", Action="iam:PutRolePolicy")
+    ),
+    Mutation(
+        "aws-iam-no-privilege-escalation",
         [ROLE],
         "more, inline",
         put("inlinePolicies", [{"policy": '{"Statement": {"Effect": "Allow", "Action": "iam:*", "Resource": "x"}}'}]),
     ),
     *[
         Mutation(
-            "resource-policies-name-principals",
+            "aws-iam-resource-policies-name-principals",
             [token],
             "everybody",
             also_allow("policy", Principal={"AWS": "*"}, Action="*"),
@@ -84,12 +88,14 @@ MUTATIONS = [
         for token in (KEY, REPLICA_KEY, TOPIC_POLICY)
     ],
     Mutation(
-        "resource-policies-name-principals",
+        "aws-iam-resource-policies-name-principals",
         ["aws:sns/topic:Topic"],
         "everybody",
         put("policy", '{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sns:*", "Resource": "*"}}'),
     ),
-    Mutation("grants-name-members", GRANTS, "everybody", put("member", "allUsers")),
-    Mutation("no-lasting-keys", [ROLE], "an access key", beside("aws:iam/accessKey:AccessKey", user="x")),
-    Mutation("no-lasting-keys", [ROLE], "a key", beside("gcp:serviceaccount/key:Key", serviceAccountId="x")),
+    Mutation("gcp-iam-grants-not-public", GRANTS, "everybody", put("member", "allUsers")),
+    Mutation("multi-iam-no-long-lived-keys", [ROLE], "an access key", beside("aws:iam/accessKey:AccessKey", user="x")),
+    Mutation(
+        "multi-iam-no-long-lived-keys", [ROLE], "a key", beside("gcp:serviceaccount/key:Key", serviceAccountId="x")
+    ),
 ]

@@ -9,7 +9,7 @@ KEY = "aws:kms/key:Key"
 REPLICA_KEY = "aws:kms/replicaKey:ReplicaKey"
 
 MUTATIONS = [
-    Mutation("key-rotated", [KEY], "never", put("enableKeyRotation", False)),
-    Mutation("key-rotated", ["gcp:kms/cryptoKey:CryptoKey"], "never", without("rotationPeriod")),
-    Mutation("key-deletion-waits", [KEY, REPLICA_KEY], "a week", put("deletionWindowInDays", 7)),
+    Mutation("multi-key-rotated", [KEY], "never", put("enableKeyRotation", False)),
+    Mutation("multi-key-rotated", ["gcp:kms/cryptoKey:CryptoKey"], "never", without("rotationPeriod")),
+    Mutation("aws-kms-key-deletion-delayed", [KEY, REPLICA_KEY], "a week", put("deletionWindowInDays", 7)),
 ]

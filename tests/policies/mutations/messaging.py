@@ -9,6 +9,6 @@ QUEUE = "aws:sqs/queue:Queue"
 TOPIC = "aws:sns/topic:Topic"
 
 MUTATIONS = [
-    Mutation("messages-encrypted", [QUEUE], "in the clear", put("sqsManagedSseEnabled", False)),
-    Mutation("messages-encrypted", [TOPIC], "no key", without("kmsMasterKeyId")),
+    Mutation("aws-messaging-encrypted-at-rest", [QUEUE], "in the clear", put("sqsManagedSseEnabled", False)),
+    Mutation("aws-messaging-encrypted-at-rest", [TOPIC], "no key", without("kmsMasterKeyId")),
 ]

@@ -13,20 +13,30 @@ SUBNET = "aws:ec2/subnet:Subnet"
 EVERYBODY = ["0.0.0.0/0"]
 
 MUTATIONS = [
-    Mutation("shield-closed-to-the-internet", [GROUP], "the internet", put("ingress.0.cidrBlocks", EVERYBODY)),
-    Mutation("shield-closed-to-the-internet", [FIREWALL], "the internet", put("sourceRanges", EVERYBODY)),
-    Mutation("shield-closed-to-the-internet", [FIREWALL], "no source", without("sourceRanges")),
-    Mutation("no-remote-login", [GROUP], "SSH", put("ingress.0.fromPort", 22)),
-    Mutation("no-remote-login", [FIREWALL], "SSH", put("allows.0.ports", ["22"])),
-    Mutation("machines-call-out-by-tls-only", [GROUP], "all ports", put("egress.0.protocol", "-1")),
-    Mutation("machines-call-out-by-tls-only", [GROUP], "mail", put("egress.0.fromPort", 25)),
-    Mutation("default-network-unused", [EC2], "the default group", without("vpcSecurityGroupIds")),
     Mutation(
-        "default-network-unused", [GCE], "the default network", put("networkInterfaces", [{"network": "default"}])
+        "multi-network-ingress-not-from-internet", [GROUP], "the internet", put("ingress.0.cidrBlocks", EVERYBODY)
     ),
-    Mutation("subnet-hands-out-no-addresses", [SUBNET], "does", put("mapPublicIpOnLaunch", True)),
-    Mutation("network-made-by-hand", ["gcp:compute/network:Network"], "by itself", put("autoCreateSubnetworks", True)),
+    Mutation("multi-network-ingress-not-from-internet", [FIREWALL], "the internet", put("sourceRanges", EVERYBODY)),
+    Mutation("multi-network-ingress-not-from-internet", [FIREWALL], "no source", without("sourceRanges")),
+    Mutation("multi-network-ssh-and-rdp-closed", [GROUP], "SSH", put("ingress.0.fromPort", 22)),
+    Mutation("multi-network-ssh-and-rdp-closed", [FIREWALL], "SSH", put("allows.0.ports", ["22"])),
+    Mutation("aws-ec2-egress-https-only", [GROUP], "all ports", put("egress.0.protocol", "-1")),
+    Mutation("aws-ec2-egress-https-only", [GROUP], "mail", put("egress.0.fromPort", 25)),
+    Mutation("multi-network-default-unused", [EC2], "the default group", without("vpcSecurityGroupIds")),
     Mutation(
-        "network-made-by-hand", ["gcp:compute/subnetwork:Subnetwork"], "public", put("privateIpGoogleAccess", False)
+        "multi-network-default-unused", [GCE], "the default network", put("networkInterfaces", [{"network": "default"}])
+    ),
+    Mutation("aws-ec2-subnet-auto-public-ip-disabled", [SUBNET], "does", put("mapPublicIpOnLaunch", True)),
+    Mutation(
+        "gcp-compute-network-custom-with-private-access",
+        ["gcp:compute/network:Network"],
+        "by itself",
+        put("autoCreateSubnetworks", True),
+    ),
+    Mutation(
+        "gcp-compute-network-custom-with-private-access",
+        ["gcp:compute/subnetwork:Subnetwork"],
+        "public",
+        put("privateIpGoogleAccess", False),
     ),
 ]

@@ -33,25 +33,41 @@ def on_one_cloud(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
 
 
 MUTATIONS: list[Mutation | StackMutation] = [
-    Mutation("credentials-of-shields-stay-with-them", [ROLE_POLICY], "good anywhere", gone, lambda p: p.name == WAYS),
-    Mutation("credentials-of-shields-stay-with-them", [BUCKET], "another bucket", beside(BUCKET, bucket="added")),
-    StackMutation("shields-in-many-regions", [EC2, GCE], "a region less", without_region),
-    StackMutation("no-cloud-alone", [EC2, GCE], "one cloud", on_one_cloud),
-    Mutation("shield-on-nvme", [EC2], "a type without disks", put("instanceType", "m7i.2xlarge")),
-    Mutation("shield-on-nvme", [GCE], "no local SSD", put("scratchDisks", [])),
-    Mutation("shield-behind-the-edge", [GROUP], "an office", put("ingress.0.cidrBlocks", ["203.0.113.0/24"])),
-    Mutation("shield-behind-the-edge", [GROUP], "one more port", put("ingress.0.toPort", 9000)),
-    Mutation("shield-behind-the-edge", [FIREWALL], "one more port", put("allows.0.ports", ["443"])),
     Mutation(
-        "shield-behind-the-edge",
+        "aws-iam-shield-credentials-network-bound", [ROLE_POLICY], "good anywhere", gone, lambda p: p.name == WAYS
+    ),
+    Mutation("aws-iam-shield-credentials-network-bound", [BUCKET], "another bucket", beside(BUCKET, bucket="added")),
+    StackMutation("stack-shields-in-many-regions", [EC2, GCE], "a region less", without_region),
+    StackMutation("stack-shields-spread-over-clouds", [EC2, GCE], "one cloud", on_one_cloud),
+    Mutation("multi-shield-cache-on-nvme", [EC2], "a type without disks", put("instanceType", "m7i.2xlarge")),
+    Mutation("multi-shield-cache-on-nvme", [GCE], "no local SSD", put("scratchDisks", [])),
+    Mutation(
+        "multi-shield-ingress-from-edge-only", [GROUP], "an office", put("ingress.0.cidrBlocks", ["203.0.113.0/24"])
+    ),
+    Mutation("multi-shield-ingress-from-edge-only", [GROUP], "one more port", put("ingress.0.toPort", 9000)),
+    Mutation("multi-shield-ingress-from-edge-only", [FIREWALL], "one more port", put("allows.0.ports", ["443"])),
+    Mutation(
+        "multi-shield-ingress-from-edge-only",
         [FIREWALL],
         "an office",
         put("sourceRanges", ["203.0.113.0/24"]),
         lambda rule: rule.name.endswith("-edge"),
     ),
-    Mutation("shield-behind-the-edge", [EC2], "no group of ours", without("vpcSecurityGroupIds")),
-    Mutation("shield-behind-the-edge", [EC2], "a load balancer", beside(FRONT, depends="targetId", targetId="i-1")),
-    Mutation("shield-behind-the-edge", [GCE], "a forwarding", beside(GCE_FRONT, depends="instance", instance="x")),
-    Mutation("shields-spread-over-zones", [EC2], "a machine less", gone, lambda machine: machine.name.endswith("-1")),
-    Mutation("shields-spread-over-zones", [GCE], "a machine less", gone),
+    Mutation("multi-shield-ingress-from-edge-only", [EC2], "no group of ours", without("vpcSecurityGroupIds")),
+    Mutation(
+        "multi-shield-ingress-from-edge-only",
+        [EC2],
+        "a load balancer",
+        beside(FRONT, depends="targetId", targetId="i-1"),
+    ),
+    Mutation(
+        "multi-shield-ingress-from-edge-only",
+        [GCE],
+        "a forwarding",
+        beside(GCE_FRONT, depends="instance", instance="x"),
+    ),
+    Mutation(
+        "stack-shields-spread-over-zones", [EC2], "a machine less", gone, lambda machine: machine.name.endswith("-1")
+    ),
+    Mutation("stack-shields-spread-over-zones", [GCE], "a machine less", gone),
 ]

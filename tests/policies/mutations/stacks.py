@@ -16,11 +16,11 @@ from tests.support.harness import Registered
 from tests.support.stacks import ON_GOOGLE, first_up
 
 _ONE_CLOUD: Mapping[str, Mapping[str, Any]] = {
-    "bucket-replicated": {"regions": 2},
-    "table-replicated": {"regions": 2},
-    "data-stays-in-regions": {"regions": ["us-east?", "nam?", "us-east-1"]},
-    "shields-in-many-regions": {"regions": 1},
-    "no-cloud-alone": {"share": 1},
+    "multi-bucket-replicated": {"regions": 2},
+    "multi-database-replicated": {"regions": 2},
+    "multi-data-in-allowed-regions": {"regions": ["us-east?", "nam?", "us-east-1"]},
+    "stack-shields-in-many-regions": {"regions": 1},
+    "stack-shields-spread-over-clouds": {"share": 1},
 }
 """What prod on Google Cloud alone is held to in place of prod's own settings."""
 

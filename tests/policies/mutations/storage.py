@@ -36,50 +36,57 @@ def beside_bucket(
 
 
 MUTATIONS = [
-    *beside_bucket("bucket-public-access-blocked", "public access block", BLOCK),
+    *beside_bucket("aws-s3-bucket-public-access-blocked", "public access block", BLOCK),
     *[
-        Mutation("bucket-public-access-blocked", [BLOCK], f"{name} false", put(name, False))
+        Mutation("aws-s3-bucket-public-access-blocked", [BLOCK], f"{name} false", put(name, False))
         for name in ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
     ],
     Mutation(
-        "bucket-grants-nothing-to-everybody",
+        "multi-bucket-grants-not-public",
         [POLICY],
         "everybody may read",
         also_allow("policy", Principal="*", Action="s3:GetObject"),
     ),
-    Mutation("bucket-grants-nothing-to-everybody", [GCS_GRANT], "allUsers", put("member", "allUsers")),
-    *beside_bucket("bucket-tls-only", "policy", POLICY),
+    Mutation("multi-bucket-grants-not-public", [GCS_GRANT], "allUsers", put("member", "allUsers")),
+    *beside_bucket("aws-s3-bucket-tls-only", "policy", POLICY),
     Mutation(
-        "bucket-tls-only",
+        "aws-s3-bucket-tls-only",
         [POLICY],
         "plain text is not refused",
         statements("policy", lambda those: [each for each in those if "SecureTransport" not in str(each)]),
     ),
-    *beside_bucket("bucket-refuses-old-tls", "policy", POLICY),
+    *beside_bucket("aws-s3-bucket-old-tls-refused", "policy", POLICY),
     Mutation(
-        "bucket-refuses-old-tls",
+        "aws-s3-bucket-old-tls-refused",
         [POLICY],
         "TLS 1.0 is refused, 1.1 is not",
         text("policy", lambda policy: policy.replace('"1.2"', '"1.1"')),
     ),
-    *beside_bucket("bucket-encrypted", "encryption", ENCRYPTION),
-    *beside_bucket("bucket-key-is-ours", "encryption", ENCRYPTION, published),
+    *beside_bucket("aws-s3-bucket-encrypted", "encryption", ENCRYPTION),
+    *beside_bucket("multi-bucket-encrypted-with-own-key", "encryption", ENCRYPTION, published),
     *[
-        Mutation("bucket-key-is-ours", [ENCRYPTION], how, change, published)
+        Mutation("multi-bucket-encrypted-with-own-key", [ENCRYPTION], how, change, published)
         for how, change in (
             ("S3's own key", put("rules.0.applyServerSideEncryptionByDefault.sseAlgorithm", "AES256")),
             ("AWS's own key", without("rules.0.applyServerSideEncryptionByDefault.kmsMasterKeyId")),
             ("no bucket key", put("rules.0.bucketKeyEnabled", False)),
         )
     ],
-    Mutation("bucket-key-is-ours", [GCS_BUCKET], "Google's own key", without("encryption"), published),
-    Mutation("bucket-access-logged", [GCS_BUCKET], "not logged", without("logging"), published),
-    *beside_bucket("bucket-access-logged", "logging", LOGGING),
-    Mutation("bucket-access-logged", [LOGGING], "elsewhere", put_only("targetBucket", "of-another-account")),
-    *beside_bucket("bucket-locks-objects", "lock", LOCK),
-    Mutation("bucket-locks-objects", [LOCK], "a day", put("rule.defaultRetention.days", 1)),
-    *beside_bucket("bucket-owner-owns-objects", "ownership controls", OWNERSHIP),
-    Mutation("bucket-owner-owns-objects", [OWNERSHIP], "writers own", put("rule.objectOwnership", "ObjectWriter")),
-    Mutation("bucket-access-uniform", [GCS_BUCKET], "access lists", put("uniformBucketLevelAccess", False)),
-    Mutation("bucket-access-uniform", [GCS_BUCKET], "public access", put("publicAccessPrevention", "inherited")),
+    Mutation("multi-bucket-encrypted-with-own-key", [GCS_BUCKET], "Google's own key", without("encryption"), published),
+    Mutation("multi-bucket-access-logged", [GCS_BUCKET], "not logged", without("logging"), published),
+    *beside_bucket("multi-bucket-access-logged", "logging", LOGGING),
+    Mutation("multi-bucket-access-logged", [LOGGING], "elsewhere", put_only("targetBucket", "of-another-account")),
+    *beside_bucket("aws-s3-bucket-object-lock-enabled", "lock", LOCK),
+    Mutation("aws-s3-bucket-object-lock-enabled", [LOCK], "a day", put("rule.defaultRetention.days", 1)),
+    *beside_bucket("aws-s3-bucket-acls-disabled", "ownership controls", OWNERSHIP),
+    Mutation("aws-s3-bucket-acls-disabled", [OWNERSHIP], "writers own", put("rule.objectOwnership", "ObjectWriter")),
+    Mutation(
+        "gcp-storage-bucket-uniform-and-private", [GCS_BUCKET], "access lists", put("uniformBucketLevelAccess", False)
+    ),
+    Mutation(
+        "gcp-storage-bucket-uniform-and-private",
+        [GCS_BUCKET],
+        "public access",
+        put("publicAccessPrevention", "inherited"),
+    ),
 ]

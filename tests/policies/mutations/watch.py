@@ -60,13 +60,13 @@ def _without_row(dashboard: Registered, tier: str) -> Registered:
 
 
 MUTATIONS: list[Mutation | StackMutation] = [
-    Mutation("logs-kept-and-ended", [LOG_GROUP], "forever", put("retentionInDays", 0)),
-    StackMutation("tiers-watched", [ALARM, ALERT_POLICY], "a tier without alarms", silent_tier),
-    StackMutation("tiers-watched", [*BODIES], "a tier without a row", unseen_tier),
-    Mutation("tiers-watched", [DASHBOARD], "no dashboard", gone),
-    Mutation("alarms-tell-somebody", [ALERT_POLICY], "off", put("enabled", False)),
-    Mutation("topics-heard", [ALERT_POLICY], "nobody", put("notificationChannels", [])),
-    Mutation("alarms-tell-somebody", [ALARM], "off", put("actionsEnabled", False)),
-    Mutation("alarms-tell-somebody", [ALARM], "nobody", put("alarmActions", [])),
-    StackMutation("topics-heard", [TOPIC, SUBSCRIPTION], "no subscriber", unheard),
+    Mutation("aws-cloudwatch-log-group-retention-limited", [LOG_GROUP], "forever", put("retentionInDays", 0)),
+    StackMutation("stack-tiers-monitored", [ALARM, ALERT_POLICY], "a tier without alarms", silent_tier),
+    StackMutation("stack-tiers-monitored", [*BODIES], "a tier without a row", unseen_tier),
+    Mutation("stack-tiers-monitored", [DASHBOARD], "no dashboard", gone),
+    Mutation("multi-alarm-actions-enabled", [ALERT_POLICY], "off", put("enabled", False)),
+    Mutation("multi-alarm-has-recipients", [ALERT_POLICY], "nobody", put("notificationChannels", [])),
+    Mutation("multi-alarm-actions-enabled", [ALARM], "off", put("actionsEnabled", False)),
+    Mutation("multi-alarm-actions-enabled", [ALARM], "nobody", put("alarmActions", [])),
+    StackMutation("multi-alarm-has-recipients", [TOPIC, SUBSCRIPTION], "no subscriber", unheard),
 ]

@@ -103,7 +103,11 @@ def test_an_environment_without_its_settings_is_found_out(up: Up) -> None:
     registered = as_policies_see_it(up("dev"))
     found = {name for name in NAMES if findings(name, registered)}
     assert found <= settings("dev").keys()
-    assert {"bucket-replicated", "irreplaceable-protected", "shields-spread-over-zones"} <= found
+    assert {
+        "multi-bucket-replicated",
+        "multi-data-protected-from-replacement",
+        "stack-shields-spread-over-zones",
+    } <= found
 
 
 def test_every_tier_is_a_component_of_its_own(up: Up) -> None:

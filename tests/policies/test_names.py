@@ -1,0 +1,93 @@
+"""The names of policies: what a declaration may call one, and what becomes of a name that is not used any more."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import grpc
+import pytest
+from pulumi.runtime.proto.analyzer_pb2 import ConfigureAnalyzerRequest, PolicyConfig
+from pulumi_policy import EnforcementLevel, ResourceValidationArgs, Severity, StackValidationArgs
+
+from policies.framework.controls import our_design
+from policies.framework.declare import architecture, each_resource
+from policies.framework.names import PolicyNameError
+from policies.framework.serve import servicer_for
+from policies.pack import POLICIES, RENAMED
+from tests.policies.cases.exemption_rules import exemption
+from tests.policies.cases.parts import BUCKET, GCS_BUCKET, PRIMARY
+from tests.policies.conftest import WriteExemptions
+from tests.policies.resources import NAMES, findings
+
+
+def declare(name: str, of: Collection[str]) -> None:
+    @each_resource(name, "", of=of, severity=Severity.LOW, control=our_design("x"), fix="")
+    def rule(args: ResourceValidationArgs) -> Iterator[str]:
+        yield "never"
+
+
+@pytest.mark.parametrize(
+    ("name", "of", "expected"),
+    [
+        ("gcp-s3-bucket-named", [BUCKET], "'gcp-s3-bucket-named' has no name of the form aws-<service>-"),
+        ("aws-s3-bucket-named", [BUCKET, GCS_BUCKET], "of the form multi-<service>-"),
+        ("multi-bucket-named", [BUCKET], "of the form aws-<service>-"),
+        ("aws-s3", [BUCKET], "of the form aws-<service>-<what must hold>"),
+        ("aws-s3-Bucket-named", [BUCKET], "in lower case"),
+        ("bucket-versioned", [BUCKET], 'see "Names" in docs/policies.md'),
+    ],
+)
+def test_a_name_that_does_not_follow_the_scheme_is_refused(name: str, of: Collection[str], expected: str) -> None:
+    with pytest.raises(PolicyNameError, match=expected):
+        declare(name, of)
+
+
+def test_a_policy_about_the_whole_stack_is_named_for_the_stack() -> None:
+    with pytest.raises(PolicyNameError, match="of the form stack-<service>-"):
+
+        @architecture("aws-s3-many-buckets", "", severity=Severity.LOW, control=our_design("x"), fix="")
+        def rule(stack: StackValidationArgs) -> Iterator[str]:
+            yield "never"
+
+
+def test_former_names_lead_to_names_of_today() -> None:
+    assert set(RENAMED.values()) <= set(NAMES)
+    assert RENAMED.keys().isdisjoint(NAMES)
+
+
+def test_an_exemption_under_a_former_name_is_refused_with_the_name_of_today(write_exemptions: WriteExemptions) -> None:
+    write_exemptions(exemption(policy="bucket-versioned"))
+    (problem,) = findings("stack-exemptions-valid", [PRIMARY])
+    assert "the policy bucket-versioned is now called multi-bucket-versioned; use this name" in problem
+    assert findings("multi-bucket-versioned", [PRIMARY])
+
+
+class Refused(Exception):
+    """The pack ended the engine's request."""
+
+
+class Context:
+    def abort(self, code: grpc.StatusCode, details: str) -> None:
+        raise Refused(f"{code.name}: {details}")
+
+
+def configure(*names: str) -> None:
+    """Hands the pack a configuration that has settings for these policies."""
+    servicer: Any = servicer_for(POLICIES, RENAMED)
+    pack = servicer("unit", "1", POLICIES, EnforcementLevel.MANDATORY)
+    pack.Configure(ConfigureAnalyzerRequest(policyConfig={name: PolicyConfig() for name in names}), Context())
+
+
+def test_settings_under_a_former_name_are_refused_with_the_name_of_today() -> None:
+    with pytest.raises(Refused, match="configuration the policy bucket-versioned is now called multi-bucket-versioned"):
+        configure("multi-bucket-replicated", "bucket-versioned")
+
+
+def test_settings_for_a_policy_that_does_not_exist_are_refused() -> None:
+    with pytest.raises(Refused, match=r"INVALID_ARGUMENT: .*there is no policy multi-bucket-versoned"):
+        configure("multi-bucket-versoned")
+
+
+def test_settings_for_policies_and_for_all_of_them_are_accepted() -> None:
+    configure("all", *NAMES)
