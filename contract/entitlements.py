@@ -12,8 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+# The partition of the metadata database; an item's name in it is the token's SHA-256, in hex.
 PARTITION = "tokens"
-"""Of the metadata database; the name of an item in it is the token's SHA-256, in hex."""
+
+# The start of the keys in Workers KV; a digest follows.
+KEY_PREFIX = "token:"
 
 FORMAT = 1  # of an entry; the edge worker reads no other (workers/edge/src/tokens.ts)
 SHORTEST_LIFE = 60
@@ -53,7 +56,7 @@ class Record:
     @property
     def key(self) -> str:
         """Of the edge's entry."""
-        return f"token:{self.digest}"
+        return f"{KEY_PREFIX}{self.digest}"
 
 
 def read_document(digest: str, version: int, kept_until: int | None, document: Mapping[str, Any]) -> Record:

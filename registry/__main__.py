@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
-from cloudflare import CloudflareError
 
 from registry import RegistryError, keys
+from registry.cloudflare.api import CloudflareError
 from registry.commands import entitlements, imports, packages, purges, tokens, visible
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import boto3
-from cloudflare import Cloudflare
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contract.shields import EDGE_PORT
 from registry import RegistryError
-from registry.delivery.cache_purge import CloudflareEdge
+from registry.cloudflare.api import CloudflareApi, patient_http
+from registry.cloudflare.cache_purge import CloudflareEdge, find_zone
+from registry.cloudflare.token_entries import TokenEntries
 from registry.delivery.deliver import Delivery
 from registry.delivery.metrics import CloudWatch
 from registry.metadata import Repository
@@ -23,6 +25,8 @@ from registry.origin.s3 import S3
 
 if TYPE_CHECKING:
     from registry.delivery.cloud_monitoring import CloudMonitoring
+
+_API_TOKEN = "CLOUDFLARE_API_TOKEN"  # noqa: S105  the variable's name, as Cloudflare's own tools read it
 
 
 class _Part(BaseModel):
@@ -98,9 +102,19 @@ class Target(_Part):
 
     @property
     def edge(self) -> CloudflareEdge:
-        kept = self.entitlements
-        shields = [f"{shield.host}:{EDGE_PORT}" for shield in self.shields]
-        return CloudflareEdge(self.cloudflare(), self.zone.name, kept.account_id, kept.namespace_id, shields)
+        api, kept = self.cloudflare(), self.entitlements
+        return CloudflareEdge(
+            purges=api,
+            entries=api,
+            zone_id=partial(find_zone, api, self.zone.name),
+            account_id=kept.account_id,
+            namespace_id=kept.namespace_id,
+            shields=[f"{shield.host}:{EDGE_PORT}" for shield in self.shields],
+        )
+
+    @property
+    def token_entries(self) -> TokenEntries:
+        return TokenEntries(self.cloudflare(), self.entitlements.account_id, self.entitlements.namespace_id)
 
     @property
     def delivery(self) -> Delivery:
@@ -126,8 +140,12 @@ class Target(_Part):
 
         return SpannerRepository(self.metadata.table.rsplit("/", 1)[-1])
 
-    def cloudflare(self) -> Cloudflare:
-        return Cloudflare()
+    def cloudflare(self) -> CloudflareApi:
+        """A client with the operator's API token. Raises RegistryError without one."""
+        token, base = os.environ.get(_API_TOKEN, ""), os.environ.get("CLOUDFLARE_BASE_URL", "")
+        if not token:
+            raise RegistryError(f"{_API_TOKEN} is not set: it holds the Cloudflare API token of whoever runs this")
+        return CloudflareApi(token, base, patient_http(base))
 
 
 def read_target(file: Path) -> Target:

@@ -6,10 +6,11 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from contract.entitlements import PARTITION, Record, entry, version_of
+from contract.entitlements import KEY_PREFIX, PARTITION, Record, entry, version_of
 from registry import RegistryError
+from registry.cloudflare.api import CloudflareError, CloudflareUnavailable
+from registry.cloudflare.token_entries import TokenEntries
 from registry.target import Target
-from registry.tokens.kv_entries import PREFIX, EdgeEntries, EdgeSilent
 from registry.tokens.tokens import record_of
 
 _REPLAY_SECONDS = 25 * 3_600
@@ -30,14 +31,18 @@ class Repaired:
 
 
 def resync(target: Target) -> Repaired:
-    """Compares all records with all entries and writes what differs. Raises RegistryError if the edge is silent."""
+    """Compares all records with all entries and writes what differs. Raises RegistryError if Cloudflare does not."""
     try:
-        return _resync(target, EdgeEntries(target))
-    except EdgeSilent as error:
+        return _resync(target, target.token_entries)
+    except CloudflareUnavailable as error:
         raise RegistryError(f"the edge was not brought in step: {error}; try again") from error
+    except CloudflareError as error:
+        raise RegistryError(
+            f"the edge was not brought in step: {error}; let CLOUDFLARE_API_TOKEN edit Workers KV of the account"
+        ) from error
 
 
-def _resync(target: Target, edge: EdgeEntries) -> Repaired:
+def _resync(target: Target, edge: TokenEntries) -> Repaired:
     now = time.time()
     held = edge.read(sorted(edge.keys()))
     records, unreadable = _records(target)
@@ -75,7 +80,7 @@ def _stale(target: Target, records: Mapping[str, Record], held: Mapping[str, str
 
 def _extra(target: Target, keys: set[str], held: Mapping[str, str], now: float) -> Iterator[Record]:
     for key in sorted(keys):
-        digest = key.removeprefix(PREFIX)
+        digest = key.removeprefix(KEY_PREFIX)
         gone = Record(digest, max(0, version_of(held[key])), int(now) + _REPLAY_SECONDS, None)
         if held[key] != entry(gone) and target.repository.item(PARTITION, digest) is None:
             yield Record(digest, gone.version + 1, gone.kept_until, None)

@@ -20,10 +20,10 @@ from registry import RegistryError
 from registry.catalog import audit
 from registry.catalog.audit import By
 from registry.clock import now
+from registry.cloudflare.api import CloudflareError
 from registry.metadata import Absent, Conflict, Item, Put, Unchanged, Write
 from registry.target import Target
 from registry.tokens.grants import checked
-from registry.tokens.kv_entries import EdgeEntries, EdgeSilent
 
 _BYTES = 32  # 256 bits
 _LONGEST_SECONDS = 366 * 86_400
@@ -192,8 +192,8 @@ def _tell(target: Target, changed: Sequence[Token]) -> str:
     """Tells the edge of the tokens as they are on record now; why it could not, or nothing."""
     items = [target.repository.item(PARTITION, token.digest) for token in changed]
     try:
-        EdgeEntries(target).write([record_of(item) for item in items if item is not None])
-    except EdgeSilent as error:
+        target.token_entries.update([record_of(item) for item in items if item is not None])
+    except (CloudflareError, RegistryError) as error:  # the change is committed: whoever made it must hear of it
         return str(error)
     return ""
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from contract.entitlements import Record
+from registry.cloudflare.api import CloudflareUnavailable
 from workers.entitlements.changes import ChangeStream
-from workers.entitlements.edge_kv import EdgeUnreachable
 from workers.entitlements.follower import Follower
 from workers.entitlements.positions import Positions
 from workers.entitlements.spanner import Spanner
@@ -29,9 +29,9 @@ class Edge:
         self.told: list[Record] = []
         self.works = True
 
-    def apply(self, records: Sequence[Record]) -> Sequence[Record]:
+    def update(self, records: Sequence[Record]) -> Sequence[Record]:
         if records and not self.works:
-            raise EdgeUnreachable("out of reach, for the test")
+            raise CloudflareUnavailable("out of reach, for the test")
         self.told += records
         return records
 

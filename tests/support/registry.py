@@ -5,19 +5,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 from urllib.parse import quote
 
 import boto3
+import httpx
 import pytest
 import requests
+import urllib3
 from cloudflare import Cloudflare
 from google.auth.credentials import AnonymousCredentials
 
 from emulation.cloudflare import in_process
+from emulation.cloudflare.api import PREFIX, create_app
 from emulation.gcp import in_process as in_process_google
+from emulation.store import Store
+from registry.cloudflare.api import CloudflareApi
 from registry.origin import gcs
 from registry.target import Target
 from tests.support.harness import aws_account
@@ -95,6 +100,32 @@ class OnCloudStorage:
         return answer
 
 
+@dataclass(frozen=True)
+class Answered:
+    """A response as urllib3 has it."""
+
+    status: int
+    data: bytes
+
+
+class CloudflareInProcess:
+    """The emulated API as the registry's client reaches it. While `away`, no request gets an answer."""
+
+    def __init__(self, directory: Path) -> None:
+        application = create_app(Store(directory / "state.sqlite"))
+        self._http = httpx.Client(transport=httpx.WSGITransport(app=application))
+        self.away = False
+        self.purged: list[str] = []
+
+    def request(self, method: str, url: str, *, body: bytes | None, headers: Mapping[str, str]) -> Answered:
+        if self.away:
+            raise urllib3.exceptions.ProtocolError("the test took it away")
+        found = self._http.request(method, url, content=body, headers=dict(headers))
+        if url.endswith("/purge_cache") and found.is_success:
+            self.purged += json.loads(body or b"")["files"]
+        return Answered(found.status_code, found.content)
+
+
 @dataclass
 class Network:
     """The stack, what its edge was told to purge, and what its readers find."""
@@ -102,7 +133,11 @@ class Network:
     target: Target
     edge: Cloudflare
     bucket: Bucket
-    purged: list[str] = field(default_factory=list[str])
+    cloudflare: CloudflareInProcess
+
+    @property
+    def purged(self) -> list[str]:
+        return self.cloudflare.purged
 
     def get(self, key: str) -> bytes:
         return self.bucket.read(key)
@@ -142,8 +177,10 @@ def network(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
         namespace = edge.kv.namespaces.create(account_id=ACCOUNT, title="entitlements")
         assert namespace is not None
 
-        def same_edge(target: Target) -> Cloudflare:
-            return edge
+        cloudflare = CloudflareInProcess(tmp_path / "cloudflare")
+
+        def same_edge(target: Target) -> CloudflareApi:
+            return CloudflareApi("any", f"http://cloudflare.invalid{PREFIX}", cloudflare)
 
         monkeypatch.setattr(Target, "cloudflare", same_edge)
         target = Target.model_validate(
@@ -157,15 +194,7 @@ def network(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
                 "shields": [{"host": "us-east-1-0.shield.artifact-edge.test"}],
             }
         )
-        made = Network(target, edge, bucket)
-        purge = edge.cache.purge
-
-        def noted(**arguments: Any) -> Any:
-            made.purged += arguments["files"]
-            return purge(**arguments)
-
-        monkeypatch.setattr(edge.cache, "purge", noted)
-        yield made
+        yield Network(target, edge, bucket, cloudflare)
 
 
 def on_cloud_storage(directory: Path, monkeypatch: pytest.MonkeyPatch) -> OnCloudStorage:

@@ -18,9 +18,10 @@ from emulation.engine.environment import cloud_environment
 from emulation.layout import VANTAGES
 from local.checkout import CHECKOUT
 from registry.catalog.audit import By
+from registry.cloudflare.api import CloudflareUnavailable
+from registry.cloudflare.token_entries import TokenEntries
 from registry.target import Target
 from registry.tokens import resync, tokens
-from registry.tokens.kv_entries import EdgeEntries, EdgeSilent
 from tests.support.world.edge import access
 from tests.support.world.up import Up
 
@@ -41,10 +42,10 @@ def target(up: Up, monkeypatch: pytest.MonkeyPatch) -> Target:
 def no_direct_write(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     """Operators cannot reach the edge: only the stream can tell it."""
 
-    def silent(edge: EdgeEntries, records: object) -> None:
-        raise EdgeSilent("out of reach, for the test")
+    def silent(edge: TokenEntries, records: object) -> None:
+        raise CloudflareUnavailable("out of reach, for the test")
 
-    monkeypatch.setattr(EdgeEntries, "write", silent)
+    monkeypatch.setattr(TokenEntries, "update", silent)
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ def where(target: Target) -> dict[str, str]:
 
 def entry(target: Target, digest: str) -> Any:
     """As the store has it; None where it has none."""
-    found = EdgeEntries(target).read([f"token:{digest}"])
+    found = target.token_entries.read([f"token:{digest}"])
     return json.loads(found[f"token:{digest}"]) if found else None
 
 

@@ -33,9 +33,10 @@ from infra.metadata.dynamodb import DynamoDbMetadata
 from infra.serverless.package import pack
 from local.checkout import CHECKOUT
 from registry.catalog.audit import By
+from registry.cloudflare.api import CloudflareUnavailable
+from registry.cloudflare.token_entries import TokenEntries
 from registry.target import Target
 from registry.tokens import resync, tokens
-from registry.tokens.kv_entries import EdgeEntries, EdgeSilent
 from tests.support.harness import deploy
 
 ACCOUNT = "0" * 32
@@ -54,7 +55,7 @@ class Stack:
     api: str
 
     def entry(self, digest: str) -> Any:
-        found = EdgeEntries(self.target).read([f"token:{digest}"])
+        found = self.target.token_entries.read([f"token:{digest}"])
         return json.loads(found[f"token:{digest}"]) if found else {}
 
     def knows(self, digest: str) -> bool:
@@ -117,10 +118,10 @@ def _provisioned(world: World) -> Stack:
 def no_direct_write(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the stream tells the edge."""
 
-    def silent(edge: EdgeEntries, records: object) -> None:
-        raise EdgeSilent("out of reach, for the test")
+    def silent(edge: TokenEntries, records: object) -> None:
+        raise CloudflareUnavailable("out of reach, for the test")
 
-    monkeypatch.setattr(EdgeEntries, "write", silent)
+    monkeypatch.setattr(TokenEntries, "update", silent)
 
 
 def aws(service: str) -> Any:

@@ -29,9 +29,10 @@ from emulation.layout import VANTAGES
 from local import health, operator
 from previews.scratch import Scratch, scratch
 from registry.catalog.audit import By
+from registry.cloudflare.api import CloudflareUnavailable
+from registry.cloudflare.token_entries import TokenEntries
 from registry.target import Target
 from registry.tokens import tokens
-from registry.tokens.kv_entries import EdgeEntries, EdgeSilent
 
 LOOPBACK = "127.86"
 STACK = "spanner"
@@ -68,7 +69,7 @@ class Network:
 
     def entry(self, digest: str) -> Any:
         """As the edge's store has it; None where it has none."""
-        found = EdgeEntries(self.target).read([f"token:{digest}"])
+        found = self.target.token_entries.read([f"token:{digest}"])
         return json.loads(found[f"token:{digest}"]) if found else None
 
     def service(self, name: str) -> int:
@@ -99,15 +100,15 @@ def network() -> Iterator[Network]:
         for name, value in cloud_environment(made.world, {}).items():
             environment.setenv(name, value)
         operator.publish_samples(made.world, outputs)
-        environment.setattr(EdgeEntries, "write", _silent)
+        environment.setattr(TokenEntries, "update", _silent)
         trusted = ssl.create_default_context(cafile=health.edge_authority(made.world))
         proxy = health.vantage_proxy(made.world, VANTAGES[0])
         with httpx.Client(base_url=outputs["url"], verify=trusted, proxy=proxy, timeout=30) as edge:
             yield Network(made, outputs, Target.model_validate(outputs), edge)
 
 
-def _silent(edge: EdgeEntries, records: object) -> None:
-    raise EdgeSilent("out of reach, for the test")
+def _silent(edge: TokenEntries, records: object) -> None:
+    raise CloudflareUnavailable("out of reach, for the test")
 
 
 def seconds_until(network: Network, token: str, wanted: int) -> float:
@@ -197,7 +198,7 @@ def test_a_token_without_an_entry_is_asked_for(network: Network) -> None:
     time.sleep(1)  # its turns repeat the last change, and would bring the entry back
     os.kill(follower, signal.SIGSTOP)
     try:
-        store = EdgeEntries(network.target)
+        store = network.target.token_entries
         for digest in (kept, revoked):
             erase(network, digest)
             assert store.read([f"token:{digest}"]) == {}

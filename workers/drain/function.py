@@ -16,14 +16,14 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
+from registry.cloudflare.api import CloudflareApi
+from registry.cloudflare.cache_purge import CloudflareEdge
 from registry.delivery.deliver import Delivery
 from registry.delivery.metrics import CloudWatch
 from registry.metadata.dynamodb import DynamoDbRepository
 from registry.origin import Origin
 from registry.origin.s3 import S3
 from workers.cloud import client, read_secret, setting
-from workers.cloudflare_api import CloudflareApi
-from workers.drain.edge import ApiEdge
 
 PASS_SECONDS = 25.0
 """When a pass begins nothing more; what it is at may take as long again, if every request takes all of its time."""
@@ -58,12 +58,12 @@ def _delivery() -> Delivery:
     )
 
 
-def _edge() -> ApiEdge:
+def _edge() -> CloudflareEdge:
     base = os.environ.get("CLOUDFLARE_BASE_URL", "")  # as Cloudflare's own tools take it
-    return ApiEdge(
+    return CloudflareEdge(
         purges=CloudflareApi(read_secret("api_token", "PURGE_SECRET_ID"), base),
         entries=CloudflareApi(read_secret("api_token", "KV_SECRET_ID"), base),
-        zone_id=setting("ZONE_ID"),
+        zone_id=lambda: setting("ZONE_ID"),
         account_id=setting("ACCOUNT_ID"),
         namespace_id=setting("NAMESPACE_ID"),
         shields=[f"{name}{setting('SHIELD_SUFFIX')}" for name in setting("SHIELDS").split(",")],

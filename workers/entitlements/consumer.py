@@ -14,8 +14,9 @@ from functools import cache
 from typing import Any
 
 from contract.entitlements import MalformedRecord, Record, read_change
+from registry.cloudflare.api import CloudflareApi, CloudflareError
+from registry.cloudflare.token_entries import TokenEntries
 from workers.cloud import client, read_secret, setting
-from workers.entitlements.edge_kv import EdgeKv, EdgeUnreachable
 
 _log = logging.getLogger(__name__)
 _log.setLevel(logging.INFO)
@@ -36,8 +37,8 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     if not records:
         return {"batchItemFailures": []}
     try:
-        written = _edge().apply(records)
-    except EdgeUnreachable as error:
+        written = _edge().update(records)
+    except CloudflareError as error:
         _edge.cache_clear()  # the API token may have been replaced
         _log.warning("%s; %d changes will be tried again", error, len(changes))
         return {"batchItemFailures": [{"itemIdentifier": changes[0]["dynamodb"]["SequenceNumber"]}]}
@@ -56,6 +57,6 @@ def _bury(change: Change, reason: str) -> None:
 
 
 @cache
-def _edge() -> EdgeKv:
+def _edge() -> TokenEntries:
     base = os.environ.get("CLOUDFLARE_BASE_URL", "")  # as Cloudflare's own tools take it
-    return EdgeKv(setting("ACCOUNT_ID"), setting("NAMESPACE_ID"), read_secret("api_token"), base)
+    return TokenEntries(CloudflareApi(read_secret("api_token"), base), setting("ACCOUNT_ID"), setting("NAMESPACE_ID"))

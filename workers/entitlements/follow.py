@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contract.entitlements import Record
+from registry.cloudflare.api import CloudflareApi, CloudflareError
+from registry.cloudflare.token_entries import TokenEntries
 from workers.entitlements import surroundings
 from workers.entitlements.changes import ChangeStream
-from workers.entitlements.edge_kv import EdgeKv, EdgeUnreachable
 from workers.entitlements.follower import Follower
 from workers.entitlements.positions import Positions
 from workers.entitlements.pubsub import DeadLetters, TopicSilent
@@ -30,7 +31,7 @@ TURN_SECONDS = 0.5  # between turns: as late may a change be that happened just 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds between tries of what fails
 STUCK_SECONDS = 180.0  # a turn that takes longer has hung: all requests together time out earlier
 
-_TRANSIENT = (EdgeUnreachable, SpannerSilent, TopicSilent, SecretUnreadable, NoIdentity)
+_TRANSIENT = (CloudflareError, SpannerSilent, TopicSilent, SecretUnreadable, NoIdentity)
 _log = logging.getLogger(__name__)
 
 
@@ -54,16 +55,16 @@ class EdgeBySecret:
 
     def __init__(self, secret: ForeignSecret) -> None:
         self._secret = secret
-        self._edge: EdgeKv | None = None
+        self._edge: TokenEntries | None = None
 
-    def apply(self, records: Sequence[Record]) -> Sequence[Record]:
+    def update(self, records: Sequence[Record]) -> Sequence[Record]:
         if self._edge is None:
             api = os.environ.get("CLOUDFLARE_BASE_URL", "")  # as Cloudflare's own tools take it
             place = surroundings.setting("ACCOUNT_ID"), surroundings.setting("NAMESPACE_ID")
-            self._edge = EdgeKv(*place, self._secret.read("api_token"), api)
+            self._edge = TokenEntries(CloudflareApi(self._secret.read("api_token"), api), *place)
         try:
-            return self._edge.apply(records)
-        except EdgeUnreachable:
+            return self._edge.update(records)
+        except CloudflareError:
             self._edge = None
             raise
 

@@ -27,7 +27,7 @@ Letter = Mapping[str, Any]
 
 
 class Edge(Protocol):
-    def apply(self, records: Sequence[Record]) -> Sequence[Record]: ...
+    def update(self, records: Sequence[Record]) -> Sequence[Record]: ...
 
 
 class Follower:
@@ -70,7 +70,7 @@ class Follower:
         now, last, told = self._spanner.now(), "", 0
         while True:
             rows = self._spanner.query(_SCAN, ("STRING", PARTITION), ("STRING", last))
-            told += len(self._edge.apply(list(self._readable(rows))))
+            told += len(self._edge.update(list(self._readable(rows))))
             if not rows:
                 break
             last = rows[-1][0]
@@ -83,7 +83,7 @@ class Follower:
         told = self._stream.read(partition.token, partition.position, now)
         changes = [change for change in told.changes if _of_tokens(change)]
         if changes:
-            written = self._edge.apply(list(self._understood(changes)))
+            written = self._edge.update(list(self._understood(changes)))
             _log.info("%d changes, %d tokens written", len(changes), len(written))
         moved = Partition(partition.token, frozenset(), now)
         if told.children:

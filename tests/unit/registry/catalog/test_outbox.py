@@ -13,7 +13,7 @@ from infra.observability import CloudWatchAlarm
 from infra.publishing.alarms import alarms
 from registry.catalog.audit import By
 from registry.catalog.outbox import MOST_TRIES, REPEAT_SECONDS
-from registry.delivery.cache_purge import CloudflareEdge
+from registry.cloudflare.cache_purge import CloudflareEdge
 from registry.delivery.purge import PurgeError
 from registry.publish import publish
 from tests.support.outbox import Clock, clock, publish_web

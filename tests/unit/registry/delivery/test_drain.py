@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from registry.delivery.cache_purge import CloudflareEdge
+from registry.cloudflare.cache_purge import CloudflareEdge
 from registry.delivery.purge import PurgeError
 from tests.support.outbox import Clock, clock, publish_web
 from tests.support.registry import Network, network

@@ -16,7 +16,7 @@ import pytest
 from local.samples import build
 from registry import RegistryError
 from registry.catalog.audit import By
-from registry.delivery.cache_purge import CloudflareEdge
+from registry.cloudflare.cache_purge import CloudflareEdge
 from registry.importing import Refused, Wanted, pipeline
 from registry.importing.apis import Api
 from registry.importing.directory import wanted_in

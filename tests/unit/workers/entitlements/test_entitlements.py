@@ -30,9 +30,10 @@ from contract.entitlements import (
 )
 from emulation.cloudflare.api import PREFIX, create_app
 from emulation.store import Store
+from registry.cloudflare.api import CloudflareApi
+from registry.cloudflare.token_entries import TokenEntries
 from tests.support.harness import aws_account
 from workers.entitlements import api, consumer, lookup
-from workers.entitlements.edge_kv import EdgeKv
 
 ACCOUNT, NAMESPACE = "0" * 32, "n" * 32
 KEY = "a key that the edge shares"
@@ -257,7 +258,7 @@ def test_logs_tell_no_token(edge: Edge, caplog: pytest.LogCaptureFixture) -> Non
 
 def test_more_tokens_than_a_bulk_read_takes_are_asked_for_in_parts(edge: Edge) -> None:
     records = [read_change(change(str(number), 1)) for number in range(150)]
-    EdgeKv(ACCOUNT, NAMESPACE, "t", edge.url).apply(records)
+    TokenEntries(CloudflareApi("t", edge.url), ACCOUNT, NAMESPACE).update(records)
     assert edge.asked.count("POST get") == 2
     assert all(edge.entry(str(number)) for number in range(150))
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from registry.cloudflare.api import CloudflareUnavailable
 from tests.support.change_stream import Emulated, emulated
 from tests.support.follower import STREAM, Edge, digest, follower, put, remove
 from workers.entitlements import follow
 from workers.entitlements.changes import Child, Told
-from workers.entitlements.edge_kv import EdgeUnreachable
 from workers.entitlements.follower import Follower
 from workers.entitlements.positions import Positions
 from workers.entitlements.spanner import Spanner, SpannerSilent, rows_of
@@ -147,7 +147,7 @@ def test_while_the_edge_does_not_answer_it_stays_where_it_is(spanner: Spanner) -
     edge.works = False
     put(spanner, "x", 1)
     for _ in range(3):
-        with pytest.raises(EdgeUnreachable):
+        with pytest.raises(CloudflareUnavailable):
             following.turn()
     put(spanner, "x", 2)
     edge.works = True
@@ -210,7 +210,7 @@ def test_the_loop_pauses_longer_and_longer_and_beats_on() -> None:
 
     def turn() -> None:
         if not next(turns):
-            raise EdgeUnreachable("for the test")
+            raise CloudflareUnavailable("for the test")
 
     with pytest.raises(StopIteration):
         follow.follow(turn, lambda: beats.append(1), pauses.append)

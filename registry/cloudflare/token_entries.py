@@ -1,0 +1,59 @@
+"""The entries of tokens in Workers KV, which the edge worker reads. Each holds the version of the token's record.
+
+Requests are bulk reads and bulk writes: Cloudflare's API takes 1,200 requests in five minutes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from contract.entitlements import KEY_PREFIX, Record, entry, expiration, newest, to_write
+from registry.cloudflare.api import CloudflareApi, CloudflareUnavailable
+
+READ_AT_ONCE = 100  # keys in a bulk read (developers.cloudflare.com/api, "Get multiple KV pairs")
+_WRITTEN_AT_ONCE = 1_000  # of the 10,000 that a bulk write takes, so that a request stays small
+
+
+class TokenEntries:
+    """The entries of one namespace. `api` may edit Workers KV of the account. All methods raise CloudflareError."""
+
+    def __init__(self, api: CloudflareApi, account_id: str, namespace_id: str) -> None:
+        self._api = api
+        self._path = f"/accounts/{account_id}/storage/kv/namespaces/{namespace_id}"
+
+    def keys(self) -> Iterator[str]:
+        """Yields the keys of all entries."""
+        return (listed["name"] for listed in self._api.listed(f"{self._path}/keys", {"prefix": KEY_PREFIX}))
+
+    def read(self, keys: Iterable[str]) -> Mapping[str, str]:
+        """Returns the entries by key, without those that do not exist."""
+        wanted, found = list(keys), dict[str, str]()
+        for start in range(0, len(wanted), READ_AT_ONCE):
+            asked = {"keys": wanted[start : start + READ_AT_ONCE], "type": "text"}
+            values: Mapping[str, str | None] = self._api.ask("POST", f"{self._path}/bulk/get", asked)["values"]
+            found |= {key: value for key, value in values.items() if value is not None}
+        return found
+
+    def update(self, records: Iterable[Record]) -> list[Record]:
+        """Writes the records that are not older than the entries that exist, and returns them."""
+        latest, now = list(newest(records).values()), time.time()
+        written: list[Record] = []
+        for start in range(0, len(latest), READ_AT_ONCE):
+            some = latest[start : start + READ_AT_ONCE]
+            written += to_write(some, self.read(sorted(record.key for record in some)), now)
+        self.overwrite(written, now)
+        return written
+
+    def overwrite(self, records: Sequence[Record], now: float) -> None:
+        """Writes all records, whatever entries exist."""
+        for start in range(0, len(records), _WRITTEN_AT_ONCE):
+            pairs = [
+                {"key": record.key, "value": entry(record), "expiration": expiration(record, now)}
+                for record in records[start : start + _WRITTEN_AT_ONCE]
+            ]
+            answer: Mapping[str, Any] = self._api.ask("PUT", f"{self._path}/bulk", pairs) or {}
+            refused: Sequence[str] = answer.get("unsuccessful_keys") or ()
+            if refused:
+                raise CloudflareUnavailable(f"Workers KV did not take {len(refused)} of {len(pairs)} entries")
