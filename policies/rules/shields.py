@@ -10,6 +10,8 @@ from typing import Any
 
 from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
 
+from contract import cloudflare_networks
+from contract.shields import EDGE_PORT, HEALTH_PORT
 from policies.framework.controls import nist, our_design, well_architected
 from policies.framework.declare import (
     Config,
@@ -48,14 +50,7 @@ _FRONTS = {
 
 _ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 
-_EDGE = [
-    *("173.245.48.0/20", "103.21.244.0/22", "103.22.200.0/22", "103.31.4.0/22", "141.101.64.0/18"),
-    *("108.162.192.0/18", "190.93.240.0/20", "188.114.96.0/20", "197.234.240.0/22", "198.41.128.0/17"),
-    *("162.158.0.0/15", "104.16.0.0/13", "104.24.0.0/14", "172.64.0.0/13", "131.0.72.0/22"),
-    *("2400:cb00::/32", "2606:4700::/32", "2803:f800::/32", "2405:b500::/32", "2405:8100::/32"),
-    *("2a06:98c0::/29", "2c0f:f248::/32"),
-]
-"""Cloudflare's networks (www.cloudflare.com/ips), unchanged since 2021-09."""
+_EDGE = [*cloudflare_networks.IPV4, *cloudflare_networks.IPV6]
 
 # Families for storage, and those with a `d` for disks of their own (EC2 User Guide, "Instance type naming
 # conventions").
@@ -64,8 +59,8 @@ _NVME_OF_GCE = re.compile(r"\w+-\w+-\d+-\w*lssd")
 
 _COUNT: dict[str, Any] = {"type": "integer", "minimum": 1}
 _PORTS: Config = {
-    "edge_port": {**_COUNT, "default": 8443},
-    "health_port": {**_COUNT, "default": 8080},
+    "edge_port": {**_COUNT, "default": EDGE_PORT},
+    "health_port": {**_COUNT, "default": HEALTH_PORT},
     "edge_networks": {"type": "array", "items": {"type": "string"}, "default": _EDGE},
 }
 
@@ -99,6 +94,22 @@ def behind_the_edge(resource: PolicyResource, stack: StackValidationArgs) -> Ite
         yield from _strangers(resource, stack)
 
 
+def _strangers(resource: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    """What a group or firewall rule lets in that is neither the edge nor a health checker."""
+    edge_port = str(int(setting(stack, "edge_port", EDGE_PORT)))
+    health_port = str(int(setting(stack, "health_port", HEALTH_PORT)))
+    edge = [ipaddress.ip_network(network) for network in setting(stack, "edge_networks", _EDGE)]
+    for admission in admissions(resource):
+        if admission.protocol not in ("tcp", "6") or admission.ports not in (edge_port, health_port):
+            yield f"it lets in {admission.protocol} on {admission.ports or 'all ports'}"
+        if admission.ports == edge_port:
+            yield from (f"it lets in {other} as if they were the edge" for other in admission.others)
+            for network in admission.networks:
+                parsed = ipaddress.ip_network(network, strict=False)
+                if not any(parsed.version == of.version and parsed.subnet_of(of) for of in edge):  # type: ignore[arg-type]
+                    yield f"it lets in {network} as if it were the edge"
+
+
 @each_resource(
     "multi-shield-cache-on-nvme",
     "Shield machines keep their cache on NVMe disks of their own.",
@@ -119,21 +130,6 @@ def on_nvme(args: ResourceValidationArgs) -> Iterator[str]:
         suits = _NVME_OF_GCE.fullmatch(machine_type) is not None or "NVME" in attached
     if not suits:
         yield f"{machine_type} has no NVMe disk"
-
-
-def _strangers(resource: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    """What a group or firewall rule lets in that is neither the edge nor a health checker."""
-    edge_port, health_port = str(int(setting(stack, "edge_port", 8443))), str(int(setting(stack, "health_port", 8080)))
-    edge = [ipaddress.ip_network(network) for network in setting(stack, "edge_networks", _EDGE)]
-    for admission in admissions(resource):
-        if admission.protocol not in ("tcp", "6") or admission.ports not in (edge_port, health_port):
-            yield f"it lets in {admission.protocol} on {admission.ports or 'all ports'}"
-        if admission.ports == edge_port:
-            yield from (f"it lets in {other} as if they were the edge" for other in admission.others)
-            for network in admission.networks:
-                parsed = ipaddress.ip_network(network, strict=False)
-                if not any(parsed.version == of.version and parsed.subnet_of(of) for of in edge):  # type: ignore[arg-type]
-                    yield f"it lets in {network} as if it were the edge"
 
 
 @architecture(

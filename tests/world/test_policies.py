@@ -25,7 +25,7 @@ def buckets() -> Iterator[Scratch]:
     with scratch(LOOPBACK, print) as world:
         project = world.world.directory / "buckets"
         shutil.copytree(Path(__file__).parent / "buckets", project)
-        for name in (".venv", "costs"):
+        for name in (".venv", "contract", "costs"):
             (project / name).symlink_to(CHECKOUT / name)
         shutil.copytree(CHECKOUT / "policies", project / "policies")
         (project / "settings.json").write_text(json.dumps(SINGLE_REGION))
