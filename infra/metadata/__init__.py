@@ -66,12 +66,22 @@ class SpannerChanges:
 
 
 class Metadata(HasAlarms, Protocol):
-    """Where the registry finds the database, whichever it is. `table` is how its backend names it; `project` is of
-    Google Cloud, where it is there. `changes` is what tells of all that changes
-    in it."""
+    """What either backend's database gives to the registry and to the tiers that follow its changes.
 
-    backend: Literal["dynamodb", "spanner"]
-    region: str
-    table: pulumi.Output[str]
-    project: pulumi.Output[str] | None
-    changes: ChangeSource | SpannerChanges
+    `table` is the backend's name for the table. `project` is Google Cloud's, and None on AWS.
+    """
+
+    @property
+    def backend(self) -> Literal["dynamodb", "spanner"]: ...
+
+    @property
+    def region(self) -> str: ...
+
+    @property
+    def table(self) -> pulumi.Output[str]: ...
+
+    @property
+    def project(self) -> pulumi.Output[str] | None: ...
+
+    @property
+    def changes(self) -> ChangeSource | SpannerChanges: ...

@@ -13,6 +13,7 @@ import pulumi.runtime.config as runtime_config
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
+from contract.secrets import PROJECT, SecretName, secret_id
 from infra.shield.user_data import MOST_ORIGINS
 from stacks.config.messages import NAMESPACE, line, missing
 from stacks.config.sections import StackConfig
@@ -30,6 +31,29 @@ class Stack:
     environment: str
     home_region: str
     config: StackConfig
+
+    @property
+    def prefix(self) -> str:
+        """The first part of the names that the stack's resources have in their clouds."""
+        return f"{PROJECT}-{self.environment}"
+
+    def secret(self, name: SecretName) -> str:
+        """Returns the full name of one of the stack's secrets in AWS Secrets Manager."""
+        return secret_id(self.environment, name)
+
+    @property
+    def hostname(self) -> str:
+        """The name that clients use."""
+        return f"packages.{self.config.domain}"
+
+    @property
+    def url(self) -> str:
+        return f"https://{self.hostname}"
+
+    @property
+    def kms_deletion_window_days(self) -> int:
+        """The longest window that KMS allows (30) for protected stacks, else the shortest (7)."""
+        return 30 if self.config.protect else 7
 
 
 def load(environment: str, values: Mapping[str, Any], secret_keys: Collection[str] = ()) -> Stack:

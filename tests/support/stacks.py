@@ -16,8 +16,8 @@ from emulation.providers import aws as emulated_aws
 from emulation.providers import cloudflare as emulated_cloudflare
 from emulation.providers import gcp as emulated_gcp
 from emulation.providers.aws.clients import client
-from stacks.__main__ import compose
 from stacks.config import load_current
+from stacks.network import compose
 from tests.support.harness import Deployment, aws_account, deploy
 
 ROOT = Path(__file__).parents[2]

@@ -19,8 +19,8 @@ from emulation.gcp import in_process as google
 from emulation.providers import aws as emulated_aws
 from emulation.providers import cloudflare as emulated_cloudflare
 from emulation.providers import gcp as emulated_gcp
-from stacks.__main__ import compose
 from stacks.config import load, load_current
+from stacks.network import compose
 from stacks.reference import ENVIRONMENTS
 from stacks.schema import EDITOR_LINE, SCHEMA, text
 from tests.support.harness import Deployment, aws_account, deploy

@@ -24,8 +24,8 @@ from infra.blobs import BlobsArgs, Lock
 from infra.blobs.gcs import GcsBlobs
 from infra.blobs.s3 import S3Blobs
 from infra.observability import CloudWatchAlarm
-from stacks.__main__ import compose
 from stacks.config import Blobs, ConfigError, Stack, load, load_current
+from stacks.network import compose
 from tests.support.aws_handlers import create, gone, handler
 from tests.support.harness import Deployment, aws_account, deploy
 from tests.support.stacks import ENVIRONMENTS, stack_config, write_edge_secret

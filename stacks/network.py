@@ -1,0 +1,109 @@
+"""The whole story on one page: from a stack's config to a package-distribution network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pulumi
+
+from contract.secrets import PROJECT
+from contract.shields import EDGE_PORT
+from infra import transforms
+from infra.dns import DnsArgs
+from infra.dns.route53 import Dns
+from infra.edge import EdgeArgs, MetadataApiBinding, ShieldNode
+from infra.edge.bundle import compile_worker
+from infra.edge.cloudflare import Edge
+from infra.edge.secrets import read_edge_secrets
+from infra.observability import CloudMonitoringAlarm, CloudWatchAlarm, HasAlarms
+from infra.observability.cloud_monitoring import CloudMonitoringObservability, CloudMonitoringObservabilityArgs
+from infra.observability.cloudwatch import CloudWatchObservability, CloudWatchObservabilityArgs
+from infra.publishing.alarms import alarms as publishing_alarms
+from infra.shield import Node, host
+from stacks.config import Stack
+from stacks.identities import create_identities
+from stacks.outputs import export_outputs
+from stacks.serverless import create_drain, create_metadata_api, create_token_sync
+from stacks.shields import create_shields
+from stacks.storage import create_aws_keys, create_metadata, create_objects
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def compose(stack: Stack) -> None:
+    """Creates every tier, from the origin out to the client, and exports the stack's outputs."""
+    # A worker that does not compile stops the program before it registers a resource.
+    bundle = compile_worker(ROOT / "workers" / "edge")
+    tag_and_protect(stack)
+
+    # The origin: objects and metadata. Shield machines alone may read the objects.
+    identities = create_identities(stack)
+    aws_keys = create_aws_keys(stack, readers=[identities.aws.role_arn])
+    objects = create_objects(stack, identities, aws_keys)
+    metadata = create_metadata(stack, aws_keys)
+
+    # The shields: caches between the edge and the origin, in many regions.
+    nodes = create_shields(stack, identities, objects)
+
+    # The edge: the worker that clients talk to, and the names that lead to it.
+    metadata_api = create_metadata_api(stack, metadata.changes)
+    edge = create_edge(stack, bundle, nodes, metadata_api.binding)
+    dns = create_dns(stack, edge, nodes)
+
+    # The way outwards: tokens reach the edge's store, and publications the caches.
+    token_sync = create_token_sync(stack, metadata.changes, edge, metadata_api)
+    drain = create_drain(stack, metadata.changes, objects, edge, nodes)
+
+    tiers: list[HasAlarms | None] = [objects, metadata, metadata_api, token_sync, drain, dns]
+    alarms = [alarm for tier in tiers if tier for alarm in tier.alarms]
+    create_alarms(stack, [*alarms, *publishing_alarms(stack.environment, metadata.backend, metadata.region)])
+    export_outputs(stack, objects.blobs.buckets, metadata, edge, dns, nodes)
+
+
+def tag_and_protect(stack: Stack) -> None:
+    """Tags every resource, and protects what cannot be created again where the config says so."""
+    tags = {
+        "project": PROJECT,
+        "environment": stack.environment,
+        "owner": stack.config.tags.owner,
+        "cost-center": stack.config.tags.cost_center,
+    }
+    pulumi.runtime.register_resource_transform(transforms.tag(tags))
+    if stack.config.protect:
+        pulumi.runtime.register_resource_transform(transforms.protect)
+
+
+def create_edge(stack: Stack, bundle: str, nodes: Sequence[Node], metadata_api: MetadataApiBinding) -> Edge:
+    """Creates the worker, its route and its store of tokens."""
+    domain = stack.config.domain
+    args = EdgeArgs(
+        prefix=stack.prefix,
+        account_id=stack.config.edge.account_id,
+        zone_name=domain,
+        hostname=stack.hostname,
+        bundle=bundle,
+        shields=[ShieldNode(f"{host(node, domain)}:{EDGE_PORT}", node.region) for node in nodes],
+        secrets=read_edge_secrets(stack.secret("edge"), stack.home_region),
+        metadata_api=metadata_api,
+    )
+    return Edge("edge", args)
+
+
+def create_dns(stack: Stack, edge: Edge, nodes: Sequence[Node]) -> Dns:
+    """Creates the zone, with the clients' hostname and a name for each shield machine."""
+    args = DnsArgs(stack.config.domain, stack.hostname, edge.target, nodes, removable=not stack.config.protect)
+    return Dns("dns", args)
+
+
+def create_alarms(stack: Stack, alarms: Sequence[CloudWatchAlarm | CloudMonitoringAlarm]) -> None:
+    """Creates each alarm in the cloud that publishes its metric."""
+    emails = stack.config.alerts.email
+    on_cloudwatch = [alarm for alarm in alarms if isinstance(alarm, CloudWatchAlarm)]
+    on_cloud_monitoring = [alarm for alarm in alarms if isinstance(alarm, CloudMonitoringAlarm)]
+    if on_cloudwatch:
+        args = CloudWatchObservabilityArgs(stack.prefix, on_cloudwatch, emails, stack.kms_deletion_window_days)
+        CloudWatchObservability("observability", args)
+    if on_cloud_monitoring:
+        google_args = CloudMonitoringObservabilityArgs(stack.prefix, on_cloud_monitoring, emails)
+        CloudMonitoringObservability("observability-gcp", google_args)

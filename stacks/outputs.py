@@ -1,0 +1,51 @@
+"""The outputs of a stack: what the registry's command line knows of it (registry/target.py reads them)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pulumi
+
+from infra.blobs import Bucket
+from infra.dns.route53 import Dns
+from infra.edge.cloudflare import Edge
+from infra.metadata import Metadata
+from infra.shield import Node, host
+from stacks.config import Blobs, Stack
+
+
+def export_outputs(
+    stack: Stack, buckets: Sequence[Bucket], metadata: Metadata, edge: Edge, dns: Dns, nodes: Sequence[Node]
+) -> None:
+    """Exports every output. docs/architecture.md, "Stack outputs", describes each."""
+    domain, account_id = stack.config.domain, stack.config.edge.account_id
+    pulumi.export("environment", stack.environment)
+    pulumi.export("url", stack.url)
+    pulumi.export("zone", {"name": domain, "id": dns.zone_id, "name_servers": dns.name_servers})
+    pulumi.export("buckets", [_bucket(bucket, stack.config.blobs) for bucket in buckets])
+    pulumi.export("metadata", _metadata(metadata))
+    pulumi.export("entitlements", {"account_id": account_id, "namespace_id": edge.namespace_id})
+    pulumi.export("shields", [_shield(node, domain) for node in nodes])
+
+
+def _bucket(bucket: Bucket, config: Blobs) -> Mapping[str, object]:
+    """The lock is there on Cloud Storage only, where the registry sets it on each object. S3 sets it by itself."""
+    described = {"region": bucket.region, "name": bucket.name, "store": bucket.store}
+    if bucket.store == "gcs" and config.lock != "none":
+        return {**described, "lock": {"mode": config.lock, "days": config.lock_days}}
+    return described
+
+
+def _metadata(metadata: Metadata) -> Mapping[str, object]:
+    described = {"backend": metadata.backend, "region": metadata.region, "table": metadata.table}
+    return {**described, "project": metadata.project} if metadata.project else described
+
+
+def _shield(node: Node, domain: str) -> Mapping[str, object]:
+    return {
+        "name": node.name,
+        "region": node.region,
+        "cloud": node.cloud,
+        "host": host(node, domain),
+        "address": node.address,
+    }

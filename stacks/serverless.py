@@ -1,0 +1,124 @@
+"""The code of workers/ that a stack runs as Lambda functions or Cloud Run services, on the cloud of its metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+
+from contract.shields import EDGE_PORT, host_suffix
+from infra.edge import MetadataApiBinding
+from infra.edge.cloudflare import Edge
+from infra.edge.secrets import read_metadata_api_key
+from infra.entitlements.api import LambdaMetadataApi, LambdaMetadataApiArgs
+from infra.entitlements.spanner import (
+    CloudRunMetadataApi,
+    CloudRunMetadataApiArgs,
+    CloudRunTokenSync,
+    CloudRunTokenSyncArgs,
+)
+from infra.entitlements.stream import LambdaTokenSync, LambdaTokenSyncArgs
+from infra.metadata import ChangeSource, SpannerChanges
+from infra.observability import CloudMonitoringAlarm, CloudWatchAlarm
+from infra.publishing.drain import Drain, DrainArgs, pack_drain
+from infra.serverless.package import pack
+from infra.serverless.source_bucket import Sources, SourcesArgs
+from infra.shield import Node
+from stacks.config import Stack
+from stacks.storage import Objects
+
+_ROOT = Path(__file__).resolve().parents[1]
+
+# Distributions that a service on Cloud Run brings along. Lambda's runtime has all that functions need.
+_CLOUD_RUN_DISTRIBUTIONS = ("urllib3", "waitress")
+
+
+@dataclass(frozen=True)
+class MetadataApi:
+    """The API that the edge asks about tokens that its store lacks.
+
+    `code_bucket` holds the code of services on Cloud Run; it is empty where the API is a Lambda function.
+    """
+
+    binding: MetadataApiBinding
+    code_bucket: pulumi.Input[str]
+    alarms: Sequence[CloudWatchAlarm | CloudMonitoringAlarm]
+
+
+def create_metadata_api(stack: Stack, changes: ChangeSource | SpannerChanges) -> MetadataApi:
+    """Creates the metadata API on Lambda, or on Cloud Run with a bucket for its code."""
+    secret_id, region = stack.secret("metadata-api"), stack.home_region
+    key = read_metadata_api_key(secret_id, region)
+    if isinstance(changes, ChangeSource):
+        code = pack(_ROOT, "workers.entitlements.api")
+        function = LambdaMetadataApi(
+            "metadata-api", LambdaMetadataApiArgs(stack.prefix, changes, secret_id, region, code)
+        )
+        return MetadataApi(MetadataApiBinding(function.url, key), "", function.alarms)
+    sources = _create_sources(stack)
+    code = pack(_ROOT, "workers.entitlements.answer", _CLOUD_RUN_DISTRIBUTIONS)
+    args = CloudRunMetadataApiArgs(stack.prefix, changes, secret_id, region, code, sources.bucket)
+    service = CloudRunMetadataApi("metadata-api", args)
+    alarms = [*sources.alarms, *service.alarms]
+    return MetadataApi(MetadataApiBinding(service.url, key), sources.bucket, alarms)
+
+
+def create_token_sync(
+    stack: Stack, changes: ChangeSource | SpannerChanges, edge: Edge, metadata_api: MetadataApi
+) -> LambdaTokenSync | CloudRunTokenSync:
+    """Creates what writes each change of a token to the edge's store."""
+    account_id, secret_id, region = stack.config.edge.account_id, stack.secret("edge-kv"), stack.home_region
+    if isinstance(changes, ChangeSource):
+        code = pack(_ROOT, "workers.entitlements.consumer")
+        function = LambdaTokenSyncArgs(stack.prefix, changes, account_id, edge.namespace_id, secret_id, region, code)
+        return LambdaTokenSync("entitlements", function)
+    code = pack(_ROOT, "workers.entitlements.follow", _CLOUD_RUN_DISTRIBUTIONS)
+    service = CloudRunTokenSyncArgs(
+        stack.prefix, changes, account_id, edge.namespace_id, secret_id, region, code, metadata_api.code_bucket
+    )
+    return CloudRunTokenSync("entitlements", service)
+
+
+def create_drain(
+    stack: Stack, changes: ChangeSource | SpannerChanges, objects: Objects, edge: Edge, nodes: Sequence[Node]
+) -> Drain | None:
+    """Creates the drain of the outbox where both metadata and objects are on AWS.
+
+    Elsewhere there is none: operators run `registry purges drain`.
+    """
+    key = objects.keys.get(objects.primary.region)
+    if isinstance(changes, SpannerChanges) or key is None or objects.primary.store != "s3":
+        return None
+    args = DrainArgs(
+        prefix=stack.prefix,
+        environment=stack.environment,
+        url=stack.url,
+        source=changes,
+        bucket=objects.primary,
+        key_arn=key,
+        shields=[node.name for node in nodes],
+        shield_suffix=f"{host_suffix(stack.config.domain)}:{EDGE_PORT}",
+        zone_id=edge.zone_id,
+        account_id=stack.config.edge.account_id,
+        namespace_id=edge.namespace_id,
+        purge_secret_id=stack.secret("edge-purge"),
+        kv_secret_id=stack.secret("edge-kv"),
+        secret_region=stack.home_region,
+        code=pack_drain(_ROOT),
+    )
+    return Drain("drain", args)
+
+
+def _create_sources(stack: Stack) -> Sources:
+    """Creates the bucket for the services' code, in the regions of the database."""
+    config = stack.config
+    args = SourcesArgs(
+        prefix=stack.prefix,
+        regions=config.metadata.regions,
+        noncurrent_days=config.blobs.noncurrent_days,
+        log_days=config.blobs.access_log_days,
+        removable=not config.protect,
+    )
+    return Sources("code", args)

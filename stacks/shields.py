@@ -1,0 +1,56 @@
+"""The shields of a stack: in each region a network and the machines in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_cloudflare as cloudflare
+
+from infra.identity.origin_access import OriginWays, OriginWaysArgs
+from infra.network import NetworkArgs
+from infra.network.aws import AwsNetwork
+from infra.network.gcp import GcpNetwork
+from infra.shield import BootSettings, Node, ShieldArgs
+from infra.shield.ec2 import Ec2Shield
+from infra.shield.gce import GceShield
+from stacks.config import Stack
+from stacks.identities import Identities
+from stacks.storage import Objects
+
+NETWORK = {"aws": AwsNetwork, "gcp": GcpNetwork}
+SHIELD = {"aws": Ec2Shield, "gcp": GceShield}
+
+
+def create_shields(stack: Stack, identities: Identities, objects: Objects) -> Sequence[Node]:
+    """Creates the machines of every region. On S3 their role may read objects from where they are, and no one else."""
+    edge_addresses = cloudflare.get_ip_ranges_output().ipv4_cidrs
+    boot = BootSettings(
+        buckets=objects.blobs.buckets,
+        secret_id=stack.secret("shield"),
+        secret_region=stack.home_region,
+        standby=objects.standby.blobs.buckets[0] if objects.standby else None,
+    )
+    nodes: list[Node] = []
+    s3_endpoints: dict[str, pulumi.Input[str]] = {}
+    for shield in stack.config.shields:
+        network = NETWORK[shield.cloud](f"network-{shield.region}", NetworkArgs(shield.region, stack.prefix))
+        args = ShieldArgs(
+            prefix=stack.prefix,
+            region=shield.region,
+            machine_type=shield.machine_type,
+            nodes=shield.nodes,
+            network=network,
+            identity=identities.of_machines_on(shield.cloud),
+            edge_addresses=edge_addresses,
+            boot=boot,
+            role_arn=identities.aws.role_arn,
+            boots_after=[identities.aws, objects.blobs],
+        )
+        nodes += SHIELD[shield.cloud](f"shield-{shield.region}", args).nodes
+        if network.s3_endpoint is not None:
+            s3_endpoints[shield.region] = network.s3_endpoint
+    if stack.config.blobs.store == "s3":
+        access = OriginWaysArgs(identities.aws.role_name, objects.blobs.buckets, s3_endpoints, nodes)
+        OriginWays("origin-ways", access)
+    return nodes
