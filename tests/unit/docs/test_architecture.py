@@ -75,6 +75,14 @@ def test_each_room_exists_in_its_folder() -> None:
     ] == []
 
 
+@pytest.mark.parametrize("folder", ["registry", "workers", "emulation", "policies"])
+def test_the_page_names_each_room_of_a_large_folder(folder: str) -> None:
+    table = section("Floors").split("The large folders have rooms:")[1]
+    (told,) = [set(paths(row[1])) for row in rows(table) if row[0] == f"`{folder}/`"]
+    there = {f"{path.name}/" for path in (CHECKOUT / folder).iterdir() if path.is_dir() and any(path.glob("*.*"))}
+    assert told == {room for room in there if not room.startswith((".", "__"))} - {"config/", "exemptions/"}
+
+
 def test_each_folder_in_the_picture_exists() -> None:
     named = re.findall(r">((?:[\w]+/)+)<", PICTURE.read_text())
     assert len(named) > 15
