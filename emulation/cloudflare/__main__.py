@@ -14,10 +14,10 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from emulation.cloudflare import kv_service
 from emulation.cloudflare.api import create_app
-from emulation.cloudflare.edge import EdgeError, deployment
+from emulation.cloudflare.deployment import EdgeError, deployment
 from emulation.cloudflare.pops import Pops, kv_secret
 from emulation.layout import CLOUDFLARE_PORT, World
-from emulation.store import Store
+from emulation.state_store import StateStore
 
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -35,7 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m emulation.cloudflare", description=__doc__)
     parser.add_argument("--directory", type=Path, required=True, help="the world's directory")
     world = World(directory=parser.parse_args().directory.resolve())
-    store = Store(world.path("cloudflare", "state.sqlite"))
+    store = StateStore(world.path("cloudflare", "state.sqlite"))
     try:
         pops = Pops(world)
         serve(world, store, pops)
@@ -43,7 +43,7 @@ def main() -> None:
         sys.exit(f"emulation.cloudflare: {error}")
 
 
-def serve(world: World, store: Store, pops: Pops) -> None:
+def serve(world: World, store: StateStore, pops: Pops) -> None:
     """Serves the API and the key-value service until SIGTERM or SIGINT; the PoPs end with it."""
     application = _either(create_app(store, pops), kv_service.create_service(store, kv_secret(world)))
     server = make_server(

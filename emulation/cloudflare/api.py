@@ -11,9 +11,9 @@ from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from emulation.cloudflare import certificates, kv, scripts, zone_settings, zones
-from emulation.cloudflare.edge import Edge, EdgeError, NoPops, deployment
+from emulation.cloudflare.deployment import Edge, EdgeError, NoPops, deployment
 from emulation.cloudflare.envelope import ApiError, failure, new_id, success
-from emulation.store import Store
+from emulation.state_store import StateStore
 
 PREFIX = "/client/v4"
 
@@ -46,7 +46,7 @@ IPV6 = [
 ]
 
 
-def create_app(store: Store, edge: Edge | None = None) -> Flask:
+def create_app(store: StateStore, edge: Edge | None = None) -> Flask:
     """The WSGI application. Without `edge` it is the API alone: what is deployed runs nowhere."""
     app = Flask(__name__)
     app.url_map.merge_slashes = False

@@ -11,10 +11,10 @@ from flask import Blueprint, Response
 
 from emulation.cloudflare.envelope import ApiError, Json, body, new_id, now, page, success, take
 from emulation.cloudflare.existing import existing_zone
-from emulation.store import Store
+from emulation.state_store import StateStore
 
 
-def blueprint(store: Store, converge: Callable[[], None]) -> Blueprint:
+def blueprint(store: StateStore, converge: Callable[[], None]) -> Blueprint:
     """The endpoints beneath /accounts/<account>/mtls_certificates and /zones/<zone>/acm/custom_trust_store."""
     certificates = Blueprint("certificates", __name__)
 
@@ -83,14 +83,14 @@ def blueprint(store: Store, converge: Callable[[], None]) -> Blueprint:
     return certificates
 
 
-def _known(store: Store, account: str, id: str) -> Json:
+def _known(store: StateStore, account: str, id: str) -> Json:
     certificate = store.get("certificate", account, id)
     if certificate is None:
         raise ApiError(404, 1407, f"mTLS certificate not found: {id}")
     return certificate
 
 
-def _trusted(store: Store, zone: str, id: str) -> Json:
+def _trusted(store: StateStore, zone: str, id: str) -> Json:
     trusted = store.get("trust", zone, id)
     if trusted is None:
         raise ApiError(404, 1407, f"custom origin trust store certificate not found: {id}")

@@ -8,12 +8,12 @@ import httpx
 from cloudflare import Cloudflare
 
 from emulation.cloudflare.api import PREFIX, create_app
-from emulation.store import Store
+from emulation.state_store import StateStore
 
 
 def client(directory: Path, *, token: str = "any") -> Cloudflare:  # noqa: S107  any token is let in
     """The official SDK on an account of its own, whose state is kept in `directory`."""
-    app = create_app(Store(directory / "state.sqlite"))
+    app = create_app(StateStore(directory / "state.sqlite"))
     transport = httpx.WSGITransport(app=app)
     return Cloudflare(
         api_token=token,

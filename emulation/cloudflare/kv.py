@@ -13,7 +13,7 @@ from typing import Any, cast
 from flask import Blueprint, Response, request
 
 from emulation.cloudflare.envelope import ApiError, Json, body, new_id, page, success, take
-from emulation.store import Entry, Store
+from emulation.state_store import Entry, StateStore
 
 KEY_BYTES = 512
 VALUE_BYTES = 25 * 1024 * 1024
@@ -24,7 +24,7 @@ BULK_READS = 100
 LISTED_AT_ONCE = 1000
 
 
-def blueprint(store: Store) -> Blueprint:
+def blueprint(store: StateStore) -> Blueprint:
     """The endpoints beneath /accounts/<account>/storage/kv."""
     kv = Blueprint("kv", __name__, url_prefix="/accounts/<account>/storage/kv/namespaces")
 
@@ -128,19 +128,19 @@ def blueprint(store: Store) -> Blueprint:
     return kv
 
 
-def _namespace(store: Store, account: str, namespace: str) -> Json:
+def _namespace(store: StateStore, account: str, namespace: str) -> Json:
     known = store.get("namespace", account, namespace)
     if known is None:
         raise ApiError(404, 10013, f"namespace not found: {namespace}")
     return known
 
 
-def _refuse_taken_title(store: Store, account: str, title: str, namespace: str) -> None:
+def _refuse_taken_title(store: StateStore, account: str, title: str, namespace: str) -> None:
     if any(other["title"] == title and other["id"] != namespace for other in store.all("namespace", account)):
         raise ApiError(400, 10014, f"a namespace with this account ID and title already exists: {title}")
 
 
-def _existing(store: Store, namespace: str, key: str) -> Entry:
+def _existing(store: StateStore, namespace: str, key: str) -> Entry:
     entry = store.read(namespace, key)
     if entry is None:
         raise ApiError(404, 10009, f"get: 'key not found': {key}")
@@ -184,7 +184,7 @@ def _array() -> list[Any]:
     return listed
 
 
-def _bulk_entry(store: Store, item: Json) -> Entry:
+def _bulk_entry(store: StateStore, item: Json) -> Entry:
     take(item, required=["key"], optional=["value", "base64", "expiration", "expiration_ttl", "metadata"])
     value = str(item.get("value", "")).encode()
     if item.get("base64"):
@@ -196,7 +196,7 @@ def _bulk_entry(store: Store, item: Json) -> Entry:
     return _entry(store, item["key"], value, item.get("expiration_ttl"), item.get("expiration"), metadata)
 
 
-def _entry(store: Store, key: str, value: bytes, ttl: Any, expiration: Any, metadata: str | None) -> Entry:
+def _entry(store: StateStore, key: str, value: bytes, ttl: Any, expiration: Any, metadata: str | None) -> Entry:
     """One entry, once it keeps the limits; a time to live wins over an expiration, as in the API."""
     if not 1 <= len(key.encode()) <= KEY_BYTES or key in (".", ".."):
         raise ApiError(400, 10029, f"key names have 1 to {KEY_BYTES} bytes, and are not . or ..: {key!r}")

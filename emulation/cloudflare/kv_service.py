@@ -12,13 +12,13 @@ import json
 
 from flask import Flask, Response, jsonify, request
 
-from emulation.store import Entry, Store
+from emulation.state_store import Entry, StateStore
 
 NAMESPACE_HEADER = "X-Edge-Namespace"
 SECRET_HEADER = "X-Edge-Secret"  # noqa: S105  the header's name
 
 
-def create_service(store: Store, secret: str) -> Flask:
+def create_service(store: StateStore, secret: str) -> Flask:
     """The WSGI application for the PoPs; `secret` is what they must know."""
     service = Flask(__name__)
     service.url_map.merge_slashes = False

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from emulation import processes
-from emulation.cloudflare.edge import Certificate, EdgeError
+from emulation.cloudflare.deployment import Certificate, EdgeError
 from emulation.cloudflare.pki import write_private
 from emulation.layout import DNS_PORT, POP_L1_PORT, Pop, World
 

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from emulation import processes
 from emulation.cloudflare import workerd
-from emulation.cloudflare.edge import Certificate, Deployment, EdgeError, Script
+from emulation.cloudflare.deployment import Certificate, Deployment, EdgeError, Script
 from emulation.cloudflare.l1 import L1Cache
 from emulation.cloudflare.pki import Authority, Issued, names_of, write_private
 from emulation.layout import CLOUDFLARE_PORT, FUNCTIONS_PORT, POP_HTTPS_PORT, POPS, Pop, World

@@ -15,10 +15,10 @@ from typing import Any
 from flask import Blueprint, Response, request
 from werkzeug.datastructures import FileStorage
 
-from emulation.cloudflare import edge as network
-from emulation.cloudflare.edge import Edge, EdgeError
+from emulation.cloudflare import deployment as network
+from emulation.cloudflare.deployment import Edge, EdgeError
 from emulation.cloudflare.envelope import ApiError, Json, now, page, success, take
-from emulation.store import Store
+from emulation.state_store import StateStore
 
 # Content types of modules, and what workerd's configuration calls such a module.
 MODULE_KINDS = {
@@ -42,7 +42,7 @@ BINDING_NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*", re.ASCII)
 OPTIONS = ("annotations", "bindings", "compatibility_date", "compatibility_flags", "logpush", "observability")
 
 
-def blueprint(store: Store, edge: Edge, converge: Callable[[], None]) -> Blueprint:
+def blueprint(store: StateStore, edge: Edge, converge: Callable[[], None]) -> Blueprint:
     """The endpoints beneath /accounts/<account>/workers/scripts."""
     scripts = Blueprint("scripts", __name__, url_prefix="/accounts/<account>/workers/scripts")
 
@@ -86,14 +86,14 @@ def blueprint(store: Store, edge: Edge, converge: Callable[[], None]) -> Bluepri
     return scripts
 
 
-def _script(store: Store, account: str, name: str) -> Json:
+def _script(store: StateStore, account: str, name: str) -> Json:
     script = store.get("script", account, name)
     if script is None:
         raise ApiError(404, 10007, f"This Worker does not exist on your account: {name}")
     return script
 
 
-def _uploaded(store: Store, account: str, name: str) -> Json:
+def _uploaded(store: StateStore, account: str, name: str) -> Json:
     """The script in the request's multipart form, as it is stored."""
     if not SCRIPT_NAME.fullmatch(name):
         raise ApiError(400, 10016, f"script name {name!r}: lower case letters, digits, _ and -, at most 63")
@@ -151,7 +151,7 @@ def _module(part: FileStorage) -> Json:
     }
 
 
-def _binding(store: Store, account: str, binding: Mapping[str, Any]) -> Json:
+def _binding(store: StateStore, account: str, binding: Mapping[str, Any]) -> Json:
     kind, name = binding.get("type", ""), binding.get("name", "")
     if kind not in BINDINGS:
         raise ApiError(501, 10405, f"not emulated: binding {name} of type {kind} (only {', '.join(BINDINGS)})")

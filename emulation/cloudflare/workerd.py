@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from emulation.cloudflare import kv_service
-from emulation.cloudflare.edge import Deployment, EdgeError, Module, Script
+from emulation.cloudflare.deployment import Deployment, EdgeError, Module, Script
 from emulation.cloudflare.pki import Issued, write_private
 from emulation.layout import IMPORT_ROOT, Pop
 

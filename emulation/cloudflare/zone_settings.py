@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 
 from emulation.cloudflare.envelope import ApiError, Json, body, now, success, take
 from emulation.cloudflare.existing import existing_zone
-from emulation.store import Store
+from emulation.state_store import StateStore
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ SETTINGS: Mapping[str, Setting] = {
 zone, and PoPs listen with TLS only, so that `always_use_https` has nothing to do here."""
 
 
-def blueprint(store: Store, converge: Callable[[], None]) -> Blueprint:
+def blueprint(store: StateStore, converge: Callable[[], None]) -> Blueprint:
     """The endpoints beneath /zones/<zone>/settings."""
     settings = Blueprint("zone_settings", __name__, url_prefix="/zones/<zone>/settings")
 
@@ -56,12 +56,12 @@ def blueprint(store: Store, converge: Callable[[], None]) -> Blueprint:
     return settings
 
 
-def values_of(store: Store, zone: str) -> dict[str, str]:
+def values_of(store: StateStore, zone: str) -> dict[str, str]:
     """What the network has to follow in that zone, by setting."""
     return {id: _current(store, zone, id)["value"] for id in SETTINGS}
 
 
-def _current(store: Store, zone: str, id: str) -> Json:
+def _current(store: StateStore, zone: str, id: str) -> Json:
     initial: Json = {"id": id, "value": _known(id).initial, "editable": True, "modified_on": None}
     return store.get("setting", zone, id) or initial
 

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, request
 
-from emulation.cloudflare.edge import Edge
+from emulation.cloudflare.deployment import Edge
 from emulation.cloudflare.envelope import ApiError, Json, body, new_id, now, page, success, take
 from emulation.cloudflare.existing import existing_zone
-from emulation.store import Store
+from emulation.state_store import StateStore
 
 NAME_SERVERS = ["ada.ns.cloudflare.com", "rob.ns.cloudflare.com"]
 RECORD_TYPES = ("A", "AAAA", "CNAME", "TXT")
@@ -23,7 +23,7 @@ PURGED_AT_ONCE = 100  # developers.cloudflare.com/cache/how-to/purge-cache, sing
 ROUTE_PATTERN = re.compile(r"(https?://)?(?P<host>\*?[a-z0-9.-]+)(/[^*?#]*\*?)?", re.ASCII)
 
 
-def blueprint(store: Store, edge: Edge, converge: Callable[[], None]) -> Blueprint:
+def blueprint(store: StateStore, edge: Edge, converge: Callable[[], None]) -> Blueprint:
     """The endpoints beneath /zones."""
     zones = Blueprint("zones", __name__, url_prefix="/zones")
     _serve_zones(zones, store, converge)
@@ -43,7 +43,7 @@ def blueprint(store: Store, edge: Edge, converge: Callable[[], None]) -> Bluepri
     return zones
 
 
-def _serve_zones(zones: Blueprint, store: Store, converge: Callable[[], None]) -> None:
+def _serve_zones(zones: Blueprint, store: StateStore, converge: Callable[[], None]) -> None:
     @zones.get("")
     def list_zones() -> Response:
         name = request.args.get("name")
@@ -81,7 +81,7 @@ def _serve_zones(zones: Blueprint, store: Store, converge: Callable[[], None]) -
         return success({"id": zone})
 
 
-def _serve_records(zones: Blueprint, store: Store) -> None:
+def _serve_records(zones: Blueprint, store: StateStore) -> None:
     @zones.get("/<zone>/dns_records")
     def list_records(zone: str) -> Response:
         existing_zone(store, zone)
@@ -116,7 +116,7 @@ def _serve_records(zones: Blueprint, store: Store) -> None:
         return success({"id": record})
 
 
-def _serve_routes(zones: Blueprint, store: Store, converge: Callable[[], None]) -> None:
+def _serve_routes(zones: Blueprint, store: StateStore, converge: Callable[[], None]) -> None:
     @zones.get("/<zone>/workers/routes")
     def list_routes(zone: str) -> Response:
         existing_zone(store, zone)
@@ -170,14 +170,14 @@ def _new_zone(name: str, kind: str, account: str) -> Json:
     }
 
 
-def _record(store: Store, zone: str, record: str) -> Json:
+def _record(store: StateStore, zone: str, record: str) -> Json:
     known = store.get("record", zone, record)
     if known is None:
         raise ApiError(404, 81044, f"Record does not exist: {record}")
     return known
 
 
-def _put_record(store: Store, zone: str, zone_name: str, known: Json, given: Json) -> Json:
+def _put_record(store: StateStore, zone: str, zone_name: str, known: Json, given: Json) -> Json:
     record: Json = {"content": "", "proxied": False, "ttl": 1, "tags": [], "comment": None, **known, **given}
     record["modified_on"] = now()
     if record["name"] != zone_name and not record["name"].endswith(f".{zone_name}"):
@@ -209,14 +209,14 @@ def _refuse_bad_content(kind: str, content: str) -> None:
         raise ApiError(400, 9207, f"Content for {kind} record must not be empty.")
 
 
-def _route(store: Store, zone: str, route: str) -> Json:
+def _route(store: StateStore, zone: str, route: str) -> Json:
     known = store.get("route", zone, route)
     if known is None:
         raise ApiError(404, 10020, f"workers route not found: {route}")
     return known
 
 
-def _put_route(store: Store, zone: str, id: str, converge: Callable[[], None]) -> Json:
+def _put_route(store: StateStore, zone: str, id: str, converge: Callable[[], None]) -> Json:
     name = existing_zone(store, zone)["name"]
     given = take(body(), required=["pattern"], optional=["script"])
     match = ROUTE_PATTERN.fullmatch(given["pattern"])

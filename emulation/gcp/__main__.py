@@ -19,7 +19,7 @@ from emulation.gcp.spanner import data_api, effects
 from emulation.gcp.spanner.cluster import Cluster
 from emulation.gcp.spanner.databases import Databases
 from emulation.layout import GCP_PORT, POSTGRES_PORT, World
-from emulation.store import Store
+from emulation.state_store import StateStore
 
 _REPLACED_EVERY = 20.0
 """Seconds; Google's own emulator replaces the partitions of its change streams as often."""
@@ -27,7 +27,7 @@ _REPLACED_EVERY = 20.0
 
 def main(directory: Annotated[Path, typer.Option(help="the world's directory")]) -> None:
     world = World(directory=directory.resolve())
-    store = Store(world.path("gcp", "state.sqlite"))
+    store = StateStore(world.path("gcp", "state.sqlite"))
     cluster = Cluster(world.path("postgres", "x").parent, world.gcp_address, POSTGRES_PORT)
     databases = Databases(cluster)
     app = create_app(store, world.gcp_machine_network, {effects.PATH: effects.DatabaseEffect(databases)})

@@ -20,7 +20,7 @@ from emulation.gcp.cloud_run import effects as run_effects
 from emulation.gcp.cloud_run import pubsub
 from emulation.gcp.effects import Effect, NoEffect
 from emulation.gcp.monitoring import Monitoring
-from emulation.store import Store
+from emulation.state_store import StateStore
 
 INSTANCES_PATH = "/_artifact-edge/instances"
 """GET answers with all running instances of Compute Engine, whatever their project: what a hypervisor sees."""
@@ -29,7 +29,7 @@ _KIND = "gcp"
 _REFERENCE = re.compile(r"projects/[^/]+/(?:global|regions/[^/]+)/(?:networks|subnetworks)/[^/\"]+")
 
 
-def create_app(store: Store, machine_network: str, effects: Mapping[str, Effect] | None = None) -> Flask:
+def create_app(store: StateStore, machine_network: str, effects: Mapping[str, Effect] | None = None) -> Flask:
     """The WSGI application. Public addresses are taken from `machine_network`. `effects` are of collections, by their
     paths: what is more than a document."""
     app = Flask(__name__)
@@ -48,7 +48,7 @@ def create_app(store: Store, machine_network: str, effects: Mapping[str, Effect]
     return app
 
 
-def _serve(app: Flask, collection: Collection, store: Store, machine_network: str, effect: Effect) -> None:
+def _serve(app: Flask, collection: Collection, store: StateStore, machine_network: str, effect: Effect) -> None:
     rule = "/" + re.sub(r"{(\w+)}", r"<\1>", collection.path)
 
     def create(**names: str) -> Response:
@@ -103,7 +103,7 @@ def _serve(app: Flask, collection: Collection, store: Store, machine_network: st
         app.add_url_rule(path, f"{method} {name}", cast(Callable[..., Response], view), methods=[method])
 
 
-def _running(store: Store) -> list[Json]:
+def _running(store: StateStore) -> list[Json]:
     machines = (each for each in store.all(_KIND) if each["selfLink"].startswith("compute/v1/"))
     return [machine for machine in machines if machine.get("status") == "RUNNING"]
 
@@ -136,32 +136,32 @@ def _taken(collection: Collection, body: Json) -> Json:
     return body
 
 
-def _existing(store: Store, scope: str, id: str) -> Json:
+def _existing(store: StateStore, scope: str, id: str) -> Json:
     known = store.get(_KIND, scope, id)
     if known is None:
         raise Refused(404, f"The resource '{scope}/{id}' was not found")
     return known
 
 
-def _expect_referenced(store: Store, body: Json) -> None:
+def _expect_referenced(store: StateStore, body: Json) -> None:
     for reference in _REFERENCE.findall(json.dumps(body)):
         scope, id = f"compute/v1/{reference}".rsplit("/", 1)
         _existing(store, scope, id)
 
 
-def _expect_parent(store: Store, collection: Collection, names: Json) -> None:
+def _expect_parent(store: StateStore, collection: Collection, names: Json) -> None:
     """Databases stand in an instance that exists, keys in a ring; projects, regions and zones are not kept here."""
     if names.keys() & {"instance", "keyRing"}:
         parent = collection.path.format(**names).rsplit("/", 1)[0]
         _existing(store, *cast("tuple[str, str]", tuple(parent.rsplit("/", 1))))
 
 
-def _free_addresses(store: Store, network: str) -> Iterator[str]:
+def _free_addresses(store: StateStore, network: str) -> Iterator[str]:
     taken = {document.get("address") for document in store.all(_KIND)}
     return (str(host) for host in ipaddress.ip_network(network).hosts() if str(host) not in taken)
 
 
-def _users(store: Store, link: str) -> Iterator[str]:
+def _users(store: StateStore, link: str) -> Iterator[str]:
     """Resources that name this one, or stand within it."""
     reference = link.removeprefix("compute/v1/")
     for document in store.all(_KIND):

@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 
 from emulation.gcp.api import create_app
 from emulation.gcp.objects.serving import with_objects
-from emulation.store import Store
+from emulation.state_store import StateStore
 
 ADDRESSES = "198.51.100.0/24"
 """Of a documentation prefix (RFC 5737)."""
@@ -27,7 +27,7 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 def application(directory: Path) -> Application:
     """A project of its own, whose state is kept in `directory`."""
-    store = Store(directory / "gcp.sqlite")
+    store = StateStore(directory / "gcp.sqlite")
     return with_objects(create_app(store, ADDRESSES), store, directory)
 
 

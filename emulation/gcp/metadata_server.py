@@ -17,7 +17,7 @@ from werkzeug.serving import make_server
 from emulation.gcp.catalog import Refused
 from emulation.gcp.tokens import CERTS_PATH, LIFE_SECONDS, Account, Tokens
 from emulation.layout import METADATA_PORT
-from emulation.store import Store
+from emulation.state_store import StateStore
 
 CLIENTS_PATH = "/_artifact-edge/metadata-clients"
 """PUT `<CLIENTS_PATH>/<name>` of `{"serviceAccount": "<email>"}` answers `{"host": "<address>:<port>"}`; DELETE ends
@@ -46,7 +46,7 @@ def listen(address: str, app: Flask) -> Stop:
 class MetadataServers:
     """All clients' servers. Clients are kept in the store, so that a restarted cloud is where it was."""
 
-    def __init__(self, store: Store, network: str, listen: Listen = listen) -> None:
+    def __init__(self, store: StateStore, network: str, listen: Listen = listen) -> None:
         self._store = store
         self._tokens = Tokens(store)
         self._network = ipaddress.ip_network(network)

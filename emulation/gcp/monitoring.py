@@ -14,7 +14,7 @@ from emulation.gcp.catalog import Json, Refused
 from emulation.gcp.metric_filters import Descriptors
 from emulation.gcp.metric_types import OWN_RESOURCES, MetricType
 from emulation.gcp.time_series import TimeSeries
-from emulation.store import Store
+from emulation.state_store import StateStore
 
 _KIND = "monitoring"
 
@@ -45,7 +45,7 @@ _COLLECTIONS = (
 class Monitoring:
     """The resources of all projects, in the world's store."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: StateStore) -> None:
         self._store = store
         self.series = TimeSeries()
 

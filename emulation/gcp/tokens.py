@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 
-from emulation.store import Entry, Store
+from emulation.state_store import Entry, StateStore
 
 ISSUER = "https://accounts.google.com"
 CERTS_PATH = "/oauth2/v3/certs"
@@ -37,7 +37,7 @@ class Account:
 class Tokens:
     """Made and read again by whoever has the cloud's store. The key that signs is made with the world."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: StateStore) -> None:
         self._store = store
         self._key = _signing_key(store)
 
@@ -78,7 +78,7 @@ class Tokens:
         return dict(KeySet([self._key]).as_dict(private=False))
 
 
-def _signing_key(store: Store) -> RSAKey:
+def _signing_key(store: StateStore) -> RSAKey:
     held = store.read(_KEYS, _SIGNING)
     pem = held.value if held else RSAKey.generate_key(2048).as_pem(private=True)
     if held is None:

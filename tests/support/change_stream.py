@@ -17,7 +17,7 @@ from emulation.gcp.spanner import data_api, effects
 from emulation.gcp.spanner.cluster import Cluster
 from emulation.gcp.spanner.databases import Databases
 from emulation.gcp.tokens import Account, Tokens
-from emulation.store import Store
+from emulation.state_store import StateStore
 from infra.metadata.spanner import POSITIONS, SCHEMA, SPANNER_ONLY, statements
 from tests.support.spanner import free_port
 from workers.entitlements.spanner import Spanner
@@ -33,7 +33,7 @@ class Emulated:
     url: str
     databases: Databases
     cluster: Cluster
-    store: Store
+    store: StateStore
 
     def spanner(self, role: str = "roles/spanner.databaseUser", name: str = "follower") -> Spanner:
         """As a service account with that role on the database."""
@@ -48,7 +48,7 @@ class Emulated:
 
 @contextmanager
 def emulated(directory: Path) -> Generator[Emulated]:
-    store = Store(directory / "gcp.sqlite")
+    store = StateStore(directory / "gcp.sqlite")
     cluster = Cluster(directory / "postgres", "127.0.0.1", free_port())
     databases = Databases(cluster)
     app = create_app(store, "198.51.100.0/24", {effects.PATH: effects.DatabaseEffect(databases)})

@@ -21,7 +21,7 @@ from google.auth.credentials import AnonymousCredentials
 from emulation.cloudflare import in_process
 from emulation.cloudflare.api import PREFIX, create_app
 from emulation.gcp import in_process as in_process_google
-from emulation.store import Store
+from emulation.state_store import StateStore
 from registry.cloudflare.api import CloudflareApi
 from registry.origin import gcs
 from registry.target import Target
@@ -112,7 +112,7 @@ class CloudflareInProcess:
     """The emulated API as the registry's client reaches it. While `away`, no request gets an answer."""
 
     def __init__(self, directory: Path) -> None:
-        application = create_app(Store(directory / "state.sqlite"))
+        application = create_app(StateStore(directory / "state.sqlite"))
         self._http = httpx.Client(transport=httpx.WSGITransport(app=application))
         self.away = False
         self.purged: list[str] = []

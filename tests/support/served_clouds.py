@@ -29,7 +29,7 @@ from werkzeug.serving import make_server
 from emulation.aws.tables import mend_tables
 from emulation.cloudflare.api import PREFIX, create_app
 from emulation.gcp import in_process
-from emulation.store import Store
+from emulation.state_store import StateStore
 
 ACCOUNT = "0123456789abcdef0123456789abcdef"
 BUCKET = "origin-us-east-1"
@@ -146,7 +146,7 @@ def served_clouds(directory: Path, store: Literal["s3", "gcs"]) -> Generator[Ser
 
     mend_tables()
     moto = cast(Any, DomainDispatcherApplication)(create_backend_app)
-    app = create_app(Store(directory / "cloudflare.sqlite"))
+    app = create_app(StateStore(directory / "cloudflare.sqlite"))
     google_app = in_process.application(directory)
     with (
         _serving(watched(moto, _aws_write)) as aws,

@@ -8,7 +8,7 @@ from typing import cast
 from flask import Flask, Response, jsonify
 
 from emulation.gcp.catalog import Json, Refused, Request, project_number
-from emulation.store import Store
+from emulation.state_store import StateStore
 
 PATH = "run/v2/projects/{project}/locations/{location}/services"
 SERVICES_PATH = "/_artifact-edge/services"
@@ -45,7 +45,7 @@ class ServiceEffect:
         pass
 
 
-def add_to(app: Flask, store: Store) -> None:
+def add_to(app: Flask, store: StateStore) -> None:
     def services() -> Response:
         return jsonify([document for document in store.all("gcp") if document["selfLink"].startswith("run/v2/")])
 

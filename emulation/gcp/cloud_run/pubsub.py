@@ -15,12 +15,12 @@ from flask import Flask, Response, jsonify, request
 
 from emulation.gcp.catalog import Json, Refused
 from emulation.gcp.tokens import Tokens
-from emulation.store import Entry, Store
+from emulation.state_store import Entry, StateStore
 
 _PROJECT = "/pubsub/v1/projects/<project>"
 
 
-def add_to(app: Flask, store: Store) -> None:
+def add_to(app: Flask, store: StateStore) -> None:
     tokens = Tokens(store)
 
     def publish(project: str, topic: str) -> Response:
@@ -67,7 +67,7 @@ def _verb(text: str, *known: str) -> tuple[str, str]:
     return name, verb
 
 
-def _existing(store: Store, scope: str, name: str) -> Json:
+def _existing(store: StateStore, scope: str, name: str) -> Json:
     document = store.get("gcp", scope, name)
     if document is None:
         raise Refused(404, f"Resource not found (resource={name}).")

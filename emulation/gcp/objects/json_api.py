@@ -16,7 +16,7 @@ from emulation.gcp.objects.conditions import Conditions
 from emulation.gcp.objects.media import media
 from emulation.gcp.objects.uploads import Sessions, parts, receive
 from emulation.gcp.objects.versions import State, Versions
-from emulation.store import Store
+from emulation.state_store import StateStore
 
 _BUCKETS = "storage/v1/b"
 _FIELDS = frozenset(
@@ -39,7 +39,7 @@ _MOST_LISTED = 1000
 class JsonApi:
     """The endpoints of objects, beside those of buckets. Who brings no token is the operator, as everywhere here."""
 
-    def __init__(self, store: Store, versions: Versions, access: Access, directory: Path) -> None:
+    def __init__(self, store: StateStore, versions: Versions, access: Access, directory: Path) -> None:
         self._store = store
         self._versions = versions
         self._access = access

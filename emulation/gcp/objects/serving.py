@@ -12,10 +12,10 @@ from emulation.gcp.objects.json_api import JsonApi
 from emulation.gcp.objects.versions import Versions
 from emulation.gcp.tokens import Tokens
 from emulation.origin_requests import Application, RequestCounter
-from emulation.store import Store
+from emulation.state_store import StateStore
 
 
-def with_objects(app: Flask, store: Store, directory: Path) -> Application:
+def with_objects(app: Flask, store: StateStore, directory: Path) -> Application:
     """The API with the objects of its buckets, which are kept in `directory`, and the buckets' own hosts."""
     versions, access = Versions(directory), Access(Tokens(store))
     app.register_blueprint(JsonApi(store, versions, access, directory).blueprint())

@@ -19,7 +19,7 @@ from emulation.gcp.objects.access import Access
 from emulation.gcp.objects.media import media
 from emulation.gcp.objects.versions import Versions
 from emulation.origin_requests import Application
-from emulation.store import Store
+from emulation.state_store import StateStore
 
 _HOST = re.compile(r"^(?P<bucket>[a-z0-9][a-z0-9._-]+)\.storage\.googleapis\.com(:\d+)?$")
 _CODES = {401: "AuthenticationRequired", 403: "AccessDenied", 404: "NoSuchKey", 501: "NotImplemented"}
@@ -43,7 +43,7 @@ class VirtualHosts:
         return answering(environ, start_response)
 
 
-def create_app(store: Store, versions: Versions, access: Access) -> Flask:
+def create_app(store: StateStore, versions: Versions, access: Access) -> Flask:
     """The WSGI application of all buckets' hosts."""
     app = Flask(__name__)
 

@@ -14,14 +14,14 @@ from flask import Flask, Response, jsonify, request
 from emulation.gcp.catalog import Json, Refused
 from emulation.gcp.spanner.databases import Databases
 from emulation.gcp.tokens import Tokens
-from emulation.store import Store
+from emulation.state_store import StateStore
 
 _DATABASE = "/spanner/v1/projects/<project>/instances/<instance>/databases/<database>"
 _READERS = frozenset({"roles/spanner.databaseReader", "roles/spanner.databaseUser", "roles/spanner.databaseAdmin"})
 _WRITERS = _READERS - {"roles/spanner.databaseReader"}
 
 
-def add_to(app: Flask, store: Store, databases: Databases) -> None:
+def add_to(app: Flask, store: StateStore, databases: Databases) -> None:
     tokens = Tokens(store)
 
     def allowed(names: Json, roles: frozenset[str]) -> str:

@@ -20,7 +20,7 @@ from moto.sts.responses import TokenResponse
 from emulation.aws.conditions import UnknownCondition
 from emulation.aws.web_identity import check_web_identities
 from emulation.gcp.tokens import Account, Tokens
-from emulation.store import Store
+from emulation.state_store import StateStore
 from infra.iam import assumed_by_google_accounts
 
 ROLE = "arn:aws:iam::123456789012:role/unit-shield"
@@ -33,7 +33,7 @@ def google(aws_cloud: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     """A Google that signs, and an AWS that knows its keys and has a role for the shield's account."""
     moto = cast(Any, TokenResponse)
     monkeypatch.setattr(moto, "assume_role_with_web_identity", moto.assume_role_with_web_identity)
-    tokens = Tokens(Store(tmp_path / "gcp.sqlite"))
+    tokens = Tokens(StateStore(tmp_path / "gcp.sqlite"))
     check_web_identities(tokens.public_keys)
     trust(assumed_by_google_accounts([SHIELD.unique_id], ROLE))
     yield tokens
@@ -96,7 +96,7 @@ def test_a_refusal_goes_before_what_is_allowed(google: Tokens) -> None:
 
 
 def test_a_token_that_google_has_not_signed_is_none(google: Tokens, tmp_path: Path) -> None:
-    forged = Tokens(Store(tmp_path / "other.sqlite")).identity(SHIELD, ROLE)
+    forged = Tokens(StateStore(tmp_path / "other.sqlite")).identity(SHIELD, ROLE)
     assert (
         refusal(forged) == refusal("not a token") == refusal(forged.rsplit(".", 1)[0] + ".") == ("InvalidIdentityToken")
     )

@@ -15,7 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from emulation.cloudflare import pki
 from emulation.cloudflare.api import create_app
 from emulation.cloudflare.in_process import client
-from emulation.store import Store
+from emulation.state_store import StateStore
 
 ACCOUNT = "0123456789abcdef0123456789abcdef"
 SOURCE = b"export default { fetch() { return new Response('\xc3\xa9\\r\\n'); } };\r\n"
@@ -60,7 +60,7 @@ def code(error: pytest.ExceptionInfo[cloudflare.APIStatusError]) -> int | None:
 
 
 def test_a_request_without_a_token_is_refused(tmp_path: Path) -> None:
-    app = create_app(Store(tmp_path / "state.sqlite"))
+    app = create_app(StateStore(tmp_path / "state.sqlite"))
     answer = app.test_client().get("/client/v4/zones")
     assert (answer.status_code, answer.get_json()["success"]) == (403, False)
 
@@ -163,7 +163,7 @@ def test_values_come_back_byte_for_byte(api: Cloudflare, namespace: str, key: st
 
 def test_a_value_is_gone_when_its_time_is_over(tmp_path: Path) -> None:
     time = [1_795_000_000.0]
-    store = Store(tmp_path / "state.sqlite", clock=lambda: time[0])
+    store = StateStore(tmp_path / "state.sqlite", clock=lambda: time[0])
     api = Cloudflare(
         api_token="any",
         base_url="http://cloudflare.invalid/client/v4",
@@ -326,5 +326,5 @@ def test_only_urls_of_the_zone_are_purged(api: Cloudflare, zone: str) -> None:
 
 
 def test_cloudflares_addresses_are_told_without_a_token(tmp_path: Path) -> None:
-    answer = create_app(Store(tmp_path / "state.sqlite")).test_client().get("/client/v4/ips").get_json()
+    answer = create_app(StateStore(tmp_path / "state.sqlite")).test_client().get("/client/v4/ips").get_json()
     assert "104.16.0.0/13" in answer["result"]["ipv4_cidrs"]

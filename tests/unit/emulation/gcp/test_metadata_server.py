@@ -16,7 +16,7 @@ from emulation.gcp.api import create_app
 from emulation.gcp.metadata_server import CLIENTS_PATH, MetadataServers
 from emulation.gcp.tokens import CERTS_PATH, Tokens
 from emulation.layout import METADATA_PORT
-from emulation.store import Store
+from emulation.state_store import StateStore
 
 ACCOUNT = "/computeMetadata/v1/instance/service-accounts/default"
 GOOGLE = {"Metadata-Flavor": "Google"}
@@ -27,7 +27,7 @@ class Cloud:
 
     def __init__(self, directory: Path) -> None:
         self.clock = time.time
-        self.store = Store(directory / "gcp.sqlite", clock=lambda: self.clock())
+        self.store = StateStore(directory / "gcp.sqlite", clock=lambda: self.clock())
         self.servers: dict[str, httpx.Client] = {}
         app = create_app(self.store, "198.51.100.0/24")
         MetadataServers(self.store, "192.0.2.0/24", self._listen).add_to(app)

@@ -18,7 +18,7 @@ from google.auth.credentials import AnonymousCredentials
 
 from emulation.gcp import in_process
 from emulation.gcp.tokens import Tokens
-from emulation.store import Store
+from emulation.state_store import StateStore
 from registry.origin import gcs
 
 API = "http://googleapis.invalid"
@@ -63,7 +63,7 @@ class Cloud:
         if role:
             granted = {"bindings": [{"role": role, "members": [f"serviceAccount:{READER}"]}]}
             self.ask("PATCH", "/objects", json={"iam": granted}).raise_for_status()
-        tokens = Tokens(Store(self.directory / "gcp.sqlite"))
+        tokens = Tokens(StateStore(self.directory / "gcp.sqlite"))
         account = tokens.account(READER)
         assert account is not None
         return f"Bearer {tokens.access(account)}"

@@ -18,7 +18,7 @@ from emulation.gcp.metadata_server import MetadataServers
 from emulation.layout import GCP_PORT, METADATA_PORT, World
 from emulation.machines.gce import GceMachines
 from emulation.machines.hypervisor import Hypervisor
-from emulation.store import Store
+from emulation.state_store import StateStore
 
 ZONE = "compute/v1/projects/unit/zones/us-east1-b/instances"
 USER_DATA = """\
@@ -35,7 +35,7 @@ class Cloud:
     def __init__(self, world: World) -> None:
         self.world = world
         self.served: set[str] = set()
-        store = Store(world.path("gcp", "state.sqlite"))
+        store = StateStore(world.path("gcp", "state.sqlite"))
         app = create_app(store, world.gcp_machine_network)
         MetadataServers(store, world.metadata_network, self._listen).add_to(app)
         self._server = make_server(world.gcp_address, GCP_PORT, app, threaded=True)

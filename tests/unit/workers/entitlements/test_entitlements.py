@@ -29,7 +29,7 @@ from contract.entitlements import (
     version_of,
 )
 from emulation.cloudflare.api import PREFIX, create_app
-from emulation.store import Store
+from emulation.state_store import StateStore
 from registry.cloudflare.api import CloudflareApi
 from registry.cloudflare.token_entries import TokenEntries
 from tests.support.harness import aws_account
@@ -135,7 +135,7 @@ class Edge:
     """The emulated Cloudflare's key-value store over real HTTP; `works` false: it answers nothing but errors."""
 
     def __init__(self, directory: Path) -> None:
-        self.store = Store(directory / "state.sqlite")
+        self.store = StateStore(directory / "state.sqlite")
         self.store.put("namespace", ACCOUNT, NAMESPACE, {"id": NAMESPACE, "title": "entitlements"})
         self.works = True
         self.asked: list[str] = []

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from emulation.cloudflare.zone_settings import values_of
-from emulation.store import Store
+from emulation.state_store import StateStore
 
 
 class EdgeError(Exception):
@@ -100,7 +100,7 @@ class NoPops:
         pass
 
 
-def deployment(store: Store) -> Deployment:
+def deployment(store: StateStore) -> Deployment:
     """What the account's state asks of the network. All zones share it: the laxest of them decides."""
     settings = [values_of(store, zone["id"]) for zone in store.all("zone")]
     return Deployment(

@@ -39,7 +39,7 @@ class Entry:
     metadata: str | None = None
 
 
-class Store:
+class StateStore:
     """One account's state. Each method is one transaction; all may be called from any thread."""
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
