@@ -15,8 +15,9 @@ from emulation.engine.find import EngineError, ensure_engine
 from emulation.layout import World
 from emulation.processes import ProcessError
 from emulation.services import AddressTaken
-from local import instructions
+from local import client_shell, instructions
 from local.checkout import WORLD_DIRECTORY
+from local.clients import Identity, NoClient, configured
 from local.down import down as take_down
 from local.health import NotHealthy, unhealthy
 from local.operator import OperatorError
@@ -34,6 +35,7 @@ _ENDINGS = (
     OperatorError,
     NotHealthy,
     BusyError,
+    NoClient,
     AddressTaken,
 )
 """What a user can do something about; each says what in its message."""
@@ -46,8 +48,9 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 @app.command()
 def up(directory: Directory = WORLD_DIRECTORY) -> None:
     """Bring everything up, provision stack `local`, publish sample packages and print how to use them."""
-    clients = bring_up(World(directory=directory.resolve()), since_the_start())
-    print("", *instructions.lines(clients), sep="\n")
+    world = World(directory=directory.resolve())
+    url = bring_up(world, since_the_start())
+    print("", *instructions.lines(world, url), sep="\n")
 
 
 @app.command()
@@ -63,6 +66,16 @@ def env(directory: Directory = WORLD_DIRECTORY) -> None:
     environment = shell_environment(ensure_engine(_to_stderr), world, passphrase=PASSPHRASE)
     for name, value in environment.items():
         print(f"export {name}={shlex.quote(value)}")
+
+
+@app.command()
+def client(
+    identity: Annotated[Identity, typer.Argument(help="who the shell's npm, pip, uv and skopeo authenticate as")],
+    directory: Directory = WORLD_DIRECTORY,
+) -> None:
+    """Print the environment of one client's shell: eval "$(python -m local client reader)"."""
+    world = World(directory=directory.resolve())
+    print(*client_shell.exports(configured(world, identity.value)), sep="\n")
 
 
 @app.command()

@@ -13,7 +13,8 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,6 +28,18 @@ GRANTS: Mapping[str, list[str]] = {
 """What each identity with a token is granted."""
 
 ANONYMOUS = "anonymous"
+
+
+class Identity(StrEnum):
+    """The clients that `make up` configures."""
+
+    READER = "reader"
+    OUTSIDER = "outsider"
+    ANONYMOUS = ANONYMOUS
+
+
+class NoClient(Exception):
+    """No client is configured; the message says what configures one."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +68,9 @@ class Client:
         path = self.directory / "token"
         return path.read_text() if path.exists() else None
 
+    def is_configured(self) -> bool:
+        return (self.directory / "url").exists()
+
     def configure(self, token: str | None) -> None:
         """Writes the files that the clients read, for their owner only."""
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -68,6 +84,7 @@ class Client:
         shutil.copyfile(edge_authority(self.world), certificates / "edge.crt")
         if token:
             self._write("token", token)
+        self._write("url", self.url)  # last: a client with a URL is configured
 
     def _npmrc(self, token: str | None) -> str:
         lines = [
@@ -114,15 +131,23 @@ class Client:
         return f"env HTTPS_PROXY={self.proxy} {copy}"
 
 
-def ensure_clients(world: World, url: str, issue: Callable[[str, list[str]], str]) -> list[Client]:
-    """The three identities, configured. `issue` makes a token for a principal with grants; it is asked for where there
-    is none yet."""
-    for identity, grants in GRANTS.items():
+def ensure_clients(world: World, url: str, issue: Callable[[str, list[str]], str]) -> None:
+    """Configures the three identities. `issue` makes a token for a principal with grants, for an identity without one.
+
+    An identity that is configured keeps its files, so that shells that use them go on working.
+    """
+    for identity in Identity:
         client = Client(world, identity, url)
-        if client.token() is None:
-            client.configure(issue(identity, grants))
-    Client(world, ANONYMOUS, url).configure(None)
-    return [Client(world, identity, url) for identity in (*GRANTS, ANONYMOUS)]
+        if not client.is_configured():
+            client.configure(issue(identity, GRANTS[identity]) if identity in GRANTS else None)
+
+
+def configured(world: World, identity: str) -> Client:
+    """A client that `make up` configured. Raises NoClient."""
+    client = Client(world, identity, "")
+    if not client.is_configured():
+        raise NoClient(f"no client {identity} is configured in {world.directory}; run: make up")
+    return replace(client, url=(client.directory / "url").read_text())
 
 
 def forget_clients(world: World) -> None:

@@ -1,40 +1,49 @@
-"""What `make up` prints at its end: commands that work as they stand, copied into a shell."""
+"""What `make up` prints at its end: commands that work as printed, in a shell of the user's own."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator
 
-from local.checkout import CHECKOUT
-from local.clients import ANONYMOUS, Client
+from emulation.layout import World
+from local.checkout import CHECKOUT, WORLD_DIRECTORY
+from local.clients import ANONYMOUS
 from local.samples import IMAGE, NPM_PACKAGE, PYTHON_PACKAGE
 
-_SAID = {
-    "reader": "With a token that is granted the packages:",
-    ANONYMOUS: "Without a token, refused with 401:",
-    "outsider": "With a token that lacks the grant, refused with 403:",
+_HEADINGS = {
+    "reader": "A client that may pull the packages; in a shell and a directory of your own:",
+    "outsider": "A client whose token lacks the grants, refused with 403:",
+    ANONYMOUS: "A client without a token, refused with 401:",
 }
 
 
-def lines(clients: Sequence[Client]) -> Iterator[str]:
+def lines(world: World, url: str) -> Iterator[str]:
     """One line each; commands begin with two spaces."""
-    first = clients[0]
-    yield f"Private packages are served at {first.url}, to npm, pip and skopeo."
-    by_identity = {client.identity: client for client in clients}
-    for identity, said in _SAID.items():
-        yield said
-        for command in commands(by_identity[identity]):
-            yield f"  {command}"
-    yield "Plain pulumi commands, in a shell that has been told where the emulated clouds are:"
+    yield f"Private packages are served at {url} to npm, pip, uv and skopeo."
+    for identity, heading in _HEADINGS.items():
+        yield heading
+        yield f"  {set_up(world, identity)}"
+        if identity == "reader":
+            yield from (f"  {command}" for command in commands(url.removeprefix("https://")))
+    yield "pip writes the status of a refusal only into the file that $PIP_LOG names."
+    yield "Plain pulumi commands, in a shell set up for the emulated clouds:"
     here = shlex.quote(str(CHECKOUT))
     yield f'  cd {here} && eval "$(.venv/bin/python -m local env)" && pulumi preview --stack local'
 
 
-def commands(client: Client) -> list[str]:
-    """How the identity installs the samples by each client."""
-    target = client.directory / "installed"
+def set_up(world: World, identity: str) -> str:
+    """The command that sets up one shell as a client."""
+    command = [sys.executable, "-m", "local", "client", identity]
+    if world.directory != WORLD_DIRECTORY:
+        command += ["--directory", str(world.directory)]
+    return f'eval "$({shlex.join(command)})"'
+
+
+def commands(host: str) -> list[str]:
+    """How a person installs the samples, one command for each ecosystem."""
     return [
-        client.npm_install(NPM_PACKAGE, target / "npm"),
-        client.pip_install(PYTHON_PACKAGE, target / "python"),
-        client.skopeo_copy(IMAGE, target / "image"),
+        f"npm install {NPM_PACKAGE}",
+        f"pip install {PYTHON_PACKAGE}",
+        f"skopeo copy docker://{host}/{IMAGE} oci:app",
     ]

@@ -13,7 +13,7 @@ from emulation.engine.find import Report, ensure_engine
 from emulation.layout import World
 from local import health, operator, prerequisites
 from local.checkout import CHECKOUT
-from local.clients import Client, ensure_clients, forget_clients
+from local.clients import ensure_clients, forget_clients
 from local.stack import STACK, LocalStack
 
 
@@ -21,8 +21,8 @@ class BusyError(Exception):
     """Another command is at work on this world."""
 
 
-def up(world: World, report: Report) -> list[Client]:
-    """Brings the world up and returns the clients that are configured for it."""
+def up(world: World, report: Report) -> str:
+    """Brings the world up, configures its clients and returns the URL that they are served at."""
     prerequisites.ensure(report)
     prerequisites.check_directory(world.directory)
     with alone(world):
@@ -38,7 +38,8 @@ def up(world: World, report: Report) -> list[Client]:
             report(line)
         if forgetful:
             forget_clients(world)
-        return ensure_clients(world, outputs["url"], partial(operator.issue_token, world, outputs))
+        ensure_clients(world, outputs["url"], partial(operator.issue_token, world, outputs))
+        return outputs["url"]
 
 
 def _provision(world: World, stack: LocalStack, report: Report, *, refresh: bool) -> Mapping[str, Any]:
