@@ -54,7 +54,7 @@ workers/edge/node_modules/.package-lock.json: workers/edge/package.json workers/
 	@python3 -m venv .venv || { echo "python3 cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock | \
 		$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes --requirement /dev/stdin
-	@$(UV) pip sync --quiet --python .venv --require-hashes requirements.lock || \
+	@$(UV) pip sync --quiet --compile-bytecode --python .venv --require-hashes requirements.lock || \
 		{ echo "uv takes the address of another package index from UV_DEFAULT_INDEX, not from pip's settings" >&2; exit 1; }
 	@$(UV) pip install --quiet --python .venv --no-deps --editable .
 	@touch $@

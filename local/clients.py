@@ -1,4 +1,4 @@
-"""Real clients of the world: their configuration files, and the commands that use them.
+"""Real clients of the world: who they are, and the files that configure them.
 
 Three identities show the rules: `reader` may pull the samples, `outsider` has a token without the grants, `anonymous`
 has none. Names are reached through a vantage's proxy, for npm, pip and skopeo cannot be pointed at a DNS server.
@@ -9,9 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-import shlex
 import shutil
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -108,28 +106,6 @@ class Client:
         with os.fdopen(descriptor, "w") as file:
             file.write(text)
 
-    def npm_install(self, package: str, target: Path) -> str:
-        """A shell command that installs an npm package and its dependencies into `target`."""
-        return _shell("npm", "install", "--userconfig", self.directory / "npmrc", "--prefix", target, package)
-
-    def pip_install(self, package: str, target: Path) -> str:
-        """A shell command that installs a Python package into `target`."""
-        authority = edge_authority(self.world)
-        # A shell's REQUESTS_CA_BUNDLE would win over --cert (psf/requests#3829).
-        setting = [f"NETRC={self.directory / 'netrc'}", f"REQUESTS_CA_BUNDLE={authority}"]
-        log = self.directory / "pip.log"
-        pip = [Path(sys.executable).parent / "pip", "install", "--quiet", "--no-input", "--no-cache-dir", "--log", log]
-        network = ["--cert", authority, "--proxy", self.proxy, "--index-url", f"{self.url}/pypi/simple/"]
-        install = f"{_shell('env', *setting)} {_shell(*pip, *network, '--upgrade', '--target', target, package)}"
-        # pip says nowhere but in its log that it was refused.
-        return f"{install} || ! grep -o '40[13] Client Error: [A-Za-z]*' {shlex.quote(str(log))} | tail -1"
-
-    def skopeo_copy(self, image: str, target: Path) -> str:
-        """A shell command that copies an image into an OCI layout at `target`."""
-        access = ["--src-cert-dir", self.directory / "certificates", "--authfile", self.directory / "auth.json"]
-        copy = _shell("skopeo", "copy", *access, f"docker://{self.host}/{image}", f"oci:{target}")
-        return f"env HTTPS_PROXY={self.proxy} {copy}"
-
 
 def ensure_clients(world: World, url: str, issue: Callable[[str, list[str]], str]) -> None:
     """Configures the three identities. `issue` makes a token for a principal with grants, for an identity without one.
@@ -153,7 +129,3 @@ def configured(world: World, identity: str) -> Client:
 def forget_clients(world: World) -> None:
     """For when the clouds no longer know the tokens."""
     shutil.rmtree(world.directory / "clients", ignore_errors=True)
-
-
-def _shell(*words: str | Path) -> str:
-    return shlex.join(str(word) for word in words)

@@ -19,8 +19,8 @@ from local.clients import Client
 from local.samples import build
 from tests.support.waiting import eventually
 from tests.support.world.cloud_storage import CONFIG, OnCloudStorage, on_cloud_storage
-from tests.support.world.commands import run
 from tests.support.world.edge import US_EAST, access
+from tests.support.world.installs import npm_install, pip_install, skopeo_copy
 
 LOOPBACK = "127.84"
 STACK = "objects"
@@ -37,14 +37,14 @@ def up() -> Iterator[OnCloudStorage]:
 
 def test_what_the_registry_published_installs_by_real_clients(up: OnCloudStorage, tmp_path: Path) -> None:
     reader, samples = Client(up.world, "reader", up.outputs()["url"]), build(tmp_path / "samples")
-    result = run(reader.npm_install("@acme/web", tmp_path / "npm"))
+    result = npm_install(reader, "@acme/web", tmp_path / "npm")
     assert result.returncode == 0, result.stderr
     lock = json.loads((tmp_path / "npm/package-lock.json").read_text())
     assert {"node_modules/@acme/web", "node_modules/@acme/greeting"} <= lock["packages"].keys()
-    result = run(reader.pip_install("acme-greeter", tmp_path / "python"))
+    result = pip_install(reader, "acme-greeter", tmp_path / "python")
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "python/acme_greeter").exists() or list((tmp_path / "python").glob("acme_greeter*"))
-    result = run(reader.skopeo_copy("acme/app:1.0", tmp_path / "image"))
+    result = skopeo_copy(reader, "acme/app:1.0", tmp_path / "image")
     assert result.returncode == 0, result.stderr
     for blob in (tmp_path / "image/blobs/sha256").iterdir():
         assert hashlib.sha256(blob.read_bytes()).hexdigest() == blob.name

@@ -16,8 +16,9 @@ from local.clients import Client
 from local.health import edge_authority, vantage_proxy
 from local.samples import REPOSITORY
 from tests.support.image_registry import Images, serving
-from tests.support.world.commands import registry, run
+from tests.support.world.commands import registry
 from tests.support.world.edge import access
+from tests.support.world.installs import skopeo_copy
 from tests.support.world.up import Up
 
 
@@ -46,7 +47,7 @@ def test_an_image_of_another_registry_is_pulled_through_the_edge_as_it_was(
     assert imported.returncode == 0, imported.stderr
     assert imported.stdout == "imported 1; there already 0; failed 0\n"
 
-    pulled = run(reader.skopeo_copy("team/app:1.0", tmp_path / "pulled"))
+    pulled = skopeo_copy(reader, "team/app:1.0", tmp_path / "pulled")
     assert pulled.returncode == 0, pulled.stderr
     index = json.loads((tmp_path / "pulled" / "index.json").read_text())
     assert [each["digest"] for each in index["manifests"]] == [amd["digest"]]  # this machine's platform

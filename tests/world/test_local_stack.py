@@ -50,7 +50,7 @@ def test_a_second_up_changes_nothing(up: Up) -> None:
     again = local(up.world, "up")
     assert again.returncode == 0, again.stderr
     assert "0 changes" in again.stdout
-    heading = "granted the packages:"
+    heading = "in a shell and a directory of your own:"
     assert Up(up.world, again.stdout).commands(heading) == up.commands(heading)
 
 

@@ -23,6 +23,7 @@ from emulation.layout import VANTAGES, Vantage
 from local.clients import Client
 from registry.keys import KV_TOKEN_VARIABLE, PURGE_TOKEN_VARIABLE
 from tests.support.waiting import eventually
+from tests.support.world.installs import npm_install, pip_install
 from tests.support.world.origin import control
 from tests.support.world.up import Up
 
@@ -98,12 +99,14 @@ class Shopper:
         """The version of the newest that npm installs."""
         target = self._fresh()
         network = {"npm_config_https_proxy": self._client.proxy, "npm_config_cache": str(target / "cache")}
-        self._run(self._client.npm_install(f"@acme/{name}", target), network)
+        result = npm_install(self._client, f"@acme/{name}", target, **network)
+        assert result.returncode == 0, result.stdout + result.stderr
         return json.loads((target / f"node_modules/@acme/{name}/package.json").read_text())["version"]
 
     def pip(self, name: str) -> str:
         target = self._fresh()
-        self._run(self._client.pip_install(f"acme-{name}", target), {})
+        result = pip_install(self._client, f"acme-{name}", target)
+        assert result.returncode == 0, result.stdout + result.stderr
         (info,) = target.glob("*.dist-info")
         return info.name.removesuffix(".dist-info").split("-")[1]
 
@@ -112,12 +115,6 @@ class Shopper:
         target = self._directory / str(self._turn)
         target.mkdir(parents=True)
         return target
-
-    def _run(self, command: str, environment: dict[str, str]) -> None:
-        result = subprocess.run(
-            ["sh", "-c", command], env={**os.environ, **environment}, capture_output=True, text=True, check=False
-        )
-        assert result.returncode == 0, result.stdout + result.stderr
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from tests.support.packages import tarball, wheel
 from tests.support.waiting import eventually
 from tests.support.world.commands import registry, run
 from tests.support.world.edge import access
+from tests.support.world.installs import npm_install, pip_install
 from tests.support.world.up import Up
 
 OFFLINE = "ARTIFACT_EDGE_OFFLINE"
@@ -65,11 +66,11 @@ def test_real_packages_are_imported_by_the_clients_and_install_through_the_edge(
 def assert_installs(
     reader: Client, directory: Path, npm: str, modules: list[str], python: str, distributions: list[str]
 ) -> None:
-    result = run(reader.npm_install(npm, directory / "npm"))
+    result = npm_install(reader, npm, directory / "npm")
     assert result.returncode == 0, result.stderr
     for name in modules:
         assert (directory / "npm/node_modules" / name / "package.json").exists(), name
-    result = run(reader.pip_install(python, directory / "python"))
+    result = pip_install(reader, python, directory / "python")
     assert result.returncode == 0, result.stderr
     installed = [path.name.split("-")[0] for path in (directory / "python").glob("*.dist-info")]
     assert set(distributions) <= set(installed)

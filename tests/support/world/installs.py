@@ -1,0 +1,35 @@
+"""npm, pip and skopeo as a person uses them, in the environment that `python -m local client` prints."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from local.client_shell import environment
+from local.clients import Client
+
+Finished = subprocess.CompletedProcess[str]
+
+
+def npm_install(client: Client, package: str, target: Path, **more: str) -> Finished:
+    """Installs an npm package and its dependencies into `target`; `more` are further variables."""
+    return _run(client, ["npm", "install", "--prefix", target, package], more)
+
+
+def pip_install(client: Client, package: str, target: Path) -> Finished:
+    """Installs a Python package and its dependencies into `target`."""
+    pip = [sys.executable, "-m", "pip", "install", "--quiet"]
+    return _run(client, [*pip, "--target", target, package], {})
+
+
+def skopeo_copy(client: Client, image: str, target: Path) -> Finished:
+    """Copies an image into an OCI layout at `target`."""
+    host = client.url.removeprefix("https://")
+    return _run(client, ["skopeo", "copy", f"docker://{host}/{image}", f"oci:{target}"], {})
+
+
+def _run(client: Client, command: list[str | Path], more: dict[str, str]) -> Finished:
+    settings = {**os.environ, **environment(client, Path(sys.prefix)), **more}
+    return subprocess.run(command, env=settings, capture_output=True, text=True, check=False)
