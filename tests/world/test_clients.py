@@ -77,7 +77,8 @@ def test_a_client_that_nobody_configured_is_an_error_with_the_way_out(up: Up, tm
     printed = set_up.removeprefix('eval "$(').removesuffix(')"')
     unknown = shell(tmp_path, printed.replace("anonymous", "nobody"))
     assert (unknown.returncode, "Traceback" in unknown.stderr) == (2, False)
-    assert "'nobody' is not one of 'reader', 'outsider', 'anonymous'" in unknown.stderr
+    unframed = re.sub(r"[│\s]+", " ", unknown.stderr)
+    assert "'nobody' is not one of 'reader', 'outsider', 'anonymous'" in unframed
     missing = shell(tmp_path, printed.replace(str(up.world.directory), str(tmp_path / "none")))
     assert missing.returncode == 1
     assert missing.stderr == f"error: no client anonymous is configured in {tmp_path / 'none'}; run: make up\n"
