@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from contract.secrets import secret_pattern
 from infra.iam import Statement, allow
 
 
@@ -46,7 +47,7 @@ def reading(account: str, environment: str) -> Sequence[Statement]:
         allow(["logs:Describe*", "logs:List*"], [f"arn:aws:logs:*:{account}:log-group:*"]),
         allow(
             ["secretsmanager:GetSecretValue"],
-            [f"arn:aws:secretsmanager:*:{account}:secret:artifact-edge/{environment}/*"],
+            [f"arn:aws:secretsmanager:*:{account}:secret:{secret_pattern(environment)}"],
         ),
     ]
 

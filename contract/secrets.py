@@ -19,3 +19,8 @@ SecretName = Literal[
 def secret_id(environment: str, name: SecretName) -> str:
     """The full name of an environment's secret."""
     return f"{PROJECT}/{environment}/{name}"
+
+
+def secret_pattern(environment: str) -> str:
+    """The IAM pattern that all secrets of an environment match."""
+    return f"{PROJECT}/{environment}/*"

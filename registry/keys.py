@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from contract.secrets import SecretName, secret_id
 from registry import RegistryError
 
 AUTHORITY_DAYS = 3650
@@ -57,16 +58,16 @@ def initialize(environment: str, domain: str, region: str, kv_token: str, purge_
     by the authorities that were kept.
     """
     manager = cast(Any, boto3).client("secretsmanager", region_name=region)
-    prefix = f"artifact-edge/{environment}"
     written: list[str] = []
 
-    def ensure(name: str, make: Any) -> dict[str, str]:
+    def ensure(name: SecretName, make: Any) -> dict[str, str]:
+        full_name = secret_id(environment, name)
         try:
-            return json.loads(manager.get_secret_value(SecretId=f"{prefix}/{name}")["SecretString"])
+            return json.loads(manager.get_secret_value(SecretId=full_name)["SecretString"])
         except manager.exceptions.ResourceNotFoundException:
             content: dict[str, str] = make()
-            manager.create_secret(Name=f"{prefix}/{name}", SecretString=json.dumps(content))
-            written.append(f"{prefix}/{name}")
+            manager.create_secret(Name=full_name, SecretString=json.dumps(content))
+            written.append(full_name)
             return content
 
     authority = ensure("authority", lambda: _authorities(environment))
