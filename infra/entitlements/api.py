@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from contract.tokens import PARTITION
 from infra.entitlements import permissions
 from infra.metadata import ChangeSource
 from infra.observability import CloudWatchAlarm
@@ -17,7 +18,6 @@ from infra.serverless.package import Code
 _NAME = "metadata-api"
 _TIMEOUT = 5  # seconds; the edge itself waits for two
 _INSTANCES = 10  # each answers some 100 look-ups a second: the bound on what strangers can cost us
-_TOKENS = "tokens"  # the partition (registry/tokens/tokens.py, contract/entitlements.py)
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class LambdaMetadataApi(pulumi.ComponentResource):
     def __init__(self, name: str, args: LambdaMetadataApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:entitlements:MetadataApi", name, None, opts)
         source = args.source
+        may_read = pulumi.Output.from_input(source.table_arn).apply(lambda arn: permissions.read_tokens(arn, PARTITION))
         made = function(
             _NAME,
             FunctionArgs(
@@ -51,9 +52,7 @@ class LambdaMetadataApi(pulumi.ComponentResource):
                 variables={"TABLE": source.table},
                 secrets={"SECRET_ID": args.secret_id},
                 secret_region=args.secret_region,
-                rights=[
-                    pulumi.Output.from_input(source.table_arn).apply(lambda arn: permissions.read_tokens(arn, _TOKENS))
-                ],
+                rights=[may_read],
                 timeout=_TIMEOUT,
                 reserved=_INSTANCES,
             ),

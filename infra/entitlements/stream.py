@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from contract.tokens import PARTITION
 from infra.entitlements import permissions
 from infra.metadata import ChangeSource
 from infra.observability import CloudWatchAlarm
@@ -22,7 +23,7 @@ _OLDEST_SECONDS = 6 * 3600  # for so long the edge may be out of reach before a 
 _TRIES = 100
 _DEAD_SECONDS = 14 * 86_400  # the longest that SQS keeps a message
 _LAG_MS = 5_000.0  # the objective: a revocation is seen at the edge within five seconds
-_TOKENS_ONLY = json.dumps({"dynamodb": {"Keys": {"pk": {"S": ["tokens"]}}}})
+_TOKENS_ONLY = json.dumps({"dynamodb": {"Keys": {"pk": {"S": [PARTITION]}}}})
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from contract.entitlements import KEY_PREFIX, Record, entry, expiration, newest, to_write
+from contract.entitlements import newest, to_write
+from contract.tokens import KEY_PREFIX, Record, kv_pair
 from registry.cloudflare.api import CloudflareApi, CloudflareUnavailable
 
 READ_AT_ONCE = 100  # keys in a bulk read (developers.cloudflare.com/api, "Get multiple KV pairs")
@@ -49,10 +50,7 @@ class TokenEntries:
     def overwrite(self, records: Sequence[Record], now: float) -> None:
         """Writes all records, whatever entries exist."""
         for start in range(0, len(records), _WRITTEN_AT_ONCE):
-            pairs = [
-                {"key": record.key, "value": entry(record), "expiration": expiration(record, now)}
-                for record in records[start : start + _WRITTEN_AT_ONCE]
-            ]
+            pairs = [kv_pair(record, now) for record in records[start : start + _WRITTEN_AT_ONCE]]
             answer: Mapping[str, Any] = self._api.ask("PUT", f"{self._path}/bulk", pairs) or {}
             refused: Sequence[str] = answer.get("unsuccessful_keys") or ()
             if refused:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from contract.entitlements import KEY_PREFIX, PARTITION, Record, entry, version_of
+from contract.tokens import KEY_PREFIX, PARTITION, Record, encode_entry, version_of
 from registry import RegistryError
 from registry.cloudflare.api import CloudflareError, CloudflareUnavailable
 from registry.cloudflare.token_entries import TokenEntries
@@ -69,12 +69,12 @@ def _records(target: Target) -> tuple[Mapping[str, Record], Mapping[str, str]]:
 
 def _stale(target: Target, records: Mapping[str, Record], held: Mapping[str, str]) -> Iterator[Record]:
     for key, record in records.items():
-        if key not in held or held[key] == entry(record):
+        if key not in held or held[key] == encode_entry(record):
             continue
         # The edge may have heard of a change since the records were read: the database knows.
         item = target.repository.item(PARTITION, record.digest) if version_of(held[key]) > record.version else None
         latest = record_of(item) if item else record
-        if held[key] != entry(latest):
+        if held[key] != encode_entry(latest):
             yield latest
 
 
@@ -82,5 +82,5 @@ def _extra(target: Target, keys: set[str], held: Mapping[str, str], now: float) 
     for key in sorted(keys):
         digest = key.removeprefix(KEY_PREFIX)
         gone = Record(digest, max(0, version_of(held[key])), int(now) + _REPLAY_SECONDS, None)
-        if held[key] != entry(gone) and target.repository.item(PARTITION, digest) is None:
+        if held[key] != encode_entry(gone) and target.repository.item(PARTITION, digest) is None:
             yield Record(digest, gone.version + 1, gone.kept_until, None)

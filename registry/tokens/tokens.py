@@ -13,9 +13,17 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from contract.entitlements import PARTITION, MalformedRecord, Record, read_document
+from contract.tokens import (
+    PARTITION,
+    MalformedRecord,
+    Record,
+    Token,
+    decode_record,
+    decode_token,
+    encode_document,
+    short_id,
+)
 from registry import RegistryError
 from registry.catalog import audit
 from registry.catalog.audit import By
@@ -30,32 +38,7 @@ _LONGEST_SECONDS = 366 * 86_400
 _SHORTEST_SECONDS = 60
 _UNITS = {"m": 60, "h": 3_600, "d": 86_400}
 _PRINCIPAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@/+-]{0,127}")
-_ID_DIGITS = 12
 _TRIES = 5
-
-
-@dataclass(frozen=True)
-class Token:
-    """What is known of a token; never the token. Times are in seconds since 1970 (UTC): `expires` is when it ends, and
-    `kept_until`, which never changes, until when that must be remembered."""
-
-    digest: str
-    principal: str
-    grants: tuple[str, ...]
-    expires: int
-    kept_until: int
-    revoked: str = ""  # when, ISO 8601 UTC
-
-    @property
-    def id(self) -> str:
-        """Names it towards people: the start of the digest."""
-        return self.digest[:_ID_DIGITS]
-
-    def record(self, condition: Absent | Unchanged) -> Put:
-        document: dict[str, Any] = {"principal": self.principal, "grants": list(self.grants), "expires": self.expires}
-        if self.revoked:
-            document["revoked"] = self.revoked
-        return Put(PARTITION, self.digest, document, condition, expires=self.kept_until)
 
 
 @dataclass(frozen=True)
@@ -83,7 +66,7 @@ def create(target: Target, by: By, principal: str, grants: Iterable[str], second
     if not _PRINCIPAL.fullmatch(principal):
         raise RegistryError(f"principal {principal!r}: use up to 128 letters, digits and . _ @ / + -")
     text, token = _new(principal, tuple(checked(grants)), seconds)
-    _commit(target, by, [token.record(Absent())], [token])
+    _commit(target, by, [_put(token, Absent())], [token])
     return Changed(token, text, _tell(target, [token]))
 
 
@@ -104,7 +87,7 @@ def rotate(target: Target, by: By, identity: str, seconds: int, overlap: int) ->
         text, new = _new(token.principal, token.grants, seconds)
         old = change(token)
         try:
-            _commit(target, by, [new.record(Absent()), old.record(Unchanged(version))], [new, old])
+            _commit(target, by, [_put(new, Absent()), _put(old, Unchanged(version))], [new, old])
         except Conflict:
             _refuse_after(attempt, token)
         else:
@@ -138,7 +121,7 @@ def _change(target: Target, by: By, identity: str, change: Callable[[Token], Tok
         token, version = _find(target, identity)
         changed = change(token)
         try:
-            _commit(target, by, [changed.record(Unchanged(version))], [changed])
+            _commit(target, by, [_put(changed, Unchanged(version))], [changed])
         except Conflict:
             _refuse_after(attempt, token)
         else:
@@ -170,15 +153,13 @@ def _recorded(target: Target) -> Iterator[tuple[Token, int]]:
     """Each token with the version of its record. A record that makes no sense is no token; `resync` tells of it."""
     for item in target.repository.items(PARTITION):
         try:
-            record = read_document(item.name, item.version, item.expires, {**item.document, "revoked": ""})
+            yield decode_token(item.name, item.expires, item.document), item.version
         except MalformedRecord:
             continue
-        if record.entitlement:
-            known, revoked = record.entitlement, item.document.get("revoked", "")
-            yield (
-                Token(record.digest, known.principal, known.grants, known.expires, record.kept_until, revoked),
-                record.version,
-            )
+
+
+def _put(token: Token, condition: Absent | Unchanged) -> Put:
+    return Put(PARTITION, token.digest, encode_document(token), condition, expires=token.kept_until)
 
 
 def _commit(target: Target, by: By, writes: Sequence[Write], changed: Sequence[Token]) -> None:
@@ -201,6 +182,6 @@ def _tell(target: Target, changed: Sequence[Token]) -> str:
 def record_of(item: Item) -> Record:
     """What the edge is told of a token's item. Raises RegistryError for one that makes no sense."""
     try:
-        return read_document(item.name, item.version, item.expires, item.document)
+        return decode_record(item.name, item.version, item.expires, item.document)
     except MalformedRecord as error:
-        raise RegistryError(f"token {item.name[:_ID_DIGITS]}: its record cannot be read: {error}") from None
+        raise RegistryError(f"token {short_id(item.name)}: its record cannot be read: {error}") from None

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from contract.entitlements import Record
+from contract.tokens import Record
 from registry.cloudflare.api import CloudflareUnavailable
 from workers.entitlements.changes import ChangeStream
 from workers.entitlements.follower import Follower

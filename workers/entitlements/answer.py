@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 
-from contract.entitlements import PARTITION, Record
+from contract.tokens import PARTITION, Record, decode_row
 from workers.entitlements import surroundings
-from workers.entitlements.changes import read_row
 from workers.entitlements.lookup import SIGNATURE_HEADER, Answer, DatabaseSilent, Lookups
 from workers.entitlements.spanner import Spanner, SpannerSilent
 from workers.foreign_secret import ForeignSecret, SecretUnreadable
@@ -51,7 +50,7 @@ class MetadataApi:
             rows = self._spanner.query(_READ, ("STRING", PARTITION), ("STRING", digest))
         except (SpannerSilent, NoIdentity) as error:
             raise DatabaseSilent(str(error)) from error
-        return read_row(*rows[0]) if rows else None
+        return decode_row(*rows[0]) if rows else None
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from contract.entitlements import PARTITION, Record, read_image
+from contract.tokens import PARTITION, Record, decode_image
 from workers.cloud import client, read_secret, setting
 from workers.entitlements.lookup import SIGNATURE_HEADER, DatabaseSilent, Lookups
 
@@ -32,7 +32,7 @@ def _find(digest: str) -> Record | None:
         found = _table().get_item(TableName=setting("TABLE"), Key=key, ConsistentRead=True)
     except (BotoCoreError, ClientError) as error:
         raise DatabaseSilent(type(error).__name__) from error
-    return read_image(found["Item"]) if "Item" in found else None
+    return decode_image(found["Item"]) if "Item" in found else None
 
 
 @cache

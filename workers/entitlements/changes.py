@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
-from contract.entitlements import MalformedRecord, Record, read_document
+from contract.entitlements import deleted
+from contract.tokens import Record, decode_row
 
 _HEARTBEAT_MS = "10000"  # must be given; a query that ends at once has no use for it
 
@@ -107,21 +107,9 @@ def _object(value: Any) -> Mapping[str, Any]:
     return json.loads(value) if isinstance(value, str) else (value or {})
 
 
-def read_row(digest: Any, document: Any, version: Any, expires: Any) -> Record:
-    """The record of a row of `items`, its columns as Spanner's JSON has them. Raises MalformedRecord."""
-    try:
-        read: Any = json.loads(document)
-        number, kept_until = int(version), int(datetime.fromisoformat(expires).timestamp())
-    except (TypeError, ValueError):
-        raise MalformedRecord("the row lacks document, version or expires, or one cannot be read") from None
-    if not isinstance(digest, str) or not isinstance(read, dict):
-        raise MalformedRecord("the document is no JSON object")
-    return read_document(digest, number, kept_until, cast(Mapping[str, Any], read))
-
-
 def record_of(change: Change) -> Record:
     """What a change of an item tells. A deleted item is a revoked token. Raises MalformedRecord."""
-    deleted = change.kind == "DELETE"
-    values = change.old if deleted else change.new
-    found = read_row(change.keys.get("sk"), values.get("document"), values.get("version"), values.get("expires"))
-    return Record(found.digest, found.version + 1, found.kept_until, None) if deleted else found
+    gone = change.kind == "DELETE"
+    values = change.old if gone else change.new
+    found = decode_row(change.keys.get("sk"), values.get("document"), values.get("version"), values.get("expires"))
+    return deleted(found) if gone else found

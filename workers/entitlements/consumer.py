@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from contract.entitlements import MalformedRecord, Record, read_change
+from contract.entitlements import read_change
+from contract.tokens import MalformedRecord, Record
 from registry.cloudflare.api import CloudflareApi, CloudflareError
 from registry.cloudflare.token_entries import TokenEntries
 from workers.cloud import client, read_secret, setting

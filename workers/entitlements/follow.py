@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from contract.entitlements import Record
+from contract.tokens import Record
 from registry.cloudflare.api import CloudflareApi, CloudflareError
 from registry.cloudflare.token_entries import TokenEntries
 from workers.entitlements import surroundings

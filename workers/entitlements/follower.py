@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from contract.entitlements import PARTITION, MalformedRecord, Record
-from workers.entitlements.changes import Change, ChangeStream, Child, read_row, record_of
+from contract.tokens import PARTITION, MalformedRecord, Record, decode_row
+from workers.entitlements.changes import Change, ChangeStream, Child, record_of
 from workers.entitlements.positions import Partition, Positions
 from workers.entitlements.spanner import Row, Spanner, SpannerRefused
 
@@ -111,7 +111,7 @@ class Follower:
     def _readable(self, rows: Sequence[Row]) -> Iterator[Record]:
         for row in rows:
             try:
-                yield read_row(*row)
+                yield decode_row(*row)
             except MalformedRecord as error:
                 self._dead({"reason": str(error), "commit": "before the stream was followed"})
 

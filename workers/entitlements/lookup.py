@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from contract.entitlements import MalformedRecord, Record, entry
+from contract.tokens import MalformedRecord, Record, encode_entry
 
 SIGNATURE_HEADER = "x-artifact-edge-signature"
 SIGNATURE_SECONDS = 60  # a signature's life, and how far the edge's clock may be off
@@ -95,7 +95,7 @@ class Lookups:
                 self._negative.clear()
             self._negative[digest] = now + NEGATIVE_SECONDS
             return _refusal(404, "no such token")
-        return Answer(200, entry(record), {"content-type": "application/json"})
+        return Answer(200, encode_entry(record), {"content-type": "application/json"})
 
 
 def signed(signature: str, body: str, key: str, now: float) -> bool:

@@ -48,7 +48,7 @@ def test_the_same_sources_are_always_the_same_bytes() -> None:
 def test_each_function_has_what_it_imports_and_no_more() -> None:
     assert names(pack(ROOT, "workers.entitlements.api")) == [
         "contract/__init__.py",
-        "contract/entitlements.py",
+        "contract/tokens.py",
         "workers/cloud.py",
         "workers/entitlements/__init__.py",
         "workers/entitlements/api.py",

@@ -18,16 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.serving import make_server
 
-from contract.entitlements import (
-    Entitlement,
-    MalformedRecord,
-    Record,
-    entry,
-    expiration,
-    read_change,
-    to_write,
-    version_of,
-)
+from contract.entitlements import read_change, to_write
+from contract.tokens import Entitlement, MalformedRecord, Record, encode_entry, kv_pair, version_of
 from emulation.cloudflare.api import PREFIX, create_app
 from emulation.state_store import StateStore
 from registry.cloudflare.api import CloudflareApi
@@ -86,15 +78,18 @@ def test_any_order_and_repetition_of_records_leaves_the_edge_with_the_latest(
     while arriving:
         size = data.draw(st.integers(1, len(arriving)))
         batch, arriving = arriving[:size], arriving[size:]
-        held |= {record.key: entry(record) for record in to_write(batch, held, time.time())}
+        held |= {record.key: encode_entry(record) for record in to_write(batch, held, time.time())}
     latest = {record.key: record for record in sorted(records, key=lambda record: record.version)}
-    assert held == {key: entry(record) for key, record in latest.items()}
+    assert held == {key: encode_entry(record) for key, record in latest.items()}
 
 
 def test_a_revoked_token_is_remembered_as_long_as_any_version_of_it_was_good() -> None:
     revoked = Record(digest("x"), 7, SOON, None)
-    assert expiration(revoked, time.time()) == SOON
-    assert to_write([Record(digest("x"), 6, SOON, Entitlement("a", (), SOON))], {revoked.key: entry(revoked)}, 0) == []
+    assert kv_pair(revoked, time.time())["expiration"] == SOON
+    assert (
+        to_write([Record(digest("x"), 6, SOON, Entitlement("a", (), SOON))], {revoked.key: encode_entry(revoked)}, 0)
+        == []
+    )
 
 
 def test_a_deleted_item_is_a_revoked_token() -> None:

@@ -1,0 +1,218 @@
+"""A token's fields, and the codec of each form in which they are stored.
+
+| form | encoded by | decoded by |
+| --- | --- | --- |
+| document in the metadata database | `encode_document` | `decode_token`, `decode_record` |
+| item of DynamoDB, row of Spanner | registry/metadata, which holds any document | `decode_image`, `decode_row` |
+| entry in Workers KV, answer of the metadata API | `encode_entry`, `kv_pair` | `decode_entry` |
+
+The edge worker decodes entries, too (workers/edge/src/tokens.ts).
+tests/unit/contract/test_tokens.py takes every field through every form.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+# The partition of the metadata database; an item's name in it is the token's SHA-256, in hex.
+PARTITION = "tokens"
+
+# The start of the keys in Workers KV; a digest follows.
+KEY_PREFIX = "token:"
+
+# The version of an entry's form; the edge worker reads no other (workers/edge/src/tokens.ts).
+ENTRY_FORMAT = 1
+
+# Seconds that Workers KV keeps an entry at least (developers.cloudflare.com/kv/api/write-key-value-pairs).
+SHORTEST_LIFE = 60
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_ID_DIGITS = 12
+
+# An item in DynamoDB's JSON, such as {"sk": {"S": "…"}}.
+Image = Mapping[str, Mapping[str, Any]]
+
+
+class MalformedRecord(Exception):
+    """A record that cannot be understood, now or later; the message holds nothing of the record."""
+
+
+@dataclass(frozen=True)
+class Entitlement:
+    """What the edge needs of a token: who it stands for, what it grants, and when it ends (seconds since 1970, UTC)."""
+
+    principal: str
+    grants: tuple[str, ...]
+    expires: int
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token as the database holds it. The token's text is held nowhere; its SHA-256 names it.
+
+    Times are in seconds since 1970 (UTC). `expires` is when the token ends. `kept_until` is when its record may be
+    forgotten; it never changes, and no version of the token is valid after it. `revoked` is when the token was revoked
+    (ISO 8601, UTC), or empty.
+    """
+
+    digest: str
+    principal: str
+    grants: tuple[str, ...]
+    expires: int
+    kept_until: int
+    revoked: str = ""
+
+    @property
+    def id(self) -> str:
+        return short_id(self.digest)
+
+    @property
+    def entitlement(self) -> Entitlement:
+        return Entitlement(self.principal, self.grants, self.expires)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the edge is told of a token at one version; `entitlement` is None where the token is revoked."""
+
+    digest: str
+    version: int
+    kept_until: int
+    entitlement: Entitlement | None
+
+    @property
+    def key(self) -> str:
+        """The key of the token's entry in Workers KV."""
+        return f"{KEY_PREFIX}{self.digest}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What an entry in Workers KV says. `revision` is the version of the record that it was made from."""
+
+    revision: int
+    entitlement: Entitlement | None
+
+
+def short_id(digest: str) -> str:
+    """Returns the name of a token that people use: the start of its digest."""
+    return digest[:_ID_DIGITS]
+
+
+def encode_document(token: Token) -> dict[str, Any]:
+    """Returns the document of the token's item. The item's name is the digest; the item expires at `kept_until`."""
+    document = _encode_entitlement(token.entitlement)
+    return {**document, "revoked": token.revoked} if token.revoked else document
+
+
+def decode_token(digest: str, kept_until: int | None, document: Mapping[str, Any]) -> Token:
+    """Returns the token of an item, revoked or not. Raises MalformedRecord."""
+    if not _DIGEST.fullmatch(digest) or not isinstance(kept_until, int):
+        raise MalformedRecord("the item's name is no digest, or it has no expiry")
+    known, revoked = _decode_entitlement(document, "the document"), document.get("revoked", "")
+    if not isinstance(revoked, str):
+        raise MalformedRecord("the time of the revocation is no text")
+    return Token(digest, known.principal, known.grants, known.expires, kept_until, revoked)
+
+
+def decode_record(digest: str, version: int, kept_until: int | None, document: Mapping[str, Any]) -> Record:
+    """Returns the record of an item. A revoked token needs no other fields. Raises MalformedRecord."""
+    if not _DIGEST.fullmatch(digest) or version < 0 or not isinstance(kept_until, int):
+        raise MalformedRecord("the item's name is no digest, or it has no version or no expiry")
+    revoked = bool(document.get("revoked"))
+    return Record(digest, version, kept_until, None if revoked else _decode_entitlement(document, "the document"))
+
+
+def decode_image(image: Image) -> Record:
+    """Returns the record of an item as DynamoDB holds it. Raises MalformedRecord."""
+    try:
+        document: Any = json.loads(image["document"]["S"])
+        version, kept_until = int(image["version"]["N"]), int(image["expires"]["N"])
+        digest: str = image["sk"]["S"]
+    except (KeyError, TypeError, ValueError):
+        raise MalformedRecord("the item lacks sk, document, version or expires, or one cannot be read") from None
+    return decode_record(digest, version, kept_until, _object(document))
+
+
+def decode_row(digest: Any, document: Any, version: Any, expires: Any) -> Record:
+    """Returns the record of a row of Spanner's table `items`, its columns as Spanner's JSON has them.
+
+    Raises MalformedRecord.
+    """
+    try:
+        read: Any = json.loads(document)
+        number, kept_until = int(version), int(datetime.fromisoformat(expires).timestamp())
+    except (TypeError, ValueError):
+        raise MalformedRecord("the row lacks document, version or expires, or one cannot be read") from None
+    if not isinstance(digest, str):
+        raise MalformedRecord("the row has no name")
+    return decode_record(digest, number, kept_until, _object(read))
+
+
+def encode_entry(record: Record) -> str:
+    """Returns the text that the edge worker reads (docs/architecture.md, "Tokens and grants").
+
+    The same record always gives the same text.
+    """
+    known: dict[str, Any] = {"version": ENTRY_FORMAT, "revision": record.version}
+    known |= {"revoked": True} if record.entitlement is None else _encode_entitlement(record.entitlement)
+    return json.dumps(known, separators=(",", ":"))
+
+
+def decode_entry(text: str) -> Entry:
+    """Returns what an entry says. Raises MalformedRecord."""
+    try:
+        known = _object(json.loads(text))
+    except ValueError:
+        raise MalformedRecord("the entry is no JSON") from None
+    revision = known.get("revision")
+    if known.get("version") != ENTRY_FORMAT or not isinstance(revision, int):
+        raise MalformedRecord(f"the entry is not of version {ENTRY_FORMAT}, or has no revision")
+    return Entry(revision, None if known.get("revoked") else _decode_entitlement(known, "the entry"))
+
+
+def version_of(entry: str | None) -> int:
+    """Returns the version of the record that an entry was made from, however unreadable the rest of the entry is.
+
+    Without an entry, or without a version in it, this is -1.
+    """
+    try:
+        version = json.loads(entry or "null")["revision"]
+    except (ValueError, TypeError, KeyError):
+        return -1
+    return version if isinstance(version, int) else -1
+
+
+def kv_pair(record: Record, now: float) -> dict[str, Any]:
+    """Returns the record's entry as a bulk write of Workers KV takes it.
+
+    The entry of a revoked token lives as long as any version of the token was valid. So an older version that arrives
+    late always finds it, and is not believed.
+    """
+    expiration = max(record.kept_until, int(now) + SHORTEST_LIFE + 5)
+    return {"key": record.key, "value": encode_entry(record), "expiration": expiration}
+
+
+def _encode_entitlement(known: Entitlement) -> dict[str, Any]:
+    return {"principal": known.principal, "expires": known.expires, "grants": list(known.grants)}
+
+
+def _decode_entitlement(fields: Mapping[str, Any], where: str) -> Entitlement:
+    principal, expires, grants = fields.get("principal"), fields.get("expires"), fields.get("grants")
+    if not isinstance(principal, str) or not isinstance(expires, int) or not isinstance(grants, list):
+        raise MalformedRecord(f"{where} lacks principal, expires or grants")
+    texts = tuple(grant for grant in cast(list[Any], grants) if isinstance(grant, str))
+    if len(texts) != len(cast(list[Any], grants)):
+        raise MalformedRecord("a grant is no text")
+    return Entitlement(principal, texts, expires)
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise MalformedRecord("the document is no JSON object")
+    return cast(Mapping[str, Any], value)
