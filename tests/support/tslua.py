@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from contract.shields import EDGE_PORT
+
 Lookup = Literal["MISS", "HIT_STALE", "HIT_FRESH", "SKIPPED"]
 Hook = Literal["SEND_REQUEST_HDR", "READ_RESPONSE_HDR", "SEND_RESPONSE_HDR"]
 
@@ -69,7 +71,7 @@ class Script:
         self.lua.execute(_REFUSE_UNKNOWN_GLOBALS)
 
     def request(
-        self, headers: Mapping[str, str] | None = None, *, method: str = "GET", uri: str = "/", port: int = 8443
+        self, headers: Mapping[str, str] | None = None, *, method: str = "GET", uri: str = "/", port: int = EDGE_PORT
     ) -> Transaction:
         """Runs `do_remap` for a request, as Traffic Server does for a rule of remap.config."""
         transaction = Transaction(self, Message(Headers(headers), method=method, uri=uri, port=port))

@@ -41,7 +41,7 @@ def paths(text: str) -> Iterator[str]:
     """The files and folders of the repository that code spans name, alone or in a command."""
     for names, folder in _FILES_IN.findall(text):
         yield from (folder + name for name in re.findall(r"`([^`]+)`", names))
-    for span in re.findall(r"(?<!`)`([^`\n]+)`(?!`)", text):
+    for span in re.findall(r"(?<!`)`([^`\n]+)`(?!`)", _FILES_IN.sub("", text)):
         for word in span.split():
             if _PATH.fullmatch(word) and "/" in word and word.split("/")[0] not in _NO_FOLDERS:
                 yield word
@@ -116,4 +116,4 @@ def test_paths_are_told_from_other_names() -> None:
     text = (
         "`a/b.py`, `c.py` and `d.lua` in `e/f/`, `npm/x.json`, `make up`, `/token`, `g/`, `.venv/bin/python -m x h/i`"
     )
-    assert list(paths(text)) == ["e/f/c.py", "e/f/d.lua", "a/b.py", "e/f/", "g/", "h/i"]
+    assert list(paths(text)) == ["e/f/c.py", "e/f/d.lua", "a/b.py", "g/", "h/i"]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import infra.shield as shield_package
+from contract.shields import HEALTH_PORT
 from tests.support.tslua import Lookup, Script
 
 FILES = Path(shield_package.__file__).parent / "machine" / "files" / "etc" / "artifact-edge"
@@ -42,7 +43,7 @@ def test_a_wrong_key_is_refused_with_403(shield: Script, headers: dict[str, str]
     assert shield.request(headers).refusal == (403, "not from the edge\n")
 
 
-@pytest.mark.parametrize("port", [8080, 9001])
+@pytest.mark.parametrize("port", [HEALTH_PORT, 9001])
 def test_ports_that_are_not_the_edge_s_have_no_objects_even_with_the_key(shield: Script, port: int) -> None:
     assert shield.request(EDGE, port=port).refusal == (404, "not found\n")
 

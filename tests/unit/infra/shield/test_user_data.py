@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from contract.regions import Cloud
+from contract.shields import EDGE_PORT, HEALTH_PORT
 from emulation.machines import cloud_init
 from infra.blobs import Bucket
 from infra.shield import BootSettings
@@ -135,6 +136,11 @@ def test_immutable_objects_are_asked_of_the_nearest_bucket_first(region: str, ne
 )
 def test_directive_is_set(directive: str) -> None:
     assert f"CONFIG {directive}" in directives("records.config")
+
+
+def test_a_shield_listens_on_the_ports_that_tiers_agree_on() -> None:
+    (ports,) = [line for line in directives("records.config") if " proxy.config.http.server_ports " in line]
+    assert ports.split()[3:5] == [f"{EDGE_PORT}:ssl", str(HEALTH_PORT)]
 
 
 def test_secrets_are_named_and_not_brought() -> None:
