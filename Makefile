@@ -4,7 +4,7 @@ UV := .venv/bin/uv
 # Writes no index into its output, so that the lock serves whichever index or mirror a machine uses.
 COMPILE := UV_CUSTOM_COMPILE_COMMAND='make lock' $(UV) pip compile --quiet --universal --no-annotate --no-emit-index-url $(if $(UPGRADE),--upgrade)
 
-.PHONY: help up down preview test test-worlds test-shared-world test-units lint bench setup lock
+.PHONY: help up down preview test test-worlds test-shared-world test-units lint lint-style lint-imports lint-types lint-worker bench setup lock
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,8 +33,20 @@ test-shared-world:
 test-units:
 	$(PYTHON) -m pytest --ignore tests/world
 
-lint: setup  ## style, direction of imports, and types
-	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/lint-imports && .venv/bin/pyright
+# .pre-commit-config.yaml calls the four targets, each where files of its kind change.
+lint: lint-style lint-imports lint-types lint-worker  ## style, direction of imports, and types
+
+lint-style: setup
+	.venv/bin/ruff check . && .venv/bin/ruff format --check .
+
+lint-imports: setup
+	.venv/bin/lint-imports
+
+lint-types: setup
+	.venv/bin/pyright
+
+lint-worker: setup
+	npm run typecheck --prefix workers/edge
 
 bench: setup  ## how previews grow with regions, and how fast packages are imported (20 min)
 	$(PYTHON) -m bench.regions
