@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import pulumi
 
 from contract.regions import Cloud
-from infra.identity.aws import AwsIdentity, AwsIdentityArgs
-from infra.identity.gcp import GcpIdentity, GcpIdentityArgs
+from infra.identity import AwsIdentityArgs, GcpIdentityArgs
+from infra.identity.aws import AwsIdentity
+from infra.identity.gcp import GcpIdentity
 from stacks.config import Stack
 
 

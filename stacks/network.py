@@ -16,9 +16,15 @@ from infra.edge import EdgeArgs, MetadataApiBinding, ShieldNode
 from infra.edge.bundle import compile_worker
 from infra.edge.cloudflare import Edge
 from infra.edge.secrets import read_edge_secrets
-from infra.observability import CloudMonitoringAlarm, CloudWatchAlarm, HasAlarms
-from infra.observability.cloud_monitoring import CloudMonitoringObservability, CloudMonitoringObservabilityArgs
-from infra.observability.cloudwatch import CloudWatchObservability, CloudWatchObservabilityArgs
+from infra.observability import (
+    CloudMonitoringAlarm,
+    CloudMonitoringObservabilityArgs,
+    CloudWatchAlarm,
+    CloudWatchObservabilityArgs,
+    HasAlarms,
+)
+from infra.observability.cloud_monitoring import CloudMonitoringObservability
+from infra.observability.cloudwatch import CloudWatchObservability
 from infra.publishing.alarms import alarms as publishing_alarms
 from infra.shield import Node, host
 from stacks.config import Stack

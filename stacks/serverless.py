@@ -12,19 +12,21 @@ from contract.shields import EDGE_PORT, host_suffix
 from infra.edge import MetadataApiBinding
 from infra.edge.cloudflare import Edge
 from infra.edge.secrets import read_metadata_api_key
-from infra.entitlements.api import LambdaMetadataApi, LambdaMetadataApiArgs
-from infra.entitlements.spanner import (
-    CloudRunMetadataApi,
+from infra.entitlements import (
     CloudRunMetadataApiArgs,
-    CloudRunTokenSync,
     CloudRunTokenSyncArgs,
+    LambdaMetadataApiArgs,
+    LambdaTokenSyncArgs,
 )
-from infra.entitlements.stream import LambdaTokenSync, LambdaTokenSyncArgs
+from infra.entitlements.cloud_run import CloudRunMetadataApi, CloudRunTokenSync
+from infra.entitlements.lambda_function import LambdaMetadataApi, LambdaTokenSync
 from infra.metadata import ChangeSource, SpannerChanges
 from infra.observability import CloudMonitoringAlarm, CloudWatchAlarm
-from infra.publishing.drain import Drain, DrainArgs, pack_drain
+from infra.publishing import DrainArgs
+from infra.publishing.drain import Drain, pack_drain
+from infra.serverless import SourcesArgs
 from infra.serverless.package import pack
-from infra.serverless.source_bucket import Sources, SourcesArgs
+from infra.serverless.source_bucket import Sources
 from infra.shield import Node
 from stacks.config import Stack
 from stacks.storage import Objects

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_cloudflare as cloudflare
 
-from infra.identity.origin_access import OriginWays, OriginWaysArgs
+from infra.identity import OriginAccessArgs
+from infra.identity.origin_access import OriginAccess
 from infra.network import NetworkArgs
 from infra.network.aws import AwsNetwork
 from infra.network.gcp import GcpNetwork
@@ -51,6 +52,6 @@ def create_shields(stack: Stack, identities: Identities, objects: Objects) -> Se
         if network.s3_endpoint is not None:
             s3_endpoints[shield.region] = network.s3_endpoint
     if stack.config.blobs.store == "s3":
-        access = OriginWaysArgs(identities.aws.role_name, objects.blobs.buckets, s3_endpoints, nodes)
-        OriginWays("origin-ways", access)
+        access = OriginAccessArgs(identities.aws.role_name, objects.blobs.buckets, s3_endpoints, nodes)
+        OriginAccess("origin-ways", access)
     return nodes

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import pulumi
 
-from infra.blobs import BlobsArgs, Bucket, Lock
+from infra.blobs import BlobsArgs, Bucket, Lock, StandbyArgs
 from infra.blobs.gcs import GcsBlobs, gcs_location
 from infra.blobs.s3 import S3Blobs
-from infra.blobs.standby import Standby, StandbyArgs
-from infra.keys.aws import AwsKeys, AwsKeysArgs
-from infra.keys.gcp import GcpKeys, GcpKeysArgs
+from infra.blobs.storage_transfer import Standby
+from infra.keys import AwsKeysArgs, GcpKeysArgs
+from infra.keys.aws import AwsKeys
+from infra.keys.gcp import GcpKeys
 from infra.metadata import Capacity, Metadata, MetadataArgs
 from infra.metadata.dynamodb import DynamoDbMetadata
 from infra.metadata.spanner import SpannerMetadata

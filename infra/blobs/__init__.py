@@ -58,3 +58,15 @@ class Blobs(HasAlarms, Protocol):
     """What either cloud's object store gives to the tiers that read it; the primary first."""
 
     buckets: Sequence[Bucket]
+
+
+@dataclass(frozen=True)
+class StandbyArgs:
+    """`source` is the primary on S3 and `key` the ARN of what encrypts it; `sink` the bucket on Cloud Storage, in
+    `project`."""
+
+    prefix: str
+    source: Bucket
+    key: pulumi.Input[str]
+    sink: pulumi.Input[str]
+    project: pulumi.Input[str]

@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.blobs import BlobsArgs, Bucket
-from infra.blobs.alarms import REPLICATION_MINUTES, s3_alarms
+from infra.blobs.s3_alarms import REPLICATION_MINUTES, s3_alarms
 from infra.blobs.s3_policies import replication
 from infra.blobs.s3_store import Store
 from infra.iam import assumed_by_service, document

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contract.tokens import PARTITION
 from infra.iam import Statement, allow
 
 _STREAM_ACTIONS = (
@@ -21,7 +22,7 @@ def send(queue_arn: str) -> Statement:
     return allow(["sqs:SendMessage"], queue_arn, sid="DeadLetters")
 
 
-def read_tokens(table_arn: str, partition: str) -> Statement:
-    """Single items of one partition (DynamoDB Developer Guide, "Using conditions": LeadingKeys)."""
-    condition = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [partition]}}
+def read_tokens(table_arn: str) -> Statement:
+    """Single items of the tokens' partition (DynamoDB Developer Guide, "Using conditions": LeadingKeys)."""
+    condition = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [PARTITION]}}
     return allow(["dynamodb:GetItem"], table_arn, sid="Tokens", condition=condition)

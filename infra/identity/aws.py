@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
 from infra import iam
+from infra.identity import AwsIdentityArgs
 
 _ROLE = "shield"
-
-
-@dataclass(frozen=True)
-class AwsIdentityArgs:
-    """`secret_id` is the one secret that machines read, kept in `secret_region`.
-
-    `gcp_service_accounts` are unique ids of Google service accounts that may take on the role, too: the shields on
-    Google Cloud read the same secret, and have no keys of AWS. Their tokens name the role's ARN as the audience.
-    """
-
-    prefix: str
-    secret_id: str
-    secret_region: str
-    gcp_service_accounts: Sequence[pulumi.Input[str]] = ()
 
 
 class AwsIdentity(pulumi.ComponentResource):

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pulumi
 import pulumi_gcp as gcp
 
-
-@dataclass(frozen=True)
-class GcpIdentityArgs:
-    """`prefix` begins the account's name."""
-
-    prefix: str
+from infra.identity import GcpIdentityArgs
 
 
 class GcpIdentity(pulumi.ComponentResource):

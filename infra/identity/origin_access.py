@@ -1,9 +1,8 @@
-"""The ways by which shields reach the origin on S3, and the refusal of all others."""
+"""Denies S3 reads with the shield role unless they come from its VPC endpoints or fixed addresses."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
@@ -11,20 +10,11 @@ import pulumi_aws as aws
 from infra.blobs import Bucket
 from infra.blobs.s3_policies import arn
 from infra.iam import Names, Statement, deny, document
+from infra.identity import OriginAccessArgs
 from infra.shield import Node
 
 
-@dataclass(frozen=True)
-class OriginWaysArgs:
-    """`role` is the name of the shields' role, `endpoints` the ids of their networks' S3 endpoints by region."""
-
-    role: pulumi.Input[str]
-    buckets: Sequence[Bucket]
-    endpoints: Mapping[str, pulumi.Input[str]]
-    nodes: Sequence[Node]
-
-
-class OriginWays(pulumi.ComponentResource):
+class OriginAccess(pulumi.ComponentResource):
     """Credentials of a shield are good for reading objects from where shields are, and from nowhere else.
 
     A gateway endpoint serves the buckets of its own region only (AWS PrivateLink guide, "Gateway endpoints for Amazon
@@ -32,7 +22,7 @@ class OriginWays(pulumi.ComponentResource):
     addresses. It is said of the role and not in the buckets' policies, which stay known before anything exists.
     """
 
-    def __init__(self, name: str, args: OriginWaysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: OriginAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:identity:OriginWays", name, None, opts)
         regions = list(args.endpoints)
         addresses = pulumi.Output.all(*(node.address for node in args.nodes))

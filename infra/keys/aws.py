@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
 from infra.iam import account_root, allow, document
+from infra.keys import AwsKeysArgs
 
 ADMINISTRATION = (
     "kms:CancelKeyDeletion",
@@ -36,20 +36,6 @@ ADMINISTRATION = (
 """All that keeps a key in order, and nothing that encrypts or decrypts: no `kms:CreateGrant` either."""
 
 _USE = ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*")
-
-
-@dataclass(frozen=True)
-class AwsKeysArgs:
-    """`regions` are where the key is needed, its primary first; the primary cannot move without a new key.
-
-    `readers` are ARNs of roles that decrypt objects which they read from S3, and do nothing else with the key.
-    `deletion_days` is for how long (7 to 30) a key that was given up can still be brought back.
-    """
-
-    prefix: str
-    regions: Sequence[str]
-    readers: Sequence[pulumi.Input[str]]
-    deletion_days: int
 
 
 class AwsKeys(pulumi.ComponentResource):

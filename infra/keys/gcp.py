@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pulumi
 import pulumi_gcp as gcp
+
+from infra.keys import GcpKeysArgs
 
 _ROTATION_SECONDS = 90 * 24 * 3600  # CIS Google Cloud Platform Foundation Benchmark, 1.10: at most 90 days
 
 _LOCATIONS = {"US": "us", "EU": "europe", "ASIA": "asia"}
 """Where a key must stand for a bucket in one of Cloud Storage's areas (Cloud KMS, "Cloud KMS locations")."""
-
-
-@dataclass(frozen=True)
-class GcpKeysArgs:
-    """`location` is the bucket's: a region, or an area with two."""
-
-    prefix: str
-    location: str
 
 
 class GcpKeys(pulumi.ComponentResource):

@@ -2,9 +2,9 @@
 
 A tier's component has `alarms`, of either cloud or of both: `CloudWatchAlarm` looks at a metric in CloudWatch,
 `CloudMonitoringAlarm` at one in Cloud Monitoring. For what many tiers have in common there are ready-made ones:
-cloud_run.py for services on Cloud Run and subscriptions of Pub/Sub. stacks/ hands each to the component of its cloud:
-`CloudWatchObservability` (cloudwatch.py) and `CloudMonitoringObservability` (cloud_monitoring.py). Each alarm needs a
-heading in docs/operations.md.
+cloud_run_alarms.py for services on Cloud Run and subscriptions of Pub/Sub. stacks/ hands each to the component of its
+cloud: `CloudWatchObservability` (cloudwatch.py) and `CloudMonitoringObservability` (cloud_monitoring.py). Each alarm
+needs a heading in docs/operations.md.
 """
 
 from __future__ import annotations
@@ -111,3 +111,25 @@ class HasAlarms(Protocol):
 
     @property
     def alarms(self) -> Sequence[CloudWatchAlarm | CloudMonitoringAlarm]: ...
+
+
+@dataclass(frozen=True)
+class CloudWatchObservabilityArgs:
+    """`emails` are told when an alarm goes off, and when it is over; each must confirm a mail from SNS first.
+
+    `deletion_days` is for how long (7 to 30) the keys of the topics can still be brought back.
+    """
+
+    prefix: str
+    alarms: Sequence[CloudWatchAlarm]
+    emails: Sequence[str]
+    deletion_days: int
+
+
+@dataclass(frozen=True)
+class CloudMonitoringObservabilityArgs:
+    """`emails` are told when an alarm goes off, and when it is over."""
+
+    prefix: str
+    alarms: Sequence[CloudMonitoringAlarm]
+    emails: Sequence[str]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pulumi
@@ -11,9 +10,9 @@ import pulumi_gcp as gcp
 from pulumi_gcp.monitoring import AlertPolicyConditionArgs as Condition
 from pulumi_gcp.monitoring import AlertPolicyConditionConditionThresholdArgs as Threshold
 
-from infra.observability import CloudMonitoringAlarm
-from infra.observability.filters import everything, narrowed
-from infra.observability.mosaic import body
+from infra.observability import CloudMonitoringAlarm, CloudMonitoringObservabilityArgs
+from infra.observability.cloud_monitoring_dashboard import body
+from infra.observability.cloud_monitoring_filters import everything, narrowed
 
 _AUTO_CLOSE = "1800s"
 """For how long an incident without data stays open: the shortest that Cloud Monitoring takes."""
@@ -22,15 +21,6 @@ _MISSING = {
     "good": "EVALUATION_MISSING_DATA_INACTIVE",
     "ignore": "EVALUATION_MISSING_DATA_NO_OP",
 }
-
-
-@dataclass(frozen=True)
-class CloudMonitoringObservabilityArgs:
-    """`emails` are told when an alarm goes off, and when it is over."""
-
-    prefix: str
-    alarms: Sequence[CloudMonitoringAlarm]
-    emails: Sequence[str]
 
 
 class CloudMonitoringObservability(pulumi.ComponentResource):

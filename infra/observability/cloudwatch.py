@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import pulumi
 import pulumi_aws as aws
 
 from infra import iam
 from infra.keys.aws import ADMINISTRATION
-from infra.observability import CloudWatchAlarm
-from infra.observability.dashboard import body
-
-
-@dataclass(frozen=True)
-class CloudWatchObservabilityArgs:
-    """`emails` are told when an alarm goes off, and when it is over; each must confirm a mail from SNS first.
-
-    `deletion_days` is for how long (7 to 30) the keys of the topics can still be brought back.
-    """
-
-    prefix: str
-    alarms: Sequence[CloudWatchAlarm]
-    emails: Sequence[str]
-    deletion_days: int
+from infra.observability import CloudWatchAlarm, CloudWatchObservabilityArgs
+from infra.observability.cloudwatch_dashboard import body
 
 
 class CloudWatchObservability(pulumi.ComponentResource):

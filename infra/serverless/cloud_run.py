@@ -7,7 +7,7 @@ no build (hashicorp/terraform-provider-google#22263), and an image would need a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -15,36 +15,11 @@ import pulumi_aws as aws
 import pulumi_gcp as gcp
 
 from infra import iam
-from infra.serverless.package import Code
+from infra.serverless import ServiceArgs
 
 PORT = 8080
 _BASE_IMAGE = "{region}-docker.pkg.dev/serverless-runtimes/google-24-full/runtimes/python313"
 _HEALTH = "/healthz"
-
-
-@dataclass(frozen=True)
-class ServiceArgs:
-    """`code.module` is run with `python3 -m`, and serves HTTP at PORT, with /healthz.
-
-    `account` ends the names of its identities on both clouds, which have room for few letters. `variables` are its
-    environment, besides the secret's name: settings, and no secret. `secret_id`, in `secret_region`, is what it reads.
-    `sources` is the bucket that takes its code. `instances` are how many there are at least and at most; with `steady`
-    their processors are never taken away between requests. `open` lets anybody ask; otherwise nobody may from outside.
-    """
-
-    prefix: str
-    account: str
-    region: str
-    description: str
-    code: Code
-    variables: Mapping[str, pulumi.Input[str]]
-    secret_id: str
-    secret_region: str
-    sources: pulumi.Input[str]
-    instances: tuple[int, int]
-    concurrency: int
-    steady: bool = False
-    open: bool = False
 
 
 @dataclass(frozen=True)

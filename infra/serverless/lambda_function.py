@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
 from infra import iam
-from infra.serverless.package import Code
+from infra.serverless import FunctionArgs
 
 _RUNTIME = "python3.13"
 _MEMORY_MB = 256  # a share of a processor goes with it: TLS to Secrets Manager takes a second with 128
 _LOG_DAYS = 30
-
-
-@dataclass(frozen=True)
-class FunctionArgs:
-    """`variables` are its environment, besides the names of the secrets: settings, and no secret.
-
-    `secrets` are the ids of those that it reads, by the variables that tell it; all are in `secret_region`. `rights`
-    are statements beside those for secrets and for its log. `reserved` is how many instances there are at most, and at
-    least can be; -1 leaves it to the account's limit. `timeout` is in seconds.
-    """
-
-    prefix: str
-    region: str
-    description: str
-    code: Code
-    variables: Mapping[str, pulumi.Input[str]]
-    secrets: Mapping[str, str]
-    secret_region: str
-    rights: Sequence[pulumi.Input[iam.Statement] | pulumi.Input[Sequence[iam.Statement]]]
-    timeout: int
-    reserved: int = -1
 
 
 @dataclass(frozen=True)

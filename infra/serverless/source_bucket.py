@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pulumi
 
 from infra.blobs import BlobsArgs
 from infra.blobs.gcs import GcsBlobs, gcs_location
-from infra.keys.gcp import GcpKeys, GcpKeysArgs
+from infra.keys import GcpKeysArgs
+from infra.keys.gcp import GcpKeys
 from infra.observability import CloudMonitoringAlarm
-
-
-@dataclass(frozen=True)
-class SourcesArgs:
-    """`regions` are one, or two on one continent; the rest is as with BlobsArgs."""
-
-    prefix: str
-    regions: Sequence[str]
-    noncurrent_days: int
-    log_days: int
-    removable: bool
+from infra.serverless import SourcesArgs
 
 
 class Sources(pulumi.ComponentResource):

@@ -34,12 +34,14 @@ from emulation.providers.aws import functions, handlers
 from infra.blobs import BlobsArgs
 from infra.blobs.s3 import S3Blobs
 from infra.dns.alarms import region_alarm
-from infra.entitlements.stream import LambdaTokenSync, LambdaTokenSyncArgs
-from infra.keys.aws import AwsKeys, AwsKeysArgs
+from infra.entitlements import LambdaTokenSyncArgs
+from infra.entitlements.lambda_function import LambdaTokenSync
+from infra.keys import AwsKeysArgs
+from infra.keys.aws import AwsKeys
 from infra.metadata import MetadataArgs
 from infra.metadata.dynamodb import DynamoDbMetadata
-from infra.observability import CloudWatchAlarm
-from infra.observability.cloudwatch import CloudWatchObservability, CloudWatchObservabilityArgs
+from infra.observability import CloudWatchAlarm, CloudWatchObservabilityArgs
+from infra.observability.cloudwatch import CloudWatchObservability
 from infra.publishing.alarms import alarms as registry_alarms
 from infra.serverless.package import pack
 from local.checkout import CHECKOUT

@@ -26,8 +26,8 @@ from emulation import processes, services
 from emulation.engine.environment import cloud_environment
 from emulation.layout import FUNCTIONS_PORT, World
 from emulation.providers.aws import functions, handlers
-from infra.entitlements.api import LambdaMetadataApi, LambdaMetadataApiArgs
-from infra.entitlements.stream import LambdaTokenSync, LambdaTokenSyncArgs
+from infra.entitlements import LambdaMetadataApiArgs, LambdaTokenSyncArgs
+from infra.entitlements.lambda_function import LambdaMetadataApi, LambdaTokenSync
 from infra.metadata import MetadataArgs
 from infra.metadata.dynamodb import DynamoDbMetadata
 from infra.serverless.package import pack

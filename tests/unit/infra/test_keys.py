@@ -12,7 +12,8 @@ import pytest
 from emulation.providers.aws import functions, handlers
 from emulation.providers.aws.clients import client
 from emulation.providers.handler import CloudError
-from infra.keys.aws import AwsKeys, AwsKeysArgs
+from infra.keys import AwsKeysArgs
+from infra.keys.aws import AwsKeys
 from tests.support.aws_handlers import create, gone, handler
 from tests.support.harness import Deployment, deploy
 

@@ -10,7 +10,8 @@ import pytest
 
 from emulation.aws.global_tables import PROPAGATION
 from emulation.providers.aws import clients, functions, handlers
-from infra.keys.aws import AwsKeys, AwsKeysArgs
+from infra.keys import AwsKeysArgs
+from infra.keys.aws import AwsKeys
 from infra.metadata import Capacity, MetadataArgs
 from infra.metadata.dynamodb import DynamoDbMetadata
 from tests.support.harness import Deployment, aws_account, deploy

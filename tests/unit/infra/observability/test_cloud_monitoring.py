@@ -15,10 +15,10 @@ import pytest
 from emulation.gcp import in_process
 from emulation.providers.gcp import functions, handlers
 from infra import transforms
-from infra.observability import CloudMonitoringAlarm, CustomMetric, Tier
-from infra.observability.cloud_monitoring import CloudMonitoringObservability, CloudMonitoringObservabilityArgs
-from infra.observability.cloud_run import dead_letter_alarm, service_alarms
-from infra.observability.mosaic import body
+from infra.observability import CloudMonitoringAlarm, CloudMonitoringObservabilityArgs, CustomMetric, Tier
+from infra.observability.cloud_monitoring import CloudMonitoringObservability
+from infra.observability.cloud_monitoring_dashboard import body
+from infra.observability.cloud_run_alarms import dead_letter_alarm, service_alarms
 from tests.support.harness import deploy
 
 PROJECT = "unit"

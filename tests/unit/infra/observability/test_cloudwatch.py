@@ -11,14 +11,14 @@ import pytest
 
 from emulation.providers.aws import functions, handlers
 from emulation.providers.aws.clients import client
-from infra.blobs.alarms import s3_alarms
 from infra.blobs.s3 import s3_buckets
+from infra.blobs.s3_alarms import s3_alarms
 from infra.dns.alarms import edge_alarms, machine_alarms, region_alarm
 from infra.metadata import MetadataArgs
 from infra.metadata.dynamodb import DynamoDbMetadata
-from infra.observability import CloudWatchAlarm, Tier
-from infra.observability.cloudwatch import CloudWatchObservability, CloudWatchObservabilityArgs
-from infra.observability.dashboard import body
+from infra.observability import CloudWatchAlarm, CloudWatchObservabilityArgs, Tier
+from infra.observability.cloudwatch import CloudWatchObservability
+from infra.observability.cloudwatch_dashboard import body
 from infra.publishing.alarms import alarms as registry_alarms
 from tests.support.harness import deploy
 

@@ -18,7 +18,8 @@ from emulation.providers.handler import CloudError
 from infra.blobs import Bucket
 from infra.metadata import MetadataArgs
 from infra.metadata.dynamodb import DynamoDbMetadata
-from infra.publishing.drain import Drain, DrainArgs, pack_drain
+from infra.publishing import DrainArgs
+from infra.publishing.drain import Drain, pack_drain
 from registry.catalog import outbox
 from registry.delivery import quarantine
 from registry.ecosystems.images import OciRepository

@@ -11,7 +11,8 @@ import pytest
 from emulation.providers.aws import functions, handlers
 from emulation.providers.aws.clients import client
 from infra.blobs import Bucket
-from infra.identity.aws import AwsIdentity, AwsIdentityArgs
+from infra.identity import AwsIdentityArgs
+from infra.identity.aws import AwsIdentity
 from infra.network import NetworkArgs
 from infra.network.aws import AwsNetwork
 from infra.shield import BootSettings, ShieldArgs

@@ -16,8 +16,8 @@ from google.auth.transport.requests import AuthorizedSession
 from contract.metrics import GOOGLE_TYPES, PURGE_LAG
 from emulation.gcp import in_process
 from emulation.providers.gcp import functions, handlers
-from infra.observability import CloudMonitoringAlarm
-from infra.observability.cloud_monitoring import CloudMonitoringObservability, CloudMonitoringObservabilityArgs
+from infra.observability import CloudMonitoringAlarm, CloudMonitoringObservabilityArgs
+from infra.observability.cloud_monitoring import CloudMonitoringObservability
 from infra.publishing.alarms import alarms
 from registry import RegistryError
 from registry.delivery.cloud_monitoring import ENDPOINT_VARIABLE, CloudMonitoring

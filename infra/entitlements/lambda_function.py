@@ -1,43 +1,29 @@
-"""The way of a token's record from the metadata table's stream to the edge's key-value store."""
+"""The token sync and the metadata API as Lambda functions in the home region of the DynamoDB table."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
 from contract.tokens import PARTITION
-from infra.entitlements import permissions
-from infra.metadata import ChangeSource
+from infra.entitlements import LambdaMetadataApiArgs, LambdaTokenSyncArgs, permissions
 from infra.observability import CloudWatchAlarm
-from infra.serverless.lambda_function import FunctionArgs, function
-from infra.serverless.package import Code
+from infra.serverless import FunctionArgs
+from infra.serverless.lambda_function import function
 
-_NAME = "entitlements"
-_TIMEOUT = 30  # seconds, for two requests to Cloudflare's API
+_SYNC, _API = "entitlements", "metadata-api"
+_SYNC_TIMEOUT = 30  # seconds, for two requests to Cloudflare's API
 _BATCH = 100  # changes: as many tokens as one bulk read of Workers KV takes
 _OLDEST_SECONDS = 6 * 3600  # for so long the edge may be out of reach before a change is given up
 _TRIES = 100
 _DEAD_SECONDS = 14 * 86_400  # the longest that SQS keeps a message
 _LAG_MS = 5_000.0  # the objective: a revocation is seen at the edge within five seconds
+_API_TIMEOUT = 5  # seconds; the edge itself waits for two
+_INSTANCES = 10  # each answers some 100 look-ups a second: the bound on what strangers can cost us
 _TOKENS_ONLY = json.dumps({"dynamodb": {"Keys": {"pk": {"S": [PARTITION]}}}})
-
-
-@dataclass(frozen=True)
-class LambdaTokenSyncArgs:
-    """`secret_id`, in `secret_region`, holds an API token that may edit the key-value store of `account_id` and
-    `namespace_id`."""
-
-    prefix: str
-    source: ChangeSource
-    account_id: str
-    namespace_id: pulumi.Input[str]
-    secret_id: str
-    secret_region: str
-    code: Code
 
 
 class LambdaTokenSync(pulumi.ComponentResource):
@@ -51,7 +37,7 @@ class LambdaTokenSync(pulumi.ComponentResource):
         source = args.source
         queue_name = f"{args.prefix}-entitlements-dead"
         dead = aws.sqs.Queue(
-            _NAME,
+            _SYNC,
             name=queue_name,
             region=source.region,
             message_retention_seconds=_DEAD_SECONDS,
@@ -59,7 +45,7 @@ class LambdaTokenSync(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         made = function(
-            _NAME,
+            _SYNC,
             FunctionArgs(
                 prefix=args.prefix,
                 region=source.region,
@@ -76,12 +62,12 @@ class LambdaTokenSync(pulumi.ComponentResource):
                     pulumi.Output.from_input(source.table_arn).apply(permissions.read_stream),
                     dead.arn.apply(permissions.send),
                 ],
-                timeout=_TIMEOUT,
+                timeout=_SYNC_TIMEOUT,
             ),
             self,
         )
         aws.lambda_.EventSourceMapping(
-            _NAME,
+            _SYNC,
             region=source.region,
             event_source_arn=source.stream_arn,
             function_name=made.resource.arn,
@@ -97,11 +83,88 @@ class LambdaTokenSync(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=made.ready),
         )
         self.dead_letters = dead.url
-        self.alarms = list(_alarms(source.region, made.name, queue_name))
+        self.alarms = list(_sync_alarms(source.region, made.name, queue_name))
         self.register_outputs({"dead_letters": self.dead_letters})
 
 
-def _alarms(region: str, function_name: str, queue_name: str) -> Iterator[CloudWatchAlarm]:
+class LambdaMetadataApi(pulumi.ComponentResource):
+    """A function behind a URL that anybody may call; it answers those who sign. It stands where the table is written,
+    so that a token is known as soon as it was issued; no PoP is near, but none asks for what its store holds."""
+
+    url: pulumi.Output[str]
+    alarms: Sequence[CloudWatchAlarm]
+
+    def __init__(self, name: str, args: LambdaMetadataApiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("artifact-edge:entitlements:MetadataApi", name, None, opts)
+        source = args.source
+        made = function(
+            _API,
+            FunctionArgs(
+                prefix=args.prefix,
+                region=source.region,
+                description="Answers the edge about tokens that its store lacks",
+                code=args.code,
+                variables={"TABLE": source.table},
+                secrets={"SECRET_ID": args.secret_id},
+                secret_region=args.secret_region,
+                rights=[pulumi.Output.from_input(source.table_arn).apply(permissions.read_tokens)],
+                timeout=_API_TIMEOUT,
+                reserved=_INSTANCES,
+            ),
+            self,
+        )
+        url = aws.lambda_.FunctionUrl(
+            _API,
+            region=source.region,
+            function_name=made.resource.name,
+            authorization_type="NONE",  # the function itself checks the signature: isolates have no AWS credentials
+            opts=pulumi.ResourceOptions(parent=self, depends_on=made.ready),
+        )
+        # Since 2025-10 a function URL needs both (AWS Lambda, "Control access to Lambda function URLs").
+        child = pulumi.ResourceOptions(parent=self)
+        aws.lambda_.Permission(
+            "url",
+            statement_id="url",
+            action="lambda:InvokeFunctionUrl",
+            function_url_auth_type="NONE",
+            region=source.region,
+            function=made.resource.name,
+            principal="*",
+            opts=child,
+        )
+        aws.lambda_.Permission(
+            "invoke",
+            statement_id="invoke",
+            action="lambda:InvokeFunction",
+            invoked_via_function_url=True,
+            region=source.region,
+            function=made.resource.name,
+            principal="*",
+            opts=child,
+        )
+        self.url = url.function_url
+        self.alarms = [
+            CloudWatchAlarm(
+                name=f"metadata-api-{metric.lower()}",
+                tier="entitlements",
+                region=source.region,
+                fault=fault,
+                namespace="AWS/Lambda",
+                metric=metric,
+                dimensions={"FunctionName": made.name},
+                threshold=0,
+                statistic="Sum",
+                runbook="docs/entitlements.md#the-metadata-api-fails",
+            )
+            for metric, fault in {
+                "Errors": "The metadata API fails: tokens that the edge's store lacks are answered with 503",
+                "Throttles": "The metadata API is asked more than it may answer: somebody may be trying out tokens",
+            }.items()
+        ]
+        self.register_outputs({"url": self.url})
+
+
+def _sync_alarms(region: str, function_name: str, queue_name: str) -> Iterator[CloudWatchAlarm]:
     """Metrics are those of "Viewing metrics for Lambda functions" and "Available CloudWatch metrics for Amazon SQS"."""
     in_lambda, in_sqs = {"FunctionName": function_name}, {"QueueName": queue_name}
     late = "Grants and revocations reach the edge late"

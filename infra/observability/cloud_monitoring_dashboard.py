@@ -12,7 +12,7 @@ from typing import Any, get_args
 import pulumi
 
 from infra.observability import CloudMonitoringAlarm, Tier
-from infra.observability.filters import everything, narrowed
+from infra.observability.cloud_monitoring_filters import everything, narrowed
 
 Made = tuple[CloudMonitoringAlarm, pulumi.Input[str]]
 """An alarm, and the full name of its policy."""

@@ -1,15 +1,14 @@
-"""A copy of all objects on Cloud Storage, for the day on which the account on AWS is lost."""
+"""A standby copy of all objects on Cloud Storage, made by Storage Transfer Service, in case the AWS account is lost."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 import pulumi_gcp as gcp
 
-from infra.blobs import Bucket
+from infra.blobs import Bucket, StandbyArgs
 from infra.blobs.gcs_alarms import transfer_alarm
 from infra.blobs.s3_policies import arn, key_use
 from infra.iam import GOOGLE, Statement, allow, assumed_by_web_identity, document
@@ -18,18 +17,6 @@ from infra.observability import CloudMonitoringAlarm
 _INTERVAL_SECONDS = 3600  # the shortest that Storage Transfer Service takes
 _AGENT_ROLES = ("roles/storage.objectUser", "roles/storage.legacyBucketReader")
 """What its agent needs of the bucket that it writes to (Storage Transfer Service, "Agentless transfer permissions")."""
-
-
-@dataclass(frozen=True)
-class StandbyArgs:
-    """`source` is the primary on S3 and `key` the ARN of what encrypts it; `sink` the bucket on Cloud Storage, in
-    `project`."""
-
-    prefix: str
-    source: Bucket
-    key: pulumi.Input[str]
-    sink: pulumi.Input[str]
-    project: pulumi.Input[str]
 
 
 class Standby(pulumi.ComponentResource):

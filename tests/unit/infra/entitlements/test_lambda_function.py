@@ -1,4 +1,4 @@
-"""Entitlements: what Lambda, SQS and IAM say after the program ran, and that a second look finds it unchanged."""
+"""Entitlements on AWS: what Lambda, SQS and IAM say after the program ran, and that a second look agrees."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 from emulation.providers import archives
 from emulation.providers.aws import functions, handlers
 from emulation.providers.aws.clients import client
-from infra.entitlements.api import LambdaMetadataApi, LambdaMetadataApiArgs
-from infra.entitlements.stream import LambdaTokenSync, LambdaTokenSyncArgs
+from infra.entitlements import LambdaMetadataApiArgs, LambdaTokenSyncArgs
+from infra.entitlements.lambda_function import LambdaMetadataApi, LambdaTokenSync
 from infra.metadata import MetadataArgs
 from infra.metadata.dynamodb import DynamoDbMetadata
 from infra.serverless.package import pack

@@ -1,38 +1,23 @@
-"""On Spanner: what follows its change stream to the edge's key-value store, and what answers the edge about tokens."""
+"""The token sync and the metadata API as Cloud Run services beside the Spanner database."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import pulumi
 import pulumi_gcp as gcp
 
+from infra.entitlements import CloudRunMetadataApiArgs, CloudRunTokenSyncArgs
 from infra.metadata import SpannerChanges
 from infra.observability import CloudMonitoringAlarm
-from infra.observability.cloud_run import dead_letter_alarm, service_alarms
-from infra.serverless.cloud_run import ServiceArgs, identity, service
-from infra.serverless.package import Code
+from infra.observability.cloud_run_alarms import dead_letter_alarm, service_alarms
+from infra.serverless import ServiceArgs
+from infra.serverless.cloud_run import identity, service
 
 _FOLLOWER, _API = "entitlements", "metadata-api"
 _DEAD_SECONDS = 31 * 86_400  # the longest that a topic keeps a message (Pub/Sub, "Replay messages")
 _INSTANCES = 10  # each answers some 100 look-ups a second: the bound on what strangers can cost us
 _AT_ONCE = 40
-
-
-@dataclass(frozen=True)
-class CloudRunTokenSyncArgs:
-    """`secret_id`, in `secret_region`, holds an API token that may edit the key-value store of `account_id` and
-    `namespace_id`. `sources` is the bucket that takes the code."""
-
-    prefix: str
-    source: SpannerChanges
-    account_id: str
-    namespace_id: pulumi.Input[str]
-    secret_id: str
-    secret_region: str
-    code: Code
-    sources: pulumi.Input[str]
 
 
 class CloudRunTokenSync(pulumi.ComponentResource):
@@ -94,19 +79,6 @@ class CloudRunTokenSync(pulumi.ComponentResource):
             dead_letter_alarm(_FOLLOWER, "entitlements", dead.name, gone, f"{runbook}dead"),
         ]
         self.register_outputs({"dead_letters": self.dead_letters})
-
-
-@dataclass(frozen=True)
-class CloudRunMetadataApiArgs:
-    """`secret_id`, in `secret_region`, holds the key with which the edge signs its questions. `sources` is the bucket
-    that takes the code."""
-
-    prefix: str
-    source: SpannerChanges
-    secret_id: str
-    secret_region: str
-    code: Code
-    sources: pulumi.Input[str]
 
 
 class CloudRunMetadataApi(pulumi.ComponentResource):

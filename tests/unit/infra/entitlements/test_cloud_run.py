@@ -16,16 +16,13 @@ from emulation.providers.aws.clients import client
 from emulation.providers.gcp import functions as google_functions
 from emulation.providers.gcp import handlers as google_handlers
 from emulation.providers.handler import CloudError
-from infra.entitlements.spanner import (
-    CloudRunMetadataApi,
-    CloudRunMetadataApiArgs,
-    CloudRunTokenSync,
-    CloudRunTokenSyncArgs,
-)
+from infra.entitlements import CloudRunMetadataApiArgs, CloudRunTokenSyncArgs
+from infra.entitlements.cloud_run import CloudRunMetadataApi, CloudRunTokenSync
 from infra.metadata import MetadataArgs
 from infra.metadata.spanner import SpannerMetadata
+from infra.serverless import SourcesArgs
 from infra.serverless.package import pack
-from infra.serverless.source_bucket import Sources, SourcesArgs
+from infra.serverless.source_bucket import Sources
 from tests.support.harness import Deployment, deploy
 
 pytestmark = pytest.mark.usefixtures("aws_cloud")
