@@ -47,7 +47,7 @@ def publish_samples(world: World, outputs: Mapping[str, Any]) -> list[str]:
 def issue_token(world: World, outputs: Mapping[str, Any], principal: str, grants: Sequence[str]) -> str:
     """A token that is good for a month."""
     options = [option for grant in grants for option in ("--grant", grant)]
-    return _run(world, ["tokens", "create", "--principal", principal, *options], outputs).strip()
+    return _run(world, ["tokens", "create", "--for", principal, *options], outputs).strip()
 
 
 def _run(world: World, arguments: Sequence[str | Path], outputs: Mapping[str, Any] | None = None) -> str:

@@ -1,4 +1,7 @@
-"""The operator's command line, a module a concern; `registry/__main__.py` puts them together."""
+"""The operator's command line: a module for each group of commands; `registry/__main__.py` puts them together.
+
+Commands import the registry's rooms in their bodies: so `--help` and each command load only what they need.
+"""
 
 from __future__ import annotations
 
@@ -11,5 +14,8 @@ Outputs = Annotated[
     Path, typer.Option("--stack-outputs", help="file with `pulumi stack output --json`, or - for standard input")
 ]
 Principal = Annotated[
-    str, typer.Option(help="who does it, for the audit log", envvar="ARTIFACT_EDGE_PRINCIPAL", show_default="you")
+    str,
+    typer.Option(
+        "--principal", help="who does it, for the audit log", envvar="ARTIFACT_EDGE_PRINCIPAL", show_default="you"
+    ),
 ]

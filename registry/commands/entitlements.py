@@ -7,8 +7,6 @@ import sys
 import typer
 
 from registry.commands import Outputs
-from registry.target import read_target
-from registry.tokens import resync
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 
@@ -21,6 +19,9 @@ def root() -> None:
 @app.command("resync")
 def resync_entitlements(stack_outputs: Outputs) -> None:
     """Make the edge hold what is on record: write what it lacks or has wrong, revoke what is on no record."""
+    from registry.target import read_target
+    from registry.tokens import resync
+
     done = resync.resync(read_target(stack_outputs))
     print(
         f"{done.recorded} tokens on record; repaired at the edge: {done.missing} missing, {done.stale} stale, "

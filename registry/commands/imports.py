@@ -7,21 +7,16 @@ import tempfile
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from registry import RegistryError, caller
+from registry import RegistryError
 from registry.commands import Outputs, Principal
-from registry.importing import Refused, Wanted, apis, clients
-from registry.importing.directory import wanted_in
-from registry.importing.images.carry import ImageRegistries
-from registry.importing.journal import Journal
-from registry.importing.pipeline import Import, Imported
-from registry.importing.sources import Sources
-from registry.target import read_target
+
+if TYPE_CHECKING:
+    from registry.importing import Refused, Wanted
+    from registry.importing.pipeline import Imported
 
 app = typer.Typer()
 
@@ -55,6 +50,14 @@ def import_packages(
     principal: Principal = "",
 ) -> None:
     """Import packages that others built. Importing again goes on where it was, and one bad package stops no other."""
+    from registry import caller
+    from registry.importing import apis, clients
+    from registry.importing.images.carry import ImageRegistries
+    from registry.importing.journal import Journal
+    from registry.importing.pipeline import Import
+    from registry.importing.sources import Sources
+    from registry.target import read_target
+
     target = read_target(stack_outputs)
     if not (sources or from_npm or from_pip):
         raise RegistryError(
@@ -84,6 +87,8 @@ def import_packages(
 
 def _total(sources: Sequence[str], *unknown: Sequence[str] | None) -> int | None:
     """How many there are, where that can be seen without asking anybody."""
+    from registry.importing.directory import wanted_in
+
     directories = [Path(source) for source in sources]
     if any(unknown) or not all(path.is_dir() for path in directories):
         return None
@@ -93,6 +98,9 @@ def _total(sources: Sequence[str], *unknown: Sequence[str] | None) -> int | None
 @contextmanager
 def _progress(total: int | None) -> Generator[Callable[[Imported], None]]:
     """A bar on a terminal; elsewhere nothing but the end."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     columns = (
         SpinnerColumn(),
         BarColumn(),

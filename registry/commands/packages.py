@@ -5,18 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from registry import amend, caller, unpublish
-from registry import publish as publishing
-from registry.catalog import audit
-from registry.catalog.artifact import Artifact
 from registry.commands import Outputs, Principal
-from registry.ecosystems.packages import parse, with_version
-from registry.publish import Report
-from registry.target import Target, read_target
+
+if TYPE_CHECKING:
+    from registry.catalog.artifact import Artifact
+    from registry.publish import Report
+    from registry.target import Target
 
 app = typer.Typer()
 tag_app = typer.Typer(no_args_is_help=True, help="Dist-tags of npm packages and tags of images.")
@@ -35,6 +33,10 @@ def publish(
     principal: Principal = "",
 ) -> None:
     """Publish packages. Publishing the same bytes again changes nothing, and finishes what was interrupted."""
+    from registry import caller
+    from registry import publish as publishing
+    from registry.target import read_target
+
     target = read_target(stack_outputs)
     by = caller.by(target, "publish", principal)
     report = publishing.publish(target, files, by, repository=repository, tag=tag, provenance=provenance)
@@ -51,6 +53,9 @@ def deprecate(
     principal: Principal = "",
 ) -> None:
     """Have npm warn whoever installs a version."""
+    from registry import amend
+    from registry.ecosystems.packages import with_version
+
     reference = with_version(release)
     _change(stack_outputs, principal, "deprecate", lambda target: amend.deprecated(target, reference, message))
 
@@ -63,6 +68,9 @@ def yank(
     principal: Principal = "",
 ) -> None:
     """Have pip pass a version over, unless it is asked for by ==."""
+    from registry import amend
+    from registry.ecosystems.packages import with_version
+
     reference = with_version(release)
     _change(stack_outputs, principal, "yank", lambda target: amend.yanked(target, reference, reason))
 
@@ -70,6 +78,9 @@ def yank(
 @app.command()
 def unyank(release: Release, stack_outputs: Outputs, principal: Principal = "") -> None:
     """Take a yank back."""
+    from registry import amend
+    from registry.ecosystems.packages import with_version
+
     reference = with_version(release)
     _change(stack_outputs, principal, "unyank", lambda target: amend.yanked(target, reference, "", back=True))
 
@@ -78,12 +89,13 @@ def unyank(release: Release, stack_outputs: Outputs, principal: Principal = "") 
 def take_back(
     release: Release,
     stack_outputs: Outputs,
-    force: Annotated[
-        bool, typer.Option(help=f"also after {unpublish.HOURS} hours, or where something needs it")
-    ] = False,
+    force: Annotated[bool, typer.Option(help="also where the policy refuses: too late, or something needs it")] = False,
     principal: Principal = "",
 ) -> None:
     """Take a version back for good: the edge refuses it, and its number is never used again."""
+    from registry import unpublish
+    from registry.ecosystems.packages import with_version
+
     reference, action = with_version(release), "unpublish --force" if force else "unpublish"
     _change(stack_outputs, principal, action, lambda target: unpublish.unpublished(target, reference, force=force))
 
@@ -91,6 +103,9 @@ def take_back(
 @tag_app.command("add")
 def tag_add(release: Release, tag: str, stack_outputs: Outputs, principal: Principal = "") -> None:
     """Put a tag on a version."""
+    from registry import amend
+    from registry.ecosystems.packages import with_version
+
     reference = with_version(release)
     _change(stack_outputs, principal, "tag", lambda target: amend.tagged(target, reference, tag))
 
@@ -98,6 +113,9 @@ def tag_add(release: Release, tag: str, stack_outputs: Outputs, principal: Princ
 @tag_app.command("rm")
 def tag_rm(package: Package, tag: str, stack_outputs: Outputs, principal: Principal = "") -> None:
     """Take a tag off."""
+    from registry import amend
+    from registry.ecosystems.packages import parse
+
     reference = parse(package)
     _change(stack_outputs, principal, "untag", lambda target: amend.untagged(target, reference, tag))
 
@@ -105,6 +123,10 @@ def tag_rm(package: Package, tag: str, stack_outputs: Outputs, principal: Princi
 @tag_app.command("ls")
 def tag_ls(package: Package, stack_outputs: Outputs) -> None:
     """List tags, and what they are on."""
+    from registry import amend
+    from registry.ecosystems.packages import parse
+    from registry.target import read_target
+
     for tag, release in sorted(amend.tags(read_target(stack_outputs), parse(package)).items()):
         print(f"{tag}: {release}")
 
@@ -115,6 +137,10 @@ def show(
     stack_outputs: Outputs,
 ) -> None:
     """List what is published of a package, and what readers are told of it."""
+    from registry import amend
+    from registry.ecosystems.packages import parse
+    from registry.target import read_target
+
     for line in amend.shown(amend.known_of(read_target(stack_outputs), parse(package))):
         print(line)
 
@@ -125,12 +151,19 @@ def audit_list(
     since: Annotated[str, typer.Option(help="a UTC time or the start of one, such as 2026-11 or 2026-11-24T10")] = "",
 ) -> None:
     """List every change: when, who, as whom the cloud knew him, and what."""
+    from registry.catalog import audit
+    from registry.target import read_target
+
     for entry in audit.entries(read_target(stack_outputs).repository, audit.checked_time(since)):
         known = f" ({entry.by.caller})" if entry.by.caller else ""
         print(f"{entry.at}  {entry.by.principal}{known}  {entry.by.action}  {entry.what}")
 
 
 def _change(stack_outputs: Path, principal: str, action: str, make: Callable[[Target], Artifact]) -> None:
+    from registry import caller
+    from registry import publish as publishing
+    from registry.target import read_target
+
     target = read_target(stack_outputs)
     report = publishing.apply(target, [make(target)], caller.by(target, action, principal))
     for each in report.published:

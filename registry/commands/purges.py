@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from registry.catalog.outbox import Outbox
 from registry.commands import Outputs
-from registry.delivery.deliver import Delivery
-from registry.target import Target, read_target
+
+if TYPE_CHECKING:
+    from registry.delivery.deliver import Delivery
+    from registry.target import Target
 
 app = typer.Typer(no_args_is_help=True, help="Documents and purges that are still to reach the readers.")
 
@@ -23,6 +24,8 @@ def drain(
     metric: Annotated[bool, typer.Option(help="tell the alarms how old the oldest is")] = True,
 ) -> None:
     """Settle what is due: after failures with ever longer pauses, and everything once more when caches have ended."""
+    from registry.target import read_target
+
     target = read_target(stack_outputs)
     delivery = target.delivery
     while not _pass(target, delivery, metric) or watch:
@@ -51,6 +54,9 @@ def _pass(target: Target, delivery: Delivery, metric: bool) -> bool:
 @app.command("list")
 def list_all(stack_outputs: Outputs) -> None:
     """List what is not settled, or waits for its repetition."""
+    from registry.catalog.outbox import Outbox
+    from registry.target import read_target
+
     outbox = Outbox(read_target(stack_outputs).repository)
     for intent in [*outbox.dead(), *outbox.pending(), *outbox.repeats()]:
         state = "given up" if intent.state == "dead" else intent.state
@@ -61,4 +67,7 @@ def list_all(stack_outputs: Outputs) -> None:
 @app.command()
 def retry(stack_outputs: Outputs) -> None:
     """Put what was given up back on the list; `purges drain` then tries it again."""
+    from registry.catalog.outbox import Outbox
+    from registry.target import read_target
+
     print(f"put {Outbox(read_target(stack_outputs).repository).revive()} back on the list")

@@ -4,35 +4,51 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from registry import caller
-from registry.commands import Outputs
-from registry.target import Target, read_target
-from registry.tokens import tokens
+from registry.commands import Outputs, Principal
+
+if TYPE_CHECKING:
+    from registry.target import Target
+    from registry.tokens.tokens import Changed
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
+
+
+def _refuse_by(given: str | None) -> None:
+    if given is not None:
+        raise typer.BadParameter("say who does it with --principal; --by is its former name")
+
 
 Grants = Annotated[list[str], typer.Argument(help="such as npm:@acme/*:pull")]
 Identity = Annotated[str, typer.Argument(help="as `tokens list` shows it")]
 Expires = Annotated[str, typer.Option(help="a number of m, h or d")]
-By = Annotated[str, typer.Option("--by", help="who does it, for the audit log", envvar="ARTIFACT_EDGE_PRINCIPAL")]
+FormerBy = Annotated[str | None, typer.Option("--by", hidden=True, callback=_refuse_by)]
 
 
 @app.command()
 def create(
-    principal: Annotated[str, typer.Option(help="who the token stands for, e.g. ci@acme")],
     grant: Annotated[list[str], typer.Option(help="such as npm:@acme/*:pull; may be given several times")],
     stack_outputs: Outputs,
+    holder: Annotated[
+        str, typer.Option("--for", help="who the token stands for, e.g. ci@acme (required)", show_default=False)
+    ] = "",
     expires: Expires = "30d",
-    by: By = "",
+    principal: Principal = "",
+    by: FormerBy = None,
 ) -> None:
     """Issue a token and print it, once; nothing else goes to standard output."""
+    from registry import caller
+    from registry.target import read_target
+    from registry.tokens import tokens
+
+    if not holder:
+        raise typer.BadParameter("say who the token stands for, e.g. --for ci@acme (--principal says who issues it)")
     target = read_target(stack_outputs)
     seconds = tokens.duration(expires)
-    changed = tokens.create(target, caller.by(target, "tokens create", by), principal, grant, seconds)
+    changed = tokens.create(target, caller.by(target, "tokens create", principal), holder, grant, seconds)
     print(changed.text)
     _tell(target, changed)
 
@@ -43,6 +59,9 @@ def list_all(
     ended: Annotated[bool, typer.Option("--all", help="also those that were revoked or have ended")] = False,
 ) -> None:
     """List tokens by their ids; the tokens themselves are known to nobody."""
+    from registry.target import read_target
+    from registry.tokens import tokens
+
     for token in tokens.tokens(read_target(stack_outputs), ended=ended):
         until = f"until {datetime.fromtimestamp(token.expires, UTC):%Y-%m-%d %H:%M}Z"
         state = f"revoked {token.revoked[:16].replace('T', ' ')}Z" if token.revoked else until
@@ -55,12 +74,17 @@ def rotate(
     stack_outputs: Outputs,
     expires: Expires = "30d",
     overlap: Annotated[str, typer.Option(help="how long the old token stays good: a number of m, h or d")] = "1h",
-    by: By = "",
+    principal: Principal = "",
+    by: FormerBy = None,
 ) -> None:
     """Issue a new token in place of another and print it, once; the old one ends after the overlap."""
+    from registry import caller
+    from registry.target import read_target
+    from registry.tokens import tokens
+
     target = read_target(stack_outputs)
     seconds, shared = tokens.duration(expires), tokens.duration(overlap, "--overlap", shortest=0)
-    changed = tokens.rotate(target, caller.by(target, "tokens rotate", by), identity, seconds, shared)
+    changed = tokens.rotate(target, caller.by(target, "tokens rotate", principal), identity, seconds, shared)
     print(changed.text)
     _tell(target, changed)
 
@@ -69,11 +93,16 @@ def rotate(
 def revoke(
     ids: Annotated[list[str], typer.Argument(help="ids as `tokens list` shows them")],
     stack_outputs: Outputs,
-    by: By = "",
+    principal: Principal = "",
+    by: FormerBy = None,
 ) -> None:
     """Revoke tokens; the edge refuses them within seconds, where its key-value store is told at once."""
+    from registry import caller
+    from registry.target import read_target
+    from registry.tokens import tokens
+
     target = read_target(stack_outputs)
-    who = caller.by(target, "tokens revoke", by)
+    who = caller.by(target, "tokens revoke", principal)
     for identity in ids:
         changed = tokens.revoke(target, who, identity)
         print(f"revoked {changed.token.id} of {changed.token.principal}")
@@ -81,24 +110,36 @@ def revoke(
 
 
 @app.command()
-def grant(identity: Identity, grants: Grants, stack_outputs: Outputs, by: By = "") -> None:
+def grant(
+    identity: Identity, grants: Grants, stack_outputs: Outputs, principal: Principal = "", by: FormerBy = None
+) -> None:
     """Give a token more grants."""
+    from registry import caller
+    from registry.target import read_target
+    from registry.tokens import tokens
+
     target = read_target(stack_outputs)
-    changed = tokens.change_grants(target, caller.by(target, "tokens grant", by), identity, add=grants)
+    changed = tokens.change_grants(target, caller.by(target, "tokens grant", principal), identity, add=grants)
     print(*changed.token.grants)
     _tell(target, changed)
 
 
 @app.command()
-def ungrant(identity: Identity, grants: Grants, stack_outputs: Outputs, by: By = "") -> None:
+def ungrant(
+    identity: Identity, grants: Grants, stack_outputs: Outputs, principal: Principal = "", by: FormerBy = None
+) -> None:
     """Take grants away from a token."""
+    from registry import caller
+    from registry.target import read_target
+    from registry.tokens import tokens
+
     target = read_target(stack_outputs)
-    changed = tokens.change_grants(target, caller.by(target, "tokens ungrant", by), identity, remove=grants)
+    changed = tokens.change_grants(target, caller.by(target, "tokens ungrant", principal), identity, remove=grants)
     print(*changed.token.grants)
     _tell(target, changed)
 
 
-def _tell(target: Target, changed: tokens.Changed) -> None:
+def _tell(target: Target, changed: Changed) -> None:
     """Where a stream follows the database, it tells the edge; where none does, somebody must."""
     if not changed.untold:
         return

@@ -11,9 +11,6 @@ import typer
 from contract.metrics import OBJECTIVE_SECONDS
 from registry import RegistryError
 from registry.commands import Outputs
-from registry.ecosystems.packages import parse
-from registry.target import read_target
-from registry.visible import Follower
 
 app = typer.Typer()
 _TOKEN = "ARTIFACT_EDGE_TOKEN"  # noqa: S105  the variable's name
@@ -33,6 +30,10 @@ def visible(
 
     The edge is looked at with the token in ARTIFACT_EDGE_TOKEN, and left out without one.
     """
+    from registry.ecosystems.packages import parse
+    from registry.target import read_target
+    from registry.visible import Follower
+
     target = read_target(stack_outputs)
     vias = dict(_via(each) for each in via or ())
     follower = Follower(target, parse(package), token=os.environ.get(_TOKEN, ""), vias=vias)

@@ -6,11 +6,12 @@ import hashlib
 import json
 import re
 import time
+from collections.abc import Callable
 from typing import Any, cast
 
 import boto3
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from registry import RegistryError
 from registry.__main__ import app
@@ -150,7 +151,7 @@ def test_an_operator_reads_that_the_edge_was_not_told(
     def read(file: object) -> Target:
         return target
 
-    monkeypatch.setattr("registry.commands.tokens.read_target", read)
+    monkeypatch.setattr("registry.target.read_target", read)
     result = CliRunner().invoke(app, ["tokens", "revoke", id_of(token), "--stack-outputs", "-"])
     assert result.stdout.startswith(f"revoked {id_of(token)} of alice\n")
     assert f"{says}it is on record, but the edge could not be told" in result.output
@@ -270,3 +271,44 @@ def test_an_unknown_id_is_told(network: Network) -> None:
         tokens.revoke(network.target, BY, "abc")
     with pytest.raises(RegistryError, match="no token has the id ''"):
         tokens.revoke(network.target, BY, "")
+
+
+# --- the commands
+
+
+@pytest.fixture
+def run(network: Network, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Runs a command of `tokens` on the network."""
+
+    def read(file: object) -> Target:
+        return network.target
+
+    monkeypatch.setattr("registry.target.read_target", read)
+    return lambda *arguments: CliRunner().invoke(app, ["tokens", *arguments, "--stack-outputs", "-"])
+
+
+def test_the_audit_log_names_the_principal_of_each_command(network: Network, run: Callable[..., Result]) -> None:
+    made = run("create", "--for", "ci@acme", "--grant", "npm:*:pull", "--principal", "dora")
+    named = id_of(made.stdout.strip())
+    run("grant", named, "oci:*:pull", "--principal", "emil")
+    run("revoke", named, "--principal", "frida")
+    assert [entry.by.principal for entry in entries(network.target.repository)] == ["dora", "emil", "frida"]
+    (token,) = tokens.tokens(network.target, ended=True)
+    assert token.principal == "ci@acme"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["revoke", "abc", "--by", "dora"], "--principal"),
+        (["create", "--for", "ci@acme", "--grant", "npm:*:pull", "--by", "dora"], "--principal"),
+        (["create", "--principal", "ci@acme", "--grant", "npm:*:pull"], "--for ci@acme"),
+    ],
+)
+def test_a_former_option_is_refused_with_the_name_of_the_one_to_use(
+    network: Network, run: Callable[..., Result], arguments: list[str], says: str
+) -> None:
+    refused = run(*arguments)
+    assert refused.exit_code == 2
+    assert says in refused.output
+    assert tokens.tokens(network.target, ended=True) == []
