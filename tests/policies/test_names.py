@@ -17,8 +17,8 @@ from policies.framework.serve import servicer_for
 from policies.pack import POLICIES, RENAMED
 from tests.policies.cases.exemption_rules import exemption
 from tests.policies.cases.parts import BUCKET, GCS_BUCKET, PRIMARY
-from tests.policies.conftest import WriteExemptions
 from tests.policies.resources import NAMES, findings
+from tests.support.exemptions import WriteExemptions
 
 
 def declare(name: str, of: Collection[str]) -> None:

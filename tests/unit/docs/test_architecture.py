@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.architecture_page import PAGE, rows, section
 from tests.unit.docs import CHECKOUT, DOCS
 
-PAGE = DOCS / "architecture.md"
 PICTURE = DOCS / "architecture.svg"
 README = CHECKOUT / "README.md"
 
@@ -21,20 +21,6 @@ _PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)*/?")
 # A list of files of one folder, as in "`a.py`, `b.py` and `c.py` in `folder/`".
 _FILES_IN = re.compile(r"((?:`[\w.-]+`(?:, | and )?)+) in `([\w/.-]+/)`")
 _MOST_FILES = 4
-
-
-def section(title: str) -> str:
-    found = re.search(rf"^## {re.escape(title)}.*?\n(.*?)(?=^## |\Z)", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    assert found is not None, f"{PAGE} has no section {title}"
-    return found[1]
-
-
-def rows(text: str) -> list[list[str]]:
-    """The cells of each row of the tables in a text, without the heads."""
-    lines = [line for line in text.splitlines() if line.startswith("|")]
-    cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
-    heads = {number - 1 for number, line in enumerate(lines) if line.startswith("| --- ")}
-    return [row for number, row in enumerate(cells) if number not in heads and row[0] != "---"]
 
 
 def paths(text: str) -> Iterator[str]:

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
+from tests.support.architecture_page import rows, section
 from tests.unit.docs import CHECKOUT
-from tests.unit.docs.test_architecture import rows, section
 
 _WORKER = "workers/edge/src"
 _SHIELD = "infra/shield/machine/files/etc/artifact-edge/records.config"

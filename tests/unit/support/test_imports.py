@@ -33,15 +33,16 @@ def imports_of_tests(source: str) -> list[str]:
 @pytest.mark.parametrize(
     "planted",
     [
-        "from tests.world.test_tiers import access",
-        "from tests.unit.registry import test_publish as publishing",
-        "import tests.world.conftest",
-        "from .test_tiers import access",
-        "def late() -> None:\n    from tests.policies.conftest import Excepting",
+        "from tests.world.{} import access",
+        "from tests.world import {} as other",
+        "import tests.world.{}",
+        "from .{} import access",
+        "def late() -> None:\n    from tests.world.{} import access",
     ],
 )
-def test_a_planted_import_is_found(planted: str) -> None:
-    assert len(imports_of_tests(planted)) == 1
+@pytest.mark.parametrize("module", ["test_tiers", "conftest"])
+def test_a_planted_import_is_found(planted: str, module: str) -> None:
+    assert len(imports_of_tests(planted.format(module))) == 1
 
 
 def test_no_test_imports_from_another_test() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.unit.workflows.test_workflows import WORKFLOWS
+from tests.support.workflows import WORKFLOWS
 
 ROOT = Path(__file__).parents[3]
 LINT = re.findall(r"lint-\w+", re.findall(r"^lint: (.*?)##", (ROOT / "Makefile").read_text(), re.MULTILINE)[0])

@@ -13,13 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+
+from tests.support.workflows import ACTIONS, WORKFLOWS
 
 ROOT = Path(__file__).parents[3]
-WORKFLOWS = {file.name: yaml.safe_load(file.read_text()) for file in (ROOT / ".github/workflows").glob("*.yml")}
-ACTIONS = {
-    file.parent.name: yaml.safe_load(file.read_text()) for file in (ROOT / ".github/actions").glob("*/action.yml")
-}
 CLOUD = ("aws-actions/configure-aws-credentials", "google-github-actions/auth")
 
 

@@ -1,0 +1,23 @@
+"""The architecture page, as tests read it."""
+
+from __future__ import annotations
+
+import re
+
+from tests.unit.docs import DOCS
+
+PAGE = DOCS / "architecture.md"
+
+
+def section(title: str) -> str:
+    found = re.search(rf"^## {re.escape(title)}.*?\n(.*?)(?=^## |\Z)", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    assert found is not None, f"{PAGE} has no section {title}"
+    return found[1]
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of each row of the tables in a text, without the heads."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    heads = {number - 1 for number, line in enumerate(lines) if line.startswith("| --- ")}
+    return [row for number, row in enumerate(cells) if number not in heads and row[0] != "---"]

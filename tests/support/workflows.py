@@ -1,0 +1,13 @@
+"""The workflows of this repository, as tests read them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+_ROOT = Path(__file__).parents[2]
+WORKFLOWS = {file.name: yaml.safe_load(file.read_text()) for file in (_ROOT / ".github/workflows").glob("*.yml")}
+ACTIONS = {
+    file.parent.name: yaml.safe_load(file.read_text()) for file in (_ROOT / ".github/actions").glob("*/action.yml")
+}
