@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pulumi
-import pulumi_cloudflare as cloudflare
 
+from infra.edge.networks import edge_networks
 from infra.identity import OriginAccessArgs
 from infra.identity.origin_access import OriginAccess
 from infra.network import NetworkArgs
@@ -25,7 +25,7 @@ SHIELD = {"aws": Ec2Shield, "gcp": GceShield}
 
 def create_shields(stack: Stack, identities: Identities, objects: Objects) -> Sequence[Node]:
     """Creates the machines of every region. On S3 their role may read objects from where they are, and no one else."""
-    edge_addresses = cloudflare.get_ip_ranges_output().ipv4_cidrs
+    edge_addresses = edge_networks()
     boot = BootSettings(
         buckets=objects.blobs.buckets,
         secret_id=stack.secret("shield"),

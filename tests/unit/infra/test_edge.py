@@ -14,13 +14,14 @@ import pytest
 from cloudflare import Cloudflare
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from emulation.cloudflare import in_process, pki
+from emulation.cloudflare import api, in_process, pki
 from emulation.providers import cloudflare as emulated_cloudflare
 from emulation.providers.aws import functions, handlers
 from emulation.providers.aws.clients import client
 from infra.edge import EdgeArgs, EdgeSecrets
 from infra.edge.bundle import BundleError, compile_worker
 from infra.edge.cloudflare import Edge
+from infra.edge.networks import EdgeNetworksError, edge_networks
 from infra.edge.secrets import EdgeSecretError, read_edge_secrets
 from tests.support.harness import Deployment, deploy
 
@@ -118,6 +119,40 @@ def test_the_edge_holds_shields_to_their_certificates_and_clients_to_today_s_tls
         name: settings.get(name, zone_id=zone.id).value for name in ("ssl", "min_tls_version", "always_use_https")
     }
     assert values == {"ssl": "strict", "min_tls_version": "1.2", "always_use_https": "on"}
+
+
+def networks_on(account: Cloudflare) -> Any:
+    def program() -> None:
+        pulumi.export("networks", edge_networks())
+        cloudflare.WorkersKvNamespace("any", account_id="0" * 32, title="any")
+
+    return deploy(
+        program, emulated_cloudflare.handlers(lambda: account), emulated_cloudflare.functions(lambda: account)
+    ).outputs["networks"]
+
+
+def test_shields_let_in_the_networks_that_cloudflare_lists(tmp_path: Path) -> None:
+    assert networks_on(in_process.client(tmp_path)) == api.IPV4
+
+
+@pytest.mark.parametrize(
+    ("listed", "difference"),
+    [
+        ([*api.IPV4, "203.0.113.0/24"], "adds 203.0.113.0/24"),
+        (api.IPV4[1:], "lacks 173.245.48.0/20"),
+        ([*api.IPV4[1:], "203.0.113.0/24"], "adds 203.0.113.0/24 and lacks 173.245.48.0/20"),
+    ],
+)
+def test_networks_that_nobody_reviewed_stop_the_program_by_name(
+    listed: list[str], difference: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "IPV4", listed)
+    with pytest.raises(EdgeNetworksError) as raised:
+        networks_on(in_process.client(tmp_path))
+    assert str(raised.value) == (
+        f"Cloudflare's networks are not those of contract/cloudflare_networks.py: the API {difference}. "
+        "Compare with www.cloudflare.com/ips-v4, and change IPV4 in that file"
+    )
 
 
 @pytest.mark.usefixtures("aws_cloud")
