@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import httpx
 import yaml
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -36,28 +39,42 @@ def stack_config(environment: str) -> dict[str, str]:
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in document["config"].items()}
 
 
-def first_up(environment: str, changes: Mapping[str, Any], directory: Path) -> Deployment:
-    """The environment's first `pulumi up` on mocks, with some keys of our namespace changed."""
-    account = in_process.client(directory)
-    project = google.client(directory)
-    config = stack_config(environment) | {f"artifact-edge:{key}": json.dumps(value) for key, value in changes.items()}
-    with aws_account():
-        write_edge_secret(environment, directory)
-        return deploy(
-            lambda: compose(load_current()),
-            [
-                *emulated_aws.handlers(),
-                *emulated_cloudflare.handlers(lambda: account),
-                *emulated_gcp.handlers(lambda: project),
-            ],
-            [
-                *emulated_aws.functions(),
-                *emulated_cloudflare.functions(lambda: account),
-                *emulated_gcp.functions(lambda: project),
-            ],
-            stack=environment,
-            config=config,
-        )
+def first_up(environment: str, changes: Mapping[str, Any] | None = None, *, stack: str = "") -> Deployment:
+    """The first `pulumi up` of an environment's config, with some keys of our namespace changed.
+
+    It runs once for all tests that ask for it, so no test may change what it returns. The stack has the name of the
+    environment unless another is given.
+    """
+    return _first_up(environment, json.dumps(changes or {}, sort_keys=True), stack or environment)
+
+
+@cache
+def _first_up(environment: str, changes: str, stack: str) -> Deployment:
+    changed = {f"artifact-edge:{key}": json.dumps(value) for key, value in json.loads(changes).items()}
+    with aws_account(), tempfile.TemporaryDirectory() as directory:
+        return brought_up(stack, stack_config(environment) | changed, Path(directory))[0]
+
+
+def brought_up(stack: str, config: dict[str, str], directory: Path) -> tuple[Deployment, httpx.Client]:
+    """A first `pulumi up` in the AWS account that is in effect, and the project on Google Cloud."""
+    account, project = in_process.client(directory), google.client(directory)
+    write_edge_secret(stack, directory)
+    deployment = deploy(
+        lambda: compose(load_current()),
+        [
+            *emulated_aws.handlers(),
+            *emulated_cloudflare.handlers(lambda: account),
+            *emulated_gcp.handlers(lambda: project),
+        ],
+        [
+            *emulated_aws.functions(),
+            *emulated_cloudflare.functions(lambda: account),
+            *emulated_gcp.functions(lambda: project),
+        ],
+        stack=stack,
+        config=config,
+    )
+    return deployment, project
 
 
 def write_edge_secret(environment: str, directory: Path) -> None:

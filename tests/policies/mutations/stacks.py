@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from tests.policies.mutations import Outcome, run
@@ -42,11 +40,6 @@ def whole_stacks() -> Sequence[Whole]:
     """Prod as it is, and prod with everything on Google Cloud that can be there."""
     google = {**settings("prod"), **_ONE_CLOUD}
     return [
-        Whole("prod", _resources({}), settings("prod")),
-        Whole("prod on Google Cloud alone", _resources(ON_GOOGLE), google),
+        Whole("prod", first_up("prod").resources, settings("prod")),
+        Whole("prod on Google Cloud alone", first_up("prod", ON_GOOGLE).resources, google),
     ]
-
-
-def _resources(changes: Mapping[str, Any]) -> Sequence[Registered]:
-    with tempfile.TemporaryDirectory() as directory:
-        return first_up("prod", changes, Path(directory)).resources

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pulumi_aws as aws
 import pulumi_cloudflare as cloudflare
@@ -36,34 +36,14 @@ OUTPUTS = {"environment", "url", "zone", "buckets", "metadata", "entitlements", 
 KEY_ON_GCP = "projects/artifact-edge-prod/locations/us/keyRings/artifact-edge-prod/cryptoKeys/objects"
 
 
-class Up(Protocol):
-    """The environment's first `pulumi up`, with some keys of our namespace changed."""
-
-    def __call__(self, environment: str, **changes: Any) -> Deployment: ...
-
-
-@pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Up:
-    """Runs each program once: the tests only read what it registered."""
-    done: dict[str, Deployment] = {}
-
-    def once(environment: str, **changes: Any) -> Deployment:
-        name = environment + json.dumps(changes)
-        if name not in done:
-            done[name] = first_up(environment, changes, tmp_path_factory.mktemp("cloudflare"))
-        return done[name]
-
-    return once
-
-
 def bindings(deployment: Deployment) -> Mapping[str, Any]:
     script = deployment.of(cloudflare.WorkersScript)["edge"]
     return {binding["name"]: binding for binding in script.inputs["bindings"]}
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_every_environment_comes_up_with_the_documented_outputs(environment: str, up: Up) -> None:
-    deployment = up(environment)
+def test_every_environment_comes_up_with_the_documented_outputs(environment: str) -> None:
+    deployment = first_up(environment)
     config = load(environment, stack_config(environment)).config
     outputs = deployment.outputs
     assert set(outputs) == OUTPUTS
@@ -90,17 +70,17 @@ def test_every_environment_comes_up_with_the_documented_outputs(environment: str
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_every_environment_meets_the_policies(environment: str, up: Up) -> None:
+def test_every_environment_meets_the_policies(environment: str) -> None:
     """In process, with every value known; `make preview` asks the engine."""
-    registered = as_policies_see_it(up(environment))
+    registered = as_policies_see_it(first_up(environment))
     given = settings(environment)
     found = {name: findings(name, registered, given.get(name)) for name in NAMES}
     assert {name: said for name, said in found.items() if said} == {}
 
 
-def test_an_environment_without_its_settings_is_found_out(up: Up) -> None:
+def test_an_environment_without_its_settings_is_found_out() -> None:
     """That the test above can fail: `dev` may be destroyed, and stands in one region."""
-    registered = as_policies_see_it(up("dev"))
+    registered = as_policies_see_it(first_up("dev"))
     found = {name for name in NAMES if findings(name, registered)}
     assert found <= settings("dev").keys()
     assert {
@@ -110,16 +90,16 @@ def test_an_environment_without_its_settings_is_found_out(up: Up) -> None:
     } <= found
 
 
-def test_every_tier_is_a_component_of_its_own(up: Up) -> None:
-    tiers = {token.split(":")[1] for token in up("prod").components()}
+def test_every_tier_is_a_component_of_its_own() -> None:
+    tiers = {token.split(":")[1] for token in first_up("prod").components()}
     assert tiers == {"network", "keys", "blobs", "metadata", "entitlements", "shield", "edge", "dns", "identity"} | {
         "observability",
         "registry",
     }
 
 
-def test_the_worker_is_bound_as_documented_and_its_keys_are_secrets(up: Up) -> None:
-    deployment = up("local")
+def test_the_worker_is_bound_as_documented_and_its_keys_are_secrets() -> None:
+    deployment = first_up("local")
     bound = bindings(deployment)
     assert {name: binding["type"] for name, binding in bound.items()} == {
         "ENTITLEMENTS": "kv_namespace",
@@ -145,16 +125,16 @@ def test_the_worker_is_bound_as_documented_and_its_keys_are_secrets(up: Up) -> N
     assert not deployment.secret_outputs
 
 
-def test_no_resource_but_the_edge_ever_sees_a_key(up: Up) -> None:
-    deployment = up("local")
+def test_no_resource_but_the_edge_ever_sees_a_key() -> None:
+    deployment = first_up("local")
     for registered in deployment.resources:
         plain = {name: value for name, value in registered.inputs.items() if name not in registered.secrets}
         for key in (ORIGIN_KEY, SIGNING_KEY, API_KEY, "PRIVATE KEY"):
             assert key not in json.dumps(plain), f"{key} in {registered.type} {registered.name}"
 
 
-def test_shields_fetch_from_the_nearest_bucket_first(up: Up) -> None:
-    machines = up("local").of(aws.ec2.Instance)
+def test_shields_fetch_from_the_nearest_bucket_first() -> None:
+    machines = first_up("local").of(aws.ec2.Instance)
     for name, first, second in (("us-east-1-0", "us-east-1", "eu-west-1"), ("eu-west-1-0", "eu-west-1", "us-east-1")):
         rendered = machines[name].inputs["userData"]
         hosts = [f"artifact-edge-local-{region}.s3.{region}.amazonaws.com" for region in (first, second)]
@@ -162,8 +142,8 @@ def test_shields_fetch_from_the_nearest_bucket_first(up: Up) -> None:
         assert 0 < rendered.index(hosts[0]) < rendered.index(hosts[1])
 
 
-def test_dns_sends_clients_to_where_cloudflare_answers_for_the_hostname(up: Up) -> None:
-    deployment = up("local")
+def test_dns_sends_clients_to_where_cloudflare_answers_for_the_hostname() -> None:
+    deployment = first_up("local")
     records = deployment.of(aws.route53.Record)
     assert records["edge-eu-west-1"].inputs["records"] == ["packages.artifact-edge.test.cdn.cloudflare.net"]
     answered = deployment.of(cloudflare.DnsRecord)["edge"].inputs
@@ -171,7 +151,7 @@ def test_dns_sends_clients_to_where_cloudflare_answers_for_the_hostname(up: Up) 
     assert deployment.of(cloudflare.WorkersRoute)["edge"].inputs["pattern"] == "packages.artifact-edge.test/*"
 
 
-def test_everything_that_can_be_tagged_is_tagged(up: Up) -> None:
+def test_everything_that_can_be_tagged_is_tagged() -> None:
     expected = {
         "project": "artifact-edge",
         "environment": "prod",
@@ -179,7 +159,7 @@ def test_everything_that_can_be_tagged_is_tagged(up: Up) -> None:
         "cost-center": "production",
     }
     tagged: set[str] = set()
-    for registered in up("prod").resources:
+    for registered in first_up("prod").resources:
         argument = transforms.tag_argument(registered.type)
         if argument is not None:
             assert expected.items() <= registered.inputs[argument].items(), registered
@@ -188,8 +168,8 @@ def test_everything_that_can_be_tagged_is_tagged(up: Up) -> None:
 
 
 @pytest.mark.parametrize(("environment", "protected"), [("local", False), ("staging", True)])
-def test_what_cannot_be_made_again_is_protected_where_config_says_so(environment: str, protected: bool, up: Up) -> None:
-    deployment = up(environment)
+def test_what_cannot_be_made_again_is_protected_where_config_says_so(environment: str, protected: bool) -> None:
+    deployment = first_up(environment)
     kept = {registered.type for registered in deployment.resources if registered.protect}
     data = {"aws:s3/bucket:Bucket", "aws:dynamodb/table:Table", "aws:kms/key:Key", "aws:kms/replicaKey:ReplicaKey"}
     assert kept == (data | {"aws:route53/zone:Zone"} if protected else set[str]())
@@ -197,8 +177,8 @@ def test_what_cannot_be_made_again_is_protected_where_config_says_so(environment
 
 
 @pytest.mark.parametrize("environment", ["dev", "prod"])
-def test_every_alarm_names_a_heading_that_whoever_is_on_call_can_read(environment: str, up: Up) -> None:
-    alarms = up(environment).of(aws.cloudwatch.MetricAlarm)
+def test_every_alarm_names_a_heading_that_whoever_is_on_call_can_read(environment: str) -> None:
+    alarms = first_up(environment).of(aws.cloudwatch.MetricAlarm)
     assert len(alarms) > 10
     for name, alarm in alarms.items():
         file, anchor = alarm.inputs["alarmDescription"].rsplit(" ", 1)[1].split("#")
@@ -212,8 +192,8 @@ def test_every_protected_type_exists() -> None:
         assert vars(transforms.resource_class(token))["pulumi_type"] == token
 
 
-def test_the_same_program_runs_on_google_alone(up: Up) -> None:
-    deployment = up("prod", **ON_GOOGLE)
+def test_the_same_program_runs_on_google_alone() -> None:
+    deployment = first_up("prod", ON_GOOGLE)
     (bucket,) = deployment.outputs["buckets"]
     lock = {"mode": "governance", "days": 30}
     assert bucket == {"region": "us-east4", "name": "artifact-edge-prod-us-east4", "store": "gcs", "lock": lock}
@@ -256,8 +236,8 @@ def test_the_same_program_runs_on_google_alone(up: Up) -> None:
     assert deployment.of(gcp.spanner.Instance)["metadata"].inputs["config"] == "nam3"
 
 
-def test_google_machines_have_local_disks_and_let_in_the_edge_and_health_checkers_only(up: Up) -> None:
-    deployment = up("prod")
+def test_google_machines_have_local_disks_and_let_in_the_edge_and_health_checkers_only() -> None:
+    deployment = first_up("prod")
     machine = deployment.of(gcp.compute.Instance)["asia-northeast1-0"].inputs
     assert machine["scratchDisks"] == [{"interface": "NVME"}]
     assert set(machine["shieldedInstanceConfig"].values()) == {True}

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from tests.support.alarm_table import PAGE, page, rows, whole
 
 
-def test_the_page_lists_all_alarms_and_each_leads_to_a_heading(tmp_path: Path) -> None:
-    table = rows(whole(tmp_path), "artifact-edge-prod")
+def test_the_page_lists_all_alarms_and_each_leads_to_a_heading() -> None:
+    table = rows(whole(), "artifact-edge-prod")
     assert PAGE.read_text() == page(PAGE.read_text(), table), "run `python -m tests.support.alarm_table`"
     assert {row.cloud for row in table} == {"AWS", "Google Cloud"}
     led_to: dict[str, set[str]] = {}

@@ -8,15 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pulumi_aws as aws
 import pytest
 from botocore.exceptions import ClientError
 
-from emulation.cloudflare import in_process
 from emulation.gcp import in_process as google
 from emulation.providers import aws as emulated_aws
-from emulation.providers import cloudflare as emulated_cloudflare
 from emulation.providers import gcp as emulated_gcp
 from emulation.providers.aws.clients import client
 from emulation.providers.handler import CloudError
@@ -24,11 +21,10 @@ from infra.blobs import BlobsArgs, Lock
 from infra.blobs.gcs import GcsBlobs
 from infra.blobs.s3 import S3Blobs
 from infra.observability import CloudWatchAlarm
-from stacks.config import Blobs, ConfigError, Stack, load, load_current
-from stacks.network import compose
+from stacks.config import Blobs, ConfigError, Stack, load
 from tests.support.aws_handlers import create, gone, handler
 from tests.support.harness import Deployment, aws_account, deploy
-from tests.support.stacks import ENVIRONMENTS, stack_config, write_edge_secret
+from tests.support.stacks import ENVIRONMENTS, brought_up, stack_config
 
 ACCOUNT = "123456789012"
 
@@ -101,28 +97,6 @@ def up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory)
         patch.setattr(S3Blobs, "__init__", noted)
         deployment, _ = brought_up(environment, config, tmp_path_factory.mktemp("clouds"))
         yield Up(load(environment, config), alarms, deployment)
-
-
-def brought_up(environment: str, config: dict[str, str], directory: Path) -> tuple[Deployment, httpx.Client]:
-    """What was registered in the AWS account that is in effect, and the project on Google Cloud."""
-    account, project = in_process.client(directory), google.client(directory)
-    write_edge_secret(environment, directory)
-    deployment = deploy(
-        lambda: compose(load_current()),
-        [
-            *emulated_aws.handlers(),
-            *emulated_cloudflare.handlers(lambda: account),
-            *emulated_gcp.handlers(lambda: project),
-        ],
-        [
-            *emulated_aws.functions(),
-            *emulated_cloudflare.functions(lambda: account),
-            *emulated_gcp.functions(lambda: project),
-        ],
-        stack=environment,
-        config=config,
-    )
-    return deployment, project
 
 
 def test_every_bucket_stands_in_its_region_versioned_owned_and_closed(up: Up) -> None:
