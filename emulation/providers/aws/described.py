@@ -6,7 +6,7 @@ Each type states its calls; what they share (a vanished resource is None, tags, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 import pulumi
@@ -32,6 +32,7 @@ class Described:
 
     resource: type[pulumi.CustomResource]
     service: str
+    _: KW_ONLY
     make: Callable[[Api, Properties], str]
     describe: Callable[[Api, str, Properties], Properties | None]
     remove: Callable[[Api, str, Properties], object]

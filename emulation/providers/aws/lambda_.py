@@ -39,27 +39,27 @@ def handlers() -> list[Handler]:
         Described(
             aws.lambda_.Function,
             "lambda",
-            _make_function,
-            _describe_function,
-            lambda api, id, state: api.delete_function(FunctionName=id),
-            _change_function,
-            frozenset({"name", "region"}),
+            make=_make_function,
+            describe=_describe_function,
+            remove=lambda api, id, state: api.delete_function(FunctionName=id),
+            change=_change_function,
+            replace_on=frozenset({"name", "region"}),
         ),
         Described(
             aws.lambda_.FunctionUrl,
             "lambda",
-            _make_url,
-            _describe_url,
-            lambda api, id, state: api.delete_function_url_config(FunctionName=id),
-            _change_url,
-            frozenset({"functionName", "region", "qualifier"}),
+            make=_make_url,
+            describe=_describe_url,
+            remove=lambda api, id, state: api.delete_function_url_config(FunctionName=id),
+            change=_change_url,
+            replace_on=frozenset({"functionName", "region", "qualifier"}),
         ),
         Described(
             aws.lambda_.Permission,
             "lambda",
-            _add_permission,
-            _describe_permission,
-            lambda api, id, state: api.remove_permission(FunctionName=state["function"], StatementId=id),
+            make=_add_permission,
+            describe=_describe_permission,
+            remove=lambda api, id, state: api.remove_permission(FunctionName=state["function"], StatementId=id),
             replace_on=frozenset(
                 {"action", "function", "functionUrlAuthType", "invokedViaFunctionUrl", "principal", "region"}
                 | {"statementId", "sourceArn", "sourceAccount"}
@@ -68,11 +68,11 @@ def handlers() -> list[Handler]:
         Described(
             aws.lambda_.EventSourceMapping,
             "lambda",
-            _make_mapping,
-            _describe_mapping,
-            lambda api, id, state: api.delete_event_source_mapping(UUID=id),
-            _change_mapping,
-            frozenset({"eventSourceArn", "region", "startingPosition"}),
+            make=_make_mapping,
+            describe=_describe_mapping,
+            remove=lambda api, id, state: api.delete_event_source_mapping(UUID=id),
+            change=_change_mapping,
+            replace_on=frozenset({"eventSourceArn", "region", "startingPosition"}),
         ),
     ]
 

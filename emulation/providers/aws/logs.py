@@ -14,11 +14,11 @@ def handlers() -> list[Handler]:
         Described(
             aws.cloudwatch.LogGroup,
             "logs",
-            _make,
-            _describe,
-            lambda logs, id, state: logs.delete_log_group(logGroupName=id),
-            _change,
-            frozenset({"name", "region", "logGroupClass"}),
+            make=_make,
+            describe=_describe,
+            remove=lambda logs, id, state: logs.delete_log_group(logGroupName=id),
+            change=_change,
+            replace_on=frozenset({"name", "region", "logGroupClass"}),
         )
     ]
 

@@ -24,9 +24,11 @@ def handlers() -> list[Handler]:
         Described(
             aws.s3.BucketMetric,
             "s3",
-            _put_metric,
-            _describe_metric,
-            lambda s3, id, state: s3.delete_bucket_metrics_configuration(Bucket=state["bucket"], Id=state["name"]),
+            make=_put_metric,
+            describe=_describe_metric,
+            remove=lambda s3, id, state: s3.delete_bucket_metrics_configuration(
+                Bucket=state["bucket"], Id=state["name"]
+            ),
             replace_on=frozenset({"bucket", "region", "name", "filter"}),
         ),
     ]

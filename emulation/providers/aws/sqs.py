@@ -21,7 +21,17 @@ _FIFO = {"fifoQueue": "FifoQueue", "contentBasedDeduplication": "ContentBasedDed
 
 def handlers() -> list[Handler]:
     """One handler a resource type."""
-    return [Described(aws.sqs.Queue, "sqs", _make, _describe, _remove, _change, frozenset({"name", "region", *_FIFO}))]
+    return [
+        Described(
+            aws.sqs.Queue,
+            "sqs",
+            make=_make,
+            describe=_describe,
+            remove=_remove,
+            change=_change,
+            replace_on=frozenset({"name", "region", *_FIFO}),
+        )
+    ]
 
 
 def _make(sqs: Api, inputs: Properties) -> str:

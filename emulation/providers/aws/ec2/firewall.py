@@ -18,11 +18,11 @@ def handlers() -> list[Handler]:
         Described(
             aws.ec2.SecurityGroup,
             "ec2",
-            _make_group,
-            _describe_group,
-            lambda ec2, id, state: ec2.delete_security_group(GroupId=id),
-            _change_group,
-            frozenset({"name", "description", "vpcId", "region"}),
+            make=_make_group,
+            describe=_describe_group,
+            remove=lambda ec2, id, state: ec2.delete_security_group(GroupId=id),
+            change=_change_group,
+            replace_on=frozenset({"name", "description", "vpcId", "region"}),
         ),
     ]
 

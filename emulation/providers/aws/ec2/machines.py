@@ -19,11 +19,11 @@ def handlers() -> list[Handler]:
         Described(
             aws.ec2.Instance,
             "ec2",
-            _make_instance,
-            _describe_instance,
-            lambda ec2, id, state: ec2.terminate_instances(InstanceIds=[id]),
-            change_tags,
-            frozenset(
+            make=_make_instance,
+            describe=_describe_instance,
+            remove=lambda ec2, id, state: ec2.terminate_instances(InstanceIds=[id]),
+            change=change_tags,
+            replace_on=frozenset(
                 {
                     "ami",
                     "instanceType",
@@ -41,11 +41,11 @@ def handlers() -> list[Handler]:
         Described(
             aws.ec2.Eip,
             "ec2",
-            _make_address,
-            _describe_address,
-            _remove_address,
-            _change_address,
-            frozenset({"domain", "region"}),
+            make=_make_address,
+            describe=_describe_address,
+            remove=_remove_address,
+            change=_change_address,
+            replace_on=frozenset({"domain", "region"}),
         ),
     ]
 

@@ -18,38 +18,38 @@ def handlers() -> list[Handler]:
         Described(
             aws.ec2.Vpc,
             "ec2",
-            _make_vpc,
-            _describe_vpc,
-            lambda ec2, id, state: ec2.delete_vpc(VpcId=id),
-            _change_vpc,
-            frozenset({"cidrBlock", "region"}),
+            make=_make_vpc,
+            describe=_describe_vpc,
+            remove=lambda ec2, id, state: ec2.delete_vpc(VpcId=id),
+            change=_change_vpc,
+            replace_on=frozenset({"cidrBlock", "region"}),
         ),
         Described(
             aws.ec2.InternetGateway,
             "ec2",
-            _make_gateway,
-            _describe_gateway,
-            _remove_gateway,
-            change_tags,
-            frozenset({"vpcId", "region"}),
+            make=_make_gateway,
+            describe=_describe_gateway,
+            remove=_remove_gateway,
+            change=change_tags,
+            replace_on=frozenset({"vpcId", "region"}),
         ),
         Described(
             aws.ec2.RouteTable,
             "ec2",
-            lambda ec2, inputs: ec2.create_route_table(VpcId=inputs["vpcId"], **tags("route-table", inputs))[
+            make=lambda ec2, inputs: ec2.create_route_table(VpcId=inputs["vpcId"], **tags("route-table", inputs))[
                 "RouteTable"
             ]["RouteTableId"],
-            _describe_route_table,
-            lambda ec2, id, state: ec2.delete_route_table(RouteTableId=id),
-            change_tags,
-            frozenset({"vpcId", "region"}),
+            describe=_describe_route_table,
+            remove=lambda ec2, id, state: ec2.delete_route_table(RouteTableId=id),
+            change=change_tags,
+            replace_on=frozenset({"vpcId", "region"}),
         ),
         Described(
             aws.ec2.Route,
             "ec2",
-            _make_route,
-            _describe_route,
-            lambda ec2, id, state: ec2.delete_route(
+            make=_make_route,
+            describe=_describe_route,
+            remove=lambda ec2, id, state: ec2.delete_route(
                 RouteTableId=state["routeTableId"], DestinationCidrBlock=state["destinationCidrBlock"]
             ),
             replace_on=frozenset({"routeTableId", "destinationCidrBlock", "gatewayId", "region"}),
@@ -57,30 +57,30 @@ def handlers() -> list[Handler]:
         Described(
             aws.ec2.Subnet,
             "ec2",
-            _make_subnet,
-            _describe_subnet,
-            lambda ec2, id, state: ec2.delete_subnet(SubnetId=id),
-            _change_subnet,
-            frozenset({"vpcId", "cidrBlock", "availabilityZone", "region"}),
+            make=_make_subnet,
+            describe=_describe_subnet,
+            remove=lambda ec2, id, state: ec2.delete_subnet(SubnetId=id),
+            change=_change_subnet,
+            replace_on=frozenset({"vpcId", "cidrBlock", "availabilityZone", "region"}),
         ),
         Described(
             aws.ec2.RouteTableAssociation,
             "ec2",
-            lambda ec2, inputs: ec2.associate_route_table(
+            make=lambda ec2, inputs: ec2.associate_route_table(
                 RouteTableId=inputs["routeTableId"], SubnetId=inputs["subnetId"]
             )["AssociationId"],
-            _describe_association,
-            lambda ec2, id, state: ec2.disassociate_route_table(AssociationId=id),
+            describe=_describe_association,
+            remove=lambda ec2, id, state: ec2.disassociate_route_table(AssociationId=id),
             replace_on=frozenset({"routeTableId", "subnetId", "region"}),
         ),
         Described(
             aws.ec2.VpcEndpoint,
             "ec2",
-            _make_endpoint,
-            _describe_endpoint,
-            lambda ec2, id, state: ec2.delete_vpc_endpoints(VpcEndpointIds=[id]),
-            change_tags,
-            frozenset({"vpcId", "serviceName", "vpcEndpointType", "routeTableIds", "region"}),
+            make=_make_endpoint,
+            describe=_describe_endpoint,
+            remove=lambda ec2, id, state: ec2.delete_vpc_endpoints(VpcEndpointIds=[id]),
+            change=change_tags,
+            replace_on=frozenset({"vpcId", "serviceName", "vpcEndpointType", "routeTableIds", "region"}),
         ),
     ]
 
