@@ -1,29 +1,55 @@
-"""Which object of the emulated S3 a request is about."""
+"""Which bucket and object of the emulated S3 a request is about: read once, by the outermost layer."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
+from emulation.origin_requests import Application
+
+_KEY = "emulation.s3"
 _VIRTUAL_HOST = re.compile(r"^(?P<bucket>[a-z0-9][a-z0-9.-]+)\.s3[.-][a-z0-9-]*\.?amazonaws\.com(:\d+)?$")
 
 
+@dataclass(frozen=True)
+class S3Address:
+    """The bucket and the key that a request names; each is empty where it names none."""
+
+    bucket: str = ""
+    key: str = ""
+
+
+class S3Addresses:
+    """WSGI middleware over the emulated API: hands the address of each request to the layers below, in its environ."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        environ[_KEY] = _address(environ)
+        return self._application(environ, start_response)
+
+
 def addressed_object(environ: dict[str, Any]) -> tuple[str, str] | None:
-    """Bucket and key of a request for an S3 object, addressed by host (as the shields do) or by path."""
-    bucket, key = _addressed(environ)
-    return (bucket, key) if bucket and key else None
+    """Bucket and key of a request for an S3 object."""
+    address: S3Address = environ[_KEY]
+    return (address.bucket, address.key) if address.bucket and address.key else None
 
 
 def addressed_bucket(environ: dict[str, Any]) -> str | None:
     """The bucket of a request that S3 has to answer."""
-    return _addressed(environ)[0] or None
+    address: S3Address = environ[_KEY]
+    return address.bucket or None
 
 
-def _addressed(environ: dict[str, Any]) -> tuple[str, str]:
+def _address(environ: dict[str, Any]) -> S3Address:
+    """Shields name the bucket in the host, others in the path of a request that is signed for S3."""
     path = environ["PATH_INFO"].lstrip("/")
     by_host = _VIRTUAL_HOST.match(environ.get("HTTP_HOST", ""))
     if by_host is not None:
-        return by_host["bucket"], path
+        return S3Address(by_host["bucket"], path)
     bucket, _, key = path.partition("/")
     signed_for_s3 = "/s3/aws4_request" in environ.get("HTTP_AUTHORIZATION", "")
-    return (bucket, key) if signed_for_s3 else ("", "")
+    return S3Address(bucket, key) if signed_for_s3 else S3Address()

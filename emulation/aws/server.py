@@ -28,7 +28,7 @@ from emulation.aws.observed import Observed, RequestOutcomes
 from emulation.aws.outages import Outages
 from emulation.aws.permissions import Permissions
 from emulation.aws.replication import Replication
-from emulation.aws.requests import addressed_object
+from emulation.aws.requests import S3Addresses, addressed_object
 from emulation.aws.tables import mend_tables
 from emulation.aws.web_identity import check_web_identities, google_keys
 from emulation.layout import AWS_PORT, World
@@ -53,7 +53,7 @@ def serve(world: World) -> None:
     outcomes = RequestOutcomes(replication)
     s3 = RequestCounter(outcomes, addressed_object)
     watched = Alarms(s3, Observed(outcomes, replication.waiting))
-    application = InstanceMetadata(FunctionCode(GlobalTables(watched)))
+    application = S3Addresses(InstanceMetadata(FunctionCode(GlobalTables(watched))))
     make_server(world.aws_address, AWS_PORT, cast(Any, application), threaded=True).serve_forever()
 
 

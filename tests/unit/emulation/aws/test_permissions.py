@@ -23,6 +23,7 @@ from emulation.aws.conditions import UnknownCondition
 from emulation.aws.instance_metadata import InstanceMetadata
 from emulation.aws.permissions import Permissions
 from emulation.aws.policies import Asked, is_allowed
+from emulation.aws.requests import S3Addresses
 from emulation.layout import INSTANCES_PATH
 
 ROLE = "arn:aws:iam::123456789012:role/shield"
@@ -178,7 +179,7 @@ def cloud(aws_cloud: None) -> Iterator[Cloud]:
         listing = statement(action="s3:ListBucket", resource=f"arn:aws:s3:::{bucket}", Principal={"AWS": ROLE})
         s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy(grant, listing)))
     moto = cast(Any, DomainDispatcherApplication)(create_backend_app)
-    client = Client(InstanceMetadata(Permissions(moto)))
+    client = Client(S3Addresses(InstanceMetadata(Permissions(moto))))
 
     def ask(method: str, url: str, **options: Any) -> Any:
         host = urlsplit(url).netloc or "aws.test"

@@ -21,6 +21,7 @@ from werkzeug.serving import make_server
 from emulation.aws import outages
 from emulation.aws.outages import Outages
 from emulation.aws.replication import PATH, Replication
+from emulation.aws.requests import S3Addresses
 
 ADDRESS = "127.92.0.1"
 
@@ -29,7 +30,7 @@ ADDRESS = "127.92.0.1"
 def s3() -> Iterator[Any]:
     """Three versioned buckets, the first with a rule for `kept/`, behind a server of its own."""
     down = Outages(cast(Any, DomainDispatcherApplication)(create_backend_app))
-    application = Replication(down, down.is_down)
+    application = S3Addresses(Replication(down, down.is_down))
     server = make_server(ADDRESS, 0, cast(Any, application), threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://{ADDRESS}:{server.server_port}"
