@@ -48,6 +48,7 @@ def s3() -> Iterator[Any]:
             client.create_bucket(Bucket=bucket, **placed)
             client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
         client.put_object(Bucket="source", Key="kept/before", Body=b"before the rule")
+        settled(client)  # else a slow machine looks for copies to make only once there is a rule
         replicate(client, "source", "replica")
         yield client
     finally:
