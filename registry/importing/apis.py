@@ -111,17 +111,18 @@ class Api:
         return list(found.values())
 
     def _json(self, url: str, accept: str) -> dict[str, Any]:
-        for attempt in range(1, _TRIES + 1):
+        tries = 0
+        while True:
+            tries += 1
             try:
                 answer = self._http.get(url, headers={"Accept": accept})
                 answer.raise_for_status()
                 found: Any = answer.json()
                 return cast(dict[str, Any], found)
             except httpx.HTTPError as error:
-                _give_up(url, error, last=attempt == _TRIES)
+                _give_up(url, error, last=tries == _TRIES)
             except ValueError:
                 raise RegistryError(f"{url}: answers with no JSON; an index is needed that has {accept}") from None
-        raise AssertionError("the last try returns or raises")
 
 
 def _give_up(url: str, error: httpx.HTTPError, *, last: bool) -> None:

@@ -1,6 +1,6 @@
 """The origin bucket: immutable objects that are never overwritten, and documents that never go back in time.
 
-The rules stand here, once for all clouds; what each store does for them, on a condition, in `s3.py` and `gcs.py`.
+The rules for all clouds are in this module. `s3.py` and `gcs.py` hold the conditional writes of each store.
 """
 
 from __future__ import annotations

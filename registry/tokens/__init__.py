@@ -1,1 +1,1 @@
-"""Clients' tokens and grants, and their entries in Workers KV."""
+"""Clients' tokens and grants, and the re-sync of their entries at the edge."""

@@ -79,25 +79,22 @@ def tokens(target: Target, *, ended: bool = False) -> list[Token]:
 def rotate(target: Target, by: By, identity: str, seconds: int, overlap: int) -> Changed:
     """Issues another token of the same principal and grants; the old one ends `overlap` seconds from now."""
 
-    def change(token: Token) -> Token:
-        return replace(token, expires=min(token.expires, int(time.time()) + overlap))
-
-    for attempt in range(_TRIES):
-        token, version = _find(target, identity)
+    def change(token: Token) -> tuple[Changed, list[Token]]:
         text, new = _new(token.principal, token.grants, seconds)
-        old = change(token)
-        try:
-            _commit(target, by, [_put(new, Absent()), _put(old, Unchanged(version))], [new, old])
-        except Conflict:
-            _refuse_after(attempt, token)
-        else:
-            return Changed(new, text, _tell(target, [new, old]))
-    raise AssertionError("the last attempt raises")
+        old = replace(token, expires=min(token.expires, int(time.time()) + overlap))
+        return Changed(new, text), [new, old]
+
+    return _change(target, by, identity, change)
 
 
 def revoke(target: Target, by: By, identity: str) -> Changed:
     """Ends a token, named by its id."""
-    return _change(target, by, identity, lambda token: replace(token, revoked=now()))
+
+    def change(token: Token) -> tuple[Changed, list[Token]]:
+        revoked = replace(token, revoked=now())
+        return Changed(revoked), [revoked]
+
+    return _change(target, by, identity, change)
 
 
 def change_grants(
@@ -106,32 +103,32 @@ def change_grants(
     """Gives a token more grants, takes some away, or both."""
     added, taken = list(add), set(remove)
 
-    def change(token: Token) -> Token:
+    def change(token: Token) -> tuple[Changed, list[Token]]:
         unknown = sorted(taken - set(token.grants))
         if unknown:
             raise RegistryError(f"token {token.id} has no grant {unknown[0]!r}; it has {', '.join(token.grants)}")
         kept = [grant for grant in token.grants if grant not in taken]
-        return replace(token, grants=tuple(checked([*kept, *added])))
+        changed = replace(token, grants=tuple(checked([*kept, *added])))
+        return Changed(changed), [changed]
 
     return _change(target, by, identity, change)
 
 
-def _change(target: Target, by: By, identity: str, change: Callable[[Token], Token]) -> Changed:
-    for attempt in range(_TRIES):
+def _change(target: Target, by: By, identity: str, change: Callable[[Token], tuple[Changed, list[Token]]]) -> Changed:
+    """Commits the tokens that `change` makes of the one with that id, on its latest version, and tells the edge."""
+    tries = 0
+    while True:
         token, version = _find(target, identity)
-        changed = change(token)
+        changed, written = change(token)
+        puts = [_put(each, Unchanged(version) if each.digest == token.digest else Absent()) for each in written]
         try:
-            _commit(target, by, [_put(changed, Unchanged(version))], [changed])
+            _commit(target, by, puts, written)
         except Conflict:
-            _refuse_after(attempt, token)
+            tries += 1
+            if tries == _TRIES:
+                raise RegistryError(f"token {token.id}: others keep changing it; try again") from None
         else:
-            return Changed(changed, untold=_tell(target, [changed]))
-    raise AssertionError("the last attempt raises")
-
-
-def _refuse_after(attempt: int, token: Token) -> None:
-    if attempt == _TRIES - 1:
-        raise RegistryError(f"token {token.id}: others keep changing it; try again")
+            return replace(changed, untold=_tell(target, written))
 
 
 def _new(principal: str, grants: tuple[str, ...], seconds: int) -> tuple[str, Token]:

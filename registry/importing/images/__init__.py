@@ -1,4 +1,4 @@
-"""Images of other registries, pulled by the OCI Distribution Specification 1.1."""
+"""Bulk import of images: pulls them from other registries by the OCI Distribution Specification 1.1."""
 
 from __future__ import annotations
 
