@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+import re
 from collections.abc import Sequence
 
 import pytest
 
+from policies.reference import HEADING, PAGE
 from tests.policies.graph import graph
 from tests.policies.mutations import Mutation, Outcome, run, unbroken, ungoverned
+from tests.policies.mutations.__main__ import SECTION, page, report
 from tests.policies.mutations.catalog import MUTATIONS, UNREAD
 from tests.policies.mutations.changes import put
 from tests.policies.mutations.stacks import Whole, whole_stacks
@@ -41,6 +45,20 @@ def test_everything_broken_is_caught(outcomes: Sequence[Outcome]) -> None:
 
 def test_every_policy_has_something_to_catch(outcomes: Sequence[Outcome]) -> None:
     assert {each.mutation.policy for each in outcomes} == set(NAMES) - set(ABOUT_EXEMPTIONS)
+
+
+def test_the_page_has_the_figures_of_this_run(stacks: Sequence[Whole], outcomes: Sequence[Outcome]) -> None:
+    lines = list(report(stacks, outcomes))
+    written = PAGE.read_text()
+    assert page(written, lines) == written, "run `python -m tests.policies.mutations --write`"
+
+
+def test_every_policy_of_the_page_is_the_function_that_it_names() -> None:
+    table = PAGE.read_text().split(SECTION)[1].split(HEADING)[0]
+    rows = re.findall(r"^\| `(.+?)` \| `(.+?)\.(.+?)` \|", table, re.MULTILINE)
+    assert {name for name, _, _ in rows} == set(NAMES) - set(ABOUT_EXEMPTIONS)
+    for name, module, function in rows:
+        assert getattr(importlib.import_module(f"policies.rules.{module}"), function).name == name
 
 
 def test_every_type_that_a_policy_governs_is_broken(stacks: Sequence[Whole]) -> None:
