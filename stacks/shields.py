@@ -24,7 +24,7 @@ SHIELD = {"aws": Ec2Shield, "gcp": GceShield}
 
 
 def create_shields(stack: Stack, identities: Identities, objects: Objects) -> Sequence[Node]:
-    """Creates the machines of every region. On S3 their role may read objects from where they are, and no one else."""
+    """Creates the machines of every region. Objects on S3 can be read with their role from their addresses only."""
     edge_addresses = edge_networks()
     boot = BootSettings(
         buckets=objects.blobs.buckets,
