@@ -4,7 +4,7 @@ UV := .venv/bin/uv
 # Writes no index into its output, so that the lock serves whichever index or mirror a machine uses.
 COMPILE := UV_CUSTOM_COMPILE_COMMAND='make lock' $(UV) pip compile --quiet --universal --no-annotate --no-emit-index-url $(if $(UPGRADE),--upgrade)
 
-.PHONY: help up down preview test test-worlds test-shared-world test-units lint lint-style lint-imports lint-types lint-worker bench setup lock
+.PHONY: help up down preview test test-plans test-worlds test-shared-world test-units lint lint-style lint-imports lint-types lint-worker bench setup lock
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,11 +21,15 @@ preview: setup  ## what `pulumi up` would do to each stack, and whether the poli
 test: setup  ## all tests
 	@$(PYTHON) -m local.prerequisites
 	npm test --prefix workers/edge
-	@echo "three runs, two at once, as worlds wait more than they compute; each is shown when it is over"
-	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target test-worlds test-shared-world test-units
+	@echo "four runs, three at once, as worlds wait more than they compute; each is shown when it is over"
+	@$(MAKE) --no-print-directory --keep-going --jobs=3 --output-sync=target test-plans test-shared-world test-worlds test-units
+
+# Tests of two runs at once must not use the same loopback addresses.
+test-plans:
+	$(PYTHON) -m pytest tests/world -m plans
 
 test-worlds:
-	$(PYTHON) -m pytest tests/world -m "not shares_a_world"
+	$(PYTHON) -m pytest tests/world -m "not shares_a_world and not plans"
 
 test-shared-world:
 	$(PYTHON) -m pytest tests/world -m shares_a_world

@@ -27,6 +27,8 @@ CONFIG = {
     "artifact-edge:alerts": {"email": ["on-call@example.com"]},
     "artifact-edge:protect": False,
 }
+pytestmark = pytest.mark.plans
+
 MONITORING = f"monitoring/v3/projects/{PROJECT}"
 
 

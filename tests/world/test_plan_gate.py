@@ -15,6 +15,8 @@ from gates.stages import split
 from previews.scratch import Scratch
 from tests.support import plans_of_changes as changes
 
+pytestmark = pytest.mark.plans
+
 TODAY = datetime.date(2026, 11, 25)
 LIMITS = Limits(sole_nodes=True, traffic=0.5)
 """The stack has one machine in Europe, and two regions."""

@@ -16,6 +16,8 @@ from local.checkout import CHECKOUT
 from previews.scratch import Scratch, scratch
 
 LOOPBACK = "127.86"
+pytestmark = pytest.mark.plans
+
 SINGLE_REGION = {"multi-bucket-replicated": {"enforcementLevel": "mandatory", "regions": 1}}
 
 

@@ -14,6 +14,8 @@ from gates.upgrade import findings
 from previews import plans, preview, release
 from previews.scratch import Scratch, scratch
 
+pytestmark = pytest.mark.plans
+
 LOOPBACK = "127.87"
 
 

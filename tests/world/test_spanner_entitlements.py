@@ -34,7 +34,7 @@ from registry.cloudflare.token_entries import TokenEntries
 from registry.target import Target
 from registry.tokens import tokens
 
-LOOPBACK = "127.86"
+LOOPBACK = "127.83"
 STACK = "spanner"
 PROJECT = "artifact-edge-unit"
 NAME = f"artifact-edge-{STACK}"
