@@ -56,7 +56,7 @@ bench: setup  ## how previews grow with regions, and how fast packages are impor
 	$(PYTHON) -m bench.regions
 	$(PYTHON) -m bench.import_packages
 
-setup: .venv/installed workers/edge/node_modules/.package-lock.json  ## the packages of the project (0.9 GB, about 1 min)
+setup: .venv/installed workers/edge/node_modules/.package-lock.json  ## the packages of the project (1.4 GB, about 1 min)
 
 workers/edge/node_modules/.package-lock.json: workers/edge/package.json workers/edge/package-lock.json
 	@command -v npm >/dev/null || { echo "npm is missing; on Debian: apt-get install nodejs npm" >&2; exit 1; }
@@ -66,7 +66,7 @@ workers/edge/node_modules/.package-lock.json: workers/edge/package.json workers/
 
 # pip installs uv only; uv installs the rest. Both check the hashes in the lock.
 .venv/installed: pyproject.toml requirements.lock
-	@echo "installing Python packages into .venv (0.8 GB, about 30 s)"
+	@echo "installing Python packages into .venv (1.3 GB, about 1 min)"
 	@python3 -m venv .venv || { echo "python3 cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock | \
 		$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes --requirement /dev/stdin
