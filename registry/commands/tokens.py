@@ -44,6 +44,9 @@ def create(
     from registry.target import read_target
     from registry.tokens import tokens
 
+    if not holder and principal:
+        print(f"warning: --principal names who acts; name the token's holder as --for {principal}", file=sys.stderr)
+        holder, principal = principal, ""
     if not holder:
         raise typer.BadParameter("say who the token stands for, e.g. --for ci@acme (--principal says who issues it)")
     target = read_target(stack_outputs)

@@ -302,7 +302,7 @@ def test_the_audit_log_names_the_principal_of_each_command(network: Network, run
     [
         (["revoke", "abc", "--by", "dora"], "--principal"),
         (["create", "--for", "ci@acme", "--grant", "npm:*:pull", "--by", "dora"], "--principal"),
-        (["create", "--principal", "ci@acme", "--grant", "npm:*:pull"], "--for ci@acme"),
+        (["create", "--grant", "npm:*:pull"], "--for ci@acme"),
     ],
 )
 def test_a_former_option_is_refused_with_the_name_of_the_one_to_use(
@@ -312,3 +312,12 @@ def test_a_former_option_is_refused_with_the_name_of_the_one_to_use(
     assert refused.exit_code == 2
     assert says in refused.output
     assert tokens.tokens(network.target, ended=True) == []
+
+
+def test_create_still_takes_the_holder_from_principal_and_warns(network: Network, run: Callable[..., Result]) -> None:
+    made = run("create", "--principal", "ci@acme", "--grant", "npm:*:pull")
+    assert made.exit_code == 0
+    assert "--for ci@acme" in made.stderr
+    assert made.stdout.strip() and "warning" not in made.stdout
+    (token,) = tokens.tokens(network.target)
+    assert token.principal == "ci@acme"
