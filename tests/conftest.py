@@ -17,8 +17,3 @@ def pytest_collection_finish() -> None:
     """Takes all that the imports of the tests made out of the collector's sight."""
     gc.collect()
     gc.freeze()
-
-
-def pytest_sessionfinish() -> None:
-    """Collects while pytest still keeps what destructors log, such as failures of programs that had to fail."""
-    gc.collect()

@@ -84,6 +84,8 @@ def deploy(
     settings = dict(config or {})
 
     async def run() -> None:
+        # `deploy` raises what fails. Without a handler, asyncio would also log it, whenever the garbage is collected.
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
         cast(Any, SETTINGS).outputs.clear()  # what a program that failed left behind would be waited for, forever
         world = _World(deployment, handlers, functions, settings)
         monitor = _Monitor(world, deployment)
