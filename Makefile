@@ -4,7 +4,7 @@ UV := .venv/bin/uv
 # Writes no index into its output, so that the lock serves whichever index or mirror a machine uses.
 COMPILE := UV_CUSTOM_COMPILE_COMMAND='make lock' $(UV) pip compile --quiet --universal --no-annotate --no-emit-index-url $(if $(UPGRADE),--upgrade)
 
-.PHONY: help up down preview test test-plans test-worlds test-shared-world test-units lint lint-style lint-imports lint-types lint-worker bench setup lock
+.PHONY: help up down preview test test-plans test-sandboxes test-shared-sandbox test-units lint lint-style lint-imports lint-types lint-worker bench setup lock
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,21 +21,21 @@ preview: setup  ## what `pulumi up` would do to each stack, and whether the poli
 test: setup  ## all tests
 	@$(PYTHON) -m local.prerequisites
 	npm test --prefix workers/edge
-	@echo "four runs, three at once, as worlds wait more than they compute; each is shown when it is over"
-	@$(MAKE) --no-print-directory --keep-going --jobs=3 --output-sync=target test-plans test-shared-world test-worlds test-units
+	@echo "four runs, three at once, as sandboxes wait more than they compute; each is shown when it is over"
+	@$(MAKE) --no-print-directory --keep-going --jobs=3 --output-sync=target test-plans test-shared-sandbox test-sandboxes test-units
 
 # Tests of two runs at once must not use the same loopback addresses.
 test-plans:
-	$(PYTHON) -m pytest tests/world -m plans
+	$(PYTHON) -m pytest tests/e2e -m plans
 
-test-worlds:
-	$(PYTHON) -m pytest tests/world -m "not shares_a_world and not plans"
+test-sandboxes:
+	$(PYTHON) -m pytest tests/e2e -m "not shares_a_sandbox and not plans"
 
-test-shared-world:
-	$(PYTHON) -m pytest tests/world -m shares_a_world
+test-shared-sandbox:
+	$(PYTHON) -m pytest tests/e2e -m shares_a_sandbox
 
 test-units:
-	$(PYTHON) -m pytest --ignore tests/world
+	$(PYTHON) -m pytest --ignore tests/e2e
 
 # .pre-commit-config.yaml calls the four targets, each where files of its kind change.
 lint: lint-style lint-imports lint-types lint-worker  ## style, direction of imports, and types

@@ -27,7 +27,7 @@ from cloudflare import Cloudflare
 
 from emulation import services
 from emulation.engine.environment import cloud_environment
-from emulation.layout import World
+from emulation.layout import Sandbox
 from local.checkout import CHECKOUT
 
 _ACCOUNT = "0123456789abcdef0123456789abcdef"
@@ -41,15 +41,15 @@ def main() -> None:
     parser.add_argument("--loopback", default="127.94")
     chosen = parser.parse_args()
     directory = Path(tempfile.mkdtemp(prefix="bench-"))
-    world = World(directory=directory, loopback=chosen.loopback)
+    sandbox = Sandbox(directory=directory, loopback=chosen.loopback)
     try:
         make_packages(directory / "packages", chosen.packages)
-        services.start(world, [each for each in services.CLOUDS if each.name in ("aws", "cloudflare")])
+        services.start(sandbox, [each for each in services.CLOUDS if each.name in ("aws", "cloudflare")])
         outputs = directory / "outputs.json"
-        outputs.write_text(json.dumps(stack(world)))
-        print(json.dumps(run(world, directory, outputs, chosen.packages, chosen.workers)))
+        outputs.write_text(json.dumps(stack(sandbox)))
+        print(json.dumps(run(sandbox, directory, outputs, chosen.packages, chosen.workers)))
     finally:
-        services.stop_all(world)
+        services.stop_all(sandbox)
         shutil.rmtree(directory)
 
 
@@ -70,9 +70,9 @@ def make_packages(directory: Path, number: int) -> None:
                 wheel.writestr(f"q{n}-1.0.dist-info/{name}", text)
 
 
-def stack(world: World) -> dict[str, Any]:
+def stack(sandbox: Sandbox) -> dict[str, Any]:
     """A bucket, a table, a zone and a namespace, and the outputs that name them."""
-    account = {"region_name": "us-east-1", "endpoint_url": world.aws_url}
+    account = {"region_name": "us-east-1", "endpoint_url": sandbox.aws_url}
     account |= {"aws_access_key_id": "bench", "aws_secret_access_key": "bench"}
     cast(Any, boto3).client("s3", **account).create_bucket(Bucket="origin")
     cast(Any, boto3).client("dynamodb", **account).create_table(
@@ -81,7 +81,7 @@ def stack(world: World) -> dict[str, Any]:
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
     )
-    edge = Cloudflare(api_token=_ACCOUNT, base_url=world.cloudflare_url)
+    edge = Cloudflare(api_token=_ACCOUNT, base_url=sandbox.cloudflare_url)
     edge.zones.create(account={"id": _ACCOUNT}, name="artifact-edge.test", type="full")
     namespace = edge.kv.namespaces.create(account_id=_ACCOUNT, title="entitlements")
     return {
@@ -95,7 +95,7 @@ def stack(world: World) -> dict[str, Any]:
     }
 
 
-def run(world: World, directory: Path, outputs: Path, packages: int, workers: int) -> dict[str, Any]:
+def run(sandbox: Sandbox, directory: Path, outputs: Path, packages: int, workers: int) -> dict[str, Any]:
     started = time.monotonic()
     importer = subprocess.Popen(
         [
@@ -103,7 +103,7 @@ def run(world: World, directory: Path, outputs: Path, packages: int, workers: in
             *("--journal", directory / "journal", "--workers", str(workers)),
         ],
         cwd=CHECKOUT,
-        env={**os.environ, **cloud_environment(world, {})},
+        env={**os.environ, **cloud_environment(sandbox, {})},
         stdout=subprocess.PIPE,
         text=True,
     )

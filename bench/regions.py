@@ -21,7 +21,7 @@ from bench.chart import Bars, draw
 from contract.regions import REGIONS
 from local.checkout import CHECKOUT
 from previews import plans
-from previews.scratch import Scratch, scratch
+from previews.temporary_sandbox import TemporarySandbox, temporary_sandbox
 
 LOOPBACK = "127.74"
 REGIONS_WANTED = 40
@@ -67,16 +67,16 @@ def _alternating(lists: Sequence[Sequence[str]]) -> Iterator[str]:
 
 def measure(rounds: int, modes: Sequence[bool]) -> list[Preview]:
     """The first round is cold: caches of the file system and of the interpreter's modules are empty or stale."""
-    with scratch(LOOPBACK, print) as world:
-        stacks = world.project / "stacks"
+    with temporary_sandbox(LOOPBACK, print) as sandbox:
+        stacks = sandbox.project / "stacks"
         config = yaml.safe_load((stacks / f"Pulumi.{PROD}.yaml").read_text())["config"]
         (stacks / f"Pulumi.{MANY}.yaml").write_text(yaml.safe_dump({"config": widened(config)}))
         for stack in (PROD, MANY):
-            world.new_stack(stack)
-        settings = world.world.path("policies.json")
+            sandbox.new_stack(stack)
+        settings = sandbox.clouds.path("policies.json")
         settings.write_text(json.dumps(_policy_settings()))
         return [
-            _preview(world, stack, policies=policies, cold=number == 0, settings=settings)
+            _preview(sandbox, stack, policies=policies, cold=number == 0, settings=settings)
             for number in range(rounds)
             for policies in modes
             for stack in (PROD, MANY)
@@ -91,10 +91,10 @@ def _policy_settings() -> dict[str, Any]:
     return {**settings, "stack-cost-within-budget": "disabled"}
 
 
-def _preview(world: Scratch, stack: str, *, policies: bool, cold: bool, settings: Path) -> Preview:
+def _preview(sandbox: TemporarySandbox, stack: str, *, policies: bool, cold: bool, settings: Path) -> Preview:
     pack = ["--policy-pack", "policies", "--policy-pack-config", str(settings)] if policies else []
     started = time.monotonic()
-    planned = plans.plan(world, stack, *pack)
+    planned = plans.plan(sandbox, stack, *pack)
     seconds = time.monotonic() - started
     if not planned.ok:
         raise SystemExit("\n".join([f"{stack} does not preview:", *planned.refusals]))

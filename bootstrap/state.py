@@ -20,7 +20,7 @@ _USE = ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*")
 
 @dataclass(frozen=True)
 class StateArgs:
-    """`bucket` is a name that nobody else in the world has."""
+    """`bucket` is a name that no other AWS account uses."""
 
     bucket: str
     region: str

@@ -1,8 +1,8 @@
-"""Addresses and ports of one world on the loopback network, and paths beneath its directory.
+"""Addresses and ports of one sandbox on the loopback network, and paths beneath its directory.
 
-No other module knows an address, a port or a path of the world. The addresses all lie in one /16 of 127.0.0.0/8, which
-Linux answers without set-up. So each emulated machine has an address of its own, and worlds can run side by side: each
-in the network that the environment variable ARTIFACT_EDGE_LOOPBACK names (such as `127.78`).
+No other module knows an address, a port or a path of the sandbox. The addresses all lie in one /16 of 127.0.0.0/8,
+which Linux answers without set-up. So each emulated machine has an address of its own, and sandboxes can run side by
+side: each in the network that the environment variable ARTIFACT_EDGE_LOOPBACK names (such as `127.78`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ POSTGRES_PORT = 5432  # PGAdapter's, too
 SPANNER_USER = "spanner"
 """Whom the emulated Spanner's databases belong to."""
 DNS_PORT = 5353
-VANTAGE_PORT = 3128
+CLIENT_LOCATION_PORT = 3128
 POP_HTTPS_PORT = 8443
 POP_L1_PORT = 8081
 
@@ -43,7 +43,7 @@ def cache_directory() -> Path:
 
 
 def _loopback(directory: Path) -> str:
-    """A world that is up stays where it is; a new one goes where the environment says."""
+    """A sandbox that is up stays where it is; a new one goes where the environment says."""
     try:
         return (directory / "loopback").read_text().strip()
     except FileNotFoundError:
@@ -51,7 +51,7 @@ def _loopback(directory: Path) -> str:
 
 
 @dataclass(frozen=True)
-class Vantage:
+class ClientLocation:
     """A place that clients look from: its resolver's subnet decides what Geo-DNS answers.
 
     The subnets are the documentation prefixes of RFC 5737, so that no real network is ever meant.
@@ -63,13 +63,13 @@ class Vantage:
     longitude: float
     continent: str  # two letters, as Route 53 and Cloudflare write them
     country: str  # ISO 3166-1 alpha-2
-    host: int  # last octet of the address on which this vantage's proxy listens
+    host: int  # last octet of the address on which this client location's proxy listens
 
 
-VANTAGES = (
-    Vantage("us-east", "192.0.2.0/24", 38.9, -77.4, "NA", "US", 11),
-    Vantage("eu-west", "198.51.100.0/24", 53.3, -6.3, "EU", "IE", 12),
-    Vantage("ap-southeast", "203.0.113.0/24", 1.35, 103.8, "AS", "SG", 13),
+CLIENT_LOCATIONS = (
+    ClientLocation("us-east", "192.0.2.0/24", 38.9, -77.4, "NA", "US", 11),
+    ClientLocation("eu-west", "198.51.100.0/24", 53.3, -6.3, "EU", "IE", 12),
+    ClientLocation("ap-southeast", "203.0.113.0/24", 1.35, 103.8, "AS", "SG", 13),
 )
 
 
@@ -93,8 +93,8 @@ POPS = (
 
 
 @dataclass(frozen=True)
-class World:
-    """One embedded world. `directory` holds all that it writes; deleting it forgets the world."""
+class Sandbox:
+    """One embedded sandbox. `directory` holds all that it writes; deleting it forgets the sandbox."""
 
     directory: Path
     loopback: str = ""
@@ -103,7 +103,7 @@ class World:
         object.__setattr__(self, "loopback", self.loopback or _loopback(self.directory))
 
     def settle(self) -> None:
-        """Writes down where this world is, for all later commands on its directory."""
+        """Writes down where this sandbox is, for all later commands on its directory."""
         self.path("loopback").write_text(f"{self.loopback}\n")
 
     @property
@@ -133,8 +133,8 @@ class World:
     def dns_address(self) -> str:
         return f"{self.loopback}.0.53"
 
-    def vantage_address(self, vantage: Vantage) -> str:
-        return f"{self.loopback}.0.{vantage.host}"
+    def client_location_address(self, client_location: ClientLocation) -> str:
+        return f"{self.loopback}.0.{client_location.host}"
 
     def pop_address(self, pop: Pop) -> str:
         return f"{self.loopback}.1.{pop.host}"
@@ -168,7 +168,7 @@ class World:
         return f"http://{self.gcp_address}:{GCP_PORT}"
 
     def path(self, *parts: str) -> Path:
-        """A path in the world's directory; its parent is made."""
+        """A path in the sandbox's directory; its parent is made."""
         path = self.directory.joinpath(*parts)
         path.parent.mkdir(parents=True, exist_ok=True)
         return path

@@ -1,4 +1,4 @@
-"""What the world's long-running processes say: a line for what happened, none for each request."""
+"""What the sandbox's long-running processes say: a line for what happened, none for each request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real processes of the embedded world: started once, found again by their pid file, ended by pid.
+"""Real processes of the embedded sandbox: started once, found again by their pid file, ended by pid.
 
 A pid file holds the pid and the process's start time, so that a recycled pid is never mistaken for one of ours.
 """
@@ -13,15 +13,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from emulation.layout import LOOPBACK_VARIABLE, World
+from emulation.layout import LOOPBACK_VARIABLE, Sandbox
 
 
 class ProcessError(Exception):
-    """A process of the world did not come up; the message names it and its log."""
+    """A process of the sandbox did not come up; the message names it and its log."""
 
 
 def start(
-    world: World,
+    sandbox: Sandbox,
     name: str,
     argv: Sequence[str | Path],
     *,
@@ -33,18 +33,18 @@ def start(
 ) -> int:
     """Starts `argv` detached, unless the process of that name still runs, and returns its pid.
 
-    `env` is added to the caller's, and so is the world's loopback network. Output goes to `logs/<name>.log`. With
+    `env` is added to the caller's, and so is the sandbox's loopback network. Output goes to `logs/<name>.log`. With
     `ready`, waits up to `timeout` seconds until it is true; a process that ends or stays silent raises ProcessError
     with the end of its log.
     """
-    running = pid_of(world, name)
+    running = pid_of(sandbox, name)
     if running is not None:
         return running
-    log = world.path("logs", f"{name}.log")
+    log = sandbox.path("logs", f"{name}.log")
     with log.open("ab") as output:
         process = subprocess.Popen(
             [str(part) for part in argv],
-            env={**os.environ, LOOPBACK_VARIABLE: world.loopback, **(env or {})},
+            env={**os.environ, LOOPBACK_VARIABLE: sandbox.loopback, **(env or {})},
             cwd=cwd,
             user=user,
             stdin=subprocess.DEVNULL,
@@ -52,32 +52,32 @@ def start(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    world.path("run", f"{name}.pid").write_text(f"{process.pid} {_start_time(process.pid)}\n")
+    sandbox.path("run", f"{name}.pid").write_text(f"{process.pid} {_start_time(process.pid)}\n")
     if ready is not None:
         _wait_until_ready(process, name, log, ready, timeout)
     return process.pid
 
 
-def stop(world: World, name: str, *, grace: float = 5.0) -> None:
+def stop(sandbox: Sandbox, name: str, *, grace: float = 5.0) -> None:
     """Ends the process of that name and all that it started (its session), first politely."""
-    pid = pid_of(world, name)
+    pid = pid_of(sandbox, name)
     if pid is not None:
         for sig in (signal.SIGTERM, signal.SIGKILL):
             _signal_group(pid, sig)
             if _gone_within(pid, grace):
                 break
-    world.path("run", f"{name}.pid").unlink(missing_ok=True)
+    sandbox.path("run", f"{name}.pid").unlink(missing_ok=True)
 
 
-def names(world: World) -> list[str]:
+def names(sandbox: Sandbox) -> list[str]:
     """Names of all processes that have a pid file, whether they still run or not."""
-    return sorted(path.stem for path in world.path("run", "x").parent.glob("*.pid"))
+    return sorted(path.stem for path in sandbox.path("run", "x").parent.glob("*.pid"))
 
 
-def pid_of(world: World, name: str) -> int | None:
-    """The pid of a running process of the world, or None."""
+def pid_of(sandbox: Sandbox, name: str) -> int | None:
+    """The pid of a running process of the sandbox, or None."""
     try:
-        pid, started = world.path("run", f"{name}.pid").read_text().split()
+        pid, started = sandbox.path("run", f"{name}.pid").read_text().split()
     except (FileNotFoundError, ValueError):
         return None
     return int(pid) if _start_time(int(pid)) == started else None

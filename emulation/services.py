@@ -17,7 +17,7 @@ from emulation.layout import (
     IMPORT_ROOT,
     LOOPBACK_VARIABLE,
     RUN_PORT,
-    World,
+    Sandbox,
 )
 
 
@@ -26,58 +26,58 @@ class Service:
     """`python -m emulation.<name>`, and whether it answers; nobody can ask one that listens nowhere."""
 
     name: str
-    answers: Callable[[World], bool] | None = None
+    answers: Callable[[Sandbox], bool] | None = None
 
 
 CLOUDS = (
-    Service("aws", lambda world: processes.listening(world.aws_address, AWS_PORT)),
-    Service("cloudflare", lambda world: processes.listening(world.cloudflare_address, CLOUDFLARE_PORT)),
-    Service("gcp", lambda world: processes.listening(world.gcp_address, GCP_PORT)),
-    Service("providers", lambda world: bool(provider_ports(world))),
+    Service("aws", lambda sandbox: processes.listening(sandbox.aws_address, AWS_PORT)),
+    Service("cloudflare", lambda sandbox: processes.listening(sandbox.cloudflare_address, CLOUDFLARE_PORT)),
+    Service("gcp", lambda sandbox: processes.listening(sandbox.gcp_address, GCP_PORT)),
+    Service("providers", lambda sandbox: bool(provider_ports(sandbox))),
 )
 """What the engine talks to."""
 
 RUNTIME = (
     Service("dns", client.ready),
     Service("machines"),
-    Service("cloud_run", lambda world: processes.listening(world.run_address, RUN_PORT)),
-    Service("lambda_runtime", lambda world: processes.listening(world.functions_address, FUNCTIONS_PORT)),
+    Service("cloud_run", lambda sandbox: processes.listening(sandbox.run_address, RUN_PORT)),
+    Service("lambda_runtime", lambda sandbox: processes.listening(sandbox.functions_address, FUNCTIONS_PORT)),
 )
 """What makes the provisioned records, machines and functions real."""
 
 
 class AddressTaken(Exception):
-    """Another world uses the addresses of this one; the message says how to choose others."""
+    """Another sandbox uses the addresses of this one; the message says how to choose others."""
 
 
-def start(world: World, services: Sequence[Service]) -> list[str]:
+def start(sandbox: Sandbox, services: Sequence[Service]) -> list[str]:
     """Starts those that do not run, and returns their names. Raises AddressTaken, ProcessError."""
     started: list[str] = []
     for service in services:
-        if processes.pid_of(world, service.name) is None:
-            if service.answers is not None and service.answers(world):
+        if processes.pid_of(sandbox, service.name) is None:
+            if service.answers is not None and service.answers(sandbox):
                 raise AddressTaken(
-                    f"the addresses {world.loopback}.0.0/16 are in use by another world ({service.name} answers). "
+                    f"the addresses {sandbox.loopback}.0.0/16 are in use by another sandbox ({service.name} answers). "
                     f"Take that one down, or choose another network in the environment: {LOOPBACK_VARIABLE}=127.78"
                 )
             started.append(service.name)
-            _start(world, service)
+            _start(sandbox, service)
     return started
 
 
-def _start(world: World, service: Service) -> None:
+def _start(sandbox: Sandbox, service: Service) -> None:
     answers = service.answers
     processes.start(
-        world,
+        sandbox,
         service.name,
-        [sys.executable, "-m", f"emulation.{service.name}", "--directory", world.directory],
-        env=cloud_environment(world, {}),
+        [sys.executable, "-m", f"emulation.{service.name}", "--directory", sandbox.directory],
+        env=cloud_environment(sandbox, {}),
         cwd=IMPORT_ROOT,
-        ready=None if answers is None else lambda: answers(world),
+        ready=None if answers is None else lambda: answers(sandbox),
     )
 
 
-def stop_all(world: World) -> None:
-    """Ends every process of the world, the hypervisor before the machines that it would start again."""
-    for name in ("machines", *processes.names(world)):
-        processes.stop(world, name)
+def stop_all(sandbox: Sandbox) -> None:
+    """Ends every process of the sandbox, the hypervisor before the machines that it would start again."""
+    for name in ("machines", *processes.names(sandbox)):
+        processes.stop(sandbox, name)

@@ -31,7 +31,7 @@ class Limits(BaseModel):
     nodes_of_region: float = Field(
         default=0.5, ge=0, le=1, description="of the machines of one region, how many may be replaced (at least 1)"
     )
-    nodes_of_world: float = Field(
+    nodes_worldwide: float = Field(
         default=0.5, ge=0, le=1, description="of all machines, how many may be replaced (at least 1)"
     )
     sole_nodes: bool = Field(

@@ -91,8 +91,8 @@ def rotation(plan: Plan, limits: Limits) -> Iterator[Refusal]:
         if len(nodes) > 1 and len(replaced) > at_once(limits.nodes_of_region, len(nodes)):
             yield _rotated(f"of {region}", replaced, len(nodes), limits.nodes_of_region)
     total = sum(map(len, groups.values()))
-    if len(all_replaced) > at_once(limits.nodes_of_world, total):
-        yield _rotated("of the world", all_replaced, total, limits.nodes_of_world)
+    if len(all_replaced) > at_once(limits.nodes_worldwide, total):
+        yield _rotated("of the whole network", all_replaced, total, limits.nodes_worldwide)
 
 
 def stores_stay(plan: Plan, limits: Limits) -> Iterator[Refusal]:

@@ -109,7 +109,7 @@ def _waves(plan: Plan, limits: Limits) -> dict[str, int]:
         size = at_once(limits.nodes_of_region, len(changes))
         for number, machine in enumerate(replaced):
             waves[number // size].append(machine)
-    whole = at_once(limits.nodes_of_world, len(nodes))
+    whole = at_once(limits.nodes_worldwide, len(nodes))
     applies = [wave[start : start + whole] for wave in waves.values() for start in range(0, len(wave), whole)]
     return {urn: _ROTATE + number for number, wave in enumerate(applies) for urn in wave}
 

@@ -1,7 +1,7 @@
 """A stack's state as a fixture: without secrets and without anything of the machine that it was made on.
 
-Of a secret only its name is kept, where the name is known: a later preview puts another world's secret in its place, so
-that a key that differs between worlds does not look like a change of the program.
+Of a secret only its name is kept, where the name is known. A later preview puts the secret of its own sandbox in that
+place, so that a key that differs between sandboxes does not look like a change of the program.
 """
 
 from __future__ import annotations

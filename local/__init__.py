@@ -1,1 +1,1 @@
-"""The embedded world: the same stack on one machine, as real processes on loopback addresses."""
+"""The embedded sandbox: the same stack on one machine, as real processes on loopback addresses."""

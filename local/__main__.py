@@ -1,4 +1,4 @@
-"""`python -m local`: the embedded world on this machine, a package-distribution network without a cloud account."""
+"""`python -m local`: the embedded sandbox on this machine, a package-distribution network without a cloud account."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import typer
 from emulation import processes
 from emulation.engine.environment import forget_other_clouds, shell_environment
 from emulation.engine.find import EngineError, ensure_engine
-from emulation.layout import World
+from emulation.layout import Sandbox
 from emulation.processes import ProcessError
 from emulation.services import AddressTaken
 from local import client_shell, instructions
-from local.checkout import WORLD_DIRECTORY
+from local.checkout import SANDBOX_DIRECTORY
 from local.clients import Identity, NoClient, configured
 from local.down import down as take_down
 from local.health import NotHealthy, unhealthy
@@ -40,30 +40,30 @@ _ENDINGS = (
 )
 """What a user can do something about; each says what in its message."""
 
-Directory = Annotated[Path, typer.Option(help="the world's directory", show_default=".world in the checkout")]
+Directory = Annotated[Path, typer.Option(help="the sandbox's directory", show_default=".sandbox in the checkout")]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
 
 @app.command()
-def up(directory: Directory = WORLD_DIRECTORY) -> None:
+def up(directory: Directory = SANDBOX_DIRECTORY) -> None:
     """Bring everything up, provision stack `local`, publish sample packages and print how to use them."""
-    world = World(directory=directory.resolve())
-    url = bring_up(world, since_the_start())
-    print("", *instructions.lines(world, url), sep="\n")
+    sandbox = Sandbox(directory=directory.resolve())
+    url = bring_up(sandbox, since_the_start())
+    print("", *instructions.lines(sandbox, url), sep="\n")
 
 
 @app.command()
-def down(directory: Directory = WORLD_DIRECTORY) -> None:
+def down(directory: Directory = SANDBOX_DIRECTORY) -> None:
     """Destroy the stack and end every process."""
-    take_down(World(directory=directory.resolve()), since_the_start())
+    take_down(Sandbox(directory=directory.resolve()), since_the_start())
 
 
 @app.command()
-def env(directory: Directory = WORLD_DIRECTORY) -> None:
+def env(directory: Directory = SANDBOX_DIRECTORY) -> None:
     """Print the environment of plain `pulumi` commands: eval "$(python -m local env)"."""
-    world = World(directory=directory.resolve())
-    environment = shell_environment(ensure_engine(_to_stderr), world, passphrase=PASSPHRASE)
+    sandbox = Sandbox(directory=directory.resolve())
+    environment = shell_environment(ensure_engine(_to_stderr), sandbox, passphrase=PASSPHRASE)
     for name, value in environment.items():
         print(f"export {name}={shlex.quote(value)}")
 
@@ -71,21 +71,21 @@ def env(directory: Directory = WORLD_DIRECTORY) -> None:
 @app.command()
 def client(
     identity: Annotated[Identity, typer.Argument(help="who the shell's npm, pip, uv and skopeo authenticate as")],
-    directory: Directory = WORLD_DIRECTORY,
+    directory: Directory = SANDBOX_DIRECTORY,
 ) -> None:
     """Print the environment of one client's shell: eval "$(python -m local client reader)"."""
-    world = World(directory=directory.resolve())
-    print(*client_shell.exports(configured(world, identity.value)), sep="\n")
+    sandbox = Sandbox(directory=directory.resolve())
+    print(*client_shell.exports(configured(sandbox, identity.value)), sep="\n")
 
 
 @app.command()
-def status(directory: Directory = WORLD_DIRECTORY) -> None:
+def status(directory: Directory = SANDBOX_DIRECTORY) -> None:
     """Say which processes run and which tiers answer; fails when one does not."""
-    world = World(directory=directory.resolve())
-    for name in processes.names(world):
-        pid = processes.pid_of(world, name)
+    sandbox = Sandbox(directory=directory.resolve())
+    for name in processes.names(sandbox):
+        pid = processes.pid_of(sandbox, name)
         print(f"{name:<40} {f'pid {pid}' if pid else 'ended'}")
-    silent = unhealthy(world, LocalStack(ensure_engine(_to_stderr), world).outputs())
+    silent = unhealthy(sandbox, LocalStack(ensure_engine(_to_stderr), sandbox).outputs())
     for name in silent:
         print(f"{name} does not answer", file=sys.stderr)
     raise typer.Exit(1 if silent else 0)

@@ -7,4 +7,4 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[1]
 
 # The directory of the environment that `make up` brings up.
-WORLD_DIRECTORY = CHECKOUT / ".world"
+SANDBOX_DIRECTORY = CHECKOUT / ".sandbox"

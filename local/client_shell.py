@@ -35,7 +35,7 @@ def environment(client: Client, python: Path) -> Mapping[str, str]:
     `python` is the virtual environment that pip and uv install into. No name is resolved on this machine: the proxy
     of a probe location resolves it through the emulated Geo-DNS.
     """
-    index, authority = f"{client.url}/pypi/simple/", str(edge_authority(client.world))
+    index, authority = f"{client.url}/pypi/simple/", str(edge_authority(client.sandbox))
     return {
         "NPM_CONFIG_USERCONFIG": str(client.directory / "npmrc"),
         "NODE_EXTRA_CA_CERTS": authority,

@@ -1,7 +1,7 @@
-"""Real clients of the world: who they are, and the files that configure them.
+"""Real clients of the sandbox: who they are, and the files that configure them.
 
 Three identities show the rules: `reader` may pull the samples, `outsider` has a token without the grants, `anonymous`
-has none. Names are reached through a vantage's proxy, for npm, pip and skopeo cannot be pointed at a DNS server.
+has none. The proxy of a client location resolves names, since npm, pip and skopeo cannot be pointed at a DNS server.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from emulation.layout import VANTAGES, Vantage, World
-from local.health import edge_authority, vantage_proxy
+from emulation.layout import CLIENT_LOCATIONS, ClientLocation, Sandbox
+from local.health import client_location_proxy, edge_authority
 
 GRANTS: Mapping[str, list[str]] = {
     "reader": ["npm:@acme/*:pull", "pypi:acme-*:pull", "oci:acme/*:pull"],
@@ -42,16 +42,16 @@ class NoClient(Exception):
 
 @dataclass(frozen=True)
 class Client:
-    """One identity at one vantage. `url` is the stack's."""
+    """One identity at one client location. `url` is the stack's."""
 
-    world: World
+    sandbox: Sandbox
     identity: str
     url: str
-    vantage: Vantage = VANTAGES[0]
+    client_location: ClientLocation = CLIENT_LOCATIONS[0]
 
     @property
     def directory(self) -> Path:
-        return self.world.directory / "clients" / self.identity
+        return self.sandbox.directory / "clients" / self.identity
 
     @property
     def host(self) -> str:
@@ -59,7 +59,7 @@ class Client:
 
     @property
     def proxy(self) -> str:
-        return vantage_proxy(self.world, self.vantage)
+        return client_location_proxy(self.sandbox, self.client_location)
 
     def token(self) -> str | None:
         """The token that was issued to it, if any."""
@@ -72,14 +72,14 @@ class Client:
     def configure(self, token: str | None) -> None:
         """Writes the files that the clients read, for their owner only."""
         shutil.rmtree(self.directory, ignore_errors=True)
-        self.world.path("clients", self.identity, "x")
+        self.sandbox.path("clients", self.identity, "x")
         self.directory.chmod(0o700)
         self._write("npmrc", self._npmrc(token))
         self._write("netrc", f"machine {self.host} login __token__ password {token}\n" if token else "")
         self._write("auth.json", json.dumps({"auths": self._auths(token)}))
         certificates = self.directory / "certificates"  # skopeo wants a directory of them, by their file's name
         certificates.mkdir()
-        shutil.copyfile(edge_authority(self.world), certificates / "edge.crt")
+        shutil.copyfile(edge_authority(self.sandbox), certificates / "edge.crt")
         if token:
             self._write("token", token)
         self._write("url", self.url)  # last: a client with a URL is configured
@@ -87,7 +87,7 @@ class Client:
     def _npmrc(self, token: str | None) -> str:
         lines = [
             f"registry={self.url}/npm/",
-            f"cafile={edge_authority(self.world)}",
+            f"cafile={edge_authority(self.sandbox)}",
             f"https-proxy={self.proxy}",
             f"cache={self.directory / 'npm-cache'}",  # else what one identity fetched would serve another
             "audit=false",
@@ -107,25 +107,25 @@ class Client:
             file.write(text)
 
 
-def ensure_clients(world: World, url: str, issue: Callable[[str, list[str]], str]) -> None:
+def ensure_clients(sandbox: Sandbox, url: str, issue: Callable[[str, list[str]], str]) -> None:
     """Configures the three identities. `issue` makes a token for a principal with grants, for an identity without one.
 
     An identity that is configured keeps its files, so that shells that use them go on working.
     """
     for identity in Identity:
-        client = Client(world, identity, url)
+        client = Client(sandbox, identity, url)
         if not client.is_configured():
             client.configure(issue(identity, GRANTS[identity]) if identity in GRANTS else None)
 
 
-def configured(world: World, identity: str) -> Client:
+def configured(sandbox: Sandbox, identity: str) -> Client:
     """A client that `make up` configured. Raises NoClient."""
-    client = Client(world, identity, "")
+    client = Client(sandbox, identity, "")
     if not client.is_configured():
-        raise NoClient(f"no client {identity} is configured in {world.directory}; run: make up")
+        raise NoClient(f"no client {identity} is configured in {sandbox.directory}; run: make up")
     return replace(client, url=(client.directory / "url").read_text())
 
 
-def forget_clients(world: World) -> None:
+def forget_clients(sandbox: Sandbox) -> None:
     """For when the clouds no longer know the tokens."""
-    shutil.rmtree(world.directory / "clients", ignore_errors=True)
+    shutil.rmtree(sandbox.directory / "clients", ignore_errors=True)

@@ -1,4 +1,4 @@
-"""`make down`: destroys the stack, ends every process of the world and deletes its directory."""
+"""`make down`: destroys the stack, ends every process of the sandbox and deletes its directory."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import shutil
 
 from emulation import processes, services
 from emulation.engine.find import Report, ensure_engine
-from emulation.layout import World
+from emulation.layout import Sandbox
 from local.stack import LocalStack
 from local.up import alone
 
 
-def down(world: World, report: Report) -> None:
-    """Ends the world. When the stack cannot be destroyed everything is ended all the same, for what is emulated costs
+def down(sandbox: Sandbox, report: Report) -> None:
+    """Ends the sandbox. When the stack cannot be destroyed everything is ended all the same, for what is emulated costs
     nothing; StackError then says why, and the directory stays, with the logs."""
-    if not world.directory.exists():
+    if not sandbox.directory.exists():
         report("nothing is up")
         return
-    with alone(world):
+    with alone(sandbox):
         try:
-            if _clouds_run(world):
+            if _clouds_run(sandbox):
                 report("destroying the stack")
-                LocalStack(ensure_engine(report), world).destroy()
+                LocalStack(ensure_engine(report), sandbox).destroy()
         finally:
             report("ending all processes")
-            services.stop_all(world)
-        shutil.rmtree(world.directory)
+            services.stop_all(sandbox)
+        shutil.rmtree(sandbox.directory)
 
 
-def _clouds_run(world: World) -> bool:
+def _clouds_run(sandbox: Sandbox) -> bool:
     """Without them there is nothing left to destroy: what they held went with them."""
-    return all(processes.pid_of(world, service.name) is not None for service in services.CLOUDS)
+    return all(processes.pid_of(sandbox, service.name) is not None for service in services.CLOUDS)

@@ -12,7 +12,7 @@ import httpx
 
 from contract.shields import HEALTH_PATH, HEALTH_PORT
 from emulation.engine.find import Report
-from emulation.layout import VANTAGE_PORT, VANTAGES, Vantage, World
+from emulation.layout import CLIENT_LOCATION_PORT, CLIENT_LOCATIONS, ClientLocation, Sandbox
 
 _PATIENCE_SECONDS = 90.0
 
@@ -21,47 +21,50 @@ class NotHealthy(Exception):
     """A tier did not come up in time; the message names it and where to look."""
 
 
-def edge_authority(world: World) -> Path:
+def edge_authority(sandbox: Sandbox) -> Path:
     """The certificate authority that clients of the emulated edge must trust."""
-    return world.directory / "pki" / "edge-ca.pem"
+    return sandbox.directory / "pki" / "edge-ca.pem"
 
 
-def vantage_proxy(world: World, vantage: Vantage) -> str:
-    """The proxy through which a client sees the world from that vantage."""
-    return f"http://{world.vantage_address(vantage)}:{VANTAGE_PORT}"
+def client_location_proxy(sandbox: Sandbox, client_location: ClientLocation) -> str:
+    """The proxy through which a client sees the sandbox from that client location."""
+    return f"http://{sandbox.client_location_address(client_location)}:{CLIENT_LOCATION_PORT}"
 
 
-def wait(world: World, outputs: Mapping[str, Any], report: Report) -> None:
-    """Returns when every shield is healthy and the edge answers at every vantage; raises NotHealthy."""
+def wait(sandbox: Sandbox, outputs: Mapping[str, Any], report: Report) -> None:
+    """Returns when every shield is healthy and the edge answers at every client location; raises NotHealthy."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
-    for name, healthy in _checks(world, outputs):
+    for name, healthy in _checks(sandbox, outputs):
         while not healthy():
             if time.monotonic() > deadline:
-                raise NotHealthy(f"{name} does not answer; its log is in {world.directory / 'logs'}")
+                raise NotHealthy(f"{name} does not answer; its log is in {sandbox.directory / 'logs'}")
             time.sleep(0.3)
         report(f"{name} is healthy")
 
 
-def unhealthy(world: World, outputs: Mapping[str, Any]) -> list[str]:
+def unhealthy(sandbox: Sandbox, outputs: Mapping[str, Any]) -> list[str]:
     """Names of what does not answer now."""
-    return [name for name, healthy in _checks(world, outputs) if not healthy()]
+    return [name for name, healthy in _checks(sandbox, outputs) if not healthy()]
 
 
-def _checks(world: World, outputs: Mapping[str, Any]) -> Iterator[tuple[str, Callable[[], bool]]]:
+def _checks(sandbox: Sandbox, outputs: Mapping[str, Any]) -> Iterator[tuple[str, Callable[[], bool]]]:
     shields: Iterable[Mapping[str, str]] = outputs["shields"]
     for shield in shields:
         url = f"http://{shield['address']}:{HEALTH_PORT}{HEALTH_PATH}"
         yield f"shield {shield['name']}", lambda url=url: _answers(httpx.Client(), url)
-    for vantage in VANTAGES:
-        yield f"edge from {vantage.name}", lambda vantage=vantage: _edge_answers(world, vantage, outputs["url"])
+    for client_location in CLIENT_LOCATIONS:
+        yield (
+            f"edge from {client_location.name}",
+            lambda client_location=client_location: _edge_answers(sandbox, client_location, outputs["url"]),
+        )
 
 
-def _edge_answers(world: World, vantage: Vantage, url: str) -> bool:
-    authority = edge_authority(world)
+def _edge_answers(sandbox: Sandbox, client_location: ClientLocation, url: str) -> bool:
+    authority = edge_authority(sandbox)
     if not authority.exists():
         return False
     trust = ssl.create_default_context(cafile=authority)
-    return _answers(httpx.Client(verify=trust, proxy=vantage_proxy(world, vantage)), f"{url}/healthz")
+    return _answers(httpx.Client(verify=trust, proxy=client_location_proxy(sandbox, client_location)), f"{url}/healthz")
 
 
 def _answers(client: httpx.Client, url: str) -> bool:

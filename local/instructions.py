@@ -6,8 +6,8 @@ import shlex
 import sys
 from collections.abc import Iterator
 
-from emulation.layout import World
-from local.checkout import CHECKOUT, WORLD_DIRECTORY
+from emulation.layout import Sandbox
+from local.checkout import CHECKOUT, SANDBOX_DIRECTORY
 from local.clients import ANONYMOUS
 from local.samples import IMAGE, NPM_PACKAGE, PYTHON_PACKAGE
 
@@ -18,12 +18,12 @@ _HEADINGS = {
 }
 
 
-def lines(world: World, url: str) -> Iterator[str]:
+def lines(sandbox: Sandbox, url: str) -> Iterator[str]:
     """One line each; commands begin with two spaces."""
     yield f"Private packages are served at {url} to npm, pip, uv and skopeo."
     for identity, heading in _HEADINGS.items():
         yield heading
-        yield f"  {set_up(world, identity)}"
+        yield f"  {set_up(sandbox, identity)}"
         if identity == "reader":
             yield from (f"  {command}" for command in commands(url.removeprefix("https://")))
     yield "pip writes the status of a refusal only into the file that $PIP_LOG names."
@@ -32,11 +32,11 @@ def lines(world: World, url: str) -> Iterator[str]:
     yield f'  cd {here} && eval "$(.venv/bin/python -m local env)" && pulumi preview --stack local'
 
 
-def set_up(world: World, identity: str) -> str:
+def set_up(sandbox: Sandbox, identity: str) -> str:
     """The command that sets up one shell as a client."""
     command = [sys.executable, "-m", "local", "client", identity]
-    if world.directory != WORLD_DIRECTORY:
-        command += ["--directory", str(world.directory)]
+    if sandbox.directory != SANDBOX_DIRECTORY:
+        command += ["--directory", str(sandbox.directory)]
     return f'eval "$({shlex.join(command)})"'
 
 

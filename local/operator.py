@@ -1,4 +1,4 @@
-"""The operator's tool at work on the world, as it is used on a real stack: from the command line."""
+"""The operator's tool at work on the sandbox, as it is used on a real stack: from the command line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from emulation.engine.environment import cloud_environment
-from emulation.layout import World
+from emulation.layout import Sandbox
 from local.checkout import CHECKOUT
 from local.samples import REPOSITORY, TAG, build
 from registry.keys import KV_TOKEN_VARIABLE, PURGE_TOKEN_VARIABLE
@@ -29,32 +29,32 @@ class OperatorError(Exception):
     """The tool refused; the message is what it said."""
 
 
-def make_keys(world: World, stack: str, stacks: Path) -> None:
+def make_keys(sandbox: Sandbox, stack: str, stacks: Path) -> None:
     """The keys between the tiers of a stack whose config is in the directory `stacks`, unless they exist."""
     config = yaml.safe_load((stacks / f"Pulumi.{stack}.yaml").read_text())["config"]
     place = ["--domain", config["artifact-edge:domain"], "--region", config["aws:region"]]
-    _run(world, ["keys", "init", "--environment", stack, *place])
+    _run(sandbox, ["keys", "init", "--environment", stack, *place])
 
 
-def publish_samples(world: World, outputs: Mapping[str, Any]) -> list[str]:
+def publish_samples(sandbox: Sandbox, outputs: Mapping[str, Any]) -> list[str]:
     """What was published, or had been, a line each."""
-    samples = build(world.path("samples", "x").parent)
-    said = _run(world, ["publish", *samples.files], outputs)
-    said += _run(world, ["publish", samples.image, "--repository", REPOSITORY, "--tag", TAG], outputs)
+    samples = build(sandbox.path("samples", "x").parent)
+    said = _run(sandbox, ["publish", *samples.files], outputs)
+    said += _run(sandbox, ["publish", samples.image, "--repository", REPOSITORY, "--tag", TAG], outputs)
     return said.splitlines()
 
 
-def issue_token(world: World, outputs: Mapping[str, Any], principal: str, grants: Sequence[str]) -> str:
+def issue_token(sandbox: Sandbox, outputs: Mapping[str, Any], principal: str, grants: Sequence[str]) -> str:
     """A token that is good for a month."""
     options = [option for grant in grants for option in ("--grant", grant)]
-    return _run(world, ["tokens", "create", "--for", principal, *options], outputs).strip()
+    return _run(sandbox, ["tokens", "create", "--for", principal, *options], outputs).strip()
 
 
-def _run(world: World, arguments: Sequence[str | Path], outputs: Mapping[str, Any] | None = None) -> str:
+def _run(sandbox: Sandbox, arguments: Sequence[str | Path], outputs: Mapping[str, Any] | None = None) -> str:
     result = subprocess.run(
         [sys.executable, "-m", "registry", *arguments, *(["--stack-outputs", "-"] if outputs else [])],
         cwd=CHECKOUT,
-        env={**os.environ, **cloud_environment(world, {}), **_TOKENS},
+        env={**os.environ, **cloud_environment(sandbox, {}), **_TOKENS},
         input=json.dumps(outputs) if outputs else "",
         capture_output=True,
         text=True,

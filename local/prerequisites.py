@@ -39,14 +39,14 @@ _NO_DATABASE = Path("/etc/postgresql-common/createcluster.d/artifact-edge.conf")
 
 
 class PrerequisiteError(Exception):
-    """The machine lacks something; the message ends with the one command that mends it."""
+    """The machine lacks something; the message ends with the one command that installs it."""
 
 
 def ensure(report: Report) -> None:
     """Checks the machine and installs what it may. Raises PrerequisiteError."""
     if sys.platform != "linux":
         raise PrerequisiteError(
-            f"the embedded world needs Linux, where all of 127.0.0.0/8 is loopback; this is {sys.platform}. "
+            f"the embedded sandbox needs Linux, where all of 127.0.0.0/8 is loopback; this is {sys.platform}. "
             "Run it in a Debian 12 virtual machine or container."
         )
     _check_node()
@@ -56,7 +56,7 @@ def ensure(report: Report) -> None:
 
 
 def check_directory(directory: Path) -> None:
-    """Traffic Server refuses to be root and runs as a user of its own, who must be able to reach the world."""
+    """Traffic Server refuses to be root and runs as a user of its own, who must be able to reach the sandbox."""
     if os.geteuid() != 0:
         return
     for parent in reversed(directory.resolve().parents):
@@ -121,7 +121,7 @@ def _apt(arguments: Iterable[str], by_hand: str) -> None:
     )
     if result.returncode:
         said = " ".join((result.stderr or result.stdout).strip().splitlines()[-3:])
-        raise PrerequisiteError(f"apt-get failed: {said}; mend it with: {by_hand}")
+        raise PrerequisiteError(f"apt-get failed: {said}; install them with: {by_hand}")
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from emulation.engine.command import pulumi
 from emulation.engine.find import Engine
-from emulation.layout import World
+from emulation.layout import Sandbox
 from local.checkout import CHECKOUT
 
 STACK = "local"
@@ -25,10 +25,10 @@ class StackError(Exception):
 
 @dataclass(frozen=True)
 class LocalStack:
-    """The stack of one world, run by one engine. The emulated providers must be there."""
+    """The stack of one sandbox, run by one engine. The emulated providers must be there."""
 
     engine: Engine
-    world: World
+    sandbox: Sandbox
 
     def select(self) -> None:
         self._pulumi("stack", "select", "--create", STACK)
@@ -48,8 +48,8 @@ class LocalStack:
 
     def _pulumi(self, *arguments: str) -> str:
         """Its standard output; all that it said goes to `logs/pulumi.log` too."""
-        result = pulumi(self.engine, self.world, CHECKOUT, *arguments, passphrase=PASSPHRASE)
-        with self.world.path("logs", "pulumi.log").open("a") as log:
+        result = pulumi(self.engine, self.sandbox, CHECKOUT, *arguments, passphrase=PASSPHRASE)
+        with self.sandbox.path("logs", "pulumi.log").open("a") as log:
             log.write(f"$ pulumi {' '.join(arguments)}\n{result.stdout}{result.stderr}")
         if result.returncode:
             raise StackError("\n".join(_reasons(result.stdout + result.stderr)) or result.stderr.strip())

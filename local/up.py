@@ -10,7 +10,7 @@ from typing import Any
 
 from emulation import services
 from emulation.engine.find import Report, ensure_engine
-from emulation.layout import World
+from emulation.layout import Sandbox
 from local import health, operator, prerequisites
 from local.checkout import CHECKOUT
 from local.clients import ensure_clients, forget_clients
@@ -18,33 +18,33 @@ from local.stack import STACK, LocalStack
 
 
 class BusyError(Exception):
-    """Another command is at work on this world."""
+    """Another command is at work on this sandbox."""
 
 
-def up(world: World, report: Report) -> str:
-    """Brings the world up, configures its clients and returns the URL that they are served at."""
+def up(sandbox: Sandbox, report: Report) -> str:
+    """Brings the sandbox up, configures its clients and returns the URL that they are served at."""
     prerequisites.ensure(report)
-    prerequisites.check_directory(world.directory)
-    with alone(world):
+    prerequisites.check_directory(sandbox.directory)
+    with alone(sandbox):
         engine = ensure_engine(report)
         report("starting the emulated clouds")
-        forgetful = "aws" in services.start(world, services.CLOUDS)  # it keeps nothing when it ends
-        world.settle()
-        outputs = _provision(world, LocalStack(engine, world), report, refresh=forgetful)
+        volatile = "aws" in services.start(sandbox, services.CLOUDS)  # the emulated AWS keeps its state in memory
+        sandbox.settle()
+        outputs = _provision(sandbox, LocalStack(engine, sandbox), report, refresh=volatile)
         report("starting DNS and machines")
-        services.start(world, services.RUNTIME)
-        health.wait(world, outputs, report)
-        for line in operator.publish_samples(world, outputs):
+        services.start(sandbox, services.RUNTIME)
+        health.wait(sandbox, outputs, report)
+        for line in operator.publish_samples(sandbox, outputs):
             report(line)
-        if forgetful:
-            forget_clients(world)
-        ensure_clients(world, outputs["url"], partial(operator.issue_token, world, outputs))
+        if volatile:
+            forget_clients(sandbox)
+        ensure_clients(sandbox, outputs["url"], partial(operator.issue_token, sandbox, outputs))
         return outputs["url"]
 
 
-def _provision(world: World, stack: LocalStack, report: Report, *, refresh: bool) -> Mapping[str, Any]:
+def _provision(sandbox: Sandbox, stack: LocalStack, report: Report, *, refresh: bool) -> Mapping[str, Any]:
     report("making the keys between the tiers")
-    operator.make_keys(world, STACK, CHECKOUT / "stacks")
+    operator.make_keys(sandbox, STACK, CHECKOUT / "stacks")
     report(f"pulumi up on stack {STACK}")
     stack.select()
     report(f"  {_in_words(stack.up(refresh=refresh))}")
@@ -52,13 +52,15 @@ def _provision(world: World, stack: LocalStack, report: Report, *, refresh: bool
 
 
 @contextmanager
-def alone(world: World) -> Generator[None]:
-    """Keeps two commands from changing one world at once. Raises BusyError."""
-    with world.path("run", "lock").open("w") as lock:
+def alone(sandbox: Sandbox) -> Generator[None]:
+    """Keeps two commands from changing one sandbox at once. Raises BusyError."""
+    with sandbox.path("run", "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BusyError(f"another `make up` or `make down` is at work in {world.directory}; wait for it") from None
+            raise BusyError(
+                f"another `make up` or `make down` is at work in {sandbox.directory}; wait for it"
+            ) from None
         yield
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from local.checkout import CHECKOUT
-from previews.scratch import Scratch
+from previews.temporary_sandbox import TemporarySandbox
 
 STACKS = ("local", "dev", "staging", "prod")
 
@@ -33,12 +33,12 @@ class Planned:
     ok: bool
 
 
-def plan(world: Scratch, stack: str, *options: str) -> Planned:
+def plan(sandbox: TemporarySandbox, stack: str, *options: str) -> Planned:
     """Previews the stack, which exists; with further options of the engine, such as `policies_of` gives."""
-    log = world.world.path("events.json")
+    log = sandbox.clouds.path("events.json")
     log.unlink(missing_ok=True)
     printed = ("--json", "--show-sames", "--event-log", str(log))
-    result = world.pulumi("preview", "--stack", stack, *printed, *options, env=_EVENT_LOG)
+    result = sandbox.pulumi("preview", "--stack", stack, *printed, *options, env=_EVENT_LOG)
     events = list(_events(log))
     refusals = [*_errors(events), *_broken(events)]
     if result.returncode and not refusals:

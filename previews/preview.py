@@ -22,7 +22,7 @@ from gates.summary import counts, diff, tree
 from local.checkout import CHECKOUT
 from previews import plans, release
 from previews.plans import STACKS, Planned
-from previews.scratch import Scratch, scratch
+from previews.temporary_sandbox import TemporarySandbox, temporary_sandbox
 
 LOOPBACK = "127.76"
 """Beside the address range of `make up`."""
@@ -39,16 +39,16 @@ def preview(report: Report, directory: Path | None = None) -> bool:
     """
     if directory is not None:
         directory.mkdir(parents=True, exist_ok=True)
-    with scratch(LOOPBACK, report) as world:
-        verdicts = [_from_nothing(world, stack, report, directory) for stack in STACKS]
-        verdicts += [_from_release(world, stack, report, directory) for stack in STACKS]
+    with temporary_sandbox(LOOPBACK, report) as sandbox:
+        verdicts = [_from_nothing(sandbox, stack, report, directory) for stack in STACKS]
+        verdicts += [_from_release(sandbox, stack, report, directory) for stack in STACKS]
     return all(verdicts)
 
 
-def _from_nothing(world: Scratch, stack: str, report: Report, directory: Path | None) -> bool:
+def _from_nothing(sandbox: TemporarySandbox, stack: str, report: Report, directory: Path | None) -> bool:
     started = time.monotonic()
-    world.new_stack(stack)
-    planned = plans.plan(world, stack, *plans.policies_of(stack))
+    sandbox.new_stack(stack)
+    planned = plans.plan(sandbox, stack, *plans.policies_of(stack))
     _keep(planned, directory, stack)
     plan = read_plan(planned.document) if planned.ok else Plan({})
     _say(report, stack, planned.refusals, counts(plan) if planned.ok else "no plan", started, tree(plan.after()))
@@ -69,14 +69,14 @@ def _survives(plan: Plan, stack: str, report: Report) -> bool:
     return not proof.findings
 
 
-def _from_release(world: Scratch, stack: str, report: Report, directory: Path | None) -> bool:
+def _from_release(sandbox: TemporarySandbox, stack: str, report: Report, directory: Path | None) -> bool:
     started = time.monotonic()
     recorded = release.latest(stack)
     if recorded is None:
         report(f"{stack} is in no release yet: no upgrade to check")
         return True
-    release.load(world, stack, recorded)
-    planned = plans.plan(world, stack)
+    release.load(sandbox, stack, recorded)
+    planned = plans.plan(sandbox, stack)
     _keep(planned, directory, f"{stack}-upgrade")
     plan = read_plan(planned.document) if planned.ok else Plan({})
     allowed = upgrade.read_allowances(recorded.with_name("allowances.yaml")).of(stack)

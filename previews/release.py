@@ -15,11 +15,11 @@ from packaging.version import Version
 
 from contract.secrets import secret_id
 from emulation.engine.find import Report
-from emulation.layout import World
+from emulation.layout import Sandbox
 from gates import state
 from local.checkout import CHECKOUT
 from previews.plans import STACKS
-from previews.scratch import Scratch, scratch
+from previews.temporary_sandbox import TemporarySandbox, temporary_sandbox
 
 RELEASES = CHECKOUT / "releases"
 LOOPBACK = "127.75"
@@ -33,13 +33,13 @@ class ReleaseError(Exception):
 
 
 def record(version: str, report: Report) -> None:
-    """Brings every stack up, each in a world of its own, and keeps its state. Raises ReleaseError."""
+    """Brings every stack up, each in a sandbox of its own, and keeps its state. Raises ReleaseError."""
     for stack in STACKS:
-        with scratch(LOOPBACK, report) as world:
-            world.new_stack(stack)
-            _engine(world, "up", "--yes", "--skip-preview", "--stack", stack)
-            export = json.loads(_engine(world, "stack", "export", "--show-secrets", "--stack", stack))
-            scrubbed = state.scrub(export, secrets_of(world.world, stack))
+        with temporary_sandbox(LOOPBACK, report) as sandbox:
+            sandbox.new_stack(stack)
+            _engine(sandbox, "up", "--yes", "--skip-preview", "--stack", stack)
+            export = json.loads(_engine(sandbox, "stack", "export", "--show-secrets", "--stack", stack))
+            scrubbed = state.scrub(export, secrets_of(sandbox.clouds, stack))
         file = RELEASES / version / f"{stack}.json.gz"
         state.write(scrubbed, file)
         report(f"{stack}: {len(scrubbed['deployment']['resources'])} resources, {file}")
@@ -51,25 +51,25 @@ def latest(stack: str) -> Path | None:
     return max(recorded, key=lambda file: Version(file.parent.name), default=None)
 
 
-def load(world: Scratch, stack: str, file: Path) -> None:
-    """Makes the stack in `world`, which exists, believe that it is deployed as `file` says."""
-    config = yaml.safe_load((world.project / "stacks" / f"Pulumi.{stack}.yaml").read_text())
-    restored = state.restore(state.read(file), secrets_of(world.world, stack))
+def load(sandbox: TemporarySandbox, stack: str, file: Path) -> None:
+    """Makes the stack in `sandbox`, which exists, believe that it is deployed as `file` says."""
+    config = yaml.safe_load((sandbox.project / "stacks" / f"Pulumi.{stack}.yaml").read_text())
+    restored = state.restore(state.read(file), secrets_of(sandbox.clouds, stack))
     # Whoever imports secrets has to say how they are to be kept: here as the new stack keeps its own.
     provider = {"type": "passphrase", "state": {"salt": config["encryptionsalt"]}}
     restored["deployment"]["secrets_providers"] = provider
-    imported = world.world.path("import.json")
+    imported = sandbox.clouds.path("import.json")
     imported.write_text(json.dumps(restored))
-    _engine(world, "stack", "import", "--stack", stack, "--file", str(imported))
+    _engine(sandbox, "stack", "import", "--stack", stack, "--file", str(imported))
     imported.unlink()
 
 
-def secrets_of(world: World, stack: str) -> dict[str, str]:
+def secrets_of(sandbox: Sandbox, stack: str) -> dict[str, str]:
     """What `registry keys init` made for the stack, by `<secret>.<field>`."""
     manager = cast(Any, boto3).client(
         "secretsmanager",
         region_name="us-east-1",
-        endpoint_url=world.aws_url,
+        endpoint_url=sandbox.aws_url,
         aws_access_key_id="local",
         aws_secret_access_key="local",  # noqa: S106  means nothing to the emulated AWS
     )
@@ -82,8 +82,8 @@ def secrets_of(world: World, stack: str) -> dict[str, str]:
     }
 
 
-def _engine(world: Scratch, *arguments: str) -> str:
-    result = world.pulumi(*arguments)
+def _engine(sandbox: TemporarySandbox, *arguments: str) -> str:
+    result = sandbox.pulumi(*arguments)
     if result.returncode:
         raise ReleaseError(f"pulumi {arguments[0]} failed:\n{(result.stderr or result.stdout).strip()}")
     return result.stdout

@@ -30,7 +30,7 @@ first resource is touched. Secrets never stand here: they live in AWS Secrets Ma
 
 Editors complete and check a stack's file by the JSON Schema `stacks/{SCHEMA.name}`, because its first line
 says `{EDITOR_LINE}` (the YAML extensions of VS Code, Neovim and
-IntelliJ heed it). Pulumi leaves that line where it is when it writes to the file.
+IntelliJ read it). Pulumi leaves that line where it is when it writes to the file.
 
 | key | accepted | default | |
 | --- | --- | --- | --- |

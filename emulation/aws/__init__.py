@@ -1,1 +1,1 @@
-"""The emulated AWS API of the world: a moto server that also tells what the origin was asked for."""
+"""The emulated AWS API of the sandbox: a moto server that also tells what the origin was asked for."""

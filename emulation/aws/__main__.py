@@ -1,4 +1,4 @@
-"""`python -m emulation.aws --directory DIR`: the emulated AWS API of one world, until it is ended."""
+"""`python -m emulation.aws --directory DIR`: the emulated AWS API of one sandbox, until it is ended."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from emulation.aws.server import serve
-from emulation.layout import World
+from emulation.layout import Sandbox
 
 
-def main(directory: Annotated[Path, typer.Option(help="the world's directory")]) -> None:
-    serve(World(directory=directory))
+def main(directory: Annotated[Path, typer.Option(help="the sandbox's directory")]) -> None:
+    serve(Sandbox(directory=directory))
 
 
 if __name__ == "__main__":

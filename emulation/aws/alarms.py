@@ -73,13 +73,13 @@ class Alarms:
             self._changed.clear()
 
 
-def mend_alarms() -> None:
+def patch_alarms() -> None:
     """Makes moto refuse alarms that nothing here would look at, and keep the state of those that are changed."""
-    for name, method in mended():
+    for name, method in patches():
         setattr(CloudWatchBackend, name, method)
 
 
-def mended() -> Iterator[tuple[str, Callable[..., Any]]]:
+def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
     """What stands in for methods of `CloudWatchBackend`, by their names."""
     signature = inspect.signature(_PUT_ALARM)
 

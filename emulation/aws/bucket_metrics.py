@@ -12,7 +12,7 @@ Answer = tuple[int, dict[str, str], str]
 _KEPT = "artifact_edge_metrics"
 
 
-def mended() -> Iterator[tuple[str, Callable[..., Any]]]:
+def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
     """What stands in for methods of `S3Response`, by their names: they keep what is asked for, by bucket and name."""
     for name, answer in _ANSWERS.items():
         yield name, _instead(_ORIGINALS[name], answer)
@@ -20,7 +20,7 @@ def mended() -> Iterator[tuple[str, Callable[..., Any]]]:
 
 def keep_metrics() -> None:
     """Makes moto keep them from now on."""
-    for name, method in mended():
+    for name, method in patches():
         setattr(S3Response, name, method)
 
 

@@ -13,7 +13,7 @@ from emulation.aws.conditions import holds
 from emulation.aws.policies import OF_EVERY_REQUEST
 
 
-def heed_conditions() -> None:
+def patch_bucket_policies() -> None:
     """Makes moto evaluate them from now on."""
     cast(Any, models.FakeBucket).get_permission = _permission
 

@@ -11,6 +11,6 @@ def dispose(marker: Any, garbage: bool = False) -> None:
     """A marker has no bytes to free."""
 
 
-def mend_delete_markers() -> None:
+def patch_delete_markers() -> None:
     """Makes moto forget them from now on."""
     cast(Any, FakeDeleteMarker).dispose = dispose

@@ -108,14 +108,14 @@ def _silently(table: Table, partition: DynamoType, name: DynamoType | None, item
     """What was carried to a region is not carried on."""
 
 
-def mended() -> Iterator[tuple[str, Callable[..., Any]]]:
+def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
     """What stands in for methods of `DynamoHandler`, by their names."""
     yield from (("update_table", _update_table), ("describe_table", _describe_table))
 
 
-def mend_global_tables() -> None:
+def patch_global_tables() -> None:
     """Makes moto keep replicas from now on."""
-    for name, method in mended():
+    for name, method in patches():
         setattr(DynamoHandler, name, method)
 
 

@@ -18,6 +18,6 @@ def replicate(backend: KmsBackend, key_id: str, replica_region: str) -> Key:
 _ORIGINAL: Any = KmsBackend.replicate_key
 
 
-def mend_replicas() -> None:
+def patch_replicas() -> None:
     """Makes moto keep replicas apart from now on."""
     cast(Any, KmsBackend).replicate_key = replicate

@@ -1,4 +1,4 @@
-"""Functions as the world runs them: moto 5.2 would start each in Docker, and gives away no code that was uploaded."""
+"""Functions as the sandbox runs them: moto 5.2 would start each in Docker, and gives away no code that was uploaded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _GET_CODE: Any = LambdaFunction.get_code
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
-def leave_functions_to_the_world(url: str) -> None:
+def leave_functions_to_the_sandbox(url: str) -> None:
     """Makes moto feed no function from a stream, and say where code is to be had, at an AWS that is at `url`."""
 
     def fed_elsewhere(backend: LambdaBackend, function_arn: str, items: list[Any], source: str) -> bytes:

@@ -1,7 +1,7 @@
 """What roles may do with objects. moto 5.2 lets any credentials do anything, or evaluates policies without conditions.
 
 Requests to S3 that are signed with a role's credentials are held to the policies of the role, of the bucket, and of the
-endpoint that they came through. All other credentials do anything still: they are the operator's, and the world's own.
+endpoint that they came through. All other credentials may do anything: they belong to the operator and to the sandbox.
 """
 
 from __future__ import annotations

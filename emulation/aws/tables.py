@@ -26,21 +26,21 @@ followers: list[_Follower] = []
 
 _LOCK = threading.RLock()
 _APART = "is_apart"  # marks a copy that a change is tried on: nobody follows it
-_MENDED = ("get_item", "put_item", "delete_item", "scan", "query", "update_item", "transact_write_items")
-_ORIGINAL: dict[str, Any] = {name: getattr(DynamoDBBackend, name) for name in _MENDED}
+_PATCHED = ("get_item", "put_item", "delete_item", "scan", "query", "update_item", "transact_write_items")
+_ORIGINAL: dict[str, Any] = {name: getattr(DynamoDBBackend, name) for name in _PATCHED}
 _QUERY = inspect.signature(DynamoDBBackend.query)
 
 
-def mended() -> Iterator[tuple[str, Callable[..., Any]]]:
+def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
     """What stands in for methods of `DynamoDBBackend`, by their names."""
     yield from ((name, _one_at_a_time(_ORIGINAL[name])) for name in ("get_item", "scan"))
     yield from (("put_item", _put_item), ("delete_item", _change_item("delete_item")), ("query", _query))
     yield from (("update_item", _change_item("update_item")), ("transact_write_items", _transact_write_items))
 
 
-def mend_tables() -> None:
+def patch_tables() -> None:
     """Makes moto write and query so from now on."""
-    for name, method in mended():
+    for name, method in patches():
         setattr(DynamoDBBackend, name, method)
 
 

@@ -1,4 +1,4 @@
-"""`python -m emulation.cloud_run --directory DIR`: the services of one world's Cloud Run, until it is ended."""
+"""`python -m emulation.cloud_run --directory DIR`: the services of one sandbox's Cloud Run, until it is ended."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from flask import Flask, Response, request
 from werkzeug.serving import make_server
 
 from emulation.cloud_run.service import Deployed, Instance, NotStarted, deployed
-from emulation.layout import RUN_PORT, World
+from emulation.layout import RUN_PORT, Sandbox
 from emulation.log import Quiet, report
 
 _LOOK_SECONDS = 0.5
@@ -25,8 +25,8 @@ _HOP = frozenset({"connection", "content-length", "date", "host", "server", "tra
 class Runner:
     """Keeps one instance of each service that is to have any; others get one by the first request."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
         self._services: dict[str, Deployed] = {}
         self._instances: dict[str, Instance] = {}
         self._ill: dict[str, int] = {}
@@ -34,7 +34,7 @@ class Runner:
         self._turn = threading.RLock()
 
     def reconcile(self) -> None:
-        services = deployed(self._world)
+        services = deployed(self._sandbox)
         with self._turn:
             self._services = services
             for name, instance in list(self._instances.items()):
@@ -59,7 +59,7 @@ class Runner:
             instance.stop()
 
     def _start(self, service: Deployed) -> Instance:
-        instance = Instance(self._world, service)
+        instance = Instance(self._sandbox, service)
         instance.wait()
         report(f"{service.name}: {instance.pid} runs revision {service.revision} at {instance.address}")
         self._instances[service.name] = instance
@@ -101,10 +101,10 @@ def create_app(runner: Runner) -> Flask:
     return app
 
 
-def main(directory: Annotated[Path, typer.Option(help="the world's directory")]) -> None:
-    world = World(directory=directory.resolve())
-    runner = Runner(world)
-    server = make_server(world.run_address, RUN_PORT, create_app(runner), threaded=True, request_handler=Quiet)
+def main(directory: Annotated[Path, typer.Option(help="the sandbox's directory")]) -> None:
+    sandbox = Sandbox(directory=directory.resolve())
+    runner = Runner(sandbox)
+    server = make_server(sandbox.run_address, RUN_PORT, create_app(runner), threaded=True, request_handler=Quiet)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     signal.signal(signal.SIGTERM, _end)
     try:

@@ -19,7 +19,7 @@ import httpx
 
 from emulation.gcp import metadata_clients
 from emulation.gcp.cloud_run.effects import SERVICES_PATH
-from emulation.layout import World
+from emulation.layout import Sandbox
 
 PORT = 8080  # of every container that names no other ("Container runtime contract")
 _KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
@@ -48,9 +48,9 @@ class Deployed:
         return self.template.get("scaling", {}).get("minInstanceCount", 0)
 
 
-def deployed(world: World) -> dict[str, Deployed]:
+def deployed(sandbox: Sandbox) -> dict[str, Deployed]:
     """All services, by name. Raises httpx.HTTPError."""
-    documents = httpx.get(f"{world.gcp_url}{SERVICES_PATH}", trust_env=False).raise_for_status().json()
+    documents = httpx.get(f"{sandbox.gcp_url}{SERVICES_PATH}", trust_env=False).raise_for_status().json()
     return {service.name: service for service in map(_service, documents)}
 
 
@@ -69,15 +69,15 @@ def _service(document: Mapping[str, Any]) -> Deployed:
 class Instance:
     """A process with an address of its own, where it listens as it would on all of an instance's."""
 
-    def __init__(self, world: World, service: Deployed) -> None:
+    def __init__(self, sandbox: Sandbox, service: Deployed) -> None:
         self.service = service
-        self._world = world
+        self._sandbox = sandbox
         email = service.template["serviceAccount"]
-        self._metadata = metadata_clients.register(world, f"run-{service.name}", email)
-        self.address = f"{world.loopback}.5.{self._metadata.split(':')[0].rsplit('.', 1)[1]}"
-        self._directory = world.path("run-services", service.name, service.revision, "x").parent
+        self._metadata = metadata_clients.register(sandbox, f"run-{service.name}", email)
+        self.address = f"{sandbox.loopback}.5.{self._metadata.split(':')[0].rsplit('.', 1)[1]}"
+        self._directory = sandbox.path("run-services", service.name, service.revision, "x").parent
         self._unpack()
-        log = world.path("logs", f"run-{service.name}.log")
+        log = sandbox.path("logs", f"run-{service.name}.log")
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 # Nothing but the standard library and what was deployed.
@@ -135,13 +135,13 @@ class Instance:
         source = self.service.container["sourceCode"]["cloudStorageSource"]
         path = f"/storage/v1/b/{source['bucket']}/o/{quote(source['object'], safe='')}"
         query = {"alt": "media", "generation": source["generation"]}
-        packed = httpx.get(self._world.gcp_url + path, params=query, trust_env=False).raise_for_status().content
+        packed = httpx.get(self._sandbox.gcp_url + path, params=query, trust_env=False).raise_for_status().content
         with zipfile.ZipFile(io.BytesIO(packed)) as file:
             file.extractall(self._directory)
 
     def _environment(self) -> dict[str, str]:
         """The container's variables, what Cloud Run sets, and where the emulated clouds are."""
-        world = self._world
+        sandbox = self._sandbox
         return {
             **{name: os.environ[name] for name in _KEPT if name in os.environ},
             **{each["name"]: each["value"] for each in self.service.container.get("env", [])},
@@ -150,9 +150,9 @@ class Instance:
             "K_SERVICE": self.service.name,
             "K_REVISION": f"{self.service.name}-{self.service.revision}",
             "GCE_METADATA_HOST": self._metadata,
-            "AWS_ENDPOINT_URL": world.aws_url,
-            "CLOUDFLARE_BASE_URL": world.cloudflare_url,
-            "CLOUDSDK_API_ENDPOINT_OVERRIDES_SPANNER": f"{world.gcp_url}/spanner/",
-            "CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB": f"{world.gcp_url}/pubsub/",
+            "AWS_ENDPOINT_URL": sandbox.aws_url,
+            "CLOUDFLARE_BASE_URL": sandbox.cloudflare_url,
+            "CLOUDSDK_API_ENDPOINT_OVERRIDES_SPANNER": f"{sandbox.gcp_url}/spanner/",
+            "CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB": f"{sandbox.gcp_url}/pubsub/",
             "PYTHONDONTWRITEBYTECODE": "1",
         }

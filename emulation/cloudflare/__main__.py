@@ -1,4 +1,4 @@
-"""Serves the emulated Cloudflare of one world: `python -m emulation.cloudflare --directory DIR`."""
+"""Serves the emulated Cloudflare of one sandbox: `python -m emulation.cloudflare --directory DIR`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from emulation.cloudflare import kv_service
 from emulation.cloudflare.api import create_app
 from emulation.cloudflare.deployment import EdgeError, deployment
 from emulation.cloudflare.pops import Pops, kv_secret
-from emulation.layout import CLOUDFLARE_PORT, World
+from emulation.layout import CLOUDFLARE_PORT, Sandbox
 from emulation.state_store import StateStore
 
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
@@ -33,21 +33,21 @@ class _Handler(WSGIRequestHandler):
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m emulation.cloudflare", description=__doc__)
-    parser.add_argument("--directory", type=Path, required=True, help="the world's directory")
-    world = World(directory=parser.parse_args().directory.resolve())
-    store = StateStore(world.path("cloudflare", "state.sqlite"))
+    parser.add_argument("--directory", type=Path, required=True, help="the sandbox's directory")
+    sandbox = Sandbox(directory=parser.parse_args().directory.resolve())
+    store = StateStore(sandbox.path("cloudflare", "state.sqlite"))
     try:
-        pops = Pops(world)
-        serve(world, store, pops)
+        pops = Pops(sandbox)
+        serve(sandbox, store, pops)
     except EdgeError as error:
         sys.exit(f"emulation.cloudflare: {error}")
 
 
-def serve(world: World, store: StateStore, pops: Pops) -> None:
+def serve(sandbox: Sandbox, store: StateStore, pops: Pops) -> None:
     """Serves the API and the key-value service until SIGTERM or SIGINT; the PoPs end with it."""
-    application = _either(create_app(store, pops), kv_service.create_service(store, kv_secret(world)))
+    application = _either(create_app(store, pops), kv_service.create_service(store, kv_secret(sandbox)))
     server = make_server(
-        world.cloudflare_address, CLOUDFLARE_PORT, application, threaded=True, request_handler=_Handler
+        sandbox.cloudflare_address, CLOUDFLARE_PORT, application, threaded=True, request_handler=_Handler
     )
 
     def stop(*_: object) -> None:

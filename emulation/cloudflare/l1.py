@@ -12,7 +12,7 @@ from typing import Any
 from emulation import processes
 from emulation.cloudflare.deployment import Certificate, EdgeError
 from emulation.cloudflare.pki import write_private
-from emulation.layout import DNS_PORT, POP_L1_PORT, Pop, World
+from emulation.layout import DNS_PORT, POP_L1_PORT, Pop, Sandbox
 
 TEMPLATES = Path(__file__).parent / "pop" / "l1"
 PUBLIC_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")  # Debian's package ca-certificates
@@ -25,11 +25,11 @@ Files = Mapping[str, bytes]
 class L1Cache:
     """The L1 of one PoP. `cache_size` is in the syntax of storage.config."""
 
-    def __init__(self, world: World, pop: Pop, *, cache_size: str = "256M") -> None:
-        self._world = world
+    def __init__(self, sandbox: Sandbox, pop: Pop, *, cache_size: str = "256M") -> None:
+        self._sandbox = sandbox
         self._name = f"pop-{pop.colo}-l1"
-        self._directory = world.path("pops", pop.colo, "l1", "etc").parent
-        self._address = world.pop_address(pop)
+        self._directory = sandbox.path("pops", pop.colo, "l1", "etc").parent
+        self._address = sandbox.pop_address(pop)
         self._cache_size = cache_size
 
     @property
@@ -41,10 +41,10 @@ class L1Cache:
         """Runs with this client certificate. Origins are `verified` by these authorities (else by the public ones), or
         believed whoever they are."""
         files = self._files(client, trusted, "ENFORCED" if verified else "DISABLED")
-        if processes.pid_of(self._world, self._name) is not None:
+        if processes.pid_of(self._sandbox, self._name) is not None:
             if self._held() == files:
                 return
-            processes.stop(self._world, self._name)
+            processes.stop(self._sandbox, self._name)
         for place in PLACES:
             (self._directory / place).mkdir(parents=True, exist_ok=True, mode=0o700)
         for name, content in files.items():
@@ -53,7 +53,7 @@ class L1Cache:
 
     def purge(self, path: str) -> None:
         """Takes the object of a request path out of the cache, if it is in there."""
-        if processes.pid_of(self._world, self._name) is None:
+        if processes.pid_of(self._sandbox, self._name) is None:
             return
         connection = http.client.HTTPConnection(self._address, POP_L1_PORT, timeout=10)
         try:
@@ -68,15 +68,15 @@ class L1Cache:
 
     def purge_everything(self) -> None:
         """Starts with an empty cache."""
-        if processes.pid_of(self._world, self._name) is None:
+        if processes.pid_of(self._sandbox, self._name) is None:
             return
-        processes.stop(self._world, self._name)
+        processes.stop(self._sandbox, self._name)
         shutil.rmtree(self._directory / "cache")
         (self._directory / "cache").mkdir(mode=0o700)
         self._start()
 
     def stop(self) -> None:
-        processes.stop(self._world, self._name)
+        processes.stop(self._sandbox, self._name)
 
     def _files(self, client: Certificate, trusted: list[str], policy: str) -> Files:
         if not trusted and not PUBLIC_AUTHORITIES.exists():
@@ -101,7 +101,7 @@ class L1Cache:
             "DIRECTORY": self._directory,
             "ADDRESS": self._address,
             "PORT": POP_L1_PORT,
-            "NAMESERVER": f"{self._world.dns_address}:{DNS_PORT}",
+            "NAMESERVER": f"{self._sandbox.dns_address}:{DNS_PORT}",
             "CACHE_SIZE": self._cache_size,
             "VERIFY": policy,
         }
@@ -118,7 +118,7 @@ class L1Cache:
         if user is not None:
             _hand_over(self._directory, user)
         processes.start(
-            self._world,
+            self._sandbox,
             self._name,
             [program],
             env={"TS_RUNROOT": str(self._directory / "runroot.yaml")},

@@ -1,6 +1,7 @@
-"""The edge's own certificates: a small authority that is made with the world, and what it issues for the zones' hosts.
+"""The certificates of the emulated edge: a small authority of the sandbox, which issues them for the zones' hosts.
 
-It stands for the certificates that Cloudflare gets for a zone; clients of the world trust `<world>/pki/edge-ca.pem`.
+They take the place of those that Cloudflare issues for a zone. Clients of the sandbox trust `pki/edge-ca.pem` in the
+sandbox's directory.
 """
 
 from __future__ import annotations

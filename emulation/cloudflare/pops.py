@@ -13,17 +13,17 @@ from emulation.cloudflare import workerd
 from emulation.cloudflare.deployment import Certificate, Deployment, EdgeError, Script
 from emulation.cloudflare.l1 import L1Cache
 from emulation.cloudflare.pki import Authority, Issued, names_of, write_private
-from emulation.layout import CLOUDFLARE_PORT, FUNCTIONS_PORT, POP_HTTPS_PORT, POPS, Pop, World
+from emulation.layout import CLOUDFLARE_PORT, FUNCTIONS_PORT, POP_HTTPS_PORT, POPS, Pop, Sandbox
 
 
 class Pops:
-    """All PoPs of a world (`Edge`). A PoP runs from the first route that leads to a script."""
+    """All PoPs of a sandbox (`Edge`). A PoP runs from the first route that leads to a script."""
 
-    def __init__(self, world: World, *, cache_size: str = "256M") -> None:
-        authority = Authority(world.path("pki", "edge-ca.pem").parent)
-        address = f"{world.cloudflare_address}:{CLOUDFLARE_PORT}"
-        self._kv = workerd.KvService(address, kv_secret(world))
-        self._pops = [_RunningPop(world, pop, authority, self._kv, cache_size) for pop in POPS]
+    def __init__(self, sandbox: Sandbox, *, cache_size: str = "256M") -> None:
+        authority = Authority(sandbox.path("pki", "edge-ca.pem").parent)
+        address = f"{sandbox.cloudflare_address}:{CLOUDFLARE_PORT}"
+        self._kv = workerd.KvService(address, kv_secret(sandbox))
+        self._pops = [_RunningPop(sandbox, pop, authority, self._kv, cache_size) for pop in POPS]
 
     def check(self, script: Script) -> None:
         workerd.check(script, self._kv)
@@ -52,15 +52,17 @@ class Pops:
 class _RunningPop:
     """The processes of one PoP."""
 
-    def __init__(self, world: World, pop: Pop, authority: Authority, kv: workerd.KvService, cache_size: str) -> None:
-        self._world = world
+    def __init__(
+        self, sandbox: Sandbox, pop: Pop, authority: Authority, kv: workerd.KvService, cache_size: str
+    ) -> None:
+        self._sandbox = sandbox
         self._pop = pop
         self._authority = authority
         self._kv = kv
         self._name = f"pop-{pop.colo}-workerd"
-        self._directory = world.path("pops", pop.colo, "workerd")
-        self._address = world.pop_address(pop)
-        self.l1 = L1Cache(world, pop, cache_size=cache_size)
+        self._directory = sandbox.path("pops", pop.colo, "workerd")
+        self._address = sandbox.pop_address(pop)
+        self.l1 = L1Cache(sandbox, pop, cache_size=cache_size)
 
     def converge(self, deployment: Deployment) -> None:
         client = _client_certificate(deployment)
@@ -68,16 +70,16 @@ class _RunningPop:
             self.l1.converge(client, list(deployment.trusted), verified=deployment.verified)
         listen = f"{self._address}:{POP_HTTPS_PORT}"
         served = self._served(_hosts(deployment))
-        internet = f"{self._world.functions_address}:{FUNCTIONS_PORT}"
+        internet = f"{self._sandbox.functions_address}:{FUNCTIONS_PORT}"
         files = workerd.configuration(deployment, self._pop, listen, self.l1.service, internet, self._kv, served)
-        if processes.pid_of(self._world, self._name) is not None:
+        if processes.pid_of(self._sandbox, self._name) is not None:
             if _held(self._directory) == files:
                 return
-            processes.stop(self._world, self._name)
+            processes.stop(self._sandbox, self._name)
         shutil.rmtree(self._directory, ignore_errors=True)
         workerd.write(self._directory, files)
         processes.start(
-            self._world,
+            self._sandbox,
             self._name,
             [workerd.binary(), "serve", "workerd.capnp"],
             cwd=self._directory,
@@ -85,7 +87,7 @@ class _RunningPop:
         )
 
     def stop(self) -> None:
-        processes.stop(self._world, self._name)
+        processes.stop(self._sandbox, self._name)
         self.l1.stop()
 
     def _served(self, hosts: set[str]) -> Issued:
@@ -96,9 +98,9 @@ class _RunningPop:
         return self._authority.issue(sorted(hosts))
 
 
-def kv_secret(world: World) -> str:
-    """What the PoPs must know to ask the key-value service; made with the world."""
-    path = world.path("cloudflare", "kv-secret")
+def kv_secret(sandbox: Sandbox) -> str:
+    """What the PoPs must know to ask the key-value service; made with the sandbox."""
+    path = sandbox.path("cloudflare", "kv-secret")
     if not path.exists():
         write_private(path, secrets.token_hex(32).encode())
     return path.read_text()

@@ -153,7 +153,7 @@ def _new_zone(name: str, kind: str, account: str) -> Json:
         "name": name,
         "type": kind,
         "paused": False,
-        # Cloudflare waits for the registrar or for a TXT record here; nobody resolves through it in this world.
+        # Cloudflare waits for the registrar or for a TXT record here; nobody resolves through it in this sandbox.
         "status": "active",
         "activated_on": created,
         "created_on": created,

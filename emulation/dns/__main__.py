@@ -1,4 +1,4 @@
-"""`python -m emulation.dns --directory DIR` serves the world's DNS until it is ended; `… query NAME` asks it."""
+"""`python -m emulation.dns --directory DIR` serves the sandbox's DNS until it is ended; `… query NAME` asks it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import typer
 
 from emulation.dns import client
 from emulation.dns.service import DnsService
-from emulation.layout import DNS_PORT, World
+from emulation.layout import DNS_PORT, Sandbox
 
 _app = typer.Typer(add_completion=False)
 
@@ -21,10 +21,10 @@ _app = typer.Typer(add_completion=False)
 @_app.callback(invoke_without_command=True)
 def serve(
     context: typer.Context,
-    directory: Annotated[Path, typer.Option(help="the world's directory")],
+    directory: Annotated[Path, typer.Option(help="the sandbox's directory")],
 ) -> None:
-    """Serves the world's DNS, health checks and vantage proxies until it is ended."""
-    context.obj = World(directory=directory.resolve())
+    """Serves the sandbox's DNS, health checks and client location proxies until it is ended."""
+    context.obj = Sandbox(directory=directory.resolve())
     if context.invoked_subcommand is None:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
         logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -35,33 +35,35 @@ def serve(
 def query(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="the name to resolve")],
-    seen_from: Annotated[str, typer.Option("--from", help="the vantage to ask from; without, no subnet is sent")] = "",
+    seen_from: Annotated[
+        str, typer.Option("--from", help="the client location to ask from; without, no subnet is sent")
+    ] = "",
     rdtype: Annotated[str, typer.Option("--type", help="the record type")] = "A",
 ) -> None:
-    """Prints the world's answer, as dig would."""
-    world: World = context.obj
+    """Prints the sandbox's answer, as dig would."""
+    sandbox: Sandbox = context.obj
     try:
-        asked = client.question(name, rdtype.upper(), client.vantage(seen_from) if seen_from else None)
+        asked = client.question(name, rdtype.upper(), client.client_location(seen_from) if seen_from else None)
     except LookupError as error:
         raise _failure(error.args[0]) from error
     except (dns.exception.DNSException, ValueError) as error:
         raise _failure(f"name {name!r} with type {rdtype!r} cannot be asked for: {error}") from error
     try:
-        typer.echo(client.ask(world, asked).to_text())
+        typer.echo(client.ask(sandbox, asked).to_text())
     except (dns.exception.DNSException, OSError) as error:
         raise _failure(
-            f"{world.dns_address}:{DNS_PORT} does not answer ({error}); start the world's DNS first"
+            f"{sandbox.dns_address}:{DNS_PORT} does not answer ({error}); start the sandbox's DNS first"
         ) from error
 
 
-async def _until_ended(world: World) -> None:
+async def _until_ended(sandbox: Sandbox) -> None:
     loop = asyncio.get_running_loop()
     running = asyncio.current_task()
     assert running is not None  # noqa: S101  inside asyncio.run there is one
     for ending in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(ending, running.cancel)
     try:
-        await DnsService(world).run()
+        await DnsService(sandbox).run()
     except asyncio.CancelledError:
         return
 

@@ -16,19 +16,19 @@ from dns.rdtypes.ANY.SOA import SOA
 from dns.rdtypes.IN.A import A
 
 from emulation.dns.zones import Found, Zone
-from emulation.layout import VANTAGES, Vantage
+from emulation.layout import CLIENT_LOCATIONS, ClientLocation
 
 _CNAMES_IN_A_ROW = 8
 
-DEFAULT_VANTAGE = VANTAGES[0]
-"""Where a client is taken to be whose network is no vantage's. Real GeoIP databases guess too."""
+DEFAULT_CLIENT_LOCATION = CLIENT_LOCATIONS[0]
+"""Where a client is taken to be whose network is no client location's. Real GeoIP databases guess too."""
 
 
-def vantage_of(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> Vantage | None:
-    """The vantage in whose subnet the network lies."""
+def client_location_of(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> ClientLocation | None:
+    """The client location in whose subnet the network lies."""
     if isinstance(network, ipaddress.IPv6Network):
         return None
-    return next((v for v in VANTAGES if network.subnet_of(ipaddress.IPv4Network(v.subnet))), None)
+    return next((v for v in CLIENT_LOCATIONS if network.subnet_of(ipaddress.IPv4Network(v.subnet))), None)
 
 
 @dataclass
@@ -53,7 +53,7 @@ class Authority:
         enclosing = (dns.name.Name(name.labels[step:]) for step in range(len(name)))
         return next((self._zones[origin] for origin in enclosing if origin in self._zones), None)
 
-    def answer(self, name: dns.name.Name, rdtype: dns.rdatatype.RdataType, client: Vantage) -> Answer:
+    def answer(self, name: dns.name.Name, rdtype: dns.rdatatype.RdataType, client: ClientLocation) -> Answer:
         """The answer to a question of class IN; REFUSED for names that are not ours."""
         if self.zone_of(name) is None:
             return Answer(rcode=dns.rcode.REFUSED, authoritative=False)
@@ -68,7 +68,7 @@ class Authority:
             name = cast(CNAME, found.rrset[0]).target
         return answer
 
-    def addresses(self, name: str, client: Vantage) -> list[str]:
+    def addresses(self, name: str, client: ClientLocation) -> list[str]:
         """IPv4 addresses of a name, as this client sees them."""
         return addresses_in(self.answer(dns.name.from_text(name), dns.rdatatype.A, client).answer)
 

@@ -1,7 +1,7 @@
 """Route 53's health checkers: real connections and requests to what the health checks name.
 
 Numbers are those of the Route 53 Developer Guide, "How Amazon Route 53 determines whether a health check is healthy".
-Checkers all over the world look at an endpoint each ten or thirty seconds, so that in sum it is looked at each second
+Checkers in many countries look at an endpoint each ten or thirty seconds, so that in sum it is looked at each second
 or two; here one checker looks as often as that.
 """
 
@@ -104,7 +104,7 @@ class Standing:
 
 
 class HealthChecks:
-    """All health checks of the world, each looked at by a task of its own."""
+    """All health checks of the sandbox, each looked at by a task of its own."""
 
     def __init__(self, resolve: Resolve) -> None:
         self._resolve = resolve

@@ -1,7 +1,7 @@
 """Route 53's routing policies: which record sets of a name and type a client gets. Pure functions.
 
 The rules are those of the Route 53 Developer Guide, "Choosing a routing policy" and "How Amazon Route 53 chooses
-records when health checking is configured". Latency is taken for distance: this world has no measured latencies.
+records when health checking is configured". Latency is taken for distance: this sandbox has no measured latencies.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from random import Random
 
 from contract.regions import REGIONS, distance
 from emulation.dns.records import Failover, Geolocation, Latency, Multivalue, RecordSet, Weighted
-from emulation.layout import Vantage
+from emulation.layout import ClientLocation
 
 _MULTIVALUE_ANSWERS = 8
 
 Healthy = Callable[[RecordSet], bool]
 
 
-def choose(group: Sequence[RecordSet], client: Vantage, healthy: Healthy, random: Random) -> list[RecordSet]:
+def choose(group: Sequence[RecordSet], client: ClientLocation, healthy: Healthy, random: Random) -> list[RecordSet]:
     """The record sets to answer with, out of all that have the name and type in question.
 
     Empty only where geolocation has nothing for the client. All of a group have one policy, as Route 53 demands.
@@ -62,15 +62,15 @@ def _weight(record: RecordSet) -> int:
     return record.policy.weight if isinstance(record.policy, Weighted) else 0
 
 
-def _kilometres(record: RecordSet, client: Vantage) -> tuple[float, str]:
+def _kilometres(record: RecordSet, client: ClientLocation) -> tuple[float, str]:
     region = record.policy.region if isinstance(record.policy, Latency) else ""
     return distance(REGIONS[region], client), region
 
 
-def _geolocation(group: Sequence[RecordSet], client: Vantage, healthy: Healthy) -> list[RecordSet]:
+def _geolocation(group: Sequence[RecordSet], client: ClientLocation, healthy: Healthy) -> list[RecordSet]:
     """The most precise place that is healthy: country, continent, everybody. Where none is, the most precise one.
 
-    Vantages have no subdivision, so records for a subdivision are for none of them.
+    Client locations have no subdivision, so records for a subdivision are for none of them.
     """
     places = (Geolocation(country=client.country), Geolocation(continent=client.continent), Geolocation(country="*"))
     fitting = [record for place in places for record in group if record.policy == place]

@@ -18,8 +18,8 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
-from emulation.dns.answers import DEFAULT_VANTAGE, Answer, Authority, vantage_of
-from emulation.layout import VANTAGES, Vantage
+from emulation.dns.answers import DEFAULT_CLIENT_LOCATION, Answer, Authority, client_location_of
+from emulation.layout import CLIENT_LOCATIONS, ClientLocation
 
 _log = logging.getLogger(__name__)
 
@@ -84,7 +84,9 @@ class DnsServer:
             response.set_rcode(dns.rcode.REFUSED)  # ANY (RFC 8482) and zone transfers among them
             return
         network = _network(subnet, source)
-        answer = self._authority().answer(asked.name, asked.rdtype, vantage_of(network) or DEFAULT_VANTAGE)
+        answer = self._authority().answer(
+            asked.name, asked.rdtype, client_location_of(network) or DEFAULT_CLIENT_LOCATION
+        )
         _fill(response, answer)
         if subnet is not None:
             scope = _scope(network, answer) if subnet.srclen else 0
@@ -140,11 +142,11 @@ def _scope(network: Network, answer: Answer) -> int:
     return ipaddress.ip_network(known.subnet).prefixlen if known else network.prefixlen
 
 
-def _overlapping(network: Network) -> Vantage | None:
-    """A vantage with a part in the network: what is unknown of the whole may be known of a part."""
+def _overlapping(network: Network) -> ClientLocation | None:
+    """A client location with a part in the network: what is unknown of the whole may be known of a part."""
     if isinstance(network, ipaddress.IPv6Network):
         return None
-    return next((v for v in VANTAGES if network.overlaps(ipaddress.IPv4Network(v.subnet))), None)
+    return next((v for v in CLIENT_LOCATIONS if network.overlaps(ipaddress.IPv4Network(v.subnet))), None)
 
 
 def _fill(response: dns.message.Message, answer: Answer) -> None:

@@ -1,4 +1,4 @@
-"""The one process of the world's DNS: server, checkers and proxies around what Route 53 has."""
+"""The one process of the sandbox's DNS: server, checkers and proxies around what Route 53 has."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
 from emulation.dns.answers import Authority
+from emulation.dns.client_locations import ClientLocationProxy
 from emulation.dns.health import Check, HealthChecks
 from emulation.dns.metrics import HealthMetrics
 from emulation.dns.route53 import Route53, Served, Snapshot, serve
 from emulation.dns.server import DnsServer
 from emulation.dns.stand_ins import stand_ins
-from emulation.dns.vantages import VantageProxy
-from emulation.layout import DNS_PORT, POP_HTTPS_PORT, POPS, VANTAGE_PORT, VANTAGES, Pop, World
+from emulation.layout import CLIENT_LOCATION_PORT, CLIENT_LOCATIONS, DNS_PORT, POP_HTTPS_PORT, POPS, Pop, Sandbox
 
 _log = logging.getLogger(__name__)
 
@@ -28,12 +28,12 @@ _LOOK_SECONDS = 1.0
 class DnsService:
     """Serves until it is cancelled, and writes `run/dns.json`: zones, what is refused, health checks."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._route53 = Route53(world.aws_url)
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._route53 = Route53(sandbox.aws_url)
         self._checks = HealthChecks(self._addresses_anywhere)
-        self._metrics = HealthMetrics(world.aws_url)
-        self._stand_ins = stand_ins(world, self._listening)
+        self._metrics = HealthMetrics(sandbox.aws_url)
+        self._stand_ins = stand_ins(sandbox, self._listening)
         self._snapshot = Snapshot()
         self._served = Served((), (), ())
         self._authority = Authority(self._stand_ins)
@@ -41,11 +41,11 @@ class DnsService:
 
     async def run(self) -> None:
         self._checks.configure(self._pop_checks())
-        await DnsServer(lambda: self._authority).serve(self._world.dns_address, DNS_PORT)
-        for vantage in VANTAGES:
-            proxy = VantageProxy(vantage, (self._world.dns_address, DNS_PORT), self._ours)
-            await proxy.serve(self._world.vantage_address(vantage), VANTAGE_PORT)
-        _log.info("answering on %s:%d", self._world.dns_address, DNS_PORT)
+        await DnsServer(lambda: self._authority).serve(self._sandbox.dns_address, DNS_PORT)
+        for client_location in CLIENT_LOCATIONS:
+            proxy = ClientLocationProxy(client_location, (self._sandbox.dns_address, DNS_PORT), self._ours)
+            await proxy.serve(self._sandbox.client_location_address(client_location), CLIENT_LOCATION_PORT)
+        _log.info("answering on %s:%d", self._sandbox.dns_address, DNS_PORT)
         try:
             await self._follow_route53()
         finally:
@@ -76,13 +76,19 @@ class DnsService:
         _log.info("serving %s", ", ".join(str(zone.origin) for zone in self._served.zones) or "no zone")
 
     def _addresses_anywhere(self, name: str) -> list[str]:
-        """What a name resolves to from any vantage: Route 53's checkers too look from all over the world."""
-        return sorted({address for vantage in VANTAGES for address in self._authority.addresses(name, vantage)})
+        """What a name resolves to from any client location: Route 53's checkers too look from many countries."""
+        return sorted(
+            {
+                address
+                for client_location in CLIENT_LOCATIONS
+                for address in self._authority.addresses(name, client_location)
+            }
+        )
 
     def _pop_checks(self) -> list[Check]:
         """Anycast leads past a point of presence that is down, within a look or two."""
         return [
-            Check(id=_pop_id(pop), type="TCP", address=self._world.pop_address(pop), port=POP_HTTPS_PORT, failures=1)
+            Check(id=_pop_id(pop), type="TCP", address=self._sandbox.pop_address(pop), port=POP_HTTPS_PORT, failures=1)
             for pop in POPS
         ]
 
@@ -102,7 +108,7 @@ class DnsService:
         }
         text = json.dumps(report, indent=2) + "\n"
         if text != self._reported:
-            path = self._world.path("run", "dns.json")
+            path = self._sandbox.path("run", "dns.json")
             draft = path.with_suffix(".json.new")
             draft.write_text(text)
             draft.replace(path)

@@ -18,7 +18,7 @@ from dns.rdatatype import CNAME, NS, SOA
 
 from emulation.dns import routing
 from emulation.dns.records import Alias, RecordSet, RefusedRecord, parse
-from emulation.layout import Vantage
+from emulation.layout import ClientLocation
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class Zone(Protocol):
     @property
     def soa(self) -> dns.rrset.RRset: ...
 
-    def find(self, name: dns.name.Name, rdtype: dns.rdatatype.RdataType, client: Vantage) -> Found: ...
+    def find(self, name: dns.name.Name, rdtype: dns.rdatatype.RdataType, client: ClientLocation) -> Found: ...
 
 
 def start_of_authority(origin: dns.name.Name) -> dns.rrset.RRset:
@@ -76,7 +76,7 @@ class HostedZone:
         # A name between a record and the zone's origin exists too, if with nothing at it (RFC 4592, section 2.2.2).
         self._names = {above for owner in owners for above in _up_to(owner, self.origin)}
 
-    def find(self, name: dns.name.Name, rdtype: dns.rdatatype.RdataType, client: Vantage) -> Found:
+    def find(self, name: dns.name.Name, rdtype: dns.rdatatype.RdataType, client: ClientLocation) -> Found:
         for above in _up_to(name, self.origin)[:-1]:
             if cut := self.groups.get((above, NS)):
                 return Found(_rrset(above, cut), delegated=True)
@@ -98,7 +98,7 @@ class HostedZone:
         wildcard = dns.name.Name((b"*", *closest.labels))
         return wildcard if wildcard in self._names else None
 
-    def _resolve(self, name: dns.name.Name, key: _Key, client: Vantage, via: tuple[_Key, ...]) -> Found:
+    def _resolve(self, name: dns.name.Name, key: _Key, client: ClientLocation, via: tuple[_Key, ...]) -> Found:
         if key in self.refused or key in via or len(via) > _ALIASES_IN_A_ROW:
             return Found(rcode=dns.rcode.SERVFAIL)
         group = self.groups.get(key)

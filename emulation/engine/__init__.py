@@ -1,1 +1,1 @@
-"""The Pulumi engine of the embedded world: found, downloaded or built; and the environment in which a shell uses it."""
+"""The Pulumi engine of a sandbox: found, downloaded or built; and the environment in which a shell uses it."""

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from emulation.engine.environment import shell_environment
 from emulation.engine.find import Engine
-from emulation.layout import World
+from emulation.layout import Sandbox
 
 
 def pulumi(
     engine: Engine,
-    world: World,
+    sandbox: Sandbox,
     project: Path,
     *arguments: str,
     passphrase: str,
@@ -24,7 +24,7 @@ def pulumi(
     return subprocess.run(
         [engine.pulumi, *arguments, "--non-interactive", "--color", "never"],
         cwd=project,
-        env={**os.environ, **shell_environment(engine, world, passphrase=passphrase), **(env or {})},
+        env={**os.environ, **shell_environment(engine, sandbox, passphrase=passphrase), **(env or {})},
         capture_output=True,
         text=True,
         check=False,

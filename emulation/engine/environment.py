@@ -1,7 +1,7 @@
-"""The environment in which plain `pulumi` commands work on the embedded world.
+"""The environment in which plain `pulumi` commands work on a sandbox.
 
-It is for shells and child processes of the world only. Attached debug providers answer in place of the real clouds, so
-it must never be used with a stack that lives in one.
+Only shells and child processes of the sandbox may use this environment. Attached debug providers answer in place of the
+real clouds, so a stack that lives in a real cloud must never be used with it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from emulation.engine.find import PYTHON_VARIABLE, PYTHONPATH_VARIABLE, Engine
-from emulation.layout import IMPORT_ROOT, POSTGRES_PORT, SPANNER_USER, World
+from emulation.layout import IMPORT_ROOT, POSTGRES_PORT, SPANNER_USER, Sandbox
 from emulation.processes import listening
 
 
@@ -24,30 +24,30 @@ def forget_other_clouds() -> None:
             del os.environ[name]
 
 
-def provider_ports(world: World) -> dict[str, int]:
+def provider_ports(sandbox: Sandbox) -> dict[str, int]:
     """Where the emulated providers listen on 127.0.0.1, by cloud; empty while they do not run."""
     try:
-        ports: dict[str, int] = json.loads((world.directory / "run" / "providers.json").read_text())
+        ports: dict[str, int] = json.loads((sandbox.directory / "run" / "providers.json").read_text())
     except FileNotFoundError:
         return {}
     return ports if all(listening("127.0.0.1", port) for port in ports.values()) else {}
 
 
-def shell_environment(engine: Engine, world: World, *, passphrase: str) -> dict[str, str]:
+def shell_environment(engine: Engine, sandbox: Sandbox, *, passphrase: str) -> dict[str, str]:
     """All that a shell needs for plain `pulumi` commands; the emulated providers must be there."""
     return {
-        **engine_environment(engine, world, passphrase=passphrase),
-        **cloud_environment(world, provider_ports(world)),
+        **engine_environment(engine, sandbox, passphrase=passphrase),
+        **cloud_environment(sandbox, provider_ports(sandbox)),
     }
 
 
-def engine_environment(engine: Engine, world: World, *, passphrase: str) -> dict[str, str]:
-    """What any `pulumi` command needs: the engine on PATH, the state in the world's directory, for its owner only.
+def engine_environment(engine: Engine, sandbox: Sandbox, *, passphrase: str) -> dict[str, str]:
+    """What any `pulumi` command needs: the engine on PATH, the state in the sandbox's directory, for its owner only.
 
     `passphrase` encrypts the secrets in the stacks' config and state.
     """
     search = [str(engine.pulumi.parent), str(Path(sys.executable).parent), os.environ["PATH"]]
-    state = world.path("pulumi", "state")
+    state = sandbox.path("pulumi", "state")
     state.mkdir(exist_ok=True)
     state.parent.chmod(0o700)
     return {
@@ -55,28 +55,28 @@ def engine_environment(engine: Engine, world: World, *, passphrase: str) -> dict
         PYTHON_VARIABLE: sys.executable,
         PYTHONPATH_VARIABLE: str(IMPORT_ROOT),
         "PULUMI_BACKEND_URL": state.as_uri(),
-        "PULUMI_HOME": str(world.path("pulumi", "home")),
+        "PULUMI_HOME": str(sandbox.path("pulumi", "home")),
         "PULUMI_CONFIG_PASSPHRASE": passphrase,
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_SKIP_UPDATE_CHECK": "1",
     }
 
 
-def cloud_environment(world: World, providers: Mapping[str, int]) -> dict[str, str]:
+def cloud_environment(sandbox: Sandbox, providers: Mapping[str, int]) -> dict[str, str]:
     """Points the engine's providers and the clouds' SDKs at the emulated clouds; the credentials mean nothing."""
     return {
         "PULUMI_DEBUG_PROVIDERS": ",".join(f"{cloud}:{port}" for cloud, port in sorted(providers.items())),
-        "AWS_ENDPOINT_URL": world.aws_url,
+        "AWS_ENDPOINT_URL": sandbox.aws_url,
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_REGION": "us-east-1",
         "AWS_EC2_METADATA_DISABLED": "true",
-        "CLOUDFLARE_BASE_URL": world.cloudflare_url,
+        "CLOUDFLARE_BASE_URL": sandbox.cloudflare_url,
         "CLOUDFLARE_API_TOKEN": "local",
-        "GOOGLE_COMPUTE_CUSTOM_ENDPOINT": f"{world.gcp_url}/compute/v1/",
-        "PGHOST": world.gcp_address,  # as PGAdapter's clients are told
+        "GOOGLE_COMPUTE_CUSTOM_ENDPOINT": f"{sandbox.gcp_url}/compute/v1/",
+        "PGHOST": sandbox.gcp_address,  # as PGAdapter's clients are told
         "PGPORT": str(POSTGRES_PORT),
         "PGUSER": SPANNER_USER,
-        "STORAGE_EMULATOR_HOST": world.gcp_url,
-        "GOOGLE_MONITORING_CUSTOM_ENDPOINT": f"{world.gcp_url}/monitoring/",
+        "STORAGE_EMULATOR_HOST": sandbox.gcp_url,
+        "GOOGLE_MONITORING_CUSTOM_ENDPOINT": f"{sandbox.gcp_url}/monitoring/",
     }

@@ -1,4 +1,4 @@
-"""`python -m emulation.gcp --directory DIR`: the emulated Google Cloud of one world, until it is ended."""
+"""`python -m emulation.gcp --directory DIR`: the emulated Google Cloud of one sandbox, until it is ended."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from emulation.gcp.objects.serving import with_objects
 from emulation.gcp.spanner import data_api, effects
 from emulation.gcp.spanner.cluster import Cluster
 from emulation.gcp.spanner.databases import Databases
-from emulation.layout import GCP_PORT, POSTGRES_PORT, World
+from emulation.layout import GCP_PORT, POSTGRES_PORT, Sandbox
 from emulation.state_store import StateStore
 
 _REPLACED_EVERY = 20.0
 """Seconds; Google's own emulator replaces the partitions of its change streams as often."""
 
 
-def main(directory: Annotated[Path, typer.Option(help="the world's directory")]) -> None:
-    world = World(directory=directory.resolve())
-    store = StateStore(world.path("gcp", "state.sqlite"))
-    cluster = Cluster(world.path("postgres", "x").parent, world.gcp_address, POSTGRES_PORT)
+def main(directory: Annotated[Path, typer.Option(help="the sandbox's directory")]) -> None:
+    sandbox = Sandbox(directory=directory.resolve())
+    store = StateStore(sandbox.path("gcp", "state.sqlite"))
+    cluster = Cluster(sandbox.path("postgres", "x").parent, sandbox.gcp_address, POSTGRES_PORT)
     databases = Databases(cluster)
-    app = create_app(store, world.gcp_machine_network, {effects.PATH: effects.DatabaseEffect(databases)})
+    app = create_app(store, sandbox.gcp_machine_network, {effects.PATH: effects.DatabaseEffect(databases)})
     data_api.add_to(app, store, databases)
-    MetadataServers(store, world.metadata_network).add_to(app)
-    whole = with_objects(app, store, world.path("gcp", "x").parent)
+    MetadataServers(store, sandbox.metadata_network).add_to(app)
+    whole = with_objects(app, store, sandbox.path("gcp", "x").parent)
     threading.Thread(target=_replace_partitions, args=(databases,), daemon=True).start()
     signal.signal(signal.SIGTERM, _end)
     try:
-        make_server(world.gcp_address, GCP_PORT, cast(Any, whole), threaded=True).serve_forever()
+        make_server(sandbox.gcp_address, GCP_PORT, cast(Any, whole), threaded=True).serve_forever()
     finally:
         cluster.stop()
 

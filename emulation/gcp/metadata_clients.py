@@ -1,20 +1,20 @@
-"""How a process of the world comes to a metadata server of its own, from outside the emulated cloud."""
+"""How a process of the sandbox comes to a metadata server of its own, from outside the emulated cloud."""
 
 from __future__ import annotations
 
 import httpx
 
 from emulation.gcp.metadata_server import CLIENTS_PATH
-from emulation.layout import World
+from emulation.layout import Sandbox
 
 
-def register(world: World, name: str, email: str) -> str:
+def register(sandbox: Sandbox, name: str, email: str) -> str:
     """`<address>:<port>` of the metadata server of client `name`, whose service account is `email`; the same one each
     time. Raises httpx.HTTPError where the emulated Google Cloud does not answer."""
-    answer = httpx.put(f"{world.gcp_url}{CLIENTS_PATH}/{name}", json={"serviceAccount": email}, trust_env=False)
+    answer = httpx.put(f"{sandbox.gcp_url}{CLIENTS_PATH}/{name}", json={"serviceAccount": email}, trust_env=False)
     return answer.raise_for_status().json()["host"]
 
 
-def forget(world: World, name: str) -> None:
+def forget(sandbox: Sandbox, name: str) -> None:
     """Ends that client's metadata server. Raises httpx.HTTPError."""
-    httpx.delete(f"{world.gcp_url}{CLIENTS_PATH}/{name}", trust_env=False).raise_for_status()
+    httpx.delete(f"{sandbox.gcp_url}{CLIENTS_PATH}/{name}", trust_env=False).raise_for_status()

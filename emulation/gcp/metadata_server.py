@@ -32,7 +32,7 @@ Listen = Callable[[str, Flask], Stop]
 
 
 def listen(address: str, app: Flask) -> Stop:
-    """Serves at the address, on the world's port for it, until the returned function is called."""
+    """Serves at the address, on the sandbox's port for it, until the returned function is called."""
     server = make_server(address, METADATA_PORT, app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
 

@@ -43,7 +43,7 @@ _COLLECTIONS = (
 
 
 class Monitoring:
-    """The resources of all projects, in the world's store."""
+    """The resources of all projects, in the sandbox's store."""
 
     def __init__(self, store: StateStore) -> None:
         self._store = store

@@ -35,7 +35,7 @@ class Account:
 
 
 class Tokens:
-    """Made and read again by whoever has the cloud's store. The key that signs is made with the world."""
+    """Made and read again by whoever has the cloud's store. The key that signs is made with the sandbox."""
 
     def __init__(self, store: StateStore) -> None:
         self._store = store

@@ -1,4 +1,4 @@
-"""`python -m emulation.lambda_runtime --directory DIR`: the functions of one world's AWS, until it is ended."""
+"""`python -m emulation.lambda_runtime --directory DIR`: the functions of one sandbox's AWS, until it is ended."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from emulation.lambda_runtime.roles import Roles
 from emulation.lambda_runtime.schedules import Schedule
 from emulation.lambda_runtime.timer import Timer
 from emulation.lambda_runtime.urls import create_app
-from emulation.layout import FUNCTIONS_PORT, RUN_PORT, World
+from emulation.layout import FUNCTIONS_PORT, RUN_PORT, Sandbox
 from emulation.log import Quiet, report
 
 _LOOK_SECONDS = 1.0
@@ -31,12 +31,12 @@ _LOOK_SECONDS = 1.0
 class Runner:
     """Keeps instances, feeds, timers and URLs in step with what is deployed."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._functions = Functions(world, cache(report))  # once, though it is looked at each second
-        self._metrics = Metrics(world, report)
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._functions = Functions(sandbox, cache(report))  # once, though it is looked at each second
+        self._metrics = Metrics(sandbox, report)
         self._deployed = Deployed({}, {}, {}, frozenset())
-        self._roles = Roles(world)
+        self._roles = Roles(sandbox)
         self._instances: dict[str, Instance] = {}
         self._feeds: dict[str, Feed] = {}
         self._timers: dict[Schedule, Timer] = {}
@@ -52,7 +52,7 @@ class Runner:
         for mapping in self._deployed.mappings.values():
             if mapping.id not in self._feeds:
                 report(f"{mapping.function.rsplit(':', 1)[1]} is fed from {mapping.stream.split('/')[1]}")
-                self._feeds[mapping.id] = Feed(self._world, mapping, self.invoke, self._metrics, report)
+                self._feeds[mapping.id] = Feed(self._sandbox, mapping, self.invoke, self._metrics, report)
                 self._feeds[mapping.id].start()
         self._time()
 
@@ -65,9 +65,9 @@ class Runner:
             self._timers[schedule].start()
 
     def _minute(self) -> float:
-        """As the world's clock has it; the real one's where the cloud does not answer."""
+        """As the sandbox's clock has it; the real one's where the cloud does not answer."""
         try:
-            return clock.minute_seconds(self._world.aws_url)
+            return clock.minute_seconds(self._sandbox.aws_url)
         except httpx.HTTPError:
             return clock.MINUTE_SECONDS
 
@@ -94,15 +94,15 @@ class Runner:
             if instance is None or instance.code != code:
                 if instance is not None:
                     instance.stop()
-                instance = self._instances[function] = Instance(self._world, code, self._roles.credentials)
+                instance = self._instances[function] = Instance(self._sandbox, code, self._roles.credentials)
             return instance
 
 
-def main(directory: Annotated[Path, typer.Option(help="the world's directory")]) -> None:
-    world = World(directory=directory.resolve())
-    runner = Runner(world)
-    application = create_app(runner.function_of, runner.invoke, f"http://{world.run_address}:{RUN_PORT}")
-    server = make_server(world.functions_address, FUNCTIONS_PORT, application, threaded=True, request_handler=Quiet)
+def main(directory: Annotated[Path, typer.Option(help="the sandbox's directory")]) -> None:
+    sandbox = Sandbox(directory=directory.resolve())
+    runner = Runner(sandbox)
+    application = create_app(runner.function_of, runner.invoke, f"http://{sandbox.run_address}:{RUN_PORT}")
+    server = make_server(sandbox.functions_address, FUNCTIONS_PORT, application, threaded=True, request_handler=Quiet)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     while True:
         try:

@@ -12,7 +12,7 @@ import httpx
 from botocore.exceptions import ClientError
 
 from emulation.lambda_runtime.schedules import Schedule, schedules
-from emulation.layout import World
+from emulation.layout import Sandbox
 
 _SCOUTED = 6  # regions without functions that are asked at each look, in turn
 
@@ -63,8 +63,8 @@ class Deployed:
 class Functions:
     """Regions known to have functions are asked at each look, the others in turn."""
 
-    def __init__(self, world: World, report: Callable[[str], None]) -> None:
-        self._endpoint = world.aws_url
+    def __init__(self, sandbox: Sandbox, report: Callable[[str], None]) -> None:
+        self._endpoint = sandbox.aws_url
         self._report = report
         self._session = session()
         self._turn = cycle(self._session.get_available_regions("lambda"))

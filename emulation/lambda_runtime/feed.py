@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from emulation.lambda_runtime.batches import Record, Rules, deliver
 from emulation.lambda_runtime.deployed import StreamMapping, session
 from emulation.lambda_runtime.metrics import Metrics
-from emulation.layout import World
+from emulation.layout import Sandbox
 
 _POLL_SECONDS = 0.25  # Lambda polls each shard four times a second
 
@@ -24,10 +24,10 @@ Invoke = Callable[[str, Any], Any]
 
 
 class Feed(threading.Thread):
-    """Where it is in the stream is kept in the world's directory, so that a restart repeats at most one batch."""
+    """Where it is in the stream is kept in the sandbox's directory, so that a restart repeats at most one batch."""
 
     def __init__(
-        self, world: World, mapping: StreamMapping, invoke: Invoke, metrics: Metrics, report: Callable[[str], None]
+        self, sandbox: Sandbox, mapping: StreamMapping, invoke: Invoke, metrics: Metrics, report: Callable[[str], None]
     ) -> None:
         super().__init__(daemon=True)
         self.mapping = mapping
@@ -35,10 +35,10 @@ class Feed(threading.Thread):
         self._metrics = metrics
         self._report = report
         self._ended = threading.Event()
-        self._position = world.path("functions", "positions", mapping.id)
+        self._position = sandbox.path("functions", "positions", mapping.id)
         clients = session()
         self._streams, self._sqs = (
-            clients.client(service, region_name=mapping.region, endpoint_url=world.aws_url)
+            clients.client(service, region_name=mapping.region, endpoint_url=sandbox.aws_url)
             for service in ("dynamodbstreams", "sqs")
         )
 
@@ -80,7 +80,7 @@ class Feed(threading.Thread):
             records,
             Rules(mapping.bisect, mapping.tries, mapping.oldest, mapping.partial),
             self._invoked,
-            lambda some, reason, tries: self._bury(shard, some, reason, tries),
+            lambda some, reason, tries: self._send_to_dead_letters(shard, some, reason, tries),
             lambda record: time.time() - record["dynamodb"]["ApproximateCreationDateTime"],
             self._pause,
         )
@@ -94,7 +94,7 @@ class Feed(threading.Thread):
         if self._ended.wait(seconds):
             raise SystemExit  # ends this thread; the batch is repeated by the next
 
-    def _bury(self, shard: str, records: Sequence[Record], reason: str, tries: int) -> None:
+    def _send_to_dead_letters(self, shard: str, records: Sequence[Record], reason: str, tries: int) -> None:
         """The message has the form of Lambda's own: where the records are, not what they are."""
         if not self.mapping.dead_letters:
             return

@@ -18,7 +18,7 @@ from typing import IO, Any, cast
 import httpx
 
 from emulation.lambda_runtime.deployed import Code
-from emulation.layout import World
+from emulation.layout import Sandbox
 
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 _LOADING_SECONDS = 60.0  # Lambda gives ten to the code outside of the handler; this machine has other things to do
@@ -33,11 +33,11 @@ class Instance:
     """Invokes one at a time, as an instance of Lambda does. Started with the first event, and with the credentials of
     the function's role in its environment."""
 
-    def __init__(self, world: World, code: Code, credentials: Callable[[Code], Mapping[str, str]]) -> None:
+    def __init__(self, sandbox: Sandbox, code: Code, credentials: Callable[[Code], Mapping[str, str]]) -> None:
         self.code = code
         self._credentials = credentials
-        self._world = world
-        self._directory = world.path("functions", code.region, code.name, code.digest.replace("/", "_"), "x").parent
+        self._sandbox = sandbox
+        self._directory = sandbox.path("functions", code.region, code.name, code.digest.replace("/", "_"), "x").parent
         self._turn = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
 
@@ -106,6 +106,6 @@ class Instance:
             "AWS_DEFAULT_REGION": self.code.region,
             **self._credentials(self.code),
             "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_ENDPOINT_URL": self._world.aws_url,
-            "CLOUDFLARE_BASE_URL": self._world.cloudflare_url,
+            "AWS_ENDPOINT_URL": self._sandbox.aws_url,
+            "CLOUDFLARE_BASE_URL": self._sandbox.cloudflare_url,
         }

@@ -11,15 +11,15 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from emulation.lambda_runtime.deployed import session
-from emulation.layout import World
+from emulation.layout import Sandbox
 
 
 class Metrics:
     """Of all functions, each in its own region. Whoever called a function does not wait for it; `report` hears of what
     could not be told."""
 
-    def __init__(self, world: World, report: Callable[[str], None]) -> None:
-        self._endpoint = world.aws_url
+    def __init__(self, sandbox: Sandbox, report: Callable[[str], None]) -> None:
+        self._endpoint = sandbox.aws_url
         self._report = report
         self._session = session()
         self._clients: dict[str, Any] = {}

@@ -11,17 +11,18 @@ from botocore.exceptions import ClientError
 from emulation.aws.policies import service_may_assume
 from emulation.lambda_runtime.deployed import Code, session
 from emulation.lambda_runtime.instance import FunctionError
-from emulation.layout import World
+from emulation.layout import Sandbox
 
 _LASTS = 12 * 3_600  # seconds: the longest that a role's session may last; the emulated AWS ends none
 
 
 class Roles:
-    """Those of one world's AWS."""
+    """Those of one sandbox's AWS."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, sandbox: Sandbox) -> None:
         self._iam, self._sts = (
-            session().client(service, region_name="us-east-1", endpoint_url=world.aws_url) for service in ("iam", "sts")
+            session().client(service, region_name="us-east-1", endpoint_url=sandbox.aws_url)
+            for service in ("iam", "sts")
         )
 
     def credentials(self, code: Code) -> Mapping[str, str]:

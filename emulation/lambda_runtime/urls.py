@@ -1,7 +1,7 @@
 """Function URLs: HTTP requests to the functions behind them, and to nobody else.
 
 TLS is taken for granted. A name that is no function's answers as a name without an address does on Cloudflare, so that
-nothing of the world gets out of it.
+nothing of the sandbox gets out of it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`python -m emulation.machines --directory DIR`: the emulated hypervisor of one world, until it is ended."""
+"""`python -m emulation.machines --directory DIR`: the emulated hypervisor of one sandbox, until it is ended."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import httpx
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from emulation.layout import World
+from emulation.layout import Sandbox
 from emulation.log import report
 from emulation.machines.ec2 import Ec2Machines
 from emulation.machines.gce import GceMachines
@@ -19,9 +19,9 @@ from emulation.machines.hypervisor import Hypervisor
 _LOOK_SECONDS = 1.0
 
 
-def main(directory: Annotated[Path, typer.Option(help="the world's directory")]) -> None:
-    world = World(directory=directory.resolve())
-    hypervisor = Hypervisor(world, [Ec2Machines(world), GceMachines(world)], report)
+def main(directory: Annotated[Path, typer.Option(help="the sandbox's directory")]) -> None:
+    sandbox = Sandbox(directory=directory.resolve())
+    hypervisor = Hypervisor(sandbox, [Ec2Machines(sandbox), GceMachines(sandbox)], report)
     while True:
         try:
             hypervisor.reconcile()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from emulation.layout import World
+from emulation.layout import Sandbox
 from emulation.machines.machine import Instance
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ _SCOUTED = 6
 class Ec2Machines:
     """Regions known to have instances are asked at each look, the others in turn."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, sandbox: Sandbox) -> None:
         self._session = boto3.Session(aws_access_key_id="hypervisor", aws_secret_access_key="hypervisor")  # noqa: S106
-        self._endpoint = world.aws_url
+        self._endpoint = sandbox.aws_url
         self._clients: dict[str, EC2Client] = {}
         self._user_data: dict[str, str] = {}
         self._seen: dict[str, list[Instance]] = {}

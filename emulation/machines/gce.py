@@ -9,23 +9,23 @@ import httpx
 
 from emulation.gcp import metadata_clients
 from emulation.gcp.api import INSTANCES_PATH
-from emulation.layout import World
+from emulation.layout import Sandbox
 from emulation.machines.machine import Instance
 
 
 class GceMachines:
     """Each machine has a metadata server of its own for as long as it runs."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
         self._metadata_hosts: dict[str, str] = {}
 
     def running(self) -> list[Instance]:
         """All running instances that have a public address and user data. Raises httpx.HTTPError."""
-        answer = httpx.get(f"{self._world.gcp_url}{INSTANCES_PATH}", trust_env=False).raise_for_status()
+        answer = httpx.get(f"{self._sandbox.gcp_url}{INSTANCES_PATH}", trust_env=False).raise_for_status()
         running = [instance for described in answer.json() for instance in self._instances(described)]
         for gone in self._metadata_hosts.keys() - {instance.id for instance in running}:
-            metadata_clients.forget(self._world, f"machine-{gone}")
+            metadata_clients.forget(self._sandbox, f"machine-{gone}")
             del self._metadata_hosts[gone]
         return running
 
@@ -46,7 +46,7 @@ class GceMachines:
         if identity not in self._metadata_hosts:
             # Who has no service account is known to the metadata server all the same, and gets no token.
             account = next((each["email"] for each in described.get("serviceAccounts", [])), "none")
-            self._metadata_hosts[identity] = metadata_clients.register(self._world, f"machine-{identity}", account)
+            self._metadata_hosts[identity] = metadata_clients.register(self._sandbox, f"machine-{identity}", account)
         return self._metadata_hosts[identity]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from emulation.layout import World
+from emulation.layout import Sandbox
 from emulation.machines.cloud_init import UserDataError
 from emulation.machines.machine import BootError, Instance, Machine, Report, forget, machine_directory
 from emulation.machines.systemd import UnitError
@@ -20,8 +20,8 @@ class MachineSource(Protocol):
 class Hypervisor:
     """One look at the clouds, and what follows from it, a `reconcile`."""
 
-    def __init__(self, world: World, sources: Sequence[MachineSource], report: Report) -> None:
-        self._world = world
+    def __init__(self, sandbox: Sandbox, sources: Sequence[MachineSource], report: Report) -> None:
+        self._sandbox = sandbox
         self._sources = sources
         self._report = report
         self._machines: dict[str, Machine] = {}
@@ -32,7 +32,7 @@ class Hypervisor:
         wanted = {instance.id: instance for source in self._sources for instance in source.running()}
         for identity in self._known() - wanted.keys():
             self._report(f"{identity} is gone")
-            forget(self._world, identity)
+            forget(self._sandbox, identity)
             self._machines.pop(identity, None)
         for instance in wanted.values():
             machine = self._machines.get(instance.id)
@@ -44,7 +44,7 @@ class Hypervisor:
     def _boot(self, instance: Instance) -> None:
         if self._refused.get(instance.id) == instance.generation:
             return
-        machine = Machine(self._world, instance, self._report)
+        machine = Machine(self._sandbox, instance, self._report)
         self._machines.pop(instance.id, None)
         try:
             machine.boot()
@@ -56,5 +56,5 @@ class Hypervisor:
 
     def _known(self) -> set[str]:
         """Machines of an earlier run of this process count too."""
-        directory = machine_directory(self._world, "x").parent
+        directory = machine_directory(self._sandbox, "x").parent
         return {path.name for path in directory.iterdir()} if directory.is_dir() else set()

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emulation import processes
-from emulation.layout import INSTANCES_PATH, World
+from emulation.layout import INSTANCES_PATH, Sandbox
 from emulation.machines import cloud_init, systemd
 from emulation.machines.substitutions import NVME_BYTES, Place, substituted
 
@@ -55,12 +55,12 @@ class Instance:
 class Machine:
     """Boots once a generation; `tend` keeps its services running and its timers firing."""
 
-    def __init__(self, world: World, instance: Instance, report: Report) -> None:
+    def __init__(self, sandbox: Sandbox, instance: Instance, report: Report) -> None:
         self.instance = instance
-        self._world = world
+        self._sandbox = sandbox
         self._report = report
-        self._directory = machine_directory(world, instance.id)
-        self._place = Place(world, self._directory / "root", instance.address, instance.metadata_host)
+        self._directory = machine_directory(sandbox, instance.id)
+        self._place = Place(sandbox, self._directory / "root", instance.address, instance.metadata_host)
         self._state = self._directory / "state.json"
         self._services: dict[str, _Keeper] = {}
         self._timers: list[_Alarm] = []
@@ -69,7 +69,7 @@ class Machine:
         """Runs the first boot, unless this very generation has had it; then starts what it enabled."""
         enabled = self._enabled_before()
         if enabled is None:
-            stop(self._world, self.instance.id)
+            stop(self._sandbox, self.instance.id)
             self._report(f"{self.instance.id} boots at {self.instance.address}")
             enabled = self._first_boot()
             self._state.write_text(json.dumps({"generation": self.instance.generation, "enabled": enabled}))
@@ -109,14 +109,14 @@ class Machine:
         if len(os.fsencode(socket)) > _SOCKET_PATH_LIMIT:
             raise BootError(
                 f"{socket} is longer than a Unix socket's name may be ({_SOCKET_PATH_LIMIT}); "
-                "use a world directory with a shorter path"
+                "use a sandbox directory with a shorter path"
             )
         self._place.root.mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
             closed = [path for path in self._place.root.parents if not path.stat().st_mode & 0o001]
             if closed:
                 raise BootError(
-                    f"services that give up root cannot enter {closed[-1]}; chmod o+x it, or put the world elsewhere"
+                    f"services that give up root cannot enter {closed[-1]}; chmod o+x it, or put the sandbox elsewhere"
                 )
 
     def _write(self, file: cloud_init.BootFile) -> None:
@@ -136,24 +136,24 @@ class Machine:
             keeper.tend()
 
     def _keeper(self, service: systemd.Service) -> _Keeper:
-        return _Keeper(self._world, self.instance, self._place, service, self._report)
+        return _Keeper(self._sandbox, self.instance, self._place, service, self._report)
 
 
-def machine_directory(world: World, instance_id: str) -> Path:
-    return world.directory / "machines" / instance_id
+def machine_directory(sandbox: Sandbox, instance_id: str) -> Path:
+    return sandbox.directory / "machines" / instance_id
 
 
-def stop(world: World, instance_id: str) -> None:
+def stop(sandbox: Sandbox, instance_id: str) -> None:
     """Ends all processes of a machine; its disk stays."""
-    for name in processes.names(world):
+    for name in processes.names(sandbox):
         if name.startswith(f"machine-{instance_id}-"):
-            processes.stop(world, name)
+            processes.stop(sandbox, name)
 
 
-def forget(world: World, instance_id: str) -> None:
+def forget(sandbox: Sandbox, instance_id: str) -> None:
     """Ends a machine and deletes its disk, as terminating it does."""
-    stop(world, instance_id)
-    shutil.rmtree(machine_directory(world, instance_id), ignore_errors=True)
+    stop(sandbox, instance_id)
+    shutil.rmtree(machine_directory(sandbox, instance_id), ignore_errors=True)
 
 
 class _Commands:
@@ -190,9 +190,9 @@ class _Keeper:
     """Keeps one service of one machine running, with a pause that doubles while it keeps falling."""
 
     def __init__(
-        self, world: World, instance: Instance, place: Place, service: systemd.Service, report: Report
+        self, sandbox: Sandbox, instance: Instance, place: Place, service: systemd.Service, report: Report
     ) -> None:
-        self._world = world
+        self._sandbox = sandbox
         self._instance = instance
         self._name = f"machine-{instance.id}-{service.name.removesuffix('.service')}"
         self._place = place
@@ -206,7 +206,7 @@ class _Keeper:
 
     def tend(self) -> None:
         now = time.monotonic()
-        running = processes.pid_of(self._world, self._name)
+        running = processes.pid_of(self._sandbox, self._name)
         if running is not None:
             self._pid = running
             if now - self._started > _STEADY_SECONDS:
@@ -225,7 +225,7 @@ class _Keeper:
         self._make_directories()
         if all(self._run(argv) for argv in self._service.prepare):
             self._pid = processes.start(
-                self._world, self._name, self._service.command, env=self._environment(), user=self._user
+                self._sandbox, self._name, self._service.command, env=self._environment(), user=self._user
             )
             self._started = now
         else:
@@ -253,7 +253,7 @@ class _Keeper:
         done = subprocess.run(
             argv, env={**_of_the_host(), **self._environment()}, capture_output=True, text=True, check=False, timeout=60
         )
-        # An unprivileged user may not reach the Python that scripts run with, so they run as whoever runs the world.
+        # An unprivileged user may not reach the Python that scripts run with, so they run as whoever runs the sandbox.
         for path in _tree(self._place.root / "run"):
             _give(path, self._user)
         if done.returncode != 0:
@@ -261,7 +261,7 @@ class _Keeper:
         return done.returncode == 0
 
     def _environment(self) -> dict[str, str]:
-        environment = _cloud(self._world, self._instance)
+        environment = _cloud(self._sandbox, self._instance)
         for path in self._service.environment_files:
             environment |= systemd.parse_environment(Path(path).read_text())
         return environment
@@ -284,12 +284,12 @@ def _of_the_host() -> dict[str, str]:
     return {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
 
 
-def _cloud(world: World, instance: Instance) -> dict[str, str]:
+def _cloud(sandbox: Sandbox, instance: Instance) -> dict[str, str]:
     """Where boto3 finds the emulated cloud and, on EC2, the credentials of the instance's role."""
     if instance.metadata_host:
-        return {"AWS_ENDPOINT_URL": world.aws_url, "AWS_EC2_METADATA_DISABLED": "true"}
-    metadata = f"{world.aws_url}{INSTANCES_PATH}/{instance.id}/"
-    return {"AWS_ENDPOINT_URL": world.aws_url, "AWS_EC2_METADATA_SERVICE_ENDPOINT": metadata}
+        return {"AWS_ENDPOINT_URL": sandbox.aws_url, "AWS_EC2_METADATA_DISABLED": "true"}
+    metadata = f"{sandbox.aws_url}{INSTANCES_PATH}/{instance.id}/"
+    return {"AWS_ENDPOINT_URL": sandbox.aws_url, "AWS_EC2_METADATA_SERVICE_ENDPOINT": metadata}
 
 
 def _check_package(package: str) -> None:
@@ -304,7 +304,7 @@ def _check_package(package: str) -> None:
 
 
 def _service_account(user: str | None) -> str | None:
-    """The account to run as, or None for the one that runs the world: only root may become another."""
+    """The account to run as, or None for the one that runs the sandbox: only root may become another."""
     if user is None or os.geteuid() != 0:
         return None
     try:

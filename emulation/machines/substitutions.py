@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from emulation.layout import AWS_PORT, DNS_PORT, GCP_PORT, World
+from emulation.layout import AWS_PORT, DNS_PORT, GCP_PORT, Sandbox
 
 # Directories that a machine has to itself. Programs and libraries of packages stay those of the host.
 _OWN_DIRECTORIES = (
@@ -34,7 +34,7 @@ _OWN_PATH = re.compile(rf"(?<![\w./-])(?:{'|'.join(_OWN_DIRECTORIES)})(?![\w-])"
 class Place:
     """Where a machine is emulated; `metadata_host` is empty for one that is not on Google Cloud."""
 
-    world: World
+    sandbox: Sandbox
     root: Path
     address: str
     metadata_host: str = ""
@@ -88,11 +88,11 @@ SUBSTITUTIONS = (
         lambda match, _: f"http://{match[1]}:{GCP_PORT}/",
     ),
     Substitution(
-        "cloud names lead to the emulated cloud only in the world's own DNS",
+        "cloud names lead to the emulated cloud only in the sandbox's own DNS",
         r"/etc/artifact-edge/records\.config",
         re.compile(r"\Z"),
         lambda _, place: (
-            f"CONFIG proxy.config.dns.nameservers STRING {place.world.dns_address}:{DNS_PORT}\n"
+            f"CONFIG proxy.config.dns.nameservers STRING {place.sandbox.dns_address}:{DNS_PORT}\n"
             # Else the host's own name servers are asked in turn with it.
             "CONFIG proxy.config.dns.resolv_conf STRING /dev/null\n"
         ),

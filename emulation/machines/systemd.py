@@ -27,7 +27,7 @@ _MEANT = {
     "Timer": {"OnActiveSec", "OnUnitActiveSec"},
 }
 
-# Of no consequence for a process on a host that is up, in a world that holds no secrets of anyone.
+# Of no consequence for a process on a host that is up, in a sandbox that holds no secrets of anyone.
 _PASSED_OVER = {
     "Unit": {"After", "Description", "Requisite", "Wants"},
     "Service": {

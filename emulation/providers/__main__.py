@@ -1,4 +1,4 @@
-"""`python -m emulation.providers --directory DIR`: the emulated providers of one world, until they are ended."""
+"""`python -m emulation.providers --directory DIR`: the emulated providers of one sandbox, until they are ended."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from emulation.layout import World
-from emulation.providers.server import serve_world
+from emulation.layout import Sandbox
+from emulation.providers.server import serve_sandbox
 
 
-def main(directory: Annotated[Path, typer.Option(help="the world's directory")]) -> None:
-    for running in serve_world(World(directory=directory)):
+def main(directory: Annotated[Path, typer.Option(help="the sandbox's directory")]) -> None:
+    for running in serve_sandbox(Sandbox(directory=directory)):
         running.server.wait_for_termination()
 
 

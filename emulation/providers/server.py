@@ -1,4 +1,4 @@
-"""Serves the emulated providers, one gRPC server a cloud, and tells the world where they listen."""
+"""Serves the emulated providers, one gRPC server a cloud, and tells the sandbox where they listen."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pulumi.runtime.proto import provider_pb2_grpc
 
-from emulation.layout import World
+from emulation.layout import Sandbox
 from emulation.loopback_grpc import Served, serve
 from emulation.providers.provider import EmulatedProvider
 
@@ -28,11 +28,11 @@ def serve_provider(emulated: EmulatedProvider) -> Served:
     return serve(lambda server: provider_pb2_grpc.add_ResourceProviderServicer_to_server(emulated, server), threads=16)
 
 
-def serve_world(world: World) -> list[Served]:
+def serve_sandbox(sandbox: Sandbox) -> list[Served]:
     """Serves every cloud that has handlers and writes the ports to `run/providers.json`."""
     served = {cloud: serve_provider(provider(cloud)) for cloud in CLOUDS if _has_handlers(cloud)}
     ports = {cloud: running.port for cloud, running in served.items()}
-    target = world.path("run", "providers.json")
+    target = sandbox.path("run", "providers.json")
     partial = target.with_suffix(f".{os.getpid()}")
     partial.write_text(json.dumps(ports))
     partial.rename(target)

@@ -158,7 +158,7 @@ def _serializable(connection: _Connection) -> None:
 
 @contextmanager
 def _told() -> Generator[None]:
-    """Makes what the operator can mend of the server's refusals one line."""
+    """Turns a refusal that the operator can resolve into an error of one line."""
     try:
         yield
     except _AGAIN:

@@ -85,8 +85,9 @@ def test_settings_under_a_former_name_are_refused_with_the_name_of_today() -> No
 
 
 def test_settings_for_a_policy_that_does_not_exist_are_refused() -> None:
-    with pytest.raises(Refused, match=r"INVALID_ARGUMENT: .*there is no policy multi-bucket-versoned"):
-        configure("multi-bucket-versoned")
+    says = "there is no policy multi-bucket-versoned"  # words-ok: misspelt on purpose
+    with pytest.raises(Refused, match=f"INVALID_ARGUMENT: .*{says}"):
+        configure("multi-bucket-versoned")  # words-ok: misspelt on purpose
 
 
 def test_settings_for_policies_and_for_all_of_them_are_accepted() -> None:

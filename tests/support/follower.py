@@ -51,5 +51,5 @@ def remove(spanner: Spanner, name: str) -> None:
 
 def follower(spanner: Spanner, edge: Edge, letters: list[Any] | None = None) -> Follower:
     positions = Positions(spanner, f"{STREAM}_positions")
-    buried = [] if letters is None else letters
-    return Follower(spanner, ChangeStream(spanner, STREAM), positions, edge, buried.append)
+    dead_letters = [] if letters is None else letters
+    return Follower(spanner, ChangeStream(spanner, STREAM), positions, edge, dead_letters.append)

@@ -87,9 +87,9 @@ def deploy(
         # `deploy` raises what fails. Without a handler, asyncio would also log it, whenever the garbage is collected.
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
         cast(Any, SETTINGS).outputs.clear()  # what a program that failed left behind would be waited for, forever
-        world = _World(deployment, handlers, functions, settings)
-        monitor = _Monitor(world, deployment)
-        mocks.set_mocks(world, project="artifact-edge", stack=stack, preview=False, monitor=monitor)
+        sandbox = _Sandbox(deployment, handlers, functions, settings)
+        monitor = _Monitor(sandbox, deployment)
+        mocks.set_mocks(sandbox, project="artifact-edge", stack=stack, preview=False, monitor=monitor)
         set_root_resource(cast(Any, None))  # the mocks' own; the program gets a stack that keeps its exports
         CONFIG.set(settings)
         await run_in_stack(lambda: cast(None, program()))
@@ -110,16 +110,16 @@ def aws_account() -> Generator[None]:
         environment.setenv("AWS_ACCOUNT_ID_ENDPOINT_MODE", "disabled")  # moto does not know those of DynamoDB Streams
         environment.setattr(KmsBackend, "replicate_key", keys.replicate)
         environment.setattr(S3Backend, "put_object_lock_configuration", locks.put_object_lock_configuration)
-        for name, method in tables.mended():
+        for name, method in tables.patches():
             environment.setattr(DynamoDBBackend, name, method)
-        for name, method in global_tables.mended():
+        for name, method in global_tables.patches():
             environment.setattr(DynamoHandler, name, method)
-        for name, method in bucket_metrics.mended():
+        for name, method in bucket_metrics.patches():
             environment.setattr(S3Response, name, method)
         yield
 
 
-class _World(mocks.Mocks):
+class _Sandbox(mocks.Mocks):
     """Answers for all clouds. Pulumi registers resources side by side; moto takes one request at a time."""
 
     def __init__(
@@ -207,16 +207,16 @@ class _World(mocks.Mocks):
 class _Monitor(mocks.MockMonitor):
     """Keeps the stack's exports, which Pulumi's mocks drop."""
 
-    def __init__(self, world: _World, deployment: Deployment) -> None:
-        super().__init__(world)
-        self._world = world
+    def __init__(self, sandbox: _Sandbox, deployment: Deployment) -> None:
+        super().__init__(sandbox)
+        self._sandbox = sandbox
         self._deployment = deployment
 
     def make_urn(self, parent: str, type_: str, name: str) -> str:
         return urn(parent, type_, name)
 
     def RegisterResource(self, request: Any) -> Any:
-        self._world.asked.request = request
+        self._sandbox.asked.request = request
         return cast(Any, super()).RegisterResource(request)
 
     def RegisterResourceOutputs(self, request: Any) -> Any:

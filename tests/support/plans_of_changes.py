@@ -17,7 +17,7 @@ import yaml
 
 from local import operator
 from previews import plans
-from previews.scratch import Scratch, scratch
+from previews.temporary_sandbox import TemporarySandbox, temporary_sandbox
 
 LOOPBACK = "127.88"
 STACK = "local"
@@ -29,51 +29,51 @@ _PROGRAMS = ("content", "userData", "user-data", "schema")
 
 
 @contextmanager
-def deployed() -> Generator[Scratch]:
-    """A scratch world in which the stack is up: two shields in us-east-1, one in eu-west-1, one on Google Cloud."""
-    with scratch(LOOPBACK, print) as world:
-        world.new_stack(STACK)
-        up = world.pulumi("up", "--yes", "--skip-preview", "--stack", STACK)
+def deployed() -> Generator[TemporarySandbox]:
+    """A scratch sandbox in which the stack is up: two shields in us-east-1, one in eu-west-1, one on Google Cloud."""
+    with temporary_sandbox(LOOPBACK, print) as sandbox:
+        sandbox.new_stack(STACK)
+        up = sandbox.pulumi("up", "--yes", "--skip-preview", "--stack", STACK)
         assert up.returncode == 0, up.stdout + up.stderr
-        yield world
+        yield sandbox
 
 
-def nothing(world: Scratch, config: Config) -> None:
+def nothing(sandbox: TemporarySandbox, config: Config) -> None:
     """The program and the config as they were deployed."""
 
 
-def no_shields_in_europe(world: Scratch, config: Config) -> None:
+def no_shields_in_europe(sandbox: TemporarySandbox, config: Config) -> None:
     config["artifact-edge:shields"] = [one for one in config["artifact-edge:shields"] if one["region"] != "eu-west-1"]
 
 
-def one_shield_less(world: Scratch, config: Config) -> None:
+def one_shield_less(sandbox: TemporarySandbox, config: Config) -> None:
     config["artifact-edge:shields"][0]["nodes"] = 1
 
 
-def bigger_machines(world: Scratch, config: Config) -> None:
+def bigger_machines(sandbox: TemporarySandbox, config: Config) -> None:
     for shield in config["artifact-edge:shields"]:
         shield["machine_type"] = {"aws": "i4i.xlarge", "gcp": "n2-standard-4"}[shield["cloud"]]
 
 
-def origins_the_other_way_round(world: Scratch, config: Config) -> None:
+def origins_the_other_way_round(sandbox: TemporarySandbox, config: Config) -> None:
     config["artifact-edge:metadata"]["regions"].reverse()
 
 
-def another_domain_and_certificate(world: Scratch, config: Config) -> None:
+def another_domain_and_certificate(sandbox: TemporarySandbox, config: Config) -> None:
     config["artifact-edge:domain"] = "elsewhere.test"
     manager = cast(Any, boto3).client(
         "secretsmanager",
         region_name="us-east-1",
-        endpoint_url=world.world.aws_url,
+        endpoint_url=sandbox.clouds.aws_url,
         aws_access_key_id="local",
         aws_secret_access_key="local",
     )
     for name in ("edge", "shield", "authority"):
         manager.delete_secret(SecretId=f"artifact-edge/{STACK}/{name}", ForceDeleteWithoutRecovery=True)
-    operator.make_keys(world.world, STACK, world.project / "stacks")
+    operator.make_keys(sandbox.clouds, STACK, sandbox.project / "stacks")
 
 
-CHANGES: Mapping[str, Callable[[Scratch, Config], None]] = {
+CHANGES: Mapping[str, Callable[[TemporarySandbox, Config], None]] = {
     change.__name__: change
     for change in (
         nothing,
@@ -86,20 +86,20 @@ CHANGES: Mapping[str, Callable[[Scratch, Config], None]] = {
 }
 
 
-def apply_to_config(world: Scratch, change: Callable[[Scratch, Config], None]) -> None:
-    file = world.project / "stacks" / f"Pulumi.{STACK}.yaml"
+def apply_to_config(sandbox: TemporarySandbox, change: Callable[[TemporarySandbox, Config], None]) -> None:
+    file = sandbox.project / "stacks" / f"Pulumi.{STACK}.yaml"
     document = yaml.safe_load(file.read_text())
-    change(world, document["config"])
+    change(sandbox, document["config"])
     file.write_text(yaml.safe_dump(document))
 
 
-def plan_of(world: Scratch, name: str) -> Any:
+def plan_of(sandbox: TemporarySandbox, name: str) -> Any:
     """The plan of one change alone; the config is as before afterwards."""
-    file = world.project / "stacks" / f"Pulumi.{STACK}.yaml"
+    file = sandbox.project / "stacks" / f"Pulumi.{STACK}.yaml"
     before = file.read_text()
     try:
-        apply_to_config(world, CHANGES[name])
-        planned = plans.plan(world, STACK)
+        apply_to_config(sandbox, CHANGES[name])
+        planned = plans.plan(sandbox, STACK)
     finally:
         file.write_text(before)
     assert planned.ok, planned.refusals
@@ -142,9 +142,9 @@ def _boot(program: str) -> str:
 
 def main() -> None:
     RECORDINGS.mkdir(exist_ok=True)
-    with deployed() as world:
+    with deployed() as sandbox:
         for name in CHANGES:
-            recorded = json.dumps(slim(plan_of(world, name)), sort_keys=True)
+            recorded = json.dumps(slim(plan_of(sandbox, name)), sort_keys=True)
             (RECORDINGS / f"{name}.json.gz").write_bytes(gzip.compress(recorded.encode(), mtime=0))
 
 

@@ -26,7 +26,7 @@ from moto.server import (
 )
 from werkzeug.serving import make_server
 
-from emulation.aws.tables import mend_tables
+from emulation.aws.tables import patch_tables
 from emulation.cloudflare.api import PREFIX, create_app
 from emulation.gcp import in_process
 from emulation.state_store import StateStore
@@ -144,7 +144,7 @@ def served_clouds(directory: Path, store: Literal["s3", "gcs"]) -> Generator[Ser
 
         return answer
 
-    mend_tables()
+    patch_tables()
     moto = cast(Any, DomainDispatcherApplication)(create_backend_app)
     app = create_app(StateStore(directory / "cloudflare.sqlite"))
     google_app = in_process.application(directory)

@@ -19,8 +19,8 @@ FOLDERS: list[str] = SETTINGS["root_packages"]
 
 # These programs and samples are started or packed by their path; nothing imports them.
 NOT_IMPORTED = {
-    "tests/world/buckets/__main__.py",
-    "tests/world/program/__main__.py",
+    "tests/e2e/buckets/__main__.py",
+    "tests/e2e/program/__main__.py",
     "local/samples/python/acme_greeter/__init__.py",
 }
 

@@ -34,7 +34,7 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
         try:
             records.append(read_change(change))
         except MalformedRecord as error:
-            _bury(change, str(error))
+            _send_to_dead_letters(change, str(error))
     if not records:
         return {"batchItemFailures": []}
     try:
@@ -47,7 +47,7 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     return {"batchItemFailures": []}
 
 
-def _bury(change: Change, reason: str) -> None:
+def _send_to_dead_letters(change: Change, reason: str) -> None:
     """The message tells where the change is in the stream, and nothing of what is in it."""
     sequence_number = str(change.get("dynamodb", {}).get("SequenceNumber", ""))
     client("sqs").send_message(

@@ -96,7 +96,7 @@ def main() -> None:
         ChangeStream(spanner, stream),
         Positions(spanner, f"{stream}_positions"),
         EdgeBySecret(surroundings.secret(identity)),
-        letters.bury,
+        letters.send,
     )
     follow(follower.turn, pulse.beat, time.sleep)
 

@@ -31,7 +31,7 @@ class Edge(Protocol):
 
 
 class Follower:
-    """`bury` takes a dead letter, which tells where a change is and nothing of what is in it. One thread's."""
+    """`send_dead_letter` takes a message with the place of a change, without its content. One thread uses it."""
 
     def __init__(
         self,
@@ -39,10 +39,10 @@ class Follower:
         stream: ChangeStream,
         positions: Positions,
         edge: Edge,
-        bury: Callable[[Letter], None],
+        send_dead_letter: Callable[[Letter], None],
     ) -> None:
         self._spanner, self._stream, self._positions = spanner, stream, positions
-        self._edge, self._bury = edge, bury
+        self._edge, self._send_dead_letter = edge, send_dead_letter
         self._partitions: dict[str, Partition] | None = None
         self._saved = 0.0
 
@@ -116,7 +116,7 @@ class Follower:
                 self._dead({"reason": str(error), "commit": "before the stream was followed"})
 
     def _dead(self, letter: Letter) -> None:
-        self._bury(letter)
+        self._send_dead_letter(letter)
         _log.error("a change is dead: %s", letter["reason"])
 
 

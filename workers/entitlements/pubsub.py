@@ -25,7 +25,7 @@ class DeadLetters:
         self._token = token
         self._pool = urllib3.PoolManager(timeout=_TIMEOUT, retries=False)
 
-    def bury(self, letter: Mapping[str, Any]) -> None:
+    def send(self, letter: Mapping[str, Any]) -> None:
         """Raises TopicSilent."""
         data = base64.b64encode(json.dumps(letter).encode()).decode()
         headers = {"Authorization": f"Bearer {self._token()}", "Content-Type": "application/json"}

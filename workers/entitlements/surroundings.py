@@ -14,7 +14,7 @@ def setting(name: str) -> str:
 
 
 def api(name: str) -> str:
-    """Where one of Google's APIs is, if not where all the world finds it: the variable is gcloud's own (`gcloud topic
+    """Where one of Google's APIs is, if not at its public address: the variable is gcloud's own (`gcloud topic
     configurations`, api_endpoint_overrides)."""
     return os.environ.get(f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{name.upper()}", "")
 

@@ -2,7 +2,7 @@
 // and says where the request came in. Reference: developers.cloudflare.com/fundamentals/reference/http-headers.
 
 const RESERVED = /^(cf-.*|cdn-loop|true-client-ip|x-real-ip|x-forwarded-for|x-forwarded-proto)$/;
-// Clients of the emulated world come over loopback; they all get one address that is reserved for documentation (RFC 5737).
+// Clients of the emulated sandbox come over loopback; they all get one address that is reserved for documentation (RFC 5737).
 const CLIENT = "192.0.2.1";
 
 export default {

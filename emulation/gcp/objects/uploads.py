@@ -40,7 +40,7 @@ class Session:
 
 
 class Sessions:
-    """Resumable uploads of one world."""
+    """Resumable uploads of one sandbox."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory / "uploads"

@@ -47,7 +47,7 @@ class Draft:
 
 
 class Versions:
-    """Of one world. Each method is one transaction; all may be called from any thread."""
+    """Of one sandbox. Each method is one transaction; all may be called from any thread."""
 
     def __init__(self, directory: Path, *, clock: Callable[[], float] = time.time) -> None:
         self._bytes = directory / "objects"

@@ -1,5 +1,5 @@
 -- Stands in for a change stream of Spanner: {stream} of table {table}. Shapes and rules are those of Spanner, "Change stream partitions,
--- records, and queries"; tests/world/test_change_streams.py holds them to Google's emulator.
+-- records, and queries"; tests/e2e/test_change_streams.py holds them to Google's emulator.
 --
 -- What is written becomes a record as it is committed: the trigger is deferred to the end of the transaction and holds a lock from its
 -- look at the clock until the commit can be seen. Whoever has held that lock since has therefore seen all that was committed before.

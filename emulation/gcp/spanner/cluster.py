@@ -1,4 +1,4 @@
-"""The PostgreSQL server that holds the emulated Spanner's databases: one a world, from its first database on."""
+"""The PostgreSQL server that holds the emulated Spanner's databases: one a sandbox, from its first database on."""
 
 from __future__ import annotations
 

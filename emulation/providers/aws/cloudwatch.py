@@ -63,7 +63,7 @@ def _put_alarm(cloudwatch: Api, inputs: Properties) -> str:
 
 
 def _change_alarm(cloudwatch: Api, id: str, old: Properties, new: Properties) -> None:
-    """Tags given while an alarm is overwritten are not heeded (CloudWatch API, "PutMetricAlarm")."""
+    """Tags given while an alarm is overwritten are ignored (CloudWatch API, "PutMetricAlarm")."""
     _put_alarm(cloudwatch, new)
     arn = old["arn"]
     gone = sorted(old.get("tags", {}).keys() - new.get("tags", {}).keys())

@@ -70,7 +70,7 @@ def _describe_rule(events: Api, id: str, state: Properties) -> Properties | None
 
 
 def _change_rule(events: Api, id: str, old: Properties, new: Properties) -> None:
-    """Tags given for a rule that exists are not heeded (EventBridge API, "PutRule")."""
+    """Tags given for a rule that exists are ignored (EventBridge API, "PutRule")."""
     _put_rule(events, new)
     gone = sorted(old.get("tags", {}).keys() - new.get("tags", {}).keys())
     if gone:

@@ -1,7 +1,7 @@
 """S3: a bucket's replication and lifecycle rules.
 
-moto stores them as they are; copying objects is up to the world. What the API leaves out or adds is no drift, so a rule
-set that S3 still has the same number and states of comes back as it was given.
+moto stores the rules as they are, and the sandbox copies the objects. What the API leaves out or adds is no drift. So a
+rule set that has the same number and states in S3 comes back as it was given.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ class Scoped(ReplacedBeforeDeletion):
     scope: ClassVar[str]
     """The input that says which account or zone it is in."""
     emulated: ClassVar[frozenset[str]]
-    """The inputs that the emulation heeds; any other is refused."""
+    """The inputs that the emulation applies; any other is refused."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
@@ -61,7 +61,7 @@ class Scoped(ReplacedBeforeDeletion):
 
 
 def refuse_others(inputs: Properties, emulated: frozenset[str]) -> None:
-    """Raises CloudError where an input is given that the emulation would not heed."""
+    """Raises CloudError where an input is given that the emulation would ignore."""
     others = sorted(name for name, value in inputs.items() if value is not None and name not in emulated)
     if others:
         raise CloudError(f"not emulated: {', '.join(others)} (emulated are {', '.join(sorted(emulated)) or 'none'})")

@@ -22,8 +22,8 @@ CASES = [
     Case(
         "stack-exemptions-valid",
         [PRIMARY],
-        "there is no policy bucket-versoned",
-        exemptions=exemption(policy="bucket-versoned"),
+        "there is no policy bucket-versoned",  # words-ok: misspelt on purpose
+        exemptions=exemption(policy="bucket-versoned"),  # words-ok: misspelt on purpose
     ),
     Case(
         "stack-exemptions-valid",

@@ -1,4 +1,4 @@
-"""The world's processes: started once, found again, ended with all that they started."""
+"""The sandbox's processes: started once, found again, ended with all that they started."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from emulation import processes
-from emulation.layout import World
+from emulation.layout import Sandbox
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(directory=tmp_path, loopback="127.90")
+def sandbox(tmp_path: Path) -> Sandbox:
+    return Sandbox(directory=tmp_path, loopback="127.90")
 
 
 def alive(pid: int) -> bool:
@@ -27,45 +27,45 @@ def alive(pid: int) -> bool:
         return False
 
 
-def test_second_start_finds_the_running_process(world: World) -> None:
-    first = processes.start(world, "sleeper", SLEEPER)
+def test_second_start_finds_the_running_process(sandbox: Sandbox) -> None:
+    first = processes.start(sandbox, "sleeper", SLEEPER)
     try:
-        assert processes.start(world, "sleeper", SLEEPER) == first
-        assert processes.names(world) == ["sleeper"]
+        assert processes.start(sandbox, "sleeper", SLEEPER) == first
+        assert processes.names(sandbox) == ["sleeper"]
     finally:
-        processes.stop(world, "sleeper")
+        processes.stop(sandbox, "sleeper")
     assert not alive(first)
-    assert processes.names(world) == []
+    assert processes.names(sandbox) == []
 
 
-def test_stop_ends_what_the_process_started(world: World) -> None:
-    child_file = world.path("child")
+def test_stop_ends_what_the_process_started(sandbox: Sandbox) -> None:
+    child_file = sandbox.path("child")
     code = (
         "import subprocess, sys, time; "
         f"c = subprocess.Popen({SLEEPER!r}); open({str(child_file)!r}, 'w').write(str(c.pid)); time.sleep(60)"
     )
     processes.start(
-        world,
+        sandbox,
         "parent",
         [sys.executable, "-c", code],
         ready=lambda: child_file.exists() and bool(child_file.read_text()),
     )
     child = int(child_file.read_text())
-    processes.stop(world, "parent")
+    processes.stop(sandbox, "parent")
     assert not alive(child)
 
 
-def test_a_recycled_pid_is_not_ours(world: World) -> None:
-    world.path("run", "other.pid").write_text(f"{os.getpid()} 1\n")
-    assert processes.pid_of(world, "other") is None
-    processes.stop(world, "other")
+def test_a_recycled_pid_is_not_ours(sandbox: Sandbox) -> None:
+    sandbox.path("run", "other.pid").write_text(f"{os.getpid()} 1\n")
+    assert processes.pid_of(sandbox, "other") is None
+    processes.stop(sandbox, "other")
     assert alive(os.getpid())
 
 
-def test_a_process_that_ends_early_is_reported_with_its_log(world: World) -> None:
+def test_a_process_that_ends_early_is_reported_with_its_log(sandbox: Sandbox) -> None:
     failing = [sys.executable, "-c", "import sys; print('no such region: mars-1'); sys.exit(3)"]
     with pytest.raises(processes.ProcessError, match=r"broken ended with 3 .*\n(.*\n)*.*no such region: mars-1"):
-        processes.start(world, "broken", failing, ready=lambda: False)
+        processes.start(sandbox, "broken", failing, ready=lambda: False)
 
 
 def test_listening_tells_an_open_port_from_a_closed_one() -> None:

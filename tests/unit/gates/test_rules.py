@@ -132,15 +132,15 @@ def test_a_machine_that_is_stopped_for_a_change_loses_its_cache_too() -> None:
     assert broken(plan(*tagged)) == []
 
 
-def test_not_all_machines_of_the_world_are_replaced_at_once() -> None:
+def test_not_all_machines_of_the_sandbox_are_replaced_at_once() -> None:
     half = [
         step
         for region in ("a", "b", "c")
         for step in (node("replace", f"{region}-0", region), node("same", f"{region}-1", region))
     ]
     assert broken(plan(*half)) == []
-    assert broken(plan(*half), Limits(nodes_of_world=0.4)) == [
-        "rotation: 3 of 6 machines of the world are replaced at once; 2 may"
+    assert broken(plan(*half), Limits(nodes_worldwide=0.4)) == [
+        "rotation: 3 of 6 machines of the whole network are replaced at once; 2 may"
     ]
 
 

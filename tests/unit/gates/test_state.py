@@ -1,4 +1,4 @@
-"""Recorded states: what is kept of a secret, and that another world's can take its place."""
+"""Recorded states: what is kept of a secret, and that another sandbox's can take its place."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def inputs_of(recorded: dict[str, Any]) -> dict[str, Any]:
     return recorded["deployment"]["resources"][0]["inputs"]
 
 
-def test_a_secret_leaves_only_its_name_and_takes_another_worlds_value() -> None:
+def test_a_secret_leaves_only_its_name_and_takes_another_sandboxes_value() -> None:
     recorded = state.scrub(export(key=marked("old key"), note="signed with old key"), {"edge.key": "old key"})
     assert "old key" not in json.dumps(recorded)
     assert inputs_of(state.restore(recorded, {"edge.key": "new key"})) == {

@@ -61,7 +61,7 @@ def test_a_worker_that_does_not_compile_is_one_line_with_the_place(sources: Path
     assert str(raised.value) == line
 
 
-def test_missing_node_modules_are_named_with_the_command_that_mends_it(tmp_path: Path) -> None:
+def test_missing_node_modules_are_named_with_the_command_that_installs_them(tmp_path: Path) -> None:
     with pytest.raises(BundleError) as raised:
         compile_worker(tmp_path / "workers" / "edge")
     assert str(raised.value) == (

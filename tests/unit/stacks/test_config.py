@@ -92,7 +92,10 @@ def test_no_stack_file_holds_a_secret_or_a_key_of_one() -> None:
             {"shields": shield() + shield()},
             "artifact-edge:shields: 'us-east-1' is named twice; name each region once",
         ),
-        ({"sheilds": "x"}, "artifact-edge:sheilds: unknown key; did you mean 'shields'?"),
+        (
+            {"sheilds": "x"},  # words-ok: misspelt on purpose
+            "artifact-edge:sheilds: unknown key; did you mean 'shields'?",  # words-ok: misspelt on purpose
+        ),
         (
             {"shields": shield(disk=1)},
             "artifact-edge:shields[0].disk: unknown key; accepted: cloud, region, machine_type, nodes",

@@ -122,7 +122,7 @@ def put(*path: str | int, value: Any) -> Callable[[Any], None]:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (put("config", "artifact-edge:sheilds", value=[]), "artifact-edge:sheilds"),
+        (put("config", "artifact-edge:sheilds", value=[]), "artifact-edge:sheilds"),  # words-ok: misspelt on purpose
         (put("config", "aws:region", value="us-esat-1"), "us-esat-1"),
         (put("config", "gcp:project", value="No"), "No"),
         (put("config", "artifact-edge:domain", value="Example"), "Example"),
@@ -134,7 +134,7 @@ def put(*path: str | int, value: Any) -> Callable[[Any], None]:
         (put("config", "artifact-edge:shields", 0, "disk", value=1), "disk"),
         (put("config", "artifact-edge:edge", "account_id", value="abc"), "abc"),
         (put("config", "artifact-edge:alerts", value={"email": ["nobody"]}), "nobody"),
-        (put("confg", value={}), "confg"),
+        (put("confg", value={}), "confg"),  # words-ok: misspelt on purpose
     ],
 )
 def test_a_mistake_is_marked(change: Callable[[Any], None], told: str) -> None:

@@ -41,10 +41,11 @@ def test_a_type_without_a_handler_is_refused_by_name() -> None:
 
 def test_a_wrong_input_is_refused_as_in_the_cloud() -> None:
     def program() -> None:
-        wrong: Any = {"statuss": "Enabled"}
+        wrong: Any = {"statuss": "Enabled"}  # words-ok: misspelt on purpose
         aws.s3.BucketVersioning("bucket", bucket="packages-of-ours", versioning_configuration=wrong)
 
-    with pytest.raises(AssertionError, match=r"unknown property \'versioningConfiguration\.statuss\'"):
+    says = r"unknown property 'versioningConfiguration\.statuss'"  # words-ok: misspelt on purpose
+    with pytest.raises(AssertionError, match=says):
         deploy(program, handlers(), config=CONFIG)
 
 

@@ -33,11 +33,11 @@ def imports_of_tests(source: str) -> list[str]:
 @pytest.mark.parametrize(
     "planted",
     [
-        "from tests.world.{} import access",
-        "from tests.world import {} as other",
-        "import tests.world.{}",
+        "from tests.e2e.{} import access",
+        "from tests.e2e import {} as other",
+        "import tests.e2e.{}",
         "from .{} import access",
-        "def late() -> None:\n    from tests.world.{} import access",
+        "def late() -> None:\n    from tests.e2e.{} import access",
     ],
 )
 @pytest.mark.parametrize("module", ["test_tiers", "conftest"])

@@ -25,7 +25,7 @@ Alarmed = Callable[..., Any]
 
 @pytest.fixture
 def cloud(aws_cloud: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name, method in alarms.mended():
+    for name, method in alarms.patches():
         monkeypatch.setattr(CloudWatchBackend, name, method)
     yield
 

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.s3 import models
 
-from emulation.aws.bucket_policies import heed_conditions
+from emulation.aws.bucket_policies import patch_bucket_policies
 from emulation.aws.conditions import UnknownCondition
 
 
@@ -19,7 +19,7 @@ from emulation.aws.conditions import UnknownCondition
 def s3(aws_cloud: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     moto = cast(Any, models.FakeBucket)
     monkeypatch.setattr(moto, "get_permission", moto.get_permission)  # so that it is put back
-    heed_conditions()
+    patch_bucket_policies()
     client = cast(Any, boto3).client("s3", region_name="us-east-1")
     client.create_bucket(Bucket="policed")
     yield client

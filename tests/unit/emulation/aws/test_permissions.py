@@ -68,7 +68,7 @@ ALLOW = policy(statement())
         (ALLOW, policy(statement("Deny", Principal={"Service": "logging.s3.amazonaws.com"})), None, True),
         (ALLOW, policy(statement("Deny", "s3:*", "arn:aws:s3:::b/*", Principal={"AWS": "*"})), None, False),
         (policy(statement(), statement("Deny")), None, None, False),
-        (policy(statement(action=["s3:Put*", "s3:get?bject"])), None, None, True),
+        (policy(statement(action=["s3:Put*", "s3:get?bject"])), None, None, True),  # words-ok: a pattern of IAM
         (policy(statement(action="s3:PutObject")), None, None, False),
         (policy(statement(resource=["arn:aws:s3:::b", "arn:aws:s3:::c/*"])), None, None, False),
         ({"Statement": statement()}, None, None, True),

@@ -25,9 +25,9 @@ from emulation.dns.records import (
     parse,
 )
 from emulation.dns.routing import choose
-from emulation.layout import VANTAGES, Vantage
+from emulation.layout import CLIENT_LOCATIONS, ClientLocation
 
-US, EU, ASIA = VANTAGES
+US, EU, ASIA = CLIENT_LOCATIONS
 NAME = dns.name.from_text("www.example.test")
 AWS_REGIONS = sorted(name for name, region in REGIONS.items() if region.cloud == "aws")
 
@@ -40,7 +40,7 @@ def all_but(*down: str) -> Callable[[RecordSet], bool]:
     return lambda each: each.identifier not in down
 
 
-def chosen(group: Sequence[RecordSet], client: Vantage, *down: str) -> list[str]:
+def chosen(group: Sequence[RecordSet], client: ClientLocation, *down: str) -> list[str]:
     return [each.identifier for each in choose(group, client, all_but(*down), Random(1))]  # noqa: S311
 
 
@@ -76,18 +76,18 @@ PAIR = [record("second", Failover(primary=False)), record("first", Failover(prim
     ],
 )
 def test_one_record_set_is_answered(
-    group: Sequence[RecordSet], client: Vantage, down: list[str], expected: str
+    group: Sequence[RecordSet], client: ClientLocation, down: list[str], expected: str
 ) -> None:
     assert chosen(group, client, *down) == [expected]
 
 
-def test_geolocation_without_a_default_has_nothing_for_the_rest_of_the_world() -> None:
+def test_geolocation_without_a_default_has_nothing_for_the_rest_of_the_sandbox() -> None:
     assert chosen(PLACES[:2], ASIA) == []
 
 
-@given(st.lists(st.sampled_from(AWS_REGIONS), min_size=1, unique=True), st.sampled_from(VANTAGES), st.data())
+@given(st.lists(st.sampled_from(AWS_REGIONS), min_size=1, unique=True), st.sampled_from(CLIENT_LOCATIONS), st.data())
 def test_latency_answers_no_farther_than_the_nearest_healthy_region(
-    regions: list[str], client: Vantage, data: st.DataObject
+    regions: list[str], client: ClientLocation, data: st.DataObject
 ) -> None:
     down = data.draw(st.sets(st.sampled_from(regions)))
     [answer] = chosen([record(region, Latency(region)) for region in regions], client, *down)

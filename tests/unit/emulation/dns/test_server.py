@@ -25,11 +25,11 @@ from emulation.dns.answers import Authority
 from emulation.dns.route53 import Route53, serve
 from emulation.dns.server import DnsServer
 from emulation.dns.stand_ins import stand_ins
-from emulation.layout import VANTAGES, Pop, World
+from emulation.layout import CLIENT_LOCATIONS, Pop, Sandbox
 
 ADDRESS = "127.98.0.53"
-US, EU, ASIA = VANTAGES
-WORLD = World(directory=Path("unused"), loopback="127.98")
+US, EU, ASIA = CLIENT_LOCATIONS
+SANDBOX = Sandbox(directory=Path("unused"), loopback="127.98")
 
 
 class Place:
@@ -66,7 +66,7 @@ class Place:
     def server(self) -> DnsServer:
         snapshot = Route53("https://route53.amazonaws.com").read()
         served = serve(snapshot, lambda check: check not in self.unhealthy, Random(1))  # noqa: S311
-        authority = Authority([*stand_ins(WORLD, self._listening), *served.zones])
+        authority = Authority([*stand_ins(SANDBOX, self._listening), *served.zones])
         return DnsServer(lambda: authority)
 
     def exchange(self, query: Message, by: Callable[..., Message] = dns.query.udp) -> Message:
@@ -107,7 +107,7 @@ def latency(place: Place, *checks: str | None) -> None:
         place.record("shield.example.test", "A", address, SetIdentifier=region, Region=region, **more)
 
 
-def test_each_vantage_is_answered_its_nearest_region_and_told_for_whom_that_holds(place: Place) -> None:
+def test_each_client_location_is_answered_its_nearest_region_and_told_for_whom_that_holds(place: Place) -> None:
     latency(place)
     from_europe = place.ask("shield.example.test", seen_from=EU)
     assert texts(from_europe) == ["shield.example.test. 127.98.2.2"]
@@ -141,13 +141,13 @@ def test_unhealthy_targets_are_left_out_unless_all_are(place: Place, down: list[
 def test_a_cname_is_followed_to_the_nearest_point_of_presence_that_is_up(place: Place) -> None:
     edge = "packages.example.test.cdn.cloudflare.net"
     place.record("packages.example.test", "CNAME", edge)
-    dublin = [f"packages.example.test. {edge}.", f"{edge}. {WORLD.loopback}.1.2"]
+    dublin = [f"packages.example.test. {edge}.", f"{edge}. {SANDBOX.loopback}.1.2"]
     assert texts(place.ask("packages.example.test", seen_from=EU)) == dublin
     place.pops_down = {"DUB"}
-    assert texts(place.ask("packages.example.test", seen_from=EU))[1] == f"{edge}. {WORLD.loopback}.1.1"
+    assert texts(place.ask("packages.example.test", seen_from=EU))[1] == f"{edge}. {SANDBOX.loopback}.1.1"
 
 
-def test_a_cname_that_leads_out_of_the_world_is_given_as_it_is(place: Place) -> None:
+def test_a_cname_that_leads_out_of_the_sandbox_is_given_as_it_is(place: Place) -> None:
     place.record("www.example.test", "CNAME", "www.elsewhere.example")
     assert texts(place.ask("www.example.test")) == ["www.example.test. www.elsewhere.example."]
 
@@ -230,8 +230,8 @@ def test_a_delegated_zone_is_referred_to(place: Place) -> None:
 
 
 def test_cloud_names_lead_to_the_emulated_clouds(place: Place) -> None:
-    assert texts(place.ask("b.s3.eu-west-1.amazonaws.com"))[0].endswith(f" {WORLD.aws_address}")
-    assert texts(place.ask("storage.googleapis.com"))[0].endswith(f" {WORLD.gcp_address}")
+    assert texts(place.ask("b.s3.eu-west-1.amazonaws.com"))[0].endswith(f" {SANDBOX.aws_address}")
+    assert texts(place.ask("storage.googleapis.com"))[0].endswith(f" {SANDBOX.gcp_address}")
 
 
 def test_an_unknown_policy_is_a_server_failure_for_its_name_only(place: Place) -> None:

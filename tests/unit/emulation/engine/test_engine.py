@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from emulation.engine import environment, find
-from emulation.layout import World
+from emulation.layout import Sandbox
 
 
 def install(directory: Path, *, version: str, language_host: bool = True) -> Path:
@@ -45,7 +45,7 @@ def test_the_official_language_host_is_not_shadowed(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("PATH", str(pulumi.parent))
     engine = find.ensure_engine(lambda line: None)
     assert engine == find.Engine(pulumi)
-    prepared = environment.engine_environment(engine, World(directory=tmp_path / "world"), passphrase="any")
+    prepared = environment.engine_environment(engine, Sandbox(directory=tmp_path / "sandbox"), passphrase="any")
     path = prepared["PATH"].split(os.pathsep)
     assert path[0] == str(pulumi.parent)
 
@@ -61,7 +61,7 @@ def test_a_download_with_another_checksum_is_refused() -> None:
 
 def test_the_state_is_for_its_owner_only(tmp_path: Path) -> None:
     engine = find.Engine(tmp_path / "pulumi")
-    prepared = environment.engine_environment(engine, World(directory=tmp_path / "world"), passphrase="any")
+    prepared = environment.engine_environment(engine, Sandbox(directory=tmp_path / "sandbox"), passphrase="any")
     state = Path(prepared["PULUMI_BACKEND_URL"].removeprefix("file://"))
     assert state.is_dir()
     assert state.parent.stat().st_mode & 0o777 == 0o700
@@ -70,7 +70,7 @@ def test_the_state_is_for_its_owner_only(tmp_path: Path) -> None:
 def test_the_launched_language_host_prints_its_port_first(tmp_path: Path) -> None:
     launcher = find.write_language_host(tmp_path)
     engine = find.Engine(tmp_path / "pulumi")
-    prepared = environment.engine_environment(engine, World(directory=tmp_path / "world"), passphrase="any")
+    prepared = environment.engine_environment(engine, Sandbox(directory=tmp_path / "sandbox"), passphrase="any")
     process = subprocess.Popen([launcher, "127.0.0.1:1"], cwd=tmp_path, env=prepared, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None

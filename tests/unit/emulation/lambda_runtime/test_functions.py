@@ -20,7 +20,7 @@ from emulation.lambda_runtime.deployed import Code
 from emulation.lambda_runtime.feed import matches
 from emulation.lambda_runtime.instance import FunctionError, Instance
 from emulation.lambda_runtime.urls import create_app
-from emulation.layout import World
+from emulation.layout import Sandbox
 
 Numbers = list[int]
 
@@ -194,7 +194,7 @@ def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     digest = hashlib.sha256(packed.getvalue()).hexdigest()
     variables = (("GREETING", "hello"),)
     code = Code("f", "arn:f", "eu-west-1", "arn:role/f", "package.module.handler", 1, variables, digest, "http://code")
-    made = Instance(World(tmp_path, "127.99"), code, lambda code: {"AWS_ACCESS_KEY_ID": f"of {code.role}"})
+    made = Instance(Sandbox(tmp_path, "127.99"), code, lambda code: {"AWS_ACCESS_KEY_ID": f"of {code.role}"})
     yield made
     made.stop()
 

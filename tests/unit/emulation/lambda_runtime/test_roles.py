@@ -1,4 +1,4 @@
-"""Functions of the world have the credentials of their own roles, if Lambda may take these on."""
+"""Functions of the sandbox have the credentials of their own roles, if Lambda may take these on."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import pytest
 from emulation.lambda_runtime.deployed import Code
 from emulation.lambda_runtime.instance import FunctionError
 from emulation.lambda_runtime.roles import Roles
-from emulation.layout import World
+from emulation.layout import Sandbox
 from tests.support.served_clouds import ServedClouds, served_clouds
 
 
 @pytest.fixture
 def clouds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServedClouds]:
     with served_clouds(tmp_path, "s3") as served:
-        monkeypatch.setattr(World, "aws_url", property(lambda world: served.environment["AWS_ENDPOINT_URL"]))
+        monkeypatch.setattr(Sandbox, "aws_url", property(lambda sandbox: served.environment["AWS_ENDPOINT_URL"]))
         yield served
 
 
@@ -33,7 +33,7 @@ def code(clouds: ServedClouds, service: str) -> Code:
 
 
 def test_the_credentials_are_those_of_the_functions_role(clouds: ServedClouds, tmp_path: Path) -> None:
-    given = Roles(World(tmp_path, "127.99")).credentials(code(clouds, "lambda.amazonaws.com"))
+    given = Roles(Sandbox(tmp_path, "127.99")).credentials(code(clouds, "lambda.amazonaws.com"))
     sts: Any = cast(Any, boto3).client(
         "sts",
         region_name="us-east-1",
@@ -45,11 +45,11 @@ def test_the_credentials_are_those_of_the_functions_role(clouds: ServedClouds, t
 
 def test_a_role_that_is_not_for_lambda_is_refused(clouds: ServedClouds, tmp_path: Path) -> None:
     with pytest.raises(FunctionError, match="drain: Lambda may not take on arn:aws:iam::123456789012:role/drain"):
-        Roles(World(tmp_path, "127.99")).credentials(code(clouds, "ec2.amazonaws.com"))
+        Roles(Sandbox(tmp_path, "127.99")).credentials(code(clouds, "ec2.amazonaws.com"))
 
 
 def test_a_role_that_is_gone_is_told(clouds: ServedClouds, tmp_path: Path) -> None:
     made = code(clouds, "lambda.amazonaws.com")
     clouds.client("iam").delete_role(RoleName="drain")
     with pytest.raises(FunctionError, match="drain: its role cannot be looked at"):
-        Roles(World(tmp_path, "127.99")).credentials(made)
+        Roles(Sandbox(tmp_path, "127.99")).credentials(made)

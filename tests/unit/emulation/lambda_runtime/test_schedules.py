@@ -1,4 +1,4 @@
-"""Rules of EventBridge as the world's functions are invoked by them."""
+"""Rules of EventBridge as the sandbox's functions are invoked by them."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from emulation.layout import World
+from emulation.layout import Sandbox
 from emulation.machines import cloud_init, systemd
 from emulation.machines.hypervisor import Hypervisor
 from emulation.machines.machine import Instance
@@ -101,7 +101,7 @@ def test_timer_is_read() -> None:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
-    return Place(World(directory=tmp_path, loopback="127.9"), Path("/w/root"), "127.9.2.1")
+    return Place(Sandbox(directory=tmp_path, loopback="127.9"), Path("/w/root"), "127.9.2.1")
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_machine_that_cannot_boot_is_reported_once(user_data: str, problem: str)
     # Short, and open to all: where a machine's sockets have room and its services may enter.
     with tempfile.TemporaryDirectory() as directory:
         Path(directory).chmod(0o755)
-        hypervisor = Hypervisor(World(directory=Path(directory), loopback="127.9"), [_One(user_data)], reports.append)
+        hypervisor = Hypervisor(Sandbox(directory=Path(directory), loopback="127.9"), [_One(user_data)], reports.append)
         hypervisor.reconcile()
         hypervisor.reconcile()
     refused = [report for report in reports if "does not boot" in report]
@@ -169,7 +169,7 @@ def test_machine_that_is_gone_leaves_nothing() -> None:
     with tempfile.TemporaryDirectory() as directory:
         Path(directory).chmod(0o755)
         source = _One(HEAD + "write_files:\n- {path: /etc/a, permissions: '0644', content: x}\n")
-        hypervisor = Hypervisor(World(directory=Path(directory), loopback="127.9"), [source], lambda _: None)
+        hypervisor = Hypervisor(Sandbox(directory=Path(directory), loopback="127.9"), [source], lambda _: None)
         hypervisor.reconcile()
         written = Path(directory) / "machines/i-1/root/etc/a"
         assert written.read_text() == "x"
@@ -192,7 +192,7 @@ def test_timer_runs_its_service_each_time_it_is_due() -> None:
         Path(directory).chmod(0o755)
         source = _One(HEAD + yaml.safe_dump({"write_files": entries, "runcmd": commands}))
         reports: list[str] = []
-        hypervisor = Hypervisor(World(directory=Path(directory), loopback="127.9"), [source], reports.append)
+        hypervisor = Hypervisor(Sandbox(directory=Path(directory), loopback="127.9"), [source], reports.append)
         hypervisor.reconcile()
         hypervisor.reconcile()
         notes = Path(directory) / "machines/i-1/root/etc/artifact-edge/notes"

@@ -15,7 +15,7 @@ from werkzeug.serving import make_server
 
 from emulation.gcp.api import create_app
 from emulation.gcp.metadata_server import MetadataServers
-from emulation.layout import GCP_PORT, METADATA_PORT, World
+from emulation.layout import GCP_PORT, METADATA_PORT, Sandbox
 from emulation.machines.gce import GceMachines
 from emulation.machines.hypervisor import Hypervisor
 from emulation.state_store import StateStore
@@ -30,17 +30,17 @@ runcmd: [[udevadm, trigger, --settle, --subsystem-match=block]]
 
 
 class Cloud:
-    """An emulated Google Cloud at its world's address; `served` are the addresses of its metadata servers."""
+    """An emulated Google Cloud at its sandbox's address; `served` are the addresses of its metadata servers."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
         self.served: set[str] = set()
-        store = StateStore(world.path("gcp", "state.sqlite"))
-        app = create_app(store, world.gcp_machine_network)
-        MetadataServers(store, world.metadata_network, self._listen).add_to(app)
-        self._server = make_server(world.gcp_address, GCP_PORT, app, threaded=True)
+        store = StateStore(sandbox.path("gcp", "state.sqlite"))
+        app = create_app(store, sandbox.gcp_machine_network)
+        MetadataServers(store, sandbox.metadata_network, self._listen).add_to(app)
+        self._server = make_server(sandbox.gcp_address, GCP_PORT, app, threaded=True)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        self.api = httpx.Client(base_url=world.gcp_url)
+        self.api = httpx.Client(base_url=sandbox.gcp_url)
 
     def _listen(self, address: str, app: Flask) -> Callable[[], None]:
         self.served.add(address)
@@ -71,26 +71,26 @@ def cloud() -> Iterator[Cloud]:
     # Short, and open to all: where a machine's sockets have room and its services may enter.
     with tempfile.TemporaryDirectory() as directory:
         Path(directory).chmod(0o755)
-        running = Cloud(World(directory=Path(directory), loopback="127.95"))
+        running = Cloud(Sandbox(directory=Path(directory), loopback="127.95"))
         yield running
         running.stop()
 
 
 def test_an_instance_boots_with_its_disks_and_a_metadata_server(cloud: Cloud) -> None:
     cloud.start("shield-0")
-    (instance,) = GceMachines(cloud.world).running()
+    (instance,) = GceMachines(cloud.sandbox).running()
     assert (instance.address, instance.user_data) == ("127.95.3.1", USER_DATA)
     assert instance.metadata_host == f"127.95.4.1:{METADATA_PORT}"
     assert cloud.served == {"127.95.4.1"}
-    Hypervisor(cloud.world, [GceMachines(cloud.world)], lambda _: None).reconcile()
-    root = cloud.world.directory / "machines" / instance.id / "root"
+    Hypervisor(cloud.sandbox, [GceMachines(cloud.sandbox)], lambda _: None).reconcile()
+    root = cloud.sandbox.directory / "machines" / instance.id / "root"
     assert (root / "usr/local/sbin/who").read_text() == f"http://{instance.metadata_host}/computeMetadata"
     assert [disk.name for disk in (root / "dev/disk/by-id").iterdir()] == ["google-local-nvme-ssd-0"]
 
 
 def test_a_deleted_instance_is_gone_and_one_of_the_same_name_is_another(cloud: Cloud) -> None:
-    hypervisor = Hypervisor(cloud.world, [GceMachines(cloud.world)], lambda _: None)
-    machines = cloud.world.directory / "machines"
+    hypervisor = Hypervisor(cloud.sandbox, [GceMachines(cloud.sandbox)], lambda _: None)
+    machines = cloud.sandbox.directory / "machines"
     cloud.start("shield-0")
     hypervisor.reconcile()
     (first,) = machines.iterdir()
@@ -108,7 +108,7 @@ def test_a_deleted_instance_is_gone_and_one_of_the_same_name_is_another(cloud: C
 def test_what_nobody_can_reach_or_boot_is_left_alone(cloud: Cloud) -> None:
     cloud.start("no-address", networkInterfaces=[{"subnetwork": "s", "accessConfigs": []}])
     cloud.start("no-user-data", metadata={"items": []})
-    assert GceMachines(cloud.world).running() == []
+    assert GceMachines(cloud.sandbox).running() == []
 
 
 @pytest.mark.parametrize(
@@ -123,5 +123,5 @@ def test_local_disks_are_asked_for_or_come_with_the_type(
     cloud: Cloud, machine_type: str, disks: list[dict[str, str]], expected: tuple[str, ...]
 ) -> None:
     cloud.start("shield-0", machineType=machine_type, disks=[{"boot": True}, *disks])
-    (instance,) = GceMachines(cloud.world).running()
+    (instance,) = GceMachines(cloud.sandbox).running()
     assert instance.disks == expected

@@ -56,7 +56,7 @@ def test_each_function_has_what_it_imports_and_no_more() -> None:
     ]
 
 
-def test_a_function_takes_the_registrys_client_of_cloudflare_and_nothing_else_of_the_registry() -> None:
+def test_a_function_takes_only_the_cloudflare_client_from_the_registry() -> None:
     packed = names(pack(ROOT, "workers.entitlements.consumer"))
     assert [name for name in packed if name.startswith("registry/")] == [
         "registry/__init__.py",

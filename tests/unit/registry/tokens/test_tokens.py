@@ -224,7 +224,7 @@ def test_a_resync_believes_the_database_over_a_later_entry(network: Network) -> 
     assert network.entry(digest_of(token))["grants"] == GRANTS
 
 
-def test_a_resync_tells_of_records_that_make_no_sense_and_mends_the_rest(network: Network) -> None:
+def test_a_resync_reports_unreadable_records_and_repairs_the_rest(network: Network) -> None:
     good = create(network)
     drop_entry(network, digest_of(good))
     broken = Put("tokens", "e" * 64, {"principal": 1}, expires=int(time.time()) + 3600)

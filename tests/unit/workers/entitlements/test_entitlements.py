@@ -222,7 +222,7 @@ def test_an_older_grant_that_is_replayed_does_not_bring_a_revoked_token_back(edg
     assert kept is not None and kept.expiration == SOON
 
 
-def test_a_poisoned_change_is_buried_and_the_others_go_on(edge: Edge) -> None:
+def test_a_poisoned_change_goes_to_the_dead_letters_and_the_others_go_on(edge: Edge) -> None:
     poison = change("bad", 1, sequence=2, document={"grants": "secret-looking"})
     assert consume(change("good", 1, sequence=1), poison, change("better", 1, sequence=3)) == []
     assert edge.entry("good") and edge.entry("better") and edge.entry("bad") is None

@@ -155,7 +155,7 @@ def test_while_the_edge_does_not_answer_it_stays_where_it_is(spanner: Spanner) -
     assert edge.versions("x") == [1, 2]
 
 
-def test_what_cannot_be_read_is_buried_and_the_others_go_on(spanner: Spanner) -> None:
+def test_an_unreadable_change_goes_to_the_dead_letters_and_the_others_go_on(spanner: Spanner) -> None:
     edge, letters = Edge(), list[Any]()
     following = follower(spanner, edge, letters)
     following.turn()
@@ -178,7 +178,7 @@ def test_a_letter_that_cannot_be_sent_keeps_the_change(spanner: Spanner) -> None
     def silent(letter: Any) -> None:
         raise SpannerSilent("no topic, for the test")
 
-    following._bury = silent  # pyright: ignore[reportPrivateUsage]
+    following._send_dead_letter = silent  # pyright: ignore[reportPrivateUsage]
     with pytest.raises(SpannerSilent):
         following.turn()
     follower(spanner, edge, letters).turn()

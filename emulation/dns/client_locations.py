@@ -1,0 +1,141 @@
+"""Proxies at the client locations, for clients that cannot be pointed at a DNS server: npm, pip, skopeo.
+
+They take HTTP CONNECT only, so that TLS stays between client and edge. The target's name is resolved by a real query
+to the sandbox's DNS server, with the client location's subnet in it. A proxy connects only to names in the sandbox's
+zones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import dns.exception
+import dns.name
+import dns.rcode
+
+from emulation.dns.client import addresses, listening_port
+from emulation.layout import ClientLocation
+
+_log = logging.getLogger(__name__)
+
+_CONNECTIONS = 512
+_HEAD_BYTES = 65536
+_HEAD_SECONDS = 10.0
+_CONNECT_SECONDS = 5.0
+_CHUNK_BYTES = 65536
+
+
+class Refused(Exception):
+    """What the client is told instead of being connected."""
+
+    def __init__(self, status: str, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+@dataclass
+class ClientLocationProxy:
+    """The proxy of one client location. `ours` says whether a name is in a zone of this sandbox's Route 53."""
+
+    client_location: ClientLocation
+    dns_server: tuple[str, int]
+    ours: Callable[[str], bool]
+    connections: int = _CONNECTIONS
+
+    def __post_init__(self) -> None:
+        self._open = 0
+
+    async def serve(self, address: str, port: int) -> int:
+        """Listens as long as the event loop runs; returns the port (another one only for port 0)."""
+        server = await asyncio.start_server(self._serve_client, address, port, limit=_HEAD_BYTES)
+        return server.sockets[0].getsockname()[1]
+
+    async def _serve_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open += 1
+        try:
+            await self._tunnel(reader, writer)
+        except Refused as refused:
+            _log.info("%s: %s: %s", self.client_location.name, refused.status, refused)
+            await _refuse(writer, refused)
+        except (ConnectionError, asyncio.IncompleteReadError, TimeoutError):
+            pass  # the client has left
+        finally:
+            self._open -= 1
+            writer.close()
+
+    async def _tunnel(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._open > self.connections:
+            raise Refused("503 Service Unavailable", f"more than {self.connections} connections at once")
+        name, port = await _target(reader)
+        upstream_reader, upstream_writer = await self._connect(name, port)
+        try:
+            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            async with asyncio.TaskGroup() as directions:
+                directions.create_task(_pump(reader, upstream_writer))
+                directions.create_task(_pump(upstream_reader, writer))
+        except* ConnectionError:
+            pass  # one side broke off; so does the other, below
+        finally:
+            upstream_writer.close()
+
+    async def _connect(self, name: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if not self.ours(name):
+            raise Refused("403 Forbidden", f"{name} is in no zone of this sandbox; its proxies lead nowhere else")
+        where = f"{name} from {self.client_location.name}"
+        try:
+            rcode, found = await addresses(*self.dns_server, name, self.client_location)
+        except (dns.exception.DNSException, OSError) as error:
+            raise Refused("502 Bad Gateway", f"{where}: DNS: {error}") from error
+        if not found:
+            raise Refused("502 Bad Gateway", f"{where}: DNS: no address ({dns.rcode.to_text(rcode)})")
+        try:
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                return await asyncio.open_connection(found[0], listening_port(port))
+        except OSError as error:  # TimeoutError is one too
+            reason = f"{where} is at {found[0]}:{listening_port(port)}, which does not answer: {error}"
+            raise Refused("502 Bad Gateway", reason) from error
+
+
+async def _target(reader: asyncio.StreamReader) -> tuple[str, int]:
+    """Host and port of a CONNECT request (RFC 9110, section 9.3.6)."""
+    try:
+        async with asyncio.timeout(_HEAD_SECONDS):
+            head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.LimitOverrunError as error:
+        raise Refused("431 Request Header Fields Too Large", f"more than {_HEAD_BYTES} bytes of headers") from error
+    method, _, rest = head.split(b"\r\n", 1)[0].decode("latin-1").partition(" ")
+    target = rest.partition(" ")[0]
+    if method != "CONNECT":
+        raise Refused("405 Method Not Allowed", f"{method} {target}: only CONNECT is taken; use https:// URLs")
+    name, _, port = target.rpartition(":")
+    if not name or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        raise Refused("400 Bad Request", f"{target} is not <host>:<port>")
+    try:
+        return dns.name.from_text(name).to_text(omit_final_dot=True), int(port)
+    except dns.exception.DNSException as error:
+        raise Refused("400 Bad Request", f"{name} is no host name: {error}") from error
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Passes on what comes, as it comes; when one side is done sending, so is the other told, and may still answer."""
+    while chunk := await reader.read(_CHUNK_BYTES):
+        writer.write(chunk)
+        await writer.drain()
+    writer.write_eof()
+
+
+async def _refuse(writer: asyncio.StreamWriter, refused: Refused) -> None:
+    body = f"{refused}\n".encode()
+    allow = "Allow: CONNECT\r\n" if refused.status.startswith("405") else ""
+    head = (
+        f"HTTP/1.1 {refused.status}\r\n{allow}Content-Type: text/plain; charset=utf-8\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    try:
+        writer.write(head.encode() + body)
+        await writer.drain()
+    except ConnectionError:
+        return

@@ -1,0 +1,65 @@
+"""A sandbox for a moment: the emulated clouds and a copy of the stacks' config, for plans that nobody keeps.
+
+No running sandbox notices, and the checkout stays as it is: `pulumi stack init` writes a salt into a stack's config.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from emulation import services
+from emulation.engine.command import pulumi
+from emulation.engine.find import Engine, Report, ensure_engine
+from emulation.layout import Sandbox
+from local import operator
+from local.checkout import CHECKOUT
+from local.stack import PASSPHRASE
+
+_LINKED = (".venv", "Pulumi.yaml", "contract", "infra", "policies", "registry", "workers")
+
+
+@dataclass(frozen=True)
+class TemporarySandbox:
+    """The emulated clouds of one preview or test. `project` is a directory to run `pulumi` in."""
+
+    clouds: Sandbox
+    engine: Engine
+    project: Path
+
+    def pulumi(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """A plain command, its output in text; `env` is added to its environment."""
+        return pulumi(self.engine, self.clouds, self.project, *arguments, passphrase=PASSPHRASE, env=env)
+
+    def new_stack(self, name: str) -> None:
+        """Makes a stack of the config that is there, and the keys that the program reads."""
+        operator.make_keys(self.clouds, name, self.project / "stacks")
+        self.pulumi("stack", "init", name)
+
+
+@contextmanager
+def temporary_sandbox(loopback: str, report: Report) -> Generator[TemporarySandbox]:
+    """Starts the emulated clouds for a `with` block and, at its end, leaves nothing behind."""
+    engine = ensure_engine(report)
+    directory = Path(tempfile.mkdtemp(prefix="ae-"))
+    directory.chmod(0o755)  # for the user of Traffic Server
+    sandbox = Sandbox(directory=directory, loopback=loopback)
+    try:
+        services.start(sandbox, services.CLOUDS)
+        yield TemporarySandbox(sandbox, engine, _project(directory / "project"))
+    finally:
+        services.stop_all(sandbox)
+        shutil.rmtree(directory)
+
+
+def _project(directory: Path) -> Path:
+    directory.mkdir()
+    for name in _LINKED:
+        (directory / name).symlink_to(CHECKOUT / name)
+    shutil.copytree(CHECKOUT / "stacks", directory / "stacks")
+    return directory

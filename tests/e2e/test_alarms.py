@@ -1,0 +1,291 @@
+"""What breaks is told to whoever is on call, and what heals, too: from the emulated AWS's metrics to a topic's queue.
+
+Without the engine: the handlers behind it provision what is watched. CloudWatch's minute lasts half a second here.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, cast
+
+import boto3
+import httpx
+import pulumi
+import pytest
+from cloudflare import Cloudflare
+
+from emulation import services
+from emulation.aws.clock import PATH as CLOCK
+from emulation.aws.replication import PATH as REPLICATION
+from emulation.engine.environment import cloud_environment
+from emulation.layout import Sandbox
+from emulation.providers.aws import functions, handlers
+from infra.blobs import BlobsArgs
+from infra.blobs.s3 import S3Blobs
+from infra.dns.alarms import region_alarm
+from infra.entitlements import LambdaTokenSyncArgs
+from infra.entitlements.lambda_function import LambdaTokenSync
+from infra.keys import AwsKeysArgs
+from infra.keys.aws import AwsKeys
+from infra.metadata import MetadataArgs
+from infra.metadata.dynamodb import DynamoDbMetadata
+from infra.observability import CloudWatchAlarm, CloudWatchObservabilityArgs
+from infra.observability.cloudwatch import CloudWatchObservability
+from infra.publishing.alarms import alarms as registry_alarms
+from infra.serverless.package import pack
+from local.checkout import CHECKOUT
+from registry.catalog.audit import By
+from registry.catalog.outbox import Intent
+from registry.target import Target
+from registry.tokens import tokens
+from tests.support.harness import deploy
+
+ACCOUNT = "0" * 32
+PREFIX = "artifact-edge-test"
+HOME, AWAY = "us-east-1", "eu-west-1"
+REGIONS = (HOME, AWAY)
+SERVICES = {service.name: service for service in (*services.CLOUDS, *services.RUNTIME)}
+PATIENCE = 60.0  # seconds until something that must happen is given up
+
+
+class Endpoint(BaseHTTPRequestHandler):
+    """What a health check looks at."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@dataclass
+class OnCall:
+    """Whoever listens to the topics of all regions; what was heard is kept."""
+
+    sandbox: Sandbox
+    target: Target
+    outputs: Path
+    told: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+
+    def hears(self, name: str, state: str) -> dict[str, Any]:
+        """The next message of that alarm in that state."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            for message in self.told:
+                if (message["AlarmName"], message["NewStateValue"]) == (f"{PREFIX}-{name}", state):
+                    self.told.remove(message)
+                    return message
+            heard = [(message["AlarmName"], message["NewStateValue"]) for message in self.told]
+            assert time.monotonic() < deadline, f"never heard that {name} is {state}, but {heard}"
+            for region in REGIONS:
+                url = aws("sqs", region).get_queue_url(QueueName="on-call")["QueueUrl"]
+                found = aws("sqs", region).receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+                for message in found:
+                    aws("sqs", region).delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+                    self.told.append(json.loads(json.loads(message["Body"])["Message"]))
+            time.sleep(0.1)
+
+    def forget(self) -> None:
+        self.told.clear()
+
+
+@pytest.fixture(scope="module")
+def on_call() -> Iterator[OnCall]:
+    directory = Path(tempfile.mkdtemp(prefix="ae-"))
+    sandbox = Sandbox(directory=directory, loopback="127.96")
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in cloud_environment(sandbox, {}).items():
+            environment.setenv(name, value)
+        try:
+            services.start(sandbox, [SERVICES[name] for name in ("aws", "cloudflare", "lambda_runtime", "dns")])
+            httpx.put(sandbox.aws_url + CLOCK, json={"minute_seconds": 0.5}).raise_for_status()
+            yield _provisioned(sandbox)
+        finally:
+            services.stop_all(sandbox)
+            shutil.rmtree(directory)
+
+
+def _provisioned(sandbox: Sandbox) -> OnCall:
+    namespace = Cloudflare().kv.namespaces.create(account_id=ACCOUNT, title="entitlements")
+    assert namespace is not None
+    aws("secretsmanager").create_secret(Name="test/edge-kv", SecretString=json.dumps({"api_token": "any"}))
+    check = aws("route53").create_health_check(
+        CallerReference="endpoint",
+        HealthCheckConfig={
+            "Type": "HTTP",
+            "IPAddress": f"{sandbox.loopback}.0.99",
+            "Port": 8099,
+            "ResourcePath": "/",
+            "RequestInterval": 10,
+            "FailureThreshold": 1,
+        },
+    )["HealthCheck"]["Id"]
+
+    def program() -> None:
+        metadata = DynamoDbMetadata("metadata", MetadataArgs(PREFIX, [HOME], protect=False))
+        assert metadata.changes
+        keys = AwsKeys("keys", AwsKeysArgs(PREFIX, REGIONS, [], 7))
+        blobs = S3Blobs("blobs", BlobsArgs(PREFIX, REGIONS, [], keys.arns, 30, None, 7, removable=True))
+        code = pack(CHECKOUT, "workers.entitlements.consumer")
+        args = LambdaTokenSyncArgs(PREFIX, metadata.changes, ACCOUNT, namespace.id, "test/edge-kv", HOME, code)
+        stream = LambdaTokenSync("entitlements", args)
+        registry = [each for each in registry_alarms("test", "dynamodb", HOME) if isinstance(each, CloudWatchAlarm)]
+        watched = [*stream.alarms, *blobs.alarms, *registry, region_alarm("test", check)]
+        CloudWatchObservability("observability", CloudWatchObservabilityArgs(PREFIX, watched, [], 7))
+        pulumi.export("buckets", [{"region": each.region, "name": each.name} for each in blobs.buckets])
+
+    made = deploy(program, handlers(), functions(), config={"aws:region": HOME}).outputs
+    for region in REGIONS:
+        (topic,) = aws("sns", region).list_topics()["Topics"]
+        aws("sqs", region).create_queue(QueueName="on-call")
+        queue = f"arn:aws:sqs:{region}:123456789012:on-call"
+        aws("sns", region).subscribe(TopicArn=topic["TopicArn"], Protocol="sqs", Endpoint=queue)
+    target = {
+        "environment": "test",
+        "url": "https://packages.artifact-edge.test",
+        "zone": {"name": "artifact-edge.test"},
+        "buckets": made["buckets"],
+        "metadata": {"backend": "dynamodb", "region": HOME, "table": f"{PREFIX}-metadata"},
+        "entitlements": {"account_id": ACCOUNT, "namespace_id": namespace.id},
+        "shields": [{"host": "none"}],
+    }
+    outputs = sandbox.path("outputs.json")
+    outputs.write_text(json.dumps(target))
+    return OnCall(sandbox, Target.model_validate(target), outputs)
+
+
+def aws(service: str, region: str = HOME) -> Any:
+    return cast(Any, boto3).client(service, region_name=region)
+
+
+@contextmanager
+def answering(sandbox: Sandbox) -> Generator[None]:
+    server = ThreadingHTTPServer((f"{sandbox.loopback}.0.99", 8099), Endpoint)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextmanager
+def draining(on_call: OnCall) -> Generator[None]:
+    """Somebody settles the outbox, as the runbook asks."""
+    command = ["purges", "drain", "--watch", "0.2", "--stack-outputs", on_call.outputs]
+    process = subprocess.Popen([sys.executable, "-m", "registry", *command], cwd=CHECKOUT, stdout=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_dead_letters_go_off_and_end_once_they_are_taken(on_call: OnCall) -> None:
+    name = f"{PREFIX}-entitlements"
+    api, sqs = aws("lambda"), aws("sqs")
+    mapping = api.list_event_source_mappings()["EventSourceMappings"][0]["UUID"]
+    variables = api.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    api.update_event_source_mapping(UUID=mapping, MaximumRetryAttempts=1)
+    broken = {**variables, "SECRET_ID": "test/absent"}
+    api.update_function_configuration(FunctionName=name, Environment={"Variables": broken})
+    time.sleep(2)  # until the new settings are noticed
+    on_call.forget()
+    tokens.create(on_call.target, By("sandbox test", "", "tokens"), "bob", ["npm:*:pull"], 3600)
+    told = on_call.hears("entitlements-dead", "ALARM")
+    assert told["AlarmDescription"] == (
+        "Changes of tokens never reached the edge. What to do: docs/entitlements.md#changes-are-dead"
+    )
+    assert on_call.hears("entitlements-dead-age", "ALARM")["Trigger"]["Threshold"] == 900
+    failures = aws("cloudwatch").list_metrics(Namespace="AWS/Lambda", MetricName="Errors")["Metrics"]
+    assert [each["Value"] for metric in failures for each in metric["Dimensions"]] == [name]
+    on_call.forget()
+    sqs.purge_queue(QueueUrl=sqs.get_queue_url(QueueName=f"{name}-dead")["QueueUrl"])
+    on_call.hears("entitlements-dead", "OK")
+    on_call.hears("entitlements-dead-age", "OK")
+    api.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+
+
+def test_a_stuck_purge_goes_off_and_ends_once_it_is_settled(on_call: OnCall) -> None:
+    with draining(on_call):
+        on_call.hears("purge-lag", "OK")
+        stuck = Intent(at="2026-01-01T00:00:00.000000Z", due=time.time() + 3600)
+        on_call.target.repository.transact([stuck.put()])
+        told = on_call.hears("purge-lag", "ALARM")
+        assert told["AlarmDescription"].startswith("Readers see old documents")
+        on_call.forget()
+        (pending,) = on_call.target.delivery.outbox.pending()
+        on_call.target.delivery.outbox.settled(pending, time.time())
+        on_call.hears("purge-lag", "OK")
+    assert "no data" in on_call.hears("purge-lag", "ALARM")["NewStateReason"], "nobody drains any more"
+
+
+def test_a_region_that_answers_no_health_check_goes_off_and_ends(on_call: OnCall) -> None:
+    with answering(on_call.sandbox):
+        on_call.hears("shield-test-lost", "OK")
+        on_call.forget()
+    told = on_call.hears("shield-test-lost", "ALARM")
+    assert told["AlarmDescription"].startswith("No shield machine in test answers")
+    on_call.forget()
+    with answering(on_call.sandbox):
+        on_call.hears("shield-test-lost", "OK")
+
+
+def test_objects_that_are_not_copied_go_off_and_end_once_they_are(on_call: OnCall) -> None:
+    control = on_call.sandbox.aws_url + REPLICATION
+    httpx.put(control, json={"paused": True}).raise_for_status()
+    aws("s3").put_object(Bucket=on_call.target.bucket.name, Key="npm/web.tgz", Body=b"x")
+    told = on_call.hears(f"blobs-{AWAY}-lags", "ALARM")
+    assert told["Region"] == AWAY
+    on_call.forget()
+    httpx.put(control, json={"paused": False}).raise_for_status()
+    on_call.hears(f"blobs-{AWAY}-lags", "OK")
+
+
+def test_a_bucket_that_fails_goes_off(on_call: OnCall) -> None:
+    outages = f"{on_call.sandbox.aws_url}/_artifact-edge/outages"
+    httpx.put(outages, json={HOME: "503"}).raise_for_status()
+    url = f"{on_call.sandbox.aws_url}/npm/web.tgz"
+    host = {"Host": f"{on_call.target.bucket.name}.s3.{HOME}.amazonaws.com"}
+    with answered_requests(url, host):
+        told = on_call.hears(f"blobs-{HOME}-breaks", "ALARM")
+    assert told["Trigger"]["MetricName"] == "5xxErrors"
+    on_call.forget()
+    httpx.put(outages, json={}).raise_for_status()
+    on_call.hears(f"blobs-{HOME}-breaks", "OK")
+
+
+@contextmanager
+def answered_requests(url: str, headers: dict[str, str]) -> Generator[None]:
+    """Somebody reads all the time."""
+    ended = threading.Event()
+
+    def read() -> None:
+        while not ended.wait(0.05):
+            httpx.get(url, headers=headers)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        reader.join()
+
+
+def test_the_clock_takes_nothing_else(on_call: OnCall) -> None:
+    for asked in ({"minute_seconds": 0}, {"minute_seconds": True}, {"hour": 1}, 5):
+        assert httpx.put(on_call.sandbox.aws_url + CLOCK, json=asked).status_code == 400
+    assert httpx.get(on_call.sandbox.aws_url + CLOCK).json() == {"minute_seconds": 0.5}

@@ -1,0 +1,103 @@
+"""npm, pip, uv and skopeo: the commands that `make up` prints work as they stand, and are refused as they should be."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local.clients import Client, Identity
+from tests.support.sandbox.up import Up, local
+
+READER = "in a shell and a directory of your own:"
+REFUSED = {Identity.OUTSIDER: "refused with 403:", Identity.ANONYMOUS: "refused with 401:"}
+UV = f"{Path(sys.prefix) / 'bin' / 'uv'} pip install --reinstall acme-greeter"
+
+
+def shell(directory: Path, *commands: str) -> subprocess.CompletedProcess[str]:
+    """One shell of a person who has set nothing up: what the tests' own environment says of clients does not count."""
+    settings = {name: value for name, value in os.environ.items() if name in ("HOME", "PATH", "LANG")}
+    script = "\n".join(["set -e", *commands])
+    return subprocess.run(
+        ["bash", "-c", script], cwd=directory, env=settings, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_printed_commands_install_the_packages(up: Up, tmp_path: Path) -> None:
+    set_up, npm, pip, skopeo = up.commands(READER)
+    assert [npm, pip] == ["npm install @acme/web", "pip install acme-greeter"]
+
+    result = shell(tmp_path, set_up, npm, "node -p \"require('@acme/web').page('Ada')\"")
+    assert result.returncode == 0, result.stderr
+    assert "Ada" in result.stdout.splitlines()[-1]
+    assert (tmp_path / "node_modules/@acme/greeting/package.json").exists()
+
+    greet = "python -c \"import acme_greeter; print(acme_greeter.greet('Ada'))\""
+    for install in (pip, UV):
+        result = shell(tmp_path, set_up, install, greet)
+        assert result.returncode == 0, result.stderr
+        assert "Ada" in result.stdout.splitlines()[-1]
+
+    result = shell(tmp_path, set_up, skopeo)
+    assert result.returncode == 0, result.stderr
+    blobs = tmp_path / "app/blobs"
+    index = json.loads((tmp_path / "app/index.json").read_text())
+    manifest = json.loads((blobs / index["manifests"][0]["digest"].replace(":", "/")).read_text())
+    for part in (manifest["config"], *manifest["layers"]):
+        stored = (blobs / part["digest"].replace(":", "/")).read_bytes()
+        assert part["digest"] == f"sha256:{hashlib.sha256(stored).hexdigest()}"
+
+
+@pytest.mark.parametrize(
+    ("identity", "reasons"),
+    [
+        (Identity.OUTSIDER, ("E403", "403 Client Error", "denied", "403 Forbidden")),
+        (Identity.ANONYMOUS, ("E401", "401 Client Error", "unauthorized", "401 Unauthorized")),
+    ],
+)
+def test_the_same_commands_of_other_clients_are_refused(
+    up: Up, tmp_path: Path, identity: Identity, reasons: tuple[str, ...]
+) -> None:
+    (set_up,) = up.commands(REFUSED[identity])
+    _, npm, pip, skopeo = up.commands(READER)
+    for command, reason in zip((npm, pip, skopeo, UV), reasons, strict=True):
+        result = shell(tmp_path, set_up, f'{command} || {{ cat "$PIP_LOG"; exit 1; }}')
+        assert result.returncode != 0, command
+        assert reason in result.stdout + result.stderr, command
+
+
+def test_a_client_that_nobody_configured_is_an_error_with_the_way_out(up: Up, tmp_path: Path) -> None:
+    (set_up,) = up.commands(REFUSED[Identity.ANONYMOUS])
+    printed = set_up.removeprefix('eval "$(').removesuffix(')"')
+    unknown = shell(tmp_path, printed.replace("anonymous", "nobody"))
+    assert (unknown.returncode, "Traceback" in unknown.stderr) == (2, False)
+    unframed = re.sub(r"[│\s]+", " ", unknown.stderr)
+    assert "'nobody' is not one of 'reader', 'outsider', 'anonymous'" in unframed
+    missing = shell(tmp_path, printed.replace(str(up.sandbox.directory), str(tmp_path / "none")))
+    assert missing.returncode == 1
+    assert missing.stderr == f"error: no client anonymous is configured in {tmp_path / 'none'}; run: make up\n"
+
+
+def test_the_printed_pulumi_command_sees_no_change(up: Up) -> None:
+    (command,) = up.commands("set up for the emulated clouds:")
+    command = command.replace(
+        "-m local env", f"-m local env --directory {up.sandbox.directory}"
+    )  # not the default sandbox
+    result = subprocess.run(["bash", "-c", command], cwd="/", capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert re.search(r"Resources:\n +\d+ unchanged\n", result.stdout), result.stdout
+
+
+def test_a_token_is_in_no_printed_line_and_in_no_exported_variable(up: Up) -> None:
+    for identity in (Identity.READER, Identity.OUTSIDER):
+        token = Client(up.sandbox, identity, "").token()
+        assert token is not None
+        exported = local(up.sandbox, "client", identity)
+        assert exported.returncode == 0, exported.stderr
+        assert token not in up.printed + exported.stdout

@@ -1,0 +1,170 @@
+"""Deployment order: the worker of the last release with today's shields, and today's worker with shields of the last
+release. In between the two applies of a rollout, either pair serves clients.
+
+What a release deployed is in its recorded states: the worker's bundle and the shields' boot files, byte for byte.
+As long as no release is recorded (releases/README.md), there is no earlier worker or shield to stay compatible with.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+import httpx
+import pytest
+from cloudflare import Cloudflare
+
+from emulation import processes, services
+from emulation.engine.command import pulumi
+from emulation.engine.find import ensure_engine
+from emulation.layout import CLIENT_LOCATIONS
+from gates import state
+from local.checkout import CHECKOUT
+from local.clients import ANONYMOUS
+from local.stack import PASSPHRASE, STACK
+from previews import release
+from tests.support.sandbox.edge import access
+from tests.support.sandbox.origin import store
+from tests.support.sandbox.up import Up
+
+SCRIPT = "cloudflare:index/workersScript:WorkersScript"
+NODE = "aws:ec2/instance:Instance"
+Inputs = Mapping[str, Any]
+
+pytestmark = pytest.mark.skipif(release.latest(STACK) is None, reason="no release is recorded yet: releases/README.md")
+
+
+def deployed(up: Up) -> list[Inputs]:
+    """The stack's resources now, with secrets in plain."""
+    arguments = ("stack", "export", "--show-secrets", "--stack", STACK)
+    result = pulumi(ensure_engine(print), up.sandbox, CHECKOUT, *arguments, passphrase=PASSPHRASE)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)["deployment"]["resources"]
+
+
+def released() -> Sequence[Inputs]:
+    file = release.latest(STACK)
+    assert file is not None
+    return state.read(file)["deployment"]["resources"]
+
+
+def inputs_of(resources: Sequence[Inputs], kind: str) -> list[Inputs]:
+    found = [resource["inputs"] for resource in resources if resource["type"] == kind]
+    assert found, kind
+    return found
+
+
+def deploy_worker(up: Up, content: str) -> None:
+    """Puts the bundle in place of the stack's, with the stack's bindings."""
+    (script,) = inputs_of(deployed(up), SCRIPT)
+    bindings = [
+        {_snake(key): _plain(value) for key, value in binding.items()} for binding in _plain(script["bindings"])
+    ]
+    metadata: Any = {
+        "main_module": script["mainModule"],
+        "compatibility_date": script["compatibilityDate"],
+        "bindings": bindings,
+    }
+    Cloudflare(base_url=up.sandbox.cloudflare_url, api_token="local").workers.scripts.update(
+        script["scriptName"],
+        account_id=script["accountId"],
+        metadata=metadata,
+        files=[(script["mainModule"], content.encode(), "application/javascript+module")],
+    )
+
+
+def boot_shields(up: Up, user_data: Mapping[str, str]) -> None:
+    """Boots the machines anew with other user data, by the region that they stand in; waits until all answer."""
+    shields = [one for one in up.outputs()["shields"] if one["region"] in user_data]
+    machines: set[str] = set()
+    for region, program in user_data.items():
+        ec2 = up.aws("ec2", region)
+        for reservation in ec2.describe_instances()["Reservations"]:
+            for machine in reservation["Instances"]:
+                if machine["State"]["Name"] == "running":
+                    changed = {"Value": base64.b64encode(program.encode())}
+                    ec2.modify_instance_attribute(InstanceId=machine["InstanceId"], UserData=changed)
+                    machines.add(machine["InstanceId"])
+    before = _shield_processes(up, machines)
+    processes.stop(up.sandbox, "machines")  # it remembers the user data that machines started with
+    services.start(up.sandbox, services.RUNTIME)
+    _wait(lambda: not before & _shield_processes(up, machines) and all(_healthy(one["address"]) for one in shields))
+
+
+def serves_clients(up: Up) -> None:
+    """A document that changes, and an object that no tier has seen, from each region; and nothing to strangers."""
+    for client_location in CLIENT_LOCATIONS[:2]:
+        key = f"npm/@acme/greeting/-/greeting-7.0.{time.time_ns()}.tgz"
+        body = store(up, key, 50_000)
+        with httpx.Client(**access(up, client_location)) as client:
+            packument = client.get("/npm/@acme/greeting")
+            assert (packument.status_code, packument.json()["name"]) == (200, "@acme/greeting")
+            first, part = client.get(f"/{key}"), client.get(f"/{key}", headers={"Range": "bytes=-100"})
+            assert (first.status_code, first.content, first.headers["x-cache"]) == (200, body, "origin; miss")
+            assert (part.status_code, part.content) == (206, body[-100:])
+            assert client.get("/npm/@acme/greeting/-/greeting-0.0.0.tgz").status_code == 404
+        with httpx.Client(**access(up, client_location, ANONYMOUS)) as stranger:
+            assert stranger.get(f"/{key}").status_code == 401
+
+
+def test_the_last_releases_worker_is_served_by_todays_shields(up: Up) -> None:
+    (now,), (before,) = inputs_of(deployed(up), SCRIPT), inputs_of(released(), SCRIPT)
+    assert now["content"] != before["content"], "nothing to test: the worker is that of the release"
+    with afterwards(lambda: deploy_worker(up, now["content"])):
+        deploy_worker(up, before["content"])
+        serves_clients(up)
+
+
+def test_todays_worker_is_served_by_the_last_releases_shields(up: Up) -> None:
+    now, before = (
+        {one["region"]: one["userData"] for one in inputs_of(all_of, NODE)} for all_of in (deployed(up), released())
+    )
+    assert now != before, "nothing to test: the shields boot as those of the release"
+    with afterwards(lambda: boot_shields(up, now)):
+        boot_shields(up, before)
+        serves_clients(up)
+
+
+@contextmanager
+def afterwards(restore: Callable[[], None]) -> Generator[None]:
+    """Other tests use the same sandbox."""
+    try:
+        yield
+    finally:
+        restore()
+
+
+def _shield_processes(up: Up, machines: set[str]) -> set[int]:
+    names = [f"machine-{machine}-artifact-edge-shield" for machine in machines]
+    return {pid for name in names if (pid := processes.pid_of(up.sandbox, name)) is not None}
+
+
+def _healthy(address: str) -> bool:
+    try:
+        return httpx.get(f"http://{address}:8080/healthz", timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def _wait(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 90
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail("the machines did not come up with the other user data")
+        time.sleep(0.5)
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+
+
+def _plain(value: Any) -> Any:
+    """The value of a marked secret."""
+    if not isinstance(value, dict):
+        return value
+    members = cast(dict[str, Any], value)
+    return json.loads(members["plaintext"]) if "plaintext" in members else members

@@ -1,0 +1,146 @@
+"""What publishers could not bring to the readers arrives, with nobody running `purges drain`.
+
+The stack's function does it, invoked by the stack's own schedule, each minute; the sandbox's minutes are short here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from emulation.aws.clock import MINUTE_SECONDS, PATH
+from emulation.engine.environment import cloud_environment
+from emulation.layout import CLIENT_LOCATIONS
+from local import operator
+from local.checkout import CHECKOUT
+from local.clients import Client
+from registry.catalog.outbox import Intent, Outbox
+from registry.target import Target
+from tests.support.packages import tarball
+from tests.support.sandbox.commands import registry
+from tests.support.sandbox.edge import access
+from tests.support.sandbox.up import Up
+
+MINUTE = 5.0  # seconds
+WITHIN = 60.0  # seconds, on a machine that has other things to do
+NOWHERE = "http://127.0.0.1:9/client/v4"  # the discard port: nothing listens there
+KILLED_AFTER_THE_COMMIT = """
+import os, signal
+from registry.delivery.deliver import Delivery
+Delivery.deliver = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+from registry.__main__ import main
+main()
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_minutes(up: Up) -> Iterator[None]:
+    clock = up.sandbox.aws_url + PATH
+    httpx.put(clock, json={"minute_seconds": MINUTE}).raise_for_status()
+    yield
+    httpx.put(clock, json={"minute_seconds": MINUTE_SECONDS}).raise_for_status()
+
+
+@pytest.fixture
+def outbox(up: Up, monkeypatch: pytest.MonkeyPatch) -> Outbox:
+    for name, value in cloud_environment(up.sandbox, {}).items():
+        monkeypatch.setenv(name, value)
+    return Outbox(Target.model_validate(up.outputs()).repository)
+
+
+@pytest.fixture
+def readers(up: Up) -> Iterator[list[httpx.Client]]:
+    """One at each client location, who may pull everything."""
+    Client(up.sandbox, "drained", up.outputs()["url"]).configure(
+        operator.issue_token(up.sandbox, up.outputs(), "drained", ["npm:*:pull"])
+    )
+    with ExitStack() as opened:
+        yield [
+            opened.enter_context(httpx.Client(**access(up, client_location, "drained")))
+            for client_location in CLIENT_LOCATIONS
+        ]
+
+
+def of(package: str, intents: list[Intent]) -> list[Intent]:
+    return [intent for intent in intents if f"npm#{package}" in intent.changes]
+
+
+def in_time(holds: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + WITHIN
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.5)
+    return True
+
+
+def test_a_version_whose_publisher_was_killed_is_seen_by_every_reader(
+    up: Up, outbox: Outbox, readers: list[httpx.Client], tmp_path: Path
+) -> None:
+    first, second = (
+        tarball(tmp_path / f"{number}.tgz", {"name": "drained", "version": number}) for number in ("1.0.0", "2.0.0")
+    )
+    assert registry(up, "publish", first).returncode == 0
+    assert all(list(reader.get("/npm/drained").json()["versions"]) == ["1.0.0"] for reader in readers)
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_AFTER_THE_COMMIT, "publish", second, "--stack-outputs", "-"],
+        cwd=CHECKOUT,
+        env={**os.environ, **cloud_environment(up.sandbox, {})},
+        input=json.dumps(up.outputs()).encode(),
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert all(list(reader.get("/npm/drained").json()["versions"]) == ["1.0.0"] for reader in readers)
+    (left,) = of("drained", outbox.pending())
+    assert left.tries == 0
+    for reader in readers:
+        assert in_time(lambda reader=reader: "2.0.0" in reader.get("/npm/drained").json()["versions"])
+    assert of("drained", outbox.pending()) == []
+
+
+def test_what_was_withdrawn_while_the_edge_was_out_of_reach_is_refused_to_every_reader(
+    up: Up, outbox: Outbox, readers: list[httpx.Client], tmp_path: Path
+) -> None:
+    file, path = tarball(tmp_path / "bad.tgz", {"name": "leaked", "version": "1.0.0"}), "/npm/leaked/-/leaked-1.0.0.tgz"
+    assert registry(up, "publish", file).returncode == 0
+    assert all(reader.get(path).content == file.read_bytes() for reader in readers)
+    taken = registry(up, "unpublish", "npm:leaked@1.0.0", CLOUDFLARE_BASE_URL=NOWHERE)
+    assert taken.returncode != 0
+    assert "the edge was not told what is withdrawn" in taken.stderr
+    assert all(reader.get(path).status_code == 200 for reader in readers)
+    (left,) = of("leaked", outbox.pending())
+    assert left.tries == 1
+    for reader in readers:
+        assert in_time(lambda reader=reader: reader.get(path).status_code == 410)
+    assert in_time(lambda: of("leaked", outbox.pending()) == [])
+
+
+def test_the_alarm_hears_each_minute_that_nothing_lags(up: Up) -> None:
+    cloudwatch = up.aws("cloudwatch")
+
+    def told() -> int:
+        now = datetime.now(UTC)
+        page = cloudwatch.get_metric_statistics(
+            Namespace="ArtifactEdge",
+            MetricName="PurgeLagSeconds",
+            Dimensions=[{"Name": "Environment", "Value": up.outputs()["environment"]}],
+            StartTime=now - timedelta(hours=3),
+            EndTime=now + timedelta(minutes=1),
+            Period=86_400,
+            Statistics=["SampleCount"],
+        )
+        return sum(int(point["SampleCount"]) for point in page["Datapoints"])
+
+    before = told()
+    assert in_time(lambda: told() >= before + 2)

@@ -1,0 +1,231 @@
+"""From a change of a token on record to what the edge says of it: over the stream, and by asking where nothing came."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from cloudflare import Cloudflare
+
+from emulation.engine.environment import cloud_environment
+from emulation.layout import CLIENT_LOCATIONS
+from local.checkout import CHECKOUT
+from registry.catalog.audit import By
+from registry.cloudflare.api import CloudflareUnavailable
+from registry.cloudflare.token_entries import TokenEntries
+from registry.target import Target
+from registry.tokens import resync, tokens
+from tests.support.sandbox.edge import access
+from tests.support.sandbox.up import Up
+
+US_EAST, EU_WEST, _ = CLIENT_LOCATIONS
+PATH = "/npm/@acme/greeting"
+WITHIN = 5.0  # seconds: the objective itself
+BY = By("sandbox test", "", "tokens")
+
+
+@pytest.fixture
+def target(up: Up, monkeypatch: pytest.MonkeyPatch) -> Target:
+    for name, value in cloud_environment(up.sandbox, {}).items():
+        monkeypatch.setenv(name, value)
+    return Target.model_validate(up.outputs())
+
+
+@pytest.fixture
+def no_direct_write(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Operators cannot reach the edge: only the stream can tell it."""
+
+    def silent(edge: TokenEntries, records: object) -> None:
+        raise CloudflareUnavailable("out of reach, for the test")
+
+    monkeypatch.setattr(TokenEntries, "update", silent)
+
+
+@pytest.fixture
+def clients(up: Up) -> Iterator[list[httpx.Client]]:
+    """At two PoPs, without a token."""
+    opened = [httpx.Client(**access(up, client_location, "anonymous")) for client_location in (US_EAST, EU_WEST)]
+    yield opened
+    for client in opened:
+        client.close()
+
+
+def status(client: httpx.Client, token: str) -> int:
+    return client.get(PATH, headers={"Authorization": f"Bearer {token}"}).status_code
+
+
+def seconds_until(client: httpx.Client, token: str, wanted: int) -> float:
+    """How long the edge takes to answer so; fails when that is over the objective."""
+    start = time.monotonic()
+    while (found := status(client, token)) != wanted:
+        assert time.monotonic() - start < WITHIN, f"still {found} after {WITHIN} s, and not {wanted}"
+        time.sleep(0.05)
+    return time.monotonic() - start
+
+
+def create(target: Target, grants: list[str]) -> tuple[str, str]:
+    """A token, and its digest."""
+    made = tokens.create(target, BY, "sandbox-test", grants, 3600)
+    return made.text, made.token.digest
+
+
+def edge_values(target: Target) -> Any:
+    return Cloudflare().kv.namespaces.values
+
+
+def where(target: Target) -> dict[str, str]:
+    return {"account_id": target.entitlements.account_id, "namespace_id": target.entitlements.namespace_id}
+
+
+def entry(target: Target, digest: str) -> Any:
+    """As the store has it; None where it has none."""
+    found = target.token_entries.read([f"token:{digest}"])
+    return json.loads(found[f"token:{digest}"]) if found else None
+
+
+def until_entry(target: Target, digest: str, version: int) -> float:
+    """Seconds until the store has heard of that version."""
+    start = time.monotonic()
+    while (entry(target, digest) or {"revision": -1})["revision"] < version:
+        assert time.monotonic() - start < WITHIN
+        time.sleep(0.02)
+    return time.monotonic() - start
+
+
+def version(target: Target, digest: str) -> int:
+    item = target.repository.item("tokens", digest)
+    assert item is not None
+    return item.version
+
+
+def tell(what: str, seconds: float) -> None:
+    """For docs/entitlements.md; `pytest -rP` shows it."""
+    print(f"{what}: {seconds:.2f} s")
+
+
+def test_grants_and_revocations_are_seen_in_time(target: Target, clients: list[httpx.Client]) -> None:
+    text, digest = create(target, ["npm:other:pull"])
+    for client in clients:
+        assert status(client, text) == 403
+    tokens.change_grants(target, BY, digest, add=["npm:@acme/*:pull"])
+    for client in clients:
+        tell("a grant, told directly", seconds_until(client, text, 200))
+    tokens.revoke(target, BY, digest)
+    for client in clients:
+        tell("a revocation, told directly", seconds_until(client, text, 401))
+
+
+@pytest.mark.usefixtures("no_direct_write")
+def test_grants_and_revocations_are_seen_in_time_by_the_stream_alone(
+    target: Target, clients: list[httpx.Client]
+) -> None:
+    text, digest = create(target, ["npm:other:pull"])
+    tell("the store hears of a token", until_entry(target, digest, version(target, digest)))
+    for client in clients:
+        assert status(client, text) == 403
+    changed = tokens.change_grants(target, BY, digest, add=["npm:@acme/*:pull"])
+    assert changed.untold
+    tell("the store hears of a grant", until_entry(target, digest, version(target, digest)))
+    for client in clients:
+        tell("a grant, by the stream", seconds_until(client, text, 200))
+    tokens.revoke(target, BY, digest)
+    for client in clients:
+        tell("a revocation, by the stream", seconds_until(client, text, 401))
+    assert entry(target, digest) == {"version": 1, "revision": version(target, digest), "revoked": True}
+
+
+@pytest.mark.usefixtures("no_direct_write")
+def test_a_rotated_token_is_good_at_once_and_the_old_one_ends(target: Target, clients: list[httpx.Client]) -> None:
+    old, digest = create(target, ["npm:@acme/*:pull"])
+    for client in clients:
+        seconds_until(client, old, 200)
+    new = tokens.rotate(target, BY, digest, 3600, 0).text
+    for client in clients:
+        seconds_until(client, new, 200)
+        seconds_until(client, old, 401)
+
+
+def test_a_token_without_an_entry_is_asked_for(target: Target, clients: list[httpx.Client]) -> None:
+    good, kept = create(target, ["npm:@acme/*:pull"])
+    gone, revoked = create(target, ["npm:@acme/*:pull"])
+    tokens.revoke(target, BY, revoked)
+    for digest in (kept, revoked):
+        until_entry(target, digest, version(target, digest))
+        time.sleep(1)  # the stream brings each change a second time, and would bring the entry back
+        edge_values(target).delete(f"token:{digest}", **where(target))
+        assert entry(target, digest) is None
+    for client in clients:
+        assert status(client, good) == 200
+        assert status(client, gone) == 401
+        assert status(client, "ae_made-up") == 401
+    assert entry(target, kept) is None  # it was the API that knew
+
+
+def dead_letters(up: Up) -> tuple[Any, str]:
+    sqs = up.aws("sqs")
+    return sqs, sqs.get_queue_url(QueueName="artifact-edge-local-entitlements-dead")["QueueUrl"]
+
+
+@pytest.mark.usefixtures("no_direct_write")
+def test_a_poisoned_change_is_put_aside_and_the_others_go_on(
+    up: Up, target: Target, clients: list[httpx.Client]
+) -> None:
+    sqs, queue = dead_letters(up)
+    poison = {
+        "pk": {"S": "tokens"},
+        "sk": {"S": "not-a-digest"},
+        "document": {"S": "{"},
+        "version": {"N": "1"},
+        "expires": {"N": str(int(time.time()) + 3600)},
+    }
+    table = {"TableName": target.metadata.table}
+    up.aws("dynamodb").put_item(**table, Item=poison)
+    try:
+        text, _digest = create(target, ["npm:@acme/*:pull"])
+        for client in clients:
+            seconds_until(client, text, 200)
+        deadline = time.monotonic() + 30
+        waiting: dict[str, str] = {}
+        while waiting.get("ApproximateNumberOfMessages") != "1":
+            assert time.monotonic() < deadline, waiting
+            time.sleep(0.1)
+            waiting = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+        (letter,) = sqs.receive_message(QueueUrl=queue)["Messages"]
+        assert json.loads(letter["Body"])["reason"].startswith("the item lacks sk, document")
+    finally:
+        up.aws("dynamodb").delete_item(**table, Key={name: poison[name] for name in ("pk", "sk")})
+        sqs.purge_queue(QueueUrl=queue)
+
+
+def test_a_resync_brings_the_edge_in_step(up: Up, target: Target, clients: list[httpx.Client]) -> None:
+    resync.resync(target)
+    missing, lost = create(target, ["npm:@acme/*:pull"])
+    stale, spoilt = create(target, ["npm:@acme/*:pull"])
+    for digest in (lost, spoilt):
+        until_entry(target, digest, version(target, digest))
+    time.sleep(1)  # as above
+    edge_values(target).delete(f"token:{lost}", **where(target))
+    wrong = json.dumps({**entry(target, spoilt), "grants": ["npm:nothing:pull"]}).encode()
+    edge_values(target).update(f"token:{spoilt}", value=wrong, **where(target))
+    result = subprocess.run(
+        [sys.executable, "-m", "registry", "entitlements", "resync", "--stack-outputs", "-"],
+        cwd=CHECKOUT,
+        env={**os.environ, **cloud_environment(up.sandbox, {})},
+        input=json.dumps(up.outputs()),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "repaired at the edge: 1 missing, 1 stale, 0 of no record" in result.stdout
+    assert entry(target, lost)["grants"] == entry(target, spoilt)["grants"] == ["npm:@acme/*:pull"]
+    for client in clients:
+        seconds_until(client, missing, 200)
+        seconds_until(client, stale, 200)

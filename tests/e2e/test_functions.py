@@ -1,0 +1,222 @@
+"""Functions of the emulated AWS at work: real code fed from a real stream, when all is well and when something is not.
+
+Without the engine: the handlers behind it provision just what concerns entitlements.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import boto3
+import httpx
+import pulumi
+import pytest
+from cloudflare import Cloudflare
+
+from emulation import processes, services
+from emulation.engine.environment import cloud_environment
+from emulation.layout import FUNCTIONS_PORT, Sandbox
+from emulation.providers.aws import functions, handlers
+from infra.entitlements import LambdaMetadataApiArgs, LambdaTokenSyncArgs
+from infra.entitlements.lambda_function import LambdaMetadataApi, LambdaTokenSync
+from infra.metadata import MetadataArgs
+from infra.metadata.dynamodb import DynamoDbMetadata
+from infra.serverless.package import pack
+from local.checkout import CHECKOUT
+from registry.catalog.audit import By
+from registry.cloudflare.api import CloudflareUnavailable
+from registry.cloudflare.token_entries import TokenEntries
+from registry.target import Target
+from registry.tokens import resync, tokens
+from tests.support.harness import deploy
+
+ACCOUNT = "0" * 32
+PREFIX = "artifact-edge-test"
+BY = By("sandbox test", "", "tokens")
+SERVICES = {service.name: service for service in (*services.CLOUDS, *services.RUNTIME)}
+PATIENCE = 30.0  # seconds until something that must happen is given up
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What stands, and the host of the metadata API's URL."""
+
+    sandbox: Sandbox
+    target: Target
+    api: str
+
+    def entry(self, digest: str) -> Any:
+        found = self.target.token_entries.read([f"token:{digest}"])
+        return json.loads(found[f"token:{digest}"]) if found else {}
+
+    def knows(self, digest: str) -> bool:
+        """Whether the edge's store has heard of the token's last change."""
+        item = self.target.repository.item("tokens", digest)
+        return item is not None and self.entry(digest).get("revision") == item.version
+
+    def start(self, name: str) -> None:
+        services.start(self.sandbox, [SERVICES[name]])
+
+    def stop(self, name: str) -> None:
+        processes.stop(self.sandbox, name)
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    directory = Path(tempfile.mkdtemp(prefix="ae-"))
+    sandbox = Sandbox(directory=directory, loopback="127.94")
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in cloud_environment(sandbox, {}).items():
+            environment.setenv(name, value)
+        try:
+            services.start(sandbox, [SERVICES["aws"], SERVICES["cloudflare"], SERVICES["lambda_runtime"]])
+            yield _provisioned(sandbox)
+        finally:
+            services.stop_all(sandbox)
+            shutil.rmtree(directory)
+
+
+def _provisioned(sandbox: Sandbox) -> Stack:
+    namespace = Cloudflare().kv.namespaces.create(account_id=ACCOUNT, title="entitlements")
+    assert namespace is not None
+    for name, content in {"edge-kv": {"api_token": "any"}, "metadata-api": {"key": "key"}}.items():
+        aws("secretsmanager").create_secret(Name=f"test/{name}", SecretString=json.dumps(content))
+
+    def program() -> None:
+        metadata = DynamoDbMetadata("metadata", MetadataArgs(PREFIX, ["us-east-1"], protect=False))
+        assert metadata.changes
+        asked = pack(CHECKOUT, "workers.entitlements.api")
+        api = LambdaMetadataApiArgs(PREFIX, metadata.changes, "test/metadata-api", "us-east-1", asked)
+        pulumi.export("url", LambdaMetadataApi("metadata-api", api).url)
+        fed = pack(CHECKOUT, "workers.entitlements.consumer")
+        args = LambdaTokenSyncArgs(PREFIX, metadata.changes, ACCOUNT, namespace.id, "test/edge-kv", "us-east-1", fed)
+        LambdaTokenSync("entitlements", args)
+
+    outputs = deploy(program, handlers(), functions(), config={"aws:region": "us-east-1"}).outputs
+    target = {
+        "environment": "test",
+        "url": "https://packages.artifact-edge.test",
+        "zone": {"name": "artifact-edge.test"},
+        "buckets": [{"region": "us-east-1", "name": "none"}],
+        "metadata": {"backend": "dynamodb", "region": "us-east-1", "table": f"{PREFIX}-metadata"},
+        "entitlements": {"account_id": ACCOUNT, "namespace_id": namespace.id},
+        "shields": [{"host": "none"}],
+    }
+    return Stack(sandbox, Target.model_validate(target), httpx.URL(outputs["url"]).host)
+
+
+@pytest.fixture(autouse=True)
+def no_direct_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the stream tells the edge."""
+
+    def silent(edge: TokenEntries, records: object) -> None:
+        raise CloudflareUnavailable("out of reach, for the test")
+
+    monkeypatch.setattr(TokenEntries, "update", silent)
+
+
+def aws(service: str) -> Any:
+    return cast(Any, boto3).client(service, region_name="us-east-1")
+
+
+def until(what: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def created(stack: Stack) -> str:
+    """A token's digest, once the edge knows of it."""
+    digest = tokens.create(stack.target, BY, "alice", ["npm:*:pull"], 3600).token.digest
+    until(lambda: stack.knows(digest))
+    return digest
+
+
+def test_each_change_reaches_the_edge(stack: Stack) -> None:
+    digest = created(stack)
+    assert stack.entry(digest)["grants"] == ["npm:*:pull"]
+    tokens.change_grants(stack.target, BY, digest, add=["oci:acme/*:pull"])
+    until(lambda: stack.knows(digest))
+    assert stack.entry(digest)["grants"] == ["npm:*:pull", "oci:acme/*:pull"]
+    tokens.revoke(stack.target, BY, digest)
+    until(lambda: stack.knows(digest))
+    assert stack.entry(digest)["revoked"] is True
+
+
+def test_what_happens_while_the_edge_is_out_of_reach_is_told_when_it_is_back(stack: Stack) -> None:
+    revoked, granted = created(stack), created(stack)
+    stack.stop("cloudflare")
+    tokens.revoke(stack.target, BY, revoked)
+    tokens.change_grants(stack.target, BY, granted, add=["pypi:*:pull"])
+    time.sleep(1)
+    stack.start("cloudflare")
+    until(lambda: stack.knows(revoked) and stack.knows(granted))
+    assert stack.entry(revoked)["revoked"] is True
+    assert stack.entry(granted)["grants"] == ["npm:*:pull", "pypi:*:pull"]
+
+
+def test_what_happens_while_no_function_runs_is_told_when_one_does(stack: Stack) -> None:
+    digest = created(stack)
+    stack.stop("lambda_runtime")
+    tokens.revoke(stack.target, BY, digest)
+    assert stack.entry(digest)["grants"]
+    stack.start("lambda_runtime")
+    until(lambda: stack.knows(digest))
+    assert stack.entry(digest)["revoked"] is True
+
+
+def test_a_function_that_fails_leaves_a_letter_and_the_next_changes_go_on(stack: Stack) -> None:
+    name = f"{PREFIX}-entitlements"
+    api, sqs = aws("lambda"), aws("sqs")
+    mapping = api.list_event_source_mappings()["EventSourceMappings"][0]["UUID"]
+    variables = api.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    queue = sqs.get_queue_url(QueueName=f"{name}-dead")["QueueUrl"]
+    api.update_event_source_mapping(UUID=mapping, MaximumRetryAttempts=1)
+    broken = {**variables, "SECRET_ID": "test/absent"}
+    api.update_function_configuration(FunctionName=name, Environment={"Variables": broken})
+    time.sleep(2)  # until the new settings are noticed
+    lost = tokens.create(stack.target, BY, "bob", ["npm:*:pull"], 3600).token.digest
+    letters: list[Any] = []
+
+    def arrived() -> bool:
+        letters.extend(sqs.receive_message(QueueUrl=queue).get("Messages", []))
+        return bool(letters)
+
+    until(arrived)
+    body = json.loads(letters[0]["Body"])
+    assert body["requestContext"]["condition"] == "RetryAttemptsExhausted"
+    assert body["DDBStreamBatchInfo"]["batchSize"] == 1
+    assert lost not in letters[0]["Body"]
+    api.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+    api.update_event_source_mapping(UUID=mapping, MaximumRetryAttempts=100)
+    time.sleep(2)
+    created(stack)
+    assert not stack.knows(lost)
+    assert resync.resync(stack.target).missing == 1
+    assert stack.knows(lost)
+
+
+def ask(stack: Stack, digest: str, key: str = "key") -> httpx.Response:
+    body, now = json.dumps({"digest": digest}), int(time.time())
+    mac = hmac.new(key.encode(), f"{now}.{body}".encode(), hashlib.sha256).hexdigest()
+    headers = {"host": stack.api, "x-artifact-edge-signature": f"t={now},v1={mac}"}
+    return httpx.post(f"http://{stack.sandbox.functions_address}:{FUNCTIONS_PORT}/", content=body, headers=headers)
+
+
+def test_the_metadata_api_answers_over_its_url(stack: Stack) -> None:
+    digest = tokens.create(stack.target, BY, "carol", ["npm:*:pull"], 3600).token.digest
+    assert ask(stack, digest).json()["principal"] == "carol"
+    assert ask(stack, "0" * 64).status_code == 404
+    assert ask(stack, digest, key="another").status_code == 403
+    tokens.revoke(stack.target, BY, digest)
+    assert ask(stack, digest).json()["revoked"] is True

@@ -1,0 +1,98 @@
+"""A stack on Google Cloud with the real engine: shields on GCE with local SSD, a dual-region bucket, Spanner."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from previews.temporary_sandbox import TemporarySandbox, temporary_sandbox
+
+LOOPBACK = "127.88"
+STACK = "google"
+PROJECT = "artifact-edge-unit"
+CONFIG = {
+    "aws:region": "us-east-1",
+    "gcp:project": PROJECT,
+    "artifact-edge:domain": "google.artifact-edge.example",
+    "artifact-edge:tags": {"owner": "platform", "cost_center": "none"},
+    "artifact-edge:blobs": {"store": "gcs", "regions": ["us-east1", "us-central1"]},
+    "artifact-edge:metadata": {"store": "spanner", "regions": ["us-central1", "us-east1"]},
+    "artifact-edge:shields": [{"cloud": "gcp", "region": "us-east1", "machine_type": "n2-standard-8", "nodes": 2}],
+    "artifact-edge:edge": {"account_id": "0123456789abcdef0123456789abcdef"},
+    "artifact-edge:alerts": {"email": ["on-call@example.com"]},
+    "artifact-edge:protect": False,
+}
+pytestmark = pytest.mark.plans
+
+MONITORING = f"monitoring/v3/projects/{PROJECT}"
+
+
+@pytest.fixture(scope="module")
+def google() -> Iterator[TemporarySandbox]:
+    with temporary_sandbox(LOOPBACK, print) as sandbox:
+        (sandbox.project / "stacks" / f"Pulumi.{STACK}.yaml").write_text(yaml.safe_dump({"config": CONFIG}))
+        sandbox.new_stack(STACK)
+        yield sandbox
+
+
+def asked(sandbox: TemporarySandbox, path: str) -> Any:
+    """What Google's API says; None for what does not exist."""
+    answer = httpx.get(f"{sandbox.clouds.gcp_url}/{path}")
+    return None if answer.status_code == 404 else answer.raise_for_status().json()
+
+
+def changes(sandbox: TemporarySandbox, *options: str) -> set[str]:
+    preview = sandbox.pulumi("preview", "--json", *options)
+    assert preview.returncode == 0, preview.stdout + preview.stderr
+    return {step["op"] for step in json.loads(preview.stdout)["steps"]} - {"same"}
+
+
+def test_it_comes_up_stays_shows_drift_and_goes(google: TemporarySandbox) -> None:
+    up = google.pulumi("up", "--yes", "--skip-preview")
+    assert up.returncode == 0, up.stdout + up.stderr
+
+    zone = f"compute/v1/projects/{PROJECT}/zones/us-east1-b/instances"
+    machine = asked(google, f"{zone}/artifact-edge-google-us-east1-0")
+    assert {"type": "SCRATCH", "interface": "NVME"} in machine["disks"]
+    assert machine["serviceAccounts"][0]["email"] == f"artifact-edge-google-shield@{PROJECT}.iam.gserviceaccount.com"
+    assert any(item["key"] == "user-data" for item in machine["metadata"]["items"])
+
+    bucket = "storage/v1/b/artifact-edge-google-us-east1"
+    kept = asked(google, bucket)
+    assert kept["customPlacementConfig"] == {"dataLocations": ["US-EAST1", "US-CENTRAL1"]}
+    assert kept["iamConfiguration"]["publicAccessPrevention"] == "enforced"
+    assert kept["iam"]["bindings"][0]["role"] == "roles/storage.objectViewer"
+    database = asked(google, f"spanner/v1/projects/{PROJECT}/instances/artifact-edge-google/databases/metadata")
+    assert database["databaseDialect"] == "POSTGRESQL"
+
+    policies = {
+        policy["displayName"]: policy for policy in asked(google, f"{MONITORING}/alertPolicies")["alertPolicies"]
+    }
+    (channel,) = asked(google, f"{MONITORING}/notificationChannels")["notificationChannels"]
+    assert {policy["notificationChannels"][0] for policy in policies.values()} == {channel["name"]}
+    assert channel["labels"] == {"email_address": "on-call@example.com"}
+    busy = policies["artifact-edge-google-metadata-busy"]
+    assert busy["conditions"][0]["conditionThreshold"]["thresholdValue"] == 0.45
+    assert busy["userLabels"]["owner"] == "platform"
+    assert {"artifact-edge-google-purge-lag", "artifact-edge-google-blobs-lags"} <= policies.keys()
+
+    assert changes(google, "--refresh") <= {"refresh"}
+    httpx.patch(f"{google.clouds.gcp_url}/{bucket}", json={"versioning": {"enabled": False}}).raise_for_status()
+    silenced = {**{name: value for name, value in busy.items() if name not in ("name", "selfLink")}, "enabled": False}
+    httpx.patch(f"{google.clouds.gcp_url}/monitoring/v3/{busy['name']}", json=silenced).raise_for_status()
+    assert changes(google) == set()
+    assert "update" in changes(google, "--refresh")
+    assert google.pulumi("up", "--yes", "--skip-preview", "--refresh").returncode == 0
+    assert asked(google, bucket)["versioning"] == {"enabled": True}
+    assert asked(google, f"monitoring/v3/{busy['name']}").get("enabled") is not False
+
+    gone = google.pulumi("destroy", "--yes", "--skip-preview")
+    assert gone.returncode == 0, gone.stdout + gone.stderr
+    assert asked(google, bucket) is None
+    assert asked(google, f"{MONITORING}/alertPolicies") == {"alertPolicies": []}
+    assert asked(google, f"{zone}/artifact-edge-google-us-east1-0") is None

@@ -1,0 +1,65 @@
+"""`make up` and `make down` as their user knows them: the stack's state, a second run, and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+from emulation.engine.environment import shell_environment
+from emulation.engine.find import ensure_engine
+from emulation.layout import Sandbox
+from local.checkout import CHECKOUT
+from local.stack import PASSPHRASE
+from tests.support.sandbox.up import Up, local
+
+PUBLIC = {"server_ca", "client_ca", "server_certificate", "client_certificate"}
+"""Fields of the secrets between the tiers that are certificates."""
+
+
+def pulumi(up: Up, *arguments: str) -> str:
+    """A plain command in a shell that has the printed environment."""
+    return subprocess.run(
+        ["pulumi", *arguments, "--stack", "local", "--non-interactive"],
+        cwd=CHECKOUT,
+        env={**os.environ, **shell_environment(ensure_engine(print), up.sandbox, passphrase=PASSPHRASE)},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
+
+
+def test_the_state_shows_the_tiers_and_no_secret(up: Up) -> None:
+    exported = pulumi(up, "stack", "export")
+    types = {resource["type"] for resource in json.loads(exported)["deployment"]["resources"]}
+    tiers = {token.split(":")[1] for token in types if token.startswith("artifact-edge:")}
+    assert tiers >= {"network", "blobs", "metadata", "identity", "shield", "edge", "dns"}
+    kept = up.aws("secretsmanager")
+    secrets = [kept.get_secret_value(SecretId=each["ARN"]) for each in kept.list_secrets()["SecretList"]]
+    assert len(secrets) == 6
+    for secret in secrets:
+        for name, value in json.loads(secret["SecretString"]).items():
+            if name not in PUBLIC:
+                assert json.dumps(value)[1:-1] not in exported, f"{secret['Name']}: {name}"
+    for encoded in up.sandbox.path("pulumi", "state", ".pulumi").rglob("*.json"):
+        assert "PRIVATE KEY" not in encoded.read_text()
+
+
+def test_a_second_up_changes_nothing(up: Up) -> None:
+    again = local(up.sandbox, "up")
+    assert again.returncode == 0, again.stderr
+    assert "0 changes" in again.stdout
+    heading = "in a shell and a directory of your own:"
+    assert Up(up.sandbox, again.stdout).commands(heading) == up.commands(heading)
+
+
+def test_a_second_sandbox_at_the_same_addresses_is_refused(up: Up, tmp_path: Path) -> None:
+    other = Sandbox(directory=tmp_path / "other", loopback=up.sandbox.loopback)
+    for parent in other.directory.parents[:3]:
+        parent.chmod(0o755)
+    refused = local(other, "up")
+    assert refused.returncode != 0
+    assert "in use by another sandbox" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert local(up.sandbox, "status").returncode == 0

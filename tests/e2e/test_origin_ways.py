@@ -1,0 +1,155 @@
+"""A shield's credentials are good for reading the origin from where shields are, and from nowhere else."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import boto3
+import httpx
+import pytest
+from botocore.exceptions import ClientError
+
+from emulation.layout import CLIENT_LOCATIONS
+from tests.support.sandbox.edge import access
+from tests.support.sandbox.origin import store
+from tests.support.sandbox.up import Up
+
+PATIENCE_SECONDS = 30.0
+US, EU, ASIA = "us-east-1", "eu-west-1", "asia-southeast1"  # the last is Google's: its shield has the role by a token
+CLIENT_LOCATION = {US: CLIENT_LOCATIONS[0], EU: CLIENT_LOCATIONS[1], ASIA: CLIENT_LOCATIONS[2]}
+
+
+def address(up: Up, region: str) -> str:
+    return next(each["address"] for each in up.outputs()["shields"] if each["region"] == region)
+
+
+def bucket(up: Up, region: str) -> str:
+    return next(each["name"] for each in up.outputs()["buckets"] if each["region"] == region)
+
+
+def thief(up: Up, region: str) -> Any:
+    """A client of S3 with what one who broke into a shield would take along, on another machine."""
+    (root,) = (
+        file.parents[2]
+        for file in up.sandbox.directory.glob("machines/*/root/etc/artifact-edge/records.config")
+        if f"8443:ssl:ip-in={address(up, region)}:" in file.read_text()
+    )
+    lines = (root / "run/artifact-edge/s3_auth.config").read_text().splitlines()
+    taken = dict(line.split("=", 1) for line in lines)
+    return cast(Any, boto3).client(
+        "s3",
+        region_name=US,
+        endpoint_url=up.sandbox.aws_url,
+        aws_access_key_id=taken["access_key"],
+        aws_secret_access_key=taken["secret_key"],
+        aws_session_token=taken["session_token"],
+    )
+
+
+def read(up: Up, region: str, key: str) -> httpx.Response:
+    """As a client there does, through edge and shield."""
+    with httpx.Client(**access(up, CLIENT_LOCATION[region])) as client:
+        return client.get(f"/{key}")
+
+
+def asked(up: Up, key: str) -> dict[str, int]:
+    """How often for the object, by bucket, whatever was answered."""
+    seen: dict[str, dict[str, int]] = httpx.get(f"{up.sandbox.aws_url}/_artifact-edge/requests").json()
+    return {name.split("/", 1)[0]: of["GET"] for name, of in seen.items() if name.split("/", 1)[1] == key}
+
+
+def pause_copies(up: Up, paused: bool) -> None:
+    httpx.put(f"{up.sandbox.aws_url}/_artifact-edge/replication", json={"paused": paused}).raise_for_status()
+
+
+@contextmanager
+def ways(up: Up, change: Callable[[list[dict[str, Any]]], None]) -> Generator[None]:
+    """The policy that says from where shields may read, changed for a while."""
+    iam = up.aws("iam")
+    role = next(each["RoleName"] for each in iam.list_roles()["Roles"] if each["RoleName"].endswith("-shield"))
+    named = {"RoleName": role, "PolicyName": "origin-ways"}
+    document: dict[str, Any] = iam.get_role_policy(**named)["PolicyDocument"]
+    before = json.dumps(document)
+    change(document["Statement"])
+    iam.put_role_policy(**named, PolicyDocument=json.dumps(document))
+    try:
+        yield
+    finally:
+        iam.put_role_policy(**named, PolicyDocument=before)
+        wait_until_asked_again(up)
+
+
+def wait_until_asked_again(up: Up) -> None:
+    """The edge leaves out for a while a shield that failed."""
+    deadline, turn = time.monotonic() + PATIENCE_SECONDS, 0
+    while True:
+        turn += 1
+        key = f"npm/@acme/greeting/-/greeting-8.9.{turn}.tgz"
+        store(up, key, 100)
+        read(up, EU, key)
+        if bucket(up, EU) in asked(up, key):
+            return
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+
+
+@pytest.fixture
+def lagging(up: Up) -> Generator[None]:
+    pause_copies(up, True)
+    yield
+    pause_copies(up, False)
+
+
+@pytest.mark.parametrize("region", [US, EU, ASIA])
+def test_a_shield_reads_and_its_credentials_do_not_elsewhere(up: Up, region: str) -> None:
+    key = f"npm/@acme/greeting/-/greeting-8.0.0-{region}.tgz"
+    body = store(up, key, 1_000)
+    assert read(up, region, key).content == body
+    stolen = thief(up, region)
+    for place in (US, EU):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            stolen.get_object(Bucket=bucket(up, place), Key=key)
+        with pytest.raises(ClientError, match="AccessDenied"):
+            stolen.list_objects_v2(Bucket=bucket(up, place))
+
+
+@pytest.mark.parametrize("region", [EU, ASIA])
+def test_a_shield_reads_another_regions_bucket_by_its_fixed_address(up: Up, lagging: None, region: str) -> None:
+    key = f"npm/@acme/greeting/-/greeting-8.1.0-{region}.tgz"
+    body = store(up, key, 1_000)
+    assert read(up, region, key).content == body
+    assert asked(up, key)[bucket(up, US)] == 1
+
+
+def test_without_its_address_in_the_policy_it_is_refused_and_another_shield_reads(up: Up, lagging: None) -> None:
+    def without_address(statements: list[dict[str, Any]]) -> None:
+        listed = [each for each in statements if "NotIpAddress" in each["Condition"]]
+        mine = f"{address(up, EU)}/32"
+        assert [each for each in listed if mine in each["Condition"]["NotIpAddress"]["aws:SourceIp"]]
+        for each in listed:
+            addresses = each["Condition"]["NotIpAddress"]["aws:SourceIp"]
+            each["Condition"]["NotIpAddress"]["aws:SourceIp"] = [one for one in addresses if one != mine]
+
+    key = "npm/@acme/greeting/-/greeting-8.2.0.tgz"
+    body = store(up, key, 1_000)
+    with ways(up, without_address):
+        assert read(up, EU, key).content == body
+    assert asked(up, key) == {bucket(up, EU): 1, bucket(up, US): 2}  # its own shield was refused by the second
+
+
+def test_without_any_way_nothing_is_read(up: Up) -> None:
+    def closed(statements: list[dict[str, Any]]) -> None:
+        for each in statements:
+            each.pop("Condition")
+
+    key = "npm/@acme/greeting/-/greeting-8.3.0.tgz"
+    body = store(up, key, 1_000)
+    with ways(up, closed):
+        answer = read(up, US, key)
+        assert answer.status_code != 200
+        assert body not in answer.content
+    assert read(up, US, key).content == body

@@ -1,0 +1,439 @@
+"""One emulated edge network, whole: the API takes a script, real PoPs run it, and their L1 caches ask a stub shield."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cloudflare
+import dns.message
+import dns.rrset
+import httpx
+import pytest
+from cloudflare import Cloudflare
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from emulation import processes
+from emulation.cloudflare import pki, workerd
+from emulation.layout import CLOUDFLARE_PORT, DNS_PORT, POP_HTTPS_PORT, POPS, Sandbox
+
+ACCOUNT = "0123456789abcdef0123456789abcdef"
+DOMAIN = "artifact-edge.test"
+HOST = f"packages.{DOMAIN}"
+SHIELDS = [f"{region}-0.shield.{DOMAIN}" for region in ("us-east-1", "eu-west-1")]
+SECRET = "the-origin-key-that-nobody-may-see"
+BODY = bytes(range(256)) * 400
+
+pytestmark = pytest.mark.skipif(
+    not next(workerd.PACKAGES.glob("@cloudflare/workerd-linux-*"), None) or not shutil.which("traffic_server"),
+    reason="needs workerd (npm ci in workers/edge) and Traffic Server (apt-get install trafficserver)",
+)
+
+# What a script sees, and what its bindings give it. The shield to ask is the client's choice here, to show that the
+# cache's key does not depend on it.
+SCRIPT = """
+export default {
+  async fetch(request, env) {
+    const url = new URL(request.url);
+    if (url.pathname === "/seen") {
+      return Response.json({ url: request.url, headers: Object.fromEntries(request.headers), cf: request.cf });
+    }
+    if (url.pathname === "/entry") {
+      return Response.json(await env.ENTITLEMENTS.getWithMetadata(url.searchParams.get("key"), "json"));
+    }
+    if (url.pathname === "/outside") {
+      return fetch("http://198.51.100.7/").then(() => new Response("out"), () => new Response("refused"));
+    }
+    if (url.pathname === "/version") return new Response(env.VERSION);
+    const headers = new Headers({ "X-Artifact-Edge-Key": env.ORIGIN_KEY });
+    if (request.headers.has("Range")) headers.set("Range", request.headers.get("Range"));
+    const shield = url.searchParams.get("shield") ?? "us-east-1-0";
+    return env.SHIELD.fetch(`https://${shield}.shield.artifact-edge.test:8443/objects${url.pathname}`, { headers });
+  },
+};
+"""
+
+
+@dataclass
+class Shield:
+    """What the stub shield saw, and whether it is to fail."""
+
+    requests: list[tuple[str, dict[str, str]]] = field(default_factory=list[tuple[str, dict[str, str]]])
+    failing: bool = False
+
+    def asked(self, path: str) -> int:
+        return sum(1 for requested, _ in self.requests if requested == f"/objects{path}")
+
+
+@dataclass(frozen=True)
+class Network:
+    """A running emulator with a deployed script."""
+
+    sandbox: Sandbox
+    api: Cloudflare
+    client: httpx.Client
+    shield: Shield
+    zone: str
+    namespace: str
+    certificate: str
+
+    def deploy(self, version: str, source: str = SCRIPT) -> None:
+        bindings: list[dict[str, str]] = [
+            {"name": "ENTITLEMENTS", "type": "kv_namespace", "namespace_id": self.namespace},
+            {"name": "SHIELD", "type": "mtls_certificate", "certificate_id": self.certificate},
+            {"name": "VERSION", "type": "plain_text", "text": version},
+            {"name": "ORIGIN_KEY", "type": "secret_text", "text": SECRET},
+        ]
+        metadata: Any = {"main_module": "index.js", "compatibility_date": "2026-11-01", "bindings": bindings}
+        self.api.workers.scripts.update(
+            "edge",
+            account_id=ACCOUNT,
+            metadata=metadata,
+            files=[("index.js", source.encode(), "application/javascript+module")],
+        )
+
+    def get(
+        self, path: str, *, pop: int = 0, host: str = HOST, headers: dict[str, str] | None = None
+    ) -> httpx.Response:
+        """What a client of that PoP gets, over a TLS connection of its own that it verifies by the edge's authority."""
+        return self.client.get(
+            f"https://{self.sandbox.pop_address(POPS[pop])}:{POP_HTTPS_PORT}{path}",
+            headers={"Host": host, "Connection": "close", **(headers or {})},
+            extensions={"sni_hostname": HOST},
+        )
+
+
+def _handshake(network: Network, context: ssl.SSLContext) -> str:
+    """The TLS version that the first PoP agrees on with such a client."""
+    address = (network.sandbox.pop_address(POPS[0]), POP_HTTPS_PORT)
+    with socket.create_connection(address, timeout=10) as plain:
+        try:
+            with context.wrap_socket(plain, server_hostname=HOST) as agreed:
+                return agreed.version() or ""
+        except (ssl.SSLError, ConnectionError):
+            return "refused"
+
+
+@pytest.fixture(scope="module")
+def network() -> Generator[Network]:
+    # Not pytest's own directory: nobody but its owner can enter that, and the caches run as a user of their own.
+    directory = Path(tempfile.mkdtemp(prefix="artifact-edge-pop-"))
+    directory.chmod(0o755)
+    sandbox = Sandbox(directory=directory, loopback="127.93")
+    try:
+        with _stub_dns(sandbox), _stub_shield(sandbox) as (shield, authority, pair), _emulator(sandbox):
+            yield _provisioned(sandbox, shield, authority, pair)
+    finally:
+        for name in processes.names(sandbox):
+            processes.stop(sandbox, name)
+        shutil.rmtree(directory)
+
+
+def _provisioned(sandbox: Sandbox, shield: Shield, authority: str, pair: pki.Issued) -> Network:
+    api = Cloudflare(api_token="any", base_url=sandbox.cloudflare_url, max_retries=0, timeout=60)
+    zone = api.zones.create(account={"id": ACCOUNT}, name=DOMAIN, type="partial")
+    namespace = api.kv.namespaces.create(account_id=ACCOUNT, title="entitlements")
+    certificate = api.mtls_certificates.create(
+        account_id=ACCOUNT, ca=False, certificates=pair.chain.decode(), private_key=pair.key.decode()
+    )
+    assert zone and namespace and certificate and certificate.id
+    api.acm.custom_trust_store.create(zone_id=zone.id, certificate=authority)
+    for setting, value in (("ssl", "strict"), ("min_tls_version", "1.2")):
+        api.zones.settings.edit(setting, zone_id=zone.id, value=value)
+    context = ssl.create_default_context(cafile=str(sandbox.path("pki", "edge-ca.pem")))
+    client = httpx.Client(verify=context, trust_env=False, timeout=20)
+    network = Network(sandbox, api, client, shield, zone.id, namespace.id, certificate.id)
+    network.deploy("1")
+    api.workers.routes.create(zone_id=zone.id, pattern=f"{HOST}/*", script="edge")
+    return network
+
+
+def test_a_request_reaches_the_shield_once_and_then_the_cache(network: Network) -> None:
+    first, second = network.get("/npm/leftpad"), network.get("/npm/leftpad?shield=eu-west-1-0")
+    assert (first.content, second.content) == (BODY, BODY)
+    assert [answer.headers["cf-cache-status"] for answer in (first, second)] == ["MISS", "HIT"]
+    assert network.shield.asked("/npm/leftpad") == 1
+    _, headers = network.shield.requests[-1]
+    assert headers["x-artifact-edge-key"] == SECRET
+
+
+def test_each_pop_has_a_cache_of_its_own(network: Network) -> None:
+    for pop in range(len(POPS)):
+        assert network.get("/npm/per-pop", pop=pop).headers["cf-cache-status"] == "MISS"
+    assert network.shield.asked("/npm/per-pop") == len(POPS)
+
+
+def test_concurrent_cold_requests_are_one_at_the_shield(network: Network) -> None:
+    with ThreadPoolExecutor(50) as clients:
+        answers = list(clients.map(network.get, ["/slow/tarball"] * 50))
+    assert Counter((answer.status_code, answer.content == BODY) for answer in answers) == {(200, True): 50}
+    assert network.shield.asked("/slow/tarball") == 1
+
+
+def test_a_range_is_cut_from_the_cached_object_also_when_cold(network: Network) -> None:
+    cold = network.get("/pypi/wheel", headers={"Range": "bytes=-7"})
+    warm = network.get("/pypi/wheel", headers={"Range": "bytes=10-19"})
+    assert (cold.status_code, cold.content) == (206, BODY[-7:])
+    assert (warm.status_code, warm.content) == (206, BODY[10:20])
+    assert warm.headers["cf-cache-status"] == "HIT"
+    assert network.shield.asked("/pypi/wheel") == 1
+
+
+def test_refusals_of_the_shield_are_not_kept(network: Network) -> None:
+    assert [network.get("/missing/x").status_code for _ in range(2)] == [404, 404]
+    assert network.shield.asked("/missing/x") == 2
+
+
+def test_a_stale_document_is_served_while_the_shield_fails(network: Network) -> None:
+    assert network.get("/brief/packument").headers["cf-cache-status"] == "MISS"
+    assert _once_expired(network, "/brief/packument").headers["cf-cache-status"] == "REVALIDATED"
+    network.shield.failing = True
+    try:
+        stale = _once_expired(network, "/brief/packument")
+    finally:
+        network.shield.failing = False
+    assert (stale.status_code, stale.content, stale.headers["cf-cache-status"]) == (200, BODY, "STALE")
+
+
+def test_a_shield_of_an_authority_that_the_zone_does_not_trust_is_not_asked(network: Network) -> None:
+    store = network.api.acm.custom_trust_store
+    (trusted,) = list(store.list(zone_id=network.zone))
+    store.delete(trusted.id, zone_id=network.zone)
+    try:
+        answer = network.get("/npm/untrusted")
+    finally:
+        store.create(zone_id=network.zone, certificate=trusted.certificate)
+    assert (answer.status_code, network.shield.asked("/npm/untrusted")) == (502, 0)
+    assert network.get("/npm/untrusted").status_code == 200
+
+
+def test_a_zone_that_is_not_strict_believes_any_shield(network: Network) -> None:
+    store, settings = network.api.acm.custom_trust_store, network.api.zones.settings
+    (trusted,) = list(store.list(zone_id=network.zone))
+    store.delete(trusted.id, zone_id=network.zone)
+    settings.edit("ssl", zone_id=network.zone, value="full")
+    try:
+        answer = network.get("/npm/believed")
+    finally:
+        store.create(zone_id=network.zone, certificate=trusted.certificate)
+        settings.edit("ssl", zone_id=network.zone, value="strict")
+    assert (answer.status_code, network.shield.asked("/npm/believed")) == (200, 1)
+
+
+def test_clients_of_an_old_tls_are_refused(network: Network) -> None:
+    old = ssl.create_default_context(cafile=str(network.sandbox.path("pki", "edge-ca.pem")))
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    assert _handshake(network, old) == "TLSv1.2"
+    network.api.zones.settings.edit("min_tls_version", zone_id=network.zone, value="1.3")
+    try:
+        assert _handshake(network, old) == "refused"
+    finally:
+        network.api.zones.settings.edit("min_tls_version", zone_id=network.zone, value="1.2")
+
+
+def test_a_purge_takes_an_object_out_of_every_cache(network: Network) -> None:
+    for pop in range(len(POPS)):
+        network.get("/npm/purged", pop=pop)
+    network.api.cache.purge(zone_id=network.zone, files=[f"https://{SHIELDS[0]}:8443/objects/npm/purged"])
+    for pop in range(len(POPS)):
+        assert network.get("/npm/purged", pop=pop).headers["cf-cache-status"] == "MISS"
+
+
+def test_the_script_sees_where_the_request_came_in_and_nothing_that_a_client_made_up(network: Network) -> None:
+    claims = {"CF-Connecting-IP": "10.0.0.1", "CF-Ray": "mine", "CF-Made-Up": "1", "X-Forwarded-For": "10.0.0.1"}
+    for pop in range(len(POPS)):
+        seen = network.get("/seen", pop=pop, headers=claims).json()
+        assert seen["cf"]["colo"] == POPS[pop].colo
+        assert (seen["cf"]["latitude"], seen["cf"]["country"]) == (str(POPS[pop].latitude), POPS[pop].country)
+        assert seen["headers"]["cf-connecting-ip"] == seen["headers"]["x-forwarded-for"] == "192.0.2.1"
+        assert seen["headers"]["cf-ray"].endswith(f"-{POPS[pop].colo}")
+        assert "cf-made-up" not in seen["headers"]
+        assert seen["headers"]["host"] == HOST
+
+
+def test_values_written_through_the_api_are_read_at_the_edge(network: Network) -> None:
+    key = "token:a b/c%20d+é"
+    network.api.kv.namespaces.values.update(
+        key, account_id=ACCOUNT, namespace_id=network.namespace, value=b'{"version": 1}', metadata={"note": "m"}
+    )
+    entry = network.get("/entry?" + str(httpx.QueryParams(key=key))).json()
+    assert (entry["value"], entry["metadata"]) == ({"version": 1}, {"note": "m"})
+    network.api.kv.namespaces.values.delete(key, account_id=ACCOUNT, namespace_id=network.namespace)
+    assert network.get("/entry?" + str(httpx.QueryParams(key=key))).json()["value"] is None
+
+
+def test_nobody_but_a_pop_asks_the_key_value_service(network: Network) -> None:
+    url = f"http://{network.sandbox.cloudflare_address}:{CLOUDFLARE_PORT}/token"
+    answer = httpx.get(url, headers={"X-Edge-Namespace": network.namespace}, trust_env=False)
+    assert answer.status_code == 403
+
+
+def test_a_plain_fetch_does_not_leave_the_edge(network: Network) -> None:
+    assert network.get("/outside").text == "refused"
+
+
+def test_a_host_without_a_route_is_not_served(network: Network) -> None:
+    answer = network.get("/npm/leftpad", host=f"other.{DOMAIN}")
+    assert (answer.status_code, answer.text) == (530, "error code: 1016\n")
+
+
+def test_a_redeployed_script_takes_effect_and_keeps_the_cache(network: Network) -> None:
+    network.get("/npm/kept")
+    network.deploy("2")
+    assert network.get("/version").text == network.get("/version", pop=1).text == "2"
+    assert network.get("/npm/kept").headers["cf-cache-status"] == "HIT"
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [("export default {", "SyntaxError"), ("throw new Error('at start');", "at start")],
+)
+def test_a_script_that_does_not_start_is_refused_and_the_old_one_stays(
+    network: Network, source: str, words: str
+) -> None:
+    before = network.get("/version").text
+    with pytest.raises(cloudflare.BadRequestError, match=words) as refused:
+        network.deploy("broken", source)
+    assert refused.value.errors[0].code == 10021
+    assert network.get("/version").text == before
+
+
+def test_secrets_are_in_no_argument_and_in_no_file_that_others_can_read(network: Network) -> None:
+    keys = [SECRET.encode(), b"PRIVATE KEY"]
+    for name in processes.names(network.sandbox):
+        pid = processes.pid_of(network.sandbox, name)
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        assert not any(key in command for key in keys), name
+    holding = [
+        path
+        for path in network.sandbox.directory.rglob("*")
+        if path.is_file() and path.name != "cache.db" and any(key in path.read_bytes() for key in keys)
+    ]
+    assert holding
+    assert [path for path in holding if path.stat().st_mode & 0o077] == []
+
+
+def _once_expired(network: Network, path: str) -> httpx.Response:
+    """The first answer for which the cached copy alone would not do."""
+    while True:
+        answer = network.get(path)
+        if answer.headers["cf-cache-status"] != "HIT":
+            return answer
+        time.sleep(0.2)
+
+
+@contextmanager
+def _emulator(sandbox: Sandbox) -> Generator[None]:
+    log = sandbox.path("logs", "cloudflare.log").open("ab")
+    command = [sys.executable, "-m", "emulation.cloudflare", "--directory", str(sandbox.directory)]
+    environment = {**os.environ, "ARTIFACT_EDGE_LOOPBACK": sandbox.loopback}
+    with log, subprocess.Popen(command, env=environment, stdout=log, stderr=log) as emulator:
+        try:
+            while not processes.listening(sandbox.cloudflare_address, CLOUDFLARE_PORT):
+                assert emulator.poll() is None, Path(log.name).read_text()
+                time.sleep(0.05)
+            yield
+            emulator.terminate()
+            assert emulator.wait(20) == 0
+            running = [name for name in processes.names(sandbox) if processes.pid_of(sandbox, name)]
+            assert running == []  # an ended emulator leaves no PoP behind
+        finally:
+            emulator.kill()
+
+
+@contextmanager
+def _stub_dns(sandbox: Sandbox) -> Generator[None]:
+    """Answers each A query with the stub shield's address."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind((sandbox.dns_address, DNS_PORT))
+
+        def answer() -> None:
+            while True:
+                try:
+                    wire, client = server.recvfrom(4096)
+                except OSError:
+                    return
+                query = dns.message.from_wire(wire)
+                response = dns.message.make_response(query)
+                name = query.question[0].name
+                if str(name).rstrip(".") in SHIELDS:
+                    response.answer.append(dns.rrset.from_text(name, 1, "IN", "A", _shield_address(sandbox)))
+                server.sendto(response.to_wire(), client)
+
+        threading.Thread(target=answer, daemon=True).start()
+        yield
+
+
+@contextmanager
+def _stub_shield(sandbox: Sandbox) -> Generator[tuple[Shield, str, pki.Issued]]:
+    """A TLS server that lets in only clients of its authority. Yields what it saw, that authority, a client's pair."""
+    authority = pki.Authority(sandbox.path("shield", "edge-ca.pem").parent)
+    files: dict[str, Path] = {"ca": authority.certificate_file}
+    issued = authority.issue(SHIELDS)
+    for name, content in (("chain", issued.chain), ("key", issued.key)):
+        files[name] = sandbox.path("shield", name)
+        pki.write_private(files[name], content)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files["chain"], files["key"])
+    context.load_verify_locations(files["ca"])
+    context.verify_mode = ssl.CERT_REQUIRED
+    shield = Shield()
+    server = _Server((_shield_address(sandbox), 8443), _answering(shield))
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield shield, files["ca"].read_text(), authority.issue(["edge"], ExtendedKeyUsageOID.CLIENT_AUTH)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 64
+
+
+def _answering(shield: Shield) -> type[http.server.BaseHTTPRequestHandler]:
+    class Answer(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            shield.requests.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
+            if "/slow/" in self.path:
+                time.sleep(1)  # long enough for all of a herd to be there
+            current = "/brief/" in self.path and self.headers.get("If-None-Match") == '"1"'
+            status = 503 if shield.failing else 404 if "/missing/" in self.path else 304 if current else 200
+            content = BODY if status == 200 else b""
+            if status == 200 and "Range" in self.headers:
+                first, _, last = self.headers["Range"].removeprefix("bytes=").partition("-")
+                status, content = 206, BODY[int(first) : int(last) + 1] if first else BODY[-int(last) :]
+            lifetime = "max-age=1, stale-if-error=86400" if "/brief/" in self.path else "max-age=31536000, immutable"
+            self.send_response(status)
+            self.send_header("Cache-Control", f"public, {lifetime}")
+            self.send_header("ETag", '"1"')
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    return Answer
+
+
+def _shield_address(sandbox: Sandbox) -> str:
+    return f"{sandbox.loopback}.2.1"

@@ -1,0 +1,84 @@
+"""`make preview`: every stack's plan, what an upgrade would change, and what a change that breaks a rule is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from gates.plan import read_plan
+from gates.upgrade import findings
+from previews import plans, preview, release
+from previews.temporary_sandbox import TemporarySandbox, temporary_sandbox
+
+pytestmark = pytest.mark.plans
+
+LOOPBACK = "127.87"
+
+
+def test_every_stack_previews_and_meets_the_policies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(preview, "LOOPBACK", LOOPBACK)
+    said: list[str] = []
+    assert preview.preview(said.append, tmp_path), said
+    for stack in ("local", "dev", "staging", "prod"):
+        assert any(line.startswith(f"{stack} passes: ") and "to create" in line for line in said), said
+        assert f"{stack} is in no release yet: no upgrade to check" in said
+        assert json.loads((tmp_path / f"{stack}.json").read_text())["steps"]
+    assert sum("read paths have a route" in line for line in said) == 4, said
+    assert any(line.split()[:2] == ["shield", "36:"] and "14 Instance" in line for line in said), said
+
+
+def test_a_preview_names_the_broken_rule_and_the_way_out() -> None:
+    with temporary_sandbox(LOOPBACK, print) as sandbox:
+        _change(sandbox, "staging", {"protect": False})
+        sandbox.new_stack("staging")
+        planned = plans.plan(sandbox, "staging", *plans.policies_of("staging"))
+        _change(sandbox, "staging", {"domain": "_"})
+        unusable = plans.plan(sandbox, "staging", *plans.policies_of("staging"))
+    assert not planned.ok
+    assert any(
+        refusal.startswith("multi-data-protected-from-replacement (us-east-1): ")
+        and "Set `artifact-edge:protect` to true" in refusal
+        for refusal in planned.refusals
+    ), planned.refusals
+    assert any(refusal.startswith("artifact-edge:domain: '_'") for refusal in unusable.refusals), unusable
+
+
+def test_a_stack_that_breaks_a_rule_is_refused_by_up() -> None:
+    with temporary_sandbox(LOOPBACK, print) as sandbox:
+        _change(sandbox, "staging", {"protect": False})
+        sandbox.new_stack("staging")
+        refused = sandbox.pulumi("up", "--yes", "--skip-preview", "--stack", "staging", *plans.policies_of("staging"))
+    assert refused.returncode != 0
+    assert "[mandatory] [severity: high]  multi-data-protected-from-replacement" in refused.stdout
+    assert "Set `artifact-edge:protect` to true" in refused.stdout
+
+
+def test_an_upgrade_from_a_recorded_release_may_replace_no_store(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for module in (release, preview):
+        monkeypatch.setattr(module, "STACKS", ("dev",))
+        monkeypatch.setattr(module, "LOOPBACK", LOOPBACK)
+    monkeypatch.setattr(release, "RELEASES", tmp_path)
+    said: list[str] = []
+    release.record("0.9", said.append)
+    assert preview.preview(said.append), said
+    assert any(line.startswith("dev since 0.9 passes: ") and "unchanged" in line for line in said), said
+
+    with temporary_sandbox(LOOPBACK, print) as sandbox:
+        sandbox.new_stack("dev")
+        release.load(sandbox, "dev", tmp_path / "0.9" / "dev.json.gz")
+        _change(sandbox, "dev", {"domain": "elsewhere.example"})
+        refused = list(findings(read_plan(plans.plan(sandbox, "dev").document)))
+    assert "Zone dns: the upgrade would replace a store (because of name)" in refused, refused
+
+
+def _change(sandbox: TemporarySandbox, stack: str, values: dict[str, Any]) -> None:
+    config = sandbox.project / "stacks" / f"Pulumi.{stack}.yaml"
+    changed = yaml.safe_load(config.read_text())
+    changed["config"].update({f"artifact-edge:{key}": value for key, value in values.items()})
+    config.write_text(yaml.safe_dump(changed))

@@ -1,0 +1,120 @@
+"""The registry's commands on the running sandbox: imports install, changes are followed, withdrawals are refused."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import httpx
+import pytest
+
+from emulation.layout import CLIENT_LOCATIONS
+from local import operator
+from local.clients import Client
+from local.health import client_location_proxy, edge_authority
+from tests.support.packages import tarball, wheel
+from tests.support.sandbox.commands import registry, run
+from tests.support.sandbox.edge import access
+from tests.support.sandbox.installs import npm_install, pip_install
+from tests.support.sandbox.up import Up
+from tests.support.waiting import eventually
+
+OFFLINE = "ARTIFACT_EDGE_OFFLINE"
+"""Set by whoever runs the tests where no registry is; without it, a registry that is not reached fails them."""
+
+
+@pytest.fixture(scope="module")
+def reader(up: Up) -> Client:
+    """May pull everything."""
+    client = Client(up.sandbox, "importer", up.outputs()["url"])
+    client.configure(operator.issue_token(up.sandbox, up.outputs(), "importer", ["npm:*:pull", "pypi:*:pull"]))
+    return client
+
+
+def tree(directory: Path) -> None:
+    """`top` needs `middle`, which needs `bottom`, in both ecosystems."""
+    names = ["top", "middle", "bottom"]
+    for name, needed in zip(names, [*names[1:], ""], strict=True):
+        dependencies = {needed: "^1.0.0"} if needed else {}
+        tarball(directory / f"{name}.tgz", {"name": name, "version": "1.0.0", "dependencies": dependencies})
+        metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
+        metadata += f"Requires-Dist: {needed}\n" if needed else ""
+        wheel(directory / f"{name}-1.0-py3-none-any.whl", metadata=metadata, project=name)
+
+
+def test_an_imported_tree_installs_with_all_that_it_needs(up: Up, reader: Client, tmp_path: Path) -> None:
+    tree(tmp_path)
+    imported = registry(up, "import", tmp_path, "--journal", tmp_path / "journal")
+    assert imported.returncode == 0, imported.stderr
+    assert imported.stdout == "imported 6; there already 0; failed 0\n"
+    assert_installs(reader, tmp_path, "top", ["top", "middle", "bottom"], "top", ["top", "middle", "bottom"])
+
+
+@pytest.mark.skipif(OFFLINE in os.environ, reason=f"{OFFLINE} is set: there is no registry to import from")
+def test_real_packages_are_imported_by_the_clients_and_install_through_the_edge(
+    up: Up, reader: Client, tmp_path: Path
+) -> None:
+    imported = registry(up, "import", "--from-npm", "express", "--from-pip", "httpx", "--journal", tmp_path / "journal")
+    assert imported.returncode == 0, imported.stdout + imported.stderr
+    assert_installs(reader, tmp_path, "express", ["express", "accepts", "ms"], "httpx", ["httpx", "httpcore", "idna"])
+    said = run(f"cd {tmp_path / 'npm'} && node -e \"console.log(typeof require('express')().listen)\"")
+    assert said.stdout == "function\n", said.stderr
+    said = run(f"PYTHONPATH={tmp_path / 'python'} python3 -c 'import httpx; print(httpx.__file__)'")
+    assert str(tmp_path) in said.stdout, said.stderr
+
+
+def assert_installs(
+    reader: Client, directory: Path, npm: str, modules: list[str], python: str, distributions: list[str]
+) -> None:
+    result = npm_install(reader, npm, directory / "npm")
+    assert result.returncode == 0, result.stderr
+    for name in modules:
+        assert (directory / "npm/node_modules" / name / "package.json").exists(), name
+    result = pip_install(reader, python, directory / "python")
+    assert result.returncode == 0, result.stderr
+    installed = [path.name.split("-")[0] for path in (directory / "python").glob("*.dist-info")]
+    assert set(distributions) <= set(installed)
+
+
+def test_a_change_is_followed_through_every_tier(up: Up, reader: Client, tmp_path: Path) -> None:
+    first = tarball(tmp_path / "1.tgz", {"name": "followed", "version": "1.0.0"})
+    assert registry(up, "publish", first).returncode == 0
+    with httpx.Client(**access(up, CLIENT_LOCATIONS[0], "importer")) as client:
+        assert list(client.get("/npm/followed").json()["versions"]) == ["1.0.0"]  # in every cache from here on
+    assert (
+        registry(up, "publish", tarball(tmp_path / "2.tgz", {"name": "followed", "version": "2.0.0"})).returncode == 0
+    )
+    vias = [
+        option
+        for each in CLIENT_LOCATIONS
+        for option in ("--via", f"{each.name}={client_location_proxy(up.sandbox, each)}")
+    ]
+    secrets = {"ARTIFACT_EDGE_TOKEN": reader.token() or "", "SSL_CERT_FILE": str(edge_authority(up.sandbox))}
+    followed = registry(up, "visible", "npm:followed", *vias, **secrets)
+    assert followed.returncode == 0, followed.stdout + followed.stderr
+    places = {tuple(line.split()[:2]) for line in followed.stdout.splitlines()[1:]}
+    outputs = up.outputs()
+    assert places == {
+        *(("origin", bucket["region"]) for bucket in outputs["buckets"]),
+        *(("shield", shield["name"]) for shield in outputs["shields"]),
+        *(("edge", client_location.name) for client_location in CLIENT_LOCATIONS),
+    }
+    listed = up.aws("cloudwatch").list_metrics(Namespace="ArtifactEdge", MetricName="PublishToVisibleSeconds")[
+        "Metrics"
+    ]
+    assert len(listed) == len(places) + 1
+
+
+def test_what_is_unpublished_is_refused_though_every_cache_has_it(up: Up, reader: Client, tmp_path: Path) -> None:
+    file = tarball(tmp_path / "bad.tgz", {"name": "bad", "version": "1.0.0"})
+    assert registry(up, "publish", file).returncode == 0
+    with httpx.Client(**access(up, CLIENT_LOCATIONS[0], "importer")) as client:
+        path = "/npm/bad/-/bad-1.0.0.tgz"
+        assert client.get(path).content == file.read_bytes()
+        assert client.get(path).headers["x-cache"] == "edge; hit"
+        taken = registry(up, "unpublish", "npm:bad@1.0.0")
+        assert (taken.returncode, taken.stdout) == (0, "unpublish: npm bad 1.0.0\n"), taken.stderr
+        assert eventually(lambda: client.get(path).status_code == 410)
+        assert eventually(lambda: client.get("/npm/bad").json()["versions"] == {})
+    log = registry(up, "audit").stdout.splitlines()
+    assert [line.split("  ")[2:] for line in log[-2:]] == [["publish", "npm bad 1.0.0"], ["unpublish", "npm bad 1.0.0"]]

@@ -1,0 +1,347 @@
+"""A shield machine, booted from its user data: real Traffic Server, real TLS, origins that count what reaches them."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import ssl
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import httpx
+import pytest
+from botocore.credentials import Credentials
+
+from emulation import processes
+from emulation.layout import AWS_PORT, DNS_PORT, Sandbox
+from emulation.machines.hypervisor import Hypervisor
+from emulation.machines.machine import Instance
+from infra.blobs import Bucket
+from infra.shield import BootSettings
+from infra.shield.user_data import render_user_data
+from tests.support.certificates import Authority
+from tests.support.shield_origin import Cloud
+
+NEAR = "packages-us-east-1.s3.us-east-1.amazonaws.com"
+FAR = "packages-eu-west-1.s3.eu-west-1.amazonaws.com"
+ORIGIN_KEY = "the-origin-key"
+EDGE = {"X-Artifact-Edge-Key": ORIGIN_KEY}
+
+pytestmark = pytest.mark.skipif(shutil.which("traffic_manager") is None, reason="needs apt package trafficserver")
+
+
+class Shield:
+    """One booted machine, its clouds, and clients of either kind."""
+
+    def __init__(self, sandbox: Sandbox, certificates: Path) -> None:
+        authority = Authority("edge and shields")
+        server, self._server_key = authority.issue("us-east-1-0.shield.test")
+        client, client_key = authority.issue("edge")
+        (certificates / "client.pem").write_text(client + client_key)
+        secret = {
+            "server_certificate": server,
+            "server_key": self._server_key,
+            "client_ca": authority.certificate,
+            "origin_key": ORIGIN_KEY,
+        }
+        self.sandbox = sandbox
+        self.cloud = Cloud(
+            sandbox.dns_address, AWS_PORT, DNS_PORT, secret, Credentials("local", "local", token="local" * 200)
+        )
+        self.address = f"{sandbox.loopback}.2.1"
+        self.url = f"https://{self.address}:8443"
+        self.trust = ssl.create_default_context(cadata=authority.certificate)
+        self.trust.check_hostname = False
+        self.strangers_trust = ssl.create_default_context(cadata=authority.certificate)
+        self.strangers_trust.check_hostname = False
+        self.trust.load_cert_chain(certificates / "client.pem")
+        self.edge = httpx.Client(base_url=f"{self.url}/objects/", verify=self.trust, headers=EDGE, timeout=30)
+        self.reports: list[str] = []
+        self._hypervisor = Hypervisor(sandbox, [self], self.reports.append)
+
+    def running(self) -> list[Instance]:
+        settings = BootSettings(
+            buckets=[Bucket("packages-us-east-1", "us-east-1", NEAR), Bucket("packages-eu-west-1", "eu-west-1", FAR)],
+            secret_id="artifact-edge/test/shield",
+            secret_region="us-east-1",
+        )
+        role = "arn:aws:iam::123456789012:role/artifact-edge-test-shield"
+        return [Instance("i-0001", self.address, render_user_data(settings, "us-east-1", "aws", role))]
+
+    def up(self, *, after: int | None = None) -> None:
+        """Lets the hypervisor work until the health port answers, from a process other than `after`."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            self._hypervisor.reconcile()
+            if self.pid != after and self.health_status() == 200:
+                return
+            time.sleep(0.2)
+        pytest.fail(f"the shield did not come up: {self.reports}")
+
+    def health_status(self) -> int | None:
+        try:
+            return httpx.get(f"http://{self.address}:8080/healthz", timeout=5).status_code
+        except httpx.TransportError:
+            return None
+
+    @property
+    def pid(self) -> int | None:
+        return processes.pid_of(self.sandbox, "machine-i-0001-artifact-edge-shield")
+
+    def down(self) -> None:
+        for name in processes.names(self.sandbox):
+            processes.stop(self.sandbox, name)
+
+
+@pytest.fixture(scope="module")
+def shield() -> Iterator[Shield]:
+    # Not pytest's own directory: Traffic Server gives up root and could not enter it.
+    with tempfile.TemporaryDirectory(prefix="shield-") as directory:
+        Path(directory).chmod(0o755)
+        prefix = f"127.{random.randint(128, 250)}"  # noqa: S311
+        # One address for both: the stub of the cloud answers its names, too.
+        machine = Shield(_OneAddress(Path(directory) / "sandbox", prefix), Path(directory))
+        machine.cloud.start()
+        try:
+            machine.up()
+            yield machine
+        finally:
+            machine.down()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def stored_early(shield: Shield) -> None:
+    """Stores what has to survive the crash, before the cache's directory is saved for the first time."""
+    shield.cloud.put(NEAR, "durable", body(200_000))
+    shield.edge.get("durable")
+    # Writes are gathered in a buffer of 4 MB before they reach the disk.
+    shield.cloud.put(NEAR, "ballast", body(12_000_000))
+    shield.edge.get("ballast")
+    assert _directory_saves(shield) == 0
+
+
+class _OneAddress(Sandbox):
+    @property
+    def aws_address(self) -> str:
+        return self.dns_address
+
+
+def body(size: int, seed: int = 0) -> bytes:
+    return random.Random(seed).randbytes(size)  # noqa: S311
+
+
+def test_object_comes_from_origin_then_from_shield(shield: Shield) -> None:
+    shield.cloud.put(NEAR, "npm/%40acme/hello/-/hello-1.0.0.tgz", body(5000))
+    first = shield.edge.get("npm/@acme/hello/-/hello-1.0.0.tgz")
+    second = shield.edge.get("npm/%40acme/hello/-/hello-1.0.0.tgz?ignored=1")
+    assert first.content == second.content == body(5000)
+    assert (first.headers["X-Cache"], second.headers["X-Cache"]) == ("origin; miss", "shield; hit")
+    assert shield.cloud.asked("npm/%40acme/hello/-/hello-1.0.0.tgz") == [NEAR]
+    assert second.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert second.headers["x-amz-meta-digest"] == "sha256:abc"
+    assert second.headers["x-amz-meta-revision"] == "7"
+    assert second.headers["x-amz-meta-published"] == "2026-01-01T00:00:00.000000Z"
+    assert second.headers["Server-Timing"].startswith("shield;dur=")
+    hidden = {"server", "via", "x-amz-request-id"}
+    assert not hidden & {name.lower() for name in (*first.headers, *second.headers)}
+
+
+def test_origin_sees_nothing_of_the_client(shield: Shield) -> None:
+    shield.cloud.put(NEAR, "private", b"x")
+    client = {
+        "Authorization": "Bearer ae_token",
+        "Cookie": "a=b",
+        "X-Forwarded-For": "192.0.2.1",
+        "Accept": "text/html",
+    }
+    shield.edge.get("private", headers=client)
+    (headers,) = [headers for _, key, headers in shield.cloud.requests if key == "private"]
+    assert headers["authorization"].startswith("AWS4-HMAC-SHA256 ")
+    assert not {"x-artifact-edge-key", "cookie", "x-forwarded-for", "accept", "via"} & headers.keys()
+
+
+def test_client_without_certificate_is_refused(shield: Shield) -> None:
+    with pytest.raises(httpx.TransportError):
+        httpx.get(f"{shield.url}/objects/private", verify=shield.strangers_trust, headers=EDGE)
+
+
+@pytest.mark.parametrize("key", ["", "wrong", ORIGIN_KEY + "x"])
+def test_request_without_the_origin_key_is_refused_even_for_what_is_cached(shield: Shield, key: str) -> None:
+    shield.cloud.put(NEAR, "cached", b"x")
+    assert shield.edge.get("cached").status_code == 200
+    assert shield.edge.get("cached", headers={"X-Artifact-Edge-Key": key}).status_code == 403
+
+
+def test_only_reading_objects_is_allowed(shield: Shield) -> None:
+    assert shield.edge.put("cached", content=b"y").status_code in (403, 405)
+    assert shield.edge.get(f"{shield.url}/elsewhere").status_code == 404
+
+
+def test_health_port_serves_health_and_nothing_else(shield: Shield) -> None:
+    shield.cloud.put(NEAR, "cached", b"x")
+    shield.edge.get("cached")
+    assert shield.health_status() == 200
+    for url, host in (
+        ("/objects/cached", f"{shield.address}:8080"),
+        ("/objects/cached", f"{shield.address}:8443"),
+        ("/cached", "objects.internal:9001"),
+        ("/cached", "objects.internal"),
+        ("/", f"{shield.address}:8080"),
+    ):
+        answer = httpx.get(f"http://{shield.address}:8080{url}", headers={**EDGE, "Host": host})
+        assert (url, host, answer.status_code) == (url, host, 404)
+
+
+def test_hundred_cold_clients_are_one_origin_request(shield: Shield) -> None:
+    content = body(300_000)
+    shield.cloud.put(NEAR, "herd", content)
+    shield.cloud.first_byte_seconds = 0.2
+
+    async def herd() -> list[httpx.Response]:
+        limits = httpx.Limits(max_connections=None)
+        async with httpx.AsyncClient(verify=shield.trust, headers=EDGE, timeout=30, limits=limits) as client:
+            return await asyncio.gather(*[client.get(f"{shield.url}/objects/herd") for _ in range(100)])
+
+    try:
+        answers = asyncio.run(herd())
+    finally:
+        shield.cloud.first_byte_seconds = 0.0
+    assert {hashlib.sha256(answer.content).hexdigest() for answer in answers} == {hashlib.sha256(content).hexdigest()}
+    assert shield.cloud.asked("herd") == [NEAR]
+
+
+@pytest.mark.parametrize("asked, start, end", [("10-19", 10, 20), ("-7", 99_993, 100_000), ("99000-", 99_000, 100_000)])
+def test_cold_range_is_cut_from_the_stored_object(shield: Shield, asked: str, start: int, end: int) -> None:
+    content, key = body(100_000), f"range{asked}"
+    shield.cloud.put(NEAR, key, content)
+    cold = shield.edge.get(key, headers={"Range": f"bytes={asked}"})
+    warm = shield.edge.get(key, headers={"Range": f"bytes={asked}"})
+    whole = shield.edge.get(key)
+    for answer in (cold, warm):
+        assert (answer.status_code, answer.content) == (206, content[start:end])
+        assert answer.headers["Content-Range"] == f"bytes {start}-{end - 1}/100000"
+    assert whole.content == content
+    assert shield.cloud.asked(key) == [NEAR]
+
+
+def test_conditional_request_is_answered_from_the_store(shield: Shield) -> None:
+    shield.cloud.put(NEAR, "conditional", b"twelve bytes")
+    assert shield.edge.get("conditional", headers={"If-None-Match": '"12"'}).status_code == 304
+    assert shield.edge.get("conditional").headers["X-Cache"] == "shield; hit"
+
+
+def test_lagging_replica_is_not_believed(shield: Shield) -> None:
+    key = "npm/fresh/-/fresh-1.0.0.tgz"
+    shield.cloud.put(FAR, key, b"new")
+    first, second = shield.edge.get(key), shield.edge.get(key)
+    assert (first.content, second.content) == (b"new", b"new")
+    assert second.headers["X-Cache"] == "shield; hit"
+    assert shield.cloud.asked(key) == [NEAR, FAR]
+
+
+@pytest.mark.parametrize("key", ["npm/gone/packument.json", "pypi/simple/gone/index.html", "oci/tags/gone/latest"])
+def test_what_the_primary_says_of_a_document_is_believed(shield: Shield, key: str) -> None:
+    shield.cloud.put(FAR, key, b"withdrawn, which the replica does not know yet")
+    assert shield.edge.get(key).status_code == 404
+    assert shield.cloud.asked(key) == [NEAR]
+
+
+def test_missing_object_is_not_remembered(shield: Shield) -> None:
+    missing = shield.edge.get("late")
+    assert missing.status_code == 404
+    assert "X-Cache" not in missing.headers
+    shield.cloud.put(NEAR, "late", b"now")
+    assert shield.edge.get("late").content == b"now"
+
+
+def test_stale_document_outlives_its_origins(shield: Shield) -> None:
+    shield.cloud.put(NEAR, "document", b"{}", "public, max-age=0, stale-if-error=86400")
+    assert shield.edge.get("document").headers["X-Cache"] == "origin; miss"
+    shield.cloud.failing = {NEAR: 503, FAR: 503}
+    try:
+        answer = shield.edge.get("document")
+    finally:
+        shield.cloud.failing = {}
+    assert (answer.status_code, answer.content, answer.headers["X-Cache"]) == (200, b"{}", "shield; stale")
+    _wait_until_origins_are_tried_again(shield)
+
+
+@pytest.mark.parametrize("key", ["npm/survivor/-/survivor-1.0.0.tgz", "npm/survivor/packument.json"])
+def test_failing_origin_is_stepped_over(shield: Shield, key: str) -> None:
+    shield.cloud.put(FAR, key, b"here")
+    shield.cloud.failing = {NEAR: 503}
+    try:
+        assert shield.edge.get(key).content == b"here"
+    finally:
+        shield.cloud.failing = {}
+    _wait_until_origins_are_tried_again(shield)
+
+
+def test_purge_takes_an_object_out(shield: Shield) -> None:
+    shield.cloud.put(NEAR, "purged", b"old")
+    shield.edge.get("purged")
+    shield.cloud.put(NEAR, "purged", b"new!")
+    assert shield.edge.request("PURGE", "purged", headers={"X-Artifact-Edge-Key": "wrong"}).status_code == 403
+    assert shield.edge.get("purged").content == b"old"
+    assert shield.edge.request("PURGE", "purged").status_code == 200
+    assert shield.edge.get("purged").content == b"new!"
+
+
+def test_access_log_holds_no_secret(shield: Shield) -> None:
+    log = shield.sandbox.directory / "machines/i-0001/root/var/log/artifact-edge/access.log"
+    deadline = time.monotonic() + 20
+    while not log.exists() or '"path":"purged"' not in log.read_text():
+        assert time.monotonic() < deadline, "nothing was logged"
+        time.sleep(0.3)
+    assert ORIGIN_KEY not in log.read_text()
+    statuses = {record["origin_status"] for record in map(json.loads, log.read_text().splitlines())}
+    assert statuses > {"000", "200"}  # of what the shield had, and of what it asked for
+
+
+@pytest.mark.usefixtures("stored_early")
+def test_cache_survives_a_crash(shield: Shield) -> None:
+    _wait_until_directory_is_saved(shield)
+    pid = shield.pid
+    assert pid is not None
+    os.killpg(pid, signal.SIGKILL)
+    shield.up(after=pid)
+    again = shield.edge.get("durable")
+    assert (again.headers["X-Cache"], again.content) == ("shield; hit", body(200_000))
+    assert shield.cloud.asked("durable") == [NEAR]
+
+
+def _wait_until_origins_are_tried_again(shield: Shield) -> None:
+    """A parent that failed is left out for proxy.config.http.parent_proxy.retry_time."""
+    deadline = time.monotonic() + 10
+    for number in count():
+        key = f"npm/probe/-/{time.monotonic()}-{number}"
+        shield.edge.get(key)
+        if shield.cloud.asked(key) == [NEAR, FAR]:
+            return
+        assert time.monotonic() < deadline, "the origins were not tried again"
+        time.sleep(0.3)
+
+
+def _wait_until_directory_is_saved(shield: Shield) -> None:
+    """A crash loses what is stored after the last save, which is made as proxy.config.cache.dir.sync_frequency says."""
+    deadline = time.monotonic() + 40
+    while _directory_saves(shield) == 0:
+        assert time.monotonic() < deadline, "the directory was not saved"
+        time.sleep(0.5)
+
+
+def _directory_saves(shield: Shield) -> int:
+    runroot = shield.sandbox.directory / "machines/i-0001/root/etc/artifact-edge/runroot.yaml"
+    command = ["traffic_ctl", "metric", "get", "proxy.process.cache.sync.count"]
+    environment = {**os.environ, "TS_RUNROOT": str(runroot)}
+    output = subprocess.run(command, env=environment, capture_output=True, text=True, check=False).stdout
+    return int(output.split()[-1]) if output else 0

@@ -1,0 +1,140 @@
+"""A shield on Google Cloud in front of origins on AWS: what it serves, as whom it reads, and what it does as nobody."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Any, cast
+
+import boto3
+import httpx
+
+from contract.shields import EDGE_PORT, HEALTH_PORT
+from emulation import processes
+from emulation.gcp import metadata_clients
+from tests.support.sandbox.edge import AP_SOUTHEAST, access, purge_edge
+from tests.support.sandbox.origin import origin_requests, store
+from tests.support.sandbox.up import Up
+
+ROLE = "artifact-edge-local-shield"
+
+
+def shield(up: Up) -> dict[str, str]:
+    """The one on Google Cloud, near the third client location."""
+    return next(each for each in up.outputs()["shields"] if each["cloud"] == "gcp")
+
+
+def machine(up: Up) -> dict[str, Any]:
+    """What the emulated Compute Engine says of it."""
+    machines = httpx.get(f"{up.sandbox.gcp_url}/_artifact-edge/instances").json()
+    return next(each for each in machines if each["name"].endswith(shield(up)["name"]))
+
+
+def asked_by_the_edge(up: Up, path: str) -> int:
+    """How often, by its log, which is written within seconds."""
+    log = up.sandbox.directory / "machines" / machine(up)["id"] / "root/var/log/artifact-edge/access.log"
+    requests = [json.loads(line) for line in log.read_text().splitlines()]
+    return sum(each["port"] == EDGE_PORT and each["path"] == path for each in requests)
+
+
+def credentials(up: Up) -> dict[str, str]:
+    """What it signs with towards the origin."""
+    file = up.sandbox.directory / "machines" / machine(up)["id"] / "root/run/artifact-edge/s3_auth.config"
+    return dict(line.split("=", 1) for line in file.read_text().splitlines())
+
+
+def caller(up: Up, found: dict[str, str]) -> str:
+    """Who that is, in the words of AWS."""
+    sts = cast(Any, boto3).client(
+        "sts",
+        region_name="us-east-1",
+        endpoint_url=up.sandbox.aws_url,
+        aws_access_key_id=found["access_key"],
+        aws_secret_access_key=found["secret_key"],
+        aws_session_token=found["session_token"],
+    )
+    return sts.get_caller_identity()["Arn"]
+
+
+def wait_until(true: Callable[[], bool], seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.5)
+
+
+def test_a_private_package_comes_by_the_shield_on_the_other_cloud(up: Up) -> None:
+    with httpx.Client(**access(up, AP_SOUTHEAST)) as client:
+        packument = client.get("/npm/@acme/web").raise_for_status().json()
+        dist = packument["versions"]["1.0.0"]["dist"]
+        tarball = client.get(dist["tarball"]).raise_for_status()
+    assert dist["integrity"] == f"sha512-{base64.b64encode(hashlib.sha512(tarball.content).digest()).decode()}"
+    assert "shield;dur=" in tarball.headers["Server-Timing"]
+    path = "npm/%40acme/web/-/web-1.0.0.tgz"
+    wait_until(lambda: asked_by_the_edge(up, path) == 1, 20, "the shield was not asked")
+
+
+def test_each_of_its_tiers_answers_once_it_has_the_object(up: Up) -> None:
+    key = "npm/@acme/greeting/-/greeting-8.8.8.tgz"
+    body = store(up, key, 20_000)
+    with httpx.Client(**access(up, AP_SOUTHEAST)) as client:
+        answers = [client.get(f"/{key}")]
+        purge_edge(up, key)
+        answers += [client.get(f"/{key}"), client.get(f"/{key}")]
+    assert [answer.headers["X-Cache"] for answer in answers] == ["origin; miss", "shield; hit", "edge; hit"]
+    assert {answer.content for answer in answers} == {body}
+    assert origin_requests(up, key) == 1
+    path = key.replace("@", "%40")
+    wait_until(lambda: asked_by_the_edge(up, path) == 2, 20, "the shield was not asked twice")
+
+
+def test_it_reads_as_the_role_and_by_credentials_that_change(up: Up) -> None:
+    first = credentials(up)
+    assert f":assumed-role/{ROLE}/" in caller(up, first)
+    wait_until(lambda: credentials(up)["access_key"] != first["access_key"], 120, "the credentials stayed the same")
+    assert f":assumed-role/{ROLE}/" in caller(up, credentials(up))
+    key = "npm/@acme/greeting/-/greeting-8.8.7.tgz"
+    body = store(up, key, 1_000)
+    with httpx.Client(**access(up, AP_SOUTHEAST)) as client:
+        assert client.get(f"/{key}").content == body
+
+
+def test_as_nobody_it_serves_nothing(up: Up) -> None:
+    iam, address, name = up.aws("iam"), shield(up)["address"], f"machine-{machine(up)['id']}"
+    trust = iam.get_role(RoleName=ROLE)["Role"]["AssumeRolePolicyDocument"]
+    account: str = machine(up)["serviceAccounts"][0]["email"]
+    project = account.partition("@")[2].split(".")[0]
+    other = f"{up.sandbox.gcp_url}/iam/v1/projects/{project}/serviceAccounts"
+    email = httpx.post(other, json={"accountId": "stranger", "serviceAccount": {}}).json()["email"]
+
+    def refusals() -> int:
+        return (up.sandbox.directory / "logs" / "machines.log").read_text().count("AccessDenied")
+
+    def refused_again() -> None:
+        known = refusals()
+        wait_until(lambda: refusals() > known, 90, "it was not refused")
+        assert not any(processes.listening(address, port) for port in (EDGE_PORT, HEALTH_PORT))
+
+    without_google = {**trust, "Statement": [each for each in trust["Statement"] if "Service" in each["Principal"]]}
+    assert len(without_google["Statement"]) == 1
+    try:
+        iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=json.dumps(without_google))
+        os.killpg(processes.pid_of(up.sandbox, f"{name}-artifact-edge-shield") or 0, signal.SIGKILL)
+        refused_again()
+        metadata_clients.register(up.sandbox, name, email)
+        iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=json.dumps(trust))
+        refused_again()
+        key = "npm/@acme/greeting/-/greeting-8.8.6.tgz"
+        body = store(up, key, 1_000)
+        with httpx.Client(**access(up, AP_SOUTHEAST)) as client:
+            assert client.get(f"/{key}").content == body  # from another region
+    finally:
+        iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=json.dumps(trust))
+        metadata_clients.register(up.sandbox, name, account)
+        httpx.delete(f"{other}/stranger")
+        wait_until(lambda: processes.listening(address, EDGE_PORT), 90, "it did not come back")

@@ -1,0 +1,224 @@
+"""A stack whose metadata is on Spanner: from a change of a token to what the edge says of it, by Cloud Run's services.
+
+Spanner is PostgreSQL here, with a stand-in for its change stream (emulation/gcp/README.md); all else is as it is
+deployed.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import ssl
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+import yaml
+from cloudflare import Cloudflare
+
+from emulation import services
+from emulation.engine.environment import cloud_environment
+from emulation.layout import CLIENT_LOCATIONS
+from local import health, operator
+from previews.temporary_sandbox import TemporarySandbox, temporary_sandbox
+from registry.catalog.audit import By
+from registry.cloudflare.api import CloudflareUnavailable
+from registry.cloudflare.token_entries import TokenEntries
+from registry.target import Target
+from registry.tokens import tokens
+
+LOOPBACK = "127.83"
+STACK = "spanner"
+PROJECT = "artifact-edge-unit"
+NAME = f"artifact-edge-{STACK}"
+CONFIG = {
+    "aws:region": "us-east-1",
+    "gcp:project": PROJECT,
+    "artifact-edge:domain": "spanner.artifact-edge.test",
+    "artifact-edge:tags": {"owner": "platform", "cost_center": "none"},
+    "artifact-edge:blobs": {"store": "s3", "regions": ["us-east-1"]},
+    "artifact-edge:metadata": {"store": "spanner", "regions": ["us-central1"]},
+    "artifact-edge:shields": [{"cloud": "aws", "region": "us-east-1", "machine_type": "i4i.large", "nodes": 1}],
+    "artifact-edge:edge": {"account_id": "0123456789abcdef0123456789abcdef"},
+    "artifact-edge:protect": False,
+    "artifact-edge:allow_single_region": True,
+}
+PATH = "/npm/@acme/greeting"
+WITHIN = 5.0  # seconds: the objective itself
+BY = By("sandbox test", "", "tokens")
+
+
+@dataclass
+class Network:
+    """The stack, up and serving; the operator's own writes to the edge fail."""
+
+    scratch: TemporarySandbox
+    outputs: dict[str, Any]
+    target: Target
+    edge: httpx.Client
+
+    def status(self, token: str) -> int:
+        return self.edge.get(PATH, headers={"Authorization": f"Bearer {token}"}).status_code
+
+    def entry(self, digest: str) -> Any:
+        """As the edge's store has it; None where it has none."""
+        found = self.target.token_entries.read([f"token:{digest}"])
+        return json.loads(found[f"token:{digest}"]) if found else None
+
+    def service(self, name: str) -> int:
+        """The process of a service, by the directory that it runs in."""
+        for process in Path("/proc").iterdir():
+            if process.name.isdigit() and f"/run-services/{name}/" in f"{_directory(process)}/":
+                return int(process.name)
+        raise AssertionError(f"{name} does not run")
+
+
+def _directory(process: Path) -> Path:
+    try:
+        return (process / "cwd").readlink()
+    except OSError:
+        return Path()
+
+
+@pytest.fixture(scope="module")
+def network() -> Iterator[Network]:
+    with temporary_sandbox(LOOPBACK, print) as made, pytest.MonkeyPatch.context() as environment:
+        (made.project / "stacks" / f"Pulumi.{STACK}.yaml").write_text(yaml.safe_dump({"config": CONFIG}))
+        made.new_stack(STACK)
+        up = made.pulumi("up", "--yes", "--skip-preview")
+        assert up.returncode == 0, up.stdout + up.stderr
+        outputs = json.loads(made.pulumi("stack", "output", "--json").stdout)
+        services.start(made.clouds, services.RUNTIME)
+        health.wait(made.clouds, outputs, print)
+        for name, value in cloud_environment(made.clouds, {}).items():
+            environment.setenv(name, value)
+        operator.publish_samples(made.clouds, outputs)
+        environment.setattr(TokenEntries, "update", _silent)
+        trusted = ssl.create_default_context(cafile=health.edge_authority(made.clouds))
+        proxy = health.client_location_proxy(made.clouds, CLIENT_LOCATIONS[0])
+        with httpx.Client(base_url=outputs["url"], verify=trusted, proxy=proxy, timeout=30) as edge:
+            yield Network(made, outputs, Target.model_validate(outputs), edge)
+
+
+def _silent(edge: TokenEntries, records: object) -> None:
+    raise CloudflareUnavailable("out of reach, for the test")
+
+
+def seconds_until(network: Network, token: str, wanted: int) -> float:
+    """How long the edge takes to answer so; fails when that is over the objective."""
+    start = time.monotonic()
+    while (found := network.status(token)) != wanted:
+        assert time.monotonic() - start < WITHIN, f"still {found} after {WITHIN} s, and not {wanted}"
+        time.sleep(0.05)
+    return time.monotonic() - start
+
+
+def until_entry(network: Network, digest: str) -> float:
+    """Seconds until the store has heard of the token as it is on record."""
+    item = network.target.repository.item("tokens", digest)
+    assert item is not None
+    start = time.monotonic()
+    while (network.entry(digest) or {"revision": -1})["revision"] < item.version:
+        assert time.monotonic() - start < WITHIN
+        time.sleep(0.02)
+    return time.monotonic() - start
+
+
+def create(network: Network, *grants: str) -> tuple[str, str]:
+    made = tokens.create(network.target, BY, "sandbox-test", list(grants), 3600)
+    return made.text, made.token.digest
+
+
+def tell(what: str, seconds: float) -> None:
+    """For docs/entitlements.md; `pytest -rP` shows it."""
+    print(f"{what}: {seconds:.2f} s")
+
+
+def test_grants_and_revocations_are_seen_in_time_by_the_follower_alone(network: Network) -> None:
+    text, digest = create(network, "npm:other:pull")
+    tell("the store hears of a token", until_entry(network, digest))
+    assert network.status(text) == 403
+    assert tokens.change_grants(network.target, BY, digest, add=["npm:@acme/*:pull"]).untold
+    tell("the store hears of a grant", until_entry(network, digest))
+    tell("a grant, by the follower", seconds_until(network, text, 200))
+    tokens.revoke(network.target, BY, digest)
+    tell("a revocation, by the follower", seconds_until(network, text, 401))
+    assert network.entry(digest)["revoked"] is True
+
+
+def test_a_follower_that_is_killed_goes_on_where_it_was(network: Network) -> None:
+    _, before = create(network, "npm:@acme/*:pull")
+    until_entry(network, before)
+    killed = network.service(f"{NAME}-entitlements")
+    os.kill(killed, signal.SIGKILL)
+    made = [create(network, "npm:@acme/*:pull") for _ in range(5)]
+    tokens.revoke(network.target, BY, made[0][1])
+    start = time.monotonic()
+    while any(network.entry(digest) is None for _, digest in made) or "revoked" not in network.entry(made[0][1]):
+        assert time.monotonic() - start < 60
+        time.sleep(0.1)
+    tell("a killed follower has told all", time.monotonic() - start)
+    assert network.service(f"{NAME}-entitlements") != killed
+    assert seconds_until(network, made[0][0], 401) < WITHIN
+    assert seconds_until(network, made[1][0], 200) < WITHIN
+
+
+def test_a_row_that_makes_no_sense_is_put_aside_and_the_others_go_on(network: Network) -> None:
+    with psycopg.connect(dbname="metadata", autocommit=True) as database:
+        database.execute("INSERT INTO items VALUES ('tokens', 'not-a-digest', '{', 1, now() + interval '1 hour')")
+        try:
+            text, _ = create(network, "npm:@acme/*:pull")
+            seconds_until(network, text, 200)
+            subscription = f"pubsub/v1/projects/{PROJECT}/subscriptions/{NAME}-entitlements-dead"
+            pull = f"{network.scratch.clouds.gcp_url}/{subscription}:pull"
+            deadline, letters = time.monotonic() + 30, list[Any]()
+            while not letters:
+                assert time.monotonic() < deadline, "no dead letter"
+                letters = httpx.post(pull, json={"maxMessages": 10}).json()["receivedMessages"]
+            (letter,) = [json.loads(base64.b64decode(each["message"]["data"])) for each in letters]
+            assert letter["reason"].startswith("the row lacks document") and letter["transaction"]
+        finally:
+            database.execute("DELETE FROM items WHERE sk = 'not-a-digest'")
+
+
+def test_a_token_without_an_entry_is_asked_for(network: Network) -> None:
+    good, kept = create(network, "npm:@acme/*:pull")
+    gone, revoked = create(network, "npm:@acme/*:pull")
+    tokens.revoke(network.target, BY, revoked)
+    follower = network.service(f"{NAME}-entitlements")
+    for digest in (kept, revoked):
+        until_entry(network, digest)
+    time.sleep(1)  # its turns repeat the last change, and would bring the entry back
+    os.kill(follower, signal.SIGSTOP)
+    try:
+        store = network.target.token_entries
+        for digest in (kept, revoked):
+            erase(network, digest)
+            assert store.read([f"token:{digest}"]) == {}
+        assert network.status(good) == 200
+        assert network.status(gone) == 401
+        assert network.status("ae_made-up") == 401
+        assert network.entry(kept) is None  # it was the API that knew
+    finally:
+        os.kill(follower, signal.SIGCONT)
+
+
+def erase(network: Network, digest: str) -> None:
+    place = network.target.entitlements
+    Cloudflare().kv.namespaces.values.delete(
+        f"token:{digest}", account_id=place.account_id, namespace_id=place.namespace_id
+    )
+
+
+def test_nothing_drifts(network: Network) -> None:
+    preview = network.scratch.pulumi("preview", "--json", "--refresh")
+    assert preview.returncode == 0, json.loads(preview.stdout)["diagnostics"]
+    changed = {step["op"] for step in json.loads(preview.stdout)["steps"]} - {"same", "refresh"}
+    assert changed == set()

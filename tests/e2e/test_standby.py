@@ -1,0 +1,87 @@
+"""A stack on S3 with a standby on Cloud Storage, read by a shield on Compute Engine: with S3 down, reads go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from tests.support.sandbox.cloud_storage import CONFIG, OnCloudStorage, on_cloud_storage
+from tests.support.sandbox.edge import US_EAST, access
+from tests.support.sandbox.origin import control
+from tests.support.waiting import eventually
+
+LOOPBACK = "127.85"
+STACK = "standby"
+REGIONS = ["us-east-1", "us-west-2"]
+BLOBS = {"store": "s3", "regions": REGIONS, "standby": ["us-east1", "us-central1"]}
+FILE, PAGE = "npm/@acme/web/-/web-1.0.0.tgz", "npm/@acme/web/packument.json"
+
+
+@pytest.fixture(scope="module")
+def up() -> Iterator[OnCloudStorage]:
+    config = CONFIG | {"artifact-edge:domain": "standby.artifact-edge.example", "artifact-edge:blobs": BLOBS}
+    with on_cloud_storage(LOOPBACK, STACK, config) as stack:
+        yield stack
+
+
+def standby(up: OnCloudStorage) -> str:
+    return f"artifact-edge-{STACK}-standby-us-east1"
+
+
+def copy(up: OnCloudStorage, key: str) -> bytes:
+    """As Storage Transfer Service does it, with the metadata; no job runs here."""
+    found: Any = up.aws("s3").get_object(Bucket=up.bucket, Key=key)
+    body, name = found["Body"].read(), quote(key, safe="")
+    up.api("POST", f"/upload/storage/v1/b/{standby(up)}/o?uploadType=media&name={name}", content=body)
+    fields = {"cacheControl": found["CacheControl"], "contentType": found["ContentType"], "metadata": found["Metadata"]}
+    up.api("PATCH", f"/storage/v1/b/{standby(up)}/o/{name}", json=fields)
+    return body
+
+
+def asked_of_the_standby(up: OnCloudStorage, key: str) -> int:
+    seen = up.api("GET", "/_artifact-edge/requests").json()
+    return seen.get(f"{standby(up)}/{key}", {}).get("GET", 0)
+
+
+@pytest.mark.parametrize("how", ["503", "reset"])
+def test_with_all_of_s3_down_reads_go_on(up: OnCloudStorage, how: str) -> None:
+    """Of what no cache has; what changes, and what never does."""
+    file, page = (key.replace("web", f"web-{how}") for key in (FILE, PAGE))
+    for key, source in ((file, FILE), (page, PAGE)):
+        up.aws("s3").copy_object(Bucket=up.bucket, Key=key, CopySource={"Bucket": up.bucket, "Key": source})
+    body, document = copy(up, file), copy(up, page)
+    control(up, "outages", dict.fromkeys(REGIONS, how))
+    try:
+        with httpx.Client(**access(up, US_EAST)) as client:
+            assert eventually(lambda: client.get(f"/{file}").content == body)
+            answer = client.get(f"/npm/@acme/web-{how}")
+            assert (answer.status_code, answer.content) == (200, document)
+            assert int(answer.headers["x-artifact-edge-revision"]) > 0
+    finally:
+        control(up, "outages", {})
+    assert (asked_of_the_standby(up, file), asked_of_the_standby(up, page)) == (1, 1)
+
+
+def test_what_s3_lacks_is_not_asked_of_the_standby(up: OnCloudStorage) -> None:
+    """It may have been withdrawn since the last copy."""
+    s3, withdrawn = up.aws("s3"), FILE.replace("1.0.0", "1.0.1")
+    s3.put_object(Bucket=up.bucket, Key=withdrawn, Body=b"bad", CacheControl="public, max-age=31536000, immutable")
+    copy(up, withdrawn)
+    s3.delete_object(Bucket=up.bucket, Key=withdrawn)
+    assert eventually(lambda: control(up, "replication")["pending"] == 0)
+    with httpx.Client(**access(up, US_EAST)) as client:
+
+        def probed(key: str) -> int:
+            client.get(f"/{key}")
+            return asked_of_the_standby(up, key)
+
+        # An origin that failed is left out for two seconds; until then only the standby is there to be asked.
+        probes = (FILE.replace("1.0.0", f"0.0.{number}") for number in count())
+        assert eventually(lambda: probed(next(probes)) == 0)
+        assert client.get(f"/{withdrawn}").status_code == 404
+    assert asked_of_the_standby(up, withdrawn) == 0

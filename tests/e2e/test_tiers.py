@@ -1,0 +1,113 @@
+"""Which tier answers, what the origin sees, and that no tier gives away what the one above it would not."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import ssl
+import time
+from collections import Counter
+
+import httpx
+import pytest
+
+from emulation.layout import CLIENT_LOCATIONS, ClientLocation
+from local.clients import ANONYMOUS
+from tests.support.sandbox.edge import EU_WEST, US_EAST, access, purge_edge
+from tests.support.sandbox.origin import origin_requests, store
+from tests.support.sandbox.up import Up
+
+TARBALL = "npm/@acme/greeting/-/greeting-1.0.0.tgz"
+
+
+def test_each_tier_answers_once_it_has_the_object(up: Up) -> None:
+    key = "npm/@acme/greeting/-/greeting-9.9.9.tgz"
+    body = store(up, key, 20_000)
+    with httpx.Client(**access(up, US_EAST)) as client:
+
+        def answered_by() -> str:
+            answer = client.get(f"/{key}")
+            assert (answer.status_code, answer.content) == (200, body)
+            return answer.headers["x-cache"]
+
+        assert answered_by() == "origin; miss"
+        assert answered_by() == "edge; hit"
+        purge_edge(up, key)
+        assert answered_by() == "shield; hit"
+        assert answered_by() == "edge; hit"
+    assert origin_requests(up, key) == 1
+
+
+def test_a_hundred_cold_requests_are_one_for_the_origin(up: Up) -> None:
+    key = "npm/@acme/greeting/-/greeting-9.9.8.tgz"
+    body = store(up, key, 300_000)
+    settings = access(up, US_EAST)
+
+    async def herd() -> list[httpx.Response]:
+        async with httpx.AsyncClient(**settings, limits=httpx.Limits(max_connections=100)) as client:
+            return await asyncio.gather(*(client.get(f"/{key}") for _ in range(100)))
+
+    answers = asyncio.run(herd())
+    assert Counter((answer.status_code, hashlib.sha256(answer.content).digest()) for answer in answers) == {
+        (200, hashlib.sha256(body).digest()): 100
+    }
+    assert origin_requests(up, key) == 1
+
+
+def test_another_region_asks_its_own_shield(up: Up) -> None:
+    key = "npm/@acme/greeting/-/greeting-9.9.7.tgz"
+    body = store(up, key, 1_000)
+    for client_location in (US_EAST, EU_WEST):
+        with httpx.Client(**access(up, client_location)) as client:
+            answer = client.get(f"/{key}")
+            assert (answer.content, answer.headers["x-cache"]) == (body, "origin; miss")
+    assert origin_requests(up, key) >= 2
+
+
+@pytest.mark.parametrize("client location", CLIENT_LOCATIONS, ids=lambda client_location: client_location.name)
+def test_what_a_cache_holds_still_takes_a_token_and_a_grant(up: Up, client_location: ClientLocation) -> None:
+    with httpx.Client(**access(up, client_location)) as reader:
+        assert reader.get(f"/{TARBALL}").status_code == 200
+        assert reader.get(f"/{TARBALL}").headers["x-cache"] == "edge; hit"
+    with httpx.Client(**access(up, client_location, ANONYMOUS)) as anonymous:
+        refused = anonymous.get(f"/{TARBALL}")
+        assert refused.status_code == 401
+        assert refused.headers["www-authenticate"]
+    with httpx.Client(**access(up, client_location, "outsider")) as outsider:
+        assert outsider.get(f"/{TARBALL}").status_code == 403
+        assert outsider.get("/npm/@acme/not-there").status_code == 403
+
+
+def test_a_shield_serves_nobody_but_the_edge(up: Up) -> None:
+    trust = ssl.create_default_context()
+    trust.check_hostname = False
+    trust.verify_mode = ssl.CERT_NONE
+    for shield in up.outputs()["shields"]:
+        with httpx.Client(verify=trust) as stranger, pytest.raises(httpx.HTTPError, match="certificate"):
+            stranger.get(f"https://{shield['address']}:8443/objects/{TARBALL}")
+
+
+def test_what_is_published_reaches_the_other_origin(up: Up) -> None:
+    primary, replica = (bucket["name"] for bucket in up.outputs()["buckets"])
+    s3 = up.aws("s3")
+    deadline = time.monotonic() + 30
+    while httpx.get(f"{up.sandbox.aws_url}/_artifact-edge/replication").json()["pending"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    there = s3.get_object(Bucket=replica, Key=TARBALL)
+    here = s3.get_object(Bucket=primary, Key=TARBALL)
+    assert there["Body"].read() == here["Body"].read()
+    assert there["CacheControl"] == here["CacheControl"] == "public, max-age=31536000, immutable"
+
+
+def test_a_shield_asks_the_next_origin_while_the_replica_lags(up: Up) -> None:
+    control = f"{up.sandbox.aws_url}/_artifact-edge/replication"
+    key = "npm/@acme/greeting/-/greeting-9.9.6.tgz"
+    httpx.put(control, json={"paused": True}).raise_for_status()
+    try:
+        body = store(up, key, 1_000)
+        with httpx.Client(**access(up, EU_WEST)) as client:
+            answer = client.get(f"/{key}")
+        assert (answer.status_code, answer.content) == (200, body)
+    finally:
+        httpx.put(control, json={"paused": False}).raise_for_status()

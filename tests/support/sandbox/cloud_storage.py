@@ -1,0 +1,92 @@
+"""A stack that reads from Cloud Storage, on its own emulated clouds."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import yaml
+
+from emulation import services
+from local import health, operator
+from local.clients import GRANTS, Client
+from previews.temporary_sandbox import TemporarySandbox, temporary_sandbox
+from tests.support.sandbox.up import Up
+
+PROJECT = "artifact-edge-unit"
+CONFIG = {
+    "aws:region": "us-east-1",
+    "gcp:project": PROJECT,
+    "artifact-edge:domain": "objects.artifact-edge.example",
+    "artifact-edge:tags": {"owner": "platform", "cost_center": "none"},
+    "artifact-edge:blobs": {"store": "gcs", "regions": ["us-east1", "us-central1"], "lock": "governance"},
+    "artifact-edge:metadata": {"store": "dynamodb", "regions": ["us-east-1", "us-west-2"]},
+    "artifact-edge:shields": [{"cloud": "gcp", "region": "us-east1", "machine_type": "n2-standard-8", "nodes": 1}],
+    "artifact-edge:edge": {"account_id": "0123456789abcdef0123456789abcdef"},
+    "artifact-edge:protect": False,
+}
+
+
+@dataclass(frozen=True)
+class OnCloudStorage(Up):
+    """The stack, after `pulumi up`, with its runtime started and the sample packages published."""
+
+    project: TemporarySandbox
+
+    @cached_property
+    def _outputs(self) -> dict[str, Any]:
+        return json.loads(self.project.pulumi("stack", "output", "--json").stdout)
+
+    def outputs(self) -> dict[str, Any]:
+        return self._outputs
+
+    @property
+    def bucket(self) -> str:
+        return self.outputs()["buckets"][0]["name"]
+
+    def api(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """Of the emulated Google Cloud."""
+        return httpx.request(method, f"{self.sandbox.gcp_url}{path}", **more).raise_for_status()
+
+    def store(self, key: str, size: int) -> bytes:
+        """Puts an immutable object there that no tier has seen before."""
+        body, name = os.urandom(size), quote(key, safe="")
+        self.api("POST", f"/upload/storage/v1/b/{self.bucket}/o?uploadType=media&name={name}", content=body)
+        settings = {"cacheControl": "public, max-age=31536000, immutable"}
+        self.api("PATCH", f"/storage/v1/b/{self.bucket}/o/{name}", json=settings)
+        return body
+
+    def origin_requests(self, key: str) -> int:
+        seen = self.api("GET", "/_artifact-edge/requests").json()
+        return seen.get(f"{self.bucket}/{key}", {}).get("GET", 0)
+
+    @property
+    def machine(self) -> Path:
+        """The file system of the shield."""
+        (found,) = self.sandbox.directory.glob("machines/*/root")
+        return found
+
+
+@contextmanager
+def on_cloud_storage(loopback: str, name: str, config: Mapping[str, Any]) -> Generator[OnCloudStorage]:
+    """A stack of that name and config, at addresses of its own, that the client `reader` may read from."""
+    with temporary_sandbox(loopback, print) as made:
+        (made.project / "stacks" / f"Pulumi.{name}.yaml").write_text(yaml.safe_dump({"config": dict(config)}))
+        made.new_stack(name)
+        result = made.pulumi("up", "--yes", "--skip-preview")
+        assert result.returncode == 0, result.stdout + result.stderr
+        stack = OnCloudStorage(made.clouds, "", made)
+        services.start(made.clouds, services.RUNTIME)
+        health.wait(made.clouds, stack.outputs(), print)
+        operator.publish_samples(made.clouds, stack.outputs())
+        reader = Client(made.clouds, "reader", stack.outputs()["url"])
+        reader.configure(operator.issue_token(made.clouds, stack.outputs(), "reader", GRANTS["reader"]))
+        yield stack

@@ -1,0 +1,29 @@
+"""Commands that a test runs against a sandbox: a line for the shell, or the registry's tool."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from emulation.engine.environment import cloud_environment
+from local.checkout import CHECKOUT
+from tests.support.sandbox.up import Up
+
+
+def run(command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+
+
+def registry(up: Up, *arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "registry", *arguments, "--stack-outputs", "-"],
+        cwd=CHECKOUT,
+        env={**os.environ, **cloud_environment(up.sandbox, {}), **more},
+        input=json.dumps(up.outputs()),
+        capture_output=True,
+        text=True,
+        check=False,
+    )

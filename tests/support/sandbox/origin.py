@@ -1,0 +1,30 @@
+"""The origin of a sandbox: what a test puts there, what it counts, and what it makes fail."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import httpx
+
+from tests.support.sandbox.up import Up
+
+
+def store(up: Up, key: str, size: int) -> bytes:
+    """Puts an immutable object into the primary bucket, as publishing does, that no tier has seen before."""
+    body = os.urandom(size)
+    bucket = up.outputs()["buckets"][0]["name"]
+    up.aws("s3").put_object(Bucket=bucket, Key=key, Body=body, CacheControl="public, max-age=31536000, immutable")
+    return body
+
+
+def origin_requests(up: Up, key: str) -> int:
+    """How often the origin was asked for the object, in all regions."""
+    seen: dict[str, dict[str, int]] = httpx.get(f"{up.sandbox.aws_url}/_artifact-edge/requests").json()
+    return sum(methods.get("GET", 0) for name, methods in seen.items() if name.split("/", 1)[1] == key)
+
+
+def control(up: Up, of: str, wanted: dict[str, Any] | None = None) -> dict[str, Any]:
+    url = f"{up.sandbox.aws_url}/_artifact-edge/{of}"
+    answer = httpx.get(url) if wanted is None else httpx.put(url, json=wanted)
+    return answer.raise_for_status().json()

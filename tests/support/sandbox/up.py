@@ -1,0 +1,63 @@
+"""A sandbox that `make up` brought up, as a test reaches it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, cast
+
+import boto3
+
+from emulation.engine.find import ensure_engine
+from emulation.layout import LOOPBACK_VARIABLE, Sandbox
+from local.checkout import CHECKOUT
+from local.stack import LocalStack
+
+
+@dataclass(frozen=True)
+class Up:
+    """A sandbox that is up, and what was printed while it came up."""
+
+    sandbox: Sandbox
+    printed: str
+
+    def commands(self, heading: str) -> list[str]:
+        """The indented lines under the printed line that ends in `heading`."""
+        found = re.search(re.escape(heading) + r"\n((?:  \S[^\n]*\n)+)", self.printed)
+        assert found, self.printed
+        return [line.strip() for line in found[1].splitlines()]
+
+    def outputs(self) -> dict[str, Any]:
+        """The stack's; no test changes them."""
+        return _outputs(self.sandbox)
+
+    def aws(self, service: str, region: str = "us-east-1") -> Any:
+        """A client of the emulated AWS, in the primary region if no other is named."""
+        return cast(Any, boto3).client(
+            service,
+            region_name=region,
+            endpoint_url=self.sandbox.aws_url,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+
+@cache
+def _outputs(sandbox: Sandbox) -> dict[str, Any]:
+    return LocalStack(ensure_engine(print), sandbox).outputs()
+
+
+def local(sandbox: Sandbox, command: str, *more: str) -> subprocess.CompletedProcess[str]:
+    """`python -m local <command>` on that sandbox, as the Makefile calls it."""
+    return subprocess.run(
+        [sys.executable, "-m", "local", command, "--directory", sandbox.directory, *more],
+        cwd=CHECKOUT,
+        env={**os.environ, LOOPBACK_VARIABLE: sandbox.loopback},
+        capture_output=True,
+        text=True,
+        check=False,
+    )

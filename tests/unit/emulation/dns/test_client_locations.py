@@ -1,0 +1,141 @@
+"""The client locations' proxies: real tunnels to a TLS listener that only our DNS server knows."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import ssl
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import dns.name
+import httpx
+import pytest
+
+from emulation.dns import zones
+from emulation.dns.answers import Authority
+from emulation.dns.client_locations import ClientLocationProxy
+from emulation.dns.server import DnsServer
+from emulation.dns.stand_ins import StandIn
+from emulation.layout import CLIENT_LOCATIONS, POP_HTTPS_PORT, ClientLocation
+from tests.support.tls import server_context
+
+US, EU, _ = CLIENT_LOCATIONS
+PROXY, DNS = "127.98.0.12", "127.98.0.53"
+HOST = "packages.example.test"
+POPS = {US.name: "127.98.1.101", EU.name: "127.98.1.102"}
+SENT = bytes(range(256)) * 4096  # 1 MiB
+
+
+@dataclass
+class Place:
+    """A listener on each PoP's address that says which it is, and the proxy of the client location eu-west."""
+
+    proxy: int
+    trust: ssl.SSLContext
+
+    async def connect(self, target: str) -> tuple[str, asyncio.StreamReader, asyncio.StreamWriter]:
+        """The proxy's head of answer to a CONNECT request, and the tunnel."""
+        reader, writer = await asyncio.open_connection(PROXY, self.proxy)
+        writer.write(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
+        return (await reader.readuntil(b"\r\n\r\n")).decode(), reader, writer
+
+
+@asynccontextmanager
+async def a_place(directory: Path, connections: int = 8) -> AsyncGenerator[Place]:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        body = str(writer.get_extra_info("sockname")[0]).encode() + b"\n" + SENT
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(body) + body)
+        await writer.drain()
+        writer.close()
+
+    zone: zones.Zone = StandIn(dns.name.from_text("example.test"), _pop_of, by_place=True)
+    dns_port = await DnsServer(lambda: Authority([zone])).serve(DNS, 0)
+    proxy = ClientLocationProxy(EU, (DNS, dns_port), lambda name: name.endswith(".example.test"), connections)
+    tls = server_context(directory, HOST)
+    listeners = [await asyncio.start_server(serve, pop, POP_HTTPS_PORT, ssl=tls) for pop in POPS.values()]
+    yield Place(await proxy.serve(PROXY, 0), ssl.create_default_context(cafile=directory / "certificate.pem"))
+    for listener in listeners:
+        listener.close()
+
+
+def _pop_of(client: ClientLocation) -> str:
+    return POPS[client.name]
+
+
+def test_a_client_behind_the_proxy_reaches_the_place_that_dns_gives_to_its_client_location(tmp_path: Path) -> None:
+    async def fetch() -> bytes:
+        async with a_place(tmp_path) as place:
+            proxy = f"http://{PROXY}:{place.proxy}"
+            async with httpx.AsyncClient(proxy=proxy, verify=place.trust, trust_env=False) as client:
+                return (await client.get(f"https://{HOST}/")).content
+
+    pop, _, body = asyncio.run(fetch()).partition(b"\n")
+    assert pop.decode() == POPS[EU.name]
+    assert hashlib.sha256(body).digest() == hashlib.sha256(SENT).digest()
+
+
+@pytest.mark.parametrize(
+    ("request_line", "status", "reason"),
+    [
+        ("CONNECT registry.npmjs.example:443 HTTP/1.1", "403", "registry.npmjs.example is in no zone of this sandbox"),
+        ("CONNECT 127.0.0.1:22 HTTP/1.1", "403", "127.0.0.1 is in no zone of this sandbox"),
+        ("CONNECT closed.example.test:9 HTTP/1.1", "502", f"is at {POPS[EU.name]}:9, which does not answer"),
+        ("CONNECT packages.example.test HTTP/1.1", "400", "packages.example.test is not <host>:<port>"),
+        ("CONNECT a..b:443 HTTP/1.1", "400", "a..b is no host name"),
+        ("GET http://packages.example.test/ HTTP/1.1", "405", "only CONNECT is taken"),
+    ],
+)
+def test_everything_else_is_refused_in_clear_words(tmp_path: Path, request_line: str, status: str, reason: str) -> None:
+    async def ask() -> str:
+        async with a_place(tmp_path) as place:
+            reader, writer = await asyncio.open_connection(PROXY, place.proxy)
+            writer.write(f"{request_line}\r\n\r\n".encode())
+            answer = await reader.read()
+            writer.close()
+            return answer.decode()
+
+    answer = asyncio.run(ask())
+    assert answer.startswith(f"HTTP/1.1 {status} ")
+    assert reason in answer
+
+
+def test_there_is_an_end_to_connections_and_a_closed_one_makes_room(tmp_path: Path) -> None:
+    async def ask() -> list[str]:
+        async with a_place(tmp_path, connections=1) as place:
+            first, reader, writer = await place.connect(f"{HOST}:443")
+            second, _, refused = await place.connect(f"{HOST}:443")
+            refused.close()
+            writer.close()
+            await reader.read()
+            third = ""
+            async with asyncio.timeout(20):
+                while "200" not in third:
+                    third, _, writer = await place.connect(f"{HOST}:443")
+                    writer.close()
+            return [head.split(" ")[1] for head in (first, second, third)]
+
+    assert asyncio.run(ask()) == ["200", "503", "200"]
+
+
+def test_a_side_that_is_done_sending_is_still_answered(tmp_path: Path) -> None:
+    """Half-closed connections: the listener here speaks only once it has heard everything."""
+
+    async def ask() -> bytes:
+        async with a_place(tmp_path) as place:
+
+            async def digest(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                writer.write(hashlib.sha256(await reader.read()).digest())
+                writer.close()
+
+            listener = await asyncio.start_server(digest, POPS[EU.name], 0)
+            port = listener.sockets[0].getsockname()[1]
+            _, reader, writer = await place.connect(f"{HOST}:{port}")
+            writer.write(SENT)
+            writer.write_eof()
+            return await reader.read()
+
+    assert asyncio.run(ask()) == hashlib.sha256(SENT).digest()
