@@ -4,7 +4,7 @@ UV := .venv/bin/uv
 # Writes no index into its output, so that the lock serves whichever index or mirror a machine uses.
 COMPILE := UV_CUSTOM_COMPILE_COMMAND='make lock' $(UV) pip compile --quiet --universal --no-annotate --no-emit-index-url $(if $(UPGRADE),--upgrade)
 
-.PHONY: help up down preview test test-plans test-sandboxes test-shared-sandbox test-units lint lint-style lint-imports lint-types lint-worker bench setup lock
+.PHONY: help up down preview test test-plans test-sandboxes test-shared-sandbox test-units lint lint-style lint-words lint-imports lint-types lint-worker bench setup lock
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,11 +37,14 @@ test-shared-sandbox:
 test-units:
 	$(PYTHON) -m pytest --ignore tests/e2e
 
-# .pre-commit-config.yaml calls the four targets, each where files of its kind change.
-lint: lint-style lint-imports lint-types lint-worker  ## style, direction of imports, and types
+# .pre-commit-config.yaml calls the five targets, each where files of its kind change.
+lint: lint-style lint-words lint-imports lint-types lint-worker  ## style, words, direction of imports, and types
 
 lint-style: setup
 	.venv/bin/ruff check . && .venv/bin/ruff format --check .
+
+lint-words: setup
+	$(PYTHON) -m wording
 
 lint-imports: setup
 	.venv/bin/lint-imports

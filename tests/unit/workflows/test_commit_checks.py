@@ -35,11 +35,11 @@ def test_make_lint_the_hooks_and_the_workflow_agree() -> None:
 @pytest.mark.parametrize(
     ("file", "targets"),
     [
-        ("infra/dns/__init__.py", ["lint-style", "lint-imports", "lint-types"]),
-        ("pyproject.toml", ["lint-style", "lint-imports", "lint-types"]),
-        ("requirements.lock", ["lint-types"]),
-        ("workers/edge/src/index.ts", ["lint-worker"]),
-        ("docs/ci.md", []),
+        ("infra/dns/__init__.py", ["lint-style", "lint-words", "lint-imports", "lint-types"]),
+        ("pyproject.toml", ["lint-style", "lint-words", "lint-imports", "lint-types"]),
+        ("requirements.lock", ["lint-words", "lint-types"]),
+        ("workers/edge/src/index.ts", ["lint-words", "lint-worker"]),
+        ("docs/ci.md", ["lint-words"]),
     ],
 )
 def test_a_changed_file_starts_the_checks_of_its_kind(file: str, targets: list[str]) -> None:

@@ -1,0 +1,73 @@
+"""`python -m wording [PATH ...]`: fails where an identifier or a sentence uses a word that docs/terms.md retires.
+
+The program typos splits identifiers into words and reads every file that git tracks. It finds common misspellings too.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from wording.terms import TermsError, retired_words
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+PAGE = CHECKOUT / "docs" / "terms.md"
+
+
+def config(words: Mapping[str, str]) -> str:
+    """The settings of typos (TOML): retired words have no correction, and a line with a reason is passed over."""
+    retired = "\n".join(f'{word} = ""' for word in sorted(words))
+    return f"""\
+[files]
+extend-exclude = ["**/docs/terms.md", "LICENSE", "*.lock", "package-lock.json", "go.sum", "*.svg", "*.gz"]
+
+[default]
+# A line with a reason, and a phrase in which the word means the planet.
+extend-ignore-re = ['(?Rm)^.*words-ok: \\S.*$', 'parts of the world']
+
+[default.extend-words]
+{retired}
+# Words that typos takes for misspellings.
+nam = "nam"
+ba = "ba"
+lage = "lage"
+inh = "inh"
+"""
+
+
+def findings(paths: Sequence[Path], words: Mapping[str, str]) -> Iterator[str]:
+    """One line for each word that may not stand where it stands."""
+    program = Path(sysconfig.get_path("scripts")) / "typos"
+    with tempfile.NamedTemporaryFile("w", suffix=".toml") as settings:
+        settings.write(config(words))
+        settings.flush()
+        command = [program, "--config", settings.name, "--format", "json", "--force-exclude", *paths]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode not in (0, 2):  # 2: typos were found
+        raise TermsError(f"typos failed: {(result.stderr or result.stdout).strip()}")
+    for line in result.stdout.splitlines():
+        found = json.loads(line)
+        if found["type"] != "typo":
+            continue
+        word = found["typo"].lower()
+        known = f"is retired; use: {words[word]}" if word in words else None
+        say = known or f"is misspelt; use: {', '.join(found['corrections'])}"
+        yield f"{found['path']}:{found.get('line_num', 0)}: `{found['typo']}` {say}"
+
+
+def main() -> None:
+    try:
+        found = sorted(findings([Path(path) for path in sys.argv[1:]] or [CHECKOUT], retired_words(PAGE)))
+    except TermsError as error:
+        sys.exit(f"error: {error}")
+    if found:
+        sys.exit("\n".join([*found, f"{len(found)} words to replace. The terms are in docs/terms.md."]))
+
+
+if __name__ == "__main__":
+    main()
