@@ -64,7 +64,7 @@ def test_another_region_asks_its_own_shield(up: Up) -> None:
     assert origin_requests(up, key) >= 2
 
 
-@pytest.mark.parametrize("client location", CLIENT_LOCATIONS, ids=lambda client_location: client_location.name)
+@pytest.mark.parametrize("client_location", CLIENT_LOCATIONS, ids=lambda client_location: client_location.name)
 def test_what_a_cache_holds_still_takes_a_token_and_a_grant(up: Up, client_location: ClientLocation) -> None:
     with httpx.Client(**access(up, client_location)) as reader:
         assert reader.get(f"/{TARBALL}").status_code == 200
