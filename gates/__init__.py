@@ -1,6 +1,6 @@
-"""What is asked of a plan before it may be applied: `python -m gates`.
+"""Checks that a Pulumi plan or state must pass before it may be applied: `python -m gates`.
 
-Reads what Pulumi prints (`preview --json`, `stack export`) and nothing else, so that it works on any backend and cloud.
-Two modules know the form of this program: `user_data.py` unpacks the boot files of its shields and reads their buckets
-from Traffic Server's rules, and `rules.py` takes the machines of one component as a group, by their URNs.
+The checks read only what Pulumi prints (`preview --json`, `stack export`), so they work on any backend and cloud. Two
+modules depend on the structure of this program. `user_data.py` unpacks the boot files of the shields and reads their
+buckets from Traffic Server's rules. `rules.py` groups the machines of one component by their URNs.
 """

@@ -1,4 +1,4 @@
-"""`python -m gates`: what is asked of a plan before it may be applied."""
+"""`python -m gates`: checks that a plan must pass before it may be applied."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from gates.plan import PlanError, load, read_plan, read_resources
 from gates.resilience import Statements, prove
 from gates.settings import SettingsError, read_settings
 
+# Errors that the user can correct. Each message says what is wrong.
 _ENDINGS = (PlanError, SettingsError, state.StateError)
-"""What a user can do something about; each says what in its message."""
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
@@ -41,7 +41,7 @@ def check_failures(
     graph: Annotated[Path, typer.Argument(help="what `pulumi preview --json` or `pulumi stack export` printed")],
     survive: Annotated[Path, typer.Option(help="what the environment must survive, and what it does not")],
 ) -> None:
-    """Lose everything in turn, and show that each package read path has a route left, or name the one that has not."""
+    """Simulate each loss in turn, check that each package read path keeps a route, and name those that do not."""
     proof = prove(read_resources(load(graph)), read_settings(survive, Statements))
     if not proof.findings:
         print(f"{proof.paths} read paths are as stated in each of {proof.sets} losses")
@@ -54,7 +54,7 @@ def check_upgrade(
     stack: Annotated[str, typer.Option(help="whose allowances count")],
     allowances: Annotated[Path | None, typer.Option(help="replacements that are meant, with reasons")] = None,
 ) -> None:
-    """Refuse a plan, made on a released state, that replaces or deletes a store or what clients reach."""
+    """Refuse a plan, made on a released state, that replaces or deletes a store or a resource that clients reach."""
     allowed = upgrade.read_allowances(allowances) if allowances else upgrade.Allowances()
     _end(list(upgrade.findings(read_plan(load(preview)), allowed.of(stack))))
 
@@ -65,7 +65,7 @@ def record(
     target: Annotated[Path, typer.Argument(help="the file to write, compressed JSON")],
     secrets: Annotated[Path | None, typer.Option(help="JSON: names of secrets and their values, to be named")] = None,
 ) -> None:
-    """Keep a stack's state as that of a release, without its secrets."""
+    """Save a stack's state as the state of a release, without its secrets."""
     named: dict[str, str] = load(secrets) if secrets else {}
     state.write(state.scrub(load(export), named), target)
 

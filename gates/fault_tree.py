@@ -1,6 +1,7 @@
-"""What a read path is made of: parts that can be lost, and what each needs to do its work.
+"""A fault tree of a read path: the parts that can be lost, and what each part needs in order to work.
 
-A part does its work while nothing of what it stands on is lost, and one alternative of each of its needs works.
+A part works while none of the losses that affect it has occurred, and while at least one alternative of each of its
+needs works.
 """
 
 from __future__ import annotations
@@ -8,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+# Names of the things that are lost, each written `<kind>:<name>`: `zone:eu-west-1a`, `region:eu-west-1`, `cloud:aws`,
+# `edge:cloudflare`, `dns:route53`, `store:Bucket eu-west-1`.
 Losses = frozenset[str]
-"""What is gone, each written `<kind>:<name>`: `zone:eu-west-1a`, `region:eu-west-1`, `cloud:aws`, `edge:cloudflare`,
-`dns:route53`, `store:Bucket eu-west-1`."""
 
 
 @dataclass(frozen=True)
 class Need:
-    """What for, and what would do: whoever needs it tries the alternatives in turn."""
+    """One need of a part. `what` is the purpose, and `alternatives` are the parts that can meet the need, tried in
+    turn."""
 
     what: str
     alternatives: Sequence[Part]
@@ -23,7 +25,8 @@ class Need:
 
 @dataclass(frozen=True)
 class Part:
-    """`stands_on` are the losses that take it along."""
+    """A part of a read path. `stands_on` are the losses that take the part down, and `needs` are the needs that must be
+    met."""
 
     name: str
     stands_on: frozenset[str] = frozenset()
@@ -31,7 +34,8 @@ class Part:
 
 
 def broken(part: Part, lost: Losses) -> str | None:
-    """Why the part does not do its work with these losses: the first need that nothing meets. None while it does."""
+    """Returns why the part does not work after these losses, or None if the part works. The reason names the first need
+    that no alternative meets."""
     hit = sorted(part.stands_on & lost)
     if hit:
         return f"{part.name} is lost with {', '.join(hit)}"
@@ -44,7 +48,7 @@ def broken(part: Part, lost: Losses) -> str | None:
 
 
 def losses(part: Part) -> frozenset[str]:
-    """All that could take the part or something that it needs along."""
+    """Returns every loss that can take down the part or anything that the part needs."""
     below = (losses(alternative) for need in part.needs for alternative in need.alternatives)
     return part.stands_on.union(*below)
 

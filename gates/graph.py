@@ -1,7 +1,7 @@
-"""Read paths in the resource graph of a stack: from the clients' name to the buckets and the tokens' stores.
+"""Read paths in the resource graph of a stack, from the name that clients use to the buckets and the stores of tokens.
 
-Reads types, properties and dependencies only; what it does not find is not there, so that a path is broken rather than
-believed.
+The module reads types, properties and dependencies only. It treats what it does not find as absent. A path is therefore
+reported as broken rather than assumed to work.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from gates.places import region_of
 from gates.plan import Resource, known
 from gates.resource_types import BUCKETS, NODES, RECORDS
 
+# Whether the edge's store already holds the entry of the token (`cached`), or must fetch the entry (`cold`).
 Token = Literal["cached", "cold"]
-"""Whether the edge's own store has the token's entry."""
 
 _CLOUDS = {"aws": "cloud:aws", "gcp": "cloud:gcp", "cloudflare": "edge:cloudflare"}
 _CLOUDFLARE = (".cdn.cloudflare.net",)
@@ -25,14 +25,15 @@ _ROUTE53 = Part("Route 53", frozenset({"dns:route53", "cloud:aws"}))
 
 
 class Graph:
-    """The parts that the resources make up."""
+    """The fault tree parts that a stack's resources form."""
 
     def __init__(self, resources: Iterable[Resource]) -> None:
         self._all = [resource for resource in resources if resource.custom]
         self._by_urn = {resource.urn: resource for resource in self._all}
 
     def path(self, name: str, token: Token, *, objects: bool) -> Part:
-        """What one request needs; `objects`: whether it ends in a bucket, or at the edge."""
+        """Returns the part that one request needs in order to succeed. `objects` says whether the request ends in a
+        bucket (True) or at the edge (False)."""
         needs = [Need("DNS for its name", [_ROUTE53])]
         for host in self._hosts():
             led = list(self._networks(host, token, objects))
@@ -43,7 +44,8 @@ class Graph:
         return [resource for resource in self._all if resource.type.endswith(ends)]
 
     def _hosts(self) -> list[str]:
-        """The names that clients use: what workers are told of it, else whatever they answer for."""
+        """Returns the names that clients use: the HOSTNAME bindings of the workers, or, if there are none, the hosts of
+        the worker routes. Names without a DNS record are left out."""
         bound = {
             str(binding.get("text"))
             for worker in self._of(":WorkersScript")
@@ -54,12 +56,12 @@ class Graph:
         return sorted(host for host in bound or routes if self._records(host))
 
     def _records(self, name: str) -> list[Resource]:
-        """Those of the authoritative zone: Route 53's, where it has any of the name."""
+        """Returns the DNS records of a name in the authoritative zone, which are those on Route 53."""
         alike = [one for one in self._all if one.type in RECORDS and str(one.inputs.get("name")).rstrip(".") == name]
         return [one for one in alike if one.type.startswith("aws:")]
 
     def _networks(self, name: str, token: Token, objects: bool) -> Iterator[Part]:
-        """The edge networks that a name leads to, also by way of another name."""
+        """Yields the edge networks that a name leads to, directly or through another name."""
         for record in self._records(name):
             for target in record.inputs.get("records") or [one.get("name") for one in record.inputs.get("aliases", [])]:
                 if known(target) and str(target).endswith(_CLOUDFLARE):
@@ -88,7 +90,8 @@ class Graph:
         ]
 
     def _apis(self) -> list[Part]:
-        """The functions whose URL a worker is bound to, each with the replica of the table in its region."""
+        """Returns the metadata API functions whose URLs a worker is bound to, each with the table replica of the
+        function's region."""
         workers = self._of(":WorkersScript")
         urls = [url for url in self._of(":FunctionUrl") if any(url.urn in worker.uses() for worker in workers)]
         return [
@@ -99,7 +102,7 @@ class Graph:
         ]
 
     def _tables(self, region: str) -> list[Part]:
-        """Replicas of the metadata table in the region."""
+        """Returns the replicas of the metadata table in the region."""
         found: list[Part] = []
         for table in self._of("dynamodb/table:Table"):
             replicas: Sequence[Mapping[str, Any]] = table.inputs.get("replicas") or []
@@ -116,7 +119,8 @@ class Graph:
         return [part for shield in listed for part in self._shield(str(shield["host"]).split(":")[0])]
 
     def _shield(self, host: str) -> list[Part]:
-        """The machine whose address the host name has."""
+        """Returns the machine whose address the host name resolves to, as a list that is empty if there is no such
+        machine."""
         if host not in self._shield_cache:
             self._shield_cache[host] = [
                 Part(
@@ -135,7 +139,8 @@ class Graph:
         return {}
 
     def _addressed(self, record: Resource, machine: Resource) -> bool:
-        """An address belongs to the machine that it is attached to, or that takes it."""
+        """Returns whether a record leads to a machine. An address belongs to the machine that the address is attached
+        to, or that refers to the address."""
         addresses = {
             urn
             for urn in record.uses()
@@ -150,7 +155,8 @@ class Graph:
         return [self._bucket(one) for one in buckets if user_data.reads(machine, named[one.urn])]
 
     def _bucket(self, bucket: Resource) -> Part:
-        """A bucket that is encrypted with a key cannot be read without it; one in several regions needs any of them."""
+        """Returns a bucket with its needs. An encrypted bucket needs its key, and a bucket in several regions needs any
+        one of its copies."""
         keys = [
             Part(key.label, self._standing(key) | {f"store:{key.label}"})
             for setting in self._of(":BucketServerSideEncryptionConfiguration")
@@ -167,7 +173,7 @@ class Graph:
         return Part(bucket.label, standing | {f"store:{bucket.label}"}, needs)
 
     def _standing(self, resource: Resource) -> frozenset[str]:
-        """Its cloud, region and zone."""
+        """Returns the losses that take a resource down: its cloud, its region and its zones."""
         found = {_CLOUDS[resource.type.split(":")[0]]}
         region = region_of(resource)
         if region:
@@ -183,5 +189,5 @@ def _bindings(worker: Resource) -> Sequence[Mapping[str, Any]]:
 
 
 def _distinct(parts: Sequence[Part]) -> list[Part]:
-    """Many records lead to the same network."""
+    """Returns the parts without duplicates by name, because many records lead to the same network."""
     return list({part.name: part for part in parts}.values())

@@ -1,4 +1,4 @@
-"""How much one apply may do at once, by environment."""
+"""Limits on how much one apply may change at once. Each environment can have its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Allowed(BaseModel):
-    """One resource that the rules pass over, why, and up to which day."""
+    """An exemption of one resource from the rules, with the reason and the last day on which it applies."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -21,7 +21,7 @@ class Allowed(BaseModel):
 
 
 class Limits(BaseModel):
-    """The file that `--limits` names; what it leaves out is as here."""
+    """The limits in the file that `--limits` names. A limit that the file leaves out has the default given here."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

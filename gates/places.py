@@ -1,4 +1,4 @@
-"""Where resources stand, and what leads to them."""
+"""The region of a resource, and the records and workers that lead clients to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ZONE_OF_GCP = re.compile(r"([a-z]+-[a-z]+\d+)-[a-z]")
 
 
 def region_of(resource: Resource) -> str:
-    """The region, in the cloud's own spelling; empty for what stands nowhere in particular."""
+    """Returns the region of a resource in the cloud's spelling, or an empty string if the resource has no region."""
     for properties in (resource.inputs, resource.outputs):
         for key in ("region", "zone", "location"):
             value = properties.get(key)
@@ -25,7 +25,7 @@ def region_of(resource: Resource) -> str:
 
 
 def users_of(urns: Iterable[str], resources: Sequence[Resource]) -> set[str]:
-    """URNs of all resources that are made of one of these, or of one that is."""
+    """Returns the given URNs and the URNs of all resources that depend on one of them, directly or indirectly."""
     found = set(urns)
     while more := {one.urn for one in resources if one.urn not in found and not found.isdisjoint(one.uses())}:
         found |= more
@@ -33,7 +33,8 @@ def users_of(urns: Iterable[str], resources: Sequence[Resource]) -> set[str]:
 
 
 def led_to(urns: Iterable[str], region: str, resources: Sequence[Resource]) -> bool:
-    """Whether a record is made of one of these machines, or a worker is told of the region."""
+    """Returns whether requests lead to these machines: a DNS record depends on one of them, or a worker lists a shield
+    in the region."""
     users = users_of(urns, resources)
     return any(one.type in RECORDS and one.urn in users for one in resources) or any(
         region in _regions_in(one) for one in resources if one.type.endswith(":WorkersScript")

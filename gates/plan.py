@@ -1,6 +1,6 @@
-"""A plan as `pulumi preview --json` prints it, one change a resource; and the resources of a state.
+"""Plans that `pulumi preview --json` prints, with one change per resource, and the resources of a state.
 
-The engine lists a replacement as several steps of one resource; here they are one change.
+The engine lists a replacement as several steps of one resource. This module merges these steps into one change.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
+# The text by which the engine marks a value that it learns only during `up` (pulumi/pulumi,
+# sdk/go/common/resource/plugin).
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""How the engine writes a value that it will know only after `up` (pulumi/pulumi, sdk/go/common/resource/plugin)."""
 
 Action = Literal["same", "create", "update", "replace", "delete"]
 
+# Maps the engine's names of steps to actions. Other steps (`discard`, `remove-pending-replace`) change nothing in the
+# cloud.
 _ACTIONS: Mapping[str, Action] = {
     "same": "same",
     "refresh": "same",
@@ -30,18 +33,17 @@ _ACTIONS: Mapping[str, Action] = {
     "read-replacement": "replace",
     "import-replacement": "replace",
 }
-"""By the engine's name of a step. Others (`discard`, `remove-pending-replace`) do nothing to the cloud."""
 
 _WEIGHT: Mapping[Action, int] = {"same": 0, "update": 1, "create": 2, "delete": 3, "replace": 4}
 
 
 class PlanError(Exception):
-    """What was given is no plan, or one of a preview that failed; the message says which."""
+    """The document is not a plan, or it is the plan of a failed preview. The message says which."""
 
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource as it is or is to be. `depends` maps inputs to the URNs that their values come from."""
+    """A resource before or after the plan. `depends` maps inputs to the URNs that their values come from."""
 
     urn: str
     type: str
@@ -55,17 +57,18 @@ class Resource:
 
     @property
     def label(self) -> str:
-        """How users name it: the last part of the type, and the name."""
+        """The name that users give a resource: the last part of its type, and its name."""
         return f"{self.type.rsplit(':', 1)[-1]} {self.name}"
 
     def uses(self) -> set[str]:
-        """URNs of everything that it is made of or waits for."""
+        """Returns the URNs of all resources that this resource depends on, through inputs or explicit dependencies."""
         return {urn for urns in self.depends.values() for urn in urns} | set(self.after)
 
 
 @dataclass(frozen=True)
 class Change:
-    """What is to happen to one resource. `old` is None for a creation, `new` for a deletion; `keys`: changed inputs."""
+    """The planned change of one resource. `old` is None for a creation, `new` is None for a deletion, and `keys` are
+    the changed inputs."""
 
     action: Action
     old: Resource | None
@@ -74,9 +77,9 @@ class Change:
 
     @property
     def resource(self) -> Resource:
-        """As it is to be; as it was, where it is to go."""
+        """The resource after the change, or before the change if the plan deletes the resource."""
         resource = self.new or self.old
-        assert resource is not None  # noqa: S101  `read_plan` makes none of the kind
+        assert resource is not None  # noqa: S101  `read_plan` makes no change without a state
         return resource
 
     @property
@@ -90,12 +93,13 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """All resources of a stack by URN, the unchanged ones too."""
+    """A plan for a stack: the changes of all resources by URN, including the unchanged resources."""
 
     changes: Mapping[str, Change]
 
     def of(self, kinds: frozenset[str], *actions: Action) -> list[Change]:
-        """Changes of resources of these types, in the plan's order; of any action if none is named."""
+        """Returns the changes of resources of these types, in the plan's order. Without any action given, changes of
+        all actions count."""
         return [
             change
             for change in self.changes.values()
@@ -110,7 +114,7 @@ class Plan:
 
 
 def load(file: Path) -> Any:
-    """The JSON in a file. Raises PlanError."""
+    """Returns the JSON document in a file. Raises PlanError if the file cannot be read or does not hold JSON."""
     try:
         return json.loads(file.read_text())
     except OSError as error:
@@ -120,8 +124,8 @@ def load(file: Path) -> Any:
 
 
 def read_plan(document: Any) -> Plan:
-    """The plan in what `pulumi preview --json` printed. Raises PlanError, also where the preview failed: half of a plan
-    would look harmless."""
+    """Returns the plan in the output of `pulumi preview --json`. Raises PlanError if the document is not a plan, leaves
+    out unchanged resources, or comes from a failed preview. A partial plan would look harmless."""
     if not isinstance(document, dict) or "steps" not in document:
         raise PlanError("no `steps` in it; it is not what `pulumi preview --json` prints")
     printed = cast(dict[str, Any], document)
@@ -141,7 +145,8 @@ def read_plan(document: Any) -> Plan:
 
 
 def read_resources(document: Any) -> list[Resource]:
-    """The resources that there will be (of a plan) or are (of what `pulumi stack export` printed). Raises PlanError."""
+    """Returns the resources that a plan results in, or those in the output of `pulumi stack export`. Raises PlanError
+    if the document is neither."""
     if isinstance(document, dict) and "deployment" in document:
         listed: Any = cast(dict[str, Any], document)["deployment"].get("resources") or []
         return [_resource(state) for state in listed if not state.get("delete")]
@@ -149,7 +154,7 @@ def read_resources(document: Any) -> list[Resource]:
 
 
 def known(value: Any) -> bool:
-    """Whether no part of the value waits for `up`."""
+    """Returns whether all parts of a value are known before `up`."""
     return UNKNOWN not in _texts(value)
 
 
@@ -173,13 +178,14 @@ def _change(step: Mapping[str, Any], action: Action) -> Change:
 
 
 def _keys(step: Mapping[str, Any]) -> Iterable[str]:
-    """Top-level inputs that differ, of those of which the provider says that they matter."""
+    """Returns the names of the top-level inputs whose differences the provider reports as significant."""
     paths = step.get("detailedDiff") or dict.fromkeys(step.get("diffReasons") or [])
     return dict.fromkeys(path.split(".")[0].split("[")[0] for path in paths)
 
 
 def _merged(one: Change | None, other: Change) -> Change:
-    """Two steps of one resource as one change; what a later step leaves out is kept."""
+    """Merges two steps of one resource into one change. States that the later step leaves out are kept from the earlier
+    step."""
     if one is None:
         return other
     action = max(one.action, other.action, key=_WEIGHT.__getitem__)

@@ -1,4 +1,4 @@
-"""What an environment must survive, what it honestly does not, and whether its graph bears both out."""
+"""Checks which losses an environment survives and which it does not, against the resource graph of its stack."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from gates.plan import Resource
 
 Kind = Literal["zone", "region", "cloud", "edge", "dns", "store"]
 
+# The requests by which a client reads one package, and whether each ends in a bucket (docs/architecture.md,
+# "Client-facing URLs"). Packuments, simple pages and manifests behind tags are mutable. Tarballs, files and blobs are
+# immutable.
 _REQUESTS = (
     ("npm packument", True),
     ("npm tarball", True),
@@ -25,8 +28,6 @@ _REQUESTS = (
     ("OCI manifest by tag", True),
     ("OCI blob", True),
 )
-"""What clients ask for to read one package, and whether that ends in a bucket (docs/architecture.md, "Client-facing
-URLs"). Packuments, simple pages and manifests behind tags are mutable, tarballs, files and blobs immutable."""
 
 
 class _Statement(BaseModel):
@@ -44,7 +45,7 @@ class _Statement(BaseModel):
         return self
 
     def sets(self, known: Iterable[str]) -> list[Losses]:
-        """The losses that the statement is about, of those that the graph knows."""
+        """Returns the sets of losses that the statement covers, chosen from the losses in the graph."""
         if self.all is not None:
             return [frozenset(self.all)]
         kinds = [self.each] if isinstance(self.each, str) else list(self.each or ())
@@ -59,14 +60,16 @@ class Survived(_Statement):
 
 
 class NotSurvived(_Statement):
-    """Losses that break some paths, and why that is borne. `paths`: which, with `*` for any text."""
+    """Losses that break some read paths, with the reason why this is accepted. `paths` are patterns for the names of
+    the broken paths, in which `*` matches any text."""
 
     reason: str = Field(min_length=20)
     paths: list[str] = Field(default_factory=lambda: ["*"])
 
 
 class Statements(BaseModel):
-    """`gates/resilience_limits/<stack>.yaml`. What is stated not to be survived excepts from what is."""
+    """The statements in `gates/resilience_limits/<stack>.yaml`. A `does_not_survive` statement is an exception from the
+    `survives` statements."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -76,7 +79,8 @@ class Statements(BaseModel):
 
 @dataclass(frozen=True)
 class Proof:
-    """`findings`: where graph and statements differ, a line each; `sets` and `paths`: how many were looked at."""
+    """The result of a check. `findings` has one line for each difference between graph and statements. `sets` and
+    `paths` count the checked sets of losses and the checked read paths."""
 
     findings: list[str]
     sets: int
@@ -84,7 +88,8 @@ class Proof:
 
 
 def prove(resources: Iterable[Resource], statements: Statements) -> Proof:
-    """Takes every single loss, and all that the statements name together, and looks for a route of each path."""
+    """Checks whether each read path keeps a route after every single loss and after every set of losses that the
+    statements name."""
     paths = _paths(Graph(resources))
     known = frozenset[str]().union(*(losses(path) for path in paths))
     findings = [
@@ -121,7 +126,8 @@ def _paths(graph: Graph) -> list[Part]:
 def _counterexamples(
     lost: Losses, paths: Sequence[Part], excepted: dict[Losses, list[str]], known: frozenset[str]
 ) -> Iterator[str]:
-    """The paths without a route that no statement excepts; alike ones as one."""
+    """Yields the read paths that lose their route and that no statement excepts. Paths with the same reason share one
+    line."""
     if unknown := sorted(lost - known):
         yield f"{_named(lost)}: stated to be survived, but {', '.join(unknown)} is nothing that a path stands on"
         return
@@ -137,7 +143,8 @@ def _counterexamples(
 
 
 def _unfounded(statement: NotSurvived, lost: Losses, paths: Sequence[Part], known: frozenset[str]) -> Iterator[str]:
-    """A statement that things are worse than they are."""
+    """Yields a finding for each `does_not_survive` statement about a path that keeps its route, or about a loss that
+    the graph does not have."""
     if unknown := sorted(lost - known):
         yield f"{_named(lost)}: stated not to be survived, but {', '.join(unknown)} is nothing that a path stands on"
         return

@@ -1,7 +1,10 @@
-"""What resources are to those who depend on them, by Pulumi type. One in none of these sets can be made anew."""
+"""Groups of Pulumi resource types by what depends on them. A resource outside all these groups can be replaced without
+harm.
+"""
 
 from __future__ import annotations
 
+# Buckets that are origins of objects.
 BUCKETS = frozenset(
     {
         "aws:s3/bucket:Bucket",
@@ -10,8 +13,8 @@ BUCKETS = frozenset(
         "cloudflare:index/r2Bucket:R2Bucket",
     }
 )
-"""Origins of objects."""
 
+# Resources whose content the program cannot create again: data, keys, messages and delegations.
 STORES = BUCKETS | {
     "aws:dynamodb/table:Table",
     "aws:dynamodb/tableReplica:TableReplica",
@@ -32,8 +35,8 @@ STORES = BUCKETS | {
     "gcp:spanner/database:Database",
     "gcp:spanner/instance:Instance",
 }
-"""What holds something that the program cannot make again: data, keys, messages, and delegations."""
 
+# DNS records, which resolvers return to clients.
 RECORDS = frozenset(
     {
         "aws:route53/record:Record",
@@ -42,13 +45,13 @@ RECORDS = frozenset(
         "gcp:dns/recordSet:RecordSet",
     }
 )
-"""What resolvers are told."""
 
+# Load balancers, which spread clients by weight as some DNS records do.
 BALANCERS = frozenset(
     {"cloudflare:index/loadBalancer:LoadBalancer", "cloudflare:index/loadBalancerPool:LoadBalancerPool"}
 )
-"""What spreads clients by weight, besides records."""
 
+# Certificates that a tier presents on the path of a request, and trust stores that a tier checks certificates against.
 CERTIFICATES = frozenset(
     {
         "aws:acm/certificate:Certificate",
@@ -62,8 +65,8 @@ CERTIFICATES = frozenset(
         "gcp:compute/sSLCertificate:SSLCertificate",
     }
 )
-"""What a tier proves itself with on the way of a request, or is checked against."""
 
+# Resources that answer at resolved names, and the addresses in DNS records.
 ENTRANCES = frozenset(
     {
         "aws:cloudfront/distribution:Distribution",
@@ -78,13 +81,12 @@ ENTRANCES = frozenset(
         "gcp:compute/globalForwardingRule:GlobalForwardingRule",
     }
 )
-"""What answers at the names that are resolved, and the addresses that stand in records."""
 
 CLIENT_FACING = RECORDS | BALANCERS | CERTIFICATES | ENTRANCES
 
+# Machines that serve requests. A replaced machine starts with an empty cache.
 NODES = frozenset({"aws:ec2/instance:Instance", "gcp:compute/instance:Instance"})
-"""Machines, each with a cache or a part in serving that is cold when it is made anew."""
 
+# Inputs that can be changed in place only while the machine is stopped. The machine's local NVMe disks are empty
+# afterwards (EC2 User Guide, "Instance store data persistence"; Compute Engine, "About Local SSD disks").
 STOPPED_FOR = frozenset({"instanceType", "machineType"})
-"""Inputs of a machine that can be changed in place only while it is stopped; its own NVMe disks are empty after that
-(EC2 User Guide, "Instance store data persistence"; Compute Engine, "About Local SSD disks")."""

@@ -1,4 +1,4 @@
-"""What one apply must not do, each rule with what happened elsewhere where it did."""
+"""Rules that a single apply must not break. Some rules cite an incident that the rule would have prevented."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from gates.plan import Change, Plan, Resource
 from gates.resource_types import BUCKETS, CERTIFICATES, NODES, RECORDS, STOPPED_FOR, STORES
 from gates.traffic import client_names, moved, splits
 
+# Inputs of a DNS record that decide where its clients are sent.
 _LEADS = frozenset({"records", "rrdatas", "content", "value", "aliases", "type", "name"})
-"""Inputs of a record that decide where its clients go."""
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """One thing that the apply must not do. `urns`: the changes that it is about."""
+    """One reason why the plan must not be applied. `urns` are the URNs of the changes concerned."""
 
     rule: str
     message: str
@@ -34,14 +34,15 @@ Rule = Callable[[Plan, Limits], Iterator[Refusal]]
 
 
 def judge(plan: Plan, limits: Limits, today: datetime.date) -> list[Refusal]:
-    """What the rules refuse of the plan, but for what the limits allow by name."""
+    """Returns the refusals of all rules, without those for resources that the limits exempt by name."""
     passed = {change.resource.urn for change in plan.changes.values() if limits.allows(change.label, today)}
     found = (refusal for rule in RULES for refusal in rule(plan, limits))
     return [refusal for refusal in found if not passed.issuperset(refusal.urns)]
 
 
 def certificate_and_dns(plan: Plan, limits: Limits) -> Iterator[Refusal]:
-    """If one of them is wrong, the other hides the way back: minutes of darkness (Rust infrastructure, 2023-01)."""
+    """Refuses an apply that changes both certificates and the DNS records of client names. If one change is wrong, the
+    other makes the rollback harder and causes an outage of minutes (Rust infrastructure, 2023-01)."""
     names = client_names([*plan.before(), *plan.after()], limits)
     certificates = [one for one in plan.of(CERTIFICATES) if one.destructive or (one.action == "update" and one.keys)]
     records = [
@@ -59,14 +60,15 @@ def certificate_and_dns(plan: Plan, limits: Limits) -> Iterator[Refusal]:
 
 
 def last_of_region(plan: Plan, limits: Limits) -> Iterator[Refusal]:
-    """A region that requests are still sent to must keep a machine that is warm, and a bucket."""
+    """Refuses to remove or replace the last machine of a region that requests lead to, or the last bucket of a region
+    that machines read from."""
     before = plan.before()
     for (region, _), nodes in by_group(plan.of(NODES, "same", "update", "replace", "delete")).items():
         urns = _urns(nodes)
         replaced = [one for one in nodes if emptied(one)]
         gone = [*replaced, *(one for one in nodes if one.action == "delete")]
         if len(gone) < len(nodes) or len(replaced) > 1 or (replaced and limits.sole_nodes):
-            continue  # several replaced at once are the next rule's
+            continue  # the rule `rotation` covers several replacements at once
         if led_to(urns, region, before):
             fate = "is replaced; have a second one first, or allow `sole_nodes`" if replaced else "goes"
             message = f"requests lead to {region}, and its last machine ({_labels(gone)}) {fate}"
@@ -82,7 +84,8 @@ def last_of_region(plan: Plan, limits: Limits) -> Iterator[Refusal]:
 
 
 def rotation(plan: Plan, limits: Limits) -> Iterator[Refusal]:
-    """Machines that are made anew come back with empty caches: all at once, and the origin gets every request."""
+    """Refuses to replace too many machines at once. Replaced machines start with empty caches, and the origin would get
+    every request."""
     groups = by_group(plan.of(NODES, "same", "update", "replace", "delete"))
     all_replaced: list[Change] = []
     for (region, _), nodes in groups.items():
@@ -96,7 +99,7 @@ def rotation(plan: Plan, limits: Limits) -> Iterator[Refusal]:
 
 
 def stores_stay(plan: Plan, limits: Limits) -> Iterator[Refusal]:
-    """What is in a store does not move to the one that replaces it."""
+    """Refuses to replace or delete a store, because its content does not move to a replacement."""
     for change in plan.of(STORES, "replace", "delete"):
         because = f" because of {', '.join(change.keys)}" if change.keys else ""
         verb = "replaced" if change.action == "replace" else "deleted"
@@ -104,7 +107,8 @@ def stores_stay(plan: Plan, limits: Limits) -> Iterator[Refusal]:
 
 
 def traffic(plan: Plan, limits: Limits) -> Iterator[Refusal]:
-    """What many clients are sent to at once must have proved itself with few."""
+    """Refuses to send too large a share of clients elsewhere at once. A new target must first prove itself with few
+    clients."""
     before, after = plan.before(), plan.after()
     names = client_names([*before, *after], limits)
     was, is_to_be = splits(before, names, limits), splits(after, names, limits)
@@ -121,12 +125,12 @@ RULES: Sequence[Rule] = (certificate_and_dns, last_of_region, rotation, stores_s
 
 
 def at_once(share: float, of: int) -> int:
-    """How many machines a share is: whole ones, and one in any case."""
+    """Returns how many of `of` machines a share allows: rounded down, but at least one."""
     return max(1, int(share * of + 1e-9))
 
 
 def emptied(machine: Change) -> bool:
-    """Whether the machine comes back with an empty cache."""
+    """Returns whether the change leaves the machine with an empty cache."""
     return machine.action == "replace" or (machine.action == "update" and not STOPPED_FOR.isdisjoint(machine.keys))
 
 
@@ -143,7 +147,8 @@ def _says(change: Change, name: str) -> bool:
 
 
 def _readers(buckets: Sequence[Resource], resources: Sequence[Resource]) -> list[Resource]:
-    """Machines that are made of one of the buckets, or boot with a name of theirs."""
+    """Returns the machines that read from one of the buckets: their user data names a bucket, or they depend on one and
+    have no readable user data."""
     users = users_of([one.urn for one in buckets], resources)
     names = [str(one.inputs.get("bucket") or one.inputs.get("name")) for one in buckets]
     machines = [one for one in resources if one.type in NODES]
@@ -155,7 +160,8 @@ def _readers(buckets: Sequence[Resource], resources: Sequence[Resource]) -> list
 
 
 def by_group(changes: Sequence[Change]) -> dict[tuple[str, str], list[Change]]:
-    """Alike resources of one region, such as its shields, or its PoP's machines: those of one kind of component."""
+    """Groups changes by region and by type of the enclosing components, such as the shields of one region or the
+    machines of one PoP."""
     found: defaultdict[tuple[str, str], list[Change]] = defaultdict(list)
     for change in changes:
         resource = change.old or change.resource

@@ -1,4 +1,4 @@
-"""YAML files with settings of the gates, checked whole: what is wrong is said in one line each."""
+"""Settings files of the gates, in YAML. Each error in a file is reported in one line."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from pydantic import BaseModel, ValidationError
 
 
 class SettingsError(Exception):
-    """A file of settings cannot be used; a line for each thing that is wrong."""
+    """A settings file cannot be used. The message has one line for each error."""
 
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
 
 def read_settings(file: Path, model: type[Settings]) -> Settings:
-    """The settings in the file. Raises SettingsError."""
+    """Returns the settings in the file, validated against the model. Raises SettingsError if the file cannot be read or
+    is not valid."""
     try:
         given: Any = yaml.safe_load(file.read_text())
     except OSError as error:

@@ -1,7 +1,8 @@
-"""A refused apply as several that may be done one after the other, each with what to name as `--target`.
+"""Splits a refused plan into several applies, to be run one after the other, each with its `--target` options.
 
-First what is new, then certificates, then machines in waves, then what clients are sent to, then what is to go. What
-uses a replaced resource is in the same apply; what is deleted goes with the last that used it, or after.
+The order is: new resources, certificates, machines in waves, what clients are sent to, and removals. Resources that
+change only because of a replaced resource are in the same apply as the replacement. A deleted resource goes in the same
+apply as the last resource that used it, or later.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from gates.plan import Change, Plan
 from gates.resource_types import BALANCERS, CERTIFICATES, ENTRANCES, NODES, RECORDS
 from gates.rules import Refusal, at_once, by_group, emptied, judge
 
+# Ranks of stages. Waves of machines count up from _ROTATE, and steps of traffic count up from _LEAD.
 _BUILD, _CERTIFY, _ROTATE, _LEAD, _REMOVE = 0, 1, 2, 1000, 2000
-"""Ranks of stages; waves of machines count up from _ROTATE, steps of traffic from _LEAD."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One apply: what it does in a word, its targets, and what is still wrong with it."""
+    """One apply: its purpose, its targets, and the refusals that remain."""
 
     purpose: str
     urns: tuple[str, ...]
@@ -31,7 +32,7 @@ class Stage:
 
 
 def split(plan: Plan, limits: Limits, today: datetime.date) -> list[Stage]:
-    """The applies in order. Each was judged as if those before it had been done."""
+    """Returns the applies in order. Each is judged as if all earlier applies had been done."""
     ranks = _ranks(plan, limits)
     stages: list[Stage] = []
     done: set[str] = set()
@@ -44,7 +45,7 @@ def split(plan: Plan, limits: Limits, today: datetime.date) -> list[Stage]:
 
 
 def _part(plan: Plan, done: set[str], now: set[str]) -> Plan:
-    """The plan in which only `now` changes, after `done` has been applied."""
+    """Returns the plan in which only the URNs in `now` change, after those in `done` have been applied."""
     changes: dict[str, Change] = {}
     for urn, change in plan.changes.items():
         if urn in now or change.action == "same":
@@ -55,7 +56,8 @@ def _part(plan: Plan, done: set[str], now: set[str]) -> Plan:
 
 
 def _ranks(plan: Plan, limits: Limits) -> dict[str, int]:
-    """The stage of each change. What stays the same has none, nor has a component that is there before and after."""
+    """Returns the rank of each change. Unchanged resources and components that exist before and after the plan have no
+    rank."""
     changed = {
         urn: one
         for urn, one in plan.changes.items()
@@ -68,7 +70,7 @@ def _ranks(plan: Plan, limits: Limits) -> dict[str, int]:
             for user in _changed_because(plan, urn):
                 with_replaced[user] = max(ranks[urn], with_replaced.get(user, _BUILD))
     ranks |= with_replaced
-    for _ in changed:  # a chain of dependencies is no longer than there are changes
+    for _ in changed:  # a chain of dependencies has at most as many links as there are changes
         moved = [_settle(urn, one, ranks) for urn, one in changed.items()]
         if True not in moved:
             break
@@ -76,7 +78,8 @@ def _ranks(plan: Plan, limits: Limits) -> dict[str, int]:
 
 
 def _settle(urn: str, change: Change, ranks: dict[str, int]) -> bool:
-    """Puts the change no earlier than what it is made of, and what it no longer uses no earlier than the change."""
+    """Raises ranks so that a change comes no earlier than its dependencies, and its former dependencies no earlier than
+    the change. Returns whether any rank changed."""
     before = dict(ranks)
     if change.new is not None:
         ranks[urn] = max([ranks[urn], *(ranks[used] for used in change.new.uses() if used in ranks)])
@@ -101,7 +104,7 @@ def _is_address(kind: str) -> bool:
 
 
 def _waves(plan: Plan, limits: Limits) -> dict[str, int]:
-    """Machines whose caches are lost, a few of each region at a time."""
+    """Assigns a rank to each machine that loses its cache, so that each wave holds only a few machines per region."""
     nodes = plan.of(NODES, "same", "update", "replace", "delete")
     waves: defaultdict[int, list[str]] = defaultdict(list)
     for changes in by_group(nodes).values():
@@ -115,7 +118,8 @@ def _waves(plan: Plan, limits: Limits) -> dict[str, int]:
 
 
 def _changed_because(plan: Plan, replaced: str) -> set[str]:
-    """What changes only in inputs that come from a replaced resource: apart from it, it would point to what is gone."""
+    """Returns the URNs of resources whose changed inputs all come from a replaced resource. If applied separately,
+    these resources would refer to a resource that no longer exists."""
     return {
         urn
         for urn in users_of([replaced], plan.after()) - {replaced}
@@ -137,7 +141,7 @@ def _purpose(rank: int) -> str:
 
 
 def lines(stages: Sequence[Stage]) -> list[str]:
-    """The split as a user carries it out."""
+    """Returns the applies as lines of text that a user can follow."""
     said: list[str] = []
     for number, stage in enumerate(stages, start=1):
         said.append(f"apply {number} of {len(stages)}: {stage.purpose}")

@@ -1,7 +1,7 @@
-"""A stack's state as a fixture: without secrets and without anything of the machine that it was made on.
+"""Stack states as test fixtures, without secrets and without data about the machine that made the state.
 
-Of a secret only its name is kept, where the name is known. A later preview puts the secret of its own sandbox in that
-place, so that a key that differs between sandboxes does not look like a change of the program.
+Each secret is replaced by its name, if the name is known. A later preview inserts the secret of its own sandbox under
+that name. A key that differs between sandboxes therefore does not look like a change of the program.
 """
 
 from __future__ import annotations
@@ -12,25 +12,27 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+# How the engine marks a secret in a state: the object has a member named _SIGNATURE with the value _SECRET
+# (pulumi/pulumi, sdk/go/common/resource: SigKey and SecretSig).
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105
-"""How the engine marks a secret in a state: an object whose member of the first name has the second as value
-(pulumi/pulumi, sdk/go/common/resource: SigKey and SecretSig)."""
 
+# Members of a resource's state that are dropped: file paths of the machine, and times.
 _UNKEPT = ("sourcePosition", "stackTrace", "created", "modified")
-"""Of a resource: paths of the machine, and times."""
 
 REMOVED = "removed"
 
 
 class StateError(Exception):
-    """What was given is not a state that `pulumi stack export` writes."""
+    """The document is not a state that `pulumi stack export` writes."""
 
 
 def scrub(export: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
-    """The export without any secret. `secrets` maps names to values that may occur, marked as secret or not.
+    """Returns the exported state without any secret. `secrets` maps names to values, which are replaced wherever they
+    occur.
 
-    The export must show its secrets (`--show-secrets`) for their names to be found; encrypted ones are removed.
+    The export must contain plain secrets (`--show-secrets`) so that their names can be found. Encrypted secrets are
+    removed. Raises StateError if the export has no resources.
     """
     names: dict[str, str] = {}
     for name, value in secrets.items():
@@ -54,7 +56,8 @@ def scrub(export: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, An
 
 
 def restore(state: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
-    """The scrubbed state with other secrets of the same names, as `pulumi stack import` takes it."""
+    """Returns a scrubbed state in which `secrets` fills the placeholders by name, in the format of `pulumi stack
+    import`."""
 
     def replace(text: str) -> str:
         for name, value in secrets.items():
@@ -69,13 +72,13 @@ def restore(state: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, A
 
 
 def write(state: Mapping[str, Any], file: Path) -> None:
-    """The same state always gives the same bytes."""
+    """Writes a state to a file as compressed JSON. The same state always gives the same bytes."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(gzip.compress(json.dumps(state, sort_keys=True).encode(), mtime=0))
 
 
 def read(file: Path) -> dict[str, Any]:
-    """A state that `write` wrote."""
+    """Returns a state from a file that `write` made."""
     return json.loads(gzip.decompress(file.read_bytes()))
 
 
@@ -95,7 +98,7 @@ def _is_text(value: object) -> bool:
 
 
 def _mapped(value: Any, text: Callable[[str], str], secret: Callable[[Mapping[str, Any]], dict[str, Any]]) -> Any:
-    """A copy of a JSON value, its texts and marked secrets replaced."""
+    """Returns a copy of a JSON value in which `text` replaces each string and `secret` replaces each marked secret."""
     if isinstance(value, str):
         return text(value)
     if isinstance(value, list):

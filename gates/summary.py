@@ -1,4 +1,4 @@
-"""A plan in the words of whoever reviews it: by tier, alike changes in one line."""
+"""Summaries of a plan for reviewers, by tier, with similar changes on one line."""
 
 from __future__ import annotations
 
@@ -15,24 +15,26 @@ _VERBS: dict[Action, str] = {
     "delete": "to delete",
     "same": "unchanged",
 }
+# How many names a line shows. Further names are only counted.
 _NAMED = 4
-"""How many names a line has; the rest is counted."""
 
 
 def tier_of(resource: Resource) -> str:
-    """The module of the innermost component around it: `dns` of `artifact-edge:dns:Dns`; `stack` outside of any."""
+    """Returns the tier of a resource: the module of its innermost component, such as `dns` for `artifact-edge:dns:Dns`.
+    A resource outside all components is in the tier `stack`."""
     chain = resource.urn.split("::")[2].split("$")
     return chain[-2].split(":")[1] if len(chain) > 1 and ":" in chain[-2] else "stack"
 
 
 def counts(plan: Plan) -> str:
-    """`3 to create, 2 to replace, 170 unchanged`; components are not counted, they are nothing in a cloud."""
+    """Returns the number of changes by action, such as `3 to create, 2 to replace, 170 unchanged`. Components are not
+    counted, because no cloud resource belongs to them."""
     found = Counter(change.action for change in _real(plan))
     return ", ".join(f"{found[action]} {verb}" for action, verb in _VERBS.items() if found[action]) or "nothing"
 
 
 def tree(resources: Iterable[Resource]) -> Iterator[str]:
-    """What a stack consists of: a line a tier, `dns  32: 14 Record, 17 HealthCheck, 1 Zone`."""
+    """Yields one line per tier with the resources in it, such as `dns 32: 14 Record, 17 HealthCheck, 1 Zone`."""
     tiers: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for resource in resources:
         if _is_real(resource):
@@ -43,7 +45,7 @@ def tree(resources: Iterable[Resource]) -> Iterator[str]:
 
 
 def diff(plan: Plan) -> Iterator[str]:
-    """What would change: a line for each kind of change, `dns  ~ 2 Record edge-eu, edge-us: records`."""
+    """Yields one line for each kind of change, such as `dns ~ 2 Record edge-eu, edge-us: records`."""
     alike: defaultdict[tuple[str, Action, str, tuple[str, ...]], list[str]] = defaultdict(list)
     for change in _real(plan):
         if change.action != "same":

@@ -1,4 +1,4 @@
-"""Where the clients of each name are sent, in shares, as far as records and load balancers say."""
+"""The shares of clients that DNS records and load balancers send to each target."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from gates.limits import Limits
 from gates.plan import Resource, known
 from gates.resource_types import BALANCERS, RECORDS
 
+# Targets and the share of clients that each gets. The shares add up to 1.
 Split = Mapping[str, float]
-"""Targets and their shares, which make 1."""
 
 _ROUTING = (
     "weightedRoutingPolicies",
@@ -26,7 +26,7 @@ _ROUTING = (
 
 
 def client_names(resources: Iterable[Resource], limits: Limits) -> frozenset[str]:
-    """The host names that an edge network answers for, and those that the limits add."""
+    """Returns the host names that an edge network serves, and those that the limits add."""
     found = set(limits.hostnames)
     for resource in resources:
         inputs = resource.inputs
@@ -37,8 +37,9 @@ def client_names(resources: Iterable[Resource], limits: Limits) -> frozenset[str
 
 
 def splits(resources: Sequence[Resource], names: frozenset[str], limits: Limits) -> dict[str, Split]:
-    """By name and type of record (`packages.example.com CNAME`) or by balancer. Names that only machines use, and that
-    lead to one place, are left out: they are no traffic."""
+    """Returns the split of clients for each record name and type (`packages.example.com CNAME`) and for each load
+    balancer. Names that only machines use are left out if they have no routing policy, because they carry no client
+    traffic."""
     grouped: defaultdict[str, list[Resource]] = defaultdict(list)
     for resource in resources:
         if resource.type in RECORDS and (_name(resource) in names or not names or _routed(resource)):
@@ -49,7 +50,7 @@ def splits(resources: Sequence[Resource], names: frozenset[str], limits: Limits)
 
 
 def moved(before: Split, after: Split) -> float:
-    """The share of clients that is sent elsewhere: half the sum of the differences (total variation distance)."""
+    """Returns the share of clients sent elsewhere: half the sum of the differences (total variation distance)."""
     lost = abs(sum(before.values()) - sum(after.values()))
     return (lost + sum(abs(before.get(one, 0.0) - after.get(one, 0.0)) for one in before.keys() | after.keys())) / 2
 
@@ -80,7 +81,8 @@ def _targets(record: Resource) -> list[str]:
 
 
 def _target(value: Any, number: int, resource: Resource) -> str:
-    """A value that is not known yet is another place than any that is."""
+    """Returns the target as text. A value that is not known before the apply counts as a target that differs from all
+    known targets."""
     return json.dumps(value, sort_keys=True) if known(value) else f"{resource.urn} {number}, known after the apply"
 
 

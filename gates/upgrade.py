@@ -1,4 +1,6 @@
-"""Upgrade safety: from a released state to today's program, nothing is replaced or deleted that cannot be missed."""
+"""Upgrade check: an upgrade from a released state to the current program must not replace or delete a store or what
+clients reach.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from gates.settings import read_settings
 
 
 class Allowance(BaseModel):
-    """One replacement or deletion that is meant, and why nobody is hurt by it."""
+    """One intended replacement or deletion, with the reason why it harms no user."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -24,7 +26,7 @@ class Allowance(BaseModel):
 
 
 class Allowances(BaseModel):
-    """`releases/<version>/allowances.yaml`."""
+    """The allowances in `releases/<version>/allowances.yaml`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -35,12 +37,13 @@ class Allowances(BaseModel):
 
 
 def read_allowances(file: Path) -> Allowances:
-    """Those in the file; none where there is no file. Raises SettingsError."""
+    """Returns the allowances in the file, or none if the file does not exist. Raises SettingsError if the file is not
+    valid."""
     return read_settings(file, Allowances) if file.exists() else Allowances()
 
 
 def findings(plan: Plan, allowed: Sequence[Allowance] = ()) -> Iterator[str]:
-    """What the upgrade would replace or delete, a line each, and each allowance that allows nothing."""
+    """Yields one line for each resource that the upgrade would replace or delete, and one for each unused allowance."""
     unused = {allowance.resource for allowance in allowed}
     for change in plan.changes.values():
         what = _what(change)

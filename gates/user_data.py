@@ -1,4 +1,4 @@
-"""What machines boot with, as far as it says whom they ask."""
+"""Reads the user data of machines, to find the buckets and shields that it names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ _SHIELDS = re.compile(r'\[\{"host": .*?\}\]')
 
 
 def program(machine: Resource) -> str:
-    """The user data in text, and the files in it that it packs; empty where it is not known yet."""
+    """Returns a machine's user data as text, followed by the text of its compressed files. The result is empty if the
+    user data is not known yet."""
     text = _text(machine)
     return "\n".join([text, *(_unpacked(packed) for packed in _PACKED.findall(text))])
 
@@ -39,11 +40,12 @@ def _unpacked(packed: str) -> str:
 
 
 def reads(machine: Resource, bucket: str) -> bool:
-    """Whether the machine boots with the address of the bucket."""
+    """Returns whether the machine's user data contains the address of the bucket."""
     return f"//{bucket}." in program(machine)
 
 
 def shields(text: str) -> list[dict[str, Any]]:
-    """The shields that a worker's binding or a program lists: objects with `host` and `region`; maybe none."""
+    """Returns the shields that a worker's binding or a program lists, as objects with `host` and `region`. The list is
+    empty if there are none."""
     found = _SHIELDS.search(text)
     return json.loads(found[0]) if found else []

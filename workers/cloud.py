@@ -1,4 +1,4 @@
-"""What functions take from AWS: secrets, and what they know of themselves."""
+"""AWS clients, secrets and settings of the Lambda functions."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ import boto3
 
 
 def setting(name: str) -> str:
-    """A variable of the function's environment; the component that makes the function sets them all."""
+    """Returns a variable of the function's environment. The component that creates the function sets all of them.
+    Raises KeyError if the variable is missing."""
     return os.environ[name]
 
 
 def client(service: str, region: str | None = None) -> Any:
-    """In the function's own region, where no other is named."""
+    """Returns a boto3 client for the service, in the given region or else in the function's own region."""
     return cast(Any, boto3).client(service, region_name=region)
 
 
 def read_secret(field: str, variable: str = "SECRET_ID") -> str:
-    """A field of one of the function's own secrets, JSON in AWS Secrets Manager, as `registry keys init` wrote it;
-    `variable` holds the secret's name."""
+    """Returns a field of one of the function's secrets. The secret is JSON in AWS Secrets Manager, as `registry keys
+    init` writes it. `variable` names the environment variable that holds the secret's name."""
     manager = client("secretsmanager", setting("SECRET_REGION"))
     return json.loads(manager.get_secret_value(SecretId=setting(variable))["SecretString"])[field]

@@ -1,7 +1,8 @@
-"""Secrets that are kept on AWS, for services on Google Cloud: read by a role that their identity token takes on.
+"""Reads secrets in AWS Secrets Manager for services on Google Cloud, which assume an AWS role with their identity
+token.
 
-boto3 would do this; it is 25 MB that a service on Cloud Run would have to bring along, for two requests. The signature
-is that of IAM User Guide, "Create a signed AWS API request"; the unit tests hold it to botocore's.
+boto3 could do this, but it would add 25 MB to a service on Cloud Run for two requests. The signature follows IAM User
+Guide, "Create a signed AWS API request"; the unit tests compare it with botocore's.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ _CONTENT = "application/x-amz-json-1.1"
 
 
 class SecretUnreadable(Exception):
-    """AWS did not hand it over; trying again may help. The message tells nothing of the secret."""
+    """AWS did not return the secret. A retry may succeed. The message contains nothing of the secret."""
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """Of a role that was taken on."""
+    """Temporary credentials of an assumed role."""
 
     key_id: str
     secret_key: str = field(repr=False)
@@ -42,8 +43,8 @@ class Credentials:
 
 @dataclass(frozen=True)
 class ForeignSecret:
-    """One secret, JSON, in the region; `role` is the ARN of the only role that may read it, and the audience of the
-    identity tokens that take it on."""
+    """One secret, a JSON object in AWS Secrets Manager. `role` is the ARN of the only role that may read the secret. It
+    is also the audience of the identity tokens that assume the role."""
 
     secret_id: str
     region: str
@@ -51,7 +52,8 @@ class ForeignSecret:
     identity: Identity
 
     def read(self, name: str) -> str:
-        """One of its fields, as it is now. Raises SecretUnreadable, NoIdentity."""
+        """Returns the current value of a field of the secret. Raises SecretUnreadable if AWS does not return the field,
+        and NoIdentity if there is no identity token."""
         body = json.dumps({"SecretId": self.secret_id}).encode()
         url = _endpoint("secretsmanager", self.region)
         headers = signed(url, body, self._credentials(), self.region, datetime.now(UTC))
@@ -80,7 +82,7 @@ class ForeignSecret:
 
 
 def signed(url: str, body: bytes, credentials: Credentials, region: str, now: datetime) -> Mapping[str, str]:
-    """The headers of a signed POST of that body to Secrets Manager."""
+    """Returns the headers of a signed POST request to Secrets Manager with this body."""
     moment, day = now.strftime("%Y%m%dT%H%M%SZ"), now.strftime("%Y%m%d")
     headers = {
         "content-type": _CONTENT,
@@ -103,7 +105,7 @@ def signed(url: str, body: bytes, credentials: Credentials, region: str, now: da
 
 
 def _endpoint(service: str, region: str) -> str:
-    """AWS_ENDPOINT_URL as AWS's own SDKs take it."""
+    """Returns the URL of an AWS service. AWS_ENDPOINT_URL overrides the public address, as in AWS's own SDKs."""
     base = os.environ.get("AWS_ENDPOINT_URL") or f"https://{service}.{region}.amazonaws.com"
     return f"{base.rstrip('/')}/"
 

@@ -1,4 +1,4 @@
-"""What a service on Google Cloud takes from its metadata server: tokens that say whose service account it has.
+"""Tokens of a service's own account on Google Cloud, which the service reads from its metadata server.
 
 Source: Compute Engine, "About VM metadata"; Cloud Run has the same ("Container runtime contract").
 """
@@ -16,26 +16,26 @@ import urllib3
 
 _HOST = "metadata.google.internal"
 _ACCOUNT = "/computeMetadata/v1/instance/service-accounts/default"
-_EARLY_SECONDS = 120  # a token this close to its end is not used any more
+_EARLY_SECONDS = 120  # how long before its expiry a token is replaced
 _TIMEOUT = urllib3.Timeout(connect=2, read=5)
 
 
 class NoIdentity(Exception):
-    """The metadata server did not say who we are; trying again may help."""
+    """The metadata server did not return a token. A retry may succeed."""
 
 
 class Identity:
-    """The service's own account. May be asked from any thread."""
+    """The service account that the service runs as. Any thread may call its methods."""
 
     def __init__(self) -> None:
-        # GCE_METADATA_HOST is where Google's own libraries look, too.
+        # Google's own libraries read GCE_METADATA_HOST, too.
         self._root = f"http://{os.environ.get('GCE_METADATA_HOST', _HOST)}{_ACCOUNT}"
         self._pool = urllib3.PoolManager(timeout=_TIMEOUT, retries=False, headers={"Metadata-Flavor": "Google"})
         self._lock = threading.Lock()
         self._access, self._until = "", 0.0
 
     def access_token(self) -> str:
-        """For Google's own APIs. Raises NoIdentity."""
+        """Returns an access token for Google's APIs, cached until shortly before it expires. Raises NoIdentity."""
         with self._lock:
             if time.monotonic() >= self._until:
                 told = json.loads(self._ask("/token"))
@@ -44,7 +44,7 @@ class Identity:
             return self._access
 
     def identity_token(self, audience: str) -> str:
-        """Signed by Google, good for an hour, for whoever is the audience. Raises NoIdentity."""
+        """Returns an identity token for the audience, signed by Google and valid for an hour. Raises NoIdentity."""
         return self._ask(f"/identity?audience={quote(audience, safe='')}")
 
     def _ask(self, path: str) -> str:

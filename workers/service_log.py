@@ -1,4 +1,4 @@
-"""Log lines as Cloud Logging reads them from a service's output: JSON, one a line, with a severity.
+"""Log lines of a service in the format that Cloud Logging reads: one JSON object per line, with a severity.
 
 Source: Cloud Run, "Writing structured logs".
 """
@@ -19,7 +19,7 @@ class _Structured(logging.Formatter):
 
 
 def structured() -> None:
-    """From now on, all that is logged at INFO or above is so."""
+    """Configures logging so that the process writes all messages of level INFO or above as structured lines."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(_Structured())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)

@@ -1,4 +1,4 @@
-"""A service's HTTP side on Cloud Run: waitress, at the port that the service is told ("Container runtime contract")."""
+"""The HTTP server of a Cloud Run service: waitress, on the port in the variable PORT ("Container runtime contract")."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 def serve(application: Application, threads: int) -> None:
-    """Until the process ends. HOST is where to listen, if not at all addresses as Cloud Run wants it."""
+    """Serves the application until the process ends. HOST is the address to listen on; by default the server listens on
+    all addresses, as Cloud Run requires."""
     address = {"host": os.environ.get("HOST", "0.0.0.0"), "port": int(os.environ["PORT"])}  # noqa: S104
     cast(Any, waitress).serve(application, threads=threads, ident="", _quiet=True, **address)
 
 
 def serve_beside(application: Application) -> None:
-    """In a thread of its own, which does not keep the process."""
+    """Serves the application in a background thread, which does not keep the process alive."""
     threading.Thread(target=serve, args=(application, 1), daemon=True).start()

@@ -1,5 +1,5 @@
-"""Brings what was published to its readers where the publisher could not: settles the outbox, a pass a minute.
+"""The outbox relay: delivers published changes to readers where the publisher could not, in one pass per minute.
 
-Runs as an AWS Lambda function, of this directory and those modules of registry/ that it imports. How a change reaches
-its readers: docs/publish-to-visible.md.
+The relay runs as an AWS Lambda function. Its archive holds this directory and the modules of registry/ that it imports.
+docs/publish-to-visible.md describes how a change reaches its readers.
 """

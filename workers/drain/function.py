@@ -1,7 +1,7 @@
-"""Lambda function: one pass over the outbox, and what CloudWatch is told of it.
+"""Lambda function of the outbox relay: one pass over the outbox, and the metrics that it reports to CloudWatch.
 
-A pass ends in time and leaves the rest to the next: a function that is ended in the midst of it tells nobody why. What
-it was at then is settled again; that does no harm.
+A pass stops before the function's timeout and leaves the rest to the next pass, because a function that times out does
+not report why. The next pass may deliver a change again. A repeated delivery does no harm.
 """
 
 from __future__ import annotations
@@ -25,17 +25,19 @@ from registry.origin import Origin
 from registry.origin.s3 import S3
 from workers.cloud import client, read_secret, setting
 
+# Seconds after which a pass starts no further delivery. The current delivery may take as long again, if every request
+# takes its full timeout.
 PASS_SECONDS = 25.0
-"""When a pass begins nothing more; what it is at may take as long again, if every request takes all of its time."""
+# Timeouts of AWS requests. The SDK's default timeouts are longer than the function's.
 _IMPATIENT = Config(connect_timeout=3, read_timeout=8, retries={"total_max_attempts": 2, "mode": "standard"})
-"""The SDK's own timeouts are longer than the function's."""
 
 _log = logging.getLogger(__name__)
 _log.setLevel(logging.INFO)
 
 
 def handler(event: object, context: object) -> dict[str, Any]:
-    """Whatever the event is. Answers with how far the pass came."""
+    """Delivers the outbox's changes until the pass's time is over, and returns the counts of the pass. The event is
+    ignored."""
     report = _delivery().drain(until=time.time() + PASS_SECONDS)
     _metrics().purges(report.lag, report.dead)
     for reason in report.delayed:
@@ -59,7 +61,7 @@ def _delivery() -> Delivery:
 
 
 def _edge() -> CloudflareEdge:
-    base = os.environ.get("CLOUDFLARE_BASE_URL", "")  # as Cloudflare's own tools take it
+    base = os.environ.get("CLOUDFLARE_BASE_URL", "")  # the variable of Cloudflare's own tools
     return CloudflareEdge(
         purges=CloudflareApi(read_secret("api_token", "PURGE_SECRET_ID"), base),
         entries=CloudflareApi(read_secret("api_token", "KV_SECRET_ID"), base),
@@ -76,7 +78,7 @@ def _metrics() -> CloudWatch:
 
 
 def _session() -> None:
-    """Has all clients made from now on give up early."""
+    """Applies the short timeouts to all AWS clients that are created afterwards."""
     session = botocore.session.get_session()
     session.set_default_client_config(_IMPATIENT)
     cast(Any, boto3).setup_default_session(botocore_session=session)

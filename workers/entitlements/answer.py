@@ -1,4 +1,4 @@
-"""`python -m workers.entitlements.answer`: the metadata API as a service on Cloud Run, before Spanner (lookup.py)."""
+"""`python -m workers.entitlements.answer`: the metadata API as a Cloud Run service that reads Spanner (lookup.py)."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from workers.service_log import structured
 from workers.serving import serve
 
 _READ = "SELECT sk, document, version, expires FROM items WHERE pk = $1 AND sk = $2"
-_LONGEST_BODY = 1024  # bytes; a digest takes a tenth
+_LONGEST_BODY = 1024  # bytes; a digest takes about a tenth of it
 _THREADS = 16
 
 _HEADER = f"HTTP_{SIGNATURE_HEADER.upper().replace('-', '_')}"
 
 
 class MetadataApi:
-    """The WSGI application. The key is read when the first question comes, and kept."""
+    """The WSGI application of the metadata API. It reads the signing key at the first request and keeps the key."""
 
     def __init__(self, spanner: Spanner, secret: ForeignSecret) -> None:
         self._spanner, self._secret = spanner, secret

@@ -1,4 +1,6 @@
-"""Lambda function behind a function URL: what DynamoDB has of a token of which the edge has no entry (lookup.py)."""
+"""Lambda function behind a function URL: the metadata API, which looks up a token in DynamoDB if the edge has no entry
+(lookup.py).
+"""
 
 from __future__ import annotations
 
@@ -14,12 +16,12 @@ from contract.tokens import PARTITION, Record, decode_image
 from workers.cloud import client, read_secret, setting
 from workers.entitlements.lookup import SIGNATURE_HEADER, DatabaseSilent, Lookups
 
+# The rate limit and the negative cache of this instance of the function.
 lookups = Lookups()
-"""Of this instance."""
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-    """A request in payload format 2.0 (AWS Lambda, "Invoking Lambda function URLs")."""
+    """Answers a request in payload format 2.0 (AWS Lambda, "Invoking Lambda function URLs")."""
     text = event.get("body") or ""
     body = base64.b64decode(text).decode(errors="replace") if event.get("isBase64Encoded") else text
     answer = lookups.answer(event["headers"].get(SIGNATURE_HEADER, ""), body, _key(), _find, time.time())

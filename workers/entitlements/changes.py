@@ -1,8 +1,8 @@
-"""A change stream of Spanner's PostgreSQL dialect: what became of a partition between two times.
+"""Reads a change stream of Spanner's PostgreSQL dialect: the changes of a partition between two times.
 
-Source: Spanner, "Change stream partitions, records, and queries". A partition is followed until it is replaced by
-others, its children; a child may have several parents, and its changes come after those of all of them. Queries here
-end at a time that has passed, so that they return at once: all that was committed until then has been told.
+Source: Spanner, "Change stream partitions, records, and queries". A partition is followed until other partitions, its
+children, replace it. A child may have several parents, and its changes come after the changes of all its parents.
+Queries in this module end at a time in the past, so that they return at once with all changes committed until then.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from contract.entitlements import deleted
 from contract.tokens import Record, decode_row
 
-_HEARTBEAT_MS = "10000"  # must be given; a query that ends at once has no use for it
+_HEARTBEAT_MS = "10000"  # required by Spanner; a query that ends at once sends no heartbeat
 
 
 class Database(Protocol):
@@ -24,7 +24,7 @@ class Database(Protocol):
 
 @dataclass(frozen=True)
 class Change:
-    """One row that was written, and where the stream told of it."""
+    """One written row, and its position in the stream."""
 
     commit: str  # RFC 3339
     transaction: str
@@ -38,7 +38,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Child:
-    """A partition that begins at `start`, when those of `parents` have ended."""
+    """A partition that begins at the time `start`, when all partitions in `parents` have ended."""
 
     token: str
     parents: frozenset[str]
@@ -47,25 +47,25 @@ class Child:
 
 @dataclass(frozen=True)
 class Told:
-    """Of a partition, in order. It has ended where it has children."""
+    """What the stream reports for a partition, in order. A partition that has children has ended."""
 
     changes: Sequence[Change]
     children: Sequence[Child]
 
 
 class ChangeStream:
-    """`name` is that of the stream in the database's schema."""
+    """A change stream of a database. `name` is the stream's name in the database's schema."""
 
     def __init__(self, database: Database, name: str) -> None:
         self._database = database
         self._sql = f"SELECT * FROM spanner.read_json_{name}($1, $2, $3, $4, null)"  # noqa: S608  of our own schema
 
     def partitions(self, at: str) -> Sequence[Child]:
-        """Those that there are at that time."""
+        """Returns the partitions that exist at a time (RFC 3339)."""
         return self._told(None, at, at).children
 
     def read(self, token: str, start: str, end: str) -> Told:
-        """What a partition has from `start` to `end`, both included."""
+        """Returns the changes and children of a partition from `start` to `end` (RFC 3339), both included."""
         return self._told(token, start, end)
 
     def _told(self, token: str | None, start: str, end: str) -> Told:
@@ -97,18 +97,18 @@ def _changes(record: Mapping[str, Any] | None) -> Iterator[Change]:
 def _children(record: Mapping[str, Any] | None) -> Iterator[Child]:
     if record is None:
         return
-    start = str(record["start_timestamp"]).replace("+00:00", "Z")  # in which form it has to be given back
+    start = str(record["start_timestamp"]).replace("+00:00", "Z")  # queries take this form only
     for child in record["child_partitions"]:
         yield Child(child["token"], frozenset(child["parent_partition_tokens"]), start)
 
 
 def _object(value: Any) -> Mapping[str, Any]:
-    """JSON within JSON, or not."""
+    """Returns the object in a JSON string, or the value if it is an object already. None results in an empty object."""
     return json.loads(value) if isinstance(value, str) else (value or {})
 
 
 def record_of(change: Change) -> Record:
-    """What a change of an item tells. A deleted item is a revoked token. Raises MalformedRecord."""
+    """Returns the token record that a changed item holds. A deleted item is a revoked token. Raises MalformedRecord."""
     gone = change.kind == "DELETE"
     values = change.old if gone else change.new
     found = decode_row(change.keys.get("sk"), values.get("document"), values.get("version"), values.get("expires"))

@@ -1,7 +1,7 @@
-"""Lambda function: changes of token records, from the table's stream to the edge.
+"""Lambda function that copies changes of token records from the table's stream to the edge.
 
-A record that cannot be understood never will be: it goes to the dead letters at once, and the others go on. When the
-edge does not answer, all of them are tried again by Lambda, in order, until they are too old.
+A malformed record goes to the dead-letter queue at once, because a retry cannot help, and the other records continue.
+If the edge does not answer, Lambda retries all records in order, until they are too old.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Change = Mapping[str, Any]
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-    """Answers as a function with `ReportBatchItemFailures` does: the first change from which Lambda must try again
+    """Returns the response of a function with `ReportBatchItemFailures`: the first change from which Lambda must retry
     (AWS Lambda, "Implementing partial batch responses")."""
     changes: Sequence[Change] = event["Records"]
     records: list[Record] = []
@@ -48,7 +48,8 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
 
 
 def _send_to_dead_letters(change: Change, reason: str) -> None:
-    """The message tells where the change is in the stream, and nothing of what is in it."""
+    """Sends a message to the dead-letter queue that holds the change's position in the stream, and nothing of its
+    content."""
     sequence_number = str(change.get("dynamodb", {}).get("SequenceNumber", ""))
     client("sqs").send_message(
         QueueUrl=setting("DEAD_LETTERS"),
@@ -59,5 +60,5 @@ def _send_to_dead_letters(change: Change, reason: str) -> None:
 
 @cache
 def _edge() -> TokenEntries:
-    base = os.environ.get("CLOUDFLARE_BASE_URL", "")  # as Cloudflare's own tools take it
+    base = os.environ.get("CLOUDFLARE_BASE_URL", "")  # the variable of Cloudflare's own tools
     return TokenEntries(CloudflareApi(read_secret("api_token"), base), setting("ACCOUNT_ID"), setting("NAMESPACE_ID"))

@@ -1,7 +1,7 @@
-"""`python -m workers.entitlements.follow`: the change stream's follower as a service on Cloud Run (follower.py).
+"""`python -m workers.entitlements.follow`: the follower of the change stream, as a Cloud Run service (follower.py).
 
-One instance, whose processor is never taken away. /healthz says whether the loop still turns; a turn that failed is
-one, too: to be started anew helps against what hangs, and not against an edge that does not answer.
+The service is one instance whose CPU is always allocated. /healthz reports whether the loop still runs. A failed turn
+counts as running: a restart helps against a hung turn, but not against an edge that does not answer.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from workers.google import Identity, NoIdentity
 from workers.service_log import structured
 from workers.serving import serve_beside
 
-TURN_SECONDS = 0.5  # between turns: as late may a change be that happened just after one
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds between tries of what fails
-STUCK_SECONDS = 180.0  # a turn that takes longer has hung: all requests together time out earlier
+TURN_SECONDS = 0.5  # pause between turns, and so the longest delay that it adds to a change
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds between retries
+STUCK_SECONDS = 180.0  # a longer turn has hung: all its requests together time out earlier
 
 _TRANSIENT = (CloudflareError, SpannerSilent, TopicSilent, SecretUnreadable, NoIdentity)
 _log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class Pulse:
-    """When the loop turned last."""
+    """The time of the loop's last turn, and the health check that reports it."""
 
     at: float = field(default_factory=time.monotonic)
 
@@ -51,7 +51,7 @@ class Pulse:
 
 
 class EdgeBySecret:
-    """The edge's store, by a token that is read anew where it was refused."""
+    """The edge's store of tokens. After an error the API token is read again, because it may have been replaced."""
 
     def __init__(self, secret: ForeignSecret) -> None:
         self._secret = secret
@@ -59,7 +59,7 @@ class EdgeBySecret:
 
     def update(self, records: Sequence[Record]) -> Sequence[Record]:
         if self._edge is None:
-            api = os.environ.get("CLOUDFLARE_BASE_URL", "")  # as Cloudflare's own tools take it
+            api = os.environ.get("CLOUDFLARE_BASE_URL", "")  # the variable of Cloudflare's own tools
             place = surroundings.setting("ACCOUNT_ID"), surroundings.setting("NAMESPACE_ID")
             self._edge = TokenEntries(CloudflareApi(self._secret.read("api_token"), api), *place)
         try:
@@ -70,7 +70,7 @@ class EdgeBySecret:
 
 
 def follow(turn: Callable[[], None], beat: Callable[[], None], pause: Callable[[float], None]) -> None:
-    """For ever; what fails for now is tried again, with growing pauses. Other errors end it."""
+    """Runs turns without end. Transient errors are retried with growing pauses. Other errors end the loop."""
     wait = FIRST_PAUSE
     while True:
         try:

@@ -1,8 +1,9 @@
-"""Follows the change stream of a metadata database on Spanner, and tells the edge of each change of a token.
+"""Follows the change stream of a metadata database on Spanner, and sends each change of a token to the edge.
 
-What it cannot understand goes to the dead letters at once, and the others go on. While the edge or Spanner does not
-answer, it tries again and stays where it is. Its place is saved after what lies before it has reached the edge: what
-it does twice after a crash does no harm, as entries never give way to earlier ones (contract/entitlements.py).
+Malformed records go to the dead-letter topic at once, and the other records continue. While the edge or Spanner does
+not answer, the follower keeps its position and retries. It saves a position only after all earlier changes have reached
+the edge. After a crash it may repeat changes. This does no harm, because earlier entries never replace later ones
+(contract/entitlements.py).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from workers.entitlements.spanner import Row, Spanner, SpannerRefused
 
 ITEMS = "items"
 _SCAN = "SELECT sk, document, version, expires FROM items WHERE pk = $1 AND sk > $2 ORDER BY sk LIMIT 500"
-_SAVED_EVERY = 10.0  # seconds, where nothing happens: a crash then repeats so much of nothing
+_SAVED_EVERY = 10.0  # seconds between saves while there are no changes
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +32,8 @@ class Edge(Protocol):
 
 
 class Follower:
-    """`send_dead_letter` takes a message with the place of a change, without its content. One thread uses it."""
+    """Copies token changes to the edge. `send_dead_letter` takes a message with the position of a change, without its
+    content. Only one thread may use a follower."""
 
     def __init__(
         self,
@@ -47,7 +49,8 @@ class Follower:
         self._saved = 0.0
 
     def turn(self) -> None:
-        """Tells the edge of all that was committed before. Whatever it raises, the next turn goes on from there."""
+        """Sends all changes committed so far to the edge. After an error, the next turn continues from the same
+        position. If Spanner rejects a position, the next turn sends all tokens again."""
         if self._partitions is None:
             self._partitions = self._positions.all()
         if not self._partitions:
@@ -57,7 +60,7 @@ class Follower:
             for partition in [each for each in self._partitions.values() if not each.waits_for]:
                 self._advance(self._partitions, partition, now)
         except SpannerRefused as error:
-            # The place is older than what the stream keeps, or of a stream that was made anew.
+            # The position is older than the stream's retention, or the stream was created again.
             _log.error("%s: the stream is followed anew, after all tokens were told", error)
             self._positions.save((), list(self._partitions))
             self._partitions = None
@@ -66,7 +69,7 @@ class Follower:
             self._save(list(self._partitions.values()))
 
     def _begin(self) -> dict[str, Partition]:
-        """From now on the stream tells; what was before is told here."""
+        """Sends all existing tokens to the edge, and returns the partitions of the stream from the current time on."""
         now, last, told = self._spanner.now(), "", 0
         while True:
             rows = self._spanner.query(_SCAN, ("STRING", PARTITION), ("STRING", last))
@@ -125,6 +128,6 @@ def _of_tokens(change: Change) -> bool:
 
 
 def _born(known: Partition | None, child: Child, ended: str) -> Partition:
-    """A child as it is once one of its parents has ended; each of them tells of it."""
+    """Returns a child partition after one of its parents has ended. Each parent reports the child."""
     waits_for = (known.waits_for if known else child.parents) - {ended}
     return Partition(child.token, waits_for, child.start)

@@ -1,11 +1,11 @@
-"""The metadata API's answers, whichever cloud asks and whichever database knows: no I/O but what it is given.
+"""The metadata API's answers, independent of cloud and database. The module does no I/O except through its arguments.
 
     POST /   {"digest": "<sha256 hex>"}
     x-artifact-edge-signature: t=<seconds since 1970>,v1=<HMAC-SHA256 of "<t>.<body>", hex>
 
-200 with the entry as the edge's store would hold it, 404 where no such token is on record, 403 if the signature is not
-good, 400 without a digest, 429 past the rate, 503 when the database does not answer. The digest is in the body, as URLs
-end up in logs.
+The status is 200 with the entry as the edge's store would hold it, or 404 if there is no such token. It is 403 if the
+signature is not valid, 400 without a digest, 429 above the rate limit, and 503 if the database does not answer. The
+digest is in the body, because URLs are often logged.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from typing import Any, cast
 from contract.tokens import MalformedRecord, Record, encode_entry
 
 SIGNATURE_HEADER = "x-artifact-edge-signature"
-SIGNATURE_SECONDS = 60  # a signature's life, and how far the edge's clock may be off
+SIGNATURE_SECONDS = 60  # how long a signature is valid, including differences between clocks
 NEGATIVE_SECONDS = 2.0
-RATE, BURST = 100.0, 200.0  # look-ups a second, of one instance; the number of instances is bounded where they run
+RATE, BURST = 100.0, 200.0  # look-ups per second and instance; the deployment limits the number of instances
 _REMEMBERED = 10_000
 
 _SIGNATURE = re.compile(r"t=(\d{1,12}),v1=([0-9a-f]{64})")
 _log = logging.getLogger(__name__)
 
+# Returns the record of a digest, or None if there is none. Raises MalformedRecord, DatabaseSilent.
 Find = Callable[[str], Record | None]
-"""The record of a digest, None where there is none. Raises MalformedRecord, DatabaseSilent."""
 
 
 class DatabaseSilent(Exception):
-    """The database did not answer; the message tells nothing of who was looked for."""
+    """The database did not answer. The message does not contain the digest."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Answer:
 
 
 class Bucket:
-    """A token bucket: `rate` a second on average, `burst` at once."""
+    """A token bucket that limits calls to `rate` per second on average, and `burst` at once."""
 
     def __init__(self, rate: float, burst: float) -> None:
         self._rate, self._burst = rate, burst
@@ -62,14 +62,15 @@ class Bucket:
 
 
 class Lookups:
-    """What one instance remembers: how much it was asked, and who is not on record."""
+    """The state of one instance: its rate limit, and the digests that it recently did not find."""
 
     def __init__(self, bucket: Bucket | None = None) -> None:
         self._bucket = bucket or Bucket(RATE, BURST)
         self._negative: dict[str, float] = {}
 
     def answer(self, signature: str, body: str, key: str, find: Find, now: float) -> Answer:
-        """`now` is in seconds since 1970."""
+        """Answers one request of the edge. `find` looks up a digest, `key` verifies the signature, and `now` is in
+        seconds since 1970."""
         if not signed(signature, body, key, now):
             return _refusal(403, "not signed by the edge")
         digest = _digest(body)
@@ -99,7 +100,8 @@ class Lookups:
 
 
 def signed(signature: str, body: str, key: str, now: float) -> bool:
-    """Whether who has the key signed this body within the last minute."""
+    """Returns whether the signature was made with the key for this body, at most SIGNATURE_SECONDS before or after
+    `now`."""
     found = _SIGNATURE.fullmatch(signature)
     if found is None or abs(now - int(found[1])) > SIGNATURE_SECONDS:
         return False

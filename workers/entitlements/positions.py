@@ -1,4 +1,6 @@
-"""How far the follower is in each partition of the stream: kept in the database itself, so that it dies with nobody."""
+"""The follower's position in each partition of the stream. Positions are stored in the database itself, so that they
+survive the loss of an instance.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ class Database(Protocol):
 
 @dataclass(frozen=True)
 class Partition:
-    """All of it until `position` (RFC 3339) has reached the edge. It is read once those that it `waits_for` ended."""
+    """A partition of the stream. All its changes until `position` (RFC 3339) have reached the edge. It is read once all
+    partitions in `waits_for` have ended."""
 
     token: str
     waits_for: frozenset[str]
@@ -27,7 +30,7 @@ class Partition:
 
 
 class Positions:
-    """The rows of `table` (infra/metadata/positions.sql)."""
+    """The stored positions: the rows of `table` (infra/metadata/positions.sql)."""
 
     def __init__(self, database: Database, table: str) -> None:
         self._database = database
@@ -38,7 +41,8 @@ class Positions:
         return {token: Partition(token, frozenset(json.loads(waits_for)), at) for token, waits_for, at in rows}
 
     def save(self, kept: Iterable[Partition], gone: Iterable[str] = ()) -> None:
-        """All or none; saying the same twice is no harm."""
+        """Stores the partitions in `kept` and deletes those named in `gone`, in one commit. A repeated call does no
+        harm."""
         rows = [[each.token, json.dumps(sorted(each.waits_for)), each.position] for each in kept]
         keys = [[token] for token in gone]
         mutations = list[Mapping[str, Any]]()

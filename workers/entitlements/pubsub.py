@@ -1,4 +1,4 @@
-"""Dead letters of what runs on Google Cloud: a topic of Pub/Sub, through its REST API (v1)."""
+"""Sends dead-letter messages of services on Google Cloud to a Pub/Sub topic, through its REST API (v1)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _TIMEOUT = urllib3.Timeout(connect=3, read=10)
 
 
 class TopicSilent(Exception):
-    """The topic did not take the letter; trying again may help."""
+    """The topic did not accept the message. A retry may succeed."""
 
 
 class DeadLetters:
-    """`topic` is its full name, `projects/…/topics/…`; `token` gives an access token."""
+    """A dead-letter topic. `topic` is its full name, `projects/…/topics/…`, and `token` returns an access token."""
 
     def __init__(self, topic: str, token: Callable[[], str], api: str = "") -> None:
         self._url = f"{(api or _PUBLIC_API).rstrip('/')}/v1/{topic}:publish"
@@ -26,7 +26,7 @@ class DeadLetters:
         self._pool = urllib3.PoolManager(timeout=_TIMEOUT, retries=False)
 
     def send(self, letter: Mapping[str, Any]) -> None:
-        """Raises TopicSilent."""
+        """Publishes a message as JSON. Raises TopicSilent if Pub/Sub does not accept the message."""
         data = base64.b64encode(json.dumps(letter).encode()).decode()
         headers = {"Authorization": f"Bearer {self._token()}", "Content-Type": "application/json"}
         body = json.dumps({"messages": [{"data": data}]})

@@ -1,7 +1,7 @@
-"""Spanner over its REST API (Cloud Spanner API v1), as much of it as following a change stream and reading items need.
+"""A client of Spanner's REST API (Cloud Spanner API v1), with only the calls that change streams and item reads need.
 
-PGAdapter and a PostgreSQL driver would be a second container, and the adapter answers no query of a change stream
-(docs/decisions/change-stream-on-cloud-run.md).
+PGAdapter with a PostgreSQL driver would need a second container, and PGAdapter does not support queries of change
+streams (docs/decisions/change-stream-on-cloud-run.md).
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ _STRONG: Mapping[str, Any] = {"singleUse": {"readOnly": {"strong": True}}}
 _BLIND: Mapping[str, Any] = {"readWrite": {}}
 
 Row = Sequence[Any]
+# A query parameter: a type code such as STRING, and the value in JSON form. Numbers and times are strings, too.
 Parameter = tuple[str, str | None]
-"""A type code such as STRING, and the value as JSON has it: numbers and times are texts, too."""
 
 
 class SpannerSilent(Exception):
-    """Spanner did not do what was asked; trying again may help. The message tells no data."""
+    """Spanner did not complete the request. A retry may succeed. The message contains no data."""
 
 
 class SpannerRefused(SpannerSilent):
-    """Spanner found fault with the question itself: asking the same again does not help."""
+    """Spanner rejected the request as invalid. A retry of the same request does not help."""
 
 
 class Spanner:
-    """One database, `projects/…/instances/…/databases/…`. `token` gives an access token. May be asked from any thread:
-    all share one multiplexed session."""
+    """One Spanner database, `projects/…/instances/…/databases/…`. `token` returns an access token. Any thread may call
+    its methods, and all threads share one multiplexed session."""
 
     def __init__(self, database: str, token: Callable[[], str], api: str = "") -> None:
         self._database = f"{(api or _PUBLIC_API).rstrip('/')}/v1/{database}"
@@ -42,17 +42,18 @@ class Spanner:
         self._session = ""
 
     def query(self, sql: str, *parameters: Parameter) -> list[Row]:
-        """Rows as they are after all that was committed before; `$1` is the first parameter. Numbers and times are
-        texts. Raises SpannerSilent."""
+        """Runs a strong read, which sees all earlier commits, and returns its rows. `$1` is the first parameter.
+        Numbers and times are strings. Raises SpannerSilent."""
         answer = self._in_session("executeStreamingSql", _question(sql, parameters))
         return rows_of(answer)
 
     def write(self, *mutations: Mapping[str, Any]) -> None:
-        """Commits all or none; perhaps twice, so they must be such that this does no harm. Raises SpannerSilent."""
+        """Commits all mutations or none. Spanner may apply the mutations twice, so a repetition must do no harm. Raises
+        SpannerSilent."""
         self._in_session("commit", {"singleUseTransaction": _BLIND, "mutations": list(mutations)})
 
     def now(self) -> str:
-        """Its clock, RFC 3339: later commits have later times."""
+        """Returns the time of Spanner's clock (RFC 3339). Later commits have later times. Raises SpannerSilent."""
         return self.query("SELECT CURRENT_TIMESTAMP")[0][0]
 
     def _in_session(self, verb: str, body: Any) -> str:
@@ -61,7 +62,7 @@ class Spanner:
         try:
             return self._post(f"{self._root}{self._session}:{verb}", body)
         except SpannerSilent:
-            self._session = ""  # it may be gone: Spanner keeps no session for ever
+            self._session = ""  # the session may have expired
             raise
 
     def _new_session(self) -> str:
@@ -80,8 +81,8 @@ class Spanner:
 
 
 def rows_of(answer: str) -> list[Row]:
-    """The rows of an answer in parts: a JSON array of them, or, from gateways of gRPC, one beside the other. A part may
-    end in the middle of a value (`PartialResultSet`), which goes on in the next."""
+    """Returns the rows of an answer that consists of parts: a JSON array, or concatenated objects from gRPC gateways. A
+    part may end in the middle of a value (`PartialResultSet`), which continues in the next part."""
     width, values, goes_on = 0, list[Any](), False
     for part in _parts(answer):
         width = len(part.get("metadata", {}).get("rowType", {}).get("fields", ())) or width
@@ -102,7 +103,7 @@ def _parts(answer: str) -> list[Mapping[str, Any]]:
         part, at = decoder.raw_decode(answer, at)
         parts += part if isinstance(part, list) else [part]
     found = [cast(Mapping[str, Any], part.get("result", part)) for part in parts]
-    if any("error" in part for part in found):  # the status was sent before it went wrong
+    if any("error" in part for part in found):  # the HTTP status was sent before the error occurred
         raise SpannerSilent("Spanner ended its answer with an error")
     return found
 

@@ -1,4 +1,4 @@
-"""What the services on Google Cloud know of where they run; infra/entitlements sets these variables."""
+"""Settings of the services on Google Cloud, from the environment variables that infra/entitlements sets."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def setting(name: str) -> str:
 
 
 def api(name: str) -> str:
-    """Where one of Google's APIs is, if not at its public address: the variable is gcloud's own (`gcloud topic
-    configurations`, api_endpoint_overrides)."""
+    """Returns the address of one of Google's APIs, or an empty string for its public address. The variable is gcloud's
+    own (`gcloud topic configurations`, api_endpoint_overrides)."""
     return os.environ.get(f"CLOUDSDK_API_ENDPOINT_OVERRIDES_{name.upper()}", "")
 
 
