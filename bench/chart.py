@@ -1,4 +1,4 @@
-"""Bar charts as SVG, which GitHub shows and a diff can be read of."""
+"""Bar charts as SVG, which GitHub displays and whose changes are readable in a diff."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _COLOURS = ("#9aa7b5", "#2f6fab")
 
 @dataclass(frozen=True)
 class Bars:
-    """Runs of one thing: the first is drawn paler."""
+    """The values of one group of bars, such as the runs of one benchmark. The first bar has a paler colour."""
 
     label: str
     values: Sequence[float]
 
 
 def draw(title: str, groups: Sequence[Bars]) -> str:
-    """Horizontal bars, all to one scale that starts at zero, each with its value."""
+    """Returns an SVG chart of horizontal bars on one scale that starts at zero. Each bar shows its value."""
     scale = (_WIDTH - _LEFT - 80) / max(value for group in groups for value in group.values)
     lines: list[str] = []
     y = _TOP

@@ -54,7 +54,8 @@ def main() -> None:
 
 
 def make_packages(directory: Path, number: int) -> None:
-    """Of about 1 KB, each with a dependency or two, as most packages have."""
+    """Writes small packages of about 1 KB to the directory: half for npm, half for PyPI. Each has one or two
+    dependencies, as most packages have."""
     directory.mkdir()
     for n in range(number // 2):
         manifest = {"name": f"p{n}", "version": "1.0.0", "dependencies": {f"p{n // 2}": "1", f"p{n // 3}": "1"}}
@@ -71,7 +72,8 @@ def make_packages(directory: Path, number: int) -> None:
 
 
 def stack(sandbox: Sandbox) -> dict[str, Any]:
-    """A bucket, a table, a zone and a namespace, and the outputs that name them."""
+    """Creates a bucket, a table, a zone and a namespace in the emulated clouds, and returns the stack outputs that name
+    them."""
     account = {"region_name": "us-east-1", "endpoint_url": sandbox.aws_url}
     account |= {"aws_access_key_id": "bench", "aws_secret_access_key": "bench"}
     cast(Any, boto3).client("s3", **account).create_bucket(Bucket="origin")
@@ -113,7 +115,7 @@ def run(sandbox: Sandbox, directory: Path, outputs: Path, packages: int, workers
         time.sleep(_SAMPLE_SECONDS)
     seconds = time.monotonic() - started
     said = cast(Any, importer.stdout).read().strip()
-    spent = resource.getrusage(resource.RUSAGE_CHILDREN)  # the clouds are not waited for, and so not among them
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)  # the emulated clouds still run, so their time is not included
     tenth = max(1, len(sizes) // 10)
     return {
         "said": said,
@@ -125,7 +127,7 @@ def run(sandbox: Sandbox, directory: Path, outputs: Path, packages: int, workers
 
 
 def _resident_mib(pid: int) -> float:
-    """proc(5), statm: pages of resident memory."""
+    """Returns the resident memory of a process in MiB (proc(5), statm), or 0 if the process has ended."""
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     except (FileNotFoundError, IndexError, ProcessLookupError):

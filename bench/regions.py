@@ -32,7 +32,7 @@ _NODES = 2
 
 @dataclass(frozen=True)
 class Preview:
-    """One run: `resources` are those that the plan would create, components included."""
+    """One measured preview. `resources` is the number of resources that the plan would create, including components."""
 
     stack: str
     policies: bool
@@ -46,7 +46,7 @@ class Preview:
 
 
 def widened(config: dict[str, Any]) -> dict[str, Any]:
-    """Prod's config with further shield regions, both clouds in turn, until there are as many as wanted."""
+    """Returns prod's config with more shield regions, from both clouds in turn, up to REGIONS_WANTED regions."""
     shields = list(config["artifact-edge:shields"])
     there = {shield["region"] for shield in shields}
     by_cloud = [
@@ -66,7 +66,8 @@ def _alternating(lists: Sequence[Sequence[str]]) -> Iterator[str]:
 
 
 def measure(rounds: int, modes: Sequence[bool]) -> list[Preview]:
-    """The first round is cold: caches of the file system and of the interpreter's modules are empty or stale."""
+    """Measures previews of both stacks for each mode and round. The first round is cold: the caches of the file system
+    and of Python modules are empty or stale."""
     with temporary_sandbox(LOOPBACK, print) as sandbox:
         stacks = sandbox.project / "stacks"
         config = yaml.safe_load((stacks / f"Pulumi.{PROD}.yaml").read_text())["config"]
@@ -84,7 +85,8 @@ def measure(rounds: int, modes: Sequence[bool]) -> list[Preview]:
 
 
 def _policy_settings() -> dict[str, Any]:
-    """Prod's, for both stacks' names, but for its budget, which 40 regions are not meant to keep."""
+    """Returns prod's policy settings, extended to the names of both stacks. The budget policy is disabled, because 40
+    regions are not meant to stay within it."""
     settings = json.loads((CHECKOUT / "policies" / "config" / f"{PROD}.json").read_text())
     functions = settings["multi-function-callers-named"]
     functions["open"] += [name.replace(f"-{PROD}-", f"-{MANY}-") for name in functions["open"]]

@@ -1,7 +1,7 @@
-"""What a stack costs a month while nobody uses it, and which of its resources are paid by use on top.
+"""Estimates what an idle stack costs per month, and lists the resources that are also charged by use.
 
-An estimate: list prices of one day (`prices.toml` says which), 730 hours a month, no free tiers, no discounts. What is
-paid by use (storage, requests, traffic) is named with its price, and not guessed at.
+The estimate uses list prices of one day (`prices.toml` gives the date) and 730 hours a month, without free tiers and
+discounts. Charges by use (storage, requests, traffic) are listed with their prices and not estimated.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["Estimate", "Line", "PriceMissing", "Resource", "estimate"]
 
 @dataclass(frozen=True)
 class Resource:
-    """A cloud resource: its Pulumi type, its URN, and its inputs by Pulumi's names."""
+    """A cloud resource: its Pulumi type, its URN, and its inputs under Pulumi's names."""
 
     type: str
     urn: str
@@ -27,7 +27,8 @@ class Resource:
 
     @property
     def tier(self) -> str:
-        """The innermost component around it: `shield` of `artifact-edge:shield:Ec2Shield`; `stack` outside of any."""
+        """The tier of the resource: the module of its innermost component, such as `shield` for
+        `artifact-edge:shield:Ec2Shield`. A resource outside all components is in the tier `stack`."""
         chain = self.urn.split("::")[2].split("$")
         return chain[-2].split(":")[1] if len(chain) > 1 and ":" in chain[-2] else "stack"
 
@@ -38,7 +39,7 @@ class Resource:
 
 @dataclass(frozen=True)
 class Line:
-    """What is paid for one resource: `item` in words, `monthly` in US dollars."""
+    """One charge for a resource. `item` describes the charge, and `monthly` is in US dollars."""
 
     resource: Resource
     item: str
@@ -47,7 +48,8 @@ class Line:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Of a stack. `metered` and `free` count resources by type; `metered` ones cost by use, which is not in `total`."""
+    """The cost estimate of a stack. `metered` and `free` count resources by type. `metered` resources are charged by
+    use, which `total` does not include."""
 
     lines: list[Line]
     metered: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -55,11 +57,11 @@ class Estimate:
 
     @property
     def total(self) -> float:
-        """US dollars a month."""
+        """The sum of all charges, in US dollars a month."""
         return sum(line.monthly for line in self.lines)
 
     def by_tier(self) -> dict[str, float]:
-        """US dollars a month by tier, the dearest first."""
+        """Returns the charges by tier, in US dollars a month, the most expensive tier first."""
         tiers: defaultdict[str, float] = defaultdict(float)
         for line in self.lines:
             tiers[line.resource.tier] += line.monthly
@@ -67,10 +69,10 @@ class Estimate:
 
 
 def estimate(resources: Iterable[Resource], prices: Prices | None = None) -> Estimate:
-    """The estimate of all resources of a stack; components and providers are left out by themselves.
+    """Returns the estimate for all resources of a stack. It ignores components and providers.
 
-    Raises PriceMissing, which names every type, region and machine that the price table does not know: nothing is taken
-    to be free because it is unknown.
+    Raises PriceMissing, which names every type, region and machine without a price in the table. An unknown resource
+    never counts as free.
     """
     table = prices or load()
     lines: list[Line] = []

@@ -1,4 +1,4 @@
-"""What one resource costs a month while it stands there, by what kind of thing it is."""
+"""The fixed monthly charges of one resource, by its type."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from typing import Any, cast
 from costs.prices import Machine, PriceMissing, Prices
 
 Properties = Mapping[str, Any]
+# A description of the charge, and US dollars a month.
 Charge = tuple[str, float]
-"""What is paid for, in words, and US dollars a month."""
 
 _LOCAL_SSD_GB = 375  # the size of each local SSD partition (Compute Engine, "About Local SSD disks")
 _EC2_BASE, _EC2_LIKE = "us-east-1", "i4i"
 _GCE_BASE, _GCE_LIKE = "us-central1", "n2-standard"
 _FAST_CHECK_SECONDS = 10
-_DEFAULT_ROOT_GB = 8  # of the Debian image where the program names no size
+_DEFAULT_ROOT_GB = 8  # the size of the Debian image, used if the program sets no size
 
 
 def charges_of(type_token: str, properties: Properties, prices: Prices) -> Iterator[Charge]:
-    """The standing charges of a resource. Raises PriceMissing for what the table does not know."""
+    """Yields the fixed charges of a resource. Raises PriceMissing if the table has no price for its type, region or
+    machine."""
     special = _SPECIAL.get(type_token)
     if special is not None:
         yield from special(properties, prices)
@@ -46,7 +47,8 @@ def _ec2_instance(properties: Properties, prices: Prices) -> Iterator[Charge]:
 
 
 def _ec2_units(size: str) -> float | None:
-    """How many `xlarge` a size is (EC2 User Guide: sizes of a family double)."""
+    """Returns how many times as large as `xlarge` a size is, or None for an unknown size (EC2 User Guide: sizes of a
+    family double)."""
     if size == "large":
         return 0.5
     if size.endswith("xlarge"):
@@ -72,7 +74,8 @@ def _gce_instance(properties: Properties, prices: Prices) -> Iterator[Charge]:
 
 
 def _health_check(properties: Properties, prices: Prices) -> Iterator[Charge]:
-    """An endpoint is taken for one outside of AWS, which is the dearer: where it stands is not known from the check."""
+    """Yields the charge of a health check, at the higher price for endpoints outside AWS. The check does not say where
+    its endpoint is."""
     if properties.get("type") == "CALCULATED":
         yield "calculated health check", prices.units["health-check-calculated-month"]
         return
@@ -87,7 +90,8 @@ def _health_check(properties: Properties, prices: Prices) -> Iterator[Charge]:
 
 
 def _vpc_endpoint(properties: Properties, prices: Prices) -> Iterator[Charge]:
-    """Gateways cost nothing; an interface is paid for in each zone that it stands in."""
+    """Yields the charge of a VPC endpoint. Gateway endpoints are free, and an interface endpoint is charged for each of
+    its zones."""
     if properties.get("vpcEndpointType") == "Interface":
         zones = len(properties.get("subnetIds") or []) or 1
         yield f"interface endpoint in {zones} zones", prices.units["vpc-endpoint-hour"] * zones * prices.hours
@@ -104,7 +108,7 @@ def _spanner(properties: Properties, prices: Prices) -> Iterator[Charge]:
 
 
 def _cloud_run(properties: Properties, prices: Prices) -> Iterator[Charge]:
-    """Of the instances that there are at least; others are paid by request and second."""
+    """Yields the charge of a Cloud Run service's minimum instances. Further instances are charged by use."""
     template = _part(properties, "template")
     least = float(_part(template, "scaling").get("minInstanceCount") or 0)
     for container in cast(Sequence[Properties], template.get("containers") or ()):

@@ -1,4 +1,4 @@
-"""The price table: `prices.toml`, checked when it is read."""
+"""The price table `prices.toml`, validated when it is loaded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TABLE = Path(__file__).with_name("prices.toml")
 
 
 class PriceMissing(ValueError):
-    """Something has no price in the table. One line for each; `missing` holds them."""
+    """The table lacks prices. The message has one line for each missing price, and `missing` names them."""
 
     def __init__(self, missing: list[str]) -> None:
         super().__init__("\n".join(f"{what}: no price; add it to costs/prices.toml" for what in missing))
@@ -27,15 +27,16 @@ class _Table(BaseModel):
 
 
 class Machine(_Table):
-    """On-demand price of a family, in US dollars an hour for one `unit` of it, by region; sizes are multiples."""
+    """The on-demand prices of a machine family by region, in US dollars an hour for one `unit`. Larger sizes are
+    multiples of the unit."""
 
     unit: str
     regions: Mapping[str, float]
 
 
 class Prices(_Table):
-    """All prices, in US dollars. `dated` is when the table was put together, `sources` from where. `metered` types cost
-    by use, and say how much; `free` ones cost nothing."""
+    """All prices, in US dollars. `dated` is the date of the table, and `sources` says where its prices come from.
+    `metered` maps types that are charged by use to a description of their price. Types in `free` cost nothing."""
 
     dated: date
     sources: Mapping[str, str]
@@ -51,6 +52,6 @@ class Prices(_Table):
 
 @cache
 def load(file: Path = TABLE) -> Prices:
-    """The table in the file."""
+    """Returns the price table in the file. Raises pydantic's ValidationError if the table is not valid."""
     document: dict[str, Any] = tomllib.loads(file.read_text())
     return Prices.model_validate(document)

@@ -1,5 +1,5 @@
-"""The policy pack: what must hold for every stack, checked by the engine before anything is made.
+"""The policy pack: rules for every stack, which the engine checks before it creates resources.
 
-One module a concern. `rules` is what policies are declared with, `pack` the list of all, `__main__` what the engine
-starts.
+`framework` declares and reads policies, `rules` has one module of policies per subject, `pack` lists all policies, and
+the engine starts `__main__`.
 """

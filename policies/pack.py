@@ -1,4 +1,4 @@
-"""All policies, in the order of a request's way back: from the client's name to the origin and its metadata."""
+"""All policies of the pack, in the order of a request's path: from the client's name to the origin and its metadata."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes the table in docs/policies.md from the pack: `python -m policies.reference`."""
+"""Writes the table of policies in docs/policies.md from the pack: `python -m policies.reference`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ Written by `python -m policies.reference` from the pack; edit it there.
 
 
 def page(written: str) -> str:
-    """The whole page: what was written by hand above the heading, and the table."""
+    """Returns the whole page: the hand-written part above the heading, followed by the generated table. `written` is
+    the current page."""
     by_hand = written.split(HEADING, 1)[0]
     return by_hand + _INTRODUCTION + "".join(_row(policy) for policy in POLICIES)
 
@@ -35,7 +36,7 @@ def _row(policy: Policy) -> str:
 
 
 def _link(url: str) -> str:
-    """As the page, which stands in `docs`, links it."""
+    """Returns the URL as a link relative to `docs`, the directory of the page."""
     return url.removeprefix("docs/")
 
 

@@ -1,1 +1,3 @@
-"""How a policy is declared and read: rules, relations between resources, IAM documents, controls, exemptions."""
+"""The framework of the policy pack: declaration of policies, relations between resources, IAM documents, controls and
+exemptions.
+"""

@@ -1,4 +1,4 @@
-"""The published controls that policies put into effect, and where each can be read."""
+"""The published controls that policies implement, each with a link to its text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Control:
-    """`url` is where its text stands; a path is one of this repository."""
+    """One control of a compliance framework. `url` is the address of its text, or a path in this repository."""
 
     framework: str
     reference: str
@@ -19,7 +19,8 @@ class Control:
 
 
 def cis_aws(reference: str) -> Control:
-    """The benchmark itself is to be had by members only; AWS lists what it checks of it."""
+    """Returns a control of the CIS AWS benchmark. Only members can read the benchmark, so the link leads to AWS's list
+    of the controls that Security Hub checks."""
     url = "https://docs.aws.amazon.com/securityhub/latest/userguide/cis-aws-foundations-benchmark.html"
     return Control("CIS AWS Foundations Benchmark", reference, url, "3.0.0")
 
@@ -30,14 +31,15 @@ def cis_gcp(reference: str) -> Control:
 
 
 def foundational(reference: str) -> Control:
-    """A control of AWS Security Hub, by its id such as `S3.2`."""
+    """Returns a control of AWS Security Hub by its id, such as `S3.2`."""
     service, number = reference.lower().split(".")
     url = f"https://docs.aws.amazon.com/securityhub/latest/userguide/{service}-controls.html#{service}-{number}"
     return Control("AWS Foundational Security Best Practices", reference, url)
 
 
 def well_architected(reference: str) -> Control:
-    """A best practice of the AWS Well-Architected Framework, by its id such as `SEC08-BP02`; linked by its question."""
+    """Returns a best practice of the AWS Well-Architected Framework by its id, such as `SEC08-BP02`. The link leads to
+    the practice's question."""
     question = reference.split("-")[0]
     page = f"{question[:-2].lower()}-{question[-2:]}"
     url = f"https://docs.aws.amazon.com/wellarchitected/latest/framework/{page}.html"
@@ -45,7 +47,7 @@ def well_architected(reference: str) -> Control:
 
 
 def nist(reference: str) -> Control:
-    """A control of NIST SP 800-53, by its id such as `AU-11`."""
+    """Returns a control of NIST SP 800-53 by its id, such as `AU-11`."""
     return Control("NIST SP 800-53", reference, "https://csrc.nist.gov/pubs/sp/800/53/r5/upd1/final", "Rev. 5")
 
 

@@ -1,9 +1,11 @@
-"""What policies are declared with: a rule is a generator of findings, the rest of a policy is data.
+"""Declares policies. A rule is a generator of findings, and the other parts of a policy are data.
 
-A value that is not known before `up` is never taken for a good one. Reading it ends the rule for that resource, and the
-engine says as an advisory which policy could not be run and why. Other resources are still checked. In `up` the engine
-asks again: rules for each resource before it is made, rules for the whole stack when everything is there. So `up` fails
-on the latter, but what broke them exists by then, unless a preview could tell.
+A value that is unknown before `up` never counts as valid. If a rule reads an unknown value, the rule ends for that
+resource. The engine then reports as an advisory which policy could not run and why. Other resources are still checked.
+
+During `up` the engine runs the policies again. It checks rules for single resources before it creates each resource,
+and rules for the whole stack at the end. A rule for the whole stack can therefore fail `up` after the resources exist,
+if the preview lacked the values to decide.
 """
 
 from __future__ import annotations
@@ -40,8 +42,9 @@ Config = Mapping[str, Mapping[str, Any]]
 
 _GOVERNED: dict[str, frozenset[str]] = {}
 
+# Schema of the setting `required`. Environments that may be destroyed at any time set it to false, to switch a policy
+# off.
 LASTING: Mapping[str, Any] = {"type": "boolean", "default": True}
-"""Schema of the setting `required` of policies that an environment which may be destroyed at any time need not meet."""
 
 
 def each_resource(
@@ -54,9 +57,11 @@ def each_resource(
     fix: str,
     config: Config | None = None,
 ) -> Callable[[ResourceRule], Policy]:
-    """A policy about one resource at a time, of the given types. `fix` is what the user is told to do.
+    """Declares a policy that checks resources of the given types, one at a time. `fix` tells users how to correct a
+    finding.
 
-    `config` is the JSON schema of its settings in the pack's configuration, each with its default.
+    `config` has the JSON schema of each setting in the pack's configuration, with its default. Raises PolicyNameError
+    for a name that does not fit the types.
     """
 
     check_name(name, prefix_of(of))
@@ -84,7 +89,8 @@ def whole_stack(
     fix: str,
     config: Config | None = None,
 ) -> Callable[[StackRule], Policy]:
-    """A policy about resources of the given types that takes all others of the stack to decide."""
+    """Declares a policy that checks resources of the given types and needs the stack's other resources to decide.
+    Raises PolicyNameError for a name that does not fit the types."""
 
     check_name(name, prefix_of(of))
 
@@ -118,7 +124,8 @@ def architecture(
     config: Config | None = None,
     advisory: bool = False,
 ) -> Callable[[ArchitectureRule], Policy]:
-    """A policy about the stack as a whole; exemptions name the stack's own URN. `of` are the types that it counts."""
+    """Declares a policy that checks the stack as a whole. `of` are the types of resources that it counts. Its
+    exemptions name the URN of the stack. Raises PolicyNameError for a name without the prefix `stack`."""
 
     check_name(name, WHOLE_STACK)
 
@@ -140,13 +147,14 @@ def architecture(
 
 
 def urn_of_stack(stack: StackValidationArgs) -> str:
-    """The URN of the stack's root, which all others share stack and project with."""
+    """Returns the URN of the stack's root resource, built from the stack and project names in the first resource's
+    URN."""
     environment, project = stack.resources[0].urn.removeprefix("urn:pulumi:").split("::")[:2]
     return f"urn:pulumi:{environment}::{project}::pulumi:pulumi:Stack::{project}-{environment}"
 
 
 def exemptions_at(urn: str) -> Exemptions:
-    """The exemptions of the stack that the resource is in."""
+    """Returns the exemptions of the stack that the resource with this URN belongs to."""
     return exemptions(urn.removeprefix("urn:pulumi:").split("::")[0])
 
 
@@ -157,7 +165,8 @@ def _report(policy: str, urn: str, finding: str, report: ReportViolation) -> Non
 
 @contextmanager
 def _undecided(policy: str, urn: str) -> Generator[None]:
-    """Remembers that the policy could not be run, so that its exemptions are not reported as unused."""
+    """Records that a policy could not run because of an unknown value, so that its exemptions are not reported as
+    unused."""
     try:
         yield
     except UnknownValueError:
@@ -166,35 +175,35 @@ def _undecided(policy: str, urn: str) -> Generator[None]:
 
 
 def governs(policy: str) -> frozenset[str]:
-    """The types that the policy asks about."""
+    """Returns the resource types that the policy checks."""
     return _GOVERNED[policy]
 
 
 class Typed(Protocol):
-    """Whatever has a type token."""
+    """An object with a Pulumi type token."""
 
     @property
     def resource_type(self) -> str: ...
 
 
 def kind(resource: Typed) -> str:
-    """The type token. S3's resources are also known by a name that ends in V2; they are the same."""
+    """Returns the type token of a resource. S3 resources with the suffix V2 have the same token as those without it."""
     token = resource.resource_type
     return token.replace("V2", "") if token.startswith("aws:s3/") else token
 
 
 def setting(args: ResourceValidationArgs | StackValidationArgs, name: str, default: Any) -> Any:
-    """A setting of the policy in the pack's configuration."""
+    """Returns a setting of the policy from the pack's configuration, or the default."""
     return args.get_config().get(name, default)
 
 
 def given(properties: Properties, name: str) -> bool:
-    """Whether the property is there, be its value known or not."""
+    """Returns whether the property is present, even if its value is not known yet."""
     return any(each == name for each in properties)
 
 
 def known(properties: Properties, name: str) -> Any:
-    """The value, or None where it is not known yet."""
+    """Returns the value of a property, or None if the value is missing or not known yet."""
     try:
         return properties.get(name)
     except UnknownValueError:
@@ -202,22 +211,22 @@ def known(properties: Properties, name: str) -> Any:
 
 
 def part(properties: Properties, name: str) -> Properties:
-    """An object within; an empty one where there is none."""
+    """Returns a nested object, or an empty mapping if there is none."""
     return cast(Properties, properties.get(name) or {})
 
 
 def parts(properties: Properties, name: str) -> Iterable[Properties]:
-    """The objects of a list within."""
+    """Returns the objects in a nested list, or an empty list if there is none."""
     return cast(Iterable[Properties], properties.get(name) or [])
 
 
 def texts(value: Any) -> list[str]:
-    """One text or a list of them, as policy documents and others write what may be several."""
+    """Returns a list of strings from a value that is a string, a list or None, as policy documents allow."""
     return [value] if isinstance(value, str) else [str(each) for each in cast(Iterable[Any], value or [])]
 
 
 def statements(document: str | Properties | None) -> list[Properties]:
-    """The statements of an IAM policy document."""
+    """Returns the statements of an IAM policy document, given as JSON or as an object."""
     parsed: Properties = json.loads(document) if isinstance(document, str) else document or {}
     found: Any = parsed.get("Statement") or []
     return [cast(Properties, found)] if isinstance(found, Mapping) else list(cast(Iterable[Properties], found))

@@ -1,8 +1,7 @@
-"""Exemptions from policies, which one stack has for a stated reason, under an owner's name, until a stated day.
+"""Exemptions of one stack from policies. Each has a reason, an owner and an expiry date.
 
-They are listed in `policies/exemptions/<stack>.yaml`. Only an exemption that is valid and has not expired covers a
-finding. A file that cannot be read is a finding itself, and so is an expired exemption. What an exemption covers is
-still reported, as an advisory.
+The file `policies/exemptions/<stack>.yaml` lists them. Only a valid exemption that has not expired covers a finding. An
+unreadable file and an expired exemption are findings themselves. A covered finding is still reported, as an advisory.
 """
 
 from __future__ import annotations
@@ -19,12 +18,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 DIRECTORY = Path(__file__).resolve().parents[1] / "exemptions"
 
-# What the directory was called until release 0.1.
+# The name of the directory until release 0.1.
 FORMER_NAME = "exceptions"
 
 
 class Exemption(BaseModel):
-    """One policy that some resources need not meet. `resource` is a pattern (`*`, `?`, `[…]`) for their whole URN."""
+    """An exemption of some resources from one policy. `resource` is a pattern (`*`, `?`, `[…]`) that matches their
+    whole URN."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -40,10 +40,10 @@ class Exemption(BaseModel):
 
 @dataclass
 class Exemptions:
-    """The exemptions of one stack, and the findings that they covered since the last report.
+    """The exemptions of one stack, and the findings that they have covered since the last report.
 
-    `undecided` are policies that asked for a value which is not known yet. What their exemptions cover is not known
-    either.
+    `undecided` are policies that read a value which is not known yet. It is therefore not known either whether their
+    exemptions are still needed.
     """
 
     stack: str
@@ -53,7 +53,7 @@ class Exemptions:
     undecided: set[str] = field(default_factory=set[str])
 
     def cover(self, policy: str, urn: str, finding: str) -> bool:
-        """Whether an exemption covers the finding, which is then kept for the report."""
+        """Returns whether an exemption covers the finding, and records a covered finding for the report."""
         for each in self.listed:
             if each.policy == policy and each.expires >= today() and fnmatchcase(urn, each.resource):
                 self.covered.setdefault(each, []).append(finding)
@@ -67,7 +67,8 @@ def today() -> date:
 
 @cache
 def exemptions(stack: str) -> Exemptions:
-    """The exemptions in `<stack>.yaml`; none where there is no file. An entry that cannot be read covers nothing."""
+    """Returns the exemptions in `<stack>.yaml`, or none if the file does not exist. An invalid entry becomes a problem
+    in the report and covers nothing."""
     file = DIRECTORY / f"{stack}.yaml"
     found = Exemptions(stack)
     if DIRECTORY.with_name(FORMER_NAME).exists():

@@ -1,4 +1,4 @@
-"""What IAM policy documents let whom do."""
+"""Checks of IAM policy documents: which principals a statement allows or denies which actions."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from fnmatch import fnmatchcase
 
 from policies.framework.declare import Properties, part, texts
 
+# Condition keys that restrict a statement for all principals to some of them (S3 User Guide, "The meaning of
+# 'public'").
 _NARROWING = frozenset(
     key.lower()
     for key in (
@@ -24,8 +26,9 @@ _NARROWING = frozenset(
         "s3:DataAccessPointAccount",
     )
 )
-"""Condition keys that make a statement for everybody one for somebody (S3 User Guide, "The meaning of 'public'")."""
 
+# Actions by which a principal can gain permissions that it was not given (AWS IAM User Guide, "Permissions boundaries",
+# names most of them).
 _GIVING = [
     "iam:addusertogroup",
     "iam:attachgrouppolicy",
@@ -41,26 +44,26 @@ _GIVING = [
     "iam:updateassumerolepolicy",
     "iam:updateloginprofile",
 ]
-"""Actions by which a principal can come to rights that it was not given (AWS IAM User Guide, "Permissions boundaries",
-names most of them)."""
 
 
 def is_for_everybody(statement: Properties) -> bool:
-    """Whether a statement allows something to whoever asks."""
+    """Returns whether a statement allows something to any principal, without a condition that restricts the
+    principals."""
     if not _allows(statement):
         return False
     return "NotPrincipal" in statement or ("*" in _principals(statement, "AWS") and not _is_narrowed(statement))
 
 
 def is_for_all_of_a_provider(statement: Properties) -> bool:
-    """Whether a statement allows something to whomever another identity provider knows."""
+    """Returns whether a statement allows something to all identities of a federated identity provider, without a
+    condition on the subject."""
     keys = [key for operator, key in _conditions(statement) if operator.startswith("StringEquals")]
     federated = _allows(statement) and isinstance(statement.get("Principal"), Mapping)
     return federated and bool(_principals(statement, "Federated")) and not any(key.endswith(":sub") for key in keys)
 
 
 def allows_everything(statement: Properties) -> bool:
-    """Whether a statement allows all actions of a service, or of all, on all resources."""
+    """Returns whether a statement allows all actions, or all actions of one service, on all resources."""
     any_action = "NotAction" in statement or any(
         action == "*" or action.endswith(":*") for action in texts(statement.get("Action"))
     )
@@ -68,12 +71,12 @@ def allows_everything(statement: Properties) -> bool:
 
 
 def allows_on_everything(statement: Properties) -> bool:
-    """Whether a statement allows something on all resources."""
+    """Returns whether a statement allows something on all resources."""
     return _allows(statement) and ("NotResource" in statement or "*" in texts(statement.get("Resource")))
 
 
 def grants_rights(statement: Properties) -> list[str]:
-    """The actions that a statement allows by which rights are given, to others or to oneself."""
+    """Returns the allowed actions of a statement that can give permissions, to other principals or to the caller."""
     if not _allows(statement):
         return []
     if "NotAction" in statement:
@@ -87,7 +90,8 @@ def grants_rights(statement: Properties) -> list[str]:
 
 
 def refuses_plain_text(statements: Iterable[Properties]) -> bool:
-    """Whether everybody is denied everything that does not come by TLS, without a further condition."""
+    """Returns whether a bucket's statements deny all principals every request without TLS, with no further
+    condition."""
     return any(
         _denies_everybody_everything(statement, "aws:SecureTransport")
         and str(part(part(statement, "Condition"), "Bool").get("aws:SecureTransport")).lower() == "false"
@@ -96,7 +100,8 @@ def refuses_plain_text(statements: Iterable[Properties]) -> bool:
 
 
 def refuses_tls_below_1_2(statements: Iterable[Properties]) -> bool:
-    """Whether everybody is denied everything that comes by an older TLS, without a further condition."""
+    """Returns whether a bucket's statements deny all principals every request with a TLS version below 1.2, with no
+    further condition."""
     return any(
         _denies_everybody_everything(statement, "s3:TlsVersion")
         and float(part(part(statement, "Condition"), "NumericLessThan").get("s3:TlsVersion", 0)) >= 1.2
@@ -105,7 +110,8 @@ def refuses_tls_below_1_2(statements: Iterable[Properties]) -> bool:
 
 
 def refuses_reading_from_elsewhere(statements: Iterable[Properties], bucket: str) -> bool:
-    """Whether reading a bucket's objects is denied to whoever comes by another network or address than those named."""
+    """Returns whether the statements deny reads of a bucket's objects from any network or address that they do not
+    name."""
     keys = {"aws:sourcevpce", "aws:sourcevpc", "aws:sourceip"}
     return any(
         statement.get("Effect") == "Deny"
@@ -117,7 +123,8 @@ def refuses_reading_from_elsewhere(statements: Iterable[Properties], bucket: str
 
 
 def _denies_everybody_everything(statement: Properties, on: str) -> bool:
-    """Whether a statement denies all of a bucket to all, on one condition alone."""
+    """Returns whether a statement denies all principals all actions on a whole bucket, with `on` as its only condition
+    key."""
     return (
         statement.get("Effect") == "Deny"
         and "*" in _principals(statement, "AWS")
@@ -132,19 +139,21 @@ def _allows(statement: Properties) -> bool:
 
 
 def _principals(statement: Properties, provider: str) -> list[str]:
-    """`"*"` alone stands for {"AWS": "*"}."""
+    """Returns the principals of a statement for a provider such as AWS. The principal `"*"` alone means {"AWS":
+    "*"}."""
     principal = statement.get("Principal")
     return texts(part(statement, "Principal").get(provider) if isinstance(principal, Mapping) else principal)
 
 
 def _is_about_a_whole_bucket(statement: Properties) -> bool:
-    """A bucket and its objects are two resources (S3 User Guide, "Policy resources for Amazon S3")."""
+    """Returns whether a statement covers a bucket and its objects, which are two resources (S3 User Guide, "Policy
+    resources for Amazon S3")."""
     resources = texts(statement.get("Resource"))
     return "*" in resources or any(f"{resource}/*" in resources for resource in resources)
 
 
 def _conditions(statement: Properties) -> list[tuple[str, str]]:
-    """All conditions of a statement, as operator and key."""
+    """Returns all conditions of a statement as pairs of operator and key."""
     conditions = part(statement, "Condition")
     return [(operator, key) for operator in conditions for key in part(conditions, operator)]
 

@@ -1,4 +1,4 @@
-"""The names of policies: `<cloud>-<service>-<what must hold>`, described in docs/policies.md."""
+"""Checks the names of policies, which have the form `<cloud>-<service>-<what must hold>` (docs/policies.md)."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _FORM = re.compile(r"[a-z]+-[a-z0-9]+(-[a-z0-9]+)+")
 
 
 class PolicyNameError(Exception):
-    """A policy is declared under a name that does not follow the scheme."""
+    """A policy's declared name does not follow the naming scheme."""
 
 
 def check_name(name: str, prefix: str) -> None:
-    """Raises PolicyNameError for a name that does not start with the prefix, or lacks one of its three parts."""
+    """Checks a policy name. Raises PolicyNameError for a name that lacks the prefix or one of the three parts."""
     if not _FORM.fullmatch(name) or name.split("-")[0] != prefix:
         raise PolicyNameError(
             f"the policy {name!r} has no name of the form {prefix}-<service>-<what must hold>, in lower case; "
@@ -28,13 +28,13 @@ def check_name(name: str, prefix: str) -> None:
 
 
 def prefix_of(types: Collection[str]) -> str:
-    """The first part of the name of a policy about resources of these types."""
+    """Returns the first part of the name of a policy that checks resources of these types."""
     clouds = {token.split(":")[0] for token in types}
     return clouds.pop() if len(clouds) == 1 else SEVERAL_CLOUDS
 
 
 def unknown_names(used: Iterable[str], names: Collection[str], renamed: Mapping[str, str]) -> Iterator[str]:
-    """A sentence for each name that no policy has. `renamed` maps former names to those of today."""
+    """Yields a message for each name that no policy has. `renamed` maps former names to current names."""
     for name in used:
         if name in renamed:
             yield f"the policy {name} is now called {renamed[name]}; use this name"

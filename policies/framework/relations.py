@@ -1,4 +1,4 @@
-"""How resources of a stack belong to each other."""
+"""Relations between the resources of a stack."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from policies.framework.declare import kind, known, texts
 
 
 def all_of(stack: StackValidationArgs, kinds: Collection[str]) -> Iterator[PolicyResource]:
-    """The stack's resources of some types."""
+    """Returns the stack's resources of the given types."""
     return (each for each in stack.resources if kind(each) in kinds)
 
 
 def of_tier(resource: PolicyResource | ResourceValidationArgs, tier: str) -> bool:
-    """Whether the resource is part of a component of the tier: the URN names the types of all parents."""
+    """Returns whether the resource is part of a component of the tier. The resource's URN contains the types of all its
+    parents."""
     return f"artifact-edge:{tier}:" in resource.urn
 
 
 def refers_to(resource: PolicyResource, name: str, target: PolicyResource, keys: Collection[str] = ("id",)) -> bool:
-    """Whether a property of the resource names the target, or one of several.
+    """Returns whether a property of the resource refers to the target, alone or among others.
 
-    Before `up` the target may have no name yet; so what the property was made from counts, else `keys` of the target.
+    Before `up` the target may not have a name yet. The check therefore uses the property's dependencies first, and
+    compares the property with the target's `keys` second.
     """
     if any(dependency.urn == target.urn for dependency in resource.property_dependencies.get(name, [])):
         return True
@@ -32,9 +34,10 @@ def refers_to(resource: PolicyResource, name: str, target: PolicyResource, keys:
 
 
 def is_set(resource: PolicyResource | ResourceValidationArgs, name: str) -> bool:
-    """Whether the program gave the property a value, be it known or not.
+    """Returns whether the program set the property, even if its value is not known yet.
 
-    Before `up`, stack policies see what a provider may still fill in, too: unknown, and made from nothing.
+    Before `up`, stack policies also see properties that the provider may fill in. Such a property is unknown and has no
+    dependencies, and it does not count as set.
     """
     try:
         return bool(resource.props.get(name))
@@ -45,7 +48,8 @@ def is_set(resource: PolicyResource | ResourceValidationArgs, name: str) -> bool
 def settings_of(
     target: PolicyResource, token: str, stack: StackValidationArgs, name: str, keys: Collection[str]
 ) -> list[PolicyResource]:
-    """The resources of one type that name the target: its settings, where each is a resource of its own."""
+    """Returns the resources of one type whose property `name` refers to the target, such as the separate settings of a
+    bucket."""
     return [each for each in all_of(stack, {token}) if refers_to(each, name, target, keys)]
 
 

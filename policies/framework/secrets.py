@@ -1,4 +1,4 @@
-"""What looks like a secret, in texts where none may be. What was found is never repeated, only what kind it is."""
+"""Detects text that looks like a secret. Results name only the kind of secret and never repeat the secret."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ _KINDS = {
     "a JSON web token": re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"),
 }
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{32,}={0,2}")
+# The first bytes of gzip data (RFC 1952, section 2.3.1: 1f 8b 08), in base64.
 GZIP_IN_BASE64 = "H4sI"
-"""How gzip begins (RFC 1952, section 2.3.1: 1f 8b 08), in base64."""
 _PACKED = re.compile(rf"\b{GZIP_IN_BASE64}[A-Za-z0-9+/\s]+={{0,2}}")
-_GZIP = 16 + zlib.MAX_WBITS  # zlib's way to ask for a gzip header
+_GZIP = 16 + zlib.MAX_WBITS  # zlib expects a gzip header at this value
+# Entropy per character, in bits, from which a run of 32 or more characters counts as random. 43 random characters of
+# base64 have 4.9 bits on average. Paths, host names and English words have less than 4.2 bits.
 _RANDOM_BITS = 4.25
-"""Entropy of a character, in bits, from which a run of 32 and more is taken to be made by a machine. 43 random
-characters of base64 have 4.9 on average; paths, host names and English words have less than 4.2."""
+# Length of a run without -, _ or / that a random text must contain. Only 1 in 100 random texts of 43 base64 characters
+# has no such run. Long identifiers, such as those of disks, consist of shorter words.
 _UNBROKEN = 12
-"""Characters without - _ or / between them that a random text has somewhere: 43 of base64 lack that once in 100.
-Long identifiers, such as those of disks, are words of fewer characters."""
 
 
 def secrets_in(text: str) -> list[str]:
-    """What kinds of secret the text seems to hold. Compressed files within (cloud-init's gz+b64) are looked into."""
+    """Returns the kinds of secrets that the text seems to hold. Compressed files in the text (cloud-init's gz+b64) are
+    checked, too."""
     plain = _PACKED.sub("", text)
     found = [kind for kind, pattern in _KINDS.items() if pattern.search(plain)]
     if not found and any(_is_random(run) for run in _RUN.findall(plain)):
@@ -44,11 +45,12 @@ def secrets_in(text: str) -> list[str]:
 
 
 def _unpacked(text: str) -> Iterator[str]:
-    """What stands behind a file's end is cut off: base64 without padding runs on into the next line's letters."""
+    """Yields the text of each compressed file in the text. Data after the end of a file is ignored, because base64
+    without padding continues into the next line's letters."""
     for packed in _PACKED.findall(text):
         letters = "".join(packed.split()).rstrip("=")
         data = base64.b64decode(letters[: len(letters) // 4 * 4])
-        with suppress(zlib.error):  # it only looked like a compressed file
+        with suppress(zlib.error):  # the match is not a compressed file
             yield zlib.decompressobj(wbits=_GZIP).decompress(data).decode(errors="replace")
 
 

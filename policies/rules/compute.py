@@ -1,4 +1,4 @@
-"""Machines: their type, identity and hardening, and nothing on them that could be stolen."""
+"""Policies for machines: their type, identity and hardening, and no secrets in what they boot from."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def metadata_needs_session(args: ResourceValidationArgs) -> Iterator[str]:
         return
     if options.get("httpTokens") != "required":
         yield f"http_tokens is {options.get('httpTokens')!r}"
-    if options.get("httpPutResponseHopLimit") != 1:  # images may ask for 2, which lets containers in
+    if options.get("httpPutResponseHopLimit") != 1:  # images may default to 2, which gives containers access
         yield f"http_put_response_hop_limit is {options.get('httpPutResponseHopLimit')!r}"
 
 
@@ -153,7 +153,8 @@ def _boot_texts(args: ResourceValidationArgs) -> Iterator[tuple[str, str]]:
 
 
 def _decoded(text: str) -> str:
-    """Compressed user data stays as it is: `secrets_in` looks into it, as cloud-init does."""
+    """Returns user data decoded from base64. Compressed user data stays encoded, because `secrets_in` unpacks it as
+    cloud-init does."""
     if text.startswith(GZIP_IN_BASE64):
         return text
     try:

@@ -1,4 +1,6 @@
-"""Copies of objects: in other regions, and as versions that can be restored for a while."""
+"""Policies for copies of objects: replicas in other regions, and old versions that can be restored for a limited
+time.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,9 @@ from policies.rules.storage import GCS_BUCKET, S3_BUCKET, of_bucket, takes_logs
 
 _S3_REPLICATION = "aws:s3/bucketReplicationConfig:BucketReplicationConfig"
 _S3_LIFECYCLE = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
+# Cloud Storage locations that cover several regions: multi-regions and predefined dual-regions (Cloud Storage, "Bucket
+# locations").
 _SPREAD_LOCATIONS = {"US", "EU", "ASIA", "NAM4", "EUR4", "EUR5", "EUR7", "EUR8", "ASIA1"}
-"""Multi-regions and predefined dual-regions (Cloud Storage, "Bucket locations")."""
 _WEEK_SECONDS = 7 * 24 * 3600
 
 
@@ -78,7 +81,7 @@ def timed_and_whole(args: ResourceValidationArgs) -> Iterator[str]:
 )
 def abandoned_uploads_end(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     if takes_logs(bucket, stack):
-        return  # the clouds themselves write them, whole
+        return  # the clouds write access logs in whole objects, without multipart uploads
     most = int(setting(stack, "days", 7))
     if kind(bucket) == GCS_BUCKET:
         ages = _gcs_days(bucket, "AbortIncompleteMultipartUpload", "age")
@@ -101,7 +104,7 @@ def abandoned_uploads_end(bucket: PolicyResource, stack: StackValidationArgs) ->
     },
 )
 def old_versions_end(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    # Nobody overwrites an access log: only those that expired have old versions.
+    # Access logs are never overwritten, so only expired logs have old versions.
     least = 1 if takes_logs(bucket, stack) else int(setting(stack, "least_days", 7))
     most = int(setting(stack, "most_days", 365))
     if kind(bucket) == GCS_BUCKET:
@@ -155,7 +158,8 @@ def versioned(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[st
 
 
 def _s3_regions(bucket: PolicyResource, stack: StackValidationArgs) -> int:
-    """In how many regions the objects of a bucket stand that is either end of a replication."""
+    """Returns the number of regions that hold the objects of a bucket, which may be the source or the target of a
+    replication."""
     buckets = list(all_of(stack, {S3_BUCKET}))
     regions = {bucket.props.get("region")}
     for replication in all_of(stack, {_S3_REPLICATION}):
@@ -168,7 +172,7 @@ def _s3_regions(bucket: PolicyResource, stack: StackValidationArgs) -> int:
 
 
 def _is_for_everything(rule: Properties) -> bool:
-    """Whether the rule is in effect, and for all objects."""
+    """Returns whether a rule is enabled and applies to all objects."""
     narrowed = rule.get("prefix") or any(part(rule, "filter").values())
     return rule.get("status") == "Enabled" and not narrowed
 
@@ -191,7 +195,7 @@ def _gcs_regions(bucket: PolicyResource) -> int:
 
 
 def _s3_days(bucket: PolicyResource, stack: StackValidationArgs, action: str, name: str) -> list[int]:
-    """After how many days each lifecycle rule for all of the bucket's objects does something."""
+    """Returns the days after which each lifecycle rule for all of the bucket's objects takes the action."""
     rules = [
         rule
         for lifecycle in of_bucket(bucket, _S3_LIFECYCLE, stack)

@@ -1,4 +1,6 @@
-"""Metadata: every past state can be had back, nobody drops it by mistake, and no region holds it alone."""
+"""Policies for metadata databases: past states can be restored, accidental deletion fails, and several regions hold the
+data.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,8 @@ from policies.framework.declare import (
 from policies.framework.relations import all_of, refers_to, settings_of
 
 TABLE = "aws:dynamodb/table:Table"
+# A replica of a table that is a separate resource, instead of an entry in the table's `replicas`.
 TABLE_REPLICA = "aws:dynamodb/tableReplica:TableReplica"
-"""A replica as a resource of its own, in place of `replicas` of the table."""
 _SCALING_TARGET = "aws:appautoscaling/target:Target"
 SPANNER_DATABASE = "gcp:spanner/database:Database"
 SPANNER_INSTANCE = "gcp:spanner/instance:Instance"

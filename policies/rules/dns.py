@@ -1,4 +1,4 @@
-"""Names: what clients resolve is checked for health, so that a dead place is left."""
+"""Policies for DNS: the names that clients resolve have health checks, so that clients leave a failed location."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The edge worker: before every name and nowhere else, its secrets bound as secrets, believed by the shields."""
+"""Policies for the edge worker: it serves every public name and no other, its secrets are bound as secrets, and it
+authenticates to the shields.
+"""
 
 from __future__ import annotations
 
@@ -138,12 +140,14 @@ def logs(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 def _waits(binding: Properties) -> bool:
-    """Whether it is not known yet what is bound. Those come last: they end the rule."""
+    """Returns whether the bound value is not known yet. Such bindings are checked last, because an unknown value ends
+    the rule."""
     return given(binding, "text") and known(binding, "text") is None
 
 
 def _named_secrets(code: str) -> list[str]:
-    """Secrets of a known form. Compiled code is full of runs that only look random."""
+    """Returns the secrets of a known format in the code. Long random texts do not count, because compiled code has many
+    that only look random."""
     return [found for found in secrets_in(code) if found != "a long random text"]
 
 

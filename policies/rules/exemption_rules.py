@@ -1,4 +1,4 @@
-"""Policies about the exemptions themselves: whether they are valid, and whether they are still needed."""
+"""Policies for exemptions: each exemption is valid and still needed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from policies.framework.declare import architecture, exemptions_at, setting, urn
 from policies.framework.exemptions import Exemption, today
 from policies.framework.names import unknown_names
 
-# The owner has to look at an exemption again at least twice a year.
+# Owners must review an exemption at least twice a year.
 _LONGEST_DAYS = 180
 
 _VALID = "stack-exemptions-valid"
@@ -20,9 +20,9 @@ _REPORTED = "stack-exemptions-reported"
 
 
 def policies(names: Collection[str], renamed: Mapping[str, str]) -> list[Policy]:
-    """The policies about exemptions. `names` are all other policies; from these two, nothing is exempt.
+    """Returns the policies for exemptions, which themselves allow no exemptions. `names` are all other policies.
 
-    `renamed` maps former names of policies to those of today.
+    `renamed` maps former names of policies to current names.
     """
 
     @architecture(

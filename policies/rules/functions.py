@@ -1,4 +1,6 @@
-"""Functions between the metadata and the edge: who calls them, what they know, and what becomes of what they drop."""
+"""Policies for functions between the metadata and the edge: their callers, their environment, and their failed
+events.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,8 @@ _PERMISSION = "aws:lambda/permission:Permission"
 _URL = "aws:lambda/functionUrl:FunctionUrl"
 _INVOKER = "gcp:cloudrunv2/serviceIamMember:ServiceIamMember"
 _MAPPING = "aws:lambda/eventSourceMapping:EventSourceMapping"
+# Lambda runtimes that AWS patches for at least another year (Lambda Developer Guide, "Lambda runtimes", 2026-11).
 _RUNTIMES = ["nodejs22.x", "nodejs24.x", "python3.12", "python3.13", "python3.14", "provided.al2023"]
-"""Those that AWS patches for at least another year (Lambda Developer Guide, "Lambda runtimes", 2026-11)."""
 
 
 @each_resource(
@@ -79,7 +81,9 @@ def runtime_patched(args: ResourceValidationArgs) -> Iterator[str]:
 )
 def knows_no_secret(args: ResourceValidationArgs) -> Iterator[str]:
     variables = _variables(args)
-    for name in sorted(variables, key=lambda name: known(variables, name) is None):  # the unknown end the rule
+    for name in sorted(
+        variables, key=lambda name: known(variables, name) is None
+    ):  # unknown values come last: they end the rule
         for found in secrets_in(str(variables[name])):
             yield f"variable {name} seems to hold {found}"
 

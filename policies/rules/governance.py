@@ -1,4 +1,6 @@
-"""What holds for all that costs or keeps something: whose it is, where it may stand, and that it stays."""
+"""Policies for all resources that cost money or hold data: their owner, their regions, their protection and their
+cost.
+"""
 
 from __future__ import annotations
 
@@ -28,11 +30,11 @@ from policies.rules.storage import GCS_BUCKET, S3_BUCKET
 from policies.rules.watch import ALERT_POLICY, LOG_GROUP
 
 _ZONE = "aws:route53/zone:Zone"
+# Resource types whose tags are in another property than `tags`, and the name of that property.
 _LABELS = {
     **dict.fromkeys((GCS_BUCKET, GCE_INSTANCE, SPANNER_INSTANCE), "labels"),
     ALERT_POLICY: "userLabels",
 }
-"""What takes tags elsewhere than in `tags`, and where."""
 _TAGGED = {
     S3_BUCKET,
     TABLE,
@@ -136,7 +138,8 @@ def within_budget(stack: StackValidationArgs) -> Iterator[str]:
 
 
 def _known_properties(resource: PolicyResource) -> Properties:
-    """What is not known yet is left out: prices are for what a program says itself, such as types and sizes."""
+    """Returns the properties of a resource with None for each value that is not known yet. Prices depend only on values
+    that the program sets, such as types and sizes."""
     return {name: known(resource.props, name) for name in resource.props}
 
 

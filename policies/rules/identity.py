@@ -1,4 +1,4 @@
-"""Who may do what: nobody everything, and nobody with a key that lasts."""
+"""Policies for permissions: no principal has full access, and no principal has long-lived keys."""
 
 from __future__ import annotations
 
@@ -52,6 +52,7 @@ _LASTING_KEYS = {
     "gcp:serviceaccount/key:Key",
     "gcp:storage/hmacKey:HmacKey",
 }
+# Resource types with a policy of their own about who may use them, and the property that holds this policy.
 _RESOURCE_POLICIES = {
     "aws:kms/key:Key": "policy",
     "aws:kms/replicaKey:ReplicaKey": "policy",
@@ -63,7 +64,7 @@ _RESOURCE_POLICIES = {
     "aws:secretsmanager/secretPolicy:SecretPolicy": "policy",
     "aws:dynamodb/resourcePolicy:ResourcePolicy": "policy",
 }
-"""Resources that say themselves who may use them, and the property in which they do."""
+# Actions that do not apply to a specific resource (Service Authorization Reference).
 _WITHOUT_RESOURCE = [
     "cloudwatch:GetMetricData",
     "cloudwatch:PutMetricData",
@@ -75,7 +76,6 @@ _WITHOUT_RESOURCE = [
     "xray:PutTelemetryRecords",
     "xray:PutTraceSegments",
 ]
-"""Actions that work on no resource of their own (Service Authorization Reference)."""
 
 
 @each_resource(
@@ -191,7 +191,7 @@ def no_lasting_keys(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 def _statements_of(args: ResourceValidationArgs) -> Iterator[Properties]:
-    """All statements of a policy, or of the policies within a role."""
+    """Yields all statements of a policy, or of a role's inline policies."""
     yield from statements(args.props.get("policy"))
     for inline in parts(args.props, "inlinePolicies"):
         yield from statements(inline.get("policy"))

@@ -1,4 +1,4 @@
-"""Encryption keys: renewed every year, and never gone at once."""
+"""Policies for encryption keys: keys are rotated every year, and their deletion is delayed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def rotated(args: ResourceValidationArgs) -> Iterator[str]:
     config={"days": {"type": "integer", "minimum": 7, "maximum": 30, "default": 30}},
 )
 def deletion_waits(args: ResourceValidationArgs) -> Iterator[str]:
-    days = int(args.props.get("deletionWindowInDays") or 30)  # KMS waits longest where nothing is said
+    days = int(args.props.get("deletionWindowInDays") or 30)  # KMS uses the longest window, 30 days, by default
     if days < int(setting(args, "days", 30)):
         yield f"it is gone {days} days after it was given up"
 

@@ -1,4 +1,4 @@
-"""Queues and topics, which carry messages between functions and from alarms."""
+"""Policies for queues and topics, which carry messages between functions and from alarms."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ QUEUE = "aws:sqs/queue:Queue"
     fix="Set kms_master_key_id; a queue may have sqs_managed_sse_enabled instead",
 )
 def messages_encrypted(args: ResourceValidationArgs) -> Iterator[str]:
-    managed = kind(args) == QUEUE and args.props.get("sqsManagedSseEnabled") is not False  # what SQS does by itself
+    managed = kind(args) == QUEUE and args.props.get("sqsManagedSseEnabled") is not False  # the default of SQS
     if not managed and not given(args.props, "kmsMasterKeyId"):
         yield "no key encrypts its messages"
 

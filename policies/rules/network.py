@@ -1,4 +1,4 @@
-"""Who may connect to what: those that a rule names, on the ports that it names, and never the internet."""
+"""Policies for networks: only named networks may connect, only on named ports, and never the whole internet."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ _DEFAULT_GROUP = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
 _PREFIX_LIST = "aws:ec2/managedPrefixList:ManagedPrefixList"
 _OPENINGS = {SECURITY_GROUP, _DEFAULT_GROUP, _GROUP_RULE, _INGRESS_RULE, FIREWALL}
 
+# The shortest prefix lengths that can belong to one operator. The longest ranges of the edge network are a /12 (IPv4)
+# and a /29 (IPv6). A range with a shorter prefix counts as the internet, whether it
+# is written as 0.0.0.0/0 or in two halves.
 _WIDEST_IPV4 = 8
 _WIDEST_IPV6 = 16
-"""Shortest prefixes that can still belong to somebody. The edge network's own longest runs of addresses are a /12 and
-a /29; whatever is wider than these is the internet, be it written as 0.0.0.0/0 or in two halves."""
 
 _OTHERS_OF_GROUP = {"prefixListIds", "securityGroups", "sourceSecurityGroupId", "self"}
 _OTHERS_OF_RULE = {"prefixListId", "referencedSecurityGroupId"}
@@ -33,9 +34,9 @@ _LOGIN_PORTS = (22, 3389)
 
 @dataclass(frozen=True)
 class Admission:
-    """Some networks that are let in or out. `ports` is one (`8443`), a run (`1-1024`), or empty for all.
+    """Networks that a rule allows, in or out. `ports` is one port (`8443`), a range (`1-1024`), or empty for all ports.
 
-    `others` are properties that name somebody by something else than a network, such as a group.
+    `others` are the properties that name a peer by something other than a network, such as a security group.
     """
 
     protocol: str
@@ -58,7 +59,7 @@ class Admission:
 )
 def closed_to_the_internet(args: ResourceValidationArgs) -> Iterator[str]:
     admitted = [network for admission in admissions(args) for network in admission.networks]
-    if kind(args) == _PREFIX_LIST:  # what groups let in by its name
+    if kind(args) == _PREFIX_LIST:  # security groups allow a prefix list by its id
         admitted = [str(entry.get("cidr")) for entry in parts(args.props, "entries")]
     for network in admitted:
         try:
@@ -152,7 +153,7 @@ def network_made_by_hand(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 def admissions(args: ResourceValidationArgs | PolicyResource) -> Iterator[Admission]:
-    """What a group, a rule or a firewall lets in."""
+    """Yields what a security group, a rule or a firewall allows in."""
     props = args.props
     match kind(args):
         case "aws:ec2/securityGroup:SecurityGroup" | "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup":
@@ -193,7 +194,7 @@ def _of_rule(props: Properties) -> Admission:
 
 
 def _of_firewall(args: ResourceValidationArgs | PolicyResource) -> Iterator[Admission]:
-    """A firewall rule of Google Cloud; without any source it lets in everybody."""
+    """Yields what a Google Cloud firewall rule allows in. A rule without any source allows everyone."""
     props = args.props
     if props.get("direction", "INGRESS") != "INGRESS":
         return
@@ -205,12 +206,13 @@ def _of_firewall(args: ResourceValidationArgs | PolicyResource) -> Iterator[Admi
 
 
 def _given(rule: Properties, names: Collection[str]) -> list[str]:
-    """Which of the properties say something, be it known or not."""
+    """Returns which of the named properties are set, even if their values are not known yet."""
     return [name for name in rule if name in names and known(rule, name) not in ([], False, "")]
 
 
 def _run(protocol: object, first: object, last: object) -> str:
-    """From and to of a rule of AWS. Ports say nothing where the protocol is -1, which is all; -1 and 0 to 0 are all."""
+    """Returns the port range of an AWS rule as text, or an empty string for all ports. The protocol -1 means all
+    protocols and ports. The ports -1, and 0 to 0, also mean all ports."""
     if str(protocol) in ("-1", "all") or first in (None, -1) or last is None or (first == 0 and last in (0, 65535)):
         return ""
     start, end = int(str(first).split(".")[0]), int(str(last).split(".")[0])

@@ -1,4 +1,6 @@
-"""The shields as the architecture wants them: many, apart from each other, behind the edge, with a fast cache."""
+"""Policies for the shields: enough machines in separate zones and regions, reachable only from the edge, with the cache
+on NVMe.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +32,7 @@ from policies.rules.network import FIREWALL, SECURITY_GROUP, admissions
 from policies.rules.storage import S3_BUCKET, takes_logs
 
 _MACHINES = {EC2_INSTANCE, GCE_INSTANCE}
+# Resource types that give access to a machine in another way than through its own address.
 _FRONTS = {
     "aws:lb/loadBalancer:LoadBalancer",
     "aws:lb/targetGroupAttachment:TargetGroupAttachment",
@@ -46,14 +49,12 @@ _FRONTS = {
     "gcp:compute/networkPeering:NetworkPeering",
     "gcp:compute/targetInstance:TargetInstance",
 }
-"""What leads somebody to a machine by another way than its own address."""
 
 _ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 
 _EDGE = [*cloudflare_networks.IPV4, *cloudflare_networks.IPV6]
 
-# Families for storage, and those with a `d` for disks of their own (EC2 User Guide, "Instance type naming
-# conventions").
+# Storage families, and families with a `d` for local disks (EC2 User Guide, "Instance type naming conventions").
 _NVME_OF_EC2 = re.compile(r"(i[3-9]\w*|im\d+gn|is\d+gen|[cmrxz]\d+[a-z]*d[a-z]*)\.\w+")
 _NVME_OF_GCE = re.compile(r"\w+-\w+-\d+-\w*lssd")
 
@@ -95,7 +96,7 @@ def behind_the_edge(resource: PolicyResource, stack: StackValidationArgs) -> Ite
 
 
 def _strangers(resource: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    """What a group or firewall rule lets in that is neither the edge nor a health checker."""
+    """Yields what a security group or firewall rule allows in besides the edge and the health checkers."""
     edge_port = str(int(setting(stack, "edge_port", EDGE_PORT)))
     health_port = str(int(setting(stack, "health_port", HEALTH_PORT)))
     edge = [ipaddress.ip_network(network) for network in setting(stack, "edge_networks", _EDGE)]
@@ -143,7 +144,7 @@ def on_nvme(args: ResourceValidationArgs) -> Iterator[str]:
 )
 def in_many_regions(stack: StackValidationArgs) -> Iterator[str]:
     if not any(each.resource_type.startswith("artifact-edge:") for each in stack.resources):
-        return  # somebody else's stack, which has no shields to miss
+        return  # a stack of another program, which needs no shields
     regions = {_region(machine) for machine in _shields(stack)}
     wanted = int(setting(stack, "regions", 6))
     if len(regions) < wanted:
@@ -208,14 +209,14 @@ def _shields(stack: StackValidationArgs) -> Iterator[PolicyResource]:
 
 
 def _region(machine: PolicyResource) -> str:
-    """A zone of Google Cloud is its region and a letter."""
+    """Returns the region of a machine. The name of a Google Cloud zone is the name of its region and a letter."""
     if kind(machine) == GCE_INSTANCE:
         return str(machine.props.get("zone")).rsplit("-", 1)[0]
     return str(machine.props.get("region"))
 
 
 def _zone(machine: PolicyResource, stack: StackValidationArgs) -> str:
-    """An EC2 machine's zone is its subnet's."""
+    """Returns the zone of a machine. The zone of an EC2 machine is the zone of its subnet."""
     if kind(machine) == GCE_INSTANCE:
         return str(machine.props.get("zone"))
     for subnet in all_of(stack, {"aws:ec2/subnet:Subnet"}):

@@ -1,4 +1,6 @@
-"""Buckets: never public, encrypted, with their access logged and their objects locked."""
+"""Policies for buckets: they are never public, they are encrypted, their access is logged, and their objects are
+locked.
+"""
 
 from __future__ import annotations
 
@@ -119,7 +121,7 @@ def encrypted(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[st
 )
 def key_is_ours(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     if takes_logs(bucket, stack):
-        return  # S3 takes its own key only for these
+        return  # S3 can write access logs only to buckets with S3's own key
     if kind(bucket) == GCS_BUCKET:
         if not given(part(bucket.props, "encryption"), "defaultKmsKeyName"):
             yield "Google's own key encrypts its objects"
@@ -233,7 +235,7 @@ def owner_owns_objects(bucket: PolicyResource, stack: StackValidationArgs) -> It
 
 
 def takes_logs(bucket: PolicyResource, stack: StackValidationArgs) -> bool:
-    """Whether another bucket's access logs are written there."""
+    """Returns whether the access logs of another bucket are written to this bucket."""
     if kind(bucket) == GCS_BUCKET:
         logging = [known(each.props, "logging") for each in all_of(stack, {GCS_BUCKET})]
         return known(bucket.props, "name") in {known(each, "logBucket") for each in logging if each} - {None}
@@ -242,7 +244,7 @@ def takes_logs(bucket: PolicyResource, stack: StackValidationArgs) -> bool:
 
 
 def of_bucket(bucket: PolicyResource, token: str, stack: StackValidationArgs) -> list[PolicyResource]:
-    """The bucket's settings of one type, each a resource of its own."""
+    """Returns the bucket's settings of one type, where each is a separate resource."""
     return settings_of(bucket, token, stack, "bucket", ("bucket", "id"))
 
 

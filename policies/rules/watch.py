@@ -1,4 +1,4 @@
-"""Whether somebody would notice: alarms, whom they tell, and what is written down for afterwards."""
+"""Policies for monitoring: alarms, the recipients of alarms, dashboards, and logs for later analysis."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ ALERT_POLICY = "gcp:monitoring/alertPolicy:AlertPolicy"
 GOOGLE_DASHBOARD = "gcp:monitoring/dashboard:Dashboard"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 _COMPONENT = "artifact-edge:"
+# Tiers that do nothing while the stack runs. Their failures show in the tiers that use them.
 _UNWATCHED = ["identity", "keys", "observability"]
-"""Tiers that do nothing while the stack runs: what goes wrong with them shows in those that use them."""
 
 
 @architecture(
@@ -46,14 +46,15 @@ def tiers_watched(stack: StackValidationArgs) -> Iterator[str]:
 
 
 def _rows(body: str) -> Iterator[str]:
-    """The tiers with a row: a widget named for the tier that shows the state of some alarms."""
+    """Yields the tiers with a row on a CloudWatch dashboard: an alarm widget titled with the tier that shows at least
+    one alarm."""
     for widget in cast(list[Any], json.loads(body)["widgets"]):
         if widget["type"] == "alarm" and widget["properties"]["alarms"]:
             yield str(widget["properties"]["title"]).split(":")[0]
 
 
 def _tiles(body: str) -> Iterator[str]:
-    """The same of a dashboard on Google Cloud."""
+    """Yields the tiers with a tile on a Google Cloud dashboard that shows at least one alert policy."""
     for tile in cast(list[Any], json.loads(body)["mosaicLayout"]["tiles"]):
         if tile["widget"].get("incidentList", {}).get("policyNames"):
             yield str(tile["widget"]["title"]).split(":")[0]
@@ -68,7 +69,7 @@ def _tiles(body: str) -> Iterator[str]:
     fix="Name the region's topic in alarm_actions, and leave actions_enabled out; on Google Cloud set enabled",
 )
 def alarms_tell_somebody(args: ResourceValidationArgs) -> Iterator[str]:
-    if kind(args) == ALERT_POLICY:  # whom it tells: multi-alarm-has-recipients
+    if kind(args) == ALERT_POLICY:  # multi-alarm-has-recipients checks the recipients
         if args.props.get("enabled") is False:
             yield "it is off"
         return
