@@ -1,7 +1,7 @@
 """Imports many small packages into the emulated clouds, and samples the importer's memory.
 
-`python -m bench.import_packages --packages 10000`: the emulated AWS and Cloudflare API are processes of their own, and
-so is the importer, as an operator would run it. Prints one line of JSON.
+`python -m bench.import_packages --packages 10000`: the emulated AWS and Cloudflare APIs run in separate processes, and
+so does the importer, as an operator would run it. The program prints one line of JSON.
 """
 
 from __future__ import annotations

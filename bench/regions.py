@@ -1,7 +1,7 @@
-"""How the time of a preview grows with the number of regions: prod as it is, and prod with 40 shield regions.
+"""Measures how the time of a preview grows with the number of regions: prod as it is, and prod with 40 shield regions.
 
-`python -m bench.regions` previews both in turn with the real engine, on emulated clouds, with the policy pack and
-without, prints the figures as JSON, and draws docs/previews.svg.
+`python -m bench.regions` previews both stacks with the real engine on emulated clouds, with and without the policy
+pack. It prints the results as JSON, and draws docs/previews.svg.
 """
 
 from __future__ import annotations

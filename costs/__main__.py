@@ -22,7 +22,7 @@ def show(
     lines: Annotated[bool, typer.Option(help="what each resource costs, too")] = False,
     budget: Annotated[float | None, typer.Option(help="US dollars a month; more than that is an error")] = None,
 ) -> None:
-    """Estimate what stacks cost a month, by tier: list prices, without what is paid by use."""
+    """Estimate what stacks cost a month, by tier, at list prices. Charges by use are not included."""
     console, prices = Console(highlight=False, soft_wrap=True), load_prices()
     over: list[str] = []
     for file in files:

@@ -60,8 +60,8 @@ def certificate_and_dns(plan: Plan, limits: Limits) -> Iterator[Refusal]:
 
 
 def last_of_region(plan: Plan, limits: Limits) -> Iterator[Refusal]:
-    """Refuses to remove or replace the last machine of a region that requests lead to, or the last bucket of a region
-    that machines read from."""
+    """Refuses to remove or replace the last machine of a region that requests lead to. Refuses the same for the last
+    bucket of a region that machines read from."""
     before = plan.before()
     for (region, _), nodes in by_group(plan.of(NODES, "same", "update", "replace", "delete")).items():
         urns = _urns(nodes)

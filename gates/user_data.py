@@ -12,7 +12,7 @@ from typing import Any
 
 from gates.plan import Resource
 
-_PACKED = re.compile(r"encoding: gz\+b64\s+content: (\S+)")  # of cloud-init's `write_files`, as infra/shield writes it
+_PACKED = re.compile(r"encoding: gz\+b64\s+content: (\S+)")  # an entry of cloud-init's `write_files`
 _SHIELDS = re.compile(r'\[\{"host": .*?\}\]')
 
 

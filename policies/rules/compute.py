@@ -34,7 +34,7 @@ def metadata_needs_session(args: ResourceValidationArgs) -> Iterator[str]:
         return
     if options.get("httpTokens") != "required":
         yield f"http_tokens is {options.get('httpTokens')!r}"
-    if options.get("httpPutResponseHopLimit") != 1:  # images may default to 2, which gives containers access
+    if options.get("httpPutResponseHopLimit") != 1:  # an image may set 2, which gives containers access
         yield f"http_put_response_hop_limit is {options.get('httpPutResponseHopLimit')!r}"
 
 

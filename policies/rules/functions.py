@@ -81,9 +81,8 @@ def runtime_patched(args: ResourceValidationArgs) -> Iterator[str]:
 )
 def knows_no_secret(args: ResourceValidationArgs) -> Iterator[str]:
     variables = _variables(args)
-    for name in sorted(
-        variables, key=lambda name: known(variables, name) is None
-    ):  # unknown values come last: they end the rule
+    # Unknown values come last, because they end the rule.
+    for name in sorted(variables, key=lambda name: known(variables, name) is None):
         for found in secrets_in(str(variables[name])):
             yield f"variable {name} seems to hold {found}"
 

@@ -22,7 +22,8 @@ QUEUE = "aws:sqs/queue:Queue"
     fix="Set kms_master_key_id; a queue may have sqs_managed_sse_enabled instead",
 )
 def messages_encrypted(args: ResourceValidationArgs) -> Iterator[str]:
-    managed = kind(args) == QUEUE and args.props.get("sqsManagedSseEnabled") is not False  # the default of SQS
+    # SQS encrypts a queue with a managed key by default.
+    managed = kind(args) == QUEUE and args.props.get("sqsManagedSseEnabled") is not False
     if not managed and not given(args.props, "kmsMasterKeyId"):
         yield "no key encrypts its messages"
 

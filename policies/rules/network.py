@@ -22,8 +22,8 @@ _PREFIX_LIST = "aws:ec2/managedPrefixList:ManagedPrefixList"
 _OPENINGS = {SECURITY_GROUP, _DEFAULT_GROUP, _GROUP_RULE, _INGRESS_RULE, FIREWALL}
 
 # The shortest prefix lengths that can belong to one operator. The longest ranges of the edge network are a /12 (IPv4)
-# and a /29 (IPv6). A range with a shorter prefix counts as the internet, whether it
-# is written as 0.0.0.0/0 or in two halves.
+# and a /29 (IPv6). A range with a shorter prefix counts as the internet, whether it is written as 0.0.0.0/0 or in two
+# halves.
 _WIDEST_IPV4 = 8
 _WIDEST_IPV6 = 16
 

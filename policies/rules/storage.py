@@ -121,7 +121,7 @@ def encrypted(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[st
 )
 def key_is_ours(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     if takes_logs(bucket, stack):
-        return  # S3 can write access logs only to buckets with S3's own key
+        return  # S3 writes access logs only to buckets that its own key encrypts
     if kind(bucket) == GCS_BUCKET:
         if not given(part(bucket.props, "encryption"), "defaultKmsKeyName"):
             yield "Google's own key encrypts its objects"

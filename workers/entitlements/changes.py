@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from contract.entitlements import deleted
 from contract.tokens import Record, decode_row
 
-_HEARTBEAT_MS = "10000"  # required by Spanner; a query that ends at once sends no heartbeat
+_HEARTBEAT_MS = "10000"  # required by Spanner; a query that ends at once does not need it
 
 
 class Database(Protocol):

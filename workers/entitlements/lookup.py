@@ -3,8 +3,8 @@
     POST /   {"digest": "<sha256 hex>"}
     x-artifact-edge-signature: t=<seconds since 1970>,v1=<HMAC-SHA256 of "<t>.<body>", hex>
 
-The status is 200 with the entry as the edge's store would hold it, or 404 if there is no such token. It is 403 if the
-signature is not valid, 400 without a digest, 429 above the rate limit, and 503 if the database does not answer. The
+The status is 200 with the entry as the edge's store would hold it, or 404 if there is no such token. It is 403 for an
+invalid signature, 400 without a digest, and 429 above the rate limit. It is 503 if the database does not answer. The
 digest is in the body, because URLs are often logged.
 """
 
@@ -30,7 +30,7 @@ _REMEMBERED = 10_000
 _SIGNATURE = re.compile(r"t=(\d{1,12}),v1=([0-9a-f]{64})")
 _log = logging.getLogger(__name__)
 
-# Returns the record of a digest, or None if there is none. Raises MalformedRecord, DatabaseSilent.
+# A function that returns the record of a digest, or None if there is none. Raises MalformedRecord, DatabaseSilent.
 Find = Callable[[str], Record | None]
 
 
