@@ -1,1 +1,1 @@
-"""The emulated clouds, DNS, machines, providers and engine: what stands on one machine in place of the clouds."""
+"""Emulates the clouds on one machine: their APIs, DNS, machines and providers, and the Pulumi engine that uses them."""

@@ -1,8 +1,8 @@
 """Addresses and ports of one sandbox on the loopback network, and paths beneath its directory.
 
-No other module knows an address, a port or a path of the sandbox. The addresses all lie in one /16 of 127.0.0.0/8,
-which Linux answers without set-up. So each emulated machine has an address of its own, and sandboxes can run side by
-side: each in the network that the environment variable ARTIFACT_EDGE_LOOPBACK names (such as `127.78`).
+Other modules take the sandbox's addresses, ports and paths from here. All addresses lie in one /16 of 127.0.0.0/8,
+which Linux answers without set-up. Each emulated machine has its own address. Sandboxes can run side by side, each in
+the network that the environment variable ARTIFACT_EDGE_LOOPBACK names (such as `127.78`).
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from pathlib import Path
 
 LOOPBACK_VARIABLE = "ARTIFACT_EDGE_LOOPBACK"
 
-# Python imports this package from here, also in the processes that it starts.
+# The directory that Python imports this package from, also in the processes that the sandbox starts.
 IMPORT_ROOT = Path(__file__).resolve().parents[1]
 
-# Ports of tiers that clouds run for us. Those of our own machines are part of their boot files.
+# Ports of the services that the clouds operate. The ports of the project's own machines are in their user data.
 AWS_PORT = 5000
 CLOUDFLARE_PORT = 5001
 GCP_PORT = 5002
@@ -25,25 +25,25 @@ METADATA_PORT = 5005
 RUN_PORT = 5006
 POSTGRES_PORT = 5432  # PGAdapter's, too
 
+# The PostgreSQL user that owns the emulated Spanner's databases.
 SPANNER_USER = "spanner"
-"""Whom the emulated Spanner's databases belong to."""
 DNS_PORT = 5353
 CLIENT_LOCATION_PORT = 3128
 POP_HTTPS_PORT = 8443
 POP_L1_PORT = 8081
 
 AWS_ACCOUNT_ID = "123456789012"
+# The emulated AWS serves each machine's metadata service below this path (`/<instance id>/latest/…`).
 INSTANCES_PATH = "/_artifact-edge/instances"
-"""Under it, at the emulated AWS, each machine's metadata service (`/<instance id>/latest/…`)."""
 
 
 def cache_directory() -> Path:
-    """Where downloads and builds are kept, outside of any checkout (XDG Base Directory Specification)."""
+    """Returns the directory that keeps downloads and builds outside of any checkout (XDG Base Directory Specification)."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "artifact-edge"
 
 
 def _loopback(directory: Path) -> str:
-    """A sandbox that is up stays where it is; a new one goes where the environment says."""
+    """Returns the loopback network of a sandbox: the recorded one, or for a new sandbox the one in the environment."""
     try:
         return (directory / "loopback").read_text().strip()
     except FileNotFoundError:
@@ -52,9 +52,9 @@ def _loopback(directory: Path) -> str:
 
 @dataclass(frozen=True)
 class ClientLocation:
-    """A place that clients look from: its resolver's subnet decides what Geo-DNS answers.
+    """A place that clients connect from. The subnet of its resolver decides what Geo-DNS answers.
 
-    The subnets are the documentation prefixes of RFC 5737, so that no real network is ever meant.
+    The subnets are the documentation prefixes of RFC 5737, so that they never match a real network.
     """
 
     name: str
@@ -94,7 +94,7 @@ POPS = (
 
 @dataclass(frozen=True)
 class Sandbox:
-    """One embedded sandbox. `directory` holds all that it writes; deleting it forgets the sandbox."""
+    """One embedded sandbox. `directory` holds all its files and state; deleting the directory discards the sandbox."""
 
     directory: Path
     loopback: str = ""
@@ -103,7 +103,7 @@ class Sandbox:
         object.__setattr__(self, "loopback", self.loopback or _loopback(self.directory))
 
     def settle(self) -> None:
-        """Writes down where this sandbox is, for all later commands on its directory."""
+        """Records the loopback network of this sandbox, so that all later commands on its directory use the same one."""
         self.path("loopback").write_text(f"{self.loopback}\n")
 
     @property
@@ -120,13 +120,15 @@ class Sandbox:
 
     @property
     def functions_address(self) -> str:
-        """Where the emulated AWS's function URLs answer, and all that scripts of the edge fetch from the internet."""
+        """The address that serves Lambda function URLs and all internet hosts that edge workers fetch from."""
         return f"{self.loopback}.0.4"
 
     @property
     def run_address(self) -> str:
-        """Where URLs of the emulated Cloud Run's services answer; its instances have addresses of their own in
-        `<loopback>.5.0/24`."""
+        """The address that serves the URLs of emulated Cloud Run services.
+
+        The instances of these services have their own addresses in `<loopback>.5.0/24`.
+        """
         return f"{self.loopback}.0.5"
 
     @property
@@ -141,17 +143,17 @@ class Sandbox:
 
     @property
     def machine_network(self) -> str:
-        """Public addresses of emulated EC2 instances are taken from here."""
+        """The network that contains the public addresses of emulated EC2 instances."""
         return f"{self.loopback}.2.0/24"
 
     @property
     def gcp_machine_network(self) -> str:
-        """Public addresses of emulated Compute Engine instances are taken from here."""
+        """The network that contains the public addresses of emulated Compute Engine instances."""
         return f"{self.loopback}.3.0/24"
 
     @property
     def metadata_network(self) -> str:
-        """Each client of Google's metadata server finds it at an address of its own from here."""
+        """The network in which each client of Google's metadata server has a separate address for that server."""
         return f"{self.loopback}.4.0/24"
 
     @property
@@ -168,7 +170,7 @@ class Sandbox:
         return f"http://{self.gcp_address}:{GCP_PORT}"
 
     def path(self, *parts: str) -> Path:
-        """A path in the sandbox's directory; its parent is made."""
+        """Returns a path in the sandbox's directory, and creates the parent directory of that path."""
         path = self.directory.joinpath(*parts)
         path.parent.mkdir(parents=True, exist_ok=True)
         return path

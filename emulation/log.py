@@ -1,4 +1,4 @@
-"""What the sandbox's long-running processes say: a line for what happened, none for each request."""
+"""Log output of the sandbox's long-running processes: one line for each event, and no lines for single requests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def report(line: str) -> None:
 
 
 class Quiet(WSGIRequestHandler):
-    """Of a server that is asked all the time."""
+    """A WSGI request handler that logs no requests, for servers that are queried all the time."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         pass

@@ -1,4 +1,4 @@
-"""What an emulated object store was asked for: reads of objects, counted in front of its API."""
+"""Counts the reads of objects in an emulated object store, as middleware in front of its API."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qs
 
+# GET returns the counts as `{"<bucket>/<key>": {"GET": 1}}`. With `?prefix=`, GET returns only keys with that prefix.
+# DELETE resets all counts.
 PATH = "/_artifact-edge/requests"
-"""GET answers `{"<bucket>/<key>": {"GET": 1}}`, with `?prefix=` only the keys that start so; DELETE forgets all."""
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+# A function that returns the bucket and key of a request for an object, or None for any other request.
 Addressed = Callable[[dict[str, Any]], tuple[str, str] | None]
-"""Bucket and key of a request for an object."""
 
 
 class RequestCounter:
-    """WSGI middleware over the emulated API."""
+    """WSGI middleware that counts GET and HEAD requests for objects and passes each request on to the emulated API."""
 
     def __init__(self, application: Application, addressed: Addressed) -> None:
         self._application = application

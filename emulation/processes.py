@@ -1,6 +1,7 @@
-"""Real processes of the embedded sandbox: started once, found again by their pid file, ended by pid.
+"""Starts, finds and ends the processes of the embedded sandbox.
 
-A pid file holds the pid and the process's start time, so that a recycled pid is never mistaken for one of ours.
+Each process has a pid file with its pid and its start time. The start time shows when another process has taken over
+the pid.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from emulation.layout import LOOPBACK_VARIABLE, Sandbox
 
 
 class ProcessError(Exception):
-    """A process of the sandbox did not come up; the message names it and its log."""
+    """A process of the sandbox did not start; the message names the process and its log."""
 
 
 def start(
@@ -31,11 +32,11 @@ def start(
     ready: Callable[[], bool] | None = None,
     timeout: float = 30.0,
 ) -> int:
-    """Starts `argv` detached, unless the process of that name still runs, and returns its pid.
+    """Starts `argv` as a detached process, unless a process of that name still runs, and returns the pid.
 
-    `env` is added to the caller's, and so is the sandbox's loopback network. Output goes to `logs/<name>.log`. With
-    `ready`, waits up to `timeout` seconds until it is true; a process that ends or stays silent raises ProcessError
-    with the end of its log.
+    The process gets the caller's environment, the sandbox's loopback network and `env`. Output goes to
+    `logs/<name>.log`. With `ready`, the call waits up to `timeout` seconds until `ready` returns true. Raises
+    ProcessError with the end of the log when the process ends first or the time is over.
     """
     running = pid_of(sandbox, name)
     if running is not None:
@@ -59,7 +60,7 @@ def start(
 
 
 def stop(sandbox: Sandbox, name: str, *, grace: float = 5.0) -> None:
-    """Ends the process of that name and all that it started (its session), first politely."""
+    """Ends the process of that name and its process group: SIGTERM, then SIGKILL after `grace` seconds."""
     pid = pid_of(sandbox, name)
     if pid is not None:
         for sig in (signal.SIGTERM, signal.SIGKILL):
@@ -70,12 +71,12 @@ def stop(sandbox: Sandbox, name: str, *, grace: float = 5.0) -> None:
 
 
 def names(sandbox: Sandbox) -> list[str]:
-    """Names of all processes that have a pid file, whether they still run or not."""
+    """Returns the names of all processes that have a pid file, whether they still run or not."""
     return sorted(path.stem for path in sandbox.path("run", "x").parent.glob("*.pid"))
 
 
 def pid_of(sandbox: Sandbox, name: str) -> int | None:
-    """The pid of a running process of the sandbox, or None."""
+    """Returns the pid of a running process of the sandbox, or None."""
     try:
         pid, started = sandbox.path("run", f"{name}.pid").read_text().split()
     except (FileNotFoundError, ValueError):
@@ -84,7 +85,7 @@ def pid_of(sandbox: Sandbox, name: str) -> int | None:
 
 
 def listening(address: str, port: int) -> bool:
-    """Whether something accepts TCP connections there."""
+    """Returns whether a process accepts TCP connections at the address and port."""
     with socket.socket() as probe:
         probe.settimeout(1.0)
         return probe.connect_ex((address, port)) == 0
@@ -103,7 +104,10 @@ def _wait_until_ready(
 
 
 def _start_time(pid: int) -> str:
-    """Field 22 of /proc/<pid>/stat (proc(5)): ticks since boot. Empty for no process and for a zombie."""
+    """Returns when a process started, in ticks since boot: field 22 of /proc/<pid>/stat (proc(5)).
+
+    The result is empty when the process does not exist or is a zombie.
+    """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     except (FileNotFoundError, ProcessLookupError, IndexError):

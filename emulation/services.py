@@ -1,4 +1,4 @@
-"""The processes that stand where the clouds would, in the order in which they come up."""
+"""The processes that emulate the clouds, in the order in which they start."""
 
 from __future__ import annotations
 
@@ -23,35 +23,41 @@ from emulation.layout import (
 
 @dataclass(frozen=True)
 class Service:
-    """`python -m emulation.<name>`, and whether it answers; nobody can ask one that listens nowhere."""
+    """One process of the sandbox, run as `python -m emulation.<name>`.
+
+    `answers` checks whether the process is ready. A process without a listening port has no such check.
+    """
 
     name: str
     answers: Callable[[Sandbox], bool] | None = None
 
 
+# The services that the Pulumi engine connects to.
 CLOUDS = (
     Service("aws", lambda sandbox: processes.listening(sandbox.aws_address, AWS_PORT)),
     Service("cloudflare", lambda sandbox: processes.listening(sandbox.cloudflare_address, CLOUDFLARE_PORT)),
     Service("gcp", lambda sandbox: processes.listening(sandbox.gcp_address, GCP_PORT)),
     Service("providers", lambda sandbox: bool(provider_ports(sandbox))),
 )
-"""What the engine talks to."""
 
+# The services that run the provisioned records, machines and functions.
 RUNTIME = (
     Service("dns", client.ready),
     Service("machines"),
     Service("cloud_run", lambda sandbox: processes.listening(sandbox.run_address, RUN_PORT)),
     Service("lambda_runtime", lambda sandbox: processes.listening(sandbox.functions_address, FUNCTIONS_PORT)),
 )
-"""What makes the provisioned records, machines and functions real."""
 
 
 class AddressTaken(Exception):
-    """Another sandbox uses the addresses of this one; the message says how to choose others."""
+    """Another sandbox uses the addresses of this sandbox; the message says how to choose other addresses."""
 
 
 def start(sandbox: Sandbox, services: Sequence[Service]) -> list[str]:
-    """Starts those that do not run, and returns their names. Raises AddressTaken, ProcessError."""
+    """Starts the services that do not run yet, and returns their names.
+
+    Raises AddressTaken when another sandbox uses the addresses, and ProcessError when a service does not start.
+    """
     started: list[str] = []
     for service in services:
         if processes.pid_of(sandbox, service.name) is None:
@@ -78,6 +84,6 @@ def _start(sandbox: Sandbox, service: Service) -> None:
 
 
 def stop_all(sandbox: Sandbox) -> None:
-    """Ends every process of the sandbox, the hypervisor before the machines that it would start again."""
+    """Ends every process of the sandbox. The hypervisor ends first, because it restarts machines that end."""
     for name in ("machines", *processes.names(sandbox)):
         processes.stop(sandbox, name)

@@ -1,6 +1,6 @@
-"""What an emulated cloud holds, in one SQLite file: API resources as JSON documents, and key-value entries.
+"""The state of an emulated cloud in one SQLite file: API resources as JSON documents, and key-value entries.
 
-The file holds private keys and secret bindings, as the clouds' own stores do; only its owner may read it.
+The file contains private keys and secret bindings, so only its owner may read it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS entry (
 
 @dataclass(frozen=True)
 class Entry:
-    """A key of a namespace. `expiration` is in seconds since the epoch, `metadata` is JSON text."""
+    """One key-value entry of a namespace. `expiration` is in seconds since the epoch, `metadata` is JSON text."""
 
     key: str
     value: bytes
@@ -40,7 +40,7 @@ class Entry:
 
 
 class StateStore:
-    """One account's state. Each method is one transaction; all may be called from any thread."""
+    """Stores the state of one account. Each method is one transaction and can be called from any thread."""
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ class StateStore:
         self._connection.executescript(_SCHEMA)
 
     def put(self, kind: str, scope: str, id: str, document: Document) -> None:
-        """Creates or replaces a resource. `scope` is the id of what it belongs to (a zone), or empty."""
+        """Creates or replaces a resource. `scope` is the id of the parent resource (such as a zone), or empty."""
         self._run(
             "INSERT INTO resource VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET document = excluded.document",
             kind,
@@ -66,7 +66,7 @@ class StateStore:
         return json.loads(rows[0][0]) if rows else None
 
     def all(self, kind: str, scope: str | None = None) -> list[Document]:
-        """All resources of a kind, in the order of their creation; of all scopes when none is named."""
+        """Returns all resources of a kind in the order of their creation. Without `scope`, returns those of all scopes."""
         rows = self._run(
             "SELECT document FROM resource WHERE kind = ? AND (? IS NULL OR scope = ?) ORDER BY rowid",
             kind,
@@ -79,11 +79,11 @@ class StateStore:
         self._run("DELETE FROM resource WHERE (kind, scope, id) = (?, ?, ?)", kind, scope, id)
 
     def remove_scope(self, scope: str) -> None:
-        """Forgets all resources that belong to `scope`."""
+        """Removes all resources that belong to `scope`."""
         self._run("DELETE FROM resource WHERE scope = ?", scope)
 
     def write(self, namespace: str, *entries: Entry) -> None:
-        """Creates or replaces entries, all or none; those that have expired are swept out on the way."""
+        """Creates or replaces all entries in one transaction, and removes expired entries from every namespace."""
         with self._lock, self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.execute("DELETE FROM entry WHERE expiration <= ?", (self._clock(),))
@@ -103,7 +103,7 @@ class StateStore:
         return Entry(*rows[0]) if rows else None
 
     def entries(self, namespace: str, *, prefix: str = "", after: str = "", limit: int = 1000) -> list[Entry]:
-        """Entries whose key begins with `prefix` and sorts behind `after`, in the order of their keys."""
+        """Returns up to `limit` entries whose key begins with `prefix` and sorts after `after`, in the order of the keys."""
         rows = self._run(
             "SELECT key, value, expiration, metadata FROM entry WHERE namespace = ? AND key > ?"
             " AND substr(key, 1, ?) = ? AND (expiration IS NULL OR expiration > ?) ORDER BY key LIMIT ?",
@@ -127,7 +127,7 @@ class StateStore:
         self._run("DELETE FROM entry WHERE namespace = ?", namespace)
 
     def now(self) -> float:
-        """The account's clock, in seconds since the epoch."""
+        """Returns the time of the account's clock, in seconds since the epoch."""
         return self._clock()
 
     def close(self) -> None:

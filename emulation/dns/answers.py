@@ -1,4 +1,4 @@
-"""From a question to an answer: the right zone, CNAMEs followed as long as they stay in served zones."""
+"""Answers DNS questions: finds the zone of a name, and follows CNAMEs while their targets are in served zones."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from emulation.layout import CLIENT_LOCATIONS, ClientLocation
 
 _CNAMES_IN_A_ROW = 8
 
+# The assumed location of clients whose network belongs to no client location. Real GeoIP databases guess too.
 DEFAULT_CLIENT_LOCATION = CLIENT_LOCATIONS[0]
-"""Where a client is taken to be whose network is no client location's. Real GeoIP databases guess too."""
 
 
 def client_location_of(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> ClientLocation | None:
-    """The client location in whose subnet the network lies."""
+    """Returns the client location whose subnet contains the network, or None."""
     if isinstance(network, ipaddress.IPv6Network):
         return None
     return next((v for v in CLIENT_LOCATIONS if network.subnet_of(ipaddress.IPv4Network(v.subnet))), None)
@@ -33,7 +33,7 @@ def client_location_of(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -
 
 @dataclass
 class Answer:
-    """`by_place` is whether another client might get another answer."""
+    """The answer to one DNS question. `by_place` is true when the answer can depend on the client location."""
 
     rcode: dns.rcode.Rcode = dns.rcode.NOERROR
     authoritative: bool = True
@@ -43,18 +43,18 @@ class Answer:
 
 
 class Authority:
-    """All zones that the server answers for."""
+    """Answers questions from all zones that the server is responsible for."""
 
     def __init__(self, zones: Iterable[Zone]) -> None:
         self._zones = {zone.origin: zone for zone in zones}
 
     def zone_of(self, name: dns.name.Name) -> Zone | None:
-        """The zone nearest above the name."""
+        """Returns the zone with the longest origin that contains the name, or None."""
         enclosing = (dns.name.Name(name.labels[step:]) for step in range(len(name)))
         return next((self._zones[origin] for origin in enclosing if origin in self._zones), None)
 
     def answer(self, name: dns.name.Name, rdtype: dns.rdatatype.RdataType, client: ClientLocation) -> Answer:
-        """The answer to a question of class IN; REFUSED for names that are not ours."""
+        """Returns the answer to a question of class IN; its code is REFUSED when no served zone contains the name."""
         if self.zone_of(name) is None:
             return Answer(rcode=dns.rcode.REFUSED, authoritative=False)
         answer = Answer()
@@ -69,12 +69,12 @@ class Authority:
         return answer
 
     def addresses(self, name: str, client: ClientLocation) -> list[str]:
-        """IPv4 addresses of a name, as this client sees them."""
+        """Returns the IPv4 addresses of a name for clients at the client location."""
         return addresses_in(self.answer(dns.name.from_text(name), dns.rdatatype.A, client).answer)
 
 
 def addresses_in(rrsets: Iterable[dns.rrset.RRset]) -> list[str]:
-    """All IPv4 addresses in a part of an answer."""
+    """Returns all IPv4 addresses in one section of an answer."""
     records = [rrset for rrset in rrsets if rrset.rdtype == dns.rdatatype.A]
     return [data.address for rrset in records for data in cast("list[A]", list(rrset))]
 
@@ -94,5 +94,5 @@ def _add(answer: Answer, zone: Zone, found: Found) -> None:
 
 
 def _negative(soa: dns.rrset.RRset) -> dns.rrset.RRset:
-    """For how long there is nothing: the lesser of the record's own time to live and its last field (RFC 2308)."""
+    """Returns the SOA record of a negative answer. Its TTL is the lesser of the SOA's TTL and its last field (RFC 2308)."""
     return dns.rrset.from_rdata_list(soa.name, min(soa.ttl, cast(SOA, soa[0]).minimum), list(soa))

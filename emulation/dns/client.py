@@ -1,4 +1,4 @@
-"""Asking the sandbox's DNS server, as a resolver would that passes its client's subnet on."""
+"""Queries the sandbox's DNS server like a resolver that sends the subnet of its client."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _TIMEOUT_SECONDS = 5.0
 
 
 def listening_port(port: int) -> int:
-    """Where the sandbox listens for a port of the real one: only root may listen on 443."""
+    """Returns the port that the sandbox uses for a real port. Port 443 is replaced, because only root may listen on it."""
     return POP_HTTPS_PORT if port == 443 else port
 
 
 def client_location(name: str) -> ClientLocation:
-    """The client location of that name; LookupError tells which there are."""
+    """Returns the client location of that name. Raises LookupError, which lists the valid names, when there is none."""
     for each in CLIENT_LOCATIONS:
         if each.name == name:
             return each
@@ -29,7 +29,7 @@ def client_location(name: str) -> ClientLocation:
 
 
 def question(name: str, rdtype: str, seen_from: ClientLocation | None) -> dns.message.Message:
-    """A query with the client location's subnet in it (RFC 7871), or without a subnet."""
+    """Returns a DNS query that contains the client location's subnet (RFC 7871), or no subnet when there is no location."""
     if seen_from is None:
         return dns.message.make_query(name, rdtype, use_edns=0)
     address, _, length = seen_from.subnet.partition("/")
@@ -37,19 +37,22 @@ def question(name: str, rdtype: str, seen_from: ClientLocation | None) -> dns.me
 
 
 def ask(sandbox: Sandbox, query: dns.message.Message) -> dns.message.Message:
-    """The server's answer; by TCP where it does not fit into UDP. Raises dns.exception.DNSException or OSError."""
+    """Sends a query and returns the server's answer. The query is repeated over TCP when the answer is too long for UDP.
+
+    Raises dns.exception.DNSException or OSError when the server does not answer.
+    """
     return dns.query.udp_with_fallback(query, sandbox.dns_address, _TIMEOUT_SECONDS, DNS_PORT)[0]
 
 
 async def addresses(server: str, port: int, name: str, seen_from: ClientLocation) -> tuple[dns.rcode.Rcode, list[str]]:
-    """The response code and the IPv4 addresses of a name, as clients at the client location are told."""
+    """Returns the response code and the IPv4 addresses of a name for clients at the client location."""
     query = question(name, "A", seen_from)
     answer, _ = await dns.asyncquery.udp_with_fallback(query, server, _TIMEOUT_SECONDS, port)
     return answer.rcode(), addresses_in(answer.answer)
 
 
 def ready(sandbox: Sandbox) -> bool:
-    """Whether the server answers, for `processes.start(ready=…)`."""
+    """Returns whether the DNS server answers, for use as `processes.start(ready=…)`."""
     query = dns.message.make_query("version.bind", "TXT", "CH")
     try:
         return bool(dns.query.udp(query, sandbox.dns_address, 1.0, DNS_PORT).answer)

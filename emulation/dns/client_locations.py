@@ -29,7 +29,7 @@ _CHUNK_BYTES = 65536
 
 
 class Refused(Exception):
-    """What the client is told instead of being connected."""
+    """The proxy refuses a connection; `status` and the message become the HTTP answer to the client."""
 
     def __init__(self, status: str, reason: str) -> None:
         super().__init__(reason)
@@ -38,7 +38,7 @@ class Refused(Exception):
 
 @dataclass
 class ClientLocationProxy:
-    """The proxy of one client location. `ours` says whether a name is in a zone of this sandbox's Route 53."""
+    """The HTTP proxy of one client location. `ours` returns whether a name is in a zone of this sandbox's Route 53."""
 
     client_location: ClientLocation
     dns_server: tuple[str, int]
@@ -49,7 +49,7 @@ class ClientLocationProxy:
         self._open = 0
 
     async def serve(self, address: str, port: int) -> int:
-        """Listens as long as the event loop runs; returns the port (another one only for port 0)."""
+        """Listens as long as the event loop runs, and returns the port. With port 0, the system chooses a free port."""
         server = await asyncio.start_server(self._serve_client, address, port, limit=_HEAD_BYTES)
         return server.sockets[0].getsockname()[1]
 
@@ -77,7 +77,7 @@ class ClientLocationProxy:
                 directions.create_task(_pump(reader, upstream_writer))
                 directions.create_task(_pump(upstream_reader, writer))
         except* ConnectionError:
-            pass  # one side broke off; so does the other, below
+            pass  # one side has closed the connection; `finally` closes the other side
         finally:
             upstream_writer.close()
 
@@ -100,7 +100,7 @@ class ClientLocationProxy:
 
 
 async def _target(reader: asyncio.StreamReader) -> tuple[str, int]:
-    """Host and port of a CONNECT request (RFC 9110, section 9.3.6)."""
+    """Reads a CONNECT request (RFC 9110, section 9.3.6) and returns its host and port. Raises Refused if it is invalid."""
     try:
         async with asyncio.timeout(_HEAD_SECONDS):
             head = await reader.readuntil(b"\r\n\r\n")
@@ -120,7 +120,7 @@ async def _target(reader: asyncio.StreamReader) -> tuple[str, int]:
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Passes on what comes, as it comes; when one side is done sending, so is the other told, and may still answer."""
+    """Copies bytes from `reader` to `writer` as they arrive. At the end of the input, closes only the sending direction."""
     while chunk := await reader.read(_CHUNK_BYTES):
         writer.write(chunk)
         await writer.drain()
