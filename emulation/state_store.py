@@ -66,7 +66,10 @@ class StateStore:
         return json.loads(rows[0][0]) if rows else None
 
     def all(self, kind: str, scope: str | None = None) -> list[Document]:
-        """Returns all resources of a kind in the order of their creation. Without `scope`, returns those of all scopes."""
+        """Returns all resources of a kind in the order of their creation.
+
+        Without `scope`, returns those of all scopes.
+        """
         rows = self._run(
             "SELECT document FROM resource WHERE kind = ? AND (? IS NULL OR scope = ?) ORDER BY rowid",
             kind,
@@ -103,7 +106,8 @@ class StateStore:
         return Entry(*rows[0]) if rows else None
 
     def entries(self, namespace: str, *, prefix: str = "", after: str = "", limit: int = 1000) -> list[Entry]:
-        """Returns up to `limit` entries whose key begins with `prefix` and sorts after `after`, in the order of the keys."""
+        """Returns up to `limit` entries whose key begins with `prefix` and sorts after `after`, in the order of the
+        keys."""
         rows = self._run(
             "SELECT key, value, expiration, metadata FROM entry WHERE namespace = ? AND key > ?"
             " AND substr(key, 1, ?) = ? AND (expiration IS NULL OR expiration > ?) ORDER BY key LIMIT ?",

@@ -94,5 +94,8 @@ def _add(answer: Answer, zone: Zone, found: Found) -> None:
 
 
 def _negative(soa: dns.rrset.RRset) -> dns.rrset.RRset:
-    """Returns the SOA record of a negative answer. Its TTL is the lesser of the SOA's TTL and its last field (RFC 2308)."""
+    """Returns the SOA record of a negative answer.
+
+    Its TTL is the lesser of the SOA's TTL and its last field (RFC 2308).
+    """
     return dns.rrset.from_rdata_list(soa.name, min(soa.ttl, cast(SOA, soa[0]).minimum), list(soa))

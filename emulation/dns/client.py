@@ -16,7 +16,10 @@ _TIMEOUT_SECONDS = 5.0
 
 
 def listening_port(port: int) -> int:
-    """Returns the port that the sandbox uses for a real port. Port 443 is replaced, because only root may listen on it."""
+    """Returns the port that the sandbox uses for a real port.
+
+    Port 443 is replaced, because only root may listen on it.
+    """
     return POP_HTTPS_PORT if port == 443 else port
 
 
@@ -29,7 +32,8 @@ def client_location(name: str) -> ClientLocation:
 
 
 def question(name: str, rdtype: str, seen_from: ClientLocation | None) -> dns.message.Message:
-    """Returns a DNS query that contains the client location's subnet (RFC 7871), or no subnet when there is no location."""
+    """Returns a DNS query that contains the client location's subnet (RFC 7871), or no subnet when there is no
+    location."""
     if seen_from is None:
         return dns.message.make_query(name, rdtype, use_edns=0)
     address, _, length = seen_from.subnet.partition("/")
@@ -37,7 +41,8 @@ def question(name: str, rdtype: str, seen_from: ClientLocation | None) -> dns.me
 
 
 def ask(sandbox: Sandbox, query: dns.message.Message) -> dns.message.Message:
-    """Sends a query and returns the server's answer. The query is repeated over TCP when the answer is too long for UDP.
+    """Sends a query and returns the server's answer. The query is repeated over TCP when the answer is too long for
+    UDP.
 
     Raises dns.exception.DNSException or OSError when the server does not answer.
     """

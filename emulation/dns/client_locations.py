@@ -100,7 +100,10 @@ class ClientLocationProxy:
 
 
 async def _target(reader: asyncio.StreamReader) -> tuple[str, int]:
-    """Reads a CONNECT request (RFC 9110, section 9.3.6) and returns its host and port. Raises Refused if it is invalid."""
+    """Reads a CONNECT request (RFC 9110, section 9.3.6) and returns its host and port.
+
+    Raises Refused if it is invalid.
+    """
     try:
         async with asyncio.timeout(_HEAD_SECONDS):
             head = await reader.readuntil(b"\r\n\r\n")
@@ -120,7 +123,10 @@ async def _target(reader: asyncio.StreamReader) -> tuple[str, int]:
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Copies bytes from `reader` to `writer` as they arrive. At the end of the input, closes only the sending direction."""
+    """Copies bytes from `reader` to `writer` as they arrive.
+
+    At the end of the input, closes only the sending direction.
+    """
     while chunk := await reader.read(_CHUNK_BYTES):
         writer.write(chunk)
         await writer.drain()
