@@ -1,8 +1,8 @@
-"""Route 53's health checkers: real connections and requests to what the health checks name.
+"""Emulates Route 53's health checkers with real connections and requests to the endpoints of the health checks.
 
-Numbers are those of the Route 53 Developer Guide, "How Amazon Route 53 determines whether a health check is healthy".
-Checkers in many countries look at an endpoint each ten or thirty seconds, so that in sum it is looked at each second
-or two; here one checker looks as often as that.
+The limits come from the Route 53 Developer Guide, "How Amazon Route 53 determines whether a health check is healthy".
+Route 53's checkers in many countries each probe an endpoint every ten or thirty seconds. Together they probe it every
+second or two. The single checker here probes at that rate.
 """
 
 from __future__ import annotations
@@ -26,17 +26,20 @@ _SEARCHED_BYTES = 5120
 _MOST_SECONDS_BETWEEN = 2.0
 _ENDPOINT_TYPES = ("HTTP", "HTTPS", "HTTP_STR_MATCH", "HTTPS_STR_MATCH", "TCP")
 
+# A function that returns the addresses of a name from all client locations.
 Resolve = Callable[[str], Iterable[str]]
-"""All addresses that a name has, from wherever one looks."""
 
 
 class Unhealthy(Exception):
-    """Why a look at an endpoint failed."""
+    """A probe of an endpoint failed; the message says why."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """A health check's configuration. `children` and `threshold` are of calculated ones, the rest of endpoints'."""
+    """The configuration of a health check.
+
+    `children` and `threshold` are for calculated checks, the others for endpoints.
+    """
 
     id: str
     type: str
@@ -55,14 +58,14 @@ class Check:
 
     @property
     def endpoint(self) -> str:
-        """For people."""
+        """Returns a description of the checked endpoint or of the child checks, for logs and reports."""
         if self.type == "CALCULATED":
             return f"{self.threshold} of {', '.join(self.children)}"
         return f"{self.type} {self.name or self.address}:{self.port}{'' if self.type == 'TCP' else self.path}"
 
 
 def parse(raw: Mapping[str, Any]) -> Check:
-    """A health check as `ListHealthChecks` gives it; ValueError for one that is not emulated."""
+    """Converts a health check from `ListHealthChecks`. Raises ValueError when its type is not emulated."""
     config = raw["HealthCheckConfig"]
     kind: str = config["Type"]
     if kind != "CALCULATED" and kind not in _ENDPOINT_TYPES:
@@ -87,15 +90,18 @@ def parse(raw: Mapping[str, Any]) -> Check:
 
 @dataclass(frozen=True)
 class Standing:
-    """What the checker thinks of an endpoint. New ones are healthy until enough looks say otherwise."""
+    """The state of an endpoint. A new endpoint is healthy until enough probes in a row have failed."""
 
     healthy: bool = True
+    # The number of probes in a row that contradict `healthy`.
     against: int = 0
-    """Looks in a row that said the opposite."""
     reason: str = ""
 
     def after(self, failure: str, threshold: int) -> Standing:
-        """The standing after one more look; `failure` is empty where it went well."""
+        """Returns the state after one more probe.
+
+        `failure` is the reason of a failed probe, or empty after a success.
+        """
         if (not failure) == self.healthy:
             return Standing(self.healthy, reason=failure)
         if self.against + 1 >= threshold:
@@ -104,14 +110,14 @@ class Standing:
 
 
 class HealthChecks:
-    """All health checks of the sandbox, each looked at by a task of its own."""
+    """Runs all health checks of the sandbox, each endpoint in a separate task."""
 
     def __init__(self, resolve: Resolve) -> None:
         self._resolve = resolve
         self._checks: dict[str, Check] = {}
         self._standings: dict[str, Standing] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        # Route 53 does not validate certificates either, and opens a connection for each look.
+        # Route 53 does not validate certificates either, and opens a connection for each probe.
         self._http = httpx.AsyncClient(
             verify=False,  # noqa: S501
             trust_env=False,
@@ -120,7 +126,7 @@ class HealthChecks:
         )
 
     def configure(self, checks: Iterable[Check]) -> None:
-        """Makes these the checks there are: new and changed ones start afresh, others keep what is known of them."""
+        """Replaces the set of checks. New and changed checks start as healthy; unchanged checks keep their state."""
         wanted = {check.id: check for check in checks}
         for id in [id for id, check in self._checks.items() if wanted.get(id) != check]:
             del self._checks[id]
@@ -134,14 +140,17 @@ class HealthChecks:
                 self._tasks[id] = asyncio.create_task(self._watch(wanted[id]))
 
     async def stop(self) -> None:
-        """Looks no more; all checks are forgotten."""
+        """Stops all probes and removes all checks."""
         tasks = list(self._tasks.values())
         self.configure([])
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._http.aclose()
 
     def healthy(self, id: str) -> bool:
-        """Whether records with this check may be answered. A check that is gone or disabled holds nothing back."""
+        """Returns whether DNS answers may contain records with this check. A missing check counts as healthy.
+
+        A disabled check counts as healthy before inversion.
+        """
         check = self._checks.get(id)
         if check is None:
             return True
@@ -154,7 +163,7 @@ class HealthChecks:
         return good != check.inverted
 
     def report(self) -> dict[str, dict[str, object]]:
-        """What each check looks at and what it thinks of it."""
+        """Returns the endpoint, the health and the last failure reason of each check, by the id of the check."""
         nothing = Standing()
         return {
             id: {
@@ -175,10 +184,10 @@ class HealthChecks:
             await asyncio.sleep(min(check.interval, _MOST_SECONDS_BETWEEN))
 
     async def _look(self, check: Check) -> str:
-        """Empty, or why the endpoint did not do.
+        """Probes an endpoint, and returns the reason of the failure, or an empty string after a success.
 
-        Route 53 calls an endpoint healthy when more than 18 % of the checkers do; with as few places to look from as
-        here, that is one.
+        Route 53 calls an endpoint healthy when more than 18 % of the checkers do. With the few client locations here,
+        one reachable address is enough.
         """
         failure = f"{check.name} has no address"
         for address in [check.address] if check.address else self._resolve(check.name):

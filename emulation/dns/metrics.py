@@ -1,4 +1,4 @@
-"""What Route 53 tells CloudWatch of its health checks ("Monitoring health checks using CloudWatch")."""
+"""Reports the metrics of Route 53 health checks to CloudWatch ("Monitoring health checks using CloudWatch")."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ _AT_ONCE = 1000  # metrics a request (Amazon CloudWatch, "PutMetricData")
 
 
 class HealthMetrics:
-    """Twice in each of CloudWatch's minutes, however long these last. One checker looks from everywhere here, so that
-    all or none of the checkers find an endpoint healthy."""
+    """Sends the health of all checks to CloudWatch twice in each of CloudWatch's minutes, whose length is configurable.
+
+    The emulation has one checker, so the percentage of checkers that find an endpoint healthy is 0 or 100.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -25,7 +27,10 @@ class HealthMetrics:
         self._told = 0.0
 
     def tell(self, healthy: Mapping[str, bool]) -> None:
-        """By the check's id. Raises the errors of botocore and httpx."""
+        """Reports the health of each check, by its id, unless the last report is recent.
+
+        Raises botocore and httpx errors.
+        """
         minute = minute_seconds(self._url)
         if time.monotonic() - self._told < minute / 2 or not healthy:
             return

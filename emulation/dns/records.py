@@ -1,4 +1,4 @@
-"""Route 53's record sets, as far as they are emulated: types in, typed records out, everything else refused by name."""
+"""Converts Route 53's record sets into typed records, and refuses record sets that are not emulated."""
 
 from __future__ import annotations
 
@@ -21,26 +21,29 @@ class RefusedRecord(Exception):
 
 @dataclass(frozen=True)
 class Simple:
-    """One record set for the name and type."""
+    """Simple routing: the name and type have one record set."""
 
 
 @dataclass(frozen=True)
 class Weighted:
-    """Answered in proportion to `weight` (0 to 255)."""
+    """Weighted routing: the record set is answered in proportion to `weight` (0 to 255)."""
 
     weight: int
 
 
 @dataclass(frozen=True)
 class Latency:
-    """Answered to clients for whom this AWS region is the quickest: here, the nearest."""
+    """Latency routing: the record set is answered to clients to whom this AWS region is the nearest."""
 
     region: str
 
 
 @dataclass(frozen=True)
 class Geolocation:
-    """Answered to clients from there; country `*` is everybody else. Exactly one is set, but for a US subdivision."""
+    """Geolocation routing: the record set is answered to clients in a place. Country `*` matches all other clients.
+
+    One of `continent` and `country` is set. A US subdivision also has its country.
+    """
 
     continent: str = ""
     country: str = ""
@@ -49,14 +52,14 @@ class Geolocation:
 
 @dataclass(frozen=True)
 class Failover:
-    """The primary is answered as long as it is healthy."""
+    """Failover routing: the primary record set is answered as long as it is healthy."""
 
     primary: bool
 
 
 @dataclass(frozen=True)
 class Multivalue:
-    """Up to eight healthy record sets are answered together."""
+    """Multivalue answer routing: one answer contains up to eight healthy record sets."""
 
 
 Policy = Simple | Weighted | Latency | Geolocation | Failover | Multivalue
@@ -64,7 +67,7 @@ Policy = Simple | Weighted | Latency | Geolocation | Failover | Multivalue
 
 @dataclass(frozen=True)
 class Alias:
-    """Another name in the same zone whose records of the same type are answered in place of this one's."""
+    """An alias to another name in the same zone; answers contain the records of the same type at `target`."""
 
     target: dns.name.Name
     evaluate_target_health: bool
@@ -72,7 +75,7 @@ class Alias:
 
 @dataclass(frozen=True)
 class RecordSet:
-    """One record set. `values` is empty for an alias, which has the time to live of its target."""
+    """One record set of a zone. For an alias, `values` is empty and the TTL is that of the target."""
 
     name: dns.name.Name
     type: dns.rdatatype.RdataType
@@ -96,7 +99,7 @@ _POLICY_KEYS = {
 
 
 def parse(raw: Mapping[str, Any], zone_id: str) -> RecordSet:
-    """A record set as `ListResourceRecordSets` gives it, or RefusedRecord."""
+    """Converts a record set from `ListResourceRecordSets`. Raises RefusedRecord when it is not emulated."""
     title = f"{raw['Name']} {raw['Type']}"
     record_type = dns.rdatatype.from_text(raw["Type"])
     return RecordSet(

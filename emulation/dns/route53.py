@@ -1,4 +1,4 @@
-"""Where zones and health checks come from: the emulated Route 53, read anew each second."""
+"""Reads zones and health checks from the emulated Route 53 and prepares them for the DNS server."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from emulation.dns import health, zones
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All that Route 53 lists, as it lists it. Equal ones need no new zones."""
+    """All public zones, records and health checks, as Route 53's API lists them. Equal snapshots give equal zones."""
 
     zones: tuple[tuple[Mapping[str, Any], tuple[Mapping[str, Any], ...]], ...] = ()
     checks: tuple[Mapping[str, Any], ...] = ()
 
 
 class Route53:
-    """Blocking reads of one account. Any credentials will do: it is the emulated one, whatever the environment says."""
+    """A client with blocking reads of the emulated Route 53. It ignores the credentials in the environment."""
 
     def __init__(self, url: str) -> None:
         session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name="us-east-1")  # noqa: S106
         self._client: Any = cast(Any, session).client("route53", endpoint_url=url)
 
     def read(self) -> Snapshot:
-        """What is there now. Raises botocore's errors."""
+        """Returns the current zones, records and health checks. Raises botocore's errors."""
         listed = [zone for page in self._pages("list_hosted_zones") for zone in page["HostedZones"]]
         public = [zone for zone in listed if not zone["Config"]["PrivateZone"]]
         return Snapshot(
@@ -46,7 +46,8 @@ class Route53:
 
 @dataclass(frozen=True)
 class Served:
-    """A snapshot made ready to answer from; `refused` says what of it is not emulated."""
+    """Zones and health checks that the server can use; `refused` lists the parts of the snapshot that are not
+    emulated."""
 
     zones: tuple[zones.HostedZone, ...]
     checks: tuple[health.Check, ...]
@@ -54,7 +55,7 @@ class Served:
 
 
 def serve(snapshot: Snapshot, healthy: Callable[[str], bool], random: Random) -> Served:
-    """Zones and checks of a snapshot."""
+    """Converts a snapshot into zones and health checks. `healthy` returns the state of a health check by its id."""
     checks: list[health.Check] = []
     refused_checks: dict[str, str] = {}
     for raw in snapshot.checks:

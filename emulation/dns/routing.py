@@ -1,7 +1,7 @@
-"""Route 53's routing policies: which record sets of a name and type a client gets. Pure functions.
+"""Route 53's routing policies: pure functions that choose the record sets for a client.
 
 The rules are those of the Route 53 Developer Guide, "Choosing a routing policy" and "How Amazon Route 53 chooses
-records when health checking is configured". Latency is taken for distance: this sandbox has no measured latencies.
+records when health checking is configured". Distance takes the place of latency, which this sandbox cannot measure.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ Healthy = Callable[[RecordSet], bool]
 
 
 def choose(group: Sequence[RecordSet], client: ClientLocation, healthy: Healthy, random: Random) -> list[RecordSet]:
-    """The record sets to answer with, out of all that have the name and type in question.
+    """Chooses the record sets to answer with from `group`, all record sets of one name and type.
 
-    Empty only where geolocation has nothing for the client. All of a group have one policy, as Route 53 demands.
+    The result is empty only when no geolocation record matches the client. All record sets of a group have the same
+    policy, as Route 53 requires.
     """
     match group[0].policy:
         case Weighted():
@@ -40,17 +41,20 @@ def choose(group: Sequence[RecordSet], client: ClientLocation, healthy: Healthy,
 
 
 def depends_on_place(group: Sequence[RecordSet]) -> bool:
-    """Whether clients in different places may get different answers (the scope of RFC 7871)."""
+    """Returns whether clients in different places can get different answers (the scope of RFC 7871)."""
     return isinstance(group[0].policy, Latency | Geolocation)
 
 
 def _usable(group: Sequence[RecordSet], healthy: Healthy) -> list[RecordSet]:
-    """The healthy ones; where none is, all count as healthy: any answer beats none."""
+    """Returns the healthy record sets, or all record sets when none is healthy."""
     return [record for record in group if healthy(record)] or list(group)
 
 
 def _weighted(group: Sequence[RecordSet], healthy: Healthy, random: Random) -> RecordSet:
-    """By weight. Those of weight 0 count only when no other is healthy, and then all alike."""
+    """Chooses a healthy record set at random by weight.
+
+    Record sets of weight 0 are candidates only when no weighted one is healthy; their chances are then equal.
+    """
     weighty = [record for record in group if _weight(record) > 0]
     candidates = [record for record in weighty if healthy(record)] or [record for record in group if healthy(record)]
     candidates = candidates or weighty or list(group)
@@ -68,9 +72,10 @@ def _kilometres(record: RecordSet, client: ClientLocation) -> tuple[float, str]:
 
 
 def _geolocation(group: Sequence[RecordSet], client: ClientLocation, healthy: Healthy) -> list[RecordSet]:
-    """The most precise place that is healthy: country, continent, everybody. Where none is, the most precise one.
+    """Returns the healthy record set of the most precise match: country, continent, then default.
 
-    Client locations have no subdivision, so records for a subdivision are for none of them.
+    When none is healthy, returns the most precise match. Client locations have no subdivision, so records for a
+    subdivision match none of them.
     """
     places = (Geolocation(country=client.country), Geolocation(continent=client.continent), Geolocation(country="*"))
     fitting = [record for place in places for record in group if record.policy == place]
@@ -78,6 +83,6 @@ def _geolocation(group: Sequence[RecordSet], client: ClientLocation, healthy: He
 
 
 def _failover(group: Sequence[RecordSet], healthy: Healthy) -> RecordSet:
-    """The primary, unless only the secondary is healthy."""
+    """Returns the primary record set, unless only the secondary one is healthy."""
     primary_first = sorted(group, key=lambda record: record.policy != Failover(primary=True))
     return _usable(primary_first, healthy)[0]

@@ -1,4 +1,4 @@
-"""The DNS server itself: messages over UDP and TCP."""
+"""The DNS server: receives and answers DNS messages over UDP and TCP."""
 
 from __future__ import annotations
 
@@ -33,13 +33,16 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class DnsServer:
-    """Answers for the zones of `authority()`, which is asked anew for each query."""
+    """Answers queries from the zones of `authority()`. Each query calls `authority` again, so that zones can change."""
 
     def __init__(self, authority: Callable[[], Authority]) -> None:
         self._authority = authority
 
     async def serve(self, address: str, port: int) -> int:
-        """Listens on UDP and TCP, as long as the event loop runs; returns the port (another one only for port 0)."""
+        """Listens on UDP and TCP as long as the event loop runs, and returns the port.
+
+        With port 0, the system chooses one.
+        """
         tcp = await asyncio.start_server(self._serve_connection, address, port)
         port = tcp.sockets[0].getsockname()[1]
         loop = asyncio.get_running_loop()
@@ -47,7 +50,8 @@ class DnsServer:
         return port
 
     def respond(self, wire: bytes, source: str, *, udp: bool) -> bytes | None:
-        """The answer to one message, or None to what deserves none."""
+        """Returns the answer to one DNS message, or None for a message that gets no answer (too short, or a
+        response)."""
         try:
             query = dns.message.from_wire(wire)
         except dns.message.ShortHeader:
@@ -55,7 +59,7 @@ class DnsServer:
         except (dns.exception.DNSException, ValueError):
             return _format_error(wire)
         if query.flags & dns.flags.QR:
-            return None  # an answer to an answer would go back and forth for ever
+            return None  # two servers would answer each other without end
         return _to_wire(self._response(query, source), query, udp=udp)
 
     def _response(self, query: dns.message.Message, source: str) -> dns.message.Message:
@@ -78,10 +82,10 @@ class DnsServer:
         options: Sequence[dns.edns.Option] = cast(Any, query).options
         subnet = next((option for option in options if isinstance(option, dns.edns.ECSOption)), None)
         if subnet is not None and subnet.scopelen:
-            response.set_rcode(dns.rcode.FORMERR)  # RFC 7871, section 7.1.2: it is for answers only
+            response.set_rcode(dns.rcode.FORMERR)  # RFC 7871, section 7.1.2: only answers have a scope
             return
         if asked.rdclass != dns.rdataclass.IN or dns.rdatatype.is_metatype(asked.rdtype):
-            response.set_rcode(dns.rcode.REFUSED)  # ANY (RFC 8482) and zone transfers among them
+            response.set_rcode(dns.rcode.REFUSED)  # includes ANY (RFC 8482) and zone transfers
             return
         network = _network(subnet, source)
         answer = self._authority().answer(
@@ -128,14 +132,15 @@ class _Datagrams(asyncio.DatagramProtocol):
 
 
 def _network(subnet: dns.edns.ECSOption | None, source: str) -> Network:
-    """What is known of where the client is: the subnet passed on, else (also if it is empty) who asks."""
+    """Returns the client's network: the subnet in the query, or the sender's address when the subnet is absent or
+    empty."""
     if subnet is None or not subnet.srclen:
         return ipaddress.ip_network(source)
     return ipaddress.ip_network(f"{subnet.address}/{subnet.srclen}", strict=False)
 
 
 def _scope(network: Network, answer: Answer) -> int:
-    """For which prefix length the answer holds (RFC 7871, section 7.2.1): 0 is for everybody."""
+    """Returns the prefix length that the answer is valid for (RFC 7871, section 7.2.1). 0 means all clients."""
     if not answer.by_place:
         return 0
     known = _overlapping(network)
@@ -143,7 +148,10 @@ def _scope(network: Network, answer: Answer) -> int:
 
 
 def _overlapping(network: Network) -> ClientLocation | None:
-    """A client location with a part in the network: what is unknown of the whole may be known of a part."""
+    """Returns a client location whose subnet overlaps the network, or None.
+
+    A part of the network may have a location.
+    """
     if isinstance(network, ipaddress.IPv6Network):
         return None
     return next((v for v in CLIENT_LOCATIONS if network.overlaps(ipaddress.IPv4Network(v.subnet))), None)
@@ -158,7 +166,7 @@ def _fill(response: dns.message.Message, answer: Answer) -> None:
 
 
 def _answer_version(asked: dns.rrset.RRset, response: dns.message.Message) -> None:
-    """`version.bind`, by which name servers have always been asked whether they are there."""
+    """Answers `version.bind`, the conventional query for a name server's version; refuses other CH queries."""
     if asked.name.to_text() == "version.bind." and asked.rdtype == dns.rdatatype.TXT:
         response.answer.append(dns.rrset.from_text(asked.name, 0, dns.rdataclass.CH, "TXT", f'"{_VERSION}"'))
     else:
@@ -166,7 +174,10 @@ def _answer_version(asked: dns.rrset.RRset, response: dns.message.Message) -> No
 
 
 def _to_wire(response: dns.message.Message, query: dns.message.Message, *, udp: bool) -> bytes:
-    """In the size that the way back takes; what is too long is cut off and marked (TC), to be asked for by TCP."""
+    """Encodes a response within the size limit of its transport.
+
+    A response that is too long is truncated and marked with TC, so that the client repeats the query over TCP.
+    """
     limit = _TCP_PAYLOAD
     if udp:
         limit = _PLAIN_UDP_PAYLOAD if query.edns < 0 else min(max(query.payload, _PLAIN_UDP_PAYLOAD), _UDP_PAYLOAD)

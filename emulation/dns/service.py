@@ -1,4 +1,4 @@
-"""The one process of the sandbox's DNS: server, checkers and proxies around what Route 53 has."""
+"""Runs the sandbox's DNS server, health checkers and client location proxies in one process."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LOOK_SECONDS = 1.0
 
 
 class DnsService:
-    """Serves until it is cancelled, and writes `run/dns.json`: zones, what is refused, health checks."""
+    """Serves DNS until it is cancelled, and writes zones, refused records and health checks to `run/dns.json`."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -76,7 +76,8 @@ class DnsService:
         _log.info("serving %s", ", ".join(str(zone.origin) for zone in self._served.zones) or "no zone")
 
     def _addresses_anywhere(self, name: str) -> list[str]:
-        """What a name resolves to from any client location: Route 53's checkers too look from many countries."""
+        """Returns the addresses of a name from all client locations, because Route 53's checkers probe from many
+        countries."""
         return sorted(
             {
                 address
@@ -86,7 +87,7 @@ class DnsService:
         )
 
     def _pop_checks(self) -> list[Check]:
-        """Anycast leads past a point of presence that is down, within a look or two."""
+        """Returns health checks for the PoPs, so that emulated anycast avoids a PoP after one failed check."""
         return [
             Check(id=_pop_id(pop), type="TCP", address=self._sandbox.pop_address(pop), port=POP_HTTPS_PORT, failures=1)
             for pop in POPS
@@ -100,7 +101,10 @@ class DnsService:
         return any(owner.is_subdomain(zone.origin) for zone in self._served.zones)
 
     def _report(self) -> None:
-        """For people and tests: written whole, so that a reader never sees a half of it."""
+        """Writes the report for people and tests.
+
+        The file is replaced in one step, so that readers see a whole report.
+        """
         report = {
             "zones": [str(zone.origin) for zone in self._served.zones],
             "refused": self._served.refused,

@@ -1,4 +1,4 @@
-"""Names that belong to others on the internet, answered here so that a client's whole resolution stays local."""
+"""Answers for internet names of other owners, so that every step of a client's name resolution stays local."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ _TTL_SECONDS = 5
 
 @dataclass
 class StandIn:
-    """A zone in which every name beneath the origin has one address, which may depend on the client."""
+    """A zone in which every name below the origin has the address `address(client)`.
+
+    `by_place` is true when the address depends on the client location.
+    """
 
     origin: dns.name.Name
     address: Callable[[ClientLocation], str]
@@ -40,13 +43,13 @@ class StandIn:
 
 
 def nearest_pop(client: ClientLocation, listening: Callable[[Pop], bool]) -> Pop:
-    """What anycast does: the nearest point of presence that is up, and the nearest of all when none is."""
+    """Emulates anycast: returns the nearest PoP that is up, or the nearest of all PoPs when none is up."""
     up = [pop for pop in POPS if listening(pop)] or POPS
     return min(up, key=lambda pop: distance(pop, client))
 
 
 def stand_ins(sandbox: Sandbox, listening: Callable[[Pop], bool]) -> list[Zone]:
-    """The edge network's anycast names and the clouds' own."""
+    """Returns the zones for the edge network's anycast names and for the AWS and Google Cloud API names."""
     return [
         StandIn(
             dns.name.from_text("cdn.cloudflare.net"),

@@ -1,4 +1,4 @@
-"""A hosted zone with its records: what a name and type come to for a client."""
+"""Hosted zones and their records; finds the records of a name and type for a client."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from emulation.layout import ClientLocation
 
 _log = logging.getLogger(__name__)
 
-# Route 53's own start of authority, as its Developer Guide gives it; moto keeps one that cannot be read.
+# Route 53's SOA record, as its Developer Guide gives it. The SOA record in moto cannot be parsed.
 _SOA = "ns-2048.awsdns-64.com. awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400"
 _SOA_TTL = 900
 _ALIASES_IN_A_ROW = 8
@@ -30,7 +30,10 @@ _ALIASES_IN_A_ROW = 8
 
 @dataclass(frozen=True)
 class Found:
-    """What a zone has: records, or none and why. `delegated` is a zone cut above the name, with its servers."""
+    """The result of a search in a zone: records, or a code that says why there are none.
+
+    `delegated` is true when a zone cut is at or above the name; the records are then those of its name servers.
+    """
 
     rrset: dns.rrset.RRset | None = None
     rcode: dns.rcode.Rcode = dns.rcode.NOERROR
@@ -51,7 +54,7 @@ class Zone(Protocol):
 
 
 def start_of_authority(origin: dns.name.Name) -> dns.rrset.RRset:
-    """What a zone says of itself when it has nothing else to say."""
+    """Returns the SOA record of a zone, which also accompanies negative answers."""
     return dns.rrset.from_text(origin, _SOA_TTL, dns.rdataclass.IN, SOA, _SOA)
 
 
@@ -60,7 +63,10 @@ _Key = tuple[dns.name.Name, dns.rdatatype.RdataType]
 
 @dataclass
 class HostedZone:
-    """One zone of Route 53. `healthy` is asked for health checks by id at each answer."""
+    """One hosted zone of Route 53.
+
+    `healthy` returns the state of a health check by id and is called for each answer.
+    """
 
     origin: dns.name.Name
     healthy: Callable[[str], bool]
@@ -73,7 +79,7 @@ class HostedZone:
     def __post_init__(self) -> None:
         self.soa = start_of_authority(self.origin)
         owners = {name for name, _ in (*self.groups, *self.refused)}
-        # A name between a record and the zone's origin exists too, if with nothing at it (RFC 4592, section 2.2.2).
+        # A name between a record and the zone's origin exists too, without records (RFC 4592, section 2.2.2).
         self._names = {above for owner in owners for above in _up_to(owner, self.origin)}
 
     def find(self, name: dns.name.Name, rdtype: dns.rdatatype.RdataType, client: ClientLocation) -> Found:
@@ -91,7 +97,8 @@ class HostedZone:
         return self._resolve(name, key, client, ())
 
     def _owner(self, name: dns.name.Name) -> dns.name.Name | None:
-        """The name whose records are answered: itself, or the wildcard beside it (RFC 4592)."""
+        """Returns the name whose records answer a query: the name itself, or the matching wildcard (RFC 4592), or
+        None."""
         if name in self._names:
             return name
         closest = next(above for above in _up_to(name, self.origin) if above in self._names or above == self.origin)
@@ -112,7 +119,8 @@ class HostedZone:
         return Found(_rrset(name, chosen) if chosen else None, by_place=by_place)
 
     def _is_healthy(self, record: RecordSet, via: tuple[Alias, ...] = ()) -> bool:
-        """By its own check and, where asked for, by whether its alias leads to anything healthy."""
+        """Returns whether the record's health check is healthy and, if it evaluates target health, any alias target is
+        too."""
         if record.health_check and not self.healthy(record.health_check):
             return False
         alias = record.alias
@@ -129,7 +137,10 @@ def hosted_zone(
     healthy: Callable[[str], bool],
     random: Random,
 ) -> HostedZone:
-    """The zone from what Route 53's API lists; records that are not emulated are logged and answered with SERVFAIL."""
+    """Creates a zone from Route 53's API listings.
+
+    Records that are not emulated are logged and answered with SERVFAIL.
+    """
     groups: defaultdict[_Key, list[RecordSet]] = defaultdict(list)
     refused: dict[_Key, str] = {}
     for each in records:
@@ -156,7 +167,7 @@ def _check(record: RecordSet, others: Sequence[RecordSet], refused_checks: Mappi
 
 
 def _up_to(name: dns.name.Name, origin: dns.name.Name) -> list[dns.name.Name]:
-    """The name, its parent and so on, the origin last."""
+    """Returns the name and all its parents up to the origin, which is the last element."""
     steps = len(name) - len(origin)
     return [dns.name.Name(name.labels[step:]) for step in range(steps + 1)]
 
