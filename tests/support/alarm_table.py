@@ -35,7 +35,10 @@ _PLACE = re.compile("|".join(sorted((re.escape(name) for name in REGIONS), key=l
 
 @dataclass(frozen=True, order=True)
 class Row:
-    """An alarm, for people. `when` is its condition; `runbook` where it leads."""
+    """Describes one line of the alarm table.
+
+    `when` is the alarm's condition. `runbook` is the page and section that the alarm links to.
+    """
 
     tier: int
     name: str
@@ -46,7 +49,7 @@ class Row:
 
 
 def rows(deployments: Iterable[Deployment], prefix: str) -> list[Row]:
-    """All alarms of these stacks, by tier and name."""
+    """Returns one row for each alarm of the given deployments, sorted by tier and name."""
     found: set[Row] = set()
     for deployment in deployments:
         found.update(_on_aws(deployment, prefix))
@@ -55,14 +58,14 @@ def rows(deployments: Iterable[Deployment], prefix: str) -> list[Row]:
 
 
 def whole() -> Sequence[Deployment]:
-    """The stacks that have every kind of alarm between them."""
+    """Deploys the two stacks that together have every kind of alarm."""
     blobs = json.loads(stack_config("prod")["artifact-edge:blobs"])
     stood_by = {"blobs": {**blobs, "standby": ["us-east4", "us-east1"]}}
     return [first_up("prod", stood_by), first_up("prod", ON_GOOGLE)]
 
 
 def page(text: str, table: Sequence[Row]) -> str:
-    """The page with this table in place of the one that it has."""
+    """Returns the page's text with its alarm table replaced by the given rows."""
     before, rest = text.split(_BEGIN)
     _, after = rest.split(_END)
     tiers = get_args(Tier)
@@ -104,7 +107,9 @@ def _row(name: str, prefix: str, tier: str, cloud: str, fault: str, when: str, r
 
 
 def _anywhere(text: str) -> str:
-    """Without what differs from place to place: regions, machines, the two of a way, operations of a table."""
+    """Replaces the parts of a text that differ by place, such as regions, machines and table operations, with
+    placeholders.
+    """
     named = re.sub(r"(artifact-edge-prod[a-z-]*-)?" + f"({_PLACE.pattern})", "<region>", text)
     named = re.sub(r"<region>-\d+", "<machine>", named)
     named = re.sub(r"(fails|throttles)-[A-Z]\w+$", r"\1-<operation>", named)

@@ -1,4 +1,4 @@
-"""The architecture page, as tests read it."""
+"""Reads sections and tables of docs/architecture.md for tests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def section(title: str) -> str:
 
 
 def rows(text: str) -> list[list[str]]:
-    """The cells of each row of the tables in a text, without the heads."""
+    """Returns the cells of each table row in a text, without the header rows."""
     lines = [line for line in text.splitlines() if line.startswith("|")]
     cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
     heads = {number - 1 for number, line in enumerate(lines) if line.startswith("| --- ")}

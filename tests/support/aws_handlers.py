@@ -1,4 +1,4 @@
-"""The lifecycle of one AWS resource by its handler: created, read back, deleted."""
+"""Creates, reads and deletes one AWS resource by its handler."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def handler(resource: Any) -> Handler:
 
 
 def create(resource: Any, **inputs: Any) -> Created:
-    """Creates, and checks that a refresh right after finds each input as it was given."""
+    """Creates a resource, and asserts that a read right afterwards returns each input unchanged."""
     given: Properties = {"region": REGION, **inputs}
     created = handler(resource).create(given)
     seen = handler(resource).read(created.id, created.outputs)

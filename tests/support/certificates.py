@@ -1,4 +1,4 @@
-"""A certificate authority of one test run."""
+"""Provides a certificate authority for one test run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cryptography.x509.oid import NameOID
 
 
 class Authority:
-    """Signs certificates that are valid for a day; all texts are PEM."""
+    """Signs certificates that are valid for one day. All certificates and keys are PEM texts."""
 
     def __init__(self, name: str) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -21,7 +21,7 @@ class Authority:
         self.certificate = _pem(builder.sign(self._key, hashes.SHA256()))
 
     def issue(self, host: str) -> tuple[str, str]:
-        """A certificate for a host name, and its key."""
+        """Returns a certificate for a host name, and the certificate's private key."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
         names = x509.SubjectAlternativeName([x509.DNSName(host)])

@@ -1,4 +1,7 @@
-"""A metadata database on the emulated Spanner, its PostgreSQL and all, in process; asked as a service account is."""
+"""Runs a metadata database on the emulated Spanner with its PostgreSQL server, in process.
+
+Clients query the database as service accounts.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ PATH = "projects/unit/instances/unit/databases/metadata"
 
 @dataclass
 class Emulated:
-    """`url` is of the whole emulated Google Cloud."""
+    """Holds the parts of a running emulated Google Cloud. `url` is the base URL of all its services."""
 
     url: str
     databases: Databases
@@ -36,7 +39,7 @@ class Emulated:
     store: StateStore
 
     def spanner(self, role: str = "roles/spanner.databaseUser", name: str = "follower") -> Spanner:
-        """As a service account with that role on the database."""
+        """Returns a Spanner client for a new service account that has the given role on the database."""
         account = f"{self.url}/iam/v1/projects/unit/serviceAccounts"
         httpx.post(account, json={"accountId": name, "serviceAccount": {}})
         email = f"{name}@unit.iam.gserviceaccount.com"

@@ -1,4 +1,4 @@
-"""Exemptions from policies that a test writes for a stack of its own."""
+"""Declares the fixture by which a test writes policy exemptions for the tests' stack."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from typing import Protocol
 
 
 class WriteExemptions(Protocol):
-    """Writes the text as the exemptions of the tests' stack."""
+    """Writes the given text as the exemptions file of the tests' stack."""
 
     def __call__(self, text: str) -> None: ...

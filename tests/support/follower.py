@@ -1,4 +1,4 @@
-"""A follower of Spanner's change stream, the tokens that it reads, and the edge that it tells."""
+"""Sets up a follower of Spanner's change stream, the tokens that the follower reads, and a fake edge."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ def digest(name: str) -> str:
 
 
 class Edge:
-    """What was told, in order; `works` false: it takes nothing."""
+    """Records the token updates that the follower sends to the edge, in order.
+
+    While `works` is false, each update raises CloudflareUnavailable.
+    """
 
     def __init__(self) -> None:
         self.told: list[Record] = []

@@ -37,9 +37,9 @@ from emulation.providers.provider import INHERITED
 
 @dataclass(frozen=True)
 class Registered:
-    """A resource as the program asked for it, after all transforms. `secrets` names inputs that hold a secret.
+    """Describes one resource as the program registers it, after all transforms.
 
-    `parent` and what each property depends on are URNs.
+    `secrets` names the inputs that hold a secret. `parent` and the property dependencies are URNs.
     """
 
     type: str
@@ -55,19 +55,22 @@ class Registered:
 
 @dataclass
 class Deployment:
-    """What a program registered and exported. `secret_outputs` are exports with a secret anywhere in them."""
+    """Holds the resources and exports of a program.
+
+    `secret_outputs` names the exports that contain a secret at any depth.
+    """
 
     resources: list[Registered] = field(default_factory=list[Registered])
     outputs: Properties = field(default_factory=dict[str, Any])
     secret_outputs: frozenset[str] = frozenset()
 
     def of(self, resource: type[pulumi.CustomResource]) -> dict[str, Registered]:
-        """All resources of one type, by name."""
+        """Returns all resources of one type, by name."""
         token = schema.token_of(resource)
         return {registered.name: registered for registered in self.resources if registered.type == token}
 
     def components(self) -> set[str]:
-        """Type tokens of all components."""
+        """Returns the type tokens of all components."""
         return {registered.type for registered in self.resources if registered.type.startswith("artifact-edge:")}
 
 
@@ -79,18 +82,21 @@ def deploy(
     stack: str = "test",
     config: Mapping[str, str] | None = None,
 ) -> Deployment:
-    """Runs the program as a first `pulumi up` of the stack would. Its errors, and refusals of handlers, are raised."""
+    """Runs the program as the first `pulumi up` of the stack.
+
+    Raises the program's errors and the handlers' refusals.
+    """
     deployment = Deployment()
     settings = dict(config or {})
 
     async def run() -> None:
         # `deploy` raises what fails. Without a handler, asyncio would also log it, whenever the garbage is collected.
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
-        cast(Any, SETTINGS).outputs.clear()  # what a program that failed left behind would be waited for, forever
+        cast(Any, SETTINGS).outputs.clear()  # outputs of a failed program would be waited for forever
         sandbox = _Sandbox(deployment, handlers, functions, settings)
         monitor = _Monitor(sandbox, deployment)
         mocks.set_mocks(sandbox, project="artifact-edge", stack=stack, preview=False, monitor=monitor)
-        set_root_resource(cast(Any, None))  # the mocks' own; the program gets a stack that keeps its exports
+        set_root_resource(cast(Any, None))  # replaces the mocks' stack by one that keeps its exports
         CONFIG.set(settings)
         await run_in_stack(lambda: cast(None, program()))
 
@@ -101,13 +107,14 @@ def deploy(
 
 @contextmanager
 def aws_account() -> Generator[None]:
-    """An empty AWS account in process; boto3 and the handlers both speak to it."""
+    """Provides an empty AWS account in process, which both boto3 and the handlers use."""
     with pytest.MonkeyPatch.context() as environment, mock_aws():
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             environment.setenv(name, "test")
         for name in ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION"):
             environment.delenv(name, raising=False)
-        environment.setenv("AWS_ACCOUNT_ID_ENDPOINT_MODE", "disabled")  # moto does not know those of DynamoDB Streams
+        # moto does not know the account-ID endpoints of DynamoDB Streams.
+        environment.setenv("AWS_ACCOUNT_ID_ENDPOINT_MODE", "disabled")
         environment.setattr(KmsBackend, "replicate_key", keys.replicate)
         environment.setattr(S3Backend, "put_object_lock_configuration", locks.put_object_lock_configuration)
         for name, method in tables.patches():
@@ -120,7 +127,11 @@ def aws_account() -> Generator[None]:
 
 
 class _Sandbox(mocks.Mocks):
-    """Answers for all clouds. Pulumi registers resources side by side; moto takes one request at a time."""
+    """Answers resource registrations and function calls for all clouds.
+
+    A lock serializes the requests, because Pulumi registers resources in parallel and moto handles one request at a
+    time.
+    """
 
     def __init__(
         self,
@@ -135,8 +146,8 @@ class _Sandbox(mocks.Mocks):
         self._settings = settings
         self._transforms: list[pulumi.ResourceTransform] = []
         self._one_at_a_time = threading.Lock()
+        # The attribute `request` is the registration that the calling thread handles.
         self.asked = threading.local()
-        """`request`: the registration that the calling thread is about."""
 
     def register_transform(self, transform: pulumi.ResourceTransform) -> None:
         self._transforms.append(transform)
@@ -230,7 +241,10 @@ class _Monitor(mocks.MockMonitor):
 
 
 def urn(parent: str, type_token: str, name: str) -> str:
-    """As the engine makes it: with the types of all parents but the stack. Pulumi's mocks keep only the nearest."""
+    """Returns a resource's URN in the engine's form, which includes the types of all parents except the stack.
+
+    Pulumi's mocks include only the nearest parent's type.
+    """
     stack, project = pulumi.get_stack(), pulumi.get_project()
     above = parent.split("::")[2] if parent else ""
     within = f"{above}$" if above not in ("", "pulumi:pulumi:Stack") else ""
@@ -238,18 +252,21 @@ def urn(parent: str, type_token: str, name: str) -> str:
 
 
 def _plain(properties: Any) -> Properties:
-    """As providers see them: whole numbers are int, what is None is not there."""
+    """Converts properties to the form that providers receive: whole numbers are int, and None values are absent."""
     return wire.decode(wire.encode(cast(Properties, on_the_wire(dict(cast(Properties, properties))))))
 
 
 def _in_a_thread_of_its_own(run: Callable[[], None]) -> None:
-    """Pulumi keeps its runtime in context variables and in the thread's event loop; so no test sees another's."""
+    """Runs a function in a separate thread, and raises its error.
+
+    Pulumi keeps its runtime in context variables and in the thread's event loop, so tests cannot affect each other.
+    """
     raised: list[BaseException] = []
 
     def target() -> None:
         try:
             contextvars.Context().run(run)
-        except BaseException as error:  # handed on below
+        except BaseException as error:  # raised again below
             raised.append(error)
 
     thread = threading.Thread(target=target)

@@ -1,4 +1,7 @@
-"""A registry of images, Debian's CNCF Distribution, and images for it: what imports are tried against."""
+"""Runs an image registry, Debian's CNCF Distribution, and builds images for it.
+
+Tests import images from this registry.
+"""
 
 from __future__ import annotations
 
@@ -24,14 +27,14 @@ _STARTS_WITHIN_SECONDS = 20
 
 
 class Images:
-    """Images that grow, blob by blob, in a directory."""
+    """Builds images in a directory, one blob at a time."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         (directory / "blobs" / "sha256").mkdir(parents=True)
 
     def blob(self, body: bytes, media_type: str = "application/octet-stream") -> dict[str, Any]:
-        """Its descriptor."""
+        """Writes a blob and returns its descriptor."""
         digest = hashlib.sha256(body).hexdigest()
         (self.directory / "blobs" / "sha256" / digest).write_bytes(body)
         return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(body)}
@@ -52,7 +55,7 @@ class Images:
         return self.blob(json.dumps(index).encode(), INDEX)
 
     def referrer(self, subject: dict[str, Any], kind: str, body: bytes) -> dict[str, Any]:
-        """As it stands in a list of referrers."""
+        """Writes a manifest that refers to `subject`, and returns its descriptor as a list of referrers has it."""
         manifest = {
             "schemaVersion": 2,
             "mediaType": MANIFEST,
@@ -64,7 +67,10 @@ class Images:
         return {**self.blob(json.dumps(manifest).encode(), MANIFEST), "artifactType": kind}
 
     def push(self, host: str, repository: str, descriptor: dict[str, Any], tag: str = "", *, auth: Any = None) -> None:
-        """By the Distribution Specification, byte for byte: skopeo of Debian 12 writes indexes anew."""
+        """Pushes an image by the Distribution Specification, byte for byte.
+
+        skopeo of Debian 12 rewrites indexes, so it cannot do this.
+        """
         with httpx.Client(base_url=f"http://{host}/v2/{repository}", auth=auth) as client:
             self._push(client, descriptor, tag or descriptor["digest"])
 
@@ -84,7 +90,10 @@ class Images:
 
 @contextmanager
 def serving(directory: Path, address: str = "127.0.0.1", htpasswd: str = "") -> Generator[str]:
-    """Its host and port. `htpasswd` is a line of that file; without it anyone may do anything."""
+    """Serves a registry and yields its host and port.
+
+    `htpasswd` is one line of an htpasswd file. Without `htpasswd`, every client may read and write.
+    """
     with socket.create_server((address, 0)) as free:
         host = f"{address}:{free.getsockname()[1]}"
     config: dict[str, Any] = {
@@ -100,7 +109,7 @@ def serving(directory: Path, address: str = "127.0.0.1", htpasswd: str = "") -> 
     (directory / "config.yml").write_text(yaml.safe_dump(config))
     with (directory / "log").open("w") as log:
         command = ["docker-registry", "serve", directory / "config.yml"]
-        # It takes REGISTRY_… for its config, also what tells clients where their passwords are.
+        # The server reads every REGISTRY_… variable as its config, even one that names clients' password files.
         server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env={})
     try:
         _wait_until_up(host, directory / "log")

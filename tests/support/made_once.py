@@ -1,4 +1,4 @@
-"""Slow work of libraries that unit tests need again and again, done once for all of them."""
+"""Caches slow library work that unit tests repeat."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from botocore.loaders import JSONFileLoader
 
 @contextmanager
 def made_once() -> Generator[None]:
-    """Keeps the descriptions of AWS services, of which each test's boto3 session would parse megabytes."""
+    """Caches the descriptions of AWS services.
+
+    Without the cache, each test's boto3 session parses megabytes of JSON.
+    """
     load = JSONFileLoader.load_file
     descriptions: dict[str, Any] = {}
 

@@ -1,5 +1,7 @@
-"""The metadata repository over both databases, as `infra/metadata` provisions them: DynamoDB (moto) and, for Spanner, a
-real PostgreSQL."""
+"""Provides the metadata repository on both databases, as `infra/metadata` provisions them.
+
+DynamoDB is moto's, and a real PostgreSQL server emulates Spanner.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ __all__ = ["postgres"]
 
 
 class Clock:
-    """Stands still but for what a test adds."""
+    """Returns a fixed time, in seconds since 1970, that changes only when a test sets `now`."""
 
     def __init__(self) -> None:
         self.now = 1_800_000_000.0

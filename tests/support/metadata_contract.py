@@ -1,4 +1,7 @@
-"""What every metadata repository promises. A test module inherits the tests and brings the `database` fixture."""
+"""Tests the behaviour that every metadata repository must have.
+
+A test module inherits the tests and provides the `database` fixture.
+"""
 
 from __future__ import annotations
 
@@ -164,7 +167,7 @@ class MetadataContract:
             repository.transact([Put("p", key, {})])
 
     def test_of_writers_at_once_one_wins(self, repository: Repository) -> None:
-        """Ten create the same item: one does, nine learn that they did not."""
+        """Checks that one of ten concurrent writers creates an item, and that the other nine get a Conflict."""
         won, lost = list[int](), list[int]()
 
         def create(number: int) -> None:
@@ -180,7 +183,10 @@ class MetadataContract:
         assert names(repository, "p", prefix="mine#") == [f"mine#{won[0]}"]
 
     def test_no_write_of_many_writers_is_lost(self, repository: Repository) -> None:
-        """Each adds one to two numbers that must always be the same, on condition of what it has read."""
+        """Checks that no update is lost when six writers increment two equal numbers at once.
+
+        Each write requires that the items it read are unchanged.
+        """
         repository.transact([Put("p", "a", {"n": 0}), Put("q", "b", {"n": 0}), Put("q", "count", {})])
         before = version_of(repository, "q", "count")
 

@@ -1,4 +1,4 @@
-"""An outbox whose clock a test sets, and a publish that fills it."""
+"""Provides a clock that tests set for the outbox, and a publish that fills the outbox."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.registry import Network
 
 @dataclass
 class Clock:
-    """Seconds since 1970, as a test moves them."""
+    """Holds the time, in seconds since 1970, that a test sets."""
 
     time: float = 4_000_000_000.0
 

@@ -1,4 +1,4 @@
-"""Packages that tests publish: as small as they may be."""
+"""Builds minimal packages for tests to publish."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from typing import Any
 
 
 def tarball(path: Path, package: Any, *, member: str = "package/package.json") -> Path:
-    """An npm tarball with that package.json (as it is, where it is bytes) and nothing else: the same bytes."""
+    """Writes an npm tarball that contains only the given package.json.
+
+    `package` may be bytes, which are written unchanged. The same input always gives the same bytes.
+    """
     body = package if isinstance(package, bytes) else json.dumps(package).encode()
     with gzip.GzipFile(path, "w", mtime=0) as packed, tarfile.open(fileobj=packed, mode="w") as tar:
         info = tarfile.TarInfo(member)

@@ -30,7 +30,9 @@ _PROGRAMS = ("content", "userData", "user-data", "schema")
 
 @contextmanager
 def deployed() -> Generator[TemporarySandbox]:
-    """A scratch sandbox in which the stack is up: two shields in us-east-1, one in eu-west-1, one on Google Cloud."""
+    """Runs a temporary sandbox with the stack deployed: two shields in us-east-1, one in eu-west-1, one on Google
+    Cloud.
+    """
     with temporary_sandbox(LOOPBACK, print) as sandbox:
         sandbox.new_stack(STACK)
         up = sandbox.pulumi("up", "--yes", "--skip-preview", "--stack", STACK)
@@ -39,7 +41,7 @@ def deployed() -> Generator[TemporarySandbox]:
 
 
 def nothing(sandbox: TemporarySandbox, config: Config) -> None:
-    """The program and the config as they were deployed."""
+    """Leaves the program and the config unchanged."""
 
 
 def no_shields_in_europe(sandbox: TemporarySandbox, config: Config) -> None:
@@ -94,7 +96,7 @@ def apply_to_config(sandbox: TemporarySandbox, change: Callable[[TemporarySandbo
 
 
 def plan_of(sandbox: TemporarySandbox, name: str) -> Any:
-    """The plan of one change alone; the config is as before afterwards."""
+    """Returns the plan of one change alone, and restores the config afterwards."""
     file = sandbox.project / "stacks" / f"Pulumi.{STACK}.yaml"
     before = file.read_text()
     try:
@@ -107,7 +109,7 @@ def plan_of(sandbox: TemporarySandbox, name: str) -> Any:
 
 
 def slim(document: Any) -> Any:
-    """What the gates read of a plan: no stack traces, no program text, no keys."""
+    """Returns the parts of a plan that the gates read, without stack traces, program text and keys."""
 
     def resource(state: Mapping[str, Any] | None) -> Any:
         return state and _shortened({key: state[key] for key in _KEPT if key in state})
@@ -136,7 +138,7 @@ def _shortened(value: Any) -> Any:
 
 
 def _boot(program: str) -> str:
-    """The lines that name buckets."""
+    """Returns the lines of a boot program that contain an S3 bucket's URL."""
     return "\n".join(line.strip() for line in program.splitlines() if "https://" in line and "amazonaws.com" in line)
 
 

@@ -1,4 +1,4 @@
-"""A PostgreSQL server for the tests of one session: in a directory of its own, on a Unix socket, ended by its pid."""
+"""Runs a PostgreSQL server for one test session, in a temporary directory and on a Unix socket."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ _SETTINGS = {
 
 @contextmanager
 def server() -> Generator[Path]:
-    """The directory of a running server's socket, which is its PGHOST."""
+    """Starts a server and yields the directory of its socket, for use as PGHOST.
+
+    Stops the server by its pid afterwards.
+    """
     programs = postgres_programs()
     assert programs is not None, "PostgreSQL's server is missing; install Debian's package `postgresql`"
     user = _UNPRIVILEGED if os.geteuid() == 0 else None

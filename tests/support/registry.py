@@ -1,5 +1,8 @@
-"""A stack for the registry to work on, all in process: its objects on S3 (moto) and, the same tests once more, on the
-emulated Cloud Storage by Google's own library; moto's DynamoDB, and the emulated Cloudflare API."""
+"""Provides an in-process stack for the registry's tests.
+
+The tests run once with objects on S3 (moto) and once with objects on the emulated Cloud Storage, through Google's
+library. Both runs use moto's DynamoDB and the emulated Cloudflare API.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,10 @@ BUCKET = "origin-us-east-1"
 
 @dataclass(frozen=True)
 class Held:
-    """What readers are told of an object; `mark` changes with each write of it."""
+    """Holds an object's headers and metadata as readers receive them.
+
+    `mark` is the ETag or generation, which changes with each write.
+    """
 
     content_type: str
     cache_control: str
@@ -42,7 +48,7 @@ class Held:
 
 
 class Bucket(Protocol):
-    """As readers see it, by another way than the registry's."""
+    """Reads the origin bucket by a client that is independent of the registry's code."""
 
     def read(self, key: str) -> bytes: ...
 
@@ -52,7 +58,7 @@ class Bucket(Protocol):
 
 
 class OnS3:
-    """By boto3."""
+    """Reads the S3 bucket by boto3."""
 
     def __init__(self) -> None:
         self._s3: Any = cast(Any, boto3).client("s3", region_name="us-east-1")
@@ -70,7 +76,10 @@ class OnS3:
 
 
 class OnCloudStorage:
-    """By the JSON API, without a library; the bucket is as infra/blobs/gcs.py makes it."""
+    """Reads the Cloud Storage bucket by plain requests to the JSON API.
+
+    The bucket has the settings that infra/blobs/gcs.py gives it.
+    """
 
     def __init__(self, http: requests.Session) -> None:
         self._http = http
@@ -91,7 +100,7 @@ class OnCloudStorage:
         return {each["name"] for each in self._asked("GET", f"/{BUCKET}/o").json().get("items", [])}
 
     def delete(self, key: str, generation: str) -> None:
-        """For good."""
+        """Deletes one generation of an object permanently."""
         self._asked("DELETE", f"/{BUCKET}/o/{quote(key, safe='')}?generation={generation}")
 
     def _asked(self, method: str, path: str, **more: Any) -> requests.Response:
@@ -102,14 +111,17 @@ class OnCloudStorage:
 
 @dataclass(frozen=True)
 class Answered:
-    """A response as urllib3 has it."""
+    """Holds a response in the form that urllib3 returns."""
 
     status: int
     data: bytes
 
 
 class CloudflareInProcess:
-    """The emulated API as the registry's client reaches it. While `away`, no request gets an answer."""
+    """Connects the registry's client to the emulated Cloudflare API.
+
+    While `away` is true, each request raises a connection error.
+    """
 
     def __init__(self, directory: Path) -> None:
         application = create_app(StateStore(directory / "state.sqlite"))
@@ -128,7 +140,7 @@ class CloudflareInProcess:
 
 @dataclass
 class Network:
-    """The stack, what its edge was told to purge, and what its readers find."""
+    """Holds the stack, its edge and its bucket, with the URLs that were purged."""
 
     target: Target
     edge: Cloudflare
@@ -152,7 +164,7 @@ class Network:
         return self.bucket.keys()
 
     def entry(self, digest: str) -> Any:
-        """What the edge has of a token; None where it has nothing."""
+        """Returns the edge's entry for a token, or None if the edge has none."""
         namespace = self.target.entitlements.namespace_id
         names = [key.name for key in self.edge.kv.namespaces.keys.list(namespace, account_id=ACCOUNT)]
         if f"token:{digest}" not in names:
@@ -198,7 +210,7 @@ def network(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
 
 
 def on_cloud_storage(directory: Path, monkeypatch: pytest.MonkeyPatch) -> OnCloudStorage:
-    """The bucket, and Google's library made to reach it without a network."""
+    """Returns the bucket, and patches the registry to reach it through Google's library without a network."""
     http = in_process_google.session(in_process_google.application(directory))
 
     def same_cloud() -> Any:
@@ -212,7 +224,7 @@ def on_cloud_storage(directory: Path, monkeypatch: pytest.MonkeyPatch) -> OnClou
 
 
 def missing_files(network: Network) -> set[str]:
-    """Keys that a document names and the bucket has not."""
+    """Returns the keys that a document names and that are missing from the bucket."""
     keys, named = network.objects(), set[str]()
     for key in keys:
         if key.endswith("packument.json"):

@@ -36,18 +36,18 @@ BUCKET = "origin-us-east-1"
 URL = "https://packages.artifact-edge.test"
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+# A gate gets the name of a write, and a function that makes the write and returns the response.
 Gate = Callable[[str, Callable[[], Iterable[bytes]]], Iterable[bytes]]
-"""Called with the name of a write, and with what makes it and answers."""
 
 
 class OnS3:
-    """The bucket, as readers see it."""
+    """Reads, writes and empties the bucket on S3."""
 
     def __init__(self, url: str) -> None:
         self._s3 = _client("s3", url)
 
     def empty(self) -> None:
-        """moto has forgotten it."""
+        """Creates the bucket again after a reset of moto, which removes it."""
         self._s3.create_bucket(Bucket=BUCKET)
 
     def keys(self) -> list[str]:
@@ -55,7 +55,7 @@ class OnS3:
         return [each["Key"] for page in pages for each in page.get("Contents", [])]
 
     def get(self, key: str) -> bytes:
-        """Raises botocore's ClientError where there is none."""
+        """Returns an object's bytes. Raises botocore's ClientError if the object does not exist."""
         return self._s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
 
     def metadata(self, key: str) -> dict[str, str]:
@@ -66,7 +66,7 @@ class OnS3:
 
 
 class OnCloudStorage:
-    """Likewise. Raises httpx.HTTPStatusError."""
+    """Reads, writes and empties the bucket on Cloud Storage. Raises httpx.HTTPStatusError if a request fails."""
 
     def __init__(self, url: str) -> None:
         self._url, self._objects = url, f"{url}/storage/v1/b/{BUCKET}/o"
@@ -97,7 +97,7 @@ class OnCloudStorage:
 
 @dataclass
 class ServedClouds:
-    """`gate` may be set by a test; until then, all pass."""
+    """Holds the clouds' settings and clients. A test may set `gate`; the default gate passes every write."""
 
     environment: dict[str, str]
     outputs: dict[str, Any]
@@ -132,7 +132,7 @@ class ServedClouds:
 
 @contextmanager
 def served_clouds(directory: Path, store: Literal["s3", "gcs"]) -> Generator[ServedClouds]:
-    """All on ports of their own, in this process."""
+    """Serves the clouds from this process, each on a separate port."""
     holder: list[ServedClouds] = []
 
     def watched(application: Application, name_of: Callable[[dict[str, Any]], str]) -> Application:
@@ -208,7 +208,7 @@ def _pass(name: str, make: Callable[[], Iterable[bytes]]) -> Iterable[bytes]:
 
 
 def _aws_write(environ: dict[str, Any]) -> str:
-    """Empty for what only reads."""
+    """Returns the name of a write request to AWS, or an empty text for a read."""
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     if target.startswith("DynamoDB_"):
         return "transaction" if target.endswith("TransactWriteItems") else ""

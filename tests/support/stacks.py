@@ -1,4 +1,4 @@
-"""The stacks of this repository, each brought up in process by the handlers that the real engine calls, too."""
+"""Deploys the stacks of this repository in process, by the handlers that also serve the real engine."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ORIGIN_KEY, SIGNING_KEY, API_KEY = "o" * 43, "s" * 43, "a" * 43
 
 
 def stack_config(environment: str) -> dict[str, str]:
-    """The stack's config as Pulumi hands it to the program: every value a text, objects as JSON."""
+    """Returns the stack's config as Pulumi passes it to the program: every value is a text, and objects are JSON."""
     document: dict[str, Any] = yaml.safe_load((ROOT / "stacks" / f"Pulumi.{environment}.yaml").read_text())
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in document["config"].items()}
 
@@ -56,7 +56,10 @@ def _first_up(environment: str, changes: str, stack: str) -> Deployment:
 
 
 def brought_up(stack: str, config: dict[str, str], directory: Path) -> tuple[Deployment, httpx.Client]:
-    """A first `pulumi up` in the AWS account that is in effect, and the project on Google Cloud."""
+    """Runs a first `pulumi up` in the current AWS account.
+
+    Returns the deployment and a client of its Google Cloud project.
+    """
     account, project = in_process.client(directory), google.client(directory)
     write_edge_secret(stack, directory)
     deployment = deploy(
@@ -78,7 +81,7 @@ def brought_up(stack: str, config: dict[str, str], directory: Path) -> tuple[Dep
 
 
 def write_edge_secret(environment: str, directory: Path) -> None:
-    """What `registry keys init` leaves in Secrets Manager for the edge."""
+    """Writes the secrets that `registry keys init` stores in Secrets Manager for the edge."""
     authority = pki.Authority(directory)
     pair = authority.issue(["edge"], ExtendedKeyUsageOID.CLIENT_AUTH)
     secret = {

@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 
 
 def server_context(directory: Path, name: str) -> ssl.SSLContext:
-    """A server's context for that name; `directory` then holds `certificate.pem`, for clients to trust."""
+    """Returns a TLS server context for the given name. Writes `certificate.pem` to `directory` for clients to trust."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)

@@ -52,7 +52,7 @@ class Headers:
 
 
 class Script:
-    """A loaded script. `root` stands for the machine's file system, `now` for its clock in seconds."""
+    """Runs a loaded script. `root` takes the place of the machine's file system, and `now` is the clock in seconds."""
 
     def __init__(self, path: Path, root: Path) -> None:
         self.now = 1000.0
@@ -81,7 +81,7 @@ class Script:
 
 @dataclass
 class Message:
-    """A request or an answer, as a test sees it."""
+    """Holds a request or a response for a test to inspect."""
 
     headers: Headers
     method: str = ""
@@ -93,7 +93,10 @@ class Message:
 
 @dataclass
 class Transaction:
-    """One request on its way through the hooks; `refusal` is what the script answered in the cache's place."""
+    """Takes one request through the hooks.
+
+    `refusal` is the status and body that the script returns instead of the cache.
+    """
 
     script: Script
     client_request: Message
@@ -108,19 +111,19 @@ class Transaction:
         assert handler() == 0, "a handler of tslua ends with 0, or the transaction is taken over"
 
     def send_request(self, lookup: Lookup, headers: Mapping[str, str] | None = None) -> dict[str, str]:
-        """The headers that the origin gets, from those that the cache would send."""
+        """Runs the hook for a request to the origin, and returns the headers that the origin receives."""
         sent = Message(Headers(self.client_request.headers.all() if headers is None else headers))
         self._run("SEND_REQUEST_HDR", lookup=lookup, server_request=_Request(sent, self.script))
         return sent.headers.all()
 
     def read_response(self, status: int, headers: Mapping[str, str] | None = None) -> Message:
-        """What the cache gets of the origin's answer."""
+        """Runs the hook for the origin's response, and returns the response that the cache receives."""
         answer = Message(Headers(headers), status=status)
         self._run("READ_RESPONSE_HDR", server_response=_Response(answer, self.script))
         return answer
 
     def send_response(self, status: int, lookup: Lookup) -> dict[str, str]:
-        """The headers that the client gets."""
+        """Runs the hook for a response to the client, and returns the headers that the client receives."""
         answer = Message(Headers(), status=status)
         self._run("SEND_RESPONSE_HDR", lookup=lookup, client_response=_Response(answer, self.script))
         return answer.headers.all()

@@ -1,4 +1,4 @@
-"""Waiting for what another process brings about."""
+"""Waits for changes that another process makes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from collections.abc import Callable
 
 
 def eventually(holds: Callable[[], bool], seconds: float = 30) -> bool:
-    """Whether the condition holds within that time, by default the time for which caches may keep an answer."""
+    """Returns whether the condition becomes true within the given seconds.
+
+    The default is the time for which caches may keep a response.
+    """
     deadline = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > deadline:

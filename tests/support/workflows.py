@@ -1,4 +1,4 @@
-"""The workflows of this repository, as tests read them."""
+"""Loads the workflows and actions of this repository for tests."""
 
 from __future__ import annotations
 
