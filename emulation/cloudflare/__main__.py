@@ -23,7 +23,10 @@ WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class _Handler(WSGIRequestHandler):
-    """Keeps connections open, as isolates ask often, and logs no requests: keys and names are nobody's business."""
+    """A request handler that keeps connections open, because isolates send many requests, and logs no requests.
+
+    Requests contain keys and names that do not belong in a log.
+    """
 
     protocol_version = "HTTP/1.1"
 
@@ -44,7 +47,7 @@ def main() -> None:
 
 
 def serve(sandbox: Sandbox, store: StateStore, pops: Pops) -> None:
-    """Serves the API and the key-value service until SIGTERM or SIGINT; the PoPs end with it."""
+    """Serves the API and the key-value service until SIGTERM or SIGINT, and then stops the PoPs."""
     application = _either(create_app(store, pops), kv_service.create_service(store, kv_secret(sandbox)))
     server = make_server(
         sandbox.cloudflare_address, CLOUDFLARE_PORT, application, threaded=True, request_handler=_Handler
@@ -64,7 +67,10 @@ def serve(sandbox: Sandbox, store: StateStore, pops: Pops) -> None:
 
 
 def _either(api: WsgiApp, kv: WsgiApp) -> WsgiApp:
-    """One listener for both: what names a namespace in its headers is a PoP's look-up."""
+    """Combines both applications behind one listener.
+
+    A request with a namespace header is a PoP's key-value request.
+    """
     name = "HTTP_" + kv_service.NAMESPACE_HEADER.upper().replace("-", "_")
     return lambda environ, start: (kv if name in environ else api)(environ, start)
 

@@ -1,6 +1,6 @@
-"""The emulated REST API v4 of Cloudflare, for one account: authentication, errors, and the areas' endpoints.
+"""The emulated REST API v4 of Cloudflare, for one account: authentication, errors, and all endpoints.
 
-Whatever is not served here is refused with 501 and its name, so that nothing seems to work that does not.
+A request that is not emulated gets status 501 and a message that names the request.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ IPV6 = [
 
 
 def create_app(store: StateStore, edge: Edge | None = None) -> Flask:
-    """The WSGI application. Without `edge` it is the API alone: what is deployed runs nowhere."""
+    """Creates the WSGI application of the API. Without `edge`, deployed scripts are stored and do not run."""
     app = Flask(__name__)
     app.url_map.merge_slashes = False
     app.config["MAX_FORM_MEMORY_SIZE"] = None  # a value in a form has up to 25 MiB; kv.py checks it

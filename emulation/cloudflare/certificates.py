@@ -1,4 +1,4 @@
-"""Certificates as the API has them: mTLS client certificates of the account, and the origin authorities of a zone."""
+"""API endpoints for certificates: mTLS client certificates of an account, and the origin authorities of a zone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from emulation.state_store import StateStore
 
 
 def blueprint(store: StateStore, converge: Callable[[], None]) -> Blueprint:
-    """The endpoints beneath /accounts/<account>/mtls_certificates and /zones/<zone>/acm/custom_trust_store."""
+    """Creates the endpoints below /accounts/<account>/mtls_certificates and /zones/<zone>/acm/custom_trust_store."""
     certificates = Blueprint("certificates", __name__)
 
     @certificates.get("/accounts/<account>/mtls_certificates")
@@ -102,12 +102,12 @@ def _uses(script: Json, id: str) -> bool:
 
 
 def _public(certificate: Json) -> Json:
-    """What the API shows of a certificate: all but its key."""
+    """Returns the fields of a certificate that the API shows: all fields except the private key."""
     return {name: value for name, value in certificate.items() if name != "private_key"}
 
 
 def _parse(pem: str) -> x509.Certificate:
-    """The first certificate of a PEM text, once all of them parse."""
+    """Returns the first certificate of a PEM text. Raises ApiError unless all its certificates are valid."""
     try:
         return x509.load_pem_x509_certificates(pem.encode())[0]
     except ValueError as error:

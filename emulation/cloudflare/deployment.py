@@ -1,4 +1,5 @@
-"""What the edge network runs, as the API hands it over, and what the API asks of the network."""
+"""The interface between the API and the edge network: the deployment that the PoPs run, and the network's
+operations."""
 
 from __future__ import annotations
 
@@ -11,12 +12,12 @@ from emulation.state_store import StateStore
 
 
 class EdgeError(Exception):
-    """The edge network cannot do what was asked; the message is what the API's user reads."""
+    """The edge network cannot do what was requested; the API returns the message to its user."""
 
 
 @dataclass(frozen=True)
 class Module:
-    """One module of a script; `kind` is the name workerd's configuration has for it (`esModule`, `wasm`, …)."""
+    """One module of a script; `kind` is the name of its type in workerd's configuration (`esModule`, `wasm`, …)."""
 
     name: str
     kind: str
@@ -36,7 +37,7 @@ class Script:
 
 @dataclass(frozen=True)
 class Certificate:
-    """A client certificate (with its chain) and its key, PEM."""
+    """A client certificate with its chain, and its private key, all as PEM."""
 
     id: str
     chain: str
@@ -45,14 +46,15 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Deployment:
-    """All that the PoPs need to know of the account.
+    """The part of the account's state that the PoPs need.
 
-    `trusted` are the zones' own origin authorities, PEM; origins are held to them (or to the public ones) if they are
-    `verified`. `oldest_tls` is the oldest version that clients may speak, such as "1.2".
+    `trusted` contains the zones' origin authorities as PEM. If `verified`, origins need a certificate from these
+    authorities, or from public ones when `trusted` is empty. `oldest_tls` is the oldest TLS version for clients, such
+    as "1.2".
     """
 
     scripts: Sequence[Script]
-    routes: Sequence[tuple[str, str | None]]  # (pattern, script); no script: the pattern keeps scripts off
+    routes: Sequence[tuple[str, str | None]]  # (pattern, script); without a script, no script runs for the pattern
     zones: Sequence[str]
     certificates: Mapping[str, Certificate]
     trusted: Sequence[str]
@@ -61,31 +63,31 @@ class Deployment:
 
     @property
     def routed(self) -> list[Script]:
-        """The scripts that some route leads to: the others are stored, and run nowhere."""
+        """Returns the scripts that at least one route names. Other scripts are stored and do not run."""
         wanted = {script for _, script in self.routes}
         return [script for script in self.scripts if script.name in wanted]
 
 
 class Edge(Protocol):
-    """The network of PoPs."""
+    """The operations of the network of PoPs."""
 
     def check(self, script: Script) -> None:
-        """Raises EdgeError with the runtime's own words when the script would not start."""
+        """Raises EdgeError with the runtime's error output when the script does not start."""
         ...
 
     def converge(self, deployment: Deployment) -> None:
-        """Makes all PoPs run just this; does nothing where they do already."""
+        """Makes all PoPs run exactly this deployment. A PoP that runs it already stays unchanged."""
         ...
 
     def purge(self, paths: Sequence[str]) -> None:
-        """Takes the objects of these request paths (with query) out of every PoP's cache."""
+        """Removes the objects of these request paths (with query) from every PoP's cache."""
         ...
 
     def purge_everything(self) -> None: ...
 
 
 class NoPops:
-    """An account whose network has no PoPs: the API alone, in process, as unit tests use it."""
+    """An edge network without PoPs, for unit tests that use only the API in their own process."""
 
     def check(self, script: Script) -> None:
         pass
@@ -101,7 +103,10 @@ class NoPops:
 
 
 def deployment(store: StateStore) -> Deployment:
-    """What the account's state asks of the network. All zones share it: the laxest of them decides."""
+    """Returns the deployment that the account's state describes.
+
+    All zones share one network, so the laxest setting wins.
+    """
     settings = [values_of(store, zone["id"]) for zone in store.all("zone")]
     return Deployment(
         scripts=[script(document) for document in store.all("script")],
@@ -119,7 +124,7 @@ def deployment(store: StateStore) -> Deployment:
 
 
 def script(document: Mapping[str, Any]) -> Script:
-    """A stored script, as the network takes it."""
+    """Converts a stored script document into a `Script` for the edge network."""
     return Script(
         name=document["id"],
         modules=[

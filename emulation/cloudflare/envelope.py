@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 
 class ApiError(Exception):
-    """A refusal, as the API words it. `status` is the HTTP status, `code` Cloudflare's own number."""
+    """The API refuses a request. `status` is the HTTP status, `code` is Cloudflare's error number."""
 
     def __init__(self, status: int, code: int, message: str) -> None:
         super().__init__(message)
@@ -38,7 +38,7 @@ def failure(error: ApiError) -> tuple[Response, int]:
 
 
 def page(items: Sequence[Any], *, per_page: int = 100) -> Response:
-    """One page of a listing, by the request's `page` and `per_page`."""
+    """Returns one page of a listing; the request's `page` and `per_page` select the items."""
     number = max(1, request.args.get("page", 1, int))
     size = max(1, request.args.get("per_page", per_page, int))
     shown = items[(number - 1) * size : number * size]
@@ -48,7 +48,7 @@ def page(items: Sequence[Any], *, per_page: int = 100) -> Response:
 
 
 def body() -> Json:
-    """The request's JSON object."""
+    """Returns the JSON object in the request body. Raises ApiError when the body is not a JSON object."""
     given = request.get_json(force=True, silent=True)
     if not isinstance(given, dict):
         raise ApiError(400, 9207, "Request body is invalid: a JSON object is expected.")
@@ -56,7 +56,10 @@ def body() -> Json:
 
 
 def take(given: Json, *, required: Sequence[str] = (), optional: Sequence[str] = ()) -> Json:
-    """`given`, once it is sure that it has all required members and no member that the emulation would ignore."""
+    """Returns `given` unchanged after a check of its members.
+
+    Raises ApiError when a required member is missing or a member is not emulated.
+    """
     missing = [name for name in required if given.get(name) in (None, "")]
     if missing:
         raise ApiError(400, 9207, f"Request body is invalid: {', '.join(missing)} is required.")
@@ -67,10 +70,10 @@ def take(given: Json, *, required: Sequence[str] = (), optional: Sequence[str] =
 
 
 def new_id() -> str:
-    """An identifier as Cloudflare gives them: 32 hexadecimal digits."""
+    """Returns a new identifier in Cloudflare's format: 32 hexadecimal digits."""
     return uuid.uuid4().hex
 
 
 def now() -> str:
-    """The time in RFC 3339, UTC, with microseconds."""
+    """Returns the current time in UTC, in RFC 3339 format with microseconds."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

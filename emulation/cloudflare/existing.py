@@ -1,4 +1,4 @@
-"""Looking up what a request names."""
+"""Lookup of the resources that API requests name."""
 
 from __future__ import annotations
 

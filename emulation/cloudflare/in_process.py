@@ -1,4 +1,4 @@
-"""The emulated API in the caller's own process: no listener, no PoPs. For tests with the real SDK and nothing slow."""
+"""The emulated API in the caller's own process, without listener and PoPs, for fast tests with the real SDK."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from emulation.state_store import StateStore
 
 
 def client(directory: Path, *, token: str = "any") -> Cloudflare:  # noqa: S107  any token is let in
-    """The official SDK on an account of its own, whose state is kept in `directory`."""
+    """Returns a client of the official SDK for a separate emulated account, whose state is in `directory`."""
     app = create_app(StateStore(directory / "state.sqlite"))
     transport = httpx.WSGITransport(app=app)
     return Cloudflare(

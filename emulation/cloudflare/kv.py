@@ -1,6 +1,6 @@
-"""Workers KV as the API has it: namespaces, values, listings, bulk reads and bulk writes.
+"""API endpoints for Workers KV: namespaces, values, listings, bulk reads and bulk writes.
 
-Limits are those of developers.cloudflare.com/kv/platform/limits and of the API reference.
+The limits are those of developers.cloudflare.com/kv/platform/limits and of the API reference.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LISTED_AT_ONCE = 1000
 
 
 def blueprint(store: StateStore) -> Blueprint:
-    """The endpoints beneath /accounts/<account>/storage/kv."""
+    """Creates the endpoints below /accounts/<account>/storage/kv."""
     kv = Blueprint("kv", __name__, url_prefix="/accounts/<account>/storage/kv/namespaces")
 
     @kv.get("")
@@ -164,7 +164,7 @@ def _decode_cursor(cursor: str) -> str:
 
 
 def _uploaded() -> tuple[bytes, str | None]:
-    """Value and metadata of a single write: a multipart form, or the value alone as the body."""
+    """Returns the value and the metadata of a single write. The body is a multipart form, or only the value."""
     if request.mimetype != "multipart/form-data":
         return request.get_data(), None
     if "value" in request.files:
@@ -197,7 +197,10 @@ def _bulk_entry(store: StateStore, item: Json) -> Entry:
 
 
 def _entry(store: StateStore, key: str, value: bytes, ttl: Any, expiration: Any, metadata: str | None) -> Entry:
-    """One entry, once it keeps the limits; a time to live wins over an expiration, as in the API."""
+    """Creates an entry. `ttl` takes precedence over `expiration`, as in Cloudflare's API.
+
+    Raises ApiError when the key, the value, the metadata or the expiration exceeds a limit.
+    """
     if not 1 <= len(key.encode()) <= KEY_BYTES or key in (".", ".."):
         raise ApiError(400, 10029, f"key names have 1 to {KEY_BYTES} bytes, and are not . or ..: {key!r}")
     if len(value) > VALUE_BYTES:

@@ -1,8 +1,8 @@
-"""Workers KV as the isolates see it: the HTTP protocol that workerd's `kvNamespace` bindings speak to their service.
+"""Workers KV for the isolates: the HTTP protocol between workerd's `kvNamespace` bindings and their service.
 
-The protocol is not documented; what is answered here follows workerd's own client (src/workerd/api/kv.c++): GET, PUT
-and DELETE of `/<key>?urlencoded=true`, a listing at `/`, metadata in the header CF-KV-Metadata. workerd's configuration
-says by two injected headers which namespace a binding means, and that it is one of our PoPs that asks.
+The protocol is not documented. This service follows workerd's own client (src/workerd/api/kv.c++): GET, PUT and DELETE
+of `/<key>?urlencoded=true`, a listing at `/`, metadata in the header CF-KV-Metadata. workerd's configuration adds two
+headers to each request: one names the namespace of the binding, the other proves that a PoP of this sandbox sends it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SECRET_HEADER = "X-Edge-Secret"  # noqa: S105  the header's name
 
 
 def create_service(store: StateStore, secret: str) -> Flask:
-    """The WSGI application for the PoPs; `secret` is what they must know."""
+    """Creates the WSGI application for the PoPs. Requests must contain `secret` in the header X-Edge-Secret."""
     service = Flask(__name__)
     service.url_map.merge_slashes = False
 

@@ -1,4 +1,4 @@
-"""A PoP's L1 cache: one Traffic Server with files of its own, from the templates in pop/l1/."""
+"""The L1 cache of a PoP: one Traffic Server with separate files, made from the templates in pop/l1/."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from emulation.layout import DNS_PORT, POP_L1_PORT, Pop, Sandbox
 
 TEMPLATES = Path(__file__).parent / "pop" / "l1"
 PUBLIC_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")  # Debian's package ca-certificates
-USER = "trafficserver"  # of Debian's package; Traffic Server refuses to be root
+USER = "trafficserver"  # the user of Debian's package; Traffic Server refuses to run as root
 PLACES = ("etc", "cache", "run", "log")
 
 Files = Mapping[str, bytes]
 
 
 class L1Cache:
-    """The L1 of one PoP. `cache_size` is in the syntax of storage.config."""
+    """The L1 cache of one PoP. `cache_size` is in the syntax of storage.config."""
 
     def __init__(self, sandbox: Sandbox, pop: Pop, *, cache_size: str = "256M") -> None:
         self._sandbox = sandbox
@@ -34,12 +34,15 @@ class L1Cache:
 
     @property
     def service(self) -> str:
-        """Where the isolates reach it: address and port."""
+        """Returns the address and port at which the isolates reach the cache."""
         return f"{self._address}:{POP_L1_PORT}"
 
     def converge(self, client: Certificate, trusted: list[str], *, verified: bool) -> None:
-        """Runs with this client certificate. Origins are `verified` by these authorities (else by the public ones), or
-        believed whoever they are."""
+        """Makes the cache run with this client certificate.
+
+        If `verified`, origins need a certificate from the `trusted` authorities, or from public ones when `trusted` is
+        empty. Otherwise the cache accepts any origin certificate.
+        """
         files = self._files(client, trusted, "ENFORCED" if verified else "DISABLED")
         if processes.pid_of(self._sandbox, self._name) is not None:
             if self._held() == files:
@@ -52,7 +55,10 @@ class L1Cache:
         self._start()
 
     def purge(self, path: str) -> None:
-        """Takes the object of a request path out of the cache, if it is in there."""
+        """Removes the object of a request path from the cache, if present.
+
+        Raises EdgeError when the cache does not comply.
+        """
         if processes.pid_of(self._sandbox, self._name) is None:
             return
         connection = http.client.HTTPConnection(self._address, POP_L1_PORT, timeout=10)
@@ -67,7 +73,7 @@ class L1Cache:
             raise EdgeError(f"{self._name} answered {status} to PURGE {path}")
 
     def purge_everything(self) -> None:
-        """Starts with an empty cache."""
+        """Restarts a running cache with no content."""
         if processes.pid_of(self._sandbox, self._name) is None:
             return
         processes.stop(self._sandbox, self._name)
@@ -129,7 +135,7 @@ class L1Cache:
 
 
 def _hand_over(directory: Path, user: str) -> None:
-    """Makes `user` the owner of the tree, once it is sure that he can get there."""
+    """Makes `user` the owner of the tree. Raises EdgeError when `user` cannot enter a parent directory."""
     closed = [parent for parent in directory.parents if not parent.stat().st_mode & 0o001]
     if closed:
         raise EdgeError(f"the user {user} cannot enter {closed[0]}: chmod o+x {closed[0]}")

@@ -1,7 +1,7 @@
-"""The certificates of the emulated edge: a small authority of the sandbox, which issues them for the zones' hosts.
+"""The certificate authority of the emulated edge, which issues certificates for the hosts of the zones.
 
-They take the place of those that Cloudflare issues for a zone. Clients of the sandbox trust `pki/edge-ca.pem` in the
-sandbox's directory.
+These certificates take the place of those that Cloudflare issues for a zone. Clients of the sandbox trust
+`pki/edge-ca.pem` in the sandbox's directory.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-LIFETIME = datetime.timedelta(days=90)  # as of Cloudflare's universal certificates
+LIFETIME = datetime.timedelta(days=90)  # as for Cloudflare's universal certificates
 AUTHORITY_LIFETIME = datetime.timedelta(days=3650)
 
 
 @dataclass(frozen=True)
 class Issued:
-    """A certificate (with the authority's behind it) and its key, PEM."""
+    """A certificate, followed by the certificate of its authority, and its private key, all as PEM."""
 
     chain: bytes
     key: bytes = field(repr=False)
 
 
 class Authority:
-    """The edge's certificate authority, made on first use and kept in `directory`."""
+    """The edge's certificate authority, created on first use and stored in `directory`."""
 
     def __init__(self, directory: Path) -> None:
         self.certificate_file = directory / "edge-ca.pem"
@@ -47,7 +47,7 @@ class Authority:
         self._certificate = x509.load_pem_x509_certificate(self.certificate_file.read_bytes())
 
     def issue(self, names: Iterable[str], usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH) -> Issued:
-        """A fresh certificate for these DNS names; a server's, unless `usage` says otherwise."""
+        """Issues a new certificate for these DNS names. `usage` is the extended key usage; the default is a server."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
         certificate = (
@@ -61,7 +61,7 @@ class Authority:
 
 
 def names_of(chain: bytes) -> set[str]:
-    """The DNS names of a chain's first certificate; none when a third or less of its life is left."""
+    """Returns the DNS names of a chain's first certificate, or none when less than a third of its lifetime is left."""
     certificate = x509.load_pem_x509_certificate(chain)
     if certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC) < LIFETIME / 3:
         return set()
@@ -70,7 +70,7 @@ def names_of(chain: bytes) -> set[str]:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Writes a file that only its owner may ever read; it is there whole or not at all."""
+    """Writes a file that only its owner can read. The file appears complete or not at all."""
     draft = path.with_name(f".{path.name}.draft")
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:

@@ -1,4 +1,4 @@
-"""The emulated edge network: for each PoP one workerd and one L1 cache, made to run what the account has deployed."""
+"""The emulated edge network: for each PoP, one workerd and one L1 cache that run the account's deployment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from emulation.layout import CLOUDFLARE_PORT, FUNCTIONS_PORT, POP_HTTPS_PORT, PO
 
 
 class Pops:
-    """All PoPs of a sandbox (`Edge`). A PoP runs from the first route that leads to a script."""
+    """All PoPs of a sandbox (implements `Edge`). The PoPs run as long as at least one route names a script."""
 
     def __init__(self, sandbox: Sandbox, *, cache_size: str = "256M") -> None:
         authority = Authority(sandbox.path("pki", "edge-ca.pem").parent)
@@ -38,7 +38,7 @@ class Pops:
         self._each(lambda pop: pop.l1.purge_everything())
 
     def stop(self) -> None:
-        """Ends all processes of the network."""
+        """Ends all processes of the edge network."""
         self._each(lambda pop: pop.stop())
 
     def _each(self, act: Callable[[_RunningPop], object]) -> None:
@@ -50,7 +50,7 @@ class Pops:
 
 
 class _RunningPop:
-    """The processes of one PoP."""
+    """The workerd and L1 processes of one PoP."""
 
     def __init__(
         self, sandbox: Sandbox, pop: Pop, authority: Authority, kv: workerd.KvService, cache_size: str
@@ -91,7 +91,7 @@ class _RunningPop:
         self.l1.stop()
 
     def _served(self, hosts: set[str]) -> Issued:
-        """The certificate for these hosts: the one that is there, as long as it will do."""
+        """Returns a certificate for these hosts: the stored one if it matches and is fresh, otherwise a new one."""
         chain, key = self._directory / "edge.pem", self._directory / "edge.key"
         if chain.exists() and names_of(chain.read_bytes()) == hosts:
             return Issued(chain.read_bytes(), key.read_bytes())
@@ -99,7 +99,7 @@ class _RunningPop:
 
 
 def kv_secret(sandbox: Sandbox) -> str:
-    """What the PoPs must know to ask the key-value service; made with the sandbox."""
+    """Returns the secret that authenticates PoPs to the key-value service. The first call creates the secret."""
     path = sandbox.path("cloudflare", "kv-secret")
     if not path.exists():
         write_private(path, secrets.token_hex(32).encode())
@@ -114,7 +114,7 @@ def _client_certificate(deployment: Deployment) -> Certificate | None:
 
 
 def _hosts(deployment: Deployment) -> set[str]:
-    """Names for the edge's certificate: each zone and, as in Cloudflare's universal certificates, one level beneath."""
+    """Returns the names for the edge's certificate: each zone and, as in universal certificates, one level below it."""
     return {name for zone in deployment.zones for name in (zone, f"*.{zone}")}
 
 

@@ -1,4 +1,4 @@
-"""What a PoP's workerd runs: its configuration from the templates in pop/; and the trial start of a script."""
+"""Creates the configuration of a PoP's workerd from the templates in pop/, and checks that a script starts."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from emulation.layout import IMPORT_ROOT, Pop
 TEMPLATES = Path(__file__).parent / "pop"
 # npm installs workerd with the edge worker's packages.
 PACKAGES = IMPORT_ROOT / "workers" / "edge" / "node_modules"
-# npm's package of the binary for this machine, as workerd's own package.json names its optional dependencies.
+# The suffix of the npm package with the binary for each machine type, as in the optional dependencies of workerd.
 MACHINES = {"x86_64": "64", "aarch64": "arm64"}
-TRIAL = 30.0  # seconds until a script that neither starts nor fails is given up
+TRIAL = 30.0  # seconds after which the check of a script that neither starts nor fails ends
 
 Files = dict[PurePosixPath, bytes]
 
 
 @dataclasses.dataclass(frozen=True)
 class KvService:
-    """Where the isolates find Workers KV, and what they must know to be let in."""
+    """The address of Workers KV for the isolates, and the secret that authenticates them."""
 
     address: str
     secret: str = dataclasses.field(repr=False)
 
 
 def binary() -> Path:
-    """workerd, as the edge worker's package installs it."""
+    """Returns the workerd that the edge worker's npm package installs. Raises EdgeError when it is not available."""
     machine = MACHINES.get(platform.machine())
     if machine is None:
         raise EdgeError(f"workerd does not exist for {platform.machine()}; it needs {' or '.join(MACHINES)}")
@@ -50,8 +50,11 @@ def binary() -> Path:
 def configuration(
     deployment: Deployment, pop: Pop, listen: str, l1: str, internet: str, kv: KvService, served: Issued
 ) -> Files:
-    """All files of a PoP's workerd, by their path relative to `workerd.capnp`. `listen`, `l1` and `internet` are
-    addresses with ports: its own, its cache's, and of what answers plain fetches of scripts."""
+    """Returns all files of a PoP's workerd, by their path relative to `workerd.capnp`.
+
+    `listen`, `l1` and `internet` are addresses with ports: of workerd, of its L1 cache, and of the server for plain
+    fetches by scripts.
+    """
     scripts = deployment.routed
     files = {
         PurePosixPath("front.js"): (TEMPLATES / "front.js").read_bytes(),
@@ -80,7 +83,7 @@ def configuration(
 
 
 def check(script: Script, kv: KvService) -> None:
-    """Starts the script once, in a process of its own; raises EdgeError with workerd's words when it does not start."""
+    """Starts the script once in a separate process. Raises EdgeError with workerd's output when it does not start."""
     with tempfile.TemporaryDirectory(prefix="artifact-edge-") as name:
         directory = Path(name)
         files = _script_files(PurePosixPath(), script)
@@ -98,7 +101,7 @@ def check(script: Script, kv: KvService) -> None:
 
 
 def write(directory: Path, files: Files) -> None:
-    """Writes the files for their owner only: some are keys and secrets."""
+    """Writes files that only their owner can read, because some contain keys and secrets."""
     for path, content in files.items():
         target = directory / path
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -142,7 +145,7 @@ def _binding_line(binding: Mapping[str, Any]) -> str:
 def _with_services(
     template: str, services: Sequence[str], scripts: Sequence[Script], kv: KvService, **holes: str
 ) -> Files:
-    """`template`, with these services and one for each KV namespace that the scripts bind."""
+    """Fills `template` with these services and one service for each KV namespace that the scripts bind."""
     namespaces = {b["namespace_id"] for s in scripts for b in s.bindings if b["type"] == "kv_namespace"}
     return {
         PurePosixPath("kv-secret"): kv.secret.encode(),
@@ -183,7 +186,7 @@ def _json(value: Any) -> bytes:
 
 
 def _as_cf(pop: Pop) -> dict[str, str]:
-    """The PoP as `request.cf` has it; coordinates are strings there."""
+    """Returns the PoP's fields of `request.cf`, in which coordinates are strings."""
     return {
         "colo": pop.colo,
         "latitude": str(pop.latitude),
@@ -194,7 +197,7 @@ def _as_cf(pop: Pop) -> dict[str, str]:
 
 
 def _without_paths(errors: str, directory: Path) -> str:
-    """workerd's errors in one line, without the names of files that only exist during the trial."""
+    """Returns workerd's errors in one line, without the paths of temporary files."""
     lines = [line.replace(f"{directory}/", "").removeprefix("service script: ").strip() for line in errors.splitlines()]
     return "; ".join(line for line in lines if line)
 

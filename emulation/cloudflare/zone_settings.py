@@ -1,4 +1,4 @@
-"""A zone's settings: how TLS is done on both sides of the edge. Those that are not named here are refused."""
+"""API endpoints for zone settings, which control TLS on both sides of the edge. Other settings are refused."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from emulation.state_store import StateStore
 
 @dataclass(frozen=True)
 class Setting:
-    """`values` are all that Cloudflare takes, `emulated` those that the PoPs can follow; `initial` is a new zone's."""
+    """One zone setting: the values that Cloudflare accepts, the values that the PoPs emulate, and a new zone's
+    value."""
 
     values: tuple[str, ...]
     emulated: tuple[str, ...]
     initial: str
 
 
+# The settings by id (developers.cloudflare.com/api, "Zone settings"). workerd speaks no TLS before 1.2, even in a new
+# zone. PoPs listen with TLS only, so `always_use_https` has no effect.
 SETTINGS: Mapping[str, Setting] = {
     "ssl": Setting(("off", "flexible", "full", "strict"), ("full", "strict"), "full"),
     "min_tls_version": Setting(("1.0", "1.1", "1.2", "1.3"), ("1.2", "1.3"), "1.0"),
     "always_use_https": Setting(("off", "on"), ("off", "on"), "off"),
 }
-"""By the id of each (developers.cloudflare.com/api, "Zone settings"). workerd speaks no TLS before 1.2 even in a new
-zone, and PoPs listen with TLS only, so that `always_use_https` has nothing to do here."""
 
 
 def blueprint(store: StateStore, converge: Callable[[], None]) -> Blueprint:
-    """The endpoints beneath /zones/<zone>/settings."""
+    """Creates the endpoints below /zones/<zone>/settings."""
     settings = Blueprint("zone_settings", __name__, url_prefix="/zones/<zone>/settings")
 
     @settings.get("/<id>")
@@ -57,7 +58,7 @@ def blueprint(store: StateStore, converge: Callable[[], None]) -> Blueprint:
 
 
 def values_of(store: StateStore, zone: str) -> dict[str, str]:
-    """What the network has to follow in that zone, by setting."""
+    """Returns the current value of each setting of the zone, by the id of the setting."""
     return {id: _current(store, zone, id)["value"] for id in SETTINGS}
 
 

@@ -1,4 +1,4 @@
-"""Zones as the API has them: the zone itself, DNS records, worker routes and cache purges."""
+"""API endpoints for zones: the zone itself, DNS records, worker routes and cache purges."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ NAME_SERVERS = ["ada.ns.cloudflare.com", "rob.ns.cloudflare.com"]
 RECORD_TYPES = ("A", "AAAA", "CNAME", "TXT")
 RECORD_OPTIONS = ("comment", "content", "proxied", "settings", "tags", "ttl")
 PURGED_AT_ONCE = 100  # developers.cloudflare.com/cache/how-to/purge-cache, single files
-# A host with an asterisk at its start only, then a path with one at its end only.
+# A host that may start with an asterisk, then an optional path that may end with one.
 ROUTE_PATTERN = re.compile(r"(https?://)?(?P<host>\*?[a-z0-9.-]+)(/[^*?#]*\*?)?", re.ASCII)
 
 
 def blueprint(store: StateStore, edge: Edge, converge: Callable[[], None]) -> Blueprint:
-    """The endpoints beneath /zones."""
+    """Creates the endpoints below /zones."""
     zones = Blueprint("zones", __name__, url_prefix="/zones")
     _serve_zones(zones, store, converge)
     _serve_records(zones, store)
@@ -153,7 +153,7 @@ def _new_zone(name: str, kind: str, account: str) -> Json:
         "name": name,
         "type": kind,
         "paused": False,
-        # Cloudflare waits for the registrar or for a TXT record here; nobody resolves through it in this sandbox.
+        # Cloudflare waits here for the registrar or a TXT record. The sandbox does not use Cloudflare's DNS.
         "status": "active",
         "activated_on": created,
         "created_on": created,
@@ -237,7 +237,7 @@ def _put_route(store: StateStore, zone: str, id: str, converge: Callable[[], Non
 
 
 def _paths(files: object, zone_name: str) -> list[str]:
-    """The request paths of the URLs to purge: those of the worker's subrequests, which the cache is keyed by."""
+    """Returns the request paths of the URLs to purge. The cache keys are the paths of the worker's subrequests."""
     urls = cast(list[Any], files) if isinstance(files, list) else []
     if not 1 <= len(urls) <= PURGED_AT_ONCE:
         raise ApiError(400, 1012, f"files must be a list of 1 to {PURGED_AT_ONCE} URLs, or purge_everything true")

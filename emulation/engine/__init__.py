@@ -1,1 +1,1 @@
-"""The Pulumi engine of a sandbox: found, downloaded or built; and the environment in which a shell uses it."""
+"""The Pulumi engine of a sandbox: how it is found, downloaded or built, and the shell environment for it."""

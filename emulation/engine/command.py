@@ -1,4 +1,4 @@
-"""Running the engine, as a user does from a shell that has been told where the emulated clouds are."""
+"""Runs `pulumi` commands as a user does from a shell whose environment names the emulated clouds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def pulumi(
     passphrase: str,
     env: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """A plain `pulumi` command in a project's directory, its output in text without colours."""
+    """Runs a plain `pulumi` command in a project's directory and captures its output as text without colours."""
     return subprocess.run(
         [engine.pulumi, *arguments, "--non-interactive", "--color", "never"],
         cwd=project,

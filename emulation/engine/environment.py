@@ -1,7 +1,7 @@
 """The environment in which plain `pulumi` commands work on a sandbox.
 
-Only shells and child processes of the sandbox may use this environment. Attached debug providers answer in place of the
-real clouds, so a stack that lives in a real cloud must never be used with it.
+Only shells and child processes of the sandbox may use this environment. Attached debug providers take the place
+of the real clouds, so a stack that lives in a real cloud must never be used with it.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from emulation.processes import listening
 
 
 def forget_other_clouds() -> None:
-    """Takes from this process's environment what the user's shell says of real clouds and stacks."""
+    """Removes the variables for real clouds and stacks from the environment of this process."""
     for name in list(os.environ):
         if name.startswith(("AWS_", "CLOUDFLARE_", "GOOGLE_", "CLOUDSDK_", "PULUMI_")):
             del os.environ[name]
 
 
 def provider_ports(sandbox: Sandbox) -> dict[str, int]:
-    """Where the emulated providers listen on 127.0.0.1, by cloud; empty while they do not run."""
+    """Returns the ports of the emulated providers on 127.0.0.1, by cloud; empty while a provider does not run."""
     try:
         ports: dict[str, int] = json.loads((sandbox.directory / "run" / "providers.json").read_text())
     except FileNotFoundError:
@@ -34,7 +34,7 @@ def provider_ports(sandbox: Sandbox) -> dict[str, int]:
 
 
 def shell_environment(engine: Engine, sandbox: Sandbox, *, passphrase: str) -> dict[str, str]:
-    """All that a shell needs for plain `pulumi` commands; the emulated providers must be there."""
+    """Returns the variables that a shell needs for plain `pulumi` commands. The emulated providers must run."""
     return {
         **engine_environment(engine, sandbox, passphrase=passphrase),
         **cloud_environment(sandbox, provider_ports(sandbox)),
@@ -42,9 +42,9 @@ def shell_environment(engine: Engine, sandbox: Sandbox, *, passphrase: str) -> d
 
 
 def engine_environment(engine: Engine, sandbox: Sandbox, *, passphrase: str) -> dict[str, str]:
-    """What any `pulumi` command needs: the engine on PATH, the state in the sandbox's directory, for its owner only.
+    """Returns the variables that any `pulumi` command needs, such as PATH and the location of the state.
 
-    `passphrase` encrypts the secrets in the stacks' config and state.
+    The state is in the sandbox's directory, where only its owner can read it. `passphrase` encrypts the secrets in the stacks' config and state.
     """
     search = [str(engine.pulumi.parent), str(Path(sys.executable).parent), os.environ["PATH"]]
     state = sandbox.path("pulumi", "state")
@@ -63,7 +63,10 @@ def engine_environment(engine: Engine, sandbox: Sandbox, *, passphrase: str) -> 
 
 
 def cloud_environment(sandbox: Sandbox, providers: Mapping[str, int]) -> dict[str, str]:
-    """Points the engine's providers and the clouds' SDKs at the emulated clouds; the credentials mean nothing."""
+    """Returns the variables that point Pulumi providers and cloud SDKs at the emulated clouds.
+
+    The credentials are dummies.
+    """
     return {
         "PULUMI_DEBUG_PROVIDERS": ",".join(f"{cloud}:{port}" for cloud, port in sorted(providers.items())),
         "AWS_ENDPOINT_URL": sandbox.aws_url,
@@ -74,7 +77,7 @@ def cloud_environment(sandbox: Sandbox, providers: Mapping[str, int]) -> dict[st
         "CLOUDFLARE_BASE_URL": sandbox.cloudflare_url,
         "CLOUDFLARE_API_TOKEN": "local",
         "GOOGLE_COMPUTE_CUSTOM_ENDPOINT": f"{sandbox.gcp_url}/compute/v1/",
-        "PGHOST": sandbox.gcp_address,  # as PGAdapter's clients are told
+        "PGHOST": sandbox.gcp_address,  # for clients of PGAdapter
         "PGPORT": str(POSTGRES_PORT),
         "PGUSER": SPANNER_USER,
         "STORAGE_EMULATOR_HOST": sandbox.gcp_url,

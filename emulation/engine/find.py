@@ -1,7 +1,7 @@
-"""Finding the Pulumi engine: on PATH, else the official release, else built from Go modules.
+"""Finds the Pulumi engine on PATH, else downloads the official release, else builds it from Go modules.
 
-The official installation brings its own Python language host. Where the engine is built, there is none to be had as a
-Go module, and `emulation.engine.language_host` does its job; it must never shadow the official one.
+The official installation includes a Python language host. No Go module provides that host for a built engine, so
+`emulation.engine.language_host` takes its place; it must never shadow the official one.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ import httpx
 
 from emulation.layout import cache_directory
 
+# The version to download or build: the newest that the Go module proxy serves completely.
 VERSION = "3.250.0"
-"""The version that is downloaded or built: the newest that the Go module proxy serves whole."""
 
+# An older engine on PATH is ignored, because the Python SDK in requirements.txt was not tested with it.
 OLDEST = (3, 220)
-"""An engine on PATH older than this is passed over: the Python SDK in requirements.txt was not tried with it."""
 
 RELEASE = f"https://get.pulumi.com/releases/sdk/pulumi-v{VERSION}-linux-x64.tar.gz"
 CHECKSUMS = f"https://github.com/pulumi/pulumi/releases/download/v{VERSION}/pulumi-{VERSION}-checksums.txt"
@@ -44,24 +44,24 @@ Report = Callable[[str], None]
 
 
 class EngineError(Exception):
-    """No engine could be had; the message says what to do."""
+    """No Pulumi engine is available; the message says what to do."""
 
 
 class NotDownloadable(Exception):
-    """The official release could not be fetched; the message says why."""
+    """The official release cannot be downloaded; the message says why."""
 
 
 @dataclass(frozen=True)
 class Engine:
-    """`pulumi` is the executable; its language host for Python is beside it or on PATH."""
+    """A Pulumi engine. `pulumi` is its executable; its language host for Python is beside it or on PATH."""
 
     pulumi: Path
 
 
 def ensure_engine(report: Report) -> Engine:
-    """The engine to use; downloads or builds it (about 5 minutes on 2 cores) when none is there.
+    """Returns the engine to use, and downloads or builds it (about 5 minutes on 2 cores) when none is present.
 
-    `report` is told each long step in a line. Raises EngineError.
+    `report` receives one line for each long step. Raises EngineError when no engine is available.
     """
     installed = on_path(os.environ.get("PATH", ""))
     if installed is not None:
@@ -83,7 +83,7 @@ def ensure_engine(report: Report) -> Engine:
 
 
 def on_path(path: str) -> Path | None:
-    """An engine on `path` that is new enough and has its language host for Python beside it or on `path`."""
+    """Returns an engine on `path` that is new enough and has a Python language host beside it or on `path`, or None."""
     found = shutil.which("pulumi", path=path)
     if found is None:
         return None
@@ -95,14 +95,17 @@ def on_path(path: str) -> Path | None:
 
 
 def version_of(pulumi: Path) -> tuple[int, ...]:
-    """(major, minor, patch) that the executable prints of itself; () where it prints none."""
+    """Returns (major, minor, patch) as `pulumi version` prints it, or () when it prints no version."""
     printed = subprocess.run([pulumi, "version"], capture_output=True, text=True, check=False).stdout
     match = re.match(r"v(\d+)\.(\d+)\.(\d+)", printed)
     return tuple(int(part) for part in match.groups()) if match else ()
 
 
 def download(directory: Path, report: Report) -> None:
-    """Unpacks the official release into `directory`, after checking it against the published SHA-256."""
+    """Unpacks the official release into `directory`, after a check of the published SHA-256.
+
+    Raises NotDownloadable when the download fails, and EngineError when the digest differs.
+    """
     try:
         checksums = httpx.get(CHECKSUMS, follow_redirects=True, timeout=10).raise_for_status().text
         report(f"downloading Pulumi {VERSION} (about 100 MB)")
@@ -131,7 +134,10 @@ def verify(archive: bytes, name: str, checksums: str) -> None:
 
 
 def build(target: Path, report: Report) -> None:
-    """Builds the engine from the committed go.mod and go.sum into `target`, which appears whole or not at all."""
+    """Builds the engine from the committed go.mod and go.sum into `target`, which appears complete or not at all.
+
+    Raises EngineError when Go is missing or the build fails.
+    """
     if shutil.which("go") is None:
         raise EngineError("the engine is built with Go, which is not installed; on Debian: apt-get install golang-go")
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -159,9 +165,9 @@ def build(target: Path, report: Report) -> None:
 
 
 def write_language_host(directory: Path) -> Path:
-    """Puts the launcher of our language host beside the engine, where the engine takes it for its own.
+    """Writes the launcher of the project's language host beside the engine, where the engine finds it.
 
-    All installations share the cache, so the launcher reads from the environment which of them it serves.
+    All checkouts share the cache, so the launcher reads the checkout to use from the environment.
     """
     launcher = directory / "pulumi-language-python"
     if not launcher.exists() or launcher.read_text() != LAUNCHER:

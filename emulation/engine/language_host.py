@@ -1,7 +1,7 @@
-"""A Pulumi language host for Python, for an engine that came without one.
+"""A Pulumi language host for Python, for an engine that has none.
 
 The engine starts it as `pulumi-language-python … <engine address>`, reads the port from its first line of output, and
-asks it to run programs and plugins (language.proto of the Pulumi SDK). One process serves one engine operation, so the
+requests it to run programs and plugins (language.proto of the Pulumi SDK). One process serves one engine operation, so the
 program runs in it.
 """
 
@@ -57,7 +57,7 @@ class LanguageHost(LanguageServer):
         request.args.insert(0, self._engine_address)
         result = cast(Any, super()).Run(request, context)
         if result.error:
-            # The SDK has logged the error already; a second mention by the engine would make two of one.
+            # The SDK has logged the error already; without `bail`, the engine would report the error twice.
             return language_pb2.RunResponse(bail=True)
         return result
 
@@ -80,7 +80,8 @@ class LanguageHost(LanguageServer):
 
 
 def _output_of(process: subprocess.Popen[bytes]) -> Iterator[tuple[str, bytes]]:
-    """What the process writes, as ("stdout" or "stderr", bytes), as it comes, until both are closed."""
+    """Yields the output of the process as it arrives, as ("stdout" or "stderr", bytes), until both streams are
+    closed."""
     chunks: queue.Queue[tuple[str, bytes]] = queue.Queue()
 
     def pump(stream: IO[bytes], name: str) -> None:
@@ -101,8 +102,8 @@ def _output_of(process: subprocess.Popen[bytes]) -> Iterator[tuple[str, bytes]]:
 
 
 def main() -> None:
-    # The process ends with the program, and the clouds' SDKs are nothing but what lives to its end: looking through
-    # them for garbage took a quarter of the time.
+    # The process ends with the program, and the objects of the cloud SDKs live until then. Garbage collection with
+    # the default thresholds took a quarter of the time.
     gc.set_threshold(100_000, 50, 100)
     engine_address = next(argument for argument in reversed(sys.argv) if not argument.startswith("-"))
     host = LanguageHost(engine_address)
