@@ -44,7 +44,8 @@ def shell_environment(engine: Engine, sandbox: Sandbox, *, passphrase: str) -> d
 def engine_environment(engine: Engine, sandbox: Sandbox, *, passphrase: str) -> dict[str, str]:
     """Returns the variables that any `pulumi` command needs, such as PATH and the location of the state.
 
-    The state is in the sandbox's directory, where only its owner can read it. `passphrase` encrypts the secrets in the stacks' config and state.
+    The state is in the sandbox's directory, where only its owner can read it. `passphrase` encrypts
+    the secrets in the stacks' config and state.
     """
     search = [str(engine.pulumi.parent), str(Path(sys.executable).parent), os.environ["PATH"]]
     state = sandbox.path("pulumi", "state")

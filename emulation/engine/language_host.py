@@ -1,8 +1,8 @@
 """A Pulumi language host for Python, for an engine that has none.
 
 The engine starts it as `pulumi-language-python … <engine address>`, reads the port from its first line of output, and
-requests it to run programs and plugins (language.proto of the Pulumi SDK). One process serves one engine operation, so the
-program runs in it.
+requests it to run programs and plugins (language.proto of the Pulumi SDK). One process serves one engine operation, so
+the program runs in that process.
 """
 
 from __future__ import annotations
