@@ -1,7 +1,6 @@
-"""The clouds that the registry writes to, served to real processes: moto's AWS, the emulated Cloud Storage, and the
-emulated Cloudflare API. The objects are on S3 or on Cloud Storage.
-
-Each request passes a gate of the test's, which sees the writes in their order.
+"""Serves the clouds that the registry writes to, for real processes: moto's AWS, the emulated Cloud Storage and the
+emulated Cloudflare API. The objects are on S3 or on Cloud Storage. Each write passes a gate, a function of the test,
+which observes the writes in order.
 """
 
 from __future__ import annotations
@@ -218,7 +217,9 @@ def _aws_write(environ: dict[str, Any]) -> str:
 
 
 def _google_write(environ: dict[str, Any]) -> str:
-    """In the words of S3. An upload names its object in its body."""
+    """Returns the name of a write request to Cloud Storage in the form of S3's names, or an empty text for other
+    requests. The name of an uploaded object is in the request's body.
+    """
     if environ["REQUEST_METHOD"] == "DELETE":
         return f"DELETE {unquote(environ['PATH_INFO'].partition('/o/')[2])}"
     if environ["REQUEST_METHOD"] != "POST" or not environ["PATH_INFO"].startswith("/upload/"):

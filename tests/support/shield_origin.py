@@ -1,7 +1,6 @@
-"""What a shield talks to, in one process: S3 buckets behind virtual hosts, Secrets Manager, DNS that finds them, and
-the instance metadata service with the credentials of its role.
-
-Every S3 request's signature is computed again with botocore, the independent implementation, and refused if it differs.
+"""Emulates in one process the services that a shield calls: S3 buckets behind virtual hosts, Secrets Manager, DNS, and
+the instance metadata service. botocore, an independent implementation, recomputes the signature of each S3 request. A
+request with a different signature is refused.
 """
 
 from __future__ import annotations
@@ -31,7 +30,10 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 
 @dataclass
 class Cloud:
-    """Objects by bucket host and key; `requests` lists all that reached a bucket: host, key, headers."""
+    """Holds the objects by bucket host and key.
+
+    `requests` lists the host, key and headers of each request that reached a bucket.
+    """
 
     address: str
     port: int
@@ -47,7 +49,7 @@ class Cloud:
         self.objects[host, key] = (body, cache_control)
 
     def asked(self, key: str) -> list[str]:
-        """The bucket hosts that were asked for a key, in their order."""
+        """Returns the bucket hosts that received a request for a key, in order."""
         return [host for host, asked, _ in self.requests if asked == key]
 
     def start(self) -> None:
@@ -96,7 +98,7 @@ class _Requests(BaseHTTPRequestHandler):
         self._answer(200, b"token", {})
 
     def _metadata(self) -> None:
-        """The role's name, then its credentials."""
+        """Answers with the role's name for the folder, and with the role's credentials for the role."""
         assert self.headers["X-aws-ec2-metadata-token"] == "token"
         credentials, ends = self._cloud.credentials, datetime.now(UTC) + timedelta(hours=6)
         document = {
@@ -157,7 +159,7 @@ class _Requests(BaseHTTPRequestHandler):
             self._answer(200, body, headers)
 
     def _signed(self, region: str) -> bool:
-        """Whether the Authorization header is what botocore computes for what arrived."""
+        """Returns whether the Authorization header has the signature that botocore computes for the request."""
         given = self.headers["Authorization"] or ""
         names = given.partition("SignedHeaders=")[2].partition(",")[0].split(";")
         request = AWSRequest(method=self.command, url=f"http://{self.headers['Host']}{self.path}")

@@ -1,4 +1,4 @@
-"""Google's Spanner emulator, where the machine has it (docs/decisions/spanner-on-postgresql.md)."""
+"""Runs Google's Spanner emulator where the machine has it (docs/decisions/spanner-on-postgresql.md)."""
 
 from __future__ import annotations
 
@@ -21,18 +21,24 @@ PROJECT, INSTANCE = "projects/unit", "unit-tests"
 
 
 class Refused(Exception):
-    """Spanner's answer to a statement that it does not take."""
+    """Reports that Spanner refuses a statement. The text is Spanner's error message."""
 
 
 @dataclass
 class Spanner:
-    """An instance of the emulator, at its REST API; `grpc` is what SPANNER_EMULATOR_HOST would say."""
+    """Connects to an instance of the emulator.
+
+    `api` is a client of its REST API. `grpc` is the address for SPANNER_EMULATOR_HOST.
+    """
 
     api: httpx.Client
     grpc: str
 
     def database(self, name: str, ddl: Sequence[str]) -> str:
-        """A new database in the PostgreSQL dialect; its path. Raises Refused."""
+        """Creates a database in the PostgreSQL dialect and returns its path.
+
+        Raises Refused if Spanner refuses a statement.
+        """
         create = {"createStatement": f'CREATE DATABASE "{name}"', "databaseDialect": "POSTGRESQL"}
         self._ask("POST", f"{PROJECT}/instances/{INSTANCE}/databases", create)
         path = f"{PROJECT}/instances/{INSTANCE}/databases/{name}"
@@ -44,7 +50,10 @@ class Spanner:
         return self._ask("GET", f"{database}/ddl").get("statements", [])
 
     def plan(self, database: str, sql: str) -> Any:
-        """Has a statement analyzed, with `$1`… for its parameters; returns their types. Raises Refused."""
+        """Analyzes a statement whose parameters are `$1`, `$2` and so on, and returns the parameters' types.
+
+        Raises Refused if Spanner refuses the statement.
+        """
         session = self._ask("POST", f"{database}/sessions", {})["name"]
         asked: dict[str, Any] = {"sql": sql, "queryMode": "PLAN", "transaction": {"begin": {"readWrite": {}}}}
         found = self._ask("POST", f"{session}:executeSql", asked)
@@ -60,7 +69,7 @@ class Spanner:
 
 @pytest.fixture(scope="session")
 def spanner() -> Generator[Spanner]:
-    """Skips where the emulator is not installed."""
+    """Starts the emulator, and skips the test if the emulator is not installed."""
     gateway = shutil.which("gateway_main", path=f"{_DIRECTORY}:{os.environ.get('PATH', '')}")
     if gateway is None:
         pytest.skip("Google's Spanner emulator is not installed")

@@ -1,7 +1,7 @@
-"""What of PostgreSQL's SQL Spanner's dialect has as well, as far as the registry uses it.
+"""Lists the parts of PostgreSQL's SQL that Spanner's dialect also has, as far as the registry uses them.
 
-PostgreSQL's own parser (pglast) reads the statements; whatever is not listed here is refused, so that a statement with
-something new is looked up in Spanner's documentation ("The PostgreSQL language in Spanner") before it is let in.
+PostgreSQL's own parser (pglast) reads the statements. Every part that is not listed is refused. Look up a new part in
+Spanner's documentation ("The PostgreSQL language in Spanner") before you add it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ _PERMANENT = "p"
 
 
 def refusals(sql: str) -> list[str]:
-    """What Spanner's dialect has not, of statements with `%s` for their parameters."""
+    """Returns the parts of the statements that Spanner's dialect lacks.
+
+    The statements have `%s` or `%b` for their parameters.
+    """
     numbers = iter(range(1, 100))
     parsed: tuple[Any, ...] = cast(Any, parse_sql)(re.sub("%[sb]", lambda _: f"${next(numbers)}", sql))
     return [refusal for statement in parsed for node in _nodes(statement) for refusal in _of(node)]
@@ -63,7 +66,7 @@ def _of(node: Any) -> Iterator[str]:
 
 
 def _nodes(value: Any) -> Iterator[Any]:
-    """The node and all within it."""
+    """Yields a node and all nodes that it contains."""
     if isinstance(value, tuple):
         for each in cast("tuple[Any, ...]", value):
             yield from _nodes(each)

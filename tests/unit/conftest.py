@@ -1,4 +1,4 @@
-"""Clouds in process, fresh for each test that asks for one."""
+"""Provides in-process clouds, fresh for each test that requests one."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tests.support.made_once import made_once
 
 @pytest.fixture
 def aws_cloud() -> Iterator[None]:
-    """An empty AWS account."""
+    """Provides an empty AWS account in process."""
     with aws_account():
         yield
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _made_once() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
-    """Makes once what is the same, or may be the same, in each test."""
+    """Caches slow library work across all tests of the session."""
     with made_once():
         yield

@@ -21,7 +21,7 @@ RUNTIME_LOCK = (ROOT / "requirements.txt").read_text()
 
 
 def pins(lock: str) -> dict[str, str]:
-    """Versions by package name."""
+    """Returns the pinned versions by package name."""
     return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", lock, re.MULTILINE))
 
 

@@ -1,4 +1,4 @@
-"""The wide variant of prod that previews are measured with."""
+"""Tests the many-region variant of prod that the preview benchmarks use."""
 
 from __future__ import annotations
 

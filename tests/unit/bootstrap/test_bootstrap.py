@@ -1,4 +1,6 @@
-"""The state's bucket and the deploy roles: what AWS says after the program ran, and what the policies say to it."""
+"""Tests the state's bucket and the deploy roles by the state of AWS after the program ran, and by the policies'
+findings.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,7 @@ def up(**changes: str) -> Deployment:
 
 
 def rights(role: str) -> list[Any]:
-    """All statements of a role's policies."""
+    """Returns all statements of a role's policies."""
     iam = client("iam")
     named = iam.list_role_policies(RoleName=role)["PolicyNames"]
     documents = [iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in named]

@@ -1,4 +1,4 @@
-"""Cloudflare's networks, as policies and the emulated Cloudflare have them."""
+"""Tests that policies and the emulated Cloudflare list the same Cloudflare networks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from emulation.cloudflare import api
 
 
 def test_the_emulated_cloudflare_lists_the_networks_that_policies_let_in() -> None:
-    """A network in one list alone would have the plans of all environments refused, or a stranger let in."""
+    """Checks the lists against each other.
+
+    A network in only one list would fail the plans of all environments, or admit a stranger.
+    """
     assert list(cloudflare_networks.IPV4) == api.IPV4
     assert list(cloudflare_networks.IPV6) == api.IPV6

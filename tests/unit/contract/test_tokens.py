@@ -1,4 +1,4 @@
-"""The forms of a token: each carries every field, so that a new field cannot be forgotten in one of them."""
+"""Tests that each form of a token carries every field, so that no form can miss a new field."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ _VALUES: dict[str, st.SearchStrategy[Any]] = {
 
 
 def any_of(kind: type[Any], **fixed: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Instances of a dataclass with a value drawn for each field; one without an entry above is drawn by its type."""
+    """Returns a strategy that builds a dataclass with a drawn value for each field.
+
+    A field without an entry in `_VALUES` is drawn by its type.
+    """
     hints, values = get_type_hints(kind), {**_VALUES, **fixed}
     drawn = {
         field.name: values[field.name] if field.name in values else st.from_type(hints[field.name])

@@ -1,4 +1,4 @@
-"""What is paid for which resource, and that nothing is free because nobody knows it."""
+"""Tests which resources cost money, and that an unknown resource type never counts as free."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the documentation says that a test can check."""
+"""Tests the statements in the documentation that a test can check."""
 
 from __future__ import annotations
 

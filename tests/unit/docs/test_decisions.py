@@ -1,4 +1,4 @@
-"""The decision records have one form, and the index lists each of them as it is."""
+"""Tests that all decision records have one form, and that the index lists each record correctly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The times in "Who keeps what, for how long" are those in the code."""
+"""Tests that the times in "Who keeps what, for how long" equal those in the code."""
 
 from __future__ import annotations
 

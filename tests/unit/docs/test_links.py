@@ -1,4 +1,4 @@
-"""Links in the pages lead to files that exist, and a folder's README names files that are there."""
+"""Tests that links in the pages lead to existing files, and that a folder's README names existing files."""
 
 from __future__ import annotations
 

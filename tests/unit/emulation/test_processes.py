@@ -1,4 +1,4 @@
-"""The sandbox's processes: started once, found again, ended with all that they started."""
+"""Tests the sandbox's processes: each starts once, can be found again, and ends with its child processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plans as `pulumi preview --json` prints them, made of a few words each."""
+"""Builds short plans in the form of `pulumi preview --json`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def step(
     depends: Mapping[str, Sequence[str]] | None = None,
     keys: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
-    """The steps of one resource: `old` and `new` are its inputs, the same where only one is given."""
+    """Returns the steps of one resource. `old` and `new` are its inputs; if only one is given, it applies to both."""
 
     def state(inputs: Mapping[str, Any]) -> dict[str, Any]:
         return {

@@ -1,4 +1,4 @@
-"""Failure sets: what is left of the read paths of a small stack when parts of it are lost."""
+"""Tests which read paths of a small stack remain when parts of the stack are lost."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ def bucket(region: str) -> Resource:
 
 
 def shield(region: str, zone: str, *buckets: str) -> list[Resource]:
-    """A machine in a zone with its subnet, address and name; it reads from the buckets of these regions."""
+    """Returns a shield machine in a zone with its subnet, address and name.
+
+    The machine reads from the buckets of the given regions.
+    """
     name, place = f"{region}-{zone}", {"region": region}
     boot = "\n".join(f"map http://x/ https://objects-{one}.s3.amazonaws.com/" for one in buckets)
     packed = base64.b64encode(gzip.compress(boot.encode())).decode()
@@ -136,7 +139,7 @@ def test_cold_tokens_need_the_metadata_api_and_cached_ones_the_store_or_the_api(
 
 
 def lost(loss: str, resources: Sequence[Resource]) -> list[str]:
-    """What is said of one loss, which the stack is to survive, and none other."""
+    """Returns the findings for one loss, when the stack must survive only that loss."""
     said = proved(resources, Survived(all=[loss]), borne=[])
     return [finding for finding in said if finding.startswith(f"loss of {loss}: ") and "nothing is said" not in finding]
 

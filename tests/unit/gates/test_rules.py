@@ -1,4 +1,4 @@
-"""What one apply may not do: each rule broken, and kept by a plan that differs in just that."""
+"""Tests each rule for a single apply with a plan that breaks the rule and a similar plan that keeps it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def node(op: str, name: str, region: str = "eu-west-1", **more: Any) -> Any:
 
 
 def leading(node_name: str, op: str = "same") -> Any:
-    """A record of the machine's own address."""
+    """Returns the steps for a machine's address and for the DNS record of that address."""
     address = step("same", EIP, node_name, new={"instance": "i-1"}, depends={"instance": [urn(NODE, node_name)]})
     of_it = {"records": [urn(EIP, node_name)]}
     inputs = {"name": f"{node_name}.shield.example.com", "type": "A", "records": ["192.0.2.1"]}

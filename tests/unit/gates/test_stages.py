@@ -95,7 +95,7 @@ def test_recordings_hold_nothing_of_a_machine() -> None:
 
 
 def command(name: str, tmp_path: Path) -> tuple[int, str]:
-    """`python -m gates plan` on a recording: its exit code and what it prints."""
+    """Runs `python -m gates plan` on a recording, and returns the exit code and the output."""
     file = tmp_path / "plan.json"
     file.write_bytes(gzip.decompress((RECORDED / f"{name}.json.gz").read_bytes()))
     result = CliRunner().invoke(app, ["plan", str(file)])

@@ -1,4 +1,4 @@
-"""Recorded states: what is kept of a secret, and that another sandbox's can take its place."""
+"""Tests what a recorded state keeps of a secret, and that another sandbox's state can replace it."""
 
 from __future__ import annotations
 

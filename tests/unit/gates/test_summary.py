@@ -1,4 +1,4 @@
-"""The plan as reviewers read it."""
+"""Tests the summary of a plan that reviewers read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Upgrades: what may not be replaced, and what is said of allowances."""
+"""Tests which resources an upgrade may not replace, and the messages about allowances."""
 
 from __future__ import annotations
 

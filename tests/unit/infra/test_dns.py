@@ -1,4 +1,4 @@
-"""Geo-DNS: what Route 53 says after the program ran."""
+"""Tests Geo-DNS by the state of Route 53 after the program ran."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NODES = (
 
 
 def records() -> dict[tuple[str, str | None], Any]:
-    """All records of the zone, by name and set identifier."""
+    """Returns all records of the zone, by name and set identifier."""
 
     def program() -> None:
         nodes = [

@@ -1,4 +1,4 @@
-"""The edge: the worker's bundle, its keys, and what is said when either cannot be had."""
+"""Tests the edge: the worker's bundle, its keys, and the messages when either is unavailable."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WORKER = Path(__file__).parents[3] / "workers" / "edge"
 
 @pytest.fixture
 def sources(tmp_path: Path) -> Path:
-    """A worker of one's own, with the compiler of the real one."""
+    """Returns a new worker's folder, with the compiler of the real worker."""
     directory = tmp_path / "workers" / "edge"
     (directory / "src").mkdir(parents=True)
     (directory / "node_modules").symlink_to(WORKER / "node_modules")

@@ -1,4 +1,4 @@
-"""IAM documents: one module writes them, and a secret's permission covers that secret alone."""
+"""Tests that one module writes all IAM documents, and that a permission for a secret covers only that secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The keys: what KMS says after the program ran, region by region."""
+"""Tests the encryption keys by the state of KMS in each region after the program ran."""
 
 from __future__ import annotations
 

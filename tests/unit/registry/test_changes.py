@@ -1,4 +1,4 @@
-"""Changes to what is published, as readers of the origin, the edge's list and the audit log see them."""
+"""Tests changes to published packages, as readers of the origin, the edge's list and the audit log see them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The keys between the tiers: who can prove what to whom, and that a second run changes nothing."""
+"""Tests the keys between the tiers: which tier can authenticate to which, and that a second run changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objects that cannot be deleted for a while, on Cloud Storage, where the registry itself sees to it."""
+"""Tests object retention on Cloud Storage, where the registry itself sets how long an object cannot be deleted."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["network"]
 BY = By("tester", "", "publish")
 TARBALL, PACKUMENT = "npm/web/-/web-1.0.0.tgz", "npm/web/packument.json"
 
-pytestmark = pytest.mark.parametrize("network", ["gcs"], indirect=True)  # S3 does it by itself, by the bucket's default
+pytestmark = pytest.mark.parametrize("network", ["gcs"], indirect=True)  # S3 applies the bucket's default retention
 
 
 def locked(network: Network, mode: str) -> tuple[Target, OnCloudStorage]:
@@ -54,7 +54,7 @@ def test_what_never_changes_is_retained_and_documents_are_not(
 
 
 def test_what_is_retained_is_withdrawn_all_the_same(network: Network, tmp_path: Path) -> None:
-    """It becomes noncurrent: nobody can read it, and nobody can delete it."""
+    """Checks that a withdrawn object becomes noncurrent: no client can read or delete it."""
     target, bucket = locked(network, "compliance")
     publish(target, tmp_path, "1.0.0")
     generation, body = bucket.document(TARBALL)["generation"], bucket.read(TARBALL)

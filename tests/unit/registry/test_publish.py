@@ -1,4 +1,6 @@
-"""Publishing, as readers of the origin bucket see it: what is there, what it says, and what an interruption leaves."""
+"""Tests publishing as readers of the origin bucket see it: which objects exist, their content, and what remains after
+an interruption.
+"""
 
 from __future__ import annotations
 
@@ -168,7 +170,10 @@ class Interrupted(Exception):
 def test_an_interrupted_publish_is_finished_by_the_next(
     network: Network, samples: Samples, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
-    """Stops before the `step`th write; no document may then name what is not there, and a second run completes it."""
+    """Checks a publish that stops before the `step`th write.
+
+    No document may name a missing object, and a second run completes the publish.
+    """
     left = step
 
     def counted(original: Any) -> Any:
@@ -196,7 +201,10 @@ def test_an_interrupted_publish_is_finished_by_the_next(
 def test_of_two_publishers_at_once_neither_is_lost(
     network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The slower one has read the metadata before the faster one commits, and renders after it."""
+    """Checks two concurrent publishers.
+
+    The slower one reads the metadata before the faster one commits, and renders after that commit.
+    """
     slow, fast = version(tmp_path, "1.0.0"), version(tmp_path, "1.1.0")
     read, raced = Facts.read, False
 
@@ -216,7 +224,7 @@ def test_of_two_publishers_at_once_neither_is_lost(
 def test_a_document_that_changes_under_the_writer_is_looked_at_again(
     network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A later revision is written between the look and the write; the earlier one must not replace it."""
+    """Checks that an earlier revision does not replace a later one that is written between the check and the write."""
     origin, look = network.target.origin, Origin._revision_of  # pyright: ignore[reportPrivateUsage]
     overtaken = False
 

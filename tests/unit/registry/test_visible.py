@@ -1,4 +1,4 @@
-"""Following a change: which places show it, and which do not."""
+"""Tests the report of which places already show a change, and which do not."""
 
 from __future__ import annotations
 

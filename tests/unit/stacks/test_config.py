@@ -1,4 +1,4 @@
-"""Stack config: what is accepted, and the one line that each mistake gets."""
+"""Tests which stack config is accepted, and that each mistake gets a one-line message."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def problems(*, environment: str = "staging", remove: str = "", secret: str = "", **changes: Any) -> list[str]:
-    """What is said of the staging stack's config with some keys of our namespace changed."""
+    """Returns the messages for an environment's config with some keys of our namespace changed."""
     values = stack_config(environment)
     values.pop(remove, None)
     values |= {
@@ -146,7 +146,7 @@ def test_a_mistake_is_one_line_with_key_value_and_way_out(changes: dict[str, Any
 def test_all_mistakes_are_told_at_once_and_without_a_trace() -> None:
     told = problems(remove="artifact-edge:tags", domain="x", protect="perhaps")
     assert [line.split(":")[1].strip() for line in told] == ["domain", "tags", "protect"]
-    assert issubclass(ConfigError, pulumi.RunError)  # what Pulumi prints as it is
+    assert issubclass(ConfigError, pulumi.RunError)  # Pulumi prints a RunError without a stack trace
 
 
 def test_an_origin_on_cloud_storage_needs_shields_that_can_read_it() -> None:

@@ -1,4 +1,6 @@
-"""Environments differ in values only: one program, no branch on a name, and a schema that knows every value."""
+"""Tests that environments differ only in values: one program, no branch on a name, and a schema that covers every
+value.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,10 @@ from tests.support.stacks import first_up, stack_config
 
 ROOT = Path(__file__).parents[3]
 OTHER = "elsewhere"
+# Matches identities, certificates, addresses and times, which differ in each deployment.
 MADE_UP = re.compile(
     r"\d{4}-\d\d-\d\dT[\d:.]+|[0-9a-f]{6,}(-[0-9a-f]{4,}){0,4}|[0-9A-Z]{10,}|[0-9a-zA-Z+/=]{60,}|\d+(\.\d+){3}"
 )
-"""Identities, certificates, addresses and times: other ones each time."""
 
 
 def document(environment: str) -> dict[str, Any]:
@@ -33,7 +35,7 @@ def document(environment: str) -> dict[str, Any]:
 
 
 def complaints(stack_file: Mapping[str, Any]) -> list[str]:
-    """What an editor would mark."""
+    """Returns the errors that an editor shows for a stack file, by the JSON schema."""
     validator = cast(Any, jsonschema).Draft202012Validator(json.loads(SCHEMA.read_text()))
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(stack_file)]
 
@@ -44,7 +46,7 @@ def programs() -> list[Path]:
 
 def test_no_program_names_an_environment_or_compares_its_name() -> None:
     names = {*ENVIRONMENTS, "production", "development", "get_stack"}
-    allowed = {"get_stack": {"stacks/config/loading.py"}}  # what it is called, for names of resources
+    allowed = {"get_stack": {"stacks/config/loading.py"}}  # reads the stack's name, for names of resources
     for file in programs():
         place = file.relative_to(ROOT).as_posix()
         for node in ast.walk(ast.parse(file.read_text())):
@@ -60,7 +62,9 @@ def test_no_program_names_an_environment_or_compares_its_name() -> None:
 
 
 def shape(deployment: Deployment, environment: str) -> dict[str, Any]:
-    """All resources, by URN, with their inputs: without the stack's name, and without what a cloud makes up."""
+    """Returns all resources and their inputs by URN, with the stack's name and cloud-generated values replaced by
+    placeholders.
+    """
 
     def plain(value: Any) -> Any:
         if isinstance(value, Mapping):

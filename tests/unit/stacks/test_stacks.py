@@ -1,4 +1,4 @@
-"""The whole program, once for each environment, on the handlers that stand behind the real engine, too."""
+"""Deploys the whole program once for each environment, on the handlers that also serve the real engine."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_every_environment_comes_up_with_the_documented_outputs(environment: str
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_every_environment_meets_the_policies(environment: str) -> None:
-    """In process, with every value known; `make preview` asks the engine."""
+    """Checks the policies in process, with every value known. `make preview` checks them with the engine."""
     registered = as_policies_see_it(first_up(environment))
     given = settings(environment)
     found = {name: findings(name, registered, given.get(name)) for name in NAMES}
@@ -79,7 +79,7 @@ def test_every_environment_meets_the_policies(environment: str) -> None:
 
 
 def test_an_environment_without_its_settings_is_found_out() -> None:
-    """That the test above can fail: `dev` may be destroyed, and stands in one region."""
+    """Checks that the policies report findings without settings: `dev` may be destroyed and is in one region."""
     registered = as_policies_see_it(first_up("dev"))
     found = {name for name in NAMES if findings(name, registered)}
     assert found <= settings("dev").keys()

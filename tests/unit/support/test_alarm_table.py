@@ -1,4 +1,6 @@
-"""That the page lists every alarm, that each leads to what to do, and that nothing else is there to be done."""
+"""Tests that the operations page lists every alarm, that each alarm links to a runbook, and that no runbook is without
+an alarm.
+"""
 
 from __future__ import annotations
 

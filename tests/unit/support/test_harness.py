@@ -1,4 +1,4 @@
-"""The harness itself: what it must not let pass."""
+"""Tests the mistakes that the harness must detect."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ TESTS = Path(__file__).parents[2]
 
 
 def imported(source: str) -> Iterator[str]:
-    """The dotted names of all that the source imports."""
+    """Yields the dotted names of everything that the source imports."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom):
             yield from (f"{'.' * node.level}{node.module or ''}.{alias.name}" for alias in node.names)
@@ -21,7 +21,7 @@ def imported(source: str) -> Iterator[str]:
 
 
 def imports_of_tests(source: str) -> list[str]:
-    """The imports that read from a test module or a conftest."""
+    """Returns the imports from a test module or a conftest."""
     return [
         name
         for name in imported(source)

@@ -1,4 +1,4 @@
-"""The check of words: what docs/terms.md retires is found in identifiers and in prose, with the term to use."""
+"""Tests that the wording check finds retired terms in identifiers and prose, and that it suggests the current term."""
 
 from __future__ import annotations
 

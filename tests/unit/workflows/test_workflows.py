@@ -1,4 +1,4 @@
-"""The workflows that users of the repository run: what they may do, what they trust, and that what they call exists."""
+"""Tests the repository's workflows: their permissions, what they trust, and that everything they call exists."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CLOUD = ("aws-actions/configure-aws-credentials", "google-github-actions/auth")
 
 
 def jobs() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """Name, workflow and job."""
+    """Yields the name, the workflow and the job for each job of each workflow."""
     for file, workflow in WORKFLOWS.items():
         for name, job in workflow["jobs"].items():
             yield f"{file}:{name}", workflow, job
@@ -37,7 +37,7 @@ def steps() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def commands() -> Iterator[str]:
-    """Every line of every script, continued lines joined."""
+    """Yields each line of each script, with continued lines joined."""
     for _, step in steps():
         yield from step.get("run", "").replace("\\\n", " ").splitlines()
 

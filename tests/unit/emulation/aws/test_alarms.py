@@ -1,4 +1,4 @@
-"""The emulated CloudWatch at work: alarms follow their metrics, and whoever listens hears of it."""
+"""Tests that alarms of the emulated CloudWatch follow their metrics, and that subscribers are notified."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bucket policies with conditions, as the emulated S3 evaluates them."""
+"""Tests how the emulated S3 evaluates bucket policies with conditions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from emulation.aws.conditions import UnknownCondition
 @pytest.fixture
 def s3(aws_cloud: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     moto = cast(Any, models.FakeBucket)
-    monkeypatch.setattr(moto, "get_permission", moto.get_permission)  # so that it is put back
+    monkeypatch.setattr(moto, "get_permission", moto.get_permission)  # pytest restores the method afterwards
     patch_bucket_policies()
     client = cast(Any, boto3).client("s3", region_name="us-east-1")
     client.create_bucket(Bucket="policed")

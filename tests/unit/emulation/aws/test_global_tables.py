@@ -1,4 +1,4 @@
-"""Replicas of DynamoDB tables on the emulated AWS: what is written, when it arrives, and who wins."""
+"""Tests replicas of DynamoDB tables on the emulated AWS: what is replicated, when it arrives, and which write wins."""
 
 from __future__ import annotations
 

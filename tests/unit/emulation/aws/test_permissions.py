@@ -1,4 +1,4 @@
-"""What a role's credentials may read of the emulated S3, and from where."""
+"""Tests what a role's credentials may read from the emulated S3, and from which addresses."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_what_is_not_emulated_is_refused_and_not_passed_over(refused: Policy, sa
 
 @dataclass
 class Cloud:
-    """A machine with a role, in a network with an endpoint, and two buckets."""
+    """Provides a machine with a role, in a network with a VPC endpoint, and two buckets."""
 
     ask: Callable[..., Any]
     instance: str
@@ -135,7 +135,7 @@ class Cloud:
         return Credentials(found["AccessKeyId"], found["SecretAccessKey"], found["Token"])
 
     def read(self, path: str, address: str, *, region: str = "us-east-1", method: str = "GET") -> str:
-        """The error's code, or the body."""
+        """Returns the response's error code, or its body if there is no error."""
         bucket, _, key = path.partition("/")
         url = f"http://{bucket}.s3.{region}.amazonaws.com/{key}"
         request = AWSRequest(method=method, url=url)
@@ -190,7 +190,7 @@ def cloud(aws_cloud: None) -> Iterator[Cloud]:
 
 
 def test_a_machine_reads_by_its_endpoint_or_its_address_and_its_credentials_do_so_nowhere_else(cloud: Cloud) -> None:
-    assert cloud.read("near/k", ELSEWHERE) == "body"  # nothing is said of ways yet
+    assert cloud.read("near/k", ELSEWHERE) == "body"  # no policy limits the network path yet
     cloud.origin_ways(
         {"StringNotEquals": {"aws:SourceVpce": cloud.endpoint}}, {"NotIpAddress": {"aws:SourceIp": "10.1.1.1/32"}}
     )

@@ -1,4 +1,4 @@
-"""S3 replication on the emulated AWS, as boto3 sees it over HTTP."""
+"""Tests S3 replication on the emulated AWS, by boto3 over HTTP."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ADDRESS = "127.92.0.1"
 
 @pytest.fixture
 def s3() -> Iterator[Any]:
-    """Three versioned buckets, the first with a rule for `kept/`, behind a server of its own."""
+    """Provides three versioned buckets on a separate server. The first bucket has a replication rule for `kept/`."""
     down = Outages(cast(Any, DomainDispatcherApplication)(create_backend_app))
     application = S3Addresses(Replication(down, down.is_down))
     server = make_server(ADDRESS, 0, cast(Any, application), threaded=True)
@@ -48,7 +48,7 @@ def s3() -> Iterator[Any]:
             client.create_bucket(Bucket=bucket, **placed)
             client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
         client.put_object(Bucket="source", Key="kept/before", Body=b"before the rule")
-        settled(client)  # else a slow machine looks for copies to make only once there is a rule
+        settled(client)  # otherwise a slow machine looks for copies only after the rule exists
         replicate(client, "source", "replica")
         yield client
     finally:

@@ -1,4 +1,6 @@
-"""DynamoDB as moto does not do it: streams that tell each write once, transactions that disturb nobody."""
+"""Tests the DynamoDB features that moto lacks: streams that report each write once, and transactions that do not
+conflict needlessly.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ KEY = {"pk": {"S": "p"}, "sk": {"S": "a"}}
 
 @pytest.fixture
 def dynamodb() -> Iterator[Any]:
-    """One table with sort keys and a stream, and one without."""
+    """Creates one table with a sort key and one without. Both have a stream."""
     with aws_account():
         client = cast(Any, boto3).client("dynamodb", region_name="us-east-1")
         for table, keys in (("items", ["pk", "sk"]), ("locks", ["pk"])):
@@ -34,7 +36,7 @@ def dynamodb() -> Iterator[Any]:
 
 
 def records(table: str) -> list[tuple[str, Any, Any]]:
-    """What the table's stream tells: the kind of change, the old and the new item."""
+    """Returns the records of the table's stream: the kind of change, the old item and the new item."""
     streams = cast(Any, boto3).client("dynamodbstreams", region_name="us-east-1")
     (stream,) = streams.list_streams(TableName=table)["Streams"]
     shard = streams.describe_stream(StreamArn=stream["StreamArn"])["StreamDescription"]["Shards"][0]["ShardId"]

@@ -1,4 +1,4 @@
-"""Roles taken on by Google-signed identity tokens, as the emulated STS checks them."""
+"""Tests the emulated STS's checks of roles that are assumed with Google-signed identity tokens."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STRANGER = Account("stranger@unit.iam.gserviceaccount.com", "222")
 
 @pytest.fixture
 def google(aws_cloud: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Tokens]:
-    """A Google that signs, and an AWS that knows its keys and has a role for the shield's account."""
+    """Provides a Google Cloud that signs tokens. AWS trusts its keys and has a role for the shield's account."""
     moto = cast(Any, TokenResponse)
     monkeypatch.setattr(moto, "assume_role_with_web_identity", moto.assume_role_with_web_identity)
     tokens = Tokens(StateStore(tmp_path / "gcp.sqlite"))
@@ -55,7 +55,7 @@ def take_on(token: str, role: str = ROLE) -> Any:
 
 
 def caller(credentials: Any) -> str:
-    """Who AWS says that the owner of the credentials is."""
+    """Returns the identity that AWS reports for the given credentials."""
     sts = cast(Any, boto3).client(
         "sts",
         region_name="us-east-1",

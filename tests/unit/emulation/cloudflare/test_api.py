@@ -1,4 +1,4 @@
-"""The emulated Cloudflare API, as the official SDK sees it."""
+"""Tests the emulated Cloudflare API by the official SDK."""
 
 from __future__ import annotations
 

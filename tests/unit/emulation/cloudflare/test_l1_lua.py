@@ -1,4 +1,4 @@
-"""The decisions of the emulated L1's Lua file: the verdict in CF-Cache-Status, ranges, and what is never stored."""
+"""Tests the decisions of the emulated L1's Lua file: the value of CF-Cache-Status, ranges, and what is never stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The client locations' proxies: real tunnels to a TLS listener that only our DNS server knows."""
+"""Tests the client locations' proxies with real tunnels to a TLS listener that only our DNS server resolves."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ SENT = bytes(range(256)) * 4096  # 1 MiB
 
 @dataclass
 class Place:
-    """A listener on each PoP's address that says which it is, and the proxy of the client location eu-west."""
+    """Provides a listener on each PoP's address that names its PoP, and the proxy of the client location eu-west."""
 
     proxy: int
     trust: ssl.SSLContext
 
     async def connect(self, target: str) -> tuple[str, asyncio.StreamReader, asyncio.StreamWriter]:
-        """The proxy's head of answer to a CONNECT request, and the tunnel."""
+        """Sends a CONNECT request. Returns the head of the proxy's response, and the tunnel's reader and writer."""
         reader, writer = await asyncio.open_connection(PROXY, self.proxy)
         writer.write(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())
         return (await reader.readuntil(b"\r\n\r\n")).decode(), reader, writer
@@ -122,7 +122,7 @@ def test_there_is_an_end_to_connections_and_a_closed_one_makes_room(tmp_path: Pa
 
 
 def test_a_side_that_is_done_sending_is_still_answered(tmp_path: Path) -> None:
-    """Half-closed connections: the listener here speaks only once it has heard everything."""
+    """Checks half-closed connections: the listener responds only after it has received everything."""
 
     async def ask() -> bytes:
         async with a_place(tmp_path) as place:

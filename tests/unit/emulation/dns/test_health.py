@@ -1,4 +1,4 @@
-"""Route 53's health checkers against real listeners."""
+"""Tests Route 53's health checkers against real listeners."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ADDRESS = "127.98.2.1"
 
 @asynccontextmanager
 async def endpoint(answer: str, tls: ssl.SSLContext | None = None) -> AsyncGenerator[tuple[int, list[str]]]:
-    """An HTTP server that says one thing only: its port, and the requests that it gets."""
+    """Runs an HTTP server with one fixed response. Yields its port and the list of the requests that it receives."""
     requests: list[str] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -54,7 +54,7 @@ async def until(true: Callable[[], bool]) -> None:
 
 
 def a_check(port: int, **more: Any) -> Check:
-    """A check that makes up its mind at the first look, and looks often."""
+    """Returns a health check that changes its status after one result and checks every 0.01 seconds."""
     return replace(
         Check(id="c", type="HTTP", address=ADDRESS, port=port, path="/healthz", failures=1, interval=0.01),
         **more,
@@ -62,7 +62,7 @@ def a_check(port: int, **more: Any) -> Check:
 
 
 def verdict(answer: str, tls: ssl.SSLContext | None = None, /, **more: Any) -> tuple[bool, str]:
-    """What the checker thinks once it has looked (its third look is past the first), and its first request."""
+    """Returns the checker's status after at least three requests, and the first request."""
 
     async def look() -> tuple[bool, str]:
         async with endpoint(answer, tls) as (port, requests), health_checks(lambda _: [ADDRESS]) as checks:

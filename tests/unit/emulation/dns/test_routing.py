@@ -1,4 +1,4 @@
-"""Route 53's routing policies as pure functions: who gets which record sets."""
+"""Tests Route 53's routing policies as pure functions: which clients get which record sets."""
 
 from __future__ import annotations
 

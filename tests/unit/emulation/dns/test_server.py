@@ -1,4 +1,4 @@
-"""The DNS server over real sockets, with the zones that boto3 made in an emulated Route 53."""
+"""Tests the DNS server over real sockets, with zones that boto3 creates in an emulated Route 53."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SANDBOX = Sandbox(directory=Path("unused"), loopback="127.98")
 
 
 class Place:
-    """A Route 53 zone example.test, and the server that answers from it."""
+    """Provides the Route 53 zone example.test, and the DNS server that answers from it."""
 
     def __init__(self) -> None:
         self._client: Any = cast(Any, boto3).client("route53", region_name="us-east-1")
@@ -70,7 +70,7 @@ class Place:
         return DnsServer(lambda: authority)
 
     def exchange(self, query: Message, by: Callable[..., Message] = dns.query.udp) -> Message:
-        """One query over a socket."""
+        """Sends one DNS query over a socket."""
 
         async def ask() -> Message:
             port = await self.server().serve(ADDRESS, 0)
@@ -195,7 +195,7 @@ def test_wildcards_stand_for_names_that_are_not_there(place: Place) -> None:
     place.record("a.b.example.test", "A", "127.98.2.8")
     assert texts(place.ask("any.thing.example.test")) == ["any.thing.example.test. 127.98.2.7"]
     assert texts(place.ask("a.b.example.test")) == ["a.b.example.test. 127.98.2.8"]
-    assert texts(place.ask("b.example.test")) == []  # is there, as a.b is
+    assert texts(place.ask("b.example.test")) == []  # the name exists, because a.b exists
 
 
 @pytest.mark.parametrize(

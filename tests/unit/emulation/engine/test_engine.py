@@ -1,4 +1,4 @@
-"""Where the engine comes from, and that its language host reports a user's mistake in one line."""
+"""Tests where the engine comes from, and that its language host reports a user's mistake in one line."""
 
 from __future__ import annotations
 

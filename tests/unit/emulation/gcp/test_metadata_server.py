@@ -1,4 +1,6 @@
-"""The emulated metadata server: who asks is told apart by where it asks, and what it gets names the account."""
+"""Tests the emulated metadata server: the address that a client connects to identifies it, and responses name its
+account.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ GOOGLE = {"Metadata-Flavor": "Google"}
 
 
 class Cloud:
-    """An emulated Google Cloud in this process, and its clients' metadata servers by address."""
+    """Runs an emulated Google Cloud in this process, with the metadata servers of its clients by address."""
 
     def __init__(self, directory: Path) -> None:
         self.clock = time.time

@@ -1,4 +1,4 @@
-"""The emulated Cloud Monitoring behind its handlers: no drift where nothing changed, and what changed is told."""
+"""Tests the emulated Cloud Monitoring behind its handlers: a refresh reports each change, and no drift without one."""
 
 from __future__ import annotations
 

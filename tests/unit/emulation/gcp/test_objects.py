@@ -1,4 +1,4 @@
-"""The emulated Cloud Storage's objects: by Google's library, by plain requests, and as a shield reads them."""
+"""Tests the emulated Cloud Storage's objects by Google's library, by plain requests, and by a shield's requests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ READER = "shield@unit.iam.gserviceaccount.com"
 
 
 class Cloud:
-    """One bucket, `objects`, of a project, and ways to reach it."""
+    """Provides a project's bucket `objects`, and clients to reach it."""
 
     def __init__(self, directory: Path, **settings: Any) -> None:
         self.directory = directory
@@ -51,12 +51,12 @@ class Cloud:
         return f"/objects/o/{quote(NAME, safe='')}{query}"
 
     def read(self, authorization: str = "", **headers: str) -> requests.Response:
-        """As a shield reads."""
+        """Reads the object as a shield does."""
         given = {**headers, **({"Authorization": authorization} if authorization else {})}
         return self.http.get(f"{HOST}/{quote(NAME)}", headers=given)
 
     def token(self, role: str = "") -> str:
-        """Of an account that has the role on the bucket, or none."""
+        """Returns the access token of a service account that has the given role on the bucket, or no role."""
         self.http.post(
             f"{API}/iam/v1/projects/unit/serviceAccounts", json={"accountId": "shield", "serviceAccount": {}}
         )

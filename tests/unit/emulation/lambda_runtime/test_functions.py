@@ -1,4 +1,4 @@
-"""Batches as Lambda delivers them, filters as it reads them, and handlers in processes of their own."""
+"""Tests batches as Lambda delivers them, filters as Lambda reads them, and handlers in separate processes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ def numbers(records: Sequence[Record]) -> Numbers:
 
 
 class Shard:
-    """What a function was given and what was given up, while `fails` decides of each batch."""
+    """Records the batches that a function received and the batches that were given up.
+
+    `fails` decides the result of each batch.
+    """
 
     def __init__(self, fails: Callable[[Numbers], Any], **rules: Any) -> None:
         self.rules = replace(Rules(bisect=True, tries=2, oldest=-1, partial=True), **rules)

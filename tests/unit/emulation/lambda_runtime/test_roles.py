@@ -1,4 +1,4 @@
-"""Functions of the sandbox have the credentials of their own roles, if Lambda may take these on."""
+"""Tests that the sandbox's functions have the credentials of their own roles, if Lambda may assume these roles."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def clouds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServedCl
 
 
 def code(clouds: ServedClouds, service: str) -> Code:
-    """Of a function whose role that service may take on."""
+    """Returns the code of a function whose role the given service may assume."""
     statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
     trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     role = clouds.client("iam").create_role(RoleName="drain", AssumeRolePolicyDocument=trust)["Role"]["Arn"]

@@ -1,4 +1,4 @@
-"""Rules of EventBridge as the sandbox's functions are invoked by them."""
+"""Tests how EventBridge rules invoke the sandbox's functions."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_any_other_schedule_is_refused_by_its_name(expression: str) -> None:
 
 
 def fired(schedule: Schedule, fails: int = 0) -> tuple[list[Any], list[str]]:
-    """What the function was invoked with, and what was reported."""
+    """Returns the events that the function received, and the messages that were reported."""
     given: list[Any] = []
     said: list[str] = []
 

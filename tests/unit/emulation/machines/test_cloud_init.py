@@ -1,4 +1,4 @@
-"""User data and units: what is known is read, what is not is refused by name."""
+"""Tests how user data and systemd units are read: known keys are applied, and each unknown key is refused by name."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ class _One:
 )
 def test_machine_that_cannot_boot_is_reported_once(user_data: str, problem: str) -> None:
     reports: list[str] = []
-    # Short, and open to all: where a machine's sockets have room and its services may enter.
+    # The path is short, because a socket's path is limited. All users may enter, for the machine's services.
     with tempfile.TemporaryDirectory() as directory:
         Path(directory).chmod(0o755)
         hypervisor = Hypervisor(Sandbox(directory=Path(directory), loopback="127.9"), [_One(user_data)], reports.append)

@@ -1,4 +1,4 @@
-"""The hypervisor and the emulated Compute Engine: what runs there boots, with a metadata server, and ends with it."""
+"""Tests the hypervisor and the emulated Compute Engine: a machine boots, has a metadata server, and both end together."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ runcmd: [[udevadm, trigger, --settle, --subsystem-match=block]]
 
 
 class Cloud:
-    """An emulated Google Cloud at its sandbox's address; `served` are the addresses of its metadata servers."""
+    """Provides an emulated Google Cloud at its sandbox's address.
+
+    `served` holds the addresses of its metadata servers.
+    """
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
@@ -68,7 +71,7 @@ class Cloud:
 
 @pytest.fixture
 def cloud() -> Iterator[Cloud]:
-    # Short, and open to all: where a machine's sockets have room and its services may enter.
+    # The path is short, because a socket's path is limited. All users may enter, for the machine's services.
     with tempfile.TemporaryDirectory() as directory:
         Path(directory).chmod(0o755)
         running = Cloud(Sandbox(directory=Path(directory), loopback="127.95"))

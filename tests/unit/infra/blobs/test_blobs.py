@@ -1,4 +1,6 @@
-"""What AWS says of each environment's objects after its first `up`: buckets, keys, rights, copies, locks, logs."""
+"""Tests each environment's objects by the state of AWS after the first `up`: buckets, keys, permissions, copies, locks,
+logs.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ ACCOUNT = "123456789012"
 
 @dataclass(frozen=True)
 class Place:
-    """One region's bucket of one environment, and the API that has it."""
+    """Describes one region's bucket of one environment, and queries the region's API for it."""
 
     environment: str
     config: Blobs
@@ -61,7 +63,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Up:
-    """An environment that is up in an account of its own, and stays so while its tests ask."""
+    """Holds an environment that is deployed to its own AWS account, and that stays deployed during its tests."""
 
     stack: Stack
     alarms: list[CloudWatchAlarm]
@@ -73,7 +75,7 @@ class Up:
 
     @property
     def addresses(self) -> dict[str, str]:
-        """Of each shield, by region and name."""
+        """Returns the address of each shield, by region and name."""
         shields = self.deployment.outputs["shields"]
         return {f"{shield['region']}/{shield['name']}": shield["address"] for shield in shields}
 
@@ -144,7 +146,9 @@ def test_shields_get_and_list_and_nobody_else_is_let_in(up: Up) -> None:
 
 
 def test_credentials_of_shields_read_from_where_shields_are_only(up: Up) -> None:
-    """Through the endpoint of the bucket's own region, and from the fixed addresses of the shields elsewhere."""
+    """Checks that shields read a bucket only through the endpoint of its region, or from the fixed addresses of shields
+    elsewhere.
+    """
     iam, stack = client("iam"), up.stack
     found = iam.get_role_policy(RoleName=f"artifact-edge-{stack.environment}-shield", PolicyName="origin-ways")
     refusals = {each["Resource"][0].split(":")[-1]: each for each in found["PolicyDocument"]["Statement"]}
@@ -165,12 +169,12 @@ def test_credentials_of_shields_read_from_where_shields_are_only(up: Up) -> None
 
 
 def test_what_names_the_shields_role_waits_for_it(up: Up) -> None:
-    """AWS takes no policy that names a role which is not there yet."""
+    """Checks the order of creation, because AWS refuses a policy that names a role that does not exist yet."""
     role = f"role/artifact-edge-{up.stack.environment}-shield"
     made = up.deployment.resources
     (there,) = [n for n, each in enumerate(made) if each.outputs.get("arn", "").endswith(role)]
     naming = [n for n, each in enumerate(made) if role in str(each.inputs.get("policy"))]
-    assert len(naming) == 2 * len(up.places)  # each bucket's policy, each key's
+    assert len(naming) == 2 * len(up.places)  # one policy for each bucket and each key
     assert min(naming) > there
 
 
@@ -380,7 +384,7 @@ def test_a_standby_is_fetched_by_google_each_hour_and_read_by_shields_of_google_
         }
         readers = [each["members"] for each in bucket["iam"]["bindings"] if each["role"].endswith("objectViewer")]
         assert readers == [["serviceAccount:artifact-edge-spare-shield@artifact-edge-prod.iam.gserviceaccount.com"]]
-        assert len(bucket["iam"]["bindings"]) == 3  # nobody else
+        assert len(bucket["iam"]["bindings"]) == 3  # no other member has a role
         job = project.get("storagetransfer/v1/transferJobs/artifact-edge-spare-standby").json()
         role = client("iam").get_role(RoleName="artifact-edge-spare-standby")["Role"]
         assert job["transferSpec"]["awsS3DataSource"] == {

@@ -1,4 +1,6 @@
-"""Entitlements on Spanner: what Google's APIs and IAM say after the program ran, and that a second look agrees."""
+"""Tests entitlements on Spanner by the state of Google's APIs and IAM after the program ran, and that a refresh finds
+no drift.
+"""
 
 from __future__ import annotations
 

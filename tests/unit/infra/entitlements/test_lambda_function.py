@@ -1,4 +1,6 @@
-"""Entitlements on AWS: what Lambda, SQS and IAM say after the program ran, and that a second look agrees."""
+"""Tests entitlements on AWS by the state of Lambda, SQS and IAM after the program ran, and that a refresh finds no
+drift.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The origin: what S3 and DynamoDB say after the program ran, and what Google would be asked for."""
+"""Tests the origin by the state of S3 and DynamoDB after the program ran, and by the requests to Google."""
 
 from __future__ import annotations
 

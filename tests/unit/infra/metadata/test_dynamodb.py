@@ -1,4 +1,4 @@
-"""What the metadata database is, on both clouds, in each environment: told by the clouds, not by the program."""
+"""Tests the metadata database on both clouds in each environment, by the clouds' own responses."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_single_region_has_no_replica() -> None:
 
 
 def scaling(region: str) -> dict[str, tuple[int, int, float]]:
-    """Bounds and aim by dimension."""
+    """Returns the minimum, the maximum and the target of the table's automatic scaling, by dimension."""
     api = client("application-autoscaling", region)
     targets = api.describe_scalable_targets(ServiceNamespace="dynamodb")["ScalableTargets"]
     policies = api.describe_scaling_policies(ServiceNamespace="dynamodb")["ScalingPolicies"]

@@ -1,4 +1,4 @@
-"""What the metadata database is on Spanner, as the emulated Google Cloud tells it."""
+"""Tests the metadata database on Spanner, by the responses of the emulated Google Cloud."""
 
 from __future__ import annotations
 

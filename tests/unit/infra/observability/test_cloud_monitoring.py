@@ -1,4 +1,4 @@
-"""Alarms on Google Cloud: what Cloud Monitoring says after the program ran, and what it refuses."""
+"""Tests alarms on Google Cloud by the state of Cloud Monitoring after the program ran, and by what it refuses."""
 
 from __future__ import annotations
 
@@ -154,7 +154,10 @@ def test_the_dashboard_has_a_row_a_tier_with_its_policies_and_what_they_look_at(
 
 
 async def tiles_of(alarms: Sequence[tuple[CloudMonitoringAlarm, str]]) -> list[Any]:
-    """Outputs are made in a loop, which other tests leave none of."""
+    """Returns the tiles of a dashboard for the given alarms.
+
+    The function is async because Pulumi's outputs need a running event loop.
+    """
     return body(PREFIX, alarms)["mosaicLayout"]["tiles"]
 
 

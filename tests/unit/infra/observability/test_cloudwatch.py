@@ -1,4 +1,4 @@
-"""Alarms, who hears of them, and the dashboard: what CloudWatch and SNS say after the program ran."""
+"""Tests alarms, their notifications and the dashboard, by the state of CloudWatch and SNS after the program ran."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_the_dashboard_is_the_same_in_whatever_order_alarms_come_and_no_widget_c
 
 
 def every_alarm() -> list[CloudWatchAlarm]:
-    """One of each kind that the tiers name, in CloudWatch."""
+    """Returns the CloudWatch alarms of each kind that the tiers define."""
     found: list[CloudWatchAlarm] = []
 
     def program() -> None:

@@ -1,4 +1,6 @@
-"""The drain: what Lambda, EventBridge and IAM say after the program ran, and that a second look finds it unchanged."""
+"""Tests the outbox relay by the state of Lambda, EventBridge and IAM after the program ran, and that a refresh finds no
+drift.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a function's archive is made of: all that its handler imports, nothing else, and the same bytes each time."""
+"""Tests a function's archive: it holds exactly what its handler imports, and its bytes are reproducible."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The decisions of the shield's Lua files: who is admitted, which headers pass, and what the answer says of itself."""
+"""Tests the decisions of the shield's Lua files: which clients are admitted, which headers pass, and what responses
+report.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ BLOB = "/objects/pypi/files/a/a-1.0.tar.gz"
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Path:
-    """A machine's file system, with the secrets that fetch-secrets writes."""
+    """Returns the root of a machine's file system that has the secrets that fetch-secrets writes."""
     secrets = tmp_path / "run" / "artifact-edge"
     secrets.mkdir(parents=True)
     (secrets / "origin_key").write_text(f"{KEY}\n")

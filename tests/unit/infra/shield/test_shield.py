@@ -1,4 +1,4 @@
-"""Shield machines: what EC2 and IAM say of them after the program ran."""
+"""Tests shield machines by the state of EC2 and IAM after the program ran."""
 
 from __future__ import annotations
 

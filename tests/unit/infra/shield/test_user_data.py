@@ -1,4 +1,4 @@
-"""The shield's user data, read back as cloud-init would read it."""
+"""Tests the shield's user data by reading it as cloud-init does."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_same_settings_give_same_bytes() -> None:
 
 
 def longest(count: int) -> list[Bucket]:
-    """Buckets on S3 with the longest name that S3 takes."""
+    """Returns S3 buckets with the longest name that S3 accepts."""
     return [Bucket("b" * 63, region, f"{'b' * 63}.s3.{region}.amazonaws.com") for region in REGIONS[:count]]
 
 
@@ -76,7 +76,7 @@ def test_documents_are_asked_of_the_primary_first_and_what_never_changes_of_the_
     immutable, rest = directives("parent.config")
     assert immutable.startswith("url_regex=") and 'parent="127.0.0.1:9001;127.0.0.1:9002"' in immutable
     assert rest.startswith("dest_domain=objects.internal ") and 'parent="127.0.0.1:9002;127.0.0.1:9001"' in rest
-    assert 'simple_server_retry_responses="403,404"' in immutable  # a replica that lags
+    assert 'simple_server_retry_responses="403,404"' in immutable  # retries when a replica lags
     assert 'simple_server_retry_responses="403"' in rest  # what the primary lacks is nowhere
 
 

@@ -1,4 +1,4 @@
-"""What was committed reaches the readers, whatever fails on the way."""
+"""Tests that committed changes reach readers, whatever fails during delivery."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_purge_that_fails_is_told_and_made_by_a_drain(
         fail_to_purge(away)
         assert publish_web(network, tmp_path).delayed == ["the edge was not purged: it is away"]
     drained = network.target.delivery.drain()
-    assert (drained.settled, drained.waiting, network.purged) == (0, 1, [])  # not due yet
+    assert (drained.settled, drained.waiting, network.purged) == (0, 1, [])  # the retry is not due yet
     assert drained.lag > 0
     clock.time += 60
     drained = network.target.delivery.drain()

@@ -1,4 +1,4 @@
-"""The client of Cloudflare's API: what it retries, what it reports, and that it holds nothing back from a listing."""
+"""Tests the client of Cloudflare's API: what it retries, what it reports, and that its listings are complete."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tests.support.registry import Network, network
 
 __all__ = ["network"]
 
-real_client = Target.cloudflare  # the fixture puts another in its place
+real_client = Target.cloudflare  # the fixture replaces this method
 
 
 class Cloudflare:
-    """An API that gives the answers of a list, one after the other, and then the last again."""
+    """Emulates an API that returns the responses of a list in order, and then repeats the last one."""
 
     def __init__(self) -> None:
         self.answers: list[tuple[str, Any]] = []

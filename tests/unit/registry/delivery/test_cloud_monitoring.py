@@ -1,4 +1,4 @@
-"""What the registry tells Cloud Monitoring, and that the alarms there look at it."""
+"""Tests which metrics the registry sends to Cloud Monitoring, and that the alarms there read these metrics."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EVER = {"interval.startTime": "2000-01-01T00:00:00+00:00", "interval.endTime": "
 
 
 class Answered:
-    """An answer of the emulated API, as `requests` gives it."""
+    """Wraps a response of the emulated API in the form that `requests` returns."""
 
     def __init__(self, answer: httpx.Response) -> None:
         self.ok, self.status_code, self.text = answer.is_success, answer.status_code, answer.text
@@ -53,7 +53,7 @@ def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> httpx.Client:
 
 @pytest.fixture
 def watched(cloud: httpx.Client) -> list[dict[str, Any]]:
-    """The policies of a stack whose database is Spanner, once they are there."""
+    """Returns the deployed alert policies of a stack whose database is Spanner."""
 
     def program() -> None:
         named = [alarm for alarm in alarms("unit", "spanner", "us-east1") if isinstance(alarm, CloudMonitoringAlarm)]
@@ -64,7 +64,7 @@ def watched(cloud: httpx.Client) -> list[dict[str, Any]]:
 
 
 def values(cloud: httpx.Client, policy: dict[str, Any]) -> list[float]:
-    """What the alarm sees."""
+    """Returns the metric values that match the filter of an alarm, sorted."""
     looked = {**EVER, "filter": policy["conditions"][0]["conditionThreshold"]["filter"]}
     found = cloud.get(f"monitoring/v3/projects/{PROJECT}/timeSeries", params=looked).raise_for_status().json()
     return sorted(point["value"]["doubleValue"] for series in found["timeSeries"] for point in series["points"])

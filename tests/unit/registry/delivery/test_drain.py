@@ -1,4 +1,4 @@
-"""A pass over the outbox that has only so much time, and what it leaves to the next."""
+"""Tests a pass of the outbox relay that has limited time, and what the pass leaves to the next one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CHANGES = 6
 
 
 def commit_without_delivery(network: Network, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Releases of one package, whose publishers were all ended right after the commit."""
+    """Publishes releases of one package. Each publisher is interrupted right after the commit, before the delivery."""
 
     def ended(*_: Any) -> None:
         raise KeyboardInterrupt

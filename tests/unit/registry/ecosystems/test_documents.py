@@ -1,4 +1,6 @@
-"""What clients read of a package's facts: tags taken off, versions deprecated, yanked and unpublished, provenance."""
+"""Tests the documents that clients read for a package: removed tags, deprecated, yanked and unpublished versions, and
+provenance.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,7 @@ def rendered(package: Package, facts: Mapping[str, Any], *touched: str) -> dict[
 
 
 def packuments(facts: Mapping[str, Any]) -> list[Any]:
-    """Both forms, of package `web`."""
+    """Returns both forms of the packument of package `web`."""
     return [json.loads(each.body or b"") for each in rendered(NpmPackage("web"), facts).values()]
 
 
@@ -141,7 +143,10 @@ def test_an_unpublished_manifest_loses_its_tags_and_refers_to_nothing() -> None:
 
 
 def bundle(path: Path, **changes: Any) -> Path:
-    """A Sigstore bundle with an in-toto statement of `subject`; its signature is not checked here."""
+    """Returns a Sigstore bundle with an in-toto statement about `subject`.
+
+    The signature is not valid, and no test here verifies it.
+    """
     statement: dict[str, Any] = {
         "_type": "https://in-toto.io/Statement/v1",
         "subject": changes.pop("subject"),

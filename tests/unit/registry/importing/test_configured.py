@@ -1,4 +1,6 @@
-"""Imports from where npm and pip are configured to fetch: real clients, and registries that want to know who asks."""
+"""Tests imports from the registries that npm and pip are configured to use, with real clients and registries that
+require authentication.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ TOKEN = "npm-token"
 
 @dataclass
 class Npm:
-    """Two registries of one host: one for everybody, and one for the scope @acme that wants a token."""
+    """Provides two registries on one host: a public one, and one for the scope @acme that requires a token."""
 
     url: str = ""
     answers: dict[str, bytes] = field(default_factory=dict[str, bytes])
@@ -81,7 +83,7 @@ def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Npm]:
 
 
 def specs(found: Iterator[Wanted | Refused]) -> list[str]:
-    """What can be imported, each with the bytes that were promised."""
+    """Returns the specifications of importable artifacts, and asserts that each file has the promised digest."""
     there: list[str] = []
     for each in found:
         assert isinstance(each, Wanted), each
@@ -136,7 +138,7 @@ def test_without_npm_the_way_out_is_told(tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.fixture
 def pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Its only config file."""
+    """Returns the path of pip's only configuration file."""
     for name in [each for each in os.environ if each.startswith("PIP_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))

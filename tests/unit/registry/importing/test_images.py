@@ -1,4 +1,4 @@
-"""Images of other registries: a real one without the referrers API, and answers of others."""
+"""Tests imports of images from a real registry without the referrers API, and from emulated registries."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def sha256(body: bytes) -> str:
 
 @dataclass
 class Multi:
-    """An image for two platforms, with an SBOM that is signed; and another that shares a layer."""
+    """Provides a signed image for two platforms with an SBOM, and a second image that shares a layer."""
 
     images: Images
     top: dict[str, Any]
@@ -101,7 +101,7 @@ def multi(tmp_path: Path) -> Multi:
 
 
 def pushed(multi: Multi, host: str, auth: Any = None) -> None:
-    """With the tags that clients keep where there is no referrers API."""
+    """Pushes the images, with the tags that clients maintain on a registry without the referrers API."""
     push = multi.images.push
     push(host, "acme/app", multi.top, "1.0", auth=auth)
     push(host, "acme/app", multi.other, "2.0", auth=auth)
@@ -112,7 +112,7 @@ def pushed(multi: Multi, host: str, auth: Any = None) -> None:
 
 
 def assert_whole(network: Network, multi: Multi, repository: str) -> None:
-    """All that the image needs is there, byte for byte, and what refers to it is listed."""
+    """Asserts that all parts of the image are in the bucket, byte for byte, and that its referrers are listed."""
     assert sha256(network.get(f"oci/tags/{repository}/1.0")) == multi.top["digest"]
     waiting, seen = [multi.top, multi.sbom, multi.signature], 0
     while waiting:
@@ -163,7 +163,7 @@ def test_all_tags_are_imported_once_and_no_layer_twice(
         assert len(fetched) == len(set(fetched)) > 0
         again = run(network, tmp_path, f"oci:{host}/acme/app", all_versions=True)
         assert (again.new, again.skipped) == (0, 2)
-        multi.images.push(host, "acme/app", multi.other, "1.0")  # a tag that moved is no longer what was imported
+        multi.images.push(host, "acme/app", multi.other, "1.0")  # a moved tag differs from the imported image
         moved = run(network, tmp_path, f"oci:{host}/acme/app", all_versions=True)
         assert (moved.new, moved.skipped) == (1, 1)
     assert sha256(network.get("oci/tags/acme/app/1.0")) == multi.other["digest"]
@@ -196,7 +196,7 @@ def test_a_registry_behind_a_password_is_asked_with_that_of_the_auth_file(
 
 
 class Elsewhere:
-    """A registry with the referrers API in pages, tokens, and blobs in a store of another host."""
+    """Emulates a registry with a paged referrers API, tokens, and blobs in a store on another host."""
 
     def __init__(self, multi: Multi) -> None:
         self.directory = multi.images.directory / "blobs"
@@ -314,7 +314,7 @@ def test_what_a_registry_may_not_answer_fails_the_image_and_shows_nothing_of_it(
     def once(_: httpx.Request) -> httpx.Response:
         return answer
 
-    if "manifests" in pattern:  # a HEAD has no body, and is answered as what follows
+    if "manifests" in pattern:  # a HEAD has no body, and gets the response of the next GET
         up.broken[f"{pattern}.*"] = once
     up.broken[pattern] = once
     imported = run(network, tmp_path, "oci:up.test/acme/app:1.0", up, plain_http=False)

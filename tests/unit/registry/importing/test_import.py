@@ -1,4 +1,4 @@
-"""Bulk imports: what arrives, what is refused, and what an interruption leaves."""
+"""Tests bulk imports: what arrives, what is refused, and what remains after an interruption."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def run(
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """All kinds, in directories; and one that is none."""
+    """Returns a directory tree with packages of all kinds and one file that is no package."""
     tree = tmp_path / "tree"
     (tree / "npm").mkdir(parents=True)
     for number in range(28):
@@ -137,7 +137,10 @@ def test_the_list_of_all_projects_is_rendered_a_few_times_however_many_are_impor
 def source(
     files: dict[str, bytes | dict[str, Any]], *, flaky: bool = False
 ) -> Callable[[httpx.Request], httpx.Response]:
-    """A registry that has these; where it is flaky, it fails each first time."""
+    """Returns a handler that serves the given files by path.
+
+    If `flaky` is true, the first request for each file fails with 503.
+    """
     failed = set[str]()
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -159,7 +162,7 @@ def integrity(body: bytes) -> str:
 
 @pytest.fixture
 def upstream(tmp_path: Path) -> dict[str, bytes | dict[str, Any]]:
-    """An npm registry and a Python index, each with two versions of one package."""
+    """Provides an npm registry and a Python index, each with two versions of one package."""
     made: dict[str, bytes | dict[str, Any]] = {}
     versions: dict[str, Any] = {}
     files: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""The contract of the metadata repository on DynamoDB, and on PostgreSQL in the place of Spanner."""
+"""Tests the metadata repository's contract on DynamoDB, and on PostgreSQL, which takes the place of Spanner."""
 
 from __future__ import annotations
 

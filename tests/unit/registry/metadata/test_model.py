@@ -1,4 +1,4 @@
-"""The metadata repository beside a dictionary: whatever is done to both, they say the same."""
+"""Tests the metadata repository against a dictionary: the same operations give the same results on both."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DOCUMENTS = st.dictionaries(
 
 
 class Model(RuleBasedStateMachine):
-    """The repository beside a dictionary."""
+    """Applies the same operations to the repository and to a dictionary, and compares the results."""
 
     repository: Repository
     clock: Clock
@@ -108,7 +108,7 @@ def test_it_does_as_a_dictionary_would(database: tuple[Repository, Clock]) -> No
             max_examples=25,
             stateful_step_count=20,
             deadline=None,
-            phases=[Phase.reuse, Phase.generate],  # shrinking asks the databases for minutes
+            phases=[Phase.reuse, Phase.generate],  # shrinking queries the databases for minutes
             suppress_health_check=[HealthCheck.too_slow],
         ),
     )

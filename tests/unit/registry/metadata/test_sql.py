@@ -1,4 +1,6 @@
-"""The registry's SQL is Spanner's: by the parser of PostgreSQL and a list, and by Spanner itself where there is one."""
+"""Tests that Spanner accepts the registry's SQL: by PostgreSQL's parser and a list, and by Spanner's emulator where it
+is installed.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +86,7 @@ def test_spanner_takes_what_the_registry_says(spanner: Spanner) -> None:
 
 
 def test_spanner_refuses_what_the_list_refuses(spanner: Spanner) -> None:
-    """So that the list is not stricter than Spanner where it claims that Spanner lacks something."""
+    """Checks that the list is not stricter than Spanner, for each feature that the list says Spanner lacks."""
     database = spanner.database("lacking", statements(SCHEMA.read_text()))
     taken: list[str] = []
     for number, sql in enumerate(LACKING):

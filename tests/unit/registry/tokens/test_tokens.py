@@ -1,4 +1,6 @@
-"""Tokens: what the database and the edge hold, and that neither failure nor order lets a revoked one in again."""
+"""Tests tokens: what the database and the edge hold, and that no failure or order of updates admits a revoked token
+again.
+"""
 
 from __future__ import annotations
 
@@ -108,7 +110,7 @@ def test_a_rotated_token_has_a_successor_and_ends_after_the_overlap(network: Net
     assert network.entry(digest_of(new))["grants"] == GRANTS
     assert 7100 < network.entry(digest_of(new))["expires"] - time.time() < 7300
     assert 200 < network.entry(digest_of(old))["expires"] - time.time() < 400
-    assert item(network, digest_of(old)).expires == before.expires  # remembered for as long as before
+    assert item(network, digest_of(old)).expires == before.expires  # the record's expiry is unchanged
     again = tokens.rotate(network.target, BY, id_of(new), 7200, 0).text
     assert network.entry(digest_of(new))["expires"] <= time.time()
     assert {token.digest for token in tokens.tokens(network.target)} == {digest_of(old), digest_of(again)}
@@ -217,7 +219,9 @@ def test_a_resync_repairs_what_is_missing_stale_or_of_no_record(network: Network
 
 
 def test_a_resync_believes_the_database_over_a_later_entry(network: Network) -> None:
-    """As after the database was restored to an earlier point."""
+    """Checks a resync when the edge's entry is later than the database, as after the database was restored to an
+    earlier point.
+    """
     token = create(network)
     put_entry(network, digest_of(token), {**network.entry(digest_of(token)), "revision": 2**52, "grants": []})
     assert resync.resync(network.target).stale == 1

@@ -1,4 +1,4 @@
-"""The function that settles the outbox: its archive, in a process that has what Lambda's runtime has, and no more."""
+"""Tests the outbox relay's function from its archive, in a process that has only what Lambda's runtime has."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from tests.support.packages import tarball
 from tests.support.served_clouds import ServedClouds, served_clouds
 
 ROOT = Path(__file__).parents[4]
+# Lambda's Python runtime includes boto3 and its dependencies.
 RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "dateutil")
-"""What Lambda's Python runtime brings along: boto3 and its needs."""
 BOOTSTRAP = """
 import importlib, json, sys
 sys.path[:0] = sys.argv[2:]
@@ -39,7 +39,7 @@ ME = By("tester", "", "publish")
 
 @dataclass
 class Lambda:
-    """A process of the function, and the writes that the clouds saw, in their order."""
+    """Runs the function's process. `writes` lists the writes that the clouds received, in order."""
 
     clouds: ServedClouds
     target: Target
@@ -93,7 +93,9 @@ def variables(clouds: ServedClouds, target: Target) -> dict[str, str]:
 
 @contextmanager
 def process(directory: Path, environment: dict[str, str]) -> Generator[subprocess.Popen[str]]:
-    """Without the checkout, the virtual environment or any site directory: `-I` and `-S`."""
+    """Runs the function's archive without the checkout, the virtual environment or any site directory, by Python's `-I`
+    and `-S`.
+    """
     code = pack_drain(ROOT)
     for name, asset in cast(Any, code.archive).assets.items():
         file = directory / "code" / name

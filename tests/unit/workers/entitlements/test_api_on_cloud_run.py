@@ -1,4 +1,4 @@
-"""The metadata API before Spanner, and the way of a service on Google Cloud to its secret on AWS."""
+"""Tests the metadata API on Spanner, and how a service on Google Cloud reads its secret on AWS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records of tokens on their way to the edge: whatever order they come in, the edge ends up with the latest of each."""
+"""Tests how token records reach the edge: in any order of arrival, the edge keeps each token's latest record."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def change(name: str, version: int, *, sequence: int = 1, **more: Any) -> dict[s
     return {"eventName": "MODIFY", "dynamodb": {"SequenceNumber": str(sequence), **images}}
 
 
-# --- what records come to
+# --- what records result in
 
 
 def _record(name: str, version: int, revoked: bool) -> Record:
@@ -127,7 +127,10 @@ def test_an_item_without_its_attributes_is_malformed(missing: str) -> None:
 
 
 class Edge:
-    """The emulated Cloudflare's key-value store over real HTTP; `works` false: it answers nothing but errors."""
+    """Serves the emulated Cloudflare's key-value store over real HTTP.
+
+    While `works` is false, each response is an error.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.store = StateStore(directory / "state.sqlite")
@@ -182,7 +185,7 @@ def edge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Edge]:
 
 
 def _forget() -> None:
-    """What an instance of a function keeps from one invocation to the next."""
+    """Clears what a function's instance keeps between invocations."""
     for cached in (consumer._edge, api._key, api._table):  # pyright: ignore[reportPrivateUsage]
         cached.cache_clear()
     api.lookups = lookup.Lookups()

@@ -1,4 +1,6 @@
-"""The follower of Spanner's change stream: nothing is lost, whatever fails, and whatever becomes of the partitions."""
+"""Tests the follower of Spanner's change stream: no change is lost, whatever fails and however partitions split or
+merge.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +75,10 @@ def test_partitions_split_and_merge_and_nothing_is_lost_or_out_of_order(cloud: E
 
 
 def test_what_is_about_to_be_committed_is_waited_for(cloud: Emulated, spanner: Spanner) -> None:
-    """Of the stand-in: as on Spanner, nothing is committed later with a time that was read over already."""
+    """Checks the emulated change stream.
+
+    As on Spanner, no later commit gets a timestamp that a reader has already passed.
+    """
     edge = Edge()
     following = follower(spanner, edge)
     following.turn()
@@ -85,7 +90,7 @@ def test_what_is_about_to_be_committed_is_waited_for(cloud: Emulated, spanner: S
     ):
         row = (digest("x"), json.dumps({"principal": "a", "grants": [], "expires": 1}))
         writer.execute("INSERT INTO items VALUES ('tokens', %s, %s, 1, '2100-01-01')", row)
-        writer.execute("SET CONSTRAINTS ALL IMMEDIATE")  # its time is taken now
+        writer.execute("SET CONSTRAINTS ALL IMMEDIATE")  # assigns the commit time now
         reading.start()
         waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
         while reading.is_alive() and not observer.execute(waiting).fetchone():
@@ -97,7 +102,10 @@ def test_what_is_about_to_be_committed_is_waited_for(cloud: Emulated, spanner: S
 
 def test_a_child_of_two_waits_for_both() -> None:
     class Scripted:
-        """Partition `a` ends in the first turn, `b` in the third; `ab` follows both."""
+        """Emulates a change stream in which partition `a` ends in the first turn and `b` in the third.
+
+        `ab` follows both.
+        """
 
         def __init__(self) -> None:
             self.asked: list[str] = []
@@ -151,7 +159,7 @@ def test_while_the_edge_does_not_answer_it_stays_where_it_is(spanner: Spanner) -
             following.turn()
     put(spanner, "x", 2)
     edge.works = True
-    follower(spanner, edge).turn()  # by another process, too
+    follower(spanner, edge).turn()  # as another process does
     assert edge.versions("x") == [1, 2]
 
 

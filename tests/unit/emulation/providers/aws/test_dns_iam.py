@@ -1,4 +1,4 @@
-"""Zones, records, health checks, roles and bucket rules: what the API says, and what is drift and what is not."""
+"""Tests zones, records, health checks, roles and bucket rules: what exists in the API, and what counts as drift."""
 
 from __future__ import annotations
 

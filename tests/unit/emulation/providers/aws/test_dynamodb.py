@@ -1,4 +1,4 @@
-"""The emulated provider's tables: what drifts is seen, and put right by the next update."""
+"""Tests the emulated provider's tables: a refresh finds drift, and the next update corrects it."""
 
 from __future__ import annotations
 

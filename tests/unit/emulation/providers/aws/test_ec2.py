@@ -1,4 +1,4 @@
-"""The network around a shield: what EC2 says exists after each handler did its work, and that all of it goes again."""
+"""Tests the network around a shield: what exists in EC2 after each handler ran, and that deletion removes all of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The emulated AWS provider: what the API says exists, and what a user is told of a wrong property."""
+"""Tests the emulated AWS provider: what exists in the API, and the messages for a wrong property."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def client(service: str, region: str = "us-east-1") -> Any:
 
 
 class Refused(Exception):
-    """What a gRPC client of the provider would get as an error."""
+    """Carries the error message that a gRPC client of the provider receives."""
 
 
 class Context:
-    """Stands for a gRPC call: an abort ends it."""
+    """Emulates the context of a gRPC call. `abort` ends the call by raising Refused."""
 
     def abort(self, code: grpc.StatusCode, details: str) -> None:
         raise Refused(details)

@@ -1,4 +1,6 @@
-"""Identity providers of the emulated IAM: what exists after each step, and no drift where nothing changed."""
+"""Tests identity providers of the emulated IAM: which exist after each step, and that no drift appears without a
+change.
+"""
 
 from __future__ import annotations
 

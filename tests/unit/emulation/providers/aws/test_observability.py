@@ -1,4 +1,4 @@
-"""The emulated CloudWatch and SNS: what exists after each step, and no drift where nothing changed."""
+"""Tests the emulated CloudWatch and SNS: what exists after each step, and that no drift appears without a change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The emulated Cloudflare provider: what is created, what drift shows, and what a user is told."""
+"""Tests the emulated Cloudflare provider: what it creates, which drift it reports, and its messages to users."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SOURCE = "export default { fetch() { return new Response('\u00e9') } };\r\n"
 
 
 class Cloud:
-    """All handlers on one account, by type."""
+    """Provides all handlers on one account, by type."""
 
     def __init__(self, api: Cloudflare) -> None:
         self.api = api
@@ -75,7 +75,7 @@ def cloud(tmp_path: Path) -> Cloud:
 
 @pytest.fixture
 def everything(cloud: Cloud, tmp_path: Path) -> dict[Any, Created]:
-    """One resource of each type."""
+    """Creates one resource of each type."""
     authority = pki.Authority(tmp_path)
     pair = authority.issue(["edge"], ExtendedKeyUsageOID.CLIENT_AUTH)
     zone, namespace = cloud.zone(), cloud.namespace()

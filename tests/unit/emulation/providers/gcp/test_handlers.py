@@ -1,4 +1,6 @@
-"""The emulated Google Cloud behind its handlers: what it refuses, and that what vanished is told as gone."""
+"""Tests the emulated Google Cloud behind its handlers: what it refuses, and that reads report removed resources as
+gone.
+"""
 
 from __future__ import annotations
 
