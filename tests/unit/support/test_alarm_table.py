@@ -1,5 +1,5 @@
-"""Tests that the operations page lists every alarm, that each alarm links to a runbook, and that no runbook is without
-an alarm.
+"""Tests that the operations page lists every alarm, that each alarm links to a runbook, and that every
+section of the page has an alarm.
 """
 
 from __future__ import annotations

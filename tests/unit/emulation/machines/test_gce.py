@@ -1,4 +1,4 @@
-"""Tests the hypervisor and the emulated Compute Engine: a machine boots, has a metadata server, and both end together."""
+"""Tests the hypervisor and the emulated Compute Engine: each machine has a metadata server, and both end together."""
 
 from __future__ import annotations
 

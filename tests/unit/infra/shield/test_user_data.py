@@ -77,7 +77,7 @@ def test_documents_are_asked_of_the_primary_first_and_what_never_changes_of_the_
     assert immutable.startswith("url_regex=") and 'parent="127.0.0.1:9001;127.0.0.1:9002"' in immutable
     assert rest.startswith("dest_domain=objects.internal ") and 'parent="127.0.0.1:9002;127.0.0.1:9001"' in rest
     assert 'simple_server_retry_responses="403,404"' in immutable  # retries when a replica lags
-    assert 'simple_server_retry_responses="403"' in rest  # what the primary lacks is nowhere
+    assert 'simple_server_retry_responses="403"' in rest  # an object that the primary lacks exists nowhere
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_an_edge_that_hangs_does_not_use_up_more_than_the_pass_has(
         away.setattr(CloudflareEdge, "purge", hang)
         started = clock.time
         drained = network.target.delivery.drain(until=started + 35)
-    assert clock.time - started == 40  # all at once, then three by themselves
+    assert clock.time - started == 40  # one purge of all changes, then three single purges
     assert (drained.settled, drained.left) == (0, CHANGES - 3)
     assert drained.delayed == ["the edge was not purged: it does not answer"]
     assert sorted(intent.tries for intent in network.target.delivery.outbox.pending()) == [0] * 3 + [1] * 3

@@ -314,7 +314,7 @@ def test_what_a_registry_may_not_answer_fails_the_image_and_shows_nothing_of_it(
     def once(_: httpx.Request) -> httpx.Response:
         return answer
 
-    if "manifests" in pattern:  # a HEAD has no body, and gets the response of the next GET
+    if "manifests" in pattern:  # a HEAD comes first, and gets the same answer without its body
         up.broken[f"{pattern}.*"] = once
     up.broken[pattern] = once
     imported = run(network, tmp_path, "oci:up.test/acme/app:1.0", up, plain_http=False)

@@ -142,7 +142,7 @@ def test_another_process_goes_on_where_the_last_was_ended(spanner: Spanner) -> N
     put(spanner, "x", 1)
     following.turn()
     put(spanner, "x", 2)
-    put(spanner, "y", 1)  # and the process is killed here
+    put(spanner, "y", 1)  # the process is killed at this point
     follower(spanner, second).turn()
     assert second.versions("x")[-1] == 2 and second.versions("y") == [1]
     assert "before" not in {record.digest for record in second.told}
