@@ -1,1 +1,1 @@
-"""The embedded sandbox: the same stack on one machine, as real processes on loopback addresses."""
+"""The commands of the embedded sandbox, which runs the stack on one machine as real processes on loopback addresses."""

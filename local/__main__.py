@@ -27,6 +27,7 @@ from local.stack import PASSPHRASE, LocalStack, StackError
 from local.up import BusyError
 from local.up import up as bring_up
 
+# Errors that a user can correct. The message of each says how.
 _ENDINGS = (
     PrerequisiteError,
     EngineError,
@@ -38,7 +39,6 @@ _ENDINGS = (
     NoClient,
     AddressTaken,
 )
-"""What a user can do something about; each says what in its message."""
 
 Directory = Annotated[Path, typer.Option(help="the sandbox's directory", show_default=".sandbox in the checkout")]
 

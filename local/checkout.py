@@ -1,4 +1,4 @@
-"""Paths of this checkout. The emulated clouds do not know them; commands hand them in."""
+"""Paths of this checkout. The emulated clouds do not import these paths; commands pass them as arguments."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
-# The directory of the environment that `make up` brings up.
+# The directory of the sandbox that `make up` starts.
 SANDBOX_DIRECTORY = CHECKOUT / ".sandbox"

@@ -1,7 +1,7 @@
-"""One shell set up as a client of the local environment: what `eval "$(python -m local client reader)"` exports.
+"""Sets up a shell as a client of the sandbox: the exports of `eval "$(python -m local client reader)"`.
 
-npm, pnpm, yarn, pip, uv and skopeo then work with the commands that a person would type. Tokens stay in files that only
-their owner can read; no exported value holds one.
+In this shell, npm, pnpm, yarn, pip, uv and skopeo work with their usual commands. Tokens stay in files that only their
+owner can read; no exported value contains a token.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ from pathlib import Path
 from local.clients import Client
 from local.health import edge_authority
 
-# Settings of the user's own shell that would win over the exported ones.
+# Variables of the user's shell that would override the exported ones.
 _UNSET = ("NO_PROXY", "no_proxy", "PYTHONHOME", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "UV_INDEX", "UV_INDEX_URL")
 
 
 def exports(client: Client) -> Iterator[str]:
-    """Lines for a POSIX shell. The first call for a client makes a virtual environment for pip, in about 5 s."""
+    """Yields lines for a POSIX shell.
+
+    The first call for a client creates a virtual environment for pip in about 5 s.
+    """
     python = client.directory / "python"
     if not (python / "bin" / "pip").exists():
         venv.create(python, with_pip=True)
@@ -30,10 +33,10 @@ def exports(client: Client) -> Iterator[str]:
 
 
 def environment(client: Client, python: Path) -> Mapping[str, str]:
-    """The variables by which each client program finds the registry, trusts it and authenticates.
+    """Returns the variables with which client programs find the registry, trust it and authenticate.
 
-    `python` is the virtual environment that pip and uv install into. No name is resolved on this machine: the proxy
-    of a probe location resolves it through the emulated Geo-DNS.
+    `python` is the virtual environment that pip and uv install into. Client programs resolve no names: the proxy of
+    the client location resolves them through the emulated Geo-DNS.
     """
     index, authority = f"{client.url}/pypi/simple/", str(edge_authority(client.sandbox))
     return {

@@ -1,7 +1,7 @@
-"""Real clients of the sandbox: who they are, and the files that configure them.
+"""Identities of the sandbox's clients, and the files that configure the client programs.
 
-Three identities show the rules: `reader` may pull the samples, `outsider` has a token without the grants, `anonymous`
-has none. The proxy of a client location resolves names, since npm, pip and skopeo cannot be pointed at a DNS server.
+Three identities show the access rules: `reader` may pull the samples, `outsider` has a token without these grants,
+`anonymous` has no token. The proxy of a client location resolves names, since npm, pip and skopeo cannot be pointed at a DNS server.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from urllib.parse import urlsplit
 from emulation.layout import CLIENT_LOCATIONS, ClientLocation, Sandbox
 from local.health import client_location_proxy, edge_authority
 
+# The grants of each identity that has a token.
 GRANTS: Mapping[str, list[str]] = {
     "reader": ["npm:@acme/*:pull", "pypi:acme-*:pull", "oci:acme/*:pull"],
     "outsider": ["npm:@elsewhere/*:pull", "pypi:elsewhere-*:pull", "oci:elsewhere/*:pull"],
 }
-"""What each identity with a token is granted."""
 
 ANONYMOUS = "anonymous"
 
@@ -37,12 +37,12 @@ class Identity(StrEnum):
 
 
 class NoClient(Exception):
-    """No client is configured; the message says what configures one."""
+    """A client is not configured; the message says which command configures it."""
 
 
 @dataclass(frozen=True)
 class Client:
-    """One identity at one client location. `url` is the stack's."""
+    """One identity at one client location. `url` is the URL of the stack's registry."""
 
     sandbox: Sandbox
     identity: str
@@ -62,7 +62,7 @@ class Client:
         return client_location_proxy(self.sandbox, self.client_location)
 
     def token(self) -> str | None:
-        """The token that was issued to it, if any."""
+        """Returns the token that was issued to the identity, or None."""
         path = self.directory / "token"
         return path.read_text() if path.exists() else None
 
@@ -70,14 +70,17 @@ class Client:
         return (self.directory / "url").exists()
 
     def configure(self, token: str | None) -> None:
-        """Writes the files that the clients read, for their owner only."""
+        """Replaces the client's configuration files, which only their owner can read.
+
+        `token` is None for `anonymous`.
+        """
         shutil.rmtree(self.directory, ignore_errors=True)
         self.sandbox.path("clients", self.identity, "x")
         self.directory.chmod(0o700)
         self._write("npmrc", self._npmrc(token))
         self._write("netrc", f"machine {self.host} login __token__ password {token}\n" if token else "")
         self._write("auth.json", json.dumps({"auths": self._auths(token)}))
-        certificates = self.directory / "certificates"  # skopeo wants a directory of them, by their file's name
+        certificates = self.directory / "certificates"  # skopeo reads all certificates in a directory
         certificates.mkdir()
         shutil.copyfile(edge_authority(self.sandbox), certificates / "edge.crt")
         if token:
@@ -89,7 +92,7 @@ class Client:
             f"registry={self.url}/npm/",
             f"cafile={edge_authority(self.sandbox)}",
             f"https-proxy={self.proxy}",
-            f"cache={self.directory / 'npm-cache'}",  # else what one identity fetched would serve another
+            f"cache={self.directory / 'npm-cache'}",  # separate, so that no identity reads the downloads of another one
             "audit=false",
             "fund=false",
             "update-notifier=false",
@@ -108,9 +111,9 @@ class Client:
 
 
 def ensure_clients(sandbox: Sandbox, url: str, issue: Callable[[str, list[str]], str]) -> None:
-    """Configures the three identities. `issue` makes a token for a principal with grants, for an identity without one.
+    """Configures the three identities. `issue` creates a token for a principal with the given grants.
 
-    An identity that is configured keeps its files, so that shells that use them go on working.
+    An identity that is configured already keeps its files, so that shells with these settings continue to work.
     """
     for identity in Identity:
         client = Client(sandbox, identity, url)
@@ -119,7 +122,7 @@ def ensure_clients(sandbox: Sandbox, url: str, issue: Callable[[str, list[str]],
 
 
 def configured(sandbox: Sandbox, identity: str) -> Client:
-    """A client that `make up` configured. Raises NoClient."""
+    """Returns a client that `make up` has configured. Raises NoClient when the identity is not configured."""
     client = Client(sandbox, identity, "")
     if not client.is_configured():
         raise NoClient(f"no client {identity} is configured in {sandbox.directory}; run: make up")
@@ -127,5 +130,5 @@ def configured(sandbox: Sandbox, identity: str) -> Client:
 
 
 def forget_clients(sandbox: Sandbox) -> None:
-    """For when the clouds no longer know the tokens."""
+    """Deletes the configuration of all clients, because the restarted clouds do not know their tokens."""
     shutil.rmtree(sandbox.directory / "clients", ignore_errors=True)

@@ -12,8 +12,11 @@ from local.up import alone
 
 
 def down(sandbox: Sandbox, report: Report) -> None:
-    """Ends the sandbox. When the stack cannot be destroyed everything is ended all the same, for what is emulated costs
-    nothing; StackError then says why, and the directory stays, with the logs."""
+    """Destroys the stack, ends all processes and deletes the sandbox's directory.
+
+    When the engine cannot destroy the stack, all processes still end, because emulated resources cost nothing. The
+    directory with the logs then stays, and StackError says why.
+    """
     if not sandbox.directory.exists():
         report("nothing is up")
         return
@@ -29,5 +32,5 @@ def down(sandbox: Sandbox, report: Report) -> None:
 
 
 def _clouds_run(sandbox: Sandbox) -> bool:
-    """Without them there is nothing left to destroy: what they held went with them."""
+    """Returns whether all emulated clouds run. Otherwise their resources are gone, and nothing is left to destroy."""
     return all(processes.pid_of(sandbox, service.name) is not None for service in services.CLOUDS)

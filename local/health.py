@@ -1,4 +1,4 @@
-"""Whether the provisioned network serves, asked as its clients would."""
+"""Health checks of the provisioned network, with the same requests that clients send."""
 
 from __future__ import annotations
 
@@ -18,21 +18,24 @@ _PATIENCE_SECONDS = 90.0
 
 
 class NotHealthy(Exception):
-    """A tier did not come up in time; the message names it and where to look."""
+    """A tier is not healthy in time; the message names the tier and the directory of its log."""
 
 
 def edge_authority(sandbox: Sandbox) -> Path:
-    """The certificate authority that clients of the emulated edge must trust."""
+    """Returns the file with the certificate authority that clients of the emulated edge must trust."""
     return sandbox.directory / "pki" / "edge-ca.pem"
 
 
 def client_location_proxy(sandbox: Sandbox, client_location: ClientLocation) -> str:
-    """The proxy through which a client sees the sandbox from that client location."""
+    """Returns the URL of the proxy that connects clients to the sandbox from that client location."""
     return f"http://{sandbox.client_location_address(client_location)}:{CLIENT_LOCATION_PORT}"
 
 
 def wait(sandbox: Sandbox, outputs: Mapping[str, Any], report: Report) -> None:
-    """Returns when every shield is healthy and the edge answers at every client location; raises NotHealthy."""
+    """Waits until every shield is healthy and the edge answers at every client location.
+
+    Raises NotHealthy when the checks take longer than 90 seconds.
+    """
     deadline = time.monotonic() + _PATIENCE_SECONDS
     for name, healthy in _checks(sandbox, outputs):
         while not healthy():
@@ -43,7 +46,7 @@ def wait(sandbox: Sandbox, outputs: Mapping[str, Any], report: Report) -> None:
 
 
 def unhealthy(sandbox: Sandbox, outputs: Mapping[str, Any]) -> list[str]:
-    """Names of what does not answer now."""
+    """Returns the names of the shields and edge locations that do not answer now."""
     return [name for name, healthy in _checks(sandbox, outputs) if not healthy()]
 
 

@@ -1,4 +1,4 @@
-"""What `make up` prints at its end: commands that work as printed, in a shell of the user's own."""
+"""The instructions that `make up` prints at its end: commands for the user to run in their own shell."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HEADINGS = {
 
 
 def lines(sandbox: Sandbox, url: str) -> Iterator[str]:
-    """One line each; commands begin with two spaces."""
+    """Yields the lines of the instructions. Lines with commands begin with two spaces."""
     yield f"Private packages are served at {url} to npm, pip, uv and skopeo."
     for identity, heading in _HEADINGS.items():
         yield heading
@@ -33,7 +33,7 @@ def lines(sandbox: Sandbox, url: str) -> Iterator[str]:
 
 
 def set_up(sandbox: Sandbox, identity: str) -> str:
-    """The command that sets up one shell as a client."""
+    """Returns the command that sets up one shell as a client with this identity."""
     command = [sys.executable, "-m", "local", "client", identity]
     if sandbox.directory != SANDBOX_DIRECTORY:
         command += ["--directory", str(sandbox.directory)]
@@ -41,7 +41,7 @@ def set_up(sandbox: Sandbox, identity: str) -> str:
 
 
 def commands(host: str) -> list[str]:
-    """How a person installs the samples, one command for each ecosystem."""
+    """Returns the commands that install the samples, one for each ecosystem."""
     return [
         f"npm install {NPM_PACKAGE}",
         f"pip install {PYTHON_PACKAGE}",

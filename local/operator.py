@@ -1,4 +1,4 @@
-"""The operator's tool at work on the sandbox, as it is used on a real stack: from the command line."""
+"""Runs the operator's command-line tool on the sandbox, in the same way as on a real stack."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from local.checkout import CHECKOUT
 from local.samples import REPOSITORY, TAG, build
 from registry.keys import KV_TOKEN_VARIABLE, PURGE_TOKEN_VARIABLE
 
+# Placeholder values of the API tokens. Tests check that no state contains them.
 _TOKENS = {
     KV_TOKEN_VARIABLE: "any-token-will-do-for-the-emulated-kv",
     PURGE_TOKEN_VARIABLE: "any-token-will-do-for-the-emulated-purges",
 }
-"""They must be found in no state."""
 
 
 class OperatorError(Exception):
-    """The tool refused; the message is what it said."""
+    """The operator's tool failed; the message is its error output."""
 
 
 def make_keys(sandbox: Sandbox, stack: str, stacks: Path) -> None:
-    """The keys between the tiers of a stack whose config is in the directory `stacks`, unless they exist."""
+    """Creates the keys between the tiers of a stack, unless they exist. The directory `stacks` contains its config."""
     config = yaml.safe_load((stacks / f"Pulumi.{stack}.yaml").read_text())["config"]
     place = ["--domain", config["artifact-edge:domain"], "--region", config["aws:region"]]
     _run(sandbox, ["keys", "init", "--environment", stack, *place])
 
 
 def publish_samples(sandbox: Sandbox, outputs: Mapping[str, Any]) -> list[str]:
-    """What was published, or had been, a line each."""
+    """Builds and publishes the samples, and returns one line for each package that is published now or already was."""
     samples = build(sandbox.path("samples", "x").parent)
     said = _run(sandbox, ["publish", *samples.files], outputs)
     said += _run(sandbox, ["publish", samples.image, "--repository", REPOSITORY, "--tag", TAG], outputs)
@@ -45,7 +45,7 @@ def publish_samples(sandbox: Sandbox, outputs: Mapping[str, Any]) -> list[str]:
 
 
 def issue_token(sandbox: Sandbox, outputs: Mapping[str, Any], principal: str, grants: Sequence[str]) -> str:
-    """A token that is good for a month."""
+    """Creates a token with these grants for `principal`, and returns it. Raises OperatorError when the tool fails."""
     options = [option for grant in grants for option in ("--grant", grant)]
     return _run(sandbox, ["tokens", "create", "--for", principal, *options], outputs).strip()
 

@@ -1,7 +1,7 @@
-"""What the machine must have before anything starts, and how what is missing gets there.
+"""Checks that the machine has the required programs, and installs missing Debian packages.
 
-Python, Node and Go are the user's to install. The daemon and the client that only the distribution packages are
-installed here when run as root on Debian or Ubuntu; else the one command that does it is told.
+Users install Python, Node and Go themselves. The programs that only the distribution packages are installed here when
+run as root on Debian or Ubuntu. Otherwise, the error message contains the command that installs them.
 """
 
 from __future__ import annotations
@@ -19,31 +19,34 @@ from pathlib import Path
 from emulation.engine.find import Report
 from emulation.gcp.spanner.programs import postgres_programs
 
+# The edge worker's tools are pinned to releases that run on Node 20, the oldest release line still in Debian.
 OLDEST_NODE = 20
-"""The edge worker's tools are pinned to releases that run on Node 20, the oldest release line still in Debian."""
 
+# The Debian package of each required program: the cache of shields and L1, the client for images, the database that
+# emulates Spanner in tests, and the registry that tests import images from.
 PACKAGES = {
     "traffic_server": "trafficserver",
     "skopeo": "skopeo",
     "postgres": "postgresql",
     "docker-registry": "docker-registry",
 }
-"""Programs by the Debian package that brings them: the cache of shields and L1, the client for images, what stands for
-Spanner in tests, and the registry that tests import images from."""
 
+# Debian's packages run this program before they start their daemon (Debian policy, "invoke-rc.d").
 _NO_DAEMONS = Path("/usr/sbin/policy-rc.d")
-"""Asked by Debian's packages before they start their daemon (Debian policy, "invoke-rc.d")."""
 
+# Debian's PostgreSQL reads this file before it creates a database that starts at every boot (pg_createcluster(1)).
 _NO_DATABASE = Path("/etc/postgresql-common/createcluster.d/artifact-edge.conf")
-"""Read by Debian's PostgreSQL before it makes a database that every boot would start (pg_createcluster(1))."""
 
 
 class PrerequisiteError(Exception):
-    """The machine lacks something; the message ends with the one command that installs it."""
+    """The machine does not meet a requirement; the message says how to correct that."""
 
 
 def ensure(report: Report) -> None:
-    """Checks the machine and installs what it may. Raises PrerequisiteError."""
+    """Checks the machine and installs missing packages.
+
+    Raises PrerequisiteError when a requirement is still not met.
+    """
     if sys.platform != "linux":
         raise PrerequisiteError(
             f"the embedded sandbox needs Linux, where all of 127.0.0.0/8 is loopback; this is {sys.platform}. "
@@ -56,7 +59,10 @@ def ensure(report: Report) -> None:
 
 
 def check_directory(directory: Path) -> None:
-    """Traffic Server refuses to be root and runs as a user of its own, who must be able to reach the sandbox."""
+    """Raises PrerequisiteError when Traffic Server's user cannot enter the sandbox's directory.
+
+    The check applies only to root, because Traffic Server then runs as a separate user.
+    """
     if os.geteuid() != 0:
         return
     for parent in reversed(directory.resolve().parents):
@@ -92,13 +98,16 @@ def _install(packages: Sequence[str], report: Report) -> None:
     report(f"installing {', '.join(packages)} (about a minute, 200 MB)")
     with _forbidden(_NO_DAEMONS, "#!/bin/sh\nexit 101\n"), _forbidden(_NO_DATABASE, "create_main_cluster = false\n"):
         _apt(["update"], by_hand)
-        # Which signatures of images to ask for is said in a package that skopeo merely recommends.
+        # The image signature policy is in a package that skopeo only recommends.
         _apt(["install", "--yes", "--no-install-recommends", *packages, "golang-github-containers-common"], by_hand)
 
 
 @contextmanager
 def _forbidden(file: Path, text: str) -> Generator[None]:
-    """So that no daemon of the packages' own comes up beside ours. Leaves the file alone where somebody has decided."""
+    """Keeps `file` in place during a `with` block, so that installed packages start no daemons.
+
+    Keeps an existing file.
+    """
     if file.exists():
         yield
         return
@@ -125,7 +134,7 @@ def _apt(arguments: Iterable[str], by_hand: str) -> None:
 
 
 def main() -> None:
-    """For `make test`, whose tests run the same daemons and clients."""
+    """Checks and installs the prerequisites for `make test`, whose tests run the same daemons and clients."""
     try:
         ensure(print)
     except PrerequisiteError as error:

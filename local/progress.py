@@ -1,4 +1,4 @@
-"""Progress of a command, with the time since its start."""
+"""Progress output of a command, with the time since its start."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from collections.abc import Callable
 
 
 def since_the_start() -> Callable[[str], None]:
-    """Prints lines with the whole seconds since this call."""
+    """Returns a function that prints a line with the whole seconds since this call."""
     started = time.monotonic()
     return lambda line: print(f"[{time.monotonic() - started:4.0f} s] {line}", flush=True)

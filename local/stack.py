@@ -1,4 +1,4 @@
-"""Stack `local` in the hands of the engine: what `make up` and `make down` have it do."""
+"""Runs the engine's operations on the stack `local` for `make up` and `make down`."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from local.checkout import CHECKOUT
 
 STACK = "local"
 
-# It fits the salt in stacks/Pulumi.local.yaml; docs/decisions/local-passphrase.md says why it may be public.
+# The passphrase matches the salt in stacks/Pulumi.local.yaml; docs/decisions/local-passphrase.md says why it may be
+# public.
 PASSPHRASE = "artifact-edge-local"  # noqa: S105  public on purpose
 
 
 class StackError(Exception):
-    """The engine refused or failed; the message is what it gave as reasons, a line each."""
+    """An engine command failed; the message contains the engine's errors, one per line."""
 
 
 @dataclass(frozen=True)
 class LocalStack:
-    """The stack of one sandbox, run by one engine. The emulated providers must be there."""
+    """The stack of one sandbox and the engine that operates it. The emulated providers must run."""
 
     engine: Engine
     sandbox: Sandbox
@@ -34,8 +35,10 @@ class LocalStack:
         self._pulumi("stack", "select", "--create", STACK)
 
     def up(self, *, refresh: bool) -> dict[str, int]:
-        """Provisions, and returns how many resources were created, updated, the same… `refresh` looks at the clouds
-        first, as is needed when they may have forgotten what the state remembers."""
+        """Provisions the stack, and returns the number of resources for each kind of change ("create", "same", …).
+
+        `refresh` compares the state with the clouds first, which is necessary after the clouds have lost resources.
+        """
         self._pulumi("up", "--yes", "--skip-preview", *(["--refresh"] if refresh else []))
         last = json.loads(self._pulumi("stack", "history", "--json", "--page-size", "1"))[0]
         return last["resourceChanges"]
@@ -47,7 +50,10 @@ class LocalStack:
         return json.loads(self._pulumi("stack", "output", "--json"))
 
     def _pulumi(self, *arguments: str) -> str:
-        """Its standard output; all that it said goes to `logs/pulumi.log` too."""
+        """Runs a `pulumi` command and returns its standard output. All output is also appended to `logs/pulumi.log`.
+
+        Raises StackError when the command fails.
+        """
         result = pulumi(self.engine, self.sandbox, CHECKOUT, *arguments, passphrase=PASSPHRASE)
         with self.sandbox.path("logs", "pulumi.log").open("a") as log:
             log.write(f"$ pulumi {' '.join(arguments)}\n{result.stdout}{result.stderr}")
@@ -57,7 +63,7 @@ class LocalStack:
 
 
 def _reasons(output: str) -> Iterator[str]:
-    """The engine's error lines, each once, without those that only say that there were errors."""
+    """Yields the messages of the engine's error lines, each once, without the summary lines such as "update failed"."""
     seen = {"update failed", "preview failed"}
     for line in output.splitlines():
         found = re.match(r"\s*error: (.+)", line)

@@ -1,4 +1,4 @@
-"""`make up`: from a checkout to a network that serves, in steps that each may be found done already."""
+"""`make up`: starts the sandbox and provisions the network. Steps that are already done are skipped."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from local.stack import STACK, LocalStack
 
 
 class BusyError(Exception):
-    """Another command is at work on this sandbox."""
+    """Another `make up` or `make down` is at work on this sandbox."""
 
 
 def up(sandbox: Sandbox, report: Report) -> str:
-    """Brings the sandbox up, configures its clients and returns the URL that they are served at."""
+    """Starts the sandbox, provisions the stack, configures the clients and returns the URL of the registry."""
     prerequisites.ensure(report)
     prerequisites.check_directory(sandbox.directory)
     with alone(sandbox):
@@ -53,7 +53,7 @@ def _provision(sandbox: Sandbox, stack: LocalStack, report: Report, *, refresh: 
 
 @contextmanager
 def alone(sandbox: Sandbox) -> Generator[None]:
-    """Keeps two commands from changing one sandbox at once. Raises BusyError."""
+    """Locks the sandbox for a `with` block. Raises BusyError when another command has the lock."""
     with sandbox.path("run", "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -65,7 +65,7 @@ def alone(sandbox: Sandbox) -> Generator[None]:
 
 
 def _in_words(changes: Mapping[str, int]) -> str:
-    """`78 created`, or `0 changes (78 resources)`."""
+    """Describes the changes of a deployment, such as `78 created` or `0 changes (78 resources)`."""
     done = {"create": "created", "update": "updated", "delete": "deleted", "replace": "replaced"}
     parts = [f"{changes[kind]} {word}" for kind, word in done.items() if changes.get(kind)]
     return ", ".join(parts) or f"0 changes ({changes.get('same', 0)} resources)"

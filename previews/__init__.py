@@ -1,1 +1,1 @@
-"""What `pulumi up` would do to each stack, whether the policies allow it, and the recorded releases."""
+"""Previews of the changes to each stack, with policy checks, and the recorded releases that upgrades start from."""

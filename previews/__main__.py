@@ -17,8 +17,8 @@ from local.progress import since_the_start
 from previews import release
 from previews.preview import preview
 
+# Errors that a user can correct. The message of each says how.
 _ENDINGS = (EngineError, ProcessError, AddressTaken, OperatorError, release.ReleaseError)
-"""What a user can do something about; each says what in its message."""
 
 app = typer.Typer(add_completion=False, help=__doc__)
 

@@ -1,4 +1,4 @@
-"""Plans by the real engine: what `pulumi preview` says, for programs to read and for people."""
+"""Creates plans with the real engine: runs `pulumi preview` and reads its results."""
 
 from __future__ import annotations
 
@@ -13,18 +13,21 @@ from previews.temporary_sandbox import TemporarySandbox
 
 STACKS = ("local", "dev", "staging", "prod")
 
+# This variable enables the option `--event-log`. The output of `--json` contains no policy findings.
 _EVENT_LOG = {"PULUMI_DEBUG_COMMANDS": "true"}
-"""With it the engine takes `--event-log`; of a policy's findings, `--json` says nothing."""
 
+# The one policy whose advisory findings are reports. Those of other policies name checks that wait for values.
 _REPORTS_EXEMPTIONS = "stack-exemptions-reported"
-"""The one policy whose findings are advice, and not a wish to be asked again."""
 
 
 @dataclass(frozen=True)
 class Planned:
-    """One preview. `document` is what `pulumi preview --json` prints; `refusals` say why it may not be applied:
-    errors and broken policies, a line each. `later` names policies that only `up` can check: values are missing.
-    `exemptions` says which findings exemptions cover, and which exemptions cover none."""
+    """The result of one preview.
+
+    `document` is the output of `pulumi preview --json`. `refusals` lists the errors and broken policies that forbid
+    the changes, one per line. `later` names the policies that only `up` can check, because values are still unknown.
+    `exemptions` lists the findings that exemptions cover, and the exemptions that cover none.
+    """
 
     document: Mapping[str, Any]
     refusals: list[str]
@@ -34,7 +37,7 @@ class Planned:
 
 
 def plan(sandbox: TemporarySandbox, stack: str, *options: str) -> Planned:
-    """Previews the stack, which exists; with further options of the engine, such as `policies_of` gives."""
+    """Previews an existing stack. `options` are further options of the engine, such as those of `policies_of`."""
     log = sandbox.clouds.path("events.json")
     log.unlink(missing_ok=True)
     printed = ("--json", "--show-sames", "--event-log", str(log))
@@ -48,13 +51,13 @@ def plan(sandbox: TemporarySandbox, stack: str, *options: str) -> Planned:
 
 
 def policies_of(stack: str) -> list[str]:
-    """The options of `pulumi` that put the pack into effect, with the environment's settings where it has any."""
+    """Returns the `pulumi` options that apply the policy pack, with the stack's policy settings if they exist."""
     settings = CHECKOUT / "policies" / "config" / f"{stack}.json"
     return ["--policy-pack", "policies", *(["--policy-pack-config", str(settings)] if settings.exists() else [])]
 
 
 def _document(printed: str) -> dict[str, Any]:
-    """A preview that ends early may print none."""
+    """Returns the JSON document that a preview printed, or an empty one when the preview ended early."""
     try:
         return json.loads(printed)
     except ValueError:
@@ -68,7 +71,7 @@ def _events(log: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def _errors(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Each error once, without the one that only says that there were others."""
+    """Yields each error message once, without the summary "preview failed"."""
     said = {"preview failed"}
     for event in events:
         diagnostic: Mapping[str, str] = event.get("diagnosticEvent") or {"severity": "none", "message": ""}
@@ -79,7 +82,7 @@ def _errors(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _broken(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """The policy, the resource, and what the policy says of it; the first line of the message is its description."""
+    """Yields each mandatory finding with its policy and resource, without the policy description in the first line."""
     for found in _findings(events, "mandatory"):
         name = found["resourceUrn"].split("::")[-1]
         yield f"{found['policyName']} ({name}): {found['message'].strip().split(chr(10), 1)[-1].strip()}"

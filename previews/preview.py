@@ -1,7 +1,6 @@
-"""`make preview`: what `pulumi up` would do to every stack, and whether that may be done.
+"""`make preview`: previews the changes to every stack, and checks that they are allowed.
 
-Each stack is planned twice: from nothing, with the policy pack; and from the state that it had in the last release, to
-see what an upgrade would change.
+Each stack has two plans: a new deployment with the policy pack, and an upgrade from the state in the last release.
 """
 
 from __future__ import annotations
@@ -24,18 +23,18 @@ from previews import plans, release
 from previews.plans import STACKS, Planned
 from previews.temporary_sandbox import TemporarySandbox, temporary_sandbox
 
+# This network does not overlap that of `make up`, so that both can run at once.
 LOOPBACK = "127.76"
-"""Beside the address range of `make up`."""
 
 SURVIVE = CHECKOUT / "gates" / "resilience_limits"
 LIMITS = CHECKOUT / "gates" / "limits"
 
 
 def preview(report: Report, directory: Path | None = None) -> bool:
-    """Whether every stack's plan can be made and is safe. What is wrong is reported, a line each.
+    """Returns whether every stack can be planned and every plan is safe. Reports each problem in one line.
 
-    Into `directory` go the plans themselves, as `pulumi preview --json` prints them: `<stack>.json` from nothing, and
-    `<stack>-upgrade.json` from the last release.
+    Writes the plans to `directory`, as `pulumi preview --json` prints them: `<stack>.json` for a new deployment, and
+    `<stack>-upgrade.json` for an upgrade from the last release.
     """
     if directory is not None:
         directory.mkdir(parents=True, exist_ok=True)
@@ -60,7 +59,7 @@ def _from_nothing(sandbox: TemporarySandbox, stack: str, report: Report, directo
 
 
 def _survives(plan: Plan, stack: str, report: Report) -> bool:
-    """Whether the stack loses what its statements say, and nothing else."""
+    """Returns whether failures cost the stack exactly the read paths that its resilience statements allow."""
     proof = prove(plan.after(), read_settings(SURVIVE / f"{stack}.yaml", Statements))
     for finding in proof.findings:
         report(f"{stack} FAILS: {finding}")
@@ -87,7 +86,7 @@ def _from_release(sandbox: TemporarySandbox, stack: str, report: Report, directo
 
 
 def _say_how_to_split(plan: Plan, limits: Limits, report: Report) -> None:
-    """What the plan gate would say: nothing is wrong with an upgrade that takes several applies."""
+    """Reports into how many applies the plan gate splits an upgrade. An upgrade may need several applies."""
     today = datetime.datetime.now(datetime.UTC).date()
     refused = sorted({refusal.rule for refusal in rules.judge(plan, limits, today)})
     if refused:

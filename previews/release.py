@@ -1,6 +1,6 @@
-"""Recorded releases: the state that each stack had, against which later programs are previewed.
+"""Records the state of each stack at a release, so that upgrades from that release can be previewed.
 
-A release is `releases/<version>/<stack>.json.gz`, made by a real `up` of each stack on emulated clouds.
+A release consists of `releases/<version>/<stack>.json.gz`. A real `up` of each stack on emulated clouds creates it.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from previews.plans import STACKS
 from previews.temporary_sandbox import TemporarySandbox, temporary_sandbox
 
 RELEASES = CHECKOUT / "releases"
+# This network does not overlap those of `make up` and `make preview`, so that all can run at once.
 LOOPBACK = "127.75"
-"""Beside the address ranges of `make up` and `make preview`."""
 
 _SECRETS = ("edge", "metadata-api", "shield", "authority")
 
 
 class ReleaseError(Exception):
-    """A stack could not be brought up, or a state not be taken; the message says what the engine said."""
+    """An engine command failed while a release was recorded or loaded; the message contains the engine's output."""
 
 
 def record(version: str, report: Report) -> None:
-    """Brings every stack up, each in a sandbox of its own, and keeps its state. Raises ReleaseError."""
+    """Deploys every stack in a separate sandbox and writes its state to a file. Raises ReleaseError when this fails."""
     for stack in STACKS:
         with temporary_sandbox(LOOPBACK, report) as sandbox:
             sandbox.new_stack(stack)
@@ -46,16 +46,19 @@ def record(version: str, report: Report) -> None:
 
 
 def latest(stack: str) -> Path | None:
-    """The stack's state in the newest release that has one."""
+    """Returns the file with the stack's state in the newest release that contains the stack, or None."""
     recorded = RELEASES.glob(f"*/{stack}.json.gz")
     return max(recorded, key=lambda file: Version(file.parent.name), default=None)
 
 
 def load(sandbox: TemporarySandbox, stack: str, file: Path) -> None:
-    """Makes the stack in `sandbox`, which exists, believe that it is deployed as `file` says."""
+    """Imports the recorded state in `file` into the existing stack in `sandbox`.
+
+    Raises ReleaseError when this fails.
+    """
     config = yaml.safe_load((sandbox.project / "stacks" / f"Pulumi.{stack}.yaml").read_text())
     restored = state.restore(state.read(file), secrets_of(sandbox.clouds, stack))
-    # Whoever imports secrets has to say how they are to be kept: here as the new stack keeps its own.
+    # An import must name the secrets provider. The imported state uses the provider of the new stack.
     provider = {"type": "passphrase", "state": {"salt": config["encryptionsalt"]}}
     restored["deployment"]["secrets_providers"] = provider
     imported = sandbox.clouds.path("import.json")
@@ -65,7 +68,7 @@ def load(sandbox: TemporarySandbox, stack: str, file: Path) -> None:
 
 
 def secrets_of(sandbox: Sandbox, stack: str) -> dict[str, str]:
-    """What `registry keys init` made for the stack, by `<secret>.<field>`."""
+    """Returns the secrets that `registry keys init` created for the stack, by `<secret>.<field>`."""
     manager = cast(Any, boto3).client(
         "secretsmanager",
         region_name="us-east-1",

@@ -1,6 +1,7 @@
-"""A sandbox for a moment: the emulated clouds and a copy of the stacks' config, for plans that nobody keeps.
+"""A temporary sandbox: the emulated clouds and a copy of the stacks' config, for previews and tests.
 
-No running sandbox notices, and the checkout stays as it is: `pulumi stack init` writes a salt into a stack's config.
+Running sandboxes are not affected. The copy keeps the checkout unchanged, because `pulumi stack init` writes a salt into
+a stack's config.
 """
 
 from __future__ import annotations
@@ -33,18 +34,18 @@ class TemporarySandbox:
     project: Path
 
     def pulumi(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        """A plain command, its output in text; `env` is added to its environment."""
+        """Runs a plain `pulumi` command and captures its output as text. `env` is added to its environment."""
         return pulumi(self.engine, self.clouds, self.project, *arguments, passphrase=PASSPHRASE, env=env)
 
     def new_stack(self, name: str) -> None:
-        """Makes a stack of the config that is there, and the keys that the program reads."""
+        """Creates a stack from its config in the project, and the keys that the program reads."""
         operator.make_keys(self.clouds, name, self.project / "stacks")
         self.pulumi("stack", "init", name)
 
 
 @contextmanager
 def temporary_sandbox(loopback: str, report: Report) -> Generator[TemporarySandbox]:
-    """Starts the emulated clouds for a `with` block and, at its end, leaves nothing behind."""
+    """Starts the emulated clouds for a `with` block. At its end, ends all processes and deletes the directory."""
     engine = ensure_engine(report)
     directory = Path(tempfile.mkdtemp(prefix="ae-"))
     directory.chmod(0o755)  # for the user of Traffic Server

@@ -1,4 +1,4 @@
-"""Packages that `make up` publishes: two for npm, a wheel and an image, built of the sources beside this file.
+"""Builds the packages that `make up` publishes: two for npm, a wheel and an image, from the sources beside this file.
 
 The same sources always give the same bytes, so that publishing them again changes nothing.
 """
@@ -29,14 +29,14 @@ _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the earliest time that zip can write
 
 @dataclass(frozen=True)
 class Samples:
-    """Where the built packages are."""
+    """The paths of the built packages."""
 
-    files: list[Path]  # to be published as they are
+    files: list[Path]  # published without changes
     image: Path  # an OCI image layout
 
 
 def build(directory: Path) -> Samples:
-    """Builds all of them into `directory`."""
+    """Builds all sample packages in `directory`."""
     directory.mkdir(parents=True, exist_ok=True)
     files = [_npm(_SOURCES / "npm" / name, directory) for name in ("greeting", "web")]
     return Samples([*files, _wheel(_SOURCES / "python", directory)], _image(_SOURCES / "image", directory / "image"))
@@ -50,7 +50,7 @@ def _npm(source: Path, directory: Path) -> Path:
 
 
 def _wheel(source: Path, directory: Path) -> Path:
-    """A wheel as PEP 427 has it, its RECORD made here."""
+    """Builds a wheel in the format of PEP 427, with a generated RECORD, and returns its path."""
     info = "acme_greeter-1.0.dist-info"
     members = {f"acme_greeter/{path.name}": path.read_bytes() for path in (source / "acme_greeter").glob("*.py")}
     members |= {f"{info}/{name}": (source / name).read_bytes() for name in ("METADATA", "WHEEL")}
@@ -68,7 +68,7 @@ def _record_hash(body: bytes) -> str:
 
 
 def _image(source: Path, layout: Path) -> Path:
-    """An image of one layer, as the OCI Image Specification has it."""
+    """Builds an image of one layer in the format of the OCI Image Specification, and returns its layout directory."""
     files = {str(path.relative_to(source)): path.read_bytes() for path in source.rglob("*") if path.is_file()}
     layer = _tar_gz(files)
     config: dict[str, Any] = {
@@ -100,7 +100,10 @@ def _add(layout: Path, body: bytes, media_type: str) -> dict[str, Any]:
 
 
 def _tar_gz(members: Mapping[str, bytes]) -> bytes:
-    """The same bytes for the same members: no times, no owners, and no time in gzip's header either."""
+    """Packs the members as .tar.gz.
+
+    The archive contains no times or owners, so the same members give the same bytes.
+    """
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name, body in sorted(members.items()):
