@@ -1,7 +1,8 @@
 """Identities of the sandbox's clients, and the files that configure the client programs.
 
 Three identities show the access rules: `reader` may pull the samples, `outsider` has a token without these grants,
-`anonymous` has no token. The proxy of a client location resolves names, since npm, pip and skopeo cannot be pointed at a DNS server.
+`anonymous` has no token. The proxy of a client location resolves names, because npm, pip and skopeo have no setting for
+a DNS server.
 """
 
 from __future__ import annotations

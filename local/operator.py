@@ -18,7 +18,7 @@ from local.checkout import CHECKOUT
 from local.samples import REPOSITORY, TAG, build
 from registry.keys import KV_TOKEN_VARIABLE, PURGE_TOKEN_VARIABLE
 
-# Placeholder values of the API tokens. Tests check that no state contains them.
+# Dummy values of the API tokens. No stack's state may contain these values.
 _TOKENS = {
     KV_TOKEN_VARIABLE: "any-token-will-do-for-the-emulated-kv",
     PURGE_TOKEN_VARIABLE: "any-token-will-do-for-the-emulated-purges",

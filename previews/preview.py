@@ -59,7 +59,10 @@ def _from_nothing(sandbox: TemporarySandbox, stack: str, report: Report, directo
 
 
 def _survives(plan: Plan, stack: str, report: Report) -> bool:
-    """Returns whether failures cost the stack exactly the read paths that its resilience statements allow."""
+    """Returns whether failures cost the stack exactly what its resilience statements declare.
+
+    Reports each difference.
+    """
     proof = prove(plan.after(), read_settings(SURVIVE / f"{stack}.yaml", Statements))
     for finding in proof.findings:
         report(f"{stack} FAILS: {finding}")

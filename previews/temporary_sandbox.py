@@ -1,7 +1,7 @@
 """A temporary sandbox: the emulated clouds and a copy of the stacks' config, for previews and tests.
 
-Running sandboxes are not affected. The copy keeps the checkout unchanged, because `pulumi stack init` writes a salt into
-a stack's config.
+Running sandboxes are not affected. The copy keeps the checkout unchanged, because `pulumi stack init` writes a salt
+into a stack's config.
 """
 
 from __future__ import annotations
