@@ -1,7 +1,7 @@
-"""The table of all alarms in docs/operations.md, from what the program makes: `python -m tests.support.alarm_table`.
+"""Writes the table of all alarms in docs/operations.md, from a deployment of the program.
 
-One line for alarms that differ by place only. Two stacks have all kinds: prod with a standby, and prod on Google Cloud
-alone.
+Run it with `python -m tests.support.alarm_table`. Alarms that differ only by place share one line. Two stacks have all
+kinds of alarms: prod with a standby, and prod on Google Cloud alone.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Runs Pulumi programs in process, without an engine, on the handlers that the emulated providers are made of.
+"""Runs Pulumi programs in process, without an engine, on the handlers of the emulated providers.
 
-What Pulumi's own mocks leave out is done here as the engine does it: stack transforms are applied, inputs are checked
-against the SDK's argument types, a type or function without a handler is refused by name, secrets stay secret, every
-output is waited for, and a program that registers nothing fails.
+The harness also does what the engine does and Pulumi's own mocks omit. It applies stack transforms, checks inputs
+against the SDK's argument types, and keeps secrets secret. It waits for every output. It refuses a type or function
+without a handler by name, and fails a program that registers nothing.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Changes to a deployed stack, and the plans that the real engine makes of them.
+"""Defines changes to a deployed stack, and returns the plans that the real engine makes of them.
 
-`python -m tests.support.plans_of_changes` records the plans for the unit tests; they need no engine then.
+`python -m tests.support.plans_of_changes` records the plans, so that the unit tests need no engine.
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ class ServedClouds:
     gate: Gate
 
     def forget(self) -> None:
-        """Empties the bucket and the table."""
+        """Empties the bucket and the metadata table, and resets the gate to pass every write."""
         self.gate = _pass
         httpx.post(f"{self.environment['AWS_ENDPOINT_URL']}/moto-api/reset").raise_for_status()
         self.bucket.empty()

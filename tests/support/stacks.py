@@ -40,10 +40,10 @@ def stack_config(environment: str) -> dict[str, str]:
 
 
 def first_up(environment: str, changes: Mapping[str, Any] | None = None, *, stack: str = "") -> Deployment:
-    """The first `pulumi up` of an environment's config, with some keys of our namespace changed.
+    """Returns the first `pulumi up` of an environment's config, with some keys of our namespace changed.
 
-    It runs once for all tests that ask for it, so no test may change what it returns. The stack has the name of the
-    environment unless another is given.
+    The deployment runs once for all tests that request it, so no test may change it. The stack has the environment's
+    name unless `stack` is given.
     """
     return _first_up(environment, json.dumps(changes or {}, sort_keys=True), stack or environment)
 

@@ -1,4 +1,4 @@
-"""Self-signed certificates for listeners in tests."""
+"""Creates self-signed certificates for listeners in tests."""
 
 from __future__ import annotations
 

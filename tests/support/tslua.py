@@ -34,7 +34,7 @@ io.open = function(path, mode) return open(ROOT .. path, mode) end
 
 
 class Headers:
-    """The fields of a message. Names match in any case; setting a field to None removes it."""
+    """Holds the header fields of a message. Names match in any case. Setting a field to None removes it."""
 
     def __init__(self, fields: Mapping[str, str] | None = None) -> None:
         self._fields = {name.lower(): (name, value) for name, value in (fields or {}).items()}
@@ -196,7 +196,7 @@ class _Http:
 
 
 class _Ts:
-    """The `ts` object during one call of a handler; `parts` are the messages that the hook offers."""
+    """Emulates the `ts` object during one call of a handler. `parts` are the messages that the hook offers."""
 
     def __init__(self, transaction: Transaction, lookup: Lookup | None = None, **parts: Any) -> None:
         self._transaction = transaction

@@ -24,7 +24,7 @@ NOT_IMPORTED = {
     "local/samples/python/acme_greeter/__init__.py",
 }
 
-# Importer and imported: one import that runs upwards or sideways for each rule.
+# One forbidden import for each rule, upwards or sideways, as importer and imported module.
 FORBIDDEN = [
     ("contract", "registry"),
     ("contract", "boto3"),
@@ -84,7 +84,7 @@ def test_contract_imports_only_itself_and_the_standard_library(graph: grimp.Impo
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of all that the linter reads; the linter accepts it as it is."""
+    """Returns a copy of all files that the linter reads. The linter accepts the unchanged copy."""
     root = tmp_path_factory.mktemp("copy")
     for file in (ROOT / "pyproject.toml", *(file for folder in FOLDERS for file in sources(ROOT / folder))):
         target = root / file.relative_to(ROOT)
@@ -97,7 +97,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def report(copy: Path) -> str:
-    """What the linter says of the copy with all of FORBIDDEN planted."""
+    """Returns the linter's output for the copy with every import of FORBIDDEN added."""
     for importer, imported in FORBIDDEN:
         (copy / importer / f"{planted(imported)}.py").write_text(f"import {imported}\n")
     linted = lint(copy)

@@ -1,4 +1,6 @@
-"""Pulumi starts each program in the program's own folder, with the Python of .venv and no path to the repository."""
+"""Tests that each program starts as Pulumi starts it: in the program's own folder, with .venv's Python, and without a
+path to the repository.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 START = "import runpy, sys; runpy.run_path(sys.argv[1], run_name='__main__')"
 
-# What a program prints once it has imported everything: the first setting that it misses, or the port of its server.
+# A program that has imported everything prints the first missing setting, or the port of its server.
 PROGRAMS = {"stacks": r"artifact-edge:\w+: missing", "bootstrap": r"'aws:region'", "policies": r"^\d+$"}
 
 

@@ -1,4 +1,4 @@
-"""The lock and requirements.txt name every package that pyproject.toml asks for, at its version."""
+"""Tests that the lock and requirements.txt name every package that pyproject.toml requires, at its version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table itself: whole, of this program, and known for every environment."""
+"""Tests that the price table is complete, belongs to this program, and covers every environment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The architecture page and the README name folders and files that exist, and the floors that the linter checks."""
+"""Tests that the architecture page and the README name existing files and folders, and the floors that the linter
+checks.
+"""
 
 from __future__ import annotations
 

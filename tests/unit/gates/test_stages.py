@@ -1,4 +1,6 @@
-"""The split of a refused apply, on plans that the real engine made (tests/support/plans_of_changes.py)."""
+"""Tests how a refused apply is split into stages, on plans that the real engine made
+(tests/support/plans_of_changes.py).
+"""
 
 from __future__ import annotations
 

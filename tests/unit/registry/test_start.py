@@ -1,4 +1,4 @@
-"""How the command line starts: it loads what a command needs, and never Pulumi or its programs."""
+"""Tests that the command line loads only what a command needs, and never Pulumi or its programs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ for module in pkgutil.walk_packages(registry.__path__, "registry."):
 
 
 def loaded_by(code: str) -> set[str]:
-    """The top-level packages in a fresh Python that has run the code."""
+    """Returns the top-level packages that are loaded in a new Python process after it has run the code."""
     told = f"{code}\nimport json, sys\nprint(json.dumps(sorted({{name.partition('.')[0] for name in sys.modules}})))"
     done = subprocess.run([sys.executable, "-c", told], cwd=ROOT, capture_output=True, text=True, check=True)
     return set(json.loads(done.stdout))

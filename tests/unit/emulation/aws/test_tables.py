@@ -1,5 +1,5 @@
-"""Tests the DynamoDB features that moto lacks: streams that report each write once, and transactions that do not
-conflict needlessly.
+"""Tests the DynamoDB features that moto lacks: streams that report each write once, and transactions that do not affect
+other requests.
 """
 
 from __future__ import annotations
