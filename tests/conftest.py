@@ -1,4 +1,4 @@
-"""What holds for all tests: assertions in tests/support are as telling as those in tests, and Python collects less."""
+"""Settings for all tests: pytest explains failed assertions in tests/support, and garbage collection is rarer."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import pytest
 
 pytest.register_assert_rewrite("tests.support")
 
-# Pulumi's and the clouds' SDKs are millions of objects that live to the end. Looking through them for garbage at
-# Python's own pace took a fifth of the tests' time.
+# The SDKs of Pulumi and the clouds create millions of objects that live until the process ends. Garbage collection
+# at Python's default thresholds took a fifth of the tests' time.
 gc.set_threshold(50_000, 20, 50)
 
 
 def pytest_collection_finish() -> None:
-    """Takes all that the imports of the tests made out of the collector's sight."""
+    """Excludes all objects that the imports of the tests created from later garbage collection."""
     gc.collect()
     gc.freeze()

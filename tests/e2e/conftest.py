@@ -1,4 +1,4 @@
-"""The sandbox that `make up` makes, in a place of its own, brought up once for all tests that ask for it."""
+"""The sandbox that `make up` makes, in a separate directory; it starts once for all tests that use the fixture `up`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOOPBACK = "127.90"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the tests that share one sandbox; all others make sandboxes of their own, at other addresses."""
+    """Marks the tests that share one sandbox; all other tests make separate sandboxes at other addresses."""
     for item in items:
         if isinstance(item, pytest.Function) and "up" in item.fixturenames:
             item.add_marker("shares_a_sandbox")
@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def up() -> Iterator[Up]:
-    directory = Path(tempfile.mkdtemp(prefix="ae-"))  # short, for sockets; and Traffic Server's user must get in
+    directory = Path(tempfile.mkdtemp(prefix="ae-"))  # short, for sockets' paths; Traffic Server's user can enter it
     directory.chmod(0o755)
     sandbox = Sandbox(directory=directory, loopback=LOOPBACK)
     config = (CHECKOUT / "stacks" / "Pulumi.local.yaml").read_bytes()

@@ -1,6 +1,7 @@
-"""What breaks is told to whoever is on call, and what heals, too: from the emulated AWS's metrics to a topic's queue.
+"""Alarms notify the on-call engineers of failures and recoveries: from the emulated AWS's metrics to a topic's queue.
 
-Without the engine: the handlers behind it provision what is watched. CloudWatch's minute lasts half a second here.
+The tests run without the engine: its handlers provision the monitored resources. CloudWatch's minute lasts half a
+second here.
 """
 
 from __future__ import annotations
@@ -56,11 +57,11 @@ PREFIX = "artifact-edge-test"
 HOME, AWAY = "us-east-1", "eu-west-1"
 REGIONS = (HOME, AWAY)
 SERVICES = {service.name: service for service in (*services.CLOUDS, *services.RUNTIME)}
-PATIENCE = 60.0  # seconds until something that must happen is given up
+PATIENCE = 60.0  # seconds to wait for an expected event before the test fails
 
 
 class Endpoint(BaseHTTPRequestHandler):
-    """What a health check looks at."""
+    """HTTP endpoint that a health check requests; every GET request gets status 200."""
 
     def do_GET(self) -> None:
         self.send_response(200)
@@ -72,7 +73,7 @@ class Endpoint(BaseHTTPRequestHandler):
 
 @dataclass
 class OnCall:
-    """Whoever listens to the topics of all regions; what was heard is kept."""
+    """Subscriber to the topics of all regions, which keeps the messages that it received."""
 
     sandbox: Sandbox
     target: Target
@@ -80,7 +81,7 @@ class OnCall:
     told: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     def hears(self, name: str, state: str) -> dict[str, Any]:
-        """The next message of that alarm in that state."""
+        """Returns and removes the next message of the named alarm in that state. Fails after `PATIENCE` seconds."""
         deadline = time.monotonic() + PATIENCE
         while True:
             for message in self.told:
@@ -183,7 +184,7 @@ def answering(sandbox: Sandbox) -> Generator[None]:
 
 @contextmanager
 def draining(on_call: OnCall) -> Generator[None]:
-    """Somebody settles the outbox, as the runbook asks."""
+    """Runs `purges drain` in a second process while the context lasts, as the runbook describes."""
     command = ["purges", "drain", "--watch", "0.2", "--stack-outputs", on_call.outputs]
     process = subprocess.Popen([sys.executable, "-m", "registry", *command], cwd=CHECKOUT, stdout=subprocess.DEVNULL)
     try:
@@ -201,7 +202,7 @@ def test_dead_letters_go_off_and_end_once_they_are_taken(on_call: OnCall) -> Non
     api.update_event_source_mapping(UUID=mapping, MaximumRetryAttempts=1)
     broken = {**variables, "SECRET_ID": "test/absent"}
     api.update_function_configuration(FunctionName=name, Environment={"Variables": broken})
-    time.sleep(2)  # until the new settings are noticed
+    time.sleep(2)  # until the runtime applies the new settings
     on_call.forget()
     tokens.create(on_call.target, By("sandbox test", "", "tokens"), "bob", ["npm:*:pull"], 3600)
     told = on_call.hears("entitlements-dead", "ALARM")
@@ -269,7 +270,7 @@ def test_a_bucket_that_fails_goes_off(on_call: OnCall) -> None:
 
 @contextmanager
 def answered_requests(url: str, headers: dict[str, str]) -> Generator[None]:
-    """Somebody reads all the time."""
+    """Requests `url` every 0.05 s in a thread while the context lasts."""
     ended = threading.Event()
 
     def read() -> None:

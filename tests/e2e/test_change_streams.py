@@ -1,6 +1,6 @@
-"""Google's own emulator and the stand-in of emulation/gcp, side by side: what reads the one reads the other.
+"""Compares Google's own Spanner emulator with emulation/gcp: the same reader of change streams works with both.
 
-Google's emulator is in no package registry; where the machine lacks it, the stand-in has to do (tests/unit).
+No package registry has Google's emulator. On a machine without it, only tests/unit cover change streams.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ def google(spanner: Google) -> Spanner:
 def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
     directory = tmp_path_factory.mktemp("spanner")
     for parent in (directory, *directory.parents):
-        parent.chmod(parent.stat().st_mode | 0o111)  # for the user of PostgreSQL
+        parent.chmod(parent.stat().st_mode | 0o111)  # so that the user of PostgreSQL can enter
     with emulated(directory) as running:
         yield running
 
 
 def form(value: Any) -> Any:
-    """What a record is made of: names, and types of values."""
+    """Returns a record's names and the types of its values, without the values."""
     if isinstance(value, dict):
         return {name: form(part) for name, part in sorted(cast(dict[str, Any], value).items())}
     if isinstance(value, list):
@@ -50,7 +50,7 @@ def form(value: Any) -> Any:
 
 
 def records(database: Spanner) -> list[Any]:
-    """All that the stream tells of an insert, a change, and a deletion."""
+    """Returns a partition record and the change records for an insert, an update and a deletion."""
     start = database.now()
     put(database, "x", 1)
     newer = {"table": "items", "columns": ["pk", "sk", "version"], "values": [["tokens", digest("x"), "2"]]}
@@ -71,7 +71,7 @@ def records(database: Spanner) -> list[Any]:
 
 def test_records_have_the_same_form(google: Spanner, stand_in: Emulated) -> None:
     theirs, ours = records(google), records(stand_in.spanner())
-    for record in (*theirs, *ours):  # in which order the columns are told means nothing
+    for record in (*theirs, *ours):  # the order of the columns means nothing
         for column in record.get("data_change_record", {}).get("column_types", ()):
             column.pop("ordinal_position")
     for their, our in zip(theirs, ours, strict=True):
@@ -111,7 +111,7 @@ def test_the_follower_follows_google_s_partitions(google: Spanner) -> None:
         seen = set(positions.all())
         time.sleep(0.5)
     following.turn()
-    following = follower(google, edge)  # as after a crash
+    following = follower(google, edge)  # a new follower, as after a crash
     put(google, "x", version + 1)
     following.turn()
     following.turn()

@@ -1,4 +1,4 @@
-"""npm, pip, uv and skopeo: the commands that `make up` prints work as they stand, and are refused as they should be."""
+"""npm, pip, uv and skopeo: the commands that `make up` prints work unchanged, and the edge refuses what it must."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UV = f"{Path(sys.prefix) / 'bin' / 'uv'} pip install --reinstall acme-greeter"
 
 
 def shell(directory: Path, *commands: str) -> subprocess.CompletedProcess[str]:
-    """One shell of a person who has set nothing up: what the tests' own environment says of clients does not count."""
+    """Runs the commands in one shell that has only HOME, PATH and LANG from the tests' environment."""
     settings = {name: value for name, value in os.environ.items() if name in ("HOME", "PATH", "LANG")}
     script = "\n".join(["set -e", *commands])
     return subprocess.run(

@@ -31,7 +31,7 @@ def up() -> Iterator[OnCloudStorage]:
     with on_cloud_storage(LOOPBACK, STACK, CONFIG) as stack:
         yield stack
         gone = stack.project.pulumi("destroy", "--yes", "--skip-preview")
-        # What is locked keeps its bucket, as on Google Cloud; all else must go.
+        # A bucket with locked objects cannot be deleted, as on Google Cloud. All else must be removed.
         assert "is subject to a retention configuration" in gone.stdout + gone.stderr
 
 
@@ -75,7 +75,7 @@ def test_a_hundred_cold_requests_are_one_for_cloud_storage(up: OnCloudStorage) -
 
 @contextmanager
 def token_of_the_shield(up: OnCloudStorage) -> Generator[Path]:
-    """Its file, whose content is what it was in the end."""
+    """Yields the file of the shield's token, and restores its content at the end."""
     file = up.machine / "run/artifact-edge/gcs_token"
     good = file.read_text()
     try:
@@ -93,8 +93,8 @@ def test_without_a_right_token_the_client_learns_only_that_there_is_no_answer(
     bodies = [up.store(key, 1_000) for key in cold]
 
     def refused(key: str) -> httpx.Response:
-        file.write_text(token)  # the machine's timer may have brought a right one
-        time.sleep(1.5)  # it is read again after a second
+        file.write_text(token)  # again: the machine's timer may have written a valid token
+        time.sleep(1.5)  # the shield reads the file again after a second
         return client.get(f"/{key}")
 
     with httpx.Client(**access(up, US_EAST)) as client:

@@ -39,7 +39,7 @@ pytestmark = pytest.mark.skipif(release.latest(STACK) is None, reason="no releas
 
 
 def deployed(up: Up) -> list[Inputs]:
-    """The stack's resources now, with secrets in plain."""
+    """Returns the stack's current resources, with secrets in plain text."""
     arguments = ("stack", "export", "--show-secrets", "--stack", STACK)
     result = pulumi(ensure_engine(print), up.sandbox, CHECKOUT, *arguments, passphrase=PASSPHRASE)
     assert result.returncode == 0, result.stderr
@@ -59,7 +59,7 @@ def inputs_of(resources: Sequence[Inputs], kind: str) -> list[Inputs]:
 
 
 def deploy_worker(up: Up, content: str) -> None:
-    """Puts the bundle in place of the stack's, with the stack's bindings."""
+    """Deploys `content` as the worker's bundle, with the bindings of the stack's worker."""
     (script,) = inputs_of(deployed(up), SCRIPT)
     bindings = [
         {_snake(key): _plain(value) for key, value in binding.items()} for binding in _plain(script["bindings"])
@@ -78,7 +78,7 @@ def deploy_worker(up: Up, content: str) -> None:
 
 
 def boot_shields(up: Up, user_data: Mapping[str, str]) -> None:
-    """Boots the machines anew with other user data, by the region that they stand in; waits until all answer."""
+    """Reboots the machines with the user data of their region, and waits until all shields of those regions answer."""
     shields = [one for one in up.outputs()["shields"] if one["region"] in user_data]
     machines: set[str] = set()
     for region, program in user_data.items():
@@ -90,13 +90,13 @@ def boot_shields(up: Up, user_data: Mapping[str, str]) -> None:
                     ec2.modify_instance_attribute(InstanceId=machine["InstanceId"], UserData=changed)
                     machines.add(machine["InstanceId"])
     before = _shield_processes(up, machines)
-    processes.stop(up.sandbox, "machines")  # it remembers the user data that machines started with
+    processes.stop(up.sandbox, "machines")  # this service remembers the user data that machines started with
     services.start(up.sandbox, services.RUNTIME)
     _wait(lambda: not before & _shield_processes(up, machines) and all(_healthy(one["address"]) for one in shields))
 
 
 def serves_clients(up: Up) -> None:
-    """A document that changes, and an object that no tier has seen, from each region; and nothing to strangers."""
+    """Checks that clients in both regions read a document and an uncached object, and that strangers read nothing."""
     for client_location in CLIENT_LOCATIONS[:2]:
         key = f"npm/@acme/greeting/-/greeting-7.0.{time.time_ns()}.tgz"
         body = store(up, key, 50_000)
@@ -131,7 +131,7 @@ def test_todays_worker_is_served_by_the_last_releases_shields(up: Up) -> None:
 
 @contextmanager
 def afterwards(restore: Callable[[], None]) -> Generator[None]:
-    """Other tests use the same sandbox."""
+    """Calls `restore` at the end, because other tests use the same sandbox."""
     try:
         yield
     finally:
@@ -163,7 +163,7 @@ def _snake(name: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """The value of a marked secret."""
+    """Returns the plain value of a secret in a state file; returns any other value unchanged."""
     if not isinstance(value, dict):
         return value
     members = cast(dict[str, Any], value)

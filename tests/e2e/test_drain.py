@@ -1,6 +1,6 @@
-"""What publishers could not bring to the readers arrives, with nobody running `purges drain`.
+"""Changes that publishers could not deliver reach readers although no operator runs `purges drain`.
 
-The stack's function does it, invoked by the stack's own schedule, each minute; the sandbox's minutes are short here.
+The stack's schedule invokes the outbox relay each minute. The sandbox's minute lasts 5 seconds here.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tests.support.sandbox.edge import access
 from tests.support.sandbox.up import Up
 
 MINUTE = 5.0  # seconds
-WITHIN = 60.0  # seconds, on a machine that has other things to do
+WITHIN = 60.0  # seconds; long, because the machine runs other tests too
 NOWHERE = "http://127.0.0.1:9/client/v4"  # the discard port: nothing listens there
 KILLED_AFTER_THE_COMMIT = """
 import os, signal
@@ -61,7 +61,7 @@ def outbox(up: Up, monkeypatch: pytest.MonkeyPatch) -> Outbox:
 
 @pytest.fixture
 def readers(up: Up) -> Iterator[list[httpx.Client]]:
-    """One at each client location, who may pull everything."""
+    """Yields one HTTP client at each client location, whose token may pull all npm packages."""
     Client(up.sandbox, "drained", up.outputs()["url"]).configure(
         operator.issue_token(up.sandbox, up.outputs(), "drained", ["npm:*:pull"])
     )

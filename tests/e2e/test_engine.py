@@ -90,7 +90,7 @@ def client(sandbox: Sandbox, service: str, region: str) -> Any:
 
 
 def changes(preview: subprocess.CompletedProcess[str]) -> dict[str, str]:
-    """What a JSON preview would do, by resource name, leaving out what stays as it is."""
+    """Returns the operations of a JSON preview by resource name, without unchanged resources."""
     assert preview.returncode == 0, preview.stdout + preview.stderr
     steps = json.loads(preview.stdout)["steps"]
     return {step["urn"].rsplit("::", 1)[1]: step["op"] for step in steps if step["op"] != "same"}

@@ -1,4 +1,4 @@
-"""From a change of a token on record to what the edge says of it: over the stream, and by asking where nothing came."""
+"""A token's change reaches the edge through the change stream, or by a query of the metadata API."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def target(up: Up, monkeypatch: pytest.MonkeyPatch) -> Target:
 
 @pytest.fixture
 def no_direct_write(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Operators cannot reach the edge: only the stream can tell it."""
+    """Makes operators' direct writes to the edge fail, so that only the change stream updates it."""
 
     def silent(edge: TokenEntries, records: object) -> None:
         raise CloudflareUnavailable("out of reach, for the test")
@@ -50,7 +50,7 @@ def no_direct_write(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def clients(up: Up) -> Iterator[list[httpx.Client]]:
-    """At two PoPs, without a token."""
+    """Yields HTTP clients at two PoPs that have no token of their own."""
     opened = [httpx.Client(**access(up, client_location, "anonymous")) for client_location in (US_EAST, EU_WEST)]
     yield opened
     for client in opened:
@@ -62,7 +62,7 @@ def status(client: httpx.Client, token: str) -> int:
 
 
 def seconds_until(client: httpx.Client, token: str, wanted: int) -> float:
-    """How long the edge takes to answer so; fails when that is over the objective."""
+    """Returns the seconds until the edge answers with status `wanted`. Fails after `WITHIN` seconds."""
     start = time.monotonic()
     while (found := status(client, token)) != wanted:
         assert time.monotonic() - start < WITHIN, f"still {found} after {WITHIN} s, and not {wanted}"
@@ -71,7 +71,7 @@ def seconds_until(client: httpx.Client, token: str, wanted: int) -> float:
 
 
 def create(target: Target, grants: list[str]) -> tuple[str, str]:
-    """A token, and its digest."""
+    """Creates a token, and returns its text and its digest."""
     made = tokens.create(target, BY, "sandbox-test", grants, 3600)
     return made.text, made.token.digest
 
@@ -85,13 +85,13 @@ def where(target: Target) -> dict[str, str]:
 
 
 def entry(target: Target, digest: str) -> Any:
-    """As the store has it; None where it has none."""
+    """Returns the token's entry in the edge's store, or None if the store has no such entry."""
     found = target.token_entries.read([f"token:{digest}"])
     return json.loads(found[f"token:{digest}"]) if found else None
 
 
 def until_entry(target: Target, digest: str, version: int) -> float:
-    """Seconds until the store has heard of that version."""
+    """Returns the seconds until the edge's store has that version of the token. Fails after `WITHIN` seconds."""
     start = time.monotonic()
     while (entry(target, digest) or {"revision": -1})["revision"] < version:
         assert time.monotonic() - start < WITHIN
@@ -106,7 +106,7 @@ def version(target: Target, digest: str) -> int:
 
 
 def tell(what: str, seconds: float) -> None:
-    """For docs/entitlements.md; `pytest -rP` shows it."""
+    """Prints a measured time for docs/entitlements.md; `pytest -rP` shows the output."""
     print(f"{what}: {seconds:.2f} s")
 
 
@@ -158,14 +158,14 @@ def test_a_token_without_an_entry_is_asked_for(target: Target, clients: list[htt
     tokens.revoke(target, BY, revoked)
     for digest in (kept, revoked):
         until_entry(target, digest, version(target, digest))
-        time.sleep(1)  # the stream brings each change a second time, and would bring the entry back
+        time.sleep(1)  # the stream delivers each change twice, and would restore the entry
         edge_values(target).delete(f"token:{digest}", **where(target))
         assert entry(target, digest) is None
     for client in clients:
         assert status(client, good) == 200
         assert status(client, gone) == 401
         assert status(client, "ae_made-up") == 401
-    assert entry(target, kept) is None  # it was the API that knew
+    assert entry(target, kept) is None  # the metadata API gave the answer, not the store
 
 
 def dead_letters(up: Up) -> tuple[Any, str]:
@@ -210,7 +210,7 @@ def test_a_resync_brings_the_edge_in_step(up: Up, target: Target, clients: list[
     stale, spoilt = create(target, ["npm:@acme/*:pull"])
     for digest in (lost, spoilt):
         until_entry(target, digest, version(target, digest))
-    time.sleep(1)  # as above
+    time.sleep(1)  # the stream delivers each change twice, and would restore the entry
     edge_values(target).delete(f"token:{lost}", **where(target))
     wrong = json.dumps({**entry(target, spoilt), "grants": ["npm:nothing:pull"]}).encode()
     edge_values(target).update(f"token:{spoilt}", value=wrong, **where(target))

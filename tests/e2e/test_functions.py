@@ -1,6 +1,6 @@
-"""Functions of the emulated AWS at work: real code fed from a real stream, when all is well and when something is not.
+"""Functions of the emulated AWS: real code reads a real stream, in normal operation and during failures.
 
-Without the engine: the handlers behind it provision just what concerns entitlements.
+The tests run without the engine: its handlers provision only the resources of entitlements.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ ACCOUNT = "0" * 32
 PREFIX = "artifact-edge-test"
 BY = By("sandbox test", "", "tokens")
 SERVICES = {service.name: service for service in (*services.CLOUDS, *services.RUNTIME)}
-PATIENCE = 30.0  # seconds until something that must happen is given up
+PATIENCE = 30.0  # seconds to wait for an expected event before the test fails
 
 
 @dataclass(frozen=True)
 class Stack:
-    """What stands, and the host of the metadata API's URL."""
+    """The provisioned sandbox and target, and the host name in the metadata API's URL."""
 
     sandbox: Sandbox
     target: Target
@@ -59,7 +59,7 @@ class Stack:
         return json.loads(found[f"token:{digest}"]) if found else {}
 
     def knows(self, digest: str) -> bool:
-        """Whether the edge's store has heard of the token's last change."""
+        """Returns whether the edge's store has the last recorded version of the token."""
         item = self.target.repository.item("tokens", digest)
         return item is not None and self.entry(digest).get("revision") == item.version
 
@@ -116,7 +116,7 @@ def _provisioned(sandbox: Sandbox) -> Stack:
 
 @pytest.fixture(autouse=True)
 def no_direct_write(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the stream tells the edge."""
+    """Makes direct writes to the edge fail, so that only the change stream updates it."""
 
     def silent(edge: TokenEntries, records: object) -> None:
         raise CloudflareUnavailable("out of reach, for the test")
@@ -136,7 +136,7 @@ def until(what: Callable[[], bool]) -> None:
 
 
 def created(stack: Stack) -> str:
-    """A token's digest, once the edge knows of it."""
+    """Creates a token, waits until the edge's store has it, and returns its digest."""
     digest = tokens.create(stack.target, BY, "alice", ["npm:*:pull"], 3600).token.digest
     until(lambda: stack.knows(digest))
     return digest
@@ -184,7 +184,7 @@ def test_a_function_that_fails_leaves_a_letter_and_the_next_changes_go_on(stack:
     api.update_event_source_mapping(UUID=mapping, MaximumRetryAttempts=1)
     broken = {**variables, "SECRET_ID": "test/absent"}
     api.update_function_configuration(FunctionName=name, Environment={"Variables": broken})
-    time.sleep(2)  # until the new settings are noticed
+    time.sleep(2)  # until the runtime applies the new settings
     lost = tokens.create(stack.target, BY, "bob", ["npm:*:pull"], 3600).token.digest
     letters: list[Any] = []
 

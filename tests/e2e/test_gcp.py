@@ -41,7 +41,7 @@ def google() -> Iterator[TemporarySandbox]:
 
 
 def asked(sandbox: TemporarySandbox, path: str) -> Any:
-    """What Google's API says; None for what does not exist."""
+    """Returns the emulated Google API's JSON answer for `path`, or None on status 404."""
     answer = httpx.get(f"{sandbox.clouds.gcp_url}/{path}")
     return None if answer.status_code == 404 else answer.raise_for_status().json()
 

@@ -24,7 +24,7 @@ from tests.support.sandbox.up import Up
 
 @pytest.fixture(scope="module")
 def reader(up: Up) -> Client:
-    """May pull all images."""
+    """Returns a configured client whose token may pull all images."""
     client = Client(up.sandbox, "images", up.outputs()["url"])
     client.configure(operator.issue_token(up.sandbox, up.outputs(), "images", ["oci:*:pull"]))
     return client
@@ -60,7 +60,7 @@ def test_an_image_of_another_registry_is_pulled_through_the_edge_as_it_was(
 
 
 def test_an_image_is_imported_from_an_edge_with_its_tokens(up: Up, reader: Client, tmp_path: Path) -> None:
-    """Our own, which is a registry like any other; with a token, and refused without one."""
+    """The project's own edge is the source registry: an import with a token works, and one without is refused."""
     host = httpx.URL(up.outputs()["url"]).netloc.decode()
     environment = {
         "HTTPS_PROXY": client_location_proxy(up.sandbox, CLIENT_LOCATIONS[0]),

@@ -1,4 +1,4 @@
-"""Imports from a registry that wants tokens, as npm and pip are configured for it: our own, by the reader's files."""
+"""Imports from a registry that requires tokens: the project's own edge, with the reader's npm and pip configuration."""
 
 from __future__ import annotations
 

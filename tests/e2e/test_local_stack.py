@@ -1,4 +1,4 @@
-"""`make up` and `make down` as their user knows them: the stack's state, a second run, and nothing left behind."""
+"""`make up` and `make down` as users see them: the stack's state, a second run, and a complete removal."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from local.checkout import CHECKOUT
 from local.stack import PASSPHRASE
 from tests.support.sandbox.up import Up, local
 
+# The fields of the tiers' shared secrets that are certificates, and so are no secrets.
 PUBLIC = {"server_ca", "client_ca", "server_certificate", "client_certificate"}
-"""Fields of the secrets between the tiers that are certificates."""
 
 
 def pulumi(up: Up, *arguments: str) -> str:
-    """A plain command in a shell that has the printed environment."""
+    """Runs a plain `pulumi` command in a shell with the environment that `make up` printed."""
     return subprocess.run(
         ["pulumi", *arguments, "--stack", "local", "--non-interactive"],
         cwd=CHECKOUT,

@@ -1,6 +1,6 @@
 """The contract of the metadata repository on Spanner itself: Google's emulator behind Google's PGAdapter.
 
-The emulator is in no package registry; where the machine lacks it, PostgreSQL has to do (tests/unit).
+No package registry has the emulator. On a machine without it, only tests/unit check the contract, on PostgreSQL.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class TestMetadataOnSpanner(MetadataContract):
 
 @pytest.fixture(scope="session")
 def adapter(spanner: Spanner) -> Generator[int]:
-    """The port of a PGAdapter in front of the emulator, where the database `metadata` is."""
+    """Starts a PGAdapter in front of the emulator with the database `metadata`, and yields its port."""
     spanner.database("metadata", [*statements(SCHEMA.read_text()), *statements(SPANNER_ONLY.read_text())])
     port = free_port()
-    # Transactions that the emulator aborts are lost to it on sessions that many share.
+    # On multiplexed sessions, PGAdapter loses transactions that the emulator aborts.
     plain = dict.fromkeys(
         ["GOOGLE_CLOUD_SPANNER_MULTIPLEXED_SESSIONS", "GOOGLE_CLOUD_SPANNER_MULTIPLEXED_SESSIONS_FOR_RW"], "false"
     )
@@ -74,7 +74,7 @@ def database(adapter: int, monkeypatch: pytest.MonkeyPatch) -> Generator[tuple[R
 
 
 def _jars() -> Path:
-    """PGAdapter and what it needs, from Maven Central, once a machine (70 MB)."""
+    """Returns the directory of PGAdapter's jars; downloads them from Maven Central once per machine (70 MB)."""
     directory = cache_directory() / f"pgadapter-{_VERSION}"
     if directory.is_dir():
         return directory

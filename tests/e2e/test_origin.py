@@ -1,4 +1,4 @@
-"""What clients notice of an origin that fails or lags: nothing. Real npm and pip, the real registry tool."""
+"""Clients notice nothing of an origin that fails or lags. The tests use real npm and pip and the real registry tool."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from tests.support.sandbox.up import Up
 from tests.support.waiting import eventually
 
 LAG_SECONDS = 30
-INSTALLS = 20.0  # seconds within which caches have let go of what they held, and a copy is not yet made
+INSTALLS = 20.0  # seconds; caches expire sooner, and copies are made later
 
 
 @pytest.fixture(autouse=True)
 def settled(up: Up) -> Iterator[None]:
-    """Everything is copied before and after, and nothing is down."""
+    """Waits until all objects are copied, before and after each test, and ends outages and replication lag."""
     wait_until_copied(up)
     yield
     control(up, "outages", {})
@@ -88,7 +88,7 @@ def wheel(directory: Path, name: str, version: str) -> Path:
 
 
 class Shopper:
-    """A reader at one client location, who keeps nothing of what he fetched before."""
+    """A reader at one client location, who installs into a fresh directory each time."""
 
     def __init__(self, up: Up, client_location: ClientLocation, directory: Path) -> None:
         self._client = Client(up.sandbox, "reader", up.outputs()["url"], client_location)
@@ -96,7 +96,7 @@ class Shopper:
         self._turn = 0
 
     def npm(self, name: str) -> str:
-        """The version of the newest that npm installs."""
+        """Installs the package with npm and returns the installed version."""
         target = self._fresh()
         network = {"npm_config_https_proxy": self._client.proxy, "npm_config_cache": str(target / "cache")}
         result = npm_install(self._client, f"@acme/{name}", target, **network)
@@ -125,7 +125,7 @@ def shoppers(up: Up, tmp_path: Path) -> list[Shopper]:
 def test_a_new_version_is_installed_everywhere_before_it_is_copied(
     up: Up, shoppers: list[Shopper], tmp_path: Path
 ) -> None:
-    """Every region has served the old one, and the replicas go on holding its documents."""
+    """Each region has served the old version, and the replicas still hold its documents."""
     publish(up, npm_package(tmp_path, "lagging", "1.0.0"), wheel(tmp_path, "lagging", "1.0.0"))
     wait_until_copied(up)
     assert {(each.npm("lagging"), each.pip("lagging")) for each in shoppers} == {("1.0.0", "1.0.0")}
@@ -148,7 +148,7 @@ def test_a_first_version_is_installed_everywhere_before_it_is_copied(
 
 @pytest.mark.parametrize("how", ["503", "reset"])
 def test_with_the_primary_down_all_reads_go_on(up: Up, shoppers: list[Shopper], tmp_path: Path, how: str) -> None:
-    """What caches hold, and what they have never seen; what changes, and what never does."""
+    """Reads cover cached and uncached packages, and both mutable documents and immutable files."""
     warm, cold = f"warm{how}", f"cold{how}"
     for name in (warm, cold):
         publish(up, npm_package(tmp_path, name, "1.0.0"), wheel(tmp_path, name, "1.0.0"))
@@ -164,14 +164,14 @@ def test_with_the_primary_down_all_reads_go_on(up: Up, shoppers: list[Shopper], 
 
 @contextmanager
 def lag(up: Up) -> Generator[None]:
-    """Copies are made late, and some were still to be made at the end."""
+    """Delays replication by `LAG_SECONDS`; fails if no copy is pending at the end."""
     control(up, "replication", {"lag_seconds": LAG_SECONDS})
     yield
     assert control(up, "replication")["pending"] > 0
 
 
 def replicated(up: Up, key: str) -> bytes:
-    """What the replica holds of it, nothing where it holds nothing."""
+    """Returns the replica's content of the object, or empty bytes if the replica does not have it."""
     s3, bucket = up.aws("s3"), up.outputs()["buckets"][1]["name"]
     found = [each["Key"] for each in s3.list_objects_v2(Bucket=bucket, Prefix=key).get("Contents", [])]
     return s3.get_object(Bucket=bucket, Key=key)["Body"].read() if key in found else b""

@@ -32,7 +32,7 @@ def bucket(up: Up, region: str) -> str:
 
 
 def thief(up: Up, region: str) -> Any:
-    """A client of S3 with what one who broke into a shield would take along, on another machine."""
+    """Returns an S3 client outside the shield, with the credentials that an intruder could steal from the shield."""
     (root,) = (
         file.parents[2]
         for file in up.sandbox.directory.glob("machines/*/root/etc/artifact-edge/records.config")
@@ -51,13 +51,13 @@ def thief(up: Up, region: str) -> Any:
 
 
 def read(up: Up, region: str, key: str) -> httpx.Response:
-    """As a client there does, through edge and shield."""
+    """Reads the object through edge and shield, as a client in that region does."""
     with httpx.Client(**access(up, CLIENT_LOCATION[region])) as client:
         return client.get(f"/{key}")
 
 
 def asked(up: Up, key: str) -> dict[str, int]:
-    """How often for the object, by bucket, whatever was answered."""
+    """Returns the number of GET requests for the object by bucket, whatever the answers were."""
     seen: dict[str, dict[str, int]] = httpx.get(f"{up.sandbox.aws_url}/_artifact-edge/requests").json()
     return {name.split("/", 1)[0]: of["GET"] for name, of in seen.items() if name.split("/", 1)[1] == key}
 
@@ -68,7 +68,7 @@ def pause_copies(up: Up, paused: bool) -> None:
 
 @contextmanager
 def ways(up: Up, change: Callable[[list[dict[str, Any]]], None]) -> Generator[None]:
-    """The policy that says from where shields may read, changed for a while."""
+    """Changes the role policy that limits where shields may read from, and restores it at the end."""
     iam = up.aws("iam")
     role = next(each["RoleName"] for each in iam.list_roles()["Roles"] if each["RoleName"].endswith("-shield"))
     named = {"RoleName": role, "PolicyName": "origin-ways"}
@@ -84,7 +84,7 @@ def ways(up: Up, change: Callable[[list[dict[str, Any]]], None]) -> Generator[No
 
 
 def wait_until_asked_again(up: Up) -> None:
-    """The edge leaves out for a while a shield that failed."""
+    """Waits until the edge uses the European shield again, because it skips a failed shield for a while."""
     deadline, turn = time.monotonic() + PATIENCE_SECONDS, 0
     while True:
         turn += 1

@@ -18,8 +18,8 @@ from tests.support import plans_of_changes as changes
 pytestmark = pytest.mark.plans
 
 TODAY = datetime.date(2026, 11, 25)
+# The stack has two regions and only one machine in Europe, so the limits have to allow for both.
 LIMITS = Limits(sole_nodes=True, traffic=0.5)
-"""The stack has one machine in Europe, and two regions."""
 
 
 @pytest.fixture(scope="module")

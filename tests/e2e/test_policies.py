@@ -1,4 +1,4 @@
-"""The policy pack in the engine: what is said to somebody who adds a bucket without guarding it."""
+"""The policy pack in the engine: the findings for a developer who adds a bucket without its protective settings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SINGLE_REGION = {"multi-bucket-replicated": {"enforcementLevel": "mandatory", "r
 
 @pytest.fixture(scope="module")
 def buckets() -> Iterator[TemporarySandbox]:
-    """A stack of the program in `buckets/`, with a pack of its own, and settings that let a bucket stand alone."""
+    """Yields a stack of the program in `buckets/`, with a copy of the pack and settings that accept a single region."""
     with temporary_sandbox(LOOPBACK, print) as sandbox:
         project = sandbox.clouds.directory / "buckets"
         shutil.copytree(Path(__file__).parent / "buckets", project)

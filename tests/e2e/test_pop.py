@@ -44,8 +44,8 @@ pytestmark = pytest.mark.skipif(
     reason="needs workerd (npm ci in workers/edge) and Traffic Server (apt-get install trafficserver)",
 )
 
-# What a script sees, and what its bindings give it. The shield to ask is the client's choice here, to show that the
-# cache's key does not depend on it.
+# The script returns what it sees and what its bindings give it. The client chooses the shield here, to show that the
+# cache's key does not depend on the shield.
 SCRIPT = """
 export default {
   async fetch(request, env) {
@@ -71,7 +71,7 @@ export default {
 
 @dataclass
 class Shield:
-    """What the stub shield saw, and whether it is to fail."""
+    """The requests that the stub shield received, and whether the stub has to fail."""
 
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list[tuple[str, dict[str, str]]])
     failing: bool = False
@@ -110,7 +110,7 @@ class Network:
     def get(
         self, path: str, *, pop: int = 0, host: str = HOST, headers: dict[str, str] | None = None
     ) -> httpx.Response:
-        """What a client of that PoP gets, over a TLS connection of its own that it verifies by the edge's authority."""
+        """Returns the answer of that PoP over a new TLS connection, verified against the edge's authority."""
         return self.client.get(
             f"https://{self.sandbox.pop_address(POPS[pop])}:{POP_HTTPS_PORT}{path}",
             headers={"Host": host, "Connection": "close", **(headers or {})},
@@ -119,7 +119,7 @@ class Network:
 
 
 def _handshake(network: Network, context: ssl.SSLContext) -> str:
-    """The TLS version that the first PoP agrees on with such a client."""
+    """Returns the TLS version that the first PoP negotiates with the context, or `refused`."""
     address = (network.sandbox.pop_address(POPS[0]), POP_HTTPS_PORT)
     with socket.create_connection(address, timeout=10) as plain:
         try:
@@ -131,7 +131,7 @@ def _handshake(network: Network, context: ssl.SSLContext) -> str:
 
 @pytest.fixture(scope="module")
 def network() -> Generator[Network]:
-    # Not pytest's own directory: nobody but its owner can enter that, and the caches run as a user of their own.
+    # Not pytest's own directory: only its owner can enter that, and the caches run as a separate user.
     directory = Path(tempfile.mkdtemp(prefix="artifact-edge-pop-"))
     directory.chmod(0o755)
     sandbox = Sandbox(directory=directory, loopback="127.93")

@@ -1,4 +1,4 @@
-"""`make preview`: every stack's plan, what an upgrade would change, and what a change that breaks a rule is told."""
+"""`make preview`: every stack's plan, what an upgrade would change, and the findings when a change breaks a rule."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The publisher, a real process, ended by SIGKILL at each of its writes.
+"""The tests kill the publisher, a real process, with SIGKILL at each of its writes.
 
-At no time may a reader find anything but the old or the whole new; publishing again must lose nothing, and every
-document that changed must have been purged after its last change.
+Readers always find either the old release or the whole new one. Publishing again loses nothing, and each changed
+document is purged after its last change.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from tests.support.served_clouds import URL, ServedClouds, served_clouds
 
 @dataclass(frozen=True)
 class Case:
-    """Two releases of one package: `old` is published before, `new` is what the publisher is ended at.
+    """Two releases of one package: `old` is published first, and the publisher is killed while it publishes `new`.
 
-    `shown` says which of them a reader of a document is offered, by the document's key.
+    `shown` returns the releases that each document offers its readers, by the document's key.
     """
 
     old: list[str]
@@ -45,7 +45,7 @@ class Case:
 
 @dataclass
 class Watched:
-    """Ends the publisher as it makes its `at`th write, which is then not made, and notes all writes, in order."""
+    """Kills the publisher at its write number `at`, which is then not made, and records all writes in order."""
 
     clouds: ServedClouds
     case: Case
@@ -113,7 +113,7 @@ def pypi_case(directory: Path) -> Case:
 
 
 def oci_case(directory: Path) -> Case:
-    """The tag moves: whoever pulls it gets the old or the new image, with all its parts."""
+    """Returns the case of a moved tag: a pull gets the old or the new image, with all its parts."""
     layouts = [build(directory / name).image for name in ("old", "new")]
     rewrite_manifest(layouts[1], {"annotations": {"build": "2"}})
     digests = [json.loads((layout / "index.json").read_text())["manifests"][0]["digest"] for layout in layouts]
@@ -144,7 +144,7 @@ def assert_new(clouds: ServedClouds, case: Case) -> None:
 
 
 def assert_purged_after_each_change(writes: list[str]) -> None:
-    """The keys of purges are not seen here, but each purge follows all changes of documents before it."""
+    """Asserts that a purge follows the last change of a document. The keys of purges are not visible here."""
     changes = [n for n, write in enumerate(writes) if write.startswith(("PUT ", "DELETE ")) and is_document(write)]
     purges = [n for n, write in enumerate(writes) if write == "purge"]
     assert changes
@@ -160,7 +160,7 @@ def is_document(write: str) -> bool:
 
 
 def publish(clouds: ServedClouds, case: list[str]) -> None:
-    """In this process, without a kill."""
+    """Publishes the case's files in this process, without a kill."""
     files, repository = [Path(case[0])], case[2] if len(case) > 1 else ""
     report = publishing.publish(
         Target.model_validate(clouds.outputs), files, By("tester", "", "publish"), repository=repository
@@ -223,7 +223,7 @@ def pending(clouds: ServedClouds) -> int:
 def test_what_is_watched_is_seen_when_it_is_broken(
     clouds: ServedClouds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A document that names what is not there is noticed."""
+    """The test's own check fails for a document that names a missing file."""
     for name, value in clouds.environment.items():
         monkeypatch.setenv(name, value)
     case = npm_case(tmp_path)

@@ -19,20 +19,20 @@ from tests.support.sandbox.installs import npm_install, pip_install
 from tests.support.sandbox.up import Up
 from tests.support.waiting import eventually
 
+# Set this variable on machines that reach no registry. Without it, an unreachable registry fails the tests.
 OFFLINE = "ARTIFACT_EDGE_OFFLINE"
-"""Set by whoever runs the tests where no registry is; without it, a registry that is not reached fails them."""
 
 
 @pytest.fixture(scope="module")
 def reader(up: Up) -> Client:
-    """May pull everything."""
+    """Returns a configured client whose token may pull all npm and Python packages."""
     client = Client(up.sandbox, "importer", up.outputs()["url"])
     client.configure(operator.issue_token(up.sandbox, up.outputs(), "importer", ["npm:*:pull", "pypi:*:pull"]))
     return client
 
 
 def tree(directory: Path) -> None:
-    """`top` needs `middle`, which needs `bottom`, in both ecosystems."""
+    """Writes npm and Python packages into `directory`: `top` depends on `middle`, which depends on `bottom`."""
     names = ["top", "middle", "bottom"]
     for name, needed in zip(names, [*names[1:], ""], strict=True):
         dependencies = {needed: "^1.0.0"} if needed else {}

@@ -40,7 +40,7 @@ pytestmark = pytest.mark.skipif(shutil.which("traffic_manager") is None, reason=
 
 
 class Shield:
-    """One booted machine, its clouds, and clients of either kind."""
+    """One booted shield machine, the stub of its cloud, and its test clients."""
 
     def __init__(self, sandbox: Sandbox, certificates: Path) -> None:
         authority = Authority("edge and shields")
@@ -78,7 +78,7 @@ class Shield:
         return [Instance("i-0001", self.address, render_user_data(settings, "us-east-1", "aws", role))]
 
     def up(self, *, after: int | None = None) -> None:
-        """Lets the hypervisor work until the health port answers, from a process other than `after`."""
+        """Runs the hypervisor until the health port answers from a process other than `after`. Fails after 30 s."""
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             self._hypervisor.reconcile()
@@ -104,7 +104,7 @@ class Shield:
 
 @pytest.fixture(scope="module")
 def shield() -> Iterator[Shield]:
-    # Not pytest's own directory: Traffic Server gives up root and could not enter it.
+    # Not pytest's own directory: Traffic Server drops root permissions and could not enter it.
     with tempfile.TemporaryDirectory(prefix="shield-") as directory:
         Path(directory).chmod(0o755)
         prefix = f"127.{random.randint(128, 250)}"  # noqa: S311
@@ -120,7 +120,7 @@ def shield() -> Iterator[Shield]:
 
 @pytest.fixture(scope="module", autouse=True)
 def stored_early(shield: Shield) -> None:
-    """Stores what has to survive the crash, before the cache's directory is saved for the first time."""
+    """Stores the objects that must survive the crash, before Traffic Server first saves its cache directory."""
     shield.cloud.put(NEAR, "durable", body(200_000))
     shield.edge.get("durable")
     # Writes are gathered in a buffer of 4 MB before they reach the disk.
@@ -304,7 +304,7 @@ def test_access_log_holds_no_secret(shield: Shield) -> None:
         time.sleep(0.3)
     assert ORIGIN_KEY not in log.read_text()
     statuses = {record["origin_status"] for record in map(json.loads, log.read_text().splitlines())}
-    assert statuses > {"000", "200"}  # of what the shield had, and of what it asked for
+    assert statuses > {"000", "200"}  # 000 for objects in the cache, 200 for objects from the origin
 
 
 @pytest.mark.usefixtures("stored_early")
@@ -320,7 +320,7 @@ def test_cache_survives_a_crash(shield: Shield) -> None:
 
 
 def _wait_until_origins_are_tried_again(shield: Shield) -> None:
-    """A parent that failed is left out for proxy.config.http.parent_proxy.retry_time."""
+    """Waits for the origins, because a failed parent is skipped for proxy.config.http.parent_proxy.retry_time."""
     deadline = time.monotonic() + 10
     for number in count():
         key = f"npm/probe/-/{time.monotonic()}-{number}"
@@ -332,7 +332,7 @@ def _wait_until_origins_are_tried_again(shield: Shield) -> None:
 
 
 def _wait_until_directory_is_saved(shield: Shield) -> None:
-    """A crash loses what is stored after the last save, which is made as proxy.config.cache.dir.sync_frequency says."""
+    """Waits for a save (proxy.config.cache.dir.sync_frequency), because a crash loses later objects."""
     deadline = time.monotonic() + 40
     while _directory_saves(shield) == 0:
         assert time.monotonic() < deadline, "the directory was not saved"

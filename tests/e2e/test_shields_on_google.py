@@ -1,4 +1,7 @@
-"""A shield on Google Cloud in front of origins on AWS: what it serves, as whom it reads, and what it does as nobody."""
+"""A shield on Google Cloud in front of origins on AWS.
+
+The tests check what it serves, which role it reads with, and what it does without credentials.
+"""
 
 from __future__ import annotations
 
@@ -25,31 +28,31 @@ ROLE = "artifact-edge-local-shield"
 
 
 def shield(up: Up) -> dict[str, str]:
-    """The one on Google Cloud, near the third client location."""
+    """Returns the output of the shield on Google Cloud, near the third client location."""
     return next(each for each in up.outputs()["shields"] if each["cloud"] == "gcp")
 
 
 def machine(up: Up) -> dict[str, Any]:
-    """What the emulated Compute Engine says of it."""
+    """Returns the emulated Compute Engine's record of the shield's machine."""
     machines = httpx.get(f"{up.sandbox.gcp_url}/_artifact-edge/instances").json()
     return next(each for each in machines if each["name"].endswith(shield(up)["name"]))
 
 
 def asked_by_the_edge(up: Up, path: str) -> int:
-    """How often, by its log, which is written within seconds."""
+    """Returns how often the edge requested `path`, by the shield's access log, which is written within seconds."""
     log = up.sandbox.directory / "machines" / machine(up)["id"] / "root/var/log/artifact-edge/access.log"
     requests = [json.loads(line) for line in log.read_text().splitlines()]
     return sum(each["port"] == EDGE_PORT and each["path"] == path for each in requests)
 
 
 def credentials(up: Up) -> dict[str, str]:
-    """What it signs with towards the origin."""
+    """Returns the credentials that the shield signs origin requests with."""
     file = up.sandbox.directory / "machines" / machine(up)["id"] / "root/run/artifact-edge/s3_auth.config"
     return dict(line.split("=", 1) for line in file.read_text().splitlines())
 
 
 def caller(up: Up, found: dict[str, str]) -> str:
-    """Who that is, in the words of AWS."""
+    """Returns the ARN of the caller that the credentials belong to, as AWS STS reports it."""
     sts = cast(Any, boto3).client(
         "sts",
         region_name="us-east-1",

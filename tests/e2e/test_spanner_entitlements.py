@@ -57,7 +57,7 @@ BY = By("sandbox test", "", "tokens")
 
 @dataclass
 class Network:
-    """The stack, up and serving; the operator's own writes to the edge fail."""
+    """A running stack, whose operators' direct writes to the edge fail."""
 
     scratch: TemporarySandbox
     outputs: dict[str, Any]
@@ -68,12 +68,12 @@ class Network:
         return self.edge.get(PATH, headers={"Authorization": f"Bearer {token}"}).status_code
 
     def entry(self, digest: str) -> Any:
-        """As the edge's store has it; None where it has none."""
+        """Returns the token's entry in the edge's store, or None if the store has no such entry."""
         found = self.target.token_entries.read([f"token:{digest}"])
         return json.loads(found[f"token:{digest}"]) if found else None
 
     def service(self, name: str) -> int:
-        """The process of a service, by the directory that it runs in."""
+        """Returns the process id of a service, found by its working directory. Raises AssertionError if none runs."""
         for process in Path("/proc").iterdir():
             if process.name.isdigit() and f"/run-services/{name}/" in f"{_directory(process)}/":
                 return int(process.name)
@@ -112,7 +112,7 @@ def _silent(edge: TokenEntries, records: object) -> None:
 
 
 def seconds_until(network: Network, token: str, wanted: int) -> float:
-    """How long the edge takes to answer so; fails when that is over the objective."""
+    """Returns the seconds until the edge answers with status `wanted`. Fails after `WITHIN` seconds."""
     start = time.monotonic()
     while (found := network.status(token)) != wanted:
         assert time.monotonic() - start < WITHIN, f"still {found} after {WITHIN} s, and not {wanted}"
@@ -121,7 +121,7 @@ def seconds_until(network: Network, token: str, wanted: int) -> float:
 
 
 def until_entry(network: Network, digest: str) -> float:
-    """Seconds until the store has heard of the token as it is on record."""
+    """Returns the seconds until the edge's store has the token's recorded version. Fails after `WITHIN` seconds."""
     item = network.target.repository.item("tokens", digest)
     assert item is not None
     start = time.monotonic()
@@ -137,7 +137,7 @@ def create(network: Network, *grants: str) -> tuple[str, str]:
 
 
 def tell(what: str, seconds: float) -> None:
-    """For docs/entitlements.md; `pytest -rP` shows it."""
+    """Prints a measured time for docs/entitlements.md; `pytest -rP` shows the output."""
     print(f"{what}: {seconds:.2f} s")
 
 
@@ -195,7 +195,7 @@ def test_a_token_without_an_entry_is_asked_for(network: Network) -> None:
     follower = network.service(f"{NAME}-entitlements")
     for digest in (kept, revoked):
         until_entry(network, digest)
-    time.sleep(1)  # its turns repeat the last change, and would bring the entry back
+    time.sleep(1)  # the follower repeats the last change, and would restore the entry
     os.kill(follower, signal.SIGSTOP)
     try:
         store = network.target.token_entries
@@ -205,7 +205,7 @@ def test_a_token_without_an_entry_is_asked_for(network: Network) -> None:
         assert network.status(good) == 200
         assert network.status(gone) == 401
         assert network.status("ae_made-up") == 401
-        assert network.entry(kept) is None  # it was the API that knew
+        assert network.entry(kept) is None  # the metadata API gave the answer, not the store
     finally:
         os.kill(follower, signal.SIGCONT)
 

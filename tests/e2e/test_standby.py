@@ -34,7 +34,7 @@ def standby(up: OnCloudStorage) -> str:
 
 
 def copy(up: OnCloudStorage, key: str) -> bytes:
-    """As Storage Transfer Service does it, with the metadata; no job runs here."""
+    """Copies an object with its metadata to the standby, as Storage Transfer Service does, because no job runs here."""
     found: Any = up.aws("s3").get_object(Bucket=up.bucket, Key=key)
     body, name = found["Body"].read(), quote(key, safe="")
     up.api("POST", f"/upload/storage/v1/b/{standby(up)}/o?uploadType=media&name={name}", content=body)
@@ -50,7 +50,7 @@ def asked_of_the_standby(up: OnCloudStorage, key: str) -> int:
 
 @pytest.mark.parametrize("how", ["503", "reset"])
 def test_with_all_of_s3_down_reads_go_on(up: OnCloudStorage, how: str) -> None:
-    """Of what no cache has; what changes, and what never does."""
+    """Clients read uncached objects from the standby: a mutable document and an immutable file."""
     file, page = (key.replace("web", f"web-{how}") for key in (FILE, PAGE))
     for key, source in ((file, FILE), (page, PAGE)):
         up.aws("s3").copy_object(Bucket=up.bucket, Key=key, CopySource={"Bucket": up.bucket, "Key": source})
@@ -68,7 +68,7 @@ def test_with_all_of_s3_down_reads_go_on(up: OnCloudStorage, how: str) -> None:
 
 
 def test_what_s3_lacks_is_not_asked_of_the_standby(up: OnCloudStorage) -> None:
-    """It may have been withdrawn since the last copy."""
+    """The standby may still hold an object that was withdrawn from S3 after the last copy."""
     s3, withdrawn = up.aws("s3"), FILE.replace("1.0.0", "1.0.1")
     s3.put_object(Bucket=up.bucket, Key=withdrawn, Body=b"bad", CacheControl="public, max-age=31536000, immutable")
     copy(up, withdrawn)
@@ -80,7 +80,7 @@ def test_what_s3_lacks_is_not_asked_of_the_standby(up: OnCloudStorage) -> None:
             client.get(f"/{key}")
             return asked_of_the_standby(up, key)
 
-        # An origin that failed is left out for two seconds; until then only the standby is there to be asked.
+        # The shield skips a failed origin for two seconds. Until then, it can query only the standby.
         probes = (FILE.replace("1.0.0", f"0.0.{number}") for number in count())
         assert eventually(lambda: probed(next(probes)) == 0)
         assert client.get(f"/{withdrawn}").status_code == 404

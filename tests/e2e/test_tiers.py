@@ -1,4 +1,4 @@
-"""Which tier answers, what the origin sees, and that no tier gives away what the one above it would not."""
+"""Which tier answers, what the origin receives, and that no tier serves what the tier above it would refuse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A program's resources as the engine shows them to policies once everything is there."""
+"""A program's resources as the engine passes them to policies after all are registered."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tests.support.harness import Deployment, Registered
 
 
 def as_policies_see_it(deployment: Deployment) -> list[PolicyResource]:
-    """All resources, components included, with their parents and with what each property depends on."""
+    """Returns all resources and components, with their parents and the dependencies of each property."""
     return graph(deployment.resources)
 
 
 def graph(registered: Iterable[Registered], around: Mapping[str, PolicyResource] | None = None) -> list[PolicyResource]:
-    """The resources joined by URN to each other, and to those `around` them; a property may name nothing else."""
+    """Links the resources by URN to each other and to those in `around`; ignores dependencies on other URNs."""
     listed = list(registered)
     made = {each.urn: _seen(each) for each in listed}
     seen = {**(around or {}), **made}

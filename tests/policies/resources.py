@@ -25,14 +25,14 @@ _CONFIG = Path(__file__).resolve().parents[2] / "policies" / "config"
 
 
 def settings(environment: str) -> dict[str, dict[str, Any]]:
-    """What `policies/config/<environment>.json` says, by policy, a bare enforcement level written out."""
+    """Returns the settings in `policies/config/<environment>.json` by policy; expands a bare enforcement level."""
     file = _CONFIG / f"{environment}.json"
     written: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
     return {name: {"enforcementLevel": said} if isinstance(said, str) else said for name, said in written.items()}
 
 
 def as_sent(value: Any) -> Any:
-    """As it reaches a policy through the engine: every number is a float."""
+    """Returns a value as a policy receives it from the engine: every number is a float."""
     if isinstance(value, Mapping):
         return {key: as_sent(each) for key, each in cast(Mapping[str, Any], value).items()}
     if isinstance(value, list | tuple):
@@ -53,9 +53,9 @@ def resource(
     within: str = "",
     on: Mapping[str, Sequence[PolicyResource]] | None = None,
 ) -> PolicyResource:
-    """A resource of a stack, in the component of the type `within`; machines are in a shield where nothing is said.
+    """Returns a resource in a component of the type `within`; without `within`, machines are in a shield.
 
-    `on`: what each property depends on.
+    `on` lists the resources that each property depends on.
     """
     component = within or ("artifact-edge:shield:Ec2Shield" if "instance" in kind.lower() else "")
     return PolicyResource(
@@ -78,7 +78,7 @@ def findings(
     *,
     said: list[str] | None = None,
 ) -> list[str]:
-    """All that the policy of that name reports. It is put into `said`, too, for rules that end in an error."""
+    """Returns the named policy's findings; appends them to `said` too, which keeps them if the rule raises an error."""
     policy = next(policy for policy in POLICIES if policy.name == name)
     said = [] if said is None else said
     schema = policy.config_schema.properties if policy.config_schema else {}

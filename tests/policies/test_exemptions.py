@@ -70,7 +70,7 @@ def test_only_the_report_of_exemptions_is_advisory() -> None:
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_the_exemptions_of_our_own_environments_are_valid_today(environment: str) -> None:
-    """It fails on the day that an exemption expires: meet the policy, or ask the owner."""
+    """The test fails on the day that an exemption expires. Comply with the policy, or ask the exemption's owner."""
     found = exemptions.exemptions(environment)
     root = f"urn:pulumi:{environment}::artifact-edge::"
     stack = PolicyResource("pulumi:pulumi:Stack", {}, root, "stack", PRIMARY.opts, None, None, [], {})

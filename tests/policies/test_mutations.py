@@ -17,8 +17,8 @@ from tests.policies.mutations.changes import put
 from tests.policies.mutations.stacks import Whole, whole_stacks
 from tests.policies.resources import NAMES, findings
 
+# No resource breaks these policies; tests/policies/test_exemptions.py tests them.
 ABOUT_EXEMPTIONS = ("stack-exemptions-valid", "stack-exemptions-reported")
-"""No resource breaks them: tests/policies/test_exemptions.py."""
 
 
 @pytest.fixture(scope="module")

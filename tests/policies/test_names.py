@@ -1,4 +1,4 @@
-"""The names of policies: what a declaration may call one, and what becomes of a name that is not used any more."""
+"""The names of policies: which names a declaration may use, and how the pack handles a former name."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_an_exemption_under_a_former_name_is_refused_with_the_name_of_today(writ
 
 
 class Refused(Exception):
-    """The pack ended the engine's request."""
+    """Raised when the pack aborts the engine's request."""
 
 
 class Context:
@@ -73,7 +73,7 @@ class Context:
 
 
 def configure(*names: str) -> None:
-    """Hands the pack a configuration that has settings for these policies."""
+    """Passes the pack a configuration with settings for the named policies. Raises Refused if the pack aborts."""
     servicer: Any = servicer_for(POLICIES, RENAMED)
     pack = servicer("unit", "1", POLICIES, EnforcementLevel.MANDATORY)
     pack.Configure(ConfigureAnalyzerRequest(policyConfig={name: PolicyConfig() for name in names}), Context())

@@ -18,13 +18,13 @@ from tests.policies.resources import NAMES, findings, resource, settings
 from tests.support.exemptions import WriteExemptions
 from tests.support.stacks import ENVIRONMENTS
 
+# These policies read a resource's type and options, or exemptions, which are always known in a preview.
 ALWAYS_DECIDED = (
     "multi-iam-no-long-lived-keys",
     "multi-data-protected-from-replacement",
     "stack-exemptions-valid",
     "stack-exemptions-reported",
 )
-"""They ask for a resource's type and options, or for exemptions, which are always known."""
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.policy}:{case.says or 'met'}")
@@ -55,14 +55,14 @@ def test_every_finding_says_the_way_out(name: str, write_exemptions: WriteExempt
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ALWAYS_DECIDED])
 def test_what_is_not_known_yet_is_not_taken_for_good(name: str) -> None:
-    """The engine turns the error into an advisory that names policy and property, and asks again in `up`."""
+    """The engine reports the error as an advisory that names policy and property, and runs the policy again in `up`."""
     for case in (case for case in CASES if case.policy == name and case.says):
         hidden = [unknown(each) for each in case.resources]
         assert findings_or_unknown(case, hidden), f"silent where {case.says!r} is not known yet"
 
 
 def unknown(each: PolicyResource) -> PolicyResource:
-    """The resource, none of its values known."""
+    """Returns the resource with all values unknown."""
     within = each.urn.split("::")[2]
     return resource(
         each.resource_type,
@@ -94,7 +94,7 @@ def findings_or_unknown(case: Case, resources: Sequence[PolicyResource]) -> list
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_settings_of_an_environment_are_of_policies_and_settings_that_exist(environment: str) -> None:
-    """The engine checks values against the schema, and passes over what it does not know. None weakens a policy."""
+    """This test finds unknown names, which the engine ignores, and settings that weaken a policy."""
     for name, given in settings(environment).items():
         (policy,) = [policy for policy in POLICIES if policy.name == name]
         schema = policy.config_schema.properties if policy.config_schema else {}

@@ -1,4 +1,4 @@
-"""A bucket in a single region; with `guarded`, all that the policies ask for stands beside it."""
+"""Declares a bucket in a single region; with the setting `guarded`, also all that the policies require for a bucket."""
 
 import json
 
@@ -12,7 +12,7 @@ LASTING = pulumi.ResourceOptions(protect=True)
 
 
 def guard(title: str, bucket: aws.s3.Bucket, key: pulumi.Input[str] | None) -> None:
-    """What every bucket has. `key` encrypts, where it is not S3's own."""
+    """Declares the settings that each bucket needs. `key` is the KMS key that encrypts it; None means S3's own key."""
     arn = f"arn:aws:s3:::{title}"
     aws.s3.BucketPublicAccessBlock(
         title,

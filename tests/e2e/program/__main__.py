@@ -1,4 +1,4 @@
-"""A versioned bucket in Europe and a protected table, as the origin tier has them."""
+"""Declares a versioned bucket in Europe and a table with point-in-time recovery, as the origin tier has them."""
 
 import pulumi
 import pulumi_aws as aws

@@ -13,7 +13,7 @@ PROVISIONED = resource(TABLE, {"name": "metadata", "billingMode": "PROVISIONED"}
 
 
 def apart(table: PolicyResource) -> PolicyResource:
-    """A replica that is a resource of its own."""
+    """Returns a replica of the table that is a separate resource."""
     return resource(REPLICA_TABLE, {"globalTableArn": UNKNOWN_STRING_VALUE}, on={"globalTableArn": [table]})
 
 

@@ -18,7 +18,7 @@ PROXIED = resource(DNS_RECORD, {"name": HOST, "proxied": True})
 
 
 def tls(**other: str) -> list[PolicyResource]:
-    """Settings of the zone; those named are other than they should be."""
+    """Returns the zone's TLS settings; `other` replaces correct values by wrong ones."""
     good = {"ssl": "strict", "min_tls_version": "1.2", "always_use_https": "on"}
     return [
         resource(

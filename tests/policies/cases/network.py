@@ -60,7 +60,7 @@ CASES = [
             ({"protocol": "tcp", "fromPort": 3000, "toPort": 4000}, "port 3389 is let in", 1),
             ({"protocol": "tcp", "fromPort": 0, "toPort": 65535}, " is let in", 2),
             ({"protocol": "-1", "fromPort": 0, "toPort": 0}, " is let in", 2),
-            ({"protocol": "-1", "fromPort": 443, "toPort": 443}, " is let in", 2),  # AWS passes over the ports
+            ({"protocol": "-1", "fromPort": 443, "toPort": 443}, " is let in", 2),  # AWS ignores the ports
         )
     ],
     Case(

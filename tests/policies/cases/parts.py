@@ -40,7 +40,7 @@ Props = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Case:
-    """`says` is part of each of so many findings; an empty one means that there must be none.
+    """One test case: the policy must report `count` findings that contain `says`, or none if `says` is empty.
 
     `exemptions` is the text of the stack's file in `policies/exemptions`.
     """
@@ -58,7 +58,7 @@ def bucket(name: str = "primary", region: str = "us-east-1") -> PolicyResource:
 
 
 def beside(of: PolicyResource, kind: str, props: Props) -> PolicyResource:
-    """A setting of a bucket, which is a resource of its own."""
+    """Returns a setting of the bucket `of` as a separate resource."""
     token = f"aws:s3/{kind[0].lower()}{kind[1:]}:{kind}"
     return resource(token, {"bucket": UNKNOWN_STRING_VALUE, **props}, kind, on={"bucket": [of]})
 
@@ -78,7 +78,7 @@ def allow(principal: Any = None, action: Any = "s3:GetObject", target: Any = "ar
 
 
 def packed(text: str, padding: int | None = None) -> str:
-    """As cloud-init takes files; made longer until its base64 ends in that many `=`."""
+    """Returns the text as gzip in base64, for cloud-init; extends the text until its base64 has `padding` times `=`."""
     encoded = base64.b64encode(gzip.compress(text.encode())).decode()
     return encoded if padding in (None, encoded.count("=", -2)) else packed(f"{text} ", padding)
 
@@ -105,7 +105,7 @@ USER_DATA = render_user_data(
 
 
 def replication(**rule: Any) -> PolicyResource:
-    """From the primary bucket to its replica, as a preview shows it where the destination is not known yet."""
+    """Returns the replication from the primary bucket to its replica; `rule` overrides keys of its only rule."""
     known_target = {"bucket": "arn:aws:s3:::replica"}
     rules = [{"status": "Enabled", "destination": known_target, **rule}]
     return resource(

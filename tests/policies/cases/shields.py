@@ -41,7 +41,7 @@ def doubly_guarded(*by: PolicyResource) -> PolicyResource:
 
 
 def ways(**changes: Any) -> PolicyResource:
-    """What the shields' role is refused from elsewhere."""
+    """Returns the role policy that denies the shields' role access from other networks."""
     statement = {
         "Effect": "Deny",
         "Action": ["s3:GetObject", "s3:ListBucket"],

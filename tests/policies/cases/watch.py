@@ -24,19 +24,19 @@ def alarm(tier: str, **changes: Any) -> PolicyResource:
 
 
 def dashboard(**rows: list[str]) -> PolicyResource:
-    """With a row for each tier that shows those alarms, between widgets of other kinds."""
+    """Returns a CloudWatch dashboard with one row of alarms for each tier, after a text widget."""
     widgets: list[Mapping[str, Any]] = [{"type": "text", "properties": {"markdown": "## shield"}}]
     widgets += [{"type": "alarm", "properties": {"title": f"{tier}: alarms", "alarms": a}} for tier, a in rows.items()]
     return resource("aws:cloudwatch/dashboard:Dashboard", {"dashboardBody": json.dumps({"widgets": widgets})})
 
 
 def policy(tier: str, **changes: Any) -> PolicyResource:
-    """An alarm on Google Cloud."""
+    """Returns an alert policy, which is Google Cloud's alarm, of the tier."""
     return resource("gcp:monitoring/alertPolicy:AlertPolicy", {"userLabels": {"tier": tier}, **changes}, tier)
 
 
 def tiles(**rows: list[str]) -> PolicyResource:
-    """The dashboard there, as above."""
+    """Returns a Google Cloud dashboard with one tile of alert policies for each tier, after a text tile."""
     shown: list[Mapping[str, Any]] = [{"widget": {"text": {"content": "## shield"}}}]
     for tier, policies in rows.items():
         shown.append({"widget": {"title": f"{tier}: alarms", "incidentList": {"policyNames": policies}}})

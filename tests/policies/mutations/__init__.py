@@ -1,7 +1,8 @@
 """Breaks each resource of a real stack in one way per policy that governs it, and sees whether the pack notices.
 
 The stack is what the whole program registers for an environment, on mocks. A policy that lets a broken resource pass
-either reads the wrong property, or reads it wherever our own program happens not to put it: its cases would not tell.
+either reads the wrong property, or reads it only where our own program does not put it. The policy's own cases would
+not show that.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from tests.policies.graph import graph
 from tests.policies.resources import NAMES, findings
 from tests.support.harness import Registered
 
+# Returns the replacement of a resource: nothing, a changed resource, or the same resource and an added one.
 Change = Callable[[Registered], Sequence[Registered]]
-"""What stands in the place of a resource: nothing, a changed one, or it and something beside it."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Mutation:
 
 @dataclass(frozen=True)
 class StackMutation:
-    """One way to break a stack that takes more than one resource. `change` gives it broken at each place in turn."""
+    """One way to break a stack that involves several resources. `change` yields it broken in one place at a time."""
 
     policy: str
     of: Sequence[str]
@@ -46,7 +47,7 @@ class StackMutation:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A broken resource, and what the policy said of it; nothing, where it was not caught."""
+    """A broken resource and the policy's findings; no findings mean that the policy missed it."""
 
     mutation: Mutation | StackMutation
     resource: str
@@ -58,7 +59,7 @@ def run(
     mutations: Iterable[Mutation | StackMutation],
     settings: Mapping[str, Mapping[str, Any]],
 ) -> Iterator[Outcome]:
-    """Every mutation on every resource that it is about, each on the stack as it was."""
+    """Applies each mutation to each resource that it concerns, on the original stack, and yields the outcomes."""
     whole = {each.urn: each for each in graph(registered)}
     for mutation in mutations:
         config = settings.get(mutation.policy, {})
@@ -72,7 +73,7 @@ def run(
 
 
 def unbroken(registered: Sequence[Registered], mutations: Iterable[Mutation | StackMutation]) -> set[tuple[str, str]]:
-    """Policies with the types that they govern and the stack has, but no mutation breaks."""
+    """Returns pairs of policy and governed resource type that are in the stack but that no mutation breaks."""
     has = {kind_of(each) for each in registered}
     broken = {
         (mutation.policy, kind_of(each)) for mutation in mutations for each in registered if _is_about(mutation, each)
@@ -81,7 +82,7 @@ def unbroken(registered: Sequence[Registered], mutations: Iterable[Mutation | St
 
 
 def ungoverned(registered: Iterable[Registered], mutations: Iterable[Mutation | StackMutation]) -> set[str]:
-    """Types of resources that no policy reads: neither for themselves, nor to judge another."""
+    """Returns the resource types that no policy reads, neither to check them nor to check another resource."""
     read = {token for name in NAMES for token in governs(name)} | {token for each in mutations for token in each.of}
     return {kind_of(each) for each in registered if not each.type.startswith("artifact-edge:")} - read
 

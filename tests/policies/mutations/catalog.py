@@ -1,4 +1,4 @@
-"""All mutations, and what they do not reach."""
+"""All mutations, and the resource types that no policy reads."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ MUTATIONS: list[Mutation | StackMutation] = [
     *governance.MUTATIONS,
 ]
 
+# The resource types that no policy reads, each with the reason why no policy has to.
 UNREAD: Mapping[str, str] = {
     "aws:cloudwatch/eventRule:EventRule": "a clock; an alarm sees when nobody drains any more",
     "aws:cloudwatch/eventTarget:EventTarget": "whom the clock calls; the function is asked who may",
@@ -64,4 +65,3 @@ UNREAD: Mapping[str, str] = {
     "gcp:storage/bucketObject:BucketObject": "code in a bucket that is asked about",
     "gcp:serviceaccount/account:Account": "has no rights of its own; grants and keys are asked about",
 }
-"""Types that no policy reads, and why none has to."""

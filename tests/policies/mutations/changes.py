@@ -12,7 +12,7 @@ from tests.support.harness import Registered
 
 
 def put(path: str, value: Any) -> Change:
-    """Sets a property; `a.0.b` is within the first of a list."""
+    """Sets a property; the path `a.0.b` names `b` in the first element of the list `a`."""
     *way, last = path.split(".")
 
     def change(broken: Registered) -> Sequence[Registered]:
@@ -53,14 +53,14 @@ def _made_without(resource: Registered, name: str) -> Registered:
 
 
 def _within(props: Any, way: Sequence[str]) -> Any:
-    """What stands at the end of a path; objects on the way are made where they are missing."""
+    """Returns the value at the end of a path; creates missing objects along the path."""
     for step in way:
         props = cast(Any, props[int(step)] if isinstance(props, list) else props.setdefault(step, {}))
     return props
 
 
 def text(path: str, edit: Callable[[str], str]) -> Change:
-    """Rewrites a text."""
+    """Replaces the string property at `path` by the result of `edit`."""
 
     def change(broken: Registered) -> Sequence[Registered]:
         return put(path, edit(broken.inputs[path]))(broken)
@@ -83,7 +83,7 @@ def also_allow(path: str, **statement: Any) -> Change:
 
 
 def gone(broken: Registered) -> Sequence[Registered]:
-    """The resource is not there at all."""
+    """Removes the resource."""
     return []
 
 
@@ -92,7 +92,7 @@ def unprotected(broken: Registered) -> Sequence[Registered]:
 
 
 def beside(type_token: str, *, depends: str = "", **props: Any) -> Change:
-    """Somebody adds a resource under the same parent; its property `depends` is made from the one that is there."""
+    """Adds a resource under the same parent; its property `depends` depends on the existing resource."""
 
     def change(broken: Registered) -> Sequence[Registered]:
         urn = broken.urn.replace(f"{broken.type}::{broken.name}", f"{type_token}::added")

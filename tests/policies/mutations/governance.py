@@ -37,7 +37,7 @@ EC2 = "aws:ec2/instance:Instance"
 
 
 def many_more(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
-    """As many machines again as it takes to be too dear, of each kind."""
+    """Yields, for each kind of machine, the stack with 20 more copies of each machine, which exceeds the cost limit."""
     for token in sorted({each.type for each in stack} & {EC2, GCE}):
         yield [
             *stack,

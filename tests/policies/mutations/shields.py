@@ -20,13 +20,13 @@ GCE_FRONT = "gcp:compute/targetInstance:TargetInstance"
 
 
 def without_region(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
-    """Each time all machines of one shield region less."""
+    """Yields the stack without the machines of one shield region, for each region in turn."""
     for shield in (each for each in stack if each.type.startswith("artifact-edge:shield:")):
         yield [each for each in stack if each.type not in (EC2, GCE) or each.parent != shield.urn]
 
 
 def on_one_cloud(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
-    """All machines of the other cloud less."""
+    """Yields the stack with the machines of only one cloud, for each cloud in turn."""
     clouds = {each.type for each in stack} & {EC2, GCE}
     for token in clouds if len(clouds) > 1 else ():
         yield [each for each in stack if each.type not in (EC2, GCE) or each.type == token]

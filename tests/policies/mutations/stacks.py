@@ -13,6 +13,7 @@ from tests.policies.resources import settings
 from tests.support.harness import Registered
 from tests.support.stacks import ON_GOOGLE, first_up
 
+# The settings that replace prod's own where prod is on Google Cloud alone.
 _ONE_CLOUD: Mapping[str, Mapping[str, Any]] = {
     "multi-bucket-replicated": {"regions": 2},
     "multi-database-replicated": {"regions": 2},
@@ -20,12 +21,11 @@ _ONE_CLOUD: Mapping[str, Mapping[str, Any]] = {
     "stack-shields-in-many-regions": {"regions": 1},
     "stack-shields-spread-over-clouds": {"share": 1},
 }
-"""What prod on Google Cloud alone is held to in place of prod's own settings."""
 
 
 @dataclass(frozen=True)
 class Whole:
-    """A stack before it is broken, and the settings that it is held to."""
+    """A stack before any mutation, and the policy settings that apply to it."""
 
     title: str
     resources: Sequence[Registered]
@@ -37,7 +37,7 @@ class Whole:
 
 @cache
 def whole_stacks() -> Sequence[Whole]:
-    """Prod as it is, and prod with everything on Google Cloud that can be there."""
+    """Returns prod as configured, and prod with all possible parts on Google Cloud."""
     google = {**settings("prod"), **_ONE_CLOUD}
     return [
         Whole("prod", first_up("prod").resources, settings("prod")),

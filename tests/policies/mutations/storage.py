@@ -20,14 +20,14 @@ GCS_GRANT = "gcp:storage/bucketIAMMember:BucketIAMMember"
 
 
 def published(resource: Registered) -> bool:
-    """Whether it is a bucket of objects, or a setting of one, and not of access logs."""
+    """Returns whether the resource belongs to a bucket of published objects, not to one of access logs."""
     return not resource.name.endswith("-logs")
 
 
 def beside_bucket(
     policy: str, how: str, token: str, where: Callable[[Registered], bool] = lambda _: True
 ) -> list[Mutation]:
-    """A bucket that has no such setting: somebody added one, or took the setting of one away."""
+    """Returns two mutations: an added bucket without the setting, and the removal of an existing setting."""
     added = beside(BUCKET, bucket="added", region="us-east-1")
     return [
         Mutation(policy, [BUCKET], f"a bucket without {how}", added),

@@ -19,19 +19,19 @@ BODIES = {DASHBOARD: "dashboardBody", "gcp:monitoring/dashboard:Dashboard": "das
 
 
 def silent_tier(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
-    """Each time a tier without alarms."""
+    """Yields the stack without the alarms of one tier, for each tier in turn."""
     for tier in _watched(stack):
         yield [each for each in stack if _tier(each) != tier]
 
 
 def unseen_tier(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
-    """Each time a tier without a row: the title of its alarms is another's."""
+    """Yields the stack with one tier's dashboard row renamed, for each tier in turn."""
     for tier in _watched(stack):
         yield [_without_row(each, tier) if each.type in BODIES else each for each in stack]
 
 
 def unheard(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
-    """Each time a topic without subscriptions."""
+    """Yields the stack without the subscriptions of one topic, for each topic in turn."""
     for topic in (each for each in stack if each.type == TOPIC):
         yield [
             each for each in stack if each.type != SUBSCRIPTION or topic.urn not in each.dependencies.get("topic", [])
@@ -43,12 +43,12 @@ def _components(stack: Sequence[Registered]) -> set[str]:
 
 
 def _watched(stack: Sequence[Registered]) -> Sequence[str]:
-    """The tiers of the stack that have alarms, on either cloud."""
+    """Returns the stack's tiers that have alarms, on either cloud."""
     return sorted({tier for each in stack if (tier := _tier(each))} & _components(stack))
 
 
 def _tier(each: Registered) -> str | None:
-    """Whose alarm it is; None for what is no alarm."""
+    """Returns the tier of an alarm, or None if the resource is no alarm."""
     labels = {ALARM: "tags", ALERT_POLICY: "userLabels"}.get(each.type)
     return str(each.inputs[labels]["tier"]) if labels else None
 

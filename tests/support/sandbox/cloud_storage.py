@@ -1,4 +1,4 @@
-"""A stack that reads from Cloud Storage, on its own emulated clouds."""
+"""A temporary sandbox with a stack whose objects are on Cloud Storage."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ class OnCloudStorage(Up):
         return self.outputs()["buckets"][0]["name"]
 
     def api(self, method: str, path: str, **more: Any) -> httpx.Response:
-        """Of the emulated Google Cloud."""
+        """Calls the emulated Google Cloud. Raises httpx.HTTPStatusError on an error status."""
         return httpx.request(method, f"{self.sandbox.gcp_url}{path}", **more).raise_for_status()
 
     def store(self, key: str, size: int) -> bytes:
-        """Puts an immutable object there that no tier has seen before."""
+        """Puts a random immutable object, which no cache holds, into the stack's bucket, and returns its content."""
         body, name = os.urandom(size), quote(key, safe="")
         self.api("POST", f"/upload/storage/v1/b/{self.bucket}/o?uploadType=media&name={name}", content=body)
         settings = {"cacheControl": "public, max-age=31536000, immutable"}
@@ -70,14 +70,14 @@ class OnCloudStorage(Up):
 
     @property
     def machine(self) -> Path:
-        """The file system of the shield."""
+        """The root directory of the shield's file system."""
         (found,) = self.sandbox.directory.glob("machines/*/root")
         return found
 
 
 @contextmanager
 def on_cloud_storage(loopback: str, name: str, config: Mapping[str, Any]) -> Generator[OnCloudStorage]:
-    """A stack of that name and config, at addresses of its own, that the client `reader` may read from."""
+    """Deploys a stack of that name and config at the `loopback` addresses, with a token for the client `reader`."""
     with temporary_sandbox(loopback, print) as made:
         (made.project / "stacks" / f"Pulumi.{name}.yaml").write_text(yaml.safe_dump({"config": dict(config)}))
         made.new_stack(name)

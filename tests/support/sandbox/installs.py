@@ -14,7 +14,7 @@ Finished = subprocess.CompletedProcess[str]
 
 
 def npm_install(client: Client, package: str, target: Path, **more: str) -> Finished:
-    """Installs an npm package and its dependencies into `target`; `more` are further variables."""
+    """Installs an npm package and its dependencies into `target`; `more` adds environment variables."""
     return _run(client, ["npm", "install", "--prefix", target, package], more)
 
 

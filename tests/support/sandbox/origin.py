@@ -11,7 +11,7 @@ from tests.support.sandbox.up import Up
 
 
 def store(up: Up, key: str, size: int) -> bytes:
-    """Puts an immutable object into the primary bucket, as publishing does, that no tier has seen before."""
+    """Puts a random immutable object, which no cache holds, into the primary bucket, and returns its content."""
     body = os.urandom(size)
     bucket = up.outputs()["buckets"][0]["name"]
     up.aws("s3").put_object(Bucket=bucket, Key=key, Body=body, CacheControl="public, max-age=31536000, immutable")
@@ -19,7 +19,7 @@ def store(up: Up, key: str, size: int) -> bytes:
 
 
 def origin_requests(up: Up, key: str) -> int:
-    """How often the origin was asked for the object, in all regions."""
+    """Returns the number of GET requests for the object that reached the origin, in all regions."""
     seen: dict[str, dict[str, int]] = httpx.get(f"{up.sandbox.aws_url}/_artifact-edge/requests").json()
     return sum(methods.get("GET", 0) for name, methods in seen.items() if name.split("/", 1)[1] == key)
 

@@ -26,17 +26,17 @@ class Up:
     printed: str
 
     def commands(self, heading: str) -> list[str]:
-        """The indented lines under the printed line that ends in `heading`."""
+        """Returns the indented lines below the printed line that ends in `heading`."""
         found = re.search(re.escape(heading) + r"\n((?:  \S[^\n]*\n)+)", self.printed)
         assert found, self.printed
         return [line.strip() for line in found[1].splitlines()]
 
     def outputs(self) -> dict[str, Any]:
-        """The stack's; no test changes them."""
+        """Returns the stack's outputs, which are cached because no test changes them."""
         return _outputs(self.sandbox)
 
     def aws(self, service: str, region: str = "us-east-1") -> Any:
-        """A client of the emulated AWS, in the primary region if no other is named."""
+        """Returns a boto3 client of the emulated AWS, by default in the primary region."""
         return cast(Any, boto3).client(
             service,
             region_name=region,
@@ -52,7 +52,7 @@ def _outputs(sandbox: Sandbox) -> dict[str, Any]:
 
 
 def local(sandbox: Sandbox, command: str, *more: str) -> subprocess.CompletedProcess[str]:
-    """`python -m local <command>` on that sandbox, as the Makefile calls it."""
+    """Runs `python -m local <command>` on the sandbox, as the Makefile does."""
     return subprocess.run(
         [sys.executable, "-m", "local", command, "--directory", sandbox.directory, *more],
         cwd=CHECKOUT,
