@@ -38,8 +38,7 @@ INSTANCES_PATH = "/_artifact-edge/instances"
 
 
 def cache_directory() -> Path:
-    """Returns the directory that keeps downloads and builds outside of any checkout (XDG Base Directory
-    Specification)."""
+    """Returns the directory for downloads and builds, outside of any checkout (XDG Base Directory Specification)."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "artifact-edge"
 
 
@@ -104,8 +103,7 @@ class Sandbox:
         object.__setattr__(self, "loopback", self.loopback or _loopback(self.directory))
 
     def settle(self) -> None:
-        """Records the loopback network of this sandbox, so that all later commands on its directory use the same
-        one."""
+        """Records the loopback network of this sandbox, so that later commands on its directory use it too."""
         self.path("loopback").write_text(f"{self.loopback}\n")
 
     @property

@@ -20,8 +20,7 @@ class Served:
 
 
 def serve(add_servicer: Callable[[grpc.Server], object], *, threads: int) -> Served:
-    """Starts a gRPC server with the services that `add_servicer` registers; it answers up to `threads` calls at a
-    time."""
+    """Starts a gRPC server with the services that `add_servicer` registers and `threads` worker threads."""
     limits = [(f"grpc.max_{direction}_message_length", MAX_MESSAGE_BYTES) for direction in ("receive", "send")]
     server = grpc.server(ThreadPoolExecutor(max_workers=threads), options=limits)
     add_servicer(server)

@@ -106,8 +106,7 @@ class StateStore:
         return Entry(*rows[0]) if rows else None
 
     def entries(self, namespace: str, *, prefix: str = "", after: str = "", limit: int = 1000) -> list[Entry]:
-        """Returns up to `limit` entries whose key begins with `prefix` and sorts after `after`, in the order of the
-        keys."""
+        """Returns up to `limit` entries, sorted by key, whose key begins with `prefix` and sorts after `after`."""
         rows = self._run(
             "SELECT key, value, expiration, metadata FROM entry WHERE namespace = ? AND key > ?"
             " AND substr(key, 1, ?) = ? AND (expiration IS NULL OR expiration > ?) ORDER BY key LIMIT ?",

@@ -80,7 +80,7 @@ def client(
 
 @app.command()
 def status(directory: Directory = SANDBOX_DIRECTORY) -> None:
-    """Say which processes run and which tiers answer; fails when one does not."""
+    """Print which processes run and which tiers do not answer. Fail when a tier does not answer."""
     sandbox = Sandbox(directory=directory.resolve())
     for name in processes.names(sandbox):
         pid = processes.pid_of(sandbox, name)

@@ -28,14 +28,14 @@ def plan(
     context: typer.Context,
     plans: Annotated[Path | None, typer.Option("--directory", help="where to write the plans, as JSON")] = None,
 ) -> None:
-    """Preview every stack, new and as an upgrade; fails when one cannot be made, breaks a rule or is not safe."""
+    """Preview every stack, new and as an upgrade. Fail when a plan cannot be made, breaks a policy or is not safe."""
     if context.invoked_subcommand is None:
         raise typer.Exit(0 if preview(since_the_start(), plans) else 1)
 
 
 @app.command()
 def record(version: Annotated[str, typer.Argument(help="of the release that this is, e.g. 0.2")]) -> None:
-    """Keep each stack's state as that of a release, for upgrades to be tried on."""
+    """Record each stack's state as that of a release, so that upgrades from it can be previewed."""
     release.record(version, since_the_start())
 
 

@@ -14,8 +14,10 @@ from emulation.state_store import StateStore
 
 @dataclass(frozen=True)
 class Setting:
-    """One zone setting: the values that Cloudflare accepts, the values that the PoPs emulate, and a new zone's
-    value."""
+    """One zone setting.
+
+    Cloudflare accepts `values`, the PoPs emulate only `emulated`, and a new zone has the value `initial`.
+    """
 
     values: tuple[str, ...]
     emulated: tuple[str, ...]

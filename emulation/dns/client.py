@@ -32,8 +32,7 @@ def client_location(name: str) -> ClientLocation:
 
 
 def question(name: str, rdtype: str, seen_from: ClientLocation | None) -> dns.message.Message:
-    """Returns a DNS query that contains the client location's subnet (RFC 7871), or no subnet when there is no
-    location."""
+    """Returns a DNS query. The query contains the subnet of the client location, if there is one (RFC 7871)."""
     if seen_from is None:
         return dns.message.make_query(name, rdtype, use_edns=0)
     address, _, length = seen_from.subnet.partition("/")

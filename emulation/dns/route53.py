@@ -46,8 +46,7 @@ class Route53:
 
 @dataclass(frozen=True)
 class Served:
-    """Zones and health checks that the server can use; `refused` lists the parts of the snapshot that are not
-    emulated."""
+    """Zones and health checks for the server. `refused` says which parts of the snapshot are not emulated."""
 
     zones: tuple[zones.HostedZone, ...]
     checks: tuple[health.Check, ...]

@@ -50,8 +50,7 @@ class DnsServer:
         return port
 
     def respond(self, wire: bytes, source: str, *, udp: bool) -> bytes | None:
-        """Returns the answer to one DNS message, or None for a message that gets no answer (too short, or a
-        response)."""
+        """Returns the answer to one DNS message, or None for a message that is too short or is a response."""
         try:
             query = dns.message.from_wire(wire)
         except dns.message.ShortHeader:
@@ -132,8 +131,7 @@ class _Datagrams(asyncio.DatagramProtocol):
 
 
 def _network(subnet: dns.edns.ECSOption | None, source: str) -> Network:
-    """Returns the client's network: the subnet in the query, or the sender's address when the subnet is absent or
-    empty."""
+    """Returns the client's network: the subnet in the query, or the sender's address without a subnet."""
     if subnet is None or not subnet.srclen:
         return ipaddress.ip_network(source)
     return ipaddress.ip_network(f"{subnet.address}/{subnet.srclen}", strict=False)

@@ -76,8 +76,10 @@ class DnsService:
         _log.info("serving %s", ", ".join(str(zone.origin) for zone in self._served.zones) or "no zone")
 
     def _addresses_anywhere(self, name: str) -> list[str]:
-        """Returns the addresses of a name from all client locations, because Route 53's checkers probe from many
-        countries."""
+        """Returns the addresses of a name from all client locations.
+
+        Route 53's checkers also probe from many countries.
+        """
         return sorted(
             {
                 address

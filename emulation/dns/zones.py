@@ -97,8 +97,7 @@ class HostedZone:
         return self._resolve(name, key, client, ())
 
     def _owner(self, name: dns.name.Name) -> dns.name.Name | None:
-        """Returns the name whose records answer a query: the name itself, or the matching wildcard (RFC 4592), or
-        None."""
+        """Returns the name whose records answer a query: the name itself, its wildcard (RFC 4592), or None."""
         if name in self._names:
             return name
         closest = next(above for above in _up_to(name, self.origin) if above in self._names or above == self.origin)
@@ -119,8 +118,10 @@ class HostedZone:
         return Found(_rrset(name, chosen) if chosen else None, by_place=by_place)
 
     def _is_healthy(self, record: RecordSet, via: tuple[Alias, ...] = ()) -> bool:
-        """Returns whether the record's health check is healthy and, if it evaluates target health, any alias target is
-        too."""
+        """Returns whether the record is healthy.
+
+        Its health check must be healthy. If its alias evaluates target health, one target must be healthy too.
+        """
         if record.health_check and not self.healthy(record.health_check):
             return False
         alias = record.alias

@@ -80,8 +80,7 @@ class LanguageHost(LanguageServer):
 
 
 def _output_of(process: subprocess.Popen[bytes]) -> Iterator[tuple[str, bytes]]:
-    """Yields the output of the process as it arrives, as ("stdout" or "stderr", bytes), until both streams are
-    closed."""
+    """Yields the output of the process as it arrives, as ("stdout" or "stderr", bytes), until both streams end."""
     chunks: queue.Queue[tuple[str, bytes]] = queue.Queue()
 
     def pump(stream: IO[bytes], name: str) -> None:
