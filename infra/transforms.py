@@ -1,6 +1,6 @@
-"""What holds for all resources of a stack alike: tags, and protection of what cannot be made again.
+"""Resource transforms that apply to all resources of a stack: tags, and protection of irreplaceable resources.
 
-Register with `pulumi.runtime.register_resource_transform` before the first resource.
+Register each with `pulumi.runtime.register_resource_transform` before the first resource.
 """
 
 from __future__ import annotations
@@ -15,13 +15,16 @@ from typing import Any, cast, get_args, get_origin
 
 import pulumi
 
+# The arguments that take a resource's tags, by provider, with their names on the wire. The first one that a resource
+# type has is used. Where Google Cloud has `user_labels`, `labels` are a part of what the resource is (REST reference,
+# "NotificationChannel").
 _TAG_ARGUMENTS: Mapping[str, Mapping[str, str]] = {
     "aws": {"tags": "tags"},
     "gcp": {"user_labels": "userLabels", "labels": "labels"},
 }
-"""By provider: the arguments that take a resource's tags, the first that there is, with their names on the wire. Where
-Google Cloud has `user_labels`, `labels` are a part of what the resource is (REST reference, "NotificationChannel")."""
 
+# Types that hold published data, the keys that decrypt it, or the zone that clients' resolvers use. With protection on,
+# no `up` or `destroy` deletes a resource of these types.
 IRREPLACEABLE = frozenset(
     {
         "aws:s3/bucket:Bucket",
@@ -35,12 +38,13 @@ IRREPLACEABLE = frozenset(
         "gcp:spanner/database:Database",
     }
 )
-"""Types that hold what was published, what decrypts it, or what clients' resolvers are told of: no `up` or `destroy`
-ever deletes them."""
 
 
 def tag(tags: Mapping[str, str]) -> pulumi.ResourceTransform:
-    """Puts `tags` on every resource that can carry them; a resource's own win. Google Cloud calls them labels."""
+    """Returns a transform that adds `tags` to every resource that takes tags.
+
+    A resource's own tags take precedence. On Google Cloud the tags become labels.
+    """
 
     def transform(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
         argument = tag_argument(args.type_) if args.custom else None
@@ -54,7 +58,7 @@ def tag(tags: Mapping[str, str]) -> pulumi.ResourceTransform:
 
 
 def protect(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
-    """Has the engine refuse to delete what cannot be made again."""
+    """Transform that sets `protect` on irreplaceable resources, so that the engine refuses to delete them."""
     if args.type_ not in IRREPLACEABLE:
         return None
     return pulumi.ResourceTransformResult(
@@ -64,7 +68,10 @@ def protect(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResul
 
 @cache
 def tag_argument(type_token: str) -> str | None:
-    """The property in which resources of the type take tags as a mapping, or None. The SDK's own signatures tell."""
+    """Returns the property in which a resource type takes tags as a mapping, or None if it takes none.
+
+    The result is read from the signatures of the provider's SDK.
+    """
     arguments = _TAG_ARGUMENTS.get(type_token.split(":")[0])
     if arguments is None:
         return None
@@ -78,7 +85,7 @@ def tag_argument(type_token: str) -> str | None:
 
 
 def resource_class(type_token: str) -> type[pulumi.CustomResource]:
-    """The class behind `aws:ec2/vpc:Vpc`, which the SDKs export as `pulumi_aws.ec2.Vpc`."""
+    """Returns the SDK class of a type token: `aws:ec2/vpc:Vpc` gives `pulumi_aws.ec2.Vpc`."""
     package, path, name = type_token.split(":")
     module = path.split("/")[0]
     home = f"pulumi_{package}" if module == "index" else f"pulumi_{package}.{module}{'_' * iskeyword(module)}"
@@ -86,5 +93,8 @@ def resource_class(type_token: str) -> type[pulumi.CustomResource]:
 
 
 def _label(text: str) -> str:
-    """At most 63 small letters, digits, `_` and `-` (Resource Manager guide, "Requirements for labels")."""
+    """Returns the text as a label: at most 63 characters of a-z, 0-9, `_` and `-`.
+
+    Source: Resource Manager guide, "Requirements for labels".
+    """
     return re.sub(r"[^a-z0-9_-]", "-", text.lower())[:63]

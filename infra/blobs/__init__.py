@@ -15,8 +15,11 @@ Store = Literal["s3", "gcs"]
 
 @dataclass(frozen=True)
 class Lock:
-    """For `days` no version of an object can be deleted: by nobody (`compliance`), or only by those with the right to
-    bypass it (`governance`). New versions and delete markers can always be put on top."""
+    """Retention of published objects: for `days`, no version of an object can be deleted.
+
+    In mode `compliance` no principal can delete a version. In mode `governance` only principals with the permission to
+    bypass the lock can. New versions and delete markers can always be added.
+    """
 
     mode: Literal["governance", "compliance"]
     days: int
@@ -24,14 +27,13 @@ class Lock:
 
 @dataclass(frozen=True)
 class BlobsArgs:
-    """`regions` are where copies are kept, the primary first: the one that is published to.
+    """Arguments of a component that creates the buckets of the origin.
 
-    `readers` may get and list objects: ARNs of roles on AWS, IAM members on Google Cloud. Nobody else may.
-    `keys` holds, by region, the name of the key that encrypts what is kept there: an ARN on AWS, a
-    name on Google Cloud.
-    `noncurrent_days` is how long an overwritten or deleted object can still be brought back, `lock` for
-    how long even its versions cannot be deleted. Access logs are kept for `log_days`. `removable` lets the buckets be
-    deleted with objects in them.
+    `regions` lists the regions that keep copies. The first is the primary, which receives publications. `readers` are
+    the only principals that may get and list objects: role ARNs on AWS, IAM members on Google Cloud. `keys` maps each
+    region to the encryption key of its data: an ARN on AWS, a name on Google Cloud. An overwritten or deleted object
+    can be restored for `noncurrent_days`. `lock` sets how long versions cannot be deleted. Access logs are kept for
+    `log_days`. `removable` allows the deletion of buckets that still hold objects.
     """
 
     prefix: str
@@ -46,7 +48,7 @@ class BlobsArgs:
 
 @dataclass(frozen=True)
 class Bucket:
-    """One place to read objects from. All of it is known before anything is provisioned."""
+    """A bucket to read objects from; all fields are known before any resource is provisioned."""
 
     name: str
     region: str
@@ -55,15 +57,18 @@ class Bucket:
 
 
 class Blobs(HasAlarms, Protocol):
-    """What either cloud's object store gives to the tiers that read it; the primary first."""
+    """The attributes that the object storage of either cloud offers to other tiers; the primary bucket comes first."""
 
     buckets: Sequence[Bucket]
 
 
 @dataclass(frozen=True)
 class StandbyArgs:
-    """`source` is the primary on S3 and `key` the ARN of what encrypts it; `sink` the bucket on Cloud Storage, in
-    `project`."""
+    """Arguments of the transfer that copies objects from S3 to the standby bucket on Cloud Storage.
+
+    `source` is the primary bucket on S3, and `key` is the ARN of its encryption key. `sink` is the bucket on Cloud
+    Storage, in `project`.
+    """
 
     prefix: str
     source: Bucket

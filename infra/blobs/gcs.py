@@ -1,4 +1,4 @@
-"""Objects on Google Cloud Storage: one bucket, which Google itself keeps in one region or in two."""
+"""Object storage on Google Cloud Storage: one bucket, which Google keeps in one region or in two."""
 
 from __future__ import annotations
 
@@ -17,35 +17,39 @@ _ABANDONED_UPLOAD_DAYS = 7
 _DAY = 24 * 3600
 _SOFT_DELETE_SECONDS = 7 * _DAY  # the shortest that Cloud Storage offers besides none, and its default
 _LONGEST_SOFT_DELETE_SECONDS = 90 * _DAY
+# Cloud Storage's codes of the areas that have dual-regions, by continent (Cloud Storage, "Bucket locations").
 DUAL_REGION_AREAS = {"NA": "US", "EU": "EU", "AS": "ASIA"}
-"""Cloud Storage's codes of the areas that have dual-regions, by continent (Cloud Storage, "Bucket locations")."""
 
 
 _LOG_WRITERS = "group:cloud-storage-analytics@google.com"  # Cloud Storage, "Usage logs & storage logs"
 
 
 def gcs_buckets(prefix: str, regions: Sequence[str]) -> list[Bucket]:
-    """The bucket that GcsBlobs makes. A dual-region is one bucket with one name; its first region stands for it."""
+    """Returns the one bucket that GcsBlobs creates.
+
+    A dual-region bucket has one name, which contains its first region; `region` is that region, too.
+    """
     name = f"{prefix}-{regions[0]}"
     return [Bucket(name, regions[0], f"{name}.storage.googleapis.com", "gcs")]
 
 
 def gcs_location(regions: Sequence[str]) -> str:
-    """Where the bucket stands: a region, or the area that holds both."""
+    """Returns the bucket's location: the region, or for two regions the area that holds both."""
     return DUAL_REGION_AREAS[REGIONS[regions[0]].continent] if len(regions) > 1 else regions[0].upper()
 
 
 class GcsBlobs(pulumi.ComponentResource):
-    """A versioned bucket, never public, with uniform access, soft delete and a log; in two regions if two are given.
+    """A private, versioned bucket with uniform access, soft delete and access logs, in one region or two.
 
-    Two regions make a dual-region with turbo replication: a copy in the other region within 15 minutes. A lock is what
-    whoever writes an immutable object retains it by: a retention policy of the bucket would forbid to replace
-    documents. Those, replaced or deleted, are kept as long as soft delete can.
+    Two regions make a dual-region bucket with turbo replication, which copies objects to the other region within 15
+    minutes. With a lock, the publisher sets the retention on each immutable object. A retention policy of the bucket
+    would also prevent the replacement of documents. Replaced or deleted documents are kept for the time that soft
+    delete allows.
     """
 
     buckets: Sequence[Bucket]
+    # The bucket's name. Resources that use this output wait until the bucket exists.
     made: pulumi.Output[str]
-    """The bucket's name, once it is there."""
     alarms: Sequence[CloudMonitoringAlarm]
 
     def __init__(self, name: str, args: BlobsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -91,7 +95,7 @@ class GcsBlobs(pulumi.ComponentResource):
         return 0 if self._args.removable else _SOFT_DELETE_SECONDS
 
     def _logs(self, place: Bucket) -> pulumi.Output[str]:
-        """Where Cloud Storage writes down, hour by hour, who asked for what."""
+        """Creates the bucket to which Cloud Storage writes hourly access logs, and returns its name."""
         name = f"{self._args.prefix}-logs-{place.region}"
         logs = self._bucket(
             f"{place.region}-logs",
@@ -113,7 +117,7 @@ class GcsBlobs(pulumi.ComponentResource):
         return pulumi.Output.all(logs.name, writers.id).apply(lambda known: known[0])
 
     def _bucket(self, title: str, name: str, **settings: Any) -> gcp.storage.Bucket:
-        """What holds for objects and logs alike."""
+        """Creates a bucket with the settings that objects and logs share."""
         regions = self._args.regions
         dual = len(regions) > 1
         return gcp.storage.Bucket(

@@ -1,4 +1,4 @@
-"""What is watched on Cloud Storage, and of what copies to it ("Google Cloud metrics": `storage`, `storagetransfer`)."""
+"""Alarms on Cloud Storage buckets and on transfers to them ("Google Cloud metrics": `storage`, `storagetransfer`)."""
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ from infra.observability import CloudMonitoringAlarm, Like
 _RESOURCE = "gcs_bucket"
 _PREFIX = "storage.googleapis.com"
 _BREAKS = Like("(?i)5..|internal|unavailable|deadline_exceeded|unknown|data_loss")
+# Both patterns match HTTP status codes and Google's names of errors, because the metric's reference does not say which
+# of the two the label holds.
 _REFUSES = Like("(?i)4..|not_found|permission_denied|unauthenticated|invalid_argument|failed_precondition")
-"""By HTTP status or by Google's own names of errors: the metric's reference leaves open which the label has."""
 
 _PROMISED_MINUTES = 15  # "Turbo replication": the other region has every object by then
+# A thousandth of the last thirty days, in minutes: the error budget of a 99.9 % objective.
 _MISSED_MINUTES = 43
-"""Of the last thirty days: a thousandth, as much as an objective of 99.9 % leaves."""
+# Cloud Storage updates the replication metrics only at intervals. After this time without an update, the state of the
+# replication is unknown.
 _BLIND_SECONDS = 6 * 3600
-"""The copies' metrics are worked out now and then only; for longer than this nobody knows how far they are."""
 
 _RUNBOOK = "docs/operations.md"
 
 
 def gcs_alarms(name: str, bucket: pulumi.Input[str], what: str, *, dual: bool) -> Iterator[CloudMonitoringAlarm]:
-    """Refusals and failures of a bucket, and in two regions how far one is behind the other.
+    """Yields alarms on a bucket's refused and failed requests, and in two regions on replication delay.
 
-    Names begin with `name`; `what` is what the bucket holds, e.g. "the objects".
+    Alarm names begin with `name`; `what` is what the bucket holds, e.g. "the objects".
     """
     where: Mapping[str, pulumi.Input[str]] = {"resource.labels.bucket_name": bucket}
     yield _share(
@@ -39,7 +41,7 @@ def gcs_alarms(name: str, bucket: pulumi.Input[str], what: str, *, dual: bool) -
         severity="CRITICAL",
         runbook=f"{_RUNBOOK}#cloud-storage-breaks",
     )
-    # Half: what a package manager asks for and nobody has published is a 404, and no fault.
+    # The share is a half because package managers often request packages that do not exist. Such a 404 is no fault.
     yield _share(
         f"{name}-refuses",
         f"Cloud Storage refuses or lacks half of what is asked for of {what}",
@@ -53,7 +55,7 @@ def gcs_alarms(name: str, bucket: pulumi.Input[str], what: str, *, dual: bool) -
 
 
 def transfer_alarm(job: str) -> CloudMonitoringAlarm:
-    """Of a Storage Transfer job: something could not be copied."""
+    """Returns the alarm on a Storage Transfer job that could not copy some objects."""
     return CloudMonitoringAlarm(
         name="blobs-standby-fails",
         tier="blobs",
@@ -91,7 +93,7 @@ def _share(
 
 
 def _of_replication(name: str, where: Mapping[str, pulumi.Input[str]], what: str) -> Iterator[CloudMonitoringAlarm]:
-    """Turbo replication's; the metrics are of buckets in two regions only."""
+    """Yields alarms on turbo replication, whose metrics exist only for buckets in two regions."""
     runbook = f"{_RUNBOOK}#the-second-region-is-behind"
 
     def alarm(suffix: str, metric: str, fault: str, threshold: float, **more: Any) -> CloudMonitoringAlarm:

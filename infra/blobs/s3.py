@@ -1,4 +1,4 @@
-"""Objects on S3: a bucket in each origin region, and replication from the primary to all others."""
+"""Object storage on S3: a bucket in each origin region, and replication from the primary to all others."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ from infra.observability import CloudWatchAlarm
 
 
 def s3_buckets(prefix: str, regions: Sequence[str]) -> list[Bucket]:
-    """The buckets that S3Blobs makes, with their virtual-hosted endpoints (S3 User Guide, "Virtual hosting")."""
+    """Returns the buckets that S3Blobs creates, with their virtual-hosted endpoints.
+
+    Source: S3 User Guide, "Virtual hosting".
+    """
     return [Bucket(f"{prefix}-{region}", region, f"{prefix}-{region}.s3.{region}.amazonaws.com") for region in regions]
 
 
 class S3Blobs(pulumi.ComponentResource):
-    """Versioned, encrypted, logged, private buckets, of which the first is copied to the others, deletions included."""
+    """Versioned, encrypted, logged, private buckets; S3 replicates the first, with its deletions, to the others."""
 
     buckets: Sequence[Bucket]
     alarms: Sequence[CloudWatchAlarm]

@@ -1,4 +1,4 @@
-"""What is watched of the S3 buckets (S3 User Guide, "Amazon S3 metrics and dimensions")."""
+"""Alarms on the S3 buckets (S3 User Guide, "Amazon S3 metrics and dimensions")."""
 
 from __future__ import annotations
 
@@ -14,14 +14,18 @@ REPLICATION_MINUTES = 15  # the only value that S3 Replication Time Control take
 Statistic = Literal["Maximum", "Minimum", "Sum"]
 
 _QUARTER = 900
+# Copies that wait for replication. A bulk import of some thousand packages stays below this number. A destination that
+# takes no copies exceeds it.
 _PENDING = 10_000
-"""Copies that wait: a bulk import of some thousand packages passes, a destination that takes nothing does not."""
 
 _RUNBOOK = "docs/operations.md"
 
 
 def s3_alarms(places: Sequence[Bucket]) -> Iterator[CloudWatchAlarm]:
-    """Refusals and failures of each bucket, and how far each replica is behind; the primary first."""
+    """Yields alarms on each bucket's refused and failed requests, and on each replica's delay.
+
+    The primary bucket comes first in `places`.
+    """
     primary, *replicas = places
     for place in places:
         yield from _of_requests(place)
@@ -33,7 +37,7 @@ def _of_requests(place: Bucket) -> Iterator[CloudWatchAlarm]:
     dimensions = {"BucketName": place.name, "FilterId": ALL_REQUESTS}
     for name, metric, share, heading, fault in (
         ("breaks", "5xxErrors", 0.01, "s3-breaks", f"S3 in {place.region} fails more than 1 % of all requests"),
-        # Half: what a package manager asks for and nobody has published is a 404, and no fault.
+        # The share is a half because package managers often request packages that do not exist. Such a 404 is no fault.
         ("refuses", "4xxErrors", 0.5, "s3-refuses", f"S3 in {place.region} refuses or lacks half of what is asked for"),
     ):
         yield CloudWatchAlarm(
@@ -45,15 +49,18 @@ def _of_requests(place: Bucket) -> Iterator[CloudWatchAlarm]:
             metric=metric,
             dimensions=dimensions,
             threshold=share,
-            statistic="Average",  # of ones and noughts: the share
+            statistic="Average",  # S3 records 1 or 0 for each request, so the average is the share
             period=300,
             runbook=f"{_RUNBOOK}#{heading}",
         )
 
 
 def _of_replication(primary: Bucket, replica: Bucket) -> Iterator[CloudWatchAlarm]:
-    """Latency and backlog are published where the replica is, failures where the primary is ("Using S3 Replication
-    metrics")."""
+    """Yields alarms on the replication from the primary bucket to one replica.
+
+    S3 publishes latency and backlog in the replica's region, and failures in the primary's region ("Using S3
+    Replication metrics").
+    """
     dimensions = {"SourceBucket": primary.name, "DestinationBucket": replica.name, "RuleId": replica.region}
     way = f"from {primary.region} to {replica.region}"
 

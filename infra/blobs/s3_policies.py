@@ -1,4 +1,4 @@
-"""Who may do what with the S3 buckets: statements, all made of names that are known before anything exists."""
+"""IAM statements for the S3 buckets; all use names that are known before any resource exists."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from infra.iam import Statement, allow, deny, service
 
 
 def arn(bucket: str) -> str:
-    """Known from the name alone, so that previews know policies, too."""
+    """Returns a bucket's ARN from its name alone, so that previews can show complete policies."""
     return f"arn:aws:s3:::{bucket}"
 
 
 def tls_only(bucket: str) -> Iterator[Statement]:
-    """Refusal of clear text and of TLS below 1.2 (S3 User Guide, "Security best practices")."""
+    """Yields statements that deny plain HTTP and TLS below 1.2 (S3 User Guide, "Security best practices")."""
     for sid, refused in {
         "RefusePlainText": {"Bool": {"aws:SecureTransport": "false"}},
         "RefuseOldTls": {"NumericLessThan": {"s3:TlsVersion": "1.2"}},
@@ -24,8 +24,11 @@ def tls_only(bucket: str) -> Iterator[Statement]:
 
 
 def reading(bucket: str, readers: Sequence[str]) -> Iterator[Statement]:
-    """Get and list. Listing is part of reading: S3 answers 404 for a missing key only to those who may list, and 403 to
-    others."""
+    """Yields statements that allow `readers` to get and list objects.
+
+    Readers need the permission to list: S3 answers 404 for a missing key only to principals that may list, and 403 to
+    all others.
+    """
     for sid, action, resource in (
         ("Get", "s3:GetObject", f"{arn(bucket)}/*"),
         ("List", "s3:ListBucket", arn(bucket)),
@@ -34,7 +37,10 @@ def reading(bucket: str, readers: Sequence[str]) -> Iterator[Statement]:
 
 
 def log_delivery(bucket: str, source: str, account: str) -> Statement:
-    """The right of S3 itself to write access logs (S3 User Guide, "Enabling Amazon S3 server access logging")."""
+    """Returns the statement that lets S3 write the access logs of `source` to `bucket`.
+
+    Source: S3 User Guide, "Enabling Amazon S3 server access logging".
+    """
     return allow(
         "s3:PutObject",
         f"{arn(bucket)}/*",
@@ -45,8 +51,11 @@ def log_delivery(bucket: str, source: str, account: str) -> Statement:
 
 
 def replication(places: Sequence[Bucket], keys: Sequence[str]) -> Iterator[Statement]:
-    """What the S3 User Guide asks for under "Setting up permissions for live replication" and, of the keys, under
-    "Replicating encrypted objects"; and of locks, which are copied with the objects. The primary first."""
+    """Yields the permissions of the role that replicates from the first bucket of `places` to the others.
+
+    Sources: S3 User Guide, "Setting up permissions for live replication" and, for keys, "Replicating encrypted
+    objects". The permissions include locks, which S3 copies with the objects. `keys` has the order of `places`.
+    """
     source, *destinations = places
     yield allow(["s3:GetReplicationConfiguration", "s3:ListBucket"], arn(source.name))
     yield allow(
@@ -69,7 +78,7 @@ def replication(places: Sequence[Bucket], keys: Sequence[str]) -> Iterator[State
 
 
 def key_use(action: Literal["kms:Decrypt", "kms:Encrypt"], place: Bucket, key: str) -> Statement:
-    """The right to use a key through S3 for the objects of one bucket, with a bucket key or without."""
+    """Returns the permission to use a key through S3 for one bucket's objects, with or without a bucket key."""
     return allow(
         action,
         key,

@@ -1,4 +1,4 @@
-"""One S3 bucket with all that guards it. S3 wants each setting as a resource of its own."""
+"""One S3 bucket with its security settings; each setting is a separate resource in the AWS provider."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from infra.blobs.s3_policies import log_delivery, reading, tls_only
 from infra.iam import document
 
 _ABANDONED_UPLOAD_DAYS = 7
+# Age at which objects move to Intelligent-Tiering, which tracks how often each is read. S3 does not move objects below
+# 128 KB (S3 User Guide, "Transitioning objects using Amazon S3 Lifecycle").
 _TIERING_DAYS = 30
-"""Age at which S3 begins to watch how often an object is read; it leaves those below 128 KB alone (S3 User Guide,
-"Transitioning objects using Amazon S3 Lifecycle")."""
 
+# Name of the request metrics of a whole bucket, as the console gives it.
 ALL_REQUESTS = "EntireBucket"
-"""Name of the request metrics of a whole bucket, as the console gives it."""
 
 Rule = aws.s3.BucketLifecycleConfigurationRuleArgsDict
 
@@ -30,7 +30,7 @@ _ABANDONED_UPLOADS: Rule = {
 
 
 class Guarded:
-    """A versioned bucket that is never public, owns what is put into it, and takes requests over TLS only."""
+    """A versioned, private bucket that owns the objects in it and accepts requests over TLS only."""
 
     def __init__(
         self, title: str, name: str, region: str, removable: bool, policy: pulumi.Input[str], parent: pulumi.Resource
@@ -72,7 +72,7 @@ class Guarded:
         )
 
     def encrypt(self, key: pulumi.Input[str] | None) -> None:
-        """With a key of ours, or with S3's own."""
+        """Sets the bucket's default encryption: the given KMS key, or for None a key that S3 manages."""
         aws.s3.BucketServerSideEncryptionConfiguration(
             self._title,
             bucket=self.bucket.bucket,
@@ -83,7 +83,7 @@ class Guarded:
                         "sse_algorithm": "aws:kms" if key is not None else "AES256",
                         "kms_master_key_id": key,
                     },
-                    # One call of KMS a bucket and some minutes, instead of one an object. Of no key S3 says nothing.
+                    # A bucket key saves a KMS call for each object. Without a KMS key, S3 returns no value here.
                     "bucket_key_enabled": True if key is not None else None,
                 }
             ],
@@ -91,7 +91,7 @@ class Guarded:
         )
 
     def age(self, *rules: Rule) -> None:
-        """What becomes of objects in time."""
+        """Creates the bucket's lifecycle rules: `rules`, and one that removes abandoned uploads."""
         aws.s3.BucketLifecycleConfiguration(
             self._title,
             bucket=self.bucket.bucket,
@@ -103,8 +103,11 @@ class Guarded:
 
 
 class Logs(Guarded):
-    """Where S3 writes down who asked one region's bucket for what. It takes no key of ours (S3 User Guide, "Enabling
-    Amazon S3 server access logging": a target's default encryption must be SSE-S3)."""
+    """The bucket that receives the access logs of one region's bucket.
+
+    It is encrypted with a key that S3 manages, because S3 requires SSE-S3 for a log target (S3 User Guide, "Enabling
+    Amazon S3 server access logging").
+    """
 
     def __init__(self, place: Bucket, account: pulumi.Input[str], args: BlobsArgs, parent: pulumi.Resource) -> None:
         name = f"{args.prefix}-logs-{place.region}"
@@ -125,7 +128,10 @@ class Logs(Guarded):
 
 
 class Store(Guarded):
-    """The objects of one region. `ready` is what S3 wants to see before it takes rules of replication."""
+    """The bucket for the objects of one region.
+
+    `ready` holds the resources that must exist before S3 accepts replication rules.
+    """
 
     ready: Sequence[pulumi.Resource]
 
@@ -158,7 +164,10 @@ class Store(Guarded):
         self._watch(Logs(place, account, args, parent))
 
     def _locked(self, lock: Lock) -> pulumi.Resource:
-        """Turned on here and not at the bucket's creation, where a change of mind would be another bucket."""
+        """Enables Object Lock on the existing bucket.
+
+        If the lock were set at the bucket's creation, a later change would replace the bucket.
+        """
         return aws.s3.BucketObjectLockConfiguration(
             self._title,
             bucket=self.bucket.bucket,
@@ -175,7 +184,7 @@ class Store(Guarded):
             region=self._region,
             target_bucket=logs.bucket.bucket,
             target_prefix=f"{self.place.name}/",
-            # S3 tries to write when it is told to.
+            # S3 tries to write to the log bucket as soon as logging is enabled.
             opts=pulumi.ResourceOptions(parent=self._parent, depends_on=[logs.policy]),
         )
         aws.s3.BucketMetric(

@@ -15,15 +15,16 @@ from infra.iam import GOOGLE, Statement, allow, assumed_by_web_identity, documen
 from infra.observability import CloudMonitoringAlarm
 
 _INTERVAL_SECONDS = 3600  # the shortest that Storage Transfer Service takes
+# Roles that the transfer agent needs on the destination bucket (Storage Transfer Service, "Agentless transfer
+# permissions").
 _AGENT_ROLES = ("roles/storage.objectUser", "roles/storage.legacyBucketReader")
-"""What its agent needs of the bucket that it writes to (Storage Transfer Service, "Agentless transfer permissions")."""
 
 
 class Standby(pulumi.ComponentResource):
-    """Google fetches what is new or changed from the primary once an hour, and deletes what is gone there.
+    """An hourly transfer that copies new and changed objects to Cloud Storage and deletes those gone from S3.
 
-    It takes on a role by its own identity, without a key of AWS. What it deletes can be restored for as long as the
-    bucket's soft delete says.
+    The transfer agent assumes an AWS role with its Google identity and holds no AWS keys. Objects that the transfer
+    deletes can be restored for the duration of the bucket's soft delete.
     """
 
     alarms: Sequence[CloudMonitoringAlarm]
@@ -81,7 +82,7 @@ class Standby(pulumi.ComponentResource):
 
 
 def _trust(subject: str) -> Statement:
-    """The transfer agent of this project alone, by its unique id."""
+    """Returns the trust policy statement that lets only the project's transfer agent, by unique id, assume the role."""
     return assumed_by_web_identity(GOOGLE, {f"{GOOGLE}:sub": subject})
 
 

@@ -1,4 +1,4 @@
-"""What Route 53's health checkers tell of the edge, of the shields, and of the network before them."""
+"""Alarms on Route 53's health checks of the edge, the shields and the network in front of them."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import pulumi
 
 from infra.observability import CloudWatchAlarm, Tier
 
+# The only region in which Route 53 publishes metrics (Route 53 Developer Guide, "Monitoring health checks").
 _REGION = "us-east-1"
-"""The only region in which Route 53 publishes metrics (Route 53 Developer Guide, "Monitoring health checks")."""
 
+# Percentage of health checkers below which an endpoint counts as reachable from some places only. Route 53 itself
+# treats an endpoint as healthy from 18 % on (same guide, "How Route 53 determines whether a health check is healthy").
 _MOST_CHECKERS = 80.0
-"""Percent of the checkers that should see an endpoint as healthy. It counts as healthy from 18 % on (same guide, "How
-Route 53 determines whether a health check is healthy"): what is between is reached from some places only."""
 
 
 def edge_alarms(hostname: str, check: pulumi.Input[str]) -> Sequence[CloudWatchAlarm]:
-    """Of the hostname that clients use: nobody reaches it, or some do not."""
+    """Returns alarms on the clients' hostname: the edge does not answer, or only some places reach it."""
     return [
         _down(
             "edge-down", "edge", check, f"Clients cannot use {hostname}: the edge does not answer", "the-edge-is-down"
@@ -33,7 +33,7 @@ def edge_alarms(hostname: str, check: pulumi.Input[str]) -> Sequence[CloudWatchA
 
 
 def machine_alarms(node: str, check: pulumi.Input[str]) -> Sequence[CloudWatchAlarm]:
-    """Of one shield machine: it serves nobody, or the network before it lets some through only."""
+    """Returns alarms on one shield machine: it does not answer, or only some places reach it."""
     return [
         _down(
             f"shield-{node}-down",
@@ -53,13 +53,13 @@ def machine_alarms(node: str, check: pulumi.Input[str]) -> Sequence[CloudWatchAl
 
 
 def region_alarm(place: str, check: pulumi.Input[str]) -> CloudWatchAlarm:
-    """Of all machines of a region together."""
+    """Returns the alarm that fires when no shield machine of a region answers."""
     fault = f"No shield machine in {place} answers; the edge asks other regions, which are farther and colder"
     return _down(f"shield-{place}-lost", "shield", check, fault, "a-shield-region-is-lost")
 
 
 def _down(name: str, tier: Tier, check: pulumi.Input[str], fault: str, heading: str) -> CloudWatchAlarm:
-    """A check that says nothing is as bad as one that says no."""
+    """Returns an alarm on an unhealthy health check; a check without data counts as unhealthy."""
     return CloudWatchAlarm(
         name=name,
         tier=tier,

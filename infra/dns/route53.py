@@ -14,15 +14,16 @@ from infra.dns.alarms import edge_alarms, machine_alarms, region_alarm
 from infra.observability import CloudWatchAlarm
 from infra.shield import Node, host
 
+# How long a resolver may cache an answer. The health checks take thirty seconds to fail, so clients leave a failed
+# region within a minute.
 _TTL_SECONDS = 30
-"""How long a resolver may keep an answer; with the checks' thirty seconds, a dead place is left within a minute."""
 
 _CHECK_SECONDS = 10  # the fast interval of Route 53; the other is 30
 _CHECK_FAILURES = 3
 
 
 class Dns(pulumi.ComponentResource):
-    """The public zone: the clients' hostname, every shield machine by name, and the nearest healthy shield region."""
+    """The public zone: the clients' hostname, a name for each shield machine, and the nearest healthy shield region."""
 
     zone_id: pulumi.Output[str]
     name_servers: pulumi.Output[Sequence[str]]
@@ -53,7 +54,10 @@ class Dns(pulumi.ComponentResource):
         self.register_outputs({"zone_id": self.zone_id, "name_servers": self.name_servers})
 
     def _edge_records(self, regions: Mapping[str, str]) -> aws.route53.HealthCheck:
-        """One latency record for each region, all checked by one look at the hostname itself, as clients see it."""
+        """Creates one latency record per region for the clients' hostname, and the health check that all share.
+
+        The check requests the hostname itself, as clients do. Returns the health check.
+        """
         check = aws.route53.HealthCheck(
             "edge",
             type="HTTPS",
@@ -73,7 +77,10 @@ class Dns(pulumi.ComponentResource):
         return check
 
     def _node_record(self, node: Node) -> aws.route53.HealthCheck:
-        """A machine's own name. It resolves whatever the check says: the worker fails over by itself."""
+        """Creates the DNS record and the health check of one machine, and returns the check.
+
+        The record resolves even if the check fails, because the edge worker fails over by itself.
+        """
         aws.route53.Record(
             f"node-{node.name}",
             zone_id=self._zone.zone_id,
@@ -98,7 +105,10 @@ class Dns(pulumi.ComponentResource):
     def _shield_records(
         self, regions: Mapping[str, str], machines: Mapping[str, aws.route53.HealthCheck]
     ) -> Mapping[str, aws.route53.HealthCheck]:
-        """The nearest region that has at least one healthy machine. Returns what checks each region."""
+        """Creates records that resolve to the nearest region with at least one healthy machine.
+
+        Returns the health check of each region.
+        """
         checks: dict[str, aws.route53.HealthCheck] = {}
         name = f"shield.{self._args.zone_name}"
         for place, region in regions.items():

@@ -1,7 +1,6 @@
 """The keys that encrypt objects and metadata, one for each stack and cloud.
 
-They make reading data need two grants: one of the bucket and one of the key.
-aws.py makes a key of AWS KMS, gcp.py one of Cloud KMS.
+Readers need permission on both the bucket and the key. aws.py creates a key in AWS KMS, gcp.py one in Cloud KMS.
 """
 
 from __future__ import annotations
@@ -14,10 +13,11 @@ import pulumi
 
 @dataclass(frozen=True)
 class AwsKeysArgs:
-    """`regions` are where the key is needed, its primary first; the primary cannot move without a new key.
+    """Arguments of the component that creates the key on AWS.
 
-    `readers` are ARNs of roles that decrypt objects which they read from S3, and do nothing else with the key.
-    `deletion_days` is for how long (7 to 30) a key that was given up can still be brought back.
+    `regions` lists the regions that need the key, the primary first. The primary cannot move without a new key.
+    `readers` are ARNs of roles that may use the key only to decrypt objects that they read from S3. `deletion_days` (7
+    to 30) is the deletion window, in which a deleted key can be restored.
     """
 
     prefix: str
@@ -28,7 +28,10 @@ class AwsKeysArgs:
 
 @dataclass(frozen=True)
 class GcpKeysArgs:
-    """`location` is the bucket's: a region, or an area with two."""
+    """Arguments of the component that creates the key on Google Cloud.
+
+    `location` is the location of the bucket: a region, or an area that holds two regions.
+    """
 
     prefix: str
     location: str

@@ -1,4 +1,4 @@
-"""The key that encrypts objects and metadata on AWS: one key, in every region that keeps some of them."""
+"""The KMS key that encrypts objects and metadata on AWS, in every region that keeps such data."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pulumi_aws as aws
 from infra.iam import account_root, allow, document
 from infra.keys import AwsKeysArgs
 
+# Actions that administer a key. None encrypts or decrypts; `kms:CreateGrant` is left out as well.
 ADMINISTRATION = (
     "kms:CancelKeyDeletion",
     "kms:CreateAlias",
@@ -33,16 +34,16 @@ ADMINISTRATION = (
     "kms:UpdateKeyDescription",
     "kms:UpdatePrimaryRegion",
 )
-"""All that keeps a key in order, and nothing that encrypts or decrypts: no `kms:CreateGrant` either."""
 
 _USE = ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*")
 
 
 class AwsKeys(pulumi.ComponentResource):
-    """A multi-region key, rotated every year, with a replica in each further region. `arns` holds one ARN a region.
+    """A multi-region KMS key, rotated every year, with a replica in each further region.
 
-    The same key everywhere is for restores: a backup of one region can be read in any other (KMS Developer Guide,
-    "Multi-Region keys"). Nobody uses it but through S3 and DynamoDB.
+    `arns` holds one ARN for each region. All regions share the key material, so that a backup of one region can be
+    restored in another (KMS Developer Guide, "Multi-Region keys"). Principals can use the key only through S3 and
+    DynamoDB.
     """
 
     arns: Mapping[str, pulumi.Output[str]]
@@ -88,11 +89,12 @@ class AwsKeys(pulumi.ComponentResource):
 
 
 def _policy(prefix: str, region: str, account: str, readers: Sequence[str]) -> str:
-    """Who may do what with the key in one region. A key policy's resource is the key itself: `*`.
+    """Returns the policy of the key in one region; the resource `*` in a key policy is the key itself.
 
-    S3 asks for those who have a right to the key in their own IAM policy (publishers, the replication role); DynamoDB
-    for whoever in the account may use the table, as with the key that AWS itself would manage (DynamoDB Developer
-    Guide, "DynamoDB encryption at rest: usage notes"). Readers need no IAM policy: they are named here.
+    S3 may use the key for principals whose IAM policy allows the use (publishers, the replication role). DynamoDB may
+    use it for all principals in the account that may use the table, as with an AWS managed key (DynamoDB Developer
+    Guide, "DynamoDB encryption at rest: usage notes"). Readers need no IAM policy for the key, because this policy
+    names them.
     """
     root = account_root(account)
     s3 = {"kms:ViaService": f"s3.{region}.amazonaws.com"}
@@ -109,7 +111,7 @@ def _policy(prefix: str, region: str, account: str, readers: Sequence[str]) -> s
         ),
     ]
     if readers:
-        # With a bucket key the context is the bucket's ARN, without one the object's (S3 User Guide, "Bucket Keys").
+        # The encryption context is the bucket's ARN with a bucket key, else the object's (S3 User Guide, "Bucket Keys").
         objects = {"kms:EncryptionContext:aws:s3:arn": f"arn:aws:s3:::{prefix}-*"}
         statements.append(
             allow(

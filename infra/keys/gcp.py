@@ -9,14 +9,15 @@ from infra.keys import GcpKeysArgs
 
 _ROTATION_SECONDS = 90 * 24 * 3600  # CIS Google Cloud Platform Foundation Benchmark, 1.10: at most 90 days
 
+# The key location that matches each of Cloud Storage's areas (Cloud KMS, "Cloud KMS locations").
 _LOCATIONS = {"US": "us", "EU": "europe", "ASIA": "asia"}
-"""Where a key must stand for a bucket in one of Cloud Storage's areas (Cloud KMS, "Cloud KMS locations")."""
 
 
 class GcpKeys(pulumi.ComponentResource):
-    """A key in a ring of its own, rotated every 90 days, that Cloud Storage alone uses. Neither can ever be deleted.
+    """A key in a separate key ring, rotated every 90 days, that only Cloud Storage may use.
 
-    `usable` is the key's name once Cloud Storage may use it; before that no bucket takes it. `project` is where it is.
+    Key and key ring can never be deleted. `usable` is the key's name; it resolves once Cloud Storage may use the key,
+    because a bucket rejects the key before. `project` is the project of the key.
     """
 
     usable: pulumi.Output[str]
