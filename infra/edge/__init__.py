@@ -10,7 +10,7 @@ import pulumi
 
 @dataclass(frozen=True)
 class ShieldNode:
-    """A shield machine as the worker sees it: `host` is name and port, `region` tells how far it is."""
+    """A shield machine as the worker sees it: `host` is name and port; the worker derives distances from `region`."""
 
     host: str
     region: str
@@ -18,7 +18,7 @@ class ShieldNode:
 
 @dataclass(frozen=True)
 class EdgeSecrets:
-    """What the worker shares with the shields and with itself; the names are those of the secret's JSON fields."""
+    """Secrets that the worker uses towards shields and for tokens; field names are those of the secret's JSON."""
 
     client_certificate: pulumi.Input[str]
     client_key: pulumi.Input[str]
@@ -29,7 +29,7 @@ class EdgeSecrets:
 
 @dataclass(frozen=True)
 class MetadataApiBinding:
-    """Where the worker asks about tokens of which its store has no entry, and the key with which it signs that."""
+    """The URL of the API that the worker queries for tokens missing in its store, and the key that signs the queries."""
 
     url: pulumi.Input[str]
     key: pulumi.Input[str]
@@ -37,8 +37,11 @@ class MetadataApiBinding:
 
 @dataclass(frozen=True)
 class EdgeArgs:
-    """`zone_name` is the domain, `hostname` the name in it that clients use, `bundle` the compiled worker. Without a
-    `metadata_api` a token is good only once the store has its entry."""
+    """Arguments of the edge.
+
+    `zone_name` is the domain, `hostname` the name in it that clients use, `bundle` the compiled worker. Without a
+    `metadata_api` a token is valid only once the store has its entry.
+    """
 
     prefix: str
     account_id: str

@@ -13,15 +13,16 @@ from infra.edge import EdgeArgs, ShieldNode
 
 _MODULE = "worker.js"
 _COMPATIBILITY_DATE = "2026-11-01"
+# The suffix that the authoritative DNS of a partial zone appends to a name, to send clients to Cloudflare (Cloudflare
+# DNS, "CNAME setup").
 _PARTIAL_SETUP_SUFFIX = ".cdn.cloudflare.net"
-"""What the authoritative DNS of a partial zone appends to send a name here (Cloudflare DNS, "CNAME setup")."""
 
+# Settings of the zone, by id. Without `strict` the edge accepts any server that answers at a shield's address, even
+# with a trust store (Cloudflare SSL/TLS, "Encryption modes" and "Custom Origin Trust Store").
 _TLS = {"ssl": "strict", "min_tls_version": "1.2", "always_use_https": "on"}
-"""Settings of the zone, by id. Without `strict` the edge believes whoever answers in a shield's place, whatever the
-trust store says (Cloudflare SSL/TLS, "Encryption modes" and "Custom Origin Trust Store")."""
 
+# Discard prefix (RFC 6666). The worker answers all requests for this proxied name, so that it needs no server.
 _NO_ORIGIN = "100::"
-"""Discard prefix (RFC 6666): a proxied name whose requests all end in a worker needs no server behind it."""
 
 
 class Edge(pulumi.ComponentResource):
@@ -97,7 +98,7 @@ class Edge(pulumi.ComponentResource):
 def _bindings(
     args: EdgeArgs, namespace_id: pulumi.Input[str], certificate_id: pulumi.Input[str]
 ) -> list[cloudflare.WorkersScriptBindingArgs]:
-    """What the worker finds in its environment, by name: in another order each refresh would show a change."""
+    """Returns the worker's bindings, sorted by name, because in another order each refresh would show a change."""
     bound = cloudflare.WorkersScriptBindingArgs
     secrets, api = args.secrets, args.metadata_api
     asked = (

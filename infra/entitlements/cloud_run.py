@@ -21,9 +21,9 @@ _AT_ONCE = 40
 
 
 class CloudRunTokenSync(pulumi.ComponentResource):
-    """One instance that follows the stream at all times, and a topic for the changes that it could not understand.
+    """One instance that follows the change stream, and a topic for changes that it could not decode.
 
-    Pub/Sub keeps them on the topic, and for the subscription, from which operators read them.
+    Pub/Sub keeps these changes for a subscription, from which operators read them.
     """
 
     dead_letters: pulumi.Output[str]
@@ -82,7 +82,7 @@ class CloudRunTokenSync(pulumi.ComponentResource):
 
 
 class CloudRunMetadataApi(pulumi.ComponentResource):
-    """A service that anybody may call; it answers those who sign: isolates have no credentials of Google's."""
+    """A public service that answers only signed requests, because the edge has no Google credentials."""
 
     url: pulumi.Output[str]
     alarms: Sequence[CloudMonitoringAlarm]

@@ -27,7 +27,7 @@ _TOKENS_ONLY = json.dumps({"dynamodb": {"Keys": {"pk": {"S": [PARTITION]}}}})
 
 
 class LambdaTokenSync(pulumi.ComponentResource):
-    """A function that the stream's shards feed, each in order, and a queue for the changes that it had to give up."""
+    """A function that reads each shard of the stream in order, and a queue for changes that it could not deliver."""
 
     dead_letters: pulumi.Output[str]
     alarms: Sequence[CloudWatchAlarm]
@@ -88,8 +88,11 @@ class LambdaTokenSync(pulumi.ComponentResource):
 
 
 class LambdaMetadataApi(pulumi.ComponentResource):
-    """A function behind a URL that anybody may call; it answers those who sign. It stands where the table is written,
-    so that a token is known as soon as it was issued; no PoP is near, but none asks for what its store holds."""
+    """A function behind a public URL that answers only signed requests.
+
+    It runs in the table's home region, so that it knows a token as soon as the token is issued. It may be far from a
+    PoP, but the edge queries it only for tokens that its store lacks.
+    """
 
     url: pulumi.Output[str]
     alarms: Sequence[CloudWatchAlarm]
@@ -165,7 +168,10 @@ class LambdaMetadataApi(pulumi.ComponentResource):
 
 
 def _sync_alarms(region: str, function_name: str, queue_name: str) -> Iterator[CloudWatchAlarm]:
-    """Metrics are those of "Viewing metrics for Lambda functions" and "Available CloudWatch metrics for Amazon SQS"."""
+    """Yields alarms on the delay, the errors and the dead-letter queue of the token sync.
+
+    Metrics are those of "Viewing metrics for Lambda functions" and "Available CloudWatch metrics for Amazon SQS".
+    """
     in_lambda, in_sqs = {"FunctionName": function_name}, {"QueueName": queue_name}
     late = "Grants and revocations reach the edge late"
     dead = "Changes of tokens never reached the edge"

@@ -1,4 +1,4 @@
-"""What the functions of entitlements may do besides what all functions may."""
+"""Permissions of the token sync and the metadata API, besides those that all functions have."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _STREAM_ACTIONS = (
 
 
 def read_stream(table_arn: str) -> Statement:
-    """Of the table's streams; a table whose stream was made anew has another one."""
+    """Returns the permission to read all streams of a table, because a stream that is created again has a new ARN."""
     return allow(_STREAM_ACTIONS, f"{table_arn}/stream/*", sid="Stream")
 
 
@@ -23,6 +23,9 @@ def send(queue_arn: str) -> Statement:
 
 
 def read_tokens(table_arn: str) -> Statement:
-    """Single items of the tokens' partition (DynamoDB Developer Guide, "Using conditions": LeadingKeys)."""
+    """Returns the permission to get single items of the tokens' partition.
+
+    Source: DynamoDB Developer Guide, "Using conditions": LeadingKeys.
+    """
     condition = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [PARTITION]}}
     return allow(["dynamodb:GetItem"], table_arn, sid="Tokens", condition=condition)

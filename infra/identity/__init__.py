@@ -17,10 +17,11 @@ from infra.shield import Node
 
 @dataclass(frozen=True)
 class AwsIdentityArgs:
-    """`secret_id` is the one secret that machines read, kept in `secret_region`.
+    """Arguments of the shield machines' role on AWS.
 
-    `gcp_service_accounts` are unique ids of Google service accounts that may take on the role, too: the shields on
-    Google Cloud read the same secret, and have no keys of AWS. Their tokens name the role's ARN as the audience.
+    `secret_id` is the one secret that machines read, in `secret_region`. `gcp_service_accounts` are unique ids of
+    Google service accounts that may also assume the role. Shields on Google Cloud use it to read the same secret
+    without AWS keys. Their tokens name the role's ARN as the audience.
     """
 
     prefix: str
@@ -31,14 +32,17 @@ class AwsIdentityArgs:
 
 @dataclass(frozen=True)
 class GcpIdentityArgs:
-    """`prefix` begins the account's name."""
+    """Arguments of the service account; its name begins with `prefix`."""
 
     prefix: str
 
 
 @dataclass(frozen=True)
 class OriginAccessArgs:
-    """`role` is the name of the shields' role, `endpoints` the ids of their networks' S3 endpoints by region."""
+    """Arguments of the policy that limits where the shields' role reads objects from.
+
+    `role` is the name of the role. `endpoints` maps regions to the ids of their networks' S3 endpoints.
+    """
 
     role: pulumi.Input[str]
     buckets: Sequence[Bucket]

@@ -14,7 +14,7 @@ _ROLE = "shield"
 
 
 class AwsIdentity(pulumi.ComponentResource):
-    """A role that may read one secret, and the instance profile that hands it to machines. Buckets grant the rest."""
+    """A role that may read one secret, and the instance profile for machines; buckets grant the role's other access."""
 
     instance_profile: pulumi.Output[str]
     role_name: pulumi.Output[str]
@@ -51,8 +51,8 @@ class AwsIdentity(pulumi.ComponentResource):
         )
         self.instance_profile = profile.name
         self.role_name = role.name
-        # Made of what is known beforehand, so that previews know the policies that name it; those wait for the role all
-        # the same, as AWS takes no policy that names a stranger.
+        # The ARN is built from known values, so that previews show the policies that name it. Policies still wait for
+        # the role, because AWS rejects a policy that names a missing principal.
         self.role_arn = pulumi.Output.all(account, role.urn).apply(lambda known: _arn(args.prefix, known[0]))
         self.register_outputs({"instance_profile": self.instance_profile, "role_arn": self.role_arn})
 
@@ -62,7 +62,7 @@ def _arn(prefix: str, account_id: str) -> str:
 
 
 def _trust(role_arn: str, gcp_service_accounts: Sequence[str]) -> str:
-    """Who may take on the role: EC2 instances, and the service accounts by their Google-signed identity tokens."""
+    """Returns the role's trust policy, for EC2 instances and for the given Google service accounts."""
     statements = [iam.assumed_by_service("ec2.amazonaws.com")]
     if gcp_service_accounts:
         statements.append(iam.assumed_by_google_accounts(gcp_service_accounts, role_arn))

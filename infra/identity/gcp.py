@@ -9,7 +9,7 @@ from infra.identity import GcpIdentityArgs
 
 
 class GcpIdentity(pulumi.ComponentResource):
-    """A service account without keys and without roles in the project: each bucket grants it what it may."""
+    """A service account without keys and without project roles; each bucket grants its permissions."""
 
     email: pulumi.Output[str]
     member: pulumi.Output[str]

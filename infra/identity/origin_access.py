@@ -49,8 +49,12 @@ class OriginAccess(pulumi.ComponentResource):
 
 
 def _refusal(bucket: Bucket, endpoints: Mapping[str, str], nodes: Sequence[tuple[Node, str]]) -> Statement:
-    """Both conditions must hold for it: what comes through the endpoint has no address, and the reverse (S3 User Guide,
-    "Controlling access from VPC endpoints with bucket policies"). Without any way it refuses everything."""
+    """Returns the statement that denies reads of a bucket from all but the shields' networks.
+
+    Both conditions must match for a denial: a request through the endpoint has no source address, and other requests
+    have no endpoint (S3 User Guide, "Controlling access from VPC endpoints with bucket policies"). Without endpoint and
+    addresses the statement denies everything.
+    """
     condition: dict[str, Mapping[str, Names]] = {}
     if bucket.region in endpoints:
         condition["StringNotEquals"] = {"aws:SourceVpce": endpoints[bucket.region]}

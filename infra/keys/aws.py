@@ -111,7 +111,8 @@ def _policy(prefix: str, region: str, account: str, readers: Sequence[str]) -> s
         ),
     ]
     if readers:
-        # The encryption context is the bucket's ARN with a bucket key, else the object's (S3 User Guide, "Bucket Keys").
+        # The encryption context is the ARN of the bucket if it has a bucket key, else of the object (S3 User Guide,
+        # "Bucket Keys").
         objects = {"kms:EncryptionContext:aws:s3:arn": f"arn:aws:s3:::{prefix}-*"}
         statements.append(
             allow(

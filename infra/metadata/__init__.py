@@ -1,4 +1,7 @@
-"""The metadata of all packages, versions, tags, tokens and grants; writable wherever a replica stands."""
+"""The database that holds the metadata of all packages, versions, tags, tokens and grants.
+
+Every replica accepts writes.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,17 @@ from infra.observability import HasAlarms
 
 PARTITION_KEY = "pk"
 SORT_KEY = "sk"
+# The attribute that holds the time after which an item may be deleted: seconds since 1970 (UTC).
 EXPIRES = "expires"
-"""The attribute that holds when an item may be forgotten: seconds since 1970 (UTC)."""
 
 
 @dataclass(frozen=True)
 class Capacity:
-    """Bounds of what is provisioned, in units a second (a read of 4 KB, a write of 1 KB); between them it follows what
-    is used, so that `target` percent of it are."""
+    """Limits of a DynamoDB table's provisioned capacity, in units per second.
+
+    A read unit is 4 KB, a write unit 1 KB. `reads` and `writes` hold the least and the most. Between them the capacity
+    scales so that `target` percent of it is in use.
+    """
 
     reads: tuple[int, int]
     writes: tuple[int, int]
@@ -28,10 +34,12 @@ class Capacity:
 
 @dataclass(frozen=True)
 class MetadataArgs:
-    """`regions` are where replicas stand, the home region first. `protect` has the cloud itself refuse deletion.
+    """Arguments of a component that creates the metadata database.
 
-    For DynamoDB: `keys` are ARNs of KMS keys by region (none: the key that AWS manages), `capacity` is None on demand.
-    For Spanner: `processing_units`, of which 1,000 are a node; `operators` are IAM members who read and write.
+    `regions` lists the replicas' regions, the home region first. With `protect` the cloud refuses to delete the
+    database. For DynamoDB, `keys` maps regions to ARNs of KMS keys (without an entry: the key that AWS manages), and
+    `capacity` is None for on-demand billing. For Spanner, 1,000 `processing_units` are one node, and `operators` are
+    the IAM members who read and write.
     """
 
     prefix: str
@@ -45,7 +53,10 @@ class MetadataArgs:
 
 @dataclass(frozen=True)
 class ChangeSource:
-    """A table in its home region, where all is written: reads there see all, and its stream tells of all changes."""
+    """A DynamoDB table in its home region, and the stream of its changes.
+
+    All writes go to the home region, so reads there see every write, and the stream has every change.
+    """
 
     region: str
     table: pulumi.Input[str]
@@ -55,8 +66,11 @@ class ChangeSource:
 
 @dataclass(frozen=True)
 class SpannerChanges:
-    """A database on Spanner and its change stream. `database` is its full name, `projects/…/instances/…/databases/…`,
-    of which `instance` and `name` are parts. `region` is where its writes are decided on."""
+    """A Spanner database and its change stream.
+
+    `database` is the full name, `projects/…/instances/…/databases/…`, of which `instance` and `name` are parts.
+    `region` is the region of the default leader, which decides on writes.
+    """
 
     region: str
     instance: pulumi.Input[str]
@@ -66,9 +80,9 @@ class SpannerChanges:
 
 
 class Metadata(HasAlarms, Protocol):
-    """What either backend's database gives to the registry and to the tiers that follow its changes.
+    """The attributes that either metadata backend offers to the registry and to tiers that follow its changes.
 
-    `table` is the backend's name for the table. `project` is Google Cloud's, and None on AWS.
+    `table` is the backend's name for the table. `project` is the Google Cloud project, and None on AWS.
     """
 
     @property

@@ -14,7 +14,7 @@ from infra.observability import CloudWatchAlarm
 
 
 class DynamoDbMetadata(pulumi.ComponentResource):
-    """One table for everything, with a replica in each further region, a change stream and 35 days of backup."""
+    """One table for all metadata, with a replica in each further region, a change stream and 35 days of backups."""
 
     backend: Literal["dynamodb"] = "dynamodb"
     region: str
@@ -27,7 +27,7 @@ class DynamoDbMetadata(pulumi.ComponentResource):
         super().__init__("artifact-edge:metadata:DynamoDbMetadata", name, None, opts)
         home, *others = args.regions
         child = pulumi.ResourceOptions(parent=self)
-        apart = others if args.capacity else []  # a replica of what is provisioned comes after what scales it
+        apart = others if args.capacity else []  # provisioned tables need auto scaling before replicas
         table = aws.dynamodb.Table(
             name,
             name=f"{args.prefix}-metadata",
@@ -57,7 +57,7 @@ class DynamoDbMetadata(pulumi.ComponentResource):
             **_billing(args.capacity),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                # Scaling sets what is provisioned, and replicas that are resources of their own show up here.
+                # Auto scaling changes the capacity, and replicas that are separate resources appear in `replicas`.
                 ignore_changes=["readCapacity", "writeCapacity", "replicas"] if args.capacity else [],
             ),
         )
@@ -91,16 +91,20 @@ def _billing(capacity: Capacity | None) -> Mapping[str, Any]:
     }
 
 
+# The operations that the registry and the metadata API call. DynamoDB counts system errors by operation, not by table
+# alone.
 _OPERATIONS = ("GetItem", "Query", "TransactWriteItems")
-"""What the registry and the metadata API ask for. DynamoDB counts its own errors by operation, not by table alone."""
 
+# Revocations must take effect within seconds. A replica is usually less than one second behind (DynamoDB Developer
+# Guide, "Global tables").
 _REPLICATION_LAG_MS = 5_000.0
-"""Tokens are revoked within seconds; usually a replica is less than one behind (DynamoDB Developer Guide, "Global
-tables")."""
 
 
 def _alarms(table: pulumi.Input[str], regions: Sequence[str]) -> Iterator[CloudWatchAlarm]:
-    """Metrics and dimensions are those of "DynamoDB metrics and dimensions" in the DynamoDB Developer Guide."""
+    """Yields alarms on errors, throttling and replication lag of the table in each region.
+
+    Metrics and dimensions are those of "DynamoDB metrics and dimensions" in the DynamoDB Developer Guide.
+    """
     for region in regions:
         for operation in _OPERATIONS:
             yield _alarm(

@@ -1,4 +1,4 @@
-"""What lets a provisioned table follow its use: Application Auto Scaling, in each region for the replica there."""
+"""Application Auto Scaling for a provisioned DynamoDB table, in each region for the replica there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from infra.metadata import Capacity
 def scale(
     region: str, table: pulumi.Input[str], capacity: Capacity, opts: pulumi.ResourceOptions
 ) -> Sequence[pulumi.Resource]:
-    """Targets and policies for reads and writes; the policies, after which the table may be replicated."""
+    """Creates scaling targets and policies for reads and writes, and returns the policies.
+
+    A replica of the table can be created only after the policies.
+    """
     policies: list[pulumi.Resource] = []
     for unit, (least, most) in (("Read", capacity.reads), ("Write", capacity.writes)):
         target = aws.appautoscaling.Target(

@@ -13,32 +13,32 @@ from infra.metadata import MetadataArgs, SpannerChanges
 from infra.metadata.spanner_alarms import spanner_alarms
 from infra.observability import CloudMonitoringAlarm
 
+# Spanner's multi-region configurations by their read-write regions, the default leader first (Spanner, "Instance
+# configurations"). The list contains only configurations whose regions are in contract/regions.py.
 MULTI_REGIONS: Mapping[tuple[str, ...], str] = {
     ("us-east4", "us-east1"): "nam3",
     ("us-central1", "us-east1"): "nam6",
     ("europe-west1", "europe-west4"): "eur3",
 }
-"""Spanner's multi-region configurations by their read-write regions, the default leader first (Spanner, "Instance
-configurations"). Others exist; these are those within the regions that we know."""
 
 _NIGHTLY = "30 3 * * *"  # UTC
+# Backups are kept for 35 days, as long as DynamoDB's point-in-time recovery.
 _KEPT_SECONDS = 35 * 86_400
-"""As long as DynamoDB keeps what a table can be restored from."""
 
+# A role that reads and writes data and reads the schema, and has no other permissions (Spanner, "IAM roles").
 _OPERATOR = "roles/spanner.databaseUser"
-"""Reads and writes data and may read the schema, no more (Spanner, "IAM roles")."""
 
 SCHEMA, SPANNER_ONLY = Path(__file__).with_name("schema.sql"), Path(__file__).with_name("spanner-only.sql")
+# The DDL scripts: statements that PostgreSQL also accepts, statements that only Spanner has, and the table of the
+# change stream follower's positions. They run in this order. A changed or inserted statement replaces the database.
 POSITIONS = Path(__file__).with_name("positions.sql")
-"""The DDL: what PostgreSQL takes as well, what only Spanner has, and where the change stream's follower is. In this
-order: to change a statement, or to put one in between, is to replace the database."""
 
+# The change stream that spanner-only.sql creates; positions.sql has a table for its follower.
 CHANGE_STREAM = "items_changes"
-"""Made by spanner-only.sql; positions.sql has a table for its follower."""
 
 
 class SpannerMetadata(pulumi.ComponentResource):
-    """An instance and its database: a week in which any past state can be read, and a backup each night."""
+    """A Spanner instance and its database, with nightly backups and reads of any past state within a week."""
 
     backend: Literal["spanner"] = "spanner"
     region: str
@@ -104,6 +104,6 @@ class SpannerMetadata(pulumi.ComponentResource):
 
 
 def statements(script: str) -> Sequence[str]:
-    """The statements of a SQL script, without comments and closing semicolons."""
+    """Returns the statements of a SQL script, without comments and closing semicolons."""
     lines = [line for line in script.splitlines() if not line.startswith("--")]
     return [statement.strip().removesuffix(";") for statement in "\n".join(lines).split(";\n") if statement.strip()]

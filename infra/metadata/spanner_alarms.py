@@ -1,7 +1,7 @@
-"""What is watched of Spanner (Spanner documentation, "Spanner metrics").
+"""Alarms on a Spanner instance (Spanner documentation, "Spanner metrics").
 
-It has no metric for the age of the last backup, and none for how far a reader of a change stream is behind: the reader
-has to tell that itself.
+Spanner has no metric for the age of the last backup, nor for the delay of a change stream's reader. The reader must
+report its own delay.
 """
 
 from __future__ import annotations
@@ -20,19 +20,24 @@ _BUSY_REGIONAL, _BUSY_SPREAD = 0.65, 0.45
 """Of the CPU for tasks of high priority: with more, what is left does not carry the load once a zone, or a region of
 several, is lost (Spanner, "CPU utilization metrics", recommended maximums)."""
 _BUSY_FOR_A_DAY = 0.9  # all priorities, over 24 hours: same table
+# Share of the storage limit of the instance's nodes; at 100 % Spanner refuses writes. Google's autoscaler of Spanner
+# uses the same share.
 _FULL = 0.75
-"""Of what the instance's nodes may keep; at 100 % writes are refused. Google's autoscaler of Spanner takes it, too."""
 _FAILING = 0.01
+# Results that are faults of Spanner. An aborted transaction is repeated by its client, and a missing row is no fault.
 _FAULTS = Like("(?i)internal|unavailable|deadline_exceeded|resource_exhausted|unknown|data_loss")
-"""Results that are Spanner's; an aborted transaction is repeated by its client, and what is not found is no fault."""
+# Limit for the slowest hundredth of commits. A commit waits for a majority of the replicas, which are some tens of
+# milliseconds apart.
 _SLOW_SECONDS = 1.0
-"""The slowest hundredth of commits. They wait for a majority of the replicas, some tens of milliseconds apart."""
 
 _RUNBOOK = "docs/operations.md"
 
 
 def spanner_alarms(instance: pulumi.Input[str], *, spread: bool) -> Iterator[CloudMonitoringAlarm]:
-    """Of an instance in one region, or in several: its load, what is left of it, its faults and how slow it is."""
+    """Yields alarms on an instance's load, storage, faults and latency.
+
+    With `spread` the instance is in several regions, else in one.
+    """
     where: Mapping[str, pulumi.Input[str]] = {_INSTANCE: instance}
     lost = "a region" if spread else "a zone"
     busy = _BUSY_SPREAD if spread else _BUSY_REGIONAL

@@ -8,8 +8,8 @@ from typing import Protocol
 
 import pulumi
 
+# Regions are never connected to each other, so each may use the same private addresses (RFC 1918).
 ADDRESS_RANGE = "10.0.0.0/16"
-"""Regions are never joined to each other, so that each may use the same private addresses (RFC 1918)."""
 
 SUBNET_RANGES = ("10.0.0.0/20", "10.0.16.0/20")
 
@@ -23,9 +23,9 @@ class NetworkArgs:
 
 
 class Network(Protocol):
-    """What either cloud's network gives to the tiers that stand in it."""
+    """The attributes that either cloud's network offers to the tiers in it."""
 
     network_id: pulumi.Output[str]
     subnet_ids: Sequence[pulumi.Output[str]]
+    # The id of the private endpoint to S3 buckets of the same region, or None if the cloud has none.
     s3_endpoint: pulumi.Output[str] | None
-    """The private way to the S3 buckets of the same region, where the cloud has one."""

@@ -115,9 +115,10 @@ class HasAlarms(Protocol):
 
 @dataclass(frozen=True)
 class CloudWatchObservabilityArgs:
-    """`emails` are told when an alarm goes off, and when it is over; each must confirm a mail from SNS first.
+    """Arguments of the alarms on CloudWatch.
 
-    `deletion_days` is for how long (7 to 30) the keys of the topics can still be brought back.
+    SNS notifies `emails` when an alarm goes off and when it is over; each address must first confirm a mail from SNS.
+    `deletion_days` (7 to 30) is the deletion window of the topics' keys.
     """
 
     prefix: str
@@ -128,7 +129,7 @@ class CloudWatchObservabilityArgs:
 
 @dataclass(frozen=True)
 class CloudMonitoringObservabilityArgs:
-    """`emails` are told when an alarm goes off, and when it is over."""
+    """Arguments of the alarms on Cloud Monitoring, which notifies `emails` when an alarm starts and when it ends."""
 
     prefix: str
     alarms: Sequence[CloudMonitoringAlarm]

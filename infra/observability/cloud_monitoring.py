@@ -1,4 +1,4 @@
-"""Alarms and their dashboard on Google's Cloud Monitoring, and the channels by which somebody hears of them."""
+"""Alarms, their dashboard and the notification channels on Google's Cloud Monitoring."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from infra.observability import CloudMonitoringAlarm, CloudMonitoringObservabili
 from infra.observability.cloud_monitoring_dashboard import body
 from infra.observability.cloud_monitoring_filters import everything, narrowed
 
+# How long an incident without data stays open: the shortest time that Cloud Monitoring accepts.
 _AUTO_CLOSE = "1800s"
-"""For how long an incident without data stays open: the shortest that Cloud Monitoring takes."""
 _MISSING = {
     "bad": "EVALUATION_MISSING_DATA_ACTIVE",
     "good": "EVALUATION_MISSING_DATA_INACTIVE",
@@ -57,7 +57,7 @@ class CloudMonitoringObservability(pulumi.ComponentResource):
         self.register_outputs({"policies": self.policies, "dashboard": dashboard.id})
 
     def _metrics(self, alarms: Sequence[CloudMonitoringAlarm]) -> Sequence[pulumi.Resource]:
-        """What Cloud Monitoring must know of before an alarm looks at it."""
+        """Creates descriptors of custom metrics, which must exist before an alarm uses the metrics."""
         custom = {alarm.metric: alarm.custom for alarm in alarms if alarm.custom is not None}
         return [
             gcp.monitoring.MetricDescriptor(
@@ -112,7 +112,7 @@ def _threshold(alarm: CloudMonitoringAlarm) -> Threshold:
 
 
 def _how(alarm: CloudMonitoringAlarm) -> dict[str, Any]:
-    """From series to what is compared, for what is bad and for all alike."""
+    """Returns the aggregation of series that the numerator and the denominator of an alarm share."""
     return {
         "alignment_period": f"{alarm.period}s",
         "per_series_aligner": alarm.aligner,

@@ -1,4 +1,4 @@
-"""When publishing is bad: alarms on the metrics that the registry writes (registry/delivery/metrics.py)."""
+"""Alarms on the publishing metrics that the registry writes (registry/delivery/metrics.py)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ _RUNBOOK = "docs/operations.md"
 
 
 def alarms(environment: str, backend: str, region: str) -> Sequence[CloudWatchAlarm | CloudMonitoringAlarm]:
-    """Of the metadata's backend and home region: the metrics are written to the database's cloud."""
+    """Returns the alarms for the cloud of the metadata backend, to which the registry writes its metrics.
+
+    `region` is the metadata's home region.
+    """
     return _on_aws(environment, region) if backend == "dynamodb" else _on_google(environment)
 
 

@@ -21,9 +21,9 @@ _SCHEDULE = "rate(1 minute)"  # the shortest that EventBridge has
 
 
 class Drain(pulumi.ComponentResource):
-    """A function in the metadata's home region, where its alarms are, and the schedule that invokes it.
+    """A Lambda function in the metadata's home region, and the schedule that invokes it every minute.
 
-    Nothing tries a pass again but the next minute: two at once would do the same work twice.
+    A failed pass is not retried before the next minute, because two simultaneous passes would do the same work twice.
     """
 
     alarms: Sequence[CloudWatchAlarm]
@@ -115,5 +115,8 @@ class Drain(pulumi.ComponentResource):
 
 
 def pack_drain(root: Path) -> Code:
-    """Its code in the checkout at `root`; names and versions are ordered as the registry orders them."""
+    """Packs the function's code from the checkout at `root`.
+
+    The distributions order names and versions as the registry does.
+    """
     return pack(root, "workers.drain.function", ["packaging", "semver"])

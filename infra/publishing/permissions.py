@@ -1,4 +1,7 @@
-"""What the drain may do: settle the outbox. It changes no fact and no published object, and reads no token."""
+"""Permissions of the outbox relay, which delivers changes from the outbox to readers.
+
+It changes no metadata records of packages and reads no tokens.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,11 @@ from collections.abc import Iterator
 from contract.metrics import NAMESPACE
 from infra.iam import Statement, allow
 
+# Partitions that the function writes (registry/catalog/outbox.py, registry/delivery/quarantine.py).
 _OWN = ("outbox", "quarantine")
-"""Partitions that it writes (registry/catalog/outbox.py, registry/delivery/quarantine.py)."""
+# Partitions of packages' metadata records (docs/metadata.md).
 _PACKAGES = ("npm#*", "oci#*", "pypi", "pypi#*")
-"""Partitions of packages' facts (docs/metadata.md)."""
+# Objects that the function renders again (docs/architecture.md, "Client-facing URLs").
 _DOCUMENTS = (
     "npm/*/packument.json",
     "npm/*/packument.abbreviated.json",
@@ -19,7 +23,6 @@ _DOCUMENTS = (
     "oci/tags/*",
     "pypi/simple/*",
 )
-"""Objects that are rendered anew (docs/architecture.md, "Client-facing URLs")."""
 _WITHDRAWABLE = ("npm/*", "oci/*", "pypi/*")
 
 

@@ -1,4 +1,4 @@
-"""Python code that runs as a Lambda function or as a Cloud Run service, each with an identity of its own."""
+"""Python code that runs as a Lambda function or as a Cloud Run service, each with a separate identity."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from infra.serverless.package import Code
 
 @dataclass(frozen=True)
 class FunctionArgs:
-    """`variables` are its environment, besides the names of the secrets: settings, and no secret.
+    """Arguments of a Lambda function.
 
-    `secrets` are the ids of those that it reads, by the variables that tell it; all are in `secret_region`. `rights`
-    are statements beside those for secrets and for its log. `reserved` is how many instances there are at most, and at
-    least can be; -1 leaves it to the account's limit. `timeout` is in seconds.
+    `variables` are environment variables without secrets. `secrets` maps environment variables to the ids of the
+    secrets that the function reads; all are in `secret_region`. `rights` are the IAM statements besides those for
+    secrets and for the log. `reserved` is the reserved concurrency; -1 applies the account's limit. `timeout` is in
+    seconds.
     """
 
     prefix: str
@@ -34,12 +35,13 @@ class FunctionArgs:
 
 @dataclass(frozen=True)
 class ServiceArgs:
-    """`code.module` is run with `python3 -m`, and serves HTTP at PORT, with /healthz.
+    """Arguments of a Cloud Run service.
 
-    `account` ends the names of its identities on both clouds, which have room for few letters. `variables` are its
-    environment, besides the secret's name: settings, and no secret. `secret_id`, in `secret_region`, is what it reads.
-    `sources` is the bucket that takes its code. `instances` are how many there are at least and at most; with `steady`
-    their processors are never taken away between requests. `open` lets anybody ask; otherwise nobody may from outside.
+    `python3 -m` runs `code.module`, which serves HTTP at PORT, with /healthz. `account` is a short name that ends the
+    names of the service's identities on both clouds. `variables` are environment variables without secrets. The service
+    reads the secret `secret_id` in `secret_region`. `sources` is the bucket that stores the code. `instances` holds the
+    least and the most number of instances. With `steady` the instances keep their CPU between requests. With `open`
+    anyone may call the service; otherwise only internal traffic reaches it.
     """
 
     prefix: str
@@ -59,7 +61,10 @@ class ServiceArgs:
 
 @dataclass(frozen=True)
 class SourcesArgs:
-    """`regions` are one, or two on one continent; the rest is as with BlobsArgs."""
+    """Arguments of the bucket that stores the code of services.
+
+    `regions` holds one region, or two on one continent. The other fields are as in BlobsArgs.
+    """
 
     prefix: str
     regions: Sequence[str]

@@ -24,7 +24,10 @@ _HEALTH = "/healthz"
 
 @dataclass(frozen=True)
 class Identity:
-    """Who the service is: on Google Cloud `member`, to AWS the role. `ready` is what must be there before it starts."""
+    """The identity of a service: `member` on Google Cloud, and a role on AWS.
+
+    `ready` holds the resources that must exist before the service starts.
+    """
 
     email: pulumi.Output[str]
     member: pulumi.Output[str]
@@ -33,7 +36,7 @@ class Identity:
 
 
 def identity(name: str, args: ServiceArgs, parent: pulumi.Resource) -> Identity:
-    """Makes it, as children of a component."""
+    """Creates the service account and the AWS role of a service, as children of the component `parent`."""
     child = pulumi.ResourceOptions(parent=parent)
     full_name = f"{args.prefix}-{args.account}"
     account = gcp.serviceaccount.Account(
@@ -65,7 +68,10 @@ def identity(name: str, args: ServiceArgs, parent: pulumi.Resource) -> Identity:
 def service(
     name: str, args: ServiceArgs, who: Identity, parent: pulumi.Resource, after: Sequence[pulumi.Resource] = ()
 ) -> gcp.cloudrunv2.Service:
-    """Makes it, as children of a component; `after` is what must be there before its first instance."""
+    """Creates a Cloud Run service as a child of the component `parent`.
+
+    The resources in `after` must exist before its first instance starts.
+    """
     child = pulumi.ResourceOptions(parent=parent)
     code = gcp.storage.BucketObject(name, name=f"{name}.zip", bucket=args.sources, source=args.code.archive, opts=child)
     variables = {

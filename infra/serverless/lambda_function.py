@@ -1,4 +1,4 @@
-"""A Lambda function with a role, a log and secrets of its own."""
+"""A Lambda function with a separate role, log group and secrets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LOG_DAYS = 30
 
 @dataclass(frozen=True)
 class Function:
-    """`ready` is what must be there before it is invoked."""
+    """A Lambda function; the resources in `ready` must exist before it is invoked."""
 
     resource: aws.lambda_.Function
     name: str
@@ -26,7 +26,7 @@ class Function:
 
 
 def function(name: str, args: FunctionArgs, parent: pulumi.Resource) -> Function:
-    """Makes it, as children of a component."""
+    """Creates a Lambda function with its role and log group, as children of the component `parent`."""
     child = pulumi.ResourceOptions(parent=parent)
     full_name = f"{args.prefix}-{name}"
     role = aws.iam.Role(

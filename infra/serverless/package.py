@@ -1,4 +1,7 @@
-"""Packs a function's code: what its handler imports, and no more. The same sources always make the same archive."""
+"""Packs a function's code: only the modules that its handler imports.
+
+The same sources always make the same archive.
+"""
 
 from __future__ import annotations
 
@@ -11,24 +14,24 @@ from pathlib import Path
 
 import pulumi
 
+# Distributions that Lambda's Python runtime includes (AWS Lambda, "Building Lambda functions with Python").
 _PROVIDED = frozenset({"boto3", "botocore", "urllib3"})
-"""What Lambda's Python runtime brings along (AWS Lambda, "Building Lambda functions with Python")."""
 
 
 @dataclass(frozen=True)
 class Code:
-    """`module` is the one with the function `handler`."""
+    """Packed code; `module` is the module that Lambda or Cloud Run starts."""
 
     module: str
     archive: pulumi.AssetArchive
 
 
 def pack(root: Path, module: str, distributions: Sequence[str] = ()) -> Code:
-    """A module beneath `root` (such as `workers.drain.function`), with all that it imports from there or from installed
-    distributions, of pure Python, that are named as they are imported.
+    """Packs a module beneath `root` (such as `workers.drain.function`) with all modules that it imports.
 
-    The sources are taken in as text: an archive of paths would bring this machine's directories into the state. Raises
-    pulumi.RunError where something is imported that would not be there.
+    Imports come from `root` or from `distributions`: installed, pure-Python distributions, named as they are imported.
+    The archive holds the sources as text, because an archive of paths would record this machine's directories in the
+    state. Raises pulumi.RunError when an import would be missing at run time.
     """
     places = {name: _place_of(name) for name in distributions}
     packed, left = dict[str, pulumi.Asset | pulumi.Archive](), [module]
@@ -52,7 +55,10 @@ def pack(root: Path, module: str, distributions: Sequence[str] = ()) -> Code:
 
 
 def _needed(root: Path, places: dict[str, Path], name: str, source: Path, tree: ast.Module) -> Iterator[str]:
-    """Names of modules, of which some may be names in a module instead. Those of packages come with their parents."""
+    """Yields the names that a module imports from the packed sources, and the module's parent packages.
+
+    Some names may be attributes of a module instead of modules. Raises pulumi.RunError for other missing imports.
+    """
     package = name if source.name == "__init__.py" else name.rpartition(".")[0]
     parts = name.split(".")
     yield from (".".join(parts[:length]) for length in range(1, len(parts)))
@@ -68,7 +74,7 @@ def _needed(root: Path, places: dict[str, Path], name: str, source: Path, tree: 
 
 
 def _imports(tree: ast.AST, package: str) -> Iterator[str]:
-    """In full, whatever block they are in but those for type checkers."""
+    """Yields the full names of all imports in the tree, except those in TYPE_CHECKING blocks."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             continue
@@ -84,7 +90,7 @@ def _imports(tree: ast.AST, package: str) -> Iterator[str]:
 
 
 def _source(place: Path, name: str) -> Path | None:
-    """None for a directory without `__init__.py`, and for what is no module."""
+    """Returns a module's file, or None for a name that is no module or a directory without `__init__.py`."""
     path = place.joinpath(*name.split("."))
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 

@@ -1,4 +1,4 @@
-"""Where the code of services is put, for Cloud Run to take it from."""
+"""The bucket from which Cloud Run takes the code of services."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from infra.serverless import SourcesArgs
 
 
 class Sources(pulumi.ComponentResource):
-    """A bucket that is guarded as those of objects are: whoever writes to it decides what runs."""
+    """A bucket for code with the same protection as objects, because writers to it decide which code runs."""
 
     bucket: pulumi.Output[str]
     alarms: Sequence[CloudMonitoringAlarm]

@@ -14,8 +14,8 @@ from infra.shield.user_data import render_user_data
 
 _IMAGE = "debian-cloud/debian-12"
 _ROOT_GIB = 16
+# Series whose `-lssd` types include local disks (Compute Engine, "About Local SSD disks").
 _BUILT_IN_DISKS = ("c3-", "c3d-", "c4-", "c4a-", "c4d-", "z3-")
-"""Series whose `-lssd` types bring their local disks along (Compute Engine, "About Local SSD disks")."""
 
 
 class GceShield(pulumi.ComponentResource):
@@ -38,13 +38,13 @@ class GceShield(pulumi.ComponentResource):
         self.register_outputs({"addresses": {node.name: node.address for node in self.nodes}})
 
     def _health_checkers(self) -> pulumi.Output[Sequence[str]]:
-        """Where Route 53's health checkers come from; on this cloud there is no managed list of them."""
+        """Returns the networks of Route 53's health checkers; Google Cloud has no managed list of them."""
         return aws.get_ip_ranges_output(
             services=["route53_healthchecks"], opts=pulumi.InvokeOutputOptions(parent=self)
         ).cidr_blocks
 
     def _let_in(self, who: str, port: int, networks: pulumi.Input[Sequence[str]]) -> None:
-        """A VPC of Google Cloud lets nothing in but what its firewall rules allow."""
+        """Creates the firewall rule that admits `networks` to a port; without a rule a VPC admits no traffic."""
         name = f"{self._args.region}-{who}"
         gcp.compute.Firewall(
             name,

@@ -32,8 +32,8 @@ USER_DATA_LIMIT = 16 * 1024
 _MACHINE = Path(__file__).parent / "machine"
 _FILES = _MACHINE / "files"
 _ORIGIN_PORTS = (9001, 9002, 9003, 9004)  # as in records.config
+# The most buckets that a shield can read from, the standby included.
 MOST_ORIGINS = len(_ORIGIN_PORTS)
-"""Buckets that a shield can read from, a standby among them."""
 _READABLE = {"regions.in", "shield.env.in"}
 # How each request to an origin is authorized: signed for S3, with the service account's token for Cloud Storage.
 _AUTHORIZED: Mapping[Store, str] = {
