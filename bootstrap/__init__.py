@@ -1,4 +1,4 @@
-"""What must be there before the first `pulumi up`: the bucket of the state, its key, and the roles that deploy.
+"""Creates what the first `pulumi up` needs: the bucket of the state, its key, and the roles that deploy.
 
-A program of its own, with one stack an account.
+It is a separate Pulumi program, with one stack for each account.
 """

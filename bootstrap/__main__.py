@@ -1,4 +1,7 @@
-"""The bucket, the key and the roles; started once by an administrator, then kept like every other stack."""
+"""Creates the state's bucket, its key and the roles.
+
+An administrator starts the program once. After that its stack is maintained like every other stack.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ PROJECT = "artifact-edge-bootstrap"
 
 @dataclass(frozen=True)
 class Settings:
-    """What the stack says: the bucket's name, the GitHub repository, and the environments that are deployed from it."""
+    """The stack's config: the bucket's name, the GitHub repository, and the environments that it deploys."""
 
     region: str
     bucket: str
@@ -25,7 +28,10 @@ class Settings:
 
 
 def settings() -> Settings:
-    """The stack's config; a mistake is one line that names the key, the value and what is accepted."""
+    """Returns the stack's config.
+
+    Raises pulumi.RunError with one line for each mistake, which names the key, the value and what is accepted.
+    """
     config = pulumi.Config(PROJECT)
     found = Settings(
         region=pulumi.Config("aws").require("region"),
@@ -48,7 +54,7 @@ def settings() -> Settings:
 
 
 def compose(found: Settings) -> None:
-    """Registers everything, and exports what GitHub and `pulumi login` must be told."""
+    """Registers all resources, and exports the values that GitHub and `pulumi login` need."""
     tags = {"project": "artifact-edge", "environment": "bootstrap", "owner": "platform", "cost-center": "platform"}
     pulumi.runtime.register_resource_transform(transforms.tag(tags))
     pulumi.runtime.register_resource_transform(transforms.protect)

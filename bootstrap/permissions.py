@@ -1,6 +1,6 @@
-"""What the roles may do, in IAM's words. Resources are named by the environment, wherever the cloud lets us name them.
+"""IAM permissions of the roles; resources carry the environment's name wherever the cloud allows it.
 
-Actions and the resources that they know are those of AWS's Service Authorization Reference.
+Actions and their resources are those of AWS's Service Authorization Reference.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ from infra.iam import Statement, allow
 
 
 def state_access(bucket: str, key: str, environment: str, may_write: bool) -> Sequence[Statement]:
-    """The environment's own part of the state's bucket. A preview takes no lock, so drift needs to write nothing."""
+    """Returns permissions on the environment's part of the state's bucket.
+
+    A preview takes no lock, so the drift role needs no write permission.
+    """
     objects = ["s3:GetObject", *(["s3:PutObject", "s3:DeleteObject"] if may_write else [])]
     use = ["kms:Decrypt", *(["kms:Encrypt", "kms:GenerateDataKey"] if may_write else [])]
     return [
@@ -27,7 +30,10 @@ def state_access(bucket: str, key: str, environment: str, may_write: bool) -> Se
 
 
 def reading(account: str, environment: str) -> Sequence[Statement]:
-    """Configuration, no data: neither objects nor items. But the program reads what the edge must be told."""
+    """Returns permissions to read configuration, but no data: neither objects nor items.
+
+    The environment's secrets are an exception, because the program reads those that it passes to the edge.
+    """
     prefix = f"artifact-edge-{environment}"
     return [
         allow(["ec2:Describe*", "sts:GetCallerIdentity", "logs:DescribeLogGroups"], ["*"]),
@@ -53,10 +59,11 @@ def reading(account: str, environment: str) -> Sequence[Statement]:
 
 
 def deploying(account: str, environment: str) -> Sequence[Statement]:
-    """All that `up` and `destroy` of the environment's stack ask for, on what bears the environment's name.
+    """Returns the permissions that `up` and `destroy` need on resources with the environment's name.
 
-    Networks and zones get their names from the cloud; of those it is all in the account. Roles are made for machines
-    and functions, so rights can be given with them: an account for each environment is the wall that holds.
+    The cloud names networks and zones, so the permissions cover all of them in the account. The role creates roles for
+    machines and functions, so it can grant permissions through them. Only a separate account for each environment
+    isolates environments fully.
     """
     prefix = f"artifact-edge-{environment}"
     roles = _identities(account, prefix)

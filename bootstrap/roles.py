@@ -1,4 +1,4 @@
-"""Who may deploy an environment, and who may look for drift: GitHub's workflows, by their identity tokens."""
+"""Roles that GitHub's workflows assume by their identity tokens, to deploy an environment or to detect drift."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ from infra.iam import assumed_by_web_identity, document
 _ISSUER = "token.actions.githubusercontent.com"
 _AUDIENCE = "sts.amazonaws.com"
 _HOUR = 3600
+# The default session duration is an hour, and a deployment may take longer.
 _MOST_SECONDS = 2 * _HOUR
-"""A deployment may take longer than the hour after which credentials end."""
 
 
 @dataclass(frozen=True)
 class RolesArgs:
-    """`repository` is `owner/name` on GitHub; `bucket` and `key_arn` are of the state."""
+    """Arguments of the roles.
+
+    `repository` is `owner/name` on GitHub. `bucket` and `key_arn` are those of the state.
+    """
 
     repository: str
     environments: Sequence[str]
@@ -29,7 +32,10 @@ class RolesArgs:
 
 
 class Roles(pulumi.ComponentResource):
-    """Two roles an environment, each for one GitHub environment of one repository. `deploy` and `drift` are ARNs."""
+    """Two roles for each environment, each for one GitHub environment of one repository.
+
+    `deploy` and `drift` map environments to the roles' ARNs.
+    """
 
     deploy: Mapping[str, pulumi.Output[str]]
     drift: Mapping[str, pulumi.Output[str]]

@@ -1,4 +1,4 @@
-"""Where the state of all stacks is kept: one bucket, one key."""
+"""The storage of all stacks' Pulumi state: one bucket and one key."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from infra.blobs.s3_store import Guarded
 from infra.iam import account_root, allow, document
 from infra.keys.aws import ADMINISTRATION
 
+# How many days an overwritten state and the access logs are kept.
 _NONCURRENT_DAYS = 365
-"""For how long an overwritten state, and who asked for it, can be looked up: longer than anybody waits to look."""
 
 _USE = ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*")
 
 
 @dataclass(frozen=True)
 class StateArgs:
-    """`bucket` is a name that no other AWS account uses."""
+    """Arguments of the state's storage; no other AWS account may use the name `bucket`."""
 
     bucket: str
     region: str
 
 
 class State(pulumi.ComponentResource):
-    """A versioned bucket, encrypted with a key of its own, which is also the stacks' secrets provider."""
+    """A versioned bucket for state, and its encryption key, which is also the stacks' secrets provider."""
 
     key_arn: pulumi.Output[str]
     alias: str
@@ -70,8 +70,11 @@ class State(pulumi.ComponentResource):
         self.register_outputs({"key_arn": self.key_arn, "bucket": args.bucket})
 
     def _log(self, bucket: Guarded, args: StateArgs, account: pulumi.Output[str]) -> None:
-        """Who asked for which state. Logs take no key of ours (S3 User Guide, "Enabling Amazon S3 server access
-        logging")."""
+        """Creates the bucket that receives the access logs of the state's bucket.
+
+        S3 encrypts the logs with its own key, because a log target takes no customer managed key (S3 User Guide,
+        "Enabling Amazon S3 server access logging").
+        """
         name = f"{args.bucket}-logs"
         policy = account.apply(lambda known: document(*tls_only(name), log_delivery(name, args.bucket, known)))
         logs = Guarded("logs", name, args.region, removable=False, policy=policy, parent=self)
@@ -91,13 +94,13 @@ class State(pulumi.ComponentResource):
             region=args.region,
             target_bucket=logs.bucket.bucket,
             target_prefix="state/",
-            # S3 tries to write when it is told to.
+            # S3 tries to write to the log bucket as soon as logging is enabled.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[logs.policy]),
         )
 
 
 def _key_policy(account: str) -> str:
-    """IAM decides who in the account uses it: the roles by what they are given, nobody else by anything here."""
+    """Returns the key's policy, which leaves all decisions to the IAM policies of the account's principals."""
     root = account_root(account)
     return document(
         allow(ADMINISTRATION, "*", sid="Administer", principal=root), allow(_USE, "*", sid="Use", principal=root)

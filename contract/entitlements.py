@@ -1,7 +1,8 @@
-"""Which records of tokens the edge must be told of.
+"""Selects the token records that must be written to the edge's store.
 
-Each record carries a version that only grows (registry/metadata). The edge keeps the version with its entry, and an
-entry never gives way to an earlier one: so records may come late, twice or in any order, and the edge ends up the same.
+Each record has a version that only grows (registry/metadata). The edge stores the version with its entry, and an
+earlier version never replaces a later one. So records may arrive late, twice or in any order, and the edge's final
+state is the same.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from contract.tokens import Image, MalformedRecord, Record, decode_image, versio
 
 
 def read_change(change: Mapping[str, Any]) -> Record:
-    """Returns the record in a change of DynamoDB's stream. Raises MalformedRecord."""
+    """Returns the record in a change of DynamoDB's stream.
+
+    Raises MalformedRecord when the change has no image or the image cannot be decoded.
+    """
     images = cast(Mapping[str, Image], change.get("dynamodb", {}))
     if "NewImage" in images:
         return decode_image(images["NewImage"])
@@ -23,7 +27,7 @@ def read_change(change: Mapping[str, Any]) -> Record:
 
 
 def deleted(last: Record) -> Record:
-    """Returns what becomes of a token whose item was deleted: a revoked one, later than its last record."""
+    """Returns the record of a token whose item was deleted: a revocation, one version later than its last record."""
     return Record(last.digest, last.version + 1, last.kept_until, None)
 
 
@@ -37,10 +41,10 @@ def newest(records: Iterable[Record]) -> dict[str, Record]:
 
 
 def to_write(records: Iterable[Record], held: Mapping[str, str], now: float) -> list[Record]:
-    """Returns the records that the edge must be told of, where it holds the entries `held` (values by key).
+    """Returns the records to write to the edge's store, which holds the entries `held` (values by key).
 
-    A record of the version that the edge holds is among them: the answer may be from a cache, and older than what the
-    edge holds. A record that nobody can use any more is not: its entry expires by itself.
+    A record with the version that the edge holds is included, because `held` may come from a cache and be out of date.
+    A record that has passed `kept_until` is left out, because its entry expires by itself.
     """
     return [
         record

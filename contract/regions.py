@@ -1,8 +1,7 @@
-"""Where the clouds' regions are: the edge picks a shield by distance, Geo-DNS a region by latency.
+"""Coordinates of the clouds' regions: the edge picks a shield by distance, Geo-DNS a region by latency.
 
 Coordinates are those of the city that the cloud names as the region's place (AWS: "Regions and Zones" guide; Google
-Cloud: "Cloud locations" page), in degrees and to a tenth, which is 11 km: enough to tell regions apart, not to find a
-building.
+Cloud: "Cloud locations" page). They are in degrees with one decimal, about 11 km, which is enough to compare regions.
 """
 
 from __future__ import annotations
@@ -82,17 +81,17 @@ _GCP = (
     ("us-west1", 45.6, -121.2, "NA"),
 )
 
+# Every region that a stack may use, by name. AWS and Google Cloud spell names so differently that none collide.
 REGIONS: dict[str, Region] = {
     **{name: Region(name, "aws", latitude, longitude, continent) for name, latitude, longitude, continent in _AWS},
     **{name: Region(name, "gcp", latitude, longitude, continent) for name, latitude, longitude, continent in _GCP},
 }
-"""Every region that a stack may name, by name. AWS and Google Cloud spell theirs so differently that none collide."""
 
 _EARTH_RADIUS_KM = 6371.0  # mean radius, IUGG
 
 
 class Place(Protocol):
-    """Whatever has coordinates, in degrees."""
+    """An object with coordinates in degrees."""
 
     @property
     def latitude(self) -> float: ...
@@ -102,7 +101,7 @@ class Place(Protocol):
 
 
 def distance(one: Place, other: Place) -> float:
-    """Great-circle distance in kilometres (haversine formula)."""
+    """Returns the great-circle distance of two places in kilometres (haversine formula)."""
     latitudes = radians(one.latitude), radians(other.latitude)
     across = radians(other.longitude - one.longitude)
     chord = sin((latitudes[1] - latitudes[0]) / 2) ** 2 + cos(latitudes[0]) * cos(latitudes[1]) * sin(across / 2) ** 2
@@ -110,16 +109,16 @@ def distance(one: Place, other: Place) -> float:
 
 
 def nearest_first(place: str, candidates: Iterable[str]) -> list[str]:
-    """The candidates by their distance from `place`; equally far ones by name, so that the order never changes."""
+    """Returns the candidates sorted by distance from `place`, and by name where distances are equal."""
     return sorted(candidates, key=lambda name: (distance(REGIONS[place], REGIONS[name]), name))
 
 
 def latency_regions(places: Iterable[str]) -> dict[str, str]:
-    """The AWS region under which Route 53's latency records list each of `places`.
+    """Returns the AWS region under which Route 53's latency records list each of `places`.
 
-    Route 53 knows AWS regions only, and takes one latency record per region and name. So AWS regions stand for
-    themselves, and each Google Cloud region for the nearest AWS region that is still free. Where none is left, a
-    place is in no record: that takes more places than AWS has regions, and the edge still finds them by distance.
+    Route 53 knows AWS regions only, and takes one latency record per region and name. An AWS region is listed under its
+    own name. A Google Cloud region is listed under the nearest AWS region that is still free. If no AWS region is free,
+    a place has no record, and the edge still finds it by distance.
     """
     wanted = sorted(set(places))
     chosen = {place: place for place in wanted if REGIONS[place].cloud == "aws"}

@@ -17,10 +17,10 @@ SecretName = Literal[
 
 
 def secret_id(environment: str, name: SecretName) -> str:
-    """The full name of an environment's secret."""
+    """Returns the full name of an environment's secret."""
     return f"{PROJECT}/{environment}/{name}"
 
 
 def secret_pattern(environment: str) -> str:
-    """The IAM pattern that all secrets of an environment match."""
+    """Returns the IAM pattern that matches all secrets of an environment."""
     return f"{PROJECT}/{environment}/*"

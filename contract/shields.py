@@ -1,4 +1,4 @@
-"""Where a shield machine is reached: its ports, its health check's path and its host names."""
+"""Ports, health check path and host names of shield machines."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ HEALTH_PATH = "/healthz"
 
 
 def host_suffix(zone_name: str) -> str:
-    """The part that the host names of all machines in a zone end in."""
+    """Returns the suffix of the host names of all machines in a zone."""
     return f".shield.{zone_name}"

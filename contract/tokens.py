@@ -39,12 +39,12 @@ Image = Mapping[str, Mapping[str, Any]]
 
 
 class MalformedRecord(Exception):
-    """A record that cannot be understood, now or later; the message holds nothing of the record."""
+    """A record that can never be decoded; the message contains nothing of the record."""
 
 
 @dataclass(frozen=True)
 class Entitlement:
-    """What the edge needs of a token: who it stands for, what it grants, and when it ends (seconds since 1970, UTC)."""
+    """The part of a token that the edge needs: principal, grants, and end of validity (seconds since 1970, UTC)."""
 
     principal: str
     grants: tuple[str, ...]
@@ -78,7 +78,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Record:
-    """What the edge is told of a token at one version; `entitlement` is None where the token is revoked."""
+    """The state of a token at one version, as it is sent to the edge; `entitlement` is None for a revoked token."""
 
     digest: str
     version: int
@@ -93,14 +93,14 @@ class Record:
 
 @dataclass(frozen=True)
 class Entry:
-    """What an entry in Workers KV says. `revision` is the version of the record that it was made from."""
+    """The decoded entry of a token in Workers KV; `revision` is the version of the record that it was made from."""
 
     revision: int
     entitlement: Entitlement | None
 
 
 def short_id(digest: str) -> str:
-    """Returns the name of a token that people use: the start of its digest."""
+    """Returns the short id by which people refer to a token: the start of its digest."""
     return digest[:_ID_DIGITS]
 
 
@@ -165,7 +165,7 @@ def encode_entry(record: Record) -> str:
 
 
 def decode_entry(text: str) -> Entry:
-    """Returns what an entry says. Raises MalformedRecord."""
+    """Returns the decoded entry. Raises MalformedRecord when the text is no entry of this format."""
     try:
         known = _object(json.loads(text))
     except ValueError:
@@ -177,9 +177,9 @@ def decode_entry(text: str) -> Entry:
 
 
 def version_of(entry: str | None) -> int:
-    """Returns the version of the record that an entry was made from, however unreadable the rest of the entry is.
+    """Returns the version of the record that an entry was made from, or -1 without an entry or version.
 
-    Without an entry, or without a version in it, this is -1.
+    The rest of the entry may be unreadable.
     """
     try:
         version = json.loads(entry or "null")["revision"]

@@ -1,4 +1,4 @@
-"""The whole story on one page: from a stack's config to a package-distribution network."""
+"""Composes a package-distribution network from a stack's config; start reading here."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def compose(stack: Stack) -> None:
     edge = create_edge(stack, bundle, nodes, metadata_api.binding)
     dns = create_dns(stack, edge, nodes)
 
-    # The way outwards: tokens reach the edge's store, and publications the caches.
+    # Delivery: tokens reach the edge's store, and publications reach the caches.
     token_sync = create_token_sync(stack, metadata.changes, edge, metadata_api)
     drain = create_drain(stack, metadata.changes, objects, edge, nodes)
 

@@ -1,4 +1,4 @@
-"""The outputs of a stack: what the registry's command line knows of it (registry/target.py reads them)."""
+"""The stack's outputs, which the registry's command line reads (registry/target.py)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ def export_outputs(
 
 
 def _bucket(bucket: Bucket, config: Blobs) -> Mapping[str, object]:
-    """The lock is there on Cloud Storage only, where the registry sets it on each object. S3 sets it by itself."""
+    """Returns the output of one bucket, with the lock only on Cloud Storage.
+
+    On Cloud Storage the registry sets the lock on each object. S3 applies its default lock itself.
+    """
     described = {"region": bucket.region, "name": bucket.name, "store": bucket.store}
     if bucket.store == "gcs" and config.lock != "none":
         return {**described, "lock": {"mode": config.lock, "days": config.lock_days}}

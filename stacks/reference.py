@@ -48,12 +48,12 @@ _LISTED: Mapping[Any, str] = {
 
 
 def page() -> str:
-    """The whole page."""
+    """Returns the text of docs/configuration.md."""
     return _HEAD + "\n".join([*_rows(StackConfig, f"{NAMESPACE}:"), "", *_environments()]) + "\n"
 
 
 def _environments() -> Iterator[str]:
-    """What each environment says: one program, and these values."""
+    """Yields the lines of the table of each environment's values."""
     yield "## What each environment says"
     yield ""
     yield "One program deploys them all and asks for no name; only these values set them apart. Empty: the default."
@@ -67,7 +67,10 @@ def _environments() -> Iterator[str]:
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Keys and values in words, one a line of the table; lists of objects with an object a line."""
+    """Yields nested keys and their values as text, one pair for each row of the table.
+
+    A list of objects has one object on each line.
+    """
     for key, value in values.items():
         if isinstance(value, Mapping):
             yield from _flat(cast(Mapping[str, Any], value), f"{prefix}{key}.")

@@ -1,7 +1,6 @@
-"""A JSON Schema of a whole `Pulumi.<environment>.yaml`, made from the models that check the config.
+"""The JSON Schema of a whole `Pulumi.<environment>.yaml`, made from the models that check the config.
 
-Editors complete keys and values by it, and mark mistakes while they are typed. What holds across keys only the program
-knows.
+Editors use it to complete keys and values and to mark mistakes. Only the program checks rules across keys.
 """
 
 from __future__ import annotations
@@ -15,12 +14,15 @@ from contract.regions import REGIONS
 from stacks.config import NAMESPACE, StackConfig
 
 SCHEMA = Path(__file__).with_name("pulumi-config.schema.json")
+# The first line of each stack's file (YAML Language Server, "Using inlined schema").
 EDITOR_LINE = f"# yaml-language-server: $schema={SCHEMA.name}"
-"""The first line of each stack's file (YAML Language Server, "Using inlined schema")."""
 
 
 def schema() -> Mapping[str, Any]:
-    """The schema, draft 2020-12. Other namespaces than ours are Pulumi's and its providers', and are let be."""
+    """Returns the schema, draft 2020-12.
+
+    Other namespaces belong to Pulumi and its providers, so the schema accepts any values in them.
+    """
     ours = StackConfig.model_json_schema()
     config: dict[str, Any] = {
         "type": "object",
@@ -58,5 +60,5 @@ def schema() -> Mapping[str, Any]:
 
 
 def text() -> str:
-    """The schema as it is in the file."""
+    """Returns the text of the schema's file."""
     return json.dumps(schema(), indent=2) + "\n"

@@ -70,7 +70,7 @@ def create_metadata_api(stack: Stack, changes: ChangeSource | SpannerChanges) ->
 def create_token_sync(
     stack: Stack, changes: ChangeSource | SpannerChanges, edge: Edge, metadata_api: MetadataApi
 ) -> LambdaTokenSync | CloudRunTokenSync:
-    """Creates what writes each change of a token to the edge's store."""
+    """Creates the token sync, which writes each change of a token to the edge's store."""
     account_id, secret_id, region = stack.config.edge.account_id, stack.secret("edge-kv"), stack.home_region
     if isinstance(changes, ChangeSource):
         code = pack(_ROOT, "workers.entitlements.consumer")

@@ -29,7 +29,7 @@ class EdgeSecrets:
 
 @dataclass(frozen=True)
 class MetadataApiBinding:
-    """The URL of the API that the worker queries for tokens missing in its store, and the key that signs the queries."""
+    """The API that the worker queries for tokens that its store lacks: the URL, and the key that signs queries."""
 
     url: pulumi.Input[str]
     key: pulumi.Input[str]

@@ -1,10 +1,10 @@
-"""What is watched: each tier names its alarms, and one component for each cloud makes them all.
+"""Alarms: each tier defines its alarms, and one component for each cloud creates them all.
 
-A tier's component has `alarms`, of either cloud or of both: `CloudWatchAlarm` looks at a metric in CloudWatch,
-`CloudMonitoringAlarm` at one in Cloud Monitoring. For what many tiers have in common there are ready-made ones:
-cloud_run_alarms.py for services on Cloud Run and subscriptions of Pub/Sub. stacks/ hands each to the component of its
-cloud: `CloudWatchObservability` (cloudwatch.py) and `CloudMonitoringObservability` (cloud_monitoring.py). Each alarm
-needs a heading in docs/operations.md.
+A tier's component has `alarms`, of either cloud or of both: `CloudWatchAlarm` is on a metric in CloudWatch,
+`CloudMonitoringAlarm` on one in Cloud Monitoring. cloud_run_alarms.py has alarms that several tiers share, for Cloud
+Run services and Pub/Sub subscriptions. stacks/ passes each alarm to the component of its cloud:
+`CloudWatchObservability` (cloudwatch.py) and `CloudMonitoringObservability` (cloud_monitoring.py). Each alarm needs a
+heading in docs/operations.md.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ Tier = Literal["network", "blobs", "metadata", "entitlements", "shield", "edge",
 
 @dataclass(frozen=True)
 class CloudWatchAlarm:
-    """One CloudWatch metric and when it is bad; metric alarms live in the region that the metric is published in.
+    """An alarm on one CloudWatch metric, in the region that publishes the metric.
 
-    `name` is short and unique within the stack, `fault` says in a sentence what is wrong and links no dashboard: that
-    is what the person on call reads first. `period` is in seconds; the alarm goes off when `periods` in a row are bad.
-    `missing` is what no data means (CloudWatch, "Configuring how CloudWatch alarms treat missing data").
+    `name` is short and unique within the stack. `fault` says in one sentence what is wrong; the person on call reads it
+    first, so it contains no dashboard link. `period` is in seconds; the alarm goes off when `periods` in a row are
+    beyond the threshold. `missing` says how to treat missing data (CloudWatch, "Configuring how CloudWatch alarms treat
+    missing data").
     """
 
     name: str
@@ -49,10 +50,10 @@ class CloudWatchAlarm:
 class CustomMetric:
     """A metric that this project writes itself: a gauge of doubles.
 
-    Cloud Monitoring rejects an alarm on a metric that it does not know ("Cannot find metric(s) that match type"). It
-    learns of a metric by the first value, or by this descriptor.
+    Cloud Monitoring rejects an alarm on an unknown metric ("Cannot find metric(s) that match type"). A metric is known
+    from its first value on, or from this descriptor on.
 
-    `unit` is of the Unified Code for Units of Measure, `labels` are what tells its series apart.
+    `unit` is of the Unified Code for Units of Measure. `labels` distinguish the metric's series.
     """
 
     unit: str
@@ -62,7 +63,7 @@ class CustomMetric:
 
 @dataclass(frozen=True)
 class Like:
-    """Values of a label that match a pattern (RE2) as a whole."""
+    """A pattern (RE2) that must match a label's whole value."""
 
     pattern: str
 
@@ -73,17 +74,17 @@ Reducer = Literal["REDUCE_NONE", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_SUM", "REDU
 
 @dataclass(frozen=True)
 class CloudMonitoringAlarm:
-    """One Cloud Monitoring metric and when it is bad.
+    """An alarm on one Cloud Monitoring metric.
 
     `name`, `tier`, `fault` and `runbook` are as in `CloudWatchAlarm`. `metric` and `resource` are types of Google's
-    lists ("Google Cloud metrics", "Monitored resource types"). `where` says what the labels must be, by
-    `resource.labels.<name>` or `metric.labels.<name>`. With `bad`, one more label, the value is the share of what is
-    bad in all that `where` finds.
+    lists ("Google Cloud metrics", "Monitored resource types"). `where` maps labels, `resource.labels.<name>` or
+    `metric.labels.<name>`, to the values that select the series. With `bad`, one more label and its value, the alarm
+    compares the share of bad events among all that `where` selects.
 
-    `aligner` makes one value of each `period` (seconds, whole minutes) of a series, `reducer` one of all series that
-    have the labels `by` in common. The alarm goes off once the value was beyond `threshold` for `lasting` seconds
-    (whole minutes; 0 is at once). `missing` is what no data means: it needs a `lasting`, and a series that never had a
-    value is never missing (Cloud Monitoring, "Partial metric data").
+    `aligner` makes one value of each `period` (seconds, whole minutes) of a series. `reducer` makes one value of all
+    series that share the labels `by`. The alarm goes off after the value was beyond `threshold` for `lasting` seconds
+    (whole minutes; 0 is at once). `missing` says how to treat missing data: it needs a `lasting`, and a series that
+    never had a value is never missing (Cloud Monitoring, "Partial metric data").
     """
 
     name: str
@@ -107,7 +108,7 @@ class CloudMonitoringAlarm:
 
 
 class HasAlarms(Protocol):
-    """A component of a tier that names its alarms."""
+    """A component of a tier that offers its alarms."""
 
     @property
     def alarms(self) -> Sequence[CloudWatchAlarm | CloudMonitoringAlarm]: ...

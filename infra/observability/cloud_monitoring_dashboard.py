@@ -1,4 +1,4 @@
-"""The dashboard on Cloud Monitoring: a row a tier, with the state of its alarms and what they look at.
+"""The Cloud Monitoring dashboard: a row for each tier, with the state of its alarms and their metrics.
 
 The form is that of the Dashboards API (REST reference, "projects.dashboards"); the grid is 12 columns wide.
 """
@@ -14,8 +14,8 @@ import pulumi
 from infra.observability import CloudMonitoringAlarm, Tier
 from infra.observability.cloud_monitoring_filters import everything, narrowed
 
+# An alarm, and the full name of its policy.
 Made = tuple[CloudMonitoringAlarm, pulumi.Input[str]]
-"""An alarm, and the full name of its policy."""
 
 _COLUMNS = 12
 _GRAPH = (4, 4)  # columns, rows: three graphs side by side
@@ -24,7 +24,7 @@ _STATE_ROWS = 3
 
 
 def body(title: str, alarms: Sequence[Made]) -> Mapping[str, Any]:
-    """The dashboard of these alarms. The same alarms always give the same body, in whatever order they come."""
+    """Returns the dashboard's body; the result does not depend on the order of the alarms."""
     tiles: list[Mapping[str, Any]] = []
     top = 0
     for tier in get_args(Tier):
@@ -36,7 +36,7 @@ def body(title: str, alarms: Sequence[Made]) -> Mapping[str, Any]:
 
 
 def _row(tier: str, alarms: Sequence[Made], top: int) -> tuple[list[Mapping[str, Any]], int]:
-    """The tiles of one tier from grid row `top` on, and the grid row after them."""
+    """Returns the tiles of one tier from grid row `top` on, and the number of the next free grid row."""
     heading = f"## {tier}\n" + ", ".join(sorted({alarm.runbook for alarm, _ in alarms}))
     tiles = [_tile(0, top, (_COLUMNS, _HEADING_ROWS), {"text": {"content": heading, "format": "MARKDOWN"}})]
     top += _HEADING_ROWS
@@ -52,7 +52,7 @@ def _row(tier: str, alarms: Sequence[Made], top: int) -> tuple[list[Mapping[str,
 
 
 def _graphs(alarms: Iterable[CloudMonitoringAlarm]) -> Iterable[Mapping[str, Any]]:
-    """One graph for all alarms on the same metric, with the line that none should cross."""
+    """Yields one graph for all alarms on the same metric, with a line at the threshold."""
 
     def metric(alarm: CloudMonitoringAlarm) -> tuple[str, bool, float]:
         return alarm.metric, alarm.bad is not None, alarm.threshold

@@ -1,4 +1,4 @@
-"""Ready-made alarms for what runs on Google Cloud: services of Cloud Run, subscriptions of Pub/Sub.
+"""Alarms on Cloud Run services and Pub/Sub subscriptions, for tiers that run on Google Cloud.
 
 Metrics and labels are those of "Google Cloud metrics", P to Z: `run.googleapis.com` and `pubsub.googleapis.com`.
 """
@@ -11,18 +11,18 @@ import pulumi
 
 from infra.observability import CloudMonitoringAlarm, Tier
 
+# Share of failed requests. Cloud Run itself sometimes answers 5xx while it removes an instance.
 _MOST_FAILURES = 0.05
-"""A share of all requests: Cloud Run itself answers 5xx now and then while it takes an instance away."""
 
 
 def service_alarms(
     name: str, tier: Tier, service: pulumi.Input[str], fault: str, runbook: str, *, steady: bool = False
 ) -> Sequence[CloudMonitoringAlarm]:
-    """Of a Cloud Run service: it fails, or its instances do not live.
+    """Returns alarms on a Cloud Run service that fails or whose instances are unhealthy.
 
     `fault` is what the service's failure means, e.g. "Tokens do not reach the edge". `steady` is for services that keep
-    an instance at all times (`min_instance_count`): that there is none is then bad, as are probes that find one ill,
-    which Cloud Run then ends. It publishes no count of restarts.
+    an instance at all times (`min_instance_count`). For these, a missing instance or a failed health probe is a fault
+    as well. Cloud Run ends an instance whose probes fail, and publishes no count of restarts.
     """
     where = {"resource.labels.service_name": service}
     failing = CloudMonitoringAlarm(
@@ -76,7 +76,7 @@ def service_alarms(
 def dead_letter_alarm(
     name: str, tier: Tier, subscription: pulumi.Input[str], fault: str, runbook: str
 ) -> CloudMonitoringAlarm:
-    """Of the subscription that keeps what was given up: one message is one too many."""
+    """Returns an alarm that goes off when a subscription holds any dead-letter message."""
     return CloudMonitoringAlarm(
         name=f"{name}-given-up",
         tier=tier,

@@ -1,4 +1,4 @@
-"""Alarms and their dashboard on CloudWatch, and the topics by which somebody hears of them."""
+"""Alarms, their dashboard and the topics that notify people, on CloudWatch."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from infra.observability.cloudwatch_dashboard import body
 
 
 class CloudWatchObservability(pulumi.ComponentResource):
-    """An alarm per fault that a tier names, a topic in each region that has any, and one dashboard with a row a tier.
+    """All CloudWatch alarms of a stack, an SNS topic in each region with alarms, and one dashboard.
 
-    `topic_arns` are by region.
+    The dashboard has a row for each tier. `topic_arns` maps regions to topics.
     """
 
     topic_arns: dict[str, pulumi.Output[str]]
@@ -35,11 +35,11 @@ class CloudWatchObservability(pulumi.ComponentResource):
         self.register_outputs({"topic_arns": self.topic_arns, "dashboard_arn": dashboard.dashboard_arn})
 
     def _topic(self, region: str) -> pulumi.Output[str]:
-        """A topic that CloudWatch may publish to, over TLS.
+        """Creates a topic that CloudWatch may publish to over TLS, and returns its ARN.
 
-        Its key is our own: the one that AWS manages for SNS (`alias/aws/sns`) does not let CloudWatch in, and that
-        cannot be changed, so that alarms would be dropped in silence (AWS re:Post, "How do I configure a CloudWatch
-        alarm to use an encrypted Amazon SNS topic?").
+        The topic has a customer managed key. The policy of the AWS managed key for SNS (`alias/aws/sns`) does not admit
+        CloudWatch and cannot be changed, so alarms would be dropped silently (AWS re:Post, "How do I configure a
+        CloudWatch alarm to use an encrypted Amazon SNS topic?").
         """
         key = aws.kms.Key(
             region,

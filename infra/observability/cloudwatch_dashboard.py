@@ -1,4 +1,4 @@
-"""The dashboard: a row a tier, with the state of its alarms and what they look at.
+"""The CloudWatch dashboard: a row for each tier, with the state of its alarms and their metrics.
 
 The form is CloudWatch's "Dashboard body structure and syntax"; the grid is 24 columns wide.
 """
@@ -13,8 +13,8 @@ import pulumi
 
 from infra.observability import CloudWatchAlarm, Tier
 
+# An alarm and its ARN in CloudWatch.
 Made = tuple[CloudWatchAlarm, pulumi.Input[str]]
-"""An alarm, and the ARN that it has in CloudWatch."""
 
 _COLUMNS = 24
 _GRAPH = (8, 6)  # columns, rows: three graphs side by side
@@ -24,7 +24,7 @@ _ALARMS_A_WIDGET = 100  # the most that one takes
 
 
 def body(alarms: Sequence[Made]) -> Mapping[str, Any]:
-    """The dashboard of these alarms. The same alarms always give the same body, in whatever order they come."""
+    """Returns the dashboard's body; the result does not depend on the order of the alarms."""
     widgets: list[Mapping[str, Any]] = []
     top = 0
     for tier in get_args(Tier):
@@ -36,7 +36,7 @@ def body(alarms: Sequence[Made]) -> Mapping[str, Any]:
 
 
 def _row(tier: str, alarms: Sequence[Made], top: int) -> tuple[list[Mapping[str, Any]], int]:
-    """The widgets of one tier from grid row `top` on, and the grid row after them."""
+    """Returns the widgets of one tier from grid row `top` on, and the number of the next free grid row."""
     heading = f"## {tier}\n" + ", ".join(sorted({alarm.runbook for alarm, _ in alarms}))
     widgets = [_widget("text", 0, top, (_COLUMNS, _HEADING_ROWS), {"markdown": heading})]
     top += _HEADING_ROWS
@@ -53,7 +53,7 @@ def _row(tier: str, alarms: Sequence[Made], top: int) -> tuple[list[Mapping[str,
 
 
 def _graphs(alarms: Iterable[CloudWatchAlarm]) -> Iterable[Mapping[str, Any]]:
-    """One graph for all alarms on the same metric, with the line that none should cross."""
+    """Yields one graph for all alarms on the same metric, with a line at the threshold."""
 
     def metric(alarm: CloudWatchAlarm) -> tuple[str, str, str, str, int, float]:
         return alarm.namespace, alarm.metric, alarm.region, alarm.statistic, alarm.period, alarm.threshold

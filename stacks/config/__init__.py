@@ -1,6 +1,6 @@
-"""Stack config: what it may say, and what is said to whoever gets it wrong.
+"""Stack config: the accepted keys and values, and the messages for mistakes.
 
-Everything is checked before the first resource is registered, and all that is wrong is reported at once, one line each.
+All checks run before the first resource is registered. They report all mistakes at once, one line each.
 """
 
 from stacks.config.loading import ConfigError, Stack, load, load_current

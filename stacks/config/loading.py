@@ -1,4 +1,4 @@
-"""From what Pulumi was given to a stack's config that is right, or to all that is wrong with it."""
+"""Loads and checks a stack's config, and reports all mistakes in it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,15 @@ from stacks.config.values import CLOUD_OF_STORE, known_region, listed
 
 
 class ConfigError(pulumi.RunError):
-    """The stack's config cannot be used. One line for each thing that is wrong; Pulumi prints them without a trace."""
+    """The stack's config is invalid; the message has one line for each mistake, and Pulumi prints no trace."""
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack whose config is right. `home_region` is AWS's default region, where the secrets between the tiers are."""
+    """A stack with a valid config.
+
+    `home_region` is AWS's default region, where the secrets between the tiers are.
+    """
 
     environment: str
     home_region: str
@@ -34,7 +37,7 @@ class Stack:
 
     @property
     def prefix(self) -> str:
-        """The first part of the names that the stack's resources have in their clouds."""
+        """The prefix of the names of the stack's resources in their clouds."""
         return f"{PROJECT}-{self.environment}"
 
     def secret(self, name: SecretName) -> str:
@@ -43,7 +46,7 @@ class Stack:
 
     @property
     def hostname(self) -> str:
-        """The name that clients use."""
+        """The hostname that clients use."""
         return f"packages.{self.config.domain}"
 
     @property
@@ -57,7 +60,10 @@ class Stack:
 
 
 def load(environment: str, values: Mapping[str, Any], secret_keys: Collection[str] = ()) -> Stack:
-    """The stack's config from all that Pulumi was given (`namespace:key` to text), or ConfigError."""
+    """Returns the stack with its checked config.
+
+    `values` maps `namespace:key` to text, as Pulumi passes the config. Raises ConfigError when the config is invalid.
+    """
     problems = list(_problems_of_environment(environment, values))
     given = {key.removeprefix(f"{NAMESPACE}:"): _decoded(value) for key, value in values.items() if _is_ours(key)}
     try:
@@ -72,7 +78,7 @@ def load(environment: str, values: Mapping[str, Any], secret_keys: Collection[st
 
 
 def load_current() -> Stack:
-    """The config of the stack that is being deployed."""
+    """Returns the config of the stack that Pulumi deploys. Raises ConfigError when it is invalid."""
     values = runtime_config.CONFIG.get()
     return load(pulumi.get_stack(), values, [key for key in values if runtime_config.is_config_secret(key)])
 
@@ -82,7 +88,7 @@ def _is_ours(key: str) -> bool:
 
 
 def _decoded(value: Any) -> Any:
-    """Pulumi hands objects and lists over as JSON."""
+    """Returns a config value, decoded from JSON if it is an object or a list, because Pulumi passes these as JSON."""
     if isinstance(value, str) and value[:1] in ("{", "["):
         try:
             return json.loads(value)

@@ -1,4 +1,4 @@
-"""Pydantic's findings in our words: the key, the value, what is accepted."""
+"""Turns pydantic's errors into messages with the key, the value and what is accepted."""
 
 from __future__ import annotations
 

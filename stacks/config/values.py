@@ -1,4 +1,4 @@
-"""Values of stack config: what each may be, and what is said of one that is not."""
+"""Types of the values in stack config, and the error messages for invalid values."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from pydantic_core import PydanticCustomError
 from contract.regions import REGIONS, Cloud
 from infra.blobs.gcs import DUAL_REGION_AREAS
 
+# Instance types with local NVMe disks: storage-optimized families, and families whose name has a `d` (EC2 User Guide,
+# "Instance type naming conventions").
 NVME_OF_EC2 = re.compile(r"(i[3-9]\w*|im\d+gn|is\d+gen|[cmrxz]\d+[a-z]*d[a-z]*)\.\w+")
-"""Storage-optimized families, and those whose name has a `d` for local NVMe disks (EC2 User Guide, "Instance type
-naming conventions")."""
 
+# Series that local SSD can be attached to, and types that include local SSD (Compute Engine, "About Local SSD disks").
 NVME_OF_GCE = re.compile(r"(n2d?|n1|a2|g2)-\w+-\d+|(c3d?|c4[ad]?|z3)-\w+-\d+-\w*lssd")
-"""Series that local SSD can be attached to, and types that bring it along (Compute Engine, "About Local SSD disks")."""
 
 _MAIL_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[a-z]{2,63}")
 
+# IAM members of Google Cloud ("IAM principal identifiers"), without `allUsers` and whole domains, which are too broad
+# for operators.
 _MEMBER = re.compile(r"(user|group|serviceAccount):[^@\s]+@[^@\s]+|principal(Set)?://iam\.googleapis\.com/\S+")
-"""Of Google Cloud, "IAM principal identifiers"; `allUsers` and whole domains are nobody's operators."""
 
 DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 
@@ -72,8 +73,8 @@ def _region_of_store(name: str, info: ValidationInfo) -> str:
 
 CLOUD_OF_STORE: Mapping[str, Cloud] = {"s3": "aws", "dynamodb": "aws", "gcs": "gcp", "spanner": "gcp"}
 
+# Additions to a value's JSON Schema for editors. The program checks more, with clearer messages.
 _Editor = dict[str, Any]
-"""What an editor is told of a value on top of its type; the program checks more, and says it better."""
 
 ANY_REGION: _Editor = {"enum": sorted(REGIONS)}
 
@@ -119,7 +120,7 @@ def distinct(regions: Sequence[str]) -> None:
 
 
 def one_bucket(regions: Sequence[str]) -> None:
-    """Whether Cloud Storage has a bucket that stands in exactly these."""
+    """Checks that Cloud Storage offers a bucket in exactly the given regions; raises an error if not."""
     continents = {REGIONS[name].continent for name in regions}
     if len(regions) > 2 or len(continents) > 1 or (len(regions) == 2 and not continents <= DUAL_REGION_AREAS.keys()):
         raise wrong(f"{listed(regions)} is no dual-region; Cloud Storage takes one region, or two on one continent")
