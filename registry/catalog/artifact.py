@@ -1,4 +1,4 @@
-"""What an ecosystem's reader makes of a file, and what is written of it. Nothing here touches a cloud."""
+"""Types for what an ecosystem's reader makes of a file and what the registry stores. No code here calls a cloud."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from typing import Any, Protocol
 
 from registry.metadata import Put
 
+# Cache-Control values of objects (docs/architecture.md, "Client-facing URLs").
 IMMUTABLE = "public, max-age=31536000, immutable"
 MUTABLE = "public, max-age=5, stale-while-revalidate=60, stale-if-error=86400"
-"""Cache-Control of objects (docs/architecture.md, "Client-facing URLs")."""
 
-
+# A function that returns the bytes of an object that was published earlier, given its key.
 Reader = Callable[[str], bytes]
-"""Reads an object that was published earlier, by its key."""
 
 
 @dataclass(frozen=True)
 class Blob:
-    """An immutable object: its bytes are in a file or at hand."""
+    """An immutable object to upload. `source` is the path of a file or the bytes themselves."""
 
     key: str
     source: Path | bytes
@@ -32,13 +31,13 @@ class Blob:
 
     @property
     def checksum(self) -> str:
-        """As S3 takes it, to refuse an upload that arrives broken."""
+        """The SHA-256 checksum in Base64, the form in which S3 takes it to refuse a corrupted upload."""
         return base64.b64encode(bytes.fromhex(self.sha256)).decode()
 
 
 @dataclass(frozen=True)
 class Fact:
-    """A metadata item of a package. An immutable one is never given another content."""
+    """A metadata record of a package. The content of an immutable record never changes."""
 
     name: str  # the sort key
     content: Mapping[str, Any]
@@ -47,7 +46,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class Document:
-    """A mutable object that is rendered from facts; `body` is None where there is to be none."""
+    """A mutable object that is rendered from metadata records. `body` is None if the object must not exist."""
 
     key: str
     content_type: str
@@ -57,31 +56,31 @@ class Document:
 
 @dataclass(frozen=True)
 class Known:
-    """What the metadata database has of a package: facts by name, and when each was first written (ISO 8601, UTC)."""
+    """The metadata records of a package by name, and the time when each was written (ISO 8601, UTC)."""
 
     facts: Mapping[str, Mapping[str, Any]]
     written: Mapping[str, str]
 
     def of_kind(self, kind: str) -> dict[str, Mapping[str, Any]]:
-        """Facts named `<kind>#<rest>`, by the rest."""
+        """Returns the metadata records whose name is `<kind>#<rest>`, keyed by `<rest>`."""
         prefix = f"{kind}#"
         return {name[len(prefix) :]: fact for name, fact in self.facts.items() if name.startswith(prefix)}
 
 
 class Package(Protocol):
-    """What facts hang on, and how its documents are made of them."""
+    """A package: the owner of metadata records, which also renders its documents from these records."""
 
     @property
     def partition(self) -> str: ...
 
     def documents(self, known: Known, touched: Collection[str], url: str, read: Reader) -> Sequence[Document]:
-        """Those that depend on the facts of the names `touched`."""
+        """Returns the documents that depend on the metadata records named in `touched`."""
         ...
 
 
 @dataclass(frozen=True)
 class Change:
-    """Facts to be added to one package."""
+    """Metadata records to add to one package."""
 
     package: Package
     facts: Sequence[Fact]
@@ -89,8 +88,11 @@ class Change:
 
 @dataclass(frozen=True)
 class Artifact:
-    """One thing to publish or to change. `changes` are made all or none. `marks` are written along with them, whatever
-    was there; the objects `withdrawn` are taken from the readers after."""
+    """One artifact to publish or to change.
+
+    The registry makes all `changes` or none. It writes `marks` too, and replaces what was there. Readers lose access
+    to the objects in `withdrawn` afterwards.
+    """
 
     title: str  # for messages, e.g. `npm @acme/web 1.0.0`
     blobs: Sequence[Blob]
@@ -100,7 +102,7 @@ class Artifact:
 
 
 def sha256_of(source: Path | bytes) -> str:
-    """The digest in hex."""
+    """Returns the SHA-256 digest of a file or of bytes, in hex."""
     if isinstance(source, bytes):
         return hashlib.sha256(source).hexdigest()
     with source.open("rb") as file:

@@ -1,6 +1,6 @@
-"""The audit log: who changed what, and when; an entry is written in the transaction of the change, and never again.
+"""The audit log: who changed what, and when.
 
-Entries stand in a partition a month, by time.
+The transaction that makes a change also writes its audit entry. Each month has one partition, sorted by time.
 """
 
 from __future__ import annotations
@@ -20,8 +20,11 @@ _FIRST_MONTH = "2026-01"
 
 @dataclass(frozen=True)
 class By:
-    """Who changes something: whom he says he is, whom the cloud knows him as (empty where it was not asked), and by
-    which command."""
+    """The author of a change.
+
+    `principal` is the name that the author states. `caller` is the identity that the cloud reports, or empty if the
+    cloud was not queried. `action` is the command that made the change.
+    """
 
     principal: str
     caller: str
@@ -30,7 +33,7 @@ class By:
 
 @dataclass(frozen=True)
 class Entry:
-    """`at` is ISO 8601, UTC; `what` is as people were told, such as `npm @acme/web 1.0.0`."""
+    """One entry of the audit log. `at` is ISO 8601, UTC. `what` is a readable title, such as `npm @acme/web 1.0.0`."""
 
     at: str
     by: By
@@ -43,7 +46,7 @@ def entry(by: By, what: str, at: str) -> Put:
 
 
 def entries(repository: Repository, since: str = _FIRST_MONTH) -> Iterator[Entry]:
-    """Those since a time (or the start of one: `2026-11` is a month), oldest first."""
+    """Yields the audit entries since a time, oldest first. `since` may be the start of a time, such as `2026-11`."""
     for month in _months(since[:7]):
         for item in repository.items(f"audit#{month}", after=since):
             said = item.document
@@ -52,7 +55,7 @@ def entries(repository: Repository, since: str = _FIRST_MONTH) -> Iterator[Entry
 
 
 def checked_time(text: str) -> str:
-    """A time or the start of one, as `entries` takes it. Raises RegistryError."""
+    """Returns a time, or the start of one, in the form that `entries` takes. Raises RegistryError if malformed."""
     if text and not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])(-\d\d(T\d\d(:\d\d(:\d\d)?)?)?)?Z?", text):
         raise RegistryError(f"--since {text!r}: write a UTC time such as 2026-11, 2026-11-24 or 2026-11-24T10:30")
     return text.removesuffix("Z") or _FIRST_MONTH

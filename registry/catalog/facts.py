@@ -1,7 +1,6 @@
-"""Facts of packages in the metadata repository: who published what, one partition a package (docs/metadata.md).
+"""Reads and commits the metadata records of packages, with one partition for each package (docs/metadata.md).
 
-With the facts, and in the same transaction, go an entry of the audit log and the intent to bring the documents up to
-date: neither is ever there without the other.
+The transaction that writes metadata records also writes an audit entry and an intent to update the documents.
 """
 
 from __future__ import annotations
@@ -18,15 +17,19 @@ from registry.metadata import MOST_WRITES, Absent, Conflict, Put, Repository, Un
 
 _REVISION = "revision"
 _TRIES = 5
+# Kinds of metadata records that can be unpublished. An unpublished name can never be published again.
 _RELEASES = ("version", "file", "manifest")
-"""Kinds of facts that can be unpublished, and then never be published again."""
 
 _Writes = dict[tuple[str, str], Put]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """`new` is False where every fact was there already. `refused` says why an artifact was not taken."""
+    """The result of a commit for one artifact.
+
+    `new` is False if every metadata record existed already. `refused` is the reason why the commit refused the
+    artifact, or empty.
+    """
 
     artifact: Artifact
     new: bool = False
@@ -45,7 +48,7 @@ class Snapshot:
 
 @dataclass
 class _Batch:
-    """The first of several artifacts, as far as they fit into one transaction."""
+    """The artifacts at the start of a sequence that fit into one transaction."""
 
     outcomes: list[Outcome] = field(default_factory=list[Outcome])
     writes: _Writes = field(default_factory=_Writes)
@@ -56,7 +59,10 @@ class _Batch:
         return [*self.writes.values(), *([self.intent.put()] if self.writes else [])]
 
     def take(self, artifact: Artifact, writes: _Writes) -> bool:
-        """False where it must wait for the next transaction. Raises RegistryError where it is too much for any."""
+        """Adds an artifact to the batch, or returns False if the artifact must wait for the next transaction.
+
+        Raises RegistryError if the artifact exceeds the limits of any transaction.
+        """
         if any(self.writes[key] != writes[key] for key in self.writes.keys() & writes.keys()):
             return False
         grown = _Batch([*self.outcomes, Outcome(artifact, bool(writes))], {**self.writes, **writes}, self.intent)
@@ -74,7 +80,7 @@ class _Batch:
 
 
 class Facts:
-    """Reads see what was committed before them."""
+    """Metadata records of packages in a repository. Each read returns all data that was committed before it."""
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
@@ -105,7 +111,7 @@ class Facts:
         return Snapshot(number, published, Known(facts, written))
 
     def refuse_unpublished(self, artifact: Artifact) -> None:
-        """Raises RegistryError for what was published once and taken back: its name may be in lockfiles."""
+        """Raises RegistryError if an artifact was unpublished earlier, because lockfiles may still contain its name."""
         for change in artifact.changes:
             for kind, _, name in (fact.name.partition("#") for fact in change.facts):
                 if kind in _RELEASES and self._repository.item(change.package.partition, f"unpublished#{name}"):
@@ -124,7 +130,7 @@ class Facts:
         return batch
 
     def _writes(self, artifact: Artifact, by: audit.By, at: str) -> _Writes:
-        """Nothing where all facts are there already."""
+        """Returns the writes for an artifact, or none if all its metadata records exist already."""
         writes = [write for change in artifact.changes for write in self._changed(artifact.title, change, at)]
         if not writes:
             return {}
@@ -142,7 +148,10 @@ class Facts:
         return [*puts, Put(partition, _REVISION, {"published": at})] if puts else []
 
     def _put(self, title: str, partition: str, fact: Fact, at: str) -> list[Put]:
-        """Nothing where the fact is there already; else a write that fails where it has changed since this look."""
+        """Returns a write that fails if the metadata record changes after this read, or none if the record exists.
+
+        Raises RegistryError if an immutable record exists with another content.
+        """
         there = self._repository.item(partition, fact.name)
         if there is not None and encoded(there.document["content"]) == encoded(fact.content):
             return []

@@ -1,8 +1,10 @@
-"""What is still to be brought to the readers: intents, written in the transaction of the change that makes them.
+"""The outbox: changes that the registry still has to deliver to readers.
 
-An intent names what changed, and is settled by rendering the documents of it, taking back what was withdrawn, and
-purging both at the edge. It is then kept for one repetition, after caches have ended by themselves: a PoP that could
-not be reached, or a publisher that was overtaken, is made good by that. Settling twice does no harm.
+The transaction that makes a change also writes an intent, which names what changed. To deliver an intent, the
+registry renders the documents, quarantines withdrawn objects and purges both at the edge.
+
+The outbox then keeps the intent for one repetition, after cached copies expire. The repetition corrects a PoP that
+the purge did not reach, and a document that a slower publisher overwrote. Delivery is idempotent.
 """
 
 from __future__ import annotations
@@ -16,12 +18,12 @@ from registry.clock import now, seconds_of
 from registry.metadata import Conflict, Delete, Item, Put, Repository, Unchanged
 
 PARTITION = "outbox"
+# The limit lasts about a day with the pauses below. A person must act if Cloudflare's API is unavailable for longer.
 MOST_TRIES = 150
-"""About a day, with the pauses below: for so long Cloudflare's API may be away before a person is needed."""
+# How long caches may serve a document without revalidation: max-age and stale-while-revalidate
+# (registry/catalog/artifact.py, MUTABLE) in L1, and the same time again in a shield beneath L1.
 REPEAT_SECONDS = 130.0
-"""How long a document may be served without having been asked for anew: max-age and stale-while-revalidate
-(registry/catalog/artifact.py, MUTABLE) in L1, and the same again in a shield beneath it."""
-_KEPT_SECONDS = 7 * 86_400  # a repetition that nobody made is moot after that
+_KEPT_SECONDS = 7 * 86_400  # the database drops a repetition that is older
 _FIRST_PAUSE = 2.0  # seconds; doubled with each try
 _LONGEST_PAUSE = 600.0
 _PENDING, _REPEAT, _DEAD = "pending", "repeat", "dead"
@@ -29,7 +31,11 @@ _PENDING, _REPEAT, _DEAD = "pending", "repeat", "dead"
 
 @dataclass(frozen=True)
 class Intent:
-    """`changes` are names of facts by partition; `withdrawn`, object keys. `due` is in seconds since 1970."""
+    """A change to deliver to readers.
+
+    `changes` maps each partition to names of metadata records. `withdrawn` holds object keys. `due` is in seconds
+    since 1970.
+    """
 
     changes: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     withdrawn: Sequence[str] = ()
@@ -51,7 +57,7 @@ class Intent:
 
     @property
     def age(self) -> float:
-        """Seconds since the change."""
+        """The time since the change, in seconds."""
         return seconds_of(now()) - seconds_of(self.at)
 
     @property
@@ -71,26 +77,26 @@ class Outbox:
         self._repository = repository
 
     def pending(self) -> list[Intent]:
-        """Those that were not settled yet, oldest first."""
+        """Returns the intents that are not delivered yet, oldest first."""
         return list(self._in(_PENDING))
 
     def dead(self) -> list[Intent]:
-        """Those that failed too often and wait for a person."""
+        """Returns the intents that failed too often and wait for a person to revive them."""
         return list(self._in(_DEAD))
 
     def repeats(self) -> list[Intent]:
-        """Those that were settled and wait for their repetition."""
+        """Returns the intents that were delivered once and wait for their repetition."""
         return list(self._in(_REPEAT))
 
     def settled(self, intent: Intent, time: float) -> None:
-        """Takes it off the list, or on that of repetitions."""
+        """Schedules a delivered intent to repeat REPEAT_SECONDS after `time`, or deletes a repeated intent."""
         if intent.state == _REPEAT:
             self._replace(intent, None)
         else:
             self._replace(intent, replace(intent, state=_REPEAT, due=time + REPEAT_SECONDS, tries=0, error=""))
 
     def failed(self, intent: Intent, error: str, time: float) -> Intent:
-        """To be tried again, after ever longer; after too many times, dead."""
+        """Records a failed delivery. Each retry waits longer; after MOST_TRIES failures the intent is dead."""
         tries = intent.tries + 1
         pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**tries)
         state = _DEAD if tries >= MOST_TRIES else intent.state
@@ -99,7 +105,7 @@ class Outbox:
         return again
 
     def revive(self) -> int:
-        """Puts the dead back on the list, and says how many."""
+        """Makes all dead intents pending again, and returns their number."""
         dead = self.dead()
         for intent in dead:
             self._replace(intent, replace(intent, state=_PENDING, tries=0, due=0))
@@ -109,7 +115,7 @@ class Outbox:
         return (_intent(item) for item in self._repository.items(PARTITION, prefix=f"{state}#"))
 
     def _replace(self, old: Intent, new: Intent | None) -> None:
-        """Nothing where somebody else has replaced it meanwhile."""
+        """Replaces or deletes an intent. Does nothing if another process replaced the intent in the meantime."""
         gone = [Delete(PARTITION, old.name, Unchanged(old.version))] if new is None or new.name != old.name else []
         put = [replace(new.put(), condition=Unchanged(old.version))] if new and not gone else [new.put()] if new else []
         try:

@@ -1,6 +1,6 @@
-"""From a committed change to what readers see: documents rendered, withdrawn objects taken back, the edge purged.
+"""Delivers committed changes to readers: renders documents, quarantines withdrawn objects and purges the edge.
 
-Nothing here knows a cloud: whoever has a repository, an origin and a way to the edge can settle what is pending.
+The code depends on no specific cloud. It needs only a repository, an origin and an edge network.
 """
 
 from __future__ import annotations
@@ -28,8 +28,11 @@ _RENDERED_AT_ONCE = 8  # packages
 
 @dataclass(frozen=True)
 class Drained:
-    """One pass over the outbox. `lag` is the age in seconds of the oldest change that is not with the readers; `left`
-    is how many were due that the pass had no more time for."""
+    """The result of one pass of the outbox relay.
+
+    `lag` is the age in seconds of the oldest change that readers do not see yet. `left` is the number of due intents
+    that the pass did not start for lack of time.
+    """
 
     settled: int
     waiting: int
@@ -41,15 +44,14 @@ class Drained:
 
 @dataclass
 class Settled:
-    """How many were settled, and why of each that failed. Neither counts those that there was no time for."""
+    """The number of delivered intents, and the reason for each failure. Intents that were not started do not count."""
 
     settled: int = 0
     failed: list[str] = field(default_factory=list[str])
 
 
 class Delivery:
-    """Settles intents of one stack, whose service is at `url`. Whoever does it, and however often, the outcome is the
-    same."""
+    """Delivers the intents of one stack, whose service is at `url`. Delivery is idempotent."""
 
     def __init__(self, repository: Repository, origin: Origin, edge: EdgeNetwork, url: str) -> None:
         self.outbox = Outbox(repository)
@@ -60,13 +62,15 @@ class Delivery:
         self._url = url
 
     def deliver(self, partitions: Collection[str]) -> list[str]:
-        """Settles what is pending for these packages, of whatever publisher. Returns what went wrong and will be tried
-        again by the next drain, each reason once."""
+        """Delivers the pending intents of these packages, from any publisher.
+
+        Returns the reason for each failure, without duplicates. The outbox relay retries failed intents.
+        """
         pending = [intent for intent in self.outbox.pending() if partitions & intent.changes.keys()]
         return list(dict.fromkeys(self.settle(pending).failed))
 
     def drain(self, until: float = math.inf) -> Drained:
-        """Settles what is due, oldest first, and begins nothing more at a time (seconds since 1970)."""
+        """Delivers the due intents, pending ones first. Starts no more work after `until`, in seconds since 1970."""
         due = [each for each in [*self.outbox.pending(), *self.outbox.repeats()] if each.due <= time.time()]
         settled, delayed = 0, list[str]()
         for start in range(0, len(due), _AT_ONCE):
@@ -84,8 +88,10 @@ class Delivery:
         )
 
     def settle(self, intents: Sequence[Intent], until: float = math.inf) -> Settled:
-        """Settles them together, so that a package of several is rendered once; each by itself where that fails, for
-        one of them may be bad, and the others need not wait for it."""
+        """Delivers several intents together, so that a package with several intents is rendered once.
+
+        If that fails, delivers each intent separately, so that one bad intent does not block the others.
+        """
         if not intents or time.time() >= until:
             return Settled()
         try:
@@ -113,8 +119,10 @@ class Delivery:
         self._edge.purge(list(dict.fromkeys([*stale, *withdrawn])))
 
     def _render(self, partition: str, names: Collection[str]) -> list[str]:
-        """Brings the package's documents up to date, and returns their keys: a run that was ended before its purge may
-        have written them."""
+        """Updates the documents of a package and returns all their keys.
+
+        Unchanged documents need a purge too, because an earlier run may have stopped between its write and its purge.
+        """
         snapshot = self._facts.read(partition)
         touched = set(names)
         documents = of_partition(partition).documents(snapshot.known, touched, self._url, self._origin.read)

@@ -1,7 +1,7 @@
-"""What was withdrawn: a list that the edge looks into before any cache (workers/edge/src/quarantine.ts).
+"""The list of withdrawn objects, which the edge checks before any cache (workers/edge/src/quarantine.ts).
 
-Caches keep an immutable object for a year, and shields cannot be told to forget one; the list beats them all. The
-objects themselves are kept, where no URL leads.
+Caches keep an immutable object for a year, and shields cannot purge one, so the list takes precedence over caches.
+The origin keeps the objects under keys that no URL reaches.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _AT_ONCE = 90
 
 
 def withdraw(repository: Repository, edge: EdgeNetwork, origin: Origin, keys: Sequence[str]) -> None:
-    """Refuses the objects at the edge first, and then moves them out of reach."""
+    """Adds objects to the list at the edge first, and then moves them to keys that no URL reaches."""
     for start in range(0, len(keys), _AT_ONCE):
         repository.transact([Put(PARTITION, key, {}) for key in dict.fromkeys(keys[start : start + _AT_ONCE])])
     tell(repository, edge)
@@ -26,7 +26,7 @@ def withdraw(repository: Repository, edge: EdgeNetwork, origin: Origin, keys: Se
 
 
 def tell(repository: Repository, edge: EdgeNetwork) -> None:
-    """Brings the edge's list up to date. Of two who write it at once, the one with the shorter list writes again."""
+    """Syncs the list at the edge with the repository, and repeats until the list did not change during a write."""
     told: list[str] | None = None
     while (listed := [item.name for item in repository.items(PARTITION)]) != told:
         edge.refuse(listed)

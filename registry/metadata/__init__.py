@@ -1,6 +1,6 @@
 """The metadata database as the registry sees it: documents by partition and name, changed all or none.
 
-DynamoDB and Spanner stand behind the same `Repository`, and pass the same tests (docs/metadata.md).
+DynamoDB and Spanner each implement the same `Repository`, and pass the same tests (docs/metadata.md).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 from registry import RegistryError
 
+# Writes in one transaction (Amazon DynamoDB, "TransactWriteItems"). Spanner would accept 80,000 changed cells.
 MOST_WRITES = 100
-"""In one transaction (Amazon DynamoDB, "TransactWriteItems"); Spanner would take 80,000 changed cells."""
 
 MOST_TRANSACTION_BYTES = 4 * 1024 * 1024  # of all items of a transaction together (as above)
 MOST_ITEM_BYTES = 400_000  # 400 KB with the names of attributes (Amazon DynamoDB, "Quotas")
@@ -22,7 +22,7 @@ _ATTRIBUTES_BYTES = len("pk" + "sk" + "document" + "version" + "expires") + 2 * 
 
 
 class Conflict(Exception):
-    """A condition did not hold, and nothing was written; `partition` and `name` say whose."""
+    """The condition of a write failed, so nothing was written. `partition` and `name` identify the item."""
 
     def __init__(self, partition: str, name: str) -> None:
         super().__init__(f"{partition} {name}: is not as it was expected to be")
@@ -31,7 +31,7 @@ class Conflict(Exception):
 
 
 class Busy(RegistryError):
-    """Others kept writing the same items; nothing was written."""
+    """Other processes kept writing the same items, so nothing was written."""
 
 
 @dataclass(frozen=True)
@@ -48,17 +48,17 @@ class Item:
 
 @dataclass(frozen=True)
 class Always:
-    """No condition."""
+    """The condition of a write that needs no check."""
 
 
 @dataclass(frozen=True)
 class Absent:
-    """There is no such item, or it has expired."""
+    """The condition that an item does not exist or has expired."""
 
 
 @dataclass(frozen=True)
 class Unchanged:
-    """The item is there, as it was read."""
+    """The condition that an item exists and still has the version that was read."""
 
     version: int
 
@@ -68,7 +68,7 @@ Condition = Always | Absent | Unchanged
 
 @dataclass(frozen=True)
 class Put:
-    """Creates or replaces an item. `document` is whatever JSON can hold; after `expires` nobody sees it any more."""
+    """Creates or replaces an item. `document` is whatever JSON can hold; reads skip it after `expires`."""
 
     partition: str
     name: str

@@ -22,7 +22,7 @@ _Attributes = dict[str, dict[str, str]]
 
 
 class DynamoDbRepository:
-    """`clock` tells seconds since 1970 (UTC)."""
+    """Stores metadata in a DynamoDB table. `clock` returns the time in seconds since 1970 (UTC)."""
 
     def __init__(self, table: str, region: str, *, clock: Callable[[], float] = time.time) -> None:
         self._client: Any = cast(Any, boto3).client("dynamodb", region_name=region)
@@ -71,7 +71,7 @@ class DynamoDbRepository:
         raise Busy(f"{writes[0].partition}: others kept writing the same metadata; try again")
 
     def _is_live(self, item: Item) -> bool:
-        """DynamoDB deletes what has expired within a few days ("Time to Live")."""
+        """Returns whether an item has not expired. DynamoDB may keep expired items for a few days ("Time to Live")."""
         return item.expires is None or item.expires > self._clock()
 
     def _action(self, write: Write, text: str) -> dict[str, Any]:
@@ -83,7 +83,7 @@ class DynamoDbRepository:
             expires = "SET #expires = :expires," if write.expires is not None else "REMOVE #expires SET"
             if write.expires is not None:
                 values |= {":expires": {"N": str(write.expires)}}
-            # An update and not a put: only that can count the version up without a look before.
+            # An update, because a put cannot increment the version without a read before it.
             action["UpdateExpression"] = (
                 f"{expires} #document = :document, #version = if_not_exists(#version, :start) + :one"
             )
@@ -118,7 +118,7 @@ def _item(attributes: _Attributes) -> Item:
 
 
 def _cancellations(error: ClientError) -> Sequence[str]:
-    """Why a transaction was refused, by write; empty where the error is another one."""
+    """Returns the reason for each write of a refused transaction, or an empty list for any other error."""
     if error.response.get("Error", {}).get("Code") == "TransactionInProgressException":
         return ["TransactionConflict"]
     reasons = cast("list[dict[str, Any]]", cast(Any, error.response).get("CancellationReasons", []))
