@@ -1,4 +1,4 @@
-"""Services as the emulated Cloud Run's API has them, and one instance of one: sources unpacked, in a process."""
+"""Reads services from the API of the emulated Cloud Run, and runs each instance as a process on unpacked sources."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from emulation.gcp import metadata_clients
 from emulation.gcp.cloud_run.effects import SERVICES_PATH
 from emulation.layout import Sandbox
 
-PORT = 8080  # of every container that names no other ("Container runtime contract")
+PORT = 8080  # the default port of a container ("Container runtime contract")
 _KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
 
 
 class NotStarted(Exception):
-    """An instance did not come up; the message says why."""
+    """An instance did not start. The message names the service and its log file."""
 
 
 @dataclass(frozen=True)
 class Deployed:
-    """A service: its document, and what changes with each revision of it."""
+    """A deployed service. `revision` is a hash of the template and changes with the template."""
 
     name: str
     host: str
@@ -49,7 +49,7 @@ class Deployed:
 
 
 def deployed(sandbox: Sandbox) -> dict[str, Deployed]:
-    """All services, by name. Raises httpx.HTTPError."""
+    """Returns all deployed services by name. Raises httpx.HTTPError when the request fails."""
     documents = httpx.get(f"{sandbox.gcp_url}{SERVICES_PATH}", trust_env=False).raise_for_status().json()
     return {service.name: service for service in map(_service, documents)}
 
@@ -67,7 +67,7 @@ def _service(document: Mapping[str, Any]) -> Deployed:
 
 
 class Instance:
-    """A process with an address of its own, where it listens as it would on all of an instance's."""
+    """One instance of a service: a process that listens on a separate loopback address."""
 
     def __init__(self, sandbox: Sandbox, service: Deployed) -> None:
         self.service = service
@@ -80,7 +80,7 @@ class Instance:
         log = sandbox.path("logs", f"run-{service.name}.log")
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                # Nothing but the standard library and what was deployed.
+                # `-S` limits imports to the standard library and the deployed sources.
                 [sys.executable, "-S", *service.container["args"]],
                 cwd=self._directory,
                 env=self._environment(),
@@ -101,7 +101,7 @@ class Instance:
         return self._process.poll() is None
 
     def answers(self, probe: str) -> bool:
-        """Whether a probe of the container finds it well."""
+        """Returns whether the HTTP request of the named probe of the container succeeds."""
         path = self.service.container[probe]["httpGet"]["path"]
         try:
             return httpx.get(self.url + path, timeout=1, trust_env=False).is_success
@@ -109,7 +109,7 @@ class Instance:
             return False
 
     def wait(self) -> None:
-        """Until its startup probe finds it well. Raises NotStarted."""
+        """Waits until the startup probe succeeds. Raises NotStarted when the probe or the process fails."""
         probe = self.service.container["startupProbe"]
         for _ in range(probe["failureThreshold"] * probe["periodSeconds"] * 10):
             if self.answers("startupProbe"):
@@ -140,7 +140,7 @@ class Instance:
             file.extractall(self._directory)
 
     def _environment(self) -> dict[str, str]:
-        """The container's variables, what Cloud Run sets, and where the emulated clouds are."""
+        """Returns the container's variables, the variables that Cloud Run sets, and the emulated clouds' addresses."""
         sandbox = self._sandbox
         return {
             **{name: os.environ[name] for name in _KEPT if name in os.environ},

@@ -16,13 +16,13 @@ _LABEL = re.compile(
 )
 _OF_LABEL = re.compile(r"(metric|resource)\.labels\.(\w+)")
 
+# A project's user-defined metrics, by metric type.
 Descriptors = Mapping[str, MetricType]
-"""One's own metrics, by type."""
 
 
 @dataclass(frozen=True)
 class Restriction:
-    """One label, and what its value must match as a whole, or must not."""
+    """One label, and the pattern that its whole value must match, or must not match when `equal` is false."""
 
     owner: str
     label: str
@@ -32,7 +32,7 @@ class Restriction:
 
 @dataclass(frozen=True)
 class Filter:
-    """Which series are meant."""
+    """A parsed Monitoring filter, which selects time series by metric type, resource type and labels."""
 
     metric: str
     resource: str
@@ -40,7 +40,7 @@ class Filter:
     restrictions: Sequence[Restriction]
 
     def finds(self, metric_labels: Json, resource_labels: Json) -> bool:
-        """Whether the series with these labels is among them."""
+        """Returns whether the filter selects the time series with these labels."""
         labels = {"metric": metric_labels, "resource": resource_labels}
         return all(
             bool(each.pattern.fullmatch(str(labels[each.owner].get(each.label, "")))) == each.equal
@@ -49,7 +49,10 @@ class Filter:
 
 
 def parse(text: str, own: Descriptors, where: str) -> Filter:
-    """The filter of that text; refused in the words of the API. `where` is the field that it stands in."""
+    """Parses the text of a filter. `where` is the name of the API field that contains the filter.
+
+    Raises Refused, with the message of the API, when the filter is invalid or not emulated.
+    """
     types: dict[str, str] = {}
     labels: list[tuple[str, ...]] = []
     for part in text.split(" AND "):
@@ -73,7 +76,7 @@ def parse(text: str, own: Descriptors, where: str) -> Filter:
 
 
 def check_label(path: str, found: Filter, where: str) -> None:
-    """That `metric.labels.x` or `resource.labels.x` is a label of what the filter finds."""
+    """Raises Refused unless `path` (`metric.labels.x` or `resource.labels.x`) names a label of the filtered series."""
     label = _OF_LABEL.fullmatch(path)
     known = found.type.labels | found.type.flags if label and label[1] == "metric" else RESOURCES[found.resource]
     if label is None or label[2] not in known:

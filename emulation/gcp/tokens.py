@@ -1,4 +1,4 @@
-"""Tokens of service accounts, as Google makes them: signed ones say who the bearer is, opaque ones are let in by APIs.
+"""Creates and checks tokens of service accounts. Identity tokens are signed; access tokens are opaque.
 
 Forms: Compute Engine, "Verify the identity of a VM"; OpenID Connect Core 1.0; RFC 7517 for the keys.
 """
@@ -16,11 +16,11 @@ from joserfc.jwk import KeySet, RSAKey
 from emulation.state_store import Entry, StateStore
 
 ISSUER = "https://accounts.google.com"
+# The path of Google's public keys, at www.googleapis.com and at the address of the emulated cloud.
 CERTS_PATH = "/oauth2/v3/certs"
-"""Where Google's keys are to be had, at www.googleapis.com and, here, at the emulated cloud's address."""
 
+# The lifetime of identity tokens and access tokens (Google Cloud, "Token types").
 LIFE_SECONDS = 3600
-"""Of tokens of either form (Google Cloud, "Token types")."""
 
 _KEYS, _ACCESS = "google-keys", "google-access-tokens"
 _SIGNING = "signing"
@@ -35,19 +35,22 @@ class Account:
 
 
 class Tokens:
-    """Made and read again by whoever has the cloud's store. The key that signs is made with the sandbox."""
+    """Creates and checks tokens. The store of the emulated cloud holds the signing key and the access tokens."""
 
     def __init__(self, store: StateStore) -> None:
         self._store = store
         self._key = _signing_key(store)
 
     def account(self, email: str) -> Account | None:
-        """The service account of that address, None where there is none (any more)."""
+        """Returns the service account with that email address, or None when no such account exists."""
         found = (document for document in self._store.all("gcp") if "uniqueId" in document)
         return next((Account(email, each["uniqueId"]) for each in found if each["email"] == email), None)
 
     def identity(self, account: Account, audience: str, *, full: bool = False) -> str:
-        """A signed identity token (RS256) of an hour. `full` adds the address, as the metadata server's format does."""
+        """Returns an identity token that is signed with RS256 and valid for one hour.
+
+        `full` adds the email address, as the `full` format of the metadata server does.
+        """
         now = int(time.time())
         claims = {
             "iss": ISSUER,
@@ -61,20 +64,23 @@ class Tokens:
         return jwt.encode({"alg": "RS256", "kid": self._key.kid}, claims, self._key)
 
     def access(self, account: Account) -> str:
-        """An opaque access token of an hour."""
+        """Returns a new opaque access token that is valid for one hour."""
         token = f"ya29.{secrets.token_urlsafe(48)}"
         expiration = int(self._store.now()) + LIFE_SECONDS
         self._store.write(_ACCESS, Entry(_digest(token), account.email.encode(), expiration))
         return token
 
     def bearer(self, authorization: str) -> Account | None:
-        """Whose access token an `Authorization` header carries; None for one that is none, or that is over."""
+        """Returns the account whose access token an `Authorization` header contains.
+
+        Returns None when the token is unknown or expired, or when its account no longer exists.
+        """
         scheme, _, token = authorization.partition(" ")
         found = self._store.read(_ACCESS, _digest(token)) if scheme.lower() == "bearer" else None
         return None if found is None else self.account(found.value.decode())
 
     def public_keys(self) -> dict[str, object]:
-        """What identity tokens are checked by, as a JSON Web Key Set."""
+        """Returns the public keys that verify identity tokens, as a JSON Web Key Set."""
         return dict(KeySet([self._key]).as_dict(private=False))
 
 

@@ -32,13 +32,16 @@ Report = Callable[[str], None]
 
 
 class BootError(Exception):
-    """A machine that cannot boot; the message names it and what it stumbled on."""
+    """A machine cannot boot. The message names the file, command, package or user that prevents the boot."""
 
 
 @dataclass(frozen=True)
 class Instance:
-    """A running virtual machine, as its cloud describes it. `disks` are the links in /dev/disk/by-id of its local NVMe;
-    a machine on Google Cloud finds its metadata server at `metadata_host`."""
+    """A running virtual machine, as its cloud describes the machine.
+
+    `disks` lists the names in /dev/disk/by-id of the machine's local NVMe disks. `metadata_host` is the address of the
+    metadata server for a machine on Google Cloud, and empty for a machine on EC2.
+    """
 
     id: str
     address: str
@@ -48,12 +51,12 @@ class Instance:
 
     @property
     def generation(self) -> str:
-        """Changes when the machine has to boot anew."""
+        """Returns a hash of the address and the user data. The machine boots again when the hash changes."""
         return hashlib.sha256(f"{self.address}\n{self.user_data}".encode()).hexdigest()
 
 
 class Machine:
-    """Boots once a generation; `tend` keeps its services running and its timers firing."""
+    """Boots an instance once per generation. `tend` then keeps the services running and the timers firing."""
 
     def __init__(self, sandbox: Sandbox, instance: Instance, report: Report) -> None:
         self.instance = instance
@@ -66,7 +69,7 @@ class Machine:
         self._timers: list[_Alarm] = []
 
     def boot(self) -> None:
-        """Runs the first boot, unless this very generation has had it; then starts what it enabled."""
+        """Runs the first boot unless this generation has already booted, then starts the enabled units."""
         enabled = self._enabled_before()
         if enabled is None:
             stop(self._sandbox, self.instance.id)
@@ -77,7 +80,7 @@ class Machine:
             self._start(unit)
 
     def tend(self) -> None:
-        """Restarts services that ended and runs timers that are due; called about once a second."""
+        """Restarts services that ended and runs timers that are due. The caller calls `tend` about once a second."""
         for keeper in self._services.values():
             keeper.tend()
         for alarm in self._timers:
@@ -144,20 +147,20 @@ def machine_directory(sandbox: Sandbox, instance_id: str) -> Path:
 
 
 def stop(sandbox: Sandbox, instance_id: str) -> None:
-    """Ends all processes of a machine; its disk stays."""
+    """Ends all processes of a machine and keeps its disk."""
     for name in processes.names(sandbox):
         if name.startswith(f"machine-{instance_id}-"):
             processes.stop(sandbox, name)
 
 
 def forget(sandbox: Sandbox, instance_id: str) -> None:
-    """Ends a machine and deletes its disk, as terminating it does."""
+    """Ends all processes of a machine and deletes its disk, as the termination of an instance does."""
     stop(sandbox, instance_id)
     shutil.rmtree(machine_directory(sandbox, instance_id), ignore_errors=True)
 
 
 class _Commands:
-    """The few commands that user data may run, each with its meaning here."""
+    """Emulates the commands that user data may run. Raises BootError for any other command."""
 
     def __init__(self, place: Place, disks: Sequence[str]) -> None:
         self._place = place
@@ -167,7 +170,7 @@ class _Commands:
     def run(self, argv: Sequence[str]) -> None:
         match list(argv):
             case ["systemctl", "mask", _] | ["systemctl", "daemon-reload"] | ["udevadm", "control", "--reload"]:
-                pass  # the host's own units and rules are none of the machine's business
+                pass  # the emulated machine must not change the host's own units and udev rules
             case ["udevadm", "trigger", "--settle", "--subsystem-match=block"]:
                 self._attach_nvme()
             case ["systemctl", "enable", "--now", unit]:
@@ -187,7 +190,7 @@ class _Commands:
 
 
 class _Keeper:
-    """Keeps one service of one machine running, with a pause that doubles while it keeps falling."""
+    """Keeps one service of one machine running. The pause before a restart doubles with each failure in a row."""
 
     def __init__(
         self, sandbox: Sandbox, instance: Instance, place: Place, service: systemd.Service, report: Report
@@ -218,7 +221,7 @@ class _Keeper:
             self._rise(now)
 
     def run_once(self) -> None:
-        """Runs a oneshot service to its end; a failure is reported, as the journal would."""
+        """Runs a oneshot service to its end and reports a failure."""
         self._run(self._service.command)
 
     def _rise(self, now: float) -> None:
@@ -232,7 +235,7 @@ class _Keeper:
             self._back_off(now)
 
     def _fell(self, now: float) -> None:
-        # What the dead process had started would still hold the ports: systemd ends the whole control group.
+        # Child processes of the dead process would still hold the ports. systemd also ends the whole control group.
         with suppress(ProcessLookupError):
             os.killpg(self._pid or 0, signal.SIGKILL)
         self._pid = None
@@ -253,7 +256,7 @@ class _Keeper:
         done = subprocess.run(
             argv, env={**_of_the_host(), **self._environment()}, capture_output=True, text=True, check=False, timeout=60
         )
-        # An unprivileged user may not reach the Python that scripts run with, so they run as whoever runs the sandbox.
+        # An unprivileged user may lack access to the Python that scripts need, so scripts run as the sandbox's user.
         for path in _tree(self._place.root / "run"):
             _give(path, self._user)
         if done.returncode != 0:
@@ -280,12 +283,12 @@ class _Alarm:
 
 
 def _of_the_host() -> dict[str, str]:
-    """What a program needs of the host's environment; its cloud credentials are none of the machine's."""
+    """Returns the host's environment variables that a program needs. The host's cloud credentials are left out."""
     return {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
 
 
 def _cloud(sandbox: Sandbox, instance: Instance) -> dict[str, str]:
-    """Where boto3 finds the emulated cloud and, on EC2, the credentials of the instance's role."""
+    """Returns the variables that point boto3 to the emulated cloud and, on EC2, to the instance role's credentials."""
     if instance.metadata_host:
         return {"AWS_ENDPOINT_URL": sandbox.aws_url, "AWS_EC2_METADATA_DISABLED": "true"}
     metadata = f"{sandbox.aws_url}{INSTANCES_PATH}/{instance.id}/"
@@ -304,7 +307,10 @@ def _check_package(package: str) -> None:
 
 
 def _service_account(user: str | None) -> str | None:
-    """The account to run as, or None for the one that runs the sandbox: only root may become another."""
+    """Returns the account that a service runs as, or None for the account that runs the sandbox.
+
+    Only root can switch to another account. Raises BootError when the host has no such user.
+    """
     if user is None or os.geteuid() != 0:
         return None
     try:

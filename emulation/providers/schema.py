@@ -19,7 +19,7 @@ from emulation.providers.handler import Properties
 
 @dataclass(frozen=True)
 class Failure:
-    """One property that the cloud would refuse: its path, and the reason in words for a user."""
+    """One property that the cloud would refuse: the path of the property, and the reason as a message for the user."""
 
     path: str
     reason: str
@@ -27,27 +27,28 @@ class Failure:
 
 @dataclass(frozen=True)
 class Shape:
-    """What an argument class of the SDK takes, by wire name: the types of its properties, and which must be given."""
+    """The properties that an argument class of the SDK accepts, by wire name: their types, and the required names."""
 
     types: Mapping[str, Any]
     required: frozenset[str]
 
 
 def token_of(resource: type[pulumi.CustomResource]) -> str:
-    """The type token of a resource class of an SDK, e.g. `aws:s3/bucket:Bucket`."""
+    """Returns the type token of a resource class of an SDK, e.g. `aws:s3/bucket:Bucket`."""
     return cast(Any, resource).pulumi_type
 
 
 def outputs_of(resource: type[pulumi.CustomResource]) -> frozenset[str]:
-    """Wire names of all properties that the resource has once it exists."""
+    """Returns the wire names of all properties that a resource has once the resource exists."""
     return frozenset(cast(Any, sdk_types).resource_types(resource))
 
 
 @cache
 def shape_of_resource(resource: type[pulumi.CustomResource]) -> Shape:
-    """What the resource's constructor takes.
+    """Returns the shape of the arguments that a resource's constructor accepts.
 
-    Its class is `<Name>Args`, or `<Name>InitArgs` where a nested type has the first name, as with BucketVersioning.
+    The argument class is `<Name>Args`, or `<Name>InitArgs` where a nested type has the first name, as with
+    BucketVersioning.
     """
     module = sys.modules[resource.__module__]
     name = resource.__name__
@@ -56,7 +57,7 @@ def shape_of_resource(resource: type[pulumi.CustomResource]) -> Shape:
 
 @cache
 def shape_of(arguments: type) -> Shape:
-    """What one argument class takes."""
+    """Returns the shape of one argument class of the SDK."""
     names: Mapping[str, str] = cast(Any, sdk_types).input_type_py_to_pulumi_names(arguments)
     parameters = inspect.signature(arguments.__init__).parameters.values()
     required = {
@@ -69,7 +70,10 @@ def shape_of(arguments: type) -> Shape:
 
 
 def check(resource: type[pulumi.CustomResource], inputs: Properties) -> list[Failure]:
-    """All that the SDK's argument types say against `inputs` (as they came, with secrets and unknowns)."""
+    """Returns each property of `inputs` that the SDK's argument types do not accept.
+
+    `inputs` may still contain secrets and unknown values.
+    """
     return list(_failures(shape_of_resource(resource), inputs, "", token_of(resource)))
 
 
@@ -78,7 +82,7 @@ def _failures(shape: Shape, values: Properties, prefix: str, owner: str) -> Iter
         yield Failure(prefix + name, f"{owner}: missing required property '{prefix}{name}'")
     for name, value in values.items():
         if name.startswith("__"):
-            continue  # the engine's own, such as __defaults
+            continue  # the engine adds these properties, such as __defaults
         if name not in shape.types:
             accepted = ", ".join(sorted(shape.types))
             yield Failure(prefix + name, f"{owner}: unknown property '{prefix}{name}' (accepted: {accepted})")
@@ -100,7 +104,7 @@ def _nested(expected: Any, value: Any, path: str, owner: str) -> Iterator[Failur
 
 
 def _is_scalar(value: Any) -> bool:
-    """Clouds' providers coerce between scalars ("true", "80"); only structures in a scalar's place are wrong."""
+    """Returns whether a value is a scalar. Real providers convert between scalars ("true", "80")."""
     return not isinstance(value, (dict, list))
 
 

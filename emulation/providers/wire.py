@@ -1,7 +1,7 @@
-"""Property values as the engine sends them: decoding, and taking off and putting back secrets and unknowns.
+"""Decodes and encodes property values of the Pulumi engine, and removes or adds the markers of secrets.
 
-The marks are those of the Pulumi SDK (`pulumi.runtime.rpc`): an unknown is one reserved string, a secret an object with
-a reserved key. They may stand anywhere in a value.
+The markers are those of the Pulumi SDK (`pulumi.runtime.rpc`). An unknown value is one reserved string. A secret is an
+object with a reserved key. Markers can occur at any depth of a value.
 """
 
 from __future__ import annotations
@@ -20,13 +20,16 @@ _SECRET = rpc._special_secret_sig  # pyright: ignore[reportPrivateUsage]
 
 
 def decode(struct: struct_pb2.Struct) -> Properties:
-    """Plain Python values; whole numbers become int, since the wire knows only floating point. A member that is null is
-    absent, as it is to the real providers."""
+    """Returns the plain Python values of a message from the engine.
+
+    Whole numbers become int, because the message format has only floating-point numbers. Members that are null are left
+    out, as the real providers do.
+    """
     return cast(Properties, _plain(json_format.MessageToDict(struct)))
 
 
 def encode(properties: Properties) -> struct_pb2.Struct:
-    """The message for plain values and marks; properties that are None are left out."""
+    """Returns the message for plain values and secret markers. Properties that are None are left out."""
     struct = struct_pb2.Struct()
     struct.update({name: value for name, value in properties.items() if value is not None})
     return struct
@@ -37,12 +40,12 @@ def is_secret(value: Any) -> bool:
 
 
 def secret(value: Any) -> Any:
-    """`value`, marked as secret; a mark more than one would say nothing new."""
+    """Returns `value` marked as secret. A value that is already a secret is returned unchanged."""
     return value if is_secret(value) else {_MARK: _SECRET, "value": value}
 
 
 def reveal(value: Any) -> Any:
-    """`value` without any secret mark, at any depth."""
+    """Returns `value` without secret markers, at any depth."""
     if is_secret(value):
         return reveal(value.get("value"))
     if isinstance(value, dict):
@@ -53,12 +56,12 @@ def reveal(value: Any) -> Any:
 
 
 def holds_secret(value: Any) -> bool:
-    """Whether there is a secret mark anywhere in `value`."""
+    """Returns whether `value` contains a secret marker at any depth."""
     return is_secret(value) or any(holds_secret(item) for item in _items(value))
 
 
 def hide(properties: Properties, names: Iterable[str]) -> Properties:
-    """`properties` with those of the given names marked as secret."""
+    """Returns `properties`, with the properties in `names` marked as secret."""
     hidden = set(names)
     return {name: secret(value) if name in hidden else value for name, value in properties.items()}
 

@@ -1,4 +1,4 @@
-"""Who may do what with objects: by the roles that the bucket's IAM policy gives to the bearer of an access token."""
+"""Checks access to objects by the roles that the bucket's IAM policy grants to the bearer of an access token."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ _READ = frozenset({"storage.objects.get", "storage.objects.list"})
 _WRITE = frozenset({"storage.objects.create", "storage.objects.delete", "storage.objects.update"})
 _RETAIN = frozenset({"storage.objects.setRetention", "storage.objects.overrideUnlockedRetention"})
 
+# The permissions on objects that each role grants. Source: Cloud Storage, "IAM roles for Cloud Storage".
 _OF_ROLE = {
     "roles/storage.objectViewer": _READ,
     "roles/storage.objectCreator": frozenset({"storage.objects.create"}),
@@ -17,24 +18,23 @@ _OF_ROLE = {
     "roles/storage.admin": _READ | _WRITE | _RETAIN,
     "roles/storage.legacyBucketReader": frozenset({"storage.objects.list"}),
 }
-"""Cloud Storage, "IAM roles for Cloud Storage", as far as objects go."""
 
 
 class Access:
-    """Decides by the tokens that the metadata server gave out."""
+    """Checks the permissions of callers, who identify themselves by access tokens from the metadata server."""
 
     def __init__(self, tokens: Tokens) -> None:
         self._tokens = tokens
 
     def caller(self, authorization: str) -> str:
-        """The member that the header speaks for. Raises Refused for a token that is none, or that is over."""
+        """Returns the IAM member that an `Authorization` header identifies. Raises Refused for an invalid token."""
         account = self._tokens.bearer(authorization)
         if account is None:
             raise Refused(401, "Invalid Credentials")
         return f"serviceAccount:{account.email}"
 
     def expect(self, caller: str, bucket: Json, *permissions: str) -> None:
-        """Raises Refused where the bucket grants the caller less."""
+        """Raises Refused when the bucket's IAM policy does not grant the caller all of the permissions."""
         held = {
             permission
             for binding in bucket.get("iam", {}).get("bindings", [])

@@ -1,4 +1,4 @@
-"""What a request expects of an object, and how long an object may not be deleted."""
+"""Checks the preconditions of requests for objects, and the retention that protects objects from deletion."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ _MODES = ("Unlocked", "Locked")
 
 @dataclass(frozen=True)
 class Conditions:
-    """Cloud Storage, "Request preconditions". Generation 0 stands for no live object."""
+    """The preconditions of one request. Generation 0 means that no live object exists.
+
+    Source: Cloud Storage, "Request preconditions".
+    """
 
     generation: int | None = None
     not_generation: int | None = None
@@ -22,7 +25,10 @@ class Conditions:
 
     @classmethod
     def asked(cls, arguments: Mapping[str, str], prefix: str = "if") -> Conditions:
-        """Of a request's query; `prefix` is `ifSource` for those of a copy's source."""
+        """Reads the preconditions from the query of a request. `prefix` is `ifSource` for the source of a copy.
+
+        Raises Refused when a value is not a number.
+        """
 
         def number(name: str) -> int | None:
             text = arguments.get(f"{prefix}{name}")
@@ -33,7 +39,7 @@ class Conditions:
         return cls(number("GenerationMatch"), number("GenerationNotMatch"), number("MetagenerationMatch"))
 
     def expect(self, there: Json | None) -> None:
-        """Raises Refused where the object, or that there is none, is not what was expected."""
+        """Raises Refused when the object `there`, or None for no object, does not meet the preconditions."""
         generation = int(there["generation"]) if there else 0
         if self.generation is not None and self.generation != generation:
             raise Refused(412, "At least one of the pre-conditions you specified did not hold: ifGenerationMatch")
@@ -44,7 +50,10 @@ class Conditions:
 
 
 def expect_deletable(version: Json, now: float) -> None:
-    """Raises Refused while a retention configuration keeps the version. Becoming noncurrent is no deletion."""
+    """Raises Refused while a retention configuration protects the version from deletion.
+
+    Do not call this check when a version becomes noncurrent, because that is not a deletion.
+    """
     retention = version.get("retention")
     if retention and seconds(retention["retainUntilTime"]) > now:
         raise Refused(
@@ -55,7 +64,7 @@ def expect_deletable(version: Json, now: float) -> None:
 
 
 def checked_retention(bucket: Json, old: Json | None, new: Json | None, now: float, *, override: bool) -> Json | None:
-    """The configuration that an object gets instead of `old`. Raises Refused where it may not."""
+    """Returns the retention that replaces `old`. Raises Refused when the bucket or `old` does not permit the change."""
     if new is not None:
         _expect_well_formed(bucket, new, now)
     if old is not None and old != new:
@@ -78,7 +87,7 @@ def _expect_well_formed(bucket: Json, retention: Json, now: float) -> None:
 
 
 def seconds(text: str) -> float:
-    """Since 1970, of a time as RFC 3339 writes it."""
+    """Returns the seconds since 1970 of an RFC 3339 time. Raises Refused when the text is not a time."""
     try:
         return datetime.fromisoformat(text).timestamp()
     except ValueError:
@@ -86,5 +95,5 @@ def seconds(text: str) -> float:
 
 
 def written(at: float) -> str:
-    """A time as the API writes it."""
+    """Returns a time, given in seconds since 1970, in the format of the API: RFC 3339 in UTC with milliseconds."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
