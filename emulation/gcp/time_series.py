@@ -1,4 +1,4 @@
-"""Values of one's own metrics, as they are written: in memory, since nobody needs them after a restart."""
+"""Stores the values of user-defined metrics in memory. A restart of the emulated cloud discards the values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emulation.gcp.metric_filters import Descriptors, Filter, parse
 from emulation.gcp.metric_types import OWN_RESOURCES, RESOURCES
 from emulation.gcp.shapes import each, number, one_of, shape, text, texts
 
-_AT_ONCE = 200  # time series a request (Cloud Monitoring, "Quotas and limits")
+_AT_ONCE = 200  # maximum time series in one request (Cloud Monitoring, "Quotas and limits")
 _SERIES = shape(
     {
         "metric": shape({"type": text}, {"labels": texts}),
@@ -42,14 +42,14 @@ class _Series:
 
 
 class TimeSeries:
-    """All series of all projects, each with its values in the order of their times."""
+    """The time series of all projects. Each series keeps its values in time order."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._series: dict[tuple[str, str, Labels, Labels], _Series] = {}
 
     def write(self, project: str, body: Json, own: Descriptors) -> None:
-        """Appends one value to each series; all are checked before any is kept."""
+        """Appends one value to each series. Raises Refused, and stores nothing, when any of the values is invalid."""
         _REQUEST(body, "request")
         given = cast(list[Json], body["timeSeries"])
         if not 0 < len(given) <= _AT_ONCE:
@@ -61,7 +61,7 @@ class TimeSeries:
                 self._of(project, series).points.append(series["points"][0])
 
     def found(self, project: str, asked: Mapping[str, str], own: Descriptors) -> list[Json]:
-        """What `timeSeries.list` answers: the newest value first."""
+        """Returns the response of `timeSeries.list`, newest value first. Raises Refused for invalid arguments."""
         unknown = asked.keys() - {"filter", "interval.startTime", "interval.endTime"}
         if unknown:
             raise Refused(501, f"not emulated: {', '.join(sorted(unknown))} of timeSeries.list")

@@ -1,7 +1,7 @@
-"""All that an emulated machine's files differ in from what its user data says. Nothing else is changed.
+"""Lists every change that the emulation makes to the files in a machine's user data.
 
-A machine here is a directory and an address on the loopback network of a host that it shares with others, and its
-cloud is an emulated one: each rule below is one consequence of that.
+An emulated machine is a directory and a loopback address on a host that several machines share, and its cloud is
+emulated. Each rule below follows from one of these facts.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from emulation.layout import AWS_PORT, DNS_PORT, GCP_PORT, Sandbox
 
-# Directories that a machine has to itself. Programs and libraries of packages stay those of the host.
+# Directories that each machine has separately. Programs and libraries of packages are those of the host.
 _OWN_DIRECTORIES = (
     "/dev/disk",
     "/etc/artifact-edge",
@@ -32,7 +32,7 @@ _OWN_PATH = re.compile(rf"(?<![\w./-])(?:{'|'.join(_OWN_DIRECTORIES)})(?![\w-])"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a machine is emulated; `metadata_host` is empty for one that is not on Google Cloud."""
+    """The root directory and address of an emulated machine. `metadata_host` is empty outside Google Cloud."""
 
     sandbox: Sandbox
     root: Path
@@ -42,7 +42,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Substitution:
-    """One rule: in files at `path` (a regular expression), `pattern` gives way to `replacement`."""
+    """One rule: in files whose path matches the regular expression `path`, `replacement` replaces `pattern`."""
 
     why: str
     path: str
@@ -93,7 +93,7 @@ SUBSTITUTIONS = (
         re.compile(r"\Z"),
         lambda _, place: (
             f"CONFIG proxy.config.dns.nameservers STRING {place.sandbox.dns_address}:{DNS_PORT}\n"
-            # Else the host's own name servers are asked in turn with it.
+            # Without this line, Traffic Server also queries the host's own name servers.
             "CONFIG proxy.config.dns.resolv_conf STRING /dev/null\n"
         ),
     ),
@@ -117,12 +117,12 @@ SUBSTITUTIONS = (
     ),
 )
 
+# Size of the sparse file that emulates an instance-store device.
 NVME_BYTES = 512 << 20
-"""Size of the sparse file that stands for an instance-store device."""
 
 
 def substituted(path: str, content: str, place: Place) -> str:
-    """The content of the machine's file at `path` as it has to be here."""
+    """Returns the content of the machine's file at `path` after all matching substitutions."""
     for rule in SUBSTITUTIONS:
         if re.fullmatch(rule.path, path):
             content = rule.pattern.sub(lambda match, rule=rule: rule.replacement(match, place), content)

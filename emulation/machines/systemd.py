@@ -1,4 +1,4 @@
-"""Reads systemd units and says what they start. A directive is meant or passed over by name; any other is refused.
+"""Parses the systemd units of a machine. Each directive is applied or ignored by name; UnitError refuses any other.
 
 Reference: systemd.unit(5), systemd.service(5), systemd.exec(5), systemd.timer(5).
 """
@@ -27,7 +27,7 @@ _MEANT = {
     "Timer": {"OnActiveSec", "OnUnitActiveSec"},
 }
 
-# Of no consequence for a process on a host that is up, in a sandbox that holds no secrets of anyone.
+# Directives without effect here: the host is already up, and a sandbox holds no secrets to protect.
 _PASSED_OVER = {
     "Unit": {"After", "Description", "Requisite", "Wants"},
     "Service": {
@@ -47,12 +47,12 @@ _UNITS_OF_TIME = {"": 1.0, "s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0}
 
 
 class UnitError(Exception):
-    """A unit that systemd would refuse, or that this emulation does not know how to run."""
+    """A unit is invalid, or uses a directive or value that the emulation does not support."""
 
 
 @dataclass(frozen=True)
 class Service:
-    """A service unit: commands in their order, directories below /run, /var/cache and /var/log."""
+    """A parsed service unit. `prepare` runs before `command`; `directories` are in /run, /var/cache and /var/log."""
 
     name: str
     prepare: tuple[tuple[str, ...], ...]
@@ -66,7 +66,7 @@ class Service:
 
 @dataclass(frozen=True)
 class Timer:
-    """A timer unit: starts the service of the same name `after` seconds from its start, then `every` seconds."""
+    """A timer unit that starts the service of the same name after `after` seconds, then every `every` seconds."""
 
     name: str
     service: str
@@ -115,7 +115,7 @@ def parse_timer(name: str, text: str) -> Timer:
 
 
 def parse_environment(text: str) -> dict[str, str]:
-    """An EnvironmentFile: NAME=value lines, comments, no shell."""
+    """Parses an EnvironmentFile of NAME=value lines and comments. Shell syntax is not supported."""
     pairs = (line.split("=", 1) for line in text.splitlines() if line.strip() and line[0] not in "#;")
     return {name.strip(): value.strip() for name, value in pairs}
 
@@ -140,7 +140,7 @@ def _directives(name: str, text: str, wanted: str) -> Mapping[str, list[str]]:
 
 
 def _command(name: str, line: str) -> tuple[str, ...]:
-    # "+" asks for full privileges: the emulation has no others.
+    # "+" requests full privileges. The emulation does not restrict privileges, so the prefix has no effect.
     words = shlex.split(line.removeprefix("+"))
     if not words or not words[0].startswith("/"):
         raise UnitError(f"{name}: {line!r} does not begin with an absolute path")

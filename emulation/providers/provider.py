@@ -1,7 +1,7 @@
-"""The emulated provider: what the real engine talks to in place of a cloud's provider plugin (provider.proto).
+"""The emulated provider, which takes the place of a cloud's provider plugin for the Pulumi engine (provider.proto).
 
-It does for every resource type what a provider does for any: check, diff, preview, keep secrets; the types' own
-handlers do the rest. A type or function without a handler is refused by name.
+The provider checks inputs, computes diffs and previews, and protects secrets for all resource types. A handler for each
+type does the rest. The provider refuses a type or function that has no handler, and names it in the error.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from emulation.providers import schema, wire
 from emulation.providers.archives import comparable
 from emulation.providers.handler import CloudError, Function, Handler, Properties, ReplacedBeforeDeletion
 
+# Provider settings that apply to each resource that does not set the property.
 INHERITED = ("region", "project")
-"""Provider settings that a resource takes over where it names none of its own."""
 
 Messages = Any  # the generated message classes are typed only in part
 
 
 class EmulatedProvider(provider_pb2_grpc.ResourceProviderServicer):
-    """One cloud's provider over the handlers of its resource types. `version`: that of the SDK it stands behind."""
+    """The provider of one cloud, with a handler for each resource type. `version` is the version of the Pulumi SDK."""
 
     def __init__(self, cloud: str, version: str, handlers: Iterable[Handler], functions: Iterable[Function]) -> None:
         self._cloud = cloud
@@ -138,7 +138,11 @@ class EmulatedProvider(provider_pb2_grpc.ResourceProviderServicer):
         return self._handlers[token]
 
     def _asked(self, context: Any, call: Any) -> Any:
-        """What the emulated cloud answers. A refusal is one line to the user; anything else is a bug of ours."""
+        """Returns the result of a call to the emulated cloud.
+
+        An error from the cloud ends the request with a one-line message for the user. Any other exception is a bug, so
+        the request ends with the traceback.
+        """
         try:
             return call()
         except (CloudError, ClientError, BotoCoreError) as refusal:
@@ -147,13 +151,13 @@ class EmulatedProvider(provider_pb2_grpc.ResourceProviderServicer):
             context.abort(grpc.StatusCode.INTERNAL, traceback.format_exc())
 
     def _sealed(self, outputs: Properties, given: Properties) -> Messages:
-        """Outputs for the engine: what was given as a secret leaves as one."""
+        """Returns the outputs as a message for the engine. Properties with a secret in `given` are marked as secret."""
         secrets = {name for name, value in given.items() if wire.holds_secret(value)}
         return wire.encode(wire.hide(outputs, secrets))
 
 
 def _previewed(handler: Handler, inputs: Properties) -> Properties:
-    """What can be said of a resource before it exists: its inputs; all else is unknown."""
+    """Returns the outputs of a resource in a preview: the inputs are known, and all other outputs are unknown."""
     return {**dict.fromkeys(schema.outputs_of(handler.resource), wire.UNKNOWN), **inputs}
 
 

@@ -1,7 +1,7 @@
-"""The ways in which bytes come: with their metadata in one request, or in a session of many.
+"""Receives uploads: content and metadata in one request, or a resumable session of several requests.
 
-Cloud Storage, "Uploads and downloads". Sessions are kept in memory: a restart of the cloud ends them, as Google does
-after a week.
+Source: Cloud Storage, "Uploads and downloads". Sessions are kept in memory and end when the emulated cloud restarts.
+Google ends sessions after a week.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from emulation.gcp.objects.versions import Versions
 _RANGE = re.compile(r"bytes (?:(?P<first>\d+)-(?P<last>\d+)|\*)/(?P<total>\d+|\*)")
 _BOUNDARY = re.compile(r"boundary=[\"']?([^\"';]+)")
 _PART_TYPE = re.compile(rb"(?im)^content-type: *([^\r\n]+)")
+# The size of each piece of a resumable upload, except the last, is a multiple of this number of bytes.
 _CHUNK = 256 * 1024
-"""All pieces of a resumable upload but the last are a multiple of it."""
 
 
 @dataclass
 class Session:
-    """An upload under way. `received` bytes are in `file`."""
+    """A resumable upload in progress. `file` holds the first `received` bytes."""
 
     bucket: str
     fields: Json
@@ -40,7 +40,7 @@ class Session:
 
 
 class Sessions:
-    """Resumable uploads of one sandbox."""
+    """The resumable upload sessions of one sandbox."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory / "uploads"
@@ -48,7 +48,7 @@ class Sessions:
         self._sessions: dict[str, Session] = {}
 
     def start(self, bucket: str, fields: Json, conditions: Conditions) -> str:
-        """The id of a new session."""
+        """Starts a session and returns its id."""
         id = secrets.token_urlsafe(24)
         file = self._directory / id
         file.touch()
@@ -62,13 +62,16 @@ class Sessions:
         return found
 
     def end(self, id: str) -> None:
-        """Cancels it."""
+        """Cancels a session. Raises Refused when the session does not exist."""
         self.find(id).file.unlink(missing_ok=True)
         del self._sessions[id]
 
 
 def receive(session: Session, versions: Versions, bucket: Json, content_range: str, body: bytes) -> Json | None:
-    """Takes a piece in. The object once it is whole, None until then. Raises Refused."""
+    """Receives one piece of an upload. Returns the object when the upload is complete, and None before that.
+
+    Raises Refused when the range of the piece is invalid or the object cannot be written.
+    """
     with session.lock:
         if session.done is not None:
             return session.done
@@ -82,8 +85,8 @@ def receive(session: Session, versions: Versions, bucket: Json, content_range: s
 
 
 def _append(session: Session, content_range: str, body: bytes) -> int | None:
-    """The whole object's size, where the request tells it."""
-    if not content_range:  # all of it at once
+    """Appends a piece to the session. Returns the size of the whole object, or None when the request omits it."""
+    if not content_range:  # the request holds the whole object
         content_range = f"bytes 0-{len(body) - 1}/{len(body)}" if body else "bytes */0"
     asked = _RANGE.fullmatch(content_range)
     if asked is None:
@@ -110,8 +113,10 @@ def _pieces(file: Path) -> Iterator[bytes]:
 
 
 def parts(content_type: str, body: bytes) -> tuple[Json, bytes]:
-    """Metadata and bytes of a `multipart/related` upload (RFC 2046, section 5.1); the bytes' own type is the default of
-    the object's."""
+    """Returns the metadata and content of a `multipart/related` upload (RFC 2046, section 5.1).
+
+    The content type of the second part is the default for the object. Raises Refused when the body is malformed.
+    """
     boundary = _BOUNDARY.search(content_type)
     delimiter = b"\r\n--" + (boundary[1].encode() if boundary else b"")
     pieces = (b"\r\n" + body).split(delimiter)

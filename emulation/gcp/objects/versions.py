@@ -1,7 +1,7 @@
-"""All versions of all objects: what they say in one SQLite file, their bytes in files beside it.
+"""Stores all versions of all objects: the metadata in one SQLite file, the content in separate files.
 
-A version is live, noncurrent (replaced or deleted in a versioned bucket) or soft-deleted. No lifecycle rule is run, and
-nothing that is soft-deleted is ever swept out.
+A version is live, noncurrent (replaced or deleted in a versioned bucket) or soft-deleted. Lifecycle rules are
+not emulated, and soft-deleted versions are kept forever.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Draft:
-    """Bytes that have arrived and belong to no object yet."""
+    """Uploaded content that does not belong to an object yet."""
 
     path: Path
     size: int
@@ -47,7 +47,7 @@ class Draft:
 
 
 class Versions:
-    """Of one sandbox. Each method is one transaction; all may be called from any thread."""
+    """The object versions of one sandbox. All methods can be called from any thread."""
 
     def __init__(self, directory: Path, *, clock: Callable[[], float] = time.time) -> None:
         self._bytes = directory / "objects"
@@ -60,7 +60,7 @@ class Versions:
         self._last = self._connection.execute("SELECT coalesce(max(generation), 0) FROM version").fetchone()[0]
 
     def draft(self, chunks: Iterable[bytes]) -> Draft:
-        """Takes bytes in; `write` makes an object of them."""
+        """Stores uploaded content as a draft. `write` then creates an object version from the draft."""
         path, size = self._bytes / f"draft-{self._number()}", 0
         md5, crc32c = hashlib.md5(), cast(Any, google_crc32c).Checksum()  # noqa: S324  what Cloud Storage tells
         with path.open("xb") as file:
@@ -72,7 +72,7 @@ class Versions:
         return Draft(path, size, _text(md5.digest()), _text(crc32c.digest()))
 
     def write(self, bucket: Json, name: str, fields: Json, draft: Draft, conditions: Conditions) -> Json:
-        """A new live version. Raises Refused; the bytes are gone then."""
+        """Creates a new live version from a draft. On an invalid request, deletes the draft and raises Refused."""
         with self._lock:
             try:
                 _expect_intact(fields, draft)
@@ -90,7 +90,7 @@ class Versions:
             return document
 
     def patch(self, bucket: Json, version: Json, changes: Json, conditions: Conditions, *, override: bool) -> Json:
-        """Other metadata of a version; `override` lets an Unlocked retention be reduced."""
+        """Changes the metadata of a version. `override` permits a shorter Unlocked retention. Raises Refused."""
         with self._lock:
             conditions.expect(version)
             document = {**version, **changes}
@@ -106,7 +106,11 @@ class Versions:
             return document
 
     def delete(self, bucket: Json, version: Json, conditions: Conditions, *, for_good: bool) -> None:
-        """`for_good` is of a request that names the generation; else a versioned bucket keeps it as noncurrent."""
+        """Deletes a version. Raises Refused when a precondition or a retention does not permit the deletion.
+
+        `for_good` is true when the request names the generation. Otherwise a versioned bucket keeps the version as
+        noncurrent.
+        """
         with self._lock:
             conditions.expect(version)
             if for_good:
@@ -119,7 +123,7 @@ class Versions:
         return json.loads(rows[0][0]) if rows else None
 
     def version(self, bucket: str, name: str, generation: str) -> Json | None:
-        """Live or noncurrent."""
+        """Returns the metadata of a live or noncurrent version, or None when no such version exists."""
         rows = self._run(
             "SELECT document FROM version WHERE (bucket, name, generation) = (?, ?, ?) AND state != 'soft'",
             bucket,
@@ -129,7 +133,7 @@ class Versions:
         return json.loads(rows[0][0]) if rows else None
 
     def listed(self, bucket: str, prefix: str, states: Iterable[State]) -> list[Json]:
-        """By name and generation."""
+        """Returns the versions in any of the given states, sorted by name and generation."""
         wanted = set(states)
         rows = self._run(
             "SELECT state, document FROM version WHERE bucket = ? AND substr(name, 1, ?) = ? ORDER BY name, generation",
@@ -140,7 +144,7 @@ class Versions:
         return [json.loads(document) for state, document in rows if state in wanted]
 
     def path(self, document: Json) -> Path:
-        """Where a version's bytes are."""
+        """Returns the path of the file with the content of a version."""
         return self._bytes / document["generation"]
 
     def _put_aside(self, bucket: Json, version: Json) -> None:
@@ -191,7 +195,7 @@ class Versions:
         }
 
     def _number(self) -> int:
-        """Generations grow, and no two objects share one."""
+        """Returns a new generation number, which is unique and greater than all earlier numbers."""
         with self._lock:
             self._last = max(self._last + 1, int(self._clock() * 1_000_000))
             return self._last
@@ -201,7 +205,7 @@ class Versions:
             return self._connection.execute(statement, parameters).fetchall()
 
     def copied(self, document: Json) -> Draft:
-        """The bytes of a version once more."""
+        """Copies the content of a version into a new draft."""
         path = self._bytes / f"draft-{self._number()}"
         shutil.copyfile(self.path(document), path)
         return Draft(path, int(document["size"]), document["md5Hash"], document["crc32c"])
