@@ -1,4 +1,4 @@
-"""Reading archives that others made: nothing that reaches outside, nothing that unpacks without end."""
+"""Reads untrusted archives: refuses members with paths outside the archive, and archives that unpack to too much."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ _UNPACKED_BYTES = 8 << 30
 
 
 def checked_members(file: Path, tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """The members, as they come. Raises RegistryError for one that no client should unpack."""
+    """Yields the archive's members in order.
+
+    Raises RegistryError for a member with a path outside the archive, and when the archive has too many members or
+    unpacks to too many bytes.
+    """
     unpacked = 0
     for number, member in enumerate(tar, 1):
         refuse_outside(file, member.name)
@@ -26,7 +30,7 @@ def checked_members(file: Path, tar: tarfile.TarFile) -> Iterator[tarfile.TarInf
 
 
 def refuse_outside(file: Path, name: str) -> None:
-    """Raises RegistryError for a member that would be unpacked elsewhere than beneath its archive's directory."""
+    """Raises RegistryError if the member `name` would be unpacked outside the directory that the archive goes to."""
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts:
         raise RegistryError(f"{file}: member {name!r} reaches outside of the archive; make the archive anew")

@@ -1,4 +1,4 @@
-"""What OCI clients ask the registry for, rendered from the facts of a repository.
+"""Renders the documents that OCI clients fetch (tags, tag lists, referrers) from a repository's metadata records.
 
 Source: OCI Distribution Specification 1.1 ("Pulling manifests", "Listing Tags", "Listing Referrers").
 """
@@ -18,8 +18,11 @@ _REFERRER = ("mediaType", "size", "artifactType", "annotations")
 
 @dataclass(frozen=True)
 class OciRepository:
-    """Its facts: `manifest#<digest>` and `unpublished#<digest>` never change; `tag#<tag>` does, and is empty where the
-    tag was taken off."""
+    """A repository of images and other OCI artifacts.
+
+    The records `manifest#<digest>` and `unpublished#<digest>` never change. The record `tag#<tag>` can change; its
+    `digest` is empty after the tag was removed.
+    """
 
     name: str
 
@@ -28,7 +31,7 @@ class OciRepository:
         return f"oci#{self.name}"
 
     def documents(self, known: Known, touched: Collection[str], url: str, read: Reader) -> Sequence[Document]:
-        """The manifests behind the tags, the list of tags, and who refers to which manifest."""
+        """Renders the manifest of each changed tag, the tag list, and the referrers of each affected manifest."""
         manifests, tags = known.of_kind("manifest"), listed_tags(known)
         renewed, referred = set[str](), set[str]()
         for kind, name in (fact.split("#", 1) for fact in touched):
@@ -52,7 +55,7 @@ class OciRepository:
         return Document(key, manifests[digest]["mediaType"], read(manifest_key(self.name, digest)), digest)
 
     def _referrers(self, digest: str, known: Known) -> Document:
-        """An empty list where nothing refers to the manifest."""
+        """Renders the image index of all manifests whose `subject` is `digest`. The index is empty without any."""
         gone = known.of_kind("unpublished")
         descriptors = [
             {name: fact[name] for name in _REFERRER if fact.get(name)} | {"digest": referrer}
@@ -65,16 +68,17 @@ class OciRepository:
 
 
 def listed_manifests(known: Known) -> list[str]:
-    """Digests of those that were not unpublished."""
+    """Returns the sorted digests of the repository's manifests, without unpublished ones."""
     return sorted(known.of_kind("manifest").keys() - known.of_kind("unpublished").keys())
 
 
 def listed_tags(known: Known) -> dict[str, str]:
-    """Digests by tag, of tags that are on a manifest which was not unpublished."""
+    """Returns the digest of each tag. Removed tags and tags of unpublished manifests are left out."""
     gone = known.of_kind("unpublished")
     digests = {tag: str(fact["digest"]) for tag, fact in known.of_kind("tag").items()}
     return {tag: digest for tag, digest in digests.items() if digest and digest not in gone}
 
 
 def manifest_key(repository: str, digest: str) -> str:
+    """Returns the object key under which the origin stores a manifest."""
     return f"oci/manifests/{repository}/{digest.replace(':', '/')}"

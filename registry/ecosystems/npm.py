@@ -1,4 +1,4 @@
-"""npm packages: from a tarball to what is written of it. Source: package.json documentation."""
+"""Reads an npm tarball into the artifact to publish. Source: npm docs, package.json."""
 
 from __future__ import annotations
 
@@ -22,15 +22,17 @@ from registry.metadata import Put
 
 _NAME = re.compile(r"(?:@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*")
 _NAME_MAX = 214
-_TAG = re.compile(r"(?!v\d)[A-Za-z][A-Za-z0-9._-]{0,63}")  # npm takes none that could be meant as a version
+# npm refuses a dist-tag that looks like a version (npm docs, npm-dist-tag).
+_TAG = re.compile(r"(?!v\d)[A-Za-z][A-Za-z0-9._-]{0,63}")
 _PACKAGE_JSON_BYTES = 1 << 20
 _DEPENDENCIES = ("dependencies", "optionalDependencies", "peerDependencies")
 
 
 def read(file: Path, tag: str = "", provenance: Path | None = None) -> Artifact:
-    """The package in a tarball as `npm pack` makes it, with a dist-tag and a Sigstore bundle where these are given.
+    """Returns the artifact for a tarball from `npm pack`, with the given dist-tag and Sigstore bundle, if any.
 
-    `latest` needs no tag: it is the highest version that is no pre-release, unless a tag says otherwise.
+    The dist-tag `latest` need not be given: `latest` is the highest stable version unless it was set explicitly.
+    Raises RegistryError for an invalid tarball, name, version, tag or bundle.
     """
     manifest = _package_json(file)
     name, version = _checked_name(file, manifest), _checked_version(file, manifest)
@@ -60,7 +62,7 @@ def read(file: Path, tag: str = "", provenance: Path | None = None) -> Artifact:
 
 
 def depends_on(manifest: Mapping[str, Any]) -> set[str]:
-    """Names of packages that npm installs along with it."""
+    """Returns the names of the packages that npm installs together with the package of this package.json."""
     found = set[str]()
     for kind in _DEPENDENCIES:
         named = manifest.get(kind)
@@ -70,12 +72,18 @@ def depends_on(manifest: Mapping[str, Any]) -> set[str]:
 
 
 def dependents_of(name: str) -> str:
-    """The partition of marks, by name, of packages a version of which depended on it once."""
+    """Returns the database partition that lists the packages with at least one version that depends on `name`.
+
+    The entries are never removed, so a listed package need not depend on `name` any more.
+    """
     return f"npm-dependents#{name}"
 
 
 def tag_fact(tag: str, version: str) -> Fact:
-    """Puts a dist-tag on a version; on none, where `version` is empty."""
+    """Returns the record that sets a dist-tag to a version, or removes the tag when `version` is empty.
+
+    Raises RegistryError for a tag that npm does not accept.
+    """
     if not _TAG.fullmatch(tag):
         raise RegistryError(
             f"dist-tag {tag!r}: starts with a letter, is no version, and holds letters, digits, . _ and -"

@@ -1,4 +1,4 @@
-"""Container images and other OCI artifacts: from an image layout to what is written of it.
+"""Reads images and other OCI artifacts from an OCI image layout into the artifact to publish.
 
 Source: OCI Image Specification 1.1 (image-layout.md, manifest.md, image-index.md).
 """
@@ -22,15 +22,15 @@ _REPOSITORY_MAX = 255
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 INDEXES = (INDEX, "application/vnd.docker.distribution.manifest.list.v2+json")
 MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
+# The manifest size that every registry should accept (Distribution Specification, "Pushing Manifests").
 MANIFEST_BYTES = 4 << 20
-"""What registries are asked to take of a manifest (Distribution Specification, "Pushing Manifests")."""
-_MANIFESTS_AT_ONCE = 90  # a DynamoDB transaction takes 100 items
-INDEX_DEPTH = 4  # of indexes within indexes; more is a trap
+_MANIFESTS_AT_ONCE = 90  # all are committed in one DynamoDB transaction, which takes 100 items
+INDEX_DEPTH = 4  # nested image indexes; deeper nesting is treated as an attack
 _REF_NAME = "org.opencontainers.image.ref.name"
 
 
 class Descriptor(BaseModel):
-    """descriptor.md: names content by its digest."""
+    """A reference to a blob or manifest by media type, digest and size in bytes (descriptor.md)."""
 
     mediaType: str = ""
     digest: str = Field(pattern=r"^sha256:[a-f0-9]{64}$")
@@ -39,7 +39,7 @@ class Descriptor(BaseModel):
 
 
 class _Referring(BaseModel):
-    """What manifests and indexes have in common."""
+    """The fields that image manifests and image indexes share."""
 
     artifactType: str = ""
     annotations: dict[str, str] | None = None
@@ -47,13 +47,13 @@ class _Referring(BaseModel):
 
 
 class Index(_Referring):
-    """index.json of a layout, and image indexes."""
+    """An image index, or the index.json of an image layout (image-index.md)."""
 
     manifests: list[Descriptor] = []
 
 
 class Manifest(_Referring):
-    """manifest.md."""
+    """An image manifest (manifest.md)."""
 
     config: Descriptor
     layers: list[Descriptor] = []
@@ -64,7 +64,7 @@ _Shape = TypeVar("_Shape", bound=BaseModel)
 
 @dataclass(frozen=True)
 class Part:
-    """A config or a layer: what clients fetch from the section `blobs`. `size` is in bytes."""
+    """A config or a layer of an image, which clients fetch from `/v2/<name>/blobs/`. `size` is in bytes."""
 
     repository: str
     digest: str
@@ -79,12 +79,15 @@ class Part:
         return self.digest.removeprefix("sha256:")
 
     def blob(self, source: Path) -> Blob:
-        """To be stored, from a file with its bytes."""
+        """Returns the blob to store at the origin, with the content of the file `source`."""
         return Blob(self.key, source, "application/octet-stream", self.sha256)
 
 
 def read(layout: Path, repository: str, tag: str = "") -> Artifact:
-    """The image in an OCI image layout, for a repository. Without `tag`, the layout must name one."""
+    """Returns the artifact for an image in an OCI image layout, to be published in `repository`.
+
+    Without `tag`, the tag comes from the layout's index. Raises RegistryError for a damaged or ambiguous layout.
+    """
     top, named = _chosen(layout, tag)
     tag_fact(tag or named, top.digest)
     manifests, parts = described(layout, repository, top, tag or named)
@@ -93,8 +96,11 @@ def read(layout: Path, repository: str, tag: str = "") -> Artifact:
 
 
 def described(layout: Path, repository: str, top: Descriptor, tag: str) -> tuple[Artifact, list[Part]]:
-    """The image with its manifests alone, which is all that must be in the layout, and the parts that they name.
-    Without a tag, clients find it by its digest and by what it refers to."""
+    """Returns an artifact with only the image's manifests, and the configs and layers that the manifests name.
+
+    The layout must hold the manifests; configs and layers may be missing. An artifact without a tag is found by digest
+    or as a referrer of its subject. Raises RegistryError.
+    """
     check_repository(repository)
     blobs: dict[str, Blob] = {}
     facts: dict[str, Fact] = {}
@@ -114,12 +120,13 @@ def described(layout: Path, repository: str, top: Descriptor, tag: str) -> tuple
 
 
 def tags_of(layout: Path) -> list[str]:
-    """Those that the layout names. Raises RegistryError."""
+    """Returns the tags in the layout's index. Raises RegistryError when the index cannot be read."""
     listed = parsed(layout / "index.json", Index).manifests
     return [tag for each in listed if (tag := (each.annotations or {}).get(_REF_NAME, ""))]
 
 
 def check_repository(name: str) -> None:
+    """Raises RegistryError for an invalid repository name (Distribution Specification, "Pulling manifests")."""
     if not _REPOSITORY.fullmatch(name) or len(name) > _REPOSITORY_MAX:
         raise RegistryError(
             f"--repository {name!r}: use small letters and digits, parted by . _ - or /, such as acme/app"
@@ -127,14 +134,20 @@ def check_repository(name: str) -> None:
 
 
 def tag_fact(tag: str, digest: str) -> Fact:
-    """Puts a tag on a manifest; on none, where `digest` is empty."""
+    """Returns the record that sets a tag to a manifest, or removes the tag when `digest` is empty.
+
+    Raises RegistryError for an invalid tag.
+    """
     if not _TAG.fullmatch(tag):
         raise RegistryError(f"--tag {tag!r}: use up to 128 letters, digits and . _ -, such as 1.0")
     return Fact(f"tag#{tag}", {"digest": digest}, immutable=False)
 
 
 def _chosen(layout: Path, tag: str) -> tuple[Descriptor, str]:
-    """The descriptor to publish, and the tag that the layout gives it."""
+    """Returns the descriptor of the image to publish, and the tag in its annotations (empty without one).
+
+    Raises RegistryError when the layout holds several images and `tag` names none of them.
+    """
     if not (layout / "oci-layout").is_file():
         raise RegistryError(f"{layout}: is no OCI image layout (it has no file oci-layout)")
     listed = parsed(layout / "index.json", Index).manifests
@@ -148,7 +161,10 @@ def _chosen(layout: Path, tag: str) -> tuple[Descriptor, str]:
 
 
 def _reachable(layout: Path, top: Descriptor, depth: int = 0) -> Iterator[tuple[Descriptor, Fact | None]]:
-    """All that is needed to pull it, and of manifests what is kept on record."""
+    """Yields every descriptor that a pull of `top` needs.
+
+    Each manifest comes with its metadata record, and each config or layer with None.
+    """
     if top.mediaType in INDEXES and depth < INDEX_DEPTH:
         index = parsed(path_of(layout, top.digest), Index)
         yield top, _fact(top, index, index.artifactType)
@@ -165,7 +181,7 @@ def _reachable(layout: Path, top: Descriptor, depth: int = 0) -> Iterator[tuple[
 
 
 def _fact(descriptor: Descriptor, manifest: _Referring, artifact_type: str) -> Fact:
-    """What tags and referrers are rendered from."""
+    """Returns a manifest's metadata record, from which tag and referrers documents are rendered."""
     content = {
         "mediaType": descriptor.mediaType,
         "size": descriptor.size,
@@ -187,7 +203,7 @@ def _manifest(layout: Path, repository: str, descriptor: Descriptor) -> Blob:
 
 
 def _checked(layout: Path, digest: str, size: int) -> Path:
-    """The file of a blob that is what its descriptor says."""
+    """Returns the file of a blob. Raises RegistryError unless digest and size match the blob's descriptor."""
     path = path_of(layout, digest)
     actual = sha256_of(path)
     if f"sha256:{actual}" != digest:
@@ -198,7 +214,7 @@ def _checked(layout: Path, digest: str, size: int) -> Path:
 
 
 def path_of(layout: Path, digest: str) -> Path:
-    """The file of a blob. Raises RegistryError where the layout lacks it."""
+    """Returns the file of a blob. Raises RegistryError when the layout has no such blob."""
     path = layout / "blobs" / digest.replace(":", "/")
     if not path.is_file():
         raise RegistryError(
@@ -208,7 +224,10 @@ def path_of(layout: Path, digest: str) -> Path:
 
 
 def parsed(path: Path, shape: type[_Shape]) -> _Shape:
-    """Raises RegistryError for what has not the shape, or is larger than any manifest may be."""
+    """Returns the JSON file as an instance of `shape`.
+
+    Raises RegistryError when the file cannot be read, does not match, or exceeds MANIFEST_BYTES.
+    """
     try:
         if path.stat().st_size > MANIFEST_BYTES:
             raise RegistryError(f"{path}: is larger than {MANIFEST_BYTES >> 20} MiB")

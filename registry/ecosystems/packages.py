@@ -1,4 +1,4 @@
-"""All kinds of packages: from the partition that their facts are in, and from what people write."""
+"""Finds the package for a reference on the command line, such as npm:@acme/web@1.0.0, or for a database partition."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FORM = {
 
 @dataclass(frozen=True)
 class Reference:
-    """A package, or a version of it. Of an image, `version` is a tag, or a digest with its `sha256:`."""
+    """A package, or one version of a package. For an image, `version` is a tag or a digest such as `sha256:…`."""
 
     ecosystem: str
     name: str
@@ -35,7 +35,7 @@ class Reference:
 
     @property
     def spec(self) -> str:
-        """As people write it, without the version."""
+        """The reference as people write it on the command line, without the version."""
         return f"{self.ecosystem}:{self.name}"
 
     def __str__(self) -> str:
@@ -43,7 +43,7 @@ class Reference:
 
 
 def parse(text: str) -> Reference:
-    """`<ecosystem>:<name>`, with or without a version. Raises RegistryError."""
+    """Parses `<ecosystem>:<name>`, with or without a version. Raises RegistryError for any other text."""
     ecosystem, _, rest = text.partition(":")
     match = _FORM[ecosystem].fullmatch(rest) if ecosystem in _FORM else None
     if match is None:
@@ -54,7 +54,7 @@ def parse(text: str) -> Reference:
 
 
 def with_version(text: str) -> Reference:
-    """As `parse`, of one version. Raises RegistryError."""
+    """Parses a reference that names a version. Raises RegistryError for any other text."""
     reference = parse(text)
     if not reference.version:
         raise RegistryError(f"{text!r} names no version; {_HOW}")
@@ -62,6 +62,6 @@ def with_version(text: str) -> Reference:
 
 
 def of_partition(partition: str) -> Package:
-    """The package whose facts are there."""
+    """Returns the package whose metadata records are in the database partition."""
     ecosystem, _, name = partition.partition("#")
     return Reference(ecosystem, name).package if name else PypiIndex()

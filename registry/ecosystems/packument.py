@@ -1,4 +1,4 @@
-"""What npm asks the registry for, rendered from the facts of a package.
+"""Renders an npm package's packument from the package's metadata records.
 
 Sources: npm/registry, docs/REGISTRY-API.md and docs/responses/package-metadata.md; `dist.attestations` as pacote
 (lib/registry.js) reads it.
@@ -15,20 +15,23 @@ import semver
 
 from registry.catalog.artifact import Document, Known, Reader
 
+# The fields of a version in the abbreviated packument.
 _ABBREVIATED = {
     *("name", "version", "deprecated", "bin", "directories", "dist", "engines", "os", "cpu", "libc", "funding"),
     *("dependencies", "optionalDependencies", "devDependencies", "bundleDependencies"),
     *("peerDependencies", "peerDependenciesMeta", "hasInstallScript", "_hasShrinkwrap"),
 }
-"""Fields of a version in the abbreviated packument."""
 _INSTALL_SCRIPTS = {"preinstall", "install", "postinstall"}
 _SHOWN_OF_LATEST = ("description", "license", "homepage", "repository")
 
 
 @dataclass(frozen=True)
 class NpmPackage:
-    """Its facts: `version#<version>`, `attestations#<version>` and `unpublished#<version>` never change;
-    `tag#<dist-tag>` and `deprecated#<version>` do, and are empty where they were taken back."""
+    """An npm package.
+
+    The records `version#<version>`, `attestations#<version>` and `unpublished#<version>` never change. The records
+    `tag#<dist-tag>` and `deprecated#<version>` can change; the value is empty after a tag or deprecation was removed.
+    """
 
     name: str
 
@@ -37,7 +40,7 @@ class NpmPackage:
         return f"npm#{self.name}"
 
     def documents(self, known: Known, touched: Collection[str], url: str, read: Reader) -> Sequence[Document]:
-        """The packument, full and abbreviated."""
+        """Renders the full and the abbreviated packument. `url` is the base URL of the tarball addresses."""
         listed = listed_versions(known)
         versions = {version: self._version(version, known, url) for version in listed}
         times = {version: known.written[f"version#{version}"] for version in versions}
@@ -95,17 +98,21 @@ class NpmPackage:
 
 
 def attestations_key(name: str, version: str) -> str:
-    """Where the document behind `dist.attestations.url` is."""
+    """Returns the object key of the attestations document that `dist.attestations.url` points to."""
     return f"npm/{name}/attestations/{version}.json"
 
 
 def listed_versions(known: Known) -> list[str]:
-    """Those that are published and were not unpublished, in semantic order."""
+    """Returns the package's published versions in semantic order, without unpublished ones."""
     return sorted(known.of_kind("version").keys() - known.of_kind("unpublished").keys(), key=semver.Version.parse)
 
 
 def dist_tags(known: Known) -> Mapping[str, str]:
-    """Tags by name. `latest` is the highest version that is no pre-release, unless the tag was put on another."""
+    """Returns the version of each dist-tag.
+
+    `latest` is the highest stable version unless it was set explicitly. Without a stable version, `latest` is the
+    highest pre-release. A tag of an unpublished version is left out.
+    """
     listed = listed_versions(known)
     if not listed:
         return {}

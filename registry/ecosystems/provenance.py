@@ -1,8 +1,10 @@
-"""Provenance of npm packages: a Sigstore bundle that says how a tarball was built, kept and served as npm does.
+"""Provenance of npm packages: checks a Sigstore bundle and renders the document of npm's attestations API.
 
-Sources: sigstore/protobuf-specs, sigstore_bundle.proto; in-toto Statement v1 (the subject's purl and digest are what
-npm's libnpmpublish checks, lib/provenance.js). Signatures are checked by clients (`npm audit signatures`), which hold
-the roots of trust; here it is checked that the bundle speaks of this very tarball.
+The checks here ensure that the bundle is about the published tarball. Clients verify the signatures (`npm audit
+signatures`), because clients hold the roots of trust.
+
+Sources: sigstore/protobuf-specs, sigstore_bundle.proto; in-toto Statement v1 (npm's libnpmpublish checks the subject's
+purl and digest, lib/provenance.js).
 """
 
 from __future__ import annotations
@@ -46,9 +48,10 @@ class _Statement(BaseModel):
 
 
 def checked_attestations(file: Path, name: str, version: str, sha512: bytes) -> tuple[bytes, str]:
-    """The document of the attestations API with this bundle in it, and the type of its predicate.
+    """Returns the attestations API document with the bundle in `file`, and the bundle's predicate type.
 
-    Raises RegistryError for what is no bundle, or one of another package or other bytes.
+    `sha512` is the tarball's digest. Raises RegistryError when the file is no Sigstore bundle, or when the bundle
+    attests another package or another digest.
     """
     try:
         raw = file.read_bytes()[: _BUNDLE_BYTES + 1]

@@ -1,4 +1,4 @@
-"""Python distributions: from a wheel or an sdist to the facts of a project.
+"""Reads a wheel or an sdist into the artifact to publish.
 
 Sources: PEP 427 (wheels), 503 (names), 658 (metadata files).
 """
@@ -29,7 +29,7 @@ _METADATA_BYTES = 4 << 20
 
 
 def read(file: Path) -> Artifact:
-    """The distribution in a wheel or an sdist."""
+    """Returns the artifact for a wheel or an sdist. Raises RegistryError for an invalid file, name or metadata."""
     if file.suffix == ".whl":
         name, version = _name_of_wheel(file)
         raw = _metadata_of_wheel(file)
@@ -40,7 +40,8 @@ def read(file: Path) -> Artifact:
     digest = sha256_of(file)
     key = f"pypi/files/{name}/{file.name}"
     blobs = [Blob(key, file, "application/octet-stream", digest)]
-    served = file.suffix == ".whl"  # what an sdist says of itself need not hold for the wheel that is built of it
+    # Only a wheel's metadata is served: a wheel that is built from an sdist can have other metadata than the sdist.
+    served = file.suffix == ".whl"
     if served:
         blobs.append(Blob(f"{key}.metadata", raw, "text/plain; charset=utf-8", sha256_of(raw)))
     fact = Fact(

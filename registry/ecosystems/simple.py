@@ -1,4 +1,4 @@
-"""What pip asks the registry for, rendered from the facts of a project.
+"""Renders the pages of the PyPI simple index from the metadata records of projects.
 
 Sources: PEP 503 and 629 (HTML index), 592 (yanking), 658 and 714 (metadata files), 691 and 700 (JSON).
 """
@@ -20,12 +20,12 @@ _API_VERSION = "1.1"
 
 
 def listed_files(known: Known) -> list[str]:
-    """Those that were not unpublished."""
+    """Returns the sorted filenames of the project's distributions, without unpublished ones."""
     return sorted(known.of_kind("file").keys() - known.of_kind("unpublished").keys())
 
 
 def files_of(known: Known, version: str) -> list[str]:
-    """The listed files of a version, however its number is written (PEP 440)."""
+    """Returns the listed files of a version. Versions compare by PEP 440, so `1.0` equals `1.0.0`."""
     try:
         wanted = Version(version)
     except InvalidVersion:
@@ -34,20 +34,23 @@ def files_of(known: Known, version: str) -> list[str]:
 
 
 def has_metadata(known: Known, filename: str) -> bool:
-    """Whether a PEP 658 file stands beside it."""
+    """Returns whether the registry serves a PEP 658 metadata file for the distribution."""
     return bool(known.facts[f"file#{filename}"]["metadata_sha256"])
 
 
 def _yanked(known: Known, filename: str) -> bool | str:
-    """As PEP 691 writes it: the reason, True where none was given, False where the file is not yanked."""
+    """Returns PEP 691's value of `yanked`: the reason, True without a reason, or False when the file is not yanked."""
     fact = known.facts.get(f"yanked#{filename}", {"yanked": False})
     return fact["yanked"] and (fact["reason"] or True)
 
 
 @dataclass(frozen=True)
 class PypiProject:
-    """`name` is canonical (PEP 503). Its facts: `file#<filename>` and `unpublished#<filename>` never change,
-    `yanked#<filename>` (PEP 592) does."""
+    """A Python project. `name` is normalized (PEP 503).
+
+    The records `file#<filename>` and `unpublished#<filename>` never change. The record `yanked#<filename>` (PEP 592)
+    can change.
+    """
 
     name: str
 
@@ -56,7 +59,7 @@ class PypiProject:
         return f"pypi#{self.name}"
 
     def documents(self, known: Known, touched: Collection[str], url: str, read: Reader) -> Sequence[Document]:
-        """The project's page, as HTML and as JSON."""
+        """Renders the project's page as HTML and as JSON."""
         files = {name: known.facts[f"file#{name}"] for name in listed_files(known)}
         html_page = self._html(files, known)
         return [
@@ -105,7 +108,7 @@ class PypiProject:
 
 @dataclass(frozen=True)
 class PypiIndex:
-    """The list of all projects."""
+    """The simple index's root page, which lists all projects."""
 
     partition: str = "pypi"
 
@@ -120,7 +123,7 @@ class PypiIndex:
 
 
 def _page(title: str, links: Sequence[tuple[str, str, Mapping[str, str]]]) -> str:
-    """An index page as PEP 503 has it; `links` are address, text, attributes."""
+    """Renders an HTML page as PEP 503 defines it. Each link is a tuple of address, text and attributes."""
     lines = [
         "<!DOCTYPE html>",
         f'<html><head><meta name="pypi:repository-version" content="{_API_VERSION}"><title>{html.escape(title)}</title>'
