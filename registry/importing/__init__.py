@@ -1,4 +1,4 @@
-"""Bulk import: packages that others built and serve, each checked against the digest that its source gives."""
+"""Bulk import of existing packages and images. Each is checked against the digest that its source states."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ _ALGORITHMS = ("sha512", "sha384", "sha256", "sha1")  # the strongest first
 
 @dataclass(frozen=True)
 class Wanted:
-    """One file or image to import. `digest` is `<algorithm>:<hex>`, as the source gives it; a file at hand needs none.
+    """One file or image to import.
 
-    `repository` and `tag` are of images only; `spec` is what a client of the ecosystem would ask for.
+    `digest` is `<algorithm>:<hex>` as stated by the source; a local file needs none. Only images have a `repository`
+    and a `tag`. `spec` is the package as the ecosystem's client names it, such as `@acme/web@1.0.0`.
     """
 
     ecosystem: Ecosystem
@@ -34,13 +35,13 @@ class Wanted:
 
     @property
     def id(self) -> str:
-        """The same for the same bytes from the same place."""
+        """Identifies the import in the journal: equal for the same content from the same source."""
         if isinstance(self.location, RemoteImage):
             return f"{self.location} {self.digest} {self.repository} {self.tag}"
         if isinstance(self.location, str):
             return f"{self.location} {self.digest}"
         if self.spec:
-            return f"{self.spec} {self.digest}"  # fetched by a client, to another place each time
+            return f"{self.spec} {self.digest}"  # the ecosystem's client fetched the file to a temporary path
         stat = self.location.stat()
         return f"{self.location} {self.digest} {stat.st_size} {stat.st_mtime_ns} {self.tag}"
 
@@ -51,14 +52,17 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Refused:
-    """What a source cannot give, and why; the others are imported all the same."""
+    """A package or image that cannot be imported, with the reason. The import continues with the others."""
 
     title: str
     reason: str
 
 
 def digest_of_integrity(text: str, title: str) -> str:
-    """The strongest of a Subresource Integrity text (W3C). Raises RegistryError where there is none that we know."""
+    """Returns the strongest digest in a Subresource Integrity value (W3C), as `<algorithm>:<hex>`.
+
+    Raises RegistryError when no algorithm in the value is supported.
+    """
     found: dict[str, str] = {}
     for part in text.split():
         algorithm, _, encoded = part.partition("?")[0].partition("-")
@@ -70,7 +74,10 @@ def digest_of_integrity(text: str, title: str) -> str:
 
 
 def strongest(digests: Mapping[str, str], title: str) -> str:
-    """Of digests in hex by algorithm. Raises RegistryError where there is none that we know."""
+    """Returns the strongest of the given digests as `<algorithm>:<hex>`. `digests` maps algorithms to hex digests.
+
+    Raises RegistryError when no algorithm is supported.
+    """
     for algorithm in _ALGORITHMS:
         if digests.get(algorithm):
             return f"{algorithm}:{digests[algorithm].lower()}"
@@ -78,7 +85,7 @@ def strongest(digests: Mapping[str, str], title: str) -> str:
 
 
 def check_digest(file: Path, digest: str, title: str) -> None:
-    """Raises RegistryError where the file has another one."""
+    """Raises RegistryError unless the file has the digest `<algorithm>:<hex>`."""
     algorithm, _, wanted = digest.partition(":")
     with file.open("rb") as body:
         actual = hashlib.file_digest(body, algorithm).hexdigest()

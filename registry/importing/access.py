@@ -1,7 +1,7 @@
-"""Names and passwords of other package indexes, as pip sends them.
+"""Basic credentials for other package indexes, chosen as pip chooses them.
 
-Source: pip docs, "Authentication": what stands in the URL of an index, for its whole host; else netrc. Keyrings are not
-asked.
+Credentials in an index's URL apply to the URL's whole host; other hosts use netrc. Keyrings are not supported.
+Source: pip docs, "Authentication".
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from registry import RegistryError
 
 
 class Access(httpx.Auth):
-    """Of all indexes of one import. A redirect to another host takes none of it along."""
+    """The credentials of all indexes of one import. A redirect to another host does not carry credentials along."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[str, str]] = {}
 
     def learned(self, url: str) -> str:
-        """The URL of an index without the name and the password in it, which are sent to its host from now on."""
+        """Returns the index's URL without name and password, and sends both to the URL's host from now on."""
         parsed = httpx.URL(url)
         if parsed.userinfo:
             self._known[parsed.netloc.decode()] = (parsed.username, parsed.password)

@@ -1,4 +1,4 @@
-"""What another registry's API has of a package: npm's packuments, PyPI's simple index as JSON (PEP 691)."""
+"""Finds a package's files through another registry's API: npm packuments, and the PyPI simple index as JSON (PEP 691)."""
 
 from __future__ import annotations
 
@@ -27,19 +27,25 @@ _JSON = "application/vnd.pypi.simple.v1+json"
 
 
 class _Unknown(RegistryError):
-    """There is nothing of that name."""
+    """Raised when the registry answers 404: the registry has no package of that name."""
 
 
 class Api:
-    """A client of other registries. Proxies and authorities are taken from the environment, as curl does, and names and
-    passwords from URLs and netrc, as pip does."""
+    """A client of other npm and PyPI registries.
+
+    Proxies and certificate authorities come from the environment, as in curl. Credentials come from URLs and netrc, as
+    in pip.
+    """
 
     def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
         self._access = Access()
         self._http = httpx.Client(follow_redirects=True, timeout=60, transport=transport, auth=self._access)
 
     def npm(self, registry: str, name: str, version: str, *, all_versions: bool = False) -> Iterator[Wanted]:
-        """A version of a package; the one with the tag `latest` where none is given."""
+        """Yields the tarball of one version (by default `latest`) or of all versions of an npm package.
+
+        Raises RegistryError when the registry cannot be read, lacks the version, or states no supported digest.
+        """
         url = f"{self._access.learned(registry).rstrip('/')}/{quote(name, safe='@')}"
         packument = self._json(url, "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8")
         versions: dict[str, Any] = packument.get("versions", {})
@@ -65,8 +71,11 @@ class Api:
         all_versions: bool = False,
         hashes: Collection[str] = (),
     ) -> Iterator[Wanted]:
-        """All files of a version; of the highest release that is not yanked where none is given. Of a file that several
-        indexes have, that of the first."""
+        """Yields the files of one version or of all versions of a Python project.
+
+        Without `version`, that is the highest release that is not yanked. When several indexes list a file, the first
+        index wins. With `hashes`, only files with one of these SHA-256 digests are yielded. Raises RegistryError.
+        """
         urls = [f"{self._access.learned(index).rstrip('/')}/{canonicalize_name(name)}/" for index in indexes]
         files = _by_version(self._listed(urls))
         releases = [each for each, listed in files.items() if not each.is_prerelease and not listed[0].get("yanked")]
@@ -83,7 +92,7 @@ class Api:
                     yield Wanted("pypi", file["url"], file["filename"], digest)
 
     def download(self, url: str, file: Path) -> None:
-        """Streams it to disk. Raises RegistryError."""
+        """Streams the content of `url` to `file`. Raises RegistryError after several failed attempts."""
         for attempt in range(1, _TRIES + 1):
             try:
                 with self._http.stream("GET", url) as answer, file.open("wb") as target:
@@ -95,7 +104,7 @@ class Api:
                 _give_up(url, error, last=attempt == _TRIES)
 
     def _listed(self, urls: Collection[str]) -> list[dict[str, Any]]:
-        """The files at several indexes. Raises RegistryError where none of them knows the project."""
+        """Returns the project's files at all indexes. Raises RegistryError when no index has the project."""
         found: dict[str, dict[str, Any]] = {}
         unknown: list[str] = []
         for url in urls:
@@ -126,7 +135,7 @@ class Api:
 
 
 def _give_up(url: str, error: httpx.HTTPError, *, last: bool) -> None:
-    """Raises RegistryError, unless trying again may help."""
+    """Raises RegistryError on the last attempt, and for a status below 500, which a retry would not change."""
     refused = isinstance(error, httpx.HTTPStatusError) and error.response.status_code < 500
     if refused or last:
         reason = f"{error.response.status_code}" if isinstance(error, httpx.HTTPStatusError) else str(error)
@@ -135,8 +144,10 @@ def _give_up(url: str, error: httpx.HTTPError, *, last: bool) -> None:
 
 
 def _by_version(files: list[dict[str, Any]]) -> Mapping[Version, list[dict[str, Any]]]:
-    """Wheels and sdists as PEP 625 has them, which is what can be published here: older ones that are a .zip, eggs and
-    installers are left out."""
+    """Groups the wheels and the sdists (PEP 625) by version.
+
+    Other formats (.zip sdists, eggs, installers) are left out, because they cannot be published here.
+    """
     found: dict[Version, list[dict[str, Any]]] = {}
     for file in files:
         name = file["filename"]

@@ -1,4 +1,5 @@
-"""What npm and pip fetch and say, from whatever registry, with the access and proxy that they are configured with."""
+"""Finds and fetches packages by running npm and pip, with the registries, credentials and proxies of their own
+configuration."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ _INDEX_IN_HELP = re.compile(r"Base URL of the Python Package Index \(default (\S
 
 
 def npm_tree(specs: Sequence[str], directory: Path) -> Iterator[Wanted | Refused]:
-    """The packages and all that they need, for any platform, with the digests of npm's own lockfile."""
+    """Fetches packages and all their dependencies for every platform, checked against the lockfile that npm makes."""
     directory.mkdir(parents=True)
     (directory / "package.json").write_text("{}")
     _run("npm", ["npm", "install", "--package-lock-only", *_QUIET, *specs], directory)
@@ -34,14 +35,14 @@ def npm_tree(specs: Sequence[str], directory: Path) -> Iterator[Wanted | Refused
 
 
 def npm_locked(file: Path, directory: Path) -> Iterator[Wanted | Refused]:
-    """What a lockfile names, with its digests, as `npm ci` beside it would fetch it."""
+    """Fetches the packages in a lockfile, with npm configured as in the lockfile's directory."""
     locked = list(package_lock(file))
     for start in range(0, len(locked), _AT_ONCE):
         yield from _packed(locked[start : start + _AT_ONCE], file.parent, directory)
 
 
 def npm_package(name: str, version: str, directory: Path, *, all_versions: bool) -> Iterator[Wanted | Refused]:
-    """A version of a package, or the one with the tag `latest`; npm checks it against what its registry says."""
+    """Fetches one version (by default `latest`) or all versions of a package; npm checks the registry's digests."""
     specs = [f"{name}@{version or 'latest'}"]
     if all_versions:
         told: Any = json.loads(_run("npm", ["npm", "view", name, "versions", "--json", *_QUIET], Path.cwd()))
@@ -52,14 +53,17 @@ def npm_package(name: str, version: str, directory: Path, *, all_versions: bool)
 
 
 def pip_tree(specs: Sequence[str], directory: Path) -> Iterator[Wanted]:
-    """The distributions and all that they need, for this machine's platform and Python; pip checks their digests."""
+    """Fetches distributions and all their dependencies for this machine's platform and Python; pip checks digests."""
     directory.mkdir(parents=True)
     _run("pip", [*_PIP, "download", "--quiet", "--dest", str(directory), *specs], directory)
     yield from wanted_in(directory)
 
 
 def pip_indexes() -> list[str]:
-    """The indexes that pip asks, the first first, with the names and passwords that may stand in their URLs."""
+    """Returns the URLs of the indexes that pip uses, in pip's order, including any credentials in the URLs.
+
+    Raises RegistryError when pip cannot be run or does not state its default index.
+    """
     try:
         listed = _run("pip", [*_PIP, "config", "list"], Path.cwd())
     except RegistryError as error:
@@ -77,20 +81,23 @@ def pip_indexes() -> list[str]:
 
 
 def _setting(line: str) -> tuple[str, str]:
-    """`pip config list` writes what stands in its files and in PIP_…, as `<section>.<name>='<value>'`."""
+    """Parses a line of `pip config list`, `<section>.<name>='<value>'`, which covers files and PIP_… variables."""
     name, _, value = line.partition("=")
     return name, str(ast.literal_eval(value))
 
 
 def _configured(settings: Mapping[str, str], name: str) -> str:
-    """As `pip download` would take it (pip docs, "Configuration": precedence)."""
+    """Returns the value that `pip download` would use for a setting (pip docs, "Configuration": precedence)."""
     found = (settings.get(f"{section}.{name}") for section in (":env:", "download", "global"))
     return next((value for value in found if value is not None), "")
 
 
 def _packed(batch: Sequence[Wanted], at: Path, directory: Path) -> Iterator[Wanted | Refused]:
-    """`npm pack` gives the registry's bytes, as they are. It gives up at the first that fails; each then goes by
-    itself."""
+    """Fetches a batch with `npm pack`, which stores tarballs exactly as the registry serves them.
+
+    npm stops at the first failure. Each package of a failed batch is then fetched on its own, so that only the failing
+    ones are refused. `at` is the directory whose npm configuration applies.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     packed = Path(tempfile.mkdtemp(prefix="packed-", dir=directory))
     named = [str(each.location) for each in batch]
@@ -104,14 +111,15 @@ def _packed(batch: Sequence[Wanted], at: Path, directory: Path) -> Iterator[Want
             yield from _packed([each], at, directory)
         return
     for wanted, entry in zip(batch, cast(list[dict[str, str]], json.loads(told)), strict=True):
-        file = packed / entry["filename"].removeprefix("@").replace("/", "-")  # npm/cli#3405: npm 8 tells it otherwise
+        # npm 8 reports a scoped package's filename with "@" and "/", but writes it without (npm/cli#3405).
+        file = packed / entry["filename"].removeprefix("@").replace("/", "-")
         if not wanted.digest:
             wanted = replace(wanted, digest=digest_of_integrity(entry["integrity"], wanted.spec), spec=entry["id"])
         yield replace(wanted, location=file, filename=file.name)
 
 
 def _run(client: str, command: Sequence[str], directory: Path, **environment: str) -> str:
-    """What it says. Raises RegistryError."""
+    """Runs npm or pip and returns the standard output. Raises RegistryError when the client is missing or fails."""
     try:
         result = subprocess.run(
             command, cwd=directory, capture_output=True, text=True, check=False, env={**os.environ, **environment}

@@ -1,4 +1,4 @@
-"""Packages in a directory tree: tarballs of npm, wheels, sdists and OCI image layouts."""
+"""Finds the npm tarballs, wheels, sdists and OCI image layouts in a directory tree."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from registry.importing import Wanted
 
 
 def wanted_in(directory: Path) -> Iterator[Wanted]:
-    """All of them, in order of their paths. An image's repository is its path beneath `directory`; it is imported once
-    a tag that its index names."""
+    """Yields every package and image beneath `directory`, in the order of their paths.
+
+    An image's repository name is the layout's path relative to `directory`. An image is yielded once for each tag in
+    the layout's index.
+    """
     for path, directories, files in os.walk(directory):
         here = Path(path)
         if "oci-layout" in files:
@@ -32,6 +35,6 @@ def _images(layout: Path, repository: str) -> Iterator[Wanted]:
     try:
         tags = oci.tags_of(layout)
     except RegistryError:
-        tags = [""]  # told with the others, when it is read
+        tags = [""]  # the import reports the damaged layout with the other failures, when it reads the layout
     for tag in tags or [""]:
         yield Wanted("oci", layout, layout.name, repository=repository, tag=tag)

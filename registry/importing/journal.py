@@ -1,7 +1,7 @@
-"""What an import has committed, so that a run which goes on need not look at it again.
+"""The journal file of a bulk import: lets a resumed import skip what was already committed.
 
-A convenience, and no more: what the journal forgot is found to be there. A line is a digest of what was imported,
-appended once it is committed; a last line that a crash cut short is skipped.
+The journal only saves time: an import without it finds committed packages in the database. Each line is the digest of
+one imported item, appended after the commit. An incomplete last line, left by a crash, is skipped.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from pathlib import Path
 from registry import RegistryError
 from registry.importing import Wanted
 
-_DIGITS = 32  # of a digest in hex: no two of a billion will be the same
+_DIGITS = 32  # hex digits (128 bits) of a digest: collisions are negligible even among a billion items
 
 
 class Journal:
-    """Of one environment, in a file."""
+    """The journal of imports into one stack, kept in a file. Raises RegistryError when the file cannot be used."""
 
     def __init__(self, file: Path) -> None:
         self._done = set[bytes]()

@@ -1,4 +1,4 @@
-"""What lockfiles name: package-lock.json of npm, requirements.txt of pip with versions pinned by `==`.
+"""Reads lockfiles: npm's package-lock.json, and pip's requirements.txt with versions pinned by `==`.
 
 Sources: npm docs, package-lock.json (`lockfileVersion` 2 and 3); pip docs, "Requirements File Format".
 """
@@ -20,10 +20,10 @@ _OPTION = re.compile(r"\s--(?P<name>[a-z-]+)(?:=|\s+)(?P<value>\S+)")
 
 
 def package_lock(file: Path, registry: str = "") -> Iterator[Wanted]:
-    """Each tarball that npm would fetch. What is bundled or linked is part of another, or of no registry.
+    """Yields each tarball that npm would fetch from a registry. Bundled and linked packages are left out.
 
-    Lockfiles written with `omit-lockfile-registry-resolved` name no URLs: they are then those of `registry` and, where
-    none is given, what npm makes of name and version.
+    A lockfile written with `omit-lockfile-registry-resolved` has no URLs. The URL is then built from `registry`;
+    without `registry`, the location is the `<name>@<version>` that npm resolves. Raises RegistryError.
     """
     try:
         lock: Any = json.loads(file.read_bytes())
@@ -53,7 +53,10 @@ def package_lock(file: Path, registry: str = "") -> Iterator[Wanted]:
 
 
 def requirements(file: Path) -> Iterator[tuple[str, str, set[str]]]:
-    """Name, version and allowed SHA-256 (any, where none is given) of each line."""
+    """Yields name, version and allowed SHA-256 digests of each requirement. An empty set allows every digest.
+
+    Raises RegistryError for a line that does not pin exactly one version.
+    """
     try:
         text = file.read_text()
     except (OSError, UnicodeDecodeError) as error:

@@ -1,7 +1,7 @@
-"""The import itself: fetch, check and store in parallel; commit in batches; show what was committed now and then.
+"""Runs a bulk import: fetches, checks and stores packages in parallel, commits in batches, and delivers periodically.
 
-Whatever the number of packages, only a few are in memory or on disk at once. The order of steps is that of publishing,
-so that a run which was ended leaves nothing half-visible, and the next one goes on.
+Only a few packages are in memory or on disk at once, however many there are. The steps have the same order as in
+publishing: an interrupted import leaves no package half-visible, and the next run continues.
 """
 
 from __future__ import annotations
@@ -26,19 +26,23 @@ from registry.importing.images.carry import Carrier, ImageRegistries
 from registry.importing.journal import Journal
 from registry.target import Target
 
-_BATCH = 25  # artifacts a transaction, as far as they fit
+_BATCH = 25  # items to commit together
+# Committed items are delivered when they number 200 or a quarter of the import so far, whichever is more. Delivering
+# each batch would be quadratic, because each delivery renders the list of all projects.
 _SHOWN_AFTER = 200
-"""Committed artifacts until readers see them; then a quarter of what was imported. The list of all projects, rendered
-for each batch, would make the whole quadratic."""
 
 Told = Callable[["Imported"], None]
+# The stored artifacts to commit, or the reason for which the item cannot be imported.
 _Ready = list[Artifact] | str
-"""What is stored and can be committed, or why it cannot."""
 
 
 @dataclass
 class Imported:
-    """How far it is. `failed` are titles and reasons."""
+    """The progress of an import, in items.
+
+    `known` counts items that were published already, and `skipped` those in the journal. `failed` holds titles and
+    reasons; `delayed` names committed changes that could not be delivered yet.
+    """
 
     new: int = 0
     known: int = 0
@@ -52,7 +56,7 @@ class Imported:
 
 
 class Import:
-    """Into one stack. `workers` packages are fetched, checked and stored at once."""
+    """An import into one stack. `workers` items are fetched, checked and stored at once."""
 
     def __init__(
         self,
@@ -78,7 +82,10 @@ class Import:
         self._unshown = 0
 
     def run(self, wanted: Iterable[Wanted | Refused]) -> Imported:
-        """Raises RegistryError, and what the clouds refuse, where nothing more can be imported; what was, is."""
+        """Imports all items, and returns the counts and failures.
+
+        Raises RegistryError or a cloud client's error when the import cannot continue. Items committed by then stay.
+        """
         batch: list[tuple[Wanted, list[Artifact]]] = []
         with (
             tempfile.TemporaryDirectory(prefix="import-") as scratch,
@@ -108,7 +115,10 @@ class Import:
         submit: Callable[[Wanted, Path], Future[_Ready]],
         scratch: Path,
     ) -> Iterator[tuple[Wanted, _Ready]]:
-        """Each with its artifacts, or with why it cannot be imported; never more than a few ahead of who asks."""
+        """Yields each item with its stored artifacts or its failure, in the order of completion.
+
+        At most twice `workers` items are in progress.
+        """
         running: dict[Future[_Ready], Wanted] = {}
         for number, each in enumerate(wanted):
             if isinstance(each, Refused):
@@ -139,7 +149,7 @@ class Import:
             shutil.rmtree(directory, ignore_errors=True)
 
     def _artifacts(self, carrier: Carrier, wanted: Wanted, directory: Path) -> Iterator[Artifact]:
-        """One, but of an image also what refers to it."""
+        """Yields the item's artifact and, for an image, the artifacts of its referrers."""
         if isinstance(wanted.location, RemoteImage):
             for artifact, parts in carrier.described(wanted, wanted.location, directory):
                 self._facts.refuse_unpublished(artifact)
@@ -181,7 +191,7 @@ class Import:
             self._unshown = 0
 
     def _show(self) -> None:
-        """Brings to the readers what was committed, by this run or by one that was ended."""
+        """Delivers all committed changes in the outbox, including those of earlier, interrupted runs."""
         pending = self._delivery.outbox.pending()
         self._imported.delayed = list(dict.fromkeys(self._delivery.settle(pending).failed))
 

@@ -1,4 +1,4 @@
-"""What the operator names on the command line, one after the other, as single things to import."""
+"""Resolves the sources on the command line (directories, lockfiles, packages, images) to the items to import."""
 
 from __future__ import annotations
 
@@ -19,14 +19,18 @@ from registry.importing.images import RemoteImage, parse_image
 from registry.importing.images.carry import ImageRegistries
 from registry.importing.lockfiles import package_lock, requirements
 
+# The tag that lists referrers in registries without the referrers API ("Referrers Tag Schema"). Such a tag is no image
+# of its own: its referrers are imported with the image that they refer to.
 _REFERRERS_TAG = re.compile(r"sha256-[a-f0-9]{64}")
-"""What registries without the referrers API have in its place; what it lists comes along with what it refers to."""
 
 
 @dataclass(frozen=True)
 class Sources:
-    """`repository` is the name that an image gets, its own where it is empty. Without `npm_registry` and `pypi_index`,
-    npm and pip decide where packages are; what npm fetches is kept in `scratch`."""
+    """Resolves command-line sources to items to import.
+
+    `repository` is the repository to import images to; when empty, images keep the source's repository name. Without
+    `npm_registry` or `pypi_index`, the configuration of npm or pip decides. npm's downloads are kept in `scratch`.
+    """
 
     api: Api
     registries: ImageRegistries
@@ -38,7 +42,10 @@ class Sources:
     plain_http: bool = False
 
     def of(self, source: str) -> Iterator[Wanted | Refused]:
-        """A directory, a lockfile, or a package of another registry. Raises RegistryError for what is none of these."""
+        """Yields the items of one source: a directory, a lockfile, or a package or image of another registry.
+
+        Raises RegistryError for any other text.
+        """
         path = Path(source)
         if path.is_dir():
             yield from wanted_in(path)
@@ -92,7 +99,7 @@ class Sources:
 
 
 def _told_apart(title: str, found: Iterator[Wanted | Refused]) -> Iterator[Wanted | Refused]:
-    """What a registry does not have is no reason to leave out the others."""
+    """Turns an error of one package into a Refused item, so that the import continues with the others."""
     try:
         yield from found
     except RegistryError as error:

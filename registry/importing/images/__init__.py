@@ -1,4 +1,4 @@
-"""Bulk import of images: pulls them from other registries by the OCI Distribution Specification 1.1."""
+"""Bulk import of images from other registries (OCI Distribution Specification 1.1)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ _HOW = "write oci:<host>[:port]/<repository>[:tag|@sha256:…], such as oci:regi
 
 @dataclass(frozen=True)
 class RemoteImage:
-    """An image in another registry, or all of a repository where it has neither tag nor digest. `registry` is a URL
-    without a path."""
+    """An image in another registry, or a whole repository when both tag and digest are empty.
+
+    `registry` is a URL without a path.
+    """
 
     registry: str
     repository: str
@@ -31,8 +33,10 @@ class RemoteImage:
 
 
 def parse_image(text: str, *, plain_http: bool = False) -> RemoteImage:
-    """`oci:<host>[:port]/<repository>[:tag][@digest]`. Raises RegistryError, also for clear text that leaves this
-    machine."""
+    """Parses `oci:<host>[:port]/<repository>[:tag][@digest]`.
+
+    Raises RegistryError for any other text, and for `plain_http` with a host other than this machine.
+    """
     match = _FORM.fullmatch(text)
     if match is None:
         raise RegistryError(f"{text}: names no image of a registry; {_HOW}")
@@ -44,7 +48,7 @@ def parse_image(text: str, *, plain_http: bool = False) -> RemoteImage:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host, with a port or without, is this machine by its very name."""
+    """Returns whether a host, with or without a port, is `localhost` or a loopback address. No DNS is queried."""
     name = re.sub(r":\d+$", "", host).strip("[]")
     try:
         return name == "localhost" or ipaddress.ip_address(name).is_loopback

@@ -1,4 +1,7 @@
-"""Images from other registries to the origin: manifests by way of a layout on disk, each layer once and by itself."""
+"""Copies images from other registries to the origin.
+
+Manifests pass through a temporary image layout on disk. Each layer is copied once, even when images share it.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,16 @@ from registry.importing.images import RemoteImage
 from registry.importing.images.distribution import SourceRepository
 from registry.origin import Origin
 
+# The most bytes in one PutObject request (S3 User Guide, "Uploading objects").
 _LARGEST_PART = 5 << 30
-"""Bytes that one PutObject takes (S3 User Guide, "Uploading objects")."""
 
 
 class ImageRegistries:
-    """The other registries. Proxies and authorities are taken from the environment. `referrers` says whether what
-    refers to an image comes along."""
+    """The source registries of one import.
+
+    Proxies and certificate authorities come from the environment. `referrers` says whether an image's referrers
+    (signatures, SBOMs) are imported with the image.
+    """
 
     def __init__(self, transport: httpx.BaseTransport | None = None, *, referrers: bool = True) -> None:
         self._http = httpx.Client(follow_redirects=True, timeout=60, transport=transport)
@@ -39,7 +45,7 @@ class ImageRegistries:
 
 
 class Carrier:
-    """Of one import. Layers are fetched by `workers` at once, whatever images they are of."""
+    """Copies the images of one import. At most `workers` layers are copied at once, across all images."""
 
     def __init__(self, registries: ImageRegistries, origin: Origin, directory: Path, *, workers: int) -> None:
         directory.mkdir(parents=True, exist_ok=True)
@@ -57,8 +63,11 @@ class Carrier:
         self._pool.shutdown(cancel_futures=True)
 
     def described(self, wanted: Wanted, image: RemoteImage, layout: Path) -> Iterator[tuple[Artifact, list[oci.Part]]]:
-        """The image and, after it, what refers to it and to its parts: each with its manifests in the layout, and with
-        the parts that are still to be carried. Raises RegistryError."""
+        """Saves the manifests of an image and its referrers to `layout`, and yields an artifact for each.
+
+        The image comes first, then the referrers of its manifests, and their referrers. Each artifact comes with the
+        configs and layers to copy with `carry`. Raises RegistryError.
+        """
         source = self._registries.repository(image)
         (layout / "blobs" / "sha256").mkdir(parents=True)
         seen = set[str]()
@@ -69,7 +78,7 @@ class Carrier:
                 top = _save(source, digest, layout)
                 artifact, parts = oci.described(layout, wanted.repository, top, tag)
             except RegistryError as error:
-                # Where its copy was for a while tells nobody anything.
+                # The message names the image, because the operator does not know the temporary layout.
                 raise RegistryError(str(error).replace(str(layout), str(image))) from None
             yield artifact, parts
             for manifest in [blob.digest for blob in artifact.blobs] if self._registries.referrers else []:
@@ -78,7 +87,10 @@ class Carrier:
                 waiting += [(each, "") for each in referrers]
 
     def carry(self, image: RemoteImage, parts: Sequence[oci.Part]) -> None:
-        """Brings them to the origin, but for those that are there. Raises RegistryError, and what the cloud refuses."""
+        """Copies configs and layers to the origin, and waits for all. Parts that the origin holds are skipped.
+
+        Raises RegistryError, and the cloud client's errors.
+        """
         source = self._registries.repository(image)
         running = [self._carrying(source, part) for part in parts]
         wait(running)
@@ -86,7 +98,7 @@ class Carrier:
             each.result()
 
     def _carrying(self, source: SourceRepository, part: oci.Part) -> Future[None]:
-        """Images share layers: what is under way, or was brought, is not fetched again."""
+        """Returns the copy of a part, shared with other images. A copy that failed is started again."""
         with self._lock:
             there = self._parts.get(part.key)
             if there is None or (there.done() and there.exception()):
@@ -107,7 +119,7 @@ class Carrier:
 
 
 def _save(source: SourceRepository, digest: str, layout: Path, media_type: str = "", depth: int = 0) -> oci.Descriptor:
-    """A manifest, and those that it lists, as files of the layout."""
+    """Saves a manifest and, for an image index, all manifests in it to the layout. Returns the top descriptor."""
     fetched = source.manifest(digest)
     descriptor = fetched.descriptor.model_copy(update={"mediaType": media_type or fetched.descriptor.mediaType})
     file = layout / "blobs" / descriptor.digest.replace(":", "/")

@@ -1,4 +1,4 @@
-"""What a registry wants to see before it answers: Basic credentials, or a token from the place that it names.
+"""Answers an image registry's authentication challenge: with Basic credentials, or a token from the challenge's realm.
 
 Source: RFC 9110, section 11; CNCF Distribution, "Token Authentication Specification".
 """
@@ -17,8 +17,11 @@ from registry.importing.images.credentials import Credentials
 
 
 class Challenged(httpx.Auth):
-    """Access to one repository of one registry. What it learned is sent along from then on, and to that registry only:
-    blobs are often elsewhere, where a header too many is refused."""
+    """Authenticates requests to one repository of one registry.
+
+    Later requests reuse the header of the first answered challenge, but only to the same registry: storage hosts that
+    blobs are redirected to often refuse an Authorization header. Raises RegistryError when access fails.
+    """
 
     def __init__(self, registry: httpx.URL, repository: str, credentials: Callable[[], Credentials | None]) -> None:
         self._registry = registry
@@ -33,7 +36,7 @@ class Challenged(httpx.Auth):
         response = yield request
         if response.status_code != 401 or not self._is_registry(response.request.url):
             return
-        if self._header == sent:  # or else another thread has it already
+        if self._header == sent:  # otherwise another thread has answered the challenge meanwhile
             self._header = yield from self._answer(response)
         request.headers["Authorization"] = self._header
         yield request
@@ -82,7 +85,7 @@ class Challenged(httpx.Auth):
 
 
 def _challenges(response: httpx.Response) -> Iterator[tuple[str, dict[str, str]]]:
-    """Schemes in small letters, with their parameters."""
+    """Yields each offered authentication scheme in lower case, with the scheme's parameters."""
     for header in response.headers.get_list("www-authenticate"):
         scheme, _, parameters = header.partition(" ")
         named = [each for each in parse_http_list(parameters) if "=" in each]

@@ -1,4 +1,4 @@
-"""Credentials of image registries, from where docker, podman and skopeo keep them after their `login`.
+"""Finds an image registry's credentials in the files and helpers that docker, podman and skopeo use for `login`.
 
 Sources: containers-auth.json(5); Docker CLI reference, "docker login", "Credential helper protocol".
 """
@@ -18,8 +18,8 @@ from typing import Any, cast
 
 from registry import RegistryError
 
-_HELPER_SECONDS = 60  # one that asks somebody to unlock a key ring waits for him
-_NOT_FOUND = "credentials not found"  # what helpers say, with exit code 1, of a host that they have nothing for
+_HELPER_SECONDS = 60  # leaves a person time to unlock the key ring when the helper asks for it
+_NOT_FOUND = "credentials not found"  # printed by a helper that has no credentials for a host, with exit code 1
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,16 @@ class Credentials:
 
     @property
     def basic(self) -> str:
-        """The header of RFC 7617."""
+        """The value of the Authorization header (RFC 7617)."""
         return f"Basic {base64.b64encode(f'{self.name}:{self.password}'.encode()).decode()}"
 
 
 def credentials_of(host: str, repository: str, environment: Mapping[str, str] | None = None) -> Credentials | None:
-    """Those of the longest matching name, in the first file that has any. Raises RegistryError for a file or a helper
-    that gives none that could be used."""
+    """Returns the credentials for a repository, from the first configuration file that has any; None without any.
+
+    Within a file, the longest entry that is a prefix of `<host>/<repository>` wins. Raises RegistryError for an
+    unreadable file, unusable credentials, or a failing credential helper.
+    """
     for file in _files(environment if environment is not None else os.environ):
         if file.is_file():
             found = _in_file(file, host, repository)
@@ -72,7 +75,7 @@ def _in_file(file: Path, host: str, repository: str) -> Credentials | None:
 
 
 def _plain(key: str) -> str:
-    """Older clients wrote URLs."""
+    """Returns an entry's name without scheme and API version, because older clients wrote URLs as names."""
     return re.sub(r"^https?://|/(v1|v2)?/?$", "", key)
 
 

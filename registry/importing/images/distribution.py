@@ -1,4 +1,4 @@
-"""The pull side of the OCI Distribution Specification 1.1: tags, manifests, referrers and blobs of one repository."""
+"""A client for pulls: tags, manifests, referrers and blobs of one repository (OCI Distribution Specification 1.1)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from registry.importing.images.challenge import Challenged
 from registry.importing.images.credentials import credentials_of
 
 _ACCEPTED = ", ".join((*oci.MANIFESTS, *oci.INDEXES))
-_SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1+"  # json or prettyjws
+_SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1+"  # the suffix is json or prettyjws
 _DIGEST = re.compile(r"sha256:[a-f0-9]{64}")
 _TRIES = 5
 _LONGEST_WAIT_SECONDS = 60.0
@@ -33,14 +33,17 @@ _Answer = TypeVar("_Answer")
 
 @dataclass(frozen=True)
 class Fetched:
-    """A manifest or an index, as its registry keeps it."""
+    """A manifest or an image index with its exact bytes and its descriptor."""
 
     body: bytes
     descriptor: oci.Descriptor
 
 
 class SourceRepository:
-    """One repository. Each method raises RegistryError, after some tries where trying again may help."""
+    """One repository of another registry.
+
+    Methods retry on network errors, status 429 and status 5xx, and raise RegistryError when the request still fails.
+    """
 
     def __init__(self, http: httpx.Client, image: RemoteImage) -> None:
         registry = httpx.URL(image.registry)
@@ -49,7 +52,7 @@ class SourceRepository:
         self._title = f"{image.registry}/{image.repository}"
         self._base = f"{image.registry}/v2/{image.repository}"
         self._auth = Challenged(registry, image.repository, lambda: credentials_of(host, image.repository))
-        self._lists_referrers = True  # until it says that it does not know what that is
+        self._lists_referrers = True  # False after the registry answered 404 to the referrers API
 
     def tags(self) -> Iterator[str]:
         url = f"{self._base}/tags/list?n={_TAGS_A_PAGE}"
@@ -59,12 +62,15 @@ class SourceRepository:
             url = _next(answer)
 
     def digest(self, tag: str) -> str:
-        """Of the manifest behind it. A HEAD is no pull where those are limited; not all registries tell by it."""
+        """Returns the digest of a tag's manifest.
+
+        A HEAD request does not count against pull limits. When the answer has no digest, the manifest is fetched.
+        """
         told = self._get(f"{self._base}/manifests/{tag}", "HEAD").headers.get("docker-content-digest", "")
         return told if _DIGEST.fullmatch(told) else self.manifest(tag).descriptor.digest
 
     def manifest(self, reference: str) -> Fetched:
-        """By tag or digest; what comes by digest has that digest."""
+        """Fetches a manifest by tag or digest. Raises RegistryError when the content does not match the digest."""
         answer = self._get(f"{self._base}/manifests/{reference}")
         body, title = answer.content, f"{self._title} {reference}"
         digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
@@ -79,8 +85,10 @@ class SourceRepository:
         return Fetched(body, oci.Descriptor(mediaType=kind, digest=digest, size=len(body)))
 
     def referrers(self, digest: str) -> Iterator[oci.Descriptor]:
-        """What refers to a manifest, by the API or, of a registry without it, by the tag that clients keep instead
-        ("Referrers Tag Schema")."""
+        """Yields the descriptors of a manifest's referrers.
+
+        Registries without the referrers API list referrers in a tag that clients maintain ("Referrers Tag Schema").
+        """
         url = f"{self._base}/referrers/{digest}" if self._lists_referrers else ""
         while url:
             answer = self._get(url, accept=INDEX, absent=True)
@@ -95,7 +103,7 @@ class SourceRepository:
                 yield from self._descriptors(answer)
 
     def blob(self, digest: str, size: int, file: Path) -> None:
-        """Streams it to disk, goes on where a connection broke, and checks it."""
+        """Streams a blob to `file`, resumes after a broken connection, and checks size and digest."""
 
         def attempt() -> None:
             have = file.stat().st_size if file.exists() else 0
@@ -148,7 +156,10 @@ class SourceRepository:
 
 
 def _list(answer: httpx.Response, name: str, kind: type[_Answer]) -> list[_Answer]:
-    """What a JSON object has under a name; null, as some say for an empty one, is empty."""
+    """Returns the list in a member of a JSON answer. Some registries send null for an empty list.
+
+    Raises RegistryError when the answer is no JSON object, or when the items are not all of type `kind`.
+    """
     try:
         found: Any = answer.json()
         listed: Any = found.get(name) or []
@@ -160,13 +171,13 @@ def _list(answer: httpx.Response, name: str, kind: type[_Answer]) -> list[_Answe
 
 
 def _next(answer: httpx.Response) -> str:
-    """The URL of the next page (RFC 8288); empty on the last."""
+    """Returns the URL of the next page (RFC 8288), or an empty string on the last page."""
     link = answer.links.get("next", {}).get("url", "")
     return str(answer.request.url.join(link)) if link else ""
 
 
 def _is_schema_1(body: bytes) -> bool:
-    """Also where it is sent as plain JSON."""
+    """Returns whether a manifest is Docker schema 1, which some registries send as application/json."""
     try:
         manifest: Any = json.loads(body)
         return manifest.get("schemaVersion") == 1
@@ -175,7 +186,10 @@ def _is_schema_1(body: bytes) -> bool:
 
 
 def _wait(error: httpx.HTTPError, tries: int) -> float | None:
-    """Seconds until it may be tried again; None where that is of no use."""
+    """Returns the seconds to wait before the next attempt, or None when a retry would not help.
+
+    A Retry-After header takes precedence over the exponential backoff.
+    """
     seconds = 0.5 * 2**tries
     if isinstance(error, httpx.HTTPStatusError):
         if error.response.status_code != 429 and error.response.status_code < 500:
@@ -186,7 +200,7 @@ def _wait(error: httpx.HTTPError, tries: int) -> float | None:
 
 
 def _reason(error: httpx.HTTPError) -> str:
-    """The status, with what the registry says of it ("Error Codes")."""
+    """Returns the status with the registry's error code ("Error Codes"), or the network error's text."""
     if not isinstance(error, httpx.HTTPStatusError):
         return str(error) or type(error).__name__
     status = str(error.response.status_code)
