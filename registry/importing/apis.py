@@ -1,4 +1,4 @@
-"""Finds a package's files through another registry's API: npm packuments, and the PyPI simple index as JSON (PEP 691)."""
+"""Finds a package's files through another registry's API: npm packuments, or PyPI's simple index (PEP 691)."""
 
 from __future__ import annotations
 
