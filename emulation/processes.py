@@ -59,14 +59,18 @@ def start(
     return process.pid
 
 
-def stop(sandbox: Sandbox, name: str, *, grace: float = 5.0) -> None:
-    """Ends the process of that name and its process group: SIGTERM, then SIGKILL after `grace` seconds."""
+def stop(sandbox: Sandbox, name: str, *, grace: float = 5.0, killed_within: float = 60.0) -> None:
+    """Ends the process of that name and its process group: SIGTERM, then SIGKILL after `grace` seconds.
+
+    Raises ProcessError when the process still runs `killed_within` seconds after SIGKILL.
+    """
     pid = pid_of(sandbox, name)
     if pid is not None:
-        for sig in (signal.SIGTERM, signal.SIGKILL):
-            _signal_group(pid, sig)
-            if _gone_within(pid, grace):
-                break
+        _signal_group(pid, signal.SIGTERM)
+        if not _gone_within(pid, grace):
+            _signal_group(pid, signal.SIGKILL)
+            if not _gone_within(pid, killed_within):
+                raise ProcessError(f"{name} (process {pid}) still runs {killed_within:.0f} s after SIGKILL")
     sandbox.path("run", f"{name}.pid").unlink(missing_ok=True)
 
 
@@ -106,13 +110,20 @@ def _wait_until_ready(
 def _start_time(pid: int) -> str:
     """Returns when a process started, in ticks since boot: field 22 of /proc/<pid>/stat (proc(5)).
 
-    The result is empty when the process does not exist or is a zombie.
+    The result is empty when the process does not exist or when all its threads have ended.
     """
+    fields = _stat(Path(f"/proc/{pid}/stat"))
+    # A process whose first thread has ended looks like a zombie, but its other threads still hold its sockets.
+    threads = (_stat(path) for path in Path(f"/proc/{pid}/task").glob("*/stat"))
+    return fields[19] if fields and any(thread and thread[0] not in "ZX" for thread in threads) else ""
+
+
+def _stat(path: Path) -> list[str]:
+    """Returns the fields of a stat file after the command's name, or an empty list when the file is gone."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return path.read_text().rsplit(")", 1)[1].split()
     except (FileNotFoundError, ProcessLookupError, IndexError):
-        return ""
-    return "" if fields[0] == "Z" else fields[19]
+        return []
 
 
 def _signal_group(pid: int, sig: signal.Signals) -> None:

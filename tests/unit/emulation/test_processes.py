@@ -75,3 +75,24 @@ def test_listening_tells_an_open_port_from_a_closed_one() -> None:
         port = server.getsockname()[1]
         assert processes.listening("127.0.0.1", port)
     assert not processes.listening("127.0.0.1", port)
+
+
+def test_a_process_runs_until_its_last_thread_has_ended(sandbox: Sandbox) -> None:
+    """The first thread of a process can end before the others, which still hold the process's sockets."""
+    first_thread_ends = (
+        "import ctypes, threading, time; "
+        "threading.Thread(target=time.sleep, args=(60,)).start(); "
+        "ctypes.CDLL(None).syscall(60, 0)"  # exit(2) ends only the calling thread
+    )
+    pid_file = sandbox.path("run", "threads.pid")
+    pid = processes.start(
+        sandbox,
+        "threads",
+        [sys.executable, "-c", first_thread_ends],
+        ready=lambda: not alive(int(pid_file.read_text().split()[0])),
+    )
+    try:
+        assert processes.pid_of(sandbox, "threads") == pid
+    finally:
+        processes.stop(sandbox, "threads")
+    assert processes.pid_of(sandbox, "threads") is None
