@@ -43,7 +43,11 @@ class Runner:
         self._turn = threading.Lock()
 
     def reconcile(self) -> None:
-        self._deployed = self._functions.deployed()
+        deployed = self._functions.deployed()
+        for arn, code in deployed.functions.items():
+            if self._deployed.functions.get(arn, code) != code:
+                report(f"{code.name} has new code or new settings")
+        self._deployed = deployed
         for identity, feed in list(self._feeds.items()):
             if self._deployed.mappings.get(identity) != feed.mapping or not feed.is_alive():
                 feed.end()

@@ -57,7 +57,7 @@ PREFIX = "artifact-edge-test"
 HOME, AWAY = "us-east-1", "eu-west-1"
 REGIONS = (HOME, AWAY)
 SERVICES = {service.name: service for service in (*services.CLOUDS, *services.RUNTIME)}
-PATIENCE = 60.0  # seconds to wait for an expected event before the test fails
+PATIENCE = 120.0  # seconds to wait for an expected event before the test fails
 
 
 class Endpoint(BaseHTTPRequestHandler):

@@ -151,7 +151,7 @@ def _healthy(address: str) -> bool:
 
 
 def _wait(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 120
     while not condition():
         if time.monotonic() > deadline:
             pytest.fail("the machines did not come up with the other user data")

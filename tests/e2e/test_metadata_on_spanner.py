@@ -95,7 +95,7 @@ def _jars() -> Path:
 
 
 def _wait(port: int) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while True:
         try:
             psycopg.connect(host="127.0.0.1", port=port, dbname="metadata").close()

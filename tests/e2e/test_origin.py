@@ -42,7 +42,7 @@ def settled(up: Up) -> Iterator[None]:
 
 
 def wait_until_copied(up: Up) -> None:
-    assert eventually(lambda: control(up, "replication")["pending"] == 0, 30)
+    assert eventually(lambda: control(up, "replication")["pending"] == 0)
 
 
 def publish(up: Up, *files: Path) -> None:

@@ -18,7 +18,7 @@ from tests.support.sandbox.edge import access
 from tests.support.sandbox.origin import store
 from tests.support.sandbox.up import Up
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 120.0
 US, EU, ASIA = "us-east-1", "eu-west-1", "asia-southeast1"  # the last is Google's: its shield has the role by a token
 CLIENT_LOCATION = {US: CLIENT_LOCATIONS[0], EU: CLIENT_LOCATIONS[1], ASIA: CLIENT_LOCATIONS[2]}
 

@@ -90,7 +90,7 @@ def test_a_shield_serves_nobody_but_the_edge(up: Up) -> None:
 def test_what_is_published_reaches_the_other_origin(up: Up) -> None:
     primary, replica = (bucket["name"] for bucket in up.outputs()["buckets"])
     s3 = up.aws("s3")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while httpx.get(f"{up.sandbox.aws_url}/_artifact-edge/replication").json()["pending"]:
         assert time.monotonic() < deadline
         time.sleep(0.1)

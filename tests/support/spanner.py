@@ -99,7 +99,7 @@ def free_port() -> int:
 
 
 def _wait(api: httpx.Client) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while True:
         try:
             if api.get(f"/v1/{PROJECT}/instanceConfigs").status_code == 200:

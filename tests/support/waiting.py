@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 
 
-def eventually(holds: Callable[[], bool], seconds: float = 30) -> bool:
+def eventually(holds: Callable[[], bool], seconds: float = 120) -> bool:
     """Returns whether the condition becomes true within the given seconds.
 
-    The default is the time for which caches may keep a response.
+    The default is long, because the machine runs other tests at the same time.
     """
     deadline = time.monotonic() + seconds
     while not holds():
