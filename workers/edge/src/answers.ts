@@ -1,4 +1,4 @@
-// Answers that the edge gives itself, each in the form that the ecosystem's clients read.
+// Error responses of the edge worker, in the format that each ecosystem's clients expect.
 
 import type { Ecosystem } from "./routes";
 
@@ -10,7 +10,7 @@ const OCI_CODES: Record<number, string> = {
   410: "MANIFEST_UNKNOWN",
 };
 
-/** An error with the ecosystem's own body. */
+/** Returns an error response with a body in the ecosystem's format: JSON for OCI and npm, plain text otherwise. */
 export function failure(
   ecosystem: Ecosystem | undefined,
   status: number,
@@ -27,7 +27,7 @@ export function failure(
   return new Response(`${message}\n`, { status, headers: { "content-type": "text/plain; charset=utf-8", ...always } });
 }
 
-/** 401 with the challenge that makes the ecosystem's clients send what they have. */
+/** Returns a 401 response with the challenge on which the ecosystem's clients send their credentials. */
 export function unauthorized(ecosystem: Ecosystem | undefined, hostname: string, scope?: string): Response {
   const challenge =
     ecosystem === "oci"

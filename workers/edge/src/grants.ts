@@ -1,8 +1,8 @@
-// Grants: `<ecosystem>:<name pattern>:<pull|push>`, where `*` in the pattern is any run of characters.
+// Grants have the form `<ecosystem>:<name pattern>:<pull|push>`. A `*` in the pattern matches any run of characters.
 
 import type { Ecosystem } from "./routes";
 
-/** Whether one of the grants allows the action on the canonical name. A malformed grant allows nothing. */
+/** Returns whether one of the grants allows the action on the canonical name. A malformed grant allows nothing. */
 export function allows(grants: readonly string[], ecosystem: Ecosystem, name: string, action: "pull" | "push"): boolean {
   return grants.some((grant) => {
     const first = grant.indexOf(":");
@@ -13,7 +13,7 @@ export function allows(grants: readonly string[], ecosystem: Ecosystem, name: st
   });
 }
 
-/** Glob matching without backtracking: linear in the name for each `*`, so no pattern can be made slow. */
+/** Matches a glob without backtracking: each `*` costs time linear in the name, so no pattern is slow. */
 export function matches(pattern: string, name: string): boolean {
   const [head = "", ...rest] = pattern.split("*");
   if (rest.length === 0) return pattern === name;

@@ -1,5 +1,5 @@
-// The edge worker: authenticate, authorize, map the URL to an object, fetch it from the tiers below. In that order:
-// nothing is looked up in any cache for someone who may not have it.
+// The edge worker maps the URL to an object, authenticates and authorizes the client, and fetches the object from L1, a
+// shield or the origin. No cache is queried before the client is authorized.
 
 import { failure, unauthorized } from "./answers";
 import { allows } from "./grants";
@@ -20,7 +20,7 @@ interface Bindings {
   METADATA_API_KEY?: string;
 }
 
-type Guarded = Exclude<Route, { kind: "health" | "unknown" | "redirect" }>;
+type ProtectedRoute = Exclude<Route, { kind: "health" | "unknown" | "redirect" }>;
 
 let nodes: { text: string; shields: readonly Shield[] } | undefined;
 
@@ -37,7 +37,7 @@ export default {
       return new Response(null, { status: 301, headers: { location: wanted.location } });
     }
     try {
-      return await guarded(wanted, ecosystem, request, bindings);
+      return await serveProtected(wanted, ecosystem, request, bindings);
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error;
       return failure(ecosystem, 503, "entitlements cannot be checked right now", { "retry-after": "1" });
@@ -45,8 +45,8 @@ export default {
   },
 } satisfies ExportedHandler<Bindings>;
 
-async function guarded(
-  wanted: Guarded,
+async function serveProtected(
+  wanted: ProtectedRoute,
   ecosystem: Ecosystem | undefined,
   request: Request,
   bindings: Bindings,
@@ -101,13 +101,13 @@ function sourcesOf({ ENTITLEMENTS: store, METADATA_API: url, METADATA_API_KEY: k
   return { store, api: url && key ? { url, key } : undefined };
 }
 
-/** The nodes that the binding lists; it is the same text for as long as the isolate lives, so it is read once. */
+/** Returns the shield nodes in the SHIELDS binding, parsed once: the text never changes in the isolate's life. */
 function shieldsOf(text: string): readonly Shield[] {
   if (nodes?.text !== text) nodes = { text, shields: JSON.parse(text) as Shield[] };
   return nodes.shields;
 }
 
-/** Where the PoP's client is, as the edge network says; not every request has it. */
+/** Returns the client's coordinates from Cloudflare's request metadata, or undefined when the request has none. */
 function placeOf(request: Request): Place | undefined {
   const latitude = Number(request.cf?.["latitude"] ?? NaN);
   const longitude = Number(request.cf?.["longitude"] ?? NaN);

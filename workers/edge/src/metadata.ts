@@ -1,5 +1,5 @@
-// Asks the metadata API about a token of which the edge's store has no entry. It answers those who sign their question
-// (workers/entitlements/lookup.py): an HMAC over time and body.
+// Queries the metadata API for a token that has no entry in the edge's key-value store. The API requires a signature:
+// an HMAC over time and body (workers/entitlements/lookup.py).
 
 export interface MetadataApi {
   url: string;
@@ -7,27 +7,28 @@ export interface MetadataApi {
 }
 
 const TIMEOUT_MILLISECONDS = 2_000;
-const AT_ONCE = 20; // questions of one isolate: whoever tries out tokens must not have it hold connections for others
+// Requests of one isolate at a time. Without the limit, a client that guesses tokens could use up all connections.
+const MAX_IN_FLIGHT = 20;
 
-let underWay = 0;
+let inFlight = 0;
 
-/** The token's entry; nothing where there is no such token; "unknown" where the API did not say. */
-export async function ask(api: MetadataApi, digest: string): Promise<string | undefined | "unknown"> {
-  if (underWay >= AT_ONCE) return "unknown";
-  underWay += 1;
+/** Returns the token's entry, undefined when no such token exists, or "unknown" when the API gives no answer. */
+export async function queryToken(api: MetadataApi, digest: string): Promise<string | undefined | "unknown"> {
+  if (inFlight >= MAX_IN_FLIGHT) return "unknown";
+  inFlight += 1;
   try {
-    const answer = await fetch(api.url, await question(api.key, digest));
+    const answer = await fetch(api.url, await signedRequest(api.key, digest));
     const text = await answer.text();
     if (answer.status === 200) return text;
     return answer.status === 404 ? undefined : "unknown";
   } catch {
     return "unknown";
   } finally {
-    underWay -= 1;
+    inFlight -= 1;
   }
 }
 
-async function question(key: string, digest: string): Promise<RequestInit> {
+async function signedRequest(key: string, digest: string): Promise<RequestInit> {
   const body = JSON.stringify({ digest });
   const time = Math.floor(Date.now() / 1000);
   const signature = `t=${time},v1=${await hmac(key, `${time}.${body}`)}`;

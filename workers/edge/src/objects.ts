@@ -1,4 +1,4 @@
-// Fetching an object from the tiers below: through L1 to a shield, and back to the client without what is not his.
+// Fetches an object through L1 from a shield, and builds the client's response without internal headers.
 
 import { candidates, type Place, type Shield } from "./shields";
 import type { ObjectRoute } from "./routes";
@@ -9,8 +9,8 @@ export interface Below {
   originKey: string;
 }
 
-const FORWARDED = ["range", "if-none-match", "if-modified-since"];
-const RETURNED = [
+const FORWARDED_HEADERS = ["range", "if-none-match", "if-modified-since"];
+const RETURNED_HEADERS = [
   "accept-ranges",
   "age",
   "cache-control",
@@ -20,11 +20,11 @@ const RETURNED = [
   "etag",
   "last-modified",
 ];
-const STAMPS = ["revision", "published"]; // of a document: docs/publish-to-visible.md
-const AVOIDED_MILLISECONDS = 5_000;
+const DOCUMENT_METADATA = ["revision", "published"]; // docs/publish-to-visible.md
+const FAILED_NODE_MILLISECONDS = 5_000; // how long a node that failed is tried last
 const failedUntil = new Map<string, number>();
 
-/** The answer of the first node that has one: the object, 304, 416 or 404. `undefined` when no node could answer. */
+/** Returns the first usable answer of a node: the object, 304, 404 or 416. Returns undefined when all nodes fail. */
 export async function fetchObject(
   route: ObjectRoute,
   request: Request,
@@ -33,32 +33,32 @@ export async function fetchObject(
   now: number,
 ): Promise<Response | undefined> {
   const headers = new Headers({ "X-Artifact-Edge-Key": below.originKey });
-  for (const name of FORWARDED) {
+  for (const name of FORWARDED_HEADERS) {
     const value = request.headers.get(name);
     if (value !== null) headers.set(name, value);
   }
   const order = candidates(below.shields, route.key, place);
-  const avoided = (shield: Shield): boolean => (failedUntil.get(shield.host) ?? 0) > now;
-  for (const node of [...order.filter((shield) => !avoided(shield)), ...order.filter(avoided)]) {
-    const answer = await ask(below.shield, node, route.key, request.method, headers);
+  const failed = (shield: Shield): boolean => (failedUntil.get(shield.host) ?? 0) > now;
+  for (const node of [...order.filter((shield) => !failed(shield)), ...order.filter(failed)]) {
+    const answer = await fetchFrom(below.shield, node, route.key, request.method, headers);
     if (answer !== undefined) {
       failedUntil.delete(node.host);
       return answer;
     }
-    failedUntil.set(node.host, now + AVOIDED_MILLISECONDS);
+    failedUntil.set(node.host, now + FAILED_NODE_MILLISECONDS);
   }
   return undefined;
 }
 
-/** The response that the client may see. */
+/** Returns the response for the client: only headers meant for clients, private caching, and the tier that answered. */
 export function clientResponse(route: ObjectRoute, answer: Response, milliseconds: number): Response {
   const headers = new Headers();
-  for (const name of RETURNED) {
+  for (const name of RETURNED_HEADERS) {
     const value = answer.headers.get(name);
     if (value !== null) headers.set(name, value);
   }
   const caching = headers.get("cache-control");
-  // A cache between us and the client would else store a private package for everyone (RFC 9111, section 3.5).
+  // Otherwise a shared cache on the way to the client would store a private package for all (RFC 9111, section 3.5).
   headers.set("cache-control", caching === null ? "private, no-store" : caching.replace(/\bpublic\b/, "private"));
   if (route.negotiated) headers.set("vary", "Accept");
   if (route.ecosystem === "oci") {
@@ -66,7 +66,7 @@ export function clientResponse(route: ObjectRoute, answer: Response, millisecond
     const digest = answer.headers.get("x-amz-meta-digest") ?? route.digest ?? null;
     if (digest !== null) headers.set("docker-content-digest", digest);
   }
-  for (const name of STAMPS) {
+  for (const name of DOCUMENT_METADATA) {
     const value = answer.headers.get(`x-amz-meta-${name}`);
     if (value !== null) headers.set(`x-artifact-edge-${name}`, value);
   }
@@ -76,7 +76,7 @@ export function clientResponse(route: ObjectRoute, answer: Response, millisecond
   return new Response(answer.body, { status: answer.status, headers });
 }
 
-/** Names the tier whose store the body came from. L1 speaks of itself as Cloudflare's cache does. */
+/** Names the tier that the body came from. Cloudflare's cf-cache-status header tells hits in L1 apart. */
 function cacheVerdict(answer: Response): string {
   const verdict = answer.headers.get("cf-cache-status");
   if (verdict === "HIT" || verdict === "REVALIDATED") return "edge; hit";
@@ -84,7 +84,8 @@ function cacheVerdict(answer: Response): string {
   return answer.headers.get("x-cache") ?? "origin; miss";
 }
 
-async function ask(
+/** Returns the node's answer, or undefined when the node cannot be reached or answers with another status. */
+async function fetchFrom(
   shield: Fetcher,
   node: Shield,
   key: string,
@@ -97,7 +98,7 @@ async function ask(
     if ([200, 206, 304, 404, 416].includes(answer.status)) return answer;
     await answer.body?.cancel();
   } catch {
-    // A node that cannot be reached is passed over like one that answers with an error.
+    // The next node is tried, as after an error status.
   }
   return undefined;
 }

@@ -1,37 +1,40 @@
-// What was withdrawn: keys that no cache may answer for any more, however long an object was said to be immutable.
+// The quarantine: keys of withdrawn objects, which the edge refuses even while caches still hold the objects.
 
 import { Unavailable } from "./tokens";
 
 const ENTRY = "quarantine";
-const FRESH_MILLISECONDS = 2_000; // how long a withdrawn object may still be served by an isolate that has the list
+const FRESH_MILLISECONDS = 2_000; // how long an isolate may serve a withdrawn object before it reads the list again
 
-interface Remembered {
+interface CachedList {
   text: string;
   keys: ReadonlySet<string>;
   until: number;
 }
 
-let remembered: Remembered | undefined;
+let cached: CachedList | undefined;
 
-/** Throws `Unavailable` where no list was ever read: it might name the key. A list that cannot be renewed stays good. */
+/**
+ * Returns whether the object is quarantined. A list that cannot be refreshed stays in use. Throws `Unavailable` when
+ * the isolate has never read a list, because the list might name the key.
+ */
 export async function isQuarantined(key: string, store: KVNamespace, now: number): Promise<boolean> {
-  if (remembered === undefined || remembered.until <= now) remembered = await renewed(store, now);
-  return remembered.keys.has(key);
+  if (cached === undefined || cached.until <= now) cached = await refreshed(store, now);
+  return cached.keys.has(key);
 }
 
-async function renewed(store: KVNamespace, now: number): Promise<Remembered> {
+async function refreshed(store: KVNamespace, now: number): Promise<CachedList> {
   const until = now + FRESH_MILLISECONDS;
   try {
     const text = (await store.get(ENTRY, { cacheTtl: 30 })) ?? "";
-    if (remembered?.text === text) return { ...remembered, until };
+    if (cached?.text === text) return { ...cached, until };
     return { text, keys: parse(text), until };
   } catch {
-    if (remembered === undefined) throw new Unavailable();
-    return { ...remembered, until };
+    if (cached === undefined) throw new Unavailable();
+    return { ...cached, until };
   }
 }
 
-/** Throws for a text that is no list of this version; none at all is an empty one. */
+/** Returns the keys in the list. An empty text is an empty list. Throws for any other text that is no list. */
 function parse(text: string): ReadonlySet<string> {
   if (text === "") return new Set();
   const { version, keys } = JSON.parse(text) as { version: unknown; keys: unknown };

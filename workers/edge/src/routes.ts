@@ -1,17 +1,17 @@
-// What a URL asks for: which package of which ecosystem, and under which key the origin has it.
-// The table of URLs and keys is docs/architecture.md, "Client-facing URLs".
+// Maps a URL to a package of an ecosystem and to the object's key at the origin.
+// docs/architecture.md, "Client-facing URLs", has the table of URLs and keys.
 
 export type Ecosystem = "npm" | "pypi" | "oci";
 
-/** An object of the origin. `name` is the canonical name that grants are matched against. */
+/** A route to an object at the origin. Grants are matched against `name`, the package's canonical name. */
 export interface ObjectRoute {
   kind: "object";
   ecosystem: Ecosystem;
   name: string;
   key: string;
-  /** The body depends on the Accept header. */
+  /** Whether the body depends on the Accept header. */
   negotiated: boolean;
-  /** The digest that the client asked for, where it asked by digest. */
+  /** The digest in the URL, when the client requests by digest. */
   digest?: string;
 }
 
@@ -37,7 +37,7 @@ const OCI_TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
 const OCI_DIGEST = /^sha256:[a-f0-9]{64}$/;
 const PATH_MAX = 1024;
 
-/** Never throws: what is no valid request for anything is `unknown`. */
+/** Returns the route for a URL. Never throws: the route of an invalid URL is `unknown`. */
 export function route(url: URL, accept: string): Route {
   if (url.pathname.length > PATH_MAX) return { kind: "unknown" };
   if (url.pathname === "/healthz") return { kind: "health" };
@@ -53,12 +53,15 @@ export function route(url: URL, accept: string): Route {
   return { kind: "unknown" };
 }
 
-/** PEP 503: runs of `.`, `-` and `_` are one `-`, in lower case. */
+/** Normalizes a project name as in PEP 503: lower case, with each run of `.`, `-` and `_` replaced by one `-`. */
 export function canonicalPypiName(name: string): string {
   return name.replace(/[-_.]+/g, "-").toLowerCase();
 }
 
-/** The first of `offered` that the Accept header likes best (RFC 9110, section 12.5.1); the first of all without one. */
+/**
+ * Returns the offered media type with the highest quality in the Accept header (RFC 9110, section 12.5.1). Of several
+ * equal ones, and without a match, that is the first.
+ */
 export function preferred(accept: string, offered: readonly [string, ...string[]]): string {
   let best: { type: string; quality: number } = { type: offered[0], quality: 0 };
   for (const type of offered) {
@@ -96,7 +99,7 @@ function npm(rest: string, accept: string): Route {
   return { kind: "object", ecosystem: "npm", name, key: `npm/${name}/${document}`, negotiated: true };
 }
 
-/** `<name>@<version>`: where the version's `dist.attestations.url` leads. */
+/** Routes `<name>@<version>`, the end of the URL in a version's `dist.attestations.url`. */
 function attestations(spec: string): Route {
   const at = spec.lastIndexOf("@");
   const [name, version] = [spec.slice(0, Math.max(at, 0)), spec.slice(at + 1)];
@@ -148,11 +151,11 @@ function oci(rest: string): Route {
 
 function ociObject(name: string, key: string, digest?: string): Route {
   if (name.length > OCI_NAME_MAX || !OCI_NAME.test(name)) return { kind: "unknown", ecosystem: "oci" };
-  const asked = digest === undefined ? {} : { digest };
-  return { kind: "object", ecosystem: "oci", name, key, negotiated: false, ...asked };
+  const byDigest = digest === undefined ? {} : { digest };
+  return { kind: "object", ecosystem: "oci", name, key, negotiated: false, ...byDigest };
 }
 
-/** Percent-decoding, once: what is still encoded after that is no name of anything. */
+/** Decodes percent-encoding once. Returns undefined for a path with control characters, `\`, or `%` after decoding. */
 function decodeOnce(path: string): string | undefined {
   try {
     const decoded = decodeURIComponent(path);

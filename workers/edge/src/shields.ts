@@ -1,4 +1,5 @@
-// Which shield node to ask: rendezvous hashing within the nearest region, then the next node, then the next region.
+// Chooses the shield node for a key by rendezvous hashing in the nearest region. The region's other nodes follow, then
+// the next regions.
 
 export interface Shield {
   host: string; // with port
@@ -12,7 +13,7 @@ export interface Place {
   longitude: number;
 }
 
-/** All nodes in the order in which to ask them for the key. Without a place, regions stay in the order given. */
+/** Returns all nodes in the order in which to try them. Without a place, regions keep the order of `shields`. */
 export function candidates(shields: readonly Shield[], key: string, place: Place | undefined): Shield[] {
   const distance = new Map<Shield, number>(shields.map((shield, index) => [shield, place ? angle(shield, place) : index]));
   const nearest = new Map<string, number>();
@@ -28,7 +29,7 @@ export function candidates(shields: readonly Shield[], key: string, place: Place
   });
 }
 
-/** Great-circle distance as an angle in radians (haversine formula). */
+/** Returns the great-circle distance as an angle in radians (haversine formula). */
 function angle(a: Place, b: Place): number {
   const radians = (degrees: number): number => (degrees * Math.PI) / 180;
   const dLatitude = radians(b.latitude - a.latitude) / 2;
@@ -39,7 +40,7 @@ function angle(a: Place, b: Place): number {
   return 2 * Math.asin(Math.min(1, Math.sqrt(h)));
 }
 
-/** Rendezvous weight: FNV-1a over node and key, with a final mix so that near keys do not get near weights. */
+/** Returns the rendezvous weight: FNV-1a over node and key, with a final mix so that similar keys spread evenly. */
 function weight(host: string, key: string): number {
   let hash = 0x811c9dc5;
   for (const character of `${host} ${key}`) {

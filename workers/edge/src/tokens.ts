@@ -1,38 +1,39 @@
-// Who asks: from the Authorization header to a principal with grants. Fails closed: what cannot be read is no entry.
+// Authenticates the client: finds the principal and the grants of the token in the Authorization header.
+// Fails closed: an entry that cannot be parsed counts as no entry.
 
 import { jwtVerify, SignJWT } from "jose";
 
-import { ask, type MetadataApi } from "./metadata";
+import { type MetadataApi, queryToken } from "./metadata";
 
-/** What the key-value store holds of a token, under `token:<sha256 hex>`. */
+/** A token's entry in the key-value store, under the key `token:<sha256 hex>`. */
 export interface Entitlement {
   principal: string;
   expires: number; // Unix time in seconds
   grants: readonly string[];
 }
 
-/** Neither store nor metadata API could tell: nobody can be let in, and nobody told that his token is wrong. */
+/** Thrown when neither store nor metadata API answers. The client gets 503: the token may be valid or not. */
 export class Unavailable extends Error {}
 
-/** Where entitlements are found: the edge's store, and what is asked where it has no entry. */
+/** The sources of entitlements: the edge's key-value store, and the metadata API for tokens without an entry. */
 export interface Sources {
   store: KVNamespace;
   api: MetadataApi | undefined;
 }
 
-export const JWT_SECONDS = 60; // the shortest life that docker clients expect (distribution token specification)
-const POSITIVE_MILLISECONDS = 2_000; // how long a revoked token may still work in an isolate that has seen it
+export const JWT_SECONDS = 60; // the shortest lifetime that docker clients expect (distribution token specification)
+const POSITIVE_MILLISECONDS = 2_000; // how long a revoked token still works in an isolate that has cached its entry
 const NEGATIVE_MILLISECONDS = 2_000;
-const REMEMBERED = 10_000; // entries; a few MB of the isolate's 128
+const CACHED_ENTRIES = 10_000; // a few MB of the isolate's 128
 
-interface Remembered {
+interface CachedEntry {
   entitlement: Entitlement | undefined;
   until: number;
 }
 
-const memory = new Map<string, Remembered>();
+const memory = new Map<string, CachedEntry>();
 
-/** The digest of the credential in the header, or nothing where there is none that could be ours. */
+/** Returns the digest of the token in the header, or undefined when the header holds no valid credential. */
 export async function presentedDigest(header: string | null, key: string, service: string): Promise<string | undefined> {
   const [scheme = "", value = ""] = (header ?? "").split(/ +/, 2);
   if (value === "") return undefined;
@@ -41,14 +42,17 @@ export async function presentedDigest(header: string | null, key: string, servic
   return value.split(".").length === 3 ? jwtDigest(value, key, service) : sha256(value);
 }
 
-/** What the token with that digest is good for now: isolate memory, then the key-value store, then the metadata API. */
+/**
+ * Returns the token's entitlement, or undefined when the token is unknown, revoked or expired. Looks in the isolate's
+ * memory, the key-value store and the metadata API, in this order. Throws `Unavailable`.
+ */
 export async function entitlementOf(digest: string, sources: Sources, now: number): Promise<Entitlement | undefined> {
   const known = memory.get(digest);
   const entitlement = known !== undefined && known.until > now ? known.entitlement : await lookUp(digest, sources, now);
   return entitlement !== undefined && entitlement.expires * 1000 > now ? entitlement : undefined;
 }
 
-/** A JWT that stands for the token for a minute. It names the token's digest, and each use looks that up again. */
+/** Returns a JWT that is valid for JWT_SECONDS. It holds the token's digest, and each use looks the token up again. */
 export async function sign(digest: string, principal: string, key: string, service: string): Promise<string> {
   return new SignJWT({ tid: digest })
     .setProtectedHeader({ alg: "HS256", typ: "JWT" })
@@ -62,13 +66,13 @@ export async function sign(digest: string, principal: string, key: string, servi
 async function lookUp(digest: string, sources: Sources, now: number): Promise<Entitlement | undefined> {
   const text = await entryOf(digest, sources);
   const entitlement = text === undefined ? undefined : parse(text);
-  if (memory.size >= REMEMBERED) memory.delete(memory.keys().next().value ?? "");
+  if (memory.size >= CACHED_ENTRIES) memory.delete(memory.keys().next().value ?? "");
   const life = entitlement === undefined ? NEGATIVE_MILLISECONDS : POSITIVE_MILLISECONDS;
   memory.set(digest, { entitlement, until: now + life });
   return entitlement;
 }
 
-/** The store's entry, also one that says that the token is revoked; without one, what the database has on record. */
+/** Returns the store's entry, which may say that the token is revoked. Without one, queries the metadata API. */
 async function entryOf(digest: string, { store, api }: Sources): Promise<string | undefined> {
   let text: string | null = null;
   try {
@@ -78,7 +82,7 @@ async function entryOf(digest: string, { store, api }: Sources): Promise<string 
   }
   if (text !== null) return text;
   if (api === undefined) return undefined;
-  const answer = await ask(api, digest);
+  const answer = await queryToken(api, digest);
   if (answer === "unknown") throw new Unavailable();
   return answer;
 }

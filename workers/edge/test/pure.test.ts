@@ -1,4 +1,4 @@
-// URLs to object keys, grants to names, keys to shields: tables of what must and what must not match.
+// Unit tests: URLs map to object keys, grants match names, and keys map to shields.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -40,7 +40,7 @@ test("URLs map to the keys of the architecture page", () => {
   for (const [path, accept, expected] of table) assert.equal(key(path, accept), expected, path);
 });
 
-test("what is no name of anything is unknown", () => {
+test("the route of an invalid path is unknown", () => {
   for (const path of [
     "/",
     "/npm/",
@@ -65,7 +65,7 @@ test("what is no name of anything is unknown", () => {
   }
 });
 
-test("patterns match whole names, and a star any run of characters", () => {
+test("a pattern matches whole names, and a star matches any run of characters", () => {
   for (const [pattern, name] of [["*", "x"], ["@acme/*", "@acme/web"], ["a*c*e", "abcde"], ["a*", "a"], ["x", "x"]]) {
     assert.ok(matches(pattern!, name!), `${pattern} ${name}`);
   }
@@ -74,14 +74,14 @@ test("patterns match whole names, and a star any run of characters", () => {
   }
 });
 
-test("a grant is for one ecosystem and one action, and a malformed one for nothing", () => {
+test("a grant allows one action in one ecosystem, and a malformed grant allows nothing", () => {
   assert.ok(allows(["npm:@acme/*:pull"], "npm", "@acme/web", "pull"));
   for (const grant of ["pypi:@acme/*:pull", "npm:@acme/*:push", "npm", "npm:pull", ":", "npm:@acme/*", "*:*:pull"]) {
     assert.ok(!allows([grant], "npm", "@acme/web", "pull"), grant);
   }
 });
 
-test("the nearest region comes first, and losing a node moves only that node's keys", () => {
+test("the nearest region comes first, and the loss of a node moves only that node's keys", () => {
   const east = { region: "us-east-1", latitude: 38.9, longitude: -77.4 };
   const nodes = [0, 1, 2].map((n) => ({ host: `us-east-1-${n}`, ...east }));
   const europe = { host: "eu-west-1-0", region: "eu-west-1", latitude: 53.3, longitude: -6.3 };

@@ -1,4 +1,4 @@
-// The very bundle that is deployed, in a real workerd, between a stub key-value store and stub shields.
+// Tests the deployed bundle in workerd, with stubs for the key-value store, the shields and the metadata API.
 
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
@@ -18,10 +18,10 @@ const NODES = ["us-east-1-0.shield.test:8443", "us-east-1-1.shield.test:8443", "
 
 const entries = new Map<string, string>();
 let storeWorks = true;
-const records = new Map<string, string>(); // what the metadata API has
+const records = new Map<string, string>(); // the metadata API's answers by token digest
 let apiStatus = 200;
-let questions: { signature: string; body: string; authorization: string | undefined }[] = [];
-const asked: { host: string; path: string; headers: IncomingMessage["headers"] }[] = [];
+let apiRequests: { signature: string; body: string; authorization: string | undefined }[] = [];
+const shieldRequests: { host: string; path: string; headers: IncomingMessage["headers"] }[] = [];
 let shield: (request: IncomingMessage, response: ServerResponse) => void;
 let servers: Server[] = [];
 let workerd: ChildProcess;
@@ -79,14 +79,14 @@ before(async () => {
     response.writeHead(!storeWorks ? 500 : value === undefined ? 404 : 200).end(storeWorks ? value : undefined);
   });
   const below = await listen((request, response) => {
-    asked.push({ host: request.headers.host ?? "", path: request.url ?? "", headers: request.headers });
+    shieldRequests.push({ host: request.headers.host ?? "", path: request.url ?? "", headers: request.headers });
     shield(request, response);
   });
   const internet = await listen(async (request, response) => {
     const { host, authorization, "x-artifact-edge-signature": signature } = request.headers;
     let body = "";
     for await (const part of request) body += String(part);
-    questions.push({ signature: String(signature), body, authorization });
+    apiRequests.push({ signature: String(signature), body, authorization });
     const known = records.get((JSON.parse(body) as { digest: string }).digest);
     const status = host !== "abc.lambda-url.us-east-1.on.aws" ? 530 : apiStatus !== 200 ? apiStatus : known ? 200 : 404;
     response.writeHead(status).end(known);
@@ -109,10 +109,10 @@ after(() => {
 });
 
 beforeEach(() => {
-  asked.length = 0;
+  shieldRequests.length = 0;
   storeWorks = true;
   apiStatus = 200;
-  questions = [];
+  apiRequests = [];
   shield = (_, response) => {
     response.writeHead(200, {
       "content-type": "application/octet-stream",
@@ -132,7 +132,7 @@ beforeEach(() => {
 const bearer = (token: string): Record<string, string> => ({ authorization: `Bearer ${token}` });
 const basic = (token: string): Record<string, string> => ({ authorization: `Basic ${btoa(`__token__:${token}`)}` });
 
-test("no token, a wrong one, an expired one and none of ours are 401 with the ecosystem's challenge", async () => {
+test("a request without a valid token is 401 with the ecosystem's challenge", async () => {
   grant("expired", ["npm:*:pull"], 1_000_000_000);
   for (const headers of [{}, bearer("wrong"), bearer("expired"), basic("wrong"), { authorization: "Basic !!" }]) {
     for (const [path, challenge] of [["/npm/web", "Basic"], ["/pypi/simple/web/", "Basic"], ["/v2/acme/app/manifests/1", "Bearer"]]) {
@@ -141,18 +141,18 @@ test("no token, a wrong one, an expired one and none of ours are 401 with the ec
       assert.match(answer.headers.get("www-authenticate") ?? "", new RegExp(`^${challenge} realm="`));
     }
   }
-  assert.deepEqual(asked, []);
+  assert.deepEqual(shieldRequests, []);
 });
 
-test("a token without the grant is 403, whether the package exists or not, and no tier below hears of it", async () => {
+test("a token without the grant is 403 for any package, and no shield receives a request", async () => {
   grant("npm-only", ["npm:@acme/*:pull"]);
   for (const path of ["/npm/other", "/pypi/simple/web/", "/pypi/simple/"]) {
     assert.equal((await fetch(edge + path, { headers: basic("npm-only") })).status, 403, path);
   }
-  assert.deepEqual(asked, []);
+  assert.deepEqual(shieldRequests, []);
 });
 
-test("the granted object arrives, private to the client, and says which tier answered", async () => {
+test("a granted object arrives with private caching and the tier that answered", async () => {
   grant("reader", ["npm:*:pull", "pypi:*:pull"]);
   const answer = await fetch(`${edge}/npm/@acme/web/-/web-1.0.0.tgz`, { headers: { ...bearer("reader"), cookie: "a=b" } });
   assert.equal(await answer.text(), "body");
@@ -162,42 +162,42 @@ test("the granted object arrives, private to the client, and says which tier ans
   assert.equal(answer.headers.get("x-artifact-edge-published"), "2026-01-01T00:00:00.000000Z");
   assert.equal(answer.headers.get("x-amz-request-id"), null);
   assert.equal(answer.headers.get("cf-cache-status"), null);
-  assert.equal(asked[0]?.path, "/objects/npm/%40acme/web/-/web-1.0.0.tgz");
-  assert.equal(asked[0]?.headers["x-artifact-edge-key"], "origin-key");
-  assert.equal(asked[0]?.headers.authorization, undefined);
-  assert.equal(asked[0]?.headers.cookie, undefined);
+  assert.equal(shieldRequests[0]?.path, "/objects/npm/%40acme/web/-/web-1.0.0.tgz");
+  assert.equal(shieldRequests[0]?.headers["x-artifact-edge-key"], "origin-key");
+  assert.equal(shieldRequests[0]?.headers.authorization, undefined);
+  assert.equal(shieldRequests[0]?.headers.cookie, undefined);
 });
 
-test("a hit in L1 is told as the edge's", async () => {
+test("a hit in L1 is reported as a hit at the edge", async () => {
   grant("reader", ["npm:*:pull", "pypi:*:pull"]);
   shield = (_, response) => response.writeHead(200, { "cf-cache-status": "HIT", "x-cache": "origin; miss" }).end();
   assert.equal((await fetch(`${edge}/npm/@acme/web`, { headers: bearer("reader") })).headers.get("x-cache"), "edge; hit");
 });
 
-test("conditionals and ranges reach the shield; 304 of a negotiated document varies by Accept", async () => {
+test("conditional and range headers reach the shield, and a 304 for a negotiated document varies by Accept", async () => {
   grant("reader", ["npm:*:pull", "pypi:*:pull"]);
   shield = (request, response) => response.writeHead(request.headers["if-none-match"] ? 304 : 206).end();
   const unchanged = await fetch(`${edge}/npm/@acme/web`, { headers: { ...bearer("reader"), "if-none-match": '"1"' } });
   assert.deepEqual([unchanged.status, unchanged.headers.get("vary")], [304, "Accept"]);
   const path = "/pypi/files/web/web-1.0-py3-none-any.whl";
   const part = await fetch(edge + path, { headers: { ...basic("reader"), range: "bytes=-5" } });
-  assert.deepEqual([part.status, asked[1]?.headers.range], [206, "bytes=-5"]);
+  assert.deepEqual([part.status, shieldRequests[1]?.headers.range], [206, "bytes=-5"]);
 });
 
-test("a node that fails or refuses is passed over for the next, and all failing is 502", async () => {
+test("after a node's error the next node is tried, and the client gets 502 when all nodes fail", async () => {
   grant("reader", ["npm:*:pull", "pypi:*:pull"]);
   const working = shield;
   shield = (request, response) => {
-    if (asked.length < 3) response.writeHead(asked.length === 1 ? 503 : 403).end();
+    if (shieldRequests.length < 3) response.writeHead(shieldRequests.length === 1 ? 503 : 403).end();
     else working(request, response);
   };
   assert.equal((await fetch(`${edge}/npm/web`, { headers: bearer("reader") })).status, 200);
-  assert.deepEqual(new Set(asked.map(({ host }) => host)), new Set(NODES));
+  assert.deepEqual(new Set(shieldRequests.map(({ host }) => host)), new Set(NODES));
   shield = (_, response) => response.writeHead(500).end();
   assert.equal((await fetch(`${edge}/npm/web`, { headers: bearer("reader") })).status, 502);
 });
 
-test("what the origin lacks is 404 in the ecosystem's own words", async () => {
+test("an object that the origin lacks is 404 in the ecosystem's format", async () => {
   grant("reader", ["npm:*:pull", "pypi:*:pull"]);
   shield = (_, response) => response.writeHead(404, { "content-type": "application/xml" }).end("<Error>NoSuchKey</Error>");
   const answer = await fetch(`${edge}/npm/web`, { headers: bearer("reader") });
@@ -205,7 +205,7 @@ test("what the origin lacks is 404 in the ecosystem's own words", async () => {
   assert.deepEqual(await answer.json(), { error: "web: no such object" });
 });
 
-test("docker's flow: challenge, token, pull; a forged, foreign or stale JWT is refused", async () => {
+test("docker's token flow works, and a forged, foreign or expired JWT is 401", async () => {
   grant("docker", ["oci:acme/*:pull"]);
   assert.equal((await fetch(`${edge}/token`)).status, 401);
   const { token } = (await (await fetch(`${edge}/token`, { headers: basic("docker") })).json()) as { token: string };
@@ -225,7 +225,7 @@ test("docker's flow: challenge, token, pull; a forged, foreign or stale JWT is r
   assert.equal((await pull(await signed({ exp: 1 }, key))).status, 401);
 });
 
-test("a revoked token ends within seconds, its JWT too", async () => {
+test("the JWT of a revoked token stops working within seconds", async () => {
   grant("leaver", ["oci:*:pull"]);
   const { token } = (await (await fetch(`${edge}/token`, { headers: basic("leaver") })).json()) as { token: string };
   entries.clear();
@@ -239,7 +239,7 @@ test("a revoked token ends within seconds, its JWT too", async () => {
   assert.equal(last, 401);
 });
 
-test("what was withdrawn is 410 within seconds, whatever a cache below holds, and stays so while the list cannot be read", async () => {
+test("a quarantined object is 410 within seconds, and stays 410 while the list cannot be read", async () => {
   grant("reader", ["npm:*:pull", "oci:*:pull"]);
   const status = async (path: string): Promise<number> => (await fetch(edge + path, { headers: bearer("reader") })).status;
   const file = "/npm/@acme/web/-/web-1.0.0.tgz";
@@ -259,33 +259,33 @@ test("what was withdrawn is 410 within seconds, whatever a cache below holds, an
 
 const pull = async (token: string): Promise<Response> => fetch(`${edge}/npm/web`, { headers: bearer(token) });
 
-test("a token of which the store has no entry is asked for, signed, once while it is remembered", async () => {
+test("a token without an entry in the store is looked up with one signed request while the answer is cached", async () => {
   const digest = record("fresh", { revision: 1, principal: "bob", expires: 4_000_000_000, grants: ["npm:web:pull"] });
   for (const _ of [1, 2, 3]) assert.equal((await pull("fresh")).status, 200);
   assert.equal((await fetch(`${edge}/npm/other`, { headers: bearer("fresh") })).status, 403);
-  const [question, ...more] = questions;
-  assert.deepEqual([more, JSON.parse(question!.body), question!.authorization], [[], { digest }, undefined]);
-  const [, time, mac] = /^t=(\d+),v1=([0-9a-f]{64})$/.exec(question!.signature)!;
+  const [apiRequest, ...more] = apiRequests;
+  assert.deepEqual([more, JSON.parse(apiRequest!.body), apiRequest!.authorization], [[], { digest }, undefined]);
+  const [, time, mac] = /^t=(\d+),v1=([0-9a-f]{64})$/.exec(apiRequest!.signature)!;
   assert.ok(Math.abs(Number(time) - Date.now() / 1000) < 10);
-  assert.equal(mac, createHmac("sha256", API_KEY).update(`${time}.${question!.body}`).digest("hex"));
+  assert.equal(mac, createHmac("sha256", API_KEY).update(`${time}.${apiRequest!.body}`).digest("hex"));
 });
 
-test("a token that is on no record is 401, and the API hears of it once in some seconds", async () => {
+test("an unknown token is 401, and the API receives one request while the answer is cached", async () => {
   for (const _ of [1, 2, 3]) assert.equal((await pull("made-up")).status, 401);
-  assert.equal(questions.length, 1);
+  assert.equal(apiRequests.length, 1);
 });
 
-test("a revoked token is 401: by the store's entry without a question, and by the API's answer", async () => {
+test("a revoked token is 401 by the store's entry without an API request, or by the API's answer", async () => {
   const revoked = { revision: 2, revoked: true };
   entries.set(`token:${record("revoked-at-edge", { principal: "x", expires: 4e9, grants: ["npm:*:pull"] })}`, JSON.stringify({ version: 1, ...revoked }));
   record("revoked-on-record", revoked);
   assert.equal((await pull("revoked-at-edge")).status, 401);
-  assert.equal(questions.length, 0);
+  assert.equal(apiRequests.length, 0);
   assert.equal((await pull("revoked-on-record")).status, 401);
-  assert.deepEqual(asked, []);
+  assert.deepEqual(shieldRequests, []);
 });
 
-test("while the API does not say, a token without an entry is 503, and one with an entry is good", async () => {
+test("while the API fails, a token without an entry is 503, and a token with an entry works", async () => {
   grant("known", ["npm:*:pull"]);
   for (const status of [403, 429, 500, 503, 302]) {
     apiStatus = status;
@@ -295,13 +295,13 @@ test("while the API does not say, a token without an entry is 503, and one with 
   }
 });
 
-test("while the store does not answer, the API does", async () => {
+test("while the store fails, the API's answer counts", async () => {
   record("on-record", { revision: 1, principal: "bob", expires: 4_000_000_000, grants: ["npm:*:pull"] });
   storeWorks = false;
   assert.equal((await pull("on-record")).status, 200);
 });
 
-test("when entitlements cannot be read, or make no sense, nobody is let in", async () => {
+test("a client is refused while entitlements cannot be read, and when an entry is malformed", async () => {
   grant("unread", ["npm:*:pull"]);
   storeWorks = false;
   apiStatus = 503;
@@ -311,10 +311,10 @@ test("when entitlements cannot be read, or make no sense, nobody is let in", asy
   const digest = createHash("sha256").update("garbled").digest("hex");
   entries.set(`token:${digest}`, '{"version":2,"grants":["npm:*:pull"]}');
   assert.equal((await fetch(`${edge}/npm/web`, { headers: bearer("garbled") })).status, 401);
-  assert.deepEqual(asked, []);
+  assert.deepEqual(shieldRequests, []);
 });
 
-test("bodies stream: the first bytes arrive before the last are sent", async () => {
+test("a body streams: its first bytes arrive before its last bytes are sent", async () => {
   grant("reader", ["npm:*:pull", "pypi:*:pull"]);
   let finish = (): void => undefined;
   shield = (_, response) => {
@@ -328,7 +328,7 @@ test("bodies stream: the first bytes arrive before the last are sent", async () 
   assert.equal(new TextDecoder().decode((await reader.read()).value), "last");
 });
 
-test("only reading is offered", async () => {
+test("methods other than GET and HEAD are 405", async () => {
   const answer = await fetch(`${edge}/npm/web`, { method: "PUT", body: "{}" });
   assert.deepEqual([answer.status, answer.headers.get("allow")], [405, "GET, HEAD"]);
 });
