@@ -33,7 +33,6 @@ from tests.support.sandbox.edge import access
 from tests.support.sandbox.up import Up
 
 MINUTE = 5.0  # seconds
-NEVER = 86_400.0  # seconds in a minute, so that the schedule does not invoke the relay during a test
 WITHIN = 120.0  # seconds; long, because the machine runs other tests too
 NOWHERE = "http://127.0.0.1:9/client/v4"  # the discard port: nothing listens there
 KILLED_AFTER_THE_COMMIT = """
@@ -97,7 +96,7 @@ def test_a_version_whose_publisher_was_killed_is_seen_by_every_reader(
     )
     assert registry(up, "publish", first).returncode == 0
     assert all(list(reader.get("/npm/drained").json()["versions"]) == ["1.0.0"] for reader in readers)
-    set_minute(up, NEVER)
+    set_minute(up, MINUTE_SECONDS)  # the schedule must not invoke the relay before the checks below
     killed = subprocess.run(
         [sys.executable, "-c", KILLED_AFTER_THE_COMMIT, "publish", second, "--stack-outputs", "-"],
         cwd=CHECKOUT,
@@ -121,7 +120,7 @@ def test_what_was_withdrawn_while_the_edge_was_out_of_reach_is_refused_to_every_
     file, path = tarball(tmp_path / "bad.tgz", {"name": "leaked", "version": "1.0.0"}), "/npm/leaked/-/leaked-1.0.0.tgz"
     assert registry(up, "publish", file).returncode == 0
     assert all(reader.get(path).content == file.read_bytes() for reader in readers)
-    set_minute(up, NEVER)
+    set_minute(up, MINUTE_SECONDS)  # the schedule must not invoke the relay before the checks below
     taken = registry(up, "unpublish", "npm:leaked@1.0.0", CLOUDFLARE_BASE_URL=NOWHERE)
     assert taken.returncode != 0
     assert "the edge was not told what is withdrawn" in taken.stderr
