@@ -1,1 +1,1 @@
-"""The check that identifiers and prose keep to the terms in docs/terms.md."""
+"""Checks that identifiers and prose use the terms in docs/terms.md."""

@@ -20,7 +20,7 @@ PAGE = CHECKOUT / "docs" / "terms.md"
 
 
 def config(words: Mapping[str, str]) -> str:
-    """The settings of typos (TOML): retired words have no correction, and a line with a reason is passed over."""
+    """Returns the settings of typos (TOML): retired words have no correction, and lines with a reason are ignored."""
     retired = "\n".join(f'{word} = ""' for word in sorted(words))
     return f"""\
 [files]
@@ -41,7 +41,7 @@ inh = "inh"
 
 
 def findings(paths: Sequence[Path], words: Mapping[str, str]) -> Iterator[str]:
-    """One line for each word that may not stand where it stands."""
+    """Yields one line for each misspelt or retired word that is found."""
     program = Path(sysconfig.get_path("scripts")) / "typos"
     with tempfile.NamedTemporaryFile("w", suffix=".toml") as settings:
         settings.write(config(words))

@@ -10,11 +10,11 @@ _RETIRED = re.compile(r"`([^`]+)`")
 
 
 class TermsError(Exception):
-    """The page of terms cannot be read; the message names the line."""
+    """Raised when the page of terms cannot be read; the message names the line."""
 
 
 def retired_words(page: Path) -> Mapping[str, str]:
-    """Each retired word, in lower case, with the term to use. Raises TermsError."""
+    """Returns each retired word in lower case with the term to use. Raises TermsError if the page cannot be read."""
     words: dict[str, str] = {}
     for number, line in enumerate(page.read_text().splitlines(), start=1):
         if not line.startswith("| ") or line.startswith(("| Term |", "| --- |")):

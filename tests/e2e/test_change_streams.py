@@ -22,7 +22,7 @@ from workers.entitlements.spanner import Spanner, SpannerRefused
 
 __all__ = ["spanner"]
 
-_REPLACED_WITHIN = 120.0  # seconds; the emulator replaces partitions that are 20 s old, and looks each 20 s
+_REPLACED_WITHIN = 120.0  # seconds; the emulator replaces partitions that are 20 s old, and checks every 20 s
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def records(database: Spanner) -> list[Any]:
     start = database.now()
     put(database, "x", 1)
     newer = {"table": "items", "columns": ["pk", "sk", "version"], "values": [["tokens", digest("x"), "2"]]}
-    database.write({"update": newer})  # of one column: of others that were set as they were, only Google tells the old
+    database.write({"update": newer})  # one column only: for unchanged columns, only Google reports old values
     remove(database, "x")
     end = database.now()
 

@@ -1,5 +1,8 @@
-"""A stack whose objects are on Cloud Storage: published by the registry, read by a shield on Compute Engine with the
-tokens of its service account, installed by real npm, pip and skopeo."""
+"""A stack whose objects are on Cloud Storage.
+
+The registry publishes the objects, and a shield on Compute Engine reads them with the tokens of its service account.
+Real npm, pip and skopeo install them.
+"""
 
 from __future__ import annotations
 

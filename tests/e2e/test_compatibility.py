@@ -1,7 +1,8 @@
-"""Deployment order: the worker of the last release with today's shields, and today's worker with shields of the last
-release. In between the two applies of a rollout, either pair serves clients.
+"""The last release's worker works with today's shields, and today's worker with the last release's shields.
 
-What a release deployed is in its recorded states: the worker's bundle and the shields' boot files, byte for byte.
+Between the two applies of a rollout, either pair serves clients.
+
+The recorded states of a release hold the worker's bundle and the shields' boot files, byte for byte.
 As long as no release is recorded (releases/README.md), there is no earlier worker or shield to stay compatible with.
 """
 

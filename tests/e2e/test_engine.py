@@ -1,4 +1,4 @@
-"""The real engine on the emulated AWS: plain `pulumi` commands, and what boto3 then says exists."""
+"""The real engine on the emulated AWS: plain `pulumi` commands, and the resources that boto3 then finds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A shield's credentials are good for reading the origin from where shields are, and from nowhere else."""
+"""A shield's credentials can read the origin only from the shields' networks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from tests.support.sandbox.origin import store
 from tests.support.sandbox.up import Up
 
 PATIENCE_SECONDS = 120.0
-US, EU, ASIA = "us-east-1", "eu-west-1", "asia-southeast1"  # the last is Google's: its shield has the role by a token
+# The last region is Google's: its shield assumes the AWS role with a token.
+US, EU, ASIA = "us-east-1", "eu-west-1", "asia-southeast1"
 CLIENT_LOCATION = {US: CLIENT_LOCATIONS[0], EU: CLIENT_LOCATIONS[1], ASIA: CLIENT_LOCATIONS[2]}
 
 
@@ -138,7 +139,7 @@ def test_without_its_address_in_the_policy_it_is_refused_and_another_shield_read
     body = store(up, key, 1_000)
     with ways(up, without_address):
         assert read(up, EU, key).content == body
-    assert asked(up, key) == {bucket(up, EU): 1, bucket(up, US): 2}  # its own shield was refused by the second
+    assert asked(up, key) == {bucket(up, EU): 1, bucket(up, US): 2}  # the second bucket refused the region's own shield, too
 
 
 def test_without_any_way_nothing_is_read(up: Up) -> None:

@@ -1,4 +1,4 @@
-"""One emulated edge network, whole: the API takes a script, real PoPs run it, and their L1 caches ask a stub shield."""
+"""A complete emulated edge network: the API accepts a script, real PoPs run it, and their L1 caches read a stub shield."""
 
 from __future__ import annotations
 
@@ -329,7 +329,7 @@ def test_secrets_are_in_no_argument_and_in_no_file_that_others_can_read(network:
 
 
 def _once_expired(network: Network, path: str) -> httpx.Response:
-    """The first answer for which the cached copy alone would not do."""
+    """Returns the first answer after the cached copy expired."""
     while True:
         answer = network.get(path)
         if answer.headers["cf-cache-status"] != "HIT":
@@ -351,14 +351,14 @@ def _emulator(sandbox: Sandbox) -> Generator[None]:
             emulator.terminate()
             assert emulator.wait(20) == 0
             running = [name for name in processes.names(sandbox) if processes.pid_of(sandbox, name)]
-            assert running == []  # an ended emulator leaves no PoP behind
+            assert running == []  # no PoP runs on after its emulator ends
         finally:
             emulator.kill()
 
 
 @contextmanager
 def _stub_dns(sandbox: Sandbox) -> Generator[None]:
-    """Answers each A query with the stub shield's address."""
+    """Runs a DNS server that answers each A query with the stub shield's address."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind((sandbox.dns_address, DNS_PORT))
 
@@ -381,7 +381,7 @@ def _stub_dns(sandbox: Sandbox) -> Generator[None]:
 
 @contextmanager
 def _stub_shield(sandbox: Sandbox) -> Generator[tuple[Shield, str, pki.Issued]]:
-    """A TLS server that lets in only clients of its authority. Yields what it saw, that authority, a client's pair."""
+    """Runs a TLS server for clients of its authority. Yields the requests, the authority and a client's key pair."""
     authority = pki.Authority(sandbox.path("shield", "edge-ca.pem").parent)
     files: dict[str, Path] = {"ca": authority.certificate_file}
     issued = authority.issue(SHIELDS)
@@ -414,7 +414,7 @@ def _answering(shield: Shield) -> type[http.server.BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             shield.requests.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
             if "/slow/" in self.path:
-                time.sleep(1)  # long enough for all of a herd to be there
+                time.sleep(1)  # long enough for all simultaneous requests to arrive
             current = "/brief/" in self.path and self.headers.get("If-None-Match") == '"1"'
             status = 503 if shield.failing else 404 if "/missing/" in self.path else 304 if current else 200
             content = BODY if status == 200 else b""

@@ -1,4 +1,4 @@
-"""The exemptions of the stack that the tests use."""
+"""Fixture that writes the exemptions of the tests' stack and fixes today's date."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Resources as the engine shows them to a policy, and what the policy says of them."""
+"""Resources as the engine passes them to a policy, and the policy's findings."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def findings(
     policy = next(policy for policy in POLICIES if policy.name == name)
     said = [] if said is None else said
     schema = policy.config_schema.properties if policy.config_schema else {}
-    defaults = {setting: about["default"] for setting, about in schema.items()}  # the engine fills them in
+    defaults = {setting: about["default"] for setting, about in schema.items()}  # the engine sets the defaults
     config = as_sent({**defaults, **(config or {})})
 
     def report(message: str, urn: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""What an exemption covers, and what it does not."""
+"""Exemptions: which findings they cover, and which they do not."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_an_exemption_is_not_unused_while_its_policy_waits_for_a_value(
     with pytest.raises(UnknownValueError):
         findings("multi-bucket-versioned", [PRIMARY, waiting])
     assert reported(PRIMARY) == []
-    assert "covers nothing" in reported(PRIMARY)[0]  # each run of the engine has a report of its own
+    assert "covers nothing" in reported(PRIMARY)[0]  # each run of the engine makes a separate report
 
 
 def test_only_the_report_of_exemptions_is_advisory() -> None:

@@ -1,4 +1,4 @@
-"""Every resource of prod, broken in every way that a policy forbids, is caught by that policy."""
+"""Each policy reports each mutation of prod's resources that it forbids."""
 
 from __future__ import annotations
 

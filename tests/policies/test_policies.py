@@ -1,4 +1,4 @@
-"""Each policy violated and met, on resources as the program and a careless change to it would register them."""
+"""Tests each policy on resources that violate it and on resources that meet it."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_one_unknown_binding_or_variable_does_not_hide_another() -> None:
         ("cloudflare-workers-secrets-bound-as-secret-text", {"bindings": [unknown, secret]}),
         ("multi-function-environment-without-secrets", {"environment": {"variables": variables}}),
     ):
-        token = min(governs(name))  # of functions and services, the function
+        token = min(governs(name))  # the function's type sorts before the service's
         said: list[str] = []
         with pytest.raises(UnknownValueError):
             findings(name, [resource(token, props)], said=said)

@@ -1,4 +1,4 @@
-"""Each policy violated and met, by concern."""
+"""Test cases that violate or meet each policy, grouped by concern."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ CASES = [
             [PROXIED, resource(ROUTE, {"pattern": "packages.x.io/*", **script})],
             "route",
         )
-        for script in ({}, {"script": UNKNOWN_STRING_VALUE})  # of nothing: the provider might fill it in
+        for script in ({}, {"script": UNKNOWN_STRING_VALUE})  # no known script: the provider might set it
     ],
     Case(
         "cloudflare-dns-proxied-record-has-worker",

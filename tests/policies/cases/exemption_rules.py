@@ -6,7 +6,7 @@ from tests.policies.cases.parts import PRIMARY, Case
 
 
 def exemption(**changes: str) -> str:
-    """A valid entry, with some keys changed; an empty value leaves the key out."""
+    """Returns a valid exemption with some keys changed; an empty value omits the key."""
     entry = {
         "policy": "multi-bucket-versioned",
         "resource": "'*::aws:s3/bucket:Bucket::primary'",

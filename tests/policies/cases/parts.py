@@ -1,4 +1,4 @@
-"""What cases are made of: resources as the program and a careless change to it would register them."""
+"""The parts of test cases: resources as the program, or a careless change to it, would register them."""
 
 from __future__ import annotations
 

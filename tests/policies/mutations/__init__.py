@@ -1,4 +1,4 @@
-"""Breaks each resource of a real stack in one way per policy that governs it, and sees whether the pack notices.
+"""Breaks each resource of a real stack in one way per policy that governs it, and checks whether the pack reports it.
 
 The stack is what the whole program registers for an environment, on mocks. A policy that lets a broken resource pass
 either reads the wrong property, or reads it only where our own program does not put it. The policy's own cases would
@@ -26,7 +26,7 @@ Change = Callable[[Registered], Sequence[Registered]]
 
 @dataclass(frozen=True)
 class Mutation:
-    """One way to break resources of some types, as a careless change to the program would. `where` picks among them."""
+    """One way to break resources of some types, as a careless change to the program would. `where` selects the resources."""
 
     policy: str
     of: Sequence[str]

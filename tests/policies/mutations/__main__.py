@@ -1,4 +1,4 @@
-"""The mutation run over prod: `python -m tests.policies.mutations`; with `--write` docs/policies.md keeps it."""
+"""Runs all mutations on prod: `python -m tests.policies.mutations`; `--write` records the report in docs/policies.md."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ how many careless changes no policy covers, nor that a policy is right for a val
 
 
 def report(stacks: Sequence[Whole], found: Sequence[Outcome]) -> Iterator[str]:
-    """The summary, a line for each policy, and every changed resource that its policy accepted."""
+    """Yields the report's lines: the summary, a line for each policy, and each changed resource that its policy accepted."""
     caught = sum(bool(each.said) for each in found)
     named = " and ".join(f"{stack.title} ({len(stack.resources)})" for stack in stacks)
     yield f"**{caught} of {len(found)} changed resources noticed ({caught / len(found):.1%})**, by {len(MUTATIONS)}"
@@ -54,7 +54,7 @@ def report(stacks: Sequence[Whole], found: Sequence[Outcome]) -> Iterator[str]:
 
 
 def rule_functions() -> Mapping[str, str]:
-    """The function in `policies/rules` that each policy is declared with, such as `storage.versioned`."""
+    """Returns the function in `policies/rules` that declares each policy, such as `storage.versioned`."""
     return {
         value.name: f"{module.name}.{function}"
         for module in pkgutil.iter_modules(rules.__path__)
@@ -69,7 +69,7 @@ def _line(policy: str, function: str, of_policy: Sequence[Outcome]) -> str:
 
 
 def page(written: str, lines: Sequence[str]) -> str:
-    """The page with the section in the place of its last one, before the list of all policies."""
+    """Returns the page with its previous report replaced by the new one, above the list of all policies."""
     before, _, rest = written.partition(SECTION)
     above = before if rest else before.split(HEADING)[0]
     table = written.split(HEADING)[1]

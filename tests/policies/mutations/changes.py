@@ -24,7 +24,7 @@ def put(path: str, value: Any) -> Change:
 
 
 def put_only(name: str, value: Any) -> Change:
-    """Sets a property to a value that comes from no other resource."""
+    """Sets a property and removes its dependencies on other resources."""
 
     def change(broken: Registered) -> Sequence[Registered]:
         (changed,) = put(name, value)(broken)
@@ -36,7 +36,7 @@ def put_only(name: str, value: Any) -> Change:
 
 
 def without(path: str) -> Change:
-    """Leaves a property out, as if it had never been written."""
+    """Removes a property and its dependencies on other resources."""
     *way, last = path.split(".")
 
     def change(broken: Registered) -> Sequence[Registered]:

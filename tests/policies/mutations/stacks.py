@@ -1,4 +1,4 @@
-"""The stacks that are broken: together they have every type of resource that the program makes."""
+"""The stacks for the mutation run, which together have each type of resource that the program makes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The edge of a sandbox: how a test reads from it, and how it purges it."""
+"""Access of the tests to a sandbox's edge: settings for reads, and cache purges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""npm, pip and skopeo as a person uses them, in the environment that `python -m local client` prints."""
+"""Runs npm, pip and skopeo in the environment that `python -m local client` prints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The origin of a sandbox: what a test puts there, what it counts, and what it makes fail."""
+"""Access of the tests to a sandbox's origin: stored objects, request counts and failures."""
 
 from __future__ import annotations
 

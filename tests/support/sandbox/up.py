@@ -1,4 +1,4 @@
-"""A sandbox that `make up` brought up, as a test reaches it."""
+"""Access of the tests to a running sandbox."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from local.stack import LocalStack
 
 @dataclass(frozen=True)
 class Up:
-    """A sandbox that is up, and what was printed while it came up."""
+    """A running sandbox, and the output of the command that started it."""
 
     sandbox: Sandbox
     printed: str
