@@ -139,7 +139,8 @@ def test_without_its_address_in_the_policy_it_is_refused_and_another_shield_read
     body = store(up, key, 1_000)
     with ways(up, without_address):
         assert read(up, EU, key).content == body
-    assert asked(up, key) == {bucket(up, EU): 1, bucket(up, US): 2}  # the second bucket refused the region's own shield, too
+    # the second bucket refuses the region's own shield too
+    assert asked(up, key) == {bucket(up, EU): 1, bucket(up, US): 2}
 
 
 def test_without_any_way_nothing_is_read(up: Up) -> None:

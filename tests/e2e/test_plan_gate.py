@@ -1,4 +1,4 @@
-"""The plan gate on plans of the real engine: which plans it refuses, and that the split that it suggests can be applied."""
+"""The plan gate on plans of the real engine: the plans that it refuses, and a suggested split that can be applied."""
 
 from __future__ import annotations
 

@@ -29,7 +29,8 @@ def buckets() -> Iterator[TemporarySandbox]:
         shutil.copytree(Path(__file__).parent / "buckets", project)
         (project / ".venv").symlink_to(CHECKOUT / ".venv")
         shutil.copytree(CHECKOUT / "policies", project / "policies")
-        # The engine puts the pack's folder first on Python's path, so the link lets the pack import itself, not the checkout.
+        # The engine puts the pack's folder first on Python's path. The link lets the pack import its own modules, not
+        # the checkout's.
         (project / "policies" / "policies").symlink_to(".")
         (project / "settings.json").write_text(json.dumps(SINGLE_REGION))
         stack = dataclasses.replace(sandbox, project=project)

@@ -1,4 +1,5 @@
-"""A complete emulated edge network: the API accepts a script, real PoPs run it, and their L1 caches read a stub shield."""
+"""A complete emulated edge network: the API accepts a script, PoPs run the script, and their L1 caches read a stub
+shield."""
 
 from __future__ import annotations
 

@@ -26,7 +26,8 @@ Change = Callable[[Registered], Sequence[Registered]]
 
 @dataclass(frozen=True)
 class Mutation:
-    """One way to break resources of some types, as a careless change to the program would. `where` selects the resources."""
+    """One way to break resources of some types, as a careless change to the program could. `where` selects the
+    resources."""
 
     policy: str
     of: Sequence[str]

@@ -1,4 +1,5 @@
-"""Runs all mutations on prod: `python -m tests.policies.mutations`; `--write` records the report in docs/policies.md."""
+"""Runs all mutations on prod: `python -m tests.policies.mutations`. `--write` records the report in
+docs/policies.md."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ how many careless changes no policy covers, nor that a policy is right for a val
 
 
 def report(stacks: Sequence[Whole], found: Sequence[Outcome]) -> Iterator[str]:
-    """Yields the report's lines: the summary, a line for each policy, and each changed resource that its policy accepted."""
+    """Yields the report's lines: the summary, one line for each policy, and each changed resource that its policy
+    accepts."""
     caught = sum(bool(each.said) for each in found)
     named = " and ".join(f"{stack.title} ({len(stack.resources)})" for stack in stacks)
     yield f"**{caught} of {len(found)} changed resources noticed ({caught / len(found):.1%})**, by {len(MUTATIONS)}"
