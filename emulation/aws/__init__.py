@@ -1,1 +1,1 @@
-"""The emulated AWS API of the sandbox: a moto server that also tells what the origin was asked for."""
+"""The emulated AWS API of the sandbox: a moto server that also counts and reports requests to the origin."""

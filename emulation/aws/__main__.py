@@ -1,4 +1,4 @@
-"""`python -m emulation.aws --directory DIR`: the emulated AWS API of one sandbox, until it is ended."""
+"""Runs the emulated AWS API of one sandbox until the process is ended: `python -m emulation.aws --directory DIR`."""
 
 from __future__ import annotations
 

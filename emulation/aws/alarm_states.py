@@ -1,7 +1,8 @@
-"""Whether a metric alarm is in ALARM, from the values of its last periods.
+"""Decides whether a metric alarm is in the ALARM state, from the values of its last periods.
 
-After the CloudWatch User Guide, "Evaluating an alarm" and "Configuring how CloudWatch alarms treat missing data": more
-periods are looked at than the alarm has, so that a gap between values is bridged, and only then is a gap filled.
+Source: CloudWatch User Guide, "Evaluating an alarm" and "Configuring how CloudWatch alarms treat missing data".
+CloudWatch retrieves more periods than the alarm evaluates, so that later values can bridge a gap. It applies the
+setting for missing data only to the gaps that remain.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from typing import Literal
 
 State = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
 
+# Periods that are retrieved beyond those that the alarm evaluates; the guide's examples retrieve as many.
 _FURTHER = 2
-"""Periods that are looked at beyond those of the alarm: as many as in the guide's examples."""
 
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "GreaterThanThreshold": operator.gt,
@@ -26,7 +27,8 @@ COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
 
 @dataclass(frozen=True)
 class Rule:
-    """`datapoints` of `periods` periods must be bad. `missing` is CloudWatch's word for what no data means."""
+    """An alarm's rule: `datapoints` of the last `periods` periods must breach the threshold. `missing` is CloudWatch's
+    setting for missing data, for example "notBreaching"."""
 
     periods: int
     datapoints: int
@@ -39,7 +41,8 @@ class Rule:
         return self.periods + _FURTHER
 
     def state(self, values: Sequence[float | None], before: State) -> State:
-        """`values` are of the last `looked_at` periods, the newest first; None is no data."""
+        """Returns the alarm's new state from its state `before`. `values` belong to the last `looked_at` periods, the
+        newest first. None means no data."""
         compare = COMPARISONS[self.comparison]
         bad = [compare(value, self.threshold) for value in values if value is not None][: self.periods]
         gaps = self.periods - len(bad)
@@ -50,7 +53,7 @@ class Rule:
         if sum(bad) >= self.datapoints:
             return "ALARM"
         if bad.count(False) > self.periods - self.datapoints:
-            return "OK"  # whatever the gaps hold
+            return "OK"  # no value in the gaps could change this result
         if self.missing == "ignore":
             return before
         if not bad:

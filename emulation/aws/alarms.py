@@ -1,7 +1,7 @@
-"""CloudWatch's alarms at work, of which moto 5.2 only keeps what they are: they follow their metrics, and tell topics.
+"""Evaluates CloudWatch alarms and notifies SNS topics; moto 5.2 only stores alarms.
 
-Each alarm looks at whole periods that are over. It starts without data, goes on from its state when it is changed, and
-tells the topics of its new state, with CloudWatch's own message.
+Each alarm evaluates whole periods that are over. A new alarm starts in INSUFFICIENT_DATA, and a changed alarm keeps its
+state. Each change of state sends CloudWatch's message to the topics of the new state.
 """
 
 from __future__ import annotations
@@ -28,15 +28,17 @@ from emulation.origin_requests import Application
 
 _LOOKS_A_MINUTE = 4
 _LONGEST_PAUSE = 5.0
+# CloudWatch keeps values that are finer than a minute for three hours. Here the limit applies to all values, to save
+# memory.
 _KEPT_SECONDS = 3 * 3600
-"""As long as CloudWatch keeps values that are finer than a minute; here all, for memory's sake."""
 
 _UNSUPPORTED = ("metric_data_queries", "extended_statistic", "threshold_metric_id", "rule")
 _PUT_ALARM: Any = CloudWatchBackend.put_metric_alarm
 
 
 class Alarms:
-    """WSGI middleware over the emulated API: the clock's knob. Alarms are looked at by a thread of its own."""
+    """WSGI middleware over the emulated API: answers requests for the clock at `PATH`. A separate thread evaluates the
+    alarms."""
 
     def __init__(self, application: Application, observed: Observed) -> None:
         self._application = application
@@ -63,24 +65,24 @@ class Alarms:
         while True:
             now = time.time()
             try:
-                if now - sampled >= self._minute / 2:  # no period is without a value
+                if now - sampled >= self._minute / 2:  # so that each period has a value
                     sampled = now
                     self._observed.tell(now, MINUTE_SECONDS / self._minute)
                 look(now, self._minute)
-            except Exception:  # one alarm that cannot be looked at must not end all others
+            except Exception:  # one failing alarm must not stop all others
                 traceback.print_exc()
             self._changed.wait(min(_LONGEST_PAUSE, self._minute / _LOOKS_A_MINUTE))
             self._changed.clear()
 
 
 def patch_alarms() -> None:
-    """Makes moto refuse alarms that nothing here would look at, and keep the state of those that are changed."""
+    """Makes moto refuse alarms that this module cannot evaluate, and keep the state of an alarm that is changed."""
     for name, method in patches():
         setattr(CloudWatchBackend, name, method)
 
 
 def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
-    """What stands in for methods of `CloudWatchBackend`, by their names."""
+    """Yields the replacements for methods of `CloudWatchBackend`, each with the method's name."""
     signature = inspect.signature(_PUT_ALARM)
 
     def put_metric_alarm(self: Any, *arguments: Any, **named: Any) -> Any:
@@ -97,7 +99,8 @@ def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
 
 
 def look(now: float, minute: float) -> None:
-    """Brings all alarms of all regions up to date; `minute` is how many seconds CloudWatch's minute has."""
+    """Evaluates all alarms of all regions at the time `now`. `minute` is the length of CloudWatch's minute in
+    seconds."""
     for backend in list(cast(Any, cloudwatch_backends)[AWS_ACCOUNT_ID].values()):
         data = list(backend.metric_data)
         old = next((place for place, each in enumerate(data) if seconds(each) > now - _KEPT_SECONDS), len(data))
@@ -135,12 +138,12 @@ def _change(backend: Any, alarm: Any, after: State, values: list[float | None]) 
     sns = cast(Any, sns_backends)[AWS_ACCOUNT_ID][alarm.region_name]
     subject = f'{after}: "{alarm.name}" in {alarm.region_name}'
     for topic in actions if alarm.actions_enabled else []:
-        if topic in sns.topics:  # an action that fails changes nothing of the state
+        if topic in sns.topics:  # a failed action does not change the state
             sns.publish(json.dumps(_message(alarm, before)), arn=topic, subject=subject)
 
 
 def _message(alarm: Any, before: State) -> dict[str, Any]:
-    """What CloudWatch writes to a topic (User Guide, "Alarm events"; the form is that of its notifications)."""
+    """Returns the notification that CloudWatch sends to a topic (User Guide, "Alarm events")."""
     return {
         "AlarmName": alarm.name,
         "AlarmDescription": alarm.description,
@@ -168,7 +171,7 @@ def _message(alarm: Any, before: State) -> dict[str, Any]:
 
 
 def _expect_plain(asked: dict[str, Any]) -> None:
-    """Raises InvalidParameterValue, as the API does, for what would stay as it is for ever."""
+    """Raises InvalidParameterValue, as the API does, for an alarm that this module could never evaluate."""
     unknown = [name for name in _UNSUPPORTED if asked.get(name)]
     if unknown:
         raise InvalidParameterValue(f"not emulated: an alarm with {', '.join(unknown)}")

@@ -1,4 +1,4 @@
-"""Request metrics of buckets as far as they are asked for: moto 5.2 takes the request for another."""
+"""Stores the request metrics configurations of buckets; moto 5.2 mistakes these requests for other ones."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ _KEPT = "artifact_edge_metrics"
 
 
 def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
-    """What stands in for methods of `S3Response`, by their names: they keep what is asked for, by bucket and name."""
+    """Yields the replacements for methods of `S3Response`, each with the method's name. They store each configuration
+    by bucket and name."""
     for name, answer in _ANSWERS.items():
         yield name, _instead(_ORIGINALS[name], answer)
 
 
 def keep_metrics() -> None:
-    """Makes moto keep them from now on."""
+    """Makes moto store metrics configurations."""
     for name, method in patches():
         setattr(S3Response, name, method)
 
 
 def kept_of(bucket: Any) -> Iterable[str]:
-    """The names of the metrics that were asked for of a bucket."""
+    """Returns the names of the bucket's metrics configurations."""
     return tuple(cast(dict[str, str], getattr(bucket, _KEPT, {})))
 
 

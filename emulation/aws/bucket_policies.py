@@ -1,4 +1,5 @@
-"""Conditions in bucket policies. moto 5.2 does not evaluate them: a conditional Deny is a Deny of everything to it."""
+"""Evaluates conditions in bucket policies. moto 5.2 ignores conditions and treats a conditional Deny as an
+unconditional one."""
 
 from __future__ import annotations
 
@@ -14,12 +15,12 @@ from emulation.aws.policies import OF_EVERY_REQUEST
 
 
 def patch_bucket_policies() -> None:
-    """Makes moto evaluate them from now on."""
+    """Makes moto evaluate the conditions of bucket policies."""
     cast(Any, models.FakeBucket).get_permission = _permission
 
 
 def _permission(bucket: Any, action: str, resource: str) -> PermissionResult:
-    """Stands in for `moto.s3.models.FakeBucket.get_permission`."""
+    """Replaces `moto.s3.models.FakeBucket.get_permission`."""
     if bucket.policy is None:
         return PermissionResult.NEUTRAL
     statements = list(_in_force(json.loads(bucket.policy.decode())))
@@ -27,7 +28,7 @@ def _permission(bucket: Any, action: str, resource: str) -> PermissionResult:
 
 
 def _in_force(policy: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The statements whose conditions hold, without them."""
+    """Yields the statements whose conditions hold, without their conditions."""
     for statement in policy["Statement"]:
         if holds(statement.get("Condition", {}), OF_EVERY_REQUEST, OF_EVERY_REQUEST):
             yield {name: value for name, value in statement.items() if name != "Condition"}

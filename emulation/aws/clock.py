@@ -1,17 +1,17 @@
-"""How long a minute of the emulated AWS lasts: the knob that makes alarms (alarms.py) and schedules quick in tests."""
+"""The length of the emulated AWS's minute. Tests shorten the minute so that alarms (alarms.py) and schedules run
+quickly."""
 
 from __future__ import annotations
 
 import httpx
 
+# GET answers `{"minute_seconds": 60}`. PUT of another number changes the length of a minute, for the periods of alarms
+# and the schedules of EventBridge. The ages in metrics that other AWS services report grow faster by the same factor.
 PATH = "/_artifact-edge/alarms"
-"""GET answers `{"minute_seconds": 60}`. PUT of another number has CloudWatch's minute last so long, and so each period
-of an alarm, and the minutes of EventBridge's schedules; the ages that other services of AWS tell it grow as much
-faster."""
 
 MINUTE_SECONDS = 60.0
 
 
 def minute_seconds(aws_url: str) -> float:
-    """How long a minute lasts now. Raises httpx's errors."""
+    """Returns the current length of a minute in seconds. Raises httpx.HTTPError."""
     return httpx.get(aws_url + PATH, trust_env=False).raise_for_status().json()["minute_seconds"]

@@ -1,4 +1,4 @@
-"""Conditions in policies: the operators that this program's policies use, and no others.
+"""Evaluates conditions in IAM policies, with only the operators that this project's policies use.
 
 Source: IAM User Guide, "IAM JSON policy elements: Condition operators".
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class UnknownCondition(Exception):
-    """A policy has a condition, or another element, that is not emulated; the message names it."""
+    """A policy has a condition, or another element, that is not emulated. The message names it."""
 
 
 _MATCHES: Mapping[str, Callable[[str, str], bool]] = {
@@ -26,8 +26,9 @@ _NEGATED = {"StringNotEquals": "StringEquals", "StringNotLike": "StringLike", "N
 
 
 def holds(conditions: Mapping[str, Mapping[str, Any]], context: Mapping[str, str], known: Collection[str]) -> bool:
-    """Whether all hold of a request. Keys that are `known` may still be missing in its context, as an address is of
-    what came through an endpoint. Raises UnknownCondition."""
+    """Returns whether a request with this context meets all conditions. A key in `known` may be missing from the
+    context: a request through an endpoint has no source address, for example. Raises UnknownCondition for other keys
+    and operators."""
     return all(
         _holds(operator, key, texts(values), context, known)
         for operator, of in conditions.items()
@@ -36,12 +37,12 @@ def holds(conditions: Mapping[str, Mapping[str, Any]], context: Mapping[str, str
 
 
 def texts(value: Any) -> list[str]:
-    """Policies write one text or a list of them."""
+    """Returns a policy value as a list, because policies contain either one text or a list of texts."""
     return [value] if isinstance(value, str) else [str(each) for each in value or ()]
 
 
 def like(pattern: str, text: str) -> bool:
-    """`*` is any run of characters, `?` any one."""
+    """Returns whether the text matches the pattern: `*` matches any characters, and `?` matches one character."""
     expression = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
     return re.fullmatch(expression, text, re.DOTALL) is not None
 
@@ -49,7 +50,8 @@ def like(pattern: str, text: str) -> bool:
 def _holds(
     operator: str, key: str, wanted: Collection[str], context: Mapping[str, str], known: Collection[str]
 ) -> bool:
-    """Of several values, one is enough; a negated operator holds where none of them matches, or nothing is there."""
+    """Returns whether one condition holds. One matching value is enough; a negated operator holds if no value matches
+    or the context lacks the key."""
     matches = _MATCHES.get(_NEGATED.get(operator, operator))
     if matches is None or key not in known:
         raise UnknownCondition(f"policy condition {operator} {key} is not emulated")

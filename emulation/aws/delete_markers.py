@@ -1,4 +1,5 @@
-"""Delete markers that are the last version of an object: moto 5.2 cannot forget them, as it frees the bytes of each."""
+"""Deletes a delete marker that is the only version left of an object. moto 5.2 fails, because it frees each version's
+bytes."""
 
 from __future__ import annotations
 
@@ -8,9 +9,9 @@ from moto.s3.models import FakeDeleteMarker
 
 
 def dispose(marker: Any, garbage: bool = False) -> None:
-    """A marker has no bytes to free."""
+    """Does nothing, because a delete marker has no bytes to free."""
 
 
 def patch_delete_markers() -> None:
-    """Makes moto forget them from now on."""
+    """Makes moto accept the deletion of delete markers."""
     cast(Any, FakeDeleteMarker).dispose = dispose

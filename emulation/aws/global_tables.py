@@ -1,8 +1,9 @@
-"""Replicas of DynamoDB tables, of which moto 5.2 knows nothing.
+"""Replicas of DynamoDB tables, which moto 5.2 does not support.
 
-After the DynamoDB Developer Guide, "Global tables" (version 2019.11.21, eventual consistency): UpdateTable makes and
-removes replicas one at a time, DescribeTable lists them, what is written in one region reaches the others after a
-while, and of writes to one item the last one stays. Encryption, recovery, stream and protection are each replica's own.
+Source: DynamoDB Developer Guide, "Global tables" (version 2019.11.21, eventual consistency). UpdateTable creates and
+deletes replicas one at a time, and DescribeTable lists them. A write in one region reaches the other regions after a
+delay. The last of several writes to one item wins. Each replica has its own encryption, recovery, stream and deletion
+protection.
 """
 
 from __future__ import annotations
@@ -25,28 +26,30 @@ from moto.dynamodb.responses import DynamoHandler
 from emulation.aws import tables
 from emulation.origin_requests import Application
 
+# GET answers `{"pending": 0, "lag": 0.0, "paused": false}`. PUT `{"lag": 30}` delays each later write by so many
+# seconds. PUT `{"paused": true}` holds back all writes until `{"paused": false}`.
 PATH = "/_artifact-edge/global-tables"
-"""GET answers `{"pending": 0, "lag": 0.0, "paused": false}`; PUT `{"lag": 30}` holds back each write from now on for so
-many seconds, `{"paused": true}` all of them until it is false again."""
 
 _Key = tuple[DynamoType, DynamoType | None]
 
 
 @dataclass
 class _Global:
-    """One table in all its regions. `written` is when the version of an item that a region holds was first written."""
+    """One table in all its regions. `written` is the time of the original write of the item version that a region
+    holds."""
 
     regions: list[str]
     written: dict[tuple[str, _Key], float] = field(default_factory=dict[tuple[str, _Key], float])
 
     def __deepcopy__(self, memo: dict[int, Any]) -> _Global:
-        """moto copies a table for each transaction; the copy is of the same table."""
+        """Returns the object itself: moto copies a table for each transaction, and the copy must share this state."""
         return self
 
 
 @dataclass(frozen=True)
 class _Change:
-    """A write on its way: of which table and from where, the item as it is now, and when it is due."""
+    """A write to replicate: its source table, its item after the write (None means deleted), and the time when it is
+    due."""
 
     table: Table
     key: _Key
@@ -56,7 +59,7 @@ class _Change:
 
 
 class Propagation:
-    """Carries writes to the other regions, in order, from a thread of its own. `lag` is in seconds."""
+    """Copies writes to the other regions, in order, in a separate thread. `lag` is in seconds."""
 
     def __init__(self) -> None:
         self.lag = 0.0
@@ -77,7 +80,7 @@ class Propagation:
             self._thread.start()
 
     def settle(self) -> None:
-        """Returns when all that was written before stands everywhere."""
+        """Waits until all regions have every earlier write."""
         self._under_way.join()
 
     @property
@@ -105,16 +108,16 @@ def _carry(change: _Change) -> None:
 
 
 def _silently(table: Table, partition: DynamoType, name: DynamoType | None, item: Item | None) -> None:
-    """What was carried to a region is not carried on."""
+    """Does nothing, so that a replicated write is not replicated again."""
 
 
 def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
-    """What stands in for methods of `DynamoHandler`, by their names."""
+    """Yields the replacements for methods of `DynamoHandler`, each with the method's name."""
     yield from (("update_table", _update_table), ("describe_table", _describe_table))
 
 
 def patch_global_tables() -> None:
-    """Makes moto keep replicas from now on."""
+    """Makes moto support replicas."""
     for name, method in patches():
         setattr(DynamoHandler, name, method)
 
@@ -139,7 +142,7 @@ def _describe_table(handler: DynamoHandler) -> Any:
 
 
 def _with_replicas(table: Table, answer: Any) -> Any:
-    """Adds them to a description, as `Table` or `TableDescription`."""
+    """Adds the replicas to a table's description, which is the value of `Table` or `TableDescription` in the answer."""
     for described in cast("dict[str, Any]", answer.result).values():
         replicas = [
             {"RegionName": region, "ReplicaStatus": "ACTIVE", **_key_of(replica)} for region, replica in _others(table)
@@ -196,7 +199,7 @@ def _group(table: Table) -> _Global | None:
 
 
 def _others(table: Table) -> Iterator[tuple[str, Table]]:
-    """The replicas in other regions that are still there."""
+    """Yields each other region that still has a replica, with the replica."""
     group = _group(table)
     for region in group.regions if group else []:
         replica = dynamodb_backends[table.account_id][region].tables.get(table.name)
@@ -210,7 +213,7 @@ def _key_of(table: Table) -> dict[str, str]:
 
 
 class GlobalTables:
-    """WSGI middleware over the emulated API: says and sets how late replicas are."""
+    """WSGI middleware over the emulated API: reports and sets the replication delay."""
 
     def __init__(self, application: Application) -> None:
         self._application = application

@@ -1,7 +1,7 @@
-"""The instance metadata service, for what boto3 asks it: credentials of the role in the machine's instance profile.
+"""The part of the EC2 instance metadata service that boto3 uses: credentials of the role in the instance profile.
 
-EC2's answers at 169.254.169.254 and knows who asks by the wire; this one is told by the path, of which each emulated
-machine has its own. Source: EC2 User Guide, "Use the Instance Metadata Service", "Retrieve security credentials".
+EC2 serves metadata at 169.254.169.254 and identifies the machine by its network interface. Here the URL's path
+identifies the machine. Source: EC2 User Guide, "Use the Instance Metadata Service", "Retrieve security credentials".
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _RENEWED_BEFORE_END = timedelta(minutes=5)
 
 
 class InstanceMetadata:
-    """WSGI middleware over the emulated API; version 2 of the service, with a session token first."""
+    """WSGI middleware over the emulated API: version 2 of the service, which requires a session token."""
 
     def __init__(self, application: Application) -> None:
         self._application = application

@@ -1,4 +1,4 @@
-"""Replicas of KMS keys. moto 5.2 has a replica share its primary's aliases and its claim to be the primary."""
+"""Replicas of KMS keys. In moto 5.2 a replica shares the aliases of its primary and describes itself as the primary."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from moto.kms.models import Key, KmsBackend
 
 
 def replicate(backend: KmsBackend, key_id: str, replica_region: str) -> Key:
-    """Stands in for `KmsBackend.replicate_key`: a replica has aliases and a description of itself of its own."""
+    """Replaces `KmsBackend.replicate_key`: gives the replica separate aliases and a description as a replica."""
     replica = cast(Key, _ORIGINAL(backend, key_id, replica_region))
     replica.aliases = {}
     replica.multi_region_configuration = {**replica.multi_region_configuration, "MultiRegionKeyType": "REPLICA"}
@@ -19,5 +19,5 @@ _ORIGINAL: Any = KmsBackend.replicate_key
 
 
 def patch_replicas() -> None:
-    """Makes moto keep replicas apart from now on."""
+    """Makes moto separate replicas from their primary key."""
     cast(Any, KmsBackend).replicate_key = replicate

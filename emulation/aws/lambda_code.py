@@ -1,4 +1,4 @@
-"""Functions as the sandbox runs them: moto 5.2 would start each in Docker, and gives away no code that was uploaded."""
+"""Lets the sandbox run functions: moto 5.2 would run them in Docker, and it does not serve uploaded code."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from moto.awslambda.models import LambdaBackend, LambdaFunction, lambda_backends
 
 from emulation.layout import AWS_ACCOUNT_ID
 
+# GET `<PATH>/<region>/<name>.zip` answers with a function's code. `GetFunction` returns this URL.
 PATH = "/_artifact-edge/functions"
-"""GET `<PATH>/<region>/<name>.zip` answers with a function's code; `GetFunction` points there."""
 
 _CODE = re.compile(rf"{PATH}/([a-z0-9-]+)/([A-Za-z0-9_-]+)\.zip")
 _GET_CODE: Any = LambdaFunction.get_code
@@ -20,10 +20,10 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 def leave_functions_to_the_sandbox(url: str) -> None:
-    """Makes moto feed no function from a stream, and say where code is to be had, at an AWS that is at `url`."""
+    """Makes moto deliver no stream records to functions, and makes GetFunction return a code URL below `url`."""
 
     def fed_elsewhere(backend: LambdaBackend, function_arn: str, items: list[Any], source: str) -> bytes:
-        return b""  # moto would forget what it had delivered
+        return b""  # moto does not remember what it delivered
 
     def get_code(function: LambdaFunction) -> dict[str, Any]:
         location = f"{url}{PATH}/{function.region}/{function.function_name}.zip"
@@ -34,7 +34,7 @@ def leave_functions_to_the_sandbox(url: str) -> None:
 
 
 class FunctionCode:
-    """WSGI middleware over the emulated API."""
+    """WSGI middleware over the emulated API: serves the code of functions below `PATH`."""
 
     def __init__(self, application: Application) -> None:
         self._application = application

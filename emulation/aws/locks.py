@@ -1,4 +1,5 @@
-"""Object Lock where moto 5.2 is stricter than S3: on filled buckets (S3: since 2023), and of copies."""
+"""Relaxes Object Lock where moto 5.2 is stricter than S3: on buckets with objects (S3 allows this since 2023), and for
+copies."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ def put_object_lock_configuration(
     days: int | None = None,
     years: int | None = None,
 ) -> None:
-    """Stands in for `S3Backend.put_object_lock_configuration`: what is in the bucket already is not locked by it."""
+    """Replaces `S3Backend.put_object_lock_configuration`: allows buckets with objects, whose existing versions stay
+    unlocked."""
     bucket: Any = backend.get_bucket(bucket_name)
     if not bucket.is_versioned:
         raise InvalidBucketState("Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration")
@@ -29,8 +31,8 @@ def put_object_lock_configuration(
 
 
 def key_response_put(response: Any, query: dict[str, Any], key: str) -> Any:
-    """Stands in for `S3Response._key_response_put`: a locked bucket wants a checksum of an upload, and not of a copy,
-    whose bytes S3 has already (Amazon S3 API, "CopyObject")."""
+    """Replaces `S3Response._key_response_put`: accepts a copy without a checksum in a locked bucket. S3 requires the
+    checksum only for uploads, because it already has a copy's bytes (Amazon S3 API, "CopyObject")."""
     if "x-amz-copy-source" in response.headers:
         given = list(response.headers.items())
         response.headers = Headers([*given, ("x-amz-sdk-checksum-algorithm", "SHA256")])
@@ -38,6 +40,6 @@ def key_response_put(response: Any, query: dict[str, Any], key: str) -> Any:
 
 
 def lock_as_s3_does() -> None:
-    """Makes moto do so from now on."""
+    """Makes moto apply S3's rules for Object Lock."""
     cast(Any, S3Backend).put_object_lock_configuration = put_object_lock_configuration
     cast(Any, S3Response)._key_response_put = key_response_put

@@ -1,4 +1,4 @@
-"""Machines of the emulated EC2, as the rest of the emulated AWS sees them: by their addresses and by their roles."""
+"""Looks up machines of the emulated EC2 by their addresses and by their roles, for the other emulated AWS services."""
 
 from __future__ import annotations
 
@@ -14,16 +14,20 @@ from emulation.layout import AWS_ACCOUNT_ID
 
 @dataclass(frozen=True)
 class Way:
-    """How a request got to S3: condition keys, and the policy of the endpoint that it came through."""
+    """The network path of a request to S3: its condition keys, and the policy of its VPC endpoint (None without an
+    endpoint)."""
 
     context: Mapping[str, str]
     policy: Mapping[str, Any] | None = None
 
 
 def way_to_s3(address: str, bucket_region: str) -> Way:
-    """A machine asks S3 of its own region through the gateway endpoint that its subnet's routes lead to, if there is
-    one; all others come from their public addresses. Through an endpoint there is no such address (S3 User Guide,
-    "Controlling access from VPC endpoints with bucket policies")."""
+    """Returns the network path of a request from `address` to a bucket.
+
+    A machine reaches S3 of its own region through the gateway endpoint in its subnet's route table, if there is one.
+    Such a request has no source address (S3 User Guide, "Controlling access from VPC endpoints with bucket policies").
+    All other requests come from a public address.
+    """
     for region, instance in _instances():
         if instance.public_ip == address and region == bucket_region:
             for endpoint in _endpoints(region, instance.subnet_id):
@@ -33,7 +37,7 @@ def way_to_s3(address: str, bucket_region: str) -> Way:
 
 
 def role_of_instance(instance_id: str) -> Any:
-    """moto's role in the instance profile of a running machine; None where there is none."""
+    """Returns moto's role object from the instance profile of a running machine, or None if there is none."""
     for region, instance in _instances():
         if instance.id == instance_id:
             association = _backend(region).iam_instance_profile_associations.get(instance_id)
@@ -42,7 +46,7 @@ def role_of_instance(instance_id: str) -> Any:
 
 
 def _instances() -> Iterator[tuple[str, Any]]:
-    """Those that run, with their regions."""
+    """Yields each running machine with its region."""
     for region in list(cast(Any, ec2_backends)[AWS_ACCOUNT_ID]):
         for instance in _backend(region).all_instances():
             if instance._state.name == "running":
@@ -50,7 +54,7 @@ def _instances() -> Iterator[tuple[str, Any]]:
 
 
 def _endpoints(region: str, subnet: str) -> Iterator[Any]:
-    """S3's gateway endpoints of a subnet."""
+    """Yields the S3 gateway endpoints in the route tables of a subnet."""
     backend = _backend(region)
     tables = [
         table.id

@@ -1,4 +1,4 @@
-"""What the emulated services tell CloudWatch of themselves: queues, requests for objects, and their replication.
+"""Publishes the CloudWatch metrics of the emulated services: queues, S3 requests and S3 replication.
 
 Metrics and dimensions: "Available CloudWatch metrics for Amazon SQS", "Amazon S3 metrics and dimensions".
 """
@@ -21,12 +21,13 @@ from emulation.aws.statistics import Total
 from emulation.layout import AWS_ACCOUNT_ID
 from emulation.origin_requests import Application
 
+# One metric: region, namespace, name, dimensions and values.
 _Metric = tuple[str, str, str, Mapping[str, str], Total]
-"""Region, namespace, name, dimensions and values."""
 
 
 class RequestOutcomes:
-    """WSGI middleware over the emulated API: how requests of each bucket ended since somebody asked."""
+    """WSGI middleware over the emulated API: counts the responses of each bucket by status class since the last
+    reading."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
@@ -45,21 +46,22 @@ class RequestOutcomes:
         return self._application(environ, note)
 
     def taken(self) -> Mapping[tuple[str, str], int]:
-        """By bucket and first digit of the status; they are then counted anew."""
+        """Returns the counts by bucket and first digit of the status, and resets them."""
         with self._lock:
             ended, self._ended = self._ended, Counter()
         return ended
 
 
 class Observed:
-    """All that is told, once a period. `waiting` is what is still to be replicated."""
+    """Publishes all metrics once a period. `waiting` lists the objects that are still to be replicated."""
 
     def __init__(self, outcomes: RequestOutcomes, waiting: Callable[[], Sequence[Waiting]]) -> None:
         self._outcomes = outcomes
         self._waiting = waiting
 
     def tell(self, now: float, faster: float) -> None:
-        """Ages count `faster` than they pass."""
+        """Publishes the metrics at the time `now`. Ages are multiplied by `faster`, because the emulated minute can be
+        shorter."""
         for region, namespace, name, dimensions, total in self._metrics(now, faster):
             datum = {
                 "MetricName": name,
@@ -79,7 +81,7 @@ class Observed:
         yield from _of_replication(self._waiting(), now, faster)
 
     def _of_requests(self) -> Iterator[_Metric]:
-        """Only of buckets whose metrics were asked for; none where there were no requests."""
+        """Yields error rates of the buckets that have a metrics configuration and had requests."""
         ended = self._outcomes.taken()
         for name, bucket in _buckets().items():
             requests = sum(count for (of, _), count in ended.items() if of == name)
@@ -103,7 +105,7 @@ def _of_queues(now: float, faster: float) -> Iterator[_Metric]:
 
 
 def _of_replication(waiting: Sequence[Waiting], now: float, faster: float) -> Iterator[_Metric]:
-    """Where a rule asks for metrics: what waits for each replica, and for how long the oldest has."""
+    """Yields, for each replication rule with metrics, the number of waiting objects and the age of the oldest."""
     buckets = _buckets()
     for name, bucket in buckets.items():
         for rule, replica in _measured(bucket):
@@ -118,7 +120,7 @@ def _of_replication(waiting: Sequence[Waiting], now: float, faster: float) -> It
 
 
 def _measured(bucket: Any) -> Iterator[tuple[str, str]]:
-    """Rules of replication that ask for metrics, each with its replica."""
+    """Yields each replication rule that has metrics enabled, with its destination bucket."""
     kept: dict[str, Any] = getattr(bucket, "replication", None) or {}
     rules: list[dict[str, Any]] = kept.get("Rule", [])
     for rule in rules:

@@ -1,4 +1,4 @@
-"""A region whose S3 is down, as its clients meet it: it answers 503, or ends the connection without an answer."""
+"""Simulates an outage of S3 in a region: S3 answers 503, or closes the connection without an answer."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from emulation.aws.requests import addressed_bucket
 from emulation.layout import AWS_ACCOUNT_ID
 from emulation.origin_requests import Application
 
+# GET answers `{"us-east-1": "503"}`: the regions that are down, and how. PUT of such a document replaces the list.
 PATH = "/_artifact-edge/outages"
-"""GET answers `{"us-east-1": "503"}`: the regions that are down and how. PUT of the same has these down, no other."""
 
 How = Literal["503", "reset"]
 
@@ -23,7 +23,8 @@ _UNAVAILABLE = b"""<?xml version="1.0" encoding="UTF-8"?>
 
 
 class Outages:
-    """WSGI middleware over the emulated API. What is not S3 goes on: the control plane, and all other services."""
+    """WSGI middleware over the emulated API: only S3 requests fail. The control plane and all other services continue
+    to work."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
@@ -42,7 +43,7 @@ class Outages:
         return [_UNAVAILABLE]
 
     def is_down(self, bucket: str) -> bool:
-        """Whether nobody reaches the bucket, S3's own replication included."""
+        """Returns whether the bucket is unreachable, also for S3's own replication."""
         return region_of(bucket) in self._down
 
     def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -57,7 +58,7 @@ class Outages:
 
 
 def region_of(bucket: str) -> str | None:
-    """Where the bucket stands, or None where there is none of that name."""
+    """Returns the region of the bucket, or None if the bucket does not exist."""
     backend: Any = s3_backends[AWS_ACCOUNT_ID]["aws"]
     found = backend.buckets.get(bucket)
     return None if found is None else found.region_name

@@ -1,7 +1,8 @@
-"""What roles may do with objects. moto 5.2 lets any credentials do anything, or evaluates policies without conditions.
+"""Enforces the permissions of roles on S3 objects. moto 5.2 either allows everything or evaluates policies without
+conditions.
 
-Requests to S3 that are signed with a role's credentials are held to the policies of the role, of the bucket, and of the
-endpoint that they came through. All other credentials may do anything: they belong to the operator and to the sandbox.
+An S3 request that is signed with a role's credentials must be allowed by the policies of the role, the bucket and the
+VPC endpoint. All other credentials may do anything: they belong to the operator and to the sandbox.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _ACTIONS = {"GET": "s3:GetObject", "HEAD": "s3:GetObject", "PUT": "s3:PutObject"
 
 
 class Permissions:
-    """WSGI middleware over the emulated API."""
+    """WSGI middleware over the emulated API: refuses S3 requests that the policies do not allow."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
@@ -51,8 +52,8 @@ class Permissions:
 
 
 def _signed(environ: dict[str, Any]) -> tuple[Any, str]:
-    """moto's session of a role, by the access key that signed in a header or in the URL, and the token that came with
-    it; None of other credentials."""
+    """Returns moto's role session for the access key that signed the request, in a header or in the URL, and the
+    session token of the request. The session is None for other credentials."""
     query = parse_qs(environ.get("QUERY_STRING", ""))
     signed = _ACCESS_KEY.search(environ.get("HTTP_AUTHORIZATION", ""))
     in_url = query.get("X-Amz-Credential", [""])[0].partition("/")[0]
@@ -62,8 +63,8 @@ def _signed(environ: dict[str, Any]) -> tuple[Any, str]:
 
 
 def _asked_of(environ: dict[str, Any], bucket: str) -> Iterator[tuple[str, str]]:
-    """Actions and what they are done to (S3 User Guide, "Required permissions for Amazon S3 API operations"). What
-    roles of this program never do is no action that any policy allows."""
+    """Yields each action that the request needs, with its resource (S3 User Guide, "Required permissions for Amazon S3
+    API operations"). A request that this project's roles never make yields an action that no policy allows."""
     of_bucket, method = f"arn:aws:s3:::{bucket}", environ["REQUEST_METHOD"]
     asked = addressed_object(environ)
     query = {name for name in parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True) if name[:6] != "X-Amz-"}
@@ -73,7 +74,7 @@ def _asked_of(environ: dict[str, Any], bucket: str) -> Iterator[tuple[str, str]]
         return
     yield _ACTIONS.get(method, "s3:NotEmulated") if not query else "s3:NotEmulated", f"{of_bucket}/{asked[1]}"
     if method in ("GET", "HEAD") and not _holds(bucket, asked[1]):
-        yield "s3:ListBucket", of_bucket  # who may not list learns nothing of what is missing
+        yield "s3:ListBucket", of_bucket  # without this permission S3 does not reveal that a key is missing
 
 
 def _holds(bucket: str, key: str) -> bool:
@@ -92,7 +93,7 @@ def _may(session: Any, action: str, resource: str, bucket: str, region: str, add
 
 
 def _policies_of(role_arn: str) -> list[Policy]:
-    """The role's own and those attached to it; of a role that is gone none."""
+    """Returns the inline and attached policies of the role, or an empty list if the role no longer exists."""
     backend: Any = iam_backends[AWS_ACCOUNT_ID]["aws"]
     try:
         role = backend.get_role_by_arn(role_arn)

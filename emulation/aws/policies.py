@@ -1,7 +1,7 @@
-"""What IAM makes of policies: the evaluation of a request within one account.
+"""Evaluates IAM policies for a request within one account.
 
 Source: IAM User Guide, "Policy evaluation logic", "IAM JSON policy elements: Principal". Elements, operators and keys
-that this program's policies do not use are refused: UnknownCondition.
+that this project's policies do not use raise UnknownCondition.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any, cast
 
 from emulation.aws.conditions import UnknownCondition, holds, like, texts
 
+# The emulated S3 has no TLS and treats each request as if it had arrived over TLS 1.3.
 OF_EVERY_REQUEST = {"aws:SecureTransport": "true", "s3:TlsVersion": "1.3"}
-"""The emulated S3 stands where AWS's does behind its TLS: whatever arrives counts as having come by TLS 1.3."""
 
+# Condition keys that the emulated AWS can derive from a request.
 KEYS = frozenset({*OF_EVERY_REQUEST, "aws:SourceIp", "aws:SourceVpce"})
-"""Condition keys that the emulated AWS knows of a request."""
 
 Policy = Mapping[str, Any]
 
@@ -26,7 +26,8 @@ _PRINCIPALS = frozenset({"AWS", "Service", "Federated", "CanonicalUser"})
 
 @dataclass(frozen=True)
 class Asked:
-    """One action of one session of a role. `context` has the values of KEYS, as far as the request has them."""
+    """One action that a role session requests. `context` has the values of the condition keys in KEYS that the request
+    has."""
 
     role: str  # ARNs, like the next two
     session: str
@@ -40,8 +41,12 @@ class Asked:
 
 
 def is_allowed(asked: Asked, of_role: Iterable[Policy], of_resource: Policy | None, of_way: Policy | None) -> bool:
-    """One refusal anywhere is enough; else the role's policies or the resource's must allow it, and the policy of the
-    endpoint through which it came, if it came through one. Raises UnknownCondition."""
+    """Returns whether the policies allow the request.
+
+    A Deny in any policy refuses the request. Otherwise the role's policies or the resource's policy must allow the
+    request. The policy of the VPC endpoint (`of_way`) must allow the request too, if there is one. Raises
+    UnknownCondition.
+    """
     by_role = {effect for policy in of_role for effect in _effects(policy, asked, names_principals=False)}
     by_resource = set(_effects(of_resource, asked, names_principals=True) if of_resource else ())
     by_way = set(_effects(of_way, asked, names_principals=True)) if of_way else {"Allow"}
@@ -51,7 +56,7 @@ def is_allowed(asked: Asked, of_role: Iterable[Policy], of_resource: Policy | No
 
 
 def service_may_assume(policy: Policy, service: str) -> bool:
-    """Whether a role's trust policy lets an AWS service take it on."""
+    """Returns whether a role's trust policy lets an AWS service assume the role."""
     return any(
         statement["Effect"] == "Allow"
         and "sts:AssumeRole" in texts(statement["Action"])
@@ -61,7 +66,8 @@ def service_may_assume(policy: Policy, service: str) -> bool:
 
 
 def _effects(policy: Policy, asked: Asked, *, names_principals: bool) -> Iterator[str]:
-    """Those of the statements that speak of the request. Conditions are looked at last: others' may be unknown."""
+    """Yields the effect of each statement that applies to the request. Conditions are evaluated last, because the
+    conditions of other statements may be unknown here."""
     for statement in _statements(policy):
         unknown = statement.keys() - _ELEMENTS
         if unknown:
@@ -81,7 +87,8 @@ def _statements(policy: Policy) -> list[Mapping[str, Any]]:
 
 
 def _is_meant(principal: Any, effect: str, asked: Asked) -> bool:
-    """The account as a whole is refused with its root, but allowed only by what its own policies say besides."""
+    """Returns whether a statement's principal includes the session's role. A Deny for the account's root applies to all
+    its roles; an Allow for the root gives a role nothing by itself."""
     if principal == "*":
         return True
     named = cast(dict[str, Any], principal if isinstance(principal, dict) else {})

@@ -1,7 +1,8 @@
-"""S3 replication between the emulated buckets, of which moto 5.2 keeps the rules and copies nothing.
+"""Replicates objects between the emulated buckets; moto 5.2 stores the rules but copies nothing.
 
-After the S3 User Guide, "Replicating objects within and across Regions": new versions of objects that match an enabled
-rule are copied with their metadata, asynchronously; what is a replica itself, or was there before the rule, is not.
+Source: S3 User Guide, "Replicating objects within and across Regions". New versions that match an enabled rule are
+copied with their metadata, asynchronously. Replicas are not copied again, and objects that are older than the rule are
+not copied.
 """
 
 from __future__ import annotations
@@ -22,21 +23,21 @@ from emulation.aws.requests import addressed_object
 from emulation.layout import AWS_ACCOUNT_ID
 from emulation.origin_requests import Application
 
+# GET answers `{"pending": 0, "paused": false, "lag_seconds": 0}`. PUT of `paused` stops and resumes copying. PUT of
+# `lag_seconds` sets the delay between an original and its copy.
 PATH = "/_artifact-edge/replication"
-"""GET answers `{"pending": 0, "paused": false, "lag_seconds": 0}`. PUT of `paused` holds copies back until it is false
-again; PUT of `lag_seconds` has each copy made that long after its original."""
 
+# A source bucket, the destination bucket that lacks an object, and the time when the object was written.
 Waiting = tuple[str, str, datetime]
-"""A bucket, the replica that lacks an object of it, and when the object was written."""
 
 _IS_REPLICA = "artifact_edge_replica"
 _LOOK_SECONDS = 0.2
 
 
 class Replication:
-    """WSGI middleware over the emulated API: notes what was written, and copies it from a thread of its own.
+    """WSGI middleware over the emulated API: records writes and copies objects in a separate thread.
 
-    `is_down` tells whether a bucket cannot be reached: what is written for it waits.
+    `is_down` tells whether a bucket is unreachable; writes for such a bucket wait.
     """
 
     def __init__(self, application: Application, is_down: Callable[[str], bool] = lambda bucket: False) -> None:
@@ -62,7 +63,7 @@ class Replication:
         return self._application(environ, note)
 
     def waiting(self) -> list[Waiting]:
-        """What is still to be copied; of an object written twice, each version."""
+        """Returns the copies that are still to be made, one for each written version."""
         noted = [*([self._at_work] if self._at_work else []), *list(self._written.queue)]
         return [(bucket, name, written) for bucket, key, written in noted for name in _lacking(bucket, key, written)[1]]
 
@@ -89,7 +90,7 @@ class Replication:
         return bool(asked) and all(type(value) in kinds.get(name, ()) for name, value in asked.items())
 
     def _wait(self, written: datetime) -> float:
-        """Seconds for which a copy of what was written then is not to be made."""
+        """Returns the seconds until a version that was written at this time may be copied."""
         return math.inf if self._paused else (written + self._lag - datetime.now(UTC)).total_seconds()
 
     def _copy_forever(self) -> None:
@@ -102,7 +103,7 @@ class Replication:
                 if not copy(bucket, key, written, self._is_down):
                     self._written.put((bucket, key, written))
                     time.sleep(_LOOK_SECONDS)
-            except Exception:  # one object that cannot be copied must not end the replication of all others
+            except Exception:  # one failing object must not stop the replication of all others
                 traceback.print_exc()
             finally:
                 self._at_work = None
@@ -110,9 +111,9 @@ class Replication:
 
 
 def copy(bucket: str, key: str, written: datetime, is_down: Callable[[str], bool]) -> bool:
-    """Brings the replicas of an object up to date with what was its newest version when it was `written`.
+    """Copies the version of an object that was the newest when `written` to the buckets that lack it.
 
-    False where a bucket could not be reached: it is then to be done again.
+    Returns False if a bucket is unreachable, so that the caller repeats the copy later.
     """
     newest, lacking = _lacking(bucket, key, written)
     if not lacking:
@@ -128,7 +129,8 @@ def copy(bucket: str, key: str, written: datetime, is_down: Callable[[str], bool
 
 
 def _lacking(bucket: str, key: str, written: datetime) -> tuple[Any, list[str]]:
-    """The object's newest version when it was `written`, and the replicas that do not have it yet."""
+    """Returns the version that was the object's newest when `written`, and the destination buckets that lack the
+    version."""
     backend: Any = s3_backends[AWS_ACCOUNT_ID]["aws"]
     source = backend.buckets.get(bucket)
     versions: list[Any] = source.keys.getlist(key, []) if source is not None else []
@@ -154,13 +156,13 @@ def _delete(backend: Any, destination: str, key: str, marker: Any) -> None:
 
 
 def _keep_version(replica: Any, original: Any) -> None:
-    """A replica has its original's version, and is never copied on."""
+    """Gives the replica the version ID of its original, and marks it so that it is not copied again."""
     replica._version_id = original.version_id
     setattr(replica, _IS_REPLICA, True)
 
 
 def _destinations(replication: Mapping[str, Any] | None, key: str, marker: bool) -> Iterator[str]:
-    """Buckets that a rule names for the object, or for its deletion."""
+    """Yields the destination buckets of the rules that match the object, or its delete marker."""
     rules: list[dict[str, Any]] = (replication or {}).get("Rule", [])
     for rule in rules:
         marked: dict[str, str] = rule.get("DeleteMarkerReplication") or {}

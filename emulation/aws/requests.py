@@ -1,4 +1,4 @@
-"""Which bucket and object of the emulated S3 a request is about: read once, by the outermost layer."""
+"""Parses the bucket and the key of a request to the emulated S3 once, in the outermost middleware."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ _VIRTUAL_HOST = re.compile(r"^(?P<bucket>[a-z0-9][a-z0-9.-]+)\.s3[.-][a-z0-9-]*\
 
 @dataclass(frozen=True)
 class S3Address:
-    """The bucket and the key that a request names; each is empty where it names none."""
+    """The bucket and the key that a request names. Either is empty if the request does not name it."""
 
     bucket: str = ""
     key: str = ""
 
 
 class S3Addresses:
-    """WSGI middleware over the emulated API: hands the address of each request to the layers below, in its environ."""
+    """WSGI middleware over the emulated API: stores the S3 address of each request in its environ for the inner
+    layers."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
@@ -33,19 +34,20 @@ class S3Addresses:
 
 
 def addressed_object(environ: dict[str, Any]) -> tuple[str, str] | None:
-    """Bucket and key of a request for an S3 object."""
+    """Returns the bucket and the key, or None if the request is not for an S3 object."""
     address: S3Address = environ[_KEY]
     return (address.bucket, address.key) if address.bucket and address.key else None
 
 
 def addressed_bucket(environ: dict[str, Any]) -> str | None:
-    """The bucket of a request that S3 has to answer."""
+    """Returns the bucket, or None if the request is not for a bucket of S3."""
     address: S3Address = environ[_KEY]
     return address.bucket or None
 
 
 def _address(environ: dict[str, Any]) -> S3Address:
-    """Shields name the bucket in the host, others in the path of a request that is signed for S3."""
+    """Returns the S3 address of a request. Shields put the bucket in the host name; other clients sign for S3 and put
+    the bucket in the path."""
     path = environ["PATH_INFO"].lstrip("/")
     by_host = _VIRTUAL_HOST.match(environ.get("HTTP_HOST", ""))
     if by_host is not None:

@@ -1,4 +1,4 @@
-"""Serves moto's AWS API to the sandbox, on one address, for all services."""
+"""Serves moto's AWS API to the sandbox, with one address for all services."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from emulation.origin_requests import RequestCounter
 
 
 def serve(sandbox: Sandbox) -> None:
-    """Answers on `sandbox.aws_address` until the process is ended."""
+    """Serves requests on `sandbox.aws_address` until the process is ended."""
     take_public_addresses_from(sandbox.machine_network)
     patch_bucket_policies()
     patch_replicas()
@@ -58,10 +58,11 @@ def serve(sandbox: Sandbox) -> None:
 
 
 def take_public_addresses_from(network: str) -> None:
-    """Makes moto give out public addresses of the loopback network, in turn, instead of random ones.
+    """Makes moto assign public addresses from the loopback network in turn, instead of random addresses.
 
-    So each emulated machine can really listen on its public address, and records, security groups and outputs hold it
-    without any translation. moto has no setting for it; both of its users of the generator are named here.
+    Each emulated machine can therefore listen on its public address. Records, security groups and outputs contain this
+    address without any translation. moto has no setting for this; the function patches both modules that use the
+    generator.
     """
     hosts = itertools.cycle([str(host) for host in ipaddress.ip_network(network).hosts()])
     lock = threading.Lock()

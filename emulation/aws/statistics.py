@@ -1,4 +1,5 @@
-"""From the values that moto keeps of a metric to one of each period (CloudWatch, "Statistics definitions")."""
+"""Aggregates the values that moto stores of a metric, one statistic per period (CloudWatch, "Statistics
+definitions")."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Total:
-    """All values of a period together."""
+    """The sum, count, minimum and maximum of all values in a period."""
 
     samples: float
     sum: float
@@ -30,10 +31,10 @@ STATISTICS: Mapping[str, Callable[[Total], float]] = {
 def values_of(
     data: Sequence[Any], dimensions: Sequence[Any], statistic: str, periods: int, now: float, period: float
 ) -> list[float | None]:
-    """What a metric with just these dimensions was in each of the last periods that are over, the newest first; None
-    without data. `data` is all that there is of the metric.
+    """Returns the statistic of a metric with exactly these dimensions for each of the last complete periods, the newest
+    first. None means no data.
 
-    `period` is in seconds; periods begin at its multiples.
+    `data` are all stored values of the metric. `period` is in seconds; periods begin at its multiples.
     """
     wanted = {(each.name, each.value) for each in dimensions}
     newest = int(now // period) - 1
@@ -47,7 +48,7 @@ def values_of(
 
 
 def seconds(datum: Any) -> float:
-    """When the value was taken, in seconds since 1970; moto's times have no zone, and are UTC."""
+    """Returns the time of a value in seconds since 1970. moto's times have no time zone and are UTC."""
     return datum.timestamp.replace(tzinfo=datum.timestamp.tzinfo or UTC).timestamp()
 
 

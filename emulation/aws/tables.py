@@ -1,8 +1,8 @@
-"""Writes and queries of DynamoDB as the service makes them, where moto 5.2 does not.
+"""Makes DynamoDB writes and queries behave as in the service, where moto 5.2 does not.
 
-moto copies the whole table for each transaction, keeps the copy for good, and where a transaction fails puts it back
-over what others wrote meanwhile; readers see half of a transaction; a stream tells of an item that an update creates
-twice, first without its attributes; a query sorts all items of the table.
+moto copies the whole table for each transaction and never frees the copy. A failed transaction restores the copy and
+overwrites concurrent writes, and readers see half-done transactions. The stream reports an item that an update creates
+twice, first without its attributes. A query sorts all items of the table.
 """
 
 from __future__ import annotations
@@ -21,25 +21,26 @@ from moto.dynamodb.models.table import Table
 _Key = dict[str, Any]
 _Follower = Callable[[Table, DynamoType, DynamoType | None, Item | None], None]
 
+# Functions that are called after each change, with the table, the item's partition and sort key, and the item (None if
+# deleted).
 followers: list[_Follower] = []
-"""Told of each change: the table, the item's partition and sort key, and the item (None where it is gone)."""
 
 _LOCK = threading.RLock()
-_APART = "is_apart"  # marks a copy that a change is tried on: nobody follows it
+_APART = "is_apart"  # marks a table copy that a change is tried on; its changes are not reported to followers
 _PATCHED = ("get_item", "put_item", "delete_item", "scan", "query", "update_item", "transact_write_items")
 _ORIGINAL: dict[str, Any] = {name: getattr(DynamoDBBackend, name) for name in _PATCHED}
 _QUERY = inspect.signature(DynamoDBBackend.query)
 
 
 def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
-    """What stands in for methods of `DynamoDBBackend`, by their names."""
+    """Yields the replacements for methods of `DynamoDBBackend`, each with the method's name."""
     yield from ((name, _one_at_a_time(_ORIGINAL[name])) for name in ("get_item", "scan"))
     yield from (("put_item", _put_item), ("delete_item", _change_item("delete_item")), ("query", _query))
     yield from (("update_item", _change_item("update_item")), ("transact_write_items", _transact_write_items))
 
 
 def patch_tables() -> None:
-    """Makes moto write and query so from now on."""
+    """Makes moto write and query as DynamoDB does."""
     for name, method in patches():
         setattr(DynamoDBBackend, name, method)
 
@@ -53,7 +54,7 @@ def _one_at_a_time(method: Any) -> Callable[..., Any]:
 
 
 def _query(backend: DynamoDBBackend, *arguments: Any, **more: Any) -> Any:
-    """Looks at the items of the partition only."""
+    """Queries only the items of the requested partition."""
     asked = _QUERY.bind(backend, *arguments, **more).arguments
     with _LOCK:
         if asked.get("index_name") or not asked["hash_key_dict"]:
@@ -101,7 +102,8 @@ def _addressed(backend: DynamoDBBackend, action: dict[str, Any]) -> tuple[str, _
 def _at_once(
     backend: DynamoDBBackend, keys: Iterable[tuple[str, _Key]], change: Callable[[DynamoDBBackend], Any]
 ) -> Any:
-    """Makes the change on copies of the items, then brings them all into the tables, and each into its stream once."""
+    """Applies the change to copies of the items, then writes all results to the tables and reports each to its stream
+    once."""
     with _LOCK:
         apart: dict[str, Table] = {}
         touched: list[tuple[Table, DynamoType, DynamoType | None]] = []
@@ -128,7 +130,8 @@ def _tell(table: Table, partition: DynamoType, name: DynamoType | None, new: Ite
 def bring(
     table: Table, partition: DynamoType, name: DynamoType | None, new: Item | None, told: _Follower = _tell
 ) -> None:
-    """Makes the item what it is to be (None: not there), tells the stream and then `told`, if that changes anything."""
+    """Writes the item, or deletes it if `new` is None. If that changes anything, reports the change to the stream and
+    calls `told`."""
     with _LOCK:
         old = table.get_item(partition, name)
         if (new is None and old is None) or (new is not None and old is not None and old == new):
@@ -151,7 +154,7 @@ def _set(table: Table, partition: DynamoType, name: DynamoType | None, item: Ite
 
 
 def _items(table: Table) -> Any:
-    """By partition, and in a table that has sort keys by these."""
+    """Returns moto's items: by partition key, and in tables with a sort key then by sort key."""
     return cast(Any, table).items
 
 
@@ -169,6 +172,6 @@ def _with_tables(backend: DynamoDBBackend, tables: Iterable[Table]) -> DynamoDBB
 
 
 def _forget() -> None:
-    """moto lists each table and item that it ever made, copies included, for a page of its dashboard."""
+    """Clears moto's lists of every table and item ever created, copies included, which only its dashboard needs."""
     for kind in (Table, Item):
         cast(Any, kind).instances_tracked.clear()

@@ -1,7 +1,7 @@
-"""Roles taken on by the tokens of another identity provider. moto 5.2 gives any role to whoever asks for it.
+"""Checks tokens of another identity provider before they assume a role. moto 5.2 accepts any token.
 
-What is checked, and what is said to whom fails: API reference of AWS STS, "AssumeRoleWithWebIdentity"; IAM User Guide,
-"Available keys for AWS web identity federation".
+Source of the checks and errors: API reference of AWS STS, "AssumeRoleWithWebIdentity"; IAM User Guide, "Available keys
+for AWS web identity federation".
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from emulation.aws.conditions import UnknownCondition
 from emulation.gcp.tokens import CERTS_PATH, ISSUER
 from emulation.layout import AWS_ACCOUNT_ID
 
+# A function that returns Google's public keys as a JSON Web Key Set. It raises httpx.HTTPError.
 PublicKeys = Callable[[], Any]
-"""Google's, as a JSON Web Key Set; raises httpx.HTTPError."""
 
 _ACTION = "sts:AssumeRoleWithWebIdentity"
 _PROVIDER = ISSUER.removeprefix("https://")
@@ -35,12 +35,12 @@ Claims = Mapping[str, Any]
 
 
 def google_keys(url: str) -> PublicKeys:
-    """Those of the emulated Google Cloud at `url`."""
+    """Returns a function that fetches the public keys of the emulated Google Cloud at `url`."""
     return lambda: httpx.get(f"{url}{CERTS_PATH}", trust_env=False, timeout=5).raise_for_status().json()
 
 
 def check_web_identities(keys: PublicKeys) -> None:
-    """Makes moto look at tokens, and at the roles' trust, from now on."""
+    """Makes moto check tokens and the trust policies of roles."""
 
     def assume_role_with_web_identity(response: TokenResponse) -> Any:
         given: Any = response
@@ -53,7 +53,8 @@ def check_web_identities(keys: PublicKeys) -> None:
 
 
 def _claims(token: str, keys: PublicKeys) -> Claims:
-    """What a token says that Google has signed, and that is not over."""
+    """Returns the claims of a token that Google signed and that has not expired. Raises STSClientError for other
+    tokens."""
     try:
         claims = jwt.decode(token, KeySet.import_key_set(keys()), algorithms=["RS256"]).claims
         jwt.JWTClaimsRegistry(exp={"essential": True}, aud={"essential": True}, sub={"essential": True}).validate(
@@ -72,7 +73,7 @@ def _claims(token: str, keys: PublicKeys) -> Claims:
 
 
 def _trust_policy(role_arn: str) -> Mapping[str, Any]:
-    """A role that does not exist trusts nobody."""
+    """Returns the trust policy of a role. A role that does not exist has a policy without statements."""
     backend: Any = iam_backends[AWS_ACCOUNT_ID]["aws"]
     try:
         document = backend.get_role_by_arn(role_arn).assume_role_policy_document

@@ -1,1 +1,1 @@
-"""The emulated Cloud Run's services as real code in real processes: what Cloud Run does around a container."""
+"""Emulates the Cloud Run runtime: runs the deployed sources of each service in separate processes."""

@@ -1,4 +1,5 @@
-"""`python -m emulation.cloud_run --directory DIR`: the services of one sandbox's Cloud Run, until it is ended."""
+"""Runs the Cloud Run services of one sandbox until the process is ended: `python -m emulation.cloud_run --directory
+DIR`."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ _HOP = frozenset({"connection", "content-length", "date", "host", "server", "tra
 
 
 class Runner:
-    """Keeps one instance of each service that is to have any; others get one by the first request."""
+    """Keeps one instance running of each service with a minimum of instances. Other services start an instance with the
+    first request."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -47,7 +49,8 @@ class Runner:
                     self._start(service)
 
     def instance_for(self, host: str) -> Instance | None:
-        """Raises NotStarted; None for a host that is no service's, or no public one's."""
+        """Returns the instance that serves a host, and starts one if needed. Returns None for an unknown host or a
+        service that is not public. Raises NotStarted."""
         with self._turn:
             service = next((each for each in self._services.values() if each.host == host), None)
             if service is None or not service.public:
@@ -67,7 +70,7 @@ class Runner:
         return instance
 
     def _well(self, instance: Instance) -> bool:
-        """By the liveness probe, which Cloud Run asks as often, and believes as late."""
+        """Returns whether the instance is healthy, with the period and the failure threshold of its liveness probe."""
         name, probe = instance.service.name, instance.service.container["livenessProbe"]
         if time.monotonic() - self._probed[name] < probe["periodSeconds"]:
             return True

@@ -1,1 +1,1 @@
-"""The emulated AWS's functions as real code in real processes: what Lambda does around a handler, done here."""
+"""Emulates the Lambda runtime: runs the deployed code of each function in a separate process."""

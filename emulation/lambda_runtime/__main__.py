@@ -1,4 +1,5 @@
-"""`python -m emulation.lambda_runtime --directory DIR`: the functions of one sandbox's AWS, until it is ended."""
+"""Runs the Lambda functions of one sandbox until the process is ended: `python -m emulation.lambda_runtime --directory
+DIR`."""
 
 from __future__ import annotations
 
@@ -29,11 +30,12 @@ _LOOK_SECONDS = 1.0
 
 
 class Runner:
-    """Keeps instances, feeds, timers and URLs in step with what is deployed."""
+    """Starts and stops instances, feeds, timers and URLs so that they match the deployed functions."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
-        self._functions = Functions(sandbox, cache(report))  # once, though it is looked at each second
+        # reports each problem once, although functions are read each second
+        self._functions = Functions(sandbox, cache(report))
         self._metrics = Metrics(sandbox, report)
         self._deployed = Deployed({}, {}, {}, frozenset())
         self._roles = Roles(sandbox)
@@ -69,14 +71,14 @@ class Runner:
             self._timers[schedule].start()
 
     def _minute(self) -> float:
-        """As the sandbox's clock has it; the real one's where the cloud does not answer."""
+        """Returns the length of a minute in the sandbox, or a real minute if the emulated AWS does not answer."""
         try:
             return clock.minute_seconds(self._sandbox.aws_url)
         except httpx.HTTPError:
             return clock.MINUTE_SECONDS
 
     def invoke(self, function: str, event: Any) -> Any:
-        """Raises FunctionError."""
+        """Invokes the function, records the metrics of the invocation and returns the answer. Raises FunctionError."""
         instance = self._instance(function)
         failed = True
         try:

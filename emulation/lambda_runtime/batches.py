@@ -1,7 +1,7 @@
-"""How Lambda delivers a batch of a stream's records: partial answers, retries, halving, and what is given up.
+"""Delivers a batch of stream records as Lambda does, with partial responses, retries, bisection and discarded records.
 
-Source: AWS Lambda Developer Guide, "Using Lambda to process records from Amazon DynamoDB Streams": a batch blocks its
-shard until it is done or given up; a split does not count as a retry.
+Source: AWS Lambda Developer Guide, "Using Lambda to process records from Amazon DynamoDB Streams". A batch blocks its
+shard until its records are processed or discarded. A split does not count as a retry.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from emulation.lambda_runtime.instance import FunctionError
 
 Record = Mapping[str, Any]
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0  # seconds between tries; Lambda's own grow to minutes
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0  # seconds between attempts; Lambda's pauses grow to minutes
 
 
 @dataclass(frozen=True)
 class Rules:
-    """Limits of -1 are none. `oldest` is in seconds."""
+    """The retry settings of an event source mapping. A limit of -1 means no limit. `oldest` is in seconds."""
 
     bisect: bool
     tries: int
@@ -42,7 +42,8 @@ def deliver(
     age: Callable[[Record], float],
     pause: Callable[[float], None],
 ) -> None:
-    """Returns when each record was taken or given up, in order. `give_up` gets a reason and how often it was tried."""
+    """Delivers the records in order and returns when each is processed or given up. `give_up` receives the records, a
+    reason and the number of attempts."""
     parts = deque([_Part(records)] if records else [])
     while parts:
         part = parts.popleft()
@@ -63,7 +64,7 @@ def deliver(
 
 
 def _tried(part: _Part, rules: Rules, invoke: Callable[[Sequence[Record]], Any]) -> _Part | None:
-    """What is left of the part: None, or from the first record that failed."""
+    """Returns the records to retry, from the first failed record on, or None if all succeeded."""
     try:
         answer = invoke(part.records)
     except FunctionError:

@@ -1,7 +1,7 @@
-"""What stands in for Lambda's Python runtime: `python bootstrap.py DIRECTORY HANDLER`.
+"""Takes the place of Lambda's Python runtime: `python bootstrap.py DIRECTORY HANDLER`.
 
-An event a line comes on standard input; an answer a line goes to standard output, after a first one that says that the
-code is loaded. What the handler itself prints goes to standard error.
+Each line on standard input is an event, and each line on standard output is an answer. The first line on standard
+output reports that the code is loaded. The handler's own output goes to standard error.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the emulated AWS has of functions: code and settings, what feeds and times them, and their URLs."""
+"""Reads the deployed functions from the emulated AWS: code, settings, event source mappings, schedules and URLs."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from botocore.exceptions import ClientError
 from emulation.lambda_runtime.schedules import Schedule, schedules
 from emulation.layout import Sandbox
 
-_SCOUTED = 6  # regions without functions that are asked at each look, in turn
+_SCOUTED = 6  # number of regions without known functions that each reading checks, in rotation
 
 
 @dataclass(frozen=True)
 class Code:
-    """A function as it is to be run. `digest` changes with its code; `location` is where that is to be had."""
+    """A deployed function. `digest` changes with the code, and `location` is the URL of the code."""
 
     name: str
     arn: str
@@ -34,7 +34,7 @@ class Code:
 
 @dataclass(frozen=True)
 class StreamMapping:
-    """What feeds a function from a stream, as Lambda describes it."""
+    """An event source mapping that feeds a function from a stream, with Lambda's settings."""
 
     id: str
     region: str
@@ -52,7 +52,7 @@ class StreamMapping:
 
 @dataclass(frozen=True)
 class Deployed:
-    """`urls` are functions by the host of their URL."""
+    """All deployed functions with their triggers. `urls` maps the host of a function URL to the function's ARN."""
 
     functions: Mapping[str, Code]  # by ARN
     mappings: Mapping[str, StreamMapping]  # by id
@@ -61,7 +61,8 @@ class Deployed:
 
 
 class Functions:
-    """Regions known to have functions are asked at each look, the others in turn."""
+    """Reads the deployed functions of all regions. Each reading checks all regions with known functions and some of the
+    others."""
 
     def __init__(self, sandbox: Sandbox, report: Callable[[str], None]) -> None:
         self._endpoint = sandbox.aws_url
@@ -133,12 +134,12 @@ class Functions:
             try:
                 url = self._client(region).get_function_url_config(FunctionName=code.name)["FunctionUrl"]
             except ClientError:
-                continue  # it has none
+                continue  # the function has no URL
             yield httpx.URL(url).host, code.arn
 
 
 def session() -> Any:
-    """Whose credentials mean nothing to the emulated AWS."""
+    """Returns a boto3 session with placeholder credentials, which the emulated AWS ignores."""
     return cast(Any, boto3).Session(aws_access_key_id="local", aws_secret_access_key="local")  # noqa: S106
 
 

@@ -1,4 +1,4 @@
-"""One event source mapping at work: polls its stream's shards, and hands what matches to its function, in order."""
+"""Runs one event source mapping: polls the shards of a stream and delivers matching records to a function in order."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from emulation.layout import Sandbox
 
 _POLL_SECONDS = 0.25  # Lambda polls each shard four times a second
 
+# Invokes a function, given its ARN and an event, and returns the answer.
 Invoke = Callable[[str, Any], Any]
-"""A function's ARN and an event, to what it answers."""
 
 
 class Feed(threading.Thread):
-    """Where it is in the stream is kept in the sandbox's directory, so that a restart repeats at most one batch."""
+    """Thread that polls one stream. It stores its position in the sandbox's directory, so a restart repeats at most one
+    batch."""
 
     def __init__(
         self, sandbox: Sandbox, mapping: StreamMapping, invoke: Invoke, metrics: Metrics, report: Callable[[str], None]
@@ -55,7 +56,7 @@ class Feed(threading.Thread):
 
     def _follow(self) -> None:
         description = self._streams.describe_stream(StreamArn=self.mapping.stream)["StreamDescription"]
-        (shard,) = description["Shards"]  # moto has one a stream
+        (shard,) = description["Shards"]  # moto creates one shard for each stream
         iterator = self._iterator(shard["ShardId"])
         while not self._ended.is_set():
             found = self._streams.get_records(ShardIterator=iterator, Limit=self.mapping.batch)
@@ -92,10 +93,10 @@ class Feed(threading.Thread):
 
     def _pause(self, seconds: float) -> None:
         if self._ended.wait(seconds):
-            raise SystemExit  # ends this thread; the batch is repeated by the next
+            raise SystemExit  # ends this thread; the next feed repeats the batch
 
     def _send_to_dead_letters(self, shard: str, records: Sequence[Record], reason: str, tries: int) -> None:
-        """The message has the form of Lambda's own: where the records are, not what they are."""
+        """Sends Lambda's dead-letter message, which locates the records in the stream but does not contain them."""
         if not self.mapping.dead_letters:
             return
         told = [record["dynamodb"] for record in records]
@@ -124,7 +125,7 @@ class Feed(threading.Thread):
         self._report(f"gave up {len(records)} records after {tries} tries: {reason}")
 
     def _event(self, record: Record) -> Record:
-        """As it is in Lambda's events: the time in seconds since 1970."""
+        """Returns the record in the form of Lambda's events, with the time in seconds since 1970."""
         told = dict(cast(Mapping[str, Any], record["dynamodb"]))
         told["ApproximateCreationDateTime"] = told["ApproximateCreationDateTime"].timestamp()
         place = {"awsRegion": self.mapping.region, "eventSourceARN": self.mapping.stream}
@@ -136,7 +137,8 @@ class Feed(threading.Thread):
 
 
 def matches(pattern: Any, value: Any) -> bool:
-    """Whether a filter's pattern takes the value (AWS Lambda, "Filter rule syntax"): of its rules, plain equality."""
+    """Returns whether a filter pattern matches the value (AWS Lambda, "Filter rule syntax"). Only the rule for equality
+    is supported; other rules raise NotImplementedError."""
     if isinstance(pattern, dict):
         rules = cast(Mapping[str, Any], pattern)
         return isinstance(value, Mapping) and all(

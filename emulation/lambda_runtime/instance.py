@@ -1,4 +1,4 @@
-"""One instance of a function: its own code, unpacked, in a child process with the environment that Lambda gives."""
+"""One instance of a function: its unpacked code in a child process with the environment variables that Lambda sets."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ from emulation.lambda_runtime.deployed import Code
 from emulation.layout import Sandbox
 
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
-_LOADING_SECONDS = 60.0  # Lambda gives ten to the code outside of the handler; this machine has other things to do
+# Lambda allows ten seconds for code outside of the handler; this limit is longer for busy machines
+_LOADING_SECONDS = 60.0
 _KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
 
 
 class FunctionError(Exception):
-    """The handler raised, ended its process or took too long; the message says which."""
+    """The handler raised an exception, ended its process or exceeded its timeout. The message says which."""
 
 
 class Instance:
-    """Invokes one at a time, as an instance of Lambda does. Started with the first event, and with the credentials of
-    the function's role in its environment."""
+    """One instance, which handles one event at a time as in Lambda. The process starts with the first event and has the
+    credentials of the function's role in its environment."""
 
     def __init__(self, sandbox: Sandbox, code: Code, credentials: Callable[[Code], Mapping[str, str]]) -> None:
         self.code = code
@@ -42,7 +43,7 @@ class Instance:
         self._process: subprocess.Popen[str] | None = None
 
     def invoke(self, event: Any) -> Any:
-        """What the handler returns. Raises FunctionError."""
+        """Returns the handler's result for the event. Raises FunctionError."""
         with self._turn:
             asked = json.dumps({"id": str(uuid.uuid4()), "event": event})
             answer = self._said(self._running(), self.code.timeout, asked)
@@ -57,7 +58,7 @@ class Instance:
             self._process = None
 
     def _said(self, process: subprocess.Popen[str], seconds: float, asked: str = "") -> Mapping[str, Any]:
-        """The next line of the process, once it was asked. Raises FunctionError."""
+        """Sends the request, if there is one, and returns the process's next line of output. Raises FunctionError."""
         timer = threading.Timer(seconds, process.kill)
         timer.start()
         try:
@@ -95,11 +96,12 @@ class Instance:
                 file.extractall(self._directory)
 
     def _environment(self) -> dict[str, str]:
-        """The function's variables, what Lambda's runtime sets, and where the emulated clouds are."""
+        """Returns the function's variables, the variables that Lambda sets, and the addresses of the emulated
+        clouds."""
         return {
             **{name: os.environ[name] for name in _KEPT if name in os.environ},
             **dict(self.code.variables),
-            # With `-S`, which skips the .pth files: the one of the editable install would add the checkout to sys.path.
+            # `-S` skips .pth files, because the .pth file of the editable install would add the checkout to sys.path.
             "PYTHONPATH": sysconfig.get_path("purelib"),
             "AWS_LAMBDA_FUNCTION_NAME": self.code.name,
             "AWS_REGION": self.code.region,

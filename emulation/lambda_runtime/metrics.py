@@ -1,4 +1,4 @@
-"""What Lambda tells CloudWatch of each invocation ("Viewing metrics for Lambda functions")."""
+"""Publishes Lambda's CloudWatch metrics of each invocation ("Viewing metrics for Lambda functions")."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from emulation.layout import Sandbox
 
 
 class Metrics:
-    """Of all functions, each in its own region. Whoever called a function does not wait for it; `report` hears of what
-    could not be told."""
+    """Publishes the metrics of all functions, each in the function's region, in a separate thread so that callers do
+    not wait. `report` receives a message when publishing fails."""
 
     def __init__(self, sandbox: Sandbox, report: Callable[[str], None]) -> None:
         self._endpoint = sandbox.aws_url
@@ -27,11 +27,11 @@ class Metrics:
         threading.Thread(target=self._send_forever, daemon=True).start()
 
     def invoked(self, function: str, *, failed: bool) -> None:
-        """`function` is the ARN."""
+        """Records one invocation of the function, which is an ARN."""
         self._tell(function, Invocations=1, Errors=int(failed))
 
     def handed_over(self, function: str, seconds: float) -> None:
-        """A batch of a stream whose last record is that old."""
+        """Records the age in seconds of the last record in a batch that the function receives."""
         self._tell(function, IteratorAge=max(0.0, seconds) * 1000)
 
     def _tell(self, function: str, **values: float) -> None:

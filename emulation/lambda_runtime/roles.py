@@ -1,5 +1,5 @@
-"""Credentials of a function's role, as Lambda gives them to an instance: what it does is held to the role's policies,
-as far as the emulated AWS looks at these (emulation/aws/permissions.py)."""
+"""Issues credentials of a function's role to an instance. The emulated AWS enforces the role's policies for S3
+(emulation/aws/permissions.py)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from emulation.lambda_runtime.deployed import Code, session
 from emulation.lambda_runtime.instance import FunctionError
 from emulation.layout import Sandbox
 
-_LASTS = 12 * 3_600  # seconds: the longest that a role's session may last; the emulated AWS ends none
+_LASTS = 12 * 3_600  # seconds: the longest session that AWS allows; the emulated AWS does not expire sessions
 
 
 class Roles:
-    """Those of one sandbox's AWS."""
+    """Issues credentials for roles of one sandbox's AWS."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._iam, self._sts = (
@@ -26,7 +26,8 @@ class Roles:
         )
 
     def credentials(self, code: Code) -> Mapping[str, str]:
-        """As variables of the function's environment. Raises FunctionError where Lambda may not take the role on."""
+        """Returns the credentials as environment variables. Raises FunctionError if the trust policy does not let
+        Lambda assume the role."""
         try:
             trust: Any = self._iam.get_role(RoleName=code.role.rsplit("/", 1)[1])["Role"]["AssumeRolePolicyDocument"]
         except ClientError as error:

@@ -1,4 +1,4 @@
-"""What EventBridge of the emulated AWS has to invoke functions by: rules of a fixed rate."""
+"""Reads the EventBridge rules of the emulated AWS that invoke functions at a fixed rate."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from botocore.exceptions import ClientError
 
 _RATE = re.compile(r"rate\((?:1 (minute|hour|day)|([2-9]|[1-9]\d+) (minute|hour|day)s)\)")
 _SECONDS = {"minute": 60, "hour": 3_600, "day": 86_400}
-_RETRIES = 2  # where the function says nothing
+_RETRIES = 2  # Lambda's default for asynchronous invocations
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """`retries` are those of the function; `permitted` is whether its policy lets the rule in."""
+    """A scheduled rule and its target function. `retries` is the function's setting. `permitted` is whether the
+    function's policy allows the rule to invoke the function."""
 
     rule: str  # ARN
     function: str  # ARN
@@ -29,8 +30,8 @@ class Schedule:
 
 
 def rate_seconds(expression: str) -> int:
-    """The period of `rate(…)`, which EventBridge writes in the singular for 1 and in the plural else. Raises ValueError
-    for anything else: `cron(…)` is not emulated."""
+    """Returns the period of `rate(…)` in seconds. EventBridge requires the singular for 1 and the plural for other
+    numbers. Raises ValueError for other expressions: `cron(…)` is not emulated."""
     found = _RATE.fullmatch(expression)
     if found is None:
         raise ValueError(
@@ -40,7 +41,8 @@ def rate_seconds(expression: str) -> int:
 
 
 def schedules(events: Any, functions: Any, region: str, report: Callable[[str], None]) -> Iterator[Schedule]:
-    """Those of one region, from clients of its EventBridge and Lambda."""
+    """Yields the schedules of one region, read with clients of its EventBridge and Lambda. Calls `report` for each
+    schedule that is not emulated."""
     for rule in events.list_rules()["Rules"]:
         expression = rule.get("ScheduleExpression")
         if not expression or rule["State"] != "ENABLED":
@@ -71,7 +73,7 @@ def _retries(functions: Any, function: str) -> int:
     try:
         said = functions.get_function_event_invoke_config(FunctionName=function)
     except ClientError:
-        return _RETRIES  # nothing is configured
+        return _RETRIES  # the function has no such configuration
     return int(said.get("MaximumRetryAttempts", _RETRIES))
 
 
@@ -79,7 +81,7 @@ def _lets_in(functions: Any, function: str, rule: str) -> bool:
     try:
         policy = json.loads(functions.get_policy(FunctionName=function)["Policy"])
     except ClientError:
-        return False  # it has none
+        return False  # the function has no policy
     for statement in cast(list[Mapping[str, Any]], policy["Statement"]):
         conditions: Mapping[str, Mapping[str, str]] = statement.get("Condition", {})
         sources = [

@@ -1,7 +1,7 @@
-"""A rule at work: invokes its function at a fixed rate.
+"""Runs one EventBridge rule: invokes its function at a fixed rate.
 
-Lambda takes such an event at once and works on it later: what becomes of a failure is for Lambda's own retries, as the
-function is configured (AWS Lambda, "How Lambda handles errors and retries with asynchronous invocation").
+Lambda queues such an event and processes it asynchronously. Lambda's own retries, as the function configures them,
+handle a failure (AWS Lambda, "How Lambda handles errors and retries with asynchronous invocation").
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from emulation.lambda_runtime.schedules import Schedule
 from emulation.layout import AWS_ACCOUNT_ID
 
 _LOOK_SECONDS = 1.0
-_PAUSE = 60.0  # seconds before the first retry; twice that before the second
+_PAUSE = 60.0  # seconds before the first retry; the second retry waits twice as long
 
 
 class Timer(threading.Thread):
-    """Invokes the function for the first time one period after the rule was seen, as EventBridge does. `minute` says
-    how many seconds the emulated AWS's minute lasts now."""
+    """Thread that invokes a function on schedule. The first invocation comes one period after the rule is found, as in
+    EventBridge. `minute` returns the current length of the emulated AWS's minute in seconds."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Timer(threading.Thread):
 
 
 def _event(schedule: Schedule) -> dict[str, Any]:
-    """As EventBridge writes it (Amazon EventBridge, "AWS service event metadata")."""
+    """Returns a scheduled event in EventBridge's format (Amazon EventBridge, "AWS service event metadata")."""
     return {
         "version": "0",
         "id": str(uuid.uuid4()),

@@ -1,7 +1,7 @@
-"""Function URLs: HTTP requests to the functions behind them, and to nobody else.
+"""Serves function URLs: passes each HTTP request to the function that owns the host name.
 
-TLS is taken for granted. A name that is no function's answers as a name without an address does on Cloudflare, so that
-nothing of the sandbox gets out of it.
+The server treats each request as if it had arrived over TLS. An unknown host gets Cloudflare's response for a name
+without an address, so that no request leaves the sandbox.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _log = logging.getLogger(__name__)
 
 
 def create_app(function_of: Callable[[str], str | None], invoke: Invoke, services: str = "") -> Flask:
-    """The WSGI application; `function_of` is the function's ARN by its URL's host. `services` is the URL at which the
-    emulated Cloud Run answers for its services' hosts."""
+    """Returns the WSGI application. `function_of` returns the function's ARN for a URL's host, or None. `services` is
+    the URL of the emulated Cloud Run, which serves the hosts of its services."""
     app = Flask(__name__)
 
     @app.route("/", defaults={"path": ""}, methods=["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"])
@@ -64,7 +64,8 @@ def _service(services: str) -> Response:
 
 
 def _event() -> dict[str, Any]:
-    """Payload format 2.0 (AWS Lambda, "Invoking Lambda function URLs"), as far as handlers of ours look at it."""
+    """Returns the request as an event in payload format 2.0 (AWS Lambda, "Invoking Lambda function URLs"), limited to
+    the fields that this project's handlers read."""
     return {
         "version": "2.0",
         "rawPath": request.path,
