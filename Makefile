@@ -4,10 +4,10 @@ UV := .venv/bin/uv
 # Writes no index into its output, so that the lock serves whichever index or mirror a machine uses.
 COMPILE := UV_CUSTOM_COMPILE_COMMAND='make lock' $(UV) pip compile --quiet --universal --no-annotate --no-emit-index-url $(if $(UPGRADE),--upgrade)
 
-.PHONY: help up down preview test test-plans test-sandboxes test-shared-sandbox test-units lint lint-style lint-words lint-imports lint-types lint-worker bench setup lock
+.PHONY: help up down preview test test-plans test-sandboxes test-shared-sandbox test-units test-clients clients-page lint lint-style lint-words lint-imports lint-types lint-worker bench setup lock
 
 help:
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: setup  ## the whole network on this machine, provisioned by `pulumi up`, with packages to install from it
 	@$(PYTHON) -m local up
@@ -32,10 +32,18 @@ test-sandboxes:
 	$(PYTHON) -m pytest tests/e2e -m "not shares_a_sandbox and not plans"
 
 test-shared-sandbox:
-	$(PYTHON) -m pytest tests/e2e -m shares_a_sandbox
+	$(PYTHON) -m pytest tests/e2e tests/clients -m "shares_a_sandbox and (quick or not cell)"
 
 test-units:
-	$(PYTHON) -m pytest --ignore tests/e2e
+	$(PYTHON) -m pytest --ignore tests/e2e --ignore tests/clients
+
+test-clients: setup  ## every real client against the network of `make up`, checked with docs/clients.md
+	$(PYTHON) -m tests.clients.programs
+	$(PYTHON) -m pytest tests/clients
+
+clients-page: setup  ## docs/clients.md, written from the verdicts of the same tests
+	$(PYTHON) -m tests.clients.programs
+	$(PYTHON) -m pytest tests/clients --write-matrix
 
 # .pre-commit-config.yaml calls the five targets, each where files of its kind change.
 lint: lint-style lint-words lint-imports lint-types lint-worker  ## style, words, direction of imports, and types

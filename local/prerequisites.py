@@ -55,7 +55,7 @@ def ensure(report: Report) -> None:
     _check_node()
     missing = [package for program, package in PACKAGES.items() if not _is_there(program)]
     if missing:
-        _install(missing, report)
+        install(missing, report)
 
 
 def check_directory(directory: Path) -> None:
@@ -89,7 +89,8 @@ def _check_node() -> None:
         )
 
 
-def _install(packages: Sequence[str], report: Report) -> None:
+def install(packages: Sequence[str], report: Report) -> None:
+    """Installs Debian packages without starting their daemons. Raises PrerequisiteError."""
     by_hand = f"apt-get install --no-install-recommends {' '.join(packages)} golang-github-containers-common"
     if shutil.which("apt-get") is None:
         raise PrerequisiteError(f"missing: {', '.join(packages)}; install them with this system's package tool")

@@ -1,0 +1,64 @@
+"""Collects the verdicts of the matrix, and writes or checks docs/clients.md when the tests are over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clients import matrix
+
+_run: dict[matrix.Cell, str] = {}
+_reasons = pytest.StashKey[str]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-matrix", action="store_true", help="write docs/clients.md from the verdicts of this run")
+
+
+@pytest.fixture
+def refused(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Records that the client cannot do the action, and why. The test goes on and passes."""
+
+    def record(reason: str) -> None:
+        request.node.stash[_reasons] = reason
+
+    return record
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    cell = matrix.cell_of(item)
+    if cell and report.skipped:
+        longrepr: Any = report.longrepr  # the path, the line and the reason
+        _run[cell] = matrix.no(str(longrepr[2]).removeprefix("Skipped: "))
+    elif cell and report.when == "call" and report.passed:
+        reason = item.stash.get(_reasons, "")
+        _run[cell] = matrix.no(reason) if reason else matrix.YES
+    return report
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Writes the page, or fails the run if a verdict differs from the page."""
+    if exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) or not _run:
+        return
+    config = session.config
+    page = matrix.parse(matrix.PAGE.read_text()) if matrix.PAGE.exists() else {}
+    if config.getoption("--write-matrix", default=False):
+        matrix.PAGE.write_text(matrix.render(matrix.merged(page, _run)))
+        return
+    wrong = matrix.differences(page, _run) + (matrix.stale(page, _run) if _runs_all(config) else [])
+    if wrong:
+        print("", "docs/clients.md is not current; run: make clients-page", *wrong, sep="\n")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _runs_all(config: pytest.Config) -> bool:
+    """Says whether a run covers the whole folder."""
+    selects = config.getoption("markexpr") or config.getoption("keyword")
+    return not selects and any(Path(argument).name == "clients" for argument in config.args)

@@ -1,0 +1,215 @@
+"""How each client of image registries is set up, and what it runs for each action of the matrix."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.clients import Client
+from local.health import edge_authority
+from tests.clients.programs import program
+
+Finished = subprocess.CompletedProcess[str]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One client in an empty directory, with credentials, the edge's authority and the proxy of a client location."""
+
+    client: Client
+    directory: Path
+    daemon: str = ""  # the address of the daemon's socket
+
+    @property
+    def host(self) -> str:
+        return self.client.host
+
+    @property
+    def authority(self) -> Path:
+        return edge_authority(self.client.sandbox)
+
+    @property
+    def credentials(self) -> str:
+        return f"__token__:{self.client.token()}"
+
+    def environment(self) -> dict[str, str]:
+        """Returns the variables of a client program; none comes from the tests' environment but PATH."""
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.directory),
+            "XDG_RUNTIME_DIR": str(self.directory),
+            "HTTPS_PROXY": self.client.proxy,
+            "SSL_CERT_FILE": str(self.authority),
+            "DOCKER_CONFIG": str(self.directory / "docker"),
+            "REGISTRY_AUTH_FILE": str(self.directory / "docker" / "config.json"),
+            "HELM_REGISTRY_CONFIG": str(self.directory / "docker" / "config.json"),
+            "HELM_CACHE_HOME": str(self.directory / "helm"),
+            "TMPDIR": str(self.directory),
+        }
+
+    def prepare(self) -> None:
+        """Writes the file with the credentials that all of these clients read, as `docker login` does."""
+        file = self.directory / "docker" / "config.json"
+        file.parent.mkdir(exist_ok=True)
+        auth = base64.b64encode(self.credentials.encode()).decode()
+        file.write_text(json.dumps({"auths": {self.host: {"auth": auth}} if self.client.token() else {}}))
+        file.chmod(0o600)
+
+    def run(self, name: str, *arguments: str) -> Finished:
+        """Runs a client program to its end."""
+        path = program(name)
+        assert path is not None
+        command = [str(path), *arguments]
+        return subprocess.run(
+            command, env=self.environment(), cwd=self.directory, capture_output=True, text=True, check=False
+        )
+
+
+@dataclass(frozen=True)
+class ImageClient:
+    """A row of the matrix. Each function returns a finished command whose output has what the test looks for."""
+
+    name: str
+    programs: tuple[str, ...]  # the first one tells its version
+    pull: Callable[[Setting, str], Finished]
+    content: Callable[[Setting, str], Finished] | None = None  # prints the image's file app/README
+    tags: Callable[[Setting, str], Finished] | None = None
+    referrers: Callable[[Setting, str], Finished] | None = None
+    version_option: str = "--version"
+
+    @property
+    def version(self) -> str:
+        return self.name.partition(" ")[2]
+
+
+def _then(first: Finished, second: Callable[[], Finished]) -> Finished:
+    return first if first.returncode else second()
+
+
+def _docker(setting: Setting, *arguments: str) -> Finished:
+    return setting.run("docker", "--host", setting.daemon, *arguments)
+
+
+def _docker_pull(setting: Setting, image: str) -> Finished:
+    inspect = ("image", "inspect", "--format", "{{json .RepoDigests}}", image)
+    return _then(_docker(setting, "pull", image), lambda: _docker(setting, *inspect))
+
+
+def _docker_content(setting: Setting, image: str) -> Finished:
+    created = _docker(setting, "create", image)
+    return _then(created, lambda: _docker(setting, "cp", f"{created.stdout.strip()}:/app/README", "-"))
+
+
+def _ctr(setting: Setting, *arguments: str) -> Finished:
+    return setting.run("ctr", "--address", setting.daemon, *arguments)
+
+
+def _ctr_pull(setting: Setting, image: str) -> Finished:
+    login = ("--user", setting.credentials) if setting.client.token() else ()
+    pull = ("images", "pull", "--snapshotter", "native", *login, image)
+    return _then(_ctr(setting, *pull), lambda: _ctr(setting, "images", "list", f"name=={image}"))
+
+
+def _ctr_content(setting: Setting, image: str) -> Finished:
+    target = setting.directory / "mounted"
+    target.mkdir()
+    mounted = _ctr(setting, "images", "mount", "--snapshotter", "native", image, str(target))
+    try:
+        return _then(mounted, lambda: _file(setting, target))
+    finally:
+        _ctr(setting, "images", "unmount", str(target))
+
+
+def _file(setting: Setting, root: Path) -> Finished:
+    command = ["cat", str(root / "app" / "README")]
+    return subprocess.run(command, cwd=setting.directory, capture_output=True, text=True, check=False)
+
+
+def _stores(setting: Setting) -> tuple[str, ...]:
+    """Returns the options that keep podman's and buildah's images in the directory."""
+    return ("--root", f"{setting.directory}/s", "--runroot", f"{setting.directory}/r", "--storage-driver", "vfs")
+
+
+def _podman_pull(setting: Setting, image: str) -> Finished:
+    stores = _stores(setting)
+    inspect = ("image", "inspect", "--format", "{{json .RepoDigests}}", image)
+    pulled = setting.run("podman", *stores, "pull", "--quiet", image)
+    return _then(pulled, lambda: setting.run("podman", *stores, *inspect))
+
+
+def _podman_content(setting: Setting, image: str) -> Finished:
+    mounted = setting.run("podman", *_stores(setting), "image", "mount", image)
+    return _then(mounted, lambda: _file(setting, Path(mounted.stdout.strip())))
+
+
+def _buildah_pull(setting: Setting, image: str) -> Finished:
+    stores = _stores(setting)
+    shown = ("images", "--digests", "--no-trunc", "--format", "{{.Digest}}")
+    pulled = setting.run("buildah", *stores, "pull", "--quiet", image)
+    return _then(pulled, lambda: setting.run("buildah", *stores, *shown))
+
+
+def _buildah_content(setting: Setting, image: str) -> Finished:
+    made = setting.run("buildah", *_stores(setting), "from", image)
+    mounted = _then(made, lambda: setting.run("buildah", *_stores(setting), "mount", made.stdout.strip()))
+    return _then(mounted, lambda: _file(setting, Path(mounted.stdout.strip())))
+
+
+def _skopeo_pull(setting: Setting, image: str) -> Finished:
+    layout = setting.directory / "pulled"
+    copied = setting.run("skopeo", "copy", "--all", "--preserve-digests", f"docker://{image}", f"dir:{layout}")
+    return _then(copied, lambda: setting.run("skopeo", "manifest-digest", str(layout / "manifest.json")))
+
+
+def _crane_pull(setting: Setting, image: str) -> Finished:
+    layout = setting.directory / "pulled"
+    pulled = setting.run("crane", "pull", "--format", "oci", image, str(layout))
+    return _then(pulled, lambda: setting.run("cat", str(layout / "index.json")))
+
+
+def _crane_content(setting: Setting, image: str) -> Finished:
+    return setting.run("crane", "export", "--platform", "linux/amd64", image, "-")
+
+
+def _oras_pull(setting: Setting, image: str) -> Finished:
+    layout = f"{setting.directory}/pulled:here"
+    copied = setting.run("oras", "copy", "--to-oci-layout", image, layout)
+    return _then(copied, lambda: setting.run("cat", f"{setting.directory}/pulled/index.json"))
+
+
+IMAGE_CLIENTS: Mapping[str, ImageClient] = {
+    client.name.partition(" ")[0]: client
+    for client in (
+        ImageClient("docker 20.10", ("dockerd", "docker"), _docker_pull, _docker_content),
+        ImageClient("ctr 1.6", ("containerd", "ctr"), _ctr_pull, _ctr_content),
+        ImageClient("podman 4.3", ("podman",), _podman_pull, _podman_content),
+        ImageClient("buildah 1.28", ("buildah",), _buildah_pull, _buildah_content),
+        ImageClient(
+            "skopeo 1.9",
+            ("skopeo",),
+            _skopeo_pull,
+            tags=lambda setting, name: setting.run("skopeo", "list-tags", f"docker://{name}"),
+        ),
+        ImageClient(
+            "crane 0.22",
+            ("crane",),
+            _crane_pull,
+            _crane_content,
+            tags=lambda setting, name: setting.run("crane", "ls", name),
+            version_option="version",
+        ),
+        ImageClient(
+            "oras 1.3",
+            ("oras",),
+            _oras_pull,
+            tags=lambda setting, name: setting.run("oras", "repo", "tags", name),
+            referrers=lambda setting, image: setting.run("oras", "discover", "--format", "json", image),
+            version_option="version",
+        ),
+    )
+}

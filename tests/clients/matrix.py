@@ -1,0 +1,124 @@
+"""The matrix of clients and actions: tests mark their cell, and docs/clients.md shows the verdicts of a run.
+
+A test marks its cell with `@cell(section, client, action)`. The verdict is "yes" if the test passes, "no: <reason>" if
+it skips with that reason, or if the test calls the fixture `refused` to say why the client cannot do the action.
+`python -m pytest tests/clients --write-matrix` writes the page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+import pytest
+
+from local.checkout import CHECKOUT
+
+PAGE = CHECKOUT / "docs" / "clients.md"
+YES = "yes"
+_ABSENT = "-"  # the action does not apply to the client
+_INTRODUCTION = """\
+# Clients
+
+Real clients against the network of `make up`, with cold caches. Each cell is the verdict of a test in
+[tests/clients/](../tests/clients/matrix.py). "yes" means that the test passes, "no" gives the reason, and "-" means
+that the client has no such action. `make test-clients` runs the tests and compares the verdicts with this page;
+`make clients-page` writes the page.
+"""
+
+
+class Section(StrEnum):
+    """The tables of the page, in this order."""
+
+    IMAGES = "Images and other OCI artifacts"
+    NPM = "npm packages"
+    PYTHON = "Python packages"
+
+
+class Cell(NamedTuple):
+    """One client, such as `docker 20.10`, and one action, such as `pull by tag`."""
+
+    section: Section
+    client: str
+    action: str
+
+
+def cell(section: Section, client: str, action: str) -> pytest.MarkDecorator:
+    """Marks a test, or one of its parameters, as the source of a cell's verdict."""
+    return pytest.mark.cell(section, client, action)
+
+
+def cell_of(item: pytest.Item) -> Cell | None:
+    """Returns the cell that a test decides."""
+    mark = item.get_closest_marker("cell")
+    return Cell(*mark.args) if mark else None
+
+
+def parse(page: str) -> dict[Cell, str]:
+    """Returns the verdicts that a page shows."""
+    verdicts: dict[Cell, str] = {}
+    for section in Section:
+        _, _, rest = page.partition(f"\n## {section}\n")
+        rows = [_columns(line) for line in rest.partition("\n## ")[0].splitlines() if line.startswith("|")]
+        if not rows:
+            continue
+        (_, *actions), _, *clients = rows
+        for client, *shown in clients:
+            pairs = zip(actions, shown, strict=True)
+            verdicts |= {Cell(section, client, action): said for action, said in pairs if said != _ABSENT}
+    return verdicts
+
+
+def render(verdicts: Mapping[Cell, str]) -> str:
+    """Returns the page. Clients and actions keep the order in which they first occur."""
+    parts = [_INTRODUCTION]
+    for section in Section:
+        cells = [each for each in verdicts if each.section == section]
+        if not cells:
+            continue
+        actions, clients = _distinct(each.action for each in cells), _distinct(each.client for each in cells)
+        rows = [["client", *actions], ["---"] * (len(actions) + 1)]
+        for client in clients:
+            rows.append([client, *(verdicts.get(Cell(section, client, action), _ABSENT) for action in actions)])
+        table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+        parts.append(f"## {section}\n\n{table}\n")
+    return "\n".join(parts)
+
+
+def merged(page: Mapping[Cell, str], run: Mapping[Cell, str]) -> dict[Cell, str]:
+    """Returns the verdicts of a run, and those of the page for the sections that the run does not cover."""
+    covered = {each.section for each in run}
+    return {**{each: said for each, said in page.items() if each.section not in covered}, **run}
+
+
+def differences(page: Mapping[Cell, str], run: Mapping[Cell, str]) -> list[str]:
+    """Returns one line for each cell of a run that the page shows otherwise or not at all."""
+    return [
+        f"{each.client}, {each.action}: the page says {page.get(each, 'nothing')!r}, the test {said!r}"
+        for each, said in run.items()
+        if page.get(each) != said
+    ]
+
+
+def stale(page: Mapping[Cell, str], run: Mapping[Cell, str]) -> list[str]:
+    """Returns one line for each cell of the page that a run of all tests does not decide."""
+    covered = {each.section for each in run}
+    return [
+        f"{each.client}, {each.action}: the page has this cell, and no test decides it"
+        for each in page
+        if each.section in covered and each not in run
+    ]
+
+
+def no(reason: str) -> str:
+    """Returns the verdict for an action that a client cannot do."""
+    return "no: " + " ".join(reason.split()).replace("|", "/")
+
+
+def _columns(row: str) -> list[str]:
+    return [column.strip() for column in row.strip("|").split("|")]
+
+
+def _distinct(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))

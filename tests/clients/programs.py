@@ -1,0 +1,82 @@
+"""The client programs of the matrix, where each comes from, and where it is on this machine.
+
+`python -m tests.clients.programs` installs what is missing: Debian packages as root, and Go modules into the cache.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from emulation.layout import cache_directory
+from local.prerequisites import PrerequisiteError, install
+
+# The Debian package of each program. Debian's clients come before other ones on PATH.
+DEBIAN = {
+    "dockerd": "docker.io",
+    "docker": "docker.io",
+    "containerd": "containerd",
+    "ctr": "containerd",
+    "podman": "podman",
+    "buildah": "buildah",
+    "skopeo": "skopeo",
+}
+
+# Releases of 2026 that the Go module proxy has whole.
+GO = {
+    "crane": "github.com/google/go-containerregistry/cmd/crane@v0.22.1",
+    "oras": "oras.land/oras/cmd/oras@v1.3.6",
+    "helm": "helm.sh/helm/v3/cmd/helm@v3.22.0",
+}
+
+
+def program(name: str) -> Path | None:
+    """Returns the path of a client program, or None if it is not installed."""
+    if name in GO:
+        path = _go_directory(name) / name
+        return path if path.exists() else None
+    found = shutil.which(name, path=f"/usr/bin:/usr/sbin:{os.environ.get('PATH', '')}")
+    return Path(found) if found else None
+
+
+def version(name: str, option: str) -> str:
+    """Returns what an installed program says about its version."""
+    command = [str(program(name)), option]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.partition("\n")[0]
+
+
+def how_to_install(name: str) -> str:
+    """Returns the command that installs a program."""
+    return f"go install {GO[name]}" if name in GO else f"apt-get install {DEBIAN[name]}"
+
+
+def _go_directory(name: str) -> Path:
+    return cache_directory() / "clients" / GO[name].rpartition("@")[2] / name
+
+
+def _build(name: str) -> None:
+    """Builds a Go module's program. A module that cannot be built is reported; its cells of the matrix say so."""
+    print(f"building {GO[name]} (some minutes the first time)")
+    settings = {**os.environ, "GOBIN": str(_go_directory(name)), "GOFLAGS": "-buildvcs=false"}
+    result = subprocess.run(["go", "install", GO[name]], env=settings, capture_output=True, text=True, check=False)
+    if result.returncode:
+        print(f"{GO[name]}: {result.stderr.strip().splitlines()[-1]}", file=sys.stderr)
+
+
+def main() -> None:
+    missing = {DEBIAN[name] for name in DEBIAN if program(name) is None}
+    try:
+        if missing:
+            install(sorted(missing), print)
+    except PrerequisiteError as error:
+        print(f"{error}; the matrix will say that they are missing", file=sys.stderr)
+    for name in GO:
+        if program(name) is None and shutil.which("go"):
+            _build(name)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""Clients of image registries: what each can pull and list through the edge, with an empty store."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from local.clients import Client
+from tests.clients import published
+from tests.clients.daemons import daemon
+from tests.clients.image_clients import IMAGE_CLIENTS, ImageClient, Setting
+from tests.clients.matrix import Section, cell
+from tests.clients.programs import how_to_install, program, version
+from tests.clients.published import REPOSITORY, TEXT, Published
+from tests.support.sandbox.up import Up
+
+Refused = Callable[[str], None]
+
+
+def rows(action: str, *names: str) -> pytest.MarkDecorator:
+    """Runs a test once for each named client, or for all of them, as the action of the matrix."""
+    chosen = names or tuple(IMAGE_CLIENTS)
+    return pytest.mark.parametrize(
+        "name",
+        [
+            pytest.param(
+                name,
+                marks=[
+                    cell(Section.IMAGES, IMAGE_CLIENTS[name].name, action),
+                    *([pytest.mark.quick] * (name == "skopeo")),
+                ],
+            )
+            for name in chosen
+        ],
+    )
+
+
+@pytest.fixture(scope="module")
+def images(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Published:
+    """Publishes the images once for all clients."""
+    return published.publish(up, tmp_path_factory.mktemp("images"))
+
+
+@pytest.fixture
+def client(name: str) -> ImageClient:
+    """Provides the client, or skips the test if a program is missing or is of another version."""
+    found = IMAGE_CLIENTS[name]
+    for each in found.programs:
+        if program(each) is None:
+            pytest.skip(f"{each} is not installed; {how_to_install(each)}")
+    said = version(found.programs[0], found.version_option)
+    if f"{found.version}." not in said:
+        pytest.skip(f"{found.programs[0]} of this machine says that it is {said.strip()!r}")
+    return found
+
+
+@pytest.fixture
+def setting(up: Up, images: Published, client: ImageClient) -> Iterator[Setting]:
+    """Provides an empty store and credentials that may pull the images."""
+    with setting_of(up, client, "clients") as ready:
+        yield ready
+
+
+@contextmanager
+def setting_of(up: Up, client: ImageClient, identity: str) -> Generator[Setting]:
+    """Provides an empty store in a directory with a short path: podman takes at most 50 characters."""
+    with (
+        tempfile.TemporaryDirectory(prefix="ae-") as directory,
+        daemon(client, Client(up.sandbox, identity, up.outputs()["url"]), Path(directory)) as ready,
+    ):
+        yield ready
+
+
+@rows("pull by tag")
+def test_an_image_is_pulled_by_its_tag(client: ImageClient, setting: Setting, images: Published) -> None:
+    pulled = client.pull(setting, f"{setting.host}/{REPOSITORY}:schema2")
+    assert pulled.returncode == 0, pulled.stderr
+    assert images.tags["schema2"]["digest"] in pulled.stdout
+
+
+@rows("pull by digest")
+def test_an_image_is_pulled_by_its_digest(client: ImageClient, setting: Setting, images: Published) -> None:
+    digest = images.amd64["digest"]
+    pulled = client.pull(setting, f"{setting.host}/{REPOSITORY}@{digest}")
+    assert pulled.returncode == 0, pulled.stderr
+    assert digest in pulled.stdout
+
+
+@rows("pull of several platforms")
+def test_an_image_of_several_platforms_is_pulled(client: ImageClient, setting: Setting, images: Published) -> None:
+    image = f"{setting.host}/{REPOSITORY}:1.0"
+    pulled = client.pull(setting, image)
+    assert pulled.returncode == 0, pulled.stderr
+    assert images.tags["1.0"]["digest"] in pulled.stdout or images.amd64["digest"] in pulled.stdout
+    if client.content is not None:
+        content = client.content(setting, image)
+        assert content.returncode == 0, content.stderr
+        assert TEXT in content.stdout
+
+
+@rows("layers with zstd")
+def test_layers_compressed_with_zstd_are_pulled(
+    client: ImageClient, setting: Setting, images: Published, refused: Refused
+) -> None:
+    image = f"{setting.host}/{REPOSITORY}:zstd"
+    pulled = client.pull(setting, image)
+    if client.name.startswith("docker 20"):
+        assert "invalid tar header" in pulled.stderr
+        refused("dockerd reads layers with zstd from 23.0 on")
+        return
+    assert pulled.returncode == 0, pulled.stderr
+    assert images.tags["zstd"]["digest"] in pulled.stdout
+    if client.content is not None:
+        content = client.content(setting, image)
+        assert content.returncode == 0, content.stderr
+        assert TEXT in content.stdout
+
+
+@rows("list tags", "skopeo", "crane", "oras")
+def test_tags_are_listed(client: ImageClient, setting: Setting, images: Published) -> None:
+    assert client.tags
+    listed = client.tags(setting, f"{setting.host}/{REPOSITORY}")
+    assert listed.returncode == 0, listed.stderr
+    assert [tag for tag in images.tags if tag not in listed.stdout] == []
+
+
+@rows("list referrers", "oras")
+def test_referrers_are_listed(client: ImageClient, setting: Setting, images: Published) -> None:
+    assert client.referrers
+    listed = client.referrers(setting, f"{setting.host}/{REPOSITORY}@{images.amd64['digest']}")
+    assert listed.returncode == 0, listed.stderr
+    assert images.sbom["digest"] in listed.stdout
+
+
+@rows("refused without a grant")
+@pytest.mark.parametrize(("identity", "says"), [("outsider", "denied|403 Forbidden"), ("anonymous", "unauthorized")])
+def test_a_client_without_a_grant_is_told_so(
+    up: Up, images: Published, client: ImageClient, identity: str, says: str
+) -> None:
+    with setting_of(up, client, identity) as setting:
+        pulled = client.pull(setting, f"{setting.host}/{REPOSITORY}:1.0")
+    assert pulled.returncode != 0
+    assert re.search(says, pulled.stderr, re.IGNORECASE), pulled.stderr

@@ -1,0 +1,39 @@
+"""Tests that the page of clients reads back as written, and that it has no empty cell and no bare refusal."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.clients.matrix import PAGE, Cell, Section, differences, merged, no, parse, render, stale
+
+PULL = Cell(Section.IMAGES, "docker 20.10", "pull by tag")
+LIST = Cell(Section.IMAGES, "crane 0.22", "list tags")
+INSTALL = Cell(Section.NPM, "npm 10", "install")
+
+
+def test_a_page_reads_back_as_it_was_written() -> None:
+    verdicts = {PULL: "yes", LIST: no("needs a | pipe\nand a line"), INSTALL: "yes"}
+    assert parse(render(verdicts)) == verdicts
+    assert parse(render(verdicts))[LIST] == "no: needs a / pipe and a line"
+
+
+def test_a_run_replaces_the_sections_that_it_covers() -> None:
+    page = {PULL: "yes", LIST: "yes", INSTALL: "yes"}
+    assert merged(page, {PULL: "no: gone"}) == {INSTALL: "yes", PULL: "no: gone"}
+
+
+@pytest.mark.parametrize("shown", [{}, {PULL: "no: once"}])
+def test_a_verdict_that_the_page_shows_otherwise_is_named(shown: dict[Cell, str]) -> None:
+    (line,) = differences(shown, {PULL: "yes"})
+    assert "docker 20.10, pull by tag" in line
+
+
+def test_a_cell_that_no_test_decides_is_named() -> None:
+    (line,) = stale({PULL: "yes", LIST: "yes", INSTALL: "yes"}, {PULL: "yes"})
+    assert "crane 0.22, list tags" in line
+
+
+def test_each_cell_of_the_page_has_a_verdict_and_each_refusal_a_reason() -> None:
+    verdicts = parse(PAGE.read_text())
+    assert verdicts
+    assert [each for each, said in verdicts.items() if said != "yes" and not said.startswith("no: ")] == []
