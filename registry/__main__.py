@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def _refusal(error: Exception) -> str:
-    """Says which cloud refused, or nothing for an error of another kind."""
+    """Returns a message that names the cloud that refused, or an empty string for any other error."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     from registry.cloudflare.api import CloudflareError

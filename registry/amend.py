@@ -1,4 +1,4 @@
-"""Changes to what is published: tags, deprecation, yanking. What was published itself never changes."""
+"""Changes tags, deprecations and yanks of published versions. The published files themselves never change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from registry.target import Target
 
 
 def known_of(target: Target, reference: Reference) -> Known:
-    """Raises RegistryError where nothing of the package was ever published."""
+    """Returns the package's metadata records. Raises RegistryError when the package does not exist."""
     known = Facts(target.repository).read(reference.package.partition).known
     if not known.facts:
         raise RegistryError(f"{reference.ecosystem} {reference.name}: no such package; publish it first")
@@ -19,14 +19,14 @@ def known_of(target: Target, reference: Reference) -> Known:
 
 
 def tags(target: Target, reference: Reference) -> dict[str, str]:
-    """Versions of an npm package, or digests of an image, by tag."""
+    """Returns an npm package's versions, or an image repository's digests, by tag."""
     known = known_of(target, reference)
     _expect(reference, "npm", "oci", "tags are")
     return dict(packument.dist_tags(known)) if reference.ecosystem == "npm" else images.listed_tags(known)
 
 
 def tagged(target: Target, reference: Reference, tag: str) -> Artifact:
-    """Puts a tag on a version (or a manifest), wherever it was before."""
+    """Returns the change that sets a tag to a version or manifest, even if the tag was set to another one."""
     _expect(reference, "npm", "oci", "tags are")
     (release,) = releases(known_of(target, reference), reference)
     fact = npm.tag_fact(tag, release) if reference.ecosystem == "npm" else oci.tag_fact(tag, release)
@@ -34,7 +34,10 @@ def tagged(target: Target, reference: Reference, tag: str) -> Artifact:
 
 
 def untagged(target: Target, reference: Reference, tag: str) -> Artifact:
-    """Takes a tag off. npm's `latest` is then the highest release again."""
+    """Returns the change that removes a tag. npm's `latest` then returns to the highest stable version.
+
+    Raises RegistryError when the package has no such tag.
+    """
     found = tags(target, reference)
     if tag not in found:
         there = ", ".join(sorted(found)) or "none"
@@ -44,7 +47,7 @@ def untagged(target: Target, reference: Reference, tag: str) -> Artifact:
 
 
 def deprecated(target: Target, reference: Reference, message: str) -> Artifact:
-    """Has npm warn whoever installs the version; an empty message takes that back."""
+    """Returns the change that makes npm warn on installing the version. An empty message removes the deprecation."""
     _expect(reference, "npm", "npm", "deprecation is")
     facts = [
         Fact(f"deprecated#{version}", {"message": message}, immutable=False)
@@ -54,7 +57,7 @@ def deprecated(target: Target, reference: Reference, message: str) -> Artifact:
 
 
 def yanked(target: Target, reference: Reference, reason: str, *, back: bool = False) -> Artifact:
-    """Has pip pass the version over unless it is asked for by `==` (PEP 592); or, with `back`, no more."""
+    """Returns the change that yanks a version (PEP 592), so that pip skips it unless pinned by `==`; `back` unyanks it."""
     _expect(reference, "pypi", "pypi", "yanking is")
     content = {"yanked": not back, "reason": "" if back else reason}
     facts = [
@@ -65,9 +68,9 @@ def yanked(target: Target, reference: Reference, reason: str, *, back: bool = Fa
 
 
 def releases(known: Known, reference: Reference) -> list[str]:
-    """What the version consists of: itself, the files of a Python version, the digest behind an image's tag.
+    """Returns the names of a version's records: the npm version, the Python files, or the image's digest.
 
-    Raises RegistryError where it is not published (any more).
+    Raises RegistryError when the version is not published or was unpublished.
     """
     if reference.ecosystem == "npm":
         found = [version for version in packument.listed_versions(known) if version == reference.version]
@@ -82,7 +85,7 @@ def releases(known: Known, reference: Reference) -> list[str]:
 
 
 def shown(known: Known) -> list[str]:
-    """A line each for the releases and tags of a package."""
+    """Returns a line for each release and each tag of a package."""
     lines: list[str] = []
     for name in [*packument.listed_versions(known), *simple.listed_files(known)]:
         message = known.facts.get(f"deprecated#{name}", {}).get("message", "")

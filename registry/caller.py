@@ -1,4 +1,4 @@
-"""Who runs the operator's tool, for the audit log."""
+"""Identifies the operator who runs the tool, for the audit log."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from registry.target import Target
 
 
 def by(target: Target, action: str, principal: str = "") -> By:
-    """Whoever runs this process. On AWS, the caller is what its credentials stand for: nobody can make that up."""
+    """Returns the audit entry's actor: the principal (by default user@host) and the verified caller.
+
+    With DynamoDB, the caller is the ARN that AWS STS returns for the credentials, which cannot be forged.
+    """
     caller = ""
     if target.metadata.backend == "dynamodb":
         try:
             caller = cast(Any, boto3).client("sts", region_name=target.metadata.region).get_caller_identity()["Arn"]
         except (ClientError, BotoCoreError):
-            caller = "unknown"  # the identity may be kept from it; what it may do is decided elsewhere
+            caller = "unknown"  # an unknown identity does not block the command: IAM decides what is allowed
     return By(principal or f"{getpass.getuser()}@{socket.gethostname()}", caller, action)

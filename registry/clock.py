@@ -1,4 +1,4 @@
-"""Times as they are kept and compared: ISO 8601, UTC, so that the order of texts is the order of times."""
+"""Times as ISO 8601 texts in UTC. The texts sort in the order of the times."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ _FORM = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 def now() -> str:
+    """Returns the current time, such as `2026-01-01T00:00:00.000000Z`."""
     return datetime.now(UTC).strftime(_FORM)
 
 
 def seconds_of(time: str) -> float:
-    """Since 1970."""
+    """Returns the Unix time in seconds of an ISO 8601 text as `now` returns it."""
     return datetime.strptime(time, _FORM).replace(tzinfo=UTC).timestamp()

@@ -1,7 +1,7 @@
-"""The keys between the tiers: made once an environment, kept in AWS Secrets Manager, never in git or stack config.
+"""Creates an environment's keys and certificates in AWS Secrets Manager. They never enter git or the stack's config.
 
-The shield's and the edge's secrets hold just what each tier needs (docs/architecture.md, "Between the tiers"). The two
-certificate authorities stay in a third secret that no machine may read, so that either side can be renewed alone.
+The secrets of shield and edge hold only what each tier needs (docs/architecture.md, "Between the tiers"). The two
+certificate authorities are in a third secret that no machine may read, so that each side can be renewed on its own.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from contract.secrets import SecretName, secret_id
 from registry import RegistryError
 
 AUTHORITY_DAYS = 3650
-LEAF_DAYS = 397  # the longest life that browsers and Cloudflare take of a leaf (CA/Browser Forum Baseline Requirements)
+# The longest validity of a leaf certificate that browsers and Cloudflare accept (CA/Browser Forum Baseline
+# Requirements).
+LEAF_DAYS = 397
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,12 @@ PURGE_TOKEN_VARIABLE = "CLOUDFLARE_PURGE_API_TOKEN"  # noqa: S105  likewise
 def initialize(environment: str, domain: str, region: str, kv_token: str, purge_token: str) -> list[str]:
     """Writes the environment's secrets that do not exist yet, and returns their names.
 
-    `kv_token` is a Cloudflare API token that may edit Workers KV: with it entitlements are carried to the edge.
-    `purge_token` is one that may purge the zone's cache: with it publications are brought to readers whose publisher
-    could not. Raises RegistryError where one is empty and none is kept yet; all other secrets are written before.
+    `kv_token` is a Cloudflare API token that may edit Workers KV; functions write token entries with it. `purge_token`
+    is one that may purge the zone's cache; the outbox relay uses it. Raises RegistryError when one of them is empty and
+    its secret does not exist yet, after writing the other secrets.
 
-    An interrupted run is finished by the next: the authorities are written first, and what depends on them is signed
-    by the authorities that were kept.
+    The next run completes an interrupted one: the certificate authorities are written first, and later certificates
+    are signed by the stored authorities.
     """
     manager = cast(Any, boto3).client("secretsmanager", region_name=region)
     written: list[str] = []

@@ -1,7 +1,7 @@
-"""Publishing: objects, then metadata, then the documents that name them, then the purge.
+"""Publishes packages: writes objects, commits metadata, renders the documents that name the objects, and purges caches.
 
-A reader never sees a document that names a missing object. Whatever step an earlier run stopped at, publishing the same
-files again goes on from there: what was committed, but not brought to the readers, is in the outbox.
+In this order, a reader never sees a document that names a missing object. Publishing the same files again completes an
+interrupted run, because committed changes stay in the outbox until they are delivered.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from registry.target import Target
 
 @dataclass(frozen=True)
 class Published:
-    """`new` is False where all of it had been published before."""
+    """A published package or a changed one. `new` is False when nothing changed."""
 
     title: str
     new: bool
@@ -28,7 +28,7 @@ class Published:
 
 @dataclass(frozen=True)
 class Report:
-    """`delayed` says why readers may see it late; `purges drain` tries again."""
+    """The result of publishing. `delayed` holds the reasons for failed deliveries; `purges drain` retries them."""
 
     published: Sequence[Published]
     delayed: Sequence[str]
@@ -45,7 +45,7 @@ def publish(
 ) -> Report:
     """Publishes npm tarballs, wheels, sdists and OCI image layouts. All are checked before the first is written.
 
-    Raises RegistryError; what was committed before that is brought to the readers by the next run or by `purges drain`.
+    Raises RegistryError. Changes committed before the error are delivered by the next run or by `purges drain`.
     """
     if provenance and len(files) != 1:
         raise RegistryError(f"--provenance {provenance}: is of one npm package; publish that by itself")
@@ -53,7 +53,7 @@ def publish(
 
 
 def apply(target: Target, artifacts: Sequence[Artifact], by: By) -> Report:
-    """Makes the changes, one after the other. Raises RegistryError at the first that is refused."""
+    """Writes, commits and delivers the artifacts in order. Raises RegistryError at the first that is refused."""
     origin, facts, delivery = target.origin, Facts(target.repository), target.delivery
     published: list[Published] = []
     try:

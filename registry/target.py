@@ -1,4 +1,4 @@
-"""Where the registry works: the stack, as its outputs describe it (docs/architecture.md, "Stack outputs")."""
+"""Reads the stack's outputs, and makes clients for the clouds in them (docs/architecture.md, "Stack outputs")."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from registry.origin.s3 import S3
 if TYPE_CHECKING:
     from registry.delivery.cloud_monitoring import CloudMonitoring
 
-_API_TOKEN = "CLOUDFLARE_API_TOKEN"  # noqa: S105  the variable's name, as Cloudflare's own tools read it
+_API_TOKEN = "CLOUDFLARE_API_TOKEN"  # noqa: S105  a variable's name, the same as in Cloudflare's own tools
 
 
 class _Part(BaseModel):
@@ -34,14 +34,14 @@ class _Part(BaseModel):
 
 
 class Retention(_Part):
-    """How long a version of an object may not be deleted, and by whom (infra/blobs, `Lock`)."""
+    """The retention of immutable objects: its mode and its days (infra/blobs, `Lock`)."""
 
     mode: Literal["governance", "compliance"]
     days: int
 
 
 class Bucket(_Part):
-    """`lock` is told where whoever writes an object has to set it."""
+    """A bucket of the origin. `lock` is present when the writer has to set each object's retention (Cloud Storage)."""
 
     region: str
     name: str
@@ -49,9 +49,9 @@ class Bucket(_Part):
     lock: Retention | None = None
 
     def open(self) -> ObjectStore:
-        """Its objects."""
+        """Returns a client for the bucket's objects."""
         if self.store == "gcs":
-            from registry.origin import gcs  # only here: Google's library takes its time to load
+            from registry.origin import gcs  # imported only here, because Google's library loads slowly
 
             lock = gcs.Lock(self.lock.mode, self.lock.days) if self.lock else None
             return gcs.CloudStorage(gcs.client(), self.name, lock)
@@ -66,7 +66,7 @@ class Metadata(_Part):
     backend: Literal["dynamodb", "spanner"]
     region: str
     table: str
-    project: str = ""  # of Google Cloud, where the database is there
+    project: str = ""  # the Google Cloud project; empty for DynamoDB
 
 
 class Entitlements(_Part):
@@ -80,8 +80,7 @@ class Shield(_Part):
 
 
 class Target(_Part):
-    """A stack's outputs, and clients of the clouds that they name. Credentials come from the environment, as for any
-    tool of those clouds."""
+    """A stack's outputs, with clients for the clouds in them. Credentials come from the environment."""
 
     environment: str
     url: str
@@ -93,7 +92,7 @@ class Target(_Part):
 
     @property
     def bucket(self) -> Bucket:
-        """The primary, which the others are replicas of."""
+        """The primary bucket. The other buckets are its replicas."""
         return self.buckets[0]
 
     @property
@@ -122,10 +121,10 @@ class Target(_Part):
 
     @property
     def metrics(self) -> CloudWatch | CloudMonitoring:
-        """Where the alarms on publishing look. Raises RegistryError where the outputs do not say."""
+        """The client for the custom metrics of publishing. Raises RegistryError when an output is missing."""
         if self.metadata.backend == "dynamodb":
             return CloudWatch(self.environment, self.metadata.region)
-        from registry.delivery.cloud_monitoring import CloudMonitoring  # only here: it brings Google's libraries along
+        from registry.delivery.cloud_monitoring import CloudMonitoring  # here: Google's libraries load slowly
 
         if not self.metadata.project:
             raise RegistryError("stack outputs: metadata.project is missing; run `pulumi up`, and make them again")
@@ -133,15 +132,15 @@ class Target(_Part):
 
     @cached_property
     def repository(self) -> Repository:
-        """The metadata database. Raises RegistryError where it is not to be reached."""
+        """The metadata database. Raises RegistryError when the database cannot be reached."""
         if self.metadata.backend == "dynamodb":
             return DynamoDbRepository(self.metadata.table, self.metadata.region)
-        from registry.metadata.spanner import SpannerRepository  # only here: it brings libpq along
+        from registry.metadata.spanner import SpannerRepository  # imported only here, because it needs libpq
 
         return SpannerRepository(self.metadata.table.rsplit("/", 1)[-1])
 
     def cloudflare(self) -> CloudflareApi:
-        """A client with the operator's API token. Raises RegistryError without one."""
+        """Returns a Cloudflare client with the operator's API token. Raises RegistryError without a token."""
         token, base = os.environ.get(_API_TOKEN, ""), os.environ.get("CLOUDFLARE_BASE_URL", "")
         if not token:
             raise RegistryError(f"{_API_TOKEN} is not set: it holds the Cloudflare API token of whoever runs this")
@@ -149,7 +148,10 @@ class Target(_Part):
 
 
 def read_target(file: Path) -> Target:
-    """The outputs in a file, or on standard input for `-`: what `pulumi stack output --json` prints."""
+    """Reads the output of `pulumi stack output --json` from a file, or from standard input for `-`.
+
+    Raises RegistryError for an unreadable file or invalid outputs.
+    """
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text()
     except (OSError, UnicodeDecodeError) as error:

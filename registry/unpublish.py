@@ -1,7 +1,7 @@
-"""Taking back what was published, within a policy, or by force.
+"""Unpublishes a version, within the policy or by force.
 
-The policy is npm's (docs.npmjs.com/policies/unpublish): within 72 hours, and while nothing here depends on it. Nothing
-is deleted: readers are refused it, and the objects are kept under `quarantine/` for whoever has to look into them.
+The policy is npm's (docs.npmjs.com/policies/unpublish): within 72 hours, and only while no package here depends on the
+version. Nothing is deleted: the edge refuses the version, and its objects move under `quarantine/` for investigation.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _MOST_NAMED = 3
 
 
 def unpublished(target: Target, reference: Reference, *, force: bool) -> Artifact:
-    """The change that takes a version back for good: its name and number are never used again.
+    """Returns the change that unpublishes a version permanently. The version can never be published again.
 
-    Raises RegistryError where the policy forbids it, unless `force`.
+    Raises RegistryError for an unknown version, and without `force` when the policy forbids the change.
     """
     known = amend.known_of(target, reference)
     names = amend.releases(known, reference)
@@ -57,7 +57,7 @@ def _refuse_needed(target: Target, reference: Reference, known: Known) -> None:
 
 
 def _dependents(target: Target, reference: Reference) -> list[str]:
-    """Packages here, a listed version of which depends on the package, whatever version of it they want."""
+    """Returns the npm packages here with a listed version that depends on any version of the package."""
     facts, found = Facts(target.repository), list[str]()
     for mark in target.repository.items(npm.dependents_of(reference.name)):
         known = facts.read(NpmPackage(mark.name).partition).known
@@ -68,7 +68,7 @@ def _dependents(target: Target, reference: Reference) -> list[str]:
 
 
 def _tagged(reference: Reference, known: Known) -> list[str]:
-    """Of an image: manifests that refer to it, and further tags on it."""
+    """Returns an image's other tags and its referrers. Python versions have neither, so the result is empty."""
     if reference.ecosystem != "oci":
         return []
     (digest,) = amend.releases(known, reference)
@@ -80,7 +80,7 @@ def _tagged(reference: Reference, known: Known) -> list[str]:
 
 
 def _keys(reference: Reference, known: Known, name: str) -> list[str]:
-    """The immutable objects of it. An image's blobs may be another one's, too, and stay."""
+    """Returns the keys of the immutable objects to withdraw. An image's blobs stay, because images can share them."""
     if reference.ecosystem == "npm":
         tarball = f"npm/{reference.name}/-/{known.facts[f'version#{name}']['file']}"
         attested = f"attestations#{name}" in known.facts

@@ -1,7 +1,7 @@
-"""Follows a change to the readers: when each origin bucket, shield and edge shows it.
+"""Measures how long a change takes until each origin bucket, shield and edge serves it.
 
-Each document carries a stamp, the revision of its package and when that was committed; S3 keeps it as metadata, and the
-edge passes it on as `X-Artifact-Edge-Revision` and `-Published` (docs/publish-to-visible.md).
+Each document has the revision of its package and the time of the commit as object metadata. The edge returns both as
+`X-Artifact-Edge-Revision` and `X-Artifact-Edge-Published` (docs/publish-to-visible.md).
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from registry.ecosystems.packages import Reference
 from registry.origin import ObjectStore, StoreError
 from registry.target import Shield, Target
 
-_PAUSE = 0.25  # seconds between two looks
+_PAUSE = 0.25  # seconds between two polls
 _INSTALL = "application/vnd.npm.install-v1+json"
 _SIMPLE = "application/vnd.pypi.simple.v1+json"
 
+# A tier and a name in it, such as `("edge", "eu-west")`.
 Place = tuple[str, str]
-"""Tier and name, such as `("edge", "eu-west")`."""
 
 
 @dataclass(frozen=True)
 class Document:
-    """The same document, as each tier names it."""
+    """A document: `key` at origin and shields, `path` and the Accept header at the edge."""
 
     key: str
     path: str
@@ -51,9 +51,10 @@ class Document:
 
 @dataclass(frozen=True)
 class Seen:
-    """Seconds from the commit until a place showed it; None where it did not in time, and `error` may say why.
+    """The seconds from the commit until a place served the revision, or None when the timeout ended first.
 
-    `reached` is False of a shield that lets nobody in from here: only the edge may ask it.
+    `error` is the last error. `reached` is False for a shield that accepts no connection from this machine, because
+    only the edge can reach it.
     """
 
     place: Place
@@ -63,7 +64,11 @@ class Seen:
 
 
 class Follower:
-    """Of one package. `token` is a client's; `vias` are proxies by name, each a place to look at the edge from."""
+    """Follows the last change of one package to its readers.
+
+    `token` is a client's token for requests to the edge. `vias` maps names to proxy URLs; the edge is polled through
+    each. Raises RegistryError for an unknown package.
+    """
 
     def __init__(self, target: Target, reference: Reference, *, token: str, vias: Mapping[str, str]) -> None:
         snapshot = Facts(target.repository).read(reference.package.partition)
@@ -76,7 +81,7 @@ class Follower:
         self._vias = vias
 
     def follow(self, timeout: float) -> list[Seen]:
-        """Looks at all places at once, until each shows the revision or a later one."""
+        """Polls all places in parallel until each serves the revision or a later one, for at most `timeout` seconds."""
         with ExitStack() as open_clients:
             looks = self._looks(open_clients)
             with ThreadPoolExecutor(len(looks)) as pool:
@@ -84,7 +89,7 @@ class Follower:
                 return [wait.result() for wait in waits]
 
     def age(self) -> float:
-        """Seconds since the commit."""
+        """Returns the seconds since the commit."""
         return seconds_of(now()) - seconds_of(self.published)
 
     def _wait(self, place: Place, look: Callable[[Document], int], timeout: float) -> Seen:
@@ -101,7 +106,7 @@ class Follower:
         return Seen(place, None, error)
 
     def _looks(self, open_clients: ExitStack) -> dict[Place, Callable[[Document], int]]:
-        """How to read the revision of a document that each place has; 0 where it has none."""
+        """Returns, for each place, a function that reads a document's revision there. It returns 0 without one."""
         looks: dict[Place, Callable[[Document], int]] = {}
         for bucket in self._target.buckets:
             looks["origin", bucket.region] = _bucket_look(bucket.open())
@@ -126,7 +131,7 @@ def _bucket_look(store: ObjectStore) -> Callable[[Document], int]:
 
 
 def _shield_look(client: httpx.Client, shield: Shield, key: str) -> Callable[[Document], int]:
-    """As the edge asks it, though by its address: names of shields need not resolve where operators are."""
+    """Requests documents as the edge does, but by address: shields' names need not resolve on this machine."""
 
     def look(document: Document) -> int:
         answer = client.get(
@@ -152,12 +157,12 @@ def _edge_look(client: httpx.Client, url: str, token: str) -> Callable[[Document
 
 
 def _shield_access(target: Target) -> tuple[ssl.SSLContext, str]:
-    """The edge's certificate and key, from its secret (docs/architecture.md, "Between the tiers")."""
-    region = boto3.Session().region_name or target.bucket.region  # the stack's home region, as its deployer has it
+    """Returns the edge's TLS settings and origin key from its secret (docs/architecture.md, "Between the tiers")."""
+    region = boto3.Session().region_name or target.bucket.region  # the stack's home region, which has the secrets
     manager = cast(Any, boto3).client("secretsmanager", region_name=region)
     secret = json.loads(manager.get_secret_value(SecretId=secret_id(target.environment, "edge"))["SecretString"])
     trust = ssl.create_default_context(cadata=secret["server_ca"])
-    with tempfile.TemporaryDirectory() as private:  # OpenSSL takes a key from a file only
+    with tempfile.TemporaryDirectory() as private:  # Python's ssl module loads a key from a file only
         file = Path(private) / "client.pem"
         file.touch(0o600)
         file.write_text(secret["client_certificate"] + secret["client_key"])

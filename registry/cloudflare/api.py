@@ -17,18 +17,18 @@ _PUBLIC_API = "https://api.cloudflare.com/client/v4"
 _TIMEOUT = urllib3.Timeout(connect=3, read=10)  # seconds
 _PATIENT_TIMEOUT = urllib3.Timeout(connect=5, read=60)
 
-# Answers that another try of the same request may change: timeout, conflict, rate limit. Others are 500 and above.
+# Client-error statuses after which a retry may succeed: timeout, conflict, rate limit. So may any status from 500 up.
 _TRANSIENT = frozenset({408, 409, 429})
 _RETRIED = _TRANSIENT | {500, 502, 503, 504, 520, 521, 522, 523, 524}
 _RETRIES = 2
 
 
 class CloudflareError(Exception):
-    """Cloudflare did not do what was asked. The message holds nothing of what was sent."""
+    """Raised when Cloudflare refuses a request. The message holds nothing of the request's body."""
 
 
 class CloudflareUnavailable(CloudflareError):
-    """Cloudflare gave no answer, or one that the same request may not get again."""
+    """Raised when Cloudflare does not answer, or answers with a transient error. A retry may succeed."""
 
 
 class Response(Protocol):
@@ -42,7 +42,7 @@ class Response(Protocol):
 
 
 class Http(Protocol):
-    """A pool of connections, as urllib3.PoolManager is one."""
+    """A connection pool with urllib3.PoolManager's interface."""
 
     def request(self, method: str, url: str, *, body: bytes | None, headers: Mapping[str, str]) -> Response: ...
 
@@ -50,7 +50,7 @@ class Http(Protocol):
 class CloudflareApi:
     """Sends requests with one API token. An empty `base` means Cloudflare's public API.
 
-    Without `http`, each request is tried once and times out after some ten seconds, as a function needs it.
+    Without `http`, each request is sent once and times out after some ten seconds, to fit a function's time limit.
     """
 
     def __init__(self, token: str, base: str = "", http: Http | None = None) -> None:
@@ -67,7 +67,7 @@ class CloudflareApi:
         return self._answer(method, path, body, {"Content-Type": content_type})["result"]
 
     def listed(self, path: str, query: Mapping[str, str]) -> Iterator[Any]:
-        """Yields the items of a listing, page after page, where a page ends in a cursor. Raises CloudflareError."""
+        """Yields the items of a listing whose pages are linked by cursors. Raises CloudflareError."""
         asked = dict(query)
         while True:
             page = self._answer("GET", f"{path}?{urlencode(asked)}", None, {})
@@ -94,7 +94,7 @@ class CloudflareApi:
 
 
 def patient_http(base: str = "") -> Http:
-    """Makes the connections of a command line: with retries, longer timeouts, and the proxy of the environment."""
+    """Returns a connection pool for the command line: with retries, longer timeouts, and the environment's proxy."""
     retries = urllib3.Retry(
         _RETRIES,
         allowed_methods=None,
@@ -112,7 +112,7 @@ def patient_http(base: str = "") -> Http:
 
 
 def _object(data: bytes) -> Mapping[str, Any]:
-    """Reads an answer's JSON object; one that cannot be read is empty."""
+    """Returns the JSON object in an answer, or an empty one when the answer is no JSON object."""
     try:
         found = json.loads(data)
     except ValueError:
@@ -121,7 +121,7 @@ def _object(data: bytes) -> Mapping[str, Any]:
 
 
 def _codes(answer: Mapping[str, Any]) -> str:
-    """Names the error codes of an answer. Cloudflare's texts stay out: they may quote keys."""
+    """Returns the error codes in an answer. Cloudflare's error texts are left out, because they may quote keys."""
     errors: Any = answer.get("errors") or ()
     codes = [str(each["code"]) for each in errors]
     return f" (error {', '.join(codes)})" if codes else ""

@@ -1,4 +1,4 @@
-"""Tells the edge network of changes: purges its caches, and lists what was withdrawn in Workers KV."""
+"""Purges changed documents from Cloudflare's cache, and writes the quarantine list to Workers KV."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from registry.delivery.purge import WITHDRAWN, PurgeError, purged_at_once, withd
 
 @dataclass(frozen=True)
 class CloudflareEdge:
-    """One stack's edge network.
+    """The caches and the quarantine list of one stack's edge network.
 
-    `purges` may purge the cache of the zone that `zone_id` returns. `entries` may edit the namespace `namespace_id` of
-    the account. `shields` are names and ports.
+    The API token of `purges` may purge the cache of the zone that `zone_id` returns. The token of `entries` may edit
+    the namespace `namespace_id` of the account. `shields` are host names with ports.
     """
 
     purges: CloudflareApi
@@ -44,7 +44,10 @@ class CloudflareEdge:
 
 
 def find_zone(api: CloudflareApi, name: str) -> str:
-    """Returns the id of the zone with that domain. Raises CloudflareError, or PurgeError if the token sees no zone."""
+    """Returns the id of the zone with the domain `name`.
+
+    Raises CloudflareError, or PurgeError when the API token cannot see the zone.
+    """
     for zone in api.listed("/zones", {"name": name}):
         return zone["id"]
     raise PurgeError(f"the edge was not purged: the API token sees no zone {name!r}; let it read zones")

@@ -1,6 +1,6 @@
-"""The entries of tokens in Workers KV, which the edge worker reads. Each holds the version of the token's record.
+"""Reads and writes the token entries in Workers KV, which the edge worker reads. Each has its record's version.
 
-Requests are bulk reads and bulk writes: Cloudflare's API takes 1,200 requests in five minutes.
+All requests are bulk reads and bulk writes, because Cloudflare's API accepts 1,200 requests in five minutes.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ from contract.tokens import KEY_PREFIX, Record, kv_pair
 from registry.cloudflare.api import CloudflareApi, CloudflareUnavailable
 
 READ_AT_ONCE = 100  # keys in a bulk read (developers.cloudflare.com/api, "Get multiple KV pairs")
-_WRITTEN_AT_ONCE = 1_000  # of the 10,000 that a bulk write takes, so that a request stays small
+_WRITTEN_AT_ONCE = 1_000  # entries in a bulk write; Cloudflare accepts 10,000, but requests stay small
 
 
 class TokenEntries:
-    """The entries of one namespace. `api` may edit Workers KV of the account. All methods raise CloudflareError."""
+    """The token entries in one namespace. The API token of `api` may edit Workers KV of the account.
+
+    All methods raise CloudflareError.
+    """
 
     def __init__(self, api: CloudflareApi, account_id: str, namespace_id: str) -> None:
         self._api = api
@@ -29,7 +32,7 @@ class TokenEntries:
         return (listed["name"] for listed in self._api.listed(f"{self._path}/keys", {"prefix": KEY_PREFIX}))
 
     def read(self, keys: Iterable[str]) -> Mapping[str, str]:
-        """Returns the entries by key, without those that do not exist."""
+        """Returns the existing entries among `keys`, by key."""
         wanted, found = list(keys), dict[str, str]()
         for start in range(0, len(wanted), READ_AT_ONCE):
             asked = {"keys": wanted[start : start + READ_AT_ONCE], "type": "text"}
@@ -38,7 +41,7 @@ class TokenEntries:
         return found
 
     def update(self, records: Iterable[Record]) -> list[Record]:
-        """Writes the records that are not older than the entries that exist, and returns them."""
+        """Writes the records unless newer entries exist, and returns the written records."""
         latest, now = list(newest(records).values()), time.time()
         written: list[Record] = []
         for start in range(0, len(latest), READ_AT_ONCE):
@@ -48,7 +51,7 @@ class TokenEntries:
         return written
 
     def overwrite(self, records: Sequence[Record], now: float) -> None:
-        """Writes all records, whatever entries exist."""
+        """Writes all records, even over newer entries. `now` is Unix time in seconds."""
         for start in range(0, len(records), _WRITTEN_AT_ONCE):
             pairs = [kv_pair(record, now) for record in records[start : start + _WRITTEN_AT_ONCE]]
             answer: Mapping[str, Any] = self._api.ask("PUT", f"{self._path}/bulk", pairs) or {}

@@ -1,4 +1,4 @@
-"""The origin bucket: immutable objects that are never overwritten, and documents that never go back in time.
+"""The origin bucket: immutable objects are never overwritten, and a document never returns to an earlier revision.
 
 The rules for all clouds are in this module. `s3.py` and `gcs.py` hold the conditional writes of each store.
 """
@@ -16,55 +16,61 @@ _TRIES = 20
 
 
 class StoreError(RegistryError):
-    """A store refused, or did not answer; the message says what."""
+    """Raised when an object store refuses a request or does not answer."""
 
 
 @dataclass(frozen=True)
 class Held:
-    """An object that is there. `mark` is another one after each write of it; `metadata` is what it was written with."""
+    """The head of an existing object: its metadata, and `mark`, its ETag (S3) or generation (Cloud Storage)."""
 
     mark: str
     metadata: Mapping[str, str]
 
 
 class ObjectStore(Protocol):
-    """A bucket. What it cannot do raises botocore's errors, or StoreError."""
+    """A bucket with conditional writes. Methods raise botocore's errors (S3) or StoreError (Cloud Storage).
+
+    A `mark` is a condition: the operation happens only if the object still has this ETag or generation.
+    """
 
     def find(self, key: str) -> Held | None: ...
 
     def read(self, key: str) -> bytes: ...
 
     def add(self, blob: Blob, metadata: Mapping[str, str]) -> bool:
-        """Writes an immutable object; False where anything stands there. Of two who add at once, one is told so."""
+        """Writes an immutable object. Returns False when the key exists, also for one of two simultaneous writers."""
         ...
 
     def replace(self, document: Document, body: bytes, metadata: Mapping[str, str], mark: str) -> bool:
-        """Writes a document, unless what stands there is not what `mark` was of; empty for nothing."""
+        """Writes a document if the object still has `mark`. An empty `mark` means that the key must not exist.
+
+        Returns False when the condition does not hold.
+        """
         ...
 
     def remove(self, key: str, mark: str = "") -> bool:
-        """Takes an object from its readers, its versions stay; False where it is not what `mark`, if given, was of."""
+        """Deletes an object; its noncurrent versions stay. Returns False when a given `mark` does not match."""
         ...
 
     def copy(self, key: str, to: str) -> bool:
-        """With its metadata; False where there is nothing to copy."""
+        """Copies an object with its metadata. Returns False when no object exists at `key`."""
         ...
 
 
 class Origin:
-    """The primary bucket of a stack; its cloud copies what is written here to wherever else it is kept."""
+    """The primary bucket of a stack. The cloud replicates its objects to the stack's other buckets."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
     def create(self, blob: Blob) -> None:
-        """Writes an object that is not there yet, and leaves it alone where it is there with the same bytes."""
+        """Writes an immutable object unless it exists. Raises RegistryError if it exists with another content."""
         metadata = {"sha256": blob.sha256} | ({"digest": blob.digest} if blob.digest else {})
         if not self._store.add(blob, metadata):
             self._expect_same(blob)
 
     def holds(self, key: str, sha256: str) -> bool:
-        """Whether the object is there with these bytes."""
+        """Returns whether the object exists with this SHA-256."""
         held = self._store.find(key)
         return held is not None and held.metadata.get("sha256") == sha256
 
@@ -81,10 +87,10 @@ class Origin:
         return self._store.read(key)
 
     def render(self, document: Document, revision: int, published: str) -> bool:
-        """Writes the document, or removes it, unless one of the same or a later revision is there; says whether it did.
+        """Writes or removes a document unless the same or a later revision exists. Returns whether it changed anything.
 
-        Two publishers may render at once. Each write is bound to what was seen before it, and the later revision, which
-        knows all that the earlier knew, stays.
+        Two publishers may render at once. Each write is conditional on the revision read before, so the later revision,
+        which includes all earlier changes, stays. Raises RegistryError when other writers win every attempt.
         """
         metadata = {"revision": str(revision), "published": published}
         metadata |= {"digest": document.digest} if document.digest else {}
@@ -101,7 +107,7 @@ class Origin:
         raise RegistryError(f"{document.key}: others kept writing it; publish again to bring it up to date")
 
     def quarantine(self, key: str) -> None:
-        """Moves an object to where no URL leads, for those who have to look into it."""
+        """Moves an object under `quarantine/`, which no URL reaches, so that it can still be investigated."""
         if self._store.copy(key, f"quarantine/{key}"):
             self._store.remove(key)
 

@@ -1,7 +1,7 @@
-"""Objects on Cloud Storage. Conditions: Cloud Storage, "Request preconditions".
+"""The origin on Cloud Storage, with conditional writes (Cloud Storage, "Request preconditions").
 
-Google's library is not typed. It repeats what failed in passing, where a condition makes that safe, and checks bytes by
-CRC32C on their way; SHA-256, which Cloud Storage does not know, is kept as metadata as on S3.
+Google's library has no types. The library retries transient errors where a precondition makes a retry safe, and checks
+transfers by CRC32C. SHA-256, which Cloud Storage does not compute, is kept as metadata, as on S3.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ import requests
 from registry.catalog.artifact import IMMUTABLE, MUTABLE, Blob, Document
 from registry.origin import Held, StoreError
 
-with warnings.catch_warnings():  # its words about Python versions to come are no operator's business
+with warnings.catch_warnings():  # the library warns of Python versions that it will drop; operators cannot act on that
     warnings.simplefilter("ignore", FutureWarning)
     from google.api_core.exceptions import GoogleAPIError, NotFound, PreconditionFailed
     from google.auth.exceptions import GoogleAuthError
     from google.cloud import storage  # pyright: ignore[reportMissingTypeStubs]
 
+# The generation number that means "the object does not exist" in a precondition.
 _NOTHING = 0
-"""The generation of what is not there."""
 
 
 @dataclass(frozen=True)
 class Lock:
-    """For `days` no version of an immutable object can be deleted (infra/blobs, `Lock`)."""
+    """The retention of immutable objects: no version can be deleted for `days` days (infra/blobs, `Lock`)."""
 
     mode: Literal["governance", "compliance"]
     days: int
@@ -42,8 +42,11 @@ _Answer = TypeVar("_Answer")
 
 
 def client() -> Any:
-    """Speaks with the credentials of whoever runs it (Google's "Application Default Credentials"), or, where
-    STORAGE_EMULATOR_HOST says so, to an emulated Cloud Storage. Objects belong to buckets, so no project is named."""
+    """Returns a Cloud Storage client with the operator's Application Default Credentials.
+
+    STORAGE_EMULATOR_HOST redirects the client to an emulated Cloud Storage. The client names no project, because
+    requests for objects need none. Raises StoreError without credentials.
+    """
     try:
         return cast(Any, storage.Client)(project=None)
     except GoogleAuthError as error:
@@ -51,7 +54,11 @@ def client() -> Any:
 
 
 class CloudStorage:
-    """A bucket. Sets the retention of immutable objects itself: a bucket's own would forbid to replace documents."""
+    """A bucket on Cloud Storage.
+
+    The retention of immutable objects is set on each object: a bucket's retention would also prevent that documents are
+    replaced.
+    """
 
     def __init__(self, client: Any, bucket: str, lock: Lock | None) -> None:
         self._bucket = client.bucket(bucket)
@@ -80,14 +87,14 @@ class CloudStorage:
         )
 
     def remove(self, key: str, mark: str = "") -> bool:
-        """Names no generation: that would delete the version itself, where a noncurrent one is to stay."""
+        """Deletes an object without naming a generation, so that the object stays as a noncurrent version."""
         condition = {"if_generation_match": int(mark)} if mark else {}
         return _written(key, lambda: self._bucket.delete_blob(key, **condition))
 
     def copy(self, key: str, to: str) -> bool:
         def copied() -> None:
             token = None
-            while True:  # what is large is copied in several calls
+            while True:  # a large object is copied in several requests
                 token, _, _ = self._bucket.blob(to).rewrite(self._bucket.blob(key), token=token)
                 if token is None:
                     return
@@ -116,7 +123,7 @@ def _retain(made: Any, lock: Lock) -> None:
 
 
 def _written(key: str, write: Callable[[], object]) -> bool:
-    """False where the condition did not hold, or nothing is there."""
+    """Runs a conditional write. Returns False when the precondition does not hold or no object exists."""
     try:
         _asked(key, write)
     except (PreconditionFailed, NotFound):
@@ -125,7 +132,10 @@ def _written(key: str, write: Callable[[], object]) -> bool:
 
 
 def _asked(key: str, ask: Callable[[], _Answer]) -> _Answer:
-    """Raises StoreError in the place of all that the library knows to raise, but for the two that are answers."""
+    """Runs a request and turns the library's errors into StoreError.
+
+    PreconditionFailed and NotFound pass through, because callers treat them as results.
+    """
     try:
         return ask()
     except (PreconditionFailed, NotFound):

@@ -1,4 +1,4 @@
-"""Objects on S3. Conditions: Amazon S3 User Guide, "Conditional requests"."""
+"""The origin on S3, with conditional writes (Amazon S3 User Guide, "Conditional requests")."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MISSING = ("404", "NoSuchKey")
 
 
 class S3:
-    """A bucket, by a client of its region. Its own default of retention locks what is written, where there is one."""
+    """A bucket on S3. `s3` is a client for its region. The bucket's default retention, if any, locks new objects."""
 
     def __init__(self, s3: Any, bucket: str) -> None:
         self._s3 = s3
@@ -42,7 +42,7 @@ class S3:
                 Body=body,
                 ContentType=blob.content_type,
                 CacheControl=IMMUTABLE,
-                ChecksumAlgorithm="SHA256",  # asked for by a bucket with a lock, though the checksum names it
+                ChecksumAlgorithm="SHA256",  # required by a bucket with Object Lock, even with ChecksumSHA256
                 ChecksumSHA256=blob.checksum,
                 Metadata=metadata,
                 IfNoneMatch="*",

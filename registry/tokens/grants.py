@@ -1,4 +1,4 @@
-"""Grants: `<ecosystem>:<name pattern>:<pull|push>`, as the edge worker reads them (workers/edge/src/grants.ts)."""
+"""Validates grants, `<ecosystem>:<name pattern>:<pull|push>`, which workers/edge/src/grants.ts matches."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PATTERN = re.compile(r"[a-z0-9@*._~/-]{1,255}")
 
 
 def checked(grants: Iterable[str]) -> list[str]:
-    """The grants, each once, in order. Raises RegistryError for one that the edge could not match."""
+    """Returns the grants in order, without duplicates. Raises RegistryError for a grant that the edge cannot match."""
     found = list(dict.fromkeys(grants))
     if not found:
         raise RegistryError("a token needs a grant, such as npm:@acme/*:pull")

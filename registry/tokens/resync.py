@@ -1,4 +1,4 @@
-"""Re-sync: makes the edge's store hold what is on record, whatever happened to either."""
+"""Re-sync: repairs the token entries at the edge so that they match the metadata database."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from registry.cloudflare.token_entries import TokenEntries
 from registry.target import Target
 from registry.tokens.tokens import record_of
 
+# An entry without a record is kept as revoked for this long, because a stream can repeat changes that are 24 hours old
+# (DynamoDB Developer Guide, "Change data capture for DynamoDB Streams").
 _REPLAY_SECONDS = 25 * 3_600
-"""For so long an entry without a record is remembered as revoked: a stream can repeat what is 24 hours old (DynamoDB
-Developer Guide, "Change data capture for DynamoDB Streams")."""
 
 
 @dataclass(frozen=True)
 class Repaired:
-    """How many tokens are on record, and how many of the edge's entries were missing, stale, or of no record.
-    `unreadable` are lines about records that make no sense; nothing was done about these."""
+    """The result of a re-sync: the number of token records, and of the entries repaired at the edge.
+
+    Repaired entries were missing, stale, or extra (without a record). `unreadable` describes malformed records, whose
+    entries were left alone.
+    """
 
     recorded: int
     missing: int
@@ -31,7 +34,7 @@ class Repaired:
 
 
 def resync(target: Target) -> Repaired:
-    """Compares all records with all entries and writes what differs. Raises RegistryError if Cloudflare does not."""
+    """Compares all records with all entries, and rewrites entries that differ. Raises RegistryError if that fails."""
     try:
         return _resync(target, target.token_entries)
     except CloudflareUnavailable as error:
@@ -54,7 +57,7 @@ def _resync(target: Target, edge: TokenEntries) -> Repaired:
 
 
 def _records(target: Target) -> tuple[Mapping[str, Record], Mapping[str, str]]:
-    """Records by key, and what is wrong with the others by digest."""
+    """Returns the valid records by entry key, and the errors of malformed records by token digest."""
     records: dict[str, Record] = {}
     unreadable: dict[str, str] = {}
     for item in target.repository.items(PARTITION):
@@ -71,7 +74,7 @@ def _stale(target: Target, records: Mapping[str, Record], held: Mapping[str, str
     for key, record in records.items():
         if key not in held or held[key] == encode_entry(record):
             continue
-        # The edge may have heard of a change since the records were read: the database knows.
+        # A newer entry means that the record changed after it was read, so the record is read again.
         item = target.repository.item(PARTITION, record.digest) if version_of(held[key]) > record.version else None
         latest = record_of(item) if item else record
         if held[key] != encode_entry(latest):

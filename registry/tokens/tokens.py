@@ -1,8 +1,9 @@
-"""Tokens: shown once, kept as SHA-256 only. The record in the metadata database is the truth, and has a version.
+"""Issues, lists, rotates and revokes tokens. A token is shown once; only its SHA-256 is kept.
 
-Each change is committed first, and then told to the edge twice: by this process at once, and by the database's stream,
-which tries until it gets there. Both say which version they tell of, so that it does not matter which comes last.
-A revoked token stays on record, as revoked, for as long as it would have been good.
+The versioned record in the metadata database is authoritative. A change is committed first, and then written to the
+edge twice: by this process at once, and by the database's stream, which retries until it succeeds. Entries have the
+record's version, so the order of the two writes does not matter. A revoked token's record stays until the token would
+have expired.
 """
 
 from __future__ import annotations
@@ -43,7 +44,11 @@ _TRIES = 5
 
 @dataclass(frozen=True)
 class Changed:
-    """A token after a change. `text` is itself, where it is new; `untold` is why the edge could not be told at once."""
+    """A token after a change.
+
+    `text` is the secret of a newly issued token, else empty. `untold` is the reason why the edge's entry could not be
+    written at once, else empty.
+    """
 
     token: Token
     text: str = ""
@@ -51,7 +56,10 @@ class Changed:
 
 
 def duration(text: str, option: str = "--expires", shortest: int = _SHORTEST_SECONDS) -> int:
-    """Seconds in `30d`, `12h`, `15m`. Raises RegistryError."""
+    """Returns the seconds in a duration such as `30d`, `12h` or `15m`.
+
+    Raises RegistryError for any other text, and for a duration shorter than `shortest` or longer than 366 days.
+    """
     match = re.fullmatch(r"(\d{1,6})([mhd])", text)
     seconds = int(match[1]) * _UNITS[match[2]] if match else -1
     if not shortest <= seconds <= _LONGEST_SECONDS:
@@ -62,7 +70,7 @@ def duration(text: str, option: str = "--expires", shortest: int = _SHORTEST_SEC
 
 
 def create(target: Target, by: By, principal: str, grants: Iterable[str], seconds: int) -> Changed:
-    """Issues a token; its text can never be read again."""
+    """Issues a token for a principal, valid for `seconds`. Its text cannot be retrieved later."""
     if not _PRINCIPAL.fullmatch(principal):
         raise RegistryError(f"principal {principal!r}: use up to 128 letters, digits and . _ @ / + -")
     text, token = _new(principal, tuple(checked(grants)), seconds)
@@ -71,13 +79,13 @@ def create(target: Target, by: By, principal: str, grants: Iterable[str], second
 
 
 def tokens(target: Target, *, ended: bool = False) -> list[Token]:
-    """All that are good, by principal; those that were revoked or have ended, too, with `ended`."""
+    """Returns the valid tokens, sorted by principal. With `ended`, revoked and expired tokens are included."""
     found = [token for token, _ in _recorded(target) if ended or (not token.revoked and token.expires > time.time())]
     return sorted(found, key=lambda token: (token.principal, token.expires))
 
 
 def rotate(target: Target, by: By, identity: str, seconds: int, overlap: int) -> Changed:
-    """Issues another token of the same principal and grants; the old one ends `overlap` seconds from now."""
+    """Issues a new token with the same principal and grants. The old token expires `overlap` seconds from now."""
 
     def change(token: Token) -> tuple[Changed, list[Token]]:
         text, new = _new(token.principal, token.grants, seconds)
@@ -88,7 +96,7 @@ def rotate(target: Target, by: By, identity: str, seconds: int, overlap: int) ->
 
 
 def revoke(target: Target, by: By, identity: str) -> Changed:
-    """Ends a token, named by its id."""
+    """Revokes the token with the id `identity`. Raises RegistryError without exactly one such token."""
 
     def change(token: Token) -> tuple[Changed, list[Token]]:
         revoked = replace(token, revoked=now())
@@ -100,7 +108,7 @@ def revoke(target: Target, by: By, identity: str) -> Changed:
 def change_grants(
     target: Target, by: By, identity: str, *, add: Iterable[str] = (), remove: Iterable[str] = ()
 ) -> Changed:
-    """Gives a token more grants, takes some away, or both."""
+    """Adds grants to a token, removes grants, or both. Raises RegistryError for a grant that the token lacks."""
     added, taken = list(add), set(remove)
 
     def change(token: Token) -> tuple[Changed, list[Token]]:
@@ -115,7 +123,10 @@ def change_grants(
 
 
 def _change(target: Target, by: By, identity: str, change: Callable[[Token], tuple[Changed, list[Token]]]) -> Changed:
-    """Commits the tokens that `change` makes of the one with that id, on its latest version, and tells the edge."""
+    """Applies `change` to the latest version of a token, commits the tokens that it returns, and updates the edge.
+
+    A conflicting change by another process is retried. Raises RegistryError after several conflicts.
+    """
     tries = 0
     while True:
         token, version = _find(target, identity)
@@ -147,7 +158,7 @@ def _find(target: Target, identity: str) -> tuple[Token, int]:
 
 
 def _recorded(target: Target) -> Iterator[tuple[Token, int]]:
-    """Each token with the version of its record. A record that makes no sense is no token; `resync` tells of it."""
+    """Yields each token with its record's version. Malformed records are skipped; `resync` reports them."""
     for item in target.repository.items(PARTITION):
         try:
             yield decode_token(item.name, item.expires, item.document), item.version
@@ -160,24 +171,24 @@ def _put(token: Token, condition: Absent | Unchanged) -> Put:
 
 
 def _commit(target: Target, by: By, writes: Sequence[Write], changed: Sequence[Token]) -> None:
-    """Raises Conflict."""
+    """Commits the writes with an audit entry for each changed token. Raises Conflict."""
     at = now()
     entries = [audit.entry(by, f"token {token.id} of {token.principal}", at) for token in changed]
     target.repository.transact([*writes, *entries])
 
 
 def _tell(target: Target, changed: Sequence[Token]) -> str:
-    """Tells the edge of the tokens as they are on record now; why it could not, or nothing."""
+    """Writes the tokens' current records to the edge. Returns the reason for a failure, or an empty string."""
     items = [target.repository.item(PARTITION, token.digest) for token in changed]
     try:
         target.token_entries.update([record_of(item) for item in items if item is not None])
-    except (CloudflareError, RegistryError) as error:  # the change is committed: whoever made it must hear of it
+    except (CloudflareError, RegistryError) as error:  # the change is committed, so a failure must not hide it
         return str(error)
     return ""
 
 
 def record_of(item: Item) -> Record:
-    """What the edge is told of a token's item. Raises RegistryError for one that makes no sense."""
+    """Returns the record in a token's database item. Raises RegistryError for a malformed item."""
     try:
         return decode_record(item.name, item.version, item.expires, item.document)
     except MalformedRecord as error:
