@@ -57,7 +57,7 @@ def deprecated(target: Target, reference: Reference, message: str) -> Artifact:
 
 
 def yanked(target: Target, reference: Reference, reason: str, *, back: bool = False) -> Artifact:
-    """Returns the change that yanks a version (PEP 592), so that pip skips it unless pinned by `==`; `back` unyanks it."""
+    """Returns the change that yanks a version (PEP 592), so pip skips it unless pinned by `==`; `back` unyanks it."""
     _expect(reference, "pypi", "pypi", "yanking is")
     content = {"yanked": not back, "reason": "" if back else reason}
     facts = [

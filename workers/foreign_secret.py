@@ -1,5 +1,4 @@
-"""Reads secrets in AWS Secrets Manager for services on Google Cloud, which assume an AWS role with their identity
-token.
+"""Reads secrets in AWS Secrets Manager for services on Google Cloud, which assume an AWS role by an identity token.
 
 boto3 could do this, but it would add 25 MB to a service on Cloud Run for two requests. The signature follows IAM User
 Guide, "Create a signed AWS API request"; the unit tests compare it with botocore's.
@@ -43,8 +42,10 @@ class Credentials:
 
 @dataclass(frozen=True)
 class ForeignSecret:
-    """One secret, a JSON object in AWS Secrets Manager. `role` is the ARN of the only role that may read the secret. It
-    is also the audience of the identity tokens that assume the role."""
+    """One secret, a JSON object in AWS Secrets Manager.
+
+    `role` is the ARN of the only role that may read the secret, and the audience of identity tokens that assume it.
+    """
 
     secret_id: str
     region: str

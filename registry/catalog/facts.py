@@ -38,8 +38,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What is known of a package. Facts are at least as new as the revision, which was `published` at that time (ISO
-    8601, UTC; empty where nothing was)."""
+    """The state of a package at one read.
+
+    `published` is the time of the revision's commit (ISO 8601, UTC), or empty if the package has no revision. `known`
+    is at least as new as the revision.
+    """
 
     revision: int
     published: str
@@ -86,8 +89,11 @@ class Facts:
         self._repository = repository
 
     def commit(self, artifacts: Sequence[Artifact], by: audit.By) -> list[Outcome]:
-        """Adds all facts of an artifact or none, as many artifacts in a transaction as fit, and counts up the revision
-        of each package that changes. One that is refused does not keep the others back."""
+        """Commits the artifacts, each completely or not at all, and returns an outcome for each, in order.
+
+        Each transaction takes as many artifacts as fit, and increments the revision of each changed package. A refused
+        artifact does not block the others. Raises RegistryError after several conflicts with other publishers.
+        """
         left, outcomes, tries = list(artifacts), list[Outcome](), 0
         while left:
             batch = self._batch(left, by)

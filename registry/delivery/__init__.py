@@ -1,1 +1,1 @@
-"""How a change reaches readers: documents, cache purges, quarantine, and the metrics of the delivery."""
+"""Delivers changes to readers: documents, cache purges, quarantine, and the delivery's metrics."""

@@ -1,4 +1,4 @@
-"""What the registry tells Google's Cloud Monitoring, where its database is: for the alarms of infra/publishing."""
+"""Reports custom metrics to Google's Cloud Monitoring, for the alarms of infra/publishing."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from requests import RequestException
 from contract.metrics import GIVEN_UP, GOOGLE_RESOURCE, GOOGLE_TYPES, PUBLISH_TO_VISIBLE, PURGE_LAG
 from registry import RegistryError
 
+# Overrides the API's base URL. Pulumi's provider reads the same variable.
 ENDPOINT_VARIABLE = "GOOGLE_MONITORING_CUSTOM_ENDPOINT"
-"""Another base URL than Google's, as Pulumi's provider reads it, too."""
 _ENDPOINT = "https://monitoring.googleapis.com/"
 _SCOPE = "https://www.googleapis.com/auth/monitoring.write"
 _AT_ONCE = 200  # time series a request (Cloud Monitoring, "Quotas and limits")
@@ -24,10 +24,9 @@ _PATIENCE = 30  # seconds
 
 
 class CloudMonitoring:
-    """Metrics of one environment, in the project of its alarms: that of the metadata.
+    """Reports one environment's metrics to the Google Cloud project of its alarms, which also has the metadata.
 
-    The credentials are those that Google's tools find (Application Default Credentials), of somebody with the role
-    `roles/monitoring.metricWriter`. Methods raise RegistryError.
+    The Application Default Credentials need the role `roles/monitoring.metricWriter`. Methods raise RegistryError.
     """
 
     def __init__(self, environment: str, project: str) -> None:
@@ -35,11 +34,11 @@ class CloudMonitoring:
         self._project = project
 
     def purges(self, lag: float, given_up: int) -> None:
-        """As CloudWatch.purges."""
+        """Reports the outbox's lag and its dead intents, like CloudWatch.purges."""
         self._write([self._series(PURGE_LAG, lag), self._series(GIVEN_UP, given_up)])
 
     def publish_to_visible(self, seconds: Mapping[tuple[str, str], float]) -> None:
-        """As CloudWatch.publish_to_visible; the alarm looks for the slowest place itself."""
+        """Reports the seconds by tier and place. The alarm finds the slowest place itself."""
         self._write(
             [
                 self._series(PUBLISH_TO_VISIBLE, value, {"tier": tier, "place": place})

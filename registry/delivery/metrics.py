@@ -1,4 +1,4 @@
-"""What the registry tells CloudWatch, for the alarms of infra/publishing."""
+"""Reports custom metrics to CloudWatch, for the alarms of infra/publishing."""
 
 from __future__ import annotations
 
@@ -13,19 +13,22 @@ _AT_ONCE = 1000  # metrics a request (Amazon CloudWatch, "PutMetricData")
 
 
 class CloudWatch:
-    """Metrics of one environment, in the region of its alarms: that of the metadata's home."""
+    """Reports one environment's metrics to the region of its alarms, which is the metadata's home region."""
 
     def __init__(self, environment: str, region: str) -> None:
         self._environment = environment
         self._client = cast(Any, boto3).client("cloudwatch", region_name=region)
 
     def purges(self, lag: float, given_up: int) -> None:
-        """The age in seconds of the oldest change that is not with the readers yet, 0 where there is none; and how many
-        changes wait for a person."""
+        """Reports the outbox's lag and its dead intents.
+
+        `lag` is the age in seconds of the oldest undelivered change, or 0 without one. `given_up` is the number of
+        changes that failed too often and wait for a person.
+        """
         self._put([self._datum(PURGE_LAG, lag, {}), self._datum(GIVEN_UP, given_up, {}, "Count")])
 
     def publish_to_visible(self, seconds: Mapping[tuple[str, str], float]) -> None:
-        """From the commit to the first time that a place showed it, by tier and place; and the slowest of all."""
+        """Reports the seconds from the commit until each place served the change, by tier and place, and the maximum."""
         each = [
             self._datum(PUBLISH_TO_VISIBLE, value, {"Tier": tier, "Place": place})
             for (tier, place), value in seconds.items()

@@ -1,6 +1,7 @@
-"""Telling the edge network what changed, by whatever client of its API there is.
+"""The interface to the edge network: cache purges and the quarantine list.
 
-A purge goes by the URLs under which the edge's cache keeps objects: those of the worker's fetches to the shields.
+A purge names the URLs under which the edge's cache stores objects, which are the URLs of the worker's requests to the
+shields.
 """
 
 from __future__ import annotations
@@ -12,30 +13,31 @@ from urllib.parse import quote
 
 from registry import RegistryError
 
+# The key of the quarantine list in the edge's key-value store (workers/edge/src/quarantine.ts).
 WITHDRAWN = "quarantine"
-"""The entry of the edge's key-value store that lists what was withdrawn (workers/edge/src/quarantine.ts)."""
+# The URLs in one request that every Cloudflare plan accepts
+# (developers.cloudflare.com/cache/how-to/purge-cache/purge-by-single-file).
 _AT_ONCE = 30
-"""URLs a request, that every plan takes (developers.cloudflare.com/cache/how-to/purge-cache/purge-by-single-file)."""
 
 
 class PurgeError(RegistryError):
-    """The edge may still have the old objects."""
+    """Raised when a purge fails. The edge may still serve the old objects."""
 
 
 class EdgeNetwork(Protocol):
-    """What readers are answered by. Both raise RegistryError."""
+    """The edge network that serves readers. Both methods raise RegistryError."""
 
     def purge(self, keys: Sequence[str]) -> None:
-        """Has every PoP forget the objects. What an isolate or a shield holds ends by itself, after seconds."""
+        """Purges the objects from every PoP's cache. Copies in isolates and shields expire within seconds."""
         ...
 
     def refuse(self, keys: Sequence[str]) -> None:
-        """Has every PoP answer that these objects are gone, and no others, whatever its caches hold."""
+        """Makes every PoP refuse exactly these objects, even while caches hold them. Replaces the former list."""
         ...
 
 
 def purged_at_once(shields: Sequence[str], keys: Sequence[str]) -> Iterator[list[str]]:
-    """The URLs of the objects, as many as a request takes. `shields` are names and ports, as the worker has them."""
+    """Yields the objects' URLs, grouped into requests. `shields` are host names with ports, as in the worker."""
     urls = [f"https://{shield}/objects/{object_path(key)}" for key in keys for shield in shields]
     return (urls[start : start + _AT_ONCE] for start in range(0, len(urls), _AT_ONCE))
 
@@ -45,5 +47,5 @@ def withdrawn_entry(keys: Sequence[str]) -> bytes:
 
 
 def object_path(key: str) -> str:
-    """Encoded as the worker encodes it, by JavaScript's encodeURIComponent (ECMA-262), or it would be another URL."""
+    """Returns a key as a URL path, encoded like encodeURIComponent (ECMA-262), so that it equals the worker's URL."""
     return "/".join(quote(part, safe="!'()*") for part in key.split("/"))

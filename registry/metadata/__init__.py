@@ -1,4 +1,4 @@
-"""The metadata database as the registry sees it: documents by partition and name, changed all or none.
+"""The interface of the metadata database: documents by partition and name, written in transactions.
 
 DynamoDB and Spanner each implement the same `Repository`, and pass the same tests (docs/metadata.md).
 """
@@ -36,8 +36,11 @@ class Busy(RegistryError):
 
 @dataclass(frozen=True)
 class Item:
-    """`version` counts up with each write of the item, also across its deletion: a new item's starts at the clock, in
-    microseconds since 1970. `expires` is in seconds since 1970 (UTC)."""
+    """An item of the metadata database. `expires` is in seconds since 1970 (UTC).
+
+    Each write increments `version`. A new item's version starts at the current time in microseconds since 1970, so that
+    versions also grow across a deletion.
+    """
 
     partition: str
     name: str
@@ -68,7 +71,7 @@ Condition = Always | Absent | Unchanged
 
 @dataclass(frozen=True)
 class Put:
-    """Creates or replaces an item. `document` is whatever JSON can hold; reads skip it after `expires`."""
+    """Creates or replaces an item. `document` holds JSON values. Reads skip the item after `expires`."""
 
     partition: str
     name: str
@@ -79,7 +82,7 @@ class Put:
 
 @dataclass(frozen=True)
 class Delete:
-    """Removes an item, if it is there."""
+    """Deletes an item. Deleting a missing item does nothing."""
 
     partition: str
     name: str
@@ -90,24 +93,27 @@ Write = Put | Delete
 
 
 class Repository(Protocol):
-    """Reads see what was committed before them. All methods may be called from any thread."""
+    """A metadata database. Each read returns all data committed before it. Any thread may call the methods."""
 
     def item(self, partition: str, name: str) -> Item | None: ...
 
     def items(self, partition: str, *, prefix: str = "", after: str = "") -> Iterator[Item]:
-        """Those of a partition whose names start with `prefix` and sort behind `after`, by the bytes of their names.
+        """Yields a partition's items whose names start with `prefix` and sort after `after`, in byte order of names.
 
-        Read in pages: what is written meanwhile may be among them or not.
+        The items are read in pages, so items written in the meantime may be included or not.
         """
         ...
 
     def transact(self, writes: Sequence[Write]) -> None:
-        """Makes all writes or none, at most one an item. Raises Conflict, Busy, and RegistryError beyond the limits."""
+        """Commits all writes or none. An item may be written only once.
+
+        Raises Conflict if a condition fails, Busy after several collisions, and RegistryError beyond the limits.
+        """
         ...
 
 
 def encoded(document: Mapping[str, Any]) -> str:
-    """A document as JSON text that every database can hold: no raw NUL, no half of a surrogate pair."""
+    """Returns a document as JSON text that both databases accept: without raw NUL and lone surrogates."""
     text = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     try:
         text.encode()
@@ -117,7 +123,7 @@ def encoded(document: Mapping[str, Any]) -> str:
 
 
 def checked(writes: Sequence[Write]) -> Sequence[tuple[Write, str]]:
-    """Writes with their encoded documents, within the limits of both databases. Raises RegistryError."""
+    """Returns the writes with their encoded documents. Raises RegistryError if a database's limit is exceeded."""
     if len({(write.partition, write.name) for write in writes}) != len(writes):
         raise ValueError("an item can be written only once in a transaction")
     if len(writes) > MOST_WRITES:
@@ -136,7 +142,7 @@ def checked(writes: Sequence[Write]) -> Sequence[tuple[Write, str]]:
 
 
 def _bytes(write: Write, text: str) -> int:
-    """The size of the item by DynamoDB's rules. Raises RegistryError where it is more than an item may have."""
+    """Returns the item's size in bytes by DynamoDB's rules. Raises RegistryError if the item is too large."""
     partition, name = _key_bytes(write, write.partition, MOST_PARTITION_BYTES), _key_bytes(write, write.name)
     size = partition + name + len(text.encode()) + _ATTRIBUTES_BYTES
     if size > MOST_ITEM_BYTES:

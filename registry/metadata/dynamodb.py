@@ -1,4 +1,4 @@
-"""The metadata repository in a DynamoDB table, in its home region: all writes go there, so that conditions hold."""
+"""The metadata repository in a DynamoDB table. All writes go to the table's home region, so that conditions hold."""
 
 from __future__ import annotations
 

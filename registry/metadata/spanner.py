@@ -1,6 +1,6 @@
-"""The metadata repository in Spanner's PostgreSQL dialect, through PGAdapter; on one machine, in PostgreSQL.
+"""The metadata repository in Spanner's PostgreSQL dialect, through PGAdapter. In the sandbox, the server is PostgreSQL.
 
-Where the server is, is said as to any PostgreSQL client (PGHOST, PGPORT, PGUSER…; docs/metadata.md).
+PostgreSQL's environment variables set the server's address (PGHOST, PGPORT, PGUSER…; docs/metadata.md).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from psycopg_pool import ConnectionPool
 from registry import RegistryError
 from registry.metadata import Absent, Busy, Conflict, Delete, Item, Unchanged, Write, checked
 
-# Kept to what both servers have: see tests/unit/registry/metadata/test_sql.py.
+# The statements use only SQL that both servers support: see tests/unit/registry/metadata/test_sql.py.
 READ = "SELECT sk, document, version, expires FROM items WHERE pk = %s AND sk = %s"
 READ_PAGE = "SELECT sk, document, version, expires FROM items WHERE pk = %s AND sk >= %s ORDER BY sk LIMIT %s"
 VERSIONS = "SELECT sk, version, expires FROM items WHERE pk = %s AND sk = ANY(%b)"
@@ -32,7 +32,7 @@ DELETE = "DELETE FROM items WHERE pk = %s AND sk = %s"
 _PAGE = 500
 _TRIES = 10
 _LONGEST_PAUSE = 1.0  # seconds
-_PATIENCE = 10  # seconds until a server that does not answer is told
+_PATIENCE = 10  # seconds until a server that does not answer is reported
 _MOST_CONNECTIONS = 16
 
 # Spanner aborts a transaction in favour of another one, and PGAdapter says so as PostgreSQL does.
@@ -42,13 +42,15 @@ _Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 class SpannerRepository:
-    """`database` is the name that PGAdapter knows it by, where PGDATABASE does not say otherwise. `clock` tells seconds
-    since 1970 (UTC). Raises RegistryError where no server answers."""
+    """Stores metadata in Spanner. `database` is the database's name in PGAdapter; PGDATABASE overrides it.
+
+    `clock` returns the time in seconds since 1970 (UTC). Raises RegistryError if no server answers.
+    """
 
     def __init__(self, database: str, *, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         name = os.environ.get("PGDATABASE", database)
-        with _told():  # a pool would not tell why it cannot connect
+        with _told():  # the pool would not report why it cannot connect
             psycopg.connect(dbname=name, connect_timeout=_PATIENCE).close()
         self._pool = ConnectionPool(
             kwargs={"dbname": name, "autocommit": True},
@@ -118,7 +120,7 @@ class SpannerRepository:
                 connection.cursor().executemany(statement, rows)
 
     def _versions(self, connection: _Connection, writes: Sequence[Write]) -> Mapping[tuple[str, str], tuple[int, bool]]:
-        """Of each item that is there: its version, and whether it has not expired."""
+        """Returns the version of each existing item, and whether the item has not expired."""
         names: dict[str, list[str]] = {}
         for write in writes:
             names.setdefault(write.partition, []).append(write.name)
@@ -129,7 +131,7 @@ class SpannerRepository:
         }
 
     def _live(self, partition: str, rows: Sequence[tuple[Any, ...]]) -> Mapping[str, Item]:
-        """Without what has expired, which Spanner deletes within a few days ("Time to live")."""
+        """Returns the items that have not expired. Spanner may keep expired items for a few days ("Time to live")."""
         return {
             name: Item(partition, name, json.loads(text), version, int(expires.timestamp()) if expires else None)
             for name, text, version, expires in rows
@@ -152,13 +154,13 @@ def _holds(write: Write, seen: int | None) -> bool:
 
 
 def _serializable(connection: _Connection) -> None:
-    """Spanner's own level, and its default."""
+    """Sets the isolation level to serializable, which is Spanner's default but not PostgreSQL's."""
     connection.isolation_level = psycopg.IsolationLevel.SERIALIZABLE
 
 
 @contextmanager
 def _told() -> Generator[None]:
-    """Turns a refusal that the operator can resolve into an error of one line."""
+    """Turns database errors that the operator can resolve into RegistryError, with a message of one line."""
     try:
         yield
     except _AGAIN:

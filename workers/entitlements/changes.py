@@ -47,7 +47,7 @@ class Child:
 
 @dataclass(frozen=True)
 class Told:
-    """What the stream reports for a partition, in order. A partition that has children has ended."""
+    """The changes and the children of a partition in a span of time. A partition with children has ended."""
 
     changes: Sequence[Change]
     children: Sequence[Child]
