@@ -28,7 +28,7 @@ class CloudWatch:
         self._put([self._datum(PURGE_LAG, lag, {}), self._datum(GIVEN_UP, given_up, {}, "Count")])
 
     def publish_to_visible(self, seconds: Mapping[tuple[str, str], float]) -> None:
-        """Reports the seconds from the commit until each place served the change, by tier and place, and the maximum."""
+        """Reports the seconds until each place served the change, by tier and place, and the maximum."""
         each = [
             self._datum(PUBLISH_TO_VISIBLE, value, {"Tier": tier, "Place": place})
             for (tier, place), value in seconds.items()
