@@ -1,4 +1,7 @@
-"""Reads an npm tarball into the artifact to publish. Source: npm docs, package.json."""
+"""Reads npm packages: from a tarball to the objects and metadata records of its version.
+
+Sources: npm docs, package.json; validate-npm-package-name; node-semver.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ import hashlib
 import json
 import re
 import tarfile
+import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -16,16 +21,31 @@ import semver
 from registry import RegistryError
 from registry.catalog.artifact import Artifact, Blob, Change, Fact, sha256_of
 from registry.ecosystems.archives import checked_members
+from registry.ecosystems.package_json import bin_files, normalized
 from registry.ecosystems.packument import NpmPackage, attestations_key
 from registry.ecosystems.provenance import checked_attestations
 from registry.metadata import Put
 
-_NAME = re.compile(r"(?:@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*")
 _NAME_MAX = 214
+# npm forbids capital letters in new names. Names without a scope that are older have them, such as JSONStream.
+_NAME = re.compile(r"@[a-z0-9~-][a-z0-9._~-]*/[a-z0-9~_-][a-z0-9._~-]*|[A-Za-z0-9~-][A-Za-z0-9._~-]*")
+_RESERVED = ("node_modules", "favicon.ico")
+# Loose versions of node-semver: a `v` or `=` before, zeros before numbers, no hyphen before the pre-release.
+_LOOSE = re.compile(
+    r"[v=\s]*([0-9]+)\.([0-9]+)\.([0-9]+)(?:-?([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z.-]*)?\s*"
+)
 # npm refuses a dist-tag that looks like a version (npm docs, npm-dist-tag).
 _TAG = re.compile(r"(?!v\d)[A-Za-z][A-Za-z0-9._-]{0,63}")
 _PACKAGE_JSON_BYTES = 1 << 20
 _DEPENDENCIES = ("dependencies", "optionalDependencies", "peerDependencies")
+
+
+@dataclass(frozen=True)
+class _Tarball:
+    """The package.json of a tarball, and the content of the metadata record about its files."""
+
+    manifest: dict[str, Any]
+    contents: dict[str, Any]
 
 
 def read(file: Path, tag: str = "", provenance: Path | None = None) -> Artifact:
@@ -34,8 +54,8 @@ def read(file: Path, tag: str = "", provenance: Path | None = None) -> Artifact:
     The dist-tag `latest` need not be given: `latest` is the highest stable version unless it was set explicitly.
     Raises RegistryError for an invalid tarball, name, version, tag or bundle.
     """
-    manifest = _package_json(file)
-    name, version = _checked_name(file, manifest), _checked_version(file, manifest)
+    tarball = _opened(file)
+    name, version = _checked_name(file, tarball.manifest), _checked_version(file, tarball.manifest)
     unscoped = name.rsplit("/", 1)[-1]
     key = f"npm/{name}/-/{unscoped}-{version}.tgz"
     sha512 = _digest(file, "sha512")
@@ -43,12 +63,14 @@ def read(file: Path, tag: str = "", provenance: Path | None = None) -> Artifact:
         Fact(
             f"version#{version}",
             {
-                "manifest": manifest,
+                "manifest": tarball.manifest,
                 "file": key.rsplit("/", 1)[1],
                 "shasum": _digest(file, "sha1").hex(),
                 "integrity": f"sha512-{base64.b64encode(sha512).decode()}",  # W3C Subresource Integrity
             },
-        )
+        ),
+        # Mutable, so that a later release can record more about the same bytes.
+        Fact(f"contents#{version}", tarball.contents, immutable=False),
     ]
     blobs = [Blob(key, file, "application/octet-stream", sha256_of(file))]
     if tag:
@@ -57,18 +79,14 @@ def read(file: Path, tag: str = "", provenance: Path | None = None) -> Artifact:
         body, predicate = checked_attestations(provenance, name, version, sha512)
         blobs.append(Blob(attestations_key(name, version), body, "application/json", sha256_of(body)))
         facts.append(Fact(f"attestations#{version}", {"predicateType": predicate, "sha256": sha256_of(body)}))
-    marks = [Put(dependents_of(needed), name, {}) for needed in sorted(depends_on(manifest))]
+    marks = [Put(dependents_of(needed), name, {}) for needed in sorted(depends_on(tarball.manifest))]
     return Artifact(f"npm {name} {version}", blobs, [Change(NpmPackage(name), facts)], marks)
 
 
 def depends_on(manifest: Mapping[str, Any]) -> set[str]:
-    """Returns the names of the packages that npm installs together with the package of this package.json."""
-    found = set[str]()
-    for kind in _DEPENDENCIES:
-        named = manifest.get(kind)
-        if isinstance(named, dict):
-            found |= {name for name in cast(dict[str, Any], named) if _NAME.fullmatch(name)}
-    return found
+    """Returns the names of the packages that npm installs along with this one."""
+    normal = normalized(manifest, {})
+    return {name for kind in _DEPENDENCIES for name in normal.get(kind, {}) if _NAME.fullmatch(name)}
 
 
 def dependents_of(name: str) -> str:
@@ -96,22 +114,38 @@ def _digest(file: Path, algorithm: str) -> bytes:
         return hashlib.file_digest(body, algorithm).digest()
 
 
-def _package_json(file: Path) -> dict[str, Any]:
+def _opened(file: Path) -> _Tarball:
+    """Reads a tarball once, and writes nothing to disk. npm removes the first directory of each path."""
+    manifest: dict[str, Any] | None = None
+    sizes: dict[str, int] = {}
     try:
         with tarfile.open(file, "r:gz") as tar:
             for member in checked_members(file, tar):
-                if re.fullmatch(r"[^/]+/package\.json", member.name) and member.isfile():
-                    return _parsed(file, member, cast(IO[bytes], tar.extractfile(member)))
-    except (tarfile.TarError, EOFError, OSError) as error:
+                _, _, path = member.name.partition("/")
+                if not member.isfile() or not path:
+                    continue
+                sizes[path] = member.size
+                if path == "package.json" and manifest is None:
+                    manifest = _parsed(file, member, cast(IO[bytes], tar.extractfile(member)))
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise RegistryError(f"{file}: is no npm tarball: {error}. Make one with: npm pack") from None
-    raise RegistryError(f"{file}: has no package/package.json. Make the tarball with: npm pack")
+    if manifest is None:
+        raise RegistryError(f"{file}: has no package/package.json. Make the tarball with: npm pack")
+    contents: dict[str, Any] = {
+        "fileCount": len(sizes),
+        "unpackedSize": sum(sizes.values()),
+        "hasShrinkwrap": "npm-shrinkwrap.json" in sizes,
+        "gyp": any("/" not in path and path.endswith(".gyp") for path in sizes),
+        "binFiles": bin_files(manifest, sizes),
+    }
+    return _Tarball(manifest, contents)
 
 
 def _parsed(file: Path, member: tarfile.TarInfo, content: IO[bytes]) -> dict[str, Any]:
     if member.size > _PACKAGE_JSON_BYTES:
         raise RegistryError(f"{file}: package.json has {member.size} bytes; at most {_PACKAGE_JSON_BYTES} are accepted")
     try:
-        manifest: Any = json.loads(content.read().decode("utf-8-sig"))
+        manifest: Any = json.loads(content.read().decode("utf-8-sig"), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise RegistryError(f"{file}: package.json is no JSON: {error}") from None
     if not isinstance(manifest, dict):
@@ -119,21 +153,31 @@ def _parsed(file: Path, member: tarfile.TarInfo, content: IO[bytes]) -> dict[str
     return cast(dict[str, Any], manifest)
 
 
+def _no_constant(name: str) -> None:
+    """Refuses NaN and Infinity, which Python reads and no JSON parser of a client does."""
+    raise ValueError(f"{name} is no value")
+
+
 def _checked_name(file: Path, manifest: Mapping[str, Any]) -> str:
     name = manifest.get("name")
-    if not isinstance(name, str) or len(name) > _NAME_MAX or not _NAME.fullmatch(name):
+    stripped = name.strip() if isinstance(name, str) else ""
+    if len(stripped) > _NAME_MAX or not _NAME.fullmatch(stripped) or stripped.lower() in _RESERVED:
         raise RegistryError(
-            f"{file}: name {name!r} in package.json is not accepted; use up to {_NAME_MAX} small letters, digits, "
-            "-, . and _, optionally behind a @scope/"
+            f"{file}: name {name!r} in package.json is not accepted; use up to {_NAME_MAX} letters, digits, -, . and "
+            "_, optionally behind a @scope/ (small letters only)"
         )
-    return name
+    return stripped
 
 
 def _checked_version(file: Path, manifest: Mapping[str, Any]) -> str:
+    """Returns the version as npm writes it: normalized, and without build metadata, which npm does not keep."""
     version = manifest.get("version")
-    if not isinstance(version, str) or not semver.Version.is_valid(version) or "+" in version:
+    match = _LOOSE.fullmatch(version) if isinstance(version, str) else None
+    numbers = ".".join(str(int(part)) for part in match.groups()[:3]) if match else ""
+    found = f"{numbers}-{match[4]}" if match and match[4] else numbers
+    if not semver.Version.is_valid(found):
         raise RegistryError(
-            f"{file}: version {version!r} in package.json is not accepted; use a semantic version without build "
-            "metadata, such as 1.0.0 or 1.0.0-beta.1"
+            f"{file}: version {version!r} in package.json is not accepted; use a semantic version such as 1.0.0 or "
+            "1.0.0-beta.1"
         )
-    return version
+    return found

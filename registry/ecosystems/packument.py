@@ -1,4 +1,4 @@
-"""Renders an npm package's packument from the package's metadata records.
+"""Renders the documents that npm clients read about a package, from the package's metadata records.
 
 Sources: npm/registry, docs/REGISTRY-API.md and docs/responses/package-metadata.md; `dist.attestations` as pacote
 (lib/registry.js) reads it.
@@ -9,28 +9,33 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import semver
 
 from registry.catalog.artifact import Document, Known, Reader
+from registry.ecosystems.package_json import normalized
 
 # The fields of a version in the abbreviated packument.
 _ABBREVIATED = {
     *("name", "version", "deprecated", "bin", "directories", "dist", "engines", "os", "cpu", "libc", "funding"),
-    *("dependencies", "optionalDependencies", "devDependencies", "bundleDependencies"),
+    *("dependencies", "optionalDependencies", "devDependencies", "bundleDependencies", "acceptDependencies"),
     *("peerDependencies", "peerDependenciesMeta", "hasInstallScript", "_hasShrinkwrap"),
 }
-_INSTALL_SCRIPTS = {"preinstall", "install", "postinstall"}
-_SHOWN_OF_LATEST = ("description", "license", "homepage", "repository")
+# The fields that the full packument repeats from the version tagged `latest`.
+_OF_LATEST = (
+    *("author", "bugs", "contributors", "description", "homepage", "keywords"),
+    *("license", "maintainers", "readme", "readmeFilename", "repository"),
+)
 
 
 @dataclass(frozen=True)
 class NpmPackage:
-    """An npm package.
+    """An npm package, which renders its packument.
 
-    The records `version#<version>`, `attestations#<version>` and `unpublished#<version>` never change. The records
-    `tag#<dist-tag>` and `deprecated#<version>` can change; the value is empty after a tag or deprecation was removed.
+    The records `version#<version>`, `attestations#<version>` and `unpublished#<version>` never change. The record
+    `contents#<version>` says what the tarball contains; versions of earlier releases have none. The records
+    `tag#<dist-tag>` and `deprecated#<version>` change, and are empty where the tag or the message was removed.
     """
 
     name: str
@@ -40,7 +45,7 @@ class NpmPackage:
         return f"npm#{self.name}"
 
     def documents(self, known: Known, touched: Collection[str], url: str, read: Reader) -> Sequence[Document]:
-        """Renders the full and the abbreviated packument. `url` is the base URL of the tarball addresses."""
+        """Returns the packument, full and abbreviated."""
         listed = listed_versions(known)
         versions = {version: self._version(version, known, url) for version in listed}
         times = {version: known.written[f"version#{version}"] for version in versions}
@@ -55,7 +60,7 @@ class NpmPackage:
         }
         if versions:
             latest = versions[tags["latest"]]
-            full |= {name: latest[name] for name in _SHOWN_OF_LATEST if name in latest}
+            full |= {name: latest[name] for name in _OF_LATEST if name in latest}
         abbreviated = {
             "name": self.name,
             "modified": modified,
@@ -76,14 +81,17 @@ class NpmPackage:
 
     def _version(self, version: str, known: Known, url: str) -> dict[str, Any]:
         fact = known.facts[f"version#{version}"]
-        manifest: dict[str, Any] = {**fact["manifest"], "_id": f"{self.name}@{version}"}
-        scripts = manifest.get("scripts")
-        if isinstance(scripts, dict) and _INSTALL_SCRIPTS & cast(dict[str, Any], scripts).keys():
-            manifest["hasInstallScript"] = True
+        contents = known.facts.get(f"contents#{version}", {})
+        manifest: dict[str, Any] = {
+            **normalized({**fact["manifest"], "name": self.name}, contents),
+            "_id": f"{self.name}@{version}",
+            "version": version,
+        }
         manifest["dist"] = {
             "tarball": f"{url}/npm/{self.name}/-/{fact['file']}",
             "shasum": fact["shasum"],
             "integrity": fact["integrity"],
+            **{name: contents[name] for name in ("fileCount", "unpackedSize") if name in contents},
         }
         attested = known.facts.get(f"attestations#{version}")
         if attested is not None:
@@ -91,9 +99,11 @@ class NpmPackage:
                 "url": f"{url}/npm/-/npm/v1/attestations/{self.name}@{version}",
                 "provenance": {"predicateType": attested["predicateType"]},
             }
-        deprecated = known.facts.get(f"deprecated#{version}", {}).get("message", "")
-        if deprecated:
-            manifest["deprecated"] = deprecated
+        deprecated = known.facts.get(f"deprecated#{version}")
+        if deprecated is not None:
+            manifest.pop("deprecated", None)
+            if deprecated["message"]:
+                manifest["deprecated"] = deprecated["message"]
         return manifest
 
 

@@ -244,8 +244,9 @@ def test_a_document_that_changes_under_the_writer_is_looked_at_again(
 def test_nothing_is_written_when_one_of_several_files_is_bad(
     network: Network, samples: Samples, tmp_path: Path
 ) -> None:
+    bad = tarball(tmp_path / "bad.tgz", {"name": "@acme/UPPER", "version": "1.0.0"})
     with pytest.raises(RegistryError, match=r"bad\.tgz"):
-        publish(network.target, [*samples.files, tarball(tmp_path / "bad.tgz", {"name": "UPPER", "version": "1.0.0"})])
+        publish(network.target, [*samples.files, bad])
     assert network.objects() == set()
 
 
@@ -266,11 +267,15 @@ def test_a_cloud_that_refuses_leaves_no_document_behind(
     [
         (b"{", "package.json is no JSON"),
         (b"[]", "holds no object"),
+        (b'{"name": "p", "version": "1.0.0", "x": NaN}', "NaN is no value"),
         (b"\xff\xfe{", "package.json is no JSON"),
         ({"version": "1.0.0"}, "name None"),
         ({"name": "../evil", "version": "1.0.0"}, r"name '\.\./evil'"),
         ({"name": "@acme/ok", "version": "1.0"}, r"version '1\.0'"),
-        ({"name": "@acme/ok", "version": "1.0.0+build"}, "without build metadata"),
+        ({"name": "@Acme/ok", "version": "1.0.0"}, "name '@Acme/ok'"),
+        ({"name": "what(ever)", "version": "1.0.0"}, r"name 'what\(ever\)'"),
+        ({"name": "Node_Modules", "version": "1.0.0"}, "name 'Node_Modules'"),
+        ({"name": "@acme/ok", "version": "1.0.0-01"}, r"version '1\.0\.0-01'"),
     ],
 )
 def test_a_bad_package_json_is_one_clear_line(tmp_path: Path, package: Any, says: str) -> None:

@@ -1,0 +1,215 @@
+"""Normalizes a package.json in the way that npm does when it publishes a package.
+
+Clients decide by these fields, and most clients expect the normal form only. Old packages carry other forms: strings or
+lists in place of objects, other spellings, fields of an earlier installation. Sources: npm docs, package.json;
+@npmcli/package-json, lib/normalize.js and lib/normalize-data.js.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from pathlib import PurePosixPath
+from typing import Any, cast
+
+_DEPENDENCIES = ("dependencies", "optionalDependencies", "peerDependencies", "devDependencies")
+_PLATFORM = ("os", "cpu", "libc")
+_INSTALL_SCRIPTS = {"preinstall", "install", "postinstall"}
+_BIN_IN_SCRIPT = re.compile(r"(\./|\.\\)?node_modules[/\\]\.bin[/\\]")
+_NAME_AND_RANGE = re.compile(r"(@?[^@\s<>=]+)\s*@?\s*(.*)", re.DOTALL)
+_PERSON = re.compile(r"(?P<name>[^<(]*)(?:<(?P<email>[^<>]+)>)?\s*(?:\((?P<url>[^()]+)\))?.*", re.DOTALL)
+_GITHUB = re.compile(r"(?:github:)?([A-Za-z0-9][A-Za-z0-9-]*)/([A-Za-z0-9._-]+)")
+# The registry sets these fields itself, so that no value from a package.json reaches clients.
+_OF_THE_REGISTRY = ("dist", "hasInstallScript")
+
+
+def normalized(manifest: Mapping[str, Any], contents: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the version object of the full packument, without the fields that name the version and its tarball.
+
+    `contents` is the metadata record about the files of the tarball, and is empty for versions without one. No value
+    in a package.json raises an error: a value that no client could use is left out.
+    """
+    found = {name: value for name, value in manifest.items() if not name.startswith("_") and value is not None}
+    for name in _OF_THE_REGISTRY:
+        found.pop(name, None)
+    for name, repaired in _FIELDS.items():
+        if name in found:
+            _replace(found, name, repaired(found[name]))
+    _bundle(found)
+    for name in found.get("optionalDependencies", {}):
+        found.get("dependencies", {}).pop(name, None)
+    _replace(found, "bin", _bin(found, contents))
+    _build(found, contents)
+    if "hasShrinkwrap" in contents:
+        found["_hasShrinkwrap"] = bool(contents["hasShrinkwrap"])
+    return found
+
+
+def _replace(found: dict[str, Any], name: str, value: Any) -> None:
+    if value is None:
+        found.pop(name, None)
+    else:
+        found[name] = value
+
+
+def _object(value: Any) -> dict[str, Any] | None:
+    return cast(dict[str, Any], value) if isinstance(value, dict) else None
+
+
+def _strings(value: Any) -> list[str] | None:
+    """Returns a list of strings; one string becomes a list."""
+    values = cast(list[Any], value) if isinstance(value, list) else [value]
+    return [each for each in values if isinstance(each, str) and each] or None
+
+
+def _ranges(value: Any) -> dict[str, str] | None:
+    """Returns ranges by name, also from a list such as `["node >= 0.8"]` or a string of such items."""
+    if isinstance(value, dict):
+        return {name: each for name, each in cast(dict[str, Any], value).items() if isinstance(each, str)}
+    items = _strings(value)
+    if items is None:
+        return {} if value == [] else None
+    matches = [_NAME_AND_RANGE.fullmatch(item.strip()) for item in items]
+    return {match[1]: match[2].strip() for match in matches if match}
+
+
+def _dependencies(value: Any) -> dict[str, str] | None:
+    """Returns dependencies as ranges by name. In a string, whitespace or commas separate the names."""
+    return _ranges([each for each in re.split(r"[\s,]+", value) if each] if isinstance(value, str) else value)
+
+
+def _scripts(value: Any) -> dict[str, str] | None:
+    scripts = _object(value)
+    if scripts is None:
+        return None
+    return {name: _BIN_IN_SCRIPT.sub("", each, count=1) if _BIN_IN_SCRIPT.match(each) else each
+            for name, each in scripts.items() if isinstance(each, str)}  # fmt: skip
+
+
+def _funding(value: Any) -> Any:
+    if isinstance(value, str):
+        return {"url": value} if value else None
+    return cast(Any, value) if isinstance(value, (dict, list)) else None
+
+
+def _deprecated(value: Any) -> str | None:
+    """Returns the message. Old packages carry `false` from an earlier installation, which means no deprecation."""
+    return value if isinstance(value, str) and value else "this version is deprecated" if value is True else None
+
+
+def _repository(value: Any) -> Any:
+    """Returns an object with `type` and `url`. `owner/name` and `github:owner/name` are short for GitHub."""
+    url = value if isinstance(value, str) else cast(dict[str, Any], value).get("url") if _object(value) else None
+    if not isinstance(url, str):
+        return None
+    short = _GITHUB.fullmatch(url)
+    url = f"git+https://github.com/{short[1]}/{short[2].removesuffix('.git')}.git" if short else url
+    return {**(_object(value) or {"type": "git"}), "url": url}
+
+
+def _person(value: Any) -> Any:
+    """Returns the object for `Name <email> (url)`."""
+    match = _PERSON.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        return _object(value)
+    return {name: part.strip() for name, part in match.groupdict().items() if part and part.strip()}
+
+
+def _people(value: Any) -> Any:
+    values = cast(list[Any], value) if isinstance(value, list) else [value]
+    return [person for person in map(_person, values) if person] or None
+
+
+def _string(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _keywords(value: Any) -> list[str] | None:
+    return _strings(re.split(r",\s*|\s+", value.strip()) if isinstance(value, str) else value)
+
+
+_FIELDS: Mapping[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(_DEPENDENCIES, _dependencies),
+    **dict.fromkeys(_PLATFORM, _strings),
+    **dict.fromkeys(("peerDependenciesMeta", "acceptDependencies", "directories"), _object),
+    **dict.fromkeys(("description", "homepage", "readme"), _string),
+    **dict.fromkeys(("contributors", "maintainers"), _people),
+    "author": _person,
+    "deprecated": _deprecated,
+    "engines": _ranges,
+    "funding": _funding,
+    "keywords": _keywords,
+    "repository": _repository,
+    "scripts": _scripts,
+}
+
+
+def _bundle(found: dict[str, Any]) -> None:
+    """Sets `bundleDependencies` to a list of names. `true` means all dependencies.
+
+    A bundled package is a dependency even where package.json does not list it as one.
+    """
+    other = found.pop("bundledDependencies", None)
+    given = found.pop("bundleDependencies", other)
+    dependencies: dict[str, str] = found.get("dependencies", {})
+    names = list(dependencies) if given is True else list(given) if _object(given) else _strings(given)
+    if not names:
+        return
+    listed = {name for kind in _DEPENDENCIES[:3] for name in found.get(kind, {})}
+    for name in names:
+        if name not in listed:
+            found["dependencies"] = dependencies
+            dependencies[name] = "*"
+    found["bundleDependencies"] = names
+
+
+def _bin(found: Mapping[str, Any], contents: Mapping[str, Any]) -> dict[str, str] | None:
+    """Returns paths by command. Without `bin`, these are the files in `directories.bin`.
+
+    No command and no path leads out of the package: a command has no slash, and `..` is removed from a path.
+    """
+    given = found.get("bin")
+    if isinstance(given, str):
+        given = {found.get("name"): given}
+    elif isinstance(given, list):
+        given = {_inside(each).rsplit("/", 1)[-1]: each for each in cast(list[Any], given) if isinstance(each, str)}
+    elif given is None:
+        given = {path.rsplit("/", 1)[-1]: path for path in contents.get("binFiles", [])}
+    pairs = cast(dict[Any, Any], given).items() if isinstance(given, dict) else ()
+    paths = {
+        _inside(command).rsplit("/", 1)[-1]: _inside(path)
+        for command, path in pairs
+        if isinstance(command, str) and isinstance(path, str)
+    }
+    return {command: path for command, path in paths.items() if command and path} or None
+
+
+def _inside(path: str) -> str:
+    """Returns a path below the root of the package, with forward slashes."""
+    parts: list[str] = []
+    for part in re.split(r"[/\\:]", path):
+        if part == "..":
+            del parts[-1:]
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/".join(parts)
+
+
+def _build(found: dict[str, Any], contents: Mapping[str, Any]) -> None:
+    """Sets `hasInstallScript`, for which clients run scripts. A *.gyp file without such scripts means node-gyp."""
+    scripts: dict[str, str] = found.get("scripts", {})
+    if contents.get("gyp") and found.get("gypfile") is not False and not scripts.keys() & {"install", "preinstall"}:
+        found |= {"scripts": {**scripts, "install": "node-gyp rebuild"}, "gypfile": True}
+    if any(found.get("scripts", {}).get(name) for name in _INSTALL_SCRIPTS):
+        found["hasInstallScript"] = True
+
+
+def bin_files(manifest: Mapping[str, Any], paths: Collection[str]) -> list[str]:
+    """Returns the files of `directories.bin`, from the paths of all files below the root of the package."""
+    directories = _object(manifest.get("directories")) or {}
+    directory = directories.get("bin")
+    if manifest.get("bin") or not isinstance(directory, str) or not _inside(directory):
+        return []
+    root = PurePosixPath(_inside(directory))
+    inside = [path for path in paths if root in PurePosixPath(path).parents]
+    return sorted(path for path in inside if not str(PurePosixPath(path).relative_to(root)).startswith("."))

@@ -1,0 +1,202 @@
+"""Tests the version objects that npm clients read, for package.json files of every age, through the whole way from
+the tarball to both forms of the packument.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tarfile
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from registry.catalog.artifact import Artifact, Known
+from registry.ecosystems import npm
+from registry.ecosystems.packument import NpmPackage
+
+URL = "https://packages.test"
+WRITTEN = "2026-01-01T00:00:00.000000Z"
+
+
+def packed(directory: Path, package: dict[str, Any], **files: str) -> Path:
+    """Writes a tarball as `npm pack` makes it."""
+    path = directory / "p.tgz"
+    members = {"package.json": json.dumps({"name": "p", "version": "1.0.0", **package}), **files}
+    with gzip.GzipFile(path, "w", mtime=0) as zipped, tarfile.open(fileobj=zipped, mode="w") as tar:
+        for name, text in members.items():
+            info = tarfile.TarInfo(f"package/{name}")
+            info.size = len(text)
+            tar.addfile(info, BytesIO(text.encode()))
+    return path
+
+
+def read_back(artifact: Artifact) -> list[dict[str, Any]]:
+    """Returns the packument in both forms, the full form first."""
+    (change,) = artifact.changes
+    facts = {fact.name: json.loads(json.dumps(fact.content)) for fact in change.facts}
+    known = Known(facts, dict.fromkeys(facts, WRITTEN))
+    return [json.loads(each.body or b"") for each in change.package.documents(known, (), URL, lambda _: b"")]
+
+
+def served(directory: Path, package: dict[str, Any], **files: str) -> list[dict[str, Any]]:
+    """Returns the version object in both forms."""
+    return [each["versions"]["1.0.0"] for each in read_back(npm.read(packed(directory, package, **files)))]
+
+
+INSTALL: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    # bundleDependencies: a list under one name, whatever the package says
+    ({"bundledDependencies": ["a"], "dependencies": {"a": "1"}}, {"bundleDependencies": ["a"]}),
+    ({"bundleDependencies": ["a"], "bundledDependencies": ["b"], "dependencies": {"a": "1"}},
+     {"bundleDependencies": ["a"]}),
+    ({"bundleDependencies": True, "dependencies": {"a": "1", "b": "2"}}, {"bundleDependencies": ["a", "b"]}),
+    ({"bundledDependencies": {"a": "1"}, "dependencies": {"a": "1"}}, {"bundleDependencies": ["a"]}),
+    ({"bundledDependencies": False}, {"bundleDependencies": None}),
+    ({"bundleDependencies": "all", "bundledDependencies": None},
+     {"bundleDependencies": ["all"], "dependencies": {"all": "*"}}),
+    ({"bundledDependencies": ["a"]}, {"bundleDependencies": ["a"], "dependencies": {"a": "*"}}),
+    ({"bundledDependencies": ["a"], "optionalDependencies": {"a": "1"}}, {"dependencies": None}),
+    # dependencies
+    ({"dependencies": {"a": "1", "b": "2"}, "optionalDependencies": {"a": "3"}},
+     {"dependencies": {"b": "2"}, "optionalDependencies": {"a": "3"}}),
+    ({"dependencies": ["a@1.0.0", "b >=2", "@s/c@^3", "d"]},
+     {"dependencies": {"a": "1.0.0", "b": ">=2", "@s/c": "^3", "d": ""}}),
+    ({"dependencies": "a, b"}, {"dependencies": {"a": "", "b": ""}}),
+    ({"dependencies": {"a": "1", "b": None, "c": {"version": "1"}}}, {"dependencies": {"a": "1"}}),
+    ({"dependencies": None, "optionalDependencies": 1, "peerDependencies": []},
+     {"dependencies": None, "optionalDependencies": None, "peerDependencies": {}}),
+    ({"peerDependencies": {"a": "1"}, "peerDependenciesMeta": {"a": {"optional": True}}},
+     {"peerDependenciesMeta": {"a": {"optional": True}}}),
+    ({"peerDependenciesMeta": []}, {"peerDependenciesMeta": None}),
+    ({"acceptDependencies": {"a": "1"}}, {"acceptDependencies": {"a": "1"}}),
+    # commands
+    ({"name": "@acme/cli", "bin": "./cli.js"}, {"bin": {"cli": "cli.js"}}),
+    ({"bin": {"x/../../y": "../../etc/passwd", "z": ["no"], "w": ""}}, {"bin": {"y": "etc/passwd"}}),
+    ({"bin": ["./bin/a", "bin\\b.js"]}, {"bin": {"a": "bin/a", "b.js": "bin/b.js"}}),
+    ({"bin": {}}, {"bin": None}),
+    ({"bin": None, "directories": "lib"}, {"bin": None, "directories": None}),
+    # platforms and engines
+    ({"os": "linux", "cpu": ["x64", 64], "libc": "glibc"}, {"os": ["linux"], "cpu": ["x64"], "libc": ["glibc"]}),
+    ({"os": [], "cpu": {"x64": True}}, {"os": None, "cpu": None}),
+    ({"engines": ["node >= 0.8", "npm@1"]}, {"engines": {"node": ">= 0.8", "npm": "1"}}),
+    ({"engines": "node >=0.6"}, {"engines": {"node": ">=0.6"}}),
+    ({"engines": {"node": ">=18", "npm": None}}, {"engines": {"node": ">=18"}}),
+    # scripts
+    ({"scripts": {"postinstall": "x"}}, {"hasInstallScript": True}),
+    ({"scripts": {"test": "x", "install": False}}, {"hasInstallScript": None}),
+    ({"scripts": ["x"], "hasInstallScript": True}, {"hasInstallScript": None}),
+    # the rest that clients show or decide by
+    ({"funding": "https://fund.test"}, {"funding": {"url": "https://fund.test"}}),
+    ({"deprecated": "use q"}, {"deprecated": "use q"}),
+    ({"deprecated": False}, {"deprecated": None}),
+    ({"_hasShrinkwrap": True, "_resolved": "x", "dist": {"tarball": "https://evil.test"}}, {"_hasShrinkwrap": False}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("package", "expected"), INSTALL)
+def test_clients_read_the_normal_form_in_both_packuments(tmp_path: Path, package: Any, expected: Any) -> None:
+    for manifest in served(tmp_path, package):
+        assert {name: manifest.get(name) for name in expected} == expected
+        assert manifest["dist"]["tarball"].startswith(f"{URL}/npm/")
+
+
+FULL: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"author": "Ada <ada@x.test> (https://x.test)"},
+     {"author": {"name": "Ada", "email": "ada@x.test", "url": "https://x.test"}}),
+    ({"contributors": ["Ada", {"name": "Bob"}, 1]}, {"contributors": [{"name": "Ada"}, {"name": "Bob"}]}),
+    ({"repository": "acme/p"}, {"repository": {"type": "git", "url": "git+https://github.com/acme/p.git"}}),
+    ({"repository": {"type": "git", "url": "https://x.test/p.git", "directory": "a"}},
+     {"repository": {"type": "git", "url": "https://x.test/p.git", "directory": "a"}}),
+    ({"keywords": "a, b"}, {"keywords": ["a", "b"]}),
+    ({"description": {"no": "text"}}, {"description": None}),
+    ({"scripts": {"test": "./node_modules/.bin/tap", "x": 1}}, {"scripts": {"test": "tap"}}),
+    ({"_id": "other@2", "_requested": {}}, {"_id": "p@1.0.0", "_requested": None}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("package", "expected"), FULL)
+def test_people_and_tools_read_the_normal_form_in_the_full_packument(
+    tmp_path: Path, package: Any, expected: Any
+) -> None:
+    packument = read_back(npm.read(packed(tmp_path, package)))[0]
+    assert {name: packument["versions"]["1.0.0"].get(name) for name in expected} == expected
+    hoisted = {"author", "contributors", "repository", "keywords", "description"}
+    assert {name: packument.get(name) for name in expected.keys() & hoisted} == {
+        name: value for name, value in expected.items() if name in hoisted
+    }
+
+
+def test_the_files_of_a_tarball_decide_what_package_json_does_not_say(tmp_path: Path) -> None:
+    files = {"npm-shrinkwrap.json": "{}", "binding.gyp": "", "commands/a": "1", "commands/.hidden": "", "lib/x.gyp": ""}
+    for manifest in served(tmp_path, {"directories": {"bin": "./commands"}}, **files):
+        assert manifest["_hasShrinkwrap"] is True
+        assert manifest["hasInstallScript"] is True
+        assert manifest["bin"] == {"a": "commands/a"}
+        assert manifest["dist"]["fileCount"] == 6
+        assert manifest["dist"]["unpackedSize"] > 3
+    assert served(tmp_path, {}, **files)[0]["scripts"] == {"install": "node-gyp rebuild"}
+
+
+@pytest.mark.parametrize(
+    "package", [{"gypfile": False}, {"scripts": {"preinstall": ""}}, {"scripts": {"test": "x"}, "gypfile": False}]
+)
+def test_a_gyp_file_builds_nothing_where_the_package_says_so(tmp_path: Path, package: Any) -> None:
+    for manifest in served(tmp_path, package, **{"binding.gyp": ""}):
+        assert "hasInstallScript" not in manifest
+
+
+def test_a_shrinkwrap_in_a_folder_pins_nothing(tmp_path: Path) -> None:
+    for manifest in served(tmp_path, {}, **{"examples/npm-shrinkwrap.json": "{}", "lib/binding.gyp": ""}):
+        assert manifest["_hasShrinkwrap"] is False
+        assert "hasInstallScript" not in manifest
+
+
+def test_versions_without_a_record_of_their_files_still_render(tmp_path: Path) -> None:
+    fact = {
+        "manifest": {"name": "p", "version": "1.0.0", "bundledDependencies": ["a"], "scripts": {"install": "x"}},
+        "file": "p-1.0.0.tgz",
+        "shasum": "1",
+        "integrity": "sha512-1",
+    }
+    known = Known({"version#1.0.0": fact}, {"version#1.0.0": WRITTEN})
+    for document in NpmPackage("p").documents(known, (), URL, lambda _: b""):
+        manifest = json.loads(document.body or b"")["versions"]["1.0.0"]
+        assert manifest["bundleDependencies"] == ["a"]
+        assert manifest["hasInstallScript"] is True
+        assert "_hasShrinkwrap" not in manifest  # unknown: the client must look
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "key"),
+    [
+        ("JSONStream", "1.3.5", "npm/JSONStream/-/JSONStream-1.3.5.tgz"),
+        (" p ", "v1.0.0", "npm/p/-/p-1.0.0.tgz"),
+        ("p", " =1.0.0 ", "npm/p/-/p-1.0.0.tgz"),
+        ("p", "1.2.3beta", "npm/p/-/p-1.2.3-beta.tgz"),
+        ("p", "01.2.3-rc.1", "npm/p/-/p-1.2.3-rc.1.tgz"),
+        ("p", "1.0.0+build.5", "npm/p/-/p-1.0.0.tgz"),
+        ("@acme/_internal", "1.0.0", "npm/@acme/_internal/-/_internal-1.0.0.tgz"),
+        ("node.js_x~", "1.0.0", "npm/node.js_x~/-/node.js_x~-1.0.0.tgz"),
+    ],
+)
+def test_names_and_versions_that_npm_takes_are_taken(tmp_path: Path, name: str, version: str, key: str) -> None:
+    artifact = npm.read(packed(tmp_path, {"name": name, "version": version}))
+    assert artifact.blobs[0].key == key
+    for packument in read_back(artifact):
+        ((number, manifest),) = packument["versions"].items()
+        assert packument["name"] == manifest["name"] == name.strip()
+        assert manifest["version"] == number
+        assert manifest["dist"]["tarball"] == f"{URL}/{key}"
+
+
+@pytest.mark.parametrize(
+    "field", ["dependencies", "bin", "engines", "os", "scripts", "author", "repository", "funding"]
+)
+@pytest.mark.parametrize(
+    "value", [None, 0, 1, True, "", "x", [], [None], [{}], {}, {"a": None}, {"a": {"b": []}}, "\ud800"]
+)
+def test_no_value_of_a_field_stops_a_publication(tmp_path: Path, field: str, value: Any) -> None:
+    for manifest in served(tmp_path, {field: value}):
+        assert manifest["version"] == "1.0.0"
