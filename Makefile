@@ -4,7 +4,7 @@ UV := .venv/bin/uv
 # Writes no index into its output, so that the lock serves whichever index or mirror a machine uses.
 COMPILE := UV_CUSTOM_COMPILE_COMMAND='make lock' $(UV) pip compile --quiet --universal --no-annotate --no-emit-index-url $(if $(UPGRADE),--upgrade)
 
-.PHONY: help up down preview test test-plans test-sandboxes test-shared-sandbox test-units test-clients clients-page lint lint-style lint-words lint-imports lint-types lint-worker bench setup lock
+.PHONY: help up down preview docs test test-plans test-sandboxes test-shared-sandbox test-units test-clients clients-page lint lint-style lint-words lint-imports lint-types lint-worker bench setup lock
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ down: setup  ## destroy it, and end every process
 
 preview: setup  ## what `pulumi up` would do to each stack, and whether the policies allow it
 	@$(PYTHON) -m previews
+
+docs: setup  ## the documentation as a site, in site/; a broken link fails
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
 
 test: setup  ## all tests
 	@$(PYTHON) -m local.prerequisites

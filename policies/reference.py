@@ -1,4 +1,4 @@
-"""Writes the table of policies in docs/policies.md from the pack: `python -m policies.reference`."""
+"""Writes the table of policies in docs/policy-list.md from the pack: `python -m policies.reference`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pulumi_policy import Policy
 
 from policies.pack import POLICIES
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "policies.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "policy-list.md"
 HEADING = "\n## All policies\n"
 
 _INTRODUCTION = f"""{HEADING}

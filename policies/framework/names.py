@@ -39,4 +39,4 @@ def unknown_names(used: Iterable[str], names: Collection[str], renamed: Mapping[
         if name in renamed:
             yield f"the policy {name} is now called {renamed[name]}; use this name"
         elif name not in names:
-            yield f"there is no policy {name}; docs/policies.md lists all names"
+            yield f"there is no policy {name}; docs/policy-list.md lists all names"

@@ -1,5 +1,5 @@
 """Runs all mutations on prod: `python -m tests.policies.mutations`. `--write` records the report in
-docs/policies.md."""
+docs/policy-list.md."""
 
 from __future__ import annotations
 
