@@ -1,1 +1,1 @@
-"""The emulated Google Cloud: the administrative REST APIs that the program's resources need (README.md)."""
+"""The emulated Google Cloud: the administrative REST APIs that the project's resources need (README.md)."""

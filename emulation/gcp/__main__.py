@@ -1,4 +1,5 @@
-"""`python -m emulation.gcp --directory DIR`: the emulated Google Cloud of one sandbox, until it is ended."""
+"""Runs the emulated Google Cloud of one sandbox until the process is ended: `python -m emulation.gcp --directory
+DIR`."""
 
 from __future__ import annotations
 
@@ -21,8 +22,8 @@ from emulation.gcp.spanner.databases import Databases
 from emulation.layout import GCP_PORT, POSTGRES_PORT, Sandbox
 from emulation.state_store import StateStore
 
+# The interval in seconds between replacements of change stream partitions, the same as in Google's own emulator.
 _REPLACED_EVERY = 20.0
-"""Seconds; Google's own emulator replaces the partitions of its change streams as often."""
 
 
 def main(directory: Annotated[Path, typer.Option(help="the sandbox's directory")]) -> None:
@@ -43,7 +44,7 @@ def main(directory: Annotated[Path, typer.Option(help="the sandbox's directory")
 
 
 def _end(number: int, frame: object) -> None:
-    """Politely: PostgreSQL is ended on the way out."""
+    """Exits normally, so that PostgreSQL is stopped first."""
     sys.exit()
 
 

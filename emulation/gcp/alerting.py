@@ -1,4 +1,4 @@
-"""What Cloud Monitoring takes for an alerting policy, a channel, a metric, a dashboard (REST references v3 and v1)."""
+"""Checks requests for alerting policies, notification channels, metrics and dashboards (REST references v3 and v1)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _THRESHOLD = shape(
     {
         "filter": text,
         "aggregations": each(_AGGREGATION),
-        # The others of the enumeration are refused by the API itself.
+        # The API itself refuses the other values of this enumeration.
         "comparison": one_of("COMPARISON_GT", "COMPARISON_LT"),
         "thresholdValue": number,
         "duration": seconds(0, _DAY),
@@ -101,7 +101,7 @@ _DASHBOARD = shape({"displayName": text, "mosaicLayout": shape({"columns": numbe
 
 
 def check_policy(body: Json, own: Descriptors) -> None:
-    """Refuses what the API would refuse of an alerting policy, and what is not emulated."""
+    """Raises Refused for an alerting policy that the API would refuse, or that is not emulated."""
     _POLICY(body, "alert_policy")
     _check_user_labels(body, "alert_policy")
     subject = str(body.get("documentation", {}).get("subject", ""))

@@ -1,6 +1,7 @@
-"""The emulated Google Cloud's REST API: create, get, patch and delete of each collection's resources.
+"""The REST API of the emulated Google Cloud: creates, gets, patches and deletes the resources of each collection.
 
-What is not served here is refused with 501 and its name; so is a field that would be ignored.
+A request for anything else, or with a field that the emulation would ignore, gets status 501 and the name of the
+missing feature.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ from emulation.gcp.effects import Effect, NoEffect
 from emulation.gcp.monitoring import Monitoring
 from emulation.state_store import StateStore
 
+# GET answers with all running Compute Engine instances of all projects, for the emulated hypervisor.
 INSTANCES_PATH = "/_artifact-edge/instances"
-"""GET answers with all running instances of Compute Engine, whatever their project: what a hypervisor sees."""
 
 _KIND = "gcp"
 _REFERENCE = re.compile(r"projects/[^/]+/(?:global|regions/[^/]+)/(?:networks|subnetworks)/[^/\"]+")
 
 
 def create_app(store: StateStore, machine_network: str, effects: Mapping[str, Effect] | None = None) -> Flask:
-    """The WSGI application. Public addresses are taken from `machine_network`. `effects` are of collections, by their
-    paths: what is more than a document."""
+    """Returns the WSGI application. Public addresses come from `machine_network`. `effects` maps the path of a
+    collection to the side effects of its resources."""
     app = Flask(__name__)
     known: Mapping[str, Effect] = {run_effects.PATH: run_effects.ServiceEffect(), **(effects or {})}
     for collection in (*COLLECTIONS, *services.COLLECTIONS):
@@ -109,12 +110,12 @@ def _running(store: StateStore) -> list[Json]:
 
 
 def _storage_agent(project: str) -> Response:
-    """What Cloud Storage itself is in that project."""
+    """Returns the service account of Cloud Storage in the project."""
     return jsonify({"email_address": f"service-{project_number(project)}@gs-project-accounts.iam.gserviceaccount.com"})
 
 
 def _transfer_agent(project: str) -> Response:
-    """What Storage Transfer Service is in that project."""
+    """Returns the service account of Storage Transfer Service in the project."""
     email = f"project-{project_number(project)}@storage-transfer-service.iam.gserviceaccount.com"
     return jsonify({"accountEmail": email, "subjectId": f"1{project_number(email)}00000000"})
 
@@ -150,7 +151,8 @@ def _expect_referenced(store: StateStore, body: Json) -> None:
 
 
 def _expect_parent(store: StateStore, collection: Collection, names: Json) -> None:
-    """Databases stand in an instance that exists, keys in a ring; projects, regions and zones are not kept here."""
+    """Raises Refused unless the parent of a database or key exists. The emulation does not store projects, regions and
+    zones."""
     if names.keys() & {"instance", "keyRing"}:
         parent = collection.path.format(**names).rsplit("/", 1)[0]
         _existing(store, *cast("tuple[str, str]", tuple(parent.rsplit("/", 1))))
@@ -162,7 +164,7 @@ def _free_addresses(store: StateStore, network: str) -> Iterator[str]:
 
 
 def _users(store: StateStore, link: str) -> Iterator[str]:
-    """Resources that name this one, or stand within it."""
+    """Yields the resources that refer to the resource with this link, or that are its children."""
     reference = link.removeprefix("compute/v1/")
     for document in store.all(_KIND):
         own: str = document["selfLink"]

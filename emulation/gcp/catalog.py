@@ -1,4 +1,4 @@
-"""What the emulated Google Cloud has: each kind of resource, where it stands in its API, and what it may be told.
+"""Lists the resource types of the emulated Google Cloud: the API path and the accepted fields of each type.
 
 Paths and fields are those of Google's REST references: Compute Engine v1, IAM v1, Cloud Storage JSON v1, Spanner v1,
 Cloud KMS v1, Storage Transfer v1.
@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 
 class Refused(Exception):
-    """The cloud's answer to a request that it does not take: HTTP status and message."""
+    """The emulated cloud refuses a request. Holds the HTTP status and the message."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -25,20 +25,21 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """A resource about to be made: the names in its path, and what it may use."""
+    """A request to create a resource: the names in its path, its id, and the addresses that it may use."""
 
     names: Mapping[str, str]
     id: str
-    free_addresses: Iterator[str]  # public ones
+    free_addresses: Iterator[str]  # free public addresses
 
 
 def project_number(name: str) -> str:
-    """Google numbers projects as it pleases; here the number follows from the name."""
+    """Returns the number of a project. Google assigns arbitrary numbers; the emulation derives the number from the
+    project's name."""
     return f"{int(hashlib.sha256(name.encode()).hexdigest(), 16) % 10**12:012}"
 
 
 def _member(name: str) -> Callable[[Json], Any]:
-    """Finds a member of a request; an empty object where there is none."""
+    """Returns a function that reads a member of a request, or an empty object if the member is missing."""
     return lambda body: body.get(name, {})
 
 
@@ -56,7 +57,8 @@ def _nothing(request: Request) -> Json:
 
 @dataclass(frozen=True)
 class Collection:
-    """`path` has the names of the parents in braces. `identity` finds the new resource's own name in a request."""
+    """A collection of the API. `path` contains the names of the parents in braces. `identity` reads the new resource's
+    name from a request."""
 
     path: str
     fields: frozenset[str]
@@ -98,12 +100,14 @@ def _job_name(body: Json) -> Any:
 
 
 def _unnamed(body: Json) -> Json:
-    """Cloud KMS and Spanner's backup schedules take the name beside the resource, in the query."""
+    """Removes the resource's id from the request. Cloud KMS and Spanner's backup schedules send the id in the query
+    string."""
     return {name: value for name, value in body.items() if name not in ("keyRingId", "cryptoKeyId", "backupScheduleId")}
 
 
 def _bucket_body(body: Json) -> Json:
-    """Object retention is asked for in the query, and is for ever."""
+    """Moves the query parameter for object retention into the bucket's document. Object retention cannot be disabled
+    later."""
     given = dict(body)
     enabled = given.pop("enableObjectRetention", "false") == "true"
     return given | ({"objectRetention": {"mode": "Enabled"}} if enabled else {})
@@ -114,7 +118,7 @@ def _database_body(body: Json) -> Json:
 
 
 def _database_name(body: Json) -> Any:
-    """`CREATE DATABASE metadata`, the name in quotes of either dialect or in none."""
+    """Returns the database's name from `CREATE DATABASE metadata`. The name may be in quotes of either dialect."""
     return str(body.get("createStatement", "")).rsplit(" ", 1)[-1].strip('`"')
 
 

@@ -1,4 +1,4 @@
-"""What the making, changing and removing of a resource does, beyond keeping its document."""
+"""Side effects of creating, changing and deleting a resource, beyond storing its document."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from emulation.gcp.catalog import Json
 
 
 class Effect(Protocol):
-    """Each is called before the document is kept; Refused leaves things as they are."""
+    """The side effects of one resource type. Each method runs before the document is stored; if it raises Refused,
+    nothing changes."""
 
     def made(self, document: Json) -> None: ...
 
@@ -18,7 +19,7 @@ class Effect(Protocol):
 
 
 class NoEffect:
-    """Of a resource that is a document and no more."""
+    """The side effects of a resource that is only a document: none."""
 
     def made(self, document: Json) -> None:
         pass

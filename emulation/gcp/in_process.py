@@ -1,4 +1,4 @@
-"""The emulated API in the caller's own process: no listener. For unit tests."""
+"""Runs the emulated Google Cloud API in the caller's process, without a listener, for unit tests."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from emulation.gcp.api import create_app
 from emulation.gcp.objects.serving import with_objects
 from emulation.state_store import StateStore
 
+# The public addresses of test machines, from a documentation prefix (RFC 5737).
 ADDRESSES = "198.51.100.0/24"
-"""Of a documentation prefix (RFC 5737)."""
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 def application(directory: Path) -> Application:
-    """A project of its own, whose state is kept in `directory`."""
+    """Returns the WSGI application of a separate cloud, which keeps its state in `directory`."""
     store = StateStore(directory / "gcp.sqlite")
     return with_objects(create_app(store, ADDRESSES), store, directory)
 
 
 def client(directory: Path) -> httpx.Client:
-    """A client of the API, for what speaks HTTP by itself."""
+    """Returns an HTTP client of a separate cloud, which keeps its state in `directory`."""
     return httpx.Client(transport=_Wire(application(directory)), base_url="http://googleapis.invalid")
 
 
 def session(application: Application) -> requests.Session:
-    """A client of the API, as Google's libraries take one."""
+    """Returns a session that sends the requests of Google's client libraries to the application."""
     made = requests.Session()
     made.mount("http://", _Adapter(application))
     made.mount("https://", _Adapter(application))

@@ -1,4 +1,4 @@
-"""How a process of the sandbox comes to a metadata server of its own, from outside the emulated cloud."""
+"""Registers processes of the sandbox as clients of Google's metadata server, from outside the emulated cloud."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from emulation.layout import Sandbox
 
 
 def register(sandbox: Sandbox, name: str, email: str) -> str:
-    """`<address>:<port>` of the metadata server of client `name`, whose service account is `email`; the same one each
-    time. Raises httpx.HTTPError where the emulated Google Cloud does not answer."""
+    """Returns `<address>:<port>` of the metadata server for the client `name` with the service account `email`. The
+    address of a client stays the same. Raises httpx.HTTPError if the request fails."""
     answer = httpx.put(f"{sandbox.gcp_url}{CLIENTS_PATH}/{name}", json={"serviceAccount": email}, trust_env=False)
     return answer.raise_for_status().json()["host"]
 
 
 def forget(sandbox: Sandbox, name: str) -> None:
-    """Ends that client's metadata server. Raises httpx.HTTPError."""
+    """Stops the metadata server of the client `name`. Raises httpx.HTTPError if the request fails."""
     httpx.delete(f"{sandbox.gcp_url}{CLIENTS_PATH}/{name}", trust_env=False).raise_for_status()

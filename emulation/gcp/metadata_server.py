@@ -1,7 +1,7 @@
-"""The metadata server: tells each machine whose service account it has, and gives that account's tokens to it.
+"""The metadata server: tells each client its service account, and issues tokens of that account.
 
-Google's knows a machine by the wire that it asks over. Here each client has an address of its own to ask at, which it
-is told in `GCE_METADATA_HOST`, as Google's libraries read it. Reference: Compute Engine, "About VM metadata".
+Google's server identifies a machine by its network interface. Here each client has a separate server address, which the
+client finds in `GCE_METADATA_HOST`, as Google's libraries do. Reference: Compute Engine, "About VM metadata".
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from emulation.gcp.tokens import CERTS_PATH, LIFE_SECONDS, Account, Tokens
 from emulation.layout import METADATA_PORT
 from emulation.state_store import StateStore
 
+# PUT `<CLIENTS_PATH>/<name>` of `{"serviceAccount": "<email>"}` answers `{"host": "<address>:<port>"}`. DELETE stops
+# the client's server.
 CLIENTS_PATH = "/_artifact-edge/metadata-clients"
-"""PUT `<CLIENTS_PATH>/<name>` of `{"serviceAccount": "<email>"}` answers `{"host": "<address>:<port>"}`; DELETE ends
-that client's."""
 
 _KIND = "metadata-client"
 _ACCOUNT = "/computeMetadata/v1/instance/service-accounts/default"
@@ -32,7 +32,8 @@ Listen = Callable[[str, Flask], Stop]
 
 
 def listen(address: str, app: Flask) -> Stop:
-    """Serves at the address, on the sandbox's port for it, until the returned function is called."""
+    """Serves the application at the address, on the sandbox's metadata port. Returns a function that stops the
+    server."""
     server = make_server(address, METADATA_PORT, app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
@@ -44,7 +45,8 @@ def listen(address: str, app: Flask) -> Stop:
 
 
 class MetadataServers:
-    """All clients' servers. Clients are kept in the store, so that a restarted cloud is where it was."""
+    """The metadata servers of all clients. The store keeps the clients, so that a restart of the cloud restores their
+    servers."""
 
     def __init__(self, store: StateStore, network: str, listen: Listen = listen) -> None:
         self._store = store
@@ -57,7 +59,7 @@ class MetadataServers:
             self._run(client)
 
     def add_to(self, app: Flask) -> None:
-        """Gives the cloud's own API the ways to register a client, and Google's public keys."""
+        """Adds endpoints to the cloud's API that register clients and serve Google's public keys."""
         path = f"{CLIENTS_PATH}/<name>"
         app.add_url_rule(path, "put client", self._put, methods=["PUT"])
         app.add_url_rule(path, "delete client", self._delete, methods=["DELETE"])
@@ -100,7 +102,8 @@ class MetadataServers:
 
 
 def metadata_app(tokens: Tokens, email: Callable[[], str]) -> Flask:
-    """What one client is told; `email` is asked at each request whose service account it has."""
+    """Returns the metadata server's application for one client. `email` returns the client's service account and is
+    called for each request."""
     app = Flask(__name__)
 
     def flavored() -> Response | None:
@@ -129,7 +132,7 @@ def metadata_app(tokens: Tokens, email: Callable[[], str]) -> Flask:
         return jsonify(body)
 
     def summary() -> Response:
-        """What Google's libraries ask with `?recursive=true`."""
+        """Answers the request for the account with `?recursive=true`, which Google's libraries send."""
         return jsonify({"aliases": ["default"], "email": account().email, "scopes": [_SCOPE]})
 
     app.before_request(flavored)
@@ -154,5 +157,5 @@ def _as_google(response: Response) -> Response:
 
 
 def _project(email: str) -> str:
-    """Of an account's address, `<name>@<project>.iam.gserviceaccount.com`."""
+    """Returns the project in a service account's address, `<name>@<project>.iam.gserviceaccount.com`."""
     return email.partition("@")[2].removesuffix(".iam.gserviceaccount.com")

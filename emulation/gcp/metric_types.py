@@ -1,7 +1,7 @@
-"""The metrics that alarms here may look at, out of Google's lists; a name that is not here is a slip, as in the cloud.
+"""The Google Cloud metrics that alarms may use. A name that is not listed is an error, as in the cloud.
 
-Kinds, value types and labels are those of "Google Cloud metrics" and "Monitored resource types". Metrics of one's own
-(`custom.googleapis.com`) are not listed: they are known by their descriptors.
+Kinds, value types and labels are those of "Google Cloud metrics" and "Monitored resource types". Custom metrics
+(`custom.googleapis.com`) are not listed: their descriptors define them.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class MetricType:
-    """`kind` is GAUGE, DELTA or CUMULATIVE, `value` BOOL, INT64, DOUBLE or DISTRIBUTION; labels are strings but for
-    those in `flags`, which are true or false."""
+    """A metric type. `kind` is GAUGE, DELTA or CUMULATIVE, and `value` is BOOL, INT64, DOUBLE or DISTRIBUTION. Labels
+    are strings, except the labels in `flags`, which are booleans."""
 
     kind: str
     value: str
@@ -26,6 +26,7 @@ def _metric(kind: str, value: str, resource: str, labels: str = "", flags: str =
     return MetricType(kind, value, frozenset({resource}), frozenset(labels.split()), frozenset(flags.split()))
 
 
+# The labels of each monitored resource type.
 RESOURCES: Mapping[str, frozenset[str]] = {
     "cloud_run_revision": frozenset({"project_id", "service_name", "revision_name", "location", "configuration_name"}),
     "gcs_bucket": frozenset({"project_id", "bucket_name", "location"}),
@@ -34,10 +35,9 @@ RESOURCES: Mapping[str, frozenset[str]] = {
     "spanner_instance": frozenset({"project_id", "instance_id", "instance_config", "location"}),
     "storage_transfer_job": frozenset({"project_id", "job_id", "location"}),
 }
-"""The labels of each monitored resource."""
 
+# The monitored resource types that custom metrics may use ("Create user-defined metrics with the API").
 OWN_RESOURCES = frozenset({"global"})
-"""Those that one's own metrics may be written to, of the above ("Create user-defined metrics with the API")."""
 
 _RUN, _BUCKET, _SUBSCRIPTION = "cloud_run_revision", "gcs_bucket", "pubsub_subscription"
 _SPANNER, _TRANSFER = "spanner_instance", "storage_transfer_job"
@@ -66,6 +66,7 @@ METRICS: Mapping[str, MetricType] = {
     "storagetransfer.googleapis.com/transferjob/error_count": _metric("DELTA", "INT64", _TRANSFER, "code"),
 }
 
+# The metric kinds and value types that each aligner accepts (Cloud Monitoring API, "Aligner").
 ALIGNERS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "ALIGN_DELTA": (frozenset({"DELTA", "CUMULATIVE"}), frozenset({"INT64", "DOUBLE", "DISTRIBUTION"})),
     "ALIGN_FRACTION_TRUE": (frozenset({"GAUGE"}), frozenset({"BOOL"})),
@@ -73,12 +74,11 @@ ALIGNERS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "ALIGN_MEAN": (frozenset({"GAUGE", "DELTA"}), frozenset({"INT64", "DOUBLE"})),
     "ALIGN_MIN": (frozenset({"GAUGE", "DELTA"}), frozenset({"INT64", "DOUBLE"})),
 }
-"""By aligner, the kinds and values of metrics that it takes (Cloud Monitoring API, "Aligner")."""
 
 REDUCERS = frozenset({"REDUCE_NONE", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_SUM", "REDUCE_PERCENTILE_99"})
 _ONE_NUMBER = frozenset({"REDUCE_MAX", "REDUCE_MIN"})
 
 
 def reduces(reducer: str, value: str) -> bool:
-    """Whether the reducer takes values of this type (Cloud Monitoring API, "Reducer")."""
+    """Returns whether the reducer accepts values of this type (Cloud Monitoring API, "Reducer")."""
     return reducer in REDUCERS and not (value == "DISTRIBUTION" and reducer in _ONE_NUMBER)

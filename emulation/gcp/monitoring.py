@@ -1,4 +1,5 @@
-"""The emulated Cloud Monitoring: alerting policies, channels, dashboards, one's own metrics and their values."""
+"""The emulated Cloud Monitoring: alerting policies, notification channels, dashboards, and custom metrics with their
+values."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ _KIND = "monitoring"
 
 @dataclass(frozen=True)
 class Kept:
-    """A collection whose resources the API numbers itself, or names by what `identity` finds in a request."""
+    """A collection of the API. `identity` returns the id of a new resource: a new number, or a name from the
+    request."""
 
     version: str
     collection: str
@@ -43,7 +45,7 @@ _COLLECTIONS = (
 
 
 class Monitoring:
-    """The resources of all projects, in the sandbox's store."""
+    """The Cloud Monitoring resources of all projects, kept in the sandbox's store."""
 
     def __init__(self, store: StateStore) -> None:
         self._store = store
@@ -59,7 +61,7 @@ class Monitoring:
         return api
 
     def own_metrics(self, project: str) -> Descriptors:
-        """The metrics that the project defined itself."""
+        """Returns the custom metrics of the project."""
         return {
             document["type"]: MetricType(
                 document["metricKind"],
@@ -86,7 +88,7 @@ class Monitoring:
             return jsonify(self._existing(_scope(kept, project), id))
 
         def replace(project: str, id: str) -> Response:
-            """A patch without a mask replaces the whole (REST reference, "alertPolicies.patch")."""
+            """Replaces the whole resource, because the patch has no mask (REST reference, "alertPolicies.patch")."""
             self._existing(_scope(kept, project), id)
             if request.args:
                 raise Refused(501, f"not emulated: a patch with {', '.join(request.args)}")

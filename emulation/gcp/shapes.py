@@ -1,4 +1,4 @@
-"""The form of a request: which members it may have, and of what kind each is. What is not listed is refused by name."""
+"""Checks the form of requests: the allowed members of each object and their types. Other members raise Refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ Check = Callable[[Any, str], None]
 
 @dataclass(frozen=True)
 class Shape:
-    """An object of these members; `needed` must be there."""
+    """An object with these members, of which `needed` are required. Calling a shape raises Refused for an invalid
+    value."""
 
     members: Mapping[str, Check]
     needed: frozenset[str] = frozenset()
@@ -61,7 +62,7 @@ def one_of(*values: str) -> Check:
 
 
 def seconds(least: int, most: int, step: int = 60) -> Check:
-    """A duration such as `300s`, in whole steps."""
+    """Returns a check for a duration such as `300s`, which must be a multiple of `step`."""
 
     def check(value: Any, where: str) -> None:
         digits = value.removesuffix("s") if isinstance(value, str) else ""
@@ -72,7 +73,7 @@ def seconds(least: int, most: int, step: int = 60) -> Check:
 
 
 def each(check: Check) -> Check:
-    """A list of such."""
+    """Returns a check for a list whose members pass `check`."""
 
     def checked(value: Any, where: str) -> None:
         if not isinstance(value, list):
@@ -84,6 +85,6 @@ def each(check: Check) -> Check:
 
 
 def texts(value: Any, where: str) -> None:
-    """A mapping to strings."""
+    """Raises Refused unless the value is an object whose members are strings."""
     if not isinstance(value, dict) or not all(isinstance(member, str) for member in cast(Json, value).values()):
         raise Refused(400, f"Invalid value at '{where}': strings by name are expected")

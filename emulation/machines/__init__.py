@@ -1,1 +1,1 @@
-"""The emulated hypervisor: boots what the emulated clouds say is running, as real processes."""
+"""The emulated hypervisor: runs the machines of the emulated clouds as processes."""

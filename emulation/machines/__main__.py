@@ -1,4 +1,5 @@
-"""`python -m emulation.machines --directory DIR`: the emulated hypervisor of one sandbox, until it is ended."""
+"""Runs the emulated hypervisor of one sandbox until the process is ended: `python -m emulation.machines --directory
+DIR`."""
 
 from __future__ import annotations
 

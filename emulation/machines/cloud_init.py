@@ -1,4 +1,4 @@
-"""Reads cloud-init user data as strictly as a careful operator: what is not known here is refused by name.
+"""Parses cloud-init user data strictly: a key that is unknown here raises UserDataError.
 
 Reference: cloud-init 22.4 (Debian 12), "Module reference" and "Cloud config examples".
 """
@@ -19,7 +19,7 @@ _FILE_KEYS = {"content", "encoding", "path", "permissions"}
 
 
 class UserDataError(Exception):
-    """User data that a machine would not boot from, or that this emulation does not know how to."""
+    """The user data is invalid, or the emulation does not support it. The message names the key."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class BootFile:
 
 @dataclass(frozen=True)
 class CloudConfig:
-    """What to do at first boot: `boot_commands` before the packages, `run_commands` after them; each an argv."""
+    """The steps of the first boot: `boot_commands` run before the packages are installed, `run_commands` afterwards.
+    Each command is a list of arguments."""
 
     boot_commands: tuple[tuple[str, ...], ...]
     packages: tuple[str, ...]
@@ -40,7 +41,7 @@ class CloudConfig:
 
 
 def parse(user_data: str) -> CloudConfig:
-    """The boot plan in `user_data`; UserDataError names the key that is wrong or unknown."""
+    """Parses user data. Raises UserDataError, which names the wrong or unknown key."""
     if not user_data.startswith("#cloud-config\n"):
         raise UserDataError(f"user data must begin with the line '#cloud-config', not {user_data[:40]!r}")
     try:
@@ -67,7 +68,7 @@ def _file(entry: object) -> BootFile:
     path, permissions, content = (file.get(key) for key in ("path", "permissions", "content"))
     if not isinstance(path, str) or not path.startswith("/") or ".." in path.split("/"):
         raise UserDataError(f"write_files needs an absolute path, not {path!r}")
-    # Unquoted, YAML reads 0644 as a number in base eight and other digits as decimal: cloud-init asks for text.
+    # Without quotes, YAML parses 0644 as octal and some other digits as decimal, so cloud-init requires a string.
     if not isinstance(permissions, str) or not isinstance(content, str):
         raise UserDataError(f"write_files {path}: permissions and content must be text")
     try:

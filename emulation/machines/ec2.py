@@ -1,4 +1,4 @@
-"""Running instances of the emulated EC2, in whatever regions there are any."""
+"""Finds the running instances of the emulated EC2 in all regions."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ec2.type_defs import InstanceTypeDef
 
-# Regions without machines that are asked at each look: with some thirty regions, a new one is found within five looks.
+# The number of regions without known machines that each poll checks. With some thirty regions, five polls check all of
+# them.
 _SCOUTED = 6
 
 
 class Ec2Machines:
-    """Regions known to have instances are asked at each look, the others in turn."""
+    """The machines of the emulated EC2. Each poll checks all regions with known machines and some of the others."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._session = boto3.Session(aws_access_key_id="hypervisor", aws_secret_access_key="hypervisor")  # noqa: S106
@@ -32,7 +33,7 @@ class Ec2Machines:
         self._turn = cycle(self._session.get_available_regions("ec2"))
 
     def running(self) -> list[Instance]:
-        """All running instances that have a public address and user data."""
+        """Returns all running instances that have a public address and user data."""
         scouted = {next(self._turn) for _ in range(_SCOUTED)}
         for region in scouted | {region for region, instances in self._seen.items() if instances}:
             self._seen[region] = list(self._in_region(region))
@@ -52,7 +53,7 @@ class Ec2Machines:
 
     def _instance(self, client: EC2Client, described: InstanceTypeDef) -> Instance:
         identity = described.get("InstanceId", "")
-        # User data of an instance changes only while it is stopped; its identity serves for its life here.
+        # The user data of an instance changes only while it is stopped, so one reading per boot is enough.
         if identity not in self._user_data:
             attribute = client.describe_instance_attribute(InstanceId=identity, Attribute="userData")
             self._user_data[identity] = base64.b64decode(attribute["UserData"].get("Value", "")).decode()

@@ -1,4 +1,4 @@
-"""Running instances of the emulated Compute Engine, in all projects."""
+"""Finds the running instances of the emulated Compute Engine in all projects."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from emulation.machines.machine import Instance
 
 
 class GceMachines:
-    """Each machine has a metadata server of its own for as long as it runs."""
+    """The machines of the emulated Compute Engine. Each running machine has a separate metadata server."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
         self._metadata_hosts: dict[str, str] = {}
 
     def running(self) -> list[Instance]:
-        """All running instances that have a public address and user data. Raises httpx.HTTPError."""
+        """Returns all running instances that have a public address and user data. Raises httpx.HTTPError if a request
+        fails."""
         answer = httpx.get(f"{self._sandbox.gcp_url}{INSTANCES_PATH}", trust_env=False).raise_for_status()
         running = [instance for described in answer.json() for instance in self._instances(described)]
         for gone in self._metadata_hosts.keys() - {instance.id for instance in running}:
@@ -44,15 +45,15 @@ class GceMachines:
     def _metadata_host(self, described: Mapping[str, Any]) -> str:
         identity = described["id"]
         if identity not in self._metadata_hosts:
-            # Who has no service account is known to the metadata server all the same, and gets no token.
+            # A machine without a service account is registered with the metadata server too, but gets no token.
             account = next((each["email"] for each in described.get("serviceAccounts", [])), "none")
             self._metadata_hosts[identity] = metadata_clients.register(self._sandbox, f"machine-{identity}", account)
         return self._metadata_hosts[identity]
 
 
 def _local_disks(described: Mapping[str, Any]) -> tuple[str, ...]:
-    """Links of the local SSDs, which are asked for, or come with the machine type (Compute Engine, "About Local SSD
-    disks")."""
+    """Returns the device links of the local SSDs, which are requested or come with the machine type (Compute Engine,
+    "About Local SSD disks")."""
     asked = sum(disk.get("type") == "SCRATCH" for disk in described["disks"])
     number = asked or int(described["machineType"].endswith("lssd"))
     return tuple(f"google-local-nvme-ssd-{each}" for each in range(number))

@@ -1,4 +1,4 @@
-"""Makes the machines that run be those that the emulated clouds say are running."""
+"""Boots, reboots and removes machines so that they match the instances of the emulated clouds."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from emulation.machines.systemd import UnitError
 
 
 class MachineSource(Protocol):
-    """One emulated cloud's virtual machines."""
+    """The virtual machines of one emulated cloud."""
 
     def running(self) -> list[Instance]: ...
 
 
 class Hypervisor:
-    """One look at the clouds, and what follows from it, a `reconcile`."""
+    """Runs the machines of all emulated clouds. Each call of `reconcile` polls the clouds and acts on what changed."""
 
     def __init__(self, sandbox: Sandbox, sources: Sequence[MachineSource], report: Report) -> None:
         self._sandbox = sandbox
@@ -28,7 +28,8 @@ class Hypervisor:
         self._refused: dict[str, str] = {}
 
     def reconcile(self) -> None:
-        """Boots new machines, reboots those whose address or user data changed, forgets those that are gone."""
+        """Boots new machines, reboots machines whose address or user data changed, and removes machines that no longer
+        exist."""
         wanted = {instance.id: instance for source in self._sources for instance in source.running()}
         for identity in self._known() - wanted.keys():
             self._report(f"{identity} is gone")
@@ -55,6 +56,6 @@ class Hypervisor:
             self._machines[instance.id] = machine
 
     def _known(self) -> set[str]:
-        """Machines of an earlier run of this process count too."""
+        """Returns the ids of all known machines, including those from an earlier run of this process."""
         directory = machine_directory(self._sandbox, "x").parent
         return {path.name for path in directory.iterdir()} if directory.is_dir() else set()

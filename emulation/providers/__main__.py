@@ -1,4 +1,5 @@
-"""`python -m emulation.providers --directory DIR`: the emulated providers of one sandbox, until they are ended."""
+"""Runs the emulated providers of one sandbox until the process is ended: `python -m emulation.providers --directory
+DIR`."""
 
 from __future__ import annotations
 

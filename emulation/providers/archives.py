@@ -1,6 +1,6 @@
-"""Archives as the engine sends them: files by name, given as text or by path.
+"""Reads archives in the engine's format: files by name, with their text or path.
 
-The marks are those of the Pulumi SDK (`pulumi.runtime.rpc`). Two archives of the same hash are the same archive.
+The markers are those of the Pulumi SDK (`pulumi.runtime.rpc`). Archives with the same hash count as equal.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from emulation.providers.handler import CloudError, Properties
 _MARK = rpc._special_sig_key  # pyright: ignore[reportPrivateUsage]  the SDK has no public name for it
 _ASSET = rpc._special_asset_sig  # pyright: ignore[reportPrivateUsage]
 _ARCHIVE = rpc._special_archive_sig  # pyright: ignore[reportPrivateUsage]
-_EARLIEST = (1980, 1, 1, 0, 0, 0)  # that a zip file can tell
+_EARLIEST = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip file can store
 
 
 def on_the_wire(value: Any) -> Any:
-    """`value`, with archives and assets of the SDK's classes as the engine would send them, at any depth."""
+    """Returns `value` with the SDK's archives and assets, at any depth, in the engine's format."""
     if isinstance(value, pulumi.StringAsset):
         return {_MARK: _ASSET, "text": value.text, "hash": hashlib.sha256(value.text.encode()).hexdigest()}
     if isinstance(value, pulumi.AssetArchive):
@@ -41,14 +41,15 @@ def on_the_wire(value: Any) -> Any:
 
 
 def comparable(value: Any) -> Any:
-    """`value`, or the hash where it is an archive: state and program tell the same one in different words."""
+    """Returns `value`, or the hash of an archive, because state and program can describe the same archive
+    differently."""
     if isinstance(value, dict) and cast(Properties, value).get(_MARK) == _ARCHIVE:
         return cast(Properties, value).get("hash")
     return cast(Any, value)
 
 
 def zipped(archive: Mapping[str, Any]) -> bytes:
-    """The archive as a zip file; the same files always make the same bytes. Raises CloudError."""
+    """Returns the archive as a zip file. The same files always give the same bytes. Raises CloudError."""
     if archive.get(_MARK) != _ARCHIVE or "assets" not in archive:
         raise CloudError("not emulated: code that is no AssetArchive")
     buffer = io.BytesIO()

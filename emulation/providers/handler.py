@@ -1,8 +1,7 @@
-"""What one resource type's handler must do, for any emulated cloud.
+"""The interface of a resource type's handler, for any emulated cloud.
 
-A handler serves twice: behind the gRPC provider that the real engine talks to, and in process, as the unit tests'
-Pulumi mocks. It speaks the SDK's wire names (camelCase) in plain JSON values: no unknowns, no secrets wrappers; the
-provider takes those off and puts them back.
+The gRPC provider for the engine uses the handlers, and so do the unit tests' Pulumi mocks. Handlers use the SDK's wire
+names (camelCase) and plain JSON values. The provider removes and restores markers of unknown and secret values.
 """
 
 from __future__ import annotations
@@ -17,21 +16,19 @@ Properties = dict[str, Any]
 
 @dataclass(frozen=True)
 class Created:
-    """The identity that the cloud gave to a new resource, and all its output properties (inputs included)."""
+    """A new resource: the id that the cloud assigned, and all output properties (inputs included)."""
 
     id: str
     outputs: Properties
 
 
 class Handler(Protocol):
-    """One resource type on one emulated cloud.
-
-    Errors are raised as `CloudError` with a message a user can act on; the resource is then not created or changed.
-    """
+    """The handler of one resource type. Methods raise CloudError with a message for the user; the resource is then not
+    created or changed."""
 
     @property
     def resource(self) -> type[pulumi.CustomResource]:
-        """The SDK's class: gives the type token and the argument types that inputs are checked against."""
+        """The SDK's class, which defines the type token and the argument types that inputs are checked against."""
         ...
 
     @property
@@ -42,29 +39,32 @@ class Handler(Protocol):
     def create(self, inputs: Properties) -> Created: ...
 
     def read(self, id: str, state: Properties) -> Properties | None:
-        """The outputs as the cloud has them now, or None when it has no such resource.
+        """Returns the current outputs from the cloud, or None if the resource does not exist.
 
-        `state` is what Pulumi last knew (empty on import). A property also given as input must come back in the shape
-        in which it was given, or drift would be reported where there is none.
+        `state` contains Pulumi's last known properties and is empty on import. A property that is also an input must
+        have the form of the input, because any difference counts as drift.
         """
         ...
 
     def update(self, id: str, old: Properties, new: Properties) -> Properties:
-        """Makes the resource what `new` inputs say; returns all outputs. `old` are the last known outputs."""
+        """Applies the `new` inputs and returns all outputs. `old` are the last known outputs."""
         ...
 
     def delete(self, id: str, state: Properties) -> None:
-        """Deletes the resource; one that is gone already is not an error."""
+        """Deletes the resource. Does nothing if the resource no longer exists."""
         ...
 
 
 class ReplacedBeforeDeletion:
-    """Marks a handler whose resources can stand side by side: a replacement is made first, and what used the old one
-    is moved to it before that goes. Without the mark the old one goes first, as its name must be free."""
+    """Marks a handler whose old and new resource can exist at the same time.
+
+    Pulumi then creates a replacement and moves its users before it deletes the old resource. Without this mark Pulumi
+    deletes the old resource first, because its name must be free.
+    """
 
 
 class Function(Protocol):
-    """One data source (`invoke`), such as `aws:ec2/getAmi:getAmi`."""
+    """The handler of one data source (`invoke`), such as `aws:ec2/getAmi:getAmi`."""
 
     token: str
 
@@ -72,4 +72,4 @@ class Function(Protocol):
 
 
 class CloudError(Exception):
-    """The emulated cloud refused; the message is what the user reads."""
+    """The emulated cloud refused a request. The message is shown to the user."""

@@ -1,4 +1,4 @@
-"""Serves the emulated providers, one gRPC server a cloud, and tells the sandbox where they listen."""
+"""Serves the emulated providers, with one gRPC server per cloud, and records their ports for the sandbox."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ CLOUDS = ("aws", "cloudflare", "gcp")
 
 
 def provider(cloud: str) -> EmulatedProvider:
-    """The emulated provider of a cloud, with all handlers of its package `emulation.providers.<cloud>`."""
+    """Returns the emulated provider of a cloud, with all handlers of its package `emulation.providers.<cloud>`."""
     package = importlib.import_module(f"emulation.providers.{cloud}")
     return EmulatedProvider(cloud, version(f"pulumi-{cloud}"), package.handlers(), package.functions())
 
 
 def serve_provider(emulated: EmulatedProvider) -> Served:
-    """Starts serving where the engine looks for debug providers."""
+    """Starts a server for the provider on the loopback address where the engine looks for debug providers."""
     return serve(lambda server: provider_pb2_grpc.add_ResourceProviderServicer_to_server(emulated, server), threads=16)
 
 

@@ -1,1 +1,1 @@
-"""The emulated Cloud Run's and Pub/Sub's own sides; emulation/cloud_run has the processes."""
+"""The control planes of the emulated Cloud Run and Pub/Sub; emulation/cloud_run runs the services' processes."""

@@ -15,7 +15,7 @@ def _no_rights(request: Request) -> Json:
 
 
 def _without_id(body: Json) -> Json:
-    """Cloud Run takes the name beside the resource, in the query."""
+    """Removes the resource's id from the request. Cloud Run sends the id in the query string."""
     return {name: value for name, value in body.items() if name != "serviceId"}
 
 

@@ -1,4 +1,4 @@
-"""What the emulated Cloud Run takes for a service: sources on a Python base image, and one container."""
+"""Checks services of the emulated Cloud Run: only one container with sources on a Python base image is supported."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from emulation.gcp.catalog import Json, Refused, Request, project_number
 from emulation.state_store import StateStore
 
 PATH = "run/v2/projects/{project}/locations/{location}/services"
+# GET answers with all services as API documents, for the process that runs them.
 SERVICES_PATH = "/_artifact-edge/services"
-"""Answers all services, as the API has them, to the process that runs them."""
 
 _BASE = re.compile(r"[a-z0-9-]+-docker\.pkg\.dev/serverless-runtimes/google-2\d-full/runtimes/python3\d\d")
 
 
 def placed(request: Request) -> Json:
-    """Cloud Run's deterministic URL has the project's number, which here follows from its name."""
+    """Returns the computed fields of a new service. Cloud Run's deterministic URL contains the project's number."""
     uri = f"https://{request.id}-{project_number(request.names['project'])}.{request.names['location']}.run.app"
     return {"uri": uri, "iam": {"bindings": []}}
 
 
 class ServiceEffect:
-    """Refuses what could not be run here."""
+    """Raises Refused for a service that the emulation cannot run."""
 
     def made(self, document: Json) -> None:
         containers = cast(list[Json], document["template"].get("containers", []))

@@ -1,7 +1,7 @@
-"""Pub/Sub's data: messages of topics, kept for each subscription until they are acknowledged (Pub/Sub API v1).
+"""Stores the messages of Pub/Sub topics for each subscription until they are acknowledged (Pub/Sub API v1).
 
-Who brings no token is the operator, as everywhere here. A message that was pulled is handed out again at once: there
-are no deadlines, and nothing is too old.
+A caller without a token is the operator, as in all emulated Google APIs. There are no acknowledgement deadlines: the
+next pull returns an unacknowledged message again. Messages do not expire.
 """
 
 from __future__ import annotations

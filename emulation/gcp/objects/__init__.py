@@ -1,5 +1,5 @@
-"""The objects of the emulated Cloud Storage: the JSON API that tools write by, the XML API that shields read by.
+"""The objects of the emulated Cloud Storage: tools use the JSON API, and shields read through the XML API.
 
 Sources: Cloud Storage, "JSON API v1", "XML API", "Request preconditions", "Object Versioning", "Soft delete", "Object
-Retention Lock". What is not served here is refused with 501 and its name.
+Retention Lock". Other requests get status 501 and the name of the missing feature.
 """

@@ -1,4 +1,4 @@
-"""Objects over Cloud Storage's JSON API: as its client libraries and tools write, read, copy and delete them."""
+"""Serves objects with Cloud Storage's JSON API, as client libraries and tools write, read, copy and delete them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _FIELDS = frozenset(
 )
 _CHANGEABLE = _FIELDS - {"name", "bucket", "md5Hash", "crc32c", "storageClass"}
 _CONDITIONS = frozenset({"ifGenerationMatch", "ifGenerationNotMatch", "ifMetagenerationMatch"})
+# Query parameters that change nothing here, because each answer has only one form.
 _PLAIN = frozenset({"prettyPrint", "projection", "alt"})
-"""Arguments that change nothing here: forms of an answer that has one form."""
 
 _UPLOAD = frozenset({"uploadType", "name", "upload_id"})
 _COPY = frozenset({"sourceGeneration", "ifSourceGenerationMatch", "ifSourceMetagenerationMatch"})
@@ -37,7 +37,7 @@ _MOST_LISTED = 1000
 
 
 class JsonApi:
-    """The endpoints of objects, beside those of buckets. Who brings no token is the operator, as everywhere here."""
+    """The endpoints for objects. A caller without a token is the operator, as in all emulated Google APIs."""
 
     def __init__(self, store: StateStore, versions: Versions, access: Access, directory: Path) -> None:
         self._store = store
@@ -95,7 +95,8 @@ class JsonApi:
         return Response(status=308, headers=so_far)
 
     def _fields(self, bucket: Json, given: Json) -> Json:
-        """What an object may be told at its upload."""
+        """Returns the metadata of an upload without empty fields. Raises Refused for fields that are invalid or not
+        emulated."""
         unknown = sorted(given.keys() - _FIELDS)
         if unknown:
             raise Refused(501, f"not emulated: {', '.join(unknown)} of an object")
@@ -151,7 +152,8 @@ class JsonApi:
         return Response(status=204)
 
     def _copy(self, bucket: str, _: str) -> Response:
-        """`copyTo` and `rewriteTo`, which here need one call for any size. A retention is not copied along."""
+        """Copies an object with `copyTo` or `rewriteTo`, in one call for any size. The copy does not get the source's
+        retention."""
         names = _names()
         if len(names) != 4:
             raise Refused(501, f"not emulated: {request.method} {request.path}")
@@ -170,7 +172,7 @@ class JsonApi:
         return jsonify({"kind": "storage#rewriteResponse", "done": True, **sizes, "resource": made})
 
     def _expect_empty(self) -> None:
-        """A bucket that holds any version is not deleted."""
+        """Raises Refused if the request deletes a bucket that still contains an object version."""
         bucket = request.path.removeprefix(f"/{_BUCKETS}/")
         asked = request.method == "DELETE" and request.path == f"/{_BUCKETS}/{bucket}" and "/" not in bucket
         if asked and self._versions.listed(bucket, "", ["live", "noncurrent"]):
@@ -202,7 +204,8 @@ class JsonApi:
 
 
 def _names() -> list[str]:
-    """Object; or object, verb, bucket and object of a copy. Told apart before they are decoded: names have slashes."""
+    """Returns the names in the request's path: the object, or the object, verb, bucket and object of a copy. The path
+    is split before it is decoded, because names contain slashes."""
     parts = request.environ["REQUEST_URI"].partition("?")[0].partition("/storage/v1/b/")[2].split("/")
     chosen = {3: parts[2:], 8: [parts[2], parts[3], parts[5], parts[7]] if len(parts) == 8 else []}.get(len(parts))
     if chosen is None or (len(chosen) == 4 and chosen[1] not in ("copyTo", "rewriteTo")):
@@ -211,7 +214,8 @@ def _names() -> list[str]:
 
 
 def _directory(name: str, prefix: str, delimiter: str) -> str:
-    """What of the name stands up to the first delimiter behind the prefix; empty where there is none."""
+    """Returns the name up to and including the first delimiter after the prefix, or an empty string without a
+    delimiter."""
     place = name.find(delimiter, len(prefix)) if delimiter else -1
     return name[: place + len(delimiter)] if place >= 0 else ""
 
@@ -239,6 +243,6 @@ def _body(*, optional: bool = False) -> Json:
 
 
 def _present(fields: Mapping[str, object]) -> Json:
-    """What has a value: the API takes null for absent, also within."""
+    """Returns the fields without null values, at any depth, because the API treats null as absent."""
     inner = {name: _present(cast(Json, value)) if isinstance(value, dict) else value for name, value in fields.items()}
     return {name: value for name, value in inner.items() if value is not None}

@@ -1,4 +1,4 @@
-"""An object's bytes as either API answers with them."""
+"""Returns the content of objects for both APIs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from emulation.gcp.objects.conditions import seconds
 
 
 def media(path: Path, document: Json) -> Response:
-    """The bytes, or the part of them that is asked for."""
+    """Returns a response with the object's content, or with the requested range of bytes."""
     response = send_file(
         path,
         mimetype=document["contentType"],

@@ -1,4 +1,4 @@
-"""Puts the objects beside the administrative API."""
+"""Adds the object APIs to the administrative API."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from emulation.state_store import StateStore
 
 
 def with_objects(app: Flask, store: StateStore, directory: Path) -> Application:
-    """The API with the objects of its buckets, which are kept in `directory`, and the buckets' own hosts."""
+    """Returns the API together with the objects, whose content is kept in `directory`, and the host names of
+    buckets."""
     versions, access = Versions(directory), Access(Tokens(store))
     app.register_blueprint(JsonApi(store, versions, access, directory).blueprint())
     hosts = xml_api.VirtualHosts(app.wsgi_app, xml_api.create_app(store, versions, access))

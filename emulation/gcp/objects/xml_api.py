@@ -1,7 +1,7 @@
-"""Objects by their bucket's own host, `https://<bucket>.storage.googleapis.com/<object>`: as shields read them.
+"""Serves objects at their bucket's host name, `https://<bucket>.storage.googleapis.com/<object>`, for shields.
 
-Cloud Storage, "XML API": a GET or HEAD with a bearer token. Errors are XML, and the entries of an object's metadata are
-headers `x-goog-meta-…`.
+Source: Cloud Storage, "XML API". Requests are GET or HEAD with a bearer token. Errors are XML, and an object's metadata
+entries are headers `x-goog-meta-…`.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ _CODES = {401: "AuthenticationRequired", 403: "AccessDenied", 404: "NoSuchKey", 
 
 
 def addressed_object(environ: dict[str, Any]) -> tuple[str, str] | None:
-    """Bucket and name of a request to a bucket's own host; None for any other."""
+    """Returns the bucket and object name of a request to a bucket's host name, or None for any other request."""
     host = _HOST.match(environ.get("HTTP_HOST", ""))
     return (host["bucket"], environ["PATH_INFO"].lstrip("/")) if host else None
 
 
 class VirtualHosts:
-    """WSGI middleware: what is asked of a bucket's host is answered here, all else by the API itself."""
+    """WSGI middleware: serves requests to the host names of buckets, and passes all other requests to the
+    administrative API."""
 
     def __init__(self, api: Application, objects: Application) -> None:
         self._api = api
@@ -44,7 +45,7 @@ class VirtualHosts:
 
 
 def create_app(store: StateStore, versions: Versions, access: Access) -> Flask:
-    """The WSGI application of all buckets' hosts."""
+    """Returns the WSGI application that serves the host names of all buckets."""
     app = Flask(__name__)
 
     def read(_: str = "") -> Response:
@@ -62,7 +63,8 @@ def create_app(store: StateStore, versions: Versions, access: Access) -> Flask:
             raise Refused(501, f"not emulated: {request.method} {request.full_path}")
         found = versions.live(bucket, name)
         if found is None:
-            access.expect(caller, settings, "storage.objects.list")  # who may not list is not told what is missing
+            # without this permission the answer must not reveal that the object is missing
+            access.expect(caller, settings, "storage.objects.list")
             raise Refused(404, "The specified key does not exist.")
         response = media(versions.path(found), found)
         for entry, value in found.get("metadata", {}).items():

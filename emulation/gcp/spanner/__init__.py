@@ -1,1 +1,1 @@
-"""The emulated Spanner's databases: PostgreSQL behind Spanner's REST API, and a stand-in for change streams."""
+"""Emulates Spanner: PostgreSQL databases behind Spanner's REST API, with an emulation of change streams."""

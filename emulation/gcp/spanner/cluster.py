@@ -1,4 +1,4 @@
-"""The PostgreSQL server that holds the emulated Spanner's databases: one a sandbox, from its first database on."""
+"""Runs the PostgreSQL server for the emulated Spanner's databases: one per sandbox, started with the first database."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ from emulation.layout import SPANNER_USER
 
 _UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root
 _SETTINGS = ("fsync=off", "shared_buffers=16MB", "max_connections=100", "log_min_messages=fatal")
-_PATIENCE = 30.0  # seconds, on a machine that does other things as well
+_PATIENCE = 30.0  # seconds, enough for a busy machine
 
 
 @dataclass
 class Cluster:
-    """In `directory`, listening at `address` and `port`, where any process of this machine is let in."""
+    """A PostgreSQL server with its data in `directory`. Any process of this machine can connect at `address` and
+    `port`."""
 
     directory: Path
     address: str
@@ -41,7 +42,7 @@ class Cluster:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        """Does nothing where it runs. Raises Refused."""
+        """Starts the server unless it already runs. Raises Refused if that fails."""
         if self.running:
             return
         programs = postgres_programs()
@@ -75,7 +76,7 @@ class Cluster:
         self._wait()
 
     def stop(self) -> None:
-        """Ends it now: its clients' transactions are aborted."""
+        """Stops the server immediately and aborts the transactions of its clients."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
             self._process.wait(10)

@@ -1,6 +1,6 @@
 """Spanner's REST API for data: sessions, statements, commits (Cloud Spanner API v1, `…databases.sessions`).
 
-Who asks must have a role on the database, as there. A session has no state here: multiplexed ones show none.
+Callers need a role on the database, as in Spanner. Sessions have no state here, like Spanner's multiplexed sessions.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def add_to(app: Flask, store: StateStore, databases: Databases) -> None:
 
 
 def _parameters(body: Json) -> list[Any]:
-    """In the order of `$1`, `$2`…"""
+    """Returns the parameters in the order of `$1`, `$2`…"""
     given, types = cast(Json, body.get("params", {})), cast(Json, body.get("paramTypes", {}))
     names = [f"p{number}" for number in range(1, len(given) + 1)]
     return [_value(types[name]["code"], given[name]) for name in names]

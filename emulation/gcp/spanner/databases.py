@@ -1,4 +1,4 @@
-"""Databases of the emulated Spanner: its DDL, statements and mutations, carried out by PostgreSQL."""
+"""The databases of the emulated Spanner: PostgreSQL executes the DDL, statements and mutations."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ _CODES = {"int8": "INT64", "int4": "INT64", "bool": "BOOL", "timestamptz": "TIME
 
 
 class Databases:
-    """Of all instances together: PostgreSQL knows a database by its own name alone."""
+    """The databases of all Spanner instances. Names must be unique across instances, because PostgreSQL has no
+    instances."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
@@ -30,7 +31,8 @@ class Databases:
             cluster.start()
 
     def create(self, database: str, statements: Sequence[str]) -> None:
-        """Raises Refused, in PostgreSQL's words where a statement is at fault; then there is no database."""
+        """Creates a database and executes the statements. Raises Refused with PostgreSQL's message if a statement
+        fails; the database then does not exist."""
         self._cluster.start()
         try:
             self._cluster.create(database)
@@ -55,7 +57,7 @@ class Databases:
         self._cluster.drop(database)
 
     def replace_partitions(self) -> None:
-        """Of all change streams: as Spanner does by itself, as load comes and goes."""
+        """Replaces the partitions of all change streams, as Spanner does when the load changes."""
         for database in self._names():
             with self._cluster.connect(database) as connection:
                 for row in connection.execute("SELECT proname FROM pg_proc WHERE proname LIKE 'replace_partitions_%'"):
@@ -71,7 +73,7 @@ class Databases:
             return [row[0] for row in found]
 
     def query(self, database: str, statement: str, parameters: Sequence[Any]) -> Json:
-        """A result set as the REST API has it."""
+        """Executes a query and returns the result set in the form of the REST API."""
         try:
             with self._cluster.connect(database, cursor_factory=psycopg.RawCursor) as connection:
                 cursor = connection.execute(cast(LiteralString, statement), parameters)
@@ -85,7 +87,7 @@ class Databases:
         return {"metadata": {"rowType": {"fields": fields}}, "rows": rows}
 
     def commit(self, database: str, mutations: Sequence[Json]) -> None:
-        """All or none."""
+        """Applies all mutations in one transaction. Raises Refused if one of them fails."""
         try:
             with self._cluster.connect(database) as connection, connection.transaction():
                 for mutation in mutations:
@@ -102,7 +104,7 @@ class Databases:
 
 def _in_postgresql(statement: str) -> str:
     if _TTL.fullmatch(statement):
-        return "SELECT 1"  # rows that have expired stay here: readers look at the time themselves
+        return "SELECT 1"  # expired rows are never deleted here, because readers check the expiry time themselves
     stream = _STREAM.fullmatch(statement)
     if stream:
         return _STAND_IN.read_text().format(stream=stream[1], table=stream[2])
@@ -162,7 +164,7 @@ def _is(keys: Sequence[str]) -> sql.Composed:
 
 
 def _as_json(value: Any) -> Any:
-    """As the REST API writes it: numbers of 64 bits, times and JSON are texts."""
+    """Returns a value in the form of the REST API, where 64-bit numbers, times and JSON are strings."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     if isinstance(value, (dict, list)):
@@ -171,6 +173,7 @@ def _as_json(value: Any) -> Any:
 
 
 def _refusal(error: psycopg.Error) -> Refused:
-    """Classes 22, 23, 42 and P0 are the question's own fault (PostgreSQL, "Error Codes")."""
+    """Returns the refusal for a PostgreSQL error. Error classes 22, 23, 42 and P0 are the caller's fault (PostgreSQL,
+    "Error Codes")."""
     own = (error.sqlstate or "")[:2] in ("22", "23", "42", "P0")
     return Refused(400 if own else 503, " ".join(str(error).split()))

@@ -1,4 +1,4 @@
-"""A database of the emulated Spanner is made in PostgreSQL as it is made in the API."""
+"""Creates, changes and drops the PostgreSQL database of each Spanner database in the API."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PATH = "spanner/v1/projects/{project}/instances/{instance}/databases"
 
 
 class DatabaseEffect:
-    """Carries statements out; further ones may only be added, as Spanner takes no others either."""
+    """Executes the DDL statements of a database. A change may only append statements, as in Spanner."""
 
     def __init__(self, databases: Databases) -> None:
         self._databases = databases

@@ -1,4 +1,4 @@
-"""Where this machine has PostgreSQL's programs, which stand for Spanner's database."""
+"""Finds the programs of PostgreSQL, which emulates Spanner's databases, on this machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ _POSTGRES = Path("/usr/lib/postgresql")
 
 
 def postgres_programs() -> Path | None:
-    """Where the newest PostgreSQL server, its initdb and its pg_ctl are; None where there is no server."""
+    """Returns the directory with the newest PostgreSQL server, initdb and pg_ctl, or None if PostgreSQL is not
+    installed."""
     found = shutil.which("postgres")
     here = [Path(found).resolve().parent] if found else []
     debian = sorted(_POSTGRES.glob("*/bin/postgres"), key=lambda program: float(program.parts[-3]))

@@ -1,4 +1,4 @@
-"""Handlers of the AWS resource types that the program uses, over the real API calls of boto3."""
+"""Handlers of the AWS resource types that the project uses. They call the API with boto3."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from emulation.providers.handler import Function, Handler
 
 
 def handlers() -> Iterable[Handler]:
-    """One handler a resource type."""
+    """Returns one handler for each resource type."""
     return [
         s3.Bucket(),
         *s3.settings(),
@@ -50,7 +50,7 @@ def handlers() -> Iterable[Handler]:
 
 
 def functions() -> Iterable[Function]:
-    """One handler a data source."""
+    """Returns one handler for each data source."""
     return [
         ec2.AvailabilityZones(),
         ec2.Ami(),

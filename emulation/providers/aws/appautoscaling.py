@@ -1,4 +1,4 @@
-"""Application Auto Scaling: what follows a measure, between two bounds."""
+"""Application Auto Scaling: scalable targets and target tracking policies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from emulation.providers.handler import Handler, Properties
 
 
 def handlers() -> list[Handler]:
-    """One handler a resource type. A policy may be changed in place; what it scales may not."""
+    """Returns one handler for each resource type. A policy's settings can change in place, but its target cannot."""
     place = frozenset({"region", "resourceId", "scalableDimension", "serviceNamespace"})
     return [
         Described(

@@ -1,4 +1,4 @@
-"""boto3 clients, one a service and region, aimed by the standard AWS_* environment."""
+"""Creates boto3 clients, one for each service and region. The AWS_* environment variables select the endpoint."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ DEFAULT_REGION = "us-east-1"
 
 
 def client(service: str, properties: Properties | None = None) -> Any:
-    """A client for the region that `properties` name, else the environment's.
+    """Returns a client for the region in `properties`, or else for the environment's region.
 
-    Typed loosely: handlers are written once over many services, and a wrong call is refused by the API itself.
+    The result has the type Any because handlers are generic over many services. The API itself refuses a wrong call.
     """
     region = (properties or {}).get("region") or os.environ.get("AWS_REGION", DEFAULT_REGION)
     return _client(service, region, os.environ.get("AWS_ENDPOINT_URL", ""))
 
 
 def tag_list(tags: dict[str, str] | None) -> list[dict[str, str]]:
-    """Tags as most AWS APIs take them."""
+    """Returns tags in the form of most AWS APIs."""
     return [{"Key": key, "Value": value} for key, value in sorted((tags or {}).items())]
 
 
 def tag_map(tags: list[dict[str, str]]) -> dict[str, str]:
-    """Tags as Pulumi has them."""
+    """Returns tags in Pulumi's form."""
     return {tag["Key"]: tag["Value"] for tag in tags}
 
 
 def tags_of(described: Properties, state: Properties) -> Properties:
-    """Tags as outputs; none at all where there are none and none were given."""
+    """Returns the tags as outputs, or no outputs if the resource has no tags and the state has none."""
     tags = tag_map(described.get("Tags", []))
     return {"tags": tags} if tags or "tags" in state else {}
 

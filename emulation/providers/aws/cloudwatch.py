@@ -10,6 +10,7 @@ from emulation.providers.aws.clients import tag_list, tag_map
 from emulation.providers.aws.described import Api, Described
 from emulation.providers.handler import CloudError, Handler, Properties
 
+# Pulumi's property names of an alarm, with the API's parameter names.
 _ALARM = {
     "name": "AlarmName",
     "alarmDescription": "AlarmDescription",
@@ -25,11 +26,10 @@ _ALARM = {
     "alarmActions": "AlarmActions",
     "okActions": "OKActions",
 }
-"""What an alarm is made of, by Pulumi's names; the API calls it by these."""
 
 
 def handlers() -> list[Handler]:
-    """One handler a resource type."""
+    """Returns one handler for each resource type."""
     return [
         Described(
             aws.cloudwatch.MetricAlarm,
@@ -63,7 +63,8 @@ def _put_alarm(cloudwatch: Api, inputs: Properties) -> str:
 
 
 def _change_alarm(cloudwatch: Api, id: str, old: Properties, new: Properties) -> None:
-    """Tags given while an alarm is overwritten are ignored (CloudWatch API, "PutMetricAlarm")."""
+    """Changes an alarm and its tags. PutMetricAlarm ignores tags when it changes an alarm (CloudWatch API,
+    "PutMetricAlarm")."""
     _put_alarm(cloudwatch, new)
     arn = old["arn"]
     gone = sorted(old.get("tags", {}).keys() - new.get("tags", {}).keys())

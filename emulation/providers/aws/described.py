@@ -1,6 +1,6 @@
-"""The common case: a resource that the API creates, describes and deletes by one identifier.
+"""Handles resource types that the API creates, describes and deletes by one identifier.
 
-Each type states its calls; what they share (a vanished resource is None, tags, regions) stands here once.
+Each type supplies its API calls. This module implements the common parts: deleted resources, tags and regions.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from botocore.exceptions import ClientError
 from emulation.providers.aws.clients import client
 from emulation.providers.handler import CloudError, Created, Properties
 
-Api = Any  # a boto3 client: typed loosely for the reason that `clients.client` gives
+Api = Any  # a boto3 client, which has the type Any as in `clients.client`
 
 
 def _cannot_change(api: Api, id: str, old: Properties, new: Properties) -> None:
-    """For types of which every property but the tags is in `replace_on`."""
+    """Does nothing, for types whose properties, except tags, are all in `replace_on`."""
 
 
 @dataclass(frozen=True)
 class Described:
-    """A handler from four calls.
+    """A handler that consists of four calls.
 
-    `make` returns the new identifier; `describe` the outputs as the cloud has them, or None for no such resource;
-    `remove` deletes; `change` brings about what `new` inputs say, for types that can be changed in place.
+    `make` creates the resource and returns its identifier. `describe` returns the outputs from the cloud, or None if
+    the resource does not exist. `remove` deletes the resource. `change` applies the `new` inputs in place.
     """
 
     resource: type[pulumi.CustomResource]
@@ -65,7 +65,7 @@ class Described:
 
 
 def unless_missing(call: Callable[[], Any]) -> Any:
-    """What the call answers, or None where the API says that there is no such thing."""
+    """Returns the result of the call, or None if the API reports that the resource does not exist."""
     try:
         return call()
     except ClientError as error:

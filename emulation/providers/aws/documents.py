@@ -1,4 +1,4 @@
-"""Policy documents as the API gives them back."""
+"""Compares policy documents from the API with those in the program."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from urllib.parse import unquote
 
 
 def as_given(document: Any, given: str | None) -> str:
-    """The policy as text: in the words in which it was given where it says the same, so that layout is no drift."""
+    """Returns the policy as text. If it equals `given` apart from layout, the result is `given`, so that layout is not
+    drift."""
     found = json.loads(unquote(document)) if isinstance(document, str) else document
     if given is not None and json.loads(given) == found:
         return given

@@ -14,7 +14,8 @@ from emulation.providers.handler import Created, Properties
 
 
 class Table:
-    """`aws:dynamodb/table:Table`; its `replicas` too (`emulation/aws/global_tables.py` keeps them)."""
+    """The handler of `aws:dynamodb/table:Table`, including its `replicas` (`emulation/aws/global_tables.py` emulates
+    replicas)."""
 
     resource: type[pulumi.CustomResource] = aws.dynamodb.Table
     replace_on = frozenset({"name", "region", "hashKey", "rangeKey", "attributes"})
@@ -150,6 +151,6 @@ def _put_recovery_and_expiry(dynamodb: Any, name: str, inputs: Properties) -> No
         wanted = {"Enabled": expiry.get("enabled", True), "AttributeName": expiry["attributeName"]}
         try:
             dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=wanted)
-        except ClientError as error:  # DynamoDB refuses to set what is set already
+        except ClientError as error:  # DynamoDB refuses to enable a setting that is already enabled
             if "already" not in str(error):
                 raise

@@ -1,4 +1,4 @@
-"""DynamoDB: replicas of a table, within it or as resources of their own."""
+"""DynamoDB: replicas of a table, as a property of the table or as separate resources."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from emulation.providers.handler import CloudError, Created, Properties
 
 
 def change_replicas(dynamodb: Any, table: str, old: Sequence[Properties], new: Sequence[Properties]) -> None:
-    """Brings the replicas of a table about; each has the key that it was made with."""
+    """Creates, changes and deletes replicas of a table. A replica whose key changes is created again, because its key
+    is fixed."""
     there = {replica["RegionName"]: replica for replica in _described(dynamodb, table)}
     wanted = {replica["regionName"]: replica for replica in new}
     for region in [given["regionName"] for given in old if given["regionName"] not in wanted]:
@@ -30,7 +31,7 @@ def change_replicas(dynamodb: Any, table: str, old: Sequence[Properties], new: S
 
 
 def told_replicas(dynamodb: Any, table: str, given: Sequence[Properties]) -> list[Properties]:
-    """The replicas as the cloud has them, in the order and shape in which they were given."""
+    """Returns the replicas from the cloud, in the order and form of the inputs."""
     there = {replica["RegionName"]: replica for replica in _described(dynamodb, table)}
     kept = [replica for replica in given if replica["regionName"] in there]
     known = {replica["regionName"] for replica in kept}
@@ -39,7 +40,7 @@ def told_replicas(dynamodb: Any, table: str, given: Sequence[Properties]) -> lis
 
 
 class TableReplica:
-    """`aws:dynamodb/tableReplica:TableReplica`: one replica, in the region that the resource is in."""
+    """The handler of `aws:dynamodb/tableReplica:TableReplica`: one replica, in the region of the resource."""
 
     resource: type[pulumi.CustomResource] = aws.dynamodb.TableReplica
     replace_on = frozenset({"globalTableArn", "region", "kmsKeyArn"})
@@ -72,7 +73,7 @@ class TableReplica:
 
 
 def _of(inputs: Properties) -> tuple[Any, str]:
-    """A client in the home region of the table that the replica belongs to, and the table's name."""
+    """Returns a client in the home region of the replica's table, and the table's name."""
     _, _, _, region, _, resource = inputs["globalTableArn"].split(":")
     return client("dynamodb", {"region": region}), resource.removeprefix("table/")
 
@@ -101,7 +102,7 @@ def _remove(dynamodb: Any, table: str, region: str) -> None:
 
 
 def _settle(table: str, region: str, replica: Properties) -> None:
-    """What each replica has by itself: recovery, protection, tags."""
+    """Applies the settings that belong to each single replica: point-in-time recovery, deletion protection and tags."""
     there = client("dynamodb", {"region": region})
     there.update_table(TableName=table, DeletionProtectionEnabled=replica.get("deletionProtectionEnabled", False))
     recovery = {"PointInTimeRecoveryEnabled": replica.get("pointInTimeRecovery", False)}

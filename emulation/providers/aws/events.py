@@ -1,4 +1,4 @@
-"""EventBridge: rules at a fixed rate, what they invoke, and how often Lambda tries what they asked for."""
+"""EventBridge: rules at a fixed rate, their targets, and the retries of asynchronous Lambda invocations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _RETRY = {"maximumEventAgeInSeconds": "MaximumEventAgeInSeconds", "maximumRetryA
 
 
 def handlers() -> list[Handler]:
-    """One handler a resource type."""
+    """Returns one handler for each resource type."""
     return [
         Described(
             aws.cloudwatch.EventRule,
@@ -70,7 +70,7 @@ def _describe_rule(events: Api, id: str, state: Properties) -> Properties | None
 
 
 def _change_rule(events: Api, id: str, old: Properties, new: Properties) -> None:
-    """Tags given for a rule that exists are ignored (EventBridge API, "PutRule")."""
+    """Changes a rule and its tags. PutRule ignores tags of an existing rule (EventBridge API, "PutRule")."""
     _put_rule(events, new)
     gone = sorted(old.get("tags", {}).keys() - new.get("tags", {}).keys())
     if gone:
@@ -112,7 +112,7 @@ def _describe_configuration(api: Api, id: str, state: Properties) -> Properties 
 
 
 def _configure_anew(api: Api, id: str, old: Properties, new: Properties) -> None:
-    """moto keeps the first of all configurations that a function was given."""
+    """Deletes the old configuration before it sets the new one, because moto keeps a function's first configuration."""
     api.delete_function_event_invoke_config(FunctionName=id)
     _configure(api, new)
 

@@ -1,4 +1,4 @@
-"""IAM: roles, their inline policies, and the instance profiles that hand roles to machines; and who the caller is."""
+"""IAM: roles, their inline policies, instance profiles, identity providers, and the identity of the caller."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from emulation.providers.aws.described import Api, Described
 from emulation.providers.aws.documents import as_given
 from emulation.providers.handler import Handler, Properties
 
-_SESSION_SECONDS = 3600  # where nothing is said (IAM API, "CreateRole")
+_SESSION_SECONDS = 3600  # the default (IAM API, "CreateRole")
 
 
 def handlers() -> list[Handler]:
-    """One handler a resource type. IAM is global, so none of them has a region."""
+    """Returns one handler for each resource type. IAM is global, so none of the types has a region."""
     return [
         Described(
             aws.iam.Role,
@@ -48,13 +48,13 @@ def handlers() -> list[Handler]:
             describe=_describe_issuer,
             remove=lambda iam, id, state: iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=id),
             change=_change_issuer,
-            replace_on=frozenset({"url", "clientIdLists"}),  # IAM can change the audiences in place, moto cannot
+            replace_on=frozenset({"url", "clientIdLists"}),  # IAM can change the audiences in place, but moto cannot
         ),
     ]
 
 
 class CallerIdentity:
-    """`aws:index/getCallerIdentity:getCallerIdentity`."""
+    """The data source `aws:index/getCallerIdentity:getCallerIdentity`."""
 
     token = "aws:index/getCallerIdentity:getCallerIdentity"  # noqa: S105  a type token
 
@@ -116,7 +116,7 @@ def _make_issuer(iam: Api, inputs: Properties) -> str:
 
 
 def _describe_issuer(iam: Api, id: str, state: Properties) -> Properties | None:
-    """The API gives the issuer back without its scheme."""
+    """Returns the outputs of an identity provider. The API returns the issuer without its scheme."""
     found = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=id)
     return {
         "arn": id,

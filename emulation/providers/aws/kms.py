@@ -1,6 +1,6 @@
 """KMS: keys, their replicas in other regions, and aliases.
 
-A key that waits for its deletion counts as gone: nothing can use it, and `up` makes a new one in its place.
+A key that is scheduled for deletion counts as deleted: it cannot be used, and `up` creates a new one.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from emulation.providers.aws.described import Api, Described
 from emulation.providers.aws.documents import as_given
 from emulation.providers.handler import CloudError, Handler, Properties
 
-_DELETION_DAYS = 30  # where nothing is said (KMS API, "ScheduleKeyDeletion")
+_DELETION_DAYS = 30  # the default (KMS API, "ScheduleKeyDeletion")
 
 
 def handlers() -> list[Handler]:
-    """One handler a resource type."""
+    """Returns one handler for each resource type."""
     return [
         Described(
             aws.kms.Key,
@@ -62,7 +62,7 @@ def _make_key(kms: Api, inputs: Properties) -> str:
 
 
 def _make_replica(kms: Api, inputs: Properties) -> str:
-    """KMS is asked where the primary is; what moto's answer forgets of the request is said again to the replica."""
+    """Creates a replica with a call to the primary's region, then sets the properties that moto does not copy."""
     _, _, _, home, _, resource = inputs["primaryKeyArn"].split(":")
     primary = client("kms", {"region": home})
     key: str = resource.removeprefix("key/")

@@ -1,4 +1,4 @@
-"""Lambda: functions of zipped code, their URLs and who may call these, and what streams feed them."""
+"""Lambda: functions from zip archives, their URLs and permissions, and event source mappings of streams."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _MAPPING = {
 
 
 def handlers() -> list[Handler]:
-    """One handler a resource type."""
+    """Returns one handler for each resource type."""
     return [
         Described(
             aws.lambda_.Function,
@@ -149,7 +149,7 @@ def _describe_url(api: Api, id: str, state: Properties) -> Properties | None:
     return {
         "functionName": id,
         "functionArn": found["FunctionArn"],
-        "functionUrl": f"{url}/",  # as the cloud gives it
+        "functionUrl": f"{url}/",  # the form of the cloud
         "urlId": url.removeprefix("https://").split(".")[0],
         "authorizationType": found["AuthType"],
     }
@@ -177,7 +177,7 @@ def _add_permission(api: Api, inputs: Properties) -> str:
 
 
 def _describe_permission(api: Api, id: str, state: Properties) -> Properties | None:
-    """moto does not keep how a call came in, which is therefore believed."""
+    """Returns the outputs of a permission. moto does not store all of its conditions, so those stay as in the state."""
     policy = unless_missing(lambda: api.get_policy(FunctionName=state["function"]))
     statements: list[Properties] = json.loads(policy["Policy"])["Statement"] if policy else []
     found = next((statement for statement in statements if statement["Sid"] == id), None)

@@ -9,7 +9,7 @@ from emulation.providers.handler import Handler, Properties
 
 
 def handlers() -> list[Handler]:
-    """One handler a resource type."""
+    """Returns one handler for each resource type."""
     return [
         Described(
             aws.cloudwatch.LogGroup,
@@ -36,7 +36,7 @@ def _describe(logs: Api, id: str, state: Properties) -> Properties | None:
     group = next((each for each in groups if each["logGroupName"] == id), None)
     if group is None:
         return None
-    arn = group["arn"].removesuffix(":*")  # the provider's form; IAM wants the rest added
+    arn = group["arn"].removesuffix(":*")  # the provider's form; IAM policies need the suffix
     tags = logs.list_tags_for_resource(resourceArn=arn)["tags"]
     return {
         "name": id,

@@ -1,4 +1,4 @@
-"""Route 53: the zone, its records with their routing policies, and health checks."""
+"""Route 53: hosted zones, records with routing policies, and health checks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from emulation.providers.handler import CloudError, Handler, Properties
 
 
 def handlers() -> list[Handler]:
-    """One handler a resource type. Route 53 is global, so none of them has a region."""
+    """Returns one handler for each resource type. Route 53 is global, so none of the types has a region."""
     return [
         Described(
             aws.route53.Zone,
@@ -88,7 +88,7 @@ def _submit(route53: Api, action: str, properties: Properties) -> None:
 
 
 def _record_set(properties: Properties) -> dict[str, Any]:
-    """The record as the API takes it; a routing policy without emulation is refused by name."""
+    """Returns the record in the API's form. Raises CloudError for a routing policy that is not emulated."""
     record: dict[str, Any] = {
         "Name": properties["name"],
         "Type": properties["type"],
@@ -135,6 +135,7 @@ def _records(route53: Api, zone_id: str) -> list[dict[str, Any]]:
     return [record for page in pages for record in page["ResourceRecordSets"]]
 
 
+# Pulumi's property names of a health check, with the API's names (HealthCheckConfig, Route 53 API reference).
 _CHECK = {
     "type": "Type",
     "ipAddress": "IPAddress",
@@ -148,7 +149,6 @@ _CHECK = {
     "childHealthchecks": "ChildHealthChecks",
     "childHealthThreshold": "HealthThreshold",
 }
-"""Our properties and the API's names (HealthCheckConfig, Route 53 API reference)."""
 
 
 def _make_check(route53: Api, inputs: Properties) -> str:

@@ -1,7 +1,7 @@
-"""S3: buckets, and the settings of a bucket that are resources of their own.
+"""S3: buckets, and the bucket settings that are separate resources.
 
-A setting's identity is its bucket's name. Reads go to the API and give each property back in the shape in which Pulumi
-takes it, so that a refresh shows drift and nothing else.
+The id of a setting is the bucket's name. `read` returns each property in the form of Pulumi's inputs, so that a refresh
+shows only drift.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from emulation.providers.handler import CloudError, Created, Properties
 
 
 class Bucket:
-    """`aws:s3/bucket:Bucket`."""
+    """The handler of `aws:s3/bucket:Bucket`."""
 
     resource: type[pulumi.CustomResource] = aws.s3.Bucket
     replace_on = frozenset({"bucket", "region", "objectLockEnabled"})
@@ -30,7 +30,7 @@ class Bucket:
             raise CloudError("a bucket needs a name here: give `bucket`")
         s3 = client("s3", inputs)
         request: dict[str, Any] = {"Bucket": name, "ObjectLockEnabledForBucket": inputs.get("objectLockEnabled", False)}
-        if s3.meta.region_name != "us-east-1":  # S3 refuses the constraint there, and only there
+        if s3.meta.region_name != "us-east-1":  # S3 refuses the location constraint in us-east-1 only
             request["CreateBucketConfiguration"] = {"LocationConstraint": s3.meta.region_name}
         s3.create_bucket(**request)
         _put_tags(s3, name, inputs)
@@ -56,7 +56,7 @@ class Bucket:
 
 
 class Setting:
-    """One sub-resource of a bucket, by its calls of the S3 API."""
+    """The handler of one bucket setting, defined by its calls of the S3 API."""
 
     replace_on = frozenset({"bucket", "region"})
 
@@ -89,7 +89,7 @@ class Setting:
 
 
 def settings() -> list[Setting]:
-    """The settings of a bucket that the program uses."""
+    """Returns the handlers of the bucket settings that the project uses."""
     return [
         Setting(aws.s3.BucketVersioning, _put_versioning, _get_versioning, _suspend_versioning),
         Setting(
@@ -153,7 +153,7 @@ def _get_versioning(s3: Any, name: str) -> Properties:
 
 
 def _suspend_versioning(s3: Any, name: str) -> None:
-    """Versioning once enabled can only be suspended (S3 user guide, "Using versioning in S3 buckets")."""
+    """Suspends versioning, which cannot be disabled once enabled (S3 user guide, "Using versioning in S3 buckets")."""
     s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Suspended"})
 
 

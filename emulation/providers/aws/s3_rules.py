@@ -1,7 +1,7 @@
-"""S3: a bucket's replication and lifecycle rules.
+"""S3: replication and lifecycle rules of a bucket.
 
-moto stores the rules as they are, and the sandbox copies the objects. What the API leaves out or adds is no drift. So a
-rule set that has the same number and states in S3 comes back as it was given.
+moto only stores the rules; the sandbox copies the objects. Defaults that the API adds or omits are not drift: if S3 has
+as many rules with the same states, `read` returns the inputs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from emulation.providers.handler import Handler, Properties
 
 
 def handlers() -> list[Handler]:
-    """One handler a resource type; the identity is the bucket's name."""
+    """Returns one handler for each resource type. The id is the bucket's name."""
     return [
         Described(
             aws.s3.BucketReplicationConfig,

@@ -1,4 +1,4 @@
-"""S3: what is kept from deletion for a time, what is logged and what is counted of a bucket."""
+"""S3: Object Lock, access logging and request metrics of a bucket."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from emulation.providers.handler import CloudError, Handler, Properties
 
 
 def handlers() -> list[Handler]:
-    """One handler a resource type; the identity is the bucket's name, of metrics also their own."""
+    """Returns one handler for each resource type. The id is the bucket's name, and for metrics also the metrics'
+    name."""
     return [
         Setting(aws.s3.BucketObjectLockConfiguration, _put_lock, _get_lock, _unlock),
         Setting(
@@ -55,7 +56,8 @@ def _get_lock(s3: Api, name: str) -> Properties | None:
 
 
 def _unlock(s3: Api, name: str) -> None:
-    """Object Lock once enabled stays; only its default goes (S3 User Guide, "Locking objects with Object Lock")."""
+    """Removes the default retention. Object Lock itself cannot be disabled (S3 User Guide, "Locking objects with Object
+    Lock")."""
     s3.put_object_lock_configuration(Bucket=name, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"})
 
 

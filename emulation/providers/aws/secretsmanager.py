@@ -8,7 +8,7 @@ from emulation.providers.handler import Properties
 
 
 class SecretVersion:
-    """`aws:secretsmanager/getSecretVersion:getSecretVersion`. The value leaves marked as secret."""
+    """The data source `aws:secretsmanager/getSecretVersion:getSecretVersion`. The value is marked as secret."""
 
     token = "aws:secretsmanager/getSecretVersion:getSecretVersion"  # noqa: S105  a type token
 

@@ -1,4 +1,4 @@
-"""SNS: topics, who may publish to them, and who hears of it."""
+"""SNS: topics, their policies and subscriptions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emulation.providers.handler import CloudError, Handler, Properties
 
 
 def handlers() -> list[Handler]:
-    """One handler a resource type."""
+    """Returns one handler for each resource type."""
     return [
         Described(
             aws.sns.Topic,
@@ -89,7 +89,8 @@ def _describe_policy(sns: Api, id: str, state: Properties) -> Properties | None:
 
 
 def _forget_policy(sns: Api, id: str, state: Properties) -> None:
-    """A topic always has a policy; without one of ours it is the one that lets the account in (SNS Developer Guide)."""
+    """Restores the default policy, which allows access for the account, because a topic always has a policy (SNS
+    Developer Guide)."""
     statement = {
         "Effect": "Allow",
         "Principal": {"AWS": f"arn:aws:iam::{id.split(':')[4]}:root"},
@@ -101,7 +102,8 @@ def _forget_policy(sns: Api, id: str, state: Properties) -> None:
 
 
 def _subscribe(sns: Api, inputs: Properties) -> str:
-    """Mail goes to whoever confirmed; until then the subscription has an ARN that only its maker is told."""
+    """Subscribes an endpoint. An e-mail subscription is pending until confirmed, and only its creator receives its
+    ARN."""
     unknown = inputs.keys() - {"topic", "protocol", "endpoint", "region"}
     if unknown:
         raise CloudError(f"subscriptions with {', '.join(sorted(unknown))} are not emulated")

@@ -20,7 +20,7 @@ _FIFO = {"fifoQueue": "FifoQueue", "contentBasedDeduplication": "ContentBasedDed
 
 
 def handlers() -> list[Handler]:
-    """One handler a resource type."""
+    """Returns one handler for each resource type."""
     return [
         Described(
             aws.sqs.Queue,

@@ -1,4 +1,4 @@
-"""Handlers of the Cloudflare resource types that the program uses, over the real API calls of the official SDK."""
+"""Handlers of the Cloudflare resource types that the project uses. They call the API with the official SDK."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from emulation.providers.handler import Function, Handler
 
 
 def handlers(clients: Clients = from_environment) -> Iterable[Handler]:
-    """One handler a resource type; `clients` gives the API client, when one is needed."""
+    """Returns one handler for each resource type. `clients` creates the API client when a handler needs one."""
     return [
         zones.Zone(clients),
         zones.ZoneSetting(clients),
@@ -24,5 +24,5 @@ def handlers(clients: Clients = from_environment) -> Iterable[Handler]:
 
 
 def functions(clients: Clients = from_environment) -> Iterable[Function]:
-    """One handler a data source."""
+    """Returns one handler for each data source. `clients` creates the API client when a handler needs one."""
     return [zones.IpRanges(clients)]

@@ -1,4 +1,4 @@
-"""Client certificates for worker fetches, and the authorities of a zone's origins. Neither can be changed in place."""
+"""Client certificates of workers, and the certificate authorities of a zone's origins. None can change in place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The API client, aimed by the standard CLOUDFLARE_* environment, and its refusals in a user's words."""
+"""Creates the API client from the CLOUDFLARE_* environment variables, and turns API errors into messages for users."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from emulation.providers.handler import CloudError
 
 Clients = Callable[[], Cloudflare]
 
-TIMEOUT = 120.0  # seconds; a deployment ends when all PoPs run it
+TIMEOUT = 120.0  # seconds; a deployment ends only when all PoPs run it
 
 
 def from_environment() -> Cloudflare:
-    """A client of the emulated Cloudflare; never, by an oversight, of the real one."""
+    """Returns a client of the emulated Cloudflare. Raises CloudError rather than use the real Cloudflare."""
     url = os.environ.get("CLOUDFLARE_BASE_URL")
     if not url:
         raise CloudError("CLOUDFLARE_BASE_URL is not set: the emulated provider does not speak to the real Cloudflare")
@@ -31,7 +31,7 @@ def _client(url: str, token: str) -> Cloudflare:
 
 @contextmanager
 def asking() -> Generator[None]:
-    """Turns the SDK's errors into refusals that say what Cloudflare said."""
+    """Turns errors of the SDK into CloudError with Cloudflare's message."""
     try:
         yield
     except APIStatusError as error:

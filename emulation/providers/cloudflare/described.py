@@ -1,4 +1,4 @@
-"""From the API's spelling to Pulumi's and back, and answers in the shape in which the inputs were given."""
+"""Translates property names between the API and Pulumi, and returns answers in the form of the inputs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emulation.providers.handler import Properties
 
 
 def outputs(resource: type[pulumi.CustomResource], answer: BaseModel, given: Properties) -> Properties:
-    """All that is known of a resource: what the API answered, on top of what it was `given` and does not tell."""
+    """Returns the outputs of a resource: the API's answer, and the inputs that the API does not return."""
     told = {
         name: value
         for name, value in camel(answer.to_dict(mode="json")).items()
@@ -23,7 +23,8 @@ def outputs(resource: type[pulumi.CustomResource], answer: BaseModel, given: Pro
 
 
 def like(given: Any, now: Any) -> Any:
-    """`now` without those members of objects that `given` does not name: defaults of the API are no drift."""
+    """Returns `now` without the object members that `given` does not have, so that defaults of the API are not
+    drift."""
     if isinstance(given, dict) and isinstance(now, dict):
         current = cast(Properties, now)
         return {name: like(value, current.get(name)) for name, value in cast(Properties, given).items()}
@@ -31,7 +32,7 @@ def like(given: Any, now: Any) -> Any:
 
 
 def camel(value: Any) -> Any:
-    """A JSON value with its members' names as Pulumi writes them: `main_module` is `mainModule`."""
+    """Returns a JSON value with member names in Pulumi's form: `main_module` becomes `mainModule`."""
     if isinstance(value, dict):
         members = cast(Properties, value).items()
         return {re.sub(r"_([a-z0-9])", lambda m: m[1].upper(), name): camel(member) for name, member in members}
@@ -41,7 +42,7 @@ def camel(value: Any) -> Any:
 
 
 def snake(value: Any) -> Any:
-    """A JSON value with its members' names as the API writes them; members without a value are left out."""
+    """Returns a JSON value with member names in the API's form, without members that are None."""
     if isinstance(value, dict):
         members = cast(Properties, value).items()
         return {

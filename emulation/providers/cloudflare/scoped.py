@@ -1,4 +1,4 @@
-"""What is the same for all resources that live in an account or a zone and have endpoints of the usual form."""
+"""Handles resource types that belong to an account or a zone and have the usual endpoints."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from emulation.providers.handler import CloudError, Created, Properties, Replace
 
 
 class Scoped(ReplacedBeforeDeletion):
-    """A resource type's handler; a subclass says which type it is and which of the SDK's resources serves it."""
+    """A handler of a resource type. A subclass names the type and the SDK resource that serves the type."""
 
     resource: type[pulumi.CustomResource]
     replace_on: frozenset[str]
+    # The input that contains the account or zone.
     scope: ClassVar[str]
-    """The input that says which account or zone it is in."""
+    # The inputs that the emulation applies. Any other input raises CloudError.
     emulated: ClassVar[frozenset[str]]
-    """The inputs that the emulation applies; any other is refused."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
@@ -61,7 +61,7 @@ class Scoped(ReplacedBeforeDeletion):
 
 
 def refuse_others(inputs: Properties, emulated: frozenset[str]) -> None:
-    """Raises CloudError where an input is given that the emulation would ignore."""
+    """Raises CloudError for an input that the emulation would ignore."""
     others = sorted(name for name, value in inputs.items() if value is not None and name not in emulated)
     if others:
         raise CloudError(f"not emulated: {', '.join(others)} (emulated are {', '.join(sorted(emulated)) or 'none'})")

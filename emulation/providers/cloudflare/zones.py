@@ -1,4 +1,4 @@
-"""Zones, their DNS records, and Cloudflare's own addresses."""
+"""Zones, their settings and DNS records, and Cloudflare's own addresses."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Zone:
 
     def update(self, id: str, old: Properties, new: Properties) -> Properties:
         with asking():
-            # The API changes one property a call.
+            # The API changes one property per call.
             for name, value in _arguments(new, {"paused", "type", "vanityNameServers"}).items():
                 self._api.edit(zone_id=id, **{name: value})
             return outputs(self.resource, self._api.get(zone_id=id), new)
@@ -52,7 +52,8 @@ class Zone:
 
 
 class ZoneSetting:
-    """Its Pulumi id is the setting's, as with the real provider. A zone always has it: deletion leaves it as it is."""
+    """The handler of zone settings. The Pulumi id is the setting's, as with the real provider. Deletion does nothing,
+    because a zone always has its settings."""
 
     resource = pulumi_cloudflare.ZoneSetting
     replace_on = frozenset({"settingId", "zoneId"})
@@ -92,7 +93,7 @@ class DnsRecord(Scoped):
 
     @property
     def _api(self) -> Any:
-        # The SDK has an overload for each type of record; which one it is stands in the inputs.
+        # The SDK has an overload for each record type, and the inputs decide which one applies.
         return cast(Any, self._clients().dns.records)
 
 

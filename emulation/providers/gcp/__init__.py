@@ -1,4 +1,4 @@
-"""Handlers of the Google Cloud resource types that the program uses, over the REST calls of Google's APIs."""
+"""Handlers of the Google Cloud resource types that the project uses. They call Google's REST APIs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from emulation.providers.handler import Function, Handler
 
 
 def handlers(clients: Clients = from_environment) -> Iterable[Handler]:
-    """One handler a resource type; `clients` gives the HTTP client, when one is needed."""
+    """Returns one handler for each resource type. `clients` creates the HTTP client when a handler needs one."""
     parts = (compute, kms, storage, spanner, monitoring, cloud_run)
     return [handler for part in parts for handler in part.handlers(clients)]
 
 
 def functions(clients: Clients = from_environment) -> Iterable[Function]:
-    """One handler a data source."""
+    """Returns one handler for each data source. `clients` creates the HTTP client when a handler needs one."""
     return [storage.StorageAgent(clients), storage.TransferAgent(clients)]

@@ -1,4 +1,4 @@
-"""Cloud Run, Pub/Sub, and the objects that services are made of."""
+"""Cloud Run services, Pub/Sub topics and subscriptions, and the objects with the services' sources."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _RUN, _PUBSUB = "run/v2/", "pubsub/v1/"
 _SERVICE = ("description", "ingress", "launchStage", "labels")
 _TOPIC = ("labels", "messageRetentionDuration")
 _SUBSCRIPTION = (*_TOPIC, "ackDeadlineSeconds", "expirationPolicy")
+# Pulumi's names of lists that differ from the API's names.
 _CONTAINER = {"commands": "command", "envs": "env"}
-"""Where Pulumi's names of lists are not the API's."""
 
 
 def handlers(clients: Clients) -> Iterable[Handler]:
-    """In the order in which they build on each other."""
+    """Returns the handlers, ordered so that each type follows the types it depends on."""
     return [
         BucketObject(clients),
         Rest(
@@ -74,7 +74,7 @@ def handlers(clients: Clients) -> Iterable[Handler]:
 
 
 class InProject(IamMember):
-    """A member of a role on something that stands in a project; `place` is where, from the arguments."""
+    """A member of a role on a resource in a project. `place` is a format string for the resource's path."""
 
     def __init__(
         self, resource: type[pulumi.CustomResource], clients: Clients, owner: str, root: str, place: str
@@ -88,7 +88,7 @@ class InProject(IamMember):
 
 
 class BucketObject:
-    """An object that is uploaded from an archive. A new content is a new generation of it."""
+    """An object that is uploaded from an archive. New content creates a new generation of the object."""
 
     resource = gcp.storage.BucketObject
     replace_on = frozenset({"bucket", "name"})
@@ -117,7 +117,7 @@ class BucketObject:
             return None
         written: Properties = (
             {} if found["md5Hash"] == state.get("md5hash") else {"source": {}}
-        )  # by somebody else, since
+        )  # the object was changed outside of Pulumi
         return {**state, **_object_told(found), **written}
 
     def update(self, id: str, old: Properties, new: Properties) -> Properties:

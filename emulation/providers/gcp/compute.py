@@ -1,4 +1,4 @@
-"""Compute Engine, and the service accounts of its machines."""
+"""Compute Engine, and the service accounts of machines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _IAM = "iam/v1/"
 
 
 def handlers(clients: Clients) -> Iterable[Handler]:
-    """In the order in which they build on each other."""
+    """Returns the handlers, ordered so that each type follows the types it depends on."""
     return [
         Rest(
             gcp.compute.Network,

@@ -1,4 +1,4 @@
-"""Single members of roles in a resource's IAM policy, which is read, changed and written as a whole."""
+"""Single members of roles in a resource's IAM policy. Each change reads and writes the whole policy."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from emulation.providers.handler import CloudError, Created, Properties
 
 
 class IamMember:
-    """One member of one role. `owner` is the argument that names the resource, which stands at `root` in its API; the
-    identifier begins with `prefix`."""
+    """The handler of one member of one role. `owner` is the argument that names the resource. `root` is the API path
+    below which the resource lies. Ids begin with `prefix`."""
 
     def __init__(
         self, resource: type[pulumi.CustomResource], clients: Clients, owner: str, root: str, prefix: str = ""
@@ -42,11 +42,11 @@ class IamMember:
             self._write(state, [member for member in members if member != state["member"]])
 
     def _place(self, inputs: Properties) -> str:
-        """Where the resource stands, beneath the root."""
+        """Returns the path of the resource below the root."""
         return inputs[self._owner]
 
     def _members(self, inputs: Properties) -> list[str] | None:
-        """Those who have the role; None where the resource does not exist."""
+        """Returns the members that have the role, or None if the resource does not exist."""
         found = call(self._clients(), "GET", self._root + self._place(inputs))
         if found is None:
             return None

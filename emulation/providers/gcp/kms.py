@@ -1,7 +1,7 @@
-"""Cloud KMS: rings, and the keys in them. Google deletes neither, ever.
+"""Cloud KMS: key rings and keys, which Google never deletes.
 
-As the real provider does, a destroyed ring is only forgotten, and a destroyed key rotates no more; a second of the same
-name is refused until it is imported.
+As with the real provider, destroying a key ring only removes it from the state, and destroying a key ends its rotation.
+Creating another one with the same name fails until the old one is imported.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ _ROOT = "cloudkms/v1/"
 
 
 class Lasting(Rest):
-    """A resource whose deletion is none."""
+    """A resource that the cloud never deletes."""
 
     def delete(self, id: str, state: Properties) -> None:
-        """The ring stays."""
+        """Does nothing, because the cloud keeps the key ring."""
 
 
 class LastingKey(Rest):
-    """A key whose deletion ends its rotation."""
+    """A key whose deletion ends only its rotation."""
 
     def delete(self, id: str, state: Properties) -> None:
         call(self.clients(), "PATCH", self.id_from + id, {"rotationPeriod": None, "nextRotationTime": None})
 
 
 def handlers(clients: Clients) -> Iterable[Handler]:
-    """In the order in which they build on each other."""
+    """Returns the handlers, ordered so that each type follows the types it depends on."""
     return [
         Lasting(
             gcp.kms.KeyRing,
@@ -61,7 +61,7 @@ def handlers(clients: Clients) -> Iterable[Handler]:
 
 
 def _settings(inputs: Properties) -> Properties:
-    """A period asks for a first time, too, which the provider works out."""
+    """Returns the settings of a key. A rotation period requires a first rotation time, which the provider computes."""
     period = inputs.get("rotationPeriod")
     first = period and (datetime.now(UTC) + timedelta(seconds=float(period.removesuffix("s")))).isoformat()
     return without_nothing({"rotationPeriod": period, "nextRotationTime": first, "labels": inputs.get("labels")})

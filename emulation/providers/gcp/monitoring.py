@@ -1,4 +1,4 @@
-"""Cloud Monitoring: alerting policies, whom they tell, dashboards, and one's own metrics."""
+"""Cloud Monitoring: alerting policies, notification channels, dashboards and custom metrics."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ _DESCRIPTOR = ("type", "displayName", "description", "metricKind", "valueType", 
 
 
 class Dashboard(Rest):
-    """Its content is text: the same content otherwise spelt is no change, as for the real provider."""
+    """A dashboard. Its content is JSON text, and a different spelling of the same JSON is not a change, as with the
+    real provider."""
 
     def _outputs(self, given: Properties, document: Properties) -> Properties:
         told = {name: value for name, value in document.items() if name not in ("name", "selfLink")}
@@ -27,7 +28,7 @@ class Dashboard(Rest):
 
 
 def handlers(clients: Clients) -> Iterable[Handler]:
-    """In the order in which they build on each other."""
+    """Returns the handlers, ordered so that each type follows the types it depends on."""
     return [
         Rest(
             gcp.monitoring.MetricDescriptor,

@@ -1,4 +1,4 @@
-"""The common case: a resource that is created in a collection and then read, patched and deleted by its own path."""
+"""Handles resource types that are created in a collection and then read, patched and deleted by their own path."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from emulation.providers.handler import CloudError, Created, Properties
 
 Clients = Callable[[], httpx.Client]
 
+# The environment variable that the real provider reads: the base URL of Compute Engine, here `…/compute/v1/`. The other
+# APIs have the same host.
 ENDPOINT_VARIABLE = "GOOGLE_COMPUTE_CUSTOM_ENDPOINT"
-"""As the real provider reads it: the base URL of Compute Engine, here `…/compute/v1/`; the other APIs stand beside."""
 
 
 def from_environment() -> httpx.Client:
-    """A client of the emulated Google Cloud; never, by an oversight, of the real one."""
+    """Returns a client of the emulated Google Cloud. Raises CloudError rather than use the real Google Cloud."""
     url = os.environ.get(ENDPOINT_VARIABLE)
     if not url:
         raise CloudError(
@@ -35,7 +36,7 @@ def _client(url: str) -> httpx.Client:
 
 
 def call(client: httpx.Client, method: str, path: str, body: Properties | None = None) -> Properties | None:
-    """The API's answer, None for what is asked for and does not exist; refusals in the words of the API."""
+    """Returns the API's answer, or None if the resource does not exist. Raises CloudError with the API's message."""
     try:
         answer = client.request(method, path, json=body)
     except httpx.HTTPError as error:
@@ -50,10 +51,11 @@ def call(client: httpx.Client, method: str, path: str, body: Properties | None =
 
 @dataclass(frozen=True)
 class Rest:
-    """A handler from what differs between types.
+    """A handler that consists of the differences between types.
 
-    `collection` is the path to create in; `request` the body that creates; `told` what the API's document says, in
-    Pulumi's shapes; `changed` the body that patches. `id_from` is where the resource's identifier starts in its path.
+    `collection` returns the path to create in, and `request` the body of the creation. `told` converts the API's
+    document to Pulumi's form. `changed` returns the body of a patch. `id_from` is the part of the path before the
+    resource's id.
     """
 
     resource: type[pulumi.CustomResource]
@@ -85,15 +87,16 @@ class Rest:
         call(self.clients(), "DELETE", self.id_from + id)
 
     def _outputs(self, given: Properties, document: Properties) -> Properties:
-        """What the cloud says; of what it defaults, only what was asked for."""
+        """Returns the outputs from the cloud's document. Defaults are included only where the inputs have the
+        property."""
         return {**given, **{name: value for name, value in self.told(document).items() if value is not None}}
 
 
 def picked(document: Mapping[str, Any], *names: str) -> Properties:
-    """The members of these names that have a value."""
+    """Returns the members with these names that have a value."""
     return without_nothing({name: document.get(name) for name in names})
 
 
 def without_nothing(document: Mapping[str, Any]) -> Properties:
-    """The document without members that have no value: the API takes them for absent, too."""
+    """Returns the document without members that are None, because the API treats None as absent."""
     return {name: value for name, value in document.items() if value is not None}

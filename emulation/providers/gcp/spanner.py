@@ -1,4 +1,4 @@
-"""Spanner: instances, their databases, when these are backed up, and who may use them."""
+"""Spanner: instances, databases, backup schedules, and members of roles on databases."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _INSTANCE_SETTINGS = ("processingUnits", "edition", "labels", "defaultBackupSche
 
 
 def handlers(clients: Clients) -> Iterable[Handler]:
-    """In the order in which they build on each other."""
+    """Returns the handlers, ordered so that each type follows the types it depends on."""
     return [
         Rest(
             gcp.spanner.Instance,

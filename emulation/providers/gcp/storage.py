@@ -17,7 +17,7 @@ _TRANSFER = "storagetransfer/v1/"
 
 
 def handlers(clients: Clients) -> Iterable[Handler]:
-    """In the order in which they build on each other."""
+    """Returns the handlers, ordered so that each type follows the types it depends on."""
     return [
         Bucket(
             gcp.storage.Bucket,
@@ -61,7 +61,7 @@ def handlers(clients: Clients) -> Iterable[Handler]:
 
 
 class Bucket(Rest):
-    """A bucket; with forceDestroy all versions of its objects go first, as the real provider does it."""
+    """A bucket. With forceDestroy, the handler deletes all object versions first, as the real provider does."""
 
     def delete(self, id: str, state: Properties) -> None:
         objects = f"{self.id_from}{id}/o"
@@ -75,7 +75,8 @@ class Bucket(Rest):
 
 
 def _bucket_collection(inputs: Properties) -> str:
-    """Object retention is asked for beside the bucket (Cloud Storage JSON API, "Buckets: insert")."""
+    """Returns the path to create a bucket. Object retention is a query parameter (Cloud Storage JSON API, "Buckets:
+    insert")."""
     collection = _STORAGE.removesuffix("/")
     return f"{collection}?enableObjectRetention=true" if inputs.get("enableObjectRetention") else collection
 
@@ -99,7 +100,7 @@ def _bucket_settings(inputs: Properties) -> Properties:
 
 
 class StorageAgent:
-    """`gcp:storage/getProjectServiceAccount:getProjectServiceAccount`."""
+    """The data source `gcp:storage/getProjectServiceAccount:getProjectServiceAccount`."""
 
     token = "gcp:storage/getProjectServiceAccount:getProjectServiceAccount"  # noqa: S105  a type token
 
@@ -114,7 +115,7 @@ class StorageAgent:
 
 
 class TransferAgent:
-    """`gcp:storage/getTransferProjectServiceAccount:getTransferProjectServiceAccount`."""
+    """The data source `gcp:storage/getTransferProjectServiceAccount:getTransferProjectServiceAccount`."""
 
     token = "gcp:storage/getTransferProjectServiceAccount:getTransferProjectServiceAccount"  # noqa: S105  a type token
 
@@ -149,7 +150,7 @@ def _bucket_told(document: Properties) -> Properties:
 
 
 def _rule(rule: Properties) -> Properties:
-    """Pulumi says `withState`, the API `isLive`."""
+    """Returns a lifecycle rule in the API's form, where Pulumi's `withState` is `isLive`."""
     condition: dict[str, Any] = dict(rule["condition"])
     state = condition.pop("withState", None)
     live = {"LIVE": True, "ARCHIVED": False}.get(str(state))

@@ -1,4 +1,4 @@
-"""EC2: the network around a shield, its firewall, its machines and their addresses."""
+"""EC2: the network of a shield, its firewall, its machines and their addresses."""
 
 from emulation.providers.aws.ec2 import firewall, machines, network
 from emulation.providers.aws.ec2.lookups import Ami, AvailabilityZones, IpRanges, ManagedPrefixList
@@ -8,5 +8,5 @@ __all__ = ["Ami", "AvailabilityZones", "IpRanges", "ManagedPrefixList", "handler
 
 
 def handlers() -> list[Handler]:
-    """One handler a resource type."""
+    """Returns one handler for each resource type."""
     return [*network.handlers(), *firewall.handlers(), *machines.handlers()]

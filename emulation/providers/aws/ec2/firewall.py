@@ -13,7 +13,7 @@ from emulation.providers.handler import Handler, Properties
 
 
 def handlers() -> list[Handler]:
-    """One handler a resource type."""
+    """Returns one handler for each resource type."""
     return [
         Described(
             aws.ec2.SecurityGroup,
@@ -30,7 +30,7 @@ def handlers() -> list[Handler]:
 def _make_group(ec2: Api, inputs: Properties) -> str:
     request = {"GroupName": inputs["name"], "Description": inputs.get("description", "Managed by Pulumi")}
     created = ec2.create_security_group(VpcId=inputs["vpcId"], **request, **tags("security-group", inputs))
-    # As the real provider does: the rule that lets everything out, which EC2 adds to each new group, is taken away.
+    # EC2 gives each new group a rule that allows all outgoing traffic. The real provider removes this rule.
     anywhere = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
     ec2.revoke_security_group_egress(GroupId=created["GroupId"], IpPermissions=anywhere)
     _add_rules(ec2, created["GroupId"], inputs)
@@ -55,7 +55,7 @@ def _add_rules(ec2: Api, id: str, inputs: Properties) -> None:
 
 
 def _inline(rule: Properties) -> dict[str, Any]:
-    """An inline rule as the API takes it; its description goes to each source, as the real provider does."""
+    """Returns an inline rule in the API's form. Each source gets the rule's description, as with the real provider."""
     described = {"Description": rule["description"]} if rule.get("description") else {}
     permission: dict[str, Any] = {"IpProtocol": rule["protocol"]}
     if rule["protocol"] != "-1":
@@ -67,7 +67,7 @@ def _inline(rule: Properties) -> dict[str, Any]:
 
 
 def _sources(permission: dict[str, Any]) -> frozenset[tuple[object, ...]]:
-    """What a permission opens, without order and descriptions: one entry a source."""
+    """Returns one entry for each source that a permission allows, without order and descriptions."""
     ports = (permission["IpProtocol"], permission.get("FromPort"), permission.get("ToPort"))
     listed = [
         *(source["CidrIp"] for source in permission.get("IpRanges", [])),
@@ -78,7 +78,7 @@ def _sources(permission: dict[str, Any]) -> frozenset[tuple[object, ...]]:
 
 
 def _inline_as_seen(given: list[Properties], seen: list[dict[str, Any]]) -> list[Properties]:
-    """The rules as they were given while EC2 opens just what they say; else as EC2 has them, which is drift."""
+    """Returns the rules in the form of the inputs if EC2 has equal rules, and else EC2's rules, which are drift."""
     wanted = frozenset[tuple[object, ...]]().union(*(_sources(_inline(rule)) for rule in given))
     opened = frozenset[tuple[object, ...]]().union(*(_sources(permission) for permission in seen))
     if wanted == opened:

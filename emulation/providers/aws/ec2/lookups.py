@@ -1,19 +1,19 @@
-"""What a program asks of EC2 before it makes anything: images, prefix lists, addresses, zones."""
+"""EC2 data sources: images, prefix lists, addresses and availability zones."""
 
 from __future__ import annotations
 
 from emulation.providers.aws.clients import client
 from emulation.providers.handler import CloudError, Properties
 
+# The largest network of Route 53's health checkers (Route 53 guide, "IP address ranges").
 _HEALTH_CHECKERS = "15.177.0.0/18"
-"""The largest network of Route 53's health checkers (Route 53 guide, "IP address ranges")."""
 
 
 class Ami:
-    """`aws:ec2/getAmi:getAmi`: an image of that name and owner.
+    """The data source `aws:ec2/getAmi:getAmi`: an image by name and owner.
 
-    moto knows a fixed list of images, Debian's not among them; one is registered under the name that is asked for, so
-    that machines have an image as in the cloud. What such a machine boots is decided by its user data alone.
+    moto has a fixed list of images, without Debian's. The handler registers an image with the requested name, so that
+    machines have an image as in the cloud. Only the user data decides what such a machine boots.
     """
 
     token = "aws:ec2/getAmi:getAmi"  # noqa: S105  a type token
@@ -32,7 +32,8 @@ class Ami:
 
 
 class ManagedPrefixList:
-    """`aws:ec2/getManagedPrefixList:getManagedPrefixList`, by name; AWS's own are made when first asked for."""
+    """The data source `aws:ec2/getManagedPrefixList:getManagedPrefixList`, by name. The first query creates AWS's own
+    lists."""
 
     token = "aws:ec2/getManagedPrefixList:getManagedPrefixList"  # noqa: S105  a type token
 
@@ -50,7 +51,8 @@ class ManagedPrefixList:
 
 
 class IpRanges:
-    """`aws:index/getIpRanges:getIpRanges`, for the one list that no managed prefix list gives outside of AWS."""
+    """The data source `aws:index/getIpRanges:getIpRanges`, for the only list that has no managed prefix list outside
+    AWS."""
 
     token = "aws:index/getIpRanges:getIpRanges"  # noqa: S105  a type token
 
@@ -63,7 +65,7 @@ class IpRanges:
 
 
 class AvailabilityZones:
-    """`aws:index/getAvailabilityZones:getAvailabilityZones`."""
+    """The data source `aws:index/getAvailabilityZones:getAvailabilityZones`."""
 
     token = "aws:index/getAvailabilityZones:getAvailabilityZones"  # noqa: S105  a type token
 

@@ -1,4 +1,4 @@
-"""Machines and the addresses that stay when they are replaced."""
+"""EC2 instances, and the public addresses that stay when an instance is replaced."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from emulation.providers.handler import Handler, Properties
 
 
 def handlers() -> list[Handler]:
-    """One handler a resource type."""
+    """Returns one handler for each resource type."""
     return [
         Described(
             aws.ec2.Instance,
@@ -107,7 +107,7 @@ def _make_address(ec2: Api, inputs: Properties) -> str:
 
 
 def _change_address(ec2: Api, id: str, old: Properties, new: Properties) -> None:
-    """The address stays while the machine behind it is another one."""
+    """Associates the address with another machine."""
     if new.get("instance") != old.get("instance"):
         address = ec2.describe_addresses(AllocationIds=[id])["Addresses"][0]
         if address.get("AssociationId"):

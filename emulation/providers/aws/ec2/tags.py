@@ -1,4 +1,4 @@
-"""Tags of EC2, given as a resource is made and changed by calls of their own."""
+"""EC2 tags, which are set when a resource is created and changed with separate calls."""
 
 from __future__ import annotations
 
