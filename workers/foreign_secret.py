@@ -58,9 +58,9 @@ class ForeignSecret:
         body = json.dumps({"SecretId": self.secret_id}).encode()
         url = _endpoint("secretsmanager", self.region)
         headers = signed(url, body, self._credentials(), self.region, datetime.now(UTC))
-        said = json.loads(_ask(url, body, headers))
+        answer = json.loads(_post(url, body, headers))
         try:
-            return json.loads(said["SecretString"])[name]
+            return json.loads(answer["SecretString"])[name]
         except (KeyError, ValueError):
             raise SecretUnreadable(f"{self.secret_id} has no field {name}") from None
 
@@ -73,11 +73,11 @@ class ForeignSecret:
             "WebIdentityToken": self.identity.identity_token(self.role),
         }
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        text = _ask(_endpoint("sts", self.region), urlencode(form).encode(), headers)
+        text = _post(_endpoint("sts", self.region), urlencode(form).encode(), headers)
         found = ElementTree.fromstring(text).find(f".//{_STS}Credentials")  # noqa: S314  of AWS, over TLS
-        told = {} if found is None else {part.tag.removeprefix(_STS): part.text or "" for part in found}
+        values = {} if found is None else {part.tag.removeprefix(_STS): part.text or "" for part in found}
         try:
-            return Credentials(told["AccessKeyId"], told["SecretAccessKey"], told["SessionToken"])
+            return Credentials(values["AccessKeyId"], values["SecretAccessKey"], values["SessionToken"])
         except KeyError:
             raise SecretUnreadable("STS gave no credentials") from None
 
@@ -101,8 +101,8 @@ def signed(url: str, body: bytes, credentials: Credentials, region: str, now: da
         key = hmac.digest(key, part.encode(), "sha256")
     text = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
     signature = hmac.new(key, text.encode(), "sha256").hexdigest()
-    said = f"Credential={credentials.key_id}/{scope}, SignedHeaders={names}, Signature={signature}"
-    return {**headers, "authorization": f"AWS4-HMAC-SHA256 {said}"}
+    parameters = f"Credential={credentials.key_id}/{scope}, SignedHeaders={names}, Signature={signature}"
+    return {**headers, "authorization": f"AWS4-HMAC-SHA256 {parameters}"}
 
 
 def _endpoint(service: str, region: str) -> str:
@@ -111,7 +111,7 @@ def _endpoint(service: str, region: str) -> str:
     return f"{base.rstrip('/')}/"
 
 
-def _ask(url: str, body: bytes, headers: Mapping[str, str]) -> str:
+def _post(url: str, body: bytes, headers: Mapping[str, str]) -> str:
     try:
         answer: Any = cast(Any, urllib3).request(
             "POST", url, body=body, headers=dict(headers), timeout=_TIMEOUT, retries=False

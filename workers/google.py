@@ -38,16 +38,16 @@ class Identity:
         """Returns an access token for Google's APIs, cached until shortly before it expires. Raises NoIdentity."""
         with self._lock:
             if time.monotonic() >= self._until:
-                told = json.loads(self._ask("/token"))
-                self._access = told["access_token"]
-                self._until = time.monotonic() + told["expires_in"] - _EARLY_SECONDS
+                answer = json.loads(self._request("/token"))
+                self._access = answer["access_token"]
+                self._until = time.monotonic() + answer["expires_in"] - _EARLY_SECONDS
             return self._access
 
     def identity_token(self, audience: str) -> str:
         """Returns an identity token for the audience, signed by Google and valid for an hour. Raises NoIdentity."""
-        return self._ask(f"/identity?audience={quote(audience, safe='')}")
+        return self._request(f"/identity?audience={quote(audience, safe='')}")
 
-    def _ask(self, path: str) -> str:
+    def _request(self, path: str) -> str:
         try:
             answer: Any = cast(Any, self._pool).request("GET", self._root + path)
         except urllib3.exceptions.HTTPError as error:

@@ -18,7 +18,7 @@ from tests.support.spanner import Spanner as Google
 from tests.support.spanner import spanner
 from workers.entitlements.changes import ChangeStream
 from workers.entitlements.positions import Positions
-from workers.entitlements.spanner import Spanner, SpannerRefused
+from workers.entitlements.spanner import Spanner, SpannerInvalidRequest
 
 __all__ = ["spanner"]
 
@@ -90,16 +90,16 @@ def test_both_refuse_a_place_that_they_do_not_know(google: Spanner, stand_in: Em
     for database in (google, stand_in.spanner()):
         stream, now = ChangeStream(database, STREAM), database.now()
         (partition, *_) = stream.partitions(now)
-        with pytest.raises(SpannerRefused):
+        with pytest.raises(SpannerInvalidRequest):
             stream.read("nonsense", now, now)
-        with pytest.raises(SpannerRefused):
+        with pytest.raises(SpannerInvalidRequest):
             stream.read(partition.token, "2020-01-01T00:00:00Z", now)
 
 
 def test_the_follower_follows_google_s_partitions(google: Spanner) -> None:
     edge = Edge()
     following = follower(google, edge)
-    following.turn()
+    following.poll()
     positions = Positions(google, f"{STREAM}_positions")
     first, version, seen = set(positions.all()), 0, set[str]()
     deadline = time.monotonic() + _REPLACED_WITHIN
@@ -107,13 +107,13 @@ def test_the_follower_follows_google_s_partitions(google: Spanner) -> None:
         assert time.monotonic() < deadline, "the emulator did not replace its partitions"
         version += 1
         put(google, "x", version)
-        following.turn()
+        following.poll()
         seen = set(positions.all())
         time.sleep(0.5)
-    following.turn()
+    following.poll()
     following = follower(google, edge)  # a new follower, as after a crash
     put(google, "x", version + 1)
-    following.turn()
-    following.turn()
+    following.poll()
+    following.poll()
     assert sorted(set(edge.versions("x"))) == list(range(1, version + 2))
     assert edge.versions("x") == sorted(edge.versions("x"))

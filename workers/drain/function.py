@@ -29,7 +29,7 @@ from workers.cloud import client, read_secret, setting
 # takes its full timeout.
 PASS_SECONDS = 25.0
 # Timeouts of AWS requests. The SDK's default timeouts are longer than the function's.
-_IMPATIENT = Config(connect_timeout=3, read_timeout=8, retries={"total_max_attempts": 2, "mode": "standard"})
+_SHORT_TIMEOUTS = Config(connect_timeout=3, read_timeout=8, retries={"total_max_attempts": 2, "mode": "standard"})
 
 _log = logging.getLogger(__name__)
 _log.setLevel(logging.INFO)
@@ -41,12 +41,12 @@ def handler(event: object, context: object) -> dict[str, Any]:
     report = _delivery().drain(until=time.time() + PASS_SECONDS)
     _metrics().purges(report.lag, report.dead)
     for reason in report.delayed:
-        _log.warning("%s; it is tried again", reason)
+        _log.warning("%s; the next pass retries it", reason)
     if report.delayed:
         _delivery.cache_clear()  # an API token may have been replaced
-    told = {"settled": report.settled, "waiting": report.waiting, "left": report.left, "given_up": report.dead}
-    _log.info("%s", told)
-    return told
+    counts = {"settled": report.settled, "waiting": report.waiting, "left": report.left, "given_up": report.dead}
+    _log.info("%s", counts)
+    return counts
 
 
 @cache
@@ -80,5 +80,5 @@ def _metrics() -> CloudWatch:
 def _session() -> None:
     """Applies the short timeouts to all AWS clients that are created afterwards."""
     session = botocore.session.get_session()
-    session.set_default_client_config(_IMPATIENT)
+    session.set_default_client_config(_SHORT_TIMEOUTS)
     cast(Any, boto3).setup_default_session(botocore_session=session)

@@ -8,9 +8,9 @@ from http import HTTPStatus
 from typing import Any
 
 from contract.tokens import PARTITION, Record, decode_row
-from workers.entitlements import surroundings
-from workers.entitlements.lookup import SIGNATURE_HEADER, Answer, DatabaseSilent, Lookups
-from workers.entitlements.spanner import Spanner, SpannerSilent
+from workers.entitlements import settings
+from workers.entitlements.lookup import SIGNATURE_HEADER, Answer, DatabaseUnavailable, Lookups
+from workers.entitlements.spanner import Spanner, SpannerError
 from workers.foreign_secret import ForeignSecret, SecretUnreadable
 from workers.google import Identity, NoIdentity
 from workers.service_log import structured
@@ -48,15 +48,15 @@ class MetadataApi:
     def _find(self, digest: str) -> Record | None:
         try:
             rows = self._spanner.query(_READ, ("STRING", PARTITION), ("STRING", digest))
-        except (SpannerSilent, NoIdentity) as error:
-            raise DatabaseSilent(str(error)) from error
+        except (SpannerError, NoIdentity) as error:
+            raise DatabaseUnavailable(str(error)) from error
         return decode_row(*rows[0]) if rows else None
 
 
 def main() -> None:
     structured()
     identity = Identity()
-    serve(MetadataApi(surroundings.spanner(identity), surroundings.secret(identity)), _THREADS)
+    serve(MetadataApi(settings.spanner(identity), settings.secret(identity)), _THREADS)
 
 
 if __name__ == "__main__":

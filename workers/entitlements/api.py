@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from contract.tokens import PARTITION, Record, decode_image
 from workers.cloud import client, read_secret, setting
-from workers.entitlements.lookup import SIGNATURE_HEADER, DatabaseSilent, Lookups
+from workers.entitlements.lookup import SIGNATURE_HEADER, DatabaseUnavailable, Lookups
 
 # The rate limit and the negative cache of this instance of the function.
 lookups = Lookups()
@@ -33,7 +33,7 @@ def _find(digest: str) -> Record | None:
     try:
         found = _table().get_item(TableName=setting("TABLE"), Key=key, ConsistentRead=True)
     except (BotoCoreError, ClientError) as error:
-        raise DatabaseSilent(type(error).__name__) from error
+        raise DatabaseUnavailable(type(error).__name__) from error
     return decode_image(found["Item"]) if "Item" in found else None
 
 

@@ -46,7 +46,7 @@ class Child:
 
 
 @dataclass(frozen=True)
-class Told:
+class StreamRecords:
     """The changes and the children of a partition in a span of time. A partition with children has ended."""
 
     changes: Sequence[Change]
@@ -62,20 +62,20 @@ class ChangeStream:
 
     def partitions(self, at: str) -> Sequence[Child]:
         """Returns the partitions that exist at a time (RFC 3339)."""
-        return self._told(None, at, at).children
+        return self._query(None, at, at).children
 
-    def read(self, token: str, start: str, end: str) -> Told:
+    def read(self, token: str, start: str, end: str) -> StreamRecords:
         """Returns the changes and children of a partition from `start` to `end` (RFC 3339), both included."""
-        return self._told(token, start, end)
+        return self._query(token, start, end)
 
-    def _told(self, token: str | None, start: str, end: str) -> Told:
+    def _query(self, token: str | None, start: str, end: str) -> StreamRecords:
         rows = self._database.query(
             self._sql, ("TIMESTAMP", start), ("TIMESTAMP", end), ("STRING", token), ("INT64", _HEARTBEAT_MS)
         )
         records = [json.loads(row[0]) if isinstance(row[0], str) else row[0] for row in rows]
         changes = [change for record in records for change in _changes(record.get("data_change_record"))]
         children = [child for record in records for child in _children(record.get("child_partitions_record"))]
-        return Told(changes, children)
+        return StreamRecords(changes, children)
 
 
 def _changes(record: Mapping[str, Any] | None) -> Iterator[Change]:

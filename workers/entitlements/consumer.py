@@ -41,7 +41,7 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
         written = _edge().update(records)
     except CloudflareError as error:
         _edge.cache_clear()  # the API token may have been replaced
-        _log.warning("%s; %d changes will be tried again", error, len(changes))
+        _log.warning("%s; %d changes will be retried", error, len(changes))
         return {"batchItemFailures": [{"itemIdentifier": changes[0]["dynamodb"]["SequenceNumber"]}]}
     _log.info("%d changes, %d tokens written", len(changes), len(written))
     return {"batchItemFailures": []}
@@ -55,7 +55,7 @@ def _send_to_dead_letters(change: Change, reason: str) -> None:
         QueueUrl=setting("DEAD_LETTERS"),
         MessageBody=json.dumps({"reason": reason, "sequenceNumber": sequence_number}),
     )
-    _log.error("change %s is dead: %s", sequence_number, reason)
+    _log.error("change %s went to the dead-letter queue: %s", sequence_number, reason)
 
 
 @cache

@@ -1,7 +1,7 @@
 """`python -m workers.entitlements.follow`: the follower of the change stream, as a Cloud Run service (follower.py).
 
-The service is one instance whose CPU is always allocated. /healthz reports whether the loop still runs. A failed turn
-counts as running: a restart helps against a hung turn, but not against an edge that does not answer.
+The service is one instance whose CPU is always allocated. /healthz reports whether the loop still runs. A failed poll
+counts as running: a restart helps against a hung poll, but not against an edge that does not answer.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from typing import Any
 from contract.tokens import Record
 from registry.cloudflare.api import CloudflareApi, CloudflareError
 from registry.cloudflare.token_entries import TokenEntries
-from workers.entitlements import surroundings
+from workers.entitlements import settings
 from workers.entitlements.changes import ChangeStream
 from workers.entitlements.follower import Follower
 from workers.entitlements.positions import Positions
-from workers.entitlements.pubsub import DeadLetters, TopicSilent
-from workers.entitlements.spanner import SpannerSilent
+from workers.entitlements.pubsub import DeadLetters, TopicUnavailable
+from workers.entitlements.spanner import SpannerError
 from workers.foreign_secret import ForeignSecret, SecretUnreadable
 from workers.google import Identity, NoIdentity
 from workers.service_log import structured
 from workers.serving import serve_beside
 
-TURN_SECONDS = 0.5  # pause between turns, and so the longest delay that it adds to a change
+POLL_SECONDS = 0.5  # pause between polls, and so the longest delay that it adds to a change
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds between retries
-STUCK_SECONDS = 180.0  # a longer turn has hung: all its requests together time out earlier
+STUCK_SECONDS = 180.0  # a longer poll has hung: all its requests together time out earlier
 
-_TRANSIENT = (CloudflareError, SpannerSilent, TopicSilent, SecretUnreadable, NoIdentity)
+_TRANSIENT = (CloudflareError, SpannerError, TopicUnavailable, SecretUnreadable, NoIdentity)
 _log = logging.getLogger(__name__)
 
 
 @dataclass
-class Pulse:
-    """The time of the loop's last turn, and the health check that reports it."""
+class Liveness:
+    """The time of the loop's last poll, and the health check that reports it."""
 
     at: float = field(default_factory=time.monotonic)
 
@@ -60,7 +60,7 @@ class EdgeBySecret:
     def update(self, records: Sequence[Record]) -> Sequence[Record]:
         if self._edge is None:
             api = os.environ.get("CLOUDFLARE_BASE_URL", "")  # the variable of Cloudflare's own tools
-            place = surroundings.setting("ACCOUNT_ID"), surroundings.setting("NAMESPACE_ID")
+            place = settings.setting("ACCOUNT_ID"), settings.setting("NAMESPACE_ID")
             self._edge = TokenEntries(CloudflareApi(self._secret.read("api_token"), api), *place)
         try:
             return self._edge.update(records)
@@ -69,16 +69,16 @@ class EdgeBySecret:
             raise
 
 
-def follow(turn: Callable[[], None], beat: Callable[[], None], pause: Callable[[float], None]) -> None:
-    """Runs turns without end. Transient errors are retried with growing pauses. Other errors end the loop."""
+def follow(poll: Callable[[], None], beat: Callable[[], None], pause: Callable[[float], None]) -> None:
+    """Calls `poll` forever. Transient errors are retried with growing pauses. Other errors end the loop."""
     wait = FIRST_PAUSE
     while True:
         try:
-            turn()
+            poll()
             wait = FIRST_PAUSE
-            pause(TURN_SECONDS)
+            pause(POLL_SECONDS)
         except _TRANSIENT as error:
-            _log.warning("%s; it will be tried again", error)
+            _log.warning("%s; it will be retried", error)
             pause(wait)
             wait = min(LONGEST_PAUSE, wait * 2)
         beat()
@@ -86,19 +86,19 @@ def follow(turn: Callable[[], None], beat: Callable[[], None], pause: Callable[[
 
 def main() -> None:
     structured()
-    identity, pulse = Identity(), Pulse()
-    serve_beside(pulse.application)
-    spanner = surroundings.spanner(identity)
-    letters = DeadLetters(surroundings.setting("DEAD_LETTERS"), identity.access_token, surroundings.api("pubsub"))
-    stream = surroundings.setting("CHANGE_STREAM")
+    identity, liveness = Identity(), Liveness()
+    serve_beside(liveness.application)
+    spanner = settings.spanner(identity)
+    dead_letters = DeadLetters(settings.setting("DEAD_LETTERS"), identity.access_token, settings.api("pubsub"))
+    stream = settings.setting("CHANGE_STREAM")
     follower = Follower(
         spanner,
         ChangeStream(spanner, stream),
         Positions(spanner, f"{stream}_positions"),
-        EdgeBySecret(surroundings.secret(identity)),
-        letters.send,
+        EdgeBySecret(settings.secret(identity)),
+        dead_letters.send,
     )
-    follow(follower.turn, pulse.beat, time.sleep)
+    follow(follower.poll, liveness.beat, time.sleep)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from contract.tokens import PARTITION, MalformedRecord, Record, decode_row
 from workers.entitlements.changes import Change, ChangeStream, Child, record_of
 from workers.entitlements.positions import Partition, Positions
-from workers.entitlements.spanner import Row, Spanner, SpannerRefused
+from workers.entitlements.spanner import Row, Spanner, SpannerInvalidRequest
 
 ITEMS = "items"
 _SCAN = "SELECT sk, document, version, expires FROM items WHERE pk = $1 AND sk > $2 ORDER BY sk LIMIT 500"
@@ -24,7 +24,7 @@ _SAVED_EVERY = 10.0  # seconds between saves while there are no changes
 
 _log = logging.getLogger(__name__)
 
-Letter = Mapping[str, Any]
+DeadLetter = Mapping[str, Any]
 
 
 class Edge(Protocol):
@@ -41,16 +41,16 @@ class Follower:
         stream: ChangeStream,
         positions: Positions,
         edge: Edge,
-        send_dead_letter: Callable[[Letter], None],
+        send_dead_letter: Callable[[DeadLetter], None],
     ) -> None:
         self._spanner, self._stream, self._positions = spanner, stream, positions
         self._edge, self._send_dead_letter = edge, send_dead_letter
         self._partitions: dict[str, Partition] | None = None
         self._saved = 0.0
 
-    def turn(self) -> None:
-        """Sends all changes committed so far to the edge. After an error, the next turn continues from the same
-        position. If Spanner rejects a position, the next turn sends all tokens again."""
+    def poll(self) -> None:
+        """Sends all changes committed so far to the edge. After an error, the next poll continues from the same
+        position. If Spanner rejects a position, the next poll sends all tokens again."""
         if self._partitions is None:
             self._partitions = self._positions.all()
         if not self._partitions:
@@ -59,9 +59,9 @@ class Follower:
         try:
             for partition in [each for each in self._partitions.values() if not each.waits_for]:
                 self._advance(self._partitions, partition, now)
-        except SpannerRefused as error:
+        except SpannerInvalidRequest as error:
             # The position is older than the stream's retention, or the stream was created again.
-            _log.error("%s: the stream is followed anew, after all tokens were told", error)
+            _log.error("%s: all tokens are sent again, and the stream is followed from the current time", error)
             self._positions.save((), list(self._partitions))
             self._partitions = None
             raise
@@ -70,29 +70,29 @@ class Follower:
 
     def _begin(self) -> dict[str, Partition]:
         """Sends all existing tokens to the edge, and returns the partitions of the stream from the current time on."""
-        now, last, told = self._spanner.now(), "", 0
+        now, last, written = self._spanner.now(), "", 0
         while True:
             rows = self._spanner.query(_SCAN, ("STRING", PARTITION), ("STRING", last))
-            told += len(self._edge.update(list(self._readable(rows))))
+            written += len(self._edge.update(list(self._readable(rows))))
             if not rows:
                 break
             last = rows[-1][0]
         first = {child.token: Partition(child.token, child.parents, now) for child in self._stream.partitions(now)}
         self._save(list(first.values()))
-        _log.info("begins at %s with %d partitions; %d tokens were told", now, len(first), told)
+        _log.info("the stream is followed from %s in %d partitions; %d tokens written", now, len(first), written)
         return first
 
     def _advance(self, partitions: dict[str, Partition], partition: Partition, now: str) -> None:
-        told = self._stream.read(partition.token, partition.position, now)
-        changes = [change for change in told.changes if _of_tokens(change)]
+        records = self._stream.read(partition.token, partition.position, now)
+        changes = [change for change in records.changes if _of_tokens(change)]
         if changes:
             written = self._edge.update(list(self._understood(changes)))
             _log.info("%d changes, %d tokens written", len(changes), len(written))
         moved = Partition(partition.token, frozenset(), now)
-        if told.children:
-            born = [_born(partitions.get(child.token), child, partition.token) for child in told.children]
-            self._save(born, [partition.token])
-            partitions.update({child.token: child for child in born})
+        if records.children:
+            started = [_started(partitions.get(child.token), child, partition.token) for child in records.children]
+            self._save(started, [partition.token])
+            partitions.update({child.token: child for child in started})
             del partitions[partition.token]
         else:
             if changes:
@@ -109,25 +109,25 @@ class Follower:
                 yield record_of(change)
             except MalformedRecord as error:
                 place = {"commit": change.commit, "transaction": change.transaction, "sequence": change.sequence}
-                self._dead({"reason": str(error), **place})
+                self._send_dead({"reason": str(error), **place})
 
     def _readable(self, rows: Sequence[Row]) -> Iterator[Record]:
         for row in rows:
             try:
                 yield decode_row(*row)
             except MalformedRecord as error:
-                self._dead({"reason": str(error), "commit": "before the stream was followed"})
+                self._send_dead({"reason": str(error), "commit": "before the stream was followed"})
 
-    def _dead(self, letter: Letter) -> None:
-        self._send_dead_letter(letter)
-        _log.error("a change is dead: %s", letter["reason"])
+    def _send_dead(self, message: DeadLetter) -> None:
+        self._send_dead_letter(message)
+        _log.error("a change went to the dead-letter topic: %s", message["reason"])
 
 
 def _of_tokens(change: Change) -> bool:
     return change.table == ITEMS and change.keys.get("pk") == PARTITION
 
 
-def _born(known: Partition | None, child: Child, ended: str) -> Partition:
+def _started(known: Partition | None, child: Child, ended: str) -> Partition:
     """Returns a child partition after one of its parents has ended. Each parent reports the child."""
     waits_for = (known.waits_for if known else child.parents) - {ended}
     return Partition(child.token, waits_for, child.start)

@@ -25,16 +25,16 @@ SIGNATURE_HEADER = "x-artifact-edge-signature"
 SIGNATURE_SECONDS = 60  # how long a signature is valid, including differences between clocks
 NEGATIVE_SECONDS = 2.0
 RATE, BURST = 100.0, 200.0  # look-ups per second and instance; the deployment limits the number of instances
-_REMEMBERED = 10_000
+_NEGATIVE_ENTRIES = 10_000
 
 _SIGNATURE = re.compile(r"t=(\d{1,12}),v1=([0-9a-f]{64})")
 _log = logging.getLogger(__name__)
 
-# A function that returns the record of a digest, or None if there is none. Raises MalformedRecord, DatabaseSilent.
+# A function that returns the record of a digest, or None if there is none. Raises MalformedRecord, DatabaseUnavailable.
 Find = Callable[[str], Record | None]
 
 
-class DatabaseSilent(Exception):
+class DatabaseUnavailable(Exception):
     """The database did not answer. The message does not contain the digest."""
 
 
@@ -45,7 +45,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=lambda: {"content-type": "text/plain"})
 
 
-class Bucket:
+class TokenBucket:
     """A token bucket that limits calls to `rate` per second on average, and `burst` at once."""
 
     def __init__(self, rate: float, burst: float) -> None:
@@ -64,8 +64,8 @@ class Bucket:
 class Lookups:
     """The state of one instance: its rate limit, and the digests that it recently did not find."""
 
-    def __init__(self, bucket: Bucket | None = None) -> None:
-        self._bucket = bucket or Bucket(RATE, BURST)
+    def __init__(self, bucket: TokenBucket | None = None) -> None:
+        self._bucket = bucket or TokenBucket(RATE, BURST)
         self._negative: dict[str, float] = {}
 
     def answer(self, signature: str, body: str, key: str, find: Find, now: float) -> Answer:
@@ -85,14 +85,14 @@ class Lookups:
     def _found(self, digest: str, find: Find, now: float) -> Answer:
         try:
             record = find(digest)
-        except DatabaseSilent as error:
+        except DatabaseUnavailable as error:
             _log.error("the metadata database does not answer: %s", error)
             return _refusal(503, "the metadata database does not answer", {"retry-after": "1"})
         except MalformedRecord as error:
             _log.error("a token's record cannot be read: %s", error)
             record = None
         if record is None or record.kept_until <= now:
-            if len(self._negative) >= _REMEMBERED:
+            if len(self._negative) >= _NEGATIVE_ENTRIES:
                 self._negative.clear()
             self._negative[digest] = now + NEGATIVE_SECONDS
             return _refusal(404, "no such token")

@@ -13,7 +13,7 @@ _PUBLIC_API = "https://pubsub.googleapis.com"
 _TIMEOUT = urllib3.Timeout(connect=3, read=10)
 
 
-class TopicSilent(Exception):
+class TopicUnavailable(Exception):
     """The topic did not accept the message. A retry may succeed."""
 
 
@@ -25,14 +25,14 @@ class DeadLetters:
         self._token = token
         self._pool = urllib3.PoolManager(timeout=_TIMEOUT, retries=False)
 
-    def send(self, letter: Mapping[str, Any]) -> None:
-        """Publishes a message as JSON. Raises TopicSilent if Pub/Sub does not accept the message."""
-        data = base64.b64encode(json.dumps(letter).encode()).decode()
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Publishes a message as JSON. Raises TopicUnavailable if Pub/Sub does not accept the message."""
+        data = base64.b64encode(json.dumps(message).encode()).decode()
         headers = {"Authorization": f"Bearer {self._token()}", "Content-Type": "application/json"}
         body = json.dumps({"messages": [{"data": data}]})
         try:
             answer: Any = cast(Any, self._pool).request("POST", self._url, body=body, headers=headers)
         except urllib3.exceptions.HTTPError as error:
-            raise TopicSilent(f"Pub/Sub does not answer: {type(error).__name__}") from None
+            raise TopicUnavailable(f"Pub/Sub does not answer: {type(error).__name__}") from None
         if answer.status != 200:
-            raise TopicSilent(f"Pub/Sub answers {answer.status}")
+            raise TopicUnavailable(f"Pub/Sub answers {answer.status}")

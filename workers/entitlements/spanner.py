@@ -22,11 +22,11 @@ Row = Sequence[Any]
 Parameter = tuple[str, str | None]
 
 
-class SpannerSilent(Exception):
+class SpannerError(Exception):
     """Spanner did not complete the request. A retry may succeed. The message contains no data."""
 
 
-class SpannerRefused(SpannerSilent):
+class SpannerInvalidRequest(SpannerError):
     """Spanner rejected the request as invalid. A retry of the same request does not help."""
 
 
@@ -43,17 +43,17 @@ class Spanner:
 
     def query(self, sql: str, *parameters: Parameter) -> list[Row]:
         """Runs a strong read, which sees all earlier commits, and returns its rows. `$1` is the first parameter.
-        Numbers and times are strings. Raises SpannerSilent."""
-        answer = self._in_session("executeStreamingSql", _question(sql, parameters))
+        Numbers and times are strings. Raises SpannerError."""
+        answer = self._in_session("executeStreamingSql", _request_body(sql, parameters))
         return rows_of(answer)
 
     def write(self, *mutations: Mapping[str, Any]) -> None:
         """Commits all mutations or none. Spanner may apply the mutations twice, so a repetition must do no harm. Raises
-        SpannerSilent."""
+        SpannerError."""
         self._in_session("commit", {"singleUseTransaction": _BLIND, "mutations": list(mutations)})
 
     def now(self) -> str:
-        """Returns the time of Spanner's clock (RFC 3339). Later commits have later times. Raises SpannerSilent."""
+        """Returns the time of Spanner's clock (RFC 3339). Later commits have later times. Raises SpannerError."""
         return self.query("SELECT CURRENT_TIMESTAMP")[0][0]
 
     def _in_session(self, verb: str, body: Any) -> str:
@@ -61,7 +61,7 @@ class Spanner:
             self._session = self._new_session()
         try:
             return self._post(f"{self._root}{self._session}:{verb}", body)
-        except SpannerSilent:
+        except SpannerError:
             self._session = ""  # the session may have expired
             raise
 
@@ -74,10 +74,10 @@ class Spanner:
         try:
             answer: Any = cast(Any, self._pool).request("POST", url, body=json.dumps(body), headers=headers)
         except urllib3.exceptions.HTTPError as error:
-            raise SpannerSilent(f"Spanner does not answer: {type(error).__name__}") from None
+            raise SpannerError(f"Spanner does not answer: {type(error).__name__}") from None
         if answer.status == 200:
             return answer.data.decode()
-        raise (SpannerRefused if answer.status == 400 else SpannerSilent)(f"Spanner answers {answer.status}")
+        raise (SpannerInvalidRequest if answer.status == 400 else SpannerError)(f"Spanner answers {answer.status}")
 
 
 def rows_of(answer: str) -> list[Row]:
@@ -104,11 +104,11 @@ def _parts(answer: str) -> list[Mapping[str, Any]]:
         parts += part if isinstance(part, list) else [part]
     found = [cast(Mapping[str, Any], part.get("result", part)) for part in parts]
     if any("error" in part for part in found):  # the HTTP status was sent before the error occurred
-        raise SpannerSilent("Spanner ended its answer with an error")
+        raise SpannerError("Spanner ended its answer with an error")
     return found
 
 
-def _question(sql: str, parameters: Sequence[Parameter]) -> Mapping[str, Any]:
+def _request_body(sql: str, parameters: Sequence[Parameter]) -> Mapping[str, Any]:
     names = [f"p{number}" for number in range(1, len(parameters) + 1)]
     return {
         "sql": sql,

@@ -250,7 +250,7 @@ def test_logs_tell_no_token(edge: Edge, caplog: pytest.LogCaptureFixture) -> Non
     edge.works = True
     consume(change("x", 1), change("bad", 1, document={"grants": 1}))
     ours = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("workers."))
-    assert "tried again" in ours and "is dead" in ours
+    assert "will be retried" in ours and "dead-letter queue" in ours
     assert digest("x") not in caplog.text and digest("bad") not in ours
 
 
@@ -316,7 +316,7 @@ def test_the_api_answers_an_absence_from_memory_for_some_seconds(table: Any, mon
 
 
 def test_the_api_refuses_more_look_ups_than_its_rate(table: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "lookups", lookup.Lookups(lookup.Bucket(rate=0, burst=3)))
+    monkeypatch.setattr(api, "lookups", lookup.Lookups(lookup.TokenBucket(rate=0, burst=3)))
     assert [ask(str(number))["statusCode"] for number in range(5)] == [404, 404, 404, 429, 429]
 
 

@@ -16,10 +16,10 @@ from registry.cloudflare.api import CloudflareUnavailable
 from tests.support.change_stream import Emulated, emulated
 from tests.support.follower import STREAM, Edge, digest, follower, put, remove
 from workers.entitlements import follow
-from workers.entitlements.changes import Child, Told
+from workers.entitlements.changes import Child, StreamRecords
 from workers.entitlements.follower import Follower
 from workers.entitlements.positions import Positions
-from workers.entitlements.spanner import Spanner, SpannerSilent, rows_of
+from workers.entitlements.spanner import Spanner, SpannerError, rows_of
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +43,13 @@ def test_it_begins_with_all_tokens_and_goes_on_with_each_change(spanner: Spanner
     put(spanner, "before", 1)
     edge = Edge()
     following = follower(spanner, edge)
-    following.turn()
+    following.poll()
     assert edge.versions("before") == [1]
     put(spanner, "after", 1)
     put(spanner, "a package", 1, partition="npm#x")
-    following.turn()
+    following.poll()
     remove(spanner, "after")
-    following.turn()
+    following.poll()
     assert edge.versions("after") == [1, 2]
     assert edge.told[-1].entitlement is None
     assert edge.versions("a package") == []
@@ -58,16 +58,16 @@ def test_it_begins_with_all_tokens_and_goes_on_with_each_change(spanner: Spanner
 def test_partitions_split_and_merge_and_nothing_is_lost_or_out_of_order(cloud: Emulated, spanner: Spanner) -> None:
     edge, names = Edge(), [f"token {number}" for number in range(8)]
     following = follower(spanner, edge)
-    following.turn()
+    following.poll()
     for version in range(1, 7):
         for name in names:
             put(spanner, name, version)
         if version % 2:
             cloud.databases.replace_partitions()
         if version in (2, 3, 6):
-            following.turn()
+            following.poll()
     for _ in range(5):  # children begin in the turn after that of their parents
-        following.turn()
+        following.poll()
     for name in names:
         told = edge.versions(name)
         assert sorted(set(told)) == [1, 2, 3, 4, 5, 6]
@@ -81,8 +81,8 @@ def test_what_is_about_to_be_committed_is_waited_for(cloud: Emulated, spanner: S
     """
     edge = Edge()
     following = follower(spanner, edge)
-    following.turn()
-    reading = threading.Thread(target=following.turn)
+    following.poll()
+    reading = threading.Thread(target=following.poll)
     with (
         cloud.cluster.connect("metadata") as observer,
         cloud.cluster.connect("metadata") as writer,
@@ -96,7 +96,7 @@ def test_what_is_about_to_be_committed_is_waited_for(cloud: Emulated, spanner: S
         while reading.is_alive() and not observer.execute(waiting).fetchone():
             time.sleep(0.01)
     reading.join()
-    following.turn()
+    following.poll()
     assert edge.versions("x") == [1]
 
 
@@ -113,10 +113,10 @@ def test_a_child_of_two_waits_for_both() -> None:
         def partitions(self, at: str) -> Sequence[Child]:
             return [Child(token, frozenset(), "t0") for token in ("a", "b")]
 
-        def read(self, token: str, start: str, end: str) -> Told:
+        def read(self, token: str, start: str, end: str) -> StreamRecords:
             self.asked.append(token)
             ended = token == "a" or (token == "b" and self.asked.count("b") == 3)
-            return Told((), [Child("ab", frozenset({"a", "b"}), "t1")] if ended else ())
+            return StreamRecords((), [Child("ab", frozenset({"a", "b"}), "t1")] if ended else ())
 
     class Nothing:
         def query(self, sql: str, *parameters: Any) -> Sequence[Any]:
@@ -131,19 +131,19 @@ def test_a_child_of_two_waits_for_both() -> None:
     stream, database = Scripted(), Nothing()
     following: Any = Follower(database, stream, Positions(database, "p"), Edge(), print)  # pyright: ignore[reportArgumentType]
     for _ in range(4):
-        following.turn()
+        following.poll()
     assert stream.asked == ["a", "b", "b", "b", "ab"]
 
 
 def test_another_process_goes_on_where_the_last_was_ended(spanner: Spanner) -> None:
     first, second = Edge(), Edge()
     following = follower(spanner, first)
-    following.turn()
+    following.poll()
     put(spanner, "x", 1)
-    following.turn()
+    following.poll()
     put(spanner, "x", 2)
     put(spanner, "y", 1)  # the process is killed at this point
-    follower(spanner, second).turn()
+    follower(spanner, second).poll()
     assert second.versions("x")[-1] == 2 and second.versions("y") == [1]
     assert "before" not in {record.digest for record in second.told}
 
@@ -151,26 +151,26 @@ def test_another_process_goes_on_where_the_last_was_ended(spanner: Spanner) -> N
 def test_while_the_edge_does_not_answer_it_stays_where_it_is(spanner: Spanner) -> None:
     edge = Edge()
     following = follower(spanner, edge)
-    following.turn()
+    following.poll()
     edge.works = False
     put(spanner, "x", 1)
     for _ in range(3):
         with pytest.raises(CloudflareUnavailable):
-            following.turn()
+            following.poll()
     put(spanner, "x", 2)
     edge.works = True
-    follower(spanner, edge).turn()  # as another process does
+    follower(spanner, edge).poll()  # as another process does
     assert edge.versions("x") == [1, 2]
 
 
 def test_an_unreadable_change_goes_to_the_dead_letters_and_the_others_go_on(spanner: Spanner) -> None:
     edge, letters = Edge(), list[Any]()
     following = follower(spanner, edge, letters)
-    following.turn()
+    following.poll()
     put(spanner, "good", 1)
     put(spanner, "bad", 1, document="{")
     put(spanner, "better", 1)
-    following.turn()
+    following.poll()
     assert edge.versions("good") and edge.versions("better") and not edge.versions("bad")
     (letter,) = letters
     assert letter["reason"].startswith("the row lacks document")
@@ -180,16 +180,16 @@ def test_an_unreadable_change_goes_to_the_dead_letters_and_the_others_go_on(span
 def test_a_letter_that_cannot_be_sent_keeps_the_change(spanner: Spanner) -> None:
     edge, letters = Edge(), list[Any]()
     following = follower(spanner, edge)
-    following.turn()
+    following.poll()
     put(spanner, "bad", 1, document="{")
 
     def silent(letter: Any) -> None:
-        raise SpannerSilent("no topic, for the test")
+        raise SpannerError("no topic, for the test")
 
     following._send_dead_letter = silent  # pyright: ignore[reportPrivateUsage]
-    with pytest.raises(SpannerSilent):
-        following.turn()
-    follower(spanner, edge, letters).turn()
+    with pytest.raises(SpannerError):
+        following.poll()
+    follower(spanner, edge, letters).poll()
     assert len(letters) == 1
 
 
@@ -199,16 +199,16 @@ def test_a_place_that_the_stream_does_not_know_is_left_and_all_is_told_again(spa
     spanner.write({"insertOrUpdate": {**lost, "values": [["gone", "[]", "2020-01-01T00:00:00Z"]]}})
     edge = Edge()
     following = follower(spanner, edge)
-    with pytest.raises(SpannerSilent):
-        following.turn()
-    following.turn()
+    with pytest.raises(SpannerError):
+        following.poll()
+    following.poll()
     assert edge.versions("x") == [1]
 
 
 def test_what_a_reader_may_not_do_is_refused(cloud: Emulated, spanner: Spanner) -> None:
     reader = cloud.spanner("roles/spanner.databaseReader", "reader")
     assert reader.query("SELECT pk FROM items WHERE pk = $1", ("STRING", "nobody")) == []
-    with pytest.raises(SpannerSilent, match="403"):
+    with pytest.raises(SpannerError, match="403"):
         put(reader, "x", 1)
     cloud.spanner("roles/spanner.databaseUser", "follower")
 
@@ -227,15 +227,15 @@ def test_the_loop_pauses_longer_and_longer_and_beats_on() -> None:
 
 
 def test_health_tells_a_loop_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    pulse, said = follow.Pulse(), list[str]()
+    liveness, said = follow.Liveness(), list[str]()
 
     def start(status: str, headers: object) -> None:
         said.append(status)
 
-    pulse.application({}, start)
+    liveness.application({}, start)
     later = time.monotonic() + follow.STUCK_SECONDS + 1
     monkeypatch.setattr(time, "monotonic", lambda: later)
-    pulse.application({}, start)
+    liveness.application({}, start)
     assert [status[:3] for status in said] == ["200", "503"]
 
 
