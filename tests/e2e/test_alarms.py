@@ -1,4 +1,5 @@
-"""Alarms notify the on-call engineers of failures and recoveries: from the emulated AWS's metrics to a topic's queue.
+"""Alarms on the emulated AWS's metrics notify the on-call engineers of failures and recoveries, through a topic's
+queue.
 
 The tests run without the engine: its handlers provision the monitored resources. CloudWatch's minute lasts half a
 second here.

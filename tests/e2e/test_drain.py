@@ -1,6 +1,6 @@
-"""Changes that publishers could not deliver reach readers although no operator runs `purges drain`.
+"""The stack's schedule delivers changes that publishers could not deliver, without an operator's `purges drain`.
 
-The stack's schedule invokes the outbox relay each minute. The sandbox's minute lasts 5 seconds here.
+The schedule invokes the outbox relay each minute. The sandbox's minute lasts 5 seconds here.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""A stack whose metadata is on Spanner: from a change of a token to what the edge says of it, by Cloud Run's services.
+"""A stack with its metadata on Spanner: Cloud Run services carry a token's change to the edge.
 
-Spanner is PostgreSQL here, with a stand-in for its change stream (emulation/gcp/README.md); all else is as it is
-deployed.
+PostgreSQL emulates Spanner and its change stream here (emulation/gcp/README.md). All other parts are the deployed ones.
 """
 
 from __future__ import annotations

@@ -257,7 +257,7 @@ def _plain(properties: Any) -> Properties:
 
 
 def _in_a_thread_of_its_own(run: Callable[[], None]) -> None:
-    """Runs a function in a separate thread, and raises its error.
+    """Runs a function in a separate thread and raises its error.
 
     Pulumi keeps its runtime in context variables and in the thread's event loop, so tests cannot affect each other.
     """

@@ -12,10 +12,7 @@ from botocore.loaders import JSONFileLoader
 
 @contextmanager
 def made_once() -> Generator[None]:
-    """Caches the descriptions of AWS services.
-
-    Without the cache, each test's boto3 session parses megabytes of JSON.
-    """
+    """Caches the service descriptions of AWS. Without the cache, each test's boto3 session parses megabytes of JSON."""
     load = JSONFileLoader.load_file
     descriptions: dict[str, Any] = {}
 

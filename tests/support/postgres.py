@@ -18,7 +18,7 @@ from emulation.gcp.spanner.programs import postgres_programs
 
 USER = "registry"
 _UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root
-# Nothing here outlives the test, so that nothing has to reach the disk.
+# The data is not needed after the test, so PostgreSQL need not write it to the disk.
 _SETTINGS = {
     "listen_addresses": "",
     "fsync": "off",
@@ -46,7 +46,7 @@ def server() -> Generator[Path]:
             os.chown(home, account.pw_uid, account.pw_gid)
         data, log = home / "data", home / "log"
         initdb = [programs / "initdb", "--pgdata", data, "--username", USER, "--auth", "trust", "--no-sync"]
-        # Spanner sorts text by its bytes.
+        # Spanner compares text by its bytes, and so does the locale C.
         _run([*initdb, "--encoding", "UTF8", "--locale", "C"], user)
         settings = " ".join(f"-c {name}={value or repr('')}" for name, value in _SETTINGS.items())
         control = [programs / "pg_ctl", "--pgdata", data, "--wait", "--silent", "--log", log]

@@ -1,8 +1,8 @@
 """Runs a script of Traffic Server's tslua plugin in LuaJIT, without Traffic Server and without a network.
 
-LuaJIT is the interpreter that the plugin embeds. The script runs unchanged, against a stand-in for the plugin's `ts`
-object. The stand-in has only the calls that the project's scripts make, each in the hooks in which the plugin offers
-the call. Everything else raises, so a script that needs a new call fails here until the stand-in learns the call.
+LuaJIT is the interpreter that the plugin embeds. The script runs unchanged, against an emulation of the plugin's `ts`
+object. The emulation has only the calls that the project's scripts make, each in the hooks where the plugin offers the
+call. Any other call raises an error, so a script that needs a new call fails until the emulation has the call.
 Reference: docs.trafficserver.apache.org, "Lua Plugin".
 """
 
@@ -23,7 +23,7 @@ Hook = Literal["SEND_REQUEST_HDR", "READ_RESPONSE_HDR", "SEND_RESPONSE_HDR"]
 _HOOKS: tuple[Hook, ...] = ("SEND_REQUEST_HDR", "READ_RESPONSE_HDR", "SEND_RESPONSE_HDR")
 _LOOKUPS: tuple[Lookup, ...] = ("MISS", "HIT_STALE", "HIT_FRESH", "SKIPPED")
 
-# A misspelt name of a constant is nil in Lua, and a comparison with nil is quietly false.
+# A misspelt constant is nil in Lua, and a comparison with nil is false without an error.
 _REFUSE_UNKNOWN_GLOBALS = """
 setmetatable(_G, {__index = function(_, name) error('unknown global ' .. name, 2) end})
 """

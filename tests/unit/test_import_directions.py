@@ -1,4 +1,4 @@
-"""`lint-imports` checks every module of the repository, and names each forbidden import."""
+"""Tests that `lint-imports` checks every module of the repository and names each forbidden import."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class Cluster:
         if user is not None:
             os.chown(self.directory, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
         if not self.made:
-            # Spanner sorts text by its bytes.
+            # Spanner compares text by its bytes, and so does the locale C.
             made = [
                 *("--auth", "trust", "--no-sync", "--encoding", "UTF8", "--locale", "C"),
                 "--username",

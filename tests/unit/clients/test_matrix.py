@@ -1,4 +1,5 @@
-"""Tests that the page of clients reads back as written, and that it has no empty cell and no bare refusal."""
+"""Tests that the page of clients parses to the data it was written from, and that each cell has a result or a reasoned
+refusal."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def settings(**changed: Path) -> Any:
 
 @pytest.fixture(autouse=True, scope="module")
 def logs_of_mkdocs() -> Iterator[None]:
-    """MkDocs counts the warnings of its loggers, which must pass them on."""
+    """Makes MkDocs's loggers propagate their warnings, because MkDocs counts warnings there."""
     logger = logging.getLogger("mkdocs")
     level = logger.level
     logger.setLevel(logging.INFO)

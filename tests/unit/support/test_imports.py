@@ -1,4 +1,4 @@
-"""Tests import what they share from tests/support, never from another test module or a conftest."""
+"""Tests that test modules import shared code only from tests/support, not from another test module or a conftest."""
 
 from __future__ import annotations
 

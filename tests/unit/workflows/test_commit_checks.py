@@ -1,4 +1,5 @@
-"""`make lint`, the hooks of pre-commit and the workflow make the same checks; dependabot watches every manifest."""
+"""Tests that `make lint`, the pre-commit hooks and the workflow run the same checks, and that dependabot covers every
+manifest."""
 
 from __future__ import annotations
 

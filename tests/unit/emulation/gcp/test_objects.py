@@ -78,7 +78,7 @@ def seeded(size: int) -> bytes:
     return random.Random(size).randbytes(size)  # noqa: S311
 
 
-@pytest.mark.parametrize("size", [0, 1, 5000, 9 << 20])  # the last is more than the library sends at once
+@pytest.mark.parametrize("size", [0, 1, 5000, 9 << 20])  # the last size is more than the library sends in one request
 def test_what_the_library_writes_is_what_it_reads(cloud: Cloud, size: int) -> None:
     content = seeded(size)
     blob = cloud.bucket.blob(NAME)

@@ -165,7 +165,7 @@ def test_versions_without_a_record_of_their_files_still_render(tmp_path: Path) -
         manifest = json.loads(document.body or b"")["versions"]["1.0.0"]
         assert manifest["bundleDependencies"] == ["a"]
         assert manifest["hasInstallScript"] is True
-        assert "_hasShrinkwrap" not in manifest  # unknown: the client must look
+        assert "_hasShrinkwrap" not in manifest  # absent means unknown: the client must read the tarball
 
 
 @pytest.mark.parametrize(
