@@ -1,7 +1,7 @@
-# Each target is one line into the code; `make` alone lists them.
+# Each target runs one command of the project. `make` without a target lists all targets.
 PYTHON := .venv/bin/python
 UV := .venv/bin/uv
-# Writes no index into its output, so that the lock serves whichever index or mirror a machine uses.
+# The lock contains no package index, so that it works with any index or mirror.
 COMPILE := UV_CUSTOM_COMPILE_COMMAND='make lock' $(UV) pip compile --quiet --universal --no-annotate --no-emit-index-url $(if $(UPGRADE),--upgrade)
 
 .PHONY: help up down preview docs test test-plans test-sandboxes test-shared-sandbox test-units test-clients clients-page lint lint-style lint-words lint-imports lint-types lint-worker bench setup lock
@@ -9,25 +9,25 @@ COMPILE := UV_CUSTOM_COMPILE_COMMAND='make lock' $(UV) pip compile --quiet --uni
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-up: setup  ## the whole network on this machine, provisioned by `pulumi up`, with packages to install from it
+up: setup  ## start the whole network on this machine with `pulumi up`, and publish sample packages
 	@$(PYTHON) -m local up
 
-down: setup  ## destroy it, and end every process
+down: setup  ## destroy the network, and end all its processes
 	@$(PYTHON) -m local down
 
-preview: setup  ## what `pulumi up` would do to each stack, and whether the policies allow it
+preview: setup  ## show what `pulumi up` would do to each stack, and check the policies
 	@$(PYTHON) -m previews
 
-docs: setup  ## the documentation as a site, in site/; a broken link fails
+docs: setup  ## build the documentation site in site/; a broken link fails
 	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
 
-test: setup  ## all tests
+test: setup  ## run all tests
 	@$(PYTHON) -m local.prerequisites
 	npm test --prefix workers/edge
 	@echo "four runs, three at once, as sandboxes wait more than they compute; each is shown when it is over"
 	@$(MAKE) --no-print-directory --keep-going --jobs=3 --output-sync=target test-plans test-shared-sandbox test-sandboxes test-units
 
-# Tests of two runs at once must not use the same loopback addresses.
+# Simultaneous test runs must not use the same loopback addresses.
 test-plans:
 	$(PYTHON) -m pytest tests/e2e -m plans
 
@@ -40,16 +40,16 @@ test-shared-sandbox:
 test-units:
 	$(PYTHON) -m pytest --ignore tests/e2e --ignore tests/clients
 
-test-clients: setup  ## every real client against the network of `make up`, checked with docs/clients.md
+test-clients: setup  ## run every real client against the network of `make up`, and compare with docs/clients.md
 	$(PYTHON) -m tests.clients.programs
 	$(PYTHON) -m pytest tests/clients
 
-clients-page: setup  ## docs/clients.md, written from the verdicts of the same tests
+clients-page: setup  ## write docs/clients.md from the results of the same tests
 	$(PYTHON) -m tests.clients.programs
 	$(PYTHON) -m pytest tests/clients --write-matrix
 
-# .pre-commit-config.yaml calls the five targets, each where files of its kind change.
-lint: lint-style lint-words lint-imports lint-types lint-worker  ## style, words, direction of imports, and types
+# .pre-commit-config.yaml calls each of the five targets when files of its kind change.
+lint: lint-style lint-words lint-imports lint-types lint-worker  ## check style, words, import directions and types
 
 lint-style: setup
 	.venv/bin/ruff check . && .venv/bin/ruff format --check .
@@ -66,11 +66,11 @@ lint-types: setup
 lint-worker: setup
 	npm run typecheck --prefix workers/edge
 
-bench: setup  ## how previews grow with regions, and how fast packages are imported (20 min)
+bench: setup  ## measure previews of many regions, and the speed of imports (20 min)
 	$(PYTHON) -m bench.regions
 	$(PYTHON) -m bench.import_packages
 
-setup: .venv/installed workers/edge/node_modules/.package-lock.json  ## the packages of the project (1.4 GB, about 1 min)
+setup: .venv/installed workers/edge/node_modules/.package-lock.json  ## install the packages of the project (1.4 GB, about 1 min)
 
 workers/edge/node_modules/.package-lock.json: workers/edge/package.json workers/edge/package-lock.json
 	@command -v npm >/dev/null || { echo "npm is missing; on Debian: apt-get install nodejs npm" >&2; exit 1; }
@@ -78,7 +78,7 @@ workers/edge/node_modules/.package-lock.json: workers/edge/package.json workers/
 	@npm ci --prefix workers/edge --no-audit --no-fund --loglevel=error
 	@touch $@
 
-# pip installs uv only; uv installs the rest. Both check the hashes in the lock.
+# pip installs only uv, and uv installs the rest. Both check the hashes in the lock.
 .venv/installed: pyproject.toml requirements.lock
 	@echo "installing Python packages into .venv (1.3 GB, about 1 min)"
 	@python3 -m venv .venv || { echo "python3 cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
@@ -89,6 +89,6 @@ workers/edge/node_modules/.package-lock.json: workers/edge/package.json workers/
 	@$(UV) pip install --quiet --python .venv --no-deps --editable .
 	@touch $@
 
-lock: .venv/installed  ## requirements.lock and requirements.txt from pyproject.toml; UPGRADE=1 also renews indirect packages
+lock: .venv/installed  ## write requirements.lock and requirements.txt from pyproject.toml; UPGRADE=1 also upgrades indirect packages
 	@$(COMPILE) --group dev --generate-hashes --output-file requirements.lock pyproject.toml
 	@echo '--editable .' | $(COMPILE) --constraint requirements.lock --output-file requirements.txt -

@@ -1,10 +1,10 @@
--- Says to Cloud Storage who this machine is: the access token of its service account, which fetch-secrets brings.
+-- Authenticates to Cloud Storage with the service account's access token, which fetch-secrets writes.
 
 local TOKEN = '/run/artifact-edge/gcs_token'
 
 local bearer, token_read = nil, 0
 
--- A token lives for an hour and a fresh one is brought each minute; looking again each second needs no reload.
+-- A token is valid for an hour and is renewed each minute. Reading it each second avoids reloads.
 local function authorize()
   if ts.now() - token_read > 1 then
     local file = io.open(TOKEN)
@@ -12,7 +12,7 @@ local function authorize()
     bearer, token_read = token and 'Bearer ' .. token, ts.now()
     if file then file:close() end
   end
-  -- On the request to the origin alone: the one that is looked up in the cache, and logged, never has it.
+  -- Only the request to the origin has the token; the logged request, and the cache's, do not.
   ts.server_request.header['Authorization'] = bearer
   return 0
 end

@@ -1,5 +1,5 @@
--- Takes off an origin's answer what is the origin's own: request ids, versions, encryption, server. Above, all origins are
--- alike: Cloud Storage's metadata gets the names of S3's.
+-- Removes the headers that are specific to an origin from its response: request ids, versions, encryption, server.
+-- Renames Cloud Storage's metadata to S3's names, so that all origins look the same.
 
 local PASSED_ON = {}
 for name in ([[accept-ranges cache-control connection content-encoding content-length content-range content-type date etag
@@ -15,8 +15,8 @@ local function strip()
   for name in pairs(response.get_headers()) do
     if not PASSED_ON[name:lower()] then response.header[name] = nil end
   end
-  -- What an origin refuses or lacks is never stored, whatever it says: the next publish may bring it.
-  -- 401 is about this machine's token and none of the client's business; 502 has the next origin asked.
+  -- Errors are never stored, because the next publish may add the object.
+  -- 401 concerns this machine's token, not the client. With 502 the cache tries the next origin.
   if response.get_status() == 401 then response.set_status(502) end
   if response.get_status() >= 400 then response.header['Cache-Control'] = 'no-store' end
   return 0

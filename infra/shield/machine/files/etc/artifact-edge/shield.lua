@@ -1,5 +1,5 @@
--- Who may ask the cache, what of a request it sees, and what it says of its answer. Traffic Server's tslua plugin runs
--- this for the rule of remap.config that the edge's requests fall under; its certificate was asked for at the handshake.
+-- Admits requests to the cache, removes their other headers, and labels responses. Traffic Server's tslua plugin runs
+-- this script for the edge's rule in remap.config. The TLS handshake has checked the edge's certificate.
 
 local KEY = '/run/artifact-edge/origin_key'
 local EDGE_PORT = 8443
@@ -11,12 +11,12 @@ local function set(names)
 end
 
 local METHODS = set 'GET HEAD PURGE'
--- The last three frame the message on the connection; Traffic Server needs them as they came.
+-- The last three frame the message on the connection; Traffic Server needs them unchanged.
 local FROM_EDGE = set 'host range if-none-match if-modified-since connection content-length transfer-encoding'
 
 local key_digest, key_read = nil, 0
 
--- The key changes while the machine runs; looking again each second needs no reload.
+-- The key changes while the machine runs. Reading it each second avoids reloads.
 local function expected_digest()
   if ts.now() - key_read > 1 then
     local file = assert(io.open(KEY))
@@ -26,15 +26,15 @@ local function expected_digest()
   return key_digest
 end
 
--- One spelling a key: cache key, wire and signature are the same bytes.
+-- Gives each key one spelling: the same bytes in cache key, request and signature.
 local function canonical(path)
   local key = path:gsub('%%(%x%x)', function(code) return string.char(tonumber(code, 16)) end)
   return (key:gsub('[^%w%-._~/]', function(byte) return ('%%%02X'):format(byte:byte()) end))
 end
 
 local function ask_origin()
-  -- Who fills the cache asks for the whole object, and the range is cut from it. A range that lies ahead of a fill under
-  -- way (a hit that comes here all the same) is passed on as it is.
+  -- A request that fills the cache fetches the whole object, and the range is cut from it. A range ahead of a fill in
+  -- progress (a hit that comes here too) is passed on unchanged.
   if ts.http.get_cache_lookup_status() ~= TS_LUA_CACHE_LOOKUP_HIT_FRESH then ts.server_request.header['Range'] = nil end
   return 0
 end
@@ -70,7 +70,7 @@ local function admit()
     if not FROM_EDGE[name:lower()] then request.header[name] = nil end
   end
   if request.client_addr.get_incoming_port() ~= EDGE_PORT then return refuse(404, 'not found') end
-  -- Digests are compared, so that the time it takes tells nothing about the key.
+  -- Comparing digests prevents timing attacks on the key.
   if ts.sha256(key) ~= expected_digest() then return refuse(403, 'not from the edge') end
   if not METHODS[request.get_method()] then return refuse(405, 'method not allowed') end
   if request.header['Transfer-Encoding'] or (request.header['Content-Length'] or '0') ~= '0' then
@@ -86,7 +86,7 @@ end
 function do_remap()
   ts.ctx.started = ts.now()
   ts.hook(TS_LUA_HOOK_SEND_RESPONSE_HDR, answer)
-  -- An error in here would let the request pass: refuse instead.
+  -- An error in admit() would let the request pass, so refuse it.
   local ran, problem = pcall(admit)
   if not ran then
     ts.error('shield.lua: ' .. tostring(problem))
