@@ -4,6 +4,7 @@
 import { failure, unauthorized } from "./answers";
 import { allows } from "./grants";
 import { clientResponse, fetchObject } from "./objects";
+import { packumentPart, wholePackument } from "./npm";
 import { isQuarantined } from "./quarantine";
 import { type Ecosystem, type ObjectRoute, type Route, route } from "./routes";
 import type { Place, Shield } from "./shields";
@@ -28,7 +29,7 @@ export default {
   async fetch(request: Request, bindings: Bindings): Promise<Response> {
     const wanted = route(new URL(request.url), request.headers.get("accept") ?? "");
     if (wanted.kind === "health") return new Response("ok\n");
-    if (wanted.kind === "unknown") return failure(wanted.ecosystem, 404, "no such resource");
+    if (wanted.kind === "unknown") return failure(wanted.ecosystem, 404, wanted.reason ?? "no such resource");
     const ecosystem = ecosystemOf(wanted);
     if (request.method !== "GET" && request.method !== "HEAD") {
       return failure(ecosystem, 405, `${request.method} is not supported here`, { allow: "GET, HEAD" });
@@ -64,7 +65,7 @@ async function serveProtected(
     return Response.json({ token, expires_in: JWT_SECONDS }, { headers: { "cache-control": "no-store" } });
   }
   if (wanted.kind === "authenticated") return authenticated(wanted.answer, holder);
-  if (!allows(holder.grants, wanted.ecosystem, wanted.name, "pull")) {
+  if (wanted.anyToken !== true && !allows(holder.grants, wanted.ecosystem, wanted.name, "pull")) {
     return failure(wanted.ecosystem, 403, `this token does not allow pulling ${wanted.name}`);
   }
   if (await isQuarantined(wanted.key, bindings.ENTITLEMENTS, Date.now())) {
@@ -76,7 +77,8 @@ async function serveProtected(
 async function object(wanted: ObjectRoute, request: Request, bindings: Bindings): Promise<Response> {
   const started = Date.now();
   const below = { shield: bindings.SHIELD, shields: shieldsOf(bindings.SHIELDS), originKey: bindings.ORIGIN_KEY };
-  const answer = await fetchObject(wanted, request, below, placeOf(request), started);
+  const asked = wanted.part === undefined ? request : wholePackument(request);
+  const answer = await fetchObject(wanted, asked, below, placeOf(request), started);
   if (answer === undefined) {
     return failure(wanted.ecosystem, 502, "no shield could answer", { "retry-after": "1" });
   }
@@ -84,7 +86,10 @@ async function object(wanted: ObjectRoute, request: Request, bindings: Bindings)
     await answer.body?.cancel();
     return failure(wanted.ecosystem, 404, `${wanted.name}: no such object`);
   }
-  return clientResponse(wanted, answer, Date.now() - started);
+  const whole = clientResponse(wanted, answer, Date.now() - started);
+  if (wanted.part === undefined) return whole;
+  const part = await packumentPart(whole, wanted.part, request.method);
+  return part ?? failure(wanted.ecosystem, 404, `${wanted.name}: no such version or dist-tag`);
 }
 
 function authenticated(answer: "ping" | "whoami" | "version", holder: Entitlement): Response {

@@ -1,6 +1,8 @@
 // Maps a URL to a package of an ecosystem and to the object's key at the origin.
 // docs/architecture.md, "Client-facing URLs", has the table of URLs and keys.
 
+import { npmRoute, type PackumentPart } from "./npm";
+
 export type Ecosystem = "npm" | "pypi" | "oci";
 
 /** A route to an object at the origin. Grants are matched against `name`, the package's canonical name. */
@@ -13,6 +15,10 @@ export interface ObjectRoute {
   negotiated: boolean;
   /** The digest in the URL, when the client requests by digest. */
   digest?: string;
+  /** The part of the packument that the client requests, instead of the whole. */
+  part?: PackumentPart;
+  /** Whether any valid token may read the object, whatever its grants. */
+  anyToken?: boolean;
 }
 
 export type Route =
@@ -21,13 +27,8 @@ export type Route =
   | { kind: "token" }
   | { kind: "authenticated"; ecosystem: Ecosystem; answer: "ping" | "whoami" | "version" }
   | { kind: "redirect"; location: string }
-  | { kind: "unknown"; ecosystem?: Ecosystem };
+  | { kind: "unknown"; ecosystem?: Ecosystem; reason?: string };
 
-const NPM_NAME = /^(?:@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/;
-const NPM_NAME_MAX = 214; // package.json documentation, "name"
-const NPM_VERSION = /^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$/; // semver.org, without build metadata
-const NPM_ATTESTATIONS = "-/npm/v1/attestations/"; // pacote, lib/registry.js
-const NPM_FILE = /^[A-Za-z0-9~-][A-Za-z0-9._+~-]*\.tgz$/;
 const PYPI_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/; // PEP 508
 const PYPI_FILE = /^[A-Za-z0-9][A-Za-z0-9._+!-]*$/;
 // OCI Distribution Specification 1.1, "Pulling manifests"
@@ -46,7 +47,7 @@ export function route(url: URL, accept: string): Route {
   if (path === undefined || path.includes("//") || path.split("/").some((part) => part === "." || part === "..")) {
     return { kind: "unknown" };
   }
-  if (path.startsWith("/npm/")) return npm(path.slice("/npm/".length), accept);
+  if (path.startsWith("/npm/")) return npmRoute(path.slice("/npm/".length), accept);
   if (path.startsWith("/pypi/")) return pypi(path.slice("/pypi/".length), accept);
   if (path === "/v2" || path === "/v2/") return { kind: "authenticated", ecosystem: "oci", answer: "version" };
   if (path.startsWith("/v2/")) return oci(path.slice("/v2/".length));
@@ -82,31 +83,6 @@ function qualityOf(accept: string, type: string): number {
     if (2 - specificity > found.specificity) found = { specificity: 2 - specificity, quality };
   }
   return found.quality;
-}
-
-function npm(rest: string, accept: string): Route {
-  if (rest === "-/ping") return { kind: "authenticated", ecosystem: "npm", answer: "ping" };
-  if (rest === "-/whoami") return { kind: "authenticated", ecosystem: "npm", answer: "whoami" };
-  if (rest.startsWith(NPM_ATTESTATIONS)) return attestations(rest.slice(NPM_ATTESTATIONS.length));
-  const [name = "", file] = rest.split("/-/");
-  if (name.length > NPM_NAME_MAX || !NPM_NAME.test(name)) return { kind: "unknown", ecosystem: "npm" };
-  if (file !== undefined) {
-    if (!NPM_FILE.test(file)) return { kind: "unknown", ecosystem: "npm" };
-    return { kind: "object", ecosystem: "npm", name, key: `npm/${name}/-/${file}`, negotiated: false };
-  }
-  const type = preferred(accept, ["application/json", "application/vnd.npm.install-v1+json"]);
-  const document = type === "application/json" ? "packument.json" : "packument.abbreviated.json";
-  return { kind: "object", ecosystem: "npm", name, key: `npm/${name}/${document}`, negotiated: true };
-}
-
-/** Routes `<name>@<version>`, the end of the URL in a version's `dist.attestations.url`. */
-function attestations(spec: string): Route {
-  const at = spec.lastIndexOf("@");
-  const [name, version] = [spec.slice(0, Math.max(at, 0)), spec.slice(at + 1)];
-  if (name.length > NPM_NAME_MAX || !NPM_NAME.test(name) || !NPM_VERSION.test(version)) {
-    return { kind: "unknown", ecosystem: "npm" };
-  }
-  return { kind: "object", ecosystem: "npm", name, key: `npm/${name}/attestations/${version}.json`, negotiated: false };
 }
 
 function pypi(rest: string, accept: string): Route {

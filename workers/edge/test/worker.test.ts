@@ -328,6 +328,93 @@ test("a body streams: its first bytes arrive before its last bytes are sent", as
   assert.equal(new TextDecoder().decode((await reader.read()).value), "last");
 });
 
+const PACKUMENT = {
+  name: "@acme/web",
+  "dist-tags": { latest: "1.0.0", next: "2.0.0-rc.1" },
+  versions: { "1.0.0": { version: "1.0.0" }, "2.0.0-rc.1": { version: "2.0.0-rc.1" } },
+};
+
+function packumentBelow(): void {
+  shield = (request, response) => {
+    if (request.headers["if-none-match"] === '"1"') return response.writeHead(304).end();
+    response.writeHead(200, { "content-type": "application/json", etag: '"1"', "x-cache": "shield; hit" });
+    return response.end(JSON.stringify(PACKUMENT));
+  };
+}
+
+test("dist-tags and single versions are parts of the packument, however the name is encoded", async () => {
+  grant("reader", ["npm:@acme/*:pull"]);
+  packumentBelow();
+  for (const name of ["@acme/web", "@acme%2fweb", "@acme%2Fweb"]) {
+    for (const [path, expected] of [
+      [`-/package/${name}/dist-tags`, PACKUMENT["dist-tags"]],
+      [`${name}/1.0.0`, { version: "1.0.0" }],
+      [`${name}/latest`, { version: "1.0.0" }],
+      [`${name}/next`, { version: "2.0.0-rc.1" }],
+    ] as const) {
+      const answer = await fetch(`${edge}/npm/${path}`, { headers: bearer("reader") });
+      assert.deepEqual([answer.status, await answer.json()], [200, expected], path);
+      assert.equal(answer.headers.get("content-type"), "application/json");
+      assert.equal(answer.headers.get("x-cache"), "shield; hit");
+      assert.equal(answer.headers.get("etag"), null); // that ETag is the whole packument's
+    }
+  }
+  for (const path of ["@acme/web/3.0.0", "@acme/web/toString", "@acme/web/constructor"]) {
+    const answer = await fetch(`${edge}/npm/${path}`, { headers: bearer("reader") });
+    assert.deepEqual([answer.status, await answer.json()], [404, { error: "@acme/web: no such version or dist-tag" }]);
+  }
+});
+
+test("a part of the packument ignores conditions and ranges, and HEAD has no body", async () => {
+  grant("reader", ["npm:@acme/*:pull"]);
+  packumentBelow();
+  const path = `${edge}/npm/@acme/web/1.0.0`;
+  const whole = await fetch(path, { headers: { ...bearer("reader"), range: "bytes=0-1", "if-none-match": '"1"' } });
+  assert.deepEqual([whole.status, await whole.json()], [200, { version: "1.0.0" }]);
+  const head = await fetch(path, { method: "HEAD", headers: bearer("reader") });
+  assert.deepEqual([head.status, await head.text()], [200, ""]);
+});
+
+test("a part of the packument needs the grant for the package", async () => {
+  grant("other", ["npm:@other/*:pull"]);
+  for (const path of ["@acme/web/1.0.0", "@acme/web/latest", "-/package/@acme%2fweb/dist-tags"]) {
+    assert.equal((await fetch(`${edge}/npm/${path}`)).status, 401, path);
+    assert.equal((await fetch(`${edge}/npm/${path}`, { headers: bearer("other") })).status, 403, path);
+  }
+  assert.deepEqual(shieldRequests, []);
+});
+
+test("a grant in small letters allows a legacy name with capital letters", async () => {
+  grant("legacy", ["npm:jsonstream:pull"]);
+  assert.equal((await fetch(`${edge}/npm/JSONStream`, { headers: bearer("legacy") })).status, 200);
+  assert.equal(shieldRequests[0]?.path, "/objects/npm/JSONStream/packument.json");
+  assert.equal((await fetch(`${edge}/npm/JSONStream2`, { headers: bearer("legacy") })).status, 403);
+});
+
+test("any valid token may read the public keys of signatures, and no one else", async () => {
+  grant("images-only", ["oci:acme/*:pull"]);
+  assert.equal((await fetch(`${edge}/npm/-/npm/v1/keys`, { headers: bearer("images-only") })).status, 200);
+  assert.equal(shieldRequests[0]?.path, "/objects/npm/-/keys.json");
+  assert.equal((await fetch(`${edge}/npm/-/npm/v1/keys`)).status, 401);
+});
+
+test("an npm request for what this registry does not offer is 404 with the reason", async () => {
+  for (const [method, path, reason] of [
+    ["POST", "-/npm/v1/security/advisories/bulk", /has no security advisories/],
+    ["POST", "-/npm/v1/security/audits/quick", /has no security advisories/],
+    ["POST", "-/npm/v1/security/audits", /has no security advisories/],
+    ["GET", "-/v1/search?text=web", /has no search/],
+    ["POST", "-/v1/login", /has no login/],
+    ["PUT", "-/user/org.couchdb.user:ada", /has no login/],
+    ["GET", "-/npm/v1/user", /no such resource/],
+  ] as const) {
+    const body = method === "GET" ? null : JSON.stringify({ web: ["1.0.0"] });
+    const answer = await fetch(`${edge}/npm/${path}`, { method, body });
+    assert.equal(answer.status, 404, path);
+    assert.match(((await answer.json()) as { error: string }).error, reason);
+  }
+});
+
 test("methods other than GET and HEAD are 405", async () => {
   const answer = await fetch(`${edge}/npm/web`, { method: "PUT", body: "{}" });
   assert.deepEqual([answer.status, answer.headers.get("allow")], [405, "GET, HEAD"]);

@@ -1,0 +1,94 @@
+// Routes of the npm registry API. Sources: npm/registry, docs/REGISTRY-API.md; npm docs, package.json; the requests of
+// npm (libnpm*, npm-registry-fetch), yarn, pnpm, Renovate and Dependabot.
+
+import { type ObjectRoute, preferred, type Route } from "./routes";
+
+/** A part of the packument: its dist-tags, or the version that a number or a dist-tag names. */
+export type PackumentPart = { kind: "dist-tags" } | { kind: "version"; named: string };
+
+interface Packument {
+  "dist-tags": Record<string, string>;
+  versions: Record<string, unknown>;
+}
+
+const SCOPED = "@[a-z0-9~-][a-z0-9._~-]*/[a-z0-9~_-][a-z0-9._~-]*";
+const UNSCOPED = "[A-Za-z0-9~-][A-Za-z0-9._~-]*"; // capital letters: legacy names such as JSONStream
+const NAME = new RegExp(`^(?:${SCOPED}|${UNSCOPED})$`);
+const NAME_AND_VERSION = new RegExp(`^(${SCOPED}|${UNSCOPED})/([0-9A-Za-z][0-9A-Za-z._-]*)$`);
+const NAME_MAX = 214; // npm docs, package.json, "name"
+const VERSION = /^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$/; // semver.org, without build metadata
+const FILE = /^[A-Za-z0-9_~-][A-Za-z0-9._+~-]*\.tgz$/;
+const ATTESTATIONS = "-/npm/v1/attestations/"; // pacote, lib/registry.js
+const KEYS = "-/npm/v1/keys"; // npm docs, "About registry signatures"
+const DIST_TAGS = /^-\/package\/(.+)\/dist-tags$/;
+// What this registry does not offer, by the start of the path: clients print the reason.
+const NOT_OFFERED: readonly (readonly [string, string])[] = [
+  ["-/npm/v1/security/", "this registry has no security advisories; audit against one that has: npm audit --registry <url>"],
+  ["-/v1/search", "this registry has no search; ask for a package by its name"],
+  ["-/v1/login", "this registry has no login; put a token that your platform team issued into .npmrc as _authToken"],
+  ["-/user/", "this registry has no login; put a token that your platform team issued into .npmrc as _authToken"],
+];
+
+/** Returns the route for the decoded path below `/npm/`. */
+export function npmRoute(rest: string, accept: string): Route {
+  if (rest.startsWith("-/")) return special(rest);
+  const [name = "", file, ...more] = rest.split("/-/");
+  if (more.length > 0) return unknown();
+  if (file !== undefined) return FILE.test(file) ? object(name, `-/${file}`) : unknown();
+  const [, withVersion, named] = NAME_AND_VERSION.exec(name) ?? [];
+  if (withVersion !== undefined && named !== undefined) {
+    return object(withVersion, "packument.json", { part: { kind: "version", named } });
+  }
+  const type = preferred(accept, ["application/json", "application/vnd.npm.install-v1+json"]);
+  const document = type === "application/json" ? "packument.json" : "packument.abbreviated.json";
+  return object(name, document, { negotiated: true });
+}
+
+function special(rest: string): Route {
+  if (rest === "-/ping") return { kind: "authenticated", ecosystem: "npm", answer: "ping" };
+  if (rest === "-/whoami") return { kind: "authenticated", ecosystem: "npm", answer: "whoami" };
+  if (rest === KEYS) return { ...npmObject("*", "npm/-/keys.json"), anyToken: true };
+  if (rest.startsWith(ATTESTATIONS)) return attestations(rest.slice(ATTESTATIONS.length));
+  const tagged = DIST_TAGS.exec(rest)?.[1];
+  if (tagged !== undefined) return object(tagged, "packument.abbreviated.json", { part: { kind: "dist-tags" } });
+  return unknown(NOT_OFFERED.find(([start]) => rest.startsWith(start))?.[1]);
+}
+
+/** Routes `<name>@<version>`, the URL in a version's `dist.attestations.url`. */
+function attestations(spec: string): Route {
+  const at = spec.lastIndexOf("@");
+  const [name, version] = [spec.slice(0, Math.max(at, 0)), spec.slice(at + 1)];
+  return VERSION.test(version) ? object(name, `attestations/${version}.json`) : unknown();
+}
+
+/** Grants match the name in lower case: npm lets no two new names differ by capital letters alone. */
+function object(name: string, file: string, more: Partial<ObjectRoute> = {}): Route {
+  if (name.length > NAME_MAX || !NAME.test(name)) return unknown();
+  return { ...npmObject(name.toLowerCase(), `npm/${name}/${file}`), ...more };
+}
+
+function npmObject(name: string, key: string): ObjectRoute {
+  return { kind: "object", ecosystem: "npm", name, key, negotiated: false };
+}
+
+function unknown(reason?: string): Route {
+  return { kind: "unknown", ecosystem: "npm", ...(reason === undefined ? {} : { reason }) };
+}
+
+/** Returns a request for the whole packument: conditions and ranges of the client's request concern the part only. */
+export function wholePackument(request: Request): Request {
+  return new Request(request.url, { method: "GET" });
+}
+
+/** Returns the part of the packument in `whole`, or undefined when the packument has no such version. */
+export async function packumentPart(whole: Response, part: PackumentPart, method: string): Promise<Response | undefined> {
+  const packument = (await whole.json()) as Packument;
+  const tags = new Map(Object.entries(packument["dist-tags"]));
+  const versions = new Map(Object.entries(packument.versions));
+  const found = part.kind === "dist-tags" ? packument["dist-tags"] : versions.get(tags.get(part.named) ?? part.named);
+  if (found === undefined) return undefined;
+  const headers = new Headers(whole.headers);
+  for (const name of ["accept-ranges", "content-length", "content-range", "etag", "last-modified"]) headers.delete(name);
+  headers.set("content-type", "application/json");
+  return new Response(method === "HEAD" ? null : JSON.stringify(found), { status: 200, headers });
+}
