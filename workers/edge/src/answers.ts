@@ -27,11 +27,34 @@ export function failure(
   return new Response(`${message}\n`, { status, headers: { "content-type": "text/plain; charset=utf-8", ...always } });
 }
 
+/** The parameters of a challenge beyond its realm. */
+export interface Challenge {
+  /** The scope that a client has to ask the token endpoint for. */
+  scope?: string | undefined;
+  /** RFC 6750, section 3.1. A client that presented no Bearer credential gets none. */
+  error?: "invalid_token" | "insufficient_scope" | undefined;
+}
+
 /** Returns a 401 response with the challenge on which the ecosystem's clients send their credentials. */
-export function unauthorized(ecosystem: Ecosystem | undefined, hostname: string, scope?: string): Response {
-  const challenge =
-    ecosystem === "oci"
-      ? `Bearer realm="https://${hostname}/token",service="${hostname}"${scope === undefined ? "" : `,scope="${scope}"`}`
-      : `Basic realm="${hostname}"`;
-  return failure(ecosystem, 401, "a valid token is needed", { "www-authenticate": challenge });
+export function unauthorized(ecosystem: Ecosystem, hostname: string, challenge: Challenge = {}): Response {
+  const header = ecosystem === "oci" ? tokenChallenge(hostname, challenge) : plainChallenges(ecosystem, hostname, challenge);
+  return failure(ecosystem, 401, "a valid token is needed", { "www-authenticate": header });
+}
+
+/** Returns the token endpoint's 401 response, in the format that image clients print. */
+export function tokenRefused(hostname: string): Response {
+  return failure("oci", 401, "a valid token is needed", { "www-authenticate": `Basic realm="${hostname}"` });
+}
+
+function tokenChallenge(hostname: string, { scope, error }: Challenge): string {
+  const parameters = { realm: `https://${hostname}/token`, service: hostname, scope, error };
+  const given = Object.entries(parameters).filter(([, value]) => value !== undefined);
+  return `Bearer ${given.map(([name, value]) => `${name}="${value}"`).join(",")}`;
+}
+
+/** npm sends Basic and Bearer credentials, and tells its user by the challenge which one was wrong. */
+function plainChallenges(ecosystem: Ecosystem, hostname: string, { error }: Challenge): string {
+  const basic = `Basic realm="${hostname}"`;
+  if (ecosystem !== "npm" && error === undefined) return basic;
+  return `${basic}, Bearer realm="${hostname}"${error === undefined ? "" : `, error="${error}"`}`;
 }

@@ -2,13 +2,16 @@
 // shield or the origin. No cache is queried before the client is authorized.
 
 import { failure, unauthorized } from "./answers";
+import { credentialOf, isBearer } from "./credentials";
 import { allows } from "./grants";
 import { clientResponse, fetchObject } from "./objects";
 import { packumentPart, wholePackument } from "./npm";
 import { isQuarantined } from "./quarantine";
 import { type Ecosystem, type ObjectRoute, type Route, route } from "./routes";
+import { scopeOf } from "./sessions";
 import type { Place, Shield } from "./shields";
-import { type Entitlement, entitlementOf, JWT_SECONDS, presentedDigest, sign, type Sources, Unavailable } from "./tokens";
+import { type Issuer, tokenAnswer } from "./token_endpoint";
+import { type Entitlement, entitlementOf, type Sources, Unavailable } from "./tokens";
 
 interface Bindings {
   ENTITLEMENTS: KVNamespace;
@@ -21,7 +24,7 @@ interface Bindings {
   METADATA_API_KEY?: string;
 }
 
-type ProtectedRoute = Exclude<Route, { kind: "health" | "unknown" | "redirect" }>;
+type ProtectedRoute = Exclude<Route, { kind: "health" | "unknown" | "redirect" | "token" }>;
 
 let nodes: { text: string; shields: readonly Shield[] } | undefined;
 
@@ -31,14 +34,16 @@ export default {
     if (wanted.kind === "health") return new Response("ok\n");
     if (wanted.kind === "unknown") return failure(wanted.ecosystem, 404, wanted.reason ?? "no such resource");
     const ecosystem = ecosystemOf(wanted);
-    if (request.method !== "GET" && request.method !== "HEAD") {
-      return failure(ecosystem, 405, `${request.method} is not supported here`, { allow: "GET, HEAD" });
+    const methods = wanted.kind === "token" ? ["GET", "HEAD", "POST"] : ["GET", "HEAD"];
+    if (!methods.includes(request.method)) {
+      return failure(ecosystem, 405, `${request.method} is not supported here`, { allow: methods.join(", ") });
     }
     if (wanted.kind === "redirect") {
       return new Response(null, { status: 301, headers: { location: wanted.location } });
     }
     try {
-      return await serveProtected(wanted, ecosystem, request, bindings);
+      if (wanted.kind === "token") return await tokenAnswer(request, issuerOf(bindings));
+      return await serveProtected(wanted, request, bindings);
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error;
       return failure(ecosystem, 503, "entitlements cannot be checked right now", { "retry-after": "1" });
@@ -46,27 +51,23 @@ export default {
   },
 } satisfies ExportedHandler<Bindings>;
 
-async function serveProtected(
-  wanted: ProtectedRoute,
-  ecosystem: Ecosystem | undefined,
-  request: Request,
-  bindings: Bindings,
-): Promise<Response> {
+async function serveProtected(wanted: ProtectedRoute, request: Request, bindings: Bindings): Promise<Response> {
   const { HOSTNAME: hostname, TOKEN_SIGNING_KEY: signingKey } = bindings;
-  const digest = await presentedDigest(request.headers.get("authorization"), signingKey, hostname);
-  const holder = digest && (await entitlementOf(digest, sourcesOf(bindings), Date.now()));
-  if (!digest || !holder) {
-    if (wanted.kind === "token") return unauthorized(undefined, hostname);
-    const scope = wanted.kind === "object" ? `repository:${wanted.name}:pull` : undefined;
-    return unauthorized(ecosystem, hostname, scope);
-  }
-  if (wanted.kind === "token") {
-    const token = await sign(digest, holder.principal, signingKey, hostname);
-    return Response.json({ token, expires_in: JWT_SECONDS }, { headers: { "cache-control": "no-store" } });
+  const header = request.headers.get("authorization");
+  const credential = await credentialOf(header, signingKey, hostname);
+  // A session is for images alone.
+  const usable = credential.kind === "token" || (credential.kind === "session" && wanted.ecosystem === "oci");
+  const holder = usable ? await entitlementOf(credential.digest, sourcesOf(bindings), Date.now()) : undefined;
+  const scope = wanted.kind === "object" && wanted.ecosystem === "oci" ? scopeOf(wanted.name) : undefined;
+  if (!holder) {
+    return unauthorized(wanted.ecosystem, hostname, { scope, error: isBearer(header) ? "invalid_token" : undefined });
   }
   if (wanted.kind === "authenticated") return authenticated(wanted.answer, holder);
   if (wanted.anyToken !== true && !allows(holder.grants, wanted.ecosystem, wanted.name, "pull")) {
     return failure(wanted.ecosystem, 403, `this token does not allow pulling ${wanted.name}`);
+  }
+  if (credential.kind === "session" && !credential.repositories.includes(wanted.name)) {
+    return unauthorized(wanted.ecosystem, hostname, { scope, error: "insufficient_scope" });
   }
   if (await isQuarantined(wanted.key, bindings.ENTITLEMENTS, Date.now())) {
     return failure(wanted.ecosystem, 410, `${wanted.name}: this was withdrawn; use another version`);
@@ -99,7 +100,13 @@ function authenticated(answer: "ping" | "whoami" | "version", holder: Entitlemen
 }
 
 function ecosystemOf(wanted: Exclude<Route, { kind: "health" | "unknown" }>): Ecosystem | undefined {
+  if (wanted.kind === "token") return "oci";
   return wanted.kind === "object" || wanted.kind === "authenticated" ? wanted.ecosystem : undefined;
+}
+
+function issuerOf(bindings: Bindings): Issuer {
+  const known = (digest: string): Promise<Entitlement | undefined> => entitlementOf(digest, sourcesOf(bindings), Date.now());
+  return { key: bindings.TOKEN_SIGNING_KEY, service: bindings.HOSTNAME, entitlementOf: known };
 }
 
 function sourcesOf({ ENTITLEMENTS: store, METADATA_API: url, METADATA_API_KEY: key }: Bindings): Sources {

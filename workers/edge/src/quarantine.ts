@@ -1,5 +1,6 @@
 // The quarantine: keys of withdrawn objects, which the edge refuses even while caches still hold the objects.
 
+import { entryText } from "./store";
 import { Unavailable } from "./tokens";
 
 const ENTRY = "quarantine";
@@ -25,7 +26,7 @@ export async function isQuarantined(key: string, store: KVNamespace, now: number
 async function refreshed(store: KVNamespace, now: number): Promise<CachedList> {
   const until = now + FRESH_MILLISECONDS;
   try {
-    const text = (await store.get(ENTRY, { cacheTtl: 30 })) ?? "";
+    const text = (await entryText(store, ENTRY)) ?? "";
     if (cached?.text === text) return { ...cached, until };
     return { text, keys: parse(text), until };
   } catch {

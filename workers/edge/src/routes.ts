@@ -88,19 +88,21 @@ function qualityOf(accept: string, type: string): number {
 function pypi(rest: string, accept: string): Route {
   const [section, name, file, ...more] = rest.split("/");
   if (section === "simple" && more.length === 0 && (file === undefined || file === "")) {
-    return simple(name ?? "", file === "" || name === "", accept);
+    return simple(name, file === "", accept);
   }
   if (section !== "files" || name === undefined || file === undefined || more.length > 0) {
     return { kind: "unknown", ecosystem: "pypi" };
   }
   if (!PYPI_NAME.test(name) || !PYPI_FILE.test(file)) return { kind: "unknown", ecosystem: "pypi" };
   const canonical = canonicalPypiName(name);
-  return { kind: "object", ecosystem: "pypi", name: canonical, key: `pypi/files/${canonical}/${file}`, negotiated: false };
+  if (canonical !== name) return { kind: "redirect", location: `/pypi/files/${canonical}/${file}` };
+  return { kind: "object", ecosystem: "pypi", name, key: `pypi/files/${name}/${file}`, negotiated: false };
 }
 
-function simple(name: string, trailingSlash: boolean, accept: string): Route {
+function simple(name: string | undefined, trailingSlash: boolean, accept: string): Route {
   const json = "application/vnd.pypi.simple.v1+json"; // PEP 691
   const document = preferred(accept, ["text/html", json]) === json ? "index.json" : "index.html";
+  if (name === undefined) return { kind: "redirect", location: "/pypi/simple/" };
   if (name === "") {
     return { kind: "object", ecosystem: "pypi", name: "*", key: `pypi/simple/${document}`, negotiated: true };
   }

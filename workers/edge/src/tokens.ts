@@ -1,9 +1,8 @@
-// Authenticates the client: finds the principal and the grants of the token in the Authorization header.
+// Finds the principal and the grants of a token by its digest.
 // Fails closed: an entry that cannot be parsed counts as no entry.
 
-import { jwtVerify, SignJWT } from "jose";
-
 import { type MetadataApi, queryToken } from "./metadata";
+import { entryText } from "./store";
 
 /** A token's entry in the key-value store, under the key `token:<sha256 hex>`. */
 export interface Entitlement {
@@ -21,7 +20,6 @@ export interface Sources {
   api: MetadataApi | undefined;
 }
 
-export const JWT_SECONDS = 60; // the shortest lifetime that docker clients expect (distribution token specification)
 const POSITIVE_MILLISECONDS = 2_000; // how long a revoked token still works in an isolate that has cached its entry
 const NEGATIVE_MILLISECONDS = 2_000;
 const CACHED_ENTRIES = 10_000; // a few MB of the isolate's 128
@@ -33,15 +31,6 @@ interface CachedEntry {
 
 const memory = new Map<string, CachedEntry>();
 
-/** Returns the digest of the token in the header, or undefined when the header holds no valid credential. */
-export async function presentedDigest(header: string | null, key: string, service: string): Promise<string | undefined> {
-  const [scheme = "", value = ""] = (header ?? "").split(/ +/, 2);
-  if (value === "") return undefined;
-  if (scheme.toLowerCase() === "basic") return passwordDigest(value);
-  if (scheme.toLowerCase() !== "bearer") return undefined;
-  return value.split(".").length === 3 ? jwtDigest(value, key, service) : sha256(value);
-}
-
 /**
  * Returns the token's entitlement, or undefined when the token is unknown, revoked or expired. Looks in the isolate's
  * memory, the key-value store and the metadata API, in this order. Throws `Unavailable`.
@@ -50,17 +39,6 @@ export async function entitlementOf(digest: string, sources: Sources, now: numbe
   const known = memory.get(digest);
   const entitlement = known !== undefined && known.until > now ? known.entitlement : await lookUp(digest, sources, now);
   return entitlement !== undefined && entitlement.expires * 1000 > now ? entitlement : undefined;
-}
-
-/** Returns a JWT that is valid for JWT_SECONDS. It holds the token's digest, and each use looks the token up again. */
-export async function sign(digest: string, principal: string, key: string, service: string): Promise<string> {
-  return new SignJWT({ tid: digest })
-    .setProtectedHeader({ alg: "HS256", typ: "JWT" })
-    .setSubject(principal)
-    .setAudience(service)
-    .setIssuedAt()
-    .setExpirationTime(`${JWT_SECONDS} s`)
-    .sign(new TextEncoder().encode(key));
 }
 
 async function lookUp(digest: string, sources: Sources, now: number): Promise<Entitlement | undefined> {
@@ -76,7 +54,7 @@ async function lookUp(digest: string, sources: Sources, now: number): Promise<En
 async function entryOf(digest: string, { store, api }: Sources): Promise<string | undefined> {
   let text: string | null = null;
   try {
-    text = await store.get(`token:${digest}`, { cacheTtl: 30 });
+    text = await entryText(store, `token:${digest}`);
   } catch {
     if (api === undefined) throw new Unavailable();
   }
@@ -100,34 +78,4 @@ function parse(text: string): Entitlement | undefined {
     return undefined;
   }
   return { principal, expires, grants: grants.filter((grant) => typeof grant === "string") };
-}
-
-async function passwordDigest(encoded: string): Promise<string | undefined> {
-  let decoded: string;
-  try {
-    decoded = atob(encoded);
-  } catch {
-    return undefined;
-  }
-  const colon = decoded.indexOf(":");
-  const password = decoded.slice(colon + 1);
-  return colon < 0 || password === "" ? undefined : sha256(password);
-}
-
-async function jwtDigest(token: string, key: string, service: string): Promise<string | undefined> {
-  try {
-    const { payload } = await jwtVerify(token, new TextEncoder().encode(key), {
-      algorithms: ["HS256"],
-      audience: service,
-      requiredClaims: ["exp", "sub"],
-    });
-    return typeof payload["tid"] === "string" ? payload["tid"] : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-async function sha256(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,0 +1,54 @@
+// Reads the credential of a request: a token, or a session that the token endpoint issued.
+
+import { type Session, verified } from "./sessions";
+
+export type Credential =
+  | { kind: "none" }
+  | { kind: "token"; digest: string }
+  | ({ kind: "session" } & Session)
+  | { kind: "invalid" };
+
+// RFC 9110, section 11.2: a scheme, spaces, one token68 and nothing behind it.
+const CREDENTIALS = /^(Basic|Bearer) +([A-Za-z0-9\-._~+/]+=*)$/i;
+
+/** Returns the credential in the Authorization header. A header with anything behind the credential is invalid. */
+export async function credentialOf(header: string | null, key: string, service: string): Promise<Credential> {
+  if (header === null) return { kind: "none" };
+  const [, scheme = "", value = ""] = CREDENTIALS.exec(header) ?? [];
+  if (scheme.toLowerCase() === "basic") return ofSecret(secretOf(value));
+  if (scheme === "") return { kind: "invalid" };
+  if (value.split(".").length !== 3) return ofSecret(value);
+  const session = await verified(value, key, service);
+  return session === undefined ? { kind: "invalid" } : { kind: "session", ...session };
+}
+
+/** Returns the credential for a token's text. A session's text becomes a token that nobody issued. */
+export async function ofSecret(secret: string | undefined): Promise<Credential> {
+  return secret ? { kind: "token", digest: await sha256(secret) } : { kind: "invalid" };
+}
+
+/** Returns whether the header uses the Bearer scheme, valid or not. */
+export function isBearer(header: string | null): boolean {
+  return /^bearer(?: |$)/i.test(header ?? "");
+}
+
+/**
+ * Returns the password of Basic credentials (RFC 7617). Where the password is empty, returns the user name, because pip
+ * sends the token of `https://<token>@host/` as the user.
+ */
+function secretOf(encoded: string): string | undefined {
+  let decoded: string;
+  try {
+    decoded = atob(encoded);
+  } catch {
+    return undefined;
+  }
+  const colon = decoded.indexOf(":");
+  if (colon < 0) return undefined;
+  return decoded.slice(colon + 1) || decoded.slice(0, colon);
+}
+
+async function sha256(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,78 @@
+// Sessions of the token endpoint: short-lived JWTs, each bound to the repositories that its client asked for.
+// Specification: distribution, "Token Authentication Specification", "Token Scope Documentation" and its JWT `access`.
+
+import { jwtVerify, SignJWT } from "jose";
+
+import { allows } from "./grants";
+
+/** The digest of the token behind a session, which each use looks up again, and the repositories that it opens. */
+export interface Session {
+  digest: string;
+  repositories: readonly string[];
+}
+
+export interface SignedSession {
+  jwt: string;
+  issuedAt: number; // Unix time in seconds
+}
+
+export const SESSION_SECONDS = 300;
+const SCOPES_MAX = 100; // clients send the JWT in a header, which servers limit to some KB
+
+/**
+ * Returns the repositories in the scopes that the grants allow to pull. A scope that the grants do not cover is left
+ * out without an error, as the specification requires.
+ */
+export function granted(scopes: readonly string[], grants: readonly string[]): string[] {
+  const names = scopes.flatMap((scope) => scope.split(" ")).slice(0, SCOPES_MAX).map(repositoryOf);
+  return [...new Set(names)].filter((name) => name !== undefined).filter((name) => allows(grants, "oci", name, "pull"));
+}
+
+/** Returns the name in a scope `repository:<name>:<actions>` that asks to pull. The name may contain a colon. */
+function repositoryOf(scope: string): string | undefined {
+  const [, name, actions = ""] = /^repository(?:\([a-z0-9]+\))?:(.+):([a-z*,]*)$/.exec(scope) ?? [];
+  return actions.split(",").some((action) => action === "pull" || action === "*") ? name : undefined;
+}
+
+/** Returns the scope that a client needs for the repository. */
+export function scopeOf(repository: string): string {
+  return `repository:${repository}:pull`;
+}
+
+/** Returns a JWT for the session, valid for SESSION_SECONDS. */
+export async function signed(session: Session, principal: string, key: string, service: string): Promise<SignedSession> {
+  const issuedAt = Math.floor(Date.now() / 1000);
+  const access = session.repositories.map((name) => ({ type: "repository", name, actions: ["pull"] }));
+  const jwt = await new SignJWT({ tid: session.digest, access })
+    .setProtectedHeader({ alg: "HS256", typ: "JWT" })
+    .setSubject(principal)
+    .setAudience(service)
+    .setIssuedAt(issuedAt)
+    .setExpirationTime(issuedAt + SESSION_SECONDS)
+    .sign(new TextEncoder().encode(key));
+  return { jwt, issuedAt };
+}
+
+/** Returns the session of a JWT with a valid signature that has not expired, or undefined. */
+export async function verified(jwt: string, key: string, service: string): Promise<Session | undefined> {
+  try {
+    const { payload } = await jwtVerify(jwt, new TextEncoder().encode(key), {
+      algorithms: ["HS256"],
+      audience: service,
+      requiredClaims: ["exp", "sub"],
+    });
+    if (typeof payload["tid"] !== "string") return undefined;
+    return { digest: payload["tid"], repositories: pullable(payload["access"]) };
+  } catch {
+    return undefined;
+  }
+}
+
+function pullable(access: unknown): string[] {
+  if (!Array.isArray(access)) return [];
+  return access
+    .map((entry) => entry as { type?: unknown; name?: unknown; actions?: unknown } | null)
+    .filter((entry) => entry?.type === "repository" && Array.isArray(entry.actions) && entry.actions.includes("pull"))
+    .map((entry) => entry?.name)
+    .filter((name) => typeof name === "string");
+}
