@@ -17,7 +17,7 @@ const statusOf = async (path: string, headers: Record<string, string>): Promise<
 const challengeOf = (answer: Response): string => answer.headers.get("www-authenticate") ?? "";
 
 async function session(token: string, ...scopes: string[]): Promise<Answer> {
-  const query = new URLSearchParams([["service", "packages.test"], ...scopes.map((scope) => ["scope", scope])]);
+  const query = new URLSearchParams([["service", "packages.test"], ["offline_token", "true"], ...scopes.map((scope) => ["scope", scope])]);
   const answer = await asked(`/token?${query}`, basic(token));
   assert.equal(answer.status, 200);
   return (await answer.json()) as Answer;
