@@ -106,4 +106,4 @@ def _changed(reference: Reference, title: str, facts: list[Fact]) -> Artifact:
 def _expect(reference: Reference, one: str, other: str, what: str) -> None:
     if reference.ecosystem not in (one, other):
         kinds = one if one == other else f"{one} and {other}"
-        raise RegistryError(f"{reference}: {what} for {kinds}; for Python versions, see `yank`, for npm, `deprecate`")
+        raise RegistryError(f"{reference}: {what} for {kinds} only; Python has `yank`, and npm has `deprecate`")

@@ -115,11 +115,11 @@ def _edge(authority: dict[str, str], origin_key: str, environment: str) -> dict[
     }
 
 
-def _api_token(token: str, variable: str, right: str) -> dict[str, str]:
+def _api_token(token: str, variable: str, permission: str) -> dict[str, str]:
     if not token:
         raise RegistryError(
-            f"{variable} is not set: make a Cloudflare API token that may {right} and nothing else, and give it in "
-            "that variable"
+            f"{variable} is not set: create a Cloudflare API token that may only {permission}, and put it into this "
+            "variable"
         )
     return {"api_token": token}
 

@@ -48,7 +48,7 @@ def publish(
     Raises RegistryError. Changes committed before the error are delivered by the next run or by `purges drain`.
     """
     if provenance and len(files) != 1:
-        raise RegistryError(f"--provenance {provenance}: is of one npm package; publish that by itself")
+        raise RegistryError(f"--provenance {provenance}: belongs to one npm package; publish that package alone")
     return apply(target, [_read(file, repository, tag, provenance) for file in files], by)
 
 
@@ -73,7 +73,7 @@ def apply(target: Target, artifacts: Sequence[Artifact], by: By) -> Report:
 
 def _read(file: Path, repository: str, tag: str, provenance: Path | None) -> Artifact:
     if not file.exists():
-        raise RegistryError(f"{file}: there is no such file")
+        raise RegistryError(f"{file}: no such file")
     if provenance and file.suffix != ".tgz":
         raise RegistryError(f"{file}: --provenance is for npm packages; publish this file without it")
     if file.is_dir():
@@ -81,13 +81,13 @@ def _read(file: Path, repository: str, tag: str, provenance: Path | None) -> Art
             raise RegistryError(f"{file}: an image layout needs --repository, such as acme/app")
         return oci.read(file, repository, tag)
     if repository:
-        raise RegistryError(f"{file}: --repository is for image layouts only; publish this file by itself")
+        raise RegistryError(f"{file}: --repository is for image layouts only; publish this file without it")
     if file.suffix == ".tgz":
         return npm.read(file, tag, provenance)
     if tag:
-        raise RegistryError(f"{file}: --tag is for npm packages and images; a Python version has no tags")
+        raise RegistryError(f"{file}: --tag is for npm packages and images only; publish this file without it")
     if file.suffix == ".whl" or file.name.endswith(".tar.gz"):
         return pypi.read(file)
     raise RegistryError(
-        f"{file}: is of no known kind; publish an npm .tgz, a .whl, an sdist .tar.gz, or the directory of an OCI layout"
+        f"{file}: unknown kind of file; publish an npm .tgz, a .whl, an sdist .tar.gz, or an OCI layout directory"
     )

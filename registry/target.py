@@ -127,7 +127,7 @@ class Target(_Part):
         from registry.delivery.cloud_monitoring import CloudMonitoring  # here: Google's libraries load slowly
 
         if not self.metadata.project:
-            raise RegistryError("stack outputs: metadata.project is missing; run `pulumi up`, and make them again")
+            raise RegistryError("stack outputs: metadata.project is missing; run `pulumi up`, and export them again")
         return CloudMonitoring(self.environment, self.metadata.project)
 
     @cached_property
@@ -143,7 +143,7 @@ class Target(_Part):
         """Returns a Cloudflare client with the operator's API token. Raises RegistryError without a token."""
         token, base = os.environ.get(_API_TOKEN, ""), os.environ.get("CLOUDFLARE_BASE_URL", "")
         if not token:
-            raise RegistryError(f"{_API_TOKEN} is not set: it holds the Cloudflare API token of whoever runs this")
+            raise RegistryError(f"{_API_TOKEN} is not set: put your Cloudflare API token into this variable")
         return CloudflareApi(token, base, patient_http(base))
 
 
@@ -164,5 +164,5 @@ def read_target(file: Path) -> Target:
             for detail in error.errors(include_url=False, include_input=False)
         )
         raise RegistryError(
-            f"stack outputs {file}: {problems}. Make it with: pulumi stack output --json > outputs.json"
+            f"stack outputs {file}: {problems}. Export them with: pulumi stack output --json > outputs.json"
         ) from None

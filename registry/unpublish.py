@@ -39,10 +39,10 @@ def _refuse_old(reference: Reference, known: Known, names: list[str]) -> None:
     kind = {"npm": "version", "pypi": "file", "oci": "manifest"}[reference.ecosystem]
     age = seconds_of(now()) - min(seconds_of(known.written[f"{kind}#{name}"]) for name in names)
     if age > HOURS * 3600:
-        instead = {"npm": "deprecate it", "pypi": "yank it", "oci": "take its tag off"}[reference.ecosystem]
+        instead = {"npm": "deprecate it", "pypi": "yank it", "oci": "remove its tag"}[reference.ecosystem]
         raise RegistryError(
-            f"{reference}: was published {age / 3600:.0f} hours ago, and may be relied upon after {HOURS}; {instead} "
-            "instead, or take it back with --force"
+            f"{reference}: was published {age / 3600:.0f} hours ago, and others may rely on a version after {HOURS}; "
+            f"{instead} instead, or unpublish it with --force"
         )
 
 
@@ -51,7 +51,7 @@ def _refuse_needed(target: Target, reference: Reference, known: Known) -> None:
     if needing:
         more = f" and {len(needing) - _MOST_NAMED} more" if len(needing) > _MOST_NAMED else ""
         raise RegistryError(
-            f"{reference}: is needed by {', '.join(needing[:_MOST_NAMED])}{more}; change these first, or take it back "
+            f"{reference}: is needed by {', '.join(needing[:_MOST_NAMED])}{more}; change these first, or unpublish it "
             "with --force"
         )
 

@@ -102,7 +102,9 @@ class Facts:
             except Conflict:
                 tries += 1
                 if tries == _TRIES:
-                    raise RegistryError(f"{left[0].title}: others kept changing the same package; try again") from None
+                    raise RegistryError(
+                        f"{left[0].title}: other publishers kept changing the same package; try again"
+                    ) from None
                 continue
             outcomes += batch.outcomes
             left, tries = left[len(batch.outcomes) :], 0
@@ -122,7 +124,7 @@ class Facts:
             for kind, _, name in (fact.name.partition("#") for fact in change.facts):
                 if kind in _RELEASES and self._repository.item(change.package.partition, f"unpublished#{name}"):
                     raise RegistryError(
-                        f"{artifact.title}: was unpublished; that name is never used again, publish a new one"
+                        f"{artifact.title}: was unpublished and can never be published again; publish a new version"
                     )
 
     def _batch(self, artifacts: Sequence[Artifact], by: audit.By) -> _Batch:

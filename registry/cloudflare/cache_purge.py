@@ -40,7 +40,7 @@ class CloudflareEdge:
                 "PUT", f"{namespace}/values/{WITHDRAWN}", withdrawn_entry(keys), "application/octet-stream"
             )
         except CloudflareError as error:
-            raise RegistryError(f"the edge was not told what is withdrawn: {error}") from None
+            raise RegistryError(f"the quarantine list at the edge was not updated: {error}") from None
 
 
 def find_zone(api: CloudflareApi, name: str) -> str:
@@ -50,4 +50,4 @@ def find_zone(api: CloudflareApi, name: str) -> str:
     """
     for zone in api.listed("/zones", {"name": name}):
         return zone["id"]
-    raise PurgeError(f"the edge was not purged: the API token sees no zone {name!r}; let it read zones")
+    raise PurgeError(f"the edge was not purged: the API token cannot see the zone {name!r}; let it read zones")

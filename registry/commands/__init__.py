@@ -1,6 +1,6 @@
-"""The operator's command line: a module for each group of commands; `registry/__main__.py` puts them together.
+"""The operator's command line, with one module for each group of commands. `registry/__main__.py` combines them.
 
-Commands import the registry's rooms in their bodies: so `--help` and each command load only what they need.
+Each command imports the registry's modules in its body, so that `--help` and other commands start fast.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ Outputs = Annotated[
 Principal = Annotated[
     str,
     typer.Option(
-        "--principal", help="who does it, for the audit log", envvar="ARTIFACT_EDGE_PRINCIPAL", show_default="you"
+        "--principal",
+        help="name of the person or system that acts, for the audit log",
+        envvar="ARTIFACT_EDGE_PRINCIPAL",
+        show_default="<user>@<host>",
     ),
 ]

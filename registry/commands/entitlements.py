@@ -1,4 +1,4 @@
-"""The edge's store of tokens."""
+"""The token entries at the edge."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ app = typer.Typer(no_args_is_help=True, help=__doc__)
 
 @app.callback()
 def root() -> None:
-    """The edge's store of tokens."""
+    """The token entries at the edge."""
 
 
 @app.command("resync")
 def resync_entitlements(stack_outputs: Outputs) -> None:
-    """Make the edge hold what is on record: write what it lacks or has wrong, revoke what is on no record."""
+    """Repair the token entries at the edge: write missing and stale entries, and revoke entries without a record."""
     from registry.target import read_target
     from registry.tokens import resync
 
     done = resync.resync(read_target(stack_outputs))
     print(
         f"{done.recorded} tokens on record; repaired at the edge: {done.missing} missing, {done.stale} stale, "
-        f"{done.extra} of no record"
+        f"{done.extra} without a record"
     )
     for line in done.unreadable:
         print(f"error: {line}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""`python -m registry import`: packages in bulk."""
+"""`python -m registry import`: imports packages and images in bulk."""
 
 from __future__ import annotations
 
@@ -31,25 +31,36 @@ def import_packages(
             "oci:host/repository[:tag|@digest]"
         ),
     ] = None,
-    from_npm: Annotated[list[str] | None, typer.Option(help="a package, with all it needs, as npm resolves it")] = None,
-    from_pip: Annotated[list[str] | None, typer.Option(help="a package, with all it needs, as pip resolves it")] = None,
+    from_npm: Annotated[
+        list[str] | None, typer.Option(help="a package to import with all its dependencies, as npm resolves them")
+    ] = None,
+    from_pip: Annotated[
+        list[str] | None, typer.Option(help="a package to import with all its dependencies, as pip resolves them")
+    ] = None,
     npm_registry: Annotated[
-        str, typer.Option(help="where npm:… is fetched; where npm is configured to, if not given")
+        str, typer.Option(help="registry to fetch npm:… from; by default the one that npm is configured with")
     ] = "",
     pypi_index: Annotated[
-        str, typer.Option(help="where pypi:… is fetched (PEP 691); where pip is configured to, if not given")
+        str, typer.Option(help="index (PEP 691) to fetch pypi:… from; by default those that pip is configured with")
     ] = "",
-    all_versions: Annotated[bool, typer.Option(help="of npm:… and pypi:…, all tags of oci:…; not the newest only")] = (
-        False
-    ),
-    repository: Annotated[str, typer.Option(help="the name that the image of oci:… gets; its own, if not given")] = "",
-    referrers: Annotated[bool, typer.Option(help="with images, also what refers to them: signatures, SBOMs")] = True,
-    plain_http: Annotated[bool, typer.Option(help="oci:… without TLS, from this machine only")] = False,
-    journal: Annotated[Path | None, typer.Option(help="what was imported, to go on after an interruption")] = None,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="packages at once")] = 8,
+    all_versions: Annotated[
+        bool, typer.Option(help="import all versions of npm:… and pypi:…, and all tags of oci:…, not only the newest")
+    ] = False,
+    repository: Annotated[
+        str, typer.Option(help="repository to import the image of oci:… to; by default the source's name")
+    ] = "",
+    referrers: Annotated[bool, typer.Option(help="import images with their referrers: signatures, SBOMs")] = True,
+    plain_http: Annotated[bool, typer.Option(help="fetch oci:… without TLS; only for registries here")] = False,
+    journal: Annotated[
+        Path | None, typer.Option(help="file that lists imported packages, to continue an interrupted import")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="packages to import in parallel")] = 8,
     principal: Principal = "",
 ) -> None:
-    """Import packages that others built. Importing again goes on where it was, and one bad package stops no other."""
+    """Import existing packages and images. A repeated import continues where the last one stopped.
+
+    A package that fails does not stop the others.
+    """
     from registry import caller
     from registry.importing import apis, clients
     from registry.importing.images.carry import ImageRegistries
@@ -64,7 +75,7 @@ def import_packages(
             "nothing to import; name a directory, a lockfile, npm:…, pypi:… or oci:…, --from-npm or --from-pip"
         )
     if repository and sum(source.startswith("oci:") for source in sources or ()) != 1:
-        raise RegistryError(f"--repository {repository}: is the name of one image; import it by itself")
+        raise RegistryError(f"--repository {repository}: names the repository of one oci:… source; import that alone")
     kept = Journal(journal or Path(f"import-{target.environment}.journal"))
     api, registries = apis.Api(), ImageRegistries(referrers=referrers)
     with tempfile.TemporaryDirectory(prefix="clients-") as scratch:
@@ -86,7 +97,7 @@ def import_packages(
 
 
 def _total(sources: Sequence[str], *unknown: Sequence[str] | None) -> int | None:
-    """How many there are, where that can be seen without asking anybody."""
+    """Returns the number of items if all sources are directories; otherwise None."""
     from registry.importing.directory import wanted_in
 
     directories = [Path(source) for source in sources]
@@ -97,7 +108,7 @@ def _total(sources: Sequence[str], *unknown: Sequence[str] | None) -> int | None
 
 @contextmanager
 def _progress(total: int | None) -> Generator[Callable[[Imported], None]]:
-    """A bar on a terminal; elsewhere nothing but the end."""
+    """Shows a progress bar on a terminal. Yields the function that updates the bar."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -123,7 +134,7 @@ def _tell(imported: Imported) -> None:
         print(f"error: {reason if title in reason else f'{title}: {reason}'}", file=sys.stderr)
     for reason in imported.delayed:
         print(
-            f"error: readers may see it late: {reason}; finish it with: python -m registry purges drain",
+            f"error: imported, but not delivered to readers: {reason}; deliver with: python -m registry purges drain",
             file=sys.stderr,
         )
     skipped = f", {imported.skipped} by the journal" if imported.skipped else ""

@@ -21,10 +21,10 @@ def init(
     domain: Annotated[str, typer.Option(help="the stack's domain, e.g. example.com")],
     region: Annotated[str, typer.Option(help="the stack's primary AWS region, e.g. us-east-1")],
 ) -> None:
-    """Make the environment's keys in AWS Secrets Manager; those that exist are left as they are.
+    """Create the environment's keys in AWS Secrets Manager. Existing keys stay as they are.
 
-    CLOUDFLARE_KV_API_TOKEN must hold a Cloudflare API token that may edit Workers KV, CLOUDFLARE_PURGE_API_TOKEN one
-    that may purge the zone's cache; they are kept with the keys.
+    CLOUDFLARE_KV_API_TOKEN must hold a Cloudflare API token that may edit Workers KV. CLOUDFLARE_PURGE_API_TOKEN must
+    hold one that may purge the zone's cache. Both are stored with the keys.
     """
     from registry import keys
 

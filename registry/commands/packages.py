@@ -1,4 +1,4 @@
-"""Publishing, and changes to what is published."""
+"""Commands that publish packages and change published ones."""
 
 from __future__ import annotations
 
@@ -27,12 +27,14 @@ Package = Annotated[str, typer.Argument(help="npm:@acme/web or oci:acme/app")]
 def publish(
     files: Annotated[list[Path], typer.Argument(help="npm .tgz, .whl, sdist .tar.gz, or OCI layout directory")],
     stack_outputs: Outputs,
-    repository: Annotated[str, typer.Option(help="of an image, e.g. acme/app")] = "",
-    tag: Annotated[str, typer.Option(help="of an image, or dist-tag of an npm package")] = "",
-    provenance: Annotated[Path | None, typer.Option(help="Sigstore bundle of how an npm package was built")] = None,
+    repository: Annotated[str, typer.Option(help="repository to publish an image to, e.g. acme/app")] = "",
+    tag: Annotated[str, typer.Option(help="tag of an image, or dist-tag of an npm package")] = "",
+    provenance: Annotated[
+        Path | None, typer.Option(help="Sigstore bundle with the provenance of an npm package")
+    ] = None,
     principal: Principal = "",
 ) -> None:
-    """Publish packages. Publishing the same bytes again changes nothing, and finishes what was interrupted."""
+    """Publish packages. Publishing the same files again changes nothing, and completes an interrupted run."""
     from registry import caller
     from registry import publish as publishing
     from registry.target import read_target
@@ -41,18 +43,18 @@ def publish(
     by = caller.by(target, "publish", principal)
     report = publishing.publish(target, files, by, repository=repository, tag=tag, provenance=provenance)
     for each in report.published:
-        print(f"{'published' if each.new else 'had been published:'} {each.title}")
+        print(f"{'published' if each.new else 'already published:'} {each.title}")
     _tell_delay(report)
 
 
 @app.command()
 def deprecate(
     release: Release,
-    message: Annotated[str, typer.Argument(help="what npm shows to whoever installs it; '' takes it back")],
+    message: Annotated[str, typer.Argument(help="warning that npm shows on installation; '' removes the deprecation")],
     stack_outputs: Outputs,
     principal: Principal = "",
 ) -> None:
-    """Have npm warn whoever installs a version."""
+    """Deprecate a version: npm warns everyone who installs it."""
     from registry import amend
     from registry.ecosystems.packages import with_version
 
@@ -64,10 +66,10 @@ def deprecate(
 def yank(
     release: Release,
     stack_outputs: Outputs,
-    reason: Annotated[str, typer.Option(help="what pip shows")] = "",
+    reason: Annotated[str, typer.Option(help="reason that pip shows")] = "",
     principal: Principal = "",
 ) -> None:
-    """Have pip pass a version over, unless it is asked for by ==."""
+    """Yank a version: pip skips it unless a requirement pins it with ==."""
     from registry import amend
     from registry.ecosystems.packages import with_version
 
@@ -77,7 +79,7 @@ def yank(
 
 @app.command()
 def unyank(release: Release, stack_outputs: Outputs, principal: Principal = "") -> None:
-    """Take a yank back."""
+    """Remove the yank of a version."""
     from registry import amend
     from registry.ecosystems.packages import with_version
 
@@ -89,10 +91,12 @@ def unyank(release: Release, stack_outputs: Outputs, principal: Principal = "") 
 def take_back(
     release: Release,
     stack_outputs: Outputs,
-    force: Annotated[bool, typer.Option(help="also where the policy refuses: too late, or something needs it")] = False,
+    force: Annotated[
+        bool, typer.Option(help="unpublish even if the version is older than 72 hours or other packages need it")
+    ] = False,
     principal: Principal = "",
 ) -> None:
-    """Take a version back for good: the edge refuses it, and its number is never used again."""
+    """Unpublish a version permanently: the edge refuses it, and its number can never be published again."""
     from registry import unpublish
     from registry.ecosystems.packages import with_version
 
@@ -102,7 +106,7 @@ def take_back(
 
 @tag_app.command("add")
 def tag_add(release: Release, tag: str, stack_outputs: Outputs, principal: Principal = "") -> None:
-    """Put a tag on a version."""
+    """Set a tag to a version."""
     from registry import amend
     from registry.ecosystems.packages import with_version
 
@@ -112,7 +116,7 @@ def tag_add(release: Release, tag: str, stack_outputs: Outputs, principal: Princ
 
 @tag_app.command("rm")
 def tag_rm(package: Package, tag: str, stack_outputs: Outputs, principal: Principal = "") -> None:
-    """Take a tag off."""
+    """Remove a tag."""
     from registry import amend
     from registry.ecosystems.packages import parse
 
@@ -122,7 +126,7 @@ def tag_rm(package: Package, tag: str, stack_outputs: Outputs, principal: Princi
 
 @tag_app.command("ls")
 def tag_ls(package: Package, stack_outputs: Outputs) -> None:
-    """List tags, and what they are on."""
+    """List tags with their versions or digests."""
     from registry import amend
     from registry.ecosystems.packages import parse
     from registry.target import read_target
@@ -136,7 +140,7 @@ def show(
     package: Annotated[str, typer.Argument(help="npm:@acme/web, pypi:acme-greeter or oci:acme/app")],
     stack_outputs: Outputs,
 ) -> None:
-    """List what is published of a package, and what readers are told of it."""
+    """List a package's published versions and tags, with deprecations and yanks."""
     from registry import amend
     from registry.ecosystems.packages import parse
     from registry.target import read_target
@@ -150,7 +154,7 @@ def audit_list(
     stack_outputs: Outputs,
     since: Annotated[str, typer.Option(help="a UTC time or the start of one, such as 2026-11 or 2026-11-24T10")] = "",
 ) -> None:
-    """List every change: when, who, as whom the cloud knew him, and what."""
+    """List all changes: time, principal, the identity verified by the cloud, action and package."""
     from registry.catalog import audit
     from registry.target import read_target
 
@@ -175,5 +179,5 @@ def _tell_delay(report: Report) -> None:
     if report.delayed:
         reasons = "; ".join(report.delayed)
         sys.exit(
-            f"error: done, but readers may see it late: {reasons}; finish it with: python -m registry purges drain"
+            f"error: committed, but not delivered to readers: {reasons}; deliver with: python -m registry purges drain"
         )

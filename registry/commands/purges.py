@@ -1,4 +1,4 @@
-"""The outbox: what was committed and is still to be brought to the readers."""
+"""The commands of the outbox, which holds committed changes that are not delivered to readers yet."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ if TYPE_CHECKING:
     from registry.delivery.deliver import Delivery
     from registry.target import Target
 
-app = typer.Typer(no_args_is_help=True, help="Documents and purges that are still to reach the readers.")
+app = typer.Typer(no_args_is_help=True, help="Committed changes that are not delivered to readers yet.")
 
 
 @app.command()
 def drain(
     stack_outputs: Outputs,
-    watch: Annotated[float, typer.Option(help="go on, with so many seconds between; 0: once")] = 0,
-    metric: Annotated[bool, typer.Option(help="tell the alarms how old the oldest is")] = True,
+    watch: Annotated[float, typer.Option(help="repeat after this many seconds; 0 runs one pass")] = 0,
+    metric: Annotated[bool, typer.Option(help="report the age of the oldest change to the alarms")] = True,
 ) -> None:
-    """Settle what is due: after failures with ever longer pauses, and everything once more when caches have ended."""
+    """Deliver all due changes. Failed deliveries are retried with growing pauses.
+
+    Each change is delivered once more after all cached copies have expired.
+    """
     from registry.target import read_target
 
     target = read_target(stack_outputs)
@@ -35,16 +38,16 @@ def drain(
 
 
 def _pass(target: Target, delivery: Delivery, metric: bool) -> bool:
-    """Whether all went well."""
+    """Runs one pass over the outbox. Returns whether all deliveries succeeded."""
     report = delivery.drain()
     if metric:
         target.metrics.purges(report.lag, report.dead)
-    print(f"settled {report.settled}, waiting {report.waiting}, given up {report.dead}", flush=True)
+    print(f"delivered {report.settled}, waiting {report.waiting}, failed for good {report.dead}", flush=True)
     for reason in report.delayed:
-        print(f"error: {reason}; it is tried again", file=sys.stderr, flush=True)
+        print(f"error: {reason}; a later pass retries the delivery", file=sys.stderr, flush=True)
     if report.dead:
         print(
-            f"error: {report.dead} were given up; see why with `purges list`, and try again with `purges retry`",
+            f"error: {report.dead} changes failed too often; see why with `purges list`, and retry with `purges retry`",
             file=sys.stderr,
             flush=True,
         )
@@ -53,21 +56,21 @@ def _pass(target: Target, delivery: Delivery, metric: bool) -> bool:
 
 @app.command("list")
 def list_all(stack_outputs: Outputs) -> None:
-    """List what is not settled, or waits for its repetition."""
+    """List changes that are not delivered, or that wait for their repetition."""
     from registry.catalog.outbox import Outbox
     from registry.target import read_target
 
     outbox = Outbox(read_target(stack_outputs).repository)
     for intent in [*outbox.dead(), *outbox.pending(), *outbox.repeats()]:
-        state = "given up" if intent.state == "dead" else intent.state
+        state = "failed" if intent.state == "dead" else intent.state
         why = f": {intent.error}" if intent.error else ""
-        print(f"{intent.at}  {state:<8} tried {intent.tries} times  {' '.join(intent.changes)}{why}")
+        print(f"{intent.at}  {state:<8} {intent.tries} failed tries  {' '.join(intent.changes)}{why}")
 
 
 @app.command()
 def retry(stack_outputs: Outputs) -> None:
-    """Put what was given up back on the list; `purges drain` then tries it again."""
+    """Return changes that failed for good to the outbox, so that `purges drain` delivers them again."""
     from registry.catalog.outbox import Outbox
     from registry.target import read_target
 
-    print(f"put {Outbox(read_target(stack_outputs).repository).revive()} back on the list")
+    print(f"returned {Outbox(read_target(stack_outputs).repository).revive()} to the outbox")

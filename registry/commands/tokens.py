@@ -1,4 +1,4 @@
-"""Tokens of those who pull, and what they are granted."""
+"""Client tokens and their grants."""
 
 from __future__ import annotations
 
@@ -19,36 +19,36 @@ app = typer.Typer(no_args_is_help=True, help=__doc__)
 
 def _refuse_by(given: str | None) -> None:
     if given is not None:
-        raise typer.BadParameter("say who does it with --principal; --by is its former name")
+        raise typer.BadParameter("--by was renamed; use --principal")
 
 
 Grants = Annotated[list[str], typer.Argument(help="such as npm:@acme/*:pull")]
-Identity = Annotated[str, typer.Argument(help="as `tokens list` shows it")]
-Expires = Annotated[str, typer.Option(help="a number of m, h or d")]
+Identity = Annotated[str, typer.Argument(help="token's id, as shown by `tokens list`")]
+Expires = Annotated[str, typer.Option(help="validity of the token in m, h or d, such as 30d")]
 FormerBy = Annotated[str | None, typer.Option("--by", hidden=True, callback=_refuse_by)]
 
 
 @app.command()
 def create(
-    grant: Annotated[list[str], typer.Option(help="such as npm:@acme/*:pull; may be given several times")],
+    grant: Annotated[list[str], typer.Option(help="grant such as npm:@acme/*:pull; can be repeated")],
     stack_outputs: Outputs,
     holder: Annotated[
-        str, typer.Option("--for", help="who the token stands for, e.g. ci@acme (required)", show_default=False)
+        str, typer.Option("--for", help="principal that holds the token, e.g. ci@acme (required)", show_default=False)
     ] = "",
     expires: Expires = "30d",
     principal: Principal = "",
     by: FormerBy = None,
 ) -> None:
-    """Issue a token and print it, once; nothing else goes to standard output."""
+    """Issue a token and print it. The token cannot be shown again; only the token goes to standard output."""
     from registry import caller
     from registry.target import read_target
     from registry.tokens import tokens
 
     if not holder and principal:
-        print(f"warning: --principal names who acts; name the token's holder as --for {principal}", file=sys.stderr)
+        print(f"warning: --principal names the operator; name the holder with --for {principal}", file=sys.stderr)
         holder, principal = principal, ""
     if not holder:
-        raise typer.BadParameter("say who the token stands for, e.g. --for ci@acme (--principal says who issues it)")
+        raise typer.BadParameter("name the token's holder, e.g. --for ci@acme (--principal names the operator)")
     target = read_target(stack_outputs)
     seconds = tokens.duration(expires)
     changed = tokens.create(target, caller.by(target, "tokens create", principal), holder, grant, seconds)
@@ -59,9 +59,9 @@ def create(
 @app.command("list")
 def list_all(
     stack_outputs: Outputs,
-    ended: Annotated[bool, typer.Option("--all", help="also those that were revoked or have ended")] = False,
+    ended: Annotated[bool, typer.Option("--all", help="include revoked and expired tokens")] = False,
 ) -> None:
-    """List tokens by their ids; the tokens themselves are known to nobody."""
+    """List tokens by their ids. The tokens themselves are not stored."""
     from registry.target import read_target
     from registry.tokens import tokens
 
@@ -76,11 +76,11 @@ def rotate(
     identity: Identity,
     stack_outputs: Outputs,
     expires: Expires = "30d",
-    overlap: Annotated[str, typer.Option(help="how long the old token stays good: a number of m, h or d")] = "1h",
+    overlap: Annotated[str, typer.Option(help="time in m, h or d for which the old token stays valid")] = "1h",
     principal: Principal = "",
     by: FormerBy = None,
 ) -> None:
-    """Issue a new token in place of another and print it, once; the old one ends after the overlap."""
+    """Replace a token: issue and print a new one. The old token expires after the overlap."""
     from registry import caller
     from registry.target import read_target
     from registry.tokens import tokens
@@ -94,12 +94,12 @@ def rotate(
 
 @app.command()
 def revoke(
-    ids: Annotated[list[str], typer.Argument(help="ids as `tokens list` shows them")],
+    ids: Annotated[list[str], typer.Argument(help="tokens' ids, as shown by `tokens list`")],
     stack_outputs: Outputs,
     principal: Principal = "",
     by: FormerBy = None,
 ) -> None:
-    """Revoke tokens; the edge refuses them within seconds, where its key-value store is told at once."""
+    """Revoke tokens. The edge refuses them within seconds after its key-value store is updated."""
     from registry import caller
     from registry.target import read_target
     from registry.tokens import tokens
@@ -116,7 +116,7 @@ def revoke(
 def grant(
     identity: Identity, grants: Grants, stack_outputs: Outputs, principal: Principal = "", by: FormerBy = None
 ) -> None:
-    """Give a token more grants."""
+    """Add grants to a token."""
     from registry import caller
     from registry.target import read_target
     from registry.tokens import tokens
@@ -131,7 +131,7 @@ def grant(
 def ungrant(
     identity: Identity, grants: Grants, stack_outputs: Outputs, principal: Principal = "", by: FormerBy = None
 ) -> None:
-    """Take grants away from a token."""
+    """Remove grants from a token."""
     from registry import caller
     from registry.target import read_target
     from registry.tokens import tokens
@@ -143,11 +143,11 @@ def ungrant(
 
 
 def _tell(target: Target, changed: Changed) -> None:
-    """Where a stream follows the database, it tells the edge; where none does, somebody must."""
+    """Reports that the edge could not be updated: a warning on DynamoDB, whose stream updates it, else an error."""
     if not changed.untold:
         return
-    said = f"it is on record, but the edge could not be told: {changed.untold}"
+    problem = f"the change is committed, but the edge could not be updated: {changed.untold}"
     if target.metadata.backend == "dynamodb":
-        print(f"warning: {said}; the stream tells it within seconds (docs/entitlements.md)", file=sys.stderr)
+        print(f"warning: {problem}; the stream updates it within seconds (docs/entitlements.md)", file=sys.stderr)
     else:
-        sys.exit(f"error: {said}; tell it with: python -m registry entitlements resync")
+        sys.exit(f"error: {problem}; update it with: python -m registry entitlements resync")

@@ -1,4 +1,4 @@
-"""`python -m registry visible`: how long a change takes to its readers."""
+"""`python -m registry visible`: measures how long a change takes until readers see it."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def visible(
     package: Annotated[str, typer.Argument(help="npm:@acme/web, pypi:acme-greeter or oci:acme/app, just published")],
     stack_outputs: Outputs,
     via: Annotated[
-        list[str] | None, typer.Option(help="<name>=<proxy URL>: a place to look at the edge from; several times")
+        list[str] | None, typer.Option(help="<name>=<proxy URL>: a proxy to reach the edge through; can be repeated")
     ] = None,
-    timeout: Annotated[float, typer.Option(help="seconds to wait")] = 60.0,
-    objective: Annotated[float, typer.Option(help="seconds that it may take")] = OBJECTIVE_SECONDS,
+    timeout: Annotated[float, typer.Option(help="seconds to wait for the change")] = 60.0,
+    objective: Annotated[float, typer.Option(help="seconds that the change may take")] = OBJECTIVE_SECONDS,
 ) -> None:
-    """Follow the last change of a package through every origin, shield and edge, and tell the alarms how long it took.
+    """Follow the last change of a package through all origins, shields and edges, and report the times to the alarms.
 
-    The edge is looked at with the token in ARTIFACT_EDGE_TOKEN, and left out without one.
+    Requests to the edge use the token in ARTIFACT_EDGE_TOKEN. Without a token, the edge is left out.
     """
     from registry.ecosystems.packages import parse
     from registry.target import read_target
@@ -39,12 +39,12 @@ def visible(
     follower = Follower(target, parse(package), token=os.environ.get(_TOKEN, ""), vias=vias)
     fresh = follower.age() <= objective
     if not os.environ.get(_TOKEN):
-        print(f"the edge is not looked at: put a token that may pull {package} into {_TOKEN}", file=sys.stderr)
+        print(f"the edge is left out: put a token that may pull {package} into {_TOKEN}", file=sys.stderr)
     print(f"{package} revision {follower.revision}, committed {follower.published}")
     followed = follower.follow(timeout)
     seen = [each for each in followed if each.reached]
     for each in followed:
-        unseen = f"{'not yet' if each.reached else 'not to be reached from here:'} {each.error}".rstrip()
+        unseen = f"{'not yet' if each.reached else 'not reachable from this machine:'} {each.error}".rstrip()
         said = unseen if each.seconds is None else f"{each.seconds:.1f} s"
         print(f"{each.place[0]:<7} {each.place[1]:<20} {said}")
     missing = [each for each in seen if each.seconds is None]
@@ -52,9 +52,11 @@ def visible(
         ended = follower.age()
         target.metrics.publish_to_visible({each.place: each.seconds or ended for each in seen})
     else:
-        print("it was committed long before this look: the times mean nothing, and are not told to the alarms")
+        print("the change was committed long before this run, so its times are not reported to the alarms")
     if missing or (fresh and max(each.seconds or 0 for each in seen) > objective):
-        raise RegistryError(f"{package}: not everywhere within {objective:.0f} s; see docs/publish-to-visible.md")
+        raise RegistryError(
+            f"{package}: the change was not visible everywhere within {objective:.0f} s; see docs/publish-to-visible.md"
+        )
 
 
 def _via(text: str) -> tuple[str, str]:

@@ -25,7 +25,7 @@ class Conflict(Exception):
     """The condition of a write failed, so nothing was written. `partition` and `name` identify the item."""
 
     def __init__(self, partition: str, name: str) -> None:
-        super().__init__(f"{partition} {name}: is not as it was expected to be")
+        super().__init__(f"{partition} {name}: the item changed, or exists, contrary to the write's condition")
         self.partition = partition
         self.name = name
 
@@ -128,15 +128,15 @@ def checked(writes: Sequence[Write]) -> Sequence[tuple[Write, str]]:
         raise ValueError("an item can be written only once in a transaction")
     if len(writes) > MOST_WRITES:
         raise RegistryError(
-            f"{writes[0].partition}: {len(writes)} metadata items change at once, and {MOST_WRITES} may; publish less "
-            "at once"
+            f"{writes[0].partition}: the change writes {len(writes)} metadata items, and a transaction takes at most "
+            f"{MOST_WRITES}; publish less at once"
         )
     sized = [(write, encoded(write.document) if isinstance(write, Put) else "") for write in writes]
     total = sum(_bytes(write, text) for write, text in sized)
     if total > MOST_TRANSACTION_BYTES:
         raise RegistryError(
-            f"{writes[0].partition}: the metadata items that change at once are of {total} bytes, and "
-            f"{MOST_TRANSACTION_BYTES} may be; publish less at once"
+            f"{writes[0].partition}: the change writes {total} bytes of metadata, and a transaction takes at most "
+            f"{MOST_TRANSACTION_BYTES}; publish less at once"
         )
     return sized
 
@@ -147,8 +147,8 @@ def _bytes(write: Write, text: str) -> int:
     size = partition + name + len(text.encode()) + _ATTRIBUTES_BYTES
     if size > MOST_ITEM_BYTES:
         raise RegistryError(
-            f"{write.partition} {write.name}: its metadata is of {size} bytes, and {MOST_ITEM_BYTES} is the most; make "
-            "it smaller"
+            f"{write.partition} {write.name}: the metadata has {size} bytes, and an item takes at most "
+            f"{MOST_ITEM_BYTES}; make the metadata smaller"
         )
     return size
 
@@ -160,6 +160,6 @@ def _key_bytes(write: Write, text: str, most: int = MOST_NAME_BYTES) -> int:
         size = 0
     if not 0 < size <= most or "\0" in text:
         raise RegistryError(
-            f"{write.partition!r} {write.name!r}: a metadata key is of 1 to {most} bytes of UTF-8 without NUL"
+            f"{write.partition!r} {write.name!r}: a metadata key must have 1 to {most} bytes of UTF-8 without NUL"
         )
     return size

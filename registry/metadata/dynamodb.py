@@ -68,7 +68,7 @@ class DynamoDbRepository:
                 if "TransactionConflict" not in reasons:
                     raise
             time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.02 * 2**attempt)))  # noqa: S311 (spreads load, hides nothing)
-        raise Busy(f"{writes[0].partition}: others kept writing the same metadata; try again")
+        raise Busy(f"{writes[0].partition}: other processes kept writing the same metadata; try again")
 
     def _is_live(self, item: Item) -> bool:
         """Returns whether an item has not expired. DynamoDB may keep expired items for a few days ("Time to Live")."""

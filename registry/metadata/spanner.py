@@ -92,7 +92,7 @@ class SpannerRepository:
             except _AGAIN:
                 pass
             time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.02 * 2**attempt)))  # noqa: S311 (spreads load, hides nothing)
-        raise Busy(f"{writes[0].partition}: others kept writing the same metadata; try again")
+        raise Busy(f"{writes[0].partition}: other processes kept writing the same metadata; try again")
 
     def close(self) -> None:
         self._pool.close()

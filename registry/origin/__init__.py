@@ -79,8 +79,8 @@ class Origin:
         there = held.metadata.get("sha256", "unknown") if held else "unknown"
         if there != blob.sha256:
             raise RegistryError(
-                f"{blob.key}: exists with other bytes (SHA-256 {there}, not {blob.sha256}), and what was published "
-                "never changes; publish a new version"
+                f"{blob.key}: exists with other bytes (SHA-256 {there}, not {blob.sha256}), and published objects "
+                "never change; publish a new version"
             )
 
     def read(self, key: str) -> bytes:
@@ -104,7 +104,7 @@ class Origin:
                 done = self._store.replace(document, document.body, metadata, mark)
             if done:
                 return True
-        raise RegistryError(f"{document.key}: others kept writing it; publish again to bring it up to date")
+        raise RegistryError(f"{document.key}: other publishers kept writing this document; publish again to update it")
 
     def quarantine(self, key: str) -> None:
         """Moves an object under `quarantine/`, which no URL reaches, so that it can still be investigated."""

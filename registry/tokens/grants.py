@@ -37,4 +37,4 @@ def _check(grant: str) -> None:
             "* for any run of characters"
         )
     if ecosystem == "pypi" and re.search(r"[._]|--", pattern):
-        raise RegistryError(f"grant {grant!r}: Python names are matched as PEP 503 writes them; use - for . and _")
+        raise RegistryError(f"grant {grant!r}: Python names are matched in PEP 503's normal form; use - for . and _")

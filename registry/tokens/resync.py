@@ -38,10 +38,10 @@ def resync(target: Target) -> Repaired:
     try:
         return _resync(target, target.token_entries)
     except CloudflareUnavailable as error:
-        raise RegistryError(f"the edge was not brought in step: {error}; try again") from error
+        raise RegistryError(f"the token entries at the edge were not repaired: {error}; try again") from error
     except CloudflareError as error:
         raise RegistryError(
-            f"the edge was not brought in step: {error}; let CLOUDFLARE_API_TOKEN edit Workers KV of the account"
+            f"the token entries at the edge were not repaired: {error}; let CLOUDFLARE_API_TOKEN edit Workers KV"
         ) from error
 
 

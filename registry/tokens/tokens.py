@@ -64,7 +64,7 @@ def duration(text: str, option: str = "--expires", shortest: int = _SHORTEST_SEC
     seconds = int(match[1]) * _UNITS[match[2]] if match else -1
     if not shortest <= seconds <= _LONGEST_SECONDS:
         raise RegistryError(
-            f"{option} {text!r}: write a number of m, h or d between {shortest // 60}m and 366d, such as 30d"
+            f"{option} {text!r}: write a duration in m, h or d between {shortest // 60}m and 366d, such as 30d"
         )
     return seconds
 
@@ -137,7 +137,7 @@ def _change(target: Target, by: By, identity: str, change: Callable[[Token], tup
         except Conflict:
             tries += 1
             if tries == _TRIES:
-                raise RegistryError(f"token {token.id}: others keep changing it; try again") from None
+                raise RegistryError(f"token {token.id}: other processes keep changing this token; try again") from None
         else:
             return replace(changed, untold=_tell(target, written))
 

@@ -225,7 +225,7 @@ def test_a_resync_brings_the_edge_in_step(up: Up, target: Target, clients: list[
         check=False,
     )
     assert result.returncode == 0, result.stderr
-    assert "repaired at the edge: 1 missing, 1 stale, 0 of no record" in result.stdout
+    assert "repaired at the edge: 1 missing, 1 stale, 0 without a record" in result.stdout
     assert entry(target, lost)["grants"] == entry(target, spoilt)["grants"] == ["npm:@acme/*:pull"]
     for client in clients:
         seconds_until(client, missing, 200)

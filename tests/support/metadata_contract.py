@@ -142,12 +142,14 @@ class MetadataContract:
         most = MOST_ITEM_BYTES - 200
         repository.transact([Put("p", "big", {"body": "x" * most})])
         assert len(repository.item("p", "big").document["body"]) == most  # pyright: ignore[reportOptionalMemberAccess]
-        with pytest.raises(RegistryError, match=r"p bigger: its metadata is of \d+ bytes, and 400000 is the most"):
+        with pytest.raises(
+            RegistryError, match=r"p bigger: the metadata has \d+ bytes, and an item takes at most 400000"
+        ):
             repository.transact([Put("p", "bigger", {"body": "x" * MOST_ITEM_BYTES})])
-        with pytest.raises(RegistryError, match=r"p bigger: its metadata is of \d+ bytes"):
+        with pytest.raises(RegistryError, match=r"p bigger: the metadata has \d+ bytes"):
             repository.transact([Put("p", "bigger", {"body": "é" * (MOST_ITEM_BYTES // 2)})])
         many = [Put("p", f"{number}", {"body": "x" * most}) for number in range(11)]
-        with pytest.raises(RegistryError, match=r"p: the metadata items that change at once are of \d+ bytes"):
+        with pytest.raises(RegistryError, match=r"p: the change writes \d+ bytes of metadata"):
             repository.transact(many)
         repository.transact(many[:10])
         assert len(names(repository, "p")) == 11
@@ -155,7 +157,7 @@ class MetadataContract:
     def test_too_many_writes_are_refused_alike(self, repository: Repository) -> None:
         repository.transact([])
         repository.transact([Put("p", f"{number}", {}) for number in range(MOST_WRITES)])
-        with pytest.raises(RegistryError, match="101 metadata items change at once, and 100 may"):
+        with pytest.raises(RegistryError, match="writes 101 metadata items, and a transaction takes at most 100"):
             repository.transact([Put("q", f"{number}", {}) for number in range(MOST_WRITES + 1)])
         assert names(repository, "q") == []
         with pytest.raises(ValueError, match="only once"):
@@ -163,7 +165,7 @@ class MetadataContract:
 
     @pytest.mark.parametrize("key", ["", "a\0b", "\ud800", "x" * 1025])
     def test_keys_that_one_of_the_databases_lacks_are_refused_by_both(self, repository: Repository, key: str) -> None:
-        with pytest.raises(RegistryError, match="a metadata key is of 1 to 1024 bytes of UTF-8 without NUL"):
+        with pytest.raises(RegistryError, match="a metadata key must have 1 to 1024 bytes of UTF-8 without NUL"):
             repository.transact([Put("p", key, {})])
 
     def test_of_writers_at_once_one_wins(self, repository: Repository) -> None:

@@ -94,7 +94,7 @@ def test_each_function_has_its_own_secret_and_the_edges_is_none_of_them() -> Non
 
 
 def test_a_missing_api_token_is_told_and_the_rest_is_kept() -> None:
-    with pytest.raises(RegistryError, match="CLOUDFLARE_KV_API_TOKEN is not set: make a Cloudflare API token"):
+    with pytest.raises(RegistryError, match="CLOUDFLARE_KV_API_TOKEN is not set: create a Cloudflare API token"):
         keys.initialize("dev", "example.com", "us-east-1", "", "purge-token")
     assert secret("edge")
     with pytest.raises(RegistryError, match=r"CLOUDFLARE_PURGE_API_TOKEN is not set: .* the cache of the zone example"):

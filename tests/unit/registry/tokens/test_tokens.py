@@ -156,7 +156,7 @@ def test_an_operator_reads_that_the_edge_was_not_told(
     monkeypatch.setattr("registry.target.read_target", read)
     result = CliRunner().invoke(app, ["tokens", "revoke", id_of(token), "--stack-outputs", "-"])
     assert result.stdout.startswith(f"revoked {id_of(token)} of alice\n")
-    assert f"{says}it is on record, but the edge could not be told" in result.output
+    assert f"{says}the change is committed, but the edge could not be updated" in result.output
     assert result.exit_code == code
 
 
@@ -188,7 +188,7 @@ def test_a_token_that_others_keep_changing_is_told(network: Network, monkeypatch
         lambda: tokens.revoke(network.target, BY, id_of(token)),
         lambda: tokens.rotate(network.target, BY, id_of(token), 7200, 0),
     ):
-        with pytest.raises(RegistryError, match="others keep changing it; try again"):
+        with pytest.raises(RegistryError, match="other processes keep changing this token; try again"):
             change()
 
 
@@ -266,7 +266,7 @@ def test_a_bad_duration_is_refused(text: str) -> None:
 
 def test_an_overlap_may_be_nothing_at_all() -> None:
     assert tokens.duration("0m", "--overlap", shortest=0) == 0
-    with pytest.raises(RegistryError, match="--overlap '1': write a number of m, h or d between 0m and 366d"):
+    with pytest.raises(RegistryError, match="--overlap '1': write a duration in m, h or d between 0m and 366d"):
         tokens.duration("1", "--overlap", shortest=0)
 
 
