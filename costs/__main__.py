@@ -14,13 +14,17 @@ from costs import Estimate, PriceMissing, Resource, estimate
 from costs.prices import load as load_prices
 from gates.plan import PlanError, load, read_resources
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command()
 def show(
     files: Annotated[
-        list[Path], typer.Argument(help="what `pulumi preview --json --show-sames` or `pulumi stack export` printed")
+        list[Path],
+        typer.Argument(help="files with the output of `pulumi preview --json --show-sames` or `pulumi stack export`"),
     ],
-    lines: Annotated[bool, typer.Option(help="what each resource costs, too")] = False,
-    budget: Annotated[float | None, typer.Option(help="US dollars a month; more than that is an error")] = None,
+    lines: Annotated[bool, typer.Option(help="list each resource with its cost")] = False,
+    budget: Annotated[float | None, typer.Option(help="US dollars a month; a higher estimate is an error")] = None,
 ) -> None:
     """Estimate what stacks cost a month, by tier, at list prices. Charges by use are not included."""
     console, prices = Console(highlight=False, soft_wrap=True), load_prices()
@@ -57,7 +61,7 @@ def _table(found: Estimate, lines: bool) -> Table:
 
 def main() -> None:
     try:
-        typer.run(show)
+        app()
     except (PlanError, PriceMissing) as error:
         sys.exit("\n".join(f"error: {line}" for line in str(error).splitlines()))
 

@@ -20,13 +20,15 @@ _ENDINGS = (PlanError, SettingsError, state.StateError)
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
-Preview = Annotated[Path, typer.Argument(help="what `pulumi preview --json --show-sames` printed")]
+Preview = Annotated[Path, typer.Argument(help="file with the output of `pulumi preview --json --show-sames`")]
 
 
 @app.command("plan")
 def check_plan(
     preview: Preview,
-    limits: Annotated[Path | None, typer.Option(help="how much one apply may do, if not the default")] = None,
+    limits: Annotated[
+        Path | None, typer.Option(help="file with the limits of one apply, instead of the defaults")
+    ] = None,
 ) -> None:
     """Refuse a plan that does too much in one apply, and say how to split it."""
     plan, most = read_plan(load(preview)), read_settings(limits, Limits) if limits else Limits()
@@ -38,8 +40,11 @@ def check_plan(
 
 @app.command("failures")
 def check_failures(
-    graph: Annotated[Path, typer.Argument(help="what `pulumi preview --json` or `pulumi stack export` printed")],
-    survive: Annotated[Path, typer.Option(help="what the environment must survive, and what it does not")],
+    graph: Annotated[
+        Path,
+        typer.Argument(help="file with the output of `pulumi preview --json --show-sames` or `pulumi stack export`"),
+    ],
+    survive: Annotated[Path, typer.Option(help="file that states what the environment survives, and what not")],
 ) -> None:
     """Simulate each loss in turn, check that each package read path keeps a route, and name those that do not."""
     proof = prove(read_resources(load(graph)), read_settings(survive, Statements))
@@ -51,8 +56,8 @@ def check_failures(
 @app.command("upgrade")
 def check_upgrade(
     preview: Preview,
-    stack: Annotated[str, typer.Option(help="whose allowances count")],
-    allowances: Annotated[Path | None, typer.Option(help="replacements that are meant, with reasons")] = None,
+    stack: Annotated[str, typer.Option(help="name of the stack, to pick its allowances")],
+    allowances: Annotated[Path | None, typer.Option(help="file with intended replacements and their reasons")] = None,
 ) -> None:
     """Refuse a plan, made on a released state, that replaces or deletes a store or a resource that clients reach."""
     allowed = upgrade.read_allowances(allowances) if allowances else upgrade.Allowances()
@@ -61,9 +66,12 @@ def check_upgrade(
 
 @app.command()
 def record(
-    export: Annotated[Path, typer.Argument(help="what `pulumi stack export --show-secrets` printed")],
-    target: Annotated[Path, typer.Argument(help="the file to write, compressed JSON")],
-    secrets: Annotated[Path | None, typer.Option(help="JSON: names of secrets and their values, to be named")] = None,
+    export: Annotated[Path, typer.Argument(help="file with the output of `pulumi stack export --show-secrets`")],
+    target: Annotated[Path, typer.Argument(help="file to write (JSON, compressed)")],
+    secrets: Annotated[
+        Path | None,
+        typer.Option(help="JSON file with the name and value of each secret, so that the state keeps the name"),
+    ] = None,
 ) -> None:
     """Save a stack's state as the state of a release, without its secrets."""
     named: dict[str, str] = load(secrets) if secrets else {}

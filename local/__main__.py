@@ -1,4 +1,4 @@
-"""`python -m local`: the embedded sandbox on this machine, a package-distribution network without a cloud account."""
+"""`python -m local`: runs the whole network on this machine, without a cloud account."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ _ENDINGS = (
     AddressTaken,
 )
 
-Directory = Annotated[Path, typer.Option(help="the sandbox's directory", show_default=".sandbox in the checkout")]
+Directory = Annotated[Path, typer.Option(help="directory of the sandbox", show_default=".sandbox in the checkout")]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
 
 @app.command()
 def up(directory: Directory = SANDBOX_DIRECTORY) -> None:
-    """Bring everything up, provision stack `local`, publish sample packages and print how to use them."""
+    """Start the emulated clouds, provision stack `local`, publish sample packages and print how to install them."""
     sandbox = Sandbox(directory=directory.resolve())
     url = bring_up(sandbox, since_the_start())
     print("", *instructions.lines(sandbox, url), sep="\n")
@@ -55,13 +55,13 @@ def up(directory: Directory = SANDBOX_DIRECTORY) -> None:
 
 @app.command()
 def down(directory: Directory = SANDBOX_DIRECTORY) -> None:
-    """Destroy the stack and end every process."""
+    """Destroy stack `local` and end every process of the sandbox."""
     take_down(Sandbox(directory=directory.resolve()), since_the_start())
 
 
 @app.command()
 def env(directory: Directory = SANDBOX_DIRECTORY) -> None:
-    """Print the environment of plain `pulumi` commands: eval "$(python -m local env)"."""
+    """Print the environment for plain `pulumi` and `python -m` commands, to use as: eval "$(python -m local env)"."""
     sandbox = Sandbox(directory=directory.resolve())
     environment = shell_environment(ensure_engine(_to_stderr), sandbox, passphrase=PASSPHRASE)
     for name, value in environment.items():
@@ -70,17 +70,19 @@ def env(directory: Directory = SANDBOX_DIRECTORY) -> None:
 
 @app.command()
 def client(
-    identity: Annotated[Identity, typer.Argument(help="who the shell's npm, pip, uv and skopeo authenticate as")],
+    identity: Annotated[
+        Identity, typer.Argument(help="identity that the shell's npm, pip, uv and skopeo authenticate with")
+    ],
     directory: Directory = SANDBOX_DIRECTORY,
 ) -> None:
-    """Print the environment of one client's shell: eval "$(python -m local client reader)"."""
+    """Print the environment of a client's shell, to use as: eval "$(python -m local client reader)"."""
     sandbox = Sandbox(directory=directory.resolve())
     print(*client_shell.exports(configured(sandbox, identity.value)), sep="\n")
 
 
 @app.command()
 def status(directory: Directory = SANDBOX_DIRECTORY) -> None:
-    """Print which processes run and which tiers do not answer. Fail when a tier does not answer."""
+    """List the processes, and fail when a tier does not answer."""
     sandbox = Sandbox(directory=directory.resolve())
     for name in processes.names(sandbox):
         pid = processes.pid_of(sandbox, name)

@@ -1,4 +1,4 @@
-"""`python -m previews`: plans of every stack against the emulated clouds, and the states of releases."""
+"""`python -m previews`: plans every stack against the emulated clouds, and records the states of releases."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ app = typer.Typer(add_completion=False, help=__doc__)
 @app.callback(invoke_without_command=True)
 def plan(
     context: typer.Context,
-    plans: Annotated[Path | None, typer.Option("--directory", help="where to write the plans, as JSON")] = None,
+    plans: Annotated[Path | None, typer.Option("--directory", help="folder to write the plans to, as JSON")] = None,
 ) -> None:
     """Preview every stack, new and as an upgrade. Fail when a plan cannot be made, breaks a policy or is not safe."""
     if context.invoked_subcommand is None:
@@ -34,8 +34,8 @@ def plan(
 
 
 @app.command()
-def record(version: Annotated[str, typer.Argument(help="of the release that this is, e.g. 0.2")]) -> None:
-    """Record each stack's state as that of a release, so that upgrades from it can be previewed."""
+def record(version: Annotated[str, typer.Argument(help="version of this release, such as 0.2")]) -> None:
+    """Record the state of each stack as the state of a release, so that `make preview` can plan upgrades from it."""
     release.record(version, since_the_start())
 
 

@@ -21,21 +21,21 @@ ENVIRONMENTS = sorted(file.name.split(".")[1] for file in Path(__file__).parent.
 
 _HEAD = f"""# Configuration
 
-What `stacks/Pulumi.<environment>.yaml` may say. Written by `python -m stacks.reference` from the models in
-`stacks/config/sections.py`; do not edit. Anything else in the namespace is an error, and all errors are told before the
-first resource is touched. Secrets never stand here: they live in AWS Secrets Manager
-([architecture.md](architecture.md)).
+The settings of a stack, in `stacks/Pulumi.<environment>.yaml`. `python -m stacks.reference` writes this page from the
+models in `stacks/config/sections.py`. A key that this page lacks is an error, and the program reports all errors before
+it registers the first resource. Secrets are not settings: AWS Secrets Manager has them
+([architecture.md](architecture.md#between-the-tiers)).
 
 `pulumi config set --path '{NAMESPACE}:shields[0].nodes' 3` sets a value within a list or an object.
 
-Editors complete and check a stack's file by the JSON Schema `stacks/{SCHEMA.name}`, because its first line
-says `{EDITOR_LINE}` (the YAML extensions of VS Code, Neovim and
-IntelliJ read it). Pulumi leaves that line where it is when it writes to the file.
+Editors complete and check a stack's file with the JSON Schema `stacks/{SCHEMA.name}`. The file's first line
+names it: `{EDITOR_LINE}`. The YAML extensions of VS Code, Neovim and
+IntelliJ read that line, and Pulumi keeps it when it writes to the file.
 
-| key | accepted | default | |
+| key | accepted | default | meaning |
 | --- | --- | --- | --- |
-| `aws:region` | an AWS region | required | where the secrets between the tiers are |
-| `gcp:project` | a project id | required with Google Cloud | the project that everything on Google Cloud belongs to |
+| `aws:region` | an AWS region | required | region of the secrets between the tiers |
+| `gcp:project` | a project id | required with Google Cloud | project of all resources on Google Cloud |
 """
 
 
@@ -54,9 +54,9 @@ def page() -> str:
 
 def _environments() -> Iterator[str]:
     """Yields the lines of the table of each environment's values."""
-    yield "## What each environment says"
+    yield "## Values of each environment"
     yield ""
-    yield "One program deploys them all and asks for no name; only these values set them apart. Empty: the default."
+    yield "One program deploys all environments, and they differ in these values only. An empty cell means the default."
     yield ""
     files = [(PAGE.parents[1] / "stacks" / f"Pulumi.{name}.yaml").read_text() for name in ENVIRONMENTS]
     said = [dict(_flat(cast(Mapping[str, Any], yaml.safe_load(file)["config"]))) for file in files]
@@ -112,7 +112,7 @@ def _accepted(field: FieldInfo) -> str:
     if get_origin(annotation) is list:
         return f"list of {_LISTED[get_args(annotation)[0]]}"
     kinds: dict[Any, str] = {bool: "`true` or `false`", int: "a whole number", str: "text"}
-    return ", ".join([kinds[annotation], *limits])
+    return " ".join([kinds[annotation], *limits])
 
 
 def _limits(field: FieldInfo) -> Iterator[tuple[str, object]]:

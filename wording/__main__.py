@@ -12,6 +12,9 @@ import sysconfig
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from wording.terms import TermsError, retired_words
 
@@ -60,9 +63,18 @@ def findings(paths: Sequence[Path], words: Mapping[str, str]) -> Iterator[str]:
         yield f"{found['path']}:{found.get('line_num', 0)}: `{found['typo']}` {say}"
 
 
-def main() -> None:
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def check(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="files and folders to check; the whole checkout if none is given")
+    ] = None,
+) -> None:
+    """Fail where an identifier or a sentence uses a word that docs/terms.md retires, or a misspelt word."""
     try:
-        found = sorted(findings([Path(path) for path in sys.argv[1:]] or [CHECKOUT], retired_words(PAGE)))
+        found = sorted(findings(paths or [CHECKOUT], retired_words(PAGE)))
     except TermsError as error:
         sys.exit(f"error: {error}")
     if found:
@@ -70,4 +82,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    app()

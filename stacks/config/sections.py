@@ -1,4 +1,4 @@
-"""The sections of stack config, as pydantic models; docs/configuration.md is made of them."""
+"""Defines the sections of stack config as pydantic models, from which docs/configuration.md is generated."""
 
 from __future__ import annotations
 
@@ -36,34 +36,38 @@ class _Section(BaseModel):
 class Tags(_Section):
     """Who answers for the resources, and who pays."""
 
-    owner: str = Field(min_length=1, description="team or address that answers for the stack; tag `owner`")
-    cost_center: str = Field(min_length=1, description="who pays; tag `cost-center`")
+    owner: str = Field(
+        min_length=1, description="team or address that is responsible for the stack; becomes tag `owner`"
+    )
+    cost_center: str = Field(min_length=1, description="cost center that pays; becomes tag `cost-center`")
 
 
 class Blobs(_Section):
     """The origin of all objects."""
 
     store: Literal["s3", "gcs"] = Field(
-        description="S3 (a bucket per region, replicated) or Cloud Storage (one bucket)"
+        description="S3 (one replicated bucket per region) or Cloud Storage (one bucket)"
     )
     regions: list[StoreRegion] = Field(
-        min_length=1, description="where copies are kept, the primary first; with `gcs` one, or two on one continent"
+        min_length=1, description="regions of the buckets, the primary first; with `gcs` one, or two on one continent"
     )
     standby: list[GcpRegion] = Field(
         default_factory=list[GcpRegion],
-        description="with `s3`: regions of Google Cloud, one or two on one continent, that keep a copy no older than an"
-        " hour, for the day on which the account on AWS is lost; empty for none",
+        description="with `s3`: one or two regions of Google Cloud on one continent for a copy of all objects, which is"
+        " brought up to date every hour; empty for no copy",
     )
     noncurrent_days: int = Field(
-        30, ge=1, le=3650, description="days for which an overwritten or deleted object can be brought back"
+        30, ge=1, le=3650, description="days in which an overwritten or deleted object can be restored"
     )
     lock: Literal["none", "governance", "compliance"] = Field(
         "none",
-        description="whether versions of objects can be deleted before `lock_days`: by anybody with the right to"
-        " (`none`), only by those with the right to bypass (`governance`), or by nobody at all (`compliance`)",
+        description="who may delete versions of objects before `lock_days` are over: everyone with the permission to"
+        " delete (`none`), only those who may bypass the lock (`governance`), or nobody (`compliance`)",
     )
-    lock_days: int = Field(30, ge=1, le=3650, description="days for which `lock` holds")
-    access_log_days: int = Field(90, ge=1, le=3650, description="days for which it is kept who asked for which object")
+    lock_days: int = Field(30, ge=1, le=3650, description="days for which `lock` protects a version")
+    access_log_days: int = Field(
+        90, ge=1, le=3650, description="days for which the access logs of the buckets are kept"
+    )
 
     @field_validator("regions")
     @classmethod
@@ -87,15 +91,13 @@ class Blobs(_Section):
 class Scaling(_Section):
     """Bounds between which a provisioned table follows its use."""
 
-    reads_from: int = Field(
-        default=10, ge=1, le=40_000, description="read units a second that are always there (one: 4 KB)"
+    reads_from: int = Field(default=10, ge=1, le=40_000, description="fewest read units a second (one unit: 4 KB)")
+    reads_to: int = Field(default=1_000, ge=1, le=40_000, description="most read units a second")
+    writes_from: int = Field(default=10, ge=1, le=40_000, description="fewest write units a second (one unit: 1 KB)")
+    writes_to: int = Field(default=500, ge=1, le=40_000, description="most write units a second")
+    target: int = Field(
+        default=70, ge=20, le=90, description="target utilization of the provisioned capacity, in percent"
     )
-    reads_to: int = Field(default=1_000, ge=1, le=40_000, description="the most read units a second")
-    writes_from: int = Field(
-        default=10, ge=1, le=40_000, description="write units a second that are always there (one: 1 KB)"
-    )
-    writes_to: int = Field(default=500, ge=1, le=40_000, description="the most write units a second")
-    target: int = Field(default=70, ge=20, le=90, description="percent of what is provisioned that are to be used")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -113,17 +115,21 @@ class Metadata(_Section):
 
     store: Literal["dynamodb", "spanner"] = Field(description="DynamoDB (global table) or Spanner")
     regions: list[StoreRegion] = Field(
-        min_length=1, description="where replicas stand, the home region first; with `spanner` one, or a known pair"
+        min_length=1, description="regions of the replicas, the home region first; with `spanner` one, or a known pair"
     )
     capacity: Literal["on-demand", "provisioned"] = Field(
-        "on-demand", description="of `dynamodb`: paid by request, or provisioned and scaled within `metadata.scaling`"
+        "on-demand", description="with `dynamodb`: paid by request, or provisioned and scaled within `metadata.scaling`"
     )
     scaling: Scaling = Scaling()
     processing_units: int = Field(
-        100, ge=100, le=100_000, description="of `spanner`: hundreds, from 1000 on thousands (a node each)"
+        100,
+        ge=100,
+        le=100_000,
+        description="with `spanner`: multiples of 100, and from 1000 on multiples of 1000 (one node each)",
     )
     operators: list[Member] = Field(
-        [], description="of `spanner`: who may read and write the database, e.g. `group:registry@example.com`"
+        [],
+        description="with `spanner`: members who may read and write the database, such as `group:registry@example.com`",
     )
 
     @field_validator("regions")
@@ -149,13 +155,13 @@ class Metadata(_Section):
 class Shield(_Section):
     """The cache machines of one region."""
 
-    cloud: Cloud = Field(description="where the machines stand")
+    cloud: Cloud = Field(description="cloud of the machines")
     region: str = Field(description="region of that cloud; one entry per region", json_schema_extra=ANY_REGION)
     machine_type: str = Field(
-        description="a type with NVMe disks of its own, e.g. `i4i.large` or `n2-standard-8`",
+        description="machine type with local NVMe disks, such as `i4i.large` or `n2-standard-8`",
         json_schema_extra={"pattern": f"^({NVME_OF_EC2.pattern}|{NVME_OF_GCE.pattern})$"},
     )
-    nodes: int = Field(ge=1, le=32, description="machines in the region")
+    nodes: int = Field(ge=1, le=32, description="number of machines in the region")
 
     @field_validator("region")
     @classmethod
@@ -198,7 +204,7 @@ class Alerts(_Section):
     """Who hears of faults."""
 
     email: list[Email] = Field(
-        default_factory=list[str], description="who is told of alarms; each address confirms a mail from SNS first"
+        default_factory=list[str], description="recipients of alarms; each address confirms a mail from SNS first"
     )
 
 
@@ -215,8 +221,8 @@ class StackConfig(_Section):
     shields: list[Shield] = Field(min_length=1, description="one entry per shield region")
     edge: Edge
     alerts: Alerts = Alerts()
-    protect: bool = Field(True, description="whether buckets, tables and zones refuse to be deleted")
-    allow_single_region: bool = Field(False, description="whether blobs or metadata may stand in one region only")
+    protect: bool = Field(True, description="whether buckets, tables and zones are protected from deletion")
+    allow_single_region: bool = Field(False, description="whether objects or metadata may be in one region only")
 
     @field_validator("domain")
     @classmethod

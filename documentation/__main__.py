@@ -1,0 +1,8 @@
+"""`python -m documentation`: writes the pages that describe commands."""
+
+from __future__ import annotations
+
+from documentation.commands import write
+
+if __name__ == "__main__":
+    write()

@@ -1,0 +1,186 @@
+"""Writes docs/commands.md and docs/registry-commands.md from the help of each command line.
+
+Run it with `python -m documentation`.
+"""
+
+from __future__ import annotations
+
+import enum
+import inspect
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import typer
+
+import costs.__main__
+import gates.__main__
+import local.__main__
+import previews.__main__
+import registry.__main__
+import wording.__main__
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+WRITTEN = "`python -m documentation` writes this page from the help of the commands."
+
+# The command line of each `python -m <name>`.
+PROGRAMS: dict[str, typer.Typer] = {
+    "local": local.__main__.app,
+    "previews": previews.__main__.app,
+    "gates": gates.__main__.app,
+    "costs": costs.__main__.app,
+    "wording": wording.__main__.app,
+    "registry": registry.__main__.app,
+}
+
+
+class Command(NamedTuple):
+    """Describes one command: what a user types, and the object that Typer made of its function."""
+
+    name: str
+    parsed: Any
+
+    @property
+    def options(self) -> list[Any]:
+        return [each for each in self.parsed.params if not each.hidden]
+
+
+def commands(program: str) -> Iterator[Command]:
+    """Yields each command of a program, in the order of its help."""
+    yield from _within(f"python -m {program}", typer.main.get_command(PROGRAMS[program]))
+
+
+def _within(name: str, command: Any) -> Iterator[Command]:
+    children: dict[str, Any] = getattr(command, "commands", {})
+    if not children or getattr(command, "invoke_without_command", False):
+        yield Command(name, command)
+    for child, parsed in children.items():
+        yield from _within(f"{name} {child}", parsed)
+
+
+def pages() -> dict[Path, str]:
+    """Returns the text of each page that this module writes."""
+    others = [program for program in PROGRAMS if program != "registry"]
+    return {
+        DOCS / "registry-commands.md": "\n".join(
+            [
+                "# Commands of the registry",
+                "",
+                WRITTEN,
+                "[registry.md](registry.md) shows how to use the commands. The options in the first table belong to",
+                "most commands.",
+                "",
+                *_shared(),
+                *_sections("registry"),
+            ]
+        ),
+        DOCS / "commands.md": "\n".join(
+            [
+                "# Commands",
+                "",
+                WRITTEN,
+                "The commands of `python -m registry` have [a page of their own](registry-commands.md).",
+                "",
+                "Run the commands from the checkout, with the environment that `make setup` creates: type",
+                "`.venv/bin/python` for `python`, or activate the environment once with `. .venv/bin/activate`.",
+                "",
+                *(line for program in others for line in _sections(program)),
+            ]
+        ),
+    }
+
+
+def _shared_options() -> dict[str, Any]:
+    """Returns the options that three or more commands of the registry have with the same help."""
+    found: dict[tuple[str, str], list[Any]] = {}
+    for command in commands("registry"):
+        for each in command.options:
+            found.setdefault((each.opts[0], each.help or ""), []).append(each)
+    return {name: uses[0] for (name, _), uses in found.items() if len(uses) >= 3 and name.startswith("--")}
+
+
+def _shared() -> Iterator[str]:
+    yield from _table(list(_shared_options().values()))
+
+
+def _sections(program: str) -> Iterator[str]:
+    shared = _shared_options() if program == "registry" else {}
+    for command in commands(program):
+        yield f"## {command.name}"
+        yield ""
+        yield from _wrapped(command.parsed.help or "")
+        yield ""
+        yield "```text"
+        yield " ".join([command.name, *_usage(command)])
+        yield "```"
+        yield ""
+        own = [each for each in command.options if each.opts[0] not in shared]
+        if own:
+            yield from _table(own)
+
+
+def _wrapped(text: str) -> Iterator[str]:
+    """Yields the paragraphs of a help text as lines of the page."""
+    for number, paragraph in enumerate(inspect.cleandoc(text).split("\n\n")):
+        yield from ([""] if number else [])
+        yield from textwrap.wrap(" ".join(paragraph.split()), 120, break_long_words=False, break_on_hyphens=False)
+
+
+def _usage(command: Command) -> Iterator[str]:
+    optional = False
+    for each in command.options:
+        if _is_argument(each):
+            name = _metavar(each)
+            yield name if each.required else f"[{name}]"
+        elif each.required:
+            yield f"{each.opts[0]} {each.name.upper()}"
+        else:
+            optional = True
+    if optional:
+        yield "[OPTIONS]"
+
+
+def _table(options: list[Any]) -> Iterator[str]:
+    yield "| argument or option | meaning | default |"
+    yield "| --- | --- | --- |"
+    for each in options:
+        names = [_metavar(each)] if _is_argument(each) else [*each.opts, *each.secondary_opts]
+        shown = ", ".join(f"`{name}`" for name in names)
+        yield f"| {shown} | {_meaning(each)} | {_default(each)} |"
+    yield ""
+
+
+def _is_argument(option: Any) -> bool:
+    return not option.opts[0].startswith("-")
+
+
+def _metavar(argument: Any) -> str:
+    return argument.name.upper() + ("…" if argument.nargs == -1 else "")
+
+
+def _meaning(option: Any) -> str:
+    kind = option.type_descriptor.annotation
+    choices = ", ".join(f"`{each.value}`" for each in kind) if _is_enum(kind) else ""
+    environment = f"; also read from `{option.envvar}`" if option.envvar else ""
+    said = (option.help or "").replace("|", "\\|").replace("<", "&lt;")
+    return (f"{said}: {choices}" if choices else said) + environment
+
+
+def _is_enum(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, enum.Enum)
+
+
+def _default(option: Any) -> str:
+    if option.required:
+        return "required"
+    if isinstance(option.show_default, str):
+        return option.show_default
+    if getattr(option, "is_bool_flag", False):
+        return f"`{(option.opts if option.default else option.secondary_opts or ['off'])[0]}`"
+    return f"`{option.default}`" if option.default not in (None, "") and option.show_default else ""
+
+
+def write() -> None:
+    for page, text in pages().items():
+        page.write_text(text.rstrip() + "\n")
