@@ -163,8 +163,12 @@ def _meaning(option: Any) -> str:
     kind = option.type_descriptor.annotation
     choices = ", ".join(f"`{each.value}`" for each in kind) if _is_enum(kind) else ""
     environment = f"; also read from `{option.envvar}`" if option.envvar else ""
-    said = (option.help or "").replace("|", "\\|").replace("<", "&lt;")
+    said = _escaped(option.help or "")
     return (f"{said}: {choices}" if choices else said) + environment
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;")
 
 
 def _is_enum(kind: Any) -> bool:
@@ -175,7 +179,7 @@ def _default(option: Any) -> str:
     if option.required:
         return "required"
     if isinstance(option.show_default, str):
-        return option.show_default
+        return _escaped(option.show_default)
     if getattr(option, "is_bool_flag", False):
         return f"`{(option.opts if option.default else option.secondary_opts or ['off'])[0]}`"
     return f"`{option.default}`" if option.default not in (None, "") and option.show_default else ""

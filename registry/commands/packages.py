@@ -21,6 +21,7 @@ tag_app = typer.Typer(no_args_is_help=True, help="Dist-tags of npm packages and 
 
 Release = Annotated[str, typer.Argument(help="npm:@acme/web@1.0.0, pypi:acme-greeter@1.0, oci:acme/app:1.0")]
 Package = Annotated[str, typer.Argument(help="npm:@acme/web or oci:acme/app")]
+TagName = Annotated[str, typer.Argument(help="name of the tag, such as next")]
 
 
 @app.command()
@@ -105,7 +106,7 @@ def take_back(
 
 
 @tag_app.command("add")
-def tag_add(release: Release, tag: str, stack_outputs: Outputs, principal: Principal = "") -> None:
+def tag_add(release: Release, tag: TagName, stack_outputs: Outputs, principal: Principal = "") -> None:
     """Set a tag to a version."""
     from registry import amend
     from registry.ecosystems.packages import with_version
@@ -115,7 +116,7 @@ def tag_add(release: Release, tag: str, stack_outputs: Outputs, principal: Princ
 
 
 @tag_app.command("rm")
-def tag_rm(package: Package, tag: str, stack_outputs: Outputs, principal: Principal = "") -> None:
+def tag_rm(package: Package, tag: TagName, stack_outputs: Outputs, principal: Principal = "") -> None:
     """Remove a tag."""
     from registry import amend
     from registry.ecosystems.packages import parse
