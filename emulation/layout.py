@@ -102,7 +102,7 @@ class Sandbox:
     def __post_init__(self) -> None:
         object.__setattr__(self, "loopback", self.loopback or _loopback(self.directory))
 
-    def settle(self) -> None:
+    def record_network(self) -> None:
         """Records the loopback network of this sandbox, so that later commands on its directory use it too."""
         self.path("loopback").write_text(f"{self.loopback}\n")
 

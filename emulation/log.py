@@ -11,7 +11,7 @@ def report(line: str) -> None:
     print(f"{datetime.now(UTC):%H:%M:%S} {line}", flush=True)
 
 
-class Quiet(WSGIRequestHandler):
+class NoRequestLog(WSGIRequestHandler):
     """A WSGI request handler that logs no requests, for servers that are queried all the time."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:

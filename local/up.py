@@ -29,7 +29,7 @@ def up(sandbox: Sandbox, report: Report) -> str:
         engine = ensure_engine(report)
         report("starting the emulated clouds")
         volatile = "aws" in services.start(sandbox, services.CLOUDS)  # the emulated AWS keeps its state in memory
-        sandbox.settle()
+        sandbox.record_network()
         outputs = _provision(sandbox, LocalStack(engine, sandbox), report, refresh=volatile)
         report("starting DNS and machines")
         services.start(sandbox, services.RUNTIME)

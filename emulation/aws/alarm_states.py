@@ -15,7 +15,7 @@ from typing import Literal
 State = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
 
 # Periods that are retrieved beyond those that the alarm evaluates; the guide's examples retrieve as many.
-_FURTHER = 2
+_EXTRA_PERIODS = 2
 
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "GreaterThanThreshold": operator.gt,
@@ -37,12 +37,12 @@ class Rule:
     missing: str
 
     @property
-    def looked_at(self) -> int:
-        return self.periods + _FURTHER
+    def evaluation_range(self) -> int:
+        return self.periods + _EXTRA_PERIODS
 
     def state(self, values: Sequence[float | None], before: State) -> State:
-        """Returns the alarm's new state from its state `before`. `values` belong to the last `looked_at` periods, the
-        newest first. None means no data."""
+        """Returns the alarm's new state from its state `before`. `values` belong to the last `evaluation_range`
+        periods, the newest first. None means no data."""
         compare = COMPARISONS[self.comparison]
         bad = [compare(value, self.threshold) for value in values if value is not None][: self.periods]
         gaps = self.periods - len(bad)

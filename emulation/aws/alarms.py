@@ -21,16 +21,16 @@ from moto.sns.models import sns_backends
 
 from emulation.aws.alarm_states import COMPARISONS, Rule, State
 from emulation.aws.clock import MINUTE_SECONDS, PATH
-from emulation.aws.observed import Observed
+from emulation.aws.observed import ServiceMetrics
 from emulation.aws.statistics import STATISTICS, seconds, values_of
 from emulation.layout import AWS_ACCOUNT_ID
 from emulation.origin_requests import Application
 
-_LOOKS_A_MINUTE = 4
+_EVALUATIONS_PER_MINUTE = 4
 _LONGEST_PAUSE = 5.0
 # CloudWatch keeps values that are finer than a minute for three hours. Here the limit applies to all values, to save
 # memory.
-_KEPT_SECONDS = 3 * 3600
+_RETENTION_SECONDS = 3 * 3600
 
 _UNSUPPORTED = ("metric_data_queries", "extended_statistic", "threshold_metric_id", "rule")
 _PUT_ALARM: Any = CloudWatchBackend.put_metric_alarm
@@ -40,38 +40,38 @@ class Alarms:
     """WSGI middleware over the emulated API: answers requests for the clock at `PATH`. A separate thread evaluates the
     alarms."""
 
-    def __init__(self, application: Application, observed: Observed) -> None:
+    def __init__(self, application: Application, observed: ServiceMetrics) -> None:
         self._application = application
         self._observed = observed
         self._minute = MINUTE_SECONDS
         self._changed = threading.Event()
-        threading.Thread(target=self._look_forever, daemon=True).start()
+        threading.Thread(target=self._evaluate_forever, daemon=True).start()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["PATH_INFO"] != PATH:
             return self._application(environ, start_response)
         if environ["REQUEST_METHOD"] == "PUT":
-            asked: Any = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
-            if not _takes(asked):
+            requested: Any = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+            if not _is_valid(requested):
                 start_response("400 Bad Request", [("Content-Type", "text/plain")])
                 return [b'only {"minute_seconds": 0.1 to 60} is understood\n']
-            self._minute = float(asked["minute_seconds"])
+            self._minute = float(requested["minute_seconds"])
             self._changed.set()
         start_response("200 OK", [("Content-Type", "application/json")])
         return [json.dumps({"minute_seconds": self._minute}).encode()]
 
-    def _look_forever(self) -> None:
+    def _evaluate_forever(self) -> None:
         sampled = 0.0
         while True:
             now = time.time()
             try:
                 if now - sampled >= self._minute / 2:  # so that each period has a value
                     sampled = now
-                    self._observed.tell(now, MINUTE_SECONDS / self._minute)
-                look(now, self._minute)
+                    self._observed.publish(now, MINUTE_SECONDS / self._minute)
+                evaluate(now, self._minute)
             except Exception:  # one failing alarm must not stop all others
                 traceback.print_exc()
-            self._changed.wait(min(_LONGEST_PAUSE, self._minute / _LOOKS_A_MINUTE))
+            self._changed.wait(min(_LONGEST_PAUSE, self._minute / _EVALUATIONS_PER_MINUTE))
             self._changed.clear()
 
 
@@ -86,9 +86,9 @@ def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
     signature = inspect.signature(_PUT_ALARM)
 
     def put_metric_alarm(self: Any, *arguments: Any, **named: Any) -> Any:
-        asked = signature.bind(self, *arguments, **named).arguments
-        _expect_plain(asked)
-        before = self.alarms.get(asked["name"])
+        requested = signature.bind(self, *arguments, **named).arguments
+        _expect_emulated(requested)
+        before = self.alarms.get(requested["name"])
         alarm = _PUT_ALARM(self, *arguments, **named)
         alarm.state_value = "INSUFFICIENT_DATA" if before is None else before.state_value
         if before is not None:
@@ -98,12 +98,12 @@ def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
     yield "put_metric_alarm", put_metric_alarm
 
 
-def look(now: float, minute: float) -> None:
+def evaluate(now: float, minute: float) -> None:
     """Evaluates all alarms of all regions at the time `now`. `minute` is the length of CloudWatch's minute in
     seconds."""
     for backend in list(cast(Any, cloudwatch_backends)[AWS_ACCOUNT_ID].values()):
         data = list(backend.metric_data)
-        old = next((place for place, each in enumerate(data) if seconds(each) > now - _KEPT_SECONDS), len(data))
+        old = next((place for place, each in enumerate(data) if seconds(each) > now - _RETENTION_SECONDS), len(data))
         del backend.metric_data[:old]
         by_metric: dict[tuple[str, str], list[Any]] = {}
         for datum in data[old:]:
@@ -118,7 +118,7 @@ def look(now: float, minute: float) -> None:
             )
             measured = by_metric.get((alarm.namespace, alarm.metric_name), [])
             values = values_of(
-                measured, alarm.dimensions, alarm.statistic, rule.looked_at, now, alarm.period * minute / 60
+                measured, alarm.dimensions, alarm.statistic, rule.evaluation_range, now, alarm.period * minute / 60
             )
             after = rule.state(values, alarm.state_value)
             if after != alarm.state_value:
@@ -170,23 +170,23 @@ def _message(alarm: Any, before: State) -> dict[str, Any]:
     }
 
 
-def _expect_plain(asked: dict[str, Any]) -> None:
+def _expect_emulated(requested: dict[str, Any]) -> None:
     """Raises InvalidParameterValue, as the API does, for an alarm that this module could never evaluate."""
-    unknown = [name for name in _UNSUPPORTED if asked.get(name)]
+    unknown = [name for name in _UNSUPPORTED if requested.get(name)]
     if unknown:
         raise InvalidParameterValue(f"not emulated: an alarm with {', '.join(unknown)}")
-    if asked["statistic"] not in STATISTICS or asked["comparison_operator"] not in COMPARISONS:
-        raise InvalidParameterValue(f"not emulated: {asked['statistic']} {asked['comparison_operator']}")
-    actions: list[str] = [*(asked["alarm_actions"] or []), *(asked.get("ok_actions") or [])]
+    if requested["statistic"] not in STATISTICS or requested["comparison_operator"] not in COMPARISONS:
+        raise InvalidParameterValue(f"not emulated: {requested['statistic']} {requested['comparison_operator']}")
+    actions: list[str] = [*(requested["alarm_actions"] or []), *(requested.get("ok_actions") or [])]
     others = [action for action in actions if not action.startswith("arn:aws:sns:")]
     if others:
         raise InvalidParameterValue(f"not emulated: the action {others[0]}")
 
 
-def _takes(asked: Any) -> bool:
-    if not isinstance(asked, dict):
+def _is_valid(requested: Any) -> bool:
+    if not isinstance(requested, dict):
         return False
-    given = cast(dict[str, Any], asked)
+    given = cast(dict[str, Any], requested)
     minute: Any = given.get("minute_seconds")
     is_number = isinstance(minute, int | float) and not isinstance(minute, bool)
     return given.keys() == {"minute_seconds"} and is_number and 0.1 <= minute <= MINUTE_SECONDS

@@ -19,13 +19,13 @@ def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
         yield name, _instead(_ORIGINALS[name], answer)
 
 
-def keep_metrics() -> None:
+def patch_bucket_metrics() -> None:
     """Makes moto store metrics configurations."""
     for name, method in patches():
         setattr(S3Response, name, method)
 
 
-def kept_of(bucket: Any) -> Iterable[str]:
+def names_of_metrics(bucket: Any) -> Iterable[str]:
     """Returns the names of the bucket's metrics configurations."""
     return tuple(cast(dict[str, str], getattr(bucket, _KEPT, {})))
 

@@ -11,7 +11,7 @@ from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.s3 import models
 
 from emulation.aws.conditions import holds
-from emulation.aws.policies import OF_EVERY_REQUEST
+from emulation.aws.policies import COMMON_CONTEXT
 
 
 def patch_bucket_policies() -> None:
@@ -30,5 +30,5 @@ def _permission(bucket: Any, action: str, resource: str) -> PermissionResult:
 def _in_force(policy: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yields the statements whose conditions hold, without their conditions."""
     for statement in policy["Statement"]:
-        if holds(statement.get("Condition", {}), OF_EVERY_REQUEST, OF_EVERY_REQUEST):
+        if holds(statement.get("Condition", {}), COMMON_CONTEXT, COMMON_CONTEXT):
             yield {name: value for name, value in statement.items() if name != "Condition"}

@@ -34,14 +34,14 @@ _Key = tuple[DynamoType, DynamoType | None]
 
 
 @dataclass
-class _Global:
+class _GlobalTable:
     """One table in all its regions. `written` is the time of the original write of the item version that a region
     holds."""
 
     regions: list[str]
     written: dict[tuple[str, _Key], float] = field(default_factory=dict[tuple[str, _Key], float])
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> _Global:
+    def __deepcopy__(self, memo: dict[int, Any]) -> _GlobalTable:
         """Returns the object itself: moto copies a table for each transaction, and the copy must share this state."""
         return self
 
@@ -65,7 +65,7 @@ class Propagation:
         self.lag = 0.0
         self.running = threading.Event()
         self.running.set()
-        self._under_way: queue.Queue[_Change] = queue.Queue()
+        self._queue: queue.Queue[_Change] = queue.Queue()
         self._thread: threading.Thread | None = None
 
     def note(self, table: Table, partition: DynamoType, name: DynamoType | None, item: Item | None) -> None:
@@ -74,40 +74,40 @@ class Propagation:
             return
         now, key = time.time(), (partition, name)
         group.written[table.region_name, key] = now
-        self._under_way.put(_Change(table, key, copy.deepcopy(item), now, time.monotonic() + self.lag))
+        self._queue.put(_Change(table, key, copy.deepcopy(item), now, time.monotonic() + self.lag))
         if self._thread is None:
-            self._thread = threading.Thread(target=self._carry_forever, daemon=True)
+            self._thread = threading.Thread(target=self._apply_forever, daemon=True)
             self._thread.start()
 
-    def settle(self) -> None:
+    def wait(self) -> None:
         """Waits until all regions have every earlier write."""
-        self._under_way.join()
+        self._queue.join()
 
     @property
     def pending(self) -> int:
-        return self._under_way.unfinished_tasks
+        return self._queue.unfinished_tasks
 
-    def _carry_forever(self) -> None:
+    def _apply_forever(self) -> None:
         while True:
-            change = self._under_way.get()
+            change = self._queue.get()
             time.sleep(max(0.0, change.due - time.monotonic()))
             self.running.wait()
-            _carry(change)
-            self._under_way.task_done()
+            _apply(change)
+            self._queue.task_done()
 
 
 PROPAGATION = Propagation()
 
 
-def _carry(change: _Change) -> None:
+def _apply(change: _Change) -> None:
     for region, replica in list(_others(change.table)):
-        group = cast(_Global, _group(change.table))
+        group = cast(_GlobalTable, _group(change.table))
         if group.written.get((region, change.key), 0.0) <= change.written:
             group.written[region, change.key] = change.written
-            tables.bring(replica, *change.key, copy.deepcopy(change.item), told=_silently)
+            tables.write_item(replica, *change.key, copy.deepcopy(change.item), notify=_ignore)
 
 
-def _silently(table: Table, partition: DynamoType, name: DynamoType | None, item: Item | None) -> None:
+def _ignore(table: Table, partition: DynamoType, name: DynamoType | None, item: Item | None) -> None:
     """Does nothing, so that a replicated write is not replicated again."""
 
 
@@ -131,8 +131,8 @@ def _update_table(handler: DynamoHandler) -> Any:
     if "SSESpecification" in body:
         table.sse_specification = body["SSESpecification"]
     for update in body.get("ReplicaUpdates", []):
-        for action, asked in update.items():
-            {"Create": _create, "Delete": _delete}[action](handler.dynamodb_backend, table, asked)
+        for action, replica_update in update.items():
+            {"Create": _create, "Delete": _delete}[action](handler.dynamodb_backend, table, replica_update)
     return _with_replicas(table, _ORIGINAL["update_table"](handler))
 
 
@@ -152,16 +152,16 @@ def _with_replicas(table: Table, answer: Any) -> Any:
     return answer
 
 
-def _create(backend: DynamoDBBackend, table: Table, asked: dict[str, Any]) -> None:
-    region, group = asked["RegionName"], _group(table) or _Global([table.region_name])
-    there = dynamodb_backends[backend.account_id][region].tables
-    if table.name in there:
+def _create(backend: DynamoDBBackend, table: Table, replica_update: dict[str, Any]) -> None:
+    region, group = replica_update["RegionName"], _group(table) or _GlobalTable([table.region_name])
+    existing = dynamodb_backends[backend.account_id][region].tables
+    if table.name in existing:
         raise MockValidationException(f"Failed to create a replica: {table.name} exists in {region}")
     if not cast(Any, table).stream_specification.get("StreamEnabled"):
         raise MockValidationException("Table must have DynamoDB Streams enabled with NEW_AND_OLD_IMAGES")
     if table.billing_mode != "PAY_PER_REQUEST" and not _scales_writes(backend, table):
         raise MockValidationException("Table write capacity should either be Pay-Per-Request or AutoScaled")
-    key = {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": asked.get("KMSMasterKeyId")}
+    key = {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": replica_update.get("KMSMasterKeyId")}
     replica: Any = Table(
         table.name,
         backend.account_id,
@@ -174,14 +174,14 @@ def _create(backend: DynamoDBBackend, table: Table, asked: dict[str, Any]) -> No
         sse_specification=key if key["KMSMasterKeyId"] else None,
     )
     replica.items = copy.deepcopy(cast(Any, table).items)
-    there[table.name] = replica
+    existing[table.name] = replica
     group.regions.append(region)
     for each in (table, replica):
         cast(Any, each).global_table = group
 
 
-def _delete(backend: DynamoDBBackend, table: Table, asked: dict[str, Any]) -> None:
-    region = asked["RegionName"]
+def _delete(backend: DynamoDBBackend, table: Table, replica_update: dict[str, Any]) -> None:
+    region = replica_update["RegionName"]
     if region not in dict(_others(table)):
         raise MockValidationException(f"Failed to delete the replica: {table.name} has none in {region}")
     dynamodb_backends[backend.account_id][region].delete_table(table.name)
@@ -194,7 +194,7 @@ def _scales_writes(backend: DynamoDBBackend, table: Table) -> bool:
     return f"table/{table.name}" in cast(Any, targets).get("dynamodb:table:WriteCapacityUnits", {})
 
 
-def _group(table: Table) -> _Global | None:
+def _group(table: Table) -> _GlobalTable | None:
     return getattr(table, "global_table", None)
 
 

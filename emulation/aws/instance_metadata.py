@@ -23,8 +23,8 @@ from emulation.origin_requests import Application
 
 _PATH = re.compile(rf"{INSTANCES_PATH}/(?P<instance>i-[0-9a-f]+)/latest/(?P<what>.*)")
 _CREDENTIALS = "meta-data/iam/security-credentials/"
-_LASTS = timedelta(hours=6)
-_RENEWED_BEFORE_END = timedelta(minutes=5)
+_SESSION_DURATION = timedelta(hours=6)
+_RENEWAL_MARGIN = timedelta(minutes=5)
 
 
 class InstanceMetadata:
@@ -37,10 +37,10 @@ class InstanceMetadata:
         self._sessions: dict[tuple[str, str], Any] = {}
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        asked = _PATH.fullmatch(environ["PATH_INFO"])
-        if asked is None:
+        match = _PATH.fullmatch(environ["PATH_INFO"])
+        if match is None:
             return self._application(environ, start_response)
-        status, body = self._answer(asked["instance"], asked["what"], environ)
+        status, body = self._answer(match["instance"], match["what"], environ)
         start_response(status, [("Content-Type", "text/plain")])
         return [body.encode()]
 
@@ -62,18 +62,20 @@ class InstanceMetadata:
     def _credentials(self, instance: str, role_arn: str) -> dict[str, str]:
         with self._lock:
             session = self._sessions.get((instance, role_arn))
-            if session is None or session.expiration - _RENEWED_BEFORE_END < datetime.now(UTC).replace(tzinfo=None):
+            if session is None or session.expiration - _RENEWAL_MARGIN < datetime.now(UTC).replace(tzinfo=None):
                 backend: Any = sts_backends[AWS_ACCOUNT_ID]["aws"]
-                session = backend.assume_role("us-east-1", instance, role_arn, None, int(_LASTS.total_seconds()), None)
+                session = backend.assume_role(
+                    "us-east-1", instance, role_arn, None, int(_SESSION_DURATION.total_seconds()), None
+                )
                 self._sessions[instance, role_arn] = session
         return {
             "Code": "Success",
             "Type": "AWS-HMAC",
-            "LastUpdated": _written(session.expiration - _LASTS),
+            "LastUpdated": _formatted(session.expiration - _SESSION_DURATION),
             "AccessKeyId": session.access_key_id,
             "SecretAccessKey": session.secret_access_key,
             "Token": session.session_token,
-            "Expiration": _written(session.expiration),
+            "Expiration": _formatted(session.expiration),
         }
 
 
@@ -82,5 +84,5 @@ def _document(role: Any) -> Any:
     return json.loads(found) if isinstance(found, str) else found
 
 
-def _written(moment: datetime) -> str:
+def _formatted(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

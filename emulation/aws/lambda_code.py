@@ -19,17 +19,17 @@ _GET_CODE: Any = LambdaFunction.get_code
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
-def leave_functions_to_the_sandbox(url: str) -> None:
+def patch_lambda(url: str) -> None:
     """Makes moto deliver no stream records to functions, and makes GetFunction return a code URL below `url`."""
 
-    def fed_elsewhere(backend: LambdaBackend, function_arn: str, items: list[Any], source: str) -> bytes:
+    def send_nothing(backend: LambdaBackend, function_arn: str, items: list[Any], source: str) -> bytes:
         return b""  # moto does not remember what it delivered
 
     def get_code(function: LambdaFunction) -> dict[str, Any]:
         location = f"{url}{PATH}/{function.region}/{function.function_name}.zip"
         return {**_GET_CODE(function), "Code": {"RepositoryType": "S3", "Location": location}}
 
-    cast(Any, LambdaBackend).send_dynamodb_items = fed_elsewhere
+    cast(Any, LambdaBackend).send_dynamodb_items = send_nothing
     cast(Any, LambdaFunction).get_code = get_code
 
 
@@ -40,13 +40,13 @@ class FunctionCode:
         self._application = application
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        asked = _CODE.fullmatch(environ["PATH_INFO"])
-        if asked is None:
+        match = _CODE.fullmatch(environ["PATH_INFO"])
+        if match is None:
             return self._application(environ, start_response)
-        backend: Any = cast(Any, lambda_backends)[AWS_ACCOUNT_ID][asked[1]]
+        backend: Any = cast(Any, lambda_backends)[AWS_ACCOUNT_ID][match[1]]
         known = {function.function_name: function.code_bytes for function in backend.list_functions()}
-        if asked[2] not in known:
+        if match[2] not in known:
             start_response("404 Not Found", [])
             return [b""]
         start_response("200 OK", [("Content-Type", "application/zip")])
-        return [known[asked[2]]]
+        return [known[match[2]]]

@@ -39,7 +39,7 @@ def key_response_put(response: Any, query: dict[str, Any], key: str) -> Any:
     return _put(response, query, key)
 
 
-def lock_as_s3_does() -> None:
+def patch_object_lock() -> None:
     """Makes moto apply S3's rules for Object Lock."""
     cast(Any, S3Backend).put_object_lock_configuration = put_object_lock_configuration
     cast(Any, S3Response)._key_response_put = key_response_put

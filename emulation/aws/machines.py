@@ -13,7 +13,7 @@ from emulation.layout import AWS_ACCOUNT_ID
 
 
 @dataclass(frozen=True)
-class Way:
+class NetworkPath:
     """The network path of a request to S3: its condition keys, and the policy of its VPC endpoint (None without an
     endpoint)."""
 
@@ -21,7 +21,7 @@ class Way:
     policy: Mapping[str, Any] | None = None
 
 
-def way_to_s3(address: str, bucket_region: str) -> Way:
+def path_to_s3(address: str, bucket_region: str) -> NetworkPath:
     """Returns the network path of a request from `address` to a bucket.
 
     A machine reaches S3 of its own region through the gateway endpoint in its subnet's route table, if there is one.
@@ -32,8 +32,10 @@ def way_to_s3(address: str, bucket_region: str) -> Way:
         if instance.public_ip == address and region == bucket_region:
             for endpoint in _endpoints(region, instance.subnet_id):
                 policy: Any = endpoint.policy_document
-                return Way({"aws:SourceVpce": endpoint.id}, json.loads(policy) if isinstance(policy, str) else policy)
-    return Way({"aws:SourceIp": address})
+                return NetworkPath(
+                    {"aws:SourceVpce": endpoint.id}, json.loads(policy) if isinstance(policy, str) else policy
+                )
+    return NetworkPath({"aws:SourceIp": address})
 
 
 def role_of_instance(instance_id: str) -> Any:

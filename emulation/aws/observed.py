@@ -14,7 +14,7 @@ from moto.cloudwatch.models import cloudwatch_backends
 from moto.s3.models import s3_backends
 from moto.sqs.models import sqs_backends
 
-from emulation.aws.bucket_metrics import kept_of
+from emulation.aws.bucket_metrics import names_of_metrics
 from emulation.aws.replication import Waiting
 from emulation.aws.requests import addressed_bucket
 from emulation.aws.statistics import Total
@@ -45,21 +45,21 @@ class RequestOutcomes:
 
         return self._application(environ, note)
 
-    def taken(self) -> Mapping[tuple[str, str], int]:
+    def take(self) -> Mapping[tuple[str, str], int]:
         """Returns the counts by bucket and first digit of the status, and resets them."""
         with self._lock:
             ended, self._ended = self._ended, Counter()
         return ended
 
 
-class Observed:
+class ServiceMetrics:
     """Publishes all metrics once a period. `waiting` lists the objects that are still to be replicated."""
 
     def __init__(self, outcomes: RequestOutcomes, waiting: Callable[[], Sequence[Waiting]]) -> None:
         self._outcomes = outcomes
         self._waiting = waiting
 
-    def tell(self, now: float, faster: float) -> None:
+    def publish(self, now: float, faster: float) -> None:
         """Publishes the metrics at the time `now`. Ages are multiplied by `faster`, because the emulated minute can be
         shorter."""
         for region, namespace, name, dimensions, total in self._metrics(now, faster):
@@ -76,16 +76,16 @@ class Observed:
             cast(Any, cloudwatch_backends)[AWS_ACCOUNT_ID][region].put_metric_data(namespace, [datum])
 
     def _metrics(self, now: float, faster: float) -> Iterator[_Metric]:
-        yield from _of_queues(now, faster)
-        yield from self._of_requests()
-        yield from _of_replication(self._waiting(), now, faster)
+        yield from _queue_metrics(now, faster)
+        yield from self._request_metrics()
+        yield from _replication_metrics(self._waiting(), now, faster)
 
-    def _of_requests(self) -> Iterator[_Metric]:
+    def _request_metrics(self) -> Iterator[_Metric]:
         """Yields error rates of the buckets that have a metrics configuration and had requests."""
-        ended = self._outcomes.taken()
+        ended = self._outcomes.take()
         for name, bucket in _buckets().items():
             requests = sum(count for (of, _), count in ended.items() if of == name)
-            for filter_id in kept_of(bucket) if requests else ():
+            for filter_id in names_of_metrics(bucket) if requests else ():
                 dimensions = {"BucketName": name, "FilterId": filter_id}
                 for metric, digit in (("4xxErrors", "4"), ("5xxErrors", "5")):
                     count = ended.get((name, digit), 0)
@@ -93,33 +93,33 @@ class Observed:
                     yield bucket.region_name, "AWS/S3", metric, dimensions, share
 
 
-def _of_queues(now: float, faster: float) -> Iterator[_Metric]:
+def _queue_metrics(now: float, faster: float) -> Iterator[_Metric]:
     for region, backend in list(cast(Any, sqs_backends)[AWS_ACCOUNT_ID].items()):
         for queue in list(backend.queues.values()):
             waiting = [message for message in list(queue.messages) if message.visible]
             oldest = min((message.sent_timestamp / 1000 for message in waiting), default=now)
             dimensions = {"QueueName": queue.name}
-            yield region, "AWS/SQS", "ApproximateNumberOfMessagesVisible", dimensions, _one(len(waiting))
+            yield region, "AWS/SQS", "ApproximateNumberOfMessagesVisible", dimensions, _single(len(waiting))
             age = max(0.0, now - oldest) * faster
-            yield region, "AWS/SQS", "ApproximateAgeOfOldestMessage", dimensions, _one(age)
+            yield region, "AWS/SQS", "ApproximateAgeOfOldestMessage", dimensions, _single(age)
 
 
-def _of_replication(waiting: Sequence[Waiting], now: float, faster: float) -> Iterator[_Metric]:
+def _replication_metrics(waiting: Sequence[Waiting], now: float, faster: float) -> Iterator[_Metric]:
     """Yields, for each replication rule with metrics, the number of waiting objects and the age of the oldest."""
     buckets = _buckets()
     for name, bucket in buckets.items():
-        for rule, replica in _measured(bucket):
+        for rule, replica in _rules_with_metrics(bucket):
             if replica not in buckets:
                 continue
             written = [each.timestamp() for of, to, each in waiting if (of, to) == (name, replica)]
             late = max(0.0, now - min(written, default=now)) * faster
             dimensions = {"SourceBucket": name, "DestinationBucket": replica, "RuleId": rule}
             region = buckets[replica].region_name
-            yield region, "AWS/S3", "ReplicationLatency", dimensions, _one(late)
-            yield region, "AWS/S3", "OperationsPendingReplication", dimensions, _one(len(written))
+            yield region, "AWS/S3", "ReplicationLatency", dimensions, _single(late)
+            yield region, "AWS/S3", "OperationsPendingReplication", dimensions, _single(len(written))
 
 
-def _measured(bucket: Any) -> Iterator[tuple[str, str]]:
+def _rules_with_metrics(bucket: Any) -> Iterator[tuple[str, str]]:
     """Yields each replication rule that has metrics enabled, with its destination bucket."""
     kept: dict[str, Any] = getattr(bucket, "replication", None) or {}
     rules: list[dict[str, Any]] = kept.get("Rule", [])
@@ -130,7 +130,7 @@ def _measured(bucket: Any) -> Iterator[tuple[str, str]]:
             yield rule["ID"], destination["Bucket"].rsplit(":", 1)[-1]
 
 
-def _one(value: float) -> Total:
+def _single(value: float) -> Total:
     return Total(1, value, value, value)
 
 

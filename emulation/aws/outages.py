@@ -16,7 +16,7 @@ from emulation.origin_requests import Application
 # GET answers `{"us-east-1": "503"}`: the regions that are down, and how. PUT of such a document replaces the list.
 PATH = "/_artifact-edge/outages"
 
-How = Literal["503", "reset"]
+Failure = Literal["503", "reset"]
 
 _UNAVAILABLE = b"""<?xml version="1.0" encoding="UTF-8"?>
 <Error><Code>ServiceUnavailable</Code><Message>Service is unable to handle request.</Message></Error>"""
@@ -28,16 +28,16 @@ class Outages:
 
     def __init__(self, application: Application) -> None:
         self._application = application
-        self._down: Mapping[str, How] = {}
+        self._down: Mapping[str, Failure] = {}
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["PATH_INFO"] == PATH:
             return self._answer(environ, start_response)
         bucket = addressed_bucket(environ)
-        how = self._down.get(region_of(bucket) or "") if bucket is not None else None
-        if how is None:
+        failure = self._down.get(region_of(bucket) or "") if bucket is not None else None
+        if failure is None:
             return self._application(environ, start_response)
-        if how == "reset":
+        if failure == "reset":
             cast(socket.socket, environ["werkzeug.socket"]).shutdown(socket.SHUT_RDWR)
         start_response("503 Service Unavailable", [("Content-Type", "application/xml")])
         return [_UNAVAILABLE]
@@ -48,11 +48,13 @@ class Outages:
 
     def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] == "PUT":
-            asked: object = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
-            if not isinstance(asked, dict) or not set(cast(dict[str, object], asked).values()) <= {*get_args(How)}:
+            regions: object = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+            if not isinstance(regions, dict) or not set(cast(dict[str, object], regions).values()) <= {
+                *get_args(Failure)
+            }:
                 start_response("400 Bad Request", [("Content-Type", "text/plain")])
                 return [b'only {"<region>": "503"} or {"<region>": "reset"} is understood\n']
-            self._down = cast(dict[str, How], asked)
+            self._down = cast(dict[str, Failure], regions)
         start_response("200 OK", [("Content-Type", "application/json")])
         return [json.dumps(self._down).encode()]
 

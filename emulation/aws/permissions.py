@@ -18,15 +18,23 @@ from moto.iam.models import iam_backends
 from moto.s3.models import s3_backends
 from moto.sts.models import sts_backends
 
-from emulation.aws.machines import way_to_s3
+from emulation.aws.machines import path_to_s3
 from emulation.aws.outages import region_of
-from emulation.aws.policies import OF_EVERY_REQUEST, Asked, Policy, is_allowed
+from emulation.aws.policies import COMMON_CONTEXT, AuthorizationRequest, Policy, is_allowed
 from emulation.aws.requests import addressed_bucket, addressed_object
 from emulation.layout import AWS_ACCOUNT_ID
 from emulation.origin_requests import Application
 
 _ACCESS_KEY = re.compile(r"Credential=([^/,\s]+)/")
-_OF_LISTING = {"list-type", "prefix", "delimiter", "max-keys", "start-after", "continuation-token", "encoding-type"}
+_LIST_PARAMETERS = {
+    "list-type",
+    "prefix",
+    "delimiter",
+    "max-keys",
+    "start-after",
+    "continuation-token",
+    "encoding-type",
+}
 _ACTIONS = {"GET": "s3:GetObject", "HEAD": "s3:GetObject", "PUT": "s3:PutObject", "DELETE": "s3:DeleteObject"}
 
 
@@ -44,10 +52,10 @@ class Permissions:
             return self._application(environ, start_response)
         if token != session.session_token:
             return _refuse(start_response, "InvalidToken", "The provided token is malformed or otherwise invalid.")
-        for action, resource in _asked_of(environ, bucket):
-            if not _may(session, action, resource, bucket, region, environ["REMOTE_ADDR"]):
-                said = f"User: {session.arn} is not authorized to perform: {action} on resource: {resource}"
-                return _refuse(start_response, "AccessDenied", said)
+        for action, resource in _required_actions(environ, bucket):
+            if not _is_allowed(session, action, resource, bucket, region, environ["REMOTE_ADDR"]):
+                message = f"User: {session.arn} is not authorized to perform: {action} on resource: {resource}"
+                return _refuse(start_response, "AccessDenied", message)
         return self._application(environ, start_response)
 
 
@@ -62,34 +70,34 @@ def _signed(environ: dict[str, Any]) -> tuple[Any, str]:
     return backend.get_assumed_role_from_access_key(signed[1] if signed else in_url), token
 
 
-def _asked_of(environ: dict[str, Any], bucket: str) -> Iterator[tuple[str, str]]:
+def _required_actions(environ: dict[str, Any], bucket: str) -> Iterator[tuple[str, str]]:
     """Yields each action that the request needs, with its resource (S3 User Guide, "Required permissions for Amazon S3
     API operations"). A request that this project's roles never make yields an action that no policy allows."""
-    of_bucket, method = f"arn:aws:s3:::{bucket}", environ["REQUEST_METHOD"]
+    bucket_arn, method = f"arn:aws:s3:::{bucket}", environ["REQUEST_METHOD"]
     asked = addressed_object(environ)
     query = {name for name in parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True) if name[:6] != "X-Amz-"}
     if asked is None:
-        is_list = method == "GET" and query <= _OF_LISTING
-        yield "s3:ListBucket" if is_list or method == "HEAD" else "s3:NotEmulated", of_bucket
+        is_list = method == "GET" and query <= _LIST_PARAMETERS
+        yield "s3:ListBucket" if is_list or method == "HEAD" else "s3:NotEmulated", bucket_arn
         return
-    yield _ACTIONS.get(method, "s3:NotEmulated") if not query else "s3:NotEmulated", f"{of_bucket}/{asked[1]}"
-    if method in ("GET", "HEAD") and not _holds(bucket, asked[1]):
-        yield "s3:ListBucket", of_bucket  # without this permission S3 does not reveal that a key is missing
+    yield _ACTIONS.get(method, "s3:NotEmulated") if not query else "s3:NotEmulated", f"{bucket_arn}/{asked[1]}"
+    if method in ("GET", "HEAD") and not _exists(bucket, asked[1]):
+        yield "s3:ListBucket", bucket_arn  # without this permission S3 does not reveal that a key is missing
 
 
-def _holds(bucket: str, key: str) -> bool:
+def _exists(bucket: str, key: str) -> bool:
     backend: Any = s3_backends[AWS_ACCOUNT_ID]["aws"]
     return key in backend.buckets[bucket].keys
 
 
-def _may(session: Any, action: str, resource: str, bucket: str, region: str, address: str) -> bool:
-    way = way_to_s3(address, region)
-    context = {**OF_EVERY_REQUEST, **way.context}
-    asked = Asked(session.role_arn, session.arn, resource, action, context)
+def _is_allowed(session: Any, action: str, resource: str, bucket: str, region: str, address: str) -> bool:
+    path = path_to_s3(address, region)
+    context = {**COMMON_CONTEXT, **path.context}
+    asked = AuthorizationRequest(session.role_arn, session.arn, resource, action, context)
     buckets: Any = s3_backends[AWS_ACCOUNT_ID]["aws"]
     policy = buckets.buckets[bucket].policy
-    of_bucket = json.loads(policy) if policy else None
-    return is_allowed(asked, _policies_of(session.role_arn), of_bucket, way.policy)
+    bucket_arn = json.loads(policy) if policy else None
+    return is_allowed(asked, _policies_of(session.role_arn), bucket_arn, path.policy)
 
 
 def _policies_of(role_arn: str) -> list[Policy]:

@@ -13,10 +13,10 @@ from typing import Any, cast
 from emulation.aws.conditions import UnknownCondition, holds, like, texts
 
 # The emulated S3 has no TLS and treats each request as if it had arrived over TLS 1.3.
-OF_EVERY_REQUEST = {"aws:SecureTransport": "true", "s3:TlsVersion": "1.3"}
+COMMON_CONTEXT = {"aws:SecureTransport": "true", "s3:TlsVersion": "1.3"}
 
 # Condition keys that the emulated AWS can derive from a request.
-KEYS = frozenset({*OF_EVERY_REQUEST, "aws:SourceIp", "aws:SourceVpce"})
+KEYS = frozenset({*COMMON_CONTEXT, "aws:SourceIp", "aws:SourceVpce"})
 
 Policy = Mapping[str, Any]
 
@@ -25,7 +25,7 @@ _PRINCIPALS = frozenset({"AWS", "Service", "Federated", "CanonicalUser"})
 
 
 @dataclass(frozen=True)
-class Asked:
+class AuthorizationRequest:
     """One action that a role session requests. `context` has the values of the condition keys in KEYS that the request
     has."""
 
@@ -40,19 +40,24 @@ class Asked:
         return self.role.split(":")[4]
 
 
-def is_allowed(asked: Asked, of_role: Iterable[Policy], of_resource: Policy | None, of_way: Policy | None) -> bool:
+def is_allowed(
+    request: AuthorizationRequest,
+    role_policies: Iterable[Policy],
+    resource_policy: Policy | None,
+    endpoint_policy: Policy | None,
+) -> bool:
     """Returns whether the policies allow the request.
 
     A Deny in any policy refuses the request. Otherwise the role's policies or the resource's policy must allow the
-    request. The policy of the VPC endpoint (`of_way`) must allow the request too, if there is one. Raises
+    request. The policy of the VPC endpoint (`endpoint_policy`) must allow the request too, if there is one. Raises
     UnknownCondition.
     """
-    by_role = {effect for policy in of_role for effect in _effects(policy, asked, names_principals=False)}
-    by_resource = set(_effects(of_resource, asked, names_principals=True) if of_resource else ())
-    by_way = set(_effects(of_way, asked, names_principals=True)) if of_way else {"Allow"}
-    if "Deny" in by_role | by_resource | by_way:
+    by_role = {effect for policy in role_policies for effect in _effects(policy, request, names_principals=False)}
+    by_resource = set(_effects(resource_policy, request, names_principals=True) if resource_policy else ())
+    by_endpoint = set(_effects(endpoint_policy, request, names_principals=True)) if endpoint_policy else {"Allow"}
+    if "Deny" in by_role | by_resource | by_endpoint:
         return False
-    return "Allow" in by_way and "Allow" in by_role | by_resource
+    return "Allow" in by_endpoint and "Allow" in by_role | by_resource
 
 
 def service_may_assume(policy: Policy, service: str) -> bool:
@@ -65,7 +70,7 @@ def service_may_assume(policy: Policy, service: str) -> bool:
     )
 
 
-def _effects(policy: Policy, asked: Asked, *, names_principals: bool) -> Iterator[str]:
+def _effects(policy: Policy, request: AuthorizationRequest, *, names_principals: bool) -> Iterator[str]:
     """Yields the effect of each statement that applies to the request. Conditions are evaluated last, because the
     conditions of other statements may be unknown here."""
     for statement in _statements(policy):
@@ -73,10 +78,10 @@ def _effects(policy: Policy, asked: Asked, *, names_principals: bool) -> Iterato
         if unknown:
             raise UnknownCondition(f"policy element {', '.join(sorted(unknown))} is not emulated")
         if (
-            any(like(each.lower(), asked.action.lower()) for each in texts(statement["Action"]))
-            and any(like(each, asked.resource) for each in texts(statement["Resource"]))
-            and (not names_principals or _is_meant(statement["Principal"], statement["Effect"], asked))
-            and holds(statement.get("Condition", {}), asked.context, KEYS)
+            any(like(each.lower(), request.action.lower()) for each in texts(statement["Action"]))
+            and any(like(each, request.resource) for each in texts(statement["Resource"]))
+            and (not names_principals or _matches_principal(statement["Principal"], statement["Effect"], request))
+            and holds(statement.get("Condition", {}), request.context, KEYS)
         ):
             yield statement["Effect"]
 
@@ -86,7 +91,7 @@ def _statements(policy: Policy) -> list[Mapping[str, Any]]:
     return [found] if isinstance(found, Mapping) else found
 
 
-def _is_meant(principal: Any, effect: str, asked: Asked) -> bool:
+def _matches_principal(principal: Any, effect: str, request: AuthorizationRequest) -> bool:
     """Returns whether a statement's principal includes the session's role. A Deny for the account's root applies to all
     its roles; an Allow for the root gives a role nothing by itself."""
     if principal == "*":
@@ -94,7 +99,7 @@ def _is_meant(principal: Any, effect: str, asked: Asked) -> bool:
     named = cast(dict[str, Any], principal if isinstance(principal, dict) else {})
     if not named or not named.keys() <= _PRINCIPALS:
         raise UnknownCondition(f"policy principal {principal!r} is not emulated")
-    meant = {"*", asked.role, asked.session}
+    matching = {"*", request.role, request.session}
     if effect == "Deny":
-        meant |= {asked.account, f"arn:aws:iam::{asked.account}:root"}
-    return not meant.isdisjoint(texts(named.get("AWS")))
+        matching |= {request.account, f"arn:aws:iam::{request.account}:root"}
+    return not matching.isdisjoint(texts(named.get("AWS")))

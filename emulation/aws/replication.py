@@ -31,7 +31,7 @@ PATH = "/_artifact-edge/replication"
 Waiting = tuple[str, str, datetime]
 
 _IS_REPLICA = "artifact_edge_replica"
-_LOOK_SECONDS = 0.2
+_RETRY_SECONDS = 0.2
 
 
 class Replication:
@@ -44,7 +44,7 @@ class Replication:
         self._application = application
         self._is_down = is_down
         self._written: queue.Queue[tuple[str, str, datetime]] = queue.Queue()
-        self._at_work: tuple[str, str, datetime] | None = None
+        self._current: tuple[str, str, datetime] | None = None
         self._changed = threading.Condition()
         self._paused = False
         self._lag = timedelta()
@@ -64,18 +64,22 @@ class Replication:
 
     def waiting(self) -> list[Waiting]:
         """Returns the copies that are still to be made, one for each written version."""
-        noted = [*([self._at_work] if self._at_work else []), *list(self._written.queue)]
-        return [(bucket, name, written) for bucket, key, written in noted for name in _lacking(bucket, key, written)[1]]
+        noted = [*([self._current] if self._current else []), *list(self._written.queue)]
+        return [
+            (bucket, name, written)
+            for bucket, key, written in noted
+            for name in _missing_copies(bucket, key, written)[1]
+        ]
 
     def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] == "PUT":
-            asked = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
-            if not self._takes(asked):
+            settings = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+            if not self._is_valid(settings):
                 start_response("400 Bad Request", [("Content-Type", "text/plain")])
                 return [b'only {"paused": true or false} and {"lag_seconds": a number} are understood\n']
             with self._changed:
-                self._paused = asked.get("paused", self._paused)
-                self._lag = timedelta(seconds=asked["lag_seconds"]) if "lag_seconds" in asked else self._lag
+                self._paused = settings.get("paused", self._paused)
+                self._lag = timedelta(seconds=settings["lag_seconds"]) if "lag_seconds" in settings else self._lag
                 self._changed.notify()
         start_response("200 OK", [("Content-Type", "application/json")])
         state = {
@@ -85,9 +89,9 @@ class Replication:
         }
         return [json.dumps(state).encode()]
 
-    def _takes(self, asked: Any) -> bool:
+    def _is_valid(self, settings: Any) -> bool:
         kinds = {"paused": (bool,), "lag_seconds": (int, float)}
-        return bool(asked) and all(type(value) in kinds.get(name, ()) for name, value in asked.items())
+        return bool(settings) and all(type(value) in kinds.get(name, ()) for name, value in settings.items())
 
     def _wait(self, written: datetime) -> float:
         """Returns the seconds until a version that was written at this time may be copied."""
@@ -95,18 +99,18 @@ class Replication:
 
     def _copy_forever(self) -> None:
         while True:
-            bucket, key, written = self._at_work = self._written.get()
+            bucket, key, written = self._current = self._written.get()
             with self._changed:
                 while (wait := self._wait(written)) > 0:
                     self._changed.wait(min(wait, threading.TIMEOUT_MAX))
             try:
                 if not copy(bucket, key, written, self._is_down):
                     self._written.put((bucket, key, written))
-                    time.sleep(_LOOK_SECONDS)
+                    time.sleep(_RETRY_SECONDS)
             except Exception:  # one failing object must not stop the replication of all others
                 traceback.print_exc()
             finally:
-                self._at_work = None
+                self._current = None
                 self._written.task_done()
 
 
@@ -115,20 +119,20 @@ def copy(bucket: str, key: str, written: datetime, is_down: Callable[[str], bool
 
     Returns False if a bucket is unreachable, so that the caller repeats the copy later.
     """
-    newest, lacking = _lacking(bucket, key, written)
-    if not lacking:
+    newest, missing = _missing_copies(bucket, key, written)
+    if not missing:
         return True
     if is_down(bucket):
         return False
     backend: Any = s3_backends[AWS_ACCOUNT_ID]["aws"]
-    for name in lacking:
+    for name in missing:
         if not is_down(name):
             (_delete if isinstance(newest, FakeDeleteMarker) else _put)(backend, name, key, newest)
             _keep_version(backend.buckets[name].keys.getlist(key)[-1], newest)
-    return not any(is_down(name) for name in lacking)
+    return not any(is_down(name) for name in missing)
 
 
-def _lacking(bucket: str, key: str, written: datetime) -> tuple[Any, list[str]]:
+def _missing_copies(bucket: str, key: str, written: datetime) -> tuple[Any, list[str]]:
     """Returns the version that was the object's newest when `written`, and the destination buckets that lack the
     version."""
     backend: Any = s3_backends[AWS_ACCOUNT_ID]["aws"]
@@ -137,13 +141,13 @@ def _lacking(bucket: str, key: str, written: datetime) -> tuple[Any, list[str]]:
     until = [version for version in versions if version.last_modified.replace(tzinfo=UTC) <= written]
     if not until or getattr(until[-1], _IS_REPLICA, False):
         return None, []
-    newest, lacking = until[-1], list[str]()
+    newest, missing = until[-1], list[str]()
     for name in _destinations(getattr(source, "replication", None), key, isinstance(newest, FakeDeleteMarker)):
         replica = backend.buckets.get(name)
         if replica is not None and replica.is_versioned:
             known = [version.version_id for version in replica.keys.getlist(key, [])]
-            lacking += [] if newest.version_id in known else [name]
-    return newest, lacking
+            missing += [] if newest.version_id in known else [name]
+    return newest, missing
 
 
 def _put(backend: Any, destination: str, key: str, original: Any) -> None:

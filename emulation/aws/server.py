@@ -16,48 +16,48 @@ from moto.server import (
 from werkzeug.serving import make_server
 
 from emulation.aws.alarms import Alarms, patch_alarms
-from emulation.aws.bucket_metrics import keep_metrics
+from emulation.aws.bucket_metrics import patch_bucket_metrics
 from emulation.aws.bucket_policies import patch_bucket_policies
 from emulation.aws.delete_markers import patch_delete_markers
 from emulation.aws.global_tables import GlobalTables, patch_global_tables
 from emulation.aws.instance_metadata import InstanceMetadata
 from emulation.aws.keys import patch_replicas
-from emulation.aws.lambda_code import FunctionCode, leave_functions_to_the_sandbox
-from emulation.aws.locks import lock_as_s3_does
-from emulation.aws.observed import Observed, RequestOutcomes
+from emulation.aws.lambda_code import FunctionCode, patch_lambda
+from emulation.aws.locks import patch_object_lock
+from emulation.aws.observed import RequestOutcomes, ServiceMetrics
 from emulation.aws.outages import Outages
 from emulation.aws.permissions import Permissions
 from emulation.aws.replication import Replication
 from emulation.aws.requests import S3Addresses, addressed_object
 from emulation.aws.tables import patch_tables
-from emulation.aws.web_identity import check_web_identities, google_keys
+from emulation.aws.web_identity import google_keys, patch_web_identity
 from emulation.layout import AWS_PORT, Sandbox
 from emulation.origin_requests import RequestCounter
 
 
 def serve(sandbox: Sandbox) -> None:
     """Serves requests on `sandbox.aws_address` until the process is ended."""
-    take_public_addresses_from(sandbox.machine_network)
+    patch_public_addresses(sandbox.machine_network)
     patch_bucket_policies()
     patch_replicas()
     patch_delete_markers()
     patch_tables()
     patch_global_tables()
-    leave_functions_to_the_sandbox(sandbox.aws_url)
-    keep_metrics()
+    patch_lambda(sandbox.aws_url)
+    patch_bucket_metrics()
     patch_alarms()
-    lock_as_s3_does()
-    check_web_identities(google_keys(sandbox.gcp_url))
+    patch_object_lock()
+    patch_web_identity(google_keys(sandbox.gcp_url))
     outages = Outages(Permissions(cast(Any, DomainDispatcherApplication)(create_backend_app)))
     replication = Replication(outages, outages.is_down)
     outcomes = RequestOutcomes(replication)
     s3 = RequestCounter(outcomes, addressed_object)
-    watched = Alarms(s3, Observed(outcomes, replication.waiting))
+    watched = Alarms(s3, ServiceMetrics(outcomes, replication.waiting))
     application = S3Addresses(InstanceMetadata(FunctionCode(GlobalTables(watched))))
     make_server(sandbox.aws_address, AWS_PORT, cast(Any, application), threaded=True).serve_forever()
 
 
-def take_public_addresses_from(network: str) -> None:
+def patch_public_addresses(network: str) -> None:
     """Makes moto assign public addresses from the loopback network in turn, instead of random addresses.
 
     Each emulated machine can therefore listen on its public address. Records, security groups and outputs contain this

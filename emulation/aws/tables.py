@@ -26,7 +26,7 @@ _Follower = Callable[[Table, DynamoType, DynamoType | None, Item | None], None]
 followers: list[_Follower] = []
 
 _LOCK = threading.RLock()
-_APART = "is_apart"  # marks a table copy that a change is tried on; its changes are not reported to followers
+_IS_COPY = "is_apart"  # marks a table copy that a change is tried on; its changes are not reported to followers
 _PATCHED = ("get_item", "put_item", "delete_item", "scan", "query", "update_item", "transact_write_items")
 _ORIGINAL: dict[str, Any] = {name: getattr(DynamoDBBackend, name) for name in _PATCHED}
 _QUERY = inspect.signature(DynamoDBBackend.query)
@@ -34,7 +34,7 @@ _QUERY = inspect.signature(DynamoDBBackend.query)
 
 def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
     """Yields the replacements for methods of `DynamoDBBackend`, each with the method's name."""
-    yield from ((name, _one_at_a_time(_ORIGINAL[name])) for name in ("get_item", "scan"))
+    yield from ((name, _locked(_ORIGINAL[name])) for name in ("get_item", "scan"))
     yield from (("put_item", _put_item), ("delete_item", _change_item("delete_item")), ("query", _query))
     yield from (("update_item", _change_item("update_item")), ("transact_write_items", _transact_write_items))
 
@@ -45,7 +45,7 @@ def patch_tables() -> None:
         setattr(DynamoDBBackend, name, method)
 
 
-def _one_at_a_time(method: Any) -> Callable[..., Any]:
+def _locked(method: Any) -> Callable[..., Any]:
     def locked(*arguments: Any, **more: Any) -> Any:
         with _LOCK:
             return method(*arguments, **more)
@@ -61,77 +61,83 @@ def _query(backend: DynamoDBBackend, *arguments: Any, **more: Any) -> Any:
             return _ORIGINAL["query"](backend, *arguments, **more)
         table = backend.get_table(asked["table_name"])
         partition = DynamoType(asked["hash_key_dict"])
-        apart = _without_items(table)
-        _items(apart)[partition] = _items(table).get(partition, {})
-        found = _ORIGINAL["query"](_with_tables(backend, [apart]), *arguments, **more)
-        _forget()
+        copied = _without_items(table)
+        _items(copied)[partition] = _items(table).get(partition, {})
+        found = _ORIGINAL["query"](_with_tables(backend, [copied]), *arguments, **more)
+        _clear_tracking()
         return found
 
 
 def _change_item(kind: str) -> Callable[..., Any]:
     def changed(backend: DynamoDBBackend, table_name: str, key: _Key, *arguments: Any, **more: Any) -> Any:
-        def change(apart: DynamoDBBackend) -> Any:
-            return _ORIGINAL[kind](apart, table_name, key, *arguments, **more)
+        def change(copied: DynamoDBBackend) -> Any:
+            return _ORIGINAL[kind](copied, table_name, key, *arguments, **more)
 
-        return _at_once(backend, [(table_name, key)], change)
+        return _atomically(backend, [(table_name, key)], change)
 
     return changed
 
 
 def _put_item(backend: DynamoDBBackend, table_name: str, item_attrs: _Key, *arguments: Any, **more: Any) -> Any:
-    def put(apart: DynamoDBBackend) -> Any:
-        return _ORIGINAL["put_item"](apart, table_name, item_attrs, *arguments, **more)
+    def put(copied: DynamoDBBackend) -> Any:
+        return _ORIGINAL["put_item"](copied, table_name, item_attrs, *arguments, **more)
 
-    return _at_once(backend, [_addressed(backend, {"TableName": table_name, "Item": item_attrs})], put)
+    return _atomically(backend, [_table_and_key(backend, {"TableName": table_name, "Item": item_attrs})], put)
 
 
 def _transact_write_items(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
-    def transact(apart: DynamoDBBackend) -> None:
-        _ORIGINAL["transact_write_items"](apart, transact_items)
+    def transact(copied: DynamoDBBackend) -> None:
+        _ORIGINAL["transact_write_items"](copied, transact_items)
 
-    _at_once(backend, [_addressed(backend, action) for item in transact_items for action in item.values()], transact)
+    _atomically(
+        backend, [_table_and_key(backend, action) for item in transact_items for action in item.values()], transact
+    )
 
 
-def _addressed(backend: DynamoDBBackend, action: dict[str, Any]) -> tuple[str, _Key]:
+def _table_and_key(backend: DynamoDBBackend, action: dict[str, Any]) -> tuple[str, _Key]:
     name = action["TableName"]
     return name, action["Key"] if "Key" in action else {
         attribute: action["Item"][attribute] for attribute in backend.get_table(name).table_key_attrs
     }
 
 
-def _at_once(
+def _atomically(
     backend: DynamoDBBackend, keys: Iterable[tuple[str, _Key]], change: Callable[[DynamoDBBackend], Any]
 ) -> Any:
     """Applies the change to copies of the items, then writes all results to the tables and reports each to its stream
     once."""
     with _LOCK:
-        apart: dict[str, Table] = {}
+        copies: dict[str, Table] = {}
         touched: list[tuple[Table, DynamoType, DynamoType | None]] = []
         for name, key in keys:
             table = backend.get_table(name)
-            copied = apart.setdefault(table.name, _without_items(table))
+            copied = copies.setdefault(table.name, _without_items(table))
             touched.append((table, *backend.get_keys_value(table, key)))
-            there = table.get_item(*touched[-1][1:])
-            if there is not None:
-                _set(copied, *touched[-1][1:], copy.deepcopy(there))
-        changed = _with_tables(backend, apart.values())
+            existing = table.get_item(*touched[-1][1:])
+            if existing is not None:
+                _set(copied, *touched[-1][1:], copy.deepcopy(existing))
+        changed = _with_tables(backend, copies.values())
         result = change(changed)
         for table, partition, name in touched:
-            bring(table, partition, name, changed.tables[table.name].get_item(partition, name))
-        _forget()
+            write_item(table, partition, name, changed.tables[table.name].get_item(partition, name))
+        _clear_tracking()
         return result
 
 
-def _tell(table: Table, partition: DynamoType, name: DynamoType | None, new: Item | None) -> None:
+def _notify_followers(table: Table, partition: DynamoType, name: DynamoType | None, new: Item | None) -> None:
     for follower in followers:
         follower(table, partition, name, new)
 
 
-def bring(
-    table: Table, partition: DynamoType, name: DynamoType | None, new: Item | None, told: _Follower = _tell
+def write_item(
+    table: Table,
+    partition: DynamoType,
+    name: DynamoType | None,
+    new: Item | None,
+    notify: _Follower = _notify_followers,
 ) -> None:
     """Writes the item, or deletes it if `new` is None. If that changes anything, reports the change to the stream and
-    calls `told`."""
+    calls `notify`."""
     with _LOCK:
         old = table.get_item(partition, name)
         if (new is None and old is None) or (new is not None and old is not None and old == new):
@@ -142,8 +148,8 @@ def bring(
             _set(table, partition, name, new)
             if table.stream_shard is not None:
                 table.stream_shard.add(old, new)
-        if not getattr(table, _APART, False):
-            told(table, partition, name, new)
+        if not getattr(table, _IS_COPY, False):
+            notify(table, partition, name, new)
 
 
 def _set(table: Table, partition: DynamoType, name: DynamoType | None, item: Item) -> None:
@@ -159,19 +165,19 @@ def _items(table: Table) -> Any:
 
 
 def _without_items(table: Table) -> Table:
-    apart = copy.copy(table)
-    setattr(apart, _APART, True)
-    apart.items, apart.stream_shard = cast(Any, defaultdict(dict[Any, Any])), None
-    return apart
+    copied = copy.copy(table)
+    setattr(copied, _IS_COPY, True)
+    copied.items, copied.stream_shard = cast(Any, defaultdict(dict[Any, Any])), None
+    return copied
 
 
 def _with_tables(backend: DynamoDBBackend, tables: Iterable[Table]) -> DynamoDBBackend:
-    apart = copy.copy(backend)
-    apart.tables = OrderedDict(backend.tables) | {table.name: table for table in tables}
-    return apart
+    copied = copy.copy(backend)
+    copied.tables = OrderedDict(backend.tables) | {table.name: table for table in tables}
+    return copied
 
 
-def _forget() -> None:
+def _clear_tracking() -> None:
     """Clears moto's lists of every table and item ever created, copies included, which only its dashboard needs."""
     for kind in (Table, Item):
         cast(Any, kind).instances_tracked.clear()

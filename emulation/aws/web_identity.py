@@ -39,7 +39,7 @@ def google_keys(url: str) -> PublicKeys:
     return lambda: httpx.get(f"{url}{CERTS_PATH}", trust_env=False, timeout=5).raise_for_status().json()
 
 
-def check_web_identities(keys: PublicKeys) -> None:
+def patch_web_identity(keys: PublicKeys) -> None:
     """Makes moto check tokens and the trust policies of roles."""
 
     def assume_role_with_web_identity(response: TokenResponse) -> Any:

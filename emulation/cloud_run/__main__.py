@@ -17,10 +17,10 @@ from werkzeug.serving import make_server
 
 from emulation.cloud_run.service import Deployed, Instance, NotStarted, deployed
 from emulation.layout import RUN_PORT, Sandbox
-from emulation.log import Quiet, report
+from emulation.log import NoRequestLog, report
 
-_LOOK_SECONDS = 0.5
-_HOP = frozenset({"connection", "content-length", "date", "host", "server", "transfer-encoding"})
+_POLL_SECONDS = 0.5
+_HOP_BY_HOP = frozenset({"connection", "content-length", "date", "host", "server", "transfer-encoding"})
 
 
 class Runner:
@@ -31,16 +31,20 @@ class Runner:
         self._sandbox = sandbox
         self._services: dict[str, Deployed] = {}
         self._instances: dict[str, Instance] = {}
-        self._ill: dict[str, int] = {}
+        self._failed_probes: dict[str, int] = {}
         self._probed: dict[str, float] = {}
-        self._turn = threading.RLock()
+        self._lock = threading.RLock()
 
     def reconcile(self) -> None:
         services = deployed(self._sandbox)
-        with self._turn:
+        with self._lock:
             self._services = services
             for name, instance in list(self._instances.items()):
-                if services.get(name, None) != instance.service or not instance.runs() or not self._well(instance):
+                if (
+                    services.get(name, None) != instance.service
+                    or not instance.runs()
+                    or not self._is_healthy(instance)
+                ):
                     report(f"{name}: {instance.pid} ends")
                     instance.stop()
                     del self._instances[name]
@@ -51,7 +55,7 @@ class Runner:
     def instance_for(self, host: str) -> Instance | None:
         """Returns the instance that serves a host, and starts one if needed. Returns None for an unknown host or a
         service that is not public. Raises NotStarted."""
-        with self._turn:
+        with self._lock:
             service = next((each for each in self._services.values() if each.host == host), None)
             if service is None or not service.public:
                 return None
@@ -66,17 +70,17 @@ class Runner:
         instance.wait()
         report(f"{service.name}: {instance.pid} runs revision {service.revision} at {instance.address}")
         self._instances[service.name] = instance
-        self._ill[service.name], self._probed[service.name] = 0, time.monotonic()
+        self._failed_probes[service.name], self._probed[service.name] = 0, time.monotonic()
         return instance
 
-    def _well(self, instance: Instance) -> bool:
+    def _is_healthy(self, instance: Instance) -> bool:
         """Returns whether the instance is healthy, with the period and the failure threshold of its liveness probe."""
         name, probe = instance.service.name, instance.service.container["livenessProbe"]
         if time.monotonic() - self._probed[name] < probe["periodSeconds"]:
             return True
         self._probed[name] = time.monotonic()
-        self._ill[name] = 0 if instance.answers("livenessProbe") else self._ill[name] + 1
-        return self._ill[name] < probe["failureThreshold"]
+        self._failed_probes[name] = 0 if instance.answers("livenessProbe") else self._failed_probes[name] + 1
+        return self._failed_probes[name] < probe["failureThreshold"]
 
 
 def create_app(runner: Runner) -> Flask:
@@ -91,15 +95,17 @@ def create_app(runner: Runner) -> Flask:
             return Response(f"{error}\n", 503)
         if instance is None:
             return Response("Error: Forbidden\n", 403)
-        headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP}
+        headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
         url = f"{instance.url}{request.full_path}"
         try:
-            said = httpx.request(
+            answered = httpx.request(
                 request.method, url, headers=headers, content=request.get_data(), timeout=30, trust_env=False
             )
         except httpx.HTTPError:
             return Response("The request failed because the instance failed.\n", 503)
-        return Response(said.content, said.status_code, {k: v for k, v in said.headers.items() if k not in _HOP})
+        return Response(
+            answered.content, answered.status_code, {k: v for k, v in answered.headers.items() if k not in _HOP_BY_HOP}
+        )
 
     return app
 
@@ -107,7 +113,7 @@ def create_app(runner: Runner) -> Flask:
 def main(directory: Annotated[Path, typer.Option(help="the sandbox's directory")]) -> None:
     sandbox = Sandbox(directory=directory.resolve())
     runner = Runner(sandbox)
-    server = make_server(sandbox.run_address, RUN_PORT, create_app(runner), threaded=True, request_handler=Quiet)
+    server = make_server(sandbox.run_address, RUN_PORT, create_app(runner), threaded=True, request_handler=NoRequestLog)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     signal.signal(signal.SIGTERM, _end)
     try:
@@ -116,7 +122,7 @@ def main(directory: Annotated[Path, typer.Option(help="the sandbox's directory")
                 runner.reconcile()
             except (httpx.HTTPError, NotStarted) as error:
                 report(str(error))
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
     finally:
         runner.stop()
 

@@ -103,12 +103,12 @@ def blueprint(store: StateStore) -> Blueprint:
     @kv.post("/<namespace>/bulk/get")
     def read_bulk(account: str, namespace: str) -> Response:
         _namespace(store, account, namespace)
-        asked = take(body(), required=["keys"], optional=["type"])
-        if asked.get("type", "text") != "text":
-            raise ApiError(501, 10405, f"not emulated: bulk reads of type {asked['type']}")
-        if not 1 <= len(asked["keys"]) <= BULK_READS:
-            raise ApiError(400, 10012, f"{len(asked['keys'])} keys at once; between 1 and {BULK_READS} are taken")
-        entries = {key: store.read(namespace, key) for key in asked["keys"]}
+        query = take(body(), required=["keys"], optional=["type"])
+        if query.get("type", "text") != "text":
+            raise ApiError(501, 10405, f"not emulated: bulk reads of type {query['type']}")
+        if not 1 <= len(query["keys"]) <= BULK_READS:
+            raise ApiError(400, 10012, f"{len(query['keys'])} keys at once; between 1 and {BULK_READS} are taken")
+        entries = {key: store.read(namespace, key) for key in query["keys"]}
         return success({"values": {key: entry.value.decode() if entry else None for key, entry in entries.items()}})
 
     @kv.put("/<namespace>/bulk")

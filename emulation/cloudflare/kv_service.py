@@ -67,10 +67,10 @@ def create_service(store: StateStore, secret: str) -> Flask:
 
     @service.post("/bulk/get")
     def read_many() -> Response:
-        asked = json.loads(request.get_data())
-        if asked.get("type", "text") != "text" or asked.get("withMetadata"):
+        query = json.loads(request.get_data())
+        if query.get("type", "text") != "text" or query.get("withMetadata"):
             return Response("not emulated: bulk reads other than of text without metadata", 501)
-        entries = {key: store.read(_namespace(), key) for key in asked["keys"]}
+        entries = {key: store.read(_namespace(), key) for key in query["keys"]}
         return jsonify({key: entry.value.decode() if entry else None for key, entry in entries.items()})
 
     return service

@@ -103,7 +103,7 @@ class L1Cache:
         return template if template == "runroot.yaml" else f"etc/{template}"
 
     def _filled(self, template: Path, policy: str) -> bytes:
-        holes: dict[str, Any] = {
+        placeholders: dict[str, Any] = {
             "DIRECTORY": self._directory,
             "ADDRESS": self._address,
             "PORT": POP_L1_PORT,
@@ -112,8 +112,8 @@ class L1Cache:
             "VERIFY": policy,
         }
         text = template.read_text()
-        for hole, value in holes.items():
-            text = text.replace(f"@{hole}@", str(value))
+        for placeholder, value in placeholders.items():
+            text = text.replace(f"@{placeholder}@", str(value))
         return text.encode()
 
     def _start(self) -> None:

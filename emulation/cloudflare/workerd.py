@@ -143,7 +143,7 @@ def _binding_line(binding: Mapping[str, Any]) -> str:
 
 
 def _with_services(
-    template: str, services: Sequence[str], scripts: Sequence[Script], kv: KvService, **holes: str
+    template: str, services: Sequence[str], scripts: Sequence[Script], kv: KvService, **placeholders: str
 ) -> Files:
     """Fills `template` with these services and one service for each KV namespace that the scripts bind."""
     namespaces = {b["namespace_id"] for s in scripts for b in s.bindings if b["type"] == "kv_namespace"}
@@ -152,7 +152,7 @@ def _with_services(
         PurePosixPath(template): _filled(
             template,
             SERVICES=_lines([*services, *(_kv_service(namespace, kv) for namespace in sorted(namespaces))]),
-            **holes,
+            **placeholders,
         ),
     }
 
@@ -166,10 +166,10 @@ def _kv_service(namespace: str, kv: KvService) -> str:
     return f'(name = "kv:{namespace}", external = {external}),'
 
 
-def _filled(template: str, **holes: str) -> bytes:
+def _filled(template: str, **placeholders: str) -> bytes:
     text = (TEMPLATES / template).read_text()
-    for hole, value in holes.items():
-        text = text.replace(f"@{hole}@", value)
+    for placeholder, value in placeholders.items():
+        text = text.replace(f"@{placeholder}@", value)
     return text.encode()
 
 

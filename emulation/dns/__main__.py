@@ -43,13 +43,13 @@ def query(
     """Prints the sandbox's answer, as dig would."""
     sandbox: Sandbox = context.obj
     try:
-        asked = client.question(name, rdtype.upper(), client.client_location(seen_from) if seen_from else None)
+        query = client.question(name, rdtype.upper(), client.client_location(seen_from) if seen_from else None)
     except LookupError as error:
         raise _failure(error.args[0]) from error
     except (dns.exception.DNSException, ValueError) as error:
         raise _failure(f"name {name!r} with type {rdtype!r} cannot be asked for: {error}") from error
     try:
-        typer.echo(client.ask(sandbox, asked).to_text())
+        typer.echo(client.send_query(sandbox, query).to_text())
     except (dns.exception.DNSException, OSError) as error:
         raise _failure(
             f"{sandbox.dns_address}:{DNS_PORT} does not answer ({error}); start the sandbox's DNS first"

@@ -39,7 +39,7 @@ def question(name: str, rdtype: str, seen_from: ClientLocation | None) -> dns.me
     return dns.message.make_query(name, rdtype, use_edns=0, options=[dns.edns.ECSOption(address, int(length))])
 
 
-def ask(sandbox: Sandbox, query: dns.message.Message) -> dns.message.Message:
+def send_query(sandbox: Sandbox, query: dns.message.Message) -> dns.message.Message:
     """Sends a query and returns the server's answer. The query is repeated over TCP when the answer is too long for
     UDP.
 

@@ -177,13 +177,13 @@ class HealthChecks:
     async def _watch(self, check: Check) -> None:
         while True:
             before = self._standings[check.id]
-            self._standings[check.id] = after = before.after(await self._look(check), check.failures)
+            self._standings[check.id] = after = before.after(await self._probe_endpoint(check), check.failures)
             if after.healthy != before.healthy:
                 state = "healthy" if after.healthy else f"unhealthy: {after.reason}"
                 _log.info("health check %s (%s) is %s", check.id, check.endpoint, state)
             await asyncio.sleep(min(check.interval, _MOST_SECONDS_BETWEEN))
 
-    async def _look(self, check: Check) -> str:
+    async def _probe_endpoint(self, check: Check) -> str:
         """Probes an endpoint, and returns the reason of the failure, or an empty string after a success.
 
         Route 53 calls an endpoint healthy when more than 18 % of the checkers do. With the few client locations here,

@@ -24,17 +24,17 @@ class HealthMetrics:
         self._url = url
         session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=_REGION)  # noqa: S106
         self._client: Any = cast(Any, session).client("cloudwatch", endpoint_url=url)
-        self._told = 0.0
+        self._published = 0.0
 
-    def tell(self, healthy: Mapping[str, bool]) -> None:
+    def publish(self, healthy: Mapping[str, bool]) -> None:
         """Reports the health of each check, by its id, unless the last report is recent.
 
         Raises botocore and httpx errors.
         """
         minute = minute_seconds(self._url)
-        if time.monotonic() - self._told < minute / 2 or not healthy:
+        if time.monotonic() - self._published < minute / 2 or not healthy:
             return
-        self._told = time.monotonic()
+        self._published = time.monotonic()
         data = [
             {"MetricName": metric, "Value": most * good, "Dimensions": [{"Name": "HealthCheckId", "Value": id}]}
             for id, good in healthy.items()

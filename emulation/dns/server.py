@@ -77,18 +77,18 @@ class DnsServer:
         return response
 
     def _answer(self, query: dns.message.Message, response: dns.message.Message, source: str) -> None:
-        asked = query.question[0]
+        question = query.question[0]
         options: Sequence[dns.edns.Option] = cast(Any, query).options
         subnet = next((option for option in options if isinstance(option, dns.edns.ECSOption)), None)
         if subnet is not None and subnet.scopelen:
             response.set_rcode(dns.rcode.FORMERR)  # RFC 7871, section 7.1.2: only answers have a scope
             return
-        if asked.rdclass != dns.rdataclass.IN or dns.rdatatype.is_metatype(asked.rdtype):
+        if question.rdclass != dns.rdataclass.IN or dns.rdatatype.is_metatype(question.rdtype):
             response.set_rcode(dns.rcode.REFUSED)  # includes ANY (RFC 8482) and zone transfers
             return
         network = _network(subnet, source)
         answer = self._authority().answer(
-            asked.name, asked.rdtype, client_location_of(network) or DEFAULT_CLIENT_LOCATION
+            question.name, question.rdtype, client_location_of(network) or DEFAULT_CLIENT_LOCATION
         )
         _fill(response, answer)
         if subnet is not None:
@@ -163,10 +163,10 @@ def _fill(response: dns.message.Message, answer: Answer) -> None:
     response.authority.extend(answer.authority)
 
 
-def _answer_version(asked: dns.rrset.RRset, response: dns.message.Message) -> None:
+def _answer_version(question: dns.rrset.RRset, response: dns.message.Message) -> None:
     """Answers `version.bind`, the conventional query for a name server's version; refuses other CH queries."""
-    if asked.name.to_text() == "version.bind." and asked.rdtype == dns.rdatatype.TXT:
-        response.answer.append(dns.rrset.from_text(asked.name, 0, dns.rdataclass.CH, "TXT", f'"{_VERSION}"'))
+    if question.name.to_text() == "version.bind." and question.rdtype == dns.rdatatype.TXT:
+        response.answer.append(dns.rrset.from_text(question.name, 0, dns.rdataclass.CH, "TXT", f'"{_VERSION}"'))
     else:
         response.set_rcode(dns.rcode.REFUSED)
 

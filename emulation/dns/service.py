@@ -22,7 +22,7 @@ from emulation.layout import CLIENT_LOCATION_PORT, CLIENT_LOCATIONS, DNS_PORT, P
 
 _log = logging.getLogger(__name__)
 
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 
 
 class DnsService:
@@ -57,14 +57,14 @@ class DnsService:
             try:
                 self._take(await asyncio.to_thread(self._route53.read))
                 healthy = {check.id: self._checks.healthy(check.id) for check in self._served.checks}
-                await asyncio.to_thread(self._metrics.tell, healthy)
+                await asyncio.to_thread(self._metrics.publish, healthy)
                 silent = False
             except (BotoCoreError, ClientError, httpx.HTTPError) as error:
                 if not silent:
                     _log.warning("the emulated Route 53 does not answer; its last records stay served: %s", error)
                 silent = True
             self._report()
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
 
     def _take(self, snapshot: Snapshot) -> None:
         if snapshot == self._snapshot:

@@ -62,9 +62,9 @@ def _serve(app: Flask, collection: Collection, store: StateStore, machine_networ
             raise Refused(409, f"The resource '{scope}/{id}' already exists")
         _expect_referenced(store, body)
         _expect_parent(store, collection, names)
-        asked = Request(names, id, _free_addresses(store, machine_network))
-        document = {**body, **collection.computed(asked), "selfLink": f"{scope}/{id}"}
-        effect.made(document)
+        new = Request(names, id, _free_addresses(store, machine_network))
+        document = {**body, **collection.computed(new), "selfLink": f"{scope}/{id}"}
+        effect.create(document)
         store.put(_KIND, scope, id, document)
         return jsonify(document)
 
@@ -78,7 +78,7 @@ def _serve(app: Flask, collection: Collection, store: StateStore, machine_networ
         if fixed:
             raise Refused(501, f"not emulated: a change of {', '.join(fixed)} of '{scope}/{id}'")
         document = {**known, **given}
-        effect.changed(known, document)
+        effect.update(known, document)
         store.put(_KIND, scope, id, document)
         return jsonify(document)
 
@@ -90,7 +90,7 @@ def _serve(app: Flask, collection: Collection, store: StateStore, machine_networ
         user = next(_users(store, f"{scope}/{id}"), None)
         if user is not None:
             raise Refused(400, f"The resource '{scope}/{id}' is already being used by '{user}'")
-        effect.gone(known)
+        effect.delete(known)
         store.remove(_KIND, scope, id)
         return jsonify({})
 

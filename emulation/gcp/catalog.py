@@ -91,7 +91,7 @@ def _running(request: Request) -> Json:
     return {"id": str(10**18 + secrets.randbelow(10**18)), "status": "RUNNING"}
 
 
-def _no_rights(request: Request) -> Json:
+def _no_bindings(request: Request) -> Json:
     return {"iam": {"bindings": []}}
 
 
@@ -161,7 +161,7 @@ COLLECTIONS = (
         "customPlacementConfig objectRetention",
         changeable="rpo iamConfiguration versioning softDeletePolicy lifecycle labels iam encryption logging",
         body=_bucket_body,
-        computed=_no_rights,
+        computed=_no_bindings,
     ),
     _collection(
         "storagetransfer/v1/transferJobs",
@@ -178,7 +178,7 @@ COLLECTIONS = (
         changeable="rotationPeriod nextRotationTime labels iam",
         identity=_member("cryptoKeyId"),
         body=_unnamed,
-        computed=_no_rights,
+        computed=_no_bindings,
     ),
     _collection(
         f"spanner/v1/{_PROJECT}/instances",
@@ -194,7 +194,7 @@ COLLECTIONS = (
         changeable="extraStatements versionRetentionPeriod enableDropProtection iam",
         identity=_database_name,
         body=_database_body,
-        computed=_no_rights,
+        computed=_no_bindings,
     ),
     _collection(
         f"spanner/v1/{_PROJECT}/instances/{{instance}}/databases/{{database}}/backupSchedules",

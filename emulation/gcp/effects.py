@@ -11,21 +11,21 @@ class Effect(Protocol):
     """The side effects of one resource type. Each method runs before the document is stored; if it raises Refused,
     nothing changes."""
 
-    def made(self, document: Json) -> None: ...
+    def create(self, document: Json) -> None: ...
 
-    def changed(self, old: Json, new: Json) -> None: ...
+    def update(self, old: Json, new: Json) -> None: ...
 
-    def gone(self, document: Json) -> None: ...
+    def delete(self, document: Json) -> None: ...
 
 
 class NoEffect:
     """The side effects of a resource that is only a document: none."""
 
-    def made(self, document: Json) -> None:
+    def create(self, document: Json) -> None:
         pass
 
-    def changed(self, old: Json, new: Json) -> None:
+    def update(self, old: Json, new: Json) -> None:
         pass
 
-    def gone(self, document: Json) -> None:
+    def delete(self, document: Json) -> None:
         pass

@@ -44,7 +44,7 @@ def session(application: Application) -> requests.Session:
     return made
 
 
-def _asked(
+def _send(
     application: Application, method: str, url: str, headers: Iterable[tuple[str, Any]], body: Any
 ) -> TestResponse:
     parts = urlsplit(url)
@@ -58,7 +58,7 @@ class _Wire(httpx.BaseTransport):
         self._application = application
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        answer = _asked(self._application, request.method, str(request.url), request.headers.items(), request.read())
+        answer = _send(self._application, request.method, str(request.url), request.headers.items(), request.read())
         return httpx.Response(answer.status_code, headers=list(answer.headers), content=answer.get_data())
 
 
@@ -70,7 +70,7 @@ class _Adapter(BaseAdapter):
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         body: Any = request.body
         sent = body.read() if hasattr(body, "read") else body
-        answer = _asked(self._application, request.method or "", request.url or "", request.headers.items(), sent)
+        answer = _send(self._application, request.method or "", request.url or "", request.headers.items(), sent)
         made = requests.Response()
         made.status_code, made.url, made.request = answer.status_code, request.url or "", request
         made.headers.update(dict(answer.headers))

@@ -21,7 +21,7 @@ _KIND = "monitoring"
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredCollection:
     """A collection of the API. `identity` returns the id of a new resource: a new number, or a name from the
     request."""
 
@@ -37,10 +37,10 @@ def _numbered(body: Json) -> str:
 
 
 _COLLECTIONS = (
-    Kept("v3", "notificationChannels", check_channel, _numbered),
-    Kept("v3", "alertPolicies", check_policy, _numbered),
-    Kept("v3", "metricDescriptors", check_descriptor, lambda body: body["type"], "<path:id>"),
-    Kept("v1", "dashboards", check_dashboard, _numbered),
+    StoredCollection("v3", "notificationChannels", check_channel, _numbered),
+    StoredCollection("v3", "alertPolicies", check_policy, _numbered),
+    StoredCollection("v3", "metricDescriptors", check_descriptor, lambda body: body["type"], "<path:id>"),
+    StoredCollection("v1", "dashboards", check_dashboard, _numbered),
 )
 
 
@@ -53,14 +53,14 @@ class Monitoring:
 
     def blueprint(self) -> Blueprint:
         api = Blueprint("monitoring", __name__, url_prefix="/monitoring")
-        for kept in _COLLECTIONS:
-            self._serve(api, kept)
+        for stored in _COLLECTIONS:
+            self._serve(api, stored)
         rule = "/v3/projects/<project>/timeSeries"
         api.add_url_rule(rule, "write", self._write, methods=["POST"])
         api.add_url_rule(rule, "list", self._list, methods=["GET"])
         return api
 
-    def own_metrics(self, project: str) -> Descriptors:
+    def custom_metrics(self, project: str) -> Descriptors:
         """Returns the custom metrics of the project."""
         return {
             document["type"]: MetricType(
@@ -72,33 +72,33 @@ class Monitoring:
             for document in self._store.all(_KIND, f"projects/{project}/metricDescriptors")
         }
 
-    def _serve(self, api: Blueprint, kept: Kept) -> None:
-        rule = f"/{kept.version}/projects/<project>/{kept.collection}"
+    def _serve(self, api: Blueprint, stored: StoredCollection) -> None:
+        rule = f"/{stored.version}/projects/<project>/{stored.collection}"
 
         def create(project: str) -> Response:
             body = _body()
-            kept.check(body, self.own_metrics(project))
+            stored.check(body, self.custom_metrics(project))
             self._expect_channels(body)
-            return jsonify(self._keep(kept, project, kept.identity(body), body))
+            return jsonify(self._store_document(stored, project, stored.identity(body), body))
 
         def every(project: str) -> Response:
-            return jsonify({kept.collection: self._store.all(_KIND, _scope(kept, project))})
+            return jsonify({stored.collection: self._store.all(_KIND, _scope(stored, project))})
 
         def get(project: str, id: str) -> Response:
-            return jsonify(self._existing(_scope(kept, project), id))
+            return jsonify(self._existing(_scope(stored, project), id))
 
         def replace(project: str, id: str) -> Response:
             """Replaces the whole resource, because the patch has no mask (REST reference, "alertPolicies.patch")."""
-            self._existing(_scope(kept, project), id)
+            self._existing(_scope(stored, project), id)
             if request.args:
                 raise Refused(501, f"not emulated: a patch with {', '.join(request.args)}")
             body = _body()
-            kept.check(body, self.own_metrics(project))
+            stored.check(body, self.custom_metrics(project))
             self._expect_channels(body)
-            return jsonify(self._keep(kept, project, id, body))
+            return jsonify(self._store_document(stored, project, id, body))
 
         def delete(project: str, id: str) -> Response:
-            scope = _scope(kept, project)
+            scope = _scope(stored, project)
             self._existing(scope, id)
             self._expect_unused(project, f"{scope}/{id}")
             self._store.remove(_KIND, scope, id)
@@ -107,17 +107,17 @@ class Monitoring:
         views: dict[tuple[str, str], Callable[..., Response]] = {
             (rule, "POST"): create,
             (rule, "GET"): every,
-            (f"{rule}/{kept.rule}", "GET"): get,
-            (f"{rule}/{kept.rule}", "PATCH"): replace,
-            (f"{rule}/{kept.rule}", "DELETE"): delete,
+            (f"{rule}/{stored.rule}", "GET"): get,
+            (f"{rule}/{stored.rule}", "PATCH"): replace,
+            (f"{rule}/{stored.rule}", "DELETE"): delete,
         }
         for (path, method), view in views.items():
-            api.add_url_rule(path, f"{view.__name__} {kept.collection}", view, methods=[method])
+            api.add_url_rule(path, f"{view.__name__} {stored.collection}", view, methods=[method])
 
-    def _keep(self, kept: Kept, project: str, id: str, body: Json) -> Json:
-        scope = _scope(kept, project)
+    def _store_document(self, stored: StoredCollection, project: str, id: str, body: Json) -> Json:
+        scope = _scope(stored, project)
         name = f"{scope}/{id}"
-        document = {**body, "name": name, "selfLink": f"monitoring/{kept.version}/{name}"}
+        document = {**body, "name": name, "selfLink": f"monitoring/{stored.version}/{name}"}
         self._store.put(_KIND, scope, id, document)
         return document
 
@@ -137,15 +137,15 @@ class Monitoring:
                 raise Refused(400, f"Cannot delete '{name}': it is used by '{policy['name']}'")
 
     def _write(self, project: str) -> Response:
-        self.series.write(project, _body(), self.own_metrics(project))
+        self.series.write(project, _body(), self.custom_metrics(project))
         return jsonify({})
 
     def _list(self, project: str) -> Response:
-        return jsonify({"timeSeries": self.series.found(project, request.args, self.own_metrics(project))})
+        return jsonify({"timeSeries": self.series.read(project, request.args, self.custom_metrics(project))})
 
 
-def _scope(kept: Kept, project: str) -> str:
-    return f"projects/{project}/{kept.collection}"
+def _scope(stored: StoredCollection, project: str) -> str:
+    return f"projects/{project}/{stored.collection}"
 
 
 def _body() -> Json:

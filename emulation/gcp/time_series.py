@@ -60,15 +60,15 @@ class TimeSeries:
             for series in given:
                 self._of(project, series).points.append(series["points"][0])
 
-    def found(self, project: str, asked: Mapping[str, str], own: Descriptors) -> list[Json]:
+    def read(self, project: str, arguments: Mapping[str, str], own: Descriptors) -> list[Json]:
         """Returns the response of `timeSeries.list`, newest value first. Raises Refused for invalid arguments."""
-        unknown = asked.keys() - {"filter", "interval.startTime", "interval.endTime"}
+        unknown = arguments.keys() - {"filter", "interval.startTime", "interval.endTime"}
         if unknown:
             raise Refused(501, f"not emulated: {', '.join(sorted(unknown))} of timeSeries.list")
-        wanted = parse(asked.get("filter", ""), own, "filter")
-        since, until = _time(asked.get("interval.startTime", "")), _time(asked.get("interval.endTime", ""))
+        selected = parse(arguments.get("filter", ""), own, "filter")
+        since, until = _time(arguments.get("interval.startTime", "")), _time(arguments.get("interval.endTime", ""))
         with self._lock:
-            chosen = [kept for (of, *_), kept in self._series.items() if of == project and _among(kept, wanted)]
+            chosen = [kept for (of, *_), kept in self._series.items() if of == project and _among(kept, selected)]
             answer: list[Json] = []
             for kept in chosen:
                 points = [point for point in reversed(kept.points) if since <= _end(point) <= until]
@@ -98,9 +98,9 @@ class TimeSeries:
         return self._series.setdefault(key, _Series(metric, resource))
 
 
-def _among(series: _Series, wanted: Filter) -> bool:
+def _among(series: _Series, selected: Filter) -> bool:
     types = series.metric["type"], series.resource["type"]
-    return types == (wanted.metric, wanted.resource) and wanted.finds(
+    return types == (selected.metric, selected.resource) and selected.finds(
         series.metric.get("labels", {}), series.resource["labels"]
     )
 

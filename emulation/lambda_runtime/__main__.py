@@ -24,9 +24,9 @@ from emulation.lambda_runtime.schedules import Schedule
 from emulation.lambda_runtime.timer import Timer
 from emulation.lambda_runtime.urls import create_app
 from emulation.layout import FUNCTIONS_PORT, RUN_PORT, Sandbox
-from emulation.log import Quiet, report
+from emulation.log import NoRequestLog, report
 
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 
 
 class Runner:
@@ -42,7 +42,7 @@ class Runner:
         self._instances: dict[str, Instance] = {}
         self._feeds: dict[str, Feed] = {}
         self._timers: dict[Schedule, Timer] = {}
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
 
     def reconcile(self) -> None:
         deployed = self._functions.deployed()
@@ -60,9 +60,9 @@ class Runner:
                 report(f"{mapping.function.rsplit(':', 1)[1]} is fed from {mapping.stream.split('/')[1]}")
                 self._feeds[mapping.id] = Feed(self._sandbox, mapping, self.invoke, self._metrics, report)
                 self._feeds[mapping.id].start()
-        self._time()
+        self._reconcile_timers()
 
-    def _time(self) -> None:
+    def _reconcile_timers(self) -> None:
         for schedule in self._timers.keys() - self._deployed.schedules:
             self._timers.pop(schedule).end()
         for schedule in self._deployed.schedules - self._timers.keys():
@@ -92,7 +92,7 @@ class Runner:
         return self._deployed.urls.get(host)
 
     def _instance(self, function: str) -> Instance:
-        with self._turn:
+        with self._lock:
             code = self._deployed.functions.get(function)
             if code is None:
                 raise FunctionError(f"{function} does not exist")
@@ -108,14 +108,16 @@ def main(directory: Annotated[Path, typer.Option(help="the sandbox's directory")
     sandbox = Sandbox(directory=directory.resolve())
     runner = Runner(sandbox)
     application = create_app(runner.function_of, runner.invoke, f"http://{sandbox.run_address}:{RUN_PORT}")
-    server = make_server(sandbox.functions_address, FUNCTIONS_PORT, application, threaded=True, request_handler=Quiet)
+    server = make_server(
+        sandbox.functions_address, FUNCTIONS_PORT, application, threaded=True, request_handler=NoRequestLog
+    )
     threading.Thread(target=server.serve_forever, daemon=True).start()
     while True:
         try:
             runner.reconcile()
         except (BotoCoreError, ClientError) as error:
             report(f"the emulated Lambda does not answer: {error}")
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def deliver(
     parts = deque([_Part(records)] if records else [])
     while parts:
         part = parts.popleft()
-        failed = _tried(part, rules, invoke)
+        failed = _attempt(part, rules, invoke)
         if failed is None:
             continue
         if 0 <= rules.oldest < age(failed.records[0]):
@@ -63,15 +63,15 @@ def deliver(
             parts.appendleft(failed)
 
 
-def _tried(part: _Part, rules: Rules, invoke: Callable[[Sequence[Record]], Any]) -> _Part | None:
+def _attempt(part: _Part, rules: Rules, invoke: Callable[[Sequence[Record]], Any]) -> _Part | None:
     """Returns the records to retry, from the first failed record on, or None if all succeeded."""
     try:
         answer = invoke(part.records)
     except FunctionError:
         return _Part(part.records, part.failures + 1)
     numbers = [each["dynamodb"]["SequenceNumber"] for each in part.records]
-    said: Mapping[str, Any] = answer if rules.partial and answer else {}
-    reported: Sequence[Mapping[str, str]] = said.get("batchItemFailures") or []
+    response: Mapping[str, Any] = answer if rules.partial and answer else {}
+    reported: Sequence[Mapping[str, str]] = response.get("batchItemFailures") or []
     failed = [each.get("itemIdentifier") for each in reported]
     if not failed:
         return None

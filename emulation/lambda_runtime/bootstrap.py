@@ -23,18 +23,18 @@ def main(directory: str, handler: str) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     module, _, name = handler.rpartition(".")
     function = getattr(importlib.import_module(module), name)
-    _say(answers, {"ready": True})
+    _write(answers, {"ready": True})
     for line in sys.stdin:
-        asked = json.loads(line)
+        request = json.loads(line)
         try:
-            answer = {"result": function(asked["event"], SimpleNamespace(aws_request_id=asked["id"]))}
+            answer = {"result": function(request["event"], SimpleNamespace(aws_request_id=request["id"]))}
         except Exception as error:
             traceback.print_exc()
             answer = {"error": type(error).__name__}
-        _say(answers, answer)
+        _write(answers, answer)
 
 
-def _say(answers: TextIO, answer: dict[str, Any]) -> None:
+def _write(answers: TextIO, answer: dict[str, Any]) -> None:
     answers.write(json.dumps(answer) + "\n")
     answers.flush()
 

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from emulation.lambda_runtime.schedules import Schedule, schedules
 from emulation.layout import Sandbox
 
-_SCOUTED = 6  # number of regions without known functions that each reading checks, in rotation
+_REGIONS_PER_POLL = 6  # number of regions without known functions that each reading checks, in rotation
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ class Functions:
         self._endpoint = sandbox.aws_url
         self._report = report
         self._session = session()
-        self._turn = cycle(self._session.get_available_regions("lambda"))
-        self._known: set[str] = {"us-east-1"}
+        self._other_regions = cycle(self._session.get_available_regions("lambda"))
+        self._used_regions: set[str] = {"us-east-1"}
         self._clients: dict[tuple[str, str], Any] = {}
 
     def deployed(self) -> Deployed:
@@ -77,10 +77,10 @@ class Functions:
         mappings: dict[str, StreamMapping] = {}
         urls: dict[str, str] = {}
         timed: set[Schedule] = set()
-        for region in self._known | {next(self._turn) for _ in range(_SCOUTED)}:
+        for region in self._used_regions | {next(self._other_regions) for _ in range(_REGIONS_PER_POLL)}:
             found = {code.arn: code for code in self._functions(region)}
             if found:
-                self._known.add(region)
+                self._used_regions.add(region)
                 functions |= found
                 mappings |= {each.id: each for each in self._mappings(region)}
                 urls |= dict(self._urls(region, found))
@@ -89,8 +89,8 @@ class Functions:
 
     def _client(self, region: str, service: str = "lambda") -> Any:
         if (region, service) not in self._clients:
-            made = self._session.client(service, region_name=region, endpoint_url=self._endpoint)
-            self._clients[region, service] = made
+            client = self._session.client(service, region_name=region, endpoint_url=self._endpoint)
+            self._clients[region, service] = client
         return self._clients[region, service]
 
     def _functions(self, region: str) -> Iterator[Code]:

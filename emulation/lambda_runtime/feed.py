@@ -65,7 +65,7 @@ class Feed(threading.Thread):
             if not records:
                 self._ended.wait(_POLL_SECONDS)
                 continue
-            self._hand_over(shard["ShardId"], [record for record in records if self._wanted(record)])
+            self._deliver(shard["ShardId"], [record for record in records if self._matches_filter(record)])
             if not self._ended.is_set():
                 self._position.write_text(records[-1]["dynamodb"]["SequenceNumber"])
 
@@ -75,20 +75,20 @@ class Feed(threading.Thread):
             start = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": self._position.read_text()}
         return self._streams.get_shard_iterator(StreamArn=self.mapping.stream, ShardId=shard, **start)["ShardIterator"]
 
-    def _hand_over(self, shard: str, records: Sequence[Record]) -> None:
+    def _deliver(self, shard: str, records: Sequence[Record]) -> None:
         mapping = self.mapping
         deliver(
             records,
             Rules(mapping.bisect, mapping.tries, mapping.oldest, mapping.partial),
             self._invoked,
-            lambda some, reason, tries: self._send_to_dead_letters(shard, some, reason, tries),
+            lambda failed, reason, tries: self._send_to_dead_letters(shard, failed, reason, tries),
             lambda record: time.time() - record["dynamodb"]["ApproximateCreationDateTime"],
             self._pause,
         )
 
     def _invoked(self, records: Sequence[Record]) -> Any:
         last = records[-1]["dynamodb"]["ApproximateCreationDateTime"]
-        self._metrics.handed_over(self.mapping.function, time.time() - last)
+        self._metrics.received_batch(self.mapping.function, time.time() - last)
         return self._invoke(self.mapping.function, {"Records": list(records)})
 
     def _pause(self, seconds: float) -> None:
@@ -99,8 +99,8 @@ class Feed(threading.Thread):
         """Sends Lambda's dead-letter message, which locates the records in the stream but does not contain them."""
         if not self.mapping.dead_letters:
             return
-        told = [record["dynamodb"] for record in records]
-        first, last = (_iso(each["ApproximateCreationDateTime"]) for each in (told[0], told[-1]))
+        details = [record["dynamodb"] for record in records]
+        first, last = (_iso(each["ApproximateCreationDateTime"]) for each in (details[0], details[-1]))
         message = {
             "requestContext": {
                 "requestId": str(uuid.uuid4()),
@@ -112,8 +112,8 @@ class Feed(threading.Thread):
             "timestamp": _iso(time.time()),
             "DDBStreamBatchInfo": {
                 "shardId": shard,
-                "startSequenceNumber": told[0]["SequenceNumber"],
-                "endSequenceNumber": told[-1]["SequenceNumber"],
+                "startSequenceNumber": details[0]["SequenceNumber"],
+                "endSequenceNumber": details[-1]["SequenceNumber"],
                 "approximateArrivalOfFirstRecord": first,
                 "approximateArrivalOfLastRecord": last,
                 "batchSize": len(records),
@@ -126,12 +126,12 @@ class Feed(threading.Thread):
 
     def _event(self, record: Record) -> Record:
         """Returns the record in the form of Lambda's events, with the time in seconds since 1970."""
-        told = dict(cast(Mapping[str, Any], record["dynamodb"]))
-        told["ApproximateCreationDateTime"] = told["ApproximateCreationDateTime"].timestamp()
+        details = dict(cast(Mapping[str, Any], record["dynamodb"]))
+        details["ApproximateCreationDateTime"] = details["ApproximateCreationDateTime"].timestamp()
         place = {"awsRegion": self.mapping.region, "eventSourceARN": self.mapping.stream}
-        return {**record, **place, "dynamodb": told}
+        return {**record, **place, "dynamodb": details}
 
-    def _wanted(self, record: Record) -> bool:
+    def _matches_filter(self, record: Record) -> bool:
         patterns = self.mapping.patterns
         return not patterns or any(matches(json.loads(pattern), record) for pattern in patterns)
 

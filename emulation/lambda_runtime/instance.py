@@ -39,14 +39,14 @@ class Instance:
         self._credentials = credentials
         self._sandbox = sandbox
         self._directory = sandbox.path("functions", code.region, code.name, code.digest.replace("/", "_"), "x").parent
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
 
     def invoke(self, event: Any) -> Any:
         """Returns the handler's result for the event. Raises FunctionError."""
-        with self._turn:
-            asked = json.dumps({"id": str(uuid.uuid4()), "event": event})
-            answer = self._said(self._running(), self.code.timeout, asked)
+        with self._lock:
+            request = json.dumps({"id": str(uuid.uuid4()), "event": event})
+            answer = self._exchange(self._started(), self.code.timeout, request)
         if "error" in answer:
             raise FunctionError(f"{self.code.name} raised {answer['error']}")
         return answer["result"]
@@ -57,13 +57,13 @@ class Instance:
             self._process.wait()
             self._process = None
 
-    def _said(self, process: subprocess.Popen[str], seconds: float, asked: str = "") -> Mapping[str, Any]:
+    def _exchange(self, process: subprocess.Popen[str], seconds: float, request: str = "") -> Mapping[str, Any]:
         """Sends the request, if there is one, and returns the process's next line of output. Raises FunctionError."""
         timer = threading.Timer(seconds, process.kill)
         timer.start()
         try:
-            if asked:
-                cast(IO[str], process.stdin).write(f"{asked}\n")
+            if request:
+                cast(IO[str], process.stdin).write(f"{request}\n")
                 cast(IO[str], process.stdin).flush()
             line = cast(IO[str], process.stdout).readline()
         except BrokenPipeError:
@@ -75,7 +75,7 @@ class Instance:
             raise FunctionError(f"{self.code.name} ended, or took longer than {seconds} s")
         return json.loads(line)
 
-    def _running(self) -> subprocess.Popen[str]:
+    def _started(self) -> subprocess.Popen[str]:
         if self._process is None or self._process.poll() is not None:
             self._unpack()
             self._process = subprocess.Popen(
@@ -86,7 +86,7 @@ class Instance:
                 stdout=subprocess.PIPE,
                 text=True,
             )
-            self._said(self._process, _LOADING_SECONDS)
+            self._exchange(self._process, _LOADING_SECONDS)
         return self._process
 
     def _unpack(self) -> None:

@@ -23,18 +23,18 @@ class Metrics:
         self._report = report
         self._session = session()
         self._clients: dict[str, Any] = {}
-        self._told: queue.Queue[tuple[str, list[dict[str, Any]]]] = queue.Queue()
+        self._queue: queue.Queue[tuple[str, list[dict[str, Any]]]] = queue.Queue()
         threading.Thread(target=self._send_forever, daemon=True).start()
 
     def invoked(self, function: str, *, failed: bool) -> None:
         """Records one invocation of the function, which is an ARN."""
-        self._tell(function, Invocations=1, Errors=int(failed))
+        self._enqueue(function, Invocations=1, Errors=int(failed))
 
-    def handed_over(self, function: str, seconds: float) -> None:
+    def received_batch(self, function: str, seconds: float) -> None:
         """Records the age in seconds of the last record in a batch that the function receives."""
-        self._tell(function, IteratorAge=max(0.0, seconds) * 1000)
+        self._enqueue(function, IteratorAge=max(0.0, seconds) * 1000)
 
-    def _tell(self, function: str, **values: float) -> None:
+    def _enqueue(self, function: str, **values: float) -> None:
         *_, region, _, _, name = function.split(":")
         dimensions = [{"Name": "FunctionName", "Value": name}]
         now = datetime.now(UTC)
@@ -42,11 +42,11 @@ class Metrics:
             {"MetricName": metric, "Value": value, "Dimensions": dimensions, "Timestamp": now}
             for metric, value in values.items()
         ]
-        self._told.put((region, data))
+        self._queue.put((region, data))
 
     def _send_forever(self) -> None:
         while True:
-            region, data = self._told.get()
+            region, data = self._queue.get()
             try:
                 self._client(region).put_metric_data(Namespace="AWS/Lambda", MetricData=data)
             except (BotoCoreError, ClientError) as error:
@@ -54,6 +54,6 @@ class Metrics:
 
     def _client(self, region: str) -> Any:
         if region not in self._clients:
-            made = self._session.client("cloudwatch", region_name=region, endpoint_url=self._endpoint)
-            self._clients[region] = made
+            client = self._session.client("cloudwatch", region_name=region, endpoint_url=self._endpoint)
+            self._clients[region] = client
         return self._clients[region]

@@ -65,19 +65,19 @@ def _schedule(functions: Any, rule: str, seconds: int, target: Mapping[str, Any]
         seconds,
         target.get("Input", ""),
         _retries(functions, function),
-        _lets_in(functions, function, rule),
+        _is_permitted(functions, function, rule),
     )
 
 
 def _retries(functions: Any, function: str) -> int:
     try:
-        said = functions.get_function_event_invoke_config(FunctionName=function)
+        config = functions.get_function_event_invoke_config(FunctionName=function)
     except ClientError:
         return _RETRIES  # the function has no such configuration
-    return int(said.get("MaximumRetryAttempts", _RETRIES))
+    return int(config.get("MaximumRetryAttempts", _RETRIES))
 
 
-def _lets_in(functions: Any, function: str, rule: str) -> bool:
+def _is_permitted(functions: Any, function: str, rule: str) -> bool:
     try:
         policy = json.loads(functions.get_policy(FunctionName=function)["Policy"])
     except ClientError:

@@ -19,7 +19,7 @@ from emulation.lambda_runtime.instance import FunctionError
 from emulation.lambda_runtime.schedules import Schedule
 from emulation.layout import AWS_ACCOUNT_ID
 
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 _PAUSE = 60.0  # seconds before the first retry; the second retry waits twice as long
 
 
@@ -46,7 +46,7 @@ class Timer(threading.Thread):
 
     def run(self) -> None:
         last = time.monotonic()
-        while not self._ended.wait(_LOOK_SECONDS):
+        while not self._ended.wait(_POLL_SECONDS):
             if time.monotonic() - last >= self.schedule.seconds / MINUTE_SECONDS * self._minute():
                 last = time.monotonic()
                 self.fire()

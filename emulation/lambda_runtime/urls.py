@@ -17,7 +17,9 @@ from flask import Flask, Response, request
 from emulation.lambda_runtime.feed import Invoke
 from emulation.lambda_runtime.instance import FunctionError
 
-_HOP = frozenset({"connection", "content-encoding", "content-length", "date", "host", "server", "transfer-encoding"})
+_HOP_BY_HOP = frozenset(
+    {"connection", "content-encoding", "content-length", "date", "host", "server", "transfer-encoding"}
+)
 _log = logging.getLogger(__name__)
 
 
@@ -46,7 +48,7 @@ def _host() -> str:
 
 
 def _service(services: str) -> Response:
-    headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP}
+    headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
     try:
         answer = httpx.request(
             request.method,
@@ -59,7 +61,7 @@ def _service(services: str) -> Response:
     except httpx.HTTPError as error:
         _log.error("the emulated Cloud Run does not answer: %s", error)
         return Response("error code: 1016\n", 530)
-    kept = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP}
+    kept = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP}
     return Response(answer.content, answer.status_code, kept)
 
 

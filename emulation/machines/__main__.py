@@ -17,7 +17,7 @@ from emulation.machines.ec2 import Ec2Machines
 from emulation.machines.gce import GceMachines
 from emulation.machines.hypervisor import Hypervisor
 
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 
 
 def main(directory: Annotated[Path, typer.Option(help="the sandbox's directory")]) -> None:
@@ -28,7 +28,7 @@ def main(directory: Annotated[Path, typer.Option(help="the sandbox's directory")
             hypervisor.reconcile()
         except (BotoCoreError, ClientError, httpx.HTTPError) as error:
             report(f"an emulated cloud does not answer: {error}")
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # The number of regions without known machines that each poll checks. With some thirty regions, five polls check all of
 # them.
-_SCOUTED = 6
+_REGIONS_PER_POLL = 6
 
 
 class Ec2Machines:
@@ -30,12 +30,12 @@ class Ec2Machines:
         self._clients: dict[str, EC2Client] = {}
         self._user_data: dict[str, str] = {}
         self._seen: dict[str, list[Instance]] = {}
-        self._turn = cycle(self._session.get_available_regions("ec2"))
+        self._other_regions = cycle(self._session.get_available_regions("ec2"))
 
     def running(self) -> list[Instance]:
         """Returns all running instances that have a public address and user data."""
-        scouted = {next(self._turn) for _ in range(_SCOUTED)}
-        for region in scouted | {region for region, instances in self._seen.items() if instances}:
+        polled = {next(self._other_regions) for _ in range(_REGIONS_PER_POLL)}
+        for region in polled | {region for region, instances in self._seen.items() if instances}:
             self._seen[region] = list(self._in_region(region))
         return [instance for instances in self._seen.values() for instance in instances]
 

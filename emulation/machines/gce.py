@@ -54,6 +54,6 @@ class GceMachines:
 def _local_disks(described: Mapping[str, Any]) -> tuple[str, ...]:
     """Returns the device links of the local SSDs, which are requested or come with the machine type (Compute Engine,
     "About Local SSD disks")."""
-    asked = sum(disk.get("type") == "SCRATCH" for disk in described["disks"])
-    number = asked or int(described["machineType"].endswith("lssd"))
+    requested = sum(disk.get("type") == "SCRATCH" for disk in described["disks"])
+    number = requested or int(described["machineType"].endswith("lssd"))
     return tuple(f"google-local-nvme-ssd-{each}" for each in range(number))

@@ -65,7 +65,7 @@ class Machine:
         self._directory = machine_directory(sandbox, instance.id)
         self._place = Place(sandbox, self._directory / "root", instance.address, instance.metadata_host)
         self._state = self._directory / "state.json"
-        self._services: dict[str, _Keeper] = {}
+        self._services: dict[str, _Supervisor] = {}
         self._timers: list[_Alarm] = []
 
     def boot(self) -> None:
@@ -138,8 +138,8 @@ class Machine:
             keeper = self._services[unit] = self._keeper(systemd.parse_service(unit, text))
             keeper.tend()
 
-    def _keeper(self, service: systemd.Service) -> _Keeper:
-        return _Keeper(self._sandbox, self.instance, self._place, service, self._report)
+    def _keeper(self, service: systemd.Service) -> _Supervisor:
+        return _Supervisor(self._sandbox, self.instance, self._place, service, self._report)
 
 
 def machine_directory(sandbox: Sandbox, instance_id: str) -> Path:
@@ -189,7 +189,7 @@ class _Commands:
             _give(device, _service_account("trafficserver"))
 
 
-class _Keeper:
+class _Supervisor:
     """Keeps one service of one machine running. The pause before a restart doubles with each failure in a row."""
 
     def __init__(
@@ -271,7 +271,7 @@ class _Keeper:
 
 
 class _Alarm:
-    def __init__(self, timer: systemd.Timer, keeper: _Keeper) -> None:
+    def __init__(self, timer: systemd.Timer, keeper: _Supervisor) -> None:
         self._timer = timer
         self._keeper = keeper
         self._due = time.monotonic() + timer.after

@@ -94,20 +94,20 @@ class EmulatedProvider(provider_pb2_grpc.ResourceProviderServicer):
         handler = self._handler(request.urn, context)
         inputs = wire.decode(request.properties)
         if request.preview:
-            return provider_pb2.CreateResponse(properties=wire.encode(_previewed(handler, inputs)))
-        created = self._asked(context, lambda: handler.create(wire.reveal(inputs)))
-        return provider_pb2.CreateResponse(id=created.id, properties=self._sealed(created.outputs, inputs))
+            return provider_pb2.CreateResponse(properties=wire.encode(_preview_outputs(handler, inputs)))
+        created = self._call(context, lambda: handler.create(wire.reveal(inputs)))
+        return provider_pb2.CreateResponse(id=created.id, properties=self._encode(created.outputs, inputs))
 
     def Read(self, request: Messages, context: Any) -> Messages:
         handler = self._handler(request.urn, context)
         inputs, state = wire.decode(request.inputs), wire.decode(request.properties)
-        outputs = self._asked(context, lambda: handler.read(request.id, wire.reveal(state)))
+        outputs = self._call(context, lambda: handler.read(request.id, wire.reveal(state)))
         if outputs is None:
             return provider_pb2.ReadResponse()
         given = inputs or {name: outputs[name] for name in _inputs_among(handler, outputs)}
-        now = {name: _keep_mark(given[name], outputs.get(name)) for name in given}
+        now = {name: _restore_secret(given[name], outputs.get(name)) for name in given}
         return provider_pb2.ReadResponse(
-            id=request.id, inputs=wire.encode(now), properties=self._sealed(outputs, {**state, **inputs})
+            id=request.id, inputs=wire.encode(now), properties=self._encode(outputs, {**state, **inputs})
         )
 
     def Update(self, request: Messages, context: Any) -> Messages:
@@ -115,12 +115,12 @@ class EmulatedProvider(provider_pb2_grpc.ResourceProviderServicer):
         old, new = wire.decode(request.olds), wire.decode(request.news)
         if request.preview:
             return provider_pb2.UpdateResponse(properties=wire.encode({**old, **new}))
-        outputs = self._asked(context, lambda: handler.update(request.id, wire.reveal(old), wire.reveal(new)))
-        return provider_pb2.UpdateResponse(properties=self._sealed(outputs, new))
+        outputs = self._call(context, lambda: handler.update(request.id, wire.reveal(old), wire.reveal(new)))
+        return provider_pb2.UpdateResponse(properties=self._encode(outputs, new))
 
     def Delete(self, request: Messages, context: Any) -> Messages:
         handler = self._handler(request.urn, context)
-        self._asked(context, lambda: handler.delete(request.id, wire.reveal(wire.decode(request.properties))))
+        self._call(context, lambda: handler.delete(request.id, wire.reveal(wire.decode(request.properties))))
         return empty_pb2.Empty()
 
     def Invoke(self, request: Messages, context: Any) -> Messages:
@@ -128,7 +128,7 @@ class EmulatedProvider(provider_pb2_grpc.ResourceProviderServicer):
         if function is None:
             _refuse(context, f"the emulated {self._cloud} has no function {request.tok}")
         arguments = wire.reveal(wire.decode(request.args))
-        result = self._asked(context, lambda: function.invoke(arguments))
+        result = self._call(context, lambda: function.invoke(arguments))
         return provider_pb2.InvokeResponse(**cast(Any, {"return": wire.encode(result)}))
 
     def _handler(self, urn: str, context: Any) -> Handler:
@@ -137,7 +137,7 @@ class EmulatedProvider(provider_pb2_grpc.ResourceProviderServicer):
             _refuse(context, f"the emulated {self._cloud} has no resource type {token}")
         return self._handlers[token]
 
-    def _asked(self, context: Any, call: Any) -> Any:
+    def _call(self, context: Any, call: Any) -> Any:
         """Returns the result of a call to the emulated cloud.
 
         An error from the cloud ends the request with a one-line message for the user. Any other exception is a bug, so
@@ -150,13 +150,13 @@ class EmulatedProvider(provider_pb2_grpc.ResourceProviderServicer):
         except Exception:
             context.abort(grpc.StatusCode.INTERNAL, traceback.format_exc())
 
-    def _sealed(self, outputs: Properties, given: Properties) -> Messages:
+    def _encode(self, outputs: Properties, given: Properties) -> Messages:
         """Returns the outputs as a message for the engine. Properties with a secret in `given` are marked as secret."""
         secrets = {name for name, value in given.items() if wire.holds_secret(value)}
         return wire.encode(wire.hide(outputs, secrets))
 
 
-def _previewed(handler: Handler, inputs: Properties) -> Properties:
+def _preview_outputs(handler: Handler, inputs: Properties) -> Properties:
     """Returns the outputs of a resource in a preview: the inputs are known, and all other outputs are unknown."""
     return {**dict.fromkeys(schema.outputs_of(handler.resource), wire.UNKNOWN), **inputs}
 
@@ -166,7 +166,7 @@ def _inputs_among(handler: Handler, outputs: Properties) -> list[str]:
     return [name for name, value in outputs.items() if name in accepted and value is not None]
 
 
-def _keep_mark(before: Any, now: Any) -> Any:
+def _restore_secret(before: Any, now: Any) -> Any:
     if not wire.holds_secret(before):
         return now
     return before if wire.reveal(before) == now else wire.secret(now)

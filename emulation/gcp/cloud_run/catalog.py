@@ -10,7 +10,7 @@ from emulation.gcp.cloud_run import effects
 _PUBSUB = "pubsub/v1/projects/{project}"
 
 
-def _no_rights(request: Request) -> Json:
+def _no_bindings(request: Request) -> Json:
     return {"iam": {"bindings": []}}
 
 
@@ -39,8 +39,8 @@ COLLECTIONS = (
         _SERVICE,
         identity=_named,
         body=_without_id,
-        computed=effects.placed,
+        computed=effects.computed_fields,
     ),
-    Collection(f"{_PUBSUB}/topics", _TOPIC | {"name"}, _fields("name"), _TOPIC, computed=_no_rights),
+    Collection(f"{_PUBSUB}/topics", _TOPIC | {"name"}, _fields("name"), _TOPIC, computed=_no_bindings),
     Collection(f"{_PUBSUB}/subscriptions", _SUBSCRIPTION | {"name", "topic"}, _fields("name topic"), _SUBSCRIPTION),
 )

@@ -17,7 +17,7 @@ SERVICES_PATH = "/_artifact-edge/services"
 _BASE = re.compile(r"[a-z0-9-]+-docker\.pkg\.dev/serverless-runtimes/google-2\d-full/runtimes/python3\d\d")
 
 
-def placed(request: Request) -> Json:
+def computed_fields(request: Request) -> Json:
     """Returns the computed fields of a new service. Cloud Run's deterministic URL contains the project's number."""
     uri = f"https://{request.id}-{project_number(request.names['project'])}.{request.names['location']}.run.app"
     return {"uri": uri, "iam": {"bindings": []}}
@@ -26,7 +26,7 @@ def placed(request: Request) -> Json:
 class ServiceEffect:
     """Raises Refused for a service that the emulation cannot run."""
 
-    def made(self, document: Json) -> None:
+    def create(self, document: Json) -> None:
         containers = cast(list[Json], document["template"].get("containers", []))
         if len(containers) != 1:
             raise Refused(501, "not emulated: a service of several containers")
@@ -38,10 +38,10 @@ class ServiceEffect:
         if container.get("command") != ["python3"]:
             raise Refused(501, f"not emulated: the command {container.get('command')}; python3 is")
 
-    def changed(self, old: Json, new: Json) -> None:
-        self.made(new)
+    def update(self, old: Json, new: Json) -> None:
+        self.create(new)
 
-    def gone(self, document: Json) -> None:
+    def delete(self, document: Json) -> None:
         pass
 
 

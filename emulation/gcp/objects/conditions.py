@@ -24,7 +24,7 @@ class Conditions:
     metageneration: int | None = None
 
     @classmethod
-    def asked(cls, arguments: Mapping[str, str], prefix: str = "if") -> Conditions:
+    def from_query(cls, arguments: Mapping[str, str], prefix: str = "if") -> Conditions:
         """Reads the preconditions from the query of a request. `prefix` is `ifSource` for the source of a copy.
 
         Raises Refused when a value is not a number.

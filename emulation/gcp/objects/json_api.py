@@ -65,7 +65,7 @@ class JsonApi:
         if request.method != "POST":
             return self._resume(arguments["upload_id"])
         settings = self._bucket(bucket, "storage.objects.create")
-        conditions, named = Conditions.asked(arguments), {"name": arguments.get("name")}
+        conditions, named = Conditions.from_query(arguments), {"name": arguments.get("name")}
         match arguments.get("uploadType"):
             case "media":
                 given, body = {"contentType": request.content_type}, request.get_data()
@@ -73,12 +73,12 @@ class JsonApi:
                 given, body = parts(request.content_type or "", request.get_data())
             case "resumable":
                 kind = {"contentType": request.headers.get("X-Upload-Content-Type")}
-                fields = self._fields(settings, {**kind, **_body(), **_present(named)})
+                fields = self._fields(settings, {**kind, **_body(), **_without_none(named)})
                 location = f"{request.base_url}?uploadType=resumable&upload_id="
                 return Response(headers={"Location": location + self._sessions.start(bucket, fields, conditions)})
             case other:
                 raise Refused(501, f"not emulated: uploadType={other}")
-        fields = self._fields(settings, {**given, **_present(named)})
+        fields = self._fields(settings, {**given, **_without_none(named)})
         draft = self._versions.draft([body])
         return jsonify(self._versions.write(settings, fields["name"], fields, draft, conditions))
 
@@ -88,9 +88,11 @@ class JsonApi:
             self._sessions.end(id)
             return Response(status=499)
         settings = self._bucket(session.bucket, "storage.objects.create")
-        made = receive(session, self._versions, settings, request.headers.get("Content-Range", ""), request.get_data())
-        if made is not None:
-            return jsonify(made)
+        written = receive(
+            session, self._versions, settings, request.headers.get("Content-Range", ""), request.get_data()
+        )
+        if written is not None:
+            return jsonify(written)
         so_far = {"Range": f"bytes=0-{session.received - 1}"} if session.received else {}
         return Response(status=308, headers=so_far)
 
@@ -104,7 +106,7 @@ class JsonApi:
             raise Refused(400, "Required: name of the object, of up to 1024 bytes")
         if given.get("retention"):
             self._permit(bucket, "storage.objects.setRetention")
-        return _present(given)
+        return _without_none(given)
 
     def _list(self, bucket: str) -> Response:
         arguments = _arguments(_LIST)
@@ -142,12 +144,14 @@ class JsonApi:
         if "retention" in changes:
             more = ["storage.objects.overrideUnlockedRetention"] if override else []
             self._permit(settings, "storage.objects.setRetention", *more)
-        return jsonify(self._versions.patch(settings, found, changes, Conditions.asked(arguments), override=override))
+        return jsonify(
+            self._versions.patch(settings, found, changes, Conditions.from_query(arguments), override=override)
+        )
 
     def _delete(self, bucket: str, _: str) -> Response:
         arguments = _arguments({"generation"} | _CONDITIONS)
         found = self._found(bucket, _names()[0], "storage.objects.delete", arguments)
-        conditions, named = Conditions.asked(arguments), "generation" in arguments
+        conditions, named = Conditions.from_query(arguments), "generation" in arguments
         self._versions.delete(self._settings(bucket), found, conditions, for_good=named)
         return Response(status=204)
 
@@ -159,23 +163,25 @@ class JsonApi:
             raise Refused(501, f"not emulated: {request.method} {request.path}")
         source, verb, target, name = names
         arguments = _arguments(_COPY | _CONDITIONS)
-        generation = _present({"generation": arguments.get("sourceGeneration")})
+        generation = _without_none({"generation": arguments.get("sourceGeneration")})
         found = self._found(bucket, source, "storage.objects.get", generation)
-        Conditions.asked(arguments, "ifSource").expect(found)
+        Conditions.from_query(arguments, "ifSource").expect(found)
         settings = self._bucket(target, "storage.objects.create")
-        kept = {field: found.get(field) for field in _FIELDS - {"name", "bucket", "retention", "md5Hash", "crc32c"}}
-        fields = self._fields(settings, {**_present(kept), **_body(optional=True), "name": name})
-        made = self._versions.write(settings, name, fields, self._versions.copied(found), Conditions.asked(arguments))
+        copied = {field: found.get(field) for field in _FIELDS - {"name", "bucket", "retention", "md5Hash", "crc32c"}}
+        fields = self._fields(settings, {**_without_none(copied), **_body(optional=True), "name": name})
+        written = self._versions.write(
+            settings, name, fields, self._versions.copied(found), Conditions.from_query(arguments)
+        )
         if verb == "copyTo":
-            return jsonify(made)
-        sizes = {"totalBytesRewritten": made["size"], "objectSize": made["size"]}
-        return jsonify({"kind": "storage#rewriteResponse", "done": True, **sizes, "resource": made})
+            return jsonify(written)
+        sizes = {"totalBytesRewritten": written["size"], "objectSize": written["size"]}
+        return jsonify({"kind": "storage#rewriteResponse", "done": True, **sizes, "resource": written})
 
     def _expect_empty(self) -> None:
         """Raises Refused if the request deletes a bucket that still contains an object version."""
         bucket = request.path.removeprefix(f"/{_BUCKETS}/")
-        asked = request.method == "DELETE" and request.path == f"/{_BUCKETS}/{bucket}" and "/" not in bucket
-        if asked and self._versions.listed(bucket, "", ["live", "noncurrent"]):
+        deletes_bucket = request.method == "DELETE" and request.path == f"/{_BUCKETS}/{bucket}" and "/" not in bucket
+        if deletes_bucket and self._versions.listed(bucket, "", ["live", "noncurrent"]):
             raise Refused(409, f"The bucket you tried to delete is not empty: {bucket}")
 
     def _found(self, bucket: str, name: str, permission: str, arguments: Mapping[str, str]) -> Json:
@@ -242,7 +248,9 @@ def _body(*, optional: bool = False) -> Json:
     return cast(Json, given)
 
 
-def _present(fields: Mapping[str, object]) -> Json:
+def _without_none(fields: Mapping[str, object]) -> Json:
     """Returns the fields without null values, at any depth, because the API treats null as absent."""
-    inner = {name: _present(cast(Json, value)) if isinstance(value, dict) else value for name, value in fields.items()}
+    inner = {
+        name: _without_none(cast(Json, value)) if isinstance(value, dict) else value for name, value in fields.items()
+    }
     return {name: value for name, value in inner.items() if value is not None}

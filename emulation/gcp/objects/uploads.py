@@ -88,13 +88,13 @@ def _append(session: Session, content_range: str, body: bytes) -> int | None:
     """Appends a piece to the session. Returns the size of the whole object, or None when the request omits it."""
     if not content_range:  # the request holds the whole object
         content_range = f"bytes 0-{len(body) - 1}/{len(body)}" if body else "bytes */0"
-    asked = _RANGE.fullmatch(content_range)
-    if asked is None:
+    match = _RANGE.fullmatch(content_range)
+    if match is None:
         raise Refused(400, f"Invalid Content-Range: '{content_range}'")
-    total = None if asked["total"] == "*" else int(asked["total"])
-    if asked["first"] is None:
+    total = None if match["total"] == "*" else int(match["total"])
+    if match["first"] is None:
         return total
-    first, last = int(asked["first"]), int(asked["last"])
+    first, last = int(match["first"]), int(match["last"])
     if first > session.received or last - first + 1 != len(body):
         raise Refused(503, f"bytes {first}-{last} do not follow on {session.received} bytes")
     if len(body) % _CHUNK and (total is None or last + 1 < total):

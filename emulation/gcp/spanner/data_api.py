@@ -47,9 +47,9 @@ def add_to(app: Flask, store: StateStore, databases: Databases) -> None:
         body: Json = request.get_json(force=True)
         match session.partition(":")[2]:
             case "executeStreamingSql":
-                told = databases.query(allowed(names, _READERS), body["sql"], _parameters(body))
-                rows = [value for row in told["rows"] for value in row]
-                return jsonify([{"metadata": told["metadata"], "values": rows}])
+                result = databases.query(allowed(names, _READERS), body["sql"], _parameters(body))
+                rows = [value for row in result["rows"] for value in row]
+                return jsonify([{"metadata": result["metadata"], "values": rows}])
             case "commit":
                 if "singleUseTransaction" not in body:
                     raise Refused(501, "not emulated: a commit of a transaction that was begun before")

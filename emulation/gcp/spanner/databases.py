@@ -91,11 +91,11 @@ class Databases:
         try:
             with self._cluster.connect(database) as connection, connection.transaction():
                 for mutation in mutations:
-                    (kind, told), *_ = mutation.items()
+                    (kind, mutation_body), *_ = mutation.items()
                     if kind == "delete":
-                        _delete(connection, told)
+                        _delete(connection, mutation_body)
                     elif kind in ("insert", "update", "insertOrUpdate"):
-                        _put(connection, kind, told)
+                        _put(connection, kind, mutation_body)
                     else:
                         raise Refused(501, f"not emulated: the mutation {kind}")
         except psycopg.Error as error:
@@ -111,8 +111,8 @@ def _in_postgresql(statement: str) -> str:
     return statement
 
 
-def _put(connection: psycopg.Connection[Any], kind: str, told: Mapping[str, Any]) -> None:
-    table, columns = told["table"], cast(list[str], told["columns"])
+def _put(connection: psycopg.Connection[Any], kind: str, mutation_body: Mapping[str, Any]) -> None:
+    table, columns = mutation_body["table"], cast(list[str], mutation_body["columns"])
     keys = _key_columns(connection, table)
     others = [column for column in columns if column not in keys]
     assignments = sql.SQL(", ").join(
@@ -129,17 +129,17 @@ def _put(connection: psycopg.Connection[Any], kind: str, told: Mapping[str, Any]
             sql.SQL(", ").join(map(sql.Placeholder, columns)),
             conflict if kind == "insertOrUpdate" else sql.SQL(""),
         )
-    for row in told["values"]:
+    for row in mutation_body["values"]:
         if connection.execute(statement, dict(zip(columns, row, strict=True))).rowcount == 0:
             raise Refused(404, f"{table}: no such row")
 
 
-def _delete(connection: psycopg.Connection[Any], told: Mapping[str, Any]) -> None:
-    keys = _key_columns(connection, told["table"])
-    if told["keySet"].keys() != {"keys"}:
+def _delete(connection: psycopg.Connection[Any], mutation_body: Mapping[str, Any]) -> None:
+    keys = _key_columns(connection, mutation_body["table"])
+    if mutation_body["keySet"].keys() != {"keys"}:
         raise Refused(501, "not emulated: a key set that is no list of keys")
-    statement = sql.SQL("DELETE FROM {} WHERE {}").format(sql.Identifier(told["table"]), _is(keys))
-    for key in told["keySet"]["keys"]:
+    statement = sql.SQL("DELETE FROM {} WHERE {}").format(sql.Identifier(mutation_body["table"]), _is(keys))
+    for key in mutation_body["keySet"]["keys"]:
         connection.execute(statement, dict(zip(keys, key, strict=True)))
 
 

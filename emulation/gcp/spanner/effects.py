@@ -16,19 +16,19 @@ class DatabaseEffect:
     def __init__(self, databases: Databases) -> None:
         self._databases = databases
 
-    def made(self, document: Json) -> None:
+    def create(self, document: Json) -> None:
         if document.get("databaseDialect") != "POSTGRESQL":
             raise Refused(501, "not emulated: a database of another dialect than POSTGRESQL")
         self._databases.create(_name(document), document.get("extraStatements", ()))
 
-    def changed(self, old: Json, new: Json) -> None:
+    def update(self, old: Json, new: Json) -> None:
         before: Sequence[str] = old.get("extraStatements", ())
         after: Sequence[str] = new.get("extraStatements", ())
         if list(after[: len(before)]) != list(before):
             raise Refused(501, "not emulated: other statements than those that were carried out, and more behind them")
         self._databases.alter(_name(new), after[len(before) :])
 
-    def gone(self, document: Json) -> None:
+    def delete(self, document: Json) -> None:
         self._databases.drop(_name(document))
 
 

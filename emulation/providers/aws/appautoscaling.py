@@ -59,15 +59,15 @@ def _describe_target(api: Api, id: str, state: Properties) -> Properties | None:
 
 
 def _put_policy(api: Api, inputs: Properties) -> str:
-    asked = inputs["targetTrackingScalingPolicyConfiguration"]
+    configuration = inputs["targetTrackingScalingPolicyConfiguration"]
     api.put_scaling_policy(
         PolicyName=inputs["name"],
         PolicyType=inputs["policyType"],
         **_place(inputs),
         TargetTrackingScalingPolicyConfiguration={
-            "TargetValue": float(asked["targetValue"]),
+            "TargetValue": float(configuration["targetValue"]),
             "PredefinedMetricSpecification": {
-                "PredefinedMetricType": asked["predefinedMetricSpecification"]["predefinedMetricType"]
+                "PredefinedMetricType": configuration["predefinedMetricSpecification"]["predefinedMetricType"]
             },
         },
     )
@@ -82,9 +82,9 @@ def _describe_policy(api: Api, id: str, state: Properties) -> Properties | None:
     (policy,) = [each for each in found if each["ScalableDimension"] == place["ScalableDimension"]] or (None,)
     if policy is None:
         return None
-    told = policy["TargetTrackingScalingPolicyConfiguration"]
-    metric = {"predefinedMetricType": told["PredefinedMetricSpecification"]["PredefinedMetricType"]}
-    tracking = {"targetValue": told["TargetValue"], "predefinedMetricSpecification": metric}
+    described = policy["TargetTrackingScalingPolicyConfiguration"]
+    metric = {"predefinedMetricType": described["PredefinedMetricSpecification"]["PredefinedMetricType"]}
+    tracking = {"targetValue": described["TargetValue"], "predefinedMetricSpecification": metric}
     return {"targetTrackingScalingPolicyConfiguration": tracking, "arn": policy["PolicyARN"], **_region(api)}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import unquote
 
 
-def as_given(document: Any, given: str | None) -> str:
+def in_given_form(document: Any, given: str | None) -> str:
     """Returns the policy as text. If it equals `given` apart from layout, the result is `given`, so that layout is not
     drift."""
     found = json.loads(unquote(document)) if isinstance(document, str) else document

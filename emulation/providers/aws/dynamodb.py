@@ -9,7 +9,7 @@ import pulumi_aws as aws
 from botocore.exceptions import ClientError
 
 from emulation.providers.aws.clients import client, tag_list, tag_map
-from emulation.providers.aws.dynamodb_replicas import change_replicas, told_replicas
+from emulation.providers.aws.dynamodb_replicas import change_replicas, replica_outputs
 from emulation.providers.handler import Created, Properties
 
 
@@ -51,9 +51,9 @@ class Table:
         if "pointInTimeRecovery" in state or enabled:
             read["pointInTimeRecovery"] = {**state.get("pointInTimeRecovery", {}), "enabled": enabled}
         if "serverSideEncryption" in state:
-            read["serverSideEncryption"] = _encryption_told(dynamodb, id, state["serverSideEncryption"])
+            read["serverSideEncryption"] = _encryption_outputs(dynamodb, id, state["serverSideEncryption"])
         if "replicas" in state:
-            read["replicas"] = told_replicas(dynamodb, id, state["replicas"])
+            read["replicas"] = replica_outputs(dynamodb, id, state["replicas"])
         return read
 
     def update(self, id: str, old: Properties, new: Properties) -> Properties:
@@ -133,10 +133,10 @@ def _encryption(inputs: Properties) -> dict[str, Any]:
     return {"SSESpecification": specification}
 
 
-def _encryption_told(dynamodb: Any, name: str, given: Properties) -> Properties:
-    told = dynamodb.describe_table(TableName=name)["Table"].get("SSEDescription", {})
-    key = {"kmsKeyArn": told.get("KMSMasterKeyArn")} if "kmsKeyArn" in given else {}
-    return {**given, "enabled": told.get("Status") == "ENABLED", **key}
+def _encryption_outputs(dynamodb: Any, name: str, given: Properties) -> Properties:
+    described = dynamodb.describe_table(TableName=name)["Table"].get("SSEDescription", {})
+    key = {"kmsKeyArn": described.get("KMSMasterKeyArn")} if "kmsKeyArn" in given else {}
+    return {**given, "enabled": described.get("Status") == "ENABLED", **key}
 
 
 def _put_recovery_and_expiry(dynamodb: Any, name: str, inputs: Properties) -> None:

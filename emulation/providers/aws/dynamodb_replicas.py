@@ -16,27 +16,27 @@ from emulation.providers.handler import CloudError, Created, Properties
 def change_replicas(dynamodb: Any, table: str, old: Sequence[Properties], new: Sequence[Properties]) -> None:
     """Creates, changes and deletes replicas of a table. A replica whose key changes is created again, because its key
     is fixed."""
-    there = {replica["RegionName"]: replica for replica in _described(dynamodb, table)}
+    existing = {replica["RegionName"]: replica for replica in _described(dynamodb, table)}
     wanted = {replica["regionName"]: replica for replica in new}
     for region in [given["regionName"] for given in old if given["regionName"] not in wanted]:
-        if region in there:
+        if region in existing:
             _remove(dynamodb, table, region)
     for region, replica in wanted.items():
-        if region in there and there[region].get("KMSMasterKeyId") != replica.get("kmsKeyArn"):
+        if region in existing and existing[region].get("KMSMasterKeyId") != replica.get("kmsKeyArn"):
             _remove(dynamodb, table, region)
-            del there[region]
-        if region not in there:
+            del existing[region]
+        if region not in existing:
             _make(dynamodb, table, region, replica.get("kmsKeyArn"))
-        _settle(table, region, replica)
+        _apply_settings(table, region, replica)
 
 
-def told_replicas(dynamodb: Any, table: str, given: Sequence[Properties]) -> list[Properties]:
+def replica_outputs(dynamodb: Any, table: str, given: Sequence[Properties]) -> list[Properties]:
     """Returns the replicas from the cloud, in the order and form of the inputs."""
-    there = {replica["RegionName"]: replica for replica in _described(dynamodb, table)}
-    kept = [replica for replica in given if replica["regionName"] in there]
+    existing = {replica["RegionName"]: replica for replica in _described(dynamodb, table)}
+    kept = [replica for replica in given if replica["regionName"] in existing]
     known = {replica["regionName"] for replica in kept}
-    told = [{**replica, **_told(table, replica, there[replica["regionName"]])} for replica in kept]
-    return [*told, *({"regionName": region} for region in there if region not in known)]
+    outputs = [{**replica, **_outputs(table, replica, existing[replica["regionName"]])} for replica in kept]
+    return [*outputs, *({"regionName": region} for region in existing if region not in known)]
 
 
 class TableReplica:
@@ -53,10 +53,10 @@ class TableReplica:
 
     def read(self, id: str, state: Properties) -> Properties | None:
         home, table = _of(state)
-        there = {replica["RegionName"]: replica for replica in _described(home, table)}.get(state["region"])
-        if there is None:
+        existing = {replica["RegionName"]: replica for replica in _described(home, table)}.get(state["region"])
+        if existing is None:
             return None
-        return {**state, **_told(table, {**state, "regionName": state["region"]}, there), **_arn(table, state)}
+        return {**state, **_outputs(table, {**state, "regionName": state["region"]}, existing), **_arn(table, state)}
 
     def update(self, id: str, old: Properties, new: Properties) -> Properties:
         return self._after(_of(new)[1], client("dynamodb", new).meta.region_name, new)
@@ -68,7 +68,7 @@ class TableReplica:
 
     def _after(self, table: str, region: str, inputs: Properties) -> Properties:
         outputs = {**inputs, "region": region}
-        _settle(table, region, outputs)
+        _apply_settings(table, region, outputs)
         return {**outputs, **_arn(table, outputs)}
 
 
@@ -90,9 +90,9 @@ def _described(dynamodb: Any, table: str) -> list[dict[str, Any]]:
 
 
 def _make(dynamodb: Any, table: str, region: str, key: str | None) -> None:
-    asked = {"RegionName": region} | ({"KMSMasterKeyId": key} if key else {})
+    replica = {"RegionName": region} | ({"KMSMasterKeyId": key} if key else {})
     try:
-        dynamodb.update_table(TableName=table, ReplicaUpdates=[{"Create": asked}])
+        dynamodb.update_table(TableName=table, ReplicaUpdates=[{"Create": replica}])
     except ClientError as error:
         raise CloudError(error.response.get("Error", {}).get("Message", str(error))) from None
 
@@ -101,27 +101,27 @@ def _remove(dynamodb: Any, table: str, region: str) -> None:
     dynamodb.update_table(TableName=table, ReplicaUpdates=[{"Delete": {"RegionName": region}}])
 
 
-def _settle(table: str, region: str, replica: Properties) -> None:
+def _apply_settings(table: str, region: str, replica: Properties) -> None:
     """Applies the settings that belong to each single replica: point-in-time recovery, deletion protection and tags."""
-    there = client("dynamodb", {"region": region})
-    there.update_table(TableName=table, DeletionProtectionEnabled=replica.get("deletionProtectionEnabled", False))
+    regional = client("dynamodb", {"region": region})
+    regional.update_table(TableName=table, DeletionProtectionEnabled=replica.get("deletionProtectionEnabled", False))
     recovery = {"PointInTimeRecoveryEnabled": replica.get("pointInTimeRecovery", False)}
-    there.update_continuous_backups(TableName=table, PointInTimeRecoverySpecification=recovery)
+    regional.update_continuous_backups(TableName=table, PointInTimeRecoverySpecification=recovery)
     if replica.get("tags"):
-        arn = there.describe_table(TableName=table)["Table"]["TableArn"]
-        there.tag_resource(ResourceArn=arn, Tags=tag_list(replica["tags"]))
+        arn = regional.describe_table(TableName=table)["Table"]["TableArn"]
+        regional.tag_resource(ResourceArn=arn, Tags=tag_list(replica["tags"]))
 
 
-def _told(table: str, given: Properties, described: Properties) -> Properties:
-    there = client("dynamodb", {"region": given["regionName"]})
-    recovery = there.describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
+def _outputs(table: str, given: Properties, described: Properties) -> Properties:
+    regional = client("dynamodb", {"region": given["regionName"]})
+    recovery = regional.describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
     status = recovery["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]
-    told = {
+    outputs = {
         "kmsKeyArn": described.get("KMSMasterKeyId"),
         "pointInTimeRecovery": status == "ENABLED",
-        "deletionProtectionEnabled": there.describe_table(TableName=table)["Table"]["DeletionProtectionEnabled"],
+        "deletionProtectionEnabled": regional.describe_table(TableName=table)["Table"]["DeletionProtectionEnabled"],
     }
     if "tags" in given:
-        arn = there.describe_table(TableName=table)["Table"]["TableArn"]
-        told["tags"] = tag_map(there.list_tags_of_resource(ResourceArn=arn)["Tags"])
-    return {name: value for name, value in told.items() if name in given}
+        arn = regional.describe_table(TableName=table)["Table"]["TableArn"]
+        outputs["tags"] = tag_map(regional.list_tags_of_resource(ResourceArn=arn)["Tags"])
+    return {name: value for name, value in outputs.items() if name in given}

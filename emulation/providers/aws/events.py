@@ -43,7 +43,7 @@ def handlers() -> list[Handler]:
             make=_configure,
             describe=_describe_configuration,
             remove=lambda api, id, state: api.delete_function_event_invoke_config(FunctionName=id),
-            change=_configure_anew,
+            change=_replace_configuration,
             replace_on=frozenset({"functionName", "region"}),
         ),
     ]
@@ -55,7 +55,7 @@ def _put_rule(events: Api, inputs: Properties) -> str:
         rate_seconds(inputs.get("scheduleExpression", ""))
     except ValueError as error:
         raise CloudError(str(error)) from None
-    events.put_rule(**_called(_RULE, inputs), Tags=tag_list(inputs.get("tags")))
+    events.put_rule(**_with_api_names(_RULE, inputs), Tags=tag_list(inputs.get("tags")))
     return inputs["name"]
 
 
@@ -81,8 +81,8 @@ def _change_rule(events: Api, id: str, old: Properties, new: Properties) -> None
 
 def _put_target(events: Api, inputs: Properties) -> str:
     _refuse(inputs, {*_TARGET, "region", "rule", "retryPolicy"}, "a target")
-    retry = {"RetryPolicy": _called(_RETRY, inputs["retryPolicy"])} if "retryPolicy" in inputs else {}
-    answer = events.put_targets(Rule=inputs["rule"], Targets=[{**_called(_TARGET, inputs), **retry}])
+    retry = {"RetryPolicy": _with_api_names(_RETRY, inputs["retryPolicy"])} if "retryPolicy" in inputs else {}
+    answer = events.put_targets(Rule=inputs["rule"], Targets=[{**_with_api_names(_TARGET, inputs), **retry}])
     if answer["FailedEntryCount"]:
         raise CloudError(f"{inputs['rule']}: {answer['FailedEntries'][0]['ErrorMessage']}")
     return f"{inputs['rule']}-{inputs['targetId']}"
@@ -102,7 +102,7 @@ def _describe_target(events: Api, id: str, state: Properties) -> Properties | No
 
 def _configure(api: Api, inputs: Properties) -> str:
     _refuse(inputs, {*_RETRY, "functionName", "region"}, "a configuration of asynchronous invocations")
-    api.put_function_event_invoke_config(FunctionName=inputs["functionName"], **_called(_RETRY, inputs))
+    api.put_function_event_invoke_config(FunctionName=inputs["functionName"], **_with_api_names(_RETRY, inputs))
     return inputs["functionName"]
 
 
@@ -111,13 +111,13 @@ def _describe_configuration(api: Api, id: str, state: Properties) -> Properties 
     return {"functionName": id, **{name: found[called] for name, called in _RETRY.items() if called in found}}
 
 
-def _configure_anew(api: Api, id: str, old: Properties, new: Properties) -> None:
+def _replace_configuration(api: Api, id: str, old: Properties, new: Properties) -> None:
     """Deletes the old configuration before it sets the new one, because moto keeps a function's first configuration."""
     api.delete_function_event_invoke_config(FunctionName=id)
     _configure(api, new)
 
 
-def _called(names: dict[str, str], inputs: Properties) -> dict[str, Any]:
+def _with_api_names(names: dict[str, str], inputs: Properties) -> dict[str, Any]:
     return {called: inputs[name] for name, called in names.items() if name in inputs}
 
 

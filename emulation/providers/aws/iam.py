@@ -6,7 +6,7 @@ import pulumi_aws as aws
 
 from emulation.providers.aws.clients import client, tag_list, tags_of
 from emulation.providers.aws.described import Api, Described
-from emulation.providers.aws.documents import as_given
+from emulation.providers.aws.documents import in_given_form
 from emulation.providers.handler import Handler, Properties
 
 _SESSION_SECONDS = 3600  # the default (IAM API, "CreateRole")
@@ -86,7 +86,7 @@ def _describe_role(iam: Api, id: str, state: Properties) -> Properties | None:
         "uniqueId": role["RoleId"],
         "description": role.get("Description", ""),
         "maxSessionDuration": role.get("MaxSessionDuration", _SESSION_SECONDS),
-        "assumeRolePolicy": as_given(role["AssumeRolePolicyDocument"], state.get("assumeRolePolicy")),
+        "assumeRolePolicy": in_given_form(role["AssumeRolePolicyDocument"], state.get("assumeRolePolicy")),
         **tags_of(role, state),
     }
 
@@ -147,7 +147,7 @@ def _put_policy(iam: Api, inputs: Properties) -> str:
 def _describe_policy(iam: Api, id: str, state: Properties) -> Properties | None:
     role, name = id.split(":", 1)
     found = iam.get_role_policy(RoleName=role, PolicyName=name)
-    return {"role": role, "name": name, "policy": as_given(found["PolicyDocument"], state.get("policy"))}
+    return {"role": role, "name": name, "policy": in_given_form(found["PolicyDocument"], state.get("policy"))}
 
 
 def _make_profile(iam: Api, inputs: Properties) -> str:

@@ -9,7 +9,7 @@ import pulumi_aws as aws
 
 from emulation.providers.aws.clients import client, tag_list
 from emulation.providers.aws.described import Api, Described
-from emulation.providers.aws.documents import as_given
+from emulation.providers.aws.documents import in_given_form
 from emulation.providers.handler import CloudError, Handler, Properties
 
 _DELETION_DAYS = 30  # the default (KMS API, "ScheduleKeyDeletion")
@@ -113,7 +113,7 @@ def _described(kms: Api, id: str, state: Properties) -> Properties | None:
         "region": kms.meta.region_name,
         "description": key["Description"],
         "enabled": key["Enabled"],
-        "policy": as_given(kms.get_key_policy(KeyId=id, PolicyName="default")["Policy"], state.get("policy")),
+        "policy": in_given_form(kms.get_key_policy(KeyId=id, PolicyName="default")["Policy"], state.get("policy")),
         **({"tags": tags} if tags or "tags" in state else {}),
     }
 

@@ -8,7 +8,7 @@ import pulumi_aws as aws
 
 from emulation.providers.aws.clients import tag_list, tag_map
 from emulation.providers.aws.described import Api, Described
-from emulation.providers.aws.documents import as_given
+from emulation.providers.aws.documents import in_given_form
 from emulation.providers.handler import CloudError, Handler, Properties
 
 
@@ -29,7 +29,7 @@ def handlers() -> list[Handler]:
             "sns",
             make=_put_policy,
             describe=_describe_policy,
-            remove=_forget_policy,
+            remove=_restore_default_policy,
             change=lambda sns, id, old, new: _put_policy(sns, new),
             replace_on=frozenset({"arn", "region"}),
         ),
@@ -84,11 +84,11 @@ def _put_policy(sns: Api, inputs: Properties) -> str:
 
 def _describe_policy(sns: Api, id: str, state: Properties) -> Properties | None:
     attributes = sns.get_topic_attributes(TopicArn=id)["Attributes"]
-    policy = as_given(attributes["Policy"], state.get("policy"))
+    policy = in_given_form(attributes["Policy"], state.get("policy"))
     return {"arn": id, "owner": attributes["Owner"], "policy": policy, "region": sns.meta.region_name}
 
 
-def _forget_policy(sns: Api, id: str, state: Properties) -> None:
+def _restore_default_policy(sns: Api, id: str, state: Properties) -> None:
     """Restores the default policy, which allows access for the account, because a topic always has a policy (SNS
     Developer Guide)."""
     statement = {

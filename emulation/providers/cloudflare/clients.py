@@ -30,12 +30,12 @@ def _client(url: str, token: str) -> Cloudflare:
 
 
 @contextmanager
-def asking() -> Generator[None]:
+def api_errors() -> Generator[None]:
     """Turns errors of the SDK into CloudError with Cloudflare's message."""
     try:
         yield
     except APIStatusError as error:
-        said = [f"{detail.message} (code {detail.code})" for detail in error.errors]
-        raise CloudError("; ".join(said) or str(error)) from error
+        messages = [f"{detail.message} (code {detail.code})" for detail in error.errors]
+        raise CloudError("; ".join(messages) or str(error)) from error
     except APIConnectionError as error:
         raise CloudError(f"the emulated Cloudflare does not answer at {error.request.url.host}") from error

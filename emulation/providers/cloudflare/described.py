@@ -14,20 +14,20 @@ from emulation.providers.handler import Properties
 
 def outputs(resource: type[pulumi.CustomResource], answer: BaseModel, given: Properties) -> Properties:
     """Returns the outputs of a resource: the API's answer, and the inputs that the API does not return."""
-    told = {
+    outputs_of_answer = {
         name: value
         for name, value in camel(answer.to_dict(mode="json")).items()
         if name in schema.outputs_of(resource) and (value is not None or name in given)
     }
-    return {**given, **{name: like(given.get(name), value) for name, value in told.items()}}
+    return {**given, **{name: in_form_of(given.get(name), value) for name, value in outputs_of_answer.items()}}
 
 
-def like(given: Any, now: Any) -> Any:
+def in_form_of(given: Any, now: Any) -> Any:
     """Returns `now` without the object members that `given` does not have, so that defaults of the API are not
     drift."""
     if isinstance(given, dict) and isinstance(now, dict):
         current = cast(Properties, now)
-        return {name: like(value, current.get(name)) for name, value in cast(Properties, given).items()}
+        return {name: in_form_of(value, current.get(name)) for name, value in cast(Properties, given).items()}
     return now
 
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import pulumi
 from cloudflare import NotFoundError
 
-from emulation.providers.cloudflare.clients import Clients, asking
+from emulation.providers.cloudflare.clients import Clients, api_errors
 from emulation.providers.cloudflare.described import outputs, snake
 from emulation.providers.handler import CloudError, Created, Properties, ReplacedBeforeDeletion
 
@@ -26,25 +26,25 @@ class Scoped(ReplacedBeforeDeletion):
         self._clients = clients
 
     def create(self, inputs: Properties) -> Created:
-        refuse_others(inputs, self.emulated)
-        with asking():
+        refuse_unsupported(inputs, self.emulated)
+        with api_errors():
             created = self._api.create(**snake(inputs))
         return Created(created.id, outputs(self.resource, created, inputs))
 
     def read(self, id: str, state: Properties) -> Properties | None:
-        with asking():
+        with api_errors():
             try:
                 return outputs(self.resource, self._api.get(id, **self._where(id, state)), state)
             except NotFoundError:
                 return None
 
     def update(self, id: str, old: Properties, new: Properties) -> Properties:
-        refuse_others(new, self.emulated)
-        with asking():
+        refuse_unsupported(new, self.emulated)
+        with api_errors():
             return outputs(self.resource, self._api.update(id, **snake(new)), new)
 
     def delete(self, id: str, state: Properties) -> None:
-        with asking():
+        with api_errors():
             try:
                 self._api.delete(id, **self._where(id, state))
             except NotFoundError:
@@ -60,7 +60,7 @@ class Scoped(ReplacedBeforeDeletion):
         return snake({self.scope: state[self.scope]})
 
 
-def refuse_others(inputs: Properties, emulated: frozenset[str]) -> None:
+def refuse_unsupported(inputs: Properties, emulated: frozenset[str]) -> None:
     """Raises CloudError for an input that the emulation would ignore."""
     others = sorted(name for name, value in inputs.items() if value is not None and name not in emulated)
     if others:

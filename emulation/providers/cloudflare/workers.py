@@ -10,9 +10,9 @@ from cloudflare import NotFoundError
 from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_options_header
 
-from emulation.providers.cloudflare.clients import asking
-from emulation.providers.cloudflare.described import camel, like, outputs, snake
-from emulation.providers.cloudflare.scoped import Scoped, refuse_others
+from emulation.providers.cloudflare.clients import api_errors
+from emulation.providers.cloudflare.described import camel, in_form_of, outputs, snake
+from emulation.providers.cloudflare.scoped import Scoped, refuse_unsupported
 from emulation.providers.handler import CloudError, Created, Properties
 
 METADATA = frozenset(
@@ -45,7 +45,7 @@ class Script(Scoped):
 
     def read(self, id: str, state: Properties) -> Properties | None:
         where = self._where(id, state)
-        with asking():
+        with api_errors():
             try:
                 settings = self._api.script_and_version_settings.get(id, **where)
                 content = _main_module(self._api.content.get(id, **where))
@@ -53,15 +53,15 @@ class Script(Scoped):
                 return None
         current = camel(settings.to_dict(mode="json"))
         bindings = _in_order(state.get("bindings", []), current.pop("bindings", []))
-        known = {name: like(state[name], value) for name, value in current.items() if name in state}
+        known = {name: in_form_of(state[name], value) for name, value in current.items() if name in state}
         return {**state, **known, "scriptName": id, "content": content, "bindings": bindings}
 
     def update(self, id: str, old: Properties, new: Properties) -> Properties:
-        refuse_others(new, self.emulated)
+        refuse_unsupported(new, self.emulated)
         if not new.get("content") or not new.get("mainModule"):
             raise CloudError("not emulated: a script without content and mainModule (a bundle of one ES module)")
         metadata = snake({name: value for name, value in new.items() if name in METADATA})
-        with asking():
+        with api_errors():
             uploaded = self._api.update(
                 id,
                 account_id=new["accountId"],

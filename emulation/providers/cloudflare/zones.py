@@ -7,9 +7,9 @@ from typing import Any, cast
 import pulumi_cloudflare
 from cloudflare import NotFoundError
 
-from emulation.providers.cloudflare.clients import Clients, asking
+from emulation.providers.cloudflare.clients import Clients, api_errors
 from emulation.providers.cloudflare.described import outputs, snake
-from emulation.providers.cloudflare.scoped import Scoped, refuse_others
+from emulation.providers.cloudflare.scoped import Scoped, refuse_unsupported
 from emulation.providers.handler import Created, Properties
 
 
@@ -21,26 +21,26 @@ class Zone:
         self._clients = clients
 
     def create(self, inputs: Properties) -> Created:
-        with asking():
+        with api_errors():
             created = self._api.create(**_arguments(inputs, {"account", "name", "type"}))
         return Created(created.id, self.update(created.id, inputs, inputs))
 
     def read(self, id: str, state: Properties) -> Properties | None:
-        with asking():
+        with api_errors():
             try:
                 return outputs(self.resource, self._api.get(zone_id=id), state)
             except NotFoundError:
                 return None
 
     def update(self, id: str, old: Properties, new: Properties) -> Properties:
-        with asking():
+        with api_errors():
             # The API changes one property per call.
             for name, value in _arguments(new, {"paused", "type", "vanityNameServers"}).items():
                 self._api.edit(zone_id=id, **{name: value})
             return outputs(self.resource, self._api.get(zone_id=id), new)
 
     def delete(self, id: str, state: Properties) -> None:
-        with asking():
+        with api_errors():
             try:
                 self._api.delete(zone_id=id)
             except NotFoundError:
@@ -65,17 +65,17 @@ class ZoneSetting:
         return Created(inputs["settingId"], self.update(inputs["settingId"], {}, inputs))
 
     def read(self, id: str, state: Properties) -> Properties | None:
-        with asking():
+        with api_errors():
             try:
                 return {**state, "settingId": id, "value": self._api.get(id, zone_id=state["zoneId"]).value}
             except NotFoundError:
                 return None
 
     def update(self, id: str, old: Properties, new: Properties) -> Properties:
-        refuse_others(new, frozenset({"settingId", "value", "zoneId"}))
-        with asking():
-            told = self._api.edit(id, zone_id=new["zoneId"], value=new["value"])
-        return {**new, "value": told.value, "editable": told.editable}
+        refuse_unsupported(new, frozenset({"settingId", "value", "zoneId"}))
+        with api_errors():
+            answer = self._api.edit(id, zone_id=new["zoneId"], value=new["value"])
+        return {**new, "value": answer.value, "editable": answer.editable}
 
     def delete(self, id: str, state: Properties) -> None:
         pass
@@ -104,8 +104,8 @@ class IpRanges:
         self._clients = clients
 
     def invoke(self, arguments: Properties) -> Properties:
-        refuse_others(arguments, frozenset())
-        with asking():
+        refuse_unsupported(arguments, frozenset())
+        with api_errors():
             ranges = cast(Any, self._clients().ips.list())
         return {"etag": ranges.etag, "ipv4Cidrs": ranges.ipv4_cidrs, "ipv6Cidrs": ranges.ipv6_cidrs}
 

@@ -12,7 +12,7 @@ import pulumi_gcp as gcp
 
 from emulation.providers.archives import zipped
 from emulation.providers.gcp.iam import IamMember
-from emulation.providers.gcp.rest import Clients, Rest, call, picked, without_nothing
+from emulation.providers.gcp.rest import Clients, Rest, call, picked, without_none
 from emulation.providers.handler import CloudError, Created, Handler, Properties
 
 _RUN, _PUBSUB = "run/v2/", "pubsub/v1/"
@@ -32,7 +32,7 @@ def handlers(clients: Clients) -> Iterable[Handler]:
             clients,
             collection=lambda inputs: f"{_PUBSUB}projects/{inputs['project']}/topics",
             request=lambda inputs: picked(inputs, "name", *_TOPIC),
-            told=lambda document: picked(document, *_TOPIC),
+            outputs=lambda document: picked(document, *_TOPIC),
             id_from=_PUBSUB,
             changed=lambda inputs: picked(inputs, *_TOPIC),
             replace_on=frozenset({"project", "name"}),
@@ -42,7 +42,7 @@ def handlers(clients: Clients) -> Iterable[Handler]:
             clients,
             collection=lambda inputs: f"{_PUBSUB}projects/{inputs['project']}/subscriptions",
             request=lambda inputs: picked(inputs, "name", "topic", *_SUBSCRIPTION),
-            told=lambda document: picked(document, "topic", *_SUBSCRIPTION),
+            outputs=lambda document: picked(document, "topic", *_SUBSCRIPTION),
             id_from=_PUBSUB,
             changed=lambda inputs: picked(inputs, *_SUBSCRIPTION),
             replace_on=frozenset({"project", "name", "topic"}),
@@ -55,9 +55,9 @@ def handlers(clients: Clients) -> Iterable[Handler]:
                 f"{_RUN}projects/{inputs['project']}/locations/{inputs['location']}/services?serviceId={inputs['name']}"
             ),
             request=_service,
-            told=lambda document: {
+            outputs=lambda document: {
                 **picked(document, *_SERVICE, "uri"),
-                "template": _template_told(document["template"]),
+                "template": _template_outputs(document["template"]),
             },
             id_from=_RUN,
             changed=_service,
@@ -83,7 +83,7 @@ class InProject(IamMember):
         self._format = place
         self.replace_on = self.replace_on | {"project", "location"}
 
-    def _place(self, inputs: Properties) -> str:
+    def _resource_path(self, inputs: Properties) -> str:
         return self._format.format(**inputs)
 
 
@@ -109,7 +109,7 @@ class BucketObject:
             raise CloudError(f"the emulated Google Cloud does not answer: {error}") from error
         if answer.is_error:
             raise CloudError(answer.json()["error"]["message"])
-        return Created(f"{inputs['bucket']}-{inputs['name']}", {**inputs, **_object_told(answer.json())})
+        return Created(f"{inputs['bucket']}-{inputs['name']}", {**inputs, **_object_outputs(answer.json())})
 
     def read(self, id: str, state: Properties) -> Properties | None:
         found = call(self._clients(), "GET", self._path(state))
@@ -118,7 +118,7 @@ class BucketObject:
         written: Properties = (
             {} if found["md5Hash"] == state.get("md5hash") else {"source": {}}
         )  # the object was changed outside of Pulumi
-        return {**state, **_object_told(found), **written}
+        return {**state, **_object_outputs(found), **written}
 
     def update(self, id: str, old: Properties, new: Properties) -> Properties:
         return self.create(new).outputs
@@ -130,7 +130,7 @@ class BucketObject:
         return f"storage/v1/b/{state['bucket']}/o/{quote(state['name'], safe='')}"
 
 
-def _object_told(found: Properties) -> Properties:
+def _object_outputs(found: Properties) -> Properties:
     return {
         "generation": int(found["generation"]),
         "md5hash": found["md5Hash"],
@@ -145,7 +145,7 @@ def _service(inputs: Properties) -> Properties:
 
 def _template(given: Properties) -> Properties:
     containers = [
-        without_nothing(
+        without_none(
             {
                 **{_CONTAINER.get(name, name): value for name, value in each.items() if name != "ports"},
                 "ports": [each["ports"]] if each.get("ports") else None,
@@ -156,7 +156,7 @@ def _template(given: Properties) -> Properties:
     return {**given, "containers": containers}
 
 
-def _template_told(template: Properties) -> Properties:
+def _template_outputs(template: Properties) -> Properties:
     names = {api: ours for ours, api in _CONTAINER.items()}
     containers = [
         {

@@ -7,7 +7,7 @@ from typing import cast
 
 import pulumi_gcp as gcp
 
-from emulation.providers.gcp.rest import Clients, Rest, picked, without_nothing
+from emulation.providers.gcp.rest import Clients, Rest, picked, without_none
 from emulation.providers.handler import Handler, Properties
 
 _COMPUTE = "compute/v1/"
@@ -25,7 +25,7 @@ def handlers(clients: Clients) -> Iterable[Handler]:
                 "name": inputs["name"],
                 "autoCreateSubnetworks": inputs.get("autoCreateSubnetworks", True),
             },
-            told=lambda document: {"autoCreateSubnetworks": document["autoCreateSubnetworks"], **_link(document)},
+            outputs=lambda document: {"autoCreateSubnetworks": document["autoCreateSubnetworks"], **_link(document)},
             id_from=_COMPUTE,
             replace_on=frozenset({"project", "name", "autoCreateSubnetworks"}),
         ),
@@ -34,7 +34,7 @@ def handlers(clients: Clients) -> Iterable[Handler]:
             clients,
             collection=lambda inputs: f"{_COMPUTE}projects/{inputs['project']}/regions/{inputs['region']}/subnetworks",
             request=lambda inputs: picked(inputs, "name", "network", "ipCidrRange", "privateIpGoogleAccess"),
-            told=lambda document: {**picked(document, "ipCidrRange", "privateIpGoogleAccess"), **_link(document)},
+            outputs=lambda document: {**picked(document, "ipCidrRange", "privateIpGoogleAccess"), **_link(document)},
             id_from=_COMPUTE,
             changed=lambda inputs: picked(inputs, "privateIpGoogleAccess"),
             replace_on=frozenset({"project", "region", "name", "network", "ipCidrRange"}),
@@ -44,7 +44,7 @@ def handlers(clients: Clients) -> Iterable[Handler]:
             clients,
             collection=lambda inputs: f"{_COMPUTE}projects/{inputs['project']}/global/firewalls",
             request=lambda inputs: {**picked(inputs, "name", "network", "direction"), **_firewall_rules(inputs)},
-            told=_firewall_told,
+            outputs=_firewall_outputs,
             id_from=_COMPUTE,
             changed=_firewall_rules,
             replace_on=frozenset({"project", "name", "network", "direction"}),
@@ -54,7 +54,7 @@ def handlers(clients: Clients) -> Iterable[Handler]:
             clients,
             collection=lambda inputs: f"{_COMPUTE}projects/{inputs['project']}/regions/{inputs['region']}/addresses",
             request=lambda inputs: picked(inputs, "name", "labels"),
-            told=lambda document: {**picked(document, "address", "labels"), **_link(document)},
+            outputs=lambda document: {**picked(document, "address", "labels"), **_link(document)},
             id_from=_COMPUTE,
             changed=lambda inputs: picked(inputs, "labels"),
             replace_on=frozenset({"project", "region", "name"}),
@@ -64,7 +64,7 @@ def handlers(clients: Clients) -> Iterable[Handler]:
             clients,
             collection=lambda inputs: f"{_COMPUTE}projects/{inputs['project']}/zones/{inputs['zone']}/instances",
             request=_instance,
-            told=lambda document: {
+            outputs=lambda document: {
                 "metadata": {item["key"]: item["value"] for item in document["metadata"]["items"]},
                 **picked(document, "labels"),
                 **_link(document),
@@ -84,7 +84,7 @@ def handlers(clients: Clients) -> Iterable[Handler]:
                 "accountId": inputs["accountId"],
                 "serviceAccount": picked(inputs, "displayName"),
             },
-            told=lambda document: {
+            outputs=lambda document: {
                 **picked(document, "displayName", "email", "uniqueId"),
                 "member": f"serviceAccount:{document['email']}",
             },
@@ -105,7 +105,7 @@ def _firewall_rules(inputs: Properties) -> Properties:
     return {"allowed": allowed, **picked(inputs, "sourceRanges")}
 
 
-def _firewall_told(document: Properties) -> Properties:
+def _firewall_outputs(document: Properties) -> Properties:
     allowed = cast(list[Properties], document["allowed"])
     allows = [{"protocol": rule["IPProtocol"], "ports": rule["ports"]} for rule in allowed]
     return {"allows": allows, **picked(document, "sourceRanges", "direction"), **_link(document)}
@@ -118,7 +118,7 @@ def _instance(inputs: Properties) -> Properties:
     ]
     disks += [{"type": "SCRATCH", "interface": disk["interface"]} for disk in inputs.get("scratchDisks", [])]
     account = cast("Properties | None", inputs.get("serviceAccount"))
-    return without_nothing(
+    return without_none(
         {
             **picked(inputs, "name", "machineType", "shieldedInstanceConfig"),
             "disks": disks,

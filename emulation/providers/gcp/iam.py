@@ -28,7 +28,7 @@ class IamMember:
         if members is None:
             raise CloudError(f"{self._owner} {inputs[self._owner]} does not exist")
         self._write(inputs, [*members, inputs["member"]])
-        return Created(f"{self._prefix}{self._place(inputs)}/{inputs['role']}/{inputs['member']}", inputs)
+        return Created(f"{self._prefix}{self._resource_path(inputs)}/{inputs['role']}/{inputs['member']}", inputs)
 
     def read(self, id: str, state: Properties) -> Properties | None:
         return state if state["member"] in (self._members(state) or []) else None
@@ -41,13 +41,13 @@ class IamMember:
         if members is not None:
             self._write(state, [member for member in members if member != state["member"]])
 
-    def _place(self, inputs: Properties) -> str:
+    def _resource_path(self, inputs: Properties) -> str:
         """Returns the path of the resource below the root."""
         return inputs[self._owner]
 
     def _members(self, inputs: Properties) -> list[str] | None:
         """Returns the members that have the role, or None if the resource does not exist."""
-        found = call(self._clients(), "GET", self._root + self._place(inputs))
+        found = call(self._clients(), "GET", self._root + self._resource_path(inputs))
         if found is None:
             return None
         return [
@@ -58,7 +58,7 @@ class IamMember:
         ]
 
     def _write(self, inputs: Properties, members: list[str]) -> None:
-        path = self._root + self._place(inputs)
+        path = self._root + self._resource_path(inputs)
         found = cast(Properties, call(self._clients(), "GET", path))
         others = [binding for binding in found["iam"]["bindings"] if binding["role"] != inputs["role"]]
         mine = [{"role": inputs["role"], "members": sorted(set(members))}] if members else []

@@ -12,20 +12,20 @@ from datetime import UTC, datetime, timedelta
 import pulumi_gcp as gcp
 
 from emulation.providers.gcp.iam import IamMember
-from emulation.providers.gcp.rest import Clients, Rest, call, picked, without_nothing
+from emulation.providers.gcp.rest import Clients, Rest, call, picked, without_none
 from emulation.providers.handler import Handler, Properties
 
 _ROOT = "cloudkms/v1/"
 
 
-class Lasting(Rest):
+class NeverDeleted(Rest):
     """A resource that the cloud never deletes."""
 
     def delete(self, id: str, state: Properties) -> None:
         """Does nothing, because the cloud keeps the key ring."""
 
 
-class LastingKey(Rest):
+class NeverDeletedKey(Rest):
     """A key whose deletion ends only its rotation."""
 
     def delete(self, id: str, state: Properties) -> None:
@@ -35,23 +35,23 @@ class LastingKey(Rest):
 def handlers(clients: Clients) -> Iterable[Handler]:
     """Returns the handlers, ordered so that each type follows the types it depends on."""
     return [
-        Lasting(
+        NeverDeleted(
             gcp.kms.KeyRing,
             clients,
             collection=lambda inputs: (
                 f"{_ROOT}projects/{inputs['project']}/locations/{inputs['location']}/keyRings?keyRingId={inputs['name']}"
             ),
             request=lambda inputs: {},
-            told=lambda document: {},
+            outputs=lambda document: {},
             id_from=_ROOT,
             replace_on=frozenset({"project", "location", "name"}),
         ),
-        LastingKey(
+        NeverDeletedKey(
             gcp.kms.CryptoKey,
             clients,
             collection=lambda inputs: f"{_ROOT}{inputs['keyRing']}/cryptoKeys?cryptoKeyId={inputs['name']}",
             request=lambda inputs: {"purpose": inputs.get("purpose", "ENCRYPT_DECRYPT"), **_settings(inputs)},
-            told=lambda document: picked(document, "purpose", "rotationPeriod", "labels"),
+            outputs=lambda document: picked(document, "purpose", "rotationPeriod", "labels"),
             id_from=_ROOT,
             changed=_settings,
             replace_on=frozenset({"keyRing", "name", "purpose"}),
@@ -64,4 +64,4 @@ def _settings(inputs: Properties) -> Properties:
     """Returns the settings of a key. A rotation period requires a first rotation time, which the provider computes."""
     period = inputs.get("rotationPeriod")
     first = period and (datetime.now(UTC) + timedelta(seconds=float(period.removesuffix("s")))).isoformat()
-    return without_nothing({"rotationPeriod": period, "nextRotationTime": first, "labels": inputs.get("labels")})
+    return without_none({"rotationPeriod": period, "nextRotationTime": first, "labels": inputs.get("labels")})

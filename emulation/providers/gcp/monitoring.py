@@ -22,9 +22,9 @@ class Dashboard(Rest):
     real provider."""
 
     def _outputs(self, given: Properties, document: Properties) -> Properties:
-        told = {name: value for name, value in document.items() if name not in ("name", "selfLink")}
-        same = json.loads(given["dashboardJson"]) == told
-        return {**given, "dashboardJson": given["dashboardJson"] if same else json.dumps(told)}
+        outputs = {name: value for name, value in document.items() if name not in ("name", "selfLink")}
+        same = json.loads(given["dashboardJson"]) == outputs
+        return {**given, "dashboardJson": given["dashboardJson"] if same else json.dumps(outputs)}
 
 
 def handlers(clients: Clients) -> Iterable[Handler]:
@@ -35,7 +35,7 @@ def handlers(clients: Clients) -> Iterable[Handler]:
             clients,
             collection=lambda inputs: f"{_V3}projects/{inputs['project']}/metricDescriptors",
             request=lambda inputs: picked(inputs, *_DESCRIPTOR),
-            told=lambda document: picked(document, "name", *_DESCRIPTOR),
+            outputs=lambda document: picked(document, "name", *_DESCRIPTOR),
             id_from=_V3,
             replace_on=frozenset({"project", *_DESCRIPTOR}),
         ),
@@ -44,7 +44,7 @@ def handlers(clients: Clients) -> Iterable[Handler]:
             clients,
             collection=lambda inputs: f"{_V3}projects/{inputs['project']}/notificationChannels",
             request=lambda inputs: picked(inputs, *_CHANNEL),
-            told=lambda document: picked(document, "name", *_CHANNEL),
+            outputs=lambda document: picked(document, "name", *_CHANNEL),
             id_from=_V3,
             changed=lambda inputs: picked(inputs, *_CHANNEL),
             replace_on=frozenset({"project"}),
@@ -54,7 +54,7 @@ def handlers(clients: Clients) -> Iterable[Handler]:
             clients,
             collection=lambda inputs: f"{_V3}projects/{inputs['project']}/alertPolicies",
             request=lambda inputs: picked(inputs, *_POLICY, *_POLICY_MORE),
-            told=lambda document: picked(document, "name", *_POLICY, *_POLICY_MORE),
+            outputs=lambda document: picked(document, "name", *_POLICY, *_POLICY_MORE),
             id_from=_V3,
             changed=lambda inputs: picked(inputs, *_POLICY, *_POLICY_MORE),
             replace_on=frozenset({"project"}),
@@ -64,7 +64,7 @@ def handlers(clients: Clients) -> Iterable[Handler]:
             clients,
             collection=lambda inputs: f"{_V1}projects/{inputs['project']}/dashboards",
             request=lambda inputs: json.loads(inputs["dashboardJson"]),
-            told=lambda document: document,
+            outputs=lambda document: document,
             id_from=_V1,
             changed=lambda inputs: json.loads(inputs["dashboardJson"]),
             replace_on=frozenset({"project"}),

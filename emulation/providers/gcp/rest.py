@@ -44,8 +44,10 @@ def call(client: httpx.Client, method: str, path: str, body: Properties | None =
     if answer.status_code == 404 and method != "POST":
         return None
     if answer.is_error:
-        said = answer.json()["error"]["message"]
-        raise CloudError(f"{path}: what it refers to does not exist: {said}" if answer.status_code == 404 else said)
+        message = answer.json()["error"]["message"]
+        raise CloudError(
+            f"{path}: what it refers to does not exist: {message}" if answer.status_code == 404 else message
+        )
     return answer.json() if answer.content else {}
 
 
@@ -53,7 +55,7 @@ def call(client: httpx.Client, method: str, path: str, body: Properties | None =
 class Rest:
     """A handler that consists of the differences between types.
 
-    `collection` returns the path to create in, and `request` the body of the creation. `told` converts the API's
+    `collection` returns the path to create in, and `request` the body of the creation. `outputs` converts the API's
     document to Pulumi's form. `changed` returns the body of a patch. `id_from` is the part of the path before the
     resource's id.
     """
@@ -62,7 +64,7 @@ class Rest:
     clients: Clients
     collection: Callable[[Properties], str]
     request: Callable[[Properties], Properties]
-    told: Callable[[Properties], Properties]
+    outputs: Callable[[Properties], Properties]
     id_from: str
     changed: Callable[[Properties], Properties] = field(default=lambda inputs: {})
     replace_on: frozenset[str] = frozenset()
@@ -89,14 +91,14 @@ class Rest:
     def _outputs(self, given: Properties, document: Properties) -> Properties:
         """Returns the outputs from the cloud's document. Defaults are included only where the inputs have the
         property."""
-        return {**given, **{name: value for name, value in self.told(document).items() if value is not None}}
+        return {**given, **{name: value for name, value in self.outputs(document).items() if value is not None}}
 
 
 def picked(document: Mapping[str, Any], *names: str) -> Properties:
     """Returns the members with these names that have a value."""
-    return without_nothing({name: document.get(name) for name in names})
+    return without_none({name: document.get(name) for name in names})
 
 
-def without_nothing(document: Mapping[str, Any]) -> Properties:
+def without_none(document: Mapping[str, Any]) -> Properties:
     """Returns the document without members that are None, because the API treats None as absent."""
     return {name: value for name, value in document.items() if value is not None}

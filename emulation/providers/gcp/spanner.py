@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pulumi_gcp as gcp
 
 from emulation.providers.gcp.iam import IamMember
-from emulation.providers.gcp.rest import Clients, Rest, picked, without_nothing
+from emulation.providers.gcp.rest import Clients, Rest, picked, without_none
 from emulation.providers.handler import Handler, Properties
 
 _SPANNER = "spanner/v1/projects/"
@@ -26,7 +26,7 @@ def handlers(clients: Clients) -> Iterable[Handler]:
                 "instanceId": inputs["name"],
                 "instance": {"config": inputs["config"], "displayName": inputs["displayName"], **_instance(inputs)},
             },
-            told=lambda document: picked(document, "config", "displayName", *_INSTANCE_SETTINGS),
+            outputs=lambda document: picked(document, "config", "displayName", *_INSTANCE_SETTINGS),
             id_from=_SPANNER,
             changed=_instance,
             replace_on=frozenset({"project", "name", "config", "displayName"}),
@@ -35,14 +35,14 @@ def handlers(clients: Clients) -> Iterable[Handler]:
             gcp.spanner.Database,
             clients,
             collection=lambda inputs: f"{_SPANNER}{inputs['project']}/instances/{inputs['instance']}/databases",
-            request=lambda inputs: without_nothing(
+            request=lambda inputs: without_none(
                 {
                     "createStatement": f'CREATE DATABASE "{inputs["name"]}"',
                     "databaseDialect": inputs.get("databaseDialect"),
                     **_database(inputs),
                 }
             ),
-            told=lambda document: {
+            outputs=lambda document: {
                 "ddls": document.get("extraStatements"),
                 **picked(document, *_DATABASE_SETTINGS),
             },
@@ -57,7 +57,7 @@ def handlers(clients: Clients) -> Iterable[Handler]:
                 f"{_SPANNER}{_database_path(inputs)}/backupSchedules?backupScheduleId={inputs['name']}"
             ),
             request=_schedule,
-            told=lambda document: {
+            outputs=lambda document: {
                 "spec": {"cronSpec": {"text": document["spec"]["cronSpec"]["text"]}},
                 "retentionDuration": document["retentionDuration"],
                 "fullBackupSpec": document.get("fullBackupSpec"),
@@ -80,7 +80,7 @@ class DatabaseMember(IamMember):
         super().__init__(gcp.spanner.DatabaseIAMMember, clients, "database", _SPANNER)
         self.replace_on = self.replace_on | {"project", "instance"}
 
-    def _place(self, inputs: Properties) -> str:
+    def _resource_path(self, inputs: Properties) -> str:
         return _database_path(inputs)
 
 
@@ -97,5 +97,5 @@ def _instance(inputs: Properties) -> Properties:
 
 
 def _database(inputs: Properties) -> Properties:
-    statements = without_nothing({"extraStatements": inputs.get("ddls")})
+    statements = without_none({"extraStatements": inputs.get("ddls")})
     return {**statements, **picked(inputs, *_DATABASE_SETTINGS)}

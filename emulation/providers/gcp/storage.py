@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pulumi_gcp as gcp
 
 from emulation.providers.gcp.iam import IamMember
-from emulation.providers.gcp.rest import Clients, Rest, call, picked, without_nothing
+from emulation.providers.gcp.rest import Clients, Rest, call, picked, without_none
 from emulation.providers.handler import Handler, Properties
 
 _STORAGE = "storage/v1/b/"
@@ -23,7 +23,7 @@ def handlers(clients: Clients) -> Iterable[Handler]:
             gcp.storage.Bucket,
             clients,
             collection=_bucket_collection,
-            request=lambda inputs: without_nothing(
+            request=lambda inputs: without_none(
                 {
                     "name": inputs["name"],
                     "location": inputs["location"],
@@ -31,7 +31,7 @@ def handlers(clients: Clients) -> Iterable[Handler]:
                     **_bucket_settings(inputs),
                 }
             ),
-            told=_bucket_told,
+            outputs=_bucket_outputs,
             id_from=_STORAGE,
             changed=_bucket_settings,
             replace_on=frozenset({"project", "name", "location", "customPlacementConfig", "enableObjectRetention"}),
@@ -49,7 +49,7 @@ def handlers(clients: Clients) -> Iterable[Handler]:
                 "schedule": inputs["schedule"],
                 "status": inputs.get("status", "ENABLED"),
             },
-            told=lambda document: {
+            outputs=lambda document: {
                 **picked(document, "name", "description", "transferSpec", "schedule"),
                 "project": document["projectId"],
             },
@@ -85,7 +85,7 @@ def _bucket_settings(inputs: Properties) -> Properties:
     access = {"enabled": inputs.get("uniformBucketLevelAccess", False)}
     prevention = inputs.get("publicAccessPrevention", "inherited")
     rules = cast(list[Properties], inputs.get("lifecycleRules", []))
-    return without_nothing(
+    return without_none(
         {
             "rpo": inputs.get("rpo"),
             "iamConfiguration": {"uniformBucketLevelAccess": access, "publicAccessPrevention": prevention},
@@ -126,11 +126,11 @@ class TransferAgent:
         project = arguments["project"]
         agent = cast(Properties, call(self._clients(), "GET", f"{_TRANSFER}googleServiceAccounts/{project}"))
         email = agent["accountEmail"]
-        told = {"email": email, "member": f"serviceAccount:{email}", "subjectId": agent["subjectId"]}
-        return {"id": email, "project": project, **told}
+        outputs = {"email": email, "member": f"serviceAccount:{email}", "subjectId": agent["subjectId"]}
+        return {"id": email, "project": project, **outputs}
 
 
-def _bucket_told(document: Properties) -> Properties:
+def _bucket_outputs(document: Properties) -> Properties:
     access = document["iamConfiguration"]
     return {
         "location": document["location"],
@@ -141,7 +141,7 @@ def _bucket_told(document: Properties) -> Properties:
         "versioning": document.get("versioning"),
         "enableObjectRetention": document.get("objectRetention", {}).get("mode") == "Enabled" or None,
         "softDeletePolicy": document.get("softDeletePolicy"),
-        "lifecycleRules": [_rule_told(rule) for rule in document["lifecycle"]["rule"]],
+        "lifecycleRules": [_rule_outputs(rule) for rule in document["lifecycle"]["rule"]],
         "labels": document.get("labels"),
         "encryption": document.get("encryption"),
         "logging": document.get("logging"),
@@ -157,7 +157,7 @@ def _rule(rule: Properties) -> Properties:
     return {"action": rule["action"], "condition": condition | ({} if live is None else {"isLive": live})}
 
 
-def _rule_told(rule: Properties) -> Properties:
+def _rule_outputs(rule: Properties) -> Properties:
     condition: dict[str, Any] = dict(rule["condition"])
     live = condition.pop("isLive", None)
     state = {} if live is None else {"withState": "LIVE" if live else "ARCHIVED"}

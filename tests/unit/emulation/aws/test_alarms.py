@@ -13,7 +13,7 @@ from moto.cloudwatch.models import CloudWatchBackend
 
 from emulation.aws import alarms
 from emulation.aws.alarm_states import Rule
-from emulation.aws.observed import Observed, RequestOutcomes
+from emulation.aws.observed import RequestOutcomes, ServiceMetrics
 from emulation.providers.aws.clients import client
 
 REGION = "us-east-1"
@@ -86,13 +86,13 @@ def test_an_alarm_goes_off_once_it_was_bad_for_as_long_as_it_says_and_ends_when_
     assert state() == "INSUFFICIENT_DATA"
     for ago in (150, 90):
         write(300, ago)
-    alarms.look(NOW, 60)
+    alarms.evaluate(NOW, 60)
     assert state() == "OK"
     write(300, 210)
-    alarms.look(NOW, 60)
+    alarms.evaluate(NOW, 60)
     assert state() == "ALARM"
     write(0, -30)
-    alarms.look(NOW + 60, 60)
+    alarms.evaluate(NOW + 60, 60)
     assert state() == "OK"
     assert [told["NewStateValue"] for told in heard()] == ["OK", "ALARM", "OK"]
 
@@ -102,14 +102,14 @@ def test_whoever_listens_is_told_what_is_wrong() -> None:
     listen()
     put(EvaluationPeriods=1)
     write(300, 90)
-    alarms.look(NOW, 60)
+    alarms.evaluate(NOW, 60)
     (told,) = heard()
     assert (told["AlarmName"], told["AlarmDescription"]) == ("purge-lag", "Readers see old documents")
     assert (told["OldStateValue"], told["NewStateValue"]) == ("INSUFFICIENT_DATA", "ALARM")
     assert told["Trigger"]["MetricName"] == "PurgeLagSeconds"
-    alarms.look(NOW, 60)
+    alarms.evaluate(NOW, 60)
     assert heard() == []
-    alarms.look(NOW + 300, 60)
+    alarms.evaluate(NOW + 300, 60)
     (told,) = heard()
     assert (told["OldStateValue"], told["NewStateValue"]) == ("ALARM", "OK")
 
@@ -119,7 +119,7 @@ def test_other_metrics_and_other_environments_are_not_looked_at() -> None:
     put(EvaluationPeriods=1)
     write(300, 90, Environment="another")
     write(300, 90, Environment="unit", Tier="edge")
-    alarms.look(NOW, 60)
+    alarms.evaluate(NOW, 60)
     assert state() == "OK"
 
 
@@ -127,10 +127,10 @@ def test_other_metrics_and_other_environments_are_not_looked_at() -> None:
 def test_a_change_of_an_alarm_keeps_its_state() -> None:
     put(EvaluationPeriods=1)
     write(300, 90)
-    alarms.look(NOW, 60)
+    alarms.evaluate(NOW, 60)
     put(EvaluationPeriods=1, Threshold=500)
     assert state() == "ALARM"
-    alarms.look(NOW, 60)
+    alarms.evaluate(NOW, 60)
     assert state() == "OK"
 
 
@@ -139,9 +139,9 @@ def test_a_shorter_minute_makes_periods_shorter() -> None:
     put()
     for ago in (1.5, 2.5, 3.5):
         write(300, ago)
-    alarms.look(NOW, 60)
+    alarms.evaluate(NOW, 60)
     assert state() == "OK"
-    alarms.look(NOW, 1)
+    alarms.evaluate(NOW, 1)
     assert state() == "ALARM"
 
 
@@ -191,10 +191,10 @@ def test_queues_tell_what_waits_in_them_and_for_how_long() -> None:
     sqs = client("sqs")
     url = sqs.create_queue(QueueName="dead")["QueueUrl"]
     outcomes = RequestOutcomes(lambda environ, start_response: [])
-    observed = Observed(outcomes, list)
+    observed = ServiceMetrics(outcomes, list)
     sqs.send_message(QueueUrl=url, MessageBody="x")
     sent = datetime.now(UTC).timestamp()
-    observed.tell(sent + 10, 60)
+    observed.publish(sent + 10, 60)
     found = client("cloudwatch").get_metric_data(
         MetricDataQueries=[
             {

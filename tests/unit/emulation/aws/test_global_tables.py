@@ -24,7 +24,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with aws_account():
         yield
         PROPAGATION.running.set()
-        PROPAGATION.settle()
+        PROPAGATION.wait()
 
 
 def dynamodb(region: str) -> Any:
@@ -65,10 +65,10 @@ def test_what_was_there_and_what_comes_is_in_the_replica_too() -> None:
     replicate()
     assert value(OTHER) == "1"
     put(HOME, "2")
-    PROPAGATION.settle()
+    PROPAGATION.wait()
     assert value(OTHER) == "2"
     dynamodb(OTHER).delete_item(TableName="items", Key=KEY)
-    PROPAGATION.settle()
+    PROPAGATION.wait()
     assert value(HOME) is None
 
 
@@ -80,7 +80,7 @@ def test_what_is_held_back_is_not_there_yet() -> None:
     assert value(OTHER) is None
     assert PROPAGATION.pending >= 1
     PROPAGATION.running.set()
-    PROPAGATION.settle()
+    PROPAGATION.wait()
     assert value(OTHER) == "1"
 
 
@@ -92,7 +92,7 @@ def test_of_writes_in_two_regions_the_last_one_stays() -> None:
     put(OTHER, "last")
     assert (value(HOME), value(OTHER)) == ("first", "last")
     PROPAGATION.running.set()
-    PROPAGATION.settle()
+    PROPAGATION.wait()
     assert (value(HOME), value(OTHER)) == ("last", "last")
 
 
@@ -115,7 +115,7 @@ def test_transactions_and_what_comes_from_elsewhere_do_not_disturb_each_other() 
     for thread in threads:
         thread.join()
     assert failed == []
-    PROPAGATION.settle()
+    PROPAGATION.wait()
     assert [dynamodb(region).scan(TableName="items")["Count"] for region in (HOME, OTHER)] == [160, 160]
 
 
@@ -134,7 +134,7 @@ def test_a_transaction_that_is_refused_reaches_no_replica() -> None:
     put(HOME, "1")
     assert PROPAGATION.pending == 1
     PROPAGATION.running.set()
-    PROPAGATION.settle()
+    PROPAGATION.wait()
     assert dynamodb(OTHER).scan(TableName="items")["Count"] == 1
 
 
@@ -142,7 +142,7 @@ def test_each_region_streams_a_write_once() -> None:
     create()
     replicate()
     put(HOME, "1")
-    PROPAGATION.settle()
+    PROPAGATION.wait()
     for region in (HOME, OTHER):
         streams = cast(Any, boto3).client("dynamodbstreams", region_name=region)
         arn = dynamodb(region).describe_table(TableName="items")["Table"]["LatestStreamArn"]
@@ -162,7 +162,7 @@ def test_a_replica_that_is_removed_is_forgotten_and_gets_nothing_more() -> None:
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         value(OTHER)
     put(HOME, "1")
-    PROPAGATION.settle()
+    PROPAGATION.wait()
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from werkzeug.test import Client
 from emulation.aws.conditions import UnknownCondition
 from emulation.aws.instance_metadata import InstanceMetadata
 from emulation.aws.permissions import Permissions
-from emulation.aws.policies import Asked, is_allowed
+from emulation.aws.policies import AuthorizationRequest, is_allowed
 from emulation.aws.requests import S3Addresses
 from emulation.layout import INSTANCES_PATH
 
@@ -41,22 +41,22 @@ def policy(*statements: Policy) -> Policy:
 
 
 def allowed(
-    of_role: Policy | None = None,
+    role_policies: Policy | None = None,
     of_bucket: Policy | None = None,
-    of_way: Policy | None = None,
+    endpoint_policy: Policy | None = None,
     context: Mapping[str, str] | None = None,
 ) -> bool:
-    asked = Asked(
+    request = AuthorizationRequest(
         ROLE, "arn:aws:sts::123456789012:assumed-role/shield/i-1", "arn:aws:s3:::b/k", "s3:GetObject", context or {}
     )
-    return is_allowed(asked, [of_role] if of_role else [], of_bucket, of_way)
+    return is_allowed(request, [role_policies] if role_policies else [], of_bucket, endpoint_policy)
 
 
 ALLOW = policy(statement())
 
 
 @pytest.mark.parametrize(
-    ("of_role", "of_bucket", "of_way", "may"),
+    ("role_policies", "of_bucket", "endpoint_policy", "may"),
     [
         (None, None, None, False),
         (ALLOW, None, None, True),
@@ -77,9 +77,9 @@ ALLOW = policy(statement())
     ],
 )
 def test_one_refusal_is_enough_and_nothing_is_allowed_that_no_policy_allows(
-    of_role: Policy | None, of_bucket: Policy | None, of_way: Policy | None, may: bool
+    role_policies: Policy | None, of_bucket: Policy | None, endpoint_policy: Policy | None, may: bool
 ) -> None:
-    assert allowed(of_role, of_bucket, of_way) is may
+    assert allowed(role_policies, of_bucket, endpoint_policy) is may
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from moto.sts.responses import TokenResponse
 
 from emulation.aws.conditions import UnknownCondition
-from emulation.aws.web_identity import check_web_identities
+from emulation.aws.web_identity import patch_web_identity
 from emulation.gcp.tokens import Account, Tokens
 from emulation.state_store import StateStore
 from infra.iam import assumed_by_google_accounts
@@ -34,7 +34,7 @@ def google(aws_cloud: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     moto = cast(Any, TokenResponse)
     monkeypatch.setattr(moto, "assume_role_with_web_identity", moto.assume_role_with_web_identity)
     tokens = Tokens(StateStore(tmp_path / "gcp.sqlite"))
-    check_web_identities(tokens.public_keys)
+    patch_web_identity(tokens.public_keys)
     trust(assumed_by_google_accounts([SHIELD.unique_id], ROLE))
     yield tokens
 
@@ -117,7 +117,7 @@ def test_while_google_does_not_answer_nobody_is_let_in(google: Tokens) -> None:
         raise httpx.ConnectError("refused")
 
     token = google.identity(SHIELD, ROLE)
-    check_web_identities(silent)
+    patch_web_identity(silent)
     assert refusal(token) == "IDPCommunicationError"
 
 

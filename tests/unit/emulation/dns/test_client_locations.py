@@ -90,7 +90,7 @@ def test_a_client_behind_the_proxy_reaches_the_place_that_dns_gives_to_its_clien
     ],
 )
 def test_everything_else_is_refused_in_clear_words(tmp_path: Path, request_line: str, status: str, reason: str) -> None:
-    async def ask() -> str:
+    async def send_query() -> str:
         async with a_place(tmp_path) as place:
             reader, writer = await asyncio.open_connection(PROXY, place.proxy)
             writer.write(f"{request_line}\r\n\r\n".encode())
@@ -98,13 +98,13 @@ def test_everything_else_is_refused_in_clear_words(tmp_path: Path, request_line:
             writer.close()
             return answer.decode()
 
-    answer = asyncio.run(ask())
+    answer = asyncio.run(send_query())
     assert answer.startswith(f"HTTP/1.1 {status} ")
     assert reason in answer
 
 
 def test_there_is_an_end_to_connections_and_a_closed_one_makes_room(tmp_path: Path) -> None:
-    async def ask() -> list[str]:
+    async def send_query() -> list[str]:
         async with a_place(tmp_path, connections=1) as place:
             first, reader, writer = await place.connect(f"{HOST}:443")
             second, _, refused = await place.connect(f"{HOST}:443")
@@ -118,13 +118,13 @@ def test_there_is_an_end_to_connections_and_a_closed_one_makes_room(tmp_path: Pa
                     writer.close()
             return [head.split(" ")[1] for head in (first, second, third)]
 
-    assert asyncio.run(ask()) == ["200", "503", "200"]
+    assert asyncio.run(send_query()) == ["200", "503", "200"]
 
 
 def test_a_side_that_is_done_sending_is_still_answered(tmp_path: Path) -> None:
     """Checks half-closed connections: the listener responds only after it has received everything."""
 
-    async def ask() -> bytes:
+    async def send_query() -> bytes:
         async with a_place(tmp_path) as place:
 
             async def digest(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -138,4 +138,4 @@ def test_a_side_that_is_done_sending_is_still_answered(tmp_path: Path) -> None:
             writer.write_eof()
             return await reader.read()
 
-    assert asyncio.run(ask()) == hashlib.sha256(SENT).digest()
+    assert asyncio.run(send_query()) == hashlib.sha256(SENT).digest()

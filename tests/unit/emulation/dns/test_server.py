@@ -72,13 +72,13 @@ class Place:
     def exchange(self, query: Message, by: Callable[..., Message] = dns.query.udp) -> Message:
         """Sends one DNS query over a socket."""
 
-        async def ask() -> Message:
+        async def send_query() -> Message:
             port = await self.server().serve(ADDRESS, 0)
             return await asyncio.to_thread(by, query, ADDRESS, 5.0, port)
 
-        return asyncio.run(ask())
+        return asyncio.run(send_query())
 
-    def ask(self, name: str, rdtype: str = "A", seen_from: Any = None) -> Message:
+    def send_query(self, name: str, rdtype: str = "A", seen_from: Any = None) -> Message:
         return self.exchange(client.question(name, rdtype, seen_from))
 
     def _listening(self, pop: Pop) -> bool:
@@ -109,11 +109,11 @@ def latency(place: Place, *checks: str | None) -> None:
 
 def test_each_client_location_is_answered_its_nearest_region_and_told_for_whom_that_holds(place: Place) -> None:
     latency(place)
-    from_europe = place.ask("shield.example.test", seen_from=EU)
+    from_europe = place.send_query("shield.example.test", seen_from=EU)
     assert texts(from_europe) == ["shield.example.test. 127.98.2.2"]
     assert scope(from_europe) == (24, 24)
     assert from_europe.flags & dns.flags.AA
-    assert texts(place.ask("shield.example.test", seen_from=US)) == ["shield.example.test. 127.98.2.1"]
+    assert texts(place.send_query("shield.example.test", seen_from=US)) == ["shield.example.test. 127.98.2.1"]
 
 
 def test_an_unknown_client_is_taken_to_be_in_us_east(place: Place) -> None:
@@ -127,7 +127,7 @@ def test_an_unknown_client_is_taken_to_be_in_us_east(place: Place) -> None:
 
 def test_an_answer_for_everybody_has_scope_zero(place: Place) -> None:
     place.record("www.example.test", "A", "127.98.2.9")
-    assert scope(place.ask("www.example.test", seen_from=EU)) == (24, 0)
+    assert scope(place.send_query("www.example.test", seen_from=EU)) == (24, 0)
 
 
 @pytest.mark.parametrize(("down", "expected"), [([1], "127.98.2.1"), ([0, 1], "127.98.2.2")])
@@ -135,27 +135,30 @@ def test_unhealthy_targets_are_left_out_unless_all_are(place: Place, down: list[
     checks = [place.check(), place.check()]
     latency(place, *checks)
     place.unhealthy = {checks[number] for number in down}
-    assert texts(place.ask("shield.example.test", seen_from=EU)) == [f"shield.example.test. {expected}"]
+    assert texts(place.send_query("shield.example.test", seen_from=EU)) == [f"shield.example.test. {expected}"]
 
 
 def test_a_cname_is_followed_to_the_nearest_point_of_presence_that_is_up(place: Place) -> None:
     edge = "packages.example.test.cdn.cloudflare.net"
     place.record("packages.example.test", "CNAME", edge)
     dublin = [f"packages.example.test. {edge}.", f"{edge}. {SANDBOX.loopback}.1.2"]
-    assert texts(place.ask("packages.example.test", seen_from=EU)) == dublin
+    assert texts(place.send_query("packages.example.test", seen_from=EU)) == dublin
     place.pops_down = {"DUB"}
-    assert texts(place.ask("packages.example.test", seen_from=EU))[1] == f"{edge}. {SANDBOX.loopback}.1.1"
+    assert texts(place.send_query("packages.example.test", seen_from=EU))[1] == f"{edge}. {SANDBOX.loopback}.1.1"
 
 
 def test_a_cname_that_leads_out_of_the_sandbox_is_given_as_it_is(place: Place) -> None:
     place.record("www.example.test", "CNAME", "www.elsewhere.example")
-    assert texts(place.ask("www.example.test")) == ["www.example.test. www.elsewhere.example."]
+    assert texts(place.send_query("www.example.test")) == ["www.example.test. www.elsewhere.example."]
 
 
 def test_cnames_in_a_circle_are_each_given_once(place: Place) -> None:
     place.record("a.example.test", "CNAME", "b.example.test")
     place.record("b.example.test", "CNAME", "a.example.test")
-    assert texts(place.ask("a.example.test")) == ["a.example.test. b.example.test.", "b.example.test. a.example.test."]
+    assert texts(place.send_query("a.example.test")) == [
+        "a.example.test. b.example.test.",
+        "b.example.test. a.example.test.",
+    ]
     wire = place.server().respond(client.question("a.example.test", "A", None).to_wire(), ADDRESS, udp=True)
     assert wire is not None and int.from_bytes(wire[6:8]) == 2  # records in the answer, RFC 1035, section 4.1.1
 
@@ -168,9 +171,9 @@ def test_an_alias_is_answered_in_its_own_name_and_fails_over_with_its_target(pla
         place.alias(
             "any.example.test", name, evaluate=True, SetIdentifier=name, Failover=("PRIMARY", "SECONDARY")[number]
         )
-    assert texts(place.ask("any.example.test")) == ["any.example.test. 127.98.2.0"]
+    assert texts(place.send_query("any.example.test")) == ["any.example.test. 127.98.2.0"]
     place.unhealthy = {checks[0]}
-    assert texts(place.ask("any.example.test")) == ["any.example.test. 127.98.2.1"]
+    assert texts(place.send_query("any.example.test")) == ["any.example.test. 127.98.2.1"]
 
 
 def test_an_alias_that_is_not_to_ask_for_health_stays(place: Place) -> None:
@@ -179,13 +182,13 @@ def test_an_alias_that_is_not_to_ask_for_health_stays(place: Place) -> None:
     place.alias("any.example.test", "node.example.test", evaluate=False, SetIdentifier="1", Failover="PRIMARY")
     place.record("any.example.test", "A", "127.98.2.1", SetIdentifier="2", Failover="SECONDARY")
     place.unhealthy = {check}
-    assert texts(place.ask("any.example.test")) == ["any.example.test. 127.98.2.0"]
+    assert texts(place.send_query("any.example.test")) == ["any.example.test. 127.98.2.0"]
 
 
 def test_an_alias_to_the_nearest_region_holds_for_a_place_only(place: Place) -> None:
     latency(place)
     place.alias("any.example.test", "shield.example.test", evaluate=True)
-    answer = place.ask("any.example.test", seen_from=EU)
+    answer = place.send_query("any.example.test", seen_from=EU)
     assert texts(answer) == ["any.example.test. 127.98.2.2"]
     assert scope(answer) == (24, 24)
 
@@ -193,9 +196,9 @@ def test_an_alias_to_the_nearest_region_holds_for_a_place_only(place: Place) -> 
 def test_wildcards_stand_for_names_that_are_not_there(place: Place) -> None:
     place.record("*.example.test", "A", "127.98.2.7")
     place.record("a.b.example.test", "A", "127.98.2.8")
-    assert texts(place.ask("any.thing.example.test")) == ["any.thing.example.test. 127.98.2.7"]
-    assert texts(place.ask("a.b.example.test")) == ["a.b.example.test. 127.98.2.8"]
-    assert texts(place.ask("b.example.test")) == []  # the name exists, because a.b exists
+    assert texts(place.send_query("any.thing.example.test")) == ["any.thing.example.test. 127.98.2.7"]
+    assert texts(place.send_query("a.b.example.test")) == ["a.b.example.test. 127.98.2.8"]
+    assert texts(place.send_query("b.example.test")) == []  # the name exists, because a.b exists
 
 
 @pytest.mark.parametrize(
@@ -218,20 +221,20 @@ def test_negative_answers(place: Place, name: str, rdtype: str, rcode: int, auth
 
 
 def test_the_zone_names_its_servers_and_its_authority(place: Place) -> None:
-    assert len(texts(place.ask("example.test", "NS"))) == 4
-    assert texts(place.ask("example.test", "SOA"))[0].startswith("example.test. ns-2048.awsdns-64.com.")
+    assert len(texts(place.send_query("example.test", "NS"))) == 4
+    assert texts(place.send_query("example.test", "SOA"))[0].startswith("example.test. ns-2048.awsdns-64.com.")
 
 
 def test_a_delegated_zone_is_referred_to(place: Place) -> None:
     place.record("sub.example.test", "NS", "ns.elsewhere.example.")
-    answer = place.ask("www.sub.example.test")
+    answer = place.send_query("www.sub.example.test")
     assert [str(rrset.name) for rrset in answer.authority] == ["sub.example.test."]
     assert not answer.answer and not answer.flags & dns.flags.AA
 
 
 def test_cloud_names_lead_to_the_emulated_clouds(place: Place) -> None:
-    assert texts(place.ask("b.s3.eu-west-1.amazonaws.com"))[0].endswith(f" {SANDBOX.aws_address}")
-    assert texts(place.ask("storage.googleapis.com"))[0].endswith(f" {SANDBOX.gcp_address}")
+    assert texts(place.send_query("b.s3.eu-west-1.amazonaws.com"))[0].endswith(f" {SANDBOX.aws_address}")
+    assert texts(place.send_query("storage.googleapis.com"))[0].endswith(f" {SANDBOX.gcp_address}")
 
 
 def test_an_unknown_policy_is_a_server_failure_for_its_name_only(place: Place) -> None:
@@ -243,8 +246,8 @@ def test_an_unknown_policy_is_a_server_failure_for_its_name_only(place: Place) -
         CidrRoutingConfig={"CollectionId": "c" * 36, "LocationName": "l"},
     )
     place.record("www.example.test", "A", "127.98.2.2")
-    assert place.ask("odd.example.test").rcode() == dns.rcode.SERVFAIL
-    assert texts(place.ask("www.example.test")) == ["www.example.test. 127.98.2.2"]
+    assert place.send_query("odd.example.test").rcode() == dns.rcode.SERVFAIL
+    assert texts(place.send_query("www.example.test")) == ["www.example.test. 127.98.2.2"]
 
 
 @pytest.mark.parametrize(("payload", "fits"), [(None, False), (600, False), (1232, True), (4096, True)])

@@ -75,7 +75,7 @@ def test_what_is_written_in_one_region_is_read_in_the_others() -> None:
     up(protect=False)
     item = {"pk": {"S": "tokens"}, "sk": {"S": "a"}, "version": {"N": "1"}}
     client("dynamodb", "eu-west-1").put_item(TableName=TABLE, Item=item)
-    PROPAGATION.settle()
+    PROPAGATION.wait()
     key = {name: item[name] for name in ("pk", "sk")}
     for region in REGIONS:
         assert client("dynamodb", region).get_item(TableName=TABLE, Key=key)["Item"] == item
