@@ -2,6 +2,7 @@
 // shield or the origin. No cache is queried before the client is authorized.
 
 import { failure, unauthorized } from "./answers";
+import { conditionsOf } from "./conditions";
 import { credentialOf, isBearer } from "./credentials";
 import { allows } from "./grants";
 import { clientResponse, fetchObject } from "./objects";
@@ -79,13 +80,19 @@ async function object(wanted: ObjectRoute, request: Request, bindings: Bindings)
   const started = Date.now();
   const below = { shield: bindings.SHIELD, shields: shieldsOf(bindings.SHIELDS), originKey: bindings.ORIGIN_KEY };
   const asked = wanted.part === undefined ? request : wholePackument(request);
-  const answer = await fetchObject(wanted, asked, below, placeOf(request), started);
+  const conditions = conditionsOf(asked.method, asked.headers);
+  const answer = await fetchObject(wanted, asked.method, conditions, below, placeOf(request), started);
   if (answer === undefined) {
     return failure(wanted.ecosystem, 502, "no shield could answer", { "retry-after": "1" });
   }
   if (answer.status === 404) {
     await answer.body?.cancel();
     return failure(wanted.ecosystem, 404, `${wanted.name}: no such object`);
+  }
+  if (answer.status === 412) return failure(wanted.ecosystem, 412, `${wanted.name}: this is not the version that was asked for`);
+  if (answer.status === 416) {
+    const headers = { "content-range": answer.headers.get("content-range") ?? "bytes */*" };
+    return failure(wanted.ecosystem, 416, `${wanted.name}: the object has no such bytes`, headers);
   }
   const whole = clientResponse(wanted, answer, Date.now() - started);
   if (wanted.part === undefined) return whole;

@@ -1,5 +1,6 @@
 // Fetches an object through L1 from a shield, and builds the client's response without internal headers.
 
+import { type Conditions, forwarded, isCurrent, isSatisfiable, type Verdict, verdictOn } from "./conditions";
 import { candidates, type Place, type Shield } from "./shields";
 import type { ObjectRoute } from "./routes";
 
@@ -9,38 +10,84 @@ export interface Below {
   originKey: string;
 }
 
-const FORWARDED_HEADERS = ["range", "if-none-match", "if-modified-since"];
 const RETURNED_HEADERS = [
   "accept-ranges",
   "age",
   "cache-control",
+  "content-encoding",
   "content-length",
   "content-range",
   "content-type",
   "etag",
   "last-modified",
 ];
+const OF_A_BODY = ["accept-ranges", "content-encoding", "content-length", "content-range", "content-type"];
 const DOCUMENT_METADATA = ["revision", "published"]; // docs/publish-to-visible.md
 const FAILED_NODE_MILLISECONDS = 5_000; // how long a node that failed is tried last
 const failedUntil = new Map<string, number>();
 
-/** Returns the first usable answer of a node: the object, 304, 404 or 416. Returns undefined when all nodes fail. */
+type Ask = (method: string, headers: Record<string, string>) => Promise<Response | undefined>;
+
+/** Returns the answer to the request: 200, 206, 304, 404, 412 or 416. Returns undefined when all nodes fail. */
 export async function fetchObject(
   route: ObjectRoute,
-  request: Request,
+  method: string,
+  conditions: Conditions,
   below: Below,
   place: Place | undefined,
   now: number,
 ): Promise<Response | undefined> {
-  const headers = new Headers({ "X-Artifact-Edge-Key": below.originKey });
-  for (const name of FORWARDED_HEADERS) {
-    const value = request.headers.get(name);
-    if (value !== null) headers.set(name, value);
-  }
-  const order = candidates(below.shields, route.key, place);
+  const ask: Ask = (by, headers) => askNodes(route.key, by, headers, below, place, now);
+  const first = await ask(method, forwarded(conditions));
+  const answer = first?.status === 416 ? await unsatisfied(first, conditions, ask) : first;
+  if (answer === undefined || verdictOf(conditions, answer) !== "whole") return concluded(conditions, answer);
+  await answer.body?.cancel();
+  return concluded(conditions, await ask(method, forwarded(conditions, true)));
+}
+
+function verdictOf(conditions: Conditions, answer: Response): Verdict {
+  return [200, 206, 304].includes(answer.status) ? verdictOn(conditions, answer.status, answer.headers) : "pass";
+}
+
+/** Returns the answer, or 304 or 412 in its place. */
+async function concluded(conditions: Conditions, answer: Response | undefined): Promise<Response | undefined> {
+  const verdict = answer && verdictOf(conditions, answer);
+  if (verdict !== "failed" && (verdict !== "not modified" || answer?.status === 304)) return answer;
+  await answer?.body?.cancel();
+  return verdict === "failed"
+    ? new Response(null, { status: 412 })
+    : new Response(null, { status: 304, headers: answer?.headers ?? {} });
+}
+
+/**
+ * Returns the answer in place of a 416, which tells neither the object's size nor its validators for sure: 416 with the
+ * size, or what a condition decides before the range does, or the whole where If-Range names another version.
+ */
+async function unsatisfied(answer: Response, conditions: Conditions, ask: Ask): Promise<Response | undefined> {
+  await answer.body?.cancel();
+  const { range, ifRange } = conditions;
+  const head = await ask("HEAD", forwarded(conditions, true));
+  if (head?.status !== 200 || range === undefined || verdictOf(conditions, head) !== "pass") return head;
+  const size = head.headers.get("content-length");
+  const stale = ifRange !== undefined && !isCurrent(ifRange, head.headers);
+  if (size === null || stale || isSatisfiable(range, Number(size))) return ask("GET", forwarded(conditions, true));
+  return new Response(null, { status: 416, headers: { "content-range": `bytes */${size}` } });
+}
+
+/** Returns the first usable answer of a node. */
+async function askNodes(
+  key: string,
+  method: string,
+  conditional: Record<string, string>,
+  below: Below,
+  place: Place | undefined,
+  now: number,
+): Promise<Response | undefined> {
+  const headers = new Headers({ ...conditional, "X-Artifact-Edge-Key": below.originKey });
+  const order = candidates(below.shields, key, place);
   const failed = (shield: Shield): boolean => (failedUntil.get(shield.host) ?? 0) > now;
   for (const node of [...order.filter((shield) => !failed(shield)), ...order.filter(failed)]) {
-    const answer = await fetchFrom(below.shield, node, route.key, request.method, headers);
+    const answer = await fetchFrom(below.shield, node, key, method, headers);
     if (answer !== undefined) {
       failedUntil.delete(node.host);
       return answer;
@@ -57,6 +104,8 @@ export function clientResponse(route: ObjectRoute, answer: Response, millisecond
     const value = answer.headers.get(name);
     if (value !== null) headers.set(name, value);
   }
+  if (answer.status === 304) for (const name of OF_A_BODY) headers.delete(name);
+  else headers.set("accept-ranges", "bytes");
   const caching = headers.get("cache-control");
   // Otherwise a shared cache on the way to the client would store a private package for all (RFC 9111, section 3.5).
   headers.set("cache-control", caching === null ? "private, no-store" : caching.replace(/\bpublic\b/, "private"));

@@ -1,0 +1,114 @@
+// Conditions and ranges of a request (RFC 9110, sections 13 and 14). The worker checks every answer against them itself,
+// because the tiers below differ in what they know of them.
+
+import { parseHttpDate } from "./http_dates";
+
+/** What the client asks for beyond the object itself. Header fields that RFC 9110 has a server ignore are left out. */
+export interface Conditions {
+  ifMatch?: string;
+  ifUnmodifiedSince?: number;
+  ifNoneMatch?: string;
+  ifModifiedSince?: number;
+  range?: Range;
+  ifRange?: string;
+}
+
+/** One range of bytes: from `first` to `last`, from `first` on, or the last `suffix` bytes. */
+export type Range = { first: number; last?: number } | { suffix: number };
+
+/** What becomes of an answer: it passes, the client's copy is current, a condition failed, or the whole is needed. */
+export type Verdict = "pass" | "not modified" | "failed" | "whole";
+
+const ETAG = /^(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"$/;
+
+export function conditionsOf(method: string, headers: Headers): Conditions {
+  const [ifMatch, ifNoneMatch] = [headers.get("if-match"), headers.get("if-none-match")];
+  const ifUnmodifiedSince = ifMatch === null ? parseHttpDate(headers.get("if-unmodified-since")) : undefined;
+  const ifModifiedSince = ifNoneMatch === null ? parseHttpDate(headers.get("if-modified-since")) : undefined;
+  const range = method === "GET" ? rangeOf(headers.get("range")) : undefined;
+  const ifRange = range === undefined ? null : headers.get("if-range");
+  return {
+    ...(ifMatch === null ? {} : { ifMatch }),
+    ...(ifUnmodifiedSince === undefined ? {} : { ifUnmodifiedSince }),
+    ...(ifNoneMatch === null ? {} : { ifNoneMatch }),
+    ...(ifModifiedSince === undefined ? {} : { ifModifiedSince }),
+    // A validator that can never be a strong match makes the range void.
+    ...(range === undefined || (ifRange !== null && !canMatch(ifRange)) ? {} : { range, ...(ifRange === null ? {} : { ifRange }) }),
+  };
+}
+
+/**
+ * Returns the range of a Range header that names one range of bytes. Another unit, several ranges and a malformed header
+ * are ignored, so that the client gets the whole (RFC 9110, section 14.2).
+ */
+function rangeOf(header: string | null): Range | undefined {
+  const [, first = "", last = ""] = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i.exec(header ?? "") ?? [];
+  if (first === "") return last === "" ? undefined : { suffix: position(last) };
+  if (last === "") return { first: position(first) };
+  return position(last) < position(first) ? undefined : { first: position(first), last: position(last) };
+}
+
+function position(digits: string): number {
+  return Math.min(Number(digits), Number.MAX_SAFE_INTEGER);
+}
+
+function canMatch(ifRange: string): boolean {
+  return ifRange.startsWith('"') ? ETAG.test(ifRange) : parseHttpDate(ifRange) !== undefined;
+}
+
+/** Returns the header fields for the tiers below. `whole` leaves out the range. */
+export function forwarded(conditions: Conditions, whole = false): Record<string, string> {
+  const { ifNoneMatch, ifModifiedSince, range, ifRange } = conditions;
+  return {
+    ...(ifNoneMatch === undefined ? {} : { "if-none-match": ifNoneMatch }),
+    ...(ifModifiedSince === undefined ? {} : { "if-modified-since": new Date(ifModifiedSince).toUTCString() }),
+    ...(range === undefined || whole ? {} : { range: rangeText(range), ...(ifRange === undefined ? {} : { "if-range": ifRange }) }),
+  };
+}
+
+function rangeText(range: Range): string {
+  return "suffix" in range ? `bytes=-${range.suffix}` : `bytes=${range.first}-${range.last ?? ""}`;
+}
+
+/** Judges an answer of 200, 206 or 304 in the order of RFC 9110, section 13.2.2. */
+export function verdictOn(conditions: Conditions, status: number, answer: Headers): Verdict {
+  const etag = answer.get("etag");
+  const modified = parseHttpDate(answer.get("last-modified"));
+  const { ifMatch, ifUnmodifiedSince, ifNoneMatch, ifModifiedSince, ifRange } = conditions;
+  if (ifMatch !== undefined && !lists(ifMatch, etag, isStrong)) return "failed";
+  if (ifUnmodifiedSince !== undefined && modified !== undefined && modified > ifUnmodifiedSince) return "failed";
+  if (status === 304) return "not modified";
+  if (ifNoneMatch !== undefined && lists(ifNoneMatch, etag, () => true)) return "not modified";
+  if (ifModifiedSince !== undefined && modified !== undefined && modified <= ifModifiedSince) return "not modified";
+  if (status === 206 && ifRange !== undefined && !isCurrent(ifRange, answer)) return "whole";
+  return "pass";
+}
+
+/** Returns whether the answer is the representation that If-Range names, by a strong comparison (section 13.1.5). */
+export function isCurrent(ifRange: string, answer: Headers): boolean {
+  const [etag, modified, date] = ["etag", "last-modified", "date"].map((name) => answer.get(name));
+  if (ifRange.startsWith('"')) return etag === ifRange;
+  const [since, then] = [parseHttpDate(modified ?? null), parseHttpDate(date ?? null)];
+  // A date is a strong validator when the answer was made a second later at least (section 8.8.2.2).
+  return since !== undefined && since === parseHttpDate(ifRange) && then !== undefined && then - since >= 1000;
+}
+
+/** Returns whether an object of that size has bytes in the range (RFC 9110, section 14.1.2). */
+export function isSatisfiable(range: Range, size: number): boolean {
+  return "suffix" in range ? range.suffix > 0 : range.first < size;
+}
+
+function lists(header: string, etag: string | null, comparable: (tag: string) => boolean): boolean {
+  if (header.trim() === "*") return true;
+  if (etag === null || !comparable(etag)) return false;
+  const tags = header.match(/(?:W\/)?"[^"]*"/g) ?? [];
+  return tags.some((tag) => comparable(tag) && opaque(tag) === opaque(etag));
+}
+
+function isStrong(tag: string): boolean {
+  return !tag.startsWith("W/");
+}
+
+function opaque(tag: string): string {
+  return tag.replace(/^W\//, "");
+}

@@ -1,0 +1,28 @@
+// Dates of HTTP header fields.
+
+const DATE = "\\d{2}:\\d{2}:\\d{2}";
+const IMF = new RegExp(`^[A-Z][a-z]{2}, \\d{2} [A-Z][a-z]{2} \\d{4} ${DATE} GMT$`);
+const RFC_850 = new RegExp(`^[A-Z][a-z]+day, (\\d{2})-([A-Z][a-z]{2})-(\\d{2}) (${DATE}) GMT$`);
+const ASCTIME = new RegExp(`^[A-Z][a-z]{2} ([A-Z][a-z]{2}) ([ \\d]\\d) (${DATE}) (\\d{4})$`);
+
+/** Returns the milliseconds since 1970 of a date in one of the three formats of RFC 9110, section 5.6.7, or undefined. */
+export function parseHttpDate(text: string | null): number | undefined {
+  const standard = text === null ? undefined : standardFormat(text);
+  const parsed = Date.parse(standard ?? "");
+  return Number.isNaN(parsed) ? undefined : parsed;
+}
+
+function standardFormat(text: string): string | undefined {
+  if (IMF.test(text)) return text;
+  const [, day, month, year, time] = RFC_850.exec(text) ?? [];
+  if (year !== undefined) return `${day} ${month} ${century(Number(year))} ${time} GMT`;
+  const [, aMonth, aDay, aTime, aYear] = ASCTIME.exec(text) ?? [];
+  return aYear === undefined ? undefined : `${aDay?.trim()} ${aMonth} ${aYear} ${aTime} GMT`;
+}
+
+/** A year of two digits that is more than 50 years ahead is one of the past. */
+function century(year: number): number {
+  const now = new Date().getUTCFullYear();
+  const candidate = now - (now % 100) + year;
+  return candidate > now + 50 ? candidate - 100 : candidate;
+}

@@ -1,0 +1,266 @@
+// Conditions and ranges (RFC 9110, sections 13 and 14): what a client gets, whatever the tiers below make of them.
+
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { request } from "node:http";
+import { beforeEach, test } from "node:test";
+import { gunzipSync, gzipSync } from "node:zlib";
+
+import { bearer, edge, grant, shieldRequests, stub } from "./edge";
+
+const FILE = "/npm/web/-/web-1.0.0.tgz";
+const BODY = Buffer.from("0123456789".repeat(10));
+const NOW = "Thu, 26 Nov 2026 12:00:00 GMT";
+const MODIFIED = "Thu, 26 Nov 2026 11:00:00 GMT";
+const EARLIER = "Thu, 26 Nov 2026 10:59:59 GMT";
+
+interface Stored {
+  body: Buffer;
+  etag?: string;
+  modified?: string;
+  date?: string;
+  headers?: Record<string, string>;
+}
+
+interface Seen {
+  status: number;
+  headers: IncomingMessage["headers"];
+  body: Buffer;
+}
+
+/** A tier that knows one range and no condition, as the least that a cache has to (RFC 9110, section 14.2). */
+function ignorant(stored: Stored): (asked: IncomingMessage, response: ServerResponse) => void {
+  return (asked, response) => {
+    const { body, etag = '"v1"', modified = MODIFIED, date = NOW } = stored;
+    const headers = { etag, "last-modified": modified, date, "cache-control": "public, max-age=5", ...stored.headers };
+    const [, first, last] = /^bytes=(\d*)-(\d*)$/.exec(asked.headers.range ?? "") ?? [];
+    const start = first ? Number(first) : Math.max(0, body.length - Number(last));
+    const end = first && last ? Math.min(Number(last) + 1, body.length) : body.length;
+    if (first === undefined) response.writeHead(200, { ...headers, "content-length": body.length }).end(body);
+    else if (start >= body.length || start >= end) response.writeHead(416).end("<Error/>");
+    else {
+      const part = body.subarray(start, end);
+      const range = `bytes ${start}-${end - 1}/${body.length}`;
+      response.writeHead(206, { ...headers, "content-range": range, "content-length": part.length }).end(part);
+    }
+  };
+}
+
+/** Sends the request by node's client, which neither decodes bodies nor adds header fields. */
+async function ask(headers: Record<string, string>, method = "GET", path = FILE): Promise<Seen> {
+  return new Promise((done, failed) => {
+    const sent = request(edge + path, { method, headers: { ...bearer("reader"), ...headers } }, async (answer) => {
+      const parts: Buffer[] = [];
+      for await (const part of answer) parts.push(part as Buffer);
+      done({ status: answer.statusCode ?? 0, headers: answer.headers, body: Buffer.concat(parts) });
+    });
+    sent.on("error", failed).end();
+  });
+}
+
+const range = (value: string, more: Record<string, string> = {}): Record<string, string> => ({ range: value, ...more });
+const shown = ({ status, body }: Seen): string => `${status} ${body.toString()}`;
+const whole = `200 ${BODY.toString()}`;
+
+beforeEach(() => {
+  grant("reader", ["npm:*:pull", "pypi:*:pull", "oci:*:pull"]);
+  stub.shield = ignorant({ body: BODY });
+});
+
+test("one range of bytes is 206 with the bytes and their place", async () => {
+  const table: [string, string, string][] = [
+    ["bytes=0-4", "01234", "bytes 0-4/100"],
+    ["bytes=98-", "89", "bytes 98-99/100"],
+    ["bytes=-3", "789", "bytes 97-99/100"],
+    ["bytes=95-1000", "56789", "bytes 95-99/100"],
+    ["bytes=95-99999999999999999999999", "56789", "bytes 95-99/100"],
+    ["Bytes= 0-4 ", "01234", "bytes 0-4/100"],
+    ["bytes=-1000", BODY.toString(), "bytes 0-99/100"],
+  ];
+  for (const [value, body, place] of table) {
+    const seen = await ask(range(value));
+    assert.deepEqual([seen.status, seen.body.toString(), seen.headers["content-range"]], [206, body, place], value);
+    assert.equal(seen.headers["content-length"], String(body.length));
+    assert.equal(seen.headers["accept-ranges"], "bytes");
+    assert.equal(seen.headers.etag, '"v1"');
+  }
+});
+
+test("a range that cannot be read, and several at once, are ignored, and the tiers do not hear of them", async () => {
+  for (const value of [
+    "bytes=0-4,10-14",
+    "bytes=0-4,",
+    "bytes=5-2",
+    "bytes=-",
+    "bytes=a-b",
+    "bytes=0 - 4",
+    "bytes 0-4",
+    "bytes=",
+    "items=0-4",
+    "bytes=0x0-4",
+    "bytes=-5-2",
+  ]) {
+    assert.equal(shown(await ask(range(value))), whole, value);
+    assert.equal(shieldRequests.at(-1)?.headers.range, undefined, value);
+  }
+});
+
+test("a range beyond the end is 416 with the size, in the ecosystem's format, and is not stored", async () => {
+  for (const value of ["bytes=100-", "bytes=100-200", "bytes=-0", "bytes=99999999999999999999-"]) {
+    const seen = await ask(range(value));
+    assert.deepEqual([seen.status, seen.headers["content-range"]], [416, "bytes */100"], value);
+    assert.deepEqual(Object.keys(JSON.parse(seen.body.toString()) as object), ["error"]);
+    assert.equal(seen.headers["cache-control"], "no-store");
+  }
+  const blob = await ask(range("bytes=100-"), "GET", `/v2/acme/app/blobs/sha256:${"a".repeat(64)}`);
+  assert.deepEqual([blob.status, blob.headers["content-range"]], [416, "bytes */100"]);
+});
+
+test("of an object without bytes, no range from the front is satisfiable, and its last bytes are the whole", async () => {
+  stub.shield = ignorant({ body: Buffer.alloc(0) });
+  assert.deepEqual((await ask(range("bytes=0-"))).headers["content-range"], "bytes */0");
+  assert.equal(shown(await ask(range("bytes=-5"))), "200 ");
+  assert.equal(shown(await ask({})), "200 ");
+});
+
+test("a range counts for GET alone", async () => {
+  for (const value of ["bytes=0-4", "bytes=100-"]) {
+    const seen = await ask(range(value), "HEAD");
+    assert.deepEqual([seen.status, seen.headers["content-length"], seen.headers["content-range"]], [200, "100", undefined]);
+  }
+});
+
+test("If-Range of another version gives the whole, of this version the range, though a tier knows no If-Range", async () => {
+  const table: [string, string][] = [
+    ['"v1"', "206 01234"],
+    ['"v0"', whole],
+    ['W/"v1"', whole],
+    ["v1", whole],
+    ['"v1", "v2"', whole],
+    ["*", whole],
+    [MODIFIED, "206 01234"],
+    ["Thursday, 26-Nov-26 11:00:00 GMT", "206 01234"],
+    ["Thu Nov 26 11:00:00 2026", "206 01234"],
+    [EARLIER, whole],
+    [NOW, whole],
+    ["2026-11-26T11:00:00Z", whole],
+  ];
+  for (const [validator, expected] of table) {
+    assert.equal(shown(await ask(range("bytes=0-4", { "if-range": validator }))), expected, validator);
+  }
+});
+
+test("If-Range without a range, and on HEAD, is ignored", async () => {
+  assert.equal(shown(await ask({ "if-range": '"v0"' })), whole);
+  assert.equal((await ask(range("bytes=0-4", { "if-range": '"v0"' }), "HEAD")).status, 200);
+});
+
+test("a weak validator of the object never opens a range", async () => {
+  stub.shield = ignorant({ body: BODY, etag: 'W/"v1"' });
+  assert.equal(shown(await ask(range("bytes=0-4", { "if-range": 'W/"v1"' }))), whole);
+  stub.shield = ignorant({ body: BODY, date: MODIFIED }); // answered within the second of the change
+  assert.equal(shown(await ask(range("bytes=0-4", { "if-range": MODIFIED }))), whole);
+});
+
+test("a download that is resumed after the object became shorter gets the whole, not 416", async () => {
+  assert.equal(shown(await ask(range("bytes=500-", { "if-range": '"v0"' }))), whole);
+  const same = await ask(range("bytes=500-", { "if-range": '"v1"' }));
+  assert.deepEqual([same.status, same.headers["content-range"]], [416, "bytes */100"]);
+});
+
+test("a download that is resumed across a change is the new version whole", async () => {
+  const [before, after] = ["a", "b"].map((letter) => Buffer.from(letter.repeat(100)));
+  stub.shield = ignorant({ body: before!, etag: '"before"' });
+  const half = await ask(range("bytes=0-49"));
+  stub.shield = ignorant({ body: after!, etag: '"after"' });
+  const rest = await ask(range("bytes=50-", { "if-range": String(half.headers.etag) }));
+  const joined = rest.status === 206 ? Buffer.concat([half.body, rest.body]) : rest.body;
+  assert.equal(createHash("sha256").update(joined).digest("hex"), createHash("sha256").update(after!).digest("hex"));
+});
+
+// RFC 9110, section 13.2.2: each row is one request, and the status it gets from an object "v1" of MODIFIED.
+const PRECEDENCE: [Record<string, string>, number][] = [
+  [{ "if-none-match": '"v1"' }, 304],
+  [{ "if-none-match": 'W/"v1"' }, 304],
+  [{ "if-none-match": '"v0", "v1"' }, 304],
+  [{ "if-none-match": '"a,b","v1"' }, 304],
+  [{ "if-none-match": "*" }, 304],
+  [{ "if-none-match": '"v0"' }, 200],
+  [{ "if-modified-since": MODIFIED }, 304],
+  [{ "if-modified-since": NOW }, 304],
+  [{ "if-modified-since": EARLIER }, 200],
+  [{ "if-modified-since": "no date" }, 200],
+  [{ "if-none-match": '"v0"', "if-modified-since": NOW }, 200],
+  [{ "if-none-match": '"v1"', "if-modified-since": EARLIER }, 304],
+  [{ "if-match": '"v1"' }, 200],
+  [{ "if-match": '"v0", "v1"' }, 200],
+  [{ "if-match": "*" }, 200],
+  [{ "if-match": '"v0"' }, 412],
+  [{ "if-match": 'W/"v1"' }, 412],
+  [{ "if-unmodified-since": MODIFIED }, 200],
+  [{ "if-unmodified-since": EARLIER }, 412],
+  [{ "if-unmodified-since": "no date" }, 200],
+  [{ "if-match": '"v1"', "if-unmodified-since": EARLIER }, 200],
+  [{ "if-match": '"v0"', "if-unmodified-since": NOW }, 412],
+  [{ "if-match": '"v0"', "if-none-match": '"v1"' }, 412],
+  [{ "if-match": '"v1"', "if-none-match": '"v1"' }, 304],
+  [{ "if-unmodified-since": EARLIER, "if-modified-since": NOW }, 412],
+];
+
+for (const knows of ["no condition", "If-None-Match and If-Modified-Since"]) {
+  test(`conditions count in their order, on GET and HEAD, where a tier knows ${knows}`, async () => {
+    const stored = ignorant({ body: BODY });
+    stub.shield = (asked, response) => {
+      const conditional = asked.headers["if-none-match"] === '"v1"' || asked.headers["if-modified-since"] === MODIFIED;
+      if (knows === "no condition" || !conditional) return stored(asked, response);
+      response.writeHead(304, { etag: '"v1"', "last-modified": MODIFIED }).end();
+    };
+    for (const [headers, status] of PRECEDENCE) {
+      const shownHeaders = JSON.stringify(headers);
+      const got = await ask(headers);
+      assert.equal(got.status, status, shownHeaders);
+      assert.equal((await ask(headers, "HEAD")).status, status, `HEAD ${shownHeaders}`);
+      if (status === 304) assert.deepEqual([got.headers.etag, got.headers["content-type"], got.body.length], ['"v1"', undefined, 0]);
+      if (status === 412) assert.equal(got.headers["cache-control"], "no-store");
+    }
+  });
+}
+
+test("a condition decides before the range does", async () => {
+  assert.equal((await ask(range("bytes=0-4", { "if-none-match": '"v1"' }))).status, 304);
+  assert.equal((await ask(range("bytes=500-", { "if-none-match": '"v1"' }))).status, 304);
+  assert.equal((await ask(range("bytes=500-", { "if-match": '"v0"' }))).status, 412);
+  assert.equal(shown(await ask(range("bytes=0-4", { "if-match": '"v1"', "if-none-match": '"v0"' }))), "206 01234");
+});
+
+test("what is not there is 404, whatever the conditions", async () => {
+  stub.shield = (_, response) => response.writeHead(404).end();
+  for (const headers of [{ "if-match": '"v0"' }, { "if-none-match": "*" }, range("bytes=0-4", { "if-range": '"v0"' })]) {
+    assert.equal((await ask(headers)).status, 404);
+  }
+});
+
+test("a document's 304 has what its 200 has: ETag, caching and Vary", async () => {
+  const seen = await ask({ "if-none-match": '"v1"' }, "GET", "/npm/web");
+  const { etag, vary, "cache-control": caching } = seen.headers;
+  assert.deepEqual([seen.status, etag, vary, caching], [304, '"v1"', "Accept", "private, max-age=5"]);
+});
+
+test("an object that is stored with a content coding arrives as it is stored, whole and in part", async () => {
+  const packed = gzipSync(BODY);
+  stub.shield = ignorant({ body: packed, headers: { "content-encoding": "gzip", "content-type": "application/json" } });
+  for (const accepted of ["gzip", "identity", "br", ""]) {
+    const seen = await ask(accepted === "" ? {} : { "accept-encoding": accepted });
+    assert.deepEqual([seen.headers["content-encoding"], seen.body.equals(packed)], ["gzip", true], accepted);
+    assert.deepEqual(gunzipSync(seen.body), BODY);
+    const part = await ask(range("bytes=2-9", accepted === "" ? {} : { "accept-encoding": accepted }));
+    assert.deepEqual([part.status, part.body], [206, packed.subarray(2, 10)], accepted);
+  }
+});
+
+test("an object without a content coding gets none on the way", async () => {
+  stub.shield = ignorant({ body: BODY, headers: { "content-type": "application/json" } });
+  const seen = await ask({ "accept-encoding": "gzip, br" });
+  assert.deepEqual([seen.headers["content-encoding"], seen.body], [undefined, BODY]);
+});
