@@ -88,7 +88,7 @@ def shown(known: Known) -> list[str]:
     """Returns a line for each release and each tag of a package."""
     lines: list[str] = []
     for name in [*packument.listed_versions(known), *simple.listed_files(known)]:
-        message = known.facts.get(f"deprecated#{name}", {}).get("message", "")
+        message = packument.deprecation(known, name)
         yank = known.facts.get(f"yanked#{name}", {"yanked": False})
         said = f"deprecated: {message}" if message else f"yanked {yank['reason']}" if yank["yanked"] else ""
         lines.append(f"{name}  {said}".rstrip())

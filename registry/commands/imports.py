@@ -15,7 +15,7 @@ from registry import RegistryError
 from registry.commands import Outputs, Principal
 
 if TYPE_CHECKING:
-    from registry.importing import Refused, Wanted
+    from registry.importing import Found
     from registry.importing.pipeline import Imported
 
 app = typer.Typer()
@@ -81,7 +81,7 @@ def import_packages(
     with tempfile.TemporaryDirectory(prefix="clients-") as scratch:
         named = Sources(api, registries, Path(scratch), npm_registry, pypi_index, all_versions, repository, plain_http)
 
-        def wanted() -> Iterator[Wanted | Refused]:
+        def wanted() -> Iterator[Found]:
             for source in sources or ():
                 yield from named.of(source)
             if from_npm:
@@ -137,8 +137,11 @@ def _tell(imported: Imported) -> None:
             f"error: imported, but not delivered to readers: {reason}; deliver with: python -m registry purges drain",
             file=sys.stderr,
         )
+    for title, reason in imported.left_out:
+        print(f"left out: {reason if title in reason else f'{title}: {reason}'}", file=sys.stderr)
+    left_out = f"; left out {len(imported.left_out)}" if imported.left_out else ""
     skipped = f", {imported.skipped} by the journal" if imported.skipped else ""
     there = imported.known + imported.skipped
-    print(f"imported {imported.new}; there already {there}{skipped}; failed {len(imported.failed)}")
+    print(f"imported {imported.new}; there already {there}{skipped}{left_out}; failed {len(imported.failed)}")
     if imported.failed or imported.delayed:
         sys.exit(1)

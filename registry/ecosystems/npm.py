@@ -24,6 +24,7 @@ from registry.ecosystems.archives import checked_members
 from registry.ecosystems.package_json import bin_files, normalized
 from registry.ecosystems.packument import NpmPackage, attestations_key
 from registry.ecosystems.provenance import checked_attestations
+from registry.ecosystems.upstream import Upstream
 from registry.metadata import Put
 
 _NAME_MAX = 214
@@ -48,8 +49,10 @@ class _Tarball:
     contents: dict[str, Any]
 
 
-def read(file: Path, tag: str = "", provenance: Path | None = None) -> Artifact:
+def read(file: Path, tag: str = "", provenance: Path | None = None, upstream: Upstream | None = None) -> Artifact:
     """Returns the artifact for a tarball from `npm pack`, with the given dist-tag and Sigstore bundle, if any.
+
+    `upstream` is what the registry of an import says about the version.
 
     The dist-tag `latest` need not be given: `latest` is the highest stable version unless it was set explicitly.
     Raises RegistryError for an invalid tarball, name, version, tag or bundle.
@@ -75,6 +78,8 @@ def read(file: Path, tag: str = "", provenance: Path | None = None) -> Artifact:
     blobs = [Blob(key, file, "application/octet-stream", sha256_of(file))]
     if tag:
         facts.append(tag_fact(tag, version))
+    if upstream is not None:
+        facts += upstream.facts(version)
     if provenance is not None:
         body, predicate = checked_attestations(provenance, name, version, sha512)
         blobs.append(Blob(attestations_key(name, version), body, "application/json", sha256_of(body)))

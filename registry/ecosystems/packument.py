@@ -15,6 +15,7 @@ import semver
 
 from registry.catalog.artifact import Document, Known, Reader
 from registry.ecosystems.package_json import normalized
+from registry.ecosystems.upstream import PACKAGE
 
 # The fields of a version in the abbreviated packument.
 _ABBREVIATED = {
@@ -35,7 +36,8 @@ class NpmPackage:
 
     The records `version#<version>`, `attestations#<version>` and `unpublished#<version>` never change. The record
     `contents#<version>` says what the tarball contains; versions of earlier releases have none. The records
-    `tag#<dist-tag>` and `deprecated#<version>` change, and are empty where the tag or the message was removed.
+    `tag#<dist-tag>` and `deprecated#<version>` change, and are empty where the tag or the message was removed. The
+    records `upstream` and `upstream#<version>` hold what another registry says about an imported version.
     """
 
     name: str
@@ -48,7 +50,7 @@ class NpmPackage:
         """Returns the packument, full and abbreviated."""
         listed = listed_versions(known)
         versions = {version: self._version(version, known, url) for version in listed}
-        times = {version: known.written[f"version#{version}"] for version in versions}
+        times = {version: published(known, version) for version in versions}
         tags = dist_tags(known)
         modified = max(known.written.values())
         full: dict[str, Any] = {
@@ -56,7 +58,7 @@ class NpmPackage:
             "name": self.name,
             "dist-tags": tags,
             "versions": versions,
-            "time": {"created": min(known.written.values()), "modified": modified, **times},
+            "time": {"created": min([*times.values(), modified]), "modified": modified, **times},
         }
         if versions:
             latest = versions[tags["latest"]]
@@ -99,17 +101,33 @@ class NpmPackage:
                 "url": f"{url}/npm/-/npm/v1/attestations/{self.name}@{version}",
                 "provenance": {"predicateType": attested["predicateType"]},
             }
-        deprecated = known.facts.get(f"deprecated#{version}")
-        if deprecated is not None:
+        message = deprecation(known, version)
+        if message is not None:
             manifest.pop("deprecated", None)
-            if deprecated["message"]:
-                manifest["deprecated"] = deprecated["message"]
+        if message:
+            manifest["deprecated"] = message
         return manifest
 
 
 def attestations_key(name: str, version: str) -> str:
     """Returns the object key of the attestations document that `dist.attestations.url` points to."""
     return f"npm/{name}/attestations/{version}.json"
+
+
+def published(known: Known, version: str) -> str:
+    """Returns the time when a version was published: at the registry of an import if known, otherwise here."""
+    return known.facts.get(f"{PACKAGE}#{version}", {}).get("time") or known.written[f"version#{version}"]
+
+
+def deprecation(known: Known, version: str) -> str | None:
+    """Returns a version's deprecation message, empty if it is removed, or None where package.json decides.
+
+    The message from `deprecate` takes precedence over that of the registry of an import.
+    """
+    for record, name in ((f"deprecated#{version}", "message"), (f"{PACKAGE}#{version}", "deprecated")):
+        if record in known.facts:
+            return known.facts[record][name]
+    return None
 
 
 def listed_versions(known: Known) -> list[str]:
@@ -120,7 +138,8 @@ def listed_versions(known: Known) -> list[str]:
 def dist_tags(known: Known) -> Mapping[str, str]:
     """Returns the version of each dist-tag.
 
-    `latest` is the highest stable version unless it was set explicitly. Without a stable version, `latest` is the
+    Tags that were set here take precedence over those of the registry of an import. `latest` is the highest stable
+    version unless it was set in one of these ways. Without a stable version, `latest` is the
     highest pre-release. A tag of an unpublished version is left out.
     """
     listed = listed_versions(known)
@@ -129,4 +148,5 @@ def dist_tags(known: Known) -> Mapping[str, str]:
     parsed = [semver.Version.parse(version) for version in listed]
     latest = max([each for each in parsed if not each.prerelease] or parsed)
     put = {tag: fact["version"] for tag, fact in known.of_kind("tag").items()}
+    put = {**known.facts.get(PACKAGE, {}).get("dist-tags", {}), **put}
     return {"latest": str(latest), **{tag: version for tag, version in put.items() if version in listed}}

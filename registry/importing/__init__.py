@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from registry import RegistryError
+from registry.ecosystems.upstream import Upstream
 from registry.importing.images import RemoteImage
 
 Ecosystem = Literal["npm", "pypi", "oci"]
@@ -22,7 +23,9 @@ class Wanted:
     """One file or image to import.
 
     `digest` is `<algorithm>:<hex>` as stated by the source; a local file needs none. Only images have a `repository`
-    and a `tag`. `spec` is the package as the ecosystem's client names it, such as `@acme/web@1.0.0`.
+    and a `tag`. `spec` is the package as the ecosystem's client names it, such as `@acme/web@1.0.0`. `upstream` is what
+    the npm registry says about the version; without it, the import reads it from `registry`, the registry's URL.
+    `left_out` holds a reason for each part that the import leaves out.
     """
 
     ecosystem: Ecosystem
@@ -32,16 +35,21 @@ class Wanted:
     repository: str = ""
     tag: str = ""
     spec: str = ""
+    upstream: Upstream | None = None
+    registry: str = ""
+    left_out: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
         """Identifies the import in the journal: equal for the same content from the same source."""
         if isinstance(self.location, RemoteImage):
             return f"{self.location} {self.digest} {self.repository} {self.tag}"
+        about = self.upstream.id if self.upstream else self.registry
         if isinstance(self.location, str):
-            return f"{self.location} {self.digest}"
+            return f"{self.location} {self.digest} {about}".rstrip()
         if self.spec:
-            return f"{self.spec} {self.digest}"  # the ecosystem's client fetched the file to a temporary path
+            # The ecosystem's client fetched the file to a temporary path.
+            return f"{self.spec} {self.digest} {about}".rstrip()
         stat = self.location.stat()
         return f"{self.location} {self.digest} {stat.st_size} {stat.st_mtime_ns} {self.tag}"
 
@@ -56,6 +64,18 @@ class Refused:
 
     title: str
     reason: str
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A package, file or part that a source has and that the import leaves out, with the reason. This is no failure."""
+
+    title: str
+    reason: str
+
+
+# What a source yields, in any order.
+Found = Wanted | Refused | LeftOut
 
 
 def digest_of_integrity(text: str, title: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote, urljoin
@@ -18,11 +19,14 @@ from packaging.utils import (
 from packaging.version import InvalidVersion, Version
 
 from registry import RegistryError
-from registry.importing import Wanted, digest_of_integrity, strongest
+from registry.ecosystems.upstream import Upstream, upstream_of, without_manifests
+from registry.importing import Refused, Wanted, digest_of_integrity, strongest
 from registry.importing.access import Access
 
 _TRIES = 3
 _CHUNK = 1 << 20
+# A lockfile lists the versions of a package next to each other.
+_PACKUMENTS_KEPT = 64
 _JSON = "application/vnd.pypi.simple.v1+json"
 
 
@@ -40,27 +44,33 @@ class Api:
     def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
         self._access = Access()
         self._http = httpx.Client(follow_redirects=True, timeout=60, transport=transport, auth=self._access)
+        self._about = lru_cache(_PACKUMENTS_KEPT)(self._read_about)
 
-    def npm(self, registry: str, name: str, version: str, *, all_versions: bool = False) -> Iterator[Wanted]:
+    def npm(self, registry: str, name: str, version: str, *, all_versions: bool = False) -> Iterator[Wanted | Refused]:
         """Yields the tarball of one version (by default `latest`) or of all versions of an npm package.
 
-        Raises RegistryError when the registry cannot be read, lacks the version, or states no supported digest.
+        Raises RegistryError when the registry cannot be read or lacks the version.
         """
-        url = f"{self._access.learned(registry).rstrip('/')}/{quote(name, safe='@')}"
-        packument = self._json(url, "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8")
+        packument = self._packument(registry, name)
         versions: dict[str, Any] = packument.get("versions", {})
         chosen = version or packument.get("dist-tags", {}).get("latest", "")
         if not all_versions and chosen not in versions:
-            raise RegistryError(f"{url}: has no version {chosen or 'tagged latest'!r} of {name}")
+            raise RegistryError(f"{registry}: has no version {chosen or 'tagged latest'!r} of {name}")
         for number in versions if all_versions else [chosen]:
-            dist: dict[str, str] = versions[number]["dist"]
-            title = f"{name}@{number}"
-            digest = (
-                digest_of_integrity(dist["integrity"], title)
-                if dist.get("integrity")
-                else strongest({"sha1": dist.get("shasum", "")}, title)
-            )
-            yield Wanted("npm", dist["tarball"], dist["tarball"].rsplit("/", 1)[-1], digest)
+            yield _npm_version(packument, name, number)
+
+    def npm_upstream(self, registry: str, spec: str) -> Upstream:
+        """Returns what an npm registry says about a version besides the tarball. Raises RegistryError if unreadable."""
+        name, _, version = spec.rpartition("@")
+        return upstream_of(self._about(registry, name), version)
+
+    def _read_about(self, registry: str, name: str) -> Any:
+        return without_manifests(self._packument(registry, name))
+
+    def _packument(self, registry: str, name: str) -> dict[str, Any]:
+        """Returns the full packument: the abbreviated form has no times."""
+        url = f"{self._access.learned(registry).rstrip('/')}/{quote(name, safe='@')}"
+        return self._json(url, "application/json")
 
     def pypi(
         self,
@@ -132,6 +142,24 @@ class Api:
                 _give_up(url, error, last=tries == _TRIES)
             except ValueError:
                 raise RegistryError(f"{url}: answers with no JSON; an index is needed that has {accept}") from None
+
+
+def _npm_version(packument: Mapping[str, Any], name: str, number: str) -> Wanted | Refused:
+    """Returns the tarball of a version. A version without a tarball or a digest stops no other version."""
+    title = f"{name}@{number}"
+    dist: Any = packument["versions"][number].get("dist") or {}
+    try:
+        digest = (
+            digest_of_integrity(dist["integrity"], title)
+            if dist.get("integrity")
+            else strongest({"sha1": dist.get("shasum", "")}, title)
+        )
+    except RegistryError as error:
+        return Refused(title, str(error))
+    if not dist.get("tarball"):
+        return Refused(title, f"{title}: the registry has no tarball of it")
+    location, upstream = dist["tarball"], upstream_of(packument, number)
+    return Wanted("npm", location, location.rsplit("/", 1)[-1], digest, spec=title, upstream=upstream)
 
 
 def _give_up(url: str, error: httpx.HTTPError, *, last: bool) -> None:

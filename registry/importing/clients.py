@@ -11,14 +11,16 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 from registry import RegistryError
+from registry.ecosystems.upstream import Upstream, upstream_of
 from registry.importing import Refused, Wanted, digest_of_integrity
 from registry.importing.directory import wanted_in
 from registry.importing.lockfiles import package_lock
+from registry.importing.npm_cache import cached_packument
 
 _AT_ONCE = 25  # packages an `npm pack`
 _QUIET = ("--no-audit", "--no-fund", "--loglevel=error", "--ignore-scripts")
@@ -36,9 +38,12 @@ def npm_tree(specs: Sequence[str], directory: Path) -> Iterator[Wanted | Refused
 
 def npm_locked(file: Path, directory: Path) -> Iterator[Wanted | Refused]:
     """Fetches the packages in a lockfile, with npm configured as in the lockfile's directory."""
-    locked = list(package_lock(file))
+    found = list(package_lock(file))
+    yield from (each for each in found if isinstance(each, Refused))
+    locked = [each for each in found if isinstance(each, Wanted)]
+    npm = npm_settings(file.parent)
     for start in range(0, len(locked), _AT_ONCE):
-        yield from _packed(locked[start : start + _AT_ONCE], file.parent, directory)
+        yield from _packed(locked[start : start + _AT_ONCE], npm, directory)
 
 
 def npm_package(name: str, version: str, directory: Path, *, all_versions: bool) -> Iterator[Wanted | Refused]:
@@ -47,9 +52,9 @@ def npm_package(name: str, version: str, directory: Path, *, all_versions: bool)
     if all_versions:
         told: Any = json.loads(_run("npm", ["npm", "view", name, "versions", "--json", *_QUIET], Path.cwd()))
         specs = [f"{name}@{each}" for each in ([told] if isinstance(told, str) else told)]
-    wanted = [Wanted("npm", spec, "", spec=spec) for spec in specs]
+    wanted, npm = [Wanted("npm", spec, "", spec=spec) for spec in specs], npm_settings(Path.cwd())
     for start in range(0, len(wanted), _AT_ONCE):
-        yield from _packed(wanted[start : start + _AT_ONCE], Path.cwd(), directory)
+        yield from _packed(wanted[start : start + _AT_ONCE], npm, directory)
 
 
 def pip_tree(specs: Sequence[str], directory: Path) -> Iterator[Wanted]:
@@ -92,7 +97,44 @@ def _configured(settings: Mapping[str, str], name: str) -> str:
     return next((value for value in found if value is not None), "")
 
 
-def _packed(batch: Sequence[Wanted], at: Path, directory: Path) -> Iterator[Wanted | Refused]:
+@dataclass(frozen=True)
+class NpmSettings:
+    """Settings of npm in the directory `at`.
+
+    `registries` has the registry of each scope, and the default one for the empty scope. `full_packuments` are the
+    options that make npm read full packuments, which have times. Any date does that, and this date leaves out no
+    version. They are empty where npm is configured with a date.
+    """
+
+    at: Path
+    cache: Path
+    registries: Mapping[str, str]
+    full_packuments: Sequence[str]
+
+
+def npm_settings(at: Path) -> NpmSettings:
+    """Asks npm for its settings. Raises RegistryError when npm is missing."""
+    settings: dict[str, Any] = json.loads(_run("npm", ["npm", "config", "list", "--json"], at))
+    registries = {name.removesuffix("registry").rstrip(":"): url
+                  for name, url in settings.items() if name == "registry" or name.endswith(":registry")}  # fmt: skip
+    dated = settings.get("before") or settings.get("min-release-age")
+    return NpmSettings(at, Path(settings["cache"]), registries, () if dated else ("--before=9999-12-31",))
+
+
+def _upstream(npm: NpmSettings, name: str, version: str) -> Upstream:
+    """Returns what the registry says about a version, from npm's cache if possible, otherwise by one more request."""
+    scope = name.partition("/")[0] if name.startswith("@") else ""
+    registry = npm.registries.get(scope) or npm.registries[""]
+    packument = cached_packument(npm.cache, registry, name)
+    if packument is None:
+        fields = ("time", "dist-tags", "deprecated", "dist.attestations")
+        viewed: Any = json.loads(_run("npm", ["npm", "view", f"{name}@{version}", *fields, "--json", *_QUIET], npm.at))
+        dist = {"attestations": viewed["dist.attestations"]} if "dist.attestations" in viewed else {}
+        packument = {**viewed, "versions": {version: {"deprecated": viewed.get("deprecated"), "dist": dist}}}
+    return upstream_of(packument, version)
+
+
+def _packed(batch: Sequence[Wanted], npm: NpmSettings, directory: Path) -> Iterator[Wanted | Refused]:
     """Fetches a batch with `npm pack`, which stores tarballs exactly as the registry serves them.
 
     npm stops at the first failure. Each package of a failed batch is then fetched on its own, so that only the failing
@@ -101,21 +143,23 @@ def _packed(batch: Sequence[Wanted], at: Path, directory: Path) -> Iterator[Want
     directory.mkdir(parents=True, exist_ok=True)
     packed = Path(tempfile.mkdtemp(prefix="packed-", dir=directory))
     named = [str(each.location) for each in batch]
+    options = ("--json", "--pack-destination", str(packed), *npm.full_packuments, *_QUIET)
     try:
-        told = _run("npm", ["npm", "pack", "--json", "--pack-destination", str(packed), *_QUIET, *named], at)
+        told = _run("npm", ["npm", "pack", *options, *named], npm.at)
     except RegistryError as error:
         if len(batch) == 1:
             yield Refused(batch[0].spec, f"{batch[0].spec}: {error}")
             return
         for each in batch:
-            yield from _packed([each], at, directory)
+            yield from _packed([each], npm, directory)
         return
     for wanted, entry in zip(batch, cast(list[dict[str, str]], json.loads(told)), strict=True):
         # npm 8 reports a scoped package's filename with "@" and "/", but writes it without (npm/cli#3405).
         file = packed / entry["filename"].removeprefix("@").replace("/", "-")
         if not wanted.digest:
             wanted = replace(wanted, digest=digest_of_integrity(entry["integrity"], wanted.spec), spec=entry["id"])
-        yield replace(wanted, location=file, filename=file.name)
+        upstream = _upstream(npm, entry["name"], entry["version"])
+        yield replace(wanted, location=file, filename=file.name, upstream=upstream)
 
 
 def _run(client: str, command: Sequence[str], directory: Path, **environment: str) -> str:

@@ -14,12 +14,12 @@ from typing import Any, cast
 from packaging.requirements import InvalidRequirement, Requirement
 
 from registry import RegistryError
-from registry.importing import Wanted, digest_of_integrity
+from registry.importing import Refused, Wanted, digest_of_integrity
 
 _OPTION = re.compile(r"\s--(?P<name>[a-z-]+)(?:=|\s+)(?P<value>\S+)")
 
 
-def package_lock(file: Path, registry: str = "") -> Iterator[Wanted]:
+def package_lock(file: Path, registry: str = "") -> Iterator[Wanted | Refused]:
     """Yields each tarball that npm would fetch from a registry. Bundled and linked packages are left out.
 
     A lockfile written with `omit-lockfile-registry-resolved` has no URLs. The URL is then built from `registry`;
@@ -46,10 +46,16 @@ def package_lock(file: Path, registry: str = "") -> Iterator[Wanted]:
         if location in seen:
             continue
         if resolved and not resolved.startswith(("https://", "http://")):
-            raise RegistryError(f"{file}: {place} is resolved to {resolved!r}, which is no URL of a registry")
+            yield Refused(spec, f"{file}: {place} is resolved to {resolved!r}, which is no URL of a registry")
+            continue
         seen.add(location)
-        digest = digest_of_integrity(entry.get("integrity", ""), place)
-        yield Wanted("npm", location, location.rsplit("/", 1)[-1] if resolved else filename, digest, spec=spec)
+        try:
+            digest = digest_of_integrity(entry.get("integrity", ""), place)
+        except RegistryError as error:
+            yield Refused(spec, f"{file}: {error}")
+            continue
+        name = location.rsplit("/", 1)[-1] if resolved else filename
+        yield Wanted("npm", location, name, digest, spec=spec, registry=registry)
 
 
 def requirements(file: Path) -> Iterator[tuple[str, str, set[str]]]:

@@ -19,7 +19,8 @@ from registry.catalog.artifact import Artifact
 from registry.catalog.audit import By
 from registry.catalog.facts import Facts
 from registry.ecosystems import npm, oci, pypi
-from registry.importing import Refused, Wanted, check_digest
+from registry.ecosystems.upstream import Upstream
+from registry.importing import Found, LeftOut, Refused, Wanted, check_digest
 from registry.importing.apis import Api
 from registry.importing.images import RemoteImage
 from registry.importing.images.carry import Carrier, ImageRegistries
@@ -32,8 +33,18 @@ _BATCH = 25  # items to commit together
 _SHOWN_AFTER = 200
 
 Told = Callable[["Imported"], None]
-# The stored artifacts to commit, or the reason for which the item cannot be imported.
-_Ready = list[Artifact] | str
+
+
+@dataclass
+class _Stored:
+    """The stored artifacts of an item, to commit, and the reasons for parts that are left out."""
+
+    artifacts: list[Artifact]
+    left_out: list[str]
+
+
+# What an item is after its objects are stored, or the reason for which the item cannot be imported.
+_Ready = _Stored | str
 
 
 @dataclass
@@ -41,13 +52,15 @@ class Imported:
     """The progress of an import, in items.
 
     `known` counts items that were published already, and `skipped` those in the journal. `failed` holds titles and
-    reasons; `delayed` names committed changes that could not be delivered yet.
+    reasons. `left_out` holds those of what is not imported on purpose. `delayed` names committed changes that could not
+    be delivered yet.
     """
 
     new: int = 0
     known: int = 0
     skipped: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    left_out: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     delayed: list[str] = field(default_factory=list[str])
 
     @property
@@ -81,12 +94,12 @@ class Import:
         self._imported = Imported()
         self._unshown = 0
 
-    def run(self, wanted: Iterable[Wanted | Refused]) -> Imported:
+    def run(self, wanted: Iterable[Found]) -> Imported:
         """Imports all items, and returns the counts and failures.
 
         Raises RegistryError or a cloud client's error when the import cannot continue. Items committed by then stay.
         """
-        batch: list[tuple[Wanted, list[Artifact]]] = []
+        batch: list[tuple[Wanted, _Stored]] = []
         with (
             tempfile.TemporaryDirectory(prefix="import-") as scratch,
             Carrier(self._registries, self._origin, Path(scratch) / "layers", workers=self._workers) as carrier,
@@ -111,7 +124,7 @@ class Import:
 
     def _stored(
         self,
-        wanted: Iterable[Wanted | Refused],
+        wanted: Iterable[Found],
         submit: Callable[[Wanted, Path], Future[_Ready]],
         scratch: Path,
     ) -> Iterator[tuple[Wanted, _Ready]]:
@@ -123,6 +136,9 @@ class Import:
         for number, each in enumerate(wanted):
             if isinstance(each, Refused):
                 self._imported.failed.append((each.title, each.reason))
+                continue
+            if isinstance(each, LeftOut):
+                self._imported.left_out.append((each.title, each.reason))
                 continue
             if self._journal.has(each):
                 self._imported.skipped += 1
@@ -136,20 +152,23 @@ class Import:
 
     def _store(self, carrier: Carrier, wanted: Wanted, directory: Path) -> _Ready:
         try:
-            artifacts: list[Artifact] = []
-            for artifact in self._artifacts(carrier, wanted, directory):
+            stored = _Stored([], list(wanted.left_out))
+            for artifact in self._artifacts(carrier, wanted, directory, stored.left_out):
                 self._facts.refuse_unpublished(artifact)
                 for blob in artifact.blobs:
                     self._origin.create(blob)
-                artifacts.append(artifact)
-            return artifacts
+                stored.artifacts.append(artifact)
+            return stored
         except RegistryError as error:
             return str(error)
         finally:
             shutil.rmtree(directory, ignore_errors=True)
 
-    def _artifacts(self, carrier: Carrier, wanted: Wanted, directory: Path) -> Iterator[Artifact]:
-        """Yields the item's artifact and, for an image, the artifacts of its referrers."""
+    def _artifacts(self, carrier: Carrier, wanted: Wanted, directory: Path, left_out: list[str]) -> Iterator[Artifact]:
+        """Yields the item's artifact and, for an image, the artifacts of its referrers.
+
+        Adds to `left_out` a reason for each part that is not imported.
+        """
         if isinstance(wanted.location, RemoteImage):
             for artifact, parts in carrier.described(wanted, wanted.location, directory):
                 self._facts.refuse_unpublished(artifact)
@@ -159,7 +178,19 @@ class Import:
         file = self._at_hand(wanted, wanted.location, directory)
         if wanted.digest:
             check_digest(file, wanted.digest, wanted.title)
-        yield _read(wanted, file)
+        yield _read(wanted, file, self._upstream(wanted, left_out))
+
+    def _upstream(self, wanted: Wanted, left_out: list[str]) -> Upstream | None:
+        """Returns what the item's npm registry says about the version."""
+        found = wanted.upstream
+        if found is None and wanted.registry:
+            try:
+                found = self._api.npm_upstream(wanted.registry, wanted.spec)
+            except RegistryError as error:
+                left_out.append(f"its time, dist-tags and deprecation: {error}")
+        if found is not None and found.attested:
+            left_out.append("its provenance: publish the version with --provenance to keep the Sigstore bundle")
+        return found
 
     def _at_hand(self, wanted: Wanted, location: Path | str, directory: Path) -> Path:
         if isinstance(location, Path):
@@ -171,11 +202,11 @@ class Import:
         self._api.download(location, file)
         return file
 
-    def _commit(self, batch: list[tuple[Wanted, list[Artifact]]]) -> None:
-        outcomes = iter(self._facts.commit([artifact for _, artifacts in batch for artifact in artifacts], self._by))
+    def _commit(self, batch: list[tuple[Wanted, _Stored]]) -> None:
+        outcomes = iter(self._facts.commit([each for _, stored in batch for each in stored.artifacts], self._by))
         committed: list[Wanted] = []
-        for wanted, artifacts in batch:
-            of_it = list(islice(outcomes, len(artifacts)))
+        for wanted, stored in batch:
+            of_it = list(islice(outcomes, len(stored.artifacts)))
             refused = [outcome.refused for outcome in of_it if outcome.refused]
             if refused:
                 self._imported.failed.append((wanted.title, refused[0]))
@@ -183,6 +214,7 @@ class Import:
             new = any(outcome.new for outcome in of_it)
             self._imported.new += new
             self._imported.known += not new
+            self._imported.left_out += [(wanted.spec or wanted.title, reason) for reason in stored.left_out]
             committed.append(wanted)
         self._journal.add(committed)
         self._unshown += len(committed)
@@ -202,7 +234,7 @@ def _finished(running: dict[Future[_Ready], Wanted]) -> Iterator[tuple[Wanted, _
         yield running.pop(future), future.result()
 
 
-def _read(wanted: Wanted, file: Path) -> Artifact:
+def _read(wanted: Wanted, file: Path, upstream: Upstream | None) -> Artifact:
     if wanted.ecosystem == "oci":
         return oci.read(file, wanted.repository, wanted.tag)
-    return npm.read(file) if wanted.ecosystem == "npm" else pypi.read(file)
+    return npm.read(file, upstream=upstream) if wanted.ecosystem == "npm" else pypi.read(file)

@@ -11,7 +11,7 @@ from pathlib import Path
 from registry import RegistryError
 from registry.ecosystems.oci import check_repository
 from registry.ecosystems.packages import Reference, parse
-from registry.importing import Refused, Wanted
+from registry.importing import Found, Refused, Wanted
 from registry.importing.apis import Api
 from registry.importing.clients import npm_locked, npm_package, pip_indexes
 from registry.importing.directory import wanted_in
@@ -41,7 +41,7 @@ class Sources:
     repository: str = ""
     plain_http: bool = False
 
-    def of(self, source: str) -> Iterator[Wanted | Refused]:
+    def of(self, source: str) -> Iterator[Found]:
         """Yields the items of one source: a directory, a lockfile, or a package or image of another registry.
 
         Raises RegistryError for any other text.
@@ -61,7 +61,7 @@ class Sources:
         else:
             yield from _told_apart(source, self._package(parse(source)))
 
-    def _package(self, reference: Reference) -> Iterator[Wanted | Refused]:
+    def _package(self, reference: Reference) -> Iterator[Found]:
         named, every = (reference.name, reference.version), self.all_versions
         if reference.ecosystem == "pypi":
             return self.api.pypi(self._indexes, *named, all_versions=every)
@@ -73,7 +73,7 @@ class Sources:
     def _indexes(self) -> list[str]:
         return [self.pypi_index] if self.pypi_index else pip_indexes()
 
-    def _images(self, image: RemoteImage) -> Iterator[Wanted | Refused]:
+    def _images(self, image: RemoteImage) -> Iterator[Found]:
         repository = self.repository or image.repository
         check_repository(repository)
         if self.all_versions and (image.tag or image.digest):
@@ -93,12 +93,12 @@ class Sources:
         except RegistryError as error:
             yield Refused(str(image), str(error))
 
-    def _image(self, image: RemoteImage, repository: str) -> Iterator[Wanted | Refused]:
+    def _image(self, image: RemoteImage, repository: str) -> Iterator[Found]:
         digest = image.digest or self.registries.repository(image).digest(image.tag)
         yield Wanted("oci", image, "", digest, repository=repository, tag=image.tag)
 
 
-def _told_apart(title: str, found: Iterator[Wanted | Refused]) -> Iterator[Wanted | Refused]:
+def _told_apart(title: str, found: Iterator[Found]) -> Iterator[Found]:
     """Turns an error of one package into a Refused item, so that the import continues with the others."""
     try:
         yield from found

@@ -20,7 +20,8 @@ import httpx
 import pytest
 
 from registry import RegistryError
-from registry.importing import Refused, Wanted
+from registry.ecosystems.upstream import Upstream
+from registry.importing import Found, Refused, Wanted
 from registry.importing.apis import Api
 from registry.importing.clients import npm_locked, npm_package, npm_tree, pip_indexes
 from registry.importing.images.carry import ImageRegistries
@@ -37,15 +38,18 @@ class Npm:
     url: str = ""
     answers: dict[str, bytes] = field(default_factory=dict[str, bytes])
     refused: list[str] = field(default_factory=list[str])
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    commands: list[str] = field(default_factory=list[str])
 
     def publish(self, registry: str, file: Path, name: str, *versions: str, integrity: str = "") -> None:
         packument: dict[str, Any] = {"name": name, "versions": {}, "dist-tags": {"latest": versions[-1]}}
+        packument["time"] = {version: f"2019-01-0{day}T00:00:00.000Z" for day, version in enumerate(versions, 1)}
         for version in versions:
             body = tarball(file, {"name": name, "version": version}).read_bytes()
             path = f"/{registry}/{name}/-/{name.rsplit('/', 1)[-1]}-{version}.tgz"
             found = integrity or f"sha512-{base64.b64encode(hashlib.sha512(body).digest()).decode()}"
             dist = {"tarball": f"{self.url}{path}", "integrity": found}
-            packument["versions"][version] = {"name": name, "version": version, "dist": dist}
+            packument["versions"][version] = {"name": name, "version": version, "dist": dist, "deprecated": "old"}
             self.answers[path] = body
         self.answers[f"/{registry}/{name}"] = json.dumps(packument).encode()
 
@@ -57,12 +61,17 @@ def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Npm]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             path = unquote(self.path)
+            registry.commands.append(self.headers.get("npm-command", ""))
             allowed = path.startswith("/public/") or self.headers["Authorization"] == f"Bearer {TOKEN}"
             if not allowed:
                 registry.refused.append(path)
             body = registry.answers.get(path) if allowed else None
             self.send_response(200 if body is not None else 404 if allowed else 401)
+            for name, value in registry.headers.items():
+                self.send_header(name, value)
             self.end_headers()
+            if body and b'"time"' in body and self.headers["Accept"] != "application/json":
+                body = json.dumps({**json.loads(body), "time": {}}).encode()
             self.wfile.write(body or b"{}")
 
         def log_message(self, format: str, *args: Any) -> None: ...
@@ -82,7 +91,7 @@ def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Npm]:
     server.shutdown()
 
 
-def specs(found: Iterator[Wanted | Refused]) -> list[str]:
+def specs(found: Iterator[Found]) -> list[str]:
     """Returns the specifications of importable artifacts, and asserts that each file has the promised digest."""
     there: list[str] = []
     for each in found:
@@ -103,6 +112,18 @@ def test_a_scope_comes_from_its_registry_with_its_token(npm: Npm, tmp_path: Path
     every = npm_package("@acme/web", "", tmp_path / "scratch", all_versions=True)
     assert specs(every) == ["@acme/web@1.0.0", "@acme/web@2.0.0-beta.1", "@acme/web@2.0.0"]
     assert npm.refused == []
+
+
+@pytest.mark.parametrize(("headers", "asks_again"), [({}, False), ({"Cache-Control": "no-store"}, True)])
+def test_npm_brings_what_its_registry_says_about_a_version(
+    npm: Npm, tmp_path: Path, headers: dict[str, str], asks_again: bool
+) -> None:
+    npm.headers = headers
+    npm.publish("private", tmp_path / "x.tgz", "@acme/web", "1.0.0", "2.0.0")
+    (found,) = Sources(Api(), ImageRegistries(), tmp_path / "scratch").of("npm:@acme/web@1.0.0")
+    assert isinstance(found, Wanted)
+    assert found.upstream == Upstream("2019-01-01T00:00:00.000Z", "old", {"latest": "2.0.0"})
+    assert any(command.startswith("view") for command in npm.commands) == asks_again
 
 
 def test_a_lockfile_is_fetched_as_npm_would_and_one_that_is_missing_stops_no_other(npm: Npm, tmp_path: Path) -> None:

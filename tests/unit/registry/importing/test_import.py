@@ -249,18 +249,29 @@ def test_a_package_lock_names_tarballs_and_their_digests(tmp_path: Path) -> None
     }
     file.write_text(json.dumps({"lockfileVersion": 3, "packages": entries}))
     found = list(package_lock(file, "https://up.test/npm"))
+    found = [each for each in found if isinstance(each, Wanted)]
     assert [each.spec for each in found] == ["a@1.0.0", "@x/f@3.0.0", "@x/e@2.0.0"]
     assert found[1].location == "https://up.test/npm/@x/f/-/f-3.0.0.tgz"
     assert {each.digest for each in found} == {f"sha512:{hashlib.sha512(b'x').hexdigest()}"}
-    refused: list[tuple[dict[str, Any], str]] = [
-        ({"packages": {"node_modules/a": {"resolved": "git+ssh://x"}}}, "is resolved to 'git"),
-        ({"packages": {"node_modules/a": {"resolved": "https://x/a.tgz"}}}, "gives no digest"),
-        ({"dependencies": {}}, "has no `packages`"),
-    ]
-    for broken, says in refused:
-        file.write_text(json.dumps(broken))
-        with pytest.raises(RegistryError, match=says):
-            list(package_lock(file, "https://up.test/npm"))
+    file.write_text(json.dumps({"dependencies": {}}))
+    with pytest.raises(RegistryError, match="has no `packages`"):
+        list(package_lock(file, "https://up.test/npm"))
+
+
+def test_a_bad_entry_of_a_package_lock_is_named_and_stops_no_other(tmp_path: Path) -> None:
+    file = tmp_path / "package-lock.json"
+    entries = {
+        "node_modules/a": {"version": "1.0.0", "resolved": "git+ssh://x"},
+        "node_modules/b": {"version": "2.0.0", "resolved": "https://x/b.tgz"},
+        "node_modules/c": {"version": "3.0.0", "resolved": "https://x/c.tgz", "integrity": integrity(b"x")},
+    }
+    file.write_text(json.dumps({"packages": entries}))
+    git, no_digest, good = package_lock(file, "https://up.test/npm")
+    assert isinstance(git, Refused)
+    assert (git.title, "node_modules/a is resolved to 'git+ssh://x'" in git.reason) == ("a@1.0.0", True)
+    assert isinstance(no_digest, Refused)
+    assert (no_digest.title, "gives no digest" in no_digest.reason) == ("b@2.0.0", True)
+    assert isinstance(good, Wanted)
 
 
 def test_requirements_name_versions_and_hashes(tmp_path: Path) -> None:
