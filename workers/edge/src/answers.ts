@@ -1,14 +1,12 @@
 // Error responses of the edge worker, in the format that each ecosystem's clients expect.
 
+import type { OciCode } from "./oci";
 import type { Ecosystem } from "./routes";
 
-const OCI_CODES: Record<number, string> = {
-  401: "UNAUTHORIZED",
-  403: "DENIED",
-  404: "NAME_UNKNOWN",
-  405: "UNSUPPORTED",
-  410: "MANIFEST_UNKNOWN",
-};
+// The codes of errors that say no more than their status.
+const OCI_CODES: Record<number, OciCode> = { 401: "UNAUTHORIZED", 403: "DENIED", 404: "UNSUPPORTED", 405: "UNSUPPORTED" };
+
+const UNCACHED = { "cache-control": "no-store" };
 
 /** Returns an error response with a body in the ecosystem's format: JSON for OCI and npm, plain text otherwise. */
 export function failure(
@@ -17,14 +15,23 @@ export function failure(
   message: string,
   headers: Record<string, string> = {},
 ): Response {
-  const always = { "cache-control": "no-store", ...headers };
+  const always = { ...UNCACHED, ...headers };
   if (ecosystem === "oci") {
-    const code = OCI_CODES[status] ?? "UNKNOWN";
-    const api = { "docker-distribution-api-version": "registry/2.0" };
-    return Response.json({ errors: [{ code, message, detail: null }] }, { status, headers: { ...api, ...always } });
+    return ociFailure(status, OCI_CODES[status] ?? "UNKNOWN", message, headers);
   }
   if (ecosystem === "npm") return Response.json({ error: message }, { status, headers: always });
   return new Response(`${message}\n`, { status, headers: { "content-type": "text/plain; charset=utf-8", ...always } });
+}
+
+/** Returns an error response with a code of the OCI Distribution Specification. */
+export function ociFailure(
+  status: number,
+  code: OciCode | "UNKNOWN",
+  message: string,
+  headers: Record<string, string> = {},
+): Response {
+  const api = { "docker-distribution-api-version": "registry/2.0" };
+  return Response.json({ errors: [{ code, message, detail: null }] }, { status, headers: { ...api, ...UNCACHED, ...headers } });
 }
 
 /** The parameters of a challenge beyond its realm. */

@@ -1,5 +1,6 @@
 // Reads the credential of a request: a token, or a session that the token endpoint issued.
 
+import { sha256 } from "./digest";
 import { type Session, verified } from "./sessions";
 
 export type Credential =
@@ -46,9 +47,4 @@ function secretOf(encoded: string): string | undefined {
   const colon = decoded.indexOf(":");
   if (colon < 0) return undefined;
   return decoded.slice(colon + 1) || decoded.slice(0, colon);
-}
-
-async function sha256(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

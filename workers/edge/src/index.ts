@@ -1,12 +1,13 @@
 // The edge worker maps the URL to an object, authenticates and authorizes the client, and fetches the object from L1, a
 // shield or the origin. No cache is queried before the client is authorized.
 
-import { failure, unauthorized } from "./answers";
+import { failure, ociFailure, unauthorized } from "./answers";
 import { conditionsOf } from "./conditions";
 import { credentialOf, isBearer } from "./credentials";
 import { allows } from "./grants";
 import { clientResponse, fetchObject } from "./objects";
-import { packumentPart, wholePackument } from "./npm";
+import { listResponse } from "./oci_lists";
+import { packumentPart, wholeObject } from "./npm";
 import { isQuarantined } from "./quarantine";
 import { type Ecosystem, type ObjectRoute, type Route, route } from "./routes";
 import { scopeOf } from "./sessions";
@@ -25,7 +26,7 @@ interface Bindings {
   METADATA_API_KEY?: string;
 }
 
-type ProtectedRoute = Exclude<Route, { kind: "health" | "unknown" | "redirect" | "token" }>;
+type ProtectedRoute = Exclude<Route, { kind: "health" | "unknown" | "invalid" | "redirect" | "token" }>;
 
 let nodes: { text: string; shields: readonly Shield[] } | undefined;
 
@@ -39,6 +40,7 @@ export default {
     if (!methods.includes(request.method)) {
       return failure(ecosystem, 405, `${request.method} is not supported here`, { allow: methods.join(", ") });
     }
+    if (wanted.kind === "invalid") return ociFailure(wanted.status, wanted.code, wanted.message);
     if (wanted.kind === "redirect") {
       return new Response(null, { status: 301, headers: { location: wanted.location } });
     }
@@ -71,7 +73,7 @@ async function serveProtected(wanted: ProtectedRoute, request: Request, bindings
     return unauthorized(wanted.ecosystem, hostname, { scope, error: "insufficient_scope" });
   }
   if (await isQuarantined(wanted.key, bindings.ENTITLEMENTS, Date.now())) {
-    return failure(wanted.ecosystem, 410, `${wanted.name}: this was withdrawn; use another version`);
+    return absent(wanted, 410, "this was withdrawn; use another version");
   }
   return object(wanted, request, bindings);
 }
@@ -79,7 +81,8 @@ async function serveProtected(wanted: ProtectedRoute, request: Request, bindings
 async function object(wanted: ObjectRoute, request: Request, bindings: Bindings): Promise<Response> {
   const started = Date.now();
   const below = { shield: bindings.SHIELD, shields: shieldsOf(bindings.SHIELDS), originKey: bindings.ORIGIN_KEY };
-  const asked = wanted.part === undefined ? request : wholePackument(request);
+  // A part is cut from the whole: neither a range nor a validator of the client is one of the stored object.
+  const asked = wanted.part === undefined && wanted.list === undefined ? request : wholeObject(request);
   const conditions = conditionsOf(asked.method, asked.headers);
   const answer = await fetchObject(wanted, asked.method, conditions, below, placeOf(request), started);
   if (answer === undefined) {
@@ -87,7 +90,8 @@ async function object(wanted: ObjectRoute, request: Request, bindings: Bindings)
   }
   if (answer.status === 404) {
     await answer.body?.cancel();
-    return failure(wanted.ecosystem, 404, `${wanted.name}: no such object`);
+    if (wanted.list !== undefined && wanted.absent === undefined) return listResponse(request, wanted.name, wanted.list, undefined);
+    return absent(wanted, 404, "no such object");
   }
   if (answer.status === 412) return failure(wanted.ecosystem, 412, `${wanted.name}: this is not the version that was asked for`);
   if (answer.status === 416) {
@@ -95,9 +99,16 @@ async function object(wanted: ObjectRoute, request: Request, bindings: Bindings)
     return failure(wanted.ecosystem, 416, `${wanted.name}: the object has no such bytes`, headers);
   }
   const whole = clientResponse(wanted, answer, Date.now() - started);
+  if (wanted.list !== undefined) return listResponse(request, wanted.name, wanted.list, whole);
   if (wanted.part === undefined) return whole;
   const part = await packumentPart(whole, wanted.part, request.method);
   return part ?? failure(wanted.ecosystem, 404, `${wanted.name}: no such version or dist-tag`);
+}
+
+/** Returns the error for an object that is not or no longer there. */
+function absent({ ecosystem, name, absent: code }: ObjectRoute, status: 404 | 410, why: string): Response {
+  const message = `${name}: ${why}`;
+  return code === undefined ? failure(ecosystem, status, message) : ociFailure(status, code, message);
 }
 
 function authenticated(answer: "ping" | "whoami" | "version", holder: Entitlement): Response {
@@ -108,7 +119,7 @@ function authenticated(answer: "ping" | "whoami" | "version", holder: Entitlemen
 
 function ecosystemOf(wanted: Exclude<Route, { kind: "health" | "unknown" }>): Ecosystem | undefined {
   if (wanted.kind === "token") return "oci";
-  return wanted.kind === "object" || wanted.kind === "authenticated" ? wanted.ecosystem : undefined;
+  return "ecosystem" in wanted ? wanted.ecosystem : undefined;
 }
 
 function issuerOf(bindings: Bindings): Issuer {

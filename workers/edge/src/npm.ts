@@ -75,8 +75,8 @@ function unknown(reason?: string): Route {
   return { kind: "unknown", ecosystem: "npm", ...(reason === undefined ? {} : { reason }) };
 }
 
-/** Returns a request for the whole packument: conditions and ranges of the client's request concern the part only. */
-export function wholePackument(request: Request): Request {
+/** Returns a request for the whole object: conditions and ranges of the client's request concern the part only. */
+export function wholeObject(request: Request): Request {
   return new Request(request.url, { method: "GET" });
 }
 

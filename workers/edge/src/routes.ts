@@ -2,6 +2,7 @@
 // docs/architecture.md, "Client-facing URLs", has the table of URLs and keys.
 
 import { npmRoute, type PackumentPart } from "./npm";
+import { invalidOciPath, type InvalidRoute, type ListQuery, type OciCode, ociRoute } from "./oci";
 
 export type Ecosystem = "npm" | "pypi" | "oci";
 
@@ -19,10 +20,15 @@ export interface ObjectRoute {
   part?: PackumentPart;
   /** Whether any valid token may read the object, whatever its grants. */
   anyToken?: boolean;
+  /** The code of the error when the origin has no such object. */
+  absent?: OciCode;
+  /** Set when the client gets a part of the object, which is a list. */
+  list?: ListQuery;
 }
 
 export type Route =
   | ObjectRoute
+  | InvalidRoute
   | { kind: "health" }
   | { kind: "token" }
   | { kind: "authenticated"; ecosystem: Ecosystem; answer: "ping" | "whoami" | "version" }
@@ -31,26 +37,21 @@ export type Route =
 
 const PYPI_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/; // PEP 508
 const PYPI_FILE = /^[A-Za-z0-9][A-Za-z0-9._+!-]*$/;
-// OCI Distribution Specification 1.1, "Pulling manifests"
-const OCI_NAME = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
-const OCI_NAME_MAX = 255;
-const OCI_TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
-const OCI_DIGEST = /^sha256:[a-f0-9]{64}$/;
 const PATH_MAX = 1024;
 
 /** Returns the route for a URL. Never throws: the route of an invalid URL is `unknown`. */
 export function route(url: URL, accept: string): Route {
-  if (url.pathname.length > PATH_MAX) return { kind: "unknown" };
+  if (url.pathname.length > PATH_MAX) return url.pathname.startsWith("/v2/") ? invalidOciPath() : { kind: "unknown" };
   if (url.pathname === "/healthz") return { kind: "health" };
   if (url.pathname === "/token") return { kind: "token" };
   const path = decodeOnce(url.pathname);
   if (path === undefined || path.includes("//") || path.split("/").some((part) => part === "." || part === "..")) {
-    return { kind: "unknown" };
+    return url.pathname.startsWith("/v2/") ? invalidOciPath() : { kind: "unknown" };
   }
   if (path.startsWith("/npm/")) return npmRoute(path.slice("/npm/".length), accept);
   if (path.startsWith("/pypi/")) return pypi(path.slice("/pypi/".length), accept);
   if (path === "/v2" || path === "/v2/") return { kind: "authenticated", ecosystem: "oci", answer: "version" };
-  if (path.startsWith("/v2/")) return oci(path.slice("/v2/".length));
+  if (path.startsWith("/v2/")) return ociRoute(path.slice("/v2/".length), url.searchParams);
   return { kind: "unknown" };
 }
 
@@ -110,27 +111,6 @@ function simple(name: string | undefined, trailingSlash: boolean, accept: string
   const canonical = canonicalPypiName(name);
   if (canonical !== name || !trailingSlash) return { kind: "redirect", location: `/pypi/simple/${canonical}/` };
   return { kind: "object", ecosystem: "pypi", name, key: `pypi/simple/${name}/${document}`, negotiated: true };
-}
-
-function oci(rest: string): Route {
-  const list = /^(.+)\/tags\/list$/.exec(rest);
-  if (list?.[1] !== undefined) return ociObject(list[1], `oci/taglists/${list[1]}/list.json`);
-  const match = /^(.+)\/(manifests|blobs|referrers)\/([^/]+)$/.exec(rest);
-  const [, name, section, reference] = match ?? [];
-  if (name === undefined || section === undefined || reference === undefined) return { kind: "unknown", ecosystem: "oci" };
-  if (OCI_DIGEST.test(reference)) {
-    const path = `sha256/${reference.slice("sha256:".length)}`;
-    const key = section === "referrers" ? `oci/referrers/${name}/${path}.json` : `oci/${section}/${name}/${path}`;
-    return ociObject(name, key, reference);
-  }
-  if (section === "manifests" && OCI_TAG.test(reference)) return ociObject(name, `oci/tags/${name}/${reference}`);
-  return { kind: "unknown", ecosystem: "oci" };
-}
-
-function ociObject(name: string, key: string, digest?: string): Route {
-  if (name.length > OCI_NAME_MAX || !OCI_NAME.test(name)) return { kind: "unknown", ecosystem: "oci" };
-  const byDigest = digest === undefined ? {} : { digest };
-  return { kind: "object", ecosystem: "oci", name, key, negotiated: false, ...byDigest };
 }
 
 /** Decodes percent-encoding once. Returns undefined for a path with control characters, `\`, or `%` after decoding. */

@@ -79,10 +79,6 @@ test("the route of an invalid path is unknown", () => {
     "/npm/-/npm/v1/attestations/web@../1.0.0",
     "/pypi/files/a/b/c",
     "/pypi/files/a/%2e%2e",
-    "/v2/acme/app/blobs/latest",
-    "/v2/Acme/app/manifests/1.0",
-    "/v2/acme//app/manifests/1.0",
-    `/v2/acme/app/blobs/sha512:${"a".repeat(64)}`,
     `/npm/${"a".repeat(300)}`,
   ]) {
     assert.equal(key(path), "unknown", path);

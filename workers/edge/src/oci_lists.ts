@@ -1,0 +1,85 @@
+// Lists of tags and of referrers: the part that a client asks for, with the URL of the next part.
+// OCI Distribution Specification 1.1, "Listing Tags" and "Listing Referrers".
+
+import { sha256 } from "./digest";
+import type { ListQuery } from "./oci";
+
+const INDEX = "application/vnd.oci.image.index.v1+json";
+const INDEX_BYTES = 4 << 20; // what clients read of a manifest ("Pushing Manifests")
+
+interface Descriptor {
+  digest: string;
+  artifactType?: string;
+}
+
+interface Part {
+  content: unknown;
+  headers: Record<string, string>;
+}
+
+/** Returns the client's response for a list. `whole` has the stored list, or is undefined when there is none. */
+export async function listResponse(
+  request: Request,
+  name: string,
+  query: ListQuery,
+  whole: Response | undefined,
+): Promise<Response> {
+  const stored: unknown = whole === undefined ? { schemaVersion: 2, mediaType: INDEX, manifests: [] } : await whole.json();
+  const part = isTagList(stored) ? tagPart(name, query, stored.tags) : referrerPart(request.url, query, stored);
+  const text = JSON.stringify(part.content);
+  const body = new TextEncoder().encode(text);
+  const etag = `"${await sha256(text)}"`;
+  const headers = new Headers(whole?.headers ?? { "cache-control": "no-store", "content-type": INDEX });
+  for (const name of ["accept-ranges", "content-range", "last-modified"]) headers.delete(name);
+  for (const [header, value] of Object.entries(part.headers)) headers.set(header, value);
+  headers.set("docker-distribution-api-version", "registry/2.0");
+  headers.set("etag", etag);
+  if (matches(request.headers.get("if-none-match"), etag)) {
+    headers.delete("content-length");
+    return new Response(null, { status: 304, headers });
+  }
+  headers.set("content-length", String(body.length));
+  return new Response(request.method === "HEAD" ? null : body, { headers });
+}
+
+function isTagList(stored: unknown): stored is { tags: string[] } {
+  return Array.isArray((stored as { tags?: unknown }).tags);
+}
+
+/** The tags after `last`, in the list's order of characters; none for a limit of zero. */
+function tagPart(name: string, { limit, last }: ListQuery, tags: readonly string[]): Part {
+  const after = last ? tags.filter((tag) => tag > last) : tags;
+  const shown = limit === undefined ? after : after.slice(0, limit);
+  const end = shown.at(-1);
+  if (end === undefined || shown.length === after.length) return { content: { name, tags: shown }, headers: {} };
+  const next = new URLSearchParams({ n: String(limit), last: end });
+  return { content: { name, tags: shown }, headers: { link: `</v2/${name}/tags/list?${next}>; rel="next"` } };
+}
+
+/** The referrers of the types that are asked for, as many after `last` as fit into one index. */
+function referrerPart(url: string, { last, artifactTypes }: ListQuery, stored: unknown): Part {
+  const { manifests, ...index } = stored as { manifests: Descriptor[] };
+  const headers: Record<string, string> = artifactTypes.length > 0 ? { "oci-filters-applied": "artifactType" } : {};
+  const wanted = manifests
+    .filter(({ artifactType }) => artifactTypes.length === 0 || artifactTypes.includes(artifactType ?? ""))
+    .filter(({ digest }) => !last || digest > last);
+  const shown = fitting(wanted);
+  const end = shown.at(-1);
+  if (end !== undefined && shown.length < wanted.length) {
+    const next = new URL(url);
+    next.searchParams.set("last", end.digest);
+    headers["link"] = `<${next.pathname}${next.search}>; rel="next"`;
+  }
+  return { content: { ...index, manifests: shown }, headers };
+}
+
+function fitting(descriptors: readonly Descriptor[]): readonly Descriptor[] {
+  let left = INDEX_BYTES - 1024; // for the index around them
+  const size = (descriptor: Descriptor): number => new TextEncoder().encode(`${JSON.stringify(descriptor)},`).length;
+  const end = descriptors.findIndex((descriptor) => (left -= size(descriptor)) < 0);
+  return end < 0 ? descriptors : descriptors.slice(0, Math.max(end, 1));
+}
+
+function matches(header: string | null, etag: string): boolean {
+  return (header ?? "").split(",").some((each) => ["*", etag].includes(each.trim().replace(/^W\//, "")));
+}
