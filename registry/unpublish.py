@@ -59,11 +59,11 @@ def _refuse_needed(target: Target, reference: Reference, known: Known) -> None:
 def _dependents(target: Target, reference: Reference) -> list[str]:
     """Returns the npm packages here with a listed version that depends on any version of the package."""
     facts, found = Facts(target.repository), list[str]()
-    for mark in target.repository.items(npm.dependents_of(reference.name)):
-        known = facts.read(NpmPackage(mark.name).partition).known
+    for entry in target.repository.items(npm.dependents_of(reference.name)):
+        known = facts.read(NpmPackage(entry.name).partition).known
         manifests = [known.facts[f"version#{version}"]["manifest"] for version in listed_versions(known)]
         if any(reference.name in depends_on(manifest) for manifest in manifests):
-            found.append(mark.name)
+            found.append(entry.name)
     return found
 
 

@@ -124,8 +124,8 @@ class Follower:
 
 def _bucket_look(store: ObjectStore) -> Callable[[Document], int]:
     def look(document: Document) -> int:
-        held = store.find(document.key)
-        return int(held.metadata.get("revision", 0)) if held else 0
+        head = store.find(document.key)
+        return int(head.metadata.get("revision", 0)) if head else 0
 
     return look
 

@@ -49,9 +49,9 @@ def entries(repository: Repository, since: str = _FIRST_MONTH) -> Iterator[Entry
     """Yields the audit entries since a time, oldest first. `since` may be the start of a time, such as `2026-11`."""
     for month in _months(since[:7]):
         for item in repository.items(f"audit#{month}", after=since):
-            said = item.document
-            found = By(said["principal"], said["caller"], said["action"])
-            yield Entry(item.name.partition("#")[0], found, said["what"])
+            document = item.document
+            found = By(document["principal"], document["caller"], document["action"])
+            yield Entry(item.name.partition("#")[0], found, document["what"])
 
 
 def checked_time(text: str) -> str:

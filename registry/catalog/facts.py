@@ -160,10 +160,10 @@ class Facts:
 
         Raises RegistryError if an immutable record exists with another content.
         """
-        there = self._repository.item(partition, fact.name)
-        if there is not None and encoded(there.document["content"]) == encoded(fact.content):
+        found = self._repository.item(partition, fact.name)
+        if found is not None and encoded(found.document["content"]) == encoded(fact.content):
             return []
-        if there is not None and fact.immutable:
+        if found is not None and fact.immutable:
             raise RegistryError(f"{title}: this version exists with another content; publish a new version")
-        condition = Absent() if there is None else Unchanged(there.version)
+        condition = Absent() if found is None else Unchanged(found.version)
         return [Put(partition, fact.name, {"content": fact.content, "written": at}, condition)]

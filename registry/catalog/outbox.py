@@ -88,14 +88,14 @@ class Outbox:
         """Returns the intents that were delivered once and wait for their repetition."""
         return list(self._in(_REPEAT))
 
-    def settled(self, intent: Intent, time: float) -> None:
+    def record_delivery(self, intent: Intent, time: float) -> None:
         """Schedules a delivered intent to repeat REPEAT_SECONDS after `time`, or deletes a repeated intent."""
         if intent.state == _REPEAT:
             self._replace(intent, None)
         else:
             self._replace(intent, replace(intent, state=_REPEAT, due=time + REPEAT_SECONDS, tries=0, error=""))
 
-    def failed(self, intent: Intent, error: str, time: float) -> Intent:
+    def record_failure(self, intent: Intent, error: str, time: float) -> Intent:
         """Records a failed delivery. Each retry waits longer; after MOST_TRIES failures the intent is dead."""
         tries = intent.tries + 1
         pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**tries)

@@ -89,11 +89,11 @@ def import_packages(
             if from_pip:
                 yield from clients.pip_tree(from_pip, Path(scratch) / "pip")
 
-        with _progress(_total(sources or (), from_npm, from_pip)) as told:
+        with _progress(_total(sources or (), from_npm, from_pip)) as report:
             by = caller.by(target, "import", principal)
-            imported = Import(target, by, kept, api, registries, workers=workers, told=told).run(wanted())
+            imported = Import(target, by, kept, api, registries, workers=workers, report=report).run(wanted())
     kept.close()
-    _tell(imported)
+    _print_result(imported)
 
 
 def _total(sources: Sequence[str], *unknown: Sequence[str] | None) -> int | None:
@@ -122,14 +122,14 @@ def _progress(total: int | None) -> Generator[Callable[[Imported], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("", total=total)
 
-        def told(imported: Imported) -> None:
-            said = f"{imported.failed[-1][0]} failed" if imported.failed else ""
-            progress.update(task, completed=imported.done, description=said)
+        def report(imported: Imported) -> None:
+            description = f"{imported.failed[-1][0]} failed" if imported.failed else ""
+            progress.update(task, completed=imported.done, description=description)
 
-        yield told
+        yield report
 
 
-def _tell(imported: Imported) -> None:
+def _print_result(imported: Imported) -> None:
     for title, reason in imported.failed:
         print(f"error: {reason if title in reason else f'{title}: {reason}'}", file=sys.stderr)
     for reason in imported.delayed:

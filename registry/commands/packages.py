@@ -45,7 +45,7 @@ def publish(
     report = publishing.publish(target, files, by, repository=repository, tag=tag, provenance=provenance)
     for each in report.published:
         print(f"{'published' if each.new else 'already published:'} {each.title}")
-    _tell_delay(report)
+    _report_delay(report)
 
 
 @app.command()
@@ -173,10 +173,10 @@ def _change(stack_outputs: Path, principal: str, action: str, make: Callable[[Ta
     report = publishing.apply(target, [make(target)], caller.by(target, action, principal))
     for each in report.published:
         print(f"{action}: {each.title}" if each.new else f"nothing to change: {each.title}")
-    _tell_delay(report)
+    _report_delay(report)
 
 
-def _tell_delay(report: Report) -> None:
+def _report_delay(report: Report) -> None:
     if report.delayed:
         reasons = "; ".join(report.delayed)
         sys.exit(

@@ -42,7 +42,7 @@ def _pass(target: Target, delivery: Delivery, metric: bool) -> bool:
     report = delivery.drain()
     if metric:
         target.metrics.purges(report.lag, report.dead)
-    print(f"delivered {report.settled}, waiting {report.waiting}, failed for good {report.dead}", flush=True)
+    print(f"delivered {report.delivered}, waiting {report.waiting}, failed for good {report.dead}", flush=True)
     for reason in report.delayed:
         print(f"error: {reason}; a later pass retries the delivery", file=sys.stderr, flush=True)
     if report.dead:

@@ -53,7 +53,7 @@ def create(
     seconds = tokens.duration(expires)
     changed = tokens.create(target, caller.by(target, "tokens create", principal), holder, grant, seconds)
     print(changed.text)
-    _tell(target, changed)
+    _report_delay(target, changed)
 
 
 @app.command("list")
@@ -89,7 +89,7 @@ def rotate(
     seconds, shared = tokens.duration(expires), tokens.duration(overlap, "--overlap", shortest=0)
     changed = tokens.rotate(target, caller.by(target, "tokens rotate", principal), identity, seconds, shared)
     print(changed.text)
-    _tell(target, changed)
+    _report_delay(target, changed)
 
 
 @app.command()
@@ -109,7 +109,7 @@ def revoke(
     for identity in ids:
         changed = tokens.revoke(target, who, identity)
         print(f"revoked {changed.token.id} of {changed.token.principal}")
-        _tell(target, changed)
+        _report_delay(target, changed)
 
 
 @app.command()
@@ -124,7 +124,7 @@ def grant(
     target = read_target(stack_outputs)
     changed = tokens.change_grants(target, caller.by(target, "tokens grant", principal), identity, add=grants)
     print(*changed.token.grants)
-    _tell(target, changed)
+    _report_delay(target, changed)
 
 
 @app.command()
@@ -139,14 +139,14 @@ def ungrant(
     target = read_target(stack_outputs)
     changed = tokens.change_grants(target, caller.by(target, "tokens ungrant", principal), identity, remove=grants)
     print(*changed.token.grants)
-    _tell(target, changed)
+    _report_delay(target, changed)
 
 
-def _tell(target: Target, changed: Changed) -> None:
+def _report_delay(target: Target, changed: Changed) -> None:
     """Reports that the edge could not be updated: a warning on DynamoDB, whose stream updates it, else an error."""
-    if not changed.untold:
+    if not changed.edge_error:
         return
-    problem = f"the change is committed, but the edge could not be updated: {changed.untold}"
+    problem = f"the change is committed, but the edge could not be updated: {changed.edge_error}"
     if target.metadata.backend == "dynamodb":
         print(f"warning: {problem}; the stream updates it within seconds (docs/entitlements.md)", file=sys.stderr)
     else:

@@ -27,14 +27,14 @@ _RENDERED_AT_ONCE = 8  # packages
 
 
 @dataclass(frozen=True)
-class Drained:
+class PassReport:
     """The result of one pass of the outbox relay.
 
     `lag` is the age in seconds of the oldest change that readers do not see yet. `left` is the number of due intents
     that the pass did not start for lack of time.
     """
 
-    settled: int
+    delivered: int
     waiting: int
     dead: int
     left: int
@@ -43,10 +43,10 @@ class Drained:
 
 
 @dataclass
-class Settled:
+class Delivered:
     """The number of delivered intents, and the reason for each failure. Intents that were not started do not count."""
 
-    settled: int = 0
+    delivered: int = 0
     failed: list[str] = field(default_factory=list[str])
 
 
@@ -67,45 +67,45 @@ class Delivery:
         Returns the reason for each failure, without duplicates. The outbox relay retries failed intents.
         """
         pending = [intent for intent in self.outbox.pending() if partitions & intent.changes.keys()]
-        return list(dict.fromkeys(self.settle(pending).failed))
+        return list(dict.fromkeys(self.deliver_intents(pending).failed))
 
-    def drain(self, until: float = math.inf) -> Drained:
+    def drain(self, until: float = math.inf) -> PassReport:
         """Delivers the due intents, pending ones first. Starts no more work after `until`, in seconds since 1970."""
         due = [each for each in [*self.outbox.pending(), *self.outbox.repeats()] if each.due <= time.time()]
-        settled, delayed = 0, list[str]()
+        delivered, delayed = 0, list[str]()
         for start in range(0, len(due), _AT_ONCE):
-            done = self.settle(due[start : start + _AT_ONCE], until)
-            settled += done.settled
+            done = self.deliver_intents(due[start : start + _AT_ONCE], until)
+            delivered += done.delivered
             delayed += done.failed
         pending, dead = self.outbox.pending(), self.outbox.dead()
-        return Drained(
-            settled=settled,
+        return PassReport(
+            delivered=delivered,
             waiting=len(pending) + len(self.outbox.repeats()),
             dead=len(dead),
-            left=len(due) - settled - len(delayed),
+            left=len(due) - delivered - len(delayed),
             lag=max([each.age for each in [*pending, *dead]], default=0.0),
             delayed=list(dict.fromkeys(delayed)),
         )
 
-    def settle(self, intents: Sequence[Intent], until: float = math.inf) -> Settled:
+    def deliver_intents(self, intents: Sequence[Intent], until: float = math.inf) -> Delivered:
         """Delivers several intents together, so that a package with several intents is rendered once.
 
         If that fails, delivers each intent separately, so that one bad intent does not block the others.
         """
         if not intents or time.time() >= until:
-            return Settled()
+            return Delivered()
         try:
-            self._bring(intents)
+            self._deliver(intents)
         except (RegistryError, ClientError, BotoCoreError) as error:
             if len(intents) > 1:
-                return _together(self.settle([intent], until) for intent in intents)
-            self.outbox.failed(intents[0], str(error), time.time())
-            return Settled(failed=[str(error)])
+                return _sum(self.deliver_intents([intent], until) for intent in intents)
+            self.outbox.record_failure(intents[0], str(error), time.time())
+            return Delivered(failed=[str(error)])
         for intent in intents:
-            self.outbox.settled(intent, time.time())
-        return Settled(len(intents))
+            self.outbox.record_delivery(intent, time.time())
+        return Delivered(len(intents))
 
-    def _bring(self, intents: Sequence[Intent]) -> None:
+    def _deliver(self, intents: Sequence[Intent]) -> None:
         changes: dict[str, list[str]] = {}
         for intent in intents:
             for partition, names in intent.changes.items():
@@ -131,9 +131,9 @@ class Delivery:
         return [document.key for document in documents]
 
 
-def _together(parts: Iterator[Settled]) -> Settled:
-    whole = Settled()
+def _sum(parts: Iterator[Delivered]) -> Delivered:
+    whole = Delivered()
     for part in parts:
-        whole.settled += part.settled
+        whole.delivered += part.delivered
         whole.failed += part.failed
     return whole

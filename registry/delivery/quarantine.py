@@ -20,14 +20,14 @@ def withdraw(repository: Repository, edge: EdgeNetwork, origin: Origin, keys: Se
     """Adds objects to the list at the edge first, and then moves them to keys that no URL reaches."""
     for start in range(0, len(keys), _AT_ONCE):
         repository.transact([Put(PARTITION, key, {}) for key in dict.fromkeys(keys[start : start + _AT_ONCE])])
-    tell(repository, edge)
+    sync_list(repository, edge)
     for key in keys:
         origin.quarantine(key)
 
 
-def tell(repository: Repository, edge: EdgeNetwork) -> None:
+def sync_list(repository: Repository, edge: EdgeNetwork) -> None:
     """Syncs the list at the edge with the repository, and repeats until the list did not change during a write."""
-    told: list[str] | None = None
-    while (listed := [item.name for item in repository.items(PARTITION)]) != told:
+    written: list[str] | None = None
+    while (listed := [item.name for item in repository.items(PARTITION)]) != written:
         edge.refuse(listed)
-        told = listed
+        written = listed

@@ -30,9 +30,9 @@ from registry.target import Target
 _BATCH = 25  # items to commit together
 # Committed items are delivered when they number 200 or a quarter of the import so far, whichever is more. Delivering
 # each batch would be quadratic, because each delivery renders the list of all projects.
-_SHOWN_AFTER = 200
+_DELIVERED_AFTER = 200
 
-Told = Callable[["Imported"], None]
+Progress = Callable[["Imported"], None]
 
 
 @dataclass
@@ -80,19 +80,19 @@ class Import:
         registries: ImageRegistries,
         *,
         workers: int,
-        told: Told,
+        report: Progress,
     ) -> None:
         self._by = by
         self._journal = journal
         self._workers = workers
-        self._told = told
+        self._report = report
         self._origin = target.origin
         self._facts = Facts(target.repository)
         self._delivery = target.delivery
         self._api = api
         self._registries = registries
         self._imported = Imported()
-        self._unshown = 0
+        self._undelivered = 0
 
     def run(self, wanted: Iterable[Found]) -> Imported:
         """Imports all items, and returns the counts and failures.
@@ -117,9 +117,9 @@ class Import:
                 if len(batch) == _BATCH:
                     self._commit(batch)
                     batch = []
-                self._told(self._imported)
+                self._report(self._imported)
             self._commit(batch)
-        self._show()
+        self._deliver()
         return self._imported
 
     def _stored(
@@ -142,7 +142,7 @@ class Import:
                 continue
             if self._journal.has(each):
                 self._imported.skipped += 1
-                self._told(self._imported)
+                self._report(self._imported)
                 continue
             running[submit(each, scratch / str(number))] = each
             if len(running) >= 2 * self._workers:
@@ -217,15 +217,15 @@ class Import:
             self._imported.left_out += [(wanted.spec or wanted.title, reason) for reason in stored.left_out]
             committed.append(wanted)
         self._journal.add(committed)
-        self._unshown += len(committed)
-        if self._unshown >= max(_SHOWN_AFTER, self._imported.done // 4):
-            self._show()
-            self._unshown = 0
+        self._undelivered += len(committed)
+        if self._undelivered >= max(_DELIVERED_AFTER, self._imported.done // 4):
+            self._deliver()
+            self._undelivered = 0
 
-    def _show(self) -> None:
+    def _deliver(self) -> None:
         """Delivers all committed changes in the outbox, including those of earlier, interrupted runs."""
         pending = self._delivery.outbox.pending()
-        self._imported.delayed = list(dict.fromkeys(self._delivery.settle(pending).failed))
+        self._imported.delayed = list(dict.fromkeys(self._delivery.deliver_intents(pending).failed))
 
 
 def _finished(running: dict[Future[_Ready], Wanted]) -> Iterator[tuple[Wanted, _Ready]]:

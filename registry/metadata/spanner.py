@@ -50,7 +50,7 @@ class SpannerRepository:
     def __init__(self, database: str, *, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         name = os.environ.get("PGDATABASE", database)
-        with _told():  # the pool would not report why it cannot connect
+        with _readable_errors():  # the pool would not report why it cannot connect
             psycopg.connect(dbname=name, connect_timeout=_PATIENCE).close()
         self._pool = ConnectionPool(
             kwargs={"dbname": name, "autocommit": True},
@@ -143,7 +143,7 @@ class SpannerRepository:
 
     @contextmanager
     def _connection(self) -> Generator[_Connection]:
-        with _told(), self._pool.connection() as connection:
+        with _readable_errors(), self._pool.connection() as connection:
             yield connection
 
 
@@ -159,15 +159,15 @@ def _serializable(connection: _Connection) -> None:
 
 
 @contextmanager
-def _told() -> Generator[None]:
+def _readable_errors() -> Generator[None]:
     """Turns database errors that the operator can resolve into RegistryError, with a message of one line."""
     try:
         yield
     except _AGAIN:
         raise
     except (psycopg.OperationalError, errors.UndefinedTable, errors.InsufficientPrivilege) as error:
-        said = " ".join(str(error).split())
+        reason = " ".join(str(error).split())
         raise RegistryError(
-            f"the metadata database did not answer: {said}. Point PGHOST and PGPORT at PGAdapter "
+            f"the metadata database did not answer: {reason}. Point PGHOST and PGPORT at PGAdapter "
             "(docs/metadata.md) and try again"
         ) from error

@@ -20,20 +20,20 @@ class StoreError(RegistryError):
 
 
 @dataclass(frozen=True)
-class Held:
-    """The head of an existing object: its metadata, and `mark`, its ETag (S3) or generation (Cloud Storage)."""
+class ObjectHead:
+    """The head of an existing object: its metadata, and `validator`, its ETag (S3) or generation (Cloud Storage)."""
 
-    mark: str
+    validator: str
     metadata: Mapping[str, str]
 
 
 class ObjectStore(Protocol):
     """A bucket with conditional writes. Methods raise botocore's errors (S3) or StoreError (Cloud Storage).
 
-    A `mark` is a condition: the operation happens only if the object still has this ETag or generation.
+    With a `validator`, an operation happens only if the object still has this ETag or generation.
     """
 
-    def find(self, key: str) -> Held | None: ...
+    def find(self, key: str) -> ObjectHead | None: ...
 
     def read(self, key: str) -> bytes: ...
 
@@ -41,15 +41,15 @@ class ObjectStore(Protocol):
         """Writes an immutable object. Returns False when the key exists, also for one of two simultaneous writers."""
         ...
 
-    def replace(self, document: Document, body: bytes, metadata: Mapping[str, str], mark: str) -> bool:
-        """Writes a document if the object still has `mark`. An empty `mark` means that the key must not exist.
+    def replace(self, document: Document, body: bytes, metadata: Mapping[str, str], validator: str) -> bool:
+        """Writes a document if the object still has `validator`. If it is empty, the key must not exist yet.
 
         Returns False when the condition does not hold.
         """
         ...
 
-    def remove(self, key: str, mark: str = "") -> bool:
-        """Deletes an object; its noncurrent versions stay. Returns False when a given `mark` does not match."""
+    def remove(self, key: str, validator: str = "") -> bool:
+        """Deletes an object; its noncurrent versions stay. Returns False when a given `validator` does not match."""
         ...
 
     def copy(self, key: str, to: str) -> bool:
@@ -71,12 +71,12 @@ class Origin:
 
     def holds(self, key: str, sha256: str) -> bool:
         """Returns whether the object exists with this SHA-256."""
-        held = self._store.find(key)
-        return held is not None and held.metadata.get("sha256") == sha256
+        head = self._store.find(key)
+        return head is not None and head.metadata.get("sha256") == sha256
 
     def _expect_same(self, blob: Blob) -> None:
-        held = self._store.find(blob.key)
-        there = held.metadata.get("sha256", "unknown") if held else "unknown"
+        head = self._store.find(blob.key)
+        there = head.metadata.get("sha256", "unknown") if head else "unknown"
         if there != blob.sha256:
             raise RegistryError(
                 f"{blob.key}: exists with other bytes (SHA-256 {there}, not {blob.sha256}), and published objects "
@@ -95,13 +95,13 @@ class Origin:
         metadata = {"revision": str(revision), "published": published}
         metadata |= {"digest": document.digest} if document.digest else {}
         for _ in range(_TRIES):
-            mark, there = self._revision_of(document.key)
-            if there >= revision or (document.body is None and not mark):
+            validator, there = self._revision_of(document.key)
+            if there >= revision or (document.body is None and not validator):
                 return False
             if document.body is None:
-                done = self._store.remove(document.key, mark)
+                done = self._store.remove(document.key, validator)
             else:
-                done = self._store.replace(document, document.body, metadata, mark)
+                done = self._store.replace(document, document.body, metadata, validator)
             if done:
                 return True
         raise RegistryError(f"{document.key}: other publishers kept writing this document; publish again to update it")
@@ -112,5 +112,5 @@ class Origin:
             self._store.remove(key)
 
     def _revision_of(self, key: str) -> tuple[str, int]:
-        held = self._store.find(key)
-        return (held.mark, int(held.metadata.get("revision", 0))) if held else ("", 0)
+        head = self._store.find(key)
+        return (head.validator, int(head.metadata.get("revision", 0))) if head else ("", 0)

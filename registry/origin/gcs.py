@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar, cast
 import requests
 
 from registry.catalog.artifact import IMMUTABLE, MUTABLE, Blob, Document
-from registry.origin import Held, StoreError
+from registry.origin import ObjectHead, StoreError
 
 with warnings.catch_warnings():  # the library warns of Python versions that it will drop; operators cannot act on that
     warnings.simplefilter("ignore", FutureWarning)
@@ -25,7 +25,7 @@ with warnings.catch_warnings():  # the library warns of Python versions that it 
     from google.cloud import storage  # pyright: ignore[reportMissingTypeStubs]
 
 # The generation number that means "the object does not exist" in a precondition.
-_NOTHING = 0
+_ABSENT = 0
 
 
 @dataclass(frozen=True)
@@ -64,32 +64,32 @@ class CloudStorage:
         self._bucket = client.bucket(bucket)
         self._lock = lock
 
-    def find(self, key: str) -> Held | None:
-        found = _asked(key, lambda: self._bucket.get_blob(key))
-        return None if found is None else Held(str(found.generation), found.metadata or {})
+    def find(self, key: str) -> ObjectHead | None:
+        found = _call(key, lambda: self._bucket.get_blob(key))
+        return None if found is None else ObjectHead(str(found.generation), found.metadata or {})
 
     def read(self, key: str) -> bytes:
-        return _asked(key, lambda: self._bucket.blob(key).download_as_bytes())
+        return _call(key, lambda: self._bucket.blob(key).download_as_bytes())
 
     def add(self, blob: Blob, metadata: Mapping[str, str]) -> bool:
-        made = self._new(blob.key, metadata, IMMUTABLE)
+        target = self._new(blob.key, metadata, IMMUTABLE)
         if self._lock is not None:
-            _retain(made, self._lock)
+            _retain(target, self._lock)
         source = io.BytesIO(blob.source) if isinstance(blob.source, bytes) else blob.source.open("rb")
         with source:
             size = source.seek(0, io.SEEK_END)
-            return _written(blob.key, lambda: self._upload(made, source, size, blob.content_type, _NOTHING))
+            return _conditional(blob.key, lambda: self._upload(target, source, size, blob.content_type, _ABSENT))
 
-    def replace(self, document: Document, body: bytes, metadata: Mapping[str, str], mark: str) -> bool:
-        made, kind = self._new(document.key, metadata, MUTABLE), document.content_type
-        return _written(
-            document.key, lambda: self._upload(made, io.BytesIO(body), len(body), kind, int(mark or _NOTHING))
+    def replace(self, document: Document, body: bytes, metadata: Mapping[str, str], validator: str) -> bool:
+        target, kind = self._new(document.key, metadata, MUTABLE), document.content_type
+        return _conditional(
+            document.key, lambda: self._upload(target, io.BytesIO(body), len(body), kind, int(validator or _ABSENT))
         )
 
-    def remove(self, key: str, mark: str = "") -> bool:
+    def remove(self, key: str, validator: str = "") -> bool:
         """Deletes an object without naming a generation, so that the object stays as a noncurrent version."""
-        condition = {"if_generation_match": int(mark)} if mark else {}
-        return _written(key, lambda: self._bucket.delete_blob(key, **condition))
+        condition = {"if_generation_match": int(validator)} if validator else {}
+        return _conditional(key, lambda: self._bucket.delete_blob(key, **condition))
 
     def copy(self, key: str, to: str) -> bool:
         def copied() -> None:
@@ -99,15 +99,15 @@ class CloudStorage:
                 if token is None:
                     return
 
-        return _written(key, copied)
+        return _conditional(key, copied)
 
     def _new(self, key: str, metadata: Mapping[str, str], cache_control: str) -> Any:
-        made = self._bucket.blob(key)
-        made.metadata, made.cache_control = dict(metadata), cache_control
-        return made
+        target = self._bucket.blob(key)
+        target.metadata, target.cache_control = dict(metadata), cache_control
+        return target
 
-    def _upload(self, made: Any, source: Any, size: int, content_type: str, generation: int) -> None:
-        made.upload_from_file(
+    def _upload(self, target: Any, source: Any, size: int, content_type: str, generation: int) -> None:
+        target.upload_from_file(
             source,
             rewind=True,
             size=size,
@@ -117,27 +117,27 @@ class CloudStorage:
         )
 
 
-def _retain(made: Any, lock: Lock) -> None:
-    made.retention.mode = _MODES[lock.mode]
-    made.retention.retain_until_time = datetime.now(UTC) + timedelta(days=lock.days)
+def _retain(target: Any, lock: Lock) -> None:
+    target.retention.mode = _MODES[lock.mode]
+    target.retention.retain_until_time = datetime.now(UTC) + timedelta(days=lock.days)
 
 
-def _written(key: str, write: Callable[[], object]) -> bool:
+def _conditional(key: str, write: Callable[[], object]) -> bool:
     """Runs a conditional write. Returns False when the precondition does not hold or no object exists."""
     try:
-        _asked(key, write)
+        _call(key, write)
     except (PreconditionFailed, NotFound):
         return False
     return True
 
 
-def _asked(key: str, ask: Callable[[], _Answer]) -> _Answer:
+def _call(key: str, request: Callable[[], _Answer]) -> _Answer:
     """Runs a request and turns the library's errors into StoreError.
 
     PreconditionFailed and NotFound pass through, because callers treat them as results.
     """
     try:
-        return ask()
+        return request()
     except (PreconditionFailed, NotFound):
         raise
     except (GoogleAPIError, GoogleAuthError, requests.RequestException) as error:

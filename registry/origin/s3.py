@@ -8,9 +8,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from registry.catalog.artifact import IMMUTABLE, MUTABLE, Blob, Document
-from registry.origin import Held
+from registry.origin import ObjectHead
 
-_OVERTAKEN = ("PreconditionFailed", "ConditionalRequestConflict")
+_PRECONDITION_FAILED = ("PreconditionFailed", "ConditionalRequestConflict")
 _MISSING = ("404", "NoSuchKey")
 
 
@@ -21,14 +21,14 @@ class S3:
         self._s3 = s3
         self._bucket = bucket
 
-    def find(self, key: str) -> Held | None:
+    def find(self, key: str) -> ObjectHead | None:
         try:
             head = self._s3.head_object(Bucket=self._bucket, Key=key)
         except ClientError as error:
             if _code(error) in _MISSING:
                 return None
             raise
-        return Held(head["ETag"], head["Metadata"])
+        return ObjectHead(head["ETag"], head["Metadata"])
 
     def read(self, key: str) -> bytes:
         return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
@@ -48,7 +48,7 @@ class S3:
                 IfNoneMatch="*",
             )
         except ClientError as error:
-            if _code(error) not in _OVERTAKEN:
+            if _code(error) not in _PRECONDITION_FAILED:
                 raise
             return False
         finally:
@@ -56,7 +56,7 @@ class S3:
                 body.close()
         return True
 
-    def replace(self, document: Document, body: bytes, metadata: Mapping[str, str], mark: str) -> bool:
+    def replace(self, document: Document, body: bytes, metadata: Mapping[str, str], validator: str) -> bool:
         try:
             self._s3.put_object(
                 Bucket=self._bucket,
@@ -65,19 +65,19 @@ class S3:
                 ContentType=document.content_type,
                 CacheControl=MUTABLE,
                 Metadata=metadata,
-                **({"IfMatch": mark} if mark else {"IfNoneMatch": "*"}),
+                **({"IfMatch": validator} if validator else {"IfNoneMatch": "*"}),
             )
         except ClientError as error:
-            if _code(error) not in (*_OVERTAKEN, *_MISSING):
+            if _code(error) not in (*_PRECONDITION_FAILED, *_MISSING):
                 raise
             return False
         return True
 
-    def remove(self, key: str, mark: str = "") -> bool:
+    def remove(self, key: str, validator: str = "") -> bool:
         try:
-            self._s3.delete_object(Bucket=self._bucket, Key=key, **({"IfMatch": mark} if mark else {}))
+            self._s3.delete_object(Bucket=self._bucket, Key=key, **({"IfMatch": validator} if validator else {}))
         except ClientError as error:
-            if _code(error) not in (*_OVERTAKEN, *_MISSING):
+            if _code(error) not in (*_PRECONDITION_FAILED, *_MISSING):
                 raise
             return False
         return True

@@ -47,11 +47,11 @@ def resync(target: Target) -> Repaired:
 
 def _resync(target: Target, edge: TokenEntries) -> Repaired:
     now = time.time()
-    held = edge.read(sorted(edge.keys()))
+    entries = edge.read(sorted(edge.keys()))
     records, unreadable = _records(target)
-    missing = [record for key, record in records.items() if key not in held]
-    stale = list(_stale(target, records, held))
-    extra = list(_extra(target, held.keys() - records.keys(), held, now))
+    missing = [record for key, record in records.items() if key not in entries]
+    stale = list(_stale(target, records, entries))
+    extra = list(_extra(target, entries.keys() - records.keys(), entries, now))
     edge.overwrite([*missing, *stale, *extra], now)
     return Repaired(len(records), len(missing), len(stale), len(extra), tuple(unreadable.values()))
 
@@ -70,20 +70,20 @@ def _records(target: Target) -> tuple[Mapping[str, Record], Mapping[str, str]]:
     return records, unreadable
 
 
-def _stale(target: Target, records: Mapping[str, Record], held: Mapping[str, str]) -> Iterator[Record]:
+def _stale(target: Target, records: Mapping[str, Record], entries: Mapping[str, str]) -> Iterator[Record]:
     for key, record in records.items():
-        if key not in held or held[key] == encode_entry(record):
+        if key not in entries or entries[key] == encode_entry(record):
             continue
         # A newer entry means that the record changed after it was read, so the record is read again.
-        item = target.repository.item(PARTITION, record.digest) if version_of(held[key]) > record.version else None
+        item = target.repository.item(PARTITION, record.digest) if version_of(entries[key]) > record.version else None
         latest = record_of(item) if item else record
-        if held[key] != encode_entry(latest):
+        if entries[key] != encode_entry(latest):
             yield latest
 
 
-def _extra(target: Target, keys: set[str], held: Mapping[str, str], now: float) -> Iterator[Record]:
+def _extra(target: Target, keys: set[str], entries: Mapping[str, str], now: float) -> Iterator[Record]:
     for key in sorted(keys):
         digest = key.removeprefix(KEY_PREFIX)
-        gone = Record(digest, max(0, version_of(held[key])), int(now) + _REPLAY_SECONDS, None)
-        if held[key] != encode_entry(gone) and target.repository.item(PARTITION, digest) is None:
+        gone = Record(digest, max(0, version_of(entries[key])), int(now) + _REPLAY_SECONDS, None)
+        if entries[key] != encode_entry(gone) and target.repository.item(PARTITION, digest) is None:
             yield Record(digest, gone.version + 1, gone.kept_until, None)

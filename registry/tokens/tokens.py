@@ -46,13 +46,13 @@ _TRIES = 5
 class Changed:
     """A token after a change.
 
-    `text` is the secret of a newly issued token, else empty. `untold` is the reason why the edge's entry could not be
+    `text` is the secret of a newly issued token, else empty. `edge_error` says why the edge's entry could not be
     written at once, else empty.
     """
 
     token: Token
     text: str = ""
-    untold: str = ""
+    edge_error: str = ""
 
 
 def duration(text: str, option: str = "--expires", shortest: int = _SHORTEST_SECONDS) -> int:
@@ -75,7 +75,7 @@ def create(target: Target, by: By, principal: str, grants: Iterable[str], second
         raise RegistryError(f"principal {principal!r}: use up to 128 letters, digits and . _ @ / + -")
     text, token = _new(principal, tuple(checked(grants)), seconds)
     _commit(target, by, [_put(token, Absent())], [token])
-    return Changed(token, text, _tell(target, [token]))
+    return Changed(token, text, _update_edge(target, [token]))
 
 
 def tokens(target: Target, *, ended: bool = False) -> list[Token]:
@@ -139,7 +139,7 @@ def _change(target: Target, by: By, identity: str, change: Callable[[Token], tup
             if tries == _TRIES:
                 raise RegistryError(f"token {token.id}: other processes keep changing this token; try again") from None
         else:
-            return replace(changed, untold=_tell(target, written))
+            return replace(changed, edge_error=_update_edge(target, written))
 
 
 def _new(principal: str, grants: tuple[str, ...], seconds: int) -> tuple[str, Token]:
@@ -177,7 +177,7 @@ def _commit(target: Target, by: By, writes: Sequence[Write], changed: Sequence[T
     target.repository.transact([*writes, *entries])
 
 
-def _tell(target: Target, changed: Sequence[Token]) -> str:
+def _update_edge(target: Target, changed: Sequence[Token]) -> str:
     """Writes the tokens' current records to the edge. Returns the reason for a failure, or an empty string."""
     items = [target.repository.item(PARTITION, token.digest) for token in changed]
     try:

@@ -229,7 +229,7 @@ def test_a_stuck_purge_goes_off_and_ends_once_it_is_settled(on_call: OnCall) -> 
         assert told["AlarmDescription"].startswith("Readers see old documents")
         on_call.forget()
         (pending,) = on_call.target.delivery.outbox.pending()
-        on_call.target.delivery.outbox.settled(pending, time.time())
+        on_call.target.delivery.outbox.record_delivery(pending, time.time())
         on_call.hears("purge-lag", "OK")
     assert "no data" in on_call.hears("purge-lag", "ALARM")["NewStateReason"], "nobody drains any more"
 

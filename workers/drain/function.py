@@ -44,7 +44,7 @@ def handler(event: object, context: object) -> dict[str, Any]:
         _log.warning("%s; the next pass retries it", reason)
     if report.delayed:
         _delivery.cache_clear()  # an API token may have been replaced
-    counts = {"settled": report.settled, "waiting": report.waiting, "left": report.left, "given_up": report.dead}
+    counts = {"settled": report.delivered, "waiting": report.waiting, "left": report.left, "given_up": report.dead}
     _log.info("%s", counts)
     return counts
 

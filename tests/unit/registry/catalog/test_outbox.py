@@ -39,11 +39,11 @@ def test_a_purge_that_fails_is_told_and_made_by_a_drain(
         fail_to_purge(away)
         assert publish_web(network, tmp_path).delayed == ["the edge was not purged: it is away"]
     drained = network.target.delivery.drain()
-    assert (drained.settled, drained.waiting, network.purged) == (0, 1, [])  # the retry is not due yet
+    assert (drained.delivered, drained.waiting, network.purged) == (0, 1, [])  # the retry is not due yet
     assert drained.lag > 0
     clock.time += 60
     drained = network.target.delivery.drain()
-    assert (drained.settled, drained.delayed, drained.lag) == (1, [], 0)
+    assert (drained.delivered, drained.delayed, drained.lag) == (1, [], 0)
     assert any(url.endswith(f"/objects/{PACKUMENT}") for url in network.purged)
 
 
@@ -54,12 +54,12 @@ def test_every_purge_is_repeated_once_when_caches_have_ended(network: Network, t
     network.target.delivery.drain()
     assert network.purged == []
     clock.time += 2
-    assert network.target.delivery.drain().settled == 1
+    assert network.target.delivery.drain().delivered == 1
     assert any(url.endswith(f"/objects/{PACKUMENT}") for url in network.purged)
     network.purged.clear()
     clock.time += 10 * REPEAT_SECONDS
     drained = network.target.delivery.drain()
-    assert (drained.settled, drained.waiting, network.purged) == (0, 0, [])
+    assert (drained.delivered, drained.waiting, network.purged) == (0, 0, [])
 
 
 def test_pauses_grow_and_what_fails_too_often_is_given_up_until_it_is_revived(
@@ -79,10 +79,10 @@ def test_pauses_grow_and_what_fails_too_often_is_given_up_until_it_is_revived(
     (dead,) = delivery.outbox.dead()
     assert (dead.tries, dead.error) == (MOST_TRIES, "the edge was not purged: it is away")
     drained = delivery.drain()
-    assert (drained.dead, drained.settled) == (1, 0)
+    assert (drained.dead, drained.delivered) == (1, 0)
     assert drained.lag > 0
     assert delivery.outbox.revive() == 1
-    assert delivery.drain().settled == 1
+    assert delivery.drain().delivered == 1
     assert network.purged
 
 
@@ -104,7 +104,7 @@ def test_one_bad_change_does_not_keep_the_others_from_the_readers(
         publish(network.target, [other], By("tester", "", "publish"))
     clock.time += 60
     drained = network.target.delivery.drain()
-    assert (drained.settled, drained.delayed) == (1, ["the edge was not purged: it does not like web"])
+    assert (drained.delivered, drained.delayed) == (1, ["the edge was not purged: it does not like web"])
     assert any("/npm/other/" in url for url in network.purged)
 
 

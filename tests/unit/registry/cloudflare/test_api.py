@@ -106,4 +106,4 @@ def test_without_an_api_token_the_variable_is_named_and_an_issued_token_is_not_l
         _ = network.target.edge
     created = tokens.create(network.target, By("carol", "", "tokens"), "alice", ["npm:*:pull"], 3600)
     assert created.text.startswith("ae_")
-    assert created.untold.startswith("CLOUDFLARE_API_TOKEN is not set")
+    assert created.edge_error.startswith("CLOUDFLARE_API_TOKEN is not set")

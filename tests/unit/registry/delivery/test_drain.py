@@ -35,9 +35,9 @@ def test_a_pass_without_time_leaves_all_to_the_next(
 ) -> None:
     commit_without_delivery(network, tmp_path, monkeypatch)
     drained = network.target.delivery.drain(until=clock.time)
-    assert (drained.settled, drained.left, drained.waiting, network.purged) == (0, CHANGES, CHANGES, [])
+    assert (drained.delivered, drained.left, drained.waiting, network.purged) == (0, CHANGES, CHANGES, [])
     drained = network.target.delivery.drain(until=clock.time + 1)
-    assert (drained.settled, drained.left) == (CHANGES, 0)
+    assert (drained.delivered, drained.left) == (CHANGES, 0)
     assert len(network.json("npm/web/packument.json")["versions"]) == CHANGES
 
 
@@ -55,6 +55,6 @@ def test_an_edge_that_hangs_does_not_use_up_more_than_the_pass_has(
         started = clock.time
         drained = network.target.delivery.drain(until=started + 35)
     assert clock.time - started == 40  # one purge of all changes, then three single purges
-    assert (drained.settled, drained.left) == (0, CHANGES - 3)
+    assert (drained.delivered, drained.left) == (0, CHANGES - 3)
     assert drained.delayed == ["the edge was not purged: it does not answer"]
     assert sorted(intent.tries for intent in network.target.delivery.outbox.pending()) == [0] * 3 + [1] * 3

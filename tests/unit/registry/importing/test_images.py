@@ -63,7 +63,7 @@ def run(
     journal = Journal(tmp_path / "journal")
     try:
         target, by = network.target, By("importer", "", "import")
-        importing = Import(target, by, journal, Api(), registries, workers=3, told=lambda _: None)
+        importing = Import(target, by, journal, Api(), registries, workers=3, report=lambda _: None)
         return importing.run(sources.of(source))
     finally:
         journal.close()

@@ -43,13 +43,13 @@ def run(
     journal: Path,
     wanted: Iterable[Wanted | Refused],
     answer: Callable[[httpx.Request], httpx.Response] = offline,
-    told: Callable[[Imported], None] = lambda _: None,
+    report: Callable[[Imported], None] = lambda _: None,
 ) -> Imported:
     kept = Journal(journal)
     try:
         by = By("importer", "", "import")
         registries = ImageRegistries(httpx.MockTransport(answer))
-        return Import(network.target, by, kept, api(answer), registries, workers=2, told=told).run(wanted)
+        return Import(network.target, by, kept, api(answer), registries, workers=2, report=report).run(wanted)
     finally:
         kept.close()
 
@@ -103,7 +103,7 @@ def test_an_import_that_was_ended_goes_on_and_shows_what_was_committed(
 
     journal = tmp_path / "journal"
     with pytest.raises(KeyboardInterrupt):
-        run(network, journal, wanted_in(tree), told=end)
+        run(network, journal, wanted_in(tree), report=end)
     assert not [key for key in network.objects() if key.endswith("packument.json")]  # committed, not shown yet
     with journal.open("a") as cut_short:
         cut_short.write("012")
