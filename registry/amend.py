@@ -90,8 +90,8 @@ def shown(known: Known) -> list[str]:
     for name in [*packument.listed_versions(known), *simple.listed_files(known)]:
         message = packument.deprecation(known, name)
         yank = known.facts.get(f"yanked#{name}", {"yanked": False})
-        said = f"deprecated: {message}" if message else f"yanked {yank['reason']}" if yank["yanked"] else ""
-        lines.append(f"{name}  {said}".rstrip())
+        note = f"deprecated: {message}" if message else f"yanked {yank['reason']}" if yank["yanked"] else ""
+        lines.append(f"{name}  {note}".rstrip())
     lines += [
         f"{digest}  {known.facts[f'manifest#{digest}']['mediaType']}" for digest in images.listed_manifests(known)
     ]

@@ -68,13 +68,13 @@ class CloudflareApi:
 
     def listed(self, path: str, query: Mapping[str, str]) -> Iterator[Any]:
         """Yields the items of a listing whose pages are linked by cursors. Raises CloudflareError."""
-        asked = dict(query)
+        parameters = dict(query)
         while True:
-            page = self._answer("GET", f"{path}?{urlencode(asked)}", None, {})
+            page = self._answer("GET", f"{path}?{urlencode(parameters)}", None, {})
             yield from page["result"]
             position: Any = page.get("result_info") or {}
-            asked["cursor"] = position.get("cursor") or ""
-            if not asked["cursor"]:
+            parameters["cursor"] = position.get("cursor") or ""
+            if not parameters["cursor"]:
                 return
 
     def _answer(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Mapping[str, Any]:

@@ -35,8 +35,8 @@ class TokenEntries:
         """Returns the existing entries among `keys`, by key."""
         wanted, found = list(keys), dict[str, str]()
         for start in range(0, len(wanted), READ_AT_ONCE):
-            asked = {"keys": wanted[start : start + READ_AT_ONCE], "type": "text"}
-            values: Mapping[str, str | None] = self._api.ask("POST", f"{self._path}/bulk/get", asked)["values"]
+            body = {"keys": wanted[start : start + READ_AT_ONCE], "type": "text"}
+            values: Mapping[str, str | None] = self._api.ask("POST", f"{self._path}/bulk/get", body)["values"]
             found |= {key: value for key, value in values.items() if value is not None}
         return found
 

@@ -45,8 +45,8 @@ def visible(
     seen = [each for each in followed if each.reached]
     for each in followed:
         unseen = f"{'not yet' if each.reached else 'not reachable from this machine:'} {each.error}".rstrip()
-        said = unseen if each.seconds is None else f"{each.seconds:.1f} s"
-        print(f"{each.place[0]:<7} {each.place[1]:<20} {said}")
+        result = unseen if each.seconds is None else f"{each.seconds:.1f} s"
+        print(f"{each.place[0]:<7} {each.place[1]:<20} {result}")
     missing = [each for each in seen if each.seconds is None]
     if fresh:
         ended = follower.age()

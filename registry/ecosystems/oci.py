@@ -129,7 +129,7 @@ def check_repository(name: str) -> None:
     """Raises RegistryError for an invalid repository name (Distribution Specification, "Pulling manifests")."""
     if not _REPOSITORY.fullmatch(name) or len(name) > _REPOSITORY_MAX:
         raise RegistryError(
-            f"--repository {name!r}: use small letters and digits, parted by . _ - or /, such as acme/app"
+            f"--repository {name!r}: use lower-case letters and digits, separated by . _ - or /, such as acme/app"
         )
 
 
@@ -149,13 +149,13 @@ def _chosen(layout: Path, tag: str) -> tuple[Descriptor, str]:
     Raises RegistryError when the layout holds several images and `tag` names none of them.
     """
     if not (layout / "oci-layout").is_file():
-        raise RegistryError(f"{layout}: is no OCI image layout (it has no file oci-layout)")
+        raise RegistryError(f"{layout}: is not an OCI image layout (it has no file oci-layout)")
     listed = parsed(layout / "index.json", Index).manifests
     names = [(each.annotations or {}).get(_REF_NAME, "") for each in listed]
     if tag in names and tag:
         return listed[names.index(tag)], tag
     if len(listed) != 1:
-        found = ", ".join(name for name in names if name) or "none with a name"
+        found = ", ".join(name for name in names if name) or "none with a tag"
         raise RegistryError(f"{layout}: holds {len(listed)} images ({found}); choose one with --tag")
     return listed[0], names[0]
 
@@ -218,7 +218,7 @@ def path_of(layout: Path, digest: str) -> Path:
     path = layout / "blobs" / digest.replace(":", "/")
     if not path.is_file():
         raise RegistryError(
-            f"{layout}: blob {digest} is missing; copy the image whole, with: skopeo copy … oci:{layout}"
+            f"{layout}: blob {digest} is missing; copy the whole image with: skopeo copy … oci:{layout}"
         )
     return path
 

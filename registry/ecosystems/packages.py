@@ -47,7 +47,7 @@ def parse(text: str) -> Reference:
     ecosystem, _, rest = text.partition(":")
     match = _FORM[ecosystem].fullmatch(rest) if ecosystem in _FORM else None
     if match is None:
-        raise RegistryError(f"{text!r} names no package; {_HOW}")
+        raise RegistryError(f"{text!r} is not a package's name; {_HOW}")
     found = match.groupdict()
     name = canonicalize_name(found["name"]) if ecosystem == "pypi" else found["name"]
     return Reference(ecosystem, name, found.get("digest") or found["version"] or "")

@@ -65,9 +65,9 @@ def checked_attestations(file: Path, name: str, version: str, sha512: bytes) -> 
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise RegistryError(f"--provenance {file}: is no Sigstore bundle: {place}: {first['msg']}; {_HOW}") from None
+        raise RegistryError(f"--provenance {file}: is not a Sigstore bundle: {place}: {first['msg']}; {_HOW}") from None
     except ValueError as error:
-        raise RegistryError(f"--provenance {file}: its payload is no base64: {error}; {_HOW}") from None
+        raise RegistryError(f"--provenance {file}: the payload is not base64: {error}; {_HOW}") from None
     if envelope.payloadType != _PAYLOAD_TYPE:
         raise RegistryError(f"--provenance {file}: holds {envelope.payloadType!r}, not {_PAYLOAD_TYPE!r}; {_HOW}")
     wanted = f"pkg:npm/{quote(name, safe='/')}@{version}"
@@ -75,7 +75,7 @@ def checked_attestations(file: Path, name: str, version: str, sha512: bytes) -> 
     if sha512.hex() not in digests:
         found = ", ".join(each.name for each in statement.subject) or "nothing"
         raise RegistryError(
-            f"--provenance {file}: speaks of {found}, not of {wanted} with SHA-512 {sha512.hex()[:16]}…; "
+            f"--provenance {file}: attests {found}, not {wanted} with SHA-512 {sha512.hex()[:16]}…; "
             "attest the tarball that you publish"
         )
     attestation = {"predicateType": statement.predicateType, "bundle": json.loads(raw)}

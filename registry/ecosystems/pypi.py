@@ -80,7 +80,7 @@ def _metadata_of_wheel(file: Path) -> bytes:
                 refuse_outside(file, name)
             return _member_of_wheel(file, archive)
     except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, NotImplementedError, RuntimeError) as error:
-        raise RegistryError(f"{file}: is no wheel: {error}. Build one with: python -m build") from None
+        raise RegistryError(f"{file}: is not a wheel: {error}. Build one with: python -m build") from None
 
 
 def _member_of_wheel(file: Path, archive: zipfile.ZipFile) -> bytes:
@@ -105,7 +105,7 @@ def _metadata_of_sdist(file: Path) -> bytes:
                         raise RegistryError(f"{file}: PKG-INFO is larger than {_METADATA_BYTES >> 20} MiB")
                     return cast(IO[bytes], tar.extractfile(member)).read()
     except (tarfile.TarError, EOFError, OSError) as error:
-        raise RegistryError(f"{file}: is no sdist: {error}. Build one with: python -m build --sdist") from None
+        raise RegistryError(f"{file}: is not an sdist: {error}. Build one with: python -m build --sdist") from None
     raise RegistryError(f"{file}: has no PKG-INFO; build the sdist with: python -m build --sdist")
 
 
@@ -118,6 +118,6 @@ def _checked_metadata(file: Path, raw: bytes, name: str, version: Version) -> Me
     if canonicalize_name(metadata.name) != name or metadata.version != version:
         raise RegistryError(
             f"{file}: is named {name} {version}, but its metadata says {metadata.name} {metadata.version}; "
-            "build it anew instead of renaming it"
+            "build the distribution again instead of renaming it"
         )
     return metadata

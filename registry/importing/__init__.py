@@ -101,7 +101,7 @@ def strongest(digests: Mapping[str, str], title: str) -> str:
     for algorithm in _ALGORITHMS:
         if digests.get(algorithm):
             return f"{algorithm}:{digests[algorithm].lower()}"
-    raise RegistryError(f"{title}: the source gives no digest that could be checked ({', '.join(_ALGORITHMS)})")
+    raise RegistryError(f"{title}: the source states no supported digest ({', '.join(_ALGORITHMS)})")
 
 
 def check_digest(file: Path, digest: str, title: str) -> None:

@@ -50,8 +50,8 @@ def npm_package(name: str, version: str, directory: Path, *, all_versions: bool)
     """Fetches one version (by default `latest`) or all versions of a package; npm checks the registry's digests."""
     specs = [f"{name}@{version or 'latest'}"]
     if all_versions:
-        told: Any = json.loads(_run("npm", ["npm", "view", name, "versions", "--json", *_QUIET], Path.cwd()))
-        specs = [f"{name}@{each}" for each in ([told] if isinstance(told, str) else told)]
+        output: Any = json.loads(_run("npm", ["npm", "view", name, "versions", "--json", *_QUIET], Path.cwd()))
+        specs = [f"{name}@{each}" for each in ([output] if isinstance(output, str) else output)]
     wanted, npm = [Wanted("npm", spec, "", spec=spec) for spec in specs], npm_settings(Path.cwd())
     for start in range(0, len(wanted), _AT_ONCE):
         yield from _packed(wanted[start : start + _AT_ONCE], npm, directory)
@@ -78,10 +78,10 @@ def pip_indexes() -> list[str]:
         raise RegistryError("pip is configured to ask no index (no-index); name one with --pypi-index")
     index = _configured(settings, "index-url")
     if not index:
-        said = _INDEX_IN_HELP.search(_run("pip", [*_PIP, "download", "--help"], Path.cwd(), COLUMNS="1000"))
-        if said is None:
-            raise RegistryError("pip does not say which index it asks; name one with --pypi-index")
-        index = said[1]
+        match = _INDEX_IN_HELP.search(_run("pip", [*_PIP, "download", "--help"], Path.cwd(), COLUMNS="1000"))
+        if match is None:
+            raise RegistryError("pip does not state its default index; name an index with --pypi-index")
+        index = match[1]
     return [index, *_configured(settings, "extra-index-url").split()]
 
 
@@ -145,7 +145,7 @@ def _packed(batch: Sequence[Wanted], npm: NpmSettings, directory: Path) -> Itera
     named = [str(each.location) for each in batch]
     options = ("--json", "--pack-destination", str(packed), *npm.full_packuments, *_QUIET)
     try:
-        told = _run("npm", ["npm", "pack", *options, *named], npm.at)
+        output = _run("npm", ["npm", "pack", *options, *named], npm.at)
     except RegistryError as error:
         if len(batch) == 1:
             yield Refused(batch[0].spec, f"{batch[0].spec}: {error}")
@@ -153,7 +153,7 @@ def _packed(batch: Sequence[Wanted], npm: NpmSettings, directory: Path) -> Itera
         for each in batch:
             yield from _packed([each], npm, directory)
         return
-    for wanted, entry in zip(batch, cast(list[dict[str, str]], json.loads(told)), strict=True):
+    for wanted, entry in zip(batch, cast(list[dict[str, str]], json.loads(output)), strict=True):
         # npm 8 reports a scoped package's filename with "@" and "/", but writes it without (npm/cli#3405).
         file = packed / entry["filename"].removeprefix("@").replace("/", "-")
         if not wanted.digest:
@@ -174,5 +174,5 @@ def _run(client: str, command: Sequence[str], directory: Path, **environment: st
         ) from None
     if result.returncode:
         reasons = [line for line in result.stderr.splitlines() if line.strip()]
-        raise RegistryError(f"{client} could not resolve or fetch: {'; '.join(reasons[:3]) or 'it does not say why'}")
+        raise RegistryError(f"{client} could not resolve or fetch: {'; '.join(reasons[:3]) or 'no reason given'}")
     return result.stdout

@@ -46,7 +46,7 @@ def package_lock(file: Path, registry: str = "") -> Iterator[Wanted | Refused]:
         if location in seen:
             continue
         if resolved and not resolved.startswith(("https://", "http://")):
-            yield Refused(spec, f"{file}: {place} is resolved to {resolved!r}, which is no URL of a registry")
+            yield Refused(spec, f"{file}: {place} is resolved to {resolved!r}, which is not a registry's URL")
             continue
         seen.add(location)
         try:
@@ -75,7 +75,7 @@ def requirements(file: Path) -> Iterator[tuple[str, str, set[str]]]:
         try:
             requirement = Requirement(_OPTION.sub("", line))
         except InvalidRequirement as error:
-            raise RegistryError(f"{file}: {line!r} is not understood: {error}") from None
+            raise RegistryError(f"{file}: {line!r} is not a valid requirement: {error}") from None
         pins = [each.version for each in requirement.specifier if each.operator == "=="]
         if len(pins) != 1:
             raise RegistryError(f"{file}: {line!r} pins no version; make the file with: pip freeze, or pip-compile")

@@ -78,7 +78,7 @@ class Sources:
         check_repository(repository)
         if self.all_versions and (image.tag or image.digest):
             raise RegistryError(
-                f"{image}: names one image; leave it out to import all tags, or leave out --all-versions"
+                f"{image}: names one image; leave out its tag or digest to import all tags, or leave out --all-versions"
             )
         there = self.registries.repository(image)
         if not self.all_versions:

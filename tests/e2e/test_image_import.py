@@ -71,7 +71,7 @@ def test_an_image_is_imported_from_an_edge_with_its_tokens(up: Up, reader: Clien
     command = ["import", f"oci:{host}/{REPOSITORY}:1.0", *options]
     refused = registry(up, *command, **environment)
     assert refused.returncode == 1
-    assert f"wants credentials; log in, with: skopeo login {host}" in refused.stderr
+    assert f"requires credentials; log in with: skopeo login {host}" in refused.stderr
     auth = base64.b64encode(f"__token__:{reader.token()}".encode()).decode()
     (tmp_path / "auth.json").write_text(json.dumps({"auths": {host: {"auth": auth}}}))
     imported = registry(up, *command, **environment)

@@ -39,7 +39,7 @@ def parse_image(text: str, *, plain_http: bool = False) -> RemoteImage:
     """
     match = _FORM.fullmatch(text)
     if match is None:
-        raise RegistryError(f"{text}: names no image of a registry; {_HOW}")
+        raise RegistryError(f"{text}: is not the name of an image in a registry; {_HOW}")
     found = match.groupdict(default="")
     if plain_http and not is_loopback(found["host"]):
         raise RegistryError(f"{text}: --plain-http is for registries on this machine only; {found['host']} needs https")

@@ -109,7 +109,7 @@ class Carrier:
         if self._origin.holds(part.key, part.sha256):
             return
         if part.size > _LARGEST_PART:
-            raise RegistryError(f"{part.key}: has {part.size} bytes; objects of more than 5 GiB are not stored yet")
+            raise RegistryError(f"{part.key}: has {part.size} bytes; objects above 5 GiB are not supported yet")
         file = self._directory / part.key.replace("/", "-")
         try:
             source.blob(part.digest, part.size, file)

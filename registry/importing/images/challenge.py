@@ -49,9 +49,9 @@ class Challenged(httpx.Auth):
         if "basic" in offered and credentials:
             return credentials.basic
         raise RegistryError(
-            f"{self._registry}/{self._repository}: wants credentials; log in, with: skopeo login {self._host}"
+            f"{self._registry}/{self._repository}: requires credentials; log in with: skopeo login {self._host}"
             if "basic" in offered
-            else f"{self._registry}/{self._repository}: answers 401 and asks for no credentials that are known here"
+            else f"{self._registry}/{self._repository}: answers 401 and offers no supported authentication scheme"
         )
 
     def _token(
@@ -59,13 +59,13 @@ class Challenged(httpx.Auth):
     ) -> Generator[httpx.Request, httpx.Response, str]:
         realm = httpx.URL(challenge.get("realm", ""))
         if realm.scheme != "https" and not is_loopback(realm.host):
-            raise RegistryError(f"{self._registry}: hands out tokens at {realm}, which would be asked in clear text")
-        asked = {"service": challenge.get("service", ""), "scope": f"repository:{self._repository}:pull"}
+            raise RegistryError(f"{self._registry}: the token endpoint {realm} does not use https")
+        parameters = {"service": challenge.get("service", ""), "scope": f"repository:{self._repository}:pull"}
         headers = {"Authorization": credentials.basic} if credentials else {}
-        answer = yield httpx.Request("GET", realm.copy_merge_params(asked), headers=headers)
+        answer = yield httpx.Request("GET", realm.copy_merge_params(parameters), headers=headers)
         answer.read()
         if answer.status_code != 200:
-            why = "refuses the credentials of" if credentials else "wants credentials; log in, with: skopeo login"
+            why = "refuses the credentials for" if credentials else "requires credentials; log in with: skopeo login"
             raise RegistryError(f"{realm}: {why} {self._host} ({answer.status_code})")
         try:
             found: Any = answer.json()
@@ -73,7 +73,7 @@ class Challenged(httpx.Auth):
         except (ValueError, AttributeError):
             token = None
         if not isinstance(token, str):
-            raise RegistryError(f"{realm}: answers with no token")
+            raise RegistryError(f"{realm}: the answer holds no token")
         return f"Bearer {token}"
 
     def _is_registry(self, url: httpx.URL) -> bool:

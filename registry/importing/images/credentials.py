@@ -63,7 +63,7 @@ def _in_file(file: Path, host: str, repository: str) -> Credentials | None:
         entries: dict[str, Any] = {_plain(key): entry for key, entry in content.get("auths", {}).items()}
         helper: str = content.get("credHelpers", {}).get(host) or content.get("credsStore", "")
     except (OSError, ValueError, AttributeError) as error:
-        raise RegistryError(f"{file}: cannot be used for the credentials of {host}: {error}") from None
+        raise RegistryError(f"{file}: the credentials for {host} cannot be read: {error}") from None
     if helper:
         return _of_helper(helper, host, file)
     parts = repository.split("/")
@@ -81,13 +81,13 @@ def _plain(key: str) -> str:
 
 def _of_entry(entry: Mapping[str, Any], title: str) -> Credentials:
     if entry.get("identitytoken"):
-        raise RegistryError(f"{title}: is an identity token, which is not supported; log in with a name and password")
+        raise RegistryError(f"{title}: identity tokens are not supported; log in with a name and password")
     try:
         name, found, password = base64.b64decode(entry.get("auth", ""), validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError, TypeError):
         found = name = password = ""
     if not found:
-        raise RegistryError(f"{title}: has no name and password; log in again, with: skopeo login")
+        raise RegistryError(f"{title}: has no name and password; log in again with: skopeo login")
     return Credentials(name, password.rstrip("\0"))
 
 
@@ -100,19 +100,19 @@ def _of_helper(helper: str, host: str, file: Path) -> Credentials | None:
     except FileNotFoundError:
         raise RegistryError(f"{file}: names the credential helper {helper}, but {program} is not installed") from None
     except subprocess.TimeoutExpired:
-        raise RegistryError(f"{program}: gives no credentials of {host} within {_HELPER_SECONDS} s") from None
+        raise RegistryError(f"{program}: returned no credentials for {host} within {_HELPER_SECONDS} s") from None
     if result.returncode:
-        said = (result.stdout + result.stderr).strip()
-        if _NOT_FOUND in said:
+        output = (result.stdout + result.stderr).strip()
+        if _NOT_FOUND in output:
             return None
-        raise RegistryError(f"{program}: gives no credentials of {host}: {said or 'it does not say why'}")
+        raise RegistryError(f"{program}: returned no credentials for {host}: {output or 'no reason given'}")
     try:
         answer: Any = json.loads(result.stdout)
         found = Credentials(answer["Username"], answer["Secret"])
     except (ValueError, KeyError, TypeError):
-        raise RegistryError(f"{program}: answers with no Username and Secret for {host}") from None
+        raise RegistryError(f"{program}: the answer holds no Username and Secret for {host}") from None
     if found.name == "<token>":
         raise RegistryError(
-            f"{program}: has an identity token of {host}, which is not supported; log in with a name and password"
+            f"{program}: returned an identity token for {host}, which is not supported; log in with a name and password"
         )
     return found

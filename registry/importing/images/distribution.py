@@ -66,8 +66,8 @@ class SourceRepository:
 
         A HEAD request does not count against pull limits. When the answer has no digest, the manifest is fetched.
         """
-        told = self._get(f"{self._base}/manifests/{tag}", "HEAD").headers.get("docker-content-digest", "")
-        return told if _DIGEST.fullmatch(told) else self.manifest(tag).descriptor.digest
+        digest = self._get(f"{self._base}/manifests/{tag}", "HEAD").headers.get("docker-content-digest", "")
+        return digest if _DIGEST.fullmatch(digest) else self.manifest(tag).descriptor.digest
 
     def manifest(self, reference: str) -> Fetched:
         """Fetches a manifest by tag or digest. Raises RegistryError when the content does not match the digest."""
@@ -75,12 +75,12 @@ class SourceRepository:
         body, title = answer.content, f"{self._title} {reference}"
         digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
         if ":" in reference and digest != reference:
-            raise RegistryError(f"{title}: has the digest {digest}; it was not imported")
+            raise RegistryError(f"{title}: the content has another digest, {digest}; it was not imported")
         kind = answer.headers.get("content-type", "").partition(";")[0].strip()
         if kind.startswith(_SCHEMA_1) or _is_schema_1(body):
             raise RegistryError(
-                f"{title}: is an image of Docker schema 1, given up in 2017, whose digests cannot be kept; "
-                "push it anew with a client of today"
+                f"{title}: is an image of Docker schema 1, deprecated since 2017, whose digest cannot be kept; "
+                "push the image again with a current client"
             )
         return Fetched(body, oci.Descriptor(mediaType=kind, digest=digest, size=len(body)))
 
@@ -121,7 +121,9 @@ class SourceRepository:
         with file.open("rb") as body:
             actual = f"sha256:{hashlib.file_digest(body, 'sha256').hexdigest()}"
         if actual != digest:
-            raise RegistryError(f"{self._title} {digest}: has the digest {actual}; it was not imported")
+            raise RegistryError(
+                f"{self._title} {digest}: the blob has another digest, {actual}; it was not imported"
+            )
 
     def _get(self, url: str, method: str = "GET", *, accept: str = _ACCEPTED, absent: bool = False) -> httpx.Response:
         def attempt() -> httpx.Response:
@@ -152,7 +154,7 @@ class SourceRepository:
             try:
                 yield oci.Descriptor.model_validate(each)
             except ValidationError:
-                raise RegistryError(f"{answer.request.url}: lists {each!r}, which is no descriptor") from None
+                raise RegistryError(f"{answer.request.url}: lists {each!r}, which is not a descriptor") from None
 
 
 def _list(answer: httpx.Response, name: str, kind: type[_Answer]) -> list[_Answer]:
@@ -164,9 +166,9 @@ def _list(answer: httpx.Response, name: str, kind: type[_Answer]) -> list[_Answe
         found: Any = answer.json()
         listed: Any = found.get(name) or []
     except (ValueError, AttributeError):
-        raise RegistryError(f"{answer.request.url}: answers with no JSON object") from None
+        raise RegistryError(f"{answer.request.url}: the answer is not a JSON object") from None
     if not isinstance(listed, list) or not all(isinstance(each, kind) for each in cast(list[Any], listed)):
-        raise RegistryError(f"{answer.request.url}: `{name}` is no list of what belongs there")
+        raise RegistryError(f"{answer.request.url}: `{name}` in the answer is not a list of the expected type")
     return cast(list[_Answer], listed)
 
 
@@ -194,8 +196,8 @@ def _wait(error: httpx.HTTPError, tries: int) -> float | None:
     if isinstance(error, httpx.HTTPStatusError):
         if error.response.status_code != 429 and error.response.status_code < 500:
             return None
-        asked = error.response.headers.get("retry-after", "")
-        seconds = float(asked) if asked.isdecimal() else seconds
+        retry_after = error.response.headers.get("retry-after", "")
+        seconds = float(retry_after) if retry_after.isdecimal() else seconds
     return min(seconds, _LONGEST_WAIT_SECONDS)
 
 

@@ -203,7 +203,7 @@ def refused(network: Network) -> Sequence[tuple[Callable[[], Any], str]]:
         (lambda: amend.untagged(target, parse("npm:@acme/app"), "beta"), "has no tag 'beta'; it has latest"),
         (lambda: amend.deprecated(target, parse("pypi:p@1"), ""), "deprecation is for npm"),
         (lambda: amend.yanked(target, parse("npm:@acme/app@1.0.0"), ""), "yanking is for pypi"),
-        (lambda: parse("acme"), "'acme' names no package; write npm:"),
+        (lambda: parse("acme"), "'acme' is not a package's name; write npm:"),
         (lambda: audit.checked_time("yesterday"), "--since 'yesterday'"),
     ]
 

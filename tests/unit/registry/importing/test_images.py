@@ -187,7 +187,7 @@ def test_a_registry_behind_a_password_is_asked_with_that_of_the_auth_file(
     with serving(tmp_path / "registry", htpasswd=HTPASSWD) as host:
         pushed(multi, host, auth=("reader", PASSWORD))
         source = f"oci:{host}/acme/app:1.0"
-        assert f"wants credentials; log in, with: skopeo login {host}" in reason(run(network, tmp_path, source))
+        assert f"requires credentials; log in with: skopeo login {host}" in reason(run(network, tmp_path, source))
         log_in(tmp_path, host, "wrong")
         assert "401" in reason(run(network, tmp_path, source))
         log_in(tmp_path, host)
@@ -283,10 +283,10 @@ def test_a_layer_goes_on_where_its_connection_broke(network: Network, tmp_path: 
 @pytest.mark.parametrize(
     ("pattern", "answer", "says"),
     [
-        ("store.test", httpx.Response(200, content=b"evil"), "has the digest sha256:.*; it was not imported"),
+        ("store.test", httpx.Response(200, content=b"evil"), "has another digest, sha256:.*; it was not imported"),
         ("store.test", httpx.Response(200, content=b"x" * 9999), "has more than the [0-9]+ bytes announced"),
         ("store.test", httpx.Response(404), r"cannot be fetched: 404$"),
-        ("manifests/sha256", httpx.Response(200, content=b"{}"), "has the digest sha256:.*; it was not imported"),
+        ("manifests/sha256", httpx.Response(200, content=b"{}"), "has another digest, sha256:.*; it was not imported"),
         ("manifests/1.0", httpx.Response(200, json={"schemaVersion": 1}), "Docker schema 1"),
         (
             "manifests/1.0",
@@ -294,15 +294,15 @@ def test_a_layer_goes_on_where_its_connection_broke(network: Network, tmp_path: 
             "Docker schema 1",
         ),
         ("manifests/1.0", httpx.Response(403, json={"errors": [{"code": "DENIED"}]}), "cannot be fetched: 403 DENIED"),
-        ("tokens.test", httpx.Response(401), "wants credentials; log in, with: skopeo login up.test"),
-        ("tokens.test", httpx.Response(200, json=[]), "answers with no token"),
-        ("referrers", httpx.Response(200, json={"manifests": [{"digest": "x"}]}), "which is no descriptor"),
+        ("tokens.test", httpx.Response(401), "requires credentials; log in with: skopeo login up.test"),
+        ("tokens.test", httpx.Response(200, json=[]), "the answer holds no token"),
+        ("referrers", httpx.Response(200, json={"manifests": [{"digest": "x"}]}), "which is not a descriptor"),
         (
             "manifests",
             httpx.Response(401, headers={"www-authenticate": 'Bearer realm="http://tokens.test"'}),
-            "asked in clear text",
+            "does not use https",
         ),
-        ("manifests", httpx.Response(401, headers={"www-authenticate": 'Basic realm="x"'}), "wants credentials"),
+        ("manifests", httpx.Response(401, headers={"www-authenticate": 'Basic realm="x"'}), "requires credentials"),
         ("manifests", httpx.Response(401), "asks for no credentials that are known"),
     ],
 )
@@ -325,9 +325,9 @@ def test_what_a_registry_may_not_answer_fails_the_image_and_shows_nothing_of_it(
 @pytest.mark.parametrize(
     ("source", "says"),
     [
-        ("oci:acme/app:1.0", "names no image of a registry; write oci:<host>"),
-        ("oci:up.test", "names no image of a registry"),
-        ("oci:up.test/acme/app@sha256:12", "names no image of a registry"),
+        ("oci:acme/app:1.0", "is not the name of an image in a registry; write oci:<host>"),
+        ("oci:up.test", "is not the name of an image in a registry"),
+        ("oci:up.test/acme/app@sha256:12", "is not the name of an image in a registry"),
         ("oci:up.test/acme/app:1.0", "up.test needs https"),
         ("oci:127.0.0.1.evil.test/acme/app:1.0", "needs https"),
         ("oci:127.0.0.1:5000/Acme/App:1.0", "use small letters"),
@@ -372,13 +372,13 @@ def test_credentials_are_those_of_the_longest_name_in_the_first_file_that_has_an
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("[]", "cannot be used for the credentials of up.test"),
+        ("[]", "the credentials for up.test cannot be read"),
         ('{"auths": {"up.test": {"auth": "?"}}}', "has no name and password; log in again"),
         ('{"auths": {"up.test": {"auth": "", "identitytoken": "x"}}}', "is an identity token"),
         ('{"credsStore": "absent"}', "docker-credential-absent is not installed"),
         ('{"credHelpers": {"up.test": "token"}}', "has an identity token"),
-        ('{"credHelpers": {"up.test": "mute"}}', "answers with no Username and Secret"),
-        ('{"credHelpers": {"up.test": "locked"}}', "gives no credentials of up.test: the ring is locked"),
+        ('{"credHelpers": {"up.test": "mute"}}', "the answer holds no Username and Secret"),
+        ('{"credHelpers": {"up.test": "locked"}}', "returned no credentials for up.test: the ring is locked"),
     ],
 )
 def test_credentials_that_cannot_be_used_are_told(tmp_path: Path, helpers: None, content: str, says: str) -> None:
