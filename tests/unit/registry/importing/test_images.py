@@ -303,7 +303,7 @@ def test_a_layer_goes_on_where_its_connection_broke(network: Network, tmp_path: 
             "does not use https",
         ),
         ("manifests", httpx.Response(401, headers={"www-authenticate": 'Basic realm="x"'}), "requires credentials"),
-        ("manifests", httpx.Response(401), "asks for no credentials that are known"),
+        ("manifests", httpx.Response(401), "offers no supported authentication scheme"),
     ],
 )
 def test_what_a_registry_may_not_answer_fails_the_image_and_shows_nothing_of_it(

@@ -128,7 +128,7 @@ def test_the_list_of_all_projects_is_rendered_a_few_times_however_many_are_impor
         purge(edge, keys)
 
     monkeypatch.setattr(CloudflareEdge, "purge", noted)
-    monkeypatch.setattr(pipeline, "_SHOWN_AFTER", 50)
+    monkeypatch.setattr(pipeline, "_DELIVERED_AFTER", 50)
     assert run(network, tmp_path / "journal", wanted_in(directory)).new == 60
     assert len(network.json("pypi/simple/index.json")["projects"]) == 60
     assert purged.count("pypi/simple/index.json") == 2
