@@ -33,6 +33,4 @@ def refuse_outside(file: Path, name: str) -> None:
     """Raises RegistryError if the member `name` would be unpacked outside the directory that the archive goes to."""
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts:
-        raise RegistryError(
-            f"{file}: member {name!r} reaches outside of the archive; build the archive again"
-        )
+        raise RegistryError(f"{file}: member {name!r} reaches outside of the archive; build the archive again")

@@ -121,9 +121,7 @@ class SourceRepository:
         with file.open("rb") as body:
             actual = f"sha256:{hashlib.file_digest(body, 'sha256').hexdigest()}"
         if actual != digest:
-            raise RegistryError(
-                f"{self._title} {digest}: the blob has another digest, {actual}; it was not imported"
-            )
+            raise RegistryError(f"{self._title} {digest}: the blob has another digest, {actual}; it was not imported")
 
     def _get(self, url: str, method: str = "GET", *, accept: str = _ACCEPTED, absent: bool = False) -> httpx.Response:
         def attempt() -> httpx.Response:

@@ -330,7 +330,7 @@ def test_what_a_registry_may_not_answer_fails_the_image_and_shows_nothing_of_it(
         ("oci:up.test/acme/app@sha256:12", "is not the name of an image in a registry"),
         ("oci:up.test/acme/app:1.0", "up.test needs https"),
         ("oci:127.0.0.1.evil.test/acme/app:1.0", "needs https"),
-        ("oci:127.0.0.1:5000/Acme/App:1.0", "use small letters"),
+        ("oci:127.0.0.1:5000/Acme/App:1.0", "use lower-case letters"),
     ],
 )
 def test_what_names_no_image_is_refused(network: Network, tmp_path: Path, source: str, says: str) -> None:
@@ -374,9 +374,9 @@ def test_credentials_are_those_of_the_longest_name_in_the_first_file_that_has_an
     [
         ("[]", "the credentials for up.test cannot be read"),
         ('{"auths": {"up.test": {"auth": "?"}}}', "has no name and password; log in again"),
-        ('{"auths": {"up.test": {"auth": "", "identitytoken": "x"}}}', "is an identity token"),
+        ('{"auths": {"up.test": {"auth": "", "identitytoken": "x"}}}', "identity tokens are not supported"),
         ('{"credsStore": "absent"}', "docker-credential-absent is not installed"),
-        ('{"credHelpers": {"up.test": "token"}}', "has an identity token"),
+        ('{"credHelpers": {"up.test": "token"}}', "returned an identity token"),
         ('{"credHelpers": {"up.test": "mute"}}', "the answer holds no Username and Secret"),
         ('{"credHelpers": {"up.test": "locked"}}', "returned no credentials for up.test: the ring is locked"),
     ],

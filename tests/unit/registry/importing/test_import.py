@@ -270,7 +270,7 @@ def test_a_bad_entry_of_a_package_lock_is_named_and_stops_no_other(tmp_path: Pat
     assert isinstance(git, Refused)
     assert (git.title, "node_modules/a is resolved to 'git+ssh://x'" in git.reason) == ("a@1.0.0", True)
     assert isinstance(no_digest, Refused)
-    assert (no_digest.title, "gives no digest" in no_digest.reason) == ("b@2.0.0", True)
+    assert (no_digest.title, "states no supported digest" in no_digest.reason) == ("b@2.0.0", True)
     assert isinstance(good, Wanted)
 
 

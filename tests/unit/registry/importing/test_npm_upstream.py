@@ -72,7 +72,7 @@ def run(network: Network, directory: Path, there: Api, wanted: Iterable[Found]) 
     try:
         by = By("importer", "", "import")
         registries = ImageRegistries(httpx.MockTransport(lambda _: httpx.Response(404)))
-        return Import(network.target, by, journal, there, registries, workers=2, told=lambda _: None).run(wanted)
+        return Import(network.target, by, journal, there, registries, workers=2, report=lambda _: None).run(wanted)
     finally:
         journal.close()
 
@@ -164,7 +164,7 @@ def test_what_an_import_leaves_out_is_named_with_the_reason_and_counted(
     imported = run(network, tmp_path, there, there.npm(UPSTREAM, "@acme/p", "2.0.0"))
     assert [title for title, _ in imported.left_out] == ["@acme/p@2.0.0"]
     assert "provenance" in imported.left_out[0][1]
-    imports._tell(imported)  # pyright: ignore[reportPrivateUsage]
+    imports._print_result(imported)  # pyright: ignore[reportPrivateUsage]
     told = capsys.readouterr()
     assert told.out == "imported 1; there already 0; left out 1; failed 0\n"
     assert told.err.startswith("left out: @acme/p@2.0.0: its provenance: ")
