@@ -185,7 +185,7 @@ def test_provenance_is_kept_as_npm_asks_for_it(tmp_path: Path) -> None:
         ({"name": "pkg:npm/other@1.0.0"}, {}, "attests pkg:npm/other@1.0.0, not pkg:npm/%40acme/web@1.0.0"),
         ({"digest": {"sha512": "0" * 128}}, {}, "attest the tarball that you publish"),
         ({"digest": {"sha256": "0" * 64}}, {}, "attest the tarball that you publish"),
-        ({}, {"payload": "!"}, "its payload is no base64"),
+        ({}, {"payload": "!"}, "the payload is not base64"),
         ({}, {"payloadType": "text/plain"}, "holds 'text/plain'"),
         ({}, {"signatures": []}, "dsseEnvelope.signatures"),
     ],
