@@ -195,7 +195,7 @@ def draining(on_call: OnCall) -> Generator[None]:
         process.wait()
 
 
-def test_dead_letters_go_off_and_end_once_they_are_taken(on_call: OnCall) -> None:
+def test_an_alarm_follows_the_dead_letter_queue(on_call: OnCall) -> None:
     name = f"{PREFIX}-entitlements"
     api, sqs = aws("lambda"), aws("sqs")
     mapping = api.list_event_source_mappings()["EventSourceMappings"][0]["UUID"]
@@ -220,7 +220,7 @@ def test_dead_letters_go_off_and_end_once_they_are_taken(on_call: OnCall) -> Non
     api.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
 
 
-def test_a_stuck_purge_goes_off_and_ends_once_it_is_settled(on_call: OnCall) -> None:
+def test_an_alarm_follows_undelivered_purges(on_call: OnCall) -> None:
     with draining(on_call):
         on_call.hears("purge-lag", "OK")
         stuck = Intent(at="2026-01-01T00:00:00.000000Z", due=time.time() + 3600)
@@ -234,7 +234,7 @@ def test_a_stuck_purge_goes_off_and_ends_once_it_is_settled(on_call: OnCall) -> 
     assert "no data" in on_call.hears("purge-lag", "ALARM")["NewStateReason"], "nobody drains any more"
 
 
-def test_a_region_that_answers_no_health_check_goes_off_and_ends(on_call: OnCall) -> None:
+def test_an_alarm_follows_a_regions_health_checks(on_call: OnCall) -> None:
     with answering(on_call.sandbox):
         on_call.hears("shield-test-lost", "OK")
         on_call.forget()
@@ -245,7 +245,7 @@ def test_a_region_that_answers_no_health_check_goes_off_and_ends(on_call: OnCall
         on_call.hears("shield-test-lost", "OK")
 
 
-def test_objects_that_are_not_copied_go_off_and_end_once_they_are(on_call: OnCall) -> None:
+def test_an_alarm_follows_the_replication_lag(on_call: OnCall) -> None:
     control = on_call.sandbox.aws_url + REPLICATION
     httpx.put(control, json={"paused": True}).raise_for_status()
     aws("s3").put_object(Bucket=on_call.target.bucket.name, Key="npm/web.tgz", Body=b"x")
@@ -256,7 +256,7 @@ def test_objects_that_are_not_copied_go_off_and_end_once_they_are(on_call: OnCal
     on_call.hears(f"blobs-{AWAY}-lags", "OK")
 
 
-def test_a_bucket_that_fails_goes_off(on_call: OnCall) -> None:
+def test_an_alarm_follows_a_buckets_errors(on_call: OnCall) -> None:
     outages = f"{on_call.sandbox.aws_url}/_artifact-edge/outages"
     httpx.put(outages, json={HOME: "503"}).raise_for_status()
     url = f"{on_call.sandbox.aws_url}/npm/web.tgz"
@@ -287,7 +287,7 @@ def answered_requests(url: str, headers: dict[str, str]) -> Generator[None]:
         reader.join()
 
 
-def test_the_clock_takes_nothing_else(on_call: OnCall) -> None:
+def test_the_clock_refuses_other_settings(on_call: OnCall) -> None:
     for asked in ({"minute_seconds": 0}, {"minute_seconds": True}, {"hour": 1}, 5):
         assert httpx.put(on_call.sandbox.aws_url + CLOCK, json=asked).status_code == 400
     assert httpx.get(on_call.sandbox.aws_url + CLOCK).json() == {"minute_seconds": 0.5}

@@ -86,7 +86,7 @@ def test_records_have_the_same_form(google: Spanner, stand_in: Emulated) -> None
             assert our.get("data_change_record", {}).get(name) == their.get("data_change_record", {}).get(name)
 
 
-def test_both_refuse_a_place_that_they_do_not_know(google: Spanner, stand_in: Emulated) -> None:
+def test_both_refuse_an_unknown_partition_or_an_old_position(google: Spanner, stand_in: Emulated) -> None:
     for database in (google, stand_in.spanner()):
         stream, now = ChangeStream(database, STREAM), database.now()
         (partition, *_) = stream.partitions(now)
@@ -96,7 +96,7 @@ def test_both_refuse_a_place_that_they_do_not_know(google: Spanner, stand_in: Em
             stream.read(partition.token, "2020-01-01T00:00:00Z", now)
 
 
-def test_the_follower_follows_google_s_partitions(google: Spanner) -> None:
+def test_the_follower_reads_all_of_google_s_partitions(google: Spanner) -> None:
     edge = Edge()
     following = follower(google, edge)
     following.poll()

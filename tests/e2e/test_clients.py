@@ -72,7 +72,7 @@ def test_the_same_commands_of_other_clients_are_refused(
         assert reason in result.stdout + result.stderr, command
 
 
-def test_a_client_that_nobody_configured_is_an_error_with_the_way_out(up: Up, tmp_path: Path) -> None:
+def test_an_unknown_client_name_is_an_error_that_says_what_to_do(up: Up, tmp_path: Path) -> None:
     (set_up,) = up.commands(REFUSED[Identity.ANONYMOUS])
     printed = set_up.removeprefix('eval "$(').removesuffix(')"')
     unknown = shell(tmp_path, printed.replace("anonymous", "nobody"))
@@ -84,7 +84,7 @@ def test_a_client_that_nobody_configured_is_an_error_with_the_way_out(up: Up, tm
     assert missing.stderr == f"error: no client anonymous is configured in {tmp_path / 'none'}; run: make up\n"
 
 
-def test_the_printed_pulumi_command_sees_no_change(up: Up) -> None:
+def test_the_printed_pulumi_command_reports_no_change(up: Up) -> None:
     (command,) = up.commands("set up for the emulated clouds:")
     command = command.replace(
         "-m local env", f"-m local env --directory {up.sandbox.directory}"
@@ -94,7 +94,7 @@ def test_the_printed_pulumi_command_sees_no_change(up: Up) -> None:
     assert re.search(r"Resources:\n +\d+ unchanged\n", result.stdout), result.stdout
 
 
-def test_a_token_is_in_no_printed_line_and_in_no_exported_variable(up: Up) -> None:
+def test_no_printed_line_and_no_exported_variable_contains_a_token(up: Up) -> None:
     for identity in (Identity.READER, Identity.OUTSIDER):
         token = Client(up.sandbox, identity, "").token()
         assert token is not None

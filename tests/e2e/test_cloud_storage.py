@@ -38,7 +38,7 @@ def up() -> Iterator[OnCloudStorage]:
         assert "is subject to a retention configuration" in gone.stdout + gone.stderr
 
 
-def test_what_the_registry_published_installs_by_real_clients(up: OnCloudStorage, tmp_path: Path) -> None:
+def test_real_clients_install_published_packages(up: OnCloudStorage, tmp_path: Path) -> None:
     reader, samples = Client(up.sandbox, "reader", up.outputs()["url"]), build(tmp_path / "samples")
     result = npm_install(reader, "@acme/web", tmp_path / "npm")
     assert result.returncode == 0, result.stderr
@@ -60,7 +60,7 @@ def test_what_the_registry_published_installs_by_real_clients(up: OnCloudStorage
     assert int(manifest.headers["x-artifact-edge-revision"]) > 0
 
 
-def test_a_hundred_cold_requests_are_one_for_cloud_storage(up: OnCloudStorage) -> None:
+def test_a_hundred_simultaneous_misses_are_one_cloud_storage_request(up: OnCloudStorage) -> None:
     key = "npm/@acme/greeting/-/greeting-9.9.8.tgz"
     body = up.store(key, 300_000)
     settings = access(up, US_EAST)
@@ -88,7 +88,7 @@ def token_of_the_shield(up: OnCloudStorage) -> Generator[Path]:
 
 
 @pytest.mark.parametrize(("token", "number"), [("ya29.wrong\n", "7.0.1"), ("", "7.0.2")])
-def test_without_a_right_token_the_client_learns_only_that_there_is_no_answer(
+def test_without_a_valid_shield_token_clients_get_only_a_gateway_error(
     up: OnCloudStorage, token: str, number: str
 ) -> None:
     warm = f"npm/@acme/greeting/-/greeting-{number}.tgz"
@@ -110,7 +110,7 @@ def test_without_a_right_token_the_client_learns_only_that_there_is_no_answer(
         assert eventually(lambda: client.get(f"/{cold[-1]}").content == bodies[-1])
 
 
-def test_an_account_that_lost_its_right_reads_nothing_more(up: OnCloudStorage) -> None:
+def test_an_account_without_its_permission_reads_nothing(up: OnCloudStorage) -> None:
     key = "npm/@acme/greeting/-/greeting-7.0.3.tgz"
     body, path = up.store(key, 1_000), f"/storage/v1/b/{up.bucket}"
     granted = up.api("GET", path).json()["iam"]
@@ -123,7 +123,7 @@ def test_an_account_that_lost_its_right_reads_nothing_more(up: OnCloudStorage) -
         assert eventually(lambda: client.get(f"/{key}").content == body)
 
 
-def test_the_token_is_nowhere_but_in_its_file(up: OnCloudStorage) -> None:
+def test_only_the_token_file_contains_the_token(up: OnCloudStorage) -> None:
     token = (up.machine / "run/artifact-edge/gcs_token").read_text().strip()
     assert token.startswith("ya29.")
     logs = up.machine / "var/log/artifact-edge"

@@ -112,7 +112,7 @@ def serves_clients(up: Up) -> None:
             assert stranger.get(f"/{key}").status_code == 401
 
 
-def test_the_last_releases_worker_is_served_by_todays_shields(up: Up) -> None:
+def test_todays_shields_serve_the_last_releases_worker(up: Up) -> None:
     (now,), (before,) = inputs_of(deployed(up), SCRIPT), inputs_of(released(), SCRIPT)
     assert now["content"] != before["content"], "nothing to test: the worker is that of the release"
     with afterwards(lambda: deploy_worker(up, now["content"])):
@@ -120,7 +120,7 @@ def test_the_last_releases_worker_is_served_by_todays_shields(up: Up) -> None:
         serves_clients(up)
 
 
-def test_todays_worker_is_served_by_the_last_releases_shields(up: Up) -> None:
+def test_the_last_releases_shields_serve_todays_worker(up: Up) -> None:
     now, before = (
         {one["region"]: one["userData"] for one in inputs_of(all_of, NODE)} for all_of in (deployed(up), released())
     )

@@ -88,7 +88,7 @@ def in_time(holds: Callable[[], bool]) -> bool:
     return True
 
 
-def test_a_version_whose_publisher_was_killed_is_seen_by_every_reader(
+def test_every_reader_sees_a_version_whose_publisher_was_killed(
     up: Up, outbox: Outbox, readers: list[httpx.Client], tmp_path: Path
 ) -> None:
     first, second = (
@@ -114,7 +114,7 @@ def test_a_version_whose_publisher_was_killed_is_seen_by_every_reader(
     assert in_time(lambda: of("drained", outbox.pending()) == [])
 
 
-def test_what_was_withdrawn_while_the_edge_was_out_of_reach_is_refused_to_every_reader(
+def test_a_withdrawal_during_an_edge_outage_reaches_every_reader(
     up: Up, outbox: Outbox, readers: list[httpx.Client], tmp_path: Path
 ) -> None:
     file, path = tarball(tmp_path / "bad.tgz", {"name": "leaked", "version": "1.0.0"}), "/npm/leaked/-/leaked-1.0.0.tgz"
@@ -133,7 +133,7 @@ def test_what_was_withdrawn_while_the_edge_was_out_of_reach_is_refused_to_every_
     assert in_time(lambda: of("leaked", outbox.pending()) == [])
 
 
-def test_the_alarm_hears_each_minute_that_nothing_lags(up: Up) -> None:
+def test_the_lag_metric_is_published_each_minute(up: Up) -> None:
     cloudwatch = up.aws("cloudwatch")
 
     def told() -> int:

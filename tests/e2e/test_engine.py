@@ -96,7 +96,7 @@ def changes(preview: subprocess.CompletedProcess[str]) -> dict[str, str]:
     return {step["urn"].rsplit("::", 1)[1]: step["op"] for step in steps if step["op"] != "same"}
 
 
-def test_a_stack_comes_up_stays_shows_drift_and_goes(sandbox: Sandbox, pulumi: Pulumi) -> None:
+def test_a_stack_is_created_unchanged_drifts_and_is_destroyed(sandbox: Sandbox, pulumi: Pulumi) -> None:
     s3 = client(sandbox, "s3", "eu-west-1")
 
     up = pulumi("up", "--yes", "--skip-preview")
@@ -124,7 +124,7 @@ def test_a_stack_comes_up_stays_shows_drift_and_goes(sandbox: Sandbox, pulumi: P
     assert client(sandbox, "dynamodb", "us-east-1").list_tables()["TableNames"] == []
 
 
-def test_a_users_mistake_is_one_line_without_a_trace(pulumi: Pulumi) -> None:
+def test_a_users_mistake_is_one_line_without_a_stack_trace(pulumi: Pulumi) -> None:
     pulumi("config", "set", "region", "mars-1")
     try:
         preview = pulumi("preview")

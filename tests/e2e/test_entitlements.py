@@ -111,7 +111,7 @@ def tell(what: str, seconds: float) -> None:
     print(f"{what}: {seconds:.2f} s")
 
 
-def test_grants_and_revocations_are_seen_in_time(target: Target, clients: list[httpx.Client]) -> None:
+def test_grants_and_revocations_take_effect_in_time(target: Target, clients: list[httpx.Client]) -> None:
     text, digest = create(target, ["npm:other:pull"])
     for client in clients:
         assert status(client, text) == 403
@@ -124,7 +124,7 @@ def test_grants_and_revocations_are_seen_in_time(target: Target, clients: list[h
 
 
 @pytest.mark.usefixtures("no_direct_write")
-def test_grants_and_revocations_are_seen_in_time_by_the_stream_alone(
+def test_grants_and_revocations_take_effect_in_time_through_the_stream_alone(
     target: Target, clients: list[httpx.Client]
 ) -> None:
     text, digest = create(target, ["npm:other:pull"])
@@ -143,7 +143,7 @@ def test_grants_and_revocations_are_seen_in_time_by_the_stream_alone(
 
 
 @pytest.mark.usefixtures("no_direct_write")
-def test_a_rotated_token_is_good_at_once_and_the_old_one_ends(target: Target, clients: list[httpx.Client]) -> None:
+def test_a_rotated_token_works_at_once_and_the_old_one_expires(target: Target, clients: list[httpx.Client]) -> None:
     old, digest = create(target, ["npm:@acme/*:pull"])
     for client in clients:
         seconds_until(client, old, 200)
@@ -153,7 +153,7 @@ def test_a_rotated_token_is_good_at_once_and_the_old_one_ends(target: Target, cl
         seconds_until(client, old, 401)
 
 
-def test_a_token_without_an_entry_is_asked_for(target: Target, clients: list[httpx.Client]) -> None:
+def test_a_token_without_an_entry_is_looked_up(target: Target, clients: list[httpx.Client]) -> None:
     good, kept = create(target, ["npm:@acme/*:pull"])
     gone, revoked = create(target, ["npm:@acme/*:pull"])
     tokens.revoke(target, BY, revoked)
@@ -175,7 +175,7 @@ def dead_letters(up: Up) -> tuple[Any, str]:
 
 
 @pytest.mark.usefixtures("no_direct_write")
-def test_a_poisoned_change_is_put_aside_and_the_others_go_on(
+def test_an_unreadable_change_is_dead_lettered_and_the_others_are_delivered(
     up: Up, target: Target, clients: list[httpx.Client]
 ) -> None:
     sqs, queue = dead_letters(up)
@@ -205,7 +205,7 @@ def test_a_poisoned_change_is_put_aside_and_the_others_go_on(
         sqs.purge_queue(QueueUrl=queue)
 
 
-def test_a_resync_brings_the_edge_in_step(up: Up, target: Target, clients: list[httpx.Client]) -> None:
+def test_a_resync_repairs_the_edge(up: Up, target: Target, clients: list[httpx.Client]) -> None:
     resync.resync(target)
     missing, lost = create(target, ["npm:@acme/*:pull"])
     stale, spoilt = create(target, ["npm:@acme/*:pull"])

@@ -163,7 +163,7 @@ def test_each_change_reaches_the_edge(stack: Stack) -> None:
     assert stack.entry(digest)["revoked"] is True
 
 
-def test_what_happens_while_the_edge_is_out_of_reach_is_told_when_it_is_back(stack: Stack) -> None:
+def test_changes_during_an_edge_outage_are_delivered_afterwards(stack: Stack) -> None:
     revoked, granted = created(stack), created(stack)
     stack.stop("cloudflare")
     tokens.revoke(stack.target, BY, revoked)
@@ -175,7 +175,7 @@ def test_what_happens_while_the_edge_is_out_of_reach_is_told_when_it_is_back(sta
     assert stack.entry(granted)["grants"] == ["npm:*:pull", "pypi:*:pull"]
 
 
-def test_what_happens_while_no_function_runs_is_told_when_one_does(stack: Stack) -> None:
+def test_changes_while_no_function_runs_are_delivered_afterwards(stack: Stack) -> None:
     digest = created(stack)
     stack.stop("lambda_runtime")
     tokens.revoke(stack.target, BY, digest)
@@ -185,7 +185,7 @@ def test_what_happens_while_no_function_runs_is_told_when_one_does(stack: Stack)
     assert stack.entry(digest)["revoked"] is True
 
 
-def test_a_function_that_fails_leaves_a_letter_and_the_next_changes_go_on(stack: Stack) -> None:
+def test_a_failing_change_is_dead_lettered_and_the_others_are_delivered(stack: Stack) -> None:
     name = f"{PREFIX}-entitlements"
     api, sqs = aws("lambda"), aws("sqs")
     mapping = api.list_event_source_mappings()["EventSourceMappings"][0]["UUID"]

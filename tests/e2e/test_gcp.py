@@ -52,7 +52,7 @@ def changes(sandbox: TemporarySandbox, *options: str) -> set[str]:
     return {step["op"] for step in json.loads(preview.stdout)["steps"]} - {"same"}
 
 
-def test_it_comes_up_stays_shows_drift_and_goes(google: TemporarySandbox) -> None:
+def test_a_google_stack_is_created_unchanged_drifts_and_is_destroyed(google: TemporarySandbox) -> None:
     up = google.pulumi("up", "--yes", "--skip-preview")
     assert up.returncode == 0, up.stdout + up.stderr
 

@@ -30,9 +30,7 @@ def reader(up: Up) -> Client:
     return client
 
 
-def test_an_image_of_another_registry_is_pulled_through_the_edge_as_it_was(
-    up: Up, reader: Client, tmp_path: Path
-) -> None:
+def test_an_imported_image_is_pulled_through_the_edge_unchanged(up: Up, reader: Client, tmp_path: Path) -> None:
     images = Images(tmp_path / "images")
     shared = b"base" * 100_000
     amd = images.image("amd64", [shared, b"amd"])

@@ -25,7 +25,7 @@ def configured(up: Up, identity: str) -> dict[str, str]:
     }
 
 
-def test_private_packages_are_imported_with_the_clients_own_access(up: Up, tmp_path: Path) -> None:
+def test_private_packages_are_imported_with_the_clients_credentials(up: Up, tmp_path: Path) -> None:
     sources = [f"npm:{NPM_PACKAGE}", f"pypi:{PYTHON_PACKAGE}"]
     imported = registry(up, "import", *sources, "--journal", tmp_path / "1", **configured(up, "reader"))
     assert imported.stdout == "imported 0; there already 2; failed 0\n", imported.stderr

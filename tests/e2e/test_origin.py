@@ -147,7 +147,7 @@ def test_a_first_version_is_installed_everywhere_before_it_is_copied(
 
 
 @pytest.mark.parametrize("how", ["503", "reset"])
-def test_with_the_primary_down_all_reads_go_on(up: Up, shoppers: list[Shopper], tmp_path: Path, how: str) -> None:
+def test_all_reads_succeed_while_the_primary_is_down(up: Up, shoppers: list[Shopper], tmp_path: Path, how: str) -> None:
     """Reads cover cached and uncached packages, and both mutable documents and immutable files."""
     warm, cold = f"warm{how}", f"cold{how}"
     for name in (warm, cold):

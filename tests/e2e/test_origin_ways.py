@@ -106,7 +106,7 @@ def lagging(up: Up) -> Generator[None]:
 
 
 @pytest.mark.parametrize("region", [US, EU, ASIA])
-def test_a_shield_reads_and_its_credentials_do_not_elsewhere(up: Up, region: str) -> None:
+def test_a_shields_credentials_read_only_from_the_shield(up: Up, region: str) -> None:
     key = f"npm/@acme/greeting/-/greeting-8.0.0-{region}.tgz"
     body = store(up, key, 1_000)
     assert read(up, region, key).content == body
@@ -126,7 +126,7 @@ def test_a_shield_reads_another_regions_bucket_by_its_fixed_address(up: Up, lagg
     assert asked(up, key)[bucket(up, US)] == 1
 
 
-def test_without_its_address_in_the_policy_it_is_refused_and_another_shield_reads(up: Up, lagging: None) -> None:
+def test_a_shield_whose_address_the_policy_lacks_is_refused_and_another_serves(up: Up, lagging: None) -> None:
     def without_address(statements: list[dict[str, Any]]) -> None:
         listed = [each for each in statements if "NotIpAddress" in each["Condition"]]
         mine = f"{address(up, EU)}/32"
@@ -143,7 +143,7 @@ def test_without_its_address_in_the_policy_it_is_refused_and_another_shield_read
     assert asked(up, key) == {bucket(up, EU): 1, bucket(up, US): 2}
 
 
-def test_without_any_way_nothing_is_read(up: Up) -> None:
+def test_without_any_permitted_network_nothing_is_read(up: Up) -> None:
     def closed(statements: list[dict[str, Any]]) -> None:
         for each in statements:
             each.pop("Condition")

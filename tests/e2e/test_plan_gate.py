@@ -42,12 +42,14 @@ def rules_broken(plan: Plan, limits: Limits) -> set[str]:
         ("another_domain_and_certificate", {"certificate-and-dns", "stores-stay", "traffic"}),
     ],
 )
-def test_what_the_gate_says_of_a_change(sandbox: TemporarySandbox, change: str, broken: set[str]) -> None:
+def test_the_gate_reports_the_findings_of_a_change(sandbox: TemporarySandbox, change: str, broken: set[str]) -> None:
     assert rules_broken(read_plan(changes.plan_of(sandbox, change)), LIMITS) == broken
 
 
 @pytest.mark.parametrize("change", ["bigger_machines", "no_shields_in_europe"])
-def test_the_suggested_applies_are_each_accepted_and_together_do_it_all(sandbox: TemporarySandbox, change: str) -> None:
+def test_each_suggested_apply_is_accepted_and_together_they_are_complete(
+    sandbox: TemporarySandbox, change: str
+) -> None:
     stages = split(read_plan(changes.plan_of(sandbox, change)), LIMITS, TODAY)
     assert len(stages) > 1
     changes.apply_to_config(sandbox, changes.CHANGES[change])

@@ -39,7 +39,7 @@ def buckets() -> Iterator[TemporarySandbox]:
         yield stack
 
 
-def test_an_unguarded_bucket_is_refused_with_its_name_and_the_way_out(buckets: TemporarySandbox) -> None:
+def test_an_unprotected_bucket_is_refused_with_its_name_and_the_fix(buckets: TemporarySandbox) -> None:
     buckets.pulumi("config", "set", "guarded", "false")
     refused = buckets.pulumi("preview", "--policy-pack", "policies")
     assert refused.returncode != 0
@@ -58,7 +58,7 @@ def test_an_unguarded_bucket_is_refused_with_its_name_and_the_way_out(buckets: T
     assert "Traceback" not in refused.stdout + refused.stderr
 
 
-def test_a_guarded_bucket_passes_where_config_lets_it_stand_alone(buckets: TemporarySandbox) -> None:
+def test_a_protected_bucket_passes_where_the_config_allows_one_region(buckets: TemporarySandbox) -> None:
     buckets.pulumi("config", "set", "guarded", "true")
     pack = ("--policy-pack", "policies")
     refused = buckets.pulumi("preview", *pack)
@@ -69,7 +69,7 @@ def test_a_guarded_bucket_passes_where_config_lets_it_stand_alone(buckets: Tempo
     assert "[mandatory]" not in passed.stdout
 
 
-def test_an_exemption_is_reported_while_it_holds_and_refused_when_it_has_expired(buckets: TemporarySandbox) -> None:
+def test_a_valid_exemption_is_reported_and_an_expired_one_is_refused(buckets: TemporarySandbox) -> None:
     buckets.pulumi("config", "set", "guarded", "true")
     file = buckets.project / "policies" / "exemptions" / "test.yaml"
     file.parent.mkdir(exist_ok=True)
@@ -95,7 +95,7 @@ def test_an_exemption_is_reported_while_it_holds_and_refused_when_it_has_expired
         file.unlink()
 
 
-def test_a_setting_of_the_wrong_kind_is_refused(buckets: TemporarySandbox) -> None:
+def test_a_setting_of_the_wrong_type_is_refused(buckets: TemporarySandbox) -> None:
     wrong = buckets.project / "wrong.json"
     wrong.write_text(json.dumps({"multi-bucket-replicated": {"regions": "two"}}))
     refused = buckets.pulumi("preview", "--policy-pack", "policies", "--policy-pack-config", "wrong.json")
@@ -103,7 +103,7 @@ def test_a_setting_of_the_wrong_kind_is_refused(buckets: TemporarySandbox) -> No
     assert "multi-bucket-replicated: regions: Invalid type. Expected: integer, given: string" in refused.stdout
 
 
-def test_a_setting_under_a_former_name_is_refused_with_the_name_of_today(buckets: TemporarySandbox) -> None:
+def test_a_setting_with_a_former_name_is_refused_with_the_current_name(buckets: TemporarySandbox) -> None:
     former = buckets.project / "former.json"
     former.write_text(json.dumps({"bucket-replicated": "disabled"}))
     refused = buckets.pulumi("preview", "--policy-pack", "policies", "--policy-pack-config", "former.json")

@@ -164,7 +164,7 @@ def _provisioned(sandbox: Sandbox, shield: Shield, authority: str, pair: pki.Iss
     return network
 
 
-def test_a_request_reaches_the_shield_once_and_then_the_cache(network: Network) -> None:
+def test_the_first_request_reaches_the_shield_and_later_ones_the_cache(network: Network) -> None:
     first, second = network.get("/npm/leftpad"), network.get("/npm/leftpad?shield=eu-west-1-0")
     assert (first.content, second.content) == (BODY, BODY)
     assert [answer.headers["cf-cache-status"] for answer in (first, second)] == ["MISS", "HIT"]
@@ -173,20 +173,20 @@ def test_a_request_reaches_the_shield_once_and_then_the_cache(network: Network) 
     assert headers["x-artifact-edge-key"] == SECRET
 
 
-def test_each_pop_has_a_cache_of_its_own(network: Network) -> None:
+def test_each_pop_has_a_separate_cache(network: Network) -> None:
     for pop in range(len(POPS)):
         assert network.get("/npm/per-pop", pop=pop).headers["cf-cache-status"] == "MISS"
     assert network.shield.asked("/npm/per-pop") == len(POPS)
 
 
-def test_concurrent_cold_requests_are_one_at_the_shield(network: Network) -> None:
+def test_simultaneous_misses_are_one_shield_request(network: Network) -> None:
     with ThreadPoolExecutor(50) as clients:
         answers = list(clients.map(network.get, ["/slow/tarball"] * 50))
     assert Counter((answer.status_code, answer.content == BODY) for answer in answers) == {(200, True): 50}
     assert network.shield.asked("/slow/tarball") == 1
 
 
-def test_a_range_is_cut_from_the_cached_object_also_when_cold(network: Network) -> None:
+def test_a_range_comes_from_the_cached_object_also_after_a_miss(network: Network) -> None:
     cold = network.get("/pypi/wheel", headers={"Range": "bytes=-7"})
     warm = network.get("/pypi/wheel", headers={"Range": "bytes=10-19"})
     assert (cold.status_code, cold.content) == (206, BODY[-7:])
@@ -195,7 +195,7 @@ def test_a_range_is_cut_from_the_cached_object_also_when_cold(network: Network) 
     assert network.shield.asked("/pypi/wheel") == 1
 
 
-def test_refusals_of_the_shield_are_not_kept(network: Network) -> None:
+def test_refusals_of_the_shield_are_not_cached(network: Network) -> None:
     assert [network.get("/missing/x").status_code for _ in range(2)] == [404, 404]
     assert network.shield.asked("/missing/x") == 2
 
@@ -211,7 +211,7 @@ def test_a_stale_document_is_served_while_the_shield_fails(network: Network) -> 
     assert (stale.status_code, stale.content, stale.headers["cf-cache-status"]) == (200, BODY, "STALE")
 
 
-def test_a_shield_of_an_authority_that_the_zone_does_not_trust_is_not_asked(network: Network) -> None:
+def test_a_shield_with_an_untrusted_certificate_receives_no_request(network: Network) -> None:
     store = network.api.acm.custom_trust_store
     (trusted,) = list(store.list(zone_id=network.zone))
     store.delete(trusted.id, zone_id=network.zone)
@@ -223,7 +223,7 @@ def test_a_shield_of_an_authority_that_the_zone_does_not_trust_is_not_asked(netw
     assert network.get("/npm/untrusted").status_code == 200
 
 
-def test_a_zone_that_is_not_strict_believes_any_shield(network: Network) -> None:
+def test_a_zone_that_is_not_strict_trusts_any_shield(network: Network) -> None:
     store, settings = network.api.acm.custom_trust_store, network.api.zones.settings
     (trusted,) = list(store.list(zone_id=network.zone))
     store.delete(trusted.id, zone_id=network.zone)
@@ -236,7 +236,7 @@ def test_a_zone_that_is_not_strict_believes_any_shield(network: Network) -> None
     assert (answer.status_code, network.shield.asked("/npm/believed")) == (200, 1)
 
 
-def test_clients_of_an_old_tls_are_refused(network: Network) -> None:
+def test_clients_with_an_old_tls_version_are_refused(network: Network) -> None:
     old = ssl.create_default_context(cafile=str(network.sandbox.path("pki", "edge-ca.pem")))
     old.maximum_version = ssl.TLSVersion.TLSv1_2
     assert _handshake(network, old) == "TLSv1.2"
@@ -247,7 +247,7 @@ def test_clients_of_an_old_tls_are_refused(network: Network) -> None:
         network.api.zones.settings.edit("min_tls_version", zone_id=network.zone, value="1.2")
 
 
-def test_a_purge_takes_an_object_out_of_every_cache(network: Network) -> None:
+def test_a_purge_removes_an_object_from_every_cache(network: Network) -> None:
     for pop in range(len(POPS)):
         network.get("/npm/purged", pop=pop)
     network.api.cache.purge(zone_id=network.zone, files=[f"https://{SHIELDS[0]}:8443/objects/npm/purged"])
@@ -255,7 +255,7 @@ def test_a_purge_takes_an_object_out_of_every_cache(network: Network) -> None:
         assert network.get("/npm/purged", pop=pop).headers["cf-cache-status"] == "MISS"
 
 
-def test_the_script_sees_where_the_request_came_in_and_nothing_that_a_client_made_up(network: Network) -> None:
+def test_the_script_sees_the_pop_and_no_forged_client_headers(network: Network) -> None:
     claims = {"CF-Connecting-IP": "10.0.0.1", "CF-Ray": "mine", "CF-Made-Up": "1", "X-Forwarded-For": "10.0.0.1"}
     for pop in range(len(POPS)):
         seen = network.get("/seen", pop=pop, headers=claims).json()
@@ -267,7 +267,7 @@ def test_the_script_sees_where_the_request_came_in_and_nothing_that_a_client_mad
         assert seen["headers"]["host"] == HOST
 
 
-def test_values_written_through_the_api_are_read_at_the_edge(network: Network) -> None:
+def test_the_edge_reads_values_that_the_api_wrote(network: Network) -> None:
     key = "token:a b/c%20d+é"
     network.api.kv.namespaces.values.update(
         key, account_id=ACCOUNT, namespace_id=network.namespace, value=b'{"version": 1}', metadata={"note": "m"}
@@ -278,7 +278,7 @@ def test_values_written_through_the_api_are_read_at_the_edge(network: Network) -
     assert network.get("/entry?" + str(httpx.QueryParams(key=key))).json()["value"] is None
 
 
-def test_nobody_but_a_pop_asks_the_key_value_service(network: Network) -> None:
+def test_only_pops_can_query_the_key_value_service(network: Network) -> None:
     url = f"http://{network.sandbox.cloudflare_address}:{CLOUDFLARE_PORT}/token"
     answer = httpx.get(url, headers={"X-Edge-Namespace": network.namespace}, trust_env=False)
     assert answer.status_code == 403
@@ -314,7 +314,7 @@ def test_a_script_that_does_not_start_is_refused_and_the_old_one_stays(
     assert network.get("/version").text == before
 
 
-def test_secrets_are_in_no_argument_and_in_no_file_that_others_can_read(network: Network) -> None:
+def test_no_argument_and_no_readable_file_contains_a_secret(network: Network) -> None:
     keys = [SECRET.encode(), b"PRIVATE KEY"]
     for name in processes.names(network.sandbox):
         pid = processes.pid_of(network.sandbox, name)

@@ -31,7 +31,7 @@ def test_every_stack_previews_and_meets_the_policies(monkeypatch: pytest.MonkeyP
     assert any(line.split()[:2] == ["shield", "36:"] and "14 Instance" in line for line in said), said
 
 
-def test_a_preview_names_the_broken_rule_and_the_way_out() -> None:
+def test_a_preview_names_the_broken_rule_and_the_fix() -> None:
     with temporary_sandbox(LOOPBACK, print) as sandbox:
         _change(sandbox, "staging", {"protect": False})
         sandbox.new_stack("staging")
@@ -57,9 +57,7 @@ def test_a_stack_that_breaks_a_rule_is_refused_by_up() -> None:
     assert "Set `artifact-edge:protect` to true" in refused.stdout
 
 
-def test_an_upgrade_from_a_recorded_release_may_replace_no_store(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_an_upgrade_from_a_recorded_release_replaces_no_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for module in (release, preview):
         monkeypatch.setattr(module, "STACKS", ("dev",))
         monkeypatch.setattr(module, "LOOPBACK", LOOPBACK)

@@ -179,7 +179,7 @@ def publisher(clouds: ServedClouds, arguments: list[str], outputs: Path) -> subp
 
 
 @pytest.mark.parametrize("make", [npm_case, pypi_case, oci_case], ids=["npm", "pypi", "oci"])
-def test_killed_at_each_write(
+def test_a_publisher_killed_at_any_write_leaves_a_whole_release(
     clouds: ServedClouds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], Case]
 ) -> None:
     for name, value in clouds.environment.items():
@@ -220,7 +220,7 @@ def pending(clouds: ServedClouds) -> int:
     return found["Count"]
 
 
-def test_what_is_watched_is_seen_when_it_is_broken(
+def test_the_check_detects_a_broken_document(
     clouds: ServedClouds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The test's own check fails for a document that names a missing file."""

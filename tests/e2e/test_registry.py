@@ -42,7 +42,7 @@ def tree(directory: Path) -> None:
         wheel(directory / f"{name}-1.0-py3-none-any.whl", metadata=metadata, project=name)
 
 
-def test_an_imported_tree_installs_with_all_that_it_needs(up: Up, reader: Client, tmp_path: Path) -> None:
+def test_an_imported_tree_installs_with_its_dependencies(up: Up, reader: Client, tmp_path: Path) -> None:
     tree(tmp_path)
     imported = registry(up, "import", tmp_path, "--journal", tmp_path / "journal")
     assert imported.returncode == 0, imported.stderr
@@ -106,7 +106,7 @@ def test_a_change_is_followed_through_every_tier(up: Up, reader: Client, tmp_pat
     assert len(listed) == len(places) + 1
 
 
-def test_what_is_unpublished_is_refused_though_every_cache_has_it(up: Up, reader: Client, tmp_path: Path) -> None:
+def test_an_unpublished_version_is_refused_although_every_cache_has_it(up: Up, reader: Client, tmp_path: Path) -> None:
     file = tarball(tmp_path / "bad.tgz", {"name": "bad", "version": "1.0.0"})
     assert registry(up, "publish", file).returncode == 0
     with httpx.Client(**access(up, CLIENT_LOCATIONS[0], "importer")) as client:

@@ -155,7 +155,7 @@ def test_object_comes_from_origin_then_from_shield(shield: Shield) -> None:
     assert not hidden & {name.lower() for name in (*first.headers, *second.headers)}
 
 
-def test_origin_sees_nothing_of_the_client(shield: Shield) -> None:
+def test_the_origin_receives_no_client_headers(shield: Shield) -> None:
     shield.cloud.put(NEAR, "private", b"x")
     client = {
         "Authorization": "Bearer ae_token",
@@ -175,7 +175,7 @@ def test_client_without_certificate_is_refused(shield: Shield) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "wrong", ORIGIN_KEY + "x"])
-def test_request_without_the_origin_key_is_refused_even_for_what_is_cached(shield: Shield, key: str) -> None:
+def test_a_request_without_the_origin_key_is_refused_even_for_cached_objects(shield: Shield, key: str) -> None:
     shield.cloud.put(NEAR, "cached", b"x")
     assert shield.edge.get("cached").status_code == 200
     assert shield.edge.get("cached", headers={"X-Artifact-Edge-Key": key}).status_code == 403
@@ -201,7 +201,7 @@ def test_health_port_serves_health_and_nothing_else(shield: Shield) -> None:
         assert (url, host, answer.status_code) == (url, host, 404)
 
 
-def test_hundred_cold_clients_are_one_origin_request(shield: Shield) -> None:
+def test_a_hundred_simultaneous_misses_are_one_origin_request(shield: Shield) -> None:
     content = body(300_000)
     shield.cloud.put(NEAR, "herd", content)
     shield.cloud.first_byte_seconds = 0.2
@@ -220,7 +220,7 @@ def test_hundred_cold_clients_are_one_origin_request(shield: Shield) -> None:
 
 
 @pytest.mark.parametrize("asked, start, end", [("10-19", 10, 20), ("-7", 99_993, 100_000), ("99000-", 99_000, 100_000)])
-def test_cold_range_is_cut_from_the_stored_object(shield: Shield, asked: str, start: int, end: int) -> None:
+def test_an_uncached_range_comes_from_the_stored_object(shield: Shield, asked: str, start: int, end: int) -> None:
     content, key = body(100_000), f"range{asked}"
     shield.cloud.put(NEAR, key, content)
     cold = shield.edge.get(key, headers={"Range": f"bytes={asked}"})
@@ -239,7 +239,7 @@ def test_conditional_request_is_answered_from_the_store(shield: Shield) -> None:
     assert shield.edge.get("conditional").headers["X-Cache"] == "shield; hit"
 
 
-def test_lagging_replica_is_not_believed(shield: Shield) -> None:
+def test_a_lagging_replicas_404_does_not_count(shield: Shield) -> None:
     key = "npm/fresh/-/fresh-1.0.0.tgz"
     shield.cloud.put(FAR, key, b"new")
     first, second = shield.edge.get(key), shield.edge.get(key)
@@ -249,13 +249,13 @@ def test_lagging_replica_is_not_believed(shield: Shield) -> None:
 
 
 @pytest.mark.parametrize("key", ["npm/gone/packument.json", "pypi/simple/gone/index.html", "oci/tags/gone/latest"])
-def test_what_the_primary_says_of_a_document_is_believed(shield: Shield, key: str) -> None:
+def test_the_primarys_answer_about_a_document_counts(shield: Shield, key: str) -> None:
     shield.cloud.put(FAR, key, b"withdrawn, which the replica does not know yet")
     assert shield.edge.get(key).status_code == 404
     assert shield.cloud.asked(key) == [NEAR]
 
 
-def test_missing_object_is_not_remembered(shield: Shield) -> None:
+def test_a_404_is_not_cached(shield: Shield) -> None:
     missing = shield.edge.get("late")
     assert missing.status_code == 404
     assert "X-Cache" not in missing.headers
@@ -263,7 +263,7 @@ def test_missing_object_is_not_remembered(shield: Shield) -> None:
     assert shield.edge.get("late").content == b"now"
 
 
-def test_stale_document_outlives_its_origins(shield: Shield) -> None:
+def test_a_stale_document_is_served_while_all_origins_fail(shield: Shield) -> None:
     shield.cloud.put(NEAR, "document", b"{}", "public, max-age=0, stale-if-error=86400")
     assert shield.edge.get("document").headers["X-Cache"] == "origin; miss"
     shield.cloud.failing = {NEAR: 503, FAR: 503}
@@ -276,7 +276,7 @@ def test_stale_document_outlives_its_origins(shield: Shield) -> None:
 
 
 @pytest.mark.parametrize("key", ["npm/survivor/-/survivor-1.0.0.tgz", "npm/survivor/packument.json"])
-def test_failing_origin_is_stepped_over(shield: Shield, key: str) -> None:
+def test_a_failing_origin_is_skipped(shield: Shield, key: str) -> None:
     shield.cloud.put(FAR, key, b"here")
     shield.cloud.failing = {NEAR: 503}
     try:
@@ -286,7 +286,7 @@ def test_failing_origin_is_stepped_over(shield: Shield, key: str) -> None:
     _wait_until_origins_are_tried_again(shield)
 
 
-def test_purge_takes_an_object_out(shield: Shield) -> None:
+def test_a_purge_removes_an_object(shield: Shield) -> None:
     shield.cloud.put(NEAR, "purged", b"old")
     shield.edge.get("purged")
     shield.cloud.put(NEAR, "purged", b"new!")
@@ -296,7 +296,7 @@ def test_purge_takes_an_object_out(shield: Shield) -> None:
     assert shield.edge.get("purged").content == b"new!"
 
 
-def test_access_log_holds_no_secret(shield: Shield) -> None:
+def test_the_access_log_contains_no_secret(shield: Shield) -> None:
     log = shield.sandbox.directory / "machines/i-0001/root/var/log/artifact-edge/access.log"
     deadline = time.monotonic() + 120
     while not log.exists() or '"path":"purged"' not in log.read_text():

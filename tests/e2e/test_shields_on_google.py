@@ -71,7 +71,7 @@ def wait_until(true: Callable[[], bool], seconds: float, what: str) -> None:
         time.sleep(0.5)
 
 
-def test_a_private_package_comes_by_the_shield_on_the_other_cloud(up: Up) -> None:
+def test_the_google_shield_serves_a_private_package(up: Up) -> None:
     with httpx.Client(**access(up, AP_SOUTHEAST)) as client:
         packument = client.get("/npm/@acme/web").raise_for_status().json()
         dist = packument["versions"]["1.0.0"]["dist"]
@@ -82,7 +82,7 @@ def test_a_private_package_comes_by_the_shield_on_the_other_cloud(up: Up) -> Non
     wait_until(lambda: asked_by_the_edge(up, path) == 1, 20, "the shield was not asked")
 
 
-def test_each_of_its_tiers_answers_once_it_has_the_object(up: Up) -> None:
+def test_each_tier_answers_after_its_first_miss(up: Up) -> None:
     key = "npm/@acme/greeting/-/greeting-8.8.8.tgz"
     body = store(up, key, 20_000)
     with httpx.Client(**access(up, AP_SOUTHEAST)) as client:
@@ -96,7 +96,7 @@ def test_each_of_its_tiers_answers_once_it_has_the_object(up: Up) -> None:
     wait_until(lambda: asked_by_the_edge(up, path) == 2, 20, "the shield was not asked twice")
 
 
-def test_it_reads_as_the_role_and_by_credentials_that_change(up: Up) -> None:
+def test_the_shield_reads_as_its_role_with_renewed_credentials(up: Up) -> None:
     first = credentials(up)
     assert f":assumed-role/{ROLE}/" in caller(up, first)
     wait_until(lambda: credentials(up)["access_key"] != first["access_key"], 120, "the credentials stayed the same")
@@ -107,7 +107,7 @@ def test_it_reads_as_the_role_and_by_credentials_that_change(up: Up) -> None:
         assert client.get(f"/{key}").content == body
 
 
-def test_as_nobody_it_serves_nothing(up: Up) -> None:
+def test_without_credentials_the_shield_serves_nothing(up: Up) -> None:
     iam, address, name = up.aws("iam"), shield(up)["address"], f"machine-{machine(up)['id']}"
     trust = iam.get_role(RoleName=ROLE)["Role"]["AssumeRolePolicyDocument"]
     account: str = machine(up)["serviceAccounts"][0]["email"]

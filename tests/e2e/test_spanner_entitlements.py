@@ -141,7 +141,7 @@ def tell(what: str, seconds: float) -> None:
     print(f"{what}: {seconds:.2f} s")
 
 
-def test_grants_and_revocations_are_seen_in_time_by_the_follower_alone(network: Network) -> None:
+def test_grants_and_revocations_take_effect_in_time_through_the_follower_alone(network: Network) -> None:
     text, digest = create(network, "npm:other:pull")
     tell("the store hears of a token", until_entry(network, digest))
     assert network.status(text) == 403
@@ -153,7 +153,7 @@ def test_grants_and_revocations_are_seen_in_time_by_the_follower_alone(network: 
     assert network.entry(digest)["revoked"] is True
 
 
-def test_a_follower_that_is_killed_goes_on_where_it_was(network: Network) -> None:
+def test_a_killed_follower_resumes_at_its_position(network: Network) -> None:
     _, before = create(network, "npm:@acme/*:pull")
     until_entry(network, before)
     killed = network.service(f"{NAME}-entitlements")
@@ -170,7 +170,7 @@ def test_a_follower_that_is_killed_goes_on_where_it_was(network: Network) -> Non
     assert seconds_until(network, made[1][0], 200) < WITHIN
 
 
-def test_a_row_that_makes_no_sense_is_put_aside_and_the_others_go_on(network: Network) -> None:
+def test_an_invalid_row_is_dead_lettered_and_the_others_are_delivered(network: Network) -> None:
     with psycopg.connect(dbname="metadata", autocommit=True) as database:
         database.execute("INSERT INTO items VALUES ('tokens', 'not-a-digest', '{', 1, now() + interval '1 hour')")
         try:
@@ -188,7 +188,7 @@ def test_a_row_that_makes_no_sense_is_put_aside_and_the_others_go_on(network: Ne
             database.execute("DELETE FROM items WHERE sk = 'not-a-digest'")
 
 
-def test_a_token_without_an_entry_is_asked_for(network: Network) -> None:
+def test_a_token_without_an_entry_is_looked_up(network: Network) -> None:
     good, kept = create(network, "npm:@acme/*:pull")
     gone, revoked = create(network, "npm:@acme/*:pull")
     tokens.revoke(network.target, BY, revoked)
@@ -217,7 +217,7 @@ def erase(network: Network, digest: str) -> None:
     )
 
 
-def test_nothing_drifts(network: Network) -> None:
+def test_a_refresh_finds_no_drift(network: Network) -> None:
     preview = network.scratch.pulumi("preview", "--json", "--refresh")
     assert preview.returncode == 0, json.loads(preview.stdout)["diagnostics"]
     changed = {step["op"] for step in json.loads(preview.stdout)["steps"]} - {"same", "refresh"}

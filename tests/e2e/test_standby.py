@@ -49,7 +49,7 @@ def asked_of_the_standby(up: OnCloudStorage, key: str) -> int:
 
 
 @pytest.mark.parametrize("how", ["503", "reset"])
-def test_with_all_of_s3_down_reads_go_on(up: OnCloudStorage, how: str) -> None:
+def test_reads_succeed_while_all_of_s3_is_down(up: OnCloudStorage, how: str) -> None:
     """Clients read uncached objects from the standby: a mutable document and an immutable file."""
     file, page = (key.replace("web", f"web-{how}") for key in (FILE, PAGE))
     for key, source in ((file, FILE), (page, PAGE)):
@@ -67,7 +67,7 @@ def test_with_all_of_s3_down_reads_go_on(up: OnCloudStorage, how: str) -> None:
     assert (asked_of_the_standby(up, file), asked_of_the_standby(up, page)) == (1, 1)
 
 
-def test_what_s3_lacks_is_not_asked_of_the_standby(up: OnCloudStorage) -> None:
+def test_an_object_that_s3_lacks_is_not_requested_from_the_standby(up: OnCloudStorage) -> None:
     """The standby may still hold an object that was withdrawn from S3 after the last copy."""
     s3, withdrawn = up.aws("s3"), FILE.replace("1.0.0", "1.0.1")
     s3.put_object(Bucket=up.bucket, Key=withdrawn, Body=b"bad", CacheControl="public, max-age=31536000, immutable")

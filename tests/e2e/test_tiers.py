@@ -20,7 +20,7 @@ from tests.support.sandbox.up import Up
 TARBALL = "npm/@acme/greeting/-/greeting-1.0.0.tgz"
 
 
-def test_each_tier_answers_once_it_has_the_object(up: Up) -> None:
+def test_each_tier_answers_after_its_first_miss(up: Up) -> None:
     key = "npm/@acme/greeting/-/greeting-9.9.9.tgz"
     body = store(up, key, 20_000)
     with httpx.Client(**access(up, US_EAST)) as client:
@@ -38,7 +38,7 @@ def test_each_tier_answers_once_it_has_the_object(up: Up) -> None:
     assert origin_requests(up, key) == 1
 
 
-def test_a_hundred_cold_requests_are_one_for_the_origin(up: Up) -> None:
+def test_a_hundred_simultaneous_misses_are_one_origin_request(up: Up) -> None:
     key = "npm/@acme/greeting/-/greeting-9.9.8.tgz"
     body = store(up, key, 300_000)
     settings = access(up, US_EAST)
@@ -54,7 +54,7 @@ def test_a_hundred_cold_requests_are_one_for_the_origin(up: Up) -> None:
     assert origin_requests(up, key) == 1
 
 
-def test_another_region_asks_its_own_shield(up: Up) -> None:
+def test_another_region_uses_its_own_shield(up: Up) -> None:
     key = "npm/@acme/greeting/-/greeting-9.9.7.tgz"
     body = store(up, key, 1_000)
     for client_location in (US_EAST, EU_WEST):
@@ -65,7 +65,7 @@ def test_another_region_asks_its_own_shield(up: Up) -> None:
 
 
 @pytest.mark.parametrize("client_location", CLIENT_LOCATIONS, ids=lambda client_location: client_location.name)
-def test_what_a_cache_holds_still_takes_a_token_and_a_grant(up: Up, client_location: ClientLocation) -> None:
+def test_a_cached_object_still_requires_a_token_and_a_grant(up: Up, client_location: ClientLocation) -> None:
     with httpx.Client(**access(up, client_location)) as reader:
         assert reader.get(f"/{TARBALL}").status_code == 200
         assert reader.get(f"/{TARBALL}").headers["x-cache"] == "edge; hit"
@@ -78,7 +78,7 @@ def test_what_a_cache_holds_still_takes_a_token_and_a_grant(up: Up, client_locat
         assert outsider.get("/npm/@acme/not-there").status_code == 403
 
 
-def test_a_shield_serves_nobody_but_the_edge(up: Up) -> None:
+def test_a_shield_serves_only_the_edge(up: Up) -> None:
     trust = ssl.create_default_context()
     trust.check_hostname = False
     trust.verify_mode = ssl.CERT_NONE
@@ -87,7 +87,7 @@ def test_a_shield_serves_nobody_but_the_edge(up: Up) -> None:
             stranger.get(f"https://{shield['address']}:8443/objects/{TARBALL}")
 
 
-def test_what_is_published_reaches_the_other_origin(up: Up) -> None:
+def test_a_published_object_reaches_the_other_origin(up: Up) -> None:
     primary, replica = (bucket["name"] for bucket in up.outputs()["buckets"])
     s3 = up.aws("s3")
     deadline = time.monotonic() + 120
@@ -100,7 +100,7 @@ def test_what_is_published_reaches_the_other_origin(up: Up) -> None:
     assert there["CacheControl"] == here["CacheControl"] == "public, max-age=31536000, immutable"
 
 
-def test_a_shield_asks_the_next_origin_while_the_replica_lags(up: Up) -> None:
+def test_a_shield_tries_the_next_origin_while_the_replica_lags(up: Up) -> None:
     control = f"{up.sandbox.aws_url}/_artifact-edge/replication"
     key = "npm/@acme/greeting/-/greeting-9.9.6.tgz"
     httpx.put(control, json={"paused": True}).raise_for_status()

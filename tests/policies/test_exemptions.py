@@ -47,7 +47,7 @@ def test_an_expired_exemption_covers_nothing(write_exemptions: WriteExemptions) 
     assert findings("multi-bucket-versioned", [PRIMARY])
 
 
-def test_one_bad_entry_does_not_take_the_others_with_it(write_exemptions: WriteExemptions) -> None:
+def test_one_invalid_entry_leaves_the_others_valid(write_exemptions: WriteExemptions) -> None:
     write_exemptions(exemption(owner="") + exemption())
     assert findings("multi-bucket-versioned", [PRIMARY]) == []
 
@@ -78,7 +78,7 @@ def test_the_exemptions_of_our_own_environments_are_valid_today(environment: str
     assert found.stack == environment
 
 
-def test_the_former_directory_is_refused_with_the_new_place(write_exemptions: WriteExemptions) -> None:
+def test_the_former_directory_is_refused_with_the_new_location(write_exemptions: WriteExemptions) -> None:
     write_exemptions("")
     exemptions.DIRECTORY.with_name("exceptions").mkdir()
     (problem,) = findings("stack-exemptions-valid", [PRIMARY])

@@ -51,12 +51,12 @@ def test_a_policy_about_the_whole_stack_is_named_for_the_stack() -> None:
             yield "never"
 
 
-def test_former_names_lead_to_names_of_today() -> None:
+def test_former_names_map_to_current_names() -> None:
     assert set(RENAMED.values()) <= set(NAMES)
     assert RENAMED.keys().isdisjoint(NAMES)
 
 
-def test_an_exemption_under_a_former_name_is_refused_with_the_name_of_today(write_exemptions: WriteExemptions) -> None:
+def test_an_exemption_with_a_former_name_is_refused_with_the_current_name(write_exemptions: WriteExemptions) -> None:
     write_exemptions(exemption(policy="bucket-versioned"))
     (problem,) = findings("stack-exemptions-valid", [PRIMARY])
     assert "the policy bucket-versioned is now called multi-bucket-versioned; use this name" in problem
@@ -79,7 +79,7 @@ def configure(*names: str) -> None:
     pack.Configure(ConfigureAnalyzerRequest(policyConfig={name: PolicyConfig() for name in names}), Context())
 
 
-def test_settings_under_a_former_name_are_refused_with_the_name_of_today() -> None:
+def test_settings_with_a_former_name_are_refused_with_the_current_name() -> None:
     with pytest.raises(Refused, match="configuration the policy bucket-versioned is now called multi-bucket-versioned"):
         configure("multi-bucket-replicated", "bucket-versioned")
 

@@ -46,7 +46,7 @@ def test_every_policy_is_tested_violated_and_met(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_finding_says_the_way_out(name: str, write_exemptions: WriteExemptions) -> None:
+def test_every_finding_says_how_to_fix_it(name: str, write_exemptions: WriteExemptions) -> None:
     case = next(case for case in CASES if case.policy == name and case.says)
     write_exemptions(case.exemptions)
     finding = findings(name, case.resources, case.config)[0]
@@ -54,7 +54,7 @@ def test_every_finding_says_the_way_out(name: str, write_exemptions: WriteExempt
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ALWAYS_DECIDED])
-def test_what_is_not_known_yet_is_not_taken_for_good(name: str) -> None:
+def test_an_unknown_value_is_not_accepted(name: str) -> None:
     """The engine reports the error as an advisory that names policy and property, and runs the policy again in `up`."""
     for case in (case for case in CASES if case.policy == name and case.says):
         hidden = [unknown(each) for each in case.resources]
@@ -93,7 +93,7 @@ def findings_or_unknown(case: Case, resources: Sequence[PolicyResource]) -> list
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_settings_of_an_environment_are_of_policies_and_settings_that_exist(environment: str) -> None:
+def test_an_environments_settings_name_existing_policies_and_settings(environment: str) -> None:
     """This test finds unknown names, which the engine ignores, and settings that weaken a policy."""
     for name, given in settings(environment).items():
         (policy,) = [policy for policy in POLICIES if policy.name == name]
@@ -125,7 +125,7 @@ def test_one_unknown_binding_or_variable_does_not_hide_another() -> None:
         assert len(said) == 1
 
 
-def test_a_secret_that_is_found_is_not_repeated() -> None:
+def test_a_finding_does_not_repeat_the_secret() -> None:
     (finding,) = findings("multi-machine-user-data-without-secrets", [resource(INSTANCE, {"userData": PRIVATE_KEY})])
     assert "MHcCAQEEIO" not in finding
 

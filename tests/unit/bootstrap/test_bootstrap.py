@@ -59,7 +59,7 @@ def test_the_state_is_versioned_encrypted_with_its_own_key_private_and_over_tls_
 
 
 @pytest.mark.usefixtures("aws_cloud")
-def test_a_role_is_taken_on_by_jobs_of_its_own_github_environment_only() -> None:
+def test_only_jobs_of_its_github_environment_can_assume_a_role() -> None:
     up()
     for name, subject in (("dev-deploy", "dev"), ("prod-deploy", "prod"), ("prod-drift", "prod-drift")):
         role = client("iam").get_role(RoleName=f"artifact-edge-bootstrap-{name}")["Role"]
@@ -76,7 +76,7 @@ def test_a_role_is_taken_on_by_jobs_of_its_own_github_environment_only() -> None
 
 
 @pytest.mark.usefixtures("aws_cloud")
-def test_who_looks_for_drift_can_change_nothing() -> None:
+def test_the_drift_role_can_change_nothing() -> None:
     up()
     writing = ("Create", "Delete", "Put", "Update", "*", "Run", "Encrypt", "Generate", "Tag", "PassRole", "Add")
     for statement in rights("artifact-edge-bootstrap-prod-drift"):
@@ -100,7 +100,7 @@ def test_a_role_reaches_the_state_of_its_own_environment_and_no_other() -> None:
 
 
 @pytest.mark.usefixtures("aws_cloud")
-def test_who_deploys_names_what_bears_the_environments_name_and_not_the_roles_that_deploy() -> None:
+def test_the_deploy_role_is_limited_to_the_environments_names() -> None:
     up()
     for statement in rights("artifact-edge-bootstrap-dev-deploy"):
         assert "*" not in statement["Resource"] or all(
@@ -115,7 +115,7 @@ def test_who_deploys_names_what_bears_the_environments_name_and_not_the_roles_th
 
 
 @pytest.mark.usefixtures("aws_cloud")
-def test_what_must_be_told_to_pulumi_and_to_github_is_put_out() -> None:
+def test_the_values_for_pulumi_and_github_are_exported() -> None:
     outputs: Mapping[str, Any] = up().outputs
     assert outputs["backends"]["prod"] == f"s3://{BUCKET}/prod?region=us-east-1"
     assert outputs["secrets_provider"] == "awskms://alias/artifact-edge-state?region=us-east-1"
@@ -124,7 +124,7 @@ def test_what_must_be_told_to_pulumi_and_to_github_is_put_out() -> None:
 
 
 @pytest.mark.usefixtures("aws_cloud")
-def test_the_program_meets_the_policies_but_for_what_its_settings_say() -> None:
+def test_the_program_meets_the_policies_with_its_settings() -> None:
     deployment = up()
     registered = as_policies_see_it(deployment)
     given = policy_settings("bootstrap")
@@ -149,7 +149,7 @@ def test_a_mistake_is_one_line(changes: dict[str, str], told: str) -> None:
 
 
 @pytest.mark.usefixtures("aws_cloud")
-def test_a_look_at_the_bucket_of_logs_finds_it_as_it_was_made() -> None:
+def test_a_refresh_of_the_log_bucket_finds_no_drift() -> None:
     made = up().of(aws.s3.BucketServerSideEncryptionConfiguration)["logs"]
     settings_of_it = next(
         each for each in handlers() if each.resource is aws.s3.BucketServerSideEncryptionConfiguration

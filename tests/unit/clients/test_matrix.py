@@ -24,12 +24,12 @@ def test_a_run_replaces_the_sections_that_it_covers() -> None:
 
 
 @pytest.mark.parametrize("shown", [{}, {PULL: "no: once"}])
-def test_a_verdict_that_the_page_shows_otherwise_is_named(shown: dict[Cell, str]) -> None:
+def test_a_result_that_differs_from_the_page_is_named(shown: dict[Cell, str]) -> None:
     (line,) = differences(shown, {PULL: "yes"})
     assert "docker 20.10, pull by tag" in line
 
 
-def test_a_cell_that_no_test_decides_is_named() -> None:
+def test_a_cell_without_a_test_is_named() -> None:
     (line,) = stale({PULL: "yes", LIST: "yes", INSTALL: "yes"}, {PULL: "yes"})
     assert "crane 0.22, list tags" in line
 

@@ -87,7 +87,7 @@ def test_an_entry_gives_back_every_field_that_the_edge_needs(known: Entitlement,
 
 @pytest.mark.parametrize("field", [field.name for field in fields(Token)])
 @given(VALID_TOKENS, TOKENS)
-def test_a_field_that_changes_changes_what_the_edge_is_told(field: str, token: Token, other: Token) -> None:
+def test_a_changed_field_changes_the_edges_entry(field: str, token: Token, other: Token) -> None:
     changed = replace(token, **{field: getattr(other, field)})
     assert (told(changed) == told(token)) == (changed == token)
 
@@ -99,6 +99,6 @@ def told(token: Token) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "text", ["", "[]", "{}", '{"version":2,"revision":1,"revoked":true}', '{"version":1,"revision":1}']
 )
-def test_an_entry_that_makes_no_sense_is_malformed(text: str) -> None:
+def test_an_invalid_entry_is_malformed(text: str) -> None:
     with pytest.raises(MalformedRecord):
         decode_entry(text)

@@ -49,7 +49,7 @@ def test_a_machine_on_google_is_paid_by_core_with_its_local_disks() -> None:
     assert cost(gce("n2-standard-8", "southamerica-east1-b")) > found.total - 60
 
 
-def test_health_checks_are_paid_by_what_they_ask_for() -> None:
+def test_health_checks_cost_by_their_features() -> None:
     check = "aws:route53/healthCheck:HealthCheck"
     assert cost(resource(check, type="HTTPS", requestInterval=10)) == pytest.approx(0.75 + 2 + 2)
     assert cost(resource(check, type="HTTP", requestInterval=10.0)) == pytest.approx(0.75 + 2)
@@ -71,7 +71,7 @@ def test_a_database_that_is_spread_is_paid_by_replica() -> None:
     assert cost(spread) == pytest.approx(0.057 * 2 * 5 * 730)
 
 
-def test_instances_that_are_always_there_are_paid_always() -> None:
+def test_minimum_instances_cost_all_the_time() -> None:
     def service(least: int) -> Resource:
         containers = [{"resources": {"limits": {"cpu": "1", "memory": "512Mi"}}}]
         template = {"scaling": {"minInstanceCount": least}, "containers": containers}
@@ -81,7 +81,7 @@ def test_instances_that_are_always_there_are_paid_always() -> None:
     assert cost(service(2)) == pytest.approx(2 * (0.0648 + 0.0036) * 730)
 
 
-def test_tiers_are_told_apart_by_the_component_around_a_resource_the_dearest_first() -> None:
+def test_costs_are_grouped_by_component_the_highest_first() -> None:
     found = estimate(
         [
             resource("aws:kms/key:Key", within="artifact-edge:keys:AwsKeys"),
@@ -95,7 +95,7 @@ def test_tiers_are_told_apart_by_the_component_around_a_resource_the_dearest_fir
     assert sum(found.by_tier().values()) == pytest.approx(found.total)
 
 
-def test_what_is_paid_by_use_and_what_is_free_is_listed_and_not_in_the_total() -> None:
+def test_usage_based_and_free_resources_are_listed_outside_the_total() -> None:
     found = estimate(
         [
             resource("aws:s3/bucket:Bucket", "a"),
@@ -109,7 +109,7 @@ def test_what_is_paid_by_use_and_what_is_free_is_listed_and_not_in_the_total() -
     assert found.total == 0
 
 
-def test_all_that_has_no_price_is_named_at_once() -> None:
+def test_all_resources_without_a_price_are_named_together() -> None:
     with pytest.raises(PriceMissing) as raised:
         cost(
             resource("aws:rds/cluster:Cluster"),

@@ -60,7 +60,7 @@ def state(tmp_path: Path) -> Path:
     return file
 
 
-def test_the_command_prints_tiers_total_and_what_comes_on_top(state: Path) -> None:
+def test_the_command_prints_tiers_the_total_and_usage_based_costs(state: Path) -> None:
     told = run("--lines", str(state))
     assert told.returncode == 0, told.stderr
     for part in ("dev: an estimate", "1.00", "by use, 1 aws:s3/bucket:Bucket", "nothing: 1 resources of 1 types"):
@@ -74,7 +74,7 @@ def test_more_than_the_budget_is_an_error_of_one_line(state: Path) -> None:
     assert told.stderr == "error: dev: 1.00 is over the budget of 0.50 US dollars a month\n"
 
 
-def test_what_is_no_plan_and_what_has_no_price_is_told_without_a_trace(tmp_path: Path, state: Path) -> None:
+def test_invalid_plans_and_missing_prices_are_reported_without_a_stack_trace(tmp_path: Path, state: Path) -> None:
     state.write_text(state.read_text().replace("aws:iam/role:Role", "aws:rds/cluster:Cluster"))
     told = run(str(state))
     assert told.stderr == "error: aws:rds/cluster:Cluster: no price; add it to costs/prices.toml\n"

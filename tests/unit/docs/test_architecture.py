@@ -100,7 +100,7 @@ def test_prose_is_wrapped_at_120_columns() -> None:
         assert not wide, f"{page.relative_to(CHECKOUT)}: {wide}"
 
 
-def test_paths_are_told_from_other_names() -> None:
+def test_paths_are_distinguished_from_other_names() -> None:
     text = (
         "`a/b.py`, `c.py` and `d.lua` in `e/f/`, `npm/x.json`, `make up`, `/token`, `g/`, `.venv/bin/python -m x h/i`"
     )

@@ -55,7 +55,7 @@ def test_stop_ends_what_the_process_started(sandbox: Sandbox) -> None:
     assert not alive(child)
 
 
-def test_a_recycled_pid_is_not_ours(sandbox: Sandbox) -> None:
+def test_a_reused_pid_is_not_the_sandboxs_process(sandbox: Sandbox) -> None:
     sandbox.path("run", "other.pid").write_text(f"{os.getpid()} 1\n")
     assert processes.pid_of(sandbox, "other") is None
     processes.stop(sandbox, "other")
@@ -68,7 +68,7 @@ def test_a_process_that_ends_early_is_reported_with_its_log(sandbox: Sandbox) ->
         processes.start(sandbox, "broken", failing, ready=lambda: False)
 
 
-def test_listening_tells_an_open_port_from_a_closed_one() -> None:
+def test_listening_distinguishes_open_and_closed_ports() -> None:
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen()

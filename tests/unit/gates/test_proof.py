@@ -183,7 +183,7 @@ def test_a_metadata_api_asks_the_replica_in_its_region() -> None:
     assert "metadata API in eu-west-1 has no table" in proved([*stack, resource(TABLE, "metadata", home)])[0]
 
 
-def test_what_is_said_to_break_must_break() -> None:
+def test_a_loss_declared_as_breaking_must_break_something() -> None:
     stack = [*TWO_REGIONS, *cloudflare(*SHIELDS)]
     stale = NotSurvived(all=["region:eu-west-1"], reason="was so before there were two regions")
     assert proved(stack, *ALL, borne=[*ONE_OF_EACH, stale]) == [
@@ -191,7 +191,7 @@ def test_what_is_said_to_break_must_break() -> None:
     ]
 
 
-def test_something_must_be_said_of_every_loss() -> None:
+def test_every_loss_needs_a_statement() -> None:
     stack = [*TWO_REGIONS, *cloudflare(*SHIELDS)]
     assert proved(stack, each("zone"), each("region")) == [
         f"loss of store:Bucket {region}: nothing is said of it; name it under `survives` or `does_not_survive`"
@@ -200,7 +200,7 @@ def test_something_must_be_said_of_every_loss() -> None:
 
 
 @pytest.mark.parametrize("statement", [Survived(all=[SLIP]), NotSurvived(all=[SLIP], reason="x" * 20)])
-def test_a_loss_that_nothing_stands_on_is_a_slip_of_the_pen(statement: Survived | NotSurvived) -> None:
+def test_a_loss_without_resources_is_an_error(statement: Survived | NotSurvived) -> None:
     survives = [*ALL, statement] if isinstance(statement, Survived) else [*ALL]
     borne = [*ONE_OF_EACH, statement] if isinstance(statement, NotSurvived) else ONE_OF_EACH
     findings = proved([*TWO_REGIONS, *cloudflare(*SHIELDS)], *survives, borne=borne)
@@ -215,6 +215,6 @@ def test_a_stack_without_a_name_for_clients_has_no_path() -> None:
     assert findings[0].endswith("has no name to go to: there is none")
 
 
-def test_a_statement_names_one_of_both() -> None:
+def test_a_statement_names_either_each_kind_or_single_losses() -> None:
     with pytest.raises(ValidationError, match="either `each` kind of loss, or `all`"):
         Survived(each="zone", all=["zone:a"])

@@ -55,7 +55,7 @@ def test_certificate_and_dns_do_not_change_together() -> None:
     assert broken(plan(SERVED, certificate, record("replace", "node", "1.2.3.4", host="node.example.com"))) == []
 
 
-def test_where_no_name_is_known_to_be_served_every_record_counts() -> None:
+def test_without_known_hostnames_every_record_counts() -> None:
     certificate = step("update", CERTIFICATE, "edge", keys=["certificateBody"])
     records = record("replace", "node", "1.2.3.4", host="node.example.com")
     assert broken(plan(certificate, records)) == [
@@ -63,21 +63,21 @@ def test_where_no_name_is_known_to_be_served_every_record_counts() -> None:
     ]
 
 
-def test_the_last_shield_of_a_region_goes_only_after_what_leads_there() -> None:
+def test_the_last_shield_of_a_region_is_removed_only_after_its_references() -> None:
     refused = ["last-of-region: requests lead to eu-west-1, and its last machine (Instance eu-0) goes"]
     assert broken(plan(node("delete", "eu-0"), node("same", "us-0", "us-east-1"), leading("eu-0"))) == refused
     assert broken(plan(node("delete", "eu-0"), node("same", "eu-1"), leading("eu-0"))) == []
     assert broken(plan(node("delete", "eu-0"), node("same", "us-0", "us-east-1"))) == []
 
 
-def test_a_worker_that_is_told_of_the_region_leads_there() -> None:
+def test_a_worker_that_lists_the_region_refers_to_it() -> None:
     told = step("same", SCRIPT, "edge", new={"bindings": [{"text": '[{"host": "x:1", "region": "eu-west-1"}]'}]})
     assert [line.split(":")[0] for line in broken(plan(node("delete", "eu-0"), told))] == ["last-of-region"]
     told = step("same", SCRIPT, "edge", new={"bindings": [{"text": '[{"host": "x:1", "region": "us-east-1"}]'}]})
     assert broken(plan(node("delete", "eu-0"), told)) == []
 
 
-def test_a_sole_machine_is_replaced_only_where_that_is_allowed() -> None:
+def test_a_sole_machine_is_replaced_only_with_an_allowance() -> None:
     given = plan(node("replace", "eu-0"), node("same", "us-0", "us-east-1"), leading("eu-0"))
     assert [line.split(":")[0] for line in broken(given)] == ["last-of-region"]
     assert broken(given, Limits(sole_nodes=True)) == []
@@ -91,7 +91,7 @@ def test_a_google_machine_stands_in_the_region_of_its_zone() -> None:
     assert broken(plan(google, stays, told)) == []
 
 
-def test_the_last_origin_of_a_region_goes_only_when_no_machine_reads_from_it() -> None:
+def test_the_last_origin_of_a_region_is_removed_only_without_readers() -> None:
     bucket = step("delete", BUCKET, "eu", new={"region": "eu-west-1", "bucket": "objects-eu"})
     reader = node("same", "eu-0", userData="map http://x/ https://objects-eu.s3.eu-west-1.amazonaws.com/")
     allowed = Limits(allowed=[Allowed(resource="Bucket eu", reason="emptied, see the runbook, step 4", until=TODAY)])
@@ -110,7 +110,7 @@ def test_a_store_is_not_replaced(kind: str) -> None:
     assert broken(plan(step("update", kind, "main", keys=["tags"]))) == []
 
 
-def test_an_allowance_ends() -> None:
+def test_an_allowance_expires() -> None:
     given = plan(step("replace", TABLE, "main"))
     one = Allowed(resource="Table main", reason="exported and imported again", until=TODAY)
     assert broken(given, Limits(allowed=[one])) == []
@@ -166,13 +166,13 @@ def test_latency_records_share_their_clients_as_measured() -> None:
     assert broken(plan(*regions, moves), Limits(shares={"us": 0.9, "eu": 0.1})) == []
 
 
-def test_a_record_that_goes_leaves_its_clients_nowhere() -> None:
+def test_a_deleted_record_leaves_its_clients_without_an_answer() -> None:
     assert broken(plan(SERVED, record("delete", "only", "a.example.net"))) == [
         "traffic: 100% of the clients of packages.example.com CNAME are sent elsewhere; 25% may"
     ]
 
 
-def test_a_name_that_is_given_up_leaves_its_clients_nowhere_too() -> None:
+def test_a_removed_name_leaves_its_clients_without_an_answer() -> None:
     old = {"name": "packages.example.com", "type": "CNAME", "records": ["a.example.net"]}
     given = plan(
         SERVED, step("replace", RECORD, "only", old=old, new={**old, "name": "other.example.com"}, keys=["name"])

@@ -50,7 +50,7 @@ def test_clients_leave_a_region_before_its_machines_do() -> None:
     assert not any(stage.refusals for stage in stages)
 
 
-def test_a_certificate_changes_before_the_names_do_and_its_user_with_it() -> None:
+def test_a_certificate_changes_with_its_user_before_the_names() -> None:
     stages = split(recorded("another_domain_and_certificate"), Limits(), TODAY)
     certificate = stage_of(stages, "MtlsCertificate", "shield")
     assert certificate == stage_of(stages, "WorkersScript", "edge")
@@ -58,7 +58,7 @@ def test_a_certificate_changes_before_the_names_do_and_its_user_with_it() -> Non
     assert {refusal.rule for stage in stages for refusal in stage.refusals} == {"stores-stay", "traffic"}
 
 
-def test_what_is_deleted_goes_no_earlier_than_what_is_made_of_it() -> None:
+def test_a_resource_is_deleted_no_earlier_than_its_dependents() -> None:
     script, schedule = "cloudflare:index/workersScript:WorkersScript", "cloudflare:index/workersCronTrigger:Cron"
     user = step("delete", schedule, "nightly", depends={"scriptName": [urn(script, "edge")]})
     stages = split(plan(step("delete", script, "edge"), user), Limits(), TODAY)
@@ -66,11 +66,11 @@ def test_what_is_deleted_goes_no_earlier_than_what_is_made_of_it() -> None:
 
 
 @pytest.mark.parametrize("name", ["nothing", "one_shield_less"])
-def test_the_command_accepts_what_breaks_no_rule(name: str, tmp_path: Path) -> None:
+def test_the_command_accepts_a_plan_that_breaks_no_rule(name: str, tmp_path: Path) -> None:
     assert command(name, tmp_path) == (0, "")
 
 
-def test_the_command_refuses_and_says_how_to_split(tmp_path: Path) -> None:
+def test_the_command_refuses_a_plan_and_suggests_a_split(tmp_path: Path) -> None:
     code, said = command("bigger_machines", tmp_path)
     assert code == 1
     assert "rotation: 2 of 2 machines of us-east-1 are replaced at once; 1 may" in said
@@ -80,7 +80,7 @@ def test_the_command_refuses_and_says_how_to_split(tmp_path: Path) -> None:
     )
 
 
-def test_a_plan_without_what_stays_is_refused() -> None:
+def test_a_plan_without_unchanged_resources_is_refused() -> None:
     with pytest.raises(PlanError, match="--show-sames"):
         read_plan({"steps": step("same", BUCKET, "eu"), "changeSummary": {"same": 2}})
 
@@ -90,7 +90,7 @@ def test_a_failed_preview_is_no_plan() -> None:
         read_plan({"steps": [], "diagnostics": [{"severity": "error", "message": "error: no such region\n"}]})
 
 
-def test_recordings_hold_nothing_of_a_machine() -> None:
+def test_recordings_contain_no_machine_data() -> None:
     for file in RECORDED.iterdir():
         text = gzip.decompress(file.read_bytes()).decode()
         assert not any(trace in text for trace in ("stackTrace", "sourcePosition", "PRIVATE KEY", str(CHECKOUT)))

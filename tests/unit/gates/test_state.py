@@ -39,7 +39,7 @@ def inputs_of(recorded: dict[str, Any]) -> dict[str, Any]:
     return recorded["deployment"]["resources"][0]["inputs"]
 
 
-def test_a_secret_leaves_only_its_name_and_takes_another_sandboxes_value() -> None:
+def test_a_secret_is_recorded_by_name_and_filled_from_another_sandbox() -> None:
     recorded = state.scrub(export(key=marked("old key"), note="signed with old key"), {"edge.key": "old key"})
     assert "old key" not in json.dumps(recorded)
     assert inputs_of(state.restore(recorded, {"edge.key": "new key"})) == {
@@ -51,18 +51,18 @@ def test_a_secret_leaves_only_its_name_and_takes_another_sandboxes_value() -> No
 @pytest.mark.parametrize(
     "secret", [marked("a secret of no name"), marked(["a secret of no name"]), {**MARK, "ciphertext": "v1:abc"}]
 )
-def test_a_secret_of_no_name_is_taken_out(secret: dict[str, Any]) -> None:
+def test_a_secret_without_a_name_is_removed(secret: dict[str, Any]) -> None:
     recorded = state.scrub(export(key=secret), {})
     assert inputs_of(recorded) == {"key": marked("removed")}
 
 
-def test_nothing_of_the_machine_is_kept() -> None:
+def test_no_machine_data_is_recorded() -> None:
     recorded = json.dumps(state.scrub(export(), {}))
     for trace in ("/home/someone", "2026-11-24", "v1:salt"):
         assert trace not in recorded
 
 
-def test_what_is_no_export_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_an_invalid_export_is_refused_in_one_line(tmp_path: Path) -> None:
     given = tmp_path / "plan.json"
     given.write_text('{"steps": []}')
     result = CliRunner().invoke(app, ["record", str(given), str(tmp_path / "out.json.gz")])

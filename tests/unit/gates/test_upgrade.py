@@ -22,13 +22,13 @@ def test_a_replaced_store_is_named_with_the_input_that_forces_it() -> None:
     assert list(findings(upgraded)) == ["Table metadata: the upgrade would replace a store (because of hashKey)"]
 
 
-def test_a_deleted_record_is_what_clients_reach() -> None:
+def test_a_deleted_record_is_reported_as_reachable_by_clients() -> None:
     assert list(findings(plan(step("delete", RECORD, "edge-us")))) == [
         "Record edge-us: the upgrade would delete what clients reach"
     ]
 
 
-def test_changes_in_place_and_of_what_can_be_made_anew_are_safe() -> None:
+def test_in_place_changes_and_stateless_replacements_are_safe() -> None:
     upgraded = plan(
         step("update", TABLE, "metadata", keys=["tags"]),
         step("create", RECORD, "edge-eu"),
@@ -37,7 +37,7 @@ def test_changes_in_place_and_of_what_can_be_made_anew_are_safe() -> None:
     assert list(findings(upgraded)) == []
 
 
-def test_an_allowance_lets_one_through_and_must_not_outlive_it() -> None:
+def test_an_allowance_covers_one_replacement_and_must_be_used() -> None:
     upgraded = plan(step("replace", TABLE, "metadata"))
     assert list(findings(upgraded, [allowance("Table metadata")])) == []
     assert list(findings(plan(step("same", TABLE, "metadata")), [allowance("Table metadata")])) == [

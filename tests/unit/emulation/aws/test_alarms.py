@@ -80,7 +80,7 @@ def listen() -> None:
 
 
 @pytest.mark.usefixtures("cloud")
-def test_an_alarm_goes_off_once_it_was_bad_for_as_long_as_it_says_and_ends_when_it_is_good() -> None:
+def test_an_alarm_follows_its_evaluation_periods_and_returns_to_ok() -> None:
     listen()
     put()
     assert state() == "INSUFFICIENT_DATA"
@@ -98,7 +98,7 @@ def test_an_alarm_goes_off_once_it_was_bad_for_as_long_as_it_says_and_ends_when_
 
 
 @pytest.mark.usefixtures("cloud")
-def test_whoever_listens_is_told_what_is_wrong() -> None:
+def test_subscribers_receive_the_notification() -> None:
     listen()
     put(EvaluationPeriods=1)
     write(300, 90)
@@ -115,7 +115,7 @@ def test_whoever_listens_is_told_what_is_wrong() -> None:
 
 
 @pytest.mark.usefixtures("cloud")
-def test_other_metrics_and_other_environments_are_not_looked_at() -> None:
+def test_an_alarm_ignores_other_metrics_and_other_environments() -> None:
     put(EvaluationPeriods=1)
     write(300, 90, Environment="another")
     write(300, 90, Environment="unit", Tier="edge")
@@ -154,7 +154,7 @@ def test_a_shorter_minute_makes_periods_shorter() -> None:
         {"ComparisonOperator": "GreaterThanUpperThreshold", "ThresholdMetricId": "ad1"},
     ],
 )
-def test_what_would_never_be_looked_at_is_refused(change: dict[str, Any]) -> None:
+def test_an_alarm_that_is_not_emulated_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ClientError, match="not emulated"):
         asked = {name: value for name, value in change.items() if value is not None}
         if "Statistic" in change:
@@ -187,7 +187,7 @@ def test_missing_values_are_treated_as_the_guide_says(
 
 
 @pytest.mark.usefixtures("cloud")
-def test_queues_tell_what_waits_in_them_and_for_how_long() -> None:
+def test_queues_publish_their_length_and_the_age_of_the_oldest_message() -> None:
     sqs = client("sqs")
     url = sqs.create_queue(QueueName="dead")["QueueUrl"]
     outcomes = RequestOutcomes(lambda environ, start_response: [])

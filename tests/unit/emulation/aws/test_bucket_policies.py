@@ -40,20 +40,20 @@ def deny(s3: Any, condition: dict[str, dict[str, str]] | None) -> None:
 @pytest.mark.parametrize(
     "condition", [{"Bool": {"aws:SecureTransport": "false"}}, {"NumericLessThan": {"s3:TlsVersion": "1.2"}}]
 )
-def test_what_is_denied_to_plain_text_is_allowed_over_tls(s3: Any, condition: dict[str, dict[str, str]]) -> None:
+def test_a_deny_for_plain_text_does_not_apply_over_tls(s3: Any, condition: dict[str, dict[str, str]]) -> None:
     deny(s3, condition)
     s3.put_object(Bucket="policed", Key="k", Body=b"x")
     assert s3.get_object(Bucket="policed", Key="k")["Body"].read() == b"x"
 
 
 @pytest.mark.parametrize("condition", [None, {"Bool": {"aws:SecureTransport": "true"}}])
-def test_what_is_denied_stays_denied(s3: Any, condition: dict[str, dict[str, str]] | None) -> None:
+def test_an_unconditional_deny_applies(s3: Any, condition: dict[str, dict[str, str]] | None) -> None:
     deny(s3, condition)
     with pytest.raises(ClientError, match="403"):
         s3.put_object(Bucket="policed", Key="k", Body=b"x")
 
 
-def test_an_unknown_condition_lets_nobody_in(s3: Any) -> None:
+def test_an_unknown_condition_denies_access(s3: Any) -> None:
     deny(s3, {"StringEquals": {"aws:PrincipalOrgID": "o-1"}})
     with pytest.raises(UnknownCondition, match="StringEquals aws:PrincipalOrgID"):
         s3.put_object(Bucket="policed", Key="k", Body=b"x")

@@ -59,7 +59,7 @@ def value(region: str) -> str | None:
     return item["v"]["S"] if item else None
 
 
-def test_what_was_there_and_what_comes_is_in_the_replica_too() -> None:
+def test_a_replica_has_existing_and_new_items() -> None:
     create()
     put(HOME, "1")
     replicate()
@@ -72,7 +72,7 @@ def test_what_was_there_and_what_comes_is_in_the_replica_too() -> None:
     assert value(HOME) is None
 
 
-def test_what_is_held_back_is_not_there_yet() -> None:
+def test_a_delayed_write_is_not_in_the_replica_yet() -> None:
     create()
     replicate()
     PROPAGATION.running.clear()
@@ -84,7 +84,7 @@ def test_what_is_held_back_is_not_there_yet() -> None:
     assert value(OTHER) == "1"
 
 
-def test_of_writes_in_two_regions_the_last_one_stays() -> None:
+def test_the_last_of_two_writes_in_different_regions_wins() -> None:
     create()
     replicate()
     PROPAGATION.running.clear()
@@ -96,7 +96,7 @@ def test_of_writes_in_two_regions_the_last_one_stays() -> None:
     assert (value(HOME), value(OTHER)) == ("last", "last")
 
 
-def test_transactions_and_what_comes_from_elsewhere_do_not_disturb_each_other() -> None:
+def test_transactions_and_replicated_writes_do_not_affect_each_other() -> None:
     create()
     replicate()
     failed = list[BaseException]()
@@ -119,7 +119,7 @@ def test_transactions_and_what_comes_from_elsewhere_do_not_disturb_each_other() 
     assert [dynamodb(region).scan(TableName="items")["Count"] for region in (HOME, OTHER)] == [160, 160]
 
 
-def test_a_transaction_that_is_refused_reaches_no_replica() -> None:
+def test_a_failed_transaction_reaches_no_replica() -> None:
     create()
     replicate()
     PROPAGATION.running.clear()
@@ -152,7 +152,7 @@ def test_each_region_streams_a_write_once() -> None:
         assert [record["eventName"] for record in records] == ["INSERT"]
 
 
-def test_a_replica_that_is_removed_is_forgotten_and_gets_nothing_more() -> None:
+def test_a_deleted_replica_receives_no_writes() -> None:
     create()
     replicate(KMSMasterKeyId="arn:aws:kms:eu-west-1:123456789012:key/mrk-1")
     (listed,) = dynamodb(HOME).describe_table(TableName="items")["Table"]["Replicas"]
@@ -181,7 +181,7 @@ def test_a_table_that_cannot_be_replicated_is_refused(settings: dict[str, Any], 
         replicate()
 
 
-def test_the_lag_is_told_and_set_over_http() -> None:
+def test_the_lag_is_reported_and_set_over_http() -> None:
     def nothing(environ: Any, start_response: Any) -> Any:
         raise AssertionError("not ours")
 

@@ -76,7 +76,7 @@ ALLOW = policy(statement())
         (ALLOW, None, policy(statement(Principal="*", resource="arn:aws:s3:::other/*")), False),
     ],
 )
-def test_one_refusal_is_enough_and_nothing_is_allowed_that_no_policy_allows(
+def test_one_deny_refuses_and_no_action_is_allowed_by_default(
     role_policies: Policy | None, of_bucket: Policy | None, endpoint_policy: Policy | None, may: bool
 ) -> None:
     assert allowed(role_policies, of_bucket, endpoint_policy) is may
@@ -95,7 +95,7 @@ def test_one_refusal_is_enough_and_nothing_is_allowed_that_no_policy_allows(
         ({"NumericLessThan": {"s3:TlsVersion": "1.2"}}, True),
     ],
 )
-def test_a_refusal_counts_where_all_its_conditions_hold(condition: dict[str, Any], may: bool) -> None:
+def test_a_deny_applies_only_when_all_its_conditions_hold(condition: dict[str, Any], may: bool) -> None:
     refusal = statement("Deny", Condition=condition)
     context = {"aws:SourceIp": "192.0.2.7", "aws:SecureTransport": "true", "s3:TlsVersion": "1.3"}
     assert allowed(policy(statement(), refusal), context=context) is may
@@ -110,7 +110,7 @@ def test_a_refusal_counts_where_all_its_conditions_hold(condition: dict[str, Any
         (statement(NotPrincipal={"AWS": "*"}), "element NotPrincipal"),
     ],
 )
-def test_what_is_not_emulated_is_refused_and_not_passed_over(refused: Policy, says: str) -> None:
+def test_a_policy_element_that_is_not_emulated_raises(refused: Policy, says: str) -> None:
     with pytest.raises(UnknownCondition, match=says):
         allowed(policy(refused))
 
@@ -189,7 +189,7 @@ def cloud(aws_cloud: None) -> Iterator[Cloud]:
     yield Cloud(ask, instance, address["PublicIp"], endpoint, iam)
 
 
-def test_a_machine_reads_by_its_endpoint_or_its_address_and_its_credentials_do_so_nowhere_else(cloud: Cloud) -> None:
+def test_a_role_reads_only_through_its_endpoint_or_from_its_address(cloud: Cloud) -> None:
     assert cloud.read("near/k", ELSEWHERE) == "body"  # no policy limits the network path yet
     cloud.origin_ways(
         {"StringNotEquals": {"aws:SourceVpce": cloud.endpoint}}, {"NotIpAddress": {"aws:SourceIp": "10.1.1.1/32"}}
@@ -204,7 +204,7 @@ def test_a_machine_reads_by_its_endpoint_or_its_address_and_its_credentials_do_s
     assert cloud.read("far/k", ELSEWHERE, region="eu-west-1") == "AccessDenied"
 
 
-def test_what_is_missing_is_told_to_those_who_may_list(cloud: Cloud) -> None:
+def test_only_a_role_that_may_list_learns_that_a_key_is_missing(cloud: Cloud) -> None:
     assert cloud.read("near/missing", cloud.address) == "NoSuchKey"
     cast(Any, boto3).client("s3", region_name="us-east-1").put_bucket_policy(
         Bucket="near",
@@ -215,13 +215,13 @@ def test_what_is_missing_is_told_to_those_who_may_list(cloud: Cloud) -> None:
     assert cloud.read("near/", cloud.address) == "AccessDenied"
 
 
-def test_a_role_does_nothing_else_to_a_bucket(cloud: Cloud) -> None:
+def test_a_role_cannot_do_anything_else_to_a_bucket(cloud: Cloud) -> None:
     for method, path in (("PUT", "near/k"), ("DELETE", "near/k"), ("GET", "near/?policy"), ("DELETE", "near/")):
         assert cloud.read(path, cloud.address, method=method) == "AccessDenied"
     assert cloud.read("near/?list-type=2", cloud.address).count("<Key>") == 1
 
 
-def test_a_session_without_its_token_is_nobody_and_a_signed_url_is_held_to_the_same(cloud: Cloud) -> None:
+def test_a_session_needs_its_token_also_in_a_signed_url(cloud: Cloud) -> None:
     credentials = cloud.credentials()
     url = "http://near.s3.us-east-1.amazonaws.com/k"
     request = AWSRequest(method="GET", url=url)
@@ -233,7 +233,7 @@ def test_a_session_without_its_token_is_nobody_and_a_signed_url_is_held_to_the_s
     assert "<Code>AccessDenied" in cloud.ask("GET", request.url).text
 
 
-def test_the_metadata_service_hands_a_role_to_machines_that_have_one(cloud: Cloud) -> None:
+def test_the_metadata_service_gives_credentials_only_to_machines_with_a_role(cloud: Cloud) -> None:
     listed = f"{INSTANCES_PATH}/{cloud.instance}/latest/meta-data/iam/security-credentials/"
     assert cloud.ask("GET", listed).status_code == 401
     assert cloud.ask("GET", listed, headers={"X-aws-ec2-metadata-token": ""}).status_code == 401

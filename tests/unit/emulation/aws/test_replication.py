@@ -85,7 +85,7 @@ def keys(s3: Any, bucket: str) -> list[str]:
     return [each["Key"] for each in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
 
 
-def test_a_new_object_is_copied_whole(s3: Any) -> None:
+def test_a_new_object_is_copied_with_its_metadata(s3: Any) -> None:
     put = s3.put_object(
         Bucket="source",
         Key="kept/a b",
@@ -101,7 +101,7 @@ def test_a_new_object_is_copied_whole(s3: Any) -> None:
     assert copied["VersionId"] == put["VersionId"]
 
 
-def test_only_what_a_rule_names_and_only_what_came_after_it(s3: Any) -> None:
+def test_only_objects_that_match_the_rule_and_are_newer_are_copied(s3: Any) -> None:
     s3.put_object(Bucket="source", Key="other/a", Body=b"x")
     s3.put_object(Bucket="source", Key="kept/a", Body=b"x")
     settled(s3)
@@ -119,7 +119,7 @@ def test_deletions_are_copied_as_markers(s3: Any) -> None:
     assert len(s3.list_object_versions(Bucket="replica")["Versions"]) == 1
 
 
-def test_replicas_are_not_copied_on(s3: Any) -> None:
+def test_replicas_are_not_replicated_again(s3: Any) -> None:
     replicate(s3, "replica", "third")
     s3.put_object(Bucket="source", Key="kept/a", Body=b"x")
     settled(s3)
@@ -134,7 +134,7 @@ def test_replicas_are_not_copied_on(s3: Any) -> None:
     assert keys(s3, "third") == ["kept/own"]
 
 
-def test_copies_are_held_back_until_they_are_let_go(s3: Any) -> None:
+def test_copies_wait_while_replication_is_paused(s3: Any) -> None:
     assert httpx.put(s3.meta.endpoint_url + PATH, json={"paused": True}).json()["paused"]
     s3.put_object(Bucket="source", Key="kept/a", Body=b"x")
     assert httpx.get(s3.meta.endpoint_url + PATH).json()["pending"] >= 1
@@ -145,7 +145,7 @@ def test_copies_are_held_back_until_they_are_let_go(s3: Any) -> None:
     assert keys(s3, "replica") == ["kept/a"]
 
 
-def test_a_copy_is_made_when_the_lag_is_over_and_of_what_was_written_then(s3: Any) -> None:
+def test_a_copy_waits_for_the_lag_and_has_the_version_of_its_write(s3: Any) -> None:
     s3.put_object(Bucket="source", Key="kept/a", Body=b"old")
     settled(s3)
     assert httpx.put(s3.meta.endpoint_url + PATH, json={"lag_seconds": 3600}).json()["lag_seconds"] == 3600
@@ -158,7 +158,7 @@ def test_a_copy_is_made_when_the_lag_is_over_and_of_what_was_written_then(s3: An
     assert s3.get_object(Bucket="replica", Key="kept/a")["Body"].read() == b"new"
 
 
-def test_a_later_version_does_not_travel_with_an_earlier_one(s3: Any) -> None:
+def test_a_copy_does_not_contain_a_later_version(s3: Any) -> None:
     httpx.put(s3.meta.endpoint_url + PATH, json={"lag_seconds": 2})
     s3.put_object(Bucket="source", Key="kept/a", Body=b"first")
     time.sleep(1)
@@ -170,7 +170,7 @@ def test_a_later_version_does_not_travel_with_an_earlier_one(s3: Any) -> None:
 
 
 @pytest.mark.parametrize("how", ["503", "reset"])
-def test_a_region_that_is_down_answers_nobody_and_the_others_go_on(s3: Any, how: str) -> None:
+def test_only_the_region_that_is_down_fails(s3: Any, how: str) -> None:
     s3.put_object(Bucket="replica", Key="there", Body=b"x")
     httpx.put(s3.meta.endpoint_url + outages.PATH, json={"eu-west-1": how}).raise_for_status()
     gone: Any = ClientError if how == "503" else (ConnectionClosedError, EndpointConnectionError)
@@ -189,7 +189,7 @@ def test_a_region_that_is_down_answers_nobody_and_the_others_go_on(s3: Any, how:
     assert s3.get_object(Bucket="replica", Key="there")["Body"].read() == b"x"
 
 
-def test_what_is_written_while_a_replica_is_down_reaches_it_later(s3: Any) -> None:
+def test_a_replica_that_was_down_receives_missed_writes(s3: Any) -> None:
     httpx.put(s3.meta.endpoint_url + outages.PATH, json={"eu-west-1": "503"})
     s3.put_object(Bucket="source", Key="kept/a", Body=b"x")
     time.sleep(0.5)
@@ -200,5 +200,5 @@ def test_what_is_written_while_a_replica_is_down_reaches_it_later(s3: Any) -> No
 
 
 @pytest.mark.parametrize("asked", [{"us-east-1": "on fire"}, ["us-east-1"]])
-def test_an_outage_that_is_not_known_is_refused(s3: Any, asked: object) -> None:
+def test_an_unknown_kind_of_outage_is_refused(s3: Any, asked: object) -> None:
     assert httpx.put(s3.meta.endpoint_url + outages.PATH, json=asked).status_code == 400

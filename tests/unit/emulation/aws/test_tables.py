@@ -56,7 +56,7 @@ def update(dynamodb: Any, table: str, key: Any, value: str) -> None:
 
 
 @pytest.mark.parametrize(("table", "key"), [("items", KEY), ("locks", {"pk": {"S": "p"}})])
-def test_a_stream_tells_each_write_once_and_whole(dynamodb: Any, table: str, key: Any) -> None:
+def test_a_stream_reports_each_write_once_and_completely(dynamodb: Any, table: str, key: Any) -> None:
     for value in ("1", "2", "2"):
         update(dynamodb, table, key, value)
     dynamodb.delete_item(TableName=table, Key=key)
@@ -64,7 +64,7 @@ def test_a_stream_tells_each_write_once_and_whole(dynamodb: Any, table: str, key
     assert records(table) == [("INSERT", None, first), ("MODIFY", first, second), ("REMOVE", second, None)]
 
 
-def test_a_transaction_that_is_refused_leaves_no_trace(dynamodb: Any) -> None:
+def test_a_failed_transaction_changes_nothing(dynamodb: Any) -> None:
     update(dynamodb, "items", KEY, "1")
     other = {**KEY, "sk": {"S": "b"}}
     with pytest.raises(ClientError, match="TransactionCanceledException"):

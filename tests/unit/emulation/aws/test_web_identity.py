@@ -81,7 +81,7 @@ def test_the_named_account_gets_credentials_of_the_role(google: Tokens) -> None:
     assert 3500 < first["Expiration"].timestamp() - time.time() <= 3600
 
 
-def test_who_is_not_named_is_refused(google: Tokens) -> None:
+def test_an_account_that_the_policy_does_not_name_is_refused(google: Tokens) -> None:
     assert refusal(google.identity(STRANGER, ROLE)) == "AccessDenied"
     assert refusal(google.identity(SHIELD, f"{ROLE}-of-another")) == "AccessDenied"
     assert refusal(google.identity(SHIELD, ROLE), f"{ROLE}-that-is-not-there") == "AccessDenied"
@@ -89,13 +89,13 @@ def test_who_is_not_named_is_refused(google: Tokens) -> None:
     assert refusal(google.identity(SHIELD, ROLE)) == "AccessDenied"
 
 
-def test_a_refusal_goes_before_what_is_allowed(google: Tokens) -> None:
+def test_a_deny_overrides_an_allow(google: Tokens) -> None:
     named = assumed_by_google_accounts([SHIELD.unique_id], ROLE)
     trust(named, {**named, "Effect": "Deny"})
     assert refusal(google.identity(SHIELD, ROLE)) == "AccessDenied"
 
 
-def test_a_token_that_google_has_not_signed_is_none(google: Tokens, tmp_path: Path) -> None:
+def test_a_token_without_googles_signature_is_invalid(google: Tokens, tmp_path: Path) -> None:
     forged = Tokens(StateStore(tmp_path / "other.sqlite")).identity(SHIELD, ROLE)
     assert (
         refusal(forged) == refusal("not a token") == refusal(forged.rsplit(".", 1)[0] + ".") == ("InvalidIdentityToken")
@@ -104,7 +104,7 @@ def test_a_token_that_google_has_not_signed_is_none(google: Tokens, tmp_path: Pa
     assert refusal(f"{header}.{google.identity(SHIELD, ROLE).split('.')[1]}.") == "InvalidIdentityToken"
 
 
-def test_a_token_that_is_over_is_refused(google: Tokens, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_expired_token_is_refused(google: Tokens, monkeypatch: pytest.MonkeyPatch) -> None:
     now = time.time()
     with monkeypatch.context() as earlier:
         earlier.setattr("emulation.gcp.tokens.time.time", lambda: now - 3601)
@@ -112,7 +112,7 @@ def test_a_token_that_is_over_is_refused(google: Tokens, monkeypatch: pytest.Mon
     assert refusal(token) == "ExpiredTokenException"
 
 
-def test_while_google_does_not_answer_nobody_is_let_in(google: Tokens) -> None:
+def test_without_googles_keys_every_token_is_refused(google: Tokens) -> None:
     def silent() -> Any:
         raise httpx.ConnectError("refused")
 
@@ -121,7 +121,7 @@ def test_while_google_does_not_answer_nobody_is_let_in(google: Tokens) -> None:
     assert refusal(token) == "IDPCommunicationError"
 
 
-def test_an_unknown_condition_lets_nobody_in(google: Tokens) -> None:
+def test_an_unknown_condition_denies_access(google: Tokens) -> None:
     named = assumed_by_google_accounts([SHIELD.unique_id], ROLE)
     trust({**named, "Condition": {"StringLike": {"accounts.google.com:sub": "*"}}})
     with pytest.raises(UnknownCondition, match=r"StringLike accounts.google.com:sub"):

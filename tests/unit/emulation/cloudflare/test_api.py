@@ -129,9 +129,7 @@ def test_dns_records_are_kept_in_their_zone(api: Cloudflare, zone: str) -> None:
         ({"name": "a.artifact-edge.test", "type": "NAPTR", "content": "x"}, 10405),
     ],
 )
-def test_a_dns_record_that_cannot_be_is_refused(
-    api: Cloudflare, zone: str, record: dict[str, Any], expected: int
-) -> None:
+def test_an_invalid_dns_record_is_refused(api: Cloudflare, zone: str, record: dict[str, Any], expected: int) -> None:
     api.dns.records.create(zone_id=zone, name="taken.artifact-edge.test", type="A", content="192.0.2.1", ttl=1)
     with pytest.raises(cloudflare.APIStatusError) as refused:
         api.dns.records.create(zone_id=zone, ttl=1, **record)
@@ -161,7 +159,7 @@ def test_values_come_back_byte_for_byte(api: Cloudflare, namespace: str, key: st
         api.kv.namespaces.values.get(key, **where)
 
 
-def test_a_value_is_gone_when_its_time_is_over(tmp_path: Path) -> None:
+def test_a_value_expires(tmp_path: Path) -> None:
     time = [1_795_000_000.0]
     store = StateStore(tmp_path / "state.sqlite", clock=lambda: time[0])
     api = Cloudflare(
@@ -208,7 +206,7 @@ def test_many_values_are_written_listed_by_prefix_page_by_page_and_deleted(api: 
     assert [found.name for found in api.kv.namespaces.keys.list(namespace, account_id=ACCOUNT)] == ["other"]
 
 
-def test_of_a_bulk_write_with_one_bad_value_nothing_is_kept(api: Cloudflare, namespace: str) -> None:
+def test_a_bulk_write_with_one_bad_value_stores_nothing(api: Cloudflare, namespace: str) -> None:
     with pytest.raises(cloudflare.BadRequestError):
         api.kv.namespaces.bulk_update(
             namespace,
@@ -218,7 +216,7 @@ def test_of_a_bulk_write_with_one_bad_value_nothing_is_kept(api: Cloudflare, nam
     assert list(api.kv.namespaces.keys.list(namespace, account_id=ACCOUNT)) == []
 
 
-def test_a_script_is_told_back_without_its_secrets(api: Cloudflare, namespace: str) -> None:
+def test_a_script_is_returned_without_its_secrets(api: Cloudflare, namespace: str) -> None:
     bindings = [
         {"name": "ENTITLEMENTS", "type": "kv_namespace", "namespace_id": namespace},
         {"name": "HOSTNAME", "type": "plain_text", "text": "packages.artifact-edge.test"},
@@ -259,12 +257,12 @@ def test_a_changed_script_has_another_etag(api: Cloudflare) -> None:
         ({"name": "TEXT", "type": "plain_text"}, "TEXT of type plain_text has no text"),
     ],
 )
-def test_a_binding_that_would_not_work_is_refused(api: Cloudflare, binding: dict[str, Any], words: str) -> None:
+def test_an_invalid_binding_is_refused(api: Cloudflare, binding: dict[str, Any], words: str) -> None:
     with pytest.raises(cloudflare.APIStatusError, match=words):
         deploy(api, [binding])
 
 
-def test_a_route_leads_to_a_script_that_exists_and_keeps_it(api: Cloudflare, zone: str) -> None:
+def test_a_route_needs_an_existing_script_and_prevents_its_deletion(api: Cloudflare, zone: str) -> None:
     with pytest.raises(cloudflare.BadRequestError, match="edge"):
         api.workers.routes.create(zone_id=zone, pattern="packages.artifact-edge.test/*", script="edge")
     deploy(api, [])
@@ -285,7 +283,7 @@ def test_a_route_pattern_that_matches_nothing_of_the_zone_is_refused(api: Cloudf
         api.workers.routes.create(zone_id=zone, pattern=pattern, script="edge")
 
 
-def test_a_client_certificate_is_told_back_without_its_key(api: Cloudflare, authority: pki.Authority) -> None:
+def test_a_client_certificate_is_returned_without_its_key(api: Cloudflare, authority: pki.Authority) -> None:
     pair = authority.issue(["edge"], ExtendedKeyUsageOID.CLIENT_AUTH)
     uploaded = api.mtls_certificates.create(
         account_id=ACCOUNT, ca=False, certificates=pair.chain.decode(), private_key=pair.key.decode(), name="edge"
@@ -299,7 +297,7 @@ def test_a_client_certificate_is_told_back_without_its_key(api: Cloudflare, auth
         api.mtls_certificates.delete(uploaded.id, account_id=ACCOUNT)
 
 
-def test_a_key_that_is_not_the_certificates_is_refused(api: Cloudflare, authority: pki.Authority) -> None:
+def test_a_key_of_another_certificate_is_refused(api: Cloudflare, authority: pki.Authority) -> None:
     one, other = (authority.issue(["edge"], ExtendedKeyUsageOID.CLIENT_AUTH) for _ in range(2))
     for chain, key in ((one.chain, other.key), (one.chain, b"no key"), (b"no certificate", one.key)):
         with pytest.raises(cloudflare.BadRequestError):
@@ -325,6 +323,6 @@ def test_only_urls_of_the_zone_are_purged(api: Cloudflare, zone: str) -> None:
         api.cache.purge(zone_id=zone, files=["https://packages.other.test/npm/x"])
 
 
-def test_cloudflares_addresses_are_told_without_a_token(tmp_path: Path) -> None:
+def test_cloudflares_addresses_need_no_token(tmp_path: Path) -> None:
     answer = create_app(StateStore(tmp_path / "state.sqlite")).test_client().get("/client/v4/ips").get_json()
     assert "104.16.0.0/13" in answer["result"]["ipv4_cidrs"]

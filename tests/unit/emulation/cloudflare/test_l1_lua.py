@@ -28,7 +28,7 @@ def l1(tmp_path: Path) -> Script:
         ("SKIPPED", None, "DYNAMIC"),
     ],
 )
-def test_the_verdict_is_in_cloudflare_s_words(l1: Script, lookup: Lookup, origin: int | None, verdict: str) -> None:
+def test_cf_cache_status_has_cloudflare_s_values(l1: Script, lookup: Lookup, origin: int | None, verdict: str) -> None:
     request = l1.request()
     if origin is not None:
         request.read_response(origin)

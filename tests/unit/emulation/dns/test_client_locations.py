@@ -89,7 +89,9 @@ def test_a_client_behind_the_proxy_reaches_the_place_that_dns_gives_to_its_clien
         ("GET http://packages.example.test/ HTTP/1.1", "405", "only CONNECT is taken"),
     ],
 )
-def test_everything_else_is_refused_in_clear_words(tmp_path: Path, request_line: str, status: str, reason: str) -> None:
+def test_other_requests_are_refused_with_a_clear_message(
+    tmp_path: Path, request_line: str, status: str, reason: str
+) -> None:
     async def send_query() -> str:
         async with a_place(tmp_path) as place:
             reader, writer = await asyncio.open_connection(PROXY, place.proxy)
@@ -103,7 +105,7 @@ def test_everything_else_is_refused_in_clear_words(tmp_path: Path, request_line:
     assert reason in answer
 
 
-def test_there_is_an_end_to_connections_and_a_closed_one_makes_room(tmp_path: Path) -> None:
+def test_connections_are_limited_and_a_closed_one_frees_a_place(tmp_path: Path) -> None:
     async def send_query() -> list[str]:
         async with a_place(tmp_path, connections=1) as place:
             first, reader, writer = await place.connect(f"{HOST}:443")
@@ -121,7 +123,7 @@ def test_there_is_an_end_to_connections_and_a_closed_one_makes_room(tmp_path: Pa
     assert asyncio.run(send_query()) == ["200", "503", "200"]
 
 
-def test_a_side_that_is_done_sending_is_still_answered(tmp_path: Path) -> None:
+def test_a_half_closed_connection_still_receives_data(tmp_path: Path) -> None:
     """Checks half-closed connections: the listener responds only after it has received everything."""
 
     async def send_query() -> bytes:

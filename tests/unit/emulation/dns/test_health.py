@@ -87,11 +87,11 @@ def verdict(answer: str, tls: ssl.SSLContext | None = None, /, **more: Any) -> t
         (response("503 Service Unavailable"), {"inverted": True}, True),
     ],
 )
-def test_what_an_endpoint_answers_decides(answer: str, more: dict[str, Any], healthy: bool) -> None:
+def test_the_response_decides_the_health(answer: str, more: dict[str, Any], healthy: bool) -> None:
     assert verdict(answer, **more)[0] is healthy
 
 
-def test_the_request_is_what_a_checker_of_route_53_sends() -> None:
+def test_the_request_is_that_of_route_53s_checkers() -> None:
     _, request = verdict(response("200 OK"), name="www.example.test", path="/healthz?deep=1")
     assert request.startswith("GET /healthz?deep=1 HTTP/1.1\r\n")
     assert "host: www.example.test:" in request.lower()
@@ -107,7 +107,7 @@ def test_https_sends_the_server_name_and_takes_any_certificate(tmp_path: Path) -
     assert set(names) == {"www.example.test"}
 
 
-def test_a_listener_is_enough_for_tcp_and_nothing_else_is() -> None:
+def test_tcp_needs_only_a_listener() -> None:
     async def look() -> None:
         async with health_checks() as checks:
             async with endpoint("") as (port, _):
@@ -149,7 +149,7 @@ def test_a_calculated_check_counts_its_healthy_children(threshold: int, healthy:
     asyncio.run(look())
 
 
-def test_a_changed_check_starts_afresh_and_one_that_is_gone_holds_nothing_back() -> None:
+def test_a_changed_check_starts_as_healthy_and_a_removed_one_counts_as_healthy() -> None:
     async def look() -> None:
         async with health_checks() as checks:
             checks.configure([a_check(1)])
@@ -166,7 +166,7 @@ def test_a_changed_check_starts_afresh_and_one_that_is_gone_holds_nothing_back()
 
 
 @given(st.lists(st.booleans()), st.integers(1, 10))
-def test_only_a_full_row_of_looks_changes_a_standing(looks: list[bool], threshold: int) -> None:
+def test_the_status_changes_after_consecutive_results(looks: list[bool], threshold: int) -> None:
     standing = Standing()
     for number, good in enumerate(looks):
         before, standing = standing.healthy, standing.after("" if good else "down", threshold)

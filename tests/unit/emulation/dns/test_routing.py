@@ -81,12 +81,12 @@ def test_one_record_set_is_answered(
     assert chosen(group, client, *down) == [expected]
 
 
-def test_geolocation_without_a_default_has_nothing_for_the_rest_of_the_sandbox() -> None:
+def test_geolocation_without_a_default_has_no_answer_for_other_places() -> None:
     assert chosen(PLACES[:2], ASIA) == []
 
 
 @given(st.lists(st.sampled_from(AWS_REGIONS), min_size=1, unique=True), st.sampled_from(CLIENT_LOCATIONS), st.data())
-def test_latency_answers_no_farther_than_the_nearest_healthy_region(
+def test_latency_answers_the_nearest_healthy_region(
     regions: list[str], client: ClientLocation, data: st.DataObject
 ) -> None:
     down = data.draw(st.sets(st.sampled_from(regions)))
@@ -141,7 +141,7 @@ def test_multivalue_answers_up_to_eight_healthy_ones(size: int, data: st.DataObj
         ),
     ],
 )
-def test_what_is_not_emulated_is_refused_by_name(raw: dict[str, object], reason: str) -> None:
+def test_a_record_that_is_not_emulated_is_refused_by_name(raw: dict[str, object], reason: str) -> None:
     with pytest.raises(RefusedRecord, match=r"www\.example\.test\. A: ") as refusal:
         parse({"Name": "www.example.test.", "Type": "A", "SetIdentifier": "x", **raw}, "Z1")
     assert reason in str(refusal.value)

@@ -107,7 +107,7 @@ def latency(place: Place, *checks: str | None) -> None:
         place.record("shield.example.test", "A", address, SetIdentifier=region, Region=region, **more)
 
 
-def test_each_client_location_is_answered_its_nearest_region_and_told_for_whom_that_holds(place: Place) -> None:
+def test_each_client_location_gets_its_nearest_region_with_a_scope(place: Place) -> None:
     latency(place)
     from_europe = place.send_query("shield.example.test", seen_from=EU)
     assert texts(from_europe) == ["shield.example.test. 127.98.2.2"]
@@ -125,7 +125,7 @@ def test_an_unknown_client_is_taken_to_be_in_us_east(place: Place) -> None:
     assert scope(answer) == (24, 24)
 
 
-def test_an_answer_for_everybody_has_scope_zero(place: Place) -> None:
+def test_an_answer_for_all_clients_has_scope_zero(place: Place) -> None:
     place.record("www.example.test", "A", "127.98.2.9")
     assert scope(place.send_query("www.example.test", seen_from=EU)) == (24, 0)
 
@@ -152,7 +152,7 @@ def test_a_cname_that_leads_out_of_the_sandbox_is_given_as_it_is(place: Place) -
     assert texts(place.send_query("www.example.test")) == ["www.example.test. www.elsewhere.example."]
 
 
-def test_cnames_in_a_circle_are_each_given_once(place: Place) -> None:
+def test_a_cname_loop_is_answered_once(place: Place) -> None:
     place.record("a.example.test", "CNAME", "b.example.test")
     place.record("b.example.test", "CNAME", "a.example.test")
     assert texts(place.send_query("a.example.test")) == [
@@ -176,7 +176,7 @@ def test_an_alias_is_answered_in_its_own_name_and_fails_over_with_its_target(pla
     assert texts(place.send_query("any.example.test")) == ["any.example.test. 127.98.2.1"]
 
 
-def test_an_alias_that_is_not_to_ask_for_health_stays(place: Place) -> None:
+def test_an_alias_without_health_evaluation_stays(place: Place) -> None:
     check = place.check()
     place.record("node.example.test", "A", "127.98.2.0", SetIdentifier="x", Weight=1, HealthCheckId=check)
     place.alias("any.example.test", "node.example.test", evaluate=False, SetIdentifier="1", Failover="PRIMARY")
@@ -185,7 +185,7 @@ def test_an_alias_that_is_not_to_ask_for_health_stays(place: Place) -> None:
     assert texts(place.send_query("any.example.test")) == ["any.example.test. 127.98.2.0"]
 
 
-def test_an_alias_to_the_nearest_region_holds_for_a_place_only(place: Place) -> None:
+def test_an_alias_to_a_latency_record_has_a_scope(place: Place) -> None:
     latency(place)
     place.alias("any.example.test", "shield.example.test", evaluate=True)
     answer = place.send_query("any.example.test", seen_from=EU)
@@ -193,7 +193,7 @@ def test_an_alias_to_the_nearest_region_holds_for_a_place_only(place: Place) -> 
     assert scope(answer) == (24, 24)
 
 
-def test_wildcards_stand_for_names_that_are_not_there(place: Place) -> None:
+def test_wildcards_match_only_missing_names(place: Place) -> None:
     place.record("*.example.test", "A", "127.98.2.7")
     place.record("a.b.example.test", "A", "127.98.2.8")
     assert texts(place.send_query("any.thing.example.test")) == ["any.thing.example.test. 127.98.2.7"]
@@ -251,7 +251,7 @@ def test_an_unknown_policy_is_a_server_failure_for_its_name_only(place: Place) -
 
 
 @pytest.mark.parametrize(("payload", "fits"), [(None, False), (600, False), (1232, True), (4096, True)])
-def test_what_does_not_fit_into_udp_comes_by_tcp(place: Place, payload: int | None, fits: bool) -> None:
+def test_an_answer_too_large_for_udp_is_sent_over_tcp(place: Place, payload: int | None, fits: bool) -> None:
     addresses = [f"127.98.4.{number}" for number in range(1, 61)]
     place.record("many.example.test", "A", *addresses)
     query = dns.message.make_query("many.example.test", "A", use_edns=None if payload is None else 0, payload=payload)
@@ -268,13 +268,13 @@ def test_versions_of_edns_and_misplaced_scopes(place: Place) -> None:
     assert place.exchange(query).rcode() == dns.rcode.FORMERR
 
 
-def test_it_tells_its_version(place: Place) -> None:
+def test_version_bind_is_answered(place: Place) -> None:
     answer = place.exchange(dns.message.make_query("version.bind", "TXT", "CH"))
     assert texts(answer) == ['version.bind. "artifact-edge emulation.dns"']
 
 
 @given(st.binary(max_size=80))
-def test_no_message_brings_it_down(noise: bytes) -> None:
+def test_no_message_stops_the_server(noise: bytes) -> None:
     response = DnsServer(lambda: Authority([])).respond(noise, "127.0.0.1", udp=True)
     if response is not None:
         assert response[:2] == noise[:2]

@@ -72,7 +72,7 @@ def test_each_client_gets_an_identity_of_its_own_account(cloud: Cloud) -> None:
     assert "email" not in jwt.decode(standard, keys, algorithms=["RS256"]).claims
 
 
-def test_an_access_token_is_traced_to_its_account_until_it_is_over(cloud: Cloud) -> None:
+def test_an_access_token_identifies_its_account_until_it_expires(cloud: Cloud) -> None:
     shield = cloud.account("shield")
     given = cloud.client("machine", shield["email"]).get(f"{ACCOUNT}/token").json()
     assert given["token_type"] == "Bearer"
@@ -87,7 +87,7 @@ def test_an_access_token_is_traced_to_its_account_until_it_is_over(cloud: Cloud)
     assert tokens.bearer(header) is None
 
 
-def test_who_does_not_know_that_it_is_google_is_told_nothing(cloud: Cloud) -> None:
+def test_a_request_without_the_google_header_is_refused(cloud: Cloud) -> None:
     metadata = cloud.client("machine", cloud.account("shield")["email"])
     for path in ("token", "email", "identity?audience=a"):
         assert metadata.get(f"{ACCOUNT}/{path}", headers={"Metadata-Flavor": "no"}).status_code == 403
@@ -97,7 +97,7 @@ def test_who_does_not_know_that_it_is_google_is_told_nothing(cloud: Cloud) -> No
     assert metadata.get(f"{ACCOUNT}/identity").status_code == 400
 
 
-def test_nothing_is_given_for_an_account_that_is_gone(cloud: Cloud) -> None:
+def test_a_deleted_account_gets_no_token(cloud: Cloud) -> None:
     shield = cloud.account("shield")
     metadata = cloud.client("machine", shield["email"])
     header = f"Bearer {metadata.get(f'{ACCOUNT}/token').json()['access_token']}"
@@ -107,7 +107,7 @@ def test_nothing_is_given_for_an_account_that_is_gone(cloud: Cloud) -> None:
     assert Tokens(cloud.store).bearer(header) is None
 
 
-def test_clients_keep_their_address_and_give_it_back(cloud: Cloud) -> None:
+def test_a_client_keeps_its_address_until_it_is_deleted(cloud: Cloud) -> None:
     email = cloud.account("shield")["email"]
     first, second = cloud.client("a", email), cloud.client("b", email)
     assert first is not second

@@ -75,7 +75,7 @@ def handler(cloud: httpx.Client, resource: type) -> Handler:
     ],
     ids=lambda each: getattr(each, "__name__", ""),
 )
-def test_it_lives_unchanged_until_it_is_changed_and_is_gone_once_deleted(
+def test_a_resource_shows_no_drift_and_can_be_changed_and_deleted(
     cloud: httpx.Client, resource: Any, inputs: Properties, change: Properties | None
 ) -> None:
     if resource is gcp.monitoring.AlertPolicy:
@@ -95,7 +95,7 @@ def test_it_lives_unchanged_until_it_is_changed_and_is_gone_once_deleted(
     tested.delete(created.id, created.outputs)
 
 
-def test_drift_is_seen(cloud: httpx.Client) -> None:
+def test_drift_is_reported(cloud: httpx.Client) -> None:
     handler(cloud, gcp.monitoring.MetricDescriptor).create(DESCRIPTOR)
     policies, dashboards = handler(cloud, gcp.monitoring.AlertPolicy), handler(cloud, gcp.monitoring.Dashboard)
     policy, dashboard = policies.create(POLICY), dashboards.create(DASHBOARD)

@@ -79,7 +79,7 @@ def seeded(size: int) -> bytes:
 
 
 @pytest.mark.parametrize("size", [0, 1, 5000, 9 << 20])  # the last size is more than the library sends in one request
-def test_what_the_library_writes_is_what_it_reads(cloud: Cloud, size: int) -> None:
+def test_the_library_reads_what_it_wrote(cloud: Cloud, size: int) -> None:
     content = seeded(size)
     blob = cloud.bucket.blob(NAME)
     blob.metadata, blob.cache_control = {"sha256": hashlib.sha256(content).hexdigest()}, "public, max-age=5"
@@ -90,13 +90,13 @@ def test_what_the_library_writes_is_what_it_reads(cloud: Cloud, size: int) -> No
     assert (found.cache_control, found.content_type, found.size) == ("public, max-age=5", "a/b", size)
 
 
-def test_a_cloud_that_was_restarted_has_what_it_had(cloud: Cloud) -> None:
+def test_objects_survive_a_restart(cloud: Cloud) -> None:
     cloud.upload(b"kept").raise_for_status()
     again = in_process.session(in_process.application(cloud.directory))
     assert again.get(f"{API}/storage/v1/b{cloud.at('?alt=media')}").content == b"kept"
 
 
-def test_of_many_who_add_an_object_at_once_one_wins(cloud: Cloud) -> None:
+def test_one_of_many_concurrent_creations_wins(cloud: Cloud) -> None:
     def add(number: int) -> int:
         return cloud.upload(b"%d" % number, "&ifGenerationMatch=0").status_code
 
@@ -106,7 +106,7 @@ def test_of_many_who_add_an_object_at_once_one_wins(cloud: Cloud) -> None:
     assert cloud.ask("GET", cloud.at("?alt=media")).content == b"%d" % answers.index(200)
 
 
-def test_an_object_is_replaced_and_deleted_only_as_it_was_seen(cloud: Cloud) -> None:
+def test_preconditions_protect_an_object_from_lost_updates(cloud: Cloud) -> None:
     first = cloud.upload(b"1").json()["generation"]
     second = cloud.upload(b"2", f"&ifGenerationMatch={first}").json()["generation"]
     assert cloud.upload(b"3", f"&ifGenerationMatch={first}").status_code == 412
@@ -117,7 +117,7 @@ def test_an_object_is_replaced_and_deleted_only_as_it_was_seen(cloud: Cloud) -> 
     assert cloud.ask("DELETE", cloud.at()).status_code == 404
 
 
-def test_what_was_replaced_or_deleted_is_kept_as_noncurrent(cloud: Cloud) -> None:
+def test_replaced_and_deleted_versions_become_noncurrent(cloud: Cloud) -> None:
     generations = [cloud.upload(body).json()["generation"] for body in (b"1", b"2")]
     cloud.ask("DELETE", cloud.at()).raise_for_status()
     assert cloud.ask("GET", "/objects/o").json().get("items") is None
@@ -130,7 +130,7 @@ def test_what_was_replaced_or_deleted_is_kept_as_noncurrent(cloud: Cloud) -> Non
     assert cloud.ask("DELETE", "/objects").status_code == 200
 
 
-def test_what_is_deleted_for_good_is_soft_deleted_for_as_long_as_the_bucket_says(tmp_path: Path) -> None:
+def test_a_deleted_generation_is_soft_deleted(tmp_path: Path) -> None:
     cloud = Cloud(tmp_path, softDeletePolicy={"retentionDurationSeconds": 604800})
     generation = cloud.upload().json()["generation"]
     cloud.ask("DELETE", cloud.at(f"?generation={generation}")).raise_for_status()
@@ -179,7 +179,7 @@ def test_an_unlocked_retention_is_reduced_with_an_override_and_a_locked_one_neve
     assert cloud.ask("PATCH", cloud.at(override), json={"retention": None}).status_code == 403
 
 
-def test_a_bucket_without_object_retention_takes_none(tmp_path: Path) -> None:
+def test_a_bucket_without_object_retention_refuses_retentions(tmp_path: Path) -> None:
     cloud = Cloud(tmp_path)
     cloud.ask("POST", json={"name": "plain", "location": "US-EAST1"}).raise_for_status()
     cloud.http.post(f"{API}/upload/storage/v1/b/plain/o?uploadType=media&name=a", data=b"x").raise_for_status()
@@ -198,7 +198,7 @@ def test_a_copy_keeps_the_metadata_and_not_the_retention(cloud: Cloud) -> None:
     assert copy.retention.mode is None
 
 
-def test_an_upload_that_arrives_broken_is_refused(cloud: Cloud) -> None:
+def test_a_corrupt_upload_is_refused(cloud: Cloud) -> None:
     head = {"name": NAME, "crc32c": "AAAAAA=="}
     body = b"--x\r\n\r\n" + json.dumps(head).encode() + b"\r\n--x\r\nContent-Type: a/b\r\n\r\nbytes\r\n--x--"
     path = f"{API}/upload/storage/v1/b/objects/o?uploadType=multipart"
@@ -207,7 +207,7 @@ def test_an_upload_that_arrives_broken_is_refused(cloud: Cloud) -> None:
     assert cloud.ask("GET", "/objects/o").json().get("items") is None
 
 
-def test_a_resumable_upload_goes_on_where_it_stopped(cloud: Cloud) -> None:
+def test_a_resumable_upload_continues_after_an_interruption(cloud: Cloud) -> None:
     content, half = seeded(600_000), 512 << 10
     started = cloud.http.post(f"{API}/upload/storage/v1/b/objects/o?uploadType=resumable", json={"name": NAME})
     session = started.headers["Location"]
@@ -226,12 +226,12 @@ def test_a_resumable_upload_goes_on_where_it_stopped(cloud: Cloud) -> None:
     ("role", "status"),
     [("", 403), ("roles/storage.objectCreator", 403), ("roles/storage.objectViewer", 200)],
 )
-def test_a_shield_reads_with_the_token_of_an_account_that_may(cloud: Cloud, role: str, status: int) -> None:
+def test_a_shield_reads_with_the_token_of_a_permitted_account(cloud: Cloud, role: str, status: int) -> None:
     cloud.upload(b"bytes").raise_for_status()
     assert cloud.read(cloud.token(role)).status_code == status
 
 
-def test_a_shield_without_a_token_or_with_a_wrong_one_gets_nothing(cloud: Cloud) -> None:
+def test_a_shield_without_a_valid_token_is_refused(cloud: Cloud) -> None:
     cloud.upload(b"bytes").raise_for_status()
     cloud.token("roles/storage.objectViewer")
     assert (cloud.read().status_code, cloud.read("Bearer ya29.wrong").status_code) == (403, 401)
@@ -264,6 +264,6 @@ def test_a_shield_gets_parts_conditions_and_metadata(cloud: Cloud) -> None:
         ("DELETE", "/objects/o/a?userProject=p", {}),
     ],
 )
-def test_what_is_not_known_is_refused(cloud: Cloud, method: str, path: str, more: dict[str, Any]) -> None:
+def test_unknown_requests_are_refused(cloud: Cloud, method: str, path: str, more: dict[str, Any]) -> None:
     cloud.http.post(f"{API}/upload/storage/v1/b/objects/o?uploadType=media&name=a", data=b"x").raise_for_status()
     assert cloud.ask(method, path, **more).status_code == 501

@@ -78,24 +78,24 @@ def reporting(*poisoned: int) -> Callable[[Numbers], Any]:
     }
 
 
-def test_a_batch_that_is_taken_is_given_once() -> None:
+def test_a_successful_batch_is_delivered_once() -> None:
     shard = Shard(raising()).deliver(1, 2, 3)
     assert (shard.given, shard.dead, shard.pauses) == ([[1, 2, 3]], [], [])
 
 
-def test_a_poisoned_record_is_found_by_halving_and_given_up_alone() -> None:
+def test_bisection_isolates_a_poisoned_record() -> None:
     shard = Shard(raising(3)).deliver(1, 2, 3, 4)
     assert shard.dead == [([3], "RetryAttemptsExhausted")]
     assert shard.given[-1] == [4]
 
 
-def test_without_halving_the_batch_is_given_up_whole() -> None:
+def test_without_bisection_the_whole_batch_is_given_up() -> None:
     shard = Shard(raising(3), bisect=False).deliver(1, 2, 3, 4)
     assert shard.dead == [([1, 2, 3, 4], "RetryAttemptsExhausted")]
     assert len(shard.given) == 3
 
 
-def test_what_is_reported_is_tried_again_from_there() -> None:
+def test_a_partial_failure_is_retried_from_the_reported_record() -> None:
     left = {2: 1}
 
     def once(batch: Numbers) -> Any:
@@ -108,7 +108,7 @@ def test_what_is_reported_is_tried_again_from_there() -> None:
     assert (shard.given, shard.dead) == ([[1, 2, 3], [2, 3]], [])
 
 
-def test_a_report_means_nothing_where_the_mapping_does_not_ask_for_it() -> None:
+def test_a_partial_response_is_ignored_unless_the_mapping_enables_it() -> None:
     assert Shard(reporting(2), partial=False).deliver(1, 2, 3).given == [[1, 2, 3]]
 
 
@@ -117,21 +117,21 @@ def test_an_unknown_number_in_a_report_fails_the_whole_batch() -> None:
     assert shard.dead == [([1, 2], "RetryAttemptsExhausted")]
 
 
-def test_what_is_too_old_is_given_up_at_once() -> None:
+def test_a_record_that_is_too_old_is_given_up_at_once() -> None:
     shard = Shard(raising(1), oldest=10)
     shard.age = 11
     assert shard.deliver(1).dead == [([1], "RecordAgeExceeded")]
     assert len(shard.given) == 1
 
 
-def test_tries_are_made_ever_later() -> None:
+def test_pauses_between_attempts_grow() -> None:
     pauses = Shard(raising(1), tries=8).deliver(1).pauses
     assert pauses == sorted(pauses)
     assert pauses[0] < pauses[-1] <= 5.0
 
 
 @given(st.integers(1, 12), st.sets(st.integers(0, 11)), st.booleans(), st.booleans())
-def test_each_record_is_taken_or_given_up_and_in_order(size: int, poisoned: set[int], bisect: bool, by: bool) -> None:
+def test_each_record_is_processed_or_given_up_in_order(size: int, poisoned: set[int], bisect: bool, by: bool) -> None:
     fails = raising(*poisoned) if by else reporting(*poisoned)
     shard = Shard(fails, bisect=bisect).deliver(*range(size))
     ended = [number for batch, _ in shard.dead for number in batch]
@@ -155,11 +155,11 @@ def test_each_record_is_taken_or_given_up_and_in_order(size: int, poisoned: set[
         ({"eventName": ["INSERT", "MODIFY"]}, True),
     ],
 )
-def test_a_filter_takes_what_equals_one_of_its_values(pattern: Any, taken: bool) -> None:
+def test_a_filter_matches_equal_values(pattern: Any, taken: bool) -> None:
     assert matches(pattern, {"eventName": "MODIFY", "dynamodb": {"Keys": {"pk": {"S": "tokens"}}}}) is taken
 
 
-def test_a_filter_rule_that_is_not_emulated_is_told() -> None:
+def test_a_filter_rule_that_is_not_emulated_is_refused() -> None:
     with pytest.raises(NotImplementedError, match="prefix"):
         matches({"eventName": [{"prefix": "MOD"}]}, {"eventName": "MODIFY"})
 
@@ -212,14 +212,14 @@ def test_a_handler_runs_in_a_process_of_its_own_with_its_own_environment(instanc
 
 
 @pytest.mark.parametrize(("event", "says"), [("raise", "raised ValueError"), ("exit", "ended"), ("sleep", "longer")])
-def test_a_handler_that_fails_is_told_and_serves_the_next(instance: Instance, event: str, says: str) -> None:
+def test_a_failed_handler_is_reported_and_handles_the_next_event(instance: Instance, event: str, says: str) -> None:
     with pytest.raises(FunctionError, match=says) as raised:
         instance.invoke(event)
     assert "secret" not in str(raised.value)
     assert instance.invoke("x")["event"] == "x"
 
 
-def test_a_url_leads_to_its_function_and_every_other_name_nowhere() -> None:
+def test_a_url_reaches_only_its_function() -> None:
     def invoke(function: str, event: Any) -> Any:
         if event["body"] == "raise":
             raise FunctionError("no")

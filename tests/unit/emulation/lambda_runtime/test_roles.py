@@ -48,7 +48,7 @@ def test_a_role_that_is_not_for_lambda_is_refused(clouds: ServedClouds, tmp_path
         Roles(Sandbox(tmp_path, "127.99")).credentials(code(clouds, "ec2.amazonaws.com"))
 
 
-def test_a_role_that_is_gone_is_told(clouds: ServedClouds, tmp_path: Path) -> None:
+def test_a_deleted_role_is_reported(clouds: ServedClouds, tmp_path: Path) -> None:
     made = code(clouds, "lambda.amazonaws.com")
     clouds.client("iam").delete_role(RoleName="drain")
     with pytest.raises(FunctionError, match="drain: its role cannot be looked at"):

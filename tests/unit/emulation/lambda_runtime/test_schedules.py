@@ -24,7 +24,7 @@ MINUTELY = Schedule(RULE, FUNCTION, "us-east-1", 60, "", retries=0, permitted=Tr
     ("expression", "seconds"),
     [("rate(1 minute)", 60), ("rate(5 minutes)", 300), ("rate(1 hour)", 3600), ("rate(12 hours)", 43_200)],
 )
-def test_a_rate_is_read(expression: str, seconds: int) -> None:
+def test_a_rate_is_parsed(expression: str, seconds: int) -> None:
     assert rate_seconds(expression) == seconds
 
 
@@ -58,7 +58,7 @@ def test_the_function_gets_the_event_of_its_rule() -> None:
     assert fired(replace(MINUTELY, input='{"a": 1}')) == ([{"a": 1}], [])
 
 
-def test_what_fails_is_tried_as_often_as_the_function_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_event_is_retried_as_the_function_configures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("emulation.lambda_runtime.timer._PAUSE", 0.0)
     given, said = fired(MINUTELY, fails=1)
     assert (len(given), said) == (1, ["on schedule: worker raised ValueError"])

@@ -50,7 +50,7 @@ def test_known_keys_are_read() -> None:
         (HEAD + "a: [", "user data is not YAML"),
     ],
 )
-def test_what_is_not_known_is_refused_by_name(text: str, problem: str) -> None:
+def test_an_unknown_key_is_refused_by_name(text: str, problem: str) -> None:
     with pytest.raises(cloud_init.UserDataError) as refused:
         cloud_init.parse(text)
     assert problem in str(refused.value)
@@ -88,7 +88,7 @@ def test_service_is_read_with_its_commands_in_order() -> None:
         ("RestartSec=2", "RestartSec=2 fortnights", "'2 fortnights' is not a time span"),
     ],
 )
-def test_directive_that_is_not_known_is_refused(old: str, new: str, problem: str) -> None:
+def test_an_unknown_directive_is_refused(old: str, new: str, problem: str) -> None:
     with pytest.raises(systemd.UnitError) as refused:
         systemd.parse_service("x.service", SERVICE.replace(old, new))
     assert problem in str(refused.value)
@@ -118,18 +118,18 @@ def place(tmp_path: Path) -> Place:
         ("/etc/other", "https://b.s3.eu-west-1.amazonaws.com/", "https://b.s3.eu-west-1.amazonaws.com/"),
     ],
 )
-def test_only_listed_places_are_changed(place: Place, path: str, before: str, after: str) -> None:
+def test_only_listed_substitutions_are_made(place: Place, path: str, before: str, after: str) -> None:
     assert substituted(path, before, place) == after
 
 
-def test_listeners_and_what_asks_move_to_the_machines_address(place: Place) -> None:
+def test_listeners_and_clients_use_the_machines_address(place: Place) -> None:
     line = "CONFIG proxy.config.http.server_ports STRING 8443:ssl 8080 9001:ip-in=127.0.0.1\n"
     first, *_ = substituted("/etc/artifact-edge/records.config", line, place).splitlines()
     bound = "ip-in=127.9.2.1:ip-out=127.9.2.1"
     assert first.split(" ")[3:] == [f"8443:ssl:{bound}", f"8080:{bound}", f"9001:{bound}"]
 
 
-def test_each_substitution_says_why() -> None:
+def test_each_substitution_has_a_reason() -> None:
     assert len({rule.why for rule in SUBSTITUTIONS}) == len(SUBSTITUTIONS)
 
 
@@ -165,7 +165,7 @@ def test_machine_that_cannot_boot_is_reported_once(user_data: str, problem: str)
     assert problem in refused[0]
 
 
-def test_machine_that_is_gone_leaves_nothing() -> None:
+def test_a_removed_machine_leaves_no_files() -> None:
     with tempfile.TemporaryDirectory() as directory:
         Path(directory).chmod(0o755)
         source = _One(HEAD + "write_files:\n- {path: /etc/a, permissions: '0644', content: x}\n")

@@ -91,7 +91,7 @@ def test_an_instance_boots_with_its_disks_and_a_metadata_server(cloud: Cloud) ->
     assert [disk.name for disk in (root / "dev/disk/by-id").iterdir()] == ["google-local-nvme-ssd-0"]
 
 
-def test_a_deleted_instance_is_gone_and_one_of_the_same_name_is_another(cloud: Cloud) -> None:
+def test_an_instance_with_the_name_of_a_deleted_one_is_a_new_machine(cloud: Cloud) -> None:
     hypervisor = Hypervisor(cloud.sandbox, [GceMachines(cloud.sandbox)], lambda _: None)
     machines = cloud.sandbox.directory / "machines"
     cloud.start("shield-0")
@@ -108,7 +108,7 @@ def test_a_deleted_instance_is_gone_and_one_of_the_same_name_is_another(cloud: C
     assert cloud.served == set()
 
 
-def test_what_nobody_can_reach_or_boot_is_left_alone(cloud: Cloud) -> None:
+def test_an_instance_without_address_or_user_data_is_ignored(cloud: Cloud) -> None:
     cloud.start("no-address", networkInterfaces=[{"subnetwork": "s", "accessConfigs": []}])
     cloud.start("no-user-data", metadata={"items": []})
     assert GceMachines(cloud.sandbox).running() == []
@@ -122,7 +122,7 @@ def test_what_nobody_can_reach_or_boot_is_left_alone(cloud: Cloud) -> None:
         ("c4-standard-8-lssd", [], ("google-local-nvme-ssd-0",)),
     ],
 )
-def test_local_disks_are_asked_for_or_come_with_the_type(
+def test_local_disks_are_requested_or_come_with_the_machine_type(
     cloud: Cloud, machine_type: str, disks: list[dict[str, str]], expected: tuple[str, ...]
 ) -> None:
     cloud.start("shield-0", machineType=machine_type, disks=[{"boot": True}, *disks])

@@ -74,7 +74,7 @@ def test_a_routing_policy_that_is_not_emulated_is_refused_by_name() -> None:
         )
 
 
-def test_a_role_with_its_policy_and_profile() -> None:
+def test_a_role_its_policy_and_its_profile_can_be_created_and_deleted() -> None:
     role = create(aws.iam.Role, name="shield", description="Shields", assumeRolePolicy=TRUST, region=None)
     rights = json.dumps(
         {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
@@ -91,7 +91,7 @@ def test_a_role_with_its_policy_and_profile() -> None:
     assert gone(aws.iam.Role, role)
 
 
-def test_replication_switched_off_behind_our_back_is_drift() -> None:
+def test_replication_disabled_outside_pulumi_is_drift() -> None:
     for name in ("primary", "replica"):
         bucket = create(aws.s3.Bucket, bucket=name)
         create(aws.s3.BucketVersioning, bucket=bucket.id, versioningConfiguration={"status": "Enabled"})

@@ -50,7 +50,7 @@ def test_a_table_reads_back_as_it_was_made() -> None:
     assert Table().read("t", made.outputs) == made.outputs
 
 
-def test_replicas_come_and_go_with_their_inputs() -> None:
+def test_replicas_follow_their_inputs() -> None:
     made = Table().create(inputs(OTHER))
     changed = Table().update("t", made.outputs, inputs(THIRD))
     assert [each["RegionName"] for each in dynamodb().describe_table(TableName="t")["Table"]["Replicas"]] == [THIRD]
@@ -59,7 +59,7 @@ def test_replicas_come_and_go_with_their_inputs() -> None:
     assert dynamodb(THIRD).list_tables()["TableNames"] == dynamodb().list_tables()["TableNames"] == []
 
 
-def test_a_replica_that_somebody_removed_or_changed_is_drift_and_comes_back() -> None:
+def test_a_replica_changed_outside_pulumi_is_drift_and_is_restored() -> None:
     made = Table().create(inputs(OTHER, THIRD))
     dynamodb().update_table(TableName="t", ReplicaUpdates=[{"Delete": {"RegionName": OTHER}}])
     off = {"PointInTimeRecoveryEnabled": False}
@@ -83,7 +83,7 @@ def test_a_key_and_a_billing_mode_change_in_place() -> None:
     assert Table().read("t", changed) == changed
 
 
-def test_what_scaling_provisions_is_no_drift_and_stays() -> None:
+def test_capacity_set_by_scaling_is_no_drift() -> None:
     made = Table().create(inputs(billingMode="PROVISIONED", readCapacity=5, writeCapacity=6))
     scaled = {"ReadCapacityUnits": 50, "WriteCapacityUnits": 60}
     dynamodb().update_table(TableName="t", ProvisionedThroughput=scaled)
@@ -93,7 +93,7 @@ def test_what_scaling_provisions_is_no_drift_and_stays() -> None:
     assert dynamodb().describe_table(TableName="t")["Table"]["ProvisionedThroughput"]["WriteCapacityUnits"] == 60
 
 
-def test_a_replica_of_its_own_is_read_changed_and_removed() -> None:
+def test_a_replica_resource_is_read_changed_and_deleted() -> None:
     table = Table().create(inputs())
     given = {"globalTableArn": table.outputs["arn"], "region": OTHER, "kmsKeyArn": KEYS[OTHER], "tags": {"owner": "x"}}
     made = TableReplica().create({**given, "pointInTimeRecovery": True})

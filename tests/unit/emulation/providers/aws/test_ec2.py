@@ -14,7 +14,7 @@ from tests.support.aws_handlers import REGION, create, gone, handler
 pytestmark = pytest.mark.usefixtures("aws_cloud")
 
 
-def test_a_network_lives_and_goes() -> None:
+def test_a_network_is_created_and_deleted() -> None:
     vpc = create(aws.ec2.Vpc, cidrBlock="10.0.0.0/16", enableDnsSupport=True, enableDnsHostnames=True)
     gateway = create(aws.ec2.InternetGateway, vpcId=vpc.id, tags={"owner": "platform"})
     table = create(aws.ec2.RouteTable, vpcId=vpc.id)
@@ -40,7 +40,7 @@ def test_a_network_lives_and_goes() -> None:
         assert gone(resource, created), resource
 
 
-def test_a_security_group_lets_nothing_in_or_out_but_its_rules() -> None:
+def test_a_security_group_allows_only_its_rules() -> None:
     vpc = create(aws.ec2.Vpc, cidrBlock="10.0.0.0/16")
     group = create(aws.ec2.SecurityGroup, name="shield", description="Shield nodes", vpcId=vpc.id)
     ec2 = client("ec2", {"region": REGION})
@@ -53,7 +53,7 @@ def test_a_security_group_lets_nothing_in_or_out_but_its_rules() -> None:
     assert [(p["FromPort"], [r["CidrIp"] for r in p["IpRanges"]]) for p in open_now] == [(8443, ["198.51.100.0/24"])]
 
 
-def test_an_inline_rule_widened_behind_our_back_is_drift() -> None:
+def test_an_inline_rule_widened_outside_pulumi_is_drift() -> None:
     vpc = create(aws.ec2.Vpc, cidrBlock="10.0.0.0/16")
     rule = {"protocol": "tcp", "fromPort": 8443, "toPort": 8443, "cidrBlocks": ["192.0.2.0/24"], "description": "edge"}
     group = create(aws.ec2.SecurityGroup, name="shield", description="Shield nodes", vpcId=vpc.id, ingress=[rule])
@@ -104,14 +104,14 @@ def test_an_address_stays_when_its_machine_is_replaced() -> None:
     assert seen["PublicIpAddress"] == address.outputs["publicIp"]
 
 
-def test_tags_are_changed_and_taken_away() -> None:
+def test_tags_are_changed_and_removed() -> None:
     vpc = create(aws.ec2.Vpc, cidrBlock="10.0.0.0/16", tags={"owner": "platform", "old": "yes"})
     handler(aws.ec2.Vpc).update(vpc.id, vpc.outputs, {**vpc.outputs, "tags": {"owner": "edge"}})
     tags = client("ec2", {"region": REGION}).describe_vpcs(VpcIds=[vpc.id])["Vpcs"][0]["Tags"]
     assert tags == [{"Key": "owner", "Value": "edge"}]
 
 
-def test_what_was_deleted_behind_our_back_is_gone_and_can_be_deleted_again() -> None:
+def test_a_resource_deleted_outside_pulumi_reads_as_gone_and_deletes_again() -> None:
     vpc = create(aws.ec2.Vpc, cidrBlock="10.0.0.0/16")
     client("ec2", {"region": REGION}).delete_vpc(VpcId=vpc.id)
     assert handler(aws.ec2.Vpc).read(vpc.id, vpc.outputs) is None

@@ -82,7 +82,7 @@ def test_a_missing_property_is_named_also_where_nested() -> None:
     ]
 
 
-def test_a_resource_whose_name_a_nested_type_bears_is_checked_as_the_resource() -> None:
+def test_a_resource_that_shares_its_name_with_a_nested_type_is_checked() -> None:
     inputs: dict[str, Any] = {"bucket": "b", "region": "eu-west-1", "versioningConfiguration": {"status": "Enabled"}}
     assert reasons(aws.s3.BucketVersioning, inputs) == []
 
@@ -91,7 +91,7 @@ def test_unknowns_and_secrets_pass_the_check() -> None:
     assert reasons(aws.s3.BucketPolicy, {"bucket": wire.UNKNOWN, "policy": wire.secret("{}")}) == []
 
 
-def test_a_structure_in_the_place_of_a_text_is_refused() -> None:
+def test_an_object_instead_of_a_string_is_refused() -> None:
     (reason,) = reasons(aws.s3.Bucket, {"bucket": ["b"]})
     assert reason == "aws:s3/bucket:Bucket: property 'bucket' is ['b'], expected str"
 
@@ -106,7 +106,7 @@ def test_a_function_without_a_handler_is_refused_by_name(cloud: Any) -> None:
         cloud.Invoke(provider_pb2.InvokeRequest(tok="aws:ec2/getSpotPrice:getSpotPrice"), Context())
 
 
-def test_a_bucket_lives_in_its_region_until_it_is_deleted(cloud: Any) -> None:
+def test_a_bucket_exists_in_its_region_until_it_is_deleted(cloud: Any) -> None:
     id, outputs = create(cloud, BUCKET, {"bucket": "blobs", "region": "eu-west-1", "tags": {"owner": "platform"}})
     s3 = client("s3", "eu-west-1")
     assert s3.get_bucket_location(Bucket="blobs")["LocationConstraint"] == "eu-west-1"
@@ -117,7 +117,7 @@ def test_a_bucket_lives_in_its_region_until_it_is_deleted(cloud: Any) -> None:
     assert read(cloud, BUCKET, id, {}, outputs).id == ""
 
 
-def test_what_is_given_as_nothing_is_not_given(cloud: Any) -> None:
+def test_an_input_of_none_is_absent(cloud: Any) -> None:
     create(cloud, BUCKET, {"bucket": "written", "region": "us-east-1"})
     by_default = {"sseAlgorithm": "AES256", "kmsMasterKeyId": None}
     rules = [{"applyServerSideEncryptionByDefault": by_default, "bucketKeyEnabled": None}]
@@ -128,7 +128,7 @@ def test_what_is_given_as_nothing_is_not_given(cloud: Any) -> None:
     assert kept["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
 
 
-def test_a_full_bucket_goes_only_with_force_destroy(cloud: Any) -> None:
+def test_a_bucket_with_objects_is_deleted_only_with_force_destroy(cloud: Any) -> None:
     inputs: dict[str, Any] = {"bucket": "blobs", "region": "us-east-1"}
     id, outputs = create(cloud, BUCKET, inputs)
     create(cloud, VERSIONING, {"bucket": id, "versioningConfiguration": {"status": "Enabled"}})
@@ -145,7 +145,7 @@ def test_a_full_bucket_goes_only_with_force_destroy(cloud: Any) -> None:
     assert s3.list_buckets()["Buckets"] == []
 
 
-def test_refresh_shows_what_was_changed_behind_our_back_and_nothing_else(cloud: Any) -> None:
+def test_refresh_shows_only_changes_made_outside_pulumi(cloud: Any) -> None:
     inputs: dict[str, Any] = {"bucket": "blobs", "region": "us-east-1", "tags": {"owner": "platform"}}
     id, outputs = create(cloud, BUCKET, inputs)
     assert wire.decode(read(cloud, BUCKET, id, inputs, outputs).inputs) == inputs
@@ -155,7 +155,7 @@ def test_refresh_shows_what_was_changed_behind_our_back_and_nothing_else(cloud: 
     assert wire.decode(read(cloud, BUCKET, id, inputs, outputs).inputs) == {**inputs, "tags": {"owner": "mallory"}}
 
 
-def test_versioning_suspended_behind_our_back_is_drift(cloud: Any) -> None:
+def test_versioning_suspended_outside_pulumi_is_drift(cloud: Any) -> None:
     create(cloud, BUCKET, {"bucket": "blobs", "region": "us-east-1"})
     inputs = {"bucket": "blobs", "region": "us-east-1", "versioningConfiguration": {"status": "Enabled"}}
     id, outputs = create(cloud, VERSIONING, inputs)
@@ -184,7 +184,7 @@ def test_a_protected_table_cannot_be_deleted(cloud: Any) -> None:
         cloud.Delete(provider_pb2.DeleteRequest(urn=TABLE, id=id, properties=wire.encode(outputs)), Context())
 
 
-def test_what_was_given_as_a_secret_stays_one(cloud: Any) -> None:
+def test_a_secret_input_stays_secret(cloud: Any) -> None:
     _, outputs = create(cloud, BUCKET, {"bucket": "blobs", "tags": {"contact": wire.secret("alice@example.org")}})
     assert wire.is_secret(outputs["tags"])
     tags = client("s3").get_bucket_tagging(Bucket="blobs")["TagSet"]

@@ -25,7 +25,7 @@ ARN = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.c
 
 
 @pytest.mark.usefixtures("aws_cloud")
-def test_an_identity_provider_lives_unchanged_until_it_is_changed_and_is_gone_once_deleted() -> None:
+def test_an_identity_provider_shows_no_drift_and_can_be_changed_and_deleted() -> None:
     issuers = next(each for each in handlers() if each.resource is aws.iam.OpenIdConnectProvider)
     created = issuers.create(GITHUB)
     assert created.id == ARN
@@ -42,7 +42,7 @@ def test_an_identity_provider_lives_unchanged_until_it_is_changed_and_is_gone_on
 
 
 @pytest.mark.usefixtures("aws_cloud")
-def test_how_long_a_session_of_a_role_lasts_can_be_changed() -> None:
+def test_the_session_duration_of_a_role_can_be_changed() -> None:
     roles = next(each for each in handlers() if each.resource is aws.iam.Role)
     role: dict[str, Any] = {"name": "deploy", "assumeRolePolicy": TRUST}
     created = roles.create(role | {"maxSessionDuration": 7200})

@@ -66,7 +66,7 @@ CHANGES = [
 
 @pytest.mark.usefixtures("aws_cloud")
 @pytest.mark.parametrize(("resource", "inputs", "change"), CHANGES, ids=lambda each: getattr(each, "__name__", ""))
-def test_it_lives_unchanged_until_it_is_changed_and_is_gone_once_deleted(
+def test_a_resource_shows_no_drift_and_can_be_changed_and_deleted(
     resource: Any, inputs: dict[str, Any], change: dict[str, Any] | None
 ) -> None:
     if resource in (aws.sns.TopicPolicy, aws.sns.TopicSubscription):
@@ -88,7 +88,7 @@ def test_it_lives_unchanged_until_it_is_changed_and_is_gone_once_deleted(
 
 
 @pytest.mark.usefixtures("aws_cloud")
-def test_drift_is_seen() -> None:
+def test_drift_is_reported() -> None:
     tested = handler(aws.cloudwatch.MetricAlarm)
     created = tested.create(ALARM)
     client("cloudwatch").put_metric_alarm(
@@ -115,6 +115,6 @@ def test_drift_is_seen() -> None:
         (aws.sns.TopicSubscription, {**SUBSCRIPTION, "rawMessageDelivery": True}),
     ],
 )
-def test_what_is_not_emulated_is_refused_by_name(resource: Any, inputs: dict[str, Any]) -> None:
+def test_an_input_that_is_not_emulated_is_refused_by_name(resource: Any, inputs: dict[str, Any]) -> None:
     with pytest.raises(CloudError, match=r"metricQueries|fifoTopic|rawMessageDelivery"):
         handler(resource).create(inputs)

@@ -111,14 +111,12 @@ def everything(cloud: Cloud, tmp_path: Path) -> dict[Any, Created]:
     }
 
 
-def test_what_was_created_is_read_back_unchanged(cloud: Cloud, everything: dict[Any, Created]) -> None:
+def test_a_created_resource_reads_back_unchanged(cloud: Cloud, everything: dict[Any, Created]) -> None:
     for resource, created in everything.items():
         assert cloud.read(resource, created) == created.outputs, resource
 
 
-def test_what_was_deleted_is_read_as_gone_and_deleting_it_again_is_no_error(
-    cloud: Cloud, everything: dict[Any, Created]
-) -> None:
+def test_a_deleted_resource_reads_as_gone_and_deletes_again(cloud: Cloud, everything: dict[Any, Created]) -> None:
     for resource, created in everything.items():
         cloud.delete(resource, created)
         assert cloud.read(resource, created) is None, resource
@@ -133,7 +131,7 @@ def test_outputs_are_those_of_the_sdk(everything: dict[Any, Created]) -> None:
     assert everything[pulumi_cloudflare.WorkersScript].outputs["hasModules"] is True
 
 
-def test_a_zone_setting_that_was_changed_by_hand_shows_and_stays_when_its_resource_goes(cloud: Cloud) -> None:
+def test_a_zone_setting_changed_by_hand_is_drift_and_survives_deletion(cloud: Cloud) -> None:
     zone = cloud.zone()
     setting = cloud.create(pulumi_cloudflare.ZoneSetting, zoneId=zone.id, settingId="ssl", value="strict")
     assert cloud.read(pulumi_cloudflare.ZoneSetting, setting) == setting.outputs
@@ -155,7 +153,7 @@ def test_a_zone_setting_that_was_changed_by_hand_shows_and_stays_when_its_resour
         ("brotli", "on", "not emulated: the zone setting brotli"),
     ],
 )
-def test_a_zone_setting_that_the_pops_cannot_follow_is_refused(
+def test_a_zone_setting_that_the_pops_do_not_emulate_is_refused(
     cloud: Cloud, setting: str, value: str, said: str
 ) -> None:
     zone = cloud.zone()
@@ -163,7 +161,7 @@ def test_a_zone_setting_that_the_pops_cannot_follow_is_refused(
         cloud.create(pulumi_cloudflare.ZoneSetting, zoneId=zone.id, settingId=setting, value=value)
 
 
-def test_a_script_that_was_changed_by_hand_shows(cloud: Cloud) -> None:
+def test_a_script_changed_by_hand_is_drift(cloud: Cloud) -> None:
     script = cloud.script(cloud.namespace().id)
     metadata: Any = {
         "main_module": "index.js",
@@ -194,7 +192,7 @@ def test_a_script_is_updated_in_place(cloud: Cloud) -> None:
     assert cloud.read(pulumi_cloudflare.WorkersScript, Created(script.id, outputs))["content"] == "export default { };"  # pyright: ignore[reportOptionalSubscript]
 
 
-def test_a_namespace_title_a_route_and_a_record_that_were_changed_by_hand_show(
+def test_a_namespace_a_route_and_a_record_changed_by_hand_are_drift(
     cloud: Cloud, everything: dict[Any, Created]
 ) -> None:
     namespace = everything[pulumi_cloudflare.WorkersKvNamespace]
@@ -231,13 +229,13 @@ def test_a_zone_and_a_route_are_updated_in_place(cloud: Cloud, everything: dict[
     assert moved["pattern"] == "*.artifact-edge.test/*"
 
 
-def test_what_cannot_be_changed_in_place_is_replaced(cloud: Cloud) -> None:
+def test_a_property_that_cannot_change_in_place_replaces_the_resource(cloud: Cloud) -> None:
     certificate = cloud.of(pulumi_cloudflare.MtlsCertificate)
     assert {"certificates", "privateKey"} <= certificate.replace_on
     assert "content" not in cloud.of(pulumi_cloudflare.WorkersScript).replace_on
 
 
-def test_no_output_but_the_input_itself_tells_a_secret(everything: dict[Any, Created]) -> None:
+def test_no_output_except_the_input_contains_a_secret(everything: dict[Any, Created]) -> None:
     for resource, created in everything.items():
         derived = {name: value for name, value in created.outputs.items() if name not in ("bindings", "privateKey")}
         told = json.dumps(derived)
@@ -257,7 +255,7 @@ def test_an_input_that_would_be_ignored_is_refused_by_name(cloud: Cloud) -> None
         )
 
 
-def test_a_refusal_says_what_cloudflare_said(cloud: Cloud) -> None:
+def test_a_refusal_contains_cloudflares_message(cloud: Cloud) -> None:
     zone = cloud.zone()
     with pytest.raises(CloudError, match=r"already exists\. \(code 1061\)"):
         cloud.zone()
@@ -265,13 +263,13 @@ def test_a_refusal_says_what_cloudflare_said(cloud: Cloud) -> None:
         cloud.create(pulumi_cloudflare.WorkersRoute, zoneId=zone.id, pattern="artifact-edge.test/*", script="nothing")
 
 
-def test_the_real_cloudflare_is_never_asked_by_an_oversight(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_real_cloudflare_is_never_called_by_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CLOUDFLARE_BASE_URL", raising=False)
     with pytest.raises(CloudError, match="CLOUDFLARE_BASE_URL"):
         clients.from_environment()
 
 
-def test_cloudflares_addresses_are_told(cloud: Cloud) -> None:
+def test_cloudflares_addresses_are_listed(cloud: Cloud) -> None:
     (ranges,) = functions(lambda: cloud.api)
     told = ranges.invoke({})
     assert "104.16.0.0/13" in told["ipv4Cidrs"]

@@ -53,7 +53,7 @@ def test_a_network_in_use_is_not_deleted(cloud: httpx.Client) -> None:
     networks.delete(network.id, network.outputs)
 
 
-def test_a_subnet_of_no_network_is_refused(cloud: httpx.Client) -> None:
+def test_a_subnet_without_a_network_is_refused(cloud: httpx.Client) -> None:
     with pytest.raises(CloudError, match="does not exist"):
         handler(cloud, gcp.compute.Subnetwork).create(subnetwork("projects/unit/global/networks/nowhere"))
 
@@ -67,7 +67,7 @@ def test_names_are_unique_and_checked(cloud: httpx.Client) -> None:
         networks.create({**NETWORK, "name": "Net_1!"})
 
 
-def test_each_address_is_given_once(cloud: httpx.Client) -> None:
+def test_each_address_is_assigned_once(cloud: httpx.Client) -> None:
     addresses = handler(cloud, gcp.compute.Address)
     given = [
         addresses.create({"project": PROJECT, "region": region, "name": "a"}).outputs["address"]
@@ -93,7 +93,7 @@ def test_each_address_is_given_once(cloud: httpx.Client) -> None:
         ),
     ],
 )
-def test_what_is_not_known_is_refused_by_name(
+def test_an_unknown_field_is_refused_by_name(
     cloud: httpx.Client, method: str, path: str, body: Any, status: int, says: str
 ) -> None:
     handler(cloud, gcp.storage.Bucket).create(BUCKET)
@@ -102,7 +102,7 @@ def test_what_is_not_known_is_refused_by_name(
     assert says in answer.json()["error"]["message"]
 
 
-def test_members_of_a_bucket_come_and_go_without_touching_others(cloud: httpx.Client) -> None:
+def test_adding_and_removing_bucket_members_keeps_the_others(cloud: httpx.Client) -> None:
     handler(cloud, gcp.storage.Bucket).create(BUCKET)
     members = handler(cloud, gcp.storage.BucketIAMMember)
     grant = {"bucket": "blobs", "role": "roles/storage.objectViewer"}
@@ -117,7 +117,7 @@ def test_members_of_a_bucket_come_and_go_without_touching_others(cloud: httpx.Cl
     assert members.read(bob.id, bob.outputs) is None
 
 
-def test_lifecycle_rules_come_back_as_they_were_given(cloud: httpx.Client) -> None:
+def test_lifecycle_rules_read_back_unchanged(cloud: httpx.Client) -> None:
     rules = [
         {"action": {"type": "Delete"}, "condition": {"daysSinceNoncurrentTime": 1, "withState": "ARCHIVED"}},
         {"action": {"type": "AbortIncompleteMultipartUpload"}, "condition": {"age": 7}},
@@ -151,7 +151,7 @@ def test_a_protected_database_is_not_deleted(cloud: httpx.Client) -> None:
     assert databases.read(database.id, changed) is None
 
 
-def test_a_key_and_its_ring_last(cloud: httpx.Client) -> None:
+def test_a_key_and_its_ring_survive_deletion(cloud: httpx.Client) -> None:
     rings, keys = handler(cloud, gcp.kms.KeyRing), handler(cloud, gcp.kms.CryptoKey)
     members = handler(cloud, gcp.kms.CryptoKeyIAMMember)
     asked: Properties = {"name": "objects", "purpose": "ENCRYPT_DECRYPT", "rotationPeriod": "7776000s"}
