@@ -60,14 +60,14 @@ def test_the_hostname_leads_to_the_edge_in_each_region_while_it_is_healthy() -> 
 
 
 @pytest.mark.usefixtures("aws_cloud")
-def test_each_latency_region_is_used_once_and_google_stands_under_a_near_one() -> None:
+def test_each_latency_region_is_used_once_and_google_regions_use_a_near_one() -> None:
     found = records()
     assert found[HOSTNAME, "us-east-1"]["Region"] == "us-east-1"
     assert found[HOSTNAME, "us-east4"]["Region"] == "us-east-2"
 
 
 @pytest.mark.usefixtures("aws_cloud")
-def test_every_machine_has_a_name_of_its_own() -> None:
+def test_every_machine_has_a_separate_name() -> None:
     found = records()
     for name, _, _, address in NODES:
         assert found[f"{name}.shield.artifact-edge.test", None]["ResourceRecords"] == [{"Value": address}]
@@ -88,7 +88,7 @@ def test_a_shield_region_answers_while_one_of_its_machines_is_healthy() -> None:
     assert {(child["Type"], child["Port"], child["ResourcePath"]) for child in children} == {("HTTP", 8080, "/healthz")}
 
 
-def test_nearest_comes_first() -> None:
+def test_the_nearest_region_comes_first() -> None:
     assert nearest_first("eu-west-1", ["us-east-1", "ap-southeast-1", "eu-central-1"]) == [
         "eu-central-1",
         "us-east-1",
@@ -103,7 +103,7 @@ def test_every_google_region_finds_an_aws_region_that_no_other_has() -> None:
     assert {REGIONS[name].cloud for name in chosen.values()} == {"aws"}
 
 
-def test_with_more_places_than_aws_regions_the_last_are_in_no_latency_record() -> None:
+def test_regions_beyond_the_number_of_aws_regions_have_no_latency_record() -> None:
     chosen = latency_regions(REGIONS)
     aws = {name for name, region in REGIONS.items() if region.cloud == "aws"}
     assert chosen == {name: name for name in aws}

@@ -37,7 +37,7 @@ def sources(tmp_path: Path) -> Path:
     return directory
 
 
-def test_the_worker_compiles_to_one_module_and_always_to_the_same() -> None:
+def test_the_worker_compiles_to_one_reproducible_module() -> None:
     bundle = compile_worker(WORKER)
     assert bundle == compile_worker(WORKER)
     assert "export {" in bundle
@@ -54,7 +54,7 @@ def test_the_worker_compiles_to_one_module_and_always_to_the_same() -> None:
         ),
     ],
 )
-def test_a_worker_that_does_not_compile_is_one_line_with_the_place(sources: Path, source: str, line: str) -> None:
+def test_a_compile_error_is_one_line_with_file_and_line(sources: Path, source: str, line: str) -> None:
     (sources / "src" / "index.ts").write_text(source)
     with pytest.raises(BundleError) as raised:
         compile_worker(sources)
@@ -104,13 +104,13 @@ def edge_on(account: Cloudflare, directory: Path) -> Deployment:
     return deploy(program, emulated_cloudflare.handlers(lambda: account))
 
 
-def test_keys_given_in_the_clear_are_secrets_in_the_worker_and_the_certificate(tmp_path: Path) -> None:
+def test_plain_text_keys_become_secrets_of_the_worker_and_certificate(tmp_path: Path) -> None:
     deployment = edge_on(in_process.client(tmp_path), tmp_path)
     assert "bindings" in deployment.of(cloudflare.WorkersScript)["edge"].secrets
     assert "privateKey" in deployment.of(cloudflare.MtlsCertificate)["shield"].secrets
 
 
-def test_the_edge_holds_shields_to_their_certificates_and_clients_to_today_s_tls(tmp_path: Path) -> None:
+def test_the_edge_verifies_shields_and_requires_a_current_tls_version(tmp_path: Path) -> None:
     account = in_process.client(tmp_path)
     edge_on(account, tmp_path)
     (zone,) = account.zones.list()
@@ -131,7 +131,7 @@ def networks_on(account: Cloudflare) -> Any:
     ).outputs["networks"]
 
 
-def test_shields_let_in_the_networks_that_cloudflare_lists(tmp_path: Path) -> None:
+def test_shields_admit_the_networks_that_cloudflare_lists(tmp_path: Path) -> None:
     assert networks_on(in_process.client(tmp_path)) == api.IPV4
 
 
@@ -143,7 +143,7 @@ def test_shields_let_in_the_networks_that_cloudflare_lists(tmp_path: Path) -> No
         ([*api.IPV4[1:], "203.0.113.0/24"], "adds 203.0.113.0/24 and lacks 173.245.48.0/20"),
     ],
 )
-def test_networks_that_nobody_reviewed_stop_the_program_by_name(
+def test_unreviewed_networks_stop_the_program_by_name(
     listed: list[str], difference: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api, "IPV4", listed)
@@ -156,7 +156,7 @@ def test_networks_that_nobody_reviewed_stop_the_program_by_name(
 
 
 @pytest.mark.usefixtures("aws_cloud")
-def test_an_edge_secret_without_a_field_names_it_and_the_way_out() -> None:
+def test_an_edge_secret_without_a_field_names_the_field_and_the_fix() -> None:
     client("secretsmanager").create_secret(
         Name="artifact-edge/test/edge", SecretString=json.dumps({"client_certificate": "x"})
     )

@@ -31,7 +31,7 @@ def test_a_document_holds_single_statements_and_lists_of_them_in_their_order() -
     assert said["Statement"][0] == {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
 
 
-def test_the_permission_to_read_a_secret_covers_that_secret_alone() -> None:
+def test_the_permission_to_read_a_secret_covers_only_that_secret() -> None:
     statement = read_secret("us-east-1", "123456789012", "artifact-edge/dev/edge")
     begin = "arn:aws:secretsmanager:us-east-1:123456789012:secret:artifact-edge/dev/edge"
     pattern = statement.get("Resource")

@@ -40,7 +40,7 @@ def policy(region: str) -> dict[str, dict[str, Any]]:
     return {statement["Sid"]: statement for statement in json.loads(text["Policy"])["Statement"]}
 
 
-def test_one_key_stands_in_every_region_under_one_alias() -> None:
+def test_one_key_is_in_every_region_with_one_alias() -> None:
     deployment = keys("us-east-1", "eu-west-1", "ap-southeast-1")
     primary = described("us-east-1")
     assert primary["MultiRegionConfiguration"]["MultiRegionKeyType"] == "PRIMARY"
@@ -55,7 +55,7 @@ def test_one_key_stands_in_every_region_under_one_alias() -> None:
     assert deployment.outputs["arns"]["eu-west-1"].startswith("arn:aws:kms:eu-west-1:123456789012:key/mrk-")
 
 
-def test_the_key_is_used_through_the_stores_of_its_region_only() -> None:
+def test_the_key_is_usable_only_through_its_regions_stores() -> None:
     keys("us-east-1", "eu-west-1")
     for region in ("us-east-1", "eu-west-1"):
         statements = policy(region)
@@ -72,7 +72,7 @@ def test_the_key_is_used_through_the_stores_of_its_region_only() -> None:
         assert statements["UseThroughDynamoDb"]["Condition"]["StringEquals"]["kms:CallerAccount"] == "123456789012"
 
 
-def test_readers_decrypt_objects_of_the_stack_and_administrators_none() -> None:
+def test_readers_decrypt_the_stacks_objects_and_administrators_none() -> None:
     keys("us-east-1")
     reads, administers = policy("us-east-1")["ReadThroughS3"], policy("us-east-1")["Administer"]
     assert (reads["Principal"], reads["Action"]) == ({"AWS": [READER]}, "kms:Decrypt")
@@ -95,7 +95,7 @@ def test_a_key_changes_in_place_and_waits_for_its_deletion() -> None:
     handler(aws.kms.Key).delete(key.id, key.outputs)  # a second time is no error
 
 
-def test_a_replica_has_a_policy_of_its_own_and_stands_elsewhere() -> None:
+def test_a_replica_has_a_separate_policy_in_another_region() -> None:
     key = create(aws.kms.Key, multiRegion=True, policy='{"Version": "2012-10-17", "Statement": []}')
     mine = '{"Version": "2012-10-17", "Statement": [{"Sid": "Mine"}]}'
     replica = create(aws.kms.ReplicaKey, region="us-west-2", primaryKeyArn=key.outputs["arn"], policy=mine)

@@ -51,7 +51,7 @@ def quarantined(network: Network) -> list[str]:
     return json.loads(values.get("quarantine", account_id=ACCOUNT, namespace_id=namespace).read())["keys"]
 
 
-def test_a_dist_tag_is_put_on_moved_listed_and_taken_off(network: Network, tmp_path: Path) -> None:
+def test_a_dist_tag_is_added_moved_listed_and_removed(network: Network, tmp_path: Path) -> None:
     published(network, app(tmp_path, "1.0.0"), app(tmp_path, "2.0.0"))
     changed(network, amend.tagged(network.target, parse("npm:@acme/app@1.0.0"), "latest"))
     changed(network, amend.tagged(network.target, parse("npm:@acme/app@2.0.0"), "next"))
@@ -86,7 +86,7 @@ def test_deprecating_again_changes_nothing(network: Network, tmp_path: Path) -> 
     assert not changed(network, amend.deprecated(network.target, reference, "use 2")).published[0].new
 
 
-def test_a_yank_holds_for_all_files_of_a_version_and_is_taken_back(network: Network, samples: Samples) -> None:
+def test_a_yank_covers_all_files_of_a_version_and_can_be_undone(network: Network, samples: Samples) -> None:
     published(network, samples.files[2])
     reference = parse("pypi:Acme.Greeter==1.0.0")
     changed(network, amend.yanked(network.target, reference, "broken"))
@@ -97,9 +97,7 @@ def test_a_yank_holds_for_all_files_of_a_version_and_is_taken_back(network: Netw
     assert file["yanked"] is False
 
 
-def test_what_is_published_is_shown_with_what_readers_are_told(
-    network: Network, samples: Samples, tmp_path: Path
-) -> None:
+def test_a_version_is_shown_with_its_messages_to_readers(network: Network, samples: Samples, tmp_path: Path) -> None:
     published(network, app(tmp_path, "1.0.0"), app(tmp_path, "2.0.0"), samples.files[2])
     changed(network, amend.deprecated(network.target, parse("npm:@acme/app@1.0.0"), "use 2"))
     changed(network, amend.yanked(network.target, parse("pypi:acme-greeter@1.0"), "broken"))
@@ -111,7 +109,7 @@ def test_what_is_published_is_shown_with_what_readers_are_told(
     assert amend.shown(amend.known_of(network.target, parse("pypi:acme-greeter"))) == [f"{WHEEL}  yanked broken"]
 
 
-def test_what_is_unpublished_is_listed_nowhere_kept_aside_and_refused_by_the_edge(
+def test_an_unpublished_version_is_unlisted_quarantined_and_refused_by_the_edge(
     network: Network, samples: Samples
 ) -> None:
     published(network, samples.files[2])
@@ -126,7 +124,7 @@ def test_what_is_unpublished_is_listed_nowhere_kept_aside_and_refused_by_the_edg
     assert any(url.endswith(f"/objects/{key}") for url in network.purged)
 
 
-def test_an_unpublished_version_is_never_taken_again(network: Network, tmp_path: Path) -> None:
+def test_an_unpublished_version_cannot_be_published_again(network: Network, tmp_path: Path) -> None:
     published(network, app(tmp_path, "1.0.0"))
     changed(network, unpublish.unpublished(network.target, parse("npm:@acme/app@1.0.0"), force=False))
     with pytest.raises(RegistryError, match=r"npm @acme/app 1\.0\.0: was unpublished"):
@@ -148,7 +146,7 @@ def test_an_unpublished_image_loses_its_manifest_and_all_its_tags(network: Netwo
     assert quarantined(network) == [manifest]
 
 
-def test_what_others_depend_on_or_is_old_is_taken_back_by_force_only(
+def test_unpublishing_an_old_or_required_version_needs_force(
     network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     published(network, app(tmp_path, "1.0.0"))
@@ -168,9 +166,7 @@ def test_what_others_depend_on_or_is_old_is_taken_back_by_force_only(
     assert network.json(WEB)["versions"] == {}
 
 
-def test_the_audit_log_says_who_did_what_in_order_and_nothing_of_what_changed_nothing(
-    network: Network, tmp_path: Path
-) -> None:
+def test_the_audit_log_records_only_real_changes_in_order(network: Network, tmp_path: Path) -> None:
     before = clock.now()
     published(network, app(tmp_path, "1.0.0"))
     published(network, app(tmp_path, "1.0.0"))
@@ -208,7 +204,7 @@ def refused(network: Network) -> Sequence[tuple[Callable[[], Any], str]]:
     ]
 
 
-def test_what_makes_no_sense_is_refused_in_a_line(network: Network, tmp_path: Path) -> None:
+def test_an_invalid_change_is_refused_in_one_line(network: Network, tmp_path: Path) -> None:
     published(network, app(tmp_path, "1.0.0"))
     for attempt, says in refused(network):
         with pytest.raises(RegistryError, match=says):

@@ -49,7 +49,7 @@ def test_each_key_fits_its_certificate() -> None:
         assert key.public_key() == certificate(held[f"{side}_certificate"]).public_key()
 
 
-def test_machines_are_not_given_an_authoritys_key() -> None:
+def test_machines_receive_no_key_of_an_authority() -> None:
     keys.initialize("dev", "example.com", "us-east-1", "kv-token", "purge-token")
     authority = secret("authority")
     held = {*secret("shield").values(), *secret("edge").values()}
@@ -93,7 +93,7 @@ def test_each_function_has_its_own_secret_and_the_edges_is_none_of_them() -> Non
     assert not {"kv-token", "purge-token"} & set(secret("edge").values())
 
 
-def test_a_missing_api_token_is_told_and_the_rest_is_kept() -> None:
+def test_a_missing_api_token_is_reported_and_the_rest_is_written() -> None:
     with pytest.raises(RegistryError, match="CLOUDFLARE_KV_API_TOKEN is not set: create a Cloudflare API token"):
         keys.initialize("dev", "example.com", "us-east-1", "", "purge-token")
     assert secret("edge")

@@ -38,7 +38,7 @@ def publish(target: Target, directory: Path, number: str) -> None:
 
 
 @pytest.mark.parametrize(("mode", "kept"), [("governance", "Unlocked"), ("compliance", "Locked")])
-def test_what_never_changes_is_retained_and_documents_are_not(
+def test_immutable_objects_are_retained_and_documents_are_not(
     network: Network, tmp_path: Path, mode: str, kept: str
 ) -> None:
     target, bucket = locked(network, mode)
@@ -53,7 +53,7 @@ def test_what_never_changes_is_retained_and_documents_are_not(
         bucket.delete(TARBALL, bucket.document(TARBALL)["generation"])
 
 
-def test_what_is_retained_is_withdrawn_all_the_same(network: Network, tmp_path: Path) -> None:
+def test_a_retained_object_can_be_withdrawn(network: Network, tmp_path: Path) -> None:
     """Checks that a withdrawn object becomes noncurrent: no client can read or delete it."""
     target, bucket = locked(network, "compliance")
     publish(target, tmp_path, "1.0.0")

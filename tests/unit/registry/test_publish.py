@@ -115,7 +115,7 @@ def test_a_tag_moves_and_the_old_manifest_stays(network: Network, samples: Sampl
     assert network.get(f"oci/manifests/acme/app/{first.replace(':', '/')}")
 
 
-def test_what_refers_to_an_image_is_listed(network: Network, samples: Samples, tmp_path: Path) -> None:
+def test_the_referrers_of_an_image_are_listed(network: Network, samples: Samples, tmp_path: Path) -> None:
     publish(network.target, [samples.image], repository="acme/app")
     subject = network.head("oci/tags/acme/app/1.0").metadata["digest"]
     signature = build(tmp_path / "other").image
@@ -167,7 +167,7 @@ class Interrupted(Exception):
 
 
 @pytest.mark.parametrize("step", range(1, 12))
-def test_an_interrupted_publish_is_finished_by_the_next(
+def test_the_next_publish_completes_an_interrupted_one(
     network: Network, samples: Samples, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
     """Checks a publish that stops before the `step`th write.
@@ -198,7 +198,7 @@ def test_an_interrupted_publish_is_finished_by_the_next(
         assert network.json(document)
 
 
-def test_of_two_publishers_at_once_neither_is_lost(
+def test_two_concurrent_publishers_both_succeed(
     network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Checks two concurrent publishers.
@@ -221,9 +221,7 @@ def test_of_two_publishers_at_once_neither_is_lost(
     assert set(network.json("npm/@acme/app/packument.json")["versions"]) == {"1.0.0", "1.1.0"}
 
 
-def test_a_document_that_changes_under_the_writer_is_looked_at_again(
-    network: Network, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_document_changed_by_another_writer_is_read_again(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     """Checks that an earlier revision does not replace a later one that is written between the check and the write."""
     origin, look = network.target.origin, Origin._revision_of  # pyright: ignore[reportPrivateUsage]
     overtaken = False
@@ -339,7 +337,7 @@ def test_a_bad_repository_is_refused(samples: Samples, repository: str) -> None:
 
 
 @given(st.binary(max_size=2000), st.sampled_from(["p-1.0.0.tgz", "p-1.0-py3-none-any.whl", "p-1.0.tar.gz"]))
-def test_no_garbage_makes_a_trace(tmp_path_factory: pytest.TempPathFactory, body: bytes, name: str) -> None:
+def test_invalid_input_gives_no_stack_trace(tmp_path_factory: pytest.TempPathFactory, body: bytes, name: str) -> None:
     file = tmp_path_factory.mktemp("garbage") / name
     file.write_bytes(body)
     with pytest.raises(RegistryError, match=name):
@@ -353,7 +351,7 @@ def inner_objects(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 @given(
     st.recursive(st.none() | st.integers() | st.text(max_size=8), lambda inner: st.lists(inner) | inner_objects(inner))
 )
-def test_no_index_makes_a_trace(tmp_path_factory: pytest.TempPathFactory, content: Any) -> None:
+def test_an_invalid_index_gives_no_stack_trace(tmp_path_factory: pytest.TempPathFactory, content: Any) -> None:
     layout = tmp_path_factory.mktemp("layout")
     (layout / "oci-layout").write_text("{}")
     (layout / "index.json").write_text(json.dumps(content))

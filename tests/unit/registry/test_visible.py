@@ -23,7 +23,7 @@ REPLICA = "origin-eu-west-1"
 
 
 @pytest.mark.parametrize("network", ["s3"], indirect=True)  # Cloud Storage has no replicas
-def test_a_replica_that_lags_is_told_from_one_that_has_the_change(network: Network, tmp_path: Path) -> None:
+def test_a_lagging_replica_is_distinguished_from_a_current_one(network: Network, tmp_path: Path) -> None:
     s3: Any = cast(Any, boto3).client("s3", region_name="eu-west-1")
     s3.create_bucket(Bucket=REPLICA, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     buckets = [*network.target.buckets, Bucket(region="eu-west-1", name=REPLICA)]
@@ -45,14 +45,12 @@ def test_a_replica_that_lags_is_told_from_one_that_has_the_change(network: Netwo
         assert seen() == {"us-east-1": True, "eu-west-1": True}
 
 
-def test_nothing_can_be_followed_of_a_package_that_is_not_there(network: Network) -> None:
+def test_a_missing_package_cannot_be_followed(network: Network) -> None:
     with pytest.raises(RegistryError, match="pypi nothing: no such package"):
         Follower(network.target, parse("pypi:nothing"), token="", vias={})
 
 
-def test_a_shield_that_lets_nobody_in_from_here_is_told_apart_from_one_that_lags(
-    network: Network, tmp_path: Path
-) -> None:
+def test_an_unreachable_shield_is_distinguished_from_a_lagging_one(network: Network, tmp_path: Path) -> None:
     keys.initialize("unit", "artifact-edge.test", "us-east-1", "kv-token", "purge-token")
     shield = Shield(host="us-east-1-0.shield.artifact-edge.test", address="127.0.0.99")  # nothing listens there
     target = network.target.model_copy(update={"shields": [shield]})

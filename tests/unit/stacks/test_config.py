@@ -50,7 +50,7 @@ def test_every_environments_config_is_accepted(environment: str) -> None:
     assert (stack.environment, stack.home_region) == (environment, "us-east-1")
 
 
-def test_environments_that_last_are_protected_and_the_others_can_be_destroyed() -> None:
+def test_permanent_environments_are_protected_and_the_others_can_be_destroyed() -> None:
     protected = {name: load(name, stack_config(name)).config.protect for name in ENVIRONMENTS}
     assert protected == {"local": False, "dev": False, "staging": True, "prod": True}
 
@@ -139,11 +139,11 @@ def test_no_stack_file_holds_a_secret_or_a_key_of_one() -> None:
         ),
     ],
 )
-def test_a_mistake_is_one_line_with_key_value_and_way_out(changes: dict[str, Any], line: str) -> None:
+def test_a_mistake_is_one_line_with_key_value_and_fix(changes: dict[str, Any], line: str) -> None:
     assert problems(**changes) == [line]
 
 
-def test_all_mistakes_are_told_at_once_and_without_a_trace() -> None:
+def test_all_mistakes_are_reported_together_without_a_stack_trace() -> None:
     told = problems(remove="artifact-edge:tags", domain="x", protect="perhaps")
     assert [line.split(":")[1].strip() for line in told] == ["domain", "tags", "protect"]
     assert issubclass(ConfigError, pulumi.RunError)  # Pulumi prints a RunError without a stack trace
@@ -157,7 +157,7 @@ def test_an_origin_on_cloud_storage_needs_shields_that_can_read_it() -> None:
     ]
 
 
-def test_the_default_region_must_be_given_for_the_secrets_are_there() -> None:
+def test_the_default_region_is_required_because_secrets_are_there() -> None:
     assert problems(remove="aws:region") == [
         "aws:region: missing; set it with `pulumi config set --path 'aws:region' <value>`"
     ]
@@ -189,7 +189,7 @@ def test_the_documentation_says_what_the_program_accepts() -> None:
         ({"operators": ["allUsers"]}, "'allUsers' is nobody to Google Cloud's IAM"),
     ],
 )
-def test_what_the_metadata_database_cannot_be_is_told(change: Any, says: str) -> None:
+def test_an_invalid_metadata_database_is_reported(change: Any, says: str) -> None:
     metadata = {"store": "dynamodb", "regions": ["us-east-1", "eu-west-1"], **change}
     (problem,) = problems(metadata=metadata)
     assert says in problem

@@ -84,7 +84,7 @@ def shape(deployment: Deployment, environment: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("environment", ["dev", "prod"])  # the smallest, and the one with everything
-def test_an_environments_config_makes_the_same_under_any_other_name(environment: str) -> None:
+def test_an_environments_config_gives_the_same_stack_under_any_name(environment: str) -> None:
     own = shape(first_up(environment), environment)
     other = shape(first_up(environment, stack=OTHER), environment)
     assert own.keys() == other.keys()
@@ -93,7 +93,7 @@ def test_an_environments_config_makes_the_same_under_any_other_name(environment:
         assert inputs == other[urn], urn
 
 
-def test_environments_are_what_they_are_for() -> None:
+def test_environments_match_their_purpose() -> None:
     configs = {name: load(name, stack_config(name)).config for name in ENVIRONMENTS}
     assert sorted(configs) == ["dev", "local", "prod", "staging"]
     regions = {name: {shield.region for shield in config.shields} for name, config in configs.items()}
@@ -147,7 +147,7 @@ def test_a_mistake_is_marked(change: Callable[[Any], None], told: str) -> None:
     assert any(told in line for line in complaints(wrong))
 
 
-def test_what_is_missing_is_marked_and_other_namespaces_are_let_be() -> None:
+def test_a_missing_key_is_marked_and_other_namespaces_are_ignored() -> None:
     wrong = document("prod")
     del wrong["config"]["artifact-edge:shields"]
     wrong["config"]["pulumi:disable-default-providers"] = ["*"]

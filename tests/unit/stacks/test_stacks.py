@@ -42,7 +42,7 @@ def bindings(deployment: Deployment) -> Mapping[str, Any]:
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_every_environment_comes_up_with_the_documented_outputs(environment: str) -> None:
+def test_every_environment_deploys_with_the_documented_outputs(environment: str) -> None:
     deployment = first_up(environment)
     config = load(environment, stack_config(environment)).config
     outputs = deployment.outputs
@@ -78,7 +78,7 @@ def test_every_environment_meets_the_policies(environment: str) -> None:
     assert {name: said for name, said in found.items() if said} == {}
 
 
-def test_an_environment_without_its_settings_is_found_out() -> None:
+def test_an_environment_without_its_settings_has_findings() -> None:
     """Checks that the policies report findings without settings: `dev` may be destroyed and is in one region."""
     registered = as_policies_see_it(first_up("dev"))
     found = {name for name in NAMES if findings(name, registered)}
@@ -90,7 +90,7 @@ def test_an_environment_without_its_settings_is_found_out() -> None:
     } <= found
 
 
-def test_every_tier_is_a_component_of_its_own() -> None:
+def test_every_tier_is_a_separate_component() -> None:
     tiers = {token.split(":")[1] for token in first_up("prod").components()}
     assert tiers == {"network", "keys", "blobs", "metadata", "entitlements", "shield", "edge", "dns", "identity"} | {
         "observability",
@@ -125,7 +125,7 @@ def test_the_worker_is_bound_as_documented_and_its_keys_are_secrets() -> None:
     assert not deployment.secret_outputs
 
 
-def test_no_resource_but_the_edge_ever_sees_a_key() -> None:
+def test_only_the_edge_receives_a_key() -> None:
     deployment = first_up("local")
     for registered in deployment.resources:
         plain = {name: value for name, value in registered.inputs.items() if name not in registered.secrets}
@@ -142,7 +142,7 @@ def test_shields_fetch_from_the_nearest_bucket_first() -> None:
         assert 0 < rendered.index(hosts[0]) < rendered.index(hosts[1])
 
 
-def test_dns_sends_clients_to_where_cloudflare_answers_for_the_hostname() -> None:
+def test_dns_directs_clients_to_cloudflares_name() -> None:
     deployment = first_up("local")
     records = deployment.of(aws.route53.Record)
     assert records["edge-eu-west-1"].inputs["records"] == ["packages.artifact-edge.test.cdn.cloudflare.net"]
@@ -168,7 +168,7 @@ def test_everything_that_can_be_tagged_is_tagged() -> None:
 
 
 @pytest.mark.parametrize(("environment", "protected"), [("local", False), ("staging", True)])
-def test_what_cannot_be_made_again_is_protected_where_config_says_so(environment: str, protected: bool) -> None:
+def test_irreplaceable_resources_are_protected_as_configured(environment: str, protected: bool) -> None:
     deployment = first_up(environment)
     kept = {registered.type for registered in deployment.resources if registered.protect}
     data = {"aws:s3/bucket:Bucket", "aws:dynamodb/table:Table", "aws:kms/key:Key", "aws:kms/replicaKey:ReplicaKey"}
@@ -177,7 +177,7 @@ def test_what_cannot_be_made_again_is_protected_where_config_says_so(environment
 
 
 @pytest.mark.parametrize("environment", ["dev", "prod"])
-def test_every_alarm_names_a_heading_that_whoever_is_on_call_can_read(environment: str) -> None:
+def test_every_alarm_links_to_a_runbook_section(environment: str) -> None:
     alarms = first_up(environment).of(aws.cloudwatch.MetricAlarm)
     assert len(alarms) > 10
     for name, alarm in alarms.items():
@@ -236,7 +236,7 @@ def test_the_same_program_runs_on_google_alone() -> None:
     assert deployment.of(gcp.spanner.Instance)["metadata"].inputs["config"] == "nam3"
 
 
-def test_google_machines_have_local_disks_and_let_in_the_edge_and_health_checkers_only() -> None:
+def test_google_machines_have_local_disks_and_admit_only_the_edge_and_health_checkers() -> None:
     deployment = first_up("prod")
     machine = deployment.of(gcp.compute.Instance)["asia-northeast1-0"].inputs
     assert machine["scratchDisks"] == [{"interface": "NVME"}]

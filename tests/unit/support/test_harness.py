@@ -66,7 +66,7 @@ def test_a_program_that_registers_nothing_fails() -> None:
         deploy(lambda: None, handlers(), config=CONFIG)
 
 
-def test_a_secret_export_is_seen_as_one() -> None:
+def test_a_secret_export_is_recognized() -> None:
     def program() -> None:
         bucket()
         pulumi.export("open", "a")

@@ -36,7 +36,7 @@ def test_a_retired_word_is_found_in_a_page(tmp_path: Path) -> None:
     assert found(tmp_path, "The blorp is full.\n", "page.md") == ["1: `blorp` is retired; use: queue"]
 
 
-def test_a_line_may_use_a_retired_word_for_a_reason_and_for_none_else(tmp_path: Path) -> None:
+def test_a_line_may_use_a_retired_word_only_with_a_reason(tmp_path: Path) -> None:
     assert found(tmp_path, "blorp = 1  # words-ok: a field of Cloudflare's API\n") == []
     assert len(found(tmp_path, "blorp = 1  # words-ok:\n")) == 1
     assert len(found(tmp_path, "other = 1  # words-ok: no other line\nblorp = 1\n")) == 1

@@ -42,7 +42,7 @@ def commands() -> Iterator[str]:
         yield from step.get("run", "").replace("\\\n", " ").splitlines()
 
 
-def test_there_is_one_for_changes_one_for_merges_and_one_for_every_night() -> None:
+def test_the_workflows_run_on_changes_merges_and_every_night() -> None:
     triggers = {file: set(workflow[True]) for file, workflow in WORKFLOWS.items()}  # YAML reads `on` as true
     assert "pull_request" in triggers["check.yml"]
     assert triggers["deploy.yml"] == {"push", "workflow_dispatch"}
@@ -51,7 +51,7 @@ def test_there_is_one_for_changes_one_for_merges_and_one_for_every_night() -> No
     assert not any("pull_request_target" in each for each in triggers.values())
 
 
-def test_what_others_wrote_is_pinned_to_a_commit_and_says_its_version() -> None:
+def test_third_party_actions_are_pinned_to_a_commit_with_their_version() -> None:
     text = "".join(file.read_text() for file in (ROOT / ".github").rglob("*.yml"))
     used = re.findall(r"uses: (\S+)(.*)", text)
     assert len(used) > 10
@@ -63,7 +63,7 @@ def test_what_others_wrote_is_pinned_to_a_commit_and_says_its_version() -> None:
         assert (ROOT / action).exists()
 
 
-def test_nothing_may_more_than_it_must() -> None:
+def test_every_workflow_has_minimal_permissions() -> None:
     for workflow in WORKFLOWS.values():
         assert workflow["permissions"] == {"contents": "read"}
     for name, _, job in jobs():
@@ -75,18 +75,18 @@ def test_nothing_may_more_than_it_must() -> None:
             assert step["with"]["persist-credentials"] is False, name
 
 
-def test_no_long_lived_key_is_kept_or_passed() -> None:
+def test_no_long_lived_key_is_stored_or_passed() -> None:
     for file in (ROOT / ".github").rglob("*.yml"):
         text = file.read_text()
         assert "secrets." not in text and "access-key" not in text and "credentials_json" not in text, file
 
 
-def test_who_comes_from_a_pull_request_gets_no_identity() -> None:
+def test_pull_requests_get_no_cloud_identity() -> None:
     for job in WORKFLOWS["check.yml"]["jobs"].values():
         assert "environment" not in job and "permissions" not in job
 
 
-def test_an_environment_is_deployed_by_one_run_at_a_time_after_the_one_before_and_behind_its_protection() -> None:
+def test_environments_deploy_one_at_a_time_in_order_and_behind_protection_rules() -> None:
     one = WORKFLOWS["deploy-one.yml"]
     assert one["concurrency"] == {"group": "deploy-${{ inputs.environment }}", "cancel-in-progress": False}
     assert one["jobs"]["deploy"]["environment"] == "${{ inputs.environment }}"
@@ -98,7 +98,7 @@ def test_an_environment_is_deployed_by_one_run_at_a_time_after_the_one_before_an
         assert "uses" in job or job["timeout-minutes"] <= 90, name
 
 
-def test_a_plan_is_gated_before_it_is_applied_and_nothing_else_is_applied() -> None:
+def test_only_a_gated_plan_is_applied() -> None:
     lines = [step.get("run", "") for step in WORKFLOWS["deploy-one.yml"]["jobs"]["deploy"]["steps"]]
     place = {
         what: next(number for number, line in enumerate(lines) if what in line)
@@ -117,7 +117,7 @@ def test_drift_is_an_error() -> None:
     assert "--refresh" in compared
 
 
-def test_every_command_of_ours_exists() -> None:
+def test_every_project_command_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     scripts = {*json.loads((ROOT / "workers/edge/package.json").read_text())["scripts"]}
     found: set[str] = set()

@@ -101,7 +101,7 @@ def up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory)
         yield Up(load(environment, config), alarms, deployment)
 
 
-def test_every_bucket_stands_in_its_region_versioned_owned_and_closed(up: Up) -> None:
+def test_every_bucket_is_in_its_region_versioned_and_private(up: Up) -> None:
     for place in up.places:
         for name in (place.name, place.logs):
             location = place.s3.get_bucket_location(Bucket=name)["LocationConstraint"]
@@ -137,7 +137,7 @@ def test_every_bucket_refuses_clear_text_and_old_tls(up: Up) -> None:
                 assert refusal["Condition"] == condition
 
 
-def test_shields_get_and_list_and_nobody_else_is_let_in(up: Up) -> None:
+def test_only_shields_may_get_and_list(up: Up) -> None:
     role = client("iam").get_role(RoleName=f"artifact-edge-{up.stack.environment}-shield")["Role"]["Arn"]
     for place in up.places:
         allowed = [each for each in place.policy(place.name).values() if each["Effect"] == "Allow"]
@@ -145,7 +145,7 @@ def test_shields_get_and_list_and_nobody_else_is_let_in(up: Up) -> None:
         assert all(each["Principal"] == {"AWS": [role]} for each in allowed)
 
 
-def test_credentials_of_shields_read_from_where_shields_are_only(up: Up) -> None:
+def test_shield_credentials_read_only_from_the_shields_networks(up: Up) -> None:
     """Checks that shields read a bucket only through the endpoint of its region, or from the fixed addresses of shields
     elsewhere.
     """
@@ -168,7 +168,7 @@ def test_credentials_of_shields_read_from_where_shields_are_only(up: Up) -> None
         assert len(given) == sum(shield.nodes for shield in stack.config.shields if shield.region != place.region)
 
 
-def test_what_names_the_shields_role_waits_for_it(up: Up) -> None:
+def test_policies_that_name_the_shields_role_are_created_after_it(up: Up) -> None:
     """Checks the order of creation, because AWS refuses a policy that names a role that does not exist yet."""
     role = f"role/artifact-edge-{up.stack.environment}-shield"
     made = up.deployment.resources
@@ -178,7 +178,7 @@ def test_what_names_the_shields_role_waits_for_it(up: Up) -> None:
     assert min(naming) > there
 
 
-def test_who_asked_for_what_is_logged_in_a_bucket_beside_it(up: Up) -> None:
+def test_access_is_logged_in_a_separate_bucket(up: Up) -> None:
     for place in up.places:
         logging = place.s3.get_bucket_logging(Bucket=place.name)["LoggingEnabled"]
         assert (logging["TargetBucket"], logging["TargetPrefix"]) == (place.logs, f"{place.name}/")
@@ -191,7 +191,7 @@ def test_who_asked_for_what_is_logged_in_a_bucket_beside_it(up: Up) -> None:
         }
 
 
-def test_what_is_old_goes_and_what_is_rarely_read_costs_less(up: Up) -> None:
+def test_old_versions_expire_and_rarely_read_objects_change_class(up: Up) -> None:
     config = up.stack.config.blobs
     for place in up.places:
         rules = lifecycle(place, place.name)
@@ -211,7 +211,7 @@ def lifecycle(place: Place, bucket: str) -> dict[str, dict[str, Any]]:
     return {rule["ID"]: rule for rule in rules}
 
 
-def test_versions_are_locked_as_the_environment_says(up: Up) -> None:
+def test_versions_are_locked_as_configured(up: Up) -> None:
     config = up.stack.config.blobs
     for place in up.places:
         if config.lock == "none":
@@ -289,7 +289,7 @@ def test_failures_and_late_copies_raise_alarms_where_their_metrics_are(up: Up) -
     assert [alarm.dimensions["RuleId"] for alarm in failed] == [replica.region for replica in replicas]
 
 
-def test_a_compliance_lock_is_for_stacks_that_stay(aws_cloud: None) -> None:
+def test_a_compliance_lock_needs_a_protected_stack(aws_cloud: None) -> None:
     def program() -> None:
         keys = {"us-east-1": f"arn:aws:kms:us-east-1:{ACCOUNT}:key/mrk-1"}
         S3Blobs("blobs", BlobsArgs("locked", ["us-east-1"], [], keys, 1, Lock("compliance", 9), 1, removable=False))
@@ -305,7 +305,7 @@ def test_a_compliance_lock_is_for_stacks_that_stay(aws_cloud: None) -> None:
         load("prod", {**changed, "artifact-edge:protect": "false"})
 
 
-def test_a_lock_is_put_on_and_taken_off_a_bucket_that_holds_objects(aws_cloud: None) -> None:
+def test_a_lock_is_added_to_and_removed_from_a_bucket_with_objects(aws_cloud: None) -> None:
     s3 = client("s3")
     s3.create_bucket(Bucket="filled")
     s3.put_bucket_versioning(Bucket="filled", VersioningConfiguration={"Status": "Enabled"})
@@ -323,7 +323,7 @@ def test_a_lock_is_put_on_and_taken_off_a_bucket_that_holds_objects(aws_cloud: N
         s3.head_bucket(Bucket="filled")
 
 
-def test_a_bucket_whose_objects_nobody_may_delete_stays_and_says_so(aws_cloud: None) -> None:
+def test_a_bucket_with_locked_objects_cannot_be_deleted(aws_cloud: None) -> None:
     s3 = client("s3")
     s3.create_bucket(Bucket="filled", ObjectLockEnabledForBucket=True)
     rule = {"defaultRetention": {"mode": "COMPLIANCE", "days": 1}}
@@ -351,7 +351,7 @@ def test_a_bucket_of_google_takes_locks_and_keeps_documents_as_long_as_it_can(
 
 
 @pytest.mark.parametrize("protect", [True, False])
-def test_a_compliance_lock_on_google_is_for_stacks_that_stay(protect: bool) -> None:
+def test_a_compliance_lock_on_google_needs_a_protected_stack(protect: bool) -> None:
     config = stack_config("prod") | {
         "artifact-edge:blobs": json.dumps({"store": "gcs", "regions": ["us-east1", "us-east4"], "lock": "compliance"}),
         "artifact-edge:shields": json.dumps(
@@ -412,6 +412,6 @@ def test_a_standby_is_fetched_by_google_each_hour_and_read_by_shields_of_google_
         ({"store": "s3", "regions": ["us-east-1", "eu-west-1"], "standby": ["eu-west-1"]}, "not a Google Cloud region"),
     ],
 )
-def test_a_standby_that_cannot_be_is_refused(blobs: dict[str, Any], said: str) -> None:
+def test_an_invalid_standby_is_refused(blobs: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=rf"artifact-edge:blobs\.standby.*{said}"):
         load("prod", stack_config("prod") | {"artifact-edge:blobs": json.dumps(blobs)})

@@ -80,7 +80,7 @@ def account(name: str) -> str:
     return f"serviceAccount:{PREFIX}-{name}@unit.iam.gserviceaccount.com"
 
 
-def test_one_follower_always_runs_and_the_api_comes_and_goes(cloud: httpx.Client) -> None:
+def test_one_follower_always_runs_and_the_api_scales_to_zero(cloud: httpx.Client) -> None:
     up(cloud)
     follower = told(cloud, f"{SERVICES}/{PREFIX}-entitlements")
     assert follower["template"]["scaling"] == {"minInstanceCount": 1, "maxInstanceCount": 1}
@@ -94,13 +94,13 @@ def test_one_follower_always_runs_and_the_api_comes_and_goes(cloud: httpx.Client
     assert api["template"]["containers"][0]["resources"]["cpuIdle"] is True
 
 
-def test_the_api_alone_is_open_to_all(cloud: httpx.Client) -> None:
+def test_only_the_api_allows_unauthenticated_calls(cloud: httpx.Client) -> None:
     up(cloud)
     assert bindings(told(cloud, f"{SERVICES}/{PREFIX}-metadata-api")) == {"roles/run.invoker": ["allUsers"]}
     assert bindings(told(cloud, f"{SERVICES}/{PREFIX}-entitlements")) == {}
 
 
-def test_each_may_do_what_it_does_and_nothing_else(cloud: httpx.Client) -> None:
+def test_each_service_has_only_the_permissions_it_needs(cloud: httpx.Client) -> None:
     up(cloud)
     database = told(cloud, f"spanner/v1/projects/unit/instances/{PREFIX}/databases/metadata")
     assert bindings(database) == {
@@ -112,7 +112,7 @@ def test_each_may_do_what_it_does_and_nothing_else(cloud: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(("name", "secret"), [("follow", "test/edge-kv"), ("answer", "test/metadata-api")])
-def test_each_takes_on_a_role_that_reads_its_one_secret(cloud: httpx.Client, name: str, secret: str) -> None:
+def test_each_service_assumes_a_role_that_reads_only_its_secret(cloud: httpx.Client, name: str, secret: str) -> None:
     deployment, iam = up(cloud), client("iam")
     role = iam.get_role(RoleName=f"{PREFIX}-{name}")["Role"]
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
@@ -141,19 +141,19 @@ def test_no_secret_is_in_the_environment_and_all_settings_are(cloud: httpx.Clien
         assert variables["DATABASE"] == f"projects/unit/instances/{PREFIX}/databases/metadata"
 
 
-def test_dead_letters_are_kept_for_as_long_as_pub_sub_does(cloud: httpx.Client) -> None:
+def test_dead_letters_are_kept_for_pub_subs_maximum(cloud: httpx.Client) -> None:
     up(cloud)
     kept = told(cloud, f"pubsub/v1/projects/unit/subscriptions/{PREFIX}-entitlements-dead")
     assert (kept["messageRetentionDuration"], kept["expirationPolicy"]) == ("2678400s", {"ttl": ""})
 
 
-def test_every_way_to_be_late_has_an_alarm_of_its_own_name(cloud: httpx.Client) -> None:
+def test_every_kind_of_delay_has_a_separate_alarm(cloud: httpx.Client) -> None:
     names = up(cloud).outputs["alarms"]
     assert len(set(names)) == len(names)
     assert {"entitlements-gone", "entitlements-ill", "entitlements-given-up", "metadata-api-fails"} <= set(names)
 
 
-def test_a_second_look_finds_what_was_asked_for_and_new_code_is_a_new_revision(cloud: httpx.Client) -> None:
+def test_a_refresh_finds_no_drift_and_new_code_is_a_new_revision(cloud: httpx.Client) -> None:
     deployment = up(cloud)
     made = deployment.of(gcp.cloudrunv2.Service)["entitlements"]
     by_type = {handler.resource: handler for handler in google_handlers(lambda: cloud)}

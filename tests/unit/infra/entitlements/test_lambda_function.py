@@ -70,7 +70,7 @@ def statements(role: str) -> dict[str, Any]:
     return {statement["Sid"]: statement for statement in document["Statement"]}
 
 
-def test_the_functions_stand_where_the_table_is_and_hold_no_secret() -> None:
+def test_the_functions_are_in_the_tables_region_and_contain_no_secret() -> None:
     up()
     for name, variables in (
         (CONSUMER, {"ACCOUNT_ID", "NAMESPACE_ID", "DEAD_LETTERS", "SECRET_ID", "SECRET_REGION"}),
@@ -85,7 +85,7 @@ def test_the_functions_stand_where_the_table_is_and_hold_no_secret() -> None:
     assert handler == "workers.entitlements.consumer.handler"
 
 
-def test_the_stream_feeds_the_function_in_order_with_a_queue_for_what_is_given_up() -> None:
+def test_the_stream_feeds_the_function_in_order_with_a_dead_letter_queue() -> None:
     up()
     (mapping,) = there("lambda").list_event_source_mappings()["EventSourceMappings"]
     assert mapping["EventSourceArn"].startswith(f"{TABLE}/stream/")
@@ -104,7 +104,7 @@ def test_the_stream_feeds_the_function_in_order_with_a_queue_for_what_is_given_u
     assert attributes["MessageRetentionPeriod"] == "1209600"
 
 
-def test_each_function_may_do_what_it_does_and_nothing_else() -> None:
+def test_each_function_has_only_the_permissions_it_needs() -> None:
     up()
     consumer, api = statements(CONSUMER), statements(API)
     assert {sid: statement["Action"] for sid, statement in consumer.items()} == {
@@ -147,7 +147,7 @@ def test_the_api_is_called_through_its_url_only_and_bounded() -> None:
     }
 
 
-def test_every_way_to_be_late_has_an_alarm_of_its_own_name() -> None:
+def test_every_kind_of_delay_has_a_separate_alarm() -> None:
     names = up().outputs["alarms"]
     assert len(set(names)) == len(names)
     assert {"entitlements-lag", "entitlements-dead", "entitlements-dead-age", "metadata-api-throttles"} <= set(names)
@@ -178,13 +178,13 @@ def identity(kind: type[Any], made: Registered) -> str:
     }.get(kind) or outputs["name"]
 
 
-def test_a_refresh_finds_every_input_as_it_was_given() -> None:
+def test_a_refresh_finds_no_drift() -> None:
     for handler, made in each(up()):
         read = handler.read(identity(handler.resource, made), made.outputs)
         assert {name: read[name] for name in made.inputs} == made.inputs, made.type
 
 
-def test_what_is_changed_by_hand_is_seen_and_put_right() -> None:
+def test_a_manual_change_is_drift_and_is_reverted() -> None:
     deployment = up()
     there("lambda").update_function_configuration(FunctionName=CONSUMER, Timeout=3)
     url = deployment.of(aws.sqs.Queue)["entitlements"].outputs["url"]
@@ -208,7 +208,7 @@ def test_new_code_is_deployed() -> None:
     assert after["codeSha256"] != made.outputs["codeSha256"]
 
 
-def test_what_is_deleted_is_gone_and_deleting_it_again_is_no_error() -> None:
+def test_a_deleted_resource_reads_as_gone_and_deletes_again() -> None:
     deployment = up()
     order = [aws.lambda_.EventSourceMapping, aws.lambda_.Permission, aws.lambda_.FunctionUrl, *MADE]
     for handler, made in sorted(each(deployment), key=lambda pair: order.index(pair[0].resource)):

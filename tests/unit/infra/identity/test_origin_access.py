@@ -82,7 +82,7 @@ def test_a_single_region_is_not_replicated() -> None:
     assert not blobs("us-east-1").of(aws.s3.BucketReplicationConfig)
 
 
-def test_old_versions_and_abandoned_uploads_go() -> None:
+def test_old_versions_and_abandoned_uploads_expire() -> None:
     blobs("us-east-1")
     rules = client("s3").get_bucket_lifecycle_configuration(Bucket=PRIMARY)["Rules"]
     by_id = {rule["ID"]: rule for rule in rules}

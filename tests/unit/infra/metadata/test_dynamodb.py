@@ -51,7 +51,7 @@ def recovery(region: str) -> str:
 
 
 @pytest.mark.parametrize("protect", [True, False])
-def test_each_region_has_the_table_whole_with_its_own_key(protect: bool) -> None:
+def test_each_region_has_the_complete_table_with_its_own_key(protect: bool) -> None:
     deployment = up(protect=protect)
     assert deployment.outputs["table"] == TABLE
     for region in REGIONS:
@@ -71,7 +71,7 @@ def test_each_region_has_the_table_whole_with_its_own_key(protect: bool) -> None
     assert (ttl["AttributeName"], ttl["TimeToLiveStatus"]) == ("expires", "ENABLED")
 
 
-def test_what_is_written_in_one_region_is_read_in_the_others() -> None:
+def test_a_write_in_one_region_is_read_in_the_others() -> None:
     up(protect=False)
     item = {"pk": {"S": "tokens"}, "sk": {"S": "a"}, "version": {"N": "1"}}
     client("dynamodb", "eu-west-1").put_item(TableName=TABLE, Item=item)
@@ -107,7 +107,7 @@ def scaling(region: str) -> dict[str, tuple[int, int, float]]:
     }
 
 
-def test_what_is_provisioned_follows_its_use_in_every_region() -> None:
+def test_capacity_scales_with_use_in_every_region() -> None:
     up(capacity=Capacity(reads=(5, 100), writes=(6, 60), target=70))
     for region in REGIONS:
         there = table(region)

@@ -47,7 +47,7 @@ def test_two_regions_are_a_multi_region_and_one_is_not(cloud: httpx.Client) -> N
     assert (instance["config"], instance["edition"], instance["processingUnits"]) == ("nam6", "ENTERPRISE_PLUS", 3000)
 
 
-def test_a_single_region_is_the_smallest(cloud: httpx.Client) -> None:
+def test_a_single_region_has_the_smallest_instance(cloud: httpx.Client) -> None:
     up(cloud, ["europe-west1"])
     instance = told(cloud, INSTANCE)
     assert (instance["config"], instance["edition"], instance["processingUnits"]) == (
@@ -58,7 +58,7 @@ def test_a_single_region_is_the_smallest(cloud: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("protect", [True, False])
-def test_the_database_has_the_schema_the_stream_and_a_past(cloud: httpx.Client, protect: bool) -> None:
+def test_the_database_has_the_schema_the_stream_and_version_retention(cloud: httpx.Client, protect: bool) -> None:
     up(cloud, ["us-central1", "us-east1"], protect=protect)
     database = told(cloud, DATABASE)
     assert database["databaseDialect"] == "POSTGRESQL"
@@ -83,7 +83,7 @@ def test_it_is_backed_up_each_night_for_35_days(cloud: httpx.Client) -> None:
     assert told(cloud, INSTANCE)["defaultBackupScheduleType"] == "NONE"
 
 
-def test_operators_may_read_and_write_and_nobody_else_anything(cloud: httpx.Client) -> None:
+def test_only_operators_may_read_and_write(cloud: httpx.Client) -> None:
     up(cloud, ["us-central1", "us-east1"], operators=["group:registry@example.com", "user:alice@example.com"])
     assert told(cloud, DATABASE)["iam"]["bindings"] == [
         {"role": "roles/spanner.databaseUser", "members": ["group:registry@example.com", "user:alice@example.com"]}
@@ -94,7 +94,7 @@ def handler(cloud: httpx.Client, resource: type) -> Handler:
     return next(each for each in handlers(lambda: cloud) if each.resource is resource)
 
 
-def test_a_schedule_and_a_member_read_back_change_and_go(cloud: httpx.Client) -> None:
+def test_a_schedule_and_a_member_are_read_changed_and_deleted(cloud: httpx.Client) -> None:
     up(cloud, ["us-central1", "us-east1"])
     place = {"project": "unit", "instance": "artifact-edge-test", "database": "metadata"}
     schedules, members = handler(cloud, gcp.spanner.BackupSchedule), handler(cloud, gcp.spanner.DatabaseIAMMember)

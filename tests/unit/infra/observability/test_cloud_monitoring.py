@@ -89,7 +89,7 @@ def kept(cloud: httpx.Client, collection: str) -> list[dict[str, Any]]:
     return answer.raise_for_status().json()[collection]
 
 
-def test_a_policy_says_what_is_wrong_where_to_read_on_and_whom_it_tells(cloud: httpx.Client, watch: Watch) -> None:
+def test_a_policy_has_a_description_a_runbook_and_channels(cloud: httpx.Client, watch: Watch) -> None:
     watch(BUSY, emails=("on-call@example.com",))
     (policy,), (channel,) = kept(cloud, "alertPolicies"), kept(cloud, "notificationChannels")
     assert policy["displayName"] == f"{PREFIX}-metadata-busy"
@@ -119,7 +119,7 @@ def test_a_policy_says_what_is_wrong_where_to_read_on_and_whom_it_tells(cloud: h
     ]
 
 
-def test_a_share_is_of_all_that_the_alarm_knows_of(cloud: httpx.Client, watch: Watch) -> None:
+def test_a_ratio_covers_all_series_of_the_alarm(cloud: httpx.Client, watch: Watch) -> None:
     watch(FAILS)
     (policy,) = kept(cloud, "alertPolicies")
     threshold = policy["conditions"][0]["conditionThreshold"]
@@ -127,7 +127,7 @@ def test_a_share_is_of_all_that_the_alarm_knows_of(cloud: httpx.Client, watch: W
     assert threshold["denominatorAggregations"] == threshold["aggregations"]
 
 
-def test_a_metric_of_our_own_is_known_before_it_has_a_value(cloud: httpx.Client, watch: Watch) -> None:
+def test_a_custom_metric_is_declared_before_it_has_a_value(cloud: httpx.Client, watch: Watch) -> None:
     watch(LAGS)
     (metric,) = kept(cloud, "metricDescriptors")
     assert (metric["type"], metric["unit"]) == ("custom.googleapis.com/artifact_edge/purge_lag", "s")
@@ -137,9 +137,7 @@ def test_a_metric_of_our_own_is_known_before_it_has_a_value(cloud: httpx.Client,
     assert threshold["evaluationMissingData"] == "EVALUATION_MISSING_DATA_ACTIVE"
 
 
-def test_the_dashboard_has_a_row_a_tier_with_its_policies_and_what_they_look_at(
-    cloud: httpx.Client, watch: Watch
-) -> None:
+def test_the_dashboard_has_a_row_for_each_tier_with_policies_and_metrics(cloud: httpx.Client, watch: Watch) -> None:
     watch(BUSY, FAILS)
     (dashboard,) = cloud.get(f"monitoring/v1/projects/{PROJECT}/dashboards").json()["dashboards"]
     widgets = [tile["widget"] for tile in dashboard["mosaicLayout"]["tiles"]]
@@ -184,7 +182,7 @@ def test_the_dashboard_is_the_same_in_whatever_order_alarms_come_and_no_tile_cov
     ]
 
 
-def test_what_runs_on_google_cloud_has_alarms_ready_made(cloud: httpx.Client, watch: Watch) -> None:
+def test_services_on_google_cloud_have_standard_alarms(cloud: httpx.Client, watch: Watch) -> None:
     where = "docs/entitlements.md#changes-are-dead"
     steady = service_alarms("follower", "entitlements", "follower", "Tokens are late", where, steady=True)
     asked = service_alarms("api", "entitlements", "metadata-api", "Tokens are not found", where)
@@ -231,7 +229,7 @@ def filtered(metric: str = BY_PRIORITY, resource: str = "spanner_instance", labe
         (("userLabels",), {"Tier": "x"}, "user_labels"),
     ],
 )
-def test_what_cloud_monitoring_would_refuse_is_refused(
+def test_an_alarm_that_cloud_monitoring_would_refuse_is_refused(
     cloud: httpx.Client, watch: Watch, place: tuple[str | int, ...], value: Any, says: str
 ) -> None:
     watch(BUSY)

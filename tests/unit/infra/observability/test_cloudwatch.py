@@ -68,7 +68,7 @@ def topic(region: str) -> Any:
 
 
 @pytest.mark.usefixtures("aws_cloud")
-def test_an_alarm_says_what_is_wrong_and_where_to_read_on_and_tells_the_topic_of_its_region() -> None:
+def test_an_alarm_has_a_description_a_runbook_and_its_regions_topic() -> None:
     watch(LOST, LATE)
     found = alarm_of("us-east-1")
     assert found["AlarmName"] == f"{PREFIX}-shield-eu-west-1-lost"
@@ -106,7 +106,7 @@ def test_cloudwatch_may_use_topic_and_key_and_other_accounts_may_not() -> None:
 
 
 @pytest.mark.usefixtures("aws_cloud")
-def test_who_is_named_hears_of_alarms_of_every_region() -> None:
+def test_subscribers_receive_alarms_of_every_region() -> None:
     watch(LOST, LATE, emails=("on-call@example.com",))
     for region in ("us-east-1", "eu-west-1"):
         (subscription,) = client("sns", {"region": region}).list_subscriptions()["Subscriptions"]
@@ -115,7 +115,7 @@ def test_who_is_named_hears_of_alarms_of_every_region() -> None:
 
 
 @pytest.mark.usefixtures("aws_cloud")
-def test_the_dashboard_has_a_row_a_tier_with_its_alarms_and_what_they_look_at() -> None:
+def test_the_dashboard_has_a_row_for_each_tier_with_alarms_and_metrics() -> None:
     watch(LOST, LATE)
     dashboard = client("cloudwatch").get_dashboard(DashboardName=PREFIX)
     widgets = json.loads(dashboard["DashboardBody"])["widgets"]
@@ -178,7 +178,7 @@ def every_alarm() -> list[CloudWatchAlarm]:
 
 
 @pytest.mark.usefixtures("aws_cloud")
-def test_alarms_look_where_the_metric_is_published() -> None:
+def test_alarms_are_in_the_region_of_their_metric() -> None:
     alarms = {alarm.name: alarm for alarm in every_alarm()}
     assert alarms["metadata-eu-west-1-fails-GetItem"].region == "eu-west-1"
     assert alarms["metadata-eu-west-1-fails-GetItem"].dimensions.keys() == {"TableName", "Operation"}

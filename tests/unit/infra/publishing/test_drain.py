@@ -87,7 +87,7 @@ def test_the_function_is_invoked_each_minute_one_at_a_time_and_never_again_for_o
     assert target["RetryPolicy"] == {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
 
 
-def test_its_environment_names_secrets_and_holds_none() -> None:
+def test_its_environment_names_secrets_and_contains_none() -> None:
     up()
     variables = there("lambda").get_function(FunctionName=NAME)["Configuration"]["Environment"]["Variables"]
     assert {name: value for name, value in variables.items() if "SECRET" in name} == {
@@ -103,7 +103,7 @@ def allowed(statement: Any, keys: list[str]) -> list[str]:
     return [key for key in keys if any(fnmatchcase(f"arn:aws:s3:::origin/{key}", each) for each in resources)]
 
 
-def test_it_may_render_and_withdraw_and_overwrite_nothing_that_was_published() -> None:
+def test_it_may_write_documents_but_not_overwrite_published_files() -> None:
     up()
     may = statements()
     assert {sid: statement["Action"] for sid, statement in may.items()} == {
@@ -144,7 +144,7 @@ def test_it_may_render_and_withdraw_and_overwrite_nothing_that_was_published() -
     assert may["Measure"]["Condition"] == {"StringEquals": {"cloudwatch:namespace": "ArtifactEdge"}}
 
 
-def test_it_reads_facts_and_changes_what_hangs_on_the_outbox_alone() -> None:
+def test_it_reads_metadata_and_changes_only_outbox_and_quarantine() -> None:
     up()
     may = statements()
     keys = {sid: next(iter(may[sid]["Condition"].values()))["dynamodb:LeadingKeys"] for sid in ("ReadFacts", "Settle")}
@@ -175,13 +175,13 @@ def identity(made: Registered) -> str:
     return next((made.outputs[name] for name in names if name in made.outputs), f"{NAME}-drain")
 
 
-def test_a_refresh_finds_every_input_as_it_was_given() -> None:
+def test_a_refresh_finds_no_drift() -> None:
     for handler, made in each(up()):
         read = handler.read(identity(made), made.outputs)
         assert {name: read[name] for name in made.inputs} == made.inputs, made.type
 
 
-def test_what_is_changed_by_hand_is_seen_and_put_right() -> None:
+def test_a_manual_change_is_drift_and_is_reverted() -> None:
     deployment = up()
     there("events").put_rule(Name=NAME, ScheduleExpression="rate(1 hour)", State="DISABLED")
     there("events").put_targets(Rule=NAME, Targets=[{"Id": "drain", "Arn": "arn:aws:lambda:eu-west-1:1:function:x"}])
@@ -204,7 +204,7 @@ def test_what_is_changed_by_hand_is_seen_and_put_right() -> None:
     assert (schedule.seconds, schedule.retries) == (60, 0)
 
 
-def test_what_is_deleted_is_gone_and_deleting_it_again_is_no_error() -> None:
+def test_a_deleted_resource_reads_as_gone_and_deletes_again() -> None:
     for handler, made in each(up()):
         name = identity(made)
         handler.delete(name, made.outputs)
@@ -212,7 +212,7 @@ def test_what_is_deleted_is_gone_and_deleting_it_again_is_no_error() -> None:
         handler.delete(name, made.outputs)
 
 
-def test_a_schedule_that_nothing_here_would_keep_is_refused() -> None:
+def test_a_schedule_that_is_not_emulated_is_refused() -> None:
     (handler,) = [each for each in handlers() if each.resource is aws.cloudwatch.EventRule]
     with pytest.raises(CloudError, match=r"not emulated: the schedule 'cron\(0 \* \* \* \? \*\)'"):
         handler.create({"name": "x", "scheduleExpression": "cron(0 * * * ? *)", "region": "us-east-1"})

@@ -34,7 +34,7 @@ def sources(directory: Path, **texts: str) -> Path:
     return directory
 
 
-def test_the_same_sources_are_always_the_same_bytes() -> None:
+def test_the_same_sources_give_the_same_bytes() -> None:
     first, second = (on_the_wire(pack(ROOT, "workers.entitlements.consumer")) for _ in range(2))
     assert archives.zipped(first) == archives.zipped(second)
     assert first["hash"] == second["hash"]
@@ -45,7 +45,7 @@ def test_the_same_sources_are_always_the_same_bytes() -> None:
     assert str(ROOT) not in json.dumps(first)
 
 
-def test_each_function_has_what_it_imports_and_no_more() -> None:
+def test_each_function_contains_only_its_imports() -> None:
     assert names(pack(ROOT, "workers.entitlements.api")) == [
         "contract/__init__.py",
         "contract/tokens.py",
@@ -66,7 +66,7 @@ def test_a_function_takes_only_the_cloudflare_client_from_the_registry() -> None
     ]
 
 
-def test_imports_are_followed_wherever_they_stand(tmp_path: Path) -> None:
+def test_imports_anywhere_in_a_module_are_followed(tmp_path: Path) -> None:
     root = sources(
         tmp_path,
         app__main="from app import near\ndef f():\n    import app.late\n    from lib.deep import thing\n",
@@ -80,19 +80,19 @@ def test_imports_are_followed_wherever_they_stand(tmp_path: Path) -> None:
     assert names(pack(root, "app.main")) == ["app/beside.py", "app/main.py", "app/near.py", "lib/deep.py"]
 
 
-def test_what_a_function_would_not_have_is_told(tmp_path: Path) -> None:
+def test_an_import_that_lambda_lacks_is_an_error(tmp_path: Path) -> None:
     root = sources(tmp_path, app__main="from app import more\n", app__more="import pydantic\n")
     with pytest.raises(pulumi.RunError, match=r"app\.more: imports pydantic, which a function has not"):
         pack(root, "app.main")
 
 
-def test_a_distribution_comes_along_as_far_as_it_is_used(tmp_path: Path) -> None:
+def test_only_the_used_part_of_a_distribution_is_packed(tmp_path: Path) -> None:
     root = sources(tmp_path, app__main="from packaging.utils import canonicalize_name\n")
     packed = names(pack(root, "app.main", ["packaging"]))
     assert {"app/main.py", "packaging/__init__.py", "packaging/utils.py", "packaging/version.py"} <= set(packed)
     assert "packaging/metadata.py" not in packed
 
 
-def test_a_module_that_is_not_there_is_told() -> None:
+def test_a_missing_module_is_an_error() -> None:
     with pytest.raises(pulumi.RunError, match=r"workers\.nothing: there is no such module"):
         pack(ROOT, "workers.nothing")

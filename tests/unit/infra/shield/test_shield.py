@@ -71,14 +71,14 @@ def test_machines_are_spread_over_availability_zones() -> None:
     assert len(zones) == len(set(zones)) == 2
 
 
-def test_metadata_needs_a_session_token_that_goes_no_further_than_the_machine() -> None:
+def test_metadata_needs_a_session_token_and_has_a_hop_limit_of_one() -> None:
     for machine in shield().of(aws.ec2.Instance).values():
         options = machine.inputs["metadataOptions"]
         assert (options["httpTokens"], options["httpPutResponseHopLimit"]) == ("required", 1)
         assert machine.inputs["rootBlockDevice"]["encrypted"] is True
 
 
-def test_only_the_edge_and_the_health_checkers_come_in_and_only_https_goes_out() -> None:
+def test_only_the_edge_and_health_checkers_may_connect_and_egress_is_https() -> None:
     shield()
     groups = client("ec2", {"region": REGION}).describe_security_groups()["SecurityGroups"]
     group = next(group for group in groups if group["GroupName"] == "artifact-edge-test-shield")

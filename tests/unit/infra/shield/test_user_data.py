@@ -72,7 +72,7 @@ def test_user_data_that_ec2_would_refuse_is_an_error_that_says_what_to_shorten()
         user_data(replace(SETTINGS, secret_id=secret))
 
 
-def test_documents_are_asked_of_the_primary_first_and_what_never_changes_of_the_nearest() -> None:
+def test_documents_come_from_the_primary_and_immutable_objects_from_the_nearest() -> None:
     immutable, rest = directives("parent.config")
     assert immutable.startswith("url_regex=") and 'parent="127.0.0.1:9001;127.0.0.1:9002"' in immutable
     assert rest.startswith("dest_domain=objects.internal ") and 'parent="127.0.0.1:9002;127.0.0.1:9001"' in rest
@@ -96,24 +96,24 @@ def test_documents_are_asked_of_the_primary_first_and_what_never_changes_of_the_
         ("oci/referrers/acme/app/sha256/00.json", False),
     ],
 )
-def test_the_kinds_of_objects_are_told_by_their_keys(key: str, never_changes: bool) -> None:
+def test_the_key_decides_the_kind_of_object(key: str, never_changes: bool) -> None:
     expression = directives("parent.config")[0].split(" ")[0].removeprefix("url_regex=")
     assert bool(re.match(expression, f"http://objects.internal:9001/{key}")) is never_changes
 
 
-def test_one_origin_is_asked_through_its_parent_too() -> None:
+def test_a_single_origin_has_a_parent_rule_too() -> None:
     settings = replace(SETTINGS, buckets=BUCKETS[:1])
     # Traffic Server drops a line that asks for no retries.
     assert "max_simple_retries=1 " in files(settings)["/etc/artifact-edge/parent.config"].content
 
 
-def test_no_hole_is_left_open() -> None:
+def test_no_placeholder_is_left() -> None:
     for path, file in files().items():
         assert "@ORIGIN" not in file.content and "@SECRET" not in file.content, path
 
 
 @pytest.mark.parametrize(("region", "nearest"), [("us-west-2", "us-east-1"), ("eu-central-1", "eu-west-1")])
-def test_immutable_objects_are_asked_of_the_nearest_bucket_first(region: str, nearest: str) -> None:
+def test_immutable_objects_come_from_the_nearest_bucket_first(region: str, nearest: str) -> None:
     rules = files(SETTINGS, region)["/etc/artifact-edge/remap.config"].content
     first = next(
         line for line in rules.splitlines() if line.startswith("map_with_recv_port http://objects.internal:9001/")
@@ -143,7 +143,7 @@ def test_a_shield_listens_on_the_ports_that_tiers_agree_on() -> None:
     assert ports.split()[3:5] == [f"{EDGE_PORT}:ssl", str(HEALTH_PORT)]
 
 
-def test_secrets_are_named_and_not_brought() -> None:
+def test_user_data_names_secrets_and_contains_none() -> None:
     text = "\n".join(file.content for file in files().values())
     assert "SECRET_ID=artifact-edge/test/shield\n" in files()["/etc/artifact-edge/shield.env"].content
     assert "PRIVATE KEY" not in text and "AKIA" not in text
@@ -161,7 +161,7 @@ ON_GOOGLE = replace(
 STANDBY = Bucket("copy", "us-east1", "copy.storage.googleapis.com", "gcs")
 
 
-def test_each_origin_is_told_who_asks_in_its_cloud_s_way() -> None:
+def test_each_origin_gets_its_clouds_authentication() -> None:
     there = files(ON_GOOGLE, "us-east1", "gcp")
     rules = there["/etc/artifact-edge/remap.config"].content.splitlines()
     (google,) = [rule for rule in rules if "googleapis.com/" in rule]
@@ -174,7 +174,7 @@ def test_each_origin_is_told_who_asks_in_its_cloud_s_way() -> None:
     assert "/etc/artifact-edge/bearer.lua" not in files()
 
 
-def test_a_standby_is_asked_when_no_origin_answers_and_not_of_what_they_lack() -> None:
+def test_a_standby_serves_only_when_no_origin_answers() -> None:
     settings = replace(SETTINGS, standby=STANDBY)
     lines = files(settings, cloud="gcp")["/etc/artifact-edge/parent.config"].content.splitlines()
     immutable, rest = [line for line in lines if not line.startswith("#")]
@@ -190,28 +190,28 @@ def test_a_standby_is_asked_when_no_origin_answers_and_not_of_what_they_lack() -
     assert "bearer.lua" in files(settings, cloud="gcp")["/etc/artifact-edge/remap.config"].content
 
 
-def test_a_machine_on_ec2_boots_as_if_there_were_no_standby() -> None:
+def test_a_machine_on_ec2_has_no_standby() -> None:
     assert user_data(replace(SETTINGS, standby=STANDBY)) == user_data(SETTINGS)
 
 
-def test_a_machine_without_a_google_token_is_given_no_bucket_of_google() -> None:
+def test_a_machine_without_a_google_token_has_no_cloud_storage_origin() -> None:
     with pytest.raises(UserDataError, match="us-east-1 has no Google token for the bucket blobs"):
         user_data(ON_GOOGLE)
 
 
 @pytest.mark.parametrize("regions", [(), (*REGIONS, "sa-east-1")])
-def test_number_of_origins_is_bounded(regions: Sequence[str]) -> None:
+def test_the_number_of_origins_is_limited(regions: Sequence[str]) -> None:
     buckets = [Bucket("b", region, "b.s3") for region in regions]
     with pytest.raises(UserDataError, match=f"us-east-1 has {len(regions)} origins; it takes 1 to 4"):
         user_data(replace(SETTINGS, buckets=buckets))
 
 
-def test_a_standby_is_one_of_the_origins_that_are_bounded() -> None:
+def test_a_standby_counts_towards_the_limit_of_origins() -> None:
     with pytest.raises(UserDataError, match="us-east-1 has 5 origins; it takes 1 to 4"):
         user_data(replace(SETTINGS, buckets=BUCKETS, standby=STANDBY), cloud="gcp")
 
 
 @pytest.mark.parametrize("host", ["", "a b", "https://a", "a/ @plugin=x.so"])
-def test_host_that_is_none_is_refused(host: str) -> None:
+def test_an_invalid_host_is_refused(host: str) -> None:
     with pytest.raises(UserDataError, match="is not a host name"):
         user_data(replace(SETTINGS, buckets=[Bucket("b", "us-east-1", host)]))

@@ -32,7 +32,7 @@ def fail_to_purge(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CloudflareEdge, "purge", refuse)
 
 
-def test_a_purge_that_fails_is_told_and_made_by_a_drain(
+def test_a_failed_purge_is_reported_and_repeated_by_the_relay(
     network: Network, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as away:
@@ -47,7 +47,7 @@ def test_a_purge_that_fails_is_told_and_made_by_a_drain(
     assert any(url.endswith(f"/objects/{PACKUMENT}") for url in network.purged)
 
 
-def test_every_purge_is_repeated_once_when_caches_have_ended(network: Network, tmp_path: Path, clock: Clock) -> None:
+def test_every_purge_is_repeated_once_after_cache_lifetimes(network: Network, tmp_path: Path, clock: Clock) -> None:
     publish_web(network, tmp_path)
     network.purged.clear()
     clock.time += REPEAT_SECONDS - 1
@@ -62,7 +62,7 @@ def test_every_purge_is_repeated_once_when_caches_have_ended(network: Network, t
     assert (drained.delivered, drained.waiting, network.purged) == (0, 0, [])
 
 
-def test_pauses_grow_and_what_fails_too_often_is_given_up_until_it_is_revived(
+def test_pauses_grow_and_a_repeatedly_failing_change_is_given_up_until_revived(
     network: Network, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as away:
@@ -86,7 +86,7 @@ def test_pauses_grow_and_what_fails_too_often_is_given_up_until_it_is_revived(
     assert network.purged
 
 
-def test_one_bad_change_does_not_keep_the_others_from_the_readers(
+def test_one_failing_change_does_not_delay_the_others(
     network: Network, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     purge = CloudflareEdge.purge
@@ -108,7 +108,7 @@ def test_one_bad_change_does_not_keep_the_others_from_the_readers(
     assert any("/npm/other/" in url for url in network.purged)
 
 
-def test_the_next_publisher_of_the_package_finishes_what_was_interrupted(
+def test_the_next_publisher_delivers_an_interrupted_change(
     network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def ended(*_: Any) -> None:
@@ -125,7 +125,7 @@ def test_the_next_publisher_of_the_package_finishes_what_was_interrupted(
     assert network.target.delivery.outbox.pending() == []
 
 
-def test_the_alarms_watch_what_the_registry_tells_cloudwatch(network: Network) -> None:
+def test_the_alarms_use_the_metrics_that_the_registry_publishes(network: Network) -> None:
     metrics = network.target.metrics
     assert metrics
     metrics.purges(300.0, 2)

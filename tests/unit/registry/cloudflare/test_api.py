@@ -50,7 +50,7 @@ def cloudflare() -> Iterator[Cloudflare]:
     made.stop()
 
 
-def test_a_command_line_tries_again_and_a_function_does_not(cloudflare: Cloudflare) -> None:
+def test_the_command_line_retries_and_a_function_does_not(cloudflare: Cloudflare) -> None:
     away, there = ("503 Service Unavailable", None), ("200 OK", {"result": 7})
     cloudflare.answers = [away, there]
     assert CloudflareApi("t", cloudflare.url, patient_http(cloudflare.url)).ask("POST", "/x", {}) == 7
@@ -69,7 +69,7 @@ def test_a_refusal_is_reported_with_its_codes_and_without_what_was_sent(cloudfla
     assert len(cloudflare.asked) == 1
 
 
-def test_an_api_that_nobody_serves_is_unavailable() -> None:
+def test_an_unreachable_api_is_unavailable() -> None:
     with pytest.raises(CloudflareUnavailable, match="Cloudflare does not answer: NewConnectionError"):
         CloudflareApi("t", "http://127.0.0.1:1").ask("POST", "/x", {})
 
@@ -84,7 +84,7 @@ def test_a_listing_is_read_to_its_last_page(cloudflare: Cloudflare) -> None:
     assert cloudflare.asked == ["/keys?prefix=token%3A", "/keys?prefix=token%3A&cursor=next"]
 
 
-def test_a_command_line_goes_through_the_proxy_of_its_environment(
+def test_the_command_line_uses_the_proxy_in_its_environment(
     cloudflare: Cloudflare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", cloudflare.url)

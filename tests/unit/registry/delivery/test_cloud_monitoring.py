@@ -70,7 +70,9 @@ def values(cloud: httpx.Client, policy: dict[str, Any]) -> list[float]:
     return sorted(point["value"]["doubleValue"] for series in found["timeSeries"] for point in series["points"])
 
 
-def test_the_alarms_see_what_the_registry_tells(cloud: httpx.Client, watched: list[dict[str, Any]]) -> None:
+def test_the_alarms_use_the_metrics_that_the_registry_publishes(
+    cloud: httpx.Client, watched: list[dict[str, Any]]
+) -> None:
     told = CloudMonitoring("unit", PROJECT)
     told.purges(300.0, 2)
     told.publish_to_visible({("origin", "us-east1"): 1.5, ("edge", "eu-west"): 40.0})
@@ -79,7 +81,7 @@ def test_the_alarms_see_what_the_registry_tells(cloud: httpx.Client, watched: li
     assert seen == {"unit-purge-lag": [300.0], "unit-purges-given-up": [2.0], "unit-publish-to-visible": [1.5, 40.0]}
 
 
-def test_what_is_refused_or_not_allowed_is_one_line(cloud: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_is_one_line(cloud: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RegistryError, match=r"project unit: 501 .*no descriptor"):
         CloudMonitoring("unit", PROJECT).purges(1, 0)
 

@@ -30,7 +30,7 @@ def commit_without_delivery(network: Network, directory: Path, monkeypatch: pyte
                 publish_web(network, directory, f"1.0.{number}")
 
 
-def test_a_pass_without_time_leaves_all_to_the_next(
+def test_a_pass_without_time_leaves_all_changes_to_the_next(
     network: Network, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commit_without_delivery(network, tmp_path, monkeypatch)
@@ -41,7 +41,7 @@ def test_a_pass_without_time_leaves_all_to_the_next(
     assert len(network.json("npm/web/packument.json")["versions"]) == CHANGES
 
 
-def test_an_edge_that_hangs_does_not_use_up_more_than_the_pass_has(
+def test_a_hanging_edge_does_not_exceed_the_time_of_the_pass(
     network: Network, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commit_without_delivery(network, tmp_path, monkeypatch)

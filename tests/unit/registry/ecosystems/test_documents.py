@@ -45,13 +45,13 @@ def version(number: str) -> dict[str, Any]:
     return {f"version#{number}": fact}
 
 
-def test_a_tag_that_was_taken_off_is_not_listed() -> None:
+def test_a_removed_tag_is_not_listed() -> None:
     facts = {**version("1.0.0"), **version("2.0.0"), "tag#next": {"version": ""}, "tag#latest": {"version": "1.0.0"}}
     for packument in packuments(facts):
         assert packument["dist-tags"] == {"latest": "1.0.0"}
 
 
-def test_a_deprecated_version_says_so_in_both_forms_until_that_is_taken_back() -> None:
+def test_both_forms_show_a_deprecation_until_it_is_withdrawn() -> None:
     facts = {**version("1.0.0"), "deprecated#1.0.0": {"message": "use 2"}}
     for packument in packuments(facts):
         assert packument["versions"]["1.0.0"]["deprecated"] == "use 2"
@@ -74,7 +74,7 @@ def test_an_unpublished_version_and_the_tags_on_it_are_not_listed() -> None:
         assert (packument["versions"], packument["dist-tags"]) == ({}, {})
 
 
-def test_npm_is_told_where_the_provenance_is() -> None:
+def test_the_packument_links_to_the_provenance() -> None:
     predicate = "https://slsa.dev/provenance/v1"
     facts = {**version("1.0.0"), "attestations#1.0.0": {"predicateType": predicate, "sha256": "1"}}
     for packument in packuments(facts):
@@ -126,7 +126,7 @@ def manifest(digest: str, subject: str = "") -> dict[str, Any]:
     return {f"manifest#{digest}": fact}
 
 
-def test_a_tag_that_was_taken_off_an_image_is_to_be_removed() -> None:
+def test_a_removed_image_tag_is_listed_for_deletion() -> None:
     facts = {**manifest(FIRST), "tag#1.0": {"digest": ""}, "tag#1.1": {"digest": FIRST}}
     documents = rendered(OciRepository("acme/app"), facts, "tag#1.0")
     assert documents["oci/tags/acme/app/1.0"].body is None
@@ -167,7 +167,7 @@ def bundle(path: Path, **changes: Any) -> Path:
     return path
 
 
-def test_provenance_is_kept_as_npm_asks_for_it(tmp_path: Path) -> None:
+def test_provenance_is_stored_in_npms_form(tmp_path: Path) -> None:
     file = tarball(tmp_path / "web.tgz", {"name": "@acme/web", "version": "1.0.0"})
     digest = hashlib.sha512(file.read_bytes()).hexdigest()
     subject: Any = [{"name": "pkg:npm/%40acme/web@1.0.0", "digest": {"sha512": digest}}]

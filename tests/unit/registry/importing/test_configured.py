@@ -126,7 +126,7 @@ def test_npm_brings_what_its_registry_says_about_a_version(
     assert any(command.startswith("view") for command in npm.commands) == asks_again
 
 
-def test_a_lockfile_is_fetched_as_npm_would_and_one_that_is_missing_stops_no_other(npm: Npm, tmp_path: Path) -> None:
+def test_a_lockfile_is_fetched_as_npm_does_and_a_missing_package_stops_no_other(npm: Npm, tmp_path: Path) -> None:
     npm.publish("private", tmp_path / "x.tgz", "@acme/web", "1.0.0")
     npm.publish("public", tmp_path / "x.tgz", "ms", "1.0.0")
     npm.publish("public", tmp_path / "x.tgz", "evil", "1.0.0")
@@ -146,12 +146,12 @@ def test_a_lockfile_is_fetched_as_npm_would_and_one_that_is_missing_stops_no_oth
     assert "E404" in refused["missing@1.0.0"]
 
 
-def test_a_tree_comes_from_there_too(npm: Npm, tmp_path: Path) -> None:
+def test_a_dependency_tree_comes_from_the_configured_registry(npm: Npm, tmp_path: Path) -> None:
     npm.publish("private", tmp_path / "x.tgz", "@acme/web", "1.0.0")
     assert specs(npm_tree(["@acme/web"], tmp_path / "tree")) == ["@acme/web@1.0.0"]
 
 
-def test_without_npm_the_way_out_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_npm_the_error_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(RegistryError, match="npm is missing; install it, name a registry with --npm-registry"):
         list(npm_package("ms", "", tmp_path / "scratch", all_versions=True))
@@ -166,7 +166,7 @@ def pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "pip.conf"
 
 
-def test_indexes_are_those_that_pip_asks(pip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_indexes_are_those_that_pip_uses(pip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pip.write_text(
         "[global]\nindex-url = https://ada:pw@a.test/simple\nextra-index-url =\n  https://b.test\n  https://c.test\n"
     )
@@ -180,7 +180,7 @@ def test_indexes_are_those_that_pip_asks(pip: Path, monkeypatch: pytest.MonkeyPa
         pip_indexes()
 
 
-def test_where_nothing_is_configured_pip_itself_says_which_index_it_asks(pip: Path) -> None:
+def test_without_configuration_pip_reports_its_default_index(pip: Path) -> None:
     pip.write_text("")
     assert pip_indexes()[0].startswith(("https://", "http://"))
 
@@ -217,7 +217,7 @@ def test_each_index_gets_its_own_password_and_a_file_comes_from_the_first_that_h
         list(api.pypi(["https://c.test/s"], "p", ""))
 
 
-def test_an_index_that_fails_is_not_taken_for_one_that_lacks_the_project() -> None:
+def test_a_failing_index_does_not_count_as_lacking_the_project() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(403 if request.url.host == "a.test" else 200, json={"files": []})
 

@@ -132,9 +132,7 @@ def assert_whole(network: Network, multi: Multi, repository: str) -> None:
         assert (listed["digest"], listed["artifactType"]) == (referrer["digest"], referrer["artifactType"])
 
 
-def test_an_image_is_imported_with_its_platforms_and_all_that_refers_to_it(
-    network: Network, tmp_path: Path, multi: Multi
-) -> None:
+def test_an_image_is_imported_with_its_platforms_and_referrers(network: Network, tmp_path: Path, multi: Multi) -> None:
     with serving(tmp_path / "registry") as host:
         pushed(multi, host)
         imported = run(network, tmp_path, f"oci:{host}/acme/app:1.0", repository="mirror/app")
@@ -181,9 +179,7 @@ def test_a_digest_is_imported_without_a_tag(network: Network, tmp_path: Path, mu
     assert network.json("oci/taglists/acme/app/list.json")["tags"] == []
 
 
-def test_a_registry_behind_a_password_is_asked_with_that_of_the_auth_file(
-    network: Network, tmp_path: Path, multi: Multi
-) -> None:
+def test_the_auth_files_password_is_sent_to_its_registry(network: Network, tmp_path: Path, multi: Multi) -> None:
     with serving(tmp_path / "registry", htpasswd=HTPASSWD) as host:
         pushed(multi, host, auth=("reader", PASSWORD))
         source = f"oci:{host}/acme/app:1.0"
@@ -257,7 +253,7 @@ def test_a_registry_with_tokens_and_a_referrers_api_is_read_and_its_blob_store_g
     assert not [request for request in stores if "authorization" in request.headers]
 
 
-def test_a_layer_goes_on_where_its_connection_broke(network: Network, tmp_path: Path, multi: Multi) -> None:
+def test_a_layer_download_resumes_after_a_broken_connection(network: Network, tmp_path: Path, multi: Multi) -> None:
     up = Elsewhere(multi)
     layer = json.loads(up.read(multi.other["digest"]))["layers"][0]["digest"]
     ranges: list[str] = []
@@ -306,7 +302,7 @@ def test_a_layer_goes_on_where_its_connection_broke(network: Network, tmp_path: 
         ("manifests", httpx.Response(401), "offers no supported authentication scheme"),
     ],
 )
-def test_what_a_registry_may_not_answer_fails_the_image_and_shows_nothing_of_it(
+def test_an_invalid_answer_fails_the_image_and_is_not_shown(
     network: Network, tmp_path: Path, multi: Multi, pattern: str, answer: httpx.Response, says: str
 ) -> None:
     up = Elsewhere(multi)
@@ -333,7 +329,7 @@ def test_what_a_registry_may_not_answer_fails_the_image_and_shows_nothing_of_it(
         ("oci:127.0.0.1:5000/Acme/App:1.0", "use lower-case letters"),
     ],
 )
-def test_what_names_no_image_is_refused(network: Network, tmp_path: Path, source: str, says: str) -> None:
+def test_an_invalid_image_name_is_refused(network: Network, tmp_path: Path, source: str, says: str) -> None:
     with pytest.raises(RegistryError, match=says):
         run(network, tmp_path, source)
 
@@ -342,7 +338,7 @@ def test_what_names_no_image_is_refused(network: Network, tmp_path: Path, source
     ("source", "registry"),
     [("oci:localhost/a:1", "http://localhost"), ("oci:[::1]:5000/a:1", "http://[::1]:5000")],
 )
-def test_names_of_this_machine_may_do_without_tls(source: str, registry: str) -> None:
+def test_only_local_registries_may_lack_tls(source: str, registry: str) -> None:
     assert parse_image(source, plain_http=True).registry == registry
 
 
@@ -350,7 +346,7 @@ def entry(name: str, password: str) -> dict[str, str]:
     return {"auth": base64.b64encode(f"{name}:{password}".encode()).decode()}
 
 
-def test_credentials_are_those_of_the_longest_name_in_the_first_file_that_has_any(tmp_path: Path) -> None:
+def test_credentials_come_from_the_longest_match_in_the_first_matching_file(tmp_path: Path) -> None:
     auths = {"up.test": entry("host", "a:b"), "up.test/acme": entry("acme", "2"), "other.test": {}}
     (tmp_path / "containers").mkdir()
     (tmp_path / "containers" / "auth.json").write_text(json.dumps({"auths": {"third.test": entry("third", "3")}}))
@@ -381,13 +377,13 @@ def test_credentials_are_those_of_the_longest_name_in_the_first_file_that_has_an
         ('{"credHelpers": {"up.test": "locked"}}', "returned no credentials for up.test: the ring is locked"),
     ],
 )
-def test_credentials_that_cannot_be_used_are_told(tmp_path: Path, helpers: None, content: str, says: str) -> None:
+def test_unusable_credentials_are_reported(tmp_path: Path, helpers: None, content: str, says: str) -> None:
     (tmp_path / "auth.json").write_text(content)
     with pytest.raises(RegistryError, match=says):
         credentials_of("up.test", "acme/app")
 
 
-def test_a_credential_helper_is_asked(tmp_path: Path, helpers: None) -> None:
+def test_a_credential_helper_is_called(tmp_path: Path, helpers: None) -> None:
     (tmp_path / "auth.json").write_text('{"credHelpers": {"up.test": "ring", "none.test": "ring"}}')
     found = credentials_of("up.test", "acme/app")
     assert found is not None

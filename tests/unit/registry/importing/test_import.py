@@ -68,7 +68,7 @@ def tree(tmp_path: Path) -> Path:
     return tree
 
 
-def test_a_tree_is_imported_whole_but_for_what_is_broken(network: Network, tree: Path, tmp_path: Path) -> None:
+def test_a_tree_is_imported_except_for_broken_files(network: Network, tree: Path, tmp_path: Path) -> None:
     imported = run(network, tmp_path / "journal", wanted_in(tree))
     assert (imported.new, imported.known, imported.delayed) == (30, 0, [])
     ((title, reason),) = imported.failed
@@ -94,7 +94,7 @@ def test_importing_again_skips_by_the_journal_and_without_it_changes_nothing(
     assert {key: network.head(key).mark for key in network.objects()} == before
 
 
-def test_an_import_that_was_ended_goes_on_and_shows_what_was_committed(
+def test_an_interrupted_import_continues_and_delivers_committed_changes(
     network: Network, tree: Path, tmp_path: Path
 ) -> None:
     def end(imported: Imported) -> None:
@@ -184,7 +184,7 @@ def upstream(tmp_path: Path) -> dict[str, bytes | dict[str, Any]]:
     return made
 
 
-def test_packages_come_from_other_registries_though_they_fail_now_and_then(
+def test_packages_are_imported_from_registries_that_fail_at_times(
     network: Network, tmp_path: Path, upstream: dict[str, Any]
 ) -> None:
     answer = source(upstream, flaky=True)
@@ -199,9 +199,7 @@ def test_packages_come_from_other_registries_though_they_fail_now_and_then(
     assert file["filename"] == "p-1.0-py3-none-any.whl"  # 2.0 is yanked
 
 
-def test_other_bytes_than_the_source_promised_are_not_imported(
-    network: Network, tmp_path: Path, upstream: dict[str, Any]
-) -> None:
+def test_a_file_with_another_digest_is_not_imported(network: Network, tmp_path: Path, upstream: dict[str, Any]) -> None:
     wanted = list(api(source(upstream)).npm("https://up.test/npm", "@acme/web", "", all_versions=True))
     upstream["/npm/@acme/web/-/web-2.0.0.tgz"] = tarball(
         tmp_path / "evil.tgz", {"name": "@acme/web", "version": "2.0.0", "evil": True}
@@ -214,7 +212,7 @@ def test_other_bytes_than_the_source_promised_are_not_imported(
     assert "npm/@acme/web/-/web-2.0.0.tgz" not in network.objects()
 
 
-def test_what_a_registry_lacks_is_told_in_a_line(upstream: dict[str, Any]) -> None:
+def test_a_missing_package_is_reported_in_one_line(upstream: dict[str, Any]) -> None:
     there = api(source(upstream))
     for attempt, says in [
         (lambda: list(there.npm("https://up.test/npm", "nothing", "")), "npm/nothing: cannot be fetched: 404"),

@@ -97,7 +97,7 @@ class Model(RuleBasedStateMachine):
             assert [self.repository.item(partition, item.name) for item in there] == there
 
 
-def test_it_does_as_a_dictionary_would(database: tuple[Repository, Clock]) -> None:
+def test_the_repository_behaves_like_a_dictionary(database: tuple[Repository, Clock]) -> None:
     class Modelled(Model):
         repository, clock = database
         runs = itertools.count()

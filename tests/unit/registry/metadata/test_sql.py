@@ -58,16 +58,16 @@ def test_the_statements_are_all_found() -> None:
 
 
 @pytest.mark.parametrize("sql", [*STATEMENTS.values(), SCHEMA.read_text(), POSITIONS.read_text()])
-def test_what_the_registry_says_both_servers_have(sql: str) -> None:
+def test_both_servers_support_the_registrys_statements(sql: str) -> None:
     assert refusals(sql) == []
 
 
 @pytest.mark.parametrize("sql", [*LACKING, *LACKING_QUERIES])
-def test_what_spanner_lacks_is_refused(sql: str) -> None:
+def test_features_that_spanner_lacks_are_refused(sql: str) -> None:
     assert refusals(sql) != []
 
 
-def test_spanner_takes_the_schema(spanner: Spanner) -> None:
+def test_spanner_accepts_the_schema(spanner: Spanner) -> None:
     scripts = (SCHEMA, SPANNER_ONLY, POSITIONS)
     database = spanner.database("schema", [line for script in scripts for line in statements(script.read_text())])
     taken = spanner.ddl(database)
@@ -78,7 +78,7 @@ def test_spanner_takes_the_schema(spanner: Spanner) -> None:
     assert "value_capture_type = 'NEW_ROW_AND_OLD_VALUES'" in stream
 
 
-def test_spanner_takes_what_the_registry_says(spanner: Spanner) -> None:
+def test_spanner_accepts_the_registrys_statements(spanner: Spanner) -> None:
     database = spanner.database("statements", statements(SCHEMA.read_text()))
     types = {name: spanner.plan(database, numbered(sql)) for name, sql in STATEMENTS.items()}
     assert types["INSERT"] == ["STRING", "STRING", "STRING", "INT64", "TIMESTAMP"]

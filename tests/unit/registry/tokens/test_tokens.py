@@ -62,7 +62,7 @@ def item(network: Network, digest: str) -> Any:
     return found
 
 
-def test_a_token_has_256_bits_and_is_kept_as_a_digest_only(network: Network) -> None:
+def test_a_token_has_256_bits_and_only_its_digest_is_stored(network: Network) -> None:
     token = create(network)
     assert re.fullmatch(r"ae_[A-Za-z0-9_-]{43}", token)
     entry = network.entry(digest_of(token))
@@ -78,7 +78,7 @@ def test_a_token_has_256_bits_and_is_kept_as_a_digest_only(network: Network) -> 
     assert digest_of(token) in str(kept)
 
 
-def test_a_revoked_token_stays_on_record_as_revoked_and_so_at_the_edge(network: Network) -> None:
+def test_a_revoked_token_stays_revoked_in_the_database_and_at_the_edge(network: Network) -> None:
     first, second = create(network), create(network)
     granted = item(network, digest_of(first))
     tokens.revoke(network.target, BY, id_of(first))
@@ -93,7 +93,7 @@ def test_a_revoked_token_stays_on_record_as_revoked_and_so_at_the_edge(network: 
         tokens.change_grants(network.target, BY, id_of(first), add=["npm:*:pull"])
 
 
-def test_grants_are_added_and_taken_away(network: Network) -> None:
+def test_grants_are_added_and_removed(network: Network) -> None:
     token = create(network)
     tokens.change_grants(network.target, BY, id_of(token), add=["pypi:acme-*:pull"], remove=["oci:acme/*:pull"])
     assert network.entry(digest_of(token))["grants"] == ["npm:@acme/*:pull", "pypi:acme-*:pull"]
@@ -102,7 +102,7 @@ def test_grants_are_added_and_taken_away(network: Network) -> None:
         tokens.change_grants(network.target, BY, id_of(token), remove=["npm:left-pad:pull"])
 
 
-def test_a_rotated_token_has_a_successor_and_ends_after_the_overlap(network: Network) -> None:
+def test_a_rotated_token_has_a_successor_and_expires_after_the_overlap(network: Network) -> None:
     old = create(network)
     before = item(network, digest_of(old))
     new = tokens.rotate(network.target, BY, id_of(old), 7200, 300).text
@@ -131,7 +131,7 @@ def test_each_change_is_in_the_audit_log_and_no_secret_is(network: Network) -> N
     assert token not in str(list(entries(network.target.repository)))
 
 
-def test_what_the_edge_was_not_told_is_on_record_and_told(network: Network) -> None:
+def test_a_change_the_edge_missed_is_recorded_and_reported(network: Network) -> None:
     first = create(network)
     network.cloudflare.away = True
     created = tokens.create(network.target, BY, "bob", GRANTS, 3600)
@@ -141,7 +141,7 @@ def test_what_the_edge_was_not_told_is_on_record_and_told(network: Network) -> N
 
 
 @pytest.mark.parametrize(("backend", "code", "says"), [("dynamodb", 0, "warning: "), ("spanner", 1, "error: ")])
-def test_an_operator_reads_that_the_edge_was_not_told(
+def test_the_operator_learns_that_the_edge_missed_the_change(
     network: Network, monkeypatch: pytest.MonkeyPatch, backend: str, code: int, says: str
 ) -> None:
     token = create(network)
@@ -160,7 +160,7 @@ def test_an_operator_reads_that_the_edge_was_not_told(
     assert result.exit_code == code
 
 
-def test_a_change_that_another_one_overtook_is_made_on_what_that_left(
+def test_a_concurrent_change_is_applied_to_the_other_changes_result(
     network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = create(network)
@@ -177,7 +177,7 @@ def test_a_change_that_another_one_overtook_is_made_on_what_that_left(
     assert network.entry(digest_of(token))["grants"] == ["oci:acme/*:pull", "npm:other:pull"]
 
 
-def test_a_token_that_others_keep_changing_is_told(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_that_others_keep_changing_is_an_error(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     token = create(network)
 
     def conflict(writes: Any) -> None:
@@ -201,7 +201,7 @@ def test_an_older_change_that_arrives_last_leaves_the_edge_as_it_was(network: Ne
     assert network.entry(digest)["revoked"] is True
 
 
-def test_a_resync_repairs_what_is_missing_stale_or_of_no_record(network: Network) -> None:
+def test_a_resync_repairs_missing_stale_and_orphaned_entries(network: Network) -> None:
     missing, stale, resurrected, right = (create(network) for _ in range(4))
     tokens.revoke(network.target, BY, id_of(resurrected))
     drop_entry(network, digest_of(missing))
@@ -218,7 +218,7 @@ def test_a_resync_repairs_what_is_missing_stale_or_of_no_record(network: Network
     assert resync.resync(network.target) == resync.Repaired(4, 0, 0, 0, ())
 
 
-def test_a_resync_believes_the_database_over_a_later_entry(network: Network) -> None:
+def test_a_resync_restores_the_database_state_over_a_later_entry(network: Network) -> None:
     """Checks a resync when the edge's entry is later than the database, as after the database was restored to an
     earlier point.
     """
@@ -264,13 +264,13 @@ def test_a_bad_duration_is_refused(text: str) -> None:
         tokens.duration(text)
 
 
-def test_an_overlap_may_be_nothing_at_all() -> None:
+def test_an_overlap_may_be_zero() -> None:
     assert tokens.duration("0m", "--overlap", shortest=0) == 0
     with pytest.raises(RegistryError, match="--overlap '1': write a duration in m, h or d between 0m and 366d"):
         tokens.duration("1", "--overlap", shortest=0)
 
 
-def test_an_unknown_id_is_told(network: Network) -> None:
+def test_an_unknown_id_is_an_error(network: Network) -> None:
     with pytest.raises(RegistryError, match="no token has the id 'abc'"):
         tokens.revoke(network.target, BY, "abc")
     with pytest.raises(RegistryError, match="no token has the id ''"):

@@ -147,7 +147,7 @@ def lag(running: Lambda, metric: str) -> list[float]:
     return [point["Maximum"] for point in page["Datapoints"]]
 
 
-def test_what_publishers_left_behind_is_brought_to_the_readers(
+def test_undelivered_changes_reach_the_readers(
     running: Lambda, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tarball(tmp_path / "web.tgz", {"name": "web", "version": "1.0.0"})
@@ -161,7 +161,7 @@ def test_what_publishers_left_behind_is_brought_to_the_readers(
     assert running.invoke()["settled"] == 0
 
 
-def test_what_was_withdrawn_is_refused_at_the_edge_and_moved_away(
+def test_a_withdrawn_object_is_refused_at_the_edge_and_quarantined(
     running: Lambda, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(running.target, [tarball(tmp_path / "web.tgz", {"name": "web", "version": "1.0.0"})], ME)
@@ -177,7 +177,7 @@ def test_what_was_withdrawn_is_refused_at_the_edge_and_moved_away(
     assert json.loads(told) == {"version": 1, "keys": [key]}
 
 
-def test_where_the_edge_is_out_of_reach_the_change_waits_and_the_alarm_hears_of_it(
+def test_during_an_edge_outage_the_change_waits_and_the_lag_is_published(
     running: Lambda, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(name: str, make: Callable[[], Iterable[bytes]]) -> Iterable[bytes]:

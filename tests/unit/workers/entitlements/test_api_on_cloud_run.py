@@ -61,7 +61,7 @@ def ask(api: MetadataApi, name: str, *, key: str = KEY, body: str = "", path: st
     return said[0], content
 
 
-def test_it_answers_with_what_the_edge_would_hold(cloud: Emulated) -> None:
+def test_it_answers_with_the_edges_entry(cloud: Emulated) -> None:
     put(cloud.spanner("roles/spanner.databaseUser", "writer"), "x", 4)
     api: Any = MetadataApi(cloud.spanner("roles/spanner.databaseReader", "reader"), Secret())  # pyright: ignore[reportArgumentType]
     status, body = ask(api, "x")
@@ -72,7 +72,7 @@ def test_it_answers_with_what_the_edge_would_hold(cloud: Emulated) -> None:
     assert ask(api, "", path="/healthz") == (200, "ok\n")
 
 
-def test_it_does_not_know_where_spanner_or_its_key_does_not_answer() -> None:
+def test_it_is_unavailable_without_spanner_or_its_key() -> None:
     nowhere, secret = Spanner("projects/p/instances/i/databases/d", lambda: "x", "http://127.0.0.1:9"), Secret()
     api: Any = MetadataApi(nowhere, secret)  # pyright: ignore[reportArgumentType]
     secret.works = False
@@ -81,7 +81,7 @@ def test_it_does_not_know_where_spanner_or_its_key_does_not_answer() -> None:
     assert ask(api, "x")[0] == 503
 
 
-def test_questions_to_aws_are_signed_as_botocore_signs_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_to_aws_are_signed_as_botocore_signs_them(monkeypatch: pytest.MonkeyPatch) -> None:
     now, url, body = (
         datetime(2026, 11, 25, 3, 4, 5, tzinfo=UTC),
         "https://secretsmanager.us-east-1.amazonaws.com/",

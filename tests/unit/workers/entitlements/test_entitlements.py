@@ -83,7 +83,7 @@ def test_any_order_and_repetition_of_records_leaves_the_edge_with_the_latest(
     assert held == {key: encode_entry(record) for key, record in latest.items()}
 
 
-def test_a_revoked_token_is_remembered_as_long_as_any_version_of_it_was_good() -> None:
+def test_a_revoked_entry_outlives_every_version_of_the_token() -> None:
     revoked = Record(digest("x"), 7, SOON, None)
     assert kv_pair(revoked, time.time())["expiration"] == SOON
     assert (
@@ -97,12 +97,12 @@ def test_a_deleted_item_is_a_revoked_token() -> None:
     assert (record.version, record.entitlement) == (8, None)
 
 
-def test_what_has_expired_is_left_to_expire() -> None:
+def test_expired_entries_are_not_written() -> None:
     assert to_write([Record(digest("x"), 7, 100, None)], {}, now=101) == []
 
 
 @pytest.mark.parametrize("text", [None, "", "{", "[]", "null", '{"version":1}', '{"revision":"x"}'])
-def test_an_entry_without_a_version_gives_way_to_any(text: str | None) -> None:
+def test_any_version_replaces_an_entry_without_one(text: str | None) -> None:
     assert version_of(text) == -1
 
 
@@ -110,7 +110,7 @@ def test_an_entry_without_a_version_gives_way_to_any(text: str | None) -> None:
     "document",
     [{"grants": "npm:*:pull"}, {"grants": [1]}, {"principal": None}, {"expires": "tomorrow"}],
 )
-def test_a_document_that_makes_no_sense_is_malformed(document: Mapping[str, Any]) -> None:
+def test_an_invalid_document_is_malformed(document: Mapping[str, Any]) -> None:
     with pytest.raises(MalformedRecord):
         read_change(change("x", 1, document=document))
 
@@ -202,7 +202,7 @@ def dead() -> list[Any]:
     return [json.loads(message["Body"]) for message in messages.get("Messages", [])]
 
 
-def test_grants_and_revocations_reach_the_edge_in_two_requests_a_batch(edge: Edge) -> None:
+def test_a_batch_reaches_the_edge_in_two_requests(edge: Edge) -> None:
     changes = [change(str(number), 1, sequence=number) for number in range(80)]
     assert consume(*changes, change("3", 2, document={"revoked": "2026-11-24"})) == []
     assert edge.entry("7") == {
@@ -216,7 +216,7 @@ def test_grants_and_revocations_reach_the_edge_in_two_requests_a_batch(edge: Edg
     assert edge.asked == ["POST get", "PUT bulk"]
 
 
-def test_an_older_grant_that_is_replayed_does_not_bring_a_revoked_token_back(edge: Edge) -> None:
+def test_a_replayed_older_grant_does_not_restore_a_revoked_token(edge: Edge) -> None:
     grant, revocation = change("x", 5), change("x", 6, document={"revoked": "2026-11-24"})
     for changes in ([grant], [revocation], [grant], [grant, revocation], [revocation, grant]):
         assert consume(*changes) == []
@@ -225,7 +225,7 @@ def test_an_older_grant_that_is_replayed_does_not_bring_a_revoked_token_back(edg
     assert kept is not None and kept.expiration == SOON
 
 
-def test_a_poisoned_change_goes_to_the_dead_letters_and_the_others_go_on(edge: Edge) -> None:
+def test_an_unreadable_change_is_dead_lettered_and_the_others_are_delivered(edge: Edge) -> None:
     poison = change("bad", 1, sequence=2, document={"grants": "secret-looking"})
     assert consume(change("good", 1, sequence=1), poison, change("better", 1, sequence=3)) == []
     assert edge.entry("good") and edge.entry("better") and edge.entry("bad") is None
@@ -234,7 +234,7 @@ def test_a_poisoned_change_goes_to_the_dead_letters_and_the_others_go_on(edge: E
     assert digest("bad") not in json.dumps(letter) and "secret-looking" not in json.dumps(letter)
 
 
-def test_while_the_edge_does_not_answer_the_batch_is_tried_again_from_its_start(edge: Edge) -> None:
+def test_while_the_edge_does_not_answer_the_batch_is_retried(edge: Edge) -> None:
     edge.works = False
     assert consume(change("x", 1, sequence=41), change("y", 1, sequence=42)) == [{"itemIdentifier": "41"}]
     edge.works = True
@@ -243,7 +243,7 @@ def test_while_the_edge_does_not_answer_the_batch_is_tried_again_from_its_start(
     assert dead() == []
 
 
-def test_logs_tell_no_token(edge: Edge, caplog: pytest.LogCaptureFixture) -> None:
+def test_logs_contain_no_token(edge: Edge, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
     edge.works = False
     consume(change("x", 1))
@@ -254,7 +254,7 @@ def test_logs_tell_no_token(edge: Edge, caplog: pytest.LogCaptureFixture) -> Non
     assert digest("x") not in caplog.text and digest("bad") not in ours
 
 
-def test_more_tokens_than_a_bulk_read_takes_are_asked_for_in_parts(edge: Edge) -> None:
+def test_large_batches_are_read_in_several_bulk_reads(edge: Edge) -> None:
     records = [read_change(change(str(number), 1)) for number in range(150)]
     TokenEntries(CloudflareApi("t", edge.url), ACCOUNT, NAMESPACE).update(records)
     assert edge.asked.count("POST get") == 2
@@ -283,7 +283,7 @@ def ask(name: str, *, key: str = KEY, at: float | None = None, body: str = "") -
     return api.handler({"headers": {lookup.SIGNATURE_HEADER: f"t={moment},v1={mac}"}, "body": text}, None)
 
 
-def test_the_api_answers_with_what_the_edge_would_hold(table: Any) -> None:
+def test_the_api_answers_with_the_edges_entry(table: Any) -> None:
     table.put_item(TableName="metadata", Item=image("x", 4))
     table.put_item(TableName="metadata", Item=image("gone", 5, document={"revoked": "2026-11-24"}))
     answer = ask("x")
@@ -293,7 +293,7 @@ def test_the_api_answers_with_what_the_edge_would_hold(table: Any) -> None:
     assert ask("unknown")["statusCode"] == 404
 
 
-def test_the_api_tells_nothing_to_who_does_not_sign(table: Any) -> None:
+def test_the_api_refuses_unsigned_requests(table: Any) -> None:
     table.put_item(TableName="metadata", Item=image("x", 4))
     now = time.time()
     assert ask("x", key="another")["statusCode"] == 403
@@ -306,7 +306,7 @@ def test_the_api_tells_nothing_to_who_does_not_sign(table: Any) -> None:
     assert api.handler({"headers": signature, "body": body}, None)["statusCode"] == 403
 
 
-def test_the_api_answers_an_absence_from_memory_for_some_seconds(table: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_api_caches_an_absence_for_some_seconds(table: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ask("x")["statusCode"] == 404
     table.put_item(TableName="metadata", Item=image("x", 4))
     assert ask("x")["statusCode"] == 404
@@ -315,20 +315,20 @@ def test_the_api_answers_an_absence_from_memory_for_some_seconds(table: Any, mon
     assert ask("x")["statusCode"] == 200
 
 
-def test_the_api_refuses_more_look_ups_than_its_rate(table: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_api_limits_the_rate_of_lookups(table: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "lookups", lookup.Lookups(lookup.TokenBucket(rate=0, burst=3)))
     assert [ask(str(number))["statusCode"] for number in range(5)] == [404, 404, 404, 429, 429]
 
 
-def test_the_api_says_that_it_does_not_know_when_the_table_does_not_answer(edge: Edge) -> None:
+def test_the_api_is_unavailable_when_the_table_does_not_answer(edge: Edge) -> None:
     assert ask("x")["statusCode"] == 503
 
 
 @pytest.mark.parametrize("body", ["x", "[]", "{}", '{"digest":"short"}', '{"digest":1}'])
-def test_the_api_refuses_what_is_no_digest(table: Any, body: str) -> None:
+def test_the_api_refuses_an_invalid_digest(table: Any, body: str) -> None:
     assert ask("", body=body)["statusCode"] == 400
 
 
-def test_a_token_past_its_time_is_none(table: Any) -> None:
+def test_an_expired_token_is_absent(table: Any) -> None:
     table.put_item(TableName="metadata", Item=image("x", 4, kept_until=int(time.time()) - 5))
     assert ask("x")["statusCode"] == 404

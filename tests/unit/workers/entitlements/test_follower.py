@@ -39,7 +39,7 @@ def spanner(cloud: Emulated) -> Spanner:
     return made
 
 
-def test_it_begins_with_all_tokens_and_goes_on_with_each_change(spanner: Spanner) -> None:
+def test_it_starts_with_all_tokens_and_continues_with_each_change(spanner: Spanner) -> None:
     put(spanner, "before", 1)
     edge = Edge()
     following = follower(spanner, edge)
@@ -74,7 +74,7 @@ def test_partitions_split_and_merge_and_nothing_is_lost_or_out_of_order(cloud: E
         assert told == sorted(told)
 
 
-def test_what_is_about_to_be_committed_is_waited_for(cloud: Emulated, spanner: Spanner) -> None:
+def test_a_read_waits_for_pending_commits(cloud: Emulated, spanner: Spanner) -> None:
     """Checks the emulated change stream.
 
     As on Spanner, no later commit gets a timestamp that a reader has already passed.
@@ -100,7 +100,7 @@ def test_what_is_about_to_be_committed_is_waited_for(cloud: Emulated, spanner: S
     assert edge.versions("x") == [1]
 
 
-def test_a_child_of_two_waits_for_both() -> None:
+def test_a_merged_partition_waits_for_both_parents() -> None:
     class Scripted:
         """Emulates a change stream in which partition `a` ends in the first turn and `b` in the third.
 
@@ -135,7 +135,7 @@ def test_a_child_of_two_waits_for_both() -> None:
     assert stream.asked == ["a", "b", "b", "b", "ab"]
 
 
-def test_another_process_goes_on_where_the_last_was_ended(spanner: Spanner) -> None:
+def test_a_new_process_resumes_where_the_last_one_ended(spanner: Spanner) -> None:
     first, second = Edge(), Edge()
     following = follower(spanner, first)
     following.poll()
@@ -148,7 +148,7 @@ def test_another_process_goes_on_where_the_last_was_ended(spanner: Spanner) -> N
     assert "before" not in {record.digest for record in second.told}
 
 
-def test_while_the_edge_does_not_answer_it_stays_where_it_is(spanner: Spanner) -> None:
+def test_while_the_edge_does_not_answer_the_position_stays(spanner: Spanner) -> None:
     edge = Edge()
     following = follower(spanner, edge)
     following.poll()
@@ -163,7 +163,7 @@ def test_while_the_edge_does_not_answer_it_stays_where_it_is(spanner: Spanner) -
     assert edge.versions("x") == [1, 2]
 
 
-def test_an_unreadable_change_goes_to_the_dead_letters_and_the_others_go_on(spanner: Spanner) -> None:
+def test_an_unreadable_change_is_dead_lettered_and_the_others_are_delivered(spanner: Spanner) -> None:
     edge, letters = Edge(), list[Any]()
     following = follower(spanner, edge, letters)
     following.poll()
@@ -177,7 +177,7 @@ def test_an_unreadable_change_goes_to_the_dead_letters_and_the_others_go_on(span
     assert letter["commit"] and letter["transaction"] and digest("bad") not in json.dumps(letter)
 
 
-def test_a_letter_that_cannot_be_sent_keeps_the_change(spanner: Spanner) -> None:
+def test_a_failed_dead_letter_keeps_the_position(spanner: Spanner) -> None:
     edge, letters = Edge(), list[Any]()
     following = follower(spanner, edge)
     following.poll()
@@ -193,7 +193,7 @@ def test_a_letter_that_cannot_be_sent_keeps_the_change(spanner: Spanner) -> None
     assert len(letters) == 1
 
 
-def test_a_place_that_the_stream_does_not_know_is_left_and_all_is_told_again(spanner: Spanner) -> None:
+def test_an_unknown_position_restarts_with_all_tokens(spanner: Spanner) -> None:
     put(spanner, "x", 1)
     lost = {"table": f"{STREAM}_positions", "columns": ["partition", "waits_for", "position"]}
     spanner.write({"insertOrUpdate": {**lost, "values": [["gone", "[]", "2020-01-01T00:00:00Z"]]}})
@@ -205,7 +205,7 @@ def test_a_place_that_the_stream_does_not_know_is_left_and_all_is_told_again(spa
     assert edge.versions("x") == [1]
 
 
-def test_what_a_reader_may_not_do_is_refused(cloud: Emulated, spanner: Spanner) -> None:
+def test_a_reader_cannot_write(cloud: Emulated, spanner: Spanner) -> None:
     reader = cloud.spanner("roles/spanner.databaseReader", "reader")
     assert reader.query("SELECT pk FROM items WHERE pk = $1", ("STRING", "nobody")) == []
     with pytest.raises(SpannerError, match="403"):
@@ -213,7 +213,7 @@ def test_what_a_reader_may_not_do_is_refused(cloud: Emulated, spanner: Spanner) 
     cloud.spanner("roles/spanner.databaseUser", "follower")
 
 
-def test_the_loop_pauses_longer_and_longer_and_beats_on() -> None:
+def test_the_loop_backs_off_and_keeps_reporting_liveness() -> None:
     turns, pauses, beats = iter([1, 0, 0, 0, 1]), list[float](), list[int]()
 
     def turn() -> None:
@@ -226,7 +226,7 @@ def test_the_loop_pauses_longer_and_longer_and_beats_on() -> None:
     assert len(beats) == 5
 
 
-def test_health_tells_a_loop_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_health_check_detects_a_hanging_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     liveness, said = follow.Liveness(), list[str]()
 
     def start(status: str, headers: object) -> None:
@@ -248,11 +248,11 @@ def test_health_tells_a_loop_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None
         '[{"metadata":{"rowType":{"fields":[{},{}]}},"values":["1","x","2"],"chunkedValue":false},{"values":[null]}]',
     ],
 )
-def test_an_answer_in_parts_is_put_together(answer: str) -> None:
+def test_a_partial_answer_is_assembled(answer: str) -> None:
     assert rows_of(answer) == [["1", "x"], ["2", None]]
 
 
-def test_a_value_that_was_cut_is_put_together() -> None:
+def test_a_chunked_value_is_assembled() -> None:
     parts: list[Any] = [
         {"metadata": {"rowType": {"fields": [{}]}}, "values": ["ab"], "chunkedValue": True},
         {"values": ["cd", "e"]},
