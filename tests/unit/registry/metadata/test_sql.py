@@ -58,7 +58,7 @@ def test_the_statements_are_all_found() -> None:
 
 
 @pytest.mark.parametrize("sql", [*STATEMENTS.values(), SCHEMA.read_text(), POSITIONS.read_text()])
-def test_both_servers_support_the_registrys_statements(sql: str) -> None:
+def test_both_servers_support_the_statements(sql: str) -> None:
     assert refusals(sql) == []
 
 
@@ -78,7 +78,7 @@ def test_spanner_accepts_the_schema(spanner: Spanner) -> None:
     assert "value_capture_type = 'NEW_ROW_AND_OLD_VALUES'" in stream
 
 
-def test_spanner_accepts_the_registrys_statements(spanner: Spanner) -> None:
+def test_spanner_accepts_the_statements(spanner: Spanner) -> None:
     database = spanner.database("statements", statements(SCHEMA.read_text()))
     types = {name: spanner.plan(database, numbered(sql)) for name, sql in STATEMENTS.items()}
     assert types["INSERT"] == ["STRING", "STRING", "STRING", "INT64", "TIMESTAMP"]
