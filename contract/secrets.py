@@ -9,10 +9,18 @@ from typing import Literal
 
 PROJECT = "artifact-edge"
 
-# `authority` holds the certificate authorities; no machine reads it. People write `cloudflare` and `cloudflare-read`
-# by hand, and only the pipelines read them (docs/deploying.md).
+# `authority` holds the certificate authorities; no machine reads it. `npm-signing` is for those who publish. People
+# write `cloudflare` and `cloudflare-read` by hand, and only the pipelines read them (docs/deploying.md).
 SecretName = Literal[
-    "authority", "shield", "edge", "metadata-api", "edge-kv", "edge-purge", "cloudflare", "cloudflare-read"
+    "authority",
+    "shield",
+    "edge",
+    "metadata-api",
+    "npm-signing",
+    "edge-kv",
+    "edge-purge",
+    "cloudflare",
+    "cloudflare-read",
 ]
 
 

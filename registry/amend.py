@@ -9,6 +9,9 @@ from registry.ecosystems import images, npm, oci, packument, simple
 from registry.ecosystems.packages import Reference
 from registry.target import Target
 
+# Signatures in one transaction, which has at most MOST_WRITES writes.
+_SIGNED_TOGETHER = 50
+
 
 def known_of(target: Target, reference: Reference) -> Known:
     """Returns the package's metadata records. Raises RegistryError when the package does not exist."""
@@ -54,6 +57,22 @@ def deprecated(target: Target, reference: Reference, message: str) -> Artifact:
         for version in releases(known_of(target, reference), reference)
     ]
     return _changed(reference, str(reference), facts)
+
+
+def signed(target: Target, reference: Reference) -> list[Artifact]:
+    """Returns the changes that sign every version of an npm package with the stack's present key.
+
+    Raises RegistryError if the stack has no key.
+    """
+    _expect(reference, "npm", "npm", "registry signatures are")
+    known, signer = known_of(target, reference), target.npm_signer
+    if signer is None:
+        raise RegistryError(f"{target.environment}: has no key to sign with; create it: python -m registry keys init")
+    versions = packument.listed_versions(known)
+    facts = [signer.signature(reference.name, each, known.facts[f"version#{each}"]["integrity"]) for each in versions]
+    parts = [facts[start : start + _SIGNED_TOGETHER] for start in range(0, len(facts), _SIGNED_TOGETHER)]
+    changes = [[Change(reference.package, part), *signer.key_change()] for part in parts]
+    return [Artifact(f"{reference.ecosystem} {reference.name} signatures", [], each) for each in changes]
 
 
 def yanked(target: Target, reference: Reference, reason: str, *, back: bool = False) -> Artifact:

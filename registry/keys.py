@@ -40,9 +40,7 @@ class Pair:
 
     @property
     def key_pem(self) -> str:
-        return self.key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        ).decode()
+        return _private_pem(self.key)
 
 
 KV_TOKEN_VARIABLE = "CLOUDFLARE_KV_API_TOKEN"  # noqa: S105  the name of a variable
@@ -76,9 +74,16 @@ def initialize(environment: str, domain: str, region: str, kv_token: str, purge_
     shield = ensure("shield", lambda: _shield(authority, domain))
     ensure("edge", lambda: _edge(authority, shield["origin_key"], environment))
     ensure("metadata-api", lambda: {"key": secrets.token_urlsafe(32)})
+    ensure("npm-signing", lambda: {"private_key": _private_pem(ec.generate_private_key(ec.SECP256R1()))})
     ensure("edge-kv", lambda: _api_token(kv_token, KV_TOKEN_VARIABLE, "edit Workers KV Storage of the account"))
     ensure("edge-purge", lambda: _api_token(purge_token, PURGE_TOKEN_VARIABLE, f"purge the cache of the zone {domain}"))
     return written
+
+
+def _private_pem(key: ec.EllipticCurvePrivateKey) -> str:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
 
 
 def _authorities(environment: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from registry.catalog.artifact import Artifact
 from registry.catalog.audit import By
 from registry.catalog.facts import Facts
 from registry.ecosystems import npm, oci, pypi
+from registry.ecosystems.packument import NpmPackage
 from registry.target import Target
 
 
@@ -55,6 +56,7 @@ def publish(
 def apply(target: Target, artifacts: Sequence[Artifact], by: By) -> Report:
     """Writes, commits and delivers the artifacts in order. Raises RegistryError at the first that is refused."""
     origin, facts, delivery = target.origin, Facts(target.repository), target.delivery
+    artifacts = signed(target, artifacts)
     published: list[Published] = []
     try:
         for artifact in artifacts:
@@ -69,6 +71,14 @@ def apply(target: Target, artifacts: Sequence[Artifact], by: By) -> Report:
         changed = [change for artifact in artifacts[: len(published)] for change in artifact.changes]
         delayed = delivery.deliver({change.package.partition for change in changed})
     return Report(published, delayed)
+
+
+def signed(target: Target, artifacts: Sequence[Artifact]) -> Sequence[Artifact]:
+    """Returns the artifacts with signatures of the npm versions in them, if the stack has a key to sign with."""
+    if not any(isinstance(change.package, NpmPackage) for artifact in artifacts for change in artifact.changes):
+        return artifacts
+    signer = target.npm_signer
+    return [signer.signed(artifact) for artifact in artifacts] if signer else artifacts
 
 
 def _read(file: Path, repository: str, tag: str, provenance: Path | None) -> Artifact:

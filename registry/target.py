@@ -25,6 +25,7 @@ from registry.origin.s3 import S3
 
 if TYPE_CHECKING:
     from registry.delivery.cloud_monitoring import CloudMonitoring
+    from registry.npm_signing import NpmSigner
 
 _API_TOKEN = "CLOUDFLARE_API_TOKEN"  # noqa: S105  a variable's name, the same as in Cloudflare's own tools
 
@@ -138,6 +139,14 @@ class Target(_Part):
         from registry.metadata.spanner import SpannerRepository  # imported only here, because it needs libpq
 
         return SpannerRepository(self.metadata.table.rsplit("/", 1)[-1])
+
+    @cached_property
+    def npm_signer(self) -> NpmSigner | None:
+        """The signer of npm versions, or None if `keys init` has not created the key. Raises RegistryError."""
+        from registry.npm_signing import npm_signer  # only here: cryptography takes its time to load
+
+        region = boto3.Session().region_name or self.bucket.region  # the stack's home region, which has the secrets
+        return npm_signer(self.environment, region, self.repository)
 
     def cloudflare(self) -> CloudflareApi:
         """Returns a Cloudflare client with the operator's API token. Raises RegistryError without a token."""

@@ -13,9 +13,10 @@ from infra.iam import Statement, allow
 # Partitions that the function writes (registry/catalog/outbox.py, registry/delivery/quarantine.py).
 _OWN = ("outbox", "quarantine")
 # Partitions of packages' metadata records (docs/metadata.md).
-_PACKAGES = ("npm#*", "oci#*", "pypi", "pypi#*")
+_PACKAGES = ("npm#*", "npm-keys", "oci#*", "pypi", "pypi#*")
 # Objects that the function renders again (docs/architecture.md, "Client-facing URLs").
 _DOCUMENTS = (
+    "npm/-/keys.json",
     "npm/*/packument.json",
     "npm/*/packument.abbreviated.json",
     "oci/referrers/*",

@@ -64,6 +64,25 @@ def deprecate(
 
 
 @app.command()
+def sign(
+    package: Annotated[str, typer.Argument(help="npm package, e.g. npm:@acme/web")],
+    stack_outputs: Outputs,
+    principal: Principal = "",
+) -> None:
+    """Sign all versions of an npm package with the present key. Publishing and importing sign new versions."""
+    from registry import amend, caller
+    from registry import publish as publishing
+    from registry.ecosystems.packages import parse
+    from registry.target import read_target
+
+    target = read_target(stack_outputs)
+    report = publishing.apply(target, amend.signed(target, parse(package)), caller.by(target, "sign", principal))
+    new = any(each.new for each in report.published)
+    print(f"signed: {package}" if new else f"nothing to change: {package}")
+    _report_delay(report)
+
+
+@app.command()
 def yank(
     release: Release,
     stack_outputs: Outputs,

@@ -9,6 +9,7 @@ from packaging.utils import canonicalize_name
 
 from registry import RegistryError
 from registry.catalog.artifact import Package
+from registry.ecosystems import npm_keys
 from registry.ecosystems.images import OciRepository
 from registry.ecosystems.packument import NpmPackage
 from registry.ecosystems.simple import PypiIndex, PypiProject
@@ -63,5 +64,7 @@ def with_version(text: str) -> Reference:
 
 def of_partition(partition: str) -> Package:
     """Returns the package whose metadata records are in the database partition."""
+    if partition == npm_keys.PARTITION:
+        return npm_keys.NpmKeys()
     ecosystem, _, name = partition.partition("#")
     return Reference(ecosystem, name).package if name else PypiIndex()

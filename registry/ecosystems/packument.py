@@ -37,7 +37,8 @@ class NpmPackage:
     The records `version#<version>`, `attestations#<version>` and `unpublished#<version>` never change. The record
     `contents#<version>` says what the tarball contains; versions of earlier releases have none. The records
     `tag#<dist-tag>` and `deprecated#<version>` change, and are empty where the tag or the message was removed. The
-    records `upstream` and `upstream#<version>` hold what another registry says about an imported version.
+    record `signature#<version>` holds the registry's signature. The records `upstream` and `upstream#<version>` hold
+    what another registry says about an imported version.
     """
 
     name: str
@@ -101,6 +102,9 @@ class NpmPackage:
                 "url": f"{url}/npm/-/npm/v1/attestations/{self.name}@{version}",
                 "provenance": {"predicateType": attested["predicateType"]},
             }
+        signature = known.facts.get(f"signature#{version}")
+        if signature is not None:
+            manifest["dist"]["signatures"] = [dict(signature)]
         message = deprecation(known, version)
         if message is not None:
             manifest.pop("deprecated", None)

@@ -25,6 +25,7 @@ from registry.importing.apis import Api
 from registry.importing.images import RemoteImage
 from registry.importing.images.carry import Carrier, ImageRegistries
 from registry.importing.journal import Journal
+from registry.publish import signed
 from registry.target import Target
 
 _BATCH = 25  # items to commit together
@@ -82,6 +83,7 @@ class Import:
         workers: int,
         report: Progress,
     ) -> None:
+        self._target = target
         self._by = by
         self._journal = journal
         self._workers = workers
@@ -157,7 +159,7 @@ class Import:
                 self._facts.refuse_unpublished(artifact)
                 for blob in artifact.blobs:
                     self._origin.create(blob)
-                stored.artifacts.append(artifact)
+                stored.artifacts += signed(self._target, [artifact])
             return stored
         except RegistryError as error:
             return str(error)

@@ -62,7 +62,7 @@ def test_a_second_run_changes_nothing_and_prints_no_key() -> None:
     first = CliRunner().invoke(
         app, arguments, env={"CLOUDFLARE_KV_API_TOKEN": "kv-token", "CLOUDFLARE_PURGE_API_TOKEN": "p"}
     )
-    names = ("authority", "shield", "edge", "metadata-api", "edge-kv", "edge-purge")
+    names = ("authority", "shield", "edge", "metadata-api", "npm-signing", "edge-kv", "edge-purge")
     before = [secret(name) for name in names]
     second = CliRunner().invoke(app, arguments)
     assert [secret(name) for name in names] == before
@@ -80,7 +80,7 @@ def test_an_interrupted_run_is_finished_by_the_next(monkeypatch: pytest.MonkeyPa
         with pytest.raises(KeyboardInterrupt):
             keys.initialize("dev", "example.com", "us-east-1", "kv-token", "purge-token")
     assert keys.initialize("dev", "example.com", "us-east-1", "kv-token", "purge-token") == [
-        f"artifact-edge/dev/{name}" for name in ("edge", "metadata-api", "edge-kv", "edge-purge")
+        f"artifact-edge/dev/{name}" for name in ("edge", "metadata-api", "npm-signing", "edge-kv", "edge-purge")
     ]
     assert secret("edge")["origin_key"] == secret("shield")["origin_key"]
 

@@ -25,6 +25,7 @@ from infra.publishing.drain import Drain, pack_drain
 from registry.catalog import outbox
 from registry.delivery import quarantine
 from registry.ecosystems.images import OciRepository
+from registry.ecosystems.npm_keys import NpmKeys
 from registry.ecosystems.packument import NpmPackage
 from registry.ecosystems.simple import PypiIndex, PypiProject
 from tests.support.harness import Deployment, Registered, deploy
@@ -126,6 +127,7 @@ def test_it_may_write_documents_but_not_overwrite_published_files() -> None:
         "oci/blobs/acme/app/sha256/0",
     ]
     rendered = [
+        "npm/-/keys.json",
         "npm/@acme/web/packument.json",
         "npm/web/packument.abbreviated.json",
         "pypi/simple/index.html",
@@ -149,7 +151,7 @@ def test_it_reads_metadata_and_changes_only_outbox_and_quarantine() -> None:
     may = statements()
     keys = {sid: next(iter(may[sid]["Condition"].values()))["dynamodb:LeadingKeys"] for sid in ("ReadFacts", "Settle")}
     assert keys["Settle"] == [outbox.PARTITION, quarantine.PARTITION]
-    packages = [NpmPackage("@acme/web"), PypiIndex(), PypiProject("a"), OciRepository("acme/app")]
+    packages = [NpmPackage("@acme/web"), NpmKeys(), PypiIndex(), PypiProject("a"), OciRepository("acme/app")]
     facts = [package.partition for package in packages]
     partitions = [outbox.PARTITION, quarantine.PARTITION, *facts, "tokens", "audit#2026-11"]
     read = [each for each in partitions if any(fnmatchcase(each, pattern) for pattern in keys["ReadFacts"])]

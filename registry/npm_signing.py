@@ -1,0 +1,101 @@
+"""Signs npm versions with the registry's own key, so that `npm audit signatures` verifies what was installed.
+
+Sources: npm docs, "About ECDSA registry signatures" (the signed text, the form of keys); pacote, lib/registry.js.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, cast
+
+import boto3
+from botocore.exceptions import ClientError
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from contract.secrets import secret_id
+from registry import RegistryError
+from registry.catalog.artifact import Artifact, Change, Fact
+from registry.ecosystems.npm_keys import PARTITION, NpmKeys
+from registry.ecosystems.packument import NpmPackage
+from registry.metadata import Repository
+
+_SCHEME = "ecdsa-sha2-nistp256"
+
+
+class NpmSigner:
+    """Signs versions with one ECDSA P-256 key. The public key is recorded with the first signature."""
+
+    def __init__(self, private_key: str, repository: Repository) -> None:
+        key = serialization.load_pem_private_key(private_key.encode(), password=None)
+        self._key = cast(ec.EllipticCurvePrivateKey, key)
+        self._repository = repository
+
+    @cached_property
+    def public_key(self) -> Mapping[str, str]:
+        """The key as `/-/npm/v1/keys` lists it. The key's id is the SHA-256 digest of the key."""
+        encoded = self._key.public_key().public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        digest = base64.b64encode(hashlib.sha256(encoded).digest()).decode().rstrip("=")
+        key = base64.b64encode(encoded).decode()
+        return {"keyid": f"SHA256:{digest}", "keytype": _SCHEME, "scheme": _SCHEME, "key": key}
+
+    def signature(self, name: str, version: str, integrity: str) -> Fact:
+        """Returns the record with the signature of a version. The same version always has the same signature."""
+        # Deterministic (RFC 6979), so that publishing the same bytes again changes nothing.
+        algorithm = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
+        signed = self._key.sign(f"{name}@{version}:{integrity}".encode(), algorithm)
+        content = {"keyid": self.public_key["keyid"], "sig": base64.b64encode(signed).decode()}
+        return Fact(f"signature#{version}", content, immutable=False)
+
+    def signed(self, artifact: Artifact) -> Artifact:
+        """Returns the artifact with a signature of each npm version in it, and with the public key if it is new."""
+        changes = [self._changed(change) for change in artifact.changes]
+        if changes == list(artifact.changes):
+            return artifact
+        return replace(artifact, changes=[*changes, *self.key_change()])
+
+    def key_change(self) -> list[Change]:
+        """Returns the change that records the public key, or none if it is recorded."""
+        keyid = self.public_key["keyid"]
+        return [] if self._recorded else [Change(NpmKeys(), [Fact(f"key#{keyid}", self.public_key)])]
+
+    @cached_property
+    def _recorded(self) -> bool:
+        return self._repository.item(PARTITION, f"key#{self.public_key['keyid']}") is not None
+
+    def _changed(self, change: Change) -> Change:
+        package = change.package
+        if not isinstance(package, NpmPackage):
+            return change
+        signatures = [
+            self.signature(package.name, fact.name.partition("#")[2], fact.content["integrity"])
+            for fact in change.facts
+            if fact.name.startswith("version#")
+        ]
+        return replace(change, facts=[*change.facts, *signatures]) if signatures else change
+
+
+def npm_signer(environment: str, region: str, repository: Repository) -> NpmSigner | None:
+    """Returns the signer of an environment, or None if the environment has no key: `keys init` creates it.
+
+    Raises RegistryError if the key exists and may not be read.
+    """
+    name = secret_id(environment, "npm-signing")
+    manager = cast(Any, boto3).client("secretsmanager", region_name=region)
+    try:
+        secret: Any = json.loads(manager.get_secret_value(SecretId=name)["SecretString"])
+    except manager.exceptions.ResourceNotFoundException:
+        return None
+    except ClientError as error:
+        raise RegistryError(
+            f"secret {name}: cannot be read: {error}; npm versions are signed with it. Allow "
+            "secretsmanager:GetSecretValue on it"
+        ) from None
+    return NpmSigner(secret["private_key"], repository)
