@@ -27,7 +27,7 @@ def import_packages(
     sources: Annotated[
         list[str] | None,
         typer.Argument(
-            help="directories, package-lock.json, requirements.txt, npm:name[@version], pypi:name[==version], "
+            help="directories, package-lock.json, requirements.txt, npm:name\\[@version], pypi:name[==version], "
             "oci:host/repository[:tag|@digest]"
         ),
     ] = None,
@@ -50,7 +50,7 @@ def import_packages(
         str, typer.Option(help="repository to import the image of oci:… to; by default the source's name")
     ] = "",
     referrers: Annotated[bool, typer.Option(help="import images with their referrers: signatures, SBOMs")] = True,
-    plain_http: Annotated[bool, typer.Option(help="fetch oci:… without TLS; only for registries here")] = False,
+    plain_http: Annotated[bool, typer.Option(help="fetch oci:… without TLS, from this machine only")] = False,
     journal: Annotated[
         Path | None, typer.Option(help="file that lists imported packages, to continue an interrupted import")
     ] = None,
