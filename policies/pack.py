@@ -9,6 +9,7 @@ from pathlib import Path
 from pulumi_policy import Policy
 
 from policies.rules import (
+    access,
     compute,
     copies,
     database,
@@ -21,6 +22,7 @@ from policies.rules import (
     keys,
     messaging,
     network,
+    principals,
     shields,
     storage,
     watch,
@@ -38,7 +40,9 @@ _RULES: list[Policy] = [
     *functions.POLICIES,
     *messaging.POLICIES,
     *keys.POLICIES,
+    *principals.POLICIES,
     *identity.POLICIES,
+    *access.POLICIES,
     *watch.POLICIES,
     *governance.POLICIES,
 ]

@@ -1,31 +1,17 @@
-"""Checks of IAM policy documents: which principals a statement allows or denies which actions."""
+"""Actions, resources and conditions of IAM policy documents. policies/framework/principals.py has the principals."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
 from policies.framework.declare import Properties, part, texts
 
-# Condition keys that restrict a statement for all principals to some of them (S3 User Guide, "The meaning of
-# 'public'").
-_NARROWING = frozenset(
-    key.lower()
-    for key in (
-        "aws:PrincipalAccount",
-        "aws:PrincipalArn",
-        "aws:PrincipalOrgID",
-        "aws:PrincipalOrgPaths",
-        "aws:SourceAccount",
-        "aws:SourceArn",
-        "aws:SourceOrgID",
-        "aws:SourceVpc",
-        "aws:SourceVpce",
-        "kms:CallerAccount",
-        "kms:CallerAccount",
-        "s3:DataAccessPointAccount",
-    )
-)
+# The last part of the ARN of every bucket or object. ARNs of buckets have no type.
+_ANY_BUCKET = re.compile(r"[*?/]+")
+# The last part of the ARN of every resource, or of every resource of a type, such as `*`, `table/*` and `secret:*`.
+_ANY_OF_A_TYPE = re.compile(r"([\w-]+[:/])?[*?/:]+")
 
 # Actions by which a principal can gain permissions that it was not given (AWS IAM User Guide, "Permissions boundaries",
 # names most of them).
@@ -46,38 +32,33 @@ _GIVING = [
 ]
 
 
-def is_for_everybody(statement: Properties) -> bool:
-    """Returns whether a statement allows something to any principal, without a condition that restricts the
-    principals."""
-    if not _allows(statement):
-        return False
-    return "NotPrincipal" in statement or ("*" in _principals(statement, "AWS") and not _is_narrowed(statement))
-
-
-def is_for_all_of_a_provider(statement: Properties) -> bool:
-    """Returns whether a statement allows something to all identities of a federated identity provider, without a
-    condition on the subject."""
-    keys = [key for operator, key in _conditions(statement) if operator.startswith("StringEquals")]
-    federated = _allows(statement) and isinstance(statement.get("Principal"), Mapping)
-    return federated and bool(_principals(statement, "Federated")) and not any(key.endswith(":sub") for key in keys)
-
-
 def allows_everything(statement: Properties) -> bool:
     """Returns whether a statement allows all actions, or all actions of one service, on all resources."""
-    any_action = "NotAction" in statement or any(
-        action == "*" or action.endswith(":*") for action in texts(statement.get("Action"))
-    )
+    any_action = "NotAction" in statement or any(is_every_action(action) for action in texts(statement.get("Action")))
     return any_action and allows_on_everything(statement)
 
 
 def allows_on_everything(statement: Properties) -> bool:
-    """Returns whether a statement allows something on all resources."""
-    return _allows(statement) and ("NotResource" in statement or "*" in texts(statement.get("Resource")))
+    """Returns whether a statement allows something on all resources of a kind."""
+    return allows(statement) and (
+        "NotResource" in statement or any(_is_everything(each) for each in texts(statement.get("Resource")))
+    )
+
+
+def is_every_action(action: str) -> bool:
+    """Returns whether an action means all actions of a service, or reaches into several services."""
+    service, _, name = action.partition(":")
+    return "*" in service or "?" in service or not name.strip("*?")
+
+
+def covers(action: str, rights: Iterable[str]) -> bool:
+    """Returns whether an action, which may have wildcards, covers one of the rights. `rights` are in lower case."""
+    return any(fnmatchcase(right, action.lower()) for right in rights)
 
 
 def grants_rights(statement: Properties) -> list[str]:
     """Returns the allowed actions of a statement that can give permissions, to other principals or to the caller."""
-    if not _allows(statement):
+    if not allows(statement):
         return []
     if "NotAction" in statement:
         return ["all but some actions"]
@@ -86,7 +67,7 @@ def grants_rights(statement: Properties) -> list[str]:
         each.endswith(":role/*") for each in texts(statement.get("Resource"))
     )
     giving = [*_GIVING, "iam:passrole"] if passes_any else _GIVING
-    return [action for action in actions if any(fnmatchcase(right, action.lower()) for right in giving)]
+    return [action for action in actions if covers(action, giving)]
 
 
 def refuses_plain_text(statements: Iterable[Properties]) -> bool:
@@ -117,7 +98,7 @@ def refuses_reading_from_elsewhere(statements: Iterable[Properties], bucket: str
         statement.get("Effect") == "Deny"
         and any(fnmatchcase("s3:getobject", action.lower()) for action in texts(statement.get("Action")))
         and any(fnmatchcase(f"arn:aws:s3:::{bucket}/x", resource) for resource in texts(statement.get("Resource")))
-        and all("Not" in operator and key.lower() in keys for operator, key in _conditions(statement))
+        and all("Not" in operator and key in keys for operator, key, _ in conditions_of(statement))
         for statement in statements
     )
 
@@ -127,22 +108,30 @@ def _denies_everybody_everything(statement: Properties, on: str) -> bool:
     key."""
     return (
         statement.get("Effect") == "Deny"
-        and "*" in _principals(statement, "AWS")
+        and _is_about_everybody(statement)
         and bool({"s3:*", "*"} & set(texts(statement.get("Action"))))
         and _is_about_a_whole_bucket(statement)
-        and [key for _, key in _conditions(statement)] == [on]
+        and [key for _, key, _ in conditions_of(statement)] == [on.lower()]
     )
 
 
-def _allows(statement: Properties) -> bool:
+def allows(statement: Properties) -> bool:
     return statement.get("Effect") == "Allow"
 
 
-def _principals(statement: Properties, provider: str) -> list[str]:
-    """Returns the principals of a statement for a provider such as AWS. The principal `"*"` alone means {"AWS":
-    "*"}."""
+def conditions_of(statement: Properties) -> list[tuple[str, str, list[str]]]:
+    """Returns all conditions of a statement: operator, key in lower case, and values."""
+    conditions = part(statement, "Condition")
+    return [
+        (operator, key.lower(), texts(part(conditions, operator)[key]))
+        for operator in conditions
+        for key in part(conditions, operator)
+    ]
+
+
+def _is_about_everybody(statement: Properties) -> bool:
     principal = statement.get("Principal")
-    return texts(part(statement, "Principal").get(provider) if isinstance(principal, Mapping) else principal)
+    return "*" in texts(part(statement, "Principal").get("AWS") if isinstance(principal, Mapping) else principal)
 
 
 def _is_about_a_whole_bucket(statement: Properties) -> bool:
@@ -152,14 +141,13 @@ def _is_about_a_whole_bucket(statement: Properties) -> bool:
     return "*" in resources or any(f"{resource}/*" in resources for resource in resources)
 
 
-def _conditions(statement: Properties) -> list[tuple[str, str]]:
-    """Returns all conditions of a statement as pairs of operator and key."""
-    conditions = part(statement, "Condition")
-    return [(operator, key) for operator in conditions for key in part(conditions, operator)]
-
-
-def _is_narrowed(statement: Properties) -> bool:
-    return any(
-        key.lower() in _NARROWING and "Not" not in operator and not operator.endswith(("IfExists", "Null"))
-        for operator, key in _conditions(statement)
-    )
+def _is_everything(resource: str) -> bool:
+    """Returns whether a resource is every resource of a service, or every resource of one type: the part of its ARN
+    behind the account, without the type, consists of wildcards."""
+    fields = resource.split(":", 5)
+    if len(fields) < 6 or fields[0] != "arn":
+        return "*" in resource or "?" in resource
+    service, name = fields[2], fields[5]
+    if not service.strip("*?"):
+        return True
+    return (_ANY_BUCKET if service == "s3" else _ANY_OF_A_TYPE).fullmatch(name) is not None

@@ -15,6 +15,11 @@ def all_of(stack: StackValidationArgs, kinds: Collection[str]) -> Iterator[Polic
     return (each for each in stack.resources if kind(each) in kinds)
 
 
+def stack_name(urn: str) -> str:
+    """Returns the name of the stack, which is the name of its environment, from the URN of one of its resources."""
+    return urn.removeprefix("urn:pulumi:").split("::")[0]
+
+
 def of_tier(resource: PolicyResource | ResourceValidationArgs, tier: str) -> bool:
     """Returns whether the resource is part of a component of the tier. The resource's URN contains the types of all its
     parents."""

@@ -22,8 +22,10 @@ from policies.framework.declare import (
     texts,
     whole_stack,
 )
-from policies.framework.iam_documents import is_for_everybody, refuses_plain_text, refuses_tls_below_1_2
+from policies.framework.documents import BUCKET_POLICIES
+from policies.framework.iam_documents import refuses_plain_text, refuses_tls_below_1_2
 from policies.framework.relations import all_of, refers_to, settings_of
+from policies.rules.principals import open_statements
 
 S3_BUCKET = "aws:s3/bucket:Bucket"
 GCS_BUCKET = "gcp:storage/bucket:Bucket"
@@ -58,17 +60,15 @@ def public_access_blocked(bucket: PolicyResource, stack: StackValidationArgs) ->
 
 @each_resource(
     "multi-bucket-grants-not-public",
-    "No bucket lets everybody in, whether by policy or by grant.",
-    of={_S3_POLICY, *_GCS_GRANTS},
+    "No bucket lets everybody in, neither by a policy nor by a granted role.",
+    of={*BUCKET_POLICIES, *_GCS_GRANTS},
     severity=Severity.CRITICAL,
     control=foundational("S3.2"),
-    fix="Name the principals, or narrow the statement by aws:PrincipalOrgID, aws:SourceVpce or the like",
+    fix="Name the principals, or add a condition that names accounts or networks, for example on aws:SourceVpce",
 )
-def grants_nothing_to_everybody(args: ResourceValidationArgs) -> Iterator[str]:
-    if kind(args) == _S3_POLICY:
-        for number, statement in enumerate(statements(args.props.get("policy"))):
-            if is_for_everybody(statement):
-                yield f"statement {statement.get('Sid') or number} allows {statement.get('Action')} to everybody"
+def grants_not_public(args: ResourceValidationArgs) -> Iterator[str]:
+    if kind(args) in BUCKET_POLICIES:
+        yield from open_statements(args)
         return
     for member in texts(args.props.get(_GCS_GRANTS[kind(args)])):
         if member in _EVERYBODY:
@@ -250,7 +250,7 @@ def of_bucket(bucket: PolicyResource, token: str, stack: StackValidationArgs) ->
 
 POLICIES: list[Policy] = [
     public_access_blocked,
-    grants_nothing_to_everybody,
+    grants_not_public,
     tls_only,
     encrypted,
     key_is_ours,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.policies.cases import (
+    access,
     compute,
     copies,
     database,
@@ -15,6 +16,7 @@ from tests.policies.cases import (
     keys,
     messaging,
     network,
+    principals,
     shields,
     storage,
     watch,
@@ -32,7 +34,9 @@ CASES = [
     *functions.CASES,
     *messaging.CASES,
     *keys.CASES,
+    *principals.CASES,
     *identity.CASES,
+    *access.CASES,
     *watch.CASES,
     *governance.CASES,
     *exemption_rules.CASES,

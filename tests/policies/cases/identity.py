@@ -6,8 +6,34 @@ from tests.policies.cases.parts import ROLE, Case, allow, document
 from tests.policies.resources import resource
 
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+READ_ONLY = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+BELL = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:*"
 
 CASES = [
+    *[
+        Case("aws-iam-managed-policies-allowed", [resource(token, {name: arns})], "ReadOnlyAccess is attached")
+        for token, name, arns in (
+            (ROLE, "managedPolicyArns", [READ_ONLY]),
+            ("aws:iam/rolePolicyAttachment:RolePolicyAttachment", "policyArn", READ_ONLY),
+        )
+    ],
+    Case(
+        "aws-iam-managed-policies-allowed",
+        [resource(ROLE, {"managedPolicyArns": [READ_ONLY]}), resource(ROLE, {})],
+        config={"policies": ["arn:aws:iam::aws:policy/ReadOnly*"]},
+    ),
+    Case(
+        "aws-iam-managed-policies-allowed",
+        [
+            resource("aws:iam/policy:Policy", {"arn": "arn:aws:iam::123456789012:policy/x"}),
+            resource(ROLE, {"managedPolicyArns": ["arn:aws:iam::123456789012:policy/x"]}),
+        ],
+    ),
+    Case(
+        "multi-iam-no-full-access",
+        [resource(ROLE_POLICY, {"policy": document(allow(action="ec2:*", target="*"))})],
+        config={"services": ["ec2"]},
+    ),
     Case(
         "multi-iam-no-full-access",
         [resource("aws:iam/rolePolicy:RolePolicy", {"policy": document(allow(action="s3:*", target="*"))})],
@@ -39,7 +65,7 @@ CASES = [
                 ROLE, {"assumeRolePolicy": document({"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"})}
             )
         ],
-        "lets everybody take on the role",
+        "lets everybody assume the role",
     ),
     Case(
         "aws-iam-role-trust-restricted",
@@ -58,7 +84,7 @@ CASES = [
                 },
             )
         ],
-        "whom the identity provider knows",
+        "every identity of the identity provider",
     ),
     Case(
         "aws-iam-role-trust-restricted",
@@ -81,7 +107,9 @@ CASES = [
         ],
     ),
     Case(
-        "multi-iam-no-long-lived-keys", [resource("aws:iam/accessKey:AccessKey", {"user": "x"})], "is a key that lasts"
+        "multi-iam-no-long-lived-keys",
+        [resource("aws:iam/accessKey:AccessKey", {"user": "x"})],
+        "is a key that does not expire",
     ),
     Case("multi-iam-no-long-lived-keys", [resource(ROLE, {})]),
     *[
@@ -157,7 +185,7 @@ CASES = [
             resource("aws:kms/key:Key", {"policy": document(allow({"AWS": "arn:aws:iam::1:root"}, "kms:*", "*"))}),
             resource(
                 "aws:sns/topic:Topic",
-                {"policy": document(allow("*", "sns:Publish", Condition={"ArnLike": {"aws:SourceArn": "arn:x"}}))},
+                {"policy": document(allow("*", "sns:Publish", Condition={"ArnLike": {"aws:SourceArn": BELL}}))},
             ),
         ],
     ),

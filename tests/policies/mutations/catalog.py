@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from tests.policies.mutations import (
     Mutation,
     StackMutation,
+    access,
     compute,
     copies,
     database,
@@ -18,6 +19,7 @@ from tests.policies.mutations import (
     keys,
     messaging,
     network,
+    principals,
     shields,
     storage,
     watch,
@@ -35,7 +37,9 @@ MUTATIONS: list[Mutation | StackMutation] = [
     *functions.MUTATIONS,
     *messaging.MUTATIONS,
     *keys.MUTATIONS,
+    *principals.MUTATIONS,
     *identity.MUTATIONS,
+    *access.MUTATIONS,
     *watch.MUTATIONS,
     *governance.MUTATIONS,
 ]

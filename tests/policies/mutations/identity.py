@@ -34,6 +34,12 @@ MUTATIONS = [
         "administration",
         put("managedPolicyArns", ["arn:aws:iam::aws:policy/AdministratorAccess"]),
     ),
+    Mutation(
+        "aws-iam-managed-policies-allowed",
+        [ROLE],
+        "a policy of AWS",
+        put("managedPolicyArns", ["arn:aws:iam::aws:policy/ReadOnlyAccess"]),
+    ),
     Mutation("multi-iam-no-full-access", GRANTS, "the owner's", put("role", "roles/owner")),
     Mutation(
         "aws-iam-role-trust-restricted",

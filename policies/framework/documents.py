@@ -1,0 +1,80 @@
+"""Where resources hold IAM policy documents: in a property of their own, in a list, or in the parts of a permission."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from pulumi_policy import PolicyResource, ResourceValidationArgs
+
+from policies.framework.declare import Properties, given, kind, parts, statements, texts
+
+ROLE = "aws:iam/role:Role"
+ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+LAMBDA_PERMISSION = "aws:lambda/permission:Permission"
+
+# Resource types that hold a policy about what a role, user or group may do.
+IDENTITY_POLICIES = {
+    ROLE,
+    ROLE_POLICY,
+    "aws:iam/policy:Policy",
+    "aws:iam/userPolicy:UserPolicy",
+    "aws:iam/groupPolicy:GroupPolicy",
+}
+# Resource types that hold a policy about who may use a resource, in the property `policy`.
+BUCKET_POLICIES = {"aws:s3/bucket:Bucket", "aws:s3/bucketPolicy:BucketPolicy"}
+RESOURCE_POLICIES = {
+    "aws:kms/key:Key",
+    "aws:kms/replicaKey:ReplicaKey",
+    "aws:kms/keyPolicy:KeyPolicy",
+    "aws:sqs/queue:Queue",
+    "aws:sqs/queuePolicy:QueuePolicy",
+    "aws:sns/topic:Topic",
+    "aws:sns/topicPolicy:TopicPolicy",
+    "aws:secretsmanager/secret:Secret",
+    "aws:secretsmanager/secretPolicy:SecretPolicy",
+    "aws:dynamodb/resourcePolicy:ResourcePolicy",
+}
+
+
+def identity_statements(resource: ResourceValidationArgs | PolicyResource) -> Iterator[Properties]:
+    """Yields all statements of a policy, or of a role's inline policies."""
+    yield from statements(resource.props.get("policy"))
+    for inline in parts(resource.props, "inlinePolicies"):
+        yield from statements(inline.get("policy"))
+
+
+def statements_about_principals(resource: ResourceValidationArgs | PolicyResource) -> Iterator[Properties]:
+    """Yields all statements by which a resource lets principals in: those of its own policy, of a role's trust policy,
+    or of a permission to invoke a function."""
+    if kind(resource) == ROLE:
+        yield from statements(resource.props.get("assumeRolePolicy"))
+    elif kind(resource) == LAMBDA_PERMISSION:
+        yield from _of_permission(resource.props)
+    else:
+        yield from statements(resource.props.get("policy"))
+
+
+def title_of(statement: Properties, number: int) -> str:
+    return f"statement {statement.get('Sid') or number}"
+
+
+def _of_permission(props: Properties) -> Iterator[Properties]:
+    """Yields a permission to invoke a function as a statement.
+
+    The first statement has no condition: the principal is known in a first preview, and the condition often is not.
+    """
+    principal = str(props.get("principal"))
+    service = principal.endswith(".amazonaws.com")
+    bare: Mapping[str, object] = {"Effect": "Allow", "Action": props.get("action")}
+    if not service:
+        yield {**bare, "Principal": {"AWS": principal}}
+    conditions = {
+        operator: {key: texts(props.get(name))}
+        for name, operator, key in (
+            ("sourceAccount", "StringEquals", "aws:SourceAccount"),
+            ("sourceArn", "ArnLike", "aws:SourceArn"),
+            ("principalOrgId", "StringEqualsIgnoreCase", "aws:PrincipalOrgID"),
+        )
+        if given(props, name) and props.get(name)
+    }
+    yield {**bare, "Principal": {"Service" if service else "AWS": principal}, "Condition": conditions}

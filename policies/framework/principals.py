@@ -1,0 +1,134 @@
+"""Principals of IAM policy documents: whom a statement allows, and whether its conditions restrict them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+
+from policies.framework.declare import Properties, part, texts
+from policies.framework.iam_documents import allows, conditions_of
+
+_ACCOUNT = re.compile(r"\d{12}")
+_ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}")
+_NETWORK = re.compile(r"vpce?-[0-9a-z]+")
+
+# Condition keys that restrict a statement for all principals to some of them (S3 User Guide, "The meaning of
+# 'public'"), by the form of their values.
+_ACCOUNT_KEYS = {"aws:principalaccount", "aws:sourceaccount", "kms:calleraccount", "s3:dataaccesspointaccount"}
+_ARN_KEYS = {"aws:principalarn", "aws:sourcearn"}
+_ORGANIZATION_KEYS = {"aws:principalorgid", "aws:sourceorgid"}
+_PATH_KEYS = {"aws:principalorgpaths", "aws:sourceorgpaths"}
+_NETWORK_KEYS = {"aws:sourcevpc", "aws:sourcevpce"}
+
+# Operators that are true only where the request has the key and the key has one of the values.
+_MATCHING = {"StringEquals", "StringEqualsIgnoreCase", "StringLike", "ArnEquals", "ArnLike"}
+# A key with several values needs this prefix. With one value, the condition is not worth the risk of an error.
+_ANY_VALUE = "ForAnyValue:"
+
+
+def principals(statement: Properties, provider: str) -> list[str]:
+    """Returns the principals of a statement for a provider such as AWS.
+
+    The principal `"*"` alone means the same as `{"AWS": "*"}`.
+    """
+    principal = statement.get("Principal")
+    if isinstance(principal, Mapping):
+        return texts(part(statement, "Principal").get(provider))
+    return texts(principal) if provider == "AWS" else []
+
+
+def is_for_everybody(statement: Properties) -> bool:
+    """Returns whether a statement allows something to any principal, without a condition that names some of them."""
+    if not allows(statement):
+        return False
+    if "NotPrincipal" in statement:
+        return True
+    return any(_has_wildcard(each) for each in principals(statement, "AWS")) and not is_narrowed(statement)
+
+
+def is_for_all_of_a_provider(statement: Properties) -> bool:
+    """Returns whether a statement allows something to all identities of a federated identity provider, without a
+    condition that names the subject."""
+    named = any(
+        operator == "StringEquals" and key.endswith(":sub") and values
+        for operator, key, values in conditions_of(statement)
+    )
+    return allows(statement) and bool(principals(statement, "Federated")) and not named
+
+
+def is_narrowed(statement: Properties) -> bool:
+    """Returns whether a condition restricts a statement to principals, sources or networks that it names.
+
+    The values of one condition are alternatives, so each of them has to name somebody.
+    """
+    return any(
+        _compares(operator, key) and values and all(_names_somebody(key, value) for value in values)
+        for operator, key, values in conditions_of(statement)
+    )
+
+
+def strangers(statement: Properties, accounts: Collection[str], organizations: Collection[str]) -> Iterator[str]:
+    """Yields whom a statement allows that is not in the given accounts and organizations."""
+    if not allows(statement):
+        return
+    for principal in principals(statement, "AWS"):
+        if not _has_wildcard(principal) and _account_of(principal) not in accounts:
+            yield principal
+    yield from (f"the canonical user {user}" for user in principals(statement, "CanonicalUser"))
+    for provider in principals(statement, "Federated"):
+        if provider.startswith("arn:") and _account_of(provider) not in accounts:
+            yield provider
+    for operator, key, values in conditions_of(statement):
+        if "Not" not in operator and "Null" not in operator:
+            yield from (value for value in values if _is_strange(key, value, accounts, organizations))
+
+
+def unbound_services(statement: Properties) -> list[str]:
+    """Returns the AWS services that a statement allows to act for any account."""
+    return principals(statement, "Service") if allows(statement) and not is_narrowed(statement) else []
+
+
+def _is_strange(key: str, value: str, accounts: Collection[str], organizations: Collection[str]) -> bool:
+    if key in _ORGANIZATION_KEYS | _PATH_KEYS:
+        return value.split("/")[0] not in organizations
+    if not _names_somebody(key, value) or key not in _ACCOUNT_KEYS | _ARN_KEYS:
+        return False  # an account that is no name is a matter of `is_narrowed`
+    return _account_of(value) not in {*accounts, ""}
+
+
+def _account_of(principal: str) -> str:
+    """Returns the account of an ARN, or the whole text if it is no ARN."""
+    fields = principal.split(":", 5)
+    return fields[4] if len(fields) == 6 else principal
+
+
+def _compares(operator: str, key: str) -> bool:
+    if key in _PATH_KEYS:
+        return operator.removeprefix(_ANY_VALUE) in _MATCHING
+    return operator in _MATCHING
+
+
+def _names_somebody(key: str, value: str) -> bool:
+    if key in _ACCOUNT_KEYS:
+        return _ACCOUNT.fullmatch(value) is not None
+    if key in _ARN_KEYS:
+        return _names_an_owner(value)
+    if key in _ORGANIZATION_KEYS:
+        return _ORGANIZATION.fullmatch(value) is not None
+    if key in _PATH_KEYS:
+        return _ORGANIZATION.fullmatch(value.split("/")[0]) is not None
+    return key in _NETWORK_KEYS and _NETWORK.fullmatch(value) is not None
+
+
+def _names_an_owner(arn: str) -> bool:
+    """Returns whether an ARN pattern names an account, or a bucket, whose ARN has no account."""
+    fields = arn.split(":", 5)
+    if len(fields) < 6:
+        return False
+    return _ACCOUNT.fullmatch(fields[4]) is not None or (
+        fields[2:5] == ["s3", "", ""] and not _has_wildcard(fields[5].split("/")[0])
+    )
+
+
+def _has_wildcard(text: str) -> bool:
+    return "*" in text or "?" in text

@@ -1,0 +1,181 @@
+"""Policies for access to data: which roles write published objects, and which roles read which secrets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
+
+from contract.secrets import SecretName
+from policies.framework.controls import well_architected
+from policies.framework.declare import Properties, each_resource, kind, known, setting, statements, texts, whole_stack
+from policies.framework.documents import BUCKET_POLICIES, IDENTITY_POLICIES, ROLE, identity_statements
+from policies.framework.iam_documents import allows, covers
+from policies.framework.principals import principals
+from policies.framework.relations import all_of, refers_to, stack_name
+from policies.rules.storage import GCS_BUCKET, S3_BUCKET, takes_logs
+
+_GOOGLE_GRANTS = {
+    "gcp:storage/bucketIAMMember:BucketIAMMember",
+    "gcp:storage/bucketIAMBinding:BucketIAMBinding",
+}
+# Roles of Cloud Storage that only read (Cloud Storage, "IAM roles for Cloud Storage").
+_READING_ROLES = {
+    "roles/storage.bucketViewer",
+    "roles/storage.legacyBucketReader",
+    "roles/storage.legacyObjectReader",
+    "roles/storage.objectViewer",
+}
+_LOG_WRITER = "roles/storage.objectCreator"
+_LOG_SERVICE = "logging.s3.amazonaws.com"
+# Actions by which the lock of an object ends early (S3 User Guide, "Managing Object Lock").
+_UNLOCKING = [
+    "s3:bypassgovernanceretention",
+    "s3:putbucketobjectlockconfiguration",
+    "s3:putobjectlegalhold",
+    "s3:putobjectretention",
+]
+# The roles that write objects: the outbox relay, which renders documents, and S3's replication.
+_WRITERS = ["*-drain", "*-replication"]
+# The secrets that each role reads (docs/architecture.md, "Between the tiers"). A role's name ends with the key.
+_READERS: Mapping[str, Sequence[SecretName]] = {
+    "shield": ["shield"],
+    "metadata-api": ["metadata-api"],
+    "answer": ["metadata-api"],
+    "entitlements": ["edge-kv"],
+    "follow": ["edge-kv"],
+    "drain": ["edge-purge", "edge-kv"],
+}
+_OWN_READS = {"secretsmanager:getsecretvalue", "secretsmanager:describesecret"}
+_PARAMETERS = ["ssm:getparameter", "ssm:getparameters", "ssm:getparametersbypath", "ssm:getparameterhistory"]
+_STRINGS: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
+
+
+@whole_stack(
+    "multi-bucket-writers-restricted",
+    "Only the roles that publish and replicate write objects, and no role ends the lock of an object early.",
+    of={*IDENTITY_POLICIES, *BUCKET_POLICIES, *_GOOGLE_GRANTS},
+    severity=Severity.CRITICAL,
+    control=well_architected("SEC03-BP02"),
+    fix="Leave the permission out. Name a new writer (a role, or a member on Google Cloud) in the setting `writers`",
+    config={"writers": {**_STRINGS, "default": _WRITERS}, "unlockers": {**_STRINGS, "default": []}},
+)
+def writers_restricted(resource: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    writers = setting(stack, "writers", _WRITERS)
+    if kind(resource) in _GOOGLE_GRANTS:
+        yield from _google_writers(resource, stack, writers)
+        return
+    if kind(resource) in BUCKET_POLICIES:
+        yield from _bucket_writers(resource, stack, writers)
+        return
+    holder = _holder(resource)
+    for statement in identity_statements(resource):
+        if not _is_one_of(holder, writers):
+            yield from (f"{holder} may {action}" for action in _writing(statement))
+        if not _is_one_of(holder, setting(stack, "unlockers", [])):
+            yield from (f"{holder} may {action}, which changes retention" for action in _unlocking(statement))
+
+
+def _writing(statement: Properties) -> list[str]:
+    """Returns the actions of a statement that change objects or the settings of buckets."""
+    if not allows(statement):
+        return []
+    if "NotAction" in statement:
+        return ["do all but some actions"]
+    return [action for action in texts(statement.get("Action")) if _writes(action)]
+
+
+def _writes(action: str) -> bool:
+    """Returns whether an action of S3 is anything but reading. A wildcard in the service counts as S3."""
+    service, _, name = action.lower().partition(":")
+    return fnmatchcase("s3", service) and not name.startswith(("get", "list", "describe"))
+
+
+def _unlocking(statement: Properties) -> list[str]:
+    actions = texts(statement.get("Action")) if allows(statement) else []
+    return [action for action in actions if covers(action, _UNLOCKING)]
+
+
+def _bucket_writers(resource: PolicyResource, stack: StackValidationArgs, writers: Sequence[str]) -> Iterator[str]:
+    """Yields the principals that a bucket's policy lets write. S3 itself may write access logs to a log bucket."""
+    takes = any(_is_policy_of(resource, bucket) and takes_logs(bucket, stack) for bucket in all_of(stack, {S3_BUCKET}))
+    for statement in statements(resource.props.get("policy")):
+        actions = ", ".join(_writing(statement))
+        if not actions:
+            continue
+        services = principals(statement, "Service")
+        named = [name for provider in ("AWS", "Federated", "CanonicalUser") for name in principals(statement, provider)]
+        yield from (f"{each} may {actions}" for each in services if not (takes and each == _LOG_SERVICE))
+        yield from (f"{each} may {actions}" for each in named if not _is_one_of(each.rsplit("/", 1)[-1], writers))
+
+
+def _is_policy_of(resource: PolicyResource, bucket: PolicyResource) -> bool:
+    return resource.urn == bucket.urn or refers_to(resource, "bucket", bucket, ("bucket", "id"))
+
+
+def _google_writers(grant: PolicyResource, stack: StackValidationArgs, writers: Sequence[str]) -> Iterator[str]:
+    role = str(grant.props.get("role"))
+    if role in _READING_ROLES:
+        return
+    for bucket in all_of(stack, {GCS_BUCKET}):
+        if role == _LOG_WRITER and refers_to(grant, "bucket", bucket, ("name", "id")) and takes_logs(bucket, stack):
+            return
+    for member in [*texts(grant.props.get("member")), *texts(grant.props.get("members"))]:
+        if not _is_one_of(member, writers):
+            yield f"{member} has {role}"
+
+
+@each_resource(
+    "aws-secretsmanager-readers-own-secrets",
+    "Each role reads only the secrets that its own work needs, and changes none.",
+    of=IDENTITY_POLICIES,
+    severity=Severity.CRITICAL,
+    control=well_architected("SEC02-BP03"),
+    fix="Name the role's own secret, with ?????? for the random end of its ARN. A new reader belongs in `readers`",
+    config={"readers": {"type": "object", "default": _READERS}},
+)
+def readers_own_secrets(args: ResourceValidationArgs) -> Iterator[str]:
+    holder = _holder(args)
+    readers: Mapping[str, Sequence[str]] = setting(args, "readers", _READERS)
+    own = [name for role in readers if holder.endswith(f"-{role}") for name in readers[role]]
+    patterns = [_arn_of(stack_name(args.urn), name) for name in own]
+    for statement in identity_statements(args):
+        for action in _reading(statement):
+            if action.lower() not in _OWN_READS:
+                yield f"{holder} may {action}"
+                continue
+            for secret in texts(statement.get("Resource")) or ["all but some secrets"]:
+                if not any(pattern.fullmatch(secret) for pattern in patterns):
+                    yield f"{holder} reads {secret}; its own are {', '.join(own) or 'none'}"
+
+
+def _reading(statement: Properties) -> list[str]:
+    """Returns the actions of a statement on secrets and on parameters, which can hold secrets, too."""
+    actions = texts(statement.get("Action")) if allows(statement) else []
+    return [
+        action
+        for action in actions
+        if fnmatchcase("secretsmanager", action.lower().partition(":")[0]) or covers(action, _PARAMETERS)
+    ]
+
+
+def _arn_of(environment: str, secret: str) -> re.Pattern[str]:
+    """Returns a pattern for the ARN of one secret, whose name ends with a hyphen and six random characters."""
+    name = rf"(?:[\w-]+/)?{re.escape(environment)}/{re.escape(secret)}-(?:\?{{6}}|[A-Za-z0-9]{{6}})"
+    return re.compile(rf"arn:aws[\w-]*:secretsmanager:(?:[a-z0-9-]+|\*):\d{{12}}:secret:{name}")
+
+
+def _holder(resource: PolicyResource | ResourceValidationArgs) -> str:
+    """Returns the name of the role, user or group that has the permissions, or of the policy itself."""
+    named = "name" if kind(resource) in (ROLE, "aws:iam/policy:Policy") else "role"
+    return str(known(resource.props, named) or resource.name)
+
+
+def _is_one_of(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+POLICIES: list[Policy] = [writers_restricted, readers_own_secrets]

@@ -1,0 +1,85 @@
+"""Cases of access to objects and secrets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pulumi_policy import PolicyResource
+
+from tests.policies.cases.parts import BUCKET, GCS_BUCKET, PRIMARY, Case, allow, beside, document
+from tests.policies.resources import resource
+
+ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+MEMBER = "gcp:storage/bucketIAMMember:BucketIAMMember"
+SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:artifact-edge/unit"
+READ = "secretsmanager:GetSecretValue"
+
+
+def having(role: str, action: Any, target: Any = "arn:aws:s3:::b/*") -> PolicyResource:
+    return resource(ROLE_POLICY, {"role": role, "policy": document(allow(action=action, target=target))})
+
+
+def grant(role: str, bucket: str = "objects") -> PolicyResource:
+    return resource(MEMBER, {"role": role, "member": "serviceAccount:x@y", "bucket": bucket})
+
+
+LOG_WRITER = allow({"Service": "logging.s3.amazonaws.com"}, "s3:PutObject")
+LOGS = resource(BUCKET, {"bucket": "logs"}, "logs")
+LOGGED = beside(PRIMARY, "BucketLogging", {"targetBucket": "logs"})
+
+CASES = [
+    *[
+        Case("multi-bucket-writers-restricted", [broken], says)
+        for broken, says in (
+            (having("edge-unit-shield", "s3:PutObject"), "edge-unit-shield may s3:PutObject"),
+            (having("edge-unit-shield", "S3:Delete*"), "edge-unit-shield may S3:Delete*"),
+            (having("edge-unit-drain", "s3:BypassGovernanceRetention"), "which changes retention"),
+            (beside(PRIMARY, "BucketPolicy", {"policy": document(LOG_WRITER)}), "logging.s3.amazonaws.com may"),
+            (
+                beside(PRIMARY, "BucketPolicy", {"policy": document(allow({"AWS": "arn:aws:iam::1:root"}, "s3:*"))}),
+                "arn:aws:iam::1:root may s3:*",
+            ),
+            (grant("roles/storage.objectUser"), "serviceAccount:x@y has roles/storage.objectUser"),
+        )
+    ],
+    Case(
+        "multi-bucket-writers-restricted",
+        [resource(ROLE_POLICY, {"role": "r", "policy": document({"Effect": "Allow", "NotAction": "iam:*"})})],
+        "r may do all but some actions",
+    ),
+    Case(
+        "multi-bucket-writers-restricted",
+        [
+            PRIMARY,
+            LOGS,
+            LOGGED,
+            having("edge-unit-drain", ["s3:PutObject", "s3:DeleteObject"]),
+            having("edge-unit-shield", ["s3:GetObject*", "s3:ListBucket", "kms:Decrypt"]),
+            beside(LOGS, "BucketPolicy", {"policy": document(LOG_WRITER)}),
+            beside(PRIMARY, "BucketPolicy", {"policy": document(allow({"AWS": "arn:aws:iam::1:role/x-replication"}))}),
+            grant("roles/storage.objectViewer"),
+            resource(GCS_BUCKET, {"name": "objects", "logging": {"logBucket": "logs"}}),
+            resource(GCS_BUCKET, {"name": "logs"}, "gcs-logs"),
+            grant("roles/storage.objectCreator", "logs"),
+        ],
+    ),
+    *[
+        Case("aws-secretsmanager-readers-own-secrets", [having("x-unit-shield", action, target)], says)
+        for action, target, says in (
+            (READ, f"{SECRET}/edge-??????", "reads arn:aws:secretsmanager:us-east-1:123456789012:secret:artifact-edge"),
+            (READ, f"{SECRET}/*", "its own are shield"),
+            (READ, f"{SECRET.replace('/unit', '/prod')}/shield-??????", "its own are shield"),
+            ("secretsmanager:*", f"{SECRET}/shield-??????", "x-unit-shield may secretsmanager:*"),
+            ("ssm:Get*", "*", "x-unit-shield may ssm:Get*"),
+        )
+    ],
+    Case("aws-secretsmanager-readers-own-secrets", [having("x-unit-new", READ, "*")], "its own are none"),
+    Case(
+        "aws-secretsmanager-readers-own-secrets",
+        [
+            having("x-unit-shield", [READ, "secretsmanager:DescribeSecret"], f"{SECRET}/shield-??????"),
+            having("x-unit-drain", READ, [f"{SECRET}/edge-kv-??????", f"{SECRET}/edge-purge-??????"]),
+            having("x-unit-drain", "s3:GetObject"),
+        ],
+    ),
+]

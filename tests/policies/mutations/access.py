@@ -1,0 +1,61 @@
+"""Mutations of access to objects and secrets."""
+
+from __future__ import annotations
+
+import json
+
+from tests.policies.mutations import Change, Mutation
+from tests.policies.mutations.changes import also_allow, put
+
+ROLE = "aws:iam/role:Role"
+ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+WRITE, READ = "s3:PutBucketPolicy", "secretsmanager:GetSecretValue"
+ACCOUNT = {"AWS": "arn:aws:iam::123456789012:root"}
+
+
+def inline(action: str) -> Change:
+    document = json.dumps({"Statement": {"Effect": "Allow", "Action": action, "Resource": "x"}})
+    return put("inlinePolicies", [{"policy": document}])
+
+
+def reads(role: str) -> bool:
+    return not role.endswith(("-drain", "-replication"))
+
+
+MUTATIONS = [
+    Mutation(
+        "multi-bucket-writers-restricted",
+        [ROLE_POLICY],
+        "a bucket's policy",
+        also_allow("policy", Action=WRITE),
+        lambda policy: reads(policy.inputs["role"]),
+    ),
+    Mutation(
+        "multi-bucket-writers-restricted",
+        [ROLE],
+        "a bucket's policy, inline",
+        inline(WRITE),
+        lambda role: reads(role.inputs["name"]),
+    ),
+    Mutation("multi-bucket-writers-restricted", [ROLE_POLICY], "locks", also_allow("policy", Action="s3:*Retention")),
+    Mutation(
+        "multi-bucket-writers-restricted",
+        ["aws:s3/bucketPolicy:BucketPolicy"],
+        "the whole account",
+        also_allow("policy", Principal=ACCOUNT, Action="s3:PutObject"),
+    ),
+    Mutation(
+        "multi-bucket-writers-restricted",
+        ["aws:s3/bucket:Bucket"],
+        "the whole account, inline",
+        put("policy", json.dumps({"Statement": {"Effect": "Allow", "Principal": ACCOUNT, "Action": "s3:*"}})),
+    ),
+    Mutation(
+        "multi-bucket-writers-restricted",
+        ["gcp:storage/bucketIAMMember:BucketIAMMember"],
+        "a writing role",
+        put("role", "roles/storage.objectUser"),
+    ),
+    Mutation("aws-secretsmanager-readers-own-secrets", [ROLE_POLICY], "all", also_allow("policy", Action=READ)),
+    Mutation("aws-secretsmanager-readers-own-secrets", [ROLE], "one, inline", inline(READ)),
+]

@@ -1,0 +1,21 @@
+"""Violations of prod are found by the pack as a whole, each by a policy that names the fault."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from tests.policies.violations import Violation, findings_of
+from tests.policies.violations.catalog import VIOLATIONS
+
+
+@pytest.mark.parametrize("violation", VIOLATIONS, ids=str)
+def test_a_violation_of_prod_is_found_by_a_policy_that_names_it(violation: Violation) -> None:
+    found = findings_of(violation)
+    assert any(violation.says in said for said in found.get(violation.policy, [])), found
+
+
+def test_every_violation_is_listed_once() -> None:
+    repeated = [title for title, count in Counter(map(str, VIOLATIONS)).items() if count > 1]
+    assert repeated == []

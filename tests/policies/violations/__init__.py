@@ -1,0 +1,73 @@
+"""Violations of prod, written without reading the pack: each is one plausible bad change to the program.
+
+A mutation asks the one policy that it was written for. A violation asks the whole pack with prod's settings, and counts
+as found only if a policy names its fault. The price list is no such policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cache
+
+from pulumi_policy import PolicyResource, ResourceValidationPolicy
+
+from policies.pack import POLICIES
+from tests.policies.graph import graph
+from tests.policies.mutations import Change, kind_of
+from tests.policies.mutations.stacks import Whole, whole_stacks
+from tests.policies.resources import findings
+from tests.support.harness import Registered
+
+# The index of each stack in `whole_stacks`.
+AWS, GOOGLE = 0, 1
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One bad change to the first resource of the type `of` that `where` picks in one stack.
+
+    `policy` must report a finding that contains `says`.
+    """
+
+    how: str
+    policy: str
+    says: str
+    of: str
+    change: Change
+    where: Callable[[Registered], bool] = lambda _: True
+    stack: int = AWS
+
+    def __str__(self) -> str:
+        return f"{('prod', 'google')[self.stack]}: {self.how}"
+
+
+def findings_of(violation: Violation) -> Mapping[str, Sequence[str]]:
+    """Returns the findings of all policies on the stack with the violation, by policy.
+
+    Policies about single resources check only the changed resources: the others are unchanged and have no findings.
+    """
+    stack = whole_stacks()[violation.stack]
+    whole = _graph_of(violation.stack)
+    broken = _picked(stack, violation)
+    changed = graph(violation.change(deepcopy(broken)), whole)
+    everything = [*(each for urn, each in whole.items() if urn != broken.urn), *changed]
+    found = {
+        policy.name: findings(
+            policy.name,
+            changed if isinstance(policy, ResourceValidationPolicy) else everything,
+            stack.settings.get(policy.name),
+        )
+        for policy in POLICIES
+    }
+    return {name: said for name, said in found.items() if said}
+
+
+@cache
+def _graph_of(stack: int) -> Mapping[str, PolicyResource]:
+    return {each.urn: each for each in graph(whole_stacks()[stack].resources)}
+
+
+def _picked(stack: Whole, violation: Violation) -> Registered:
+    return next(each for each in stack.resources if kind_of(each) == violation.of and violation.where(each))

@@ -1,0 +1,7 @@
+"""All violations, by kind."""
+
+from __future__ import annotations
+
+from tests.policies.violations import Violation, principals, rights, writers
+
+VIOLATIONS: list[Violation] = [*principals.VIOLATIONS, *rights.VIOLATIONS, *writers.VIOLATIONS]

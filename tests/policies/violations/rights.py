@@ -1,0 +1,179 @@
+"""Violations that give roles wide rights, secrets of others, or managed policies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tests.policies.cases.parts import document
+from tests.policies.mutations.changes import also_allow, beside, put, statements
+from tests.policies.violations import GOOGLE, Violation
+from tests.support.harness import Registered
+
+ROLE = "aws:iam/role:Role"
+ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+FULL = "multi-iam-no-full-access"
+NAMED = "aws-iam-permissions-name-resources"
+MANAGED = "aws-iam-managed-policies-allowed"
+SECRETS = "aws-secretsmanager-readers-own-secrets"
+READ = "secretsmanager:GetSecretValue"
+
+
+def allowed(how: str, policy: str, says: str, actions: Any, resources: Any, **more: Any) -> Violation:
+    change = also_allow("policy", Action=actions, Resource=resources, **more)
+    return Violation(f"rights: {how}", policy, says, ROLE_POLICY, change)
+
+
+def wide() -> list[Violation]:
+    def not_action(those: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [*those, {"Effect": "Allow", "NotAction": "iam:*", "Resource": "arn:aws:s3:::*"}]
+
+    def not_resource(those: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [*those, {"Effect": "Allow", "Action": "s3:*", "NotResource": "arn:aws:s3:::secret"}]
+
+    return [
+        allowed("s3:* on all buckets by ARN", FULL, "s3:*", "s3:*", "arn:aws:s3:::*"),
+        allowed("s3:* on all objects by ARN", FULL, "s3:*", "s3:*", "arn:aws:s3:::*/*"),
+        allowed("dynamodb:* on all tables", FULL, "dynamodb:*", "dynamodb:*", "arn:aws:dynamodb:*:*:table/*"),
+        allowed("every action by two stars", FULL, "s3:**", "s3:**", "*"),
+        allowed("every service by a wildcard", FULL, "*:*", "*:*", "arn:aws:*:*:*:*"),
+        allowed("services by a prefix", FULL, "s*:*", "s*:*", "*"),
+        allowed("all actions by question mark", FULL, "kms:?*", "kms:?*", "arn:aws:kms:*:*:key/*"),
+        allowed("reading of all objects by ARN", NAMED, "s3:GetObject", "s3:GetObject", "arn:aws:s3:::*/*"),
+        allowed("reading in all partitions", NAMED, "s3:GetObject", "s3:GetObject", "arn:*:s3:::*"),
+        allowed("decrypting with every key", NAMED, "kms:Decrypt", "kms:Decrypt", "arn:aws:kms:*:123456789012:key/*"),
+        allowed(
+            "decrypting with all aliases", NAMED, "kms:Decrypt", "kms:Decrypt", "arn:aws:kms:us-east-1:123456789012:*"
+        ),
+        allowed(
+            "reading of every table of the account",
+            NAMED,
+            "dynamodb:Scan",
+            "dynamodb:Scan",
+            "arn:aws:dynamodb:us-east-1:123456789012:table/*",
+        ),
+        allowed(
+            "invoking of every function",
+            NAMED,
+            "lambda:InvokeFunction",
+            "lambda:InvokeFunction",
+            "arn:aws:lambda:*:123456789012:function:*",
+        ),
+        allowed("assuming of every role", NAMED, "sts:AssumeRole", "sts:AssumeRole", "arn:aws:iam::*:role/*"),
+        allowed(
+            "a wildcard among named resources",
+            NAMED,
+            "sqs:SendMessage",
+            "sqs:SendMessage",
+            ["arn:aws:sqs:us-east-1:123456789012:a", "arn:aws:sqs:*:*:*"],
+        ),
+        Violation("rights: all but some actions", FULL, "all but", ROLE_POLICY, statements("policy", not_action)),
+        Violation("rights: all but some resources", FULL, "s3:*", ROLE_POLICY, statements("policy", not_resource)),
+        *[
+            Violation(
+                f"rights: a Google account has {role}",
+                FULL,
+                role,
+                "gcp:storage/bucketIAMMember:BucketIAMMember",
+                put("role", role),
+                stack=GOOGLE,
+            )
+            for role in ("roles/owner", "roles/editor", "roles/storage.admin")
+        ],
+        Violation(
+            "rights: a Google account administers Spanner",
+            FULL,
+            "roles/spanner.admin",
+            "gcp:spanner/databaseIAMMember:DatabaseIAMMember",
+            put("role", "roles/spanner.admin"),
+            stack=GOOGLE,
+        ),
+    ]
+
+
+def managed() -> list[Violation]:
+    attachment = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+
+    def attached(name: str, token: str = attachment, arns: str = "policyArn") -> Violation:
+        arn = f"arn:aws:iam::aws:policy/{name}"
+        change = beside(token, depends="role", role="x", **{arns: [arn] if arns.endswith("s") else arn})
+        return Violation(f"managed policy {name} by {token.split(':')[-1]}", MANAGED, name, ROLE, change)
+
+    return [
+        attached("AmazonS3FullAccess"),
+        attached("SecretsManagerReadWrite"),
+        attached("AdministratorAccess"),
+        attached("ReadOnlyAccess"),
+        attached("service-role/AWSLambdaVPCAccessExecutionRole"),
+        attached("SecurityAudit", "aws:iam/groupPolicyAttachment:GroupPolicyAttachment"),
+        attached("PowerUserAccess", "aws:iam/policyAttachment:PolicyAttachment"),
+        attached(
+            "IAMFullAccess", "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive", "policyArns"
+        ),
+        Violation(
+            "managed policy of the account by RolePolicyAttachment",
+            MANAGED,
+            "everything",
+            ROLE,
+            beside(attachment, depends="role", role="x", policyArn="arn:aws:iam::123456789012:policy/everything"),
+        ),
+    ]
+
+
+def reads_secret(how: str, role: str, resources: Any, actions: Any = READ) -> Violation:
+    return Violation(
+        f"secrets: {how}",
+        SECRETS,
+        role,
+        ROLE_POLICY,
+        also_allow("policy", Action=actions, Resource=resources),
+        lambda policy: policy.inputs["role"].endswith(role) and policy.name != "origin-ways",
+    )
+
+
+def secrets() -> list[Violation]:
+    here = "arn:aws:secretsmanager:us-east-1:123456789012:secret:artifact-edge"
+    return [
+        reads_secret("all of them", "shield", "arn:aws:secretsmanager:*:*:secret:*"),
+        reads_secret("all environments", "shield", "arn:aws:secretsmanager:*:*:secret:artifact-edge/*"),
+        reads_secret("all of the environment", "shield", f"{here}/prod/*"),
+        reads_secret("the edge's signing key", "shield", f"{here}/prod/edge-??????"),
+        reads_secret("the certificate authorities' keys", "shield", f"{here}/prod/authority-??????"),
+        reads_secret("another environment's secret", "shield", f"{here}/staging/shield-??????"),
+        reads_secret("another role's secret", "metadata-api", f"{here}/prod/edge-kv-??????"),
+        reads_secret("the operator's token", "entitlements", f"{here}/prod/cloudflare-??????"),
+        reads_secret("names by a prefix", "metadata-api", f"{here}/prod/m*"),
+        reads_secret("in batches", "shield", "*", "secretsmanager:BatchGetSecretValue"),
+        reads_secret("by a wildcard action", "shield", f"{here}/prod/edge-??????", "secretsmanager:Get*"),
+        reads_secret("and writes its own", "shield", f"{here}/prod/shield-??????", "secretsmanager:PutSecretValue"),
+        reads_secret("of parameters", "shield", "arn:aws:ssm:us-east-1:123456789012:parameter/x", "ssm:GetParameter"),
+        reads_secret("in NotAction", "shield", f"{here}/prod/edge-??????", ["secretsmanager:*"]),
+        Violation(
+            "secrets: a new role reads one",
+            SECRETS,
+            "new-role",
+            ROLE,
+            _new_role_with(f"{here}/prod/edge-??????"),
+        ),
+        Violation(
+            "secrets: on Google, the follower's role reads the API's",
+            SECRETS,
+            "follow",
+            ROLE_POLICY,
+            also_allow("policy", Action=READ, Resource=f"{here}/prod/metadata-api-??????"),
+            lambda policy: policy.inputs["role"].endswith("follow"),
+            GOOGLE,
+        ),
+    ]
+
+
+def _new_role_with(secret: str) -> Any:
+    allowing = document({"Effect": "Allow", "Action": READ, "Resource": secret})
+
+    def change(role: Registered) -> Sequence[Registered]:
+        return beside(ROLE_POLICY, role="new-role", policy=allowing)(role)
+
+    return change
+
+
+VIOLATIONS = [*wide(), *managed(), *secrets()]

@@ -1,0 +1,118 @@
+"""Violations that let other roles write objects."""
+
+from __future__ import annotations
+
+from tests.policies.cases.parts import document
+from tests.policies.mutations.changes import also_allow, put
+from tests.policies.violations import GOOGLE, Violation
+
+ROLE = "aws:iam/role:Role"
+ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+BUCKET_POLICY = "aws:s3/bucketPolicy:BucketPolicy"
+GCS_GRANT = "gcp:storage/bucketIAMMember:BucketIAMMember"
+WRITERS = "multi-bucket-writers-restricted"
+OBJECTS = "arn:aws:s3:::artifact-edge-prod-us-east-1/*"
+
+
+def writing(how: str, role: str, *actions: str, resource: str = OBJECTS) -> Violation:
+    return Violation(
+        f"writer: {how}",
+        WRITERS,
+        role,
+        ROLE_POLICY,
+        also_allow("policy", Action=list(actions), Resource=resource),
+        lambda policy: policy.inputs["role"].endswith(role) and policy.name != "origin-ways",
+    )
+
+
+VIOLATIONS = [
+    writing("the shields' role puts and deletes", "shield", "s3:PutObject", "s3:DeleteObject"),
+    writing("the metadata API's role puts", "metadata-api", "s3:PutObject"),
+    writing("the shields' role puts by a wildcard", "shield", "s3:Put*"),
+    writing("the shields' role has every action on objects", "shield", "s3:*Object*"),
+    writing("the shields' role replicates", "shield", "s3:ReplicateObject", "s3:ReplicateDelete"),
+    writing("the shields' role deletes versions", "shield", "s3:DeleteObjectVersion"),
+    writing("the shields' role writes every bucket", "shield", "s3:PutObject", resource="arn:aws:s3:::*"),
+    writing("the follower writes a folder", "entitlements", "s3:PutObject", resource=f"{OBJECTS[:-1]}npm/*"),
+    writing(
+        "the shields' role changes the lifecycle",
+        "shield",
+        "s3:PutLifecycleConfiguration",
+        resource=OBJECTS.removesuffix("/*"),
+    ),
+    writing(
+        "the shields' role changes who may write",
+        "shield",
+        "s3:PutBucketPolicy",
+        resource=OBJECTS.removesuffix("/*"),
+    ),
+    Violation(
+        "writer: the shields' role writes by an inline policy of the role",
+        WRITERS,
+        "shield",
+        ROLE,
+        put(
+            "inlinePolicies",
+            [
+                {
+                    "name": "write",
+                    "policy": document({"Effect": "Allow", "Action": "s3:PutObject", "Resource": OBJECTS}),
+                }
+            ],
+        ),
+        lambda role: role.name == "shield",
+    ),
+    Violation(
+        "writer: bucket policy lets the shields' role write",
+        WRITERS,
+        "shield",
+        BUCKET_POLICY,
+        also_allow(
+            "policy",
+            Principal={"AWS": "arn:aws:iam::123456789012:role/artifact-edge-prod-shield"},
+            Action="s3:PutObject",
+            Resource=OBJECTS,
+        ),
+        lambda policy: policy.name == "us-east-1",
+    ),
+    Violation(
+        "writer: bucket policy lets the whole account write",
+        WRITERS,
+        "root",
+        BUCKET_POLICY,
+        also_allow(
+            "policy",
+            Principal={"AWS": "arn:aws:iam::123456789012:root"},
+            Action="s3:PutObject",
+            Resource=OBJECTS,
+        ),
+        lambda policy: policy.name == "us-east-1",
+    ),
+    Violation(
+        "writer: a writer may end locks early",
+        WRITERS,
+        "retention",
+        ROLE_POLICY,
+        also_allow("policy", Action="s3:BypassGovernanceRetention", Resource=OBJECTS),
+        lambda policy: policy.inputs["role"].endswith("drain"),
+    ),
+    *[
+        Violation(
+            f"writer: a Google account has {role}",
+            WRITERS,
+            role,
+            GCS_GRANT,
+            put("role", role),
+            lambda grant: grant.name == "reader-0",
+            GOOGLE,
+        )
+        for role in (
+            "roles/storage.objectAdmin",
+            "roles/storage.objectUser",
+            "roles/storage.objectCreator",
+            "roles/storage.legacyBucketWriter",
+            "roles/storage.admin",
+            "projects/artifact-edge-prod/roles/anything",
+        )
+    ],
+]
