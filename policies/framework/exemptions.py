@@ -18,6 +18,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 DIRECTORY = Path(__file__).resolve().parents[1] / "exemptions"
 
+# The policies about exemptions. No exemption covers their findings: it could cover the finding about itself.
+VALID = "stack-exemptions-valid"
+REPORTED = "stack-exemptions-reported"
+
 # The name of the directory until release 0.1.
 FORMER_NAME = "exceptions"
 
@@ -54,6 +58,8 @@ class Exemptions:
 
     def cover(self, policy: str, urn: str, finding: str) -> bool:
         """Returns whether an exemption covers the finding, and records a covered finding for the report."""
+        if policy in (VALID, REPORTED):
+            return False
         for each in self.listed:
             if each.policy == policy and each.expires >= today() and fnmatchcase(urn, each.resource):
                 self.covered.setdefault(each, []).append(finding)

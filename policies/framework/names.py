@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from difflib import get_close_matches
 
 # A policy about resources of one cloud starts with that cloud. `multi` is for resources of several clouds, and `stack`
 # for a policy about the stack as a whole.
@@ -40,3 +41,16 @@ def unknown_names(used: Iterable[str], names: Collection[str], renamed: Mapping[
             yield f"the policy {name} is now called {renamed[name]}; use this name"
         elif name not in names:
             yield f"there is no policy {name}; docs/policy-list.md lists all names"
+
+
+def unknown_settings(policy: str, used: Iterable[str], names: Collection[str]) -> Iterator[str]:
+    """Yields a message for each setting that the policy does not have, with the most similar setting that it has."""
+    for name in used:
+        if name in names:
+            continue
+        if not names:
+            yield f"the policy {policy} has no settings; remove {name!r}"
+            continue
+        similar = get_close_matches(name, names, n=1, cutoff=0.5)
+        hint = f"did you mean {similar[0]!r}?" if similar else f"it has {', '.join(sorted(names))}"
+        yield f"the policy {policy} has no setting {name!r}; {hint}"

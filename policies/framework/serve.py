@@ -1,4 +1,4 @@
-"""The server of the policy pack, which the engine calls. It rejects settings for policies that do not exist."""
+"""The server of the policy pack, which the engine calls. It rejects settings that no policy of the pack has."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import grpc
 import pulumi_policy.policy
 from pulumi_policy import EnforcementLevel, Policy, PolicyPack
 
-from policies.framework.names import unknown_names
+from policies.framework.names import unknown_names, unknown_settings
 
 # The entry of a pack's configuration that sets the enforcement level of all policies.
 _ALL = "all"
@@ -25,16 +25,22 @@ def serve(name: str, policies: list[Policy], renamed: Mapping[str, str]) -> None
 
 
 def servicer_for(policies: list[Policy], renamed: Mapping[str, str]) -> Any:
-    """Returns the SDK's servicer class with an added check of the policy names in the configuration.
+    """Returns the SDK's servicer class with an added check of the names in the configuration.
 
-    The engine passes on settings for policies that the pack does not have, and the SDK ignores them. A policy with a
-    misspelt name would therefore keep its defaults. The SDK has no public way to see these settings.
+    The engine passes on settings that the pack does not have, and the SDK ignores them. A policy with a misspelt name
+    or setting would therefore keep its defaults. The SDK has no public way to see these settings.
     """
     names = {policy.name for policy in policies} | {_ALL}
+    settings = {
+        policy.name: set(policy.config_schema.properties if policy.config_schema else ()) for policy in policies
+    }
 
     class Checked(_Servicer):
         def Configure(self, request: Any, context: Any) -> Any:
             problems = list(unknown_names(request.policyConfig, names, renamed))
+            for name, given in request.policyConfig.items():
+                if name in settings:
+                    problems += unknown_settings(name, given.properties, settings[name])
             if problems:
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"in the pack's configuration {'; '.join(problems)}")
             return _Servicer.Configure(self, request, context)

@@ -9,14 +9,11 @@ from pulumi_policy import Policy, Severity, StackValidationArgs
 
 from policies.framework.controls import nist
 from policies.framework.declare import architecture, exemptions_at, setting, urn_of_stack
-from policies.framework.exemptions import Exemption, today
+from policies.framework.exemptions import REPORTED, VALID, Exemption, today
 from policies.framework.names import unknown_names
 
 # Owners must review an exemption at least twice a year.
 _LONGEST_DAYS = 180
-
-_VALID = "stack-exemptions-valid"
-_REPORTED = "stack-exemptions-reported"
 
 
 def policies(names: Collection[str], renamed: Mapping[str, str]) -> list[Policy]:
@@ -26,24 +23,24 @@ def policies(names: Collection[str], renamed: Mapping[str, str]) -> list[Policy]
     """
 
     @architecture(
-        _VALID,
-        "An exemption names a policy that exists, and ends.",
+        VALID,
+        "Every exemption is complete, names an existing policy, and expires in time.",
         severity=Severity.HIGH,
         control=nist("CA-5"),
-        fix="Correct the entry in policies/exemptions, or remove it and meet the policy",
+        fix="Correct the entry in policies/exemptions, or remove the entry and comply with the policy",
         config={"days": {"type": "integer", "minimum": 1, "default": _LONGEST_DAYS}},
     )
     def valid(stack: StackValidationArgs) -> Iterator[str]:
         found = exemptions_at(urn_of_stack(stack))
         yield from found.problems
         for each in found.listed:
-            unknown = unknown_names([each.policy], {*names, _VALID, _REPORTED}, renamed)
+            unknown = unknown_names([each.policy], {*names, VALID, REPORTED}, renamed)
             yield from (f"{each}: {problem}" for problem in unknown)
             yield from _problems(each, int(setting(stack, "days", _LONGEST_DAYS)))
 
     @architecture(
-        _REPORTED,
-        "Whoever looks at a plan sees what its exemptions cover.",
+        REPORTED,
+        "Every plan lists its exemptions, and the findings that each exemption covers.",
         severity=Severity.LOW,
         control=nist("CA-7"),
         fix="Exemptions are listed in policies/exemptions",
@@ -63,9 +60,9 @@ def policies(names: Collection[str], renamed: Mapping[str, str]) -> list[Policy]
 
 
 def _problems(each: Exemption, days: int) -> Iterator[str]:
-    if each.policy in (_VALID, _REPORTED):
-        yield f"{each}: nothing is exempt from this policy"
+    if each.policy in (VALID, REPORTED):
+        yield f"{each}: this policy allows no exemption"
     if each.expires < today():
         yield f"{each} expired on {each.expires}"
     elif each.expires > today() + timedelta(days=days):
-        yield f"{each} ends on {each.expires}, in more than {days} days"
+        yield f"{each} expires on {each.expires}, in more than {days} days"

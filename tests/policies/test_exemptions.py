@@ -78,6 +78,16 @@ def test_the_exemptions_of_our_own_environments_are_valid_today(environment: str
     assert found.stack == environment
 
 
+@pytest.mark.parametrize("policy", ["stack-exemptions-valid", "stack-exemptions-reported"])
+def test_no_exemption_covers_the_findings_about_exemptions(policy: str, write_exemptions: WriteExemptions) -> None:
+    root = "urn:pulumi:unit::artifact-edge::pulumi:pulumi:Stack::artifact-edge-unit"
+    write_exemptions(exemption(policy=policy, resource=root) + exemption(expires="2026-11-23"))
+    problems = findings("stack-exemptions-valid", [PRIMARY])
+    assert any("expired on 2026-11-23" in problem for problem in problems)
+    assert any(f"exemption from {policy}" in problem and "no exemption" in problem for problem in problems)
+    assert findings("stack-exemptions-reported", [PRIMARY])
+
+
 def test_the_former_directory_is_refused_with_the_new_location(write_exemptions: WriteExemptions) -> None:
     write_exemptions("")
     exemptions.DIRECTORY.with_name("exceptions").mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -72,11 +73,13 @@ class Context:
         raise Refused(f"{code.name}: {details}")
 
 
-def configure(*names: str) -> None:
-    """Passes the pack a configuration with settings for the named policies. Raises Refused if the pack aborts."""
+def configure(*names: str, **settings: Any) -> None:
+    """Passes the pack a configuration with the settings for each named policy. Raises Refused if the pack aborts."""
     servicer: Any = servicer_for(POLICIES, RENAMED)
     pack = servicer("unit", "1", POLICIES, EnforcementLevel.MANDATORY)
-    pack.Configure(ConfigureAnalyzerRequest(policyConfig={name: PolicyConfig() for name in names}), Context())
+    given = PolicyConfig()
+    given.properties.update(settings)
+    pack.Configure(ConfigureAnalyzerRequest(policyConfig=dict.fromkeys(names, given)), Context())
 
 
 def test_settings_with_a_former_name_are_refused_with_the_current_name() -> None:
@@ -92,3 +95,24 @@ def test_settings_for_a_policy_that_does_not_exist_are_refused() -> None:
 
 def test_settings_for_policies_and_for_all_of_them_are_accepted() -> None:
     configure("all", *NAMES)
+
+
+def test_a_misspelt_setting_is_refused_with_the_most_similar_one() -> None:
+    says = "the policy multi-bucket-replicated has no setting 'region'; did you mean 'regions'?"
+    with pytest.raises(Refused, match=f"INVALID_ARGUMENT: .*{re.escape(says)}"):
+        configure("multi-bucket-replicated", region=3)
+
+
+def test_a_setting_unlike_any_other_is_refused_with_the_list_of_settings() -> None:
+    says = "has no setting 'exempt'; it has least_days, most_days"
+    with pytest.raises(Refused, match=says):
+        configure("multi-bucket-old-versions-kept-and-expired", exempt=True)
+
+
+def test_a_setting_for_a_policy_without_settings_is_refused() -> None:
+    with pytest.raises(Refused, match="the policy multi-bucket-versioned has no settings; remove 'required'"):
+        configure("multi-bucket-versioned", required=False)
+
+
+def test_known_settings_are_accepted() -> None:
+    configure("multi-bucket-old-versions-kept-and-expired", least_days=1, most_days=30)

@@ -28,7 +28,7 @@ CASES = [
     Case(
         "stack-exemptions-valid",
         [PRIMARY],
-        "nothing is exempt from this policy",
+        "this policy allows no exemption",
         exemptions=exemption(policy="stack-exemptions-valid"),
     ),
     Case("stack-exemptions-valid", [PRIMARY], "expired on 2026-11-23", exemptions=exemption(expires="2026-11-23")),
