@@ -43,14 +43,16 @@ def publish(
     repository: str = "",
     tag: str = "",
     provenance: Path | None = None,
+    strict: bool = False,
 ) -> Report:
     """Publishes npm tarballs, wheels, sdists and OCI image layouts. All are checked before the first is written.
 
-    Raises RegistryError. Changes committed before the error are delivered by the next run or by `purges drain`.
+    `strict` holds Python distributions to the rules for new uploads. Without it, files are taken as installers take
+    them. Raises RegistryError. Changes committed before the error are delivered by the next run or by `purges drain`.
     """
     if provenance and len(files) != 1:
         raise RegistryError(f"--provenance {provenance}: belongs to one npm package; publish that package alone")
-    return apply(target, [_read(file, repository, tag, provenance) for file in files], by)
+    return apply(target, [_read(file, repository, tag, provenance, strict=strict) for file in files], by)
 
 
 def apply(target: Target, artifacts: Sequence[Artifact], by: By) -> Report:
@@ -81,7 +83,7 @@ def signed(target: Target, artifacts: Sequence[Artifact]) -> Sequence[Artifact]:
     return [signer.signed(artifact) for artifact in artifacts] if signer else artifacts
 
 
-def _read(file: Path, repository: str, tag: str, provenance: Path | None) -> Artifact:
+def _read(file: Path, repository: str, tag: str, provenance: Path | None, *, strict: bool) -> Artifact:
     if not file.exists():
         raise RegistryError(f"{file}: no such file")
     if provenance and file.suffix != ".tgz":
@@ -96,8 +98,4 @@ def _read(file: Path, repository: str, tag: str, provenance: Path | None) -> Art
         return npm.read(file, tag, provenance)
     if tag:
         raise RegistryError(f"{file}: --tag is for npm packages and images only; publish this file without it")
-    if file.suffix == ".whl" or file.name.endswith(".tar.gz"):
-        return pypi.read(file)
-    raise RegistryError(
-        f"{file}: unknown kind of file; publish an npm .tgz, a .whl, an sdist .tar.gz, or an OCI layout directory"
-    )
+    return pypi.read(file, strict=strict)

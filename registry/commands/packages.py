@@ -26,13 +26,21 @@ TagName = Annotated[str, typer.Argument(help="name of the tag, such as next")]
 
 @app.command()
 def publish(
-    files: Annotated[list[Path], typer.Argument(help="npm .tgz, .whl, sdist .tar.gz, or OCI layout directory")],
+    files: Annotated[list[Path], typer.Argument(help="npm .tgz, wheel, sdist, or OCI layout directory")],
     stack_outputs: Outputs,
     repository: Annotated[str, typer.Option(help="repository to publish an image to, e.g. acme/app")] = "",
     tag: Annotated[str, typer.Option(help="tag of an image, or dist-tag of an npm package")] = "",
     provenance: Annotated[
         Path | None, typer.Option(help="Sigstore bundle with the provenance of an npm package")
     ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict/--as-installers",
+            help="hold Python files to PyPI's rules for new uploads, instead of taking what pip and uv install",
+            envvar="ARTIFACT_EDGE_STRICT",
+        ),
+    ] = False,
     principal: Principal = "",
 ) -> None:
     """Publish packages. Publishing the same files again changes nothing, and completes an interrupted run."""
@@ -42,7 +50,7 @@ def publish(
 
     target = read_target(stack_outputs)
     by = caller.by(target, "publish", principal)
-    report = publishing.publish(target, files, by, repository=repository, tag=tag, provenance=provenance)
+    report = publishing.publish(target, files, by, repository=repository, tag=tag, provenance=provenance, strict=strict)
     for each in report.published:
         print(f"{'published' if each.new else 'already published:'} {each.title}")
     _report_delay(report)

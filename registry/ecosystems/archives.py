@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tarfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -20,13 +21,26 @@ def checked_members(file: Path, tar: tarfile.TarFile) -> Iterator[tarfile.TarInf
     """
     unpacked = 0
     for number, member in enumerate(tar, 1):
-        refuse_outside(file, member.name)
         unpacked += member.size
-        if number > _MEMBERS or unpacked > _UNPACKED_BYTES:
-            raise RegistryError(
-                f"{file}: unpacks to more than {_MEMBERS} members or {_UNPACKED_BYTES >> 30} GiB; publish less at once"
-            )
+        _check(file, member.name, number, unpacked)
         yield member
+
+
+def checked_names(file: Path, archive: zipfile.ZipFile) -> Iterator[str]:
+    """Yields the names of a zip's members in order. Raises RegistryError as `checked_members` does."""
+    unpacked = 0
+    for number, member in enumerate(archive.infolist(), 1):
+        unpacked += member.file_size
+        _check(file, member.filename, number, unpacked)
+        yield member.filename
+
+
+def _check(file: Path, name: str, number: int, unpacked: int) -> None:
+    refuse_outside(file, name)
+    if number > _MEMBERS or unpacked > _UNPACKED_BYTES:
+        raise RegistryError(
+            f"{file}: unpacks to more than {_MEMBERS} members or {_UNPACKED_BYTES >> 30} GiB; publish less at once"
+        )
 
 
 def refuse_outside(file: Path, name: str) -> None:

@@ -1,16 +1,17 @@
 """Reads a wheel or an sdist into the artifact to publish.
 
-Sources: PEP 427 (wheels), 503 (names), 658 (metadata files).
+Files are taken as pip and uv take them, whatever year they were built in: what an index needs is the name, the version
+and Requires-Python. `strict` holds files to the rules that PyPI has for new uploads.
+Sources: the binary and source distribution formats, core metadata 1.0 to 2.5, PEP 503 (names), 658 (metadata files).
 """
 
 from __future__ import annotations
 
-import tarfile
-import zipfile
 from pathlib import Path
-from typing import IO, cast
+from typing import Any
 
 from packaging.metadata import InvalidMetadata, Metadata
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import (
     InvalidSdistFilename,
     InvalidWheelFilename,
@@ -18,106 +19,107 @@ from packaging.utils import (
     parse_sdist_filename,
     parse_wheel_filename,
 )
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 from registry import RegistryError
 from registry.catalog.artifact import Artifact, Blob, Change, Fact, sha256_of
-from registry.ecosystems.archives import checked_members, refuse_outside
+from registry.ecosystems.python_archives import CoreMetadata, core_metadata, sdist_metadata, wheel_metadata
+from registry.ecosystems.python_names import DistributionName, NotInstallable, is_wheel, parsed
 from registry.ecosystems.simple import PypiIndex, PypiProject
 
-_METADATA_BYTES = 4 << 20
+
+def read(file: Path, project: str = "", *, strict: bool = False) -> Artifact:
+    """Returns the artifact for a wheel or an sdist.
+
+    `project` is the normalized name of the project that the source lists the file for, if there is one. Raises
+    RegistryError for a file that installers would not take and, when `strict`, for one that PyPI would not.
+    """
+    try:
+        wheel = is_wheel(file.name)
+        if wheel:
+            named = parsed(file.name, project)
+            raw: bytes | None = wheel_metadata(file, named.project)
+            metadata = core_metadata(raw)
+        else:
+            parsed(file.name, project)  # before the file is read: an egg is a zip
+            raw = sdist_metadata(file)
+            metadata = core_metadata(raw or b"")
+            named = _name_of_sdist(file, project or canonicalize_name(metadata.name))
+    except NotInstallable as error:
+        raise RegistryError(f"{file.parent / str(error)}") from None
+    _check_same(file, named, metadata, wheel=wheel)
+    if strict:
+        _check_upload_rules(file, raw or b"")
+    return _artifact(file, named, metadata, raw if wheel else None)
 
 
-def read(file: Path) -> Artifact:
-    """Returns the artifact for a wheel or an sdist. Raises RegistryError for an invalid file, name or metadata."""
-    if file.suffix == ".whl":
-        name, version = _name_of_wheel(file)
-        raw = _metadata_of_wheel(file)
-    else:
-        name, version = _name_of_sdist(file)
-        raw = _metadata_of_sdist(file)
-    metadata = _checked_metadata(file, raw, name, version)
-    digest = sha256_of(file)
+def _name_of_sdist(file: Path, project: str) -> DistributionName:
+    """Parses the name by the project's name. PKG-INFO may say another, or none."""
+    try:
+        return parsed(file.name, project)
+    except NotInstallable:
+        return parsed(file.name)
+
+
+def _artifact(file: Path, named: DistributionName, metadata: CoreMetadata, served: bytes | None) -> Artifact:
+    """Only a wheel's metadata is served: a wheel that is built from an sdist can have other metadata than the sdist."""
+    name, digest = named.project, sha256_of(file)
     key = f"pypi/files/{name}/{file.name}"
     blobs = [Blob(key, file, "application/octet-stream", digest)]
-    # Only a wheel's metadata is served: a wheel that is built from an sdist can have other metadata than the sdist.
-    served = file.suffix == ".whl"
-    if served:
-        blobs.append(Blob(f"{key}.metadata", raw, "text/plain; charset=utf-8", sha256_of(raw)))
-    fact = Fact(
-        f"file#{file.name}",
-        {
-            "version": str(version),
-            "sha256": digest,
-            "size": file.stat().st_size,
-            "requires_python": str(metadata.requires_python or ""),
-            "metadata_sha256": sha256_of(raw) if served else "",
-        },
-    )
+    if served is not None:
+        blobs.append(Blob(f"{key}.metadata", served, "text/plain; charset=utf-8", sha256_of(served)))
+    normalized = _normalized(metadata.requires_python)
+    content: dict[str, Any] = {
+        "version": str(named.version),
+        "sha256": digest,
+        "size": file.stat().st_size,
+        "requires_python": normalized,
+        "metadata_sha256": "" if served is None else sha256_of(served),
+    }
+    facts = [Fact(f"file#{file.name}", content)]
+    if metadata.requires_python != normalized:
+        # A record of its own, because `file#` never changes and held the normalized text from the start.
+        facts.append(Fact(f"requires-python#{file.name}", {"text": metadata.requires_python}, immutable=False))
     listed = Change(PypiIndex(), [Fact(f"project#{name}", {"name": name})])
-    return Artifact(f"pypi {file.name}", blobs, [Change(PypiProject(name), [fact]), listed])
+    return Artifact(f"pypi {file.name}", blobs, [Change(PypiProject(name), facts), listed])
 
 
-def _name_of_wheel(file: Path) -> tuple[str, Version]:
+def _normalized(requires_python: str) -> str:
+    """Returns the normalized specifiers, or the text itself where it has none that are valid: installers ignore it."""
     try:
-        name, version, _, _ = parse_wheel_filename(file.name)
-    except InvalidWheelFilename as error:
-        raise RegistryError(f"{file}: the name of a wheel is name-version-python-abi-platform.whl: {error}") from None
-    return name, version
+        return str(SpecifierSet(requires_python))
+    except InvalidSpecifier:
+        return requires_python
 
 
-def _name_of_sdist(file: Path) -> tuple[str, Version]:
+def _check_same(file: Path, named: DistributionName, metadata: CoreMetadata, *, wheel: bool) -> None:
+    """Refuses a file whose metadata says another name or version: pip discards it after the download.
+
+    PKG-INFO of old sdists may say neither; the build does.
+    """
+    says = f"its metadata says {metadata.name or 'no name'} {metadata.version or 'no version'}"
+    if wheel and not (metadata.name and metadata.version):
+        raise RegistryError(f"{file}: its metadata is not valid: {says}; build the distribution again")
     try:
-        return parse_sdist_filename(file.name)
-    except InvalidSdistFilename as error:
-        raise RegistryError(f"{file}: the name of an sdist is name-version.tar.gz: {error}") from None
-
-
-def _metadata_of_wheel(file: Path) -> bytes:
-    try:
-        with zipfile.ZipFile(file) as archive:
-            for name in archive.namelist():
-                refuse_outside(file, name)
-            return _member_of_wheel(file, archive)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, NotImplementedError, RuntimeError) as error:
-        raise RegistryError(f"{file}: is not a wheel: {error}. Build one with: python -m build") from None
-
-
-def _member_of_wheel(file: Path, archive: zipfile.ZipFile) -> bytes:
-    directories = {name.split("/")[0] for name in archive.namelist() if ".dist-info/" in name}
-    if len(directories) != 1:
-        raise RegistryError(f"{file}: holds {len(directories)} .dist-info directories; a wheel has one")
-    directory = directories.pop()
-    for name in ("METADATA", "WHEEL", "RECORD"):
-        if f"{directory}/{name}" not in archive.namelist():
-            raise RegistryError(f"{file}: has no {directory}/{name}; build the wheel with: python -m build")
-    if archive.getinfo(f"{directory}/METADATA").file_size > _METADATA_BYTES:
-        raise RegistryError(f"{file}: METADATA is larger than {_METADATA_BYTES >> 20} MiB")
-    return archive.read(f"{directory}/METADATA")
-
-
-def _metadata_of_sdist(file: Path) -> bytes:
-    try:
-        with tarfile.open(file, "r:gz") as tar:
-            for member in checked_members(file, tar):
-                if member.isfile() and member.name.count("/") == 1 and member.name.endswith("/PKG-INFO"):
-                    if member.size > _METADATA_BYTES:
-                        raise RegistryError(f"{file}: PKG-INFO is larger than {_METADATA_BYTES >> 20} MiB")
-                    return cast(IO[bytes], tar.extractfile(member)).read()
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise RegistryError(f"{file}: is not an sdist: {error}. Build one with: python -m build --sdist") from None
-    raise RegistryError(f"{file}: has no PKG-INFO; build the sdist with: python -m build --sdist")
-
-
-def _checked_metadata(file: Path, raw: bytes, name: str, version: Version) -> Metadata:
-    try:
-        metadata = Metadata.from_email(raw, validate=True)
-    except (ExceptionGroup, InvalidMetadata, UnicodeDecodeError) as error:
-        reasons = getattr(error, "exceptions", [error])
-        raise RegistryError(f"{file}: its metadata is not valid: {'; '.join(str(each) for each in reasons)}") from None
-    if canonicalize_name(metadata.name) != name or metadata.version != version:
+        version = Version(metadata.version) if metadata.version else named.version
+    except InvalidVersion:
+        if wheel:
+            raise RegistryError(f"{file}: its metadata is not valid: {says}, which does not follow PEP 440") from None
+        version = named.version
+    name = canonicalize_name(metadata.name) or named.project
+    if (name, version) != (named.project, named.version):
         raise RegistryError(
-            f"{file}: is named {name} {version}, but its metadata says {metadata.name} {metadata.version}; "
-            "build the distribution again instead of renaming it"
+            f"{file}: is named {named.project} {named.version}, but {says}; build the distribution again "
+            "instead of renaming it"
         )
-    return metadata
+
+
+def _check_upload_rules(file: Path, raw: bytes) -> None:
+    try:
+        parse_wheel_filename(file.name) if is_wheel(file.name) else parse_sdist_filename(file.name)
+        Metadata.from_email(raw, validate=True)
+    except (InvalidWheelFilename, InvalidSdistFilename) as error:
+        raise RegistryError(f"{file}: strict rules for new uploads: {error}") from None
+    except (ExceptionGroup, InvalidMetadata, UnicodeDecodeError) as error:
+        reasons = "; ".join(str(each) for each in getattr(error, "exceptions", [error]))
+        raise RegistryError(f"{file}: strict rules for new uploads: its metadata is not valid: {reasons}") from None

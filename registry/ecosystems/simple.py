@@ -44,12 +44,25 @@ def _yanked(known: Known, filename: str) -> bool | str:
     return fact["yanked"] and (fact["reason"] or True)
 
 
+def _requires_python(known: Known, filename: str) -> str:
+    """Returns the text as the index that the file was imported from states it, else as the file itself does."""
+    stated = known.facts.get(f"upstream#{filename}", {}).get("requires_python", "")
+    text = known.facts.get(f"requires-python#{filename}", {}).get("text", "")
+    return stated or text or known.facts[f"file#{filename}"]["requires_python"]
+
+
+def _upload_time(known: Known, filename: str) -> str:
+    """Returns when the index that the file was imported from got the file, else when this registry did (PEP 700)."""
+    return known.facts.get(f"upstream#{filename}", {}).get("uploaded", "") or known.written[f"file#{filename}"]
+
+
 @dataclass(frozen=True)
 class PypiProject:
     """A Python project. `name` is normalized (PEP 503).
 
-    The records `file#<filename>` and `unpublished#<filename>` never change. The record `yanked#<filename>` (PEP 592)
-    can change.
+    The records `file#<filename>` and `unpublished#<filename>` never change. These can: `yanked#<filename>` (PEP 592),
+    `requires-python#<filename>` (the text of a file where `file#` has a normalized one), and `upstream#<filename>`
+    (what the index that the file was imported from states).
     """
 
     name: str
@@ -74,8 +87,8 @@ class PypiProject:
         links: list[tuple[str, str, dict[str, str]]] = []
         for filename, fact in files.items():
             attributes: dict[str, str] = {}
-            if fact["requires_python"]:
-                attributes["data-requires-python"] = fact["requires_python"]
+            if requires_python := _requires_python(known, filename):
+                attributes["data-requires-python"] = requires_python
             if fact["metadata_sha256"]:
                 attributes["data-core-metadata"] = f"sha256={fact['metadata_sha256']}"
                 attributes["data-dist-info-metadata"] = attributes["data-core-metadata"]  # the name until PEP 714
@@ -86,6 +99,7 @@ class PypiProject:
         return _page(f"Links for {self.name}", links)
 
     def _json(self, files: Mapping[str, Mapping[str, Any]], known: Known) -> dict[str, Any]:
+        pythons = {filename: _requires_python(known, filename) for filename in files}
         return {
             "meta": {"api-version": _API_VERSION},
             "name": self.name,
@@ -96,9 +110,9 @@ class PypiProject:
                     "url": self._path(filename),
                     "hashes": {"sha256": fact["sha256"]},
                     "size": fact["size"],
-                    "upload-time": known.written[f"file#{filename}"],
+                    "upload-time": _upload_time(known, filename),
                     "yanked": _yanked(known, filename),
-                    **({"requires-python": fact["requires_python"]} if fact["requires_python"] else {}),
+                    **({"requires-python": pythons[filename]} if pythons[filename] else {}),
                     **({"core-metadata": {"sha256": fact["metadata_sha256"]}} if fact["metadata_sha256"] else {}),
                 }
                 for filename, fact in files.items()

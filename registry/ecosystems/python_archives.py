@@ -1,0 +1,168 @@
+"""Reads the metadata of wheels and sdists, and refuses archives that pip could not install.
+
+Sources: the binary distribution format; the source distribution format; pip's unpacking of legacy sdists.
+"""
+
+from __future__ import annotations
+
+import lzma
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.parser import BytesHeaderParser
+from pathlib import Path, PurePosixPath
+from typing import IO, Literal, cast
+
+from packaging.utils import canonicalize_name
+
+from registry import RegistryError
+from registry.ecosystems.archives import checked_members, checked_names
+
+_METADATA_BYTES = 4 << 20
+_BUILD_FILES = ("setup.py", "pyproject.toml")
+_BROKEN = (
+    *(zipfile.BadZipFile, zipfile.LargeZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, OSError, NotImplementedError, RuntimeError, ValueError),
+)
+_Mode = Literal["r:", "r:gz", "r:bz2", "r:xz"]
+_MODES: dict[str, _Mode] = {
+    ".tar": "r:",
+    ".bz2": "r:bz2",
+    ".tbz": "r:bz2",
+    ".xz": "r:xz",
+    ".txz": "r:xz",
+    ".lzma": "r:xz",
+    ".tlz": "r:xz",
+}
+
+
+@dataclass(frozen=True)
+class CoreMetadata:
+    """The fields that an index needs, as text. A field that is missing or says UNKNOWN is empty."""
+
+    name: str = ""
+    version: str = ""
+    requires_python: str = ""
+
+
+@dataclass
+class _Sdist:
+    """What was found at the root of an sdist. `info` holds PKG-INFO."""
+
+    info: bytes | None = None
+    builds: bool = False
+
+
+def core_metadata(raw: bytes) -> CoreMetadata:
+    """Reads METADATA or PKG-INFO of any version and encoding. Nothing is validated."""
+    headers = BytesHeaderParser().parsebytes(raw)
+
+    def text(name: str) -> str:
+        found = " ".join(str(headers.get(name, "")).split())
+        return "" if found == "UNKNOWN" else found
+
+    return CoreMetadata(text("Name"), text("Version"), text("Requires-Python"))
+
+
+def wheel_metadata(file: Path, project: str) -> bytes:
+    """Returns METADATA of a wheel of the project (PEP 503 name).
+
+    Raises RegistryError for a file that pip would refuse: no zip, no or several `.dist-info` directories at the root, a
+    directory that is named for another project, or a wheel of a later format.
+    """
+    with _opened(file, "a wheel", "python -m build"), zipfile.ZipFile(file) as archive:
+        names = set(checked_names(file, archive))
+        directory = _dist_info(file, names, project)
+        for name in ("METADATA", "WHEEL", "RECORD"):
+            if f"{directory}/{name}" not in names:
+                raise RegistryError(f"{file}: has no {directory}/{name}; build the wheel with: python -m build")
+        _check_format(file, _limited(file, archive, f"{directory}/WHEEL"))
+        return _limited(file, archive, f"{directory}/METADATA")
+
+
+def sdist_metadata(file: Path) -> bytes | None:
+    """Returns PKG-INFO of an sdist, or None for an old one without it.
+
+    Raises RegistryError for an archive that cannot be read, and for one that is no sdist of any age.
+    """
+    with _opened(file, "an sdist", "python -m build --sdist"):
+        # As pip, go by the content of a zip and by the name of a tar archive.
+        found = _from_zip(file) if zipfile.is_zipfile(file) else _from_tar(file)
+    if found.info is None and not found.builds:
+        raise RegistryError(
+            f"{file}: has no PKG-INFO, setup.py or pyproject.toml; build the sdist with: python -m build --sdist"
+        )
+    return found.info
+
+
+@contextmanager
+def _opened(file: Path, kind: str, command: str) -> Generator[None]:
+    """Turns the errors of archives that cannot be read into RegistryError."""
+    try:
+        yield
+    except RegistryError:
+        raise
+    except _BROKEN as error:
+        raise RegistryError(f"{file}: is not {kind}: {error}. Build one with: {command}") from None
+
+
+def _dist_info(file: Path, names: set[str], project: str) -> str:
+    """Returns the `.dist-info` directory at the root. Vendored ones below it belong to no project of this index."""
+    roots = {name.split("/")[0] for name in names if "/" in name}
+    found = sorted(root for root in roots if root.endswith(".dist-info"))
+    if len(found) != 1:
+        there = f": {', '.join(found)}" if found else ""
+        raise RegistryError(f"{file}: holds {len(found)} .dist-info directories at its root{there}; a wheel has one")
+    if not canonicalize_name(found[0]).startswith(project):
+        raise RegistryError(f"{file}: its directory {found[0]} is not named for {project}; build the wheel again")
+    return found[0]
+
+
+def _check_format(file: Path, wheel: bytes) -> None:
+    version = str(BytesHeaderParser().parsebytes(wheel).get("Wheel-Version", "")).strip()
+    major = version.partition(".")[0]
+    if not major.isdecimal() or int(major) > 1:
+        raise RegistryError(f"{file}: is a wheel of the format {version or 'unknown'!r}; installers take 1.x")
+
+
+def _limited(file: Path, archive: zipfile.ZipFile, name: str) -> bytes:
+    if archive.getinfo(name).file_size > _METADATA_BYTES:
+        raise RegistryError(f"{file}: {name} is larger than {_METADATA_BYTES >> 20} MiB")
+    return archive.read(name)
+
+
+def _from_zip(file: Path) -> _Sdist:
+    found = _Sdist()
+    with zipfile.ZipFile(file) as archive:
+        for name in checked_names(file, archive):
+            kind = _at_root(name)
+            found.builds = found.builds or kind in _BUILD_FILES
+            if kind == "PKG-INFO" and found.info is None:
+                found.info = _limited(file, archive, name)
+    return found
+
+
+def _from_tar(file: Path) -> _Sdist:
+    found = _Sdist()
+    with tarfile.open(file, _MODES.get(file.suffix.lower(), "r:gz")) as tar:
+        for member in checked_members(file, tar):
+            kind = _at_root(member.name) if member.isfile() else ""
+            found.builds = found.builds or kind in _BUILD_FILES
+            if kind == "PKG-INFO" and found.info is None:
+                if member.size > _METADATA_BYTES:
+                    raise RegistryError(f"{file}: PKG-INFO is larger than {_METADATA_BYTES >> 20} MiB")
+                found.info = cast(IO[bytes], tar.extractfile(member)).read()
+    return found
+
+
+def _at_root(name: str) -> str:
+    """Returns the filename of a member at the root or one directory below. An sdist has one directory at its root.
+
+    Returns an empty string for any other member.
+    """
+    parts = PurePosixPath(name).parts  # without `.`, with which some archives start each path
+    return parts[-1] if 1 <= len(parts) <= 2 else ""
