@@ -6,6 +6,7 @@ request with a different signature is refused.
 from __future__ import annotations
 
 import json
+import re
 import socketserver
 import threading
 import time
@@ -26,6 +27,34 @@ from botocore.credentials import Credentials
 from emulation.layout import INSTANCES_PATH
 
 IMMUTABLE = "public, max-age=31536000, immutable"
+LAST_MODIFIED = "Thu, 01 Jan 2026 00:00:00 GMT"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One object of a bucket. By default, its ETag is its size in quotation marks."""
+
+    body: bytes
+    cache_control: str = IMMUTABLE
+    etag: str = ""
+    content_encoding: str = ""
+
+    def headers(self) -> dict[str, str]:
+        """Returns the header fields that S3 and this project's publisher give the object."""
+        coded = {"Content-Encoding": self.content_encoding} if self.content_encoding else {}
+        return {
+            **coded,
+            "ETag": self.etag or f'"{len(self.body)}"',
+            "Last-Modified": LAST_MODIFIED,
+            "Cache-Control": self.cache_control,
+            "Content-Type": "application/octet-stream",
+            "Accept-Ranges": "bytes",
+            "Server": "AmazonS3",
+            "x-amz-request-id": "0",
+            "x-amz-meta-digest": "sha256:abc",
+            "x-amz-meta-revision": "7",
+            "x-amz-meta-published": "2026-01-01T00:00:00.000000Z",
+        }
 
 
 @dataclass
@@ -40,13 +69,13 @@ class Cloud:
     dns_port: int
     secret: Mapping[str, str]
     credentials: Credentials
-    objects: dict[tuple[str, str], tuple[bytes, str]] = field(default_factory=dict[tuple[str, str], tuple[bytes, str]])
+    objects: dict[tuple[str, str], Stored] = field(default_factory=dict[tuple[str, str], Stored])
     failing: dict[str, int] = field(default_factory=dict[str, int])
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list[tuple[str, str, dict[str, str]]])
     first_byte_seconds: float = 0.0
 
-    def put(self, host: str, key: str, body: bytes, cache_control: str = IMMUTABLE) -> None:
-        self.objects[host, key] = (body, cache_control)
+    def put(self, host: str, key: str, body: bytes, cache_control: str = IMMUTABLE, **more: str) -> None:
+        self.objects[host, key] = Stored(body, cache_control, **more)
 
     def asked(self, key: str) -> list[str]:
         """Returns the bucket hosts that received a request for a key, in order."""
@@ -126,7 +155,7 @@ class _Requests(BaseHTTPRequestHandler):
         elif found is None:
             self._answer(404, b"<Code>NoSuchKey</Code>", {"Cache-Control": IMMUTABLE})
         else:
-            self._object(*found)
+            self._object(found)
         return None
 
     do_HEAD = do_GET
@@ -135,28 +164,22 @@ class _Requests(BaseHTTPRequestHandler):
     def _cloud(self) -> Cloud:
         return cast(_Http, self.server).cloud
 
-    def _object(self, body: bytes, cache_control: str) -> None:
-        etag = f'"{len(body)}"'
-        headers = {
-            "ETag": etag,
-            "Cache-Control": cache_control,
-            "Content-Type": "application/octet-stream",
-            "Accept-Ranges": "bytes",
-            "Server": "AmazonS3",
-            "x-amz-request-id": "0",
-            "x-amz-meta-digest": "sha256:abc",
-            "x-amz-meta-revision": "7",
-            "x-amz-meta-published": "2026-01-01T00:00:00.000000Z",
-        }
-        if self.headers["If-None-Match"] == etag:
-            self._answer(304, b"", headers)
-        elif self.headers["Range"]:
-            start, end = (int(number) for number in self.headers["Range"].removeprefix("bytes=").split("-"))
-            part = body[start : end + 1]
-            headers["Content-Range"] = f"bytes {start}-{start + len(part) - 1}/{len(body)}"
-            self._answer(206, part, headers)
-        else:
-            self._answer(200, body, headers)
+    def _object(self, stored: Stored) -> None:
+        """Answers as S3's GetObject does: one range, no If-Range, and 416 without the size."""
+        headers, body = stored.headers(), stored.body
+        bounds = re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers["Range"] or "")
+        given = self.headers["If-None-Match"]
+        if given == headers["ETag"] or (given is None and self.headers["If-Modified-Since"] == LAST_MODIFIED):
+            return self._answer(304, b"", headers)
+        if bounds is None or self.command == "HEAD":
+            return self._answer(200, body, headers)
+        first, last = bounds.groups()
+        start = int(first) if first else max(0, len(body) - int(last))
+        part = body[start : int(last) + 1 if first and last else len(body)]
+        if not part:
+            return self._answer(416, b"<Code>InvalidRange</Code>", {"Content-Type": "application/xml"})
+        place = f"bytes {start}-{start + len(part) - 1}/{len(body)}"
+        return self._answer(206, part, {**headers, "Content-Range": place})
 
     def _signed(self, region: str) -> bool:
         """Returns whether the Authorization header has the signature that botocore computes for the request."""

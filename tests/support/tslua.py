@@ -18,9 +18,9 @@ from typing import Any, Literal
 from contract.shields import EDGE_PORT
 
 Lookup = Literal["MISS", "HIT_STALE", "HIT_FRESH", "SKIPPED"]
-Hook = Literal["SEND_REQUEST_HDR", "READ_RESPONSE_HDR", "SEND_RESPONSE_HDR"]
+Hook = Literal["CACHE_LOOKUP_COMPLETE", "SEND_REQUEST_HDR", "READ_RESPONSE_HDR", "SEND_RESPONSE_HDR"]
 
-_HOOKS: tuple[Hook, ...] = ("SEND_REQUEST_HDR", "READ_RESPONSE_HDR", "SEND_RESPONSE_HDR")
+_HOOKS: tuple[Hook, ...] = ("CACHE_LOOKUP_COMPLETE", "SEND_REQUEST_HDR", "READ_RESPONSE_HDR", "SEND_RESPONSE_HDR")
 _LOOKUPS: tuple[Lookup, ...] = ("MISS", "HIT_STALE", "HIT_FRESH", "SKIPPED")
 
 # A misspelt constant is nil in Lua, and a comparison with nil is false without an error.
@@ -109,6 +109,11 @@ class Transaction:
     def run(self, handler: Callable[[], int], **parts: Any) -> None:
         self.script.lua.globals().ts = _Ts(self, **parts)
         assert handler() == 0, "a handler of tslua ends with 0, or the transaction is taken over"
+
+    def look_up(self, lookup: Lookup) -> dict[str, str]:
+        """Runs the hook for the cache's look-up, and returns the client's headers that Traffic Server goes on with."""
+        self._run("CACHE_LOOKUP_COMPLETE", lookup=lookup)
+        return self.client_request.headers.all()
 
     def send_request(self, lookup: Lookup, headers: Mapping[str, str] | None = None) -> dict[str, str]:
         """Runs the hook for a request to the origin, and returns the headers that the origin receives."""

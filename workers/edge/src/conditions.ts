@@ -56,13 +56,16 @@ function canMatch(ifRange: string): boolean {
   return ifRange.startsWith('"') ? ETAG.test(ifRange) : parseHttpDate(ifRange) !== undefined;
 }
 
-/** Returns the header fields for the tiers below. `whole` leaves out the range. */
+/**
+ * Returns the header fields for the tiers below; `whole` leaves out the range. If-Range stays here: Traffic Server
+ * ignores If-Range on a miss, and never answers when the range is beyond the end as well.
+ */
 export function forwarded(conditions: Conditions, whole = false): Record<string, string> {
-  const { ifNoneMatch, ifModifiedSince, range, ifRange } = conditions;
+  const { ifNoneMatch, ifModifiedSince, range } = conditions;
   return {
     ...(ifNoneMatch === undefined ? {} : { "if-none-match": ifNoneMatch }),
     ...(ifModifiedSince === undefined ? {} : { "if-modified-since": new Date(ifModifiedSince).toUTCString() }),
-    ...(range === undefined || whole ? {} : { range: rangeText(range), ...(ifRange === undefined ? {} : { "if-range": ifRange }) }),
+    ...(range === undefined || whole ? {} : { range: rangeText(range) }),
   };
 }
 
@@ -85,7 +88,7 @@ export function verdictOn(conditions: Conditions, status: number, answer: Header
 }
 
 /** Returns whether the answer is the representation that If-Range names, by a strong comparison (section 13.1.5). */
-export function isCurrent(ifRange: string, answer: Headers): boolean {
+function isCurrent(ifRange: string, answer: Headers): boolean {
   const [etag, modified, date] = ["etag", "last-modified", "date"].map((name) => answer.get(name));
   if (ifRange.startsWith('"')) return etag === ifRange;
   const [since, then] = [parseHttpDate(modified ?? null), parseHttpDate(date ?? null)];
@@ -93,9 +96,11 @@ export function isCurrent(ifRange: string, answer: Headers): boolean {
   return since !== undefined && since === parseHttpDate(ifRange) && then !== undefined && then - since >= 1000;
 }
 
-/** Returns whether an object of that size has bytes in the range (RFC 9110, section 14.1.2). */
-export function isSatisfiable(range: Range, size: number): boolean {
-  return "suffix" in range ? range.suffix > 0 : range.first < size;
+/** Returns whether the whole object lacks the range that the client asked for (RFC 9110, section 14.1.2). */
+export function isBeyond({ range, ifRange }: Conditions, whole: Headers): boolean {
+  const size = whole.get("content-length");
+  if (range === undefined || size === null || (ifRange !== undefined && !isCurrent(ifRange, whole))) return false;
+  return "suffix" in range ? range.suffix === 0 : range.first >= Number(size);
 }
 
 function lists(header: string, etag: string | null, comparable: (tag: string) => boolean): boolean {

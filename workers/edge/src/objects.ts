@@ -1,6 +1,6 @@
 // Fetches an object through L1 from a shield, and builds the client's response without internal headers.
 
-import { type Conditions, forwarded, isCurrent, isSatisfiable, type Verdict, verdictOn } from "./conditions";
+import { type Conditions, forwarded, isBeyond, type Verdict, verdictOn } from "./conditions";
 import { candidates, type Place, type Shield } from "./shields";
 import type { ObjectRoute } from "./routes";
 
@@ -39,39 +39,34 @@ export async function fetchObject(
 ): Promise<Response | undefined> {
   const ask: Ask = (by, headers) => askNodes(route.key, by, headers, below, place, now);
   const first = await ask(method, forwarded(conditions));
-  const answer = first?.status === 416 ? await unsatisfied(first, conditions, ask) : first;
-  if (answer === undefined || verdictOf(conditions, answer) !== "whole") return concluded(conditions, answer);
-  await answer.body?.cancel();
+  if (first === undefined || !needsWhole(conditions, first)) return concluded(conditions, first);
+  await first.body?.cancel();
   return concluded(conditions, await ask(method, forwarded(conditions, true)));
+}
+
+/** A 416 says for sure neither the object's size nor its version. A range of another version is of no use. */
+function needsWhole(conditions: Conditions, answer: Response): boolean {
+  return answer.status === 416 || verdictOf(conditions, answer) === "whole";
 }
 
 function verdictOf(conditions: Conditions, answer: Response): Verdict {
   return [200, 206, 304].includes(answer.status) ? verdictOn(conditions, answer.status, answer.headers) : "pass";
 }
 
-/** Returns the answer, or 304 or 412 in its place. */
+/** Returns the answer, or 304, 412 or 416 in its place. */
 async function concluded(conditions: Conditions, answer: Response | undefined): Promise<Response | undefined> {
-  const verdict = answer && verdictOf(conditions, answer);
-  if (verdict !== "failed" && (verdict !== "not modified" || answer?.status === 304)) return answer;
-  await answer?.body?.cancel();
-  return verdict === "failed"
-    ? new Response(null, { status: 412 })
-    : new Response(null, { status: 304, headers: answer?.headers ?? {} });
+  if (answer === undefined) return undefined;
+  const instead = insteadOf(conditions, answer);
+  if (instead !== undefined) await answer.body?.cancel();
+  return instead ?? answer;
 }
 
-/**
- * Returns the answer in place of a 416, which tells neither the object's size nor its validators for sure: 416 with the
- * size, or what a condition decides before the range does, or the whole where If-Range names another version.
- */
-async function unsatisfied(answer: Response, conditions: Conditions, ask: Ask): Promise<Response | undefined> {
-  await answer.body?.cancel();
-  const { range, ifRange } = conditions;
-  const head = await ask("HEAD", forwarded(conditions, true));
-  if (head?.status !== 200 || range === undefined || verdictOf(conditions, head) !== "pass") return head;
-  const size = head.headers.get("content-length");
-  const stale = ifRange !== undefined && !isCurrent(ifRange, head.headers);
-  if (size === null || stale || isSatisfiable(range, Number(size))) return ask("GET", forwarded(conditions, true));
-  return new Response(null, { status: 416, headers: { "content-range": `bytes */${size}` } });
+function insteadOf(conditions: Conditions, answer: Response): Response | undefined {
+  const verdict = verdictOf(conditions, answer);
+  if (verdict === "failed") return new Response(null, { status: 412 });
+  if (verdict === "not modified") return new Response(null, { status: 304, headers: answer.headers });
+  if (answer.status !== 200 || !isBeyond(conditions, answer.headers)) return undefined;
+  return new Response(null, { status: 416, headers: { "content-range": `bytes */${answer.headers.get("content-length")}` } });
 }
 
 /** Returns the first usable answer of a node. */

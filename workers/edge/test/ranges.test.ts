@@ -117,6 +117,18 @@ test("a range beyond the end is 416 with the size, in the ecosystem's format, an
   assert.deepEqual([blob.status, blob.headers["content-range"]], [416, "bytes */100"]);
 });
 
+test("a range beyond the end is 416 also where a tier ignores it and sends the whole, as Traffic Server does on a miss", async () => {
+  const stored = ignorant({ body: BODY });
+  stub.shield = (asked, response) => {
+    delete asked.headers.range;
+    stored(asked, response);
+  };
+  const seen = await ask(range("bytes=100-"));
+  assert.deepEqual([seen.status, seen.headers["content-range"]], [416, "bytes */100"]);
+  assert.equal(shown(await ask(range("bytes=0-4"))), whole);
+  assert.equal(shown(await ask(range("bytes=100-", { "if-range": '"v0"' }))), whole);
+});
+
 test("of an object without bytes, no range from the front is satisfiable, and its last bytes are the whole", async () => {
   stub.shield = ignorant({ body: Buffer.alloc(0) });
   assert.deepEqual((await ask(range("bytes=0-"))).headers["content-range"], "bytes */0");
@@ -149,6 +161,7 @@ test("If-Range of another version gives the whole, of this version the range, th
   for (const [validator, expected] of table) {
     assert.equal(shown(await ask(range("bytes=0-4", { "if-range": validator }))), expected, validator);
   }
+  assert.ok(shieldRequests.every(({ headers }) => headers["if-range"] === undefined));
 });
 
 test("If-Range without a range, and on HEAD, is ignored", async () => {

@@ -1,6 +1,15 @@
 -- What Cloudflare's cache does and Traffic Server does not by itself: the verdict in CF-Cache-Status, whole objects for
 -- cold ranges, and no refusal of the origin kept. Traffic Server's tslua plugin runs it for the rule in remap.config.
 
+-- Traffic Server 9.2 never answers when the origin replaces a stale copy by a version that lacks the range. A range of a
+-- stale copy is therefore ignored.
+local function ignore_range_of_stale_copy()
+  if ts.http.get_cache_lookup_status() == TS_LUA_CACHE_LOOKUP_HIT_STALE then
+    ts.client_request.header['Range'] = nil
+  end
+  return 0
+end
+
 local function ask_origin()
   -- Whoever fills the cache asks for the whole object, and the range is cut from it. A range that lies ahead of a fill
   -- under way (a hit that comes here all the same) is passed on as it is.
@@ -39,6 +48,7 @@ local function answer()
 end
 
 function do_remap()
+  ts.hook(TS_LUA_HOOK_CACHE_LOOKUP_COMPLETE, ignore_range_of_stale_copy)
   ts.hook(TS_LUA_HOOK_SEND_REQUEST_HDR, ask_origin)
   ts.hook(TS_LUA_HOOK_READ_RESPONSE_HDR, hear_origin)
   ts.hook(TS_LUA_HOOK_SEND_RESPONSE_HDR, answer)

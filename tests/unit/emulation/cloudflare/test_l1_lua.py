@@ -44,6 +44,11 @@ def test_a_range_ahead_of_a_fill_passes_to_the_shield_as_a_range(l1: Script) -> 
     assert l1.request({"Range": "bytes=0-9"}).send_request("HIT_FRESH") == {"Range": "bytes=0-9"}
 
 
+def test_a_range_counts_unless_the_copy_is_stale(l1: Script) -> None:
+    assert l1.request({"Range": "bytes=0-9"}).look_up("HIT_STALE") == {}
+    assert l1.request({"Range": "bytes=0-9"}).look_up("HIT_FRESH") == {"Range": "bytes=0-9"}
+
+
 @pytest.mark.parametrize("status", [404, 502])
 def test_a_refusal_is_never_stored(l1: Script, status: int) -> None:
     answer = l1.request().read_response(status, {"Cache-Control": "public, max-age=5"})

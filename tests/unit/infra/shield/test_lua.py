@@ -59,8 +59,13 @@ def test_a_request_with_a_body_is_refused_with_400(shield: Script, body: dict[st
     assert shield.request({**EDGE, **body}).refusal == (400, "no body is taken\n")
 
 
+@pytest.mark.parametrize("uri", ["/objects/", "/objects/npm/", "/objects/%2F", "/objects//", "/", ""])
+def test_a_request_without_an_object_s_key_is_refused_so_that_no_bucket_is_listed(shield: Script, uri: str) -> None:
+    assert shield.request(EDGE, uri=uri).refusal == (404, "no object\n")
+
+
 def test_a_request_that_declares_an_empty_body_is_admitted(shield: Script) -> None:
-    assert shield.request({**EDGE, "Content-Length": "0"}).refusal is None
+    assert shield.request({**EDGE, "Content-Length": "0"}, uri=BLOB).refusal is None
 
 
 @pytest.mark.parametrize("content", [None, ""])
@@ -77,12 +82,19 @@ def test_a_machine_without_a_key_refuses_everyone_and_logs_why(
     assert "X-Cache" not in request.send_response(200, "HIT_FRESH")
 
 
+def test_a_range_counts_unless_the_copy_is_stale(shield: Script) -> None:
+    sent = {**EDGE, "Range": "bytes=0-9"}
+    assert "Range" not in shield.request(sent, uri=BLOB).look_up("HIT_STALE")
+    for lookup in ("MISS", "HIT_FRESH"):
+        assert shield.request(sent, uri=BLOB).look_up(lookup)["Range"] == "bytes=0-9"
+
+
 def test_a_new_key_counts_within_two_seconds_without_a_reload(machine: Path, shield: Script) -> None:
-    assert shield.request(EDGE).refusal is None
+    assert shield.request(EDGE, uri=BLOB).refusal is None
     (machine / "run" / "artifact-edge" / "origin_key").write_text("rotated\n")
     shield.now += 2
     assert shield.request(EDGE).refusal == (403, "not from the edge\n")
-    assert shield.request({"X-Artifact-Edge-Key": "rotated"}).refusal is None
+    assert shield.request({"X-Artifact-Edge-Key": "rotated"}, uri=BLOB).refusal is None
 
 
 def test_the_key_and_the_client_s_headers_are_removed(shield: Script) -> None:

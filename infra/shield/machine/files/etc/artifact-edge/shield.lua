@@ -32,6 +32,13 @@ local function canonical(path)
   return (key:gsub('[^%w%-._~/]', function(byte) return ('%%%02X'):format(byte:byte()) end))
 end
 
+-- Traffic Server 9.2 never answers when the origin replaces a stale copy by a version that lacks the range. A range of a
+-- stale copy is therefore ignored, and the edge gets the whole.
+local function ignore_range_of_stale_copy()
+  if ts.http.get_cache_lookup_status() == TS_LUA_CACHE_LOOKUP_HIT_STALE then ts.client_request.header['Range'] = nil end
+  return 0
+end
+
 local function ask_origin()
   -- A request that fills the cache fetches the whole object, and the range is cut from it. A range ahead of a fill in
   -- progress (a hit that comes here too) is passed on unchanged.
@@ -76,9 +83,13 @@ local function admit()
   if request.header['Transfer-Encoding'] or (request.header['Content-Length'] or '0') ~= '0' then
     return refuse(400, 'no body is taken')
   end
-  request.set_uri(canonical(request.get_uri()))
+  local uri = canonical(request.get_uri())
+  -- Without a key, the origin would list the bucket.
+  if uri:sub(-1) == '/' or uri == '' then return refuse(404, 'no object') end
+  request.set_uri(uri)
   request.set_uri_args('')
   ts.ctx.admitted = true
+  ts.hook(TS_LUA_HOOK_CACHE_LOOKUP_COMPLETE, ignore_range_of_stale_copy)
   ts.hook(TS_LUA_HOOK_SEND_REQUEST_HDR, ask_origin)
   ts.hook(TS_LUA_HOOK_READ_RESPONSE_HDR, hear_origin)
 end

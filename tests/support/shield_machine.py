@@ -1,0 +1,120 @@
+"""A shield machine for tests: real Traffic Server, booted from its user data, with a stub of its cloud."""
+
+from __future__ import annotations
+
+import random
+import ssl
+import tempfile
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from botocore.credentials import Credentials
+
+from emulation import processes
+from emulation.layout import AWS_PORT, DNS_PORT, Sandbox
+from emulation.machines.hypervisor import Hypervisor
+from emulation.machines.machine import Instance
+from infra.blobs import Bucket
+from infra.shield import BootSettings
+from infra.shield.user_data import render_user_data
+from tests.support.certificates import Authority
+from tests.support.shield_origin import Cloud
+
+NEAR = "packages-us-east-1.s3.us-east-1.amazonaws.com"
+FAR = "packages-eu-west-1.s3.eu-west-1.amazonaws.com"
+ORIGIN_KEY = "the-origin-key"
+EDGE = {"X-Artifact-Edge-Key": ORIGIN_KEY}
+
+
+class Shield:
+    """One booted shield machine, the stub of its cloud, and its test clients."""
+
+    def __init__(self, sandbox: Sandbox, certificates: Path) -> None:
+        authority = Authority("edge and shields")
+        server, self._server_key = authority.issue("us-east-1-0.shield.test")
+        client, client_key = authority.issue("edge")
+        (certificates / "client.pem").write_text(client + client_key)
+        secret = {
+            "server_certificate": server,
+            "server_key": self._server_key,
+            "client_ca": authority.certificate,
+            "origin_key": ORIGIN_KEY,
+        }
+        self.sandbox = sandbox
+        self.cloud = Cloud(
+            sandbox.dns_address, AWS_PORT, DNS_PORT, secret, Credentials("local", "local", token="local" * 200)
+        )
+        self.address = f"{sandbox.loopback}.2.1"
+        self.url = f"https://{self.address}:8443"
+        self.trust = ssl.create_default_context(cadata=authority.certificate)
+        self.trust.check_hostname = False
+        self.strangers_trust = ssl.create_default_context(cadata=authority.certificate)
+        self.strangers_trust.check_hostname = False
+        self.trust.load_cert_chain(certificates / "client.pem")
+        self.edge = httpx.Client(base_url=f"{self.url}/objects/", verify=self.trust, headers=EDGE, timeout=30)
+        self.reports: list[str] = []
+        self._hypervisor = Hypervisor(sandbox, [self], self.reports.append)
+
+    def running(self) -> list[Instance]:
+        settings = BootSettings(
+            buckets=[Bucket("packages-us-east-1", "us-east-1", NEAR), Bucket("packages-eu-west-1", "eu-west-1", FAR)],
+            secret_id="artifact-edge/test/shield",
+            secret_region="us-east-1",
+        )
+        role = "arn:aws:iam::123456789012:role/artifact-edge-test-shield"
+        return [Instance("i-0001", self.address, render_user_data(settings, "us-east-1", "aws", role))]
+
+    def up(self, *, after: int | None = None) -> None:
+        """Runs the hypervisor until the health port answers from a process other than `after`. Fails after 30 s."""
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            self._hypervisor.reconcile()
+            if self.pid != after and self.health_status() == 200:
+                return
+            time.sleep(0.2)
+        pytest.fail(f"the shield did not come up: {self.reports}")
+
+    def health_status(self) -> int | None:
+        try:
+            return httpx.get(f"http://{self.address}:8080/healthz", timeout=5).status_code
+        except httpx.TransportError:
+            return None
+
+    @property
+    def pid(self) -> int | None:
+        return processes.pid_of(self.sandbox, "machine-i-0001-artifact-edge-shield")
+
+    def down(self) -> None:
+        for name in processes.names(self.sandbox):
+            processes.stop(self.sandbox, name)
+
+
+@contextmanager
+def booted_shield() -> Generator[Shield]:
+    """Yields a running shield machine, and stops it."""
+    # Not pytest's own directory: Traffic Server drops root permissions and could not enter it.
+    with tempfile.TemporaryDirectory(prefix="shield-") as directory:
+        Path(directory).chmod(0o755)
+        prefix = f"127.{random.randint(128, 250)}"  # noqa: S311
+        # One address for both: the stub of the cloud answers its names, too.
+        machine = Shield(_OneAddress(Path(directory) / "sandbox", prefix), Path(directory))
+        machine.cloud.start()
+        try:
+            machine.up()
+            yield machine
+        finally:
+            machine.down()
+
+
+class _OneAddress(Sandbox):
+    @property
+    def aws_address(self) -> str:
+        return self.dns_address
+
+
+def body(size: int, seed: int = 0) -> bytes:
+    return random.Random(seed).randbytes(size)  # noqa: S311
