@@ -1,5 +1,5 @@
 """Constants and formats that the tiers share: key forms, ports, regions, and names of secrets and metrics.
 
-docs/architecture.md describes the same contract. Nothing here imports another folder of the project, a cloud SDK or
+docs/contracts.md describes the same contract. Nothing here imports another folder of the project, a cloud SDK or
 Pulumi, and nothing does I/O. Functions are deployed with the modules that they import, so each module stays small.
 """

@@ -1,6 +1,6 @@
 """Names of the secrets in AWS Secrets Manager that an environment's tiers share, and the fields in them.
 
-docs/architecture.md, "Between the tiers", says who writes and who reads each.
+docs/contracts.md, "Between the tiers", says who writes and who reads each.
 """
 
 from __future__ import annotations

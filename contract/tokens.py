@@ -155,7 +155,7 @@ def decode_row(digest: Any, document: Any, version: Any, expires: Any) -> Record
 
 
 def encode_entry(record: Record) -> str:
-    """Returns the text that the edge worker reads (docs/architecture.md, "Tokens and grants").
+    """Returns the text that the edge worker reads (docs/contracts.md, "Tokens and grants").
 
     The same record always gives the same text.
     """

@@ -49,7 +49,7 @@ def check_failures(
     """Simulate each loss in turn, check that each package read path keeps a route, and name those that do not."""
     proof = prove(read_resources(load(graph)), read_settings(survive, Statements))
     if not proof.findings:
-        print(f"{proof.paths} read paths are as stated in each of {proof.sets} losses")
+        print(f"{proof.paths} read paths are as declared after each of {proof.sets} failures")
     _end(proof.findings)
 
 

@@ -16,7 +16,7 @@ from gates.plan import Resource
 
 Kind = Literal["zone", "region", "cloud", "edge", "dns", "store"]
 
-# The requests by which a client reads one package, and whether each ends in a bucket (docs/architecture.md,
+# The requests by which a client reads one package, and whether each ends in a bucket (docs/contracts.md,
 # "Client-facing URLs"). Packuments, simple pages and manifests behind tags are mutable. Tarballs, files and blobs are
 # immutable.
 _REQUESTS = (

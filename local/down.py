@@ -18,7 +18,7 @@ def down(sandbox: Sandbox, report: Report) -> None:
     directory with the logs then stays, and StackError says why.
     """
     if not sandbox.directory.exists():
-        report("nothing is up")
+        report("no sandbox is running")
         return
     with alone(sandbox):
         try:
@@ -26,7 +26,7 @@ def down(sandbox: Sandbox, report: Report) -> None:
                 report("destroying the stack")
                 LocalStack(ensure_engine(report), sandbox).destroy()
         finally:
-            report("ending all processes")
+            report("ending every process")
             services.stop_all(sandbox)
         shutil.rmtree(sandbox.directory)
 

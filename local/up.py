@@ -43,9 +43,9 @@ def up(sandbox: Sandbox, report: Report) -> str:
 
 
 def _provision(sandbox: Sandbox, stack: LocalStack, report: Report, *, refresh: bool) -> Mapping[str, Any]:
-    report("making the keys between the tiers")
+    report("creating the keys between the tiers")
     operator.make_keys(sandbox, STACK, CHECKOUT / "stacks")
-    report(f"pulumi up on stack {STACK}")
+    report(f"running `pulumi up` on stack {STACK}")
     stack.select()
     report(f"  {_in_words(stack.up(refresh=refresh))}")
     return stack.outputs()

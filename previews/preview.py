@@ -54,7 +54,7 @@ def _from_nothing(sandbox: TemporarySandbox, stack: str, report: Report, directo
     for exemption in planned.exemptions:
         report(f"  {exemption}")
     if planned.later:
-        report(f"  to be checked in `up`, when their values are known: {', '.join(planned.later)}")
+        report(f"  policies that only `up` can check, because values are not known yet: {', '.join(planned.later)}")
     return planned.ok and _survives(plan, stack, report)
 
 
@@ -67,7 +67,7 @@ def _survives(plan: Plan, stack: str, report: Report) -> bool:
     for finding in proof.findings:
         report(f"{stack} FAILS: {finding}")
     if not proof.findings:
-        report(f"  {proof.paths} read paths have a route, or are known to have none, after each of {proof.sets} losses")
+        report(f"  after each of {proof.sets} failures, all {proof.paths} read paths are as their limits declare")
     return not proof.findings
 
 
@@ -75,7 +75,7 @@ def _from_release(sandbox: TemporarySandbox, stack: str, report: Report, directo
     started = time.monotonic()
     recorded = release.latest(stack)
     if recorded is None:
-        report(f"{stack} is in no release yet: no upgrade to check")
+        report(f"{stack}: no release is recorded, so there is no upgrade to check")
         return True
     release.load(sandbox, stack, recorded)
     planned = plans.plan(sandbox, stack)

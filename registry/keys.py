@@ -1,6 +1,6 @@
 """Creates an environment's keys and certificates in AWS Secrets Manager. They never enter git or the stack's config.
 
-The secrets of shield and edge hold only what each tier needs (docs/architecture.md, "Between the tiers"). The two
+The secrets of shield and edge hold only what each tier needs (docs/contracts.md, "Between the tiers"). The two
 certificate authorities are in a third secret that no machine may read, so that each side can be renewed on its own.
 """
 

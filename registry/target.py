@@ -1,4 +1,4 @@
-"""Reads the stack's outputs, and makes clients for the clouds in them (docs/architecture.md, "Stack outputs")."""
+"""Reads the stack's outputs, and makes clients for the clouds in them (docs/contracts.md, "Stack outputs")."""
 
 from __future__ import annotations
 

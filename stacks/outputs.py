@@ -17,7 +17,7 @@ from stacks.config import Blobs, Stack
 def export_outputs(
     stack: Stack, buckets: Sequence[Bucket], metadata: Metadata, edge: Edge, dns: Dns, nodes: Sequence[Node]
 ) -> None:
-    """Exports every output. docs/architecture.md, "Stack outputs", describes each."""
+    """Exports every output. docs/contracts.md, "Stack outputs", describes each."""
     domain, account_id = stack.config.domain, stack.config.edge.account_id
     pulumi.export("environment", stack.environment)
     pulumi.export("url", stack.url)

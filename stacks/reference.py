@@ -24,7 +24,7 @@ _HEAD = f"""# Configuration
 The settings of a stack, in `stacks/Pulumi.<environment>.yaml`. `python -m stacks.reference` writes this page from the
 models in `stacks/config/sections.py`. A key that this page lacks is an error, and the program reports all errors before
 it registers the first resource. Secrets are not settings: AWS Secrets Manager has them
-([architecture.md](architecture.md#between-the-tiers)).
+([security.md](security.md#secrets)).
 
 `pulumi config set --path '{NAMESPACE}:shields[0].nodes' 3` sets a value within a list or an object.
 

@@ -14,7 +14,7 @@ from infra.iam import Statement, allow
 _OWN = ("outbox", "quarantine")
 # Partitions of packages' metadata records (docs/metadata.md).
 _PACKAGES = ("npm#*", "npm-keys", "oci#*", "pypi", "pypi#*")
-# Objects that the function renders again (docs/architecture.md, "Client-facing URLs").
+# Objects that the function renders again (docs/contracts.md, "Client-facing URLs").
 _DOCUMENTS = (
     "npm/-/keys.json",
     "npm/*/packument.json",

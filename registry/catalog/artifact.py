@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from registry.metadata import Put
 
-# Cache-Control values of objects (docs/architecture.md, "Client-facing URLs").
+# Cache-Control values of objects (docs/contracts.md, "Client-facing URLs").
 IMMUTABLE = "public, max-age=31536000, immutable"
 MUTABLE = "public, max-age=5, stale-while-revalidate=60, stale-if-error=86400"
 

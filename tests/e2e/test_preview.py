@@ -25,7 +25,7 @@ def test_every_stack_previews_and_meets_the_policies(monkeypatch: pytest.MonkeyP
     assert preview.preview(said.append, tmp_path), said
     for stack in ("local", "dev", "staging", "prod"):
         assert any(line.startswith(f"{stack} passes: ") and "to create" in line for line in said), said
-        assert f"{stack} is in no release yet: no upgrade to check" in said
+        assert f"{stack}: no release is recorded, so there is no upgrade to check" in said
         assert json.loads((tmp_path / f"{stack}.json").read_text())["steps"]
     assert sum("read paths have a route" in line for line in said) == 4, said
     assert any(line.split()[:2] == ["shield", "36:"] and "14 Instance" in line for line in said), said

@@ -1,4 +1,4 @@
-"""Writes the table of all alarms in docs/operations.md, from a deployment of the program.
+"""Writes the table of all alarms in docs/alarms.md, from a deployment of the program.
 
 Run it with `python -m tests.support.alarm_table`. Alarms that differ only by place share one line. Two stacks have all
 kinds of alarms: prod with a standby, and prod on Google Cloud alone.
@@ -21,7 +21,7 @@ from infra.observability import Tier
 from tests.support.harness import Deployment
 from tests.support.stacks import ON_GOOGLE, first_up, stack_config
 
-PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
+PAGE = Path(__file__).parents[2] / "docs" / "alarms.md"
 _BEGIN, _END = "<!-- alarms: python -m tests.support.alarm_table -->\n", "<!-- end of alarms -->\n"
 _SIGNS = {
     "GreaterThanThreshold": ">",

@@ -1,5 +1,5 @@
 // Maps a URL to a package of an ecosystem and to the object's key at the origin.
-// docs/architecture.md, "Client-facing URLs", has the table of URLs and keys.
+// docs/contracts.md, "Client-facing URLs", has the table of URLs and keys.
 
 import { npmRoute, type PackumentPart } from "./npm";
 import { invalidOciPath, type InvalidRoute, type ListQuery, type OciCode, ociRoute } from "./oci";
