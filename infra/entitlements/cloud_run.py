@@ -61,7 +61,7 @@ class CloudRunTokenSync(pulumi.ComponentResource):
             sources=args.sources,
             instances=(1, 1),
             concurrency=10,
-            steady=True,
+            cpu_always_allocated=True,
         )
         who = identity(_FOLLOWER, asked, self)
         may = [
@@ -75,7 +75,7 @@ class CloudRunTokenSync(pulumi.ComponentResource):
         late, gone = "Grants and revocations reach the edge late", "Changes of tokens never reached the edge"
         runbook = "docs/entitlements.md#changes-are-"
         self.alarms = [
-            *service_alarms(_FOLLOWER, "entitlements", made.name, late, f"{runbook}late", steady=True),
+            *service_alarms(_FOLLOWER, "entitlements", made.name, late, f"{runbook}late", always_running=True),
             dead_letter_alarm(_FOLLOWER, "entitlements", dead.name, gone, f"{runbook}dead"),
         ]
         self.register_outputs({"dead_letters": self.dead_letters})

@@ -16,13 +16,13 @@ _MOST_FAILURES = 0.05
 
 
 def service_alarms(
-    name: str, tier: Tier, service: pulumi.Input[str], fault: str, runbook: str, *, steady: bool = False
+    name: str, tier: Tier, service: pulumi.Input[str], fault: str, runbook: str, *, always_running: bool = False
 ) -> Sequence[CloudMonitoringAlarm]:
     """Returns alarms on a Cloud Run service that fails or whose instances are unhealthy.
 
-    `fault` is what the service's failure means, e.g. "Tokens do not reach the edge". `steady` is for services that keep
-    an instance at all times (`min_instance_count`). For these, a missing instance or a failed health probe is a fault
-    as well. Cloud Run ends an instance whose probes fail, and publishes no count of restarts.
+    `fault` is what the service's failure means, e.g. "Tokens do not reach the edge". `always_running` is for services
+    that keep an instance at all times (`min_instance_count`). For these, a missing instance or a failed health probe is
+    a fault as well. Cloud Run ends an instance whose probes fail, and publishes no count of restarts.
     """
     where = {"resource.labels.service_name": service}
     failing = CloudMonitoringAlarm(
@@ -70,7 +70,7 @@ def service_alarms(
         severity="CRITICAL",
         runbook=runbook,
     )
-    return [failing, ill, gone] if steady else [failing]
+    return [failing, ill, gone] if always_running else [failing]
 
 
 def dead_letter_alarm(

@@ -40,8 +40,8 @@ class ServiceArgs:
     `python3 -m` runs `code.module`, which serves HTTP at PORT, with /healthz. `account` is a short name that ends the
     names of the service's identities on both clouds. `variables` are environment variables without secrets. The service
     reads the secret `secret_id` in `secret_region`. `sources` is the bucket that stores the code. `instances` holds the
-    least and the most number of instances. With `steady` the instances keep their CPU between requests. With `open`
-    anyone may call the service; otherwise only internal traffic reaches it.
+    least and the most number of instances. With `cpu_always_allocated` the instances keep their CPU between requests.
+    With `open` anyone may call the service; otherwise only internal traffic reaches it.
     """
 
     prefix: str
@@ -55,7 +55,7 @@ class ServiceArgs:
     sources: pulumi.Input[str]
     instances: tuple[int, int]
     concurrency: int
-    steady: bool = False
+    cpu_always_allocated: bool = False
     open: bool = False
 
 

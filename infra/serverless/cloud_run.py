@@ -110,7 +110,7 @@ def service(
                     },
                     "envs": [{"name": name, "value": value} for name, value in sorted(variables.items())],
                     "ports": {"container_port": PORT},
-                    "resources": {"limits": {"cpu": "1", "memory": "512Mi"}, "cpu_idle": not args.steady},
+                    "resources": {"limits": {"cpu": "1", "memory": "512Mi"}, "cpu_idle": not args.cpu_always_allocated},
                     "startup_probe": {
                         "http_get": {"path": _HEALTH, "port": PORT},
                         "period_seconds": 2,

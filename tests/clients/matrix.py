@@ -66,7 +66,7 @@ def parse(page: str) -> dict[Cell, str]:
         (_, *actions), _, *clients = rows
         for client, *shown in clients:
             pairs = zip(actions, shown, strict=True)
-            verdicts |= {Cell(section, client, action): said for action, said in pairs if said != _ABSENT}
+            verdicts |= {Cell(section, client, action): verdict for action, verdict in pairs if verdict != _ABSENT}
     return verdicts
 
 
@@ -89,15 +89,15 @@ def render(verdicts: Mapping[Cell, str]) -> str:
 def merged(page: Mapping[Cell, str], run: Mapping[Cell, str]) -> dict[Cell, str]:
     """Returns the verdicts of a run, and those of the page for the sections that the run does not cover."""
     covered = {each.section for each in run}
-    return {**{each: said for each, said in page.items() if each.section not in covered}, **run}
+    return {**{each: verdict for each, verdict in page.items() if each.section not in covered}, **run}
 
 
 def differences(page: Mapping[Cell, str], run: Mapping[Cell, str]) -> list[str]:
     """Returns one line for each cell of a run that the page shows otherwise or not at all."""
     return [
-        f"{each.client}, {each.action}: the page says {page.get(each, 'nothing')!r}, the test {said!r}"
-        for each, said in run.items()
-        if page.get(each) != said
+        f"{each.client}, {each.action}: the page says {page.get(each, 'nothing')!r}, the test {verdict!r}"
+        for each, verdict in run.items()
+        if page.get(each) != verdict
     ]
 
 

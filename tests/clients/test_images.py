@@ -53,9 +53,9 @@ def client(name: str) -> ImageClient:
     for each in found.programs:
         if program(each) is None:
             pytest.skip(f"{each} is not installed; {how_to_install(each)}")
-    said = version(found.programs[0], found.version_option)
-    if f"{found.version}." not in said:
-        pytest.skip(f"{found.programs[0]} of this machine says that it is {said.strip()!r}")
+    verdict = version(found.programs[0], found.version_option)
+    if f"{found.version}." not in verdict:
+        pytest.skip(f"{found.programs[0]} of this machine says that it is {verdict.strip()!r}")
     return found
 
 

@@ -79,28 +79,28 @@ class OnCall:
     sandbox: Sandbox
     target: Target
     outputs: Path
-    told: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    messages: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
-    def hears(self, name: str, state: str) -> dict[str, Any]:
+    def wait_for(self, name: str, state: str) -> dict[str, Any]:
         """Returns and removes the next message of the named alarm in that state. Fails after `PATIENCE` seconds."""
         deadline = time.monotonic() + PATIENCE
         while True:
-            for message in self.told:
+            for message in self.messages:
                 if (message["AlarmName"], message["NewStateValue"]) == (f"{PREFIX}-{name}", state):
-                    self.told.remove(message)
+                    self.messages.remove(message)
                     return message
-            heard = [(message["AlarmName"], message["NewStateValue"]) for message in self.told]
-            assert time.monotonic() < deadline, f"never heard that {name} is {state}, but {heard}"
+            received = [(message["AlarmName"], message["NewStateValue"]) for message in self.messages]
+            assert time.monotonic() < deadline, f"{name} did not become {state}; received: {received}"
             for region in REGIONS:
                 url = aws("sqs", region).get_queue_url(QueueName="on-call")["QueueUrl"]
                 found = aws("sqs", region).receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
                 for message in found:
                     aws("sqs", region).delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-                    self.told.append(json.loads(json.loads(message["Body"])["Message"]))
+                    self.messages.append(json.loads(json.loads(message["Body"])["Message"]))
             time.sleep(0.1)
 
-    def forget(self) -> None:
-        self.told.clear()
+    def clear(self) -> None:
+        self.messages.clear()
 
 
 @pytest.fixture(scope="module")
@@ -204,56 +204,56 @@ def test_an_alarm_follows_the_dead_letter_queue(on_call: OnCall) -> None:
     broken = {**variables, "SECRET_ID": "test/absent"}
     api.update_function_configuration(FunctionName=name, Environment={"Variables": broken})
     time.sleep(2)  # until the runtime applies the new settings
-    on_call.forget()
+    on_call.clear()
     tokens.create(on_call.target, By("sandbox test", "", "tokens"), "bob", ["npm:*:pull"], 3600)
-    told = on_call.hears("entitlements-dead", "ALARM")
-    assert told["AlarmDescription"] == (
+    message = on_call.wait_for("entitlements-dead", "ALARM")
+    assert message["AlarmDescription"] == (
         "Changes of tokens never reached the edge. What to do: docs/entitlements.md#changes-are-dead"
     )
-    assert on_call.hears("entitlements-dead-age", "ALARM")["Trigger"]["Threshold"] == 900
+    assert on_call.wait_for("entitlements-dead-age", "ALARM")["Trigger"]["Threshold"] == 900
     failures = aws("cloudwatch").list_metrics(Namespace="AWS/Lambda", MetricName="Errors")["Metrics"]
     assert [each["Value"] for metric in failures for each in metric["Dimensions"]] == [name]
-    on_call.forget()
+    on_call.clear()
     sqs.purge_queue(QueueUrl=sqs.get_queue_url(QueueName=f"{name}-dead")["QueueUrl"])
-    on_call.hears("entitlements-dead", "OK")
-    on_call.hears("entitlements-dead-age", "OK")
+    on_call.wait_for("entitlements-dead", "OK")
+    on_call.wait_for("entitlements-dead-age", "OK")
     api.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
 
 
 def test_an_alarm_follows_undelivered_purges(on_call: OnCall) -> None:
     with draining(on_call):
-        on_call.hears("purge-lag", "OK")
+        on_call.wait_for("purge-lag", "OK")
         stuck = Intent(at="2026-01-01T00:00:00.000000Z", due=time.time() + 3600)
         on_call.target.repository.transact([stuck.put()])
-        told = on_call.hears("purge-lag", "ALARM")
-        assert told["AlarmDescription"].startswith("Readers see old documents")
-        on_call.forget()
+        message = on_call.wait_for("purge-lag", "ALARM")
+        assert message["AlarmDescription"].startswith("Readers see old documents")
+        on_call.clear()
         (pending,) = on_call.target.delivery.outbox.pending()
         on_call.target.delivery.outbox.record_delivery(pending, time.time())
-        on_call.hears("purge-lag", "OK")
-    assert "no data" in on_call.hears("purge-lag", "ALARM")["NewStateReason"], "nobody drains any more"
+        on_call.wait_for("purge-lag", "OK")
+    assert "no data" in on_call.wait_for("purge-lag", "ALARM")["NewStateReason"], "nobody drains any more"
 
 
 def test_an_alarm_follows_a_regions_health_checks(on_call: OnCall) -> None:
     with answering(on_call.sandbox):
-        on_call.hears("shield-test-lost", "OK")
-        on_call.forget()
-    told = on_call.hears("shield-test-lost", "ALARM")
-    assert told["AlarmDescription"].startswith("No shield machine in test answers")
-    on_call.forget()
+        on_call.wait_for("shield-test-lost", "OK")
+        on_call.clear()
+    message = on_call.wait_for("shield-test-lost", "ALARM")
+    assert message["AlarmDescription"].startswith("No shield machine in test answers")
+    on_call.clear()
     with answering(on_call.sandbox):
-        on_call.hears("shield-test-lost", "OK")
+        on_call.wait_for("shield-test-lost", "OK")
 
 
 def test_an_alarm_follows_the_replication_lag(on_call: OnCall) -> None:
     control = on_call.sandbox.aws_url + REPLICATION
     httpx.put(control, json={"paused": True}).raise_for_status()
     aws("s3").put_object(Bucket=on_call.target.bucket.name, Key="npm/web.tgz", Body=b"x")
-    told = on_call.hears(f"blobs-{AWAY}-lags", "ALARM")
-    assert told["Region"] == AWAY
-    on_call.forget()
+    message = on_call.wait_for(f"blobs-{AWAY}-lags", "ALARM")
+    assert message["Region"] == AWAY
+    on_call.clear()
     httpx.put(control, json={"paused": False}).raise_for_status()
-    on_call.hears(f"blobs-{AWAY}-lags", "OK")
+    on_call.wait_for(f"blobs-{AWAY}-lags", "OK")
 
 
 def test_an_alarm_follows_a_buckets_errors(on_call: OnCall) -> None:
@@ -262,11 +262,11 @@ def test_an_alarm_follows_a_buckets_errors(on_call: OnCall) -> None:
     url = f"{on_call.sandbox.aws_url}/npm/web.tgz"
     host = {"Host": f"{on_call.target.bucket.name}.s3.{HOME}.amazonaws.com"}
     with answered_requests(url, host):
-        told = on_call.hears(f"blobs-{HOME}-breaks", "ALARM")
-    assert told["Trigger"]["MetricName"] == "5xxErrors"
-    on_call.forget()
+        message = on_call.wait_for(f"blobs-{HOME}-breaks", "ALARM")
+    assert message["Trigger"]["MetricName"] == "5xxErrors"
+    on_call.clear()
     httpx.put(outages, json={}).raise_for_status()
-    on_call.hears(f"blobs-{HOME}-breaks", "OK")
+    on_call.wait_for(f"blobs-{HOME}-breaks", "OK")
 
 
 @contextmanager
@@ -288,6 +288,6 @@ def answered_requests(url: str, headers: dict[str, str]) -> Generator[None]:
 
 
 def test_the_clock_refuses_other_settings(on_call: OnCall) -> None:
-    for asked in ({"minute_seconds": 0}, {"minute_seconds": True}, {"hour": 1}, 5):
-        assert httpx.put(on_call.sandbox.aws_url + CLOCK, json=asked).status_code == 400
+    for settings in ({"minute_seconds": 0}, {"minute_seconds": True}, {"hour": 1}, 5):
+        assert httpx.put(on_call.sandbox.aws_url + CLOCK, json=settings).status_code == 400
     assert httpx.get(on_call.sandbox.aws_url + CLOCK).json() == {"minute_seconds": 0.5}

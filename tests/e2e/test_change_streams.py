@@ -65,8 +65,8 @@ def records(database: Spanner) -> list[Any]:
 
     partitions = read(None, start, start)
     tokens = [child["token"] for each in partitions for child in each["child_partitions_record"]["child_partitions"]]
-    told = [record for token in tokens for record in read(token, start, end)]
-    return [partitions[0], *(each for each in told if "data_change_record" in each)]
+    found = [record for token in tokens for record in read(token, start, end)]
+    return [partitions[0], *(each for each in found if "data_change_record" in each)]
 
 
 def test_records_have_the_same_form(google: Spanner, stand_in: Emulated) -> None:

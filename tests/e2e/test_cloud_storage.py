@@ -105,8 +105,8 @@ def test_without_a_valid_shield_token_clients_get_only_a_gateway_error(
         with token_of_the_shield(up) as file:
             answer = next(answer for key in cold if (answer := refused(key)).status_code != 200)
             assert (answer.status_code, client.get(f"/{warm}").content) == (502, body)
-        told = f"{answer.text} {answer.headers}".lower()
-        assert not any(word in told for word in ("ya29", "google", "goog-", "bearer ya", up.bucket))
+        output = f"{answer.text} {answer.headers}".lower()
+        assert not any(word in output for word in ("ya29", "google", "goog-", "bearer ya", up.bucket))
         assert eventually(lambda: client.get(f"/{cold[-1]}").content == bodies[-1])
 
 

@@ -136,7 +136,7 @@ def test_a_withdrawal_during_an_edge_outage_reaches_every_reader(
 def test_the_lag_metric_is_published_each_minute(up: Up) -> None:
     cloudwatch = up.aws("cloudwatch")
 
-    def told() -> int:
+    def output() -> int:
         now = datetime.now(UTC)
         page = cloudwatch.get_metric_statistics(
             Namespace="ArtifactEdge",
@@ -149,5 +149,5 @@ def test_the_lag_metric_is_published_each_minute(up: Up) -> None:
         )
         return sum(int(point["SampleCount"]) for point in page["Datapoints"])
 
-    before = told()
-    assert in_time(lambda: told() >= before + 2)
+    before = output()
+    assert in_time(lambda: output() >= before + 2)

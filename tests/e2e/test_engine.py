@@ -131,6 +131,6 @@ def test_a_users_mistake_is_one_line_without_a_stack_trace(pulumi: Pulumi) -> No
     finally:
         pulumi("config", "rm", "region")
     assert preview.returncode != 0
-    said = preview.stdout + preview.stderr
-    assert said.count("error: artifact-edge-probe:region: 'mars-1' is not an AWS region") >= 1
-    assert "Traceback" not in said
+    output = preview.stdout + preview.stderr
+    assert output.count("error: artifact-edge-probe:region: 'mars-1' is not an AWS region") >= 1
+    assert "Traceback" not in output

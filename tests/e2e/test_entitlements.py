@@ -43,10 +43,10 @@ def target(up: Up, monkeypatch: pytest.MonkeyPatch) -> Target:
 def no_direct_write(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes operators' direct writes to the edge fail, so that only the change stream updates it."""
 
-    def silent(edge: TokenEntries, records: object) -> None:
+    def do_nothing(edge: TokenEntries, records: object) -> None:
         raise CloudflareUnavailable("out of reach, for the test")
 
-    monkeypatch.setattr(TokenEntries, "update", silent)
+    monkeypatch.setattr(TokenEntries, "update", do_nothing)
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def version(target: Target, digest: str) -> int:
     return item.version
 
 
-def tell(what: str, seconds: float) -> None:
+def print_time(what: str, seconds: float) -> None:
     """Prints a measured time for docs/entitlements.md; `pytest -rP` shows the output."""
     print(f"{what}: {seconds:.2f} s")
 
@@ -117,10 +117,10 @@ def test_grants_and_revocations_take_effect_in_time(target: Target, clients: lis
         assert status(client, text) == 403
     tokens.change_grants(target, BY, digest, add=["npm:@acme/*:pull"])
     for client in clients:
-        tell("a grant, told directly", seconds_until(client, text, 200))
+        print_time("a grant, written directly", seconds_until(client, text, 200))
     tokens.revoke(target, BY, digest)
     for client in clients:
-        tell("a revocation, told directly", seconds_until(client, text, 401))
+        print_time("a revocation, written directly", seconds_until(client, text, 401))
 
 
 @pytest.mark.usefixtures("no_direct_write")
@@ -128,17 +128,17 @@ def test_grants_and_revocations_take_effect_in_time_through_the_stream_alone(
     target: Target, clients: list[httpx.Client]
 ) -> None:
     text, digest = create(target, ["npm:other:pull"])
-    tell("the store hears of a token", until_entry(target, digest, version(target, digest)))
+    print_time("the store has a token", until_entry(target, digest, version(target, digest)))
     for client in clients:
         assert status(client, text) == 403
     changed = tokens.change_grants(target, BY, digest, add=["npm:@acme/*:pull"])
     assert changed.edge_error
-    tell("the store hears of a grant", until_entry(target, digest, version(target, digest)))
+    print_time("the store has a grant", until_entry(target, digest, version(target, digest)))
     for client in clients:
-        tell("a grant, by the stream", seconds_until(client, text, 200))
+        print_time("a grant, by the stream", seconds_until(client, text, 200))
     tokens.revoke(target, BY, digest)
     for client in clients:
-        tell("a revocation, by the stream", seconds_until(client, text, 401))
+        print_time("a revocation, by the stream", seconds_until(client, text, 401))
     assert entry(target, digest) == {"version": 1, "revision": version(target, digest), "revoked": True}
 
 
@@ -198,8 +198,8 @@ def test_an_unreadable_change_is_dead_lettered_and_the_others_are_delivered(
             assert time.monotonic() < deadline, waiting
             time.sleep(0.1)
             waiting = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
-        (letter,) = sqs.receive_message(QueueUrl=queue)["Messages"]
-        assert json.loads(letter["Body"])["reason"].startswith("the item lacks sk, document")
+        (message,) = sqs.receive_message(QueueUrl=queue)["Messages"]
+        assert json.loads(message["Body"])["reason"].startswith("the item lacks sk, document")
     finally:
         up.aws("dynamodb").delete_item(**table, Key={name: poison[name] for name in ("pk", "sk")})
         sqs.purge_queue(QueueUrl=queue)

@@ -58,7 +58,7 @@ class Stack:
         found = self.target.token_entries.read([f"token:{digest}"])
         return json.loads(found[f"token:{digest}"]) if found else {}
 
-    def knows(self, digest: str) -> bool:
+    def is_up_to_date(self, digest: str) -> bool:
         """Returns whether the edge's store has the last recorded version of the token."""
         item = self.target.repository.item("tokens", digest)
         return item is not None and self.entry(digest).get("revision") == item.version
@@ -128,10 +128,10 @@ def _provisioned(sandbox: Sandbox) -> Stack:
 def no_direct_write(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes direct writes to the edge fail, so that only the change stream updates it."""
 
-    def silent(edge: TokenEntries, records: object) -> None:
+    def do_nothing(edge: TokenEntries, records: object) -> None:
         raise CloudflareUnavailable("out of reach, for the test")
 
-    monkeypatch.setattr(TokenEntries, "update", silent)
+    monkeypatch.setattr(TokenEntries, "update", do_nothing)
 
 
 def aws(service: str) -> Any:
@@ -148,7 +148,7 @@ def until(what: Callable[[], bool]) -> None:
 def created(stack: Stack) -> str:
     """Creates a token, waits until the edge's store has it, and returns its digest."""
     digest = tokens.create(stack.target, BY, "alice", ["npm:*:pull"], 3600).token.digest
-    until(lambda: stack.knows(digest))
+    until(lambda: stack.is_up_to_date(digest))
     return digest
 
 
@@ -156,10 +156,10 @@ def test_each_change_reaches_the_edge(stack: Stack) -> None:
     digest = created(stack)
     assert stack.entry(digest)["grants"] == ["npm:*:pull"]
     tokens.change_grants(stack.target, BY, digest, add=["oci:acme/*:pull"])
-    until(lambda: stack.knows(digest))
+    until(lambda: stack.is_up_to_date(digest))
     assert stack.entry(digest)["grants"] == ["npm:*:pull", "oci:acme/*:pull"]
     tokens.revoke(stack.target, BY, digest)
-    until(lambda: stack.knows(digest))
+    until(lambda: stack.is_up_to_date(digest))
     assert stack.entry(digest)["revoked"] is True
 
 
@@ -170,7 +170,7 @@ def test_changes_during_an_edge_outage_are_delivered_afterwards(stack: Stack) ->
     tokens.change_grants(stack.target, BY, granted, add=["pypi:*:pull"])
     time.sleep(1)
     stack.start("cloudflare")
-    until(lambda: stack.knows(revoked) and stack.knows(granted))
+    until(lambda: stack.is_up_to_date(revoked) and stack.is_up_to_date(granted))
     assert stack.entry(revoked)["revoked"] is True
     assert stack.entry(granted)["grants"] == ["npm:*:pull", "pypi:*:pull"]
 
@@ -181,7 +181,7 @@ def test_changes_while_no_function_runs_are_delivered_afterwards(stack: Stack) -
     tokens.revoke(stack.target, BY, digest)
     assert stack.entry(digest)["grants"]
     stack.start("lambda_runtime")
-    until(lambda: stack.knows(digest))
+    until(lambda: stack.is_up_to_date(digest))
     assert stack.entry(digest)["revoked"] is True
 
 
@@ -195,26 +195,26 @@ def test_a_failing_change_is_dead_lettered_and_the_others_are_delivered(stack: S
     broken = {**variables, "SECRET_ID": "test/absent"}
     stack.set_variables(name, broken)
     lost = tokens.create(stack.target, BY, "bob", ["npm:*:pull"], 3600).token.digest
-    letters: list[Any] = []
+    messages: list[Any] = []
 
     def arrived() -> bool:
-        letters.extend(sqs.receive_message(QueueUrl=queue).get("Messages", []))
-        return bool(letters)
+        messages.extend(sqs.receive_message(QueueUrl=queue).get("Messages", []))
+        return bool(messages)
 
     until(arrived)
-    body = json.loads(letters[0]["Body"])
+    body = json.loads(messages[0]["Body"])
     assert body["requestContext"]["condition"] == "RetryAttemptsExhausted"
     assert body["DDBStreamBatchInfo"]["batchSize"] == 1
-    assert lost not in letters[0]["Body"]
+    assert lost not in messages[0]["Body"]
     api.update_event_source_mapping(UUID=mapping, MaximumRetryAttempts=100)
     stack.set_variables(name, variables)
     created(stack)
-    assert not stack.knows(lost)
+    assert not stack.is_up_to_date(lost)
     assert resync.resync(stack.target).missing == 1
-    assert stack.knows(lost)
+    assert stack.is_up_to_date(lost)
 
 
-def ask(stack: Stack, digest: str, key: str = "key") -> httpx.Response:
+def query(stack: Stack, digest: str, key: str = "key") -> httpx.Response:
     body, now = json.dumps({"digest": digest}), int(time.time())
     mac = hmac.new(key.encode(), f"{now}.{body}".encode(), hashlib.sha256).hexdigest()
     headers = {"host": stack.api, "x-artifact-edge-signature": f"t={now},v1={mac}"}
@@ -223,8 +223,8 @@ def ask(stack: Stack, digest: str, key: str = "key") -> httpx.Response:
 
 def test_the_metadata_api_answers_over_its_url(stack: Stack) -> None:
     digest = tokens.create(stack.target, BY, "carol", ["npm:*:pull"], 3600).token.digest
-    assert ask(stack, digest).json()["principal"] == "carol"
-    assert ask(stack, "0" * 64).status_code == 404
-    assert ask(stack, digest, key="another").status_code == 403
+    assert query(stack, digest).json()["principal"] == "carol"
+    assert query(stack, "0" * 64).status_code == 404
+    assert query(stack, digest, key="another").status_code == 403
     tokens.revoke(stack.target, BY, digest)
-    assert ask(stack, digest).json()["revoked"] is True
+    assert query(stack, digest).json()["revoked"] is True

@@ -40,7 +40,7 @@ def google() -> Iterator[TemporarySandbox]:
         yield sandbox
 
 
-def asked(sandbox: TemporarySandbox, path: str) -> Any:
+def get(sandbox: TemporarySandbox, path: str) -> Any:
     """Returns the emulated Google API's JSON answer for `path`, or None on status 404."""
     answer = httpx.get(f"{sandbox.clouds.gcp_url}/{path}")
     return None if answer.status_code == 404 else answer.raise_for_status().json()
@@ -57,23 +57,21 @@ def test_a_google_stack_is_created_unchanged_drifts_and_is_destroyed(google: Tem
     assert up.returncode == 0, up.stdout + up.stderr
 
     zone = f"compute/v1/projects/{PROJECT}/zones/us-east1-b/instances"
-    machine = asked(google, f"{zone}/artifact-edge-google-us-east1-0")
+    machine = get(google, f"{zone}/artifact-edge-google-us-east1-0")
     assert {"type": "SCRATCH", "interface": "NVME"} in machine["disks"]
     assert machine["serviceAccounts"][0]["email"] == f"artifact-edge-google-shield@{PROJECT}.iam.gserviceaccount.com"
     assert any(item["key"] == "user-data" for item in machine["metadata"]["items"])
 
     bucket = "storage/v1/b/artifact-edge-google-us-east1"
-    kept = asked(google, bucket)
+    kept = get(google, bucket)
     assert kept["customPlacementConfig"] == {"dataLocations": ["US-EAST1", "US-CENTRAL1"]}
     assert kept["iamConfiguration"]["publicAccessPrevention"] == "enforced"
     assert kept["iam"]["bindings"][0]["role"] == "roles/storage.objectViewer"
-    database = asked(google, f"spanner/v1/projects/{PROJECT}/instances/artifact-edge-google/databases/metadata")
+    database = get(google, f"spanner/v1/projects/{PROJECT}/instances/artifact-edge-google/databases/metadata")
     assert database["databaseDialect"] == "POSTGRESQL"
 
-    policies = {
-        policy["displayName"]: policy for policy in asked(google, f"{MONITORING}/alertPolicies")["alertPolicies"]
-    }
-    (channel,) = asked(google, f"{MONITORING}/notificationChannels")["notificationChannels"]
+    policies = {policy["displayName"]: policy for policy in get(google, f"{MONITORING}/alertPolicies")["alertPolicies"]}
+    (channel,) = get(google, f"{MONITORING}/notificationChannels")["notificationChannels"]
     assert {policy["notificationChannels"][0] for policy in policies.values()} == {channel["name"]}
     assert channel["labels"] == {"email_address": "on-call@example.com"}
     busy = policies["artifact-edge-google-metadata-busy"]
@@ -88,11 +86,11 @@ def test_a_google_stack_is_created_unchanged_drifts_and_is_destroyed(google: Tem
     assert changes(google) == set()
     assert "update" in changes(google, "--refresh")
     assert google.pulumi("up", "--yes", "--skip-preview", "--refresh").returncode == 0
-    assert asked(google, bucket)["versioning"] == {"enabled": True}
-    assert asked(google, f"monitoring/v3/{busy['name']}").get("enabled") is not False
+    assert get(google, bucket)["versioning"] == {"enabled": True}
+    assert get(google, f"monitoring/v3/{busy['name']}").get("enabled") is not False
 
     gone = google.pulumi("destroy", "--yes", "--skip-preview")
     assert gone.returncode == 0, gone.stdout + gone.stderr
-    assert asked(google, bucket) is None
-    assert asked(google, f"{MONITORING}/alertPolicies") == {"alertPolicies": []}
-    assert asked(google, f"{zone}/artifact-edge-google-us-east1-0") is None
+    assert get(google, bucket) is None
+    assert get(google, f"{MONITORING}/alertPolicies") == {"alertPolicies": []}
+    assert get(google, f"{zone}/artifact-edge-google-us-east1-0") is None

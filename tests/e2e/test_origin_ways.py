@@ -57,7 +57,7 @@ def read(up: Up, region: str, key: str) -> httpx.Response:
         return client.get(f"/{key}")
 
 
-def asked(up: Up, key: str) -> dict[str, int]:
+def requests_by_bucket(up: Up, key: str) -> dict[str, int]:
     """Returns the number of GET requests for the object by bucket, whatever the answers were."""
     seen: dict[str, dict[str, int]] = httpx.get(f"{up.sandbox.aws_url}/_artifact-edge/requests").json()
     return {name.split("/", 1)[0]: of["GET"] for name, of in seen.items() if name.split("/", 1)[1] == key}
@@ -68,7 +68,7 @@ def pause_copies(up: Up, paused: bool) -> None:
 
 
 @contextmanager
-def ways(up: Up, change: Callable[[list[dict[str, Any]]], None]) -> Generator[None]:
+def changed_access_policy(up: Up, change: Callable[[list[dict[str, Any]]], None]) -> Generator[None]:
     """Changes the role policy that limits where shields may read from, and restores it at the end."""
     iam = up.aws("iam")
     role = next(each["RoleName"] for each in iam.list_roles()["Roles"] if each["RoleName"].endswith("-shield"))
@@ -81,10 +81,10 @@ def ways(up: Up, change: Callable[[list[dict[str, Any]]], None]) -> Generator[No
         yield
     finally:
         iam.put_role_policy(**named, PolicyDocument=before)
-        wait_until_asked_again(up)
+        wait_until_used_again(up)
 
 
-def wait_until_asked_again(up: Up) -> None:
+def wait_until_used_again(up: Up) -> None:
     """Waits until the edge uses the European shield again, because it skips a failed shield for a while."""
     deadline, turn = time.monotonic() + PATIENCE_SECONDS, 0
     while True:
@@ -92,7 +92,7 @@ def wait_until_asked_again(up: Up) -> None:
         key = f"npm/@acme/greeting/-/greeting-8.9.{turn}.tgz"
         store(up, key, 100)
         read(up, EU, key)
-        if bucket(up, EU) in asked(up, key):
+        if bucket(up, EU) in requests_by_bucket(up, key):
             return
         assert time.monotonic() < deadline
         time.sleep(0.5)
@@ -123,7 +123,7 @@ def test_a_shield_reads_another_regions_bucket_by_its_fixed_address(up: Up, lagg
     key = f"npm/@acme/greeting/-/greeting-8.1.0-{region}.tgz"
     body = store(up, key, 1_000)
     assert read(up, region, key).content == body
-    assert asked(up, key)[bucket(up, US)] == 1
+    assert requests_by_bucket(up, key)[bucket(up, US)] == 1
 
 
 def test_a_shield_whose_address_the_policy_lacks_is_refused_and_another_serves(up: Up, lagging: None) -> None:
@@ -137,10 +137,10 @@ def test_a_shield_whose_address_the_policy_lacks_is_refused_and_another_serves(u
 
     key = "npm/@acme/greeting/-/greeting-8.2.0.tgz"
     body = store(up, key, 1_000)
-    with ways(up, without_address):
+    with changed_access_policy(up, without_address):
         assert read(up, EU, key).content == body
     # the second bucket refuses the region's own shield too
-    assert asked(up, key) == {bucket(up, EU): 1, bucket(up, US): 2}
+    assert requests_by_bucket(up, key) == {bucket(up, EU): 1, bucket(up, US): 2}
 
 
 def test_without_any_permitted_network_nothing_is_read(up: Up) -> None:
@@ -150,7 +150,7 @@ def test_without_any_permitted_network_nothing_is_read(up: Up) -> None:
 
     key = "npm/@acme/greeting/-/greeting-8.3.0.tgz"
     body = store(up, key, 1_000)
-    with ways(up, closed):
+    with changed_access_policy(up, closed):
         answer = read(up, US, key)
         assert answer.status_code != 200
         assert body not in answer.content

@@ -77,7 +77,7 @@ class Shield:
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list[tuple[str, dict[str, str]]])
     failing: bool = False
 
-    def asked(self, path: str) -> int:
+    def request_count(self, path: str) -> int:
         return sum(1 for requested, _ in self.requests if requested == f"/objects{path}")
 
 
@@ -168,7 +168,7 @@ def test_the_first_request_reaches_the_shield_and_later_ones_the_cache(network: 
     first, second = network.get("/npm/leftpad"), network.get("/npm/leftpad?shield=eu-west-1-0")
     assert (first.content, second.content) == (BODY, BODY)
     assert [answer.headers["cf-cache-status"] for answer in (first, second)] == ["MISS", "HIT"]
-    assert network.shield.asked("/npm/leftpad") == 1
+    assert network.shield.request_count("/npm/leftpad") == 1
     _, headers = network.shield.requests[-1]
     assert headers["x-artifact-edge-key"] == SECRET
 
@@ -176,14 +176,14 @@ def test_the_first_request_reaches_the_shield_and_later_ones_the_cache(network: 
 def test_each_pop_has_a_separate_cache(network: Network) -> None:
     for pop in range(len(POPS)):
         assert network.get("/npm/per-pop", pop=pop).headers["cf-cache-status"] == "MISS"
-    assert network.shield.asked("/npm/per-pop") == len(POPS)
+    assert network.shield.request_count("/npm/per-pop") == len(POPS)
 
 
 def test_simultaneous_misses_are_one_shield_request(network: Network) -> None:
     with ThreadPoolExecutor(50) as clients:
         answers = list(clients.map(network.get, ["/slow/tarball"] * 50))
     assert Counter((answer.status_code, answer.content == BODY) for answer in answers) == {(200, True): 50}
-    assert network.shield.asked("/slow/tarball") == 1
+    assert network.shield.request_count("/slow/tarball") == 1
 
 
 def test_a_range_comes_from_the_cached_object_also_after_a_miss(network: Network) -> None:
@@ -192,12 +192,12 @@ def test_a_range_comes_from_the_cached_object_also_after_a_miss(network: Network
     assert (cold.status_code, cold.content) == (206, BODY[-7:])
     assert (warm.status_code, warm.content) == (206, BODY[10:20])
     assert warm.headers["cf-cache-status"] == "HIT"
-    assert network.shield.asked("/pypi/wheel") == 1
+    assert network.shield.request_count("/pypi/wheel") == 1
 
 
 def test_refusals_of_the_shield_are_not_cached(network: Network) -> None:
     assert [network.get("/missing/x").status_code for _ in range(2)] == [404, 404]
-    assert network.shield.asked("/missing/x") == 2
+    assert network.shield.request_count("/missing/x") == 2
 
 
 def test_a_stale_document_is_served_while_the_shield_fails(network: Network) -> None:
@@ -219,7 +219,7 @@ def test_a_shield_with_an_untrusted_certificate_receives_no_request(network: Net
         answer = network.get("/npm/untrusted")
     finally:
         store.create(zone_id=network.zone, certificate=trusted.certificate)
-    assert (answer.status_code, network.shield.asked("/npm/untrusted")) == (502, 0)
+    assert (answer.status_code, network.shield.request_count("/npm/untrusted")) == (502, 0)
     assert network.get("/npm/untrusted").status_code == 200
 
 
@@ -233,7 +233,7 @@ def test_a_zone_that_is_not_strict_trusts_any_shield(network: Network) -> None:
     finally:
         store.create(zone_id=network.zone, certificate=trusted.certificate)
         settings.edit("ssl", zone_id=network.zone, value="strict")
-    assert (answer.status_code, network.shield.asked("/npm/believed")) == (200, 1)
+    assert (answer.status_code, network.shield.request_count("/npm/believed")) == (200, 1)
 
 
 def test_clients_with_an_old_tls_version_are_refused(network: Network) -> None:

@@ -21,14 +21,14 @@ LOOPBACK = "127.87"
 
 def test_every_stack_previews_and_meets_the_policies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(preview, "LOOPBACK", LOOPBACK)
-    said: list[str] = []
-    assert preview.preview(said.append, tmp_path), said
+    output: list[str] = []
+    assert preview.preview(output.append, tmp_path), output
     for stack in ("local", "dev", "staging", "prod"):
-        assert any(line.startswith(f"{stack} passes: ") and "to create" in line for line in said), said
-        assert f"{stack}: no release is recorded, so there is no upgrade to check" in said
+        assert any(line.startswith(f"{stack} passes: ") and "to create" in line for line in output), output
+        assert f"{stack}: no release is recorded, so there is no upgrade to check" in output
         assert json.loads((tmp_path / f"{stack}.json").read_text())["steps"]
-    assert sum("read paths have a route" in line for line in said) == 4, said
-    assert any(line.split()[:2] == ["shield", "36:"] and "14 Instance" in line for line in said), said
+    assert sum("read paths have a route" in line for line in output) == 4, output
+    assert any(line.split()[:2] == ["shield", "36:"] and "14 Instance" in line for line in output), output
 
 
 def test_a_preview_names_the_broken_rule_and_the_fix() -> None:
@@ -62,10 +62,10 @@ def test_an_upgrade_from_a_recorded_release_replaces_no_store(monkeypatch: pytes
         monkeypatch.setattr(module, "STACKS", ("dev",))
         monkeypatch.setattr(module, "LOOPBACK", LOOPBACK)
     monkeypatch.setattr(release, "RELEASES", tmp_path)
-    said: list[str] = []
-    release.record("0.9", said.append)
-    assert preview.preview(said.append), said
-    assert any(line.startswith("dev since 0.9 passes: ") and "unchanged" in line for line in said), said
+    output: list[str] = []
+    release.record("0.9", output.append)
+    assert preview.preview(output.append), output
+    assert any(line.startswith("dev since 0.9 passes: ") and "unchanged" in line for line in output), output
 
     with temporary_sandbox(LOOPBACK, print) as sandbox:
         sandbox.new_stack("dev")

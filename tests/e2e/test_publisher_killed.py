@@ -193,11 +193,11 @@ def test_a_publisher_killed_at_any_write_leaves_a_whole_release(
         watched = Watched(clouds, case, at)
         clouds.gate = watched
         watched.publisher = publisher(clouds, case.new, outputs)
-        said, _ = watched.publisher.communicate()
+        output, _ = watched.publisher.communicate()
         if len(watched.writes) < at:
-            assert watched.publisher.returncode == 0, said
+            assert watched.publisher.returncode == 0, output
             break
-        assert watched.publisher.returncode == -signal.SIGKILL, said
+        assert watched.publisher.returncode == -signal.SIGKILL, output
         kinds.add(watched.writes[-1].split(" ")[0])
         watched.at = 0
         publish(clouds, case.new)

@@ -57,10 +57,10 @@ def test_real_packages_are_imported_by_the_clients_and_install_through_the_edge(
     imported = registry(up, "import", "--from-npm", "express", "--from-pip", "httpx", "--journal", tmp_path / "journal")
     assert imported.returncode == 0, imported.stdout + imported.stderr
     assert_installs(reader, tmp_path, "express", ["express", "accepts", "ms"], "httpx", ["httpx", "httpcore", "idna"])
-    said = run(f"cd {tmp_path / 'npm'} && node -e \"console.log(typeof require('express')().listen)\"")
-    assert said.stdout == "function\n", said.stderr
-    said = run(f"PYTHONPATH={tmp_path / 'python'} python3 -c 'import httpx; print(httpx.__file__)'")
-    assert str(tmp_path) in said.stdout, said.stderr
+    output = run(f"cd {tmp_path / 'npm'} && node -e \"console.log(typeof require('express')().listen)\"")
+    assert output.stdout == "function\n", output.stderr
+    output = run(f"PYTHONPATH={tmp_path / 'python'} python3 -c 'import httpx; print(httpx.__file__)'")
+    assert str(tmp_path) in output.stdout, output.stderr
 
 
 def assert_installs(

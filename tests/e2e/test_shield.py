@@ -44,7 +44,7 @@ def test_object_comes_from_origin_then_from_shield(shield: Shield) -> None:
     second = shield.edge.get("npm/%40acme/hello/-/hello-1.0.0.tgz?ignored=1")
     assert first.content == second.content == body(5000)
     assert (first.headers["X-Cache"], second.headers["X-Cache"]) == ("origin; miss", "shield; hit")
-    assert shield.cloud.asked("npm/%40acme/hello/-/hello-1.0.0.tgz") == [NEAR]
+    assert shield.cloud.requested_hosts("npm/%40acme/hello/-/hello-1.0.0.tgz") == [NEAR]
     assert second.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     assert second.headers["x-amz-meta-digest"] == "sha256:abc"
     assert second.headers["x-amz-meta-revision"] == "7"
@@ -115,21 +115,23 @@ def test_a_hundred_simultaneous_misses_are_one_origin_request(shield: Shield) ->
     finally:
         shield.cloud.first_byte_seconds = 0.0
     assert {hashlib.sha256(answer.content).hexdigest() for answer in answers} == {hashlib.sha256(content).hexdigest()}
-    assert shield.cloud.asked("herd") == [NEAR]
+    assert shield.cloud.requested_hosts("herd") == [NEAR]
 
 
-@pytest.mark.parametrize("asked, start, end", [("10-19", 10, 20), ("-7", 99_993, 100_000), ("99000-", 99_000, 100_000)])
-def test_an_uncached_range_comes_from_the_stored_object(shield: Shield, asked: str, start: int, end: int) -> None:
-    content, key = body(100_000), f"range{asked}"
+@pytest.mark.parametrize(
+    "byte_range, start, end", [("10-19", 10, 20), ("-7", 99_993, 100_000), ("99000-", 99_000, 100_000)]
+)
+def test_an_uncached_range_comes_from_the_stored_object(shield: Shield, byte_range: str, start: int, end: int) -> None:
+    content, key = body(100_000), f"range{byte_range}"
     shield.cloud.put(NEAR, key, content)
-    cold = shield.edge.get(key, headers={"Range": f"bytes={asked}"})
-    warm = shield.edge.get(key, headers={"Range": f"bytes={asked}"})
+    cold = shield.edge.get(key, headers={"Range": f"bytes={byte_range}"})
+    warm = shield.edge.get(key, headers={"Range": f"bytes={byte_range}"})
     whole = shield.edge.get(key)
     for answer in (cold, warm):
         assert (answer.status_code, answer.content) == (206, content[start:end])
         assert answer.headers["Content-Range"] == f"bytes {start}-{end - 1}/100000"
     assert whole.content == content
-    assert shield.cloud.asked(key) == [NEAR]
+    assert shield.cloud.requested_hosts(key) == [NEAR]
 
 
 def test_conditional_request_is_answered_from_the_store(shield: Shield) -> None:
@@ -144,14 +146,14 @@ def test_a_lagging_replicas_404_does_not_count(shield: Shield) -> None:
     first, second = shield.edge.get(key), shield.edge.get(key)
     assert (first.content, second.content) == (b"new", b"new")
     assert second.headers["X-Cache"] == "shield; hit"
-    assert shield.cloud.asked(key) == [NEAR, FAR]
+    assert shield.cloud.requested_hosts(key) == [NEAR, FAR]
 
 
 @pytest.mark.parametrize("key", ["npm/gone/packument.json", "pypi/simple/gone/index.html", "oci/tags/gone/latest"])
 def test_the_primarys_answer_about_a_document_counts(shield: Shield, key: str) -> None:
     shield.cloud.put(FAR, key, b"withdrawn, which the replica does not know yet")
     assert shield.edge.get(key).status_code == 404
-    assert shield.cloud.asked(key) == [NEAR]
+    assert shield.cloud.requested_hosts(key) == [NEAR]
 
 
 def test_a_404_is_not_cached(shield: Shield) -> None:
@@ -215,7 +217,7 @@ def test_cache_survives_a_crash(shield: Shield) -> None:
     shield.up(after=pid)
     again = shield.edge.get("durable")
     assert (again.headers["X-Cache"], again.content) == ("shield; hit", body(200_000))
-    assert shield.cloud.asked("durable") == [NEAR]
+    assert shield.cloud.requested_hosts("durable") == [NEAR]
 
 
 def _wait_until_origins_are_tried_again(shield: Shield) -> None:
@@ -224,7 +226,7 @@ def _wait_until_origins_are_tried_again(shield: Shield) -> None:
     for number in count():
         key = f"npm/probe/-/{time.monotonic()}-{number}"
         shield.edge.get(key)
-        if shield.cloud.asked(key) == [NEAR, FAR]:
+        if shield.cloud.requested_hosts(key) == [NEAR, FAR]:
             return
         assert time.monotonic() < deadline, "the origins were not tried again"
         time.sleep(0.3)

@@ -38,7 +38,7 @@ def machine(up: Up) -> dict[str, Any]:
     return next(each for each in machines if each["name"].endswith(shield(up)["name"]))
 
 
-def asked_by_the_edge(up: Up, path: str) -> int:
+def edge_requests(up: Up, path: str) -> int:
     """Returns how often the edge requested `path`, by the shield's access log, which is written within seconds."""
     log = up.sandbox.directory / "machines" / machine(up)["id"] / "root/var/log/artifact-edge/access.log"
     requests = [json.loads(line) for line in log.read_text().splitlines()]
@@ -79,7 +79,7 @@ def test_the_google_shield_serves_a_private_package(up: Up) -> None:
     assert dist["integrity"] == f"sha512-{base64.b64encode(hashlib.sha512(tarball.content).digest()).decode()}"
     assert "shield;dur=" in tarball.headers["Server-Timing"]
     path = "npm/%40acme/web/-/web-1.0.0.tgz"
-    wait_until(lambda: asked_by_the_edge(up, path) == 1, 20, "the shield was not asked")
+    wait_until(lambda: edge_requests(up, path) == 1, 20, "the shield was not asked")
 
 
 def test_each_tier_answers_after_its_first_miss(up: Up) -> None:
@@ -93,7 +93,7 @@ def test_each_tier_answers_after_its_first_miss(up: Up) -> None:
     assert {answer.content for answer in answers} == {body}
     assert origin_requests(up, key) == 1
     path = key.replace("@", "%40")
-    wait_until(lambda: asked_by_the_edge(up, path) == 2, 20, "the shield was not asked twice")
+    wait_until(lambda: edge_requests(up, path) == 2, 20, "the shield was not asked twice")
 
 
 def test_the_shield_reads_as_its_role_with_renewed_credentials(up: Up) -> None:

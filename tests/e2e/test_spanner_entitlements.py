@@ -100,14 +100,14 @@ def network() -> Iterator[Network]:
         for name, value in cloud_environment(made.clouds, {}).items():
             environment.setenv(name, value)
         operator.publish_samples(made.clouds, outputs)
-        environment.setattr(TokenEntries, "update", _silent)
+        environment.setattr(TokenEntries, "update", _do_nothing)
         trusted = ssl.create_default_context(cafile=health.edge_authority(made.clouds))
         proxy = health.client_location_proxy(made.clouds, CLIENT_LOCATIONS[0])
         with httpx.Client(base_url=outputs["url"], verify=trusted, proxy=proxy, timeout=30) as edge:
             yield Network(made, outputs, Target.model_validate(outputs), edge)
 
 
-def _silent(edge: TokenEntries, records: object) -> None:
+def _do_nothing(edge: TokenEntries, records: object) -> None:
     raise CloudflareUnavailable("out of reach, for the test")
 
 
@@ -136,20 +136,20 @@ def create(network: Network, *grants: str) -> tuple[str, str]:
     return made.text, made.token.digest
 
 
-def tell(what: str, seconds: float) -> None:
+def print_time(what: str, seconds: float) -> None:
     """Prints a measured time for docs/entitlements.md; `pytest -rP` shows the output."""
     print(f"{what}: {seconds:.2f} s")
 
 
 def test_grants_and_revocations_take_effect_in_time_through_the_follower_alone(network: Network) -> None:
     text, digest = create(network, "npm:other:pull")
-    tell("the store hears of a token", until_entry(network, digest))
+    print_time("the store has a token", until_entry(network, digest))
     assert network.status(text) == 403
     assert tokens.change_grants(network.target, BY, digest, add=["npm:@acme/*:pull"]).edge_error
-    tell("the store hears of a grant", until_entry(network, digest))
-    tell("a grant, by the follower", seconds_until(network, text, 200))
+    print_time("the store has a grant", until_entry(network, digest))
+    print_time("a grant, by the follower", seconds_until(network, text, 200))
     tokens.revoke(network.target, BY, digest)
-    tell("a revocation, by the follower", seconds_until(network, text, 401))
+    print_time("a revocation, by the follower", seconds_until(network, text, 401))
     assert network.entry(digest)["revoked"] is True
 
 
@@ -164,7 +164,7 @@ def test_a_killed_follower_resumes_at_its_position(network: Network) -> None:
     while any(network.entry(digest) is None for _, digest in made) or "revoked" not in network.entry(made[0][1]):
         assert time.monotonic() - start < 60
         time.sleep(0.1)
-    tell("a killed follower has told all", time.monotonic() - start)
+    print_time("a killed follower has told all", time.monotonic() - start)
     assert network.service(f"{NAME}-entitlements") != killed
     assert seconds_until(network, made[0][0], 401) < WITHIN
     assert seconds_until(network, made[1][0], 200) < WITHIN
@@ -178,12 +178,12 @@ def test_an_invalid_row_is_dead_lettered_and_the_others_are_delivered(network: N
             seconds_until(network, text, 200)
             subscription = f"pubsub/v1/projects/{PROJECT}/subscriptions/{NAME}-entitlements-dead"
             pull = f"{network.scratch.clouds.gcp_url}/{subscription}:pull"
-            deadline, letters = time.monotonic() + 120, list[Any]()
-            while not letters:
+            deadline, messages = time.monotonic() + 120, list[Any]()
+            while not messages:
                 assert time.monotonic() < deadline, "no dead letter"
-                letters = httpx.post(pull, json={"maxMessages": 10}).json()["receivedMessages"]
-            (letter,) = [json.loads(base64.b64decode(each["message"]["data"])) for each in letters]
-            assert letter["reason"].startswith("the row lacks document") and letter["transaction"]
+                messages = httpx.post(pull, json={"maxMessages": 10}).json()["receivedMessages"]
+            (message,) = [json.loads(base64.b64decode(each["message"]["data"])) for each in messages]
+            assert message["reason"].startswith("the row lacks document") and message["transaction"]
         finally:
             database.execute("DELETE FROM items WHERE sk = 'not-a-digest'")
 

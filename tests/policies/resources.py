@@ -28,7 +28,7 @@ def settings(environment: str) -> dict[str, dict[str, Any]]:
     """Returns the settings in `policies/config/<environment>.json` by policy; expands a bare enforcement level."""
     file = _CONFIG / f"{environment}.json"
     written: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
-    return {name: {"enforcementLevel": said} if isinstance(said, str) else said for name, said in written.items()}
+    return {name: {"enforcementLevel": found} if isinstance(found, str) else found for name, found in written.items()}
 
 
 def as_sent(value: Any) -> Any:
@@ -76,23 +76,26 @@ def findings(
     resources: Sequence[PolicyResource],
     config: Mapping[str, Any] | None = None,
     *,
-    said: list[str] | None = None,
+    found: list[str] | None = None,
 ) -> list[str]:
-    """Returns the named policy's findings; appends them to `said` too, which keeps them if the rule raises an error."""
+    """Returns the named policy's findings. Also appends them to `found`, which keeps them if the rule raises an
+    error."""
     policy = next(policy for policy in POLICIES if policy.name == name)
-    said = [] if said is None else said
+    found = [] if found is None else found
     schema = policy.config_schema.properties if policy.config_schema else {}
     defaults = {setting: about["default"] for setting, about in schema.items()}  # the engine sets the defaults
     config = as_sent({**defaults, **(config or {})})
 
     def report(message: str, urn: str | None = None) -> None:
-        said.append(message)
+        found.append(message)
 
     if isinstance(policy, StackValidationPolicy):
         cast(Any, policy).validate(StackValidationArgs(list(resources), config), report)
     else:
         assert isinstance(policy, ResourceValidationPolicy)
         for each in resources:
-            asked = ResourceValidationArgs(each.resource_type, each.props, each.urn, each.name, each.opts, None, config)
-            cast(Any, policy).validate(asked, report)
-    return said
+            arguments = ResourceValidationArgs(
+                each.resource_type, each.props, each.urn, each.name, each.opts, None, config
+            )
+            cast(Any, policy).validate(arguments, report)
+    return found

@@ -34,12 +34,12 @@ def outcomes(stacks: Sequence[Whole]) -> Sequence[Outcome]:
 def test_the_unchanged_stacks_have_no_findings(stacks: Sequence[Whole]) -> None:
     for stack in stacks:
         resources = graph(stack.resources)
-        said = {name: findings(name, resources, stack.settings.get(name)) for name in NAMES}
-        assert {name: found for name, found in said.items() if found} == {}, stack.title
+        reported = {name: findings(name, resources, stack.settings.get(name)) for name in NAMES}
+        assert {name: found for name, found in reported.items() if found} == {}, stack.title
 
 
 def test_every_mutation_is_reported(outcomes: Sequence[Outcome]) -> None:
-    missed = [f"{each.mutation.policy}, {each.mutation.how}: {each.resource}" for each in outcomes if not each.said]
+    missed = [f"{each.mutation.policy}, {each.mutation.how}: {each.resource}" for each in outcomes if not each.reported]
     assert missed == [], missed
 
 
@@ -76,4 +76,4 @@ def test_a_harmless_change_is_not_reported(stacks: Sequence[Whole]) -> None:
     )
     outcomes = list(run(stacks[0].resources, [harmless], {}))
     assert outcomes
-    assert not any(each.said for each in outcomes)
+    assert not any(each.reported for each in outcomes)

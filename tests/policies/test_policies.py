@@ -104,10 +104,10 @@ def test_an_environments_settings_name_existing_policies_and_settings(environmen
 
 def test_one_unknown_bucket_does_not_hide_another() -> None:
     unknown = beside(PRIMARY, "BucketVersioning", {"versioningConfiguration": {"status": UNKNOWN_STRING_VALUE}})
-    said: list[str] = []
+    found: list[str] = []
     with pytest.raises(UnknownValueError):
-        findings("multi-bucket-versioned", [PRIMARY, unknown, REPLICA], said=said)
-    assert [finding.split(":")[0] for finding in said] == ["replica"]
+        findings("multi-bucket-versioned", [PRIMARY, unknown, REPLICA], found=found)
+    assert [finding.split(":")[0] for finding in found] == ["replica"]
 
 
 def test_one_unknown_binding_or_variable_does_not_hide_another() -> None:
@@ -119,10 +119,10 @@ def test_one_unknown_binding_or_variable_does_not_hide_another() -> None:
         ("multi-function-environment-without-secrets", {"environment": {"variables": variables}}),
     ):
         token = min(governs(name))  # the function's type sorts before the service's
-        said: list[str] = []
+        found: list[str] = []
         with pytest.raises(UnknownValueError):
-            findings(name, [resource(token, props)], said=said)
-        assert len(said) == 1
+            findings(name, [resource(token, props)], found=found)
+        assert len(found) == 1
 
 
 def test_a_finding_does_not_repeat_the_secret() -> None:

@@ -60,9 +60,9 @@ def emulated(directory: Path) -> Generator[Emulated]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}"
     try:
-        _ask(f"{url}/spanner/v1/projects/unit/instances", {"instanceId": "unit", "instance": _INSTANCE})
+        _request(f"{url}/spanner/v1/projects/unit/instances", {"instanceId": "unit", "instance": _INSTANCE})
         database = {"createStatement": 'CREATE DATABASE "metadata"', "databaseDialect": "POSTGRESQL"}
-        _ask(f"{url}/spanner/v1/projects/unit/instances/unit/databases", {**database, "extraStatements": DDL})
+        _request(f"{url}/spanner/v1/projects/unit/instances/unit/databases", {**database, "extraStatements": DDL})
         yield Emulated(url, databases, cluster, store)
     finally:
         server.shutdown()
@@ -72,6 +72,6 @@ def emulated(directory: Path) -> Generator[Emulated]:
 _INSTANCE = {"config": "regional-us-central1", "displayName": "unit", "processingUnits": 100}
 
 
-def _ask(url: str, body: Any) -> None:
+def _request(url: str, body: Any) -> None:
     answer = httpx.post(url, json=body, timeout=60)
     assert answer.status_code == 200, answer.text

@@ -29,17 +29,17 @@ class Edge:
     """
 
     def __init__(self) -> None:
-        self.told: list[Record] = []
+        self.updates: list[Record] = []
         self.works = True
 
     def update(self, records: Sequence[Record]) -> Sequence[Record]:
         if records and not self.works:
             raise CloudflareUnavailable("out of reach, for the test")
-        self.told += records
+        self.updates += records
         return records
 
     def versions(self, name: str) -> list[int]:
-        return [record.version for record in self.told if record.digest == digest(name)]
+        return [record.version for record in self.updates if record.digest == digest(name)]
 
 
 def put(spanner: Spanner, name: str, version: int, document: str = "", partition: str = "tokens") -> None:
@@ -52,7 +52,7 @@ def remove(spanner: Spanner, name: str) -> None:
     spanner.write({"delete": {"table": "items", "keySet": {"keys": [["tokens", digest(name)]]}}})
 
 
-def follower(spanner: Spanner, edge: Edge, letters: list[Any] | None = None) -> Follower:
+def follower(spanner: Spanner, edge: Edge, dead_letters_sent: list[Any] | None = None) -> Follower:
     positions = Positions(spanner, f"{STREAM}_positions")
-    dead_letters = [] if letters is None else letters
+    dead_letters = [] if dead_letters_sent is None else dead_letters_sent
     return Follower(spanner, ChangeStream(spanner, STREAM), positions, edge, dead_letters.append)

@@ -147,7 +147,7 @@ class _Sandbox(mocks.Mocks):
         self._transforms: list[pulumi.ResourceTransform] = []
         self._one_at_a_time = threading.Lock()
         # The attribute `request` is the registration that the calling thread handles.
-        self.asked = threading.local()
+        self.current = threading.local()
 
     def register_transform(self, transform: pulumi.ResourceTransform) -> None:
         self._transforms.append(transform)
@@ -169,8 +169,8 @@ class _Sandbox(mocks.Mocks):
     def _transformed(self, args: mocks.MockResourceArgs) -> tuple[Properties, pulumi.ResourceOptions]:
         inputs, options = _plain(cast(Any, args).inputs), pulumi.ResourceOptions()
         for transform in [*args.transforms, *self._transforms]:
-            asked = pulumi.ResourceTransformArgs(bool(args.custom), args.typ, args.name, inputs, options)
-            result = cast("pulumi.ResourceTransformResult | None", transform(asked))
+            current = pulumi.ResourceTransformArgs(bool(args.custom), args.typ, args.name, inputs, options)
+            result = cast("pulumi.ResourceTransformResult | None", transform(current))
             if result is not None:
                 inputs, options = dict(cast(Properties, result.props)), result.opts
         return inputs, options
@@ -199,7 +199,7 @@ class _Sandbox(mocks.Mocks):
         secrets: frozenset[str],
         options: pulumi.ResourceOptions,
     ) -> None:
-        asked = self.asked.request
+        current = self.current.request
         self._deployment.resources.append(
             Registered(
                 args.typ,
@@ -208,9 +208,9 @@ class _Sandbox(mocks.Mocks):
                 outputs,
                 secrets,
                 protect=bool(options.protect),
-                urn=urn(asked.parent, args.typ, args.name),
-                parent=asked.parent,
-                dependencies={name: list(on.urns) for name, on in asked.propertyDependencies.items()},
+                urn=urn(current.parent, args.typ, args.name),
+                parent=current.parent,
+                dependencies={name: list(on.urns) for name, on in current.propertyDependencies.items()},
             )
         )
 
@@ -227,7 +227,7 @@ class _Monitor(mocks.MockMonitor):
         return urn(parent, type_, name)
 
     def RegisterResource(self, request: Any) -> Any:
-        self._sandbox.asked.request = request
+        self._sandbox.current.request = request
         return cast(Any, super()).RegisterResource(request)
 
     def RegisterResourceOutputs(self, request: Any) -> Any:

@@ -77,9 +77,9 @@ class Cloud:
     def put(self, host: str, key: str, body: bytes, cache_control: str = IMMUTABLE, **more: str) -> None:
         self.objects[host, key] = Stored(body, cache_control, **more)
 
-    def asked(self, key: str) -> list[str]:
+    def requested_hosts(self, key: str) -> list[str]:
         """Returns the bucket hosts that received a request for a key, in order."""
-        return [host for host, asked, _ in self.requests if asked == key]
+        return [host for host, requested_hosts, _ in self.requests if requested_hosts == key]
 
     def start(self) -> None:
         http = _Http((self.address, self.port), _Requests)

@@ -40,31 +40,31 @@ class Spanner:
         Raises Refused if Spanner refuses a statement.
         """
         create = {"createStatement": f'CREATE DATABASE "{name}"', "databaseDialect": "POSTGRESQL"}
-        self._ask("POST", f"{PROJECT}/instances/{INSTANCE}/databases", create)
+        self._request("POST", f"{PROJECT}/instances/{INSTANCE}/databases", create)
         path = f"{PROJECT}/instances/{INSTANCE}/databases/{name}"
         if ddl:
-            self._ask("PATCH", f"{path}/ddl", {"statements": list(ddl)})
+            self._request("PATCH", f"{path}/ddl", {"statements": list(ddl)})
         return path
 
     def ddl(self, database: str) -> list[str]:
-        return self._ask("GET", f"{database}/ddl").get("statements", [])
+        return self._request("GET", f"{database}/ddl").get("statements", [])
 
     def plan(self, database: str, sql: str) -> Any:
         """Analyzes a statement whose parameters are `$1`, `$2` and so on, and returns the parameters' types.
 
         Raises Refused if Spanner refuses the statement.
         """
-        session = self._ask("POST", f"{database}/sessions", {})["name"]
-        asked: dict[str, Any] = {"sql": sql, "queryMode": "PLAN", "transaction": {"begin": {"readWrite": {}}}}
-        found = self._ask("POST", f"{session}:executeSql", asked)
+        session = self._request("POST", f"{database}/sessions", {})["name"]
+        body: dict[str, Any] = {"sql": sql, "queryMode": "PLAN", "transaction": {"begin": {"readWrite": {}}}}
+        found = self._request("POST", f"{session}:executeSql", body)
         return [field["type"]["code"] for field in found["metadata"].get("undeclaredParameters", {}).get("fields", [])]
 
-    def _ask(self, method: str, path: str, body: Any = None) -> Any:
-        said = self.api.request(method, f"/v1/{path}", json=body).json()
-        error = said.get("error") or (said if "code" in said else None)
+    def _request(self, method: str, path: str, body: Any = None) -> Any:
+        answer = self.api.request(method, f"/v1/{path}", json=body).json()
+        error = answer.get("error") or (answer if "code" in answer else None)
         if error:
             raise Refused(error["message"])
-        return said
+        return answer
 
 
 @pytest.fixture(scope="session")

@@ -40,7 +40,7 @@ def doubly_guarded(*by: PolicyResource) -> PolicyResource:
     return resource(INSTANCE, {"vpcSecurityGroupIds": [UNKNOWN_STRING_VALUE]}, on={"vpcSecurityGroupIds": by})
 
 
-def ways(**changes: Any) -> PolicyResource:
+def origin_access(**changes: Any) -> PolicyResource:
     """Returns the role policy that denies the shields' role access from other networks."""
     statement = {
         "Effect": "Deny",
@@ -150,7 +150,7 @@ CASES = [
     *[
         Case(
             "aws-iam-shield-credentials-network-bound",
-            [PRIMARY, *PAIR, ways(**changes)],
+            [PRIMARY, *PAIR, origin_access(**changes)],
             "reads its objects from anywhere",
         )
         for changes in (
@@ -161,7 +161,7 @@ CASES = [
             {"Condition": {"StringNotEquals": {"aws:PrincipalAccount": "1"}}},
         )
     ],
-    Case("aws-iam-shield-credentials-network-bound", [PRIMARY, *PAIR, ways()]),
+    Case("aws-iam-shield-credentials-network-bound", [PRIMARY, *PAIR, origin_access()]),
     Case("aws-iam-shield-credentials-network-bound", [PRIMARY]),
     Case(
         "multi-shield-cache-on-nvme", [resource(INSTANCE, {"instanceType": "m6i.large"})], "m6i.large has no NVMe disk"

@@ -52,7 +52,7 @@ class Outcome:
 
     mutation: Mutation | StackMutation
     resource: str
-    said: Sequence[str]
+    reported: Sequence[str]
 
 
 def run(

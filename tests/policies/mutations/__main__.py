@@ -34,7 +34,7 @@ how many careless changes no policy covers, nor that a policy is right for a val
 def report(stacks: Sequence[Whole], found: Sequence[Outcome]) -> Iterator[str]:
     """Yields the report's lines: the summary, one line for each policy, and each changed resource that its policy
     accepts."""
-    caught = sum(bool(each.said) for each in found)
+    caught = sum(bool(each.reported) for each in found)
     named = " and ".join(f"{stack.title} ({len(stack.resources)})" for stack in stacks)
     yield f"**{caught} of {len(found)} changed resources noticed ({caught / len(found):.1%})**, by {len(MUTATIONS)}"
     yield f"mutations of the resources of {named}."
@@ -47,7 +47,9 @@ def report(stacks: Sequence[Whole], found: Sequence[Outcome]) -> Iterator[str]:
             yield _line(name, functions[name], of_policy)
     yield ""
     yield from (
-        f"NOT NOTICED: {each.mutation.policy}, {each.mutation.how}: {each.resource}" for each in found if not each.said
+        f"NOT NOTICED: {each.mutation.policy}, {each.mutation.how}: {each.resource}"
+        for each in found
+        if not each.reported
     )
     yield "Types that no policy reads, and why:"
     yield ""
@@ -66,8 +68,10 @@ def rule_functions() -> Mapping[str, str]:
 
 
 def _line(policy: str, function: str, of_policy: Sequence[Outcome]) -> str:
-    ways = len({each.mutation.how for each in of_policy})
-    return f"| `{policy}` | `{function}` | {ways} | {len(of_policy)} | {sum(bool(each.said) for each in of_policy)} |"
+    kinds = len({each.mutation.how for each in of_policy})
+    return (
+        f"| `{policy}` | `{function}` | {kinds} | {len(of_policy)} | {sum(bool(each.reported) for each in of_policy)} |"
+    )
 
 
 def page(written: str, lines: Sequence[str]) -> str:

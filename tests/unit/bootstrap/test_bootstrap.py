@@ -35,7 +35,7 @@ def up(**changes: str) -> Deployment:
     return deploy(lambda: compose(settings()), handlers(), functions(), stack="bootstrap", config=config)
 
 
-def rights(role: str) -> list[Any]:
+def role_statements(role: str) -> list[Any]:
     """Returns all statements of a role's policies."""
     iam = client("iam")
     named = iam.list_role_policies(RoleName=role)["PolicyNames"]
@@ -79,7 +79,7 @@ def test_only_jobs_of_its_github_environment_can_assume_a_role() -> None:
 def test_the_drift_role_can_change_nothing() -> None:
     up()
     writing = ("Create", "Delete", "Put", "Update", "*", "Run", "Encrypt", "Generate", "Tag", "PassRole", "Add")
-    for statement in rights("artifact-edge-bootstrap-prod-drift"):
+    for statement in role_statements("artifact-edge-bootstrap-prod-drift"):
         for action in statement["Action"]:
             assert not action.split(":")[1].startswith(writing), action
             assert not action.endswith(("s3:GetObject*", "dynamodb:GetItem", "dynamodb:Query")), action
@@ -89,7 +89,7 @@ def test_the_drift_role_can_change_nothing() -> None:
 def test_a_role_reaches_the_state_of_its_own_environment_and_no_other() -> None:
     up()
     for purpose in ("deploy", "drift"):
-        statements = rights(f"artifact-edge-bootstrap-prod-{purpose}")
+        statements = role_statements(f"artifact-edge-bootstrap-prod-{purpose}")
         objects = [each for each in statements if any(BUCKET in resource for resource in each["Resource"])]
         reached = {resource for each in objects for resource in each["Resource"]}
         assert reached == {f"arn:aws:s3:::{BUCKET}", f"arn:aws:s3:::{BUCKET}/prod/*"}
@@ -102,7 +102,7 @@ def test_a_role_reaches_the_state_of_its_own_environment_and_no_other() -> None:
 @pytest.mark.usefixtures("aws_cloud")
 def test_the_deploy_role_is_limited_to_the_environments_names() -> None:
     up()
-    for statement in rights("artifact-edge-bootstrap-dev-deploy"):
+    for statement in role_statements("artifact-edge-bootstrap-dev-deploy"):
         assert "*" not in statement["Resource"] or all(
             action.startswith(("ec2:Describe", "sts:Get", "logs:Describe")) for action in statement["Action"]
         )
@@ -128,23 +128,23 @@ def test_the_program_meets_the_policies_with_its_settings() -> None:
     deployment = up()
     registered = as_policies_see_it(deployment)
     given = policy_settings("bootstrap")
-    off = {name for name, said in given.items() if said["enforcementLevel"] == "disabled"}
+    off = {name for name, value in given.items() if value["enforcementLevel"] == "disabled"}
     found = {name: findings(name, registered, given.get(name)) for name in NAMES if name not in off}
-    assert {name: said for name, said in found.items() if said} == {}
+    assert {name: value for name, value in found.items() if value} == {}
     assert {each.type for each in deployment.resources if each.protect} == {"aws:s3/bucket:Bucket", "aws:kms/key:Key"}
 
 
 @pytest.mark.usefixtures("aws_cloud")
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"bucket": "No"}, "bucket: 'No' is not a bucket's name: 3 to 58 of a-z, 0-9 and -"),
         ({"repository": "acme"}, "repository: 'acme' is not a GitHub repository: owner/name"),
         ({"environments": '["Prod"]'}, "environments: 'Prod' is not a stack's name"),
     ],
 )
-def test_a_mistake_is_one_line(changes: dict[str, str], told: str) -> None:
-    with pytest.raises(pulumi.RunError, match=f"artifact-edge-bootstrap:{told}"):
+def test_a_mistake_is_one_line(changes: dict[str, str], message: str) -> None:
+    with pytest.raises(pulumi.RunError, match=f"artifact-edge-bootstrap:{message}"):
         up(**changes)
 
 

@@ -37,4 +37,4 @@ def test_a_cell_without_a_test_is_named() -> None:
 def test_each_cell_of_the_page_has_a_verdict_and_each_refusal_a_reason() -> None:
     verdicts = parse(PAGE.read_text())
     assert verdicts
-    assert [each for each, said in verdicts.items() if said != "yes" and not said.startswith("no: ")] == []
+    assert [each for each, result in verdicts.items() if result != "yes" and not result.startswith("no: ")] == []

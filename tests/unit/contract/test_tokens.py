@@ -89,10 +89,10 @@ def test_an_entry_gives_back_every_field_that_the_edge_needs(known: Entitlement,
 @given(VALID_TOKENS, TOKENS)
 def test_a_changed_field_changes_the_edges_entry(field: str, token: Token, other: Token) -> None:
     changed = replace(token, **{field: getattr(other, field)})
-    assert (told(changed) == told(token)) == (changed == token)
+    assert (entry_of(changed) == entry_of(token)) == (changed == token)
 
 
-def told(token: Token) -> dict[str, Any]:
+def entry_of(token: Token) -> dict[str, Any]:
     return kv_pair(decode_record(token.digest, 1, token.kept_until, encode_document(token)), now=0)
 
 

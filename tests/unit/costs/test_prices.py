@@ -61,21 +61,21 @@ def state(tmp_path: Path) -> Path:
 
 
 def test_the_command_prints_tiers_the_total_and_usage_based_costs(state: Path) -> None:
-    told = run("--lines", str(state))
-    assert told.returncode == 0, told.stderr
+    result = run("--lines", str(state))
+    assert result.returncode == 0, result.stderr
     for part in ("dev: an estimate", "1.00", "by use, 1 aws:s3/bucket:Bucket", "nothing: 1 resources of 1 types"):
-        assert part in told.stdout
+        assert part in result.stdout
 
 
 def test_more_than_the_budget_is_an_error_of_one_line(state: Path) -> None:
     assert run("--budget", "1", str(state)).returncode == 0
-    told = run("--budget", "0.5", str(state))
-    assert told.returncode == 1
-    assert told.stderr == "error: dev: 1.00 is over the budget of 0.50 US dollars a month\n"
+    result = run("--budget", "0.5", str(state))
+    assert result.returncode == 1
+    assert result.stderr == "error: dev: 1.00 is over the budget of 0.50 US dollars a month\n"
 
 
 def test_invalid_plans_and_missing_prices_are_reported_without_a_stack_trace(tmp_path: Path, state: Path) -> None:
     state.write_text(state.read_text().replace("aws:iam/role:Role", "aws:rds/cluster:Cluster"))
-    told = run(str(state))
-    assert told.stderr == "error: aws:rds/cluster:Cluster: no price; add it to costs/prices.toml\n"
+    result = run(str(state))
+    assert result.stderr == "error: aws:rds/cluster:Cluster: no price; add it to costs/prices.toml\n"
     assert run(str(tmp_path / "none.json")).stderr.startswith("error: ")

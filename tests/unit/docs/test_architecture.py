@@ -66,9 +66,9 @@ def test_each_room_exists_in_its_folder() -> None:
 @pytest.mark.parametrize("folder", ["registry", "workers", "emulation", "policies"])
 def test_the_page_names_each_room_of_a_large_folder(folder: str) -> None:
     table = section("Floors").split("The large folders have rooms:")[1]
-    (told,) = [set(paths(row[1])) for row in rows(table) if row[0] == f"`{folder}/`"]
+    (named,) = [set(paths(row[1])) for row in rows(table) if row[0] == f"`{folder}/`"]
     there = {f"{path.name}/" for path in (CHECKOUT / folder).iterdir() if path.is_dir() and any(path.glob("*.*"))}
-    assert told == {room for room in there if not room.startswith((".", "__"))} - {"config/", "exemptions/"}
+    assert named == {room for room in there if not room.startswith((".", "__"))} - {"config/", "exemptions/"}
 
 
 def test_each_folder_in_the_picture_exists() -> None:
@@ -90,8 +90,8 @@ def test_the_floors_are_those_that_the_linter_checks() -> None:
 
 
 def test_the_readme_says_what_each_top_level_folder_is() -> None:
-    told = {re.sub(r"[`\[]|/.*", "", row[0]) for row in rows(README.read_text())}
-    assert told == set(linter()["root_packages"])
+    named = {re.sub(r"[`\[]|/.*", "", row[0]) for row in rows(README.read_text())}
+    assert named == set(linter()["root_packages"])
 
 
 def test_prose_is_wrapped_at_120_columns() -> None:

@@ -140,8 +140,12 @@ def test_cold_tokens_need_the_metadata_api_and_cached_ones_the_store_or_the_api(
 
 def lost(loss: str, resources: Sequence[Resource]) -> list[str]:
     """Returns the findings for one loss, when the stack must survive only that loss."""
-    said = proved(resources, Survived(all=[loss]), borne=[])
-    return [finding for finding in said if finding.startswith(f"loss of {loss}: ") and "nothing is said" not in finding]
+    all_findings = proved(resources, Survived(all=[loss]), borne=[])
+    return [
+        finding
+        for finding in all_findings
+        if finding.startswith(f"loss of {loss}: ") and "nothing is said" not in finding
+    ]
 
 
 def test_a_shield_on_google_cloud_takes_its_address_and_stands_in_its_zone() -> None:

@@ -71,10 +71,10 @@ def test_the_last_shield_of_a_region_is_removed_only_after_its_references() -> N
 
 
 def test_a_worker_that_lists_the_region_refers_to_it() -> None:
-    told = step("same", SCRIPT, "edge", new={"bindings": [{"text": '[{"host": "x:1", "region": "eu-west-1"}]'}]})
-    assert [line.split(":")[0] for line in broken(plan(node("delete", "eu-0"), told))] == ["last-of-region"]
-    told = step("same", SCRIPT, "edge", new={"bindings": [{"text": '[{"host": "x:1", "region": "us-east-1"}]'}]})
-    assert broken(plan(node("delete", "eu-0"), told)) == []
+    worker = step("same", SCRIPT, "edge", new={"bindings": [{"text": '[{"host": "x:1", "region": "eu-west-1"}]'}]})
+    assert [line.split(":")[0] for line in broken(plan(node("delete", "eu-0"), worker))] == ["last-of-region"]
+    worker = step("same", SCRIPT, "edge", new={"bindings": [{"text": '[{"host": "x:1", "region": "us-east-1"}]'}]})
+    assert broken(plan(node("delete", "eu-0"), worker)) == []
 
 
 def test_a_sole_machine_is_replaced_only_with_an_allowance() -> None:
@@ -86,9 +86,11 @@ def test_a_sole_machine_is_replaced_only_with_an_allowance() -> None:
 def test_a_google_machine_stands_in_the_region_of_its_zone() -> None:
     google = step("delete", GOOGLE_NODE, "jp-0", new={"zone": "asia-northeast1-b"})
     stays = step("same", GOOGLE_NODE, "jp-1", new={"zone": "asia-northeast1-c"})
-    told = step("same", SCRIPT, "edge", new={"bindings": [{"text": '[{"host": "x:1", "region": "asia-northeast1"}]'}]})
-    assert len(broken(plan(google, told))) == 1
-    assert broken(plan(google, stays, told)) == []
+    worker = step(
+        "same", SCRIPT, "edge", new={"bindings": [{"text": '[{"host": "x:1", "region": "asia-northeast1"}]'}]}
+    )
+    assert len(broken(plan(google, worker))) == 1
+    assert broken(plan(google, stays, worker)) == []
 
 
 def test_the_last_origin_of_a_region_is_removed_only_without_readers() -> None:

@@ -26,9 +26,9 @@ def test_no_other_module_writes_a_policy_document_or_the_arn_of_a_secret() -> No
 def test_a_document_holds_single_statements_and_lists_of_them_in_their_order() -> None:
     actions = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
     one, two, three = (allow(action, "*") for action in actions)
-    said = json.loads(document(one, [two, three]))
-    assert [statement["Action"] for statement in said["Statement"]] == actions
-    assert said["Statement"][0] == {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+    written = json.loads(document(one, [two, three]))
+    assert [statement["Action"] for statement in written["Statement"]] == actions
+    assert written["Statement"][0] == {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
 
 
 def test_the_permission_to_read_a_secret_covers_only_that_secret() -> None:

@@ -38,9 +38,9 @@ def test_more_buckets_than_a_shield_reads_from_are_refused(standby: list[str], m
     regions = ["us-east-1", "eu-west-1", "us-west-2", "ap-southeast-1", "sa-east-1"][: most + 1]
     blobs = {"store": "s3", "regions": regions, "standby": standby}
     shields = shield() + shield(cloud="gcp", region="us-east1", machine_type="n2-standard-8")
-    (said,) = [line for line in problems(blobs=blobs, shields=shields, remove="gcp:project") if "blobs" in line]
-    assert said.startswith(f"artifact-edge:blobs.regions: {', '.join(regions)} are {most + 1}; ")
-    assert said.endswith(f"so name up to {most}")
+    (message,) = [line for line in problems(blobs=blobs, shields=shields, remove="gcp:project") if "blobs" in line]
+    assert message.startswith(f"artifact-edge:blobs.regions: {', '.join(regions)} are {most + 1}; ")
+    assert message.endswith(f"so name up to {most}")
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
@@ -144,8 +144,8 @@ def test_a_mistake_is_one_line_with_key_value_and_fix(changes: dict[str, Any], l
 
 
 def test_all_mistakes_are_reported_together_without_a_stack_trace() -> None:
-    told = problems(remove="artifact-edge:tags", domain="x", protect="perhaps")
-    assert [line.split(":")[1].strip() for line in told] == ["domain", "tags", "protect"]
+    messages = problems(remove="artifact-edge:tags", domain="x", protect="perhaps")
+    assert [line.split(":")[1].strip() for line in messages] == ["domain", "tags", "protect"]
     assert issubclass(ConfigError, pulumi.RunError)  # Pulumi prints a RunError without a stack trace
 
 

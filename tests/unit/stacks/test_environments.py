@@ -124,7 +124,7 @@ def put(*path: str | int, value: Any) -> Callable[[Any], None]:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "marked"),
     [
         (put("config", "artifact-edge:sheilds", value=[]), "artifact-edge:sheilds"),  # words-ok: misspelt on purpose
         (put("config", "aws:region", value="us-esat-1"), "us-esat-1"),
@@ -141,10 +141,10 @@ def put(*path: str | int, value: Any) -> Callable[[Any], None]:
         (put("confg", value={}), "confg"),  # words-ok: misspelt on purpose
     ],
 )
-def test_a_mistake_is_marked(change: Callable[[Any], None], told: str) -> None:
+def test_a_mistake_is_marked(change: Callable[[Any], None], marked: str) -> None:
     wrong = copy.deepcopy(document("prod"))
     change(wrong)
-    assert any(told in line for line in complaints(wrong))
+    assert any(marked in line for line in complaints(wrong))
 
 
 def test_a_missing_key_is_marked_and_other_namespaces_are_ignored() -> None:

@@ -75,7 +75,7 @@ def test_every_environment_meets_the_policies(environment: str) -> None:
     registered = as_policies_see_it(first_up(environment))
     given = settings(environment)
     found = {name: findings(name, registered, given.get(name)) for name in NAMES}
-    assert {name: said for name, said in found.items() if said} == {}
+    assert {name: findings_found for name, findings_found in found.items() if findings_found} == {}
 
 
 def test_an_environment_without_its_settings_has_findings() -> None:

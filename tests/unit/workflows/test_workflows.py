@@ -132,13 +132,13 @@ def test_every_project_command_exists() -> None:
             assert importlib.util.find_spec(module), line
             found.add(module)
             if module in ("local", "gates", "previews"):
-                told = subprocess.run(
+                result = subprocess.run(
                     [sys.executable, "-m", module, *([subcommand] if subcommand else []), "--help"],
                     cwd=ROOT,
                     capture_output=True,
                     check=False,
                 )
-                assert told.returncode == 0, line
+                assert result.returncode == 0, line
         for file in re.findall(r"(?<![\w/$])(?:tests|policies|workers)/[\w/.-]+", line.replace("$STACK", "prod")):
             assert (ROOT / file).exists(), line
     assert {"make", "npm", "previews", "gates", "costs", "pytest"} <= found
@@ -146,5 +146,5 @@ def test_every_project_command_exists() -> None:
 
 @pytest.mark.skipif(not shutil.which("actionlint"), reason="actionlint is not installed")
 def test_actionlint_finds_nothing() -> None:
-    told = subprocess.run(["actionlint", "-no-color"], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert told.returncode == 0, told.stdout
+    result = subprocess.run(["actionlint", "-no-color"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout

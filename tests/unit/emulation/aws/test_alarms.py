@@ -31,7 +31,7 @@ def cloud(aws_cloud: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def put(**changes: Any) -> None:
-    asked: dict[str, Any] = {
+    alarm: dict[str, Any] = {
         "AlarmName": "purge-lag",
         "AlarmDescription": "Readers see old documents",
         "Namespace": "ArtifactEdge",
@@ -47,7 +47,7 @@ def put(**changes: Any) -> None:
         "OKActions": [TOPIC],
         **changes,
     }
-    client("cloudwatch").put_metric_alarm(**asked)
+    client("cloudwatch").put_metric_alarm(**alarm)
 
 
 def write(value: float, ago: float, **dimensions: str) -> None:
@@ -65,7 +65,7 @@ def state(name: str = "purge-lag") -> str:
     return found["StateValue"]
 
 
-def heard() -> list[dict[str, Any]]:
+def notifications() -> list[dict[str, Any]]:
     sqs = client("sqs")
     url = sqs.get_queue_url(QueueName="heard")["QueueUrl"]
     found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
@@ -94,7 +94,7 @@ def test_an_alarm_follows_its_evaluation_periods_and_returns_to_ok() -> None:
     write(0, -30)
     alarms.evaluate(NOW + 60, 60)
     assert state() == "OK"
-    assert [told["NewStateValue"] for told in heard()] == ["OK", "ALARM", "OK"]
+    assert [notification["NewStateValue"] for notification in notifications()] == ["OK", "ALARM", "OK"]
 
 
 @pytest.mark.usefixtures("cloud")
@@ -103,15 +103,15 @@ def test_subscribers_receive_the_notification() -> None:
     put(EvaluationPeriods=1)
     write(300, 90)
     alarms.evaluate(NOW, 60)
-    (told,) = heard()
-    assert (told["AlarmName"], told["AlarmDescription"]) == ("purge-lag", "Readers see old documents")
-    assert (told["OldStateValue"], told["NewStateValue"]) == ("INSUFFICIENT_DATA", "ALARM")
-    assert told["Trigger"]["MetricName"] == "PurgeLagSeconds"
+    (notification,) = notifications()
+    assert (notification["AlarmName"], notification["AlarmDescription"]) == ("purge-lag", "Readers see old documents")
+    assert (notification["OldStateValue"], notification["NewStateValue"]) == ("INSUFFICIENT_DATA", "ALARM")
+    assert notification["Trigger"]["MetricName"] == "PurgeLagSeconds"
     alarms.evaluate(NOW, 60)
-    assert heard() == []
+    assert notifications() == []
     alarms.evaluate(NOW + 300, 60)
-    (told,) = heard()
-    assert (told["OldStateValue"], told["NewStateValue"]) == ("ALARM", "OK")
+    (notification,) = notifications()
+    assert (notification["OldStateValue"], notification["NewStateValue"]) == ("ALARM", "OK")
 
 
 @pytest.mark.usefixtures("cloud")
@@ -156,10 +156,10 @@ def test_a_shorter_minute_makes_periods_shorter() -> None:
 )
 def test_an_alarm_that_is_not_emulated_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ClientError, match="not emulated"):
-        asked = {name: value for name, value in change.items() if value is not None}
+        alarm = {name: value for name, value in change.items() if value is not None}
         if "Statistic" in change:
-            asked |= {"Statistic": "Maximum"}
-        put(**asked)
+            alarm |= {"Statistic": "Maximum"}
+        put(**alarm)
 
 
 BAD, GOOD, NONE = 300.0, 0.0, None

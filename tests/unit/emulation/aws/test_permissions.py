@@ -119,7 +119,7 @@ def test_a_policy_element_that_is_not_emulated_raises(refused: Policy, says: str
 class Cloud:
     """Provides a machine with a role, in a network with a VPC endpoint, and two buckets."""
 
-    ask: Callable[..., Any]
+    send: Callable[..., Any]
     instance: str
     address: str
     endpoint: str
@@ -127,11 +127,11 @@ class Cloud:
 
     def credentials(self) -> Credentials:
         base = f"{INSTANCES_PATH}/{self.instance}/latest/"
-        token = self.ask("PUT", f"{base}api/token").text
+        token = self.send("PUT", f"{base}api/token").text
         headers = {"X-aws-ec2-metadata-token": token}
         listed = f"{base}meta-data/iam/security-credentials/"
-        role = self.ask("GET", listed, headers=headers).text
-        found = json.loads(self.ask("GET", f"{listed}{role}", headers=headers).text)
+        role = self.send("GET", listed, headers=headers).text
+        found = json.loads(self.send("GET", f"{listed}{role}", headers=headers).text)
         return Credentials(found["AccessKeyId"], found["SecretAccessKey"], found["Token"])
 
     def read(self, path: str, address: str, *, region: str = "us-east-1", method: str = "GET") -> str:
@@ -140,7 +140,7 @@ class Cloud:
         url = f"http://{bucket}.s3.{region}.amazonaws.com/{key}"
         request = AWSRequest(method=method, url=url)
         S3SigV4Auth(self.credentials(), "s3", region).add_auth(request)
-        answer = self.ask(method, url, headers=dict(request.headers), environ_overrides={"REMOTE_ADDR": address})
+        answer = self.send(method, url, headers=dict(request.headers), environ_overrides={"REMOTE_ADDR": address})
         return answer.text.partition("<Code>")[2].partition("</Code>")[0] or answer.text
 
     def origin_ways(self, *conditions: dict[str, Any]) -> None:
@@ -181,12 +181,12 @@ def cloud(aws_cloud: None) -> Iterator[Cloud]:
     moto = cast(Any, DomainDispatcherApplication)(create_backend_app)
     client = Client(S3Addresses(InstanceMetadata(Permissions(moto))))
 
-    def ask(method: str, url: str, **options: Any) -> Any:
+    def send(method: str, url: str, **options: Any) -> Any:
         host = urlsplit(url).netloc or "aws.test"
         options.setdefault("environ_overrides", {"REMOTE_ADDR": ELSEWHERE})
         return client.open(url, base_url=f"http://{host}", method=method, **options)
 
-    yield Cloud(ask, instance, address["PublicIp"], endpoint, iam)
+    yield Cloud(send, instance, address["PublicIp"], endpoint, iam)
 
 
 def test_a_role_reads_only_through_its_endpoint_or_from_its_address(cloud: Cloud) -> None:
@@ -226,24 +226,24 @@ def test_a_session_needs_its_token_also_in_a_signed_url(cloud: Cloud) -> None:
     url = "http://near.s3.us-east-1.amazonaws.com/k"
     request = AWSRequest(method="GET", url=url)
     S3SigV4Auth(Credentials(credentials.access_key, credentials.secret_key), "s3", "us-east-1").add_auth(request)
-    assert "<Code>InvalidToken" in cloud.ask("GET", url, headers=dict(request.headers)).text
+    assert "<Code>InvalidToken" in cloud.send("GET", url, headers=dict(request.headers)).text
     cloud.origin_ways({"NotIpAddress": {"aws:SourceIp": "192.0.2.1/32"}, "StringNotEquals": {"aws:SourceVpce": "x"}})
     request = AWSRequest(method="GET", url=url)
     S3SigV4QueryAuth(credentials, "s3", "us-east-1").add_auth(request)
-    assert "<Code>AccessDenied" in cloud.ask("GET", request.url).text
+    assert "<Code>AccessDenied" in cloud.send("GET", request.url).text
 
 
 def test_the_metadata_service_gives_credentials_only_to_machines_with_a_role(cloud: Cloud) -> None:
     listed = f"{INSTANCES_PATH}/{cloud.instance}/latest/meta-data/iam/security-credentials/"
-    assert cloud.ask("GET", listed).status_code == 401
-    assert cloud.ask("GET", listed, headers={"X-aws-ec2-metadata-token": ""}).status_code == 401
+    assert cloud.send("GET", listed).status_code == 401
+    assert cloud.send("GET", listed, headers={"X-aws-ec2-metadata-token": ""}).status_code == 401
     assert cloud.credentials().access_key == cloud.credentials().access_key  # one session for hours
     other = f"{INSTANCES_PATH}/i-0123/latest/"
-    token = {"X-aws-ec2-metadata-token": cloud.ask("PUT", f"{other}api/token").text}
-    assert cloud.ask("GET", f"{other}meta-data/iam/security-credentials/", headers=token).status_code == 404
+    token = {"X-aws-ec2-metadata-token": cloud.send("PUT", f"{other}api/token").text}
+    assert cloud.send("GET", f"{other}meta-data/iam/security-credentials/", headers=token).status_code == 404
     trust = policy(statement(action="sts:AssumeRole", Principal={"Service": "lambda.amazonaws.com"}))
     for each in trust["Statement"]:
         del each["Resource"]
     cloud.iam.update_assume_role_policy(RoleName="shield", PolicyDocument=json.dumps(trust))
-    token = {"X-aws-ec2-metadata-token": cloud.ask("PUT", f"{INSTANCES_PATH}/{cloud.instance}/latest/api/token").text}
-    assert cloud.ask("GET", listed, headers=token).status_code == 404
+    token = {"X-aws-ec2-metadata-token": cloud.send("PUT", f"{INSTANCES_PATH}/{cloud.instance}/latest/api/token").text}
+    assert cloud.send("GET", listed, headers=token).status_code == 404

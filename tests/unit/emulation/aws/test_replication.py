@@ -199,6 +199,6 @@ def test_a_replica_that_was_down_receives_missed_writes(s3: Any) -> None:
     assert keys(s3, "replica") == ["kept/a"]
 
 
-@pytest.mark.parametrize("asked", [{"us-east-1": "on fire"}, ["us-east-1"]])
-def test_an_unknown_kind_of_outage_is_refused(s3: Any, asked: object) -> None:
-    assert httpx.put(s3.meta.endpoint_url + outages.PATH, json=asked).status_code == 400
+@pytest.mark.parametrize("outage", [{"us-east-1": "on fire"}, ["us-east-1"]])
+def test_an_unknown_kind_of_outage_is_refused(s3: Any, outage: object) -> None:
+    assert httpx.put(s3.meta.endpoint_url + outages.PATH, json=outage).status_code == 400

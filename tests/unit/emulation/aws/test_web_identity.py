@@ -113,11 +113,11 @@ def test_an_expired_token_is_refused(google: Tokens, monkeypatch: pytest.MonkeyP
 
 
 def test_without_googles_keys_every_token_is_refused(google: Tokens) -> None:
-    def silent() -> Any:
+    def fail() -> Any:
         raise httpx.ConnectError("refused")
 
     token = google.identity(SHIELD, ROLE)
-    patch_web_identity(silent)
+    patch_web_identity(fail)
     assert refusal(token) == "IDPCommunicationError"
 
 

@@ -37,10 +37,10 @@ class Cloud:
             project=None, credentials=AnonymousCredentials(), _http=self.http, client_options={"api_endpoint": API}
         )
         wanted = {"name": "objects", "location": "US-EAST1", "versioning": {"enabled": True}, **settings}
-        self.ask("POST", "?enableObjectRetention=true", json=wanted)
+        self.send("POST", "?enableObjectRetention=true", json=wanted)
         self.bucket: Any = self.client.bucket("objects")
 
-    def ask(self, method: str, path: str = "", **more: Any) -> requests.Response:
+    def send(self, method: str, path: str = "", **more: Any) -> requests.Response:
         return self.http.request(method, f"{API}/storage/v1/b{path}", **more)
 
     def upload(self, body: bytes = b"bytes", query: str = "", **more: Any) -> requests.Response:
@@ -62,7 +62,7 @@ class Cloud:
         )
         if role:
             granted = {"bindings": [{"role": role, "members": [f"serviceAccount:{READER}"]}]}
-            self.ask("PATCH", "/objects", json={"iam": granted}).raise_for_status()
+            self.send("PATCH", "/objects", json={"iam": granted}).raise_for_status()
         tokens = Tokens(StateStore(self.directory / "gcp.sqlite"))
         account = tokens.account(READER)
         assert account is not None
@@ -103,46 +103,46 @@ def test_one_of_many_concurrent_creations_wins(cloud: Cloud) -> None:
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(add, range(8)))
     assert sorted(answers) == [200] + [412] * 7
-    assert cloud.ask("GET", cloud.at("?alt=media")).content == b"%d" % answers.index(200)
+    assert cloud.send("GET", cloud.at("?alt=media")).content == b"%d" % answers.index(200)
 
 
 def test_preconditions_protect_an_object_from_lost_updates(cloud: Cloud) -> None:
     first = cloud.upload(b"1").json()["generation"]
     second = cloud.upload(b"2", f"&ifGenerationMatch={first}").json()["generation"]
     assert cloud.upload(b"3", f"&ifGenerationMatch={first}").status_code == 412
-    assert cloud.ask("DELETE", cloud.at(f"?ifGenerationMatch={first}")).status_code == 412
-    assert cloud.ask("GET", cloud.at("?alt=media")).content == b"2"
-    assert cloud.ask("DELETE", cloud.at(f"?ifGenerationMatch={second}")).status_code == 204
-    assert cloud.ask("GET", cloud.at()).status_code == 404
-    assert cloud.ask("DELETE", cloud.at()).status_code == 404
+    assert cloud.send("DELETE", cloud.at(f"?ifGenerationMatch={first}")).status_code == 412
+    assert cloud.send("GET", cloud.at("?alt=media")).content == b"2"
+    assert cloud.send("DELETE", cloud.at(f"?ifGenerationMatch={second}")).status_code == 204
+    assert cloud.send("GET", cloud.at()).status_code == 404
+    assert cloud.send("DELETE", cloud.at()).status_code == 404
 
 
 def test_replaced_and_deleted_versions_become_noncurrent(cloud: Cloud) -> None:
     generations = [cloud.upload(body).json()["generation"] for body in (b"1", b"2")]
-    cloud.ask("DELETE", cloud.at()).raise_for_status()
-    assert cloud.ask("GET", "/objects/o").json().get("items") is None
-    listed = cloud.ask("GET", "/objects/o?versions=true").json()["items"]
+    cloud.send("DELETE", cloud.at()).raise_for_status()
+    assert cloud.send("GET", "/objects/o").json().get("items") is None
+    listed = cloud.send("GET", "/objects/o?versions=true").json()["items"]
     assert [each["generation"] for each in listed] == generations
-    assert cloud.ask("GET", cloud.at(f"?alt=media&generation={generations[0]}")).content == b"1"
-    assert cloud.ask("DELETE", "/objects").status_code == 409
+    assert cloud.send("GET", cloud.at(f"?alt=media&generation={generations[0]}")).content == b"1"
+    assert cloud.send("DELETE", "/objects").status_code == 409
     for generation in generations:
-        cloud.ask("DELETE", cloud.at(f"?generation={generation}")).raise_for_status()
-    assert cloud.ask("DELETE", "/objects").status_code == 200
+        cloud.send("DELETE", cloud.at(f"?generation={generation}")).raise_for_status()
+    assert cloud.send("DELETE", "/objects").status_code == 200
 
 
 def test_a_deleted_generation_is_soft_deleted(tmp_path: Path) -> None:
     cloud = Cloud(tmp_path, softDeletePolicy={"retentionDurationSeconds": 604800})
     generation = cloud.upload().json()["generation"]
-    cloud.ask("DELETE", cloud.at(f"?generation={generation}")).raise_for_status()
-    assert cloud.ask("GET", "/objects/o?versions=true").json().get("items") is None
-    (soft,) = cloud.ask("GET", "/objects/o?softDeleted=true").json()["items"]
+    cloud.send("DELETE", cloud.at(f"?generation={generation}")).raise_for_status()
+    assert cloud.send("GET", "/objects/o?versions=true").json().get("items") is None
+    (soft,) = cloud.send("GET", "/objects/o?softDeleted=true").json()["items"]
     kept = datetime.fromisoformat(soft["hardDeleteTime"]) - datetime.fromisoformat(soft["softDeleteTime"])
     assert kept == timedelta(days=7)
 
 
 def retained(cloud: Cloud, mode: str, days: int = 10, query: str = "") -> requests.Response:
     until = (datetime.now(UTC) + timedelta(days=days)).isoformat()
-    return cloud.ask("PATCH", cloud.at(query), json={"retention": {"mode": mode, "retainUntilTime": until}})
+    return cloud.send("PATCH", cloud.at(query), json={"retention": {"mode": mode, "retainUntilTime": until}})
 
 
 @pytest.mark.parametrize("mode", ["Unlocked", "Locked"])
@@ -150,9 +150,9 @@ def test_a_retained_version_becomes_noncurrent_and_is_not_deleted(cloud: Cloud, 
     generation = cloud.upload(b"1").json()["generation"]
     retained(cloud, mode).raise_for_status()
     cloud.upload(b"2").raise_for_status()
-    refused = cloud.ask("DELETE", cloud.at(f"?generation={generation}"))
+    refused = cloud.send("DELETE", cloud.at(f"?generation={generation}"))
     assert (refused.status_code, "retention" in refused.text) == (403, True)
-    assert cloud.ask("GET", cloud.at(f"?alt=media&generation={generation}")).content == b"1"
+    assert cloud.send("GET", cloud.at(f"?alt=media&generation={generation}")).content == b"1"
 
 
 def test_without_versions_a_retained_object_is_not_replaced(tmp_path: Path) -> None:
@@ -160,8 +160,8 @@ def test_without_versions_a_retained_object_is_not_replaced(tmp_path: Path) -> N
     cloud.upload(b"1").raise_for_status()
     retained(cloud, "Unlocked").raise_for_status()
     assert cloud.upload(b"2").status_code == 403
-    assert cloud.ask("DELETE", cloud.at()).status_code == 403
-    assert cloud.ask("GET", cloud.at("?alt=media")).content == b"1"
+    assert cloud.send("DELETE", cloud.at()).status_code == 403
+    assert cloud.send("GET", cloud.at("?alt=media")).content == b"1"
 
 
 def test_an_unlocked_retention_is_reduced_with_an_override_and_a_locked_one_never(cloud: Cloud) -> None:
@@ -171,20 +171,20 @@ def test_an_unlocked_retention_is_reduced_with_an_override_and_a_locked_one_neve
     assert retained(cloud, "Unlocked", 5).status_code == 403
     assert retained(cloud, "Unlocked", 5, override).status_code == 200
     assert retained(cloud, "Unlocked", 20).status_code == 200
-    assert cloud.ask("PATCH", cloud.at(override), json={"retention": None}).status_code == 200
+    assert cloud.send("PATCH", cloud.at(override), json={"retention": None}).status_code == 200
     retained(cloud, "Locked").raise_for_status()
     assert retained(cloud, "Locked", 20).status_code == 200
     for change in (retained(cloud, "Locked", 5, override), retained(cloud, "Unlocked", 30, override)):
         assert change.status_code == 403
-    assert cloud.ask("PATCH", cloud.at(override), json={"retention": None}).status_code == 403
+    assert cloud.send("PATCH", cloud.at(override), json={"retention": None}).status_code == 403
 
 
 def test_a_bucket_without_object_retention_refuses_retentions(tmp_path: Path) -> None:
     cloud = Cloud(tmp_path)
-    cloud.ask("POST", json={"name": "plain", "location": "US-EAST1"}).raise_for_status()
+    cloud.send("POST", json={"name": "plain", "location": "US-EAST1"}).raise_for_status()
     cloud.http.post(f"{API}/upload/storage/v1/b/plain/o?uploadType=media&name=a", data=b"x").raise_for_status()
     until = {"mode": "Locked", "retainUntilTime": "2100-01-01T00:00:00Z"}
-    assert cloud.ask("PATCH", "/plain/o/a", json={"retention": until}).status_code == 400
+    assert cloud.send("PATCH", "/plain/o/a", json={"retention": until}).status_code == 400
 
 
 def test_a_copy_keeps_the_metadata_and_not_the_retention(cloud: Cloud) -> None:
@@ -204,7 +204,7 @@ def test_a_corrupt_upload_is_refused(cloud: Cloud) -> None:
     path = f"{API}/upload/storage/v1/b/objects/o?uploadType=multipart"
     refused = cloud.http.post(path, data=body, headers={"Content-Type": "multipart/related; boundary=x"})
     assert (refused.status_code, "crc32c" in refused.text) == (400, True)
-    assert cloud.ask("GET", "/objects/o").json().get("items") is None
+    assert cloud.send("GET", "/objects/o").json().get("items") is None
 
 
 def test_a_resumable_upload_continues_after_an_interruption(cloud: Cloud) -> None:
@@ -216,10 +216,10 @@ def test_a_resumable_upload_continues_after_an_interruption(cloud: Cloud) -> Non
         return cloud.http.put(session, data=body, headers={"Content-Range": f"bytes {of}"}, allow_redirects=False)
 
     assert put(content[:half], f"0-{half - 1}/*").headers["Range"] == f"bytes=0-{half - 1}"
-    assert (asked := put(b"", "*/600000")).status_code == 308 and asked.headers["Range"] == f"bytes=0-{half - 1}"
-    assert cloud.ask("GET", cloud.at()).status_code == 404
+    assert (uploaded := put(b"", "*/600000")).status_code == 308 and uploaded.headers["Range"] == f"bytes=0-{half - 1}"
+    assert cloud.send("GET", cloud.at()).status_code == 404
     assert put(content[half:], f"{half}-599999/600000").status_code == 200
-    assert cloud.ask("GET", cloud.at("?alt=media")).content == content
+    assert cloud.send("GET", cloud.at("?alt=media")).content == content
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_a_shield_without_a_valid_token_is_refused(cloud: Cloud) -> None:
     cloud.upload(b"bytes").raise_for_status()
     cloud.token("roles/storage.objectViewer")
     assert (cloud.read().status_code, cloud.read("Bearer ya29.wrong").status_code) == (403, 401)
-    answer = cloud.ask("GET", cloud.at(), headers={"Authorization": "Bearer ya29.wrong"})
+    answer = cloud.send("GET", cloud.at(), headers={"Authorization": "Bearer ya29.wrong"})
     assert answer.status_code == 401
 
 
@@ -266,4 +266,4 @@ def test_a_shield_gets_parts_conditions_and_metadata(cloud: Cloud) -> None:
 )
 def test_unknown_requests_are_refused(cloud: Cloud, method: str, path: str, more: dict[str, Any]) -> None:
     cloud.http.post(f"{API}/upload/storage/v1/b/objects/o?uploadType=media&name=a", data=b"x").raise_for_status()
-    assert cloud.ask(method, path, **more).status_code == 501
+    assert cloud.send(method, path, **more).status_code == 501

@@ -39,7 +39,7 @@ def test_any_other_schedule_is_refused_by_its_name(expression: str) -> None:
 def fired(schedule: Schedule, fails: int = 0) -> tuple[list[Any], list[str]]:
     """Returns the events that the function received, and the messages that were reported."""
     given: list[Any] = []
-    said: list[str] = []
+    reports: list[str] = []
 
     def invoke(function: str, event: Any) -> None:
         assert function == FUNCTION
@@ -47,28 +47,28 @@ def fired(schedule: Schedule, fails: int = 0) -> tuple[list[Any], list[str]]:
         if len(given) <= fails:
             raise FunctionError("worker raised ValueError")
 
-    Timer(schedule, lambda: 60.0, invoke, said.append).fire()
-    return given, said
+    Timer(schedule, lambda: 60.0, invoke, reports.append).fire()
+    return given, reports
 
 
 def test_the_function_gets_the_event_of_its_rule() -> None:
-    (event,), said = fired(MINUTELY)
+    (event,), reports = fired(MINUTELY)
     assert (event["source"], event["detail-type"], event["resources"]) == ("aws.events", "Scheduled Event", [RULE])
-    assert said == []
+    assert reports == []
     assert fired(replace(MINUTELY, input='{"a": 1}')) == ([{"a": 1}], [])
 
 
 def test_a_failed_event_is_retried_as_the_function_configures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("emulation.lambda_runtime.timer._PAUSE", 0.0)
-    given, said = fired(MINUTELY, fails=1)
-    assert (len(given), said) == (1, ["on schedule: worker raised ValueError"])
+    given, reports = fired(MINUTELY, fails=1)
+    assert (len(given), reports) == (1, ["on schedule: worker raised ValueError"])
     assert len(fired(replace(MINUTELY, retries=2), fails=9)[0]) == 3
     assert len(fired(replace(MINUTELY, retries=2), fails=1)[0]) == 2
 
 
 def test_a_rule_that_the_functions_policy_does_not_name_invokes_nothing() -> None:
-    given, said = fired(replace(MINUTELY, permitted=False))
-    assert (given, said) == ([], [f"{RULE} may not invoke worker: its policy does not name the rule"])
+    given, reports = fired(replace(MINUTELY, permitted=False))
+    assert (given, reports) == ([], [f"{RULE} may not invoke worker: its policy does not name the rule"])
 
 
 @pytest.mark.usefixtures("aws_cloud")
@@ -86,13 +86,13 @@ def test_schedules_are_read_with_the_functions_policy_and_retries() -> None:
     for name, schedule in {"each-minute": "rate(1 minute)", "nightly": "cron(0 20 * * ? *)"}.items():
         events.put_rule(Name=name, ScheduleExpression=schedule)
         events.put_targets(Rule=name, Targets=[{"Id": "it", "Arn": FUNCTION}])
-    said: list[str] = []
+    reports: list[str] = []
 
     def read() -> list[Schedule]:
-        return list(schedules(events, functions, "us-east-1", said.append))
+        return list(schedules(events, functions, "us-east-1", reports.append))
 
     assert read() == [replace(MINUTELY, retries=2, permitted=False)]
-    assert said == [
+    assert reports == [
         f"{RULE.replace('each-minute', 'nightly')}: not emulated: the schedule 'cron(0 20 * * ? *)'; "
         "write rate(1 minute), rate(5 minutes), rate(1 hour)…"
     ]

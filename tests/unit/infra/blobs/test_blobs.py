@@ -396,13 +396,13 @@ def test_a_standby_is_fetched_by_google_each_hour_and_read_by_shields_of_google_
         assert (job["status"], job["schedule"]["repeatInterval"]) == ("ENABLED", "3600s")
         (trusted,) = role["AssumeRolePolicyDocument"]["Statement"]
         assert trusted["Condition"] == {"StringEquals": {"accounts.google.com:sub": agent["subjectId"]}}
-        rights = client("iam").get_role_policy(RoleName="artifact-edge-spare-standby", PolicyName="read-objects")
-        actions = [each["Action"] for each in rights["PolicyDocument"]["Statement"]]
+        role_policy = client("iam").get_role_policy(RoleName="artifact-edge-spare-standby", PolicyName="read-objects")
+        actions = [each["Action"] for each in role_policy["PolicyDocument"]["Statement"]]
         assert actions == [["s3:GetBucketLocation", "s3:ListBucket"], "s3:GetObject", "kms:Decrypt"]
 
 
 @pytest.mark.parametrize(
-    ("blobs", "said"),
+    ("blobs", "reason"),
     [
         ({"store": "gcs", "regions": ["us-east1", "us-east4"], "standby": ["us-east4"]}, "stand by for Cloud Storage"),
         (
@@ -412,6 +412,6 @@ def test_a_standby_is_fetched_by_google_each_hour_and_read_by_shields_of_google_
         ({"store": "s3", "regions": ["us-east-1", "eu-west-1"], "standby": ["eu-west-1"]}, "not a Google Cloud region"),
     ],
 )
-def test_an_invalid_standby_is_refused(blobs: dict[str, Any], said: str) -> None:
-    with pytest.raises(ConfigError, match=rf"artifact-edge:blobs\.standby.*{said}"):
+def test_an_invalid_standby_is_refused(blobs: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ConfigError, match=rf"artifact-edge:blobs\.standby.*{reason}"):
         load("prod", stack_config("prod") | {"artifact-edge:blobs": json.dumps(blobs)})

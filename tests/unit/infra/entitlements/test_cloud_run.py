@@ -68,7 +68,7 @@ def up(cloud: httpx.Client) -> Deployment:
     )
 
 
-def told(cloud: httpx.Client, path: str) -> Any:
+def document_at(cloud: httpx.Client, path: str) -> Any:
     return cloud.get(path).raise_for_status().json()
 
 
@@ -82,32 +82,32 @@ def account(name: str) -> str:
 
 def test_one_follower_always_runs_and_the_api_scales_to_zero(cloud: httpx.Client) -> None:
     up(cloud)
-    follower = told(cloud, f"{SERVICES}/{PREFIX}-entitlements")
+    follower = document_at(cloud, f"{SERVICES}/{PREFIX}-entitlements")
     assert follower["template"]["scaling"] == {"minInstanceCount": 1, "maxInstanceCount": 1}
     (container,) = follower["template"]["containers"]
     assert container["resources"]["cpuIdle"] is False
     assert container["args"] == ["-m", "workers.entitlements.follow"]
     assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
     assert follower["ingress"] == "INGRESS_TRAFFIC_INTERNAL_ONLY"
-    api = told(cloud, f"{SERVICES}/{PREFIX}-metadata-api")
+    api = document_at(cloud, f"{SERVICES}/{PREFIX}-metadata-api")
     assert api["template"]["scaling"] == {"minInstanceCount": 0, "maxInstanceCount": 10}
     assert api["template"]["containers"][0]["resources"]["cpuIdle"] is True
 
 
 def test_only_the_api_allows_unauthenticated_calls(cloud: httpx.Client) -> None:
     up(cloud)
-    assert bindings(told(cloud, f"{SERVICES}/{PREFIX}-metadata-api")) == {"roles/run.invoker": ["allUsers"]}
-    assert bindings(told(cloud, f"{SERVICES}/{PREFIX}-entitlements")) == {}
+    assert bindings(document_at(cloud, f"{SERVICES}/{PREFIX}-metadata-api")) == {"roles/run.invoker": ["allUsers"]}
+    assert bindings(document_at(cloud, f"{SERVICES}/{PREFIX}-entitlements")) == {}
 
 
 def test_each_service_has_only_the_permissions_it_needs(cloud: httpx.Client) -> None:
     up(cloud)
-    database = told(cloud, f"spanner/v1/projects/unit/instances/{PREFIX}/databases/metadata")
+    database = document_at(cloud, f"spanner/v1/projects/unit/instances/{PREFIX}/databases/metadata")
     assert bindings(database) == {
         "roles/spanner.databaseUser": [account("follow")],
         "roles/spanner.databaseReader": [account("answer")],
     }
-    topic = told(cloud, f"pubsub/v1/projects/unit/topics/{PREFIX}-entitlements-dead")
+    topic = document_at(cloud, f"pubsub/v1/projects/unit/topics/{PREFIX}-entitlements-dead")
     assert bindings(topic) == {"roles/pubsub.publisher": [account("follow")]}
 
 
@@ -135,7 +135,7 @@ def test_no_secret_is_in_the_environment_and_all_settings_are(cloud: httpx.Clien
     common = {"AWS_ROLE_ARN", "SECRET_ID", "SECRET_REGION", "DATABASE"}
     more = {"CHANGE_STREAM", "ACCOUNT_ID", "NAMESPACE_ID", "DEAD_LETTERS"}
     for name, expected in ((f"{PREFIX}-entitlements", common | more), (f"{PREFIX}-metadata-api", common)):
-        (container,) = told(cloud, f"{SERVICES}/{name}")["template"]["containers"]
+        (container,) = document_at(cloud, f"{SERVICES}/{name}")["template"]["containers"]
         variables = {each["name"]: each["value"] for each in container["env"]}
         assert variables.keys() == expected
         assert variables["DATABASE"] == f"projects/unit/instances/{PREFIX}/databases/metadata"
@@ -143,7 +143,7 @@ def test_no_secret_is_in_the_environment_and_all_settings_are(cloud: httpx.Clien
 
 def test_dead_letters_are_kept_for_pub_subs_maximum(cloud: httpx.Client) -> None:
     up(cloud)
-    kept = told(cloud, f"pubsub/v1/projects/unit/subscriptions/{PREFIX}-entitlements-dead")
+    kept = document_at(cloud, f"pubsub/v1/projects/unit/subscriptions/{PREFIX}-entitlements-dead")
     assert (kept["messageRetentionDuration"], kept["expirationPolicy"]) == ("2678400s", {"ttl": ""})
 
 
@@ -171,9 +171,9 @@ def test_a_refresh_finds_no_drift_and_new_code_is_a_new_revision(cloud: httpx.Cl
 
 def test_an_image_is_refused(cloud: httpx.Client) -> None:
     service = next(each for each in google_handlers(lambda: cloud) if each.resource is gcp.cloudrunv2.Service)
-    asked = {"project": "unit", "location": "us-east4", "name": "x"}
+    arguments = {"project": "unit", "location": "us-east4", "name": "x"}
     with pytest.raises(CloudError, match=r"not emulated: the image docker\.io/x"):
-        service.create({**asked, "template": {"containers": [{"image": "docker.io/x"}]}})
+        service.create({**arguments, "template": {"containers": [{"image": "docker.io/x"}]}})
 
 
 def _identity(kind: type[Any], inputs: Any) -> str:

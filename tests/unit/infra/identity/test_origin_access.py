@@ -68,8 +68,10 @@ def test_the_primary_is_replicated_to_every_other_region_deletions_included() ->
     rules = {rule["Destination"]["Bucket"]: rule for rule in configuration["Rules"]}
     assert set(rules) == {f"arn:aws:s3:::{REPLICA}", "arn:aws:s3:::artifact-edge-test-ap-southeast-1"}
     assert len({rule["Priority"] for rule in rules.values()}) == 2
-    asked = deployment.of(aws.s3.BucketReplicationConfig)["replication"].inputs["rules"]  # moto forgets this part
-    assert [rule["deleteMarkerReplication"] for rule in asked] == [{"status": "Enabled"}] * 2
+    requested_rules = deployment.of(aws.s3.BucketReplicationConfig)["replication"].inputs[
+        "rules"
+    ]  # moto forgets this part
+    assert [rule["deleteMarkerReplication"] for rule in requested_rules] == [{"status": "Enabled"}] * 2
     role = client("iam").get_role_policy(RoleName="artifact-edge-test-replication", PolicyName="replicate")
     allowed = {str(statement["Action"]): statement for statement in role["PolicyDocument"]["Statement"]}
     writes = allowed["['s3:ReplicateObject', 's3:ReplicateDelete', 's3:ReplicateTags']"]

@@ -37,19 +37,19 @@ def up(cloud: httpx.Client, regions: list[str], **more: Any) -> None:
     assert deployment.outputs == {"table": "artifact-edge-test/metadata"}
 
 
-def told(cloud: httpx.Client, path: str) -> Any:
+def document_at(cloud: httpx.Client, path: str) -> Any:
     return cloud.get(path).raise_for_status().json()
 
 
 def test_two_regions_are_a_multi_region_and_one_is_not(cloud: httpx.Client) -> None:
     up(cloud, ["us-central1", "us-east1"], processing_units=3000)
-    instance = told(cloud, INSTANCE)
+    instance = document_at(cloud, INSTANCE)
     assert (instance["config"], instance["edition"], instance["processingUnits"]) == ("nam6", "ENTERPRISE_PLUS", 3000)
 
 
 def test_a_single_region_has_the_smallest_instance(cloud: httpx.Client) -> None:
     up(cloud, ["europe-west1"])
-    instance = told(cloud, INSTANCE)
+    instance = document_at(cloud, INSTANCE)
     assert (instance["config"], instance["edition"], instance["processingUnits"]) == (
         "regional-europe-west1",
         "STANDARD",
@@ -60,7 +60,7 @@ def test_a_single_region_has_the_smallest_instance(cloud: httpx.Client) -> None:
 @pytest.mark.parametrize("protect", [True, False])
 def test_the_database_has_the_schema_the_stream_and_version_retention(cloud: httpx.Client, protect: bool) -> None:
     up(cloud, ["us-central1", "us-east1"], protect=protect)
-    database = told(cloud, DATABASE)
+    database = document_at(cloud, DATABASE)
     assert database["databaseDialect"] == "POSTGRESQL"
     scripts = (SCHEMA, SPANNER_ONLY, POSITIONS)  # in this order: a database's statements may only grow at their end
     assert database["extraStatements"] == [line for script in scripts for line in statements(script.read_text())]
@@ -76,16 +76,16 @@ def test_the_database_has_the_schema_the_stream_and_version_retention(cloud: htt
 
 def test_it_is_backed_up_each_night_for_35_days(cloud: httpx.Client) -> None:
     up(cloud, ["us-central1", "us-east1"])
-    schedule = told(cloud, f"{DATABASE}/backupSchedules/nightly")
+    schedule = document_at(cloud, f"{DATABASE}/backupSchedules/nightly")
     assert schedule["spec"] == {"cronSpec": {"text": "30 3 * * *"}}
     assert schedule["retentionDuration"] == f"{35 * 86_400}s"
     assert schedule["fullBackupSpec"] == {}
-    assert told(cloud, INSTANCE)["defaultBackupScheduleType"] == "NONE"
+    assert document_at(cloud, INSTANCE)["defaultBackupScheduleType"] == "NONE"
 
 
 def test_only_operators_may_read_and_write(cloud: httpx.Client) -> None:
     up(cloud, ["us-central1", "us-east1"], operators=["group:registry@example.com", "user:alice@example.com"])
-    assert told(cloud, DATABASE)["iam"]["bindings"] == [
+    assert document_at(cloud, DATABASE)["iam"]["bindings"] == [
         {"role": "roles/spanner.databaseUser", "members": ["group:registry@example.com", "user:alice@example.com"]}
     ]
 

@@ -184,10 +184,12 @@ def test_the_dashboard_is_the_same_in_whatever_order_alarms_come_and_no_tile_cov
 
 def test_services_on_google_cloud_have_standard_alarms(cloud: httpx.Client, watch: Watch) -> None:
     where = "docs/entitlements.md#changes-are-dead"
-    steady = service_alarms("follower", "entitlements", "follower", "Tokens are late", where, steady=True)
-    asked = service_alarms("api", "entitlements", "metadata-api", "Tokens are not found", where)
+    follower_alarms = service_alarms(
+        "follower", "entitlements", "follower", "Tokens are late", where, always_running=True
+    )
+    api_alarms = service_alarms("api", "entitlements", "metadata-api", "Tokens are not found", where)
     dead = dead_letter_alarm("changes", "entitlements", "dead", "Changes never reached the edge", where)
-    watch(*steady, *asked, dead)
+    watch(*follower_alarms, *api_alarms, dead)
     made = {policy["displayName"].removeprefix(f"{PREFIX}-"): policy for policy in kept(cloud, "alertPolicies")}
     assert set(made) == {"follower-fails", "follower-ill", "follower-gone", "api-fails", "changes-given-up"}
     looked = {name: policy["conditions"][0]["conditionThreshold"] for name, policy in made.items()}

@@ -27,7 +27,7 @@ class Cloudflare:
 
     def __init__(self) -> None:
         self.answers: list[tuple[str, Any]] = []
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         self._server = make_server("127.0.0.1", 0, self._answer, threaded=True)
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -37,7 +37,7 @@ class Cloudflare:
         self._server.server_close()
 
     def _answer(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        self.asked.append(environ["RAW_URI"])
+        self.requests.append(environ["RAW_URI"])
         status, body = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         start(status, [("content-type", "application/json")])
         return [json.dumps(body).encode()]
@@ -66,7 +66,7 @@ def test_a_refusal_is_reported_with_its_codes_and_without_what_was_sent(cloudfla
         CloudflareApi("t", cloudflare.url, patient_http(cloudflare.url)).ask("POST", "/x", {"key": "secret-key"})
     assert str(refused.value) == "Cloudflare answers 403 (error 10000) to POST /x"
     assert not isinstance(refused.value, CloudflareUnavailable)
-    assert len(cloudflare.asked) == 1
+    assert len(cloudflare.requests) == 1
 
 
 def test_an_unreachable_api_is_unavailable() -> None:
@@ -81,7 +81,7 @@ def test_a_listing_is_read_to_its_last_page(cloudflare: Cloudflare) -> None:
     ]
     listed = CloudflareApi("t", cloudflare.url).listed("/keys", {"prefix": "token:"})
     assert [each["name"] for each in listed] == ["a", "b", "c"]
-    assert cloudflare.asked == ["/keys?prefix=token%3A", "/keys?prefix=token%3A&cursor=next"]
+    assert cloudflare.requests == ["/keys?prefix=token%3A", "/keys?prefix=token%3A&cursor=next"]
 
 
 def test_the_command_line_uses_the_proxy_in_its_environment(
@@ -92,7 +92,7 @@ def test_the_command_line_uses_the_proxy_in_its_environment(
     cloudflare.answers = [("200 OK", {"result": 7})]
     base = "http://cloudflare.invalid/v4"
     assert CloudflareApi("t", base, patient_http(base)).ask("POST", "/x", {}) == 7
-    assert cloudflare.asked == ["http://cloudflare.invalid/v4/x"]
+    assert cloudflare.requests == ["http://cloudflare.invalid/v4/x"]
     with pytest.raises(CloudflareUnavailable):
         CloudflareApi("t", "http://direct.invalid", patient_http("http://direct.invalid")).ask("POST", "/x", {})
 

@@ -73,9 +73,9 @@ def values(cloud: httpx.Client, policy: dict[str, Any]) -> list[float]:
 def test_the_alarms_use_the_metrics_that_the_registry_publishes(
     cloud: httpx.Client, watched: list[dict[str, Any]]
 ) -> None:
-    told = CloudMonitoring("unit", PROJECT)
-    told.purges(300.0, 2)
-    told.publish_to_visible({("origin", "us-east1"): 1.5, ("edge", "eu-west"): 40.0})
+    monitoring = CloudMonitoring("unit", PROJECT)
+    monitoring.purges(300.0, 2)
+    monitoring.publish_to_visible({("origin", "us-east1"): 1.5, ("edge", "eu-west"): 40.0})
     CloudMonitoring("another", PROJECT).purges(0, 0)
     seen = {policy["displayName"]: values(cloud, policy) for policy in watched}
     assert seen == {"unit-purge-lag": [300.0], "unit-purges-given-up": [2.0], "unit-publish-to-visible": [1.5, 40.0]}

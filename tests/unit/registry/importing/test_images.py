@@ -70,8 +70,8 @@ def run(
 
 
 def reason(imported: Imported) -> str:
-    ((_, said),) = imported.failed
-    return said
+    ((_, reason),) = imported.failed
+    return reason
 
 
 def sha256(body: bytes) -> str:
@@ -199,7 +199,7 @@ class Elsewhere:
         self.tags = {"1.0": multi.top}
         self.referrers = {json.loads(self.read(multi.sbom["digest"]))["subject"]["digest"]: [multi.sbom]}
         self.referrers[multi.sbom["digest"]] = [multi.signature]
-        self.asked: list[httpx.Request] = []
+        self.requests: list[httpx.Request] = []
         self.passwords: list[str] = []
         self.broken: dict[str, Callable[[httpx.Request], httpx.Response]] = {}
 
@@ -207,7 +207,7 @@ class Elsewhere:
         return (self.directory / digest.replace(":", "/")).read_bytes()
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(request)
+        self.requests.append(request)
         where = f"{request.url.host}{request.url.path}"
         for pattern, answer in list(self.broken.items()):
             if re.search(pattern, where):
@@ -248,7 +248,7 @@ def test_a_registry_with_tokens_and_a_referrers_api_is_read_and_its_blob_store_g
     assert (imported.new, imported.failed) == (1, [])
     assert_whole(network, multi, "acme/app")
     assert up.passwords == [f"Basic {base64.b64encode(f'reader:{PASSWORD}'.encode()).decode()}"]  # one token for all
-    stores = [request for request in up.asked if request.url.host == "store.test"]
+    stores = [request for request in up.requests if request.url.host == "store.test"]
     assert stores
     assert not [request for request in stores if "authorization" in request.headers]
 
@@ -353,8 +353,8 @@ def test_credentials_come_from_the_longest_match_in_the_first_matching_file(tmp_
     (tmp_path / "config.json").write_text(json.dumps({"auths": auths}))
     places = {"XDG_RUNTIME_DIR": str(tmp_path), "DOCKER_CONFIG": str(tmp_path), "HOME": str(tmp_path)}
     found = [
-        credentials_of(*asked, environment=places)
-        for asked in [("up.test", "acme/app"), ("up.test", "x/y"), ("third.test", "x"), ("other.test", "x")]
+        credentials_of(*place, environment=places)
+        for place in [("up.test", "acme/app"), ("up.test", "x/y"), ("third.test", "x"), ("other.test", "x")]
     ]
     assert [(each.name, each.password) if each else None for each in found] == [
         ("acme", "2"),
@@ -397,13 +397,13 @@ def helpers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         'read host; [ $host = up.test ] && echo "{\\"Username\\": \\"ada\\", \\"Secret\\": \\"secret of $host\\"}" '
         "|| { echo credentials not found in native keychain; exit 1; }"
     )
-    said = {
+    scripts = {
         "ring": ring,
         "token": 'echo \'{"Username": "<token>", "Secret": "x"}\'',
         "mute": "true",
         "locked": "echo the ring is locked >&2; exit 1",
     }
-    for name, script in said.items():
+    for name, script in scripts.items():
         program = tmp_path / f"docker-credential-{name}"
         program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o755)

@@ -126,8 +126,8 @@ def test_each_change_is_in_the_audit_log_and_no_secret_is(network: Network) -> N
     token = create(network)
     tokens.change_grants(network.target, BY, id_of(token), add=["npm:web:pull"])
     tokens.revoke(network.target, BY, id_of(token))
-    said = [entry.what for entry in entries(network.target.repository)]
-    assert said == [f"token {id_of(token)} of alice"] * 3
+    messages = [entry.what for entry in entries(network.target.repository)]
+    assert messages == [f"token {id_of(token)} of alice"] * 3
     assert token not in str(list(entries(network.target.repository)))
 
 
@@ -235,8 +235,8 @@ def test_a_resync_reports_unreadable_records_and_repairs_the_rest(network: Netwo
     network.target.repository.transact([broken])
     done = resync.resync(network.target)
     assert (done.missing, done.extra) == (1, 0)
-    (said,) = done.unreadable
-    assert said.startswith("token eeeeeeeeeeee: its record cannot be read: the document lacks principal")
+    (messages,) = done.unreadable
+    assert messages.startswith("token eeeeeeeeeeee: its record cannot be read: the document lacks principal")
     assert [token.digest for token in tokens.tokens(network.target)] == [digest_of(good)]
     assert network.entry("e" * 64) is None
 

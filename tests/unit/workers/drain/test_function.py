@@ -173,8 +173,8 @@ def test_a_withdrawn_object_is_refused_at_the_edge_and_quarantined(
     assert (key in there, f"quarantine/{key}" in there) == (False, True)
     values = running.clouds.edge.kv.namespaces.values
     kept = running.target.entitlements
-    told = values.get("quarantine", account_id=kept.account_id, namespace_id=kept.namespace_id).read()
-    assert json.loads(told) == {"version": 1, "keys": [key]}
+    stored = values.get("quarantine", account_id=kept.account_id, namespace_id=kept.namespace_id).read()
+    assert json.loads(stored) == {"version": 1, "keys": [key]}
 
 
 def test_during_an_edge_outage_the_change_waits_and_the_lag_is_published(

@@ -44,7 +44,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
         yield running
 
 
-def ask(api: MetadataApi, name: str, *, key: str = KEY, body: str = "", path: str = "/") -> tuple[int, str]:
+def query(api: MetadataApi, name: str, *, key: str = KEY, body: str = "", path: str = "/") -> tuple[int, str]:
     now, text = int(time.time()), body or json.dumps({"digest": digest(name)})
     mac = hmac.new(key.encode(), f"{now}.{text}".encode(), hashlib.sha256).hexdigest()
     environ: dict[str, Any] = {
@@ -52,33 +52,33 @@ def ask(api: MetadataApi, name: str, *, key: str = KEY, body: str = "", path: st
         "HTTP_X_ARTIFACT_EDGE_SIGNATURE": f"t={now},v1={mac}",
         "wsgi.input": io.BytesIO(text.encode()),
     }
-    said: list[int] = []
+    statuses: list[int] = []
 
     def start(status: str, headers: object) -> None:
-        said.append(int(status[:3]))
+        statuses.append(int(status[:3]))
 
     content = b"".join(api(environ, start)).decode()
-    return said[0], content
+    return statuses[0], content
 
 
 def test_it_answers_with_the_edges_entry(cloud: Emulated) -> None:
     put(cloud.spanner("roles/spanner.databaseUser", "writer"), "x", 4)
     api: Any = MetadataApi(cloud.spanner("roles/spanner.databaseReader", "reader"), Secret())  # pyright: ignore[reportArgumentType]
-    status, body = ask(api, "x")
+    status, body = query(api, "x")
     assert (status, json.loads(body)["revision"], json.loads(body)["grants"]) == (200, 4, ["npm:*:pull"])
-    assert ask(api, "unknown")[0] == 404
-    assert ask(api, "x", key="another")[0] == 403
-    assert ask(api, "x", body="{}")[0] == 400
-    assert ask(api, "", path="/healthz") == (200, "ok\n")
+    assert query(api, "unknown")[0] == 404
+    assert query(api, "x", key="another")[0] == 403
+    assert query(api, "x", body="{}")[0] == 400
+    assert query(api, "", path="/healthz") == (200, "ok\n")
 
 
 def test_it_is_unavailable_without_spanner_or_its_key() -> None:
     nowhere, secret = Spanner("projects/p/instances/i/databases/d", lambda: "x", "http://127.0.0.1:9"), Secret()
     api: Any = MetadataApi(nowhere, secret)  # pyright: ignore[reportArgumentType]
     secret.works = False
-    assert ask(api, "x")[0] == 503
+    assert query(api, "x")[0] == 503
     secret.works = True
-    assert ask(api, "x")[0] == 503
+    assert query(api, "x")[0] == 503
 
 
 def test_requests_to_aws_are_signed_as_botocore_signs_them(monkeypatch: pytest.MonkeyPatch) -> None:

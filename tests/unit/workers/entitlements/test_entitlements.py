@@ -136,11 +136,11 @@ class Edge:
         self.store = StateStore(directory / "state.sqlite")
         self.store.put("namespace", ACCOUNT, NAMESPACE, {"id": NAMESPACE, "title": "entitlements"})
         self.works = True
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         application: Any = create_app(self.store)
 
         def answer(environ: Any, start: Any) -> Any:
-            self.asked.append(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO'].rsplit('/', 1)[-1]}")
+            self.requests.append(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO'].rsplit('/', 1)[-1]}")
             if not self.works:
                 start("500 Internal Server Error", [])
                 return [b""]
@@ -213,7 +213,7 @@ def test_a_batch_reaches_the_edge_in_two_requests(edge: Edge) -> None:
         "grants": ["npm:*:pull"],
     }
     assert edge.entry("3") == {"version": 1, "revision": 2, "revoked": True}
-    assert edge.asked == ["POST get", "PUT bulk"]
+    assert edge.requests == ["POST get", "PUT bulk"]
 
 
 def test_a_replayed_older_grant_does_not_restore_a_revoked_token(edge: Edge) -> None:
@@ -229,9 +229,9 @@ def test_an_unreadable_change_is_dead_lettered_and_the_others_are_delivered(edge
     poison = change("bad", 1, sequence=2, document={"grants": "secret-looking"})
     assert consume(change("good", 1, sequence=1), poison, change("better", 1, sequence=3)) == []
     assert edge.entry("good") and edge.entry("better") and edge.entry("bad") is None
-    (letter,) = dead()
-    assert letter["sequenceNumber"] == "2"
-    assert digest("bad") not in json.dumps(letter) and "secret-looking" not in json.dumps(letter)
+    (dead_letter,) = dead()
+    assert dead_letter["sequenceNumber"] == "2"
+    assert digest("bad") not in json.dumps(dead_letter) and "secret-looking" not in json.dumps(dead_letter)
 
 
 def test_while_the_edge_does_not_answer_the_batch_is_retried(edge: Edge) -> None:
@@ -257,7 +257,7 @@ def test_logs_contain_no_token(edge: Edge, caplog: pytest.LogCaptureFixture) -> 
 def test_large_batches_are_read_in_several_bulk_reads(edge: Edge) -> None:
     records = [read_change(change(str(number), 1)) for number in range(150)]
     TokenEntries(CloudflareApi("t", edge.url), ACCOUNT, NAMESPACE).update(records)
-    assert edge.asked.count("POST get") == 2
+    assert edge.requests.count("POST get") == 2
     assert all(edge.entry(str(number)) for number in range(150))
 
 
@@ -276,7 +276,7 @@ def table(edge: Edge) -> Any:
     return dynamodb
 
 
-def ask(name: str, *, key: str = KEY, at: float | None = None, body: str = "") -> Mapping[str, Any]:
+def query(name: str, *, key: str = KEY, at: float | None = None, body: str = "") -> Mapping[str, Any]:
     moment = int(time.time() if at is None else at)
     text = body or json.dumps({"digest": digest(name)})
     mac = hmac.new(key.encode(), f"{moment}.{text}".encode(), hashlib.sha256).hexdigest()
@@ -286,19 +286,19 @@ def ask(name: str, *, key: str = KEY, at: float | None = None, body: str = "") -
 def test_the_api_answers_with_the_edges_entry(table: Any) -> None:
     table.put_item(TableName="metadata", Item=image("x", 4))
     table.put_item(TableName="metadata", Item=image("gone", 5, document={"revoked": "2026-11-24"}))
-    answer = ask("x")
+    answer = query("x")
     assert answer["statusCode"] == 200
     assert json.loads(answer["body"])["grants"] == ["npm:*:pull"]
-    assert json.loads(ask("gone")["body"]) == {"version": 1, "revision": 5, "revoked": True}
-    assert ask("unknown")["statusCode"] == 404
+    assert json.loads(query("gone")["body"]) == {"version": 1, "revision": 5, "revoked": True}
+    assert query("unknown")["statusCode"] == 404
 
 
 def test_the_api_refuses_unsigned_requests(table: Any) -> None:
     table.put_item(TableName="metadata", Item=image("x", 4))
     now = time.time()
-    assert ask("x", key="another")["statusCode"] == 403
-    assert ask("x", at=now - 90)["statusCode"] == 403
-    assert ask("x", at=now + 90)["statusCode"] == 403
+    assert query("x", key="another")["statusCode"] == 403
+    assert query("x", at=now - 90)["statusCode"] == 403
+    assert query("x", at=now + 90)["statusCode"] == 403
     body = json.dumps({"digest": digest("x")})
     assert api.handler({"headers": {}, "body": body}, None)["statusCode"] == 403
     mac = hmac.new(KEY.encode(), f"{int(now)}.{{}}".encode(), hashlib.sha256).hexdigest()
@@ -307,28 +307,28 @@ def test_the_api_refuses_unsigned_requests(table: Any) -> None:
 
 
 def test_the_api_caches_an_absence_for_some_seconds(table: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert ask("x")["statusCode"] == 404
+    assert query("x")["statusCode"] == 404
     table.put_item(TableName="metadata", Item=image("x", 4))
-    assert ask("x")["statusCode"] == 404
+    assert query("x")["statusCode"] == 404
     later = time.time() + lookup.NEGATIVE_SECONDS + 1
     monkeypatch.setattr(time, "time", lambda: later)
-    assert ask("x")["statusCode"] == 200
+    assert query("x")["statusCode"] == 200
 
 
 def test_the_api_limits_the_rate_of_lookups(table: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "lookups", lookup.Lookups(lookup.TokenBucket(rate=0, burst=3)))
-    assert [ask(str(number))["statusCode"] for number in range(5)] == [404, 404, 404, 429, 429]
+    assert [query(str(number))["statusCode"] for number in range(5)] == [404, 404, 404, 429, 429]
 
 
 def test_the_api_is_unavailable_when_the_table_does_not_answer(edge: Edge) -> None:
-    assert ask("x")["statusCode"] == 503
+    assert query("x")["statusCode"] == 503
 
 
 @pytest.mark.parametrize("body", ["x", "[]", "{}", '{"digest":"short"}', '{"digest":1}'])
 def test_the_api_refuses_an_invalid_digest(table: Any, body: str) -> None:
-    assert ask("", body=body)["statusCode"] == 400
+    assert query("", body=body)["statusCode"] == 400
 
 
 def test_an_expired_token_is_absent(table: Any) -> None:
     table.put_item(TableName="metadata", Item=image("x", 4, kept_until=int(time.time()) - 5))
-    assert ask("x")["statusCode"] == 404
+    assert query("x")["statusCode"] == 404

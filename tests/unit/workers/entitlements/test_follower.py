@@ -51,7 +51,7 @@ def test_it_starts_with_all_tokens_and_continues_with_each_change(spanner: Spann
     remove(spanner, "after")
     following.poll()
     assert edge.versions("after") == [1, 2]
-    assert edge.told[-1].entitlement is None
+    assert edge.updates[-1].entitlement is None
     assert edge.versions("a package") == []
 
 
@@ -69,9 +69,9 @@ def test_partitions_split_and_merge_and_nothing_is_lost_or_out_of_order(cloud: E
     for _ in range(5):  # children begin in the turn after that of their parents
         following.poll()
     for name in names:
-        told = edge.versions(name)
-        assert sorted(set(told)) == [1, 2, 3, 4, 5, 6]
-        assert told == sorted(told)
+        updates = edge.versions(name)
+        assert sorted(set(updates)) == [1, 2, 3, 4, 5, 6]
+        assert updates == sorted(updates)
 
 
 def test_a_read_waits_for_pending_commits(cloud: Emulated, spanner: Spanner) -> None:
@@ -108,14 +108,14 @@ def test_a_merged_partition_waits_for_both_parents() -> None:
         """
 
         def __init__(self) -> None:
-            self.asked: list[str] = []
+            self.reads: list[str] = []
 
         def partitions(self, at: str) -> Sequence[Child]:
             return [Child(token, frozenset(), "t0") for token in ("a", "b")]
 
         def read(self, token: str, start: str, end: str) -> StreamRecords:
-            self.asked.append(token)
-            ended = token == "a" or (token == "b" and self.asked.count("b") == 3)
+            self.reads.append(token)
+            ended = token == "a" or (token == "b" and self.reads.count("b") == 3)
             return StreamRecords((), [Child("ab", frozenset({"a", "b"}), "t1")] if ended else ())
 
     class Nothing:
@@ -132,7 +132,7 @@ def test_a_merged_partition_waits_for_both_parents() -> None:
     following: Any = Follower(database, stream, Positions(database, "p"), Edge(), print)  # pyright: ignore[reportArgumentType]
     for _ in range(4):
         following.poll()
-    assert stream.asked == ["a", "b", "b", "b", "ab"]
+    assert stream.reads == ["a", "b", "b", "b", "ab"]
 
 
 def test_a_new_process_resumes_where_the_last_one_ended(spanner: Spanner) -> None:
@@ -145,7 +145,7 @@ def test_a_new_process_resumes_where_the_last_one_ended(spanner: Spanner) -> Non
     put(spanner, "y", 1)  # the process is killed at this point
     follower(spanner, second).poll()
     assert second.versions("x")[-1] == 2 and second.versions("y") == [1]
-    assert "before" not in {record.digest for record in second.told}
+    assert "before" not in {record.digest for record in second.updates}
 
 
 def test_while_the_edge_does_not_answer_the_position_stays(spanner: Spanner) -> None:
@@ -164,33 +164,33 @@ def test_while_the_edge_does_not_answer_the_position_stays(spanner: Spanner) -> 
 
 
 def test_an_unreadable_change_is_dead_lettered_and_the_others_are_delivered(spanner: Spanner) -> None:
-    edge, letters = Edge(), list[Any]()
-    following = follower(spanner, edge, letters)
+    edge, dead_letters_sent = Edge(), list[Any]()
+    following = follower(spanner, edge, dead_letters_sent)
     following.poll()
     put(spanner, "good", 1)
     put(spanner, "bad", 1, document="{")
     put(spanner, "better", 1)
     following.poll()
     assert edge.versions("good") and edge.versions("better") and not edge.versions("bad")
-    (letter,) = letters
-    assert letter["reason"].startswith("the row lacks document")
-    assert letter["commit"] and letter["transaction"] and digest("bad") not in json.dumps(letter)
+    (dead_letter,) = dead_letters_sent
+    assert dead_letter["reason"].startswith("the row lacks document")
+    assert dead_letter["commit"] and dead_letter["transaction"] and digest("bad") not in json.dumps(dead_letter)
 
 
 def test_a_failed_dead_letter_keeps_the_position(spanner: Spanner) -> None:
-    edge, letters = Edge(), list[Any]()
+    edge, dead_letters_sent = Edge(), list[Any]()
     following = follower(spanner, edge)
     following.poll()
     put(spanner, "bad", 1, document="{")
 
-    def silent(letter: Any) -> None:
+    def fail_to_send(dead_letter: Any) -> None:
         raise SpannerError("no topic, for the test")
 
-    following._send_dead_letter = silent  # pyright: ignore[reportPrivateUsage]
+    following._send_dead_letter = fail_to_send  # pyright: ignore[reportPrivateUsage]
     with pytest.raises(SpannerError):
         following.poll()
-    follower(spanner, edge, letters).poll()
-    assert len(letters) == 1
+    follower(spanner, edge, dead_letters_sent).poll()
+    assert len(dead_letters_sent) == 1
 
 
 def test_an_unknown_position_restarts_with_all_tokens(spanner: Spanner) -> None:
@@ -227,16 +227,16 @@ def test_the_loop_backs_off_and_keeps_reporting_liveness() -> None:
 
 
 def test_the_health_check_detects_a_hanging_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    liveness, said = follow.Liveness(), list[str]()
+    liveness, statuses = follow.Liveness(), list[str]()
 
     def start(status: str, headers: object) -> None:
-        said.append(status)
+        statuses.append(status)
 
     liveness.application({}, start)
     later = time.monotonic() + follow.STUCK_SECONDS + 1
     monkeypatch.setattr(time, "monotonic", lambda: later)
     liveness.application({}, start)
-    assert [status[:3] for status in said] == ["200", "503"]
+    assert [status[:3] for status in statuses] == ["200", "503"]
 
 
 @pytest.mark.parametrize(

@@ -76,12 +76,12 @@ def test_a_routing_policy_that_is_not_emulated_is_refused_by_name() -> None:
 
 def test_a_role_its_policy_and_its_profile_can_be_created_and_deleted() -> None:
     role = create(aws.iam.Role, name="shield", description="Shields", assumeRolePolicy=TRUST, region=None)
-    rights = json.dumps(
+    document = json.dumps(
         {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
     )
-    policy = create(aws.iam.RolePolicy, name="read", role=role.id, policy=rights, region=None)
+    policy = create(aws.iam.RolePolicy, name="read", role=role.id, policy=document, region=None)
     profile = create(aws.iam.InstanceProfile, name="shield", role=role.id, region=None)
-    wider = rights.replace("s3:GetObject", "s3:*")
+    wider = document.replace("s3:GetObject", "s3:*")
     client("iam").put_role_policy(RoleName="shield", PolicyName="read", PolicyDocument=wider)
     seen = handler(aws.iam.RolePolicy).read(policy.id, policy.outputs)
     assert seen is not None

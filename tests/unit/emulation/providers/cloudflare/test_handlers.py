@@ -146,7 +146,7 @@ def test_a_zone_setting_changed_by_hand_is_drift_and_survives_deletion(cloud: Cl
 
 
 @pytest.mark.parametrize(
-    ("setting", "value", "said"),
+    ("setting", "value", "message"),
     [
         ("ssl", "flexible", "not emulated: zone setting ssl of 'flexible'"),
         ("ssl", "strictest", "Invalid value for zone setting ssl: 'strictest'"),
@@ -154,10 +154,10 @@ def test_a_zone_setting_changed_by_hand_is_drift_and_survives_deletion(cloud: Cl
     ],
 )
 def test_a_zone_setting_that_the_pops_do_not_emulate_is_refused(
-    cloud: Cloud, setting: str, value: str, said: str
+    cloud: Cloud, setting: str, value: str, message: str
 ) -> None:
     zone = cloud.zone()
-    with pytest.raises(CloudError, match=re.escape(said)):
+    with pytest.raises(CloudError, match=re.escape(message)):
         cloud.create(pulumi_cloudflare.ZoneSetting, zoneId=zone.id, settingId=setting, value=value)
 
 
@@ -238,9 +238,9 @@ def test_a_property_that_cannot_change_in_place_replaces_the_resource(cloud: Clo
 def test_no_output_except_the_input_contains_a_secret(everything: dict[Any, Created]) -> None:
     for resource, created in everything.items():
         derived = {name: value for name, value in created.outputs.items() if name not in ("bindings", "privateKey")}
-        told = json.dumps(derived)
-        assert 'secret"' not in told, resource
-        assert "PRIVATE KEY" not in told, resource
+        outputs = json.dumps(derived)
+        assert 'secret"' not in outputs, resource
+        assert "PRIVATE KEY" not in outputs, resource
 
 
 def test_an_input_that_would_be_ignored_is_refused_by_name(cloud: Cloud) -> None:
@@ -271,6 +271,6 @@ def test_the_real_cloudflare_is_never_called_by_mistake(monkeypatch: pytest.Monk
 
 def test_cloudflares_addresses_are_listed(cloud: Cloud) -> None:
     (ranges,) = functions(lambda: cloud.api)
-    told = ranges.invoke({})
-    assert "104.16.0.0/13" in told["ipv4Cidrs"]
-    assert "2606:4700::/32" in told["ipv6Cidrs"]
+    outputs = ranges.invoke({})
+    assert "104.16.0.0/13" in outputs["ipv4Cidrs"]
+    assert "2606:4700::/32" in outputs["ipv6Cidrs"]

@@ -154,11 +154,11 @@ def test_a_protected_database_is_not_deleted(cloud: httpx.Client) -> None:
 def test_a_key_and_its_ring_survive_deletion(cloud: httpx.Client) -> None:
     rings, keys = handler(cloud, gcp.kms.KeyRing), handler(cloud, gcp.kms.CryptoKey)
     members = handler(cloud, gcp.kms.CryptoKeyIAMMember)
-    asked: Properties = {"name": "objects", "purpose": "ENCRYPT_DECRYPT", "rotationPeriod": "7776000s"}
+    inputs: Properties = {"name": "objects", "purpose": "ENCRYPT_DECRYPT", "rotationPeriod": "7776000s"}
     with pytest.raises(CloudError, match=r"keyRings/unit/cryptoKeys.*does not exist"):
-        keys.create({**asked, "keyRing": "projects/unit/locations/us/keyRings/unit"})
+        keys.create({**inputs, "keyRing": "projects/unit/locations/us/keyRings/unit"})
     ring = rings.create({"project": PROJECT, "location": "us", "name": "unit"})
-    key = keys.create({**asked, "keyRing": ring.id})
+    key = keys.create({**inputs, "keyRing": ring.id})
     assert key.id == "projects/unit/locations/us/keyRings/unit/cryptoKeys/objects"
     assert keys.read(key.id, key.outputs) == key.outputs
     member = members.create({"cryptoKeyId": key.id, "role": "roles/r", "member": "serviceAccount:s"})
