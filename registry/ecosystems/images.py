@@ -13,6 +13,9 @@ from typing import Any
 from registry.catalog.artifact import Document, Known, Reader
 
 INDEX = "application/vnd.oci.image.index.v1+json"
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+# Image Specification 1.1, descriptor.md, "Registered Algorithms": the two that clients verify.
+DIGEST = r"(?:sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})"
 _REFERRER = ("mediaType", "size", "artifactType", "annotations")
 
 

@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 from registry import RegistryError
 from registry.catalog.artifact import Package
 from registry.ecosystems import npm_keys
-from registry.ecosystems.images import OciRepository
+from registry.ecosystems.images import DIGEST, OciRepository
 from registry.ecosystems.packument import NpmPackage
 from registry.ecosystems.simple import PypiIndex, PypiProject
 
@@ -18,7 +18,7 @@ _HOW = "write npm:@acme/web@1.0.0, pypi:acme-greeter@1.0, oci:acme/app:1.0 or oc
 _FORM = {
     "npm": re.compile(r"(?P<name>@?[^@\s]+)(?:@(?P<version>[^@\s]+))?"),
     "pypi": re.compile(r"(?P<name>[^@=\s]+)(?:(?:@|==)(?P<version>[^@=\s]+))?"),
-    "oci": re.compile(r"(?P<name>[^@:\s]+)(?:@(?P<digest>sha256:[a-f0-9]{64})|:(?P<version>[^@:\s]+))?"),
+    "oci": re.compile(rf"(?P<name>[^@:\s]+)(?:@(?P<digest>{DIGEST})|:(?P<version>[^@:\s]+))?"),
 }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from registry import RegistryError
-from registry.ecosystems import oci
+from registry.ecosystems.layouts import tags_of
 from registry.importing import Wanted
 
 
@@ -33,7 +33,7 @@ def wanted_in(directory: Path) -> Iterator[Wanted]:
 
 def _images(layout: Path, repository: str) -> Iterator[Wanted]:
     try:
-        tags = oci.tags_of(layout)
+        tags = tags_of(layout)
     except RegistryError:
         tags = [""]  # the import reports the damaged layout with the other failures, when it reads the layout
     for tag in tags or [""]:

@@ -172,9 +172,9 @@ class Import:
         Adds to `left_out` a reason for each part that is not imported.
         """
         if isinstance(wanted.location, RemoteImage):
-            for artifact, parts in carrier.described(wanted, wanted.location, directory):
+            for artifact, parts in carrier.described(wanted, wanted.location, directory, left_out):
                 self._facts.refuse_unpublished(artifact)
-                carrier.carry(wanted.location, parts)
+                left_out += carrier.carry(wanted.location, parts)
                 yield artifact
             return
         file = self._at_hand(wanted, wanted.location, directory)

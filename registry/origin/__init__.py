@@ -69,10 +69,11 @@ class Origin:
         if not self._store.add(blob, metadata):
             self._expect_same(blob)
 
-    def holds(self, key: str, sha256: str) -> bool:
-        """Returns whether the object exists with this SHA-256."""
+    def holds(self, key: str, digest: str) -> bool:
+        """Returns whether the object exists with this digest, `<algorithm>:<hex>`."""
         head = self._store.find(key)
-        return head is not None and head.metadata.get("sha256") == sha256
+        algorithm, _, encoded = digest.partition(":")
+        return head is not None and (head.metadata.get("digest") == digest or head.metadata.get(algorithm) == encoded)
 
     def _expect_same(self, blob: Blob) -> None:
         head = self._store.find(blob.key)

@@ -7,10 +7,11 @@ import re
 from dataclasses import dataclass
 
 from registry import RegistryError
+from registry.ecosystems.images import DIGEST
 
 _FORM = re.compile(
     r"oci:(?P<host>localhost|[^/@\s]*[.:][^/@\s]*)/(?P<repository>[^@:\s]+)"
-    r"(?::(?P<tag>[^@:/\s]+))?(?:@(?P<digest>sha256:[a-f0-9]{64}))?"
+    rf"(?::(?P<tag>[^@:/\s]+))?(?:@(?P<digest>{DIGEST}))?"
 )
 _HOW = "write oci:<host>[:port]/<repository>[:tag|@sha256:…], such as oci:registry.example.com/acme/app:1.0"
 

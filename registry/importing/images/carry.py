@@ -16,9 +16,10 @@ import httpx
 from registry import RegistryError
 from registry.catalog.artifact import Artifact
 from registry.ecosystems import oci
+from registry.ecosystems.manifests import INDEX_DEPTH, INDEXES, Descriptor, Index, kind_of, parsed
 from registry.importing import Wanted
 from registry.importing.images import RemoteImage
-from registry.importing.images.distribution import SourceRepository
+from registry.importing.images.distribution import Absent, SourceRepository
 from registry.origin import Origin
 
 # The most bytes in one PutObject request (S3 User Guide, "Uploading objects").
@@ -54,7 +55,7 @@ class Carrier:
         self._directory = directory
         self._pool = ThreadPoolExecutor(workers)
         self._lock = threading.Lock()
-        self._parts: dict[str, Future[None]] = {}
+        self._parts: dict[str, Future[str]] = {}
 
     def __enter__(self) -> Carrier:
         return self
@@ -62,42 +63,45 @@ class Carrier:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._pool.shutdown(cancel_futures=True)
 
-    def described(self, wanted: Wanted, image: RemoteImage, layout: Path) -> Iterator[tuple[Artifact, list[oci.Part]]]:
-        """Saves the manifests of an image and its referrers to `layout`, and yields an artifact for each.
+    def described(
+        self, wanted: Wanted, image: RemoteImage, layout: Path, left_out: list[str]
+    ) -> Iterator[tuple[Artifact, list[oci.Part]]]:
+        """Saves the manifests of an image and of what belongs to it to `layout`, and yields an artifact for each.
 
-        The image comes first, then the referrers of its manifests, and their referrers. Each artifact comes with the
-        configs and layers to copy with `carry`. Raises RegistryError.
+        The image comes first, then the referrers and the signatures by tag of its manifests, and so on. Each artifact
+        comes with the configs and layers to copy with `carry`. Adds to `left_out` the manifests that an index lists and
+        the source does not have. Raises RegistryError.
         """
         source = self._registries.repository(image)
-        (layout / "blobs" / "sha256").mkdir(parents=True)
         seen = set[str]()
         waiting = [(wanted.digest, wanted.tag)]
         while waiting:
             digest, tag = waiting.pop(0)
             try:
-                top = _save(source, digest, layout)
-                artifact, parts = oci.described(layout, wanted.repository, top, tag)
+                saved = Saved(source, layout)
+                top = saved.save(digest)
+                artifact, parts = oci.described(layout, wanted.repository, top, tag, saved.absent)
             except RegistryError as error:
                 # The message names the image, because the operator does not know the temporary layout.
                 raise RegistryError(str(error).replace(str(layout), str(image))) from None
+            left_out += saved.absent.values()
             yield artifact, parts
             for manifest in [blob.digest for blob in artifact.blobs] if self._registries.referrers else []:
-                referrers = [each.digest for each in source.referrers(manifest) if each.digest not in seen]
-                seen.update(referrers)
-                waiting += [(each, "") for each in referrers]
+                attached = [*((each.digest, "") for each in source.referrers(manifest)), *source.attached(manifest)]
+                waiting += [each for each in attached if each[0] not in seen]
+                seen.update(each for each, _ in attached)
 
-    def carry(self, image: RemoteImage, parts: Sequence[oci.Part]) -> None:
+    def carry(self, image: RemoteImage, parts: Sequence[oci.Part]) -> list[str]:
         """Copies configs and layers to the origin, and waits for all. Parts that the origin holds are skipped.
 
-        Raises RegistryError, and the cloud client's errors.
+        Returns a reason for each layer that is left out. Raises RegistryError, and the cloud client's errors.
         """
         source = self._registries.repository(image)
         running = [self._carrying(source, part) for part in parts]
         wait(running)
-        for each in running:
-            each.result()
+        return [reason for each in running if (reason := each.result())]
 
-    def _carrying(self, source: SourceRepository, part: oci.Part) -> Future[None]:
+    def _carrying(self, source: SourceRepository, part: oci.Part) -> Future[str]:
         """Returns the copy of a part, shared with other images. A copy that failed is started again."""
         with self._lock:
             there = self._parts.get(part.key)
@@ -105,27 +109,58 @@ class Carrier:
                 there = self._parts[part.key] = self._pool.submit(self._carry, source, part)
             return there
 
-    def _carry(self, source: SourceRepository, part: oci.Part) -> None:
-        if self._origin.holds(part.key, part.sha256):
-            return
-        if part.size > _LARGEST_PART:
-            raise RegistryError(f"{part.key}: has {part.size} bytes; objects above 5 GiB are not supported yet")
+    def _carry(self, source: SourceRepository, part: oci.Part) -> str:
+        """Copies a part. Returns the reason when it is left out, and an empty string otherwise."""
+        descriptor = part.descriptor
+        if self._origin.holds(part.key, part.digest):
+            return ""
+        if descriptor.size > _LARGEST_PART:
+            raise RegistryError(f"{part.key}: has {descriptor.size} bytes; objects above 5 GiB are not supported yet")
         file = self._directory / part.key.replace("/", "-")
         try:
-            source.blob(part.digest, part.size, file)
-            self._origin.create(part.blob(file))
+            embedded = descriptor.embedded
+            if embedded is None:
+                source.blob(part.digest, descriptor.size, file)
+            self._origin.create(part.blob(file if embedded is None else embedded))
+        except Absent:
+            if not descriptor.urls:
+                raise
+            return f"layer {part.digest}: the source does not have it; clients fetch it from {descriptor.urls[0]}"
         finally:
             file.unlink(missing_ok=True)
+        return ""
 
 
-def _save(source: SourceRepository, digest: str, layout: Path, media_type: str = "", depth: int = 0) -> oci.Descriptor:
-    """Saves a manifest and, for an image index, all manifests in it to the layout. Returns the top descriptor."""
-    fetched = source.manifest(digest)
-    descriptor = fetched.descriptor.model_copy(update={"mediaType": media_type or fetched.descriptor.mediaType})
-    file = layout / "blobs" / descriptor.digest.replace(":", "/")
-    file.write_bytes(fetched.body)
-    if descriptor.mediaType in oci.INDEXES and depth < oci.INDEX_DEPTH:
-        for child in oci.parsed(file, oci.Index).manifests:
-            if child.mediaType in (*oci.MANIFESTS, *oci.INDEXES):
-                _save(source, child.digest, layout, child.mediaType, depth + 1)
-    return descriptor
+class Saved:
+    """The manifests of one image, as files of a layout. `absent` has a reason for each that the source lacks."""
+
+    def __init__(self, source: SourceRepository, layout: Path) -> None:
+        self._source = source
+        self._layout = layout
+        self.absent: dict[str, str] = {}
+
+    def save(self, digest: str, media_type: str = "", depth: int = 0) -> Descriptor:
+        """Saves a manifest and, for an image index, all manifests in it. Returns the top descriptor.
+
+        Raises RegistryError, and Absent when the source does not have the manifest.
+        """
+        fetched = self._source.manifest(digest)
+        descriptor = fetched.descriptor.model_copy(update={"mediaType": media_type or fetched.descriptor.mediaType})
+        file = self._layout / "blobs" / descriptor.digest.replace(":", "/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(fetched.body)
+        if descriptor.mediaType in INDEXES and depth < INDEX_DEPTH:
+            for child in parsed(file, Index).manifests:
+                self._save_child(child, depth + 1)
+        return descriptor
+
+    def _save_child(self, child: Descriptor, depth: int) -> None:
+        if kind_of(child.mediaType, child.digest) == "blob":
+            return
+        try:
+            self.save(child.digest, child.mediaType, depth)
+        except Absent:
+            platform = f" ({child.platform})" if child.platform else ""
+            self.absent[child.digest] = (
+                f"manifest {child.digest}{platform}: an index lists it, and the source does not have it"
+            )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -15,15 +15,19 @@ import httpx
 from pydantic import ValidationError
 
 from registry import RegistryError
-from registry.ecosystems import oci
-from registry.ecosystems.images import INDEX
+from registry.ecosystems.images import DIGEST, INDEX
+from registry.ecosystems.manifests import INDEXES, MANIFESTS, Descriptor, attached_tags, digest_of, media_type_of
 from registry.importing.images import RemoteImage
 from registry.importing.images.challenge import Challenged
 from registry.importing.images.credentials import credentials_of
 
-_ACCEPTED = ", ".join((*oci.MANIFESTS, *oci.INDEXES))
+_ACCEPTED = ", ".join((*MANIFESTS, *INDEXES))
 _SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1+"  # the suffix is json or prettyjws
-_DIGEST = re.compile(r"sha256:[a-f0-9]{64}")
+_DIGEST = re.compile(DIGEST)
+# Suffixes of the tags of signatures, attestations and SBOMs, for a registry that refuses to list its tags.
+_ATTACHED = (".sig", ".att", ".sbom")
+# Registries without the referrers API answer 404, or refuse the method or the path of a proxy's rules.
+_NO_REFERRERS = (404, 405, 501)
 _TRIES = 5
 _LONGEST_WAIT_SECONDS = 60.0
 _TAGS_A_PAGE = 1000
@@ -31,12 +35,16 @@ _TAGS_A_PAGE = 1000
 _Answer = TypeVar("_Answer")
 
 
+class Absent(RegistryError):
+    """Raised when the source registry does not have a manifest or a blob."""
+
+
 @dataclass(frozen=True)
 class Fetched:
     """A manifest or an image index with its exact bytes and its descriptor."""
 
     body: bytes
-    descriptor: oci.Descriptor
+    descriptor: Descriptor
 
 
 class SourceRepository:
@@ -52,6 +60,9 @@ class SourceRepository:
         self._title = f"{image.registry}/{image.repository}"
         self._base = f"{image.registry}/v2/{image.repository}"
         self._auth = Challenged(registry, image.repository, lambda: credentials_of(host, image.repository))
+        self._lock = threading.Lock()
+        self._listed: list[str] | None = None  # tags that begin with a digest, after they were listed
+        self._lists_tags = True  # False after the registry refused to list its tags
         self._lists_referrers = True  # False after the registry answered 404 to the referrers API
 
     def tags(self) -> Iterator[str]:
@@ -73,34 +84,57 @@ class SourceRepository:
         """Fetches a manifest by tag or digest. Raises RegistryError when the content does not match the digest."""
         answer = self._get(f"{self._base}/manifests/{reference}")
         body, title = answer.content, f"{self._title} {reference}"
-        digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
+        stated = answer.headers.get("docker-content-digest", "")
+        like = reference if ":" in reference else stated if _DIGEST.fullmatch(stated) else "sha256:"
+        digest = digest_of(body, like)
         if ":" in reference and digest != reference:
             raise RegistryError(f"{title}: the content has another digest, {digest}; it was not imported")
-        kind = answer.headers.get("content-type", "").partition(";")[0].strip()
+        kind = media_type_of(body, answer.headers.get("content-type", "").partition(";")[0].strip())
         if kind.startswith(_SCHEMA_1) or _is_schema_1(body):
             raise RegistryError(
                 f"{title}: is an image of Docker schema 1, deprecated since 2017, whose digest cannot be kept; "
                 "push the image again with a current client"
             )
-        return Fetched(body, oci.Descriptor(mediaType=kind, digest=digest, size=len(body)))
+        return Fetched(body, Descriptor(mediaType=kind, digest=digest, size=len(body)))
 
-    def referrers(self, digest: str) -> Iterator[oci.Descriptor]:
+    def referrers(self, digest: str) -> Iterator[Descriptor]:
         """Yields the descriptors of a manifest's referrers.
 
         Registries without the referrers API list referrers in a tag that clients maintain ("Referrers Tag Schema").
         """
         url = f"{self._base}/referrers/{digest}" if self._lists_referrers else ""
         while url:
-            answer = self._get(url, accept=INDEX, absent=True)
-            if answer.status_code == 404:
+            answer = self._get(url, accept=INDEX, allowed=_NO_REFERRERS)
+            if answer.status_code in _NO_REFERRERS:
                 self._lists_referrers = False
                 break
             yield from self._descriptors(answer)
             url = _next(answer)
         if not self._lists_referrers:
-            answer = self._get(f"{self._base}/manifests/{digest.replace(':', '-')}", absent=True)
+            answer = self._get(f"{self._base}/manifests/{digest.replace(':', '-')}", allowed=(404,))
             if answer.status_code != 404:
                 yield from self._descriptors(answer)
+
+    def attached(self, digest: str) -> list[tuple[str, str]]:
+        """Returns the digest and the tag of each signature, attestation and SBOM that belongs to a manifest by its tag.
+
+        The tags are listed once. A registry that refuses to list them is asked for the usual tags.
+        """
+        prefix = digest.replace(":", "-")
+        with self._lock:
+            if self._listed is None:
+                try:
+                    self._listed = [tag for tag in self.tags() if tag.startswith(("sha256-", "sha512-"))]
+                except RegistryError:
+                    self._listed = []
+                    self._lists_tags = False
+        if self._lists_tags:
+            return [(self.digest(tag), tag) for tag in attached_tags(digest, self._listed)]
+        there = [tag for suffix in _ATTACHED if self._has(tag := f"{prefix}{suffix}")]
+        return [(self.digest(tag), tag) for tag in there]
+
+    def _has(self, tag: str) -> bool:
+        return self._get(f"{self._base}/manifests/{tag}", "HEAD", allowed=(404,)).status_code == 200
 
     def blob(self, digest: str, size: int, file: Path) -> None:
         """Streams a blob to `file`, resumes after a broken connection, and checks size and digest."""
@@ -118,15 +152,18 @@ class SourceRepository:
                             raise RegistryError(f"{self._title} {digest}: has more than the {size} bytes announced")
 
         self._tried(f"{self._title} {digest}", attempt)
-        with file.open("rb") as body:
-            actual = f"sha256:{hashlib.file_digest(body, 'sha256').hexdigest()}"
+        actual = digest_of(file, digest)
         if actual != digest:
             raise RegistryError(f"{self._title} {digest}: the blob has another digest, {actual}; it was not imported")
 
-    def _get(self, url: str, method: str = "GET", *, accept: str = _ACCEPTED, absent: bool = False) -> httpx.Response:
+    def _get(
+        self, url: str, method: str = "GET", *, accept: str = _ACCEPTED, allowed: Sequence[int] = ()
+    ) -> httpx.Response:
+        """Returns the answer with a status below 400, or with one of the `allowed` statuses."""
+
         def attempt() -> httpx.Response:
             answer = self._http.request(method, url, headers={"Accept": accept}, auth=self._auth)
-            if not (absent and answer.status_code == 404):
+            if answer.status_code not in allowed:
                 answer.raise_for_status()
             return answer
 
@@ -139,18 +176,19 @@ class SourceRepository:
             except httpx.HTTPError as error:
                 wait = _wait(error, tries)
                 if wait is None:
-                    raise RegistryError(f"{title}: cannot be fetched: {_reason(error)}") from None
+                    kind = Absent if _status(error) == 404 else RegistryError
+                    raise kind(f"{title}: cannot be fetched: {_reason(error)}") from None
                 time.sleep(wait)
         try:
             return attempt()
         except httpx.HTTPError as error:
             raise RegistryError(f"{title}: cannot be fetched: {_reason(error)}, {_TRIES} times") from None
 
-    def _descriptors(self, answer: httpx.Response) -> Iterator[oci.Descriptor]:
+    def _descriptors(self, answer: httpx.Response) -> Iterator[Descriptor]:
         each: Any
         for each in cast(list[Any], _list(answer, "manifests", dict)):
             try:
-                yield oci.Descriptor.model_validate(each)
+                yield Descriptor.model_validate(each)
             except ValidationError:
                 raise RegistryError(f"{answer.request.url}: lists {each!r}, which is not a descriptor") from None
 
@@ -197,6 +235,10 @@ def _wait(error: httpx.HTTPError, tries: int) -> float | None:
         retry_after = error.response.headers.get("retry-after", "")
         seconds = float(retry_after) if retry_after.isdecimal() else seconds
     return min(seconds, _LONGEST_WAIT_SECONDS)
+
+
+def _status(error: httpx.HTTPError) -> int:
+    return error.response.status_code if isinstance(error, httpx.HTTPStatusError) else 0
 
 
 def _reason(error: httpx.HTTPError) -> str:

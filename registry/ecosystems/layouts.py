@@ -1,0 +1,103 @@
+"""Reads files and the index of an OCI image layout (Image Specification 1.1, image-layout.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from registry import RegistryError
+from registry.ecosystems.manifests import (
+    INDEXES,
+    MANIFESTS,
+    Descriptor,
+    Index,
+    Referring,
+    attached_tags,
+    digest_of,
+    parsed,
+)
+
+_REF_NAME = "org.opencontainers.image.ref.name"
+
+
+def tags_of(layout: Path) -> list[str]:
+    """Returns the tags in the layout's index. Raises RegistryError when the index cannot be read."""
+    listed = parsed(layout / "index.json", Index).manifests
+    return [tag for each in listed if (tag := tag_of(each))]
+
+
+def tag_of(descriptor: Descriptor) -> str:
+    """Returns the tag that a layout's index gives to a manifest, or an empty string."""
+    return descriptor.annotations.get(_REF_NAME, "")
+
+
+def chosen(layout: Path, tag: str) -> tuple[Descriptor, str, list[Descriptor]]:
+    """Returns the descriptor of the image to publish, the tag in its annotations, and all other descriptors.
+
+    Raises RegistryError when the layout holds several images and `tag` names none of them.
+    """
+    if not (layout / "oci-layout").is_file():
+        raise RegistryError(f"{layout}: is not an OCI image layout (it has no file oci-layout)")
+    listed = parsed(layout / "index.json", Index).manifests
+    names = [tag_of(each) for each in listed]
+    if len(listed) != 1 and (not tag or tag not in names):
+        found = ", ".join(name for name in names if name) or "none with a tag"
+        raise RegistryError(f"{layout}: holds {len(listed)} images ({found}); choose one with --tag")
+    at = names.index(tag) if tag in names else 0
+    return listed[at], names[at], [each for number, each in enumerate(listed) if number != at]
+
+
+def attached(layout: Path, listed: list[Descriptor], digests: Collection[str]) -> list[tuple[Descriptor, str]]:
+    """Returns the manifests of a layout that belong to the manifests with these digests, with their tags.
+
+    A manifest belongs to another one by its `subject`, or by a tag such as `sha256-<hex>.sig`.
+    """
+    tags = [tag for each in listed if (tag := tag_of(each))]
+    by_tag = {tag for digest in digests for tag in attached_tags(digest, tags)}
+    found = [(each, tag_of(each)) for each in listed if each.mediaType in (*MANIFESTS, *INDEXES)]
+    return [
+        (each, tag)
+        for each, tag in found
+        if each.digest not in digests and (tag in by_tag or _subject(layout, each) in digests)
+    ]
+
+
+def _subject(layout: Path, descriptor: Descriptor) -> str:
+    subject = parsed(path_of(layout, descriptor.digest), Referring).subject
+    return subject.digest if subject else ""
+
+
+def content_of(layout: Path, descriptor: Descriptor) -> Path | bytes | None:
+    """Returns the content of a config or layer in a layout.
+
+    Returns None for a layer that clients fetch from the URLs in its descriptor, when the layout does not have it.
+    """
+    if (layout / "blobs" / descriptor.digest.replace(":", "/")).is_file():
+        return checked(layout, descriptor)
+    embedded = descriptor.embedded
+    if embedded is None and descriptor.urls:
+        return None
+    return embedded if embedded is not None else path_of(layout, descriptor.digest)
+
+
+def checked(layout: Path, descriptor: Descriptor) -> Path:
+    """Returns the file of a blob. Raises RegistryError unless digest and size match the blob's descriptor."""
+    path, digest = path_of(layout, descriptor.digest), descriptor.digest
+    actual = digest_of(path, digest)
+    if actual != digest:
+        raise RegistryError(f"{layout}: blob {digest} has the digest {actual}; the layout is damaged")
+    if path.stat().st_size != descriptor.size:
+        raise RegistryError(
+            f"{layout}: blob {digest} has {path.stat().st_size} bytes, its descriptor says {descriptor.size}"
+        )
+    return path
+
+
+def path_of(layout: Path, digest: str) -> Path:
+    """Returns the file of a blob. Raises RegistryError when the layout has no such blob."""
+    path = layout / "blobs" / digest.replace(":", "/")
+    if not path.is_file():
+        raise RegistryError(
+            f"{layout}: blob {digest} is missing; copy the whole image with: skopeo copy … oci:{layout}"
+        )
+    return path

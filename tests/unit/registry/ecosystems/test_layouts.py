@@ -1,0 +1,101 @@
+"""Tests what is published from an OCI image layout: the image, and what belongs to it there."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from registry import RegistryError
+from registry.catalog.artifact import Artifact
+from registry.ecosystems import oci
+from tests.support.image_registry import INDEX, MANIFEST, Images
+from tests.support.images import LAYER, runnable
+
+_NAME = "org.opencontainers.image.ref.name"
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Images:
+    return Images(tmp_path)
+
+
+def read(images: Images, listed: dict[str, dict[str, Any]], tag: str) -> Artifact:
+    """Writes the index of the layout, with tags as keys, and reads the image with the tag."""
+    manifests = [
+        {**each, **({"annotations": {_NAME: name}} if not name.startswith("untagged") else {})}
+        for name, each in listed.items()
+    ]
+    (images.directory / "oci-layout").write_text("{}")
+    (images.directory / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": manifests}))
+    return oci.read(images.directory, "acme/app", tag)
+
+
+def facts(artifact: Artifact) -> dict[str, Any]:
+    return {fact.name: fact.content for change in artifact.changes for fact in change.facts}
+
+
+def keys(artifact: Artifact) -> list[str]:
+    return [blob.key for blob in artifact.blobs]
+
+
+def key(section: str, descriptor: dict[str, Any]) -> str:
+    return f"oci/{section}/acme/app/{descriptor['digest'].replace(':', '/')}"
+
+
+def test_referrers_and_signatures_of_the_image_come_along_and_other_images_do_not(images: Images) -> None:
+    top, other = runnable(images, [{"a": "b"}]), runnable(images, [{"a": "c"}])
+    sbom = images.referrer(top, "application/spdx+json", b"sbom")
+    of_sbom = images.referrer(sbom, "application/signature", b"signed")
+    by_tag = runnable(images, [{"signature": "x"}])
+    signature = f"{top['digest'].replace(':', '-')}.sig"
+    listed = {"1.0": top, "2.0": other, "untagged-1": of_sbom, "untagged-2": sbom, signature: by_tag}
+    artifact = read(images, listed, "1.0")
+    for each in (top, sbom, of_sbom, by_tag):
+        assert key("manifests", each) in keys(artifact)
+    assert key("manifests", other) not in keys(artifact)
+    tags = {name for name in facts(artifact) if name.startswith("tag#")}
+    assert tags == {"tag#1.0", f"tag#{signature}"}
+    assert facts(artifact)[f"manifest#{sbom['digest']}"]["subject"] == top["digest"]
+
+
+def test_a_cache_index_of_layers_is_published(images: Images) -> None:
+    layer = images.blob(b"cached", f"{LAYER}+gzip")
+    top = images.index([layer])
+    assert keys(read(images, {"cache": top}, "cache")) == [key("manifests", top), key("blobs", layer)]
+
+
+def test_a_foreign_layer_that_the_layout_lacks_is_left_to_its_url(images: Images) -> None:
+    config, own = images.blob(b"{}", "application/vnd.oci.image.config.v1+json"), images.blob(b"own", LAYER)
+    base = {"mediaType": LAYER, "digest": f"sha256:{'a' * 64}", "size": 9, "urls": ["https://layers.example/base"]}
+    data = {**images.blob(b"embedded", LAYER), "data": base64.b64encode(b"embedded").decode()}
+    (images.directory / "blobs" / data["digest"].replace(":", "/")).unlink()
+    content = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [base, own, data]}
+    top = images.blob(json.dumps(content).encode(), MANIFEST)
+    artifact = read(images, {"1.0": top}, "1.0")
+    assert key("blobs", base) not in keys(artifact)
+    assert {key("blobs", config), key("blobs", own), key("blobs", data)} < set(keys(artifact))
+
+
+@pytest.mark.parametrize(
+    ("layer", "says"),
+    [
+        ({"digest": f"sha256:{'a' * 64}", "size": 9}, "is missing; copy the whole image"),
+        ({"digest": f"sha256:{'a' * 64}", "size": 9, "data": "!!"}, "embedded in its descriptor does not match"),
+        ({"digest": f"md5:{'a' * 32}", "size": 9}, "is no digest by sha256 or sha512"),
+    ],
+)
+def test_what_a_layout_lacks_or_damages_is_named(images: Images, layer: dict[str, Any], says: str) -> None:
+    content = {"config": images.blob(b"{}"), "layers": [{"mediaType": LAYER, **layer}]}
+    top = images.blob(json.dumps(content).encode(), MANIFEST)
+    with pytest.raises(RegistryError, match=says):
+        read(images, {"1.0": top}, "1.0")
+
+
+def test_an_index_that_lists_a_manifest_which_is_missing_is_refused(images: Images) -> None:
+    top = images.index([{"mediaType": INDEX, "digest": f"sha256:{'b' * 64}", "size": 2}])
+    with pytest.raises(RegistryError, match=r"b{64} is missing"):
+        read(images, {"1.0": top}, "1.0")

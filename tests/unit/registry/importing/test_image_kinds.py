@@ -1,0 +1,346 @@
+"""Tests imports of images in every form that builders push, from an emulated registry."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from registry.catalog.audit import By
+from registry.importing.apis import Api
+from registry.importing.images import distribution
+from registry.importing.images.carry import ImageRegistries
+from registry.importing.journal import Journal
+from registry.importing.pipeline import Import, Imported
+from registry.importing.sources import Sources
+from tests.support.image_registry import INDEX, MANIFEST, Images
+from tests.support.image_source import HOST, ImageSource
+from tests.support.images import CONFIG, DOCKER_CONFIG, DOCKER_LAYER, DOCKER_MANIFEST, LAYER, runnable, zstandard
+from tests.support.registry import Network, network
+
+__all__ = ["network"]
+
+DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
+CACHE_CONFIG = "application/vnd.buildkit.cacheconfig.v0"
+EMPTY = "application/vnd.oci.empty.v1+json"
+
+
+@pytest.fixture
+def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Images:
+    """Provides a directory for images, and removes the credentials and waits of this machine."""
+    monkeypatch.setenv("REGISTRY_AUTH_FILE", str(tmp_path / "auth.json"))
+
+    def at_once(_: float) -> None: ...
+
+    monkeypatch.setattr(distribution.time, "sleep", at_once)
+    return Images(tmp_path / "images")
+
+
+@pytest.fixture
+def importing(network: Network, tmp_path: Path) -> Any:
+    """Provides a function that imports from an emulated registry into the repository team/app."""
+
+    def run(source: ImageSource, tag: str = "1.0", *, all_versions: bool = False) -> Imported:
+        registries = ImageRegistries(httpx.MockTransport(source))
+        sources = Sources(Api(), registries, tmp_path, "", "", all_versions)
+        journal = Journal(tmp_path / "journal")
+        named = f"oci:{HOST}/team/app" + ("" if all_versions else f":{tag}")
+        try:
+            by = By("importer", "", "import")
+            run = Import(network.target, by, journal, Api(), registries, workers=3, report=lambda _: None)
+            return run.run(sources.of(named))
+        finally:
+            journal.close()
+
+    return run
+
+
+def written(images: Images, content: object, media_type: str) -> dict[str, Any]:
+    return images.blob(json.dumps(content).encode(), media_type)
+
+
+def manifest(images: Images, layers: list[Any] | None, **more: Any) -> dict[str, Any]:
+    config = images.blob(b'{"os":"linux"}', CONFIG)
+    content = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers, **more}
+    return written(images, content, MANIFEST)
+
+
+def index(images: Images, manifests: list[Any] | None, media_type: str = INDEX, **more: Any) -> dict[str, Any]:
+    content = {"schemaVersion": 2, "mediaType": media_type, "manifests": manifests, **more}
+    return written(images, content, media_type)
+
+
+def key(section: str, descriptor: Mapping[str, Any]) -> str:
+    return f"oci/{section}/team/app/{descriptor['digest'].replace(':', '/')}"
+
+
+def assert_carried(network: Network, images: Images, top: Mapping[str, Any], tag: str = "1.0") -> None:
+    """Asserts that the tag, the manifests and the parts of an image are stored byte for byte."""
+    assert network.head(f"oci/tags/team/app/{tag}").metadata["digest"] == top["digest"]
+    waiting = [top]
+    while waiting:
+        descriptor = waiting.pop()
+        body = network.get(key("manifests", descriptor))
+        assert body == (images.directory / "blobs" / descriptor["digest"].replace(":", "/")).read_bytes()
+        assert network.head(key("manifests", descriptor)).content_type == descriptor["mediaType"]
+        content: dict[str, Any] = json.loads(body)
+        waiting += content.get("manifests") or []
+        config: list[Any] = [content["config"]] if "config" in content else []
+        layers: list[Any] = content.get("layers") or []
+        for part in [*config, *layers]:
+            assert len(network.get(key("blobs", part))) == part["size"]
+
+
+def assert_clean(imported: Imported, new: int = 1) -> None:
+    assert (imported.new, imported.failed, imported.left_out) == (new, [], [])
+
+
+def test_a_buildkit_cache_whose_index_lists_layers(network: Network, importing: Any, images: Images) -> None:
+    layer = images.blob(b"cached", f"{LAYER}+gzip")
+    config = written(images, {"layers": [{"blob": layer["digest"]}], "records": []}, CACHE_CONFIG)
+    top = index(images, [layer, config])
+    assert_clean(importing(ImageSource(images, {"1.0": top})))
+    assert network.get("oci/tags/team/app/1.0") == network.get(key("manifests", top))
+    assert network.get(key("blobs", layer)) == b"cached"
+    assert json.loads(network.get(key("blobs", config)))["records"] == []
+
+
+def test_a_buildkit_cache_as_an_image_manifest(network: Network, importing: Any, images: Images) -> None:
+    config = written(images, {"layers": [], "records": []}, CACHE_CONFIG)
+    top = written(
+        images,
+        {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [images.blob(b"x", f"{LAYER}+zstd")]},
+        MANIFEST,
+    )
+    assert_clean(importing(ImageSource(images, {"1.0": top})))
+    assert_carried(network, images, top)
+
+
+def test_nested_indexes_and_attestations(network: Network, importing: Any, images: Images) -> None:
+    image = runnable(images, [{"a": "b"}])
+    attestation = manifest(images, [images.blob(b"{}", "application/vnd.in-toto+json")])
+    unknown = {"platform": {"architecture": "unknown", "os": "unknown"}}
+    annotations = {"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": image["digest"]}
+    inner = index(images, [image, {**attestation, **unknown, "annotations": annotations}])
+    top = index(images, [inner, index(images, [])])
+    assert_clean(importing(ImageSource(images, {"1.0": top})))
+    assert_carried(network, images, top)
+
+
+def test_indexes_nested_too_deep_fail_by_name(importing: Any, images: Images) -> None:
+    top = index(images, [])
+    for _ in range(6):
+        top = index(images, [top])
+    ((_, reason),) = importing(ImageSource(images, {"1.0": top})).failed
+    assert "nested deeper than 4" in reason
+
+
+def test_a_sparse_index_is_carried_as_far_as_its_source_has_it(
+    network: Network, importing: Any, images: Images
+) -> None:
+    amd64 = runnable(images, [{"a": "b"}])
+    arm64 = runnable(images, [{"a": "c"}], platform={"architecture": "arm64", "os": "linux", "variant": "v8"})
+    top = index(images, [amd64, arm64])
+    source = ImageSource(images, {"1.0": top})
+    source.absent.add(arm64["digest"])
+    imported = importing(source)
+    assert (imported.new, imported.failed) == (1, [])
+    ((_, reason),) = imported.left_out
+    assert arm64["digest"] in reason
+    assert "linux/arm64/v8" in reason
+    assert json.loads(network.get("oci/tags/team/app/1.0"))["manifests"][1]["digest"] == arm64["digest"]
+    assert network.get(key("manifests", amd64))
+
+
+def test_a_missing_layer_fails_the_image_by_name(network: Network, importing: Any, images: Images) -> None:
+    top = runnable(images, [{"a": "b"}])
+    layer = json.loads((images.directory / "blobs" / top["digest"].replace(":", "/")).read_bytes())["layers"][0]
+    source = ImageSource(images, {"1.0": top})
+    source.absent.add(layer["digest"])
+    ((_, reason),) = importing(source).failed
+    assert layer["digest"] in reason
+    assert "404" in reason
+    assert "oci/tags/team/app/1.0" not in network.objects()
+
+
+FOREIGN = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
+
+
+@pytest.mark.parametrize("media_type", [FOREIGN, "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"])
+def test_a_windows_image_with_a_foreign_layer(
+    network: Network, importing: Any, images: Images, media_type: str
+) -> None:
+    base: dict[str, Any] = {**images.blob(b"not here", media_type), "urls": ["https://layers.example/base"]}
+    own = images.blob(b"own", DOCKER_LAYER)
+    config = written(images, {"os": "windows", "os.version": "10.0.20348.2113"}, DOCKER_CONFIG)
+    content = {"schemaVersion": 2, "mediaType": DOCKER_MANIFEST, "config": config, "layers": [base, own]}
+    image = written(images, content, DOCKER_MANIFEST)
+    platform = {"architecture": "amd64", "os": "windows", "os.version": "10.0.20348.2113", "os.features": ["win32k"]}
+    top = index(images, [{**image, "platform": platform}], DOCKER_LIST)
+    source = ImageSource(images, {"1.0": top})
+    source.absent.add(base["digest"])
+    imported = importing(source)
+    assert (imported.new, imported.failed) == (1, [])
+    ((_, reason),) = imported.left_out
+    assert base["digest"] in reason
+    assert "https://layers.example/base" in reason
+    assert network.head("oci/tags/team/app/1.0").content_type == DOCKER_LIST
+    assert network.get(key("blobs", own)) == b"own"
+
+
+def test_a_foreign_layer_that_the_source_has_is_carried(network: Network, importing: Any, images: Images) -> None:
+    layer = {**images.blob(b"here", FOREIGN), "urls": ["https://layers.example/base"]}
+    top = manifest(images, [layer])
+    assert_clean(importing(ImageSource(images, {"1.0": top})))
+    assert_carried(network, images, top)
+
+
+def test_docker_schema_2_and_zstd_and_many_layers(network: Network, importing: Any, images: Images) -> None:
+    docker = runnable(images, [{"a": "b"}], media_types=(DOCKER_MANIFEST, DOCKER_CONFIG, DOCKER_LAYER))
+    zstd = runnable(images, [{"a": "c"}], media_types=(MANIFEST, CONFIG, f"{LAYER}+zstd"), compress=zstandard)
+    many = runnable(images, [{f"{number}": "x"} for number in range(140)])
+    tags = {"docker": docker, "zstd": zstd, "many": many}
+    assert_clean(importing(ImageSource(images, tags), all_versions=True), new=3)
+    for tag, top in tags.items():
+        assert_carried(network, images, top, tag)
+
+
+def test_an_image_with_digests_by_sha512(network: Network, importing: Any, images: Images) -> None:
+    def by_sha512(body: bytes, media_type: str) -> dict[str, Any]:
+        digest = hashlib.sha512(body).hexdigest()
+        (images.directory / "blobs" / "sha512").mkdir(exist_ok=True)
+        (images.directory / "blobs" / "sha512" / digest).write_bytes(body)
+        return {"mediaType": media_type, "digest": f"sha512:{digest}", "size": len(body)}
+
+    content = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "config": by_sha512(b"{}", CONFIG),
+        "layers": [by_sha512(b"layer", f"{LAYER}+gzip"), images.blob(b"mixed", f"{LAYER}+gzip")],
+    }
+    top = by_sha512(json.dumps(content).encode(), MANIFEST)
+    source = ImageSource(images, {"1.0": top})
+    assert_clean(importing(source))
+    assert_carried(network, images, top)
+    damaged = by_sha512(b"damaged", f"{LAYER}+gzip")
+    broken = manifest(images, [damaged])
+    (images.directory / "blobs" / damaged["digest"].replace(":", "/")).write_bytes(b"changed")
+    source.tags["broken"] = broken
+    ((_, reason),) = importing(source, "broken").failed
+    assert damaged["digest"] in reason
+
+
+def test_a_digest_of_an_unsupported_algorithm_fails_by_name(importing: Any, images: Images) -> None:
+    layer = {"mediaType": LAYER, "digest": f"blake3:{'a' * 64}", "size": 1}
+    ((_, reason),) = importing(ImageSource(images, {"1.0": manifest(images, [layer])})).failed
+    assert "blake3" in reason
+    assert "sha256 or sha512" in reason
+
+
+def test_nulls_stand_for_empty_lists(network: Network, importing: Any, images: Images) -> None:
+    nothing: dict[str, Any] = {"annotations": None, "subject": None, "artifactType": None}
+    tags = {
+        "layers": manifest(images, None, **nothing),
+        "manifests": index(images, None, **nothing),
+        "empty": manifest(images, []),
+        "annotation": manifest(images, [], annotations={"empty": None}),
+        "urls": manifest(images, [{**images.blob(b"x", LAYER), "urls": None, "annotations": None, "data": None}]),
+    }
+    assert_clean(importing(ImageSource(images, tags), all_versions=True), new=5)
+    for tag, top in tags.items():
+        assert_carried(network, images, top, tag)
+
+
+def test_an_artifact_with_empty_configs_and_embedded_data(network: Network, importing: Any, images: Images) -> None:
+    empty = {**images.blob(b"{}", EMPTY), "data": base64.b64encode(b"{}").decode()}
+    content = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "artifactType": "application/example",
+        "config": empty,
+        "layers": [empty, images.blob(b"", "text/plain")],
+    }
+    top = written(images, content, MANIFEST)
+    source = ImageSource(images, {"1.0": top})
+    source.absent.add(empty["digest"])  # embedded, so that a registry may lack it
+    assert_clean(importing(source))
+    assert_carried(network, images, top)
+
+
+@pytest.mark.parametrize("sent", ["application/json", "text/plain; charset=utf-8", "application/octet-stream"])
+def test_a_manifest_that_its_registry_calls_something_else(
+    network: Network, importing: Any, images: Images, sent: str
+) -> None:
+    image = runnable(images, [{"a": "b"}])
+    bare = written(images, {"schemaVersion": 2, "manifests": [image]}, INDEX)  # an index needs no field mediaType
+    source = ImageSource(images, {"image": image, "index": bare})
+    source.content_types = {image["digest"]: sent, bare["digest"]: sent}
+    assert_clean(importing(source, all_versions=True), new=2)
+    assert network.head("oci/tags/team/app/image").content_type == MANIFEST
+    assert network.head("oci/tags/team/app/index").content_type == INDEX
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    ["application/vnd.oci.artifact.manifest.v1+json", "application/vnd.docker.distribution.manifest.v1+prettyjws"],
+)
+def test_a_manifest_that_cannot_be_carried_fails_by_name(importing: Any, images: Images, media_type: str) -> None:
+    child = written(images, {"mediaType": media_type, "blobs": []}, media_type)
+    top = index(images, [runnable(images, [{"a": "b"}]), child])
+    ((_, reason),) = importing(ImageSource(images, {"1.0": top})).failed
+    assert child["digest"] in reason
+    assert media_type in reason
+
+
+def test_signatures_and_sboms_by_tag_come_with_their_image(network: Network, importing: Any, images: Images) -> None:
+    amd64 = runnable(images, [{"a": "b"}])
+    top = index(images, [amd64])
+    other = runnable(images, [{"a": "other"}])
+
+    def attached(descriptor: Mapping[str, Any], kind: str) -> tuple[str, dict[str, Any]]:
+        signature = manifest(
+            images, [images.blob(f"{kind} of {descriptor['digest']}".encode(), "application/octet-stream")]
+        )
+        return f"{descriptor['digest'].replace(':', '-')}.{kind}", signature
+
+    tags = dict([attached(top, "sig"), attached(top, "att"), attached(amd64, "sbom")])
+    foreign = dict([attached(other, "sig")])
+    source = ImageSource(images, {"1.0": top, "2.0": other, **tags, **foreign})
+    assert_clean(importing(source))
+    assert_carried(network, images, top)
+    for tag, signature in tags.items():
+        assert_carried(network, images, signature, tag)
+    assert sorted(network.json("oci/taglists/team/app/list.json")["tags"]) == sorted(["1.0", *tags])
+
+
+def test_referrers_that_refer_to_referrers_and_have_signatures_by_tag(
+    network: Network, importing: Any, images: Images
+) -> None:
+    top = runnable(images, [{"a": "b"}])
+    sbom = images.referrer(top, "application/spdx+json", b"sbom")
+    signature = manifest(images, [images.blob(b"signed", "application/octet-stream")])
+    tag = f"{sbom['digest'].replace(':', '-')}.sig"
+    source = ImageSource(images, {"1.0": top, tag: signature})
+    source.referrers = {top["digest"]: [sbom]}
+    assert_clean(importing(source))
+    (listed,) = network.json(f"{key('referrers', top)}.json")["manifests"]
+    assert (listed["digest"], listed["artifactType"]) == (sbom["digest"], "application/spdx+json")
+    assert_carried(network, images, signature, tag)
+
+
+def test_a_registry_that_lists_no_tags_is_asked_for_the_usual_ones(
+    network: Network, importing: Any, images: Images
+) -> None:
+    top = runnable(images, [{"a": "b"}])
+    signature = manifest(images, [images.blob(b"signed", "application/octet-stream")])
+    tag = f"{top['digest'].replace(':', '-')}.sig"
+    source = ImageSource(images, {"1.0": top, tag: signature})
+    source.refused = {"tags": 403, "referrers": 405}
+    assert_clean(importing(source))
+    assert_carried(network, images, signature, tag)
