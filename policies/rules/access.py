@@ -38,8 +38,13 @@ _UNLOCKING = [
     "s3:putobjectlegalhold",
     "s3:putobjectretention",
 ]
-# The roles that write objects: the outbox relay, which renders documents, and S3's replication.
-_WRITERS = ["*-drain", "*-replication"]
+# Who writes objects: the outbox relay, which renders documents, S3's replication, and the agent that copies from S3 to
+# a standby bucket in Cloud Storage.
+_WRITERS = [
+    "*-drain",
+    "*-replication",
+    "serviceAccount:project-[0-9]*@storage-transfer-service.iam.gserviceaccount.com",
+]
 # The secrets that each role reads (docs/architecture.md, "Between the tiers"). A role's name ends with the key.
 _READERS: Mapping[str, Sequence[SecretName]] = {
     "shield": ["shield"],

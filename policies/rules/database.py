@@ -21,6 +21,7 @@ from policies.framework.declare import (
     texts,
     whole_stack,
 )
+from policies.framework.durations import DAY_SECONDS, seconds_of
 from policies.framework.relations import all_of, refers_to, settings_of
 
 TABLE = "aws:dynamodb/table:Table"
@@ -29,6 +30,7 @@ TABLE_REPLICA = "aws:dynamodb/tableReplica:TableReplica"
 _SCALING_TARGET = "aws:appautoscaling/target:Target"
 SPANNER_DATABASE = "gcp:spanner/database:Database"
 SPANNER_INSTANCE = "gcp:spanner/instance:Instance"
+_BACKUP_SCHEDULE = "gcp:spanner/backupSchedule:BackupSchedule"
 
 
 @each_resource(
@@ -38,24 +40,56 @@ SPANNER_INSTANCE = "gcp:spanner/instance:Instance"
     severity=Severity.HIGH,
     control=foundational("DynamoDB.2"),
     fix="Enable point_in_time_recovery of table and replicas; set version_retention_period of a Spanner database",
+    config={"days": {"type": "integer", "minimum": 1, "maximum": 7, "default": 7}},
 )
 def recoverable(args: ResourceValidationArgs) -> Iterator[str]:
+    wanted = int(setting(args, "days", 7))
     if kind(args) == SPANNER_DATABASE:
-        if not str(args.props.get("versionRetentionPeriod") or "").endswith("d"):
-            yield "past versions are kept for less than a day"
+        period = str(args.props.get("versionRetentionPeriod") or "1h")
+        if seconds_of(period) < wanted * DAY_SECONDS:
+            yield f"past versions are kept for {period}, not for {wanted} days"
         return
     recovery = args.props.get("pointInTimeRecovery")
     enabled = recovery if kind(args) == TABLE_REPLICA else part(args.props, "pointInTimeRecovery").get("enabled")
     if enabled is not True:
         yield "point-in-time recovery is not enabled"
+    if kind(args) == TABLE:
+        days = int(part(args.props, "pointInTimeRecovery").get("recoveryPeriodInDays") or 35)  # DynamoDB's default
+        if days < wanted:
+            yield f"the table can be restored to the last {days} days only"
     for replica in parts(args.props, "replicas"):
         if replica.get("pointInTimeRecovery") is not True:
             yield f"point-in-time recovery is not enabled in {replica.get('regionName')}"
 
 
+@whole_stack(
+    "gcp-spanner-database-backed-up",
+    "Every Spanner database has a daily backup. Past versions alone are lost together with the database.",
+    of={SPANNER_DATABASE},
+    severity=Severity.HIGH,
+    control=well_architected("REL09-BP03"),
+    fix="Give it a gcp.spanner.BackupSchedule with a daily cron_spec and a longer retention_duration",
+    config={"required": LASTING, "days": {"type": "integer", "minimum": 1, "default": 30}},
+)
+def backed_up(database: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    if not setting(stack, "required", True):
+        return
+    schedules = settings_of(database, _BACKUP_SCHEDULE, stack, "database", ("name", "id"))
+    if not schedules:
+        yield "no backup schedule belongs to the database"
+    wanted = int(setting(stack, "days", 30))
+    for schedule in schedules:
+        days = seconds_of(str(schedule.props.get("retentionDuration"))) / DAY_SECONDS
+        if days < wanted:
+            yield f"{schedule.name} keeps backups for {days:g} days, not for {wanted}"
+        cron = str(part(part(schedule.props, "spec"), "cronSpec").get("text"))
+        if cron.split()[2:] != ["*", "*", "*"]:
+            yield f"{schedule.name} does not run daily: {cron}"
+
+
 @each_resource(
     "multi-database-deletion-protected",
-    "The cloud itself refuses to delete metadata.",
+    "The cloud itself refuses to delete databases of metadata.",
     of={TABLE, TABLE_REPLICA, SPANNER_DATABASE},
     severity=Severity.HIGH,
     control=foundational("DynamoDB.6"),
@@ -78,7 +112,7 @@ def protected_from_deletion(args: ResourceValidationArgs) -> Iterator[str]:
 
 @each_resource(
     "aws-dynamodb-table-encrypted-with-own-key",
-    "DynamoDB encrypts metadata with a key of ours, in every region. Spanner always encrypts.",
+    "DynamoDB encrypts metadata with a key of this account, in every region. Spanner always encrypts.",
     of={TABLE, TABLE_REPLICA},
     severity=Severity.HIGH,
     control=well_architected("SEC08-BP02"),
@@ -87,17 +121,17 @@ def protected_from_deletion(args: ResourceValidationArgs) -> Iterator[str]:
 def encrypted(args: ResourceValidationArgs) -> Iterator[str]:
     chosen = args.props if kind(args) == TABLE_REPLICA else part(args.props, "serverSideEncryption")
     if kind(args) == TABLE and chosen.get("enabled") is not True:
-        yield "the key is DynamoDB's own, of which this account sees no use"
+        yield "DynamoDB encrypts with a key of its own, whose use this account cannot see"
     elif not given(chosen, "kmsKeyArn"):
-        yield "the key is AWS's, whose policy this account cannot change"
+        yield "the key belongs to AWS, and this account cannot change its policy"
     for replica in parts(args.props, "replicas"):
         if not given(replica, "kmsKeyArn"):
-            yield f"the key in {replica.get('regionName')} is AWS's"
+            yield f"the key in {replica.get('regionName')} belongs to AWS"
 
 
 @whole_stack(
     "multi-database-replicated",
-    "Metadata stands in more than one region.",
+    "Metadata is in more than one region.",
     of={TABLE, SPANNER_INSTANCE},
     severity=Severity.HIGH,
     control=well_architected("REL10-BP01"),
@@ -113,12 +147,12 @@ def replicated(database: PolicyResource, stack: StackValidationArgs) -> Iterator
         apart = settings_of(database, TABLE_REPLICA, stack, "globalTableArn", ("arn",))
         found = 1 + len(known(database.props, "replicas") or apart)
     if found < wanted:
-        yield f"it stands in {found} region{'s' * (found != 1)}; {wanted} are asked for"
+        yield f"it is in {found} region{'s' * (found != 1)}, not in {wanted}"
 
 
 @each_resource(
     "multi-database-changes-streamed",
-    "Every change of the metadata, before and after, is told to whoever keeps the edge up to date.",
+    "Every change of the metadata is in a stream, with the values before and after it, for the edge to follow.",
     of={TABLE, SPANNER_DATABASE},
     severity=Severity.HIGH,
     control=our_design("revocation is visible in seconds"),
@@ -134,7 +168,7 @@ def changes_streamed(args: ResourceValidationArgs) -> Iterator[str]:
 
 @whole_stack(
     "aws-dynamodb-table-capacity-scales",
-    "A table takes as much as is asked of it: on demand, or by scaling what is provisioned.",
+    "A table's capacity follows its load: on demand, or by scaling of provisioned capacity.",
     of={TABLE},
     severity=Severity.MEDIUM,
     control=foundational("DynamoDB.1"),
@@ -157,6 +191,7 @@ def _scales(target: PolicyResource, table: PolicyResource) -> bool:
 
 POLICIES: list[Policy] = [
     recoverable,
+    backed_up,
     protected_from_deletion,
     encrypted,
     replicated,

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
 
 from costs import PriceMissing, Resource, estimate
-from policies.framework.controls import our_design, well_architected
+from policies.framework.controls import nist, our_design, well_architected
 from policies.framework.declare import (
     LASTING,
     Properties,
@@ -24,8 +24,9 @@ from policies.framework.declare import (
 )
 from policies.rules.compute import EC2_INSTANCE, GCE_INSTANCE
 from policies.rules.database import SPANNER_DATABASE, SPANNER_INSTANCE, TABLE, TABLE_REPLICA
-from policies.rules.keys import KEY, REPLICA_KEY
+from policies.rules.keys import GOOGLE_KEY, KEY, REPLICA_KEY
 from policies.rules.messaging import QUEUE, TOPIC
+from policies.rules.reviewed_types import ENGINE, REVIEWED
 from policies.rules.storage import GCS_BUCKET, S3_BUCKET
 from policies.rules.watch import ALERT_POLICY, LOG_GROUP
 
@@ -58,7 +59,7 @@ _STRINGS = {"type": "array", "items": {"type": "string"}}
 
 @each_resource(
     "multi-resource-tagged",
-    "Whatever costs or keeps something says whose it is.",
+    "Every resource that costs money or holds data has tags that name its owner.",
     of=_TAGGED | _LABELS.keys(),
     severity=Severity.MEDIUM,
     control=well_architected("COST03-BP02"),
@@ -74,7 +75,7 @@ def tags_required(args: ResourceValidationArgs) -> Iterator[str]:
 
 @each_resource(
     "multi-data-in-allowed-regions",
-    "Objects, metadata and the keys to them stand in the regions that the environment's configuration names.",
+    "Objects, metadata and their keys are in the regions that the environment's configuration names.",
     of={S3_BUCKET, GCS_BUCKET, TABLE, TABLE_REPLICA, SPANNER_INSTANCE, KEY, REPLICA_KEY, QUEUE, LOG_GROUP},
     severity=Severity.HIGH,
     control=well_architected("SEC07-BP01"),
@@ -90,8 +91,8 @@ def stays_in_regions(args: ResourceValidationArgs) -> Iterator[str]:
 
 @each_resource(
     "multi-data-protected-from-replacement",
-    "The engine refuses to delete or replace what cannot be made again: data, and the zone that resolvers know.",
-    of={S3_BUCKET, GCS_BUCKET, TABLE, SPANNER_INSTANCE, SPANNER_DATABASE, _ZONE},
+    "The engine refuses to delete or replace data, its keys, and the DNS zone, which nobody can create again.",
+    of={S3_BUCKET, GCS_BUCKET, TABLE, SPANNER_INSTANCE, SPANNER_DATABASE, KEY, REPLICA_KEY, GOOGLE_KEY, _ZONE},
     severity=Severity.HIGH,
     control=our_design("no plan replaces what clients resolve"),
     fix="Set `artifact-edge:protect` to true",
@@ -104,7 +105,7 @@ def irreplaceable_protected(args: ResourceValidationArgs) -> Iterator[str]:
 
 @each_resource(
     "multi-data-force-destroy-off",
-    "No `destroy` empties a bucket, a zone or an instance first: it fails while something is in it.",
+    "`destroy` fails for a bucket, a zone or a database instance that still contains something.",
     of={S3_BUCKET, GCS_BUCKET, _ZONE, SPANNER_INSTANCE},
     severity=Severity.HIGH,
     control=well_architected("REL09-BP02"),
@@ -117,11 +118,27 @@ def nothing_emptied(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 @architecture(
+    "stack-resource-types-reviewed",
+    "The stack has only resources of types that this pack has reviewed, whether they cost something or not.",
+    severity=Severity.HIGH,
+    control=nist("CM-7(5)"),
+    fix="Review what a careless use of the type could expose or lose, write the policies for it, and add it to "
+    "policies/rules/reviewed_types.py. The setting `types` allows a type in one environment",
+    config={"types": {**_STRINGS, "default": []}},
+)
+def types_reviewed(stack: StackValidationArgs) -> Iterator[str]:
+    allowed = {*REVIEWED, *setting(stack, "types", [])}
+    for resource in stack.resources:
+        if not resource.resource_type.startswith(ENGINE) and kind(resource) not in allowed:
+            yield f"{resource.name} has the type {resource.resource_type}, which no policy has reviewed"
+
+
+@architecture(
     "stack-cost-within-budget",
-    "What the stack costs a month while nobody uses it is within the environment's budget.",
+    "The stack's monthly cost without any use is within the environment's budget.",
     severity=Severity.HIGH,
     control=well_architected("COST02-BP05"),
-    fix="Make it smaller, or agree on a greater budget; `python -m costs --lines` says what costs so much",
+    fix="Make the stack smaller, or agree on a larger budget. `python -m costs --lines` lists the costs",
     config={"dollars": {"type": "number", "minimum": 0, "default": 10_000}},
 )
 def within_budget(stack: StackValidationArgs) -> Iterator[str]:
@@ -155,4 +172,11 @@ def _regions(args: ResourceValidationArgs) -> Iterator[str]:
             yield from (str(replica.get("regionName")) for replica in parts(props, "replicas"))
 
 
-POLICIES: list[Policy] = [tags_required, stays_in_regions, irreplaceable_protected, nothing_emptied, within_budget]
+POLICIES: list[Policy] = [
+    tags_required,
+    stays_in_regions,
+    irreplaceable_protected,
+    nothing_emptied,
+    types_reviewed,
+    within_budget,
+]

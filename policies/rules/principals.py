@@ -48,11 +48,12 @@ _REPLICATION = "aws:s3/bucketReplicationConfig:BucketReplicationConfig"
 _GOOGLE_ACCOUNT = "gcp:serviceaccount/account:Account"
 _EVERYBODY = {"allUsers", "allAuthenticatedUsers"}
 _OWN_ACCOUNT = re.compile(r"serviceAccount:[^@]+@([^@.]+)\.iam\.gserviceaccount\.com")
-# Accounts of Google's own services that write access logs and use encryption keys (Cloud Storage, "Usage logs" and
-# "Service agents").
+# Accounts of Google's own services that write access logs, use encryption keys and copy buckets (Cloud Storage, "Usage
+# logs" and "Service agents"; Storage Transfer Service, "Access").
 _GOOGLE_SERVICES = [
     "group:cloud-storage-analytics@google.com",
     "serviceAccount:service-[0-9]*@gs-project-accounts.iam.gserviceaccount.com",
+    "serviceAccount:project-[0-9]*@storage-transfer-service.iam.gserviceaccount.com",
 ]
 _STRINGS: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
 
@@ -106,10 +107,13 @@ def trust_restricted(args: ResourceValidationArgs) -> Iterator[str]:
     of={ROLE},
     severity=Severity.HIGH,
     control=well_architected("SEC03-BP07"),
-    fix="Name the `unique_id` of a service account that the program creates",
+    fix="Name the `unique_id` of a service account that the program creates, or add the subject to the setting "
+    "`subjects`, which Storage Transfer Service needs",
+    config={"subjects": {**_STRINGS, "default": []}},
 )
 def google_subjects_of_stack(role: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     own = {str(known(account.props, "uniqueId")) for account in all_of(stack, {_GOOGLE_ACCOUNT})}
+    own |= set(setting(stack, "subjects", []))
     for statement in statements(role.props.get("assumeRolePolicy")):
         if allows(statement) and "accounts.google.com" in principals(statement, "Federated"):
             for _, key, values in conditions_of(statement):

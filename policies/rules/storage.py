@@ -4,13 +4,14 @@ locked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
 
 from policies.framework.controls import cis_aws, cis_gcp, foundational, well_architected
 from policies.framework.declare import (
     LASTING,
+    Properties,
     each_resource,
     given,
     kind,
@@ -37,6 +38,7 @@ _GCS_GRANTS = {
 }
 _EVERYBODY = {"allUsers", "allAuthenticatedUsers"}
 _S3_LOCK = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"
+_S3_LOGGING = "aws:s3/bucketLogging:BucketLogging"
 _BLOCKS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
 
 
@@ -171,7 +173,7 @@ def bucket_access_logged(bucket: PolicyResource, stack: StackValidationArgs) -> 
         if not given(part(bucket.props, "logging"), "logBucket"):
             yield "its access is not logged"
         return
-    logging = of_bucket(bucket, "aws:s3/bucketLogging:BucketLogging", stack)
+    logging = of_bucket(bucket, _S3_LOGGING, stack)
     if not logging:
         yield "its access is not logged"
     others = [each for each in all_of(stack, {S3_BUCKET}) if each.urn != bucket.urn]
@@ -218,29 +220,42 @@ def refuses_old_tls(bucket: PolicyResource, stack: StackValidationArgs) -> Itera
 
 @whole_stack(
     "aws-s3-bucket-acls-disabled",
-    "Access to S3 objects is decided by policies alone: objects have no access lists of their own.",
+    "Policies alone decide who reads objects in S3. Neither buckets nor objects have access lists or are websites.",
     of={S3_BUCKET},
     severity=Severity.MEDIUM,
     control=foundational("S3.12"),
-    fix="Give it an aws.s3.BucketOwnershipControls with object_ownership BucketOwnerEnforced",
+    fix="Give it an aws.s3.BucketOwnershipControls with object_ownership BucketOwnerEnforced, and leave acl, grants "
+    "and website out",
 )
-def owner_owns_objects(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+def acls_disabled(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    if (acl := known(bucket.props, "acl")) not in (None, "", "private"):
+        yield f"acl is {acl}"
+    grants: Iterable[Properties] = known(bucket.props, "grants") or []
+    for grant in grants:
+        if grant.get("type") == "Group":
+            yield f"a grant lets in {grant.get('uri')}"
+    if known(bucket.props, "website"):
+        yield "website is set"
     controls = of_bucket(bucket, "aws:s3/bucketOwnershipControls:BucketOwnershipControls", stack)
     if not controls:
         yield "no ownership controls belong to the bucket"
     for each in controls:
         ownership = part(each.props, "rule").get("objectOwnership")
         if ownership != "BucketOwnerEnforced":
-            yield f"{each.name} says {ownership!r}"
+            yield f"{each.name} has the ownership {ownership!r}"
 
 
 def takes_logs(bucket: PolicyResource, stack: StackValidationArgs) -> bool:
-    """Returns whether the access logs of another bucket are written to this bucket."""
+    """Returns whether the bucket is for access logs: another bucket's logs are written to it, and it has none itself.
+
+    A bucket of objects has an access log, so it does not become a log bucket when another log is written to it.
+    """
     if kind(bucket) == GCS_BUCKET:
-        logging = [known(each.props, "logging") for each in all_of(stack, {GCS_BUCKET})]
-        return known(bucket.props, "name") in {known(each, "logBucket") for each in logging if each} - {None}
-    named = all_of(stack, {"aws:s3/bucketLogging:BucketLogging"})
-    return any(refers_to(each, "targetBucket", bucket, ("bucket", "id")) for each in named)
+        targets = {known(known(each.props, "logging") or {}, "logBucket") for each in all_of(stack, {GCS_BUCKET})}
+        return known(bucket.props, "name") in targets - {None} and not given(bucket.props, "logging")
+    logging = list(all_of(stack, {_S3_LOGGING}))
+    logged = any(refers_to(each, "bucket", bucket, ("bucket", "id")) for each in logging)
+    return not logged and any(refers_to(each, "targetBucket", bucket, ("bucket", "id")) for each in logging)
 
 
 def of_bucket(bucket: PolicyResource, token: str, stack: StackValidationArgs) -> list[PolicyResource]:
@@ -255,7 +270,7 @@ POLICIES: list[Policy] = [
     encrypted,
     key_is_ours,
     refuses_old_tls,
-    owner_owns_objects,
+    acls_disabled,
     access_uniform,
     bucket_access_logged,
     bucket_locks_objects,

@@ -16,13 +16,24 @@ DISABLED = {"status": "Disabled"}
 TIMED = {"bucket": "arn:aws:s3:::replica", "replicationTime": ENABLED, "metrics": ENABLED}
 
 
-def lifecycle(action: str, days: Mapping[str, int], **more: Any) -> PolicyResource:
+COMPLETE: dict[str, Any] = {
+    "destination": TIMED,
+    "deleteMarkerReplication": ENABLED,
+    "sourceSelectionCriteria": {"sseKmsEncryptedObjects": ENABLED},
+}
+
+
+def lifecycle(action: str, days: Any, **more: Any) -> PolicyResource:
     rule: dict[str, Any] = {"status": "Enabled", "filter": {}, action: days, **more}
     return beside(PRIMARY, "BucketLifecycleConfiguration", {"rules": [rule]})
 
 
 def uploads(**more: Any) -> PolicyResource:
     return lifecycle("abortIncompleteMultipartUpload", {"daysAfterInitiation": 7}, **more)
+
+
+def google_rule(action: Mapping[str, str], **condition: Any) -> Mapping[str, Any]:
+    return {"lifecycleRules": [{"action": action, "condition": condition}]}
 
 
 def gcs_rule(action: str, condition: str, days: int) -> PolicyResource:
@@ -34,7 +45,7 @@ CASES = [
     Case(
         "multi-bucket-versioned",
         [PRIMARY, beside(PRIMARY, "BucketVersioning", {"versioningConfiguration": {"status": "Suspended"}})],
-        "says 'Suspended'",
+        "has the status 'Suspended'",
     ),
     Case("multi-bucket-versioned", [resource(GCS_BUCKET, {})], "versioning is not enabled"),
     Case(
@@ -45,14 +56,23 @@ CASES = [
             resource(GCS_BUCKET, {"versioning": {"enabled": True}}),
         ],
     ),
-    Case("multi-bucket-replicated", [PRIMARY], "its objects stand in 1 region; 2 are asked for"),
-    Case("multi-bucket-replicated", [resource(GCS_BUCKET, {"location": "us-east1"})], "stand in 1 region"),
-    Case("multi-bucket-replicated", [PRIMARY, REPLICA, replication(status="Disabled")], "stand in 1 region", count=2),
-    Case("multi-bucket-replicated", [PRIMARY, REPLICA, replication(filter={"prefix": "npm/"})], "in 1 region", count=2),
+    Case("multi-bucket-replicated", [PRIMARY], "no rule for all objects replicates"),
+    Case(
+        "multi-bucket-replicated",
+        [resource(GCS_BUCKET, {"location": "us-east1"})],
+        "its objects are in 1 region, not in 2",
+    ),
+    Case(
+        "multi-bucket-replicated",
+        [PRIMARY, REPLICA, replication(status="Disabled")],
+        "no rule for all objects",
+        count=2,
+    ),
+    Case("multi-bucket-replicated", [PRIMARY, REPLICA, replication(filter={"prefix": "npm/"})], "no rule for", count=2),
     Case(
         "multi-bucket-replicated",
         [PRIMARY, REPLICA, replication(), bucket("third")],
-        "third: its objects stand in 1 region",
+        "third: no rule for all objects replicates",
     ),
     Case("multi-bucket-replicated", [PRIMARY, REPLICA, replication(filter={"prefix": ""})]),
     Case("multi-bucket-replicated", [PRIMARY, REPLICA, replication(destination={"bucket": UNKNOWN_STRING_VALUE})]),
@@ -60,7 +80,7 @@ CASES = [
     Case(
         "multi-bucket-replicated",
         [PRIMARY, bucket("logs"), beside(PRIMARY, "BucketLogging", {"targetBucket": "logs"})],
-        "primary: its objects stand in 1 region",
+        "primary: no rule for all objects replicates",
     ),
     Case(
         "multi-bucket-replicated",
@@ -71,33 +91,92 @@ CASES = [
         ],
     ),
     Case(
+        "multi-bucket-replicated",
+        [PRIMARY, REPLICA, replication()],
+        "its objects are in 2 regions, not in 3",
+        config={"regions": 3},
+        count=2,
+    ),
+    Case(
+        "aws-s3-replication-stays-in-stack",
+        [PRIMARY, REPLICA, replication(destination={"bucket": "arn:aws:s3:::elsewhere"})],
+        "replicates to arn:aws:s3:::elsewhere, which is no bucket of the stack",
+    ),
+    Case("aws-s3-replication-stays-in-stack", [PRIMARY, REPLICA, replication()]),
+    *[
+        Case("multi-bucket-published-objects-kept", [PRIMARY, lifecycle(name, action, **more)], says)
+        for name, action, more, says in (
+            ("expiration", {"days": 30}, {}, "deletes objects after 30 days"),
+            ("expiration", {"days": 30}, {"filter": {"prefix": "npm/"}}, "deletes objects after 30 days"),
+            ("expiration", {"date": "2027-01-01"}, {}, "deletes objects on 2027-01-01"),
+            ("transitions", [{"days": 1, "storageClass": "GLACIER"}], {}, "moves objects to GLACIER"),
+        )
+    ],
+    *[
+        Case("multi-bucket-published-objects-kept", [resource(GCS_BUCKET, props)], says)
+        for props, says in (
+            (google_rule({"type": "Delete"}, age=30), "does not count the days as an old version, but age 30"),
+            (google_rule({"type": "SetStorageClass", "storageClass": "ARCHIVE"}), "moves objects to ARCHIVE"),
+            ({"storageClass": "COLDLINE"}, "storage_class is COLDLINE"),
+        )
+    ],
+    Case(
+        "multi-bucket-published-objects-kept",
+        [
+            PRIMARY,
+            lifecycle("expiration", {"expiredObjectDeleteMarker": True}),
+            lifecycle("expiration", {"days": 30}, status="Disabled"),
+            lifecycle("transitions", [{"days": 30, "storageClass": "INTELLIGENT_TIERING"}]),
+            resource(GCS_BUCKET, google_rule({"type": "Delete"}, daysSinceNoncurrentTime=30, withState="ARCHIVED")),
+        ],
+    ),
+    Case(
+        "multi-bucket-published-objects-kept",
+        [
+            PRIMARY,
+            lifecycle("expiration", {"days": 30}),
+            REPLICA,
+            beside(REPLICA, "BucketLogging", {"targetBucket": "primary"}),
+        ],
+    ),
+    Case(
         "aws-s3-replication-timed-and-complete",
-        [replication(destination={**TIMED, "metrics": {}}, deleteMarkerReplication=ENABLED)],
+        [replication(**{**COMPLETE, "sourceSelectionCriteria": {}})],
+        "does not enable sse_kms_encrypted_objects",
+    ),
+    Case(
+        "aws-s3-replication-timed-and-complete",
+        [replication(**{**COMPLETE, "destination": {**TIMED, "storageClass": "GLACIER"}})],
+        "stores replicas as GLACIER",
+    ),
+    Case(
+        "aws-s3-replication-timed-and-complete",
+        [replication(**{**COMPLETE, "destination": {**TIMED, "metrics": {}}})],
         "does not enable metrics",
     ),
     Case(
         "aws-s3-replication-timed-and-complete",
-        [replication(destination={**TIMED, "replicationTime": DISABLED}, deleteMarkerReplication=ENABLED)],
+        [replication(**{**COMPLETE, "destination": {**TIMED, "replicationTime": DISABLED}})],
         "does not enable replication_time",
     ),
     Case(
         "aws-s3-replication-timed-and-complete",
-        [replication(destination=TIMED)],
+        [replication(**{**COMPLETE, "deleteMarkerReplication": {}})],
         "not enable delete_marker_replication",
     ),
-    Case("aws-s3-replication-timed-and-complete", [replication(destination=TIMED, deleteMarkerReplication=ENABLED)]),
+    Case("aws-s3-replication-timed-and-complete", [replication(**COMPLETE)]),
     Case(
-        "multi-bucket-incomplete-uploads-removed", [PRIMARY], "nothing removes unfinished uploads after 7 days or less"
+        "multi-bucket-incomplete-uploads-removed", [PRIMARY], "nothing removes incomplete uploads after 7 days or less"
     ),
     Case(
         "multi-bucket-incomplete-uploads-removed",
         [PRIMARY, uploads(status="Disabled")],
-        "nothing removes unfinished uploads",
+        "nothing removes incomplete uploads",
     ),
     Case(
         "multi-bucket-incomplete-uploads-removed",
         [PRIMARY, uploads(filter={"prefix": "npm/"})],
-        "nothing removes unfinished uploads",
+        "nothing removes incomplete uploads",
     ),
     Case("multi-bucket-incomplete-uploads-removed", [PRIMARY, uploads()], "after 3 days or less", config={"days": 3}),
     Case(
@@ -107,16 +186,16 @@ CASES = [
     ),
     Case("multi-bucket-incomplete-uploads-removed", [PRIMARY, uploads()]),
     Case("multi-bucket-incomplete-uploads-removed", [gcs_rule("AbortIncompleteMultipartUpload", "age", 7)]),
-    Case("multi-bucket-old-versions-kept-and-expired", [PRIMARY, uploads()], "old versions never end"),
+    Case("multi-bucket-old-versions-kept-and-expired", [PRIMARY, uploads()], "old versions are never deleted"),
     Case(
         "multi-bucket-old-versions-kept-and-expired",
         [PRIMARY, lifecycle("noncurrentVersionExpiration", {"noncurrentDays": 1})],
-        "old versions end after 1 days, not 7 to 365",
+        "old versions are deleted after 1 days, not 7 to 365",
     ),
     Case(
         "multi-bucket-old-versions-kept-and-expired",
         [gcs_rule("Delete", "daysSinceNoncurrentTime", 400)],
-        "end after 400 days",
+        "are deleted after 400 days",
     ),
     Case(
         "multi-bucket-old-versions-kept-and-expired",
@@ -139,7 +218,7 @@ CASES = [
     Case(
         "gcp-storage-bucket-soft-delete-enabled",
         [resource(GCS_BUCKET, {"softDeletePolicy": {"retentionDurationSeconds": 0}})],
-        "deleted objects are gone after 0 s",
+        "deleted objects can be restored for 0 s only",
     ),
     Case("gcp-storage-bucket-soft-delete-enabled", [resource(GCS_BUCKET, {})]),
     Case(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pulumi_policy import PolicyResource
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
@@ -22,7 +24,30 @@ def scaling(unit: str) -> PolicyResource:
     return resource("aws:appautoscaling/target:Target", props)
 
 
+SPANNER = resource(DATABASE, {"name": "metadata"})
+
+
+def schedule(**changes: Any) -> PolicyResource:
+    props = {"database": "metadata", "retentionDuration": "3024000s", "spec": {"cronSpec": {"text": "30 3 * * *"}}}
+    return resource("gcp:spanner/backupSchedule:BackupSchedule", {**props, **changes})
+
+
 CASES = [
+    *[
+        Case("gcp-spanner-database-backed-up", [SPANNER, schedule(**changes)], says)
+        for changes, says in (
+            ({"database": "another"}, "no backup schedule belongs to the database"),
+            ({"retentionDuration": "86400s"}, "keeps backups for 1 days, not for 30"),
+            ({"spec": {"cronSpec": {"text": "0 3 1 * *"}}}, "does not run daily: 0 3 1 * *"),
+        )
+    ],
+    Case("gcp-spanner-database-backed-up", [SPANNER, schedule()]),
+    Case("gcp-spanner-database-backed-up", [SPANNER], config={"required": False}),
+    Case(
+        "multi-database-point-in-time-recovery-enabled",
+        [resource(TABLE, {"pointInTimeRecovery": {"enabled": True, "recoveryPeriodInDays": 1}})],
+        "can be restored to the last 1 days only",
+    ),
     Case(
         "multi-database-point-in-time-recovery-enabled", [resource(TABLE, {})], "point-in-time recovery is not enabled"
     ),
@@ -39,7 +64,7 @@ CASES = [
     Case(
         "multi-database-point-in-time-recovery-enabled",
         [resource(DATABASE, {"versionRetentionPeriod": "1h"})],
-        "less than a day",
+        "past versions are kept for 1h, not for 7 days",
     ),
     Case(
         "multi-database-point-in-time-recovery-enabled",
@@ -67,17 +92,17 @@ CASES = [
         "multi-database-deletion-protected",
         [resource(TABLE, {"deletionProtectionEnabled": True}), resource(DATABASE, {"enableDropProtection": True})],
     ),
-    Case("aws-dynamodb-table-encrypted-with-own-key", [resource(TABLE, {})], "the key is DynamoDB's own"),
+    Case("aws-dynamodb-table-encrypted-with-own-key", [resource(TABLE, {})], "DynamoDB encrypts with a key of its own"),
     Case(
         "aws-dynamodb-table-encrypted-with-own-key",
         [resource(TABLE, {"serverSideEncryption": {"enabled": True}})],
-        "the key is AWS's",
+        "the key belongs to AWS",
     ),
-    Case("aws-dynamodb-table-encrypted-with-own-key", [resource(REPLICA_TABLE, {})], "the key is AWS's"),
+    Case("aws-dynamodb-table-encrypted-with-own-key", [resource(REPLICA_TABLE, {})], "the key belongs to AWS"),
     Case(
         "aws-dynamodb-table-encrypted-with-own-key",
         [resource(TABLE, {"serverSideEncryption": OURS, "replicas": [{"regionName": "eu-west-1"}]})],
-        "the key in eu-west-1 is AWS's",
+        "the key in eu-west-1 belongs to AWS",
     ),
     Case(
         "aws-dynamodb-table-encrypted-with-own-key",
@@ -90,15 +115,15 @@ CASES = [
     Case(
         "multi-database-replicated",
         [PROVISIONED, apart(PROVISIONED)],
-        "in 2 regions; 3 are asked",
+        "it is in 2 regions, not in 3",
         config={"regions": 3},
     ),
-    Case("multi-database-replicated", [PROVISIONED, apart(resource(TABLE, {}, "other"))], "stands in 1 region"),
-    Case("multi-database-replicated", [resource(TABLE, {})], "stands in 1 region; 2 are asked for"),
+    Case("multi-database-replicated", [PROVISIONED, apart(resource(TABLE, {}, "other"))], "it is in 1 region"),
+    Case("multi-database-replicated", [resource(TABLE, {})], "it is in 1 region, not in 2"),
     Case(
         "multi-database-replicated",
         [resource("gcp:spanner/instance:Instance", {"config": "regional-us-east1"})],
-        "stands in 1 region",
+        "it is in 1 region",
     ),
     Case(
         "multi-database-replicated",

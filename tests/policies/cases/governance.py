@@ -58,6 +58,21 @@ CASES = [
         "us-east-1",
         config={"regions": ["eu-*"]},
     ),
+    Case(
+        "stack-resource-types-reviewed",
+        [PRIMARY, resource("aws:s3/bucketAcl:BucketAcl", {}, "list")],
+        "list has the type aws:s3/bucketAcl:BucketAcl, which no policy has reviewed",
+    ),
+    Case("stack-resource-types-reviewed", [PRIMARY, resource("artifact-edge:blobs:S3Blobs", {})]),
+    Case(
+        "stack-resource-types-reviewed",
+        [resource("aws:rds/cluster:Cluster", {})],
+        config={"types": ["aws:rds/cluster:Cluster"]},
+    ),
+    *[
+        Case("multi-data-protected-from-replacement", [resource(token, {}, protect=False)], "it is not protected")
+        for token in (KEY, "aws:kms/replicaKey:ReplicaKey", "gcp:kms/cryptoKey:CryptoKey")
+    ],
     Case("stack-cost-within-budget", DEAR, "US dollars a month (shield 2,0", config={"dollars": 1000}),
     Case("stack-cost-within-budget", [resource("aws:rds/cluster:Cluster", {})], "no price for aws:rds/cluster:Cluster"),
     Case("stack-cost-within-budget", [resource(INSTANCE, {"region": "us-east-1"})], "no price for EC2 None"),

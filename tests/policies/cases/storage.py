@@ -174,7 +174,7 @@ CASES = [
     Case(
         "aws-s3-bucket-acls-disabled",
         [PRIMARY, beside(PRIMARY, "BucketOwnershipControls", {"rule": {"objectOwnership": "ObjectWriter"}})],
-        "says 'ObjectWriter'",
+        "has the ownership 'ObjectWriter'",
     ),
     Case(
         "aws-s3-bucket-acls-disabled",

@@ -65,7 +65,6 @@ UNREAD: Mapping[str, str] = {
     "gcp:monitoring/notificationChannel:NotificationChannel": "an address; the alarms are asked whom they tell",
     "gcp:pubsub/subscription:Subscription": "keeps a topic's messages; who may read them is the project's affair",
     "gcp:pubsub/topic:Topic": "who may write to it is asked; Google encrypts it",
-    "gcp:spanner/backupSchedule:BackupSchedule": "a second way back, beside the versions that are asked for",
     "gcp:storage/bucketObject:BucketObject": "code in a bucket that is asked about",
     "gcp:serviceaccount/account:Account": "has no rights of its own; grants and keys are asked about",
 }

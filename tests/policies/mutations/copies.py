@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.policies.mutations import Mutation
-from tests.policies.mutations.changes import beside, gone, put
+from tests.policies.mutations.changes import beside, gone, put, without
 from tests.policies.mutations.storage import beside_bucket, published
 
 BUCKET = "aws:s3/bucket:Bucket"
@@ -13,6 +13,45 @@ REPLICATION = "aws:s3/bucketReplicationConfig:BucketReplicationConfig"
 LIFECYCLE = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
 
 MUTATIONS = [
+    Mutation(
+        "multi-bucket-published-objects-kept",
+        [LIFECYCLE],
+        "objects end",
+        put("rules.0.expiration", {"days": 30}),
+        published,
+    ),
+    Mutation(
+        "multi-bucket-published-objects-kept",
+        [BUCKET, GCS_BUCKET],
+        "an archive",
+        put(
+            "lifecycleRules",
+            [
+                {
+                    "transitions": [{"storageClass": "DEEP_ARCHIVE"}],
+                    "action": {"type": "SetStorageClass", "storageClass": "ARCHIVE"},
+                }
+            ],
+        ),
+        published,
+    ),
+    Mutation(
+        "multi-bucket-published-objects-kept",
+        [GCS_BUCKET],
+        "objects end",
+        put("lifecycleRules", [{"action": {"type": "Delete"}, "condition": {"age": 30}}]),
+        published,
+    ),
+    *[
+        Mutation("multi-bucket-replicated", [REPLICATION], f"without rule {number}", without(f"rules.{number}"))
+        for number in (0, 1)
+    ],
+    Mutation(
+        "aws-s3-replication-stays-in-stack",
+        [REPLICATION],
+        "elsewhere",
+        put("rules.0.destination.bucket", "arn:aws:s3:::elsewhere"),
+    ),
     *beside_bucket("multi-bucket-versioned", "versioning", VERSIONING),
     Mutation("multi-bucket-versioned", [VERSIONING], "suspended", put("versioningConfiguration.status", "Suspended")),
     Mutation("multi-bucket-versioned", [GCS_BUCKET], "versioning off", put("versioning.enabled", False)),
@@ -28,7 +67,12 @@ MUTATIONS = [
     ),
     *[
         Mutation("aws-s3-replication-timed-and-complete", [REPLICATION], f"without {path}", put(f"rules.0.{path}", {}))
-        for path in ("destination.replicationTime", "destination.metrics", "deleteMarkerReplication")
+        for path in (
+            "destination.replicationTime",
+            "destination.metrics",
+            "deleteMarkerReplication",
+            "sourceSelectionCriteria",
+        )
     ],
     Mutation(
         "multi-bucket-incomplete-uploads-removed",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tests.policies.mutations import Mutation, StackMutation
-from tests.policies.mutations.changes import put, unprotected, without
+from tests.policies.mutations.changes import beside, put, unprotected, without
 from tests.policies.mutations.storage import published
 from tests.support.harness import Registered
 
@@ -59,8 +59,12 @@ MUTATIONS: list[Mutation | StackMutation] = [
             "aws:dynamodb/table:Table",
             "gcp:spanner/instance:Instance",
             "gcp:spanner/database:Database",
+            KEY,
+            REPLICA_KEY,
+            "gcp:kms/cryptoKey:CryptoKey",
         )
     ],
+    Mutation("stack-resource-types-reviewed", [BUCKET], "an access list", beside("aws:s3/bucketAcl:BucketAcl")),
     Mutation("multi-data-in-allowed-regions", [BUCKET], "elsewhere", put("region", "me-central-1")),
     Mutation("multi-data-in-allowed-regions", [GCS_BUCKET], "elsewhere", without("customPlacementConfig"), published),
     Mutation("multi-data-in-allowed-regions", [TABLE], "home elsewhere", put("region", "me-central-1")),

@@ -11,5 +11,13 @@ REPLICA_KEY = "aws:kms/replicaKey:ReplicaKey"
 MUTATIONS = [
     Mutation("multi-key-rotated", [KEY], "never", put("enableKeyRotation", False)),
     Mutation("multi-key-rotated", ["gcp:kms/cryptoKey:CryptoKey"], "never", without("rotationPeriod")),
+    Mutation("multi-key-enabled", [KEY], "disabled", put("isEnabled", False)),
+    Mutation("multi-key-enabled", [REPLICA_KEY], "disabled", put("enabled", False)),
+    Mutation(
+        "gcp-kms-key-destruction-delayed",
+        ["gcp:kms/cryptoKey:CryptoKey"],
+        "a day",
+        put("destroyScheduledDuration", "86400s"),
+    ),
     Mutation("aws-kms-key-deletion-delayed", [KEY, REPLICA_KEY], "a week", put("deletionWindowInDays", 7)),
 ]

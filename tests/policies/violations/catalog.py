@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
-from tests.policies.violations import Violation, principals, rights, writers
+from tests.policies.violations import Violation, objects, principals, protections, rights, writers
 
-VIOLATIONS: list[Violation] = [*principals.VIOLATIONS, *rights.VIOLATIONS, *writers.VIOLATIONS]
+VIOLATIONS: list[Violation] = [
+    *principals.VIOLATIONS,
+    *rights.VIOLATIONS,
+    *writers.VIOLATIONS,
+    *objects.VIOLATIONS,
+    *protections.VIOLATIONS,
+]

@@ -1,0 +1,14 @@
+"""Durations as the clouds write them: a number and a unit, such as `7d` and `604800s`."""
+
+from __future__ import annotations
+
+DAY_SECONDS = 24 * 3600
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": DAY_SECONDS}
+
+
+def seconds_of(duration: str) -> float:
+    """Returns a duration in seconds, or 0 for a text that is no duration, so that a mistake is never long enough."""
+    try:
+        return float(duration[:-1]) * _UNITS[duration[-1:]]
+    except (ValueError, KeyError):
+        return 0
