@@ -106,11 +106,12 @@ def releases(known: Known, reference: Reference) -> list[str]:
 def shown(known: Known) -> list[str]:
     """Returns a line for each release and each tag of a package."""
     lines: list[str] = []
-    for name in [*packument.listed_versions(known), *simple.listed_files(known)]:
-        message = packument.deprecation(known, name)
-        yank = known.facts.get(f"yanked#{name}", {"yanked": False})
-        note = f"deprecated: {message}" if message else f"yanked {yank['reason']}" if yank["yanked"] else ""
-        lines.append(f"{name}  {note}".rstrip())
+    for version in packument.listed_versions(known):
+        message = packument.deprecation(known, version)
+        lines.append(f"{version}  deprecated: {message}" if message else version)
+    for filename in simple.listed_files(known):
+        yank = simple.yanked(known, filename)
+        lines.append(f"{filename}  yanked {'' if yank is True else yank}".rstrip() if yank else filename)
     lines += [
         f"{digest}  {known.facts[f'manifest#{digest}']['mediaType']}" for digest in images.listed_manifests(known)
     ]

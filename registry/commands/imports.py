@@ -87,7 +87,7 @@ def import_packages(
             if from_npm:
                 yield from clients.npm_tree(from_npm, Path(scratch) / "npm")
             if from_pip:
-                yield from clients.pip_tree(from_pip, Path(scratch) / "pip")
+                yield from named.resolved_by_pip(from_pip)
 
         with _progress(_total(sources or (), from_npm, from_pip)) as report:
             by = caller.by(target, "import", principal)
@@ -131,17 +131,26 @@ def _progress(total: int | None) -> Generator[Callable[[Imported], None]]:
 
 def _print_result(imported: Imported) -> None:
     for title, reason in imported.failed:
-        print(f"error: {reason if title in reason else f'{title}: {reason}'}", file=sys.stderr)
+        print(f"error: {_line(title, reason)}", file=sys.stderr)
     for reason in imported.delayed:
         print(
             f"error: imported, but not delivered to readers: {reason}; deliver with: python -m registry purges drain",
             file=sys.stderr,
         )
     for title, reason in imported.left_out:
-        print(f"left out: {reason if title in reason else f'{title}: {reason}'}", file=sys.stderr)
-    left_out = f"; left out {len(imported.left_out)}" if imported.left_out else ""
+        print(f"left out: {_line(title, reason)}", file=sys.stderr)
+    kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(imported.kinds.items()))
+    left_out = f"; left out {len(imported.left_out)} ({kinds})" if imported.left_out else ""
     skipped = f", {imported.skipped} by the journal" if imported.skipped else ""
     there = imported.known + imported.skipped
     print(f"imported {imported.new}; there already {there}{skipped}{left_out}; failed {len(imported.failed)}")
     if imported.failed or imported.delayed:
         sys.exit(1)
+
+
+def _line(title: str, reason: str) -> str:
+    """Names the package, its file and the reason, each once."""
+    if title in reason:
+        return reason
+    filename = title.rsplit(" ", 1)[-1]
+    return f"{title}: {reason.removeprefix(f'{filename}: ')}"

@@ -7,6 +7,7 @@ Sources: the binary and source distribution formats, core metadata 1.0 to 2.5, P
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +26,15 @@ from registry import RegistryError
 from registry.catalog.artifact import Artifact, Blob, Change, Fact, sha256_of
 from registry.ecosystems.python_archives import CoreMetadata, core_metadata, sdist_metadata, wheel_metadata
 from registry.ecosystems.python_names import DistributionName, NotInstallable, is_wheel, parsed
-from registry.ecosystems.simple import PypiIndex, PypiProject
+from registry.ecosystems.simple import Listing, PypiIndex, PypiProject
 
 
-def read(file: Path, project: str = "", *, strict: bool = False) -> Artifact:
+def read(file: Path, project: str = "", *, listing: Listing | None = None, strict: bool = False) -> Artifact:
     """Returns the artifact for a wheel or an sdist.
 
-    `project` is the normalized name of the project that the source lists the file for, if there is one. Raises
-    RegistryError for a file that installers would not take and, when `strict`, for one that PyPI would not.
+    `project` is the normalized name of the project that the source lists the file for, if there is one. `listing` is
+    what the source says about the file. Raises RegistryError for a file that installers would not take and, when
+    `strict`, for one that PyPI would not.
     """
     try:
         wheel = is_wheel(file.name)
@@ -50,7 +52,7 @@ def read(file: Path, project: str = "", *, strict: bool = False) -> Artifact:
     _check_same(file, named, metadata, wheel=wheel)
     if strict:
         _check_upload_rules(file, raw or b"")
-    return _artifact(file, named, metadata, raw if wheel else None)
+    return _artifact(file, named, metadata, [listing.fact(file.name)] if listing else [], raw if wheel else None)
 
 
 def _name_of_sdist(file: Path, project: str) -> DistributionName:
@@ -61,7 +63,9 @@ def _name_of_sdist(file: Path, project: str) -> DistributionName:
         return parsed(file.name)
 
 
-def _artifact(file: Path, named: DistributionName, metadata: CoreMetadata, served: bytes | None) -> Artifact:
+def _artifact(
+    file: Path, named: DistributionName, metadata: CoreMetadata, stated: Sequence[Fact], served: bytes | None
+) -> Artifact:
     """Only a wheel's metadata is served: a wheel that is built from an sdist can have other metadata than the sdist."""
     name, digest = named.project, sha256_of(file)
     key = f"pypi/files/{name}/{file.name}"
@@ -76,7 +80,7 @@ def _artifact(file: Path, named: DistributionName, metadata: CoreMetadata, serve
         "requires_python": normalized,
         "metadata_sha256": "" if served is None else sha256_of(served),
     }
-    facts = [Fact(f"file#{file.name}", content)]
+    facts = [Fact(f"file#{file.name}", content), *stated]
     if metadata.requires_python != normalized:
         # A record of its own, because `file#` never changes and held the normalized text from the start.
         facts.append(Fact(f"requires-python#{file.name}", {"text": metadata.requires_python}, immutable=False))

@@ -55,7 +55,7 @@ class DistributionName:
 def is_python(filename: str) -> bool:
     """Returns whether a file in a directory looks like a Python distribution. A `.tgz` belongs to npm."""
     lower = filename.lower()
-    return lower.endswith((".whl", ".egg", *SDIST_SUFFIXES)) and not lower.endswith(".tgz")
+    return lower.endswith((".whl", ".egg", ".exe", ".msi", *SDIST_SUFFIXES)) and not lower.endswith(".tgz")
 
 
 def is_wheel(filename: str) -> bool:

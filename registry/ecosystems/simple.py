@@ -8,12 +8,12 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
-from registry.catalog.artifact import Document, Known, Reader
+from registry.catalog.artifact import Document, Fact, Known, Reader
 
 _JSON = "application/vnd.pypi.simple.v1+json"
 _API_VERSION = "1.1"
@@ -38,9 +38,32 @@ def has_metadata(known: Known, filename: str) -> bool:
     return bool(known.facts[f"file#{filename}"]["metadata_sha256"])
 
 
-def _yanked(known: Known, filename: str) -> bool | str:
-    """Returns PEP 691's value of `yanked`: the reason, True without a reason, or False when the file is not yanked."""
-    fact = known.facts.get(f"yanked#{filename}", {"yanked": False})
+@dataclass(frozen=True)
+class Listing:
+    """What the index that a file is imported from says about the file. An empty string means that it says nothing."""
+
+    uploaded: str = ""
+    requires_python: str = ""
+    yanked: bool = False
+    reason: str = ""
+
+    @property
+    def id(self) -> str:
+        """Returns a text that changes whenever the content changes."""
+        return f"{self.uploaded} {self.requires_python} {self.yanked} {self.reason}"
+
+    def fact(self, filename: str) -> Fact:
+        """Returns the metadata record. A later import replaces it, as the other index may have changed."""
+        return Fact(f"upstream#{filename}", asdict(self), immutable=False)
+
+
+def yanked(known: Known, filename: str) -> bool | str:
+    """Returns PEP 691's value of `yanked`: the reason, True without a reason, or False when the file is not yanked.
+
+    What was said here (`yank`, `unyank`) counts more than what the index says that the file was imported from.
+    """
+    here, there = known.facts.get(f"yanked#{filename}"), known.facts.get(f"upstream#{filename}")
+    fact = here or there or {"yanked": False}
     return fact["yanked"] and (fact["reason"] or True)
 
 
@@ -92,9 +115,9 @@ class PypiProject:
             if fact["metadata_sha256"]:
                 attributes["data-core-metadata"] = f"sha256={fact['metadata_sha256']}"
                 attributes["data-dist-info-metadata"] = attributes["data-core-metadata"]  # the name until PEP 714
-            yanked = _yanked(known, filename)
-            if yanked:
-                attributes["data-yanked"] = "" if yanked is True else yanked
+            reason = yanked(known, filename)
+            if reason:
+                attributes["data-yanked"] = "" if reason is True else reason
             links.append((f"{self._path(filename)}#sha256={fact['sha256']}", filename, attributes))
         return _page(f"Links for {self.name}", links)
 
@@ -111,7 +134,7 @@ class PypiProject:
                     "hashes": {"sha256": fact["sha256"]},
                     "size": fact["size"],
                     "upload-time": _upload_time(known, filename),
-                    "yanked": _yanked(known, filename),
+                    "yanked": yanked(known, filename),
                     **({"requires-python": pythons[filename]} if pythons[filename] else {}),
                     **({"core-metadata": {"sha256": fact["metadata_sha256"]}} if fact["metadata_sha256"] else {}),
                 }

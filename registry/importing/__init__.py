@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from registry import RegistryError
+from registry.ecosystems.simple import Listing
 from registry.ecosystems.upstream import Upstream
 from registry.importing.images import RemoteImage
 
@@ -25,7 +26,8 @@ class Wanted:
     `digest` is `<algorithm>:<hex>` as stated by the source; a local file needs none. Only images have a `repository`
     and a `tag`. `spec` is the package as the ecosystem's client names it, such as `@acme/web@1.0.0`. `upstream` is what
     the npm registry says about the version; without it, the import reads it from `registry`, the registry's URL.
-    `left_out` holds a reason for each part that the import leaves out.
+    `left_out` holds a reason for each part that the import leaves out. Of a file from a Python index, `project` is the
+    project that lists the file, and `listing` is what the index says about it.
     """
 
     ecosystem: Ecosystem
@@ -38,13 +40,20 @@ class Wanted:
     upstream: Upstream | None = None
     registry: str = ""
     left_out: tuple[str, ...] = ()
+    project: str = ""
+    listing: Listing | None = None
+
+    @property
+    def source(self) -> str:
+        """Identifies what the journal keeps one state of: the last content that was imported from there."""
+        return f"{self.spec or self.location} {self.repository} {self.tag}"
 
     @property
     def id(self) -> str:
         """Identifies the import in the journal: equal for the same content from the same source."""
         if isinstance(self.location, RemoteImage):
             return f"{self.location} {self.digest} {self.repository} {self.tag}"
-        about = self.upstream.id if self.upstream else self.registry
+        about = self.upstream.id if self.upstream else self.listing.id if self.listing else self.registry
         if isinstance(self.location, str):
             return f"{self.location} {self.digest} {about}".rstrip()
         if self.spec:
@@ -55,7 +64,7 @@ class Wanted:
 
     @property
     def title(self) -> str:
-        return str(self.location)
+        return f"pypi:{self.project} {self.filename}" if self.project else str(self.location)
 
 
 @dataclass(frozen=True)
@@ -68,10 +77,14 @@ class Refused:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A package, file or part that a source has and that the import leaves out, with the reason. This is no failure."""
+    """A package, file or part that a source has and that the import leaves out, with the reason. This is no failure.
+
+    `kind` groups the reasons in the summary.
+    """
 
     title: str
     reason: str
+    kind: str = ""
 
 
 # What a source yields, in any order.
@@ -93,12 +106,12 @@ def digest_of_integrity(text: str, title: str) -> str:
     return strongest(found, title)
 
 
-def strongest(digests: Mapping[str, str], title: str) -> str:
+def strongest(digests: Mapping[str, str], title: str, more: Sequence[str] = ()) -> str:
     """Returns the strongest of the given digests as `<algorithm>:<hex>`. `digests` maps algorithms to hex digests.
 
-    Raises RegistryError when no algorithm is supported.
+    `more` are algorithms that the ecosystem accepts besides. Raises RegistryError when no algorithm is supported.
     """
-    for algorithm in _ALGORITHMS:
+    for algorithm in (*_ALGORITHMS, *more):
         if digests.get(algorithm):
             return f"{algorithm}:{digests[algorithm].lower()}"
     raise RegistryError(f"{title}: the source states no supported digest ({', '.join(_ALGORITHMS)})")

@@ -1,4 +1,4 @@
-"""Finds a package's files through another registry's API: npm packuments, or PyPI's simple index (PEP 691)."""
+"""Finds a package's files through another registry's API: npm packuments, or the pages of simple indexes."""
 
 from __future__ import annotations
 
@@ -6,28 +6,22 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 
 import httpx
-from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
-    canonicalize_name,
-    parse_sdist_filename,
-    parse_wheel_filename,
-)
-from packaging.version import InvalidVersion, Version
+from packaging.utils import canonicalize_name
 
 from registry import RegistryError
 from registry.ecosystems.upstream import Upstream, upstream_of, without_manifests
-from registry.importing import Refused, Wanted, digest_of_integrity, strongest
+from registry.importing import Found, LeftOut, Refused, Wanted, digest_of_integrity, strongest
 from registry.importing.access import Access
+from registry.importing.python_projects import files_to_import
+from registry.importing.simple_page import ACCEPT, ListedFile, listed_files
 
 _TRIES = 3
 _CHUNK = 1 << 20
 # A lockfile lists the versions of a package next to each other.
 _PACKUMENTS_KEPT = 64
-_JSON = "application/vnd.pypi.simple.v1+json"
 
 
 class _Unknown(RegistryError):
@@ -79,27 +73,29 @@ class Api:
         version: str,
         *,
         all_versions: bool = False,
-        hashes: Collection[str] = (),
-    ) -> Iterator[Wanted]:
-        """Yields the files of one version or of all versions of a Python project.
+        hashes: frozenset[str] = frozenset(),
+    ) -> Iterator[Found]:
+        """Yields the files of one version or of all versions of a Python project (`files_to_import`).
 
-        Without `version`, that is the highest release that is not yanked. When several indexes list a file, the first
-        index wins. With `hashes`, only files with one of these SHA-256 digests are yielded. Raises RegistryError.
+        When several indexes list a file, the first index wins. Raises RegistryError when no index has the project or
+        the version.
         """
-        urls = [f"{self._access.learned(index).rstrip('/')}/{canonicalize_name(name)}/" for index in indexes]
-        files = _by_version(self._listed(urls))
-        releases = [each for each, listed in files.items() if not each.is_prerelease and not listed[0].get("yanked")]
+        project = canonicalize_name(name)
+        urls = self._pages(indexes, project)
+        entries = self._listed(urls, project)
         try:
-            chosen = Version(version) if version else max(releases, default=None)
-        except InvalidVersion:
-            raise RegistryError(f"{name}: {version!r} is no version (PEP 440)") from None
-        if not all_versions and chosen not in files:
-            raise RegistryError(f"{urls[0]}: has no {f'version {version}' if version else 'release'} of {name}")
-        for each in files if all_versions else [cast(Version, chosen)]:
-            for file in files[each]:
-                digest = strongest(file["hashes"], file["filename"])
-                if not hashes or digest.removeprefix("sha256:") in hashes:
-                    yield Wanted("pypi", file["url"], file["filename"], digest)
+            yield from files_to_import(project, entries, version, all_versions=all_versions, hashes=hashes)
+        except RegistryError as error:
+            raise RegistryError(f"{urls[0]}: {error}") from None
+
+    def pypi_files(self, indexes: Collection[str], name: str) -> list[ListedFile]:
+        """Returns the files that the indexes list for a Python project. Raises RegistryError when no index has it."""
+        project = canonicalize_name(name)
+        listed = self._listed(self._pages(indexes, project), project)
+        return [entry for entry in listed if isinstance(entry, ListedFile)]
+
+    def _pages(self, indexes: Collection[str], project: str) -> list[str]:
+        return [f"{self._access.learned(index).rstrip('/')}/{project}/" for index in indexes]
 
     def download(self, url: str, file: Path) -> None:
         """Streams the content of `url` to `file`. Raises RegistryError after several failed attempts."""
@@ -113,35 +109,39 @@ class Api:
             except httpx.HTTPError as error:
                 _give_up(url, error, last=attempt == _TRIES)
 
-    def _listed(self, urls: Collection[str]) -> list[dict[str, Any]]:
+    def _listed(self, urls: Collection[str], project: str) -> list[ListedFile | Refused | LeftOut]:
         """Returns the project's files at all indexes. Raises RegistryError when no index has the project."""
-        found: dict[str, dict[str, Any]] = {}
+        found: dict[str, ListedFile | Refused | LeftOut] = {}
         unknown: list[str] = []
         for url in urls:
             try:
-                files: list[dict[str, Any]] = self._json(url, _JSON).get("files", [])
+                page = self._get(url, ACCEPT)
             except _Unknown as error:
                 unknown.append(str(error))
                 continue
-            for file in files:
-                found.setdefault(file["filename"], {**file, "url": urljoin(url, file["url"])})
+            for number, entry in enumerate(listed_files(str(page.url), page.content, project)):
+                found.setdefault(entry.filename if isinstance(entry, ListedFile) else f"{url}#{number}", entry)
         if len(unknown) == len(urls):
             raise RegistryError("; ".join(unknown))
         return list(found.values())
 
     def _json(self, url: str, accept: str) -> dict[str, Any]:
+        try:
+            found: Any = self._get(url, accept).json()
+        except ValueError:
+            raise RegistryError(f"{url}: answers with no JSON; use the URL of a registry that has {accept}") from None
+        return cast(dict[str, Any], found)
+
+    def _get(self, url: str, accept: str) -> httpx.Response:
         tries = 0
         while True:
             tries += 1
             try:
                 answer = self._http.get(url, headers={"Accept": accept})
                 answer.raise_for_status()
-                found: Any = answer.json()
-                return cast(dict[str, Any], found)
+                return answer
             except httpx.HTTPError as error:
                 _give_up(url, error, last=tries == _TRIES)
-            except ValueError:
-                raise RegistryError(f"{url}: answers with no JSON; an index is needed that has {accept}") from None
 
 
 def _npm_version(packument: Mapping[str, Any], name: str, number: str) -> Wanted | Refused:
@@ -169,20 +169,3 @@ def _give_up(url: str, error: httpx.HTTPError, *, last: bool) -> None:
         reason = f"{error.response.status_code}" if isinstance(error, httpx.HTTPStatusError) else str(error)
         kind = _Unknown if reason == "404" else RegistryError
         raise kind(f"{url}: cannot be fetched: {reason}") from None
-
-
-def _by_version(files: list[dict[str, Any]]) -> Mapping[Version, list[dict[str, Any]]]:
-    """Groups the wheels and the sdists (PEP 625) by version.
-
-    Other formats (.zip sdists, eggs, installers) are left out, because they cannot be published here.
-    """
-    found: dict[Version, list[dict[str, Any]]] = {}
-    for file in files:
-        name = file["filename"]
-        try:
-            version = parse_wheel_filename(name)[1] if name.endswith(".whl") else parse_sdist_filename(name)[1]
-        except (InvalidWheelFilename, InvalidSdistFilename):
-            continue
-        if not name.endswith(".zip"):
-            found.setdefault(version, []).append(file)
-    return found

@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from registry import RegistryError
 from registry.ecosystems.upstream import Upstream, upstream_of
-from registry.importing import Refused, Wanted, digest_of_integrity
+from registry.importing import Found, Refused, Wanted, digest_of_integrity
 from registry.importing.directory import wanted_in
 from registry.importing.lockfiles import package_lock
 from registry.importing.npm_cache import cached_packument
@@ -57,7 +57,7 @@ def npm_package(name: str, version: str, directory: Path, *, all_versions: bool)
         yield from _packed(wanted[start : start + _AT_ONCE], npm, directory)
 
 
-def pip_tree(specs: Sequence[str], directory: Path) -> Iterator[Wanted]:
+def pip_tree(specs: Sequence[str], directory: Path) -> Iterator[Found]:
     """Fetches distributions and all their dependencies for this machine's platform and Python; pip checks digests."""
     directory.mkdir(parents=True)
     _run("pip", [*_PIP, "download", "--quiet", "--dest", str(directory), *specs], directory)

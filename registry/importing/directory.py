@@ -8,11 +8,12 @@ from pathlib import Path
 
 from registry import RegistryError
 from registry.ecosystems.layouts import tags_of
-from registry.importing import Wanted
+from registry.ecosystems.python_names import NotInstallable, is_python, parsed
+from registry.importing import Found, LeftOut, Wanted
 
 
-def wanted_in(directory: Path) -> Iterator[Wanted]:
-    """Yields every package and image beneath `directory`, in the order of their paths.
+def wanted_in(directory: Path) -> Iterator[Found]:
+    """Yields every package and image beneath `directory`, in the order of their paths. Other files are ignored.
 
     An image's repository name is the layout's path relative to `directory`. An image is yielded once for each tag in
     the layout's index.
@@ -27,8 +28,17 @@ def wanted_in(directory: Path) -> Iterator[Wanted]:
         for name in sorted(files):
             if name.endswith(".tgz"):
                 yield Wanted("npm", here / name, name)
-            elif name.endswith((".whl", ".tar.gz")):
-                yield Wanted("pypi", here / name, name)
+            elif is_python(name):
+                yield _distribution(here / name)
+
+
+def _distribution(file: Path) -> Wanted | LeftOut:
+    try:
+        parsed(file.name)
+    except NotInstallable as error:
+        if not file.name.endswith((".whl", ".tar.gz")):
+            return LeftOut(str(file), str(file.parent / str(error)), error.kind)
+    return Wanted("pypi", file, file.name)
 
 
 def _images(layout: Path, repository: str) -> Iterator[Wanted]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,6 +18,7 @@ from registry import RegistryError
 from registry.importing import Refused, Wanted, digest_of_integrity
 
 _OPTION = re.compile(r"\s--(?P<name>[a-z-]+)(?:=|\s+)(?P<value>\S+)")
+_INCLUDED = re.compile(r"(?:-r\s*|--requirement(?:=|\s+))(?P<file>\S+)")
 
 
 def package_lock(file: Path, registry: str = "") -> Iterator[Wanted | Refused]:
@@ -58,10 +60,23 @@ def package_lock(file: Path, registry: str = "") -> Iterator[Wanted | Refused]:
         yield Wanted("npm", location, name, digest, spec=spec, registry=registry)
 
 
-def requirements(file: Path) -> Iterator[tuple[str, str, set[str]]]:
-    """Yields name, version and allowed SHA-256 digests of each requirement. An empty set allows every digest.
+@dataclass(frozen=True)
+class Pinned:
+    """A requirement with exactly one version.
 
-    Raises RegistryError for a line that does not pin exactly one version.
+    `hashes` are the allowed digests, such as `sha256:…`. Without any, every digest is allowed.
+    """
+
+    name: str
+    version: str
+    hashes: frozenset[str] = frozenset()
+
+
+def requirements(file: Path) -> Iterator[Pinned | Refused]:
+    """Yields each requirement of a file and of the files that it includes with `-r`. Other options are ignored.
+
+    A line that does not pin exactly one version of an index is refused, and the others are yielded. Raises
+    RegistryError for a file that cannot be read.
     """
     try:
         text = file.read_text()
@@ -69,15 +84,21 @@ def requirements(file: Path) -> Iterator[tuple[str, str, set[str]]]:
         raise RegistryError(f"{file}: cannot be read: {error}") from None
     for line in re.sub(r"\\\n", " ", text).splitlines():
         line = re.sub(r"(^|\s)#.*", "", line).strip()
-        if not line or line.startswith(("--index-url", "-i ", "--extra-index-url")):
-            continue
-        options = [(match["name"], match["value"]) for match in _OPTION.finditer(line)]
-        try:
-            requirement = Requirement(_OPTION.sub("", line))
-        except InvalidRequirement as error:
-            raise RegistryError(f"{file}: {line!r} is not a valid requirement: {error}") from None
-        pins = [each.version for each in requirement.specifier if each.operator == "=="]
-        if len(pins) != 1:
-            raise RegistryError(f"{file}: {line!r} pins no version; make the file with: pip freeze, or pip-compile")
-        hashes = {value.removeprefix("sha256:") for name, value in options if name == "hash" and "sha256:" in value}
-        yield requirement.name, pins[0], hashes
+        if included := _INCLUDED.fullmatch(line):
+            yield from requirements(file.parent / included["file"])
+        elif line.startswith(("-e ", "--editable")):
+            yield Refused(f"{file}: {line}", "is a directory or a repository; import what it needs from an index")
+        elif line and not line.startswith("-"):
+            yield _requirement(file, line)
+
+
+def _requirement(file: Path, line: str) -> Pinned | Refused:
+    try:
+        requirement = Requirement(_OPTION.sub("", line))
+    except InvalidRequirement as error:
+        return Refused(f"{file}: {line}", f"is not a valid requirement: {str(error).splitlines()[0]}")
+    pins = [each.version for each in requirement.specifier if each.operator in ("==", "===")]
+    if len(pins) != 1 or requirement.url:
+        return Refused(f"{file}: {line}", "pins no version; make the file with: pip freeze, or pip-compile")
+    hashes = frozenset(each["value"].lower() for each in _OPTION.finditer(line) if each["name"] == "hash")
+    return Pinned(requirement.name, pins[0], hashes)

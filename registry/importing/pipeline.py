@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -53,8 +54,8 @@ class Imported:
     """The progress of an import, in items.
 
     `known` counts items that were published already, and `skipped` those in the journal. `failed` holds titles and
-    reasons. `left_out` holds those of what is not imported on purpose. `delayed` names committed changes that could not
-    be delivered yet.
+    reasons. `left_out` holds those of what is not imported on purpose, and `kinds` counts these by kind. `delayed`
+    names committed changes that could not be delivered yet.
     """
 
     new: int = 0
@@ -62,11 +63,17 @@ class Imported:
     skipped: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     left_out: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    kinds: Counter[str] = field(default_factory=Counter[str])
     delayed: list[str] = field(default_factory=list[str])
 
     @property
     def done(self) -> int:
         return self.new + self.known + self.skipped + len(self.failed)
+
+    def leave_out(self, title: str, reason: str, kind: str = "") -> None:
+        """Records what is not imported on purpose. Without a `kind`, the start of the reason is the kind."""
+        self.left_out.append((title, reason))
+        self.kinds[kind or reason.partition(":")[0].removeprefix("its ")] += 1
 
 
 class Import:
@@ -140,7 +147,7 @@ class Import:
                 self._imported.failed.append((each.title, each.reason))
                 continue
             if isinstance(each, LeftOut):
-                self._imported.left_out.append((each.title, each.reason))
+                self._imported.leave_out(each.title, each.reason, each.kind)
                 continue
             if self._journal.has(each):
                 self._imported.skipped += 1
@@ -162,7 +169,7 @@ class Import:
                 stored.artifacts += signed(self._target, [artifact])
             return stored
         except RegistryError as error:
-            return str(error)
+            return str(error).replace(f"{directory}/", "")  # what was fetched has no place that an operator knows
         finally:
             shutil.rmtree(directory, ignore_errors=True)
 
@@ -216,7 +223,8 @@ class Import:
             new = any(outcome.new for outcome in of_it)
             self._imported.new += new
             self._imported.known += not new
-            self._imported.left_out += [(wanted.spec or wanted.title, reason) for reason in stored.left_out]
+            for reason in stored.left_out:
+                self._imported.leave_out(wanted.spec or wanted.title, reason)
             committed.append(wanted)
         self._journal.add(committed)
         self._undelivered += len(committed)
@@ -239,4 +247,6 @@ def _finished(running: dict[Future[_Ready], Wanted]) -> Iterator[tuple[Wanted, _
 def _read(wanted: Wanted, file: Path, upstream: Upstream | None) -> Artifact:
     if wanted.ecosystem == "oci":
         return oci.read(file, wanted.repository, wanted.tag)
-    return npm.read(file, upstream=upstream) if wanted.ecosystem == "npm" else pypi.read(file)
+    if wanted.ecosystem == "npm":
+        return npm.read(file, upstream=upstream)
+    return pypi.read(file, wanted.project, listing=wanted.listing)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 from registry import RegistryError
+from registry.catalog.artifact import sha256_of
 from registry.ecosystems.oci import check_repository
 from registry.ecosystems.packages import Reference, parse
+from registry.ecosystems.python_names import parsed
 from registry.importing import Found, Refused, Wanted
 from registry.importing.apis import Api
-from registry.importing.clients import npm_locked, npm_package, pip_indexes
+from registry.importing.clients import npm_locked, npm_package, pip_indexes, pip_tree
 from registry.importing.directory import wanted_in
 from registry.importing.images import RemoteImage, parse_image
 from registry.importing.images.carry import ImageRegistries
-from registry.importing.lockfiles import package_lock, requirements
+from registry.importing.lockfiles import Pinned, package_lock, requirements
 
 # The tag that lists referrers in registries without the referrers API ("Referrers Tag Schema"). Such a tag is no image
 # of its own: its referrers are imported with the image that they refer to.
@@ -53,9 +56,7 @@ class Sources:
             found = package_lock(path, self.npm_registry) if self.npm_registry else npm_locked(path, self.scratch)
             yield from found
         elif path.is_file():
-            for name, version, hashes in requirements(path):
-                found = self.api.pypi(self._indexes, name, version, hashes=hashes)
-                yield from _told_apart(f"pypi:{name}", found)
+            yield from self._requirements(path)
         elif source.startswith("oci:"):
             yield from self._images(parse_image(source, plain_http=self.plain_http))
         else:
@@ -68,6 +69,39 @@ class Sources:
         if self.npm_registry:
             return self.api.npm(self.npm_registry, *named, all_versions=every)
         return npm_package(*named, self.scratch, all_versions=every)
+
+    def _requirements(self, file: Path) -> Iterator[Found]:
+        for each in requirements(file):
+            if isinstance(each, Pinned):
+                found = self.api.pypi(self._indexes, each.name, each.version, hashes=each.hashes)
+                yield from _told_apart(f"pypi:{each.name}", found)
+            else:
+                yield each
+
+    def resolved_by_pip(self, specs: Sequence[str]) -> Iterator[Found]:
+        """Yields the distributions that pip resolves and fetches, with what pip's indexes say about them."""
+        for each in pip_tree(specs, self.scratch / "pip"):
+            yield self._with_listing(each) if isinstance(each, Wanted) else each
+
+    def _with_listing(self, wanted: Wanted) -> Wanted:
+        """Adds what the index says about a file that pip has fetched: pip does not report it."""
+        project, digest = parsed(wanted.filename).project, sha256_of(cast(Path, wanted.location))
+        try:
+            listed = self.api.pypi_files(self._indexes, project)
+        except RegistryError as error:
+            return replace(wanted, left_out=(f"its upload time and yank: {error}",))
+        for file in listed:
+            if file.filename == wanted.filename and digest == file.hashes.get("sha256"):
+                spec = f"{project} {file.filename}"
+                return replace(
+                    wanted,
+                    project=project,
+                    digest=f"sha256:{digest}",
+                    spec=spec,
+                    listing=file.listing,
+                    left_out=file.left_out,
+                )
+        return replace(wanted, left_out=("its upload time and yank: no index of pip lists the file",))
 
     @cached_property
     def _indexes(self) -> list[str]:

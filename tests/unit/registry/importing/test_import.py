@@ -17,12 +17,12 @@ from local.samples import build
 from registry import RegistryError
 from registry.catalog.audit import By
 from registry.cloudflare.cache_purge import CloudflareEdge
-from registry.importing import Refused, Wanted, pipeline
+from registry.importing import Found, Refused, Wanted, pipeline
 from registry.importing.apis import Api
 from registry.importing.directory import wanted_in
 from registry.importing.images.carry import ImageRegistries
 from registry.importing.journal import Journal
-from registry.importing.lockfiles import package_lock, requirements
+from registry.importing.lockfiles import Pinned, package_lock, requirements
 from registry.importing.pipeline import Import, Imported
 from tests.support.packages import tarball, wheel
 from tests.support.registry import Network, missing_files, network
@@ -41,7 +41,7 @@ def api(answer: Callable[[httpx.Request], httpx.Response] = offline) -> Api:
 def run(
     network: Network,
     journal: Path,
-    wanted: Iterable[Wanted | Refused],
+    wanted: Iterable[Found],
     answer: Callable[[httpx.Request], httpx.Response] = offline,
     report: Callable[[Imported], None] = lambda _: None,
 ) -> Imported:
@@ -276,9 +276,24 @@ def test_requirements_name_versions_and_hashes(tmp_path: Path) -> None:
     file = tmp_path / "requirements.txt"
     file.write_text(
         "# made by pip-compile\n--index-url https://up.test/simple\n"
-        'p==1.0 ; python_version > "3" \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\nQ[extra]==2.0  # why\n'
+        'p==1.0 ; python_version > "3" \\\n    --hash=sha256:aa \\\n    --hash=sha512:BB\nQ[extra]==2.0  # why\n'
     )
-    assert list(requirements(file)) == [("p", "1.0", {"aa", "bb"}), ("Q", "2.0", set())]
-    file.write_text("p>=1\n")
-    with pytest.raises(RegistryError, match="pins no version"):
-        list(requirements(file))
+    (tmp_path / "more.txt").write_text("r===3.0\n--no-binary :all:\n")
+    file.write_text(file.read_text() + "-r more.txt\n")
+    pinned = Pinned("p", "1.0", frozenset({"sha256:aa", "sha512:bb"}))
+    assert list(requirements(file)) == [pinned, Pinned("Q", "2.0"), Pinned("r", "3.0")]
+
+
+def test_a_bad_line_of_requirements_is_named_and_stops_no_other(tmp_path: Path) -> None:
+    file = tmp_path / "requirements.txt"
+    file.write_text("p>=1\n-e ./here\nq @ https://up.test/q.zip\nwhat is this\np==1.0\n")
+    *refused, pinned = requirements(file)
+    assert pinned == Pinned("p", "1.0")
+    reasons = [f"{each.title}: {each.reason}" for each in refused if isinstance(each, Refused)]
+    for reason, says in zip(
+        reasons,
+        ["p>=1: pins no version", "-e ./here: is a directory", "q.zip: pins no version", "is not a valid requirement"],
+        strict=True,
+    ):
+        assert reason.startswith(f"{file}: ")
+        assert says in reason

@@ -166,7 +166,7 @@ def test_what_an_import_leaves_out_is_named_with_the_reason_and_counted(
     assert "provenance" in imported.left_out[0][1]
     imports._print_result(imported)  # pyright: ignore[reportPrivateUsage]
     told = capsys.readouterr()
-    assert told.out == "imported 1; there already 0; left out 1; failed 0\n"
+    assert told.out == "imported 1; there already 0; left out 1 (1 provenance); failed 0\n"
     assert told.err.startswith("left out: @acme/p@2.0.0: its provenance: ")
     del registry["/npm/@acme%2Fp"]
     without = run(network, tmp_path, api(registry), list(package_lock(lock, UPSTREAM)))

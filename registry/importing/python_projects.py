@@ -1,0 +1,98 @@
+"""Selects the files of a Python project to import from the pages of other simple indexes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from packaging.version import InvalidVersion, Version
+
+from registry import RegistryError
+from registry.ecosystems.python_names import NotInstallable, parsed
+from registry.importing import Found, LeftOut, Refused, Wanted, strongest
+from registry.importing.simple_page import ListedFile
+
+# What pip and uv accept in the URL of an index, when the index has nothing better.
+_WEAKER = ("sha224", "md5")
+
+
+@dataclass
+class _Project:
+    """The files of a project by version, and the files that no installer takes."""
+
+    versions: dict[Version, list[ListedFile]] = field(default_factory=dict[Version, list[ListedFile]])
+    others: list[tuple[ListedFile, NotInstallable]] = field(default_factory=list[tuple[ListedFile, NotInstallable]])
+
+
+def files_to_import(
+    project: str,
+    entries: Iterable[ListedFile | Refused | LeftOut],
+    version: str,
+    *,
+    all_versions: bool = False,
+    hashes: frozenset[str] = frozenset(),
+) -> Iterator[Found]:
+    """Yields the files of one version or of all versions. `project` is the normalized name (PEP 503).
+
+    Without `version`, that is the highest version that pip would pick: of the releases that are not yanked, else of the
+    pre-releases. With `hashes`, only files with one of these digests (`sha256:…`) are yielded. A file that cannot be
+    imported stops no other. Raises RegistryError when the project lacks the version.
+    """
+    found = _Project()
+    for entry in entries:
+        if isinstance(entry, ListedFile):
+            _sort(found, entry, project)
+        else:
+            yield entry
+    chosen = list(found.versions) if all_versions else [_chosen(project, found.versions, version)]
+    for file, error in found.others:
+        if all_versions or (version and _is_of(file.filename, project, version)):
+            yield LeftOut(f"pypi:{project}", str(error), error.kind)
+    matching = 0
+    for each in chosen:
+        for file in found.versions.get(each, []):
+            if not hashes or hashes & {f"{name}:{digest}" for name, digest in file.hashes.items()}:
+                matching += 1
+                yield _wanted(project, file)
+    if hashes and not matching:
+        yield Refused(f"pypi:{project}", f"no file of {version} at the index has one of the digests that are pinned")
+    elif not all_versions and chosen[0] not in found.versions:
+        raise RegistryError(f"has no version {version} of {project} that can be installed")
+
+
+def _sort(found: _Project, file: ListedFile, project: str) -> None:
+    try:
+        found.versions.setdefault(parsed(file.filename, project).version, []).append(file)
+    except NotInstallable as error:
+        found.others.append((file, error))
+
+
+def _chosen(project: str, versions: Mapping[Version, list[ListedFile]], version: str) -> Version:
+    if version:
+        try:
+            return Version(version)
+        except InvalidVersion:
+            raise RegistryError(f"{project}: {version!r} is no version (PEP 440)") from None
+    offered = [each for each, files in versions.items() if not all(file.listing.yanked for file in files)]
+    releases = [each for each in offered if not each.is_prerelease] or offered
+    if not releases:
+        raise RegistryError(f"has no release of {project} that can be installed and is not yanked")
+    return max(releases)
+
+
+def _is_of(filename: str, project: str, version: str) -> bool:
+    """Returns whether a file that no installer takes, such as `p-1.0-py2.7.egg`, seems to be of the version."""
+    rest = filename[len(project) + 1 :]
+    after = rest[len(version) :]
+    return rest.startswith(version) and (after[:1] in ("", "-") or (after[0] == "." and not after[1:2].isdigit()))
+
+
+def _wanted(project: str, file: ListedFile) -> Wanted | Refused:
+    title = f"pypi:{project} {file.filename}"
+    try:
+        digest = strongest(file.hashes, title, _WEAKER)
+    except RegistryError as error:
+        return Refused(title, str(error))
+    return Wanted(
+        "pypi", file.url, file.filename, digest, project=project, listing=file.listing, left_out=file.left_out
+    )

@@ -1,0 +1,153 @@
+"""Reads a project's page of another simple index, as JSON or as HTML.
+
+Sources: PEP 503 (HTML), 592 (yanks), 629 (API version), 691 (JSON), 700 (upload times), 740 (attestations), 792
+(status).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import Any, cast
+from urllib.parse import unquote, urljoin, urlsplit
+
+from registry import RegistryError
+from registry.ecosystems.simple import Listing
+from registry.importing import LeftOut, Refused
+
+# What an index is asked for, as pip asks (PEP 691, "Version + Format Selection").
+ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
+# PEP 700: ISO 8601 in UTC.
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?Z")
+_FRAGMENT = re.compile(r"(?:^|&)(md5|sha1|sha224|sha256|sha384|sha512)=([0-9a-fA-F]+)")
+
+
+@dataclass(frozen=True)
+class ListedFile:
+    """A file on the page. `hashes` maps algorithms to hex digests. `left_out` names what no import carries."""
+
+    filename: str
+    url: str
+    hashes: Mapping[str, str]
+    listing: Listing
+    left_out: tuple[str, ...] = ()
+
+
+def listed_files(url: str, body: bytes, project: str) -> Iterator[ListedFile | Refused | LeftOut]:
+    """Yields the files of a page at `url`. An entry that cannot be used is refused, and the others are yielded.
+
+    Raises RegistryError for a page that is neither JSON nor HTML, or of a later version of the API.
+    """
+    if body.lstrip().startswith((b"{", b"[")):
+        yield from _from_json(url, body, project)
+    elif b"<" in body:
+        yield from _from_html(url, body)
+    else:
+        raise RegistryError(f"{url}: answers with neither JSON nor HTML; use the URL of a simple index (PEP 503)")
+
+
+def _from_json(url: str, body: bytes, project: str) -> Iterator[ListedFile | Refused | LeftOut]:
+    try:
+        page = _object(json.loads(body))
+    except (ValueError, RecursionError) as error:
+        raise RegistryError(f"{url}: answers with invalid JSON: {error}") from None
+    files: Any = page.get("files")
+    if not isinstance(files, list):
+        raise RegistryError(f"{url}: has no list of files; use the URL of a simple index (PEP 691)")
+    _check_version(url, _text(_object(page.get("meta")).get("api-version")))
+    status = _object(page.get("project-status"))
+    if _text(status.get("status")) not in ("", "active"):
+        reason = f"the status {status['status']!r} of the project: {_text(status.get('reason')) or 'no reason given'}"
+        yield LeftOut(f"pypi:{project}", reason, "project status")
+    for number, entry in enumerate(cast(list[Any], files), 1):
+        file = _object(entry)
+        filename, address = _text(file.get("filename")), _text(file.get("url"))
+        if not filename or not address:
+            yield Refused(f"pypi:{project}", f"{url}: file {number} has no {'url' if filename else 'filename'}")
+            continue
+        yanked = file.get("yanked")
+        uploaded = _text(file.get("upload-time"))
+        yield ListedFile(
+            filename,
+            urljoin(url, address),
+            {name: each.lower() for name, each in _object(file.get("hashes")).items() if isinstance(each, str)},
+            Listing(
+                uploaded=uploaded if _TIME.fullmatch(uploaded) else "",
+                requires_python=_text(file.get("requires-python")).strip(),
+                yanked=bool(yanked),
+                reason=_text(yanked),
+            ),
+            _parts_left_out(provenance=bool(file.get("provenance")), signature=bool(file.get("gpg-sig"))),
+        )
+
+
+def _from_html(url: str, body: bytes) -> Iterator[ListedFile]:
+    page = _Page()
+    page.feed(body.decode("utf-8", errors="replace"))
+    page.close()
+    _check_version(url, page.version)
+    base = urljoin(url, page.base)
+    for link in page.links:
+        address, _, fragment = link["href"].strip().partition("#")
+        filename = unquote(urlsplit(address).path).rsplit("/", 1)[-1]
+        if not filename:
+            continue
+        yield ListedFile(
+            filename,
+            urljoin(base, address),
+            {name: digest.lower() for name, digest in _FRAGMENT.findall(fragment)},
+            Listing(
+                requires_python=link.get("data-requires-python", "").strip(),
+                yanked="data-yanked" in link,
+                reason=link.get("data-yanked", ""),
+            ),
+            _parts_left_out(
+                provenance=bool(link.get("data-provenance")), signature=link.get("data-gpg-sig", "") == "true"
+            ),
+        )
+
+
+@dataclass
+class _Links:
+    """What the parser collects: links with their attributes, the base of URLs, and the version of the API."""
+
+    links: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+    base: str = ""
+    version: str = ""
+
+
+class _Page(HTMLParser, _Links):
+    def __init__(self) -> None:
+        HTMLParser.__init__(self)
+        _Links.__init__(self)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        if tag == "a" and found.get("href"):
+            self.links.append(found)
+        elif tag == "base" and not self.base:
+            self.base = found.get("href", "")
+        elif tag == "meta" and found.get("name") == "pypi:repository-version":
+            self.version = found.get("content", "")
+
+
+def _check_version(url: str, version: str) -> None:
+    """A client must not read a page of a later major version (PEP 629)."""
+    if version and version.partition(".")[0] != "1":
+        raise RegistryError(f"{url}: has the API version {version}; this registry reads 1.x")
+
+
+def _parts_left_out(*, provenance: bool, signature: bool) -> tuple[str, ...]:
+    parts = {"its attestations (PEP 740)": provenance, "its PGP signature": signature}
+    return tuple(part for part, there in parts.items() if there)
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return cast(dict[str, Any], value) if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
