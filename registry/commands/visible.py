@@ -32,7 +32,7 @@ def visible(
     """
     from registry.ecosystems.packages import parse
     from registry.target import read_target
-    from registry.visible import Follower
+    from registry.visible import Follower, complaint
 
     target = read_target(stack_outputs)
     vias = dict(_via(each) for each in via or ())
@@ -47,16 +47,13 @@ def visible(
         unseen = f"{'not yet' if each.reached else 'not reachable from this machine:'} {each.error}".rstrip()
         result = unseen if each.seconds is None else f"{each.seconds:.1f} s"
         print(f"{each.place[0]:<7} {each.place[1]:<20} {result}")
-    missing = [each for each in seen if each.seconds is None]
     if fresh:
         ended = follower.age()
         target.metrics.publish_to_visible({each.place: each.seconds or ended for each in seen})
     else:
         print("the change was committed long before this run, so its times are not reported to the alarms")
-    if missing or (fresh and max(each.seconds or 0 for each in seen) > objective):
-        raise RegistryError(
-            f"{package}: the change was not visible everywhere within {objective:.0f} s; see docs/publish-to-visible.md"
-        )
+    if found := complaint(seen, timeout, objective if fresh else None):
+        raise RegistryError(f"{package}: {found}; see docs/publish-to-visible.md")
 
 
 def _via(text: str) -> tuple[str, str]:

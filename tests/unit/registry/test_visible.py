@@ -13,7 +13,7 @@ from registry.catalog.audit import By
 from registry.ecosystems.packages import parse
 from registry.publish import publish
 from registry.target import Bucket, Shield
-from registry.visible import Follower
+from registry.visible import Follower, Seen, complaint
 from tests.support.packages import tarball
 from tests.support.registry import BUCKET, Network, network
 
@@ -58,3 +58,20 @@ def test_an_unreachable_shield_is_distinguished_from_a_lagging_one(network: Netw
     seen = {each.place: each for each in Follower(target, parse("npm:web"), token="", vias={}).follow(5)}
     assert seen["origin", "us-east-1"].seconds is not None
     assert (seen["shield", "us-east-1-0"].seconds, seen["shield", "us-east-1-0"].reached) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "objective", "said"),
+    [
+        (2.0, 30.0, None),
+        (41.0, None, None),
+        (41.0, 30.0, "the change took 41 s to be visible everywhere, and the objective is 30 s"),
+        (None, 30.0, "edge here did not show the change within 60 s"),
+        (None, None, "edge here did not show the change within 60 s"),
+    ],
+)
+def test_a_complaint_names_the_time_that_was_waited(
+    seconds: float | None, objective: float | None, said: str | None
+) -> None:
+    seen = [Seen(("origin", "us-east-1"), 1.0), Seen(("edge", "here"), seconds)]
+    assert complaint(seen, 60.0, objective) == said

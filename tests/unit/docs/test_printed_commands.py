@@ -1,0 +1,133 @@
+"""Tests that each command on the pages parses: its options, arguments, targets and operations exist.
+
+A test on a sandbox runs the blocks that a sandbox can run.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+import typer
+from botocore import xform_name
+
+from documentation.commands import PROGRAMS
+from tests.support.printed_commands import CHECKOUT, NOT_RUN, PAGES, all_blocks, commands
+
+BLOCKS = all_blocks()
+COMMANDS = [(block, words) for block in BLOCKS for words in commands(block.text)]
+TARGETS = set(re.findall(r"^([\w-]+):", (CHECKOUT / "Makefile").read_text(), re.MULTILINE))
+# Options that every command of the AWS CLI has.
+GLOBAL = {"output", "query", "region", "profile"}
+# Programs without a parser here. The test on the sandbox runs them, or their blocks are in NOT_RUN.
+OTHERS = {"pulumi", "npm", "pip", "skopeo", "curl", "jq", "gcloud", "kubectl", "java", ".venv/bin/pre-commit"}
+BUILTINS = {"cd", "export", "eval", "mkdir", "rm", "cp", "printf", "cat", "date", "."}
+
+
+def problem(words: list[str]) -> str | None:
+    """Returns what is wrong with a command, or None."""
+    program, *arguments = words
+    if program in ("python", ".venv/bin/python"):
+        return python_problem(arguments)
+    if program == "make":
+        return None if set(arguments) <= TARGETS else f"the Makefile has no {arguments}"
+    if program == "aws":
+        return aws_problem(*arguments)
+    return None if program in OTHERS | BUILTINS else f"nothing checks the program {program}"
+
+
+def python_problem(arguments: list[str]) -> str | None:
+    _, module, *rest = arguments
+    if module in PROGRAMS:
+        return parse_problem(module, rest)
+    if module == "pytest":
+        paths = [each for each in rest if each.startswith("tests")]
+        return next((f"{path} does not exist" for path in paths if not (CHECKOUT / path).exists()), None)
+    return None if importlib.util.find_spec(module) else f"there is no module {module}"
+
+
+def parse_problem(program: str, arguments: list[str]) -> str | None:
+    """Parses the arguments with the program's own parser, without running the command."""
+    command: Any = typer.main.get_command(PROGRAMS[program])
+    try:
+        while True:
+            context = command.make_context(program, list(arguments))
+            remaining = [*getattr(context, "_protected_args", []), *context.args]
+            if not hasattr(command, "commands") or not remaining:
+                return None
+            _, command, arguments = command.resolve_command(context, remaining)
+    except Exception as error:
+        return f"{type(error).__name__}: {getattr(error, 'message', error)}"
+
+
+def aws_problem(service: str, operation: str, *arguments: str) -> str | None:
+    """Compares the options with the parameters of the operation in botocore's description of the service."""
+    model = botocore.session.get_session().get_service_model({"s3api": "s3"}.get(service, service))
+    found = [each for each in model.operation_names if xform_name(each, "-") == operation]
+    if not found:
+        return f"{service} has no operation {operation}"
+    shape: Any = model.operation_model(found[0]).input_shape
+    known = {xform_name(name, "-"): name for name in shape.members}
+    given = {each.removeprefix("--").split("=")[0] for each in arguments if each.startswith("--")} - GLOBAL
+    unknown = given - set(known)
+    missing = set(shape.required_members) - {known[name] for name in given & set(known)}
+    return f"unknown {unknown}, missing {missing}" if unknown or missing else None
+
+
+@pytest.mark.parametrize(
+    ("block", "words"), COMMANDS, ids=[f"{block.name} {' '.join(words)[:60]}" for block, words in COMMANDS]
+)
+def test_a_printed_command_parses(block: Any, words: list[str]) -> None:
+    assert problem(words) is None, f"{block.name}: {' '.join(words)}"
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("python -m registry purges list", "MissingParameter"),
+        ("python -m registry publish x.tgz --stack-outputs o --nowhere", "NoSuchOption"),
+        ("python -m local start", "No such command"),
+        ("python -m pytest tests/unit/nowhere", "does not exist"),
+        ("python -m nowhere", "no module"),
+        ("make nowhere", "Makefile"),
+        ("aws events describe-rule --query State", "missing {'Name'}"),
+        ("aws s3api get-nothing", "no operation"),
+        ("frobnicate --all", "nothing checks"),
+        ('x=1 aws events describe-rule --name "$(make nowhere)"', "Makefile"),
+    ],
+)
+def test_a_wrong_command_is_found(line: str, complaint: str) -> None:
+    found = [said for words in commands(line) if (said := problem(words))]
+    assert complaint in " ".join(found)
+
+
+def test_the_pages_have_many_commands() -> None:
+    assert len(COMMANDS) > 100
+
+
+@pytest.mark.parametrize("pattern", NOT_RUN)
+def test_each_reason_not_to_run_a_block_is_used(pattern: str) -> None:
+    assert any(re.search(pattern, block.text, re.MULTILINE) for block in BLOCKS)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
+def test_commands_stand_in_blocks_that_the_checks_read(page: Path) -> None:
+    """A command in an indented block, or in a block of another language, is checked by nobody."""
+    outside = re.sub(r"(?ms)^ *```sh$.*?^ *```$", "", page.read_text())
+    pattern = (
+        r"(?m)^(?: {4,}|```(?:console|bash|shell)\n)((?:\.venv/bin/|make |pulumi |python |eval |aws |npm |pip ).*)$"
+    )
+    assert re.findall(pattern, outside) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
+def test_a_command_within_a_sentence_exists(page: Path) -> None:
+    """Such a command may lack required arguments, or be the name of a program."""
+    spans = re.findall(r"(?<!`)`((?:\.venv/bin/)?python -m [^`]+)`", page.read_text())
+    problems = [(span, said) for span in spans for words in commands(span) if (said := problem(words))]
+    harmless = ("MissingParameter", "NoArgsIsHelpError", "Exit: 0")
+    assert [each for each in problems if not each[1].startswith(harmless)] == []
