@@ -58,15 +58,26 @@ class LocalStack:
         with self.sandbox.path("logs", "pulumi.log").open("a") as log:
             log.write(f"$ pulumi {' '.join(arguments)}\n{result.stdout}{result.stderr}")
         if result.returncode:
-            raise StackError("\n".join(_reasons(result.stdout + result.stderr)) or result.stderr.strip())
+            raise StackError("\n".join(reasons(result.stdout + result.stderr)) or result.stderr.strip())
         return result.stdout
 
 
-def _reasons(output: str) -> Iterator[str]:
-    """Yields the messages of the engine's error lines, each once, without the summary lines such as "update failed"."""
+def reasons(output: str) -> Iterator[str]:
+    """Yields the lines of the engine's errors, each once, without summaries such as "update failed".
+
+    An error goes on in the indented lines below it: the engine names the holder of a lock there, and the program its
+    other errors.
+    """
     seen = {"update failed", "preview failed"}
+    indent: int | None = None
     for line in output.splitlines():
-        found = re.match(r"\s*error: (.+)", line)
-        if found and found[1] not in seen:
-            seen.add(found[1])
-            yield found[1]
+        found = re.match(r"(\s*)error: (.+)", line)
+        text = found[2] if found else line.strip()
+        if found:
+            indent = max(len(found[1]), 1)
+        elif indent is None or not text or len(line) - len(line.lstrip()) < indent:
+            indent = None
+            continue
+        if text not in seen:
+            seen.add(text)
+            yield text

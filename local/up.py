@@ -59,7 +59,7 @@ def alone(sandbox: Sandbox) -> Generator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise BusyError(
-                f"another `make up` or `make down` is at work in {sandbox.directory}; wait for it"
+                f"another `make up` or `make down` is running in {sandbox.directory}; wait until it ends"
             ) from None
         yield
 
