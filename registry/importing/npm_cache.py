@@ -15,9 +15,9 @@ _KEY = "make-fetch-happen:request-cache:"
 
 
 def cached_packument(cache: Path, registry: str, name: str) -> Any:
-    """Returns the newest full packument in the cache, or None if there is none.
+    """Returns the newest packument with times in the cache, else the newest one, or None if there is none.
 
-    `cache` is npm's setting of that name, and `registry` the URL of the registry.
+    `cache` is npm's setting of that name, and `registry` the URL of the registry. Some registries have no times.
     """
     key = f"{_KEY}{registry.rstrip('/')}/{name.replace('/', '%2f')}"
     digest = hashlib.sha256(key.encode()).hexdigest()
@@ -26,11 +26,9 @@ def cached_packument(cache: Path, registry: str, name: str) -> Any:
         lines = (root / "index-v5" / digest[:2] / digest[2:4] / digest[4:]).read_text().splitlines()
     except (OSError, UnicodeDecodeError):
         return None
-    for line in reversed(lines):
-        found = _content(root, key, line.partition("\t")[2])
-        if isinstance(found, dict) and "time" in cast(dict[str, Any], found):
-            return cast(Any, found)
-    return None
+    found = [_content(root, key, line.partition("\t")[2]) for line in reversed(lines)]
+    packuments = [cast(dict[str, Any], each) for each in found if isinstance(each, dict)]
+    return next((each for each in packuments if "time" in each), packuments[0] if packuments else None)
 
 
 def _content(root: Path, key: str, entry: str) -> Any:

@@ -126,6 +126,17 @@ def test_npm_brings_what_its_registry_says_about_a_version(
     assert any(command.startswith("view") for command in npm.commands) == asks_again
 
 
+def test_a_registry_without_times_is_asked_once(npm: Npm, tmp_path: Path) -> None:
+    npm.publish("public", tmp_path / "x.tgz", "ms", "1.0.0")
+    packument = json.loads(npm.answers["/public/ms"])
+    del packument["time"]
+    npm.answers["/public/ms"] = json.dumps(packument).encode()
+    (found,) = Sources(Api(), ImageRegistries(), tmp_path / "scratch").of("npm:ms@1.0.0")
+    assert isinstance(found, Wanted)
+    assert found.upstream == Upstream("", "old", {"latest": "1.0.0"})
+    assert not [command for command in npm.commands if command.startswith("view")]
+
+
 def test_a_lockfile_is_fetched_as_npm_does_and_a_missing_package_stops_no_other(npm: Npm, tmp_path: Path) -> None:
     npm.publish("private", tmp_path / "x.tgz", "@acme/web", "1.0.0")
     npm.publish("public", tmp_path / "x.tgz", "ms", "1.0.0")
