@@ -60,13 +60,14 @@ class Setting:
         file.write_text(json.dumps({"auths": {self.host: {"auth": auth}} if self.client.token() else {}}))
         file.chmod(0o600)
 
-    def run(self, name: str, *arguments: str) -> Finished:
-        """Runs a client program to its end."""
+    def run(self, name: str, *arguments: str, given: str = "") -> Finished:
+        """Runs a client program to its end, with `given` as its standard input."""
         path = program(name)
         assert path is not None
         command = [str(path), *arguments]
+        settings = self.environment()
         return subprocess.run(
-            command, env=self.environment(), cwd=self.directory, capture_output=True, text=True, check=False
+            command, env=settings, cwd=self.directory, input=given, capture_output=True, text=True, check=False
         )
 
 
@@ -76,15 +77,25 @@ class ImageClient:
 
     name: str
     programs: tuple[str, ...]  # the first one tells its version
-    pull: Callable[[Setting, str], Finished]
+    pull: Callable[[Setting, str], Finished] | None
     content: Callable[[Setting, str], Finished] | None = None  # prints the image's file app/README
     tags: Callable[[Setting, str], Finished] | None = None
     referrers: Callable[[Setting, str], Finished] | None = None
+    artifact: Callable[[Setting, str], Finished] | None = None  # prints the artifact's file
+    login: tuple[str, ...] = ()  # arguments before the user's name
     version_option: str = "--version"
 
     @property
     def version(self) -> str:
         return self.name.partition(" ")[2]
+
+
+def log_in(client: ImageClient, setting: Setting) -> Finished:
+    """Logs in with the token on standard input, into an empty file of credentials."""
+    (setting.directory / "docker" / "config.json").unlink(missing_ok=True)
+    arguments = [word.replace("{daemon}", setting.daemon) for word in client.login]
+    command = [*arguments, "--username", "__token__", "--password-stdin", setting.host]
+    return setting.run(client.programs[-1], *command, given=setting.client.token() or "")
 
 
 def _then(first: Finished, second: Callable[[], Finished]) -> Finished:
@@ -182,18 +193,32 @@ def _oras_pull(setting: Setting, image: str) -> Finished:
     return _then(copied, lambda: setting.run("cat", f"{setting.directory}/pulled/index.json"))
 
 
+def _oras_artifact(setting: Setting, artifact: str) -> Finished:
+    pulled = setting.run("oras", "pull", "--output", "pulled", artifact)
+    return _then(pulled, lambda: setting.run("cat", str(setting.directory / "pulled" / "note.txt")))
+
+
+def _helm_chart(setting: Setting, chart: str) -> Finished:
+    name, _, version = chart.rpartition(":")
+    pulled = setting.run("helm", "pull", f"oci://{name}", "--version", version, "--untar")
+    return _then(pulled, lambda: setting.run("cat", str(setting.directory / "chart" / "Chart.yaml")))
+
+
 IMAGE_CLIENTS: Mapping[str, ImageClient] = {
     client.name.partition(" ")[0]: client
     for client in (
-        ImageClient("docker 20.10", ("dockerd", "docker"), _docker_pull, _docker_content),
+        ImageClient(
+            "docker 20.10", ("dockerd", "docker"), _docker_pull, _docker_content, login=("--host", "{daemon}", "login")
+        ),
         ImageClient("ctr 1.6", ("containerd", "ctr"), _ctr_pull, _ctr_content),
-        ImageClient("podman 4.3", ("podman",), _podman_pull, _podman_content),
-        ImageClient("buildah 1.28", ("buildah",), _buildah_pull, _buildah_content),
+        ImageClient("podman 4.3", ("podman",), _podman_pull, _podman_content, login=("login",)),
+        ImageClient("buildah 1.28", ("buildah",), _buildah_pull, _buildah_content, login=("login",)),
         ImageClient(
             "skopeo 1.9",
             ("skopeo",),
             _skopeo_pull,
             tags=lambda setting, name: setting.run("skopeo", "list-tags", f"docker://{name}"),
+            login=("login",),
         ),
         ImageClient(
             "crane 0.22",
@@ -201,6 +226,7 @@ IMAGE_CLIENTS: Mapping[str, ImageClient] = {
             _crane_pull,
             _crane_content,
             tags=lambda setting, name: setting.run("crane", "ls", name),
+            login=("auth", "login"),
             version_option="version",
         ),
         ImageClient(
@@ -209,7 +235,12 @@ IMAGE_CLIENTS: Mapping[str, ImageClient] = {
             _oras_pull,
             tags=lambda setting, name: setting.run("oras", "repo", "tags", name),
             referrers=lambda setting, image: setting.run("oras", "discover", "--format", "json", image),
+            artifact=_oras_artifact,
+            login=("login",),
             version_option="version",
+        ),
+        ImageClient(
+            "helm 3.22", ("helm",), None, artifact=_helm_chart, login=("registry", "login"), version_option="version"
         ),
     )
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from tests.support.sandbox.commands import registry
 from tests.support.sandbox.up import Up
 
 REPOSITORY = "clients/app"
+CHART = "clients/chart"
+CHART_VERSION = "0.1.0"
+NOTE = "an artifact that is no image"
 TEXT = "an image for every client"
 ARM_TEXT = "the same for another platform"
 
@@ -42,18 +46,47 @@ def publish(up: Up, directory: Path) -> Published:
         "schema2": built.runnable(images, files, media_types=docker),
         "zstd": built.runnable(images, files, media_types=zstd, compress=built.zstandard),
     }
+    tags |= {"many": built.runnable(images, [{f"layer-{number}": "x"} for number in range(140)])}
+    note = _artifact(images, "application/x-note", {**images.blob(NOTE.encode(), "text/plain"), **_named("note.txt")})
     sbom = images.referrer(amd64, "application/spdx+json", b"what is in it")
     with serving(directory / "registry") as host:
         for tag, top in tags.items():
             images.push(host, REPOSITORY, top, tag)
         images.push(host, REPOSITORY, images.index([sbom]), amd64["digest"].replace(":", "-"))
+        images.push(host, REPOSITORY, note, "note")
+        images.push(host, CHART, _chart(images), CHART_VERSION)
         journal = directory / "journal"
-        done = registry(
-            up, "import", f"oci:{host}/{REPOSITORY}", "--all-versions", "--plain-http", "--journal", journal
-        )
+        sources = [f"oci:{host}/{each}" for each in (REPOSITORY, CHART)]
+        done = registry(up, "import", *sources, "--all-versions", "--plain-http", "--journal", journal)
     assert done.returncode == 0, done.stderr
     url = up.outputs()["url"]
     Client(up.sandbox, "clients", url).configure(
         operator.issue_token(up.sandbox, up.outputs(), "clients", ["oci:clients/*:pull"])
     )
     return Published(tags, amd64, sbom)
+
+
+def _artifact(images: Images, kind: str, layer: dict[str, Any], config: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Writes an artifact, by default with the empty config of the Image Specification 1.1."""
+    empty = images.blob(b"{}", "application/vnd.oci.empty.v1+json")
+    content = {
+        "schemaVersion": 2,
+        "mediaType": built.MANIFEST,
+        "artifactType": kind,
+        "config": config or empty,
+        "layers": [layer],
+    }
+    return images.blob(json.dumps(content).encode(), built.MANIFEST)
+
+
+def _named(file: str) -> dict[str, Any]:
+    """Returns the annotations by which oras names the file of a layer."""
+    return {"annotations": {"org.opencontainers.image.title": file}}
+
+
+def _chart(images: Images) -> dict[str, Any]:
+    """Writes a Helm chart (helm.sh, "Use OCI-based registries")."""
+    about = {"apiVersion": "v2", "name": "chart", "version": CHART_VERSION}
+    packed = built.gzipped(built.tar({"chart/Chart.yaml": json.dumps(about)}))
+    config = images.blob(json.dumps(about).encode(), "application/vnd.cncf.helm.config.v1+json")
+    return _artifact(images, "", images.blob(packed, "application/vnd.cncf.helm.chart.content.v1.tar+gzip"), config)

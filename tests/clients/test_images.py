@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
 from collections.abc import Callable, Generator, Iterator
@@ -13,10 +14,10 @@ import pytest
 from local.clients import Client
 from tests.clients import published
 from tests.clients.daemons import daemon
-from tests.clients.image_clients import IMAGE_CLIENTS, ImageClient, Setting
+from tests.clients.image_clients import IMAGE_CLIENTS, Finished, ImageClient, Setting, log_in
 from tests.clients.matrix import Section, cell
 from tests.clients.programs import how_to_install, program, version
-from tests.clients.published import REPOSITORY, TEXT, Published
+from tests.clients.published import CHART, CHART_VERSION, NOTE, REPOSITORY, TEXT, Published
 from tests.support.sandbox.up import Up
 
 Refused = Callable[[str], None]
@@ -24,7 +25,7 @@ Refused = Callable[[str], None]
 
 def rows(action: str, *names: str) -> pytest.MarkDecorator:
     """Runs a test once for each named client, or for all of them, as the action of the matrix."""
-    chosen = names or tuple(IMAGE_CLIENTS)
+    chosen = names or tuple(name for name, client in IMAGE_CLIENTS.items() if client.pull)
     return pytest.mark.parametrize(
         "name",
         [
@@ -54,7 +55,7 @@ def client(name: str) -> ImageClient:
         if program(each) is None:
             pytest.skip(f"{each} is not installed; {how_to_install(each)}")
     verdict = version(found.programs[0], found.version_option)
-    if f"{found.version}." not in verdict:
+    if not re.search(rf"(?<!\d){re.escape(found.version)}\b", verdict):
         pytest.skip(f"{found.programs[0]} of this machine says that it is {verdict.strip()!r}")
     return found
 
@@ -76,9 +77,23 @@ def setting_of(up: Up, client: ImageClient, identity: str) -> Generator[Setting]
         yield ready
 
 
+def pull(client: ImageClient, setting: Setting, image: str) -> Finished:
+    """Pulls an image into the client's empty store."""
+    assert client.pull is not None
+    return client.pull(setting, image)
+
+
+@rows("log in", "docker", "podman", "buildah", "skopeo", "crane", "oras", "helm")
+def test_a_login_with_the_token_is_kept(client: ImageClient, setting: Setting) -> None:
+    done = log_in(client, setting)
+    assert done.returncode == 0, done.stderr
+    kept = json.loads((setting.directory / "docker" / "config.json").read_text())
+    assert setting.host in kept["auths"]
+
+
 @rows("pull by tag")
 def test_an_image_is_pulled_by_its_tag(client: ImageClient, setting: Setting, images: Published) -> None:
-    pulled = client.pull(setting, f"{setting.host}/{REPOSITORY}:schema2")
+    pulled = pull(client, setting, f"{setting.host}/{REPOSITORY}:schema2")
     assert pulled.returncode == 0, pulled.stderr
     assert images.tags["schema2"]["digest"] in pulled.stdout
 
@@ -86,7 +101,7 @@ def test_an_image_is_pulled_by_its_tag(client: ImageClient, setting: Setting, im
 @rows("pull by digest")
 def test_an_image_is_pulled_by_its_digest(client: ImageClient, setting: Setting, images: Published) -> None:
     digest = images.amd64["digest"]
-    pulled = client.pull(setting, f"{setting.host}/{REPOSITORY}@{digest}")
+    pulled = pull(client, setting, f"{setting.host}/{REPOSITORY}@{digest}")
     assert pulled.returncode == 0, pulled.stderr
     assert digest in pulled.stdout
 
@@ -94,7 +109,7 @@ def test_an_image_is_pulled_by_its_digest(client: ImageClient, setting: Setting,
 @rows("pull of several platforms")
 def test_an_image_of_several_platforms_is_pulled(client: ImageClient, setting: Setting, images: Published) -> None:
     image = f"{setting.host}/{REPOSITORY}:1.0"
-    pulled = client.pull(setting, image)
+    pulled = pull(client, setting, image)
     assert pulled.returncode == 0, pulled.stderr
     assert images.tags["1.0"]["digest"] in pulled.stdout or images.amd64["digest"] in pulled.stdout
     if client.content is not None:
@@ -108,7 +123,7 @@ def test_layers_compressed_with_zstd_are_pulled(
     client: ImageClient, setting: Setting, images: Published, refused: Refused
 ) -> None:
     image = f"{setting.host}/{REPOSITORY}:zstd"
-    pulled = client.pull(setting, image)
+    pulled = pull(client, setting, image)
     if client.name.startswith("docker 20"):
         assert "invalid tar header" in pulled.stderr
         refused("dockerd reads layers with zstd from 23.0 on")
@@ -143,6 +158,35 @@ def test_a_client_without_a_grant_is_told_so(
     up: Up, images: Published, client: ImageClient, identity: str, says: str
 ) -> None:
     with setting_of(up, client, identity) as setting:
-        pulled = client.pull(setting, f"{setting.host}/{REPOSITORY}:1.0")
+        pulled = pull(client, setting, f"{setting.host}/{REPOSITORY}:1.0")
     assert pulled.returncode != 0
     assert re.search(says, pulled.stderr, re.IGNORECASE), pulled.stderr
+
+
+@rows("more than 127 layers")
+def test_an_image_of_many_layers_is_pulled(
+    client: ImageClient, setting: Setting, images: Published, refused: Refused
+) -> None:
+    pulled = pull(client, setting, f"{setting.host}/{REPOSITORY}:many")
+    if client.name.startswith("docker"):
+        assert "max depth exceeded" in pulled.stderr
+        refused("dockerd stacks at most 125 layers")
+        return
+    assert pulled.returncode == 0, pulled.stderr
+    assert images.tags["many"]["digest"] in pulled.stdout
+
+
+@rows("pull an artifact", "oras")
+def test_an_artifact_is_pulled(client: ImageClient, setting: Setting) -> None:
+    assert client.artifact
+    pulled = client.artifact(setting, f"{setting.host}/{REPOSITORY}:note")
+    assert pulled.returncode == 0, pulled.stderr
+    assert pulled.stdout.endswith(NOTE)
+
+
+@rows("pull a chart", "helm")
+def test_a_chart_is_pulled(client: ImageClient, setting: Setting) -> None:
+    assert client.artifact
+    pulled = client.artifact(setting, f"{setting.host}/{CHART}:{CHART_VERSION}")
+    assert pulled.returncode == 0, pulled.stderr
+    assert CHART_VERSION in pulled.stdout
