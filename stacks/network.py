@@ -92,6 +92,7 @@ def create_edge(stack: Stack, bundle: str, nodes: Sequence[Node], metadata_api: 
         shields=[ShieldNode(f"{host(node, domain)}:{EDGE_PORT}", node.region) for node in nodes],
         secrets=read_edge_secrets(stack.secret("edge"), stack.home_region),
         metadata_api=metadata_api,
+        reserved_python_names=stack.config.edge.reserved_python_names,
     )
     return Edge("edge", args)
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from stacks.config import NAMESPACE, StackConfig
-from stacks.config.values import Email, GcpRegion, Member, StoreRegion
+from stacks.config.values import Email, GcpRegion, Member, NamePattern, StoreRegion
 from stacks.schema import EDITOR_LINE, SCHEMA, text
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "configuration.md"
@@ -44,6 +44,7 @@ _LISTED: Mapping[Any, str] = {
     GcpRegion: "regions of Google Cloud",
     Email: "mail addresses",
     Member: "IAM members",
+    NamePattern: "patterns of names",
 }
 
 

@@ -40,7 +40,8 @@ class EdgeArgs:
     """Arguments of the edge.
 
     `zone_name` is the domain, `hostname` the name in it that clients use, `bundle` the compiled worker. Without a
-    `metadata_api` a token is valid only once the store has its entry.
+    `metadata_api` a token is valid only once the store has its entry. `reserved_python_names` are patterns of projects
+    for which a token without the grant gets 403 instead of 404.
     """
 
     prefix: str
@@ -51,3 +52,4 @@ class EdgeArgs:
     shields: Sequence[ShieldNode]
     secrets: EdgeSecrets
     metadata_api: MetadataApiBinding | None = None
+    reserved_python_names: Sequence[str] = ()

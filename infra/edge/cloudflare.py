@@ -109,11 +109,16 @@ def _bindings(
         if api
         else []
     )
+    names = json.dumps(list(args.reserved_python_names))
+    reserved = (
+        [bound(name="RESERVED_PYTHON_NAMES", type="plain_text", text=names)] if args.reserved_python_names else []
+    )
     return [
         bound(name="ENTITLEMENTS", type="kv_namespace", namespace_id=namespace_id),
         bound(name="HOSTNAME", type="plain_text", text=args.hostname),
         *asked,
         bound(name="ORIGIN_KEY", type="secret_text", text=pulumi.Output.secret(secrets.origin_key)),
+        *reserved,
         bound(name="SHIELD", type="mtls_certificate", certificate_id=certificate_id),
         bound(name="SHIELDS", type="plain_text", text=_shields(args.shields)),
         bound(name="TOKEN_SIGNING_KEY", type="secret_text", text=pulumi.Output.secret(secrets.token_signing_key)),

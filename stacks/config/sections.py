@@ -18,6 +18,7 @@ from stacks.config.values import (
     Email,
     GcpRegion,
     Member,
+    NamePattern,
     StoreRegion,
     did_you_mean,
     distinct,
@@ -186,10 +187,16 @@ class Shield(_Section):
 
 
 class Edge(_Section):
-    """The Cloudflare account that the edge worker runs in."""
+    """The edge worker: the Cloudflare account that it runs in, and what it answers."""
 
     account_id: str = Field(
         description="Cloudflare account id: 32 hexadecimal digits", json_schema_extra={"pattern": "^[0-9a-f]{32}$"}
+    )
+
+    reserved_python_names: list[NamePattern] = Field(
+        default_factory=list[str],
+        description="patterns of Python projects that no other index may provide: a token without the grant gets 403, "
+        "which stops uv; 404 for all other names lets clients go on to their next index",
     )
 
     @field_validator("account_id")

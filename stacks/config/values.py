@@ -23,6 +23,7 @@ NVME_OF_EC2 = re.compile(r"(i[3-9]\w*|im\d+gn|is\d+gen|[cmrxz]\d+[a-z]*d[a-z]*)\
 NVME_OF_GCE = re.compile(r"(n2d?|n1|a2|g2)-\w+-\d+|(c3d?|c4[ad]?|z3)-\w+-\d+-\w*lssd")
 
 _MAIL_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[a-z]{2,63}")
+_NAME_PATTERN = re.compile(r"[a-z0-9*]+(?:-[a-z0-9*]+)*")
 
 # IAM members of Google Cloud ("IAM principal identifiers"), without `allUsers` and whole domains, which are too broad
 # for operators.
@@ -99,6 +100,19 @@ def _mail_address(text: str) -> str:
 
 Email = Annotated[
     str, AfterValidator(_mail_address), WithJsonSchema({"type": "string", "pattern": f"^{_MAIL_ADDRESS.pattern}$"})
+]
+
+
+def _python_name_pattern(text: str) -> str:
+    if not _NAME_PATTERN.fullmatch(text):
+        raise wrong(f"{text!r} is no pattern of normalized project names (PEP 503); write it like acme-*")
+    return text
+
+
+NamePattern = Annotated[
+    str,
+    AfterValidator(_python_name_pattern),
+    WithJsonSchema({"type": "string", "pattern": f"^{_NAME_PATTERN.pattern}$"}),
 ]
 
 

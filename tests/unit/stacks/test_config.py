@@ -106,6 +106,11 @@ def test_no_stack_file_holds_a_secret_or_a_key_of_one() -> None:
             "set its parts with `pulumi config set --path 'artifact-edge:edge…' <value>`",
         ),
         (
+            {"edge": {"account_id": "0" * 32, "reserved_python_names": ["Acme_*"]}},
+            "artifact-edge:edge.reserved_python_names[0]: 'Acme_*' is no pattern of normalized project names "
+            "(PEP 503); write it like acme-*",
+        ),
+        (
             {"edge": {"account_id": "abc"}},
             "artifact-edge:edge.account_id: 'abc' is not a Cloudflare account id; it is 32 hexadecimal digits",
         ),

@@ -107,11 +107,13 @@ def test_the_worker_is_bound_as_documented_and_its_keys_are_secrets() -> None:
         "METADATA_API": "plain_text",
         "METADATA_API_KEY": "secret_text",
         "ORIGIN_KEY": "secret_text",
+        "RESERVED_PYTHON_NAMES": "plain_text",
         "SHIELD": "mtls_certificate",
         "SHIELDS": "plain_text",
         "TOKEN_SIGNING_KEY": "secret_text",
     }
     assert bound["ENTITLEMENTS"]["namespaceId"] == deployment.outputs["entitlements"]["namespace_id"]
+    assert json.loads(bound["RESERVED_PYTHON_NAMES"]["text"]) == ["acme-*"]
     assert bound["HOSTNAME"]["text"] == "packages.artifact-edge.test"
     assert (bound["ORIGIN_KEY"]["text"], bound["TOKEN_SIGNING_KEY"]["text"]) == (ORIGIN_KEY, SIGNING_KEY)
     assert json.loads(bound["SHIELDS"]["text"])[0] == {

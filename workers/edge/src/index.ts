@@ -4,7 +4,7 @@
 import { failure, ociFailure, unauthorized } from "./answers";
 import { conditionsOf } from "./conditions";
 import { credentialOf, isBearer } from "./credentials";
-import { allows } from "./grants";
+import { allows, matches } from "./grants";
 import { clientResponse, fetchObject } from "./objects";
 import { listResponse } from "./oci_lists";
 import { packumentPart, wholeObject } from "./npm";
@@ -24,6 +24,7 @@ interface Bindings {
   TOKEN_SIGNING_KEY: string;
   METADATA_API?: string;
   METADATA_API_KEY?: string;
+  RESERVED_PYTHON_NAMES?: string;
 }
 
 type ProtectedRoute = Exclude<Route, { kind: "health" | "unknown" | "invalid" | "redirect" | "token" }>;
@@ -67,7 +68,7 @@ async function serveProtected(wanted: ProtectedRoute, request: Request, bindings
   }
   if (wanted.kind === "authenticated") return authenticated(wanted.answer, holder);
   if (wanted.anyToken !== true && !allows(holder.grants, wanted.ecosystem, wanted.name, "pull")) {
-    return failure(wanted.ecosystem, 403, `this token does not allow pulling ${wanted.name}`);
+    return withoutGrant(wanted, bindings);
   }
   if (credential.kind === "session" && !credential.repositories.includes(wanted.name)) {
     return unauthorized(wanted.ecosystem, hostname, { scope, error: "insufficient_scope" });
@@ -76,6 +77,19 @@ async function serveProtected(wanted: ProtectedRoute, request: Request, bindings
     return absent(wanted, 410, "this was withdrawn; use another version");
   }
   return object(wanted, request, bindings);
+}
+
+/**
+ * Returns 403, or 404 for a Python project whose name is not reserved: uv goes on to its next index on 404 alone. Either
+ * is the same whether the package exists or not.
+ */
+function withoutGrant(wanted: ObjectRoute, bindings: Bindings): Response {
+  const reserved = JSON.parse(bindings.RESERVED_PYTHON_NAMES ?? "[]") as string[];
+  const isProject = wanted.key.startsWith("pypi/simple/") && wanted.name !== "*";
+  if (isProject && !reserved.some((pattern) => matches(pattern, wanted.name))) {
+    return failure(wanted.ecosystem, 404, `${wanted.name}: no such project among those that this token allows pulling`);
+  }
+  return failure(wanted.ecosystem, 403, `this token does not allow pulling ${wanted.name}`);
 }
 
 async function object(wanted: ObjectRoute, request: Request, bindings: Bindings): Promise<Response> {

@@ -192,6 +192,25 @@ test("what the token endpoint answers is never stored", async () => {
   }
 });
 
+test("a Python project outside the grants is 404, so that uv goes on, and 403 where its name is reserved, so that it stops", async () => {
+  grant("some", ["pypi:acme-web:pull", "npm:web:pull"]);
+  const seen = async (path: string): Promise<string> => {
+    const answer = await asked(path, basic("some"));
+    return `${answer.status} ${await answer.text()}`;
+  };
+  for (const name of ["requests", "acme", "acmeweb"]) {
+    assert.match(await seen(`/pypi/simple/${name}/`), /^404 .*: no such project among those that this token allows pulling/);
+  }
+  for (const name of ["acme-secret", "acme-web-2"]) assert.match(await seen(`/pypi/simple/${name}/`), /^403 /);
+  assert.deepEqual(shieldRequests, []); // hence the same whether the project exists or not
+  assert.match(await seen("/pypi/simple/acme-web/"), /^200 /);
+  for (const path of ["/pypi/simple/", "/pypi/files/requests/requests-1.0.tar.gz", "/npm/requests"]) {
+    assert.match(await seen(path), /^403 /, path);
+  }
+  assert.equal(await statusOf("/pypi/simple/requests/", {}), 401);
+  assert.equal(await statusOf("/pypi/simple/requests/", basic("wrong")), 401);
+});
+
 test("one object has one path", async () => {
   const headers = bearer("reader");
   assert.equal(await statusOf("/npm/web/-/web-1.0.0.tgz", headers), 200);

@@ -64,6 +64,7 @@ const config :Workerd.Config = (
         (name = "SHIELDS", text = ${text(JSON.stringify(shields))}),
         (name = "HOSTNAME", text = "packages.test"),
         (name = "ORIGIN_KEY", text = "origin-key"),
+        (name = "RESERVED_PYTHON_NAMES", text = ${text(JSON.stringify(["acme-*"]))}),
         (name = "METADATA_API", text = "https://abc.lambda-url.us-east-1.on.aws/"),
         (name = "METADATA_API_KEY", text = ${text(API_KEY)}),
         (name = "TOKEN_SIGNING_KEY", text = ${text(SIGNING_KEY)})],

@@ -20,7 +20,7 @@ test("a request without a valid token is 401 with the ecosystem's challenge", as
 
 test("a token without the grant is 403 for any package, and no shield receives a request", async () => {
   grant("npm-only", ["npm:@acme/*:pull"]);
-  for (const path of ["/npm/other", "/pypi/simple/web/", "/pypi/simple/"]) {
+  for (const path of ["/npm/other", "/pypi/simple/acme-web/", "/pypi/simple/", "/pypi/files/web/web-1.0.tar.gz"]) {
     assert.equal((await fetch(edge + path, { headers: basic("npm-only") })).status, 403, path);
   }
   assert.deepEqual(shieldRequests, []);
