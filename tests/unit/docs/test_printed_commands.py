@@ -1,6 +1,6 @@
 """Tests that each command on the pages parses: its options, arguments, targets and operations exist.
 
-A test on a sandbox runs the blocks that a sandbox can run.
+`tests/e2e/test_docs.py` runs the blocks that a sandbox can run.
 """
 
 from __future__ import annotations

@@ -1,0 +1,95 @@
+"""Runs the commands of the documentation on a sandbox, in the order in which each page prints them.
+
+The commands run in a folder that looks like the checkout, so that files which they write stay out of it. Names of real
+stacks become `local`. tests/support/printed_commands.py lists the blocks that a sandbox cannot run, with the reasons.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from emulation.engine.environment import shell_environment
+from emulation.engine.find import ensure_engine
+from emulation.layout import LOOPBACK_VARIABLE
+from local import samples
+from tests.support.packages import tarball, wheel
+from tests.support.printed_commands import CHECKOUT, all_blocks, commands
+from tests.support.sandbox.commands import registry
+from tests.support.sandbox.up import Up
+
+RUN = [block for block in all_blocks() if block.reason_not_to_run is None]
+PAGES = sorted({block.page for block in RUN})
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Makes a folder with everything of the checkout, and the packages that the pages publish."""
+    for entry in CHECKOUT.iterdir():
+        if entry.name not in (".git", ".sandbox"):
+            (tmp_path / entry.name).symlink_to(entry)
+    tarball(tmp_path / "acme-web-1.1.0.tgz", {"name": "@acme/web", "version": "1.1.0"})
+    wheel(
+        tmp_path / "acme_greeter-1.1-py3-none-any.whl",
+        metadata="Metadata-Version: 2.1\nName: acme-greeter\nVersion: 1.1\n",
+        project="acme_greeter",
+        version="1.1",
+    )
+    samples.build(tmp_path / "samples").image.rename(tmp_path / "image-layout")
+    return tmp_path
+
+
+def on_the_sandbox(text: str, up: Up, folder: Path, token_id: str) -> str:
+    """Replaces what differs on every machine: the checkout, the sandbox's directory, stacks and ids of tokens."""
+    here = f"--directory {up.sandbox.directory}"
+    text = text.replace("~/artifact-edge", str(folder)).replace("3f9a1c20b7de", token_id)
+    text = re.sub(r"(-m local env|-m local client \w+)", rf"\1 {here}", text)
+    return text.replace(".sandbox/", f"{up.sandbox.directory}/").replace("--stack prod", "--stack local")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_commands_of_a_page_work_as_printed(page: Path, up: Up, folder: Path) -> None:
+    issued = registry(up, "tokens", "create", "--for", "docs", "--grant", "npm:@acme/*:pull")
+    assert issued.returncode == 0, issued.stderr
+    listed = registry(up, "tokens", "list").stdout
+    token_id = next(line.split()[0] for line in listed.splitlines() if " docs " in line)
+    # A shell of an operator, as the pages before this one set it up.
+    script = ['eval "$(.venv/bin/python -m local env)"', "pulumi stack output --json --stack local > outputs.json"]
+    for block in (block for block in RUN if block.page == page):
+        # A client has a shell of its own.
+        script.append(f"({block.text}\n)" if "-m local client" in block.text else block.text)
+    text = on_the_sandbox("\n".join(["set -euxo pipefail", *script]), up, folder, token_id)
+    environment = {**os.environ, LOOPBACK_VARIABLE: up.sandbox.loopback}
+    result = subprocess.run(
+        ["bash", "-c", text], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_pulumi_has_the_commands_and_options_that_the_pages_print(up: Up) -> None:
+    """Commands for real stacks cannot run here, so their options are compared with the engine's help."""
+    printed = [words[1:] for block in all_blocks() for words in commands(block.text) if words[0] == "pulumi"]
+    assert len(printed) > 20
+    engine = shell_environment(ensure_engine(print), up.sandbox, passphrase="")
+    engine["PULUMI_EXPERIMENTAL"] = "true"  # shows --plan
+    missing = [
+        f"pulumi {' '.join(words)}: {option}"
+        for words in printed
+        for option in (each.split("=")[0] for each in words if each.startswith("-"))
+        if not re.search(rf"(^|\s){option}[\s,=]", help_of(words, engine))
+    ]
+    assert missing == []
+
+
+def help_of(words: list[str], environment: Mapping[str, str]) -> str:
+    """Returns the help of the command that `pulumi` gets with these words."""
+    subcommand = words[: 2 if words[0] in ("stack", "state") and not words[1].startswith("-") else 1]
+    shown = subprocess.run(
+        ["pulumi", *subcommand, "--help"], env=environment, capture_output=True, text=True, check=True
+    )
+    return shown.stdout
