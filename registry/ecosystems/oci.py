@@ -5,6 +5,7 @@ Source: OCI Image Specification 1.1 (image-layout.md, manifest.md, image-index.m
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from registry.ecosystems.manifests import (
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
 _REPOSITORY_MAX = 255
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
+_ANNOTATIONS_BYTES = 300_000  # of a metadata record's 400 KB (registry/metadata/)
 _MANIFESTS_AT_ONCE = 90  # all are committed in one DynamoDB transaction, which takes 100 items
 
 
@@ -148,13 +150,25 @@ def _reachable(
 
 
 def _fact(descriptor: Descriptor, manifest: Referring, artifact_type: str) -> Fact:
-    """Returns a manifest's metadata record, from which tag and referrers documents are rendered."""
+    """Returns a manifest's metadata record, from which tag and referrers documents are rendered.
+
+    Only the list of referrers shows annotations. A manifest without a subject is recorded without large annotations.
+    Raises RegistryError for a referrer with large annotations.
+    """
+    annotations, subject = manifest.annotations, manifest.subject.digest if manifest.subject else ""
+    if len(json.dumps(annotations)) > _ANNOTATIONS_BYTES:
+        if subject:
+            raise RegistryError(
+                f"{descriptor.digest}: refers to {subject} with annotations of more than {_ANNOTATIONS_BYTES} bytes, "
+                "which no list of referrers can show; put the text into a layer"
+            )
+        annotations = {}
     content = {
         "mediaType": descriptor.mediaType,
         "size": descriptor.size,
         "artifactType": artifact_type,
-        "annotations": manifest.annotations,
-        "subject": manifest.subject.digest if manifest.subject else "",
+        "annotations": annotations,
+        "subject": subject,
     }
     return Fact(f"manifest#{descriptor.digest}", content)
 

@@ -344,3 +344,35 @@ def test_a_registry_that_lists_no_tags_is_asked_for_the_usual_ones(
     source.refused = {"tags": 403, "referrers": 405}
     assert_clean(importing(source))
     assert_carried(network, images, signature, tag)
+
+
+def test_a_manifest_of_almost_4_mib_is_carried(network: Network, importing: Any, images: Images) -> None:
+    large = {f"annotation-{number}": "A" * 10_000 for number in range(390)}
+    top = manifest(images, [images.blob(b"x", LAYER)], annotations=large)
+    assert_clean(importing(ImageSource(images, {"1.0": top})))
+    assert_carried(network, images, top)
+
+
+def test_a_referrer_whose_annotations_exceed_a_record_fails_by_name(importing: Any, images: Images) -> None:
+    top = runnable(images, [{"a": "b"}])
+    subject = {name: top[name] for name in ("mediaType", "digest", "size")}
+    large = {f"annotation-{number}": "A" * 10_000 for number in range(390)}
+    sbom = manifest(images, [images.blob(b"x", "text/plain")], annotations=large, subject=subject)
+    source = ImageSource(images, {"1.0": top})
+    source.referrers = {top["digest"]: [sbom]}
+    ((_, reason),) = importing(source).failed
+    assert sbom["digest"] in reason
+    assert "annotations" in reason
+
+
+def test_all_tags_of_a_repository_with_signatures_are_imported(
+    network: Network, importing: Any, images: Images
+) -> None:
+    top = runnable(images, [{"a": "b"}])
+    signature = manifest(images, [images.blob(b"signed", "application/octet-stream")])
+    orphan = manifest(images, [images.blob(b"of an image that is gone", "application/octet-stream")])
+    tags = {"1.0": top, f"{top['digest'].replace(':', '-')}.sig": signature, f"sha256-{'0' * 64}.sig": orphan}
+    imported = importing(ImageSource(images, tags), all_versions=True)
+    assert (imported.new + imported.known, imported.failed) == (3, [])
+    for tag, each in tags.items():
+        assert_carried(network, images, each, tag)
