@@ -10,6 +10,7 @@ from pulumi_policy import Policy
 
 from policies.rules import (
     access,
+    alarms,
     compute,
     copies,
     database,
@@ -18,6 +19,7 @@ from policies.rules import (
     exemption_rules,
     functions,
     governance,
+    hostnames,
     identity,
     keys,
     lifecycles,
@@ -32,6 +34,7 @@ from policies.rules import (
 _RULES: list[Policy] = [
     *dns.POLICIES,
     *edge.POLICIES,
+    *hostnames.POLICIES,
     *network.POLICIES,
     *shields.POLICIES,
     *compute.POLICIES,
@@ -46,6 +49,7 @@ _RULES: list[Policy] = [
     *identity.POLICIES,
     *access.POLICIES,
     *watch.POLICIES,
+    *alarms.POLICIES,
     *governance.POLICIES,
 ]
 

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 from pulumi_policy import Policy, ResourceValidationArgs, Severity
 
-from policies.framework.controls import cis_aws, cis_gcp, foundational, well_architected
+from policies.framework.controls import cis_aws, cis_gcp, foundational, nist, well_architected
 from policies.framework.declare import each_resource, given, kind, part, parts, setting
 from policies.framework.secrets import GZIP_IN_BASE64, secrets_in
 
@@ -17,12 +17,17 @@ EC2_INSTANCE = "aws:ec2/instance:Instance"
 EC2_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 EBS_VOLUME = "aws:ebs/volume:Volume"
 GCE_INSTANCE = "gcp:compute/instance:Instance"
+_SERVICE = "gcp:cloudrunv2/service:Service"
 GCE_TEMPLATE = "gcp:compute/instanceTemplate:InstanceTemplate"
+# The ends of the names of accounts that Google Cloud creates in every project, with the role of an editor.
+_DEFAULT_ACCOUNTS = ("-compute@developer.gserviceaccount.com", "@appspot.gserviceaccount.com")
+# Parts of the metadata keys that Google's guest agent runs as scripts (Compute Engine, "Startup scripts").
+_SCRIPTS = ("startup-script", "shutdown-script", "sysprep-specialize-script")
 
 
 @each_resource(
     "aws-ec2-instance-imdsv2-required",
-    "EC2's metadata service answers only those on the machine itself who hold a session token (IMDSv2).",
+    "EC2's metadata service answers only requests from the machine itself, with a session token (IMDSv2).",
     of={EC2_INSTANCE, EC2_TEMPLATE},
     severity=Severity.HIGH,
     control=cis_aws("5.6"),
@@ -60,7 +65,7 @@ def volume_encrypted(args: ResourceValidationArgs) -> Iterator[str]:
 
 @each_resource(
     "gcp-compute-instance-hardened",
-    "Compute Engine machines boot verified, and take neither the project's SSH keys nor a serial console.",
+    "Compute Engine machines verify what they boot, and allow neither the project's SSH keys nor a serial console.",
     of={GCE_INSTANCE},
     severity=Severity.MEDIUM,
     control=cis_gcp("4.3, 4.5, 4.8"),
@@ -73,32 +78,36 @@ def hardened(args: ResourceValidationArgs) -> Iterator[str]:
             yield f"{name} is not true"
     metadata = part(args.props, "metadata")
     if str(metadata.get("block-project-ssh-keys")).lower() not in ("true", "1"):
-        yield "the project's SSH keys are let in"
+        yield "the project's SSH keys can log in"
     if str(metadata.get("serial-port-enable", "false")).lower() not in ("false", "0"):
         yield "the serial console is open"
 
 
 @each_resource(
     "multi-machine-identity-dedicated",
-    "A machine is somebody to its cloud, and nobody else: what it may do was chosen for it.",
-    of={EC2_INSTANCE, GCE_INSTANCE},
+    "Every machine and service has an identity of its own, with permissions that were chosen for it.",
+    of={EC2_INSTANCE, GCE_INSTANCE, _SERVICE},
     severity=Severity.HIGH,
     control=cis_gcp("4.1, 4.2"),
-    fix="Give it an instance profile, or a service account that the program makes",
+    fix="Give it an instance profile, or a service account that the program creates",
 )
 def has_its_own_identity(args: ResourceValidationArgs) -> Iterator[str]:
     if kind(args) == EC2_INSTANCE:
         if not given(args.props, "iamInstanceProfile"):
             yield "it has no instance profile"
-    elif not given(part(args.props, "serviceAccount"), "email"):
-        yield "it has the project's default service account, or none"
-    elif str(part(args.props, "serviceAccount").get("email")).endswith("-compute@developer.gserviceaccount.com"):
-        yield "it has the project's default service account"
+        return
+    name, holder = (
+        ("serviceAccount", part(args.props, "template"))
+        if kind(args) == _SERVICE
+        else ("email", part(args.props, "serviceAccount"))
+    )
+    if not given(holder, name) or str(holder.get(name)).endswith(_DEFAULT_ACCOUNTS):
+        yield "it has a default service account of the project, or none"
 
 
 @each_resource(
     "multi-machine-forwarding-and-login-keys-off",
-    "A machine takes part in the network as itself: it neither forwards packets nor lets anybody log in by a key.",
+    "Machines forward no packets of others, and nobody can log in to them with a key.",
     of={EC2_INSTANCE, GCE_INSTANCE},
     severity=Severity.MEDIUM,
     control=cis_gcp("4.6"),
@@ -106,14 +115,14 @@ def has_its_own_identity(args: ResourceValidationArgs) -> Iterator[str]:
 )
 def forwards_nothing(args: ResourceValidationArgs) -> Iterator[str]:
     if args.props.get("sourceDestCheck") is False or args.props.get("canIpForward") is True:
-        yield "it may forward packets of others"
+        yield "it can forward packets of others"
     if given(args.props, "keyName") or given(part(args.props, "metadata"), "ssh-keys"):
-        yield "a login key is put on it"
+        yield "somebody can log in with a key"
 
 
 @each_resource(
     "multi-machine-type-allowed",
-    "Machines are of types that the environment pays for.",
+    "Machines have a type that the environment allows.",
     of={EC2_INSTANCE, GCE_INSTANCE},
     severity=Severity.MEDIUM,
     control=well_architected("COST02-BP05"),
@@ -129,16 +138,56 @@ def types_chosen(args: ResourceValidationArgs) -> Iterator[str]:
 
 @each_resource(
     "multi-machine-user-data-without-secrets",
-    "What a machine boots from holds no secret: everybody who may describe the machine may read it.",
+    "The user data of machines holds no secret. Everybody who may describe the machine can read it.",
     of={EC2_INSTANCE, EC2_TEMPLATE, GCE_INSTANCE, GCE_TEMPLATE},
     severity=Severity.CRITICAL,
     control=well_architected("SEC02-BP03"),
-    fix="Keep it in Secrets Manager and let the machine read it at boot by its own identity",
+    fix="Keep the secret in Secrets Manager, and let the machine read it at boot with its own identity",
 )
 def no_secret_in_user_data(args: ResourceValidationArgs) -> Iterator[str]:
     for name, text in _boot_texts(args):
         for found in secrets_in(text):
             yield f"{name} seems to hold {found}"
+
+
+@each_resource(
+    "gcp-compute-instance-startup-scripts-off",
+    "Machines on Google Cloud run no startup or shutdown scripts, which can be changed and fetched from elsewhere.",
+    of={GCE_INSTANCE, GCE_TEMPLATE},
+    severity=Severity.HIGH,
+    control=nist("CM-7"),
+    fix="Put what the machine runs into its user data",
+)
+def startup_scripts_off(args: ResourceValidationArgs) -> Iterator[str]:
+    if given(args.props, "metadataStartupScript"):
+        yield "metadataStartupScript is set"
+    for name in part(args.props, "metadata"):
+        if any(each in name for each in _SCRIPTS):
+            yield f"the metadata has {name}"
+
+
+@each_resource(
+    "multi-machine-not-interruptible",
+    "The cloud does not take machines away: they are neither spot nor preemptible, and restart after a failure.",
+    of={EC2_INSTANCE, EC2_TEMPLATE, GCE_INSTANCE, GCE_TEMPLATE},
+    severity=Severity.HIGH,
+    control=well_architected("REL11-BP01"),
+    fix="Leave instance_market_options and scheduling out",
+)
+def not_interruptible(args: ResourceValidationArgs) -> Iterator[str]:
+    if kind(args) in (EC2_INSTANCE, EC2_TEMPLATE):
+        if part(args.props, "instanceMarketOptions").get("marketType") == "spot":
+            yield "its market type is spot"
+        return
+    scheduling = part(args.props, "scheduling")
+    if scheduling.get("preemptible") is True:
+        yield "preemptible is true"
+    if (model := scheduling.get("provisioningModel") or "STANDARD") != "STANDARD":
+        yield f"provisioningModel is {model}"
+    if scheduling.get("maxRunDuration"):
+        yield "maxRunDuration ends it"
+    if scheduling.get("automaticRestart") is False:
+        yield "automaticRestart is false"
 
 
 def _boot_texts(args: ResourceValidationArgs) -> Iterator[tuple[str, str]]:
@@ -171,4 +220,6 @@ POLICIES: list[Policy] = [
     forwards_nothing,
     types_chosen,
     no_secret_in_user_data,
+    startup_scripts_off,
+    not_interruptible,
 ]

@@ -6,25 +6,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import date
 
 from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
+from pulumi_policy.proxy import UnknownValueError
 
 from policies.framework.controls import nist, our_design, well_architected
 from policies.framework.declare import Properties, each_resource, given, kind, known, part, parts, setting, whole_stack
 from policies.framework.relations import all_of, is_set, settings_of
 from policies.framework.secrets import secrets_in
+from policies.rules.functions import FUNCTION, SERVICE, environment_of
 
 SCRIPT = "cloudflare:index/workersScript:WorkersScript"
 ROUTE = "cloudflare:index/workersRoute:WorkersRoute"
 _SUBDOMAIN = "cloudflare:index/workersScriptSubdomain:WorkersScriptSubdomain"
 _CUSTOM_DOMAIN = "cloudflare:index/workersCustomDomain:WorkersCustomDomain"
+_KV_NAMESPACE = "kv_namespace"
 _TLS = {"ssl": {"strict"}, "min_tls_version": {"1.2", "1.3"}, "always_use_https": {"on"}}
 _SECRET_NAME = re.compile(r"(^|_)(KEY|SECRET|TOKEN|PASSWORD|CREDENTIALS?)($|_)", re.IGNORECASE)
 
 
 @each_resource(
     "cloudflare-workers-secrets-bound-as-secret-text",
-    "A worker gets secrets as secret_text bindings only: others, and its code, can be read back from the API.",
+    "Secrets reach a worker in secret_text bindings only. Cloudflare's API shows other bindings, and the code.",
     of={SCRIPT},
     severity=Severity.CRITICAL,
     control=well_architected("SEC02-BP03"),
@@ -45,7 +49,7 @@ def secrets_bound_as_secrets(args: ResourceValidationArgs) -> Iterator[str]:
 
 @each_resource(
     "cloudflare-workers-client-certificate-bound",
-    "The edge worker shows the shields a client certificate.",
+    "The edge worker authenticates to the shields with a client certificate.",
     of={SCRIPT},
     severity=Severity.CRITICAL,
     control=our_design("mutual TLS between edge and shield"),
@@ -58,11 +62,11 @@ def authenticates_to_shields(args: ResourceValidationArgs) -> Iterator[str]:
 
 @each_resource(
     "cloudflare-workers-hostnames-restricted",
-    "The worker runs on the clients' hostname and nowhere else, least of all on workers.dev.",
+    "The worker runs on the clients' hostname only, and not on workers.dev.",
     of={ROUTE, _SUBDOMAIN, _CUSTOM_DOMAIN},
     severity=Severity.HIGH,
     control=nist("CM-7"),
-    fix="Give the route one hostname of `names` with the path /*, and no other door",
+    fix="Give the route one hostname of `names` with the path /*, and create no other route",
     config={"names": {"type": "array", "items": {"type": "string"}, "default": ["packages"]}},
 )
 def answers_for_its_hostname_only(args: ResourceValidationArgs) -> Iterator[str]:
@@ -75,12 +79,12 @@ def answers_for_its_hostname_only(args: ResourceValidationArgs) -> Iterator[str]
     if host.split(".")[0] not in setting(args, "names", ["packages"]):
         yield f"it answers for {host}"
     if kind(args) == ROUTE and path != "*":
-        yield f"it answers for /{path}; the rest of {host} is nobody's"
+        yield f"it answers for /{path} only, so nothing answers for other paths of {host}"
 
 
 @whole_stack(
     "cloudflare-dns-proxied-record-has-worker",
-    "Every name that the edge network answers for has the worker before it, which lets nobody by unasked.",
+    "Every proxied hostname has a route to the worker, which authorizes each request.",
     of={"cloudflare:index/dnsRecord:DnsRecord"},
     severity=Severity.CRITICAL,
     control=our_design("authorization comes before any cache look-up"),
@@ -97,7 +101,7 @@ def proxied_names_have_a_worker(record: PolicyResource, stack: StackValidationAr
 
 @whole_stack(
     "cloudflare-zone-origin-trust-store-set",
-    "The edge believes a shield by the stack's own authority: no other could vouch for an impostor.",
+    "The edge trusts certificates of shields from the stack's own certificate authority only.",
     of={"cloudflare:index/zone:Zone"},
     severity=Severity.HIGH,
     control=our_design("mutual TLS between edge and shield"),
@@ -111,7 +115,7 @@ def trusts_one_authority(zone: PolicyResource, stack: StackValidationArgs) -> It
 
 @whole_stack(
     "cloudflare-zone-tls-strict",
-    "The edge holds shields to their certificates, and clients to TLS 1.2 or later.",
+    "The edge verifies the certificates of shields, and requires TLS 1.2 or later of clients.",
     of={"cloudflare:index/zone:Zone"},
     severity=Severity.CRITICAL,
     control=our_design("mutual TLS between edge and shield"),
@@ -127,8 +131,68 @@ def verifies_shields(zone: PolicyResource, stack: StackValidationArgs) -> Iterat
 
 
 @each_resource(
+    "cloudflare-workers-compatibility-date-current",
+    "The worker runs with a recent compatibility date. An old one brings back corrected errors.",
+    of={SCRIPT},
+    severity=Severity.MEDIUM,
+    control=nist("SI-2"),
+    fix="Set compatibility_date to the date of the last test of the worker, no earlier than the setting `earliest`",
+    config={"earliest": {"type": "string", "default": "2026-01-01"}},
+)
+def compatibility_date_current(args: ResourceValidationArgs) -> Iterator[str]:
+    found = str(args.props.get("compatibilityDate") or "")
+    earliest = str(setting(args, "earliest", "2026-01-01"))
+    if not found:
+        yield "it has no compatibility date"
+    elif not _is_date(found):
+        yield f"the compatibility date {found} is no date"
+    elif found < earliest:
+        yield f"the compatibility date {found} is before {earliest}"
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+@whole_stack(
+    "cloudflare-workers-revocations-bound",
+    "The worker reads tokens and grants from the store that revocations are written to.",
+    of={SCRIPT},
+    severity=Severity.CRITICAL,
+    control=our_design("revocation is visible in seconds"),
+    fix="Bind the stack's cloudflare.WorkersKvNamespace with type kv_namespace, under the names in the setting `names`",
+    config={"names": {"type": "array", "items": {"type": "string"}, "default": ["ENTITLEMENTS"]}},
+)
+def revocations_bound(script: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    bound = {known(each, "name"): each for each in parts(script.props, "bindings")}
+    written = set(_written_namespaces(stack))
+    for name in setting(stack, "names", ["ENTITLEMENTS"]):
+        binding = bound.get(name)
+        if binding is None or binding.get("type") != _KV_NAMESPACE:
+            yield f"no KV namespace is bound as {name}"
+            continue
+        namespace = known(binding, "namespaceId")
+        if namespace and written and namespace not in written:
+            yield f"{name} is the namespace {namespace}, which no function of the stack writes to"
+
+
+def _written_namespaces(stack: StackValidationArgs) -> Iterator[str]:
+    """Yields the KV namespaces that the stack's functions and services write to, where their ids are known."""
+    for function in all_of(stack, {FUNCTION, SERVICE}):
+        try:
+            variables = environment_of(function)
+        except UnknownValueError:
+            continue
+        if namespace := known(variables, "NAMESPACE_ID"):
+            yield str(namespace)
+
+
+@each_resource(
     "cloudflare-workers-logs-enabled",
-    "What the worker does and fails to do is logged.",
+    "The worker's logs are enabled.",
     of={SCRIPT},
     severity=Severity.MEDIUM,
     control=well_architected("SEC04-BP01"),
@@ -158,5 +222,7 @@ POLICIES: list[Policy] = [
     proxied_names_have_a_worker,
     trusts_one_authority,
     verifies_shields,
+    compatibility_date_current,
+    revocations_bound,
     logs,
 ]

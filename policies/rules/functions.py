@@ -4,43 +4,52 @@ events.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
-from pulumi_policy import Policy, ResourceValidationArgs, Severity
+from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
 
-from policies.framework.controls import foundational, well_architected
-from policies.framework.declare import Properties, each_resource, given, kind, known, part, parts, setting
+from policies.framework.controls import foundational, our_design, well_architected
+from policies.framework.declare import Properties, each_resource, given, kind, known, part, parts, setting, whole_stack
+from policies.framework.relations import all_of, refers_to
 from policies.framework.secrets import secrets_in
+from policies.rules.database import TABLE
 
 FUNCTION = "aws:lambda/function:Function"
-_SERVICE = "gcp:cloudrunv2/service:Service"
+SERVICE = "gcp:cloudrunv2/service:Service"
 _PERMISSION = "aws:lambda/permission:Permission"
 _URL = "aws:lambda/functionUrl:FunctionUrl"
 _INVOKER = "gcp:cloudrunv2/serviceIamMember:ServiceIamMember"
+_EVENT_RULE = "aws:cloudwatch/eventRule:EventRule"
+_LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 _MAPPING = "aws:lambda/eventSourceMapping:EventSourceMapping"
+# A password in a connection string, such as `host=db password=x` or `?user=a&password=x`.
+_PASSWORD = re.compile(r"\b(password|passwd|pwd)\s*=\s*[^\s&;]+", re.IGNORECASE)
+# Names of variables that hold a secret, not the name or the region of one.
+_SECRET_NAME = re.compile(r"(^|_)(KEY|SECRET|TOKEN|PASSWORD|PASSWD|PWD|CREDENTIALS?)$", re.IGNORECASE)
 # Lambda runtimes that AWS patches for at least another year (Lambda Developer Guide, "Lambda runtimes", 2026-11).
 _RUNTIMES = ["nodejs22.x", "nodejs24.x", "python3.12", "python3.13", "python3.14", "provided.al2023"]
 
 
 @each_resource(
     "multi-function-callers-named",
-    "A function is called by named principals, or checks signatures itself and says so.",
+    "Only named principals can call a function, unless the function authenticates its callers itself.",
     of={_PERMISSION, _URL, _INVOKER},
     severity=Severity.CRITICAL,
     control=foundational("Lambda.1"),
-    fix="Name the principal and its source_arn; a function that checks its callers itself is named in `open`",
+    fix="Name the principal and its source_arn. A function that authenticates its callers belongs in `open`",
     config={"open": {"type": "array", "items": {"type": "string"}, "default": []}},
 )
 def called_by_whom_they_know(args: ResourceValidationArgs) -> Iterator[str]:
     props = args.props
     if kind(args) == _URL:
         if props.get("authorizationType") != "AWS_IAM" and not _is_open(args, props.get("functionName")):
-            yield "its URL asks nobody who he is"
+            yield "its URL authenticates nobody"
         return
     if kind(args) == _INVOKER:
         if props.get("member") in ("allUsers", "allAuthenticatedUsers") and not _is_open(args, props.get("name")):
-            yield f"everybody has {props.get('role')}"
+            yield f"{props.get('role')} is granted to everybody"
         return
     everybody = props.get("principal") == "*" and not given(props, "principalOrgId")
     by_url = props.get("invokedViaFunctionUrl") is True or props.get("functionUrlAuthType") == "NONE"
@@ -49,7 +58,7 @@ def called_by_whom_they_know(args: ResourceValidationArgs) -> Iterator[str]:
     elif str(props.get("principal")).endswith(".amazonaws.com") and not (
         given(props, "sourceArn") or given(props, "sourceAccount")
     ):
-        yield f"{props.get('principal')} may {props.get('action')} on behalf of whomever it serves"
+        yield f"{props.get('principal')} may {props.get('action')} for any account"
 
 
 def _is_open(args: ResourceValidationArgs, function: object) -> bool:
@@ -58,7 +67,7 @@ def _is_open(args: ResourceValidationArgs, function: object) -> bool:
 
 @each_resource(
     "aws-lambda-runtime-supported",
-    "A function's language is one that AWS still patches.",
+    "AWS still patches the runtime of every function.",
     of={FUNCTION},
     severity=Severity.MEDIUM,
     control=foundational("Lambda.2"),
@@ -73,30 +82,38 @@ def runtime_patched(args: ResourceValidationArgs) -> Iterator[str]:
 
 @each_resource(
     "multi-function-environment-without-secrets",
-    "A function's environment, which everybody who may describe it can read, holds no secret.",
-    of={FUNCTION, _SERVICE},
+    "The environment of a function holds no secret. Everybody who may describe the function can read it.",
+    of={FUNCTION, SERVICE},
     severity=Severity.CRITICAL,
     control=well_architected("SEC02-BP03"),
-    fix="Keep it in Secrets Manager and let the function read it by its role",
+    fix="Keep the secret in Secrets Manager, and let the function read it with its role",
 )
 def knows_no_secret(args: ResourceValidationArgs) -> Iterator[str]:
-    variables = _variables(args)
+    variables = environment_of(args)
     # Unknown values come last, because they end the rule.
     for name in sorted(variables, key=lambda name: known(variables, name) is None):
-        for found in secrets_in(str(variables[name])):
-            yield f"variable {name} seems to hold {found}"
+        value = str(variables[name] or "")
+        found = secrets_in(value) or (["a password"] if _PASSWORD.search(value) else [])
+        yield from (f"variable {name} seems to hold {each}" for each in found)
+        if not found and value and _SECRET_NAME.search(name):
+            yield f"variable {name} has the name of a secret"
 
 
-def _variables(args: ResourceValidationArgs) -> Properties:
-    if kind(args) == FUNCTION:
-        return part(part(args.props, "environment"), "variables")
-    containers = parts(part(args.props, "template"), "containers")
-    return {str(each.get("name")): each.get("value") for container in containers for each in parts(container, "envs")}
+def environment_of(function: ResourceValidationArgs | PolicyResource) -> Properties:
+    """Returns the environment variables of a function or service."""
+    if kind(function) == FUNCTION:
+        return part(part(function.props, "environment"), "variables")
+    containers = parts(part(function.props, "template"), "containers")
+    return {str(each.get("name")): known(each, "value") for each in _variables(containers)}
+
+
+def _variables(containers: Iterable[Properties]) -> Iterator[Properties]:
+    return (each for container in containers for each in parts(container, "envs"))
 
 
 @each_resource(
     "aws-lambda-failed-events-kept",
-    "What a function could not carry is tried again, then kept for somebody to look at, and holds up nothing.",
+    "Events that a function cannot process are retried, then kept for inspection, and delay no other events.",
     of={_MAPPING},
     severity=Severity.HIGH,
     control=well_architected("REL05-BP03"),
@@ -105,11 +122,97 @@ def _variables(args: ResourceValidationArgs) -> Properties:
 def failed_events_kept(args: ResourceValidationArgs) -> Iterator[str]:
     props = args.props
     if not given(part(part(props, "destinationConfig"), "onFailure"), "destinationArn"):
-        yield "what fails is dropped"
+        yield "failed events are dropped"
     if int(props.get("maximumRetryAttempts", -1)) < 0:
-        yield "what fails is tried until the stream forgets it, and all behind it waits"
+        yield "a failed event is retried until it expires, and all events behind it wait"
     if props.get("bisectBatchOnFunctionError") is not True:
-        yield "one bad record takes its whole batch along"
+        yield "one bad record fails its whole batch"
 
 
-POLICIES: list[Policy] = [called_by_whom_they_know, runtime_patched, knows_no_secret, failed_events_kept]
+@each_resource(
+    "aws-lambda-triggers-enabled",
+    "Functions, their event sources and their schedules are switched on.",
+    of={FUNCTION, _MAPPING, _EVENT_RULE},
+    severity=Severity.CRITICAL,
+    control=our_design("revocation is visible in seconds"),
+    fix="Leave enabled, state and is_enabled out, and reserved_concurrent_executions at -1 or above 0",
+)
+def triggers_enabled(args: ResourceValidationArgs) -> Iterator[str]:
+    if kind(args) == FUNCTION:
+        if args.props.get("reservedConcurrentExecutions") == 0:
+            yield "no concurrent execution is allowed"
+    elif kind(args) == _MAPPING:
+        if args.props.get("enabled") is False:
+            yield "the event source mapping is disabled"
+    else:
+        if str(args.props.get("state") or "ENABLED").startswith("DISABLED"):
+            yield "state is DISABLED"
+        if args.props.get("isEnabled") is False:
+            yield "isEnabled is false"
+
+
+@whole_stack(
+    "aws-dynamodb-table-changes-followed",
+    "A function follows the changes of every table with a stream, and sees changes of tokens.",
+    of={TABLE},
+    severity=Severity.CRITICAL,
+    control=our_design("revocation is visible in seconds"),
+    fix="Give the table's stream an enabled aws.lambda.EventSourceMapping whose filter includes the partition `tokens`",
+)
+def changes_followed(table: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    if not table.props.get("streamEnabled"):
+        return
+    mappings = [
+        each
+        for each in all_of(stack, {_MAPPING})
+        if each.props.get("enabled") is not False and refers_to(each, "eventSourceArn", table, ("streamArn",))
+    ]
+    if not mappings:
+        yield "no enabled event source mapping reads its stream"
+    for mapping in mappings:
+        patterns = [str(each.get("pattern")) for each in parts(part(mapping.props, "filterCriteria"), "filters")]
+        if patterns and not any('"tokens"' in pattern for pattern in patterns):
+            yield f"the filter of {mapping.name} leaves out changes of tokens"
+
+
+@whole_stack(
+    "aws-lambda-log-group-declared",
+    "Every function logs to a log group of the stack. A group that Lambda creates keeps logs forever.",
+    of={FUNCTION},
+    severity=Severity.MEDIUM,
+    control=foundational("CloudWatch.16"),
+    fix="Create an aws.cloudwatch.LogGroup called /aws/lambda/<function>, with retention_in_days",
+)
+def log_group_declared(function: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    named = part(function.props, "loggingConfig").get("logGroup") or f"/aws/lambda/{function.props.get('name')}"
+    if named not in {known(group.props, "name") for group in all_of(stack, {_LOG_GROUP})}:
+        yield f"the stack has no log group {named}"
+
+
+@each_resource(
+    "gcp-run-follower-always-on",
+    "The service that follows changes of the metadata on Google Cloud always has an instance.",
+    of={SERVICE},
+    severity=Severity.CRITICAL,
+    control=our_design("revocation is visible in seconds"),
+    fix="Set min_instance_count of the template's scaling to 1",
+    config={"followers": {"type": "array", "items": {"type": "string"}, "default": ["SpannerFollower"]}},
+)
+def follower_always_on(args: ResourceValidationArgs) -> Iterator[str]:
+    if not any(f":{name}$" in args.urn for name in setting(args, "followers", ["SpannerFollower"])):
+        return
+    least = int(part(part(args.props, "template"), "scaling").get("minInstanceCount") or 0)
+    if least < 1:
+        yield f"minInstanceCount is {least}"
+
+
+POLICIES: list[Policy] = [
+    called_by_whom_they_know,
+    runtime_patched,
+    knows_no_secret,
+    failed_events_kept,
+    triggers_enabled,
+    changes_followed,
+    log_group_declared,
+    follower_always_on,
+]

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pulumi_policy import Policy, ResourceValidationArgs, Severity
+from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
 
-from policies.framework.controls import foundational
-from policies.framework.declare import each_resource, given, kind
+from policies.framework.controls import foundational, nist, well_architected
+from policies.framework.declare import each_resource, given, kind, part, setting, whole_stack
+from policies.framework.durations import DAY_SECONDS, seconds_of
+from policies.framework.relations import settings_of
 
 TOPIC = "aws:sns/topic:Topic"
 QUEUE = "aws:sqs/queue:Queue"
+TOPIC_SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription"
+GOOGLE_TOPIC = "gcp:pubsub/topic:Topic"
+GOOGLE_SUBSCRIPTION = "gcp:pubsub/subscription:Subscription"
+CHANNEL = "gcp:monitoring/notificationChannel:NotificationChannel"
 
 
 @each_resource(
     "aws-messaging-encrypted-at-rest",
-    "What waits in a queue or passes a topic is encrypted at rest.",
+    "Messages in queues and topics are encrypted at rest.",
     of={TOPIC, QUEUE},
     severity=Severity.MEDIUM,
     control=foundational("SNS.1"),
@@ -28,4 +34,78 @@ def messages_encrypted(args: ResourceValidationArgs) -> Iterator[str]:
         yield "no key encrypts its messages"
 
 
-POLICIES: list[Policy] = [messages_encrypted]
+@each_resource(
+    "multi-messaging-messages-kept",
+    "Queues and subscriptions keep messages long enough for somebody to look at them.",
+    of={QUEUE, GOOGLE_SUBSCRIPTION},
+    severity=Severity.HIGH,
+    control=well_architected("REL05-BP03"),
+    fix="Set message_retention_seconds of a queue, or message_retention_duration of a subscription, to 14 days",
+    config={"days": {"type": "integer", "minimum": 1, "maximum": 14, "default": 14}},
+)
+def messages_kept(args: ResourceValidationArgs) -> Iterator[str]:
+    # SQS keeps messages for 4 days by default, and Pub/Sub for 7.
+    if kind(args) == QUEUE:
+        seconds = float(args.props.get("messageRetentionSeconds") or 4 * DAY_SECONDS)
+    else:
+        seconds = seconds_of(str(args.props.get("messageRetentionDuration") or f"{7 * DAY_SECONDS}s"))
+    wanted = int(setting(args, "days", 14))
+    if seconds < wanted * DAY_SECONDS:
+        yield f"messages are kept for {seconds:g} s, not for {wanted} days"
+
+
+@each_resource(
+    "gcp-pubsub-subscription-permanent",
+    "Subscriptions of Pub/Sub do not expire while nobody reads them.",
+    of={GOOGLE_SUBSCRIPTION},
+    severity=Severity.HIGH,
+    control=well_architected("REL05-BP03"),
+    fix='Set expiration_policy to {"ttl": ""}',
+)
+def subscription_permanent(args: ResourceValidationArgs) -> Iterator[str]:
+    # Without a policy, a subscription expires after 31 days (Pub/Sub, "Subscription properties").
+    if not given(args.props, "expirationPolicy"):
+        yield "it expires after 31 days"
+    elif ttl := part(args.props, "expirationPolicy").get("ttl"):
+        yield f"it expires after {ttl}"
+
+
+@whole_stack(
+    "gcp-pubsub-topic-subscribed",
+    "Every topic of Pub/Sub has a subscription. A message without a subscription is lost.",
+    of={GOOGLE_TOPIC},
+    severity=Severity.HIGH,
+    control=well_architected("REL05-BP03"),
+    fix="Give the topic a gcp.pubsub.Subscription",
+)
+def topic_subscribed(topic: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    if not settings_of(topic, GOOGLE_SUBSCRIPTION, stack, "topic", ("id", "name")):
+        yield "the topic has no subscription"
+
+
+@each_resource(
+    "multi-messaging-subscription-encrypted",
+    "Messages and alarms are delivered over TLS, never over plain HTTP.",
+    of={TOPIC_SUBSCRIPTION, GOOGLE_SUBSCRIPTION, CHANNEL},
+    severity=Severity.HIGH,
+    control=nist("SC-8"),
+    fix="Use the protocol https, or an address that begins with https://",
+)
+def subscription_encrypted(args: ResourceValidationArgs) -> Iterator[str]:
+    if kind(args) == TOPIC_SUBSCRIPTION:
+        if args.props.get("protocol") == "http" or str(args.props.get("endpoint")).startswith("http:"):
+            yield "the protocol is http"
+        return
+    name = "pushConfig" if kind(args) == GOOGLE_SUBSCRIPTION else "labels"
+    address = str(part(args.props, name).get("pushEndpoint" if name == "pushConfig" else "url") or "")
+    if address.startswith("http:"):
+        yield f"messages are sent to {address}"
+
+
+POLICIES: list[Policy] = [
+    messages_encrypted,
+    messages_kept,
+    subscription_permanent,
+    topic_subscribed,
+    subscription_encrypted,
+]

@@ -9,9 +9,9 @@ from typing import Any, cast
 from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
 
 from policies.framework.controls import foundational, well_architected
-from policies.framework.declare import LASTING, architecture, each_resource, kind, part, setting, whole_stack
-from policies.framework.relations import all_of, is_set, settings_of
-from policies.rules.messaging import TOPIC
+from policies.framework.declare import LASTING, architecture, each_resource, kind, part, setting, texts, whole_stack
+from policies.framework.relations import all_of, is_set, refers_to, settings_of
+from policies.rules.messaging import CHANNEL, TOPIC, TOPIC_SUBSCRIPTION
 
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 DASHBOARD = "aws:cloudwatch/dashboard:Dashboard"
@@ -29,7 +29,7 @@ _UNWATCHED = ["identity", "keys", "observability"]
     of={ALARM, DASHBOARD, ALERT_POLICY, GOOGLE_DASHBOARD},
     severity=Severity.HIGH,
     control=well_architected("REL06-BP01"),
-    fix="Give the tier's component `alarms`, and name it among those that Observability takes",
+    fix="Give the tier's component `alarms`, and pass it to Observability",
     config={"unwatched": {"type": "array", "items": {"type": "string"}, "default": _UNWATCHED}},
 )
 def tiers_watched(stack: StackValidationArgs) -> Iterator[str]:
@@ -62,11 +62,11 @@ def _tiles(body: str) -> Iterator[str]:
 
 @each_resource(
     "multi-alarm-actions-enabled",
-    "An alarm that goes off is sent to somebody.",
+    "Every alarm is switched on and has an action.",
     of={ALARM, ALERT_POLICY},
     severity=Severity.HIGH,
     control=foundational("CloudWatch.15"),
-    fix="Name the region's topic in alarm_actions, and leave actions_enabled out; on Google Cloud set enabled",
+    fix="Name the region's topic in alarm_actions, and leave actions_enabled out. On Google Cloud set enabled",
 )
 def alarms_tell_somebody(args: ResourceValidationArgs) -> Iterator[str]:
     if kind(args) == ALERT_POLICY:  # multi-alarm-has-recipients checks the recipients
@@ -76,32 +76,45 @@ def alarms_tell_somebody(args: ResourceValidationArgs) -> Iterator[str]:
     if args.props.get("actionsEnabled") is False:
         yield "its actions are off"
     if not is_set(args, "alarmActions"):
-        yield "it tells nobody"
+        yield "it has no action"
 
 
 @whole_stack(
     "multi-alarm-has-recipients",
-    "Somebody hears of what is published to a topic of alarms, and of each alarm on Google Cloud.",
-    of={TOPIC, ALERT_POLICY},
+    "Every alarm reaches somebody: by a topic of the stack with subscribers, or by a channel on Google Cloud.",
+    of={TOPIC, TOPIC_SUBSCRIPTION, ALARM, ALERT_POLICY, CHANNEL},
     severity=Severity.MEDIUM,
     control=well_architected("REL06-BP03"),
-    fix="Name addresses in `artifact-edge:alerts.email`",
+    fix="Name addresses in `artifact-edge:alerts.email`, and let alarms use the stack's own topics",
     config={"required": LASTING},
 )
 def topics_heard(topic: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     if not setting(stack, "required", True):
         return
-    if kind(topic) == ALERT_POLICY:
-        if not is_set(topic, "notificationChannels"):
-            yield "it tells nobody"
-        return
-    if not settings_of(topic, "aws:sns/topicSubscription:TopicSubscription", stack, "topic", ("arn", "id")):
-        yield "nobody subscribes to it"
+    match kind(topic):
+        case "gcp:monitoring/alertPolicy:AlertPolicy":
+            if not is_set(topic, "notificationChannels"):
+                yield "it notifies nobody"
+        case "gcp:monitoring/notificationChannel:NotificationChannel":
+            if topic.props.get("enabled") is False:
+                yield "the channel is off"
+        case "aws:sns/topicSubscription:TopicSubscription":
+            if topic.props.get("filterPolicy"):
+                yield "a filter holds messages back"
+        case "aws:cloudwatch/metricAlarm:MetricAlarm":
+            topics = list(all_of(stack, {TOPIC}))
+            if is_set(topic, "alarmActions") and not any(
+                refers_to(topic, "alarmActions", each, ("arn", "id")) for each in topics
+            ):
+                yield f"it notifies {', '.join(texts(topic.props.get('alarmActions')))}, which is no topic of the stack"
+        case _:
+            if not settings_of(topic, TOPIC_SUBSCRIPTION, stack, "topic", ("arn", "id")):
+                yield "nobody subscribes to it"
 
 
 @each_resource(
     "aws-cloudwatch-log-group-retention-limited",
-    "Log groups keep what they hold long enough to look back, and not forever.",
+    "Log groups keep logs for a limited time that is long enough for an investigation.",
     of={LOG_GROUP},
     severity=Severity.LOW,
     control=foundational("CloudWatch.16"),
@@ -111,9 +124,9 @@ def topics_heard(topic: PolicyResource, stack: StackValidationArgs) -> Iterator[
 def logs_kept_and_ended(args: ResourceValidationArgs) -> Iterator[str]:
     days = int(args.props.get("retentionInDays") or 0)
     if days == 0:
-        yield "it keeps everything forever"
+        yield "it keeps logs forever"
     elif days < int(setting(args, "least_days", 7)):
-        yield f"it forgets after {days} days"
+        yield f"it keeps logs for {days} days only"
 
 
 POLICIES: list[Policy] = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.policies.cases import (
     access,
+    alarms,
     compute,
     copies,
     database,
@@ -17,6 +18,7 @@ from tests.policies.cases import (
     messaging,
     network,
     principals,
+    running,
     shields,
     storage,
     watch,
@@ -38,6 +40,8 @@ CASES = [
     *identity.CASES,
     *access.CASES,
     *watch.CASES,
+    *alarms.CASES,
+    *running.CASES,
     *governance.CASES,
     *exemption_rules.CASES,
 ]

@@ -60,7 +60,7 @@ CASES = [
     Case(
         "gcp-compute-instance-hardened",
         [resource(GCE, {"shieldedInstanceConfig": VERIFIED, "metadata": {}})],
-        "the project's SSH keys are let in",
+        "the project's SSH keys can log in",
     ),
     Case(
         "gcp-compute-instance-hardened",
@@ -135,11 +135,11 @@ CASES = [
     ),
     Case("multi-machine-user-data-without-secrets", [resource(INSTANCE, {"userData": USER_DATA})]),
     Case("multi-machine-identity-dedicated", [resource(INSTANCE, {})], "it has no instance profile"),
-    Case("multi-machine-identity-dedicated", [resource(GCE, {})], "default service account, or none"),
+    Case("multi-machine-identity-dedicated", [resource(GCE, {})], "default service account of the project, or none"),
     Case(
         "multi-machine-identity-dedicated",
         [resource(GCE, {"serviceAccount": {"email": "1-compute@developer.gserviceaccount.com"}})],
-        "it has the project's default service account",
+        "it has a default service account of the project",
     ),
     Case(
         "multi-machine-identity-dedicated",
@@ -151,14 +151,14 @@ CASES = [
     Case(
         "multi-machine-forwarding-and-login-keys-off",
         [resource(INSTANCE, {"sourceDestCheck": False})],
-        "may forward packets",
+        "can forward packets",
     ),
-    Case("multi-machine-forwarding-and-login-keys-off", [resource(GCE, {"canIpForward": True})], "may forward packets"),
-    Case("multi-machine-forwarding-and-login-keys-off", [resource(INSTANCE, {"keyName": "me"})], "a login key"),
+    Case("multi-machine-forwarding-and-login-keys-off", [resource(GCE, {"canIpForward": True})], "can forward packets"),
+    Case("multi-machine-forwarding-and-login-keys-off", [resource(INSTANCE, {"keyName": "me"})], "log in with a key"),
     Case(
         "multi-machine-forwarding-and-login-keys-off",
         [resource(GCE, {"metadata": {"ssh-keys": "me:ssh-ed25519 x"}})],
-        "a login key",
+        "log in with a key",
     ),
     Case(
         "multi-machine-forwarding-and-login-keys-off",

@@ -71,8 +71,8 @@ CASES = [
         for pattern, says in (
             ("*x.io/*", "it answers for *x.io"),
             ("www.x.io/*", "it answers for www.x.io"),
-            ("packages.x.io/npm/*", "the rest of packages.x.io is nobody's"),
-            ("packages.x.io", "the rest of packages.x.io is nobody's"),
+            ("packages.x.io/npm/*", "nothing answers for other paths of packages.x.io"),
+            ("packages.x.io", "nothing answers for other paths of packages.x.io"),
         )
     ],
     Case(

@@ -48,13 +48,13 @@ CASES = [
     Case(
         "multi-function-callers-named",
         [permission(principal="s3.amazonaws.com")],
-        "s3.amazonaws.com may lambda:InvokeFunction on behalf of whomever it serves",
+        "s3.amazonaws.com may lambda:InvokeFunction for any account",
     ),
-    Case("multi-function-callers-named", [resource(URL, {"authorizationType": "NONE"})], "asks nobody"),
+    Case("multi-function-callers-named", [resource(URL, {"authorizationType": "NONE"})], "authenticates nobody"),
     Case(
         "multi-function-callers-named",
         [resource(INVOKER, {"member": "allUsers", "role": "roles/run.invoker", "name": "z"})],
-        "everybody has roles/run.invoker",
+        "roles/run.invoker is granted to everybody",
         OPEN,
     ),
     Case(
@@ -89,8 +89,8 @@ CASES = [
         "multi-function-environment-without-secrets",
         [resource(FUNCTION, {}), resource(FUNCTION, {"environment": {"variables": {"SECRET_ID": "artifact-edge/x"}}})],
     ),
-    Case("aws-lambda-failed-events-kept", [mapping(destinationConfig={})], "what fails is dropped"),
-    Case("aws-lambda-failed-events-kept", [mapping(maximumRetryAttempts=-1)], "is tried until the stream forgets it"),
-    Case("aws-lambda-failed-events-kept", [mapping(bisectBatchOnFunctionError=False)], "takes its whole batch along"),
+    Case("aws-lambda-failed-events-kept", [mapping(destinationConfig={})], "failed events are dropped"),
+    Case("aws-lambda-failed-events-kept", [mapping(maximumRetryAttempts=-1)], "is retried until it expires"),
+    Case("aws-lambda-failed-events-kept", [mapping(bisectBatchOnFunctionError=False)], "fails its whole batch"),
     Case("aws-lambda-failed-events-kept", [mapping()]),
 ]

@@ -69,8 +69,8 @@ CASES = [
     Case("stack-tiers-monitored", [*TIERS, alarm("dns"), alarm("shield"), dashboard(dns=["arn:a"], shield=["arn:b"])]),
     Case("stack-tiers-monitored", TIERS, config={"unwatched": ["dns", "shield", "keys"]}),
     Case("multi-alarm-actions-enabled", [alarm("dns", actionsEnabled=False)], "its actions are off"),
-    Case("multi-alarm-actions-enabled", [resource(ALARM, {})], "it tells nobody"),
-    Case("multi-alarm-actions-enabled", [alarm("dns", alarmActions=[])], "it tells nobody"),
+    Case("multi-alarm-actions-enabled", [resource(ALARM, {})], "it has no action"),
+    Case("multi-alarm-actions-enabled", [alarm("dns", alarmActions=[])], "it has no action"),
     Case("multi-alarm-actions-enabled", [alarm("dns"), alarm("dns", alarmActions=["arn:x"])]),
     Case(
         "stack-tiers-monitored", [*TIERS, alarm("dns"), policy("shield"), dashboard(dns=["arn:a"]), tiles(shield=["p"])]
@@ -82,18 +82,18 @@ CASES = [
     ),
     Case("multi-alarm-actions-enabled", [policy("shield", enabled=False)], "it is off"),
     Case("multi-alarm-actions-enabled", [policy("shield")]),
-    Case("multi-alarm-has-recipients", [policy("shield")], "it tells nobody"),
+    Case("multi-alarm-has-recipients", [policy("shield")], "it notifies nobody"),
     Case("multi-alarm-has-recipients", [policy("shield", notificationChannels=["projects/p/notificationChannels/1"])]),
     Case("multi-alarm-has-recipients", [policy("shield")], config={"required": False}),
     Case("multi-alarm-has-recipients", [HEARD], "nobody subscribes to it"),
     Case("multi-alarm-has-recipients", [HEARD, subscription(resource(TOPIC, {}, "other"))], "nobody subscribes to it"),
     Case("multi-alarm-has-recipients", [HEARD, subscription(HEARD)]),
     Case("multi-alarm-has-recipients", [HEARD], config={"required": False}),
-    Case("aws-cloudwatch-log-group-retention-limited", [resource(LOG_GROUP, {})], "it keeps everything forever"),
+    Case("aws-cloudwatch-log-group-retention-limited", [resource(LOG_GROUP, {})], "it keeps logs forever"),
     Case(
         "aws-cloudwatch-log-group-retention-limited",
         [resource(LOG_GROUP, {"retentionInDays": 1})],
-        "it forgets after 1 days",
+        "it keeps logs for 1 days",
     ),
     Case("aws-cloudwatch-log-group-retention-limited", [resource(LOG_GROUP, {"retentionInDays": 30})]),
 ]

@@ -8,6 +8,7 @@ from tests.policies.mutations import (
     Mutation,
     StackMutation,
     access,
+    alarms,
     compute,
     copies,
     database,
@@ -20,6 +21,7 @@ from tests.policies.mutations import (
     messaging,
     network,
     principals,
+    running,
     shields,
     storage,
     watch,
@@ -41,12 +43,13 @@ MUTATIONS: list[Mutation | StackMutation] = [
     *identity.MUTATIONS,
     *access.MUTATIONS,
     *watch.MUTATIONS,
+    *alarms.MUTATIONS,
+    *running.MUTATIONS,
     *governance.MUTATIONS,
 ]
 
 # The resource types that no policy reads, each with the reason why no policy has to.
 UNREAD: Mapping[str, str] = {
-    "aws:cloudwatch/eventRule:EventRule": "a clock; an alarm sees when nobody drains any more",
     "aws:cloudwatch/eventTarget:EventTarget": "whom the clock calls; the function is asked who may",
     "aws:ec2/internetGateway:InternetGateway": "lets in nobody whom no security group lets in",
     "aws:ec2/route:Route": "leads to the internet gateway; what comes by it is the security groups' affair",
@@ -62,9 +65,6 @@ UNREAD: Mapping[str, str] = {
     "gcp:compute/address:Address": "a number",
     "gcp:kms/keyRing:KeyRing": "a place for keys, which are asked about",
     "gcp:monitoring/metricDescriptor:MetricDescriptor": "says what a metric is; alarms on it are asked about",
-    "gcp:monitoring/notificationChannel:NotificationChannel": "an address; the alarms are asked whom they tell",
-    "gcp:pubsub/subscription:Subscription": "keeps a topic's messages; who may read them is the project's affair",
-    "gcp:pubsub/topic:Topic": "who may write to it is asked; Google encrypts it",
     "gcp:storage/bucketObject:BucketObject": "code in a bucket that is asked about",
     "gcp:serviceaccount/account:Account": "has no rights of its own; grants and keys are asked about",
 }

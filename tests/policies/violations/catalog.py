@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.policies.violations import Violation, objects, principals, protections, rights, writers
+from tests.policies.violations import Violation, objects, principals, protections, rights, running, watching, writers
 
 VIOLATIONS: list[Violation] = [
     *principals.VIOLATIONS,
@@ -10,4 +10,6 @@ VIOLATIONS: list[Violation] = [
     *writers.VIOLATIONS,
     *objects.VIOLATIONS,
     *protections.VIOLATIONS,
+    *running.VIOLATIONS,
+    *watching.VIOLATIONS,
 ]

@@ -1,0 +1,80 @@
+"""The metrics that alarms may watch, and what each of them shows in an outage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from contract.metrics import GIVEN_UP, GOOGLE_TYPES, NAMESPACE, PUBLISH_TO_VISIBLE, PURGE_LAG
+
+_DAY = 24 * 3600.0
+# The most of any count that an outage reaches in one period.
+_COUNT = 100_000.0
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric.
+
+    An outage shows as a low value if `low`, and otherwise as a high value of at most `most`. `dimensions` are all
+    dimensions of the metric that an alarm names. A metric is `silent` if an outage can end its data.
+    """
+
+    most: float
+    low: bool = False
+    silent: bool = False
+    dimensions: frozenset[str] = frozenset()
+
+
+def _by(*dimensions: str, most: float = _COUNT, low: bool = False, silent: bool = False) -> Metric:
+    return Metric(most, low, silent, frozenset(dimensions))
+
+
+# Namespaces and names of CloudWatch (each service's documentation, "Metrics and dimensions"), and the registry's own.
+CLOUDWATCH: Mapping[tuple[str, str], Metric] = {
+    ("AWS/DynamoDB", "ReadThrottleEvents"): _by("TableName"),
+    ("AWS/DynamoDB", "WriteThrottleEvents"): _by("TableName"),
+    ("AWS/DynamoDB", "ReplicationLatency"): _by("TableName", "ReceivingRegion", most=_DAY * 1000),
+    ("AWS/DynamoDB", "SystemErrors"): _by("TableName", "Operation"),
+    ("AWS/Lambda", "Errors"): _by("FunctionName"),
+    # In milliseconds. A stream of DynamoDB keeps its records for a day.
+    ("AWS/Lambda", "IteratorAge"): _by("FunctionName", most=_DAY * 1000),
+    ("AWS/Lambda", "Throttles"): _by("FunctionName"),
+    # 1 or 0. The health checks are the only ones to see an outage of the network, so their silence is one.
+    ("AWS/Route53", "HealthCheckStatus"): _by("HealthCheckId", most=1, low=True, silent=True),
+    ("AWS/Route53", "HealthCheckPercentageHealthy"): _by("HealthCheckId", most=100, low=True),
+    # Shares of all requests.
+    ("AWS/S3", "4xxErrors"): _by("BucketName", "FilterId", most=1),
+    ("AWS/S3", "5xxErrors"): _by("BucketName", "FilterId", most=1),
+    ("AWS/S3", "OperationsFailedReplication"): _by("SourceBucket", "DestinationBucket", "RuleId"),
+    ("AWS/S3", "OperationsPendingReplication"): _by("SourceBucket", "DestinationBucket", "RuleId", most=10 * _COUNT),
+    ("AWS/S3", "ReplicationLatency"): _by("SourceBucket", "DestinationBucket", "RuleId", most=_DAY),
+    # A queue keeps messages for at most 14 days.
+    ("AWS/SQS", "ApproximateAgeOfOldestMessage"): _by("QueueName", most=14 * _DAY),
+    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): _by("QueueName"),
+    (NAMESPACE, GIVEN_UP): _by("Environment"),
+    (NAMESPACE, PUBLISH_TO_VISIBLE): _by("Environment", most=_DAY),
+    # The outbox relay writes the lag each minute, so its silence is an outage of the relay.
+    (NAMESPACE, PURGE_LAG): _by("Environment", most=_DAY, silent=True),
+}
+
+# Types of Cloud Monitoring ("Google Cloud metrics"), and the registry's own.
+CLOUD_MONITORING: Mapping[str, Metric] = {
+    "pubsub.googleapis.com/subscription/num_undelivered_messages": _by(),
+    "run.googleapis.com/container/completed_probe_count": _by(),
+    "run.googleapis.com/container/instance_count": _by(low=True, silent=True),
+    "run.googleapis.com/request_count": _by(),
+    "spanner.googleapis.com/api/api_request_count": _by(),
+    "spanner.googleapis.com/api/request_latencies": _by(most=3600),
+    "spanner.googleapis.com/instance/cpu/smoothed_utilization": _by(most=1),
+    "spanner.googleapis.com/instance/cpu/utilization_by_priority": _by(most=1),
+    "spanner.googleapis.com/instance/storage/utilization": _by(most=1),
+    "storage.googleapis.com/api/request_count": _by(),
+    "storage.googleapis.com/replication/meeting_rpo": _by(most=1, low=True),
+    "storage.googleapis.com/replication/missing_rpo_minutes_last_30d": _by(most=30 * _DAY / 60),
+    "storage.googleapis.com/replication/time_since_metrics_updated": _by(most=_DAY),
+    "storagetransfer.googleapis.com/transferjob/error_count": _by(),
+    GOOGLE_TYPES[GIVEN_UP]: _by(),
+    GOOGLE_TYPES[PUBLISH_TO_VISIBLE]: _by(most=_DAY),
+    GOOGLE_TYPES[PURGE_LAG]: _by(most=_DAY, silent=True),
+}
