@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pulumi_policy import PolicyResource, ResourceValidationArgs
 
 from policies.framework.declare import Properties, given, kind, parts, statements, texts
+from policies.framework.relations import is_set
 
 ROLE = "aws:iam/role:Role"
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
@@ -38,9 +39,11 @@ RESOURCE_POLICIES = {
 
 def identity_statements(resource: ResourceValidationArgs | PolicyResource) -> Iterator[Properties]:
     """Yields all statements of a policy, or of a role's inline policies."""
-    yield from statements(resource.props.get("policy"))
-    for inline in parts(resource.props, "inlinePolicies"):
-        yield from statements(inline.get("policy"))
+    if kind(resource) != ROLE:
+        yield from statements(resource.props.get("policy"))
+    elif is_set(resource, "inlinePolicies"):
+        for inline in parts(resource.props, "inlinePolicies"):
+            yield from statements(inline.get("policy"))
 
 
 def statements_about_principals(resource: ResourceValidationArgs | PolicyResource) -> Iterator[Properties]:

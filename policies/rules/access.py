@@ -15,7 +15,7 @@ from policies.framework.declare import Properties, each_resource, kind, known, s
 from policies.framework.documents import BUCKET_POLICIES, IDENTITY_POLICIES, ROLE, identity_statements
 from policies.framework.iam_documents import allows, covers
 from policies.framework.principals import principals
-from policies.framework.relations import all_of, refers_to, stack_name
+from policies.framework.relations import all_of, is_set, refers_to, stack_name
 from policies.rules.storage import GCS_BUCKET, S3_BUCKET, takes_logs
 
 _GOOGLE_GRANTS = {
@@ -107,6 +107,8 @@ def _unlocking(statement: Properties) -> list[str]:
 def _bucket_writers(resource: PolicyResource, stack: StackValidationArgs, writers: Sequence[str]) -> Iterator[str]:
     """Yields the principals that a bucket's policy lets write. S3 itself may write access logs to a log bucket."""
     takes = any(_is_policy_of(resource, bucket) and takes_logs(bucket, stack) for bucket in all_of(stack, {S3_BUCKET}))
+    if kind(resource) == S3_BUCKET and not is_set(resource, "policy"):
+        return  # a bucket's own policy is unknown before `up` while the program sets none
     for statement in statements(resource.props.get("policy")):
         actions = ", ".join(_writing(statement))
         if not actions:

@@ -12,7 +12,7 @@ from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severi
 
 from policies.framework.controls import foundational, our_design, well_architected
 from policies.framework.declare import Properties, each_resource, given, kind, known, part, parts, setting, whole_stack
-from policies.framework.relations import all_of, refers_to
+from policies.framework.relations import all_of, is_set, refers_to
 from policies.framework.secrets import secrets_in
 from policies.rules.database import TABLE
 
@@ -165,7 +165,7 @@ def changes_followed(table: PolicyResource, stack: StackValidationArgs) -> Itera
     mappings = [
         each
         for each in all_of(stack, {_MAPPING})
-        if each.props.get("enabled") is not False and refers_to(each, "eventSourceArn", table, ("streamArn",))
+        if known(each.props, "enabled") is not False and refers_to(each, "eventSourceArn", table, ("streamArn",))
     ]
     if not mappings:
         yield "no enabled event source mapping reads its stream"
@@ -184,7 +184,8 @@ def changes_followed(table: PolicyResource, stack: StackValidationArgs) -> Itera
     fix="Create an aws.cloudwatch.LogGroup called /aws/lambda/<function>, with retention_in_days",
 )
 def log_group_declared(function: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    named = part(function.props, "loggingConfig").get("logGroup") or f"/aws/lambda/{function.props.get('name')}"
+    chosen = part(function.props, "loggingConfig").get("logGroup") if is_set(function, "loggingConfig") else None
+    named = chosen or f"/aws/lambda/{function.props.get('name')}"
     if named not in {known(group.props, "name") for group in all_of(stack, {_LOG_GROUP})}:
         yield f"the stack has no log group {named}"
 

@@ -12,7 +12,7 @@ from policies.framework.controls import cis_aws, cis_gcp, nist, well_architected
 from policies.framework.declare import Properties, each_resource, kind, known, setting, texts, whole_stack
 from policies.framework.documents import IDENTITY_POLICIES, ROLE, identity_statements, title_of
 from policies.framework.iam_documents import allows_everything, allows_on_everything, grants_rights
-from policies.framework.relations import all_of
+from policies.framework.relations import all_of, is_set
 from policies.rules.principals import GOOGLE_GRANTS
 
 ATTACHMENTS = {
@@ -107,6 +107,8 @@ def managed_policies_allowed(holder: PolicyResource, stack: StackValidationArgs)
     own = {known(policy.props, "arn") for policy in all_of(stack, {_POLICY})}
     allowed = setting(stack, "policies", [])
     for name in ("policyArn", "policyArns", "managedPolicyArns"):
+        if kind(holder) == ROLE and not is_set(holder, name):
+            continue
         if any(kind(each) == _POLICY for each in holder.property_dependencies.get(name, [])):
             continue  # the policy is in the stack, and its own document is checked
         for arn in texts(holder.props.get(name)):

@@ -9,6 +9,7 @@ from pulumi_policy import Policy, PolicyResource, Severity, StackValidationArgs
 
 from policies.framework.controls import foundational, our_design
 from policies.framework.declare import Properties, given, kind, part, parts, setting, whole_stack
+from policies.framework.relations import is_set
 from policies.rules.storage import GCS_BUCKET, S3_BUCKET, of_bucket, takes_logs
 
 _S3_LIFECYCLE = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
@@ -125,7 +126,8 @@ def _s3_rules(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[Pr
     """Yields the lifecycle rules of a bucket that are not disabled, separate or in the bucket itself."""
     for lifecycle in of_bucket(bucket, _S3_LIFECYCLE, stack):
         yield from (rule for rule in parts(lifecycle.props, "rules") if rule.get("status") != "Disabled")
-    yield from (rule for rule in parts(bucket.props, "lifecycleRules") if rule.get("enabled") is not False)
+    if is_set(bucket, "lifecycleRules"):
+        yield from (rule for rule in parts(bucket.props, "lifecycleRules") if rule.get("enabled") is not False)
 
 
 def _s3_days(rules: list[Properties], action: str, name: str) -> list[int]:
