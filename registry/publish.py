@@ -16,6 +16,7 @@ from registry.catalog.audit import By
 from registry.catalog.facts import Facts
 from registry.ecosystems import npm, oci, pypi
 from registry.ecosystems.packument import NpmPackage
+from registry.ecosystems.python_names import is_python
 from registry.target import Target
 
 
@@ -98,4 +99,8 @@ def _read(file: Path, repository: str, tag: str, provenance: Path | None, *, str
         return npm.read(file, tag, provenance)
     if tag:
         raise RegistryError(f"{file}: --tag is for npm packages and images only; publish this file without it")
+    if not is_python(file.name):
+        raise RegistryError(
+            f"{file}: unknown kind of file; publish an npm .tgz, a .whl, an sdist, or an OCI layout directory"
+        )
     return pypi.read(file, strict=strict)

@@ -17,7 +17,7 @@ from registry import RegistryError
 SDIST_SUFFIXES = (".tar.gz", ".tgz", ".zip", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tar.lzma", ".tlz", ".tar")
 # What indexes list besides, with the reason why no installer takes it.
 _OTHER_KINDS = {
-    ".egg": ("egg", "is an egg, and installers do not take eggs"),
+    ".egg": ("egg", "is an egg, and installers do not take eggs; build a wheel"),
     ".exe": ("Windows installer", "is a Windows installer, and pip does not run it"),
     ".msi": ("Windows installer", "is a Windows installer, and pip does not run it"),
     ".rpm": ("system package", "is a package of an operating system"),
@@ -33,7 +33,7 @@ _OTHER_KINDS = {
 _NAME = re.compile(r"[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9]", re.IGNORECASE)
 _TAG = re.compile(r"[A-Za-z0-9_.]+")
 _BUILD = re.compile(r"\d[A-Za-z0-9_.]*")
-_FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!~-]*")
+_FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]*")
 
 
 class NotInstallable(RegistryError):
@@ -110,7 +110,7 @@ def _stem_of_sdist(filename: str) -> str:
     for suffix, (kind, reason) in _OTHER_KINDS.items():
         if lower.endswith(suffix):
             raise NotInstallable(kind, f"{filename}: {reason}")
-    raise NotInstallable("other file", f"{filename}: is neither a wheel nor an sdist")
+    raise NotInstallable("other file", f"{filename}: is neither a wheel (.whl) nor an sdist (.tar.gz)")
 
 
 def _version(filename: str, text: str) -> Version:

@@ -20,6 +20,9 @@ from registry.importing.simple_page import ACCEPT, ListedFile, listed_files
 
 _TRIES = 3
 _CHUNK = 1 << 20
+# Some servers take the compression of a .tar.gz for a content coding. What they send is the file nevertheless, and the
+# header must not have httpx decode it.
+_AS_IT_IS = {"Accept-Encoding": "identity"}
 # A lockfile lists the versions of a package next to each other.
 _PACKUMENTS_KEPT = 64
 
@@ -101,12 +104,13 @@ class Api:
         """Streams the content of `url` to `file`. Raises RegistryError after several failed attempts."""
         for attempt in range(1, _TRIES + 1):
             try:
-                with self._http.stream("GET", url) as answer, file.open("wb") as target:
+                with self._http.stream("GET", url, headers=_AS_IT_IS) as answer, file.open("wb") as target:
                     answer.raise_for_status()
+                    answer.headers.pop("Content-Encoding", None)
                     for chunk in answer.iter_bytes(_CHUNK):
                         target.write(chunk)
                 return
-            except httpx.HTTPError as error:
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
                 _give_up(url, error, last=attempt == _TRIES)
 
     def _listed(self, urls: Collection[str], project: str) -> list[ListedFile | Refused | LeftOut]:
@@ -140,7 +144,7 @@ class Api:
                 answer = self._http.get(url, headers={"Accept": accept})
                 answer.raise_for_status()
                 return answer
-            except httpx.HTTPError as error:
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
                 _give_up(url, error, last=tries == _TRIES)
 
 
@@ -162,9 +166,11 @@ def _npm_version(packument: Mapping[str, Any], name: str, number: str) -> Wanted
     return Wanted("npm", location, location.rsplit("/", 1)[-1], digest, spec=title, upstream=upstream)
 
 
-def _give_up(url: str, error: httpx.HTTPError, *, last: bool) -> None:
+def _give_up(url: str, error: httpx.HTTPError | httpx.InvalidURL, *, last: bool) -> None:
     """Raises RegistryError on the last attempt, and for a status below 500, which a retry would not change."""
-    refused = isinstance(error, httpx.HTTPStatusError) and error.response.status_code < 500
+    refused = isinstance(error, httpx.InvalidURL) or (
+        isinstance(error, httpx.HTTPStatusError) and error.response.status_code < 500
+    )
     if refused or last:
         reason = f"{error.response.status_code}" if isinstance(error, httpx.HTTPStatusError) else str(error)
         kind = _Unknown if reason == "404" else RegistryError

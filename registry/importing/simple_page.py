@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any, cast
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urljoin
 
 from registry import RegistryError
 from registry.ecosystems.simple import Listing
@@ -72,7 +72,7 @@ def _from_json(url: str, body: bytes, project: str) -> Iterator[ListedFile | Ref
         uploaded = _text(file.get("upload-time"))
         yield ListedFile(
             filename,
-            urljoin(url, address),
+            _joined(url, address),
             {name: each.lower() for name, each in _object(file.get("hashes")).items() if isinstance(each, str)},
             Listing(
                 uploaded=uploaded if _TIME.fullmatch(uploaded) else "",
@@ -89,15 +89,15 @@ def _from_html(url: str, body: bytes) -> Iterator[ListedFile]:
     page.feed(body.decode("utf-8", errors="replace"))
     page.close()
     _check_version(url, page.version)
-    base = urljoin(url, page.base)
+    base = _joined(url, page.base)
     for link in page.links:
         address, _, fragment = link["href"].strip().partition("#")
-        filename = unquote(urlsplit(address).path).rsplit("/", 1)[-1]
+        filename = unquote(address.partition("?")[0]).rsplit("/", 1)[-1]
         if not filename:
             continue
         yield ListedFile(
             filename,
-            urljoin(base, address),
+            _joined(base, address),
             {name: digest.lower() for name, digest in _FRAGMENT.findall(fragment)},
             Listing(
                 requires_python=link.get("data-requires-python", "").strip(),
@@ -132,6 +132,14 @@ class _Page(HTMLParser, _Links):
             self.base = found.get("href", "")
         elif tag == "meta" and found.get("name") == "pypi:repository-version":
             self.version = found.get("content", "")
+
+
+def _joined(base: str, address: str) -> str:
+    """Returns an absolute URL. One that is invalid stays as it is, so that its download is what fails."""
+    try:
+        return urljoin(base, address)
+    except ValueError:
+        return address
 
 
 def _check_version(url: str, version: str) -> None:

@@ -365,3 +365,10 @@ def test_an_invalid_index_gives_no_stack_trace(tmp_path_factory: pytest.TempPath
     (layout / "index.json").write_text(json.dumps(content))
     with pytest.raises(RegistryError):
         oci.read(layout, "acme/app", "1.0")
+
+
+def test_a_file_of_an_unknown_kind_is_refused_by_name(network: Network, tmp_path: Path) -> None:
+    for name in ("notes.txt", "p-1.0.rpm", "README"):
+        (tmp_path / name).write_text("")
+        with pytest.raises(RegistryError, match=rf"{name}: unknown kind of file; publish an npm \.tgz, a \.whl"):
+            publish(network.target, [tmp_path / name])

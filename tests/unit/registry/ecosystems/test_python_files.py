@@ -198,7 +198,7 @@ def test_old_sdists_say_little_and_are_built_all_the_same(tmp_path: Path, info: 
         ("p-1.0-final-frozen.tar.gz", "the version 'frozen' in its name does not follow PEP 440"),
         ("p.tar.gz", r"the name of an sdist is name-version\.tar\.gz"),
         ("p 1.0.zip", "has characters that names of distributions do not have"),
-        ("README.md", "is neither a wheel nor an sdist"),
+        ("README.md", r"is neither a wheel \(\.whl\) nor an sdist"),
     ],
 )
 def test_what_no_installer_takes_is_refused_by_name(tmp_path: Path, filename: str, says: str) -> None:

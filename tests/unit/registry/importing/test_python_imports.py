@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,16 @@ __all__ = ["network"]
 INDEX = "https://up.test/simple"
 JSON = "application/vnd.pypi.simple.v1+json"
 BY = By("importer", "", "import")
+
+
+class Bytes(httpx.SyncByteStream):
+    """A body that the client reads from the network."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._body
 
 
 class Upstream:
@@ -71,7 +81,11 @@ class Upstream:
             return httpx.Response(200, content=json.dumps(page), headers={"content-type": JSON})
         self.fetched.append(request.url.path.rsplit("/", 1)[-1])
         body = self.files.get(request.url.path)
-        return httpx.Response(404) if body is None else httpx.Response(200, content=body)
+        if body is None:
+            return httpx.Response(404)
+        # As some servers do for .tar.gz, whatever the client accepts (pip, Content-Encoding of downloads).
+        coded = {"content-encoding": "gzip"} if body.startswith(b"\x1f\x8b") else {}
+        return httpx.Response(200, content=Bytes(body), headers=coded)
 
     def found(self, version: str = "", *, all_versions: bool = True) -> list[Found]:
         return list(self.api.pypi([INDEX], "p", version, all_versions=all_versions))
@@ -106,7 +120,7 @@ def test_what_decides_which_file_a_client_picks_survives_an_import(
     upstream.wheel("3.0", **{"upload-time": "yesterday", "yanked": True, "requires-python": ">=3.6.*"})
     upstream.add(sdist(upstream.directory / "p-1.0.zip", metadata()))
     imported = run(network, upstream, tmp_path / "journal")
-    assert (imported.new, imported.failed, imported.left_out) == (4, [], [])
+    assert (imported.failed, imported.left_out, imported.new) == ([], [], 4)
     files = served(network)
     first, second, third = (files[f"p-{number}-py3-none-any.whl"] for number in ("1.0", "2.0", "3.0"))
     assert (first["upload-time"], first["requires-python"]) == ("2016-01-02T03:04:05.678901Z", ">=2.7, !=3.0.*")
@@ -207,6 +221,26 @@ def test_a_file_that_fails_is_named_with_its_project_and_stops_no_other(
     again = run(network, upstream, tmp_path / "journal")
     assert (again.new, again.skipped, len(again.failed)) == (0, 2, 5)
     assert "p-1.0-py3-none-any.whl" not in upstream.fetched
+
+
+def test_a_file_arrives_as_it_is_though_a_server_calls_it_coded(
+    network: Network, upstream: Upstream, tmp_path: Path
+) -> None:
+    upstream.add(sdist(upstream.directory / "p-1.0.tar.gz", metadata()))
+    imported = run(network, upstream, tmp_path / "journal")
+    assert (imported.failed, imported.new) == ([], 1)
+    assert network.get("pypi/files/p/p-1.0.tar.gz") == upstream.files["/files/p-1.0.tar.gz"]
+
+
+def test_a_url_that_is_none_stops_no_other(network: Network, upstream: Upstream, tmp_path: Path) -> None:
+    upstream.wheel("1.0")
+    for version, url in (("1.1", "https://[bad/p.whl"), ("1.2", "https://up.test:port/p.whl"), ("1.3", "ftp://x/p")):
+        upstream.wheel(version, url=url)
+    imported = run(network, upstream, tmp_path / "journal")
+    assert imported.new == 1
+    assert sorted(title for title, _ in imported.failed) == [
+        f"pypi:p p-{version}-py3-none-any.whl" for version in ("1.1", "1.2", "1.3")
+    ]
 
 
 def test_a_page_in_html_says_the_same(upstream: Upstream, tmp_path: Path) -> None:
