@@ -63,9 +63,14 @@ def _running(command: Sequence[str], setting: Setting, socket: Path) -> Generato
             [str(path), *command[1:]], env=setting.environment(), stdout=output, stderr=subprocess.STDOUT
         )
     try:
-        assert eventually(lambda: socket.exists() or process.poll() is not None, seconds=120), log.read_text()
-        assert process.poll() is None, log.read_text()
+        assert eventually(lambda: socket.exists() or process.poll() is not None, seconds=120), _last_line(log)
+        assert process.poll() is None, _last_line(log)
         yield
     finally:
         process.terminate()
         process.wait(_ENDS_WITHIN_SECONDS)
+
+
+def _last_line(log: Path) -> str:
+    """Returns the last line of a daemon's log, which says why the daemon ended."""
+    return f"{log.stem}: {log.read_text().strip().splitlines()[-1]}"
