@@ -117,7 +117,9 @@ def traffic(plan: Plan, limits: Limits) -> Iterator[Refusal]:
         if share > limits.traffic + 1e-9:
             urns = tuple(one.resource.urn for one in plan.changes.values() if _says(one, name) and one.action != "same")
             yield Refusal(
-                "traffic", f"{share:.0%} of the clients of {name} are sent elsewhere; {limits.traffic:.0%} may", urns
+                "traffic",
+                f"{share:.0%} of the clients of {name} are sent elsewhere; the limit is {limits.traffic:.0%}",
+                urns,
             )
 
 
@@ -135,7 +137,7 @@ def emptied(machine: Change) -> bool:
 
 
 def _rotated(where: str, replaced: Sequence[Change], of: int, share: float) -> Refusal:
-    message = f"{len(replaced)} of {of} machines {where} are replaced at once; {at_once(share, of)} may"
+    message = f"{len(replaced)} of {of} machines {where} are replaced at once; the limit is {at_once(share, of)}"
     return Refusal("rotation", message, _urns(replaced))
 
 

@@ -134,15 +134,17 @@ def _purpose(rank: int) -> str:
     if rank >= _REMOVE:
         return "remove what nothing uses any more"
     if rank >= _LEAD:
-        return "move what clients are sent to"
+        return "change the names and weights that lead clients"
     if rank >= _ROTATE:
         return f"replace machines, wave {rank - _ROTATE + 1}"
-    return {_BUILD: "make what is new, change what nobody is sent to", _CERTIFY: "change certificates"}[rank]
+    return {_BUILD: "create new resources, and change those that no client reaches", _CERTIFY: "change certificates"}[
+        rank
+    ]
 
 
 def lines(stages: Sequence[Stage]) -> list[str]:
     """Returns the applies as lines of text that a user can follow."""
-    said: list[str] = []
+    said = [f"{len(stages)} applies, in this order; run each as `pulumi up` with its targets:"] if stages else []
     for number, stage in enumerate(stages, start=1):
         said.append(f"apply {number} of {len(stages)}: {stage.purpose}")
         said += [f"    --target '{urn}'" for urn in stage.urns]

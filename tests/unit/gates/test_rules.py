@@ -122,7 +122,7 @@ def test_an_allowance_expires() -> None:
 def test_not_all_machines_of_a_region_are_replaced_at_once() -> None:
     others = [node("same", f"us-{number}", "us-east-1") for number in range(4)]
     assert broken(plan(*(node("replace", f"eu-{number}") for number in range(3)), *others)) == [
-        "rotation: 3 of 3 machines of eu-west-1 are replaced at once; 1 may"
+        "rotation: 3 of 3 machines of eu-west-1 are replaced at once; the limit is 1"
     ]
     assert broken(plan(node("replace", "eu-0"), node("same", "eu-1"), node("same", "eu-2"), *others)) == []
 
@@ -130,7 +130,7 @@ def test_not_all_machines_of_a_region_are_replaced_at_once() -> None:
 def test_a_machine_that_is_stopped_for_a_change_loses_its_cache_too() -> None:
     grown = [step("update", NODE, f"eu-{number}", new={"region": "eu"}, keys=["instanceType"]) for number in range(2)]
     tagged = [step("update", NODE, f"eu-{number}", new={"region": "eu"}, keys=["tags"]) for number in range(2)]
-    assert "rotation: 2 of 2 machines of eu are replaced at once; 1 may" in broken(plan(*grown))
+    assert "rotation: 2 of 2 machines of eu are replaced at once; the limit is 1" in broken(plan(*grown))
     assert broken(plan(*tagged)) == []
 
 
@@ -142,7 +142,7 @@ def test_not_all_machines_of_the_sandbox_are_replaced_at_once() -> None:
     ]
     assert broken(plan(*half)) == []
     assert broken(plan(*half), Limits(nodes_worldwide=0.4)) == [
-        "rotation: 3 of 6 machines of the whole network are replaced at once; 2 may"
+        "rotation: 3 of 6 machines of the whole network are replaced at once; the limit is 2"
     ]
 
 
@@ -157,7 +157,7 @@ def test_weights_move_by_no_more_than_the_limit() -> None:
 
     assert broken(weighted(75, 25)) == []
     assert broken(weighted(70, 30)) == [
-        "traffic: 30% of the clients of packages.example.com CNAME are sent elsewhere; 25% may"
+        "traffic: 30% of the clients of packages.example.com CNAME are sent elsewhere; the limit is 25%"
     ]
 
 
@@ -170,7 +170,7 @@ def test_latency_records_share_their_clients_as_measured() -> None:
 
 def test_a_deleted_record_leaves_its_clients_without_an_answer() -> None:
     assert broken(plan(SERVED, record("delete", "only", "a.example.net"))) == [
-        "traffic: 100% of the clients of packages.example.com CNAME are sent elsewhere; 25% may"
+        "traffic: 100% of the clients of packages.example.com CNAME are sent elsewhere; the limit is 25%"
     ]
 
 
@@ -179,7 +179,9 @@ def test_a_removed_name_leaves_its_clients_without_an_answer() -> None:
     given = plan(
         SERVED, step("replace", RECORD, "only", old=old, new={**old, "name": "other.example.com"}, keys=["name"])
     )
-    assert broken(given) == ["traffic: 100% of the clients of packages.example.com CNAME are sent elsewhere; 25% may"]
+    assert broken(given) == [
+        "traffic: 100% of the clients of packages.example.com CNAME are sent elsewhere; the limit is 25%"
+    ]
 
 
 def test_pools_of_a_load_balancer_count_too() -> None:
@@ -187,6 +189,6 @@ def test_pools_of_a_load_balancer_count_too() -> None:
         return {"origins": [{"address": "a", "weight": 1.0}, {"address": "b", "weight": weight}]}
 
     assert broken(plan(step("update", POOL, "main", old=pool(0.0), new=pool(1.0), keys=["origins"]))) == [
-        "traffic: 50% of the clients of LoadBalancerPool main are sent elsewhere; 25% may"
+        "traffic: 50% of the clients of LoadBalancerPool main are sent elsewhere; the limit is 25%"
     ]
     assert broken(plan(step("update", POOL, "main", old=pool(0.0), new=pool(0.25), keys=["origins"]))) == []

@@ -73,7 +73,7 @@ def test_the_command_accepts_a_plan_that_breaks_no_rule(name: str, tmp_path: Pat
 def test_the_command_refuses_a_plan_and_suggests_a_split(tmp_path: Path) -> None:
     code, output = command("bigger_machines", tmp_path)
     assert code == 1
-    assert "rotation: 2 of 2 machines of us-east-1 are replaced at once; 1 may" in output
+    assert "rotation: 2 of 2 machines of us-east-1 are replaced at once; the limit is 1" in output
     assert "apply 1 of 3: replace machines, wave 1" in output
     assert (
         f"--target '{urn(NODE, 'us-east-1-0', 'shield').replace('Tier', 'Ec2Shield').replace('prod', 'local')}'"
