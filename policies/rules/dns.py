@@ -23,7 +23,7 @@ _ROUTED = (
 
 @each_resource(
     "aws-route53-record-health-checked",
-    "Records that choose among places, and those that clients resolve, are left out when unhealthy.",
+    "Records that choose among locations, and records that clients resolve, have a health check.",
     of={RECORD},
     severity=Severity.HIGH,
     control=well_architected("REL11-BP02"),
@@ -44,7 +44,7 @@ def checked(args: ResourceValidationArgs) -> Iterator[str]:
 
 @each_resource(
     "aws-route53-record-ttl-short",
-    "What clients resolve is asked for again soon, so that they follow when a place is left.",
+    "Resolvers keep records for a short time, so that clients soon leave a failed location.",
     of={RECORD},
     severity=Severity.MEDIUM,
     control=well_architected("REL11-BP02"),
@@ -60,7 +60,7 @@ def short_lived(args: ResourceValidationArgs) -> Iterator[str]:
 
 @each_resource(
     "aws-route53-health-check-effective",
-    "A health check asks the service itself, often enough that a dead place is left within a minute.",
+    "A health check sends requests to the service itself, and finds a failed location within a minute.",
     of={HEALTH_CHECK},
     severity=Severity.MEDIUM,
     control=well_architected("REL11-BP01"),

@@ -51,7 +51,7 @@ class Admission:
 
 @each_resource(
     "multi-network-ingress-not-from-internet",
-    "Nothing is open to the whole internet; the edge and the health checkers are named by their networks.",
+    "No rule admits the whole internet. Rules name the networks of the edge and of the health checkers.",
     of={*_OPENINGS, _PREFIX_LIST},
     severity=Severity.CRITICAL,
     control=foundational("EC2.18"),
@@ -71,11 +71,11 @@ def closed_to_the_internet(args: ResourceValidationArgs) -> Iterator[str]:
 
 @each_resource(
     "multi-network-ssh-and-rdp-closed",
-    "Nobody logs in to a machine from outside: neither SSH nor RDP is let in, from wherever.",
+    "No rule admits SSH or RDP, from any network.",
     of=_OPENINGS,
     severity=Severity.HIGH,
     control=cis_aws("5.2"),
-    fix="Take the rule out; what a machine needs to be told is in its user data",
+    fix="Remove the rule, and put into user data what the machine needs",
 )
 def no_remote_login(args: ResourceValidationArgs) -> Iterator[str]:
     for admission in admissions(args):
@@ -86,7 +86,7 @@ def no_remote_login(args: ResourceValidationArgs) -> Iterator[str]:
 
 @each_resource(
     "aws-ec2-egress-https-only",
-    "Machines reach the internet on HTTPS alone, so that nothing that got into one can phone home as it likes.",
+    "Machines reach the internet over HTTPS only, so that an intruder has fewer ways to send data out.",
     of={SECURITY_GROUP, _GROUP_RULE, _EGRESS_RULE},
     severity=Severity.MEDIUM,
     control=nist("SC-7(5)"),
@@ -102,7 +102,7 @@ def call_out_by_tls_only(args: ResourceValidationArgs) -> Iterator[str]:
 
 @each_resource(
     "multi-network-default-unused",
-    "No machine stands in a network or group that the cloud made by itself, whose rules nobody chose.",
+    "No machine is in a default network or default security group, whose rules nobody chose.",
     of={"aws:ec2/instance:Instance", "gcp:compute/instance:Instance", _DEFAULT_GROUP},
     severity=Severity.HIGH,
     control=foundational("EC2.2"),
@@ -125,7 +125,7 @@ def default_network_unused(args: ResourceValidationArgs) -> Iterator[str]:
 
 @each_resource(
     "aws-ec2-subnet-auto-public-ip-disabled",
-    "A machine has a public address because it was given one, not because of where it stands.",
+    "Subnets give machines no public address by themselves. The program gives one where it is needed.",
     of={"aws:ec2/subnet:Subnet"},
     severity=Severity.MEDIUM,
     control=foundational("EC2.15"),
@@ -138,7 +138,7 @@ def subnet_hands_out_no_addresses(args: ResourceValidationArgs) -> Iterator[str]
 
 @each_resource(
     "gcp-compute-network-custom-with-private-access",
-    "A network of Google Cloud has the subnetworks that the program gives it, and reaches Google's services privately.",
+    "A network on Google Cloud has only the program's subnetworks, and reaches Google's services privately.",
     of={"gcp:compute/network:Network", "gcp:compute/subnetwork:Subnetwork"},
     severity=Severity.MEDIUM,
     control=cis_gcp("3.1"),

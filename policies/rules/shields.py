@@ -68,11 +68,11 @@ _PORTS: Config = {
 
 @whole_stack(
     "multi-shield-ingress-from-edge-only",
-    "Nothing reaches a shield but the edge's networks on its one port, and health checkers on theirs.",
+    "Only the edge's networks reach a shield, on its one port, and health checkers, on theirs.",
     of={SECURITY_GROUP, FIREWALL, *_MACHINES, *_FRONTS},
     severity=Severity.CRITICAL,
     control=our_design("a tier refuses what did not come from the tier above it"),
-    fix="Let the edge in on its port alone; if the edge has new networks, name them in the policy's edge_networks",
+    fix="Admit only the edge, on its port. If the edge has new networks, name them in the policy's edge_networks",
     config=_PORTS,
 )
 def behind_the_edge(resource: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
@@ -135,7 +135,7 @@ def on_nvme(args: ResourceValidationArgs) -> Iterator[str]:
 
 @architecture(
     "stack-shields-in-many-regions",
-    "Shields stand in so many regions that the loss of one is a detour for its clients, and no more.",
+    "Shields are in enough regions that the loss of one region only makes the way of its clients longer.",
     of=_MACHINES,
     severity=Severity.HIGH,
     control=well_architected("REL10-BP01"),
@@ -153,7 +153,7 @@ def in_many_regions(stack: StackValidationArgs) -> Iterator[str]:
 
 @architecture(
     "stack-shields-spread-over-zones",
-    "Each shield region has so many machines, in so many zones, that it outlives the loss of one.",
+    "Each shield region has enough machines, in enough zones, to survive the loss of one.",
     of=_MACHINES,
     severity=Severity.HIGH,
     control=well_architected("REL10-BP01"),
@@ -172,7 +172,7 @@ def spread_over_zones(stack: StackValidationArgs) -> Iterator[str]:
 
 @architecture(
     "stack-shields-spread-over-clouds",
-    "No cloud has all shields: when it fails as a whole, another still serves.",
+    "Shields are on several clouds, so that one cloud still serves when another fails as a whole.",
     of=_MACHINES,
     severity=Severity.MEDIUM,
     control=nist("SR-3"),
@@ -189,11 +189,11 @@ def no_cloud_alone(stack: StackValidationArgs) -> Iterator[str]:
 
 @whole_stack(
     "aws-iam-shield-credentials-network-bound",
-    "A shield's credentials read objects from where shields are, and are of no use to whoever took them elsewhere.",
+    "A shield's credentials read objects only from the networks of shields, so that stolen credentials do not help.",
     of={S3_BUCKET},
     severity=Severity.HIGH,
     control=well_architected("SEC03-BP06"),
-    fix="Deny reading of the bucket, in a policy of the shields' role, but by their endpoints and addresses",
+    fix="In a policy of the shields' role, deny reads of the bucket from other endpoints and addresses",
 )
 def credentials_stay(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     if takes_logs(bucket, stack) or not any(kind(machine) == EC2_INSTANCE for machine in _shields(stack)):

@@ -79,7 +79,7 @@ def grants_not_public(args: ResourceValidationArgs) -> Iterator[str]:
 
 @whole_stack(
     "aws-s3-bucket-tls-only",
-    "Every S3 bucket refuses requests that do not come by TLS.",
+    "Every S3 bucket refuses requests without TLS.",
     of={S3_BUCKET},
     severity=Severity.HIGH,
     control=cis_aws("2.1.1"),
@@ -93,7 +93,7 @@ def tls_only(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str
 
 @whole_stack(
     "aws-s3-bucket-encrypted",
-    "Every S3 bucket says how it encrypts objects at rest. Cloud Storage always does.",
+    "Every S3 bucket has a configuration for encryption at rest. Cloud Storage always encrypts.",
     of={S3_BUCKET},
     severity=Severity.HIGH,
     control=well_architected("SEC08-BP02"),
@@ -115,7 +115,7 @@ def encrypted(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[st
 
 @whole_stack(
     "multi-bucket-encrypted-with-own-key",
-    "Published objects are encrypted with a key whose use this account decides on and sees.",
+    "Published objects are encrypted with a key that this account controls and whose use it sees.",
     of={S3_BUCKET, GCS_BUCKET},
     severity=Severity.MEDIUM,
     control=well_architected("SEC08-BP01"),
@@ -145,7 +145,7 @@ def key_is_ours(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[
 
 @each_resource(
     "gcp-storage-bucket-uniform-and-private",
-    "Cloud Storage buckets take access from IAM alone and can never be made public.",
+    "Only IAM decides on access to buckets in Cloud Storage, and nobody can make a bucket public.",
     of={GCS_BUCKET},
     severity=Severity.CRITICAL,
     control=cis_gcp("5.2"),
@@ -160,7 +160,7 @@ def access_uniform(args: ResourceValidationArgs) -> Iterator[str]:
 
 @whole_stack(
     "multi-bucket-access-logged",
-    "Who asked a bucket for what is written down in another.",
+    "Every bucket of objects has an access log in another bucket.",
     of={S3_BUCKET, GCS_BUCKET},
     severity=Severity.MEDIUM,
     control=foundational("S3.9"),
@@ -184,7 +184,7 @@ def bucket_access_logged(bucket: PolicyResource, stack: StackValidationArgs) -> 
 
 @whole_stack(
     "aws-s3-bucket-object-lock-enabled",
-    "Whoever gets hold of a publisher's rights cannot erase what was published.",
+    "Published objects are locked, so that stolen permissions of a publisher cannot delete them.",
     of={S3_BUCKET},
     severity=Severity.HIGH,
     control=foundational("S3.15"),
@@ -206,7 +206,7 @@ def bucket_locks_objects(bucket: PolicyResource, stack: StackValidationArgs) -> 
 
 @whole_stack(
     "aws-s3-bucket-old-tls-refused",
-    "Every S3 bucket refuses TLS below 1.2, which S3 itself still takes from some clients.",
+    "Every S3 bucket refuses TLS below 1.2, which S3 itself still accepts from some clients.",
     of={S3_BUCKET},
     severity=Severity.MEDIUM,
     control=well_architected("SEC09-BP02"),
