@@ -7,21 +7,26 @@ import hashlib
 import json
 import tarfile
 import zipfile
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 
-def tarball(path: Path, package: Any, *, member: str = "package/package.json") -> Path:
-    """Writes an npm tarball that contains only the given package.json.
+def tarball(
+    path: Path, package: Any, *, member: str = "package/package.json", files: Mapping[str, str] | None = None
+) -> Path:
+    """Writes an npm tarball that contains the given package.json, and `files` by their paths in the package.
 
     `package` may be bytes, which are written unchanged. The same input always gives the same bytes.
     """
-    body = package if isinstance(package, bytes) else json.dumps(package).encode()
+    members = {member: package if isinstance(package, bytes) else json.dumps(package).encode()}
+    members |= {f"package/{name}": text.encode() for name, text in (files or {}).items()}
     with gzip.GzipFile(path, "w", mtime=0) as packed, tarfile.open(fileobj=packed, mode="w") as tar:
-        info = tarfile.TarInfo(member)
-        info.size = len(body)
-        tar.addfile(info, BytesIO(body))
+        for name, body in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(body)
+            tar.addfile(info, BytesIO(body))
     return path
 
 

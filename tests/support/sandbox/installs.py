@@ -30,6 +30,11 @@ def skopeo_copy(client: Client, image: str, target: Path) -> Finished:
     return _run(client, ["skopeo", "copy", f"docker://{host}/{image}", f"oci:{target}"], {})
 
 
-def _run(client: Client, command: list[str | Path], more: dict[str, str]) -> Finished:
+def in_client(client: Client, command: list[str], directory: Path, **more: str) -> Finished:
+    """Runs any command in `directory` as the client; `more` adds environment variables."""
+    return _run(client, list(command), more, directory)
+
+
+def _run(client: Client, command: list[str | Path], more: dict[str, str], directory: Path | None = None) -> Finished:
     settings = {**os.environ, **environment(client, Path(sys.prefix)), **more}
-    return subprocess.run(command, env=settings, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=directory, env=settings, capture_output=True, text=True, check=False)

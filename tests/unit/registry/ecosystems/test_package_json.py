@@ -4,10 +4,7 @@ the tarball to both forms of the packument.
 
 from __future__ import annotations
 
-import gzip
 import json
-import tarfile
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ import pytest
 from registry.catalog.artifact import Artifact, Known
 from registry.ecosystems import npm
 from registry.ecosystems.packument import NpmPackage
+from tests.support.packages import tarball
 
 URL = "https://packages.test"
 WRITTEN = "2026-01-01T00:00:00.000000Z"
@@ -23,14 +21,7 @@ WRITTEN = "2026-01-01T00:00:00.000000Z"
 
 def packed(directory: Path, package: dict[str, Any], **files: str) -> Path:
     """Writes a tarball as `npm pack` makes it."""
-    path = directory / "p.tgz"
-    members = {"package.json": json.dumps({"name": "p", "version": "1.0.0", **package}), **files}
-    with gzip.GzipFile(path, "w", mtime=0) as zipped, tarfile.open(fileobj=zipped, mode="w") as tar:
-        for name, text in members.items():
-            info = tarfile.TarInfo(f"package/{name}")
-            info.size = len(text)
-            tar.addfile(info, BytesIO(text.encode()))
-    return path
+    return tarball(directory / "p.tgz", {"name": "p", "version": "1.0.0", **package}, files=files)
 
 
 def read_back(artifact: Artifact) -> list[dict[str, Any]]:
