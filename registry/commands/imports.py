@@ -66,7 +66,7 @@ def import_packages(
     from registry.importing.images.carry import ImageRegistries
     from registry.importing.journal import Journal
     from registry.importing.pipeline import Import
-    from registry.importing.sources import Sources
+    from registry.importing.sources import Sources, or_refused
     from registry.target import read_target
 
     target = read_target(stack_outputs)
@@ -83,11 +83,11 @@ def import_packages(
 
         def wanted() -> Iterator[Found]:
             for source in sources or ():
-                yield from named.of(source)
+                yield from or_refused(source, named.of(source))
             if from_npm:
-                yield from clients.npm_tree(from_npm, Path(scratch) / "npm")
+                yield from or_refused("--from-npm", clients.npm_tree(from_npm, Path(scratch) / "npm"))
             if from_pip:
-                yield from named.resolved_by_pip(from_pip)
+                yield from or_refused("--from-pip", named.resolved_by_pip(from_pip))
 
         with _progress(_total(sources or (), from_npm, from_pip)) as report:
             by = caller.by(target, "import", principal)

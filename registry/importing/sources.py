@@ -60,7 +60,7 @@ class Sources:
         elif source.startswith("oci:"):
             yield from self._images(parse_image(source, plain_http=self.plain_http))
         else:
-            yield from _told_apart(source, self._package(parse(source)))
+            yield from or_refused(source, self._package(parse(source)))
 
     def _package(self, reference: Reference) -> Iterator[Found]:
         named, every = (reference.name, reference.version), self.all_versions
@@ -74,7 +74,7 @@ class Sources:
         for each in requirements(file):
             if isinstance(each, Pinned):
                 found = self.api.pypi(self._indexes, each.name, each.version, hashes=each.hashes)
-                yield from _told_apart(f"pypi:{each.name}", found)
+                yield from or_refused(f"pypi:{each.name}", found)
             else:
                 yield each
 
@@ -117,13 +117,13 @@ class Sources:
         there = self.registries.repository(image)
         if not self.all_versions:
             named = image if image.tag or image.digest else replace(image, tag="latest")
-            yield from _told_apart(str(named), self._image(named, repository))
+            yield from or_refused(str(named), self._image(named, repository))
             return
         try:
             for tag in there.tags():
                 if not _REFERRERS_TAG.fullmatch(tag):
                     named = replace(image, tag=tag)
-                    yield from _told_apart(str(named), self._image(named, repository))
+                    yield from or_refused(str(named), self._image(named, repository))
         except RegistryError as error:
             yield Refused(str(image), str(error))
 
@@ -132,8 +132,8 @@ class Sources:
         yield Wanted("oci", image, "", digest, repository=repository, tag=image.tag)
 
 
-def _told_apart(title: str, found: Iterator[Found]) -> Iterator[Found]:
-    """Turns an error of one package into a Refused item, so that the import continues with the others."""
+def or_refused(title: str, found: Iterator[Found]) -> Iterator[Found]:
+    """Turns an error of one source into a Refused item, so that the import continues with the others."""
     try:
         yield from found
     except RegistryError as error:

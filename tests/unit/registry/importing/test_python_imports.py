@@ -21,7 +21,7 @@ from registry.importing.apis import Api
 from registry.importing.images.carry import ImageRegistries
 from registry.importing.journal import Journal
 from registry.importing.pipeline import Import, Imported
-from registry.importing.sources import Sources
+from registry.importing.sources import Sources, or_refused
 from tests.support.python_files import archive, metadata, sdist, wheel
 from tests.support.registry import Network, network
 
@@ -332,3 +332,12 @@ def test_a_journal_of_an_earlier_release_is_read(network: Network, upstream: Ups
     assert run(network, upstream, tmp_path / "journal").skipped == 1
     upstream.says(wanted.filename, yanked="broken")
     assert run(network, upstream, tmp_path / "journal").new == 1
+
+
+def test_a_source_that_cannot_be_read_stops_no_other(upstream: Upstream, tmp_path: Path) -> None:
+    upstream.wheel("1.0")
+    sources = Sources(upstream.api, ImageRegistries(), tmp_path / "scratch", pypi_index=INDEX)
+    (tmp_path / "package-lock.json").write_text("{")
+    broken = str(tmp_path / "package-lock.json")
+    found = [each for source in ("nothing", broken, "pypi:p") for each in or_refused(source, sources.of(source))]
+    assert [type(each) for each in found] == [Refused, Refused, Wanted]
