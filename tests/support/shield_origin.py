@@ -10,7 +10,7 @@ import re
 import socketserver
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -61,7 +61,8 @@ class Stored:
 class Cloud:
     """Holds the objects by bucket host and key.
 
-    `requests` lists the host, key and headers of each request that reached a bucket.
+    `requests` lists the host, key and headers of each request that reached a bucket. A test that needs other answers
+    than those of S3 sets `answer`, which gets the method, the key and the headers.
     """
 
     address: str
@@ -73,6 +74,7 @@ class Cloud:
     failing: dict[str, int] = field(default_factory=dict[str, int])
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list[tuple[str, str, dict[str, str]]])
     first_byte_seconds: float = 0.0
+    answer: Callable[[str, str, Mapping[str, str]], tuple[int, Mapping[str, str], bytes]] | None = None
 
     def put(self, host: str, key: str, body: bytes, cache_control: str = IMMUTABLE, **more: str) -> None:
         self.objects[host, key] = Stored(body, cache_control, **more)
@@ -147,6 +149,9 @@ class _Requests(BaseHTTPRequestHandler):
         key = self.path.lstrip("/")
         cloud.requests.append((host, key, {name.lower(): value for name, value in self.headers.items()}))
         time.sleep(cloud.first_byte_seconds)
+        if cloud.answer is not None:
+            status, headers, body = cloud.answer(self.command, key, cloud.requests[-1][2])
+            return self._answer(status, body, headers)
         found = cloud.objects.get((host, key))
         if not self._signed(host.split(".s3.")[1].split(".")[0]):
             self._answer(403, b"<Code>SignatureDoesNotMatch</Code>", {})

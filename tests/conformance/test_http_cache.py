@@ -1,0 +1,244 @@
+"""The suite http-cache-tests (https://cache-tests.fyi) against a shield's Traffic Server, with its report.
+
+A shield passes on few header fields of requests and of origins. This module carries the suite's own fields past the
+shield, so that the suite can tell which response came from the cache. All else passes the shield as it is.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shutil
+import subprocess
+import threading
+from collections import Counter
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.checkout import CHECKOUT
+from tests.support.shield_machine import EDGE, Shield, booted_shield
+from tests.support.spanner import free_port
+
+SUITE = "http-cache-tests@0.4.5"  # the last release on npm
+REPORT = CHECKOUT / "dist" / "conformance" / "http-cache"
+# What the edge relies on. The report has the other tests, with what the suite says of each.
+PASS = {
+    "freshness-max-age",
+    "freshness-max-age-0",
+    "freshness-max-age-expires",
+    "freshness-max-age-0-expires",
+    "freshness-max-age-case-insenstive",  # words-ok: the suite spells it so
+    "freshness-max-age-negative",
+    "freshness-s-maxage-shared",
+    "cc-resp-private-shared",
+    "cc-resp-no-store",
+    "cc-resp-no-store-case-insensitive",
+    "cc-resp-no-store-fresh",
+    "cc-resp-no-cache",
+    "cc-resp-must-revalidate-fresh",
+    "cc-resp-must-revalidate-stale",
+    "conditional-lm-fresh",
+    "conditional-lm-fresh-earlier",
+    "conditional-lm-fresh-rfc850",
+    "conditional-etag-strong-respond",
+    "conditional-304-etag",
+    "conditional-etag-precedence",
+    "conditional-etag-weak-respond",
+    "conditional-etag-strong-respond-multiple-first",
+    "conditional-etag-strong-respond-multiple-second",
+    "conditional-etag-strong-respond-multiple-last",
+    "conditional-etag-strong-generate",
+    "partial-store-complete-reuse-partial",
+    "partial-store-complete-reuse-partial-no-last",
+    "partial-store-complete-reuse-partial-suffix",
+}
+_OF_REQUESTS = ("test-id", "req-num")
+_OF_RESPONSES = ("server-", "client-request-count", "request-numbers", "capability-seen")
+_CARRIER = "x-amz-meta-digest"
+_OF_A_CONNECTION = ("connection", "keep-alive", "transfer-encoding", "content-length")
+
+pytestmark = pytest.mark.skipif(shutil.which("traffic_manager") is None, reason="needs apt package trafficserver")
+
+_Answer = tuple[int, Mapping[str, str], bytes]
+
+
+class Between:
+    """Stands before and behind the shield: hands its requests on, and carries the suite's own fields."""
+
+    def __init__(self, shield: Shield, suite_port: int) -> None:
+        self._shield = shield
+        self._suite_port = suite_port
+        self._last: dict[str, dict[str, str]] = {}  # the suite's fields of the last request, by test
+
+    def to_suite(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None) -> _Answer:
+        connection = http.client.HTTPConnection("localhost", self._suite_port, timeout=60)
+        return _exchange(connection, method, path, headers, body)
+
+    def to_shield(self, method: str, path: str, headers: Mapping[str, str]) -> _Answer:
+        self._last[_test_of(path)] = {name: value for name, value in headers.items() if name.lower() in _OF_REQUESTS}
+        connection = http.client.HTTPSConnection(self._shield.address, 8443, context=self._shield.trust, timeout=60)
+        status, answer, body = _exchange(connection, method, f"/objects{path}", {**headers, **EDGE}, None)
+        carried = json.loads(answer.get(_CARRIER, "{}"))
+        return status, {**{name: value for name, value in answer.items() if name != _CARRIER}, **carried}, body
+
+    def origin(self, method: str, key: str, headers: Mapping[str, str]) -> _Answer:
+        """Answers the shield as the suite's server does."""
+        given = {name: value for name, value in headers.items() if not name.startswith(("x-amz-", "authorization"))}
+        given |= self._last.get(_test_of(f"/{key}"), {})
+        try:
+            status, answer, body = self.to_suite(method, f"/{key}", given)
+        except (OSError, http.client.HTTPException):  # some tests end the connection
+            return 502, {}, b""
+        carried = {name: value for name, value in answer.items() if name.startswith((*_OF_RESPONSES, "expires"))}
+        return status, {**answer, **_lifetime(answer), _CARRIER: json.dumps(carried)}, body
+
+
+def _lifetime(answer: Mapping[str, str]) -> dict[str, str]:
+    """Returns Cache-Control in place of Expires, because each object of this registry has the former."""
+    if "expires" not in answer or "cache-control" in answer:
+        return {}
+    try:
+        seconds = parsedate_to_datetime(answer["expires"]) - parsedate_to_datetime(answer["date"])
+    except (ValueError, TypeError):  # no date, or one without a time zone
+        return {}
+    return {"cache-control": f"max-age={max(0, int(seconds.total_seconds()))}"}
+
+
+def _test_of(path: str) -> str:
+    return path.split("?")[0].split("/")[2]
+
+
+def _exchange(
+    connection: http.client.HTTPConnection, method: str, path: str, headers: Mapping[str, str], body: bytes | None
+) -> _Answer:
+    kept = {name: value for name, value in headers.items() if name.lower() not in _OF_A_CONNECTION}
+    try:
+        connection.request(method, path, body, kept)
+        answer = connection.getresponse()
+        content = answer.read()
+    finally:
+        connection.close()
+    found: dict[str, str] = {}
+    for name, value in answer.getheaders():
+        if name.lower() not in _OF_A_CONNECTION:
+            found[name.lower()] = f"{found[name.lower()]}, {value}" if name.lower() in found else value
+    return answer.status, found, content
+
+
+@contextmanager
+def _front(between: Between) -> Generator[str]:
+    """Serves the suite's client: tests by way of the shield, all else by the suite's server itself."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            given = {name: value for name, value in self.headers.items() if name.lower() != "host"}
+            try:
+                if self.path.startswith("/test/"):
+                    status, headers, content = between.to_shield(self.command, self.path, given)
+                else:
+                    status, headers, content = between.to_suite(self.command, self.path, given, body)
+            except (OSError, http.client.HTTPException) as error:  # some tests end the connection
+                status, headers, content = 502, dict[str, str](), str(error).encode()
+            self.send_response_only(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            if status != 304:
+                self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(content)
+
+        do_HEAD = do_PUT = do_POST = do_DELETE = do_OPTIONS = do_GET
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+
+
+@contextmanager
+def _suite_server(package: Path, port: int) -> Generator[None]:
+    settings = {"npm_config_protocol": "http", "npm_config_port": str(port), "npm_config_pidfile": "server.pid"}
+    process = subprocess.Popen(
+        ["node", "server/server.mjs"],
+        cwd=package,
+        env={**os.environ, **settings},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert "Listening" in process.stdout.readline()
+        threading.Thread(target=process.stdout.read, daemon=True).start()
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _run(package: Path, base: str) -> tuple[list[Any], Mapping[str, Any]]:
+    """Returns the suites, and for each test True or the name and the message of what failed."""
+    shutil.copy(Path(__file__).with_name("http_cache.mjs"), package / "run.mjs")
+    command = ["node", "--no-warnings", "run.mjs", base]
+    done = subprocess.run(command, cwd=package, stdout=subprocess.PIPE, text=True, check=True)
+    found = json.loads(done.stdout)
+    return found["suites"], found["results"]
+
+
+def _row(test: Mapping[str, Any], result: Any) -> tuple[str, str]:
+    """Returns the verdict and its reason. The suite calls what its server or the cache cannot even begin "Setup"."""
+    if result is True:
+        return "yes", ""
+    name, message = result
+    return "not tried" if name == "Setup" else "no", str(message).replace("|", "/")
+
+
+def _report(suites: list[Any], results: Mapping[str, Any]) -> str:
+    lines = [f"# {SUITE} against a shield", ""]
+    for suite in suites:
+        tests = [test for test in suite["tests"] if test["id"] in results]
+        verdicts = Counter(_row(test, results[test["id"]])[0] for test in tests)
+        counted = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items()))
+        lines += [
+            f"## {suite['name']}: {counted}",
+            "",
+            "| test | kind | passed | reason |",
+            "| --- | --- | --- | --- |",
+        ]
+        for test in tests:
+            verdict, reason = _row(test, results[test["id"]])
+            lines.append(f"| `{test['id']}` {test['name']} | {test.get('kind', 'required')} | {verdict} | {reason} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def test_a_shield_passes_what_the_edge_relies_on(tmp_path: Path) -> None:
+    subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", SUITE], cwd=tmp_path, check=True)
+    package, port = tmp_path / "node_modules" / "http-cache-tests", free_port()
+    with booted_shield() as shield, _suite_server(package, port):
+        between = Between(shield, port)
+        shield.cloud.answer = between.origin
+        with _front(between) as base:
+            suites, results = _run(package, base)
+    REPORT.mkdir(parents=True, exist_ok=True)
+    (REPORT / "results.json").write_text(json.dumps(results, indent=1))
+    (REPORT / "report.md").write_text(_report(suites, results))
+    passed = {test for test, result in results.items() if result is True}
+    print(f"{len(passed)} of {len(results)} pass; report in {REPORT}")
+    assert not PASS - passed
