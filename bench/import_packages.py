@@ -88,6 +88,7 @@ def stack(sandbox: Sandbox) -> dict[str, Any]:
     namespace = edge.kv.namespaces.create(account_id=_ACCOUNT, title="entitlements")
     return {
         "environment": "bench",
+        "home_region": "us-east-1",
         "url": "https://packages.artifact-edge.test",
         "zone": {"name": "artifact-edge.test"},
         "buckets": [{"region": "us-east-1", "name": "origin"}],

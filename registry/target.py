@@ -84,6 +84,7 @@ class Target(_Part):
     """A stack's outputs, with clients for the clouds in them. Credentials come from the environment."""
 
     environment: str
+    home_region: str  # on AWS; the secrets of the stack are there
     url: str
     zone: Zone
     buckets: list[Bucket] = Field(min_length=1)
@@ -145,8 +146,7 @@ class Target(_Part):
         """The signer of npm versions, or None if `keys init` has not created the key. Raises RegistryError."""
         from registry.npm_signing import npm_signer  # only here: cryptography takes its time to load
 
-        region = boto3.Session().region_name or self.bucket.region  # the stack's home region, which has the secrets
-        return npm_signer(self.environment, region, self.repository)
+        return npm_signer(self.environment, self.home_region, self.repository)
 
     def cloudflare(self) -> CloudflareApi:
         """Returns a Cloudflare client with the operator's API token. Raises RegistryError without a token."""

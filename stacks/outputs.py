@@ -20,6 +20,7 @@ def export_outputs(
     """Exports every output. docs/contracts.md, "Stack outputs", describes each."""
     domain, account_id = stack.config.domain, stack.config.edge.account_id
     pulumi.export("environment", stack.environment)
+    pulumi.export("home_region", stack.home_region)
     pulumi.export("url", stack.url)
     pulumi.export("zone", {"name": domain, "id": dns.zone_id, "name_servers": dns.name_servers})
     pulumi.export("buckets", [_bucket(bucket, stack.config.blobs) for bucket in buckets])

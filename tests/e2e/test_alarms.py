@@ -156,6 +156,7 @@ def _provisioned(sandbox: Sandbox) -> OnCall:
         aws("sns", region).subscribe(TopicArn=topic["TopicArn"], Protocol="sqs", Endpoint=queue)
     target = {
         "environment": "test",
+        "home_region": "us-east-1",
         "url": "https://packages.artifact-edge.test",
         "zone": {"name": "artifact-edge.test"},
         "buckets": made["buckets"],

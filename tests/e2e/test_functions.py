@@ -114,6 +114,7 @@ def _provisioned(sandbox: Sandbox) -> Stack:
     outputs = deploy(program, handlers(), functions(), config={"aws:region": "us-east-1"}).outputs
     target = {
         "environment": "test",
+        "home_region": "us-east-1",
         "url": "https://packages.artifact-edge.test",
         "zone": {"name": "artifact-edge.test"},
         "buckets": [{"region": "us-east-1", "name": "none"}],

@@ -198,6 +198,7 @@ def network(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
         target = Target.model_validate(
             {
                 "environment": "unit",
+                "home_region": "us-east-1",
                 "url": "https://packages.artifact-edge.test",
                 "zone": {"name": "artifact-edge.test"},
                 "buckets": [{"region": "us-east-1", "name": BUCKET, "store": request.param}],

@@ -176,6 +176,7 @@ def served_clouds(directory: Path, store: Literal["s3", "gcs"]) -> Generator[Ser
 def _outputs(namespace: str, store: str) -> dict[str, Any]:
     return {
         "environment": "test",
+        "home_region": "us-east-1",
         "url": URL,
         "zone": {"name": "artifact-edge.test"},
         "buckets": [{"region": "us-east-1", "name": BUCKET, "store": store}],

@@ -31,7 +31,7 @@ from tests.support.stacks import (
 )
 
 ROOT = Path(__file__).parents[3]
-OUTPUTS = {"environment", "url", "zone", "buckets", "metadata", "entitlements", "shields"}
+OUTPUTS = {"environment", "home_region", "url", "zone", "buckets", "metadata", "entitlements", "shields"}
 
 KEY_ON_GCP = "projects/artifact-edge-prod/locations/us/keyRings/artifact-edge-prod/cryptoKeys/objects"
 
