@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import subprocess
 import sys
@@ -13,20 +12,11 @@ from pathlib import Path
 import pytest
 
 from local.clients import Client, Identity
+from tests.support.sandbox.shell import READER, shell
 from tests.support.sandbox.up import Up, local
 
-READER = "in a shell and a directory of your own:"
 REFUSED = {Identity.OUTSIDER: "refused with 403:", Identity.ANONYMOUS: "refused with 401:"}
 UV = f"{Path(sys.prefix) / 'bin' / 'uv'} pip install --reinstall acme-greeter"
-
-
-def shell(directory: Path, *commands: str) -> subprocess.CompletedProcess[str]:
-    """Runs the commands in one shell that has only HOME, PATH and LANG from the tests' environment."""
-    settings = {name: value for name, value in os.environ.items() if name in ("HOME", "PATH", "LANG")}
-    script = "\n".join(["set -e", *commands])
-    return subprocess.run(
-        ["bash", "-c", script], cwd=directory, env=settings, capture_output=True, text=True, check=False
-    )
 
 
 def test_the_printed_commands_install_the_packages(up: Up, tmp_path: Path) -> None:

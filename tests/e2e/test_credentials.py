@@ -18,9 +18,9 @@ import httpx
 import pytest
 
 from local.clients import Client, Identity
-from tests.e2e.test_clients import READER, shell
 from tests.support.packages import wheel
 from tests.support.sandbox.edge import US_EAST, access
+from tests.support.sandbox.shell import READER, shell
 from tests.support.sandbox.up import Up
 
 ONLY_THESE_INDEXES = "unset UV_DEFAULT_INDEX PIP_INDEX_URL; export NO_PROXY=127.0.0.1"

@@ -123,7 +123,7 @@ def test_a_withdrawal_during_an_edge_outage_reaches_every_reader(
     set_minute(up, MINUTE_SECONDS)  # the schedule must not invoke the relay before the checks below
     taken = registry(up, "unpublish", "npm:leaked@1.0.0", CLOUDFLARE_BASE_URL=NOWHERE)
     assert taken.returncode != 0
-    assert "the edge was not told what is withdrawn" in taken.stderr
+    assert "the quarantine list at the edge was not updated" in taken.stderr
     assert all(reader.get(path).status_code == 200 for reader in readers)
     (left,) = of("leaked", outbox.pending())
     assert left.tries == 1

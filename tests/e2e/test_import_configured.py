@@ -27,6 +27,9 @@ def configured(up: Up, identity: str) -> dict[str, str]:
 
 def test_private_packages_are_imported_with_the_clients_credentials(up: Up, tmp_path: Path) -> None:
     sources = [f"npm:{NPM_PACKAGE}", f"pypi:{PYTHON_PACKAGE}"]
+    # The packages are published already, so the first import adds only what the source says about them.
+    first = registry(up, "import", *sources, "--journal", tmp_path / "first", **configured(up, "reader"))
+    assert first.returncode == 0, first.stderr
     imported = registry(up, "import", *sources, "--journal", tmp_path / "1", **configured(up, "reader"))
     assert imported.stdout == "imported 0; there already 2; failed 0\n", imported.stderr
     refused = registry(up, "import", *sources, "--journal", tmp_path / "2", **configured(up, "anonymous"))

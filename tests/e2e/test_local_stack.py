@@ -37,7 +37,7 @@ def test_the_state_shows_the_tiers_and_no_secret(up: Up) -> None:
     assert tiers >= {"network", "blobs", "metadata", "identity", "shield", "edge", "dns"}
     kept = up.aws("secretsmanager")
     secrets = [kept.get_secret_value(SecretId=each["ARN"]) for each in kept.list_secrets()["SecretList"]]
-    assert len(secrets) == 6
+    assert len(secrets) == 7
     for secret in secrets:
         for name, value in json.loads(secret["SecretString"]).items():
             if name not in PUBLIC:

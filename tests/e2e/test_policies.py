@@ -63,7 +63,7 @@ def test_a_protected_bucket_passes_where_the_config_allows_one_region(buckets: T
     pack = ("--policy-pack", "policies")
     refused = buckets.pulumi("preview", *pack)
     assert refused.stdout.count("[mandatory]") == 1
-    assert "its objects stand in 1 region; 2 are asked for" in refused.stdout
+    assert "no rule for all objects replicates to the bucket or from it" in refused.stdout
     passed = buckets.pulumi("preview", *pack, "--policy-pack-config", "settings.json")
     assert passed.returncode == 0, passed.stdout + passed.stderr
     assert "[mandatory]" not in passed.stdout
@@ -84,13 +84,16 @@ def test_a_valid_exemption_is_reported_and_an_expired_one_is_refused(buckets: Te
         passed = buckets.pulumi("preview", "--policy-pack", "policies")
         assert passed.returncode == 0, passed.stdout + passed.stderr
         assert "[advisory] [severity: low]  stack-exemptions-reported" in passed.stdout
-        assert "(platform: is made anew from the other store each night): assets: its objects stand in" in passed.stdout
+        assert (
+            "(platform: is made anew from the other store each night): assets: no rule for all objects replicates"
+            in passed.stdout
+        )
         file.write_text(json.dumps([{**entry, "expires": str(date.today() - timedelta(days=1))}]))
         refused = buckets.pulumi("preview", "--policy-pack", "policies")
         assert refused.returncode != 0
         assert "stack-exemptions-valid" in refused.stdout
         assert f"expired on {date.today() - timedelta(days=1)}" in refused.stdout
-        assert "assets: its objects stand in 1 region" in refused.stdout
+        assert "assets: no rule for all objects replicates" in refused.stdout
     finally:
         file.unlink()
 

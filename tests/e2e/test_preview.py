@@ -27,7 +27,7 @@ def test_every_stack_previews_and_meets_the_policies(monkeypatch: pytest.MonkeyP
         assert any(line.startswith(f"{stack} passes: ") and "to create" in line for line in output), output
         assert f"{stack}: no release is recorded, so there is no upgrade to check" in output
         assert json.loads((tmp_path / f"{stack}.json").read_text())["steps"]
-    assert sum("read paths have a route" in line for line in output) == 4, output
+    assert sum("read paths are as their limits declare" in line for line in output) == 4, output
     assert any(line.split()[:2] == ["shield", "36:"] and "14 Instance" in line for line in output), output
 
 

@@ -98,7 +98,7 @@ def test_a_content_coding_is_kept_whatever_is_accepted(shield: Shield) -> None:
         with shield.edge.stream("GET", "coded", headers={"Accept-Encoding": accepted}) as answer:
             assert b"".join(answer.iter_raw()) == CONTENT
         assert answer.headers["Content-Encoding"] == "gzip"
-    assert shield.cloud.asked("coded") == [NEAR]
+    assert shield.cloud.requested_hosts("coded") == [NEAR]
 
 
 @pytest.mark.parametrize("key", ["", "npm/", "%2F"])
@@ -106,4 +106,4 @@ def test_a_folder_of_the_bucket_is_no_object(shield: Shield, key: str) -> None:
     shield.cloud.put(NEAR, key, b"<ListBucketResult>")
     assert shield.edge.get(key).status_code == 404
     assert shield.edge.get(shield.url + "/objects").status_code == 404
-    assert shield.cloud.asked(key) == []
+    assert shield.cloud.requested_hosts(key) == []

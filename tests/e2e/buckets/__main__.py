@@ -69,7 +69,9 @@ def guard(title: str, bucket: aws.s3.Bucket, key: pulumi.Input[str] | None) -> N
 bucket = aws.s3.Bucket("assets", bucket=NAME, region=REGION, tags=TAGS, opts=LASTING)
 
 if pulumi.Config().get_bool("guarded"):
-    key = aws.kms.Key("assets", region=REGION, enable_key_rotation=True, deletion_window_in_days=30, tags=TAGS)
+    key = aws.kms.Key(
+        "assets", region=REGION, enable_key_rotation=True, deletion_window_in_days=30, tags=TAGS, opts=LASTING
+    )
     guard(NAME, bucket, key.arn)
     logs = aws.s3.Bucket("assets-logs", bucket=LOGS, region=REGION, tags=TAGS, opts=LASTING)
     guard(LOGS, logs, None)

@@ -1,0 +1,19 @@
+"""Runs the commands that `make up` prints, in a shell of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+# The line of the output after which the reader's commands stand.
+READER = "in a shell and a directory of your own:"
+
+
+def shell(directory: Path, *commands: str) -> subprocess.CompletedProcess[str]:
+    """Runs the commands in one shell that has only HOME, PATH and LANG from the tests' environment."""
+    settings = {name: value for name, value in os.environ.items() if name in ("HOME", "PATH", "LANG")}
+    script = "\n".join(["set -e", *commands])
+    return subprocess.run(
+        ["bash", "-c", script], cwd=directory, env=settings, capture_output=True, text=True, check=False
+    )
