@@ -67,13 +67,19 @@ class Feed(threading.Thread):
                 continue
             self._deliver(shard["ShardId"], [record for record in records if self._matches_filter(record)])
             if not self._ended.is_set():
-                self._position.write_text(records[-1]["dynamodb"]["SequenceNumber"])
+                self._store_position(records[-1]["dynamodb"]["SequenceNumber"])
 
     def _iterator(self, shard: str) -> str:
         start: dict[str, str] = {"ShardIteratorType": self.mapping.start}
         if self._position.exists():
             start = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": self._position.read_text()}
         return self._streams.get_shard_iterator(StreamArn=self.mapping.stream, ShardId=shard, **start)["ShardIterator"]
+
+    def _store_position(self, number: str) -> None:
+        """Replaces the file in one step: after a kill between truncation and write, no later run could read it."""
+        draft = self._position.with_suffix(".new")
+        draft.write_text(number)
+        draft.replace(self._position)
 
     def _deliver(self, shard: str, records: Sequence[Record]) -> None:
         mapping = self.mapping

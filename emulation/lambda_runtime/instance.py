@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -92,8 +93,13 @@ class Instance:
     def _unpack(self) -> None:
         if not any(self._directory.iterdir()):
             packed = httpx.get(self.code.location).raise_for_status().content
+            # In one step, because a later run takes a directory with files for complete.
+            draft = self._directory.with_name(f"{self._directory.name}.new")
+            shutil.rmtree(draft, ignore_errors=True)
             with zipfile.ZipFile(io.BytesIO(packed)) as file:
-                file.extractall(self._directory)
+                file.extractall(draft)
+            self._directory.rmdir()
+            draft.rename(self._directory)
 
     def _environment(self) -> dict[str, str]:
         """Returns the function's variables, the variables that Lambda sets, and the addresses of the emulated
