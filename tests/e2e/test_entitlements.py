@@ -163,9 +163,10 @@ def test_a_token_without_an_entry_is_looked_up(target: Target, clients: list[htt
         edge_values(target).delete(f"token:{digest}", **where(target))
         assert entry(target, digest) is None
     for client in clients:
-        assert status(client, good) == 200
-        assert status(client, gone) == 401
-        assert status(client, "ae_made-up") == 401
+        # On a busy machine the metadata API can miss the edge's time limit; the edge then answers 503.
+        seconds_until(client, good, 200)
+        seconds_until(client, gone, 401)
+        seconds_until(client, "ae_made-up", 401)
     assert entry(target, kept) is None  # the metadata API gave the answer, not the store
 
 

@@ -202,9 +202,10 @@ def test_a_token_without_an_entry_is_looked_up(network: Network) -> None:
         for digest in (kept, revoked):
             erase(network, digest)
             assert store.read([f"token:{digest}"]) == {}
-        assert network.status(good) == 200
-        assert network.status(gone) == 401
-        assert network.status("ae_made-up") == 401
+        # On a busy machine the metadata API can miss the edge's time limit; the edge then answers 503.
+        seconds_until(network, good, 200)
+        seconds_until(network, gone, 401)
+        seconds_until(network, "ae_made-up", 401)
         assert network.entry(kept) is None  # the metadata API gave the answer, not the store
     finally:
         os.kill(follower, signal.SIGCONT)

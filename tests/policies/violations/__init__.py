@@ -70,4 +70,6 @@ def _graph_of(stack: int) -> Mapping[str, PolicyResource]:
 
 
 def _picked(stack: Whole, violation: Violation) -> Registered:
-    return next(each for each in stack.resources if kind_of(each) == violation.of and violation.where(each))
+    """Returns the first resource by URN, because the program registers resources in no fixed order."""
+    picked = [each for each in stack.resources if kind_of(each) == violation.of and violation.where(each)]
+    return min(picked, key=lambda each: each.urn)
