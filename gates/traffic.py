@@ -81,7 +81,7 @@ def _targets(record: Resource) -> list[str]:
 
 
 def _target(value: Any, number: int, resource: Resource) -> str:
-    """Returns the target as text. A value that is not known before the apply counts as a target that differs from all
+    """Returns the target of a DNS record as text. A value that is not known before the apply differs from all
     known targets."""
     return json.dumps(value, sort_keys=True) if known(value) else f"{resource.urn} {number}, known after the apply"
 

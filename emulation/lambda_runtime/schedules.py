@@ -73,7 +73,7 @@ def _retries(functions: Any, function: str) -> int:
     try:
         config = functions.get_function_event_invoke_config(FunctionName=function)
     except ClientError:
-        return _RETRIES  # the function has no such configuration
+        return _RETRIES  # the default, because the function has no configuration for asynchronous events
     return int(config.get("MaximumRetryAttempts", _RETRIES))
 
 

@@ -71,7 +71,7 @@ class LambdaTokenSync(pulumi.ComponentResource):
             region=source.region,
             event_source_arn=source.stream_arn,
             function_name=made.resource.arn,
-            starting_position="TRIM_HORIZON",  # what was changed while there was no function is carried, too
+            starting_position="TRIM_HORIZON",  # so that the function also gets earlier changes
             batch_size=_BATCH,
             parallelization_factor=1,
             filter_criteria={"filters": [{"pattern": _TOKENS_ONLY}]},

@@ -57,7 +57,8 @@ class DynamoDbMetadata(pulumi.ComponentResource):
             **_billing(args.capacity),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                # Auto scaling changes the capacity, and replicas that are separate resources appear in `replicas`.
+                # Differences in these properties are no drift: auto scaling changes the capacity, and the separate
+                # replica resources appear in `replicas`.
                 ignore_changes=["readCapacity", "writeCapacity", "replicas"] if args.capacity else [],
             ),
         )

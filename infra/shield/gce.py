@@ -78,7 +78,7 @@ class GceShield(pulumi.ComponentResource):
                 "enable_integrity_monitoring": True,
             },
             metadata={"user-data": self._user_data, "block-project-ssh-keys": "true", "serial-port-enable": "false"},
-            # cloud-init acts on user data once in the life of a machine, and metadata can be changed without a new one.
+            # cloud-init applies user data only at the first boot, so a change of user data needs a new machine.
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=args.boots_after, replace_on_changes=["metadata"], delete_before_replace=True
             ),

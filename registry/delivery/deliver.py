@@ -70,7 +70,10 @@ class Delivery:
         return list(dict.fromkeys(self.deliver_intents(pending).failed))
 
     def drain(self, until: float = math.inf) -> PassReport:
-        """Delivers the due intents, pending ones first. Starts no more work after `until`, in seconds since 1970."""
+        """Delivers the due intents of the outbox to the edge: first those never delivered, then those to repeat.
+
+        Starts no delivery after the time `until`, in seconds since 1970.
+        """
         due = [each for each in [*self.outbox.pending(), *self.outbox.repeats()] if each.due <= time.time()]
         delivered, delayed = 0, list[str]()
         for start in range(0, len(due), _AT_ONCE):

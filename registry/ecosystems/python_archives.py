@@ -90,7 +90,7 @@ def sdist_metadata(file: Path) -> bytes | None:
     Raises RegistryError for an archive that cannot be read, and for one that is no sdist of any age.
     """
     with _opened(file, "an sdist", "python -m build --sdist"):
-        # As pip, go by the content of a zip and by the name of a tar archive.
+        # pip recognizes a zip archive by its content, and a tar archive by its name. This function does the same.
         found = _from_zip(file) if zipfile.is_zipfile(file) else _from_tar(file)
     if found.info is None and not found.builds:
         raise RegistryError(

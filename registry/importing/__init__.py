@@ -50,7 +50,7 @@ class Wanted:
 
     @property
     def id(self) -> str:
-        """Identifies the import in the journal: equal for the same content from the same source."""
+        """Returns the id of the item in the journal. Items with the same content and source have the same id."""
         if isinstance(self.location, RemoteImage):
             return f"{self.location} {self.digest} {self.repository} {self.tag}"
         about = self.upstream.id if self.upstream else self.listing.id if self.listing else self.registry

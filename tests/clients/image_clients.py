@@ -78,7 +78,7 @@ class ImageClient:
     name: str
     programs: tuple[str, ...]  # the first one tells its version
     pull: Callable[[Setting, str], Finished] | None
-    content: Callable[[Setting, str], Finished] | None = None  # prints the image's file app/README
+    content: Callable[[Setting, str], Finished] | None = None  # the command that prints the image's file app/README
     tags: Callable[[Setting, str], Finished] | None = None
     referrers: Callable[[Setting, str], Finished] | None = None
     artifact: Callable[[Setting, str], Finished] | None = None  # prints the artifact's file

@@ -202,7 +202,7 @@ def _run(package: Path, base: str) -> tuple[list[Any], Mapping[str, Any]]:
 
 
 def _row(test: Mapping[str, Any], result: Any) -> tuple[str, str]:
-    """Returns the verdict and its reason. The suite calls what its server or the cache cannot even begin "Setup"."""
+    """Returns the verdict and its reason. The verdict is "Setup" if the suite could not start the test."""
     if result is True:
         return "yes", ""
     name, message = result

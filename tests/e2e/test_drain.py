@@ -1,6 +1,6 @@
-"""The stack's schedule delivers changes that publishers could not deliver, without an operator's `purges drain`.
+"""Tests that the stack's outbox relay tells the edge about changes when their publisher was killed or could not.
 
-The schedule invokes the outbox relay each minute. The sandbox's minute lasts 5 seconds here.
+The stack's schedule invokes the relay each minute. These tests shorten the minute of the emulated AWS to 5 seconds.
 """
 
 from __future__ import annotations

@@ -45,8 +45,8 @@ pytestmark = pytest.mark.skipif(
     reason="needs workerd (npm ci in workers/edge) and Traffic Server (apt-get install trafficserver)",
 )
 
-# The script returns what it sees and what its bindings give it. The client chooses the shield here, to show that the
-# cache's key does not depend on the shield.
+# This worker script returns the request that it received and the values of its bindings. The client names the shield
+# in the query, to show that the cache's key does not depend on the shield.
 SCRIPT = """
 export default {
   async fetch(request, env) {

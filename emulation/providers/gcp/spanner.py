@@ -1,4 +1,4 @@
-"""Spanner: instances, databases, backup schedules, and members of roles on databases."""
+"""Handles resources of Spanner: instances, databases, backup schedules, and members of roles on databases."""
 
 from __future__ import annotations
 
