@@ -81,7 +81,7 @@ export function verdictOn(conditions: Conditions, status: number, answer: Header
   if (ifMatch !== undefined && !lists(ifMatch, etag, isStrong)) return "failed";
   if (ifUnmodifiedSince !== undefined && modified !== undefined && modified > ifUnmodifiedSince) return "failed";
   if (status === 304) return "not modified";
-  if (ifNoneMatch !== undefined && lists(ifNoneMatch, etag, () => true)) return "not modified";
+  if (ifNoneMatch !== undefined && isListed(ifNoneMatch, etag)) return "not modified";
   if (ifModifiedSince !== undefined && modified !== undefined && modified <= ifModifiedSince) return "not modified";
   if (status === 206 && ifRange !== undefined && !isCurrent(ifRange, answer)) return "whole";
   return "pass";
@@ -101,6 +101,11 @@ export function isBeyond({ range, ifRange }: Conditions, whole: Headers): boolea
   const size = whole.get("content-length");
   if (range === undefined || size === null || (ifRange !== undefined && !isCurrent(ifRange, whole))) return false;
   return "suffix" in range ? range.suffix === 0 : range.first >= Number(size);
+}
+
+/** Returns whether an If-None-Match header lists the entity tag, by a weak comparison (RFC 9110, section 13.1.2). */
+export function isListed(header: string, etag: string | null): boolean {
+  return lists(header, etag, () => true);
 }
 
 function lists(header: string, etag: string | null, comparable: (tag: string) => boolean): boolean {

@@ -7,7 +7,7 @@ import { credentialOf, isBearer } from "./credentials";
 import { allows, matches } from "./grants";
 import { clientResponse, fetchObject } from "./objects";
 import { listResponse } from "./oci_lists";
-import { packumentPart, wholeObject } from "./npm";
+import { packumentPart } from "./npm";
 import { isQuarantined } from "./quarantine";
 import { type Ecosystem, type ObjectRoute, type Route, route } from "./routes";
 import { scopeOf } from "./sessions";
@@ -84,21 +84,25 @@ async function serveProtected(wanted: ProtectedRoute, request: Request, bindings
  * is the same whether the package exists or not.
  */
 function withoutGrant(wanted: ObjectRoute, bindings: Bindings): Response {
-  const reserved = JSON.parse(bindings.RESERVED_PYTHON_NAMES ?? "[]") as string[];
   const isProject = wanted.key.startsWith("pypi/simple/") && wanted.name !== "*";
-  if (isProject && !reserved.some((pattern) => matches(pattern, wanted.name))) {
+  if (isProject && !isReserved(wanted.name, bindings.RESERVED_PYTHON_NAMES ?? "[]")) {
     return failure(wanted.ecosystem, 404, `${wanted.name}: no such project among those that this token allows pulling`);
   }
   return failure(wanted.ecosystem, 403, `this token does not allow pulling ${wanted.name}`);
+}
+
+function isReserved(name: string, patterns: string): boolean {
+  return (JSON.parse(patterns) as string[]).some((pattern) => matches(pattern, name));
 }
 
 async function object(wanted: ObjectRoute, request: Request, bindings: Bindings): Promise<Response> {
   const started = Date.now();
   const below = { shield: bindings.SHIELD, shields: shieldsOf(bindings.SHIELDS), originKey: bindings.ORIGIN_KEY };
   // A part is cut from the whole: neither a range nor a validator of the client is one of the stored object.
-  const asked = wanted.part === undefined && wanted.list === undefined ? request : wholeObject(request);
-  const conditions = conditionsOf(asked.method, asked.headers);
-  const answer = await fetchObject(wanted, asked.method, conditions, below, placeOf(request), started);
+  const isCut = wanted.part !== undefined || wanted.list !== undefined;
+  const method = isCut ? "GET" : request.method;
+  const conditions = isCut ? {} : conditionsOf(method, request.headers);
+  const answer = await fetchObject(wanted, method, conditions, below, placeOf(request), started);
   if (answer === undefined) {
     return failure(wanted.ecosystem, 502, "no shield could answer", { "retry-after": "1" });
   }

@@ -75,11 +75,6 @@ function unknown(reason?: string): Route {
   return { kind: "unknown", ecosystem: "npm", ...(reason === undefined ? {} : { reason }) };
 }
 
-/** Returns a request for the whole object: conditions and ranges of the client's request concern the part only. */
-export function wholeObject(request: Request): Request {
-  return new Request(request.url, { method: "GET" });
-}
-
 /** Returns the part of the packument in `whole`, or undefined when the packument has no such version. */
 export async function packumentPart(whole: Response, part: PackumentPart, method: string): Promise<Response | undefined> {
   const packument = (await whole.json()) as Packument;

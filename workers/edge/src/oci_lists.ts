@@ -1,6 +1,7 @@
 // Lists of tags and of referrers: the part that a client asks for, with the URL of the next part.
 // OCI Distribution Specification 1.1, "Listing Tags" and "Listing Referrers".
 
+import { isListed } from "./conditions";
 import { sha256 } from "./digest";
 import type { ListQuery } from "./oci";
 
@@ -34,7 +35,7 @@ export async function listResponse(
   for (const [header, value] of Object.entries(part.headers)) headers.set(header, value);
   headers.set("docker-distribution-api-version", "registry/2.0");
   headers.set("etag", etag);
-  if (matches(request.headers.get("if-none-match"), etag)) {
+  if (isListed(request.headers.get("if-none-match") ?? "", etag)) {
     headers.delete("content-length");
     return new Response(null, { status: 304, headers });
   }
@@ -78,8 +79,4 @@ function fitting(descriptors: readonly Descriptor[]): readonly Descriptor[] {
   const size = (descriptor: Descriptor): number => new TextEncoder().encode(`${JSON.stringify(descriptor)},`).length;
   const end = descriptors.findIndex((descriptor) => (left -= size(descriptor)) < 0);
   return end < 0 ? descriptors : descriptors.slice(0, Math.max(end, 1));
-}
-
-function matches(header: string | null, etag: string): boolean {
-  return (header ?? "").split(",").some((each) => ["*", etag].includes(each.trim().replace(/^W\//, "")));
 }
