@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -164,7 +164,12 @@ def services_bound(args: ResourceValidationArgs) -> Iterator[str]:
     fix="Name the member: a service account, a group or a user",
 )
 def grants_name_members(args: ResourceValidationArgs) -> Iterator[str]:
-    for member in _members(args):
+    yield from public_grants(args, _members(args))
+
+
+def public_grants(args: ResourceValidationArgs, members: Iterable[str]) -> Iterator[str]:
+    """Yields a finding for each member on Google Cloud that stands for everybody."""
+    for member in members:
         if member in _EVERYBODY:
             yield f"{args.props.get('role')} is granted to {member}"
 

@@ -26,7 +26,7 @@ from policies.framework.declare import (
 from policies.framework.documents import BUCKET_POLICIES
 from policies.framework.iam_documents import refuses_plain_text, refuses_tls_below_1_2
 from policies.framework.relations import all_of, refers_to, settings_of
-from policies.rules.principals import open_statements
+from policies.rules.principals import open_statements, public_grants
 
 S3_BUCKET = "aws:s3/bucket:Bucket"
 GCS_BUCKET = "gcp:storage/bucket:Bucket"
@@ -36,7 +36,6 @@ _GCS_GRANTS = {
     "gcp:storage/bucketIAMBinding:BucketIAMBinding": "members",
     "gcp:storage/bucketAccessControl:BucketAccessControl": "entity",
 }
-_EVERYBODY = {"allUsers", "allAuthenticatedUsers"}
 _S3_LOCK = "aws:s3/bucketObjectLockConfiguration:BucketObjectLockConfiguration"
 _S3_LOGGING = "aws:s3/bucketLogging:BucketLogging"
 _BLOCKS = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
@@ -72,9 +71,7 @@ def grants_not_public(args: ResourceValidationArgs) -> Iterator[str]:
     if kind(args) in BUCKET_POLICIES:
         yield from open_statements(args)
         return
-    for member in texts(args.props.get(_GCS_GRANTS[kind(args)])):
-        if member in _EVERYBODY:
-            yield f"{args.props.get('role')} is granted to {member}"
+    yield from public_grants(args, texts(args.props.get(_GCS_GRANTS[kind(args)])))
 
 
 @whole_stack(
