@@ -16,13 +16,14 @@ from collections import Counter
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local.checkout import CHECKOUT
+from tests.support.http_server import serving
 from tests.support.shield_machine import EDGE, Shield, booted_shield
 from tests.support.spanner import free_port
 
@@ -163,12 +164,8 @@ def _front(between: Between) -> Generator[str]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
+    with serving(Handler) as url:
+        yield url
 
 
 @contextmanager

@@ -8,16 +8,16 @@ import json
 import os
 import shutil
 import sys
-import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import httpx
 import pytest
 
 from local.clients import Client, Identity
+from tests.support.http_server import serving
 from tests.support.packages import wheel
 from tests.support.sandbox.edge import US_EAST, access
 from tests.support.sandbox.shell import READER, shell
@@ -64,12 +64,8 @@ def _second_index(directory: Path, project: str) -> Generator[str]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/simple/"
-    finally:
-        server.shutdown()
+    with serving(Handler) as url:
+        yield f"{url}/simple/"
 
 
 def test_npm_takes_the_token_as_auth_and_as_a_password(up: Up, tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ import json
 import os
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ import pytest
 
 from local import operator
 from local.clients import Client
+from tests.support.http_server import serving
 from tests.support.packages import tarball
 from tests.support.sandbox.commands import registry
 from tests.support.sandbox.installs import Finished, in_client
@@ -183,19 +183,16 @@ def other_registry(tmp_path: Path) -> Iterator[str]:
 
         def log_message(self, format: str, *args: Any) -> None: ...
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_address[1]}"
-    versions: dict[str, Any] = {}
-    for number in times:
-        body = tarball(tmp_path / "x.tgz", {"name": "@wild/timed", "version": number}).read_bytes()
-        answers[f"/{number}.tgz"] = body
-        integrity = f"sha512-{base64.b64encode(hashlib.sha512(body).digest()).decode()}"
-        versions[number] = {"dist": {"tarball": f"{url}/{number}.tgz", "integrity": integrity}}
-    packument = {"versions": versions, "time": times, "dist-tags": {"latest": "1.0.0", "next": "2.0.0"}}
-    answers["/@wild/timed"] = json.dumps(packument).encode()
-    yield url
-    server.shutdown()
+    with serving(Handler) as url:
+        versions: dict[str, Any] = {}
+        for number in times:
+            body = tarball(tmp_path / "x.tgz", {"name": "@wild/timed", "version": number}).read_bytes()
+            answers[f"/{number}.tgz"] = body
+            integrity = f"sha512-{base64.b64encode(hashlib.sha512(body).digest()).decode()}"
+            versions[number] = {"dist": {"tarball": f"{url}/{number}.tgz", "integrity": integrity}}
+        packument = {"versions": versions, "time": times, "dist-tags": {"latest": "1.0.0", "next": "2.0.0"}}
+        answers["/@wild/timed"] = json.dumps(packument).encode()
+        yield url
 
 
 def test_npm_picks_an_imported_version_as_it_does_from_the_other_registry(

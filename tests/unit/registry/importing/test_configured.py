@@ -8,10 +8,9 @@ import base64
 import hashlib
 import json
 import os
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -26,6 +25,7 @@ from registry.importing.apis import Api
 from registry.importing.clients import npm_locked, npm_package, npm_tree, pip_indexes
 from registry.importing.images.carry import ImageRegistries
 from registry.importing.sources import Sources
+from tests.support.http_server import serving
 from tests.support.packages import tarball
 
 TOKEN = "npm-token"
@@ -76,19 +76,22 @@ def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Npm]:
 
         def log_message(self, format: str, *args: Any) -> None: ...
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    host = f"127.0.0.1:{server.server_address[1]}"
-    registry.url = f"http://{host}"
-    lines = [f"registry={registry.url}/public/", f"@acme:registry={registry.url}/private/"]
-    lines += [f"//{host}/private/:_authToken={TOKEN}", f"cache={tmp_path / 'cache'}", "fetch-retries=0"]
-    (tmp_path / "npmrc").write_text("\n".join(lines))
-    monkeypatch.setenv("NPM_CONFIG_USERCONFIG", str(tmp_path / "npmrc"))
+    with serving(Handler) as url:
+        registry.url = url
+        _configure_npm(url, tmp_path, monkeypatch)
+        yield registry
+
+
+def _configure_npm(url: str, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes npm use the registry, with the token for its private part, and no other settings of this machine."""
+    host = url.removeprefix("http://")
+    lines = [f"registry={url}/public/", f"@acme:registry={url}/private/"]
+    lines += [f"//{host}/private/:_authToken={TOKEN}", f"cache={directory / 'cache'}", "fetch-retries=0"]
+    (directory / "npmrc").write_text("\n".join(lines))
+    monkeypatch.setenv("NPM_CONFIG_USERCONFIG", str(directory / "npmrc"))
     for name in [each for each in os.environ if each.lower().startswith("npm_config_")]:
         if name != "NPM_CONFIG_USERCONFIG":
             monkeypatch.delenv(name)
-    yield registry
-    server.shutdown()
 
 
 def specs(found: Iterator[Found]) -> list[str]:

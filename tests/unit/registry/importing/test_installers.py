@@ -6,10 +6,9 @@ import hashlib
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from registry.importing.images.carry import ImageRegistries
 from registry.importing.journal import Journal
 from registry.importing.pipeline import Import, Imported
 from registry.importing.sources import Sources
+from tests.support.http_server import serving
 from tests.support.python_files import metadata, wheel
 from tests.support.registry import Network, network
 
@@ -56,10 +56,8 @@ class _Bucket(BaseHTTPRequestHandler):
 @pytest.fixture
 def index(network: Network) -> Iterator[str]:
     """Returns the URL of a simple index with what is imported."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Bucket, network))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/pypi/simple/"
-    server.shutdown()
+    with serving(partial(_Bucket, network)) as url:
+        yield f"{url}/pypi/simple/"
 
 
 def run(network: Network, directory: Path, sources: list[str]) -> Imported:
