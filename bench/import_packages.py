@@ -90,7 +90,7 @@ def stack(sandbox: Sandbox) -> dict[str, Any]:
         "environment": "bench",
         "home_region": "us-east-1",
         "url": "https://packages.artifact-edge.test",
-        "zone": {"name": "artifact-edge.test"},
+        "edge_zone": {"name": "artifact-edge-zone.test", "id": "none"},
         "buckets": [{"region": "us-east-1", "name": "origin"}],
         "metadata": {"backend": "dynamodb", "region": "us-east-1", "table": "metadata"},
         "entitlements": {"account_id": _ACCOUNT, "namespace_id": cast(Any, namespace).id},

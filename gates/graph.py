@@ -20,7 +20,6 @@ from gates.resource_types import BUCKETS, NODES, RECORDS
 Token = Literal["cached", "cold"]
 
 _CLOUDS = {"aws": "cloud:aws", "gcp": "cloud:gcp", "cloudflare": "edge:cloudflare"}
-_CLOUDFLARE = (".cdn.cloudflare.net",)
 _ROUTE53 = Part("Route 53", frozenset({"dns:route53", "cloud:aws"}))
 
 
@@ -43,6 +42,12 @@ class Graph:
     def _of(self, *ends: str) -> list[Resource]:
         return [resource for resource in self._all if resource.type.endswith(ends)]
 
+    @cached_property
+    def _proxied(self) -> frozenset[str]:
+        """Returns the names in Cloudflare's zones that lead to its edge network."""
+        records = self._of("cloudflare:index/dnsRecord:DnsRecord")
+        return frozenset(str(one.inputs.get("name")) for one in records if one.inputs.get("proxied") is True)
+
     def _hosts(self) -> list[str]:
         """Returns the names that clients use: the HOSTNAME bindings of the workers, or, if there are none, the hosts of
         the worker routes. Names without a DNS record are left out."""
@@ -64,7 +69,7 @@ class Graph:
         """Yields the edge networks that a name leads to, directly or through another name."""
         for record in self._records(name):
             for target in record.inputs.get("records") or [one.get("name") for one in record.inputs.get("aliases", [])]:
-                if known(target) and str(target).endswith(_CLOUDFLARE):
+                if known(target) and str(target).rstrip(".") in self._proxied:
                     yield self._cloudflare(token, objects)
                 elif known(target):
                     yield from self._networks(str(target), token, objects)

@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import httpx
 import yaml
 
+from emulation.cloudflare.zones import REGISTRAR_PATH
 from emulation.engine.environment import cloud_environment
 from emulation.layout import Sandbox
 from local.checkout import CHECKOUT
@@ -34,6 +36,19 @@ def make_keys(sandbox: Sandbox, stack: str, stacks: Path) -> None:
     config = yaml.safe_load((stacks / f"Pulumi.{stack}.yaml").read_text())["config"]
     place = ["--domain", config["artifact-edge:domain"], "--region", config["aws:region"]]
     _run(sandbox, ["keys", "init", "--environment", stack, *place])
+
+
+def add_edge_zone(sandbox: Sandbox, stack: str, stacks: Path) -> None:
+    """Adds the Cloudflare zone in a stack's config to the account and delegates the domain, unless that is done.
+
+    On the real Cloudflare, people do this once in the dashboard and at their registrar (docs/deploying.md).
+    """
+    config = yaml.safe_load((stacks / f"Pulumi.{stack}.yaml").read_text())["config"]["artifact-edge:edge"]
+    api = httpx.Client(base_url=sandbox.cloudflare_url, headers={"Authorization": "Bearer any"}, trust_env=False)
+    if not api.get("/zones", params={"name": config["zone"]}).raise_for_status().json()["result"]:
+        account = {"id": config["account_id"]}
+        api.post("/zones", json={"name": config["zone"], "account": account, "type": "full"}).raise_for_status()
+    api.put(f"{REGISTRAR_PATH}/{config['zone']}").raise_for_status()
 
 
 def publish_samples(sandbox: Sandbox, outputs: Mapping[str, Any]) -> list[str]:

@@ -45,6 +45,7 @@ def up(sandbox: Sandbox, report: Report) -> str:
 def _provision(sandbox: Sandbox, stack: LocalStack, report: Report, *, refresh: bool) -> Mapping[str, Any]:
     report("creating the keys between the tiers")
     operator.make_keys(sandbox, STACK, CHECKOUT / "stacks")
+    operator.add_edge_zone(sandbox, STACK, CHECKOUT / "stacks")
     report(f"running `pulumi up` on stack {STACK}")
     stack.select()
     report(f"  {_in_words(stack.up(refresh=refresh))}")

@@ -40,6 +40,7 @@ class TemporarySandbox:
     def new_stack(self, name: str) -> None:
         """Creates a stack from its config in the project, and the keys that the program reads."""
         operator.make_keys(self.clouds, name, self.project / "stacks")
+        operator.add_edge_zone(self.clouds, name, self.project / "stacks")
         self.pulumi("stack", "init", name)
 
 

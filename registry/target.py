@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from contract.shields import EDGE_PORT
 from registry import RegistryError
 from registry.cloudflare.api import CloudflareApi, patient_http
-from registry.cloudflare.cache_purge import CloudflareEdge, find_zone
+from registry.cloudflare.cache_purge import CloudflareEdge
 from registry.cloudflare.token_entries import TokenEntries
 from registry.delivery.deliver import Delivery
 from registry.delivery.metrics import CloudWatch
@@ -59,8 +59,11 @@ class Bucket(_Part):
         return S3(cast(Any, boto3).client("s3", region_name=self.region), self.name)
 
 
-class Zone(_Part):
+class EdgeZone(_Part):
+    """The Cloudflare zone that serves the clients' hostname, and whose cache the registry purges."""
+
     name: str
+    id: str
 
 
 class Metadata(_Part):
@@ -86,7 +89,7 @@ class Target(_Part):
     environment: str
     home_region: str  # on AWS; the secrets of the stack are there
     url: str
-    zone: Zone
+    edge_zone: EdgeZone
     buckets: list[Bucket] = Field(min_length=1)
     metadata: Metadata
     entitlements: Entitlements
@@ -107,7 +110,7 @@ class Target(_Part):
         return CloudflareEdge(
             purges=api,
             entries=api,
-            zone_id=partial(find_zone, api, self.zone.name),
+            zone_id=self.edge_zone.id,
             account_id=kept.account_id,
             namespace_id=kept.namespace_id,
             shields=[f"{shield.host}:{EDGE_PORT}" for shield in self.shields],

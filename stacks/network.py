@@ -86,7 +86,7 @@ def create_edge(stack: Stack, bundle: str, nodes: Sequence[Node], metadata_api: 
     args = EdgeArgs(
         prefix=stack.prefix,
         account_id=stack.config.edge.account_id,
-        zone_name=domain,
+        zone_name=stack.config.edge.zone,
         hostname=stack.hostname,
         bundle=bundle,
         shields=[ShieldNode(f"{host(node, domain)}:{EDGE_PORT}", node.region) for node in nodes],
@@ -99,7 +99,7 @@ def create_edge(stack: Stack, bundle: str, nodes: Sequence[Node], metadata_api: 
 
 def create_dns(stack: Stack, edge: Edge, nodes: Sequence[Node]) -> Dns:
     """Creates the zone, with the clients' hostname and a name for each shield machine."""
-    args = DnsArgs(stack.config.domain, stack.hostname, edge.target, nodes, removable=not stack.config.protect)
+    args = DnsArgs(stack.config.domain, stack.hostname, edge, nodes, removable=not stack.config.protect)
     return Dns("dns", args)
 
 

@@ -16,6 +16,7 @@ from emulation.cloudflare import kv_service
 from emulation.cloudflare.api import create_app
 from emulation.cloudflare.deployment import EdgeError, deployment
 from emulation.cloudflare.pops import Pops, kv_secret
+from emulation.cloudflare.public_dns import PublicDns
 from emulation.layout import CLOUDFLARE_PORT, Sandbox
 from emulation.state_store import StateStore
 
@@ -48,7 +49,9 @@ def main() -> None:
 
 def serve(sandbox: Sandbox, store: StateStore, pops: Pops) -> None:
     """Serves the API and the key-value service until SIGTERM or SIGINT, and then stops the PoPs."""
-    application = _either(create_app(store, pops), kv_service.create_service(store, kv_secret(sandbox)))
+    application = _either(
+        create_app(store, pops, PublicDns(sandbox.aws_url)), kv_service.create_service(store, kv_secret(sandbox))
+    )
     server = make_server(
         sandbox.cloudflare_address, CLOUDFLARE_PORT, application, threaded=True, request_handler=_Handler
     )

@@ -10,7 +10,7 @@ import threading
 from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from emulation.cloudflare import certificates, kv, scripts, zone_settings, zones
+from emulation.cloudflare import certificates, custom_hostnames, kv, scripts, zone_settings, zones
 from emulation.cloudflare.deployment import Edge, EdgeError, NoPops, deployment
 from emulation.cloudflare.envelope import ApiError, failure, new_id, success
 from emulation.state_store import StateStore
@@ -46,8 +46,13 @@ IPV6 = [
 ]
 
 
-def create_app(store: StateStore, edge: Edge | None = None) -> Flask:
-    """Creates the WSGI application of the API. Without `edge`, deployed scripts are stored and do not run."""
+def create_app(
+    store: StateStore, edge: Edge | None = None, resolve: custom_hostnames.Resolver = custom_hostnames.no_dns
+) -> Flask:
+    """Creates the WSGI application of the API. Without `edge`, deployed scripts are stored and do not run.
+
+    `resolve` looks names up in public DNS, to validate custom hostnames.
+    """
     app = Flask(__name__)
     app.url_map.merge_slashes = False
     app.config["MAX_FORM_MEMORY_SIZE"] = None  # a value in a form has up to 25 MiB; kv.py checks it
@@ -65,6 +70,8 @@ def create_app(store: StateStore, edge: Edge | None = None) -> Flask:
     api.register_blueprint(kv.blueprint(store))
     api.register_blueprint(certificates.blueprint(store, converge))
     api.register_blueprint(zones.blueprint(store, pops, converge))
+    api.register_blueprint(zones.registrar(store, converge))
+    api.register_blueprint(custom_hostnames.blueprint(store, resolve, converge))
     api.register_blueprint(zone_settings.blueprint(store, converge))
     api.register_blueprint(scripts.blueprint(store, pops, converge))
     app.register_blueprint(api)

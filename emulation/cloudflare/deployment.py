@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from emulation.cloudflare import custom_hostnames
 from emulation.cloudflare.zone_settings import values_of
 from emulation.state_store import StateStore
 
@@ -50,12 +51,13 @@ class Deployment:
 
     `trusted` contains the zones' origin authorities as PEM. If `verified`, origins need a certificate from these
     authorities, or from public ones when `trusted` is empty. `oldest_tls` is the oldest TLS version for clients, such
-    as "1.2".
+    as "1.2". `hostnames` have a certificate: those of active zones, with one level below each as in universal
+    certificates, and active custom hostnames.
     """
 
     scripts: Sequence[Script]
     routes: Sequence[tuple[str, str | None]]  # (pattern, script); without a script, no script runs for the pattern
-    zones: Sequence[str]
+    hostnames: Sequence[str]
     certificates: Mapping[str, Certificate]
     trusted: Sequence[str]
     verified: bool
@@ -107,11 +109,15 @@ def deployment(store: StateStore) -> Deployment:
 
     All zones share one network, so the laxest setting wins.
     """
-    settings = [values_of(store, zone["id"]) for zone in store.all("zone")]
+    active = [zone for zone in store.all("zone") if zone["status"] == "active"]
+    settings = [values_of(store, zone["id"]) for zone in active]
     return Deployment(
         scripts=[script(document) for document in store.all("script")],
-        routes=[(route["pattern"], route["script"]) for route in store.all("route")],
-        zones=[zone["name"] for zone in store.all("zone")],
+        routes=[(route["pattern"], route["script"]) for zone in active for route in store.all("route", zone["id"])],
+        hostnames=[
+            *(name for zone in active for name in (zone["name"], f"*.{zone['name']}")),
+            *custom_hostnames.served(store),
+        ],
         certificates={
             document["id"]: Certificate(document["id"], document["certificates"], document["private_key"])
             for document in store.all("certificate")

@@ -8,12 +8,17 @@ import httpx
 from cloudflare import Cloudflare
 
 from emulation.cloudflare.api import PREFIX, create_app
+from emulation.cloudflare.custom_hostnames import Resolver, no_dns
+from emulation.cloudflare.zones import REGISTRAR_PATH
 from emulation.state_store import StateStore
 
 
-def client(directory: Path, *, token: str = "any") -> Cloudflare:  # noqa: S107  any token is let in
-    """Returns a client of the official SDK for a separate emulated account, whose state is in `directory`."""
-    app = create_app(StateStore(directory / "state.sqlite"))
+def client(directory: Path, *, token: str = "any", resolve: Resolver = no_dns) -> Cloudflare:  # noqa: S107  any token is let in
+    """Returns a client of the official SDK for a separate emulated account, whose state is in `directory`.
+
+    `resolve` looks names up in public DNS, to validate custom hostnames.
+    """
+    app = create_app(StateStore(directory / "state.sqlite"), resolve=resolve)
     transport = httpx.WSGITransport(app=app)
     return Cloudflare(
         api_token=token,
@@ -21,3 +26,10 @@ def client(directory: Path, *, token: str = "any") -> Cloudflare:  # noqa: S107 
         http_client=httpx.Client(transport=transport),
         max_retries=0,
     )
+
+
+def active_zone(api: Cloudflare, account_id: str, name: str) -> str:
+    """Creates a zone, delegates its domain as the owner does at the registrar, and returns the zone's id."""
+    zone = api.zones.create(account={"id": account_id}, name=name, type="full")
+    api.put(f"{REGISTRAR_PATH}/{name}", cast_to=object)
+    return zone.id if zone else ""

@@ -69,7 +69,7 @@ class _RunningPop:
         if client is not None:
             self.l1.converge(client, list(deployment.trusted), verified=deployment.verified)
         listen = f"{self._address}:{POP_HTTPS_PORT}"
-        served = self._served(_hosts(deployment))
+        served = self._served(set(deployment.hostnames))
         internet = f"{self._sandbox.functions_address}:{FUNCTIONS_PORT}"
         files = workerd.configuration(deployment, self._pop, listen, self.l1.service, internet, self._kv, served)
         if processes.pid_of(self._sandbox, self._name) is not None:
@@ -111,11 +111,6 @@ def _client_certificate(deployment: Deployment) -> Certificate | None:
     if len(ids) > 1:
         raise EdgeError(f"not emulated: several mTLS certificates in use at once ({', '.join(sorted(ids))})")
     return deployment.certificates[ids.pop()] if ids else None
-
-
-def _hosts(deployment: Deployment) -> set[str]:
-    """Returns the names for the edge's certificate: each zone and, as in universal certificates, one level below it."""
-    return {name for zone in deployment.zones for name in (zone, f"*.{zone}")}
 
 
 def _held(directory: Path) -> workerd.Files:

@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from emulation.dns.answers import Authority
 from emulation.dns.client_locations import ClientLocationProxy
+from emulation.dns.cloudflare import CloudflareZones, Listed, cloudflare_zone
 from emulation.dns.health import Check, HealthChecks
 from emulation.dns.metrics import HealthMetrics
 from emulation.dns.route53 import Route53, Served, Snapshot, serve
@@ -33,8 +34,10 @@ class DnsService:
         self._route53 = Route53(sandbox.aws_url)
         self._checks = HealthChecks(self._addresses_anywhere)
         self._metrics = HealthMetrics(sandbox.aws_url)
-        self._stand_ins = stand_ins(sandbox, self._listening)
+        self._cloudflare = CloudflareZones(sandbox.cloudflare_url)
+        self._stand_ins = stand_ins(sandbox)
         self._snapshot = Snapshot()
+        self._edge_zones: tuple[Listed, ...] = ()
         self._served = Served((), (), ())
         self._authority = Authority(self._stand_ins)
         self._reported = ""
@@ -55,7 +58,7 @@ class DnsService:
         silent = False
         while True:
             try:
-                self._take(await asyncio.to_thread(self._route53.read))
+                self._take(await asyncio.to_thread(self._route53.read), await asyncio.to_thread(self._read_cloudflare))
                 healthy = {check.id: self._checks.healthy(check.id) for check in self._served.checks}
                 await asyncio.to_thread(self._metrics.publish, healthy)
                 silent = False
@@ -66,12 +69,20 @@ class DnsService:
             self._report()
             await asyncio.sleep(_POLL_SECONDS)
 
-    def _take(self, snapshot: Snapshot) -> None:
-        if snapshot == self._snapshot:
+    def _read_cloudflare(self) -> tuple[Listed, ...]:
+        """Returns the zones of the emulated Cloudflare, or those of the last look when the API does not answer."""
+        try:
+            return self._cloudflare.read()
+        except httpx.HTTPError:
+            return self._edge_zones
+
+    def _take(self, snapshot: Snapshot, edge_zones: tuple[Listed, ...]) -> None:
+        if (snapshot, edge_zones) == (self._snapshot, self._edge_zones):
             return
-        self._snapshot = snapshot
+        self._snapshot, self._edge_zones = snapshot, edge_zones
         self._served = serve(snapshot, self._checks.healthy, SystemRandom())
-        self._authority = Authority([*self._stand_ins, *self._served.zones])
+        on_cloudflare = [cloudflare_zone(self._sandbox, zone, self._listening) for zone in edge_zones]
+        self._authority = Authority([*self._stand_ins, *on_cloudflare, *self._served.zones])
         self._checks.configure([*self._served.checks, *self._pop_checks()])
         _log.info("serving %s", ", ".join(str(zone.origin) for zone in self._served.zones) or "no zone")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from infra.edge import EdgeName
 from infra.shield import Node
 
 
@@ -12,12 +13,11 @@ from infra.shield import Node
 class DnsArgs:
     """The names of one stack's zone, and what they point to.
 
-    Clients use `hostname`; the edge answers for it at `edge_target`. With `removable` the zone can be deleted while it
-    has records.
+    Clients use `hostname`, an alias of the edge's name. With `removable` the zone can be deleted while it has records.
     """
 
     zone_name: str
     hostname: str
-    edge_target: str
+    edge: EdgeName
     nodes: Sequence[Node]
     removable: bool

@@ -56,7 +56,8 @@ class Dns(pulumi.ComponentResource):
     def _edge_records(self, regions: Mapping[str, str]) -> aws.route53.HealthCheck:
         """Creates one latency record per region for the clients' hostname, and the health check that all share.
 
-        The check requests the hostname itself, as clients do. Returns the health check.
+        The check requests the hostname itself, as clients do. The records wait until the edge serves the hostname, so
+        that no client meets a name without a certificate. Returns the health check.
         """
         check = aws.route53.HealthCheck(
             "edge",
@@ -70,11 +71,30 @@ class Dns(pulumi.ComponentResource):
             tags={"Name": self._args.hostname},
             opts=self._child,
         )
+        served = pulumi.ResourceOptions(
+            parent=self, depends_on=self._args.edge.activated_by(self._validation_records(), self._zone.name_servers)
+        )
         for place, region in regions.items():
+            target = [self._args.edge.target]
             self._latency_record(
-                f"edge-{place}", self._args.hostname, "CNAME", [self._args.edge_target], place, region, check
+                f"edge-{place}", self._args.hostname, "CNAME", target, place, region, check, opts=served
             )
         return check
+
+    def _validation_records(self) -> Sequence[pulumi.Resource]:
+        """Creates the records by which the edge network validates the clients' hostname."""
+        return [
+            aws.route53.Record(
+                record.purpose,
+                zone_id=self._zone.zone_id,
+                name=record.name,
+                type=record.type,
+                ttl=_TTL_SECONDS,
+                records=[record.value],
+                opts=self._child,
+            )
+            for record in self._args.edge.validation_records
+        ]
 
     def _node_record(self, node: Node) -> aws.route53.HealthCheck:
         """Creates the DNS record and the health check of one machine, and returns the check.
@@ -134,6 +154,8 @@ class Dns(pulumi.ComponentResource):
         place: str,
         region: str,
         check: aws.route53.HealthCheck,
+        *,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         aws.route53.Record(
             name,
@@ -145,5 +167,5 @@ class Dns(pulumi.ComponentResource):
             set_identifier=place,
             latency_routing_policies=[{"region": region}],
             health_check_id=check.id,
-            opts=self._child,
+            opts=opts or self._child,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, Protocol
 
 import pulumi
 
@@ -39,9 +40,10 @@ class MetadataApiBinding:
 class EdgeArgs:
     """Arguments of the edge.
 
-    `zone_name` is the domain, `hostname` the name in it that clients use, `bundle` the compiled worker. Without a
-    `metadata_api` a token is valid only once the store has its entry. `reserved_python_names` are patterns of projects
-    for which a token without the grant gets 403 instead of 404.
+    `zone_name` is an active Cloudflare zone of the account that serves this stack alone. `hostname` is the name that
+    clients use; it belongs to another domain. `bundle` is the compiled worker. Without a `metadata_api` a token is
+    valid only once the store has its entry. `reserved_python_names` are patterns of projects for which a token without
+    the grant gets 403 instead of 404.
     """
 
     prefix: str
@@ -53,3 +55,32 @@ class EdgeArgs:
     secrets: EdgeSecrets
     metadata_api: MetadataApiBinding | None = None
     reserved_python_names: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class ValidationRecord:
+    """A DNS record by which the edge network sees who controls the clients' hostname. `purpose` names the resource."""
+
+    purpose: str
+    name: str
+    type: Literal["CNAME", "TXT"]
+    value: pulumi.Input[str]
+
+
+class EdgeName(Protocol):
+    """The edge as DNS sees it: `target` is the name that the clients' hostname is an alias of."""
+
+    @property
+    def target(self) -> str: ...
+
+    @property
+    def validation_records(self) -> Sequence[ValidationRecord]: ...
+
+    def activated_by(
+        self, records: Sequence[pulumi.Resource], name_servers: pulumi.Input[Sequence[str]]
+    ) -> pulumi.Output[Sequence[pulumi.Resource]]:
+        """Returns the validation records once the edge serves the hostname. A client record depends on the result.
+
+        `name_servers` are those of the records' zone, for the message to people who must still delegate the domain.
+        """
+        ...

@@ -1,45 +1,61 @@
-"""The edge on Cloudflare: the worker, its key-value store, its route and its certificate towards the shields."""
+"""The edge on Cloudflare: the worker, its key-value store, its hostname and its certificate towards the shields.
+
+The clients' hostname is a custom hostname of an existing zone (Cloudflare for SaaS), with the worker as the fallback
+origin. Every Cloudflare plan has custom hostnames, and Route 53 stays authoritative for the clients' domain.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import pulumi
 import pulumi_cloudflare as cloudflare
 
 from contract.regions import REGIONS
-from infra.edge import EdgeArgs, ShieldNode
+from infra.edge import EdgeArgs, ShieldNode, ValidationRecord
+from infra.edge.activation import wait_until_active
 
 _MODULE = "worker.js"
 _COMPATIBILITY_DATE = "2026-11-01"
-# The suffix that the authoritative DNS of a partial zone appends to a name, to send clients to Cloudflare (Cloudflare
-# DNS, "CNAME setup").
-_PARTIAL_SETUP_SUFFIX = ".cdn.cloudflare.net"
-
 # Settings of the zone, by id. Without `strict` the edge accepts any server that answers at a shield's address, even
 # with a trust store (Cloudflare SSL/TLS, "Encryption modes" and "Custom Origin Trust Store").
 _TLS = {"ssl": "strict", "min_tls_version": "1.2", "always_use_https": "on"}
 
-# Discard prefix (RFC 6666). The worker answers all requests for this proxied name, so that it needs no server.
+# Discard prefix (RFC 6666). The fallback origin of a worker is an originless record (Cloudflare for SaaS, "Workers as
+# your fallback origin").
 _NO_ORIGIN = "100::"
+
+# Delegated validation renews the certificate without further steps. It requires the TXT method (Cloudflare for SaaS,
+# "Delegated domain control validation (DCV)").
+_CERTIFICATE: cloudflare.CustomHostnameSslArgsDict = {
+    "type": "dv",
+    "method": "txt",
+    "settings": {"min_tls_version": "1.2"},
+}
+
+
+class EdgeZoneError(pulumi.RunError):
+    """The Cloudflare zone cannot serve requests. The message names the zone and the way out."""
 
 
 class Edge(pulumi.ComponentResource):
-    """The worker on the hostname, its key-value store of tokens, and its certificate towards the shields.
+    """The worker on the clients' hostname, its key-value store of tokens, and its certificate towards the shields.
 
-    The zone is a partial one ("CNAME setup", from Cloudflare's Business plan on): Route 53 stays authoritative and
-    sends the hostname here.
+    `target` is the name in the zone that the hostname must be an alias of. Before that, `validation_records` must
+    exist in the clients' domain.
     """
 
     zone_id: pulumi.Output[str]
     namespace_id: pulumi.Output[str]
     target: str
+    validation_records: Sequence[ValidationRecord]
 
     def __init__(self, name: str, args: EdgeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:edge:Edge", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        zone = cloudflare.Zone(name, name=args.zone_name, type="partial", account={"id": args.account_id}, opts=child)
+        self.zone_id = _active_zone(args.account_id, args.zone_name)
         entitlements = cloudflare.WorkersKvNamespace(
             "entitlements", account_id=args.account_id, title=f"{args.prefix}-entitlements", opts=child
         )
@@ -53,10 +69,10 @@ class Edge(pulumi.ComponentResource):
             opts=child,
         )
         trust = cloudflare.CustomOriginTrustStore(
-            "shield", zone_id=zone.id, certificate=args.secrets.server_ca, opts=child
+            "shield", zone_id=self.zone_id, certificate=args.secrets.server_ca, opts=child
         )
         tls = [
-            cloudflare.ZoneSetting(setting, zone_id=zone.id, setting_id=setting, value=value, opts=child)
+            cloudflare.ZoneSetting(setting, zone_id=self.zone_id, setting_id=setting, value=value, opts=child)
             for setting, value in _TLS.items()
         ]
         script = cloudflare.WorkersScript(
@@ -70,29 +86,85 @@ class Edge(pulumi.ComponentResource):
             observability={"enabled": True},
             opts=child,
         )
-        route = cloudflare.WorkersRoute(
+        self.target = f"{args.prefix}.{args.zone_name}"
+        self._hostname = args.hostname
+        self._custom_hostname = self._create_hostname()
+        self._route = cloudflare.WorkersRoute(
             name,
-            zone_id=zone.id,
+            zone_id=self.zone_id,
             pattern=f"{args.hostname}/*",
             script=script.script_name,
-            # The worker sends the origin key with its first request.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[trust, *tls]),
+            # A route can name a hostname outside of the zone once it is a custom hostname of the zone. The worker sends
+            # the origin key with its first request.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._custom_hostname, trust, *tls]),
         )
-        cloudflare.DnsRecord(
-            name,
-            zone_id=zone.id,
-            name=args.hostname,
+        self.validation_records = self._validation_records()
+        self.namespace_id = entitlements.id
+        self.register_outputs({"namespace_id": self.namespace_id})
+
+    def _create_hostname(self) -> cloudflare.CustomHostname:
+        """Creates the fallback origin of the zone and the custom hostname for clients."""
+        origin = cloudflare.DnsRecord(
+            "fallback-origin",
+            zone_id=self.zone_id,
+            name=self.target,
             type="AAAA",
             content=_NO_ORIGIN,
             proxied=True,
             ttl=1,  # automatic, the only value that a proxied record may have
-            # Clients must not reach the name before the worker stands behind it.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[route]),
+            opts=pulumi.ResourceOptions(parent=self),
         )
-        self.target = f"{args.hostname}{_PARTIAL_SETUP_SUFFIX}"
-        self.zone_id = zone.id
-        self.namespace_id = entitlements.id
-        self.register_outputs({"namespace_id": self.namespace_id})
+        fallback = cloudflare.CustomHostnameFallbackOrigin(
+            "fallback-origin",
+            zone_id=self.zone_id,
+            origin=self.target,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[origin]),
+        )
+        return cloudflare.CustomHostname(
+            "hostname",
+            zone_id=self.zone_id,
+            hostname=self._hostname,
+            ssl=_CERTIFICATE,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[fallback]),
+        )
+
+    def _validation_records(self) -> Sequence[ValidationRecord]:
+        """Returns the records that prove control of the hostname and delegate the validation of its certificate."""
+        delegation = cloudflare.get_dcv_delegation_output(zone_id=self.zone_id)
+        challenge = pulumi.Output.concat(self._hostname, ".", delegation.uuid, ".dcv.cloudflare.com")
+        verification: pulumi.Output[Any] = self._custom_hostname.ownership_verification
+        ownership: pulumi.Output[str] = verification.apply(lambda record: record.value)
+        return [
+            ValidationRecord("edge-ownership", f"_cf-custom-hostname.{self._hostname}", "TXT", ownership),
+            ValidationRecord("edge-certificate", f"_acme-challenge.{self._hostname}", "CNAME", challenge),
+        ]
+
+    def activated_by(
+        self, records: Sequence[pulumi.Resource], name_servers: pulumi.Input[Sequence[str]]
+    ) -> pulumi.Output[Sequence[pulumi.Resource]]:
+        """Returns the validation records once Cloudflare serves the hostname and the worker stands behind it."""
+
+        async def wait(known: Sequence[Any]) -> Sequence[pulumi.Resource]:
+            await wait_until_active(known[0], known[1], self._hostname, known[2])
+            return records
+
+        created = [resource.urn for resource in (self._route, *records)]
+        return pulumi.Output.all(self.zone_id, self._custom_hostname.id, name_servers, *created).apply(wait)
+
+
+def _active_zone(account_id: str, name: str) -> pulumi.Output[str]:
+    """Returns the id of the account's zone. Raises EdgeZoneError within the output when the zone is not active."""
+    found = cloudflare.get_zone_output(filter={"name": name, "account": {"id": account_id}, "match": "all"})
+
+    def checked(zone: cloudflare.GetZoneResult) -> str:
+        if zone.status != "active":
+            raise EdgeZoneError(
+                f"artifact-edge:edge.zone: the Cloudflare zone {name} is {zone.status}. Set its name servers at the "
+                f"registrar ({', '.join(zone.name_servers)}), wait until Cloudflare shows it as active, and try again"
+            )
+        return zone.zone_id or zone.id
+
+    return found.apply(checked)
 
 
 def _bindings(

@@ -13,12 +13,14 @@ from pulumi_policy.proxy import UnknownValueError
 
 from policies.framework.controls import nist, our_design, well_architected
 from policies.framework.declare import Properties, each_resource, given, kind, known, part, parts, setting, whole_stack
-from policies.framework.relations import all_of, is_set, settings_of
+from policies.framework.relations import all_of, is_set
 from policies.framework.secrets import secrets_in
 from policies.rules.functions import FUNCTION, SERVICE, environment_of
 
 SCRIPT = "cloudflare:index/workersScript:WorkersScript"
 ROUTE = "cloudflare:index/workersRoute:WorkersRoute"
+FALLBACK_ORIGIN = "cloudflare:index/customHostnameFallbackOrigin:CustomHostnameFallbackOrigin"
+CUSTOM_HOSTNAME = "cloudflare:index/customHostname:CustomHostname"
 _SUBDOMAIN = "cloudflare:index/workersScriptSubdomain:WorkersScriptSubdomain"
 _CUSTOM_DOMAIN = "cloudflare:index/workersCustomDomain:WorkersCustomDomain"
 _KV_NAMESPACE = "kv_namespace"
@@ -94,6 +96,8 @@ def proxied_names_have_a_worker(record: PolicyResource, stack: StackValidationAr
     if record.props.get("proxied") is not True:
         return
     name = record.props.get("name")
+    if any(origin.props.get("origin") == name for origin in all_of(stack, {FALLBACK_ORIGIN})):
+        return  # requests for custom hostnames end in a worker, by the rule on their routes
     routes = [each for each in all_of(stack, {ROUTE}) if each.props.get("pattern") == f"{name}/*"]
     if not any(is_set(route, "script") for route in routes):
         yield f"no route leads {name}/* to a worker"
@@ -102,28 +106,30 @@ def proxied_names_have_a_worker(record: PolicyResource, stack: StackValidationAr
 @whole_stack(
     "cloudflare-zone-origin-trust-store-set",
     "The edge trusts certificates of shields from the stack's own certificate authority only.",
-    of={"cloudflare:index/zone:Zone"},
+    of={CUSTOM_HOSTNAME},
     severity=Severity.HIGH,
     control=our_design("mutual TLS between edge and shield"),
     fix="Give the zone a cloudflare.CustomOriginTrustStore with the authority's certificate",
 )
-def trusts_one_authority(zone: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    token = "cloudflare:index/customOriginTrustStore:CustomOriginTrustStore"  # noqa: S105  a type token
-    if not settings_of(zone, token, stack, "zoneId", ("id", "zoneId")):
+def trusts_one_authority(hostname: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    if not _of_its_zone(hostname, "cloudflare:index/customOriginTrustStore:CustomOriginTrustStore", stack):
         yield "no trust store belongs to the zone"
 
 
 @whole_stack(
     "cloudflare-zone-tls-strict",
     "The edge verifies the certificates of shields, and requires TLS 1.2 or later of clients.",
-    of={"cloudflare:index/zone:Zone"},
+    of={CUSTOM_HOSTNAME},
     severity=Severity.CRITICAL,
     control=our_design("mutual TLS between edge and shield"),
-    fix='Give the zone a cloudflare.ZoneSetting for each: ssl "strict", min_tls_version "1.2", always_use_https "on"',
+    fix='Give the zone a cloudflare.ZoneSetting for each: ssl "strict", min_tls_version "1.2", always_use_https "on"; '
+    'and the custom hostname ssl.settings.min_tls_version "1.2"',
 )
-def verifies_shields(zone: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    token = "cloudflare:index/zoneSetting:ZoneSetting"  # noqa: S105  a type token
-    found = settings_of(zone, token, stack, "zoneId", ("id", "zoneId"))
+def verifies_shields(hostname: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    oldest = part(part(hostname.props, "ssl"), "settings").get("minTlsVersion")
+    if oldest not in _TLS["min_tls_version"]:
+        yield f"minTlsVersion of the hostname's certificate is {oldest or 'not set'}"
+    found = _of_its_zone(hostname, "cloudflare:index/zoneSetting:ZoneSetting", stack)
     values = {str(each.props.get("settingId")): str(each.props.get("value")) for each in found}
     for name, accepted in _TLS.items():
         if values.get(name) not in accepted:
@@ -201,6 +207,11 @@ def _written_namespaces(stack: StackValidationArgs) -> Iterator[str]:
 def logs(args: ResourceValidationArgs) -> Iterator[str]:
     if part(args.props, "observability").get("enabled") is not True:
         yield "observability is not enabled"
+
+
+def _of_its_zone(hostname: PolicyResource, token: str, stack: StackValidationArgs) -> list[PolicyResource]:
+    """Returns the resources of one type that belong to the zone of the hostname."""
+    return [each for each in all_of(stack, {token}) if each.props.get("zoneId") == hostname.props.get("zoneId")]
 
 
 def _waits(binding: Properties) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from registry import RegistryError
@@ -14,22 +14,21 @@ from registry.delivery.purge import WITHDRAWN, PurgeError, purged_at_once, withd
 class CloudflareEdge:
     """The caches and the quarantine list of one stack's edge network.
 
-    The API token of `purges` may purge the cache of the zone that `zone_id` returns. The token of `entries` may edit
+    The API token of `purges` may purge the cache of the zone `zone_id`. The token of `entries` may edit
     the namespace `namespace_id` of the account. `shields` are host names with ports.
     """
 
     purges: CloudflareApi
     entries: CloudflareApi
-    zone_id: Callable[[], str]
+    zone_id: str
     account_id: str
     namespace_id: str
     shields: Sequence[str]
 
     def purge(self, keys: Sequence[str]) -> None:
         try:
-            zone_id = self.zone_id()
             for urls in purged_at_once(self.shields, keys):
-                self.purges.ask("POST", f"/zones/{zone_id}/purge_cache", {"files": urls})
+                self.purges.ask("POST", f"/zones/{self.zone_id}/purge_cache", {"files": urls})
         except CloudflareError as error:
             raise PurgeError(f"the edge was not purged: {error}") from None
 
@@ -41,13 +40,3 @@ class CloudflareEdge:
             )
         except CloudflareError as error:
             raise RegistryError(f"the quarantine list at the edge was not updated: {error}") from None
-
-
-def find_zone(api: CloudflareApi, name: str) -> str:
-    """Returns the id of the zone with the domain `name`.
-
-    Raises CloudflareError, or PurgeError when the API token cannot see the zone.
-    """
-    for zone in api.listed("/zones", {"name": name}):
-        return zone["id"]
-    raise PurgeError(f"the edge was not purged: the API token cannot see the zone {name!r}; let it read zones")

@@ -124,6 +124,7 @@ def _problems_across(config: StackConfig, values: Mapping[str, Any]) -> Iterator
                     f" use 'gcp', or {NAMESPACE}:blobs.store 's3'"
                 )
     yield from _problems_of_origins(config)
+    yield from _problems_of_zone(config)
     if config.blobs.lock == "compliance" and not config.protect:
         yield (
             f"{NAMESPACE}:blobs.lock: 'compliance' keeps what is published from deletion by anybody, and"
@@ -146,4 +147,18 @@ def _problems_of_origins(config: StackConfig) -> Iterator[str]:
         yield (
             f"{NAMESPACE}:blobs.regions: {listed(regions)} are {len(regions)}; a shield reads from at most"
             f" {MOST_ORIGINS} buckets{', the standby among them' if spare else ''}, so name up to {most}"
+        )
+
+
+def _problems_of_zone(config: StackConfig) -> Iterator[str]:
+    """The edge's zone and the domain must be apart.
+
+    Cloudflare takes no custom hostname of the zone itself, and a worker resolves names in a zone of the account only
+    from that zone (Workers, "Known issues").
+    """
+    zone, domain = config.edge.zone, config.domain
+    if f".{domain}".endswith(f".{zone}") or f".{zone}".endswith(f".{domain}"):
+        yield (
+            f"{NAMESPACE}:edge.zone: {zone!r} overlaps with {NAMESPACE}:domain {domain!r}; name a zone of another"
+            " registered domain, because Cloudflare serves the stack's hostname as a custom hostname of that zone"
         )

@@ -34,6 +34,12 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _domain_name(text: str) -> str:
+    if not DOMAIN.fullmatch(text):
+        raise wrong(f"{text!r} is not a domain name; write it like packages.example.com, in small letters")
+    return text
+
+
 class Tags(_Section):
     """Who answers for the resources, and who pays."""
 
@@ -187,7 +193,7 @@ class Shield(_Section):
 
 
 class Edge(_Section):
-    """The edge worker: the Cloudflare account that it runs in, and what it answers."""
+    """The edge worker: the Cloudflare account that it runs in, the zone that serves clients, and what it answers."""
 
     account_id: str = Field(
         description="Cloudflare account id: 32 hexadecimal digits", json_schema_extra={"pattern": "^[0-9a-f]{32}$"}
@@ -198,6 +204,16 @@ class Edge(_Section):
         description="patterns of Python projects that no other index may provide: a token without the grant gets 403, "
         "which stops uv; 404 for all other names lets clients go on to their next index",
     )
+
+    zone: str = Field(
+        description="an active zone of the account, on any plan, that serves this stack alone; not the stack's domain",
+        json_schema_extra={"pattern": f"^{DOMAIN.pattern}$"},
+    )
+
+    @field_validator("zone")
+    @classmethod
+    def _is_zone(cls, text: str) -> str:
+        return _domain_name(text)
 
     @field_validator("account_id")
     @classmethod
@@ -234,9 +250,7 @@ class StackConfig(_Section):
     @field_validator("domain")
     @classmethod
     def _is_name(cls, text: str) -> str:
-        if not DOMAIN.fullmatch(text):
-            raise wrong(f"{text!r} is not a domain name; write it like packages.example.com, in small letters")
-        return text
+        return _domain_name(text)
 
     def regions_kept_by(self, cloud: Cloud) -> list[str]:
         """Where objects or metadata are kept on that cloud, each region once."""

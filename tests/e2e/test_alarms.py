@@ -158,7 +158,7 @@ def _provisioned(sandbox: Sandbox) -> OnCall:
         "environment": "test",
         "home_region": "us-east-1",
         "url": "https://packages.artifact-edge.test",
-        "zone": {"name": "artifact-edge.test"},
+        "edge_zone": {"name": "artifact-edge-zone.test", "id": "none"},
         "buckets": made["buckets"],
         "metadata": {"backend": "dynamodb", "region": HOME, "table": f"{PREFIX}-metadata"},
         "entitlements": {"account_id": ACCOUNT, "namespace_id": namespace.id},

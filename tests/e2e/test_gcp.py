@@ -23,7 +23,10 @@ CONFIG = {
     "artifact-edge:blobs": {"store": "gcs", "regions": ["us-east1", "us-central1"]},
     "artifact-edge:metadata": {"store": "spanner", "regions": ["us-central1", "us-east1"]},
     "artifact-edge:shields": [{"cloud": "gcp", "region": "us-east1", "machine_type": "n2-standard-8", "nodes": 2}],
-    "artifact-edge:edge": {"account_id": "0123456789abcdef0123456789abcdef"},
+    "artifact-edge:edge": {
+        "account_id": "0123456789abcdef0123456789abcdef",
+        "zone": "artifact-edge-zone.test",
+    },
     "artifact-edge:alerts": {"email": ["on-call@example.com"]},
     "artifact-edge:protect": False,
 }

@@ -31,6 +31,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from emulation import processes
 from emulation.cloudflare import pki, workerd
+from emulation.cloudflare.in_process import active_zone
 from emulation.layout import CLOUDFLARE_PORT, DNS_PORT, POP_HTTPS_PORT, POPS, Sandbox
 
 ACCOUNT = "0123456789abcdef0123456789abcdef"
@@ -147,20 +148,20 @@ def network() -> Generator[Network]:
 
 def _provisioned(sandbox: Sandbox, shield: Shield, authority: str, pair: pki.Issued) -> Network:
     api = Cloudflare(api_token="any", base_url=sandbox.cloudflare_url, max_retries=0, timeout=60)
-    zone = api.zones.create(account={"id": ACCOUNT}, name=DOMAIN, type="partial")
+    zone = active_zone(api, ACCOUNT, DOMAIN)
     namespace = api.kv.namespaces.create(account_id=ACCOUNT, title="entitlements")
     certificate = api.mtls_certificates.create(
         account_id=ACCOUNT, ca=False, certificates=pair.chain.decode(), private_key=pair.key.decode()
     )
-    assert zone and namespace and certificate and certificate.id
-    api.acm.custom_trust_store.create(zone_id=zone.id, certificate=authority)
+    assert namespace and certificate and certificate.id
+    api.acm.custom_trust_store.create(zone_id=zone, certificate=authority)
     for setting, value in (("ssl", "strict"), ("min_tls_version", "1.2")):
-        api.zones.settings.edit(setting, zone_id=zone.id, value=value)
+        api.zones.settings.edit(setting, zone_id=zone, value=value)
     context = ssl.create_default_context(cafile=str(sandbox.path("pki", "edge-ca.pem")))
     client = httpx.Client(verify=context, trust_env=False, timeout=20)
-    network = Network(sandbox, api, client, shield, zone.id, namespace.id, certificate.id)
+    network = Network(sandbox, api, client, shield, zone, namespace.id, certificate.id)
     network.deploy("1")
-    api.workers.routes.create(zone_id=zone.id, pattern=f"{HOST}/*", script="edge")
+    api.workers.routes.create(zone_id=zone, pattern=f"{HOST}/*", script="edge")
     return network
 
 

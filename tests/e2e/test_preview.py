@@ -64,7 +64,7 @@ def test_an_upgrade_from_a_recorded_release_replaces_no_store(monkeypatch: pytes
     monkeypatch.setattr(release, "RELEASES", tmp_path)
     output: list[str] = []
     release.record("0.9", output.append)
-    assert preview.preview(output.append), output
+    assert preview.preview(output.append), "\n".join(output)
     assert any(line.startswith("dev since 0.9 passes: ") and "unchanged" in line for line in output), output
 
     with temporary_sandbox(LOOPBACK, print) as sandbox:

@@ -45,7 +45,10 @@ CONFIG = {
     "artifact-edge:blobs": {"store": "s3", "regions": ["us-east-1"]},
     "artifact-edge:metadata": {"store": "spanner", "regions": ["us-central1"]},
     "artifact-edge:shields": [{"cloud": "aws", "region": "us-east-1", "machine_type": "i4i.large", "nodes": 1}],
-    "artifact-edge:edge": {"account_id": "0123456789abcdef0123456789abcdef"},
+    "artifact-edge:edge": {
+        "account_id": "0123456789abcdef0123456789abcdef",
+        "zone": "artifact-edge-zone.test",
+    },
     "artifact-edge:protect": False,
     "artifact-edge:allow_single_region": True,
 }

@@ -73,6 +73,7 @@ def another_domain_and_certificate(sandbox: TemporarySandbox, config: Config) ->
     for name in ("edge", "shield", "authority"):
         manager.delete_secret(SecretId=f"artifact-edge/{STACK}/{name}", ForceDeleteWithoutRecovery=True)
     operator.make_keys(sandbox.clouds, STACK, sandbox.project / "stacks")
+    operator.add_edge_zone(sandbox.clouds, STACK, sandbox.project / "stacks")
 
 
 CHANGES: Mapping[str, Callable[[TemporarySandbox, Config], None]] = {

@@ -185,7 +185,7 @@ def network(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
             KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
         )
         edge = in_process.client(tmp_path / "cloudflare")
-        edge.zones.create(account={"id": ACCOUNT}, name="artifact-edge.test", type="full")
+        zone = in_process.active_zone(edge, ACCOUNT, "artifact-edge-zone.test")
         namespace = edge.kv.namespaces.create(account_id=ACCOUNT, title="entitlements")
         assert namespace is not None
 
@@ -200,7 +200,7 @@ def network(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
                 "environment": "unit",
                 "home_region": "us-east-1",
                 "url": "https://packages.artifact-edge.test",
-                "zone": {"name": "artifact-edge.test"},
+                "edge_zone": {"name": "artifact-edge-zone.test", "id": zone},
                 "buckets": [{"region": "us-east-1", "name": BUCKET, "store": request.param}],
                 "metadata": {"backend": "dynamodb", "region": "us-east-1", "table": "metadata"},
                 "entitlements": {"account_id": ACCOUNT, "namespace_id": namespace.id},

@@ -26,6 +26,7 @@ from moto.server import (
 from werkzeug.serving import make_server
 
 from emulation.aws.tables import patch_tables
+from emulation.cloudflare import in_process as in_process_cloudflare
 from emulation.cloudflare.api import PREFIX, create_app
 from emulation.gcp import in_process
 from emulation.state_store import StateStore
@@ -163,22 +164,22 @@ def served_clouds(directory: Path, store: Literal["s3", "gcs"]) -> Generator[Ser
             "STORAGE_EMULATOR_HOST": google,
         }
         edge = Cloudflare(api_token="test", base_url=environment["CLOUDFLARE_BASE_URL"])
-        edge.zones.create(account={"id": ACCOUNT}, name="artifact-edge.test", type="full")
+        zone = in_process_cloudflare.active_zone(edge, ACCOUNT, "artifact-edge-zone.test")
         namespace = edge.kv.namespaces.create(account_id=ACCOUNT, title="entitlements")
         assert namespace is not None
         bucket = OnS3(aws) if store == "s3" else OnCloudStorage(google)
-        clouds = ServedClouds(environment, _outputs(namespace.id, store), bucket, edge, _pass)
+        clouds = ServedClouds(environment, _outputs(zone, namespace.id, store), bucket, edge, _pass)
         holder.append(clouds)
         clouds.forget()
         yield clouds
 
 
-def _outputs(namespace: str, store: str) -> dict[str, Any]:
+def _outputs(zone: str, namespace: str, store: str) -> dict[str, Any]:
     return {
         "environment": "test",
         "home_region": "us-east-1",
         "url": URL,
-        "zone": {"name": "artifact-edge.test"},
+        "edge_zone": {"name": "artifact-edge-zone.test", "id": zone},
         "buckets": [{"region": "us-east-1", "name": BUCKET, "store": store}],
         "metadata": {"backend": "dynamodb", "region": "us-east-1", "table": "metadata"},
         "entitlements": {"account_id": ACCOUNT, "namespace_id": namespace},

@@ -14,6 +14,7 @@ import yaml
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from emulation.cloudflare import in_process, pki
+from emulation.cloudflare.public_dns import PublicDns
 from emulation.gcp import in_process as google
 from emulation.providers import aws as emulated_aws
 from emulation.providers import cloudflare as emulated_cloudflare
@@ -60,7 +61,10 @@ def brought_up(stack: str, config: dict[str, str], directory: Path) -> tuple[Dep
 
     Returns the deployment and a client of its Google Cloud project.
     """
-    account, project = in_process.client(directory), google.client(directory)
+    account = in_process.client(directory, resolve=PublicDns("https://route53.amazonaws.com"))
+    edge = json.loads(config["artifact-edge:edge"])
+    in_process.active_zone(account, edge["account_id"], edge["zone"])
+    project = google.client(directory)
     write_edge_secret(stack, directory)
     deployment = deploy(
         lambda: compose(load_current()),

@@ -65,7 +65,7 @@ def _edge() -> CloudflareEdge:
     return CloudflareEdge(
         purges=CloudflareApi(read_secret("api_token", "PURGE_SECRET_ID"), base),
         entries=CloudflareApi(read_secret("api_token", "KV_SECRET_ID"), base),
-        zone_id=lambda: setting("ZONE_ID"),
+        zone_id=setting("ZONE_ID"),
         account_id=setting("ACCOUNT_ID"),
         namespace_id=setting("NAMESPACE_ID"),
         shields=[f"{name}{setting('SHIELD_SUFFIX')}" for name in setting("SHIELDS").split(",")],

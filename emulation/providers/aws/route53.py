@@ -93,7 +93,7 @@ def _record_set(properties: Properties) -> dict[str, Any]:
         "Name": properties["name"],
         "Type": properties["type"],
         "TTL": properties["ttl"],
-        "ResourceRecords": [{"Value": value} for value in properties["records"]],
+        "ResourceRecords": [{"Value": _sent(value, properties["type"])} for value in properties["records"]],
     }
     if properties.get("setIdentifier"):
         record["SetIdentifier"] = properties["setIdentifier"]
@@ -118,7 +118,7 @@ def _describe_record(route53: Api, id: str, state: Properties) -> Properties | N
     for record in _records(route53, state["zoneId"]):
         same_set = record.get("SetIdentifier", "") == (state.get("setIdentifier") or "")
         if (record["Name"], record["Type"]) == (name, state["type"]) and same_set:
-            values = [value["Value"] for value in record["ResourceRecords"]]
+            values = [_shown(value["Value"], record["Type"]) for value in record["ResourceRecords"]]
             given = state.get("records", [])
             return {
                 "fqdn": name.rstrip("."),
@@ -128,6 +128,19 @@ def _describe_record(route53: Api, id: str, state: Properties) -> Properties | N
                 **({"latencyRoutingPolicies": [{"region": record["Region"]}]} if record.get("Region") else {}),
             }
     return None
+
+
+def _sent(value: str, record_type: str) -> str:
+    """Returns a value in the API's form.
+
+    Route 53 requires quotes around the text of a TXT record, and the provider adds them (Route 53 Developer Guide, "TXT
+    record type").
+    """
+    return f'"{value}"' if record_type == "TXT" and not value.startswith('"') else value
+
+
+def _shown(value: str, record_type: str) -> str:
+    return value.strip('"') if record_type == "TXT" else value
 
 
 def _records(route53: Api, zone_id: str) -> list[dict[str, Any]]:

@@ -8,47 +8,9 @@ import pulumi_cloudflare
 from cloudflare import NotFoundError
 
 from emulation.providers.cloudflare.clients import Clients, api_errors
-from emulation.providers.cloudflare.described import outputs, snake
+from emulation.providers.cloudflare.described import camel
 from emulation.providers.cloudflare.scoped import Scoped, refuse_unsupported
-from emulation.providers.handler import Created, Properties
-
-
-class Zone:
-    resource = pulumi_cloudflare.Zone
-    replace_on = frozenset({"account", "name"})
-
-    def __init__(self, clients: Clients) -> None:
-        self._clients = clients
-
-    def create(self, inputs: Properties) -> Created:
-        with api_errors():
-            created = self._api.create(**_arguments(inputs, {"account", "name", "type"}))
-        return Created(created.id, self.update(created.id, inputs, inputs))
-
-    def read(self, id: str, state: Properties) -> Properties | None:
-        with api_errors():
-            try:
-                return outputs(self.resource, self._api.get(zone_id=id), state)
-            except NotFoundError:
-                return None
-
-    def update(self, id: str, old: Properties, new: Properties) -> Properties:
-        with api_errors():
-            # The API changes one property per call.
-            for name, value in _arguments(new, {"paused", "type", "vanityNameServers"}).items():
-                self._api.edit(zone_id=id, **{name: value})
-            return outputs(self.resource, self._api.get(zone_id=id), new)
-
-    def delete(self, id: str, state: Properties) -> None:
-        with api_errors():
-            try:
-                self._api.delete(zone_id=id)
-            except NotFoundError:
-                return
-
-    @property
-    def _api(self) -> Any:
-        return self._clients().zones
+from emulation.providers.handler import CloudError, Created, Properties
 
 
 class ZoneSetting:
@@ -110,5 +72,21 @@ class IpRanges:
         return {"etag": ranges.etag, "ipv4Cidrs": ranges.ipv4_cidrs, "ipv6Cidrs": ranges.ipv6_cidrs}
 
 
-def _arguments(inputs: Properties, names: set[str]) -> Properties:
-    return snake({name: value for name, value in inputs.items() if name in names})
+class GetZone:
+    """Looks a zone up by its name and account. The emulation refuses other filters."""
+
+    token = "cloudflare:index/getZone:getZone"  # noqa: S105  a type token
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def invoke(self, arguments: Properties) -> Properties:
+        refuse_unsupported(arguments, frozenset({"filter"}))
+        wanted = arguments["filter"]
+        refuse_unsupported(wanted, frozenset({"account", "match", "name"}))
+        with api_errors():
+            found = list(self._clients().zones.list(name=wanted["name"], account={"id": wanted["account"]["id"]}))
+        if len(found) != 1:
+            raise CloudError(f"{len(found)} zones of account {wanted['account']['id']} have the name {wanted['name']}")
+        zone = camel(found[0].to_dict(mode="json"))
+        return {**{name: value for name, value in zone.items() if value is not None}, "zoneId": zone["id"]}

@@ -12,8 +12,16 @@ ROUTE = "cloudflare:index/workersRoute:WorkersRoute"
 SUBDOMAIN = "cloudflare:index/workersScriptSubdomain:WorkersScriptSubdomain"
 DNS_RECORD = "cloudflare:index/dnsRecord:DnsRecord"
 TRUST = "cloudflare:index/customOriginTrustStore:CustomOriginTrustStore"
-ZONE = resource("cloudflare:index/zone:Zone", {"name": "x.io"})
 HOST = "packages.x.io"
+FALLBACK = "cloudflare:index/customHostnameFallbackOrigin:CustomHostnameFallbackOrigin"
+
+
+def hostname(min_tls_version: str = "1.2") -> PolicyResource:
+    """Returns the custom hostname of the clients in zone `z`."""
+    ssl = {"settings": {"minTlsVersion": min_tls_version}} if min_tls_version else {}
+    return resource("cloudflare:index/customHostname:CustomHostname", {"hostname": HOST, "zoneId": "z", "ssl": ssl})
+
+
 PROXIED = resource(DNS_RECORD, {"name": HOST, "proxied": True})
 
 
@@ -23,8 +31,7 @@ def tls(**other: str) -> list[PolicyResource]:
     return [
         resource(
             "cloudflare:index/zoneSetting:ZoneSetting",
-            {"zoneId": UNKNOWN_STRING_VALUE, "settingId": setting, "value": value},
-            on={"zoneId": [ZONE]},
+            {"zoneId": "z", "settingId": setting, "value": value},
         )
         for setting, value in {**good, **other}.items()
     ]
@@ -116,22 +123,39 @@ CASES = [
             resource(DNS_RECORD, {"name": "www.x.io", "proxied": False}),
         ],
     ),
-    Case("cloudflare-zone-origin-trust-store-set", [ZONE], "no trust store belongs to the zone"),
+    Case(
+        "cloudflare-dns-proxied-record-has-worker",
+        [resource(DNS_RECORD, {"name": "test.z.io", "proxied": True}), resource(FALLBACK, {"origin": "other.z.io"})],
+        "no route leads test.z.io/* to a worker",
+    ),
+    Case(
+        "cloudflare-dns-proxied-record-has-worker",
+        [resource(DNS_RECORD, {"name": "test.z.io", "proxied": True}), resource(FALLBACK, {"origin": "test.z.io"})],
+    ),
+    Case("cloudflare-zone-origin-trust-store-set", [hostname()], "no trust store belongs to the zone"),
     Case(
         "cloudflare-zone-origin-trust-store-set",
-        [ZONE, resource(TRUST, {"zoneId": "z"})],
+        [hostname(), resource(TRUST, {"zoneId": "another"})],
         "no trust store belongs to the zone",
     ),
     Case(
         "cloudflare-zone-origin-trust-store-set",
-        [ZONE, resource(TRUST, {"zoneId": UNKNOWN_STRING_VALUE}, on={"zoneId": [ZONE]})],
+        [hostname(), resource(TRUST, {"zoneId": "z"})],
     ),
-    Case("cloudflare-zone-tls-strict", [ZONE], "is not set", count=3),
+    Case("cloudflare-zone-tls-strict", [hostname()], "is not set", count=3),
     *[
-        Case("cloudflare-zone-tls-strict", [ZONE, *tls(**{setting: value})], f"{setting} is {value}")
+        Case("cloudflare-zone-tls-strict", [hostname(), *tls(**{setting: value})], f"{setting} is {value}")
         for setting, value in (("ssl", "full"), ("min_tls_version", "1.0"), ("always_use_https", "off"))
     ],
-    Case("cloudflare-zone-tls-strict", [ZONE, *tls()]),
+    *[
+        Case(
+            "cloudflare-zone-tls-strict",
+            [hostname(version), *tls()],
+            f"minTlsVersion of the hostname's certificate is {said}",
+        )
+        for version, said in (("1.0", "1.0"), ("", "not set"))
+    ],
+    Case("cloudflare-zone-tls-strict", [hostname(), *tls()]),
     Case("cloudflare-workers-logs-enabled", [resource(SCRIPT, {})], "observability is not enabled"),
     Case("cloudflare-workers-logs-enabled", [resource(SCRIPT, {"observability": {"enabled": True}})]),
 ]

@@ -23,10 +23,12 @@ CHANNEL = "gcp:monitoring/notificationChannel:NotificationChannel"
 ROUTE = resource("cloudflare:index/workersRoute:WorkersRoute", {"pattern": "packages.x.io/*"}, "route")
 STREAMED = resource(TABLE, {"name": "t", "streamEnabled": True, "streamArn": "arn:stream"})
 HOST = "packages.x.io"
+HOSTNAME = resource("cloudflare:index/customHostname:CustomHostname", {"hostname": HOST}, "hostname")
+ORIGIN = resource("cloudflare:index/customHostnameFallbackOrigin:CustomHostnameFallbackOrigin", {"origin": "edge.z.io"})
 
 
 def record(**props: Any) -> PolicyResource:
-    return resource(DNS_RECORD, {"name": HOST, **props})
+    return resource(DNS_RECORD, {"name": "edge.z.io", **props})
 
 
 def alias(target: str, kind: str = "CNAME") -> PolicyResource:
@@ -52,11 +54,29 @@ def knowing(**variables: str) -> PolicyResource:
 
 
 CASES = [
-    Case("cloudflare-dns-client-hostname-proxied", [ROUTE], f"no proxied record leads {HOST} to the edge"),
-    Case("cloudflare-dns-client-hostname-proxied", [record(proxied=False), ROUTE], HOST, count=2),
-    Case("cloudflare-dns-client-hostname-proxied", [record(proxied=True), ROUTE, record(name="mail.x.io")]),
+    Case(
+        "cloudflare-dns-client-hostname-proxied",
+        [ROUTE, HOSTNAME, ORIGIN],
+        f"no fallback origin with a proxied record leads {HOST} to the edge",
+    ),
+    Case(
+        "cloudflare-dns-client-hostname-proxied",
+        [ROUTE, HOSTNAME, record(proxied=True)],
+        f"no fallback origin with a proxied record leads {HOST} to the edge",
+    ),
+    Case(
+        "cloudflare-dns-client-hostname-proxied",
+        [ROUTE, ORIGIN, record(proxied=True)],
+        f"{HOST} is not a custom hostname",
+    ),
+    Case("cloudflare-dns-client-hostname-proxied", [record(proxied=False), ORIGIN], "edge.z.io is not proxied"),
+    Case(
+        "cloudflare-dns-client-hostname-proxied",
+        [record(proxied=True), ROUTE, HOSTNAME, ORIGIN, record(name="mail.z.io")],
+    ),
     Case("aws-route53-client-hostname-leads-to-edge", [alias("198.51.100.1", "A")], f"{HOST} leads to 198.51.100.1"),
-    Case("aws-route53-client-hostname-leads-to-edge", [alias(f"{HOST}.cdn.cloudflare.net"), alias("x", "TXT")]),
+    Case("aws-route53-client-hostname-leads-to-edge", [alias("other.z.io"), ORIGIN], f"{HOST} leads to other.z.io"),
+    Case("aws-route53-client-hostname-leads-to-edge", [alias("edge.z.io"), ORIGIN, alias("x", "TXT")]),
     *[
         Case("cloudflare-workers-compatibility-date-current", [resource(SCRIPT, {"compatibilityDate": date})], says)
         for date, says in (

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from tests.policies.cases.parts import PRIVATE_KEY
 from tests.policies.mutations import Mutation
-from tests.policies.mutations.changes import beside, gone, put, text, without
+from tests.policies.mutations.changes import beside, gone, put, text
 
 SCRIPT = "cloudflare:index/workersScript:WorkersScript"
 ROUTE = "cloudflare:index/workersRoute:WorkersRoute"
 DNS_RECORD = "cloudflare:index/dnsRecord:DnsRecord"
-ZONE = "cloudflare:index/zone:Zone"
+FALLBACK = "cloudflare:index/customHostnameFallbackOrigin:CustomHostnameFallbackOrigin"
+HOSTNAME = "cloudflare:index/customHostname:CustomHostname"
 TRUST = "cloudflare:index/customOriginTrustStore:CustomOriginTrustStore"
 SETTING = "cloudflare:index/zoneSetting:ZoneSetting"
 SUBDOMAIN = "cloudflare:index/workersScriptSubdomain:WorkersScriptSubdomain"
@@ -33,8 +34,7 @@ MUTATIONS = [
     ),
     Mutation("cloudflare-workers-hostnames-restricted", [ROUTE], "some paths", put("pattern", "packages.x.io/npm/*")),
     Mutation("cloudflare-workers-hostnames-restricted", [SCRIPT], "workers.dev", beside(SUBDOMAIN, enabled=True)),
-    Mutation("cloudflare-dns-proxied-record-has-worker", [ROUTE], "no route", gone),
-    Mutation("cloudflare-dns-proxied-record-has-worker", [ROUTE], "no script", without("script")),
+    Mutation("cloudflare-dns-proxied-record-has-worker", [FALLBACK], "no fallback origin", gone),
     Mutation(
         "cloudflare-dns-proxied-record-has-worker",
         [DNS_RECORD],
@@ -42,8 +42,14 @@ MUTATIONS = [
         beside(DNS_RECORD, name="www.x.io", proxied=True),
     ),
     Mutation("cloudflare-zone-origin-trust-store-set", [TRUST], "no trust store", gone),
-    Mutation("cloudflare-zone-origin-trust-store-set", [ZONE], "another zone", beside(ZONE, name="x.io")),
-    Mutation("cloudflare-zone-tls-strict", [ZONE], "another zone", beside(ZONE, name="x.io")),
+    Mutation(
+        "cloudflare-zone-origin-trust-store-set",
+        [HOSTNAME],
+        "another zone",
+        beside(HOSTNAME, zoneId="x", hostname="x.io"),
+    ),
+    Mutation("cloudflare-zone-tls-strict", [HOSTNAME], "another zone", beside(HOSTNAME, zoneId="x", hostname="x.io")),
+    Mutation("cloudflare-zone-tls-strict", [HOSTNAME], "TLS 1.0 for clients", put("ssl.settings.minTlsVersion", "1.0")),
     Mutation("cloudflare-zone-tls-strict", [SETTING], "no setting", gone),
     Mutation(
         "cloudflare-zone-tls-strict",

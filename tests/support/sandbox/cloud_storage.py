@@ -30,7 +30,10 @@ CONFIG = {
     "artifact-edge:blobs": {"store": "gcs", "regions": ["us-east1", "us-central1"], "lock": "governance"},
     "artifact-edge:metadata": {"store": "dynamodb", "regions": ["us-east-1", "us-west-2"]},
     "artifact-edge:shields": [{"cloud": "gcp", "region": "us-east1", "machine_type": "n2-standard-8", "nodes": 1}],
-    "artifact-edge:edge": {"account_id": "0123456789abcdef0123456789abcdef"},
+    "artifact-edge:edge": {
+        "account_id": "0123456789abcdef0123456789abcdef",
+        "zone": "artifact-edge-zone.test",
+    },
     "artifact-edge:protect": False,
 }
 

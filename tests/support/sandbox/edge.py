@@ -31,6 +31,7 @@ def access(up: Up, client_location: ClientLocation, identity: str = "reader") ->
 def purge_edge(up: Up, key: str) -> None:
     outputs = up.outputs()
     api = Cloudflare(base_url=up.sandbox.cloudflare_url, api_token="local")
-    zone = next(iter(api.zones.list(name=outputs["zone"]["name"])))
     path = "/".join(part.replace("@", "%40") for part in key.split("/"))
-    api.cache.purge(zone_id=zone.id, files=[f"https://{outputs['shields'][0]['host']}:8443/objects/{path}"])
+    api.cache.purge(
+        zone_id=outputs["edge_zone"]["id"], files=[f"https://{outputs['shields'][0]['host']}:8443/objects/{path}"]
+    )

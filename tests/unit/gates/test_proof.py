@@ -53,13 +53,14 @@ def cloudflare(*shields: str, api: bool = False) -> list[Resource]:
     bindings = [{"name": name, "text": text} for name, text in texts.items()]
     api_parts = [resource(URL, "api", {"region": "us-east-1"}), resource(TABLE, "metadata", {"region": "us-east-1"})]
     return [
+        resource("cloudflare:index/dnsRecord:DnsRecord", "fallback", {"name": "test.zone.test", "proxied": True}),
         resource("cloudflare:index/workersKvNamespace:WorkersKvNamespace", "tokens", {}),
         resource(SCRIPT, "edge", {"bindings": bindings}, [urn(URL, "api")] if api else []),
         *(api_parts if api else []),
     ]
 
 
-TO_CLOUDFLARE = resource(RECORD, "cloudflare", {"name": HOST, "records": [f"{HOST}.cdn.cloudflare.net"]})
+TO_CLOUDFLARE = resource(RECORD, "cloudflare", {"name": HOST, "records": ["test.zone.test"]})
 TWO_REGIONS = [
     TO_CLOUDFLARE,
     bucket("us-east-1"),

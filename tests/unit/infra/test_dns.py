@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pulumi
@@ -12,6 +13,7 @@ from emulation.providers.aws import functions, handlers
 from emulation.providers.aws.clients import client
 from infra.dns import DnsArgs
 from infra.dns.route53 import Dns
+from infra.edge import ValidationRecord
 from infra.shield import Node
 from tests.support.harness import deploy
 
@@ -23,6 +25,21 @@ NODES = (
 )
 
 
+class EdgeOnCloudflare:
+    """An edge that is served at once."""
+
+    target = "test.zone.test"
+    validation_records = (
+        ValidationRecord("edge-ownership", f"_cf-custom-hostname.{HOSTNAME}", "TXT", "proof"),
+        ValidationRecord("edge-certificate", f"_acme-challenge.{HOSTNAME}", "CNAME", "x.dcv.cloudflare.com"),
+    )
+
+    def activated_by(
+        self, records: Sequence[pulumi.Resource], name_servers: pulumi.Input[Sequence[str]]
+    ) -> pulumi.Output[Sequence[pulumi.Resource]]:
+        return pulumi.Output.from_input(records)
+
+
 def records() -> dict[tuple[str, str | None], Any]:
     """Returns all records of the zone, by name and set identifier."""
 
@@ -31,7 +48,7 @@ def records() -> dict[tuple[str, str | None], Any]:
             Node(name, region, "aws" if cloud == "aws" else "gcp", pulumi.Output.from_input(address))
             for name, region, cloud, address in NODES
         ]
-        Dns("dns", DnsArgs("artifact-edge.test", HOSTNAME, f"{HOSTNAME}.cdn.cloudflare.net", nodes, removable=True))
+        Dns("dns", DnsArgs("artifact-edge.test", HOSTNAME, EdgeOnCloudflare(), nodes, removable=True))
 
     deploy(program, handlers(), functions(), config={"aws:region": "us-east-1"})
     route53 = client("route53")
@@ -49,7 +66,7 @@ def test_the_hostname_leads_to_the_edge_in_each_region_while_it_is_healthy() -> 
     found = records()
     for place in ("us-east-1", "us-east4"):
         record = found[HOSTNAME, place]
-        assert (record["Type"], record["ResourceRecords"]) == ("CNAME", [{"Value": f"{HOSTNAME}.cdn.cloudflare.net"}])
+        assert (record["Type"], record["ResourceRecords"]) == ("CNAME", [{"Value": EdgeOnCloudflare.target}])
         check = check_of(record)
         assert (check["Type"], check["FullyQualifiedDomainName"], check["ResourcePath"]) == (
             "HTTPS",
@@ -57,6 +74,13 @@ def test_the_hostname_leads_to_the_edge_in_each_region_while_it_is_healthy() -> 
             "/healthz",
         )
         assert (check["RequestInterval"], check["FailureThreshold"]) == (10, 3)
+
+
+@pytest.mark.usefixtures("aws_cloud")
+def test_the_zone_proves_to_the_edge_network_who_controls_the_hostname() -> None:
+    found = records()
+    assert found[f"_cf-custom-hostname.{HOSTNAME}", None]["ResourceRecords"] == [{"Value": '"proof"'}]
+    assert found[f"_acme-challenge.{HOSTNAME}", None]["ResourceRecords"] == [{"Value": "x.dcv.cloudflare.com"}]
 
 
 @pytest.mark.usefixtures("aws_cloud")

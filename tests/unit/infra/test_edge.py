@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pulumi
@@ -18,13 +19,14 @@ from emulation.cloudflare import api, in_process, pki
 from emulation.providers import cloudflare as emulated_cloudflare
 from emulation.providers.aws import functions, handlers
 from emulation.providers.aws.clients import client
-from infra.edge import EdgeArgs, EdgeSecrets
+from infra.edge import EdgeArgs, EdgeSecrets, activation
 from infra.edge.bundle import BundleError, compile_worker
-from infra.edge.cloudflare import Edge
+from infra.edge.cloudflare import Edge, EdgeZoneError
 from infra.edge.networks import EdgeNetworksError, edge_networks
 from infra.edge.secrets import EdgeSecretError, read_edge_secrets
 from tests.support.harness import Deployment, deploy
 
+ACCOUNT = "0" * 32
 WORKER = Path(__file__).parents[3] / "workers" / "edge"
 
 
@@ -98,20 +100,31 @@ def edge_on(account: Cloudflare, directory: Path) -> Deployment:
 
     def program() -> None:
         bundle = "export default { fetch() { return new Response() } };"
-        args = EdgeArgs("test", "0" * 32, "example.test", "packages.example.test", bundle, [], secrets)
-        Edge("edge", args)
+        args = EdgeArgs("test", ACCOUNT, "zone.test", "packages.example.test", bundle, [], secrets)
+        edge = Edge("edge", args)
+        pulumi.export("target", edge.target)
+        pulumi.export("validation", {record.type: [record.name, record.value] for record in edge.validation_records})
 
-    return deploy(program, emulated_cloudflare.handlers(lambda: account))
+    return deploy(
+        program, emulated_cloudflare.handlers(lambda: account), emulated_cloudflare.functions(lambda: account)
+    )
 
 
-def test_plain_text_keys_become_secrets_of_the_worker_and_certificate(tmp_path: Path) -> None:
-    deployment = edge_on(in_process.client(tmp_path), tmp_path)
+@pytest.fixture
+def account(tmp_path: Path) -> Cloudflare:
+    """Returns a client of an account with one active zone."""
+    api = in_process.client(tmp_path)
+    in_process.active_zone(api, ACCOUNT, "zone.test")
+    return api
+
+
+def test_plain_text_keys_become_secrets_of_the_worker_and_certificate(account: Cloudflare, tmp_path: Path) -> None:
+    deployment = edge_on(account, tmp_path)
     assert "bindings" in deployment.of(cloudflare.WorkersScript)["edge"].secrets
     assert "privateKey" in deployment.of(cloudflare.MtlsCertificate)["shield"].secrets
 
 
-def test_the_edge_verifies_shields_and_requires_a_current_tls_version(tmp_path: Path) -> None:
-    account = in_process.client(tmp_path)
+def test_the_edge_verifies_shields_and_requires_a_current_tls_version(account: Cloudflare, tmp_path: Path) -> None:
     edge_on(account, tmp_path)
     (zone,) = account.zones.list()
     settings: Any = account.zones.settings
@@ -119,6 +132,105 @@ def test_the_edge_verifies_shields_and_requires_a_current_tls_version(tmp_path: 
         name: settings.get(name, zone_id=zone.id).value for name in ("ssl", "min_tls_version", "always_use_https")
     }
     assert values == {"ssl": "strict", "min_tls_version": "1.2", "always_use_https": "on"}
+
+
+def test_the_hostname_is_served_through_the_zone_and_route_53_proves_who_controls_it(
+    account: Cloudflare, tmp_path: Path
+) -> None:
+    outputs = edge_on(account, tmp_path).outputs
+    (zone,) = account.zones.list()
+    custom: Any = account.custom_hostnames
+    (hostname,) = custom.list(zone_id=zone.id)
+    assert outputs["target"] == custom.fallback_origin.get(zone_id=zone.id).origin == "test.zone.test"
+    (record,) = account.dns.records.list(zone_id=zone.id)
+    assert (record.name, record.type, record.content) == ("test.zone.test", "AAAA", "100::")
+    delegation: Any = account.dcv_delegation.get(zone_id=zone.id)
+    assert outputs["validation"] == {
+        "TXT": ["_cf-custom-hostname.packages.example.test", hostname.ownership_verification.value],
+        "CNAME": [
+            "_acme-challenge.packages.example.test",
+            f"packages.example.test.{delegation.uuid}.dcv.cloudflare.com",
+        ],
+    }
+    assert (hostname.ssl.method, hostname.ssl.settings.min_tls_version) == ("txt", "1.2")
+
+
+def test_a_zone_that_is_not_active_stops_the_program_with_the_way_out(tmp_path: Path) -> None:
+    account = in_process.client(tmp_path)
+    account.zones.create(account={"id": ACCOUNT}, name="zone.test", type="full")
+    with pytest.raises(EdgeZoneError) as raised:
+        edge_on(account, tmp_path)
+    assert str(raised.value) == (
+        "artifact-edge:edge.zone: the Cloudflare zone zone.test is pending. Set its name servers at the registrar "
+        "(ada.ns.cloudflare.com, rob.ns.cloudflare.com), wait until Cloudflare shows it as active, and try again"
+    )
+
+
+class Hostname:
+    """A custom hostname whose validation public DNS confirms after some look-ups."""
+
+    def __init__(self, directory: Path, looks: int) -> None:
+        self.left = looks
+        self.api = in_process.client(directory, resolve=self.resolve)
+        self.zone = in_process.active_zone(self.api, ACCOUNT, "zone.test")
+        custom: Any = self.api.custom_hostnames
+        self.created = custom.create(
+            zone_id=self.zone, hostname="packages.example.test", ssl={"type": "dv", "method": "txt"}
+        )
+
+    def resolve(self, name: str, type: str) -> list[str]:
+        if not name.startswith("_acme-challenge."):
+            return [self.created.ownership_verification.value] if hasattr(self, "created") else []
+        self.left -= 1
+        delegation: Any = self.api.dcv_delegation
+        return (
+            []
+            if self.left >= 0
+            else [f"packages.example.test.{delegation.get(zone_id=self.zone).uuid}.dcv.cloudflare.com"]
+        )
+
+    def wait(self, seconds: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+        """Waits until the hostname is active, on a clock that moves only while the program sleeps."""
+
+        async def sleep(duration: float) -> None:
+            seconds.append(duration)
+
+        monkeypatch.setattr(activation, "asyncio", SimpleNamespace(sleep=sleep))
+        monkeypatch.setattr(activation, "time", SimpleNamespace(monotonic=lambda: sum(seconds)))
+
+        def program() -> None:
+            waited = pulumi.Output.from_input(self.zone).apply(
+                lambda zone: activation.wait_until_active(
+                    zone, self.created.id, "packages.example.test", ["ns-1.test", "ns-2.test"]
+                )
+            )
+            pulumi.export("waited", waited)
+            cloudflare.WorkersKvNamespace("any", account_id=ACCOUNT, title="any")
+
+        deploy(program, emulated_cloudflare.handlers(lambda: self.api), emulated_cloudflare.functions(lambda: self.api))
+
+
+def test_clients_are_sent_to_the_edge_once_the_certificate_is_issued(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    hostname = Hostname(tmp_path, looks=4)
+    hostname.wait(slept, monkeypatch)
+    assert hostname.left == -1
+    assert len(slept) == 3  # the first look was that of the creation
+
+
+def test_a_certificate_that_is_never_issued_stops_the_program_after_half_an_hour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    with pytest.raises(activation.EdgeActivationError) as raised:
+        Hostname(tmp_path, looks=1_000_000).wait(slept, monkeypatch)
+    assert sum(slept) == pytest.approx(1800, abs=10)
+    assert str(raised.value) == (
+        "Cloudflare does not serve packages.example.test yet: hostname active, certificate pending_validation. Check "
+        "that the domain is delegated to ns-1.test, ns-2.test, then run `pulumi up` again; it goes on from here"
+    )
 
 
 def networks_on(account: Cloudflare) -> Any:

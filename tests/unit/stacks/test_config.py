@@ -106,13 +106,37 @@ def test_no_stack_file_holds_a_secret_or_a_key_of_one() -> None:
             "set its parts with `pulumi config set --path 'artifact-edge:edge…' <value>`",
         ),
         (
-            {"edge": {"account_id": "0" * 32, "reserved_python_names": ["Acme_*"]}},
+            {
+                "edge": {
+                    "account_id": "0" * 32,
+                    "zone": "artifact-edge-zone.test",
+                    "reserved_python_names": ["Acme_*"],
+                }
+            },
             "artifact-edge:edge.reserved_python_names[0]: 'Acme_*' is no pattern of normalized project names "
             "(PEP 503); write it like acme-*",
         ),
         (
-            {"edge": {"account_id": "abc"}},
+            {"edge": {"account_id": "abc", "zone": "artifact-edge-zone.test"}},
             "artifact-edge:edge.account_id: 'abc' is not a Cloudflare account id; it is 32 hexadecimal digits",
+        ),
+        (
+            {"edge": {"account_id": "0" * 32, "zone": "Zone"}},
+            "artifact-edge:edge.zone: 'Zone' is not a domain name; "
+            "write it like packages.example.com, in small letters",
+        ),
+        *(
+            (
+                {"domain": domain, "edge": {"account_id": "0" * 32, "zone": zone}},
+                f"artifact-edge:edge.zone: {zone!r} overlaps with artifact-edge:domain {domain!r}; name a zone of "
+                "another registered domain, because Cloudflare serves the stack's hostname as a custom hostname of "
+                "that zone",
+            )
+            for domain, zone in (
+                ("example.test", "example.test"),
+                ("dev.example.test", "example.test"),
+                ("example.test", "edge.example.test"),
+            )
         ),
         (
             {"domain": "Example"},

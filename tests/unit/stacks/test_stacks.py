@@ -31,7 +31,17 @@ from tests.support.stacks import (
 )
 
 ROOT = Path(__file__).parents[3]
-OUTPUTS = {"environment", "home_region", "url", "zone", "buckets", "metadata", "entitlements", "shields"}
+OUTPUTS = {
+    "environment",
+    "home_region",
+    "url",
+    "zone",
+    "buckets",
+    "metadata",
+    "edge_zone",
+    "entitlements",
+    "shields",
+}
 
 KEY_ON_GCP = "projects/artifact-edge-prod/locations/us/keyRings/artifact-edge-prod/cryptoKeys/objects"
 
@@ -147,9 +157,10 @@ def test_shields_fetch_from_the_nearest_bucket_first() -> None:
 def test_dns_directs_clients_to_cloudflares_name() -> None:
     deployment = first_up("local")
     records = deployment.of(aws.route53.Record)
-    assert records["edge-eu-west-1"].inputs["records"] == ["packages.artifact-edge.test.cdn.cloudflare.net"]
-    answered = deployment.of(cloudflare.DnsRecord)["edge"].inputs
-    assert (answered["name"], answered["proxied"]) == ("packages.artifact-edge.test", True)
+    assert records["edge-eu-west-1"].inputs["records"] == ["artifact-edge-local.artifact-edge-zone.test"]
+    answered = deployment.of(cloudflare.DnsRecord)["fallback-origin"].inputs
+    assert (answered["name"], answered["proxied"]) == ("artifact-edge-local.artifact-edge-zone.test", True)
+    assert deployment.of(cloudflare.CustomHostname)["hostname"].inputs["hostname"] == "packages.artifact-edge.test"
     assert deployment.of(cloudflare.WorkersRoute)["edge"].inputs["pattern"] == "packages.artifact-edge.test/*"
 
 

@@ -15,6 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from emulation.cloudflare import pki
 from emulation.cloudflare.api import create_app
 from emulation.cloudflare.in_process import client
+from emulation.cloudflare.zones import REGISTRAR_PATH
 from emulation.state_store import StateStore
 
 ACCOUNT = "0123456789abcdef0123456789abcdef"
@@ -28,7 +29,7 @@ def api(tmp_path: Path) -> Cloudflare:
 
 @pytest.fixture
 def zone(api: Cloudflare) -> str:
-    created = api.zones.create(account={"id": ACCOUNT}, name="artifact-edge.test", type="partial")
+    created = api.zones.create(account={"id": ACCOUNT}, name="artifact-edge.test", type="full")
     assert created
     return created.id
 
@@ -85,7 +86,7 @@ def test_a_request_member_that_would_be_ignored_is_refused(api: Cloudflare, zone
 
 
 def test_the_state_outlives_the_process_in_a_file_for_its_owner_only(tmp_path: Path) -> None:
-    created = client(tmp_path).zones.create(account={"id": ACCOUNT}, name="artifact-edge.test", type="partial")
+    created = client(tmp_path).zones.create(account={"id": ACCOUNT}, name="artifact-edge.test", type="full")
     assert created
     assert client(tmp_path).zones.get(zone_id=created.id) == created
     assert [path for path in tmp_path.iterdir() if path.stat().st_mode & 0o077] == []
@@ -103,6 +104,18 @@ def test_zones_are_found_by_name_edited_and_deleted(api: Cloudflare, zone: str) 
     api.zones.delete(zone_id=zone)
     with pytest.raises(cloudflare.NotFoundError):
         api.zones.get(zone_id=zone)
+
+
+def test_a_new_zone_is_pending_until_its_domain_is_delegated(api: Cloudflare, zone: str) -> None:
+    assert api.zones.get(zone_id=zone).status == "pending"  # pyright: ignore[reportOptionalMemberAccess]
+    api.put(f"{REGISTRAR_PATH}/artifact-edge.test", cast_to=object)
+    assert api.zones.get(zone_id=zone).status == "active"  # pyright: ignore[reportOptionalMemberAccess]
+
+
+def test_a_partial_zone_is_refused_on_the_free_plan(api: Cloudflare) -> None:
+    with pytest.raises(cloudflare.BadRequestError, match="Partial zone signup not allowed") as refused:
+        api.zones.create(account={"id": ACCOUNT}, name="artifact-edge.test", type="partial")
+    assert code(refused) == 1104
 
 
 def test_dns_records_are_kept_in_their_zone(api: Cloudflare, zone: str) -> None:
@@ -317,10 +330,10 @@ def test_only_a_root_is_trusted_as_an_origins_authority(api: Cloudflare, zone: s
     assert [known.certificate for known in api.acm.custom_trust_store.list(zone_id=zone)] == [root]
 
 
-def test_only_urls_of_the_zone_are_purged(api: Cloudflare, zone: str) -> None:
+def test_only_urls_are_purged(api: Cloudflare, zone: str) -> None:
     api.cache.purge(zone_id=zone, files=["https://us-east-1-0.shield.artifact-edge.test:8443/objects/npm/x"])
-    with pytest.raises(cloudflare.BadRequestError, match=r"other\.test"):
-        api.cache.purge(zone_id=zone, files=["https://packages.other.test/npm/x"])
+    with pytest.raises(cloudflare.BadRequestError, match=r"npm/x: not a URL"):
+        api.cache.purge(zone_id=zone, files=["npm/x"])
 
 
 def test_cloudflares_addresses_need_no_token(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ async def a_place(directory: Path, connections: int = 8) -> AsyncGenerator[Place
         await writer.drain()
         writer.close()
 
-    zone: zones.Zone = StandIn(dns.name.from_text("example.test"), _pop_of, by_place=True)
+    zone: zones.Zone = StandIn(dns.name.from_text("example.test"), _pop_of)
     dns_port = await DnsServer(lambda: Authority([zone])).serve(DNS, 0)
     proxy = ClientLocationProxy(EU, (DNS, dns_port), lambda name: name.endswith(".example.test"), connections)
     tls = server_context(directory, HOST)

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from emulation.dns import client
 from emulation.dns.answers import Authority
+from emulation.dns.cloudflare import Listed, cloudflare_zone
 from emulation.dns.route53 import Route53, serve
 from emulation.dns.server import DnsServer
 from emulation.dns.stand_ins import stand_ins
@@ -66,7 +67,8 @@ class Place:
     def server(self) -> DnsServer:
         snapshot = Route53("https://route53.amazonaws.com").read()
         served = serve(snapshot, lambda check: check not in self.unhealthy, Random(1))  # noqa: S311
-        authority = Authority([*stand_ins(SANDBOX, self._listening), *served.zones])
+        edge = cloudflare_zone(SANDBOX, Listed("zone.test", ("edge.zone.test",)), self._listening)
+        authority = Authority([*stand_ins(SANDBOX), edge, *served.zones])
         return DnsServer(lambda: authority)
 
     def exchange(self, query: Message, by: Callable[..., Message] = dns.query.udp) -> Message:
@@ -139,12 +141,17 @@ def test_unhealthy_targets_are_left_out_unless_all_are(place: Place, down: list[
 
 
 def test_a_cname_is_followed_to_the_nearest_point_of_presence_that_is_up(place: Place) -> None:
-    edge = "packages.example.test.cdn.cloudflare.net"
+    edge = "edge.zone.test"
     place.record("packages.example.test", "CNAME", edge)
     dublin = [f"packages.example.test. {edge}.", f"{edge}. {SANDBOX.loopback}.1.2"]
     assert texts(place.send_query("packages.example.test", seen_from=EU)) == dublin
     place.pops_down = {"DUB"}
     assert texts(place.send_query("packages.example.test", seen_from=EU))[1] == f"{edge}. {SANDBOX.loopback}.1.1"
+
+
+def test_only_proxied_names_of_a_cloudflare_zone_lead_to_the_edge(place: Place) -> None:
+    assert texts(place.send_query("edge.zone.test", seen_from=US)) == [f"edge.zone.test. {SANDBOX.loopback}.1.1"]
+    assert place.send_query("other.zone.test").rcode() == dns.rcode.NXDOMAIN
 
 
 def test_a_cname_that_leads_out_of_the_sandbox_is_given_as_it_is(place: Place) -> None:

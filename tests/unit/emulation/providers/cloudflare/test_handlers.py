@@ -13,7 +13,7 @@ from cloudflare import Cloudflare
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from emulation.cloudflare import pki
-from emulation.cloudflare.in_process import client
+from emulation.cloudflare.in_process import active_zone, client
 from emulation.providers import schema
 from emulation.providers.cloudflare import clients, functions, handlers
 from emulation.providers.handler import CloudError, Created, Handler, Properties
@@ -42,10 +42,8 @@ class Cloud:
     def delete(self, resource: Any, created: Created) -> None:
         self._handlers[resource].delete(created.id, created.outputs)
 
-    def zone(self) -> Created:
-        return self.create(
-            pulumi_cloudflare.Zone, account={"id": ACCOUNT}, name="artifact-edge.test", type="partial", paused=False
-        )
+    def zone(self) -> str:
+        return active_zone(self.api, ACCOUNT, "artifact-edge.test")
 
     def namespace(self) -> Created:
         return self.create(pulumi_cloudflare.WorkersKvNamespace, accountId=ACCOUNT, title="entitlements")
@@ -82,7 +80,7 @@ def everything(cloud: Cloud, tmp_path: Path) -> dict[Any, Created]:
     script = cloud.script(namespace.id)
     return {
         pulumi_cloudflare.WorkersRoute: cloud.create(
-            pulumi_cloudflare.WorkersRoute, zoneId=zone.id, pattern="packages.artifact-edge.test/*", script="edge"
+            pulumi_cloudflare.WorkersRoute, zoneId=zone, pattern="packages.artifact-edge.test/*", script="edge"
         ),
         pulumi_cloudflare.WorkersScript: script,
         pulumi_cloudflare.WorkersKvNamespace: namespace,
@@ -95,19 +93,24 @@ def everything(cloud: Cloud, tmp_path: Path) -> dict[Any, Created]:
         ),
         pulumi_cloudflare.CustomOriginTrustStore: cloud.create(
             pulumi_cloudflare.CustomOriginTrustStore,
-            zoneId=zone.id,
+            zoneId=zone,
             certificate=authority.certificate_file.read_text(),
         ),
         pulumi_cloudflare.DnsRecord: cloud.create(
             pulumi_cloudflare.DnsRecord,
-            zoneId=zone.id,
+            zoneId=zone,
             name="packages.artifact-edge.test",
             type="CNAME",
-            content="artifact-edge.test.cdn.cloudflare.net",
+            content="artifact-edge.example",
             ttl=300,
             comment="edge",
         ),
-        pulumi_cloudflare.Zone: zone,
+        pulumi_cloudflare.CustomHostname: cloud.create(
+            pulumi_cloudflare.CustomHostname,
+            zoneId=zone,
+            hostname="packages.example.test",
+            ssl={"type": "dv", "method": "txt", "settings": {"minTlsVersion": "1.2"}},
+        ),
     }
 
 
@@ -126,16 +129,15 @@ def test_a_deleted_resource_reads_as_gone_and_deletes_again(cloud: Cloud, everyt
 def test_outputs_are_those_of_the_sdk(everything: dict[Any, Created]) -> None:
     for resource, created in everything.items():
         assert created.outputs.keys() <= schema.outputs_of(resource), resource
-    zone = everything[pulumi_cloudflare.Zone].outputs
-    assert (zone["status"], zone["account"]) == ("active", {"id": ACCOUNT})
+    assert everything[pulumi_cloudflare.CustomHostname].outputs["status"] == "pending"
     assert everything[pulumi_cloudflare.WorkersScript].outputs["hasModules"] is True
 
 
 def test_a_zone_setting_changed_by_hand_is_drift_and_survives_deletion(cloud: Cloud) -> None:
     zone = cloud.zone()
-    setting = cloud.create(pulumi_cloudflare.ZoneSetting, zoneId=zone.id, settingId="ssl", value="strict")
+    setting = cloud.create(pulumi_cloudflare.ZoneSetting, zoneId=zone, settingId="ssl", value="strict")
     assert cloud.read(pulumi_cloudflare.ZoneSetting, setting) == setting.outputs
-    cloud.api.zones.settings.edit("ssl", zone_id=zone.id, value="full")
+    cloud.api.zones.settings.edit("ssl", zone_id=zone, value="full")
     now = cloud.read(pulumi_cloudflare.ZoneSetting, setting)
     assert now and now["value"] == "full"
     inputs = {name: setting.outputs[name] for name in ("zoneId", "settingId", "value")}
@@ -158,7 +160,7 @@ def test_a_zone_setting_that_the_pops_do_not_emulate_is_refused(
 ) -> None:
     zone = cloud.zone()
     with pytest.raises(CloudError, match=re.escape(message)):
-        cloud.create(pulumi_cloudflare.ZoneSetting, zoneId=zone.id, settingId=setting, value=value)
+        cloud.create(pulumi_cloudflare.ZoneSetting, zoneId=zone, settingId=setting, value=value)
 
 
 def test_a_script_changed_by_hand_is_drift(cloud: Cloud) -> None:
@@ -217,16 +219,43 @@ def test_a_namespace_a_route_and_a_record_changed_by_hand_are_drift(
     assert seen == ["renamed", "artifact-edge.test/*", "other.test", None]
 
 
-def test_a_zone_and_a_route_are_updated_in_place(cloud: Cloud, everything: dict[Any, Created]) -> None:
-    zone, route = everything[pulumi_cloudflare.Zone], everything[pulumi_cloudflare.WorkersRoute]
-    paused = cloud.of(pulumi_cloudflare.Zone).update(
-        zone.id, zone.outputs, {"account": {"id": ACCOUNT}, "name": "artifact-edge.test", "paused": True}
-    )
-    assert paused["paused"] is True
+def test_a_hostname_and_a_route_are_updated_in_place(cloud: Cloud, everything: dict[Any, Created]) -> None:
+    hostname, route = everything[pulumi_cloudflare.CustomHostname], everything[pulumi_cloudflare.WorkersRoute]
+    zone: str = route.outputs["zoneId"]
+    ssl = {"type": "dv", "method": "txt", "settings": {"minTlsVersion": "1.3"}}
+    inputs = {"zoneId": zone, "hostname": "packages.example.test", "ssl": ssl}
+    stricter = cloud.of(pulumi_cloudflare.CustomHostname).update(hostname.id, hostname.outputs, inputs)
+    assert stricter["ssl"]["settings"] == {"minTlsVersion": "1.3"}
     moved = cloud.of(pulumi_cloudflare.WorkersRoute).update(
-        route.id, route.outputs, {"zoneId": zone.id, "pattern": "*.artifact-edge.test/*", "script": "edge"}
+        route.id, route.outputs, {"zoneId": zone, "pattern": "*.artifact-edge.test/*", "script": "edge"}
     )
     assert moved["pattern"] == "*.artifact-edge.test/*"
+
+
+def test_the_fallback_origin_of_a_zone_is_set_changed_and_removed(cloud: Cloud) -> None:
+    zone = cloud.zone()
+    for name in ("a.artifact-edge.test", "b.artifact-edge.test"):
+        cloud.create(
+            pulumi_cloudflare.DnsRecord, zoneId=zone, name=name, type="AAAA", content="100::", ttl=1, proxied=True
+        )
+    fallback = cloud.create(pulumi_cloudflare.CustomHostnameFallbackOrigin, zoneId=zone, origin="a.artifact-edge.test")
+    assert fallback.id == zone
+    handler = cloud.of(pulumi_cloudflare.CustomHostnameFallbackOrigin)
+    handler.update(zone, fallback.outputs, {"zoneId": zone, "origin": "b.artifact-edge.test"})
+    now = cloud.read(pulumi_cloudflare.CustomHostnameFallbackOrigin, fallback)
+    assert now and now["origin"] == "b.artifact-edge.test"
+    cloud.delete(pulumi_cloudflare.CustomHostnameFallbackOrigin, fallback)
+    assert cloud.read(pulumi_cloudflare.CustomHostnameFallbackOrigin, fallback) is None
+
+
+def test_a_zone_is_found_by_name_and_account(cloud: Cloud) -> None:
+    (find,) = (each for each in functions(lambda: cloud.api) if each.token.endswith(":getZone"))
+    zone = cloud.zone()
+    wanted = {"name": "artifact-edge.test", "account": {"id": ACCOUNT}, "match": "all"}
+    found = find.invoke({"filter": wanted})
+    assert (found["zoneId"], found["status"]) == (zone, "active")
+    with pytest.raises(CloudError, match=r"0 zones of account .* have the name other\.test"):
+        find.invoke({"filter": {**wanted, "name": "other.test"}})
 
 
 def test_a_property_that_cannot_change_in_place_replaces_the_resource(cloud: Cloud) -> None:
@@ -257,10 +286,11 @@ def test_an_input_that_would_be_ignored_is_refused_by_name(cloud: Cloud) -> None
 
 def test_a_refusal_contains_cloudflares_message(cloud: Cloud) -> None:
     zone = cloud.zone()
-    with pytest.raises(CloudError, match=r"already exists\. \(code 1061\)"):
-        cloud.zone()
+    inputs = {"zoneId": zone, "hostname": "a.artifact-edge.test", "ssl": {"type": "dv", "method": "txt"}}
+    with pytest.raises(CloudError, match=r"belongs to the zone artifact-edge\.test itself \(code 1407\)"):
+        cloud.create(pulumi_cloudflare.CustomHostname, **inputs)
     with pytest.raises(CloudError, match=r"script nothing .* \(code 10019\)"):
-        cloud.create(pulumi_cloudflare.WorkersRoute, zoneId=zone.id, pattern="artifact-edge.test/*", script="nothing")
+        cloud.create(pulumi_cloudflare.WorkersRoute, zoneId=zone, pattern="artifact-edge.test/*", script="nothing")
 
 
 def test_the_real_cloudflare_is_never_called_by_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,7 +300,7 @@ def test_the_real_cloudflare_is_never_called_by_mistake(monkeypatch: pytest.Monk
 
 
 def test_cloudflares_addresses_are_listed(cloud: Cloud) -> None:
-    (ranges,) = functions(lambda: cloud.api)
+    (ranges,) = (each for each in functions(lambda: cloud.api) if each.token.endswith(":getIpRanges"))
     outputs = ranges.invoke({})
     assert "104.16.0.0/13" in outputs["ipv4Cidrs"]
     assert "2606:4700::/32" in outputs["ipv6Cidrs"]

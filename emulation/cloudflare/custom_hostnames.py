@@ -1,0 +1,181 @@
+"""API endpoints for custom hostnames of a zone (Cloudflare for SaaS): hostnames of other domains that the zone serves.
+
+A hostname is pending until public DNS proves who controls it, and its certificate is pending until the domain's
+owner has delegated the validation (Cloudflare for SaaS, "Hostname validation" and "Delegated domain control validation
+(DCV)"). Cloudflare repeats its look-ups for minutes; the emulation looks each time a hostname is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from flask import Blueprint, Response, request
+
+from emulation.cloudflare.envelope import ApiError, Json, body, new_id, now, page, success, take
+from emulation.cloudflare.existing import existing_zone
+from emulation.state_store import StateStore
+
+# Returns the values of a name's records of one type ("CNAME" or "TXT") in public DNS.
+Resolver = Callable[[str, str], Sequence[str]]
+
+# Custom hostnames that a zone without a contract can have (Cloudflare for SaaS, "Plans").
+MOST_HOSTNAMES = 100
+_NOT_FOUND = 1436
+_DUPLICATE = 1406
+_QUOTA_EXCEEDED = 1405
+_INVALID = 1407
+_SSL = ("method", "settings", "type", "wildcard")
+
+
+def no_dns(name: str, type: str) -> Sequence[str]:
+    """A resolver that finds nothing, for tests without DNS."""
+    return []
+
+
+def blueprint(store: StateStore, resolve: Resolver, converge: Callable[[], None]) -> Blueprint:
+    """Creates the endpoints below /zones/<zone>/custom_hostnames and /zones/<zone>/dcv_delegation."""
+    hostnames = Blueprint("custom_hostnames", __name__, url_prefix="/zones/<zone>")
+    _serve_fallback_origin(hostnames, store)
+
+    @hostnames.get("/dcv_delegation/uuid")
+    def delegation(zone: str) -> Response:
+        existing_zone(store, zone)
+        return success({"uuid": _delegation(zone)})
+
+    @hostnames.get("/custom_hostnames")
+    def list_hostnames(zone: str) -> Response:
+        existing_zone(store, zone)
+        wanted = request.args.get("hostname")
+        known = [each for each in store.all("hostname", zone) if wanted in (None, each["hostname"])]
+        return page([_looked_up(store, zone, each, resolve, converge) for each in known])
+
+    @hostnames.post("/custom_hostnames")
+    def create(zone: str) -> Response:
+        given = take(body(), required=["hostname", "ssl"])
+        _refuse(store, zone, given["hostname"])
+        hostname: Json = {
+            "id": new_id(),
+            "hostname": given["hostname"],
+            "ssl": _certificate(given["ssl"]),
+            "status": "pending",
+            "verification_errors": ["custom hostname does not CNAME to this zone."],
+            "ownership_verification": {
+                "type": "txt",
+                "name": f"_cf-custom-hostname.{given['hostname']}",
+                "value": new_id(),
+            },
+            "created_at": now(),
+        }
+        store.put("hostname", zone, hostname["id"], hostname)
+        return success(_looked_up(store, zone, hostname, resolve, converge))
+
+    @hostnames.get("/custom_hostnames/<id>")
+    def get(zone: str, id: str) -> Response:
+        return success(_looked_up(store, zone, _known(store, zone, id), resolve, converge))
+
+    @hostnames.patch("/custom_hostnames/<id>")
+    def edit(zone: str, id: str) -> Response:
+        known, given = _known(store, zone, id), take(body(), optional=["ssl"])
+        changed = {**known, "ssl": _certificate(given["ssl"])} if "ssl" in given else known
+        store.put("hostname", zone, id, changed)
+        return success(_looked_up(store, zone, changed, resolve, converge))
+
+    @hostnames.delete("/custom_hostnames/<id>")
+    def delete(zone: str, id: str) -> Response:
+        _known(store, zone, id)
+        store.remove("hostname", zone, id)
+        converge()
+        return success({"id": id})
+
+    return hostnames
+
+
+def served(store: StateStore) -> list[str]:
+    """Returns the hostnames that are active and have an active certificate."""
+    return [
+        each["hostname"]
+        for each in store.all("hostname")
+        if each["status"] == "active" and each["ssl"]["status"] == "active"
+    ]
+
+
+def _serve_fallback_origin(hostnames: Blueprint, store: StateStore) -> None:
+    """Creates the endpoints of the fallback origin, which a zone has once (Cloudflare for SaaS, "Get started")."""
+    path = "/custom_hostnames/fallback_origin"
+
+    @hostnames.get(path)
+    def get_fallback_origin(zone: str) -> Response:
+        known = store.get("fallback_origin", zone, "")
+        if known is None:
+            raise ApiError(404, 1551, "resource not found: the zone has no fallback origin")
+        return success(known)
+
+    @hostnames.put(path)
+    def put_fallback_origin(zone: str) -> Response:
+        existing_zone(store, zone)
+        origin = take(body(), required=["origin"])["origin"]
+        if not any(record["name"] == origin and record["proxied"] for record in store.all("record", zone)):
+            raise ApiError(400, 1414, f"fallback origin {origin} must be a proxied DNS record of the zone")
+        known: Json = {"origin": origin, "status": "active", "errors": [], "created_at": now(), "updated_at": now()}
+        store.put("fallback_origin", zone, "", known)
+        return success(known)
+
+    @hostnames.delete(path)
+    def delete_fallback_origin(zone: str) -> Response:
+        existing_zone(store, zone)
+        store.remove("fallback_origin", zone, "")
+        return success({"origin": "", "status": "pending_deletion"})
+
+
+def _refuse(store: StateStore, zone: str, hostname: str) -> None:
+    """Raises ApiError when the zone cannot take the hostname."""
+    name = existing_zone(store, zone)["name"]
+    if f".{hostname}".endswith(f".{name}"):
+        # Cloudflare for SaaS, "Workers as your fallback origin": a custom hostname cannot be the zone's own name.
+        raise ApiError(400, _INVALID, f"custom hostname {hostname} belongs to the zone {name} itself")
+    known = store.all("hostname", zone)
+    if any(each["hostname"] == hostname for each in known):
+        raise ApiError(409, _DUPLICATE, f"Duplicate custom hostname found: {hostname}")
+    if len(known) >= MOST_HOSTNAMES:
+        raise ApiError(400, _QUOTA_EXCEEDED, f"the zone has {MOST_HOSTNAMES} custom hostnames, as many as its plan has")
+
+
+def _certificate(given: Json) -> Json:
+    """Returns a new certificate order. Only the order that delegated validation needs is emulated."""
+    asked = take(given, required=["method", "type"], optional=_SSL)
+    if (asked["method"], asked["type"]) != ("txt", "dv"):
+        raise ApiError(
+            501, 10405, f"not emulated: a certificate with {asked['method']}, {asked['type']} (only txt, dv)"
+        )
+    return {"id": new_id(), "status": "pending_validation", "wildcard": False, "settings": {}, **asked}
+
+
+def _looked_up(store: StateStore, zone: str, hostname: Json, resolve: Resolver, converge: Callable[[], None]) -> Json:
+    """Returns the hostname in the state that public DNS gives it now; a hostname that became active is served."""
+    name, ssl = hostname["hostname"], hostname["ssl"]
+    proof, origin = hostname["ownership_verification"], store.get("fallback_origin", zone, "")
+    owned = proof["value"] in resolve(proof["name"], "TXT")
+    owned = owned or (origin is not None and origin["origin"] in resolve(name, "CNAME"))
+    delegated = f"{name}.{_delegation(zone)}.dcv.cloudflare.com" in resolve(f"_acme-challenge.{name}", "CNAME")
+    status = "active" if owned or hostname["status"] == "active" else "pending"
+    issued = "active" if delegated or ssl["status"] == "active" else "pending_validation"
+    if (status, issued) == (hostname["status"], ssl["status"]):
+        return hostname
+    errors: list[str] = [] if status == "active" else hostname["verification_errors"]
+    current: Json = {**hostname, "status": status, "verification_errors": errors, "ssl": {**ssl, "status": issued}}
+    store.put("hostname", zone, hostname["id"], current)
+    converge()
+    return current
+
+
+def _known(store: StateStore, zone: str, id: str) -> Json:
+    existing_zone(store, zone)
+    known = store.get("hostname", zone, id)
+    if known is None:
+        raise ApiError(404, _NOT_FOUND, f"custom hostname not found: {id}")
+    return known
+
+
+def _delegation(zone: str) -> str:
+    """Returns the label below dcv.cloudflare.com at which Cloudflare answers validations for this zone."""
+    return zone[:16]

@@ -1,0 +1,39 @@
+"""Public DNS as the emulated Cloudflare sees it: the records in the public zones of the emulated Route 53."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from emulation.dns.route53 import Route53
+
+
+class PublicDns:
+    """Resolves names of one type. A name without records, and a Route 53 that does not answer, give no values."""
+
+    def __init__(self, aws_url: str) -> None:
+        self._route53 = Route53(aws_url)
+
+    def __call__(self, name: str, type: str) -> Sequence[str]:
+        try:
+            zones = self._route53.read().zones
+        except (BotoCoreError, ClientError):
+            return []
+        return [
+            _text(value["Value"])
+            for _, records in zones
+            for record in records
+            if record["Type"] == type and record["Name"].rstrip(".") == name
+            for value in _values(record)
+        ]
+
+
+def _values(record: Any) -> Sequence[Any]:
+    return record.get("ResourceRecords") or []
+
+
+def _text(value: str) -> str:
+    """Returns a value without the quotes of a TXT record and the final dot of a name."""
+    return value.strip('"').rstrip(".")

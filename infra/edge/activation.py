@@ -1,0 +1,63 @@
+"""Waits until Cloudflare serves the clients' hostname with a valid certificate.
+
+The resource CustomHostname is complete as soon as Cloudflare has accepted the hostname. Validation and the certificate
+take some minutes more (Cloudflare for SaaS, "Hostname validation" and "Certificate statuses").
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import pulumi
+import pulumi_cloudflare as cloudflare
+
+_POLL_SECONDS = 5.0
+_LIMIT_SECONDS = 30 * 60.0
+# The states in which Cloudflare answers requests for a hostname ("Validation status" and "Certificate statuses").
+_SERVED = frozenset({"active", "active_redeploying"})
+
+
+class EdgeActivationError(pulumi.RunError):
+    """Cloudflare does not serve the hostname. The message names the hostname, its state and the way out."""
+
+
+async def wait_until_active(zone_id: str, hostname_id: str, hostname: str, name_servers: Sequence[str]) -> None:
+    """Returns when the hostname and its certificate are active. A preview neither queries Cloudflare nor waits.
+
+    Raises EdgeActivationError after half an hour.
+    """
+    if pulumi.runtime.is_dry_run():
+        return
+    deadline = time.monotonic() + _LIMIT_SECONDS
+    announced = False
+    while pending := await _pending(zone_id, hostname_id):
+        if time.monotonic() > deadline:
+            raise EdgeActivationError(
+                f"Cloudflare does not serve {hostname} yet: {pending}. Check that the domain is delegated to "
+                f"{', '.join(name_servers)}, then run `pulumi up` again; it goes on from here"
+            )
+        if not announced:
+            pulumi.log.info(
+                f"{hostname}: waiting until Cloudflare has validated the name and issued a certificate ({pending}). "
+                f"This takes some minutes; `pulumi up` stops after {_LIMIT_SECONDS / 60:.0f}. If the domain is new, "
+                f"delegate it now, at its registrar or parent zone, to {', '.join(name_servers)}"
+            )
+            announced = True
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _pending(zone_id: str, hostname_id: str) -> str:
+    """Returns what Cloudflare still waits for, or an empty text when the hostname is served."""
+    output = cloudflare.get_custom_hostname_output(zone_id=zone_id, custom_hostname_id=hostname_id)
+    found = await output.future()
+    if found is None:
+        return "its state is not known"
+    ssl: Any = found.ssl
+    certificate: str = ssl.status if ssl else "missing"
+    if found.status in _SERVED and certificate == "active":
+        return ""
+    reasons = "; ".join(found.verification_errors or ())
+    return f"hostname {found.status}, certificate {certificate}{f': {reasons}' if reasons else ''}"
