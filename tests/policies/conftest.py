@@ -1,4 +1,4 @@
-"""Fixture that writes the exemptions of the tests' stack and fixes today's date."""
+"""Provides a fixture that writes a file of policy exemptions and sets the date that policies take as today."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A program's resources as the engine passes them to policies after all are registered."""
+"""Turns a Pulumi program's resources into the form in which the engine passes them to stack policies."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tests.support.harness import Deployment, Registered
 
 
 def as_policies_see_it(deployment: Deployment) -> list[PolicyResource]:
-    """Returns all resources and components, with their parents and the dependencies of each property."""
+    """Returns a stack's resources and components, with their parents and the dependencies of each property."""
     return graph(deployment.resources)
 
 
 def graph(registered: Iterable[Registered], around: Mapping[str, PolicyResource] | None = None) -> list[PolicyResource]:
-    """Links the resources by URN to each other and to those in `around`; ignores dependencies on other URNs."""
+    """Links resources by URN to each other and to the resources in `around`; ignores dependencies on other URNs."""
     listed = list(registered)
     made = {each.urn: _seen(each) for each in listed}
     seen = {**(around or {}), **made}

@@ -1,4 +1,4 @@
-"""Resources as the engine passes them to a policy, and the policy's findings."""
+"""Makes resources in the form in which the engine passes them to a policy, and returns the policy's findings."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def resource(
     within: str = "",
     on: Mapping[str, Sequence[PolicyResource]] | None = None,
 ) -> PolicyResource:
-    """Returns a resource in a component of the type `within`; without `within`, machines are in a shield.
+    """Returns a resource in a component of the type `within`. The default for machines is a shield component.
 
     `on` lists the resources that each property depends on.
     """

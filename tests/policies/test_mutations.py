@@ -1,4 +1,4 @@
-"""Each policy reports each mutation of prod's resources that it forbids."""
+"""Tests that the policies report every forbidden change to a resource of prod."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.policies.mutations.changes import put
 from tests.policies.mutations.stacks import Whole, whole_stacks
 from tests.policies.resources import NAMES, findings
 
-# No resource breaks these policies; tests/policies/test_exemptions.py tests them.
+# Policies on the exemption files. No mutation of a resource breaks them; tests/policies/test_exemptions.py tests them.
 ABOUT_EXEMPTIONS = ("stack-exemptions-valid", "stack-exemptions-reported")
 
 

@@ -1,4 +1,4 @@
-"""The names of policies: which names a declaration may use, and how the pack handles a former name."""
+"""Tests the names of policies: which names a declaration may use, and how the pack handles a former name."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_an_exemption_with_a_former_name_is_refused_with_the_current_name(write_
 
 
 class Refused(Exception):
-    """Raised when the pack aborts the engine's request."""
+    """Raised when the policy pack aborts the engine's gRPC request."""
 
 
 class Context:
@@ -74,7 +74,7 @@ class Context:
 
 
 def configure(*names: str, **settings: Any) -> None:
-    """Passes the pack a configuration with the settings for each named policy. Raises Refused if the pack aborts."""
+    """Passes the policy pack a configuration with settings for each named policy. Raises Refused if the pack aborts."""
     servicer: Any = servicer_for(POLICIES, RENAMED)
     pack = servicer("unit", "1", POLICIES, EnforcementLevel.MANDATORY)
     given = PolicyConfig()

@@ -55,14 +55,17 @@ def test_every_finding_says_how_to_fix_it(name: str, write_exemptions: WriteExem
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ALWAYS_DECIDED])
 def test_an_unknown_value_is_not_accepted(name: str) -> None:
-    """The engine reports the error as an advisory that names policy and property, and runs the policy again in `up`."""
+    """A policy raises an error for a value that a preview does not know yet.
+
+    The engine reports the error as an advisory, and runs the policy again in `pulumi up`.
+    """
     for case in (case for case in CASES if case.policy == name and case.says):
         hidden = [unknown(each) for each in case.resources]
         assert findings_or_unknown(case, hidden), f"silent where {case.says!r} is not known yet"
 
 
 def unknown(each: PolicyResource) -> PolicyResource:
-    """Returns the resource with all values unknown."""
+    """Returns the resource with all input values unknown, as in a preview before the first apply."""
     within = each.urn.split("::")[2]
     return resource(
         each.resource_type,
@@ -118,7 +121,8 @@ def test_one_unknown_binding_or_variable_does_not_hide_another() -> None:
         ("cloudflare-workers-secrets-bound-as-secret-text", {"bindings": [unknown, secret]}),
         ("multi-function-environment-without-secrets", {"environment": {"variables": variables}}),
     ):
-        token = min(governs(name))  # the function's type sorts before the service's
+        # The alphabetically first type that the policy governs: a Lambda function sorts before a Cloud Run service.
+        token = min(governs(name))
         found: list[str] = []
         with pytest.raises(UnknownValueError):
             findings(name, [resource(token, props)], found=found)

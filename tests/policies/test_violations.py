@@ -1,4 +1,4 @@
-"""Violations of prod are found by the pack as a whole, each by a policy that names the fault."""
+"""Tests that the policy pack finds each planted violation in prod, by a policy whose finding names the fault."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Test cases that violate or meet each policy, grouped by concern."""
+"""Test cases with resources that violate or meet each policy, one module for each subject."""
 
 from __future__ import annotations
 

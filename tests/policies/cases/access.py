@@ -1,4 +1,4 @@
-"""Cases of access to objects and secrets."""
+"""Test cases for the policies on access to objects and secrets."""
 
 from __future__ import annotations
 

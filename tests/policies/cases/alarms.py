@@ -1,4 +1,4 @@
-"""Cases of alarms."""
+"""Test cases for the policies on alarms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases of machines."""
+"""Test cases for the policies on machines."""
 
 from __future__ import annotations
 

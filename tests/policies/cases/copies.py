@@ -1,4 +1,4 @@
-"""Cases of copies and versions of objects."""
+"""Test cases for the policies on copies and versions of objects."""
 
 from __future__ import annotations
 

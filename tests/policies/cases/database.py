@@ -1,4 +1,4 @@
-"""Cases of the metadata database."""
+"""Test cases for the policies on the metadata database."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PROVISIONED = resource(TABLE, {"name": "metadata", "billingMode": "PROVISIONED"}
 
 
 def apart(table: PolicyResource) -> PolicyResource:
-    """Returns a replica of the table that is a separate resource."""
+    """Returns a replica of a DynamoDB table, declared as a separate resource."""
     return resource(REPLICA_TABLE, {"globalTableArn": UNKNOWN_STRING_VALUE}, on={"globalTableArn": [table]})
 
 

@@ -1,4 +1,4 @@
-"""Cases of records and health checks."""
+"""Test cases for the policies on DNS records and health checks."""
 
 from __future__ import annotations
 

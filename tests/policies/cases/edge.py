@@ -1,4 +1,4 @@
-"""Cases of the edge worker and its zone."""
+"""Test cases for the policies on the edge worker and its Cloudflare zone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FALLBACK = "cloudflare:index/customHostnameFallbackOrigin:CustomHostnameFallback
 
 
 def hostname(min_tls_version: str = "1.2") -> PolicyResource:
-    """Returns the custom hostname of the clients in zone `z`."""
+    """Returns the Cloudflare custom hostname that clients use, in zone `z`."""
     ssl = {"settings": {"minTlsVersion": min_tls_version}} if min_tls_version else {}
     return resource("cloudflare:index/customHostname:CustomHostname", {"hostname": HOST, "zoneId": "z", "ssl": ssl})
 
@@ -26,7 +26,7 @@ PROXIED = resource(DNS_RECORD, {"name": HOST, "proxied": True})
 
 
 def tls(**other: str) -> list[PolicyResource]:
-    """Returns the zone's TLS settings; `other` replaces correct values by wrong ones."""
+    """Returns a Cloudflare zone's TLS settings; `other` replaces correct values by wrong ones."""
     good = {"ssl": "strict", "min_tls_version": "1.2", "always_use_https": "on"}
     return [
         resource(
@@ -109,7 +109,8 @@ CASES = [
             [PROXIED, resource(ROUTE, {"pattern": "packages.x.io/*", **script})],
             "route",
         )
-        for script in ({}, {"script": UNKNOWN_STRING_VALUE})  # no known script: the provider might set it
+        # The route has no script, or one that is unknown until the apply. Either way the policy must not accept it.
+        for script in ({}, {"script": UNKNOWN_STRING_VALUE})
     ],
     Case(
         "cloudflare-dns-proxied-record-has-worker",

@@ -1,4 +1,4 @@
-"""Cases of exemptions from policies."""
+"""Test cases for the checks of a stack's exemptions from policies."""
 
 from __future__ import annotations
 

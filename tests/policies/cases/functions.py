@@ -1,4 +1,4 @@
-"""Cases of functions."""
+"""Test cases for the policies on serverless functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases of policies over all resources."""
+"""Test cases for the policies on all resources of a stack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases of permissions."""
+"""Test cases for the policies on permissions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases of encryption keys."""
+"""Test cases for the policies on encryption keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases of queues and topics."""
+"""Test cases for the policies on queues and topics."""
 
 from __future__ import annotations
 

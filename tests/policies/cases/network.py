@@ -1,4 +1,4 @@
-"""Cases of networks and firewalls."""
+"""Test cases for the policies on networks and firewalls."""
 
 from __future__ import annotations
 
@@ -60,7 +60,8 @@ CASES = [
             ({"protocol": "tcp", "fromPort": 3000, "toPort": 4000}, "port 3389 is let in", 1),
             ({"protocol": "tcp", "fromPort": 0, "toPort": 65535}, " is let in", 2),
             ({"protocol": "-1", "fromPort": 0, "toPort": 0}, " is let in", 2),
-            ({"protocol": "-1", "fromPort": 443, "toPort": 443}, " is let in", 2),  # AWS ignores the ports
+            # AWS ignores the ports of a rule for all protocols (-1).
+            ({"protocol": "-1", "fromPort": 443, "toPort": 443}, " is let in", 2),
         )
     ],
     Case(

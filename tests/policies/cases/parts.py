@@ -1,4 +1,4 @@
-"""The parts of test cases: resources as the program, or a careless change to it, would register them."""
+"""Resources for the test cases of policies, as the Pulumi program or a careless change to it registers them."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def bucket(name: str = "primary", region: str = "us-east-1") -> PolicyResource:
 
 
 def beside(of: PolicyResource, kind: str, props: Props) -> PolicyResource:
-    """Returns a setting of the bucket `of` as a separate resource."""
+    """Returns one setting of the bucket `of`, such as its versioning, as a separate Pulumi resource."""
     token = f"aws:s3/{kind[0].lower()}{kind[1:]}:{kind}"
     return resource(token, {"bucket": UNKNOWN_STRING_VALUE, **props}, kind, on={"bucket": [of]})
 
@@ -105,7 +105,10 @@ USER_DATA = render_user_data(
 
 
 def replication(**rule: Any) -> PolicyResource:
-    """Returns the replication from the primary bucket to its replica; `rule` overrides keys of its only rule."""
+    """Returns the replication from the primary bucket to its replica.
+
+    `rule` overrides keys of the only replication rule.
+    """
     known_target = {"bucket": "arn:aws:s3:::replica"}
     rules = [{"status": "Enabled", "destination": known_target, **rule}]
     return resource(

@@ -1,4 +1,4 @@
-"""Cases of principals."""
+"""Test cases for the policies on the principals of IAM documents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases of policies for parts that can be switched off: names, workers, functions, machines and messages."""
+"""Test cases for the policies on parts that can be switched off: DNS names, workers, functions, machines, messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cases of shields."""
+"""Test cases for the policies on shield machines."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ CASES = [
     ),
     Case(
         "multi-shield-ingress-from-edge-only", [tagged_firewall(UNKNOWN_STRING_VALUE)]
-    ),  # unknown: the provider might set no tags
+    ),  # the tags are unknown until the apply, and might then be empty
     Case("multi-shield-ingress-from-edge-only", [resource(INSTANCE, {})], "no security group of the shields guards it"),
     Case("multi-shield-ingress-from-edge-only", [guarded(group(within=POP))], "security group", count=2),
     Case(

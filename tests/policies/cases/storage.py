@@ -1,4 +1,4 @@
-"""Cases of buckets."""
+"""Test cases for the policies on buckets."""
 
 from __future__ import annotations
 

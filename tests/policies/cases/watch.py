@@ -1,4 +1,4 @@
-"""Cases of alarms and logs."""
+"""Test cases for the policies on alarms and logs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def dashboard(**rows: list[str]) -> PolicyResource:
 
 
 def policy(tier: str, **changes: Any) -> PolicyResource:
-    """Returns an alert policy, which is Google Cloud's alarm, of the tier."""
+    """Returns an alert policy (an alarm of Google Cloud) for the tier."""
     return resource("gcp:monitoring/alertPolicy:AlertPolicy", {"userLabels": {"tier": tier}, **changes}, tier)
 
 

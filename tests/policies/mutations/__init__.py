@@ -1,8 +1,9 @@
-"""Breaks each resource of a real stack in one way per policy that governs it, and checks whether the pack reports it.
+"""Breaks each resource of a real stack in one way per policy that governs the resource, and checks whether the policy
+pack reports the change.
 
-The stack is what the whole program registers for an environment, on mocks. A policy that lets a broken resource pass
-either reads the wrong property, or reads it only where our own program does not put it. The policy's own cases would
-not show that.
+The stack holds everything that the Pulumi program registers for an environment, on mocks. A policy that accepts a
+broken resource reads the wrong property, or looks for the property in a place that the program does not use. The
+test cases in tests/policies/cases cannot show such a fault, because their resources are written by hand.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from tests.policies.graph import graph
 from tests.policies.resources import NAMES, findings
 from tests.support.harness import Registered
 
-# Returns the replacement of a resource: nothing, a changed resource, or the same resource and an added one.
+# A function that returns what replaces a resource: nothing, a changed resource, or the same and an added resource.
 Change = Callable[[Registered], Sequence[Registered]]
 
 
 @dataclass(frozen=True)
 class Mutation:
-    """One way to break resources of some types, as a careless change to the program could. `where` selects the
-    resources."""
+    """One way to break resources of some types, as a careless change to the Pulumi program could. `where` selects
+    the resources."""
 
     policy: str
     of: Sequence[str]
@@ -48,7 +49,7 @@ class StackMutation:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A broken resource and the policy's findings; no findings mean that the policy missed it."""
+    """A broken resource and the policy's findings; no findings mean that the policy missed the fault."""
 
     mutation: Mutation | StackMutation
     resource: str
@@ -60,7 +61,7 @@ def run(
     mutations: Iterable[Mutation | StackMutation],
     settings: Mapping[str, Mapping[str, Any]],
 ) -> Iterator[Outcome]:
-    """Applies each mutation to each resource that it concerns, on the original stack, and yields the outcomes."""
+    """Applies each mutation to each resource that it selects, always on the original stack, and yields the outcomes."""
     whole = {each.urn: each for each in graph(registered)}
     for mutation in mutations:
         config = settings.get(mutation.policy, {})
@@ -74,7 +75,7 @@ def run(
 
 
 def unbroken(registered: Sequence[Registered], mutations: Iterable[Mutation | StackMutation]) -> set[tuple[str, str]]:
-    """Returns pairs of policy and governed resource type that are in the stack but that no mutation breaks."""
+    """Returns the pairs of a policy and a resource type of the stack, governed by this policy, that no mutation tests."""
     has = {kind_of(each) for each in registered}
     broken = {
         (mutation.policy, kind_of(each)) for mutation in mutations for each in registered if _is_about(mutation, each)

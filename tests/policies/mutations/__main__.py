@@ -1,5 +1,7 @@
-"""Runs all mutations on prod: `python -m tests.policies.mutations`. `--write` records the report in
-docs/policy-list.md."""
+"""Breaks prod's resources one at a time, and reports what the policies miss: `python -m tests.policies.mutations`.
+
+`--write` records the report in docs/policy-list.md.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +82,7 @@ def _line(policy: str, function: str, of_policy: Sequence[Outcome]) -> str:
 
 
 def page(written: str, lines: Sequence[str]) -> str:
-    """Returns the page with its previous report replaced by the new one, above the list of all policies."""
+    """Returns the page docs/policy-list.md with its previous report replaced by the new one, above the list of policies."""
     before, _, rest = written.partition(SECTION)
     above = before if rest else before.split(HEADING)[0]
     table = written.split(HEADING)[1]

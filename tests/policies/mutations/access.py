@@ -1,4 +1,4 @@
-"""Mutations of access to objects and secrets."""
+"""Changes that break access to objects and secrets, each of which a policy must report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mutations of alarms."""
+"""Changes that break alarms, each of which a policy must report."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.policies.mutations.changes import put, put_only
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 ALERT_POLICY = "gcp:monitoring/alertPolicy:AlertPolicy"
 THRESHOLD = "conditions.0.conditionThreshold"
-# The metrics whose silence is an outage.
+# Parts of the names of alarms on metrics that stop when the monitored part fails, so that missing data must alarm.
 SILENT = ("-down", "-lost", "purge-lag", "-gone")
 
 MUTATIONS = [

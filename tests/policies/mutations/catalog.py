@@ -1,4 +1,4 @@
-"""All mutations, and the resource types that no policy reads."""
+"""Lists all mutations of the tests of policies, and the resource types that no policy reads."""
 
 from __future__ import annotations
 

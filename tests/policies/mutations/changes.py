@@ -1,4 +1,4 @@
-"""The ways to break a resource."""
+"""Functions that make the mutations of policy tests: each breaks a resource in one way, such as a removed property."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.harness import Registered
 
 
 def put(path: str, value: Any) -> Change:
-    """Sets a property; the path `a.0.b` names `b` in the first element of the list `a`."""
+    """Makes a mutation that sets a property; the path `a.0.b` names `b` in the first element of the list `a`."""
     *way, last = path.split(".")
 
     def change(broken: Registered) -> Sequence[Registered]:
@@ -24,7 +24,7 @@ def put(path: str, value: Any) -> Change:
 
 
 def put_only(name: str, value: Any) -> Change:
-    """Sets a property and removes its dependencies on other resources."""
+    """Makes a mutation that sets a property and removes its dependencies on other resources."""
 
     def change(broken: Registered) -> Sequence[Registered]:
         (changed,) = put(name, value)(broken)
@@ -36,7 +36,7 @@ def put_only(name: str, value: Any) -> Change:
 
 
 def without(path: str) -> Change:
-    """Removes a property and its dependencies on other resources."""
+    """Makes a mutation that removes a property and its dependencies on other resources."""
     *way, last = path.split(".")
 
     def change(broken: Registered) -> Sequence[Registered]:
@@ -60,7 +60,7 @@ def _within(props: Any, way: Sequence[str]) -> Any:
 
 
 def text(path: str, edit: Callable[[str], str]) -> Change:
-    """Replaces the string property at `path` by the result of `edit`."""
+    """Makes a mutation that replaces the string property at `path` by the result of `edit`."""
 
     def change(broken: Registered) -> Sequence[Registered]:
         return put(path, edit(broken.inputs[path]))(broken)
@@ -69,7 +69,7 @@ def text(path: str, edit: Callable[[str], str]) -> Change:
 
 
 def statements(path: str, edit: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> Change:
-    """Rewrites the statements of an IAM policy document."""
+    """Makes a mutation that rewrites the statements of an IAM policy document."""
 
     def rewritten(document: str) -> str:
         parsed = json.loads(document)
@@ -92,7 +92,10 @@ def unprotected(broken: Registered) -> Sequence[Registered]:
 
 
 def beside(type_token: str, *, depends: str = "", **props: Any) -> Change:
-    """Adds a resource under the same parent; its property `depends` depends on the existing resource."""
+    """Makes a mutation that adds a resource under the same parent.
+
+    The added resource's property `depends` depends on the existing resource.
+    """
 
     def change(broken: Registered) -> Sequence[Registered]:
         urn = broken.urn.replace(f"{broken.type}::{broken.name}", f"{type_token}::added")

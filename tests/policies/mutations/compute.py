@@ -1,4 +1,4 @@
-"""Mutations of machines."""
+"""Changes that break machines, each of which a policy must report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mutations of copies and versions of objects."""
+"""Changes that break copies and versions of objects, each of which a policy must report."""
 
 from __future__ import annotations
 

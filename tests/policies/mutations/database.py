@@ -1,4 +1,4 @@
-"""Mutations of the metadata database."""
+"""Changes that break the metadata database, each of which a policy must report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mutations of records and health checks."""
+"""Changes that break DNS records and health checks, each of which a policy must report."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ MUTATIONS = [
         [RECORD],
         "a day",
         put("ttl", 86400),
-        lambda record: "ttl" in record.inputs and record.inputs["type"] != "TXT",  # clients look up no TXT record
+        # TXT records are left out, because package clients look up none.
+        lambda record: "ttl" in record.inputs and record.inputs["type"] != "TXT",
     ),
     Mutation("aws-route53-health-check-effective", [CHECK], "off", put("disabled", True)),
     Mutation("aws-route53-health-check-effective", [CHECK], "upside down", put("invertHealthcheck", True)),

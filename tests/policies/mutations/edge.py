@@ -1,4 +1,4 @@
-"""Mutations of the edge worker and its zone."""
+"""Changes that break the edge worker and its Cloudflare zone, each of which a policy must report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mutations of functions."""
+"""Changes that break serverless functions, each of which a policy must report."""
 
 from __future__ import annotations
 

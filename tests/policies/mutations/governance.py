@@ -1,4 +1,4 @@
-"""Mutations of policies over all resources."""
+"""Changes that break policies on all resources of a stack, each of which a policy must report."""
 
 from __future__ import annotations
 

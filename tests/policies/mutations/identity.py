@@ -1,4 +1,4 @@
-"""Mutations of permissions."""
+"""Changes that break permissions, each of which a policy must report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mutations of encryption keys."""
+"""Changes that break encryption keys, each of which a policy must report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mutations of queues and topics."""
+"""Changes that break queues and topics, each of which a policy must report."""
 
 from __future__ import annotations
 

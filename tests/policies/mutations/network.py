@@ -1,4 +1,4 @@
-"""Mutations of networks and firewalls."""
+"""Changes that break networks and firewalls, each of which a policy must report."""
 
 from __future__ import annotations
 

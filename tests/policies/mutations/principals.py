@@ -1,4 +1,4 @@
-"""Mutations of principals."""
+"""Changes that break the principals of IAM documents, each of which a policy must report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REPLICA_KEY = "aws:kms/replicaKey:ReplicaKey"
 TOPIC_POLICY = "aws:sns/topicPolicy:TopicPolicy"
 BUCKET_POLICY = "aws:s3/bucketPolicy:BucketPolicy"
 ROLE = "aws:iam/role:Role"
-# Types with a document, and types whose document of their own the program does not use.
+# Resource types whose policy document the program sets, and types whose inline policy document it does not use.
 WITH_DOCUMENT = [KEY, REPLICA_KEY, TOPIC_POLICY, BUCKET_POLICY]
 WITHOUT_DOCUMENT = ["aws:s3/bucket:Bucket", "aws:sqs/queue:Queue", "aws:sns/topic:Topic"]
 MEMBERS = [

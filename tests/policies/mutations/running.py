@@ -1,4 +1,4 @@
-"""Mutations that switch off parts of the network: names, workers, functions, machines and messages."""
+"""Changes that switch off parts of the stack: DNS names, workers, functions, machines and messages."""
 
 from __future__ import annotations
 

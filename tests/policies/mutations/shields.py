@@ -1,4 +1,4 @@
-"""Mutations of shields."""
+"""Changes that break shield machines, each of which a policy must report."""
 
 from __future__ import annotations
 

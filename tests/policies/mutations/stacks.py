@@ -13,7 +13,7 @@ from tests.policies.resources import settings
 from tests.support.harness import Registered
 from tests.support.stacks import ON_GOOGLE, first_up
 
-# The settings that replace prod's own where prod is on Google Cloud alone.
+# Stack settings of the variant of prod that uses only Google Cloud; these settings replace prod's own.
 _ONE_CLOUD: Mapping[str, Mapping[str, Any]] = {
     "multi-bucket-replicated": {"regions": 2},
     "multi-database-replicated": {"regions": 2},
@@ -25,7 +25,7 @@ _ONE_CLOUD: Mapping[str, Mapping[str, Any]] = {
 
 @dataclass(frozen=True)
 class Whole:
-    """A stack before any mutation, and the policy settings that apply to it."""
+    """A stack before any mutation, and the policy settings of its environment."""
 
     title: str
     resources: Sequence[Registered]
@@ -37,7 +37,7 @@ class Whole:
 
 @cache
 def whole_stacks() -> Sequence[Whole]:
-    """Returns prod as configured, and prod with all possible parts on Google Cloud."""
+    """Returns the stack of prod as configured, and a variant of prod with all possible parts on Google Cloud."""
     google = {**settings("prod"), **_ONE_CLOUD}
     return [
         Whole("prod", first_up("prod").resources, settings("prod")),

@@ -1,4 +1,4 @@
-"""Mutations of buckets."""
+"""Changes that break buckets, each of which a policy must report."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def published(resource: Registered) -> bool:
 def beside_bucket(
     policy: str, how: str, token: str, where: Callable[[Registered], bool] = lambda _: True
 ) -> list[Mutation]:
-    """Returns two mutations: an added bucket without the setting, and the removal of an existing setting."""
+    """Returns two mutations for a bucket setting: one adds a bucket without it, the other removes it from a bucket."""
     added = beside(BUCKET, bucket="added", region="us-east-1")
     return [
         Mutation(policy, [BUCKET], f"a bucket without {how}", added),

@@ -1,4 +1,4 @@
-"""Mutations of alarms and logs."""
+"""Changes that break alarms and logs, each of which a policy must report."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def unseen_tier(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
 
 
 def unheard(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
-    """Yields the stack without the subscriptions of one topic, for each topic in turn."""
+    """Yields the stack without the subscriptions of one alarm topic, for each topic in turn."""
     for topic in (each for each in stack if each.type == TOPIC):
         yield [
             each for each in stack if each.type != SUBSCRIPTION or topic.urn not in each.dependencies.get("topic", [])

@@ -1,7 +1,8 @@
-"""Violations of prod, written without reading the pack: each is one plausible bad change to the program.
+"""Plausible bad changes to prod's resources, whose authors did not read the policies.
 
-A mutation asks the one policy that it was written for. A violation asks the whole pack with prod's settings, and counts
-as found only if a policy names its fault. The price list is no such policy.
+A mutation (tests/policies/mutations) is checked by the one policy that it was written for. A violation is checked by
+the whole policy pack with prod's settings. It counts as found only if a finding names the fault; a finding of the
+cost policy, which compares prices, does not count.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from tests.policies.mutations.stacks import Whole, whole_stacks
 from tests.policies.resources import findings
 from tests.support.harness import Registered
 
-# The index of each stack in `whole_stacks`.
+# The index of each stack in the list that `whole_stacks` returns.
 AWS, GOOGLE = 0, 1
 
 
 @dataclass(frozen=True)
 class Violation:
-    """One bad change to the first resource of the type `of` that `where` picks in one stack.
+    """One bad change to a stack's resource: the first one of the type `of` that `where` selects.
 
     `policy` must report a finding that contains `says`.
     """
@@ -70,6 +71,6 @@ def _graph_of(stack: int) -> Mapping[str, PolicyResource]:
 
 
 def _picked(stack: Whole, violation: Violation) -> Registered:
-    """Returns the first resource by URN, because the program registers resources in no fixed order."""
+    """Returns the selected resource with the first URN. The Pulumi program registers resources in no fixed order."""
     picked = [each for each in stack.resources if kind_of(each) == violation.of and violation.where(each)]
     return min(picked, key=lambda each: each.urn)

@@ -1,4 +1,4 @@
-"""All violations, by kind."""
+"""Lists all violations that the policy pack must find, grouped by kind."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ def lifecycles() -> list[Violation]:
 
 
 def exempted_as_logs(lifecycle: Registered) -> Sequence[Registered]:
-    """Ends objects, and sends the access log of the log bucket to the bucket of objects."""
+    """Deletes objects after 30 days, and disguises the bucket of objects as a bucket of access logs."""
     lifecycle.inputs["rules"].append({"id": "a", "status": "Enabled", "filter": {}, "expiration": {"days": 30}})
     bucket = next(urn for urn in lifecycle.dependencies["bucket"])
     urn = lifecycle.urn.replace(f"{lifecycle.type}::{lifecycle.name}", "aws:s3/bucketLogging:BucketLogging::added")

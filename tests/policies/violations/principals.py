@@ -1,4 +1,4 @@
-"""Principals of other accounts and projects, and conditions that narrow nothing."""
+"""Violations that let in principals of other accounts and projects, or use conditions that restrict nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TABLE = "aws:dynamodb/table:Table"
 
 
 def others() -> list[Violation]:
-    """Returns violations that name a principal of another account."""
+    """Returns violations whose IAM document names a principal of another AWS account."""
 
     def trusted(how: str, principal: Any, **more: Any) -> Violation:
         change = statements(
@@ -188,7 +188,7 @@ def others() -> list[Violation]:
 
 
 def loose() -> list[Violation]:
-    """Returns violations whose conditions narrow nothing."""
+    """Returns violations whose IAM conditions restrict nothing."""
     every: list[tuple[str, dict[str, dict[str, Any]]]] = [
         ("PrincipalArn *", {"StringLike": {"aws:PrincipalArn": "*"}}),
         ("PrincipalAccount *", {"StringLike": {"aws:PrincipalAccount": "*"}}),
@@ -301,7 +301,7 @@ def _federated(condition: dict[str, Any]) -> dict[str, Any]:
 
 
 def google() -> list[Violation]:
-    """Returns violations that name members of other projects."""
+    """Returns violations that give roles to members of other Google Cloud projects."""
     policy = "gcp-iam-members-in-own-projects"
     strangers = {
         "a service account of another project": "serviceAccount:ci@other-project.iam.gserviceaccount.com",

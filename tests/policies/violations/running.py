@@ -1,4 +1,4 @@
-"""Violations that switch off parts of the network: names, workers, functions, machines and messages."""
+"""Violations that switch off parts of the stack: DNS names, workers, functions, machines and messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Violations by which alarms never go off, or reach nobody."""
+"""Violations that stop alarms from going off, or from reaching the on-call engineers."""
 
 from __future__ import annotations
 
