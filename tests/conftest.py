@@ -1,4 +1,4 @@
-"""Settings for all tests, and the sandbox that `make up` makes, which starts once for all tests that use `up`."""
+"""Configures pytest, and provides the fixture `up`: the sandbox of `make up`, which starts once for all tests."""
 
 from __future__ import annotations
 
@@ -25,26 +25,27 @@ _LOOPBACK = "127.90"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the tests that share one sandbox; all other tests make separate sandboxes at other addresses."""
+    """Marks the tests that share the sandbox of the fixture `up`. All other tests make separate sandboxes."""
     for item in items:
         if isinstance(item, pytest.Function) and "up" in item.fixturenames:
             item.add_marker("shares_a_sandbox")
 
 
 def pytest_collection_finish() -> None:
-    """Excludes all objects that the imports of the tests created from later garbage collection."""
+    """Excludes the Python objects that imports of test modules created from later garbage collection."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.fixture(scope="session")
 def up() -> Iterator[Up]:
-    """Provides a running sandbox in a separate directory."""
-    from emulation.layout import Sandbox  # unit tests do without these imports
+    """Provides the sandbox of `make up`, running in a temporary directory."""
+    from emulation.layout import Sandbox  # imported here, so that unit tests start faster
     from local.checkout import CHECKOUT
     from tests.support.sandbox.up import Up, local
 
-    directory = Path(tempfile.mkdtemp(prefix="ae-"))  # short, for sockets' paths; Traffic Server's user can enter it
+    # The path is short, because a socket's path is limited. Traffic Server's user may enter the directory.
+    directory = Path(tempfile.mkdtemp(prefix="ae-"))
     directory.chmod(0o755)
     sandbox = Sandbox(directory=directory, loopback=_LOOPBACK)
     config = (CHECKOUT / "stacks" / "Pulumi.local.yaml").read_bytes()

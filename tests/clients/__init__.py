@@ -1,1 +1,1 @@
-"""Real clients against the network of `make up`, and the matrix of what works: docs/clients.md."""
+"""Tests which actions real package clients can do through the edge of `make up`; docs/clients.md shows the verdicts."""

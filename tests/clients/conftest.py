@@ -1,4 +1,4 @@
-"""Collects the verdicts of the matrix, and writes or checks docs/clients.md when the tests are over."""
+"""Collects the verdict of each client test, and writes or checks docs/clients.md when the tests are over."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ def pytest_runtest_makereport(
     report = yield
     cell = matrix.cell_of(item)
     if cell and report.skipped:
-        longrepr: Any = report.longrepr  # the path, the line and the reason
+        # pytest describes a skipped test by the path, the line and the reason.
+        longrepr: Any = report.longrepr
         _run[cell] = matrix.no(str(longrepr[2]).removeprefix("Skipped: "))
     elif cell and report.when == "call" and report.passed:
         reason = item.stash.get(_reasons, "")
@@ -44,7 +45,7 @@ def pytest_runtest_makereport(
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Writes the page, or fails the run if a verdict differs from the page."""
+    """Writes docs/clients.md, or fails the test run if a verdict differs from that page."""
     if exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) or not _run:
         return
     config = session.config
@@ -59,6 +60,6 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 def _runs_all(config: pytest.Config) -> bool:
-    """Says whether a run covers the whole folder."""
+    """Returns whether a test run includes all tests of tests/clients."""
     selects = config.getoption("markexpr") or config.getoption("keyword")
     return not selects and any(Path(argument).name == "clients" for argument in config.args)

@@ -1,4 +1,4 @@
-"""The daemons of docker and containerd, each with a data directory of its own; other clients need none."""
+"""Runs the daemons of docker and containerd, each with a separate data directory. Other clients need no daemon."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _ENDS_WITHIN_SECONDS = 60
 
 @contextmanager
 def daemon(client: ImageClient, identity: Client, directory: Path) -> Generator[Setting]:
-    """Provides the setting of a client, with its daemon if it has one."""
+    """Provides a client with an empty data directory, and runs the client's daemon if it has one."""
     if client.programs[0] == "dockerd":
         socket = directory / "docker.sock"
         setting = Setting(identity, directory, f"unix://{socket}")
-        # Networks, firewall rules and overlay mounts need rights that a container or a user namespace lacks.
+        # Networks, firewall rules and overlay mounts need permissions that a container or a user namespace lacks.
         options = ["--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs"]
         options += [f"--host={setting.daemon}", f"--data-root={directory}/data", f"--exec-root={directory}/exec"]
         options += [f"--pidfile={directory}/docker.pid", "--config-file=", f"--containerd={directory}/c.sock"]
@@ -53,7 +53,7 @@ def _containerd(directory: Path, setting: Setting) -> Generator[None]:
 
 @contextmanager
 def _running(command: Sequence[str], setting: Setting, socket: Path) -> Generator[None]:
-    """Runs a daemon from when its socket is there to the end of the block."""
+    """Starts a daemon, waits for its socket, and stops the daemon at the end of the `with` block."""
     setting.prepare()
     path = program(command[0])
     assert path is not None

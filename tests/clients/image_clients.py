@@ -1,4 +1,4 @@
-"""How each client of image registries is set up, and what it runs for each action of the matrix."""
+"""Defines how each client of image registries is set up, and its command for each action of docs/clients.md."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ Finished = subprocess.CompletedProcess[str]
 
 @dataclass(frozen=True)
 class Setting:
-    """One client in an empty directory, with credentials, the edge's authority and the proxy of a client location."""
+    """One client in an empty directory, with credentials, the edge's CA certificate and the proxy of a client
+    location.
+    """
 
     client: Client
     directory: Path
-    daemon: str = ""  # the address of the daemon's socket
+    daemon: str = ""  # the address of the client's daemon, if the client has one
 
     @property
     def host(self) -> str:
@@ -38,7 +40,7 @@ class Setting:
         return f"__token__:{self.client.token()}"
 
     def environment(self) -> dict[str, str]:
-        """Returns the variables of a client program; none comes from the tests' environment but PATH."""
+        """Returns the environment variables of a client program. Only PATH comes from the tests' own environment."""
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.directory),
@@ -53,7 +55,7 @@ class Setting:
         }
 
     def prepare(self) -> None:
-        """Writes the file with the credentials that all of these clients read, as `docker login` does."""
+        """Writes the credentials file that all image clients read, in the form that `docker login` writes."""
         file = self.directory / "docker" / "config.json"
         file.parent.mkdir(exist_ok=True)
         auth = base64.b64encode(self.credentials.encode()).decode()
@@ -73,16 +75,19 @@ class Setting:
 
 @dataclass(frozen=True)
 class ImageClient:
-    """A row of the matrix. Each function returns a finished command whose output has what the test looks for."""
+    """An image client, which is one row of docs/clients.md.
+
+    Each function runs the client's command for one action. The command's output contains what the test expects.
+    """
 
     name: str
-    programs: tuple[str, ...]  # the first one tells its version
+    programs: tuple[str, ...]  # the first one prints the client's version
     pull: Callable[[Setting, str], Finished] | None
-    content: Callable[[Setting, str], Finished] | None = None  # the command that prints the image's file app/README
+    content: Callable[[Setting, str], Finished] | None = None  # prints the image's file app/README
     tags: Callable[[Setting, str], Finished] | None = None
     referrers: Callable[[Setting, str], Finished] | None = None
-    artifact: Callable[[Setting, str], Finished] | None = None  # prints the artifact's file
-    login: tuple[str, ...] = ()  # arguments before the user's name
+    artifact: Callable[[Setting, str], Finished] | None = None  # prints the file of a non-image artifact
+    login: tuple[str, ...] = ()  # the arguments of the log-in command up to the user's name
     version_option: str = "--version"
 
     @property
@@ -91,7 +96,7 @@ class ImageClient:
 
 
 def log_in(client: ImageClient, setting: Setting) -> Finished:
-    """Logs in with the token on standard input, into an empty file of credentials."""
+    """Logs in to the registry with the token on standard input. The client starts with an empty file of credentials."""
     (setting.directory / "docker" / "config.json").unlink(missing_ok=True)
     arguments = [word.replace("{daemon}", setting.daemon) for word in client.login]
     command = [*arguments, "--username", "__token__", "--password-stdin", setting.host]
@@ -142,7 +147,7 @@ def _file(setting: Setting, root: Path) -> Finished:
 
 
 def _stores(setting: Setting) -> tuple[str, ...]:
-    """Returns the options that keep podman's and buildah's images in the directory."""
+    """Returns the options that make podman and buildah keep their images in the test's directory."""
     return ("--root", f"{setting.directory}/s", "--runroot", f"{setting.directory}/r", "--storage-driver", "vfs")
 
 

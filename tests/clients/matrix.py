@@ -1,8 +1,8 @@
-"""The matrix of clients and actions: tests mark their cell, and docs/clients.md shows the verdicts of a run.
+"""The table of clients and actions in docs/clients.md, whose cells are the verdicts of tests.
 
-A test marks its cell with `@cell(section, client, action)`. The verdict is "yes" if the test passes, "no: <reason>" if
+A test names its cell with `@cell(section, client, action)`. The verdict is "yes" if the test passes, "no: <reason>" if
 it skips with that reason, or if the test calls the fixture `refused` to say why the client cannot do the action.
-`python -m pytest tests/clients --write-matrix` writes the page.
+`python -m pytest tests/clients --write-matrix` writes docs/clients.md.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ that the client has no such action. `make test-clients` runs the tests and compa
 
 
 class Section(StrEnum):
-    """The tables of the page, in this order."""
+    """The tables of docs/clients.md, in the page's order."""
 
     IMAGES = "Images and other OCI artifacts"
     NPM = "npm packages"
@@ -37,7 +37,7 @@ class Section(StrEnum):
 
 
 class Cell(NamedTuple):
-    """One client, such as `docker 20.10`, and one action, such as `pull by tag`."""
+    """A cell of a table in docs/clients.md: a client, such as `docker 20.10`, and an action, such as `pull by tag`."""
 
     section: Section
     client: str
@@ -45,18 +45,18 @@ class Cell(NamedTuple):
 
 
 def cell(section: Section, client: str, action: str) -> pytest.MarkDecorator:
-    """Marks a test, or one of its parameters, as the source of a cell's verdict."""
+    """Marks a test, or one of its parameters, as the one that decides a cell of docs/clients.md."""
     return pytest.mark.cell(section, client, action)
 
 
 def cell_of(item: pytest.Item) -> Cell | None:
-    """Returns the cell that a test decides."""
+    """Returns the cell of docs/clients.md that a test decides, or None."""
     mark = item.get_closest_marker("cell")
     return Cell(*mark.args) if mark else None
 
 
 def parse(page: str) -> dict[Cell, str]:
-    """Returns the verdicts that a page shows."""
+    """Returns the verdicts that the text of docs/clients.md shows, by cell."""
     verdicts: dict[Cell, str] = {}
     for section in Section:
         _, _, rest = page.partition(f"\n## {section}\n")
@@ -71,7 +71,7 @@ def parse(page: str) -> dict[Cell, str]:
 
 
 def render(verdicts: Mapping[Cell, str]) -> str:
-    """Returns the page. Clients and actions keep the order in which they first occur."""
+    """Returns the text of docs/clients.md. Clients and actions keep the order in which they first occur."""
     parts = [_INTRODUCTION]
     for section in Section:
         cells = [each for each in verdicts if each.section == section]
@@ -87,13 +87,13 @@ def render(verdicts: Mapping[Cell, str]) -> str:
 
 
 def merged(page: Mapping[Cell, str], run: Mapping[Cell, str]) -> dict[Cell, str]:
-    """Returns the verdicts of a run, and those of the page for the sections that the run does not cover."""
+    """Returns the verdicts of a test run, completed by the page's verdicts for sections that the run does not cover."""
     covered = {each.section for each in run}
     return {**{each: verdict for each, verdict in page.items() if each.section not in covered}, **run}
 
 
 def differences(page: Mapping[Cell, str], run: Mapping[Cell, str]) -> list[str]:
-    """Returns one line for each cell of a run that the page shows otherwise or not at all."""
+    """Returns one line for each verdict of a test run that differs from docs/clients.md or is missing there."""
     return [
         f"{each.client}, {each.action}: the page says {page.get(each, 'nothing')!r}, the test {verdict!r}"
         for each, verdict in run.items()
@@ -102,7 +102,7 @@ def differences(page: Mapping[Cell, str], run: Mapping[Cell, str]) -> list[str]:
 
 
 def stale(page: Mapping[Cell, str], run: Mapping[Cell, str]) -> list[str]:
-    """Returns one line for each cell of the page that a run of all tests does not decide."""
+    """Returns one line for each cell of docs/clients.md that no test decided in a run of all tests."""
     covered = {each.section for each in run}
     return [
         f"{each.client}, {each.action}: the page has this cell, and no test decides it"

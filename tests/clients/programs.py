@@ -1,6 +1,6 @@
-"""The client programs of the matrix, where each comes from, and where it is on this machine.
+"""Finds the client programs that docs/clients.md lists on this machine, and installs missing ones.
 
-`python -m tests.clients.programs` installs what is missing: Debian packages as root, and Go modules into the cache.
+`python -m tests.clients.programs` installs Debian packages, which needs root, and builds Go modules into a cache.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ DEBIAN = {
     "skopeo": "skopeo",
 }
 
-# Releases of 2026 that the Go module proxy has whole.
+# Go modules with releases of 2026 whose dependencies are all on the Go module proxy.
 GO = {
     "crane": "github.com/google/go-containerregistry/cmd/crane@v0.22.1",
     "oras": "oras.land/oras/cmd/oras@v1.3.6",
@@ -45,13 +45,13 @@ def program(name: str) -> Path | None:
 
 
 def version(name: str, option: str) -> str:
-    """Returns what an installed program says about its version."""
+    """Returns the version that an installed client program prints."""
     command = [str(program(name)), option]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.partition("\n")[0]
 
 
 def how_to_install(name: str) -> str:
-    """Returns the command that installs a program."""
+    """Returns the shell command that installs a client program."""
     return f"go install {GO[name]}" if name in GO else f"apt-get install {DEBIAN[name]}"
 
 
@@ -60,7 +60,7 @@ def _go_directory(name: str) -> Path:
 
 
 def _build(name: str) -> None:
-    """Builds a Go module's program. A module that cannot be built is reported; its cells of the matrix say so."""
+    """Builds a Go module's program, and prints a message if the build fails. docs/clients.md then shows the reason."""
     print(f"building {GO[name]} (some minutes the first time)")
     settings = {**os.environ, "GOBIN": str(_go_directory(name)), "GOFLAGS": "-buildvcs=false"}
     result = subprocess.run(["go", "install", GO[name]], env=settings, capture_output=True, text=True, check=False)

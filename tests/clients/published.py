@@ -1,4 +1,5 @@
-"""The images that the tests of clients pull: built here, served by a registry, and imported as operators do it."""
+"""Builds the images that the client tests pull, and publishes them: a registry serves them, and the import command
+copies them."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ ARM_TEXT = "the same for another platform"
 
 @dataclass(frozen=True)
 class Published:
-    """The descriptors of the images by tag, and the SBOM that refers to the amd64 image."""
+    """The OCI descriptors of the published images by tag, and of the SBOM that refers to the amd64 image."""
 
     tags: dict[str, dict[str, Any]]
     amd64: dict[str, Any]
@@ -67,7 +68,7 @@ def publish(up: Up, directory: Path) -> Published:
 
 
 def _artifact(images: Images, kind: str, layer: dict[str, Any], config: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Writes an artifact, by default with the empty config of the Image Specification 1.1."""
+    """Writes a non-image artifact, by default with the empty config of the OCI Image Specification 1.1."""
     empty = images.blob(b"{}", "application/vnd.oci.empty.v1+json")
     content = {
         "schemaVersion": 2,
@@ -80,7 +81,7 @@ def _artifact(images: Images, kind: str, layer: dict[str, Any], config: dict[str
 
 
 def _named(file: str) -> dict[str, Any]:
-    """Returns the annotations by which oras names the file of a layer."""
+    """Returns the annotation of a layer's descriptor from which oras takes the name of the file."""
     return {"annotations": {"org.opencontainers.image.title": file}}
 
 

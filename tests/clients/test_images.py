@@ -1,4 +1,4 @@
-"""Clients of image registries: what each can pull and list through the edge, with an empty store."""
+"""Tests what each image client can pull and list through the edge, when the client has no local images."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Refused = Callable[[str], None]
 
 
 def rows(action: str, *names: str) -> pytest.MarkDecorator:
-    """Runs a test once for each named client, or for all of them, as the action of the matrix."""
+    """Runs a test once for each named client (default: all), as the test of this action in docs/clients.md."""
     chosen = names or tuple(name for name, client in IMAGE_CLIENTS.items() if client.pull)
     return pytest.mark.parametrize(
         "name",
@@ -43,13 +43,13 @@ def rows(action: str, *names: str) -> pytest.MarkDecorator:
 
 @pytest.fixture(scope="module")
 def images(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Published:
-    """Publishes the images once for all clients."""
+    """Publishes the test images once for the tests of all clients."""
     return published.publish(up, tmp_path_factory.mktemp("images"))
 
 
 @pytest.fixture
 def client(name: str) -> ImageClient:
-    """Provides the client, or skips the test if a program is missing or is of another version."""
+    """Provides an image client, or skips the test if its program is missing or has another version."""
     found = IMAGE_CLIENTS[name]
     for each in found.programs:
         if program(each) is None:
@@ -62,14 +62,16 @@ def client(name: str) -> ImageClient:
 
 @pytest.fixture
 def setting(up: Up, images: Published, client: ImageClient) -> Iterator[Setting]:
-    """Provides an empty store and credentials that may pull the images."""
+    """Provides an image client with no local images and with credentials that may pull the test images."""
     with setting_of(up, client, "clients") as ready:
         yield ready
 
 
 @contextmanager
 def setting_of(up: Up, client: ImageClient, identity: str) -> Generator[Setting]:
-    """Provides an empty store in a directory with a short path: podman takes at most 50 characters."""
+    """Provides an image client with an empty image store. The directory's path is short: podman takes at most 50
+    characters.
+    """
     with (
         tempfile.TemporaryDirectory(prefix="ae-") as directory,
         daemon(client, Client(up.sandbox, identity, up.outputs()["url"]), Path(directory)) as ready,
@@ -78,7 +80,7 @@ def setting_of(up: Up, client: ImageClient, identity: str) -> Generator[Setting]
 
 
 def pull(client: ImageClient, setting: Setting, image: str) -> Finished:
-    """Pulls an image into the client's empty store."""
+    """Pulls an image with a client that has no local images."""
     assert client.pull is not None
     return client.pull(setting, image)
 

@@ -1,1 +1,1 @@
-"""Conformance suites of others against the network of `make up`; their reports are written to dist/conformance/."""
+"""Runs public conformance suites against the network of `make up`, and writes their reports to dist/conformance/."""

@@ -1,7 +1,8 @@
-"""The suite http-cache-tests (https://cache-tests.fyi) against a shield's Traffic Server, with its report.
+"""Runs the suite http-cache-tests (https://cache-tests.fyi) against a shield's Traffic Server, and writes a report.
 
-A shield passes on few header fields of requests and of origins. This module carries the suite's own fields past the
-shield, so that the suite can tell which response came from the cache. All else passes the shield as it is.
+A shield forwards only few header fields of requests and of origins' responses. This module carries the suite's own
+fields around the shield, so that the suite can tell which response came from the cache. Everything else goes through
+the shield unchanged.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ from tests.support.http_server import serving
 from tests.support.shield_machine import EDGE, Shield, booted_shield
 from tests.support.spanner import free_port
 
-SUITE = "http-cache-tests@0.4.5"  # the last release on npm
+SUITE = "http-cache-tests@0.4.5"  # the latest release on npm
 REPORT = CHECKOUT / "dist" / "conformance" / "http-cache"
-# What the edge relies on. The report has the other tests, with what the suite says of each.
+# The suite's tests that must pass, because the edge relies on the tested behaviour. The report shows all results.
 PASS = {
     "freshness-max-age",
     "freshness-max-age-0",
@@ -71,12 +72,14 @@ _Answer = tuple[int, Mapping[str, str], bytes]
 
 
 class Between:
-    """Stands before and behind the shield: hands its requests on, and carries the suite's own fields."""
+    """A proxy on both sides of the shield, which forwards requests and carries the suite's own header fields around
+    it.
+    """
 
     def __init__(self, shield: Shield, suite_port: int) -> None:
         self._shield = shield
         self._suite_port = suite_port
-        self._last: dict[str, dict[str, str]] = {}  # the suite's fields of the last request, by test
+        self._last: dict[str, dict[str, str]] = {}  # the suite's header fields in each test's last request
 
     def to_suite(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None) -> _Answer:
         connection = http.client.HTTPConnection("localhost", self._suite_port, timeout=60)
@@ -90,24 +93,24 @@ class Between:
         return status, {**{name: value for name, value in answer.items() if name != _CARRIER}, **carried}, body
 
     def origin(self, method: str, key: str, headers: Mapping[str, str]) -> _Answer:
-        """Answers the shield as the suite's server does."""
+        """Answers an origin request of the shield with the response of the suite's server."""
         given = {name: value for name, value in headers.items() if not name.startswith(("x-amz-", "authorization"))}
         given |= self._last.get(_test_of(f"/{key}"), {})
         try:
             status, answer, body = self.to_suite(method, f"/{key}", given)
-        except (OSError, http.client.HTTPException):  # some tests end the connection
+        except (OSError, http.client.HTTPException):  # some tests close the connection
             return 502, {}, b""
         carried = {name: value for name, value in answer.items() if name.startswith((*_OF_RESPONSES, "expires"))}
         return status, {**answer, **_lifetime(answer), _CARRIER: json.dumps(carried)}, body
 
 
 def _lifetime(answer: Mapping[str, str]) -> dict[str, str]:
-    """Returns Cache-Control in place of Expires, because each object of this registry has the former."""
+    """Replaces a response's Expires by Cache-Control, because every object of this registry has Cache-Control."""
     if "expires" not in answer or "cache-control" in answer:
         return {}
     try:
         seconds = parsedate_to_datetime(answer["expires"]) - parsedate_to_datetime(answer["date"])
-    except (ValueError, TypeError):  # no date, or one without a time zone
+    except (ValueError, TypeError):  # no date, or a date without a time zone
         return {}
     return {"cache-control": f"max-age={max(0, int(seconds.total_seconds()))}"}
 
@@ -135,7 +138,9 @@ def _exchange(
 
 @contextmanager
 def _front(between: Between) -> Generator[str]:
-    """Serves the suite's client: tests by way of the shield, all else by the suite's server itself."""
+    """Serves the suite's client: sends test requests through the shield, and all others directly to the suite's
+    server.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -148,7 +153,7 @@ def _front(between: Between) -> Generator[str]:
                     status, headers, content = between.to_shield(self.command, self.path, given)
                 else:
                     status, headers, content = between.to_suite(self.command, self.path, given, body)
-            except (OSError, http.client.HTTPException) as error:  # some tests end the connection
+            except (OSError, http.client.HTTPException) as error:  # some tests close the connection
                 status, headers, content = 502, dict[str, str](), str(error).encode()
             self.send_response_only(status)
             for name, value in headers.items():
@@ -190,7 +195,7 @@ def _suite_server(package: Path, port: int) -> Generator[None]:
 
 
 def _run(package: Path, base: str) -> tuple[list[Any], Mapping[str, Any]]:
-    """Returns the suites, and for each test True or the name and the message of what failed."""
+    """Runs the suite. Returns its groups of tests, and for each test True or the name and message of the failure."""
     shutil.copy(Path(__file__).with_name("http_cache.mjs"), package / "run.mjs")
     command = ["node", "--no-warnings", "run.mjs", base]
     done = subprocess.run(command, cwd=package, stdout=subprocess.PIPE, text=True, check=True)
@@ -199,7 +204,7 @@ def _run(package: Path, base: str) -> tuple[list[Any], Mapping[str, Any]]:
 
 
 def _row(test: Mapping[str, Any], result: Any) -> tuple[str, str]:
-    """Returns the verdict and its reason. The verdict is "Setup" if the suite could not start the test."""
+    """Returns a test's verdict and its reason. The verdict is "Setup" if the suite could not start the test."""
     if result is True:
         return "yes", ""
     name, message = result

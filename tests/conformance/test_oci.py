@@ -1,4 +1,4 @@
-"""The conformance suite of the OCI Distribution Specification 1.1, for a registry that clients only read."""
+"""Runs the conformance suite of the OCI Distribution Specification 1.1 against the edge, which only serves reads."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from tests.clients.published import REPOSITORY
 from tests.support.sandbox.edge import access
 from tests.support.sandbox.up import Up
 
-# What clients do that only read. The suite prints its summary before it writes results.yaml, which ends in a fault of
-# its own when pushes are disabled; therefore the test reads the summary and not the exit status.
+# The suite's settings for clients that only read. With pushes disabled, the suite crashes when it writes results.yaml.
+# It prints its summary before the crash, so the test reads the summary and not the exit status.
 PASS = {
     "Ping",
     "Tag listing",

@@ -1,8 +1,7 @@
-"""Alarms on the emulated AWS's metrics notify the on-call engineers of failures and recoveries, through a topic's
-queue.
+"""Tests that alarms on the emulated AWS notify on-call engineers of failures and recoveries, through a topic's queue.
 
-The tests run without the engine: its handlers provision the monitored resources. CloudWatch's minute lasts half a
-second here.
+The tests run without the Pulumi engine: the emulation's resource handlers make the monitored resources. One minute of
+the emulated CloudWatch lasts half a second here.
 """
 
 from __future__ import annotations
@@ -82,7 +81,9 @@ class OnCall:
     messages: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     def wait_for(self, name: str, state: str) -> dict[str, Any]:
-        """Returns and removes the next message of the named alarm in that state. Fails after `PATIENCE` seconds."""
+        """Returns and removes the next message that reports the named alarm in the given state. Fails after `PATIENCE`
+        seconds.
+        """
         deadline = time.monotonic() + PATIENCE
         while True:
             for message in self.messages:
@@ -204,7 +205,7 @@ def test_an_alarm_follows_the_dead_letter_queue(on_call: OnCall) -> None:
     api.update_event_source_mapping(UUID=mapping, MaximumRetryAttempts=1)
     broken = {**variables, "SECRET_ID": "test/absent"}
     api.update_function_configuration(FunctionName=name, Environment={"Variables": broken})
-    time.sleep(2)  # until the runtime applies the new settings
+    time.sleep(2)  # until the Lambda runtime applies the new settings
     on_call.clear()
     tokens.create(on_call.target, By("sandbox test", "", "tokens"), "bob", ["npm:*:pull"], 3600)
     message = on_call.wait_for("entitlements-dead", "ALARM")

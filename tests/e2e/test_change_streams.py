@@ -1,4 +1,5 @@
-"""Compares Google's own Spanner emulator with emulation/gcp: the same reader of change streams works with both.
+"""Tests that one reader of change streams works with Google's own Spanner emulator and with the emulation in this
+repository.
 
 No package registry has Google's emulator. On a machine without it, only tests/unit cover change streams.
 """
@@ -35,13 +36,13 @@ def google(spanner: Google) -> Spanner:
 def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
     directory = tmp_path_factory.mktemp("spanner")
     for parent in (directory, *directory.parents):
-        parent.chmod(parent.stat().st_mode | 0o111)  # so that the user of PostgreSQL can enter
+        parent.chmod(parent.stat().st_mode | 0o111)  # the system user of PostgreSQL must be able to enter
     with emulated(directory) as running:
         yield running
 
 
 def form(value: Any) -> Any:
-    """Returns a record's names and the types of its values, without the values."""
+    """Returns a change record's field names and the types of its values, without the values."""
     if isinstance(value, dict):
         return {name: form(part) for name, part in sorted(cast(dict[str, Any], value).items())}
     if isinstance(value, list):
@@ -50,11 +51,11 @@ def form(value: Any) -> Any:
 
 
 def records(database: Spanner) -> list[Any]:
-    """Returns a partition record and the change records for an insert, an update and a deletion."""
+    """Writes, updates and deletes a row. Returns a partition record and the change records of these three writes."""
     start = database.now()
     put(database, "x", 1)
     newer = {"table": "items", "columns": ["pk", "sk", "version"], "values": [["tokens", digest("x"), "2"]]}
-    database.write({"update": newer})  # one column only: for unchanged columns, only Google reports old values
+    database.write({"update": newer})  # only this column: Google alone reports old values of others
     remove(database, "x")
     end = database.now()
 
@@ -71,7 +72,7 @@ def records(database: Spanner) -> list[Any]:
 
 def test_records_have_the_same_form(google: Spanner, stand_in: Emulated) -> None:
     theirs, ours = records(google), records(stand_in.spanner())
-    for record in (*theirs, *ours):  # the order of the columns means nothing
+    for record in (*theirs, *ours):  # the order of columns may differ
         for column in record.get("data_change_record", {}).get("column_types", ()):
             column.pop("ordinal_position")
     for their, our in zip(theirs, ours, strict=True):

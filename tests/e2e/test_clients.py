@@ -1,4 +1,4 @@
-"""npm, pip, uv and skopeo: the commands that `make up` prints work unchanged, and the edge refuses what it must."""
+"""Tests that the commands that `make up` prints for npm, pip, uv and skopeo work, and that strangers get nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stack whose objects are on Cloud Storage.
+"""Tests a stack that keeps its objects on Google Cloud Storage.
 
 The registry publishes the objects, and a shield on Compute Engine reads them with the tokens of its service account.
 Real npm, pip and skopeo install them.
@@ -34,7 +34,7 @@ def up() -> Iterator[OnCloudStorage]:
     with on_cloud_storage(LOOPBACK, STACK, CONFIG) as stack:
         yield stack
         gone = stack.project.pulumi("destroy", "--yes", "--skip-preview")
-        # A bucket with locked objects cannot be deleted, as on Google Cloud. All else must be removed.
+        # A bucket with locked objects cannot be deleted, as on Google Cloud. All other resources must be removed.
         assert "is subject to a retention configuration" in gone.stdout + gone.stderr
 
 
@@ -78,7 +78,7 @@ def test_a_hundred_simultaneous_misses_are_one_cloud_storage_request(up: OnCloud
 
 @contextmanager
 def token_of_the_shield(up: OnCloudStorage) -> Generator[Path]:
-    """Yields the file of the shield's token, and restores its content at the end."""
+    """Yields the file with the shield's access token for Cloud Storage, and restores the content at the end."""
     file = up.machine / "run/artifact-edge/gcs_token"
     good = file.read_text()
     try:
@@ -96,7 +96,7 @@ def test_without_a_valid_shield_token_clients_get_only_a_gateway_error(
     bodies = [up.store(key, 1_000) for key in cold]
 
     def refused(key: str) -> httpx.Response:
-        file.write_text(token)  # again: the machine's timer may have written a valid token
+        file.write_text(token)  # again: the shield's timer may have written a valid token
         time.sleep(1.5)  # the shield reads the file again after a second
         return client.get(f"/{key}")
 

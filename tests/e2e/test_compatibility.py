@@ -1,6 +1,6 @@
 """The last release's worker works with today's shields, and today's worker with the last release's shields.
 
-Between the two applies of a rollout, either pair serves clients.
+A rollout updates the worker and the shields in two applies. Between these, old and new versions serve clients together.
 
 The recorded states of a release hold the worker's bundle and the shields' boot files, byte for byte.
 As long as no release is recorded (releases/README.md), there is no earlier worker or shield to stay compatible with.
@@ -91,13 +91,15 @@ def boot_shields(up: Up, user_data: Mapping[str, str]) -> None:
                     ec2.modify_instance_attribute(InstanceId=machine["InstanceId"], UserData=changed)
                     machines.add(machine["InstanceId"])
     before = _shield_processes(up, machines)
-    processes.stop(up.sandbox, "machines")  # this service remembers the user data that machines started with
+    processes.stop(up.sandbox, "machines")  # the running service would keep the machines' old user data
     services.start(up.sandbox, services.RUNTIME)
     _wait(lambda: not before & _shield_processes(up, machines) and all(_healthy(one["address"]) for one in shields))
 
 
 def serves_clients(up: Up) -> None:
-    """Checks that clients in both regions read a document and an uncached object, and that strangers read nothing."""
+    """Checks that clients in both regions read a document and an uncached object, and that clients without a token do
+    not.
+    """
     for client_location in CLIENT_LOCATIONS[:2]:
         key = f"npm/@acme/greeting/-/greeting-7.0.{time.time_ns()}.tgz"
         body = store(up, key, 50_000)
@@ -132,7 +134,7 @@ def test_the_last_releases_shields_serve_todays_worker(up: Up) -> None:
 
 @contextmanager
 def afterwards(restore: Callable[[], None]) -> Generator[None]:
-    """Calls `restore` at the end, because other tests use the same sandbox."""
+    """Undoes a test's changes by `restore` at the end, because other tests use the same sandbox."""
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""How real clients authenticate: npm, pip, uv and skopeo with each form of configuration, and with a second index."""
+"""Tests how npm, pip, uv and skopeo authenticate: with each form of configuration, and with a second package index."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _with_token(token: str) -> str:
 
 @contextmanager
 def _second_index(directory: Path, project: str) -> Generator[str]:
-    """Serves a simple index that has a wheel of one project, and yields the index's URL."""
+    """Serves a Python simple index with a wheel of one project, and yields the index's URL."""
     stem = project.replace("-", "_")
     metadata = f"Metadata-Version: 2.1\nName: {project}\nVersion: 1.0\n"
     file = wheel(directory / f"{stem}-1.0-py3-none-any.whl", metadata=metadata, project=stem)

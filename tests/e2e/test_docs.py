@@ -29,7 +29,7 @@ PAGES = sorted({block.page for block in RUN})
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Makes a folder with everything of the checkout, and the packages that the pages publish."""
+    """Makes a folder that links to everything in the checkout, with the packages that the documentation publishes."""
     for entry in CHECKOUT.iterdir():
         if entry.name not in (".git", ".sandbox"):
             (tmp_path / entry.name).symlink_to(entry)
@@ -45,7 +45,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def on_the_sandbox(text: str, up: Up, folder: Path, token_id: str) -> str:
-    """Replaces what differs on every machine: the checkout, the sandbox's directory, stacks and ids of tokens."""
+    """Replaces what differs on every machine in a command: paths, stack names and ids of tokens."""
     here = f"--directory {up.sandbox.directory}"
     text = text.replace("~/artifact-edge", str(folder)).replace("3f9a1c20b7de", token_id)
     text = re.sub(r"(-m local env|-m local client \w+)", rf"\1 {here}", text)
@@ -58,10 +58,10 @@ def test_the_commands_of_a_page_work_as_printed(page: Path, up: Up, folder: Path
     assert issued.returncode == 0, issued.stderr
     listed = registry(up, "tokens", "list").stdout
     token_id = next(line.split()[0] for line in listed.splitlines() if " docs " in line)
-    # A shell of an operator, as the pages before this one set it up.
+    # The environment variables of an operator's shell, which earlier pages of the documentation set.
     script = ['eval "$(.venv/bin/python -m local env)"', "pulumi stack output --json --stack local > outputs.json"]
     for block in (block for block in RUN if block.page == page):
-        # A client has a shell of its own.
+        # Commands of clients run in a separate shell, without the operator's environment variables.
         script.append(f"({block.text}\n)" if "-m local client" in block.text else block.text)
     text = on_the_sandbox("\n".join(["set -euxo pipefail", *script]), up, folder, token_id)
     environment = {**os.environ, LOOPBACK_VARIABLE: up.sandbox.loopback}
@@ -72,11 +72,11 @@ def test_the_commands_of_a_page_work_as_printed(page: Path, up: Up, folder: Path
 
 
 def test_pulumi_has_the_commands_and_options_that_the_pages_print(up: Up) -> None:
-    """Commands for real stacks cannot run here, so their options are compared with the engine's help."""
+    """Commands for real stacks cannot run in a sandbox, so their options are compared with the help of `pulumi`."""
     printed = [words[1:] for block in all_blocks() for words in commands(block.text) if words[0] == "pulumi"]
     assert len(printed) > 20
     engine = shell_environment(ensure_engine(print), up.sandbox, passphrase="")
-    engine["PULUMI_EXPERIMENTAL"] = "true"  # shows --plan
+    engine["PULUMI_EXPERIMENTAL"] = "true"  # makes `pulumi` list the option --plan in its help
     missing = [
         f"pulumi {' '.join(words)}: {option}"
         for words in printed
@@ -87,7 +87,7 @@ def test_pulumi_has_the_commands_and_options_that_the_pages_print(up: Up) -> Non
 
 
 def help_of(words: list[str], environment: Mapping[str, str]) -> str:
-    """Returns the help of the command that `pulumi` gets with these words."""
+    """Returns the help text of a `pulumi` command."""
     subcommand = words[: 2 if words[0] in ("stack", "state") and not words[1].startswith("-") else 1]
     shown = subprocess.run(
         ["pulumi", *subcommand, "--help"], env=environment, capture_output=True, text=True, check=True

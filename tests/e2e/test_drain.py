@@ -1,4 +1,4 @@
-"""Tests that the stack's outbox relay tells the edge about changes when their publisher was killed or could not.
+"""Tests that the outbox relay delivers changes to the edge whose publisher was killed or could not reach the edge.
 
 The stack's schedule invokes the relay each minute. These tests shorten the minute of the emulated AWS to 5 seconds.
 """
@@ -32,8 +32,8 @@ from tests.support.sandbox.commands import registry
 from tests.support.sandbox.edge import access
 from tests.support.sandbox.up import Up
 
-MINUTE = 5.0  # seconds
-WITHIN = 120.0  # seconds; long, because the machine runs other tests too
+MINUTE = 5.0  # seconds that a minute of the emulated AWS lasts
+WITHIN = 120.0  # seconds before a test fails; long, for busy machines
 NOWHERE = "http://127.0.0.1:9/client/v4"  # the discard port: nothing listens there
 KILLED_AFTER_THE_COMMIT = """
 import os, signal

@@ -1,4 +1,4 @@
-"""The real engine on the emulated AWS: plain `pulumi` commands, and the resources that boto3 then finds."""
+"""Tests the real Pulumi engine on the emulated AWS: runs `pulumi` commands, and reads the created resources by boto3."""
 
 from __future__ import annotations
 

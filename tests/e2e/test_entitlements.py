@@ -1,4 +1,4 @@
-"""A token's change reaches the edge through the change stream, or by a query of the metadata API."""
+"""Tests that a changed token takes effect at the edge, through the change stream or by a query of the metadata API."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def no_direct_write(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def clients(up: Up) -> Iterator[list[httpx.Client]]:
-    """Yields HTTP clients at two PoPs that have no token of their own."""
+    """Yields HTTP clients at two PoPs. The clients send no token unless a test adds one."""
     opened = [httpx.Client(**access(up, client_location, "anonymous")) for client_location in (US_EAST, EU_WEST)]
     yield opened
     for client in opened:
@@ -92,7 +92,7 @@ def entry(target: Target, digest: str) -> Any:
 
 
 def until_entry(target: Target, digest: str, version: int) -> float:
-    """Returns the seconds until the edge's store has that version of the token. Fails after `WITHIN` seconds."""
+    """Returns the seconds until the edge's store has the given version of the token. Fails after `WITHIN` seconds."""
     start = time.monotonic()
     while (entry(target, digest) or {"revision": -1})["revision"] < version:
         assert time.monotonic() - start < WITHIN
@@ -107,7 +107,7 @@ def version(target: Target, digest: str) -> int:
 
 
 def print_time(what: str, seconds: float) -> None:
-    """Prints a measured time for docs/entitlements.md; `pytest -rP` shows the output."""
+    """Prints a measured time, which docs/entitlements.md quotes; `pytest -rP` shows the output."""
     print(f"{what}: {seconds:.2f} s")
 
 

@@ -1,6 +1,6 @@
-"""Functions of the emulated AWS: real code reads a real stream, in normal operation and during failures.
+"""Tests the entitlement functions on the emulated AWS Lambda: their code reads a table's stream, also during failures.
 
-The tests run without the engine: its handlers provision only the resources of entitlements.
+The tests run without the Pulumi engine: the emulation's resource handlers make only the resources of entitlements.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ PATIENCE = 120.0  # seconds to wait for an expected event before the test fails
 
 @dataclass(frozen=True)
 class Stack:
-    """The provisioned sandbox and target, and the host name in the metadata API's URL."""
+    """A running sandbox, the registry's target in it, and the host name of the metadata API's URL."""
 
     sandbox: Sandbox
     target: Target

@@ -1,4 +1,4 @@
-"""A stack on Google Cloud with the real engine: shields on GCE with local SSD, a dual-region bucket, Spanner."""
+"""Tests a stack on Google Cloud with the real Pulumi engine: shields on Compute Engine, a dual-region bucket, Spanner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Imports from a registry that requires tokens: the project's own edge, with the reader's npm and pip configuration."""
+"""Tests imports from a registry that requires tokens: the project's own edge, with a client's npm and pip
+configuration.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ def configured(up: Up, identity: str) -> dict[str, str]:
 
 def test_private_packages_are_imported_with_the_clients_credentials(up: Up, tmp_path: Path) -> None:
     sources = [f"npm:{NPM_PACKAGE}", f"pypi:{PYTHON_PACKAGE}"]
-    # The packages are published already, so the first import adds only what the source says about them.
+    # The packages are published already. The first import adds only metadata of the source, such as times.
     first = registry(up, "import", *sources, "--journal", tmp_path / "first", **configured(up, "reader"))
     assert first.returncode == 0, first.stderr
     imported = registry(up, "import", *sources, "--journal", tmp_path / "1", **configured(up, "reader"))

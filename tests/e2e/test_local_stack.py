@@ -1,4 +1,4 @@
-"""`make up` and `make down` as users see them: the stack's state, a second run, and a complete removal."""
+"""Tests `make up` and `make down`: the stack's state, a second run, and a complete removal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from local.checkout import CHECKOUT
 from local.stack import PASSPHRASE
 from tests.support.sandbox.up import Up, local
 
-# The fields of the tiers' shared secrets that are certificates, and so are no secrets.
+# Certificates among the fields of the secrets that tiers share; a certificate is public, so it may be in plain text.
 PUBLIC = {"server_ca", "client_ca", "server_certificate", "client_certificate"}
 
 

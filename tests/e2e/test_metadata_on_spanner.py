@@ -1,6 +1,7 @@
-"""The contract of the metadata repository on Spanner itself: Google's emulator behind Google's PGAdapter.
+"""Runs the contract tests of the metadata repository on Google's Spanner emulator, behind Google's PGAdapter.
 
-No package registry has the emulator. On a machine without it, only tests/unit check the contract, on PostgreSQL.
+No package registry has the emulator. On a machine without the emulator, only tests/unit check the contract, on
+PostgreSQL.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def adapter(spanner: Spanner) -> Generator[int]:
     """Starts a PGAdapter in front of the emulator with the database `metadata`, and yields its port."""
     spanner.database("metadata", [*statements(SCHEMA.read_text()), *statements(SPANNER_ONLY.read_text())])
     port = free_port()
-    # On multiplexed sessions, PGAdapter loses transactions that the emulator aborts.
+    # Multiplexed sessions are off, because PGAdapter then loses transactions that the emulator aborts.
     plain = dict.fromkeys(
         ["GOOGLE_CLOUD_SPANNER_MULTIPLEXED_SESSIONS", "GOOGLE_CLOUD_SPANNER_MULTIPLEXED_SESSIONS_FOR_RW"], "false"
     )

@@ -1,4 +1,4 @@
-"""Tests packages as they are in the wild with real npm clients: what decides how they install arrives through the edge.
+"""Tests unusual public packages with real npm clients: the edge serves all metadata that decides how they install.
 
 pnpm and yarn come from PATH, or from the registry that npm is configured with.
 """
@@ -31,7 +31,7 @@ from tests.support.sandbox.up import Up
 PROGRAMS = {"pnpm": "pnpm@10.34.9", "yarn": "yarn@1.22.22"}
 # Set this variable on machines that reach no registry. Without it, an unreachable registry fails the tests.
 OFFLINE = "ARTIFACT_EDGE_OFFLINE"
-# What `npm audit signatures` does with the keys of a registry. That command itself needs Sigstore's repository of keys.
+# Does what `npm audit signatures` does with a registry's keys. That command cannot run here: it needs Sigstore's keys.
 VERIFY = """
 const { readFileSync } = require("fs");
 const pacote = require(process.argv[1]);
@@ -85,7 +85,7 @@ def published(up: Up, tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @functools.cache
 def program(name: str) -> str:
-    """Returns the path of pnpm or yarn."""
+    """Returns the path of the program pnpm or yarn; installs it if PATH lacks it."""
     found = shutil.which(name)
     if found:
         return found
@@ -126,7 +126,7 @@ def test_npm_installs_bundled_pinned_and_legacy_packages(published: None, reader
 @pytest.mark.parametrize("name", list(PROGRAMS))
 def test_other_clients_install_them_too(published: None, reader: Client, tmp_path: Path, name: str) -> None:
     packages = ["@wild/wrapped", "WildStream"]
-    if name == "pnpm":  # yarn 1 asks its registry for bundled packages too, whatever a registry says
+    if name == "pnpm":  # yarn 1 also requests bundled packages from the registry
         packages.append("@wild/bundler")
     shutil.copy(reader.directory / "npmrc", tmp_path / ".npmrc")
     with (tmp_path / ".npmrc").open("a") as settings:

@@ -1,4 +1,4 @@
-"""Clients notice nothing of an origin that fails or lags. The tests use real npm and pip and the real registry tool."""
+"""Tests that reads and installs succeed while an origin bucket fails or its replication lags, with real npm and pip."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from tests.support.sandbox.up import Up
 from tests.support.waiting import eventually
 
 LAG_SECONDS = 30
-INSTALLS = 20.0  # seconds; caches expire sooner, and copies are made later
+INSTALLS = 20.0  # seconds that installs take at most: caches expire sooner, and replication is delayed longer
 
 
 @pytest.fixture(autouse=True)
 def settled(up: Up) -> Iterator[None]:
-    """Waits until all objects are copied, before and after each test, and ends outages and replication lag."""
+    """Waits before and after each test until all objects are replicated. Ends outages and replication lag after it."""
     wait_until_copied(up)
     yield
     control(up, "outages", {})
@@ -88,7 +88,7 @@ def wheel(directory: Path, name: str, version: str) -> Path:
 
 
 class Shopper:
-    """A reader at one client location, who installs into a fresh directory each time."""
+    """A client at one client location, which installs packages into a new directory each time."""
 
     def __init__(self, up: Up, client_location: ClientLocation, directory: Path) -> None:
         self._client = Client(up.sandbox, "reader", up.outputs()["url"], client_location)
@@ -125,7 +125,9 @@ def shoppers(up: Up, tmp_path: Path) -> list[Shopper]:
 def test_a_new_version_is_installed_everywhere_before_it_is_copied(
     up: Up, shoppers: list[Shopper], tmp_path: Path
 ) -> None:
-    """Each region has served the old version, and the replicas still hold its documents."""
+    """Tests a new version while the replicas still hold the documents of the old version, which each region has
+    served.
+    """
     publish(up, npm_package(tmp_path, "lagging", "1.0.0"), wheel(tmp_path, "lagging", "1.0.0"))
     wait_until_copied(up)
     assert {(each.npm("lagging"), each.pip("lagging")) for each in shoppers} == {("1.0.0", "1.0.0")}
@@ -148,7 +150,7 @@ def test_a_first_version_is_installed_everywhere_before_it_is_copied(
 
 @pytest.mark.parametrize("how", ["503", "reset"])
 def test_all_reads_succeed_while_the_primary_is_down(up: Up, shoppers: list[Shopper], tmp_path: Path, how: str) -> None:
-    """Reads cover cached and uncached packages, and both mutable documents and immutable files."""
+    """The test reads cached and uncached packages, both their mutable documents and their immutable files."""
     warm, cold = f"warm{how}", f"cold{how}"
     for name in (warm, cold):
         publish(up, npm_package(tmp_path, name, "1.0.0"), wheel(tmp_path, name, "1.0.0"))

@@ -1,4 +1,4 @@
-"""A shield's credentials can read the origin only from the shields' networks."""
+"""Tests that a shield's credentials can read the origin buckets only from the shields' networks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.sandbox.origin import store
 from tests.support.sandbox.up import Up
 
 PATIENCE_SECONDS = 120.0
-# The last region is Google's: its shield assumes the AWS role with a token.
+# The last region is on Google Cloud. Its shield assumes the AWS role with an identity token.
 US, EU, ASIA = "us-east-1", "eu-west-1", "asia-southeast1"
 CLIENT_LOCATION = {US: CLIENT_LOCATIONS[0], EU: CLIENT_LOCATIONS[1], ASIA: CLIENT_LOCATIONS[2]}
 
@@ -52,13 +52,13 @@ def thief(up: Up, region: str) -> Any:
 
 
 def read(up: Up, region: str, key: str) -> httpx.Response:
-    """Reads the object through edge and shield, as a client in that region does."""
+    """Reads an object through the edge and the shield of a region, as a client in this region does."""
     with httpx.Client(**access(up, CLIENT_LOCATION[region])) as client:
         return client.get(f"/{key}")
 
 
 def requests_by_bucket(up: Up, key: str) -> dict[str, int]:
-    """Returns the number of GET requests for the object by bucket, whatever the answers were."""
+    """Returns how many GET requests each bucket received for the object, including refused requests."""
     seen: dict[str, dict[str, int]] = httpx.get(f"{up.sandbox.aws_url}/_artifact-edge/requests").json()
     return {name.split("/", 1)[0]: of["GET"] for name, of in seen.items() if name.split("/", 1)[1] == key}
 
@@ -139,7 +139,7 @@ def test_a_shield_whose_address_the_policy_lacks_is_refused_and_another_serves(u
     body = store(up, key, 1_000)
     with changed_access_policy(up, without_address):
         assert read(up, EU, key).content == body
-    # the second bucket refuses the region's own shield too
+    # Both buckets refuse the European shield; only then does the American shield read the second bucket.
     assert requests_by_bucket(up, key) == {bucket(up, EU): 1, bucket(up, US): 2}
 
 

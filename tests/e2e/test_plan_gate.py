@@ -1,4 +1,4 @@
-"""The plan gate on plans of the real engine: the plans that it refuses, and a suggested split that can be applied."""
+"""Tests the plan gate on plans of the real Pulumi engine: which plans it refuses, and that a suggested split applies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support import plans_of_changes as changes
 pytestmark = pytest.mark.plans
 
 TODAY = datetime.date(2026, 11, 25)
-# The stack has two regions and only one machine in Europe, so the limits have to allow for both.
+# The gate's limits allow for this stack's two regions and its single machine in Europe.
 LIMITS = Limits(sole_nodes=True, traffic=0.5)
 
 

@@ -1,4 +1,4 @@
-"""The policy pack in the engine: the findings for a developer who adds a bucket without its protective settings."""
+"""Tests the policy pack in the Pulumi engine: the findings that a developer sees for a bucket without protection."""
 
 from __future__ import annotations
 
@@ -23,14 +23,16 @@ SINGLE_REGION = {"multi-bucket-replicated": {"enforcementLevel": "mandatory", "r
 
 @pytest.fixture(scope="module")
 def buckets() -> Iterator[TemporarySandbox]:
-    """Yields a stack of the program in `buckets/`, with a copy of the pack and settings that accept a single region."""
+    """Yields a stack of the program in `buckets/`, with a copy of the policy pack whose settings accept a single
+    region.
+    """
     with temporary_sandbox(LOOPBACK, print) as sandbox:
         project = sandbox.clouds.directory / "buckets"
         shutil.copytree(Path(__file__).parent / "buckets", project)
         (project / ".venv").symlink_to(CHECKOUT / ".venv")
         shutil.copytree(CHECKOUT / "policies", project / "policies")
-        # The engine puts the pack's folder first on Python's path. The link lets the pack import its own modules, not
-        # the checkout's.
+        # The engine puts the policy pack's folder first on Python's path. With the link, the copied pack imports its
+        # own modules and not those of the checkout.
         (project / "policies" / "policies").symlink_to(".")
         (project / "settings.json").write_text(json.dumps(SINGLE_REGION))
         stack = dataclasses.replace(sandbox, project=project)

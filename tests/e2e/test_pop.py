@@ -1,5 +1,6 @@
-"""A complete emulated edge network: the API accepts a script, PoPs run the script, and their L1 caches read a stub
-shield."""
+"""Tests the emulated edge network: the API accepts a worker script, PoPs run it, and their L1 caches read a stub
+shield.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +74,7 @@ export default {
 
 @dataclass
 class Shield:
-    """The requests that the stub shield received, and whether the stub has to fail."""
+    """The requests that the stub shield received, and whether the stub answers with errors."""
 
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list[tuple[str, dict[str, str]]])
     failing: bool = False
@@ -84,7 +85,7 @@ class Shield:
 
 @dataclass(frozen=True)
 class Network:
-    """A running emulator with a deployed script."""
+    """A running emulator of the edge network with a deployed worker script."""
 
     sandbox: Sandbox
     api: Cloudflare
@@ -112,7 +113,7 @@ class Network:
     def get(
         self, path: str, *, pop: int = 0, host: str = HOST, headers: dict[str, str] | None = None
     ) -> httpx.Response:
-        """Returns the answer of that PoP over a new TLS connection, verified against the edge's authority."""
+        """Returns a PoP's response over a new TLS connection, and verifies the PoP by the edge's CA certificate."""
         return self.client.get(
             f"https://{self.sandbox.pop_address(POPS[pop])}:{POP_HTTPS_PORT}{path}",
             headers={"Host": host, "Connection": "close", **(headers or {})},
@@ -121,7 +122,7 @@ class Network:
 
 
 def _handshake(network: Network, context: ssl.SSLContext) -> str:
-    """Returns the TLS version that the first PoP negotiates with the context, or `refused`."""
+    """Returns the TLS version that the first PoP negotiates with a client's TLS context, or `refused`."""
     address = (network.sandbox.pop_address(POPS[0]), POP_HTTPS_PORT)
     with socket.create_connection(address, timeout=10) as plain:
         try:
@@ -133,7 +134,7 @@ def _handshake(network: Network, context: ssl.SSLContext) -> str:
 
 @pytest.fixture(scope="module")
 def network() -> Generator[Network]:
-    # Not pytest's own directory: only its owner can enter that, and the caches run as a separate user.
+    # pytest's own temporary directory would not do: the caches run as another user, who cannot enter it.
     directory = Path(tempfile.mkdtemp(prefix="artifact-edge-pop-"))
     directory.chmod(0o755)
     sandbox = Sandbox(directory=directory, loopback="127.93")
@@ -331,7 +332,7 @@ def test_no_argument_and_no_readable_file_contains_a_secret(network: Network) ->
 
 
 def _once_expired(network: Network, path: str) -> httpx.Response:
-    """Returns the first answer after the cached copy expired."""
+    """Repeats a request, and returns the first response after the L1's cached copy expired."""
     while True:
         answer = network.get(path)
         if answer.headers["cf-cache-status"] != "HIT":
@@ -353,7 +354,7 @@ def _emulator(sandbox: Sandbox) -> Generator[None]:
             emulator.terminate()
             assert emulator.wait(20) == 0
             running = [name for name in processes.names(sandbox) if processes.pid_of(sandbox, name)]
-            assert running == []  # no PoP runs on after its emulator ends
+            assert running == []  # no PoP process outlives its emulator
         finally:
             emulator.kill()
 
@@ -383,7 +384,10 @@ def _stub_dns(sandbox: Sandbox) -> Generator[None]:
 
 @contextmanager
 def _stub_shield(sandbox: Sandbox) -> Generator[tuple[Shield, str, pki.Issued]]:
-    """Runs a TLS server for clients of its authority. Yields the requests, the authority and a client's key pair."""
+    """Runs the stub shield, a TLS server that requires a client certificate of its own CA.
+
+    Yields the received requests, the CA certificate and a client's key pair.
+    """
     authority = pki.Authority(sandbox.path("shield", "edge-ca.pem").parent)
     files: dict[str, Path] = {"ca": authority.certificate_file}
     issued = authority.issue(SHIELDS)

@@ -1,4 +1,4 @@
-"""`make preview`: every stack's plan, what an upgrade would change, and the findings when a change breaks a rule."""
+"""Tests `make preview`: it shows each stack's plan, what an upgrade would change, and findings for a forbidden change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tests kill the publisher, a real process, with SIGKILL at each of its writes.
+"""Tests publishing when the publisher's process is killed with SIGKILL at each of its writes in turn.
 
 Readers always find either the old release or the whole new one. Publishing again loses nothing, and each changed
 document is purged after its last change.
@@ -45,7 +45,7 @@ class Case:
 
 @dataclass
 class Watched:
-    """Kills the publisher at its write number `at`, which is then not made, and records all writes in order."""
+    """Records the publisher's writes in order, and kills the publisher before its write number `at` takes effect."""
 
     clouds: ServedClouds
     case: Case
@@ -113,7 +113,9 @@ def pypi_case(directory: Path) -> Case:
 
 
 def oci_case(directory: Path) -> Case:
-    """Returns the case of a moved tag: a pull gets the old or the new image, with all its parts."""
+    """Returns the case of an image tag that moves to a new image: a pull gets the old or the new image, with all
+    parts.
+    """
     layouts = [build(directory / name).image for name in ("old", "new")]
     rewrite_manifest(layouts[1], {"annotations": {"build": "2"}})
     digests = [json.loads((layout / "index.json").read_text())["manifests"][0]["digest"] for layout in layouts]
@@ -144,7 +146,7 @@ def assert_new(clouds: ServedClouds, case: Case) -> None:
 
 
 def assert_purged_after_each_change(writes: list[str]) -> None:
-    """Asserts that a purge follows the last change of a document. The keys of purges are not visible here."""
+    """Asserts that some cache purge follows the last change of a document. The recorded purges do not show their keys."""
     changes = [n for n, write in enumerate(writes) if write.startswith(("PUT ", "DELETE ")) and is_document(write)]
     purges = [n for n, write in enumerate(writes) if write == "purge"]
     assert changes
@@ -223,7 +225,7 @@ def pending(clouds: ServedClouds) -> int:
 def test_the_check_detects_a_broken_document(
     clouds: ServedClouds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The test's own check fails for a document that names a missing file."""
+    """Tests that the check of this module fails for a document that names a missing file."""
     for name, value in clouds.environment.items():
         monkeypatch.setenv(name, value)
     case = npm_case(tmp_path)

@@ -1,4 +1,4 @@
-"""The registry's commands on the running sandbox: imports install, changes are followed, withdrawals are refused."""
+"""Tests the registry's commands on a sandbox: imports, the report of where a change is visible, and withdrawals."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_change_is_followed_through_every_tier(up: Up, reader: Client, tmp_pat
     first = tarball(tmp_path / "1.tgz", {"name": "followed", "version": "1.0.0"})
     assert registry(up, "publish", first).returncode == 0
     with httpx.Client(**access(up, CLIENT_LOCATIONS[0], "importer")) as client:
-        # every cache has the packument from here on
+        # This request stores the packument in the caches.
         assert list(client.get("/npm/followed").json()["versions"]) == ["1.0.0"]
     assert (
         registry(up, "publish", tarball(tmp_path / "2.tgz", {"name": "followed", "version": "2.0.0"})).returncode == 0

@@ -1,4 +1,6 @@
-"""A shield machine, booted from its user data: real Traffic Server, real TLS, origins that count what reaches them."""
+"""Tests a shield machine that boots from its user data, with real Traffic Server and TLS, and origins that count
+requests.
+"""
 
 from __future__ import annotations
 
@@ -29,10 +31,12 @@ def shield() -> Iterator[Shield]:
 
 @pytest.fixture(scope="module", autouse=True)
 def stored_early(shield: Shield) -> None:
-    """Stores the objects that must survive the crash, before Traffic Server first saves its cache directory."""
+    """Stores the objects that must survive a crash of the shield, before Traffic Server first saves its cache
+    directory.
+    """
     shield.cloud.put(NEAR, "durable", body(200_000))
     shield.edge.get("durable")
-    # Writes are gathered in a buffer of 4 MB before they reach the disk.
+    # Traffic Server gathers 4 MB in a buffer before it writes to the disk, so the test stores more than that.
     shield.cloud.put(NEAR, "ballast", body(12_000_000))
     shield.edge.get("ballast")
     assert _directory_saves(shield) == 0
@@ -205,7 +209,7 @@ def test_the_access_log_contains_no_secret(shield: Shield) -> None:
         time.sleep(0.3)
     assert ORIGIN_KEY not in log.read_text()
     statuses = {record["origin_status"] for record in map(json.loads, log.read_text().splitlines())}
-    assert statuses > {"000", "200"}  # 000 for objects in the cache, 200 for objects from the origin
+    assert statuses > {"000", "200"}  # 000: the cache had the object; 200: the origin sent it
 
 
 @pytest.mark.usefixtures("stored_early")
@@ -221,7 +225,9 @@ def test_cache_survives_a_crash(shield: Shield) -> None:
 
 
 def _wait_until_origins_are_tried_again(shield: Shield) -> None:
-    """Waits for the origins, because a failed parent is skipped for proxy.config.http.parent_proxy.retry_time."""
+    """Waits until the shield uses all origins again. It skips a failed origin for
+    proxy.config.http.parent_proxy.retry_time.
+    """
     deadline = time.monotonic() + 120
     for number in count():
         key = f"npm/probe/-/{time.monotonic()}-{number}"
@@ -233,7 +239,10 @@ def _wait_until_origins_are_tried_again(shield: Shield) -> None:
 
 
 def _wait_until_directory_is_saved(shield: Shield) -> None:
-    """Waits for a save (proxy.config.cache.dir.sync_frequency), because a crash loses later objects."""
+    """Waits until Traffic Server saves its cache directory (proxy.config.cache.dir.sync_frequency).
+
+    A crash loses objects that were stored after the last save.
+    """
     deadline = time.monotonic() + 120
     while _directory_saves(shield) == 0:
         assert time.monotonic() < deadline, "the directory was not saved"

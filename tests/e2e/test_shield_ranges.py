@@ -1,4 +1,5 @@
-"""Tests ranges and conditions at a shield: of an object that it lacks, has, and has stale (RFC 9110, RFC 9111)."""
+"""Tests range and conditional requests at a shield, for objects that are uncached, fresh and stale there (RFC 9110,
+RFC 9111)."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.skipif(shutil.which("traffic_manager") is None, reason=
 CONTENT = body(1000)
 LATER = body(500, seed=1)
 ETAG = f'"{len(CONTENT)}"'
-# Stale at once, so that each request revalidates the copy.
+# An object with this Cache-Control is stale at once, so that the shield revalidates its copy for each request.
 STALE = "public, max-age=0, stale-if-error=86400"
 _numbers = count()
 
@@ -28,7 +29,7 @@ def shield() -> Iterator[Shield]:
 
 
 def _answers(shield: Shield, method: str, headers: dict[str, str]) -> Iterator[tuple[str, httpx.Response]]:
-    """Yields the answer to a request for an object that the shield lacks, has, and has stale."""
+    """Yields a shield's responses to one request, for an uncached, a cached and a stale object."""
     for state in ("lacks", "has", "has stale"):
         key = f"ranges-{next(_numbers)}"
         shield.cloud.put(NEAR, key, CONTENT, **({"cache_control": STALE} if state == "has stale" else {}))

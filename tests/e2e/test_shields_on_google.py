@@ -1,6 +1,6 @@
-"""A shield on Google Cloud in front of origins on AWS.
+"""Tests a shield on Google Cloud that reads from origin buckets on AWS.
 
-The tests check what it serves, which role it reads with, and what it does without credentials.
+The tests check what the shield serves, which AWS role it reads with, and what it does without credentials.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ROLE = "artifact-edge-local-shield"
 
 
 def shield(up: Up) -> dict[str, str]:
-    """Returns the output of the shield on Google Cloud, near the third client location."""
+    """Returns the stack output that describes the shield on Google Cloud, which is near the third client location."""
     return next(each for each in up.outputs()["shields"] if each["cloud"] == "gcp")
 
 
@@ -135,7 +135,7 @@ def test_without_credentials_the_shield_serves_nothing(up: Up) -> None:
         key = "npm/@acme/greeting/-/greeting-8.8.6.tgz"
         body = store(up, key, 1_000)
         with httpx.Client(**access(up, AP_SOUTHEAST)) as client:
-            assert client.get(f"/{key}").content == body  # from another region
+            assert client.get(f"/{key}").content == body  # served through a shield in another region
     finally:
         iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=json.dumps(trust))
         metadata_clients.register(up.sandbox, name, account)

@@ -1,6 +1,7 @@
-"""A stack with its metadata on Spanner: Cloud Run services carry a token's change to the edge.
+"""Tests a stack with its metadata on Spanner: Cloud Run services deliver a token's change to the edge.
 
-PostgreSQL emulates Spanner and its change stream here (emulation/gcp/README.md). All other parts are the deployed ones.
+PostgreSQL emulates Spanner and its change stream here (emulation/gcp/README.md). All other parts run the code that is
+deployed.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ BY = By("sandbox test", "", "tokens")
 
 @dataclass
 class Network:
-    """A running stack, whose operators' direct writes to the edge fail."""
+    """A running stack in which operators' direct writes to the edge fail, so that only the services update the edge."""
 
     scratch: TemporarySandbox
     outputs: dict[str, Any]
@@ -76,7 +77,9 @@ class Network:
         return json.loads(found[f"token:{digest}"]) if found else None
 
     def service(self, name: str) -> int:
-        """Returns the process id of a service, found by its working directory. Raises AssertionError if none runs."""
+        """Returns the process id of a Cloud Run service, found by the process's working directory. Raises
+        AssertionError if none runs.
+        """
         for process in Path("/proc").iterdir():
             if process.name.isdigit() and f"/run-services/{name}/" in f"{_directory(process)}/":
                 return int(process.name)
@@ -140,7 +143,7 @@ def create(network: Network, *grants: str) -> tuple[str, str]:
 
 
 def print_time(what: str, seconds: float) -> None:
-    """Prints a measured time for docs/entitlements.md; `pytest -rP` shows the output."""
+    """Prints a measured time, which docs/entitlements.md quotes; `pytest -rP` shows the output."""
     print(f"{what}: {seconds:.2f} s")
 
 

@@ -1,4 +1,4 @@
-"""A stack on S3 with a standby on Cloud Storage, read by a shield on Compute Engine: with S3 down, reads go on."""
+"""Tests that reads succeed while S3 is down: a shield on Compute Engine reads the standby bucket on Cloud Storage."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ def standby(up: OnCloudStorage) -> str:
 
 
 def copy(up: OnCloudStorage, key: str) -> bytes:
-    """Copies an object with its metadata to the standby, as Storage Transfer Service does, because no job runs here."""
+    """Copies an object with its metadata to the standby bucket. On Google Cloud, Storage Transfer Service makes the
+    copies.
+    """
     found: Any = up.aws("s3").get_object(Bucket=up.bucket, Key=key)
     body, name = found["Body"].read(), quote(key, safe="")
     up.api("POST", f"/upload/storage/v1/b/{standby(up)}/o?uploadType=media&name={name}", content=body)
@@ -50,7 +52,7 @@ def asked_of_the_standby(up: OnCloudStorage, key: str) -> int:
 
 @pytest.mark.parametrize("how", ["503", "reset"])
 def test_reads_succeed_while_all_of_s3_is_down(up: OnCloudStorage, how: str) -> None:
-    """Clients read uncached objects from the standby: a mutable document and an immutable file."""
+    """Clients read uncached objects from the standby bucket: a mutable document and an immutable file."""
     file, page = (key.replace("web", f"web-{how}") for key in (FILE, PAGE))
     for key, source in ((file, FILE), (page, PAGE)):
         up.aws("s3").copy_object(Bucket=up.bucket, Key=key, CopySource={"Bucket": up.bucket, "Key": source})
@@ -68,7 +70,7 @@ def test_reads_succeed_while_all_of_s3_is_down(up: OnCloudStorage, how: str) -> 
 
 
 def test_an_object_that_s3_lacks_is_not_requested_from_the_standby(up: OnCloudStorage) -> None:
-    """The standby may still hold an object that was withdrawn from S3 after the last copy."""
+    """The standby bucket may still hold an object that was withdrawn from S3 after the last copy."""
     s3, withdrawn = up.aws("s3"), FILE.replace("1.0.0", "1.0.1")
     s3.put_object(Bucket=up.bucket, Key=withdrawn, Body=b"bad", CacheControl="public, max-age=31536000, immutable")
     copy(up, withdrawn)
@@ -80,7 +82,7 @@ def test_an_object_that_s3_lacks_is_not_requested_from_the_standby(up: OnCloudSt
             client.get(f"/{key}")
             return asked_of_the_standby(up, key)
 
-        # The shield skips a failed origin for two seconds. Until then, it can query only the standby.
+        # The shield skips a failed origin for two seconds. Until then, the shield reads only the standby.
         probes = (FILE.replace("1.0.0", f"0.0.{number}") for number in count())
         assert eventually(lambda: probed(next(probes)) == 0)
         assert client.get(f"/{withdrawn}").status_code == 404

@@ -1,4 +1,4 @@
-"""Which tier answers, what the origin receives, and that no tier serves what the tier above it would refuse."""
+"""Tests which tier (worker, L1, shield, origin) answers a request, and that each tier refuses unauthorized requests."""
 
 from __future__ import annotations
 

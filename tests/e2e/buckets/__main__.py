@@ -1,4 +1,4 @@
-"""Declares a bucket in a single region; with the setting `guarded`, also all that the policies require for a bucket."""
+"""Declares a bucket in a single region. With the stack setting `guarded`, also declares all that policies require."""
 
 import json
 
@@ -12,7 +12,9 @@ LASTING = pulumi.ResourceOptions(protect=True)
 
 
 def guard(title: str, bucket: aws.s3.Bucket, key: pulumi.Input[str] | None) -> None:
-    """Declares the settings that each bucket needs. `key` is the KMS key that encrypts it; None means S3's own key."""
+    """Declares the protective settings that policies require for a bucket. `key` is the KMS key that encrypts it; None
+    means S3's own key.
+    """
     arn = f"arn:aws:s3:::{title}"
     aws.s3.BucketPublicAccessBlock(
         title,

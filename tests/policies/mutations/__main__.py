@@ -82,7 +82,9 @@ def _line(policy: str, function: str, of_policy: Sequence[Outcome]) -> str:
 
 
 def page(written: str, lines: Sequence[str]) -> str:
-    """Returns the page docs/policy-list.md with its previous report replaced by the new one, above the list of policies."""
+    """Returns the page docs/policy-list.md with its previous report replaced by the new one, above the list of
+    policies.
+    """
     before, _, rest = written.partition(SECTION)
     above = before if rest else before.split(HEADING)[0]
     table = written.split(HEADING)[1]
