@@ -1,4 +1,4 @@
-"""Tests a stack on Google Cloud with the real Pulumi engine: shields on Compute Engine, a dual-region bucket, Spanner."""
+"""Tests a stack on Google Cloud with the real Pulumi engine: Compute Engine shields, a dual-region bucket, Spanner."""
 
 from __future__ import annotations
 

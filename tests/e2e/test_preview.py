@@ -1,4 +1,4 @@
-"""Tests `make preview`: it shows each stack's plan, what an upgrade would change, and findings for a forbidden change."""
+"""Tests `make preview`: it shows each stack's plan, what an upgrade would change, and findings of a bad change."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ def assert_new(clouds: ServedClouds, case: Case) -> None:
 
 
 def assert_purged_after_each_change(writes: list[str]) -> None:
-    """Asserts that some cache purge follows the last change of a document. The recorded purges do not show their keys."""
+    """Asserts that some cache purge follows a document's last change. The recorded purges do not show their keys."""
     changes = [n for n, write in enumerate(writes) if write.startswith(("PUT ", "DELETE ")) and is_document(write)]
     purges = [n for n, write in enumerate(writes) if write == "purge"]
     assert changes

@@ -1,4 +1,4 @@
-"""Tests which tier (worker, L1, shield, origin) answers a request, and that each tier refuses unauthorized requests."""
+"""Tests which tier answers a request, what the origin receives, and that no tier serves what an earlier one refuses."""
 
 from __future__ import annotations
 

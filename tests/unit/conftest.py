@@ -1,4 +1,4 @@
-"""Provides in-process clouds, fresh for each test that requests one."""
+"""Provides emulated clouds that run in the test process, a new one for each test that requests one."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ def aws_cloud() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _made_once() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
-    """Caches slow library work across all tests of the session."""
+    """Caches slow work of libraries for the whole test session, because many tests repeat the same work."""
     with made_once():
         yield

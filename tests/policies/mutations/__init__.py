@@ -75,7 +75,7 @@ def run(
 
 
 def unbroken(registered: Sequence[Registered], mutations: Iterable[Mutation | StackMutation]) -> set[tuple[str, str]]:
-    """Returns the pairs of a policy and a resource type of the stack, governed by this policy, that no mutation tests."""
+    """Returns each policy with each resource type that it governs and the stack has, if no mutation tests this pair."""
     has = {kind_of(each) for each in registered}
     broken = {
         (mutation.policy, kind_of(each)) for mutation in mutations for each in registered if _is_about(mutation, each)

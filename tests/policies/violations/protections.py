@@ -124,7 +124,7 @@ def _of_another(schedule: Registered) -> Sequence[Registered]:
 
 
 def unreviewed() -> list[Violation]:
-    """Returns violations that add a resource of a type that the policies do not know. Several of these types are free."""
+    """Returns violations that add a resource of a type that policies do not know. Several of these types are free."""
 
     def added(how: str, token: str, of: str = BUCKET, stack: int = 0, **props: Any) -> Violation:
         return Violation(f"unreviewed: {how}", REVIEWED, token, of, beside(token, **props), stack=stack)

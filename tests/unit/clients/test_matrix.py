@@ -1,5 +1,4 @@
-"""Tests that the page of clients parses to the data it was written from, and that each cell has a result or a reasoned
-refusal."""
+"""Tests that docs/clients.md parses to the data from which it was written, and that each cell has a verdict."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from emulation.cloudflare import api
 
 
 def test_the_emulated_cloudflare_lists_the_networks_that_policies_let_in() -> None:
-    """Checks the lists against each other.
+    """Compares the two lists of Cloudflare's networks.
 
     A network in only one list would fail the plans of all environments, or admit a stranger.
     """

@@ -1,4 +1,4 @@
-"""Tests that each form of a token carries every field, so that no form can miss a new field."""
+"""Tests that every form of a token record (document, database, edge entry) carries every field, also a new one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests that the price table is complete, belongs to this program, and covers every environment."""
+"""Tests that the price table covers every resource type of the program, and what the cost command prints."""
 
 from __future__ import annotations
 

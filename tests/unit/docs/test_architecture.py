@@ -26,7 +26,7 @@ _MOST_FILES = 4
 
 
 def paths(text: str) -> Iterator[str]:
-    """Yields the files and folders of the repository that code spans name, alone or in a command."""
+    """Yields the files and folders of the repository that a page's code spans name, alone or in a command."""
     for names, folder in _FILES_IN.findall(text):
         yield from (folder + name for name in re.findall(r"`([^`]+)`", names))
     for span in re.findall(r"(?<!`)`([^`\n]+)`(?!`)", _FILES_IN.sub("", text)):

@@ -1,4 +1,4 @@
-"""Tests that each command on the pages parses: its options, arguments, targets and operations exist.
+"""Tests that each command in the documentation parses: its options, arguments, targets and operations exist.
 
 `tests/e2e/test_docs.py` runs the blocks that a sandbox can run.
 """
@@ -23,13 +23,13 @@ COMMANDS = [(block, words) for block in BLOCKS for words in commands(block.text)
 TARGETS = set(re.findall(r"^([\w-]+):", (CHECKOUT / "Makefile").read_text(), re.MULTILINE))
 # Options that every command of the AWS CLI has.
 GLOBAL = {"output", "query", "region", "profile"}
-# Programs without a parser here. The test on the sandbox runs them, or their blocks are in NOT_RUN.
+# Programs whose arguments this test cannot parse. tests/e2e/test_docs.py runs them, or NOT_RUN lists their blocks.
 OTHERS = {"pulumi", "npm", "pip", "skopeo", "curl", "jq", "gcloud", "kubectl", "java", ".venv/bin/pre-commit"}
 BUILTINS = {"cd", "export", "eval", "mkdir", "rm", "cp", "printf", "cat", "date", "."}
 
 
 def problem(words: list[str]) -> str | None:
-    """Returns what is wrong with a command, or None."""
+    """Returns what is wrong with a command of the documentation, or None."""
     program, *arguments = words
     if program in ("python", ".venv/bin/python"):
         return python_problem(arguments)
@@ -51,7 +51,9 @@ def python_problem(arguments: list[str]) -> str | None:
 
 
 def parse_problem(program: str, arguments: list[str]) -> str | None:
-    """Parses the arguments with the program's own parser, without running the command."""
+    """Parses a command's arguments with its program's own parser, without running the command. Returns the error or
+    None.
+    """
     command: Any = typer.main.get_command(PROGRAMS[program])
     try:
         while True:
@@ -65,7 +67,7 @@ def parse_problem(program: str, arguments: list[str]) -> str | None:
 
 
 def aws_problem(service: str, operation: str, *arguments: str) -> str | None:
-    """Compares the options with the parameters of the operation in botocore's description of the service."""
+    """Compares an AWS command's options with the operation's parameters in botocore. Returns the difference or None."""
     model = botocore.session.get_session().get_service_model({"s3api": "s3"}.get(service, service))
     found = [each for each in model.operation_names if xform_name(each, "-") == operation]
     if not found:
@@ -116,7 +118,9 @@ def test_each_reason_not_to_run_a_block_is_used(pattern: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
 def test_commands_stand_in_blocks_that_the_checks_read(page: Path) -> None:
-    """A command in an indented block, or in a block of another language, is checked by nobody."""
+    """The other tests read only `sh` blocks, so they would miss a command in an indented block or one of another
+    language.
+    """
     outside = re.sub(r"(?ms)^ *```sh$.*?^ *```$", "", page.read_text())
     pattern = (
         r"(?m)^(?: {4,}|```(?:console|bash|shell)\n)((?:\.venv/bin/|make |pulumi |python |eval |aws |npm |pip ).*)$"
@@ -126,7 +130,7 @@ def test_commands_stand_in_blocks_that_the_checks_read(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
 def test_a_command_within_a_sentence_exists(page: Path) -> None:
-    """Such a command may lack required arguments, or be the name of a program."""
+    """A command within a sentence may lack required arguments, or be only the name of a program."""
     spans = re.findall(r"(?<!`)`((?:\.venv/bin/)?python -m [^`]+)`", page.read_text())
     problems = [(span, said) for span in spans for words in commands(span) if (said := problem(words))]
     harmless = ("MissingParameter", "NoArgsIsHelpError", "Exit: 0")

@@ -19,7 +19,7 @@ from documentation.site import DOCS
 
 
 def settings(**changed: Path) -> Any:
-    """Reads mkdocs.yml, with other folders where a test names some."""
+    """Reads mkdocs.yml, and replaces the folders that a test names."""
     load: Any = getattr(mkdocs_config, "load_config")  # noqa: B009 - the function's types are incomplete
     return load(str(DOCS.parent / "mkdocs.yml"), **{name: str(path) for name, path in changed.items()})
 
@@ -50,7 +50,7 @@ def test_the_site_has_the_readme_and_every_page(site: Path) -> None:
 
 
 class _Prose(HTMLParser):
-    """Collects the text of each paragraph."""
+    """Collects the text of each paragraph of an HTML page."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -140,7 +140,7 @@ def test_cold_tokens_need_the_metadata_api_and_cached_ones_the_store_or_the_api(
 
 
 def lost(loss: str, resources: Sequence[Resource]) -> list[str]:
-    """Returns the findings for one loss, when the stack must survive only that loss."""
+    """Returns the proof's findings for one loss, such as a zone or region, if the stack must survive only this loss."""
     all_findings = proved(resources, Survived(all=[loss]), borne=[])
     return [
         finding

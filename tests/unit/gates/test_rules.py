@@ -1,4 +1,4 @@
-"""Tests each rule for a single apply with a plan that breaks the rule and a similar plan that keeps it."""
+"""Tests each rule of the plan gate with a plan that breaks the rule and a similar plan that keeps it."""
 
 from __future__ import annotations
 

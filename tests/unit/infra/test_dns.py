@@ -26,7 +26,7 @@ NODES = (
 
 
 class EdgeOnCloudflare:
-    """An edge that is served at once."""
+    """Takes the place of the edge component, with a host name that is ready without waiting."""
 
     target = "test.zone.test"
     validation_records = (

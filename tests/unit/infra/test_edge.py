@@ -217,7 +217,8 @@ def test_clients_are_sent_to_the_edge_once_the_certificate_is_issued(
     hostname = Hostname(tmp_path, looks=4)
     hostname.wait(slept, monkeypatch)
     assert hostname.left == -1
-    assert len(slept) == 3  # the first look was that of the creation
+    # The creation makes the first of the five look-ups. The program makes the other four, and sleeps between them.
+    assert len(slept) == 3
 
 
 def test_a_certificate_that_is_never_issued_stops_the_program_after_half_an_hour(

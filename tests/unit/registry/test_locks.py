@@ -43,7 +43,7 @@ def test_immutable_objects_are_retained_and_documents_are_not(
 ) -> None:
     target, bucket = locked(network, mode)
     publish(target, tmp_path, "1.0.0")
-    publish(target, tmp_path, "1.1.0")  # replaces the documents
+    publish(target, tmp_path, "1.1.0")  # a new version replaces the package's documents
     retention = bucket.document(TARBALL)["retention"]
     ahead = datetime.fromisoformat(retention["retainUntilTime"]) - datetime.now(UTC)
     assert retention["mode"] == kept

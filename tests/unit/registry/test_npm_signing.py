@@ -40,7 +40,7 @@ def create_key() -> None:
 
 
 def fresh(network: Network) -> Target:
-    """Returns the target as a new process has it."""
+    """Returns a copy of the registry's target without cached values, as a new process has it."""
     return network.target.model_copy()
 
 

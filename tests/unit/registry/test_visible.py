@@ -1,4 +1,4 @@
-"""Tests the report of which places already show a change, and which do not."""
+"""Tests the report of which origins, shields and PoPs already show a published change, and which do not."""
 
 from __future__ import annotations
 

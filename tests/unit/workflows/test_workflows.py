@@ -107,7 +107,7 @@ def test_only_a_gated_plan_is_applied() -> None:
     assert list(place.values()) == sorted(place.values())
     assert "--save-plan plan.bin" in lines[place["pulumi preview"]]
     assert "--plan plan.bin" in lines[place["pulumi up"]]
-    assert "set -o pipefail" in lines[place["-m gates plan"]]  # or `tee` would hide the refusal
+    assert "set -o pipefail" in lines[place["-m gates plan"]]  # without pipefail, `tee` hides the exit status
     for what in ("pulumi preview", "pulumi up"):
         assert '--policy-pack policies --policy-pack-config "policies/config/$STACK.json"' in lines[place[what]]
 

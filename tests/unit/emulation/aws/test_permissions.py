@@ -87,7 +87,7 @@ def test_one_deny_refuses_and_no_action_is_allowed_by_default(
     [
         ({"NotIpAddress": {"aws:SourceIp": ["192.0.2.0/24", "203.0.113.1/32"]}}, True),
         ({"NotIpAddress": {"aws:SourceIp": "198.51.100.0/24"}}, False),
-        ({"StringNotEquals": {"aws:SourceVpce": "vpce-1"}}, False),  # no endpoint at all
+        ({"StringNotEquals": {"aws:SourceVpce": "vpce-1"}}, False),  # this request comes through no VPC endpoint
         ({"StringNotEquals": {"aws:SourceVpce": "vpce-1"}, "NotIpAddress": {"aws:SourceIp": "192.0.2.7"}}, True),
         ({"StringEquals": {"aws:SourceVpce": "vpce-1"}}, True),
         ({"StringLike": {"aws:SourceIp": "192.0.*"}}, False),
@@ -117,7 +117,7 @@ def test_a_policy_element_that_is_not_emulated_raises(refused: Policy, says: str
 
 @dataclass
 class Cloud:
-    """Provides a machine with a role, in a network with a VPC endpoint, and two buckets."""
+    """An emulated AWS with two buckets, and a machine with a role in a network with a VPC endpoint."""
 
     send: Callable[..., Any]
     instance: str
@@ -135,7 +135,9 @@ class Cloud:
         return Credentials(found["AccessKeyId"], found["SecretAccessKey"], found["Token"])
 
     def read(self, path: str, address: str, *, region: str = "us-east-1", method: str = "GET") -> str:
-        """Returns the response's error code, or its body if there is no error."""
+        """Reads an object with the role's credentials. Returns the error code, or the object's content if there is no
+        error.
+        """
         bucket, _, key = path.partition("/")
         url = f"http://{bucket}.s3.{region}.amazonaws.com/{key}"
         request = AWSRequest(method=method, url=url)
@@ -194,11 +196,13 @@ def test_a_role_reads_only_through_its_endpoint_or_from_its_address(cloud: Cloud
     cloud.origin_ways(
         {"StringNotEquals": {"aws:SourceVpce": cloud.endpoint}}, {"NotIpAddress": {"aws:SourceIp": "10.1.1.1/32"}}
     )
-    assert cloud.read("near/k", cloud.address) == "AccessDenied"  # not by address, for it has none there
+    # In its own region, the machine reaches S3 through the VPC endpoint, so its public address does not help.
+    assert cloud.read("near/k", cloud.address) == "AccessDenied"
     cloud.origin_ways({"StringNotEquals": {"aws:SourceVpce": cloud.endpoint}})
     assert cloud.read("near/k", cloud.address) == "body"
     assert cloud.read("near/k", ELSEWHERE) == "AccessDenied"
-    assert cloud.read("far/k", cloud.address, region="eu-west-1") == "AccessDenied"  # the endpoint does not lead there
+    # The VPC endpoint does not lead to S3 in another region.
+    assert cloud.read("far/k", cloud.address, region="eu-west-1") == "AccessDenied"
     cloud.origin_ways({"NotIpAddress": {"aws:SourceIp": [f"{cloud.address}/32"]}})
     assert cloud.read("far/k", cloud.address, region="eu-west-1") == "body"
     assert cloud.read("far/k", ELSEWHERE, region="eu-west-1") == "AccessDenied"
@@ -237,7 +241,8 @@ def test_the_metadata_service_gives_credentials_only_to_machines_with_a_role(clo
     listed = f"{INSTANCES_PATH}/{cloud.instance}/latest/meta-data/iam/security-credentials/"
     assert cloud.send("GET", listed).status_code == 401
     assert cloud.send("GET", listed, headers={"X-aws-ec2-metadata-token": ""}).status_code == 401
-    assert cloud.credentials().access_key == cloud.credentials().access_key  # one session for hours
+    # The machine keeps one session for hours; it does not get a new session for each request.
+    assert cloud.credentials().access_key == cloud.credentials().access_key
     other = f"{INSTANCES_PATH}/i-0123/latest/"
     token = {"X-aws-ec2-metadata-token": cloud.send("PUT", f"{other}api/token").text}
     assert cloud.send("GET", f"{other}meta-data/iam/security-credentials/", headers=token).status_code == 404

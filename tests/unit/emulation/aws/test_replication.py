@@ -28,7 +28,9 @@ ADDRESS = "127.92.0.1"
 
 @pytest.fixture
 def s3() -> Iterator[Any]:
-    """Provides three versioned buckets on a separate server. The first bucket has a replication rule for `kept/`."""
+    """Provides an S3 client of a separate server with three versioned buckets. The first bucket has a replication rule
+    for `kept/`.
+    """
     down = Outages(cast(Any, DomainDispatcherApplication)(create_backend_app))
     application = S3Addresses(Replication(down, down.is_down))
     server = make_server(ADDRESS, 0, cast(Any, application), threaded=True)
@@ -48,7 +50,8 @@ def s3() -> Iterator[Any]:
             client.create_bucket(Bucket=bucket, **placed)
             client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
         client.put_object(Bucket="source", Key="kept/before", Body=b"before the rule")
-        settled(client)  # otherwise a slow machine looks for copies only after the rule exists
+        # Without this wait, replication might first look at the object after the rule exists, and copy it.
+        settled(client)
         replicate(client, "source", "replica")
         yield client
     finally:
@@ -125,7 +128,7 @@ def test_replicas_are_not_replicated_again(s3: Any) -> None:
     settled(s3)
     s3.put_object_tagging(
         Bucket="replica", Key="kept/a", Tagging={"TagSet": [{"Key": "a", "Value": "b"}]}
-    )  # makes S3 look at the replica again
+    )  # a new tag makes S3 check the replica for replication
     settled(s3)
     assert keys(s3, "replica") == ["kept/a"]
     assert keys(s3, "third") == []

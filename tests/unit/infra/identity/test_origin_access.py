@@ -70,7 +70,7 @@ def test_the_primary_is_replicated_to_every_other_region_deletions_included() ->
     assert len({rule["Priority"] for rule in rules.values()}) == 2
     requested_rules = deployment.of(aws.s3.BucketReplicationConfig)["replication"].inputs[
         "rules"
-    ]  # moto forgets this part
+    ]  # from the inputs, because moto does not store this setting
     assert [rule["deleteMarkerReplication"] for rule in requested_rules] == [{"status": "Enabled"}] * 2
     role = client("iam").get_role_policy(RoleName="artifact-edge-test-replication", PolicyName="replicate")
     allowed = {str(statement["Action"]): statement for statement in role["PolicyDocument"]["Statement"]}
@@ -117,7 +117,8 @@ def test_the_table_is_global_backed_up_and_streamed(protect: bool) -> None:
     assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
     assert table["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
     assert table["DeletionProtectionEnabled"] is protect
-    replicas = deployment.of(aws.dynamodb.Table)["metadata"].inputs["replicas"]  # moto has none
+    # From the inputs, because moto does not implement replicas of tables.
+    replicas = deployment.of(aws.dynamodb.Table)["metadata"].inputs["replicas"]
     assert [(replica["regionName"], replica["deletionProtectionEnabled"]) for replica in replicas] == [
         ("eu-west-1", protect)
     ]

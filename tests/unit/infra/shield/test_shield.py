@@ -121,7 +121,8 @@ def test_the_role_reads_one_secret_and_only_named_google_accounts_share_it() -> 
     assert trust[1]["Principal"] == {"Federated": "accounts.google.com"}
     assert trust[1]["Condition"] == {
         "StringEquals": {
-            "accounts.google.com:aud": ["1234567890"],  # the token's `azp`
+            # AWS compares `aud` with the token's claim `azp`.
+            "accounts.google.com:aud": ["1234567890"],
             "accounts.google.com:oaud": "arn:aws:iam::123456789012:role/artifact-edge-test-shield",
             "accounts.google.com:sub": ["1234567890"],
         }

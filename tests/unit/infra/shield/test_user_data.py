@@ -76,8 +76,10 @@ def test_documents_come_from_the_primary_and_immutable_objects_from_the_nearest(
     immutable, rest = directives("parent.config")
     assert immutable.startswith("url_regex=") and 'parent="127.0.0.1:9001;127.0.0.1:9002"' in immutable
     assert rest.startswith("dest_domain=objects.internal ") and 'parent="127.0.0.1:9002;127.0.0.1:9001"' in rest
-    assert 'simple_server_retry_responses="403,404"' in immutable  # retries when a replica lags
-    assert 'simple_server_retry_responses="403"' in rest  # an object that the primary lacks exists nowhere
+    # An immutable object that a lagging replica lacks (404) is requested from the next bucket.
+    assert 'simple_server_retry_responses="403,404"' in immutable
+    # Other objects are requested from the primary first. If it answers 404, the object does not exist.
+    assert 'simple_server_retry_responses="403"' in rest
 
 
 @pytest.mark.parametrize(
@@ -103,7 +105,7 @@ def test_the_key_decides_the_kind_of_object(key: str, never_changes: bool) -> No
 
 def test_a_single_origin_has_a_parent_rule_too() -> None:
     settings = replace(SETTINGS, buckets=BUCKETS[:1])
-    # Traffic Server drops a line that asks for no retries.
+    # Traffic Server drops a line of parent.config that asks for no retries.
     assert "max_simple_retries=1 " in files(settings)["/etc/artifact-edge/parent.config"].content
 
 

@@ -38,7 +38,7 @@ def served(directory: Path, package: dict[str, Any], **files: str) -> list[dict[
 
 
 INSTALL: list[tuple[dict[str, Any], dict[str, Any]]] = [
-    # bundleDependencies: a list under one name, whatever the package says
+    # bundled dependencies: always a list under `bundleDependencies`, whatever form package.json uses
     ({"bundledDependencies": ["a"], "dependencies": {"a": "1"}}, {"bundleDependencies": ["a"]}),
     ({"bundleDependencies": ["a"], "bundledDependencies": ["b"], "dependencies": {"a": "1"}},
      {"bundleDependencies": ["a"]}),
@@ -49,7 +49,7 @@ INSTALL: list[tuple[dict[str, Any], dict[str, Any]]] = [
      {"bundleDependencies": ["all"], "dependencies": {"all": "*"}}),
     ({"bundledDependencies": ["a"]}, {"bundleDependencies": ["a"], "dependencies": {"a": "*"}}),
     ({"bundledDependencies": ["a"], "optionalDependencies": {"a": "1"}}, {"dependencies": None}),
-    # dependencies
+    # dependencies of all kinds: always objects of version ranges by name
     ({"dependencies": {"a": "1", "b": "2"}, "optionalDependencies": {"a": "3"}},
      {"dependencies": {"b": "2"}, "optionalDependencies": {"a": "3"}}),
     ({"dependencies": ["a@1.0.0", "b >=2", "@s/c@^3", "d"]},
@@ -62,23 +62,23 @@ INSTALL: list[tuple[dict[str, Any], dict[str, Any]]] = [
      {"peerDependenciesMeta": {"a": {"optional": True}}}),
     ({"peerDependenciesMeta": []}, {"peerDependenciesMeta": None}),
     ({"acceptDependencies": {"a": "1"}}, {"acceptDependencies": {"a": "1"}}),
-    # commands
+    # `bin`: always an object of paths by command, inside the package
     ({"name": "@acme/cli", "bin": "./cli.js"}, {"bin": {"cli": "cli.js"}}),
     ({"bin": {"x/../../y": "../../etc/passwd", "z": ["no"], "w": ""}}, {"bin": {"y": "etc/passwd"}}),
     ({"bin": ["./bin/a", "bin\\b.js"]}, {"bin": {"a": "bin/a", "b.js": "bin/b.js"}}),
     ({"bin": {}}, {"bin": None}),
     ({"bin": None, "directories": "lib"}, {"bin": None, "directories": None}),
-    # platforms and engines
+    # `os`, `cpu`, `libc` as lists, and `engines` as an object
     ({"os": "linux", "cpu": ["x64", 64], "libc": "glibc"}, {"os": ["linux"], "cpu": ["x64"], "libc": ["glibc"]}),
     ({"os": [], "cpu": {"x64": True}}, {"os": None, "cpu": None}),
     ({"engines": ["node >= 0.8", "npm@1"]}, {"engines": {"node": ">= 0.8", "npm": "1"}}),
     ({"engines": "node >=0.6"}, {"engines": {"node": ">=0.6"}}),
     ({"engines": {"node": ">=18", "npm": None}}, {"engines": {"node": ">=18"}}),
-    # scripts
+    # `hasInstallScript`: true if an install script exists
     ({"scripts": {"postinstall": "x"}}, {"hasInstallScript": True}),
     ({"scripts": {"test": "x", "install": False}}, {"hasInstallScript": None}),
     ({"scripts": ["x"], "hasInstallScript": True}, {"hasInstallScript": None}),
-    # the rest that clients show or decide by
+    # other fields that npm clients show or that change how they install
     ({"funding": "https://fund.test"}, {"funding": {"url": "https://fund.test"}}),
     ({"deprecated": "use q"}, {"deprecated": "use q"}),
     ({"deprecated": False}, {"deprecated": None}),

@@ -83,7 +83,7 @@ def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Npm]:
 
 
 def _configure_npm(url: str, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes npm use the registry, with the token for its private part, and no other settings of this machine."""
+    """Makes npm use the test registry, with the token for its private part, and without this machine's npm settings."""
     host = url.removeprefix("http://")
     lines = [f"registry={url}/public/", f"@acme:registry={url}/private/"]
     lines += [f"//{host}/private/:_authToken={TOKEN}", f"cache={directory / 'cache'}", "fetch-retries=0"]
@@ -95,7 +95,9 @@ def _configure_npm(url: str, directory: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def specs(found: Iterator[Found]) -> list[str]:
-    """Returns the specifications of importable artifacts, and asserts that each file has the promised digest."""
+    """Returns the specifications of importable artifacts, and asserts that each file has the digest that its source
+    states.
+    """
     there: list[str] = []
     for each in found:
         assert isinstance(each, Wanted), each

@@ -161,7 +161,8 @@ def test_all_tags_are_imported_once_and_no_layer_twice(
         assert len(fetched) == len(set(fetched)) > 0
         again = run(network, tmp_path, f"oci:{host}/acme/app", all_versions=True)
         assert (again.new, again.skipped) == (0, 2)
-        multi.images.push(host, "acme/app", multi.other, "1.0")  # a moved tag differs from the imported image
+        # Moves the tag, which then differs from the imported image.
+        multi.images.push(host, "acme/app", multi.other, "1.0")
         moved = run(network, tmp_path, f"oci:{host}/acme/app", all_versions=True)
         assert (moved.new, moved.skipped) == (1, 1)
     assert sha256(network.get("oci/tags/acme/app/1.0")) == multi.other["digest"]
@@ -247,7 +248,8 @@ def test_a_registry_with_tokens_and_a_referrers_api_is_read_and_its_blob_store_g
     imported = run(network, tmp_path, "oci:up.test/acme/app:1.0", up, plain_http=False)
     assert (imported.new, imported.failed) == (1, [])
     assert_whole(network, multi, "acme/app")
-    assert up.passwords == [f"Basic {base64.b64encode(f'reader:{PASSWORD}'.encode()).decode()}"]  # one token for all
+    # The import sends the password once, and uses the token that it receives for all requests.
+    assert up.passwords == [f"Basic {base64.b64encode(f'reader:{PASSWORD}'.encode()).decode()}"]
     stores = [request for request in up.requests if request.url.host == "store.test"]
     assert stores
     assert not [request for request in stores if "authorization" in request.headers]

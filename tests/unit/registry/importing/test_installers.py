@@ -1,4 +1,4 @@
-"""Tests that pip installs what is imported: odd files of every age, and real packages from the index of pip."""
+"""Tests that pip installs imported files: unusual wheels of every age, and real packages from pip's own index."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def pip_install(index: str, target: Path, *requirements: str) -> subprocess.Comp
 
 
 def odd_wheels(directory: Path) -> list[str]:
-    """Writes wheels that break a rule of today each, and returns the names of their projects."""
+    """Writes wheels that each break one current packaging rule, and returns the names of their projects."""
     directory.mkdir()
     lines = {
         "old": ["Requires-Python: >=2.7, !=3.0.*"],
@@ -120,7 +120,10 @@ def test_pip_installs_files_that_break_the_rules_of_today(network: Network, inde
 def test_real_packages_are_imported_from_the_index_of_pip_and_install(
     network: Network, index: str, tmp_path: Path
 ) -> None:
-    """requests states `License-File` before 2.4, setuptools vendors distributions, and six has metadata 2.0."""
+    """The packages have unusual files: requests states `License-File` before metadata 2.4, setuptools vendors
+    distributions,
+    and six has metadata 2.0.
+    """
     specs = ["requests==2.31.0", "setuptools==75.1.0", "six==1.10.0"]
     imported = run(network, tmp_path, [f"pypi:{spec}" for spec in specs])
     assert (imported.new, imported.failed, imported.left_out) == (6, [], [])

@@ -106,7 +106,8 @@ def test_times_tags_and_deprecations_are_those_of_the_other_registry(
     assert full["time"]["created"] == TIMES["1.0.0"]
     assert full["time"]["modified"] > TIMES["2.0.0"]
     for packument in (full, network.json("npm/@acme/p/packument.abbreviated.json")):
-        assert packument["dist-tags"] == {"latest": "1.0.0", "next": "2.0.0"}  # `gone` is on no version here
+        # The import leaves out the dist-tag `gone`, because its version does not exist.
+        assert packument["dist-tags"] == {"latest": "1.0.0", "next": "2.0.0"}
         assert packument["versions"]["2.0.0"]["deprecated"] == "broken, stay on 1"
         assert "deprecated" not in packument["versions"]["1.0.0"]
 

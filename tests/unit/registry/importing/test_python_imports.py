@@ -33,7 +33,7 @@ BY = By("importer", "", "import")
 
 
 class Bytes(httpx.SyncByteStream):
-    """A body that the client reads from the network."""
+    """A response body that an HTTP client reads as a stream, as from the network."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
@@ -43,7 +43,7 @@ class Bytes(httpx.SyncByteStream):
 
 
 class Upstream:
-    """An index in memory with one project, p. `fetched` lists the files that were downloaded."""
+    """A Python package index in memory with one project, `p`. `fetched` lists the files that were downloaded."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -83,7 +83,8 @@ class Upstream:
         body = self.files.get(request.url.path)
         if body is None:
             return httpx.Response(404)
-        # As some servers do for .tar.gz, whatever the client accepts (pip, Content-Encoding of downloads).
+        # Some servers declare .tar.gz files as gzip-encoded, whatever the client accepts (pip, Content-Encoding of
+        # downloads).
         coded = {"content-encoding": "gzip"} if body.startswith(b"\x1f\x8b") else {}
         return httpx.Response(200, content=Bytes(body), headers=coded)
 

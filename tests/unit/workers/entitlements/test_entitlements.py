@@ -52,7 +52,7 @@ def change(name: str, version: int, *, sequence: int = 1, **more: Any) -> dict[s
     return {"eventName": "MODIFY", "dynamodb": {"SequenceNumber": str(sequence), **images}}
 
 
-# --- what records result in
+# --- the edge entries that token records result in
 
 
 def _record(name: str, version: int, revoked: bool) -> Record:
@@ -123,7 +123,7 @@ def test_an_item_without_its_attributes_is_malformed(missing: str) -> None:
         read_change({"dynamodb": {"SequenceNumber": "1", "NewImage": whole}})
 
 
-# --- the consumer, on the emulated Cloudflare and moto's AWS
+# --- the consumer of the change stream, on the emulated Cloudflare and moto's AWS
 
 
 class Edge:
@@ -185,7 +185,7 @@ def edge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Edge]:
 
 
 def _forget() -> None:
-    """Clears what a function's instance keeps between invocations."""
+    """Clears the caches that an instance of a Lambda function keeps between invocations."""
     for cached in (consumer._edge, api._key, api._table):  # pyright: ignore[reportPrivateUsage]
         cached.cache_clear()
     api.lookups = lookup.Lookups()

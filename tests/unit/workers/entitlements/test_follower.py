@@ -66,7 +66,8 @@ def test_partitions_split_and_merge_and_nothing_is_lost_or_out_of_order(cloud: E
             cloud.databases.replace_partitions()
         if version in (2, 3, 6):
             following.poll()
-    for _ in range(5):  # children begin in the turn after that of their parents
+    # Child partitions begin one poll after their parents end.
+    for _ in range(5):
         following.poll()
     for name in names:
         updates = edge.versions(name)
@@ -159,7 +160,8 @@ def test_while_the_edge_does_not_answer_the_position_stays(spanner: Spanner) -> 
             following.poll()
     put(spanner, "x", 2)
     edge.works = True
-    follower(spanner, edge).poll()  # as another process does
+    # A new follower continues from the stored position, as after a restart of the process.
+    follower(spanner, edge).poll()
     assert edge.versions("x") == [1, 2]
 
 
