@@ -13,7 +13,7 @@ from tests.policies.resources import settings
 from tests.support.harness import Registered
 from tests.support.stacks import ON_GOOGLE, first_up
 
-# Stack settings of the variant of prod that uses only Google Cloud; these settings replace prod's own.
+# Policy settings for the variant of prod that uses only Google Cloud; these settings replace prod's own.
 _ONE_CLOUD: Mapping[str, Mapping[str, Any]] = {
     "multi-bucket-replicated": {"regions": 2},
     "multi-database-replicated": {"regions": 2},
@@ -25,7 +25,7 @@ _ONE_CLOUD: Mapping[str, Mapping[str, Any]] = {
 
 @dataclass(frozen=True)
 class Whole:
-    """A stack before any mutation, and the policy settings of its environment."""
+    """A stack before any mutation, and the policy settings that apply to this stack."""
 
     title: str
     resources: Sequence[Registered]
