@@ -3,7 +3,7 @@
 import type { OciCode } from "./oci";
 import type { Ecosystem } from "./routes";
 
-// The codes of errors that say no more than their status.
+// OCI error codes by HTTP status, for errors without a more specific code.
 const OCI_CODES: Record<number, OciCode> = { 401: "UNAUTHORIZED", 403: "DENIED", 404: "UNSUPPORTED", 405: "UNSUPPORTED" };
 
 const UNCACHED = { "cache-control": "no-store" };
@@ -34,15 +34,15 @@ export function ociFailure(
   return Response.json({ errors: [{ code, message, detail: null }] }, { status, headers: { ...api, ...UNCACHED, ...headers } });
 }
 
-/** The parameters of a challenge beyond its realm. */
+/** The parameters of a WWW-Authenticate challenge, without the realm. */
 export interface Challenge {
-  /** The scope that a client has to ask the token endpoint for. */
+  /** The scope that the client must request from the token endpoint. */
   scope?: string | undefined;
-  /** RFC 6750, section 3.1. A client that presented no Bearer credential gets none. */
+  /** The error code of RFC 6750, section 3.1. Absent when the client sent no Bearer credential. */
   error?: "invalid_token" | "insufficient_scope" | undefined;
 }
 
-/** Returns a 401 response with the challenge on which the ecosystem's clients send their credentials. */
+/** Returns a 401 response with the challenge that makes the ecosystem's clients send their credentials. */
 export function unauthorized(ecosystem: Ecosystem, hostname: string, challenge: Challenge = {}): Response {
   const header = ecosystem === "oci" ? tokenChallenge(hostname, challenge) : plainChallenges(ecosystem, hostname, challenge);
   return failure(ecosystem, 401, "a valid token is needed", { "www-authenticate": header });
@@ -59,7 +59,10 @@ function tokenChallenge(hostname: string, { scope, error }: Challenge): string {
   return `Bearer ${given.map(([name, value]) => `${name}="${value}"`).join(",")}`;
 }
 
-/** npm sends Basic and Bearer credentials, and tells its user by the challenge which one was wrong. */
+/**
+ * Returns the challenges for npm and pip. npm sends Basic or Bearer credentials, and names the wrong one to its user by
+ * the challenge.
+ */
 function plainChallenges(ecosystem: Ecosystem, hostname: string, { error }: Challenge): string {
   const basic = `Basic realm="${hostname}"`;
   if (ecosystem !== "npm" && error === undefined) return basic;

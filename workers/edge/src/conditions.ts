@@ -1,9 +1,9 @@
-// Conditions and ranges of a request (RFC 9110, sections 13 and 14). The worker checks every answer against them itself,
-// because the tiers below differ in what they know of them.
+// Conditions and ranges of a request (RFC 9110, sections 13 and 14). The edge worker checks each answer against the
+// conditions itself, because the caches and the origin do not support the same conditions.
 
 import { parseHttpDate } from "./http_dates";
 
-/** What the client asks for beyond the object itself. Header fields that RFC 9110 has a server ignore are left out. */
+/** The conditions and the range of a client's request, without header fields that a server must ignore (RFC 9110). */
 export interface Conditions {
   ifMatch?: string;
   ifUnmodifiedSince?: number;
@@ -16,7 +16,10 @@ export interface Conditions {
 /** One range of bytes: from `first` to `last`, from `first` on, or the last `suffix` bytes. */
 export type Range = { first: number; last?: number } | { suffix: number };
 
-/** What becomes of an answer: it passes, the client's copy is current, a condition failed, or the whole is needed. */
+/**
+ * The decision on an answer: pass it on, report that the client's copy is current (304), report a failed condition
+ * (412), or request the whole object again without a range.
+ */
 export type Verdict = "pass" | "not modified" | "failed" | "whole";
 
 const ETAG = /^(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"$/;
@@ -32,14 +35,14 @@ export function conditionsOf(method: string, headers: Headers): Conditions {
     ...(ifUnmodifiedSince === undefined ? {} : { ifUnmodifiedSince }),
     ...(ifNoneMatch === null ? {} : { ifNoneMatch }),
     ...(ifModifiedSince === undefined ? {} : { ifModifiedSince }),
-    // A validator that can never be a strong match makes the range void.
+    // An If-Range validator that can never match strongly means that the range is ignored.
     ...(range === undefined || (ifRange !== null && !canMatch(ifRange)) ? {} : { range, ...(ifRange === null ? {} : { ifRange }) }),
   };
 }
 
 /**
- * Returns the range of a Range header that names one range of bytes. Another unit, several ranges and a malformed header
- * are ignored, so that the client gets the whole (RFC 9110, section 14.2).
+ * Returns the byte range of a Range header that names a single one. Returns undefined for another unit, for several
+ * ranges and for a malformed header, so that the client gets the whole object (RFC 9110, section 14.2).
  */
 function rangeOf(header: string | null): Range | undefined {
   const [, first = "", last = ""] = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i.exec(header ?? "") ?? [];
@@ -57,8 +60,9 @@ function canMatch(ifRange: string): boolean {
 }
 
 /**
- * Returns the header fields for the tiers below; `whole` leaves out the range. If-Range stays here: Traffic Server
- * ignores If-Range on a miss, and never answers when the range is beyond the end as well.
+ * Returns the conditional header fields for the request to the cache or the origin; `whole` leaves out the range. The
+ * worker evaluates If-Range itself: Traffic Server ignores If-Range on a miss, and never answers when the range is also
+ * beyond the object's end.
  */
 export function forwarded(conditions: Conditions, whole = false): Record<string, string> {
   const { ifNoneMatch, ifModifiedSince, range } = conditions;
@@ -73,7 +77,7 @@ function rangeText(range: Range): string {
   return "suffix" in range ? `bytes=-${range.suffix}` : `bytes=${range.first}-${range.last ?? ""}`;
 }
 
-/** Judges an answer of 200, 206 or 304 in the order of RFC 9110, section 13.2.2. */
+/** Checks an answer of 200, 206 or 304 against the client's conditions, in the order of RFC 9110, section 13.2.2. */
 export function verdictOn(conditions: Conditions, status: number, answer: Headers): Verdict {
   const etag = answer.get("etag");
   const modified = parseHttpDate(answer.get("last-modified"));
@@ -92,11 +96,11 @@ function isCurrent(ifRange: string, answer: Headers): boolean {
   const [etag, modified, date] = ["etag", "last-modified", "date"].map((name) => answer.get(name));
   if (ifRange.startsWith('"')) return etag === ifRange;
   const [since, then] = [parseHttpDate(modified ?? null), parseHttpDate(date ?? null)];
-  // A date is a strong validator when the answer was made a second later at least (section 8.8.2.2).
+  // Last-Modified is a strong validator when the answer's Date is at least a second later (section 8.8.2.2).
   return since !== undefined && since === parseHttpDate(ifRange) && then !== undefined && then - since >= 1000;
 }
 
-/** Returns whether the whole object lacks the range that the client asked for (RFC 9110, section 14.1.2). */
+/** Returns whether the requested range lies beyond the end of the object (RFC 9110, section 14.1.2). */
 export function isBeyond({ range, ifRange }: Conditions, whole: Headers): boolean {
   const size = whole.get("content-length");
   if (range === undefined || size === null || (ifRange !== undefined && !isCurrent(ifRange, whole))) return false;

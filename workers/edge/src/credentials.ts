@@ -9,10 +9,10 @@ export type Credential =
   | ({ kind: "session" } & Session)
   | { kind: "invalid" };
 
-// RFC 9110, section 11.2: a scheme, spaces, one token68 and nothing behind it.
+// Credentials as in RFC 9110, section 11.2: a scheme, spaces and one token68, with nothing after the token68.
 const CREDENTIALS = /^(Basic|Bearer) +([A-Za-z0-9\-._~+/]+=*)$/i;
 
-/** Returns the credential in the Authorization header. A header with anything behind the credential is invalid. */
+/** Returns the credential in the Authorization header. A header with more text after the credential is invalid. */
 export async function credentialOf(header: string | null, key: string, service: string): Promise<Credential> {
   if (header === null) return { kind: "none" };
   const [, scheme = "", value = ""] = CREDENTIALS.exec(header) ?? [];
@@ -23,7 +23,7 @@ export async function credentialOf(header: string | null, key: string, service: 
   return session === undefined ? { kind: "invalid" } : { kind: "session", ...session };
 }
 
-/** Returns the credential for a token's text. A session's text becomes a token that nobody issued. */
+/** Returns the credential for a token's text. The text of a session is treated as a token, and no such token exists. */
 export async function ofSecret(secret: string | undefined): Promise<Credential> {
   return secret ? { kind: "token", digest: await sha256(secret) } : { kind: "invalid" };
 }

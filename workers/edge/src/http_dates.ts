@@ -1,11 +1,14 @@
-// Dates of HTTP header fields.
+// Parses dates in HTTP header fields.
 
 const DATE = "\\d{2}:\\d{2}:\\d{2}";
 const IMF = new RegExp(`^[A-Z][a-z]{2}, \\d{2} [A-Z][a-z]{2} \\d{4} ${DATE} GMT$`);
 const RFC_850 = new RegExp(`^[A-Z][a-z]+day, (\\d{2})-([A-Z][a-z]{2})-(\\d{2}) (${DATE}) GMT$`);
 const ASCTIME = new RegExp(`^[A-Z][a-z]{2} ([A-Z][a-z]{2}) ([ \\d]\\d) (${DATE}) (\\d{4})$`);
 
-/** Returns the milliseconds since 1970 of a date in one of the three formats of RFC 9110, section 5.6.7, or undefined. */
+/**
+ * Returns a date of an HTTP header field in milliseconds since 1970, or undefined for a text in none of the three
+ * formats of RFC 9110, section 5.6.7.
+ */
 export function parseHttpDate(text: string | null): number | undefined {
   const standard = text === null ? undefined : standardFormat(text);
   const parsed = Date.parse(standard ?? "");
@@ -20,7 +23,7 @@ function standardFormat(text: string): string | undefined {
   return aYear === undefined ? undefined : `${aDay?.trim()} ${aMonth} ${aYear} ${aTime} GMT`;
 }
 
-/** A year of two digits that is more than 50 years ahead is one of the past. */
+/** Returns the year for two digits: a year more than 50 years in the future is read as one of the past (RFC 9110). */
 function century(year: number): number {
   const now = new Date().getUTCFullYear();
   const candidate = now - (now % 100) + year;

@@ -7,7 +7,8 @@ export interface MetadataApi {
 }
 
 const TIMEOUT_MILLISECONDS = 2_000;
-// Requests of one isolate at a time. Without the limit, a client that guesses tokens could use up all connections.
+// The most simultaneous requests of one isolate to the metadata API. Without the limit, a client that guesses tokens
+// could use up all connections.
 const MAX_IN_FLIGHT = 20;
 
 let inFlight = 0;

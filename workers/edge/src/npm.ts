@@ -3,7 +3,7 @@
 
 import { type ObjectRoute, preferred, type Route } from "./routes";
 
-/** A part of the packument: its dist-tags, or the version that a number or a dist-tag names. */
+/** A part of the packument: its dist-tags, or a single version, which a version number or a dist-tag names. */
 export type PackumentPart = { kind: "dist-tags" } | { kind: "version"; named: string };
 
 interface Packument {
@@ -12,7 +12,7 @@ interface Packument {
 }
 
 const SCOPED = "@[a-z0-9~-][a-z0-9._~-]*/[a-z0-9~_-][a-z0-9._~-]*";
-const UNSCOPED = "[A-Za-z0-9~-][A-Za-z0-9._~-]*"; // capital letters: legacy names such as JSONStream
+const UNSCOPED = "[A-Za-z0-9~-][A-Za-z0-9._~-]*"; // capital letters occur in legacy names such as JSONStream
 const NAME = new RegExp(`^(?:${SCOPED}|${UNSCOPED})$`);
 const NAME_AND_VERSION = new RegExp(`^(${SCOPED}|${UNSCOPED})/([0-9A-Za-z][0-9A-Za-z._-]*)$`);
 const NAME_MAX = 214; // npm docs, package.json, "name"
@@ -21,7 +21,7 @@ const FILE = /^[A-Za-z0-9_~-][A-Za-z0-9._+~-]*\.tgz$/;
 const ATTESTATIONS = "-/npm/v1/attestations/"; // pacote, lib/registry.js
 const KEYS = "-/npm/v1/keys"; // npm docs, "About registry signatures"
 const DIST_TAGS = /^-\/package\/(.+)\/dist-tags$/;
-// What this registry does not offer, by the start of the path: clients print the reason.
+// Features of npm's API that this registry does not offer, by the start of the path. Clients print the reason.
 const NOT_OFFERED: readonly (readonly [string, string])[] = [
   ["-/npm/v1/security/", "this registry has no security advisories; audit against one that has: npm audit --registry <url>"],
   ["-/v1/search", "this registry has no search; ask for a package by its name"],
@@ -29,7 +29,7 @@ const NOT_OFFERED: readonly (readonly [string, string])[] = [
   ["-/user/", "this registry has no login; put a token that your platform team issued into .npmrc as _authToken"],
 ];
 
-/** Returns the route for the decoded path below `/npm/`. */
+/** Returns the route for a URL of the npm registry API; `rest` is the decoded path after `/npm/`. */
 export function npmRoute(rest: string, accept: string): Route {
   if (rest.startsWith("-/")) return special(rest);
   const [name = "", file, ...more] = rest.split("/-/");
@@ -54,14 +54,17 @@ function special(rest: string): Route {
   return unknown(NOT_OFFERED.find(([start]) => rest.startsWith(start))?.[1]);
 }
 
-/** Routes `<name>@<version>`, the URL in a version's `dist.attestations.url`. */
+/** Returns the route for a version's attestations; `spec` is `<name>@<version>`, as in `dist.attestations.url`. */
 function attestations(spec: string): Route {
   const at = spec.lastIndexOf("@");
   const [name, version] = [spec.slice(0, Math.max(at, 0)), spec.slice(at + 1)];
   return VERSION.test(version) ? object(name, `attestations/${version}.json`) : unknown();
 }
 
-/** Grants match the name in lower case: npm lets no two new names differ by capital letters alone. */
+/**
+ * Returns the route for a file of a package. Grants are matched against the name in lower case, because npm allows no
+ * two new names that differ only by capital letters.
+ */
 function object(name: string, file: string, more: Partial<ObjectRoute> = {}): Route {
   if (name.length > NAME_MAX || !NAME.test(name)) return unknown();
   return { ...npmObject(name.toLowerCase(), `npm/${name}/${file}`), ...more };
@@ -75,7 +78,7 @@ function unknown(reason?: string): Route {
   return { kind: "unknown", ecosystem: "npm", ...(reason === undefined ? {} : { reason }) };
 }
 
-/** Returns the part of the packument in `whole`, or undefined when the packument has no such version. */
+/** Returns a response with a part of the packument in `whole`, or undefined when the packument has no such version. */
 export async function packumentPart(whole: Response, part: PackumentPart, method: string): Promise<Response | undefined> {
   const packument = (await whole.json()) as Packument;
   const tags = new Map(Object.entries(packument["dist-tags"]));

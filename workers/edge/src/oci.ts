@@ -1,8 +1,8 @@
-// Maps URLs of the OCI Distribution Specification 1.1 to objects at the origin, or to the error that the URL deserves.
+// Maps URLs of the OCI Distribution Specification 1.1 to objects at the origin, or to an error for an invalid URL.
 
 import type { ObjectRoute } from "./routes";
 
-/** "Error Codes" of the specification, as far as a registry that is only read needs them. */
+/** The error codes of the OCI Distribution Specification ("Error Codes") that apply to a read-only registry. */
 export type OciCode =
   | "BLOB_UNKNOWN"
   | "DENIED"
@@ -13,17 +13,17 @@ export type OciCode =
   | "UNAUTHORIZED"
   | "UNSUPPORTED";
 
-/** The part of a list that a client asks for. */
+/** The part of a list of tags or referrers that a client requests. */
 export interface ListQuery {
-  /** The most entries of a list of tags, where the client sets it. */
+  /** The maximum number of tags (query parameter `n`). Absent when the client sets no limit. */
   limit?: number;
-  /** The entry after which the list begins. */
+  /** The entry after which the part begins (query parameter `last`). */
   last?: string;
-  /** The types that a list of referrers is filtered by; empty without a filter. */
+  /** The artifact types that a list of referrers is filtered by. Empty when the client sets no filter. */
   artifactTypes: readonly string[];
 }
 
-/** A URL that names nothing, with the answer for it. */
+/** An invalid URL of the image registry, with the error to answer. */
 export interface InvalidRoute {
   kind: "invalid";
   ecosystem: "oci";
@@ -32,42 +32,43 @@ export interface InvalidRoute {
   message: string;
 }
 
-// "Pulling manifests"
+// The rule for names is in OCI Distribution Specification 1.1, "Pulling manifests".
 const NAME = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
 const NAME_MAX = 255;
 const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
-// Image Specification 1.1, descriptor.md, "Digests": registered algorithms restrict what follows the colon.
+// The form of a digest is in OCI Image Specification 1.1, descriptor.md, "Digests". Registered algorithms such as
+// sha256 restrict the text after the colon.
 const DIGEST = /^([a-z0-9]+(?:[+._-][a-z0-9]+)*):([a-zA-Z0-9=_-]+)$/;
 const ENCODED: Record<string, RegExp> = { sha256: /^[a-f0-9]{64}$/, sha512: /^[a-f0-9]{128}$/ };
 
-/** Returns the route for what follows `/v2/` in a URL. */
+/** Returns the route for a URL of the image registry; `rest` is the path after `/v2/`. */
 export function ociRoute(rest: string, query: URLSearchParams): ObjectRoute | InvalidRoute {
   const match = /^(.*?)\/(?:(tags)\/list|(manifests|blobs|referrers)\/([^/]+))$/.exec(rest);
   if (match === null) return invalid(404, "UNSUPPORTED", "this registry has no such operation");
   const [, name = "", tags, section = tags ?? "", reference = ""] = match;
   if (name.length > NAME_MAX || !NAME.test(name)) {
-    return invalid(400, "NAME_INVALID", `${name}: is no name of a repository`);
+    return invalid(400, "NAME_INVALID", `${name}: is not a valid repository name`);
   }
   if (tags !== undefined) return tagList(name, query);
   const digest = keyOfDigest(reference);
   if (digest !== undefined) return byDigest(name, section, reference, digest, query);
   if (section !== "manifests" || reference.includes(":")) {
-    return invalid(400, "DIGEST_INVALID", `${reference}: is no digest`);
+    return invalid(400, "DIGEST_INVALID", `${reference}: is not a valid digest`);
   }
-  if (!TAG.test(reference)) return invalid(404, "MANIFEST_UNKNOWN", `${reference}: is no tag`);
+  if (!TAG.test(reference)) return invalid(404, "MANIFEST_UNKNOWN", `${reference}: is not a valid tag`);
   return { ...object(name, `oci/tags/${name}/${reference}`), absent: "MANIFEST_UNKNOWN" };
 }
 
-/** Returns the answer for a URL that breaks the rules for every name. */
+/** Returns the error for a path below `/v2/` that cannot contain a valid repository name. */
 export function invalidOciPath(): InvalidRoute {
-  return invalid(400, "NAME_INVALID", "the path has no valid name of a repository");
+  return invalid(400, "NAME_INVALID", "the path contains no valid repository name");
 }
 
 function tagList(name: string, query: URLSearchParams): ObjectRoute | InvalidRoute {
   const route: ObjectRoute = { ...object(name, `oci/taglists/${name}/list.json`), absent: "NAME_UNKNOWN" };
   const [number, last] = [query.get("n") ?? "", query.get("last") ?? ""];
   if (number === "" && last === "") return route;
-  if (!/^\d*$/.test(number)) return invalid(400, "UNSUPPORTED", `n=${number}: is no number of tags`);
+  if (!/^\d*$/.test(number)) return invalid(400, "UNSUPPORTED", `n=${number}: is not a number of tags`);
   const limit = number === "" ? {} : { limit: Number(number) };
   return { ...route, list: { ...limit, last, artifactTypes: [] } };
 }
@@ -86,7 +87,7 @@ function object(name: string, key: string): ObjectRoute {
   return { kind: "object", ecosystem: "oci", name, key, negotiated: false };
 }
 
-/** Returns the part of a key that stands for a digest, or undefined when it is none. */
+/** Returns a digest in the form that object keys use, `<algorithm>/<encoded>`, or undefined for an invalid digest. */
 function keyOfDigest(reference: string): string | undefined {
   const [, algorithm = "", encoded = ""] = DIGEST.exec(reference) ?? [];
   if (algorithm === "" || ENCODED[algorithm]?.test(encoded) === false) return undefined;

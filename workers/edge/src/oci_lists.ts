@@ -1,12 +1,12 @@
-// Lists of tags and of referrers: the part that a client asks for, with the URL of the next part.
-// OCI Distribution Specification 1.1, "Listing Tags" and "Listing Referrers".
+// Answers requests for lists of tags and of referrers: the part that a client requests, with a link to the next part.
+// Source: OCI Distribution Specification 1.1, "Listing Tags" and "Listing Referrers".
 
 import { isListed } from "./conditions";
 import { sha256 } from "./digest";
 import type { ListQuery } from "./oci";
 
 const INDEX = "application/vnd.oci.image.index.v1+json";
-const INDEX_BYTES = 4 << 20; // what clients read of a manifest ("Pushing Manifests")
+const INDEX_BYTES = 4 << 20; // the manifest size that clients support at least ("Pushing Manifests")
 
 interface Descriptor {
   digest: string;
@@ -18,7 +18,10 @@ interface Part {
   headers: Record<string, string>;
 }
 
-/** Returns the client's response for a list. `whole` has the stored list, or is undefined when there is none. */
+/**
+ * Returns the response to a request for a list of tags or referrers. `whole` is the response with the stored list, or
+ * undefined when the origin has no list.
+ */
 export async function listResponse(
   request: Request,
   name: string,
@@ -47,7 +50,7 @@ function isTagList(stored: unknown): stored is { tags: string[] } {
   return Array.isArray((stored as { tags?: unknown }).tags);
 }
 
-/** The tags after `last`, in the list's order of characters; none for a limit of zero. */
+/** Returns at most `limit` tags after `last`, in the order of the stored list. A limit of zero returns no tags. */
 function tagPart(name: string, { limit, last }: ListQuery, tags: readonly string[]): Part {
   const after = last ? tags.filter((tag) => tag > last) : tags;
   const shown = limit === undefined ? after : after.slice(0, limit);
@@ -57,7 +60,7 @@ function tagPart(name: string, { limit, last }: ListQuery, tags: readonly string
   return { content: { name, tags: shown }, headers: { link: `</v2/${name}/tags/list?${next}>; rel="next"` } };
 }
 
-/** The referrers of the types that are asked for, as many after `last` as fit into one index. */
+/** Returns the referrers of the requested types after `last`, as many as fit into one image index. */
 function referrerPart(url: string, { last, artifactTypes }: ListQuery, stored: unknown): Part {
   const { manifests, ...index } = stored as { manifests: Descriptor[] };
   const headers: Record<string, string> = artifactTypes.length > 0 ? { "oci-filters-applied": "artifactType" } : {};
@@ -75,7 +78,7 @@ function referrerPart(url: string, { last, artifactTypes }: ListQuery, stored: u
 }
 
 function fitting(descriptors: readonly Descriptor[]): readonly Descriptor[] {
-  let left = INDEX_BYTES - 1024; // for the index around them
+  let left = INDEX_BYTES - 1024; // room for the other fields of the index
   const size = (descriptor: Descriptor): number => new TextEncoder().encode(`${JSON.stringify(descriptor)},`).length;
   const end = descriptors.findIndex((descriptor) => (left -= size(descriptor)) < 0);
   return end < 0 ? descriptors : descriptors.slice(0, Math.max(end, 1));

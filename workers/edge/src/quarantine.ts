@@ -35,7 +35,7 @@ async function refreshed(store: KVNamespace, now: number): Promise<CachedList> {
   }
 }
 
-/** Returns the keys in the list. An empty text is an empty list. Throws for any other text that is no list. */
+/** Returns the keys in the text of the quarantine list. An empty text is an empty list. Throws for an invalid text. */
 function parse(text: string): ReadonlySet<string> {
   if (text === "") return new Set();
   const { version, keys } = JSON.parse(text) as { version: unknown; keys: unknown };

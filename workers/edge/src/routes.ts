@@ -16,13 +16,13 @@ export interface ObjectRoute {
   negotiated: boolean;
   /** The digest in the URL, when the client requests by digest. */
   digest?: string;
-  /** The part of the packument that the client requests, instead of the whole. */
+  /** The part of the npm packument that the client requests. Absent when the client requests the whole packument. */
   part?: PackumentPart;
   /** Whether any valid token may read the object, whatever its grants. */
   anyToken?: boolean;
-  /** The code of the error when the origin has no such object. */
+  /** The OCI error code to answer when the origin has no such object. */
   absent?: OciCode;
-  /** Set when the client gets a part of the object, which is a list. */
+  /** Set when the object is a list of tags or referrers, of which the client requests a part. */
   list?: ListQuery;
 }
 
@@ -61,8 +61,8 @@ export function canonicalPypiName(name: string): string {
 }
 
 /**
- * Returns the offered media type with the highest quality in the Accept header (RFC 9110, section 12.5.1). Of several
- * equal ones, and without a match, that is the first.
+ * Returns the offered media type with the highest quality in the Accept header (RFC 9110, section 12.5.1). Returns the
+ * first type when several have the same quality or when none matches.
  */
 export function preferred(accept: string, offered: readonly [string, ...string[]]): string {
   let best: { type: string; quality: number } = { type: offered[0], quality: 0 };

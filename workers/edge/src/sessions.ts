@@ -1,11 +1,14 @@
-// Sessions of the token endpoint: short-lived JWTs, each bound to the repositories that its client asked for.
+// Sessions of the token endpoint: short-lived JWTs, each bound to the repositories that its client requested.
 // Specification: distribution, "Token Authentication Specification", "Token Scope Documentation" and its JWT `access`.
 
 import { jwtVerify, SignJWT } from "jose";
 
 import { allows } from "./grants";
 
-/** The digest of the token behind a session, which each use looks up again, and the repositories that it opens. */
+/**
+ * A session: the repositories that a client may pull, and the digest of the token that the client exchanged for the
+ * session. Each use of the session looks the token up again.
+ */
 export interface Session {
   digest: string;
   repositories: readonly string[];
@@ -28,13 +31,13 @@ export function granted(scopes: readonly string[], grants: readonly string[]): s
   return [...new Set(names)].filter((name) => name !== undefined).filter((name) => allows(grants, "oci", name, "pull"));
 }
 
-/** Returns the name in a scope `repository:<name>:<actions>` that asks to pull. The name may contain a colon. */
+/** Returns the name in a scope `repository:<name>:<actions>` that includes pull. The name may contain a colon. */
 function repositoryOf(scope: string): string | undefined {
   const [, name, actions = ""] = /^repository(?:\([a-z0-9]+\))?:(.+):([a-z*,]*)$/.exec(scope) ?? [];
   return actions.split(",").some((action) => action === "pull" || action === "*") ? name : undefined;
 }
 
-/** Returns the scope that a client needs for the repository. */
+/** Returns the scope that a client needs to pull from the repository. */
 export function scopeOf(repository: string): string {
   return `repository:${repository}:pull`;
 }

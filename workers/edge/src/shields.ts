@@ -1,8 +1,8 @@
-// Chooses the shield node for a key by rendezvous hashing in the nearest region. The region's other nodes follow, then
-// the next regions.
+// Orders the shield nodes for an object's key: first the nodes of the region nearest to the client, in the order of
+// rendezvous hashing, then those of the other regions by distance.
 
 export interface Shield {
-  host: string; // with port
+  host: string; // host and port
   region: string;
   latitude: number;
   longitude: number;
@@ -13,7 +13,10 @@ export interface Place {
   longitude: number;
 }
 
-/** Returns all nodes in the order in which to try them. Without a place, regions keep the order of `shields`. */
+/**
+ * Returns all shield nodes in the order in which to try them. When the client's place is unknown, the regions keep the
+ * order of `shields`.
+ */
 export function candidates(shields: readonly Shield[], key: string, place: Place | undefined): Shield[] {
   const distance = new Map<Shield, number>(shields.map((shield, index) => [shield, place ? angle(shield, place) : index]));
   const nearest = new Map<string, number>();
@@ -29,7 +32,7 @@ export function candidates(shields: readonly Shield[], key: string, place: Place
   });
 }
 
-/** Returns the great-circle distance as an angle in radians (haversine formula). */
+/** Returns the great-circle distance between two places, as an angle in radians (haversine formula). */
 function angle(a: Place, b: Place): number {
   const radians = (degrees: number): number => (degrees * Math.PI) / 180;
   const dLatitude = radians(b.latitude - a.latitude) / 2;

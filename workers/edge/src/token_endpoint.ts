@@ -18,9 +18,12 @@ interface SessionRequest {
   refreshToken?: string;
 }
 
-const BODY_MAX = 16_384; // bytes; a form of a token and a hundred scopes
+const BODY_MAX = 16_384; // bytes: enough for a form with a token and a hundred scopes
 
-/** Returns a session for the token that the request presents. A session is no credential here: it cannot renew itself. */
+/**
+ * Returns the token endpoint's response: a session for the token that the request presents. The endpoint does not
+ * accept a session as a credential, so a session cannot renew itself.
+ */
 export async function tokenAnswer(request: Request, issuer: Issuer): Promise<Response> {
   const wanted = request.method === "POST" ? await posted(request) : await queried(request, issuer);
   if (wanted instanceof Response) return wanted;
@@ -49,12 +52,12 @@ async function queried(request: Request, { key, service }: Issuer): Promise<Sess
 /** Reads the form of a POST request. The refresh token is the token itself, which an operator can revoke. */
 async function posted(request: Request): Promise<SessionRequest | Response> {
   const form = await formOf(request);
-  if (form === undefined) return oauthError("invalid_request", "the body is no form of at most 16 KB");
+  if (form === undefined) return oauthError("invalid_request", "the body must be a URL-encoded form of at most 16 KB");
   const scopes = form.getAll("scope");
   const grantType = form.get("grant_type");
   const secret = form.get(grantType === "password" ? "password" : "refresh_token") ?? undefined;
   if (grantType !== "password" && grantType !== "refresh_token") {
-    return oauthError("unsupported_grant_type", "grant_type is neither password nor refresh_token");
+    return oauthError("unsupported_grant_type", "grant_type must be password or refresh_token");
   }
   const kept = grantType === "refresh_token" || form.get("access_type") === "offline";
   return { credential: await ofSecret(secret), scopes, ...(kept && secret ? { refreshToken: secret } : {}) };

@@ -1,5 +1,5 @@
-// Finds the principal and the grants of a token by its digest.
-// Fails closed: an entry that cannot be parsed counts as no entry.
+// Finds the principal and the grants of a token by the token's digest. An entry that cannot be parsed counts as absent,
+// so that the client is refused.
 
 import { type MetadataApi, queryToken } from "./metadata";
 import { entryText } from "./store";
@@ -11,7 +11,10 @@ export interface Entitlement {
   grants: readonly string[];
 }
 
-/** Thrown when neither store nor metadata API answers. The client gets 503: the token may be valid or not. */
+/**
+ * Thrown when neither the key-value store nor the metadata API answers. The client gets 503, because the edge cannot
+ * know whether the token is valid.
+ */
 export class Unavailable extends Error {}
 
 /** The sources of entitlements: the edge's key-value store, and the metadata API for tokens without an entry. */
@@ -22,7 +25,7 @@ export interface Sources {
 
 const POSITIVE_MILLISECONDS = 2_000; // how long a revoked token still works in an isolate that has cached its entry
 const NEGATIVE_MILLISECONDS = 2_000;
-const CACHED_ENTRIES = 10_000; // a few MB of the isolate's 128
+const CACHED_ENTRIES = 10_000; // a few MB of the isolate's 128 MB of memory
 
 interface CachedEntry {
   entitlement: Entitlement | undefined;
@@ -33,7 +36,7 @@ const memory = new Map<string, CachedEntry>();
 
 /**
  * Returns the token's entitlement, or undefined when the token is unknown, revoked or expired. Looks in the isolate's
- * memory, the key-value store and the metadata API, in this order. Throws `Unavailable`.
+ * memory, the key-value store and the metadata API, in this order. Throws `Unavailable` when no source answers.
  */
 export async function entitlementOf(digest: string, sources: Sources, now: number): Promise<Entitlement | undefined> {
   const known = memory.get(digest);
@@ -50,7 +53,10 @@ async function lookUp(digest: string, sources: Sources, now: number): Promise<En
   return entitlement;
 }
 
-/** Returns the store's entry, which may say that the token is revoked. Without one, queries the metadata API. */
+/**
+ * Returns the token's entry in the key-value store, which may say that the token is revoked. When the store has no
+ * entry, queries the metadata API.
+ */
 async function entryOf(digest: string, { store, api }: Sources): Promise<string | undefined> {
   let text: string | null = null;
   try {

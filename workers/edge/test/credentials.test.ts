@@ -1,4 +1,5 @@
-// Who the edge takes a client for: credentials in each form that clients send, and sessions of the token endpoint.
+// Tests how the edge worker authenticates clients: credentials in each form that clients send, and sessions of the
+// token endpoint.
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
@@ -31,7 +32,7 @@ beforeEach(() => {
   grant("reader", ["oci:acme/*:pull", "npm:web:pull", "pypi:*:pull"]);
 });
 
-test("a token is taken as Bearer, as the password of any user, and as the user without a password", async () => {
+test("a token is accepted as Bearer, as the password of any user, and as the user name without a password", async () => {
   const encoded = (text: string): Record<string, string> => ({ authorization: `Basic ${btoa(text)}` });
   const forms = [bearer("reader"), encoded("__token__:reader"), encoded(":reader"), encoded("alice@acme.test:reader"), encoded("reader:")];
   for (const headers of [...forms, { authorization: "bearer  reader" }, { authorization: `BASIC ${btoa("x:reader")}` }]) {
@@ -41,7 +42,7 @@ test("a token is taken as Bearer, as the password of any user, and as the user w
   }
 });
 
-test("a credential with anything behind it, or of another form, is refused", async () => {
+test("a header with text after the credential, or in another form, is refused", async () => {
   const { access_token: jwt } = await session("reader", "repository:acme/app:pull");
   for (const authorization of [
     "Bearer reader junk",
@@ -79,7 +80,7 @@ test("each path's 401 names the realm where its clients authenticate", async () 
   }
 });
 
-test("a wrong Bearer credential is told as invalid_token; none, and a wrong password, are not", async () => {
+test("the 401 reports invalid_token for a wrong Bearer credential, but not for a wrong password or no credential", async () => {
   for (const path of ["/v2/", IMAGE, "/npm/web"]) {
     assert.match(challengeOf(await asked(path, bearer("wrong"))), /Bearer .*error="invalid_token"/, path);
     assert.doesNotMatch(challengeOf(await asked(path, basic("wrong"))), /error/, path);
@@ -87,7 +88,7 @@ test("a wrong Bearer credential is told as invalid_token; none, and a wrong pass
   }
 });
 
-test("the token endpoint answers with every field that a client of the specification reads", async () => {
+test("the token endpoint's answer has every field of the token specification that clients read", async () => {
   const { token, access_token: same, expires_in: life, issued_at: since, scope, ...others } = await session(
     "reader",
     "repository:acme/app:pull,push",
@@ -100,7 +101,7 @@ test("the token endpoint answers with every field that a client of the specifica
   assert.equal(Date.parse(String(since)), payload.iat! * 1000);
 });
 
-test("a session opens the repositories of its scopes, and nothing else", async () => {
+test("a session allows pulls from the repositories of its scopes, and nothing else", async () => {
   const { access_token: jwt } = await session("reader", "repository:acme/app:pull", "repository:acme/b:pull repository:acme/c:*");
   for (const path of ["/v2/", IMAGE, "/v2/acme/b/tags/list", "/v2/acme/c/manifests/1"]) {
     assert.equal(await statusOf(path, bearer(jwt)), 200, path);
@@ -114,7 +115,7 @@ test("a session opens the repositories of its scopes, and nothing else", async (
   assert.equal((await fetch(`${edge}/npm/web`, { headers: basic(jwt) })).status, 401);
 });
 
-test("a scope that is not granted, of another kind or absent gives a session that opens no repository", async () => {
+test("a session without a granted repository scope allows pulls from no repository", async () => {
   for (const scopes of [[], ["repository:acme/app:push"], ["registry:catalog:*"], ["repository:acme/*:pull"], ["junk"], ["repository:acme/app"]]) {
     const { access_token: jwt } = await session("reader", ...scopes);
     assert.equal(await statusOf("/v2/", bearer(jwt)), 200);
@@ -134,7 +135,7 @@ test("a session cannot renew itself, in whatever form it is presented", async ()
   assert.equal((await posted({ grant_type: "client_credentials" }, bearer(jwt))).status, 400);
 });
 
-test("a forged, foreign or expired session is refused, and the client hears that it is invalid", async () => {
+test("a forged, foreign or expired session is refused with invalid_token", async () => {
   const { access_token: jwt } = await session("reader", "repository:acme/app:pull");
   const { payload } = await jwtVerify(jwt, KEY);
   const changed = async (claims: Record<string, unknown>, secret = KEY): Promise<Response> => {
@@ -170,7 +171,7 @@ test("OAuth 2.0: a password or refresh token is exchanged for a session, and doc
   assert.equal("refresh_token" in online, false);
 });
 
-test("OAuth 2.0: what cannot be exchanged is an error that names its reason", async () => {
+test("OAuth 2.0: a request without an exchangeable credential gets an error with the reason", async () => {
   const wrong = await posted({ grant_type: "refresh_token", refresh_token: "wrong" });
   assert.deepEqual([wrong.status, challengeOf(wrong)], [401, 'Basic realm="packages.test"']);
   for (const form of [{ grant_type: "password", username: "reader" }, { grant_type: "refresh_token" }]) {
@@ -186,13 +187,13 @@ test("OAuth 2.0: what cannot be exchanged is an error that names its reason", as
   assert.deepEqual([put.status, put.headers.get("allow")], [405, "GET, HEAD, POST"]);
 });
 
-test("what the token endpoint answers is never stored", async () => {
+test("answers of the token endpoint forbid caches to store them", async () => {
   for (const answer of [await asked("/token"), await asked("/token", basic("reader")), await posted({})]) {
     assert.equal(answer.headers.get("cache-control"), "no-store");
   }
 });
 
-test("a Python project outside the grants is 404, so that uv goes on, and 403 where its name is reserved, so that it stops", async () => {
+test("a Python project outside the grants is 404, so that uv tries its next index, and 403 for a reserved name, so that uv stops", async () => {
   grant("some", ["pypi:acme-web:pull", "npm:web:pull"]);
   const seen = async (path: string): Promise<string> => {
     const answer = await asked(path, basic("some"));
@@ -202,7 +203,7 @@ test("a Python project outside the grants is 404, so that uv goes on, and 403 wh
     assert.match(await seen(`/pypi/simple/${name}/`), /^404 .*: no such project among those that this token allows pulling/);
   }
   for (const name of ["acme-secret", "acme-web-2"]) assert.match(await seen(`/pypi/simple/${name}/`), /^403 /);
-  assert.deepEqual(shieldRequests, []); // hence the same whether the project exists or not
+  assert.deepEqual(shieldRequests, []); // the answer cannot depend on whether the project exists
   assert.match(await seen("/pypi/simple/acme-web/"), /^200 /);
   for (const path of ["/pypi/simple/", "/pypi/files/requests/requests-1.0.tar.gz", "/npm/requests"]) {
     assert.match(await seen(path), /^403 /, path);
@@ -211,7 +212,7 @@ test("a Python project outside the grants is 404, so that uv goes on, and 403 wh
   assert.equal(await statusOf("/pypi/simple/requests/", basic("wrong")), 401);
 });
 
-test("one object has one path", async () => {
+test("an encoded or non-canonical path does not reach an object", async () => {
   const headers = bearer("reader");
   assert.equal(await statusOf("/npm/web/-/web-1.0.0.tgz", headers), 200);
   assert.equal(await statusOf("/npm/web/-/web-1.0.0.tgz/-/anything", headers), 404);
@@ -227,8 +228,8 @@ test("one object has one path", async () => {
   }
 });
 
-test("a store that is silent is passed over for the metadata API, and nobody is let in where that is silent too", async () => {
-  assert.equal(await statusOf("/npm/web", bearer("reader")), 200); // the isolate has read the list of withdrawals
+test("a store that does not answer is replaced by the metadata API, and clients get 503 when that API does not answer either", async () => {
+  assert.equal(await statusOf("/npm/web", bearer("reader")), 200); // the isolate has now read the quarantine list
   record("on-record-only", { principal: "bob", revision: 1, expires: 4_000_000_000, grants: ["npm:web:pull"] });
   stub.store = "silent";
   assert.equal(await statusOf("/npm/web", bearer("on-record-only")), 200);

@@ -1,4 +1,4 @@
-// Tests the deployed bundle as clients of the OCI Distribution Specification 1.1 see it.
+// Tests the edge worker's deployed bundle with requests of the OCI Distribution Specification 1.1.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -14,7 +14,7 @@ async function oci(path: string, init: RequestInit = {}): Promise<{ answer: Resp
   return { answer, code: answer.ok ? undefined : (JSON.parse(body) as { errors: { code: string }[] }).errors[0]?.code };
 }
 
-test("what an image registry lacks is 404 with the code of its kind", async () => {
+test("a missing blob, manifest or repository is 404 with its own error code", async () => {
   stub.shield = (_, response) => response.writeHead(404).end("<Error/>");
   for (const [path, expected] of [
     ["acme/app/manifests/none", "MANIFEST_UNKNOWN"],
@@ -44,7 +44,7 @@ test("referrers of an unknown digest are an empty index, and of a malformed dige
   assert.equal((await oci(`other/app/referrers/sha256:${HEX}`)).code, "DENIED");
 });
 
-test("stored lists are cut for the client, whatever ranges it sends, and HEAD fetches no less", async () => {
+test("a list of tags or referrers is filtered and paged for the client, who cannot request a byte range of the list", async () => {
   const seen: unknown[] = [];
   stub.shield = (request, response) => {
     seen.push([request.method, request.headers.range, request.headers["if-none-match"]]);
@@ -64,14 +64,14 @@ test("stored lists are cut for the client, whatever ranges it sends, and HEAD fe
   assert.deepEqual(seen, [["GET", undefined, undefined], ["GET", undefined, undefined]]);
 });
 
-test("a manifest has its own digest by tag and the requested digest otherwise", async () => {
+test("a manifest's response has its own digest when requested by tag, and otherwise the requested digest", async () => {
   assert.equal((await oci("acme/app/manifests/1.0")).answer.headers.get("docker-content-digest"), "sha256:abc");
   stub.shield = (_, response) => response.writeHead(200).end();
   const { answer } = await oci(`acme/app/blobs/sha256:${HEX}`, { method: "HEAD" });
   assert.equal(answer.headers.get("docker-content-digest"), `sha256:${HEX}`);
 });
 
-test("a push to the edge is refused as unsupported, whatever it pushes", async () => {
+test("each request of a push is refused as unsupported", async () => {
   for (const [method, path] of [
     ["POST", "acme/app/blobs/uploads/"],
     ["PUT", "acme/app/manifests/1.0"],
@@ -83,7 +83,7 @@ test("a push to the edge is refused as unsupported, whatever it pushes", async (
   }
 });
 
-test("an invalid path of an image registry is an error in its own format", async () => {
+test("an invalid path below /v2/ gets an error in the OCI format", async () => {
   for (const path of ["acme%00/tags/list", "Acme/tags/list", `${"a/".repeat(600)}tags/list`, "a%2f%2fb/tags/list"]) {
     const { answer, code } = await oci(path);
     assert.deepEqual([answer.status, code], [400, "NAME_INVALID"], path);

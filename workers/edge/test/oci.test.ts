@@ -1,4 +1,4 @@
-// The rules of the OCI Distribution Specification 1.1 for URLs and lists, without the bundle.
+// Unit tests for URLs and lists of the OCI Distribution Specification 1.1.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -13,7 +13,7 @@ function routed(path: string): string {
   return route.kind === "object" ? `${route.key} ${route.absent ?? "empty list"}` : `${route.status} ${route.code}`;
 }
 
-test("each URL has its key, and the code of the error when nothing is there", () => {
+test("each valid URL maps to an object's key, and to the error code for a missing object", () => {
   const table: [string, string][] = [
     ["acme/app/manifests/1.0", "oci/tags/acme/app/1.0 MANIFEST_UNKNOWN"],
     [`acme/app/manifests/sha256:${HEX}`, `oci/manifests/acme/app/sha256/${HEX} MANIFEST_UNKNOWN`],
@@ -29,7 +29,7 @@ test("each URL has its key, and the code of the error when nothing is there", ()
   for (const [path, expected] of table) assert.equal(routed(path), expected, path);
 });
 
-test("a URL that can name nothing is answered with the code of its fault", () => {
+test("an invalid URL gets the error code for its mistake", () => {
   const table: [string, string][] = [
     ["Acme/app/manifests/1.0", "400 NAME_INVALID"],
     ["acme/app-/tags/list", "400 NAME_INVALID"],
@@ -52,7 +52,7 @@ test("a URL that can name nothing is answered with the code of its fault", () =>
   for (const [path, expected] of table) assert.equal(routed(path), expected, path);
 });
 
-const TAGS = ["1.0", "1.10", "1.9", "Z", "a", "latest"]; // in the order of characters
+const TAGS = ["1.0", "1.10", "1.9", "Z", "a", "latest"]; // in the order of character codes
 
 async function tags(query: string): Promise<[string[], string | null]> {
   const url = `https://packages.test/v2/acme/app/tags/list${query}`;
@@ -65,7 +65,7 @@ async function tags(query: string): Promise<[string[], string | null]> {
   return [listed, answer.headers.get("link")];
 }
 
-test("tags come in pages, each with a link to the next", async () => {
+test("a list of tags comes in pages, each with a link to the next page", async () => {
   assert.deepEqual(await tags("?n=2"), [["1.0", "1.10"], '</v2/acme/app/tags/list?n=2&last=1.10>; rel="next"']);
   assert.deepEqual(await tags("?n=2&last=1.10"), [["1.9", "Z"], '</v2/acme/app/tags/list?n=2&last=Z>; rel="next"']);
   assert.deepEqual(await tags("?n=2&last=Z"), [["a", "latest"], null]);
@@ -91,7 +91,7 @@ async function digests(answer: Response): Promise<string[]> {
   return ((await answer.json()) as { manifests: { digest: string }[] }).manifests.map(({ digest }) => digest);
 }
 
-test("referrers are filtered by their types, and the answer says so", async () => {
+test("referrers are filtered by artifact type, and a header reports the filter", async () => {
   const all = await referrers({});
   assert.deepEqual([await digests(all), all.headers.get("oci-filters-applied")], [["sha256:1", "sha256:2", "sha256:3"], null]);
   const one = await referrers({ artifactTypes: [SBOM.artifactType] });
@@ -133,7 +133,7 @@ test("referrers that exceed the size of a manifest come in several indexes", asy
   assert.deepEqual(seen, many.map(({ digest }) => digest));
 });
 
-test("a part of a list has a validator of its own, and HEAD has the length of GET", async () => {
+test("a part of a list has its own ETag, and HEAD has the same Content-Length as GET", async () => {
   const whole = await referrers({});
   const part = await referrers({ artifactTypes: [SBOM.artifactType] });
   const etag = part.headers.get("etag")!;
