@@ -1,6 +1,7 @@
-"""The only writer of IAM policy documents: statements, their principals, and the JSON that AWS reads.
+"""Builds all IAM policy documents of the program: statements, their principals, and the JSON that AWS reads.
 
-A tier's own permissions are in the tier (`permissions.py`, `s3_policies.py`), built from the functions here.
+The statements that grant a tier its permissions are in the tier (`permissions.py`, `s3_policies.py`), built with these
+functions.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ Names = str | Sequence[str]
 Principal = Literal["*"] | Mapping[str, Names]
 Condition = Mapping[str, Mapping[str, Names]]
 
-# AWS knows this issuer by itself; an identity provider of our own for it would be in the way (IAM User Guide, "Create a
-# role for OpenID Connect federation").
+# The issuer of Google's identity tokens. AWS trusts this issuer without an identity provider in the account, and such a
+# provider would interfere (IAM User Guide, "Create a role for OpenID Connect federation").
 GOOGLE = "accounts.google.com"
 
 
@@ -30,7 +31,9 @@ class Statement(TypedDict, total=False):
 
 
 def document(*parts: Statement | Sequence[Statement]) -> str:
-    """The JSON of a policy document with these statements and lists of statements, in this order."""
+    """Returns the JSON of an IAM policy document. The arguments are statements or lists of statements, and keep their
+    order.
+    """
     statements = [each for part in parts for each in ([part] if isinstance(part, Mapping) else part)]
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
@@ -43,7 +46,7 @@ def allow(
     principal: Principal | None = None,
     condition: Condition | None = None,
 ) -> Statement:
-    """A statement that allows these actions.
+    """Returns an IAM statement that allows the given actions.
 
     Policies of a resource, and trust policies, name a `principal`; policies of a role name none. Only a trust policy
     has no `resources`.
@@ -59,37 +62,37 @@ def deny(
     principal: Principal | None = None,
     condition: Condition | None = None,
 ) -> Statement:
-    """A statement that denies these actions, whatever other statements allow."""
+    """Returns an IAM statement that denies the given actions. A denial overrides all statements that allow."""
     return _statement("Deny", actions, resources, sid, principal, condition)
 
 
 def service(name: str) -> Principal:
-    """An AWS service as a principal, such as `lambda.amazonaws.com`."""
+    """Returns an AWS service as an IAM principal, such as `lambda.amazonaws.com`."""
     return {"Service": name}
 
 
 def account_root(account: str) -> Principal:
-    """The whole account as a principal: the account's own IAM policies then decide who may act."""
+    """Returns a whole AWS account as an IAM principal. The account's own IAM policies then decide who may act."""
     return {"AWS": f"arn:aws:iam::{account}:root"}
 
 
 def assumed_by_service(name: str) -> Statement:
-    """The statement of a trust policy that lets an AWS service assume the role."""
+    """Returns the statement of a trust policy that lets an AWS service assume the role."""
     return allow("sts:AssumeRole", principal=service(name))
 
 
 def assumed_by_web_identity(provider: str, claims: Mapping[str, Names]) -> Statement:
-    """The statement of a trust policy that lets holders of an identity token assume the role.
+    """Returns the statement of a trust policy that lets holders of an identity token assume the role.
 
-    `provider` is the ARN of an OpenID Connect provider, or the name of an issuer that AWS knows by itself. The token's
-    claims must equal `claims`, whose names begin with the issuer.
+    `provider` is the ARN of an OpenID Connect provider, or the name of an issuer that AWS trusts without one. The
+    token's claims must equal `claims`, whose names begin with the issuer.
     """
     condition = {"StringEquals": claims}
     return allow("sts:AssumeRoleWithWebIdentity", principal={"Federated": provider}, condition=condition)
 
 
 def assumed_by_google_accounts(unique_ids: Sequence[str], audience: str) -> Statement:
-    """The statement of a trust policy that lets Google service accounts assume the role.
+    """Returns the statement of a trust policy that lets Google service accounts assume the role.
 
     Their identity tokens must be issued for `audience`. AWS compares `aud` with the token's `azp`, which is the unique
     id of a service account, and `oaud` with the audience (IAM User Guide, "Available keys for AWS web identity
@@ -101,18 +104,20 @@ def assumed_by_google_accounts(unique_ids: Sequence[str], audience: str) -> Stat
 
 
 def read_secret(region: str, account: str, secret_id: str) -> Statement:
-    """The statement that allows a role to read one secret."""
+    """Returns the IAM statement that allows a role to read one secret in AWS Secrets Manager."""
     return allow("secretsmanager:GetSecretValue", _secret_arn(region, account, secret_id))
 
 
 def read_secrets(region: str, account: str, secret_ids: Sequence[str]) -> Statement:
-    """The statement that allows a role to read several secrets of one region."""
+    """Returns the IAM statement that allows a role to read several secrets of one region in AWS Secrets Manager."""
     secrets = [_secret_arn(region, account, secret_id) for secret_id in secret_ids]
     return allow(["secretsmanager:GetSecretValue"], secrets, sid="Secrets")
 
 
 def _secret_arn(region: str, account: str, secret_id: str) -> str:
-    """The ARN of a secret; Secrets Manager ends it with six random characters (its IAM reference)."""
+    """Returns a pattern for a secret's ARN, because Secrets Manager appends six random characters to each name (IAM
+    reference of Secrets Manager).
+    """
     return f"arn:aws:secretsmanager:{region}:{account}:secret:{secret_id}-??????"
 
 

@@ -15,8 +15,8 @@ from typing import Any, cast, get_args, get_origin
 
 import pulumi
 
-# The arguments that take a resource's tags, by provider, with their names on the wire. The first one that a resource
-# type has is used. Where Google Cloud has `user_labels`, `labels` are a part of what the resource is (REST reference,
+# The arguments that take a resource's tags, by provider, with their names in Pulumi's state. A resource type uses the
+# first one that it has. A Google Cloud type with `user_labels` uses its `labels` for other data (REST reference,
 # "NotificationChannel").
 _TAG_ARGUMENTS: Mapping[str, Mapping[str, str]] = {
     "aws": {"tags": "tags"},
@@ -41,7 +41,7 @@ IRREPLACEABLE = frozenset(
 
 
 def tag(tags: Mapping[str, str]) -> pulumi.ResourceTransform:
-    """Returns a transform that adds `tags` to every resource that takes tags.
+    """Returns a Pulumi transform that adds `tags` to every resource that takes tags.
 
     A resource's own tags take precedence. On Google Cloud the tags become labels.
     """
@@ -58,7 +58,7 @@ def tag(tags: Mapping[str, str]) -> pulumi.ResourceTransform:
 
 
 def protect(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
-    """Transform that sets `protect` on irreplaceable resources, so that the engine refuses to delete them."""
+    """A Pulumi transform that sets `protect` on irreplaceable resources, so that the engine refuses to delete them."""
     if args.type_ not in IRREPLACEABLE:
         return None
     return pulumi.ResourceTransformResult(
@@ -68,7 +68,7 @@ def protect(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResul
 
 @cache
 def tag_argument(type_token: str) -> str | None:
-    """Returns the property in which a resource type takes tags as a mapping, or None if it takes none.
+    """Returns the property in which a Pulumi resource type takes tags as a mapping, or None if it takes none.
 
     The result is read from the signatures of the provider's SDK.
     """
@@ -85,7 +85,7 @@ def tag_argument(type_token: str) -> str | None:
 
 
 def resource_class(type_token: str) -> type[pulumi.CustomResource]:
-    """Returns the SDK class of a type token: `aws:ec2/vpc:Vpc` gives `pulumi_aws.ec2.Vpc`."""
+    """Returns the Python class of a Pulumi type token: `aws:ec2/vpc:Vpc` gives `pulumi_aws.ec2.Vpc`."""
     package, path, name = type_token.split(":")
     module = path.split("/")[0]
     home = f"pulumi_{package}" if module == "index" else f"pulumi_{package}.{module}{'_' * iskeyword(module)}"
@@ -93,7 +93,7 @@ def resource_class(type_token: str) -> type[pulumi.CustomResource]:
 
 
 def _label(text: str) -> str:
-    """Returns the text as a label: at most 63 characters of a-z, 0-9, `_` and `-`.
+    """Returns the text as a Google Cloud label: at most 63 characters of a-z, 0-9, `_` and `-`.
 
     Source: Resource Manager guide, "Requirements for labels".
     """

@@ -15,7 +15,7 @@ Store = Literal["s3", "gcs"]
 
 @dataclass(frozen=True)
 class Lock:
-    """Retention of published objects: for `days`, no version of an object can be deleted.
+    """How long S3 or Cloud Storage refuses to delete versions of published objects: `days` from publication.
 
     In mode `compliance` no principal can delete a version. In mode `governance` only principals with the permission to
     bypass the lock can. New versions and delete markers can always be added.
@@ -57,7 +57,9 @@ class Bucket:
 
 
 class Blobs(HasAlarms, Protocol):
-    """The attributes that the object storage of either cloud offers to other tiers; the primary bucket comes first."""
+    """The attributes that the object storage on AWS or Google Cloud offers to other tiers; the primary bucket comes
+    first.
+    """
 
     buckets: Sequence[Bucket]
 

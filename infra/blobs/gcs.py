@@ -1,4 +1,4 @@
-"""Object storage on Google Cloud Storage: one bucket, which Google keeps in one region or in two."""
+"""Object storage on Google Cloud Storage: one bucket, whose data Google keeps in one region or in two."""
 
 from __future__ import annotations
 
@@ -15,26 +15,29 @@ from infra.observability import CloudMonitoringAlarm
 
 _ABANDONED_UPLOAD_DAYS = 7
 _DAY = 24 * 3600
-_SOFT_DELETE_SECONDS = 7 * _DAY  # the shortest that Cloud Storage offers besides none, and its default
+_SOFT_DELETE_SECONDS = 7 * _DAY  # the shortest soft-delete time that Cloud Storage takes besides zero
 _LONGEST_SOFT_DELETE_SECONDS = 90 * _DAY
-# Cloud Storage's codes of the areas that have dual-regions, by continent (Cloud Storage, "Bucket locations").
+# The codes of Cloud Storage's locations that have dual-regions, by continent (Cloud Storage, "Bucket locations").
 DUAL_REGION_AREAS = {"NA": "US", "EU": "EU", "AS": "ASIA"}
 
 
-_LOG_WRITERS = "group:cloud-storage-analytics@google.com"  # Cloud Storage, "Usage logs & storage logs"
+# Google's group that writes usage logs (Cloud Storage, "Usage logs & storage logs")
+_LOG_WRITERS = "group:cloud-storage-analytics@google.com"
 
 
 def gcs_buckets(prefix: str, regions: Sequence[str]) -> list[Bucket]:
-    """Returns the one bucket that GcsBlobs creates.
+    """Returns the one Cloud Storage bucket that holds the objects of the origin.
 
-    A dual-region bucket has one name, which contains its first region; `region` is that region, too.
+    The name of a dual-region bucket contains its first region, and `region` is that first region, too.
     """
     name = f"{prefix}-{regions[0]}"
     return [Bucket(name, regions[0], f"{name}.storage.googleapis.com", "gcs")]
 
 
 def gcs_location(regions: Sequence[str]) -> str:
-    """Returns the bucket's location: the region, or for two regions the area that holds both."""
+    """Returns the bucket's location: the region, or for two regions Cloud Storage's code of the continent that has
+    both.
+    """
     return DUAL_REGION_AREAS[REGIONS[regions[0]].continent] if len(regions) > 1 else regions[0].upper()
 
 
@@ -43,8 +46,8 @@ class GcsBlobs(pulumi.ComponentResource):
 
     Two regions make a dual-region bucket with turbo replication, which copies objects to the other region within 15
     minutes. With a lock, the publisher sets the retention on each immutable object. A retention policy of the bucket
-    would also prevent the replacement of documents. Replaced or deleted documents are kept for the time that soft
-    delete allows.
+    would also prevent the replacement of documents that change, such as package indexes. Replaced or deleted documents
+    are kept for the time that soft delete allows.
     """
 
     buckets: Sequence[Bucket]
@@ -62,7 +65,8 @@ class GcsBlobs(pulumi.ComponentResource):
             place.region,
             place.name,
             versioning={"enabled": True},
-            enable_object_retention=True,  # can be had at the bucket's creation only, and does nothing by itself
+            # Cloud Storage allows this setting at a bucket's creation only. The setting alone retains nothing.
+            enable_object_retention=True,
             soft_delete_policy={"retention_duration_seconds": self._soft_delete_seconds()},
             encryption={"default_kms_key_name": key} if key is not None else None,
             logging={"log_bucket": self._logs(place), "log_object_prefix": place.name},
@@ -83,7 +87,7 @@ class GcsBlobs(pulumi.ComponentResource):
             gcp.storage.BucketIAMMember(
                 f"reader-{number}",
                 bucket=bucket.name,
-                role="roles/storage.objectViewer",  # get and list
+                role="roles/storage.objectViewer",  # this role allows to get and list objects
                 member=reader,
                 opts=pulumi.ResourceOptions(parent=self),
             )
@@ -117,7 +121,7 @@ class GcsBlobs(pulumi.ComponentResource):
         return pulumi.Output.all(logs.name, writers.id).apply(lambda known: known[0])
 
     def _bucket(self, title: str, name: str, **settings: Any) -> gcp.storage.Bucket:
-        """Creates a bucket with the settings that objects and logs share."""
+        """Creates a Cloud Storage bucket with the settings that the objects' bucket and the log bucket share."""
         regions = self._args.regions
         dual = len(regions) > 1
         return gcp.storage.Bucket(

@@ -12,8 +12,8 @@ from infra.observability import CloudMonitoringAlarm, Like
 _RESOURCE = "gcs_bucket"
 _PREFIX = "storage.googleapis.com"
 _BREAKS = Like("(?i)5..|internal|unavailable|deadline_exceeded|unknown|data_loss")
-# Both patterns match HTTP status codes and Google's names of errors, because the metric's reference does not say which
-# of the two the label holds.
+# Both patterns of errors match HTTP status codes and Google's error names, because the reference of the request metric
+# does not say which of the two its label holds.
 _REFUSES = Like("(?i)4..|not_found|permission_denied|unauthenticated|invalid_argument|failed_precondition")
 
 _PROMISED_MINUTES = 15  # "Turbo replication": the other region has every object by then
@@ -27,7 +27,7 @@ _RUNBOOK = "docs/operations.md"
 
 
 def gcs_alarms(name: str, bucket: pulumi.Input[str], what: str, *, dual: bool) -> Iterator[CloudMonitoringAlarm]:
-    """Yields alarms on a bucket's refused and failed requests, and in two regions on replication delay.
+    """Yields alarms on a bucket's refused and failed requests, and for a dual-region bucket on replication delay.
 
     Alarm names begin with `name`; `what` is what the bucket holds, e.g. "the objects".
     """
@@ -41,7 +41,8 @@ def gcs_alarms(name: str, bucket: pulumi.Input[str], what: str, *, dual: bool) -
         severity="CRITICAL",
         runbook=f"{_RUNBOOK}#cloud-storage-breaks",
     )
-    # The share is a half because package managers often request packages that do not exist. Such a 404 is no fault.
+    # The threshold for refused requests is half of all requests, because package managers often request packages that
+    # do not exist. Such a 404 is no fault.
     yield _share(
         f"{name}-refuses",
         f"Cloud Storage refuses or lacks half of what is asked for of {what}",
@@ -93,7 +94,7 @@ def _share(
 
 
 def _of_replication(name: str, where: Mapping[str, pulumi.Input[str]], what: str) -> Iterator[CloudMonitoringAlarm]:
-    """Yields alarms on turbo replication, whose metrics exist only for buckets in two regions."""
+    """Yields alarms on turbo replication, whose metrics exist only for dual-region buckets."""
     runbook = f"{_RUNBOOK}#the-second-region-is-behind"
 
     def alarm(suffix: str, metric: str, fault: str, threshold: float, **more: Any) -> CloudMonitoringAlarm:

@@ -16,7 +16,7 @@ from infra.observability import CloudWatchAlarm
 
 
 def s3_buckets(prefix: str, regions: Sequence[str]) -> list[Bucket]:
-    """Returns the buckets that S3Blobs creates, with their virtual-hosted endpoints.
+    """Returns the S3 buckets of the origin, one for each region, with their virtual-hosted endpoints.
 
     Source: S3 User Guide, "Virtual hosting".
     """
@@ -24,7 +24,9 @@ def s3_buckets(prefix: str, regions: Sequence[str]) -> list[Bucket]:
 
 
 class S3Blobs(pulumi.ComponentResource):
-    """Versioned, encrypted, logged, private buckets; S3 replicates the first, with its deletions, to the others."""
+    """Versioned, encrypted, logged, private buckets. S3 replicates objects and deletions from the first bucket to the
+    others.
+    """
 
     buckets: Sequence[Bucket]
     alarms: Sequence[CloudWatchAlarm]
@@ -81,7 +83,8 @@ def _replicate(name: str, primary: Store, replicas: Sequence[Store], parent: pul
             }
             for priority, replica in enumerate(replicas, start=1)
         ],
-        # S3 takes the rules only when both ends are versioned and locked, and the role may already do its work.
+        # S3 accepts replication rules only when both buckets are versioned and locked, and when the replication role
+        # already has its permissions.
         opts=pulumi.ResourceOptions(
             parent=parent,
             depends_on=[policy, *primary.ready, *(each for replica in replicas for each in replica.ready)],

@@ -9,20 +9,20 @@ from infra.blobs import Bucket
 from infra.blobs.s3_store import ALL_REQUESTS
 from infra.observability import CloudWatchAlarm
 
-REPLICATION_MINUTES = 15  # the only value that S3 Replication Time Control takes (S3 User Guide)
+REPLICATION_MINUTES = 15  # the only time that S3 Replication Time Control accepts (S3 User Guide)
 
 Statistic = Literal["Maximum", "Minimum", "Sum"]
 
 _QUARTER = 900
-# Copies that wait for replication. A bulk import of some thousand packages stays below this number. A destination that
-# takes no copies exceeds it.
+# Alarm threshold for objects that wait for replication. A bulk import of some thousand packages stays below this
+# number. A replica that accepts no objects exceeds it.
 _PENDING = 10_000
 
 _RUNBOOK = "docs/operations.md"
 
 
 def s3_alarms(places: Sequence[Bucket]) -> Iterator[CloudWatchAlarm]:
-    """Yields alarms on each bucket's refused and failed requests, and on each replica's delay.
+    """Yields alarms on each bucket's refused and failed requests, and on the delay of replication to each replica.
 
     The primary bucket comes first in `places`.
     """
@@ -37,7 +37,8 @@ def _of_requests(place: Bucket) -> Iterator[CloudWatchAlarm]:
     dimensions = {"BucketName": place.name, "FilterId": ALL_REQUESTS}
     for name, metric, share, heading, fault in (
         ("breaks", "5xxErrors", 0.01, "s3-breaks", f"S3 in {place.region} fails more than 1 % of all requests"),
-        # The share is a half because package managers often request packages that do not exist. Such a 404 is no fault.
+        # The threshold for refused requests is half of all requests, because package managers often request packages
+        # that do not exist. Such a 404 is no fault.
         ("refuses", "4xxErrors", 0.5, "s3-refuses", f"S3 in {place.region} refuses or lacks half of what is asked for"),
     ):
         yield CloudWatchAlarm(
@@ -49,7 +50,7 @@ def _of_requests(place: Bucket) -> Iterator[CloudWatchAlarm]:
             metric=metric,
             dimensions=dimensions,
             threshold=share,
-            statistic="Average",  # S3 records 1 or 0 for each request, so the average is the share
+            statistic="Average",  # S3 records 1 or 0 for each request, so the average is the share of failed requests
             period=300,
             runbook=f"{_RUNBOOK}#{heading}",
         )

@@ -51,10 +51,10 @@ def log_delivery(bucket: str, source: str, account: str) -> Statement:
 
 
 def replication(places: Sequence[Bucket], keys: Sequence[str]) -> Iterator[Statement]:
-    """Yields the permissions of the role that replicates from the first bucket of `places` to the others.
+    """Yields the permissions of the IAM role with which S3 replicates from the first bucket of `places` to the others.
 
     Sources: S3 User Guide, "Setting up permissions for live replication" and, for keys, "Replicating encrypted
-    objects". The permissions include locks, which S3 copies with the objects. `keys` has the order of `places`.
+    objects". The permissions include object locks, which S3 copies with the objects. `keys` has the order of `places`.
     """
     source, *destinations = places
     yield allow(["s3:GetReplicationConfiguration", "s3:ListBucket"], arn(source.name))
@@ -78,7 +78,7 @@ def replication(places: Sequence[Bucket], keys: Sequence[str]) -> Iterator[State
 
 
 def key_use(action: Literal["kms:Decrypt", "kms:Encrypt"], place: Bucket, key: str) -> Statement:
-    """Returns the permission to use a key through S3 for one bucket's objects, with or without a bucket key."""
+    """Returns the permission to use a KMS key through S3 for one bucket's objects, with or without an S3 bucket key."""
     return allow(
         action,
         key,

@@ -16,7 +16,7 @@ _ABANDONED_UPLOAD_DAYS = 7
 # 128 KB (S3 User Guide, "Transitioning objects using Amazon S3 Lifecycle").
 _TIERING_DAYS = 30
 
-# Name of the request metrics of a whole bucket, as the console gives it.
+# Name of the metrics configuration that covers all requests of a bucket, as the S3 console names it.
 ALL_REQUESTS = "EntireBucket"
 
 Rule = aws.s3.BucketLifecycleConfigurationRuleArgsDict
@@ -67,7 +67,8 @@ class Guarded:
             bucket=self.bucket.bucket,
             region=region,
             policy=policy,
-            # S3 refuses two changes of one bucket's access at the same time (409 OperationAborted).
+            # S3 refuses two simultaneous changes of one bucket's access settings (409 OperationAborted), so one waits
+            # for the other.
             opts=pulumi.ResourceOptions(parent=parent, depends_on=[block]),
         )
 
@@ -83,7 +84,8 @@ class Guarded:
                         "sse_algorithm": "aws:kms" if key is not None else "AES256",
                         "kms_master_key_id": key,
                     },
-                    # A bucket key saves a KMS call for each object. Without a KMS key, S3 returns no value here.
+                    # A bucket key saves a KMS call for each object. For a bucket without a KMS key, S3 returns no value
+                    # of this setting.
                     "bucket_key_enabled": True if key is not None else None,
                 }
             ],
@@ -91,13 +93,16 @@ class Guarded:
         )
 
     def age(self, *rules: Rule) -> None:
-        """Creates the bucket's lifecycle rules: `rules`, and one that removes abandoned uploads."""
+        """Creates the bucket's lifecycle configuration: the given rules, and a rule that removes abandoned multipart
+        uploads.
+        """
         aws.s3.BucketLifecycleConfiguration(
             self._title,
             bucket=self.bucket.bucket,
             region=self._region,
             rules=[_ABANDONED_UPLOADS, *rules],
-            # Rules about noncurrent versions take effect on a versioned bucket only.
+            # The lifecycle rules wait for versioning, because rules about noncurrent versions work only on a versioned
+            # bucket.
             opts=pulumi.ResourceOptions(parent=self._parent, depends_on=[self.versioning]),
         )
 
@@ -105,7 +110,7 @@ class Guarded:
 class Logs(Guarded):
     """The bucket that receives the access logs of one region's bucket.
 
-    It is encrypted with a key that S3 manages, because S3 requires SSE-S3 for a log target (S3 User Guide, "Enabling
+    S3 encrypts the logs with a key that it manages, because a log target requires SSE-S3 (S3 User Guide, "Enabling
     Amazon S3 server access logging").
     """
 
@@ -184,7 +189,7 @@ class Store(Guarded):
             region=self._region,
             target_bucket=logs.bucket.bucket,
             target_prefix=f"{self.place.name}/",
-            # S3 tries to write to the log bucket as soon as logging is enabled.
+            # Logging waits for the log bucket's policy, because S3 tries to write a log as soon as logging is enabled.
             opts=pulumi.ResourceOptions(parent=self._parent, depends_on=[logs.policy]),
         )
         aws.s3.BucketMetric(

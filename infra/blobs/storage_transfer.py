@@ -21,10 +21,11 @@ _AGENT_ROLES = ("roles/storage.objectUser", "roles/storage.legacyBucketReader")
 
 
 class Standby(pulumi.ComponentResource):
-    """An hourly transfer that copies new and changed objects to Cloud Storage and deletes those gone from S3.
+    """An hourly transfer from S3 to Cloud Storage. It copies new and changed objects and deletes those that S3 no
+    longer has.
 
     The transfer agent assumes an AWS role with its Google identity and holds no AWS keys. Objects that the transfer
-    deletes can be restored for the duration of the bucket's soft delete.
+    deletes can be restored for the duration of the Cloud Storage bucket's soft delete.
     """
 
     alarms: Sequence[CloudMonitoringAlarm]
@@ -70,7 +71,8 @@ class Standby(pulumi.ComponentResource):
                 "gcs_data_sink": {"bucket_name": args.sink},
                 "transfer_options": {"delete_objects_unique_in_sink": True, "overwrite_when": "DIFFERENT"},
             },
-            # Any day in the past: the first run is then on the day after the job is made.
+            # The start date of the transfer's schedule is any day in the past. The first run is then on the day after
+            # the job is created.
             schedule={
                 "schedule_start_date": {"year": 2026, "month": 1, "day": 1},
                 "repeat_interval": f"{_INTERVAL_SECONDS}s",
@@ -82,7 +84,9 @@ class Standby(pulumi.ComponentResource):
 
 
 def _trust(subject: str) -> Statement:
-    """Returns the trust policy statement that lets only the project's transfer agent, by unique id, assume the role."""
+    """Returns the trust policy statement that lets only the Google Cloud project's transfer agent assume the AWS role.
+    The statement names the agent by its unique id.
+    """
     return assumed_by_web_identity(GOOGLE, {f"{GOOGLE}:sub": subject})
 
 

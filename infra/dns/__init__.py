@@ -1,4 +1,4 @@
-"""Geo-DNS: each name resolves to the nearest healthy region of the client."""
+"""Geo-DNS: each name resolves to the healthy region that is nearest to the client."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from infra.shield import Node
 
 @dataclass(frozen=True)
 class DnsArgs:
-    """The names of one stack's zone, and what they point to.
+    """The host names in one stack's DNS zone, and the edge and the shield machines that they lead to.
 
     Clients use `hostname`, an alias of the edge's name. With `removable` the zone can be deleted while it has records.
     """

@@ -1,4 +1,4 @@
-"""Alarms on Route 53's health checks of the edge, the shields and the network in front of them."""
+"""Alarms on Route 53's health checks of the edge, of each shield machine and of each shield region."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from infra.observability import CloudWatchAlarm, Tier
 # The only region in which Route 53 publishes metrics (Route 53 Developer Guide, "Monitoring health checks").
 _REGION = "us-east-1"
 
-# Percentage of health checkers below which an endpoint counts as reachable from some places only. Route 53 itself
-# treats an endpoint as healthy from 18 % on (same guide, "How Route 53 determines whether a health check is healthy").
+# Percentage of Route 53's health checkers below which an endpoint counts as reachable from some networks only. Route 53
+# itself treats an endpoint as healthy from 18 % on (same guide, "How Route 53 determines whether a health check is
+# healthy").
 _MOST_CHECKERS = 80.0
 
 
 def edge_alarms(hostname: str, check: pulumi.Input[str]) -> Sequence[CloudWatchAlarm]:
-    """Returns alarms on the clients' hostname: the edge does not answer, or only some places reach it."""
+    """Returns alarms on the clients' hostname: the edge does not answer, or only some checkers reach it."""
     return [
         _down(
             "edge-down", "edge", check, f"Clients cannot use {hostname}: the edge does not answer", "the-edge-is-down"
@@ -33,7 +34,7 @@ def edge_alarms(hostname: str, check: pulumi.Input[str]) -> Sequence[CloudWatchA
 
 
 def machine_alarms(node: str, check: pulumi.Input[str]) -> Sequence[CloudWatchAlarm]:
-    """Returns alarms on one shield machine: it does not answer, or only some places reach it."""
+    """Returns alarms on one shield machine: it does not answer, or only some of Route 53's checkers reach it."""
     return [
         _down(
             f"shield-{node}-down",
@@ -59,7 +60,7 @@ def region_alarm(place: str, check: pulumi.Input[str]) -> CloudWatchAlarm:
 
 
 def _down(name: str, tier: Tier, check: pulumi.Input[str], fault: str, heading: str) -> CloudWatchAlarm:
-    """Returns an alarm on an unhealthy health check; a check without data counts as unhealthy."""
+    """Returns an alarm that goes off when a health check is unhealthy or reports no data."""
     return CloudWatchAlarm(
         name=name,
         tier=tier,

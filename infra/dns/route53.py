@@ -1,4 +1,4 @@
-"""Geo-DNS on Route 53: latency records, and a health check for each target."""
+"""Geo-DNS on Route 53: latency-based records, each with a health check."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from infra.dns.alarms import edge_alarms, machine_alarms, region_alarm
 from infra.observability import CloudWatchAlarm
 from infra.shield import Node, host
 
-# How long a resolver may cache an answer. The health checks take thirty seconds to fail, so clients leave a failed
-# region within a minute.
+# How many seconds a resolver may cache a DNS answer. The health checks take thirty seconds to fail, so clients leave a
+# failed region within a minute.
 _TTL_SECONDS = 30
 
-_CHECK_SECONDS = 10  # the fast interval of Route 53; the other is 30
+_CHECK_SECONDS = 10  # seconds between health checks: Route 53 offers 10 and 30
 _CHECK_FAILURES = 3
 
 
 class Dns(pulumi.ComponentResource):
-    """The public zone: the clients' hostname, a name for each shield machine, and the nearest healthy shield region."""
+    """The public DNS zone: the clients' hostname, a name for each shield machine, and a name for the nearest healthy
+    shield region.
+    """
 
     zone_id: pulumi.Output[str]
     name_servers: pulumi.Output[Sequence[str]]
@@ -125,7 +127,8 @@ class Dns(pulumi.ComponentResource):
     def _shield_records(
         self, regions: Mapping[str, str], machines: Mapping[str, aws.route53.HealthCheck]
     ) -> Mapping[str, aws.route53.HealthCheck]:
-        """Creates records that resolve to the nearest region with at least one healthy machine.
+        """Creates records for the shields' common name. A client gets the nearest region with at least one healthy
+        machine.
 
         Returns the health check of each region.
         """

@@ -11,7 +11,9 @@ import pulumi
 
 @dataclass(frozen=True)
 class ShieldNode:
-    """A shield machine as the worker sees it: `host` is name and port; the worker derives distances from `region`."""
+    """A shield machine as the edge worker sees it. `host` is a host name with a port; the worker computes distances
+    from `region`.
+    """
 
     host: str
     region: str
@@ -19,7 +21,10 @@ class ShieldNode:
 
 @dataclass(frozen=True)
 class EdgeSecrets:
-    """Secrets that the worker uses towards shields and for tokens; field names are those of the secret's JSON."""
+    """Secrets of the edge worker, for connections to the shields and for signatures on registry tokens.
+
+    The field names are those of the secret's JSON.
+    """
 
     client_certificate: pulumi.Input[str]
     client_key: pulumi.Input[str]
@@ -30,7 +35,9 @@ class EdgeSecrets:
 
 @dataclass(frozen=True)
 class MetadataApiBinding:
-    """The API that the worker queries for tokens that its store lacks: the URL, and the key that signs queries."""
+    """The metadata API, which the edge worker queries for tokens that its key-value store lacks: its URL and the key
+    that signs queries.
+    """
 
     url: pulumi.Input[str]
     key: pulumi.Input[str]
@@ -38,12 +45,12 @@ class MetadataApiBinding:
 
 @dataclass(frozen=True)
 class EdgeArgs:
-    """Arguments of the edge.
+    """Arguments of the component that creates the edge.
 
     `zone_name` is an active Cloudflare zone of the account that serves this stack alone. `hostname` is the name that
     clients use; it belongs to another domain. `bundle` is the compiled worker. Without a `metadata_api` a token is
-    valid only once the store has its entry. `reserved_python_names` are patterns of projects for which a token without
-    the grant gets 403 instead of 404.
+    valid only once the worker's key-value store has its entry. `reserved_python_names` are patterns of Python project
+    names. A request for such a project by a token without the grant gets 403 instead of 404.
     """
 
     prefix: str
@@ -59,7 +66,9 @@ class EdgeArgs:
 
 @dataclass(frozen=True)
 class ValidationRecord:
-    """A DNS record by which the edge network sees who controls the clients' hostname. `purpose` names the resource."""
+    """A DNS record that proves to Cloudflare who controls the clients' hostname. `purpose` becomes part of the record's
+    resource name.
+    """
 
     purpose: str
     name: str
@@ -68,7 +77,7 @@ class ValidationRecord:
 
 
 class EdgeName(Protocol):
-    """The edge as DNS sees it: `target` is the name that the clients' hostname is an alias of."""
+    """What DNS needs to know of the edge: `target` is the name that the clients' hostname is an alias of."""
 
     @property
     def target(self) -> str: ...
@@ -79,8 +88,10 @@ class EdgeName(Protocol):
     def activated_by(
         self, records: Sequence[pulumi.Resource], name_servers: pulumi.Input[Sequence[str]]
     ) -> pulumi.Output[Sequence[pulumi.Resource]]:
-        """Returns the validation records once the edge serves the hostname. A client record depends on the result.
+        """Returns the validation records once the edge serves the hostname. DNS records for clients depend on the
+        result.
 
-        `name_servers` are those of the records' zone, for the message to people who must still delegate the domain.
+        `name_servers` are those of the zone that holds the records. An error message names them to users who must still
+        delegate the domain.
         """
         ...

@@ -1,7 +1,7 @@
 """Waits until Cloudflare serves the clients' hostname with a valid certificate.
 
-The resource CustomHostname is complete as soon as Cloudflare has accepted the hostname. Validation and the certificate
-take some minutes more (Cloudflare for SaaS, "Hostname validation" and "Certificate statuses").
+The Pulumi resource CustomHostname is created as soon as Cloudflare has accepted the hostname. Validation and the
+certificate take some minutes more (Cloudflare for SaaS, "Hostname validation" and "Certificate statuses").
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ _SERVED = frozenset({"active", "active_redeploying"})
 
 
 class EdgeActivationError(pulumi.RunError):
-    """Cloudflare does not serve the hostname. The message names the hostname, its state and the way out."""
+    """Cloudflare does not serve the clients' hostname. The message names the hostname, its state and the remedy."""
 
 
 async def wait_until_active(zone_id: str, hostname_id: str, hostname: str, name_servers: Sequence[str]) -> None:
-    """Returns when the hostname and its certificate are active. A preview neither queries Cloudflare nor waits.
+    """Waits until the clients' hostname and its certificate are active on Cloudflare. A preview neither queries
+    Cloudflare nor waits.
 
     Raises EdgeActivationError after half an hour.
     """

@@ -12,11 +12,11 @@ _TARGET = "es2022"
 
 
 class BundleError(pulumi.RunError):
-    """The worker cannot be compiled; the message is one line that says where and why."""
+    """The edge worker cannot be compiled; the message is one line with the position and the reason."""
 
 
 def compile_worker(directory: Path) -> str:
-    """The worker in `directory` as one ES module; the same sources always give the same bytes.
+    """Returns the edge worker in `directory`, compiled to one ES module. The same sources always give the same bytes.
 
     Raises BundleError for sources that do not compile, and where the compiler is not installed.
     """
@@ -47,7 +47,7 @@ def compile_worker(directory: Path) -> str:
 
 
 def _first_error(directory: Path, report: str) -> str:
-    """One line, `file:line:column: message`, of the compiler's first error."""
+    """Returns the first error of the TypeScript compiler as one line, `file:line:column: message`."""
     message = re.search(r"\[ERROR\] (.+)", report)
     place = re.search(r"^\s+(\S+:\d+:\d+):$", report, re.MULTILINE)
     if message is None:
@@ -56,5 +56,5 @@ def _first_error(directory: Path, report: str) -> str:
 
 
 def _shown(directory: Path) -> str:
-    """The directory as seen from the checkout."""
+    """Returns the path of a directory relative to the checkout, for messages."""
     return "/".join(directory.parts[-2:])

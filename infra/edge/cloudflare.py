@@ -19,16 +19,17 @@ from infra.edge.activation import wait_until_active
 
 _MODULE = "worker.js"
 _COMPATIBILITY_DATE = "2026-11-01"
-# Settings of the zone, by id. Without `strict` the edge accepts any server that answers at a shield's address, even
-# with a trust store (Cloudflare SSL/TLS, "Encryption modes" and "Custom Origin Trust Store").
+# Settings of the Cloudflare zone, by setting id. Without the TLS mode `strict` the edge accepts any server that answers
+# at a shield's address, even with a trust store (Cloudflare SSL/TLS, "Encryption modes" and "Custom Origin Trust
+# Store").
 _TLS = {"ssl": "strict", "min_tls_version": "1.2", "always_use_https": "on"}
 
-# Discard prefix (RFC 6666). The fallback origin of a worker is an originless record (Cloudflare for SaaS, "Workers as
-# your fallback origin").
+# Address of the fallback origin's DNS record: the IPv6 discard prefix (RFC 6666). A worker answers all requests, so the
+# record needs no server (Cloudflare for SaaS, "Workers as your fallback origin").
 _NO_ORIGIN = "100::"
 
-# Delegated validation renews the certificate without further steps. It requires the TXT method (Cloudflare for SaaS,
-# "Delegated domain control validation (DCV)").
+# Cloudflare renews a certificate by delegated validation, without further steps by us. Delegated validation requires
+# the TXT method (Cloudflare for SaaS, "Delegated domain control validation (DCV)").
 _CERTIFICATE: cloudflare.CustomHostnameSslArgsDict = {
     "type": "dv",
     "method": "txt",
@@ -37,14 +38,15 @@ _CERTIFICATE: cloudflare.CustomHostnameSslArgsDict = {
 
 
 class EdgeZoneError(pulumi.RunError):
-    """The Cloudflare zone cannot serve requests. The message names the zone and the way out."""
+    """The Cloudflare zone of the edge cannot serve requests. The message names the zone and the remedy."""
 
 
 class Edge(pulumi.ComponentResource):
-    """The worker on the clients' hostname, its key-value store of tokens, and its certificate towards the shields.
+    """The edge worker on the clients' hostname, its key-value store of tokens, and its client certificate for the
+    shields.
 
-    `target` is the name in the zone that the hostname must be an alias of. Before that, `validation_records` must
-    exist in the clients' domain.
+    `target` is the name in the Cloudflare zone that the hostname must be an alias of. Cloudflare first needs the
+    `validation_records` in the clients' domain.
     """
 
     zone_id: pulumi.Output[str]
@@ -65,7 +67,7 @@ class Edge(pulumi.ComponentResource):
             name=f"{args.prefix}-shield",
             ca=False,
             certificates=args.secrets.client_certificate,
-            private_key=args.secrets.client_key,  # the SDK keeps it secret
+            private_key=args.secrets.client_key,  # the Cloudflare SDK keeps this input secret
             opts=child,
         )
         trust = cloudflare.CustomOriginTrustStore(
@@ -94,8 +96,9 @@ class Edge(pulumi.ComponentResource):
             zone_id=self.zone_id,
             pattern=f"{args.hostname}/*",
             script=script.script_name,
-            # A route can name a hostname outside of the zone once it is a custom hostname of the zone. The worker sends
-            # the origin key with its first request.
+            # A worker route can name a hostname outside of the zone once it is a custom hostname of the zone. The route
+            # also waits for the TLS settings and the trust store, because the worker sends the origin key to the
+            # shields with its first request.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self._custom_hostname, trust, *tls]),
         )
         self.validation_records = self._validation_records()
@@ -111,7 +114,7 @@ class Edge(pulumi.ComponentResource):
             type="AAAA",
             content=_NO_ORIGIN,
             proxied=True,
-            ttl=1,  # automatic, the only value that a proxied record may have
+            ttl=1,  # 1 means automatic, the only TTL that a proxied DNS record may have
             opts=pulumi.ResourceOptions(parent=self),
         )
         fallback = cloudflare.CustomHostnameFallbackOrigin(
@@ -142,7 +145,9 @@ class Edge(pulumi.ComponentResource):
     def activated_by(
         self, records: Sequence[pulumi.Resource], name_servers: pulumi.Input[Sequence[str]]
     ) -> pulumi.Output[Sequence[pulumi.Resource]]:
-        """Returns the validation records once Cloudflare serves the hostname and the worker stands behind it."""
+        """Returns the validation records once Cloudflare serves the clients' hostname and sends its requests to the
+        worker.
+        """
 
         async def wait(known: Sequence[Any]) -> Sequence[pulumi.Resource]:
             await wait_until_active(known[0], known[1], self._hostname, known[2])
@@ -153,7 +158,7 @@ class Edge(pulumi.ComponentResource):
 
 
 def _active_zone(account_id: str, name: str) -> pulumi.Output[str]:
-    """Returns the id of the account's zone. Raises EdgeZoneError within the output when the zone is not active."""
+    """Returns the id of the account's Cloudflare zone. Fails with EdgeZoneError when the zone is not active."""
     found = cloudflare.get_zone_output(filter={"name": name, "account": {"id": account_id}, "match": "all"})
 
     def checked(zone: cloudflare.GetZoneResult) -> str:
@@ -170,7 +175,9 @@ def _active_zone(account_id: str, name: str) -> pulumi.Output[str]:
 def _bindings(
     args: EdgeArgs, namespace_id: pulumi.Input[str], certificate_id: pulumi.Input[str]
 ) -> list[cloudflare.WorkersScriptBindingArgs]:
-    """Returns the worker's bindings, sorted by name, because in another order each refresh would show a change."""
+    """Returns the worker's bindings, sorted by name, because each refresh would show a change if they had another
+    order.
+    """
     bound = cloudflare.WorkersScriptBindingArgs
     secrets, api = args.secrets, args.metadata_api
     asked = (

@@ -1,4 +1,4 @@
-"""The networks from which the edge connects to the shields."""
+"""The IP networks from which Cloudflare's edge connects to the shields."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from contract.cloudflare_networks import IPV4
 
 
 class EdgeNetworksError(pulumi.RunError):
-    """Cloudflare's networks are not those of the contract. The message names the difference."""
+    """Cloudflare's API lists other networks than contract/cloudflare_networks.py. The message names the difference."""
 
 
 def edge_networks() -> pulumi.Output[Sequence[str]]:
-    """Returns Cloudflare's IPv4 networks; shields have no IPv6 addresses. Raises EdgeNetworksError within the output.
+    """Returns Cloudflare's IPv4 networks; shields have no IPv6 addresses. The output fails with EdgeNetworksError when
+    Cloudflare's API and contract/cloudflare_networks.py differ.
 
-    The API says what Cloudflare uses today, and the contract what people reviewed. Policies hold plans to the contract,
-    as they call no API. With the contract alone, a new network would be cut off from the shields without a word. With
-    the API alone, firewalls would open to a network that nobody reviewed. So both must agree before a plan is made.
+    The API lists the networks that Cloudflare uses today, and the contract lists those that people reviewed. Policies
+    call no API, so they compare plans with the contract. With the contract alone, the shields would silently refuse a
+    new network of Cloudflare. With the API alone, firewalls would admit a network that nobody reviewed.
     """
     return cloudflare.get_ip_ranges_output().ipv4_cidrs.apply(_as_in_contract)
 

@@ -1,4 +1,6 @@
-"""Reads what the worker shares with the shields, so that it reaches state and bindings as secrets only."""
+"""Reads the secrets that the edge worker shares with the shields and the metadata API, as Pulumi secrets. So the state
+and the worker's bindings hold them as secrets only.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +14,13 @@ from infra.edge import EdgeSecrets
 
 
 class EdgeSecretError(pulumi.RunError):
-    """The secret of the edge is not what `registry keys init` writes; the message names it and the field."""
+    """A secret of the edge worker has not the form that `registry keys init` writes; the message names the secret and
+    the field.
+    """
 
 
 def read_edge_secrets(secret_id: str, region: str) -> EdgeSecrets:
-    """The fields of a JSON secret in AWS Secrets Manager, each one a Pulumi secret."""
+    """Returns the fields of the edge worker's JSON secret in AWS Secrets Manager, each as a Pulumi secret."""
     text = _text(secret_id, region)
 
     def field(name: str) -> pulumi.Output[str]:
@@ -26,7 +30,7 @@ def read_edge_secrets(secret_id: str, region: str) -> EdgeSecrets:
 
 
 def read_metadata_api_key(secret_id: str, region: str) -> pulumi.Output[str]:
-    """The key that the worker and the metadata API share, a Pulumi secret."""
+    """Returns the signing key that the edge worker and the metadata API share, as a Pulumi secret."""
     return _text(secret_id, region).apply(lambda document: _field(document, "key", secret_id))
 
 

@@ -1,4 +1,4 @@
-"""The token sync to Workers KV, and the metadata API that the edge asks about tokens that Workers KV lacks.
+"""The token sync to Workers KV, and the metadata API, which the edge worker queries for tokens that Workers KV lacks.
 
 Both run where the metadata store is: on Lambda beside DynamoDB, on Cloud Run beside Spanner.
 """
@@ -15,8 +15,11 @@ from infra.serverless.package import Code
 
 @dataclass(frozen=True)
 class LambdaTokenSyncArgs:
-    """`secret_id`, in `secret_region`, holds an API token that may edit the key-value store of `account_id` and
-    `namespace_id`."""
+    """Arguments of the token sync on Lambda, which writes tokens to Workers KV.
+
+    `secret_id`, in `secret_region`, holds a Cloudflare API token that may edit the key-value store `namespace_id` of
+    `account_id`.
+    """
 
     prefix: str
     source: ChangeSource
@@ -29,8 +32,11 @@ class LambdaTokenSyncArgs:
 
 @dataclass(frozen=True)
 class CloudRunTokenSyncArgs:
-    """`secret_id`, in `secret_region`, holds an API token that may edit the key-value store of `account_id` and
-    `namespace_id`. `sources` is the bucket that takes the code."""
+    """Arguments of the token sync on Cloud Run, which writes tokens to Workers KV.
+
+    `secret_id`, in `secret_region`, holds a Cloudflare API token that may edit the key-value store `namespace_id` of
+    `account_id`. `sources` is the bucket that stores the code.
+    """
 
     prefix: str
     source: SpannerChanges
@@ -44,7 +50,9 @@ class CloudRunTokenSyncArgs:
 
 @dataclass(frozen=True)
 class LambdaMetadataApiArgs:
-    """`secret_id`, in `secret_region`, holds the key with which the edge signs its questions."""
+    """Arguments of the metadata API on Lambda. `secret_id`, in `secret_region`, holds the key with which the edge
+    worker signs its queries.
+    """
 
     prefix: str
     source: ChangeSource
@@ -55,8 +63,9 @@ class LambdaMetadataApiArgs:
 
 @dataclass(frozen=True)
 class CloudRunMetadataApiArgs:
-    """`secret_id`, in `secret_region`, holds the key with which the edge signs its questions. `sources` is the bucket
-    that takes the code."""
+    """Arguments of the metadata API on Cloud Run. `secret_id`, in `secret_region`, holds the key with which the edge
+    worker signs its queries. `sources` is the bucket that stores the code.
+    """
 
     prefix: str
     source: SpannerChanges

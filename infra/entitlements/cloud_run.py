@@ -15,15 +15,18 @@ from infra.serverless import ServiceArgs
 from infra.serverless.cloud_run import identity, service
 
 _FOLLOWER, _API = "entitlements", "metadata-api"
-_DEAD_SECONDS = 31 * 86_400  # the longest that a topic keeps a message (Pub/Sub, "Replay messages")
-_INSTANCES = 10  # each answers some 100 look-ups a second: the bound on what strangers can cost us
+_DEAD_SECONDS = 31 * 86_400  # the longest time that a Pub/Sub topic keeps a message (Pub/Sub, "Replay messages")
+# The most instances of the metadata API. Each answers about 100 queries a second, so this number limits the cost that
+# unauthorized requests can cause.
+_INSTANCES = 10
 _AT_ONCE = 40
 
 
 class CloudRunTokenSync(pulumi.ComponentResource):
-    """One instance that follows the change stream, and a topic for changes that it could not decode.
+    """A Cloud Run service that sends each token change in Spanner's change stream to Workers KV. Changes that it cannot
+    decode go to a Pub/Sub topic.
 
-    Pub/Sub keeps these changes for a subscription, from which operators read them.
+    The service has exactly one instance. Operators read the undecodable changes from the topic's subscription.
     """
 
     dead_letters: pulumi.Output[str]
@@ -39,7 +42,8 @@ class CloudRunTokenSync(pulumi.ComponentResource):
             name=dead_name,
             topic=topic.id,
             message_retention_duration=f"{_DEAD_SECONDS}s",
-            expiration_policy={"ttl": ""},  # never, however long nothing dies
+            # the subscription never expires, even if no dead-letter message arrives for a long time
+            expiration_policy={"ttl": ""},
             ack_deadline_seconds=60,
             opts=child,
         )
@@ -65,7 +69,8 @@ class CloudRunTokenSync(pulumi.ComponentResource):
         )
         who = identity(_FOLLOWER, asked, self)
         may = [
-            _may(_FOLLOWER, source, "roles/spanner.databaseUser", who.member, self),  # it keeps its place there, too
+            # The token sync also stores its position in the change stream in this database.
+            _may(_FOLLOWER, source, "roles/spanner.databaseUser", who.member, self),
             gcp.pubsub.TopicIAMMember(
                 _FOLLOWER, topic=topic.name, role="roles/pubsub.publisher", member=who.member, opts=child
             ),
@@ -82,7 +87,9 @@ class CloudRunTokenSync(pulumi.ComponentResource):
 
 
 class CloudRunMetadataApi(pulumi.ComponentResource):
-    """A public service that answers only signed requests, because the edge has no Google credentials."""
+    """A Cloud Run service that answers the edge worker's queries for tokens. It is public and checks a signature on
+    each request, because the edge worker has no Google credentials.
+    """
 
     url: pulumi.Output[str]
     alarms: Sequence[CloudMonitoringAlarm]

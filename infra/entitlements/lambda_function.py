@@ -16,18 +16,23 @@ from infra.serverless.lambda_function import function
 
 _SYNC, _API = "entitlements", "metadata-api"
 _SYNC_TIMEOUT = 30  # seconds, for two requests to Cloudflare's API
-_BATCH = 100  # changes: as many tokens as one bulk read of Workers KV takes
-_OLDEST_SECONDS = 6 * 3600  # for so long the edge may be out of reach before a change is given up
+_BATCH = 100  # changes in one batch: the most tokens that one bulk read of Workers KV accepts
+# The token sync retries a change for at most this time before it moves the change to the dead-letter queue.
+_OLDEST_SECONDS = 6 * 3600
 _TRIES = 100
-_DEAD_SECONDS = 14 * 86_400  # the longest that SQS keeps a message
+_DEAD_SECONDS = 14 * 86_400  # the longest time that SQS keeps a message
 _LAG_MS = 5_000.0  # the objective: a revocation is seen at the edge within five seconds
-_API_TIMEOUT = 5  # seconds; the edge itself waits for two
-_INSTANCES = 10  # each answers some 100 look-ups a second: the bound on what strangers can cost us
+_API_TIMEOUT = 5  # seconds; the edge worker itself waits two seconds for an answer
+# The most concurrent executions of the metadata API. Each answers about 100 queries a second, so this number limits the
+# cost that unauthorized requests can cause.
+_INSTANCES = 10
 _TOKENS_ONLY = json.dumps({"dynamodb": {"Keys": {"pk": {"S": [PARTITION]}}}})
 
 
 class LambdaTokenSync(pulumi.ComponentResource):
-    """A function that reads each shard of the stream in order, and a queue for changes that it could not deliver."""
+    """A Lambda function that sends each token change in DynamoDB's stream to Workers KV, and a queue for changes that
+    it could not deliver. The function reads each shard of the stream in order.
+    """
 
     dead_letters: pulumi.Output[str]
     alarms: Sequence[CloudWatchAlarm]
@@ -71,7 +76,8 @@ class LambdaTokenSync(pulumi.ComponentResource):
             region=source.region,
             event_source_arn=source.stream_arn,
             function_name=made.resource.arn,
-            starting_position="TRIM_HORIZON",  # so that the function also gets earlier changes
+            # the token sync starts with the oldest changes in the stream, to miss none before its creation
+            starting_position="TRIM_HORIZON",
             batch_size=_BATCH,
             parallelization_factor=1,
             filter_criteria={"filters": [{"pattern": _TOKENS_ONLY}]},
@@ -88,10 +94,11 @@ class LambdaTokenSync(pulumi.ComponentResource):
 
 
 class LambdaMetadataApi(pulumi.ComponentResource):
-    """A function behind a public URL that answers only signed requests.
+    """A Lambda function behind a public URL that answers the edge worker's signed queries for tokens, and no other
+    request.
 
-    It runs in the table's home region, so that it knows a token as soon as the token is issued. It may be far from a
-    PoP, but the edge queries it only for tokens that its store lacks.
+    The function runs in the table's home region, so that it knows a token as soon as the token is issued. It may be far
+    from a PoP, but the edge worker queries it only for tokens that its key-value store lacks.
     """
 
     url: pulumi.Output[str]
@@ -120,10 +127,12 @@ class LambdaMetadataApi(pulumi.ComponentResource):
             _API,
             region=source.region,
             function_name=made.resource.name,
-            authorization_type="NONE",  # the function itself checks the signature: isolates have no AWS credentials
+            # The function itself checks the request's signature, because edge workers have no AWS credentials.
+            authorization_type="NONE",
             opts=pulumi.ResourceOptions(parent=self, depends_on=made.ready),
         )
-        # Since 2025-10 a function URL needs both (AWS Lambda, "Control access to Lambda function URLs").
+        # Since October 2025 a caller of a function URL needs both permissions, `InvokeFunctionUrl` and `InvokeFunction`
+        # (AWS Lambda, "Control access to Lambda function URLs").
         child = pulumi.ResourceOptions(parent=self)
         aws.lambda_.Permission(
             "url",

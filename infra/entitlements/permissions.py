@@ -1,4 +1,4 @@
-"""Permissions of the token sync and the metadata API, besides those that all functions have."""
+"""IAM permissions of the token sync and the metadata API, besides those that every Lambda function of the stack has."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ _STREAM_ACTIONS = (
 
 
 def read_stream(table_arn: str) -> Statement:
-    """Returns the permission to read all streams of a table, because a stream that is created again has a new ARN."""
+    """Returns the permission to read all streams of a DynamoDB table. It covers all, because a stream that is created
+    again has a new ARN.
+    """
     return allow(_STREAM_ACTIONS, f"{table_arn}/stream/*", sid="Stream")
 
 
@@ -23,7 +25,7 @@ def send(queue_arn: str) -> Statement:
 
 
 def read_tokens(table_arn: str) -> Statement:
-    """Returns the permission to get single items of the tokens' partition.
+    """Returns the permission to get single items from the DynamoDB partition that holds the tokens.
 
     Source: DynamoDB Developer Guide, "Using conditions": LeadingKeys.
     """

@@ -1,7 +1,7 @@
 """The identities of shield machines on each cloud, and the few permissions that they have.
 
-Machines read objects and one secret. aws.py makes an IAM role, gcp.py a service account; origin_access.py
-limits where the role reads objects from.
+Machines read objects and one secret. aws.py creates an IAM role, and gcp.py creates a service account. origin_access.py
+limits the networks from which the role reads objects.
 """
 
 from __future__ import annotations
@@ -32,14 +32,16 @@ class AwsIdentityArgs:
 
 @dataclass(frozen=True)
 class GcpIdentityArgs:
-    """Arguments of the service account; its name begins with `prefix`."""
+    """Arguments of the component that creates the shield machines' service account. The account's name begins with
+    `prefix`.
+    """
 
     prefix: str
 
 
 @dataclass(frozen=True)
 class OriginAccessArgs:
-    """Arguments of the policy that limits where the shields' role reads objects from.
+    """Arguments of the policy that limits the networks from which the shields' role reads objects.
 
     `role` is the name of the role. `endpoints` maps regions to the ids of their networks' S3 endpoints.
     """

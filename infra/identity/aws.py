@@ -1,4 +1,4 @@
-"""The identity of shield machines on AWS, and what it may read."""
+"""The IAM role of shield machines on AWS, and the secret that the role may read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ _ROLE = "shield"
 
 
 class AwsIdentity(pulumi.ComponentResource):
-    """A role that may read one secret, and the instance profile for machines; buckets grant the role's other access."""
+    """The shield machines' IAM role and instance profile. The role's own policy allows it to read one secret, and
+    bucket policies allow it to read objects.
+    """
 
     instance_profile: pulumi.Output[str]
     role_name: pulumi.Output[str]
@@ -46,13 +48,14 @@ class AwsIdentity(pulumi.ComponentResource):
             _ROLE,
             name=f"{args.prefix}-shield",
             role=role.name,
-            # A machine that boots with the profile must be able to read its secret at once.
+            # The profile waits for the role's policy, because a machine reads its secret as soon as it boots with the
+            # profile.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
         self.instance_profile = profile.name
         self.role_name = role.name
-        # The ARN is built from known values, so that previews show the policies that name it. Policies still wait for
-        # the role, because AWS rejects a policy that names a missing principal.
+        # The program builds the role's ARN from known values, so that previews show the policies that name the role.
+        # Policies still wait for the role, because AWS rejects a policy that names a missing principal.
         self.role_arn = pulumi.Output.all(account, role.urn).apply(lambda known: _arn(args.prefix, known[0]))
         self.register_outputs({"instance_profile": self.instance_profile, "role_arn": self.role_arn})
 

@@ -9,7 +9,9 @@ from infra.identity import GcpIdentityArgs
 
 
 class GcpIdentity(pulumi.ComponentResource):
-    """A service account without keys and without project roles; each bucket grants its permissions."""
+    """The shield machines' service account, which has no keys and no roles in the project. Each bucket grants it
+    access.
+    """
 
     email: pulumi.Output[str]
     member: pulumi.Output[str]

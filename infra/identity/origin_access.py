@@ -1,4 +1,6 @@
-"""Denies S3 reads with the shield role unless they come from its VPC endpoints or fixed addresses."""
+"""Denies S3 reads by the shields' role unless they come through a shield network's VPC endpoint or from a shield's
+fixed address.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,12 @@ from infra.shield import Node
 
 
 class OriginAccess(pulumi.ComponentResource):
-    """Credentials of a shield are good for reading objects from where shields are, and from nowhere else.
+    """The IAM policy that lets credentials of a shield read objects only from the shields' networks and addresses.
 
     A gateway endpoint serves the buckets of its own region only (AWS PrivateLink guide, "Gateway endpoints for Amazon
-    S3"). So a bucket is read by the shields of its region through their endpoint, and by all others from their fixed
-    addresses. It is said of the role and not in the buckets' policies, which stay known before anything exists.
+    S3"). So shields in a bucket's region read the bucket through their endpoint, and all others read it from their
+    fixed addresses. The policy belongs to the role and not to the buckets, so that previews can show the buckets'
+    policies in full.
     """
 
     def __init__(self, name: str, args: OriginAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -49,11 +52,11 @@ class OriginAccess(pulumi.ComponentResource):
 
 
 def _refusal(bucket: Bucket, endpoints: Mapping[str, str], nodes: Sequence[tuple[Node, str]]) -> Statement:
-    """Returns the statement that denies reads of a bucket from all but the shields' networks.
+    """Returns the statement that denies reads of a bucket unless they come from the shields.
 
-    Both conditions must match for a denial: a request through the endpoint has no source address, and other requests
+    Both conditions must match for a denial: a request through an endpoint has no source address, and other requests
     have no endpoint (S3 User Guide, "Controlling access from VPC endpoints with bucket policies"). Without endpoint and
-    addresses the statement denies everything.
+    addresses the statement denies all reads.
     """
     condition: dict[str, Mapping[str, Names]] = {}
     if bucket.region in endpoints:

@@ -10,7 +10,8 @@ import pulumi_aws as aws
 from infra.iam import account_root, allow, document
 from infra.keys import AwsKeysArgs
 
-# Actions that administer a key. None encrypts or decrypts; `kms:CreateGrant` is left out as well.
+# Actions that administer a KMS key. None encrypts or decrypts. `kms:CreateGrant` is missing because a grant can give
+# another principal the use of the key.
 ADMINISTRATION = (
     "kms:CancelKeyDeletion",
     "kms:CreateAlias",
@@ -89,11 +90,11 @@ class AwsKeys(pulumi.ComponentResource):
 
 
 def _policy(prefix: str, region: str, account: str, readers: Sequence[str]) -> str:
-    """Returns the policy of the key in one region; the resource `*` in a key policy is the key itself.
+    """Returns the KMS key policy for one region; the resource `*` in a key policy is the key itself.
 
     S3 may use the key for principals whose IAM policy allows the use (publishers, the replication role). DynamoDB may
     use it for all principals in the account that may use the table, as with an AWS managed key (DynamoDB Developer
-    Guide, "DynamoDB encryption at rest: usage notes"). Readers need no IAM policy for the key, because this policy
+    Guide, "DynamoDB encryption at rest: usage notes"). Readers need no IAM policy for the key, because the key policy
     names them.
     """
     root = account_root(account)
@@ -111,8 +112,8 @@ def _policy(prefix: str, region: str, account: str, readers: Sequence[str]) -> s
         ),
     ]
     if readers:
-        # The encryption context is the ARN of the bucket if it has a bucket key, else of the object (S3 User Guide,
-        # "Bucket Keys").
+        # S3 sets the encryption context to the bucket's ARN if the bucket has a bucket key, and to the object's ARN
+        # otherwise (S3 User Guide, "Bucket Keys").
         objects = {"kms:EncryptionContext:aws:s3:arn": f"arn:aws:s3:::{prefix}-*"}
         statements.append(
             allow(

@@ -9,15 +9,15 @@ from infra.keys import GcpKeysArgs
 
 _ROTATION_SECONDS = 90 * 24 * 3600  # CIS Google Cloud Platform Foundation Benchmark, 1.10: at most 90 days
 
-# The key location that matches each of Cloud Storage's areas (Cloud KMS, "Cloud KMS locations").
+# The Cloud KMS location for each multi-region location of Cloud Storage (Cloud KMS, "Cloud KMS locations").
 _LOCATIONS = {"US": "us", "EU": "europe", "ASIA": "asia"}
 
 
 class GcpKeys(pulumi.ComponentResource):
-    """A key in a separate key ring, rotated every 90 days, that only Cloud Storage may use.
+    """A Cloud KMS key in a separate key ring, rotated every 90 days, that only Cloud Storage may use.
 
-    Key and key ring can never be deleted. `usable` is the key's name; it resolves once Cloud Storage may use the key,
-    because a bucket rejects the key before. `project` is the project of the key.
+    Key and key ring can never be deleted. `usable` is the key's name, an output that resolves once Cloud Storage may
+    use the key; a bucket would reject the key earlier. `project` is the project of the key.
     """
 
     usable: pulumi.Output[str]

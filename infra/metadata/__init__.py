@@ -1,6 +1,6 @@
 """The database that holds the metadata of all packages, versions, tags, tokens and grants.
 
-Every replica accepts writes.
+Every replica of the database accepts writes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from infra.observability import HasAlarms
 
 PARTITION_KEY = "pk"
 SORT_KEY = "sk"
-# The attribute that holds the time after which an item may be deleted: seconds since 1970 (UTC).
+# The attribute of a metadata item that holds the time after which DynamoDB may delete the item: seconds since 1970
+# (UTC).
 EXPIRES = "expires"
 
 
@@ -23,8 +24,8 @@ EXPIRES = "expires"
 class Capacity:
     """Limits of a DynamoDB table's provisioned capacity, in units per second.
 
-    A read unit is 4 KB, a write unit 1 KB. `reads` and `writes` hold the least and the most. Between them the capacity
-    scales so that `target` percent of it is in use.
+    A read unit is 4 KB, a write unit 1 KB. `reads` and `writes` hold the minimum and the maximum. Between them, auto
+    scaling changes the capacity so that `target` percent of it is in use.
     """
 
     reads: tuple[int, int]
@@ -37,9 +38,9 @@ class MetadataArgs:
     """Arguments of a component that creates the metadata database.
 
     `regions` lists the replicas' regions, the home region first. With `protect` the cloud refuses to delete the
-    database. For DynamoDB, `keys` maps regions to ARNs of KMS keys (without an entry: the key that AWS manages), and
-    `capacity` is None for on-demand billing. For Spanner, 1,000 `processing_units` are one node, and `operators` are
-    the IAM members who read and write.
+    database. For DynamoDB, `keys` maps regions to ARNs of KMS keys; a region without an entry uses the key that AWS
+    manages. `capacity` is None for on-demand billing. For Spanner, 1,000 `processing_units` are one node, and
+    `operators` are the IAM members who read and write.
     """
 
     prefix: str
@@ -55,7 +56,7 @@ class MetadataArgs:
 class ChangeSource:
     """A DynamoDB table in its home region, and the stream of its changes.
 
-    All writes go to the home region, so reads there see every write, and the stream has every change.
+    All writes go to the home region, so reads in that region see every write, and the region's stream has every change.
     """
 
     region: str
@@ -80,9 +81,10 @@ class SpannerChanges:
 
 
 class Metadata(HasAlarms, Protocol):
-    """The attributes that either metadata backend offers to the registry and to tiers that follow its changes.
+    """The attributes that both metadata databases, DynamoDB and Spanner, offer to the registry and to tiers that follow
+    their changes.
 
-    `table` is the backend's name for the table. `project` is the Google Cloud project, and None on AWS.
+    `table` is the name of the table in the database. `project` is the Google Cloud project, and None on AWS.
     """
 
     @property

@@ -1,4 +1,4 @@
-"""Metadata in a DynamoDB global table."""
+"""The metadata database as a DynamoDB global table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from infra.observability import CloudWatchAlarm
 
 
 class DynamoDbMetadata(pulumi.ComponentResource):
-    """One table for all metadata, with a replica in each further region, a change stream and 35 days of backups."""
+    """One DynamoDB table for all metadata, with a replica in each further region, a change stream and 35 days of
+    backups.
+    """
 
     backend: Literal["dynamodb"] = "dynamodb"
     region: str
@@ -27,7 +29,9 @@ class DynamoDbMetadata(pulumi.ComponentResource):
         super().__init__("artifact-edge:metadata:DynamoDbMetadata", name, None, opts)
         home, *others = args.regions
         child = pulumi.ResourceOptions(parent=self)
-        apart = others if args.capacity else []  # provisioned tables need auto scaling before replicas
+        # A table with provisioned capacity needs auto scaling before it can have replicas, so its replicas are separate
+        # resources.
+        apart = others if args.capacity else []
         table = aws.dynamodb.Table(
             name,
             name=f"{args.prefix}-metadata",
@@ -57,8 +61,8 @@ class DynamoDbMetadata(pulumi.ComponentResource):
             **_billing(args.capacity),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                # Differences in these properties are no drift: auto scaling changes the capacity, and the separate
-                # replica resources appear in `replicas`.
+                # Pulumi ignores differences in these properties of the table: auto scaling changes the capacity, and
+                # the separate replica resources also appear in `replicas`.
                 ignore_changes=["readCapacity", "writeCapacity", "replicas"] if args.capacity else [],
             ),
         )
@@ -96,8 +100,8 @@ def _billing(capacity: Capacity | None) -> Mapping[str, Any]:
 # alone.
 _OPERATIONS = ("GetItem", "Query", "TransactWriteItems")
 
-# Revocations must take effect within seconds. A replica is usually less than one second behind (DynamoDB Developer
-# Guide, "Global tables").
+# The alarm threshold for replication lag. Revocations of tokens must take effect within seconds. A replica is usually
+# less than one second behind (DynamoDB Developer Guide, "Global tables").
 _REPLICATION_LAG_MS = 5_000.0
 
 

@@ -1,4 +1,4 @@
-"""Application Auto Scaling for a provisioned DynamoDB table, in each region for the replica there."""
+"""Application Auto Scaling of a provisioned DynamoDB table, separately for the replica in each region."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from infra.metadata import Capacity
 def scale(
     region: str, table: pulumi.Input[str], capacity: Capacity, opts: pulumi.ResourceOptions
 ) -> Sequence[pulumi.Resource]:
-    """Creates scaling targets and policies for reads and writes, and returns the policies.
+    """Creates auto scaling targets and policies for the table's reads and writes, and returns the policies.
 
     A replica of the table can be created only after the policies.
     """

@@ -1,4 +1,4 @@
-"""Metadata in Spanner."""
+"""The metadata database as a Spanner instance."""
 
 from __future__ import annotations
 
@@ -25,20 +25,24 @@ _NIGHTLY = "30 3 * * *"  # UTC
 # Backups are kept for 35 days, as long as DynamoDB's point-in-time recovery.
 _KEPT_SECONDS = 35 * 86_400
 
-# A role that reads and writes data and reads the schema, and has no other permissions (Spanner, "IAM roles").
+# The IAM role that lets operators read and write data and read the schema, and nothing else (Spanner, "IAM roles").
 _OPERATOR = "roles/spanner.databaseUser"
 
 SCHEMA, SPANNER_ONLY = Path(__file__).with_name("schema.sql"), Path(__file__).with_name("spanner-only.sql")
-# The DDL scripts: statements that PostgreSQL also accepts, statements that only Spanner has, and the table of the
-# change stream follower's positions. They run in this order. A changed or inserted statement replaces the database.
+# The DDL scripts of the Spanner database, in the order in which they run: statements that PostgreSQL also accepts,
+# statements that only Spanner has, and the table for positions of the change stream's reader. A changed or inserted
+# statement replaces the database.
 POSITIONS = Path(__file__).with_name("positions.sql")
 
-# The change stream that spanner-only.sql creates; positions.sql has a table for its follower.
+# The name of the change stream that spanner-only.sql creates. The stream's reader keeps its position in the table of
+# positions.sql.
 CHANGE_STREAM = "items_changes"
 
 
 class SpannerMetadata(pulumi.ComponentResource):
-    """A Spanner instance and its database, with nightly backups and reads of any past state within a week."""
+    """A Spanner instance and its database for metadata. It has nightly backups, and past states of the last week are
+    readable.
+    """
 
     backend: Literal["spanner"] = "spanner"
     region: str
@@ -58,7 +62,8 @@ class SpannerMetadata(pulumi.ComponentResource):
             config=MULTI_REGIONS[tuple(args.regions)] if spread else f"regional-{args.regions[0]}",
             edition="ENTERPRISE_PLUS" if spread else "STANDARD",
             processing_units=args.processing_units,
-            default_backup_schedule_type="NONE",  # its schedule is below
+            # Spanner adds no default backup schedule, because this component creates one.
+            default_backup_schedule_type="NONE",
             force_destroy=not args.protect,
             opts=child,
         )

@@ -1,7 +1,7 @@
 """Alarms on a Spanner instance (Spanner documentation, "Spanner metrics").
 
 Spanner has no metric for the age of the last backup, nor for the delay of a change stream's reader. The reader must
-report its own delay.
+therefore report its own delay.
 """
 
 from __future__ import annotations
@@ -16,27 +16,30 @@ _RESOURCE = "spanner_instance"
 _INSTANCE = "resource.labels.instance_id"
 _PREFIX = "spanner.googleapis.com"
 
+# Alarm thresholds for the CPU share of high-priority tasks, for an instance in one region and in several. Above them,
+# the remaining CPU cannot carry the load after the loss of a zone or of a region (Spanner, "CPU utilization metrics",
+# recommended maximums).
 _BUSY_REGIONAL, _BUSY_SPREAD = 0.65, 0.45
-"""Of the CPU for tasks of high priority: with more, what is left does not carry the load once a zone, or a region of
-several, is lost (Spanner, "CPU utilization metrics", recommended maximums)."""
-_BUSY_FOR_A_DAY = 0.9  # all priorities, over 24 hours: same table
+# Alarm threshold for the CPU share of tasks of all priorities, over 24 hours (same source).
+_BUSY_FOR_A_DAY = 0.9
 # Share of the storage limit of the instance's nodes; at 100 % Spanner refuses writes. Google's autoscaler of Spanner
 # uses the same share.
 _FULL = 0.75
 _FAILING = 0.01
-# Results that are faults of Spanner. An aborted transaction is repeated by its client, and a missing row is no fault.
+# The status codes that count as faults of Spanner. An aborted transaction does not count, because its client repeats
+# it. A missing row is no fault.
 _FAULTS = Like("(?i)internal|unavailable|deadline_exceeded|resource_exhausted|unknown|data_loss")
-# Limit for the slowest hundredth of commits. A commit waits for a majority of the replicas, which are some tens of
-# milliseconds apart.
+# Alarm threshold for the latency of the slowest hundredth of commits. A commit waits for a majority of the replicas,
+# which are some tens of milliseconds apart.
 _SLOW_SECONDS = 1.0
 
 _RUNBOOK = "docs/operations.md"
 
 
 def spanner_alarms(instance: pulumi.Input[str], *, spread: bool) -> Iterator[CloudMonitoringAlarm]:
-    """Yields alarms on an instance's load, storage, faults and latency.
+    """Yields alarms on a Spanner instance's load, storage, faults and latency.
 
-    With `spread` the instance is in several regions, else in one.
+    `spread` says whether the instance is in several regions.
     """
     where: Mapping[str, pulumi.Input[str]] = {_INSTANCE: instance}
     lost = "a region" if spread else "a zone"

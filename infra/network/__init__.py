@@ -1,4 +1,4 @@
-"""The network that a region's shield machines stand in: public addresses, and the shortest way to the origin."""
+"""The network of one region's shield machines: public addresses, and private access to the origin."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 import pulumi
 
-# Regions are never connected to each other, so each may use the same private addresses (RFC 1918).
+# The networks of different regions are never connected, so all regions use the same private addresses (RFC 1918).
 ADDRESS_RANGE = "10.0.0.0/16"
 
 SUBNET_RANGES = ("10.0.0.0/20", "10.0.16.0/20")
@@ -16,14 +16,14 @@ SUBNET_RANGES = ("10.0.0.0/20", "10.0.16.0/20")
 
 @dataclass(frozen=True)
 class NetworkArgs:
-    """One region's network. `prefix` begins the names of what the cloud wants named."""
+    """Arguments of one shield region's network. Names of the network's resources in the cloud begin with `prefix`."""
 
     region: str
     prefix: str
 
 
 class Network(Protocol):
-    """The attributes that either cloud's network offers to the tiers in it."""
+    """The attributes that a shield region's network offers to the machines in it, on AWS and on Google Cloud."""
 
     network_id: pulumi.Output[str]
     subnet_ids: Sequence[pulumi.Output[str]]

@@ -11,10 +11,10 @@ from infra.network import ADDRESS_RANGE, SUBNET_RANGES, NetworkArgs
 
 
 class AwsNetwork(pulumi.ComponentResource):
-    """A VPC with a public subnet in each of two availability zones, and a private way to S3.
+    """A VPC with a public subnet in each of two availability zones, and an endpoint for private access to S3.
 
-    The gateway endpoint keeps fills of the cache off the internet (AWS PrivateLink guide, "Gateway endpoints for Amazon
-    S3"); it costs nothing, and reaches the buckets of the same region.
+    Shields fetch objects through the gateway endpoint and not over the internet (AWS PrivateLink guide, "Gateway
+    endpoints for Amazon S3"). The endpoint is free and serves only buckets of the same region.
     """
 
     network_id: pulumi.Output[str]

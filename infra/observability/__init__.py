@@ -1,9 +1,9 @@
-"""Alarms: each tier defines its alarms, and one component for each cloud creates them all.
+"""Alarms: each tier defines its alarms, and one component for each cloud creates all alarms of that cloud.
 
-A tier's component has `alarms`, of either cloud or of both: `CloudWatchAlarm` is on a metric in CloudWatch,
-`CloudMonitoringAlarm` on one in Cloud Monitoring. cloud_run_alarms.py has alarms that several tiers share, for Cloud
+A tier's component has the attribute `alarms`. `CloudWatchAlarm` watches a metric in CloudWatch, and
+`CloudMonitoringAlarm` a metric in Cloud Monitoring. cloud_run_alarms.py has alarms that several tiers share, for Cloud
 Run services and Pub/Sub subscriptions. stacks/ passes each alarm to the component of its cloud:
-`CloudWatchObservability` (cloudwatch.py) and `CloudMonitoringObservability` (cloud_monitoring.py). Each alarm needs a
+`CloudWatchObservability` (cloudwatch.py) or `CloudMonitoringObservability` (cloud_monitoring.py). Each alarm needs a
 heading in docs/operations.md.
 """
 
@@ -23,9 +23,9 @@ class CloudWatchAlarm:
     """An alarm on one CloudWatch metric, in the region that publishes the metric.
 
     `name` is short and unique within the stack. `fault` says in one sentence what is wrong; the person on call reads it
-    first, so it contains no dashboard link. `period` is in seconds; the alarm goes off when `periods` in a row are
-    beyond the threshold. `missing` says how to treat missing data (CloudWatch, "Configuring how CloudWatch alarms treat
-    missing data").
+    first, so it contains no dashboard link. `period` is in seconds. The alarm goes off when the metric is beyond the
+    threshold for `periods` periods in a row. `missing` says how to treat missing data (CloudWatch, "Configuring how
+    CloudWatch alarms treat missing data").
     """
 
     name: str
@@ -48,12 +48,12 @@ class CloudWatchAlarm:
 
 @dataclass(frozen=True)
 class CustomMetric:
-    """A metric that this project writes itself: a gauge of doubles.
+    """A Cloud Monitoring metric that this project writes itself: a gauge of floating-point numbers.
 
     Cloud Monitoring rejects an alarm on an unknown metric ("Cannot find metric(s) that match type"). A metric is known
-    from its first value on, or from this descriptor on.
+    once it has a value or a descriptor, so the program creates a descriptor before the alarm.
 
-    `unit` is of the Unified Code for Units of Measure. `labels` distinguish the metric's series.
+    `unit` is a code of the Unified Code for Units of Measure. `labels` distinguish the metric's series.
     """
 
     unit: str
@@ -63,7 +63,7 @@ class CustomMetric:
 
 @dataclass(frozen=True)
 class Like:
-    """A pattern (RE2) that must match a label's whole value."""
+    """A regular expression (RE2) that must match the whole value of a metric's label."""
 
     pattern: str
 
@@ -76,15 +76,15 @@ Reducer = Literal["REDUCE_NONE", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_SUM", "REDU
 class CloudMonitoringAlarm:
     """An alarm on one Cloud Monitoring metric.
 
-    `name`, `tier`, `fault` and `runbook` are as in `CloudWatchAlarm`. `metric` and `resource` are types of Google's
+    `name`, `tier`, `fault` and `runbook` are as in `CloudWatchAlarm`. `metric` and `resource` are types from Google's
     lists ("Google Cloud metrics", "Monitored resource types"). `where` maps labels, `resource.labels.<name>` or
-    `metric.labels.<name>`, to the values that select the series. With `bad`, one more label and its value, the alarm
-    compares the share of bad events among all that `where` selects.
+    `metric.labels.<name>`, to the values that select the series. `bad` is one more label and its value. With `bad`, the
+    alarm compares the share of bad events among all events that `where` selects.
 
-    `aligner` makes one value of each `period` (seconds, whole minutes) of a series. `reducer` makes one value of all
-    series that share the labels `by`. The alarm goes off after the value was beyond `threshold` for `lasting` seconds
-    (whole minutes; 0 is at once). `missing` says how to treat missing data: it needs a `lasting`, and a series that
-    never had a value is never missing (Cloud Monitoring, "Partial metric data").
+    `aligner` reduces each `period` (seconds, whole minutes) of a series to one value. `reducer` reduces all series that
+    share the labels `by` to one value. The alarm goes off when the value stays beyond `threshold` for `lasting` seconds
+    (whole minutes; 0 is at once). `missing` says how to treat missing data and requires `lasting`. A series that never
+    had a value does not count as missing (Cloud Monitoring, "Partial metric data").
     """
 
     name: str
@@ -108,7 +108,7 @@ class CloudMonitoringAlarm:
 
 
 class HasAlarms(Protocol):
-    """A component of a tier that offers its alarms."""
+    """A component of a tier with an attribute that lists the tier's alarms."""
 
     @property
     def alarms(self) -> Sequence[CloudWatchAlarm | CloudMonitoringAlarm]: ...
@@ -116,10 +116,10 @@ class HasAlarms(Protocol):
 
 @dataclass(frozen=True)
 class CloudWatchObservabilityArgs:
-    """Arguments of the alarms on CloudWatch.
+    """Arguments of the component that creates the alarms on CloudWatch.
 
-    SNS notifies `emails` when an alarm goes off and when it is over; each address must first confirm a mail from SNS.
-    `deletion_days` (7 to 30) is the deletion window of the topics' keys.
+    SNS notifies `emails` when an alarm goes off and when it ends; each address must first confirm a mail from SNS.
+    `deletion_days` (7 to 30) is the deletion window of the SNS topics' keys.
     """
 
     prefix: str
@@ -130,7 +130,9 @@ class CloudWatchObservabilityArgs:
 
 @dataclass(frozen=True)
 class CloudMonitoringObservabilityArgs:
-    """Arguments of the alarms on Cloud Monitoring, which notifies `emails` when an alarm starts and when it ends."""
+    """Arguments of the component that creates the alarms on Cloud Monitoring. `emails` are notified when an alarm
+    starts and when it ends.
+    """
 
     prefix: str
     alarms: Sequence[CloudMonitoringAlarm]

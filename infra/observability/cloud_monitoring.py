@@ -14,7 +14,7 @@ from infra.observability import CloudMonitoringAlarm, CloudMonitoringObservabili
 from infra.observability.cloud_monitoring_dashboard import body
 from infra.observability.cloud_monitoring_filters import everything, narrowed
 
-# How long an incident without data stays open: the shortest time that Cloud Monitoring accepts.
+# How many seconds an incident stays open after its data ends: the shortest time that Cloud Monitoring accepts.
 _AUTO_CLOSE = "1800s"
 _MISSING = {
     "bad": "EVALUATION_MISSING_DATA_ACTIVE",
@@ -24,9 +24,11 @@ _MISSING = {
 
 
 class CloudMonitoringObservability(pulumi.ComponentResource):
-    """An alerting policy per fault that a tier names, a channel per address, and one dashboard with a row a tier.
+    """All Cloud Monitoring alarms of a stack, as alerting policies, with a notification channel for each address and
+    one dashboard.
 
-    `policies` are the policies' full names, by the names of their alarms.
+    The dashboard has a row for each tier. `policies` maps the names of alarms to the full names of their alerting
+    policies.
     """
 
     policies: dict[str, pulumi.Output[str]]
@@ -87,7 +89,7 @@ class CloudMonitoringObservability(pulumi.ComponentResource):
                 "subject": f"{title}: {alarm.fault}",
             },
             severity=alarm.severity,
-            enabled=True,  # said, so that one that was turned off by hand is turned on again
+            enabled=True,  # set explicitly, so that `pulumi up` enables an alerting policy that a user disabled by hand
             notification_channels=self._channels,
             alert_strategy={"auto_close": _AUTO_CLOSE, "notification_prompts": ["OPENED", "CLOSED"]},
             user_labels={"tier": alarm.tier},
@@ -106,13 +108,13 @@ def _threshold(alarm: CloudMonitoringAlarm) -> Threshold:
         comparison=alarm.comparison,
         threshold_value=alarm.threshold,
         duration=f"{alarm.lasting}s",
-        # Taken only with a time to wait ("Partial metric data").
+        # Cloud Monitoring accepts this setting only for a condition with a duration ("Partial metric data").
         evaluation_missing_data=_MISSING[alarm.missing] if alarm.lasting else None,
     )
 
 
 def _how(alarm: CloudMonitoringAlarm) -> dict[str, Any]:
-    """Returns the aggregation of series that the numerator and the denominator of an alarm share."""
+    """Returns the aggregation of metric series that the numerator and the denominator of an alarm's share both use."""
     return {
         "alignment_period": f"{alarm.period}s",
         "per_series_aligner": alarm.aligner,

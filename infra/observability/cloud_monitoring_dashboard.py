@@ -1,6 +1,6 @@
-"""The Cloud Monitoring dashboard: a row for each tier, with the state of its alarms and their metrics.
+"""The Cloud Monitoring dashboard: a row for each tier, with the state of its alarms and graphs of their metrics.
 
-The form is that of the Dashboards API (REST reference, "projects.dashboards"); the grid is 12 columns wide.
+The JSON has the form of the Dashboards API (REST reference, "projects.dashboards"). The grid is 12 columns wide.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import pulumi
 from infra.observability import CloudMonitoringAlarm, Tier
 from infra.observability.cloud_monitoring_filters import everything, narrowed
 
-# An alarm, and the full name of its policy.
+# An alarm and the full name of its alerting policy in Cloud Monitoring.
 Made = tuple[CloudMonitoringAlarm, pulumi.Input[str]]
 
 _COLUMNS = 12
-_GRAPH = (4, 4)  # columns, rows: three graphs side by side
+_GRAPH = (4, 4)  # width in columns and height in rows of a graph, so that three graphs fit side by side
 _HEADING_ROWS = 1
 _STATE_ROWS = 3
 
 
 def body(title: str, alarms: Sequence[Made]) -> Mapping[str, Any]:
-    """Returns the dashboard's body; the result does not depend on the order of the alarms."""
+    """Returns the JSON body of the Cloud Monitoring dashboard; the order of the alarms does not change it."""
     tiles: list[Mapping[str, Any]] = []
     top = 0
     for tier in get_args(Tier):
@@ -36,7 +36,7 @@ def body(title: str, alarms: Sequence[Made]) -> Mapping[str, Any]:
 
 
 def _row(tier: str, alarms: Sequence[Made], top: int) -> tuple[list[Mapping[str, Any]], int]:
-    """Returns the tiles of one tier from grid row `top` on, and the number of the next free grid row."""
+    """Returns the dashboard tiles of one tier from grid row `top` on, and the number of the next free grid row."""
     heading = f"## {tier}\n" + ", ".join(sorted({alarm.runbook for alarm, _ in alarms}))
     tiles = [_tile(0, top, (_COLUMNS, _HEADING_ROWS), {"text": {"content": heading, "format": "MARKDOWN"}})]
     top += _HEADING_ROWS
@@ -52,7 +52,7 @@ def _row(tier: str, alarms: Sequence[Made], top: int) -> tuple[list[Mapping[str,
 
 
 def _graphs(alarms: Iterable[CloudMonitoringAlarm]) -> Iterable[Mapping[str, Any]]:
-    """Yields one graph for all alarms on the same metric, with a line at the threshold."""
+    """Yields one dashboard graph for each metric of the alarms, with a line at each alarm's threshold."""
 
     def metric(alarm: CloudMonitoringAlarm) -> tuple[str, bool, float]:
         return alarm.metric, alarm.bad is not None, alarm.threshold

@@ -1,4 +1,4 @@
-"""Filters that select an alarm's series (Cloud Monitoring, "Monitoring filters")."""
+"""Builds the Cloud Monitoring filters that select the metric series of an alarm ("Monitoring filters")."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from infra.observability import CloudMonitoringAlarm, Like
 
 
 def everything(alarm: CloudMonitoringAlarm) -> pulumi.Output[str]:
-    """Returns the filter for all series of the alarm."""
+    """Returns the Cloud Monitoring filter for all metric series that an alarm watches."""
     labels = [_restriction(label, value) for label, value in sorted(alarm.where.items(), key=lambda item: item[0])]
     first = f'metric.type = "{alarm.metric}" AND resource.type = "{alarm.resource}"'
     return pulumi.Output.all(*labels).apply(lambda known: " AND ".join([first, *known]))
 
 
 def narrowed(alarm: CloudMonitoringAlarm) -> pulumi.Output[str]:
-    """Returns the filter for the series that count as bad, or for all series if the alarm has no `bad` label."""
+    """Returns the Cloud Monitoring filter for an alarm's bad events, or for all series if the alarm has no `bad`."""
     if alarm.bad is None:
         return everything(alarm)
     return pulumi.Output.concat(everything(alarm), " AND ", _restriction(*alarm.bad))

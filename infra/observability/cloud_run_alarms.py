@@ -11,7 +11,8 @@ import pulumi
 
 from infra.observability import CloudMonitoringAlarm, Tier
 
-# Share of failed requests. Cloud Run itself sometimes answers 5xx while it removes an instance.
+# Alarm threshold for the share of failed requests. The threshold is above zero because Cloud Run itself sometimes
+# answers 5xx while it removes an instance.
 _MOST_FAILURES = 0.05
 
 
@@ -20,9 +21,9 @@ def service_alarms(
 ) -> Sequence[CloudMonitoringAlarm]:
     """Returns alarms on a Cloud Run service that fails or whose instances are unhealthy.
 
-    `fault` is what the service's failure means, e.g. "Tokens do not reach the edge". `always_running` is for services
-    that keep an instance at all times (`min_instance_count`). For these, a missing instance or a failed health probe is
-    a fault as well. Cloud Run ends an instance whose probes fail, and publishes no count of restarts.
+    `fault` says what the service's failure means to users, e.g. "Tokens do not reach the edge". `always_running` is for
+    services that keep an instance at all times (`min_instance_count`). For these, a missing instance or a failed health
+    probe is a fault as well. Cloud Run ends an instance whose probes fail, and publishes no count of restarts.
     """
     where = {"resource.labels.service_name": service}
     failing = CloudMonitoringAlarm(
@@ -76,7 +77,7 @@ def service_alarms(
 def dead_letter_alarm(
     name: str, tier: Tier, subscription: pulumi.Input[str], fault: str, runbook: str
 ) -> CloudMonitoringAlarm:
-    """Returns an alarm that goes off when a subscription holds any dead-letter message."""
+    """Returns an alarm that goes off when a Pub/Sub subscription holds any dead-letter message."""
     return CloudMonitoringAlarm(
         name=f"{name}-given-up",
         tier=tier,

@@ -1,4 +1,4 @@
-"""Alarms, their dashboard and the topics that notify people, on CloudWatch."""
+"""The CloudWatch alarms of a stack, their dashboard, and the SNS topics that notify people."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ class CloudWatchObservability(pulumi.ComponentResource):
         self._args = args
         self._child = pulumi.ResourceOptions(parent=self)
         self._account = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(parent=self)).account_id
-        # CloudWatch publishes to topics of its own region only.
+        # Each region with alarms has a separate SNS topic, because CloudWatch publishes to topics of its own region
+        # only.
         self.topic_arns = {region: self._topic(region) for region in sorted({alarm.region for alarm in args.alarms})}
         alarms = [(alarm, self._alarm(alarm).arn) for alarm in sorted(args.alarms, key=lambda alarm: alarm.name)]
         dashboard = aws.cloudwatch.Dashboard(
@@ -35,7 +36,7 @@ class CloudWatchObservability(pulumi.ComponentResource):
         self.register_outputs({"topic_arns": self.topic_arns, "dashboard_arn": dashboard.dashboard_arn})
 
     def _topic(self, region: str) -> pulumi.Output[str]:
-        """Creates a topic that CloudWatch may publish to over TLS, and returns its ARN.
+        """Creates an SNS topic that CloudWatch may publish to over TLS, and returns its ARN.
 
         The topic has a customer managed key. The policy of the AWS managed key for SNS (`alias/aws/sns`) does not admit
         CloudWatch and cannot be changed, so alarms would be dropped silently (AWS re:Post, "How do I configure a
@@ -91,7 +92,7 @@ class CloudWatchObservability(pulumi.ComponentResource):
 
 
 def _key_policy(account: str) -> str:
-    """In a key's policy `*` is the key itself."""
+    """Returns the policy of the KMS key for an SNS topic. In a key policy the resource `*` is the key itself."""
     return iam.document(
         iam.allow(ADMINISTRATION, "*", sid="Administer", principal=iam.account_root(account)),
         iam.allow(

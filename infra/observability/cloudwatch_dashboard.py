@@ -1,6 +1,6 @@
-"""The CloudWatch dashboard: a row for each tier, with the state of its alarms and their metrics.
+"""The CloudWatch dashboard: a row for each tier, with the state of its alarms and graphs of their metrics.
 
-The form is CloudWatch's "Dashboard body structure and syntax"; the grid is 24 columns wide.
+The JSON has the form of CloudWatch's "Dashboard body structure and syntax". The grid is 24 columns wide.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from infra.observability import CloudWatchAlarm, Tier
 Made = tuple[CloudWatchAlarm, pulumi.Input[str]]
 
 _COLUMNS = 24
-_GRAPH = (8, 6)  # columns, rows: three graphs side by side
+_GRAPH = (8, 6)  # width in columns and height in rows of a graph, so that three graphs fit side by side
 _HEADING_ROWS = 1
 _STATE_ROWS = 3
-_ALARMS_A_WIDGET = 100  # the most that one takes
+_ALARMS_A_WIDGET = 100  # the most alarms that one widget of a CloudWatch dashboard shows
 
 
 def body(alarms: Sequence[Made]) -> Mapping[str, Any]:
-    """Returns the dashboard's body; the result does not depend on the order of the alarms."""
+    """Returns the JSON body of the CloudWatch dashboard; the result does not depend on the order of the alarms."""
     widgets: list[Mapping[str, Any]] = []
     top = 0
     for tier in get_args(Tier):
@@ -36,7 +36,7 @@ def body(alarms: Sequence[Made]) -> Mapping[str, Any]:
 
 
 def _row(tier: str, alarms: Sequence[Made], top: int) -> tuple[list[Mapping[str, Any]], int]:
-    """Returns the widgets of one tier from grid row `top` on, and the number of the next free grid row."""
+    """Returns the dashboard widgets of one tier from grid row `top` on, and the number of the next free grid row."""
     heading = f"## {tier}\n" + ", ".join(sorted({alarm.runbook for alarm, _ in alarms}))
     widgets = [_widget("text", 0, top, (_COLUMNS, _HEADING_ROWS), {"markdown": heading})]
     top += _HEADING_ROWS
@@ -53,7 +53,7 @@ def _row(tier: str, alarms: Sequence[Made], top: int) -> tuple[list[Mapping[str,
 
 
 def _graphs(alarms: Iterable[CloudWatchAlarm]) -> Iterable[Mapping[str, Any]]:
-    """Yields one graph for all alarms on the same metric, with a line at the threshold."""
+    """Yields one dashboard graph for each metric of the alarms, with a line at each alarm's threshold."""
 
     def metric(alarm: CloudWatchAlarm) -> tuple[str, str, str, str, int, float]:
         return alarm.namespace, alarm.metric, alarm.region, alarm.statistic, alarm.period, alarm.threshold

@@ -1,4 +1,4 @@
-"""The publisher's side in the cloud: the outbox drain, its permissions and its alarms."""
+"""The outbox relay, which delivers published changes to readers: its Lambda function, permissions and alarms."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from infra.serverless.package import Code
 
 @dataclass(frozen=True)
 class DrainArgs:
-    """`bucket` is the primary, encrypted with `key_arn`. `shields` are the machines' names, to which `shield_suffix` is
-    added for name and port: together they would be more than the 4 KB of variables that a function may have.
+    """Arguments of the outbox relay, a Lambda function that delivers published changes to readers.
 
-    `purge_secret_id` holds a Cloudflare API token that may purge the cache of `zone_id`, `kv_secret_id` one that may
-    edit the key-value store `namespace_id` of `account_id`; both are in `secret_region`.
+    `bucket` is the primary bucket of the origin, encrypted with `key_arn`. `shields` are the names of the shield
+    machines. The function appends `shield_suffix` to each name to get a host name with a port; the full names together
+    would exceed the 4 KB of environment variables that a function may have.
+
+    `purge_secret_id` holds a Cloudflare API token that may purge the cache of `zone_id`. `kv_secret_id` holds one that
+    may edit the key-value store `namespace_id` of `account_id`. Both secrets are in `secret_region`.
     """
 
     prefix: str

@@ -23,9 +23,10 @@ _RUNBOOK = "docs/operations.md"
 
 
 def alarms(environment: str, backend: str, region: str) -> Sequence[CloudWatchAlarm | CloudMonitoringAlarm]:
-    """Returns the alarms for the cloud of the metadata backend, to which the registry writes its metrics.
+    """Returns the alarms on publishing, for CloudWatch or Cloud Monitoring. The registry writes its metrics to the
+    cloud of the metadata database.
 
-    `region` is the metadata's home region.
+    `region` is the home region of the metadata database.
     """
     return _on_aws(environment, region) if backend == "dynamodb" else _on_google(environment)
 
@@ -42,7 +43,7 @@ def _on_aws(environment: str, region: str) -> Sequence[CloudWatchAlarm]:
             metric=PURGE_LAG,
             dimensions=dimensions,
             threshold=LAG_SECONDS,
-            missing="breaching",  # nobody drains the outbox, then
+            missing="breaching",  # without data, no outbox relay runs and published changes do not reach readers
             periods=5,
             runbook=f"{_RUNBOOK}#a-purge-lags",
         ),
@@ -86,7 +87,7 @@ def _on_google(environment: str) -> Sequence[CloudMonitoringAlarm]:
             threshold=LAG_SECONDS,
             reducer="REDUCE_MAX",
             lasting=300,
-            missing="bad",  # nobody drains the outbox, then
+            missing="bad",  # without data, no outbox relay runs and published changes do not reach readers
             custom=CustomMetric("s", "The age of the oldest change that is not with the readers", ["environment"]),
             runbook=f"{_RUNBOOK}#a-purge-lags",
         ),
@@ -111,7 +112,7 @@ def _on_google(environment: str) -> Sequence[CloudMonitoringAlarm]:
             resource=GOOGLE_RESOURCE,
             where=where,
             threshold=OBJECTIVE_SECONDS,
-            reducer="REDUCE_MAX",  # the slowest place
+            reducer="REDUCE_MAX",  # the slowest cache decides when a change is visible
             lasting=0,
             custom=CustomMetric("s", "From a commit until a place shows it", ["environment", "tier", "place"]),
             runbook=f"{_RUNBOOK}#publishing-is-slow-to-be-seen",

@@ -1,4 +1,4 @@
-"""The drain: once a minute, what was committed and is not with its readers yet is brought to them."""
+"""The outbox relay as a Lambda function: once a minute it delivers changes that have not reached readers yet."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from infra.serverless.lambda_function import function
 from infra.serverless.package import Code, pack
 
 _NAME = "drain"
-_TIMEOUT = 55  # seconds: less than a schedule's minute, so that a pass that hangs is over before the next
-_SCHEDULE = "rate(1 minute)"  # the shortest that EventBridge has
+_TIMEOUT = 55  # seconds: less than the minute between two runs, so that a run that hangs ends before the next starts
+_SCHEDULE = "rate(1 minute)"  # the shortest interval that EventBridge offers
 
 
 class Drain(pulumi.ComponentResource):
-    """A Lambda function in the metadata's home region, and the schedule that invokes it every minute.
+    """The outbox relay: a Lambda function in the metadata's home region, and the schedule that invokes it every minute.
 
-    A failed pass is not retried before the next minute, because two simultaneous passes would do the same work twice.
+    A failed run is not retried before the next minute, because two simultaneous runs would do the same work twice.
     """
 
     alarms: Sequence[CloudWatchAlarm]
@@ -115,8 +115,8 @@ class Drain(pulumi.ComponentResource):
 
 
 def pack_drain(root: Path) -> Code:
-    """Packs the function's code from the checkout at `root`.
+    """Packs the code of the outbox relay's Lambda function from the checkout at `root`.
 
-    The distributions order names and versions as the registry does.
+    The code includes two distributions, with which it sorts package names and versions in the same way as the registry.
     """
     return pack(root, "workers.drain.function", ["packaging", "semver"])

@@ -1,6 +1,6 @@
-"""Permissions of the outbox relay, which delivers changes from the outbox to readers.
+"""IAM permissions of the outbox relay, which delivers changes from the outbox to readers.
 
-It changes no metadata records of packages and reads no tokens.
+The relay changes no metadata records of packages and reads no tokens.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from contract.metrics import NAMESPACE
 from infra.iam import Statement, allow
 
-# Partitions that the function writes (registry/catalog/outbox.py, registry/delivery/quarantine.py).
+# Partitions of the metadata table that the outbox relay writes (registry/catalog/outbox.py,
+# registry/delivery/quarantine.py).
 _OWN = ("outbox", "quarantine")
-# Partitions of packages' metadata records (docs/metadata.md).
+# Partitions of the metadata table that hold packages (docs/metadata.md). The outbox relay only reads them.
 _PACKAGES = ("npm#*", "npm-keys", "oci#*", "pypi", "pypi#*")
-# Objects that the function renders again (docs/contracts.md, "Client-facing URLs").
+# Key patterns of the documents that the outbox relay renders again (docs/contracts.md, "Client-facing URLs").
 _DOCUMENTS = (
     "npm/-/keys.json",
     "npm/*/packument.json",
@@ -28,8 +29,11 @@ _WITHDRAWABLE = ("npm/*", "oci/*", "pypi/*")
 
 
 def metadata(table_arn: str) -> Iterator[Statement]:
-    """Of single partitions (DynamoDB Developer Guide, "Using conditions": LeadingKeys); a transaction is what it is
-    made of (the same, "Amazon DynamoDB Transactions")."""
+    """Yields the outbox relay's permissions on the metadata table, limited to single partitions.
+
+    Sources: DynamoDB Developer Guide, "Using conditions" for LeadingKeys, and "Amazon DynamoDB Transactions", by which
+    a transaction needs only the permissions for its operations.
+    """
     yield allow(
         ["dynamodb:GetItem", "dynamodb:Query"],
         table_arn,
@@ -45,7 +49,11 @@ def metadata(table_arn: str) -> Iterator[Statement]:
 
 
 def objects(bucket_arn: str, region: str, key_arn: str) -> Iterator[Statement]:
-    """Listing is part of reading: S3 answers 404 for a missing key only to those who may list, and 403 to others."""
+    """Yields the outbox relay's permissions on the bucket with published objects and on the bucket's key.
+
+    Readers need the permission to list: S3 answers 404 for a missing key only to principals that may list, and 403 to
+    all others.
+    """
     written = [f"{bucket_arn}/{pattern}" for pattern in (*_DOCUMENTS, "quarantine/*")]
     yield allow(["s3:ListBucket"], bucket_arn, sid="List")
     yield allow(["s3:GetObject"], f"{bucket_arn}/*", sid="Read")
@@ -63,8 +71,11 @@ def objects(bucket_arn: str, region: str, key_arn: str) -> Iterator[Statement]:
 
 
 def measure() -> Statement:
-    """Metrics are no resources; the namespace is a condition (CloudWatch, "Using condition keys to limit access to
-    CloudWatch namespaces")."""
+    """Returns the outbox relay's permission to write metrics to one CloudWatch namespace.
+
+    Metrics have no ARNs, so the namespace is a condition (CloudWatch, "Using condition keys to limit access to
+    CloudWatch namespaces").
+    """
     return allow(
         ["cloudwatch:PutMetricData"],
         "*",

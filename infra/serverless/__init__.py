@@ -16,9 +16,9 @@ class FunctionArgs:
     """Arguments of a Lambda function.
 
     `variables` are environment variables without secrets. `secrets` maps environment variables to the ids of the
-    secrets that the function reads; all are in `secret_region`. `rights` are the IAM statements besides those for
-    secrets and for the log. `reserved` is the reserved concurrency; -1 applies the account's limit. `timeout` is in
-    seconds.
+    secrets that the function reads; all are in `secret_region`. `rights` are IAM statements for further permissions;
+    those for secrets and for the log are added. `reserved` is the reserved concurrency; -1 applies the account's limit.
+    `timeout` is in seconds.
     """
 
     prefix: str
@@ -40,8 +40,8 @@ class ServiceArgs:
     `python3 -m` runs `code.module`, which serves HTTP at PORT, with /healthz. `account` is a short name that ends the
     names of the service's identities on both clouds. `variables` are environment variables without secrets. The service
     reads the secret `secret_id` in `secret_region`. `sources` is the bucket that stores the code. `instances` holds the
-    least and the most number of instances. With `cpu_always_allocated` the instances keep their CPU between requests.
-    With `open` anyone may call the service; otherwise only internal traffic reaches it.
+    minimum and the maximum number of instances. With `cpu_always_allocated` the instances keep their CPU between
+    requests. With `open` anyone may call the service; otherwise only internal traffic reaches it.
     """
 
     prefix: str
@@ -61,7 +61,7 @@ class ServiceArgs:
 
 @dataclass(frozen=True)
 class SourcesArgs:
-    """Arguments of the bucket that stores the code of services.
+    """Arguments of the bucket that stores the code of Cloud Run services.
 
     `regions` holds one region, or two on one continent. The other fields are as in BlobsArgs.
     """

@@ -1,8 +1,8 @@
-"""A Cloud Run service from Python sources, with a service account, and a role on AWS for its one secret, of its own.
+"""A Cloud Run service from Python sources, with a service account, and an AWS role that reads the service's one secret.
 
-The sources are deployed as they are, with the pure-Python distributions that they import, on a base image of Google's
-that is patched without us ("Deploy services from source code", without build). `build_config` of the resource starts
-no build (hashicorp/terraform-provider-google#22263), and an image would need a registry, and somebody to build it.
+Cloud Run receives the sources and the pure-Python distributions that they import, without a build ("Deploy services
+from source code"). They run on a base image that Google patches. `build_config` of the Pulumi resource starts no build
+(hashicorp/terraform-provider-google#22263). A container image would need a registry and a build.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _HEALTH = "/healthz"
 
 @dataclass(frozen=True)
 class Identity:
-    """The identity of a service: `member` on Google Cloud, and a role on AWS.
+    """The identities of a Cloud Run service: the service account `member` on Google Cloud, and a role on AWS.
 
     `ready` holds the resources that must exist before the service starts.
     """
@@ -36,7 +36,7 @@ class Identity:
 
 
 def identity(name: str, args: ServiceArgs, parent: pulumi.Resource) -> Identity:
-    """Creates the service account and the AWS role of a service, as children of the component `parent`."""
+    """Creates the service account and the AWS role of a Cloud Run service, as children of the component `parent`."""
     child = pulumi.ResourceOptions(parent=parent)
     full_name = f"{args.prefix}-{args.account}"
     account = gcp.serviceaccount.Account(
@@ -86,8 +86,8 @@ def service(
         location=args.region,
         description=args.description,
         ingress="INGRESS_TRAFFIC_ALL" if args.open else "INGRESS_TRAFFIC_INTERNAL_ONLY",
-        launch_stage="BETA",  # without build, sources are a preview
-        deletion_protection=False,  # `pulumi up` makes it again
+        launch_stage="BETA",  # deployment from sources without a build is a preview feature of Cloud Run
+        deletion_protection=False,  # a deleted service loses no data, because `pulumi up` creates it again
         template={
             "service_account": who.email,
             "execution_environment": "EXECUTION_ENVIRONMENT_GEN2",

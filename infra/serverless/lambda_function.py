@@ -1,4 +1,4 @@
-"""A Lambda function with a separate role, log group and secrets."""
+"""A Lambda function with a separate role and log group, and access to its secrets."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from infra import iam
 from infra.serverless import FunctionArgs
 
 _RUNTIME = "python3.13"
-_MEMORY_MB = 256  # a share of a processor goes with it: TLS to Secrets Manager takes a second with 128
+_MEMORY_MB = 256  # Lambda assigns CPU in proportion to memory. With 128 MB, TLS to Secrets Manager takes a second.
 _LOG_DAYS = 30
 
 
 @dataclass(frozen=True)
 class Function:
-    """A Lambda function; the resources in `ready` must exist before it is invoked."""
+    """A created Lambda function; the resources in `ready` must exist before the function is invoked."""
 
     resource: aws.lambda_.Function
     name: str

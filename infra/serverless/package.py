@@ -1,6 +1,6 @@
-"""Packs a function's code: only the modules that its handler imports.
+"""Packs the code of a Lambda function or Cloud Run service: only the modules that its handler imports.
 
-The same sources always make the same archive.
+The same sources always give the same archive.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _PROVIDED = frozenset({"boto3", "botocore", "urllib3"})
 
 @dataclass(frozen=True)
 class Code:
-    """Packed code; `module` is the module that Lambda or Cloud Run starts."""
+    """The packed code of a function; `module` is the module that Lambda or Cloud Run starts."""
 
     module: str
     archive: pulumi.AssetArchive
@@ -46,7 +46,7 @@ def pack(root: Path, module: str, distributions: Sequence[str] = ()) -> Code:
         if source is None:
             continue
         text = source.read_text()
-        if text:  # a directory is a package also without an empty __init__.py
+        if text:  # an empty `__init__.py` is left out, because Python imports a directory without it, too
             packed[source.relative_to(place).as_posix()] = pulumi.StringAsset(text)
         left += _needed(root, places, name, source, ast.parse(text))
     if not packed:
@@ -55,9 +55,10 @@ def pack(root: Path, module: str, distributions: Sequence[str] = ()) -> Code:
 
 
 def _needed(root: Path, places: dict[str, Path], name: str, source: Path, tree: ast.Module) -> Iterator[str]:
-    """Yields the names that a module imports from the packed sources, and the module's parent packages.
+    """Yields the names that a Python module imports from the packed sources, and the names of its parent packages.
 
-    Some names may be attributes of a module instead of modules. Raises pulumi.RunError for other missing imports.
+    Some names may be attributes of a module instead of modules. Raises pulumi.RunError for an import that is neither in
+    the sources nor available at run time.
     """
     package = name if source.name == "__init__.py" else name.rpartition(".")[0]
     parts = name.split(".")
@@ -74,7 +75,7 @@ def _needed(root: Path, places: dict[str, Path], name: str, source: Path, tree: 
 
 
 def _imports(tree: ast.AST, package: str) -> Iterator[str]:
-    """Yields the full names of all imports in the tree, except those in TYPE_CHECKING blocks."""
+    """Yields the full names of all imports in a Python syntax tree, except those in TYPE_CHECKING blocks."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             continue
@@ -90,7 +91,7 @@ def _imports(tree: ast.AST, package: str) -> Iterator[str]:
 
 
 def _source(place: Path, name: str) -> Path | None:
-    """Returns a module's file, or None for a name that is no module or a directory without `__init__.py`."""
+    """Returns the file of a Python module, or None for a name that is no module or no package with `__init__.py`."""
     path = place.joinpath(*name.split("."))
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 

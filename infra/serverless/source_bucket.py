@@ -15,7 +15,9 @@ from infra.serverless import SourcesArgs
 
 
 class Sources(pulumi.ComponentResource):
-    """A bucket for code with the same protection as objects, because writers to it decide which code runs."""
+    """A bucket for the code of Cloud Run services, protected like published objects, because its writers decide which
+    code runs.
+    """
 
     bucket: pulumi.Output[str]
     alarms: Sequence[CloudMonitoringAlarm]

@@ -1,4 +1,4 @@
-"""The regional shield: NVMe caches between the edge and the origin buckets."""
+"""The regional shield: machines with NVMe caches between the edge and the origin buckets."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from infra.network import Network
 
 @dataclass(frozen=True)
 class BootSettings:
-    """The buckets that shield machines read from, and the secret that they read. One value serves all regions.
+    """The buckets that shield machines read from, and the secret that they read. The settings are the same in all
+    regions.
 
-    `buckets` begin with the primary. `standby` is a copy that can be an hour old: machines ask it when no bucket
-    answers, but not for an object that the buckets lack. Only machines on Google Cloud can sign in to it.
+    `buckets` begin with the primary. `standby` is a copy of the objects that can be an hour old. Machines read from the
+    standby when no bucket answers, but not when the buckets lack the object. Only machines on Google Cloud can
+    authenticate to the standby.
     """
 
     buckets: Sequence[Bucket]
@@ -30,12 +32,13 @@ class BootSettings:
 
 @dataclass(frozen=True)
 class ShieldArgs:
-    """The shield machines of one region.
+    """Arguments of the component that creates the shield machines of one region.
 
-    `machine_type` is the cloud's name for a machine with NVMe disks of its own. `identity` is what a machine is to the
-    cloud: the name of an instance profile, or a service account. `edge_addresses` are the networks that the edge comes
-    from. `boot` and `role_arn` go into the user data. `role_arn` is the machines' role on AWS: machines on EC2 have it
-    from their instance profile, machines on Google Cloud assume it. `boots_after` must exist before a machine boots.
+    `machine_type` is the cloud's name for a machine type with local NVMe disks. `identity` is the name of an instance
+    profile on AWS, or the email of a service account on Google Cloud. `edge_addresses` are the networks that the edge
+    connects from. `boot` and `role_arn` go into the user data. `role_arn` is the machines' role on AWS: machines on EC2
+    get it from their instance profile, and machines on Google Cloud assume it. The resources in `boots_after` must
+    exist before a machine boots.
     """
 
     prefix: str
@@ -52,7 +55,7 @@ class ShieldArgs:
 
 @dataclass(frozen=True)
 class Node:
-    """One shield machine; its name, `<region>-<n>`, is known before the machine is."""
+    """One shield machine. Its name, `<region>-<n>`, is known before the machine exists."""
 
     name: str
     region: str
@@ -61,16 +64,16 @@ class Node:
 
 
 class Shield(Protocol):
-    """What either cloud's machines give to the tiers that call them."""
+    """The attributes that the shield machines on AWS or Google Cloud offer to other tiers."""
 
     nodes: Sequence[Node]
 
 
 def node_names(region: str, nodes: int) -> list[str]:
-    """The names of a region's machines, first labels of their host names."""
+    """Returns the names of a region's shield machines, which are the first labels of their host names."""
     return [f"{region}-{number}" for number in range(nodes)]
 
 
 def host(node: Node, zone_name: str) -> str:
-    """The machine's host name, on its certificate and in DNS."""
+    """Returns the host name of a shield machine, as DNS and the machine's certificate have it."""
     return f"{node.name}{host_suffix(zone_name)}"

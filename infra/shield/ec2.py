@@ -12,13 +12,18 @@ from contract.shields import EDGE_PORT, HEALTH_PORT
 from infra.shield import Node, ShieldArgs, node_names
 from infra.shield.user_data import render_user_data
 
-_DEBIAN = "136693071363"  # the Debian project's account (Debian wiki, "Cloud/AmazonEC2Image")
-_GRAVITON = re.compile(r"[a-z]+\d+g")  # EC2 User Guide, "Instance type naming conventions": a `g` after the generation
-_ROOT_GIB = 16  # system and logs; the cache is on the instance's own NVMe disks
+# the AWS account of the Debian project, which owns the machine images (Debian wiki, "Cloud/AmazonEC2Image")
+_DEBIAN = "136693071363"
+# Types of machines with ARM processors have a `g` after the generation (EC2 User Guide, "Instance type naming
+# conventions").
+_GRAVITON = re.compile(r"[a-z]+\d+g")
+_ROOT_GIB = 16  # size of the root disk for system and logs; the cache is on the instance's local NVMe disks
 
 
 class Ec2Shield(pulumi.ComponentResource):
-    """Debian machines with a fixed address each, reached by the edge and by Route 53's health checkers only."""
+    """Shield machines with Debian on EC2, each with a fixed address. Only the edge and Route 53's health checkers can
+    connect.
+    """
 
     nodes: Sequence[Node]
 
@@ -95,7 +100,8 @@ class Ec2Shield(pulumi.ComponentResource):
             ami=image,
             instance_type=args.machine_type,
             subnet_id=args.network.subnet_ids[number % len(args.network.subnet_ids)],
-            associate_public_ip_address=True,  # the first boot starts before the fixed address is attached
+            # the first boot needs internet access before the fixed address is attached
+            associate_public_ip_address=True,
             vpc_security_group_ids=[group.id],
             iam_instance_profile=args.identity,
             user_data=self._user_data,
@@ -107,7 +113,8 @@ class Ec2Shield(pulumi.ComponentResource):
             },
             root_block_device={"encrypted": True, "volume_type": "gp3", "volume_size": _ROOT_GIB},
             tags={"Name": f"{args.prefix}-{node}"},
-            # A newer image alone must not replace every shield, and with it every cache, in one go.
+            # A newer machine image does not replace machines, because the replacement of all shields at once would
+            # empty every cache.
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=["ami"], depends_on=args.boots_after),
         )
         return aws.ec2.Eip(

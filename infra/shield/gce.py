@@ -14,12 +14,14 @@ from infra.shield.user_data import render_user_data
 
 _IMAGE = "debian-cloud/debian-12"
 _ROOT_GIB = 16
-# Series whose `-lssd` types include local disks (Compute Engine, "About Local SSD disks").
+# Machine series whose `-lssd` types include local disks (Compute Engine, "About Local SSD disks").
 _BUILT_IN_DISKS = ("c3-", "c3d-", "c4-", "c4a-", "c4d-", "z3-")
 
 
 class GceShield(pulumi.ComponentResource):
-    """Shielded VMs with a fixed address each, reached by the edge and by Route 53's health checkers only."""
+    """Shield machines as Shielded VMs on Compute Engine, each with a fixed address. Only the edge and Route 53's health
+    checkers can connect.
+    """
 
     nodes: Sequence[Node]
 
@@ -38,13 +40,17 @@ class GceShield(pulumi.ComponentResource):
         self.register_outputs({"addresses": {node.name: node.address for node in self.nodes}})
 
     def _health_checkers(self) -> pulumi.Output[Sequence[str]]:
-        """Returns the networks of Route 53's health checkers; Google Cloud has no managed list of them."""
+        """Returns the networks of Route 53's health checkers, because Google Cloud firewalls have no managed list of
+        them.
+        """
         return aws.get_ip_ranges_output(
             services=["route53_healthchecks"], opts=pulumi.InvokeOutputOptions(parent=self)
         ).cidr_blocks
 
     def _let_in(self, who: str, port: int, networks: pulumi.Input[Sequence[str]]) -> None:
-        """Creates the firewall rule that admits `networks` to a port; without a rule a VPC admits no traffic."""
+        """Creates the firewall rule that admits `networks` to a port. Without a rule, a VPC on Google Cloud admits no
+        traffic.
+        """
         name = f"{self._args.region}-{who}"
         gcp.compute.Firewall(
             name,
@@ -64,7 +70,8 @@ class GceShield(pulumi.ComponentResource):
         gcp.compute.Instance(
             node,
             name=name,
-            zone=f"{args.region}-{'bc'[number % 2]}",  # the two zones that every region has
+            # machines alternate between zones b and c, the only zones that every region has
+            zone=f"{args.region}-{'bc'[number % 2]}",
             machine_type=args.machine_type,
             boot_disk={"initialize_params": {"image": _IMAGE, "size": _ROOT_GIB}},
             scratch_disks=None if built_in else [{"interface": "NVME"}],

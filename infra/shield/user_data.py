@@ -1,13 +1,12 @@
-"""Renders what a shield machine boots from: cloud-init user data made of the real files in `machine/`.
+"""Renders the user data of a shield machine: cloud-config made of the files in `machine/`.
 
-`machine/cloud-config.yaml` is the head; the tree below `machine/files/` mirrors the machine's file system, and every
-file of it becomes one `write_files` entry, byte for byte. A file whose name ends in `.in` has placeholders: `@NAME@`.
-What a deployment puts in is thus in few files, and those that say whom the machine asks stay readable in user data, and
-in plans; the others are compressed, because all together they are more than EC2 takes.
+`machine/cloud-config.yaml` is the start. The tree below `machine/files/` mirrors the machine's file system, and each
+file in the tree becomes one `write_files` entry, byte for byte. A file whose name ends in `.in` has placeholders:
+`@NAME@`. Only these few files differ between deployments. Those that name the origins stay readable in user data and in
+plans. The other files are compressed, because uncompressed they would exceed the limit of EC2.
 
-EC2 takes 16,384 bytes, and each file of the tree spends some of them. Comments count as well: a line of prose in
-`shield.lua` costs about 60 bytes after compression and base64. `tests/unit/infra/shield/test_user_data.py` says how
-many bytes are left.
+EC2 limits user data to 16,384 bytes. Comments count as well: a line of prose in `shield.lua` costs about 60 bytes after
+compression and base64. `tests/unit/infra/shield/test_user_data.py` says how many bytes are left.
 """
 
 from __future__ import annotations
@@ -31,7 +30,8 @@ USER_DATA_LIMIT = 16 * 1024
 
 _MACHINE = Path(__file__).parent / "machine"
 _FILES = _MACHINE / "files"
-_ORIGIN_PORTS = (9001, 9002, 9003, 9004)  # as in records.config
+# the local ports that Traffic Server listens on for each origin, as in records.config
+_ORIGIN_PORTS = (9001, 9002, 9003, 9004)
 # The most buckets that a shield can read from, the standby included.
 MOST_ORIGINS = len(_ORIGIN_PORTS)
 _READABLE = {"regions.in", "shield.env.in"}
@@ -47,7 +47,7 @@ _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
 
 
 class UserDataError(ValueError):
-    """The settings cannot be rendered into user data that a machine would boot from."""
+    """The settings of a shield machine cannot be rendered into valid user data."""
 
 
 def render_user_data(boot: BootSettings, region: str, cloud: Cloud, role_arn: str) -> str:
@@ -92,10 +92,10 @@ def _check(origins: Sequence[Bucket], standby: Sequence[Bucket], region: str, cl
 
 
 def _origin_values(origins: Sequence[Bucket], standby: Sequence[Bucket], primary: Bucket) -> Mapping[str, str]:
-    """Returns the placeholders' values that say which buckets the machine asks, and in which order.
+    """Returns the values of the placeholders that say which buckets a shield machine reads from, and in which order.
 
-    Immutable objects come from the nearest origin. Documents that change come from the primary first, because another
-    bucket may hold an older version. The standby is always the last.
+    Immutable objects come from the nearest bucket. Documents that change come from the primary bucket first, because
+    another bucket may hold an older version. The standby is always the last.
     """
     asked = [*origins, *standby]
     ports = _ORIGIN_PORTS[: len(asked)]
@@ -112,8 +112,8 @@ def _origin_values(origins: Sequence[Bucket], standby: Sequence[Bucket], primary
             " @plugin=conf_remap.so @pparam=proxy.config.http.cache.http=0"
             for port, origin in zip(ports, asked, strict=True)
         ),
-        # Traffic Server drops a line that says 0. What an origin lacks or refuses is asked of the others, and not of
-        # the standby behind them: it may still have what was withdrawn.
+        # Traffic Server ignores a rule with zero retries. When a bucket lacks or refuses an object, a shield asks the
+        # other buckets but not the standby, because the standby may still hold a withdrawn object.
         "RETRY": "both" if len(origins) > 1 or not standby else "unavailable_server_retry",
         "RETRIES": str(max(1, len(origins) - 1)),
         "FAILURES": str(max(1, len(asked) - 1)),
@@ -136,7 +136,9 @@ def _write_files(values: Mapping[str, str], left_out: Collection[str]) -> Iterat
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes texts of several lines as literal blocks, so that user data stays readable in a console."""
+    """A YAML dumper that writes strings of several lines as literal blocks, so that user data stays readable in a
+    console.
+    """
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
