@@ -18,4 +18,7 @@ keys between the tiers. `target` reads the stack's outputs. `caller` identifies 
 
 
 class RegistryError(Exception):
-    """Raised for invalid input, or when a cloud refuses. The message names the cause and what the operator can do."""
+    """Raised for invalid input, or when a cloud refuses a request.
+
+    The message names the cause and what the operator can do.
+    """

@@ -9,7 +9,7 @@ from registry.ecosystems import images, npm, oci, packument, simple
 from registry.ecosystems.packages import Reference
 from registry.target import Target
 
-# Signatures in one transaction, which has at most MOST_WRITES writes.
+# npm signatures to commit in one database transaction, which takes at most MOST_WRITES writes.
 _SIGNED_TOGETHER = 50
 
 
@@ -22,7 +22,7 @@ def known_of(target: Target, reference: Reference) -> Known:
 
 
 def tags(target: Target, reference: Reference) -> dict[str, str]:
-    """Returns an npm package's versions, or an image repository's digests, by tag."""
+    """Returns the version (npm) or manifest digest (image repository) that each tag of a package points to."""
     known = known_of(target, reference)
     _expect(reference, "npm", "oci", "tags are")
     return dict(packument.dist_tags(known)) if reference.ecosystem == "npm" else images.listed_tags(known)
@@ -60,7 +60,7 @@ def deprecated(target: Target, reference: Reference, message: str) -> Artifact:
 
 
 def signed(target: Target, reference: Reference) -> list[Artifact]:
-    """Returns the changes that sign every version of an npm package with the stack's present key.
+    """Returns the changes that sign every version of an npm package with the stack's current signing key.
 
     Raises RegistryError if the stack has no key.
     """
@@ -87,7 +87,7 @@ def yanked(target: Target, reference: Reference, reason: str, *, back: bool = Fa
 
 
 def releases(known: Known, reference: Reference) -> list[str]:
-    """Returns the names of a version's records: the npm version, the Python files, or the image's digest.
+    """Returns the names of a version's metadata records: its npm version, its Python files, or its image digest.
 
     Raises RegistryError when the version is not published or was unpublished.
     """
@@ -104,7 +104,7 @@ def releases(known: Known, reference: Reference) -> list[str]:
 
 
 def shown(known: Known) -> list[str]:
-    """Returns a line for each release and each tag of a package."""
+    """Returns the text that `show` prints: a line for each version, file or manifest of a package, and each tag."""
     lines: list[str] = []
     for version in packument.listed_versions(known):
         message = packument.deprecation(known, version)

@@ -1,1 +1,1 @@
-"""What is on record about packages: artifacts, their metadata records, the audit log and the outbox."""
+"""The registry's catalog: packages' metadata records, the audit log, and the outbox of changes to deliver."""

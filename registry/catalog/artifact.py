@@ -1,4 +1,4 @@
-"""Types for what an ecosystem's reader makes of a file and what the registry stores. No code here calls a cloud."""
+"""Types for a package to publish: its objects, metadata records and documents. This module calls no cloud."""
 
 from __future__ import annotations
 
@@ -26,12 +26,14 @@ class Blob:
     key: str
     source: Path | bytes
     content_type: str
-    sha256: str  # hex
-    digest: str = ""  # kept as user metadata `digest`, for OCI manifests
+    # The content's SHA-256 digest, in hex.
+    sha256: str
+    # The digest of an OCI manifest, which the object keeps as user metadata `digest`. Empty for other objects.
+    digest: str = ""
 
     @property
     def checksum(self) -> str:
-        """The SHA-256 checksum in Base64, the form in which S3 takes it to refuse a corrupted upload."""
+        """The content's SHA-256 checksum in Base64, by which S3 detects a corrupted upload and refuses it."""
         return base64.b64encode(bytes.fromhex(self.sha256)).decode()
 
 
@@ -39,7 +41,8 @@ class Blob:
 class Fact:
     """A metadata record of a package. The content of an immutable record never changes."""
 
-    name: str  # the sort key
+    # The record's sort key in the metadata database.
+    name: str
     content: Mapping[str, Any]
     immutable: bool = True
 
@@ -68,13 +71,13 @@ class Known:
 
 
 class Package(Protocol):
-    """A package: the owner of metadata records, which also renders its documents from these records."""
+    """A package of any ecosystem: it has a database partition for its metadata records, and renders its documents."""
 
     @property
     def partition(self) -> str: ...
 
     def documents(self, known: Known, touched: Collection[str], url: str, read: Reader) -> Sequence[Document]:
-        """Returns the documents that depend on the metadata records named in `touched`."""
+        """Renders the package's documents that depend on the metadata records named in `touched`."""
         ...
 
 
@@ -90,11 +93,12 @@ class Change:
 class Artifact:
     """One artifact to publish or to change.
 
-    The registry makes all `changes` or none. It writes `marks` too, and replaces what was there. Readers lose access
-    to the objects in `withdrawn` afterwards.
+    The registry commits all `changes` or none. The registry also writes the database items in `marks`, over existing
+    ones. Afterwards, readers can no longer fetch the objects in `withdrawn`.
     """
 
-    title: str  # for messages, e.g. `npm @acme/web 1.0.0`
+    # The artifact's name in messages, such as `npm @acme/web 1.0.0`.
+    title: str
     blobs: Sequence[Blob]
     changes: Sequence[Change]
     marks: Sequence[Put] = ()

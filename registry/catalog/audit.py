@@ -1,4 +1,4 @@
-"""The audit log: who changed what, and when.
+"""The audit log of changes to packages and tokens: who changed what, and when.
 
 The transaction that makes a change also writes its audit entry. Each month has one partition, sorted by time.
 """
@@ -20,7 +20,7 @@ _FIRST_MONTH = "2026-01"
 
 @dataclass(frozen=True)
 class By:
-    """The author of a change.
+    """The author of a change, as the audit log records it.
 
     `principal` is the name that the author states. `caller` is the identity that the cloud reports, or empty if the
     cloud was not queried. `action` is the command that made the change.
@@ -33,7 +33,10 @@ class By:
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of the audit log. `at` is ISO 8601, UTC. `what` is a readable title, such as `npm @acme/web 1.0.0`."""
+    """One entry of the audit log.
+
+    `at` is the time of the change (ISO 8601, UTC). `what` is the changed thing, such as `npm @acme/web 1.0.0`.
+    """
 
     at: str
     by: By
@@ -55,7 +58,7 @@ def entries(repository: Repository, since: str = _FIRST_MONTH) -> Iterator[Entry
 
 
 def checked_time(text: str) -> str:
-    """Returns a time, or the start of one, in the form that `entries` takes. Raises RegistryError if malformed."""
+    """Returns a valid time, or the start of a time such as `2026-11`, unchanged. Raises RegistryError otherwise."""
     if text and not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])(-\d\d(T\d\d(:\d\d(:\d\d)?)?)?)?Z?", text):
         raise RegistryError(f"--since {text!r}: write a UTC time such as 2026-11, 2026-11-24 or 2026-11-24T10:30")
     return text.removesuffix("Z") or _FIRST_MONTH

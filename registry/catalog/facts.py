@@ -25,10 +25,10 @@ _Writes = dict[tuple[str, str], Put]
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of a commit for one artifact.
+    """The result of committing one artifact to the metadata database.
 
-    `new` is False if every metadata record existed already. `refused` is the reason why the commit refused the
-    artifact, or empty.
+    `new` is False if all of the artifact's metadata records existed before. `refused` is the reason for which the
+    artifact was not committed, or empty.
     """
 
     artifact: Artifact
@@ -38,10 +38,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The state of a package at one read.
+    """A package's revision and metadata records, read from the database.
 
-    `published` is the time of the revision's commit (ISO 8601, UTC), or empty if the package has no revision. `known`
-    is at least as new as the revision.
+    `published` is the time of the revision's commit (ISO 8601, UTC), or empty if the package has no revision. The
+    records in `known` are of the revision or of a later one.
     """
 
     revision: int
@@ -51,7 +51,7 @@ class Snapshot:
 
 @dataclass
 class _Batch:
-    """The artifacts at the start of a sequence that fit into one transaction."""
+    """A group of artifacts that one database transaction commits together."""
 
     outcomes: list[Outcome] = field(default_factory=list[Outcome])
     writes: _Writes = field(default_factory=_Writes)
@@ -83,7 +83,7 @@ class _Batch:
 
 
 class Facts:
-    """Metadata records of packages in a repository. Each read returns all data that was committed before it."""
+    """Reads and commits packages' metadata records. A read returns all data that was committed before the read."""
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
@@ -156,7 +156,9 @@ class Facts:
         return [*puts, Put(partition, _REVISION, {"published": at})] if puts else []
 
     def _put(self, title: str, partition: str, fact: Fact, at: str) -> list[Put]:
-        """Returns a write that fails if the metadata record changes after this read, or none if the record exists.
+        """Returns a write of a metadata record, or no write if the record exists with the same content.
+
+        The write fails if another process changes the record before the commit.
 
         Raises RegistryError if an immutable record exists with another content.
         """

@@ -18,23 +18,26 @@ from registry.clock import now, seconds_of
 from registry.metadata import Conflict, Delete, Item, Put, Repository, Unchanged
 
 PARTITION = "outbox"
-# The limit lasts about a day with the pauses below. A person must act if Cloudflare's API is unavailable for longer.
+# Failed tries after which the relay stops to deliver a change. With the pauses below, these tries take about a day. If
+# Cloudflare's API is unavailable for longer, an operator must act.
 MOST_TRIES = 150
 # How long caches may serve a document without revalidation: max-age and stale-while-revalidate
 # (registry/catalog/artifact.py, MUTABLE) in L1, and the same time again in a shield beneath L1.
 REPEAT_SECONDS = 130.0
-_KEPT_SECONDS = 7 * 86_400  # the database drops a repetition that is older
-_FIRST_PAUSE = 2.0  # seconds; doubled with each try
+# The time after which the database deletes a delivered change that still waits for its repeated delivery.
+_KEPT_SECONDS = 7 * 86_400
+# The pause in seconds before the first retry of a failed delivery. Each retry doubles the pause.
+_FIRST_PAUSE = 2.0
 _LONGEST_PAUSE = 600.0
 _PENDING, _REPEAT, _DEAD = "pending", "repeat", "dead"
 
 
 @dataclass(frozen=True)
 class Intent:
-    """A change to deliver to readers.
+    """A committed change that the registry must deliver to readers.
 
-    `changes` maps each partition to names of metadata records. `withdrawn` holds object keys. `due` is in seconds
-    since 1970.
+    `changes` maps the database partition of each changed package to the names of its changed metadata records.
+    `withdrawn` holds the keys of objects to quarantine. `due` is the time of the next try, in seconds since 1970.
     """
 
     changes: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
@@ -57,7 +60,7 @@ class Intent:
 
     @property
     def age(self) -> float:
-        """The time since the change, in seconds."""
+        """The seconds since the change was committed."""
         return seconds_of(now()) - seconds_of(self.at)
 
     @property
@@ -71,32 +74,32 @@ class Intent:
 
 
 class Outbox:
-    """The intents of a metadata repository."""
+    """The outbox in a metadata database. Its items are intents: committed changes to deliver to readers."""
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
 
     def pending(self) -> list[Intent]:
-        """Returns the intents that are not delivered yet, oldest first."""
+        """Returns the changes that were never delivered to readers, oldest first."""
         return list(self._in(_PENDING))
 
     def dead(self) -> list[Intent]:
-        """Returns the intents that failed too often and wait for a person to revive them."""
+        """Returns the changes whose delivery failed too often. They wait until an operator runs `purges retry`."""
         return list(self._in(_DEAD))
 
     def repeats(self) -> list[Intent]:
-        """Returns the intents that were delivered once and wait for their repetition."""
+        """Returns the changes that were delivered once and wait for their second delivery."""
         return list(self._in(_REPEAT))
 
     def record_delivery(self, intent: Intent, time: float) -> None:
-        """Schedules a delivered intent to repeat REPEAT_SECONDS after `time`, or deletes a repeated intent."""
+        """Schedules the second delivery of a change REPEAT_SECONDS after `time`; deletes a change delivered twice."""
         if intent.state == _REPEAT:
             self._replace(intent, None)
         else:
             self._replace(intent, replace(intent, state=_REPEAT, due=time + REPEAT_SECONDS, tries=0, error=""))
 
     def record_failure(self, intent: Intent, error: str, time: float) -> Intent:
-        """Records a failed delivery. Each retry waits longer; after MOST_TRIES failures the intent is dead."""
+        """Records a failed delivery of a change. Each retry waits longer, and MOST_TRIES failures end the retries."""
         tries = intent.tries + 1
         pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**tries)
         state = _DEAD if tries >= MOST_TRIES else intent.state
@@ -105,7 +108,7 @@ class Outbox:
         return again
 
     def revive(self) -> int:
-        """Makes all dead intents pending again, and returns their number."""
+        """Returns all changes whose delivery failed too often to the pending ones, and returns their number."""
         dead = self.dead()
         for intent in dead:
             self._replace(intent, replace(intent, state=_PENDING, tries=0, due=0))
@@ -115,7 +118,7 @@ class Outbox:
         return (_intent(item) for item in self._repository.items(PARTITION, prefix=f"{state}#"))
 
     def _replace(self, old: Intent, new: Intent | None) -> None:
-        """Replaces or deletes an intent. Does nothing if another process replaced the intent in the meantime."""
+        """Replaces or deletes an item of the outbox. Does nothing if another process has changed the item since."""
         gone = [Delete(PARTITION, old.name, Unchanged(old.version))] if new is None or new.name != old.name else []
         put = [replace(new.put(), condition=Unchanged(old.version))] if new and not gone else [new.put()] if new else []
         try:

@@ -1,6 +1,6 @@
-"""Requests to Cloudflare's API with urllib3.
+"""A client of Cloudflare's API on urllib3.
 
-Lambda's runtime brings urllib3 along; an archive with Cloudflare's SDK would need a dozen packages more.
+AWS Lambda's Python runtime includes urllib3. Cloudflare's SDK would add a dozen packages to the functions' archives.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ from urllib.request import getproxies, proxy_bypass
 import urllib3
 
 _PUBLIC_API = "https://api.cloudflare.com/client/v4"
-_TIMEOUT = urllib3.Timeout(connect=3, read=10)  # seconds
+# Timeouts of requests to Cloudflare in seconds: for functions with a time limit, and for the patient command line.
+_TIMEOUT = urllib3.Timeout(connect=3, read=10)
 _PATIENT_TIMEOUT = urllib3.Timeout(connect=5, read=60)
 
-# Client-error statuses after which a retry may succeed: timeout, conflict, rate limit. So may any status from 500 up.
+# HTTP statuses below 500 after which a retry may succeed: timeout, conflict, rate limit.
 _TRANSIENT = frozenset({408, 409, 429})
 _RETRIED = _TRANSIENT | {500, 502, 503, 504, 520, 521, 522, 523, 524}
 _RETRIES = 2
 
 
 class CloudflareError(Exception):
-    """Raised when Cloudflare refuses a request. The message holds nothing of the request's body."""
+    """Raised when Cloudflare refuses a request. The message contains no part of the request's body."""
 
 
 class CloudflareUnavailable(CloudflareError):
@@ -32,7 +33,7 @@ class CloudflareUnavailable(CloudflareError):
 
 
 class Response(Protocol):
-    """The part of urllib3's response that the client reads."""
+    """The attributes of urllib3's response that the Cloudflare client reads."""
 
     @property
     def status(self) -> int: ...
@@ -48,9 +49,10 @@ class Http(Protocol):
 
 
 class CloudflareApi:
-    """Sends requests with one API token. An empty `base` means Cloudflare's public API.
+    """A client of Cloudflare's API with one API token. An empty `base` means Cloudflare's public API.
 
-    Without `http`, each request is sent once and times out after some ten seconds, to fit a function's time limit.
+    Without `http`, the client sends each request once, with a timeout of about ten seconds, so that a request fits
+    into the time limit of a Lambda function.
     """
 
     def __init__(self, token: str, base: str = "", http: Http | None = None) -> None:
@@ -59,15 +61,21 @@ class CloudflareApi:
         self._authorization = f"Bearer {token}"
 
     def ask(self, method: str, path: str, body: Any) -> Any:
-        """Sends a JSON body and returns the result. Raises CloudflareError."""
+        """Sends a request with a JSON body to Cloudflare's API, and returns the answer's result.
+
+        Raises CloudflareError.
+        """
         return self.send(method, path, json.dumps(body).encode(), "application/json")
 
     def send(self, method: str, path: str, body: bytes, content_type: str) -> Any:
-        """Sends the bytes and returns the result. Raises CloudflareError."""
+        """Sends a request with these bytes to Cloudflare's API, and returns the answer's result.
+
+        Raises CloudflareError.
+        """
         return self._answer(method, path, body, {"Content-Type": content_type})["result"]
 
     def listed(self, path: str, query: Mapping[str, str]) -> Iterator[Any]:
-        """Yields the items of a listing whose pages are linked by cursors. Raises CloudflareError."""
+        """Yields all items of a list in Cloudflare's API, whose pages are linked by cursors. Raises CloudflareError."""
         parameters = dict(query)
         while True:
             page = self._answer("GET", f"{path}?{urlencode(parameters)}", None, {})
@@ -82,7 +90,8 @@ class CloudflareApi:
         try:
             response = self._http.request(method, self._url + path, body=body, headers=sent)
         except urllib3.exceptions.HTTPError as error:
-            cause = getattr(error, "reason", None) or error  # of the last retry
+            # After retries, urllib3 keeps the error of the last one as `reason`.
+            cause = getattr(error, "reason", None) or error
             raise CloudflareUnavailable(f"Cloudflare does not answer: {type(cause).__name__}") from None
         answer = _object(response.data)
         if response.status != 200:
@@ -94,7 +103,10 @@ class CloudflareApi:
 
 
 def patient_http(base: str = "") -> Http:
-    """Returns a connection pool for the command line: with retries, longer timeouts, and the environment's proxy."""
+    """Returns the connection pool with which the command line calls Cloudflare.
+
+    The pool retries, has longer timeouts than that of the functions, and uses the proxy that the environment sets.
+    """
     retries = urllib3.Retry(
         _RETRIES,
         allowed_methods=None,
@@ -112,7 +124,7 @@ def patient_http(base: str = "") -> Http:
 
 
 def _object(data: bytes) -> Mapping[str, Any]:
-    """Returns the JSON object in an answer, or an empty one when the answer is no JSON object."""
+    """Returns the JSON object in an answer of Cloudflare, or an empty object for any other answer."""
     try:
         found = json.loads(data)
     except ValueError:
@@ -121,7 +133,7 @@ def _object(data: bytes) -> Mapping[str, Any]:
 
 
 def _codes(answer: Mapping[str, Any]) -> str:
-    """Returns the error codes in an answer. Cloudflare's error texts are left out, because they may quote keys."""
+    """Returns the error codes in an answer of Cloudflare, without the error texts, because the texts may quote keys."""
     errors: Any = answer.get("errors") or ()
     codes = [str(each["code"]) for each in errors]
     return f" (error {', '.join(codes)})" if codes else ""

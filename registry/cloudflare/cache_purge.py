@@ -12,10 +12,10 @@ from registry.delivery.purge import WITHDRAWN, PurgeError, purged_at_once, withd
 
 @dataclass(frozen=True)
 class CloudflareEdge:
-    """The caches and the quarantine list of one stack's edge network.
+    """The Cloudflare caches and the quarantine list of one stack's edge network.
 
-    The API token of `purges` may purge the cache of the zone `zone_id`. The token of `entries` may edit
-    the namespace `namespace_id` of the account. `shields` are host names with ports.
+    The API token of `purges` may purge the cache of the zone `zone_id`. The token of `entries` may edit the Workers KV
+    namespace `namespace_id` of the account. `shields` are the shields' host names with ports.
     """
 
     purges: CloudflareApi

@@ -1,6 +1,7 @@
-"""Reads and writes the token entries in Workers KV, which the edge worker reads. Each has its record's version.
+"""Reads and writes the token entries in Workers KV, from which the edge worker reads clients' grants.
 
-All requests are bulk reads and bulk writes, because Cloudflare's API accepts 1,200 requests in five minutes.
+Each entry has the version of the token's metadata record. All requests are bulk reads and bulk writes, because
+Cloudflare's API accepts only 1,200 requests in five minutes.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from contract.entitlements import newest, to_write
 from contract.tokens import KEY_PREFIX, Record, kv_pair
 from registry.cloudflare.api import CloudflareApi, CloudflareUnavailable
 
-READ_AT_ONCE = 100  # keys in a bulk read (developers.cloudflare.com/api, "Get multiple KV pairs")
-_WRITTEN_AT_ONCE = 1_000  # entries in a bulk write; Cloudflare accepts 10,000, but requests stay small
+# The maximum number of keys in a bulk read of Workers KV (developers.cloudflare.com/api, "Get multiple KV pairs").
+READ_AT_ONCE = 100
+# The number of entries in a bulk write to Workers KV. Cloudflare accepts 10,000; fewer entries keep requests small.
+_WRITTEN_AT_ONCE = 1_000
 
 
 class TokenEntries:
-    """The token entries in one namespace. The API token of `api` may edit Workers KV of the account.
+    """The token entries in one namespace of Workers KV. The API token of `api` may edit Workers KV of the account.
 
     All methods raise CloudflareError.
     """
@@ -28,11 +31,11 @@ class TokenEntries:
         self._path = f"/accounts/{account_id}/storage/kv/namespaces/{namespace_id}"
 
     def keys(self) -> Iterator[str]:
-        """Yields the keys of all entries."""
+        """Yields the keys of all token entries in the namespace."""
         return (listed["name"] for listed in self._api.listed(f"{self._path}/keys", {"prefix": KEY_PREFIX}))
 
     def read(self, keys: Iterable[str]) -> Mapping[str, str]:
-        """Returns the existing entries among `keys`, by key."""
+        """Returns the token entries with these keys, by key. A key without an entry is left out."""
         wanted, found = list(keys), dict[str, str]()
         for start in range(0, len(wanted), READ_AT_ONCE):
             body = {"keys": wanted[start : start + READ_AT_ONCE], "type": "text"}
@@ -41,7 +44,7 @@ class TokenEntries:
         return found
 
     def update(self, records: Iterable[Record]) -> list[Record]:
-        """Writes the records unless newer entries exist, and returns the written records."""
+        """Writes token records to Workers KV where no newer entry exists, and returns the written records."""
         latest, now = list(newest(records).values()), time.time()
         written: list[Record] = []
         for start in range(0, len(latest), READ_AT_ONCE):
@@ -51,7 +54,7 @@ class TokenEntries:
         return written
 
     def overwrite(self, records: Sequence[Record], now: float) -> None:
-        """Writes all records, even over newer entries. `now` is Unix time in seconds."""
+        """Writes all token records to Workers KV, even over newer entries. `now` is Unix time in seconds."""
         for start in range(0, len(records), _WRITTEN_AT_ONCE):
             pairs = [kv_pair(record, now) for record in records[start : start + _WRITTEN_AT_ONCE]]
             answer: Mapping[str, Any] = self._api.ask("PUT", f"{self._path}/bulk", pairs) or {}

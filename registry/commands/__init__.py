@@ -1,6 +1,6 @@
 """The operator's command line, with one module for each group of commands. `registry/__main__.py` combines them.
 
-Each command imports the registry's modules in its body, so that `--help` and other commands start fast.
+Each command imports the modules that it needs in its own function, so that `--help` and other commands start fast.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ def import_packages(
 
 
 def _total(sources: Sequence[str], *unknown: Sequence[str] | None) -> int | None:
-    """Returns the number of items if all sources are directories; otherwise None."""
+    """Returns the number of items to import, or None unless all sources are local directories."""
     from registry.importing.directory import wanted_in
 
     directories = [Path(source) for source in sources]
@@ -108,7 +108,7 @@ def _total(sources: Sequence[str], *unknown: Sequence[str] | None) -> int | None
 
 @contextmanager
 def _progress(total: int | None) -> Generator[Callable[[Imported], None]]:
-    """Shows a progress bar on a terminal. Yields the function that updates the bar."""
+    """Shows the progress bar of an import on a terminal, and yields the function that updates the bar."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -149,7 +149,7 @@ def _print_result(imported: Imported) -> None:
 
 
 def _line(title: str, reason: str) -> str:
-    """Names the package, its file and the reason, each once."""
+    """Returns the message for a failed or omitted item: the package, its file and the reason, without repetitions."""
     if title in reason:
         return reason
     filename = title.rsplit(" ", 1)[-1]

@@ -38,7 +38,7 @@ def drain(
 
 
 def _pass(target: Target, delivery: Delivery, metric: bool) -> bool:
-    """Runs one pass over the outbox. Returns whether all deliveries succeeded."""
+    """Delivers the due changes in the outbox once, and reports the result. Returns whether all deliveries succeeded."""
     report = delivery.drain()
     if metric:
         target.metrics.purges(report.lag, report.dead)

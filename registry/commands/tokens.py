@@ -143,7 +143,10 @@ def ungrant(
 
 
 def _report_delay(target: Target, changed: Changed) -> None:
-    """Reports that the edge could not be updated: a warning on DynamoDB, whose stream updates it, else an error."""
+    """Reports that a token change did not reach the edge at once.
+
+    The report is only a warning on DynamoDB, because the table's stream updates the edge later.
+    """
     if not changed.edge_error:
         return
     problem = f"the change is committed, but the edge could not be updated: {changed.edge_error}"

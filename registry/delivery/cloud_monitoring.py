@@ -15,16 +15,18 @@ from requests import RequestException
 from contract.metrics import GIVEN_UP, GOOGLE_RESOURCE, GOOGLE_TYPES, PUBLISH_TO_VISIBLE, PURGE_LAG
 from registry import RegistryError
 
-# Overrides the API's base URL. Pulumi's provider reads the same variable.
+# The environment variable that overrides the URL of Cloud Monitoring's API. Pulumi's provider reads the same variable.
 ENDPOINT_VARIABLE = "GOOGLE_MONITORING_CUSTOM_ENDPOINT"
 _ENDPOINT = "https://monitoring.googleapis.com/"
 _SCOPE = "https://www.googleapis.com/auth/monitoring.write"
-_AT_ONCE = 200  # time series a request (Cloud Monitoring, "Quotas and limits")
-_PATIENCE = 30  # seconds
+# The maximum number of time series in one request (Cloud Monitoring, "Quotas and limits").
+_AT_ONCE = 200
+# The timeout of a request to Cloud Monitoring, in seconds.
+_PATIENCE = 30
 
 
 class CloudMonitoring:
-    """Reports one environment's metrics to the Google Cloud project of its alarms, which also has the metadata.
+    """Reports an environment's custom metrics to Cloud Monitoring, in the project that has its alarms and its metadata.
 
     The Application Default Credentials need the role `roles/monitoring.metricWriter`. Methods raise RegistryError.
     """
@@ -34,11 +36,14 @@ class CloudMonitoring:
         self._project = project
 
     def purges(self, lag: float, given_up: int) -> None:
-        """Reports the outbox's lag and its dead intents, like CloudWatch.purges."""
+        """Reports the age in seconds of the oldest undelivered change, and the number of changes given up."""
         self._write([self._series(PURGE_LAG, lag), self._series(GIVEN_UP, given_up)])
 
     def publish_to_visible(self, seconds: Mapping[tuple[str, str], float]) -> None:
-        """Reports the seconds by tier and place. The alarm finds the slowest place itself."""
+        """Reports the seconds from the commit of a change until each place served it, by tier and place.
+
+        No maximum is reported, because the alarm computes the slowest place itself.
+        """
         self._write(
             [
                 self._series(PUBLISH_TO_VISIBLE, value, {"tier": tier, "place": place})

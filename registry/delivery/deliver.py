@@ -1,6 +1,6 @@
 """Delivers committed changes to readers: renders documents, quarantines withdrawn objects and purges the edge.
 
-The code depends on no specific cloud. It needs only a repository, an origin and an edge network.
+The module works with any cloud: it uses only the interfaces of the metadata database, the origin and the edge network.
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ from registry.ecosystems.packages import of_partition
 from registry.metadata import Repository
 from registry.origin import Origin
 
-_AT_ONCE = 50  # intents
-_RENDERED_AT_ONCE = 8  # packages
+# The number of changes to deliver together, and of packages to render in parallel.
+_AT_ONCE = 50
+_RENDERED_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
 class PassReport:
     """The result of one pass of the outbox relay.
 
-    `lag` is the age in seconds of the oldest change that readers do not see yet. `left` is the number of due intents
-    that the pass did not start for lack of time.
+    `lag` is the age in seconds of the oldest change that readers do not see yet. `left` is the number of due changes
+    that the pass did not try to deliver, because its time was over.
     """
 
     delivered: int
@@ -44,14 +45,17 @@ class PassReport:
 
 @dataclass
 class Delivered:
-    """The number of delivered intents, and the reason for each failure. Intents that were not started do not count."""
+    """The number of delivered changes, and the reason for each failed delivery."""
 
     delivered: int = 0
     failed: list[str] = field(default_factory=list[str])
 
 
 class Delivery:
-    """Delivers the intents of one stack, whose service is at `url`. Delivery is idempotent."""
+    """Delivers the changes of one stack to its readers. `url` is the address at which clients reach the stack.
+
+    A repeated delivery has the same effect as a single one.
+    """
 
     def __init__(self, repository: Repository, origin: Origin, edge: EdgeNetwork, url: str) -> None:
         self.outbox = Outbox(repository)
@@ -62,15 +66,15 @@ class Delivery:
         self._url = url
 
     def deliver(self, partitions: Collection[str]) -> list[str]:
-        """Delivers the pending intents of these packages, from any publisher.
+        """Delivers the pending changes of the packages in these database partitions, from any publisher.
 
-        Returns the reason for each failure, without duplicates. The outbox relay retries failed intents.
+        Returns the reasons for failed deliveries, each once. The outbox relay retries failed deliveries.
         """
         pending = [intent for intent in self.outbox.pending() if partitions & intent.changes.keys()]
         return list(dict.fromkeys(self.deliver_intents(pending).failed))
 
     def drain(self, until: float = math.inf) -> PassReport:
-        """Delivers the due intents of the outbox to the edge: first those never delivered, then those to repeat.
+        """Delivers the due changes in the outbox: first those never delivered, then those delivered once.
 
         Starts no delivery after the time `until`, in seconds since 1970.
         """
@@ -91,9 +95,9 @@ class Delivery:
         )
 
     def deliver_intents(self, intents: Sequence[Intent], until: float = math.inf) -> Delivered:
-        """Delivers several intents together, so that a package with several intents is rendered once.
+        """Delivers several changes together, so that a package with several changes is rendered once.
 
-        If that fails, delivers each intent separately, so that one bad intent does not block the others.
+        If the delivery fails, delivers each change separately, so that one bad change does not block the others.
         """
         if not intents or time.time() >= until:
             return Delivered()
@@ -122,9 +126,9 @@ class Delivery:
         self._edge.purge(list(dict.fromkeys([*stale, *withdrawn])))
 
     def _render(self, partition: str, names: Collection[str]) -> list[str]:
-        """Updates the documents of a package and returns all their keys.
+        """Renders the documents of a package, writes those that changed to the origin, and returns the keys of all.
 
-        Unchanged documents need a purge too, because an earlier run may have stopped between its write and its purge.
+        Unchanged documents are purged too, because an earlier run may have stopped between its write and its purge.
         """
         snapshot = self._facts.read(partition)
         touched = set(names)

@@ -9,26 +9,30 @@ import boto3
 
 from contract.metrics import GIVEN_UP, NAMESPACE, PUBLISH_TO_VISIBLE, PURGE_LAG
 
-_AT_ONCE = 1000  # metrics a request (Amazon CloudWatch, "PutMetricData")
+# The maximum number of metrics in one request (Amazon CloudWatch, "PutMetricData").
+_AT_ONCE = 1000
 
 
 class CloudWatch:
-    """Reports one environment's metrics to the region of its alarms, which is the metadata's home region."""
+    """Reports an environment's custom metrics to CloudWatch, in the home region, which has the alarms."""
 
     def __init__(self, environment: str, region: str) -> None:
         self._environment = environment
         self._client = cast(Any, boto3).client("cloudwatch", region_name=region)
 
     def purges(self, lag: float, given_up: int) -> None:
-        """Reports the outbox's lag and its dead intents.
+        """Reports how far the delivery of changes to readers is behind.
 
         `lag` is the age in seconds of the oldest undelivered change, or 0 without one. `given_up` is the number of
-        changes that failed too often and wait for a person.
+        changes whose delivery failed too often and waits for an operator.
         """
         self._put([self._datum(PURGE_LAG, lag, {}), self._datum(GIVEN_UP, given_up, {}, "Count")])
 
     def publish_to_visible(self, seconds: Mapping[tuple[str, str], float]) -> None:
-        """Reports the seconds until each place served the change, by tier and place, and the maximum."""
+        """Reports the seconds from the commit of a change until each place served it, by tier and place.
+
+        The maximum is reported too, as a metric without tier and place.
+        """
         each = [
             self._datum(PUBLISH_TO_VISIBLE, value, {"Tier": tier, "Place": place})
             for (tier, place), value in seconds.items()

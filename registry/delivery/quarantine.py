@@ -1,7 +1,7 @@
 """The list of withdrawn objects, which the edge checks before any cache (workers/edge/src/quarantine.ts).
 
-Caches keep an immutable object for a year, and shields cannot purge one, so the list takes precedence over caches.
-The origin keeps the objects under keys that no URL reaches.
+Caches keep an immutable object for a year, and shields cannot purge an object. Therefore the edge refuses an object on
+the list even when a cache has it. The origin keeps withdrawn objects under keys that no URL reaches.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _AT_ONCE = 90
 
 
 def withdraw(repository: Repository, edge: EdgeNetwork, origin: Origin, keys: Sequence[str]) -> None:
-    """Adds objects to the list at the edge first, and then moves them to keys that no URL reaches."""
+    """Adds objects to the quarantine list at the edge, and then moves these objects to keys that no URL reaches."""
     for start in range(0, len(keys), _AT_ONCE):
         repository.transact([Put(PARTITION, key, {}) for key in dict.fromkeys(keys[start : start + _AT_ONCE])])
     sync_list(repository, edge)
@@ -26,7 +26,7 @@ def withdraw(repository: Repository, edge: EdgeNetwork, origin: Origin, keys: Se
 
 
 def sync_list(repository: Repository, edge: EdgeNetwork) -> None:
-    """Syncs the list at the edge with the repository, and repeats until the list did not change during a write."""
+    """Writes the quarantine list from the metadata database to the edge, until the list no longer changes meanwhile."""
     written: list[str] | None = None
     while (listed := [item.name for item in repository.items(PARTITION)]) != written:
         edge.refuse(listed)
