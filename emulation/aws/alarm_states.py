@@ -1,8 +1,8 @@
-"""Decides whether a metric alarm is in the ALARM state, from the values of its last periods.
+"""Decides the state of an emulated CloudWatch alarm from the values of its metric.
 
 Source: CloudWatch User Guide, "Evaluating an alarm" and "Configuring how CloudWatch alarms treat missing data".
-CloudWatch retrieves more periods than the alarm evaluates, so that later values can bridge a gap. It applies the
-setting for missing data only to the gaps that remain.
+CloudWatch reads more periods than the alarm evaluates, so that a value from an older period can take the place of a
+missing one. The alarm's setting for missing data applies only to the periods that still have no value.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Literal
 
 State = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
 
-# Periods that are retrieved beyond those that the alarm evaluates; the guide's examples retrieve as many.
+# The number of periods that an alarm reads beyond those that it evaluates. The examples in the CloudWatch User Guide
+# read as many.
 _EXTRA_PERIODS = 2
 
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
@@ -27,8 +28,8 @@ COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
 
 @dataclass(frozen=True)
 class Rule:
-    """An alarm's rule: `datapoints` of the last `periods` periods must breach the threshold. `missing` is CloudWatch's
-    setting for missing data, for example "notBreaching"."""
+    """The rule of a CloudWatch alarm: `datapoints` of the last `periods` periods must breach the threshold. `missing`
+    is CloudWatch's setting for missing data, for example "notBreaching"."""
 
     periods: int
     datapoints: int
@@ -41,8 +42,8 @@ class Rule:
         return self.periods + _EXTRA_PERIODS
 
     def state(self, values: Sequence[float | None], before: State) -> State:
-        """Returns the alarm's new state from its state `before`. `values` belong to the last `evaluation_range`
-        periods, the newest first. None means no data."""
+        """Returns the alarm's new state. `before` is its current state. `values` holds the metric's value in each of
+        the last `evaluation_range` periods, the newest first; None means that the period has no data."""
         compare = COMPARISONS[self.comparison]
         bad = [compare(value, self.threshold) for value in values if value is not None][: self.periods]
         gaps = self.periods - len(bad)
@@ -53,7 +54,7 @@ class Rule:
         if sum(bad) >= self.datapoints:
             return "ALARM"
         if bad.count(False) > self.periods - self.datapoints:
-            return "OK"  # no value in the gaps could change this result
+            return "OK"  # enough values are good: the missing values could not cause an alarm
         if self.missing == "ignore":
             return before
         if not bad:

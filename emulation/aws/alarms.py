@@ -28,8 +28,8 @@ from emulation.origin_requests import Application
 
 _EVALUATIONS_PER_MINUTE = 4
 _LONGEST_PAUSE = 5.0
-# CloudWatch keeps values that are finer than a minute for three hours. Here the limit applies to all values, to save
-# memory.
+# The number of seconds for which metric values are kept. CloudWatch keeps values with a period under one minute for
+# three hours. The emulation applies this limit to all values, to save memory.
 _RETENTION_SECONDS = 3 * 3600
 
 _UNSUPPORTED = ("metric_data_queries", "extended_statistic", "threshold_metric_id", "rule")
@@ -37,8 +37,8 @@ _PUT_ALARM: Any = CloudWatchBackend.put_metric_alarm
 
 
 class Alarms:
-    """WSGI middleware over the emulated API: answers requests for the clock at `PATH`. A separate thread evaluates the
-    alarms."""
+    """WSGI middleware over the emulated AWS API: evaluates the CloudWatch alarms in a separate thread. Requests to
+    `PATH` read and set the length of the emulated minute."""
 
     def __init__(self, application: Application, observed: ServiceMetrics) -> None:
         self._application = application
@@ -65,7 +65,7 @@ class Alarms:
         while True:
             now = time.time()
             try:
-                if now - sampled >= self._minute / 2:  # so that each period has a value
+                if now - sampled >= self._minute / 2:  # publishes twice a minute, so that each period has a value
                     sampled = now
                     self._observed.publish(now, MINUTE_SECONDS / self._minute)
                 evaluate(now, self._minute)
@@ -82,7 +82,8 @@ def patch_alarms() -> None:
 
 
 def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
-    """Yields the replacements for methods of `CloudWatchBackend`, each with the method's name."""
+    """Yields the methods that replace methods of moto's `CloudWatchBackend`, each with the name of the method it
+    replaces."""
     signature = inspect.signature(_PUT_ALARM)
 
     def put_metric_alarm(self: Any, *arguments: Any, **named: Any) -> Any:
@@ -99,7 +100,7 @@ def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
 
 
 def evaluate(now: float, minute: float) -> None:
-    """Evaluates all alarms of all regions at the time `now`. `minute` is the length of CloudWatch's minute in
+    """Evaluates the CloudWatch alarms of all regions at the time `now`. `minute` is the length of an emulated minute in
     seconds."""
     for backend in list(cast(Any, cloudwatch_backends)[AWS_ACCOUNT_ID].values()):
         data = list(backend.metric_data)
@@ -138,12 +139,13 @@ def _change(backend: Any, alarm: Any, after: State, values: list[float | None]) 
     sns = cast(Any, sns_backends)[AWS_ACCOUNT_ID][alarm.region_name]
     subject = f'{after}: "{alarm.name}" in {alarm.region_name}'
     for topic in actions if alarm.actions_enabled else []:
-        if topic in sns.topics:  # a failed action does not change the state
+        if topic in sns.topics:  # a topic that does not exist gets no message, and the alarm still changes its state
             sns.publish(json.dumps(_message(alarm, before)), arn=topic, subject=subject)
 
 
 def _message(alarm: Any, before: State) -> dict[str, Any]:
-    """Returns the notification that CloudWatch sends to a topic (User Guide, "Alarm events")."""
+    """Returns the message that CloudWatch sends to an SNS topic when an alarm changes its state (User Guide, "Alarm
+    events")."""
     return {
         "AlarmName": alarm.name,
         "AlarmDescription": alarm.description,
@@ -171,7 +173,8 @@ def _message(alarm: Any, before: State) -> dict[str, Any]:
 
 
 def _expect_emulated(requested: dict[str, Any]) -> None:
-    """Raises InvalidParameterValue, as the API does, for an alarm that this module could never evaluate."""
+    """Raises InvalidParameterValue for a CloudWatch alarm that the emulation could never evaluate. The AWS API refuses
+    invalid alarms with the same error."""
     unknown = [name for name in _UNSUPPORTED if requested.get(name)]
     if unknown:
         raise InvalidParameterValue(f"not emulated: an alarm with {', '.join(unknown)}")

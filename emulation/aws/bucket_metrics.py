@@ -1,4 +1,5 @@
-"""Stores the request metrics configurations of buckets; moto 5.2 mistakes these requests for other ones."""
+"""Stores the S3 request metrics configurations of buckets. moto 5.2 has no such API and takes these requests for
+requests to create, list or delete a bucket."""
 
 from __future__ import annotations
 
@@ -13,20 +14,20 @@ _KEPT = "artifact_edge_metrics"
 
 
 def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
-    """Yields the replacements for methods of `S3Response`, each with the method's name. They store each configuration
-    by bucket and name."""
+    """Yields the methods that replace methods of moto's `S3Response`, each with the name of the method it replaces.
+    They store each metrics configuration by bucket and name."""
     for name, answer in _ANSWERS.items():
         yield name, _instead(_ORIGINALS[name], answer)
 
 
 def patch_bucket_metrics() -> None:
-    """Makes moto store metrics configurations."""
+    """Makes moto store the S3 request metrics configurations of buckets."""
     for name, method in patches():
         setattr(S3Response, name, method)
 
 
 def names_of_metrics(bucket: Any) -> Iterable[str]:
-    """Returns the names of the bucket's metrics configurations."""
+    """Returns the names of a bucket's S3 request metrics configurations."""
     return tuple(cast(dict[str, str], getattr(bucket, _KEPT, {})))
 
 

@@ -20,7 +20,8 @@ def patch_bucket_policies() -> None:
 
 
 def _permission(bucket: Any, action: str, resource: str) -> PermissionResult:
-    """Replaces `moto.s3.models.FakeBucket.get_permission`."""
+    """Replaces `moto.s3.models.FakeBucket.get_permission`, and ignores the policy statements whose conditions do not
+    hold."""
     if bucket.policy is None:
         return PermissionResult.NEUTRAL
     statements = list(_in_force(json.loads(bucket.policy.decode())))
@@ -28,7 +29,8 @@ def _permission(bucket: Any, action: str, resource: str) -> PermissionResult:
 
 
 def _in_force(policy: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yields the statements whose conditions hold, without their conditions."""
+    """Yields the statements of a bucket policy whose conditions hold. The yielded statements contain no conditions,
+    because moto cannot evaluate them."""
     for statement in policy["Statement"]:
         if holds(statement.get("Condition", {}), COMMON_CONTEXT, COMMON_CONTEXT):
             yield {name: value for name, value in statement.items() if name != "Condition"}

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import httpx
 
-# GET answers `{"minute_seconds": 60}`. PUT of another number changes the length of a minute, for the periods of alarms
-# and the schedules of EventBridge. The ages in metrics that other AWS services report grow faster by the same factor.
+# The path at which the emulated AWS reads and sets the length of its minute. GET answers `{"minute_seconds": 60}`, and
+# PUT of such a document sets the length. The length applies to the periods of alarms and to the schedules of
+# EventBridge. The ages in the metrics of other services grow faster by the same factor.
 PATH = "/_artifact-edge/alarms"
 
 MINUTE_SECONDS = 60.0
 
 
 def minute_seconds(aws_url: str) -> float:
-    """Returns the current length of a minute in seconds. Raises httpx.HTTPError."""
+    """Returns how many seconds a minute of the emulated AWS lasts. Raises httpx.HTTPError when the emulated AWS does
+    not answer."""
     return httpx.get(aws_url + PATH, trust_env=False).raise_for_status().json()["minute_seconds"]

@@ -26,9 +26,9 @@ _NEGATED = {"StringNotEquals": "StringEquals", "StringNotLike": "StringLike", "N
 
 
 def holds(conditions: Mapping[str, Mapping[str, Any]], context: Mapping[str, str], known: Collection[str]) -> bool:
-    """Returns whether a request with this context meets all conditions. A key in `known` may be missing from the
-    context: a request through an endpoint has no source address, for example. Raises UnknownCondition for other keys
-    and operators."""
+    """Returns whether a request meets all conditions of a policy statement. `context` holds the values of the request's
+    condition keys. A key in `known` may be missing from `context`: for example, a request through a VPC endpoint has no
+    source address. Raises UnknownCondition for other keys and operators."""
     return all(
         _holds(operator, key, texts(values), context, known)
         for operator, of in conditions.items()
@@ -37,7 +37,8 @@ def holds(conditions: Mapping[str, Mapping[str, Any]], context: Mapping[str, str
 
 
 def texts(value: Any) -> list[str]:
-    """Returns a policy value as a list, because policies contain either one text or a list of texts."""
+    """Returns the value of a policy element as a list, because a policy may contain either a string or a list of
+    strings."""
     return [value] if isinstance(value, str) else [str(each) for each in value or ()]
 
 
@@ -50,8 +51,8 @@ def like(pattern: str, text: str) -> bool:
 def _holds(
     operator: str, key: str, wanted: Collection[str], context: Mapping[str, str], known: Collection[str]
 ) -> bool:
-    """Returns whether one condition holds. One matching value is enough; a negated operator holds if no value matches
-    or the context lacks the key."""
+    """Returns whether a request meets one condition of a policy. One matching value is enough. A negated operator holds
+    if no value matches or if the request lacks the key."""
     matches = _MATCHES.get(_NEGATED.get(operator, operator))
     if matches is None or key not in known:
         raise UnknownCondition(f"policy condition {operator} {key} is not emulated")

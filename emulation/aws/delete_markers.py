@@ -1,5 +1,5 @@
-"""Deletes a delete marker that is the only version left of an object. moto 5.2 fails, because it frees each version's
-bytes."""
+"""Makes it possible to delete an S3 delete marker that is the only version left of an object. moto 5.2 fails at this,
+because it tries to free the content of the version, and a delete marker has no content."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from moto.s3.models import FakeDeleteMarker
 
 
 def dispose(marker: Any, garbage: bool = False) -> None:
-    """Does nothing, because a delete marker has no bytes to free."""
+    """Replaces moto's method that frees the content of a version. It does nothing, because a delete marker has no
+    content."""
 
 
 def patch_delete_markers() -> None:
-    """Makes moto accept the deletion of delete markers."""
+    """Makes moto accept the deletion of S3 delete markers."""
     cast(Any, FakeDeleteMarker).dispose = dispose

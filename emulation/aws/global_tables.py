@@ -1,4 +1,4 @@
-"""Replicas of DynamoDB tables, which moto 5.2 does not support.
+"""Emulates DynamoDB global tables, whose replicas moto 5.2 does not support.
 
 Source: DynamoDB Developer Guide, "Global tables" (version 2019.11.21, eventual consistency). UpdateTable creates and
 deletes replicas one at a time, and DescribeTable lists them. A write in one region reaches the other regions after a
@@ -26,8 +26,9 @@ from moto.dynamodb.responses import DynamoHandler
 from emulation.aws import tables
 from emulation.origin_requests import Application
 
-# GET answers `{"pending": 0, "lag": 0.0, "paused": false}`. PUT `{"lag": 30}` delays each later write by so many
-# seconds. PUT `{"paused": true}` holds back all writes until `{"paused": false}`.
+# The path at which tests control the replication of DynamoDB global tables. GET answers `{"pending": 0, "lag": 0.0,
+# "paused": false}`. PUT `{"lag": 30}` delays each later write by 30 seconds. PUT `{"paused": true}` holds back all
+# writes until PUT `{"paused": false}`.
 PATH = "/_artifact-edge/global-tables"
 
 _Key = tuple[DynamoType, DynamoType | None]
@@ -35,21 +36,22 @@ _Key = tuple[DynamoType, DynamoType | None]
 
 @dataclass
 class _GlobalTable:
-    """One table in all its regions. `written` is the time of the original write of the item version that a region
-    holds."""
+    """A DynamoDB global table. `regions` lists the regions with a replica. `written` holds, for each region and item,
+    the time at which a client wrote the version that the region holds."""
 
     regions: list[str]
     written: dict[tuple[str, _Key], float] = field(default_factory=dict[tuple[str, _Key], float])
 
     def __deepcopy__(self, memo: dict[int, Any]) -> _GlobalTable:
-        """Returns the object itself: moto copies a table for each transaction, and the copy must share this state."""
+        """Returns the same object instead of a copy. moto copies a table for each transaction, and all copies must
+        share this replication state."""
         return self
 
 
 @dataclass(frozen=True)
 class _Change:
-    """A write to replicate: its source table, its item after the write (None means deleted), and the time when it is
-    due."""
+    """A write that must still reach the other regions of a DynamoDB global table. `item` is the item after the write,
+    or None if the write deleted it. `due` is the time at which the write reaches the other regions."""
 
     table: Table
     key: _Key
@@ -59,7 +61,8 @@ class _Change:
 
 
 class Propagation:
-    """Copies writes to the other regions, in order, in a separate thread. `lag` is in seconds."""
+    """Copies each write in a DynamoDB global table to the table's other regions, in order, in a separate thread. `lag`
+    is the delay in seconds."""
 
     def __init__(self) -> None:
         self.lag = 0.0
@@ -80,7 +83,7 @@ class Propagation:
             self._thread.start()
 
     def wait(self) -> None:
-        """Waits until all regions have every earlier write."""
+        """Waits until every earlier write of a DynamoDB global table has reached all regions."""
         self._queue.join()
 
     @property
@@ -108,16 +111,17 @@ def _apply(change: _Change) -> None:
 
 
 def _ignore(table: Table, partition: DynamoType, name: DynamoType | None, item: Item | None) -> None:
-    """Does nothing, so that a replicated write is not replicated again."""
+    """Does nothing, so that a write that was copied to a replica is not copied a second time."""
 
 
 def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
-    """Yields the replacements for methods of `DynamoHandler`, each with the method's name."""
+    """Yields the methods that replace methods of moto's `DynamoHandler`, each with the name of the method it
+    replaces."""
     yield from (("update_table", _update_table), ("describe_table", _describe_table))
 
 
 def patch_global_tables() -> None:
-    """Makes moto support replicas."""
+    """Makes moto support replicas of DynamoDB tables."""
     for name, method in patches():
         setattr(DynamoHandler, name, method)
 
@@ -142,7 +146,7 @@ def _describe_table(handler: DynamoHandler) -> Any:
 
 
 def _with_replicas(table: Table, answer: Any) -> Any:
-    """Adds the replicas to a table's description, which is the value of `Table` or `TableDescription` in the answer."""
+    """Adds the list of replicas to the description of a DynamoDB table in an API response."""
     for described in cast("dict[str, Any]", answer.result).values():
         replicas = [
             {"RegionName": region, "ReplicaStatus": "ACTIVE", **_key_of(replica)} for region, replica in _others(table)
@@ -199,7 +203,7 @@ def _group(table: Table) -> _GlobalTable | None:
 
 
 def _others(table: Table) -> Iterator[tuple[str, Table]]:
-    """Yields each other region that still has a replica, with the replica."""
+    """Yields the replicas of a DynamoDB table in other regions, each with its region."""
     group = _group(table)
     for region in group.regions if group else []:
         replica = dynamodb_backends[table.account_id][region].tables.get(table.name)
@@ -213,7 +217,8 @@ def _key_of(table: Table) -> dict[str, str]:
 
 
 class GlobalTables:
-    """WSGI middleware over the emulated API: reports and sets the replication delay."""
+    """WSGI middleware over the emulated AWS API: lets tests read the state of DynamoDB replication, delay it and pause
+    it."""
 
     def __init__(self, application: Application) -> None:
         self._application = application

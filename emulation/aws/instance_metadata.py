@@ -1,7 +1,9 @@
-"""The part of the EC2 instance metadata service that boto3 uses: credentials of the role in the instance profile.
+"""Emulates the part of the EC2 instance metadata service that boto3 uses: it returns the credentials of the role in a
+machine's instance profile.
 
-EC2 serves metadata at 169.254.169.254 and identifies the machine by its network interface. Here the URL's path
-identifies the machine. Source: EC2 User Guide, "Use the Instance Metadata Service", "Retrieve security credentials".
+EC2 serves metadata at 169.254.169.254 and identifies the machine by its network interface. The emulation identifies the
+machine by the path of the URL. Source: EC2 User Guide, "Use the Instance Metadata Service", "Retrieve security
+credentials".
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ _RENEWAL_MARGIN = timedelta(minutes=5)
 
 
 class InstanceMetadata:
-    """WSGI middleware over the emulated API: version 2 of the service, which requires a session token."""
+    """WSGI middleware over the emulated AWS API: serves version 2 of the EC2 instance metadata service, which requires
+    a session token."""
 
     def __init__(self, application: Application) -> None:
         self._application = application

@@ -1,4 +1,5 @@
-"""Replicas of KMS keys. In moto 5.2 a replica shares the aliases of its primary and describes itself as the primary."""
+"""Corrects replicas of KMS keys. In moto 5.2 a replica shares the aliases of its primary key, and its description says
+that it is the primary key."""
 
 from __future__ import annotations
 
@@ -19,5 +20,5 @@ _ORIGINAL: Any = KmsBackend.replicate_key
 
 
 def patch_replicas() -> None:
-    """Makes moto separate replicas from their primary key."""
+    """Makes moto keep replicas of KMS keys separate from their primary key."""
     cast(Any, KmsBackend).replicate_key = replicate

@@ -1,4 +1,5 @@
-"""Lets the sandbox run functions: moto 5.2 would run them in Docker, and it does not serve uploaded code."""
+"""Lets the sandbox run Lambda functions as processes of its own. moto 5.2 would run them in Docker, and it does not
+serve the code that was uploaded."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from moto.awslambda.models import LambdaBackend, LambdaFunction, lambda_backends
 
 from emulation.layout import AWS_ACCOUNT_ID
 
-# GET `<PATH>/<region>/<name>.zip` answers with a function's code. `GetFunction` returns this URL.
+# The path below which the emulated AWS serves the code of Lambda functions: `<PATH>/<region>/<name>.zip`. The
+# GetFunction API returns this URL.
 PATH = "/_artifact-edge/functions"
 
 _CODE = re.compile(rf"{PATH}/([a-z0-9-]+)/([A-Za-z0-9_-]+)\.zip")
@@ -20,10 +22,12 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 def patch_lambda(url: str) -> None:
-    """Makes moto deliver no stream records to functions, and makes GetFunction return a code URL below `url`."""
+    """Makes moto deliver no stream records to Lambda functions, because the emulated Lambda runtime delivers them.
+    Makes GetFunction return a download URL of the function's code, below `url`."""
 
     def send_nothing(backend: LambdaBackend, function_arn: str, items: list[Any], source: str) -> bytes:
-        return b""  # moto does not remember what it delivered
+        # moto ignores the answer of the function. The emulated Lambda runtime delivers the records instead.
+        return b""
 
     def get_code(function: LambdaFunction) -> dict[str, Any]:
         location = f"{url}{PATH}/{function.region}/{function.function_name}.zip"
@@ -34,7 +38,7 @@ def patch_lambda(url: str) -> None:
 
 
 class FunctionCode:
-    """WSGI middleware over the emulated API: serves the code of functions below `PATH`."""
+    """WSGI middleware over the emulated AWS API: serves the code of Lambda functions below `PATH`."""
 
     def __init__(self, application: Application) -> None:
         self._application = application

@@ -1,5 +1,5 @@
-"""Relaxes Object Lock where moto 5.2 is stricter than S3: on buckets with objects (S3 allows this since 2023), and for
-copies."""
+"""Corrects S3 Object Lock in the two cases in which moto 5.2 is stricter than S3. S3 accepts a lock configuration for a
+bucket with objects (since 2023), and a copy without a checksum."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def put_object_lock_configuration(
     days: int | None = None,
     years: int | None = None,
 ) -> None:
-    """Replaces `S3Backend.put_object_lock_configuration`: allows buckets with objects, whose existing versions stay
-    unlocked."""
+    """Replaces `S3Backend.put_object_lock_configuration`: accepts a bucket that already contains objects. Their
+    existing versions stay unlocked."""
     bucket: Any = backend.get_bucket(bucket_name)
     if not bucket.is_versioned:
         raise InvalidBucketState("Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration")

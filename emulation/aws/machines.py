@@ -14,19 +14,19 @@ from emulation.layout import AWS_ACCOUNT_ID
 
 @dataclass(frozen=True)
 class NetworkPath:
-    """The network path of a request to S3: its condition keys, and the policy of its VPC endpoint (None without an
-    endpoint)."""
+    """The way in which a request reaches S3. `context` holds the condition keys that follow from the way. `policy` is
+    the policy of the VPC endpoint, or None if the request uses no endpoint."""
 
     context: Mapping[str, str]
     policy: Mapping[str, Any] | None = None
 
 
 def path_to_s3(address: str, bucket_region: str) -> NetworkPath:
-    """Returns the network path of a request from `address` to a bucket.
+    """Returns the way in which a request from `address` reaches an S3 bucket.
 
-    A machine reaches S3 of its own region through the gateway endpoint in its subnet's route table, if there is one.
-    Such a request has no source address (S3 User Guide, "Controlling access from VPC endpoints with bucket policies").
-    All other requests come from a public address.
+    A machine reaches the S3 of its own region through the gateway endpoint in its subnet's route table, if there is
+    one. Such a request has no source address (S3 User Guide, "Controlling access from VPC endpoints with bucket
+    policies"). All other requests come from a public address.
     """
     for region, instance in _instances():
         if instance.public_ip == address and region == bucket_region:
@@ -39,7 +39,7 @@ def path_to_s3(address: str, bucket_region: str) -> NetworkPath:
 
 
 def role_of_instance(instance_id: str) -> Any:
-    """Returns moto's role object from the instance profile of a running machine, or None if there is none."""
+    """Returns the IAM role in the instance profile of a running EC2 instance, or None if the instance has no role."""
     for region, instance in _instances():
         if instance.id == instance_id:
             association = _backend(region).iam_instance_profile_associations.get(instance_id)
@@ -48,7 +48,7 @@ def role_of_instance(instance_id: str) -> Any:
 
 
 def _instances() -> Iterator[tuple[str, Any]]:
-    """Yields each running machine with its region."""
+    """Yields each running EC2 instance, together with its region."""
     for region in list(cast(Any, ec2_backends)[AWS_ACCOUNT_ID]):
         for instance in _backend(region).all_instances():
             if instance._state.name == "running":

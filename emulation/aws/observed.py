@@ -21,13 +21,13 @@ from emulation.aws.statistics import Total
 from emulation.layout import AWS_ACCOUNT_ID
 from emulation.origin_requests import Application
 
-# One metric: region, namespace, name, dimensions and values.
+# One CloudWatch metric: its region, namespace, name, dimensions and values.
 _Metric = tuple[str, str, str, Mapping[str, str], Total]
 
 
 class RequestOutcomes:
-    """WSGI middleware over the emulated API: counts the responses of each bucket by status class since the last
-    reading."""
+    """WSGI middleware over the emulated AWS API: counts the responses of each S3 bucket by status class (2xx, 4xx,
+    5xx)."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
@@ -46,22 +46,24 @@ class RequestOutcomes:
         return self._application(environ, note)
 
     def take(self) -> Mapping[tuple[str, str], int]:
-        """Returns the counts by bucket and first digit of the status, and resets them."""
+        """Returns the number of S3 responses since the last call, by bucket and first digit of the status code, and
+        resets the numbers."""
         with self._lock:
             ended, self._ended = self._ended, Counter()
         return ended
 
 
 class ServiceMetrics:
-    """Publishes all metrics once a period. `waiting` lists the objects that are still to be replicated."""
+    """Publishes CloudWatch metrics of SQS queues, S3 requests and S3 replication. `waiting` returns the objects that S3
+    has not replicated yet."""
 
     def __init__(self, outcomes: RequestOutcomes, waiting: Callable[[], Sequence[Waiting]]) -> None:
         self._outcomes = outcomes
         self._waiting = waiting
 
     def publish(self, now: float, faster: float) -> None:
-        """Publishes the metrics at the time `now`. Ages are multiplied by `faster`, because the emulated minute can be
-        shorter."""
+        """Publishes the metrics of all emulated services at the time `now`. Ages are multiplied by `faster`, because an
+        emulated minute can be shorter than a real one."""
         for region, namespace, name, dimensions, total in self._metrics(now, faster):
             datum = {
                 "MetricName": name,
@@ -81,7 +83,7 @@ class ServiceMetrics:
         yield from _replication_metrics(self._waiting(), now, faster)
 
     def _request_metrics(self) -> Iterator[_Metric]:
-        """Yields error rates of the buckets that have a metrics configuration and had requests."""
+        """Yields the error rates of the S3 buckets that have a metrics configuration and received requests."""
         ended = self._outcomes.take()
         for name, bucket in _buckets().items():
             requests = sum(count for (of, _), count in ended.items() if of == name)
@@ -105,7 +107,8 @@ def _queue_metrics(now: float, faster: float) -> Iterator[_Metric]:
 
 
 def _replication_metrics(waiting: Sequence[Waiting], now: float, faster: float) -> Iterator[_Metric]:
-    """Yields, for each replication rule with metrics, the number of waiting objects and the age of the oldest."""
+    """Yields the replication metrics of each S3 replication rule that has metrics enabled: the number of objects to be
+    copied, and the age of the oldest of these objects."""
     buckets = _buckets()
     for name, bucket in buckets.items():
         for rule, replica in _rules_with_metrics(bucket):
@@ -120,7 +123,7 @@ def _replication_metrics(waiting: Sequence[Waiting], now: float, faster: float) 
 
 
 def _rules_with_metrics(bucket: Any) -> Iterator[tuple[str, str]]:
-    """Yields each replication rule that has metrics enabled, with its destination bucket."""
+    """Yields each replication rule of an S3 bucket that has metrics enabled, with the rule's destination bucket."""
     kept: dict[str, Any] = getattr(bucket, "replication", None) or {}
     rules: list[dict[str, Any]] = kept.get("Rule", [])
     for rule in rules:

@@ -13,7 +13,8 @@ from emulation.aws.requests import addressed_bucket
 from emulation.layout import AWS_ACCOUNT_ID
 from emulation.origin_requests import Application
 
-# GET answers `{"us-east-1": "503"}`: the regions that are down, and how. PUT of such a document replaces the list.
+# The path at which tests start and end outages of S3. GET answers a document such as `{"us-east-1": "503"}`: the
+# regions with an outage, and how their S3 fails. PUT replaces the document.
 PATH = "/_artifact-edge/outages"
 
 Failure = Literal["503", "reset"]
@@ -23,8 +24,8 @@ _UNAVAILABLE = b"""<?xml version="1.0" encoding="UTF-8"?>
 
 
 class Outages:
-    """WSGI middleware over the emulated API: only S3 requests fail. The control plane and all other services continue
-    to work."""
+    """WSGI middleware over the emulated AWS API: simulates outages of S3 in chosen regions. Requests to all other
+    services still succeed."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
@@ -43,7 +44,8 @@ class Outages:
         return [_UNAVAILABLE]
 
     def is_down(self, bucket: str) -> bool:
-        """Returns whether the bucket is unreachable, also for S3's own replication."""
+        """Returns whether an S3 bucket is in a region with a simulated outage. S3 replication stops for such a bucket
+        too."""
         return region_of(bucket) in self._down
 
     def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -60,7 +62,7 @@ class Outages:
 
 
 def region_of(bucket: str) -> str | None:
-    """Returns the region of the bucket, or None if the bucket does not exist."""
+    """Returns the region of an S3 bucket, or None if the bucket does not exist."""
     backend: Any = s3_backends[AWS_ACCOUNT_ID]["aws"]
     found = backend.buckets.get(bucket)
     return None if found is None else found.region_name

@@ -1,5 +1,5 @@
-"""Enforces the permissions of roles on S3 objects. moto 5.2 either allows everything or evaluates policies without
-conditions.
+"""Enforces the permissions of IAM roles on S3 objects. moto 5.2 either allows all requests or ignores the conditions in
+policies.
 
 An S3 request that is signed with a role's credentials must be allowed by the policies of the role, the bucket and the
 VPC endpoint. All other credentials may do anything: they belong to the operator and to the sandbox.
@@ -39,7 +39,7 @@ _ACTIONS = {"GET": "s3:GetObject", "HEAD": "s3:GetObject", "PUT": "s3:PutObject"
 
 
 class Permissions:
-    """WSGI middleware over the emulated API: refuses S3 requests that the policies do not allow."""
+    """WSGI middleware over the emulated AWS API: refuses S3 requests that the IAM policies do not allow."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
@@ -60,8 +60,8 @@ class Permissions:
 
 
 def _signed(environ: dict[str, Any]) -> tuple[Any, str]:
-    """Returns moto's role session for the access key that signed the request, in a header or in the URL, and the
-    session token of the request. The session is None for other credentials."""
+    """Returns the role session whose access key signed a request to S3, and the session token in the request. The
+    signature is in a header or in the URL. The session is None if the access key belongs to no role."""
     query = parse_qs(environ.get("QUERY_STRING", ""))
     signed = _ACCESS_KEY.search(environ.get("HTTP_AUTHORIZATION", ""))
     in_url = query.get("X-Amz-Credential", [""])[0].partition("/")[0]
@@ -71,8 +71,9 @@ def _signed(environ: dict[str, Any]) -> tuple[Any, str]:
 
 
 def _required_actions(environ: dict[str, Any], bucket: str) -> Iterator[tuple[str, str]]:
-    """Yields each action that the request needs, with its resource (S3 User Guide, "Required permissions for Amazon S3
-    API operations"). A request that this project's roles never make yields an action that no policy allows."""
+    """Yields each IAM action that an S3 request needs, with the resource of the action (S3 User Guide, "Required
+    permissions for Amazon S3 API operations"). A request that this project's roles never make yields an action that no
+    policy allows."""
     bucket_arn, method = f"arn:aws:s3:::{bucket}", environ["REQUEST_METHOD"]
     asked = addressed_object(environ)
     query = {name for name in parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True) if name[:6] != "X-Amz-"}
@@ -101,7 +102,7 @@ def _is_allowed(session: Any, action: str, resource: str, bucket: str, region: s
 
 
 def _policies_of(role_arn: str) -> list[Policy]:
-    """Returns the inline and attached policies of the role, or an empty list if the role no longer exists."""
+    """Returns the inline and attached policies of an IAM role, or an empty list if the role no longer exists."""
     backend: Any = iam_backends[AWS_ACCOUNT_ID]["aws"]
     try:
         role = backend.get_role_by_arn(role_arn)

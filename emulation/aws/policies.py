@@ -1,4 +1,4 @@
-"""Evaluates IAM policies for a request within one account.
+"""Decides whether IAM policies allow a request. The request and its resource belong to one AWS account.
 
 Source: IAM User Guide, "Policy evaluation logic", "IAM JSON policy elements: Principal". Elements, operators and keys
 that this project's policies do not use raise UnknownCondition.
@@ -12,10 +12,11 @@ from typing import Any, cast
 
 from emulation.aws.conditions import UnknownCondition, holds, like, texts
 
-# The emulated S3 has no TLS and treats each request as if it had arrived over TLS 1.3.
+# The condition keys that every S3 request has. The emulated S3 has no TLS, and policies see each request as if it had
+# arrived over TLS 1.3.
 COMMON_CONTEXT = {"aws:SecureTransport": "true", "s3:TlsVersion": "1.3"}
 
-# Condition keys that the emulated AWS can derive from a request.
+# The IAM condition keys that the emulated AWS can derive from a request.
 KEYS = frozenset({*COMMON_CONTEXT, "aws:SourceIp", "aws:SourceVpce"})
 
 Policy = Mapping[str, Any]
@@ -26,10 +27,10 @@ _PRINCIPALS = frozenset({"AWS", "Service", "Federated", "CanonicalUser"})
 
 @dataclass(frozen=True)
 class AuthorizationRequest:
-    """One action that a role session requests. `context` has the values of the condition keys in KEYS that the request
-    has."""
+    """An AWS API request that is checked against policies: a role session requests one action on a resource. `context`
+    holds the request's values for condition keys, such as its source address."""
 
-    role: str  # ARNs, like the next two
+    role: str  # the ARN of the role; `session` and `resource` are ARNs too
     session: str
     resource: str
     action: str
@@ -46,11 +47,11 @@ def is_allowed(
     resource_policy: Policy | None,
     endpoint_policy: Policy | None,
 ) -> bool:
-    """Returns whether the policies allow the request.
+    """Returns whether the IAM policies allow the request.
 
     A Deny in any policy refuses the request. Otherwise the role's policies or the resource's policy must allow the
-    request. The policy of the VPC endpoint (`endpoint_policy`) must allow the request too, if there is one. Raises
-    UnknownCondition.
+    request. If the request goes through a VPC endpoint, `endpoint_policy` must allow it too. Raises UnknownCondition
+    when a policy has an element or condition that is not emulated.
     """
     by_role = {effect for policy in role_policies for effect in _effects(policy, request, names_principals=False)}
     by_resource = set(_effects(resource_policy, request, names_principals=True) if resource_policy else ())
@@ -71,8 +72,8 @@ def service_may_assume(policy: Policy, service: str) -> bool:
 
 
 def _effects(policy: Policy, request: AuthorizationRequest, *, names_principals: bool) -> Iterator[str]:
-    """Yields the effect of each statement that applies to the request. Conditions are evaluated last, because the
-    conditions of other statements may be unknown here."""
+    """Yields "Allow" or "Deny" for each policy statement that applies to the request. Conditions are checked last: an
+    unknown condition is an error only in a statement that otherwise matches the request."""
     for statement in _statements(policy):
         unknown = statement.keys() - _ELEMENTS
         if unknown:
@@ -92,8 +93,8 @@ def _statements(policy: Policy) -> list[Mapping[str, Any]]:
 
 
 def _matches_principal(principal: Any, effect: str, request: AuthorizationRequest) -> bool:
-    """Returns whether a statement's principal includes the session's role. A Deny for the account's root applies to all
-    its roles; an Allow for the root gives a role nothing by itself."""
+    """Returns whether the principal of a policy statement includes the role of the request. A Deny for the account's
+    root user applies to all roles of the account. An Allow for the root user gives a role no permission by itself."""
     if principal == "*":
         return True
     named = cast(dict[str, Any], principal if isinstance(principal, dict) else {})

@@ -23,11 +23,12 @@ from emulation.aws.requests import addressed_object
 from emulation.layout import AWS_ACCOUNT_ID
 from emulation.origin_requests import Application
 
-# GET answers `{"pending": 0, "paused": false, "lag_seconds": 0}`. PUT of `paused` stops and resumes copying. PUT of
-# `lag_seconds` sets the delay between an original and its copy.
+# The path at which tests control S3 replication. GET answers `{"pending": 0, "paused": false, "lag_seconds": 0}`. PUT
+# of `paused` stops and resumes copying. PUT of `lag_seconds` sets the delay between a write and its copy.
 PATH = "/_artifact-edge/replication"
 
-# A source bucket, the destination bucket that lacks an object, and the time when the object was written.
+# A copy that S3 replication still has to make: the source bucket, the destination bucket, and the time when the object
+# was written.
 Waiting = tuple[str, str, datetime]
 
 _IS_REPLICA = "artifact_edge_replica"
@@ -35,9 +36,10 @@ _RETRY_SECONDS = 0.2
 
 
 class Replication:
-    """WSGI middleware over the emulated API: records writes and copies objects in a separate thread.
+    """WSGI middleware over the emulated AWS API: notices writes to S3 buckets and replicates the objects in a separate
+    thread.
 
-    `is_down` tells whether a bucket is unreachable; writes for such a bucket wait.
+    `is_down` returns whether a bucket's region has an outage. Objects of such a bucket are replicated after the outage.
     """
 
     def __init__(self, application: Application, is_down: Callable[[str], bool] = lambda bucket: False) -> None:
@@ -63,7 +65,8 @@ class Replication:
         return self._application(environ, note)
 
     def waiting(self) -> list[Waiting]:
-        """Returns the copies that are still to be made, one for each written version."""
+        """Returns the copies of S3 objects that replication still has to make, one for each version and destination
+        bucket."""
         noted = [*([self._current] if self._current else []), *list(self._written.queue)]
         return [
             (bucket, name, written)
@@ -94,7 +97,8 @@ class Replication:
         return bool(settings) and all(type(value) in kinds.get(name, ()) for name, value in settings.items())
 
     def _wait(self, written: datetime) -> float:
-        """Returns the seconds until a version that was written at this time may be copied."""
+        """Returns the number of seconds to wait before S3 replication may copy a version that was written at the given
+        time."""
         return math.inf if self._paused else (written + self._lag - datetime.now(UTC)).total_seconds()
 
     def _copy_forever(self) -> None:
@@ -115,7 +119,8 @@ class Replication:
 
 
 def copy(bucket: str, key: str, written: datetime, is_down: Callable[[str], bool]) -> bool:
-    """Copies the version of an object that was the newest when `written` to the buckets that lack it.
+    """Copies the version of an S3 object that was the newest at the time `written` to each destination bucket that
+    lacks this version.
 
     Returns False if a bucket is unreachable, so that the caller repeats the copy later.
     """
@@ -133,8 +138,8 @@ def copy(bucket: str, key: str, written: datetime, is_down: Callable[[str], bool
 
 
 def _missing_copies(bucket: str, key: str, written: datetime) -> tuple[Any, list[str]]:
-    """Returns the version that was the object's newest when `written`, and the destination buckets that lack the
-    version."""
+    """Returns the version of an S3 object that was the newest at the time `written`, and the destination buckets that
+    lack this version."""
     backend: Any = s3_backends[AWS_ACCOUNT_ID]["aws"]
     source = backend.buckets.get(bucket)
     versions: list[Any] = source.keys.getlist(key, []) if source is not None else []
@@ -160,13 +165,15 @@ def _delete(backend: Any, destination: str, key: str, marker: Any) -> None:
 
 
 def _keep_version(replica: Any, original: Any) -> None:
-    """Gives the replica the version ID of its original, and marks it so that it is not copied again."""
+    """Gives a replicated S3 object the version ID of its original. Marks the object as a replica, because S3 does not
+    replicate replicas."""
     replica._version_id = original.version_id
     setattr(replica, _IS_REPLICA, True)
 
 
 def _destinations(replication: Mapping[str, Any] | None, key: str, marker: bool) -> Iterator[str]:
-    """Yields the destination buckets of the rules that match the object, or its delete marker."""
+    """Yields the destination buckets of the S3 replication rules that match an object. If `marker` is true, the object
+    is a delete marker."""
     rules: list[dict[str, Any]] = (replication or {}).get("Rule", [])
     for rule in rules:
         marked: dict[str, str] = rule.get("DeleteMarkerReplication") or {}

@@ -1,4 +1,5 @@
-"""Parses the bucket and the key of a request to the emulated S3 once, in the outermost middleware."""
+"""Finds the bucket and the key in a request to the emulated S3. The outermost middleware does this once for all other
+middleware."""
 
 from __future__ import annotations
 
@@ -15,15 +16,15 @@ _VIRTUAL_HOST = re.compile(r"^(?P<bucket>[a-z0-9][a-z0-9.-]+)\.s3[.-][a-z0-9-]*\
 
 @dataclass(frozen=True)
 class S3Address:
-    """The bucket and the key that a request names. Either is empty if the request does not name it."""
+    """The S3 bucket and the key of an object that a request names. Each is empty if the request does not name it."""
 
     bucket: str = ""
     key: str = ""
 
 
 class S3Addresses:
-    """WSGI middleware over the emulated API: stores the S3 address of each request in its environ for the inner
-    layers."""
+    """WSGI middleware over the emulated AWS API: finds the S3 bucket and key of each request and stores them in the
+    WSGI environ, for the middleware below."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
@@ -34,20 +35,20 @@ class S3Addresses:
 
 
 def addressed_object(environ: dict[str, Any]) -> tuple[str, str] | None:
-    """Returns the bucket and the key, or None if the request is not for an S3 object."""
+    """Returns the S3 bucket and key of a request, or None if the request is not for an S3 object."""
     address: S3Address = environ[_KEY]
     return (address.bucket, address.key) if address.bucket and address.key else None
 
 
 def addressed_bucket(environ: dict[str, Any]) -> str | None:
-    """Returns the bucket, or None if the request is not for a bucket of S3."""
+    """Returns the S3 bucket of a request, or None if the request is not for a bucket."""
     address: S3Address = environ[_KEY]
     return address.bucket or None
 
 
 def _address(environ: dict[str, Any]) -> S3Address:
-    """Returns the S3 address of a request. Shields put the bucket in the host name; other clients sign for S3 and put
-    the bucket in the path."""
+    """Returns the S3 bucket and key of a request. Shields put the bucket in the host name. Other clients put the bucket
+    in the path, and their signature shows that the request is for S3."""
     path = environ["PATH_INFO"].lstrip("/")
     by_host = _VIRTUAL_HOST.match(environ.get("HTTP_HOST", ""))
     if by_host is not None:

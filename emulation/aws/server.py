@@ -1,4 +1,4 @@
-"""Serves moto's AWS API to the sandbox, with one address for all services."""
+"""Serves the emulated AWS API of a sandbox: moto, with the project's corrections, at one address for all services."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from emulation.origin_requests import RequestCounter
 
 
 def serve(sandbox: Sandbox) -> None:
-    """Serves requests on `sandbox.aws_address` until the process is ended."""
+    """Serves the emulated AWS API on `sandbox.aws_address` until the process is ended."""
     patch_public_addresses(sandbox.machine_network)
     patch_bucket_policies()
     patch_replicas()
@@ -58,11 +58,12 @@ def serve(sandbox: Sandbox) -> None:
 
 
 def patch_public_addresses(network: str) -> None:
-    """Makes moto assign public addresses from the loopback network in turn, instead of random addresses.
+    """Makes moto assign public addresses from the sandbox's loopback network, one after the other, instead of random
+    addresses.
 
-    Each emulated machine can therefore listen on its public address. Records, security groups and outputs contain this
-    address without any translation. moto has no setting for this; the function patches both modules that use the
-    generator.
+    Each emulated machine can therefore listen on its public address, and DNS records, security groups and outputs
+    contain the address unchanged. moto has no setting for this, so the function replaces moto's address generator in
+    both modules that use it.
     """
     hosts = itertools.cycle([str(host) for host in ipaddress.ip_network(network).hosts()])
     lock = threading.Lock()

@@ -1,5 +1,5 @@
-"""Aggregates the values that moto stores of a metric, one statistic per period (CloudWatch, "Statistics
-definitions")."""
+"""Computes the statistic of a CloudWatch metric for each period from the values that moto stores (CloudWatch,
+"Statistics definitions")."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Total:
-    """The sum, count, minimum and maximum of all values in a period."""
+    """The sum, count, minimum and maximum of a CloudWatch metric's values in one period."""
 
     samples: float
     sum: float
@@ -31,10 +31,11 @@ STATISTICS: Mapping[str, Callable[[Total], float]] = {
 def values_of(
     data: Sequence[Any], dimensions: Sequence[Any], statistic: str, periods: int, now: float, period: float
 ) -> list[float | None]:
-    """Returns the statistic of a metric with exactly these dimensions for each of the last complete periods, the newest
-    first. None means no data.
+    """Returns the statistic of a CloudWatch metric for each of the last complete periods, the newest first. None means
+    that a period has no data.
 
-    `data` are all stored values of the metric. `period` is in seconds; periods begin at its multiples.
+    `data` holds all stored values of the metric; only values with exactly the given dimensions count. `period` is in
+    seconds, and each period begins at a multiple of `period`.
     """
     wanted = {(each.name, each.value) for each in dimensions}
     newest = int(now // period) - 1
@@ -48,7 +49,8 @@ def values_of(
 
 
 def seconds(datum: Any) -> float:
-    """Returns the time of a value in seconds since 1970. moto's times have no time zone and are UTC."""
+    """Returns the time of a stored metric value, in seconds since 1970. moto stores times in UTC without a time
+    zone."""
     return datum.timestamp.replace(tzinfo=datum.timestamp.tzinfo or UTC).timestamp()
 
 

@@ -1,8 +1,8 @@
-"""Makes DynamoDB writes and queries behave as in the service, where moto 5.2 does not.
+"""Corrects moto 5.2 where its writes and queries of DynamoDB tables differ from the real service.
 
 moto copies the whole table for each transaction and never frees the copy. A failed transaction restores the copy and
-overwrites concurrent writes, and readers see half-done transactions. The stream reports an item that an update creates
-twice, first without its attributes. A query sorts all items of the table.
+overwrites concurrent writes, and readers see half of a transaction. When an update creates an item, the stream reports
+the item twice, first without its attributes. A query sorts all items of the table.
 """
 
 from __future__ import annotations
@@ -21,26 +21,29 @@ from moto.dynamodb.models.table import Table
 _Key = dict[str, Any]
 _Follower = Callable[[Table, DynamoType, DynamoType | None, Item | None], None]
 
-# Functions that are called after each change, with the table, the item's partition and sort key, and the item (None if
-# deleted).
+# Functions that are called after each change of a DynamoDB item. The arguments are the table, the item's partition key
+# and sort key, and the item, which is None after a deletion.
 followers: list[_Follower] = []
 
 _LOCK = threading.RLock()
-_IS_COPY = "is_apart"  # marks a table copy that a change is tried on; its changes are not reported to followers
+# An attribute that marks the copy of a DynamoDB table on which a change is tried. `followers` are not called for
+# changes of such a copy.
+_IS_COPY = "is_apart"
 _PATCHED = ("get_item", "put_item", "delete_item", "scan", "query", "update_item", "transact_write_items")
 _ORIGINAL: dict[str, Any] = {name: getattr(DynamoDBBackend, name) for name in _PATCHED}
 _QUERY = inspect.signature(DynamoDBBackend.query)
 
 
 def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
-    """Yields the replacements for methods of `DynamoDBBackend`, each with the method's name."""
+    """Yields the methods that replace methods of moto's `DynamoDBBackend`, each with the name of the method it
+    replaces."""
     yield from ((name, _locked(_ORIGINAL[name])) for name in ("get_item", "scan"))
     yield from (("put_item", _put_item), ("delete_item", _change_item("delete_item")), ("query", _query))
     yield from (("update_item", _change_item("update_item")), ("transact_write_items", _transact_write_items))
 
 
 def patch_tables() -> None:
-    """Makes moto write and query as DynamoDB does."""
+    """Makes moto write to DynamoDB tables and query them as the real service does."""
     for name, method in patches():
         setattr(DynamoDBBackend, name, method)
 
@@ -54,7 +57,8 @@ def _locked(method: Any) -> Callable[..., Any]:
 
 
 def _query(backend: DynamoDBBackend, *arguments: Any, **more: Any) -> Any:
-    """Queries only the items of the requested partition."""
+    """Replaces `DynamoDBBackend.query`: searches only the items of the requested partition, because moto sorts all
+    items of the table."""
     asked = _QUERY.bind(backend, *arguments, **more).arguments
     with _LOCK:
         if asked.get("index_name") or not asked["hash_key_dict"]:
@@ -104,8 +108,8 @@ def _table_and_key(backend: DynamoDBBackend, action: dict[str, Any]) -> tuple[st
 def _atomically(
     backend: DynamoDBBackend, keys: Iterable[tuple[str, _Key]], change: Callable[[DynamoDBBackend], Any]
 ) -> Any:
-    """Applies the change to copies of the items, then writes all results to the tables and reports each to its stream
-    once."""
+    """Applies a write to DynamoDB items completely or not at all. The change runs on copies of the items. If it
+    succeeds, the results are written to the tables, and each changed item is reported to its table's stream once."""
     with _LOCK:
         copies: dict[str, Table] = {}
         touched: list[tuple[Table, DynamoType, DynamoType | None]] = []
@@ -136,8 +140,8 @@ def write_item(
     new: Item | None,
     notify: _Follower = _notify_followers,
 ) -> None:
-    """Writes the item, or deletes it if `new` is None. If that changes anything, reports the change to the stream and
-    calls `notify`."""
+    """Writes an item to a DynamoDB table, or deletes it if `new` is None. If the item differs from the stored one,
+    reports the change to the table's stream and calls `notify`."""
     with _LOCK:
         old = table.get_item(partition, name)
         if (new is None and old is None) or (new is not None and old is not None and old == new):
@@ -160,7 +164,8 @@ def _set(table: Table, partition: DynamoType, name: DynamoType | None, item: Ite
 
 
 def _items(table: Table) -> Any:
-    """Returns moto's items: by partition key, and in tables with a sort key then by sort key."""
+    """Returns the items of a DynamoDB table as moto keeps them: by partition key, and in a table with a sort key then
+    by sort key."""
     return cast(Any, table).items
 
 
@@ -178,6 +183,7 @@ def _with_tables(backend: DynamoDBBackend, tables: Iterable[Table]) -> DynamoDBB
 
 
 def _clear_tracking() -> None:
-    """Clears moto's lists of every table and item ever created, copies included, which only its dashboard needs."""
+    """Clears the lists in which moto keeps every DynamoDB table and item that it ever created. Only moto's dashboard
+    needs the lists, and they would fill the memory."""
     for kind in (Table, Item):
         cast(Any, kind).instances_tracked.clear()

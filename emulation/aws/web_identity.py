@@ -1,4 +1,4 @@
-"""Checks tokens of another identity provider before they assume a role. moto 5.2 accepts any token.
+"""Checks Google's identity tokens with which a caller assumes an AWS role. moto 5.2 accepts any token.
 
 Source of the checks and errors: API reference of AWS STS, "AssumeRoleWithWebIdentity"; IAM User Guide, "Available keys
 for AWS web identity federation".
@@ -35,12 +35,13 @@ Claims = Mapping[str, Any]
 
 
 def google_keys(url: str) -> PublicKeys:
-    """Returns a function that fetches the public keys of the emulated Google Cloud at `url`."""
+    """Returns a function that fetches the public keys for Google's identity tokens from the emulated Google Cloud at
+    `url`."""
     return lambda: httpx.get(f"{url}{CERTS_PATH}", trust_env=False, timeout=5).raise_for_status().json()
 
 
 def patch_web_identity(keys: PublicKeys) -> None:
-    """Makes moto check tokens and the trust policies of roles."""
+    """Makes moto's AssumeRoleWithWebIdentity check the identity token and the trust policy of the role."""
 
     def assume_role_with_web_identity(response: TokenResponse) -> Any:
         given: Any = response
@@ -53,8 +54,8 @@ def patch_web_identity(keys: PublicKeys) -> None:
 
 
 def _claims(token: str, keys: PublicKeys) -> Claims:
-    """Returns the claims of a token that Google signed and that has not expired. Raises STSClientError for other
-    tokens."""
+    """Returns the claims of an identity token. Raises STSClientError unless Google signed the token and the token has
+    not expired."""
     try:
         claims = jwt.decode(token, KeySet.import_key_set(keys()), algorithms=["RS256"]).claims
         jwt.JWTClaimsRegistry(exp={"essential": True}, aud={"essential": True}, sub={"essential": True}).validate(
@@ -73,7 +74,8 @@ def _claims(token: str, keys: PublicKeys) -> Claims:
 
 
 def _trust_policy(role_arn: str) -> Mapping[str, Any]:
-    """Returns the trust policy of a role. A role that does not exist has a policy without statements."""
+    """Returns the trust policy of an IAM role. For a role that does not exist, returns a policy without statements,
+    which allows nothing."""
     backend: Any = iam_backends[AWS_ACCOUNT_ID]["aws"]
     try:
         document = backend.get_role_by_arn(role_arn).assume_role_policy_document
