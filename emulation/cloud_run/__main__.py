@@ -24,8 +24,8 @@ _HOP_BY_HOP = frozenset({"connection", "content-length", "date", "host", "server
 
 
 class Runner:
-    """Keeps one instance running of each service with a minimum of instances. Other services start an instance with the
-    first request."""
+    """Starts and ends instances of Cloud Run services. A service with a minimum of instances always has one instance.
+    Any other service gets its instance with the first request."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -53,8 +53,8 @@ class Runner:
                     self._start(service)
 
     def instance_for(self, host: str) -> Instance | None:
-        """Returns the instance that serves a host, and starts one if needed. Returns None for an unknown host or a
-        service that is not public. Raises NotStarted."""
+        """Returns the instance of the Cloud Run service at a host name, and starts the instance if needed. Returns None
+        if no service has the host name or if the service is not public. Raises NotStarted."""
         with self._lock:
             service = next((each for each in self._services.values() if each.host == host), None)
             if service is None or not service.public:
@@ -74,7 +74,8 @@ class Runner:
         return instance
 
     def _is_healthy(self, instance: Instance) -> bool:
-        """Returns whether the instance is healthy, with the period and the failure threshold of its liveness probe."""
+        """Returns whether a Cloud Run instance is healthy. An instance is unhealthy after its liveness probe has failed
+        as often in a row as its failure threshold says."""
         name, probe = instance.service.name, instance.service.container["livenessProbe"]
         if time.monotonic() - self._probed[name] < probe["periodSeconds"]:
             return True

@@ -21,17 +21,19 @@ from emulation.gcp import metadata_clients
 from emulation.gcp.cloud_run.effects import SERVICES_PATH
 from emulation.layout import Sandbox
 
-PORT = 8080  # the default port of a container ("Container runtime contract")
+# Cloud Run sends requests to this port of a container by default ("Container runtime contract").
+PORT = 8080
 _KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
 
 
 class NotStarted(Exception):
-    """An instance did not start. The message names the service and its log file."""
+    """An instance of a Cloud Run service did not start. The message names the service and its log file."""
 
 
 @dataclass(frozen=True)
 class Deployed:
-    """A deployed service. `revision` is a hash of the template and changes with the template."""
+    """A deployed Cloud Run service. `revision` is a hash of the service's template, so that a changed template gives a
+    new revision."""
 
     name: str
     host: str
@@ -49,7 +51,8 @@ class Deployed:
 
 
 def deployed(sandbox: Sandbox) -> dict[str, Deployed]:
-    """Returns all deployed services by name. Raises httpx.HTTPError when the request fails."""
+    """Returns all deployed Cloud Run services by name. Raises httpx.HTTPError when the emulated Google Cloud does not
+    answer."""
     documents = httpx.get(f"{sandbox.gcp_url}{SERVICES_PATH}", trust_env=False).raise_for_status().json()
     return {service.name: service for service in map(_service, documents)}
 
@@ -67,7 +70,7 @@ def _service(document: Mapping[str, Any]) -> Deployed:
 
 
 class Instance:
-    """One instance of a service: a process that listens on a separate loopback address."""
+    """One instance of a Cloud Run service: a process that listens on its own loopback address."""
 
     def __init__(self, sandbox: Sandbox, service: Deployed) -> None:
         self.service = service
@@ -80,7 +83,7 @@ class Instance:
         log = sandbox.path("logs", f"run-{service.name}.log")
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                # `-S` limits imports to the standard library and the deployed sources.
+                # With `-S`, Python imports only the standard library and the deployed sources, as on Cloud Run.
                 [sys.executable, "-S", *service.container["args"]],
                 cwd=self._directory,
                 env=self._environment(),
@@ -101,7 +104,8 @@ class Instance:
         return self._process.poll() is None
 
     def answers(self, probe: str) -> bool:
-        """Returns whether the HTTP request of the named probe of the container succeeds."""
+        """Returns whether a health probe of a Cloud Run container succeeds. `probe` is the name of the probe, such as
+        `livenessProbe`."""
         path = self.service.container[probe]["httpGet"]["path"]
         try:
             return httpx.get(self.url + path, timeout=1, trust_env=False).is_success
@@ -109,7 +113,8 @@ class Instance:
             return False
 
     def wait(self) -> None:
-        """Waits until the startup probe succeeds. Raises NotStarted when the probe or the process fails."""
+        """Waits until the startup probe of a Cloud Run instance succeeds. Raises NotStarted when the probe fails too
+        often or the process ends."""
         probe = self.service.container["startupProbe"]
         for _ in range(probe["failureThreshold"] * probe["periodSeconds"] * 10):
             if self.answers("startupProbe"):
@@ -140,7 +145,8 @@ class Instance:
             file.extractall(self._directory)
 
     def _environment(self) -> dict[str, str]:
-        """Returns the container's variables, the variables that Cloud Run sets, and the emulated clouds' addresses."""
+        """Returns the environment variables of a Cloud Run container: its own, those that Cloud Run sets, and the
+        addresses of the emulated clouds."""
         sandbox = self._sandbox
         return {
             **{name: os.environ[name] for name in _KEPT if name in os.environ},

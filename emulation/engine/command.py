@@ -20,7 +20,7 @@ def pulumi(
     passphrase: str,
     env: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a plain `pulumi` command in a project's directory and captures its output as text without colours."""
+    """Runs a `pulumi` command in the directory of a Pulumi project. Returns its output as text without colours."""
     return subprocess.run(
         [engine.pulumi, *arguments, "--non-interactive", "--color", "never"],
         cwd=project,

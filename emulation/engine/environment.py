@@ -1,7 +1,7 @@
-"""The environment in which plain `pulumi` commands work on a sandbox.
+"""Builds the environment variables with which `pulumi` commands work on a sandbox instead of real clouds.
 
-Only shells and child processes of the sandbox may use this environment. Attached debug providers take the place
-of the real clouds, so a stack that lives in a real cloud must never be used with it.
+Only shells and child processes of the sandbox may use these variables. They attach the emulated providers in place of
+the real ones, so a stack in a real cloud must never be used with them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ def forget_other_clouds() -> None:
 
 
 def provider_ports(sandbox: Sandbox) -> dict[str, int]:
-    """Returns the ports of the emulated providers on 127.0.0.1, by cloud; empty while a provider does not run."""
+    """Returns the ports of the emulated Pulumi providers on 127.0.0.1, by cloud. The result is empty if any of the
+    providers does not run."""
     try:
         ports: dict[str, int] = json.loads((sandbox.directory / "run" / "providers.json").read_text())
     except FileNotFoundError:
@@ -34,7 +35,8 @@ def provider_ports(sandbox: Sandbox) -> dict[str, int]:
 
 
 def shell_environment(engine: Engine, sandbox: Sandbox, *, passphrase: str) -> dict[str, str]:
-    """Returns the variables that a shell needs for plain `pulumi` commands. The emulated providers must run."""
+    """Returns the environment variables with which a shell can run `pulumi` commands on a sandbox. The emulated
+    providers must already run."""
     return {
         **engine_environment(engine, sandbox, passphrase=passphrase),
         **cloud_environment(sandbox, provider_ports(sandbox)),
@@ -42,10 +44,11 @@ def shell_environment(engine: Engine, sandbox: Sandbox, *, passphrase: str) -> d
 
 
 def engine_environment(engine: Engine, sandbox: Sandbox, *, passphrase: str) -> dict[str, str]:
-    """Returns the variables that any `pulumi` command needs, such as PATH and the location of the state.
+    """Returns the environment variables that every `pulumi` command needs, such as PATH and the location of the Pulumi
+    state.
 
-    The state is in the sandbox's directory, where only its owner can read it. `passphrase` encrypts
-    the secrets in the stacks' config and state.
+    The state is in the sandbox's directory, where only its owner can read it. `passphrase` encrypts the secrets in the
+    stacks' config and state.
     """
     search = [str(engine.pulumi.parent), str(Path(sys.executable).parent), os.environ["PATH"]]
     state = sandbox.path("pulumi", "state")
@@ -64,9 +67,9 @@ def engine_environment(engine: Engine, sandbox: Sandbox, *, passphrase: str) -> 
 
 
 def cloud_environment(sandbox: Sandbox, providers: Mapping[str, int]) -> dict[str, str]:
-    """Returns the variables that point Pulumi providers and cloud SDKs at the emulated clouds.
+    """Returns the environment variables that point Pulumi providers and cloud SDKs at the emulated clouds.
 
-    The credentials are dummies.
+    The credentials are dummies, because the emulated clouds accept any operator.
     """
     return {
         "PULUMI_DEBUG_PROVIDERS": ",".join(f"{cloud}:{port}" for cloud, port in sorted(providers.items())),
@@ -78,7 +81,7 @@ def cloud_environment(sandbox: Sandbox, providers: Mapping[str, int]) -> dict[st
         "CLOUDFLARE_BASE_URL": sandbox.cloudflare_url,
         "CLOUDFLARE_API_TOKEN": "local",
         "GOOGLE_COMPUTE_CUSTOM_ENDPOINT": f"{sandbox.gcp_url}/compute/v1/",
-        "PGHOST": sandbox.gcp_address,  # for clients of PGAdapter
+        "PGHOST": sandbox.gcp_address,  # the PostgreSQL address for clients of PGAdapter
         "PGPORT": str(POSTGRES_PORT),
         "PGUSER": SPANNER_USER,
         "STORAGE_EMULATOR_HOST": sandbox.gcp_url,

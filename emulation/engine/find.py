@@ -22,10 +22,10 @@ import httpx
 
 from emulation.layout import cache_directory
 
-# The version to download or build: the newest that the Go module proxy serves completely.
+# The version of the Pulumi engine to download or build: the newest that the Go module proxy serves completely.
 VERSION = "3.250.0"
 
-# An older engine on PATH is ignored, because the Python SDK in requirements.txt was not tested with it.
+# The oldest Pulumi engine on PATH that is used. Older ones were not tested with the Python SDK in requirements.txt.
 OLDEST = (3, 220)
 
 RELEASE = f"https://get.pulumi.com/releases/sdk/pulumi-v{VERSION}-linux-x64.tar.gz"
@@ -33,7 +33,8 @@ CHECKSUMS = f"https://github.com/pulumi/pulumi/releases/download/v{VERSION}/pulu
 GO_PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
 GO_VERSION_VARIABLE = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
 
-# The environment tells the launcher which Python runs the language host, and where that Python finds this package.
+# Two environment variables for the launcher of the language host: the Python to run, and the directory from which this
+# Python imports the project.
 PYTHON_VARIABLE = "EMULATION_PYTHON"
 PYTHONPATH_VARIABLE = "EMULATION_PYTHONPATH"
 LAUNCHER = f"""#!/bin/sh
@@ -48,18 +49,19 @@ class EngineError(Exception):
 
 
 class NotDownloadable(Exception):
-    """The official release cannot be downloaded; the message says why."""
+    """The official release of the Pulumi engine cannot be downloaded. The message says why."""
 
 
 @dataclass(frozen=True)
 class Engine:
-    """A Pulumi engine. `pulumi` is its executable; its language host for Python is beside it or on PATH."""
+    """A Pulumi engine. `pulumi` is the path of its executable. The language host for Python is in the same directory or
+    on PATH."""
 
     pulumi: Path
 
 
 def ensure_engine(report: Report) -> Engine:
-    """Returns the engine to use, and downloads or builds it (about 5 minutes on 2 cores) when none is present.
+    """Returns a Pulumi engine. If none is installed, downloads one or builds it (about 5 minutes on 2 cores).
 
     `report` receives one line for each long step. Raises EngineError when no engine is available.
     """
@@ -83,7 +85,8 @@ def ensure_engine(report: Report) -> Engine:
 
 
 def on_path(path: str) -> Path | None:
-    """Returns an engine on `path` that is new enough and has a Python language host beside it or on `path`, or None."""
+    """Returns the Pulumi engine on the search path `path`, or None. The engine must be new enough and have a language
+    host for Python, either in its own directory or on `path`."""
     found = shutil.which("pulumi", path=path)
     if found is None:
         return None
@@ -95,14 +98,16 @@ def on_path(path: str) -> Path | None:
 
 
 def version_of(pulumi: Path) -> tuple[int, ...]:
-    """Returns (major, minor, patch) as `pulumi version` prints it, or () when it prints no version."""
+    """Returns the version of a Pulumi engine as (major, minor, patch), or () when `pulumi version` prints no
+    version."""
     printed = subprocess.run([pulumi, "version"], capture_output=True, text=True, check=False).stdout
     match = re.match(r"v(\d+)\.(\d+)\.(\d+)", printed)
     return tuple(int(part) for part in match.groups()) if match else ()
 
 
 def download(directory: Path, report: Report) -> None:
-    """Unpacks the official release into `directory`, after a check of the published SHA-256.
+    """Downloads the official release of the Pulumi engine, checks its SHA-256 against the published one, and unpacks it
+    into `directory`.
 
     Raises NotDownloadable when the download fails, and EngineError when the digest differs.
     """
@@ -123,7 +128,8 @@ def download(directory: Path, report: Report) -> None:
 
 
 def verify(archive: bytes, name: str, checksums: str) -> None:
-    """Raises EngineError unless the list (lines of `<sha256>  <file name>`) has the digest of `archive` for `name`."""
+    """Raises EngineError unless `checksums` lists the SHA-256 of `archive` under the file name `name`. Each line of
+    `checksums` is `<sha256> <file name>`."""
     published = {line.split()[1]: line.split()[0] for line in checksums.splitlines() if len(line.split()) == 2}
     digest = hashlib.sha256(archive).hexdigest()
     if published.get(name) != digest:
@@ -134,7 +140,8 @@ def verify(archive: bytes, name: str, checksums: str) -> None:
 
 
 def build(target: Path, report: Report) -> None:
-    """Builds the engine from the committed go.mod and go.sum into `target`, which appears complete or not at all.
+    """Builds the Pulumi engine from the committed go.mod and go.sum. The file `target` appears only when the build is
+    complete.
 
     Raises EngineError when Go is missing or the build fails.
     """
@@ -165,9 +172,10 @@ def build(target: Path, report: Report) -> None:
 
 
 def write_language_host(directory: Path) -> Path:
-    """Writes the launcher of the project's language host beside the engine, where the engine finds it.
+    """Writes the script that starts the project's Python language host. The script lies beside the Pulumi engine, where
+    the engine looks for it.
 
-    All checkouts share the cache, so the launcher reads the checkout to use from the environment.
+    All checkouts share the cached engine, so the script reads the checkout to use from environment variables.
     """
     launcher = directory / "pulumi-language-python"
     if not launcher.exists() or launcher.read_text() != LAUNCHER:

@@ -1,8 +1,8 @@
-"""A Pulumi language host for Python, for an engine that has none.
+"""Runs Pulumi programs in Python for an engine that was built without a Python language host.
 
-The engine starts it as `pulumi-language-python … <engine address>`, reads the port from its first line of output, and
-requests it to run programs and plugins (language.proto of the Pulumi SDK). One process serves one engine operation, so
-the program runs in that process.
+The engine starts the language host as `pulumi-language-python … <engine address>` and reads its port from the first
+line of output. The engine then sends requests to run programs and plugins (language.proto of the Pulumi SDK). One
+process serves one operation of the engine, so the program runs in that process.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from emulation.loopback_grpc import serve
 
 
 class LanguageHost(LanguageServer):
-    """Runs the program that the engine names, and Python plugins such as policy packs."""
+    """A Pulumi language host: runs the Pulumi program that the engine names, and Python plugins such as policy
+    packs."""
 
     def __init__(self, engine_address: str) -> None:
         super().__init__(lambda: None)
@@ -57,7 +58,7 @@ class LanguageHost(LanguageServer):
         request.args.insert(0, self._engine_address)
         result = cast(Any, super()).Run(request, context)
         if result.error:
-            # The SDK has logged the error already; without `bail`, the engine would report the error twice.
+            # The Pulumi SDK has already logged the error. With `bail`, the engine does not report it a second time.
             return language_pb2.RunResponse(bail=True)
         return result
 
@@ -80,7 +81,8 @@ class LanguageHost(LanguageServer):
 
 
 def _output_of(process: subprocess.Popen[bytes]) -> Iterator[tuple[str, bytes]]:
-    """Yields the output of the process as it arrives, as ("stdout" or "stderr", bytes), until both streams end."""
+    """Yields the output of a child process as it arrives, until both output streams end. Each item is the name of the
+    stream ("stdout" or "stderr") and the bytes."""
     chunks: queue.Queue[tuple[str, bytes]] = queue.Queue()
 
     def pump(stream: IO[bytes], name: str) -> None:
@@ -101,8 +103,8 @@ def _output_of(process: subprocess.Popen[bytes]) -> Iterator[tuple[str, bytes]]:
 
 
 def main() -> None:
-    # The process ends with the program, and the objects of the cloud SDKs live until then. Garbage collection with
-    # the default thresholds took a quarter of the time.
+    # Runs the garbage collector rarely, because the program's objects live until the process ends. With the default
+    # thresholds, garbage collection took a quarter of the time.
     gc.set_threshold(100_000, 50, 100)
     engine_address = next(argument for argument in reversed(sys.argv) if not argument.startswith("-"))
     host = LanguageHost(engine_address)

@@ -22,7 +22,8 @@ from emulation.gcp.spanner.databases import Databases
 from emulation.layout import GCP_PORT, POSTGRES_PORT, Sandbox
 from emulation.state_store import StateStore
 
-# The interval in seconds between replacements of change stream partitions, the same as in Google's own emulator.
+# The number of seconds after which the emulated Spanner replaces the partitions of its change streams. Google's own
+# emulator uses the same interval.
 _REPLACED_EVERY = 20.0
 
 
@@ -44,7 +45,8 @@ def main(directory: Annotated[Path, typer.Option(help="the sandbox's directory")
 
 
 def _end(number: int, frame: object) -> None:
-    """Exits normally, so that PostgreSQL is stopped first."""
+    """Ends the process with an exception, so that PostgreSQL is stopped first. A signal would end the process at
+    once."""
     sys.exit()
 
 

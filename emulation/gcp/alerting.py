@@ -1,4 +1,5 @@
-"""Checks requests for alerting policies, notification channels, metrics and dashboards (REST references v3 and v1)."""
+"""Checks requests that create or change resources of Cloud Monitoring: alerting policies, notification channels,
+metrics and dashboards (REST references v3 and v1)."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from emulation.gcp.shapes import each, flag, number, one_of, seconds, shape, tex
 _DAY = 86_400
 _LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
-_MOST_SUBJECT = 255  # bytes
+_MOST_SUBJECT = 255  # the longest subject of a notification, in bytes
 
 _AGGREGATION = shape(
     {"alignmentPeriod": seconds(60, 104 * 7 * _DAY), "perSeriesAligner": text},
@@ -24,7 +25,7 @@ _THRESHOLD = shape(
     {
         "filter": text,
         "aggregations": each(_AGGREGATION),
-        # The API itself refuses the other values of this enumeration.
+        # Google's API accepts only these two values of its comparison type.
         "comparison": one_of("COMPARISON_GT", "COMPARISON_LT"),
         "thresholdValue": number,
         "duration": seconds(0, _DAY),
@@ -101,7 +102,7 @@ _DASHBOARD = shape({"displayName": text, "mosaicLayout": shape({"columns": numbe
 
 
 def check_policy(body: Json, own: Descriptors) -> None:
-    """Raises Refused for an alerting policy that the API would refuse, or that is not emulated."""
+    """Raises Refused for an alerting policy that Cloud Monitoring would refuse, or that is not emulated."""
     _POLICY(body, "alert_policy")
     _check_user_labels(body, "alert_policy")
     subject = str(body.get("documentation", {}).get("subject", ""))

@@ -1,4 +1,5 @@
-"""The REST API of the emulated Google Cloud: creates, gets, patches and deletes the resources of each collection.
+"""Serves the REST API of the emulated Google Cloud: creates, gets, patches and deletes the resources of each
+collection.
 
 A request for anything else, or with a field that the emulation would ignore, gets status 501 and the name of the
 missing feature.
@@ -23,7 +24,7 @@ from emulation.gcp.effects import Effect, NoEffect
 from emulation.gcp.monitoring import Monitoring
 from emulation.state_store import StateStore
 
-# GET answers with all running Compute Engine instances of all projects, for the emulated hypervisor.
+# The path at which the emulated hypervisor reads all running Compute Engine instances of all projects.
 INSTANCES_PATH = "/_artifact-edge/instances"
 
 _KIND = "gcp"
@@ -31,8 +32,8 @@ _REFERENCE = re.compile(r"projects/[^/]+/(?:global|regions/[^/]+)/(?:networks|su
 
 
 def create_app(store: StateStore, machine_network: str, effects: Mapping[str, Effect] | None = None) -> Flask:
-    """Returns the WSGI application. Public addresses come from `machine_network`. `effects` maps the path of a
-    collection to the side effects of its resources."""
+    """Returns the WSGI application of the emulated Google Cloud API. New public addresses come from `machine_network`.
+    `effects` maps the path of a collection to the side effects of its resources."""
     app = Flask(__name__)
     known: Mapping[str, Effect] = {run_effects.PATH: run_effects.ServiceEffect(), **(effects or {})}
     for collection in (*COLLECTIONS, *services.COLLECTIONS):
@@ -110,12 +111,12 @@ def _running(store: StateStore) -> list[Json]:
 
 
 def _storage_agent(project: str) -> Response:
-    """Returns the service account of Cloud Storage in the project."""
+    """Returns the service account with which Cloud Storage acts in a project."""
     return jsonify({"email_address": f"service-{project_number(project)}@gs-project-accounts.iam.gserviceaccount.com"})
 
 
 def _transfer_agent(project: str) -> Response:
-    """Returns the service account of Storage Transfer Service in the project."""
+    """Returns the service account with which Storage Transfer Service acts in a project."""
     email = f"project-{project_number(project)}@storage-transfer-service.iam.gserviceaccount.com"
     return jsonify({"accountEmail": email, "subjectId": f"1{project_number(email)}00000000"})
 
@@ -151,8 +152,8 @@ def _expect_referenced(store: StateStore, body: Json) -> None:
 
 
 def _expect_parent(store: StateStore, collection: Collection, names: Json) -> None:
-    """Raises Refused unless the parent of a database or key exists. The emulation does not store projects, regions and
-    zones."""
+    """Raises Refused unless the Spanner instance of a new database or the key ring of a new key exists. Other parents
+    are projects, regions and zones, which the emulation does not store."""
     if names.keys() & {"instance", "keyRing"}:
         parent = collection.path.format(**names).rsplit("/", 1)[0]
         _existing(store, *cast("tuple[str, str]", tuple(parent.rsplit("/", 1))))
@@ -164,7 +165,8 @@ def _free_addresses(store: StateStore, network: str) -> Iterator[str]:
 
 
 def _users(store: StateStore, link: str) -> Iterator[str]:
-    """Yields the resources that refer to the resource with this link, or that are its children."""
+    """Yields the path of each resource that refers to the resource at `link` or lies below it. A resource that has such
+    users cannot be deleted."""
     reference = link.removeprefix("compute/v1/")
     for document in store.all(_KIND):
         own: str = document["selfLink"]

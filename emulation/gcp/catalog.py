@@ -25,21 +25,23 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """A request to create a resource: the names in its path, its id, and the addresses that it may use."""
+    """A request to create a resource of the emulated Google Cloud. `names` holds the names in the request's path. `id`
+    is the id of the new resource."""
 
     names: Mapping[str, str]
     id: str
-    free_addresses: Iterator[str]  # free public addresses
+    free_addresses: Iterator[str]  # the public addresses that no resource uses yet
 
 
 def project_number(name: str) -> str:
-    """Returns the number of a project. Google assigns arbitrary numbers; the emulation derives the number from the
-    project's name."""
+    """Returns the number of a Google Cloud project. Google assigns arbitrary numbers; the emulation derives the number
+    from the project's name."""
     return f"{int(hashlib.sha256(name.encode()).hexdigest(), 16) % 10**12:012}"
 
 
 def _member(name: str) -> Callable[[Json], Any]:
-    """Returns a function that reads a member of a request, or an empty object if the member is missing."""
+    """Returns a function that reads the field `name` of a request's JSON body. A missing field counts as an empty
+    object."""
     return lambda body: body.get(name, {})
 
 
@@ -57,8 +59,8 @@ def _nothing(request: Request) -> Json:
 
 @dataclass(frozen=True)
 class Collection:
-    """A collection of the API. `path` contains the names of the parents in braces. `identity` reads the new resource's
-    name from a request."""
+    """A collection of the emulated Google Cloud API, which holds all resources of one type. `path` has placeholders in
+    braces for the names of parents. `identity` reads the id of a new resource from the request."""
 
     path: str
     fields: frozenset[str]
@@ -100,14 +102,14 @@ def _job_name(body: Json) -> Any:
 
 
 def _unnamed(body: Json) -> Json:
-    """Removes the resource's id from the request. Cloud KMS and Spanner's backup schedules send the id in the query
-    string."""
+    """Removes the id of the new resource from a request's fields, because the id is not part of the resource's
+    document. Cloud KMS and Spanner's backup schedules send the id in the query string."""
     return {name: value for name, value in body.items() if name not in ("keyRingId", "cryptoKeyId", "backupScheduleId")}
 
 
 def _bucket_body(body: Json) -> Json:
-    """Moves the query parameter for object retention into the bucket's document. Object retention cannot be disabled
-    later."""
+    """Adds the bucket's object retention to the document of a new Cloud Storage bucket. Clients send it as a query
+    parameter. Object retention cannot be disabled later."""
     given = dict(body)
     enabled = given.pop("enableObjectRetention", "false") == "true"
     return given | ({"objectRetention": {"mode": "Enabled"}} if enabled else {})
@@ -118,7 +120,8 @@ def _database_body(body: Json) -> Json:
 
 
 def _database_name(body: Json) -> Any:
-    """Returns the database's name from `CREATE DATABASE metadata`. The name may be in quotes of either dialect."""
+    """Returns the name of a new Spanner database from its `CREATE DATABASE` statement. The name may be in the quotes of
+    either SQL dialect."""
     return str(body.get("createStatement", "")).rsplit(" ", 1)[-1].strip('`"')
 
 

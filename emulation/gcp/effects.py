@@ -1,4 +1,5 @@
-"""Side effects of creating, changing and deleting a resource, beyond storing its document."""
+"""Defines what the emulated Google Cloud does besides storing a resource's document, when the resource is created,
+changed or deleted."""
 
 from __future__ import annotations
 
@@ -8,8 +9,8 @@ from emulation.gcp.catalog import Json
 
 
 class Effect(Protocol):
-    """The side effects of one resource type. Each method runs before the document is stored; if it raises Refused,
-    nothing changes."""
+    """What the emulated Google Cloud does when a resource of one type is created, changed or deleted. Each method runs
+    before the document is stored. If the method raises Refused, nothing is stored."""
 
     def create(self, document: Json) -> None: ...
 
@@ -19,7 +20,7 @@ class Effect(Protocol):
 
 
 class NoEffect:
-    """The side effects of a resource that is only a document: none."""
+    """Does nothing, for resource types whose document only needs to be stored."""
 
     def create(self, document: Json) -> None:
         pass

@@ -26,18 +26,19 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 def application(directory: Path) -> Application:
-    """Returns the WSGI application of a separate cloud, which keeps its state in `directory`."""
+    """Returns the WSGI application of a new emulated Google Cloud, which keeps its state in `directory`."""
     store = StateStore(directory / "gcp.sqlite")
     return with_objects(create_app(store, ADDRESSES), store, directory)
 
 
 def client(directory: Path) -> httpx.Client:
-    """Returns an HTTP client of a separate cloud, which keeps its state in `directory`."""
+    """Returns an HTTP client of a new emulated Google Cloud, which keeps its state in `directory`."""
     return httpx.Client(transport=_Wire(application(directory)), base_url="http://googleapis.invalid")
 
 
 def session(application: Application) -> requests.Session:
-    """Returns a session that sends the requests of Google's client libraries to the application."""
+    """Returns a `requests` session for Google's client libraries, whose requests all go to the emulated Google Cloud in
+    this process."""
     made = requests.Session()
     made.mount("http://", _Adapter(application))
     made.mount("https://", _Adapter(application))

@@ -1,4 +1,4 @@
-"""Registers processes of the sandbox as clients of Google's metadata server, from outside the emulated cloud."""
+"""Registers machines and Cloud Run instances of the sandbox as clients of the emulated metadata server."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from emulation.layout import Sandbox
 
 
 def register(sandbox: Sandbox, name: str, email: str) -> str:
-    """Returns `<address>:<port>` of the metadata server for the client `name` with the service account `email`. The
-    address of a client stays the same. Raises httpx.HTTPError if the request fails."""
+    """Registers a client with the service account `email` at the emulated metadata server. Returns the server's
+    `<address>:<port>` for this client, which is the same for each call with one name. Raises httpx.HTTPError if the
+    request fails."""
     answer = httpx.put(f"{sandbox.gcp_url}{CLIENTS_PATH}/{name}", json={"serviceAccount": email}, trust_env=False)
     return answer.raise_for_status().json()["host"]
 
 
 def forget(sandbox: Sandbox, name: str) -> None:
-    """Stops the metadata server of the client `name`. Raises httpx.HTTPError if the request fails."""
+    """Stops the metadata server of a client that no longer runs. Raises httpx.HTTPError if the request fails."""
     httpx.delete(f"{sandbox.gcp_url}{CLIENTS_PATH}/{name}", trust_env=False).raise_for_status()

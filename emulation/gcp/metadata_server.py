@@ -1,7 +1,7 @@
-"""The metadata server: tells each client its service account, and issues tokens of that account.
+"""Emulates Google's metadata server: returns to each client its service account, and issues tokens of this account.
 
-Google's server identifies a machine by its network interface. Here each client has a separate server address, which the
-client finds in `GCE_METADATA_HOST`, as Google's libraries do. Reference: Compute Engine, "About VM metadata".
+Google's server identifies a machine by its network interface. The emulation gives each client its own server address,
+which the client finds in `GCE_METADATA_HOST`, as Google's libraries do. Reference: Compute Engine, "About VM metadata".
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from emulation.gcp.tokens import CERTS_PATH, LIFE_SECONDS, Account, Tokens
 from emulation.layout import METADATA_PORT
 from emulation.state_store import StateStore
 
-# PUT `<CLIENTS_PATH>/<name>` of `{"serviceAccount": "<email>"}` answers `{"host": "<address>:<port>"}`. DELETE stops
-# the client's server.
+# The path below which clients of the metadata server are registered. PUT `<path>/<name>` of `{"serviceAccount":
+# "<email>"}` answers with the server's address, `{"host": "<address>:<port>"}`. DELETE stops the client's server.
 CLIENTS_PATH = "/_artifact-edge/metadata-clients"
 
 _KIND = "metadata-client"
@@ -32,8 +32,8 @@ Listen = Callable[[str, Flask], Stop]
 
 
 def listen(address: str, app: Flask) -> Stop:
-    """Serves the application at the address, on the sandbox's metadata port. Returns a function that stops the
-    server."""
+    """Serves the metadata server of one client at its address, on the sandbox's metadata port. Returns a function that
+    stops the server."""
     server = make_server(address, METADATA_PORT, app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
@@ -45,8 +45,8 @@ def listen(address: str, app: Flask) -> Stop:
 
 
 class MetadataServers:
-    """The metadata servers of all clients. The store keeps the clients, so that a restart of the cloud restores their
-    servers."""
+    """The emulated metadata servers, one for each client. The clients are stored, so that their servers run again after
+    a restart of the emulated cloud."""
 
     def __init__(self, store: StateStore, network: str, listen: Listen = listen) -> None:
         self._store = store
@@ -59,7 +59,8 @@ class MetadataServers:
             self._run(client)
 
     def add_to(self, app: Flask) -> None:
-        """Adds endpoints to the cloud's API that register clients and serve Google's public keys."""
+        """Adds endpoints to the emulated Google Cloud API that register clients of the metadata server and serve
+        Google's public keys."""
         path = f"{CLIENTS_PATH}/<name>"
         app.add_url_rule(path, "put client", self._put, methods=["PUT"])
         app.add_url_rule(path, "delete client", self._delete, methods=["DELETE"])
@@ -102,8 +103,8 @@ class MetadataServers:
 
 
 def metadata_app(tokens: Tokens, email: Callable[[], str]) -> Flask:
-    """Returns the metadata server's application for one client. `email` returns the client's service account and is
-    called for each request."""
+    """Returns the web application of one client's metadata server. `email` returns the client's service account. Each
+    request calls `email` again, because the account can change."""
     app = Flask(__name__)
 
     def flavored() -> Response | None:
@@ -132,7 +133,7 @@ def metadata_app(tokens: Tokens, email: Callable[[], str]) -> Flask:
         return jsonify(body)
 
     def summary() -> Response:
-        """Answers the request for the account with `?recursive=true`, which Google's libraries send."""
+        """Answers a client's request for its service account with `?recursive=true`, as Google's libraries send it."""
         return jsonify({"aliases": ["default"], "email": account().email, "scopes": [_SCOPE]})
 
     app.before_request(flavored)
@@ -157,5 +158,6 @@ def _as_google(response: Response) -> Response:
 
 
 def _project(email: str) -> str:
-    """Returns the project in a service account's address, `<name>@<project>.iam.gserviceaccount.com`."""
+    """Returns the project's name from the email address of a service account,
+    `<name>@<project>.iam.gserviceaccount.com`."""
     return email.partition("@")[2].removesuffix(".iam.gserviceaccount.com")

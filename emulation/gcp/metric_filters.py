@@ -1,4 +1,5 @@
-"""Monitoring filters, as far as alarms here use them: restrictions joined by AND, checked as Cloud Monitoring does."""
+"""Parses and checks filters of Cloud Monitoring, as far as this project's alarms use them: restrictions that are joined
+by AND."""
 
 from __future__ import annotations
 
@@ -16,13 +17,14 @@ _LABEL = re.compile(
 )
 _OF_LABEL = re.compile(r"(metric|resource)\.labels\.(\w+)")
 
-# A project's user-defined metrics, by metric type.
+# The user-defined metrics of a Google Cloud project, by metric type.
 Descriptors = Mapping[str, MetricType]
 
 
 @dataclass(frozen=True)
 class Restriction:
-    """One label, and the pattern that its whole value must match, or must not match when `equal` is false."""
+    """A restriction in a Cloud Monitoring filter: a label, and the pattern for its whole value. The value must match
+    the pattern, or must not match if `equal` is false."""
 
     owner: str
     label: str
@@ -32,7 +34,7 @@ class Restriction:
 
 @dataclass(frozen=True)
 class Filter:
-    """A parsed Monitoring filter, which selects time series by metric type, resource type and labels."""
+    """A parsed Cloud Monitoring filter, which selects time series by metric type, resource type and labels."""
 
     metric: str
     resource: str
@@ -40,7 +42,8 @@ class Filter:
     restrictions: Sequence[Restriction]
 
     def finds(self, metric_labels: Json, resource_labels: Json) -> bool:
-        """Returns whether the filter selects the time series with these labels."""
+        """Returns whether the filter selects a time series with these labels of the metric and of the monitored
+        resource."""
         labels = {"metric": metric_labels, "resource": resource_labels}
         return all(
             bool(each.pattern.fullmatch(str(labels[each.owner].get(each.label, "")))) == each.equal
@@ -49,7 +52,8 @@ class Filter:
 
 
 def parse(text: str, own: Descriptors, where: str) -> Filter:
-    """Parses the text of a filter. `where` is the name of the API field that contains the filter.
+    """Parses the text of a Cloud Monitoring filter. `where` is the name of the API field that contains the filter, for
+    error messages.
 
     Raises Refused, with the message of the API, when the filter is invalid or not emulated.
     """
@@ -76,7 +80,8 @@ def parse(text: str, own: Descriptors, where: str) -> Filter:
 
 
 def check_label(path: str, found: Filter, where: str) -> None:
-    """Raises Refused unless `path` (`metric.labels.x` or `resource.labels.x`) names a label of the filtered series."""
+    """Raises Refused unless a Cloud Monitoring filter may use the label at `path`, which is `metric.labels.<name>` or
+    `resource.labels.<name>`."""
     label = _OF_LABEL.fullmatch(path)
     known = found.type.labels | found.type.flags if label and label[1] == "metric" else RESOURCES[found.resource]
     if label is None or label[2] not in known:

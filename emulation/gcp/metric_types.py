@@ -1,4 +1,5 @@
-"""The Google Cloud metrics that alarms may use. A name that is not listed is an error, as in the cloud.
+"""Lists the Google Cloud metrics that alarms may use. An alarm on any other metric is refused, as Google refuses an
+unknown one.
 
 Kinds, value types and labels are those of "Google Cloud metrics" and "Monitored resource types". Custom metrics
 (`custom.googleapis.com`) are not listed: their descriptors define them.
@@ -12,8 +13,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class MetricType:
-    """A metric type. `kind` is GAUGE, DELTA or CUMULATIVE, and `value` is BOOL, INT64, DOUBLE or DISTRIBUTION. Labels
-    are strings, except the labels in `flags`, which are booleans."""
+    """A metric type of Cloud Monitoring. `kind` is GAUGE, DELTA or CUMULATIVE, and `value` is BOOL, INT64, DOUBLE or
+    DISTRIBUTION. Labels are strings, except the labels in `flags`, which are booleans."""
 
     kind: str
     value: str
@@ -26,7 +27,7 @@ def _metric(kind: str, value: str, resource: str, labels: str = "", flags: str =
     return MetricType(kind, value, frozenset({resource}), frozenset(labels.split()), frozenset(flags.split()))
 
 
-# The labels of each monitored resource type.
+# The labels of each monitored resource type of Cloud Monitoring.
 RESOURCES: Mapping[str, frozenset[str]] = {
     "cloud_run_revision": frozenset({"project_id", "service_name", "revision_name", "location", "configuration_name"}),
     "gcs_bucket": frozenset({"project_id", "bucket_name", "location"}),
@@ -66,7 +67,8 @@ METRICS: Mapping[str, MetricType] = {
     "storagetransfer.googleapis.com/transferjob/error_count": _metric("DELTA", "INT64", _TRANSFER, "code"),
 }
 
-# The metric kinds and value types that each aligner accepts (Cloud Monitoring API, "Aligner").
+# The metric kinds and value types that each aligner accepts. An aligner combines the values of one time series in a
+# period (Cloud Monitoring API, "Aligner").
 ALIGNERS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "ALIGN_DELTA": (frozenset({"DELTA", "CUMULATIVE"}), frozenset({"INT64", "DOUBLE", "DISTRIBUTION"})),
     "ALIGN_FRACTION_TRUE": (frozenset({"GAUGE"}), frozenset({"BOOL"})),
@@ -80,5 +82,6 @@ _ONE_NUMBER = frozenset({"REDUCE_MAX", "REDUCE_MIN"})
 
 
 def reduces(reducer: str, value: str) -> bool:
-    """Returns whether the reducer accepts values of this type (Cloud Monitoring API, "Reducer")."""
+    """Returns whether a reducer, which combines several time series, accepts values of this type (Cloud Monitoring API,
+    "Reducer")."""
     return reducer in REDUCERS and not (value == "DISTRIBUTION" and reducer in _ONE_NUMBER)

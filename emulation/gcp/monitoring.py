@@ -1,5 +1,5 @@
-"""The emulated Cloud Monitoring: alerting policies, notification channels, dashboards, and custom metrics with their
-values."""
+"""Emulates the API of Cloud Monitoring: alerting policies, notification channels, dashboards, and custom metrics with
+their values."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _KIND = "monitoring"
 
 @dataclass(frozen=True)
 class StoredCollection:
-    """A collection of the API. `identity` returns the id of a new resource: a new number, or a name from the
-    request."""
+    """A collection of the Cloud Monitoring API, such as the alerting policies. `identity` returns the id of a new
+    resource: a random number, or a name from the request."""
 
     version: str
     collection: str
@@ -45,7 +45,7 @@ _COLLECTIONS = (
 
 
 class Monitoring:
-    """The Cloud Monitoring resources of all projects, kept in the sandbox's store."""
+    """The Cloud Monitoring resources of all projects, which the sandbox stores on disk."""
 
     def __init__(self, store: StateStore) -> None:
         self._store = store
@@ -61,7 +61,7 @@ class Monitoring:
         return api
 
     def custom_metrics(self, project: str) -> Descriptors:
-        """Returns the custom metrics of the project."""
+        """Returns the custom metrics of a Google Cloud project, by metric type."""
         return {
             document["type"]: MetricType(
                 document["metricKind"],
@@ -88,7 +88,8 @@ class Monitoring:
             return jsonify(self._existing(_scope(stored, project), id))
 
         def replace(project: str, id: str) -> Response:
-            """Replaces the whole resource, because the patch has no mask (REST reference, "alertPolicies.patch")."""
+            """Replaces a whole Cloud Monitoring resource. A PATCH request without an update mask means this (REST
+            reference, "alertPolicies.patch")."""
             self._existing(_scope(stored, project), id)
             if request.args:
                 raise Refused(501, f"not emulated: a patch with {', '.join(request.args)}")

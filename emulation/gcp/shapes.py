@@ -1,4 +1,5 @@
-"""Checks the form of requests: the allowed members of each object and their types. Other members raise Refused."""
+"""Checks the JSON of requests to the emulated Google Cloud: the allowed members of each object and the types of their
+values."""
 
 from __future__ import annotations
 
@@ -13,8 +14,8 @@ Check = Callable[[Any, str], None]
 
 @dataclass(frozen=True)
 class Shape:
-    """An object with these members, of which `needed` are required. Calling a shape raises Refused for an invalid
-    value."""
+    """Checks a JSON object: it may have only the given members, and the members in `needed` are required. A call raises
+    Refused if a value is invalid. `where` is the value's place in the request."""
 
     members: Mapping[str, Check]
     needed: frozenset[str] = frozenset()
@@ -62,7 +63,8 @@ def one_of(*values: str) -> Check:
 
 
 def seconds(least: int, most: int, step: int = 60) -> Check:
-    """Returns a check for a duration such as `300s`, which must be a multiple of `step`."""
+    """Returns a function that checks a duration such as `300s` in a request. The duration must be between `least` and
+    `most` seconds and a multiple of `step`."""
 
     def check(value: Any, where: str) -> None:
         digits = value.removesuffix("s") if isinstance(value, str) else ""
@@ -73,7 +75,7 @@ def seconds(least: int, most: int, step: int = 60) -> Check:
 
 
 def each(check: Check) -> Check:
-    """Returns a check for a list whose members pass `check`."""
+    """Returns a function that checks a list in a request. Each item of the list must pass `check`."""
 
     def checked(value: Any, where: str) -> None:
         if not isinstance(value, list):
@@ -85,6 +87,6 @@ def each(check: Check) -> Check:
 
 
 def texts(value: Any, where: str) -> None:
-    """Raises Refused unless the value is an object whose members are strings."""
+    """Raises Refused unless a value in a request is a JSON object whose members are strings."""
     if not isinstance(value, dict) or not all(isinstance(member, str) for member in cast(Json, value).values()):
         raise Refused(400, f"Invalid value at '{where}': strings by name are expected")

@@ -1,4 +1,5 @@
-"""Stores the values of user-defined metrics in memory. A restart of the emulated cloud discards the values."""
+"""Stores the values of Cloud Monitoring's user-defined metrics in memory. A restart of the emulated Google Cloud
+discards the values."""
 
 from __future__ import annotations
 
@@ -42,14 +43,15 @@ class _Series:
 
 
 class TimeSeries:
-    """The time series of all projects. Each series keeps its values in time order."""
+    """The time series of Cloud Monitoring in all projects. Each series keeps its values in order of time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._series: dict[tuple[str, str, Labels, Labels], _Series] = {}
 
     def write(self, project: str, body: Json, own: Descriptors) -> None:
-        """Appends one value to each series. Raises Refused, and stores nothing, when any of the values is invalid."""
+        """Appends one value to each time series in the request. If one of the values is invalid, raises Refused and
+        stores none of them."""
         _REQUEST(body, "request")
         given = cast(list[Json], body["timeSeries"])
         if not 0 < len(given) <= _AT_ONCE:
@@ -61,7 +63,8 @@ class TimeSeries:
                 self._of(project, series).points.append(series["points"][0])
 
     def read(self, project: str, arguments: Mapping[str, str], own: Descriptors) -> list[Json]:
-        """Returns the response of `timeSeries.list`, newest value first. Raises Refused for invalid arguments."""
+        """Returns the selected time series as the API method `timeSeries.list` does, with the newest value first.
+        Raises Refused for invalid arguments."""
         unknown = arguments.keys() - {"filter", "interval.startTime", "interval.endTime"}
         if unknown:
             raise Refused(501, f"not emulated: {', '.join(sorted(unknown))} of timeSeries.list")

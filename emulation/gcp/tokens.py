@@ -1,6 +1,6 @@
-"""Creates and checks tokens of service accounts. Identity tokens are signed; access tokens are opaque.
+"""Creates and checks the tokens of Google service accounts. Identity tokens are signed; access tokens are opaque.
 
-Forms: Compute Engine, "Verify the identity of a VM"; OpenID Connect Core 1.0; RFC 7517 for the keys.
+Sources of the formats: Compute Engine, "Verify the identity of a VM"; OpenID Connect Core 1.0; RFC 7517 for the keys.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from joserfc.jwk import KeySet, RSAKey
 from emulation.state_store import Entry, StateStore
 
 ISSUER = "https://accounts.google.com"
-# The path of Google's public keys, at www.googleapis.com and at the address of the emulated cloud.
+# The URL path of the public keys for Google's identity tokens, both at www.googleapis.com and in the emulated cloud.
 CERTS_PATH = "/oauth2/v3/certs"
 
-# The lifetime of identity tokens and access tokens (Google Cloud, "Token types").
+# The lifetime of identity tokens and access tokens in seconds (Google Cloud, "Token types").
 LIFE_SECONDS = 3600
 
 _KEYS, _ACCESS = "google-keys", "google-access-tokens"
@@ -28,28 +28,29 @@ _SIGNING = "signing"
 
 @dataclass(frozen=True)
 class Account:
-    """A service account that exists."""
+    """A service account that exists in the emulated Google Cloud."""
 
     email: str
     unique_id: str
 
 
 class Tokens:
-    """Creates and checks tokens. The store of the emulated cloud holds the signing key and the access tokens."""
+    """Creates and checks tokens of Google service accounts. The signing key and the access tokens are stored on
+    disk."""
 
     def __init__(self, store: StateStore) -> None:
         self._store = store
         self._key = _signing_key(store)
 
     def account(self, email: str) -> Account | None:
-        """Returns the service account with that email address, or None when no such account exists."""
+        """Returns the Google service account with this email address, or None when no such account exists."""
         found = (document for document in self._store.all("gcp") if "uniqueId" in document)
         return next((Account(email, each["uniqueId"]) for each in found if each["email"] == email), None)
 
     def identity(self, account: Account, audience: str, *, full: bool = False) -> str:
-        """Returns an identity token that is signed with RS256 and valid for one hour.
+        """Returns an identity token of a Google service account, which is signed with RS256 and valid for one hour.
 
-        `full` adds the email address, as the `full` format of the metadata server does.
+        If `full` is true, the token contains the email address, as with `format=full` of the metadata server.
         """
         now = int(time.time())
         claims = {
@@ -64,14 +65,14 @@ class Tokens:
         return jwt.encode({"alg": "RS256", "kid": self._key.kid}, claims, self._key)
 
     def access(self, account: Account) -> str:
-        """Returns a new opaque access token that is valid for one hour."""
+        """Returns a new access token of a Google service account. The token is opaque and valid for one hour."""
         token = f"ya29.{secrets.token_urlsafe(48)}"
         expiration = int(self._store.now()) + LIFE_SECONDS
         self._store.write(_ACCESS, Entry(_digest(token), account.email.encode(), expiration))
         return token
 
     def bearer(self, authorization: str) -> Account | None:
-        """Returns the account whose access token an `Authorization` header contains.
+        """Returns the service account whose access token is in an `Authorization` header.
 
         Returns None when the token is unknown or expired, or when its account no longer exists.
         """
@@ -80,7 +81,7 @@ class Tokens:
         return None if found is None else self.account(found.value.decode())
 
     def public_keys(self) -> dict[str, object]:
-        """Returns the public keys that verify identity tokens, as a JSON Web Key Set."""
+        """Returns the public keys that verify Google's identity tokens, as a JSON Web Key Set."""
         return dict(KeySet([self._key]).as_dict(private=False))
 
 

@@ -1,1 +1,2 @@
-"""The control planes of the emulated Cloud Run and Pub/Sub; emulation/cloud_run runs the services' processes."""
+"""The APIs of the emulated Cloud Run and Pub/Sub. The package emulation/cloud_run runs the processes of the
+services."""

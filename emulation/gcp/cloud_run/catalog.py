@@ -1,4 +1,4 @@
-"""Collections of Cloud Run v2 and Pub/Sub v1, with the fields of Google's references."""
+"""The collections of the emulated Cloud Run v2 and Pub/Sub v1 APIs, with the fields from Google's references."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ def _no_bindings(request: Request) -> Json:
 
 
 def _without_id(body: Json) -> Json:
-    """Removes the resource's id from the request. Cloud Run sends the id in the query string."""
+    """Removes the id of a new Cloud Run service from the request's fields, because the id is not part of the service's
+    document. Clients send the id in the query string."""
     return {name: value for name, value in body.items() if name != "serviceId"}
 
 

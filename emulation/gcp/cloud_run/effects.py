@@ -1,4 +1,5 @@
-"""Checks services of the emulated Cloud Run: only one container with sources on a Python base image is supported."""
+"""Refuses Cloud Run services that the emulation cannot run: a service must have one container, with sources on one of
+Google's Python base images."""
 
 from __future__ import annotations
 
@@ -11,20 +12,21 @@ from emulation.gcp.catalog import Json, Refused, Request, project_number
 from emulation.state_store import StateStore
 
 PATH = "run/v2/projects/{project}/locations/{location}/services"
-# GET answers with all services as API documents, for the process that runs them.
+# The path at which the emulated Cloud Run runtime reads all deployed services.
 SERVICES_PATH = "/_artifact-edge/services"
 
 _BASE = re.compile(r"[a-z0-9-]+-docker\.pkg\.dev/serverless-runtimes/google-2\d-full/runtimes/python3\d\d")
 
 
 def computed_fields(request: Request) -> Json:
-    """Returns the computed fields of a new service. Cloud Run's deterministic URL contains the project's number."""
+    """Returns the fields that Cloud Run sets in a new service: its deterministic URL, which contains the project's
+    number, and an empty IAM policy."""
     uri = f"https://{request.id}-{project_number(request.names['project'])}.{request.names['location']}.run.app"
     return {"uri": uri, "iam": {"bindings": []}}
 
 
 class ServiceEffect:
-    """Raises Refused for a service that the emulation cannot run."""
+    """Raises Refused when a Cloud Run service is created or changed in a way that the emulation cannot run."""
 
     def create(self, document: Json) -> None:
         containers = cast(list[Json], document["template"].get("containers", []))

@@ -1,4 +1,5 @@
-"""Checks access to objects by the roles that the bucket's IAM policy grants to the bearer of an access token."""
+"""Checks whether a caller may access objects of the emulated Cloud Storage. The caller's access token names a service
+account, and the bucket's IAM policy grants roles to this account."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ _READ = frozenset({"storage.objects.get", "storage.objects.list"})
 _WRITE = frozenset({"storage.objects.create", "storage.objects.delete", "storage.objects.update"})
 _RETAIN = frozenset({"storage.objects.setRetention", "storage.objects.overrideUnlockedRetention"})
 
-# The permissions on objects that each role grants. Source: Cloud Storage, "IAM roles for Cloud Storage".
+# The permissions on objects that each Cloud Storage role grants. Source: Cloud Storage, "IAM roles for Cloud Storage".
 _OF_ROLE = {
     "roles/storage.objectViewer": _READ,
     "roles/storage.objectCreator": frozenset({"storage.objects.create"}),
@@ -21,7 +22,8 @@ _OF_ROLE = {
 
 
 class Access:
-    """Checks the permissions of callers, who identify themselves by access tokens from the metadata server."""
+    """Checks the permissions of callers of the emulated Cloud Storage, who identify themselves by access tokens of
+    service accounts."""
 
     def __init__(self, tokens: Tokens) -> None:
         self._tokens = tokens
@@ -34,7 +36,7 @@ class Access:
         return f"serviceAccount:{account.email}"
 
     def expect(self, caller: str, bucket: Json, *permissions: str) -> None:
-        """Raises Refused when the bucket's IAM policy does not grant the caller all of the permissions."""
+        """Raises Refused unless the IAM policy of the Cloud Storage bucket grants the caller all of the permissions."""
         held = {
             permission
             for binding in bucket.get("iam", {}).get("bindings", [])

@@ -1,4 +1,5 @@
-"""Checks the preconditions of requests for objects, and the retention that protects objects from deletion."""
+"""Checks requests to the emulated Cloud Storage: the preconditions in the request, and the retention that protects an
+object from deletion."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ _MODES = ("Unlocked", "Locked")
 
 @dataclass(frozen=True)
 class Conditions:
-    """The preconditions of one request. Generation 0 means that no live object exists.
+    """The preconditions of one request to Cloud Storage. A required generation of 0 means that the object must not
+    exist.
 
     Source: Cloud Storage, "Request preconditions".
     """
@@ -25,7 +27,8 @@ class Conditions:
 
     @classmethod
     def from_query(cls, arguments: Mapping[str, str], prefix: str = "if") -> Conditions:
-        """Reads the preconditions from the query of a request. `prefix` is `ifSource` for the source of a copy.
+        """Reads the preconditions from the query string of a Cloud Storage request. For the source of a copy, `prefix`
+        is `ifSource`.
 
         Raises Refused when a value is not a number.
         """
@@ -39,7 +42,8 @@ class Conditions:
         return cls(number("GenerationMatch"), number("GenerationNotMatch"), number("MetagenerationMatch"))
 
     def expect(self, there: Json | None) -> None:
-        """Raises Refused when the object `there`, or None for no object, does not meet the preconditions."""
+        """Raises Refused when an object of Cloud Storage does not meet the preconditions. `there` is the object's
+        metadata, or None if the object does not exist."""
         generation = int(there["generation"]) if there else 0
         if self.generation is not None and self.generation != generation:
             raise Refused(412, "At least one of the pre-conditions you specified did not hold: ifGenerationMatch")
@@ -50,9 +54,9 @@ class Conditions:
 
 
 def expect_deletable(version: Json, now: float) -> None:
-    """Raises Refused while a retention configuration protects the version from deletion.
+    """Raises Refused while a retention configuration protects a version of a Cloud Storage object from deletion.
 
-    Do not call this check when a version becomes noncurrent, because that is not a deletion.
+    Do not call this function when a version becomes noncurrent, because that is not a deletion.
     """
     retention = version.get("retention")
     if retention and seconds(retention["retainUntilTime"]) > now:
@@ -64,7 +68,8 @@ def expect_deletable(version: Json, now: float) -> None:
 
 
 def checked_retention(bucket: Json, old: Json | None, new: Json | None, now: float, *, override: bool) -> Json | None:
-    """Returns the retention that replaces `old`. Raises Refused when the bucket or `old` does not permit the change."""
+    """Checks a change of a Cloud Storage object's retention from `old` to `new`, and returns `new`. Raises Refused when
+    the bucket or the old retention does not permit the change."""
     if new is not None:
         _expect_well_formed(bucket, new, now)
     if old is not None and old != new:

@@ -27,7 +27,8 @@ _FIELDS = frozenset(
 )
 _CHANGEABLE = _FIELDS - {"name", "bucket", "md5Hash", "crc32c", "storageClass"}
 _CONDITIONS = frozenset({"ifGenerationMatch", "ifGenerationNotMatch", "ifMetagenerationMatch"})
-# Query parameters that change nothing here, because each answer has only one form.
+# Query parameters of the Cloud Storage API that are accepted and ignored, because the emulation has only one form of
+# each answer.
 _PLAIN = frozenset({"prettyPrint", "projection", "alt"})
 
 _UPLOAD = frozenset({"uploadType", "name", "upload_id"})
@@ -37,7 +38,8 @@ _MOST_LISTED = 1000
 
 
 class JsonApi:
-    """The endpoints for objects. A caller without a token is the operator, as in all emulated Google APIs."""
+    """The endpoints for objects in the JSON API of the emulated Cloud Storage. A caller without a token is the
+    operator, as in all emulated Google APIs."""
 
     def __init__(self, store: StateStore, versions: Versions, access: Access, directory: Path) -> None:
         self._store = store
@@ -97,8 +99,8 @@ class JsonApi:
         return Response(status=308, headers=so_far)
 
     def _fields(self, bucket: Json, given: Json) -> Json:
-        """Returns the metadata of an upload without empty fields. Raises Refused for fields that are invalid or not
-        emulated."""
+        """Returns the metadata of an object that is uploaded to Cloud Storage, without empty fields. Raises Refused for
+        fields that are invalid or not emulated."""
         unknown = sorted(given.keys() - _FIELDS)
         if unknown:
             raise Refused(501, f"not emulated: {', '.join(unknown)} of an object")
@@ -156,8 +158,8 @@ class JsonApi:
         return Response(status=204)
 
     def _copy(self, bucket: str, _: str) -> Response:
-        """Copies an object with `copyTo` or `rewriteTo`, in one call for any size. The copy does not get the source's
-        retention."""
+        """Copies a Cloud Storage object with `copyTo` or `rewriteTo`, in one call for any size. The copy does not get
+        the retention of its source."""
         names = _names()
         if len(names) != 4:
             raise Refused(501, f"not emulated: {request.method} {request.path}")
@@ -178,7 +180,8 @@ class JsonApi:
         return jsonify({"kind": "storage#rewriteResponse", "done": True, **sizes, "resource": written})
 
     def _expect_empty(self) -> None:
-        """Raises Refused if the request deletes a bucket that still contains an object version."""
+        """Raises Refused if a request would delete a Cloud Storage bucket that still contains a live or noncurrent
+        object version."""
         bucket = request.path.removeprefix(f"/{_BUCKETS}/")
         deletes_bucket = request.method == "DELETE" and request.path == f"/{_BUCKETS}/{bucket}" and "/" not in bucket
         if deletes_bucket and self._versions.listed(bucket, "", ["live", "noncurrent"]):
@@ -210,8 +213,9 @@ class JsonApi:
 
 
 def _names() -> list[str]:
-    """Returns the names in the request's path: the object, or the object, verb, bucket and object of a copy. The path
-    is split before it is decoded, because names contain slashes."""
+    """Returns the decoded names in the path of a Cloud Storage request: one object name, or for a copy the source
+    object, the verb, the target bucket and the target object. The path is split before it is decoded, because object
+    names contain slashes."""
     parts = request.environ["REQUEST_URI"].partition("?")[0].partition("/storage/v1/b/")[2].split("/")
     chosen = {3: parts[2:], 8: [parts[2], parts[3], parts[5], parts[7]] if len(parts) == 8 else []}.get(len(parts))
     if chosen is None or (len(chosen) == 4 and chosen[1] not in ("copyTo", "rewriteTo")):
@@ -220,8 +224,8 @@ def _names() -> list[str]:
 
 
 def _directory(name: str, prefix: str, delimiter: str) -> str:
-    """Returns the name up to and including the first delimiter after the prefix, or an empty string without a
-    delimiter."""
+    """Returns the directory that a listing shows in place of an object: the object's name up to and including the first
+    delimiter after the prefix. Without such a delimiter, returns an empty string."""
     place = name.find(delimiter, len(prefix)) if delimiter else -1
     return name[: place + len(delimiter)] if place >= 0 else ""
 
@@ -249,7 +253,8 @@ def _body(*, optional: bool = False) -> Json:
 
 
 def _without_none(fields: Mapping[str, object]) -> Json:
-    """Returns the fields without null values, at any depth, because the API treats null as absent."""
+    """Returns the fields of a JSON request without null values, at any depth. The Cloud Storage API treats null as
+    absent."""
     inner = {
         name: _without_none(cast(Json, value)) if isinstance(value, dict) else value for name, value in fields.items()
     }

@@ -1,4 +1,4 @@
-"""Returns the content of objects for both APIs."""
+"""Returns the content of Cloud Storage objects, for both the JSON API and the XML API."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from emulation.gcp.objects.conditions import seconds
 
 
 def media(path: Path, document: Json) -> Response:
-    """Returns a response with the object's content, or with the requested range of bytes."""
+    """Returns an HTTP response with the content of a Cloud Storage object, or with the requested range of its bytes."""
     response = send_file(
         path,
         mimetype=document["contentType"],

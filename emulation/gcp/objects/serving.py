@@ -1,4 +1,4 @@
-"""Adds the object APIs to the administrative API."""
+"""Adds the APIs for Cloud Storage objects to the administrative API of the emulated Google Cloud."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from emulation.state_store import StateStore
 
 
 def with_objects(app: Flask, store: StateStore, directory: Path) -> Application:
-    """Returns the API together with the objects, whose content is kept in `directory`, and the host names of
-    buckets."""
+    """Returns the emulated Google Cloud API, extended by the objects of Cloud Storage and the host names of buckets.
+    The content of objects is kept in `directory`."""
     versions, access = Versions(directory), Access(Tokens(store))
     app.register_blueprint(JsonApi(store, versions, access, directory).blueprint())
     hosts = xml_api.VirtualHosts(app.wsgi_app, xml_api.create_app(store, versions, access))

@@ -1,4 +1,5 @@
-"""Receives uploads: content and metadata in one request, or a resumable session of several requests.
+"""Receives uploads to the emulated Cloud Storage: in one request with content and metadata, or in a resumable session
+of several requests.
 
 Source: Cloud Storage, "Uploads and downloads". Sessions are kept in memory and end when the emulated cloud restarts.
 Google ends sessions after a week.
@@ -28,7 +29,7 @@ _CHUNK = 256 * 1024
 
 @dataclass
 class Session:
-    """A resumable upload in progress. `file` holds the first `received` bytes."""
+    """A resumable upload to Cloud Storage that is in progress. `file` holds the first `received` bytes."""
 
     bucket: str
     fields: Json
@@ -40,7 +41,7 @@ class Session:
 
 
 class Sessions:
-    """The resumable upload sessions of one sandbox."""
+    """The resumable Cloud Storage uploads of one sandbox that are in progress."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory / "uploads"
@@ -48,7 +49,7 @@ class Sessions:
         self._sessions: dict[str, Session] = {}
 
     def start(self, bucket: str, fields: Json, conditions: Conditions) -> str:
-        """Starts a session and returns its id."""
+        """Starts a resumable upload to Cloud Storage and returns the id of its session."""
         id = secrets.token_urlsafe(24)
         file = self._directory / id
         file.touch()
@@ -62,13 +63,14 @@ class Sessions:
         return found
 
     def end(self, id: str) -> None:
-        """Cancels a session. Raises Refused when the session does not exist."""
+        """Cancels a resumable upload to Cloud Storage. Raises Refused when no such upload is in progress."""
         self.find(id).file.unlink(missing_ok=True)
         del self._sessions[id]
 
 
 def receive(session: Session, versions: Versions, bucket: Json, content_range: str, body: bytes) -> Json | None:
-    """Receives one piece of an upload. Returns the object when the upload is complete, and None before that.
+    """Receives one piece of a resumable upload to Cloud Storage. Returns the new object's metadata when the upload is
+    complete, and None before that.
 
     Raises Refused when the range of the piece is invalid or the object cannot be written.
     """
@@ -85,8 +87,9 @@ def receive(session: Session, versions: Versions, bucket: Json, content_range: s
 
 
 def _append(session: Session, content_range: str, body: bytes) -> int | None:
-    """Appends a piece to the session. Returns the size of the whole object, or None when the request omits it."""
-    if not content_range:  # the request holds the whole object
+    """Appends a piece to the file of a resumable upload. Returns the size of the whole object, or None if the request
+    does not state the size."""
+    if not content_range:  # without this header, one request holds the whole object
         content_range = f"bytes 0-{len(body) - 1}/{len(body)}" if body else "bytes */0"
     match = _RANGE.fullmatch(content_range)
     if match is None:
@@ -113,9 +116,10 @@ def _pieces(file: Path) -> Iterator[bytes]:
 
 
 def parts(content_type: str, body: bytes) -> tuple[Json, bytes]:
-    """Returns the metadata and content of a `multipart/related` upload (RFC 2046, section 5.1).
+    """Returns the metadata and the content of an object from a `multipart/related` upload (RFC 2046, section 5.1).
 
-    The content type of the second part is the default for the object. Raises Refused when the body is malformed.
+    If the metadata names no content type, the object gets the content type of the second part. Raises Refused when the
+    body is malformed.
     """
     boundary = _BOUNDARY.search(content_type)
     delimiter = b"\r\n--" + (boundary[1].encode() if boundary else b"")

@@ -1,7 +1,8 @@
-"""Stores all versions of all objects: the metadata in one SQLite file, the content in separate files.
+"""Stores all versions of all objects of the emulated Cloud Storage: the metadata in one SQLite file, the content in
+separate files.
 
-A version is live, noncurrent (replaced or deleted in a versioned bucket) or soft-deleted. Lifecycle rules are
-not emulated, and soft-deleted versions are kept forever.
+A version is live, noncurrent (replaced or deleted in a versioned bucket) or soft-deleted. Lifecycle rules are not
+emulated, and soft-deleted versions are kept forever.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Draft:
-    """Uploaded content that does not belong to an object yet."""
+    """Content that was uploaded to Cloud Storage and does not belong to an object yet."""
 
     path: Path
     size: int
@@ -47,7 +48,7 @@ class Draft:
 
 
 class Versions:
-    """The object versions of one sandbox. All methods can be called from any thread."""
+    """The versions of all Cloud Storage objects in one sandbox. All methods can be called from any thread."""
 
     def __init__(self, directory: Path, *, clock: Callable[[], float] = time.time) -> None:
         self._bytes = directory / "objects"
@@ -60,7 +61,8 @@ class Versions:
         self._last = self._connection.execute("SELECT coalesce(max(generation), 0) FROM version").fetchone()[0]
 
     def draft(self, chunks: Iterable[bytes]) -> Draft:
-        """Stores uploaded content as a draft. `write` then creates an object version from the draft."""
+        """Stores content that is uploaded to Cloud Storage, as a draft. `write` then creates an object version from the
+        draft."""
         path, size = self._bytes / f"draft-{self._number()}", 0
         md5, crc32c = hashlib.md5(), cast(Any, google_crc32c).Checksum()  # noqa: S324  what Cloud Storage tells
         with path.open("xb") as file:
@@ -72,7 +74,8 @@ class Versions:
         return Draft(path, size, _text(md5.digest()), _text(crc32c.digest()))
 
     def write(self, bucket: Json, name: str, fields: Json, draft: Draft, conditions: Conditions) -> Json:
-        """Creates a new live version from a draft. On an invalid request, deletes the draft and raises Refused."""
+        """Creates a new live version of a Cloud Storage object from uploaded content. If the request is invalid,
+        deletes the content and raises Refused."""
         with self._lock:
             try:
                 _expect_intact(fields, draft)
@@ -90,7 +93,8 @@ class Versions:
             return document
 
     def patch(self, bucket: Json, version: Json, changes: Json, conditions: Conditions, *, override: bool) -> Json:
-        """Changes the metadata of a version. `override` permits a shorter Unlocked retention. Raises Refused."""
+        """Changes the metadata of a version of a Cloud Storage object. `override` allows the request to shorten an
+        unlocked retention. Raises Refused when a precondition or the retention forbids the change."""
         with self._lock:
             conditions.expect(version)
             document = {**version, **changes}
@@ -106,10 +110,11 @@ class Versions:
             return document
 
     def delete(self, bucket: Json, version: Json, conditions: Conditions, *, for_good: bool) -> None:
-        """Deletes a version. Raises Refused when a precondition or a retention does not permit the deletion.
+        """Deletes a version of a Cloud Storage object. Raises Refused when a precondition or a retention does not
+        permit the deletion.
 
-        `for_good` is true when the request names the generation. Otherwise a versioned bucket keeps the version as
-        noncurrent.
+        If `for_good` is false, a versioned bucket keeps the version as noncurrent. `for_good` is true when the request
+        names the generation.
         """
         with self._lock:
             conditions.expect(version)
@@ -123,7 +128,8 @@ class Versions:
         return json.loads(rows[0][0]) if rows else None
 
     def version(self, bucket: str, name: str, generation: str) -> Json | None:
-        """Returns the metadata of a live or noncurrent version, or None when no such version exists."""
+        """Returns the metadata of a live or noncurrent version of a Cloud Storage object, or None when no such version
+        exists."""
         rows = self._run(
             "SELECT document FROM version WHERE (bucket, name, generation) = (?, ?, ?) AND state != 'soft'",
             bucket,
@@ -133,7 +139,8 @@ class Versions:
         return json.loads(rows[0][0]) if rows else None
 
     def listed(self, bucket: str, prefix: str, states: Iterable[State]) -> list[Json]:
-        """Returns the versions in any of the given states, sorted by name and generation."""
+        """Returns the metadata of a Cloud Storage bucket's object versions that are in one of the given states, sorted
+        by name and generation."""
         wanted = set(states)
         rows = self._run(
             "SELECT state, document FROM version WHERE bucket = ? AND substr(name, 1, ?) = ? ORDER BY name, generation",
@@ -144,7 +151,7 @@ class Versions:
         return [json.loads(document) for state, document in rows if state in wanted]
 
     def path(self, document: Json) -> Path:
-        """Returns the path of the file with the content of a version."""
+        """Returns the path of the file that holds the content of a Cloud Storage object version."""
         return self._bytes / document["generation"]
 
     def _put_aside(self, bucket: Json, version: Json) -> None:
@@ -195,7 +202,7 @@ class Versions:
         }
 
     def _number(self) -> int:
-        """Returns a new generation number, which is unique and greater than all earlier numbers."""
+        """Returns a generation number for a new object version. The number is greater than all earlier ones."""
         with self._lock:
             self._last = max(self._last + 1, int(self._clock() * 1_000_000))
             return self._last
@@ -205,7 +212,8 @@ class Versions:
             return self._connection.execute(statement, parameters).fetchall()
 
     def copied(self, document: Json) -> Draft:
-        """Copies the content of a version into a new draft."""
+        """Copies the content of a Cloud Storage object version into a new draft, from which `write` creates the copied
+        object."""
         path = self._bytes / f"draft-{self._number()}"
         shutil.copyfile(self.path(document), path)
         return Draft(path, int(document["size"]), document["md5Hash"], document["crc32c"])

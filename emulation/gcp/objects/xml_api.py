@@ -1,4 +1,5 @@
-"""Serves objects at their bucket's host name, `https://<bucket>.storage.googleapis.com/<object>`, for shields.
+"""Serves objects of the emulated Cloud Storage to shields, at the host name of a bucket:
+`https://<bucket>.storage.googleapis.com/<object>`.
 
 Source: Cloud Storage, "XML API". Requests are GET or HEAD with a bearer token. Errors are XML, and an object's metadata
 entries are headers `x-goog-meta-…`.
@@ -26,14 +27,15 @@ _CODES = {401: "AuthenticationRequired", 403: "AccessDenied", 404: "NoSuchKey", 
 
 
 def addressed_object(environ: dict[str, Any]) -> tuple[str, str] | None:
-    """Returns the bucket and object name of a request to a bucket's host name, or None for any other request."""
+    """Returns the bucket and the object name of a request to the host name of a Cloud Storage bucket, or None for any
+    other request."""
     host = _HOST.match(environ.get("HTTP_HOST", ""))
     return (host["bucket"], environ["PATH_INFO"].lstrip("/")) if host else None
 
 
 class VirtualHosts:
-    """WSGI middleware: serves requests to the host names of buckets, and passes all other requests to the
-    administrative API."""
+    """WSGI middleware: requests to the host names of Cloud Storage buckets go to the XML API, and all other requests go
+    to the administrative API."""
 
     def __init__(self, api: Application, objects: Application) -> None:
         self._api = api
@@ -45,7 +47,7 @@ class VirtualHosts:
 
 
 def create_app(store: StateStore, versions: Versions, access: Access) -> Flask:
-    """Returns the WSGI application that serves the host names of all buckets."""
+    """Returns the WSGI application that serves Cloud Storage objects at the host names of all buckets."""
     app = Flask(__name__)
 
     def read(_: str = "") -> Response:
@@ -63,7 +65,8 @@ def create_app(store: StateStore, versions: Versions, access: Access) -> Flask:
             raise Refused(501, f"not emulated: {request.method} {request.full_path}")
         found = versions.live(bucket, name)
         if found is None:
-            # without this permission the answer must not reveal that the object is missing
+            # A caller who may not list the bucket gets an error about permissions, so that the answer does not reveal
+            # that the object is missing.
             access.expect(caller, settings, "storage.objects.list")
             raise Refused(404, "The specified key does not exist.")
         response = media(versions.path(found), found)

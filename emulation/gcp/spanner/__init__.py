@@ -1,1 +1,1 @@
-"""Emulates Spanner: PostgreSQL databases behind Spanner's REST API, with an emulation of change streams."""
+"""Emulates Spanner with PostgreSQL databases: Spanner's REST API in front of them, and change streams in them."""

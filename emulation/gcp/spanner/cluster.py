@@ -1,4 +1,5 @@
-"""Runs the PostgreSQL server for the emulated Spanner's databases: one per sandbox, started with the first database."""
+"""Runs the PostgreSQL server that holds the databases of the emulated Spanner. Each sandbox has one server, which
+starts with the first database."""
 
 from __future__ import annotations
 
@@ -18,15 +19,15 @@ from emulation.gcp.catalog import Refused
 from emulation.gcp.spanner.programs import postgres_programs
 from emulation.layout import SPANNER_USER
 
-_UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root
+_UNPRIVILEGED = "nobody"  # the user that runs PostgreSQL in place of root, because PostgreSQL refuses to run as root
 _SETTINGS = ("fsync=off", "shared_buffers=16MB", "max_connections=100", "log_min_messages=fatal")
-_PATIENCE = 30.0  # seconds, enough for a busy machine
+_PATIENCE = 30.0  # how many seconds PostgreSQL may take to start; a busy machine needs longer
 
 
 @dataclass
 class Cluster:
-    """A PostgreSQL server with its data in `directory`. Any process of this machine can connect at `address` and
-    `port`."""
+    """The PostgreSQL server of the emulated Spanner, with its data in `directory`. Any process of this machine can
+    connect at `address` and `port`."""
 
     directory: Path
     address: str
@@ -42,7 +43,8 @@ class Cluster:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        """Starts the server unless it already runs. Raises Refused if that fails."""
+        """Starts the PostgreSQL server unless it already runs. Raises Refused if PostgreSQL is not installed or does
+        not start."""
         if self.running:
             return
         programs = postgres_programs()
@@ -54,7 +56,7 @@ class Cluster:
         if user is not None:
             os.chown(self.directory, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
         if not self.made:
-            # Spanner compares text by its bytes, and so does the locale C.
+            # Spanner compares text by its bytes, and the locale C makes PostgreSQL do the same.
             made = [
                 *("--auth", "trust", "--no-sync", "--encoding", "UTF8", "--locale", "C"),
                 "--username",
@@ -76,7 +78,7 @@ class Cluster:
         self._wait()
 
     def stop(self) -> None:
-        """Stops the server immediately and aborts the transactions of its clients."""
+        """Stops the PostgreSQL server at once, which aborts the transactions of its clients."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
             self._process.wait(10)

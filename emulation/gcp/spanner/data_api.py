@@ -1,6 +1,8 @@
-"""Spanner's REST API for data: sessions, statements, commits (Cloud Spanner API v1, `…databases.sessions`).
+"""Serves the part of Spanner's REST API that reads and writes data: sessions, statements, commits (Cloud Spanner API
+v1, `…databases.sessions`).
 
-Callers need a role on the database, as in Spanner. Sessions have no state here, like Spanner's multiplexed sessions.
+Callers need an IAM role on the database, as in Spanner. A session has no state in the emulation, as with Spanner's
+multiplexed sessions.
 """
 
 from __future__ import annotations
@@ -63,7 +65,7 @@ def add_to(app: Flask, store: StateStore, databases: Databases) -> None:
 
 
 def _parameters(body: Json) -> list[Any]:
-    """Returns the parameters in the order of `$1`, `$2`…"""
+    """Returns the values of an SQL statement's parameters, in the order of their placeholders `$1`, `$2` and so on."""
     given, types = cast(Json, body.get("params", {})), cast(Json, body.get("paramTypes", {}))
     names = [f"p{number}" for number in range(1, len(given) + 1)]
     return [_value(types[name]["code"], given[name]) for name in names]

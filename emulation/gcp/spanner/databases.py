@@ -1,4 +1,4 @@
-"""The databases of the emulated Spanner: PostgreSQL executes the DDL, statements and mutations."""
+"""Keeps the databases of the emulated Spanner. PostgreSQL executes their DDL, statements and mutations."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _CODES = {"int8": "INT64", "int4": "INT64", "bool": "BOOL", "timestamptz": "TIME
 
 
 class Databases:
-    """The databases of all Spanner instances. Names must be unique across instances, because PostgreSQL has no
-    instances."""
+    """The databases of all emulated Spanner instances. A database's name must be unique across instances, because
+    PostgreSQL has no instances."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
@@ -31,8 +31,8 @@ class Databases:
             cluster.start()
 
     def create(self, database: str, statements: Sequence[str]) -> None:
-        """Creates a database and executes the statements. Raises Refused with PostgreSQL's message if a statement
-        fails; the database then does not exist."""
+        """Creates a Spanner database and executes the DDL statements. If a statement fails, deletes the database again
+        and raises Refused with PostgreSQL's message."""
         self._cluster.start()
         try:
             self._cluster.create(database)
@@ -57,7 +57,8 @@ class Databases:
         self._cluster.drop(database)
 
     def replace_partitions(self) -> None:
-        """Replaces the partitions of all change streams, as Spanner does when the load changes."""
+        """Replaces the partitions of all Spanner change streams. Spanner does so when the load changes, and readers of
+        a stream must cope with it."""
         for database in self._names():
             with self._cluster.connect(database) as connection:
                 for row in connection.execute("SELECT proname FROM pg_proc WHERE proname LIKE 'replace_partitions_%'"):
@@ -73,7 +74,7 @@ class Databases:
             return [row[0] for row in found]
 
     def query(self, database: str, statement: str, parameters: Sequence[Any]) -> Json:
-        """Executes a query and returns the result set in the form of the REST API."""
+        """Executes a query on a Spanner database and returns the result set in the form of Spanner's REST API."""
         try:
             with self._cluster.connect(database, cursor_factory=psycopg.RawCursor) as connection:
                 cursor = connection.execute(cast(LiteralString, statement), parameters)
@@ -87,7 +88,8 @@ class Databases:
         return {"metadata": {"rowType": {"fields": fields}}, "rows": rows}
 
     def commit(self, database: str, mutations: Sequence[Json]) -> None:
-        """Applies all mutations in one transaction. Raises Refused if one of them fails."""
+        """Applies all mutations to a Spanner database in one transaction. Raises Refused if one of the mutations
+        fails."""
         try:
             with self._cluster.connect(database) as connection, connection.transaction():
                 for mutation in mutations:
@@ -104,7 +106,9 @@ class Databases:
 
 def _in_postgresql(statement: str) -> str:
     if _TTL.fullmatch(statement):
-        return "SELECT 1"  # expired rows are never deleted here, because readers check the expiry time themselves
+        # The emulation ignores the TTL of a table and never deletes expired rows, because readers check the expiry time
+        # themselves.
+        return "SELECT 1"
     stream = _STREAM.fullmatch(statement)
     if stream:
         return _STAND_IN.read_text().format(stream=stream[1], table=stream[2])
@@ -164,7 +168,8 @@ def _is(keys: Sequence[str]) -> sql.Composed:
 
 
 def _as_json(value: Any) -> Any:
-    """Returns a value in the form of the REST API, where 64-bit numbers, times and JSON are strings."""
+    """Returns a PostgreSQL value in the form of Spanner's REST API, where 64-bit numbers, times and JSON are
+    strings."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     if isinstance(value, (dict, list)):
@@ -173,7 +178,7 @@ def _as_json(value: Any) -> Any:
 
 
 def _refusal(error: psycopg.Error) -> Refused:
-    """Returns the refusal for a PostgreSQL error. Error classes 22, 23, 42 and P0 are the caller's fault (PostgreSQL,
-    "Error Codes")."""
+    """Returns the error of the Spanner API for an error of PostgreSQL. The status is 400 for the error classes 22, 23,
+    42 and P0, which the caller's statement causes (PostgreSQL, "Error Codes"). Otherwise the status is 503."""
     own = (error.sqlstate or "")[:2] in ("22", "23", "42", "P0")
     return Refused(400 if own else 503, " ".join(str(error).split()))

@@ -11,7 +11,8 @@ PATH = "spanner/v1/projects/{project}/instances/{instance}/databases"
 
 
 class DatabaseEffect:
-    """Executes the DDL statements of a database. A change may only append statements, as in Spanner."""
+    """Executes the DDL statements of a Spanner database on its PostgreSQL database. A change of the database may only
+    append statements, as in Spanner."""
 
     def __init__(self, databases: Databases) -> None:
         self._databases = databases

@@ -1,17 +1,17 @@
-"""Finds the programs of PostgreSQL, which emulates Spanner's databases, on this machine."""
+"""Finds the PostgreSQL programs on this machine. PostgreSQL holds the databases of the emulated Spanner."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
-# Debian keeps its servers here, by version, off the PATH.
+# The directory in which Debian installs PostgreSQL servers, one subdirectory per version. It is not on PATH.
 _POSTGRES = Path("/usr/lib/postgresql")
 
 
 def postgres_programs() -> Path | None:
-    """Returns the directory with the newest PostgreSQL server, initdb and pg_ctl, or None if PostgreSQL is not
-    installed."""
+    """Returns the directory that contains the programs of the PostgreSQL server, or None if PostgreSQL is not
+    installed. A server on PATH comes first, then the newest one of Debian."""
     found = shutil.which("postgres")
     here = [Path(found).resolve().parent] if found else []
     debian = sorted(_POSTGRES.glob("*/bin/postgres"), key=lambda program: float(program.parts[-3]))
