@@ -1,4 +1,6 @@
-"""All policies of the pack, in the order of a request's path: from the client's name to the origin and its metadata."""
+"""All policies of the pack, in the order in which a request passes through the tiers: from the client's DNS name to the
+origin and its metadata.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Creates the stack that Pulumi deploys; stacks/network.py says what it is made of."""
+"""The program that Pulumi runs for each stack. stacks/network.py says which resources a stack has."""
 
 from stacks.config import load_current
 from stacks.network import compose

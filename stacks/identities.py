@@ -15,18 +15,22 @@ from stacks.config import Stack
 
 @dataclass(frozen=True)
 class Identities:
-    """What shield machines sign in as. Machines on Google Cloud have both identities: they assume the role on AWS."""
+    """The cloud identities of shield machines. Machines on Google Cloud have both: a service account, and the AWS role
+    that they assume.
+    """
 
     aws: AwsIdentity
     gcp: GcpIdentity | None
 
     def of_machines_on(self, cloud: Cloud) -> pulumi.Output[str]:
-        """The instance profile of machines on EC2, or the service account's address for machines on Compute Engine."""
+        """Returns the instance profile of shield machines on EC2, or the email of their service account on Compute
+        Engine.
+        """
         return self.gcp.email if self.gcp and cloud == "gcp" else self.aws.instance_profile
 
 
 def create_identities(stack: Stack) -> Identities:
-    """Creates the role on AWS, and the service account where the stack has shields on Google Cloud."""
+    """Creates the shield machines' role on AWS, and their service account if the stack has shields on Google Cloud."""
     has_gcp_shields = any(shield.cloud == "gcp" for shield in stack.config.shields)
     gcp = GcpIdentity("identity-gcp", GcpIdentityArgs(stack.prefix)) if has_gcp_shields else None
     service_accounts = [gcp.unique_id] if gcp else []

@@ -1,4 +1,4 @@
-"""Composes a package-distribution network from a stack's config; start reading here."""
+"""Composes a package-distribution network from a stack's config. This module is the place to start reading."""
 
 from __future__ import annotations
 
@@ -38,8 +38,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def compose(stack: Stack) -> None:
-    """Creates every tier, from the origin out to the client, and exports the stack's outputs."""
-    # A worker that does not compile stops the program before it registers a resource.
+    """Creates every tier of the stack, from the origin to the names that clients use, and exports the
+    stack's outputs.
+    """
+    # The program compiles the edge worker first, so that a compile error stops it before it registers a resource.
     bundle = compile_worker(ROOT / "workers" / "edge")
     tag_and_protect(stack)
 
@@ -57,7 +59,7 @@ def compose(stack: Stack) -> None:
     edge = create_edge(stack, bundle, nodes, metadata_api.binding)
     dns = create_dns(stack, edge, nodes)
 
-    # Delivery: tokens reach the edge's store, and publications reach the caches.
+    # Delivery: tokens reach the edge worker's key-value store, and publications reach the caches.
     token_sync = create_token_sync(stack, metadata.changes, edge, metadata_api)
     drain = create_drain(stack, metadata.changes, objects, edge, nodes)
 
@@ -68,7 +70,9 @@ def compose(stack: Stack) -> None:
 
 
 def tag_and_protect(stack: Stack) -> None:
-    """Tags every resource, and protects what cannot be created again where the config says so."""
+    """Adds tags to every resource of the stack. If the config says so, protects resources that cannot
+    be created again.
+    """
     tags = {
         "project": PROJECT,
         "environment": stack.environment,
@@ -81,7 +85,7 @@ def tag_and_protect(stack: Stack) -> None:
 
 
 def create_edge(stack: Stack, bundle: str, nodes: Sequence[Node], metadata_api: MetadataApiBinding) -> Edge:
-    """Creates the worker, its route and its store of tokens."""
+    """Creates the edge worker, its route and its key-value store of tokens."""
     domain = stack.config.domain
     args = EdgeArgs(
         prefix=stack.prefix,
@@ -98,13 +102,13 @@ def create_edge(stack: Stack, bundle: str, nodes: Sequence[Node], metadata_api: 
 
 
 def create_dns(stack: Stack, edge: Edge, nodes: Sequence[Node]) -> Dns:
-    """Creates the zone, with the clients' hostname and a name for each shield machine."""
+    """Creates the stack's DNS zone, with the clients' hostname and a name for each shield machine."""
     args = DnsArgs(stack.config.domain, stack.hostname, edge, nodes, removable=not stack.config.protect)
     return Dns("dns", args)
 
 
 def create_alarms(stack: Stack, alarms: Sequence[CloudWatchAlarm | CloudMonitoringAlarm]) -> None:
-    """Creates each alarm in the cloud that publishes its metric."""
+    """Creates each alarm of the stack in the cloud that publishes its metric."""
     emails = stack.config.alerts.email
     on_cloudwatch = [alarm for alarm in alarms if isinstance(alarm, CloudWatchAlarm)]
     on_cloud_monitoring = [alarm for alarm in alarms if isinstance(alarm, CloudMonitoringAlarm)]

@@ -17,7 +17,7 @@ from stacks.config import Blobs, Stack
 def export_outputs(
     stack: Stack, buckets: Sequence[Bucket], metadata: Metadata, edge: Edge, dns: Dns, nodes: Sequence[Node]
 ) -> None:
-    """Exports every output. docs/contracts.md, "Stack outputs", describes each."""
+    """Exports every output of the stack. docs/contracts.md, "Stack outputs", describes each."""
     domain, account_id = stack.config.domain, stack.config.edge.account_id
     pulumi.export("environment", stack.environment)
     pulumi.export("home_region", stack.home_region)
@@ -31,9 +31,9 @@ def export_outputs(
 
 
 def _bucket(bucket: Bucket, config: Blobs) -> Mapping[str, object]:
-    """Returns the output of one bucket, with the lock only on Cloud Storage.
+    """Returns the stack output for one bucket, which contains the object lock only for Cloud Storage.
 
-    On Cloud Storage the registry sets the lock on each object. S3 applies its default lock itself.
+    On Cloud Storage the registry sets the lock on each object. On S3 the bucket's default lock applies.
     """
     described = {"region": bucket.region, "name": bucket.name, "store": bucket.store}
     if bucket.store == "gcs" and config.lock != "none":

@@ -1,5 +1,7 @@
-"""Writes docs/configuration.md and the JSON Schema from the models that check the config, and from the stacks' files:
-`python -m stacks.reference`."""
+"""Writes docs/configuration.md and the JSON Schema of stack config: `python -m stacks.reference`.
+
+Both come from the models that check the config. The page also shows the values in the stacks' files.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,7 @@ def page() -> str:
 
 
 def _environments() -> Iterator[str]:
-    """Yields the lines of the table of each environment's values."""
+    """Yields the lines of the table that compares the config values of all environments."""
     yield "## Values of each environment"
     yield ""
     yield "One program deploys all environments, and they differ in these values only. An empty cell means the default."
@@ -68,7 +70,7 @@ def _environments() -> Iterator[str]:
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yields nested keys and their values as text, one pair for each row of the table.
+    """Yields nested config keys and their values as text, one pair for each row of a table.
 
     A list of objects has one object on each line.
     """

@@ -1,6 +1,7 @@
 """The JSON Schema of a whole `Pulumi.<environment>.yaml`, made from the models that check the config.
 
-Editors use it to complete keys and values and to mark mistakes. Only the program checks rules across keys.
+Editors use the schema to complete keys and values and to mark mistakes. The schema has no rules across keys; only the
+program checks these.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from contract.regions import REGIONS
 from stacks.config import NAMESPACE, StackConfig
 
 SCHEMA = Path(__file__).with_name("pulumi-config.schema.json")
-# The first line of each stack's file (YAML Language Server, "Using inlined schema").
+# The first line of each stack's config file, which names the schema (YAML Language Server, "Using inlined schema").
 EDITOR_LINE = f"# yaml-language-server: $schema={SCHEMA.name}"
 
 
 def schema() -> Mapping[str, Any]:
-    """Returns the schema, draft 2020-12.
+    """Returns the JSON Schema of a stack's config file, draft 2020-12.
 
     Other namespaces belong to Pulumi and its providers, so the schema accepts any values in them.
     """
@@ -35,7 +36,8 @@ def schema() -> Mapping[str, Any]:
             "gcp:project": {
                 "description": "a project id: the project that everything on Google Cloud belongs to",
                 "type": "string",
-                "pattern": "^[a-z][a-z0-9-]{4,28}[a-z0-9]$",  # Resource Manager, "Creating and managing projects"
+                # the form of Google Cloud project ids (Resource Manager, "Creating and managing projects")
+                "pattern": "^[a-z][a-z0-9-]{4,28}[a-z0-9]$",
             },
             **{f"{NAMESPACE}:{name}": found for name, found in ours["properties"].items()},
         },
@@ -60,5 +62,5 @@ def schema() -> Mapping[str, Any]:
 
 
 def text() -> str:
-    """Returns the text of the schema's file."""
+    """Returns the text of the file that holds the JSON Schema of stack config."""
     return json.dumps(schema(), indent=2) + "\n"

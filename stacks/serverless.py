@@ -1,4 +1,6 @@
-"""The code of workers/ that a stack runs as Lambda functions or Cloud Run services, on the cloud of its metadata."""
+"""Creates the Lambda functions or Cloud Run services of a stack, on the cloud of its metadata. Their code is in
+workers/.
+"""
 
 from __future__ import annotations
 
@@ -33,15 +35,16 @@ from stacks.storage import Objects
 
 _ROOT = Path(__file__).resolve().parents[1]
 
-# Distributions that a service on Cloud Run brings along. Lambda's runtime has all that functions need.
+# Python distributions that Cloud Run services include in their code. Lambda's Python runtime already has all that
+# functions need.
 _CLOUD_RUN_DISTRIBUTIONS = ("urllib3", "waitress")
 
 
 @dataclass(frozen=True)
 class MetadataApi:
-    """The API that the edge asks about tokens that its store lacks.
+    """The metadata API, which the edge worker queries for tokens that its key-value store lacks.
 
-    `code_bucket` holds the code of services on Cloud Run; it is empty where the API is a Lambda function.
+    `code_bucket` holds the code of Cloud Run services; the name is empty where the API is a Lambda function.
     """
 
     binding: MetadataApiBinding
@@ -70,7 +73,7 @@ def create_metadata_api(stack: Stack, changes: ChangeSource | SpannerChanges) ->
 def create_token_sync(
     stack: Stack, changes: ChangeSource | SpannerChanges, edge: Edge, metadata_api: MetadataApi
 ) -> LambdaTokenSync | CloudRunTokenSync:
-    """Creates the token sync, which writes each change of a token to the edge's store."""
+    """Creates the token sync, which writes each change of a token to the edge worker's key-value store."""
     account_id, secret_id, region = stack.config.edge.account_id, stack.secret("edge-kv"), stack.home_region
     if isinstance(changes, ChangeSource):
         code = pack(_ROOT, "workers.entitlements.consumer")
@@ -86,9 +89,9 @@ def create_token_sync(
 def create_drain(
     stack: Stack, changes: ChangeSource | SpannerChanges, objects: Objects, edge: Edge, nodes: Sequence[Node]
 ) -> Drain | None:
-    """Creates the drain of the outbox where both metadata and objects are on AWS.
+    """Creates the outbox relay as a Lambda function if both metadata and objects are on AWS.
 
-    Elsewhere there is none: operators run `registry purges drain`.
+    Other stacks have no such function. Their operators run `registry purges drain`.
     """
     key = objects.keys.get(objects.primary.region)
     if isinstance(changes, SpannerChanges) or key is None or objects.primary.store != "s3":
@@ -114,7 +117,7 @@ def create_drain(
 
 
 def _create_sources(stack: Stack) -> Sources:
-    """Creates the bucket for the services' code, in the regions of the database."""
+    """Creates the bucket for the code of Cloud Run services, in the regions of the metadata database."""
     config = stack.config
     args = SourcesArgs(
         prefix=stack.prefix,

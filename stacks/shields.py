@@ -1,4 +1,4 @@
-"""The shields of a stack: in each region a network and the machines in it."""
+"""The shields of a stack: in each region a network and the cache machines in it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ SHIELD = {"aws": Ec2Shield, "gcp": GceShield}
 
 
 def create_shields(stack: Stack, identities: Identities, objects: Objects) -> Sequence[Node]:
-    """Creates the machines of every region. Objects on S3 can be read with their role from their addresses only."""
+    """Creates the shield machines of every region, and limits their AWS role to reading objects from the machines'
+    networks and addresses.
+    """
     edge_addresses = edge_networks()
     boot = BootSettings(
         buckets=objects.blobs.buckets,

@@ -35,7 +35,9 @@ class StandbyCopy:
 
 @dataclass(frozen=True)
 class Objects:
-    """The object storage of a stack. `keys` holds the name of the key that encrypts a bucket, by its region."""
+    """The object storage of a stack. `keys` maps the region of a bucket to the name of the key that encrypts the
+    bucket.
+    """
 
     blobs: S3Blobs | GcsBlobs
     keys: Mapping[str, pulumi.Input[str]]
@@ -52,7 +54,7 @@ class Objects:
 
 
 def create_aws_keys(stack: Stack, readers: Sequence[pulumi.Input[str]]) -> AwsKeys | None:
-    """Creates the key that encrypts data on AWS, or none where the stack keeps no data there.
+    """Creates the KMS key that encrypts data on AWS, or returns None if the stack keeps no data on AWS.
 
     The primary key is in the region of the secrets, because a primary cannot move. `readers` are ARNs of roles that
     decrypt objects.
@@ -65,7 +67,9 @@ def create_aws_keys(stack: Stack, readers: Sequence[pulumi.Input[str]]) -> AwsKe
 
 
 def create_objects(stack: Stack, identities: Identities, aws_keys: AwsKeys | None) -> Objects:
-    """Creates the buckets that shield machines read from, and the standby where the config names regions for one."""
+    """Creates the buckets that shield machines read from. Also creates the standby bucket on Google Cloud if the config
+    names regions for it.
+    """
     config = stack.config.blobs
     gcp_reader = [identities.gcp.member] if identities.gcp else []
     keys = _object_keys(stack, aws_keys)
@@ -86,7 +90,7 @@ def create_objects(stack: Stack, identities: Identities, aws_keys: AwsKeys | Non
 
 
 def create_metadata(stack: Stack, aws_keys: AwsKeys | None) -> Metadata:
-    """Creates the metadata database on the backend that the config names."""
+    """Creates the metadata database on DynamoDB or Spanner, as the config says."""
     config = stack.config.metadata
     scaling = config.scaling
     reads, writes = (scaling.reads_from, scaling.reads_to), (scaling.writes_from, scaling.writes_to)

@@ -1,4 +1,4 @@
-"""The published controls that policies implement, each with a link to its text."""
+"""The published security controls that policies implement, each with a link to its text."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def foundational(reference: str) -> Control:
 
 def well_architected(reference: str) -> Control:
     """Returns a best practice of the AWS Well-Architected Framework by its id, such as `SEC08-BP02`. The link leads to
-    the practice's question."""
+    the framework's question that the practice belongs to.
+    """
     question = reference.split("-")[0]
     page = f"{question[:-2].lower()}-{question[-2:]}"
     url = f"https://docs.aws.amazon.com/wellarchitected/latest/framework/{page}.html"

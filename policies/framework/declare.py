@@ -1,4 +1,5 @@
-"""Declares policies. A rule is a generator of findings, and the other parts of a policy are data.
+"""Declares the policies of the policy pack. A policy's rule is a generator of findings, and the other parts of a policy
+are data.
 
 A value that is unknown before `up` never counts as valid. If a rule reads an unknown value, the rule ends for that
 resource. The engine then reports as an advisory which policy could not run and why. Other resources are still checked.
@@ -42,8 +43,8 @@ Config = Mapping[str, Mapping[str, Any]]
 
 _GOVERNED: dict[str, frozenset[str]] = {}
 
-# Schema of the setting `required`. Environments that may be destroyed at any time set it to false, to switch a policy
-# off.
+# JSON Schema of the policy setting `required`. Environments that may be destroyed at any time set it to false, which
+# switches a policy off.
 LASTING: Mapping[str, Any] = {"type": "boolean", "default": True}
 
 
@@ -124,8 +125,10 @@ def architecture(
     config: Config | None = None,
     advisory: bool = False,
 ) -> Callable[[ArchitectureRule], Policy]:
-    """Declares a policy that checks the stack as a whole. `of` are the types of resources that it counts. Its
-    exemptions name the URN of the stack. Raises PolicyNameError for a name without the prefix `stack`."""
+    """Declares a policy that checks the stack as a whole. `of` are the types of resources that the policy counts. An
+    exemption from such a policy names the URN of the stack. Raises PolicyNameError for a name without the prefix
+    `stack`.
+    """
 
     check_name(name, WHOLE_STACK)
 
@@ -165,8 +168,9 @@ def _report(policy: str, urn: str, finding: str, report: ReportViolation) -> Non
 
 @contextmanager
 def _undecided(policy: str, urn: str) -> Generator[None]:
-    """Records that a policy could not run because of an unknown value, so that its exemptions are not reported as
-    unused."""
+    """Records that a policy could not run because of an unknown value, so that the policy's exemptions are not reported
+    as unused.
+    """
     try:
         yield
     except UnknownValueError:
@@ -175,12 +179,12 @@ def _undecided(policy: str, urn: str) -> Generator[None]:
 
 
 def governs(policy: str) -> frozenset[str]:
-    """Returns the resource types that the policy checks."""
+    """Returns the resource types that the policy with this name checks."""
     return _GOVERNED[policy]
 
 
 class Typed(Protocol):
-    """An object with a Pulumi type token."""
+    """An object with a Pulumi type token, such as a resource that a policy checks."""
 
     @property
     def resource_type(self) -> str: ...
@@ -198,12 +202,12 @@ def setting(args: ResourceValidationArgs | StackValidationArgs, name: str, defau
 
 
 def given(properties: Properties, name: str) -> bool:
-    """Returns whether the property is present, even if its value is not known yet."""
+    """Returns whether a resource has the property, even if the property's value is not known yet."""
     return any(each == name for each in properties)
 
 
 def known(properties: Properties, name: str) -> Any:
-    """Returns the value of a property, or None if the value is missing or not known yet."""
+    """Returns the value of a resource's property, or None if the value is missing or not known yet."""
     try:
         return properties.get(name)
     except UnknownValueError:
@@ -211,17 +215,17 @@ def known(properties: Properties, name: str) -> Any:
 
 
 def part(properties: Properties, name: str) -> Properties:
-    """Returns a nested object, or an empty mapping if there is none."""
+    """Returns the object that a resource's property holds, or an empty mapping if the property is missing."""
     return cast(Properties, properties.get(name) or {})
 
 
 def parts(properties: Properties, name: str) -> Iterable[Properties]:
-    """Returns the objects in a nested list, or an empty list if there is none."""
+    """Returns the objects in a list that a resource's property holds, or an empty list if the property is missing."""
     return cast(Iterable[Properties], properties.get(name) or [])
 
 
 def texts(value: Any) -> list[str]:
-    """Returns a list of strings from a value that is a string, a list or None, as policy documents allow."""
+    """Returns a list of strings from a value that is a string, a list or None, as IAM policy documents allow."""
     return [value] if isinstance(value, str) else [str(each) for each in cast(Iterable[Any], value or [])]
 
 

@@ -1,4 +1,6 @@
-"""Where resources hold IAM policy documents: in a property of their own, in a list, or in the parts of a permission."""
+"""Finds the IAM policy documents in resources: in a property of their own, in a list, or in the fields of a Lambda
+permission.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,7 @@ RESOURCE_POLICIES = {
 
 
 def identity_statements(resource: ResourceValidationArgs | PolicyResource) -> Iterator[Properties]:
-    """Yields all statements of a policy, or of a role's inline policies."""
+    """Yields all statements of an IAM policy, or of a role's inline policies."""
     if kind(resource) != ROLE:
         yield from statements(resource.props.get("policy"))
     elif is_set(resource, "inlinePolicies"):
@@ -47,8 +49,9 @@ def identity_statements(resource: ResourceValidationArgs | PolicyResource) -> It
 
 
 def statements_about_principals(resource: ResourceValidationArgs | PolicyResource) -> Iterator[Properties]:
-    """Yields all statements by which a resource lets principals in: those of its own policy, of a role's trust policy,
-    or of a permission to invoke a function."""
+    """Yields all statements by which a resource gives access to principals: those of the resource's own policy, of a
+    role's trust policy, or of a permission to invoke a function.
+    """
     if kind(resource) == ROLE:
         yield from statements(resource.props.get("assumeRolePolicy"))
     elif kind(resource) == LAMBDA_PERMISSION:
@@ -62,9 +65,10 @@ def title_of(statement: Properties, number: int) -> str:
 
 
 def _of_permission(props: Properties) -> Iterator[Properties]:
-    """Yields a permission to invoke a function as a statement.
+    """Yields a permission to invoke a Lambda function as IAM statements.
 
-    The first statement has no condition: the principal is known in a first preview, and the condition often is not.
+    The first statement has no condition, because a first preview often does not know the condition but knows the
+    principal.
     """
     principal = str(props.get("principal"))
     service = principal.endswith(".amazonaws.com")

@@ -7,7 +7,9 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": DAY_SECONDS}
 
 
 def seconds_of(duration: str) -> float:
-    """Returns a duration in seconds, or 0 for a text that is no duration, so that a mistake is never long enough."""
+    """Returns a duration in seconds. A text that is no duration gives 0, so that a mistake never
+    satisfies a minimum.
+    """
     try:
         return float(duration[:-1]) * _UNITS[duration[-1:]]
     except (ValueError, KeyError):

@@ -1,7 +1,8 @@
 """Exemptions of one stack from policies. Each has a reason, an owner and an expiry date.
 
-The file `policies/exemptions/<stack>.yaml` lists them. Only a valid exemption that has not expired covers a finding. An
-unreadable file and an expired exemption are findings themselves. A covered finding is still reported, as an advisory.
+The file `policies/exemptions/<stack>.yaml` lists them. An exemption covers a finding only if it is valid and has not
+expired. An unreadable file and an expired exemption are findings themselves. A covered finding is still reported, as an
+advisory.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 DIRECTORY = Path(__file__).resolve().parents[1] / "exemptions"
 
-# The policies about exemptions. No exemption covers their findings: it could cover the finding about itself.
+# The names of the policies about exemptions. No exemption covers their findings, because an exemption could then cover
+# a finding about itself.
 VALID = "stack-exemptions-valid"
 REPORTED = "stack-exemptions-reported"
 
-# The name of the directory until release 0.1.
+# The former name of the directory with exemption files, used until release 0.1.
 FORMER_NAME = "exceptions"
 
 
@@ -44,10 +46,10 @@ class Exemption(BaseModel):
 
 @dataclass
 class Exemptions:
-    """The exemptions of one stack, and the findings that they have covered since the last report.
+    """The exemptions of one stack from policies, and the findings that they have covered since the last report.
 
-    `undecided` are policies that read a value which is not known yet. It is therefore not known either whether their
-    exemptions are still needed.
+    `undecided` are policies that read a value which is not known yet. Exemptions from these policies may still be
+    needed, so they are not reported as unused.
     """
 
     stack: str
@@ -57,7 +59,7 @@ class Exemptions:
     undecided: set[str] = field(default_factory=set[str])
 
     def cover(self, policy: str, urn: str, finding: str) -> bool:
-        """Returns whether an exemption covers the finding, and records a covered finding for the report."""
+        """Returns whether an exemption covers a policy's finding. Keeps a covered finding for the report."""
         if policy in (VALID, REPORTED):
             return False
         for each in self.listed:

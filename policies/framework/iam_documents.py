@@ -1,4 +1,6 @@
-"""Actions, resources and conditions of IAM policy documents. policies/framework/principals.py has the principals."""
+"""Reads actions, resources and conditions in IAM policy documents. policies/framework/principals.py reads the
+principals.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +10,10 @@ from fnmatch import fnmatchcase
 
 from policies.framework.declare import Properties, part, texts
 
-# The last part of the ARN of every bucket or object. ARNs of buckets have no type.
+# A pattern for the last part of an ARN that matches every S3 bucket or object. ARNs of buckets have no resource type.
 _ANY_BUCKET = re.compile(r"[*?/]+")
-# The last part of the ARN of every resource, or of every resource of a type, such as `*`, `table/*` and `secret:*`.
+# A pattern for the last part of an ARN that matches every resource, or every resource of a type, such as `*`, `table/*`
+# and `secret:*`.
 _ANY_OF_A_TYPE = re.compile(r"([\w-]+[:/])?[*?/:]+")
 
 # Actions by which a principal can gain permissions that it was not given (AWS IAM User Guide, "Permissions boundaries",
@@ -39,25 +42,27 @@ def allows_everything(statement: Properties) -> bool:
 
 
 def allows_on_everything(statement: Properties) -> bool:
-    """Returns whether a statement allows something on all resources of a kind."""
+    """Returns whether an IAM statement allows an action on all resources of a service or a resource type."""
     return allows(statement) and (
         "NotResource" in statement or any(_is_everything(each) for each in texts(statement.get("Resource")))
     )
 
 
 def is_every_action(action: str) -> bool:
-    """Returns whether an action means all actions of a service, or reaches into several services."""
+    """Returns whether an IAM action has wildcards that match all actions of a service, or several services."""
     service, _, name = action.partition(":")
     return "*" in service or "?" in service or not name.strip("*?")
 
 
 def covers(action: str, rights: Iterable[str]) -> bool:
-    """Returns whether an action, which may have wildcards, covers one of the rights. `rights` are in lower case."""
+    """Returns whether an IAM action, which may have wildcards, matches one of the given permissions. These are in lower
+    case.
+    """
     return any(fnmatchcase(right, action.lower()) for right in rights)
 
 
 def grants_rights(statement: Properties) -> list[str]:
-    """Returns the allowed actions of a statement that can give permissions, to other principals or to the caller."""
+    """Returns the actions of an IAM statement that let the caller give permissions to other principals or to itself."""
     if not allows(statement):
         return []
     if "NotAction" in statement:
@@ -71,8 +76,9 @@ def grants_rights(statement: Properties) -> list[str]:
 
 
 def refuses_plain_text(statements: Iterable[Properties]) -> bool:
-    """Returns whether a bucket's statements deny all principals every request without TLS, with no further
-    condition."""
+    """Returns whether an S3 bucket's statements deny every request without TLS to all principals, with no further
+    condition.
+    """
     return any(
         _denies_everybody_everything(statement, "aws:SecureTransport")
         and str(part(part(statement, "Condition"), "Bool").get("aws:SecureTransport")).lower() == "false"
@@ -81,8 +87,9 @@ def refuses_plain_text(statements: Iterable[Properties]) -> bool:
 
 
 def refuses_tls_below_1_2(statements: Iterable[Properties]) -> bool:
-    """Returns whether a bucket's statements deny all principals every request with a TLS version below 1.2, with no
-    further condition."""
+    """Returns whether an S3 bucket's statements deny every request with TLS below 1.2 to all principals, with no
+    further condition.
+    """
     return any(
         _denies_everybody_everything(statement, "s3:TlsVersion")
         and float(part(part(statement, "Condition"), "NumericLessThan").get("s3:TlsVersion", 0)) >= 1.2
@@ -91,8 +98,9 @@ def refuses_tls_below_1_2(statements: Iterable[Properties]) -> bool:
 
 
 def refuses_reading_from_elsewhere(statements: Iterable[Properties], bucket: str) -> bool:
-    """Returns whether the statements deny reads of a bucket's objects from any network or address that they do not
-    name."""
+    """Returns whether IAM statements deny reads of a bucket's objects from all networks and addresses that the
+    statements do not name.
+    """
     keys = {"aws:sourcevpce", "aws:sourcevpc", "aws:sourceip"}
     return any(
         statement.get("Effect") == "Deny"
@@ -104,8 +112,9 @@ def refuses_reading_from_elsewhere(statements: Iterable[Properties], bucket: str
 
 
 def _denies_everybody_everything(statement: Properties, on: str) -> bool:
-    """Returns whether a statement denies all principals all actions on a whole bucket, with `on` as its only condition
-    key."""
+    """Returns whether an IAM statement denies all principals all actions on a whole bucket, with `on` as its only
+    condition key.
+    """
     return (
         statement.get("Effect") == "Deny"
         and _is_about_everybody(statement)
@@ -120,7 +129,7 @@ def allows(statement: Properties) -> bool:
 
 
 def conditions_of(statement: Properties) -> list[tuple[str, str, list[str]]]:
-    """Returns all conditions of a statement: operator, key in lower case, and values."""
+    """Returns all conditions of an IAM statement, each as an operator, a key in lower case, and values."""
     conditions = part(statement, "Condition")
     return [
         (operator, key.lower(), texts(part(conditions, operator)[key]))
@@ -135,15 +144,17 @@ def _is_about_everybody(statement: Properties) -> bool:
 
 
 def _is_about_a_whole_bucket(statement: Properties) -> bool:
-    """Returns whether a statement covers a bucket and its objects, which are two resources (S3 User Guide, "Policy
-    resources for Amazon S3")."""
+    """Returns whether an IAM statement applies to a bucket and to its objects, which are two resources (S3 User Guide,
+    "Policy resources for Amazon S3").
+    """
     resources = texts(statement.get("Resource"))
     return "*" in resources or any(f"{resource}/*" in resources for resource in resources)
 
 
 def _is_everything(resource: str) -> bool:
-    """Returns whether a resource is every resource of a service, or every resource of one type: the part of its ARN
-    behind the account, without the type, consists of wildcards."""
+    """Returns whether a resource pattern in an IAM statement matches every resource of a service or of one type: the
+    last part of its ARN, without the type, consists of wildcards.
+    """
     fields = resource.split(":", 5)
     if len(fields) < 6 or fields[0] != "arn":
         return "*" in resource or "?" in resource

@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 
-# A policy about resources of one cloud starts with that cloud. `multi` is for resources of several clouds, and `stack`
-# for a policy about the stack as a whole.
+# The first parts of policy names. A policy about resources of one cloud starts with that cloud. `multi` is for
+# resources of several clouds, and `stack` for a policy about the stack as a whole.
 CLOUDS = ("aws", "gcp", "cloudflare")
 SEVERAL_CLOUDS = "multi"
 WHOLE_STACK = "stack"
@@ -20,7 +20,9 @@ class PolicyNameError(Exception):
 
 
 def check_name(name: str, prefix: str) -> None:
-    """Checks a policy name. Raises PolicyNameError for a name that lacks the prefix or one of the three parts."""
+    """Checks the name of a policy. Raises PolicyNameError for a name that lacks the prefix or one of
+    the three parts.
+    """
     if not _FORM.fullmatch(name) or name.split("-")[0] != prefix:
         raise PolicyNameError(
             f"the policy {name!r} has no name of the form {prefix}-<service>-<what must hold>, in lower case; "
@@ -35,7 +37,9 @@ def prefix_of(types: Collection[str]) -> str:
 
 
 def unknown_names(used: Iterable[str], names: Collection[str], renamed: Mapping[str, str]) -> Iterator[str]:
-    """Yields a message for each name that no policy has. `renamed` maps former names to current names."""
+    """Yields an error message for each configured policy name that no policy has. `renamed` maps former names to
+    current names.
+    """
     for name in used:
         if name in renamed:
             yield f"the policy {name} is now called {renamed[name]}; use this name"
@@ -44,7 +48,9 @@ def unknown_names(used: Iterable[str], names: Collection[str], renamed: Mapping[
 
 
 def unknown_settings(policy: str, used: Iterable[str], names: Collection[str]) -> Iterator[str]:
-    """Yields a message for each setting that the policy does not have, with the most similar setting that it has."""
+    """Yields an error message for each configured setting that a policy does not have. The message suggests the most
+    similar setting.
+    """
     for name in used:
         if name in names:
             continue

@@ -1,4 +1,4 @@
-"""Principals of IAM policy documents: whom a statement allows, and whether its conditions restrict them."""
+"""Reads principals in IAM policy documents: whom a statement allows, and whether its conditions restrict them."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ _ACCOUNT = re.compile(r"\d{12}")
 _ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}")
 _NETWORK = re.compile(r"vpce?-[0-9a-z]+")
 
-# Condition keys that restrict a statement for all principals to some of them (S3 User Guide, "The meaning of
-# 'public'"), by the form of their values.
+# IAM condition keys that restrict a statement for all principals to some of them (S3 User Guide, "The meaning of
+# 'public'"), grouped by the form of their values.
 _ACCOUNT_KEYS = {"aws:principalaccount", "aws:sourceaccount", "kms:calleraccount", "s3:dataaccesspointaccount"}
 _ARN_KEYS = {"aws:principalarn", "aws:sourcearn"}
 _ORGANIZATION_KEYS = {"aws:principalorgid", "aws:sourceorgid"}
 _PATH_KEYS = {"aws:principalorgpaths", "aws:sourceorgpaths"}
 _NETWORK_KEYS = {"aws:sourcevpc", "aws:sourcevpce"}
 
-# Operators that are true only where the request has the key and the key has one of the values.
+# IAM condition operators that are true only if the request has the key and the key has one of the values.
 _MATCHING = {"StringEquals", "StringEqualsIgnoreCase", "StringLike", "ArnEquals", "ArnLike"}
-# A key with several values needs this prefix. With one value, the condition is not worth the risk of an error.
+# The operator prefix that condition keys with several values need. Keys with one value do not need the prefix, so the
+# check does not accept it for them.
 _ANY_VALUE = "ForAnyValue:"
 
 
 def principals(statement: Properties, provider: str) -> list[str]:
-    """Returns the principals of a statement for a provider such as AWS.
+    """Returns the principals of an IAM statement for one kind of provider, such as `AWS` or `Service`.
 
     The principal `"*"` alone means the same as `{"AWS": "*"}`.
     """
@@ -38,7 +39,9 @@ def principals(statement: Properties, provider: str) -> list[str]:
 
 
 def is_for_everybody(statement: Properties) -> bool:
-    """Returns whether a statement allows something to any principal, without a condition that names some of them."""
+    """Returns whether an IAM statement allows something to all principals, without a condition that restricts it to
+    named ones.
+    """
     if not allows(statement):
         return False
     if "NotPrincipal" in statement:
@@ -47,8 +50,9 @@ def is_for_everybody(statement: Properties) -> bool:
 
 
 def is_for_all_of_a_provider(statement: Properties) -> bool:
-    """Returns whether a statement allows something to all identities of a federated identity provider, without a
-    condition that names the subject."""
+    """Returns whether an IAM statement allows something to all identities of a federated identity provider, without a
+    condition that names the subject.
+    """
     named = any(
         operator == "StringEquals" and key.endswith(":sub") and values
         for operator, key, values in conditions_of(statement)
@@ -57,9 +61,9 @@ def is_for_all_of_a_provider(statement: Properties) -> bool:
 
 
 def is_narrowed(statement: Properties) -> bool:
-    """Returns whether a condition restricts a statement to principals, sources or networks that it names.
+    """Returns whether a condition restricts an IAM statement to named principals, sources or networks.
 
-    The values of one condition are alternatives, so each of them has to name somebody.
+    The values of one condition are alternatives, so each value must be such a name.
     """
     return any(
         _compares(operator, key) and values and all(_names_somebody(key, value) for value in values)
@@ -68,7 +72,7 @@ def is_narrowed(statement: Properties) -> bool:
 
 
 def strangers(statement: Properties, accounts: Collection[str], organizations: Collection[str]) -> Iterator[str]:
-    """Yields whom a statement allows that is not in the given accounts and organizations."""
+    """Yields the principals that an IAM statement allows and that are outside the given accounts and organizations."""
     if not allows(statement):
         return
     for principal in principals(statement, "AWS"):
@@ -84,7 +88,7 @@ def strangers(statement: Properties, accounts: Collection[str], organizations: C
 
 
 def unbound_services(statement: Properties) -> list[str]:
-    """Returns the AWS services that a statement allows to act for any account."""
+    """Returns the AWS services that an IAM statement allows to act on behalf of any account."""
     return principals(statement, "Service") if allows(statement) and not is_narrowed(statement) else []
 
 
@@ -92,12 +96,12 @@ def _is_strange(key: str, value: str, accounts: Collection[str], organizations: 
     if key in _ORGANIZATION_KEYS | _PATH_KEYS:
         return value.split("/")[0] not in organizations
     if not _names_somebody(key, value) or key not in _ACCOUNT_KEYS | _ARN_KEYS:
-        return False  # an account that is no name is a matter of `is_narrowed`
+        return False  # `is_narrowed` handles values that name no account
     return _account_of(value) not in {*accounts, ""}
 
 
 def _account_of(principal: str) -> str:
-    """Returns the account of an ARN, or the whole text if it is no ARN."""
+    """Returns the account in an ARN, or the whole text if it is no ARN."""
     fields = principal.split(":", 5)
     return fields[4] if len(fields) == 6 else principal
 
@@ -121,7 +125,7 @@ def _names_somebody(key: str, value: str) -> bool:
 
 
 def _names_an_owner(arn: str) -> bool:
-    """Returns whether an ARN pattern names an account, or a bucket, whose ARN has no account."""
+    """Returns whether an ARN pattern contains an account, or a bucket name. ARNs of S3 buckets have no account."""
     fields = arn.split(":", 5)
     if len(fields) < 6:
         return False

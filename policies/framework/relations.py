@@ -1,4 +1,4 @@
-"""Relations between the resources of a stack."""
+"""Finds related resources of a stack, such as the settings of a bucket or the resources of a tier."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ def stack_name(urn: str) -> str:
 
 
 def of_tier(resource: PolicyResource | ResourceValidationArgs, tier: str) -> bool:
-    """Returns whether the resource is part of a component of the tier. The resource's URN contains the types of all its
-    parents."""
+    """Returns whether a resource is part of a component of the tier. The resource's URN contains the types of all its
+    parents.
+    """
     return f"artifact-edge:{tier}:" in resource.urn
 
 
 def refers_to(resource: PolicyResource, name: str, target: PolicyResource, keys: Collection[str] = ("id",)) -> bool:
-    """Returns whether a property of the resource refers to the target, alone or among others.
+    """Returns whether a resource's property refers to the target resource, alone or among others.
 
     Before `up` the target may not have a name yet. The check therefore uses the property's dependencies first, and
     compares the property with the target's `keys` second.
@@ -39,7 +40,7 @@ def refers_to(resource: PolicyResource, name: str, target: PolicyResource, keys:
 
 
 def is_set(resource: PolicyResource | ResourceValidationArgs, name: str) -> bool:
-    """Returns whether the program set the property, even if its value is not known yet.
+    """Returns whether the Pulumi program set a resource's property, even if the value is not known yet.
 
     Before `up`, stack policies also see properties that the provider may fill in. Such a property is unknown and has no
     dependencies, and it does not count as set.

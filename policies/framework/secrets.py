@@ -18,15 +18,15 @@ _KINDS = {
     "a Google API key": re.compile(r"\bAIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])"),
     "an npm token": re.compile(r"\bnpm_[A-Za-z0-9]{36}\b"),
     "a Slack token": re.compile(r"\bxox[abposr]-[A-Za-z0-9-]{10,}"),
-    # A placeholder such as ${PASSWORD}, <password> or %s is no password.
+    # A URL with a placeholder such as ${PASSWORD}, <password> or %s contains no password.
     "a URL with a password": re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@'\"`]*:[^\s/:@$<{%'\"`][^\s/@'\"`]*@"),
     "a JSON web token": re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"),
 }
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{32,}={0,2}")
-# The first bytes of gzip data (RFC 1952, section 2.3.1: 1f 8b 08), in base64.
+# The first bytes of gzip data in base64 (RFC 1952, section 2.3.1: 1f 8b 08).
 GZIP_IN_BASE64 = "H4sI"
 _PACKED = re.compile(rf"\b{GZIP_IN_BASE64}[A-Za-z0-9+/\s]+={{0,2}}")
-_GZIP = 16 + zlib.MAX_WBITS  # zlib expects a gzip header at this value
+_GZIP = 16 + zlib.MAX_WBITS  # zlib expects a gzip header when `wbits` has this value
 # Entropy per character, in bits, from which a run of 32 or more characters counts as random. 43 random characters of
 # base64 have 4.9 bits on average. Paths, host names and English words have less than 4.2 bits.
 _RANDOM_BITS = 4.25
@@ -52,7 +52,7 @@ def _unpacked(text: str) -> Iterator[str]:
     for packed in _PACKED.findall(text):
         letters = "".join(packed.split()).rstrip("=")
         data = base64.b64decode(letters[: len(letters) // 4 * 4])
-        with suppress(zlib.error):  # the match is not a compressed file
+        with suppress(zlib.error):  # data that is no gzip file is skipped
             yield zlib.decompressobj(wbits=_GZIP).decompress(data).decode(errors="replace")
 
 

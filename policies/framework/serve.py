@@ -1,4 +1,6 @@
-"""The server of the policy pack, which the engine calls. It rejects settings that no policy of the pack has."""
+"""The server of the policy pack, which the Pulumi engine calls. It rejects configured settings that no policy of the
+pack has.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +13,22 @@ from pulumi_policy import EnforcementLevel, Policy, PolicyPack
 
 from policies.framework.names import unknown_names, unknown_settings
 
-# The entry of a pack's configuration that sets the enforcement level of all policies.
+# The key in the policy pack's configuration that sets the enforcement level of all policies.
 _ALL = "all"
 
 _Servicer: Any = pulumi_policy.policy._PolicyAnalyzerServicer  # type: ignore[reportPrivateUsage]
 
 
 def serve(name: str, policies: list[Policy], renamed: Mapping[str, str]) -> None:
-    """Serves the pack until the engine ends the process. Policies are mandatory unless their declaration says
-    otherwise."""
+    """Serves the policy pack until the Pulumi engine ends the process. Policies are mandatory unless their declaration
+    says otherwise.
+    """
     pulumi_policy.policy._PolicyAnalyzerServicer = servicer_for(policies, renamed)  # type: ignore[reportPrivateUsage]
     PolicyPack(name, enforcement_level=EnforcementLevel.MANDATORY, policies=policies)
 
 
 def servicer_for(policies: list[Policy], renamed: Mapping[str, str]) -> Any:
-    """Returns the SDK's servicer class with an added check of the names in the configuration.
+    """Returns the Pulumi SDK's servicer class with an added check of the policy and setting names in the configuration.
 
     The engine passes on settings that the pack does not have, and the SDK ignores them. A policy with a misspelt name
     or setting would therefore keep its defaults. The SDK has no public way to see these settings.

@@ -31,21 +31,22 @@ _READING_ROLES = {
 }
 _LOG_WRITER = "roles/storage.objectCreator"
 _LOG_SERVICE = "logging.s3.amazonaws.com"
-# Actions by which the lock of an object ends early (S3 User Guide, "Managing Object Lock").
+# S3 actions that can end an object's lock early (S3 User Guide, "Managing Object Lock").
 _UNLOCKING = [
     "s3:bypassgovernanceretention",
     "s3:putbucketobjectlockconfiguration",
     "s3:putobjectlegalhold",
     "s3:putobjectretention",
 ]
-# Who writes objects: the outbox relay, which renders documents, S3's replication, and the agent that copies from S3 to
-# a standby bucket in Cloud Storage.
+# Name patterns of the principals that may write objects: the outbox relay, S3's replication role, and the agent that
+# copies from S3 to a standby bucket in Cloud Storage.
 _WRITERS = [
     "*-drain",
     "*-replication",
     "serviceAccount:project-[0-9]*@storage-transfer-service.iam.gserviceaccount.com",
 ]
-# The secrets that each role reads (docs/architecture.md, "Between the tiers"). A role's name ends with the key.
+# The secrets that each role may read (docs/architecture.md, "Between the tiers"). The name of the role ends with the
+# key.
 _READERS: Mapping[str, Sequence[SecretName]] = {
     "shield": ["shield"],
     "metadata-api": ["metadata-api"],
@@ -85,7 +86,7 @@ def writers_restricted(resource: PolicyResource, stack: StackValidationArgs) -> 
 
 
 def _writing(statement: Properties) -> list[str]:
-    """Returns the actions of a statement that change objects or the settings of buckets."""
+    """Returns the actions of an IAM statement that change objects or the settings of buckets."""
     if not allows(statement):
         return []
     if "NotAction" in statement:
@@ -94,7 +95,9 @@ def _writing(statement: Properties) -> list[str]:
 
 
 def _writes(action: str) -> bool:
-    """Returns whether an action of S3 is anything but reading. A wildcard in the service counts as S3."""
+    """Returns whether an IAM action changes anything in S3. An action with a wildcard in the service counts as one of
+    S3.
+    """
     service, _, name = action.lower().partition(":")
     return fnmatchcase("s3", service) and not name.startswith(("get", "list", "describe"))
 
@@ -105,10 +108,10 @@ def _unlocking(statement: Properties) -> list[str]:
 
 
 def _bucket_writers(resource: PolicyResource, stack: StackValidationArgs, writers: Sequence[str]) -> Iterator[str]:
-    """Yields the principals that a bucket's policy lets write. S3 itself may write access logs to a log bucket."""
+    """Yields the principals that a bucket's policy allows to write. S3 itself may write access logs to a log bucket."""
     takes = any(_is_policy_of(resource, bucket) and takes_logs(bucket, stack) for bucket in all_of(stack, {S3_BUCKET}))
     if kind(resource) == S3_BUCKET and not is_set(resource, "policy"):
-        return  # a bucket's own policy is unknown before `up` while the program sets none
+        return  # before `up`, a bucket's `policy` property is unknown although the program does not set it
     for statement in statements(resource.props.get("policy")):
         actions = ", ".join(_writing(statement))
         if not actions:
@@ -160,7 +163,7 @@ def readers_own_secrets(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 def _reading(statement: Properties) -> list[str]:
-    """Returns the actions of a statement on secrets and on parameters, which can hold secrets, too."""
+    """Returns the actions of an IAM statement on secrets, and on SSM parameters, which can hold secrets, too."""
     actions = texts(statement.get("Action")) if allows(statement) else []
     return [
         action
@@ -176,7 +179,9 @@ def _arn_of(environment: str, secret: str) -> re.Pattern[str]:
 
 
 def _holder(resource: PolicyResource | ResourceValidationArgs) -> str:
-    """Returns the name of the role, user or group that has the permissions, or of the policy itself."""
+    """Returns the name of the role, user or group that has the permissions of an IAM policy, or the
+    policy's own name.
+    """
     named = "name" if kind(resource) in (ROLE, "aws:iam/policy:Policy") else "role"
     return str(known(resource.props, named) or resource.name)
 

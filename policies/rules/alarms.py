@@ -1,4 +1,6 @@
-"""Policies for alarms: each can go off, on a metric that exists, and also when the metric falls silent."""
+"""Policies for alarms: each alarm can go off, watches a metric that exists, and also goes off when the metric's data
+ends.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ from policies.framework.relations import all_of, refers_to, stack_name
 from policies.rules.metrics import CLOUD_MONITORING, CLOUDWATCH, Metric
 from policies.rules.watch import ALARM, ALERT_POLICY
 
-# What dimensions name: the type of the resource, and the property that has its name.
+# Maps the dimensions of CloudWatch metrics to what they name: a resource type, and the property with the resource's
+# name.
 _NAMED = {
     "BucketName": ("aws:s3/bucket:Bucket", "bucket"),
     "DestinationBucket": ("aws:s3/bucket:Bucket", "bucket"),
@@ -62,7 +65,9 @@ def metric_known(alarm: PolicyResource, stack: StackValidationArgs) -> Iterator[
 
 
 def _is_of_stack(alarm: PolicyResource, dimension: str, value: object, stack: StackValidationArgs) -> bool:
-    """Returns whether a dimension has the name of a resource of the stack, or the stack's own name as environment."""
+    """Returns whether the dimension of an alarm's metric names a resource of the stack, or has the stack's name as
+    environment.
+    """
     if dimension == "Environment":
         return value == stack_name(alarm.urn)
     if dimension not in _NAMED:
@@ -102,7 +107,7 @@ def threshold_reachable(args: ResourceValidationArgs) -> Iterator[str]:
 
 def _unreached(properties: Properties, name: str, operator: str, metric: Metric | None) -> Iterator[str]:
     if metric is None:
-        return  # multi-alarm-metric-known reports the metric
+        return  # the policy multi-alarm-metric-known reports an unknown metric
     if operator not in (_BELOW if metric.low else _ABOVE):
         yield f"{operator} does not go off while the metric is {'low' if metric.low else 'high'}"
         return
@@ -129,13 +134,13 @@ def missing_data_alarms(args: ResourceValidationArgs) -> Iterator[str]:
                 yield f"evaluation_missing_data is {found}"
         return
     metric = CLOUDWATCH.get((str(args.props.get("namespace")), str(args.props.get("metricName"))))
-    found = args.props.get("treatMissingData") or "missing"  # CloudWatch's default
+    found = args.props.get("treatMissingData") or "missing"  # CloudWatch treats missing data as `missing` by default
     if metric and metric.silent and found != "breaching":
         yield f"treat_missing_data is {found}"
 
 
 def _thresholds(properties: Properties) -> Iterator[Properties]:
-    """Yields the conditions of an alert policy that compare a metric with a threshold."""
+    """Yields the conditions of a Google Cloud alert policy that compare a metric with a threshold."""
     for condition in parts(properties, "conditions"):
         if threshold := part(condition, "conditionThreshold"):
             yield threshold
@@ -146,7 +151,9 @@ def _types(condition: Properties) -> list[str]:
 
 
 def _google(condition: Properties) -> Metric | None:
-    """Returns the metric of a condition. With a denominator, it is a share of at most 1."""
+    """Returns the metric that a condition of a Google Cloud alert policy watches. With a denominator, the metric is a
+    share of at most 1.
+    """
     types = _types(condition)
     metric = CLOUD_MONITORING.get(types[0]) if types else None
     return Metric(1, metric.low, metric.silent) if metric and condition.get("denominatorFilter") else metric

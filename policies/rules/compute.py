@@ -1,4 +1,4 @@
-"""Policies for machines: their type, identity and hardening, and no secrets in what they boot from."""
+"""Policies for machines: their type, identity and hardening, and no secrets in the data that they boot with."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ EBS_VOLUME = "aws:ebs/volume:Volume"
 GCE_INSTANCE = "gcp:compute/instance:Instance"
 _SERVICE = "gcp:cloudrunv2/service:Service"
 GCE_TEMPLATE = "gcp:compute/instanceTemplate:InstanceTemplate"
-# The ends of the names of accounts that Google Cloud creates in every project, with the role of an editor.
+# Endings of the default service accounts that Google Cloud creates in every project. These accounts have the role of an
+# editor.
 _DEFAULT_ACCOUNTS = ("-compute@developer.gserviceaccount.com", "@appspot.gserviceaccount.com")
 # Parts of the metadata keys that Google's guest agent runs as scripts (Compute Engine, "Startup scripts").
 _SCRIPTS = ("startup-script", "shutdown-script", "sysprep-specialize-script")
@@ -39,7 +40,8 @@ def metadata_needs_session(args: ResourceValidationArgs) -> Iterator[str]:
         return
     if options.get("httpTokens") != "required":
         yield f"http_tokens is {options.get('httpTokens')!r}"
-    if options.get("httpPutResponseHopLimit") != 1:  # an image may set 2, which gives containers access
+    # the setting must be 1, because a machine image may set 2, which gives containers access to the metadata service
+    if options.get("httpPutResponseHopLimit") != 1:
         yield f"http_put_response_hop_limit is {options.get('httpPutResponseHopLimit')!r}"
 
 
@@ -202,8 +204,9 @@ def _boot_texts(args: ResourceValidationArgs) -> Iterator[tuple[str, str]]:
 
 
 def _decoded(text: str) -> str:
-    """Returns user data decoded from base64. Compressed user data stays encoded, because `secrets_in` unpacks it as
-    cloud-init does."""
+    """Returns a machine's user data decoded from base64. Compressed user data stays encoded, because `secrets_in`
+    unpacks it as cloud-init does.
+    """
     if text.startswith(GZIP_IN_BASE64):
         return text
     try:

@@ -136,8 +136,9 @@ def versioned(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[st
 
 
 def _s3_regions(bucket: PolicyResource, stack: StackValidationArgs) -> int:
-    """Returns the number of regions that hold the objects of a bucket, which may be the source or the target of a
-    replication."""
+    """Returns the number of regions that hold the objects of an S3 bucket, which may be the source or the destination
+    of a replication.
+    """
     buckets = list(all_of(stack, {S3_BUCKET}))
     regions = {bucket.props.get("region")}
     for replication in all_of(stack, {_S3_REPLICATION}):
@@ -152,9 +153,9 @@ def _is_source(replication: PolicyResource, bucket: PolicyResource) -> bool:
 
 
 def _is_target(replication: PolicyResource, bucket: PolicyResource) -> bool:
-    """Returns whether a rule for all objects replicates to the bucket.
+    """Returns whether a replication rule for all objects has the bucket as its destination.
 
-    The ARNs of destinations decide. While one of them is unknown, the dependencies of the rules decide.
+    The ARNs of the rules' destinations decide. While one of them is unknown, the dependencies of the rules decide.
     """
     arns = [known(part(rule, "destination"), "bucket") for rule in _complete_rules(replication)]
     if all(arns):

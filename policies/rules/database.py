@@ -25,7 +25,7 @@ from policies.framework.durations import DAY_SECONDS, seconds_of
 from policies.framework.relations import all_of, refers_to, settings_of
 
 TABLE = "aws:dynamodb/table:Table"
-# A replica of a table that is a separate resource, instead of an entry in the table's `replicas`.
+# The type of a DynamoDB replica that is a separate resource, instead of an entry in the table's `replicas`.
 TABLE_REPLICA = "aws:dynamodb/tableReplica:TableReplica"
 _SCALING_TARGET = "aws:appautoscaling/target:Target"
 SPANNER_DATABASE = "gcp:spanner/database:Database"
@@ -54,7 +54,8 @@ def recoverable(args: ResourceValidationArgs) -> Iterator[str]:
     if enabled is not True:
         yield "point-in-time recovery is not enabled"
     if kind(args) == TABLE:
-        days = int(part(args.props, "pointInTimeRecovery").get("recoveryPeriodInDays") or 35)  # DynamoDB's default
+        # DynamoDB keeps backups for 35 days by default
+        days = int(part(args.props, "pointInTimeRecovery").get("recoveryPeriodInDays") or 35)
         if days < wanted:
             yield f"the table can be restored to the last {days} days only"
     for replica in parts(args.props, "replicas"):

@@ -1,4 +1,6 @@
-"""Policies for DNS: the names that clients resolve have health checks, so that clients leave a failed location."""
+"""Policies for DNS: the names that clients resolve have health checks, so that DNS directs clients away from a failed
+region.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Policies for the edge worker: it serves every public name and no other, its secrets are bound as secrets, and it
+"""Policies for the edge worker: it serves every public name and no other, its bindings mark secrets as secrets, and it
 authenticates to the shields.
 """
 
@@ -97,7 +97,7 @@ def proxied_names_have_a_worker(record: PolicyResource, stack: StackValidationAr
         return
     name = record.props.get("name")
     if any(origin.props.get("origin") == name for origin in all_of(stack, {FALLBACK_ORIGIN})):
-        return  # requests for custom hostnames end in a worker, by the rule on their routes
+        return  # requests through the fallback origin are for custom hostnames, whose routes another policy checks
     routes = [each for each in all_of(stack, {ROUTE}) if each.props.get("pattern") == f"{name}/*"]
     if not any(is_set(route, "script") for route in routes):
         yield f"no route leads {name}/* to a worker"
@@ -186,7 +186,9 @@ def revocations_bound(script: PolicyResource, stack: StackValidationArgs) -> Ite
 
 
 def _written_namespaces(stack: StackValidationArgs) -> Iterator[str]:
-    """Yields the KV namespaces that the stack's functions and services write to, where their ids are known."""
+    """Yields the ids of the Workers KV namespaces that the stack's functions and services write to, if the ids are
+    known.
+    """
     for function in all_of(stack, {FUNCTION, SERVICE}):
         try:
             variables = environment_of(function)
@@ -210,19 +212,21 @@ def logs(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 def _of_its_zone(hostname: PolicyResource, token: str, stack: StackValidationArgs) -> list[PolicyResource]:
-    """Returns the resources of one type that belong to the zone of the hostname."""
+    """Returns the resources of one type in the Cloudflare zone that a custom hostname belongs to."""
     return [each for each in all_of(stack, {token}) if each.props.get("zoneId") == hostname.props.get("zoneId")]
 
 
 def _waits(binding: Properties) -> bool:
-    """Returns whether the bound value is not known yet. Such bindings are checked last, because an unknown value ends
-    the rule."""
+    """Returns whether the value of a worker's binding is not known yet. The rule checks such bindings last, because an
+    unknown value ends the rule.
+    """
     return given(binding, "text") and known(binding, "text") is None
 
 
 def _named_secrets(code: str) -> list[str]:
-    """Returns the secrets of a known format in the code. Long random texts do not count, because compiled code has many
-    that only look random."""
+    """Returns the kinds of secrets with a recognizable format in the worker's code. Long random texts do not count,
+    because compiled code has many that only look random.
+    """
     return [found for found in secrets_in(code) if found != "a long random text"]
 
 

@@ -12,12 +12,13 @@ from policies.framework.declare import architecture, exemptions_at, setting, urn
 from policies.framework.exemptions import REPORTED, VALID, Exemption, today
 from policies.framework.names import unknown_names
 
-# Owners must review an exemption at least twice a year.
+# The longest time in days that an exemption may be valid: its owner must review it at least twice a year.
 _LONGEST_DAYS = 180
 
 
 def policies(names: Collection[str], renamed: Mapping[str, str]) -> list[Policy]:
-    """Returns the policies for exemptions, which themselves allow no exemptions. `names` are all other policies.
+    """Returns the policies for exemptions, which themselves allow no exemptions. `names` are the names of all other
+    policies.
 
     `renamed` maps former names of policies to current names.
     """

@@ -1,6 +1,4 @@
-"""Policies for functions between the metadata and the edge: their callers, their environment, and their failed
-events.
-"""
+"""Policies for Lambda functions and Cloud Run services: their callers, their environment, and the events that fail."""
 
 from __future__ import annotations
 
@@ -26,7 +24,8 @@ _LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 _MAPPING = "aws:lambda/eventSourceMapping:EventSourceMapping"
 # A password in a connection string, such as `host=db password=x` or `?user=a&password=x`.
 _PASSWORD = re.compile(r"\b(password|passwd|pwd)\s*=\s*[^\s&;]+", re.IGNORECASE)
-# Names of variables that hold a secret, not the name or the region of one.
+# Names of environment variables that hold a secret itself. Variables with the name or the region of a secret do not
+# match.
 _SECRET_NAME = re.compile(r"(^|_)(KEY|SECRET|TOKEN|PASSWORD|PASSWD|PWD|CREDENTIALS?)$", re.IGNORECASE)
 # Lambda runtimes that AWS patches for at least another year (Lambda Developer Guide, "Lambda runtimes", 2026-11).
 _RUNTIMES = ["nodejs22.x", "nodejs24.x", "python3.12", "python3.13", "python3.14", "provided.al2023"]
@@ -90,7 +89,7 @@ def runtime_patched(args: ResourceValidationArgs) -> Iterator[str]:
 )
 def knows_no_secret(args: ResourceValidationArgs) -> Iterator[str]:
     variables = environment_of(args)
-    # Unknown values come last, because they end the rule.
+    # Variables with unknown values come last, because an unknown value ends the rule.
     for name in sorted(variables, key=lambda name: known(variables, name) is None):
         value = str(variables[name] or "")
         found = secrets_in(value) or (["a password"] if _PASSWORD.search(value) else [])
@@ -100,7 +99,7 @@ def knows_no_secret(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 def environment_of(function: ResourceValidationArgs | PolicyResource) -> Properties:
-    """Returns the environment variables of a function or service."""
+    """Returns the environment variables of a Lambda function or Cloud Run service."""
     if kind(function) == FUNCTION:
         return part(part(function.props, "environment"), "variables")
     containers = parts(part(function.props, "template"), "containers")

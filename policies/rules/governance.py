@@ -155,8 +155,9 @@ def within_budget(stack: StackValidationArgs) -> Iterator[str]:
 
 
 def _known_properties(resource: PolicyResource) -> Properties:
-    """Returns the properties of a resource with None for each value that is not known yet. Prices depend only on values
-    that the program sets, such as types and sizes."""
+    """Returns the properties of a resource, for the cost estimate. A value that is not known yet becomes None, because
+    prices depend only on values that the program sets, such as types and sizes.
+    """
     return {name: known(resource.props, name) for name in resource.props}
 
 

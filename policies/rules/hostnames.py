@@ -1,4 +1,6 @@
-"""Policies for the hostname that clients use: it leads to the edge, and nowhere past it."""
+"""Policies for the hostname that clients use: all of its DNS records lead to the edge, so that no
+request bypasses it.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,7 @@ def leads_to_edge(record: PolicyResource, stack: StackValidationArgs) -> Iterato
 
 
 def _fallback_origins(stack: StackValidationArgs) -> set[str]:
-    """Returns the names to which Cloudflare sends requests for custom hostnames."""
+    """Returns the host names to which Cloudflare sends requests for custom hostnames."""
     return {str(each.props.get("origin")) for each in all_of(stack, {FALLBACK_ORIGIN})}
 
 

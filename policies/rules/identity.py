@@ -33,7 +33,7 @@ _LASTING_KEYS = {
     "gcp:serviceaccount/key:Key",
     "gcp:storage/hmacKey:HmacKey",
 }
-# Actions that do not apply to a specific resource (Service Authorization Reference).
+# IAM actions that do not apply to a specific resource (Service Authorization Reference).
 _WITHOUT_RESOURCE = [
     "cloudwatch:GetMetricData",
     "cloudwatch:PutMetricData",
@@ -71,7 +71,9 @@ def no_full_access(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 def _services_of(statement: Properties) -> set[str]:
-    """Returns the services of a statement's actions, or `*` for a statement about all but some actions."""
+    """Returns the services of an IAM statement's actions, or `*` if the statement allows all but some actions
+    (`NotAction`).
+    """
     return {action.partition(":")[0] for action in texts(statement.get("Action"))} or {"*"}
 
 
@@ -110,7 +112,7 @@ def managed_policies_allowed(holder: PolicyResource, stack: StackValidationArgs)
         if kind(holder) == ROLE and not is_set(holder, name):
             continue
         if any(kind(each) == _POLICY for each in holder.property_dependencies.get(name, [])):
-            continue  # the policy is in the stack, and its own document is checked
+            continue  # the attached policy is a resource of the stack, so other policies check its document
         for arn in texts(holder.props.get(name)):
             if arn not in own and not any(fnmatchcase(arn, pattern) for pattern in allowed):
                 yield f"{arn} is attached"

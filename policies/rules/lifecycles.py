@@ -13,8 +13,9 @@ from policies.framework.relations import is_set
 from policies.rules.storage import GCS_BUCKET, S3_BUCKET, of_bucket, takes_logs
 
 _S3_LIFECYCLE = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
-# Storage classes whose objects are read at once and stand in several zones (S3 User Guide, "Understanding and managing
-# Amazon S3 storage classes"; Cloud Storage, "Storage classes"). COLDLINE and ARCHIVE charge for each read.
+# Storage classes with immediate access whose objects are stored in several zones (S3 User Guide, "Understanding and
+# managing Amazon S3 storage classes"; Cloud Storage, "Storage classes"). COLDLINE and ARCHIVE are left out, because
+# they charge for each read.
 _S3_CLASSES = ["STANDARD", "STANDARD_IA", "INTELLIGENT_TIERING", "GLACIER_IR"]
 _GCS_CLASSES = ["STANDARD", "NEARLINE", "REGIONAL", "MULTI_REGIONAL"]
 _STRINGS: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
@@ -50,8 +51,11 @@ def published_objects_kept(bucket: PolicyResource, stack: StackValidationArgs) -
 
 
 def _google_losses(bucket: PolicyResource, classes: set[str]) -> Iterator[str]:
-    """Yields what deletes or archives objects in a bucket of Cloud Storage. A rule applies where all of its conditions
-    do, so a rule that counts the days as an old version deletes nothing else."""
+    """Yields findings about settings of a Cloud Storage bucket that delete or archive current objects.
+
+    A lifecycle rule applies only if all of its conditions hold. So a rule with `daysSinceNoncurrentTime` deletes only
+    old versions.
+    """
     for rule in parts(bucket.props, "lifecycleRules"):
         action, condition = part(rule, "action"), part(rule, "condition")
         if action.get("type") == "Delete" and not condition.get("daysSinceNoncurrentTime"):
@@ -78,7 +82,7 @@ def _google_losses(bucket: PolicyResource, classes: set[str]) -> Iterator[str]:
 )
 def incomplete_uploads_removed(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     if takes_logs(bucket, stack):
-        return  # the clouds write access logs in whole objects, without multipart uploads
+        return  # a bucket for access logs needs no such rule: the clouds write logs without multipart uploads
     most = int(setting(stack, "days", 7))
     if kind(bucket) == GCS_BUCKET:
         ages = _google_days(bucket, "AbortIncompleteMultipartUpload", "age")
@@ -99,7 +103,7 @@ def incomplete_uploads_removed(bucket: PolicyResource, stack: StackValidationArg
     config={"least_days": {**_DAYS, "default": 7}, "most_days": {**_DAYS, "default": 365}},
 )
 def old_versions_kept_and_expired(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    # Access logs are never overwritten, so only expired logs have old versions.
+    # A bucket for access logs needs only one day: logs are never overwritten, so only expired logs have old versions.
     least = 1 if takes_logs(bucket, stack) else int(setting(stack, "least_days", 7))
     most = int(setting(stack, "most_days", 365))
     if kind(bucket) == GCS_BUCKET:
@@ -117,13 +121,15 @@ def old_versions_kept_and_expired(bucket: PolicyResource, stack: StackValidation
 
 
 def is_for_everything(rule: Properties) -> bool:
-    """Returns whether a rule is enabled and applies to all objects."""
+    """Returns whether an S3 lifecycle or replication rule is enabled and applies to all objects of the bucket."""
     narrowed = rule.get("prefix") or any(part(rule, "filter").values())
     return rule.get("status") == "Enabled" and not narrowed
 
 
 def _s3_rules(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[Properties]:
-    """Yields the lifecycle rules of a bucket that are not disabled, separate or in the bucket itself."""
+    """Yields the enabled lifecycle rules of an S3 bucket, from separate resources and from the bucket's
+    own property.
+    """
     for lifecycle in of_bucket(bucket, _S3_LIFECYCLE, stack):
         yield from (rule for rule in parts(lifecycle.props, "rules") if rule.get("status") != "Disabled")
     if is_set(bucket, "lifecycleRules"):
@@ -131,7 +137,7 @@ def _s3_rules(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[Pr
 
 
 def _s3_days(rules: list[Properties], action: str, name: str) -> list[int]:
-    """Returns the days after which each rule takes the action."""
+    """Returns the days after which each S3 lifecycle rule applies the action."""
     return [int(part(rule, action)[name]) for rule in rules if given(part(rule, action), name)]
 
 

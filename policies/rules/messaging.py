@@ -1,4 +1,4 @@
-"""Policies for queues and topics, which carry messages between functions and from alarms."""
+"""Policies for queues and topics, which carry dead-letter messages of functions and notifications of alarms."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ def messages_kept(args: ResourceValidationArgs) -> Iterator[str]:
     fix='Set expiration_policy to {"ttl": ""}',
 )
 def subscription_permanent(args: ResourceValidationArgs) -> Iterator[str]:
-    # Without a policy, a subscription expires after 31 days (Pub/Sub, "Subscription properties").
+    # Without an expiration policy, a subscription that nobody uses expires after 31 days (Pub/Sub, "Subscription
+    # properties").
     if not given(args.props, "expirationPolicy"):
         yield "it expires after 31 days"
     elif ttl := part(args.props, "expirationPolicy").get("ttl"):

@@ -1,4 +1,4 @@
-"""The metrics that alarms may watch, and what each of them shows in an outage."""
+"""The metrics that alarms may watch, and the values of each metric in an outage."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from contract.metrics import GIVEN_UP, GOOGLE_TYPES, NAMESPACE, PUBLISH_TO_VISIBLE, PURGE_LAG
 
 _DAY = 24 * 3600.0
-# The most of any count that an outage reaches in one period.
+# The highest value that a count reaches in one period of an outage.
 _COUNT = 100_000.0
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric.
+    """The values of a metric that an alarm watches.
 
-    An outage shows as a low value if `low`, and otherwise as a high value of at most `most`. `dimensions` are all
-    dimensions of the metric that an alarm names. A metric is `silent` if an outage can end its data.
+    An outage shows as a low value if `low`, and otherwise as a high value of at most `most`. An alarm must name all
+    `dimensions` of the metric. A metric is `silent` if an outage can end its data.
     """
 
     most: float
@@ -30,35 +30,37 @@ def _by(*dimensions: str, most: float = _COUNT, low: bool = False, silent: bool 
     return Metric(most, low, silent, frozenset(dimensions))
 
 
-# Namespaces and names of CloudWatch (each service's documentation, "Metrics and dimensions"), and the registry's own.
+# CloudWatch metrics by namespace and name (each service's documentation, "Metrics and dimensions"), and the metrics
+# that the registry writes.
 CLOUDWATCH: Mapping[tuple[str, str], Metric] = {
     ("AWS/DynamoDB", "ReadThrottleEvents"): _by("TableName"),
     ("AWS/DynamoDB", "WriteThrottleEvents"): _by("TableName"),
     ("AWS/DynamoDB", "ReplicationLatency"): _by("TableName", "ReceivingRegion", most=_DAY * 1000),
     ("AWS/DynamoDB", "SystemErrors"): _by("TableName", "Operation"),
     ("AWS/Lambda", "Errors"): _by("FunctionName"),
-    # In milliseconds. A stream of DynamoDB keeps its records for a day.
+    # IteratorAge is in milliseconds. A DynamoDB stream keeps its records for a day, so the age never exceeds a day.
     ("AWS/Lambda", "IteratorAge"): _by("FunctionName", most=_DAY * 1000),
     ("AWS/Lambda", "Throttles"): _by("FunctionName"),
-    # 1 or 0. The health checks are the only ones to see an outage of the network, so their silence is one.
+    # HealthCheckStatus is 1 (healthy) or 0. No other metric shows an outage of the network, so missing data counts as
+    # an outage.
     ("AWS/Route53", "HealthCheckStatus"): _by("HealthCheckId", most=1, low=True, silent=True),
     ("AWS/Route53", "HealthCheckPercentageHealthy"): _by("HealthCheckId", most=100, low=True),
-    # Shares of all requests.
+    # The S3 error metrics are shares of all requests.
     ("AWS/S3", "4xxErrors"): _by("BucketName", "FilterId", most=1),
     ("AWS/S3", "5xxErrors"): _by("BucketName", "FilterId", most=1),
     ("AWS/S3", "OperationsFailedReplication"): _by("SourceBucket", "DestinationBucket", "RuleId"),
     ("AWS/S3", "OperationsPendingReplication"): _by("SourceBucket", "DestinationBucket", "RuleId", most=10 * _COUNT),
     ("AWS/S3", "ReplicationLatency"): _by("SourceBucket", "DestinationBucket", "RuleId", most=_DAY),
-    # A queue keeps messages for at most 14 days.
+    # An SQS queue keeps messages for at most 14 days, so the age never exceeds 14 days.
     ("AWS/SQS", "ApproximateAgeOfOldestMessage"): _by("QueueName", most=14 * _DAY),
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): _by("QueueName"),
     (NAMESPACE, GIVEN_UP): _by("Environment"),
     (NAMESPACE, PUBLISH_TO_VISIBLE): _by("Environment", most=_DAY),
-    # The outbox relay writes the lag each minute, so its silence is an outage of the relay.
+    # The outbox relay writes this metric each minute, so missing data means that the relay does not run.
     (NAMESPACE, PURGE_LAG): _by("Environment", most=_DAY, silent=True),
 }
 
-# Types of Cloud Monitoring ("Google Cloud metrics"), and the registry's own.
+# Cloud Monitoring metrics by type ("Google Cloud metrics"), and the metrics that the registry writes.
 CLOUD_MONITORING: Mapping[str, Metric] = {
     "pubsub.googleapis.com/subscription/num_undelivered_messages": _by(),
     "run.googleapis.com/container/completed_probe_count": _by(),

@@ -21,9 +21,8 @@ _DEFAULT_GROUP = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
 _PREFIX_LIST = "aws:ec2/managedPrefixList:ManagedPrefixList"
 _OPENINGS = {SECURITY_GROUP, _DEFAULT_GROUP, _GROUP_RULE, _INGRESS_RULE, FIREWALL}
 
-# The shortest prefix lengths that can belong to one operator. The longest ranges of the edge network are a /12 (IPv4)
-# and a /29 (IPv6). A range with a shorter prefix counts as the internet, whether it is written as 0.0.0.0/0 or in two
-# halves.
+# The shortest network prefixes that the policies accept. The largest networks of the edge are a /12 (IPv4) and a /29
+# (IPv6). A network with a shorter prefix counts as the internet, whether it is written as 0.0.0.0/0 or in two halves.
 _WIDEST_IPV4 = 8
 _WIDEST_IPV6 = 16
 
@@ -34,9 +33,10 @@ _LOGIN_PORTS = (22, 3389)
 
 @dataclass(frozen=True)
 class Admission:
-    """Networks that a rule allows, in or out. `ports` is one port (`8443`), a range (`1-1024`), or empty for all ports.
+    """Networks that a firewall or security group rule allows, for incoming or outgoing traffic. `ports` is one port
+    (`8443`), a range (`1-1024`), or empty for all ports.
 
-    `others` are the properties that name a peer by something other than a network, such as a security group.
+    `others` are the rule's properties that name a peer by something other than a network, such as a security group.
     """
 
     protocol: str
@@ -59,7 +59,7 @@ class Admission:
 )
 def closed_to_the_internet(args: ResourceValidationArgs) -> Iterator[str]:
     admitted = [network for admission in admissions(args) for network in admission.networks]
-    if kind(args) == _PREFIX_LIST:  # security groups allow a prefix list by its id
+    if kind(args) == _PREFIX_LIST:  # security groups allow the networks of a prefix list, so its entries count, too
         admitted = [str(entry.get("cidr")) for entry in parts(args.props, "entries")]
     for network in admitted:
         try:
@@ -153,7 +153,7 @@ def network_made_by_hand(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 def admissions(args: ResourceValidationArgs | PolicyResource) -> Iterator[Admission]:
-    """Yields what a security group, a rule or a firewall allows in."""
+    """Yields the incoming traffic that a security group, a security group rule or a firewall rule allows."""
     props = args.props
     match kind(args):
         case "aws:ec2/securityGroup:SecurityGroup" | "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup":
@@ -194,7 +194,9 @@ def _of_rule(props: Properties) -> Admission:
 
 
 def _of_firewall(args: ResourceValidationArgs | PolicyResource) -> Iterator[Admission]:
-    """Yields what a Google Cloud firewall rule allows in. A rule without any source allows everyone."""
+    """Yields the incoming traffic that a Google Cloud firewall rule allows. A rule without any source allows all
+    networks.
+    """
     props = args.props
     if props.get("direction", "INGRESS") != "INGRESS":
         return
@@ -206,7 +208,7 @@ def _of_firewall(args: ResourceValidationArgs | PolicyResource) -> Iterator[Admi
 
 
 def _given(rule: Properties, names: Collection[str]) -> list[str]:
-    """Returns which of the named properties are set, even if their values are not known yet."""
+    """Returns which of the named properties a rule has, even if their values are not known yet."""
     return [name for name in rule if name in names and known(rule, name) not in ([], False, "")]
 
 

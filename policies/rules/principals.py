@@ -1,4 +1,6 @@
-"""Policies for principals: only named principals of the environment's own accounts and projects are let in."""
+"""Policies for principals: resources give access only to named principals of the environment's own accounts and
+projects.
+"""
 
 from __future__ import annotations
 
@@ -48,8 +50,8 @@ _REPLICATION = "aws:s3/bucketReplicationConfig:BucketReplicationConfig"
 _GOOGLE_ACCOUNT = "gcp:serviceaccount/account:Account"
 _EVERYBODY = {"allUsers", "allAuthenticatedUsers"}
 _OWN_ACCOUNT = re.compile(r"serviceAccount:[^@]+@([^@.]+)\.iam\.gserviceaccount\.com")
-# Accounts of Google's own services that write access logs, use encryption keys and copy buckets (Cloud Storage, "Usage
-# logs" and "Service agents"; Storage Transfer Service, "Access").
+# Service accounts of Google's own services that write access logs, use encryption keys and copy buckets (Cloud Storage,
+# "Usage logs" and "Service agents"; Storage Transfer Service, "Access").
 _GOOGLE_SERVICES = [
     "group:cloud-storage-analytics@google.com",
     "serviceAccount:service-[0-9]*@gs-project-accounts.iam.gserviceaccount.com",
@@ -134,7 +136,7 @@ def resource_policies_name_principals(args: ResourceValidationArgs) -> Iterator[
 
 
 def open_statements(args: ResourceValidationArgs) -> Iterator[str]:
-    """Yields a finding for each statement in the resource's own policy that allows something to everybody."""
+    """Yields a finding for each statement in a resource's own policy that allows something to all principals."""
     for number, statement in enumerate(statements(args.props.get("policy"))):
         if is_for_everybody(statement):
             allowed = statement.get("Action") or "all but some actions"
@@ -168,7 +170,7 @@ def grants_name_members(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 def public_grants(args: ResourceValidationArgs, members: Iterable[str]) -> Iterator[str]:
-    """Yields a finding for each member on Google Cloud that stands for everybody."""
+    """Yields a finding for each Google Cloud role that is granted to `allUsers` or `allAuthenticatedUsers`."""
     for member in members:
         if member in _EVERYBODY:
             yield f"{args.props.get('role')} is granted to {member}"
@@ -189,7 +191,7 @@ def members_in_own_projects(args: ResourceValidationArgs) -> Iterator[str]:
     for member in _members(args):
         own = _OWN_ACCOUNT.fullmatch(member)
         if member in _EVERYBODY or (own and own[1] in projects):
-            continue  # other policies decide who may be everybody
+            continue  # other policies check grants to `allUsers` and `allAuthenticatedUsers`
         if not any(fnmatchcase(member, pattern) for pattern in allowed):
             where = ", ".join(projects) or "(none is configured)"
             yield f"{args.props.get('role')} is granted to {member}, which is no account of the projects {where}"

@@ -1,7 +1,8 @@
-"""The resource types that this pack has reviewed: for each, either policies read it, or there is nothing to forbid.
+"""The Pulumi resource types that people have reviewed for this policy pack. For each type, either policies check it, or
+it can cause no harm.
 
-A new type belongs here only after somebody has asked what a careless use of it could expose, lose or cost, and has
-written the policies for that. An entry in costs/prices.toml is no such review.
+Before a new type is added here, a reviewer asks what a careless use of it could expose, lose or cost, and writes the
+policies against that. An entry in costs/prices.toml is no such review.
 """
 
 from __future__ import annotations
@@ -109,5 +110,5 @@ REVIEWED = frozenset(
         "gcp:storage/transferJob:TransferJob",
     }
 )
-# Types of the engine itself, and of this program's components, whose resources are checked one by one.
+# Types of the Pulumi engine itself, and of this program's components, whose child resources are checked one by one.
 ENGINE = ("pulumi:pulumi:", "pulumi:providers:", "artifact-edge:")

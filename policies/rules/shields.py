@@ -32,7 +32,7 @@ from policies.rules.network import FIREWALL, SECURITY_GROUP, admissions
 from policies.rules.storage import S3_BUCKET, takes_logs
 
 _MACHINES = {EC2_INSTANCE, GCE_INSTANCE}
-# Resource types that give access to a machine in another way than through its own address.
+# Resource types that make a machine reachable in another way than through its own address, such as a load balancer.
 _FRONTS = {
     "aws:lb/loadBalancer:LoadBalancer",
     "aws:lb/targetGroupAttachment:TargetGroupAttachment",
@@ -54,7 +54,8 @@ _ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 
 _EDGE = [*cloudflare_networks.IPV4, *cloudflare_networks.IPV6]
 
-# Storage families, and families with a `d` for local disks (EC2 User Guide, "Instance type naming conventions").
+# EC2 instance types with local disks: storage families, and families with a `d` (EC2 User Guide, "Instance type naming
+# conventions").
 _NVME_OF_EC2 = re.compile(r"(i[3-9]\w*|im\d+gn|is\d+gen|[cmrxz]\d+[a-z]*d[a-z]*)\.\w+")
 _NVME_OF_GCE = re.compile(r"\w+-\w+-\d+-\w*lssd")
 
@@ -96,7 +97,9 @@ def behind_the_edge(resource: PolicyResource, stack: StackValidationArgs) -> Ite
 
 
 def _strangers(resource: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    """Yields what a security group or firewall rule allows in besides the edge and the health checkers."""
+    """Yields the sources that a security group or firewall rule of the shields admits besides the edge and the health
+    checkers.
+    """
     edge_port = str(int(setting(stack, "edge_port", EDGE_PORT)))
     health_port = str(int(setting(stack, "health_port", HEALTH_PORT)))
     edge = [ipaddress.ip_network(network) for network in setting(stack, "edge_networks", _EDGE)]
@@ -144,7 +147,7 @@ def on_nvme(args: ResourceValidationArgs) -> Iterator[str]:
 )
 def in_many_regions(stack: StackValidationArgs) -> Iterator[str]:
     if not any(each.resource_type.startswith("artifact-edge:") for each in stack.resources):
-        return  # a stack of another program, which needs no shields
+        return  # the stack of another program needs no shields
     regions = {_region(machine) for machine in _shields(stack)}
     wanted = int(setting(stack, "regions", 6))
     if len(regions) < wanted:
@@ -209,14 +212,16 @@ def _shields(stack: StackValidationArgs) -> Iterator[PolicyResource]:
 
 
 def _region(machine: PolicyResource) -> str:
-    """Returns the region of a machine. The name of a Google Cloud zone is the name of its region and a letter."""
+    """Returns the region of a shield machine. The name of a Google Cloud zone is the name of its region
+    and a letter.
+    """
     if kind(machine) == GCE_INSTANCE:
         return str(machine.props.get("zone")).rsplit("-", 1)[0]
     return str(machine.props.get("region"))
 
 
 def _zone(machine: PolicyResource, stack: StackValidationArgs) -> str:
-    """Returns the zone of a machine. The zone of an EC2 machine is the zone of its subnet."""
+    """Returns the availability zone of a shield machine. The zone of an EC2 machine is the zone of its subnet."""
     if kind(machine) == GCE_INSTANCE:
         return str(machine.props.get("zone"))
     for subnet in all_of(stack, {"aws:ec2/subnet:Subnet"}):

@@ -120,7 +120,8 @@ def encrypted(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[st
 )
 def key_is_ours(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     if takes_logs(bucket, stack):
-        return  # S3 writes access logs only to buckets that its own key encrypts
+        # a log bucket needs no customer key, because S3 writes access logs only to buckets that S3's own key encrypts
+        return
     if kind(bucket) == GCS_BUCKET:
         if not given(part(bucket.props, "encryption"), "defaultKmsKeyName"):
             yield "Google's own key encrypts its objects"
@@ -243,9 +244,11 @@ def acls_disabled(bucket: PolicyResource, stack: StackValidationArgs) -> Iterato
 
 
 def takes_logs(bucket: PolicyResource, stack: StackValidationArgs) -> bool:
-    """Returns whether the bucket is for access logs: another bucket's logs are written to it, and it has none itself.
+    """Returns whether a bucket is for access logs: another bucket's logs are written to it, and it has no access log
+    itself.
 
-    A bucket of objects has an access log, so it does not become a log bucket when another log is written to it.
+    A bucket with published objects has an access log, so it does not become a log bucket when another log is written to
+    it.
     """
     if kind(bucket) == GCS_BUCKET:
         targets = {known(known(each.props, "logging") or {}, "logBucket") for each in all_of(stack, {GCS_BUCKET})}
@@ -256,7 +259,7 @@ def takes_logs(bucket: PolicyResource, stack: StackValidationArgs) -> bool:
 
 
 def of_bucket(bucket: PolicyResource, token: str, stack: StackValidationArgs) -> list[PolicyResource]:
-    """Returns the bucket's settings of one type, where each is a separate resource."""
+    """Returns the bucket's settings of one type, for settings that are separate Pulumi resources."""
     return settings_of(bucket, token, stack, "bucket", ("bucket", "id"))
 
 

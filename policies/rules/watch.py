@@ -1,4 +1,4 @@
-"""Policies for monitoring: alarms, the recipients of alarms, dashboards, and logs for later analysis."""
+"""Policies for monitoring: alarms, the recipients of alarms, dashboards, and logs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ ALERT_POLICY = "gcp:monitoring/alertPolicy:AlertPolicy"
 GOOGLE_DASHBOARD = "gcp:monitoring/dashboard:Dashboard"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 _COMPONENT = "artifact-edge:"
-# Tiers that do nothing while the stack runs. Their failures show in the tiers that use them.
+# Tiers that need no alarm, because they do nothing while the stack runs. Their failures show in the tiers that use
+# them.
 _UNWATCHED = ["identity", "keys", "observability"]
 
 
@@ -54,7 +55,7 @@ def _rows(body: str) -> Iterator[str]:
 
 
 def _tiles(body: str) -> Iterator[str]:
-    """Yields the tiers with a tile on a Google Cloud dashboard that shows at least one alert policy."""
+    """Yields the tiers with a tile on a Google Cloud dashboard that shows at least one alert policy of the tier."""
     for tile in cast(list[Any], json.loads(body)["mosaicLayout"]["tiles"]):
         if tile["widget"].get("incidentList", {}).get("policyNames"):
             yield str(tile["widget"]["title"]).split(":")[0]

@@ -28,7 +28,7 @@ class ConfigError(pulumi.RunError):
 class Stack:
     """A stack with a valid config.
 
-    `home_region` is AWS's default region, where the secrets between the tiers are.
+    `home_region` is AWS's default region, which holds the secrets that the tiers share.
     """
 
     environment: str
@@ -37,7 +37,7 @@ class Stack:
 
     @property
     def prefix(self) -> str:
-        """The prefix of the names of the stack's resources in their clouds."""
+        """The prefix of the names of the stack's resources on all clouds."""
         return f"{PROJECT}-{self.environment}"
 
     def secret(self, name: SecretName) -> str:
@@ -46,7 +46,7 @@ class Stack:
 
     @property
     def hostname(self) -> str:
-        """The hostname that clients use."""
+        """The hostname that clients of the stack use."""
         return f"packages.{self.config.domain}"
 
     @property
@@ -55,7 +55,9 @@ class Stack:
 
     @property
     def kms_deletion_window_days(self) -> int:
-        """The longest window that KMS allows (30) for protected stacks, else the shortest (7)."""
+        """The deletion window of the stack's KMS keys: the longest that KMS allows (30 days) for protected stacks, else
+        the shortest (7 days).
+        """
         return 30 if self.config.protect else 7
 
 
@@ -140,7 +142,10 @@ def _problems_across(config: StackConfig, values: Mapping[str, Any]) -> Iterator
 
 
 def _problems_of_origins(config: StackConfig) -> Iterator[str]:
-    """A bucket on S3 is one origin of each shield, and a standby another one of those on Google Cloud."""
+    """Yields a message if a shield would have more origins than it can read from.
+
+    Each S3 bucket is one origin of every shield. A standby on Google Cloud is one more origin of the shields there.
+    """
     spare = bool(config.blobs.standby) and any(shield.cloud == "gcp" for shield in config.shields)
     most, regions = MOST_ORIGINS - spare, config.blobs.regions
     if config.blobs.store == "s3" and len(regions) > most:
@@ -151,10 +156,10 @@ def _problems_of_origins(config: StackConfig) -> Iterator[str]:
 
 
 def _problems_of_zone(config: StackConfig) -> Iterator[str]:
-    """The edge's zone and the domain must be apart.
+    """Yields a message if the edge's Cloudflare zone and the stack's domain overlap.
 
-    Cloudflare takes no custom hostname of the zone itself, and a worker resolves names in a zone of the account only
-    from that zone (Workers, "Known issues").
+    Cloudflare accepts no custom hostname within the zone itself. A worker also resolves the names of any zone in its
+    account only from that zone (Workers, "Known issues").
     """
     zone, domain = config.edge.zone, config.domain
     if f".{domain}".endswith(f".{zone}") or f".{zone}".endswith(f".{domain}"):

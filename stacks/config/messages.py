@@ -1,4 +1,4 @@
-"""Turns pydantic's errors into messages with the key, the value and what is accepted."""
+"""Turns pydantic's validation errors into messages that name the config key, its value and what is accepted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def missing(key: str) -> str:
 
 
 def line(details: ErrorDetails, secret_keys: Collection[str]) -> str:
-    """One of pydantic's findings in our words: the key, the value, what is accepted."""
+    """Returns one pydantic validation error as a line that names the config key, its value and what is accepted."""
     place = details["loc"]
     key = _key(place)
     value = "[secret]" if _key(place[:1]) in secret_keys else repr(details["input"])
@@ -41,13 +41,13 @@ def line(details: ErrorDetails, secret_keys: Collection[str]) -> str:
 
 
 def _key(place: Sequence[int | str]) -> str:
-    """`artifact-edge:shields[1].region`, as `pulumi config set --path` takes it."""
+    """Returns a config key as `pulumi config set --path` accepts it, such as `artifact-edge:shields[1].region`."""
     parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in place]
     return f"{NAMESPACE}:{''.join(parts).removeprefix('.')}"
 
 
 def _accepted_beside(place: Sequence[int | str]) -> list[str]:
-    """The keys that the section holding `place` takes."""
+    """Returns the accepted keys of the config section that contains the key at `place`."""
     section: type[BaseModel] = StackConfig
     for part in place[:-1]:
         if isinstance(part, str):
@@ -56,5 +56,5 @@ def _accepted_beside(place: Sequence[int | str]) -> list[str]:
 
 
 def _section_in(annotation: Any) -> type[BaseModel]:
-    """The model that a field holds, be it alone or in a list."""
+    """Returns the pydantic model of a config field, also when the field is a list of that model."""
     return next((inner for inner in get_args(annotation)), annotation)

@@ -41,7 +41,7 @@ def _domain_name(text: str) -> str:
 
 
 class Tags(_Section):
-    """Who answers for the resources, and who pays."""
+    """The team that is responsible for the stack's resources, and the cost center that pays for them."""
 
     owner: str = Field(
         min_length=1, description="team or address that is responsible for the stack; becomes tag `owner`"
@@ -50,7 +50,7 @@ class Tags(_Section):
 
 
 class Blobs(_Section):
-    """The origin of all objects."""
+    """The buckets that hold all published objects."""
 
     store: Literal["s3", "gcs"] = Field(
         description="S3 (one replicated bucket per region) or Cloud Storage (one bucket)"
@@ -96,7 +96,7 @@ class Blobs(_Section):
 
 
 class Scaling(_Section):
-    """Bounds between which a provisioned table follows its use."""
+    """Limits between which auto scaling changes the capacity of a provisioned DynamoDB table."""
 
     reads_from: int = Field(default=10, ge=1, le=40_000, description="fewest read units a second (one unit: 4 KB)")
     reads_to: int = Field(default=1_000, ge=1, le=40_000, description="most read units a second")
@@ -224,7 +224,7 @@ class Edge(_Section):
 
 
 class Alerts(_Section):
-    """Who hears of faults."""
+    """The recipients of alarms."""
 
     email: list[Email] = Field(
         default_factory=list[str], description="recipients of alarms; each address confirms a mail from SNS first"
@@ -232,7 +232,7 @@ class Alerts(_Section):
 
 
 class StackConfig(_Section):
-    """All that a stack may say in the namespace `artifact-edge`."""
+    """All settings of a stack in the config namespace `artifact-edge`."""
 
     domain: str = Field(
         description="the zone that the stack owns; clients use `packages.<domain>`",
@@ -253,7 +253,7 @@ class StackConfig(_Section):
         return _domain_name(text)
 
     def regions_kept_by(self, cloud: Cloud) -> list[str]:
-        """Where objects or metadata are kept on that cloud, each region once."""
+        """Returns the regions of a cloud that hold objects or metadata, each region once."""
         kept = [section.regions for section in (self.blobs, self.metadata) if CLOUD_OF_STORE[section.store] == cloud]
         return list(dict.fromkeys(region for regions in kept for region in regions))
 

@@ -19,14 +19,15 @@ from infra.blobs.gcs import DUAL_REGION_AREAS
 # "Instance type naming conventions").
 NVME_OF_EC2 = re.compile(r"(i[3-9]\w*|im\d+gn|is\d+gen|[cmrxz]\d+[a-z]*d[a-z]*)\.\w+")
 
-# Series that local SSD can be attached to, and types that include local SSD (Compute Engine, "About Local SSD disks").
+# Machine series of Compute Engine that can have local SSDs, and types that include local SSDs ("About Local SSD
+# disks").
 NVME_OF_GCE = re.compile(r"(n2d?|n1|a2|g2)-\w+-\d+|(c3d?|c4[ad]?|z3)-\w+-\d+-\w*lssd")
 
 _MAIL_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[a-z]{2,63}")
 _NAME_PATTERN = re.compile(r"[a-z0-9*]+(?:-[a-z0-9*]+)*")
 
-# IAM members of Google Cloud ("IAM principal identifiers"), without `allUsers` and whole domains, which are too broad
-# for operators.
+# Accepted IAM members of Google Cloud ("IAM principal identifiers"). `allUsers` and whole domains are left out, because
+# they are too broad for operators of the database.
 _MEMBER = re.compile(r"(user|group|serviceAccount):[^@\s]+@[^@\s]+|principal(Set)?://iam\.googleapis\.com/\S+")
 
 DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
@@ -38,7 +39,8 @@ def wrong(message: str) -> PydanticCustomError:
 
 def did_you_mean(given: str, accepted: Iterable[str]) -> str:
     close = get_close_matches(given, sorted(accepted), n=5)
-    close.sort(key=lambda name: sorted(name) != sorted(given))  # swapped letters are the likeliest slip
+    # a name with the same letters in another order is the most likely typing error
+    close.sort(key=lambda name: sorted(name) != sorted(given))
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
@@ -65,7 +67,9 @@ def known_region(name: str, cloud: Cloud) -> None:
 
 
 def _region_of_store(name: str, info: ValidationInfo) -> str:
-    """Blobs and metadata name their cloud by naming their store."""
+    """Checks that a region belongs to the cloud of the section's store. The config names no cloud for objects and
+    metadata, because the store determines it.
+    """
     store = info.data.get("store")
     if store is not None:
         known_region(name, CLOUD_OF_STORE[store])
@@ -74,7 +78,7 @@ def _region_of_store(name: str, info: ValidationInfo) -> str:
 
 CLOUD_OF_STORE: Mapping[str, Cloud] = {"s3": "aws", "dynamodb": "aws", "gcs": "gcp", "spanner": "gcp"}
 
-# Additions to a value's JSON Schema for editors. The program checks more, with clearer messages.
+# Additions to the JSON Schema of config values, for editors. The program checks more, with clearer messages.
 _Editor = dict[str, Any]
 
 ANY_REGION: _Editor = {"enum": sorted(REGIONS)}
