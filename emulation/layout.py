@@ -1,8 +1,8 @@
-"""Addresses and ports of one sandbox on the loopback network, and paths beneath its directory.
+"""Defines the addresses and ports of a sandbox on the loopback network, and the paths in its directory.
 
-Other modules take the sandbox's addresses, ports and paths from here. All addresses lie in one /16 of 127.0.0.0/8,
-which Linux answers without set-up. Each emulated machine has its own address. Sandboxes can run side by side, each in
-the network that the environment variable ARTIFACT_EDGE_LOOPBACK names (such as `127.78`).
+All addresses of a sandbox lie in one /16 of 127.0.0.0/8, which Linux answers without set-up. Each emulated machine has
+its own address. Sandboxes can run side by side, each in the network that the environment variable
+ARTIFACT_EDGE_LOOPBACK names (such as `127.78`).
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from pathlib import Path
 
 LOOPBACK_VARIABLE = "ARTIFACT_EDGE_LOOPBACK"
 
-# The directory that Python imports this package from, also in the processes that the sandbox starts.
+# The directory from which Python imports the project, also in the processes that a sandbox starts.
 IMPORT_ROOT = Path(__file__).resolve().parents[1]
 
-# Ports of the services that the clouds operate. The ports of the project's own machines are in their user data.
+# The ports of the emulated cloud services in a sandbox. The project's own machines name their ports in their user data.
 AWS_PORT = 5000
 CLOUDFLARE_PORT = 5001
 GCP_PORT = 5002
 FUNCTIONS_PORT = 5004
 METADATA_PORT = 5005
 RUN_PORT = 5006
-POSTGRES_PORT = 5432  # PGAdapter's, too
+POSTGRES_PORT = 5432  # also the default port of PGAdapter, Spanner's PostgreSQL proxy
 
 # The PostgreSQL user that owns the emulated Spanner's databases.
 SPANNER_USER = "spanner"
@@ -33,17 +33,19 @@ POP_HTTPS_PORT = 8443
 POP_L1_PORT = 8081
 
 AWS_ACCOUNT_ID = "123456789012"
-# The emulated AWS serves each machine's metadata service below this path (`/<instance id>/latest/…`).
+# The path below which the emulated AWS serves the metadata of each EC2 instance (`/<instance id>/latest/…`).
 INSTANCES_PATH = "/_artifact-edge/instances"
 
 
 def cache_directory() -> Path:
-    """Returns the directory for downloads and builds, outside of any checkout (XDG Base Directory Specification)."""
+    """Returns the directory that caches downloads and builds. It lies outside of any checkout, where the XDG Base
+    Directory Specification puts caches."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "artifact-edge"
 
 
 def _loopback(directory: Path) -> str:
-    """Returns the loopback network of a sandbox: the recorded one, or for a new sandbox the one in the environment."""
+    """Returns the loopback network of a sandbox, such as `127.77`. An existing sandbox has its network in a file, and a
+    new sandbox takes it from the environment."""
     try:
         return (directory / "loopback").read_text().strip()
     except FileNotFoundError:
@@ -52,7 +54,8 @@ def _loopback(directory: Path) -> str:
 
 @dataclass(frozen=True)
 class ClientLocation:
-    """A place that clients connect from. The subnet of its resolver decides what Geo-DNS answers.
+    """A place that clients of a sandbox connect from. The subnet of the place decides which addresses Geo-DNS answers
+    with.
 
     The subnets are the documentation prefixes of RFC 5737, so that they never match a real network.
     """
@@ -61,9 +64,9 @@ class ClientLocation:
     subnet: str
     latitude: float
     longitude: float
-    continent: str  # two letters, as Route 53 and Cloudflare write them
+    continent: str  # two letters, as in the geolocation of Route 53 and Cloudflare
     country: str  # ISO 3166-1 alpha-2
-    host: int  # last octet of the address on which this client location's proxy listens
+    host: int  # last octet of the address of the client location's proxy
 
 
 CLIENT_LOCATIONS = (
@@ -77,7 +80,7 @@ CLIENT_LOCATIONS = (
 class Pop:
     """A point of presence of the emulated edge network: one workerd and one L1 cache on one address."""
 
-    colo: str  # IATA code, as `request.cf.colo`
+    colo: str  # the IATA airport code that names the PoP, as in `request.cf.colo`
     latitude: float
     longitude: float
     continent: str
@@ -94,7 +97,8 @@ POPS = (
 
 @dataclass(frozen=True)
 class Sandbox:
-    """One embedded sandbox. `directory` holds all its files and state; deleting the directory discards the sandbox."""
+    """A sandbox: one set of emulated clouds, machines and clients on this machine. `directory` holds all its files and
+    state; deleting the directory discards the sandbox."""
 
     directory: Path
     loopback: str = ""
@@ -103,7 +107,8 @@ class Sandbox:
         object.__setattr__(self, "loopback", self.loopback or _loopback(self.directory))
 
     def record_network(self) -> None:
-        """Records the loopback network of this sandbox, so that later commands on its directory use it too."""
+        """Writes the loopback network of a sandbox to a file in its directory, so that later commands on the directory
+        use the same network."""
         self.path("loopback").write_text(f"{self.loopback}\n")
 
     @property
@@ -120,12 +125,13 @@ class Sandbox:
 
     @property
     def functions_address(self) -> str:
-        """The address that serves Lambda function URLs and all internet hosts that edge workers fetch from."""
+        """The address at which a sandbox serves Lambda function URLs and all internet hosts that edge workers fetch
+        from."""
         return f"{self.loopback}.0.4"
 
     @property
     def run_address(self) -> str:
-        """The address that serves the URLs of emulated Cloud Run services.
+        """The address at which a sandbox serves the URLs of emulated Cloud Run services.
 
         The instances of these services have their own addresses in `<loopback>.5.0/24`.
         """
@@ -143,17 +149,18 @@ class Sandbox:
 
     @property
     def machine_network(self) -> str:
-        """The network that contains the public addresses of emulated EC2 instances."""
+        """The network from which a sandbox takes the public addresses of emulated EC2 instances."""
         return f"{self.loopback}.2.0/24"
 
     @property
     def gcp_machine_network(self) -> str:
-        """The network that contains the public addresses of emulated Compute Engine instances."""
+        """The network from which a sandbox takes the public addresses of emulated Compute Engine instances."""
         return f"{self.loopback}.3.0/24"
 
     @property
     def metadata_network(self) -> str:
-        """The network in which each client of Google's metadata server has a separate address for that server."""
+        """The network from which a sandbox takes the addresses of emulated Google metadata servers. Each client of the
+        metadata server has its own address for it."""
         return f"{self.loopback}.4.0/24"
 
     @property
@@ -162,7 +169,8 @@ class Sandbox:
 
     @property
     def cloudflare_url(self) -> str:
-        """Base URL of the Cloudflare API, as the official SDK takes it in CLOUDFLARE_BASE_URL."""
+        """The base URL of the emulated Cloudflare API. Cloudflare's official SDK reads such a URL from
+        CLOUDFLARE_BASE_URL."""
         return f"http://{self.cloudflare_address}:{CLOUDFLARE_PORT}/client/v4"
 
     @property

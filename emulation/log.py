@@ -1,4 +1,4 @@
-"""Log output of the sandbox's long-running processes: one line for each event, and no lines for single requests."""
+"""Writes the log of the sandbox's long-running processes: one line for each event, and no lines for single requests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ def report(line: str) -> None:
 
 
 class NoRequestLog(WSGIRequestHandler):
-    """A WSGI request handler that logs no requests, for servers that are queried all the time."""
+    """A WSGI request handler that writes no log line for a request, for servers that other processes query all the
+    time."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         pass

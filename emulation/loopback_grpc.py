@@ -1,4 +1,5 @@
-"""gRPC servers that the engine talks to: language host and providers, each on a free port of 127.0.0.1."""
+"""Starts the gRPC servers that the Pulumi engine connects to: the language host and the providers, each on a free port
+of 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -8,12 +9,12 @@ from dataclasses import dataclass
 
 import grpc
 
-MAX_MESSAGE_BYTES = 400 * 1024 * 1024  # as the engine's own limit (sdk/go/common/util/rpcutil)
+MAX_MESSAGE_BYTES = 400 * 1024 * 1024  # the Pulumi engine's own limit (sdk/go/common/util/rpcutil)
 
 
 @dataclass(frozen=True)
 class Served:
-    """A running server and its port on 127.0.0.1."""
+    """A running gRPC server and its port on 127.0.0.1."""
 
     server: grpc.Server
     port: int

@@ -1,4 +1,4 @@
-"""Counts the reads of objects in an emulated object store, as middleware in front of its API."""
+"""Counts the reads of objects in an emulated S3 or Cloud Storage, so that tests see which requests reach the origin."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qs
 
-# GET returns the counts as `{"<bucket>/<key>": {"GET": 1}}`. With `?prefix=`, GET returns only keys with that prefix.
-# DELETE resets all counts.
+# The path at which tests read the number of requests for each object. GET returns `{"<bucket>/<key>": {"GET": 1}}`.
+# With `?prefix=`, GET returns only keys with that prefix. DELETE resets all numbers.
 PATH = "/_artifact-edge/requests"
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]

@@ -1,7 +1,7 @@
-"""Starts, finds and ends the processes of the embedded sandbox.
+"""Starts, finds and ends the processes of a sandbox.
 
-Each process has a pid file with its pid and its start time. The start time shows when another process has taken over
-the pid.
+Each process has a file with its pid and its start time. The start time shows whether the pid now belongs to another
+process.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from emulation.layout import LOOPBACK_VARIABLE, Sandbox
 
 
 class ProcessError(Exception):
-    """A process of the sandbox did not start; the message names the process and its log."""
+    """A process of the sandbox did not start. The message names the process and its log file."""
 
 
 def start(
@@ -32,11 +32,12 @@ def start(
     ready: Callable[[], bool] | None = None,
     timeout: float = 30.0,
 ) -> int:
-    """Starts `argv` as a detached process, unless a process of that name still runs, and returns the pid.
+    """Starts a process of the sandbox in the background and returns its pid. If a process with this name still runs,
+    only returns its pid.
 
-    The process gets the caller's environment, the sandbox's loopback network and `env`. Output goes to
+    The process gets the caller's environment, the sandbox's loopback network and `env`. Its output goes to
     `logs/<name>.log`. With `ready`, the call waits up to `timeout` seconds until `ready` returns true. Raises
-    ProcessError with the end of the log when the process ends first or the time is over.
+    ProcessError, with the end of the log, when the process ends or is not ready in time.
     """
     running = pid_of(sandbox, name)
     if running is not None:
@@ -60,7 +61,7 @@ def start(
 
 
 def stop(sandbox: Sandbox, name: str, *, grace: float = 5.0, killed_within: float = 60.0) -> None:
-    """Ends the process of that name and its process group: SIGTERM, then SIGKILL after `grace` seconds.
+    """Ends a process of the sandbox and its process group: SIGTERM, then SIGKILL after `grace` seconds.
 
     Raises ProcessError when the process still runs `killed_within` seconds after SIGKILL.
     """
@@ -75,12 +76,12 @@ def stop(sandbox: Sandbox, name: str, *, grace: float = 5.0, killed_within: floa
 
 
 def names(sandbox: Sandbox) -> list[str]:
-    """Returns the names of all processes that have a pid file, whether they still run or not."""
+    """Returns the names of all processes of the sandbox that have a pid file, whether they still run or not."""
     return sorted(path.stem for path in sandbox.path("run", "x").parent.glob("*.pid"))
 
 
 def pid_of(sandbox: Sandbox, name: str) -> int | None:
-    """Returns the pid of a running process of the sandbox, or None."""
+    """Returns the pid of the sandbox's process with this name, or None if it does not run."""
     try:
         pid, started = sandbox.path("run", f"{name}.pid").read_text().split()
     except (FileNotFoundError, ValueError):
@@ -108,18 +109,21 @@ def _wait_until_ready(
 
 
 def _start_time(pid: int) -> str:
-    """Returns when a process started, in ticks since boot: field 22 of /proc/<pid>/stat (proc(5)).
+    """Returns the time at which a process started, in ticks since the machine booted: field 22 of /proc/<pid>/stat
+    (proc(5)).
 
     The result is empty when the process does not exist or when all its threads have ended.
     """
     fields = _stat(Path(f"/proc/{pid}/stat"))
-    # A process whose first thread has ended looks like a zombie, but its other threads still hold its sockets.
+    # Checks all threads, because a process whose first thread has ended looks like a zombie while its other threads
+    # still hold its sockets.
     threads = (_stat(path) for path in Path(f"/proc/{pid}/task").glob("*/stat"))
     return fields[19] if fields and any(thread and thread[0] not in "ZX" for thread in threads) else ""
 
 
 def _stat(path: Path) -> list[str]:
-    """Returns the fields of a stat file after the command's name, or an empty list when the file is gone."""
+    """Returns the fields of a /proc/<pid>/stat file that follow the name of the command. Returns an empty list when the
+    file does not exist."""
     try:
         return path.read_text().rsplit(")", 1)[1].split()
     except (FileNotFoundError, ProcessLookupError, IndexError):

@@ -1,4 +1,4 @@
-"""The processes that emulate the clouds, in the order in which they start."""
+"""Starts and ends the processes that emulate the clouds of a sandbox, in the right order."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from emulation.layout import (
 
 @dataclass(frozen=True)
 class Service:
-    """One process of the sandbox, run as `python -m emulation.<name>`.
+    """One process of a sandbox that emulates a cloud or a part of it, run as `python -m emulation.<name>`.
 
-    `answers` checks whether the process is ready. A process without a listening port has no such check.
+    `answers` returns whether the process is ready. A process without a listening port has no such function.
     """
 
     name: str
     answers: Callable[[Sandbox], bool] | None = None
 
 
-# The services that the Pulumi engine connects to.
+# The emulated cloud APIs and the emulated providers, which the Pulumi engine connects to.
 CLOUDS = (
     Service("aws", lambda sandbox: processes.listening(sandbox.aws_address, AWS_PORT)),
     Service("cloudflare", lambda sandbox: processes.listening(sandbox.cloudflare_address, CLOUDFLARE_PORT)),
@@ -40,7 +40,7 @@ CLOUDS = (
     Service("providers", lambda sandbox: bool(provider_ports(sandbox))),
 )
 
-# The services that run the provisioned records, machines and functions.
+# The processes that run what a Pulumi program has created: DNS records, machines, services and functions.
 RUNTIME = (
     Service("dns", client.ready),
     Service("machines"),
@@ -50,13 +50,14 @@ RUNTIME = (
 
 
 class AddressTaken(Exception):
-    """Another sandbox uses the addresses of this sandbox; the message says how to choose other addresses."""
+    """The addresses of the sandbox are already in use by another sandbox. The message says how to choose other
+    addresses."""
 
 
 def start(sandbox: Sandbox, services: Sequence[Service]) -> list[str]:
-    """Starts the services that do not run yet, and returns their names.
+    """Starts those of the sandbox's processes that do not run yet, and returns their names.
 
-    Raises AddressTaken when another sandbox uses the addresses, and ProcessError when a service does not start.
+    Raises AddressTaken when another sandbox uses the addresses, and ProcessError when a process does not start.
     """
     started: list[str] = []
     for service in services:
@@ -84,6 +85,7 @@ def _start(sandbox: Sandbox, service: Service) -> None:
 
 
 def stop_all(sandbox: Sandbox) -> None:
-    """Ends every process of the sandbox. The hypervisor ends first, because it restarts machines that end."""
+    """Ends every process of the sandbox. The emulated hypervisor ends first, because it would restart the processes of
+    machines."""
     for name in ("machines", *processes.names(sandbox)):
         processes.stop(sandbox, name)

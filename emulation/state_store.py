@@ -1,4 +1,4 @@
-"""The state of an emulated cloud in one SQLite file: API resources as JSON documents, and key-value entries.
+"""Stores the state of an emulated cloud in one SQLite file: API resources as JSON documents, and key-value entries.
 
 The file contains private keys and secret bindings, so only its owner may read it.
 """
@@ -31,7 +31,8 @@ CREATE TABLE IF NOT EXISTS entry (
 
 @dataclass(frozen=True)
 class Entry:
-    """One key-value entry of a namespace. `expiration` is in seconds since the epoch, `metadata` is JSON text."""
+    """One entry of a key-value namespace of an emulated cloud. `expiration` is in seconds since 1970, `metadata` is
+    JSON text."""
 
     key: str
     value: bytes
@@ -40,7 +41,8 @@ class Entry:
 
 
 class StateStore:
-    """Stores the state of one account. Each method is one transaction and can be called from any thread."""
+    """Stores the state of one emulated cloud account on disk. Each method is one transaction and can be called from any
+    thread."""
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +54,8 @@ class StateStore:
         self._connection.executescript(_SCHEMA)
 
     def put(self, kind: str, scope: str, id: str, document: Document) -> None:
-        """Creates or replaces a resource. `scope` is the id of the parent resource (such as a zone), or empty."""
+        """Creates or replaces a resource of the emulated cloud. `scope` is the id of the parent resource (such as a
+        zone), or empty."""
         self._run(
             "INSERT INTO resource VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET document = excluded.document",
             kind,
@@ -66,9 +69,9 @@ class StateStore:
         return json.loads(rows[0][0]) if rows else None
 
     def all(self, kind: str, scope: str | None = None) -> list[Document]:
-        """Returns all resources of a kind in the order of their creation.
+        """Returns all resources of one kind in the order of their creation.
 
-        Without `scope`, returns those of all scopes.
+        With `scope`, returns only the resources that have this parent.
         """
         rows = self._run(
             "SELECT document FROM resource WHERE kind = ? AND (? IS NULL OR scope = ?) ORDER BY rowid",
@@ -82,11 +85,12 @@ class StateStore:
         self._run("DELETE FROM resource WHERE (kind, scope, id) = (?, ?, ?)", kind, scope, id)
 
     def remove_scope(self, scope: str) -> None:
-        """Removes all resources that belong to `scope`."""
+        """Removes all resources whose parent is `scope`."""
         self._run("DELETE FROM resource WHERE scope = ?", scope)
 
     def write(self, namespace: str, *entries: Entry) -> None:
-        """Creates or replaces all entries in one transaction, and removes expired entries from every namespace."""
+        """Creates or replaces key-value entries in one transaction, and removes expired entries from every
+        namespace."""
         with self._lock, self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.execute("DELETE FROM entry WHERE expiration <= ?", (self._clock(),))
@@ -106,7 +110,8 @@ class StateStore:
         return Entry(*rows[0]) if rows else None
 
     def entries(self, namespace: str, *, prefix: str = "", after: str = "", limit: int = 1000) -> list[Entry]:
-        """Returns up to `limit` entries, sorted by key, whose key begins with `prefix` and sorts after `after`."""
+        """Returns up to `limit` key-value entries of a namespace, sorted by key. Only keys that begin with `prefix` and
+        sort after `after` are returned."""
         rows = self._run(
             "SELECT key, value, expiration, metadata FROM entry WHERE namespace = ? AND key > ?"
             " AND substr(key, 1, ?) = ? AND (expiration IS NULL OR expiration > ?) ORDER BY key LIMIT ?",
@@ -130,7 +135,7 @@ class StateStore:
         self._run("DELETE FROM entry WHERE namespace = ?", namespace)
 
     def now(self) -> float:
-        """Returns the time of the account's clock, in seconds since the epoch."""
+        """Returns the current time of the emulated cloud, in seconds since 1970."""
         return self._clock()
 
     def close(self) -> None:

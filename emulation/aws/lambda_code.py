@@ -26,7 +26,7 @@ def patch_lambda(url: str) -> None:
     Makes GetFunction return a download URL of the function's code, below `url`."""
 
     def send_nothing(backend: LambdaBackend, function_arn: str, items: list[Any], source: str) -> bytes:
-        # ^An empty answer makes moto keep the records in the stream, from which the emulated Lambda runtime reads them.
+        # An empty answer makes moto keep the records in the stream, from which the emulated Lambda runtime reads them.
         return b""
 
     def get_code(function: LambdaFunction) -> dict[str, Any]:

@@ -30,11 +30,12 @@ _POLL_SECONDS = 1.0
 
 
 class Runner:
-    """Starts and stops instances, feeds, timers and URLs so that they match the deployed functions."""
+    """Keeps the emulated Lambda runtime in step with the deployed functions: starts and stops their instances, stream
+    readers, schedules and URLs."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
-        # reports each problem once, although functions are read each second
+        # The cached `report` logs each problem only once, although the deployed functions are read every second.
         self._functions = Functions(sandbox, cache(report))
         self._metrics = Metrics(sandbox, report)
         self._deployed = Deployed({}, {}, {}, frozenset())
@@ -71,14 +72,16 @@ class Runner:
             self._timers[schedule].start()
 
     def _minute(self) -> float:
-        """Returns the length of a minute in the sandbox, or a real minute if the emulated AWS does not answer."""
+        """Returns how many seconds a minute of the sandbox lasts. If the emulated AWS does not answer, a minute has its
+        real length."""
         try:
             return clock.minute_seconds(self._sandbox.aws_url)
         except httpx.HTTPError:
             return clock.MINUTE_SECONDS
 
     def invoke(self, function: str, event: Any) -> Any:
-        """Invokes the function, records the metrics of the invocation and returns the answer. Raises FunctionError."""
+        """Invokes a Lambda function, records the metrics of the invocation and returns the function's result. Raises
+        FunctionError."""
         instance = self._instance(function)
         failed = True
         try:

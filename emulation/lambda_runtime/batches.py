@@ -1,7 +1,8 @@
-"""Delivers a batch of stream records as Lambda does, with partial responses, retries, bisection and discarded records.
+"""Delivers a batch of stream records to a Lambda function as Lambda does: with partial responses, retries, bisection
+and discarded records.
 
 Source: AWS Lambda Developer Guide, "Using Lambda to process records from Amazon DynamoDB Streams". A batch blocks its
-shard until its records are processed or discarded. A split does not count as a retry.
+shard until its records are processed or discarded. A split of a batch does not count as a retry.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from emulation.lambda_runtime.instance import FunctionError
 
 Record = Mapping[str, Any]
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0  # seconds between attempts; Lambda's pauses grow to minutes
+# seconds between attempts to deliver a batch; Lambda's own pauses grow to minutes
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
 
 
 @dataclass(frozen=True)
 class Rules:
-    """The retry settings of an event source mapping. A limit of -1 means no limit. `oldest` is in seconds."""
+    """The retry settings of a Lambda event source mapping. `tries` limits the retries and `oldest` limits the age of
+    records in seconds; -1 means no limit."""
 
     bisect: bool
     tries: int
@@ -42,8 +45,8 @@ def deliver(
     age: Callable[[Record], float],
     pause: Callable[[float], None],
 ) -> None:
-    """Delivers the records in order and returns when each is processed or given up. `give_up` receives the records, a
-    reason and the number of attempts."""
+    """Delivers stream records to a Lambda function in order. Returns when each record is either processed or discarded.
+    `give_up` is called with the discarded records, the reason and the number of attempts."""
     parts = deque([_Part(records)] if records else [])
     while parts:
         part = parts.popleft()
@@ -64,7 +67,8 @@ def deliver(
 
 
 def _attempt(part: _Part, rules: Rules, invoke: Callable[[Sequence[Record]], Any]) -> _Part | None:
-    """Returns the records to retry, from the first failed record on, or None if all succeeded."""
+    """Invokes a Lambda function with stream records, and returns the records to retry: all from the first failed record
+    on. Returns None if the function processed all records."""
     try:
         answer = invoke(part.records)
     except FunctionError:

@@ -1,4 +1,5 @@
-"""Reads the deployed functions from the emulated AWS: code, settings, event source mappings, schedules and URLs."""
+"""Reads the deployed Lambda functions from the emulated AWS: code, settings, event source mappings, schedules and
+URLs."""
 
 from __future__ import annotations
 
@@ -14,12 +15,13 @@ from botocore.exceptions import ClientError
 from emulation.lambda_runtime.schedules import Schedule, schedules
 from emulation.layout import Sandbox
 
-_REGIONS_PER_POLL = 6  # number of regions without known functions that each reading checks, in rotation
+_REGIONS_PER_POLL = 6  # regions without known functions that each reading checks, in rotation
 
 
 @dataclass(frozen=True)
 class Code:
-    """A deployed function. `digest` changes with the code, and `location` is the URL of the code."""
+    """A deployed Lambda function. `digest` changes when the code changes, and `location` is the download URL of the
+    code."""
 
     name: str
     arn: str
@@ -34,7 +36,7 @@ class Code:
 
 @dataclass(frozen=True)
 class StreamMapping:
-    """An event source mapping that feeds a function from a stream, with Lambda's settings."""
+    """A Lambda event source mapping, which delivers the records of a DynamoDB stream to a function."""
 
     id: str
     region: str
@@ -52,7 +54,8 @@ class StreamMapping:
 
 @dataclass(frozen=True)
 class Deployed:
-    """All deployed functions with their triggers. `urls` maps the host of a function URL to the function's ARN."""
+    """All deployed Lambda functions with their event source mappings, URLs and schedules. `urls` maps the host name of
+    a function URL to the function's ARN."""
 
     functions: Mapping[str, Code]  # by ARN
     mappings: Mapping[str, StreamMapping]  # by id
@@ -61,8 +64,8 @@ class Deployed:
 
 
 class Functions:
-    """Reads the deployed functions of all regions. Each reading checks all regions with known functions and some of the
-    others."""
+    """Reads the deployed Lambda functions of all regions. Each reading checks every region that is known to have
+    functions, and some of the others in rotation."""
 
     def __init__(self, sandbox: Sandbox, report: Callable[[str], None]) -> None:
         self._endpoint = sandbox.aws_url
@@ -139,7 +142,7 @@ class Functions:
 
 
 def session() -> Any:
-    """Returns a boto3 session with placeholder credentials, which the emulated AWS ignores."""
+    """Returns a boto3 session with placeholder credentials, because the emulated AWS accepts any."""
     return cast(Any, boto3).Session(aws_access_key_id="local", aws_secret_access_key="local")  # noqa: S106
 
 

@@ -1,4 +1,5 @@
-"""Runs one event source mapping: polls the shards of a stream and delivers matching records to a function in order."""
+"""Runs one Lambda event source mapping: reads the records of a DynamoDB stream and delivers those that match its filter
+to a function, in order."""
 
 from __future__ import annotations
 
@@ -19,13 +20,13 @@ from emulation.layout import Sandbox
 
 _POLL_SECONDS = 0.25  # Lambda polls each shard four times a second
 
-# Invokes a function, given its ARN and an event, and returns the answer.
+# A function that invokes a Lambda function, given its ARN and an event, and returns the result.
 Invoke = Callable[[str, Any], Any]
 
 
 class Feed(threading.Thread):
-    """Thread that polls one stream. It stores its position in the sandbox's directory, so a restart repeats at most one
-    batch."""
+    """Thread that reads one DynamoDB stream for a Lambda function. The position in the stream is stored in the
+    sandbox's directory, so that a restart repeats at most one batch."""
 
     def __init__(
         self, sandbox: Sandbox, mapping: StreamMapping, invoke: Invoke, metrics: Metrics, report: Callable[[str], None]
@@ -76,7 +77,8 @@ class Feed(threading.Thread):
         return self._streams.get_shard_iterator(StreamArn=self.mapping.stream, ShardId=shard, **start)["ShardIterator"]
 
     def _store_position(self, number: str) -> None:
-        """Replaces the file in one step: after a kill between truncation and write, no later run could read it."""
+        """Stores the position in the DynamoDB stream. A rename replaces the file in one step, so that a process that is
+        killed meanwhile never leaves an unreadable file."""
         draft = self._position.with_suffix(".new")
         draft.write_text(number)
         draft.replace(self._position)
@@ -99,10 +101,11 @@ class Feed(threading.Thread):
 
     def _pause(self, seconds: float) -> None:
         if self._ended.wait(seconds):
-            raise SystemExit  # ends this thread; the next feed repeats the batch
+            raise SystemExit  # ends this thread; the thread that takes its place delivers the batch again
 
     def _send_to_dead_letters(self, shard: str, records: Sequence[Record], reason: str, tries: int) -> None:
-        """Sends Lambda's dead-letter message, which locates the records in the stream but does not contain them."""
+        """Sends a message about discarded stream records to the dead-letter queue of the event source mapping. As in
+        Lambda, the message states where in the stream the records are and does not contain them."""
         if not self.mapping.dead_letters:
             return
         details = [record["dynamodb"] for record in records]
@@ -131,7 +134,8 @@ class Feed(threading.Thread):
         self._report(f"gave up {len(records)} records after {tries} tries: {reason}")
 
     def _event(self, record: Record) -> Record:
-        """Returns the record in the form of Lambda's events, with the time in seconds since 1970."""
+        """Returns a record of a DynamoDB stream as an event for a Lambda function. Its time is in seconds since
+        1970."""
         details = dict(cast(Mapping[str, Any], record["dynamodb"]))
         details["ApproximateCreationDateTime"] = details["ApproximateCreationDateTime"].timestamp()
         place = {"awsRegion": self.mapping.region, "eventSourceARN": self.mapping.stream}
@@ -143,8 +147,8 @@ class Feed(threading.Thread):
 
 
 def matches(pattern: Any, value: Any) -> bool:
-    """Returns whether a filter pattern matches the value (AWS Lambda, "Filter rule syntax"). Only the rule for equality
-    is supported; other rules raise NotImplementedError."""
+    """Returns whether a stream record matches the filter pattern of an event source mapping (AWS Lambda, "Filter rule
+    syntax"). Only equality is supported; other rules raise NotImplementedError."""
     if isinstance(pattern, dict):
         rules = cast(Mapping[str, Any], pattern)
         return isinstance(value, Mapping) and all(

@@ -1,4 +1,5 @@
-"""One instance of a function: its unpacked code in a child process with the environment variables that Lambda sets."""
+"""Runs one instance of a Lambda function: its unpacked code in a child process, with the environment variables that
+Lambda sets."""
 
 from __future__ import annotations
 
@@ -22,18 +23,20 @@ from emulation.lambda_runtime.deployed import Code
 from emulation.layout import Sandbox
 
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
-# Lambda allows ten seconds for code outside of the handler; this limit is longer for busy machines
+# Seconds that a function may take to load its code. Lambda allows ten for code outside of the handler; this limit is
+# longer because a busy machine is slower.
 _LOADING_SECONDS = 60.0
 _KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
 
 
 class FunctionError(Exception):
-    """The handler raised an exception, ended its process or exceeded its timeout. The message says which."""
+    """A Lambda function failed: it raised an exception, ended its process or exceeded its timeout. The message says
+    which."""
 
 
 class Instance:
-    """One instance, which handles one event at a time as in Lambda. The process starts with the first event and has the
-    credentials of the function's role in its environment."""
+    """One instance of a Lambda function, which handles one event at a time. The process starts with the first event and
+    has the credentials of the function's role in its environment."""
 
     def __init__(self, sandbox: Sandbox, code: Code, credentials: Callable[[Code], Mapping[str, str]]) -> None:
         self.code = code
@@ -44,7 +47,7 @@ class Instance:
         self._process: subprocess.Popen[str] | None = None
 
     def invoke(self, event: Any) -> Any:
-        """Returns the handler's result for the event. Raises FunctionError."""
+        """Invokes the Lambda function with the event and returns its result. Raises FunctionError."""
         with self._lock:
             request = json.dumps({"id": str(uuid.uuid4()), "event": event})
             answer = self._exchange(self._started(), self.code.timeout, request)
@@ -59,7 +62,8 @@ class Instance:
             self._process = None
 
     def _exchange(self, process: subprocess.Popen[str], seconds: float, request: str = "") -> Mapping[str, Any]:
-        """Sends the request, if there is one, and returns the process's next line of output. Raises FunctionError."""
+        """Sends a request to the process of a Lambda function and returns its next line of output. Without a request,
+        only waits for the line. Raises FunctionError when the process ends or exceeds the time limit."""
         timer = threading.Timer(seconds, process.kill)
         timer.start()
         try:
@@ -93,7 +97,8 @@ class Instance:
     def _unpack(self) -> None:
         if not any(self._directory.iterdir()):
             packed = httpx.get(self.code.location).raise_for_status().content
-            # In one step, because a later run takes a directory with files for complete.
+            # Unpacks the code beside its final directory and renames it afterwards, because a later run takes a
+            # directory that contains files for complete.
             draft = self._directory.with_name(f"{self._directory.name}.new")
             shutil.rmtree(draft, ignore_errors=True)
             with zipfile.ZipFile(io.BytesIO(packed)) as file:
@@ -102,12 +107,13 @@ class Instance:
             draft.rename(self._directory)
 
     def _environment(self) -> dict[str, str]:
-        """Returns the function's variables, the variables that Lambda sets, and the addresses of the emulated
-        clouds."""
+        """Returns the environment variables of a Lambda function's process: the function's own, those that Lambda sets,
+        and the addresses of the emulated clouds."""
         return {
             **{name: os.environ[name] for name in _KEPT if name in os.environ},
             **dict(self.code.variables),
-            # `-S` skips .pth files, because the .pth file of the editable install would add the checkout to sys.path.
+            # The function imports installed packages from this directory. `-S` skips .pth files, because the .pth file
+            # of the editable install would add the checkout to sys.path.
             "PYTHONPATH": sysconfig.get_path("purelib"),
             "AWS_LAMBDA_FUNCTION_NAME": self.code.name,
             "AWS_REGION": self.code.region,

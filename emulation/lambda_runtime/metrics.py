@@ -15,8 +15,8 @@ from emulation.layout import Sandbox
 
 
 class Metrics:
-    """Publishes the metrics of all functions, each in the function's region, in a separate thread so that callers do
-    not wait. `report` receives a message when publishing fails."""
+    """Publishes the metrics of all Lambda functions, each in the function's region. A separate thread publishes, so
+    that callers do not wait. `report` receives a message when publishing fails."""
 
     def __init__(self, sandbox: Sandbox, report: Callable[[str], None]) -> None:
         self._endpoint = sandbox.aws_url
@@ -27,11 +27,12 @@ class Metrics:
         threading.Thread(target=self._send_forever, daemon=True).start()
 
     def invoked(self, function: str, *, failed: bool) -> None:
-        """Records one invocation of the function, which is an ARN."""
+        """Records one invocation of a Lambda function, and whether it failed. `function` is the function's ARN."""
         self._enqueue(function, Invocations=1, Errors=int(failed))
 
     def received_batch(self, function: str, seconds: float) -> None:
-        """Records the age in seconds of the last record in a batch that the function receives."""
+        """Records how old the last stream record of a batch is, in seconds, when the Lambda function receives the
+        batch."""
         self._enqueue(function, IteratorAge=max(0.0, seconds) * 1000)
 
     def _enqueue(self, function: str, **values: float) -> None:

@@ -1,5 +1,5 @@
-"""Issues credentials of a function's role to an instance. The emulated AWS enforces the role's policies for S3
-(emulation/aws/permissions.py)."""
+"""Issues credentials of a Lambda function's role to an instance of the function. The emulated AWS enforces the role's
+policies for S3 (emulation/aws/permissions.py)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from emulation.lambda_runtime.deployed import Code, session
 from emulation.lambda_runtime.instance import FunctionError
 from emulation.layout import Sandbox
 
-_LASTS = 12 * 3_600  # seconds: the longest session that AWS allows; the emulated AWS does not expire sessions
+# the lifetime of credentials in seconds: the longest that AWS allows; the emulated AWS never ends a session
+_LASTS = 12 * 3_600
 
 
 class Roles:
-    """Issues credentials for roles of one sandbox's AWS."""
+    """Issues temporary credentials for the roles of Lambda functions in one sandbox."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._iam, self._sts = (
@@ -26,8 +27,8 @@ class Roles:
         )
 
     def credentials(self, code: Code) -> Mapping[str, str]:
-        """Returns the credentials as environment variables. Raises FunctionError if the trust policy does not let
-        Lambda assume the role."""
+        """Returns credentials of a Lambda function's role, as environment variables. Raises FunctionError if the role's
+        trust policy does not let Lambda assume the role."""
         try:
             trust: Any = self._iam.get_role(RoleName=code.role.rsplit("/", 1)[1])["Role"]["AssumeRolePolicyDocument"]
         except ClientError as error:

@@ -17,8 +17,8 @@ _RETRIES = 2  # Lambda's default for asynchronous invocations
 
 @dataclass(frozen=True)
 class Schedule:
-    """A scheduled rule and its target function. `retries` is the function's setting. `permitted` is whether the
-    function's policy allows the rule to invoke the function."""
+    """An EventBridge rule that invokes a Lambda function at a fixed rate. `retries` is the function's setting for
+    asynchronous invocations. `permitted` says whether the function's policy allows the rule to invoke the function."""
 
     rule: str  # ARN
     function: str  # ARN
@@ -30,8 +30,8 @@ class Schedule:
 
 
 def rate_seconds(expression: str) -> int:
-    """Returns the period of `rate(…)` in seconds. EventBridge requires the singular for 1 and the plural for other
-    numbers. Raises ValueError for other expressions: `cron(…)` is not emulated."""
+    """Returns the period of an EventBridge `rate(…)` expression in seconds. EventBridge requires the singular for 1 and
+    the plural for other numbers. Raises ValueError for other expressions: `cron(…)` is not emulated."""
     found = _RATE.fullmatch(expression)
     if found is None:
         raise ValueError(
@@ -41,8 +41,8 @@ def rate_seconds(expression: str) -> int:
 
 
 def schedules(events: Any, functions: Any, region: str, report: Callable[[str], None]) -> Iterator[Schedule]:
-    """Yields the schedules of one region, read with clients of its EventBridge and Lambda. Calls `report` for each
-    schedule that is not emulated."""
+    """Yields the EventBridge rules of one region that invoke Lambda functions on a schedule. `events` and `functions`
+    are API clients of the region. Calls `report` for each rule that is not emulated."""
     for rule in events.list_rules()["Rules"]:
         expression = rule.get("ScheduleExpression")
         if not expression or rule["State"] != "ENABLED":
@@ -73,7 +73,7 @@ def _retries(functions: Any, function: str) -> int:
     try:
         config = functions.get_function_event_invoke_config(FunctionName=function)
     except ClientError:
-        return _RETRIES  # the default, because the function has no configuration for asynchronous events
+        return _RETRIES  # without a configuration for asynchronous invocations, a function has the default
     return int(config.get("MaximumRetryAttempts", _RETRIES))
 
 
@@ -81,7 +81,7 @@ def _is_permitted(functions: Any, function: str, rule: str) -> bool:
     try:
         policy = json.loads(functions.get_policy(FunctionName=function)["Policy"])
     except ClientError:
-        return False  # the function has no policy
+        return False  # a function without a policy permits no rule to invoke it
     for statement in cast(list[Mapping[str, Any]], policy["Statement"]):
         conditions: Mapping[str, Mapping[str, str]] = statement.get("Condition", {})
         sources = [

@@ -1,7 +1,7 @@
-"""Runs one EventBridge rule: invokes its function at a fixed rate.
+"""Runs one EventBridge rule: invokes a Lambda function at a fixed rate.
 
-Lambda queues such an event and processes it asynchronously. Lambda's own retries, as the function configures them,
-handle a failure (AWS Lambda, "How Lambda handles errors and retries with asynchronous invocation").
+Lambda queues such an event and processes it asynchronously. A failed invocation is repeated as often as the function's
+configuration says (AWS Lambda, "How Lambda handles errors and retries with asynchronous invocation").
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from emulation.lambda_runtime.schedules import Schedule
 from emulation.layout import AWS_ACCOUNT_ID
 
 _POLL_SECONDS = 1.0
-_PAUSE = 60.0  # seconds before the first retry; the second retry waits twice as long
+_PAUSE = 60.0  # seconds before the first retry of a failed invocation; the second retry waits twice as long
 
 
 class Timer(threading.Thread):
-    """Thread that invokes a function on schedule. The first invocation comes one period after the rule is found, as in
-    EventBridge. `minute` returns the current length of the emulated AWS's minute in seconds."""
+    """Thread that invokes a Lambda function at the rate of an EventBridge rule. The first invocation comes one period
+    after the rule is found, as in EventBridge. `minute` returns how many seconds a minute of the emulated AWS lasts."""
 
     def __init__(
         self,

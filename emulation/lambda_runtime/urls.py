@@ -1,7 +1,7 @@
-"""Serves function URLs: passes each HTTP request to the function that owns the host name.
+"""Serves the URLs of Lambda functions: invokes the function whose URL has the requested host name.
 
-The server treats each request as if it had arrived over TLS. An unknown host gets Cloudflare's response for a name
-without an address, so that no request leaves the sandbox.
+The server treats each request as if it had arrived over TLS. An unknown host gets the response that Cloudflare gives
+for a name without an address, so that no request leaves the sandbox.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ _log = logging.getLogger(__name__)
 
 
 def create_app(function_of: Callable[[str], str | None], invoke: Invoke, services: str = "") -> Flask:
-    """Returns the WSGI application. `function_of` returns the function's ARN for a URL's host, or None. `services` is
-    the URL of the emulated Cloud Run, which serves the hosts of its services."""
+    """Returns the WSGI application that serves the URLs of Lambda functions. `function_of` returns the ARN of the
+    function at a host name, or None. `services` is the URL of the emulated Cloud Run, which serves host names that end
+    with `.run.app`."""
     app = Flask(__name__)
 
     @app.route("/", defaults={"path": ""}, methods=["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"])
@@ -66,8 +67,8 @@ def _service(services: str) -> Response:
 
 
 def _event() -> dict[str, Any]:
-    """Returns the request as an event in payload format 2.0 (AWS Lambda, "Invoking Lambda function URLs"), limited to
-    the fields that this project's handlers read."""
+    """Returns the current HTTP request as a Lambda event in payload format 2.0 (AWS Lambda, "Invoking Lambda function
+    URLs"). The event has only the fields that this project's handlers read."""
     return {
         "version": "2.0",
         "rawPath": request.path,

@@ -1,1 +1,1 @@
-"""The emulated hypervisor: runs the machines of the emulated clouds as processes."""
+"""Emulates a hypervisor: runs the virtual machines of the emulated clouds as processes."""

@@ -1,4 +1,4 @@
-"""Parses cloud-init user data strictly: a key that is unknown here raises UserDataError.
+"""Parses the cloud-init user data of a machine strictly: a key that the emulation does not know raises UserDataError.
 
 Reference: cloud-init 22.4 (Debian 12), "Module reference" and "Cloud config examples".
 """
@@ -19,7 +19,7 @@ _FILE_KEYS = {"content", "encoding", "path", "permissions"}
 
 
 class UserDataError(Exception):
-    """The user data is invalid, or the emulation does not support it. The message names the key."""
+    """The user data of a machine is invalid, or the emulation does not support it. The message names the key."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class BootFile:
 
 @dataclass(frozen=True)
 class CloudConfig:
-    """The steps of the first boot: `boot_commands` run before the packages are installed, `run_commands` afterwards.
-    Each command is a list of arguments."""
+    """The steps of a machine's first boot, from its cloud-init user data. `boot_commands` run before the packages are
+    installed, `run_commands` afterwards. Each command is a list of arguments."""
 
     boot_commands: tuple[tuple[str, ...], ...]
     packages: tuple[str, ...]
@@ -41,7 +41,7 @@ class CloudConfig:
 
 
 def parse(user_data: str) -> CloudConfig:
-    """Parses user data. Raises UserDataError, which names the wrong or unknown key."""
+    """Parses the cloud-init user data of a machine. Raises UserDataError, which names the wrong or unknown key."""
     if not user_data.startswith("#cloud-config\n"):
         raise UserDataError(f"user data must begin with the line '#cloud-config', not {user_data[:40]!r}")
     try:
@@ -68,7 +68,8 @@ def _file(entry: object) -> BootFile:
     path, permissions, content = (file.get(key) for key in ("path", "permissions", "content"))
     if not isinstance(path, str) or not path.startswith("/") or ".." in path.split("/"):
         raise UserDataError(f"write_files needs an absolute path, not {path!r}")
-    # Without quotes, YAML parses 0644 as octal and some other digits as decimal, so cloud-init requires a string.
+    # File permissions must be a string, as in cloud-init, because YAML would parse 0644 without quotes as an octal
+    # number.
     if not isinstance(permissions, str) or not isinstance(content, str):
         raise UserDataError(f"write_files {path}: permissions and content must be text")
     try:

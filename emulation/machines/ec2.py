@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ec2.type_defs import InstanceTypeDef
 
-# The number of regions without known machines that each poll checks. With some thirty regions, five polls check all of
-# them.
+# The number of regions without known machines that each poll checks. AWS has some thirty regions, so five polls check
+# all of them.
 _REGIONS_PER_POLL = 6
 
 
 class Ec2Machines:
-    """The machines of the emulated EC2. Each poll checks all regions with known machines and some of the others."""
+    """Finds the running machines of the emulated EC2. Each poll checks every region that is known to have machines, and
+    some of the others in rotation."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._session = boto3.Session(aws_access_key_id="hypervisor", aws_secret_access_key="hypervisor")  # noqa: S106
@@ -33,7 +34,7 @@ class Ec2Machines:
         self._other_regions = cycle(self._session.get_available_regions("ec2"))
 
     def running(self) -> list[Instance]:
-        """Returns all running instances that have a public address and user data."""
+        """Returns all running EC2 instances that have a public address and user data."""
         polled = {next(self._other_regions) for _ in range(_REGIONS_PER_POLL)}
         for region in polled | {region for region, instances in self._seen.items() if instances}:
             self._seen[region] = list(self._in_region(region))
@@ -53,7 +54,7 @@ class Ec2Machines:
 
     def _instance(self, client: EC2Client, described: InstanceTypeDef) -> Instance:
         identity = described.get("InstanceId", "")
-        # The user data of an instance changes only while it is stopped, so one reading per boot is enough.
+        # User data is read once for each instance, because it can change only while the instance is stopped.
         if identity not in self._user_data:
             attribute = client.describe_instance_attribute(InstanceId=identity, Attribute="userData")
             self._user_data[identity] = base64.b64decode(attribute["UserData"].get("Value", "")).decode()

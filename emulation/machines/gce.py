@@ -14,15 +14,15 @@ from emulation.machines.machine import Instance
 
 
 class GceMachines:
-    """The machines of the emulated Compute Engine. Each running machine has a separate metadata server."""
+    """Finds the running machines of the emulated Compute Engine, and starts a metadata server for each of them."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
         self._metadata_hosts: dict[str, str] = {}
 
     def running(self) -> list[Instance]:
-        """Returns all running instances that have a public address and user data. Raises httpx.HTTPError if a request
-        fails."""
+        """Returns all running Compute Engine instances that have a public address and user data. Raises httpx.HTTPError
+        if a request to the emulated cloud fails."""
         answer = httpx.get(f"{self._sandbox.gcp_url}{INSTANCES_PATH}", trust_env=False).raise_for_status()
         running = [instance for described in answer.json() for instance in self._instances(described)]
         for gone in self._metadata_hosts.keys() - {instance.id for instance in running}:
@@ -52,8 +52,8 @@ class GceMachines:
 
 
 def _local_disks(described: Mapping[str, Any]) -> tuple[str, ...]:
-    """Returns the device links of the local SSDs, which are requested or come with the machine type (Compute Engine,
-    "About Local SSD disks")."""
+    """Returns the device names of a Compute Engine machine's local SSDs. The SSDs are either requested or belong to the
+    machine type (Compute Engine, "About Local SSD disks")."""
     requested = sum(disk.get("type") == "SCRATCH" for disk in described["disks"])
     number = requested or int(described["machineType"].endswith("lssd"))
     return tuple(f"google-local-nvme-ssd-{each}" for each in range(number))

@@ -1,4 +1,4 @@
-"""Boots, reboots and removes machines so that they match the instances of the emulated clouds."""
+"""Boots, reboots and removes emulated machines so that they match the instances in the emulated clouds."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from emulation.machines.systemd import UnitError
 
 
 class MachineSource(Protocol):
-    """The virtual machines of one emulated cloud."""
+    """Returns the running virtual machines of one emulated cloud."""
 
     def running(self) -> list[Instance]: ...
 
 
 class Hypervisor:
-    """Runs the machines of all emulated clouds. Each call of `reconcile` polls the clouds and acts on what changed."""
+    """Runs the virtual machines of all emulated clouds. Each call of `reconcile` reads the clouds' instances and acts
+    on what has changed."""
 
     def __init__(self, sandbox: Sandbox, sources: Sequence[MachineSource], report: Report) -> None:
         self._sandbox = sandbox
@@ -28,8 +29,8 @@ class Hypervisor:
         self._refused: dict[str, str] = {}
 
     def reconcile(self) -> None:
-        """Boots new machines, reboots machines whose address or user data changed, and removes machines that no longer
-        exist."""
+        """Boots new virtual machines, reboots machines whose address or user data changed, and removes machines that no
+        longer exist in their cloud."""
         wanted = {instance.id: instance for source in self._sources for instance in source.running()}
         for identity in self._known() - wanted.keys():
             self._report(f"{identity} is gone")
@@ -56,6 +57,7 @@ class Hypervisor:
             self._machines[instance.id] = machine
 
     def _known(self) -> set[str]:
-        """Returns the ids of all known machines, including those from an earlier run of this process."""
+        """Returns the ids of all virtual machines that have a directory, including machines from an earlier run of the
+        hypervisor."""
         directory = machine_directory(self._sandbox, "x").parent
         return {path.name for path in directory.iterdir()} if directory.is_dir() else set()

@@ -1,4 +1,5 @@
-"""One emulated machine: a directory as its root, an address, and the processes that its units start."""
+"""Emulates one virtual machine: a directory as its root, a loopback address, and the processes that its systemd units
+start."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ from emulation.layout import INSTANCES_PATH, Sandbox
 from emulation.machines import cloud_init, systemd
 from emulation.machines.substitutions import NVME_BYTES, Place, substituted
 
-# Longest path of a Unix socket (unix(7): 108 bytes with the final zero); Traffic Server makes some in its directory.
+# The longest path that a Unix socket may have (unix(7): 108 bytes with the final zero). Traffic Server creates sockets
+# in the directory of its machine.
 _SOCKET_PATH_LIMIT = 107
 _LONGEST_SOCKET = "run/artifact-edge/processerver.sock"
 
@@ -32,15 +34,15 @@ Report = Callable[[str], None]
 
 
 class BootError(Exception):
-    """A machine cannot boot. The message names the file, command, package or user that prevents the boot."""
+    """An emulated machine cannot boot. The message names the file, command, package or user that prevents the boot."""
 
 
 @dataclass(frozen=True)
 class Instance:
-    """A running virtual machine, as its cloud describes the machine.
+    """A running virtual machine, as the API of its cloud describes it.
 
-    `disks` lists the names in /dev/disk/by-id of the machine's local NVMe disks. `metadata_host` is the address of the
-    metadata server for a machine on Google Cloud, and empty for a machine on EC2.
+    `disks` lists the names of the machine's local NVMe disks in /dev/disk/by-id. On Google Cloud, `metadata_host` is
+    the address of the machine's metadata server; on EC2 it is empty.
     """
 
     id: str
@@ -51,12 +53,13 @@ class Instance:
 
     @property
     def generation(self) -> str:
-        """Returns a hash of the address and the user data. The machine boots again when the hash changes."""
+        """Returns a hash of a machine's address and user data. The machine boots from new when the hash changes."""
         return hashlib.sha256(f"{self.address}\n{self.user_data}".encode()).hexdigest()
 
 
 class Machine:
-    """Boots an instance once per generation. `tend` then keeps the services running and the timers firing."""
+    """An emulated machine. Its first boot runs once for each combination of address and user data. `tend` then keeps
+    its services and timers running."""
 
     def __init__(self, sandbox: Sandbox, instance: Instance, report: Report) -> None:
         self.instance = instance
@@ -69,7 +72,8 @@ class Machine:
         self._timers: list[_Alarm] = []
 
     def boot(self) -> None:
-        """Runs the first boot unless this generation has already booted, then starts the enabled units."""
+        """Runs the first boot of an emulated machine unless it already booted with this address and user data. Then
+        starts the systemd units that the boot enabled."""
         enabled = self._enabled_before()
         if enabled is None:
             stop(self._sandbox, self.instance.id)
@@ -80,7 +84,8 @@ class Machine:
             self._start(unit)
 
     def tend(self) -> None:
-        """Restarts services that ended and runs timers that are due. The caller calls `tend` about once a second."""
+        """Restarts the services of an emulated machine that have ended, and runs its timers that are due. The caller
+        calls `tend` about once a second."""
         for keeper in self._services.values():
             keeper.tend()
         for alarm in self._timers:
@@ -147,20 +152,21 @@ def machine_directory(sandbox: Sandbox, instance_id: str) -> Path:
 
 
 def stop(sandbox: Sandbox, instance_id: str) -> None:
-    """Ends all processes of a machine and keeps its disk."""
+    """Ends all processes of an emulated machine, and keeps the directory that is its disk."""
     for name in processes.names(sandbox):
         if name.startswith(f"machine-{instance_id}-"):
             processes.stop(sandbox, name)
 
 
 def forget(sandbox: Sandbox, instance_id: str) -> None:
-    """Ends all processes of a machine and deletes its disk, as the termination of an instance does."""
+    """Ends all processes of an emulated machine and deletes the directory that is its disk, as the termination of an
+    instance does."""
     stop(sandbox, instance_id)
     shutil.rmtree(machine_directory(sandbox, instance_id), ignore_errors=True)
 
 
 class _Commands:
-    """Emulates the commands that user data may run. Raises BootError for any other command."""
+    """Emulates the commands that the user data of a machine may run. Raises BootError for any other command."""
 
     def __init__(self, place: Place, disks: Sequence[str]) -> None:
         self._place = place
@@ -170,7 +176,7 @@ class _Commands:
     def run(self, argv: Sequence[str]) -> None:
         match list(argv):
             case ["systemctl", "mask", _] | ["systemctl", "daemon-reload"] | ["udevadm", "control", "--reload"]:
-                pass  # the emulated machine must not change the host's own units and udev rules
+                pass  # these commands do nothing, because they would change the host's own units and udev rules
             case ["udevadm", "trigger", "--settle", "--subsystem-match=block"]:
                 self._attach_nvme()
             case ["systemctl", "enable", "--now", unit]:
@@ -190,7 +196,8 @@ class _Commands:
 
 
 class _Supervisor:
-    """Keeps one service of one machine running. The pause before a restart doubles with each failure in a row."""
+    """Keeps one systemd service of an emulated machine running. The pause before a restart doubles with each failure in
+    a row."""
 
     def __init__(
         self, sandbox: Sandbox, instance: Instance, place: Place, service: systemd.Service, report: Report
@@ -221,7 +228,7 @@ class _Supervisor:
             self._rise(now)
 
     def run_once(self) -> None:
-        """Runs a oneshot service to its end and reports a failure."""
+        """Runs a systemd service of type oneshot until it ends, and reports a failure."""
         self._run(self._service.command)
 
     def _rise(self, now: float) -> None:
@@ -235,7 +242,8 @@ class _Supervisor:
             self._back_off(now)
 
     def _fell(self, now: float) -> None:
-        # Child processes of the dead process would still hold the ports. systemd also ends the whole control group.
+        # Ends the child processes of a dead service, which would still hold its ports. systemd also ends the whole
+        # control group of a service.
         with suppress(ProcessLookupError):
             os.killpg(self._pid or 0, signal.SIGKILL)
         self._pid = None
@@ -256,7 +264,8 @@ class _Supervisor:
         done = subprocess.run(
             argv, env={**_of_the_host(), **self._environment()}, capture_output=True, text=True, check=False, timeout=60
         )
-        # An unprivileged user may lack access to the Python that scripts need, so scripts run as the sandbox's user.
+        # Scripts run as the sandbox's user, because the service's user may not be allowed to run the sandbox's Python.
+        # The files that they write then go to the service's user.
         for path in _tree(self._place.root / "run"):
             _give(path, self._user)
         if done.returncode != 0:
@@ -283,12 +292,14 @@ class _Alarm:
 
 
 def _of_the_host() -> dict[str, str]:
-    """Returns the host's environment variables that a program needs. The host's cloud credentials are left out."""
+    """Returns the variables of this host's environment that programs of an emulated machine need, such as PATH. Cloud
+    credentials are left out."""
     return {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
 
 
 def _cloud(sandbox: Sandbox, instance: Instance) -> dict[str, str]:
-    """Returns the variables that point boto3 to the emulated cloud and, on EC2, to the instance role's credentials."""
+    """Returns the environment variables that point boto3 on an emulated machine to the emulated AWS. On EC2, boto3 also
+    finds the credentials of the machine's role."""
     if instance.metadata_host:
         return {"AWS_ENDPOINT_URL": sandbox.aws_url, "AWS_EC2_METADATA_DISABLED": "true"}
     metadata = f"{sandbox.aws_url}{INSTANCES_PATH}/{instance.id}/"
@@ -307,9 +318,9 @@ def _check_package(package: str) -> None:
 
 
 def _service_account(user: str | None) -> str | None:
-    """Returns the account that a service runs as, or None for the account that runs the sandbox.
+    """Returns the user that a service of an emulated machine runs as, or None for the user that runs the sandbox.
 
-    Only root can switch to another account. Raises BootError when the host has no such user.
+    Only root can switch to another user. Raises BootError when this host has no such user.
     """
     if user is None or os.geteuid() != 0:
         return None

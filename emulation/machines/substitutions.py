@@ -1,7 +1,7 @@
-"""Lists every change that the emulation makes to the files in a machine's user data.
+"""Lists every change that the emulation makes to the files in a machine's user data, with the reason.
 
 An emulated machine is a directory and a loopback address on a host that several machines share, and its cloud is
-emulated. Each rule below follows from one of these facts.
+emulated. Each change follows from one of these facts.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from pathlib import Path
 
 from emulation.layout import AWS_PORT, DNS_PORT, GCP_PORT, Sandbox
 
-# Directories that each machine has separately. Programs and libraries of packages are those of the host.
+# The directories of which each emulated machine has its own copy. All machines share the other directories of this
+# host, such as those with installed programs.
 _OWN_DIRECTORIES = (
     "/dev/disk",
     "/etc/artifact-edge",
@@ -32,7 +33,8 @@ _OWN_PATH = re.compile(rf"(?<![\w./-])(?:{'|'.join(_OWN_DIRECTORIES)})(?![\w-])"
 
 @dataclass(frozen=True)
 class Place:
-    """The root directory and address of an emulated machine. `metadata_host` is empty outside Google Cloud."""
+    """The root directory and the address of an emulated machine. `metadata_host` is the address of Google's metadata
+    server, and empty for a machine of another cloud."""
 
     sandbox: Sandbox
     root: Path
@@ -42,7 +44,8 @@ class Place:
 
 @dataclass(frozen=True)
 class Substitution:
-    """One rule: in files whose path matches the regular expression `path`, `replacement` replaces `pattern`."""
+    """A change to files of an emulated machine: in each file whose path matches the regular expression `path`,
+    `replacement` replaces `pattern`."""
 
     why: str
     path: str
@@ -117,12 +120,13 @@ SUBSTITUTIONS = (
     ),
 )
 
-# Size of the sparse file that emulates an instance-store device.
+# The size in bytes of the file that takes the place of a machine's local NVMe disk. The file is sparse, so it uses
+# little space.
 NVME_BYTES = 512 << 20
 
 
 def substituted(path: str, content: str, place: Place) -> str:
-    """Returns the content of the machine's file at `path` after all matching substitutions."""
+    """Returns the content of an emulated machine's file at `path` after all substitutions that apply to this path."""
     for rule in SUBSTITUTIONS:
         if re.fullmatch(rule.path, path):
             content = rule.pattern.sub(lambda match, rule=rule: rule.replacement(match, place), content)

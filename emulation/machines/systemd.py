@@ -1,4 +1,5 @@
-"""Parses the systemd units of a machine. Each directive is applied or ignored by name; UnitError refuses any other.
+"""Parses the systemd units of an emulated machine. Each directive is either applied or ignored by name; any other
+raises UnitError.
 
 Reference: systemd.unit(5), systemd.service(5), systemd.exec(5), systemd.timer(5).
 """
@@ -27,7 +28,8 @@ _MEANT = {
     "Timer": {"OnActiveSec", "OnUnitActiveSec"},
 }
 
-# Directives without effect here: the host is already up, and a sandbox holds no secrets to protect.
+# The systemd directives that the emulation accepts and ignores: the host is already up, and a sandbox has no secrets to
+# protect.
 _PASSED_OVER = {
     "Unit": {"After", "Description", "Requisite", "Wants"},
     "Service": {
@@ -47,12 +49,13 @@ _UNITS_OF_TIME = {"": 1.0, "s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0}
 
 
 class UnitError(Exception):
-    """A unit is invalid, or uses a directive or value that the emulation does not support."""
+    """A systemd unit is invalid, or uses a directive or value that the emulation does not support."""
 
 
 @dataclass(frozen=True)
 class Service:
-    """A parsed service unit. `prepare` runs before `command`; `directories` are in /run, /var/cache and /var/log."""
+    """A parsed systemd service unit. The commands in `prepare` run before `command`. `directories` are those that
+    systemd creates for the service in /run, /var/cache and /var/log."""
 
     name: str
     prepare: tuple[tuple[str, ...], ...]
@@ -66,7 +69,8 @@ class Service:
 
 @dataclass(frozen=True)
 class Timer:
-    """A timer unit that starts the service of the same name after `after` seconds, then every `every` seconds."""
+    """A systemd timer unit, which starts the service of the same name after `after` seconds, then every `every`
+    seconds."""
 
     name: str
     service: str
@@ -115,7 +119,7 @@ def parse_timer(name: str, text: str) -> Timer:
 
 
 def parse_environment(text: str) -> dict[str, str]:
-    """Parses an EnvironmentFile of NAME=value lines and comments. Shell syntax is not supported."""
+    """Parses a systemd EnvironmentFile, which has NAME=value lines and comments. Shell syntax is not supported."""
     pairs = (line.split("=", 1) for line in text.splitlines() if line.strip() and line[0] not in "#;")
     return {name.strip(): value.strip() for name, value in pairs}
 
@@ -140,7 +144,8 @@ def _directives(name: str, text: str, wanted: str) -> Mapping[str, list[str]]:
 
 
 def _command(name: str, line: str) -> tuple[str, ...]:
-    # "+" requests full privileges. The emulation does not restrict privileges, so the prefix has no effect.
+    # A command with the prefix `+` runs with full privileges in systemd. The emulation does not restrict privileges, so
+    # the prefix has no effect.
     words = shlex.split(line.removeprefix("+"))
     if not words or not words[0].startswith("/"):
         raise UnitError(f"{name}: {line!r} does not begin with an absolute path")
