@@ -13,14 +13,14 @@ _COLOURS = ("#9aa7b5", "#2f6fab")
 
 @dataclass(frozen=True)
 class Bars:
-    """The values of one group of bars, such as the runs of one benchmark. The first bar has a paler colour."""
+    """One group of bars in a chart, such as the runs of one benchmark. The first bar has a paler colour."""
 
     label: str
     values: Sequence[float]
 
 
 def draw(title: str, groups: Sequence[Bars]) -> str:
-    """Returns an SVG chart of horizontal bars on one scale that starts at zero. Each bar shows its value."""
+    """Returns an SVG chart of horizontal bars, each with its value. All bars use one scale that starts at zero."""
     scale = (_WIDTH - _LEFT - 80) / max(value for group in groups for value in group.values)
     lines: list[str] = []
     y = _TOP

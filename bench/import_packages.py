@@ -1,4 +1,5 @@
-"""Imports many small packages into the emulated clouds, and samples the importer's memory.
+"""Benchmarks the registry's package import: imports many small packages into the emulated clouds, and samples the
+importer's memory.
 
 `python -m bench.import_packages --packages 10000`: the emulated AWS and Cloudflare APIs run in separate processes, and
 so does the importer, as an operator would run it. The program prints one line of JSON.
@@ -54,8 +55,9 @@ def main() -> None:
 
 
 def make_packages(directory: Path, number: int) -> None:
-    """Writes small packages of about 1 KB to the directory: half for npm, half for PyPI. Each has one or two
-    dependencies, as most packages have."""
+    """Writes small packages of about 1 KB to the directory, half for npm and half for PyPI. Like most real packages,
+    each has one or two dependencies.
+    """
     directory.mkdir()
     for n in range(number // 2):
         manifest = {"name": f"p{n}", "version": "1.0.0", "dependencies": {f"p{n // 2}": "1", f"p{n // 3}": "1"}}
@@ -116,7 +118,9 @@ def run(sandbox: Sandbox, directory: Path, outputs: Path, packages: int, workers
         time.sleep(_SAMPLE_SECONDS)
     seconds = time.monotonic() - started
     said = cast(Any, importer.stdout).read().strip()
-    spent = resource.getrusage(resource.RUSAGE_CHILDREN)  # the emulated clouds still run, so their time is not included
+    # The resource usage covers only child processes that have ended. The emulated clouds still run, so the usage does
+    # not include them.
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
     tenth = max(1, len(sizes) // 10)
     return {
         "said": said,

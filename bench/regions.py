@@ -1,4 +1,5 @@
-"""Measures how the time of a preview grows with the number of regions: prod as it is, and prod with 40 shield regions.
+"""Measures how the time of `pulumi preview` grows with the number of regions: for the stack prod, and for prod with 40
+shield regions.
 
 `python -m bench.regions` previews both stacks with the real engine on emulated clouds, with and without the policy
 pack. It prints the results as JSON, and draws docs/previews.svg.
@@ -32,7 +33,9 @@ _NODES = 2
 
 @dataclass(frozen=True)
 class Preview:
-    """One measured preview. `resources` is the number of resources that the plan would create, including components."""
+    """One measured `pulumi preview`. `resources` is the number of resources that the plan would create, including
+    components.
+    """
 
     stack: str
     policies: bool
@@ -46,7 +49,9 @@ class Preview:
 
 
 def widened(config: dict[str, Any]) -> dict[str, Any]:
-    """Returns prod's config with more shield regions, from both clouds in turn, up to REGIONS_WANTED regions."""
+    """Returns the config of the stack prod with more shield regions, from both clouds in turn, up to REGIONS_WANTED
+    regions.
+    """
     shields = list(config["artifact-edge:shields"])
     there = {shield["region"] for shield in shields}
     by_cloud = [
@@ -66,8 +71,9 @@ def _alternating(lists: Sequence[Sequence[str]]) -> Iterator[str]:
 
 
 def measure(rounds: int, modes: Sequence[bool]) -> list[Preview]:
-    """Measures previews of both stacks for each mode and round. The first round is cold: the caches of the file system
-    and of Python modules are empty or stale."""
+    """Measures previews of both stacks for each mode and round. Files are not yet cached in the first round, so that
+    round is slower.
+    """
     with temporary_sandbox(LOOPBACK, print) as sandbox:
         stacks = sandbox.project / "stacks"
         config = yaml.safe_load((stacks / f"Pulumi.{PROD}.yaml").read_text())["config"]
@@ -85,8 +91,9 @@ def measure(rounds: int, modes: Sequence[bool]) -> list[Preview]:
 
 
 def _policy_settings() -> dict[str, Any]:
-    """Returns prod's policy settings, extended to the names of both stacks. The budget policy is disabled, because 40
-    regions are not meant to stay within it."""
+    """Returns the policy settings of the stack prod, extended to the names of both measured stacks. The budget policy
+    is disabled, because 40 regions would exceed the budget.
+    """
     settings = json.loads((CHECKOUT / "policies" / "config" / f"{PROD}.json").read_text())
     functions = settings["multi-function-callers-named"]
     functions["open"] += [name.replace(f"-{PROD}-", f"-{MANY}-") for name in functions["open"]]

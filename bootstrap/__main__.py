@@ -1,4 +1,4 @@
-"""Creates the state's bucket, its key and the roles.
+"""The Pulumi program that creates the bucket and the key for Pulumi's state, and the roles that deploy.
 
 An administrator starts the program once. After that its stack is maintained like every other stack.
 """
@@ -19,7 +19,9 @@ PROJECT = "artifact-edge-bootstrap"
 
 @dataclass(frozen=True)
 class Settings:
-    """The stack's config: the bucket's name, the GitHub repository, and the environments that it deploys."""
+    """The config of the bootstrap stack: the bucket's name, the GitHub repository, and the environments that the
+    repository deploys.
+    """
 
     region: str
     bucket: str
@@ -28,7 +30,7 @@ class Settings:
 
 
 def settings() -> Settings:
-    """Returns the stack's config.
+    """Returns the config of the bootstrap stack.
 
     Raises pulumi.RunError with one line for each mistake, which names the key, the value and what is accepted.
     """
@@ -54,7 +56,7 @@ def settings() -> Settings:
 
 
 def compose(found: Settings) -> None:
-    """Registers all resources, and exports the values that GitHub and `pulumi login` need."""
+    """Registers all resources of the bootstrap stack, and exports the values that GitHub and `pulumi login` need."""
     tags = {"project": "artifact-edge", "environment": "bootstrap", "owner": "platform", "cost-center": "platform"}
     pulumi.runtime.register_resource_transform(transforms.tag(tags))
     pulumi.runtime.register_resource_transform(transforms.protect)

@@ -1,4 +1,5 @@
-"""IAM permissions of the roles; resources carry the environment's name wherever the cloud allows it.
+"""IAM permissions of the roles with which GitHub deploys an environment or detects drift. They cover only resources
+with the environment's name wherever AWS allows such names.
 
 Actions and their resources are those of AWS's Service Authorization Reference.
 """
@@ -12,9 +13,9 @@ from infra.iam import Statement, allow
 
 
 def state_access(bucket: str, key: str, environment: str, may_write: bool) -> Sequence[Statement]:
-    """Returns permissions on the environment's part of the state's bucket.
+    """Returns permissions on the part of the state bucket that holds the environment's Pulumi state.
 
-    A preview takes no lock, so the drift role needs no write permission.
+    A preview takes no lock on the state, so the drift role needs no write permission.
     """
     objects = ["s3:GetObject", *(["s3:PutObject", "s3:DeleteObject"] if may_write else [])]
     use = ["kms:Decrypt", *(["kms:Encrypt", "kms:GenerateDataKey"] if may_write else [])]
@@ -30,7 +31,8 @@ def state_access(bucket: str, key: str, environment: str, may_write: bool) -> Se
 
 
 def reading(account: str, environment: str) -> Sequence[Statement]:
-    """Returns permissions to read configuration, but no data: neither objects nor items.
+    """Returns permissions to read the configuration of resources but no data: neither objects in buckets nor items in
+    tables.
 
     The environment's secrets are an exception, because the program reads those that it passes to the edge.
     """
@@ -61,9 +63,9 @@ def reading(account: str, environment: str) -> Sequence[Statement]:
 def deploying(account: str, environment: str) -> Sequence[Statement]:
     """Returns the permissions that `up` and `destroy` need on resources with the environment's name.
 
-    The cloud names networks and zones, so the permissions cover all of them in the account. The role creates roles for
-    machines and functions, so it can grant permissions through them. Only a separate account for each environment
-    isolates environments fully.
+    AWS chooses the ids of networks and DNS zones, so the permissions cover all of them in the account. The role creates
+    roles for machines and functions, so it can grant permissions through them. Only a separate account for each
+    environment isolates environments fully.
     """
     prefix = f"artifact-edge-{environment}"
     roles = _identities(account, prefix)

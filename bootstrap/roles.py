@@ -1,4 +1,4 @@
-"""Roles that GitHub's workflows assume by their identity tokens, to deploy an environment or to detect drift."""
+"""IAM roles that GitHub's workflows assume with identity tokens, to deploy an environment or to detect drift."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from infra.iam import assumed_by_web_identity, document
 _ISSUER = "token.actions.githubusercontent.com"
 _AUDIENCE = "sts.amazonaws.com"
 _HOUR = 3600
-# The default session duration is an hour, and a deployment may take longer.
+# The longest session of the deploy role, in seconds. The default is an hour, and a deployment may take longer.
 _MOST_SECONDS = 2 * _HOUR
 
 
 @dataclass(frozen=True)
 class RolesArgs:
-    """Arguments of the roles.
+    """Arguments of the component that creates GitHub's IAM roles.
 
-    `repository` is `owner/name` on GitHub. `bucket` and `key_arn` are those of the state.
+    `repository` is `owner/name` on GitHub. `bucket` and `key_arn` are those of Pulumi's state.
     """
 
     repository: str
@@ -32,7 +32,8 @@ class RolesArgs:
 
 
 class Roles(pulumi.ComponentResource):
-    """Two roles for each environment, each for one GitHub environment of one repository.
+    """Two IAM roles for each environment of the network. Only jobs of one GitHub environment in one repository can
+    assume a role.
 
     `deploy` and `drift` map environments to the roles' ARNs.
     """
@@ -44,7 +45,8 @@ class Roles(pulumi.ComponentResource):
         super().__init__("artifact-edge:bootstrap:Roles", name, None, opts)
         self._args = args
         self._account = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(parent=self)).account_id
-        # AWS trusts the issuer's certificate by its own list of authorities: no thumbprint is asked for any more.
+        # The provider needs no thumbprint, because AWS validates GitHub's certificate with its own list of certificate
+        # authorities.
         self._issuer = aws.iam.OpenIdConnectProvider(
             "github",
             url=f"https://{_ISSUER}",
@@ -85,6 +87,9 @@ class Roles(pulumi.ComponentResource):
 
 
 def _trust(provider: str, subject: str) -> str:
-    """Only jobs of that GitHub environment, whose protection rules they have then passed (GitHub, "About security
-    hardening with OpenID Connect")."""
+    """Returns the trust policy that lets only jobs of one GitHub environment assume the role.
+
+    Such jobs have passed the protection rules of the GitHub environment (GitHub, "About security hardening with OpenID
+    Connect").
+    """
     return document(assumed_by_web_identity(provider, {f"{_ISSUER}:aud": _AUDIENCE, f"{_ISSUER}:sub": subject}))

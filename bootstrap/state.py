@@ -12,7 +12,7 @@ from infra.blobs.s3_store import Guarded
 from infra.iam import account_root, allow, document
 from infra.keys.aws import ADMINISTRATION
 
-# How many days an overwritten state and the access logs are kept.
+# How many days the buckets keep overwritten versions of Pulumi's state, and access logs.
 _NONCURRENT_DAYS = 365
 
 _USE = ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*")
@@ -20,14 +20,14 @@ _USE = ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*")
 
 @dataclass(frozen=True)
 class StateArgs:
-    """Arguments of the state's storage; no other AWS account may use the name `bucket`."""
+    """Arguments of the component that stores Pulumi's state. `bucket` must be a name that no other AWS account uses."""
 
     bucket: str
     region: str
 
 
 class State(pulumi.ComponentResource):
-    """A versioned bucket for state, and its encryption key, which is also the stacks' secrets provider."""
+    """A versioned bucket for Pulumi's state, and its encryption key, which is also the stacks' secrets provider."""
 
     key_arn: pulumi.Output[str]
     alias: str
@@ -70,7 +70,7 @@ class State(pulumi.ComponentResource):
         self.register_outputs({"key_arn": self.key_arn, "bucket": args.bucket})
 
     def _log(self, bucket: Guarded, args: StateArgs, account: pulumi.Output[str]) -> None:
-        """Creates the bucket that receives the access logs of the state's bucket.
+        """Creates the bucket that receives the access logs of the state bucket.
 
         S3 encrypts the logs with its own key, because a log target takes no customer managed key (S3 User Guide,
         "Enabling Amazon S3 server access logging").
@@ -94,13 +94,15 @@ class State(pulumi.ComponentResource):
             region=args.region,
             target_bucket=logs.bucket.bucket,
             target_prefix="state/",
-            # S3 tries to write to the log bucket as soon as logging is enabled.
+            # Logging waits for the log bucket's policy, because S3 tries to write a log as soon as logging is enabled.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[logs.policy]),
         )
 
 
 def _key_policy(account: str) -> str:
-    """Returns the key's policy, which leaves all decisions to the IAM policies of the account's principals."""
+    """Returns the policy of the state's KMS key, which leaves all decisions to the IAM policies of the account's
+    principals.
+    """
     root = account_root(account)
     return document(
         allow(ADMINISTRATION, "*", sid="Administer", principal=root), allow(_USE, "*", sid="Use", principal=root)

@@ -1,5 +1,5 @@
-"""Constants and formats that the tiers share: key forms, ports, regions, and names of secrets and metrics.
+"""Constants and formats that the tiers share: object keys, ports, regions, and names of secrets and metrics.
 
-docs/contracts.md describes the same contract. Nothing here imports another folder of the project, a cloud SDK or
-Pulumi, and nothing does I/O. Functions are deployed with the modules that they import, so each module stays small.
+docs/contracts.md describes the same contract. No module here imports another folder of the project, a cloud SDK or
+Pulumi, or does I/O. Functions are deployed with the modules that they import, so each module stays small.
 """

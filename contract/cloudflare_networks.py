@@ -1,8 +1,9 @@
-"""The networks from which Cloudflare connects to origins."""
+"""The IP networks from which Cloudflare's edge connects to origins, such as the shields."""
 
 from __future__ import annotations
 
-# www.cloudflare.com/ips-v4 and www.cloudflare.com/ips-v6, read in 2026-11; the last change was in 2021-09.
+# Cloudflare's published lists (www.cloudflare.com/ips-v4 and www.cloudflare.com/ips-v6), read in November 2026. Their
+# last change was in September 2021.
 IPV4 = (
     "173.245.48.0/20",
     "103.21.244.0/22",

@@ -1,8 +1,8 @@
-"""Selects the token records that must be written to the edge's store.
+"""Selects the token records that must be written to the edge worker's key-value store, Workers KV.
 
-Each record has a version that only grows (registry/metadata). The edge stores the version with its entry, and an
-earlier version never replaces a later one. So records may arrive late, twice or in any order, and the edge's final
-state is the same.
+Each record has a version that only grows (registry/metadata). Workers KV stores the version with the entry, and an
+earlier version never replaces a later one. So records may arrive late, twice or in any order, and the result in Workers
+KV is the same.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from contract.tokens import Image, MalformedRecord, Record, decode_image, versio
 
 
 def read_change(change: Mapping[str, Any]) -> Record:
-    """Returns the record in a change of DynamoDB's stream.
+    """Returns the token record in a change of DynamoDB's stream.
 
-    Raises MalformedRecord when the change has no image or the image cannot be decoded.
+    Raises MalformedRecord when the change has no image of the item or the image cannot be decoded.
     """
     images = cast(Mapping[str, Image], change.get("dynamodb", {}))
     if "NewImage" in images:
@@ -27,12 +27,14 @@ def read_change(change: Mapping[str, Any]) -> Record:
 
 
 def deleted(last: Record) -> Record:
-    """Returns the record of a token whose item was deleted: a revocation, one version later than its last record."""
+    """Returns the revocation of a token whose metadata item was deleted. Its version is one later than the token's last
+    record.
+    """
     return Record(last.digest, last.version + 1, last.kept_until, None)
 
 
 def newest(records: Iterable[Record]) -> dict[str, Record]:
-    """Returns the latest record of each token, by key."""
+    """Returns the latest record of each token, by the token's key in Workers KV."""
     latest: dict[str, Record] = {}
     for record in records:
         if record.key not in latest or latest[record.key].version < record.version:
@@ -41,10 +43,10 @@ def newest(records: Iterable[Record]) -> dict[str, Record]:
 
 
 def to_write(records: Iterable[Record], held: Mapping[str, str], now: float) -> list[Record]:
-    """Returns the records to write to the edge's store, which holds the entries `held` (values by key).
+    """Returns the token records to write to Workers KV, which holds the entries `held` (values by key).
 
-    A record with the version that the edge holds is included, because `held` may come from a cache and be out of date.
-    A record that has passed `kept_until` is left out, because its entry expires by itself.
+    A record with the version that Workers KV holds is included, because `held` may come from a cache and be out of
+    date. A record that has passed `kept_until` is left out, because its entry expires by itself.
     """
     return [
         record

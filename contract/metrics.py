@@ -1,4 +1,4 @@
-"""Names of the metrics that the registry writes, and the objectives that alarms hold them to.
+"""Names of the metrics that the registry writes, and the objectives that serve as alarm thresholds.
 
 registry/delivery/metrics.py writes the metrics, and infra/publishing/alarms.py watches them.
 """
@@ -10,7 +10,7 @@ PURGE_LAG = "PurgeLagSeconds"
 GIVEN_UP = "PurgesGivenUp"
 PUBLISH_TO_VISIBLE = "PublishToVisibleSeconds"
 
-# The metrics' types in Cloud Monitoring, which receives them where the metadata store is Spanner.
+# The metrics' types in Cloud Monitoring. The registry writes metrics there if the metadata database is Spanner.
 GOOGLE_TYPES = {
     PURGE_LAG: "custom.googleapis.com/artifact_edge/purge_lag",
     GIVEN_UP: "custom.googleapis.com/artifact_edge/purges_given_up",
@@ -18,8 +18,9 @@ GOOGLE_TYPES = {
 }
 GOOGLE_RESOURCE = "global"
 
-# The most that a publish may take, from the commit to the last edge (docs/publish-to-visible.md).
+# The longest time in seconds that a publish may take, from the commit until every edge location shows it
+# (docs/publish-to-visible.md).
 OBJECTIVE_SECONDS = 30.0
 
-# The most that a change may wait in the outbox; a pass over the outbox runs every minute.
+# The longest time in seconds that a change may wait in the outbox. The outbox relay runs every minute.
 LAG_SECONDS = 120.0

@@ -1,6 +1,7 @@
-"""Coordinates of the clouds' regions: the edge picks a shield by distance, Geo-DNS a region by latency.
+"""Coordinates of the clouds' regions. The edge worker picks the nearest shield by them, and they assign Google Cloud
+regions to the AWS regions of Route 53's latency records.
 
-Coordinates are those of the city that the cloud names as the region's place (AWS: "Regions and Zones" guide; Google
+Coordinates are those of the city that the cloud names as the region's location (AWS: "Regions and Zones" guide; Google
 Cloud: "Cloud locations" page). They are in degrees with one decimal, about 11 km, which is enough to compare regions.
 """
 
@@ -81,17 +82,17 @@ _GCP = (
     ("us-west1", 45.6, -121.2, "NA"),
 )
 
-# Every region that a stack may use, by name. AWS and Google Cloud spell names so differently that none collide.
+# Every region that a stack may use, by name. No region of AWS has the same name as one of Google Cloud.
 REGIONS: dict[str, Region] = {
     **{name: Region(name, "aws", latitude, longitude, continent) for name, latitude, longitude, continent in _AWS},
     **{name: Region(name, "gcp", latitude, longitude, continent) for name, latitude, longitude, continent in _GCP},
 }
 
-_EARTH_RADIUS_KM = 6371.0  # mean radius, IUGG
+_EARTH_RADIUS_KM = 6371.0  # mean radius of the Earth (IUGG)
 
 
 class Place(Protocol):
-    """An object with coordinates in degrees."""
+    """An object with a geographic position, as latitude and longitude in degrees."""
 
     @property
     def latitude(self) -> float: ...
@@ -101,7 +102,7 @@ class Place(Protocol):
 
 
 def distance(one: Place, other: Place) -> float:
-    """Returns the great-circle distance of two places in kilometres (haversine formula)."""
+    """Returns the great-circle distance between two places in kilometres (haversine formula)."""
     latitudes = radians(one.latitude), radians(other.latitude)
     across = radians(other.longitude - one.longitude)
     chord = sin((latitudes[1] - latitudes[0]) / 2) ** 2 + cos(latitudes[0]) * cos(latitudes[1]) * sin(across / 2) ** 2
@@ -109,16 +110,16 @@ def distance(one: Place, other: Place) -> float:
 
 
 def nearest_first(place: str, candidates: Iterable[str]) -> list[str]:
-    """Returns the candidates sorted by distance from `place`, and by name where distances are equal."""
+    """Returns the candidate regions sorted by distance from `place`, and by name where distances are equal."""
     return sorted(candidates, key=lambda name: (distance(REGIONS[place], REGIONS[name]), name))
 
 
 def latency_regions(places: Iterable[str]) -> dict[str, str]:
-    """Returns the AWS region under which Route 53's latency records list each of `places`.
+    """Returns the AWS region under which Route 53's latency records list each of the given regions.
 
     Route 53 knows AWS regions only, and takes one latency record per region and name. An AWS region is listed under its
     own name. A Google Cloud region is listed under the nearest AWS region that is still free. If no AWS region is free,
-    a place has no record, and the edge still finds it by distance.
+    a region has no record, and the edge worker still finds it by distance.
     """
     wanted = sorted(set(places))
     chosen = {place: place for place in wanted if REGIONS[place].cloud == "aws"}

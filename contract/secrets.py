@@ -1,6 +1,6 @@
 """Names of the secrets in AWS Secrets Manager that an environment's tiers share, and the fields in them.
 
-docs/contracts.md, "Between the tiers", says who writes and who reads each.
+docs/contracts.md, "Between the tiers", says which tier writes and which tier reads each secret.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from typing import Literal
 
 PROJECT = "artifact-edge"
 
-# `authority` holds the certificate authorities; no machine reads it. `npm-signing` is for those who publish. People
-# write `cloudflare` and `cloudflare-read` by hand, and only the pipelines read them (docs/deploying.md).
+# The secrets of an environment. `authority` holds the certificate authorities; no machine reads it. Publishers use
+# `npm-signing`. People write `cloudflare` and `cloudflare-read` by hand, and only the deployment pipelines read them
+# (docs/deploying.md).
 SecretName = Literal[
     "authority",
     "shield",
@@ -25,7 +26,7 @@ SecretName = Literal[
 
 
 def secret_id(environment: str, name: SecretName) -> str:
-    """Returns the full name of an environment's secret."""
+    """Returns the full name of an environment's secret in AWS Secrets Manager."""
     return f"{PROJECT}/{environment}/{name}"
 
 

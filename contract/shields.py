@@ -1,15 +1,15 @@
-"""Ports, health check path and host names of shield machines."""
+"""Ports, the health check path, and host names of shield machines."""
 
 from __future__ import annotations
 
-# Mutual TLS, for the edge alone.
+# The port for the edge, which must authenticate with mutual TLS.
 EDGE_PORT = 8443
 
-# Plain HTTP, for the clouds' health checkers alone.
+# The port for the clouds' health checkers, which use plain HTTP.
 HEALTH_PORT = 8080
 HEALTH_PATH = "/healthz"
 
 
 def host_suffix(zone_name: str) -> str:
-    """Returns the suffix of the host names of all machines in a zone."""
+    """Returns the common suffix of the host names of all shield machines in a DNS zone."""
     return f".shield.{zone_name}"

@@ -1,4 +1,4 @@
-"""A token's fields, and the codec of each form in which they are stored.
+"""A token's fields, and the codec of each form in which a token is stored.
 
 | form | encoded by | decoded by |
 | --- | --- | --- |
@@ -19,32 +19,36 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-# The partition of the metadata database; an item's name in it is the token's SHA-256, in hex.
+# The partition of the metadata database that holds tokens. An item's name in it is the token's SHA-256, in hex.
 PARTITION = "tokens"
 
-# The start of the keys in Workers KV; a digest follows.
+# The prefix of the tokens' keys in Workers KV; a digest follows.
 KEY_PREFIX = "token:"
 
-# The version of an entry's form; the edge worker reads no other (workers/edge/src/tokens.ts).
+# The version of the format of entries in Workers KV. The edge worker rejects other versions
+# (workers/edge/src/tokens.ts).
 ENTRY_FORMAT = 1
 
-# Seconds that Workers KV keeps an entry at least (developers.cloudflare.com/kv/api/write-key-value-pairs).
+# The shortest time in seconds after which an entry in Workers KV can expire
+# (developers.cloudflare.com/kv/api/write-key-value-pairs).
 SHORTEST_LIFE = 60
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _ID_DIGITS = 12
 
-# An item in DynamoDB's JSON, such as {"sk": {"S": "…"}}.
+# A database item in DynamoDB's JSON form, such as {"sk": {"S": "…"}}.
 Image = Mapping[str, Mapping[str, Any]]
 
 
 class MalformedRecord(Exception):
-    """A record that can never be decoded; the message contains nothing of the record."""
+    """A stored token cannot be decoded, now or later. The message contains nothing of the token."""
 
 
 @dataclass(frozen=True)
 class Entitlement:
-    """The part of a token that the edge needs: principal, grants, and end of validity (seconds since 1970, UTC)."""
+    """The part of a token that the edge worker needs: principal, grants, and end of validity (seconds
+    since 1970, UTC).
+    """
 
     principal: str
     grants: tuple[str, ...]
@@ -53,10 +57,10 @@ class Entitlement:
 
 @dataclass(frozen=True)
 class Token:
-    """A token as the database holds it. The token's text is held nowhere; its SHA-256 names it.
+    """A token as the metadata database holds it. The token's text is stored nowhere; its SHA-256 identifies the token.
 
-    Times are in seconds since 1970 (UTC). `expires` is when the token ends. `kept_until` is when its record may be
-    forgotten; it never changes, and no version of the token is valid after it. `revoked` is when the token was revoked
+    Times are in seconds since 1970 (UTC). `expires` is when the token ends. `kept_until` is when the token's record may
+    be deleted; it never changes, and no version of the token is valid after it. `revoked` is when the token was revoked
     (ISO 8601, UTC), or empty.
     """
 
@@ -78,7 +82,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Record:
-    """The state of a token at one version, as it is sent to the edge; `entitlement` is None for a revoked token."""
+    """The state of a token at one version, as the edge receives it. `entitlement` is None for a revoked token."""
 
     digest: str
     version: int
@@ -93,7 +97,9 @@ class Record:
 
 @dataclass(frozen=True)
 class Entry:
-    """The decoded entry of a token in Workers KV; `revision` is the version of the record that it was made from."""
+    """The decoded entry of a token in Workers KV; `revision` is the version of the token record that the entry was made
+    from.
+    """
 
     revision: int
     entitlement: Entitlement | None
@@ -105,13 +111,15 @@ def short_id(digest: str) -> str:
 
 
 def encode_document(token: Token) -> dict[str, Any]:
-    """Returns the document of the token's item. The item's name is the digest; the item expires at `kept_until`."""
+    """Returns the document of a token for the metadata database. The item's name is the token's digest; the item
+    expires at `kept_until`.
+    """
     document = _encode_entitlement(token.entitlement)
     return {**document, "revoked": token.revoked} if token.revoked else document
 
 
 def decode_token(digest: str, kept_until: int | None, document: Mapping[str, Any]) -> Token:
-    """Returns the token of an item, revoked or not. Raises MalformedRecord."""
+    """Returns the token in an item of the metadata database, also if it is revoked. Raises MalformedRecord."""
     if not _DIGEST.fullmatch(digest) or not isinstance(kept_until, int):
         raise MalformedRecord("the item's name is no digest, or it has no expiry")
     known, revoked = _decode_entitlement(document, "the document"), document.get("revoked", "")
@@ -121,7 +129,9 @@ def decode_token(digest: str, kept_until: int | None, document: Mapping[str, Any
 
 
 def decode_record(digest: str, version: int, kept_until: int | None, document: Mapping[str, Any]) -> Record:
-    """Returns the record of an item. A revoked token needs no other fields. Raises MalformedRecord."""
+    """Returns the token record in an item of the metadata database. A revoked token needs no other fields. Raises
+    MalformedRecord.
+    """
     if not _DIGEST.fullmatch(digest) or version < 0 or not isinstance(kept_until, int):
         raise MalformedRecord("the item's name is no digest, or it has no version or no expiry")
     revoked = bool(document.get("revoked"))
@@ -129,7 +139,7 @@ def decode_record(digest: str, version: int, kept_until: int | None, document: M
 
 
 def decode_image(image: Image) -> Record:
-    """Returns the record of an item as DynamoDB holds it. Raises MalformedRecord."""
+    """Returns the token record in an item that has DynamoDB's JSON form. Raises MalformedRecord."""
     try:
         document: Any = json.loads(image["document"]["S"])
         version, kept_until = int(image["version"]["N"]), int(image["expires"]["N"])
@@ -140,7 +150,7 @@ def decode_image(image: Image) -> Record:
 
 
 def decode_row(digest: Any, document: Any, version: Any, expires: Any) -> Record:
-    """Returns the record of a row of Spanner's table `items`, its columns as Spanner's JSON has them.
+    """Returns the token record in a row of Spanner's table `items`, with columns as Spanner's JSON has them.
 
     Raises MalformedRecord.
     """
@@ -155,7 +165,8 @@ def decode_row(digest: Any, document: Any, version: Any, expires: Any) -> Record
 
 
 def encode_entry(record: Record) -> str:
-    """Returns the text that the edge worker reads (docs/contracts.md, "Tokens and grants").
+    """Returns the text of a token's entry in Workers KV, as the edge worker reads it (docs/contracts.md, "Tokens and
+    grants").
 
     The same record always gives the same text.
     """
@@ -165,7 +176,9 @@ def encode_entry(record: Record) -> str:
 
 
 def decode_entry(text: str) -> Entry:
-    """Returns the decoded entry. Raises MalformedRecord when the text is no entry of this format."""
+    """Returns the decoded entry of a token in Workers KV. Raises MalformedRecord when the text is no entry of this
+    format.
+    """
     try:
         known = _object(json.loads(text))
     except ValueError:
@@ -177,7 +190,8 @@ def decode_entry(text: str) -> Entry:
 
 
 def version_of(entry: str | None) -> int:
-    """Returns the version of the record that an entry was made from, or -1 without an entry or version.
+    """Returns the version of the token record that an entry in Workers KV was made from, or -1 without an entry or
+    version.
 
     The rest of the entry may be unreadable.
     """
@@ -189,10 +203,10 @@ def version_of(entry: str | None) -> int:
 
 
 def kv_pair(record: Record, now: float) -> dict[str, Any]:
-    """Returns the record's entry as a bulk write of Workers KV takes it.
+    """Returns the entry of a token record in the form that a bulk write of Workers KV takes.
 
-    The entry of a revoked token lives as long as any version of the token was valid. So an older version that arrives
-    late always finds it, and is not believed.
+    The entry of a revoked token stays for as long as any version of the token could be valid. So an older version that
+    arrives late always finds the revocation and does not replace it.
     """
     expiration = max(record.kept_until, int(now) + SHORTEST_LIFE + 5)
     return {"key": record.key, "value": encode_entry(record), "expiration": expiration}

@@ -19,7 +19,7 @@ __all__ = ["Estimate", "Line", "PriceMissing", "Resource", "estimate"]
 
 @dataclass(frozen=True)
 class Resource:
-    """A cloud resource: its Pulumi type, its URN, and its inputs under Pulumi's names."""
+    """A cloud resource to estimate the cost of: its Pulumi type, its URN, and its inputs under Pulumi's names."""
 
     type: str
     urn: str
@@ -39,7 +39,7 @@ class Resource:
 
 @dataclass(frozen=True)
 class Line:
-    """One charge for a resource. `item` describes the charge, and `monthly` is in US dollars."""
+    """One monthly charge for a cloud resource. `item` describes the charge, and `monthly` is in US dollars."""
 
     resource: Resource
     item: str
@@ -57,7 +57,7 @@ class Estimate:
 
     @property
     def total(self) -> float:
-        """The sum of all charges, in US dollars a month."""
+        """The sum of all charges of the stack, in US dollars a month."""
         return sum(line.monthly for line in self.lines)
 
     def by_tier(self) -> dict[str, float]:
@@ -69,7 +69,7 @@ class Estimate:
 
 
 def estimate(resources: Iterable[Resource], prices: Prices | None = None) -> Estimate:
-    """Returns the estimate for all resources of a stack. It ignores components and providers.
+    """Returns the cost estimate for all resources of a stack. It ignores components and providers.
 
     Raises PriceMissing, which names every type, region and machine without a price in the table. An unknown resource
     never counts as free.

@@ -1,4 +1,4 @@
-"""`python -m costs PLAN…`: what the stacks in these plans or states cost a month."""
+"""`python -m costs PLAN…`: estimates what the stacks in the given Pulumi plans or states cost a month."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fixed monthly charges of one resource, by its type."""
+"""The fixed monthly charges of a cloud resource, for each resource type."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from typing import Any, cast
 from costs.prices import Machine, PriceMissing, Prices
 
 Properties = Mapping[str, Any]
-# A description of the charge, and US dollars a month.
+# The description of a charge, and its amount in US dollars a month.
 Charge = tuple[str, float]
 
-_LOCAL_SSD_GB = 375  # the size of each local SSD partition (Compute Engine, "About Local SSD disks")
+_LOCAL_SSD_GB = 375  # the size of each local SSD of a Compute Engine machine (Compute Engine, "About Local SSD disks")
 _EC2_BASE, _EC2_LIKE = "us-east-1", "i4i"
 _GCE_BASE, _GCE_LIKE = "us-central1", "n2-standard"
 _FAST_CHECK_SECONDS = 10
-_DEFAULT_ROOT_GB = 8  # the size of the Debian image, used if the program sets no size
+_DEFAULT_ROOT_GB = 8  # the size of a root disk if the program sets no size, which is the size of the Debian image
 
 
 def charges_of(type_token: str, properties: Properties, prices: Prices) -> Iterator[Charge]:
-    """Yields the fixed charges of a resource. Raises PriceMissing if the table has no price for its type, region or
-    machine."""
+    """Yields the fixed charges of a cloud resource. Raises PriceMissing if the price table lacks its type, region or
+    machine.
+    """
     special = _SPECIAL.get(type_token)
     if special is not None:
         yield from special(properties, prices)
@@ -47,8 +48,9 @@ def _ec2_instance(properties: Properties, prices: Prices) -> Iterator[Charge]:
 
 
 def _ec2_units(size: str) -> float | None:
-    """Returns how many times as large as `xlarge` a size is, or None for an unknown size (EC2 User Guide: sizes of a
-    family double)."""
+    """Returns an EC2 instance size as a multiple of the size `xlarge`, or None for an unknown size (EC2 User Guide:
+    sizes of a family double).
+    """
     if size == "large":
         return 0.5
     if size.endswith("xlarge"):
@@ -74,8 +76,9 @@ def _gce_instance(properties: Properties, prices: Prices) -> Iterator[Charge]:
 
 
 def _health_check(properties: Properties, prices: Prices) -> Iterator[Charge]:
-    """Yields the charge of a health check, at the higher price for endpoints outside AWS. The check does not say where
-    its endpoint is."""
+    """Yields the charge of a Route 53 health check. The check does not say whether its endpoint is on AWS, so the
+    higher price for other endpoints applies.
+    """
     if properties.get("type") == "CALCULATED":
         yield "calculated health check", prices.units["health-check-calculated-month"]
         return

@@ -15,7 +15,7 @@ TABLE = Path(__file__).with_name("prices.toml")
 
 
 class PriceMissing(ValueError):
-    """The table lacks prices. The message has one line for each missing price, and `missing` names them."""
+    """The price table lacks prices. The message has one line for each missing price, and `missing` names them."""
 
     def __init__(self, missing: list[str]) -> None:
         super().__init__("\n".join(f"{what}: no price; add it to costs/prices.toml" for what in missing))
@@ -27,16 +27,19 @@ class _Table(BaseModel):
 
 
 class Machine(_Table):
-    """The on-demand prices of a machine family by region, in US dollars an hour for one `unit`. Larger sizes are
-    multiples of the unit."""
+    """The on-demand prices of a family of machine types by region, in US dollars an hour for one `unit`. Larger sizes
+    are multiples of the unit.
+    """
 
     unit: str
     regions: Mapping[str, float]
 
 
 class Prices(_Table):
-    """All prices, in US dollars. `dated` is the date of the table, and `sources` says where its prices come from.
-    `metered` maps types that are charged by use to a description of their price. Types in `free` cost nothing."""
+    """The price table, in US dollars. `dated` is the date of the table, and `sources` says where its prices come from.
+    `metered` maps resource types that are charged by use to a description of their price. Resource types in `free` cost
+    nothing.
+    """
 
     dated: date
     sources: Mapping[str, str]

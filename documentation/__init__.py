@@ -1,1 +1,1 @@
-"""The documentation as a site, and the pages that code writes."""
+"""Builds the documentation as a web site, and generates the pages about commands."""

@@ -1,4 +1,4 @@
-"""`python -m documentation`: writes the pages that describe commands."""
+"""`python -m documentation`: writes the pages of the documentation that describe commands."""
 
 from __future__ import annotations
 

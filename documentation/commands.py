@@ -24,7 +24,7 @@ import wording.__main__
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 WRITTEN = "`python -m documentation` writes this page from the help of the commands."
 
-# The command line of each `python -m <name>`.
+# The Typer app behind each `python -m <name>`.
 PROGRAMS: dict[str, typer.Typer] = {
     "local": local.__main__.app,
     "previews": previews.__main__.app,
@@ -47,7 +47,7 @@ class Command(NamedTuple):
 
 
 def commands(program: str) -> Iterator[Command]:
-    """Yields each command of a program, in the order of its help."""
+    """Yields each command of a command-line program, in the order of the program's help."""
     yield from _within(f"python -m {program}", typer.main.get_command(PROGRAMS[program]))
 
 
@@ -60,7 +60,7 @@ def _within(name: str, command: Any) -> Iterator[Command]:
 
 
 def pages() -> dict[Path, str]:
-    """Returns the text of each page that this module writes."""
+    """Returns the text of the documentation pages about commands, by file."""
     others = [program for program in PROGRAMS if program != "registry"]
     return {
         DOCS / "registry-commands.md": "\n".join(
@@ -92,7 +92,9 @@ def pages() -> dict[Path, str]:
 
 
 def _shared_options() -> dict[str, Any]:
-    """Returns the options that three or more commands of the registry have with the same help."""
+    """Returns the options with the same help in three or more commands of the registry. The page describes these
+    options once.
+    """
     found: dict[tuple[str, str], list[Any]] = {}
     for command in commands("registry"):
         for each in command.options:
@@ -121,7 +123,7 @@ def _sections(program: str) -> Iterator[str]:
 
 
 def _wrapped(text: str) -> Iterator[str]:
-    """Yields the paragraphs of a help text as lines of the page."""
+    """Yields the paragraphs of a command's help, wrapped as lines of a documentation page."""
     for number, paragraph in enumerate(inspect.cleandoc(text).split("\n\n")):
         yield from ([""] if number else [])
         yield from textwrap.wrap(" ".join(paragraph.split()), 120, break_long_words=False, break_on_hyphens=False)

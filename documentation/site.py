@@ -1,4 +1,5 @@
-"""Hooks of MkDocs (`mkdocs.yml`): pages from outside docs/, decision records in the navigation, and links to files.
+"""Hooks for MkDocs (`mkdocs.yml`), which builds the documentation site: pages from outside docs/, decision records in
+the navigation, and links to files.
 
 README.md and CONTRIBUTING.md become pages of the site. A link to a file that is no page becomes plain text, because the
 site does not contain the code. A link to a file that does not exist stays, so that the strict build fails on the link.
@@ -16,14 +17,14 @@ from mkdocs.structure.pages import Page
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 DOCS = CHECKOUT / "docs"
-# Pages of the site whose source lies outside docs/.
+# Pages of the documentation site whose source lies outside docs/.
 OUTSIDE = {"index.md": CHECKOUT / "README.md", "contributing.md": CHECKOUT / "CONTRIBUTING.md"}
 
 _LINK = re.compile(r"(?P<image>!?)\[(?P<text>(?:[^\[\]]|\[[^\]]*\])*)\]\((?P<file>[^)#\s:]+)(?P<anchor>#[^)\s]*)?\)")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Adds each decision record to the last section of the navigation, by title."""
+    """Adds each decision record to the last section of the site's navigation, by title."""
     records = [f"decisions/{file.name}" for file in sorted((DOCS / "decisions").glob("*.md"))]
     records.sort(key=lambda name: name != "decisions/README.md")
     navigation = cast(list[Any], cast(Any, config)["nav"])

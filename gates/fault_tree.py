@@ -1,7 +1,7 @@
-"""A fault tree of a read path: the parts that can be lost, and what each part needs in order to work.
+"""A fault tree of a client's read path: the parts that can be lost, and what each part needs in order to work.
 
-A part works while none of the losses that affect it has occurred, and while at least one alternative of each of its
-needs works.
+A part, such as a bucket or a region's shield machine, works if two things hold: no loss that takes it down has
+occurred, and each of its needs has at least one alternative that works.
 """
 
 from __future__ import annotations
@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# Names of the things that are lost, each written `<kind>:<name>`: `zone:eu-west-1a`, `region:eu-west-1`, `cloud:aws`,
-# `edge:cloudflare`, `dns:route53`, `store:Bucket eu-west-1`.
+# Names of the things that can be lost, each written `<kind>:<name>`: `zone:eu-west-1a`, `region:eu-west-1`,
+# `cloud:aws`, `edge:cloudflare`, `dns:route53`, `store:Bucket eu-west-1`.
 Losses = frozenset[str]
 
 
 @dataclass(frozen=True)
 class Need:
-    """One need of a part. `what` is the purpose, and `alternatives` are the parts that can meet the need, tried in
-    turn."""
+    """One thing that a part of a read path needs. `what` is the purpose, and `alternatives` are the parts that can meet
+    the need, tried in turn.
+    """
 
     what: str
     alternatives: Sequence[Part]
@@ -25,8 +26,9 @@ class Need:
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a read path. `stands_on` are the losses that take the part down, and `needs` are the needs that must be
-    met."""
+    """A part of a client's read path, such as a bucket. `stands_on` are the losses that take the part down, and `needs`
+    are the needs that must be met.
+    """
 
     name: str
     stands_on: frozenset[str] = frozenset()
@@ -34,8 +36,9 @@ class Part:
 
 
 def broken(part: Part, lost: Losses) -> str | None:
-    """Returns why the part does not work after these losses, or None if the part works. The reason names the first need
-    that no alternative meets."""
+    """Returns why a part of a read path does not work after the given losses, or None if it works. The reason names the
+    first need that no alternative meets.
+    """
     hit = sorted(part.stands_on & lost)
     if hit:
         return f"{part.name} is lost with {', '.join(hit)}"
@@ -48,7 +51,7 @@ def broken(part: Part, lost: Losses) -> str | None:
 
 
 def losses(part: Part) -> frozenset[str]:
-    """Returns every loss that can take down the part or anything that the part needs."""
+    """Returns every loss that can take down a part of a read path, directly or through the parts that it needs."""
     below = (losses(alternative) for need in part.needs for alternative in need.alternatives)
     return part.stands_on.union(*below)
 

@@ -1,7 +1,8 @@
-"""Read paths in the resource graph of a stack, from the name that clients use to the buckets and the stores of tokens.
+"""Finds clients' read paths in the resource graph of a stack, from the name that clients use to the buckets and the
+stores of tokens.
 
-The module reads types, properties and dependencies only. It treats what it does not find as absent. A path is therefore
-reported as broken rather than assumed to work.
+The module reads types, properties and dependencies of resources only. A resource that it does not find counts as
+absent. A path is therefore reported as broken rather than assumed to work.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from gates.places import region_of
 from gates.plan import Resource, known
 from gates.resource_types import BUCKETS, NODES, RECORDS
 
-# Whether the edge's store already holds the entry of the token (`cached`), or must fetch the entry (`cold`).
+# Whether the edge worker's key-value store already holds the token's entry (`cached`), or the worker must query the
+# metadata API (`cold`).
 Token = Literal["cached", "cold"]
 
 _CLOUDS = {"aws": "cloud:aws", "gcp": "cloud:gcp", "cloudflare": "edge:cloudflare"}
@@ -24,15 +26,16 @@ _ROUTE53 = Part("Route 53", frozenset({"dns:route53", "cloud:aws"}))
 
 
 class Graph:
-    """The fault tree parts that a stack's resources form."""
+    """The resources of a stack as parts of a fault tree, for clients' read paths."""
 
     def __init__(self, resources: Iterable[Resource]) -> None:
         self._all = [resource for resource in resources if resource.custom]
         self._by_urn = {resource.urn: resource for resource in self._all}
 
     def path(self, name: str, token: Token, *, objects: bool) -> Part:
-        """Returns the part that one request needs in order to succeed. `objects` says whether the request ends in a
-        bucket (True) or at the edge (False)."""
+        """Returns the root of the fault tree for one client request. `objects` says whether the request ends in a
+        bucket (True) or at the edge (False).
+        """
         needs = [Need("DNS for its name", [_ROUTE53])]
         for host in self._hosts():
             led = list(self._networks(host, token, objects))
@@ -44,13 +47,14 @@ class Graph:
 
     @cached_property
     def _proxied(self) -> frozenset[str]:
-        """Returns the names in Cloudflare's zones that lead to its edge network."""
+        """The DNS names in Cloudflare's zones that lead to Cloudflare's edge network."""
         records = self._of("cloudflare:index/dnsRecord:DnsRecord")
         return frozenset(str(one.inputs.get("name")) for one in records if one.inputs.get("proxied") is True)
 
     def _hosts(self) -> list[str]:
-        """Returns the names that clients use: the HOSTNAME bindings of the workers, or, if there are none, the hosts of
-        the worker routes. Names without a DNS record are left out."""
+        """Returns the host names that clients use: the HOSTNAME bindings of the edge workers, or, if there are none,
+        the hosts of the worker routes. Names without a DNS record are left out.
+        """
         bound = {
             str(binding.get("text"))
             for worker in self._of(":WorkersScript")
@@ -61,12 +65,12 @@ class Graph:
         return sorted(host for host in bound or routes if self._records(host))
 
     def _records(self, name: str) -> list[Resource]:
-        """Returns the DNS records of a name in the authoritative zone, which are those on Route 53."""
+        """Returns the DNS records of a name in the authoritative zone, which is on Route 53."""
         alike = [one for one in self._all if one.type in RECORDS and str(one.inputs.get("name")).rstrip(".") == name]
         return [one for one in alike if one.type.startswith("aws:")]
 
     def _networks(self, name: str, token: Token, objects: bool) -> Iterator[Part]:
-        """Yields the edge networks that a name leads to, directly or through another name."""
+        """Yields the edge networks that a DNS name leads to, directly or through another name."""
         for record in self._records(name):
             for target in record.inputs.get("records") or [one.get("name") for one in record.inputs.get("aliases", [])]:
                 if known(target) and str(target).rstrip(".") in self._proxied:
@@ -95,8 +99,9 @@ class Graph:
         ]
 
     def _apis(self) -> list[Part]:
-        """Returns the metadata API functions whose URLs a worker is bound to, each with the table replica of the
-        function's region."""
+        """Returns the metadata API functions whose URLs an edge worker is bound to. Each needs the table replica in its
+        own region.
+        """
         workers = self._of(":WorkersScript")
         urls = [url for url in self._of(":FunctionUrl") if any(url.urn in worker.uses() for worker in workers)]
         return [
@@ -107,7 +112,7 @@ class Graph:
         ]
 
     def _tables(self, region: str) -> list[Part]:
-        """Returns the replicas of the metadata table in the region."""
+        """Returns the replicas of the metadata table in one region."""
         found: list[Part] = []
         for table in self._of("dynamodb/table:Table"):
             replicas: Sequence[Mapping[str, Any]] = table.inputs.get("replicas") or []
@@ -124,8 +129,9 @@ class Graph:
         return [part for shield in listed for part in self._shield(str(shield["host"]).split(":")[0])]
 
     def _shield(self, host: str) -> list[Part]:
-        """Returns the machine whose address the host name resolves to, as a list that is empty if there is no such
-        machine."""
+        """Returns the shield machine whose address a host name resolves to, as a list that is empty if there is no such
+        machine.
+        """
         if host not in self._shield_cache:
             self._shield_cache[host] = [
                 Part(
@@ -144,8 +150,9 @@ class Graph:
         return {}
 
     def _addressed(self, record: Resource, machine: Resource) -> bool:
-        """Returns whether a record leads to a machine. An address belongs to the machine that the address is attached
-        to, or that refers to the address."""
+        """Returns whether a DNS record leads to a machine: the record's address is attached to the machine, or the
+        machine refers to the address.
+        """
         addresses = {
             urn
             for urn in record.uses()
@@ -160,8 +167,9 @@ class Graph:
         return [self._bucket(one) for one in buckets if user_data.reads(machine, named[one.urn])]
 
     def _bucket(self, bucket: Resource) -> Part:
-        """Returns a bucket with its needs. An encrypted bucket needs its key, and a bucket in several regions needs any
-        one of its copies."""
+        """Returns a bucket as a fault tree part with its needs. An encrypted bucket needs its key, and a bucket in
+        several regions needs any one of its copies.
+        """
         keys = [
             Part(key.label, self._standing(key) | {f"store:{key.label}"})
             for setting in self._of(":BucketServerSideEncryptionConfiguration")
@@ -178,7 +186,7 @@ class Graph:
         return Part(bucket.label, standing | {f"store:{bucket.label}"}, needs)
 
     def _standing(self, resource: Resource) -> frozenset[str]:
-        """Returns the losses that take a resource down: its cloud, its region and its zones."""
+        """Returns the losses that take a resource down: those of its cloud, its region and its zones."""
         found = {_CLOUDS[resource.type.split(":")[0]]}
         region = region_of(resource)
         if region:
@@ -194,5 +202,7 @@ def _bindings(worker: Resource) -> Sequence[Mapping[str, Any]]:
 
 
 def _distinct(parts: Sequence[Part]) -> list[Part]:
-    """Returns the parts without duplicates by name, because many records lead to the same network."""
+    """Returns the fault tree parts without duplicates by name, because many DNS records lead to the
+    same edge network.
+    """
     return list({part.name: part for part in parts}.values())

@@ -1,4 +1,4 @@
-"""Limits on how much one apply may change at once. Each environment can have its own."""
+"""The plan gate's limits on how much one apply may change at once. Each environment can have its own limits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Allowed(BaseModel):
-    """An exemption of one resource from the rules, with the reason and the last day on which it applies."""
+    """An exemption of one resource from the plan gate's rules, with the reason and the last day on which it applies."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -21,7 +21,9 @@ class Allowed(BaseModel):
 
 
 class Limits(BaseModel):
-    """The limits in the file that `--limits` names. A limit that the file leaves out has the default given here."""
+    """The plan gate's limits, read from the file that `--limits` names. A limit that the file leaves out has the
+    default given here.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -1,4 +1,4 @@
-"""The region of a resource, and the records and workers that lead clients to it."""
+"""Finds the region of a resource, and the DNS records and edge workers that lead clients to it."""
 
 from __future__ import annotations
 
@@ -33,8 +33,9 @@ def users_of(urns: Iterable[str], resources: Sequence[Resource]) -> set[str]:
 
 
 def led_to(urns: Iterable[str], region: str, resources: Sequence[Resource]) -> bool:
-    """Returns whether requests lead to these machines: a DNS record depends on one of them, or a worker lists a shield
-    in the region."""
+    """Returns whether requests reach the given machines: a DNS record depends on one of them, or an edge worker lists a
+    shield in their region.
+    """
     users = users_of(urns, resources)
     return any(one.type in RECORDS and one.urn in users for one in resources) or any(
         region in _regions_in(one) for one in resources if one.type.endswith(":WorkersScript")

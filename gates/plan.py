@@ -1,4 +1,4 @@
-"""Plans that `pulumi preview --json` prints, with one change per resource, and the resources of a state.
+"""Reads the plans that `pulumi preview --json` prints, with one change per resource, and the resources of a state.
 
 The engine lists a replacement as several steps of one resource. This module merges these steps into one change.
 """
@@ -38,12 +38,12 @@ _WEIGHT: Mapping[Action, int] = {"same": 0, "update": 1, "create": 2, "delete": 
 
 
 class PlanError(Exception):
-    """The document is not a plan, or it is the plan of a failed preview. The message says which."""
+    """The document is not a Pulumi plan, or it is the plan of a failed preview. The message says which."""
 
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource before or after the plan. `depends` maps inputs to the URNs that their values come from."""
+    """A resource in a Pulumi plan or state. `depends` maps inputs to the URNs that their values come from."""
 
     urn: str
     type: str
@@ -57,7 +57,7 @@ class Resource:
 
     @property
     def label(self) -> str:
-        """The name that users give a resource: the last part of its type, and its name."""
+        """The name of a resource in messages to users: the last part of its type, and its name."""
         return f"{self.type.rsplit(':', 1)[-1]} {self.name}"
 
     def uses(self) -> set[str]:
@@ -67,8 +67,9 @@ class Resource:
 
 @dataclass(frozen=True)
 class Change:
-    """The planned change of one resource. `old` is None for a creation, `new` is None for a deletion, and `keys` are
-    the changed inputs."""
+    """The planned change of one resource. `old` is None for a creation, `new` is None for a deletion, and `keys` names
+    the changed inputs.
+    """
 
     action: Action
     old: Resource | None
@@ -77,7 +78,7 @@ class Change:
 
     @property
     def resource(self) -> Resource:
-        """The resource after the change, or before the change if the plan deletes the resource."""
+        """The resource after the planned change, or before the change if the plan deletes the resource."""
         resource = self.new or self.old
         assert resource is not None  # noqa: S101  `read_plan` makes no change without a state
         return resource
@@ -93,13 +94,14 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """A plan for a stack: the changes of all resources by URN, including the unchanged resources."""
+    """A Pulumi plan for a stack: the changes of all resources by URN, including the unchanged resources."""
 
     changes: Mapping[str, Change]
 
     def of(self, kinds: frozenset[str], *actions: Action) -> list[Change]:
-        """Returns the changes of resources of these types, in the plan's order. Without any action given, changes of
-        all actions count."""
+        """Returns the planned changes of resources of these types, in the plan's order. Without any action given,
+        changes of all actions count.
+        """
         return [
             change
             for change in self.changes.values()
@@ -125,7 +127,8 @@ def load(file: Path) -> Any:
 
 def read_plan(document: Any) -> Plan:
     """Returns the plan in the output of `pulumi preview --json`. Raises PlanError if the document is not a plan, leaves
-    out unchanged resources, or comes from a failed preview. A partial plan would look harmless."""
+    out unchanged resources, or comes from a failed preview. A partial plan is refused because it would look harmless.
+    """
     if not isinstance(document, dict) or "steps" not in document:
         raise PlanError("no `steps` in it; it is not what `pulumi preview --json` prints")
     printed = cast(dict[str, Any], document)
@@ -154,7 +157,7 @@ def read_resources(document: Any) -> list[Resource]:
 
 
 def known(value: Any) -> bool:
-    """Returns whether all parts of a value are known before `up`."""
+    """Returns whether all parts of an input's value are known before `up`."""
     return UNKNOWN not in _texts(value)
 
 
@@ -178,14 +181,15 @@ def _change(step: Mapping[str, Any], action: Action) -> Change:
 
 
 def _keys(step: Mapping[str, Any]) -> Iterable[str]:
-    """Returns the names of the top-level inputs whose differences the provider reports as significant."""
+    """Returns the names of a resource's top-level inputs whose differences the provider reports as significant."""
     paths = step.get("detailedDiff") or dict.fromkeys(step.get("diffReasons") or [])
     return dict.fromkeys(path.split(".")[0].split("[")[0] for path in paths)
 
 
 def _merged(one: Change | None, other: Change) -> Change:
-    """Merges two steps of one resource into one change. States that the later step leaves out are kept from the earlier
-    step."""
+    """Merges two steps of a plan for the same resource into one change. If the later step lacks the old or new state,
+    the change has that of the earlier step.
+    """
     if one is None:
         return other
     action = max(one.action, other.action, key=_WEIGHT.__getitem__)

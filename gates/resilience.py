@@ -1,4 +1,6 @@
-"""Checks which losses an environment survives and which it does not, against the resource graph of its stack."""
+"""Checks which losses, such as of a region, an environment survives and which it does not, with the resource graph of
+its stack.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,9 @@ class _Statement(BaseModel):
         return self
 
     def sets(self, known: Iterable[str]) -> list[Losses]:
-        """Returns the sets of losses that the statement covers, chosen from the losses in the graph."""
+        """Returns the sets of losses that a resilience statement covers, chosen from the losses in the
+        resource graph.
+        """
         if self.all is not None:
             return [frozenset(self.all)]
         kinds = [self.each] if isinstance(self.each, str) else list(self.each or ())
@@ -56,20 +60,22 @@ class _Statement(BaseModel):
 
 
 class Survived(_Statement):
-    """Losses after which every read path still has a route."""
+    """A statement about losses after which every read path of clients still has a route."""
 
 
 class NotSurvived(_Statement):
-    """Losses that break some read paths, with the reason why this is accepted. `paths` are patterns for the names of
-    the broken paths, in which `*` matches any text."""
+    """A statement about losses that break some read paths of clients, with the reason why this is accepted. `paths` are
+    patterns for the names of the broken paths, in which `*` matches any text.
+    """
 
     reason: str = Field(min_length=20)
     paths: list[str] = Field(default_factory=lambda: ["*"])
 
 
 class Statements(BaseModel):
-    """The statements in `gates/resilience_limits/<stack>.yaml`. A `does_not_survive` statement is an exception from the
-    `survives` statements."""
+    """The resilience statements in `gates/resilience_limits/<stack>.yaml`. A `does_not_survive` statement is an
+    exception from the `survives` statements.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -79,8 +85,9 @@ class Statements(BaseModel):
 
 @dataclass(frozen=True)
 class Proof:
-    """The result of a check. `findings` has one line for each difference between graph and statements. `sets` and
-    `paths` count the checked sets of losses and the checked read paths."""
+    """The result of a resilience check. `findings` has one line for each difference between the resource graph and the
+    statements. `sets` and `paths` count the checked sets of losses and the checked read paths.
+    """
 
     findings: list[str]
     sets: int
@@ -88,8 +95,9 @@ class Proof:
 
 
 def prove(resources: Iterable[Resource], statements: Statements) -> Proof:
-    """Checks whether each read path keeps a route after every single loss and after every set of losses that the
-    statements name."""
+    """Checks whether each read path of clients keeps a route after every single loss, and after every set of losses
+    that the statements name.
+    """
     paths = _paths(Graph(resources))
     known = frozenset[str]().union(*(losses(path) for path in paths))
     findings = [
@@ -126,8 +134,9 @@ def _paths(graph: Graph) -> list[Part]:
 def _counterexamples(
     lost: Losses, paths: Sequence[Part], excepted: dict[Losses, list[str]], known: frozenset[str]
 ) -> Iterator[str]:
-    """Yields the read paths that lose their route and that no statement excepts. Paths with the same reason share one
-    line."""
+    """Yields the read paths that lose their route although no statement excepts them. Paths with the same reason share
+    one line.
+    """
     if unknown := sorted(lost - known):
         yield f"{_named(lost)}: stated to be survived, but {', '.join(unknown)} is nothing that a path stands on"
         return
@@ -143,8 +152,9 @@ def _counterexamples(
 
 
 def _unfounded(statement: NotSurvived, lost: Losses, paths: Sequence[Part], known: frozenset[str]) -> Iterator[str]:
-    """Yields a finding for each `does_not_survive` statement about a path that keeps its route, or about a loss that
-    the graph does not have."""
+    """Yields a finding for each `does_not_survive` statement that is wrong: its read path keeps the route, or the
+    resource graph does not have its loss.
+    """
     if unknown := sorted(lost - known):
         yield f"{_named(lost)}: stated not to be survived, but {', '.join(unknown)} is nothing that a path stands on"
         return

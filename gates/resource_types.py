@@ -1,10 +1,10 @@
-"""Groups of Pulumi resource types by what depends on them. A resource outside all these groups can be replaced without
-harm.
+"""Groups of Pulumi resource types that the plan gate protects, by what depends on them. A resource outside all these
+groups can be replaced without harm.
 """
 
 from __future__ import annotations
 
-# Buckets that are origins of objects.
+# Buckets that can be origins of published objects.
 BUCKETS = frozenset(
     {
         "aws:s3/bucket:Bucket",
@@ -36,7 +36,7 @@ STORES = BUCKETS | {
     "gcp:spanner/instance:Instance",
 }
 
-# DNS records, which resolvers return to clients.
+# DNS records, which tell clients the addresses to connect to.
 RECORDS = frozenset(
     {
         "aws:route53/record:Record",
@@ -66,7 +66,7 @@ CERTIFICATES = frozenset(
     }
 )
 
-# Resources that answer at resolved names, and the addresses in DNS records.
+# Resources that clients reach through DNS, and the addresses in DNS records.
 ENTRANCES = frozenset(
     {
         "aws:cloudfront/distribution:Distribution",
@@ -87,6 +87,6 @@ CLIENT_FACING = RECORDS | BALANCERS | CERTIFICATES | ENTRANCES
 # Machines that serve requests. A replaced machine starts with an empty cache.
 NODES = frozenset({"aws:ec2/instance:Instance", "gcp:compute/instance:Instance"})
 
-# Inputs that can be changed in place only while the machine is stopped. The machine's local NVMe disks are empty
-# afterwards (EC2 User Guide, "Instance store data persistence"; Compute Engine, "About Local SSD disks").
+# Inputs of a machine that can be changed in place only while the machine is stopped. The machine's local NVMe disks are
+# empty afterwards (EC2 User Guide, "Instance store data persistence"; Compute Engine, "About Local SSD disks").
 STOPPED_FOR = frozenset({"instanceType", "machineType"})

@@ -1,4 +1,6 @@
-"""Rules that a single apply must not break. Some rules cite an incident that the rule would have prevented."""
+"""The plan gate's rules that a single apply must not break. Some rules cite an incident that the rule would have
+prevented.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +16,13 @@ from gates.plan import Change, Plan, Resource
 from gates.resource_types import BUCKETS, CERTIFICATES, NODES, RECORDS, STOPPED_FOR, STORES
 from gates.traffic import client_names, moved, splits
 
-# Inputs of a DNS record that decide where its clients are sent.
+# Inputs of a DNS record that decide which target its clients get.
 _LEADS = frozenset({"records", "rrdatas", "content", "value", "aliases", "type", "name"})
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """One reason why the plan must not be applied. `urns` are the URNs of the changes concerned."""
+    """One reason why a plan must not be applied. `urns` are the URNs of the changes concerned."""
 
     rule: str
     message: str
@@ -34,7 +36,7 @@ Rule = Callable[[Plan, Limits], Iterator[Refusal]]
 
 
 def judge(plan: Plan, limits: Limits, today: datetime.date) -> list[Refusal]:
-    """Returns the refusals of all rules, without those for resources that the limits exempt by name."""
+    """Returns the refusals of a plan by all rules, without those for resources that the limits exempt by name."""
     passed = {change.resource.urn for change in plan.changes.values() if limits.allows(change.label, today)}
     found = (refusal for rule in RULES for refusal in rule(plan, limits))
     return [refusal for refusal in found if not passed.issuperset(refusal.urns)]
@@ -60,8 +62,9 @@ def certificate_and_dns(plan: Plan, limits: Limits) -> Iterator[Refusal]:
 
 
 def last_of_region(plan: Plan, limits: Limits) -> Iterator[Refusal]:
-    """Refuses to remove or replace the last machine of a region that requests lead to. Refuses the same for the last
-    bucket of a region that machines read from."""
+    """Refuses a plan that removes or replaces the last machine of a region that requests are sent to. Also refuses the
+    loss of a region's last bucket that machines read from.
+    """
     before = plan.before()
     for (region, _), nodes in by_group(plan.of(NODES, "same", "update", "replace", "delete")).items():
         urns = _urns(nodes)
@@ -84,8 +87,9 @@ def last_of_region(plan: Plan, limits: Limits) -> Iterator[Refusal]:
 
 
 def rotation(plan: Plan, limits: Limits) -> Iterator[Refusal]:
-    """Refuses to replace too many machines at once. Replaced machines start with empty caches, and the origin would get
-    every request."""
+    """Refuses a plan that replaces too many machines at once. Replaced machines start with empty caches, and the origin
+    would get every request.
+    """
     groups = by_group(plan.of(NODES, "same", "update", "replace", "delete"))
     all_replaced: list[Change] = []
     for (region, _), nodes in groups.items():
@@ -99,7 +103,9 @@ def rotation(plan: Plan, limits: Limits) -> Iterator[Refusal]:
 
 
 def stores_stay(plan: Plan, limits: Limits) -> Iterator[Refusal]:
-    """Refuses to replace or delete a store, because its content does not move to a replacement."""
+    """Refuses a plan that replaces or deletes a store, such as a bucket or a table, because its content does not move
+    to a replacement.
+    """
     for change in plan.of(STORES, "replace", "delete"):
         because = f" because of {', '.join(change.keys)}" if change.keys else ""
         verb = "replaced" if change.action == "replace" else "deleted"
@@ -107,8 +113,9 @@ def stores_stay(plan: Plan, limits: Limits) -> Iterator[Refusal]:
 
 
 def traffic(plan: Plan, limits: Limits) -> Iterator[Refusal]:
-    """Refuses to send too large a share of clients elsewhere at once. A new target must first prove itself with few
-    clients."""
+    """Refuses a plan that sends too large a share of clients to other targets at once. A new target must first prove
+    itself with few clients.
+    """
     before, after = plan.before(), plan.after()
     names = client_names([*before, *after], limits)
     was, is_to_be = splits(before, names, limits), splits(after, names, limits)
@@ -127,12 +134,14 @@ RULES: Sequence[Rule] = (certificate_and_dns, last_of_region, rotation, stores_s
 
 
 def at_once(share: float, of: int) -> int:
-    """Returns how many of `of` machines a share allows: rounded down, but at least one."""
+    """Returns how many of `of` machines a limit allows to be replaced at once: the share, rounded down, but at least
+    one.
+    """
     return max(1, int(share * of + 1e-9))
 
 
 def emptied(machine: Change) -> bool:
-    """Returns whether the change leaves the machine with an empty cache."""
+    """Returns whether a planned change leaves the machine with an empty cache."""
     return machine.action == "replace" or (machine.action == "update" and not STOPPED_FOR.isdisjoint(machine.keys))
 
 
@@ -149,8 +158,9 @@ def _says(change: Change, name: str) -> bool:
 
 
 def _readers(buckets: Sequence[Resource], resources: Sequence[Resource]) -> list[Resource]:
-    """Returns the machines that read from one of the buckets: their user data names a bucket, or they depend on one and
-    have no readable user data."""
+    """Returns the machines that read from one of the buckets: their user data names a bucket, or it is unreadable and
+    they depend on a bucket.
+    """
     users = users_of([one.urn for one in buckets], resources)
     names = [str(one.inputs.get("bucket") or one.inputs.get("name")) for one in buckets]
     machines = [one for one in resources if one.type in NODES]
@@ -162,8 +172,9 @@ def _readers(buckets: Sequence[Resource], resources: Sequence[Resource]) -> list
 
 
 def by_group(changes: Sequence[Change]) -> dict[tuple[str, str], list[Change]]:
-    """Groups changes by region and by type of the enclosing components, such as the shields of one region or the
-    machines of one PoP."""
+    """Groups changes of resources by region and by type of the enclosing components, such as the shields of one region
+    or the machines of one PoP.
+    """
     found: defaultdict[tuple[str, str], list[Change]] = defaultdict(list)
     for change in changes:
         resource = change.old or change.resource

@@ -1,4 +1,4 @@
-"""Settings files of the gates, in YAML. Each error in a file is reported in one line."""
+"""Reads the YAML settings files of the plan gate. Each error in a file is reported in one line."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from pydantic import BaseModel, ValidationError
 
 
 class SettingsError(Exception):
-    """A settings file cannot be used. The message has one line for each error."""
+    """A settings file of the plan gate cannot be used. The message has one line for each error."""
 
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
 
 def read_settings(file: Path, model: type[Settings]) -> Settings:
-    """Returns the settings in the file, validated against the model. Raises SettingsError if the file cannot be read or
-    is not valid."""
+    """Returns the settings in a YAML file, validated against the pydantic model. Raises SettingsError if the file
+    cannot be read or is not valid.
+    """
     try:
         given: Any = yaml.safe_load(file.read_text())
     except OSError as error:

@@ -1,6 +1,7 @@
-"""Splits a refused plan into several applies, to be run one after the other, each with its `--target` options.
+"""Splits a plan that the gate refuses into several applies, to be run one after the other, each with its `--target`
+options.
 
-The order is: new resources, certificates, machines in waves, what clients are sent to, and removals. Resources that
+The order is: new resources, certificates, machines in waves, DNS and load balancers, and removals. Resources that
 change only because of a replaced resource are in the same apply as the replacement. A deleted resource goes in the same
 apply as the last resource that used it, or later.
 """
@@ -18,13 +19,14 @@ from gates.plan import Change, Plan
 from gates.resource_types import BALANCERS, CERTIFICATES, ENTRANCES, NODES, RECORDS
 from gates.rules import Refusal, at_once, by_group, emptied, judge
 
-# Ranks of stages. Waves of machines count up from _ROTATE, and steps of traffic count up from _LEAD.
+# Positions in the order of applies. Waves of replaced machines count up from _ROTATE, and changes of DNS and load
+# balancers have _LEAD.
 _BUILD, _CERTIFY, _ROTATE, _LEAD, _REMOVE = 0, 1, 2, 1000, 2000
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One apply: its purpose, its targets, and the refusals that remain."""
+    """One of the applies that a plan is split into: its purpose, its targets, and the refusals that remain."""
 
     purpose: str
     urns: tuple[str, ...]
@@ -32,7 +34,9 @@ class Stage:
 
 
 def split(plan: Plan, limits: Limits, today: datetime.date) -> list[Stage]:
-    """Returns the applies in order. Each is judged as if all earlier applies had been done."""
+    """Returns the applies that a plan is split into, in order. Each is judged as if all earlier applies
+    had been done.
+    """
     ranks = _ranks(plan, limits)
     stages: list[Stage] = []
     done: set[str] = set()
@@ -45,7 +49,7 @@ def split(plan: Plan, limits: Limits, today: datetime.date) -> list[Stage]:
 
 
 def _part(plan: Plan, done: set[str], now: set[str]) -> Plan:
-    """Returns the plan in which only the URNs in `now` change, after those in `done` have been applied."""
+    """Returns a plan in which only the resources in `now` change, and those in `done` have already been changed."""
     changes: dict[str, Change] = {}
     for urn, change in plan.changes.items():
         if urn in now or change.action == "same":
@@ -56,8 +60,9 @@ def _part(plan: Plan, done: set[str], now: set[str]) -> Plan:
 
 
 def _ranks(plan: Plan, limits: Limits) -> dict[str, int]:
-    """Returns the rank of each change. Unchanged resources and components that exist before and after the plan have no
-    rank."""
+    """Returns the position of each change in the order of applies. Unchanged resources and components that exist before
+    and after the plan have no position.
+    """
     changed = {
         urn: one
         for urn, one in plan.changes.items()
@@ -78,8 +83,9 @@ def _ranks(plan: Plan, limits: Limits) -> dict[str, int]:
 
 
 def _settle(urn: str, change: Change, ranks: dict[str, int]) -> bool:
-    """Raises ranks so that a change comes no earlier than its dependencies, and its former dependencies no earlier than
-    the change. Returns whether any rank changed."""
+    """Raises the positions of changes so that a change comes no earlier than its dependencies, and its former
+    dependencies no earlier than the change. Returns whether any position changed.
+    """
     before = dict(ranks)
     if change.new is not None:
         ranks[urn] = max([ranks[urn], *(ranks[used] for used in change.new.uses() if used in ranks)])
@@ -104,7 +110,9 @@ def _is_address(kind: str) -> bool:
 
 
 def _waves(plan: Plan, limits: Limits) -> dict[str, int]:
-    """Assigns a rank to each machine that loses its cache, so that each wave holds only a few machines per region."""
+    """Assigns each machine that loses its cache to an apply, so that each apply empties only a few
+    caches per region.
+    """
     nodes = plan.of(NODES, "same", "update", "replace", "delete")
     waves: defaultdict[int, list[str]] = defaultdict(list)
     for changes in by_group(nodes).values():
@@ -143,7 +151,7 @@ def _purpose(rank: int) -> str:
 
 
 def lines(stages: Sequence[Stage]) -> list[str]:
-    """Returns the applies as lines of text that a user can follow."""
+    """Returns the applies that a plan is split into as lines of text that a user can follow."""
     said = [f"{len(stages)} applies, in this order; run each as `pulumi up` with its targets:"] if stages else []
     for number, stage in enumerate(stages, start=1):
         said.append(f"apply {number} of {len(stages)}: {stage.purpose}")

@@ -17,19 +17,19 @@ from typing import Any, cast
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105
 
-# Members of a resource's state that are dropped: file paths of the machine, and times.
+# Fields of a resource's state that are dropped, because they hold file paths of the machine, or times.
 _UNKEPT = ("sourcePosition", "stackTrace", "created", "modified")
 
 REMOVED = "removed"
 
 
 class StateError(Exception):
-    """The document is not a state that `pulumi stack export` writes."""
+    """The document is not a Pulumi state, as `pulumi stack export` writes it."""
 
 
 def scrub(export: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
-    """Returns the exported state without any secret. `secrets` maps names to values, which are replaced wherever they
-    occur.
+    """Returns an exported Pulumi state without any secret. `secrets` maps names to values, which are replaced wherever
+    they occur.
 
     The export must contain plain secrets (`--show-secrets`) so that their names can be found. Encrypted secrets are
     removed. Raises StateError if the export has no resources.
@@ -56,8 +56,9 @@ def scrub(export: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, An
 
 
 def restore(state: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
-    """Returns a scrubbed state in which `secrets` fills the placeholders by name, in the format of `pulumi stack
-    import`."""
+    """Returns a scrubbed Pulumi state with the secrets inserted for the placeholders with their names, in the format of
+    `pulumi stack import`.
+    """
 
     def replace(text: str) -> str:
         for name, value in secrets.items():
@@ -72,13 +73,13 @@ def restore(state: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, A
 
 
 def write(state: Mapping[str, Any], file: Path) -> None:
-    """Writes a state to a file as compressed JSON. The same state always gives the same bytes."""
+    """Writes a Pulumi state to a file as compressed JSON. The same state always gives the same bytes."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(gzip.compress(json.dumps(state, sort_keys=True).encode(), mtime=0))
 
 
 def read(file: Path) -> dict[str, Any]:
-    """Returns a state from a file that `write` made."""
+    """Returns a Pulumi state from a file that `write` made."""
     return json.loads(gzip.decompress(file.read_bytes()))
 
 

@@ -1,4 +1,4 @@
-"""Summaries of a plan for reviewers, by tier, with similar changes on one line."""
+"""Summarizes a Pulumi plan for reviewers, by tier, with similar changes on one line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _VERBS: dict[Action, str] = {
     "delete": "to delete",
     "same": "unchanged",
 }
-# How many names a line shows. Further names are only counted.
+# How many resource names a line of the summary shows. Further names are only counted.
 _NAMED = 4
 
 
@@ -27,14 +27,17 @@ def tier_of(resource: Resource) -> str:
 
 
 def counts(plan: Plan) -> str:
-    """Returns the number of changes by action, such as `3 to create, 2 to replace, 170 unchanged`. Components are not
-    counted, because no cloud resource belongs to them."""
+    """Returns the number of a plan's changes by action, such as `3 to create, 2 to replace, 170 unchanged`. Components
+    are not counted, because no cloud resource belongs to them.
+    """
     found = Counter(change.action for change in _real(plan))
     return ", ".join(f"{found[action]} {verb}" for action, verb in _VERBS.items() if found[action]) or "nothing"
 
 
 def tree(resources: Iterable[Resource]) -> Iterator[str]:
-    """Yields one line per tier with the resources in it, such as `dns 32: 14 Record, 17 HealthCheck, 1 Zone`."""
+    """Yields one line per tier of a plan with the resources in it, such as `dns 32: 14 Record, 17
+    HealthCheck, 1 Zone`.
+    """
     tiers: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for resource in resources:
         if _is_real(resource):
@@ -45,7 +48,7 @@ def tree(resources: Iterable[Resource]) -> Iterator[str]:
 
 
 def diff(plan: Plan) -> Iterator[str]:
-    """Yields one line for each kind of change, such as `dns ~ 2 Record edge-eu, edge-us: records`."""
+    """Yields one line for each kind of change in a plan, such as `dns ~ 2 Record edge-eu, edge-us: records`."""
     alike: defaultdict[tuple[str, Action, str, tuple[str, ...]], list[str]] = defaultdict(list)
     for change in _real(plan):
         if change.action != "same":

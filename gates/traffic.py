@@ -1,4 +1,4 @@
-"""The shares of clients that DNS records and load balancers send to each target."""
+"""Computes the shares of clients that DNS records and load balancers send to each target."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gates.limits import Limits
 from gates.plan import Resource, known
 from gates.resource_types import BALANCERS, RECORDS
 
-# Targets and the share of clients that each gets. The shares add up to 1.
+# Maps each target to its share of the clients. The shares add up to 1.
 Split = Mapping[str, float]
 
 _ROUTING = (
@@ -26,7 +26,9 @@ _ROUTING = (
 
 
 def client_names(resources: Iterable[Resource], limits: Limits) -> frozenset[str]:
-    """Returns the host names that an edge network serves, and those that the limits add."""
+    """Returns the host names that clients use: those that an edge network serves, and those that the
+    limits file adds.
+    """
     found = set(limits.hostnames)
     for resource in resources:
         inputs = resource.inputs
@@ -37,9 +39,10 @@ def client_names(resources: Iterable[Resource], limits: Limits) -> frozenset[str
 
 
 def splits(resources: Sequence[Resource], names: frozenset[str], limits: Limits) -> dict[str, Split]:
-    """Returns the split of clients for each record name and type (`packages.example.com CNAME`) and for each load
-    balancer. Names that only machines use are left out if they have no routing policy, because they carry no client
-    traffic."""
+    """Returns how clients are split over targets, for each record name and type (`packages.example.com CNAME`) and for
+    each load balancer. Names that only machines use are left out if they have no routing policy, because they carry no
+    client traffic.
+    """
     grouped: defaultdict[str, list[Resource]] = defaultdict(list)
     for resource in resources:
         if resource.type in RECORDS and (_name(resource) in names or not names or _routed(resource)):
@@ -50,7 +53,9 @@ def splits(resources: Sequence[Resource], names: frozenset[str], limits: Limits)
 
 
 def moved(before: Split, after: Split) -> float:
-    """Returns the share of clients sent elsewhere: half the sum of the differences (total variation distance)."""
+    """Returns the share of clients that a change sends to another target: half the sum of the differences (total
+    variation distance).
+    """
     lost = abs(sum(before.values()) - sum(after.values()))
     return (lost + sum(abs(before.get(one, 0.0) - after.get(one, 0.0)) for one in before.keys() | after.keys())) / 2
 

@@ -1,5 +1,5 @@
-"""Upgrade check: an upgrade from a released state to the current program must not replace or delete a store or what
-clients reach.
+"""The upgrade check: an upgrade from a released state to the current program must not replace or delete a store or a
+resource that clients reach.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from gates.settings import read_settings
 
 
 class Allowance(BaseModel):
-    """One intended replacement or deletion, with the reason why it harms no user."""
+    """One intended replacement or deletion in an upgrade, with the reason why it harms no user."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -26,7 +26,7 @@ class Allowance(BaseModel):
 
 
 class Allowances(BaseModel):
-    """The allowances in `releases/<version>/allowances.yaml`."""
+    """The intended replacements and deletions of an upgrade, from `releases/<version>/allowances.yaml`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -37,13 +37,16 @@ class Allowances(BaseModel):
 
 
 def read_allowances(file: Path) -> Allowances:
-    """Returns the allowances in the file, or none if the file does not exist. Raises SettingsError if the file is not
-    valid."""
+    """Returns the intended replacements and deletions in the file, or none if the file does not exist. Raises
+    SettingsError if the file is not valid.
+    """
     return read_settings(file, Allowances) if file.exists() else Allowances()
 
 
 def findings(plan: Plan, allowed: Sequence[Allowance] = ()) -> Iterator[str]:
-    """Yields one line for each resource that the upgrade would replace or delete, and one for each unused allowance."""
+    """Yields one line for each store or client-facing resource that the upgrade would replace or delete, and one for
+    each unused allowance.
+    """
     unused = {allowance.resource for allowance in allowed}
     for change in plan.changes.values():
         what = _what(change)

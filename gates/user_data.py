@@ -1,4 +1,4 @@
-"""Reads the user data of machines, to find the buckets and shields that it names."""
+"""Reads the user data of machines and the bindings of edge workers, to find the buckets and shields that they name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import Any
 
 from gates.plan import Resource
 
-_PACKED = re.compile(r"encoding: gz\+b64\s+content: (\S+)")  # an entry of cloud-init's `write_files`
+# Matches the compressed content of a file in cloud-init's `write_files`.
+_PACKED = re.compile(r"encoding: gz\+b64\s+content: (\S+)")
 _SHIELDS = re.compile(r'\[\{"host": .*?\}\]')
 
 
@@ -45,7 +46,8 @@ def reads(machine: Resource, bucket: str) -> bool:
 
 
 def shields(text: str) -> list[dict[str, Any]]:
-    """Returns the shields that a worker's binding or a program lists, as objects with `host` and `region`. The list is
-    empty if there are none."""
+    """Returns the shields that the text of an edge worker's binding lists, as objects with `host` and `region`. The
+    list is empty if the text has none.
+    """
     found = _SHIELDS.search(text)
     return json.loads(found[0]) if found else []

@@ -1,1 +1,3 @@
-"""Previews of the changes to each stack, with policy checks, and the recorded releases that upgrades start from."""
+"""Previews the changes to each stack, with policy checks, on emulated clouds. Records the releases that upgrades start
+from.
+"""

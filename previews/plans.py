@@ -1,4 +1,4 @@
-"""Creates plans with the real engine: runs `pulumi preview` and reads its results."""
+"""Creates Pulumi plans with the real engine: runs `pulumi preview` and reads its results."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from previews.temporary_sandbox import TemporarySandbox
 
 STACKS = ("local", "dev", "staging", "prod")
 
-# This variable enables the option `--event-log`. The output of `--json` contains no policy findings.
+# This variable enables the engine's option `--event-log`, which reports policy findings. The output of `--json` has
+# none.
 _EVENT_LOG = {"PULUMI_DEBUG_COMMANDS": "true"}
 
-# The one policy whose advisory findings are reports. Those of other policies name checks that wait for values.
+# The one policy whose advisory findings report exemptions. Advisory findings of other policies name checks that wait
+# for unknown values.
 _REPORTS_EXEMPTIONS = "stack-exemptions-reported"
 
 
 @dataclass(frozen=True)
 class Planned:
-    """The result of one preview.
+    """The result of one `pulumi preview`.
 
-    `document` is the output of `pulumi preview --json`. `refusals` lists the errors and broken policies that forbid
-    the changes, one per line. `later` names the policies that only `up` can check, because values are still unknown.
+    `document` is the output of `pulumi preview --json`. `refusals` lists the errors and broken policies that forbid the
+    changes, one per line. `later` names the policies that only `up` can check, because values are still unknown.
     `exemptions` lists the findings that exemptions cover, and the exemptions that cover none.
     """
 
@@ -51,13 +53,15 @@ def plan(sandbox: TemporarySandbox, stack: str, *options: str) -> Planned:
 
 
 def policies_of(stack: str) -> list[str]:
-    """Returns the `pulumi` options that apply the policy pack, with the stack's policy settings if they exist."""
+    """Returns the options of `pulumi preview` that apply the policy pack, with the stack's policy settings if they
+    exist.
+    """
     settings = CHECKOUT / "policies" / "config" / f"{stack}.json"
     return ["--policy-pack", "policies", *(["--policy-pack-config", str(settings)] if settings.exists() else [])]
 
 
 def _document(printed: str) -> dict[str, Any]:
-    """Returns the JSON document that a preview printed, or an empty one when the preview ended early."""
+    """Returns the JSON document that `pulumi preview` printed, or an empty one when the preview ended early."""
     try:
         return json.loads(printed)
     except ValueError:
@@ -71,7 +75,7 @@ def _events(log: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def _errors(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Yields each error message once, without the summary "preview failed"."""
+    """Yields each error message of a preview once, without the summary "preview failed"."""
     said = {"preview failed"}
     for event in events:
         diagnostic: Mapping[str, str] = event.get("diagnosticEvent") or {"severity": "none", "message": ""}
@@ -82,7 +86,9 @@ def _errors(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _broken(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Yields each mandatory finding with its policy and resource, without the policy description in the first line."""
+    """Yields each mandatory finding of the policy pack with its policy and resource, without the policy description in
+    the first line.
+    """
     for found in _findings(events, "mandatory"):
         name = found["resourceUrn"].split("::")[-1]
         yield f"{found['policyName']} ({name}): {found['message'].strip().split(chr(10), 1)[-1].strip()}"

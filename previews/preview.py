@@ -1,4 +1,4 @@
-"""`make preview`: previews the changes to every stack, and checks that they are allowed.
+"""`make preview`: previews the changes to every stack on emulated clouds, and checks that they are allowed.
 
 Each stack has two plans: a new deployment with the policy pack, and an upgrade from the state in the last release.
 """
@@ -23,7 +23,7 @@ from previews import plans, release
 from previews.plans import STACKS, Planned
 from previews.temporary_sandbox import TemporarySandbox, temporary_sandbox
 
-# This network does not overlap that of `make up`, so that both can run at once.
+# The loopback network of previews. It does not overlap that of `make up`, so that both can run at once.
 LOOPBACK = "127.76"
 
 SURVIVE = CHECKOUT / "gates" / "resilience_limits"
@@ -59,7 +59,8 @@ def _from_nothing(sandbox: TemporarySandbox, stack: str, report: Report, directo
 
 
 def _survives(plan: Plan, stack: str, report: Report) -> bool:
-    """Returns whether failures cost the stack exactly what its resilience statements declare.
+    """Returns whether losses, such as of a region, break exactly the read paths that the stack's resilience statements
+    declare.
 
     Reports each difference.
     """
@@ -89,7 +90,7 @@ def _from_release(sandbox: TemporarySandbox, stack: str, report: Report, directo
 
 
 def _say_how_to_split(plan: Plan, limits: Limits, report: Report) -> None:
-    """Reports into how many applies the plan gate splits an upgrade. An upgrade may need several applies."""
+    """Reports into how many applies the plan gate splits an upgrade, if it needs several."""
     today = datetime.datetime.now(datetime.UTC).date()
     refused = sorted({refusal.rule for refusal in rules.judge(plan, limits, today)})
     if refused:

@@ -22,7 +22,8 @@ from previews.plans import STACKS
 from previews.temporary_sandbox import TemporarySandbox, temporary_sandbox
 
 RELEASES = CHECKOUT / "releases"
-# This network does not overlap those of `make up` and `make preview`, so that all can run at once.
+# The loopback network of release recordings. It does not overlap those of `make up` and `make preview`, so that all can
+# run at once.
 LOOPBACK = "127.75"
 
 _SECRETS = ("edge", "metadata-api", "shield", "authority")
@@ -46,7 +47,7 @@ def record(version: str, report: Report) -> None:
 
 
 def latest(stack: str) -> Path | None:
-    """Returns the file with the stack's state in the newest release that contains the stack, or None."""
+    """Returns the file with the stack's recorded state in the newest release that contains the stack, or None."""
     recorded = RELEASES.glob(f"*/{stack}.json.gz")
     return max(recorded, key=lambda file: Version(file.parent.name), default=None)
 
@@ -58,7 +59,8 @@ def load(sandbox: TemporarySandbox, stack: str, file: Path) -> None:
     """
     config = yaml.safe_load((sandbox.project / "stacks" / f"Pulumi.{stack}.yaml").read_text())
     restored = state.restore(state.read(file), secrets_of(sandbox.clouds, stack))
-    # An import must name the secrets provider. The imported state uses the provider of the new stack.
+    # A state to import must name the secrets provider that decrypts it, so the imported state gets the provider of the
+    # new stack.
     provider = {"type": "passphrase", "state": {"salt": config["encryptionsalt"]}}
     restored["deployment"]["secrets_providers"] = provider
     imported = sandbox.clouds.path("import.json")
@@ -68,7 +70,9 @@ def load(sandbox: TemporarySandbox, stack: str, file: Path) -> None:
 
 
 def secrets_of(sandbox: Sandbox, stack: str) -> dict[str, str]:
-    """Returns the secrets that `registry keys init` created for the stack, by `<secret>.<field>`."""
+    """Returns the secrets that `registry keys init` created for the stack in the emulated AWS, by
+    `<secret>.<field>`.
+    """
     manager = cast(Any, boto3).client(
         "secretsmanager",
         region_name="us-east-1",

@@ -27,7 +27,7 @@ _LINKED = (".venv", "Pulumi.yaml", "contract", "infra", "policies", "registry", 
 
 @dataclass(frozen=True)
 class TemporarySandbox:
-    """The emulated clouds of one preview or test. `project` is a directory to run `pulumi` in."""
+    """The emulated clouds of one preview or test. `project` is a copy of the stacks' config in which `pulumi` runs."""
 
     clouds: Sandbox
     engine: Engine
@@ -38,7 +38,7 @@ class TemporarySandbox:
         return pulumi(self.engine, self.clouds, self.project, *arguments, passphrase=PASSPHRASE, env=env)
 
     def new_stack(self, name: str) -> None:
-        """Creates a stack from its config in the project, and the keys that the program reads."""
+        """Creates a Pulumi stack from its config in the temporary sandbox, and the secrets that the program reads."""
         operator.make_keys(self.clouds, name, self.project / "stacks")
         operator.add_edge_zone(self.clouds, name, self.project / "stacks")
         self.pulumi("stack", "init", name)
@@ -46,10 +46,12 @@ class TemporarySandbox:
 
 @contextmanager
 def temporary_sandbox(loopback: str, report: Report) -> Generator[TemporarySandbox]:
-    """Starts the emulated clouds for a `with` block. At its end, ends all processes and deletes the directory."""
+    """Starts emulated clouds for a `with` block. At its end, ends all of their processes and deletes
+    their directory.
+    """
     engine = ensure_engine(report)
     directory = Path(tempfile.mkdtemp(prefix="ae-"))
-    directory.chmod(0o755)  # for the user of Traffic Server
+    directory.chmod(0o755)  # the directory must be readable by the user of Traffic Server
     sandbox = Sandbox(directory=directory, loopback=loopback)
     try:
         services.start(sandbox, services.CLOUDS)

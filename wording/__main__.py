@@ -1,6 +1,7 @@
 """`python -m wording [PATH ...]`: fails where an identifier or a sentence uses a word that docs/terms.md retires.
 
-The program typos splits identifiers into words and reads every file that git tracks. It finds common misspellings too.
+The spell checker typos splits identifiers into words and reads every file that git tracks. It finds common misspellings
+too.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ PAGE = CHECKOUT / "docs" / "terms.md"
 
 
 def config(words: Mapping[str, str]) -> str:
-    """Returns the settings of typos (TOML): retired words have no correction, and lines with a reason are ignored."""
+    """Returns the settings (TOML) of the spell checker typos: retired words have no correction, and lines with a reason
+    are ignored.
+    """
     retired = "\n".join(f'{word} = ""' for word in sorted(words))
     return f"""\
 [files]
@@ -51,7 +54,8 @@ def findings(paths: Sequence[Path], words: Mapping[str, str]) -> Iterator[str]:
         settings.flush()
         command = [program, "--config", settings.name, "--format", "json", "--force-exclude", *paths]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
-    if result.returncode not in (0, 2):  # 2: typos were found
+    # typos exits with 2 if it finds misspellings, and with another code if it fails
+    if result.returncode not in (0, 2):
         raise TermsError(f"typos failed: {(result.stderr or result.stdout).strip()}")
     for line in result.stdout.splitlines():
         found = json.loads(line)

@@ -1,4 +1,4 @@
-"""Reads the retired words, and the terms that replace them, from docs/terms.md."""
+"""Reads the words that the project no longer uses, and the terms that replace them, from docs/terms.md."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _RETIRED = re.compile(r"`([^`]+)`")
 
 
 class TermsError(Exception):
-    """Raised when the page of terms cannot be read; the message names the line."""
+    """The table in docs/terms.md cannot be read; the message names the line."""
 
 
 def retired_words(page: Path) -> Mapping[str, str]:
