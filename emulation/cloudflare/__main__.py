@@ -1,4 +1,5 @@
-"""Serves the emulated Cloudflare of one sandbox: `python -m emulation.cloudflare --directory DIR`."""
+"""Serves the emulated Cloudflare of one sandbox until the process is ended: `python -m emulation.cloudflare --directory
+DIR`."""
 
 from __future__ import annotations
 
@@ -24,9 +25,9 @@ WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class _Handler(WSGIRequestHandler):
-    """A request handler that keeps connections open, because isolates send many requests, and logs no requests.
+    """Handles HTTP requests to the emulated Cloudflare. Connections stay open, because workers send many requests.
 
-    Requests contain keys and names that do not belong in a log.
+    Requests are not logged, because they contain keys and names that do not belong in a log.
     """
 
     protocol_version = "HTTP/1.1"
@@ -48,7 +49,7 @@ def main() -> None:
 
 
 def serve(sandbox: Sandbox, store: StateStore, pops: Pops) -> None:
-    """Serves the API and the key-value service until SIGTERM or SIGINT, and then stops the PoPs."""
+    """Serves the Cloudflare API and the Workers KV service of the PoPs until SIGTERM or SIGINT. Then stops the PoPs."""
     application = _either(
         create_app(store, pops, PublicDns(sandbox.aws_url)), kv_service.create_service(store, kv_secret(sandbox))
     )
@@ -70,9 +71,9 @@ def serve(sandbox: Sandbox, store: StateStore, pops: Pops) -> None:
 
 
 def _either(api: WsgiApp, kv: WsgiApp) -> WsgiApp:
-    """Combines both applications behind one listener.
+    """Returns an application that serves the Cloudflare API and the Workers KV service at one address.
 
-    A request with a namespace header is a PoP's key-value request.
+    A request that names a KV namespace in a header comes from a PoP and goes to the KV service.
     """
     name = "HTTP_" + kv_service.NAMESPACE_HEADER.upper().replace("-", "_")
     return lambda environ, start: (kv if name in environ else api)(environ, start)

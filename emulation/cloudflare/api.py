@@ -1,4 +1,4 @@
-"""The emulated REST API v4 of Cloudflare, for one account: authentication, errors, and all endpoints.
+"""Serves the emulated REST API v4 of Cloudflare for one account: authentication, errors, and all endpoints.
 
 A request that is not emulated gets status 501 and a message that names the request.
 """
@@ -17,7 +17,7 @@ from emulation.state_store import StateStore
 
 PREFIX = "/client/v4"
 
-# www.cloudflare.com/ips-v4 and /ips-v6, unchanged since 2021-09.
+# The published addresses of Cloudflare's edge: www.cloudflare.com/ips-v4 and /ips-v6, unchanged since 2021-09.
 IPV4 = [
     "173.245.48.0/20",
     "103.21.244.0/22",
@@ -49,13 +49,14 @@ IPV6 = [
 def create_app(
     store: StateStore, edge: Edge | None = None, resolve: custom_hostnames.Resolver = custom_hostnames.no_dns
 ) -> Flask:
-    """Creates the WSGI application of the API. Without `edge`, deployed scripts are stored and do not run.
+    """Returns the WSGI application of the emulated Cloudflare API. Without `edge`, deployed worker scripts are stored
+    and do not run.
 
     `resolve` looks names up in public DNS, to validate custom hostnames.
     """
     app = Flask(__name__)
     app.url_map.merge_slashes = False
-    app.config["MAX_FORM_MEMORY_SIZE"] = None  # a value in a form has up to 25 MiB; kv.py checks it
+    app.config["MAX_FORM_MEMORY_SIZE"] = None  # a Workers KV value may have 25 MiB; kv.py checks the size
     pops = edge or NoPops()
     turn = threading.Lock()
 

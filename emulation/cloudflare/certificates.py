@@ -1,4 +1,5 @@
-"""API endpoints for certificates: mTLS client certificates of an account, and the origin authorities of a zone."""
+"""Serves the Cloudflare API for certificates: the mTLS client certificates of an account, and the certificate
+authorities that a zone trusts for its origins."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from emulation.state_store import StateStore
 
 
 def blueprint(store: StateStore, converge: Callable[[], None]) -> Blueprint:
-    """Creates the endpoints below /accounts/<account>/mtls_certificates and /zones/<zone>/acm/custom_trust_store."""
+    """Returns the Cloudflare API endpoints below /accounts/<account>/mtls_certificates and
+    /zones/<zone>/acm/custom_trust_store."""
     certificates = Blueprint("certificates", __name__)
 
     @certificates.get("/accounts/<account>/mtls_certificates")
@@ -102,12 +104,12 @@ def _uses(script: Json, id: str) -> bool:
 
 
 def _public(certificate: Json) -> Json:
-    """Returns the fields of a certificate that the API shows: all fields except the private key."""
+    """Returns the fields of a stored certificate that the Cloudflare API shows: all except the private key."""
     return {name: value for name, value in certificate.items() if name != "private_key"}
 
 
 def _parse(pem: str) -> x509.Certificate:
-    """Returns the first certificate of a PEM text. Raises ApiError unless all its certificates are valid."""
+    """Returns the first certificate of a PEM text. Raises ApiError unless all certificates in the text are valid."""
     try:
         return x509.load_pem_x509_certificates(pem.encode())[0]
     except ValueError as error:

@@ -1,8 +1,9 @@
-"""API endpoints for custom hostnames of a zone (Cloudflare for SaaS): hostnames of other domains that the zone serves.
+"""Serves the Cloudflare API for custom hostnames of a zone (Cloudflare for SaaS): hostnames of other domains that the
+zone serves.
 
-A hostname is pending until public DNS proves who controls it, and its certificate is pending until the domain's
-owner has delegated the validation (Cloudflare for SaaS, "Hostname validation" and "Delegated domain control validation
-(DCV)"). Cloudflare repeats its look-ups for minutes; the emulation looks each time a hostname is read.
+A hostname is pending until public DNS proves who controls it. Its certificate is pending until the domain's owner has
+delegated the validation (Cloudflare for SaaS, "Hostname validation" and "Delegated domain control validation (DCV)").
+Cloudflare repeats its look-ups for minutes; the emulation looks each time a hostname is read.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from emulation.cloudflare.envelope import ApiError, Json, body, new_id, now, pag
 from emulation.cloudflare.existing import existing_zone
 from emulation.state_store import StateStore
 
-# Returns the values of a name's records of one type ("CNAME" or "TXT") in public DNS.
+# A function that returns the values of a name's records of one type ("CNAME" or "TXT") in public DNS.
 Resolver = Callable[[str, str], Sequence[str]]
 
-# Custom hostnames that a zone without a contract can have (Cloudflare for SaaS, "Plans").
+# The number of custom hostnames that a zone without a contract can have (Cloudflare for SaaS, "Plans").
 MOST_HOSTNAMES = 100
 _NOT_FOUND = 1436
 _DUPLICATE = 1406
@@ -28,12 +29,12 @@ _SSL = ("method", "settings", "type", "wildcard")
 
 
 def no_dns(name: str, type: str) -> Sequence[str]:
-    """A resolver that finds nothing, for tests without DNS."""
+    """Resolves no DNS name at all, for tests without DNS."""
     return []
 
 
 def blueprint(store: StateStore, resolve: Resolver, converge: Callable[[], None]) -> Blueprint:
-    """Creates the endpoints below /zones/<zone>/custom_hostnames and /zones/<zone>/dcv_delegation."""
+    """Returns the Cloudflare API endpoints below /zones/<zone>/custom_hostnames and /zones/<zone>/dcv_delegation."""
     hostnames = Blueprint("custom_hostnames", __name__, url_prefix="/zones/<zone>")
     _serve_fallback_origin(hostnames, store)
 
@@ -91,7 +92,7 @@ def blueprint(store: StateStore, resolve: Resolver, converge: Callable[[], None]
 
 
 def served(store: StateStore) -> list[str]:
-    """Returns the hostnames that are active and have an active certificate."""
+    """Returns the custom hostnames that the PoPs serve: those that are active and have an active certificate."""
     return [
         each["hostname"]
         for each in store.all("hostname")
@@ -100,7 +101,8 @@ def served(store: StateStore) -> list[str]:
 
 
 def _serve_fallback_origin(hostnames: Blueprint, store: StateStore) -> None:
-    """Creates the endpoints of the fallback origin, which a zone has once (Cloudflare for SaaS, "Get started")."""
+    """Adds the API endpoints for the fallback origin of custom hostnames. Each zone has one fallback origin (Cloudflare
+    for SaaS, "Get started")."""
     path = "/custom_hostnames/fallback_origin"
 
     @hostnames.get(path)
@@ -128,7 +130,8 @@ def _serve_fallback_origin(hostnames: Blueprint, store: StateStore) -> None:
 
 
 def _refuse(store: StateStore, zone: str, hostname: str) -> None:
-    """Raises ApiError when the zone cannot take the hostname."""
+    """Raises ApiError when a zone cannot have the custom hostname: it belongs to the zone itself, exists already, or
+    exceeds the quota."""
     name = existing_zone(store, zone)["name"]
     if f".{hostname}".endswith(f".{name}"):
         # Cloudflare for SaaS, "Workers as your fallback origin": a custom hostname cannot be the zone's own name.
@@ -141,7 +144,8 @@ def _refuse(store: StateStore, zone: str, hostname: str) -> None:
 
 
 def _certificate(given: Json) -> Json:
-    """Returns a new certificate order. Only the order that delegated validation needs is emulated."""
+    """Returns a new certificate order for a custom hostname. Only the method that delegated validation needs (txt, dv)
+    is emulated."""
     asked = take(given, required=["method", "type"], optional=_SSL)
     if (asked["method"], asked["type"]) != ("txt", "dv"):
         raise ApiError(
@@ -151,7 +155,8 @@ def _certificate(given: Json) -> Json:
 
 
 def _looked_up(store: StateStore, zone: str, hostname: Json, resolve: Resolver, converge: Callable[[], None]) -> Json:
-    """Returns the hostname in the state that public DNS gives it now; a hostname that became active is served."""
+    """Looks a custom hostname up in public DNS and returns it with its new state. If the state has changed, the PoPs
+    get a new deployment."""
     name, ssl = hostname["hostname"], hostname["ssl"]
     proof, origin = hostname["ownership_verification"], store.get("fallback_origin", zone, "")
     owned = proof["value"] in resolve(proof["name"], "TXT")
@@ -177,5 +182,6 @@ def _known(store: StateStore, zone: str, id: str) -> Json:
 
 
 def _delegation(zone: str) -> str:
-    """Returns the label below dcv.cloudflare.com at which Cloudflare answers validations for this zone."""
+    """Returns the label below dcv.cloudflare.com at which Cloudflare validates certificates of a zone's custom
+    hostnames."""
     return zone[:16]

@@ -1,5 +1,5 @@
-"""The interface between the API and the edge network: the deployment that the PoPs run, and the network's
-operations."""
+"""Defines the interface between the emulated Cloudflare API and its edge network: what the PoPs run, and what the API
+can ask of them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from emulation.state_store import StateStore
 
 
 class EdgeError(Exception):
-    """The edge network cannot do what was requested; the API returns the message to its user."""
+    """The emulated edge network cannot do what an API request needs. The API returns the message to its user."""
 
 
 @dataclass(frozen=True)
 class Module:
-    """One module of a script; `kind` is the name of its type in workerd's configuration (`esModule`, `wasm`, …)."""
+    """One module of a worker script. `kind` is the module's type in workerd's configuration (`esModule`, `wasm`, …)."""
 
     name: str
     kind: str
@@ -27,7 +27,8 @@ class Module:
 
 @dataclass(frozen=True)
 class Script:
-    """A worker script as it was uploaded: modules (the main one first), bindings, compatibility."""
+    """A worker script as it was uploaded: its modules (the main one first), its bindings and its compatibility
+    settings."""
 
     name: str
     modules: Sequence[Module]
@@ -38,7 +39,7 @@ class Script:
 
 @dataclass(frozen=True)
 class Certificate:
-    """A client certificate with its chain, and its private key, all as PEM."""
+    """A client certificate that workers present to origins, with its chain and its private key, all as PEM."""
 
     id: str
     chain: str
@@ -47,16 +48,17 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Deployment:
-    """The part of the account's state that the PoPs need.
+    """The part of an emulated Cloudflare account's state that the PoPs need.
 
-    `trusted` contains the zones' origin authorities as PEM. If `verified`, origins need a certificate from these
-    authorities, or from public ones when `trusted` is empty. `oldest_tls` is the oldest TLS version for clients, such
-    as "1.2". `hostnames` have a certificate: those of active zones, with one level below each as in universal
-    certificates, and active custom hostnames.
+    `trusted` contains the certificate authorities of the zones' origins as PEM. If `verified`, the certificate of an
+    origin must come from these authorities, or from public ones when `trusted` is empty. `oldest_tls` is the oldest TLS
+    version that clients may use, such as "1.2". `hostnames` are the names that have a certificate: active zones with
+    one level of names below each, as in universal certificates, and active custom hostnames.
     """
 
     scripts: Sequence[Script]
-    routes: Sequence[tuple[str, str | None]]  # (pattern, script); without a script, no script runs for the pattern
+    # pairs of a pattern and a script; a pattern with None excludes its requests from all scripts
+    routes: Sequence[tuple[str, str | None]]
     hostnames: Sequence[str]
     certificates: Mapping[str, Certificate]
     trusted: Sequence[str]
@@ -65,31 +67,31 @@ class Deployment:
 
     @property
     def routed(self) -> list[Script]:
-        """Returns the scripts that at least one route names. Other scripts are stored and do not run."""
+        """Returns the worker scripts that at least one route names. Other scripts are stored and do not run."""
         wanted = {script for _, script in self.routes}
         return [script for script in self.scripts if script.name in wanted]
 
 
 class Edge(Protocol):
-    """The operations of the network of PoPs."""
+    """Defines what the emulated Cloudflare API can ask of the PoPs."""
 
     def check(self, script: Script) -> None:
-        """Raises EdgeError with the runtime's error output when the script does not start."""
+        """Raises EdgeError, with workerd's error output, when a worker script does not start."""
         ...
 
     def converge(self, deployment: Deployment) -> None:
-        """Makes all PoPs run exactly this deployment. A PoP that runs it already stays unchanged."""
+        """Makes all PoPs run exactly this deployment. A PoP that already runs it is not restarted."""
         ...
 
     def purge(self, paths: Sequence[str]) -> None:
-        """Removes the objects of these request paths (with query) from every PoP's cache."""
+        """Removes the objects with these request paths, query included, from the cache of every PoP."""
         ...
 
     def purge_everything(self) -> None: ...
 
 
 class NoPops:
-    """An edge network without PoPs, for unit tests that use only the API in their own process."""
+    """Takes the place of the PoPs in unit tests that use only the Cloudflare API. No method does anything."""
 
     def check(self, script: Script) -> None:
         pass
@@ -105,9 +107,9 @@ class NoPops:
 
 
 def deployment(store: StateStore) -> Deployment:
-    """Returns the deployment that the account's state describes.
+    """Returns what the PoPs must run according to the state of the emulated Cloudflare account.
 
-    All zones share one network, so the laxest setting wins.
+    All zones share one set of PoPs, so where zones have different settings, the most permissive one applies.
     """
     active = [zone for zone in store.all("zone") if zone["status"] == "active"]
     settings = [values_of(store, zone["id"]) for zone in active]
@@ -130,7 +132,7 @@ def deployment(store: StateStore) -> Deployment:
 
 
 def script(document: Mapping[str, Any]) -> Script:
-    """Converts a stored script document into a `Script` for the edge network."""
+    """Converts a worker script from its stored document into a `Script` for the PoPs."""
     return Script(
         name=document["id"],
         modules=[

@@ -1,4 +1,5 @@
-"""The form of every answer of Cloudflare's API v4: {success, errors, messages, result}.
+"""Builds the responses of Cloudflare's API v4, which all have the form {success, errors, messages, result}, and reads
+requests.
 
 Source: developers.cloudflare.com/fundamentals/api/reference.
 """
@@ -16,7 +17,8 @@ Json = dict[str, Any]
 
 
 class ApiError(Exception):
-    """The API refuses a request. `status` is the HTTP status, `code` is Cloudflare's error number."""
+    """The emulated Cloudflare API refuses a request. `status` is the HTTP status, and `code` is Cloudflare's error
+    number."""
 
     def __init__(self, status: int, code: int, message: str) -> None:
         super().__init__(message)
@@ -38,7 +40,8 @@ def failure(error: ApiError) -> tuple[Response, int]:
 
 
 def page(items: Sequence[Any], *, per_page: int = 100) -> Response:
-    """Returns one page of a listing; the request's `page` and `per_page` select the items."""
+    """Returns an API response with one page of a list. The request's parameters `page` and `per_page` select the
+    items."""
     number = max(1, request.args.get("page", 1, int))
     size = max(1, request.args.get("per_page", per_page, int))
     shown = items[(number - 1) * size : number * size]
@@ -56,7 +59,7 @@ def body() -> Json:
 
 
 def take(given: Json, *, required: Sequence[str] = (), optional: Sequence[str] = ()) -> Json:
-    """Returns `given` unchanged after a check of its members.
+    """Checks the members of a JSON object in an API request and returns the object unchanged.
 
     Raises ApiError when a required member is missing or a member is not emulated.
     """
@@ -70,7 +73,7 @@ def take(given: Json, *, required: Sequence[str] = (), optional: Sequence[str] =
 
 
 def new_id() -> str:
-    """Returns a new identifier in Cloudflare's format: 32 hexadecimal digits."""
+    """Returns a new random identifier in Cloudflare's format: 32 hexadecimal digits."""
     return uuid.uuid4().hex
 
 

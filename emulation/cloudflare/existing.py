@@ -1,4 +1,4 @@
-"""Lookup of the resources that API requests name."""
+"""Finds the stored zone that a request to the Cloudflare API names, or refuses the request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The emulated API in the caller's own process, without listener and PoPs, for fast tests with the real SDK."""
+"""Runs the emulated Cloudflare API in the caller's process, without a listener and without PoPs, for fast tests with
+the official SDK."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from emulation.state_store import StateStore
 
 
 def client(directory: Path, *, token: str = "any", resolve: Resolver = no_dns) -> Cloudflare:  # noqa: S107  any token is let in
-    """Returns a client of the official SDK for a separate emulated account, whose state is in `directory`.
+    """Returns a client of Cloudflare's official SDK for a new emulated account, whose state is in `directory`.
 
     `resolve` looks names up in public DNS, to validate custom hostnames.
     """
@@ -29,7 +30,7 @@ def client(directory: Path, *, token: str = "any", resolve: Resolver = no_dns) -
 
 
 def active_zone(api: Cloudflare, account_id: str, name: str) -> str:
-    """Creates a zone, delegates its domain as the owner does at the registrar, and returns the zone's id."""
+    """Creates a Cloudflare zone, delegates its domain as the owner does at the registrar, and returns the zone's id."""
     zone = api.zones.create(account={"id": account_id}, name=name, type="full")
     api.put(f"{REGISTRAR_PATH}/{name}", cast_to=object)
     return zone.id if zone else ""

@@ -1,4 +1,4 @@
-"""API endpoints for Workers KV: namespaces, values, listings, bulk reads and bulk writes.
+"""Serves the Cloudflare API for Workers KV: namespaces, values, listings, bulk reads and bulk writes.
 
 The limits are those of developers.cloudflare.com/kv/platform/limits and of the API reference.
 """
@@ -18,14 +18,14 @@ from emulation.state_store import Entry, StateStore
 KEY_BYTES = 512
 VALUE_BYTES = 25 * 1024 * 1024
 METADATA_BYTES = 1024
-SHORTEST_TTL = 60  # seconds
+SHORTEST_TTL = 60  # the shortest time in seconds after which an entry may expire
 BULK_WRITES = 10_000
 BULK_READS = 100
 LISTED_AT_ONCE = 1000
 
 
 def blueprint(store: StateStore) -> Blueprint:
-    """Creates the endpoints below /accounts/<account>/storage/kv."""
+    """Returns the Cloudflare API endpoints for Workers KV, below /accounts/<account>/storage/kv."""
     kv = Blueprint("kv", __name__, url_prefix="/accounts/<account>/storage/kv/namespaces")
 
     @kv.get("")
@@ -164,7 +164,8 @@ def _decode_cursor(cursor: str) -> str:
 
 
 def _uploaded() -> tuple[bytes, str | None]:
-    """Returns the value and the metadata of a single write. The body is a multipart form, or only the value."""
+    """Returns the value and the metadata from a request that writes one Workers KV entry. The body is either a
+    multipart form or only the value."""
     if request.mimetype != "multipart/form-data":
         return request.get_data(), None
     if "value" in request.files:
@@ -197,7 +198,8 @@ def _bulk_entry(store: StateStore, item: Json) -> Entry:
 
 
 def _entry(store: StateStore, key: str, value: bytes, ttl: Any, expiration: Any, metadata: str | None) -> Entry:
-    """Creates an entry. `ttl` takes precedence over `expiration`, as in Cloudflare's API.
+    """Returns a Workers KV entry after a check of its limits. `ttl` takes precedence over `expiration`, as in
+    Cloudflare's API.
 
     Raises ApiError when the key, the value, the metadata or the expiration exceeds a limit.
     """

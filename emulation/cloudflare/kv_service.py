@@ -1,8 +1,10 @@
-"""Workers KV for the isolates: the HTTP protocol between workerd's `kvNamespace` bindings and their service.
+"""Serves Workers KV to the workers in the PoPs, with the HTTP protocol between workerd's `kvNamespace` bindings and
+their service.
 
 The protocol is not documented. This service follows workerd's own client (src/workerd/api/kv.c++): GET, PUT and DELETE
 of `/<key>?urlencoded=true`, a listing at `/`, metadata in the header CF-KV-Metadata. workerd's configuration adds two
-headers to each request: one names the namespace of the binding, the other proves that a PoP of this sandbox sends it.
+headers to each request: one names the namespace of the binding, the other proves that a PoP of this sandbox sends the
+request.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ SECRET_HEADER = "X-Edge-Secret"  # noqa: S105  the header's name
 
 
 def create_service(store: StateStore, secret: str) -> Flask:
-    """Creates the WSGI application for the PoPs. Requests must contain `secret` in the header X-Edge-Secret."""
+    """Returns the WSGI application that serves Workers KV to the PoPs. Requests must contain `secret` in the header
+    X-Edge-Secret."""
     service = Flask(__name__)
     service.url_map.merge_slashes = False
 

@@ -1,4 +1,5 @@
-"""The L1 cache of a PoP: one Traffic Server with separate files, made from the templates in pop/l1/."""
+"""Runs the L1 cache of a PoP: one Traffic Server process with its own files, which come from the templates in
+pop/l1/."""
 
 from __future__ import annotations
 
@@ -15,15 +16,16 @@ from emulation.cloudflare.pki import write_private
 from emulation.layout import DNS_PORT, POP_L1_PORT, Pop, Sandbox
 
 TEMPLATES = Path(__file__).parent / "pop" / "l1"
-PUBLIC_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")  # Debian's package ca-certificates
-USER = "trafficserver"  # the user of Debian's package; Traffic Server refuses to run as root
+# the public certificate authorities, from Debian's package ca-certificates
+PUBLIC_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+USER = "trafficserver"  # the user that Debian's package creates; Traffic Server refuses to run as root
 PLACES = ("etc", "cache", "run", "log")
 
 Files = Mapping[str, bytes]
 
 
 class L1Cache:
-    """The L1 cache of one PoP. `cache_size` is in the syntax of storage.config."""
+    """The L1 cache of one PoP. `cache_size` is a size as Traffic Server's storage.config writes it, such as `256M`."""
 
     def __init__(self, sandbox: Sandbox, pop: Pop, *, cache_size: str = "256M") -> None:
         self._sandbox = sandbox
@@ -34,14 +36,15 @@ class L1Cache:
 
     @property
     def service(self) -> str:
-        """Returns the address and port at which the isolates reach the cache."""
+        """Returns the address and port at which workers reach the L1 cache."""
         return f"{self._address}:{POP_L1_PORT}"
 
     def converge(self, client: Certificate, trusted: list[str], *, verified: bool) -> None:
-        """Makes the cache run with this client certificate.
+        """Starts the L1 cache, or restarts it if its configuration changes. `client` is the certificate that the cache
+        presents to origins.
 
-        If `verified`, origins need a certificate from the `trusted` authorities, or from public ones when `trusted` is
-        empty. Otherwise the cache accepts any origin certificate.
+        If `verified`, the certificate of an origin must come from the `trusted` authorities, or from public ones when
+        `trusted` is empty. Otherwise the cache accepts any origin certificate.
         """
         files = self._files(client, trusted, "ENFORCED" if verified else "DISABLED")
         if processes.pid_of(self._sandbox, self._name) is not None:
@@ -55,15 +58,16 @@ class L1Cache:
         self._start()
 
     def purge(self, path: str) -> None:
-        """Removes the object of a request path from the cache, if present.
+        """Removes the object with this request path from the L1 cache, if the cache has it.
 
-        Raises EdgeError when the cache does not comply.
+        Raises EdgeError when the cache does not answer or answers with an error.
         """
         if processes.pid_of(self._sandbox, self._name) is None:
             return
         connection = http.client.HTTPConnection(self._address, POP_L1_PORT, timeout=10)
         try:
-            connection.request("PURGE", path, headers={"Host": "purge.invalid:8443"})  # the key leaves out the host
+            # cache keys do not contain the host
+            connection.request("PURGE", path, headers={"Host": "purge.invalid:8443"})
             status = connection.getresponse().status
         except OSError as error:
             raise EdgeError(f"{self._name} does not answer: {error}") from error
@@ -73,7 +77,7 @@ class L1Cache:
             raise EdgeError(f"{self._name} answered {status} to PURGE {path}")
 
     def purge_everything(self) -> None:
-        """Restarts a running cache with no content."""
+        """Empties the L1 cache if it runs: stops it, deletes its files and starts it again."""
         if processes.pid_of(self._sandbox, self._name) is None:
             return
         processes.stop(self._sandbox, self._name)
@@ -135,7 +139,8 @@ class L1Cache:
 
 
 def _hand_over(directory: Path, user: str) -> None:
-    """Makes `user` the owner of the tree. Raises EdgeError when `user` cannot enter a parent directory."""
+    """Makes `user` the owner of all files of an L1 cache. Raises EdgeError when `user` cannot enter a parent
+    directory."""
     closed = [parent for parent in directory.parents if not parent.stat().st_mode & 0o001]
     if closed:
         raise EdgeError(f"the user {user} cannot enter {closed[0]}: chmod o+x {closed[0]}")

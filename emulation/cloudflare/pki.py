@@ -17,20 +17,21 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-LIFETIME = datetime.timedelta(days=90)  # as for Cloudflare's universal certificates
+LIFETIME = datetime.timedelta(days=90)  # certificates are valid for 90 days, as Cloudflare's universal certificates are
 AUTHORITY_LIFETIME = datetime.timedelta(days=3650)
 
 
 @dataclass(frozen=True)
 class Issued:
-    """A certificate, followed by the certificate of its authority, and its private key, all as PEM."""
+    """A certificate of the emulated edge, followed by the certificate of its authority, and its private key, all as
+    PEM."""
 
     chain: bytes
     key: bytes = field(repr=False)
 
 
 class Authority:
-    """The edge's certificate authority, created on first use and stored in `directory`."""
+    """The certificate authority of the emulated edge, created on first use and stored in `directory`."""
 
     def __init__(self, directory: Path) -> None:
         self.certificate_file = directory / "edge-ca.pem"
@@ -47,7 +48,8 @@ class Authority:
         self._certificate = x509.load_pem_x509_certificate(self.certificate_file.read_bytes())
 
     def issue(self, names: Iterable[str], usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH) -> Issued:
-        """Issues a new certificate for these DNS names. `usage` is the extended key usage; the default is a server."""
+        """Issues a new certificate for these DNS names. `usage` is the certificate's extended key usage; the default is
+        a TLS server."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
         certificate = (
@@ -61,7 +63,8 @@ class Authority:
 
 
 def names_of(chain: bytes) -> set[str]:
-    """Returns the DNS names of a chain's first certificate, or none when less than a third of its lifetime is left."""
+    """Returns the DNS names of the first certificate in a PEM chain. Returns none when the certificate expires soon,
+    which is when less than a third of its lifetime is left."""
     certificate = x509.load_pem_x509_certificate(chain)
     if certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC) < LIFETIME / 3:
         return set()
@@ -70,7 +73,7 @@ def names_of(chain: bytes) -> set[str]:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Writes a file that only its owner can read. The file appears complete or not at all."""
+    """Writes a file that only its owner can read. A reader sees either the old content or the complete new content."""
     draft = path.with_name(f".{path.name}.draft")
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
@@ -110,7 +113,7 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=5))  # clocks differ a little
+        .not_valid_before(now - datetime.timedelta(minutes=5))  # the clocks of client and server may differ a little
         .not_valid_after(now + lifetime)
     )
 

@@ -1,4 +1,5 @@
-"""The emulated edge network: for each PoP, one workerd and one L1 cache that run the account's deployment."""
+"""Runs the emulated edge network of Cloudflare: each PoP has one workerd and one L1 cache, which run the account's
+deployment."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from emulation.layout import CLOUDFLARE_PORT, FUNCTIONS_PORT, POP_HTTPS_PORT, PO
 
 
 class Pops:
-    """All PoPs of a sandbox (implements `Edge`). The PoPs run as long as at least one route names a script."""
+    """All PoPs of a sandbox. They run as long as at least one route names a worker script."""
 
     def __init__(self, sandbox: Sandbox, *, cache_size: str = "256M") -> None:
         authority = Authority(sandbox.path("pki", "edge-ca.pem").parent)
@@ -38,7 +39,7 @@ class Pops:
         self._each(lambda pop: pop.l1.purge_everything())
 
     def stop(self) -> None:
-        """Ends all processes of the edge network."""
+        """Ends the processes of all PoPs."""
         self._each(lambda pop: pop.stop())
 
     def _each(self, act: Callable[[_RunningPop], object]) -> None:
@@ -91,7 +92,8 @@ class _RunningPop:
         self.l1.stop()
 
     def _served(self, hosts: set[str]) -> Issued:
-        """Returns a certificate for these hosts: the stored one if it matches and is fresh, otherwise a new one."""
+        """Returns a server certificate of the PoP for these hosts: the stored one if it matches and does not expire
+        soon, otherwise a new one."""
         chain, key = self._directory / "edge.pem", self._directory / "edge.key"
         if chain.exists() and names_of(chain.read_bytes()) == hosts:
             return Issued(chain.read_bytes(), key.read_bytes())
@@ -99,7 +101,7 @@ class _RunningPop:
 
 
 def kv_secret(sandbox: Sandbox) -> str:
-    """Returns the secret that authenticates PoPs to the key-value service. The first call creates the secret."""
+    """Returns the secret with which PoPs authenticate to the Workers KV service. The first call creates the secret."""
     path = sandbox.path("cloudflare", "kv-secret")
     if not path.exists():
         write_private(path, secrets.token_hex(32).encode())

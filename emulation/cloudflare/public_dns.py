@@ -1,4 +1,4 @@
-"""Public DNS as the emulated Cloudflare sees it: the records in the public zones of the emulated Route 53."""
+"""Resolves names in public DNS for the emulated Cloudflare. Public DNS is the public zones of the emulated Route 53."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from emulation.dns.route53 import Route53
 
 
 class PublicDns:
-    """Resolves names of one type. A name without records, and a Route 53 that does not answer, give no values."""
+    """Returns the values of a name's records of one type in public DNS. Returns none for a name without records, and
+    when the emulated Route 53 does not answer."""
 
     def __init__(self, aws_url: str) -> None:
         self._route53 = Route53(aws_url)
@@ -35,5 +36,5 @@ def _values(record: Any) -> Sequence[Any]:
 
 
 def _text(value: str) -> str:
-    """Returns a value without the quotes of a TXT record and the final dot of a name."""
+    """Returns the value of a DNS record without the quotes of a TXT record and without the final dot of a name."""
     return value.strip('"').rstrip(".")

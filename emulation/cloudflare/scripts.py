@@ -1,7 +1,7 @@
-"""API endpoints for worker scripts: the multipart upload, settings, content.
+"""Serves the Cloudflare API for worker scripts: the multipart upload, settings, content.
 
-Source: developers.cloudflare.com/workers/configuration/multipart-upload-metadata. Error 10021 means that the
-runtime cannot start the script, as in Cloudflare's API.
+Source: developers.cloudflare.com/workers/configuration/multipart-upload-metadata. Error 10021 means that the runtime
+cannot start the script, as in Cloudflare's API.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from emulation.cloudflare.deployment import Edge, EdgeError
 from emulation.cloudflare.envelope import ApiError, Json, now, page, success, take
 from emulation.state_store import StateStore
 
-# The content types of modules, and the name of each module type in workerd's configuration.
+# For each content type of an uploaded module, the name of the module's type in workerd's configuration.
 MODULE_KINDS = {
     "application/javascript+module": "esModule",
     "text/javascript+module": "esModule",
@@ -30,7 +30,7 @@ MODULE_KINDS = {
 }
 SOURCE_MAP = "application/source-map"
 
-# The field that a binding of each type requires besides `name` and `type`.
+# For each type of a worker's binding, the field that it requires besides `name` and `type`.
 BINDINGS = {
     "kv_namespace": "namespace_id",
     "plain_text": "text",
@@ -43,7 +43,7 @@ OPTIONS = ("annotations", "bindings", "compatibility_date", "compatibility_flags
 
 
 def blueprint(store: StateStore, edge: Edge, converge: Callable[[], None]) -> Blueprint:
-    """Creates the endpoints below /accounts/<account>/workers/scripts."""
+    """Returns the Cloudflare API endpoints for worker scripts, below /accounts/<account>/workers/scripts."""
     scripts = Blueprint("scripts", __name__, url_prefix="/accounts/<account>/workers/scripts")
 
     @scripts.get("")
@@ -94,9 +94,9 @@ def _script(store: StateStore, account: str, name: str) -> Json:
 
 
 def _uploaded(store: StateStore, account: str, name: str) -> Json:
-    """Reads the script from the request's multipart form and returns the document to store.
+    """Reads a worker script from the request's multipart form and returns the document to store.
 
-    Raises ApiError if invalid.
+    Raises ApiError when the form or the script is invalid.
     """
     if not SCRIPT_NAME.fullmatch(name):
         raise ApiError(400, 10016, f"script name {name!r}: lower case letters, digits, _ and -, at most 63")
@@ -125,7 +125,8 @@ def _uploaded(store: StateStore, account: str, name: str) -> Json:
 
 
 def _metadata() -> Json:
-    """Returns the form's part `metadata`, which some clients send as a field and some as a file."""
+    """Returns the metadata of an uploaded worker script. Some clients send the form's part `metadata` as a field, and
+    some as a file."""
     part = request.files.get("metadata")
     text = part.read() if part is not None else request.form.get("metadata", "")
     try:
@@ -190,7 +191,8 @@ def _public(script: Json) -> Json:
 
 
 def _as_multipart(script: Json) -> Response:
-    """Returns all modules as multipart/form-data. The header `cf-entrypoint` names the main module."""
+    """Returns all modules of a worker script as multipart/form-data. The header `cf-entrypoint` names the main
+    module."""
     boundary = script["etag"]
     parts: list[bytes] = []
     for module in script["modules"]:

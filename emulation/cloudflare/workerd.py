@@ -1,4 +1,4 @@
-"""Creates the configuration of a PoP's workerd from the templates in pop/, and checks that a script starts."""
+"""Creates the configuration of a PoP's workerd from the templates in pop/, and checks that a worker script starts."""
 
 from __future__ import annotations
 
@@ -19,25 +19,27 @@ from emulation.cloudflare.pki import Issued, write_private
 from emulation.layout import IMPORT_ROOT, Pop
 
 TEMPLATES = Path(__file__).parent / "pop"
-# npm installs workerd with the edge worker's packages.
+# The directory where npm installs workerd with the edge worker's packages.
 PACKAGES = IMPORT_ROOT / "workers" / "edge" / "node_modules"
-# The suffix of the npm package with the binary for each machine type, as in the optional dependencies of workerd.
+# For each machine type, the suffix of the npm package that contains the workerd binary. workerd lists these packages as
+# optional dependencies.
 MACHINES = {"x86_64": "64", "aarch64": "arm64"}
-TRIAL = 30.0  # seconds after which the check of a script that neither starts nor fails ends
+TRIAL = 30.0  # seconds after which the check of a script ends, if the script neither starts nor fails
 
 Files = dict[PurePosixPath, bytes]
 
 
 @dataclasses.dataclass(frozen=True)
 class KvService:
-    """The address of Workers KV for the isolates, and the secret that authenticates them."""
+    """The address of the Workers KV service, and the secret with which PoPs authenticate to it."""
 
     address: str
     secret: str = dataclasses.field(repr=False)
 
 
 def binary() -> Path:
-    """Returns the workerd that the edge worker's npm package installs. Raises EdgeError when it is not available."""
+    """Returns the path of the workerd binary, which npm installs with the edge worker's packages. Raises EdgeError when
+    it is not installed."""
     machine = MACHINES.get(platform.machine())
     if machine is None:
         raise EdgeError(f"workerd does not exist for {platform.machine()}; it needs {' or '.join(MACHINES)}")
@@ -50,10 +52,10 @@ def binary() -> Path:
 def configuration(
     deployment: Deployment, pop: Pop, listen: str, l1: str, internet: str, kv: KvService, served: Issued
 ) -> Files:
-    """Returns all files of a PoP's workerd, by their path relative to `workerd.capnp`.
+    """Returns all configuration files of a PoP's workerd, by their path relative to `workerd.capnp`.
 
-    `listen`, `l1` and `internet` are addresses with ports: of workerd, of its L1 cache, and of the server for plain
-    fetches by scripts.
+    `listen`, `l1` and `internet` are addresses with ports: where workerd listens, where its L1 cache listens, and where
+    it sends a script's requests that do not go through the cache.
     """
     scripts = deployment.routed
     files = {
@@ -83,7 +85,8 @@ def configuration(
 
 
 def check(script: Script, kv: KvService) -> None:
-    """Starts the script once in a separate process. Raises EdgeError with workerd's output when it does not start."""
+    """Checks that a worker script starts, in a separate workerd process. Raises EdgeError with workerd's output when
+    the script does not start."""
     with tempfile.TemporaryDirectory(prefix="artifact-edge-") as name:
         directory = Path(name)
         files = _script_files(PurePosixPath(), script)
@@ -101,7 +104,8 @@ def check(script: Script, kv: KvService) -> None:
 
 
 def write(directory: Path, files: Files) -> None:
-    """Writes files that only their owner can read, because some contain keys and secrets."""
+    """Writes the configuration files of workerd. Only their owner can read them, because some contain keys and
+    secrets."""
     for path, content in files.items():
         target = directory / path
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -145,7 +149,8 @@ def _binding_line(binding: Mapping[str, Any]) -> str:
 def _with_services(
     template: str, services: Sequence[str], scripts: Sequence[Script], kv: KvService, **placeholders: str
 ) -> Files:
-    """Fills `template` with these services and one service for each KV namespace that the scripts bind."""
+    """Fills a configuration template of workerd with the given services, and with one service for each KV namespace
+    that the scripts bind."""
     namespaces = {b["namespace_id"] for s in scripts for b in s.bindings if b["type"] == "kv_namespace"}
     return {
         PurePosixPath("kv-secret"): kv.secret.encode(),
@@ -186,7 +191,7 @@ def _json(value: Any) -> bytes:
 
 
 def _as_cf(pop: Pop) -> dict[str, str]:
-    """Returns the PoP's fields of `request.cf`, in which coordinates are strings."""
+    """Returns the location of a PoP as workers see it in `request.cf`, where coordinates are strings."""
     return {
         "colo": pop.colo,
         "latitude": str(pop.latitude),
@@ -197,7 +202,7 @@ def _as_cf(pop: Pop) -> dict[str, str]:
 
 
 def _without_paths(errors: str, directory: Path) -> str:
-    """Returns workerd's errors in one line, without the paths of temporary files."""
+    """Returns the errors that workerd printed as one line, without the paths of temporary files."""
     lines = [line.replace(f"{directory}/", "").removeprefix("service script: ").strip() for line in errors.splitlines()]
     return "; ".join(line for line in lines if line)
 

@@ -1,4 +1,5 @@
-"""API endpoints for zone settings, which control TLS on both sides of the edge. Other settings are refused."""
+"""Serves the Cloudflare API for the zone settings that control TLS between client, edge and origin. Other settings are
+refused."""
 
 from __future__ import annotations
 
@@ -14,9 +15,10 @@ from emulation.state_store import StateStore
 
 @dataclass(frozen=True)
 class Setting:
-    """One zone setting.
+    """One setting of a Cloudflare zone.
 
-    Cloudflare accepts `values`, the PoPs emulate only `emulated`, and a new zone has the value `initial`.
+    Cloudflare accepts the values in `values`, the emulation supports those in `emulated`, and a new zone has the value
+    `initial`.
     """
 
     values: tuple[str, ...]
@@ -24,8 +26,8 @@ class Setting:
     initial: str
 
 
-# The settings by id (developers.cloudflare.com/api, "Zone settings"). workerd speaks no TLS before 1.2, even in a new
-# zone. PoPs listen with TLS only, so `always_use_https` has no effect.
+# The emulated zone settings by id (developers.cloudflare.com/api, "Zone settings"). workerd speaks no TLS before 1.2,
+# even where a new zone would allow it. PoPs listen with TLS only, so `always_use_https` has no effect.
 SETTINGS: Mapping[str, Setting] = {
     "ssl": Setting(("off", "flexible", "full", "strict"), ("full", "strict"), "full"),
     "min_tls_version": Setting(("1.0", "1.1", "1.2", "1.3"), ("1.2", "1.3"), "1.0"),
@@ -34,7 +36,7 @@ SETTINGS: Mapping[str, Setting] = {
 
 
 def blueprint(store: StateStore, converge: Callable[[], None]) -> Blueprint:
-    """Creates the endpoints below /zones/<zone>/settings."""
+    """Returns the Cloudflare API endpoints for the settings of a zone, below /zones/<zone>/settings."""
     settings = Blueprint("zone_settings", __name__, url_prefix="/zones/<zone>/settings")
 
     @settings.get("/<id>")
@@ -60,7 +62,7 @@ def blueprint(store: StateStore, converge: Callable[[], None]) -> Blueprint:
 
 
 def values_of(store: StateStore, zone: str) -> dict[str, str]:
-    """Returns the current value of each setting of the zone, by the id of the setting."""
+    """Returns the current value of each setting of a Cloudflare zone, by the id of the setting."""
     return {id: _current(store, zone, id)["value"] for id in SETTINGS}
 
 

@@ -1,4 +1,4 @@
-"""API endpoints for zones: the zone itself, DNS records, worker routes and cache purges."""
+"""Serves the Cloudflare API for zones, their DNS records, worker routes and cache purges."""
 
 from __future__ import annotations
 
@@ -19,15 +19,17 @@ from emulation.state_store import StateStore
 NAME_SERVERS = ["ada.ns.cloudflare.com", "rob.ns.cloudflare.com"]
 RECORD_TYPES = ("A", "AAAA", "CNAME", "TXT")
 RECORD_OPTIONS = ("comment", "content", "proxied", "settings", "tags", "ttl")
-PURGED_AT_ONCE = 100  # developers.cloudflare.com/cache/how-to/purge-cache, single files
+# the most URLs in one purge request (developers.cloudflare.com/cache/how-to/purge-cache, single files)
+PURGED_AT_ONCE = 100
 PARTIAL_SIGNUP_REFUSED = 1104
 REGISTRAR_PATH = "/_artifact-edge/registrar"
-# A host that may start with an asterisk, then an optional path that may end with one.
+# The pattern of a worker route: a host that may start with an asterisk, then an optional path that may end with an
+# asterisk.
 ROUTE_PATTERN = re.compile(r"(https?://)?(?P<host>\*|\*?[a-z0-9.-]+)(/[^*?#]*\*?)?", re.ASCII)
 
 
 def blueprint(store: StateStore, edge: Edge, converge: Callable[[], None]) -> Blueprint:
-    """Creates the endpoints below /zones."""
+    """Returns the Cloudflare API endpoints for zones, below /zones."""
     zones = Blueprint("zones", __name__, url_prefix="/zones")
     _serve_zones(zones, store, converge)
     _serve_records(zones, store)
@@ -47,9 +49,9 @@ def blueprint(store: StateStore, edge: Edge, converge: Callable[[], None]) -> Bl
 
 
 def registrar(store: StateStore, converge: Callable[[], None]) -> Blueprint:
-    """Creates the endpoint that emulates a domain's registrar: PUT delegates a domain to Cloudflare's name servers.
+    """Returns an endpoint that emulates a domain's registrar: PUT delegates a domain to Cloudflare's name servers.
 
-    It exists in no real API. The person who owns the domain does this once, in the registrar's own way.
+    No real API has this endpoint. In reality the owner of the domain does this once at their registrar.
     """
     registrars = Blueprint("registrar", __name__, url_prefix=REGISTRAR_PATH)
 
@@ -176,7 +178,7 @@ def _new_zone(name: str, kind: str, account: str) -> Json:
         raise ApiError(501, 10405, f"not emulated: a zone of type {kind} (only full)")
     created = now()
     return {
-        # Temporary sandboxes emulate the same account, so that a zone has the same id in all of them.
+        # The id is derived from the account and the name, so that a zone has the same id in every temporary sandbox.
         "id": hashlib.sha256(f"{account}/{name}".encode()).hexdigest()[:32],
         "account": {"id": account, "name": "emulated account"},
         "name": name,
@@ -253,8 +255,8 @@ def _put_route(store: StateStore, zone: str, id: str, converge: Callable[[], Non
     if match is None:
         raise ApiError(400, 10022, f"invalid route pattern {given['pattern']!r}: * only before the host and at the end")
     host = match["host"].lstrip("*")
-    # A route of a zone can also name all hosts or a custom hostname (Cloudflare for SaaS, "Workers as your fallback
-    # origin").
+    # The pattern of a worker route may also name all hosts, or a custom hostname of the zone (Cloudflare for SaaS,
+    # "Workers as your fallback origin").
     in_zone = not host or host == name or host.endswith(f".{name}")
     if not in_zone and not any(each["hostname"] == match["host"] for each in store.all("hostname", zone)):
         raise ApiError(400, 10022, f"route pattern {given['pattern']!r} is not in the zone {name}")
@@ -270,10 +272,10 @@ def _put_route(store: StateStore, zone: str, id: str, converge: Callable[[], Non
 
 
 def _paths(files: object) -> list[str]:
-    """Returns the request paths of the URLs to purge. The cache keys are the paths of the worker's subrequests.
+    """Returns the paths of the URLs to purge from the caches, because a cache key is the path of a worker's subrequest.
 
-    What a worker fetches from hosts outside of Cloudflare belongs to the worker's zone, so these hosts are accepted.
-    This was not tried on a real account (docs/status.md).
+    URLs with any host are accepted, because what a worker fetches from hosts outside of Cloudflare belongs to the
+    worker's zone. This was not tried on a real account (docs/status.md).
     """
     urls = cast(list[Any], files) if isinstance(files, list) else []
     if not 1 <= len(urls) <= PURGED_AT_ONCE:

@@ -1,4 +1,5 @@
-"""`python -m emulation.dns --directory DIR` serves the sandbox's DNS until it is ended; `… query NAME` asks it."""
+"""Serves the sandbox's DNS until the process is ended (`python -m emulation.dns --directory DIR`), or sends a query to
+it (`… query NAME`)."""
 
 from __future__ import annotations
 
@@ -40,7 +41,7 @@ def query(
     ] = "",
     rdtype: Annotated[str, typer.Option("--type", help="the record type")] = "A",
 ) -> None:
-    """Prints the sandbox's answer, as dig would."""
+    """Sends a query to the sandbox's DNS and prints the answer, as dig would."""
     sandbox: Sandbox = context.obj
     try:
         query = client.question(name, rdtype.upper(), client.client_location(seen_from) if seen_from else None)

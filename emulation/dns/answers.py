@@ -20,12 +20,13 @@ from emulation.layout import CLIENT_LOCATIONS, ClientLocation
 
 _CNAMES_IN_A_ROW = 8
 
-# The assumed location of clients whose network belongs to no client location. Real GeoIP databases guess too.
+# The location that the DNS server assumes for a client whose network belongs to no client location. Real GeoIP
+# databases guess too.
 DEFAULT_CLIENT_LOCATION = CLIENT_LOCATIONS[0]
 
 
 def client_location_of(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> ClientLocation | None:
-    """Returns the client location whose subnet contains the network, or None."""
+    """Returns the client location whose subnet contains the network of a DNS client, or None."""
     if isinstance(network, ipaddress.IPv6Network):
         return None
     return next((v for v in CLIENT_LOCATIONS if network.subnet_of(ipaddress.IPv4Network(v.subnet))), None)
@@ -33,7 +34,7 @@ def client_location_of(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -
 
 @dataclass
 class Answer:
-    """The answer to one DNS question. `by_place` is true when the answer can depend on the client location."""
+    """The answer to one DNS question. `by_place` is true when clients at another location can get another answer."""
 
     rcode: dns.rcode.Rcode = dns.rcode.NOERROR
     authoritative: bool = True
@@ -43,18 +44,19 @@ class Answer:
 
 
 class Authority:
-    """Answers questions from all zones that the server is responsible for."""
+    """Answers DNS questions from all zones that the sandbox's DNS server is responsible for."""
 
     def __init__(self, zones: Iterable[Zone]) -> None:
         self._zones = {zone.origin: zone for zone in zones}
 
     def zone_of(self, name: dns.name.Name) -> Zone | None:
-        """Returns the zone with the longest origin that contains the name, or None."""
+        """Returns the DNS zone that a name belongs to: the zone with the longest matching origin, or None."""
         enclosing = (dns.name.Name(name.labels[step:]) for step in range(len(name)))
         return next((self._zones[origin] for origin in enclosing if origin in self._zones), None)
 
     def answer(self, name: dns.name.Name, rdtype: dns.rdatatype.RdataType, client: ClientLocation) -> Answer:
-        """Returns the answer to a question of class IN; its code is REFUSED when no served zone contains the name."""
+        """Returns the answer to a DNS question of class IN. The response code is REFUSED when the server has no zone
+        that contains the name."""
         if self.zone_of(name) is None:
             return Answer(rcode=dns.rcode.REFUSED, authoritative=False)
         answer = Answer()
@@ -69,12 +71,12 @@ class Authority:
         return answer
 
     def addresses(self, name: str, client: ClientLocation) -> list[str]:
-        """Returns the IPv4 addresses of a name for clients at the client location."""
+        """Returns the IPv4 addresses that clients at a client location get for a DNS name."""
         return addresses_in(self.answer(dns.name.from_text(name), dns.rdatatype.A, client).answer)
 
 
 def addresses_in(rrsets: Iterable[dns.rrset.RRset]) -> list[str]:
-    """Returns all IPv4 addresses in one section of an answer."""
+    """Returns all IPv4 addresses in one section of a DNS answer."""
     records = [rrset for rrset in rrsets if rrset.rdtype == dns.rdatatype.A]
     return [data.address for rrset in records for data in cast("list[A]", list(rrset))]
 
@@ -94,8 +96,8 @@ def _add(answer: Answer, zone: Zone, found: Found) -> None:
 
 
 def _negative(soa: dns.rrset.RRset) -> dns.rrset.RRset:
-    """Returns the SOA record of a negative answer.
+    """Returns the SOA record that a negative DNS answer contains.
 
-    Its TTL is the lesser of the SOA's TTL and its last field (RFC 2308).
+    The record's TTL is the lesser of the SOA record's own TTL and its last field (RFC 2308).
     """
     return dns.rrset.from_rdata_list(soa.name, min(soa.ttl, cast(SOA, soa[0]).minimum), list(soa))

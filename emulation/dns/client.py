@@ -16,15 +16,16 @@ _TIMEOUT_SECONDS = 5.0
 
 
 def listening_port(port: int) -> int:
-    """Returns the port that the sandbox uses for a real port.
+    """Returns the port at which the sandbox serves what the real network serves at `port`.
 
-    Port 443 is replaced, because only root may listen on it.
+    Only port 443 differs, because only root may listen on it.
     """
     return POP_HTTPS_PORT if port == 443 else port
 
 
 def client_location(name: str) -> ClientLocation:
-    """Returns the client location of that name. Raises LookupError, which lists the valid names, when there is none."""
+    """Returns the client location with this name. If there is none, raises LookupError, whose message lists the valid
+    names."""
     for each in CLIENT_LOCATIONS:
         if each.name == name:
             return each
@@ -32,7 +33,8 @@ def client_location(name: str) -> ClientLocation:
 
 
 def question(name: str, rdtype: str, seen_from: ClientLocation | None) -> dns.message.Message:
-    """Returns a DNS query. The query contains the subnet of the client location, if there is one (RFC 7871)."""
+    """Returns a DNS query for a name. With a client location, the query contains the subnet of this location (RFC
+    7871)."""
     if seen_from is None:
         return dns.message.make_query(name, rdtype, use_edns=0)
     address, _, length = seen_from.subnet.partition("/")
@@ -40,8 +42,8 @@ def question(name: str, rdtype: str, seen_from: ClientLocation | None) -> dns.me
 
 
 def send_query(sandbox: Sandbox, query: dns.message.Message) -> dns.message.Message:
-    """Sends a query and returns the server's answer. The query is repeated over TCP when the answer is too long for
-    UDP.
+    """Sends a query to the sandbox's DNS server and returns the answer. The query is repeated over TCP when the answer
+    is too long for UDP.
 
     Raises dns.exception.DNSException or OSError when the server does not answer.
     """
@@ -49,14 +51,15 @@ def send_query(sandbox: Sandbox, query: dns.message.Message) -> dns.message.Mess
 
 
 async def addresses(server: str, port: int, name: str, seen_from: ClientLocation) -> tuple[dns.rcode.Rcode, list[str]]:
-    """Returns the response code and the IPv4 addresses of a name for clients at the client location."""
+    """Queries a DNS server for a name, and returns the response code and the IPv4 addresses for clients at the client
+    location."""
     query = question(name, "A", seen_from)
     answer, _ = await dns.asyncquery.udp_with_fallback(query, server, _TIMEOUT_SECONDS, port)
     return answer.rcode(), addresses_in(answer.answer)
 
 
 def ready(sandbox: Sandbox) -> bool:
-    """Returns whether the DNS server answers, for use as `processes.start(ready=…)`."""
+    """Returns whether the sandbox's DNS server answers queries. The start of the sandbox waits for this."""
     query = dns.message.make_query("version.bind", "TXT", "CH")
     try:
         return bool(dns.query.udp(query, sandbox.dns_address, 1.0, DNS_PORT).answer)

@@ -1,8 +1,8 @@
-"""Proxies at the client locations, for clients that cannot be pointed at a DNS server: npm, pip, skopeo.
+"""Runs the HTTP proxies of the client locations, for clients that cannot be pointed at a DNS server: npm, pip, skopeo.
 
-They take HTTP CONNECT only, so that TLS stays between client and edge. The target's name is resolved by a real query
-to the sandbox's DNS server, with the client location's subnet in it. A proxy connects only to names in the sandbox's
-zones.
+The proxies accept only HTTP CONNECT, so that TLS stays between client and edge. A proxy resolves the target's name with
+a real query to the sandbox's DNS server, which contains the client location's subnet. A proxy connects only to names in
+the sandbox's zones.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ _CHUNK_BYTES = 65536
 
 
 class Refused(Exception):
-    """The proxy refuses a connection; `status` and the message become the HTTP answer to the client."""
+    """The proxy of a client location refuses a connection. `status` and the message become the HTTP answer to the
+    client."""
 
     def __init__(self, status: str, reason: str) -> None:
         super().__init__(reason)
@@ -38,7 +39,8 @@ class Refused(Exception):
 
 @dataclass
 class ClientLocationProxy:
-    """The HTTP proxy of one client location. `ours` returns whether a name is in a zone of this sandbox's Route 53."""
+    """The HTTP proxy of one client location. `ours` returns whether a name belongs to a zone of the sandbox's emulated
+    Route 53."""
 
     client_location: ClientLocation
     dns_server: tuple[str, int]
@@ -49,7 +51,8 @@ class ClientLocationProxy:
         self._open = 0
 
     async def serve(self, address: str, port: int) -> int:
-        """Listens as long as the event loop runs, and returns the port. With port 0, the system chooses a free port."""
+        """Starts the proxy of a client location and returns its port. The proxy runs as long as the event loop. With
+        port 0, the system chooses a free port."""
         server = await asyncio.start_server(self._serve_client, address, port, limit=_HEAD_BYTES)
         return server.sockets[0].getsockname()[1]
 
@@ -61,7 +64,7 @@ class ClientLocationProxy:
             _log.info("%s: %s: %s", self.client_location.name, refused.status, refused)
             await _refuse(writer, refused)
         except (ConnectionError, asyncio.IncompleteReadError, TimeoutError):
-            pass  # the client has left
+            pass  # the client has closed the connection, so nobody needs an answer
         finally:
             self._open -= 1
             writer.close()
@@ -77,7 +80,7 @@ class ClientLocationProxy:
                 directions.create_task(_pump(reader, upstream_writer))
                 directions.create_task(_pump(upstream_reader, writer))
         except* ConnectionError:
-            pass  # one side has closed the connection; `finally` closes the other side
+            pass  # either the client or the server has closed its connection; `finally` closes the other connection
         finally:
             upstream_writer.close()
 
@@ -94,15 +97,15 @@ class ClientLocationProxy:
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 return await asyncio.open_connection(found[0], listening_port(port))
-        except OSError as error:  # TimeoutError is one too
+        except OSError as error:  # also a timeout, because TimeoutError is an OSError
             reason = f"{where} is at {found[0]}:{listening_port(port)}, which does not answer: {error}"
             raise Refused("502 Bad Gateway", reason) from error
 
 
 async def _target(reader: asyncio.StreamReader) -> tuple[str, int]:
-    """Reads a CONNECT request (RFC 9110, section 9.3.6) and returns its host and port.
+    """Reads the CONNECT request of a proxy's client (RFC 9110, section 9.3.6) and returns its host and port.
 
-    Raises Refused if it is invalid.
+    Raises Refused when the request is invalid.
     """
     try:
         async with asyncio.timeout(_HEAD_SECONDS):
@@ -123,9 +126,10 @@ async def _target(reader: asyncio.StreamReader) -> tuple[str, int]:
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Copies bytes from `reader` to `writer` as they arrive.
+    """Copies bytes from one side of a proxy connection to the other as they arrive.
 
-    At the end of the input, closes only the sending direction.
+    When `reader` ends, only the sending direction of `writer` is closed, because the other direction may still carry an
+    answer.
     """
     while chunk := await reader.read(_CHUNK_BYTES):
         writer.write(chunk)

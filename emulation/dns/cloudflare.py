@@ -1,4 +1,5 @@
-"""The zones of the emulated Cloudflare: a proxied name resolves to the nearest PoP, as anycast leads there."""
+"""Serves the DNS zones of the emulated Cloudflare. A proxied name resolves to the PoP nearest to the client, because
+the sandbox has no anycast."""
 
 from __future__ import annotations
 
@@ -21,27 +22,29 @@ _TTL_SECONDS = 5
 
 
 def nearest_pop(client: ClientLocation, listening: Callable[[Pop], bool]) -> Pop:
-    """Emulates anycast: returns the nearest PoP that is up, or the nearest of all PoPs when none is up."""
+    """Emulates anycast: returns the PoP nearest to a client among those that are up, or among all PoPs when none is
+    up."""
     up = [pop for pop in POPS if listening(pop)] or POPS
     return min(up, key=lambda pop: distance(pop, client))
 
 
 @dataclass(frozen=True)
 class Listed:
-    """An active zone of the account, with its proxied names."""
+    """An active zone of the emulated Cloudflare account, with the names of its proxied DNS records."""
 
     name: str
     proxied: tuple[str, ...]
 
 
 class CloudflareZones:
-    """A client with blocking reads of the zones in the emulated Cloudflare."""
+    """Reads the zones of the emulated Cloudflare through its API. A read blocks the caller."""
 
     def __init__(self, url: str) -> None:
         self._http = httpx.Client(base_url=url, headers={"Authorization": "Bearer dns"}, trust_env=False)
 
     def read(self) -> tuple[Listed, ...]:
-        """Returns the active zones. Raises httpx.HTTPError when the API does not answer."""
+        """Returns the active zones of the emulated Cloudflare account. Raises httpx.HTTPError when the API does not
+        answer."""
         return tuple(
             Listed(zone["name"], self._proxied(zone["id"]))
             for zone in self._list("/zones")
@@ -57,7 +60,8 @@ class CloudflareZones:
 
 @dataclass
 class CloudflareZone:
-    """A served zone of Cloudflare. `pop_address` returns the address that a client of a location reaches."""
+    """A DNS zone of the emulated Cloudflare. `pop_address` returns the address of the PoP that clients at a client
+    location reach."""
 
     listed: Listed
     pop_address: Callable[[ClientLocation], str]
@@ -80,5 +84,5 @@ class CloudflareZone:
 
 
 def cloudflare_zone(sandbox: Sandbox, listed: Listed, listening: Callable[[Pop], bool]) -> CloudflareZone:
-    """Creates a zone whose proxied names lead to the nearest PoP that is up."""
+    """Returns a DNS zone of the emulated Cloudflare, whose proxied names resolve to the nearest PoP that is up."""
     return CloudflareZone(listed, lambda client: sandbox.pop_address(nearest_pop(client, listening)))

@@ -1,8 +1,9 @@
-"""Emulates Route 53's health checkers with real connections and requests to the endpoints of the health checks.
+"""Emulates the health checkers of Route 53: they probe the endpoints of health checks with real connections and
+requests.
 
 The limits come from the Route 53 Developer Guide, "How Amazon Route 53 determines whether a health check is healthy".
-Route 53's checkers in many countries each probe an endpoint every ten or thirty seconds. Together they probe it every
-second or two. The single checker here probes at that rate.
+Route 53 has checkers in many countries, and each probes an endpoint every ten or thirty seconds. Together they probe
+the endpoint every second or two. The sandbox has one checker, which probes at that rate.
 """
 
 from __future__ import annotations
@@ -26,19 +27,20 @@ _SEARCHED_BYTES = 5120
 _MOST_SECONDS_BETWEEN = 2.0
 _ENDPOINT_TYPES = ("HTTP", "HTTPS", "HTTP_STR_MATCH", "HTTPS_STR_MATCH", "TCP")
 
-# A function that returns the addresses of a name from all client locations.
+# A function that returns the addresses that a DNS name has for any of the client locations.
 Resolve = Callable[[str], Iterable[str]]
 
 
 class Unhealthy(Exception):
-    """A probe of an endpoint failed; the message says why."""
+    """A health checker found an endpoint unhealthy. The message says why."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """The configuration of a health check.
+    """The configuration of a Route 53 health check.
 
-    `children` and `threshold` are for calculated checks, the others for endpoints.
+    A calculated check combines other checks and uses only `children` and `threshold`. All other fields belong to checks
+    of an endpoint.
     """
 
     id: str
@@ -58,14 +60,16 @@ class Check:
 
     @property
     def endpoint(self) -> str:
-        """Returns a description of the checked endpoint or of the child checks, for logs and reports."""
+        """Returns a description of what a health check checks, for logs and reports: its endpoint, or the other checks
+        that it combines."""
         if self.type == "CALCULATED":
             return f"{self.threshold} of {', '.join(self.children)}"
         return f"{self.type} {self.name or self.address}:{self.port}{'' if self.type == 'TCP' else self.path}"
 
 
 def parse(raw: Mapping[str, Any]) -> Check:
-    """Converts a health check from `ListHealthChecks`. Raises ValueError when its type is not emulated."""
+    """Converts a Route 53 health check from the answer of `ListHealthChecks`. Raises ValueError when its type is not
+    emulated."""
     config = raw["HealthCheckConfig"]
     kind: str = config["Type"]
     if kind != "CALCULATED" and kind not in _ENDPOINT_TYPES:
@@ -90,15 +94,16 @@ def parse(raw: Mapping[str, Any]) -> Check:
 
 @dataclass(frozen=True)
 class Standing:
-    """The state of an endpoint. A new endpoint is healthy until enough probes in a row have failed."""
+    """Whether a health checker considers an endpoint healthy, and why. A new endpoint is healthy until enough probes in
+    a row have failed."""
 
     healthy: bool = True
-    # The number of probes in a row that contradict `healthy`.
+    # The number of probes in a row whose result contradicts `healthy`.
     against: int = 0
     reason: str = ""
 
     def after(self, failure: str, threshold: int) -> Standing:
-        """Returns the state after one more probe.
+        """Returns the state of an endpoint after one more probe by the health checker.
 
         `failure` is the reason of a failed probe, or empty after a success.
         """
@@ -110,14 +115,14 @@ class Standing:
 
 
 class HealthChecks:
-    """Runs all health checks of the sandbox, each endpoint in a separate task."""
+    """Runs all Route 53 health checks of the sandbox. A separate task probes each endpoint."""
 
     def __init__(self, resolve: Resolve) -> None:
         self._resolve = resolve
         self._checks: dict[str, Check] = {}
         self._standings: dict[str, Standing] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        # Route 53 does not validate certificates either, and opens a connection for each probe.
+        # As in Route 53, the checkers do not validate certificates, and they open a new connection for each probe.
         self._http = httpx.AsyncClient(
             verify=False,  # noqa: S501
             trust_env=False,
@@ -126,7 +131,8 @@ class HealthChecks:
         )
 
     def configure(self, checks: Iterable[Check]) -> None:
-        """Replaces the set of checks. New and changed checks start as healthy; unchanged checks keep their state."""
+        """Replaces the configuration of all health checks. New and changed checks start as healthy; unchanged checks
+        keep their state."""
         wanted = {check.id: check for check in checks}
         for id in [id for id, check in self._checks.items() if wanted.get(id) != check]:
             del self._checks[id]
@@ -140,16 +146,17 @@ class HealthChecks:
                 self._tasks[id] = asyncio.create_task(self._watch(wanted[id]))
 
     async def stop(self) -> None:
-        """Stops all probes and removes all checks."""
+        """Stops all probes of endpoints and removes all health checks."""
         tasks = list(self._tasks.values())
         self.configure([])
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._http.aclose()
 
     def healthy(self, id: str) -> bool:
-        """Returns whether DNS answers may contain records with this check. A missing check counts as healthy.
+        """Returns whether DNS answers may contain the records that depend on a health check. A check that does not
+        exist counts as healthy.
 
-        A disabled check counts as healthy before inversion.
+        A disabled check counts as healthy, too, unless the check is inverted.
         """
         check = self._checks.get(id)
         if check is None:
@@ -163,7 +170,8 @@ class HealthChecks:
         return good != check.inverted
 
     def report(self) -> dict[str, dict[str, object]]:
-        """Returns the endpoint, the health and the last failure reason of each check, by the id of the check."""
+        """Returns a report of all Route 53 health checks by id: the endpoint of each check, whether it is healthy, and
+        the reason of its last failure."""
         nothing = Standing()
         return {
             id: {
@@ -184,10 +192,10 @@ class HealthChecks:
             await asyncio.sleep(min(check.interval, _MOST_SECONDS_BETWEEN))
 
     async def _probe_endpoint(self, check: Check) -> str:
-        """Probes an endpoint, and returns the reason of the failure, or an empty string after a success.
+        """Probes the endpoint of a health check. Returns the reason of the failure, or an empty string after a success.
 
-        Route 53 calls an endpoint healthy when more than 18 % of the checkers do. With the few client locations here,
-        one reachable address is enough.
+        Route 53 calls an endpoint healthy when more than 18 % of its checkers do. The sandbox has few client locations,
+        so one address that answers is enough.
         """
         failure = f"{check.name} has no address"
         for address in [check.address] if check.address else self._resolve(check.name):

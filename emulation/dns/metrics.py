@@ -11,13 +11,13 @@ import boto3
 from emulation.aws.clock import minute_seconds
 
 _REGION = "us-east-1"
-_AT_ONCE = 1000  # metrics a request (Amazon CloudWatch, "PutMetricData")
+_AT_ONCE = 1000  # the most metrics in one request (Amazon CloudWatch, "PutMetricData")
 
 
 class HealthMetrics:
-    """Sends the health of all checks to CloudWatch twice in each of CloudWatch's minutes, whose length is configurable.
+    """Sends the state of all Route 53 health checks to CloudWatch, twice in each minute of the emulated AWS.
 
-    The emulation has one checker, so the percentage of checkers that find an endpoint healthy is 0 or 100.
+    The sandbox has one health checker, so the percentage of checkers that find an endpoint healthy is 0 or 100.
     """
 
     def __init__(self, url: str) -> None:
@@ -27,9 +27,10 @@ class HealthMetrics:
         self._published = 0.0
 
     def publish(self, healthy: Mapping[str, bool]) -> None:
-        """Reports the health of each check, by its id, unless the last report is recent.
+        """Sends the state of each Route 53 health check to CloudWatch, unless the last report is recent. `healthy`
+        holds the states by the id of the check.
 
-        Raises botocore and httpx errors.
+        Raises botocore and httpx errors when the emulated AWS does not answer.
         """
         minute = minute_seconds(self._url)
         if time.monotonic() - self._published < minute / 2 or not healthy:

@@ -16,33 +16,34 @@ from contract.regions import REGIONS
 
 
 class RefusedRecord(Exception):
-    """A record set that is not emulated; the message names the record and the reason."""
+    """The emulation does not support a Route 53 record set. The message names the record and the reason."""
 
 
 @dataclass(frozen=True)
 class Simple:
-    """Simple routing: the name and type have one record set."""
+    """Route 53's simple routing: a name has only one record set of each type."""
 
 
 @dataclass(frozen=True)
 class Weighted:
-    """Weighted routing: the record set is answered in proportion to `weight` (0 to 255)."""
+    """Route 53's weighted routing: DNS answers contain a record set in proportion to its `weight` (0 to 255)."""
 
     weight: int
 
 
 @dataclass(frozen=True)
 class Latency:
-    """Latency routing: the record set is answered to clients to whom this AWS region is the nearest."""
+    """Route 53's latency routing: DNS answers contain the record set whose AWS region is the nearest to the client."""
 
     region: str
 
 
 @dataclass(frozen=True)
 class Geolocation:
-    """Geolocation routing: the record set is answered to clients in a place. Country `*` matches all other clients.
+    """Route 53's geolocation routing: DNS answers contain the record set of the client's continent or country. Country
+    `*` matches all other clients.
 
-    One of `continent` and `country` is set. A US subdivision also has its country.
+    Either `continent` or `country` is set. A record set for a subdivision of the US also names the country.
     """
 
     continent: str = ""
@@ -52,14 +53,14 @@ class Geolocation:
 
 @dataclass(frozen=True)
 class Failover:
-    """Failover routing: the primary record set is answered as long as it is healthy."""
+    """Route 53's failover routing: DNS answers contain the primary record set as long as it is healthy."""
 
     primary: bool
 
 
 @dataclass(frozen=True)
 class Multivalue:
-    """Multivalue answer routing: one answer contains up to eight healthy record sets."""
+    """Route 53's multivalue answer routing: one DNS answer contains up to eight healthy record sets."""
 
 
 Policy = Simple | Weighted | Latency | Geolocation | Failover | Multivalue
@@ -67,7 +68,8 @@ Policy = Simple | Weighted | Latency | Geolocation | Failover | Multivalue
 
 @dataclass(frozen=True)
 class Alias:
-    """An alias to another name in the same zone; answers contain the records of the same type at `target`."""
+    """A Route 53 alias to another name in the same zone. DNS answers contain the records of the same type at the name
+    `target`."""
 
     target: dns.name.Name
     evaluate_target_health: bool
@@ -75,7 +77,8 @@ class Alias:
 
 @dataclass(frozen=True)
 class RecordSet:
-    """One record set of a zone. For an alias, `values` is empty and the TTL is that of the target."""
+    """One record set of a Route 53 zone. If the record set is an alias, `values` is empty and the target decides the
+    TTL."""
 
     name: dns.name.Name
     type: dns.rdatatype.RdataType
@@ -99,7 +102,8 @@ _POLICY_KEYS = {
 
 
 def parse(raw: Mapping[str, Any], zone_id: str) -> RecordSet:
-    """Converts a record set from `ListResourceRecordSets`. Raises RefusedRecord when it is not emulated."""
+    """Converts a Route 53 record set from the answer of `ListResourceRecordSets`. Raises RefusedRecord when the record
+    set is not emulated."""
     title = f"{raw['Name']} {raw['Type']}"
     record_type = dns.rdatatype.from_text(raw["Type"])
     return RecordSet(

@@ -14,21 +14,24 @@ from emulation.dns import health, zones
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All public zones, records and health checks, as Route 53's API lists them. Equal snapshots give equal zones."""
+    """All public zones, records and health checks of the emulated Route 53, as its API lists them. The zones are built
+    again only when this list changes."""
 
     zones: tuple[tuple[Mapping[str, Any], tuple[Mapping[str, Any], ...]], ...] = ()
     checks: tuple[Mapping[str, Any], ...] = ()
 
 
 class Route53:
-    """A client with blocking reads of the emulated Route 53. It ignores the credentials in the environment."""
+    """Reads the emulated Route 53 through its API, without the AWS credentials in the environment. A read blocks the
+    caller."""
 
     def __init__(self, url: str) -> None:
         session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name="us-east-1")  # noqa: S106
         self._client: Any = cast(Any, session).client("route53", endpoint_url=url)
 
     def read(self) -> Snapshot:
-        """Returns the current zones, records and health checks. Raises botocore's errors."""
+        """Returns the current zones, records and health checks of the emulated Route 53. Raises botocore's errors when
+        the API does not answer."""
         listed = [zone for page in self._pages("list_hosted_zones") for zone in page["HostedZones"]]
         public = [zone for zone in listed if not zone["Config"]["PrivateZone"]]
         return Snapshot(
@@ -46,7 +49,8 @@ class Route53:
 
 @dataclass(frozen=True)
 class Served:
-    """Zones and health checks for the server. `refused` says which parts of the snapshot are not emulated."""
+    """The DNS zones and health checks that the sandbox serves. `refused` lists what the emulation does not support,
+    with the reason."""
 
     zones: tuple[zones.HostedZone, ...]
     checks: tuple[health.Check, ...]
@@ -54,7 +58,8 @@ class Served:
 
 
 def serve(snapshot: Snapshot, healthy: Callable[[str], bool], random: Random) -> Served:
-    """Converts a snapshot into zones and health checks. `healthy` returns the state of a health check by its id."""
+    """Converts Route 53's API listings into DNS zones and health checks. `healthy` returns whether the health check
+    with an id is healthy."""
     checks: list[health.Check] = []
     refused_checks: dict[str, str] = {}
     for raw in snapshot.checks:

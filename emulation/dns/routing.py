@@ -1,7 +1,8 @@
-"""Route 53's routing policies: pure functions that choose the record sets for a client.
+"""Chooses the record sets of a DNS answer as Route 53's routing policies do, in functions without side effects.
 
 The rules are those of the Route 53 Developer Guide, "Choosing a routing policy" and "How Amazon Route 53 chooses
-records when health checking is configured". Distance takes the place of latency, which this sandbox cannot measure.
+records when health checking is configured". The distance to a region takes the place of its latency, which the sandbox
+cannot measure.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ Healthy = Callable[[RecordSet], bool]
 
 
 def choose(group: Sequence[RecordSet], client: ClientLocation, healthy: Healthy, random: Random) -> list[RecordSet]:
-    """Chooses the record sets to answer with from `group`, all record sets of one name and type.
+    """Chooses the record sets of one DNS answer from `group`, which holds all record sets of one name and type.
 
     The result is empty only when no geolocation record matches the client. All record sets of a group have the same
-    policy, as Route 53 requires.
+    routing policy, as Route 53 requires.
     """
     match group[0].policy:
         case Weighted():
@@ -41,19 +42,22 @@ def choose(group: Sequence[RecordSet], client: ClientLocation, healthy: Healthy,
 
 
 def depends_on_place(group: Sequence[RecordSet]) -> bool:
-    """Returns whether clients in different places can get different answers (the scope of RFC 7871)."""
+    """Returns whether clients in different places can get different DNS answers from these record sets. An answer that
+    depends on the place is valid only for the client's subnet (RFC 7871)."""
     return isinstance(group[0].policy, Latency | Geolocation)
 
 
 def _usable(group: Sequence[RecordSet], healthy: Healthy) -> list[RecordSet]:
-    """Returns the healthy record sets, or all record sets when none is healthy."""
+    """Returns the healthy ones of the given record sets. When none is healthy, returns all of them, as Route 53
+    does."""
     return [record for record in group if healthy(record)] or list(group)
 
 
 def _weighted(group: Sequence[RecordSet], healthy: Healthy, random: Random) -> RecordSet:
-    """Chooses a healthy record set at random by weight.
+    """Chooses one healthy record set at random, as weighted routing does: the probability is proportional to the
+    weight.
 
-    Record sets of weight 0 are candidates only when no weighted one is healthy; their chances are then equal.
+    Record sets of weight 0 are chosen only when no other one is healthy. Each of them is then equally likely.
     """
     weighty = [record for record in group if _weight(record) > 0]
     candidates = [record for record in weighty if healthy(record)] or [record for record in group if healthy(record)]
@@ -72,10 +76,11 @@ def _kilometres(record: RecordSet, client: ClientLocation) -> tuple[float, str]:
 
 
 def _geolocation(group: Sequence[RecordSet], client: ClientLocation, healthy: Healthy) -> list[RecordSet]:
-    """Returns the healthy record set of the most precise match: country, continent, then default.
+    """Chooses a record set as geolocation routing does: the healthy one for the client's country, else for its
+    continent, else the default one.
 
-    When none is healthy, returns the most precise match. Client locations have no subdivision, so records for a
-    subdivision match none of them.
+    When none of these is healthy, returns the most precise one. Client locations have no subdivision, so record sets
+    for a subdivision match none of them.
     """
     places = (Geolocation(country=client.country), Geolocation(continent=client.continent), Geolocation(country="*"))
     fitting = [record for place in places for record in group if record.policy == place]
@@ -83,6 +88,7 @@ def _geolocation(group: Sequence[RecordSet], client: ClientLocation, healthy: He
 
 
 def _failover(group: Sequence[RecordSet], healthy: Healthy) -> RecordSet:
-    """Returns the primary record set, unless only the secondary one is healthy."""
+    """Chooses a record set as failover routing does: the primary one, or the secondary one if only that one is
+    healthy."""
     primary_first = sorted(group, key=lambda record: record.policy != Failover(primary=True))
     return _usable(primary_first, healthy)[0]

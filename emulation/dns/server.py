@@ -1,4 +1,4 @@
-"""The DNS server: receives and answers DNS messages over UDP and TCP."""
+"""Receives DNS messages over UDP and TCP and answers them from the zones of the sandbox."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from emulation.layout import CLIENT_LOCATIONS, ClientLocation
 
 _log = logging.getLogger(__name__)
 
-_UDP_PAYLOAD = 1232  # bytes; dnsflagday.net/2020: never fragmented on any usual path
-_PLAIN_UDP_PAYLOAD = 512  # RFC 1035, section 4.2.1
+_UDP_PAYLOAD = 1232  # the largest UDP answer in bytes that no usual network path fragments (dnsflagday.net/2020)
+_PLAIN_UDP_PAYLOAD = 512  # the largest UDP answer in bytes for clients without EDNS (RFC 1035, section 4.2.1)
 _TCP_PAYLOAD = 65535
 _TCP_IDLE_SECONDS = 10.0
 _VERSION = "artifact-edge emulation.dns"
@@ -33,15 +33,16 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class DnsServer:
-    """Answers queries from the zones of `authority()`. Each query calls `authority` again, so that zones can change."""
+    """The sandbox's DNS server, which answers from the zones that `authority` returns. The server calls `authority` for
+    each query, because the zones can change."""
 
     def __init__(self, authority: Callable[[], Authority]) -> None:
         self._authority = authority
 
     async def serve(self, address: str, port: int) -> int:
-        """Listens on UDP and TCP as long as the event loop runs, and returns the port.
+        """Starts the DNS server on UDP and TCP and returns its port. The server runs as long as the event loop.
 
-        With port 0, the system chooses one.
+        With port 0, the system chooses a free port.
         """
         tcp = await asyncio.start_server(self._serve_connection, address, port)
         port = tcp.sockets[0].getsockname()[1]
@@ -50,7 +51,8 @@ class DnsServer:
         return port
 
     def respond(self, wire: bytes, source: str, *, udp: bool) -> bytes | None:
-        """Returns the answer to one DNS message, or None for a message that is too short or is a response."""
+        """Returns the answer to one DNS message. Returns None for a message that is too short or that is itself a
+        response."""
         try:
             query = dns.message.from_wire(wire)
         except dns.message.ShortHeader:
@@ -58,7 +60,7 @@ class DnsServer:
         except (dns.exception.DNSException, ValueError):
             return _format_error(wire)
         if query.flags & dns.flags.QR:
-            return None  # two servers would answer each other without end
+            return None  # a response is not answered, because two servers would answer each other without end
         return _to_wire(self._response(query, source), query, udp=udp)
 
     def _response(self, query: dns.message.Message, source: str) -> dns.message.Message:
@@ -81,10 +83,11 @@ class DnsServer:
         options: Sequence[dns.edns.Option] = cast(Any, query).options
         subnet = next((option for option in options if isinstance(option, dns.edns.ECSOption)), None)
         if subnet is not None and subnet.scopelen:
-            response.set_rcode(dns.rcode.FORMERR)  # RFC 7871, section 7.1.2: only answers have a scope
+            # a query with a scope is malformed: only answers have one (RFC 7871, section 7.1.2)
+            response.set_rcode(dns.rcode.FORMERR)
             return
         if question.rdclass != dns.rdataclass.IN or dns.rdatatype.is_metatype(question.rdtype):
-            response.set_rcode(dns.rcode.REFUSED)  # includes ANY (RFC 8482) and zone transfers
+            response.set_rcode(dns.rcode.REFUSED)  # refuses also ANY queries (RFC 8482) and zone transfers
             return
         network = _network(subnet, source)
         answer = self._authority().answer(
@@ -109,7 +112,7 @@ class DnsServer:
                 writer.write(len(response).to_bytes(2) + response)
                 await writer.drain()
         except (asyncio.IncompleteReadError, TimeoutError, ConnectionError):
-            pass  # the client has left, or was idle for too long
+            pass  # the client has closed the connection, or was idle for too long
         finally:
             writer.close()
 
@@ -131,14 +134,16 @@ class _Datagrams(asyncio.DatagramProtocol):
 
 
 def _network(subnet: dns.edns.ECSOption | None, source: str) -> Network:
-    """Returns the client's network: the subnet in the query, or the sender's address without a subnet."""
+    """Returns the network of a DNS client: the subnet in the query, or the sender's address if the query contains no
+    subnet."""
     if subnet is None or not subnet.srclen:
         return ipaddress.ip_network(source)
     return ipaddress.ip_network(f"{subnet.address}/{subnet.srclen}", strict=False)
 
 
 def _scope(network: Network, answer: Answer) -> int:
-    """Returns the prefix length that the answer is valid for (RFC 7871, section 7.2.1). 0 means all clients."""
+    """Returns for how large a network of clients a DNS answer is valid, as the length of the prefix (RFC 7871, section
+    7.2.1). 0 means all clients."""
     if not answer.by_place:
         return 0
     known = _overlapping(network)
@@ -146,9 +151,9 @@ def _scope(network: Network, answer: Answer) -> int:
 
 
 def _overlapping(network: Network) -> ClientLocation | None:
-    """Returns a client location whose subnet overlaps the network, or None.
+    """Returns a client location whose subnet overlaps a DNS client's network, or None.
 
-    A part of the network may have a location.
+    The client's network can be larger than the subnet of a client location.
     """
     if isinstance(network, ipaddress.IPv6Network):
         return None
@@ -164,7 +169,8 @@ def _fill(response: dns.message.Message, answer: Answer) -> None:
 
 
 def _answer_version(question: dns.rrset.RRset, response: dns.message.Message) -> None:
-    """Answers `version.bind`, the conventional query for a name server's version; refuses other CH queries."""
+    """Answers `version.bind`, the usual DNS query for the version of a name server. Other queries of class CH are
+    refused."""
     if question.name.to_text() == "version.bind." and question.rdtype == dns.rdatatype.TXT:
         response.answer.append(dns.rrset.from_text(question.name, 0, dns.rdataclass.CH, "TXT", f'"{_VERSION}"'))
     else:
@@ -172,7 +178,7 @@ def _answer_version(question: dns.rrset.RRset, response: dns.message.Message) ->
 
 
 def _to_wire(response: dns.message.Message, query: dns.message.Message, *, udp: bool) -> bytes:
-    """Encodes a response within the size limit of its transport.
+    """Encodes a DNS response within the size limit of UDP or TCP.
 
     A response that is too long is truncated and marked with TC, so that the client repeats the query over TCP.
     """

@@ -27,7 +27,8 @@ _POLL_SECONDS = 1.0
 
 
 class DnsService:
-    """Serves DNS until it is cancelled, and writes zones, refused records and health checks to `run/dns.json`."""
+    """Runs the sandbox's DNS until it is cancelled. The file `run/dns.json` reports the served zones, the refused
+    records and the state of the health checks."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -70,7 +71,8 @@ class DnsService:
             await asyncio.sleep(_POLL_SECONDS)
 
     def _read_cloudflare(self) -> tuple[Listed, ...]:
-        """Returns the zones of the emulated Cloudflare, or those of the last look when the API does not answer."""
+        """Returns the zones of the emulated Cloudflare. When its API does not answer, returns the zones from the last
+        successful read."""
         try:
             return self._cloudflare.read()
         except httpx.HTTPError:
@@ -87,9 +89,9 @@ class DnsService:
         _log.info("serving %s", ", ".join(str(zone.origin) for zone in self._served.zones) or "no zone")
 
     def _addresses_anywhere(self, name: str) -> list[str]:
-        """Returns the addresses of a name from all client locations.
+        """Returns all addresses that a DNS name has for any client location, for the health checkers.
 
-        Route 53's checkers also probe from many countries.
+        Route 53's checkers also resolve a name from many countries.
         """
         return sorted(
             {
@@ -100,7 +102,8 @@ class DnsService:
         )
 
     def _pop_checks(self) -> list[Check]:
-        """Returns health checks for the PoPs, so that emulated anycast avoids a PoP after one failed check."""
+        """Returns a health check for each PoP. After one failed check, the emulated anycast no longer sends clients to
+        the PoP."""
         return [
             Check(id=_pop_id(pop), type="TCP", address=self._sandbox.pop_address(pop), port=POP_HTTPS_PORT, failures=1)
             for pop in POPS
@@ -114,9 +117,9 @@ class DnsService:
         return any(owner.is_subdomain(zone.origin) for zone in self._served.zones)
 
     def _report(self) -> None:
-        """Writes the report for people and tests.
+        """Writes the state of the sandbox's DNS to `run/dns.json`, for people and tests.
 
-        The file is replaced in one step, so that readers see a whole report.
+        The file is replaced in one step, so that readers always see a complete report.
         """
         report = {
             "zones": [str(zone.origin) for zone in self._served.zones],

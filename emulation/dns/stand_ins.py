@@ -1,4 +1,5 @@
-"""Answers for internet names of other owners, so that every step of a client's name resolution stays local."""
+"""Answers DNS queries for the API names of AWS and Google Cloud with the addresses of the emulated clouds, so that no
+query leaves the sandbox."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ _TTL_SECONDS = 5
 
 @dataclass
 class StandIn:
-    """A zone in which every name below the origin has the address `address(client)`."""
+    """A DNS zone in which every name below the origin has one address, which depends only on the client location."""
 
     origin: dns.name.Name
     address: Callable[[ClientLocation], str]
@@ -38,7 +39,7 @@ class StandIn:
 
 
 def stand_ins(sandbox: Sandbox) -> list[Zone]:
-    """Returns the zones for the AWS and Google Cloud API names."""
+    """Returns the DNS zones for the API names of AWS and Google Cloud, which resolve to the emulated clouds."""
     return [
         StandIn(dns.name.from_text("amazonaws.com"), lambda _: sandbox.aws_address),
         StandIn(dns.name.from_text("googleapis.com"), lambda _: sandbox.gcp_address),

@@ -1,4 +1,4 @@
-"""Hosted zones and their records; finds the records of a name and type for a client."""
+"""Finds the records of a DNS name and type for a client in the hosted zones of the emulated Route 53."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from emulation.layout import ClientLocation
 
 _log = logging.getLogger(__name__)
 
-# Route 53's SOA record, as its Developer Guide gives it. The SOA record in moto cannot be parsed.
+# The SOA record of a Route 53 zone, from its Developer Guide. moto's own SOA record cannot be parsed.
 _SOA = "ns-2048.awsdns-64.com. awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400"
 _SOA_TTL = 900
 _ALIASES_IN_A_ROW = 8
@@ -30,9 +30,10 @@ _ALIASES_IN_A_ROW = 8
 
 @dataclass(frozen=True)
 class Found:
-    """The result of a search in a zone: records, or a code that says why there are none.
+    """The result of a search for a DNS name in a zone: either records, or a response code that says why there are none.
 
-    `delegated` is true when a zone cut is at or above the name; the records are then those of its name servers.
+    `delegated` is true when the name belongs to a delegated part of the zone. The records are then those of that part's
+    name servers.
     """
 
     rrset: dns.rrset.RRset | None = None
@@ -42,7 +43,7 @@ class Found:
 
 
 class Zone(Protocol):
-    """A zone that the server answers for."""
+    """A DNS zone that the sandbox's DNS server is responsible for."""
 
     @property
     def origin(self) -> dns.name.Name: ...
@@ -54,7 +55,7 @@ class Zone(Protocol):
 
 
 def start_of_authority(origin: dns.name.Name) -> dns.rrset.RRset:
-    """Returns the SOA record of a zone, which also accompanies negative answers."""
+    """Returns the SOA record of a DNS zone. Negative answers contain this record too."""
     return dns.rrset.from_text(origin, _SOA_TTL, dns.rdataclass.IN, SOA, _SOA)
 
 
@@ -63,9 +64,9 @@ _Key = tuple[dns.name.Name, dns.rdatatype.RdataType]
 
 @dataclass
 class HostedZone:
-    """One hosted zone of Route 53.
+    """A hosted zone of the emulated Route 53, from which the DNS server answers.
 
-    `healthy` returns the state of a health check by id and is called for each answer.
+    `healthy` returns whether the health check with an id is healthy. Each answer calls `healthy` again.
     """
 
     origin: dns.name.Name
@@ -79,7 +80,8 @@ class HostedZone:
     def __post_init__(self) -> None:
         self.soa = start_of_authority(self.origin)
         owners = {name for name, _ in (*self.groups, *self.refused)}
-        # A name between a record and the zone's origin exists too, without records (RFC 4592, section 2.2.2).
+        # Names between a record and the zone's origin exist too, without records of their own (RFC 4592, section
+        # 2.2.2).
         self._names = {above for owner in owners for above in _up_to(owner, self.origin)}
 
     def find(self, name: dns.name.Name, rdtype: dns.rdatatype.RdataType, client: ClientLocation) -> Found:
@@ -97,7 +99,8 @@ class HostedZone:
         return self._resolve(name, key, client, ())
 
     def _owner(self, name: dns.name.Name) -> dns.name.Name | None:
-        """Returns the name whose records answer a query: the name itself, its wildcard (RFC 4592), or None."""
+        """Returns the DNS name whose records answer a query: the name itself, the wildcard that covers it (RFC 4592),
+        or None."""
         if name in self._names:
             return name
         closest = next(above for above in _up_to(name, self.origin) if above in self._names or above == self.origin)
@@ -118,9 +121,10 @@ class HostedZone:
         return Found(_rrset(name, chosen) if chosen else None, by_place=by_place)
 
     def _is_healthy(self, record: RecordSet, via: tuple[Alias, ...] = ()) -> bool:
-        """Returns whether the record is healthy.
+        """Returns whether a DNS record is healthy.
 
-        Its health check must be healthy. If its alias evaluates target health, one target must be healthy too.
+        The record's health check must be healthy. If the record is an alias that evaluates the health of its target, at
+        least one record of the target must be healthy too.
         """
         if record.health_check and not self.healthy(record.health_check):
             return False
@@ -138,9 +142,9 @@ def hosted_zone(
     healthy: Callable[[str], bool],
     random: Random,
 ) -> HostedZone:
-    """Creates a zone from Route 53's API listings.
+    """Returns a DNS zone that is built from the API listings of Route 53.
 
-    Records that are not emulated are logged and answered with SERVFAIL.
+    Records that are not emulated are logged, and queries for them are answered with SERVFAIL.
     """
     groups: defaultdict[_Key, list[RecordSet]] = defaultdict(list)
     refused: dict[_Key, str] = {}
@@ -168,7 +172,7 @@ def _check(record: RecordSet, others: Sequence[RecordSet], refused_checks: Mappi
 
 
 def _up_to(name: dns.name.Name, origin: dns.name.Name) -> list[dns.name.Name]:
-    """Returns the name and all its parents up to the origin, which is the last element."""
+    """Returns a DNS name and all its parent names up to the zone's origin, which is the last one."""
     steps = len(name) - len(origin)
     return [dns.name.Name(name.labels[step:]) for step in range(steps + 1)]
 
