@@ -1,5 +1,5 @@
-"""Runs the emulated providers of one sandbox until the process is ended: `python -m emulation.providers --directory
-DIR`."""
+"""Runs the emulated Pulumi providers of one sandbox until the process is ended: `python -m emulation.providers
+--directory DIR`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Reads archives in the engine's format: files by name, with their text or path.
+"""Reads the archives and assets that a Pulumi program passes to a provider: files by name, with their text or path.
 
-The markers are those of the Pulumi SDK (`pulumi.runtime.rpc`). Archives with the same hash count as equal.
+The keys that mark archives and assets are those of the Pulumi SDK (`pulumi.runtime.rpc`). Archives with the same hash
+count as equal.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ _EARLIEST = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip file can store
 
 
 def on_the_wire(value: Any) -> Any:
-    """Returns `value` with the SDK's archives and assets, at any depth, in the engine's format."""
+    """Returns a property value in which the Pulumi SDK's archives and assets, at any depth, have the form that the
+    engine sends to providers."""
     if isinstance(value, pulumi.StringAsset):
         return {_MARK: _ASSET, "text": value.text, "hash": hashlib.sha256(value.text.encode()).hexdigest()}
     if isinstance(value, pulumi.AssetArchive):
@@ -41,15 +43,16 @@ def on_the_wire(value: Any) -> Any:
 
 
 def comparable(value: Any) -> Any:
-    """Returns `value`, or the hash of an archive, because state and program can describe the same archive
-    differently."""
+    """Returns a property value for a comparison. An archive is replaced by its hash, because the Pulumi state and the
+    program can describe the same archive differently."""
     if isinstance(value, dict) and cast(Properties, value).get(_MARK) == _ARCHIVE:
         return cast(Properties, value).get("hash")
     return cast(Any, value)
 
 
 def zipped(archive: Mapping[str, Any]) -> bytes:
-    """Returns the archive as a zip file. The same files always give the same bytes. Raises CloudError."""
+    """Returns a Pulumi archive as a zip file. The same files always give the same bytes. Raises CloudError when the
+    archive is of a kind that is not emulated."""
     if archive.get(_MARK) != _ARCHIVE or "assets" not in archive:
         raise CloudError("not emulated: code that is no AssetArchive")
     buffer = io.BytesIO()

@@ -1,7 +1,9 @@
-"""The interface of a resource type's handler, for any emulated cloud.
+"""Defines the interface through which an emulated Pulumi provider creates, reads, changes and deletes resources of one
+type, in any cloud.
 
-The gRPC provider for the engine uses the handlers, and so do the unit tests' Pulumi mocks. Handlers use the SDK's wire
-names (camelCase) and plain JSON values. The provider removes and restores markers of unknown and secret values.
+The gRPC provider for the Pulumi engine uses the handlers, and so do the Pulumi mocks of the unit tests. Handlers use
+the SDK's wire names (camelCase) and plain JSON values. The provider removes and restores the markers of unknown and
+secret values.
 """
 
 from __future__ import annotations
@@ -16,55 +18,57 @@ Properties = dict[str, Any]
 
 @dataclass(frozen=True)
 class Created:
-    """A new resource: the id that the cloud assigned, and all output properties (inputs included)."""
+    """A new cloud resource: the id that the cloud assigned, and all output properties, which include the inputs."""
 
     id: str
     outputs: Properties
 
 
 class Handler(Protocol):
-    """The handler of one resource type. Methods raise CloudError with a message for the user; the resource is then not
-    created or changed."""
+    """Creates, reads, changes and deletes the resources of one type in an emulated cloud. A method that raises
+    CloudError, with a message for the user, has not created or changed the resource."""
 
     @property
     def resource(self) -> type[pulumi.CustomResource]:
-        """The SDK's class, which defines the type token and the argument types that inputs are checked against."""
+        """The resource class of the Pulumi SDK, which defines the type token and the types of the inputs."""
         ...
 
     @property
     def replace_on(self) -> frozenset[str]:
-        """Top-level input properties that the cloud cannot change in place."""
+        """The names of the top-level inputs that the cloud cannot change in place. Pulumi replaces the resource to
+        change them."""
         ...
 
     def create(self, inputs: Properties) -> Created: ...
 
     def read(self, id: str, state: Properties) -> Properties | None:
-        """Returns the current outputs from the cloud, or None if the resource does not exist.
+        """Returns the current outputs of a resource from the cloud, or None if the resource does not exist.
 
-        `state` contains Pulumi's last known properties and is empty on import. A property that is also an input must
-        have the form of the input, because any difference counts as drift.
+        `state` contains the properties in the Pulumi state and is empty on import. A property that is also an input
+        must have the form of the input, because any difference counts as drift.
         """
         ...
 
     def update(self, id: str, old: Properties, new: Properties) -> Properties:
-        """Applies the `new` inputs and returns all outputs. `old` are the last known outputs."""
+        """Changes a resource in place to its `new` inputs and returns all outputs. `old` are the outputs in the Pulumi
+        state."""
         ...
 
     def delete(self, id: str, state: Properties) -> None:
-        """Deletes the resource. Does nothing if the resource no longer exists."""
+        """Deletes a resource from the cloud. Does nothing if the resource no longer exists."""
         ...
 
 
 class ReplacedBeforeDeletion:
-    """Marks a handler whose old and new resource can exist at the same time.
+    """Marks a resource type whose old and new resource can exist at the same time.
 
-    Pulumi then creates a replacement and moves its users before it deletes the old resource. Without this mark Pulumi
-    deletes the old resource first, because its name must be free.
+    To replace such a resource, Pulumi creates the new one and lets dependent resources use it before it deletes the old
+    one. For other types Pulumi deletes the old resource first, because its name must be free.
     """
 
 
 class Function(Protocol):
-    """The handler of one data source (`invoke`), such as `aws:ec2/getAmi:getAmi`."""
+    """Serves one Pulumi data source (`invoke`), such as `aws:ec2/getAmi:getAmi`."""
 
     token: str
 
@@ -72,4 +76,4 @@ class Function(Protocol):
 
 
 class CloudError(Exception):
-    """The emulated cloud refused a request. The message is shown to the user."""
+    """An emulated cloud refuses a request of the Pulumi provider. The user sees the message."""

@@ -1,7 +1,7 @@
-"""The emulated provider, which takes the place of a cloud's provider plugin for the Pulumi engine (provider.proto).
+"""Emulates a Pulumi provider: takes the place of a cloud's provider plugin for the Pulumi engine (provider.proto).
 
 The provider checks inputs, computes diffs and previews, and protects secrets for all resource types. A handler for each
-type does the rest. The provider refuses a type or function that has no handler, and names it in the error.
+type does the rest. The provider refuses a resource type or data source that has no handler, and names it in the error.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ from emulation.providers import schema, wire
 from emulation.providers.archives import comparable
 from emulation.providers.handler import CloudError, Function, Handler, Properties, ReplacedBeforeDeletion
 
-# Provider settings that apply to each resource that does not set the property.
+# The settings of the provider that also apply to each resource which does not set a property of this name.
 INHERITED = ("region", "project")
 
-Messages = Any  # the generated message classes are typed only in part
+Messages = Any  # the generated gRPC message classes are typed only in part
 
 
 class EmulatedProvider(provider_pb2_grpc.ResourceProviderServicer):
-    """The provider of one cloud, with a handler for each resource type. `version` is the version of the Pulumi SDK."""
+    """The emulated Pulumi provider of one cloud, with a handler for each resource type. `version` is the version of the
+    Pulumi SDK of this cloud."""
 
     def __init__(self, cloud: str, version: str, handlers: Iterable[Handler], functions: Iterable[Function]) -> None:
         self._cloud = cloud
@@ -138,7 +139,7 @@ class EmulatedProvider(provider_pb2_grpc.ResourceProviderServicer):
         return self._handlers[token]
 
     def _call(self, context: Any, call: Any) -> Any:
-        """Returns the result of a call to the emulated cloud.
+        """Calls the emulated cloud for a request of the Pulumi engine and returns the result.
 
         An error from the cloud ends the request with a one-line message for the user. Any other exception is a bug, so
         the request ends with the traceback.
@@ -151,13 +152,15 @@ class EmulatedProvider(provider_pb2_grpc.ResourceProviderServicer):
             context.abort(grpc.StatusCode.INTERNAL, traceback.format_exc())
 
     def _encode(self, outputs: Properties, given: Properties) -> Messages:
-        """Returns the outputs as a message for the engine. Properties with a secret in `given` are marked as secret."""
+        """Returns a resource's outputs as a message for the Pulumi engine. Outputs are marked as secret if the
+        properties of the same name in `given` contain a secret."""
         secrets = {name for name, value in given.items() if wire.holds_secret(value)}
         return wire.encode(wire.hide(outputs, secrets))
 
 
 def _preview_outputs(handler: Handler, inputs: Properties) -> Properties:
-    """Returns the outputs of a resource in a preview: the inputs are known, and all other outputs are unknown."""
+    """Returns what a Pulumi preview shows as the outputs of a resource: its inputs with their values, and all other
+    outputs as unknown."""
     return {**dict.fromkeys(schema.outputs_of(handler.resource), wire.UNKNOWN), **inputs}
 
 

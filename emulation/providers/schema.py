@@ -1,4 +1,5 @@
-"""Checks inputs against the SDK's own argument types, so that a wrong property fails here as it would in the cloud."""
+"""Checks the inputs of resources against the argument types of the Pulumi SDK, so that a wrong property fails in the
+emulation as it would in the cloud."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ from emulation.providers.handler import Properties
 
 @dataclass(frozen=True)
 class Failure:
-    """One property that the cloud would refuse: the path of the property, and the reason as a message for the user."""
+    """A resource input that the cloud would refuse: the path of the property, and the reason as a message for the
+    user."""
 
     path: str
     reason: str
@@ -27,28 +29,29 @@ class Failure:
 
 @dataclass(frozen=True)
 class Shape:
-    """The properties that an argument class of the SDK accepts, by wire name: their types, and the required names."""
+    """The properties that an argument class of the Pulumi SDK accepts, by wire name: their types, and the names of the
+    required ones."""
 
     types: Mapping[str, Any]
     required: frozenset[str]
 
 
 def token_of(resource: type[pulumi.CustomResource]) -> str:
-    """Returns the type token of a resource class of an SDK, e.g. `aws:s3/bucket:Bucket`."""
+    """Returns the Pulumi type token of a resource class, e.g. `aws:s3/bucket:Bucket`."""
     return cast(Any, resource).pulumi_type
 
 
 def outputs_of(resource: type[pulumi.CustomResource]) -> frozenset[str]:
-    """Returns the wire names of all properties that a resource has once the resource exists."""
+    """Returns the wire names of all output properties of a Pulumi resource class."""
     return frozenset(cast(Any, sdk_types).resource_types(resource))
 
 
 @cache
 def shape_of_resource(resource: type[pulumi.CustomResource]) -> Shape:
-    """Returns the shape of the arguments that a resource's constructor accepts.
+    """Returns the properties that the constructor of a Pulumi resource class accepts.
 
-    The argument class is `<Name>Args`, or `<Name>InitArgs` where a nested type has the first name, as with
-    BucketVersioning.
+    The argument class is `<Name>Args`. Where a nested type has this name, as with BucketVersioning, the argument class
+    is `<Name>InitArgs`.
     """
     module = sys.modules[resource.__module__]
     name = resource.__name__
@@ -57,7 +60,7 @@ def shape_of_resource(resource: type[pulumi.CustomResource]) -> Shape:
 
 @cache
 def shape_of(arguments: type) -> Shape:
-    """Returns the shape of one argument class of the SDK."""
+    """Returns the properties that one argument class of the Pulumi SDK accepts."""
     names: Mapping[str, str] = cast(Any, sdk_types).input_type_py_to_pulumi_names(arguments)
     parameters = inspect.signature(arguments.__init__).parameters.values()
     required = {
@@ -70,7 +73,7 @@ def shape_of(arguments: type) -> Shape:
 
 
 def check(resource: type[pulumi.CustomResource], inputs: Properties) -> list[Failure]:
-    """Returns each property of `inputs` that the SDK's argument types do not accept.
+    """Returns a failure for each input of a resource that the argument types of the Pulumi SDK do not accept.
 
     `inputs` may still contain secrets and unknown values.
     """
@@ -82,7 +85,7 @@ def _failures(shape: Shape, values: Properties, prefix: str, owner: str) -> Iter
         yield Failure(prefix + name, f"{owner}: missing required property '{prefix}{name}'")
     for name, value in values.items():
         if name.startswith("__"):
-            continue  # the engine adds these properties, such as __defaults
+            continue  # the Pulumi engine adds properties such as __defaults to the inputs
         if name not in shape.types:
             accepted = ", ".join(sorted(shape.types))
             yield Failure(prefix + name, f"{owner}: unknown property '{prefix}{name}' (accepted: {accepted})")
@@ -104,7 +107,8 @@ def _nested(expected: Any, value: Any, path: str, owner: str) -> Iterator[Failur
 
 
 def _is_scalar(value: Any) -> bool:
-    """Returns whether a value is a scalar. Real providers convert between scalars ("true", "80")."""
+    """Returns whether an input is a single value and not a list or object. The type of a single value is not compared,
+    because real providers convert between them ("true", "80")."""
     return not isinstance(value, (dict, list))
 
 
@@ -113,7 +117,7 @@ def _is_arguments(expected: Any) -> bool:
 
 
 def _without_input_wrappers(expected: Any) -> Any:
-    """The plain type of `Input[T]` and `Optional[T]`: the member of the union that is neither of their wrappers."""
+    """Returns the type T of an SDK argument whose declared type is `Input[T]` or `Optional[T]`."""
     while typing.get_origin(expected) is typing.Union:
         members = typing.get_args(expected)
         expected = next((m for m in members if _is_arguments(m)), members[0])

@@ -1,4 +1,4 @@
-"""Serves the emulated providers, with one gRPC server per cloud, and records their ports for the sandbox."""
+"""Serves the emulated Pulumi providers of a sandbox, with one gRPC server for each cloud, and records their ports."""
 
 from __future__ import annotations
 
@@ -18,18 +18,20 @@ CLOUDS = ("aws", "cloudflare", "gcp")
 
 
 def provider(cloud: str) -> EmulatedProvider:
-    """Returns the emulated provider of a cloud, with all handlers of its package `emulation.providers.<cloud>`."""
+    """Returns the emulated Pulumi provider of a cloud, with all handlers of the package
+    `emulation.providers.<cloud>`."""
     package = importlib.import_module(f"emulation.providers.{cloud}")
     return EmulatedProvider(cloud, version(f"pulumi-{cloud}"), package.handlers(), package.functions())
 
 
 def serve_provider(emulated: EmulatedProvider) -> Served:
-    """Starts a server for the provider on the loopback address where the engine looks for debug providers."""
+    """Starts the gRPC server of an emulated Pulumi provider on 127.0.0.1, where the Pulumi engine looks for debug
+    providers."""
     return serve(lambda server: provider_pb2_grpc.add_ResourceProviderServicer_to_server(emulated, server), threads=16)
 
 
 def serve_sandbox(sandbox: Sandbox) -> list[Served]:
-    """Serves every cloud that has handlers and writes the ports to `run/providers.json`."""
+    """Serves the emulated Pulumi providers of all clouds and writes their ports to `run/providers.json`."""
     served = {cloud: serve_provider(provider(cloud)) for cloud in CLOUDS if _has_handlers(cloud)}
     ports = {cloud: running.port for cloud, running in served.items()}
     target = sandbox.path("run", "providers.json")

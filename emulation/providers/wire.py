@@ -1,4 +1,5 @@
-"""Decodes and encodes property values of the Pulumi engine, and removes or adds the markers of secrets.
+"""Converts property values between the messages of the Pulumi engine and plain Python values, and adds or removes the
+markers of secrets.
 
 The markers are those of the Pulumi SDK (`pulumi.runtime.rpc`). An unknown value is one reserved string. A secret is an
 object with a reserved key. Markers can occur at any depth of a value.
@@ -20,7 +21,7 @@ _SECRET = rpc._special_secret_sig  # pyright: ignore[reportPrivateUsage]
 
 
 def decode(struct: struct_pb2.Struct) -> Properties:
-    """Returns the plain Python values of a message from the engine.
+    """Returns the plain Python values of a message from the Pulumi engine.
 
     Whole numbers become int, because the message format has only floating-point numbers. Members that are null are left
     out, as the real providers do.
@@ -29,7 +30,8 @@ def decode(struct: struct_pb2.Struct) -> Properties:
 
 
 def encode(properties: Properties) -> struct_pb2.Struct:
-    """Returns the message for plain values and secret markers. Properties that are None are left out."""
+    """Returns property values as a message for the Pulumi engine. The values may contain secret markers. Properties
+    that are None are left out."""
     struct = struct_pb2.Struct()
     struct.update({name: value for name, value in properties.items() if value is not None})
     return struct
@@ -40,12 +42,13 @@ def is_secret(value: Any) -> bool:
 
 
 def secret(value: Any) -> Any:
-    """Returns `value` marked as secret. A value that is already a secret is returned unchanged."""
+    """Returns a property value with Pulumi's marker of a secret. A value that already has the marker is returned
+    unchanged."""
     return value if is_secret(value) else {_MARK: _SECRET, "value": value}
 
 
 def reveal(value: Any) -> Any:
-    """Returns `value` without secret markers, at any depth."""
+    """Returns a property value without Pulumi's markers of secrets, at any depth."""
     if is_secret(value):
         return reveal(value.get("value"))
     if isinstance(value, dict):
@@ -56,12 +59,12 @@ def reveal(value: Any) -> Any:
 
 
 def holds_secret(value: Any) -> bool:
-    """Returns whether `value` contains a secret marker at any depth."""
+    """Returns whether a property value contains a Pulumi secret at any depth."""
     return is_secret(value) or any(holds_secret(item) for item in _items(value))
 
 
 def hide(properties: Properties, names: Iterable[str]) -> Properties:
-    """Returns `properties`, with the properties in `names` marked as secret."""
+    """Returns the properties of a resource, with those in `names` marked as Pulumi secrets."""
     hidden = set(names)
     return {name: secret(value) if name in hidden else value for name, value in properties.items()}
 

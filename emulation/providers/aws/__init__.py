@@ -1,4 +1,5 @@
-"""Handlers of the AWS resource types that the project uses. They call the API with boto3."""
+"""Lists the handlers with which the emulated AWS provider creates, reads, changes and deletes resources. Handlers call
+the emulated AWS with boto3."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ from emulation.providers.handler import Function, Handler
 
 
 def handlers() -> Iterable[Handler]:
-    """Returns one handler for each resource type."""
+    """Returns the handlers with which the emulated Pulumi provider serves all AWS resource types of the project."""
     return [
         s3.Bucket(),
         *s3.settings(),
@@ -50,7 +51,7 @@ def handlers() -> Iterable[Handler]:
 
 
 def functions() -> Iterable[Function]:
-    """Returns one handler for each data source."""
+    """Returns the handlers with which the emulated Pulumi provider serves all AWS data sources of the project."""
     return [
         ec2.AvailabilityZones(),
         ec2.Ami(),

@@ -1,4 +1,5 @@
-"""Application Auto Scaling: scalable targets and target tracking policies."""
+"""Handles the Application Auto Scaling resources of the emulated AWS provider: scalable targets and target tracking
+policies."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from emulation.providers.handler import Handler, Properties
 
 
 def handlers() -> list[Handler]:
-    """Returns one handler for each resource type. A policy's settings can change in place, but its target cannot."""
+    """Returns the handlers of scalable targets and scaling policies. A policy's settings can change in place, but its
+    target cannot."""
     place = frozenset({"region", "resourceId", "scalableDimension", "serviceNamespace"})
     return [
         Described(

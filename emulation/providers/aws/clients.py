@@ -1,4 +1,5 @@
-"""Creates boto3 clients, one for each service and region. The AWS_* environment variables select the endpoint."""
+"""Creates the boto3 clients with which the emulated AWS provider calls the API, one for each service and region. The
+AWS_* environment variables select the endpoint."""
 
 from __future__ import annotations
 
@@ -14,26 +15,28 @@ DEFAULT_REGION = "us-east-1"
 
 
 def client(service: str, properties: Properties | None = None) -> Any:
-    """Returns a client for the region in `properties`, or else for the environment's region.
+    """Returns a boto3 client for the region in a resource's `properties`. Without a region there, takes the region of
+    the environment.
 
-    The result has the type Any because handlers are generic over many services. The API itself refuses a wrong call.
+    The result has the type Any, because handlers are generic over many services. The API itself refuses a wrong call.
     """
     region = (properties or {}).get("region") or os.environ.get("AWS_REGION", DEFAULT_REGION)
     return _client(service, region, os.environ.get("AWS_ENDPOINT_URL", ""))
 
 
 def tag_list(tags: dict[str, str] | None) -> list[dict[str, str]]:
-    """Returns tags in the form of most AWS APIs."""
+    """Returns a resource's tags in the form of most AWS APIs, a list of `Key` and `Value`."""
     return [{"Key": key, "Value": value} for key, value in sorted((tags or {}).items())]
 
 
 def tag_map(tags: list[dict[str, str]]) -> dict[str, str]:
-    """Returns tags in Pulumi's form."""
+    """Returns a resource's tags in Pulumi's form, a mapping from key to value."""
     return {tag["Key"]: tag["Value"] for tag in tags}
 
 
 def tags_of(described: Properties, state: Properties) -> Properties:
-    """Returns the tags as outputs, or no outputs if the resource has no tags and the state has none."""
+    """Returns a resource's tags as Pulumi outputs. Returns no outputs if neither the cloud nor the Pulumi state has
+    tags."""
     tags = tag_map(described.get("Tags", []))
     return {"tags": tags} if tags or "tags" in state else {}
 

@@ -1,4 +1,4 @@
-"""CloudWatch: alarms on one metric, and dashboards."""
+"""Handles the CloudWatch resources of the emulated AWS provider: alarms on one metric, and dashboards."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from emulation.providers.aws.clients import tag_list, tag_map
 from emulation.providers.aws.described import Api, Described
 from emulation.providers.handler import CloudError, Handler, Properties
 
-# Pulumi's property names of an alarm, with the API's parameter names.
+# For each Pulumi property of an alarm, the name of the parameter in the CloudWatch API.
 _ALARM = {
     "name": "AlarmName",
     "alarmDescription": "AlarmDescription",
@@ -29,7 +29,7 @@ _ALARM = {
 
 
 def handlers() -> list[Handler]:
-    """Returns one handler for each resource type."""
+    """Returns the handlers with which the emulated Pulumi provider serves CloudWatch alarms and dashboards."""
     return [
         Described(
             aws.cloudwatch.MetricAlarm,
@@ -63,8 +63,8 @@ def _put_alarm(cloudwatch: Api, inputs: Properties) -> str:
 
 
 def _change_alarm(cloudwatch: Api, id: str, old: Properties, new: Properties) -> None:
-    """Changes an alarm and its tags. PutMetricAlarm ignores tags when it changes an alarm (CloudWatch API,
-    "PutMetricAlarm")."""
+    """Changes a CloudWatch alarm, and its tags with a separate call. PutMetricAlarm ignores tags when it changes an
+    alarm (CloudWatch API, "PutMetricAlarm")."""
     _put_alarm(cloudwatch, new)
     arn = old["arn"]
     gone = sorted(old.get("tags", {}).keys() - new.get("tags", {}).keys())

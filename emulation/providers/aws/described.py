@@ -1,6 +1,7 @@
-"""Handles resource types that the API creates, describes and deletes by one identifier.
+"""Handles AWS resource types that the API creates, describes and deletes by one identifier.
 
-Each type supplies its API calls. This module implements the common parts: deleted resources, tags and regions.
+A resource type supplies its API calls. This module implements what the types have in common: deleted resources, tags
+and regions.
 """
 
 from __future__ import annotations
@@ -19,15 +20,16 @@ Api = Any  # a boto3 client, which has the type Any as in `clients.client`
 
 
 def _cannot_change(api: Api, id: str, old: Properties, new: Properties) -> None:
-    """Does nothing, for types whose properties, except tags, are all in `replace_on`."""
+    """Does nothing, because a resource of this type changes in place only in its tags. Any other change replaces the
+    resource."""
 
 
 @dataclass(frozen=True)
 class Described:
-    """A handler that consists of four calls.
+    """Handles one AWS resource type with four functions that call the AWS API.
 
-    `make` creates the resource and returns its identifier. `describe` returns the outputs from the cloud, or None if
-    the resource does not exist. `remove` deletes the resource. `change` applies the `new` inputs in place.
+    `make` creates a resource and returns its identifier. `describe` returns the resource's outputs, or None if the
+    resource does not exist. `remove` deletes the resource. `change` applies the `new` inputs in place.
     """
 
     resource: type[pulumi.CustomResource]
@@ -65,7 +67,7 @@ class Described:
 
 
 def unless_missing(call: Callable[[], Any]) -> Any:
-    """Returns the result of the call, or None if the API reports that the resource does not exist."""
+    """Calls the AWS API and returns the result. Returns None if the API reports that the resource does not exist."""
     try:
         return call()
     except ClientError as error:

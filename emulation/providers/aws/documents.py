@@ -1,4 +1,4 @@
-"""Compares policy documents from the API with those in the program."""
+"""Compares IAM policy documents from the AWS API with those in the Pulumi program."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from urllib.parse import unquote
 
 
 def in_given_form(document: Any, given: str | None) -> str:
-    """Returns the policy as text. If it equals `given` apart from layout, the result is `given`, so that layout is not
-    drift."""
+    """Returns an IAM policy from the AWS API as text. If it differs from the program's text `given` only in layout,
+    returns `given`, because a different layout is not drift."""
     found = json.loads(unquote(document)) if isinstance(document, str) else document
     if given is not None and json.loads(given) == found:
         return given

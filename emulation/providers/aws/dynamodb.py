@@ -1,4 +1,5 @@
-"""DynamoDB: tables with recovery, encryption, streams, expiry, deletion protection, and replicas in other regions."""
+"""Handles DynamoDB tables of the emulated AWS provider, with recovery, encryption, streams, expiry, deletion
+protection, and replicas in other regions."""
 
 from __future__ import annotations
 
@@ -14,8 +15,8 @@ from emulation.providers.handler import Created, Properties
 
 
 class Table:
-    """The handler of `aws:dynamodb/table:Table`, including its `replicas` (`emulation/aws/global_tables.py` emulates
-    replicas)."""
+    """Handles the Pulumi resource type `aws:dynamodb/table:Table`, with its property `replicas`. The module
+    `emulation/aws/global_tables.py` emulates replicas in the cloud."""
 
     resource: type[pulumi.CustomResource] = aws.dynamodb.Table
     replace_on = frozenset({"name", "region", "hashKey", "rangeKey", "attributes"})
@@ -151,6 +152,7 @@ def _put_recovery_and_expiry(dynamodb: Any, name: str, inputs: Properties) -> No
         wanted = {"Enabled": expiry.get("enabled", True), "AttributeName": expiry["attributeName"]}
         try:
             dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=wanted)
-        except ClientError as error:  # DynamoDB refuses to enable a setting that is already enabled
+        # DynamoDB answers with an error when a request enables a setting that is already enabled
+        except ClientError as error:
             if "already" not in str(error):
                 raise

@@ -1,4 +1,5 @@
-"""DynamoDB: replicas of a table, as a property of the table or as separate resources."""
+"""Handles replicas of DynamoDB tables for the emulated AWS provider. A Pulumi program declares replicas as a property
+of the table or as separate resources."""
 
 from __future__ import annotations
 
@@ -14,8 +15,8 @@ from emulation.providers.handler import CloudError, Created, Properties
 
 
 def change_replicas(dynamodb: Any, table: str, old: Sequence[Properties], new: Sequence[Properties]) -> None:
-    """Creates, changes and deletes replicas of a table. A replica whose key changes is created again, because its key
-    is fixed."""
+    """Creates, changes and deletes replicas of a DynamoDB table. If a replica gets another encryption key, it is
+    deleted and created again, because the key of a replica cannot change."""
     existing = {replica["RegionName"]: replica for replica in _described(dynamodb, table)}
     wanted = {replica["regionName"]: replica for replica in new}
     for region in [given["regionName"] for given in old if given["regionName"] not in wanted]:
@@ -31,7 +32,7 @@ def change_replicas(dynamodb: Any, table: str, old: Sequence[Properties], new: S
 
 
 def replica_outputs(dynamodb: Any, table: str, given: Sequence[Properties]) -> list[Properties]:
-    """Returns the replicas from the cloud, in the order and form of the inputs."""
+    """Returns the replicas that a DynamoDB table has in the cloud, in the order and form of the Pulumi inputs."""
     existing = {replica["RegionName"]: replica for replica in _described(dynamodb, table)}
     kept = [replica for replica in given if replica["regionName"] in existing]
     known = {replica["regionName"] for replica in kept}
@@ -40,7 +41,8 @@ def replica_outputs(dynamodb: Any, table: str, given: Sequence[Properties]) -> l
 
 
 class TableReplica:
-    """The handler of `aws:dynamodb/tableReplica:TableReplica`: one replica, in the region of the resource."""
+    """Handles the Pulumi resource type `aws:dynamodb/tableReplica:TableReplica`: one replica of a DynamoDB table, in
+    the region of the resource."""
 
     resource: type[pulumi.CustomResource] = aws.dynamodb.TableReplica
     replace_on = frozenset({"globalTableArn", "region", "kmsKeyArn"})
@@ -73,7 +75,7 @@ class TableReplica:
 
 
 def _of(inputs: Properties) -> tuple[Any, str]:
-    """Returns a client in the home region of the replica's table, and the table's name."""
+    """Returns a DynamoDB client for the home region of a replica's table, and the table's name."""
     _, _, _, region, _, resource = inputs["globalTableArn"].split(":")
     return client("dynamodb", {"region": region}), resource.removeprefix("table/")
 
@@ -102,7 +104,8 @@ def _remove(dynamodb: Any, table: str, region: str) -> None:
 
 
 def _apply_settings(table: str, region: str, replica: Properties) -> None:
-    """Applies the settings that belong to each single replica: point-in-time recovery, deletion protection and tags."""
+    """Applies the settings that each replica of a DynamoDB table has for itself: point-in-time recovery, deletion
+    protection and tags."""
     regional = client("dynamodb", {"region": region})
     regional.update_table(TableName=table, DeletionProtectionEnabled=replica.get("deletionProtectionEnabled", False))
     recovery = {"PointInTimeRecoveryEnabled": replica.get("pointInTimeRecovery", False)}

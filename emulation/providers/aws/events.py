@@ -1,4 +1,5 @@
-"""EventBridge: rules at a fixed rate, their targets, and the retries of asynchronous Lambda invocations."""
+"""Handles the EventBridge resources of the emulated AWS provider: rules at a fixed rate, their targets, and the retries
+of asynchronous Lambda invocations."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ _RETRY = {"maximumEventAgeInSeconds": "MaximumEventAgeInSeconds", "maximumRetryA
 
 
 def handlers() -> list[Handler]:
-    """Returns one handler for each resource type."""
+    """Returns the handlers with which the emulated Pulumi provider serves EventBridge rules, their targets, and the
+    retries of Lambda functions."""
     return [
         Described(
             aws.cloudwatch.EventRule,
@@ -70,7 +72,8 @@ def _describe_rule(events: Api, id: str, state: Properties) -> Properties | None
 
 
 def _change_rule(events: Api, id: str, old: Properties, new: Properties) -> None:
-    """Changes a rule and its tags. PutRule ignores tags of an existing rule (EventBridge API, "PutRule")."""
+    """Changes an EventBridge rule, and its tags with a separate call. PutRule ignores the tags of an existing rule
+    (EventBridge API, "PutRule")."""
     _put_rule(events, new)
     gone = sorted(old.get("tags", {}).keys() - new.get("tags", {}).keys())
     if gone:
@@ -112,7 +115,8 @@ def _describe_configuration(api: Api, id: str, state: Properties) -> Properties 
 
 
 def _replace_configuration(api: Api, id: str, old: Properties, new: Properties) -> None:
-    """Deletes the old configuration before it sets the new one, because moto keeps a function's first configuration."""
+    """Changes how often Lambda retries an asynchronous invocation. The old configuration is deleted first, because moto
+    would otherwise keep it."""
     api.delete_function_event_invoke_config(FunctionName=id)
     _configure(api, new)
 

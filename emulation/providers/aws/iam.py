@@ -1,4 +1,5 @@
-"""IAM: roles, their inline policies, instance profiles, identity providers, and the identity of the caller."""
+"""Handles the IAM resources of the emulated AWS provider: roles, their inline policies, instance profiles, identity
+providers, and the identity of the caller."""
 
 from __future__ import annotations
 
@@ -9,11 +10,11 @@ from emulation.providers.aws.described import Api, Described
 from emulation.providers.aws.documents import in_given_form
 from emulation.providers.handler import Handler, Properties
 
-_SESSION_SECONDS = 3600  # the default (IAM API, "CreateRole")
+_SESSION_SECONDS = 3600  # the default length of a role's session (IAM API, "CreateRole")
 
 
 def handlers() -> list[Handler]:
-    """Returns one handler for each resource type. IAM is global, so none of the types has a region."""
+    """Returns the handlers of the IAM resource types. IAM is global, so none of these types has a region."""
     return [
         Described(
             aws.iam.Role,
@@ -54,7 +55,8 @@ def handlers() -> list[Handler]:
 
 
 class CallerIdentity:
-    """The data source `aws:index/getCallerIdentity:getCallerIdentity`."""
+    """Serves the Pulumi data source `aws:index/getCallerIdentity:getCallerIdentity`: the account and user of the AWS
+    credentials."""
 
     token = "aws:index/getCallerIdentity:getCallerIdentity"  # noqa: S105  a type token
 
@@ -116,7 +118,8 @@ def _make_issuer(iam: Api, inputs: Properties) -> str:
 
 
 def _describe_issuer(iam: Api, id: str, state: Properties) -> Properties | None:
-    """Returns the outputs of an identity provider. The API returns the issuer without its scheme."""
+    """Returns the outputs of an IAM identity provider. The API returns the provider's URL without `https://`, which is
+    added here."""
     found = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=id)
     return {
         "arn": id,

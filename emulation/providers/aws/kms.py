@@ -1,6 +1,6 @@
-"""KMS: keys, their replicas in other regions, and aliases.
+"""Handles the KMS resources of the emulated AWS provider: keys, their replicas in other regions, and aliases.
 
-A key that is scheduled for deletion counts as deleted: it cannot be used, and `up` creates a new one.
+A key that is scheduled for deletion counts as deleted: it cannot be used, and `pulumi up` creates a new one.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from emulation.providers.aws.described import Api, Described
 from emulation.providers.aws.documents import in_given_form
 from emulation.providers.handler import CloudError, Handler, Properties
 
-_DELETION_DAYS = 30  # the default (KMS API, "ScheduleKeyDeletion")
+_DELETION_DAYS = 30  # the default length of a key's deletion window (KMS API, "ScheduleKeyDeletion")
 
 
 def handlers() -> list[Handler]:
-    """Returns one handler for each resource type."""
+    """Returns the handlers with which the emulated Pulumi provider serves KMS keys, replica keys and aliases."""
     return [
         Described(
             aws.kms.Key,
@@ -62,7 +62,8 @@ def _make_key(kms: Api, inputs: Properties) -> str:
 
 
 def _make_replica(kms: Api, inputs: Properties) -> str:
-    """Creates a replica with a call to the primary's region, then sets the properties that moto does not copy."""
+    """Creates a replica of a KMS key with a call to the region of the primary key. Then sets the properties that moto
+    does not copy to the replica."""
     _, _, _, home, _, resource = inputs["primaryKeyArn"].split(":")
     primary = client("kms", {"region": home})
     key: str = resource.removeprefix("key/")

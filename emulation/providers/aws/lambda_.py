@@ -1,4 +1,5 @@
-"""Lambda: functions from zip archives, their URLs and permissions, and event source mappings of streams."""
+"""Handles the Lambda resources of the emulated AWS provider: functions from zip archives, their URLs and permissions,
+and event source mappings of streams."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ _MAPPING = {
 
 
 def handlers() -> list[Handler]:
-    """Returns one handler for each resource type."""
+    """Returns the handlers with which the emulated Pulumi provider serves Lambda functions, their URLs and permissions,
+    and event source mappings."""
     return [
         Described(
             aws.lambda_.Function,
@@ -149,7 +151,7 @@ def _describe_url(api: Api, id: str, state: Properties) -> Properties | None:
     return {
         "functionName": id,
         "functionArn": found["FunctionArn"],
-        "functionUrl": f"{url}/",  # the form of the cloud
+        "functionUrl": f"{url}/",  # Lambda's API returns function URLs with a slash at the end
         "urlId": url.removeprefix("https://").split(".")[0],
         "authorizationType": found["AuthType"],
     }
@@ -177,7 +179,8 @@ def _add_permission(api: Api, inputs: Properties) -> str:
 
 
 def _describe_permission(api: Api, id: str, state: Properties) -> Properties | None:
-    """Returns the outputs of a permission. moto does not store all of its conditions, so those stay as in the state."""
+    """Returns the outputs of a Lambda permission. moto does not store all conditions of a permission, so some outputs
+    keep the values from the Pulumi state."""
     policy = unless_missing(lambda: api.get_policy(FunctionName=state["function"]))
     statements: list[Properties] = json.loads(policy["Policy"])["Statement"] if policy else []
     found = next((statement for statement in statements if statement["Sid"] == id), None)

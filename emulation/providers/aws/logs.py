@@ -1,4 +1,4 @@
-"""CloudWatch Logs: log groups."""
+"""Handles the log groups of CloudWatch Logs for the emulated AWS provider."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from emulation.providers.handler import Handler, Properties
 
 
 def handlers() -> list[Handler]:
-    """Returns one handler for each resource type."""
+    """Returns the handlers with which the emulated Pulumi provider serves CloudWatch log groups."""
     return [
         Described(
             aws.cloudwatch.LogGroup,
@@ -36,7 +36,7 @@ def _describe(logs: Api, id: str, state: Properties) -> Properties | None:
     group = next((each for each in groups if each["logGroupName"] == id), None)
     if group is None:
         return None
-    arn = group["arn"].removesuffix(":*")  # the provider's form; IAM policies need the suffix
+    arn = group["arn"].removesuffix(":*")  # the real provider returns the ARN without `:*`, which IAM policies then add
     tags = logs.list_tags_for_resource(resourceArn=arn)["tags"]
     return {
         "name": id,

@@ -1,4 +1,5 @@
-"""Route 53: hosted zones, records with routing policies, and health checks."""
+"""Handles the Route 53 resources of the emulated AWS provider: hosted zones, records with routing policies, and health
+checks."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from emulation.providers.handler import CloudError, Handler, Properties
 
 
 def handlers() -> list[Handler]:
-    """Returns one handler for each resource type. Route 53 is global, so none of the types has a region."""
+    """Returns the handlers of the Route 53 resource types. Route 53 is global, so none of these types has a region."""
     return [
         Described(
             aws.route53.Zone,
@@ -88,7 +89,8 @@ def _submit(route53: Api, action: str, properties: Properties) -> None:
 
 
 def _record_set(properties: Properties) -> dict[str, Any]:
-    """Returns the record in the API's form. Raises CloudError for a routing policy that is not emulated."""
+    """Returns a DNS record in the form of the Route 53 API. Raises CloudError for a routing policy that is not
+    emulated."""
     record: dict[str, Any] = {
         "Name": properties["name"],
         "Type": properties["type"],
@@ -131,7 +133,7 @@ def _describe_record(route53: Api, id: str, state: Properties) -> Properties | N
 
 
 def _sent(value: str, record_type: str) -> str:
-    """Returns a value in the API's form.
+    """Returns the value of a DNS record in the form of the Route 53 API.
 
     Route 53 requires quotes around the text of a TXT record, and the provider adds them (Route 53 Developer Guide, "TXT
     record type").
@@ -148,7 +150,8 @@ def _records(route53: Api, zone_id: str) -> list[dict[str, Any]]:
     return [record for page in pages for record in page["ResourceRecordSets"]]
 
 
-# Pulumi's property names of a health check, with the API's names (HealthCheckConfig, Route 53 API reference).
+# For each Pulumi property of a health check, the name of the field in the API (HealthCheckConfig, Route 53 API
+# reference).
 _CHECK = {
     "type": "Type",
     "ipAddress": "IPAddress",

@@ -1,4 +1,4 @@
-"""S3: buckets, and the bucket settings that are separate resources.
+"""Handles S3 buckets, and the bucket settings that are separate Pulumi resources, for the emulated AWS provider.
 
 The id of a setting is the bucket's name. `read` returns each property in the form of Pulumi's inputs, so that a refresh
 shows only drift.
@@ -19,7 +19,7 @@ from emulation.providers.handler import CloudError, Created, Properties
 
 
 class Bucket:
-    """The handler of `aws:s3/bucket:Bucket`."""
+    """Handles the Pulumi resource type `aws:s3/bucket:Bucket`."""
 
     resource: type[pulumi.CustomResource] = aws.s3.Bucket
     replace_on = frozenset({"bucket", "region", "objectLockEnabled"})
@@ -30,7 +30,7 @@ class Bucket:
             raise CloudError("a bucket needs a name here: give `bucket`")
         s3 = client("s3", inputs)
         request: dict[str, Any] = {"Bucket": name, "ObjectLockEnabledForBucket": inputs.get("objectLockEnabled", False)}
-        if s3.meta.region_name != "us-east-1":  # S3 refuses the location constraint in us-east-1 only
+        if s3.meta.region_name != "us-east-1":  # in us-east-1, S3 refuses a location constraint
             request["CreateBucketConfiguration"] = {"LocationConstraint": s3.meta.region_name}
         s3.create_bucket(**request)
         _put_tags(s3, name, inputs)
@@ -56,7 +56,8 @@ class Bucket:
 
 
 class Setting:
-    """The handler of one bucket setting, defined by its calls of the S3 API."""
+    """Handles one S3 bucket setting that is a separate Pulumi resource, such as versioning. Three functions put, get
+    and remove the setting through the S3 API."""
 
     replace_on = frozenset({"bucket", "region"})
 
@@ -89,7 +90,7 @@ class Setting:
 
 
 def settings() -> list[Setting]:
-    """Returns the handlers of the bucket settings that the project uses."""
+    """Returns the handlers of the S3 bucket settings that are separate Pulumi resources."""
     return [
         Setting(aws.s3.BucketVersioning, _put_versioning, _get_versioning, _suspend_versioning),
         Setting(
@@ -153,7 +154,8 @@ def _get_versioning(s3: Any, name: str) -> Properties:
 
 
 def _suspend_versioning(s3: Any, name: str) -> None:
-    """Suspends versioning, which cannot be disabled once enabled (S3 user guide, "Using versioning in S3 buckets")."""
+    """Suspends the versioning of an S3 bucket. Versioning cannot be disabled once it is enabled (S3 user guide, "Using
+    versioning in S3 buckets")."""
     s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Suspended"})
 
 
@@ -206,7 +208,7 @@ def _put_tags(s3: Any, name: str, inputs: Properties) -> None:
 
 
 def _empty(s3: Any, name: str) -> None:
-    """Deletes all object versions and delete markers, as `forceDestroy` does in the cloud."""
+    """Empties an S3 bucket: deletes all object versions and delete markers, as `forceDestroy` does in the cloud."""
     pages: list[Any] | None = unless_missing(
         lambda: list(s3.get_paginator("list_object_versions").paginate(Bucket=name))
     )

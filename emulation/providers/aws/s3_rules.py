@@ -1,7 +1,7 @@
-"""S3: replication and lifecycle rules of a bucket.
+"""Handles the replication and lifecycle rules of S3 buckets for the emulated AWS provider.
 
 moto only stores the rules; the sandbox copies the objects. Defaults that the API adds or omits are not drift: if S3 has
-as many rules with the same states, `read` returns the inputs.
+as many rules as the inputs, with the same states, `read` returns the inputs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from emulation.providers.handler import Handler, Properties
 
 
 def handlers() -> list[Handler]:
-    """Returns one handler for each resource type. The id is the bucket's name."""
+    """Returns the handlers of S3 replication and lifecycle rules. The Pulumi id of such a resource is the bucket's
+    name."""
     return [
         Described(
             aws.s3.BucketReplicationConfig,

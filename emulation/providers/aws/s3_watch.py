@@ -1,4 +1,4 @@
-"""S3: Object Lock, access logging and request metrics of a bucket."""
+"""Handles Object Lock, access logging and request metrics of S3 buckets for the emulated AWS provider."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from emulation.providers.handler import CloudError, Handler, Properties
 
 
 def handlers() -> list[Handler]:
-    """Returns one handler for each resource type. The id is the bucket's name, and for metrics also the metrics'
-    name."""
+    """Returns the handlers of Object Lock, access logging and request metrics. The Pulumi id is the bucket's name, and
+    for metrics also the name of the metrics."""
     return [
         Setting(aws.s3.BucketObjectLockConfiguration, _put_lock, _get_lock, _unlock),
         Setting(
@@ -56,8 +56,8 @@ def _get_lock(s3: Api, name: str) -> Properties | None:
 
 
 def _unlock(s3: Api, name: str) -> None:
-    """Removes the default retention. Object Lock itself cannot be disabled (S3 User Guide, "Locking objects with Object
-    Lock")."""
+    """Removes the default retention of an S3 bucket. Object Lock itself cannot be disabled (S3 User Guide, "Locking
+    objects with Object Lock")."""
     s3.put_object_lock_configuration(Bucket=name, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"})
 
 

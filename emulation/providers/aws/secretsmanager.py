@@ -1,4 +1,4 @@
-"""Secrets Manager: reading a secret's current value."""
+"""Reads the current value of a secret from Secrets Manager for the emulated AWS provider."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from emulation.providers.handler import Properties
 
 
 class SecretVersion:
-    """The data source `aws:secretsmanager/getSecretVersion:getSecretVersion`. The value is marked as secret."""
+    """Serves the Pulumi data source `aws:secretsmanager/getSecretVersion:getSecretVersion`. The returned value is
+    marked as secret."""
 
     token = "aws:secretsmanager/getSecretVersion:getSecretVersion"  # noqa: S105  a type token
 

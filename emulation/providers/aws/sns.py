@@ -1,4 +1,4 @@
-"""SNS: topics, their policies and subscriptions."""
+"""Handles SNS topics, their policies and subscriptions for the emulated AWS provider."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from emulation.providers.handler import CloudError, Handler, Properties
 
 
 def handlers() -> list[Handler]:
-    """Returns one handler for each resource type."""
+    """Returns the handlers with which the emulated Pulumi provider serves SNS topics, topic policies and
+    subscriptions."""
     return [
         Described(
             aws.sns.Topic,
@@ -89,8 +90,8 @@ def _describe_policy(sns: Api, id: str, state: Properties) -> Properties | None:
 
 
 def _restore_default_policy(sns: Api, id: str, state: Properties) -> None:
-    """Restores the default policy, which allows access for the account, because a topic always has a policy (SNS
-    Developer Guide)."""
+    """Replaces the policy of an SNS topic by the default one, which allows access for the account. A topic always has a
+    policy, so it cannot be deleted (SNS Developer Guide)."""
     statement = {
         "Effect": "Allow",
         "Principal": {"AWS": f"arn:aws:iam::{id.split(':')[4]}:root"},
@@ -102,8 +103,8 @@ def _restore_default_policy(sns: Api, id: str, state: Properties) -> None:
 
 
 def _subscribe(sns: Api, inputs: Properties) -> str:
-    """Subscribes an endpoint. An e-mail subscription is pending until confirmed, and only its creator receives its
-    ARN."""
+    """Subscribes an endpoint to an SNS topic. An e-mail subscription is pending until it is confirmed, and only its
+    creator receives its ARN."""
     unknown = inputs.keys() - {"topic", "protocol", "endpoint", "region"}
     if unknown:
         raise CloudError(f"subscriptions with {', '.join(sorted(unknown))} are not emulated")

@@ -1,4 +1,4 @@
-"""SQS: queues. A queue's Pulumi id is its URL, as with the real provider."""
+"""Handles SQS queues for the emulated AWS provider. The Pulumi id of a queue is its URL, as with the real provider."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FIFO = {"fifoQueue": "FifoQueue", "contentBasedDeduplication": "ContentBasedDed
 
 
 def handlers() -> list[Handler]:
-    """Returns one handler for each resource type."""
+    """Returns the handlers with which the emulated Pulumi provider serves SQS queues."""
     return [
         Described(
             aws.sqs.Queue,

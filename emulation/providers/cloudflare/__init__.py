@@ -1,4 +1,5 @@
-"""Handlers of the Cloudflare resource types that the project uses. They call the API with the official SDK."""
+"""Lists the handlers with which the emulated Cloudflare provider creates, reads, changes and deletes resources.
+Handlers call the emulated Cloudflare with the official SDK."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from emulation.providers.handler import Function, Handler
 
 
 def handlers(clients: Clients = from_environment) -> Iterable[Handler]:
-    """Returns one handler for each resource type. `clients` creates the API client when a handler needs one."""
+    """Returns the handlers of all Cloudflare resource types of the project. `clients` creates the API client when a
+    handler needs one."""
     return [
         zones.ZoneSetting(clients),
         zones.DnsRecord(clients),
@@ -25,7 +27,8 @@ def handlers(clients: Clients = from_environment) -> Iterable[Handler]:
 
 
 def functions(clients: Clients = from_environment) -> Iterable[Function]:
-    """Returns one handler for each data source. `clients` creates the API client when a handler needs one."""
+    """Returns the handlers of all Cloudflare data sources of the project. `clients` creates the API client when a
+    handler needs one."""
     return [
         zones.IpRanges(clients),
         zones.GetZone(clients),

@@ -1,4 +1,5 @@
-"""Client certificates of workers, and the certificate authorities of a zone's origins. None can change in place."""
+"""Handles the client certificates of workers, and the certificate authorities that a zone trusts for its origins.
+Pulumi replaces such a resource to change it."""
 
 from __future__ import annotations
 

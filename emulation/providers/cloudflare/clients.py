@@ -1,4 +1,5 @@
-"""Creates the API client from the CLOUDFLARE_* environment variables, and turns API errors into messages for users."""
+"""Creates the client of the Cloudflare API from the CLOUDFLARE_* environment variables, and turns API errors into
+messages for users."""
 
 from __future__ import annotations
 
@@ -13,11 +14,12 @@ from emulation.providers.handler import CloudError
 
 Clients = Callable[[], Cloudflare]
 
-TIMEOUT = 120.0  # seconds; a deployment ends only when all PoPs run it
+TIMEOUT = 120.0  # seconds; the API answers a deployment only when all PoPs run it
 
 
 def from_environment() -> Cloudflare:
-    """Returns a client of the emulated Cloudflare. Raises CloudError rather than use the real Cloudflare."""
+    """Returns a client of the emulated Cloudflare. Raises CloudError if the environment does not name an emulated
+    Cloudflare, so that the real one is never used."""
     url = os.environ.get("CLOUDFLARE_BASE_URL")
     if not url:
         raise CloudError("CLOUDFLARE_BASE_URL is not set: the emulated provider does not speak to the real Cloudflare")
@@ -31,7 +33,7 @@ def _client(url: str, token: str) -> Cloudflare:
 
 @contextmanager
 def api_errors() -> Generator[None]:
-    """Turns errors of the SDK into CloudError with Cloudflare's message."""
+    """Turns errors of Cloudflare's SDK into CloudError with the message of the API."""
     try:
         yield
     except APIStatusError as error:

@@ -1,4 +1,5 @@
-"""Handles custom hostnames of a zone, the zone's fallback origin, and the delegation of certificate validation."""
+"""Handles the Pulumi resources for custom hostnames of a Cloudflare zone, the zone's fallback origin, and the
+delegation of certificate validation."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from emulation.providers.handler import Created, Properties
 
 
 class CustomHostname(Scoped):
-    """Handles custom hostnames. The resource does not wait until the hostname is active, as in the real provider."""
+    """Handles custom hostnames of a Cloudflare zone. Creating one does not wait until the hostname is active, as with
+    the real provider."""
 
     resource = pulumi_cloudflare.CustomHostname
     emulated = frozenset({"hostname", "ssl", "zoneId"})
@@ -33,7 +35,8 @@ class CustomHostname(Scoped):
 
 
 class FallbackOrigin:
-    """Handles the fallback origin, of which each zone has one. Its Pulumi id is the zone's."""
+    """Handles the fallback origin for custom hostnames of a Cloudflare zone. Each zone has one, so its Pulumi id is the
+    zone's id."""
 
     resource = pulumi_cloudflare.CustomHostnameFallbackOrigin
     replace_on = frozenset({"zoneId"})

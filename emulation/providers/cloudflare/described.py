@@ -1,4 +1,5 @@
-"""Translates property names between the API and Pulumi, and returns answers in the form of the inputs."""
+"""Translates property names between the Cloudflare API and Pulumi, and returns API answers in the form of the Pulumi
+inputs."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from emulation.providers.handler import Properties
 
 
 def outputs(resource: type[pulumi.CustomResource], answer: BaseModel, given: Properties) -> Properties:
-    """Returns the outputs of a resource: the API's answer, and the inputs that the API does not return."""
+    """Returns the Pulumi outputs of a Cloudflare resource: the API's answer, and the inputs that the API does not
+    return."""
     outputs_of_answer = {
         name: value
         for name, value in camel(answer.to_dict(mode="json")).items()
@@ -23,8 +25,8 @@ def outputs(resource: type[pulumi.CustomResource], answer: BaseModel, given: Pro
 
 
 def in_form_of(given: Any, now: Any) -> Any:
-    """Returns `now` without the object members that `given` does not have, so that defaults of the API are not
-    drift."""
+    """Returns a value from the Cloudflare API with only the object members that the Pulumi input `given` has. Members
+    that the API adds by default are therefore not drift."""
     if isinstance(given, dict) and isinstance(now, dict):
         current = cast(Properties, now)
         return {name: in_form_of(value, current.get(name)) for name, value in cast(Properties, given).items()}
@@ -32,7 +34,7 @@ def in_form_of(given: Any, now: Any) -> Any:
 
 
 def camel(value: Any) -> Any:
-    """Returns a JSON value with member names in Pulumi's form: `main_module` becomes `mainModule`."""
+    """Returns a JSON value with Pulumi's spelling of member names: `main_module` becomes `mainModule`."""
     if isinstance(value, dict):
         members = cast(Properties, value).items()
         return {re.sub(r"_([a-z0-9])", lambda m: m[1].upper(), name): camel(member) for name, member in members}
@@ -42,7 +44,8 @@ def camel(value: Any) -> Any:
 
 
 def snake(value: Any) -> Any:
-    """Returns a JSON value with member names in the API's form, without members that are None."""
+    """Returns a JSON value with the Cloudflare API's spelling of member names: `mainModule` becomes `main_module`.
+    Members that are None are left out."""
     if isinstance(value, dict):
         members = cast(Properties, value).items()
         return {

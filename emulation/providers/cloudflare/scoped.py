@@ -1,4 +1,4 @@
-"""Handles resource types that belong to an account or a zone and have the usual endpoints."""
+"""Handles Cloudflare resource types that belong to an account or a zone and have the usual API endpoints."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from emulation.providers.handler import CloudError, Created, Properties, Replace
 
 
 class Scoped(ReplacedBeforeDeletion):
-    """A handler of a resource type. A subclass names the type and the SDK resource that serves the type."""
+    """Handles one Cloudflare resource type. A subclass names the Pulumi type and the object of Cloudflare's SDK that
+    calls its endpoints."""
 
     resource: type[pulumi.CustomResource]
     replace_on: frozenset[str]
-    # The input that contains the account or zone.
+    # The name of the input that contains the account or the zone of the resource.
     scope: ClassVar[str]
-    # The inputs that the emulation applies. Any other input raises CloudError.
+    # The names of the inputs that the emulation applies. Any other input raises CloudError.
     emulated: ClassVar[frozenset[str]]
 
     def __init__(self, clients: Clients) -> None:
@@ -61,7 +62,7 @@ class Scoped(ReplacedBeforeDeletion):
 
 
 def refuse_unsupported(inputs: Properties, emulated: frozenset[str]) -> None:
-    """Raises CloudError for an input that the emulation would ignore."""
+    """Raises CloudError if a Cloudflare resource has an input that the emulation would ignore."""
     others = sorted(name for name, value in inputs.items() if value is not None and name not in emulated)
     if others:
         raise CloudError(f"not emulated: {', '.join(others)} (emulated are {', '.join(sorted(emulated)) or 'none'})")

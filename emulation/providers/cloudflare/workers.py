@@ -1,4 +1,4 @@
-"""Workers: key-value namespaces, scripts and routes."""
+"""Handles the resources of Cloudflare Workers: key-value namespaces, scripts and routes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ class KvNamespace(Scoped):
 
 
 class Script(Scoped):
-    """The handler of worker scripts with one module. The Pulumi id is the script's name, as with the real provider."""
+    """Handles Cloudflare worker scripts with one module. The Pulumi id is the script's name, as with the real
+    provider."""
 
     resource = pulumi_cloudflare.WorkersScript
     emulated = METADATA | {"accountId", "scriptName", "content"}
@@ -87,7 +88,7 @@ class Route(Scoped):
 
 
 def _main_module(answer: Any) -> str:
-    """Returns the text of the main module from a script's content, which the API sends as multipart/form-data."""
+    """Returns the text of a worker script's main module. The API sends a script's content as multipart/form-data."""
     kind, options = parse_options_header(answer.headers["content-type"])
     body: bytes = answer.read()
     _, _, files = FormDataParser().parse(io.BytesIO(body), kind, len(body), options)
@@ -95,8 +96,8 @@ def _main_module(answer: Any) -> str:
 
 
 def _in_order(given: list[Properties], current: list[Properties]) -> list[Properties]:
-    """Returns the current bindings in the order of the inputs. Secret texts come from the inputs, because the API omits
-    them."""
+    """Returns the current bindings of a worker script in the order of the Pulumi inputs. Secret texts come from the
+    inputs, because the API omits them."""
     before = {binding["name"]: binding for binding in given}
     order = {name: place for place, name in enumerate(before)}
     known: list[Properties] = []

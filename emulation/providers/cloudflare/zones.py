@@ -1,4 +1,4 @@
-"""Zones, their settings and DNS records, and Cloudflare's own addresses."""
+"""Handles Cloudflare zones, their settings and DNS records, and the list of Cloudflare's own addresses."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from emulation.providers.handler import CloudError, Created, Properties
 
 
 class ZoneSetting:
-    """The handler of zone settings. The Pulumi id is the setting's, as with the real provider. Deletion does nothing,
-    because a zone always has its settings."""
+    """Handles settings of a Cloudflare zone. The Pulumi id is the setting's, as with the real provider. Deletion does
+    nothing, because a zone always has its settings."""
 
     resource = pulumi_cloudflare.ZoneSetting
     replace_on = frozenset({"settingId", "zoneId"})
@@ -55,7 +55,8 @@ class DnsRecord(Scoped):
 
     @property
     def _api(self) -> Any:
-        # The SDK has an overload for each record type, and the inputs decide which one applies.
+        # The call is not type-checked: Cloudflare's SDK has an overload for each type of DNS record, and the inputs
+        # decide which one applies.
         return cast(Any, self._clients().dns.records)
 
 
@@ -73,7 +74,8 @@ class IpRanges:
 
 
 class GetZone:
-    """Looks a zone up by its name and account. The emulation refuses other filters."""
+    """Serves the data source that looks up a Cloudflare zone by its name and account. The emulation refuses other
+    filters."""
 
     token = "cloudflare:index/getZone:getZone"  # noqa: S105  a type token
 

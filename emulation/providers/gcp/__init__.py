@@ -1,4 +1,5 @@
-"""Handlers of the Google Cloud resource types that the project uses. They call Google's REST APIs."""
+"""Lists the handlers with which the emulated Google Cloud provider creates, reads, changes and deletes resources.
+Handlers call the emulated REST APIs."""
 
 from __future__ import annotations
 
@@ -10,11 +11,13 @@ from emulation.providers.handler import Function, Handler
 
 
 def handlers(clients: Clients = from_environment) -> Iterable[Handler]:
-    """Returns one handler for each resource type. `clients` creates the HTTP client when a handler needs one."""
+    """Returns the handlers of all Google Cloud resource types of the project. `clients` creates the HTTP client when a
+    handler needs one."""
     parts = (compute, kms, storage, spanner, monitoring, cloud_run)
     return [handler for part in parts for handler in part.handlers(clients)]
 
 
 def functions(clients: Clients = from_environment) -> Iterable[Function]:
-    """Returns one handler for each data source. `clients` creates the HTTP client when a handler needs one."""
+    """Returns the handlers of all Google Cloud data sources of the project. `clients` creates the HTTP client when a
+    handler needs one."""
     return [storage.StorageAgent(clients), storage.TransferAgent(clients)]

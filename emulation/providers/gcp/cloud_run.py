@@ -1,4 +1,5 @@
-"""Cloud Run services, Pub/Sub topics and subscriptions, and the objects with the services' sources."""
+"""Handles Cloud Run services, Pub/Sub topics and subscriptions, and the Cloud Storage objects with the services'
+sources, for the emulated Google Cloud provider."""
 
 from __future__ import annotations
 
@@ -19,12 +20,12 @@ _RUN, _PUBSUB = "run/v2/", "pubsub/v1/"
 _SERVICE = ("description", "ingress", "launchStage", "labels")
 _TOPIC = ("labels", "messageRetentionDuration")
 _SUBSCRIPTION = (*_TOPIC, "ackDeadlineSeconds", "expirationPolicy")
-# Pulumi's names of lists that differ from the API's names.
+# Lists whose name in Pulumi differs from the name in the API.
 _CONTAINER = {"commands": "command", "envs": "env"}
 
 
 def handlers(clients: Clients) -> Iterable[Handler]:
-    """Returns the handlers, ordered so that each type follows the types it depends on."""
+    """Returns the handlers of Cloud Run, Pub/Sub and source objects. Each type follows the types that it depends on."""
     return [
         BucketObject(clients),
         Rest(
@@ -74,7 +75,8 @@ def handlers(clients: Clients) -> Iterable[Handler]:
 
 
 class InProject(IamMember):
-    """A member of a role on a resource in a project. `place` is a format string for the resource's path."""
+    """Handles the grant of an IAM role to one member, on a resource in a project. `place` is a format string for the
+    resource's path in the API."""
 
     def __init__(
         self, resource: type[pulumi.CustomResource], clients: Clients, owner: str, root: str, place: str
@@ -88,7 +90,8 @@ class InProject(IamMember):
 
 
 class BucketObject:
-    """An object that is uploaded from an archive. New content creates a new generation of the object."""
+    """Handles a Cloud Storage object that is uploaded from a Pulumi archive. New content creates a new generation of
+    the object."""
 
     resource = gcp.storage.BucketObject
     replace_on = frozenset({"bucket", "name"})
@@ -117,7 +120,7 @@ class BucketObject:
             return None
         written: Properties = (
             {} if found["md5Hash"] == state.get("md5hash") else {"source": {}}
-        )  # the object was changed outside of Pulumi
+        )  # other content means that the object was changed outside of Pulumi
         return {**state, **_object_outputs(found), **written}
 
     def update(self, id: str, old: Properties, new: Properties) -> Properties:

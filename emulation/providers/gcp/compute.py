@@ -1,4 +1,4 @@
-"""Compute Engine, and the service accounts of machines."""
+"""Handles Compute Engine resources, and the service accounts of machines, for the emulated Google Cloud provider."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ _IAM = "iam/v1/"
 
 
 def handlers(clients: Clients) -> Iterable[Handler]:
-    """Returns the handlers, ordered so that each type follows the types it depends on."""
+    """Returns the handlers of Compute Engine resources and service accounts. Each type follows the types that it
+    depends on."""
     return [
         Rest(
             gcp.compute.Network,

@@ -1,4 +1,5 @@
-"""Single members of roles in a resource's IAM policy. Each change reads and writes the whole policy."""
+"""Handles grants of an IAM role to a single member, on Google Cloud resources. Each change reads and writes the
+resource's whole IAM policy."""
 
 from __future__ import annotations
 
@@ -11,8 +12,8 @@ from emulation.providers.handler import CloudError, Created, Properties
 
 
 class IamMember:
-    """The handler of one member of one role. `owner` is the argument that names the resource. `root` is the API path
-    below which the resource lies. Ids begin with `prefix`."""
+    """Handles the grant of an IAM role to one member. `owner` is the input that names the resource. `root` is the API
+    path below which the resource lies. Pulumi ids begin with `prefix`."""
 
     def __init__(
         self, resource: type[pulumi.CustomResource], clients: Clients, owner: str, root: str, prefix: str = ""
@@ -42,11 +43,11 @@ class IamMember:
             self._write(state, [member for member in members if member != state["member"]])
 
     def _resource_path(self, inputs: Properties) -> str:
-        """Returns the path of the resource below the root."""
+        """Returns the API path, below the root, of the resource on which a role is granted."""
         return inputs[self._owner]
 
     def _members(self, inputs: Properties) -> list[str] | None:
-        """Returns the members that have the role, or None if the resource does not exist."""
+        """Returns the members that have an IAM role on a resource, or None if the resource does not exist."""
         found = call(self._clients(), "GET", self._root + self._resource_path(inputs))
         if found is None:
             return None

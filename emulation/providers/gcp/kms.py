@@ -1,7 +1,7 @@
-"""Cloud KMS: key rings and keys, which Google never deletes.
+"""Handles Cloud KMS key rings and keys, which Google never deletes, for the emulated Google Cloud provider.
 
-As with the real provider, destroying a key ring only removes it from the state, and destroying a key ends its rotation.
-Creating another one with the same name fails until the old one is imported.
+As with the real provider, destroying a key ring only removes it from the Pulumi state, and destroying a key ends its
+rotation. Creating another one with the same name fails until the old one is imported.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ _ROOT = "cloudkms/v1/"
 
 
 class NeverDeleted(Rest):
-    """A resource that the cloud never deletes."""
+    """Handles a Google Cloud resource that cannot be deleted, such as a key ring."""
 
     def delete(self, id: str, state: Properties) -> None:
-        """Does nothing, because the cloud keeps the key ring."""
+        """Does nothing, because Google never deletes a key ring."""
 
 
 class NeverDeletedKey(Rest):
-    """A key whose deletion ends only its rotation."""
+    """Handles a Cloud KMS key. Deletion only ends the rotation of the key, because Google never deletes a key."""
 
     def delete(self, id: str, state: Properties) -> None:
         call(self.clients(), "PATCH", self.id_from + id, {"rotationPeriod": None, "nextRotationTime": None})
 
 
 def handlers(clients: Clients) -> Iterable[Handler]:
-    """Returns the handlers, ordered so that each type follows the types it depends on."""
+    """Returns the handlers of Cloud KMS key rings, keys and grants. Each type follows the types that it depends on."""
     return [
         NeverDeleted(
             gcp.kms.KeyRing,
@@ -61,7 +61,8 @@ def handlers(clients: Clients) -> Iterable[Handler]:
 
 
 def _settings(inputs: Properties) -> Properties:
-    """Returns the settings of a key. A rotation period requires a first rotation time, which the provider computes."""
+    """Returns the rotation and other settings of a Cloud KMS key. A rotation period requires the time of the first
+    rotation, which the provider computes."""
     period = inputs.get("rotationPeriod")
     first = period and (datetime.now(UTC) + timedelta(seconds=float(period.removesuffix("s")))).isoformat()
     return without_none({"rotationPeriod": period, "nextRotationTime": first, "labels": inputs.get("labels")})

@@ -1,4 +1,5 @@
-"""Cloud Monitoring: alerting policies, notification channels, dashboards and custom metrics."""
+"""Handles the Cloud Monitoring resources of the emulated Google Cloud provider: alerting policies, notification
+channels, dashboards and custom metrics."""
 
 from __future__ import annotations
 
@@ -18,8 +19,8 @@ _DESCRIPTOR = ("type", "displayName", "description", "metricKind", "valueType", 
 
 
 class Dashboard(Rest):
-    """A dashboard. Its content is JSON text, and a different spelling of the same JSON is not a change, as with the
-    real provider."""
+    """Handles a Cloud Monitoring dashboard. Its content is JSON text. As with the real provider, other JSON text with
+    the same value is not a change."""
 
     def _outputs(self, given: Properties, document: Properties) -> Properties:
         outputs = {name: value for name, value in document.items() if name not in ("name", "selfLink")}
@@ -28,7 +29,7 @@ class Dashboard(Rest):
 
 
 def handlers(clients: Clients) -> Iterable[Handler]:
-    """Returns the handlers, ordered so that each type follows the types it depends on."""
+    """Returns the handlers of Cloud Monitoring resources. Each type follows the types that it depends on."""
     return [
         Rest(
             gcp.monitoring.MetricDescriptor,

@@ -1,4 +1,5 @@
-"""Handles resource types that are created in a collection and then read, patched and deleted by their own path."""
+"""Handles Google Cloud resource types that are created in a collection of the API and then read, patched and deleted at
+their own path."""
 
 from __future__ import annotations
 
@@ -15,13 +16,14 @@ from emulation.providers.handler import CloudError, Created, Properties
 
 Clients = Callable[[], httpx.Client]
 
-# The environment variable that the real provider reads: the base URL of Compute Engine, here `…/compute/v1/`. The other
-# APIs have the same host.
+# The environment variable with the base URL of Compute Engine, such as `…/compute/v1/`, which the real provider reads
+# too. The other emulated Google APIs have the same host.
 ENDPOINT_VARIABLE = "GOOGLE_COMPUTE_CUSTOM_ENDPOINT"
 
 
 def from_environment() -> httpx.Client:
-    """Returns a client of the emulated Google Cloud. Raises CloudError rather than use the real Google Cloud."""
+    """Returns an HTTP client of the emulated Google Cloud. Raises CloudError if the environment does not name an
+    emulated Google Cloud, so that the real one is never used."""
     url = os.environ.get(ENDPOINT_VARIABLE)
     if not url:
         raise CloudError(
@@ -36,7 +38,8 @@ def _client(url: str) -> httpx.Client:
 
 
 def call(client: httpx.Client, method: str, path: str, body: Properties | None = None) -> Properties | None:
-    """Returns the API's answer, or None if the resource does not exist. Raises CloudError with the API's message."""
+    """Calls the Google Cloud API and returns its answer, or None if the resource does not exist. Raises CloudError with
+    the API's message for other errors."""
     try:
         answer = client.request(method, path, json=body)
     except httpx.HTTPError as error:
@@ -53,11 +56,11 @@ def call(client: httpx.Client, method: str, path: str, body: Properties | None =
 
 @dataclass(frozen=True)
 class Rest:
-    """A handler that consists of the differences between types.
+    """Handles one Google Cloud resource type. The fields hold what differs between the types.
 
-    `collection` returns the path to create in, and `request` the body of the creation. `outputs` converts the API's
-    document to Pulumi's form. `changed` returns the body of a patch. `id_from` is the part of the path before the
-    resource's id.
+    `collection` returns the path at which a resource is created, and `request` returns the body of this request.
+    `outputs` converts the API's document to Pulumi's form. `changed` returns the body of a PATCH request. `id_from` is
+    the part of the resource's path that its Pulumi id leaves out.
     """
 
     resource: type[pulumi.CustomResource]
@@ -89,16 +92,16 @@ class Rest:
         call(self.clients(), "DELETE", self.id_from + id)
 
     def _outputs(self, given: Properties, document: Properties) -> Properties:
-        """Returns the outputs from the cloud's document. Defaults are included only where the inputs have the
-        property."""
+        """Returns the Pulumi outputs of a Google Cloud resource: its inputs, with the values of the API's document in
+        their place where the document has values."""
         return {**given, **{name: value for name, value in self.outputs(document).items() if value is not None}}
 
 
 def picked(document: Mapping[str, Any], *names: str) -> Properties:
-    """Returns the members with these names that have a value."""
+    """Returns the members of a JSON document that have one of these names and a value."""
     return without_none({name: document.get(name) for name in names})
 
 
 def without_none(document: Mapping[str, Any]) -> Properties:
-    """Returns the document without members that are None, because the API treats None as absent."""
+    """Returns a JSON document without members that are None. The Google Cloud API treats such a member as absent."""
     return {name: value for name, value in document.items() if value is not None}

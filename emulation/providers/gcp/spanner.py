@@ -1,4 +1,5 @@
-"""Handles resources of Spanner: instances, databases, backup schedules, and members of roles on databases."""
+"""Handles the Spanner resources of the emulated Google Cloud provider: instances, databases, backup schedules, and
+grants of roles on databases."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ _INSTANCE_SETTINGS = ("processingUnits", "edition", "labels", "defaultBackupSche
 
 
 def handlers(clients: Clients) -> Iterable[Handler]:
-    """Returns the handlers, ordered so that each type follows the types it depends on."""
+    """Returns the handlers of Spanner resources. Each type follows the types that it depends on."""
     return [
         Rest(
             gcp.spanner.Instance,
@@ -74,7 +75,7 @@ def handlers(clients: Clients) -> Iterable[Handler]:
 
 
 class DatabaseMember(IamMember):
-    """A member of a role on one database."""
+    """Handles the grant of an IAM role to one member, on one Spanner database."""
 
     def __init__(self, clients: Clients) -> None:
         super().__init__(gcp.spanner.DatabaseIAMMember, clients, "database", _SPANNER)

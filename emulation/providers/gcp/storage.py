@@ -1,4 +1,4 @@
-"""Cloud Storage."""
+"""Handles the Cloud Storage resources of the emulated Google Cloud provider, such as buckets and transfers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TRANSFER = "storagetransfer/v1/"
 
 
 def handlers(clients: Clients) -> Iterable[Handler]:
-    """Returns the handlers, ordered so that each type follows the types it depends on."""
+    """Returns the handlers of Cloud Storage resources. Each type follows the types that it depends on."""
     return [
         Bucket(
             gcp.storage.Bucket,
@@ -61,7 +61,8 @@ def handlers(clients: Clients) -> Iterable[Handler]:
 
 
 class Bucket(Rest):
-    """A bucket. With forceDestroy, the handler deletes all object versions first, as the real provider does."""
+    """Handles a Cloud Storage bucket. With forceDestroy, deletion first deletes all object versions, as the real
+    provider does."""
 
     def delete(self, id: str, state: Properties) -> None:
         objects = f"{self.id_from}{id}/o"
@@ -75,8 +76,8 @@ class Bucket(Rest):
 
 
 def _bucket_collection(inputs: Properties) -> str:
-    """Returns the path to create a bucket. Object retention is a query parameter (Cloud Storage JSON API, "Buckets:
-    insert")."""
+    """Returns the API path at which a Cloud Storage bucket is created. Object retention is a query parameter of this
+    request (Cloud Storage JSON API, "Buckets: insert")."""
     collection = _STORAGE.removesuffix("/")
     return f"{collection}?enableObjectRetention=true" if inputs.get("enableObjectRetention") else collection
 
@@ -100,7 +101,8 @@ def _bucket_settings(inputs: Properties) -> Properties:
 
 
 class StorageAgent:
-    """The data source `gcp:storage/getProjectServiceAccount:getProjectServiceAccount`."""
+    """Serves the Pulumi data source `gcp:storage/getProjectServiceAccount:getProjectServiceAccount`: the service
+    account with which Cloud Storage acts in a project."""
 
     token = "gcp:storage/getProjectServiceAccount:getProjectServiceAccount"  # noqa: S105  a type token
 
@@ -115,7 +117,8 @@ class StorageAgent:
 
 
 class TransferAgent:
-    """The data source `gcp:storage/getTransferProjectServiceAccount:getTransferProjectServiceAccount`."""
+    """Serves the Pulumi data source `gcp:storage/getTransferProjectServiceAccount:getTransferProjectServiceAccount`:
+    the service account with which Storage Transfer Service acts in a project."""
 
     token = "gcp:storage/getTransferProjectServiceAccount:getTransferProjectServiceAccount"  # noqa: S105  a type token
 
@@ -150,7 +153,8 @@ def _bucket_outputs(document: Properties) -> Properties:
 
 
 def _rule(rule: Properties) -> Properties:
-    """Returns a lifecycle rule in the API's form, where Pulumi's `withState` is `isLive`."""
+    """Returns a lifecycle rule of a bucket in the form of the Cloud Storage API. Pulumi's `withState` is `isLive` in
+    the API."""
     condition: dict[str, Any] = dict(rule["condition"])
     state = condition.pop("withState", None)
     live = {"LIVE": True, "ARCHIVED": False}.get(str(state))

@@ -1,4 +1,5 @@
-"""EC2: the network of a shield, its firewall, its machines and their addresses."""
+"""Handles the EC2 resources of the emulated AWS provider: the network of a shield, its firewall, its machines and their
+addresses."""
 
 from emulation.providers.aws.ec2 import firewall, machines, network
 from emulation.providers.aws.ec2.lookups import Ami, AvailabilityZones, IpRanges, ManagedPrefixList
@@ -8,5 +9,5 @@ __all__ = ["Ami", "AvailabilityZones", "IpRanges", "ManagedPrefixList", "handler
 
 
 def handlers() -> list[Handler]:
-    """Returns one handler for each resource type."""
+    """Returns the handlers with which the emulated Pulumi provider serves the EC2 resource types of the project."""
     return [*network.handlers(), *firewall.handlers(), *machines.handlers()]

@@ -1,4 +1,4 @@
-"""Security groups with inline rules."""
+"""Handles EC2 security groups, with their rules inline, for the emulated AWS provider."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emulation.providers.handler import Handler, Properties
 
 
 def handlers() -> list[Handler]:
-    """Returns one handler for each resource type."""
+    """Returns the handlers with which the emulated Pulumi provider serves EC2 security groups."""
     return [
         Described(
             aws.ec2.SecurityGroup,
@@ -30,7 +30,8 @@ def handlers() -> list[Handler]:
 def _make_group(ec2: Api, inputs: Properties) -> str:
     request = {"GroupName": inputs["name"], "Description": inputs.get("description", "Managed by Pulumi")}
     created = ec2.create_security_group(VpcId=inputs["vpcId"], **request, **tags("security-group", inputs))
-    # EC2 gives each new group a rule that allows all outgoing traffic. The real provider removes this rule.
+    # EC2 gives each new security group a rule that allows all outgoing traffic. The rule is removed here, as the real
+    # provider does.
     anywhere = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
     ec2.revoke_security_group_egress(GroupId=created["GroupId"], IpPermissions=anywhere)
     _add_rules(ec2, created["GroupId"], inputs)
@@ -55,7 +56,8 @@ def _add_rules(ec2: Api, id: str, inputs: Properties) -> None:
 
 
 def _inline(rule: Properties) -> dict[str, Any]:
-    """Returns an inline rule in the API's form. Each source gets the rule's description, as with the real provider."""
+    """Returns a rule of a security group in the form of the EC2 API. Each source in the rule gets the rule's
+    description, as with the real provider."""
     described = {"Description": rule["description"]} if rule.get("description") else {}
     permission: dict[str, Any] = {"IpProtocol": rule["protocol"]}
     if rule["protocol"] != "-1":
@@ -67,7 +69,8 @@ def _inline(rule: Properties) -> dict[str, Any]:
 
 
 def _sources(permission: dict[str, Any]) -> frozenset[tuple[object, ...]]:
-    """Returns one entry for each source that a permission allows, without order and descriptions."""
+    """Returns the sources from which a security group rule permits traffic, each with protocol and ports. Order and
+    descriptions are left out, so that rules can be compared."""
     ports = (permission["IpProtocol"], permission.get("FromPort"), permission.get("ToPort"))
     listed = [
         *(source["CidrIp"] for source in permission.get("IpRanges", [])),
@@ -78,7 +81,8 @@ def _sources(permission: dict[str, Any]) -> frozenset[tuple[object, ...]]:
 
 
 def _inline_as_seen(given: list[Properties], seen: list[dict[str, Any]]) -> list[Properties]:
-    """Returns the rules in the form of the inputs if EC2 has equal rules, and else EC2's rules, which are drift."""
+    """Returns the rules of a security group for the Pulumi state. If EC2 has the same rules as the inputs, returns the
+    inputs; otherwise returns the rules from EC2, which show the drift."""
     wanted = frozenset[tuple[object, ...]]().union(*(_sources(_inline(rule)) for rule in given))
     opened = frozenset[tuple[object, ...]]().union(*(_sources(permission) for permission in seen))
     if wanted == opened:

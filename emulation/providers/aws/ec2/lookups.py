@@ -1,19 +1,19 @@
-"""EC2 data sources: images, prefix lists, addresses and availability zones."""
+"""Handles the EC2 data sources of the emulated AWS provider: images, prefix lists, addresses and availability zones."""
 
 from __future__ import annotations
 
 from emulation.providers.aws.clients import client
 from emulation.providers.handler import CloudError, Properties
 
-# The largest network of Route 53's health checkers (Route 53 guide, "IP address ranges").
+# The largest network that Route 53's health checkers use (Route 53 guide, "IP address ranges").
 _HEALTH_CHECKERS = "15.177.0.0/18"
 
 
 class Ami:
-    """The data source `aws:ec2/getAmi:getAmi`: an image by name and owner.
+    """Serves the Pulumi data source `aws:ec2/getAmi:getAmi`, which looks up a machine image by its name.
 
-    moto has a fixed list of images, without Debian's. The handler registers an image with the requested name, so that
-    machines have an image as in the cloud. Only the user data decides what such a machine boots.
+    moto has a fixed list of images, without Debian's. So the handler registers an image with the requested name. What a
+    machine boots depends only on its user data, not on the image.
     """
 
     token = "aws:ec2/getAmi:getAmi"  # noqa: S105  a type token
@@ -32,8 +32,8 @@ class Ami:
 
 
 class ManagedPrefixList:
-    """The data source `aws:ec2/getManagedPrefixList:getManagedPrefixList`, by name. The first query creates AWS's own
-    lists."""
+    """Serves the Pulumi data source `aws:ec2/getManagedPrefixList:getManagedPrefixList`, which looks up one of AWS's
+    prefix lists by name. The first query for a list creates it in the emulated EC2."""
 
     token = "aws:ec2/getManagedPrefixList:getManagedPrefixList"  # noqa: S105  a type token
 
@@ -51,8 +51,8 @@ class ManagedPrefixList:
 
 
 class IpRanges:
-    """The data source `aws:index/getIpRanges:getIpRanges`, for the only list that has no managed prefix list outside
-    AWS."""
+    """Serves the Pulumi data source `aws:index/getIpRanges:getIpRanges`, only for the addresses of Route 53's health
+    checkers."""
 
     token = "aws:index/getIpRanges:getIpRanges"  # noqa: S105  a type token
 
@@ -65,7 +65,8 @@ class IpRanges:
 
 
 class AvailabilityZones:
-    """The data source `aws:index/getAvailabilityZones:getAvailabilityZones`."""
+    """Serves the Pulumi data source `aws:index/getAvailabilityZones:getAvailabilityZones`, which lists the zones of an
+    AWS region."""
 
     token = "aws:index/getAvailabilityZones:getAvailabilityZones"  # noqa: S105  a type token
 

@@ -1,4 +1,5 @@
-"""EC2 instances, and the public addresses that stay when an instance is replaced."""
+"""Handles EC2 instances, and the public addresses that stay when an instance is replaced, for the emulated AWS
+provider."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from emulation.providers.handler import Handler, Properties
 
 
 def handlers() -> list[Handler]:
-    """Returns one handler for each resource type."""
+    """Returns the handlers with which the emulated Pulumi provider serves EC2 instances and their public addresses."""
     return [
         Described(
             aws.ec2.Instance,
@@ -107,7 +108,7 @@ def _make_address(ec2: Api, inputs: Properties) -> str:
 
 
 def _change_address(ec2: Api, id: str, old: Properties, new: Properties) -> None:
-    """Associates the address with another machine."""
+    """Moves a public EC2 address to another instance, and changes its tags."""
     if new.get("instance") != old.get("instance"):
         address = ec2.describe_addresses(AllocationIds=[id])["Addresses"][0]
         if address.get("AssociationId"):

@@ -1,4 +1,4 @@
-"""The network of a shield: VPC, subnets, routes and the endpoint of S3."""
+"""Handles the network of a shield for the emulated AWS provider: VPC, subnets, routes and the VPC endpoint of S3."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emulation.providers.handler import Handler, Properties
 
 
 def handlers() -> list[Handler]:
-    """Returns one handler for each resource type."""
+    """Returns the handlers with which the emulated Pulumi provider serves VPCs, subnets, routes and VPC endpoints."""
     return [
         Described(
             aws.ec2.Vpc,
@@ -112,8 +112,8 @@ def _change_vpc(ec2: Api, id: str, old: Properties, new: Properties) -> None:
 
 
 def _set_vpc_names(ec2: Api, id: str, inputs: Properties) -> None:
-    """Sets the DNS attributes of a VPC, one per call, because the API refuses two (ModifyVpcAttribute, API
-    reference)."""
+    """Sets the DNS attributes of a VPC, with one call for each, because the API refuses several in one call
+    (ModifyVpcAttribute, API reference)."""
     ec2.modify_vpc_attribute(VpcId=id, EnableDnsSupport={"Value": inputs.get("enableDnsSupport", True)})
     ec2.modify_vpc_attribute(VpcId=id, EnableDnsHostnames={"Value": inputs.get("enableDnsHostnames", False)})
 

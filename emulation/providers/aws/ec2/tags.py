@@ -1,4 +1,4 @@
-"""EC2 tags, which are set when a resource is created and changed with separate calls."""
+"""Sets the tags of EC2 resources: together with the creation of a resource, and later with separate calls."""
 
 from __future__ import annotations
 
