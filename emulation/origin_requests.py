@@ -14,7 +14,8 @@ from urllib.parse import parse_qs
 PATH = "/_artifact-edge/requests"
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-# A function that returns the bucket and key of a request for an object, or None for any other request.
+# A function that returns the bucket and the key of an object that a request reads, or None for a request of any other
+# kind.
 Addressed = Callable[[dict[str, Any]], tuple[str, str] | None]
 
 

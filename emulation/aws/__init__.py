@@ -1,1 +1,1 @@
-"""The emulated AWS API of the sandbox: a moto server that also counts and reports requests to the origin."""
+"""Emulates the AWS API for a sandbox: a moto server that also counts and reports requests to the origin."""

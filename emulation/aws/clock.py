@@ -1,5 +1,5 @@
-"""The length of the emulated AWS's minute. Tests shorten the minute so that alarms (alarms.py) and schedules run
-quickly."""
+"""Sets how many seconds a minute of the emulated AWS lasts. Tests shorten the minute so that alarms (alarms.py) and
+schedules run quickly."""
 
 from __future__ import annotations
 

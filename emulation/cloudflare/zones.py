@@ -172,7 +172,7 @@ def _serve_routes(zones: Blueprint, store: StateStore, converge: Callable[[], No
 def _new_zone(name: str, kind: str, account: str) -> Json:
     if kind == "partial":
         # A partial zone needs the Business or Enterprise plan, and a new zone has the Free plan (Cloudflare DNS,
-        # "Partial (CNAME) setup"). The code is from cloudflare/terraform-provider-cloudflare issue 1812.
+        # "Partial (CNAME) setup"). The error code is from cloudflare/terraform-provider-cloudflare issue 1812.
         raise ApiError(400, PARTIAL_SIGNUP_REFUSED, "Partial zone signup not allowed")
     if kind != "full":
         raise ApiError(501, 10405, f"not emulated: a zone of type {kind} (only full)")

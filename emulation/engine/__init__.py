@@ -1,1 +1,1 @@
-"""The Pulumi engine of a sandbox: how it is found, downloaded or built, and the shell environment for it."""
+"""Finds, downloads or builds the Pulumi engine of a sandbox, and prepares the shell environment for it."""

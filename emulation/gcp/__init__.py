@@ -1,1 +1,1 @@
-"""The emulated Google Cloud: the administrative REST APIs that the project's resources need (README.md)."""
+"""Emulates Google Cloud: the administrative REST APIs that the project's resources need (README.md)."""

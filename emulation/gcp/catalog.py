@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 
 class Refused(Exception):
-    """The emulated cloud refuses a request. Holds the HTTP status and the message."""
+    """The emulated Google Cloud refuses a request. Holds the HTTP status and the message of the response."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)

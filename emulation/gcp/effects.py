@@ -20,7 +20,7 @@ class Effect(Protocol):
 
 
 class NoEffect:
-    """Does nothing, for resource types whose document only needs to be stored."""
+    """Does nothing besides storing a resource's document, for resource types without side effects."""
 
     def create(self, document: Json) -> None:
         pass

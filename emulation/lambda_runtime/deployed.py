@@ -137,7 +137,7 @@ class Functions:
             try:
                 url = self._client(region).get_function_url_config(FunctionName=code.name)["FunctionUrl"]
             except ClientError:
-                continue  # the function has no URL
+                continue  # a function without a URL answers with this error
             yield httpx.URL(url).host, code.arn
 
 

@@ -96,7 +96,7 @@ SUBSTITUTIONS = (
         re.compile(r"\Z"),
         lambda _, place: (
             f"CONFIG proxy.config.dns.nameservers STRING {place.sandbox.dns_address}:{DNS_PORT}\n"
-            # Without this line, Traffic Server also queries the host's own name servers.
+            # Without the next setting, Traffic Server also queries the host's own name servers.
             "CONFIG proxy.config.dns.resolv_conf STRING /dev/null\n"
         ),
     ),

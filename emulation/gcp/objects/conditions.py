@@ -92,7 +92,8 @@ def _expect_well_formed(bucket: Json, retention: Json, now: float) -> None:
 
 
 def seconds(text: str) -> float:
-    """Returns the seconds since 1970 of an RFC 3339 time. Raises Refused when the text is not a time."""
+    """Converts an RFC 3339 time from a Cloud Storage request to seconds since 1970. Raises Refused when the text is not
+    a time."""
     try:
         return datetime.fromisoformat(text).timestamp()
     except ValueError:
@@ -100,5 +101,6 @@ def seconds(text: str) -> float:
 
 
 def written(at: float) -> str:
-    """Returns a time, given in seconds since 1970, in the format of the API: RFC 3339 in UTC with milliseconds."""
+    """Converts a time in seconds since 1970 to the format of the Cloud Storage API: RFC 3339 in UTC with
+    milliseconds."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"

@@ -1,4 +1,5 @@
-"""Handles Cloudflare resource types that belong to an account or a zone and have the usual API endpoints."""
+"""Handles Cloudflare resource types that belong to an account or a zone and have API endpoints to create, read, update
+and delete a resource."""
 
 from __future__ import annotations
 
