@@ -65,7 +65,7 @@ def start(sandbox: Sandbox, services: Sequence[Service]) -> list[str]:
             if service.answers is not None and service.answers(sandbox):
                 raise AddressTaken(
                     f"the addresses {sandbox.loopback}.0.0/16 are in use by another sandbox ({service.name} answers). "
-                    f"Take that one down, or choose another network in the environment: {LOOPBACK_VARIABLE}=127.78"
+                    f"Stop that sandbox, or choose another network in the environment: {LOOPBACK_VARIABLE}=127.78"
                 )
             started.append(service.name)
             _start(sandbox, service)

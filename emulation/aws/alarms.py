@@ -54,7 +54,7 @@ class Alarms:
             requested: Any = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
             if not _is_valid(requested):
                 start_response("400 Bad Request", [("Content-Type", "text/plain")])
-                return [b'only {"minute_seconds": 0.1 to 60} is understood\n']
+                return [b'only {"minute_seconds": 0.1 to 60} is accepted\n']
             self._minute = float(requested["minute_seconds"])
             self._changed.set()
         start_response("200 OK", [("Content-Type", "application/json")])

@@ -234,7 +234,7 @@ class GlobalTables:
                     (PROPAGATION.running.clear if paused else PROPAGATION.running.set)()
                 case _:
                     start_response("400 Bad Request", [("Content-Type", "text/plain")])
-                    return [b'only {"lag": <seconds>} and {"paused": <true or false>} are understood\n']
+                    return [b'only {"lag": <seconds>} and {"paused": <true or false>} are accepted\n']
         start_response("200 OK", [("Content-Type", "application/json")])
         paused = not PROPAGATION.running.is_set()
         return [json.dumps({"pending": PROPAGATION.pending, "lag": PROPAGATION.lag, "paused": paused}).encode()]

@@ -55,7 +55,7 @@ class Outages:
                 *get_args(Failure)
             }:
                 start_response("400 Bad Request", [("Content-Type", "text/plain")])
-                return [b'only {"<region>": "503"} or {"<region>": "reset"} is understood\n']
+                return [b'only {"<region>": "503"} or {"<region>": "reset"} is accepted\n']
             self._down = cast(dict[str, Failure], regions)
         start_response("200 OK", [("Content-Type", "application/json")])
         return [json.dumps(self._down).encode()]

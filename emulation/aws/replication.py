@@ -79,7 +79,7 @@ class Replication:
             settings = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
             if not self._is_valid(settings):
                 start_response("400 Bad Request", [("Content-Type", "text/plain")])
-                return [b'only {"paused": true or false} and {"lag_seconds": a number} are understood\n']
+                return [b'only {"paused": true or false} and {"lag_seconds": a number} are accepted\n']
             with self._changed:
                 self._paused = settings.get("paused", self._paused)
                 self._lag = timedelta(seconds=settings["lag_seconds"]) if "lag_seconds" in settings else self._lag

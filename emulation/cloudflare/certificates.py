@@ -135,7 +135,7 @@ def _refuse_no_root(certificate: x509.Certificate) -> None:
         authority = False
     if not authority:
         raise ApiError(
-            400, 1413, "Only root CA certificates are accepted: this one is no authority, or not self-signed"
+            400, 1413, "Only root CA certificates are accepted: this one is not an authority, or not self-signed"
         )
 
 

@@ -107,7 +107,7 @@ def blueprint(store: StateStore) -> Blueprint:
         if query.get("type", "text") != "text":
             raise ApiError(501, 10405, f"not emulated: bulk reads of type {query['type']}")
         if not 1 <= len(query["keys"]) <= BULK_READS:
-            raise ApiError(400, 10012, f"{len(query['keys'])} keys at once; between 1 and {BULK_READS} are taken")
+            raise ApiError(400, 10012, f"{len(query['keys'])} keys at once; between 1 and {BULK_READS} are allowed")
         entries = {key: store.read(namespace, key) for key in query["keys"]}
         return success({"values": {key: entry.value.decode() if entry else None for key, entry in entries.items()}})
 
@@ -181,7 +181,7 @@ def _array() -> list[Any]:
         raise ApiError(400, 10012, "Request body is invalid: a JSON array is expected.")
     listed = cast(list[Any], items)
     if len(listed) > BULK_WRITES:
-        raise ApiError(400, 10016, f"{len(listed)} pairs at once; at most {BULK_WRITES} are taken")
+        raise ApiError(400, 10016, f"{len(listed)} pairs at once; at most {BULK_WRITES} are allowed")
     return listed
 
 
@@ -206,7 +206,7 @@ def _entry(store: StateStore, key: str, value: bytes, ttl: Any, expiration: Any,
     if not 1 <= len(key.encode()) <= KEY_BYTES or key in (".", ".."):
         raise ApiError(400, 10029, f"key names have 1 to {KEY_BYTES} bytes, and are not . or ..: {key!r}")
     if len(value) > VALUE_BYTES:
-        raise ApiError(413, 10033, f"value of {key} has {len(value)} bytes; at most {VALUE_BYTES} are taken")
+        raise ApiError(413, 10033, f"value of {key} has {len(value)} bytes; at most {VALUE_BYTES} are allowed")
     if metadata is not None and len(metadata.encode()) > METADATA_BYTES:
         raise ApiError(413, 10034, f"metadata of {key} is larger than {METADATA_BYTES} bytes")
     earliest = int(store.now()) + SHORTEST_TTL

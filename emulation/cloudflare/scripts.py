@@ -160,7 +160,7 @@ def _binding(store: StateStore, account: str, binding: Mapping[str, Any]) -> Jso
     if kind not in BINDINGS:
         raise ApiError(501, 10405, f"not emulated: binding {name} of type {kind} (only {', '.join(BINDINGS)})")
     if not BINDING_NAME.fullmatch(name):
-        raise ApiError(400, 10021, f"binding name {name!r} is no JavaScript identifier")
+        raise ApiError(400, 10021, f"binding name {name!r} is not a JavaScript identifier")
     given = {key: value for key, value in binding.items() if value is not None}
     take(given, required=["name", "type"], optional=[BINDINGS[kind]])
     if BINDINGS[kind] not in given:

@@ -37,7 +37,7 @@ def query(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="the name to resolve")],
     seen_from: Annotated[
-        str, typer.Option("--from", help="the client location to ask from; without, no subnet is sent")
+        str, typer.Option("--from", help="the client location to query from; without it, no subnet is sent")
     ] = "",
     rdtype: Annotated[str, typer.Option("--type", help="the record type")] = "A",
 ) -> None:
@@ -48,7 +48,7 @@ def query(
     except LookupError as error:
         raise _failure(error.args[0]) from error
     except (dns.exception.DNSException, ValueError) as error:
-        raise _failure(f"name {name!r} with type {rdtype!r} cannot be asked for: {error}") from error
+        raise _failure(f"name {name!r} with type {rdtype!r} is not a valid query: {error}") from error
     try:
         typer.echo(client.send_query(sandbox, query).to_text())
     except (dns.exception.DNSException, OSError) as error:

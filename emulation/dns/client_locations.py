@@ -86,7 +86,7 @@ class ClientLocationProxy:
 
     async def _connect(self, name: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if not self.ours(name):
-            raise Refused("403 Forbidden", f"{name} is in no zone of this sandbox; its proxies lead nowhere else")
+            raise Refused("403 Forbidden", f"{name} is in no zone of this sandbox; its proxies refuse other names")
         where = f"{name} from {self.client_location.name}"
         try:
             rcode, found = await addresses(*self.dns_server, name, self.client_location)
@@ -115,14 +115,14 @@ async def _target(reader: asyncio.StreamReader) -> tuple[str, int]:
     method, _, rest = head.split(b"\r\n", 1)[0].decode("latin-1").partition(" ")
     target = rest.partition(" ")[0]
     if method != "CONNECT":
-        raise Refused("405 Method Not Allowed", f"{method} {target}: only CONNECT is taken; use https:// URLs")
+        raise Refused("405 Method Not Allowed", f"{method} {target}: only CONNECT is accepted; use https:// URLs")
     name, _, port = target.rpartition(":")
     if not name or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
         raise Refused("400 Bad Request", f"{target} is not <host>:<port>")
     try:
         return dns.name.from_text(name).to_text(omit_final_dot=True), int(port)
     except dns.exception.DNSException as error:
-        raise Refused("400 Bad Request", f"{name} is no host name: {error}") from error
+        raise Refused("400 Bad Request", f"{name} is not a host name: {error}") from error
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

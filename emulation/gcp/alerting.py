@@ -144,7 +144,7 @@ def _check_threshold(threshold: Json, own: Descriptors, where: str) -> None:
         _check_aggregation(found, aggregation, f"{where}.aggregations")
     divided = "denominatorFilter" in threshold
     if divided != ("denominatorAggregations" in threshold):
-        raise Refused(400, f"Field {where}: denominator_filter and denominator_aggregations go together")
+        raise Refused(400, f"Field {where}: denominator_filter and denominator_aggregations require each other")
     if divided:
         whole = parse(threshold["denominatorFilter"], own, f"{where}.denominator_filter")
         for aggregation in cast(list[Json], threshold["denominatorAggregations"]):

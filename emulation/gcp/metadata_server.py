@@ -70,7 +70,7 @@ class MetadataServers:
         given: Any = request.get_json(force=True, silent=True)
         email = cast("dict[str, Any]", given).get("serviceAccount") if isinstance(given, dict) else None
         if not isinstance(email, str) or not email:
-            raise Refused(400, f"{CLIENTS_PATH}/{name} takes a serviceAccount, its e-mail address")
+            raise Refused(400, f"{CLIENTS_PATH}/{name} requires a serviceAccount, an e-mail address")
         with self._lock:
             known = self._store.get(_KIND, "", name)
             client = {"name": name, "address": known["address"] if known else self._free(), "serviceAccount": email}
@@ -113,7 +113,7 @@ def metadata_app(tokens: Tokens, email: Callable[[], str]) -> Flask:
         if request.headers.get("Metadata-Flavor") != "Google":
             return Response("Missing Metadata-Flavor:Google header.\n", 403)
         if "X-Forwarded-For" in request.headers:
-            return Response("X-Forwarded-For is not taken: the request came by a proxy.\n", 403)
+            return Response("X-Forwarded-For is not accepted: the request came through a proxy.\n", 403)
         return None
 
     def account() -> Account:

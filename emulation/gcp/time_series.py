@@ -120,4 +120,4 @@ def _time(stated: str) -> datetime:
     try:
         return datetime.fromisoformat(stated)
     except ValueError:
-        raise Refused(400, f"Invalid value: {stated!r} is no time") from None
+        raise Refused(400, f"Invalid value: {stated!r} is not a time") from None

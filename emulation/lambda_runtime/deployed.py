@@ -137,7 +137,7 @@ class Functions:
             try:
                 url = self._client(region).get_function_url_config(FunctionName=code.name)["FunctionUrl"]
             except ClientError:
-                continue  # a function without a URL answers with this error
+                continue  # Lambda reports this error for a function without a URL
             yield httpx.URL(url).host, code.arn
 
 

@@ -32,9 +32,9 @@ class Roles:
         try:
             trust: Any = self._iam.get_role(RoleName=code.role.rsplit("/", 1)[1])["Role"]["AssumeRolePolicyDocument"]
         except ClientError as error:
-            raise FunctionError(f"{code.name}: its role cannot be looked at: {error}") from None
+            raise FunctionError(f"{code.name}: its role cannot be read: {error}") from None
         if not service_may_assume(trust, "lambda.amazonaws.com"):
-            raise FunctionError(f"{code.name}: Lambda may not take on {code.role}")
+            raise FunctionError(f"{code.name}: Lambda may not assume {code.role}")
         given = self._sts.assume_role(RoleArn=code.role, RoleSessionName=code.name, DurationSeconds=_LASTS)[
             "Credentials"
         ]

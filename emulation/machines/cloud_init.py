@@ -83,7 +83,7 @@ def _decode(content: str, encoding: object) -> str:
         return content
     if encoding == "gz+b64":
         return gzip.decompress(base64.b64decode(content, validate=True)).decode()
-    raise UserDataError(f"encoding {encoding!r} is not known here; use 'gz+b64' or none")
+    raise UserDataError(f"encoding {encoding!r} is not supported; use 'gz+b64' or none")
 
 
 def _mapping(value: object, what: str, known: set[str]) -> Mapping[str, Any]:
@@ -92,7 +92,7 @@ def _mapping(value: object, what: str, known: set[str]) -> Mapping[str, Any]:
     mapping = cast("dict[str, Any]", value)
     unknown = sorted(set(mapping) - known)
     if unknown:
-        raise UserDataError(f"{what}: {', '.join(unknown)} not known here; known are {', '.join(sorted(known))}")
+        raise UserDataError(f"{what}: {', '.join(unknown)} not supported; supported are {', '.join(sorted(known))}")
     return mapping
 
 

@@ -33,7 +33,7 @@ class Hypervisor:
         longer exist in their cloud."""
         wanted = {instance.id: instance for source in self._sources for instance in source.running()}
         for identity in self._known() - wanted.keys():
-            self._report(f"{identity} is gone")
+            self._report(f"{identity} no longer exists")
             forget(self._sandbox, identity)
             self._machines.pop(identity, None)
         for instance in wanted.values():

@@ -181,10 +181,10 @@ class _Commands:
                 self._attach_nvme()
             case ["systemctl", "enable", "--now", unit]:
                 if not (self._place.root / "etc/systemd/system" / unit).is_file():
-                    raise BootError(f"runcmd enables {unit}, which write_files does not bring")
+                    raise BootError(f"runcmd enables {unit}, which write_files does not contain")
                 self.enabled.append(unit)
             case _:
-                raise BootError(f"user data runs {' '.join(argv)!r}, which is not known here")
+                raise BootError(f"user data runs {' '.join(argv)!r}, which is not supported")
 
     def _attach_nvme(self) -> None:
         for disk in self._disks:
@@ -312,7 +312,7 @@ def _check_package(package: str) -> None:
         "python3-boto3": lambda: importlib.util.find_spec("boto3") is not None,
     }
     if package not in present:
-        raise BootError(f"package {package} is not known here; known are {', '.join(sorted(present))}")
+        raise BootError(f"package {package} is not supported; supported are {', '.join(sorted(present))}")
     if not present[package]():
         raise BootError(f"package {package} is not installed on this host: apt-get install {package}")
 
@@ -328,7 +328,7 @@ def _service_account(user: str | None) -> str | None:
         pwd.getpwnam(user)
     except KeyError as error:
         raise BootError(
-            f"user {user} does not exist on this host; its package makes it: apt-get install {user}"
+            f"user {user} does not exist on this host; its package creates the user: apt-get install {user}"
         ) from error
     return user
 

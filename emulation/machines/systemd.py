@@ -83,7 +83,7 @@ def parse_service(name: str, text: str) -> Service:
     kind = _last(values, "Type", "simple")
     restart = _last(values, "Restart", "no")
     if kind not in ("simple", "oneshot") or restart not in ("no", "always"):
-        raise UnitError(f"{name}: Type={kind} with Restart={restart} is not known here")
+        raise UnitError(f"{name}: Type={kind} with Restart={restart} is not supported")
     commands = [_command(name, line) for line in values["ExecStart"]]
     if len(commands) != 1:
         raise UnitError(f"{name}: needs one ExecStart, not {len(commands)}")
@@ -139,7 +139,7 @@ def _directives(name: str, text: str, wanted: str) -> Mapping[str, list[str]]:
         if key in _MEANT.get(section, ()) and section == wanted:
             values[key].append(value.strip())
         elif key not in _PASSED_OVER.get(section, ()):
-            raise UnitError(f"{name}: {key}= in [{section}] is not known here")
+            raise UnitError(f"{name}: {key}= in [{section}] is not supported")
     return values
 
 
@@ -161,5 +161,5 @@ def _seconds(name: str, text: str) -> float:
         return float(text[:-2]) / 1000
     match = re.fullmatch(r"(\d+)\s*([a-z]*)", text)
     if match is None or match[2] not in _UNITS_OF_TIME:
-        raise UnitError(f"{name}: {text!r} is not a time span known here")
+        raise UnitError(f"{name}: {text!r} is not a supported time span")
     return float(match[1]) * _UNITS_OF_TIME[match[2]]

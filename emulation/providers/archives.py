@@ -54,7 +54,7 @@ def zipped(archive: Mapping[str, Any]) -> bytes:
     """Returns a Pulumi archive as a zip file. The same files always give the same bytes. Raises CloudError when the
     archive is of a kind that is not emulated."""
     if archive.get(_MARK) != _ARCHIVE or "assets" not in archive:
-        raise CloudError("not emulated: code that is no AssetArchive")
+        raise CloudError("not emulated: code that is not an AssetArchive")
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
         for name, asset in sorted(cast(Mapping[str, Properties], archive["assets"]).items()):

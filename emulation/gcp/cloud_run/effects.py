@@ -31,14 +31,14 @@ class ServiceEffect:
     def create(self, document: Json) -> None:
         containers = cast(list[Json], document["template"].get("containers", []))
         if len(containers) != 1:
-            raise Refused(501, "not emulated: a service of several containers")
+            raise Refused(501, "not emulated: a service with several containers")
         (container,) = containers
         if container.get("image") != "scratch" or "sourceCode" not in container:
             raise Refused(501, f"not emulated: the image {container.get('image')}; only sources are run, on `scratch`")
         if not _BASE.fullmatch(container.get("baseImageUri", "")):
-            raise Refused(501, f"not emulated: the base image {container.get('baseImageUri')}; Google's for Python are")
+            raise Refused(501, f"not emulated: the base image {container.get('baseImageUri')}; use Google's for Python")
         if container.get("command") != ["python3"]:
-            raise Refused(501, f"not emulated: the command {container.get('command')}; python3 is")
+            raise Refused(501, f"not emulated: the command {container.get('command')}; use python3")
 
     def update(self, old: Json, new: Json) -> None:
         self.create(new)

@@ -99,9 +99,9 @@ def _append(session: Session, content_range: str, body: bytes) -> int | None:
         return total
     first, last = int(match["first"]), int(match["last"])
     if first > session.received or last - first + 1 != len(body):
-        raise Refused(503, f"bytes {first}-{last} do not follow on {session.received} bytes")
+        raise Refused(503, f"bytes {first}-{last} do not continue the {session.received} received bytes")
     if len(body) % _CHUNK and (total is None or last + 1 < total):
-        raise Refused(400, f"A piece of {len(body)} bytes is no multiple of {_CHUNK}")
+        raise Refused(400, f"A piece of {len(body)} bytes is not a multiple of {_CHUNK}")
     with session.file.open("r+b") as file:
         file.seek(first)
         file.write(body)

@@ -110,5 +110,5 @@ class Cluster:
                 return
             except psycopg.OperationalError as error:
                 if time.monotonic() > deadline or self._process is None or self._process.poll() is not None:
-                    raise Refused(500, f"PostgreSQL does not come up: {error}") from None
+                    raise Refused(500, f"PostgreSQL does not start: {error}") from None
                 time.sleep(0.1)

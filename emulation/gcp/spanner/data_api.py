@@ -37,7 +37,7 @@ def add_to(app: Flask, store: StateStore, databases: Databases) -> None:
         member = f"serviceAccount:{account.email}"
         given = {each["role"] for each in document["iam"]["bindings"] if member in each["members"]}
         if not given & roles:
-            raise Refused(403, f"{account.email} may not do this on {names['database']}: one of {sorted(roles)} would")
+            raise Refused(403, f"{account.email} lacks a role on {names['database']}: needs one of {sorted(roles)}")
         return names["database"]
 
     def new_session(**names: str) -> Response:
@@ -54,7 +54,7 @@ def add_to(app: Flask, store: StateStore, databases: Databases) -> None:
                 return jsonify([{"metadata": result["metadata"], "values": rows}])
             case "commit":
                 if "singleUseTransaction" not in body:
-                    raise Refused(501, "not emulated: a commit of a transaction that was begun before")
+                    raise Refused(501, "not emulated: a commit of a transaction from an earlier request")
                 databases.commit(allowed(names, _WRITERS), body.get("mutations", []))
                 return jsonify({"commitTimestamp": datetime.now().astimezone().isoformat()})
             case other:

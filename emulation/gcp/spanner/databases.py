@@ -37,7 +37,7 @@ class Databases:
         try:
             self._cluster.create(database)
         except psycopg.errors.DuplicateDatabase:
-            raise Refused(501, f"not emulated: databases of one name ({database}) in two instances") from None
+            raise Refused(501, f"not emulated: databases with the same name ({database}) in two instances") from None
         try:
             self.alter(database, statements)
         except Refused:
@@ -141,7 +141,7 @@ def _put(connection: psycopg.Connection[Any], kind: str, mutation_body: Mapping[
 def _delete(connection: psycopg.Connection[Any], mutation_body: Mapping[str, Any]) -> None:
     keys = _key_columns(connection, mutation_body["table"])
     if mutation_body["keySet"].keys() != {"keys"}:
-        raise Refused(501, "not emulated: a key set that is no list of keys")
+        raise Refused(501, "not emulated: a key set that is not a list of keys")
     statement = sql.SQL("DELETE FROM {} WHERE {}").format(sql.Identifier(mutation_body["table"]), _is(keys))
     for key in mutation_body["keySet"]["keys"]:
         connection.execute(statement, dict(zip(keys, key, strict=True)))

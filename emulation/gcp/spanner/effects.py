@@ -26,7 +26,7 @@ class DatabaseEffect:
         before: Sequence[str] = old.get("extraStatements", ())
         after: Sequence[str] = new.get("extraStatements", ())
         if list(after[: len(before)]) != list(before):
-            raise Refused(501, "not emulated: other statements than those that were carried out, and more behind them")
+            raise Refused(501, "not emulated: a change of executed statements; only append statements")
         self._databases.alter(_name(new), after[len(before) :])
 
     def delete(self, document: Json) -> None:

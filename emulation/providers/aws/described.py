@@ -62,7 +62,7 @@ class Described:
     def _after(self, api: Api, id: str, inputs: Properties) -> Properties:
         found = self.describe(api, id, inputs)
         if found is None:
-            raise CloudError(f"{id} is gone right after it was written")
+            raise CloudError(f"{id} does not exist right after its creation or change")
         return {**inputs, **found}
 
 

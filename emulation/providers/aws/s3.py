@@ -27,7 +27,7 @@ class Bucket:
     def create(self, inputs: Properties) -> Created:
         name = inputs.get("bucket")
         if not name:
-            raise CloudError("a bucket needs a name here: give `bucket`")
+            raise CloudError("the emulation requires the name of a bucket: set `bucket`")
         s3 = client("s3", inputs)
         request: dict[str, Any] = {"Bucket": name, "ObjectLockEnabledForBucket": inputs.get("objectLockEnabled", False)}
         if s3.meta.region_name != "us-east-1":  # in us-east-1, S3 refuses a location constraint

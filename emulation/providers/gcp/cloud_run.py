@@ -102,7 +102,7 @@ class BucketObject:
     def create(self, inputs: Properties) -> Created:
         unknown = sorted(inputs.keys() - {"bucket", "name", "source"})
         if unknown or "source" not in inputs:
-            raise CloudError(f"not emulated: an object by {', '.join(unknown) or 'no source'}")
+            raise CloudError(f"not emulated: an object from {', '.join(unknown) or 'no source'}")
         upload = f"upload/storage/v1/b/{inputs['bucket']}/o?uploadType=media&name={quote(inputs['name'], safe='')}"
         try:
             answer = self._clients().post(

@@ -83,7 +83,7 @@ class Rest:
     def update(self, id: str, old: Properties, new: Properties) -> Properties:
         changed = call(self.clients(), "PATCH", self.id_from + id, self.changed(new))
         if changed is None:
-            raise CloudError(f"{id} is gone")
+            raise CloudError(f"{id} no longer exists")
         return self._outputs(new, changed)
 
     def delete(self, id: str, state: Properties) -> None:

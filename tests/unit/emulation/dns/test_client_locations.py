@@ -85,8 +85,8 @@ def test_a_client_behind_the_proxy_reaches_the_place_that_dns_gives_to_its_clien
         ("CONNECT 127.0.0.1:22 HTTP/1.1", "403", "127.0.0.1 is in no zone of this sandbox"),
         ("CONNECT closed.example.test:9 HTTP/1.1", "502", f"is at {POPS[EU.name]}:9, which does not answer"),
         ("CONNECT packages.example.test HTTP/1.1", "400", "packages.example.test is not <host>:<port>"),
-        ("CONNECT a..b:443 HTTP/1.1", "400", "a..b is no host name"),
-        ("GET http://packages.example.test/ HTTP/1.1", "405", "only CONNECT is taken"),
+        ("CONNECT a..b:443 HTTP/1.1", "400", "a..b is not a host name"),
+        ("GET http://packages.example.test/ HTTP/1.1", "405", "only CONNECT is accepted"),
     ],
 )
 def test_other_requests_are_refused_with_a_clear_message(

@@ -44,12 +44,12 @@ def test_the_credentials_are_those_of_the_functions_role(clouds: ServedClouds, t
 
 
 def test_a_role_that_is_not_for_lambda_is_refused(clouds: ServedClouds, tmp_path: Path) -> None:
-    with pytest.raises(FunctionError, match="drain: Lambda may not take on arn:aws:iam::123456789012:role/drain"):
+    with pytest.raises(FunctionError, match="drain: Lambda may not assume arn:aws:iam::123456789012:role/drain"):
         Roles(Sandbox(tmp_path, "127.99")).credentials(code(clouds, "ec2.amazonaws.com"))
 
 
 def test_a_deleted_role_is_reported(clouds: ServedClouds, tmp_path: Path) -> None:
     made = code(clouds, "lambda.amazonaws.com")
     clouds.client("iam").delete_role(RoleName="drain")
-    with pytest.raises(FunctionError, match="drain: its role cannot be looked at"):
+    with pytest.raises(FunctionError, match="drain: its role cannot be read"):
         Roles(Sandbox(tmp_path, "127.99")).credentials(made)

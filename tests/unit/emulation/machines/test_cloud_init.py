@@ -37,8 +37,8 @@ def test_known_keys_are_read() -> None:
     ("text", "problem"),
     [
         ("packages: []", "must begin with the line '#cloud-config'"),
-        (HEAD + "ssh_authorized_keys: []", "ssh_authorized_keys not known here"),
-        (HEAD + "write_files:\n- {path: /a, permissions: '0644', content: x, append: true}", "append not known here"),
+        (HEAD + "ssh_authorized_keys: []", "ssh_authorized_keys not supported"),
+        (HEAD + "write_files:\n- {path: /a, permissions: '0644', content: x, append: true}", "append not supported"),
         (HEAD + "write_files:\n- {path: a, permissions: '0644', content: x}", "needs an absolute path, not 'a'"),
         (HEAD + "write_files:\n- {path: /../a, permissions: '0644', content: x}", "absolute path"),
         (HEAD + "write_files:\n- {path: /a, permissions: 0644, content: x}", "must be text"),
@@ -80,12 +80,12 @@ def test_service_is_read_with_its_commands_in_order() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ("User=nobody", "DynamicUser=yes", "DynamicUser= in [Service] is not known here"),
-        ("Description=x", "Requires=y", "Requires= in [Unit] is not known here"),
+        ("User=nobody", "DynamicUser=yes", "DynamicUser= in [Service] is not supported"),
+        ("Description=x", "Requires=y", "Requires= in [Unit] is not supported"),
         ("ExecStart=/bin/third", "ExecStart=third", "does not begin with an absolute path"),
         ("ExecStart=/bin/third\n", "", "needs one ExecStart, not 0"),
-        ("Restart=always", "Restart=on-failure", "Restart=on-failure is not known here"),
-        ("RestartSec=2", "RestartSec=2 fortnights", "'2 fortnights' is not a time span"),
+        ("Restart=always", "Restart=on-failure", "Restart=on-failure is not supported"),
+        ("RestartSec=2", "RestartSec=2 fortnights", "'2 fortnights' is not a supported time span"),
     ],
 )
 def test_an_unknown_directive_is_refused(old: str, new: str, problem: str) -> None:
@@ -144,11 +144,11 @@ class _One:
 @pytest.mark.parametrize(
     ("user_data", "problem"),
     [
-        (HEAD + "runcmd: [[rm, -rf, /]]", "user data runs 'rm -rf /', which is not known here"),
-        (HEAD + "packages: [nginx]", "package nginx is not known here"),
+        (HEAD + "runcmd: [[rm, -rf, /]]", "user data runs 'rm -rf /', which is not supported"),
+        (HEAD + "packages: [nginx]", "package nginx is not supported"),
         (
             HEAD + "runcmd: [[systemctl, enable, --now, x.service]]",
-            "enables x.service, which write_files does not bring",
+            "enables x.service, which write_files does not contain",
         ),
     ],
 )
