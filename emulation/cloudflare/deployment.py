@@ -57,7 +57,7 @@ class Deployment:
     """
 
     scripts: Sequence[Script]
-    # pairs of a pattern and a script; a pattern with None excludes its requests from all scripts
+    # worker routes as (pattern, script); a route with script None excludes its requests from all scripts
     routes: Sequence[tuple[str, str | None]]
     hostnames: Sequence[str]
     certificates: Mapping[str, Certificate]

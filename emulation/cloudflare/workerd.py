@@ -21,8 +21,8 @@ from emulation.layout import IMPORT_ROOT, Pop
 TEMPLATES = Path(__file__).parent / "pop"
 # The directory where npm installs workerd with the edge worker's packages.
 PACKAGES = IMPORT_ROOT / "workers" / "edge" / "node_modules"
-# For each machine type, the suffix of the npm package that contains the workerd binary. workerd lists these packages as
-# optional dependencies.
+# For each CPU architecture, the suffix of the npm package that contains the workerd binary. workerd's npm package lists
+# these packages as optional dependencies.
 MACHINES = {"x86_64": "64", "aarch64": "arm64"}
 TRIAL = 30.0  # seconds after which the check of a script ends, if the script neither starts nor fails
 

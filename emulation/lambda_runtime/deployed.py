@@ -26,9 +26,9 @@ class Code:
     name: str
     arn: str
     region: str
-    role: str  # ARN
+    role: str  # the ARN of the function's role
     handler: str
-    timeout: int  # seconds
+    timeout: int  # in seconds, for one invocation
     variables: tuple[tuple[str, str], ...]
     digest: str
     location: str
@@ -41,15 +41,15 @@ class StreamMapping:
     id: str
     region: str
     stream: str
-    function: str  # ARN
+    function: str  # the ARN of the Lambda function
     batch: int
     bisect: bool
-    tries: int  # -1: no limit
-    oldest: int  # seconds; -1: no limit
+    tries: int  # the most retries of a batch; -1 means no limit
+    oldest: int  # the greatest age of a record in seconds; -1 means no limit
     start: str
     partial: bool
     patterns: tuple[str, ...]
-    dead_letters: str  # ARN, or empty
+    dead_letters: str  # the ARN of the dead-letter queue, or empty
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ class Deployed:
     """All deployed Lambda functions with their event source mappings, URLs and schedules. `urls` maps the host name of
     a function URL to the function's ARN."""
 
-    functions: Mapping[str, Code]  # by ARN
-    mappings: Mapping[str, StreamMapping]  # by id
+    functions: Mapping[str, Code]  # deployed functions by their ARN
+    mappings: Mapping[str, StreamMapping]  # event source mappings by their id
     urls: Mapping[str, str]
     schedules: frozenset[Schedule]
 

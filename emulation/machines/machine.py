@@ -53,7 +53,8 @@ class Instance:
 
     @property
     def generation(self) -> str:
-        """Returns a hash of a machine's address and user data. The machine boots from new when the hash changes."""
+        """Returns a hash of a machine's address and user data. The machine runs its first boot again when the hash
+        changes."""
         return hashlib.sha256(f"{self.address}\n{self.user_data}".encode()).hexdigest()
 
 

@@ -27,8 +27,8 @@ _FIELDS = frozenset(
 )
 _CHANGEABLE = _FIELDS - {"name", "bucket", "md5Hash", "crc32c", "storageClass"}
 _CONDITIONS = frozenset({"ifGenerationMatch", "ifGenerationNotMatch", "ifMetagenerationMatch"})
-# Query parameters of the Cloud Storage API that are accepted and ignored, because the emulation has only one form of
-# each answer.
+# Query parameters of the Cloud Storage API that are accepted and ignored. They select a form of the answer, and the
+# emulation has only one form.
 _PLAIN = frozenset({"prettyPrint", "projection", "alt"})
 
 _UPLOAD = frozenset({"uploadType", "name", "upload_id"})

@@ -25,7 +25,8 @@ _CONTAINER = {"commands": "command", "envs": "env"}
 
 
 def handlers(clients: Clients) -> Iterable[Handler]:
-    """Returns the handlers of Cloud Run, Pub/Sub and source objects. Each type follows the types that it depends on."""
+    """Returns the handlers of Cloud Run, Pub/Sub and source objects. A resource type comes after the types that it
+    depends on."""
     return [
         BucketObject(clients),
         Rest(

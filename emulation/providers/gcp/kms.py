@@ -33,7 +33,8 @@ class NeverDeletedKey(Rest):
 
 
 def handlers(clients: Clients) -> Iterable[Handler]:
-    """Returns the handlers of Cloud KMS key rings, keys and grants. Each type follows the types that it depends on."""
+    """Returns the handlers of Cloud KMS key rings, keys and grants. A resource type comes after the types that it
+    depends on."""
     return [
         NeverDeleted(
             gcp.kms.KeyRing,

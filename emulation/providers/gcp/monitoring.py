@@ -29,7 +29,7 @@ class Dashboard(Rest):
 
 
 def handlers(clients: Clients) -> Iterable[Handler]:
-    """Returns the handlers of Cloud Monitoring resources. Each type follows the types that it depends on."""
+    """Returns the handlers of Cloud Monitoring resources. A resource type comes after the types that it depends on."""
     return [
         Rest(
             gcp.monitoring.MetricDescriptor,

@@ -17,7 +17,7 @@ _TRANSFER = "storagetransfer/v1/"
 
 
 def handlers(clients: Clients) -> Iterable[Handler]:
-    """Returns the handlers of Cloud Storage resources. Each type follows the types that it depends on."""
+    """Returns the handlers of Cloud Storage resources. A resource type comes after the types that it depends on."""
     return [
         Bucket(
             gcp.storage.Bucket,
