@@ -15,8 +15,8 @@ _IAM = "iam/v1/"
 
 
 def handlers(clients: Clients) -> Iterable[Handler]:
-    """Returns the handlers of Compute Engine resources and service accounts. Each type follows the types that it
-    depends on."""
+    """Returns the handlers of Compute Engine resources and service accounts. A resource type comes after the types that
+    it depends on."""
     return [
         Rest(
             gcp.compute.Network,
