@@ -40,7 +40,7 @@ class Graph:
         for host in self._hosts():
             led = list(self._networks(host, token, objects))
             needs.append(Need(f"edge network for {host}", _distinct(led)))
-        return Part(name, needs=needs if len(needs) > 1 else [Need("name to go to", [])])
+        return Part(name, needs=needs if len(needs) > 1 else [Need("host name for clients", [])])
 
     def _of(self, *ends: str) -> list[Resource]:
         return [resource for resource in self._all if resource.type.endswith(ends)]

@@ -16,7 +16,7 @@ class Allowed(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     resource: str = Field(description="as the finding names it: the last part of the type, and the name")
-    reason: str = Field(min_length=20, description="why nobody is hurt")
+    reason: str = Field(min_length=20, description="why the exemption harms no user")
     until: datetime.date = Field(description="the last day on which it counts")
 
 

@@ -138,7 +138,7 @@ def read_plan(document: Any) -> Plan:
         raise PlanError(f"the preview failed: {errors[0]}")
     summary: Mapping[str, int] = printed.get("changeSummary") or {"same": 0}
     if summary.get("same", 0) > sum(step["op"] == "same" for step in printed["steps"]):
-        raise PlanError("it leaves out what stays the same; make it with `pulumi preview --json --show-sames`")
+        raise PlanError("it leaves out unchanged resources; create it with `pulumi preview --json --show-sames`")
     changes: dict[str, Change] = {}
     for step in cast(list[dict[str, Any]], printed["steps"]):
         action = _ACTIONS.get(step["op"])

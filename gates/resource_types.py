@@ -14,7 +14,7 @@ BUCKETS = frozenset(
     }
 )
 
-# Resources whose content the program cannot create again: data, keys, messages and delegations.
+# Resources whose content the program cannot create again: data, keys, messages and delegated DNS zones.
 STORES = BUCKETS | {
     "aws:dynamodb/table:Table",
     "aws:dynamodb/tableReplica:TableReplica",

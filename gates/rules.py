@@ -73,7 +73,7 @@ def last_of_region(plan: Plan, limits: Limits) -> Iterator[Refusal]:
         if len(gone) < len(nodes) or len(replaced) > 1 or (replaced and limits.sole_nodes):
             continue  # the rule `rotation` covers several replacements at once
         if led_to(urns, region, before):
-            fate = "is replaced; have a second one first, or allow `sole_nodes`" if replaced else "goes"
+            fate = "is replaced; add a second one first, or allow `sole_nodes`" if replaced else "is removed"
             message = f"requests lead to {region}, and its last machine ({_labels(gone)}) {fate}"
             yield Refusal("last-of-region", message, urns)
     for (region, _), buckets in by_group(plan.of(BUCKETS, "same", "update", "replace", "delete")).items():
@@ -81,7 +81,7 @@ def last_of_region(plan: Plan, limits: Limits) -> Iterator[Refusal]:
         if users and all(one.destructive for one in buckets):
             yield Refusal(
                 "last-of-region",
-                f"the last origin of {region} ({_labels(buckets)}) goes while {len(users)} machines read from it",
+                f"the last origin of {region} ({_labels(buckets)}) is removed while {len(users)} machines read from it",
                 _urns(buckets),
             )
 

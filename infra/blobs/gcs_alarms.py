@@ -45,7 +45,7 @@ def gcs_alarms(name: str, bucket: pulumi.Input[str], what: str, *, dual: bool) -
     # do not exist. Such a 404 is no fault.
     yield _share(
         f"{name}-refuses",
-        f"Cloud Storage refuses or lacks half of what is asked for of {what}",
+        f"Cloud Storage refuses half of all requests for {what}, or lacks the requested objects",
         where,
         _REFUSES,
         0.5,

@@ -39,7 +39,13 @@ def _of_requests(place: Bucket) -> Iterator[CloudWatchAlarm]:
         ("breaks", "5xxErrors", 0.01, "s3-breaks", f"S3 in {place.region} fails more than 1 % of all requests"),
         # The threshold for refused requests is half of all requests, because package managers often request packages
         # that do not exist. Such a 404 is no fault.
-        ("refuses", "4xxErrors", 0.5, "s3-refuses", f"S3 in {place.region} refuses or lacks half of what is asked for"),
+        (
+            "refuses",
+            "4xxErrors",
+            0.5,
+            "s3-refuses",
+            f"S3 in {place.region} refuses half of all requests, or lacks the requested objects",
+        ),
     ):
         yield CloudWatchAlarm(
             name=f"blobs-{place.region}-{name}",

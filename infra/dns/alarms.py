@@ -55,7 +55,9 @@ def machine_alarms(node: str, check: pulumi.Input[str]) -> Sequence[CloudWatchAl
 
 def region_alarm(place: str, check: pulumi.Input[str]) -> CloudWatchAlarm:
     """Returns the alarm that fires when no shield machine of a region answers."""
-    fault = f"No shield machine in {place} answers; the edge asks other regions, which are farther and colder"
+    fault = (
+        f"No shield machine in {place} answers; the edge uses regions that are farther away, with fewer objects cached"
+    )
     return _down(f"shield-{place}-lost", "shield", check, fault, "a-shield-region-is-lost")
 
 

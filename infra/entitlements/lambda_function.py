@@ -170,7 +170,7 @@ class LambdaMetadataApi(pulumi.ComponentResource):
             )
             for metric, fault in {
                 "Errors": "The metadata API fails: tokens that the edge's store lacks are answered with 503",
-                "Throttles": "The metadata API is asked more than it may answer: somebody may be trying out tokens",
+                "Throttles": "The metadata API gets more queries than it may answer: a client may be guessing tokens",
             }.items()
         ]
         self.register_outputs({"url": self.url})

@@ -47,7 +47,8 @@ def spanner_alarms(instance: pulumi.Input[str], *, spread: bool) -> Iterator[Clo
     yield CloudMonitoringAlarm(
         name="metadata-busy",
         tier="metadata",
-        fault=f"Spanner is too busy to go on after the loss of {lost}: urgent work takes {busy * 100:.0f} % of its CPU",
+        fault=f"Spanner could not carry its load after the loss of {lost}: "
+        f"high-priority tasks take {busy * 100:.0f} % of its CPU",
         metric=f"{_PREFIX}/instance/cpu/utilization_by_priority",
         resource=_RESOURCE,
         where={**where, "metric.labels.priority": "high"},
@@ -62,7 +63,7 @@ def spanner_alarms(instance: pulumi.Input[str], *, spread: bool) -> Iterator[Clo
     yield CloudMonitoringAlarm(
         name="metadata-busy-all-day",
         tier="metadata",
-        fault=f"Spanner used over {_BUSY_FOR_A_DAY * 100:.0f} % of its CPU for a day, and puts its own upkeep off",
+        fault=f"Spanner used over {_BUSY_FOR_A_DAY * 100:.0f} % of its CPU for a day, which delays its maintenance",
         metric=f"{_PREFIX}/instance/cpu/smoothed_utilization",
         resource=_RESOURCE,
         where=where,
@@ -77,7 +78,7 @@ def spanner_alarms(instance: pulumi.Input[str], *, spread: bool) -> Iterator[Clo
     yield CloudMonitoringAlarm(
         name="metadata-full",
         tier="metadata",
-        fault=f"Spanner keeps over {_FULL * 100:.0f} % of what its nodes may keep; at 100 % it refuses to write",
+        fault=f"Spanner keeps over {_FULL * 100:.0f} % of its nodes' storage limit; at 100 % it refuses writes",
         metric=f"{_PREFIX}/instance/storage/utilization",
         resource=_RESOURCE,
         where=where,
@@ -89,7 +90,7 @@ def spanner_alarms(instance: pulumi.Input[str], *, spread: bool) -> Iterator[Clo
     yield CloudMonitoringAlarm(
         name="metadata-fails",
         tier="metadata",
-        fault=f"Spanner itself fails more than {_FAILING * 100:.0f} % of what it is asked",
+        fault=f"Spanner itself fails more than {_FAILING * 100:.0f} % of all requests",
         metric=f"{_PREFIX}/api/api_request_count",
         resource=_RESOURCE,
         where=where,

@@ -16,9 +16,9 @@ from contract.metrics import (
 )
 from infra.observability import CloudMonitoringAlarm, CloudWatchAlarm, CustomMetric
 
-_LAGS = "Readers see old documents: what was published minutes ago has not been brought to them"
-_GIVEN_UP = "Readers see old documents, and nobody tries any more to bring them what was published"
-_LATE = f"What was published was not seen everywhere within {OBJECTIVE_SECONDS:.0f} s"
+_LAGS = "Readers see old documents: changes published minutes ago have not reached them"
+_GIVEN_UP = "Readers see old documents, and the delivery of some published changes was given up"
+_LATE = f"A published change was not visible everywhere within {OBJECTIVE_SECONDS:.0f} s"
 _RUNBOOK = "docs/operations.md"
 
 

@@ -102,7 +102,7 @@ class Drain(pulumi.ComponentResource):
                 name="drain-errors",
                 tier="registry",
                 region=source.region,
-                fault="The drain fails: what publishers could not bring to the readers stays behind",
+                fault="The outbox relay fails: changes that publishers could not deliver do not reach readers",
                 namespace="AWS/Lambda",
                 metric="Errors",
                 dimensions={"FunctionName": made.name},

@@ -69,8 +69,8 @@ def _needed(root: Path, places: dict[str, Path], name: str, source: Path, tree: 
             yield imported
         elif top not in sys.stdlib_module_names | _PROVIDED and name.split(".")[0] not in places:
             raise pulumi.RunError(
-                f"{name}: imports {top}, which a function has not; do without, or name its distribution, if that is of "
-                "pure Python"
+                f"{name}: imports {top}, which a function does not have; remove the import, or "
+                "name its distribution if that is pure Python"
             )
 
 

@@ -75,8 +75,10 @@ def today() -> date:
 
 @cache
 def exemptions(stack: str) -> Exemptions:
-    """Returns the exemptions in `<stack>.yaml`, or none if the file does not exist. An invalid entry becomes a problem
-    in the report and covers nothing."""
+    """Returns the stack's exemptions from policies, read from `<stack>.yaml`, or none if the file does not exist.
+
+    An invalid entry becomes a problem in the report and covers no finding.
+    """
     file = DIRECTORY / f"{stack}.yaml"
     found = Exemptions(stack)
     if DIRECTORY.with_name(FORMER_NAME).exists():

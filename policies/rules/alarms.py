@@ -61,7 +61,7 @@ def metric_known(alarm: PolicyResource, stack: StackValidationArgs) -> Iterator[
         return
     for dimension in dimensions:
         if not _is_of_stack(alarm, dimension, known(dimensions, dimension), stack):
-            yield f"{dimension} {known(dimensions, dimension)} names nothing in the stack"
+            yield f"{dimension} {known(dimensions, dimension)} names no resource of the stack"
 
 
 def _is_of_stack(alarm: PolicyResource, dimension: str, value: object, stack: StackValidationArgs) -> bool:
@@ -99,7 +99,7 @@ def threshold_reachable(args: ResourceValidationArgs) -> Iterator[str]:
     metric = CLOUDWATCH.get((str(args.props.get("namespace")), str(args.props.get("metricName"))))
     yield from _unreached(args.props, "threshold", str(args.props.get("comparisonOperator")), metric)
     if args.props.get("statistic") == "SampleCount":
-        yield "the statistic SampleCount counts data points, not what they say"
+        yield "the statistic SampleCount counts data points, not their values"
     seconds = int(args.props.get("period") or 60) * int(args.props.get("evaluationPeriods") or 1)
     if seconds > longest:
         yield f"it goes off after {seconds} seconds, later than {longest}"

@@ -109,7 +109,7 @@ def has_its_own_identity(args: ResourceValidationArgs) -> Iterator[str]:
 
 @each_resource(
     "multi-machine-forwarding-and-login-keys-off",
-    "Machines forward no packets of others, and nobody can log in to them with a key.",
+    "Machines forward no packets of other machines, and have no SSH keys for logins.",
     of={EC2_INSTANCE, GCE_INSTANCE},
     severity=Severity.MEDIUM,
     control=cis_gcp("4.6"),
@@ -117,9 +117,9 @@ def has_its_own_identity(args: ResourceValidationArgs) -> Iterator[str]:
 )
 def forwards_nothing(args: ResourceValidationArgs) -> Iterator[str]:
     if args.props.get("sourceDestCheck") is False or args.props.get("canIpForward") is True:
-        yield "it can forward packets of others"
+        yield "it can forward packets of other machines"
     if given(args.props, "keyName") or given(part(args.props, "metadata"), "ssh-keys"):
-        yield "somebody can log in with a key"
+        yield "it has an SSH key for logins"
 
 
 @each_resource(

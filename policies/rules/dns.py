@@ -41,7 +41,7 @@ def checked(args: ResourceValidationArgs) -> Iterator[str]:
     if (routed or clients) and not given(args.props, "healthCheckId"):
         aliases = list(parts(args.props, "aliases"))
         if not aliases or not all(alias.get("evaluateTargetHealth") is True for alias in aliases):
-            yield f"{name} is answered whether what it leads to is healthy or not"
+            yield f"{name} has no health check, so DNS also returns failed targets"
 
 
 @each_resource(
@@ -72,7 +72,7 @@ def short_lived(args: ResourceValidationArgs) -> Iterator[str]:
 def ask_for_an_answer(args: ResourceValidationArgs) -> Iterator[str]:
     props = args.props
     if props.get("disabled") is True or props.get("invertHealthcheck") is True:
-        yield "it takes what is dead for alive"
+        yield "it is disabled or inverted, so a failed target counts as healthy"
     if props.get("type") == "CALCULATED":
         if not int(props.get("childHealthThreshold") or 0):
             yield "it is healthy without a healthy child"
@@ -80,10 +80,10 @@ def ask_for_an_answer(args: ResourceValidationArgs) -> Iterator[str]:
     if props.get("type") in ("CLOUDWATCH_METRIC", "RECOVERY_CONTROL"):
         return
     if props.get("type") not in _ASKING or not props.get("resourcePath"):
-        yield f"{props.get('type')} without a path only sees that something listens"
+        yield f"{props.get('type')} without a path only checks that the port accepts connections"
     seconds = int(props.get("requestInterval") or 30) * int(props.get("failureThreshold") or 3)
     if seconds > int(setting(args, "seconds", 30)):
-        yield f"it takes {seconds} s to find out"
+        yield f"it takes {seconds} s to detect a failure"
 
 
 POLICIES: list[Policy] = [checked, short_lived, ask_for_an_answer]

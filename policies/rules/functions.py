@@ -44,7 +44,7 @@ def called_by_whom_they_know(args: ResourceValidationArgs) -> Iterator[str]:
     props = args.props
     if kind(args) == _URL:
         if props.get("authorizationType") != "AWS_IAM" and not _is_open(args, props.get("functionName")):
-            yield "its URL authenticates nobody"
+            yield "its URL authenticates no callers"
         return
     if kind(args) == _INVOKER:
         if props.get("member") in ("allUsers", "allAuthenticatedUsers") and not _is_open(args, props.get("name")):

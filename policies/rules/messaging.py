@@ -36,7 +36,7 @@ def messages_encrypted(args: ResourceValidationArgs) -> Iterator[str]:
 
 @each_resource(
     "multi-messaging-messages-kept",
-    "Queues and subscriptions keep messages long enough for somebody to look at them.",
+    "Queues and subscriptions keep messages long enough for operators to inspect them.",
     of={QUEUE, GOOGLE_SUBSCRIPTION},
     severity=Severity.HIGH,
     control=well_architected("REL05-BP03"),

@@ -111,7 +111,7 @@ def call_out_by_tls_only(args: ResourceValidationArgs) -> Iterator[str]:
 def default_network_unused(args: ResourceValidationArgs) -> Iterator[str]:
     if kind(args) == _DEFAULT_GROUP:
         if any(parts(args.props, "ingress")) or any(parts(args.props, "egress")):
-            yield "the default group lets something through"
+            yield "the default security group allows traffic"
     elif kind(args).startswith("aws:"):
         if not given(args.props, "vpcSecurityGroupIds"):
             yield "it names no security group, and so gets the default one"
@@ -120,7 +120,7 @@ def default_network_unused(args: ResourceValidationArgs) -> Iterator[str]:
             if not given(interface, "subnetwork") and (
                 str(interface.get("network") or "default").rsplit("/", 1)[-1] == "default"
             ):
-                yield "it stands in the default network"
+                yield "it is in the default network"
 
 
 @each_resource(
@@ -147,7 +147,7 @@ def subnet_hands_out_no_addresses(args: ResourceValidationArgs) -> Iterator[str]
 def network_made_by_hand(args: ResourceValidationArgs) -> Iterator[str]:
     if kind(args) == "gcp:compute/network:Network":
         if args.props.get("autoCreateSubnetworks") is not False:
-            yield "it makes subnetworks in every region by itself"
+            yield "it creates subnetworks in every region automatically"
     elif args.props.get("privateIpGoogleAccess") is not True:
         yield "it reaches Google's services by the internet"
 

@@ -69,7 +69,7 @@ _PORTS: Config = {
 
 @whole_stack(
     "multi-shield-ingress-from-edge-only",
-    "Only the edge's networks reach a shield, on its one port, and health checkers, on theirs.",
+    "A shield admits only the edge's networks and the health checkers, each on one port.",
     of={SECURITY_GROUP, FIREWALL, *_MACHINES, *_FRONTS},
     severity=Severity.CRITICAL,
     control=our_design("a tier refuses what did not come from the tier above it"),
@@ -138,7 +138,7 @@ def on_nvme(args: ResourceValidationArgs) -> Iterator[str]:
 
 @architecture(
     "stack-shields-in-many-regions",
-    "Shields are in enough regions that the loss of one region only makes the way of its clients longer.",
+    "Shields are in enough regions that the loss of one region only makes the route of its clients longer.",
     of=_MACHINES,
     severity=Severity.HIGH,
     control=well_architected("REL10-BP01"),
@@ -151,7 +151,7 @@ def in_many_regions(stack: StackValidationArgs) -> Iterator[str]:
     regions = {_region(machine) for machine in _shields(stack)}
     wanted = int(setting(stack, "regions", 6))
     if len(regions) < wanted:
-        yield f"shields stand in {len(regions)} regions; {wanted} are asked for"
+        yield f"the stack has shields in {len(regions)} regions; the minimum is {wanted}"
 
 
 @architecture(
@@ -170,7 +170,7 @@ def spread_over_zones(stack: StackValidationArgs) -> Iterator[str]:
         wanted = int(setting(stack, name, 2))
         for region, count in found.items():
             if count < wanted:
-                yield f"the shield in {region} has {count} {name}; {wanted} are asked for"
+                yield f"the shield in {region} has {count} {name}; the minimum is {wanted}"
 
 
 @architecture(

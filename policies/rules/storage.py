@@ -194,7 +194,7 @@ def bucket_locks_objects(bucket: PolicyResource, stack: StackValidationArgs) -> 
         return
     locks = of_bucket(bucket, _S3_LOCK, stack)
     if not locks:
-        yield "its objects can be erased at once"
+        yield "no object lock prevents the deletion of its objects"
     for each in locks:
         retention = part(part(each.props, "rule"), "defaultRetention")
         days = int(retention.get("days") or 0) + 365 * int(retention.get("years") or 0)

@@ -82,7 +82,7 @@ def alarms_tell_somebody(args: ResourceValidationArgs) -> Iterator[str]:
 
 @whole_stack(
     "multi-alarm-has-recipients",
-    "Every alarm reaches somebody: by a topic of the stack with subscribers, or by a channel on Google Cloud.",
+    "Every alarm has recipients: subscribers of a topic in the stack, or a notification channel on Google Cloud.",
     of={TOPIC, TOPIC_SUBSCRIPTION, ALARM, ALERT_POLICY, CHANNEL},
     severity=Severity.MEDIUM,
     control=well_architected("REL06-BP03"),
@@ -95,13 +95,13 @@ def topics_heard(topic: PolicyResource, stack: StackValidationArgs) -> Iterator[
     match kind(topic):
         case "gcp:monitoring/alertPolicy:AlertPolicy":
             if not is_set(topic, "notificationChannels"):
-                yield "it notifies nobody"
+                yield "it has no notification channel"
         case "gcp:monitoring/notificationChannel:NotificationChannel":
             if topic.props.get("enabled") is False:
                 yield "the channel is off"
         case "aws:sns/topicSubscription:TopicSubscription":
             if topic.props.get("filterPolicy"):
-                yield "a filter holds messages back"
+                yield "a filter drops messages"
         case "aws:cloudwatch/metricAlarm:MetricAlarm":
             topics = list(all_of(stack, {TOPIC}))
             if is_set(topic, "alarmActions") and not any(
@@ -110,7 +110,7 @@ def topics_heard(topic: PolicyResource, stack: StackValidationArgs) -> Iterator[
                 yield f"it notifies {', '.join(texts(topic.props.get('alarmActions')))}, which is no topic of the stack"
         case _:
             if not settings_of(topic, TOPIC_SUBSCRIPTION, stack, "topic", ("arn", "id")):
-                yield "nobody subscribes to it"
+                yield "the topic has no subscription"
 
 
 @each_resource(

@@ -129,8 +129,8 @@ def _problems_across(config: StackConfig, values: Mapping[str, Any]) -> Iterator
     yield from _problems_of_zone(config)
     if config.blobs.lock == "compliance" and not config.protect:
         yield (
-            f"{NAMESPACE}:blobs.lock: 'compliance' keeps what is published from deletion by anybody, and"
-            f" {NAMESPACE}:protect false asks for a stack that can be destroyed; use 'governance', or protect true"
+            f"{NAMESPACE}:blobs.lock: 'compliance' prevents every deletion of published objects, but"
+            f" {NAMESPACE}:protect false is for a stack that can be destroyed; use 'governance', or protect true"
         )
     clouds = {shield.cloud for shield in config.shields} | {
         CLOUD_OF_STORE[store] for store in (config.blobs.store, config.metadata.store)

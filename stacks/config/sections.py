@@ -89,7 +89,7 @@ class Blobs(_Section):
     def _elsewhere(cls, regions: list[str], info: ValidationInfo) -> list[str]:
         distinct(regions)
         if regions and info.data.get("store") == "gcs":
-            raise wrong(f"{listed(regions)} would stand by for Cloud Storage itself; it is for store 's3'")
+            raise wrong(f"{listed(regions)} is a standby for Cloud Storage itself; use a standby with store 's3' only")
         if regions:
             one_bucket(regions)
         return regions

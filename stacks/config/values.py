@@ -122,7 +122,7 @@ NamePattern = Annotated[
 
 def _member(text: str) -> str:
     if not _MEMBER.fullmatch(text):
-        raise wrong(f"{text!r} is nobody to Google Cloud's IAM; write it like group:registry@example.com")
+        raise wrong(f"{text!r} is not an IAM member of Google Cloud; write it like group:registry@example.com")
     return text
 
 

@@ -65,8 +65,8 @@ CASES = [
             (errors(metricName="Error"), "no metric Error in AWS/Lambda; did you mean Errors?"),
             (errors(namespace="AWS/S4"), "no metric Errors in AWS/S4"),
             (errors(dimensions={}), "its dimensions are none, not FunctionName"),
-            (errors(dimensions={"FunctionName": "g"}), "FunctionName g names nothing in the stack"),
-            (down(), "HealthCheckId 1 names nothing in the stack"),
+            (errors(dimensions={"FunctionName": "g"}), "FunctionName g names no resource of the stack"),
+            (down(), "HealthCheckId 1 names no resource of the stack"),
             (alert(filter=LAG.replace("lag", "leg")), "purge_leg; did you mean custom.googleapis.com"),
         )
     ],
@@ -114,9 +114,7 @@ CASES = [
         [resource(TOPIC, {"arn": "a"}), resource(SUBSCRIPTION, {"topic": "a"}), errors(alarmActions=["b"])],
         "it notifies b, which is no topic of the stack",
     ),
-    Case(
-        "multi-alarm-has-recipients", [resource(SUBSCRIPTION, {"filterPolicy": "{}"})], "a filter holds messages back"
-    ),
+    Case("multi-alarm-has-recipients", [resource(SUBSCRIPTION, {"filterPolicy": "{}"})], "a filter drops messages"),
     Case("multi-alarm-has-recipients", [resource(CHANNEL, {"enabled": False})], "the channel is off"),
     Case(
         "multi-alarm-has-recipients",

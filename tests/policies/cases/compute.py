@@ -154,11 +154,13 @@ CASES = [
         "can forward packets",
     ),
     Case("multi-machine-forwarding-and-login-keys-off", [resource(GCE, {"canIpForward": True})], "can forward packets"),
-    Case("multi-machine-forwarding-and-login-keys-off", [resource(INSTANCE, {"keyName": "me"})], "log in with a key"),
+    Case(
+        "multi-machine-forwarding-and-login-keys-off", [resource(INSTANCE, {"keyName": "me"})], "an SSH key for logins"
+    ),
     Case(
         "multi-machine-forwarding-and-login-keys-off",
         [resource(GCE, {"metadata": {"ssh-keys": "me:ssh-ed25519 x"}})],
-        "log in with a key",
+        "an SSH key for logins",
     ),
     Case(
         "multi-machine-forwarding-and-login-keys-off",

@@ -54,10 +54,10 @@ CASES = [
         for changes, says in (
             ({"type": "TCP"}, "TCP without a path"),
             ({"resourcePath": ""}, "HTTP without a path"),
-            ({"requestInterval": 30}, "it takes 90 s to find out"),
-            ({"failureThreshold": 4}, "it takes 40 s to find out"),
-            ({"disabled": True}, "it takes what is dead for alive"),
-            ({"invertHealthcheck": True}, "it takes what is dead for alive"),
+            ({"requestInterval": 30}, "it takes 90 s to detect a failure"),
+            ({"failureThreshold": 4}, "it takes 40 s to detect a failure"),
+            ({"disabled": True}, "it is disabled or inverted, so a failed target counts as healthy"),
+            ({"invertHealthcheck": True}, "it is disabled or inverted, so a failed target counts as healthy"),
             ({"type": "CALCULATED", "childHealthThreshold": 0}, "healthy without a healthy child"),
         )
     ],

@@ -50,7 +50,7 @@ CASES = [
         [permission(principal="s3.amazonaws.com")],
         "s3.amazonaws.com may lambda:InvokeFunction for any account",
     ),
-    Case("multi-function-callers-named", [resource(URL, {"authorizationType": "NONE"})], "authenticates nobody"),
+    Case("multi-function-callers-named", [resource(URL, {"authorizationType": "NONE"})], "authenticates no callers"),
     Case(
         "multi-function-callers-named",
         [resource(INVOKER, {"member": "allUsers", "role": "roles/run.invoker", "name": "z"})],

@@ -129,18 +129,16 @@ CASES = [
         config={"ports": [80, 443]},
     ),
     Case("multi-network-default-unused", [resource(INSTANCE, {})], "it names no security group"),
-    Case(
-        "multi-network-default-unused", [resource(GCE, {"networkInterfaces": [{}]})], "it stands in the default network"
-    ),
+    Case("multi-network-default-unused", [resource(GCE, {"networkInterfaces": [{}]})], "it is in the default network"),
     Case(
         "multi-network-default-unused",
         [resource(GCE, {"networkInterfaces": [{"network": "projects/x/global/networks/default"}]})],
-        "it stands in the default network",
+        "it is in the default network",
     ),
     Case(
         "multi-network-default-unused",
         [resource("aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", {"egress": [{"protocol": "-1"}]})],
-        "the default group lets something through",
+        "the default security group allows traffic",
     ),
     Case(
         "multi-network-default-unused",
@@ -159,7 +157,7 @@ CASES = [
     Case(
         "gcp-compute-network-custom-with-private-access",
         [resource("gcp:compute/network:Network", {})],
-        "it makes subnetworks in every region by itself",
+        "it creates subnetworks in every region automatically",
     ),
     Case(
         "gcp-compute-network-custom-with-private-access",

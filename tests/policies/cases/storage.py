@@ -216,7 +216,7 @@ CASES = [
         "multi-bucket-access-logged",
         [PRIMARY, bucket("logs"), beside(PRIMARY, "BucketLogging", {"targetBucket": "logs"})],
     ),
-    Case("aws-s3-bucket-object-lock-enabled", [PRIMARY], "its objects can be erased at once"),
+    Case("aws-s3-bucket-object-lock-enabled", [PRIMARY], "no object lock prevents the deletion of its objects"),
     Case("aws-s3-bucket-object-lock-enabled", [PRIMARY, lock(days=6)], "locks them for 6 days"),
     Case("aws-s3-bucket-object-lock-enabled", [PRIMARY, lock(days=7)], "locks them for 7 days", config={"days": 30}),
     Case("aws-s3-bucket-object-lock-enabled", [PRIMARY, lock(days=7)]),

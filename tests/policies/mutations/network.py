@@ -30,7 +30,7 @@ MUTATIONS = [
     Mutation(
         "gcp-compute-network-custom-with-private-access",
         ["gcp:compute/network:Network"],
-        "by itself",
+        "automatically",
         put("autoCreateSubnetworks", True),
     ),
     Mutation(

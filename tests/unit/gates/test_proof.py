@@ -217,7 +217,7 @@ def test_a_stack_without_a_name_for_clients_has_no_path() -> None:
     findings = proved([one for one in TWO_REGIONS if one is not TO_CLOUDFLARE])
     assert len(findings) == 14
     assert findings[0].startswith("npm packument, cached token: no route even when nothing is lost: ")
-    assert findings[0].endswith("has no name to go to: there is none")
+    assert findings[0].endswith("has no host name for clients: there is none")
 
 
 def test_a_statement_names_either_each_kind_or_single_losses() -> None:

@@ -64,7 +64,7 @@ def test_without_known_hostnames_every_record_counts() -> None:
 
 
 def test_the_last_shield_of_a_region_is_removed_only_after_its_references() -> None:
-    refused = ["last-of-region: requests lead to eu-west-1, and its last machine (Instance eu-0) goes"]
+    refused = ["last-of-region: requests lead to eu-west-1, and its last machine (Instance eu-0) is removed"]
     assert broken(plan(node("delete", "eu-0"), node("same", "us-0", "us-east-1"), leading("eu-0"))) == refused
     assert broken(plan(node("delete", "eu-0"), node("same", "eu-1"), leading("eu-0"))) == []
     assert broken(plan(node("delete", "eu-0"), node("same", "us-0", "us-east-1"))) == []
@@ -98,7 +98,7 @@ def test_the_last_origin_of_a_region_is_removed_only_without_readers() -> None:
     reader = node("same", "eu-0", userData="map http://x/ https://objects-eu.s3.eu-west-1.amazonaws.com/")
     allowed = Limits(allowed=[Allowed(resource="Bucket eu", reason="emptied, see the runbook, step 4", until=TODAY)])
     lines = broken(plan(bucket, reader))
-    assert "last-of-region: the last origin of eu-west-1 (Bucket eu) goes while 1 machines read from it" in lines
+    assert "last-of-region: the last origin of eu-west-1 (Bucket eu) is removed while 1 machines read from it" in lines
     elsewhere = node("same", "eu-0", userData="map http://x/ https://objects-us.s3.us-east-1.amazonaws.com/")
     assert broken(plan(bucket, elsewhere)) == ["stores-stay: Bucket eu is deleted"]
     assert broken(plan(bucket, elsewhere), allowed) == []

@@ -215,7 +215,7 @@ def test_the_documentation_says_what_the_program_accepts() -> None:
         ({"scaling": {"target": 95}}, "metadata.scaling.target"),
         ({"processing_units": 150}, "150 is not a multiple of 100; use 100 or 200"),
         ({"processing_units": 1500}, "1500 is not a multiple of 1000; use 1000 or 2000"),
-        ({"operators": ["allUsers"]}, "'allUsers' is nobody to Google Cloud's IAM"),
+        ({"operators": ["allUsers"]}, "'allUsers' is not an IAM member of Google Cloud"),
     ],
 )
 def test_an_invalid_metadata_database_is_reported(change: Any, says: str) -> None:

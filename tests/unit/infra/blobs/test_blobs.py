@@ -404,7 +404,7 @@ def test_a_standby_is_fetched_by_google_each_hour_and_read_by_shields_of_google_
 @pytest.mark.parametrize(
     ("blobs", "reason"),
     [
-        ({"store": "gcs", "regions": ["us-east1", "us-east4"], "standby": ["us-east4"]}, "stand by for Cloud Storage"),
+        ({"store": "gcs", "regions": ["us-east1", "us-east4"], "standby": ["us-east4"]}, "standby for Cloud Storage"),
         (
             {"store": "s3", "regions": ["us-east-1", "eu-west-1"], "standby": ["us-east4", "europe-west1"]},
             "no dual-region",

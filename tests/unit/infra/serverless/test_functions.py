@@ -82,7 +82,7 @@ def test_imports_anywhere_in_a_module_are_followed(tmp_path: Path) -> None:
 
 def test_an_import_that_lambda_lacks_is_an_error(tmp_path: Path) -> None:
     root = sources(tmp_path, app__main="from app import more\n", app__more="import pydantic\n")
-    with pytest.raises(pulumi.RunError, match=r"app\.more: imports pydantic, which a function has not"):
+    with pytest.raises(pulumi.RunError, match=r"app\.more: imports pydantic, which a function does not have"):
         pack(root, "app.main")
 
 
