@@ -15,9 +15,9 @@ class Allowed(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    resource: str = Field(description="as the finding names it: the last part of the type, and the name")
+    resource: str = Field(description="the resource as findings name it: the last part of its type, and its name")
     reason: str = Field(min_length=20, description="why the exemption harms no user")
-    until: datetime.date = Field(description="the last day on which it counts")
+    until: datetime.date = Field(description="the last day on which the exemption applies")
 
 
 class Limits(BaseModel):
@@ -28,23 +28,26 @@ class Limits(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     traffic: float = Field(
-        default=0.25, ge=0, le=1, description="of what clients of one name are sent to, how much may change"
+        default=0.25, ge=0, le=1, description="largest share of a name's clients that one apply may send elsewhere"
     )
     nodes_of_region: float = Field(
-        default=0.5, ge=0, le=1, description="of the machines of one region, how many may be replaced (at least 1)"
+        default=0.5,
+        ge=0,
+        le=1,
+        description="largest share of a region's machines that one apply may replace (at least 1)",
     )
     nodes_worldwide: float = Field(
-        default=0.5, ge=0, le=1, description="of all machines, how many may be replaced (at least 1)"
+        default=0.5, ge=0, le=1, description="largest share of all machines that one apply may replace (at least 1)"
     )
     sole_nodes: bool = Field(
-        default=False, description="whether a region's only machine may be replaced: it is dark meanwhile"
+        default=False, description="whether a region's only machine may be replaced, during which the region is down"
     )
     hostnames: list[str] = Field(
         default_factory=list[str], description="names that clients resolve, besides those that workers and CDNs serve"
     )
     shares: dict[str, Share] = Field(
         default_factory=dict[str, float],
-        description="measured share of clients by the `set_identifier` of latency and geolocation records; else equal",
+        description="measured shares of clients by `set_identifier` of latency and geolocation records; else equal",
     )
     allowed: list[Allowed] = Field(default_factory=list[Allowed])
 

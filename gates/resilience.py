@@ -36,14 +36,15 @@ class _Statement(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     each: Kind | list[Kind] | None = Field(
-        default=None, description="every loss of a kind; of a list, every one of each together"
+        default=None,
+        description="each single loss of this kind; for a list, each combination of one loss of every kind",
     )
-    all: list[str] | None = Field(default=None, description="these losses together, as `region:eu-west-1`")
+    all: list[str] | None = Field(default=None, description="these losses at the same time, such as `region:eu-west-1`")
 
     @model_validator(mode="after")
     def _either(self) -> _Statement:
         if (self.each is None) == (self.all is None):
-            raise ValueError("name either `each` kind of loss, or `all` that are lost together")
+            raise ValueError("set either `each`, a kind of loss, or `all`, a list of simultaneous losses")
         return self
 
     def sets(self, known: Iterable[str]) -> list[Losses]:

@@ -20,8 +20,8 @@ class Allowance(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    stacks: list[str] = Field(min_length=1, description="where it happens")
-    resource: str = Field(description="as the finding names it: the last part of the type, and the name")
+    stacks: list[str] = Field(min_length=1, description="the stacks that the allowance is for")
+    resource: str = Field(description="the resource as findings name it: the last part of its type, and its name")
     reason: Annotated[str, Field(min_length=20)]
 
 

@@ -1,5 +1,5 @@
--- How far the follower of the change stream is in each of the stream's partitions (docs/entitlements.md). In a file of its own, as
--- it came later: a database's statements may grow at their end only.
+-- The token sync's position in each partition of the change stream (docs/entitlements.md). The table has a separate file
+-- that runs last, because new statements may only be added at the end of a database's statements.
 
 CREATE TABLE items_changes_positions (
   partition varchar(1024) NOT NULL,

@@ -1,6 +1,6 @@
--- The metadata database on Spanner, in its PostgreSQL dialect: the same items as the DynamoDB table holds. This file is what
--- PostgreSQL takes, too; what only Spanner has is in spanner-only.sql. Statements end with a semicolon at the end of a line;
--- Spanner takes them one by one.
+-- The metadata database on Spanner, in its PostgreSQL dialect, with the same items as the DynamoDB table. PostgreSQL also
+-- accepts these statements; spanner-only.sql has those that only Spanner accepts. Each statement ends with a semicolon at
+-- the end of a line, because Spanner takes statements one by one.
 
 CREATE TABLE items (
   pk varchar(2048) NOT NULL,

@@ -1,7 +1,7 @@
--- What Spanner's PostgreSQL dialect has and PostgreSQL lacks; runs after schema.sql.
+-- Statements that Spanner's PostgreSQL dialect has and PostgreSQL lacks. They run after schema.sql.
 
--- Rows go within days after they expire; readers look at the time themselves.
+-- Spanner deletes a row within days after it expires, so readers check the time of expiry themselves.
 ALTER TABLE items ADD TTL INTERVAL '0 days' ON expires;
 
--- What the entitlements' reader follows (docs/metadata.md).
+-- The change stream from which the token sync reads changes of tokens (docs/metadata.md).
 CREATE CHANGE STREAM items_changes FOR items WITH (value_capture_type = 'NEW_ROW_AND_OLD_VALUES', retention_period = '7d');

@@ -221,5 +221,5 @@ def test_a_stack_without_a_name_for_clients_has_no_path() -> None:
 
 
 def test_a_statement_names_either_each_kind_or_single_losses() -> None:
-    with pytest.raises(ValidationError, match="either `each` kind of loss, or `all`"):
+    with pytest.raises(ValidationError, match="either `each`, a kind of loss, or `all`"):
         Survived(each="zone", all=["zone:a"])
