@@ -1,1 +1,1 @@
-"""What each ecosystem (npm, PyPI, OCI) reads from a package and renders for its clients."""
+"""Readers of npm, PyPI and OCI packages, and renderers of the documents that the clients of these ecosystems fetch."""

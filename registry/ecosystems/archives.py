@@ -1,4 +1,7 @@
-"""Reads untrusted archives: refuses members with paths outside the archive, and archives that unpack to too much."""
+"""Reads untrusted tar and zip archives.
+
+Refused are members that would be unpacked outside the target directory, and archives that unpack to too many bytes.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,10 @@ _UNPACKED_BYTES = 8 << 30
 
 
 def checked_members(file: Path, tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """Yields the archive's members in order.
+    """Yields the members of a tar archive in order.
 
-    Raises RegistryError for a member with a path outside the archive, and when the archive has too many members or
-    unpacks to too many bytes.
+    Raises RegistryError for a member that would be unpacked outside the target directory, and when the archive has too
+    many members or unpacks to too many bytes.
     """
     unpacked = 0
     for number, member in enumerate(tar, 1):
@@ -27,7 +30,11 @@ def checked_members(file: Path, tar: tarfile.TarFile) -> Iterator[tarfile.TarInf
 
 
 def checked_names(file: Path, archive: zipfile.ZipFile) -> Iterator[str]:
-    """Yields the names of a zip's members in order. Raises RegistryError as `checked_members` does."""
+    """Yields the names of a zip archive's members in order.
+
+    Raises RegistryError for a member that would be unpacked outside the target directory, and when the archive has too
+    many members or unpacks to too many bytes.
+    """
     unpacked = 0
     for number, member in enumerate(archive.infolist(), 1):
         unpacked += member.file_size
@@ -44,7 +51,7 @@ def _check(file: Path, name: str, number: int, unpacked: int) -> None:
 
 
 def refuse_outside(file: Path, name: str) -> None:
-    """Raises RegistryError if the member `name` would be unpacked outside the directory that the archive goes to."""
+    """Raises RegistryError if the archive's member `name` would be unpacked outside the target directory."""
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts:
         raise RegistryError(f"{file}: member {name!r} reaches outside of the archive; build the archive again")

@@ -14,7 +14,8 @@ from registry.catalog.artifact import Document, Known, Reader
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-# Image Specification 1.1, descriptor.md, "Registered Algorithms": the two that clients verify.
+# A digest by SHA-256 or SHA-512, the algorithms that clients verify (OCI Image Specification 1.1, descriptor.md,
+# "Registered Algorithms").
 DIGEST = r"(?:sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})"
 _REFERRER = ("mediaType", "size", "artifactType", "annotations")
 
@@ -23,8 +24,8 @@ _REFERRER = ("mediaType", "size", "artifactType", "annotations")
 class OciRepository:
     """A repository of images and other OCI artifacts.
 
-    The records `manifest#<digest>` and `unpublished#<digest>` never change. The record `tag#<tag>` can change; its
-    `digest` is empty after the tag was removed.
+    Its metadata records `manifest#<digest>` and `unpublished#<digest>` never change. The record `tag#<tag>` changes
+    with the tag, and has an empty `digest` after the tag was removed.
     """
 
     name: str
@@ -34,7 +35,7 @@ class OciRepository:
         return f"oci#{self.name}"
 
     def documents(self, known: Known, touched: Collection[str], url: str, read: Reader) -> Sequence[Document]:
-        """Renders the manifest of each changed tag, the tag list, and the referrers of each affected manifest."""
+        """Renders the repository's documents: changed tags, the tag list, and the referrers of affected manifests."""
         manifests, tags = known.of_kind("manifest"), listed_tags(known)
         renewed, referred = set[str](), set[str]()
         for kind, name in (fact.split("#", 1) for fact in touched):
@@ -58,7 +59,7 @@ class OciRepository:
         return Document(key, manifests[digest]["mediaType"], read(manifest_key(self.name, digest)), digest)
 
     def _referrers(self, digest: str, known: Known) -> Document:
-        """Renders the image index of all manifests whose `subject` is `digest`. The index is empty without any."""
+        """Renders the referrers of the manifest `digest`: an image index of the manifests with that `subject`."""
         gone = known.of_kind("unpublished")
         descriptors = [
             {name: fact[name] for name in _REFERRER if fact.get(name)} | {"digest": referrer}

@@ -1,4 +1,4 @@
-"""Reads files and the index of an OCI image layout (Image Specification 1.1, image-layout.md)."""
+"""Reads the index and the blobs of an OCI image layout, a directory that holds images (OCI image-layout.md 1.1)."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ _REF_NAME = "org.opencontainers.image.ref.name"
 
 
 def tags_of(layout: Path) -> list[str]:
-    """Returns the tags in the layout's index. Raises RegistryError when the index cannot be read."""
+    """Returns the tags in the index of an OCI image layout. Raises RegistryError when the index cannot be read."""
     listed = parsed(layout / "index.json", Index).manifests
     return [tag for each in listed if (tag := tag_of(each))]
 
 
 def tag_of(descriptor: Descriptor) -> str:
-    """Returns the tag that a layout's index gives to a manifest, or an empty string."""
+    """Returns the tag of a manifest in the index of an OCI image layout, or an empty string without a tag."""
     return descriptor.annotations.get(_REF_NAME, "")
 
 
 def chosen(layout: Path, tag: str) -> tuple[Descriptor, str, list[Descriptor]]:
-    """Returns the descriptor of the image to publish, the tag in its annotations, and all other descriptors.
+    """Returns the descriptor of the image to publish from an OCI image layout, its tag, and all other descriptors.
 
-    Raises RegistryError when the layout holds several images and `tag` names none of them.
+    The tag is the one in the layout's index. Raises RegistryError when the layout holds several images and `tag` names
+    none of them.
     """
     if not (layout / "oci-layout").is_file():
         raise RegistryError(f"{layout}: is not an OCI image layout (it has no file oci-layout)")
@@ -48,9 +49,9 @@ def chosen(layout: Path, tag: str) -> tuple[Descriptor, str, list[Descriptor]]:
 
 
 def attached(layout: Path, listed: list[Descriptor], digests: Collection[str]) -> list[tuple[Descriptor, str]]:
-    """Returns the manifests of a layout that belong to the manifests with these digests, with their tags.
+    """Returns the manifests in an OCI image layout that refer to the manifests with these digests, and their tags.
 
-    A manifest belongs to another one by its `subject`, or by a tag such as `sha256-<hex>.sig`.
+    A signature, an attestation or an SBOM refers to an image by its `subject`, or by a tag such as `sha256-<hex>.sig`.
     """
     tags = [tag for each in listed if (tag := tag_of(each))]
     by_tag = {tag for digest in digests for tag in attached_tags(digest, tags)}
@@ -68,9 +69,9 @@ def _subject(layout: Path, descriptor: Descriptor) -> str:
 
 
 def content_of(layout: Path, descriptor: Descriptor) -> Path | bytes | None:
-    """Returns the content of a config or layer in a layout.
+    """Returns the content of an image's config or layer from an OCI image layout.
 
-    Returns None for a layer that clients fetch from the URLs in its descriptor, when the layout does not have it.
+    Returns None for a layer that the layout does not hold because clients fetch it from the URLs in its descriptor.
     """
     if (layout / "blobs" / descriptor.digest.replace(":", "/")).is_file():
         return checked(layout, descriptor)
@@ -81,7 +82,10 @@ def content_of(layout: Path, descriptor: Descriptor) -> Path | bytes | None:
 
 
 def checked(layout: Path, descriptor: Descriptor) -> Path:
-    """Returns the file of a blob. Raises RegistryError unless digest and size match the blob's descriptor."""
+    """Returns the path of a blob in an OCI image layout.
+
+    Raises RegistryError unless the file's digest and size match the blob's descriptor.
+    """
     path, digest = path_of(layout, descriptor.digest), descriptor.digest
     actual = digest_of(path, digest)
     if actual != digest:
@@ -94,7 +98,7 @@ def checked(layout: Path, descriptor: Descriptor) -> Path:
 
 
 def path_of(layout: Path, digest: str) -> Path:
-    """Returns the file of a blob. Raises RegistryError when the layout has no such blob."""
+    """Returns the path of a blob in an OCI image layout. Raises RegistryError when the layout has no such blob."""
     path = layout / "blobs" / digest.replace(":", "/")
     if not path.is_file():
         raise RegistryError(

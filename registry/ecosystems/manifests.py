@@ -1,4 +1,4 @@
-"""Image manifests, image indexes and descriptors, read as leniently as clients read them.
+"""Models of OCI image manifests, image indexes and descriptors, which accept what clients accept.
 
 Source: OCI Image Specification 1.1 (descriptor.md, manifest.md, image-index.md).
 """
@@ -20,21 +20,22 @@ from registry.ecosystems.images import DIGEST, INDEX, MANIFEST
 
 INDEXES = (INDEX, "application/vnd.docker.distribution.manifest.list.v2+json")
 MANIFESTS = (MANIFEST, "application/vnd.docker.distribution.manifest.v2+json")
-# The manifest size that every registry should accept (Distribution Specification, "Pushing Manifests").
+# The manifest size in bytes that every registry should accept (OCI Distribution Specification, "Pushing Manifests").
 MANIFEST_BYTES = 4 << 20
-INDEX_DEPTH = 4  # nested image indexes; deeper nesting is treated as an attack
+# How deep image indexes may be nested. Deeper nesting is treated as an attack.
+INDEX_DEPTH = 4
 
-# Manifests of earlier formats, which cannot be carried: what they refer to is in fields of their own.
+# The media types of earlier manifest formats, which are not supported: they list their blobs in other fields.
 _EARLIER_MANIFESTS = ("application/vnd.docker.distribution.manifest.v1+", "application/vnd.oci.artifact.manifest.v1+")
 
 Kind = Literal["index", "manifest", "blob"]
 
 
 def kind_of(media_type: str, title: str) -> Kind:
-    """Returns what a descriptor with this media type refers to.
+    """Returns the kind of content that a descriptor with this media type refers to: an index, a manifest or a blob.
 
-    An index may list content of any type. Content that is no manifest is a blob, such as the layers in the index of a
-    BuildKit cache. Raises RegistryError for a manifest of an earlier format.
+    An image index may list content of any type. A BuildKit cache, for example, lists layers, which are blobs. Raises
+    RegistryError for a manifest in an earlier, unsupported format.
     """
     if media_type.startswith(_EARLIER_MANIFESTS):
         raise RegistryError(f"{title}: is a manifest of type {media_type}, an earlier format that cannot be imported")
@@ -50,7 +51,7 @@ def _supported(digest: str) -> str:
 
 
 def _no_nulls(value: Any) -> Any:
-    """Replaces a null by the empty value, because Go programs write a list or an object without entries as null."""
+    """Replaces null values in a JSON object by empty strings, because some Go programs write empty values as null."""
     if isinstance(value, dict):
         given = cast(dict[str, Any], value)
         return {name: "" if text is None else text for name, text in given.items()}
@@ -68,7 +69,7 @@ _Strings = Annotated[list[str], _unless_null([])]
 
 
 class Platform(BaseModel):
-    """The platform of an image in an index (image-index.md)."""
+    """The operating system and the architecture of an image in an image index (OCI image-index.md)."""
 
     architecture: Text = ""
     os: Text = ""
@@ -79,7 +80,7 @@ class Platform(BaseModel):
 
 
 class Descriptor(BaseModel):
-    """A reference to a blob or manifest by media type, digest and size in bytes (descriptor.md)."""
+    """A reference to a blob or manifest by media type, digest and size in bytes (OCI descriptor.md)."""
 
     mediaType: Text = ""
     digest: Digest
@@ -91,7 +92,10 @@ class Descriptor(BaseModel):
 
     @property
     def embedded(self) -> bytes | None:
-        """Returns the content that is embedded in the descriptor. Raises RegistryError if it does not match."""
+        """Returns the content that is embedded in the descriptor, or None without embedded content.
+
+        Raises RegistryError if the content does not match the descriptor's digest and size.
+        """
         if not self.data:
             return None
         try:
@@ -115,13 +119,13 @@ class Referring(BaseModel):
 
 
 class Index(Referring):
-    """An image index, or the index.json of an image layout (image-index.md)."""
+    """An OCI image index, or the file index.json of an OCI image layout (OCI image-index.md)."""
 
     manifests: _Descriptors = []
 
 
 class Manifest(Referring):
-    """An image manifest (manifest.md)."""
+    """An OCI image manifest, which lists an image's config and layers (OCI manifest.md)."""
 
     config: Descriptor
     layers: _Descriptors = []
@@ -131,9 +135,9 @@ _Shape = TypeVar("_Shape", bound=BaseModel)
 
 
 def parsed(path: Path, shape: type[_Shape]) -> _Shape:
-    """Returns the JSON file as an instance of `shape`.
+    """Reads a JSON file of an image, and returns the content as an instance of the model `shape`.
 
-    Raises RegistryError when the file cannot be read, does not match, or exceeds MANIFEST_BYTES.
+    Raises RegistryError when the file cannot be read, does not match the model, or exceeds MANIFEST_BYTES.
     """
     try:
         if path.stat().st_size > MANIFEST_BYTES:
@@ -148,10 +152,10 @@ def parsed(path: Path, shape: type[_Shape]) -> _Shape:
 
 
 def media_type_of(body: bytes, sent: str) -> str:
-    """Returns the media type of a manifest.
+    """Returns the media type of a manifest that another registry sent with the Content-Type `sent`.
 
-    Registries on plain file stores send another Content-Type than the manifest's. The field `mediaType` then decides,
-    or else the fields that only an index or only a manifest has.
+    Some registries send a wrong Content-Type. The manifest's field `mediaType` then decides. Without that field, the
+    fields that only an index or only a manifest has decide.
     """
     if sent in (*INDEXES, *MANIFESTS) or sent.startswith(_EARLIER_MANIFESTS):
         return sent
@@ -166,7 +170,7 @@ def media_type_of(body: bytes, sent: str) -> str:
 
 
 def digest_of(source: Path | bytes, like: str) -> str:
-    """Returns the digest of a file or of bytes by the algorithm of the digest `like`."""
+    """Returns the digest of a file or of bytes, computed with the same algorithm as the digest `like`."""
     algorithm = like.partition(":")[0]
     if isinstance(source, bytes):
         return f"{algorithm}:{hashlib.new(algorithm, source).hexdigest()}"
@@ -175,7 +179,7 @@ def digest_of(source: Path | bytes, like: str) -> str:
 
 
 def attached_tags(digest: str, tags: list[str]) -> Iterator[str]:
-    """Yields the tags by which a signature, an attestation or an SBOM belongs to a manifest.
+    """Yields those of the tags that name a signature, an attestation or an SBOM of the manifest `digest`.
 
     Source: cosign's specification of signatures, "Tag-based discovery": `sha256-<hex>.sig`, `.att` or `.sbom`.
     """

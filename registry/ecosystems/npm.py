@@ -1,4 +1,4 @@
-"""Reads npm packages: from a tarball to the objects and metadata records of its version.
+"""Reads an npm tarball into the artifact to publish: the objects and metadata records of one package version.
 
 Sources: npm docs, package.json; validate-npm-package-name; node-semver.
 """
@@ -28,10 +28,12 @@ from registry.ecosystems.upstream import Upstream
 from registry.metadata import Put
 
 _NAME_MAX = 214
-# npm forbids capital letters in new names. Names without a scope that are older have them, such as JSONStream.
+# npm forbids capital letters in names of new packages. Some older packages without a scope have capital letters, such
+# as JSONStream.
 _NAME = re.compile(r"@[a-z0-9~-][a-z0-9._~-]*/[a-z0-9~_-][a-z0-9._~-]*|[A-Za-z0-9~-][A-Za-z0-9._~-]*")
 _RESERVED = ("node_modules", "favicon.ico")
-# Loose versions of node-semver: a `v` or `=` before, zeros before numbers, no hyphen before the pre-release.
+# Versions as node-semver's loose mode reads them: with a leading `v` or `=`, with leading zeros in numbers, or without
+# a hyphen before the pre-release.
 _LOOSE = re.compile(
     r"[v=\s]*([0-9]+)\.([0-9]+)\.([0-9]+)(?:-?([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z.-]*)?\s*"
 )
@@ -43,19 +45,18 @@ _DEPENDENCIES = ("dependencies", "optionalDependencies", "peerDependencies")
 
 @dataclass(frozen=True)
 class _Tarball:
-    """The package.json of a tarball, and the content of the metadata record about its files."""
+    """What the registry reads from an npm tarball: its package.json, and data about its files for a metadata record."""
 
     manifest: dict[str, Any]
     contents: dict[str, Any]
 
 
 def read(file: Path, tag: str = "", provenance: Path | None = None, upstream: Upstream | None = None) -> Artifact:
-    """Returns the artifact for a tarball from `npm pack`, with the given dist-tag and Sigstore bundle, if any.
+    """Returns the artifact to publish for a tarball from `npm pack`.
 
-    `upstream` is what the registry of an import says about the version.
-
-    The dist-tag `latest` need not be given: `latest` is the highest stable version unless it was set explicitly.
-    Raises RegistryError for an invalid tarball, name, version, tag or bundle.
+    `tag` is a dist-tag to set, and `provenance` a Sigstore bundle to publish with the version. For an imported version,
+    `upstream` is what the other registry states about it. The tag `latest` need not be set: `latest` is the highest
+    stable version by default. Raises RegistryError for an invalid tarball, name, version, tag or bundle.
     """
     tarball = _opened(file)
     name, version = _checked_name(file, tarball.manifest), _checked_version(file, tarball.manifest)
@@ -72,7 +73,7 @@ def read(file: Path, tag: str = "", provenance: Path | None = None, upstream: Up
                 "integrity": f"sha512-{base64.b64encode(sha512).decode()}",  # W3C Subresource Integrity
             },
         ),
-        # Mutable, so that a later release can record more about the same bytes.
+        # The record is mutable, so that later releases of this program can record more about the same tarball.
         Fact(f"contents#{version}", tarball.contents, immutable=False),
     ]
     blobs = [Blob(key, file, "application/octet-stream", sha256_of(file))]
@@ -89,7 +90,7 @@ def read(file: Path, tag: str = "", provenance: Path | None = None, upstream: Up
 
 
 def depends_on(manifest: Mapping[str, Any]) -> set[str]:
-    """Returns the names of the packages that npm installs along with this one."""
+    """Returns the names of the packages that an npm package depends on, as its package.json states."""
     normal = normalized(manifest, {})
     return {name for kind in _DEPENDENCIES for name in normal.get(kind, {}) if _NAME.fullmatch(name)}
 
@@ -103,7 +104,7 @@ def dependents_of(name: str) -> str:
 
 
 def tag_fact(tag: str, version: str) -> Fact:
-    """Returns the record that sets a dist-tag to a version, or removes the tag when `version` is empty.
+    """Returns the metadata record that sets an npm dist-tag to a version. An empty `version` removes the tag.
 
     Raises RegistryError for a tag that npm does not accept.
     """
@@ -120,7 +121,10 @@ def _digest(file: Path, algorithm: str) -> bytes:
 
 
 def _opened(file: Path) -> _Tarball:
-    """Reads a tarball once, and writes nothing to disk. npm removes the first directory of each path."""
+    """Reads an npm tarball once, without unpacking it to disk.
+
+    The first directory of each member's path is ignored, because npm removes it on installation.
+    """
     manifest: dict[str, Any] | None = None
     sizes: dict[str, int] = {}
     try:
@@ -159,7 +163,7 @@ def _parsed(file: Path, member: tarfile.TarInfo, content: IO[bytes]) -> dict[str
 
 
 def _no_constant(name: str) -> None:
-    """Refuses NaN and Infinity, which Python reads and no JSON parser of a client does."""
+    """Raises ValueError for NaN and Infinity in a package.json, which only Python's JSON parser accepts."""
     raise ValueError(f"{name} is no value")
 
 
@@ -175,7 +179,10 @@ def _checked_name(file: Path, manifest: Mapping[str, Any]) -> str:
 
 
 def _checked_version(file: Path, manifest: Mapping[str, Any]) -> str:
-    """Returns the version as npm writes it: normalized, and without build metadata, which npm does not keep."""
+    """Returns the version in a package.json in npm's form: normalized, and without build metadata.
+
+    Raises RegistryError for a version that npm would not accept.
+    """
     version = manifest.get("version")
     match = _LOOSE.fullmatch(version) if isinstance(version, str) else None
     numbers = ".".join(str(int(part)) for part in match.groups()[:3]) if match else ""

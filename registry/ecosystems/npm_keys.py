@@ -1,4 +1,4 @@
-"""Renders the public keys of the registry's signatures of npm packages, for `npm audit signatures`.
+"""Renders the public keys by which `npm audit signatures` verifies this registry's signatures of npm packages.
 
 Source: npm docs, "About ECDSA registry signatures".
 """
@@ -16,13 +16,16 @@ PARTITION = "npm-keys"
 
 @dataclass(frozen=True)
 class NpmKeys:
-    """All public keys that signed versions. The record `key#<keyid>` stays after a rotation, for older signatures."""
+    """The public keys that signed npm versions, as an owner of metadata records.
+
+    The record `key#<keyid>` of a key stays after a rotation, because older signatures need the key.
+    """
 
     @property
     def partition(self) -> str:
         return PARTITION
 
     def documents(self, known: Known, touched: Collection[str], url: str, read: Reader) -> Sequence[Document]:
-        """Returns the document of the endpoint `/-/npm/v1/keys`."""
+        """Renders the document that npm fetches from `/-/npm/v1/keys`: the list of public keys."""
         keys = [{"expires": None, **fact} for _, fact in sorted(known.of_kind("key").items())]
         return [Document("npm/-/keys.json", "application/json", json.dumps({"keys": keys}).encode())]

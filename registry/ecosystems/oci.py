@@ -30,8 +30,10 @@ from registry.ecosystems.manifests import (
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
 _REPOSITORY_MAX = 255
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
-_ANNOTATIONS_BYTES = 300_000  # of a metadata record's 400 KB (registry/metadata/)
-_MANIFESTS_AT_ONCE = 90  # all are committed in one DynamoDB transaction, which takes 100 items
+# The limit of a manifest's annotations as JSON, so that they fit into a metadata record of 400 KB (registry/metadata/).
+_ANNOTATIONS_BYTES = 300_000
+# The limit of an image's manifests. All are committed in one DynamoDB transaction, which takes 100 items.
+_MANIFESTS_AT_ONCE = 90
 
 
 @dataclass(frozen=True)
@@ -50,15 +52,16 @@ class Part:
         return f"oci/blobs/{self.repository}/{self.digest.replace(':', '/')}"
 
     def blob(self, source: Path | bytes) -> Blob:
-        """Returns the blob to store at the origin, with the content `source`, which has the descriptor's digest."""
+        """Returns the object to store at the origin for this part of an image. `source` is the part's content."""
         noted = "" if self.digest.startswith("sha256:") else self.digest
         return Blob(self.key, source, "application/octet-stream", _sha256(self.digest, source), noted)
 
 
 def read(layout: Path, repository: str, tag: str = "") -> Artifact:
-    """Returns the artifact for an image in an OCI image layout and for its referrers there.
+    """Returns the artifact to publish for an image in an OCI image layout, with the image's referrers in the layout.
 
-    Without `tag`, the tag comes from the layout's index. Raises RegistryError for a damaged or ambiguous layout.
+    Without `tag`, the tag comes from the layout's index. Raises RegistryError for a damaged layout, and when the layout
+    holds several images and `tag` names none of them.
     """
     top, named, listed = chosen(layout, tag)
     tag_fact(tag or named, top.digest)
@@ -79,10 +82,10 @@ def read(layout: Path, repository: str, tag: str = "") -> Artifact:
 def described(
     layout: Path, repository: str, top: Descriptor, tag: str, absent: Collection[str] = ()
 ) -> tuple[Artifact, list[Part]]:
-    """Returns an artifact with only the image's manifests, and the configs and layers that the manifests name.
+    """Returns an artifact with an image's manifests, and the list of the configs and layers that the manifests name.
 
-    The layout must hold the manifests, but for the digests in `absent`; configs and layers may be missing. An artifact
-    without a tag is found by digest or as a referrer of its subject. Raises RegistryError.
+    The layout must hold all manifests except those in `absent`; configs and layers may be missing. With an empty `tag`,
+    clients can pull the image only by digest, or find it as a referrer. Raises RegistryError for a damaged layout.
     """
     check_repository(repository)
     blobs: dict[str, Blob] = {}
@@ -111,7 +114,7 @@ def check_repository(name: str) -> None:
 
 
 def tag_fact(tag: str, digest: str) -> Fact:
-    """Returns the record that sets a tag to a manifest, or removes the tag when `digest` is empty.
+    """Returns the metadata record that sets an image's tag to a manifest. An empty `digest` removes the tag.
 
     Raises RegistryError for an invalid tag.
     """
@@ -123,9 +126,9 @@ def tag_fact(tag: str, digest: str) -> Fact:
 def _reachable(
     layout: Path, top: Descriptor, absent: Collection[str], depth: int = 0
 ) -> Iterator[tuple[Descriptor, Fact | None]]:
-    """Yields every descriptor that a pull of `top` needs.
+    """Yields the descriptors of all manifests and blobs that a pull of the image `top` needs.
 
-    Each manifest comes with its metadata record, and each blob with None.
+    The second item is the metadata record of a manifest, and None for a blob.
     """
     kind = kind_of(top.mediaType, f"{layout}: {top.digest}")
     if top.digest in absent:
@@ -150,10 +153,10 @@ def _reachable(
 
 
 def _fact(descriptor: Descriptor, manifest: Referring, artifact_type: str) -> Fact:
-    """Returns a manifest's metadata record, from which tag and referrers documents are rendered.
+    """Returns the metadata record of a manifest, from which the documents for tags and referrers are rendered.
 
-    Only the list of referrers shows annotations. A manifest without a subject is recorded without large annotations.
-    Raises RegistryError for a referrer with large annotations.
+    Large annotations do not fit into the record. They are left out of the record unless the manifest is a referrer,
+    because only lists of referrers show annotations. Raises RegistryError for a referrer with large annotations.
     """
     annotations, subject = manifest.annotations, manifest.subject.digest if manifest.subject else ""
     if len(json.dumps(annotations)) > _ANNOTATIONS_BYTES:
@@ -185,6 +188,9 @@ def _manifest(layout: Path, repository: str, descriptor: Descriptor) -> Blob:
 
 
 def _sha256(digest: str, source: Path | bytes) -> str:
-    """Returns the SHA-256 of content with a digest. Only content with a digest by SHA-512 must be read for that."""
+    """Returns the SHA-256 digest in hex of content with the OCI digest `digest`.
+
+    The content is read only when its OCI digest uses another algorithm, SHA-512.
+    """
     algorithm, _, encoded = digest.partition(":")
     return encoded if algorithm == "sha256" else sha256_of(source)

@@ -1,7 +1,7 @@
 """Normalizes a package.json in the way that npm does when it publishes a package.
 
-Clients decide by these fields, and most clients expect the normal form only. Old packages carry other forms: strings or
-lists in place of objects, other spellings, fields of an earlier installation. Sources: npm docs, package.json;
+Most npm clients understand only the normal form of a field. Old packages have other forms: strings or lists instead of
+objects, other spellings, or fields that an earlier installation added. Sources: npm docs, package.json;
 @npmcli/package-json, lib/normalize.js and lib/normalize-data.js.
 """
 
@@ -19,15 +19,15 @@ _BIN_IN_SCRIPT = re.compile(r"(\./|\.\\)?node_modules[/\\]\.bin[/\\]")
 _NAME_AND_RANGE = re.compile(r"(@?[^@\s<>=]+)\s*@?\s*(.*)", re.DOTALL)
 _PERSON = re.compile(r"(?P<name>[^<(]*)(?:<(?P<email>[^<>]+)>)?\s*(?:\((?P<url>[^()]+)\))?.*", re.DOTALL)
 _GITHUB = re.compile(r"(?:github:)?([A-Za-z0-9][A-Za-z0-9-]*)/([A-Za-z0-9._-]+)")
-# The registry sets these fields itself, so that no value from a package.json reaches clients.
+# Fields of a version that the registry sets itself. Values of these fields in a package.json are dropped.
 _OF_THE_REGISTRY = ("dist", "hasInstallScript")
 
 
 def normalized(manifest: Mapping[str, Any], contents: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the version object of the full packument, without the fields that name the version and its tarball.
+    """Returns a version's object in the full packument, without the fields that name the version and its tarball.
 
-    `contents` is the metadata record about the files of the tarball, and is empty for versions without one. No value
-    in a package.json raises an error: a value that no client could use is left out.
+    `contents` is the metadata record about the tarball's files, or empty. A value in the package.json that no client
+    could use is left out; no value raises an error.
     """
     found = {name: value for name, value in manifest.items() if not name.startswith("_") and value is not None}
     for name in _OF_THE_REGISTRY:
@@ -57,13 +57,13 @@ def _object(value: Any) -> dict[str, Any] | None:
 
 
 def _strings(value: Any) -> list[str] | None:
-    """Returns a list of strings; one string becomes a list."""
+    """Returns the strings in a value of package.json as a list, or None without any. A single string becomes a list."""
     values = cast(list[Any], value) if isinstance(value, list) else [value]
     return [each for each in values if isinstance(each, str) and each] or None
 
 
 def _ranges(value: Any) -> dict[str, str] | None:
-    """Returns ranges by name, also from a list such as `["node >= 0.8"]` or a string of such items."""
+    """Returns version ranges by name from an object, from a list such as `["node >= 0.8"]`, or from a single string."""
     if isinstance(value, dict):
         return {name: each for name, each in cast(dict[str, Any], value).items() if isinstance(each, str)}
     items = _strings(value)
@@ -74,7 +74,10 @@ def _ranges(value: Any) -> dict[str, str] | None:
 
 
 def _dependencies(value: Any) -> dict[str, str] | None:
-    """Returns dependencies as ranges by name. In a string, whitespace or commas separate the names."""
+    """Returns the dependencies in a package.json: version ranges by name.
+
+    A string is a list of names, separated by commas or whitespace.
+    """
     return _ranges([each for each in re.split(r"[\s,]+", value) if each] if isinstance(value, str) else value)
 
 
@@ -93,12 +96,15 @@ def _funding(value: Any) -> Any:
 
 
 def _deprecated(value: Any) -> str | None:
-    """Returns the message. Old packages carry `false` from an earlier installation, which means no deprecation."""
+    """Returns the deprecation message in a package.json, or None. Old packages have `false`, which means none."""
     return value if isinstance(value, str) and value else "this version is deprecated" if value is True else None
 
 
 def _repository(value: Any) -> Any:
-    """Returns an object with `type` and `url`. `owner/name` and `github:owner/name` are short for GitHub."""
+    """Returns the `repository` of a package.json as an object with `type` and `url`.
+
+    The short forms `owner/name` and `github:owner/name` mean a repository on GitHub.
+    """
     url = value if isinstance(value, str) else cast(dict[str, Any], value).get("url") if _object(value) else None
     if not isinstance(url, str):
         return None
@@ -108,7 +114,7 @@ def _repository(value: Any) -> Any:
 
 
 def _person(value: Any) -> Any:
-    """Returns the object for `Name <email> (url)`."""
+    """Returns a person in a package.json as an object. A string has the form `Name <email> (url)`."""
     match = _PERSON.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         return _object(value)
@@ -145,9 +151,9 @@ _FIELDS: Mapping[str, Callable[[Any], Any]] = {
 
 
 def _bundle(found: dict[str, Any]) -> None:
-    """Sets `bundleDependencies` to a list of names. `true` means all dependencies.
+    """Sets `bundleDependencies` of a package.json to a list of names. The value `true` means all dependencies.
 
-    A bundled package is a dependency even where package.json does not list it as one.
+    A bundled package that package.json does not list as a dependency is added to `dependencies`.
     """
     other = found.pop("bundledDependencies", None)
     given = found.pop("bundleDependencies", other)
@@ -164,9 +170,9 @@ def _bundle(found: dict[str, Any]) -> None:
 
 
 def _bin(found: Mapping[str, Any], contents: Mapping[str, Any]) -> dict[str, str] | None:
-    """Returns paths by command. Without `bin`, these are the files in `directories.bin`.
+    """Returns the executables of an npm package: paths by command name. Without `bin`, `directories.bin` decides.
 
-    No command and no path leads out of the package: a command has no slash, and `..` is removed from a path.
+    No path leads out of the package, because `..` is removed from paths, and slashes from command names.
     """
     given = found.get("bin")
     if isinstance(given, str):
@@ -185,7 +191,7 @@ def _bin(found: Mapping[str, Any], contents: Mapping[str, Any]) -> dict[str, str
 
 
 def _inside(path: str) -> str:
-    """Returns a path below the root of the package, with forward slashes."""
+    """Returns a path in a package.json as a path below the package's root, with forward slashes and without `..`."""
     parts: list[str] = []
     for part in re.split(r"[/\\:]", path):
         if part == "..":
@@ -196,7 +202,10 @@ def _inside(path: str) -> str:
 
 
 def _build(found: dict[str, Any], contents: Mapping[str, Any]) -> None:
-    """Sets `hasInstallScript`, for which clients run scripts. A *.gyp file without such scripts means node-gyp."""
+    """Sets `hasInstallScript`, which tells npm clients that the package has install scripts to run.
+
+    For a package with a *.gyp file and without an install script, adds the script `node-gyp rebuild`, as npm does.
+    """
     scripts: dict[str, str] = found.get("scripts", {})
     if contents.get("gyp") and found.get("gypfile") is not False and not scripts.keys() & {"install", "preinstall"}:
         found |= {"scripts": {**scripts, "install": "node-gyp rebuild"}, "gypfile": True}
@@ -205,7 +214,10 @@ def _build(found: dict[str, Any], contents: Mapping[str, Any]) -> None:
 
 
 def bin_files(manifest: Mapping[str, Any], paths: Collection[str]) -> list[str]:
-    """Returns the files of `directories.bin`, from the paths of all files below the root of the package."""
+    """Returns the files in the directory that `directories.bin` of a package.json names.
+
+    `paths` are the paths of all files below the package's root.
+    """
     directories = _object(manifest.get("directories")) or {}
     directory = directories.get("bin")
     if manifest.get("bin") or not isinstance(directory, str) or not _inside(directory):

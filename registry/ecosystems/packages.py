@@ -24,7 +24,7 @@ _FORM = {
 
 @dataclass(frozen=True)
 class Reference:
-    """A package, or one version of a package. For an image, `version` is a tag or a digest such as `sha256:…`."""
+    """A package, or one version of it, as named on the command line. An image's version is its tag or digest."""
 
     ecosystem: str
     name: str
@@ -36,7 +36,7 @@ class Reference:
 
     @property
     def spec(self) -> str:
-        """The reference as people write it on the command line, without the version."""
+        """The package as operators write it on the command line, such as `npm:@acme/web`, without the version."""
         return f"{self.ecosystem}:{self.name}"
 
     def __str__(self) -> str:
@@ -55,7 +55,10 @@ def parse(text: str) -> Reference:
 
 
 def with_version(text: str) -> Reference:
-    """Parses a reference that names a version. Raises RegistryError for any other text."""
+    """Parses the reference of a package's version, such as `npm:@acme/web@1.0.0`.
+
+    Raises RegistryError for a text without a version or in another form.
+    """
     reference = parse(text)
     if not reference.version:
         raise RegistryError(f"{text!r} names no version; {_HOW}")

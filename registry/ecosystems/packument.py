@@ -17,7 +17,7 @@ from registry.catalog.artifact import Document, Known, Reader
 from registry.ecosystems.package_json import normalized
 from registry.ecosystems.upstream import PACKAGE
 
-# The fields of a version in the abbreviated packument.
+# The fields of a version that npm's abbreviated packument contains.
 _ABBREVIATED = {
     *("name", "version", "deprecated", "bin", "directories", "dist", "engines", "os", "cpu", "libc", "funding"),
     *("dependencies", "optionalDependencies", "devDependencies", "bundleDependencies", "acceptDependencies"),
@@ -32,13 +32,13 @@ _OF_LATEST = (
 
 @dataclass(frozen=True)
 class NpmPackage:
-    """An npm package, which renders its packument.
+    """An npm package, which renders its packument from its metadata records.
 
     The records `version#<version>`, `attestations#<version>` and `unpublished#<version>` never change. The record
-    `contents#<version>` says what the tarball contains; versions of earlier releases have none. The records
-    `tag#<dist-tag>` and `deprecated#<version>` change, and are empty where the tag or the message was removed. The
-    record `signature#<version>` holds the registry's signature. The records `upstream` and `upstream#<version>` hold
-    what another registry says about an imported version.
+    `contents#<version>` describes the tarball's files; versions published by earlier releases have no such record. The
+    records `tag#<dist-tag>` and `deprecated#<version>` change, and hold an empty text after a removal. The record
+    `signature#<version>` holds the registry's signature. The records `upstream` and `upstream#<version>` hold what
+    another registry stated about an imported package and its version.
     """
 
     name: str
@@ -48,7 +48,7 @@ class NpmPackage:
         return f"npm#{self.name}"
 
     def documents(self, known: Known, touched: Collection[str], url: str, read: Reader) -> Sequence[Document]:
-        """Returns the packument, full and abbreviated."""
+        """Renders the package's packument in both forms, full and abbreviated."""
         listed = listed_versions(known)
         versions = {version: self._version(version, known, url) for version in listed}
         times = {version: published(known, version) for version in versions}
@@ -119,14 +119,18 @@ def attestations_key(name: str, version: str) -> str:
 
 
 def published(known: Known, version: str) -> str:
-    """Returns the time when a version was published: at the registry of an import if known, otherwise here."""
+    """Returns the time when an npm version was published.
+
+    For an imported version, that is the time at the other registry, if that registry stated it.
+    """
     return known.facts.get(f"{PACKAGE}#{version}", {}).get("time") or known.written[f"version#{version}"]
 
 
 def deprecation(known: Known, version: str) -> str | None:
-    """Returns a version's deprecation message, empty if it is removed, or None where package.json decides.
+    """Returns the deprecation message of an npm version, or an empty text after its removal.
 
-    The message from `deprecate` takes precedence over that of the registry of an import.
+    The message that an operator set with `deprecate` takes precedence over the one that was imported from another
+    registry. Returns None when neither exists; the version's package.json then decides.
     """
     for record, name in ((f"deprecated#{version}", "message"), (f"{PACKAGE}#{version}", "deprecated")):
         if record in known.facts:
@@ -140,11 +144,11 @@ def listed_versions(known: Known) -> list[str]:
 
 
 def dist_tags(known: Known) -> Mapping[str, str]:
-    """Returns the version of each dist-tag.
+    """Returns the version that each dist-tag of an npm package points to.
 
-    Tags that were set here take precedence over those of the registry of an import. `latest` is the highest stable
-    version unless it was set in one of these ways. Without a stable version, `latest` is the
-    highest pre-release. A tag of an unpublished version is left out.
+    Tags that operators set take precedence over tags that were imported from another registry. If nothing set `latest`,
+    it is the highest stable version, or the highest pre-release without a stable version. Tags of unpublished versions
+    are left out.
     """
     listed = listed_versions(known)
     if not listed:

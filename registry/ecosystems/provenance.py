@@ -1,7 +1,7 @@
 """Provenance of npm packages: checks a Sigstore bundle and renders the document of npm's attestations API.
 
-The checks here ensure that the bundle is about the published tarball. Clients verify the signatures (`npm audit
-signatures`), because clients hold the roots of trust.
+The registry checks that the bundle is about the published tarball. Clients verify the bundle's signatures with `npm
+audit signatures`, because clients have the trusted root certificates.
 
 Sources: sigstore/protobuf-specs, sigstore_bundle.proto; in-toto Statement v1 (npm's libnpmpublish checks the subject's
 purl and digest, lib/provenance.js).
@@ -48,9 +48,9 @@ class _Statement(BaseModel):
 
 
 def checked_attestations(file: Path, name: str, version: str, sha512: bytes) -> tuple[bytes, str]:
-    """Returns the attestations API document with the bundle in `file`, and the bundle's predicate type.
+    """Returns the document of npm's attestations API for the Sigstore bundle in `file`, and its predicate type.
 
-    `sha512` is the tarball's digest. Raises RegistryError when the file is no Sigstore bundle, or when the bundle
+    `sha512` is the tarball's digest. Raises RegistryError when the file is not a Sigstore bundle, or when the bundle
     attests another package or another digest.
     """
     try:

@@ -1,7 +1,8 @@
 """Reads a wheel or an sdist into the artifact to publish.
 
-Files are taken as pip and uv take them, whatever year they were built in: what an index needs is the name, the version
-and Requires-Python. `strict` holds files to the rules that PyPI has for new uploads.
+The registry accepts the files that pip and uv install, including old ones. A simple index needs only the name, the
+version and Requires-Python of a file. With `strict`, files must also satisfy PyPI's rules for new uploads.
+
 Sources: the binary and source distribution formats, core metadata 1.0 to 2.5, PEP 503 (names), 658 (metadata files).
 """
 
@@ -30,11 +31,11 @@ from registry.ecosystems.simple import Listing, PypiIndex, PypiProject
 
 
 def read(file: Path, project: str = "", *, listing: Listing | None = None, strict: bool = False) -> Artifact:
-    """Returns the artifact for a wheel or an sdist.
+    """Returns the artifact to publish for a wheel or an sdist.
 
-    `project` is the normalized name of the project that the source lists the file for, if there is one. `listing` is
-    what the source says about the file. Raises RegistryError for a file that installers would not take and, when
-    `strict`, for one that PyPI would not.
+    For a file that is imported from another index, `project` is the normalized name of the project that lists the file,
+    and `listing` is what the index states about it. Raises RegistryError for a file that installers would not accept
+    and, with `strict`, for a file that PyPI would not accept.
     """
     try:
         wheel = is_wheel(file.name)
@@ -43,7 +44,8 @@ def read(file: Path, project: str = "", *, listing: Listing | None = None, stric
             raw: bytes | None = wheel_metadata(file, named.project)
             metadata = core_metadata(raw)
         else:
-            parsed(file.name, project)  # before the file is read: an egg is a zip
+            # The filename is checked before the content, because an egg is a zip archive like some sdists.
+            parsed(file.name, project)
             raw = sdist_metadata(file)
             metadata = core_metadata(raw or b"")
             named = _name_of_sdist(file, project or canonicalize_name(metadata.name))
@@ -56,7 +58,10 @@ def read(file: Path, project: str = "", *, listing: Listing | None = None, stric
 
 
 def _name_of_sdist(file: Path, project: str) -> DistributionName:
-    """Parses the name by the project's name. PKG-INFO may say another, or none."""
+    """Parses the filename of an sdist, whose first part is the name `project` if possible.
+
+    Otherwise, the filename alone decides, because PKG-INFO may state another name or none.
+    """
     try:
         return parsed(file.name, project)
     except NotInstallable:
@@ -66,7 +71,10 @@ def _name_of_sdist(file: Path, project: str) -> DistributionName:
 def _artifact(
     file: Path, named: DistributionName, metadata: CoreMetadata, stated: Sequence[Fact], served: bytes | None
 ) -> Artifact:
-    """Only a wheel's metadata is served: a wheel that is built from an sdist can have other metadata than the sdist."""
+    """Returns the artifact for a distribution. `served` is a wheel's metadata file (PEP 658), and None for an sdist.
+
+    An sdist's metadata is not served, because a wheel that is built from the sdist can have different metadata.
+    """
     name, digest = named.project, sha256_of(file)
     key = f"pypi/files/{name}/{file.name}"
     blobs = [Blob(key, file, "application/octet-stream", digest)]
@@ -82,14 +90,17 @@ def _artifact(
     }
     facts = [Fact(f"file#{file.name}", content), *stated]
     if metadata.requires_python != normalized:
-        # A record of its own, because `file#` never changes and held the normalized text from the start.
+        # The original text has a separate record, because `file#` records never change and hold the normalized text.
         facts.append(Fact(f"requires-python#{file.name}", {"text": metadata.requires_python}, immutable=False))
     listed = Change(PypiIndex(), [Fact(f"project#{name}", {"name": name})])
     return Artifact(f"pypi {file.name}", blobs, [Change(PypiProject(name), facts), listed])
 
 
 def _normalized(requires_python: str) -> str:
-    """Returns the normalized specifiers, or the text itself where it has none that are valid: installers ignore it."""
+    """Returns the version specifiers of Requires-Python in normalized form.
+
+    An invalid text is returned unchanged, because installers ignore it.
+    """
     try:
         return str(SpecifierSet(requires_python))
     except InvalidSpecifier:
@@ -97,9 +108,9 @@ def _normalized(requires_python: str) -> str:
 
 
 def _check_same(file: Path, named: DistributionName, metadata: CoreMetadata, *, wheel: bool) -> None:
-    """Refuses a file whose metadata says another name or version: pip discards it after the download.
+    """Raises RegistryError for a file whose metadata states another name or version than the filename.
 
-    PKG-INFO of old sdists may say neither; the build does.
+    pip discards such a file after the download. The metadata of an old sdist may state neither name nor version.
     """
     says = f"its metadata says {metadata.name or 'no name'} {metadata.version or 'no version'}"
     if wheel and not (metadata.name and metadata.version):

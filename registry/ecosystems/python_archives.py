@@ -42,7 +42,10 @@ _MODES: dict[str, _Mode] = {
 
 @dataclass(frozen=True)
 class CoreMetadata:
-    """The fields that an index needs, as text. A field that is missing or says UNKNOWN is empty."""
+    """The fields of a Python distribution's metadata that a simple index needs.
+
+    A field that is missing or has the value UNKNOWN is empty.
+    """
 
     name: str = ""
     version: str = ""
@@ -51,14 +54,14 @@ class CoreMetadata:
 
 @dataclass
 class _Sdist:
-    """What was found at the root of an sdist. `info` holds PKG-INFO."""
+    """What the root of an sdist contains: its PKG-INFO in `info`, and in `builds` whether it has a build file."""
 
     info: bytes | None = None
     builds: bool = False
 
 
 def core_metadata(raw: bytes) -> CoreMetadata:
-    """Reads METADATA or PKG-INFO of any version and encoding. Nothing is validated."""
+    """Reads a Python distribution's METADATA or PKG-INFO file of any version and encoding, without validation."""
     headers = BytesHeaderParser().parsebytes(raw)
 
     def text(name: str) -> str:
@@ -69,10 +72,10 @@ def core_metadata(raw: bytes) -> CoreMetadata:
 
 
 def wheel_metadata(file: Path, project: str) -> bytes:
-    """Returns METADATA of a wheel of the project (PEP 503 name).
+    """Returns the METADATA file of a wheel. `project` is the project's normalized name (PEP 503).
 
-    Raises RegistryError for a file that pip would refuse: no zip, no or several `.dist-info` directories at the root, a
-    directory that is named for another project, or a wheel of a later format.
+    Raises RegistryError for a file that pip would refuse: a file that is not a zip archive, a wheel of a later format,
+    or a wheel without exactly one `.dist-info` directory named for the project at its root.
     """
     with _opened(file, "a wheel", "python -m build"), zipfile.ZipFile(file) as archive:
         names = set(checked_names(file, archive))
@@ -85,12 +88,12 @@ def wheel_metadata(file: Path, project: str) -> bytes:
 
 
 def sdist_metadata(file: Path) -> bytes | None:
-    """Returns PKG-INFO of an sdist, or None for an old one without it.
+    """Returns the PKG-INFO file of an sdist, or None for an old sdist without this file.
 
-    Raises RegistryError for an archive that cannot be read, and for one that is no sdist of any age.
+    Raises RegistryError for an archive that cannot be read, and for one with neither PKG-INFO nor a build file.
     """
     with _opened(file, "an sdist", "python -m build --sdist"):
-        # pip recognizes a zip archive by its content, and a tar archive by its name. This function does the same.
+        # pip recognizes a zip archive by its content, and a tar archive by its filename. The registry does the same.
         found = _from_zip(file) if zipfile.is_zipfile(file) else _from_tar(file)
     if found.info is None and not found.builds:
         raise RegistryError(
@@ -101,7 +104,7 @@ def sdist_metadata(file: Path) -> bytes | None:
 
 @contextmanager
 def _opened(file: Path, kind: str, command: str) -> Generator[None]:
-    """Turns the errors of archives that cannot be read into RegistryError."""
+    """Turns errors of reading a damaged zip or tar archive into RegistryError."""
     try:
         yield
     except RegistryError:
@@ -111,7 +114,10 @@ def _opened(file: Path, kind: str, command: str) -> Generator[None]:
 
 
 def _dist_info(file: Path, names: set[str], project: str) -> str:
-    """Returns the `.dist-info` directory at the root. Vendored ones below it belong to no project of this index."""
+    """Returns the `.dist-info` directory at the root of a wheel. Such directories deeper in the wheel are ignored.
+
+    Raises RegistryError unless the root has exactly one such directory, named for the project.
+    """
     roots = {name.split("/")[0] for name in names if "/" in name}
     found = sorted(root for root in roots if root.endswith(".dist-info"))
     if len(found) != 1:
@@ -160,9 +166,10 @@ def _from_tar(file: Path) -> _Sdist:
 
 
 def _at_root(name: str) -> str:
-    """Returns the filename of a member at the root or one directory below. An sdist has one directory at its root.
+    """Returns the filename of an archive member that is at the root of an sdist, or an empty string for another member.
 
-    Returns an empty string for any other member.
+    The root may be one directory deep, because an sdist has a single directory at the archive's root.
     """
-    parts = PurePosixPath(name).parts  # without `.`, with which some archives start each path
+    # PurePosixPath drops the leading `.` with which some archives start each path.
+    parts = PurePosixPath(name).parts
     return parts[-1] if 1 <= len(parts) <= 2 else ""

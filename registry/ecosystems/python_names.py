@@ -1,4 +1,4 @@
-"""Parses the filenames of Python distributions as pip and uv do, which take more than today's specifications allow.
+"""Parses the filenames of Python distributions as pip and uv do, which accept more than today's specifications allow.
 
 Sources: the binary distribution format (wheels), PEP 625 and the legacy names of sdists, pip's list of archives.
 """
@@ -13,9 +13,9 @@ from packaging.version import InvalidVersion, Version
 
 from registry import RegistryError
 
-# The archives of sdists that pip opens. uv opens most of them.
+# The filename suffixes of sdists that pip can open. uv can open most of them.
 SDIST_SUFFIXES = (".tar.gz", ".tgz", ".zip", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tar.lzma", ".tlz", ".tar")
-# What indexes list besides, with the reason why no installer takes it.
+# Suffixes of other files that indexes list: their kind, and the reason why installers do not accept such a file.
 _OTHER_KINDS = {
     ".egg": ("egg", "is an egg, and installers do not take eggs; build a wheel"),
     ".exe": ("Windows installer", "is a Windows installer, and pip does not run it"),
@@ -29,7 +29,7 @@ _OTHER_KINDS = {
     ".tar.zst": ("unsupported archive", "is packed with Zstandard, which pip does not read"),
     ".tar.7z": ("unsupported archive", "is packed with 7-Zip, which installers do not read"),
 }
-# PEP 508, names. Installers accept runs of separators within a name.
+# A project's name as in PEP 508. Installers accept several consecutive separators within a name.
 _NAME = re.compile(r"[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9]", re.IGNORECASE)
 _TAG = re.compile(r"[A-Za-z0-9_.]+")
 _BUILD = re.compile(r"\d[A-Za-z0-9_.]*")
@@ -37,7 +37,10 @@ _FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]*")
 
 
 class NotInstallable(RegistryError):
-    """A file that no installer would take because of its name. `kind` groups such files in summaries."""
+    """Raised for a file that neither pip nor uv would install because of its filename.
+
+    `kind` groups such files in the summary of an import.
+    """
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -46,14 +49,14 @@ class NotInstallable(RegistryError):
 
 @dataclass(frozen=True)
 class DistributionName:
-    """What a filename says. `project` is normalized (PEP 503)."""
+    """The project and the version in the filename of a Python distribution. `project` is normalized (PEP 503)."""
 
     project: str
     version: Version
 
 
 def is_python(filename: str) -> bool:
-    """Returns whether a file in a directory looks like a Python distribution. A `.tgz` belongs to npm."""
+    """Returns whether a filename looks like that of a Python distribution. A `.tgz` file counts as an npm tarball."""
     lower = filename.lower()
     return lower.endswith((".whl", ".egg", ".exe", ".msi", *SDIST_SUFFIXES)) and not lower.endswith(".tgz")
 
@@ -63,10 +66,10 @@ def is_wheel(filename: str) -> bool:
 
 
 def parsed(filename: str, project: str = "") -> DistributionName:
-    """Parses the name of a wheel or an sdist.
+    """Parses the filename of a wheel or an sdist.
 
-    `project` is the normalized name of the project that the file belongs to, where it is known: the hyphens of legacy
-    sdist names are ambiguous. Raises NotInstallable, with a message that starts with the filename.
+    `project` is the normalized name of the file's project, if known. Without the project, an old sdist's filename with
+    several hyphens is ambiguous. Raises NotInstallable, with a message that starts with the filename.
     """
     if not _FILENAME.fullmatch(filename):
         raise NotInstallable("other file", f"{filename}: has characters that names of distributions do not have")
@@ -85,7 +88,7 @@ def _of_wheel(filename: str) -> DistributionName:
         raise NotInstallable("invalid name", f"{filename}: {form}; the build {parts[2]!r} does not start with a digit")
     if not _NAME.fullmatch(parts[0]):
         raise NotInstallable("invalid name", f"{filename}: {form}; {parts[0]!r} is no name of a project")
-    # pip reads an underscore as the hyphen that a wheel's name cannot have: 1.0_1 is 1.0-1 (pypa/pip#1150).
+    # pip reads an underscore in a wheel's version as a hyphen: 1.0_1 means 1.0-1 (pypa/pip#1150).
     return DistributionName(canonicalize_name(parts[0]), _version(filename, parts[1].replace("_", "-")))
 
 

@@ -20,12 +20,12 @@ _API_VERSION = "1.1"
 
 
 def listed_files(known: Known) -> list[str]:
-    """Returns the sorted filenames of the project's distributions, without unpublished ones."""
+    """Returns the sorted filenames of a Python project's distributions, without unpublished ones."""
     return sorted(known.of_kind("file").keys() - known.of_kind("unpublished").keys())
 
 
 def files_of(known: Known, version: str) -> list[str]:
-    """Returns the listed files of a version. Versions compare by PEP 440, so `1.0` equals `1.0.0`."""
+    """Returns the files of a Python project's version. Versions compare by PEP 440, so `1.0` equals `1.0.0`."""
     try:
         wanted = Version(version)
     except InvalidVersion:
@@ -40,7 +40,10 @@ def has_metadata(known: Known, filename: str) -> bool:
 
 @dataclass(frozen=True)
 class Listing:
-    """What the index that a file is imported from says about the file. An empty string means that it says nothing."""
+    """What another Python index states about a file that is imported from it.
+
+    An empty string means that the index states nothing.
+    """
 
     uploaded: str = ""
     requires_python: str = ""
@@ -49,18 +52,18 @@ class Listing:
 
     @property
     def id(self) -> str:
-        """Returns a text that changes whenever the content changes."""
+        """A text that is different for different content, by which an import detects changes at the other index."""
         return f"{self.uploaded} {self.requires_python} {self.yanked} {self.reason}"
 
     def fact(self, filename: str) -> Fact:
-        """Returns the metadata record. A later import replaces it, as the other index may have changed."""
+        """Returns the metadata record of what the other index states. A later import replaces the record."""
         return Fact(f"upstream#{filename}", asdict(self), immutable=False)
 
 
 def yanked(known: Known, filename: str) -> bool | str:
     """Returns PEP 691's value of `yanked`: the reason, True without a reason, or False when the file is not yanked.
 
-    What was said here (`yank`, `unyank`) counts more than what the index says that the file was imported from.
+    The operator's commands `yank` and `unyank` take precedence over what an import found at another index.
     """
     here, there = known.facts.get(f"yanked#{filename}"), known.facts.get(f"upstream#{filename}")
     fact = here or there or {"yanked": False}
@@ -68,14 +71,14 @@ def yanked(known: Known, filename: str) -> bool | str:
 
 
 def _requires_python(known: Known, filename: str) -> str:
-    """Returns the text as the index that the file was imported from states it, else as the file itself does."""
+    """Returns Requires-Python of a file: from the index that the file was imported from, or else from the file."""
     stated = known.facts.get(f"upstream#{filename}", {}).get("requires_python", "")
     text = known.facts.get(f"requires-python#{filename}", {}).get("text", "")
     return stated or text or known.facts[f"file#{filename}"]["requires_python"]
 
 
 def _upload_time(known: Known, filename: str) -> str:
-    """Returns when the index that the file was imported from got the file, else when this registry did (PEP 700)."""
+    """Returns a file's upload time (PEP 700), at the index that it was imported from or else at this registry."""
     return known.facts.get(f"upstream#{filename}", {}).get("uploaded", "") or known.written[f"file#{filename}"]
 
 
@@ -83,9 +86,9 @@ def _upload_time(known: Known, filename: str) -> str:
 class PypiProject:
     """A Python project. `name` is normalized (PEP 503).
 
-    The records `file#<filename>` and `unpublished#<filename>` never change. These can: `yanked#<filename>` (PEP 592),
-    `requires-python#<filename>` (the text of a file where `file#` has a normalized one), and `upstream#<filename>`
-    (what the index that the file was imported from states).
+    Its metadata records `file#<filename>` and `unpublished#<filename>` never change. Three kinds of records can change:
+    `yanked#<filename>` (PEP 592), `requires-python#<filename>` (the original text, when `file#` has a normalized one),
+    and `upstream#<filename>` (what another index stated about an imported file).
     """
 
     name: str
@@ -114,7 +117,8 @@ class PypiProject:
                 attributes["data-requires-python"] = requires_python
             if fact["metadata_sha256"]:
                 attributes["data-core-metadata"] = f"sha256={fact['metadata_sha256']}"
-                attributes["data-dist-info-metadata"] = attributes["data-core-metadata"]  # the name until PEP 714
+                # The attribute's name until PEP 714, which older clients read.
+                attributes["data-dist-info-metadata"] = attributes["data-core-metadata"]
             reason = yanked(known, filename)
             if reason:
                 attributes["data-yanked"] = "" if reason is True else reason

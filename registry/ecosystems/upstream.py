@@ -1,6 +1,6 @@
-"""What the npm registry of an import says about a version besides the tarball: its time, deprecation and dist-tags.
+"""What another npm registry states about a version that is imported from it: its time, deprecation and dist-tags.
 
-These decide which version a client picks. Sources: npm/registry, docs/responses/package-metadata.md; npm-pick-manifest.
+Clients choose a version by these data. Sources: npm/registry, docs/responses/package-metadata.md; npm-pick-manifest.
 """
 
 from __future__ import annotations
@@ -12,15 +12,19 @@ from typing import Any, cast
 
 from registry.catalog.artifact import Fact
 
-# ISO 8601 in UTC, as npm registries write it and as `Date.parse` of JavaScript reads it.
+# A time as npm registries write it, and as JavaScript's `Date.parse` reads it: ISO 8601 in UTC.
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?Z")
-# The name of the record about the package. The record about a version is `upstream#<version>`.
+# The name of the metadata record with what another registry states about an npm package. The record about a version is
+# `upstream#<version>`.
 PACKAGE = "upstream"
 
 
 @dataclass(frozen=True)
 class Upstream:
-    """What another registry says about one version and its package. An empty string means that it says nothing."""
+    """What another npm registry states about a version and its package.
+
+    An empty string means that the registry states nothing.
+    """
 
     time: str = ""
     deprecated: str = ""
@@ -29,11 +33,11 @@ class Upstream:
 
     @property
     def id(self) -> str:
-        """Returns a text that changes whenever the facts change."""
+        """A text that is different for different content, by which an import detects changes at the other registry."""
         return f"{self.time} {self.deprecated} {sorted(self.tags.items())}"
 
     def facts(self, version: str) -> list[Fact]:
-        """Returns the metadata records. A later import replaces them, as the other registry may have changed."""
+        """Returns the metadata records of what the other registry states. A later import replaces the records."""
         about = {"time": self.time, "deprecated": self.deprecated}
         found = [Fact(f"{PACKAGE}#{version}", about, immutable=False)]
         if self.tags:
@@ -42,7 +46,7 @@ class Upstream:
 
 
 def upstream_of(packument: Any, version: str) -> Upstream:
-    """Reads a full packument. Values of another type than the source describes are passed over."""
+    """Reads what another npm registry's full packument states about a version. Values of a wrong type are ignored."""
     time = _object(_object(packument).get("time")).get(version)
     manifest = _object(_object(_object(packument).get("versions")).get(version))
     deprecated = manifest.get("deprecated")
@@ -56,7 +60,7 @@ def upstream_of(packument: Any, version: str) -> Upstream:
 
 
 def without_manifests(packument: Any) -> dict[str, Any]:
-    """Returns a small packument that has all that `upstream_of` reads."""
+    """Returns a packument reduced to the fields that `upstream_of` reads, to save memory."""
     versions = {
         version: {"deprecated": _object(each).get("deprecated"), "dist": _dist(each)}
         for version, each in _object(_object(packument).get("versions")).items()

@@ -1,4 +1,7 @@
-"""Bulk import of existing packages and images. Each is checked against the digest that its source states."""
+"""Bulk import of packages and images that exist in other registries or in directories.
+
+Each imported file is checked against the digest that its source states.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,8 @@ from registry.ecosystems.upstream import Upstream
 from registry.importing.images import RemoteImage
 
 Ecosystem = Literal["npm", "pypi", "oci"]
-_ALGORITHMS = ("sha512", "sha384", "sha256", "sha1")  # the strongest first
+# The digest algorithms that an import accepts from every ecosystem, the strongest first.
+_ALGORITHMS = ("sha512", "sha384", "sha256", "sha1")
 
 
 @dataclass(frozen=True)
@@ -24,14 +28,15 @@ class Wanted:
     """One file or image to import.
 
     `digest` is `<algorithm>:<hex>` as stated by the source; a local file needs none. Only images have a `repository`
-    and a `tag`. `spec` is the package as the ecosystem's client names it, such as `@acme/web@1.0.0`. `upstream` is what
-    the npm registry says about the version; without it, the import reads it from `registry`, the registry's URL.
-    `left_out` holds a reason for each part that the import leaves out. Of a file from a Python index, `project` is the
-    project that lists the file, and `listing` is what the index says about it.
+    and a `tag`. `spec` is the package as the ecosystem's client names it, such as `@acme/web@1.0.0`. For npm,
+    `upstream` is what the other registry states about the version; if it is missing, the import reads it from the URL
+    `registry`. For PyPI, `project` is the project that lists the file, and `listing` is what the index states about the
+    file. `left_out` holds a reason for each part of the package that the import leaves out.
     """
 
     ecosystem: Ecosystem
-    location: Path | str | RemoteImage  # a string is a URL
+    # A local path, the URL of a file, or an image in another registry.
+    location: Path | str | RemoteImage
     filename: str
     digest: str = ""
     repository: str = ""
@@ -45,19 +50,19 @@ class Wanted:
 
     @property
     def source(self) -> str:
-        """Identifies what the journal keeps one state of: the last content that was imported from there."""
+        """Identifies the place that the item comes from. The journal keeps the last imported content of each place."""
         return f"{self.spec or self.location} {self.repository} {self.tag}"
 
     @property
     def id(self) -> str:
-        """Returns the id of the item in the journal. Items with the same content and source have the same id."""
+        """Identifies the item's content in the journal of an import. The same content of a place has the same id."""
         if isinstance(self.location, RemoteImage):
             return f"{self.location} {self.digest} {self.repository} {self.tag}"
         about = self.upstream.id if self.upstream else self.listing.id if self.listing else self.registry
         if isinstance(self.location, str):
             return f"{self.location} {self.digest} {about}".rstrip()
         if self.spec:
-            # The ecosystem's client fetched the file to a temporary path.
+            # The path is left out, because npm or pip fetched the file to a temporary directory.
             return f"{self.spec} {self.digest} {about}".rstrip()
         stat = self.location.stat()
         return f"{self.location} {self.digest} {stat.st_size} {stat.st_mtime_ns} {self.tag}"
@@ -69,7 +74,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Refused:
-    """A package or image that cannot be imported, with the reason. The import continues with the others."""
+    """A package or image that cannot be imported, with the reason. The import continues with the other items."""
 
     title: str
     reason: str
@@ -77,9 +82,9 @@ class Refused:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A package, file or part that a source has and that the import leaves out, with the reason. This is no failure.
+    """A package, or a part of one, that the import leaves out on purpose, with the reason. The import does not fail.
 
-    `kind` groups the reasons in the summary.
+    `kind` groups the reasons in the summary of the import.
     """
 
     title: str
@@ -87,7 +92,7 @@ class LeftOut:
     kind: str = ""
 
 
-# What a source yields, in any order.
+# An item that a source of an import yields: a file to import, a failure, or an omission.
 Found = Wanted | Refused | LeftOut
 
 
@@ -107,9 +112,9 @@ def digest_of_integrity(text: str, title: str) -> str:
 
 
 def strongest(digests: Mapping[str, str], title: str, more: Sequence[str] = ()) -> str:
-    """Returns the strongest of the given digests as `<algorithm>:<hex>`. `digests` maps algorithms to hex digests.
+    """Returns the strongest of a file's digests as `<algorithm>:<hex>`. `digests` maps algorithms to hex digests.
 
-    `more` are algorithms that the ecosystem accepts besides. Raises RegistryError when no algorithm is supported.
+    `more` are weaker algorithms that the ecosystem also accepts. Raises RegistryError when no algorithm is supported.
     """
     for algorithm in (*_ALGORITHMS, *more):
         if digests.get(algorithm):

@@ -1,6 +1,7 @@
-"""Basic credentials for other package indexes, chosen as pip chooses them.
+"""Basic credentials for the npm registries and Python indexes that an import reads, chosen as pip chooses them.
 
-Credentials in an index's URL apply to the URL's whole host; other hosts use netrc. Keyrings are not supported.
+Credentials in a URL apply to all requests to the URL's host. For other hosts, the netrc file has the credentials.
+Keyrings are not supported.
 Source: pip docs, "Authentication".
 """
 
@@ -19,13 +20,16 @@ from registry import RegistryError
 
 
 class Access(httpx.Auth):
-    """The credentials of all indexes of one import. A redirect to another host does not carry credentials along."""
+    """The credentials that one import sends to npm registries and Python indexes.
+
+    After a redirect to another host, the first host's credentials are not sent.
+    """
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[str, str]] = {}
 
     def learned(self, url: str) -> str:
-        """Returns the index's URL without name and password, and sends both to the URL's host from now on."""
+        """Removes the user name and password from an index's URL, and sends both to the URL's host from now on."""
         parsed = httpx.URL(url)
         if parsed.userinfo:
             self._known[parsed.netloc.decode()] = (parsed.username, parsed.password)

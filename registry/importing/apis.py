@@ -20,22 +20,22 @@ from registry.importing.simple_page import ACCEPT, ListedFile, listed_files
 
 _TRIES = 3
 _CHUNK = 1 << 20
-# Some servers take the compression of a .tar.gz for a content coding. What they send is the file nevertheless, and the
-# header must not have httpx decode it.
+# Some servers declare the compression of a .tar.gz file as a content coding. httpx must not decode the file then, so
+# requests ask for the identity coding.
 _AS_IT_IS = {"Accept-Encoding": "identity"}
-# A lockfile lists the versions of a package next to each other.
+# The number of packuments in memory. A few suffice, because a lockfile lists a package's versions one after another.
 _PACKUMENTS_KEPT = 64
 
 
 class _Unknown(RegistryError):
-    """Raised when the registry answers 404: the registry has no package of that name."""
+    """Raised when another registry answers 404, which means that the registry has no package of that name."""
 
 
 class Api:
-    """A client of other npm and PyPI registries.
+    """A client of the npm registries and Python indexes that packages are imported from.
 
-    Proxies and certificate authorities come from the environment, as in curl. Credentials come from URLs and netrc, as
-    in pip.
+    The environment sets proxies and certificate authorities, as for curl. Credentials come from URLs and the netrc
+    file, as for pip.
     """
 
     def __init__(self, transport: httpx.BaseTransport | None = None) -> None:
@@ -57,7 +57,10 @@ class Api:
             yield _npm_version(packument, name, number)
 
     def npm_upstream(self, registry: str, spec: str) -> Upstream:
-        """Returns what an npm registry says about a version besides the tarball. Raises RegistryError if unreadable."""
+        """Returns the time, deprecation and dist-tags that another npm registry states for a version.
+
+        Raises RegistryError when the registry cannot be read.
+        """
         name, _, version = spec.rpartition("@")
         return upstream_of(self._about(registry, name), version)
 
@@ -65,7 +68,7 @@ class Api:
         return without_manifests(self._packument(registry, name))
 
     def _packument(self, registry: str, name: str) -> dict[str, Any]:
-        """Returns the full packument: the abbreviated form has no times."""
+        """Fetches a package's full packument from another npm registry. An abbreviated packument has no times."""
         url = f"{self._access.learned(registry).rstrip('/')}/{quote(name, safe='@')}"
         return self._json(url, "application/json")
 
@@ -78,10 +81,10 @@ class Api:
         all_versions: bool = False,
         hashes: frozenset[str] = frozenset(),
     ) -> Iterator[Found]:
-        """Yields the files of one version or of all versions of a Python project (`files_to_import`).
+        """Yields the files to import of one version or of all versions of a Python project.
 
-        When several indexes list a file, the first index wins. Raises RegistryError when no index has the project or
-        the version.
+        When several indexes list a file, the first index takes precedence. Raises RegistryError when no index has the
+        project or the version.
         """
         project = canonicalize_name(name)
         urls = self._pages(indexes, project)
@@ -114,7 +117,7 @@ class Api:
                 _give_up(url, error, last=attempt == _TRIES)
 
     def _listed(self, urls: Collection[str], project: str) -> list[ListedFile | Refused | LeftOut]:
-        """Returns the project's files at all indexes. Raises RegistryError when no index has the project."""
+        """Returns the files that all indexes list for a Python project. Raises RegistryError when no index has it."""
         found: dict[str, ListedFile | Refused | LeftOut] = {}
         unknown: list[str] = []
         for url in urls:
@@ -149,7 +152,10 @@ class Api:
 
 
 def _npm_version(packument: Mapping[str, Any], name: str, number: str) -> Wanted | Refused:
-    """Returns the tarball of a version. A version without a tarball or a digest stops no other version."""
+    """Returns the tarball of an npm version as an item to import.
+
+    A version without a tarball or a digest is returned as refused, so that the import continues with other versions.
+    """
     title = f"{name}@{number}"
     dist: Any = packument["versions"][number].get("dist") or {}
     try:
@@ -167,7 +173,10 @@ def _npm_version(packument: Mapping[str, Any], name: str, number: str) -> Wanted
 
 
 def _give_up(url: str, error: httpx.HTTPError | httpx.InvalidURL, *, last: bool) -> None:
-    """Raises RegistryError on the last attempt, and for a status below 500, which a retry would not change."""
+    """Ends the retries of a failed request by a RegistryError if `last` is set, or if a retry cannot succeed.
+
+    A retry cannot change an invalid URL or a status below 500.
+    """
     refused = isinstance(error, httpx.InvalidURL) or (
         isinstance(error, httpx.HTTPStatusError) and error.response.status_code < 500
     )

@@ -22,14 +22,18 @@ from registry.importing.directory import wanted_in
 from registry.importing.lockfiles import package_lock
 from registry.importing.npm_cache import cached_packument
 
-_AT_ONCE = 25  # packages an `npm pack`
+# The number of packages that one run of `npm pack` fetches.
+_AT_ONCE = 25
 _QUIET = ("--no-audit", "--no-fund", "--loglevel=error", "--ignore-scripts")
 _PIP = (sys.executable, "-m", "pip", "--no-input", "--disable-pip-version-check")
 _INDEX_IN_HELP = re.compile(r"Base URL of the Python Package Index \(default (\S+?)\)")
 
 
 def npm_tree(specs: Sequence[str], directory: Path) -> Iterator[Wanted | Refused]:
-    """Fetches packages and all their dependencies for every platform, checked against the lockfile that npm makes."""
+    """Fetches npm packages and all their dependencies for every platform, as npm resolves them.
+
+    The files are checked against the lockfile that npm writes.
+    """
     directory.mkdir(parents=True)
     (directory / "package.json").write_text("{}")
     _run("npm", ["npm", "install", "--package-lock-only", *_QUIET, *specs], directory)
@@ -37,7 +41,7 @@ def npm_tree(specs: Sequence[str], directory: Path) -> Iterator[Wanted | Refused
 
 
 def npm_locked(file: Path, directory: Path) -> Iterator[Wanted | Refused]:
-    """Fetches the packages in a lockfile, with npm configured as in the lockfile's directory."""
+    """Fetches the packages in an npm lockfile, with npm's configuration in the lockfile's directory."""
     found = list(package_lock(file))
     yield from (each for each in found if isinstance(each, Refused))
     locked = [each for each in found if isinstance(each, Wanted)]
@@ -47,7 +51,10 @@ def npm_locked(file: Path, directory: Path) -> Iterator[Wanted | Refused]:
 
 
 def npm_package(name: str, version: str, directory: Path, *, all_versions: bool) -> Iterator[Wanted | Refused]:
-    """Fetches one version (by default `latest`) or all versions of a package; npm checks the registry's digests."""
+    """Fetches one version (by default `latest`) or all versions of an npm package with `npm pack`.
+
+    npm checks the digests that the registry states.
+    """
     specs = [f"{name}@{version or 'latest'}"]
     if all_versions:
         output: Any = json.loads(_run("npm", ["npm", "view", name, "versions", "--json", *_QUIET], Path.cwd()))
@@ -58,7 +65,10 @@ def npm_package(name: str, version: str, directory: Path, *, all_versions: bool)
 
 
 def pip_tree(specs: Sequence[str], directory: Path) -> Iterator[Found]:
-    """Fetches distributions and all their dependencies for this machine's platform and Python; pip checks digests."""
+    """Fetches Python distributions and all their dependencies with `pip download`.
+
+    pip chooses files for the platform and the Python of this machine, and checks their digests.
+    """
     directory.mkdir(parents=True)
     _run("pip", [*_PIP, "download", "--quiet", "--dest", str(directory), *specs], directory)
     yield from wanted_in(directory)
@@ -86,24 +96,27 @@ def pip_indexes() -> list[str]:
 
 
 def _setting(line: str) -> tuple[str, str]:
-    """Parses a line of `pip config list`, `<section>.<name>='<value>'`, which covers files and PIP_… variables."""
+    """Parses a line of `pip config list`: `<section>.<name>='<value>'`.
+
+    The lines cover pip's configuration files and the PIP_… environment variables.
+    """
     name, _, value = line.partition("=")
     return name, str(ast.literal_eval(value))
 
 
 def _configured(settings: Mapping[str, str], name: str) -> str:
-    """Returns the value that `pip download` would use for a setting (pip docs, "Configuration": precedence)."""
+    """Returns the value of a pip setting that `pip download` uses (pip docs, "Configuration", precedence)."""
     found = (settings.get(f"{section}.{name}") for section in (":env:", "download", "global"))
     return next((value for value in found if value is not None), "")
 
 
 @dataclass(frozen=True)
 class NpmSettings:
-    """Settings of npm in the directory `at`.
+    """npm's settings in the directory `at`.
 
-    `registries` has the registry of each scope, and the default one for the empty scope. `full_packuments` are the
-    options that make npm read full packuments, which have times. Any date does that, and this date leaves out no
-    version. They are empty where npm is configured with a date.
+    `registries` maps each npm scope to a registry's URL, and the empty scope to the default registry.
+    `full_packuments` are command-line options that make npm fetch full packuments, which have publication times: npm
+    does so when a latest date is set. The options are empty if npm's configuration already sets such a date.
     """
 
     at: Path
@@ -113,7 +126,7 @@ class NpmSettings:
 
 
 def npm_settings(at: Path) -> NpmSettings:
-    """Asks npm for its settings. Raises RegistryError when npm is missing."""
+    """Reads npm's settings by running `npm config list`. Raises RegistryError when npm is missing."""
     settings: dict[str, Any] = json.loads(_run("npm", ["npm", "config", "list", "--json"], at))
     registries = {name.removesuffix("registry").rstrip(":"): url
                   for name, url in settings.items() if name == "registry" or name.endswith(":registry")}  # fmt: skip
@@ -122,7 +135,10 @@ def npm_settings(at: Path) -> NpmSettings:
 
 
 def _upstream(npm: NpmSettings, name: str, version: str) -> Upstream:
-    """Returns what the registry says about a version, from npm's cache if possible, otherwise by one more request."""
+    """Returns the time, deprecation and dist-tags that another npm registry states for a version.
+
+    The data come from npm's cache if possible, otherwise from `npm view`.
+    """
     scope = name.partition("/")[0] if name.startswith("@") else ""
     registry = npm.registries.get(scope) or npm.registries[""]
     packument = cached_packument(npm.cache, registry, name)
@@ -135,10 +151,10 @@ def _upstream(npm: NpmSettings, name: str, version: str) -> Upstream:
 
 
 def _packed(batch: Sequence[Wanted], npm: NpmSettings, directory: Path) -> Iterator[Wanted | Refused]:
-    """Fetches a batch with `npm pack`, which stores tarballs exactly as the registry serves them.
+    """Fetches several packages with `npm pack`, which stores tarballs exactly as the registry serves them.
 
-    npm stops at the first failure. Each package of a failed batch is then fetched on its own, so that only the failing
-    ones are refused. `at` is the directory whose npm configuration applies.
+    npm stops at the first failure. In that case each package is fetched separately, so that only failing packages are
+    refused.
     """
     directory.mkdir(parents=True, exist_ok=True)
     packed = Path(tempfile.mkdtemp(prefix="packed-", dir=directory))

@@ -45,6 +45,7 @@ def _images(layout: Path, repository: str) -> Iterator[Wanted]:
     try:
         tags = tags_of(layout)
     except RegistryError:
-        tags = [""]  # the import reports the damaged layout with the other failures, when it reads the layout
+        # An untagged item makes the import read the damaged layout, and report the damage with the other failures.
+        tags = [""]
     for tag in tags or [""]:
         yield Wanted("oci", layout, layout.name, repository=repository, tag=tag)

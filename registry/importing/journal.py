@@ -1,9 +1,9 @@
-"""The journal file of a bulk import: lets a resumed import skip what was already committed.
+"""The journal file of a bulk import, by which a resumed import skips items that it already committed.
 
-The journal only saves time: an import without it finds committed packages in the database. Each line is appended after
-the commit of an item: a digest of where the item is from, and a digest of what was imported. The last line of a source
-counts, so that a package is imported again whenever its source says something else than at the last import. Earlier
-releases wrote lines with the second digest only. An incomplete last line, left by a crash, is skipped.
+The journal only saves time, because an import without a journal finds committed packages in the database. After the
+commit of an item, a line is appended with two digests: of the item's source, and of the imported content. The last line
+of a source applies, so a package is imported again when its source has changed. Earlier releases wrote only the second
+digest. An incomplete last line, left by a crash, is skipped.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from pathlib import Path
 from registry import RegistryError
 from registry.importing import Wanted
 
-_DIGITS = 32  # hex digits (128 bits) of a digest: collisions are negligible even among a billion items
+# The number of hex digits of a digest in the journal. With 128 bits, even a billion items hardly ever collide.
+_DIGITS = 32
 
 
 class Journal:
-    """The journal of imports into one stack, kept in a file. Raises RegistryError when the file cannot be used."""
+    """The journal of bulk imports into one stack, kept in a file. Raises RegistryError when the file cannot be used."""
 
     def __init__(self, file: Path) -> None:
         self._imported = dict[bytes, bytes]()

@@ -22,7 +22,9 @@ _INCLUDED = re.compile(r"(?:-r\s*|--requirement(?:=|\s+))(?P<file>\S+)")
 
 
 def package_lock(file: Path, registry: str = "") -> Iterator[Wanted | Refused]:
-    """Yields each tarball that npm would fetch from a registry. Bundled and linked packages are left out.
+    """Yields each tarball in a package-lock.json that npm would fetch from a registry.
+
+    Bundled and linked packages are left out.
 
     A lockfile written with `omit-lockfile-registry-resolved` has no URLs. The URL is then built from `registry`;
     without `registry`, the location is the `<name>@<version>` that npm resolves. Raises RegistryError.
@@ -62,9 +64,9 @@ def package_lock(file: Path, registry: str = "") -> Iterator[Wanted | Refused]:
 
 @dataclass(frozen=True)
 class Pinned:
-    """A requirement with exactly one version.
+    """A line of a requirements.txt that allows exactly one version.
 
-    `hashes` are the allowed digests, such as `sha256:…`. Without any, every digest is allowed.
+    `hashes` are the allowed digests, such as `sha256:…`. If `hashes` is empty, every digest is allowed.
     """
 
     name: str
@@ -73,9 +75,9 @@ class Pinned:
 
 
 def requirements(file: Path) -> Iterator[Pinned | Refused]:
-    """Yields each requirement of a file and of the files that it includes with `-r`. Other options are ignored.
+    """Yields each requirement of a requirements.txt and of the files that it includes with `-r`.
 
-    A line that does not pin exactly one version of an index is refused, and the others are yielded. Raises
+    A line that does not allow exactly one version is yielded as refused. Other options than `-r` are ignored. Raises
     RegistryError for a file that cannot be read.
     """
     try:

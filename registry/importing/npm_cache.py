@@ -1,4 +1,4 @@
-"""Finds packuments that npm has just fetched in npm's cache, so that they need no second request.
+"""Reads packuments from npm's cache, so that an import does not fetch a packument again that npm has just fetched.
 
 Source: cacache, "lib/entry-index.js" and "lib/content/path.js" (index-v5, content-v2); make-fetch-happen, "lib/cache".
 """
@@ -15,9 +15,9 @@ _KEY = "make-fetch-happen:request-cache:"
 
 
 def cached_packument(cache: Path, registry: str, name: str) -> Any:
-    """Returns the newest packument with times in the cache, else the newest one, or None if there is none.
+    """Returns a package's newest packument with publication times in npm's cache, or else the newest without times.
 
-    `cache` is npm's setting of that name, and `registry` the URL of the registry. Some registries have no times.
+    Returns None if the cache has no packument. `cache` is the cache's directory, and `registry` the registry's URL.
     """
     key = f"{_KEY}{registry.rstrip('/')}/{name.replace('/', '%2f')}"
     digest = hashlib.sha256(key.encode()).hexdigest()
@@ -32,7 +32,10 @@ def cached_packument(cache: Path, registry: str, name: str) -> Any:
 
 
 def _content(root: Path, key: str, entry: str) -> Any:
-    """Returns the cached JSON of a line in the index, or None if the line is of another key or has no content."""
+    """Returns the cached JSON document of a line in the index of npm's cache.
+
+    Returns None for a line of another key, or without content.
+    """
     try:
         said = json.loads(entry)
         algorithm, _, encoded = str(said["integrity"]).split()[0].partition("-")

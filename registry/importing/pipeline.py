@@ -1,7 +1,7 @@
 """Runs a bulk import: fetches, checks and stores packages in parallel, commits in batches, and delivers periodically.
 
-Only a few packages are in memory or on disk at once, however many there are. The steps have the same order as in
-publishing: an interrupted import leaves no package half-visible, and the next run continues.
+Only a few packages are in memory or on disk at the same time. The steps have the same order as in publishing: an
+interrupted import leaves no package half-visible, and the next run continues.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ from registry.importing.journal import Journal
 from registry.publish import signed
 from registry.target import Target
 
-_BATCH = 25  # items to commit together
-# Committed items are delivered when they number 200 or a quarter of the import so far, whichever is more. Delivering
-# each batch would be quadratic, because each delivery renders the list of all projects.
+# The number of items to commit together.
+_BATCH = 25
+# The number of committed items after which an import delivers them to readers, or a quarter of the items so far if that
+# is more. Delivery after each batch would take quadratic time, because each delivery renders the list of all projects.
 _DELIVERED_AFTER = 200
 
 Progress = Callable[["Imported"], None]
@@ -39,23 +40,23 @@ Progress = Callable[["Imported"], None]
 
 @dataclass
 class _Stored:
-    """The stored artifacts of an item, to commit, and the reasons for parts that are left out."""
+    """An item of an import whose objects are stored: its artifacts to commit, and the reasons for parts left out."""
 
     artifacts: list[Artifact]
     left_out: list[str]
 
 
-# What an item is after its objects are stored, or the reason for which the item cannot be imported.
+# An item of an import whose objects are stored, or the reason for which the item cannot be imported.
 _Ready = _Stored | str
 
 
 @dataclass
 class Imported:
-    """The progress of an import, in items.
+    """The progress and the result of a bulk import.
 
-    `known` counts items that were published already, and `skipped` those in the journal. `failed` holds titles and
-    reasons. `left_out` holds those of what is not imported on purpose, and `kinds` counts these by kind. `delayed`
-    names committed changes that could not be delivered yet.
+    `known` counts the items that were published before, and `skipped` those that the journal lists. `failed` has the
+    title and the reason of each failed item. `left_out` has the same for everything that the import leaves out on
+    purpose, which `kinds` counts by kind. `delayed` has the reasons for failed deliveries to readers.
     """
 
     new: int = 0
@@ -71,13 +72,16 @@ class Imported:
         return self.new + self.known + self.skipped + len(self.failed)
 
     def leave_out(self, title: str, reason: str, kind: str = "") -> None:
-        """Records what is not imported on purpose. Without a `kind`, the start of the reason is the kind."""
+        """Records a package, or a part of one, that the import leaves out on purpose.
+
+        Without a `kind`, the reason's text before the colon is the kind.
+        """
         self.left_out.append((title, reason))
         self.kinds[kind or reason.partition(":")[0].removeprefix("its ")] += 1
 
 
 class Import:
-    """An import into one stack. `workers` items are fetched, checked and stored at once."""
+    """A bulk import into one stack. `workers` items are fetched, checked and stored in parallel."""
 
     def __init__(
         self,
@@ -106,7 +110,8 @@ class Import:
     def run(self, wanted: Iterable[Found]) -> Imported:
         """Imports all items, and returns the counts and failures.
 
-        Raises RegistryError or a cloud client's error when the import cannot continue. Items committed by then stay.
+        Raises RegistryError or a cloud client's error when the import cannot continue. Items that were committed before
+        the error stay published.
         """
         batch: list[tuple[Wanted, _Stored]] = []
         with (
@@ -137,9 +142,9 @@ class Import:
         submit: Callable[[Wanted, Path], Future[_Ready]],
         scratch: Path,
     ) -> Iterator[tuple[Wanted, _Ready]]:
-        """Yields each item with its stored artifacts or its failure, in the order of completion.
+        """Fetches, checks and stores the items in parallel, and yields each with its result when it is done.
 
-        At most twice `workers` items are in progress.
+        The result has the item's artifacts or the reason for a failure. At most twice `workers` items are in progress.
         """
         running: dict[Future[_Ready], Wanted] = {}
         for number, each in enumerate(wanted):
@@ -169,12 +174,13 @@ class Import:
                 stored.artifacts += signed(self._target, [artifact])
             return stored
         except RegistryError as error:
-            return str(error).replace(f"{directory}/", "")  # what was fetched has no place that an operator knows
+            # The temporary directory's path is removed from the message, because it means nothing to operators.
+            return str(error).replace(f"{directory}/", "")
         finally:
             shutil.rmtree(directory, ignore_errors=True)
 
     def _artifacts(self, carrier: Carrier, wanted: Wanted, directory: Path, left_out: list[str]) -> Iterator[Artifact]:
-        """Yields the item's artifact and, for an image, the artifacts of its referrers.
+        """Fetches an item of the import, and yields its artifact and, for an image, the artifacts of its referrers.
 
         Adds to `left_out` a reason for each part that is not imported.
         """
@@ -190,7 +196,10 @@ class Import:
         yield _read(wanted, file, self._upstream(wanted, left_out))
 
     def _upstream(self, wanted: Wanted, left_out: list[str]) -> Upstream | None:
-        """Returns what the item's npm registry says about the version."""
+        """Returns what the npm registry of an imported version states about it, or None for another item.
+
+        Adds a reason to `left_out` if the registry cannot be read, and if the version's provenance is not imported.
+        """
         found = wanted.upstream
         if found is None and wanted.registry:
             try:

@@ -1,4 +1,4 @@
-"""Selects the files of a Python project to import from the pages of other simple indexes."""
+"""Selects the files of a Python project that an import takes from other simple indexes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from registry.ecosystems.python_names import NotInstallable, parsed
 from registry.importing import Found, LeftOut, Refused, Wanted, strongest
 from registry.importing.simple_page import ListedFile
 
-# What pip and uv accept in the URL of an index, when the index has nothing better.
+# Weak digest algorithms, which pip and uv accept from an index that states no stronger digest.
 _WEAKER = ("sha224", "md5")
 
 
 @dataclass
 class _Project:
-    """The files of a project by version, and the files that no installer takes."""
+    """The files of a Python project by version, and in `others` the files that neither pip nor uv would install."""
 
     versions: dict[Version, list[ListedFile]] = field(default_factory=dict[Version, list[ListedFile]])
     others: list[tuple[ListedFile, NotInstallable]] = field(default_factory=list[tuple[ListedFile, NotInstallable]])
@@ -32,11 +32,12 @@ def files_to_import(
     all_versions: bool = False,
     hashes: frozenset[str] = frozenset(),
 ) -> Iterator[Found]:
-    """Yields the files of one version or of all versions. `project` is the normalized name (PEP 503).
+    """Yields the files to import of one version or of all versions of a Python project.
 
-    Without `version`, that is the highest version that pip would pick: of the releases that are not yanked, else of the
-    pre-releases. With `hashes`, only files with one of these digests (`sha256:…`) are yielded. A file that cannot be
-    imported stops no other. Raises RegistryError when the project lacks the version.
+    `project` is the normalized name (PEP 503). Without `version`, the highest release that is not yanked is chosen, or
+    the highest pre-release if there is no release. With `hashes`, only files with one of these digests (`sha256:…`) are
+    yielded. A file that cannot be imported is yielded as refused. Raises RegistryError when the project does not have
+    the version.
     """
     found = _Project()
     for entry in entries:
@@ -81,7 +82,7 @@ def _chosen(project: str, versions: Mapping[Version, list[ListedFile]], version:
 
 
 def _is_of(filename: str, project: str, version: str) -> bool:
-    """Returns whether a file that no installer takes, such as `p-1.0-py2.7.egg`, seems to be of the version."""
+    """Returns whether the name of a file that cannot be installed, such as `p-1.0-py2.7.egg`, contains the version."""
     rest = filename[len(project) + 1 :]
     after = rest[len(version) :]
     return rest.startswith(version) and (after[:1] in ("", "-") or (after[0] == "." and not after[1:2].isdigit()))

@@ -1,4 +1,4 @@
-"""Reads a project's page of another simple index, as JSON or as HTML.
+"""Reads the page of a Python project at another simple index, in JSON or in HTML.
 
 Sources: PEP 503 (HTML), 592 (yanks), 629 (API version), 691 (JSON), 700 (upload times), 740 (attestations), 792
 (status).
@@ -18,16 +18,19 @@ from registry import RegistryError
 from registry.ecosystems.simple import Listing
 from registry.importing import LeftOut, Refused
 
-# What an index is asked for, as pip asks (PEP 691, "Version + Format Selection").
+# The Accept header of requests to a simple index, which equals pip's (PEP 691, "Version + Format Selection").
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
-# PEP 700: ISO 8601 in UTC.
+# An upload time in a simple index's JSON page: ISO 8601 in UTC (PEP 700).
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?Z")
 _FRAGMENT = re.compile(r"(?:^|&)(md5|sha1|sha224|sha256|sha384|sha512)=([0-9a-fA-F]+)")
 
 
 @dataclass(frozen=True)
 class ListedFile:
-    """A file on the page. `hashes` maps algorithms to hex digests. `left_out` names what no import carries."""
+    """A file that another simple index lists. `hashes` maps algorithms to hex digests.
+
+    `left_out` names parts that the index has for the file and that an import leaves out, such as attestations.
+    """
 
     filename: str
     url: str
@@ -37,9 +40,10 @@ class ListedFile:
 
 
 def listed_files(url: str, body: bytes, project: str) -> Iterator[ListedFile | Refused | LeftOut]:
-    """Yields the files of a page at `url`. An entry that cannot be used is refused, and the others are yielded.
+    """Yields the files that the page of a Python project at another simple index lists.
 
-    Raises RegistryError for a page that is neither JSON nor HTML, or of a later version of the API.
+    An invalid entry is yielded as refused. Raises RegistryError for a page that is neither JSON nor HTML, and for one
+    of a later version of the API.
     """
     if body.lstrip().startswith((b"{", b"[")):
         yield from _from_json(url, body, project)
@@ -112,7 +116,7 @@ def _from_html(url: str, body: bytes) -> Iterator[ListedFile]:
 
 @dataclass
 class _Links:
-    """What the parser collects: links with their attributes, the base of URLs, and the version of the API."""
+    """What a simple index's HTML page contains: links with their attributes, the base URL, and the API version."""
 
     links: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     base: str = ""
@@ -135,7 +139,10 @@ class _Page(HTMLParser, _Links):
 
 
 def _joined(base: str, address: str) -> str:
-    """Returns an absolute URL. One that is invalid stays as it is, so that its download is what fails."""
+    """Returns a link of a simple index's page as an absolute URL.
+
+    An invalid link is returned unchanged, so that only the download of this file fails.
+    """
     try:
         return urljoin(base, address)
     except ValueError:
@@ -143,7 +150,7 @@ def _joined(base: str, address: str) -> str:
 
 
 def _check_version(url: str, version: str) -> None:
-    """A client must not read a page of a later major version (PEP 629)."""
+    """Raises RegistryError for an index page of a later major version, which clients must not read (PEP 629)."""
     if version and version.partition(".")[0] != "1":
         raise RegistryError(f"{url}: has the API version {version}; this registry reads 1.x")
 

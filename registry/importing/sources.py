@@ -1,4 +1,4 @@
-"""Resolves the sources on the command line (directories, lockfiles, packages, images) to the items to import."""
+"""Resolves the sources that `import` gets on the command line (directories, lockfiles, packages, images) to items."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ from registry.importing.images import RemoteImage, parse_image
 from registry.importing.images.carry import ImageRegistries
 from registry.importing.lockfiles import Pinned, package_lock, requirements
 
-# The tag that lists referrers in registries without the referrers API ("Referrers Tag Schema"). Such a tag is no image
-# of its own: its referrers are imported with the image that they refer to.
+# A tag under which registries without the referrers API keep an image's list of referrers ("Referrers Tag Schema").
+# Such a tag is not imported as an image: the referrers are imported together with the image.
 _REFERRERS_TAG = re.compile(r"sha256-[a-f0-9]{64}")
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Resolves command-line sources to items to import.
+    """Resolves the sources of an import to the files and images to import.
 
-    `repository` is the repository to import images to; when empty, images keep the source's repository name. Without
-    `npm_registry` or `pypi_index`, the configuration of npm or pip decides. npm's downloads are kept in `scratch`.
+    `repository` is the repository to import images to; when empty, images keep their repository's name. Without
+    `npm_registry` or `pypi_index`, the configuration of npm or pip decides where packages come from. `scratch` is a
+    directory for the files that npm and pip download.
     """
 
     api: Api
@@ -45,9 +46,9 @@ class Sources:
     plain_http: bool = False
 
     def of(self, source: str) -> Iterator[Found]:
-        """Yields the items of one source: a directory, a lockfile, or a package or image of another registry.
+        """Yields the items to import from one source: a directory, a lockfile, or a package or image to download.
 
-        Raises RegistryError for any other text.
+        Raises RegistryError for a text that names no such source.
         """
         path = Path(source)
         if path.is_dir():
@@ -79,12 +80,12 @@ class Sources:
                 yield each
 
     def resolved_by_pip(self, specs: Sequence[str]) -> Iterator[Found]:
-        """Yields the distributions that pip resolves and fetches, with what pip's indexes say about them."""
+        """Yields Python distributions that pip resolves and fetches, with what pip's indexes state about them."""
         for each in pip_tree(specs, self.scratch / "pip"):
             yield self._with_listing(each) if isinstance(each, Wanted) else each
 
     def _with_listing(self, wanted: Wanted) -> Wanted:
-        """Adds what the index says about a file that pip has fetched: pip does not report it."""
+        """Adds what a simple index states about a file that pip has fetched, because pip does not report that."""
         project, digest = parsed(wanted.filename).project, sha256_of(cast(Path, wanted.location))
         try:
             listed = self.api.pypi_files(self._indexes, project)
@@ -133,7 +134,7 @@ class Sources:
 
 
 def or_refused(title: str, found: Iterator[Found]) -> Iterator[Found]:
-    """Turns an error of one source into a Refused item, so that the import continues with the others."""
+    """Turns an error of one source into a refused item, so that the import continues with the other sources."""
     try:
         yield from found
     except RegistryError as error:

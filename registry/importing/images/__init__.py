@@ -18,7 +18,7 @@ _HOW = "write oci:<host>[:port]/<repository>[:tag|@sha256:…], such as oci:regi
 
 @dataclass(frozen=True)
 class RemoteImage:
-    """An image in another registry, or a whole repository when both tag and digest are empty.
+    """An image in another registry to import, or a whole repository when both tag and digest are empty.
 
     `registry` is a URL without a path.
     """
@@ -34,7 +34,7 @@ class RemoteImage:
 
 
 def parse_image(text: str, *, plain_http: bool = False) -> RemoteImage:
-    """Parses `oci:<host>[:port]/<repository>[:tag][@digest]`.
+    """Parses the name of an image to import: `oci:<host>[:port]/<repository>[:tag][@digest]`.
 
     Raises RegistryError for any other text, and for `plain_http` with a host other than this machine.
     """

@@ -22,15 +22,15 @@ from registry.importing.images import RemoteImage
 from registry.importing.images.distribution import Absent, SourceRepository
 from registry.origin import Origin
 
-# The most bytes in one PutObject request (S3 User Guide, "Uploading objects").
+# The maximum number of bytes in one PutObject request (S3 User Guide, "Uploading objects").
 _LARGEST_PART = 5 << 30
 
 
 class ImageRegistries:
-    """The source registries of one import.
+    """The registries that one import reads images from.
 
-    Proxies and certificate authorities come from the environment. `referrers` says whether an image's referrers
-    (signatures, SBOMs) are imported with the image.
+    The environment sets proxies and certificate authorities. With `referrers`, an image is imported together with its
+    signatures and SBOMs.
     """
 
     def __init__(self, transport: httpx.BaseTransport | None = None, *, referrers: bool = True) -> None:
@@ -46,7 +46,10 @@ class ImageRegistries:
 
 
 class Carrier:
-    """Copies the images of one import. At most `workers` layers are copied at once, across all images."""
+    """Copies images from other registries to the origin, during one import.
+
+    At most `workers` layers of all images are copied in parallel.
+    """
 
     def __init__(self, registries: ImageRegistries, origin: Origin, directory: Path, *, workers: int) -> None:
         directory.mkdir(parents=True, exist_ok=True)
@@ -66,11 +69,11 @@ class Carrier:
     def described(
         self, wanted: Wanted, image: RemoteImage, layout: Path, left_out: list[str]
     ) -> Iterator[tuple[Artifact, list[oci.Part]]]:
-        """Saves the manifests of an image and of what belongs to it to `layout`, and yields an artifact for each.
+        """Saves the manifests of an image and of its referrers to `layout`, and yields an artifact for each.
 
-        The image comes first, then the referrers and the signatures by tag of its manifests, and so on. Each artifact
-        comes with the configs and layers to copy with `carry`. Adds to `left_out` the manifests that an index lists and
-        the source does not have. Raises RegistryError.
+        The image comes first, then its referrers and its signatures by tag, then their referrers, and so on. Each
+        artifact comes with the configs and layers to copy with `carry`. Adds a message to `left_out` for each manifest
+        that an index lists and the source registry does not have. Raises RegistryError.
         """
         source = self._registries.repository(image)
         seen = set[str]()
@@ -82,7 +85,7 @@ class Carrier:
                 top = saved.save(digest)
                 artifact, parts = oci.described(layout, wanted.repository, top, tag, saved.absent)
             except RegistryError as error:
-                # The message names the image, because the operator does not know the temporary layout.
+                # The message names the image instead of the temporary layout's path, which means nothing to operators.
                 raise RegistryError(str(error).replace(str(layout), str(image))) from None
             left_out += saved.absent.values()
             yield artifact, parts
@@ -92,9 +95,10 @@ class Carrier:
                 seen.update(each for each, _ in attached)
 
     def carry(self, image: RemoteImage, parts: Sequence[oci.Part]) -> list[str]:
-        """Copies configs and layers to the origin, and waits for all. Parts that the origin holds are skipped.
+        """Copies an image's configs and layers to the origin, and waits until all are copied.
 
-        Returns a reason for each layer that is left out. Raises RegistryError, and the cloud client's errors.
+        Parts that the origin already holds are skipped. Returns a reason for each layer that is left out. Raises
+        RegistryError, and the cloud client's errors.
         """
         source = self._registries.repository(image)
         running = [self._carrying(source, part) for part in parts]
@@ -102,7 +106,10 @@ class Carrier:
         return [reason for each in running if (reason := each.result())]
 
     def _carrying(self, source: SourceRepository, part: oci.Part) -> Future[str]:
-        """Returns the copy of a part, shared with other images. A copy that failed is started again."""
+        """Starts the copy of a config or layer, or returns the running copy if another image shares the part.
+
+        A copy that failed is started again.
+        """
         with self._lock:
             there = self._parts.get(part.key)
             if there is None or (there.done() and there.exception()):
@@ -110,7 +117,7 @@ class Carrier:
             return there
 
     def _carry(self, source: SourceRepository, part: oci.Part) -> str:
-        """Copies a part. Returns the reason when it is left out, and an empty string otherwise."""
+        """Copies a config or layer to the origin. Returns the reason for a part that is left out, otherwise nothing."""
         descriptor = part.descriptor
         if self._origin.holds(part.key, part.digest):
             return ""
@@ -132,7 +139,10 @@ class Carrier:
 
 
 class Saved:
-    """The manifests of one image, as files of a layout. `absent` has a reason for each that the source lacks."""
+    """The manifests of one image, saved as files of an OCI image layout.
+
+    `absent` has the digest of each manifest that the source registry does not have, with a message.
+    """
 
     def __init__(self, source: SourceRepository, layout: Path) -> None:
         self._source = source
@@ -140,9 +150,10 @@ class Saved:
         self.absent: dict[str, str] = {}
 
     def save(self, digest: str, media_type: str = "", depth: int = 0) -> Descriptor:
-        """Saves a manifest and, for an image index, all manifests in it. Returns the top descriptor.
+        """Saves a manifest of the source registry and, for an image index, all manifests that the index lists.
 
-        Raises RegistryError, and Absent when the source does not have the manifest.
+        Returns the descriptor of the saved manifest. Raises RegistryError, and Absent when the source registry does not
+        have the manifest.
         """
         fetched = self._source.manifest(digest)
         descriptor = fetched.descriptor.model_copy(update={"mediaType": media_type or fetched.descriptor.mediaType})

@@ -18,8 +18,10 @@ from typing import Any, cast
 
 from registry import RegistryError
 
-_HELPER_SECONDS = 60  # leaves a person time to unlock the key ring when the helper asks for it
-_NOT_FOUND = "credentials not found"  # printed by a helper that has no credentials for a host, with exit code 1
+# The timeout of a credential helper, which leaves an operator time to unlock the key ring.
+_HELPER_SECONDS = 60
+# What a credential helper prints, with exit code 1, when it has no credentials for a host.
+_NOT_FOUND = "credentials not found"
 
 
 @dataclass(frozen=True)
@@ -29,15 +31,15 @@ class Credentials:
 
     @property
     def basic(self) -> str:
-        """The value of the Authorization header (RFC 7617)."""
+        """The value of the Authorization header with these credentials, in the Basic scheme (RFC 7617)."""
         return f"Basic {base64.b64encode(f'{self.name}:{self.password}'.encode()).decode()}"
 
 
 def credentials_of(host: str, repository: str, environment: Mapping[str, str] | None = None) -> Credentials | None:
-    """Returns the credentials for a repository, from the first configuration file that has any; None without any.
+    """Returns the credentials for an image repository from the first configuration file that has any, or None.
 
-    Within a file, the longest entry that is a prefix of `<host>/<repository>` wins. Raises RegistryError for an
-    unreadable file, unusable credentials, or a failing credential helper.
+    Within a file, the longest entry that is a prefix of `<host>/<repository>` takes precedence. Raises RegistryError
+    for an unreadable file, unusable credentials, or a failing credential helper.
     """
     for file in _files(environment if environment is not None else os.environ):
         if file.is_file():
@@ -75,7 +77,10 @@ def _in_file(file: Path, host: str, repository: str) -> Credentials | None:
 
 
 def _plain(key: str) -> str:
-    """Returns an entry's name without scheme and API version, because older clients wrote URLs as names."""
+    """Returns the registry's name in an entry of a credentials file.
+
+    Older clients wrote a URL; its scheme and API version are removed.
+    """
     return re.sub(r"^https?://|/(v1|v2)?/?$", "", key)
 
 

@@ -1,4 +1,4 @@
-"""A client for pulls: tags, manifests, referrers and blobs of one repository (OCI Distribution Specification 1.1)."""
+"""A client that pulls from image registries: tags, manifests, referrers, blobs (OCI Distribution Specification 1.1)."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ from registry.importing.images.challenge import Challenged
 from registry.importing.images.credentials import credentials_of
 
 _ACCEPTED = ", ".join((*MANIFESTS, *INDEXES))
-_SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1+"  # the suffix is json or prettyjws
+# The start of the media types of Docker schema 1, an old manifest format. The rest is json or prettyjws.
+_SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1+"
 _DIGEST = re.compile(DIGEST)
-# Suffixes of the tags of signatures, attestations and SBOMs, for a registry that refuses to list its tags.
+# Suffixes of the tags of signatures, attestations and SBOMs, which are tried if a registry refuses to list its tags.
 _ATTACHED = (".sig", ".att", ".sbom")
-# Registries without the referrers API answer 404, or refuse the method or the path of a proxy's rules.
+# Statuses from registries without the referrers API: 404, or the refusal of a proxy that does not know the path.
 _NO_REFERRERS = (404, 405, 501)
 _TRIES = 5
 _LONGEST_WAIT_SECONDS = 60.0
@@ -36,7 +37,7 @@ _Answer = TypeVar("_Answer")
 
 
 class Absent(RegistryError):
-    """Raised when the source registry does not have a manifest or a blob."""
+    """Raised when the registry that images are imported from does not have a manifest or a blob."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Fetched:
 
 
 class SourceRepository:
-    """One repository of another registry.
+    """A client of one image repository in another registry.
 
     Methods retry on network errors, status 429 and status 5xx, and raise RegistryError when the request still fails.
     """
@@ -75,7 +76,8 @@ class SourceRepository:
     def digest(self, tag: str) -> str:
         """Returns the digest of a tag's manifest.
 
-        A HEAD request does not count against pull limits. When the answer has no digest, the manifest is fetched.
+        The client sends a HEAD request first, because registries do not count it as a pull. If the answer has no
+        digest, the client fetches the manifest.
         """
         digest = self._get(f"{self._base}/manifests/{tag}", "HEAD").headers.get("docker-content-digest", "")
         return digest if _DIGEST.fullmatch(digest) else self.manifest(tag).descriptor.digest
@@ -118,7 +120,7 @@ class SourceRepository:
     def attached(self, digest: str) -> list[tuple[str, str]]:
         """Returns the digest and the tag of each signature, attestation and SBOM that belongs to a manifest by its tag.
 
-        The tags are listed once. A registry that refuses to list them is asked for the usual tags.
+        The registry's tags are listed once. If the registry refuses to list tags, the client tries the usual tags.
         """
         prefix = digest.replace(":", "-")
         with self._lock:
@@ -137,7 +139,7 @@ class SourceRepository:
         return self._get(f"{self._base}/manifests/{tag}", "HEAD", allowed=(404,)).status_code == 200
 
     def blob(self, digest: str, size: int, file: Path) -> None:
-        """Streams a blob to `file`, resumes after a broken connection, and checks size and digest."""
+        """Downloads a blob to `file`, resumes after a broken connection, and checks the blob's size and digest."""
 
         def attempt() -> None:
             have = file.stat().st_size if file.exists() else 0
@@ -159,7 +161,10 @@ class SourceRepository:
     def _get(
         self, url: str, method: str = "GET", *, accept: str = _ACCEPTED, allowed: Sequence[int] = ()
     ) -> httpx.Response:
-        """Returns the answer with a status below 400, or with one of the `allowed` statuses."""
+        """Sends a request to the registry, and returns an answer with a status below 400 or in `allowed`.
+
+        Retries transient failures. Raises RegistryError when the request still fails.
+        """
 
         def attempt() -> httpx.Response:
             answer = self._http.request(method, url, headers={"Accept": accept}, auth=self._auth)
@@ -194,9 +199,9 @@ class SourceRepository:
 
 
 def _list(answer: httpx.Response, name: str, kind: type[_Answer]) -> list[_Answer]:
-    """Returns the list in a member of a JSON answer. Some registries send null for an empty list.
+    """Returns the list under one name in an image registry's JSON answer. Some registries send null for an empty list.
 
-    Raises RegistryError when the answer is no JSON object, or when the items are not all of type `kind`.
+    Raises RegistryError when the answer is not a JSON object, or when the items are not all of type `kind`.
     """
     try:
         found: Any = answer.json()
@@ -209,7 +214,7 @@ def _list(answer: httpx.Response, name: str, kind: type[_Answer]) -> list[_Answe
 
 
 def _next(answer: httpx.Response) -> str:
-    """Returns the URL of the next page (RFC 8288), or an empty string on the last page."""
+    """Returns the URL of a list's next page from the Link header (RFC 8288), or an empty string on the last page."""
     link = answer.links.get("next", {}).get("url", "")
     return str(answer.request.url.join(link)) if link else ""
 
@@ -224,7 +229,7 @@ def _is_schema_1(body: bytes) -> bool:
 
 
 def _wait(error: httpx.HTTPError, tries: int) -> float | None:
-    """Returns the seconds to wait before the next attempt, or None when a retry would not help.
+    """Returns the seconds to wait before the next try of a failed request, or None when a retry would not help.
 
     A Retry-After header takes precedence over the exponential backoff.
     """
@@ -242,7 +247,7 @@ def _status(error: httpx.HTTPError) -> int:
 
 
 def _reason(error: httpx.HTTPError) -> str:
-    """Returns the status with the registry's error code ("Error Codes"), or the network error's text."""
+    """Returns the reason for a failed request: the status and the registry's error code, or the network error."""
     if not isinstance(error, httpx.HTTPStatusError):
         return str(error) or type(error).__name__
     status = str(error.response.status_code)
