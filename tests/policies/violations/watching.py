@@ -148,9 +148,9 @@ VIOLATIONS = [
     ),
     Violation("alert purge-lag: is off", ACTIONS, "off", POLICY, put("enabled", False), ending("purge-lag"), GOOGLE),
     Violation(
-        "alert purge-lag: tells nobody",
+        "alert purge-lag: has no recipient",
         "multi-alarm-has-recipients",
-        "nobody",
+        "it has no notification channel",
         POLICY,
         put("notificationChannels", []),
         ending("purge-lag"),
