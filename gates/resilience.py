@@ -48,8 +48,8 @@ class _Statement(BaseModel):
         return self
 
     def sets(self, known: Iterable[str]) -> list[Losses]:
-        """Returns the sets of losses that a resilience statement covers, chosen from the losses in the
-        resource graph.
+        """Returns the failures for which this statement of the resilience file makes a promise. Each set names what
+        fails at the same time, such as one region or two clouds.
         """
         if self.all is not None:
             return [frozenset(self.all)]

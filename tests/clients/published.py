@@ -33,7 +33,7 @@ class Published:
 
 
 def publish(up: Up, directory: Path) -> Published:
-    """Publishes the images to the sandbox, and configures the client `clients`, which may pull them."""
+    """Publishes the images to the sandbox, and creates a token that may pull them for the image clients."""
     images = Images(directory / "images")
     docker = (built.DOCKER_MANIFEST, built.DOCKER_CONFIG, built.DOCKER_LAYER)
     zstd = (built.MANIFEST, built.CONFIG, f"{built.LAYER}+zstd")

@@ -36,8 +36,8 @@ _log.setLevel(logging.INFO)
 
 
 def handler(event: object, context: object) -> dict[str, Any]:
-    """Delivers the outbox's changes until the pass's time is over, and returns the counts of the pass. The event is
-    ignored."""
+    """Handles one scheduled invocation of the Lambda function: delivers changes from the outbox until the time limit,
+    and returns how many were delivered and how many are left. The content of the event is not used."""
     report = _delivery().drain(until=time.time() + PASS_SECONDS)
     _metrics().purges(report.lag, report.dead)
     for reason in report.delayed:

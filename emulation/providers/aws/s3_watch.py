@@ -12,8 +12,8 @@ from emulation.providers.handler import CloudError, Handler, Properties
 
 
 def handlers() -> list[Handler]:
-    """Returns the handlers of Object Lock, access logging and request metrics. The Pulumi id is the bucket's name, and
-    for metrics also the name of the metrics."""
+    """Returns the emulated provider's handlers for the Pulumi resources of Object Lock, access logging and request
+    metrics. The id of such a resource begins with the bucket's name. Request metrics add the name of their filter."""
     return [
         Setting(aws.s3.BucketObjectLockConfiguration, _put_lock, _get_lock, _unlock),
         Setting(

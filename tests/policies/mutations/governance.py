@@ -1,4 +1,4 @@
-"""Changes that break policies on all resources of a stack, each of which a policy must report."""
+"""Mutations for the policies that apply to every resource type. A policy must report each mutation."""
 
 from __future__ import annotations
 
