@@ -86,13 +86,13 @@ def stack(sandbox: Sandbox) -> dict[str, Any]:
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
     )
     edge = Cloudflare(api_token=_ACCOUNT, base_url=sandbox.cloudflare_url)
-    edge.zones.create(account={"id": _ACCOUNT}, name="artifact-edge.test", type="full")
+    zone = edge.zones.create(account={"id": _ACCOUNT}, name="artifact-edge.test", type="full")
     namespace = edge.kv.namespaces.create(account_id=_ACCOUNT, title="entitlements")
     return {
         "environment": "bench",
         "home_region": "us-east-1",
         "url": "https://packages.artifact-edge.test",
-        "edge_zone": {"name": "artifact-edge-zone.test", "id": "none"},
+        "edge_zone": {"name": "artifact-edge.test", "id": cast(Any, zone).id},
         "buckets": [{"region": "us-east-1", "name": "origin"}],
         "metadata": {"backend": "dynamodb", "region": "us-east-1", "table": "metadata"},
         "entitlements": {"account_id": _ACCOUNT, "namespace_id": cast(Any, namespace).id},
