@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from flask import Blueprint, Response
 
 from emulation.cloudflare.envelope import ApiError, Json, body, new_id, now, page, success, take
-from emulation.cloudflare.existing import existing_zone
+from emulation.cloudflare.existing import existing, existing_zone
 from emulation.state_store import StateStore
 
 
@@ -86,17 +86,11 @@ def blueprint(store: StateStore, converge: Callable[[], None]) -> Blueprint:
 
 
 def _known(store: StateStore, account: str, id: str) -> Json:
-    certificate = store.get("certificate", account, id)
-    if certificate is None:
-        raise ApiError(404, 1407, f"mTLS certificate not found: {id}")
-    return certificate
+    return existing(store, "certificate", account, id, 1407, f"mTLS certificate not found: {id}")
 
 
 def _trusted(store: StateStore, zone: str, id: str) -> Json:
-    trusted = store.get("trust", zone, id)
-    if trusted is None:
-        raise ApiError(404, 1407, f"custom origin trust store certificate not found: {id}")
-    return trusted
+    return existing(store, "trust", zone, id, 1407, f"custom origin trust store certificate not found: {id}")
 
 
 def _uses(script: Json, id: str) -> bool:

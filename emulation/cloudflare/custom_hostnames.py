@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from flask import Blueprint, Response, request
 
 from emulation.cloudflare.envelope import ApiError, Json, body, new_id, now, page, success, take
-from emulation.cloudflare.existing import existing_zone
+from emulation.cloudflare.existing import existing, existing_zone
 from emulation.state_store import StateStore
 
 # A function that returns the values of a name's records of one type ("CNAME" or "TXT") in public DNS.
@@ -107,10 +107,8 @@ def _serve_fallback_origin(hostnames: Blueprint, store: StateStore) -> None:
 
     @hostnames.get(path)
     def get_fallback_origin(zone: str) -> Response:
-        known = store.get("fallback_origin", zone, "")
-        if known is None:
-            raise ApiError(404, 1551, "resource not found: the zone has no fallback origin")
-        return success(known)
+        missing = "resource not found: the zone has no fallback origin"
+        return success(existing(store, "fallback_origin", zone, "", 1551, missing))
 
     @hostnames.put(path)
     def put_fallback_origin(zone: str) -> Response:
@@ -175,10 +173,7 @@ def _looked_up(store: StateStore, zone: str, hostname: Json, resolve: Resolver, 
 
 def _known(store: StateStore, zone: str, id: str) -> Json:
     existing_zone(store, zone)
-    known = store.get("hostname", zone, id)
-    if known is None:
-        raise ApiError(404, _NOT_FOUND, f"custom hostname not found: {id}")
-    return known
+    return existing(store, "hostname", zone, id, _NOT_FOUND, f"custom hostname not found: {id}")
 
 
 def _delegation(zone: str) -> str:

@@ -1,4 +1,4 @@
-"""Finds the stored zone that a request to the Cloudflare API names, or refuses the request."""
+"""Finds the stored resource that a request to the Cloudflare API names, or refuses the request."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ from emulation.state_store import StateStore
 
 
 def existing_zone(store: StateStore, zone: str) -> Json:
-    known = store.get("zone", "", zone)
+    return existing(store, "zone", "", zone, 1001, f"Invalid zone identifier: {zone}")
+
+
+def existing(store: StateStore, kind: str, scope: str, id: str, code: int, missing: str) -> Json:
+    """Returns a resource of the account or zone `scope`. Raises ApiError with Cloudflare's error code and the message
+    `missing` when the store does not have the resource."""
+    known = store.get(kind, scope, id)
     if known is None:
-        raise ApiError(404, 1001, f"Invalid zone identifier: {zone}")
+        raise ApiError(404, code, missing)
     return known

@@ -13,6 +13,7 @@ from typing import Any, cast
 from flask import Blueprint, Response, request
 
 from emulation.cloudflare.envelope import ApiError, Json, body, new_id, page, success, take
+from emulation.cloudflare.existing import existing
 from emulation.state_store import Entry, StateStore
 
 KEY_BYTES = 512
@@ -129,10 +130,7 @@ def blueprint(store: StateStore) -> Blueprint:
 
 
 def _namespace(store: StateStore, account: str, namespace: str) -> Json:
-    known = store.get("namespace", account, namespace)
-    if known is None:
-        raise ApiError(404, 10013, f"namespace not found: {namespace}")
-    return known
+    return existing(store, "namespace", account, namespace, 10013, f"namespace not found: {namespace}")
 
 
 def _refuse_taken_title(store: StateStore, account: str, title: str, namespace: str) -> None:

@@ -18,6 +18,7 @@ from werkzeug.datastructures import FileStorage
 from emulation.cloudflare import deployment as network
 from emulation.cloudflare.deployment import Edge, EdgeError
 from emulation.cloudflare.envelope import ApiError, Json, now, page, success, take
+from emulation.cloudflare.existing import existing
 from emulation.state_store import StateStore
 
 # For each content type of an uploaded module, the name of the module's type in workerd's configuration.
@@ -87,10 +88,7 @@ def blueprint(store: StateStore, edge: Edge, converge: Callable[[], None]) -> Bl
 
 
 def _script(store: StateStore, account: str, name: str) -> Json:
-    script = store.get("script", account, name)
-    if script is None:
-        raise ApiError(404, 10007, f"This Worker does not exist on your account: {name}")
-    return script
+    return existing(store, "script", account, name, 10007, f"This Worker does not exist on your account: {name}")
 
 
 def _uploaded(store: StateStore, account: str, name: str) -> Json:

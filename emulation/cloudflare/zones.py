@@ -13,7 +13,7 @@ from flask import Blueprint, Response, request
 
 from emulation.cloudflare.deployment import Edge
 from emulation.cloudflare.envelope import ApiError, Json, body, new_id, now, page, success, take
-from emulation.cloudflare.existing import existing_zone
+from emulation.cloudflare.existing import existing, existing_zone
 from emulation.state_store import StateStore
 
 NAME_SERVERS = ["ada.ns.cloudflare.com", "rob.ns.cloudflare.com"]
@@ -203,10 +203,7 @@ def _new_zone(name: str, kind: str, account: str) -> Json:
 
 
 def _record(store: StateStore, zone: str, record: str) -> Json:
-    known = store.get("record", zone, record)
-    if known is None:
-        raise ApiError(404, 81044, f"Record does not exist: {record}")
-    return known
+    return existing(store, "record", zone, record, 81044, f"Record does not exist: {record}")
 
 
 def _put_record(store: StateStore, zone: str, zone_name: str, known: Json, given: Json) -> Json:
@@ -242,10 +239,7 @@ def _refuse_bad_content(kind: str, content: str) -> None:
 
 
 def _route(store: StateStore, zone: str, route: str) -> Json:
-    known = store.get("route", zone, route)
-    if known is None:
-        raise ApiError(404, 10020, f"workers route not found: {route}")
-    return known
+    return existing(store, "route", zone, route, 10020, f"workers route not found: {route}")
 
 
 def _put_route(store: StateStore, zone: str, id: str, converge: Callable[[], None]) -> Json:
