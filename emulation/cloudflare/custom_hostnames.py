@@ -153,15 +153,11 @@ def _certificate(given: Json) -> Json:
 
 
 def _looked_up(store: StateStore, zone: str, hostname: Json, resolve: Resolver, converge: Callable[[], None]) -> Json:
-    """Looks a custom hostname up in public DNS and returns it with its new state. If the state has changed, the PoPs
-    get a new deployment."""
-    name, ssl = hostname["hostname"], hostname["ssl"]
-    proof, origin = hostname["ownership_verification"], store.get("fallback_origin", zone, "")
-    owned = proof["value"] in resolve(proof["name"], "TXT")
-    owned = owned or (origin is not None and origin["origin"] in resolve(name, "CNAME"))
-    delegated = f"{name}.{_delegation(zone)}.dcv.cloudflare.com" in resolve(f"_acme-challenge.{name}", "CNAME")
-    status = "active" if owned or hostname["status"] == "active" else "pending"
-    issued = "active" if delegated or ssl["status"] == "active" else "pending_validation"
+    """Looks up in public DNS what is still pending of a custom hostname, and returns it with its new state. If the
+    state has changed, the PoPs get a new deployment."""
+    ssl = hostname["ssl"]
+    status = "active" if hostname["status"] == "active" or _owned(store, zone, hostname, resolve) else "pending"
+    issued = "active" if ssl["status"] == "active" or _delegated(zone, hostname, resolve) else "pending_validation"
     if (status, issued) == (hostname["status"], ssl["status"]):
         return hostname
     errors: list[str] = [] if status == "active" else hostname["verification_errors"]
@@ -169,6 +165,21 @@ def _looked_up(store: StateStore, zone: str, hostname: Json, resolve: Resolver, 
     store.put("hostname", zone, hostname["id"], current)
     converge()
     return current
+
+
+def _owned(store: StateStore, zone: str, hostname: Json, resolve: Resolver) -> bool:
+    """Returns whether public DNS proves control of the hostname, by the TXT record or by an alias of the fallback
+    origin."""
+    proof, origin = hostname["ownership_verification"], store.get("fallback_origin", zone, "")
+    if proof["value"] in resolve(proof["name"], "TXT"):
+        return True
+    return origin is not None and origin["origin"] in resolve(hostname["hostname"], "CNAME")
+
+
+def _delegated(zone: str, hostname: Json, resolve: Resolver) -> bool:
+    """Returns whether public DNS delegates the validation of the hostname's certificate to Cloudflare."""
+    name = hostname["hostname"]
+    return f"{name}.{_delegation(zone)}.dcv.cloudflare.com" in resolve(f"_acme-challenge.{name}", "CNAME")
 
 
 def _known(store: StateStore, zone: str, id: str) -> Json:
