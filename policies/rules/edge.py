@@ -19,7 +19,8 @@ from policies.rules.functions import FUNCTION, SERVICE, environment_of
 
 SCRIPT = "cloudflare:index/workersScript:WorkersScript"
 ROUTE = "cloudflare:index/workersRoute:WorkersRoute"
-FALLBACK_ORIGIN = "cloudflare:index/customHostnameFallbackOrigin:CustomHostnameFallbackOrigin"
+_FALLBACK_ORIGIN = "cloudflare:index/customHostnameFallbackOrigin:CustomHostnameFallbackOrigin"
+DNS_RECORD = "cloudflare:index/dnsRecord:DnsRecord"
 CUSTOM_HOSTNAME = "cloudflare:index/customHostname:CustomHostname"
 _SUBDOMAIN = "cloudflare:index/workersScriptSubdomain:WorkersScriptSubdomain"
 _CUSTOM_DOMAIN = "cloudflare:index/workersCustomDomain:WorkersCustomDomain"
@@ -87,7 +88,7 @@ def answers_for_its_hostname_only(args: ResourceValidationArgs) -> Iterator[str]
 @whole_stack(
     "cloudflare-dns-proxied-record-has-worker",
     "Every proxied hostname has a route to the worker, which authorizes each request.",
-    of={"cloudflare:index/dnsRecord:DnsRecord"},
+    of={DNS_RECORD},
     severity=Severity.CRITICAL,
     control=our_design("authorization comes before any cache look-up"),
     fix="Give the name a cloudflare.WorkersRoute for all of its paths, with a script",
@@ -95,8 +96,8 @@ def answers_for_its_hostname_only(args: ResourceValidationArgs) -> Iterator[str]
 def proxied_names_have_a_worker(record: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     if record.props.get("proxied") is not True:
         return
-    name = record.props.get("name")
-    if any(origin.props.get("origin") == name for origin in all_of(stack, {FALLBACK_ORIGIN})):
+    name = str(record.props.get("name"))
+    if name in fallback_origins(stack):
         return  # requests through the fallback origin are for custom hostnames, whose routes another policy checks
     routes = [each for each in all_of(stack, {ROUTE}) if each.props.get("pattern") == f"{name}/*"]
     if not any(is_set(route, "script") for route in routes):
@@ -209,6 +210,11 @@ def _written_namespaces(stack: StackValidationArgs) -> Iterator[str]:
 def logs(args: ResourceValidationArgs) -> Iterator[str]:
     if part(args.props, "observability").get("enabled") is not True:
         yield "observability is not enabled"
+
+
+def fallback_origins(stack: StackValidationArgs) -> Iterator[str]:
+    """Returns the host names to which Cloudflare sends requests for custom hostnames."""
+    return (str(each.props.get("origin")) for each in all_of(stack, {_FALLBACK_ORIGIN}))
 
 
 def _of_its_zone(hostname: PolicyResource, token: str, stack: StackValidationArgs) -> list[PolicyResource]:

@@ -12,9 +12,7 @@ from policies.framework.controls import our_design
 from policies.framework.declare import kind, setting, texts, whole_stack
 from policies.framework.relations import all_of
 from policies.rules.dns import RECORD
-from policies.rules.edge import CUSTOM_HOSTNAME, FALLBACK_ORIGIN, ROUTE
-
-DNS_RECORD = "cloudflare:index/dnsRecord:DnsRecord"
+from policies.rules.edge import CUSTOM_HOSTNAME, DNS_RECORD, ROUTE, fallback_origins
 
 
 @whole_stack(
@@ -28,7 +26,7 @@ DNS_RECORD = "cloudflare:index/dnsRecord:DnsRecord"
     "cloudflare.DnsRecord with proxied true",
 )
 def hostname_proxied(resource: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    origins = _fallback_origins(stack)
+    origins = set(fallback_origins(stack))
     if kind(resource) == ROUTE:
         host = str(resource.props.get("pattern")).partition("/")[0]
         if host not in {each.props.get("hostname") for each in all_of(stack, {CUSTOM_HOSTNAME})}:
@@ -58,15 +56,10 @@ def leads_to_edge(record: PolicyResource, stack: StackValidationArgs) -> Iterato
         return
     if record.props.get("aliases"):
         yield f"{name} is an alias to a resource of AWS"
-    origins = _fallback_origins(stack)
+    origins = set(fallback_origins(stack))
     for target in texts(record.props.get("records")):
         if target.removesuffix(".") not in origins:
             yield f"{name} leads to {target}"
-
-
-def _fallback_origins(stack: StackValidationArgs) -> set[str]:
-    """Returns the host names to which Cloudflare sends requests for custom hostnames."""
-    return {str(each.props.get("origin")) for each in all_of(stack, {FALLBACK_ORIGIN})}
 
 
 POLICIES: list[Policy] = [hostname_proxied, leads_to_edge]
