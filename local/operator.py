@@ -12,8 +12,9 @@ from typing import Any
 
 import httpx
 import yaml
+from cloudflare import Cloudflare
 
-from emulation.cloudflare.zones import REGISTRAR_PATH
+from emulation.cloudflare.zone_owner import active_zone
 from emulation.engine.environment import cloud_environment
 from emulation.layout import Sandbox
 from local.checkout import CHECKOUT
@@ -44,11 +45,9 @@ def add_edge_zone(sandbox: Sandbox, stack: str, stacks: Path) -> None:
     On the real Cloudflare, people do this once in the dashboard and at their registrar (docs/deploying.md).
     """
     config = yaml.safe_load((stacks / f"Pulumi.{stack}.yaml").read_text())["config"]["artifact-edge:edge"]
-    api = httpx.Client(base_url=sandbox.cloudflare_url, headers={"Authorization": "Bearer any"}, trust_env=False)
-    if not api.get("/zones", params={"name": config["zone"]}).raise_for_status().json()["result"]:
-        account = {"id": config["account_id"]}
-        api.post("/zones", json={"name": config["zone"], "account": account, "type": "full"}).raise_for_status()
-    api.put(f"{REGISTRAR_PATH}/{config['zone']}").raise_for_status()
+    with httpx.Client(trust_env=False) as http:
+        api = Cloudflare(api_token="any", base_url=sandbox.cloudflare_url, http_client=http)  # noqa: S106
+        active_zone(api, config["account_id"], config["zone"])
 
 
 def publish_samples(sandbox: Sandbox, outputs: Mapping[str, Any]) -> list[str]:

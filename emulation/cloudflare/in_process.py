@@ -10,7 +10,6 @@ from cloudflare import Cloudflare
 
 from emulation.cloudflare.api import PREFIX, create_app
 from emulation.cloudflare.custom_hostnames import Resolver, no_dns
-from emulation.cloudflare.zones import REGISTRAR_PATH
 from emulation.state_store import StateStore
 
 
@@ -27,10 +26,3 @@ def client(directory: Path, *, token: str = "any", resolve: Resolver = no_dns) -
         http_client=httpx.Client(transport=transport),
         max_retries=0,
     )
-
-
-def active_zone(api: Cloudflare, account_id: str, name: str) -> str:
-    """Creates a Cloudflare zone, delegates its domain as the owner does at the registrar, and returns the zone's id."""
-    zone = api.zones.create(account={"id": account_id}, name=name, type="full")
-    api.put(f"{REGISTRAR_PATH}/{name}", cast_to=object)
-    return zone.id if zone else ""

@@ -32,7 +32,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from emulation import processes
 from emulation.cloudflare import pki, workerd
-from emulation.cloudflare.in_process import active_zone
+from emulation.cloudflare.zone_owner import active_zone
 from emulation.layout import CLOUDFLARE_PORT, DNS_PORT, POP_HTTPS_PORT, POPS, Sandbox
 
 ACCOUNT = "0123456789abcdef0123456789abcdef"

@@ -23,6 +23,7 @@ from google.auth.credentials import AnonymousCredentials
 
 from emulation.cloudflare import in_process
 from emulation.cloudflare.api import PREFIX, create_app
+from emulation.cloudflare.zone_owner import active_zone
 from emulation.gcp import in_process as in_process_google
 from emulation.state_store import StateStore
 from registry.cloudflare.api import CloudflareApi
@@ -185,7 +186,7 @@ def network(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
             KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
         )
         edge = in_process.client(tmp_path / "cloudflare")
-        zone = in_process.active_zone(edge, ACCOUNT, "artifact-edge-zone.test")
+        zone = active_zone(edge, ACCOUNT, "artifact-edge-zone.test")
         namespace = edge.kv.namespaces.create(account_id=ACCOUNT, title="entitlements")
         assert namespace is not None
 

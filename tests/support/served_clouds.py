@@ -26,8 +26,8 @@ from moto.server import (
 from werkzeug.serving import make_server
 
 from emulation.aws.tables import patch_tables
-from emulation.cloudflare import in_process as in_process_cloudflare
 from emulation.cloudflare.api import PREFIX, create_app
+from emulation.cloudflare.zone_owner import active_zone
 from emulation.gcp import in_process
 from emulation.state_store import StateStore
 
@@ -164,7 +164,7 @@ def served_clouds(directory: Path, store: Literal["s3", "gcs"]) -> Generator[Ser
             "STORAGE_EMULATOR_HOST": google,
         }
         edge = Cloudflare(api_token="test", base_url=environment["CLOUDFLARE_BASE_URL"])
-        zone = in_process_cloudflare.active_zone(edge, ACCOUNT, "artifact-edge-zone.test")
+        zone = active_zone(edge, ACCOUNT, "artifact-edge-zone.test")
         namespace = edge.kv.namespaces.create(account_id=ACCOUNT, title="entitlements")
         assert namespace is not None
         bucket = OnS3(aws) if store == "s3" else OnCloudStorage(google)

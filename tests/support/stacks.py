@@ -15,6 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from emulation.cloudflare import in_process, pki
 from emulation.cloudflare.public_dns import PublicDns
+from emulation.cloudflare.zone_owner import active_zone
 from emulation.gcp import in_process as google
 from emulation.providers import aws as emulated_aws
 from emulation.providers import cloudflare as emulated_cloudflare
@@ -63,7 +64,7 @@ def brought_up(stack: str, config: dict[str, str], directory: Path) -> tuple[Dep
     """
     account = in_process.client(directory, resolve=PublicDns("https://route53.amazonaws.com"))
     edge = json.loads(config["artifact-edge:edge"])
-    in_process.active_zone(account, edge["account_id"], edge["zone"])
+    active_zone(account, edge["account_id"], edge["zone"])
     project = google.client(directory)
     write_edge_secret(stack, directory)
     deployment = deploy(

@@ -16,6 +16,7 @@ from cloudflare import Cloudflare
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from emulation.cloudflare import api, in_process, pki
+from emulation.cloudflare.zone_owner import active_zone
 from emulation.providers import cloudflare as emulated_cloudflare
 from emulation.providers.aws import functions, handlers
 from emulation.providers.aws.clients import client
@@ -114,7 +115,7 @@ def edge_on(account: Cloudflare, directory: Path) -> Deployment:
 def account(tmp_path: Path) -> Cloudflare:
     """Returns a client of an account with one active zone."""
     api = in_process.client(tmp_path)
-    in_process.active_zone(api, ACCOUNT, "zone.test")
+    active_zone(api, ACCOUNT, "zone.test")
     return api
 
 
@@ -172,7 +173,7 @@ class Hostname:
     def __init__(self, directory: Path, looks: int) -> None:
         self.left = looks
         self.api = in_process.client(directory, resolve=self.resolve)
-        self.zone = in_process.active_zone(self.api, ACCOUNT, "zone.test")
+        self.zone = active_zone(self.api, ACCOUNT, "zone.test")
         custom: Any = self.api.custom_hostnames
         self.created = custom.create(
             zone_id=self.zone, hostname="packages.example.test", ssl={"type": "dv", "method": "txt"}

@@ -9,7 +9,8 @@ import cloudflare
 import pytest
 
 from emulation.cloudflare.custom_hostnames import served
-from emulation.cloudflare.in_process import active_zone, client
+from emulation.cloudflare.in_process import client
+from emulation.cloudflare.zone_owner import active_zone
 from emulation.state_store import StateStore
 
 ACCOUNT = "0" * 32

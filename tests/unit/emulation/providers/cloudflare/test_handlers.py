@@ -13,7 +13,8 @@ from cloudflare import Cloudflare
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from emulation.cloudflare import pki
-from emulation.cloudflare.in_process import active_zone, client
+from emulation.cloudflare.in_process import client
+from emulation.cloudflare.zone_owner import active_zone
 from emulation.providers import schema
 from emulation.providers.cloudflare import clients, functions, handlers
 from emulation.providers.handler import CloudError, Created, Handler, Properties

@@ -1,0 +1,16 @@
+"""Does for an emulated Cloudflare account what people do for a real one in the dashboard and at their registrar."""
+
+from __future__ import annotations
+
+from cloudflare import Cloudflare
+
+from emulation.cloudflare.zones import REGISTRAR_PATH
+
+
+def active_zone(api: Cloudflare, account_id: str, name: str) -> str:
+    """Adds the zone to the account, unless the account has it, and delegates its domain. Returns the zone's id."""
+    zone = next(iter(api.zones.list(name=name)), None) or api.zones.create(
+        account={"id": account_id}, name=name, type="full"
+    )
+    api.put(f"{REGISTRAR_PATH}/{name}", cast_to=object)
+    return zone.id if zone else ""
