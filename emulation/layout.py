@@ -32,6 +32,9 @@ CLIENT_LOCATION_PORT = 3128
 POP_HTTPS_PORT = 8443
 POP_L1_PORT = 8081
 
+# Paths that only the directory of a sandbox has: the lock of `make up`, and the engine's state.
+_PARTS = ("run/lock", "pulumi/state")
+
 AWS_ACCOUNT_ID = "123456789012"
 # The path below which the emulated AWS serves the metadata of each EC2 instance (`/<instance id>/latest/…`).
 INSTANCES_PATH = "/_artifact-edge/instances"
@@ -48,7 +51,8 @@ def _loopback(directory: Path) -> str:
     new sandbox takes it from the environment."""
     try:
         return (directory / "loopback").read_text().strip()
-    except FileNotFoundError:
+    except OSError:
+        # Also a path below a file. local/prerequisites.py names what makes a directory unusable.
         return os.environ.get(LOOPBACK_VARIABLE, "127.77")
 
 
@@ -176,6 +180,11 @@ class Sandbox:
     @property
     def gcp_url(self) -> str:
         return f"http://{self.gcp_address}:{GCP_PORT}"
+
+    def owns_directory(self) -> bool:
+        """Returns whether the sandbox's directory is empty, or was used by a sandbox before."""
+        entries = {entry.name for entry in self.directory.iterdir()}
+        return entries <= {"run"} or any((self.directory / part).exists() for part in _PARTS)
 
     def path(self, *parts: str) -> Path:
         """Returns a path in the sandbox's directory, and creates the parent directory of that path."""

@@ -15,7 +15,7 @@ from emulation.engine.find import EngineError, ensure_engine
 from emulation.layout import Sandbox
 from emulation.processes import ProcessError
 from emulation.services import AddressTaken
-from local import client_shell, instructions
+from local import client_shell, instructions, prerequisites
 from local.checkout import SANDBOX_DIRECTORY
 from local.clients import Identity, NoClient, configured
 from local.down import down as take_down
@@ -63,6 +63,7 @@ def down(directory: Directory = SANDBOX_DIRECTORY) -> None:
 def env(directory: Directory = SANDBOX_DIRECTORY) -> None:
     """Print the environment for plain `pulumi` and `python -m` commands, to use as: eval "$(python -m local env)"."""
     sandbox = Sandbox(directory=directory.resolve())
+    prerequisites.check_directory(sandbox)
     environment = shell_environment(ensure_engine(_to_stderr), sandbox, passphrase=PASSPHRASE)
     for name, value in environment.items():
         print(f"export {name}={shlex.quote(value)}")

@@ -7,6 +7,7 @@ import shutil
 from emulation import processes, services
 from emulation.engine.find import Report, ensure_engine
 from emulation.layout import Sandbox
+from local import prerequisites
 from local.stack import LocalStack
 from local.up import alone
 
@@ -20,6 +21,7 @@ def down(sandbox: Sandbox, report: Report) -> None:
     if not sandbox.directory.exists():
         report("no sandbox is running")
         return
+    prerequisites.check_content(sandbox)
     with alone(sandbox):
         try:
             if _clouds_run(sandbox):

@@ -12,12 +12,14 @@ import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from emulation.engine.find import Report
 from emulation.gcp.spanner.programs import postgres_programs
+from emulation.layout import Sandbox
 
 # The edge worker's tools are pinned to releases that run on Node 20, the oldest release line still in Debian.
 OLDEST_NODE = 20
@@ -58,11 +60,22 @@ def ensure(report: Report) -> None:
         install(missing, report)
 
 
-def check_directory(directory: Path) -> None:
-    """Raises PrerequisiteError when Traffic Server's user cannot enter the sandbox's directory.
+def check_directory(sandbox: Sandbox) -> None:
+    """Creates the sandbox's directory. Raises PrerequisiteError when a sandbox cannot use that directory.
 
-    The check applies only to root, because Traffic Server then runs as a separate user.
+    When root runs this, Traffic Server runs as a separate user, who must be able to enter the directory.
     """
+    check_content(sandbox)
+    directory = sandbox.directory
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise PrerequisiteError(
+            f"cannot write to the sandbox's directory {directory}: {error.strerror}; "
+            "choose another one with --directory"
+        ) from None
     if os.geteuid() != 0:
         return
     for parent in reversed(directory.resolve().parents):
@@ -70,6 +83,21 @@ def check_directory(directory: Path) -> None:
             raise PrerequisiteError(
                 f"{parent}: the user of Traffic Server cannot enter it. Run as another user, or: chmod o+x {parent}"
             )
+
+
+def check_content(sandbox: Sandbox) -> None:
+    """Raises PrerequisiteError when the sandbox's directory contains files that no sandbox made.
+
+    `make down` deletes the directory.
+    """
+    directory = sandbox.directory
+    if directory.exists() and not directory.is_dir():
+        raise PrerequisiteError(f"{directory} is not a directory; choose another one with --directory")
+    if directory.exists() and not sandbox.owns_directory():
+        raise PrerequisiteError(
+            f"{directory} contains files that no sandbox made, and `make down` would delete them; "
+            "choose an empty directory with --directory"
+        )
 
 
 def _is_there(program: str) -> bool:

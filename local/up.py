@@ -23,8 +23,8 @@ class BusyError(Exception):
 
 def up(sandbox: Sandbox, report: Report) -> str:
     """Starts the sandbox, provisions the stack, configures the clients and returns the URL of the registry."""
+    prerequisites.check_directory(sandbox)
     prerequisites.ensure(report)
-    prerequisites.check_directory(sandbox.directory)
     with alone(sandbox):
         engine = ensure_engine(report)
         report("starting the emulated clouds")
