@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -28,7 +29,9 @@ VERSION = "3.250.0"
 # The oldest Pulumi engine on PATH that is used. Older ones were not tested with the Python SDK in requirements.txt.
 OLDEST = (3, 220)
 
-RELEASE = f"https://get.pulumi.com/releases/sdk/pulumi-v{VERSION}-linux-x64.tar.gz"
+# Pulumi's name of each kind of processor for which it publishes releases. Machines with others build the engine.
+_PROCESSORS = {"x86_64": "x64", "aarch64": "arm64"}
+RELEASES = "https://get.pulumi.com/releases/sdk"
 CHECKSUMS = f"https://github.com/pulumi/pulumi/releases/download/v{VERSION}/pulumi-{VERSION}-checksums.txt"
 GO_PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
 GO_VERSION_VARIABLE = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
@@ -105,19 +108,25 @@ def version_of(pulumi: Path) -> tuple[int, ...]:
     return tuple(int(part) for part in match.groups()) if match else ()
 
 
+def release_name(machine: str) -> str:
+    """Returns the name of Pulumi's release for a kind of processor, as `uname -m` prints it."""
+    return f"pulumi-v{VERSION}-linux-{_PROCESSORS.get(machine, machine)}.tar.gz"
+
+
 def download(directory: Path, report: Report) -> None:
     """Downloads the official release of the Pulumi engine, checks its SHA-256 against the published one, and unpacks it
     into `directory`.
 
     Raises NotDownloadable when the download fails, and EngineError when the digest differs.
     """
+    release = release_name(platform.machine())
     try:
         checksums = httpx.get(CHECKSUMS, follow_redirects=True, timeout=10).raise_for_status().text
         report(f"downloading Pulumi {VERSION} (about 100 MB)")
-        archive = httpx.get(RELEASE, follow_redirects=True, timeout=300).raise_for_status().content
+        archive = httpx.get(f"{RELEASES}/{release}", follow_redirects=True, timeout=300).raise_for_status().content
     except httpx.HTTPError as error:
         raise NotDownloadable(type(error).__name__) from error
-    verify(archive, RELEASE.rsplit("/", 1)[1], checksums)
+    verify(archive, release, checksums)
     directory.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=directory.parent) as scratch:
         packed = Path(scratch) / "release.tar.gz"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import subprocess
 from pathlib import Path
 
+import httpx
 import pytest
 
 from emulation.engine import environment, find
@@ -78,3 +80,20 @@ def test_the_launched_language_host_prints_its_port_first(tmp_path: Path) -> Non
     finally:
         process.terminate()
         process.wait(timeout=10)
+
+
+@pytest.mark.parametrize(("machine", "processor"), [("x86_64", "x64"), ("aarch64", "arm64"), ("riscv64", "riscv64")])
+def test_the_release_is_for_the_machine_s_processor(
+    machine: str, processor: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def get(url: str, **_: object) -> httpx.Response:
+        asked.append(url)
+        return httpx.Response(200 if url == find.CHECKSUMS else 404, request=httpx.Request("GET", url))
+
+    monkeypatch.setattr(httpx, "get", get)
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    with pytest.raises(find.NotDownloadable):
+        find.download(tmp_path, print)
+    assert asked[-1].endswith(f"-linux-{processor}.tar.gz")
