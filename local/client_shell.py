@@ -9,13 +9,11 @@ from __future__ import annotations
 import shlex
 import venv
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from local.clients import Client
-from local.health import edge_authority
 
 # Variables of the user's shell that would override the exported ones.
-_UNSET = ("NO_PROXY", "no_proxy", "PYTHONHOME", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "UV_INDEX", "UV_INDEX_URL")
+UNSET = ("NO_PROXY", "no_proxy", "PYTHONHOME", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "UV_INDEX", "UV_INDEX_URL")
 
 
 def exports(client: Client) -> Iterator[str]:
@@ -26,23 +24,21 @@ def exports(client: Client) -> Iterator[str]:
     python = client.directory / "python"
     if not (python / "bin" / "pip").exists():
         venv.create(python, with_pip=True)
-    yield f"unset {' '.join(_UNSET)}"
-    for name, value in environment(client, python).items():
+    yield f"unset {' '.join(UNSET)}"
+    for name, value in {**environment(client), "VIRTUAL_ENV": str(python)}.items():
         yield f"export {name}={shlex.quote(value)}"
     yield f'export PATH={shlex.quote(str(python / "bin"))}:"$PATH"'
 
 
-def environment(client: Client, python: Path) -> Mapping[str, str]:
+def environment(client: Client) -> Mapping[str, str]:
     """Returns the variables with which client programs find the registry, trust it and authenticate.
 
-    `python` is the virtual environment that pip and uv install into. Client programs resolve no names: the proxy of
-    the client location resolves them through the emulated Geo-DNS.
+    Client programs resolve no names: the proxy of the client location resolves them through the emulated Geo-DNS.
     """
-    index, authority = f"{client.url}/pypi/simple/", str(edge_authority(client.sandbox))
+    index, authority = f"{client.url}/pypi/simple/", str(client.authority)
     return {
         "NPM_CONFIG_USERCONFIG": str(client.directory / "npmrc"),
         "NODE_EXTRA_CA_CERTS": authority,
-        "VIRTUAL_ENV": str(python),
         "NETRC": str(client.directory / "netrc"),
         "PIP_CONFIG_FILE": "/dev/null",
         "PIP_INDEX_URL": index,

@@ -62,6 +62,11 @@ class Client:
     def proxy(self) -> str:
         return client_location_proxy(self.sandbox, self.client_location)
 
+    @property
+    def authority(self) -> Path:
+        """The file with the certificate authority that the client trusts."""
+        return edge_authority(self.sandbox)
+
     def token(self) -> str | None:
         """Returns the token that was issued to the identity, or None."""
         path = self.directory / "token"
@@ -78,20 +83,27 @@ class Client:
         shutil.rmtree(self.directory, ignore_errors=True)
         self.sandbox.path("clients", self.identity, "x")
         self.directory.chmod(0o700)
-        self._write("npmrc", self._npmrc(token))
-        self._write("netrc", f"machine {self.host} login __token__ password {token}\n" if token else "")
-        self._write("auth.json", json.dumps({"auths": self._auths(token)}))
-        certificates = self.directory / "certificates"  # skopeo reads all certificates in a directory
-        certificates.mkdir()
-        shutil.copyfile(edge_authority(self.sandbox), certificates / "edge.crt")
-        if token:
-            self._write("token", token)
+        for name, text in self.files(token, edge_authority(self.sandbox).read_text()).items():
+            self._write(name, text)
         self._write("url", self.url)  # last: a client with a URL is configured
+
+    def files(self, token: str | None, authority: str) -> Mapping[str, str]:
+        """Returns the text of each configuration file by its path in the client's directory.
+
+        `authority` is the certificate authority in PEM form.
+        """
+        files = {
+            "npmrc": self._npmrc(token),
+            "netrc": f"machine {self.host} login __token__ password {token}\n" if token else "",
+            "auth.json": json.dumps({"auths": self._auths(token)}),
+            "certificates/edge.crt": authority,  # skopeo reads all certificates in a directory
+        }
+        return {**files, "token": token} if token else files
 
     def _npmrc(self, token: str | None) -> str:
         lines = [
             f"registry={self.url}/npm/",
-            f"cafile={edge_authority(self.sandbox)}",
+            f"cafile={self.authority}",
             f"https-proxy={self.proxy}",
             f"cache={self.directory / 'npm-cache'}",  # separate, so that no identity reads the downloads of another one
             "audit=false",
@@ -106,7 +118,9 @@ class Client:
         return {self.host: {"auth": base64.b64encode(f"token:{token}".encode()).decode()}} if token else {}
 
     def _write(self, name: str, text: str) -> None:
-        descriptor = os.open(self.directory / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        path = self.directory / name
+        path.parent.mkdir(exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(text)
 

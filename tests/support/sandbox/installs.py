@@ -36,5 +36,5 @@ def in_client(client: Client, command: list[str], directory: Path, **more: str) 
 
 
 def _run(client: Client, command: list[str | Path], more: dict[str, str], directory: Path | None = None) -> Finished:
-    settings = {**os.environ, **environment(client, Path(sys.prefix)), **more}
+    settings = {**os.environ, **environment(client), "VIRTUAL_ENV": sys.prefix, **more}
     return subprocess.run(command, cwd=directory, env=settings, capture_output=True, text=True, check=False)
