@@ -15,6 +15,7 @@ from emulation.engine.find import EngineError, ensure_engine
 from emulation.layout import Sandbox
 from emulation.processes import ProcessError
 from emulation.services import AddressTaken
+from local import client_files as client_archive
 from local import client_shell, instructions, prerequisites
 from local.checkout import SANDBOX_DIRECTORY
 from local.clients import Identity, NoClient, configured
@@ -23,6 +24,9 @@ from local.health import NotHealthy, unhealthy
 from local.operator import OperatorError
 from local.prerequisites import PrerequisiteError
 from local.progress import since_the_start
+from local.relay import PortTaken
+from local.serve import RunningError
+from local.serve import serve as run_in_foreground
 from local.stack import PASSPHRASE, LocalStack, StackError
 from local.up import BusyError
 from local.up import up as bring_up
@@ -38,9 +42,15 @@ _ENDINGS = (
     BusyError,
     NoClient,
     AddressTaken,
+    PortTaken,
+    RunningError,
 )
 
 Directory = Annotated[Path, typer.Option(help="directory of the sandbox", show_default=".sandbox in the checkout")]
+
+# Not the port of the proxies at the client locations: 0.0.0.0 would include their addresses.
+_SERVE_PORT = 3129
+_SERVED_AT = f"http://localhost:{_SERVE_PORT}"
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
@@ -79,6 +89,36 @@ def client(
     """Print the environment of a client's shell, to use as: eval "$(python -m local client reader)"."""
     sandbox = Sandbox(directory=directory.resolve())
     print(*client_shell.exports(configured(sandbox, identity.value)), sep="\n")
+
+
+@app.command()
+def client_files(
+    identity: Annotated[Identity, typer.Argument(help="identity that the other machine's programs authenticate with")],
+    target: Annotated[Path, typer.Argument(help="absolute path of the client's directory on the other machine")],
+    proxy: Annotated[str, typer.Option(help="URL of the proxy, as the other machine reaches it")] = _SERVED_AT,
+    directory: Directory = SANDBOX_DIRECTORY,
+) -> None:
+    """Write a tar archive with the files that make another machine a client of `python -m local serve`."""
+    if not target.is_absolute():
+        raise typer.BadParameter(f"{target} is not an absolute path", param_hint="TARGET")
+    sandbox = Sandbox(directory=directory.resolve())
+    sys.stdout.buffer.write(client_archive.packed(configured(sandbox, identity.value), target, proxy))
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option(help="port of the proxy that clients on other machines use")] = _SERVE_PORT,
+    address: Annotated[str, typer.Option(help="address to listen on; 0.0.0.0 lets other machines in")] = "127.0.0.1",
+    directory: Directory = SANDBOX_DIRECTORY,
+) -> None:
+    """Start the network, serve one port to clients on other machines, and end everything at Ctrl-C or SIGTERM."""
+    run_in_foreground(Sandbox(directory=directory.resolve()), address, port, since_the_start())
+
+
+@app.command()
+def engine() -> None:
+    """Download or build the Pulumi engine, which the other commands do when they need it."""
+    print(ensure_engine(since_the_start()).pulumi)
 
 
 @app.command()

@@ -10,7 +10,7 @@ from emulation.layout import Sandbox
 from local import __main__ as program
 from local.prerequisites import PrerequisiteError, check_content, check_directory
 
-COMMANDS = ["up", "down", "env"]
+COMMANDS = ["up", "down", "env", "serve"]
 
 
 def printed(command: str, directory: Path, monkeypatch: pytest.MonkeyPatch) -> str:

@@ -1,0 +1,64 @@
+"""Files that make another machine a client of the sandbox: `python -m local client-files reader ~/reader | tar -x`.
+
+The network may run in a container, whose paths and loopback addresses mean nothing to the clients outside of it.
+"""
+
+from __future__ import annotations
+
+import io
+import shlex
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.client_shell import UNSET, environment
+from local.clients import Client
+from local.health import edge_authority
+
+
+@dataclass(frozen=True)
+class OutsideClient(Client):
+    """An identity on another machine. `outside` is its directory there, and `reached_at` the URL of the proxy."""
+
+    outside: Path = Path()
+    reached_at: str = ""
+
+    @property
+    def directory(self) -> Path:
+        return self.outside
+
+    @property
+    def proxy(self) -> str:
+        return self.reached_at
+
+    @property
+    def authority(self) -> Path:
+        return self.outside / "certificates" / "edge.crt"
+
+
+def packed(client: Client, directory: Path, proxy: str) -> bytes:
+    """Returns a tar archive with the client's files below the last name of `directory`.
+
+    The file `environment` sets up a shell, as `python -m local client` does on this machine.
+    """
+    outside = OutsideClient(client.sandbox, client.identity, client.url, outside=directory, reached_at=proxy)
+    texts = outside.files(client.token(), edge_authority(client.sandbox).read_text())
+    return _tar({**texts, "environment": _exports(outside)}, directory.name)
+
+
+def _exports(client: Client) -> str:
+    lines = [f"unset {' '.join(UNSET)}"]
+    lines += [f"export {name}={shlex.quote(value)}" for name, value in environment(client).items()]
+    return "\n".join(lines) + "\n"
+
+
+def _tar(texts: Mapping[str, str], directory: str) -> bytes:
+    """Packs the files, which only their owner can read."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for name, text in texts.items():
+            member = tarfile.TarInfo(f"{directory}/{name}")
+            member.size, member.mode = len(text.encode()), 0o600
+            tar.addfile(member, io.BytesIO(text.encode()))
+    return archive.getvalue()

@@ -1,0 +1,58 @@
+"""Forwards a port that other machines can reach to a proxy on the loopback network, for `python -m local serve`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import suppress
+
+_CHUNK_BYTES = 65536
+
+
+class PortTaken(Exception):
+    """The relay cannot listen; the message names the address and says how to choose another one."""
+
+
+def forward(address: str, port: int, target: tuple[str, int]) -> None:
+    """Forwards connections to `target` until the process receives SIGINT or SIGTERM. Raises PortTaken."""
+    asyncio.run(_forward(address, port, target))
+
+
+async def _forward(address: str, port: int, target: tuple[str, int]) -> None:
+    ended = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    server = await listen(address, port, target)
+    await ended.wait()
+    server.close()
+
+
+async def listen(address: str, port: int, target: tuple[str, int]) -> asyncio.Server:
+    """Returns a server that copies each connection's bytes to and from `target`. Raises PortTaken."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            upstream_reader, upstream_writer = await asyncio.open_connection(*target)
+        except OSError:
+            writer.close()
+            return
+        await asyncio.gather(_copy(reader, upstream_writer), _copy(upstream_reader, writer))
+        upstream_writer.close()
+        writer.close()
+
+    try:
+        return await asyncio.start_server(serve, address, port)
+    except OSError as error:
+        raise PortTaken(
+            f"cannot listen on {address}:{port}: {error.strerror}; choose another one with --port"
+        ) from None
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Copies bytes until the sender ends, and passes the end on. The other direction may still have bytes."""
+    with suppress(ConnectionError):
+        while chunk := await reader.read(_CHUNK_BYTES):
+            writer.write(chunk)
+            await writer.drain()
+    with suppress(OSError):
+        writer.write_eof()

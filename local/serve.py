@@ -1,0 +1,49 @@
+"""`python -m local serve`: runs the network in the foreground, with one port for clients on other machines.
+
+The container of the Dockerfile runs this command. The emulated clouds keep state in memory, so that a network which was
+stopped starts from the beginning.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from types import FrameType
+from typing import NoReturn
+
+from emulation import processes, services
+from emulation.engine.find import Report
+from emulation.layout import CLIENT_LOCATION_PORT, CLIENT_LOCATIONS, Sandbox
+from local import prerequisites
+from local.relay import forward
+from local.up import up
+
+
+class RunningError(Exception):
+    """A network runs already in the sandbox's directory."""
+
+
+def serve(sandbox: Sandbox, address: str, port: int, report: Report) -> None:
+    """Starts the network, forwards the port to the first client location, and ends every process at SIGINT or SIGTERM.
+
+    Raises RunningError, PortTaken and the errors of `up`. After the last two, every process has ended, too.
+    """
+    prerequisites.check_directory(sandbox)
+    if any(processes.pid_of(sandbox, name) for name in processes.names(sandbox)):
+        raise RunningError(f"a network runs already in {sandbox.directory}; end it with: make down")
+    signal.signal(signal.SIGTERM, _interrupt)
+    shutil.rmtree(sandbox.directory, ignore_errors=True)  # of a container that was killed
+    try:
+        up(sandbox, report)
+        report(f"clients connect through the proxy on port {port}; docs/container.md says how")
+        forward(address, port, (sandbox.client_location_address(CLIENT_LOCATIONS[0]), CLIENT_LOCATION_PORT))
+    except KeyboardInterrupt:
+        report("interrupted while the network was starting")
+    finally:
+        report("ending every process")
+        services.stop_all(sandbox)
+        shutil.rmtree(sandbox.directory)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
