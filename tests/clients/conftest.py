@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.clients import matrix
+from tests.clients import matrix, published_packages
+from tests.clients.published_packages import Packages
+from tests.support.sandbox.up import Up
 
 _run: dict[matrix.Cell, str] = {}
 _reasons = pytest.StashKey[str]()
@@ -63,3 +65,9 @@ def _runs_all(config: pytest.Config) -> bool:
     """Returns whether a test run includes all tests of tests/clients."""
     selects = config.getoption("markexpr") or config.getoption("keyword")
     return not selects and any(Path(argument).name == "clients" for argument in config.args)
+
+
+@pytest.fixture(scope="session")
+def packages(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Packages:
+    """Publishes the packages once for all clients."""
+    return published_packages.publish(up, tmp_path_factory.mktemp("packages"))

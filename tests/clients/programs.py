@@ -1,6 +1,7 @@
 """Finds the client programs that docs/clients.md lists on this machine, and installs missing ones.
 
-`python -m tests.clients.programs` installs Debian packages, which needs root, and builds Go modules into a cache.
+`python -m tests.clients.programs` installs Debian packages, which needs root. It also builds Go modules, and installs
+the clients of package_programs.py, into a cache.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from emulation.layout import cache_directory
 from local.prerequisites import PrerequisiteError, install
+from tests.clients import package_programs
 
 # The Debian package of each program. Debian's clients come before other ones on PATH.
 DEBIAN = {
@@ -78,6 +80,7 @@ def main() -> None:
     for name in GO:
         if program(name) is None and shutil.which("go"):
             _build(name)
+    package_programs.install()
 
 
 if __name__ == "__main__":

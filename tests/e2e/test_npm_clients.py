@@ -22,6 +22,7 @@ import pytest
 from local import operator
 from local.clients import Client
 from tests.support.http_server import serving
+from tests.support.npm_signatures import verify_with
 from tests.support.packages import tarball
 from tests.support.sandbox.commands import registry
 from tests.support.sandbox.installs import Finished, in_client
@@ -31,24 +32,6 @@ from tests.support.sandbox.up import Up
 PROGRAMS = {"pnpm": "pnpm@10.34.9", "yarn": "yarn@1.22.22"}
 # Set this variable on machines that reach no registry. Without it, an unreachable registry fails the tests.
 OFFLINE = "ARTIFACT_EDGE_OFFLINE"
-# Does what `npm audit signatures` does with a registry's keys. That command cannot run here: it needs Sigstore's keys.
-VERIFY = """
-const { readFileSync } = require("fs");
-const pacote = require(process.argv[1]);
-const [registry, token, cafile, proxy, ...specs] = process.argv.slice(2);
-const place = registry.replace("https:", "");
-const ca = readFileSync(cafile, "utf8");
-const options = { registry, ca, proxy, httpsProxy: proxy, [`${place}:_authToken`]: token };
-const fetch = require("module").createRequire(process.argv[1] + "/")("npm-registry-fetch");
-fetch.json("/-/npm/v1/keys", options).then(async ({ keys }) => {
-  const pem = (key) => `-----BEGIN PUBLIC KEY-----\\n${key}\\n-----END PUBLIC KEY-----`;
-  options[`${place}:_keys`] = keys.map((key) => ({ ...key, pemkey: pem(key.key) }));
-  for (const spec of specs) {
-    const found = await pacote.manifest(spec, { ...options, verifySignatures: true });
-    console.log(found._id, found._signatures.length);
-  }
-});
-"""
 
 
 @pytest.fixture(scope="module")
@@ -157,12 +140,11 @@ def test_npm_finds_answers_besides_the_packument(published: None, reader: Client
 
 
 def test_npm_verifies_the_signatures_of_the_registry(published: None, up: Up, reader: Client, tmp_path: Path) -> None:
-    npm_program = Path(shutil.which("npm") or "").resolve()
-    pacote = npm_program.parents[1] / "node_modules/pacote"
+    pacote = Path(shutil.which("npm") or "").resolve().parents[1] / "node_modules/pacote"
     settings = dict(line.split("=", 1) for line in (reader.directory / "npmrc").read_text().splitlines() if "=" in line)
-    address = [settings["registry"], reader.token() or "", settings["cafile"], settings["https-proxy"]]
     specs = ["@wild/pinned@1.0.0", "@wild/pinned@1.1.0", "WildStream"]
-    result = in_client(reader, ["node", "-e", VERIFY, str(pacote), *address, *specs], tmp_path)
+    command = verify_with(pacote, settings["registry"], reader.token() or "", settings, specs)
+    result = in_client(reader, command, tmp_path)
     assert result.stdout.splitlines() == ["@wild/pinned@1.0.0 1", "@wild/pinned@1.1.0 1", "WildStream@1.3.5 1"], (
         result.stderr
     )

@@ -1,0 +1,153 @@
+"""How each client of npm packages is set up, and what it runs for each action of the matrix."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+from tests.clients.package_programs import program
+from tests.clients.package_setting import TOKEN_VARIABLE, Finished, PackageSetting
+from tests.support.npm_signatures import verify_with
+
+_LOCKFILES = ("package-lock.json", "pnpm-lock.yaml", "yarn.lock", "bun.lock")
+# yarn 4 writes digests in hexadecimal, the others in Base64.
+_DIGEST = r"(?<=sha512-)[\w+/]{86}|(?<=checksum: 10c0/)[0-9a-f]{128}"
+# A registry that does not answer: what is fetched from it fails.
+NOWHERE = "http://127.0.0.1:9/"
+
+
+class Credential(StrEnum):
+    """The forms in which these clients take a credential."""
+
+    TOKEN = "_authToken"
+    VARIABLE = "_authToken from a variable"
+    BASIC = "_auth"
+
+
+@dataclass(frozen=True)
+class NpmClient:
+    """A client in its home. All commands run in the project and return finished."""
+
+    setting: PackageSetting
+
+    @property
+    def _registry(self) -> str:
+        return f"{self.setting.identity.url}/npm/"
+
+    @property
+    def _is_berry(self) -> bool:
+        return self.setting.name == "yarn 4"
+
+    def configure(self, credential: Credential = Credential.TOKEN, *, scope: str = "") -> None:
+        """Writes the client's configuration files: every package comes from here, or only those of a scope."""
+        write = self.setting.write
+        if self._is_berry:
+            write("project/.yarnrc.yml", self._yarnrc(credential, scope))
+        else:
+            # yarn 1 prefers the machine's global npmrc to that of the home.
+            write("project/.npmrc" if self.setting.family == "yarn" else ".npmrc", self._npmrc(credential, scope))
+        if self.setting.family == "pnpm":
+            # The packages of the tests are minutes old. pnpm 12 reads `fetchRetries` only here.
+            write("project/pnpm-workspace.yaml", "packages: []\nminimumReleaseAge: 0\nfetchRetries: 0\n")
+        write("project/package.json", json.dumps({"name": "user", "version": "1.0.0", "private": True}))
+
+    def _npmrc(self, credential: Credential, scope: str) -> str:
+        lines = [f"registry={NOWHERE}", f"{scope}:registry={self._registry}"] if scope else []
+        lines = lines or [f"registry={self._registry}", "always-auth=true"]  # yarn 1 needs `always-auth` for no scope
+        lines += [f"cafile={self.setting.authority}", f"https-proxy={self.setting.identity.proxy}", "fetch-retries=0"]
+        name, value = self._credential(credential)
+        return "\n".join([*lines, f"//{self.setting.host}/npm/:{name}={value}", ""])
+
+    def _yarnrc(self, credential: Credential, scope: str) -> str:
+        name, value = self._credential(credential)
+        here = {
+            "npmRegistryServer": self._registry,
+            "npmAlwaysAuth": True,
+            {"_authToken": "npmAuthToken", "_auth": "npmAuthIdent"}[name]: value,
+            "npmMinimalAgeGate": 0,  # the packages of the tests are minutes old
+        }
+        settings = {
+            **({"npmRegistryServer": NOWHERE, "npmScopes": {scope.removeprefix("@"): here}} if scope else here),
+            "httpsCaFilePath": str(self.setting.authority),
+            "httpsProxy": self.setting.identity.proxy,
+            "httpRetry": 0,
+            "nodeLinker": "node-modules",
+            "enableTelemetry": False,
+        }
+        return json.dumps(settings)  # JSON is YAML
+
+    def _credential(self, credential: Credential) -> tuple[str, str]:
+        token = self.setting.token
+        match credential:
+            case Credential.TOKEN:
+                return "_authToken", token
+            case Credential.VARIABLE:
+                return "_authToken", f"${{{TOKEN_VARIABLE}}}"
+            case Credential.BASIC:
+                plain = f"__token__:{token}"
+                return "_auth", plain if self._is_berry else base64.b64encode(plain.encode()).decode()
+
+    def run(self, *arguments: str) -> Finished:
+        """Runs the client with the token in a variable, which only some configurations read."""
+        name = self.setting.family
+        settings = {TOKEN_VARIABLE: self.setting.token, "NODE_EXTRA_CA_CERTS": str(self.setting.authority)}
+        return self.setting.run(name, *arguments, **settings)
+
+    def add(self, package: str) -> Finished:
+        """Adds a package to the project and installs it."""
+        return self.run("install" if self.setting.family == "npm" else "add", package)
+
+    def install_locked(self) -> Finished:
+        """Installs exactly what the lockfile says."""
+        if self.setting.family == "npm":
+            return self.run("ci")
+        return self.run("install", "--immutable" if self._is_berry else "--frozen-lockfile")
+
+    def show(self, package: str) -> Finished:
+        """Prints the metadata of a package."""
+        return self.run(
+            *{"yarn 1": ("info",), "yarn 4": ("npm", "info"), "bun 1.4": ("info",)}.get(self.setting.name, ("view",)),
+            package,
+        )
+
+    def audit(self) -> Finished:
+        """Asks the registry for advisories."""
+        return self.run(*(("npm", "audit") if self._is_berry else ("audit",)))
+
+    def in_an_empty_home(self, home: Path) -> NpmClient:
+        """Returns the client without its caches: only configuration, package.json and lockfile come along."""
+        moved = NpmClient(replace(self.setting, home=home))
+        moved.setting.project.mkdir(parents=True)
+        if (self.setting.home / ".npmrc").exists():
+            shutil.copy(self.setting.home / ".npmrc", home / ".npmrc")
+        for file in self.setting.project.iterdir():
+            if file.is_file() and not file.name.startswith(".pnp"):
+                shutil.copy(file, moved.setting.project)
+        return moved
+
+    def installed(self) -> Mapping[str, str]:
+        """Returns the version of each installed package of the scope, wherever the client puts it."""
+        modules = self.setting.project / "node_modules"
+        found = [json.loads(file.read_text()) for file in modules.glob("**/@clients/*/package.json")]
+        return {package["name"]: package["version"] for package in found}
+
+    def change_digests(self) -> int:
+        """Replaces each digest of a file in the lockfile, and returns how many there were."""
+        (lockfile,) = (file for file in self.setting.project.iterdir() if file.name in _LOCKFILES)
+        text, count = re.subn(_DIGEST, lambda found: found[0][::-1], lockfile.read_text())
+        lockfile.write_text(text)
+        return count
+
+    def verify_signatures(self, packages: Sequence[str]) -> Finished:
+        """Verifies the signatures of packages with the library of this npm."""
+        pacote = program(self.setting.name, "npm").resolve().parents[1] / "node_modules/pacote"
+        npmrc = {"cafile": str(self.setting.authority), "https-proxy": self.setting.identity.proxy}
+        command = verify_with(pacote, self._registry, self.setting.token, npmrc, packages)
+        return subprocess.run(command, env=self.setting.environment(), capture_output=True, text=True, check=False)

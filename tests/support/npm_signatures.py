@@ -1,0 +1,33 @@
+"""Verifies the signatures of a registry with npm's own library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+# Does what `npm audit signatures` does with a registry's keys. That command cannot run here: it needs Sigstore's keys.
+_VERIFY = """
+const { readFileSync } = require("fs");
+const pacote = require(process.argv[1]);
+const [registry, token, cafile, proxy, ...specs] = process.argv.slice(2);
+const place = registry.replace("https:", "");
+const ca = readFileSync(cafile, "utf8");
+const options = { registry, ca, proxy, httpsProxy: proxy, [`${place}:_authToken`]: token };
+const fetch = require("module").createRequire(process.argv[1] + "/")("npm-registry-fetch");
+fetch.json("/-/npm/v1/keys", options).then(async ({ keys }) => {
+  const pem = (key) => `-----BEGIN PUBLIC KEY-----\\n${key}\\n-----END PUBLIC KEY-----`;
+  options[`${place}:_keys`] = keys.map((key) => ({ ...key, pemkey: pem(key.key) }));
+  for (const spec of specs) {
+    const found = await pacote.manifest(spec, { ...options, verifySignatures: true });
+    console.log(found._id, found._signatures.length);
+  }
+});
+"""
+
+
+def verify_with(
+    pacote: Path, registry: str, token: str, npmrc: Mapping[str, str], packages: Sequence[str]
+) -> list[str]:
+    """Returns a command that prints each package's version and how many of its signatures npm's library verified."""
+    settings = [registry, token, npmrc["cafile"], npmrc["https-proxy"]]
+    return ["node", "-e", _VERIFY, str(pacote), *settings, *packages]
