@@ -11,6 +11,27 @@ from collections.abc import Sequence
 from contract.secrets import secret_pattern
 from infra.iam import Statement, allow
 
+# Actions that only read and that have no resource type. IAM evaluates them only against the resource "*".
+_READS_WITHOUT_RESOURCE = (
+    "application-autoscaling:DescribeScalableTargets",
+    "application-autoscaling:DescribeScalingPolicies",
+    "ec2:Describe*",
+    "kms:ListAliases",
+    "logs:DescribeLogGroups",
+    "route53:ListHostedZones",
+    "sns:GetSubscriptionAttributes",
+    "sts:GetCallerIdentity",
+)
+
+# Services whose service-linked role AWS creates at the first use in an account, with the deploy role's permissions. The
+# uses are multi-Region keys (KMS, "Authorizing AWS KMS to synchronize multi-Region keys"), global tables (DynamoDB,
+# "DynamoDB global tables security"), and auto scaling of tables (Application Auto Scaling, "Service-linked roles").
+_LINKED_SERVICES = (
+    "mrk.kms.amazonaws.com",
+    "replication.dynamodb.amazonaws.com",
+    "dynamodb.application-autoscaling.amazonaws.com",
+)
+
 
 def state_access(bucket: str, key: str, environment: str, may_write: bool) -> Sequence[Statement]:
     """Returns permissions on the part of the state bucket that holds the environment's Pulumi state.
@@ -38,7 +59,7 @@ def reading(account: str, environment: str) -> Sequence[Statement]:
     """
     prefix = f"artifact-edge-{environment}"
     return [
-        allow(["ec2:Describe*", "sts:GetCallerIdentity", "logs:DescribeLogGroups"], ["*"]),
+        allow(list(_READS_WITHOUT_RESOURCE), ["*"]),
         allow(["s3:GetBucket*", "s3:Get*Configuration", "s3:ListBucket"], [f"arn:aws:s3:::{prefix}-*"]),
         allow(["dynamodb:Describe*", "dynamodb:List*"], _tables(account, prefix)),
         allow(["iam:Get*", "iam:List*"], _identities(account, prefix)),
@@ -88,9 +109,10 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
             [f"arn:aws:cloudwatch:*:{account}:alarm:{prefix}-*", f"arn:aws:cloudwatch::{account}:dashboard/{prefix}"],
         ),
         allow(["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"], [f"arn:aws:kms:*:{account}:alias/{prefix}"]),
+        *_without_resource(account, environment),
         allow(
-            ["kms:CreateKey", "kms:TagResource"],
-            [f"arn:aws:kms:*:{account}:*"],
+            ["kms:TagResource"],
+            [f"arn:aws:kms:*:{account}:key/*"],
             condition={"StringEquals": {"aws:RequestTag/environment": environment}},
         ),
         allow(
@@ -121,6 +143,40 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
             ["iam:PassRole"],
             [role for role in roles if ":role/" in role],
             condition={"StringEquals": {"iam:PassedToService": receivers}},
+        ),
+    ]
+
+
+def _without_resource(account: str, environment: str) -> Sequence[Statement]:
+    """Returns the permissions of `up` and `destroy` for actions that have no resource type, and for service-linked
+    roles.
+
+    Conditions limit these actions where AWS has a condition key. Route 53 has none, and SNS has none for `Unsubscribe`.
+    """
+    function = f"arn:aws:lambda:*:{account}:function:artifact-edge-{environment}-*"
+    return [
+        allow(["route53:CreateHealthCheck", "route53:CreateHostedZone", "sns:Unsubscribe"], ["*"]),
+        allow(["kms:CreateKey"], ["*"], condition={"StringEquals": {"aws:RequestTag/environment": environment}}),
+        allow(
+            ["lambda:CreateEventSourceMapping"],
+            ["*"],
+            condition={"ArnLike": {"lambda:FunctionArn": function}},
+        ),
+        allow(
+            [
+                "application-autoscaling:DeleteScalingPolicy",
+                "application-autoscaling:DeregisterScalableTarget",
+                "application-autoscaling:PutScalingPolicy",
+                "application-autoscaling:RegisterScalableTarget",
+            ],
+            # The ARN of a scalable target contains an ID that AWS chooses.
+            [f"arn:aws:application-autoscaling:*:{account}:scalable-target/*"],
+            condition={"StringEquals": {"application-autoscaling:service-namespace": "dynamodb"}},
+        ),
+        allow(
+            ["iam:CreateServiceLinkedRole"],
+            [f"arn:aws:iam::{account}:role/aws-service-role/{service}/*" for service in _LINKED_SERVICES],
+            condition={"StringEquals": {"iam:AWSServiceName": list(_LINKED_SERVICES)}},
         ),
     ]
 

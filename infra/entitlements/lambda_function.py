@@ -65,6 +65,7 @@ class LambdaTokenSync(pulumi.ComponentResource):
                 secret_region=args.secret_region,
                 rights=[
                     pulumi.Output.from_input(source.table_arn).apply(permissions.read_stream),
+                    permissions.list_streams(),
                     dead.arn.apply(permissions.send),
                 ],
                 timeout=_SYNC_TIMEOUT,

