@@ -98,10 +98,10 @@ def _is_allowed(session: Any, action: str, resource: str, bucket: str, region: s
     buckets: Any = s3_backends[AWS_ACCOUNT_ID]["aws"]
     policy = buckets.buckets[bucket].policy
     bucket_arn = json.loads(policy) if policy else None
-    return is_allowed(asked, _policies_of(session.role_arn), bucket_arn, path.policy)
+    return is_allowed(asked, policies_of(session.role_arn), bucket_arn, path.policy)
 
 
-def _policies_of(role_arn: str) -> list[Policy]:
+def policies_of(role_arn: str) -> list[Policy]:
     """Returns the inline and attached policies of an IAM role, or an empty list if the role no longer exists."""
     backend: Any = iam_backends[AWS_ACCOUNT_ID]["aws"]
     try:

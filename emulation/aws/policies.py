@@ -17,7 +17,15 @@ from emulation.aws.conditions import UnknownCondition, holds, like, texts
 COMMON_CONTEXT = {"aws:SecureTransport": "true", "s3:TlsVersion": "1.3"}
 
 # The IAM condition keys that the emulated AWS can derive from a request.
-KEYS = frozenset({*COMMON_CONTEXT, "aws:SourceIp", "aws:SourceVpce"})
+KEYS = frozenset(
+    {
+        *COMMON_CONTEXT,
+        "aws:SourceIp",
+        "aws:SourceVpce",
+        "kms:EncryptionContext:aws:s3:arn",
+        "kms:ViaService",
+    }
+)
 
 Policy = Mapping[str, Any]
 

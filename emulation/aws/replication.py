@@ -2,7 +2,8 @@
 
 Source: S3 User Guide, "Replicating objects within and across Regions". New versions that match an enabled rule are
 copied with their metadata, asynchronously. Replicas are not copied again, and objects that are older than the rule are
-not copied.
+not copied. An object that the role of the rule may not copy gets the status FAILED, and S3 does not try again (S3 User
+Guide, "Getting replication status information").
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ import queue
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from moto.s3.models import FakeDeleteMarker, s3_backends
 
+from emulation.aws.replication_rules import missing_permission
 from emulation.aws.requests import addressed_object
 from emulation.layout import AWS_ACCOUNT_ID
 from emulation.origin_requests import Application
@@ -32,6 +34,8 @@ PATH = "/_artifact-edge/replication"
 Waiting = tuple[str, str, datetime]
 
 _IS_REPLICA = "artifact_edge_replica"
+# The attribute of a version that maps each destination bucket to the permission that the role lacked.
+_FAILED = "artifact_edge_failed"
 _RETRY_SECONDS = 0.2
 
 
@@ -57,9 +61,13 @@ class Replication:
             return self._answer(environ, start_response)
         written = addressed_object(environ) if environ["REQUEST_METHOD"] in ("PUT", "POST", "DELETE") else None
 
+        read = addressed_object(environ) if environ["REQUEST_METHOD"] in ("GET", "HEAD") else None
+
         def note(status: str, headers: Any, *more: Any) -> Any:
             if written is not None and status.startswith("2"):
                 self._written.put((*written, datetime.now(UTC)))
+            if read is not None and status.startswith("2") and (replication := status_of(*read)):
+                headers = [*headers, ("x-amz-replication-status", replication)]
             return start_response(status, headers, *more)
 
         return self._application(environ, note)
@@ -130,11 +138,35 @@ def copy(bucket: str, key: str, written: datetime, is_down: Callable[[str], bool
     if is_down(bucket):
         return False
     backend: Any = s3_backends[AWS_ACCOUNT_ID]["aws"]
+    source = backend.buckets[bucket]
+    rules = _rules(source.replication, key, isinstance(newest, FakeDeleteMarker))
     for name in missing:
-        if not is_down(name):
+        if lacking := missing_permission(source, key, rules[name], isinstance(newest, FakeDeleteMarker)):
+            setattr(newest, _FAILED, {**getattr(newest, _FAILED, {}), name: lacking})
+        elif not is_down(name):
             (_delete if isinstance(newest, FakeDeleteMarker) else _put)(backend, name, key, newest)
             _keep_version(backend.buckets[name].keys.getlist(key)[-1], newest)
     return not any(is_down(name) for name in missing)
+
+
+def status_of(bucket: str, key: str) -> str | None:
+    """Returns the replication status of the newest version of an S3 object, or None if no rule matches the object."""
+    backend: Any = s3_backends[AWS_ACCOUNT_ID]["aws"]
+    source = backend.buckets[bucket]
+    newest = source.keys.getlist(key)[-1]
+    if getattr(newest, _IS_REPLICA, False):
+        return "REPLICA"
+    names = list(_rules(getattr(source, "replication", None), key, False))
+    if not names:
+        return None
+    if getattr(newest, _FAILED, {}):
+        return "FAILED"
+    copied = [
+        any(version.version_id == newest.version_id for version in backend.buckets[name].keys.getlist(key, []))
+        for name in names
+        if name in backend.buckets
+    ]
+    return "COMPLETED" if all(copied) else "PENDING"
 
 
 def _missing_copies(bucket: str, key: str, written: datetime) -> tuple[Any, list[str]]:
@@ -147,9 +179,9 @@ def _missing_copies(bucket: str, key: str, written: datetime) -> tuple[Any, list
     if not until or getattr(until[-1], _IS_REPLICA, False):
         return None, []
     newest, missing = until[-1], list[str]()
-    for name in _destinations(getattr(source, "replication", None), key, isinstance(newest, FakeDeleteMarker)):
+    for name in _rules(getattr(source, "replication", None), key, isinstance(newest, FakeDeleteMarker)):
         replica = backend.buckets.get(name)
-        if replica is not None and replica.is_versioned:
+        if replica is not None and replica.is_versioned and name not in getattr(newest, _FAILED, {}):
             known = [version.version_id for version in replica.keys.getlist(key, [])]
             missing += [] if newest.version_id in known else [name]
     return newest, missing
@@ -171,13 +203,15 @@ def _keep_version(replica: Any, original: Any) -> None:
     setattr(replica, _IS_REPLICA, True)
 
 
-def _destinations(replication: Mapping[str, Any] | None, key: str, marker: bool) -> Iterator[str]:
-    """Yields the destination buckets of the S3 replication rules that match an object. If `marker` is true, the object
-    is a delete marker."""
+def _rules(replication: Mapping[str, Any] | None, key: str, marker: bool) -> dict[str, Mapping[str, Any]]:
+    """Returns the S3 replication rules that match an object, by destination bucket. If `marker` is true, the object is
+    a delete marker."""
     rules: list[dict[str, Any]] = (replication or {}).get("Rule", [])
+    matching: dict[str, Mapping[str, Any]] = {}
     for rule in rules:
         marked: dict[str, str] = rule.get("DeleteMarkerReplication") or {}
         filtered: dict[str, str] = rule.get("Filter") or {}
         markers, prefix = marked.get("Status") == "Enabled", filtered.get("Prefix") or ""
         if rule["Status"] == "Enabled" and key.startswith(prefix) and (markers or not marker):
-            yield rule["Destination"]["Bucket"].rsplit(":", 1)[-1]
+            matching[rule["Destination"]["Bucket"].rsplit(":", 1)[-1]] = rule
+    return matching

@@ -28,6 +28,7 @@ from emulation.aws.observed import RequestOutcomes, ServiceMetrics
 from emulation.aws.outages import Outages
 from emulation.aws.permissions import Permissions
 from emulation.aws.replication import Replication
+from emulation.aws.replication_rules import patch_replication_rules
 from emulation.aws.requests import S3Addresses, addressed_object
 from emulation.aws.tables import patch_tables
 from emulation.aws.web_identity import google_keys, patch_web_identity
@@ -47,6 +48,7 @@ def serve(sandbox: Sandbox) -> None:
     patch_bucket_metrics()
     patch_alarms()
     patch_object_lock()
+    patch_replication_rules()
     patch_web_identity(google_keys(sandbox.gcp_url))
     outages = Outages(Permissions(cast(Any, DomainDispatcherApplication)(create_backend_app)))
     replication = Replication(outages, outages.is_down)

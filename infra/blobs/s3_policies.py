@@ -75,6 +75,9 @@ def replication(places: Sequence[Bucket], keys: Sequence[str]) -> Iterator[State
     yield key_use("kms:Decrypt", source, keys[0])
     for destination, key in zip(destinations, keys[1:], strict=True):
         yield key_use("kms:Encrypt", destination, key)
+        # S3 decrypts the bucket key of the replica to verify its integrity, and objects stay FAILED without this
+        # permission (S3 User Guide, "Amazon S3 Bucket Keys and replication").
+        yield key_use("kms:Decrypt", destination, key)
 
 
 def key_use(action: Literal["kms:Decrypt", "kms:Encrypt"], place: Bucket, key: str) -> Statement:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, cast
 
 import boto3
@@ -12,6 +14,7 @@ import httpx
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError
+from moto.s3.models import S3Backend
 from moto.server import (
     DomainDispatcherApplication,  # pyright: ignore[reportPrivateImportUsage]
     create_backend_app,  # pyright: ignore[reportPrivateImportUsage]
@@ -21,16 +24,22 @@ from werkzeug.serving import make_server
 from emulation.aws import outages
 from emulation.aws.outages import Outages
 from emulation.aws.replication import PATH, Replication
+from emulation.aws.replication_rules import put_bucket_replication
 from emulation.aws.requests import S3Addresses
+from infra.blobs import Bucket
+from infra.blobs.s3_policies import replication
+from infra.iam import assumed_by_service, document
 
 ADDRESS = "127.92.0.1"
+KEYS = {region: f"arn:aws:kms:{region}:123456789012:key/mrk-1" for region in ("us-east-1", "eu-west-1")}
 
 
 @pytest.fixture
-def s3() -> Iterator[Any]:
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Provides an S3 client of a separate server with three versioned buckets. The first bucket has a replication rule
     for `kept/`.
     """
+    monkeypatch.setattr(S3Backend, "put_bucket_replication", put_bucket_replication)
     down = Outages(cast(Any, DomainDispatcherApplication)(create_backend_app))
     application = S3Addresses(Replication(down, down.is_down))
     server = make_server(ADDRESS, 0, cast(Any, application), threaded=True)
@@ -49,6 +58,7 @@ def s3() -> Iterator[Any]:
             placed = {"CreateBucketConfiguration": {"LocationConstraint": region}} if region else {}
             client.create_bucket(Bucket=bucket, **placed)
             client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        write_role(client, [document_statement("s3:*", "*")])
         client.put_object(Bucket="source", Key="kept/before", Body=b"before the rule")
         # Without this wait, replication might first look at the object after the rule exists, and copy it.
         settled(client)
@@ -60,14 +70,45 @@ def s3() -> Iterator[Any]:
         server.server_close()
 
 
-def replicate(client: Any, source: str, destination: str) -> None:
+def document_statement(action: str, resource: str) -> dict[str, str]:
+    return {"Effect": "Allow", "Action": action, "Resource": resource}
+
+
+def write_role(s3: Any, statements: Sequence[Mapping[str, Any]]) -> None:
+    """Creates the replication role, or replaces its permissions."""
+    iam = cast(Any, boto3).client(
+        "iam",
+        region_name="us-east-1",
+        endpoint_url=s3.meta.endpoint_url,
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+    )
+    with suppress(iam.exceptions.EntityAlreadyExistsException):
+        iam.create_role(
+            RoleName="replication", AssumeRolePolicyDocument=document(assumed_by_service("s3.amazonaws.com"))
+        )
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    iam.put_role_policy(RoleName="replication", PolicyName="replicate", PolicyDocument=policy)
+
+
+def encrypt(s3: Any, bucket: str, region: str, *, bucket_key: bool) -> None:
+    default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEYS[region]}
+    rule = {"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": bucket_key}
+    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+
+
+def status(s3: Any, bucket: str, key: str) -> str | None:
+    return s3.head_object(Bucket=bucket, Key=key).get("ReplicationStatus")
+
+
+def replicate(client: Any, source: str, destination: str, encryption: Mapping[str, Any] | None = None) -> None:
     rule = {
         "ID": "all",
         "Status": "Enabled",
         "Priority": 1,
         "Filter": {"Prefix": "kept/"},
         "DeleteMarkerReplication": {"Status": "Enabled"},
-        "Destination": {"Bucket": f"arn:aws:s3:::{destination}"},
+        "Destination": {"Bucket": f"arn:aws:s3:::{destination}", **(encryption or {})},
     }
     configuration = {"Role": "arn:aws:iam::123456789012:role/replication", "Rules": [rule]}
     client.put_bucket_replication(Bucket=source, ReplicationConfiguration=configuration)
@@ -205,3 +246,38 @@ def test_a_replica_that_was_down_receives_missed_writes(s3: Any) -> None:
 @pytest.mark.parametrize("outage", [{"us-east-1": "on fire"}, ["us-east-1"]])
 def test_an_unknown_kind_of_outage_is_refused(s3: Any, outage: object) -> None:
     assert httpx.put(s3.meta.endpoint_url + outages.PATH, json=outage).status_code == 400
+
+
+def test_an_object_that_the_role_may_not_copy_stays_failed(s3: Any) -> None:
+    write_role(s3, [document_statement("s3:GetObjectVersionForReplication", "*")])
+    s3.put_object(Bucket="source", Key="kept/a", Body=b"x")
+    settled(s3)
+    assert keys(s3, "replica") == []
+    assert status(s3, "source", "kept/a") == "FAILED"
+    write_role(s3, [document_statement("s3:*", "*")])
+    s3.put_object(Bucket="source", Key="kept/b", Body=b"x")
+    settled(s3)
+    assert keys(s3, "replica") == ["kept/b"]
+    assert (status(s3, "source", "kept/a"), status(s3, "source", "kept/b")) == ("FAILED", "COMPLETED")
+    assert status(s3, "replica", "kept/b") == "REPLICA"
+
+
+@pytest.mark.parametrize("bucket_key", [False, True])
+def test_the_programs_role_copies_objects_that_kms_keys_encrypt(s3: Any, bucket_key: bool) -> None:
+    places = [Bucket("source", "us-east-1", ""), Bucket("replica", "eu-west-1", "")]
+    write_role(s3, list(replication(places, list(KEYS.values()))))
+    for place in places:
+        encrypt(s3, place.name, place.region, bucket_key=bucket_key)
+    replicate(s3, "source", "replica", {"EncryptionConfiguration": {"ReplicaKmsKeyID": KEYS["eu-west-1"]}})
+    s3.put_object(Bucket="source", Key="kept/a", Body=b"x")
+    settled(s3)
+    assert status(s3, "source", "kept/a") == "COMPLETED"
+    assert s3.get_object(Bucket="replica", Key="kept/a")["Body"].read() == b"x"
+
+
+def test_a_rule_to_a_missing_or_unversioned_bucket_is_refused(s3: Any) -> None:
+    s3.create_bucket(Bucket="unversioned")
+    with pytest.raises(ClientError, match=r"InvalidRequest.*Destination bucket must have versioning enabled"):
+        replicate(s3, "source", "unversioned")
+    with pytest.raises(ClientError, match=r"InvalidRequest.*Destination bucket must exist"):
+        replicate(s3, "source", "nowhere")

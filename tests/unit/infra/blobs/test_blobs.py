@@ -252,12 +252,13 @@ def test_the_replication_role_reads_here_and_writes_there_with_each_regions_key(
     (trusted,) = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]["Statement"]
     assert trusted["Principal"] == {"Service": "s3.amazonaws.com"}
     statements = iam.get_role_policy(RoleName=name, PolicyName="replicate")["PolicyDocument"]["Statement"]
-    decrypt, *encrypts = [each for each in statements if str(each["Action"]).startswith("kms:")]
+    decrypt, *others = [each for each in statements if str(each["Action"]).startswith("kms:")]
     assert (decrypt["Action"], decrypt["Resource"]) == ("kms:Decrypt", primary.key)
-    assert [(each["Action"], each["Resource"]) for each in encrypts] == [
-        ("kms:Encrypt", replica.key) for replica in replicas
+    assert [(each["Action"], each["Resource"]) for each in others] == [
+        (action, replica.key) for replica in replicas for action in ("kms:Encrypt", "kms:Decrypt")
     ]
-    for place, statement in zip(up.places, [decrypt, *encrypts], strict=True):
+    of_keys = [primary, *(replica for replica in replicas for _ in ("kms:Encrypt", "kms:Decrypt"))]
+    for place, statement in zip(of_keys, [decrypt, *others], strict=True):
         assert statement["Condition"]["StringEquals"] == {"kms:ViaService": f"s3.{place.region}.amazonaws.com"}
         assert place.key.split(":")[3] == place.region
     writes = [each for each in statements if "s3:ReplicateObject" in each["Action"]]
