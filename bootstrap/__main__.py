@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from bootstrap.roles import Roles, RolesArgs
+from bootstrap.roles import Repository, Roles, RolesArgs
 from bootstrap.state import State, StateArgs
 from infra import transforms
 
@@ -19,13 +19,16 @@ PROJECT = "artifact-edge-bootstrap"
 
 @dataclass(frozen=True)
 class Settings:
-    """The config of the bootstrap stack: the bucket's name, the GitHub repository, and the environments that the
-    repository deploys.
+    """The config of the bootstrap stack: the bucket's name, the GitHub repository with its IDs, and the environments
+    that the repository deploys.
     """
 
     region: str
     bucket: str
     repository: str
+    owner_id: str
+    repository_id: str
+    trust_subject_without_ids: bool
     environments: list[str]
 
 
@@ -39,13 +42,19 @@ def settings() -> Settings:
         region=pulumi.Config("aws").require("region"),
         bucket=config.require("bucket"),
         repository=config.require("repository"),
+        owner_id=config.require("owner_id"),
+        repository_id=config.require("repository_id"),
+        trust_subject_without_ids=config.get_bool("trust_subject_without_ids") or False,
         environments=config.require_object("environments"),
     )
+    command = f"from `gh api repos/{found.repository}`"
     problems = [
         f"{PROJECT}:{key}: {value!r} is not {accepted}"
         for key, value, pattern, accepted in (
             ("bucket", found.bucket, r"[a-z0-9][a-z0-9-]{1,56}[a-z0-9]", "a bucket's name: 3 to 58 of a-z, 0-9 and -"),
             ("repository", found.repository, r"[\w-]+/[\w.-]+", "a GitHub repository: owner/name"),
+            ("owner_id", found.owner_id, r"[0-9]+", f"the ID of a GitHub account, {command} (`owner.id`)"),
+            ("repository_id", found.repository_id, r"[0-9]+", f"the ID of a GitHub repository, {command} (`id`)"),
             *(("environments", name, r"[a-z][a-z0-9-]{0,19}", "a stack's name") for name in found.environments),
         )
         if not re.fullmatch(pattern, value)
@@ -61,7 +70,8 @@ def compose(found: Settings) -> None:
     pulumi.runtime.register_resource_transform(transforms.tag(tags))
     pulumi.runtime.register_resource_transform(transforms.protect)
     state = State("state", StateArgs(found.bucket, found.region))
-    roles = Roles("roles", RolesArgs(found.repository, found.environments, found.bucket, state.key_arn))
+    repository = Repository(found.repository, found.owner_id, found.repository_id, found.trust_subject_without_ids)
+    roles = Roles("roles", RolesArgs(repository, found.environments, found.bucket, state.key_arn))
     environments = found.environments
     pulumi.export("backends", {name: f"s3://{found.bucket}/{name}?region={found.region}" for name in environments})
     pulumi.export("secrets_provider", f"awskms://{state.alias}?region={found.region}")

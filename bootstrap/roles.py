@@ -19,13 +19,38 @@ _MOST_SECONDS = 2 * _HOUR
 
 
 @dataclass(frozen=True)
+class Repository:
+    """A GitHub repository, whose jobs may assume roles.
+
+    `name` is `owner/name`. GitHub never reuses `owner_id` and `repository_id`. `trust_subject_without_ids` is true if
+    the roles also trust the subject that older repositories still send, which a later owner of the name could send too.
+    """
+
+    name: str
+    owner_id: str
+    repository_id: str
+    trust_subject_without_ids: bool = False
+
+    def subjects(self, environment: str) -> Sequence[str]:
+        """Returns the subjects of the tokens that GitHub issues to jobs of a GitHub environment.
+
+        Source: GitHub Docs, "OpenID Connect reference", "Immutable subject claims". Repositories that were created or
+        renamed since 2026-07-15 send the subject with IDs.
+        """
+        owner, _, name = self.name.partition("/")
+        with_ids = f"repo:{owner}@{self.owner_id}/{name}@{self.repository_id}:environment:{environment}"
+        without_ids = f"repo:{self.name}:environment:{environment}"
+        return [with_ids, *([without_ids] if self.trust_subject_without_ids else [])]
+
+
+@dataclass(frozen=True)
 class RolesArgs:
     """Arguments of the component that creates GitHub's IAM roles.
 
-    `repository` is `owner/name` on GitHub. `bucket` and `key_arn` are those of Pulumi's state.
+    `bucket` and `key_arn` are those of Pulumi's state.
     """
 
-    repository: str
+    repository: Repository
     environments: Sequence[str]
     bucket: str
     key_arn: pulumi.Input[str]
@@ -61,12 +86,12 @@ class Roles(pulumi.ComponentResource):
         args, child = self._args, pulumi.ResourceOptions(parent=self)
         purpose = "deploy" if may_write else "drift"
         name = f"{environment}-{purpose}"
-        subject = f"repo:{args.repository}:environment:{environment if may_write else name}"
+        subjects = args.repository.subjects(environment if may_write else name)
         role = aws.iam.Role(
             name,
             name=f"artifact-edge-bootstrap-{name}",
-            description=f"GitHub's workflow {purpose} of {args.repository}, environment {environment}",
-            assume_role_policy=self._issuer.arn.apply(lambda arn: _trust(arn, subject)),
+            description=f"GitHub's workflow {purpose} of {args.repository.name}, environment {environment}",
+            assume_role_policy=self._issuer.arn.apply(lambda arn: _trust(arn, subjects)),
             max_session_duration=_MOST_SECONDS,
             opts=child,
         )
@@ -86,10 +111,10 @@ class Roles(pulumi.ComponentResource):
         return role.arn
 
 
-def _trust(provider: str, subject: str) -> str:
+def _trust(provider: str, subjects: Sequence[str]) -> str:
     """Returns the trust policy that lets only jobs of one GitHub environment assume the role.
 
     Such jobs have passed the protection rules of the GitHub environment (GitHub, "About security hardening with OpenID
     Connect").
     """
-    return document(assumed_by_web_identity(provider, {f"{_ISSUER}:aud": _AUDIENCE, f"{_ISSUER}:sub": subject}))
+    return document(assumed_by_web_identity(provider, {f"{_ISSUER}:aud": _AUDIENCE, f"{_ISSUER}:sub": subjects}))

@@ -23,10 +23,15 @@ from tests.support.service_authorization import needs_any_resource
 
 ACCOUNT = "123456789012"
 BUCKET = "artifact-edge-state-test"
+# The subject of GitHub's tokens for repositories that were created or renamed since 2026-07-15 (GitHub Docs, "OpenID
+# Connect reference": Immutable subject claims).
+IMMUTABLE = "repo:acme@123456/artifact-edge@456789"
 CONFIG = {
     "aws:region": "us-east-1",
     "artifact-edge-bootstrap:bucket": BUCKET,
     "artifact-edge-bootstrap:repository": "acme/artifact-edge",
+    "artifact-edge-bootstrap:owner_id": "123456",
+    "artifact-edge-bootstrap:repository_id": "456789",
     "artifact-edge-bootstrap:environments": json.dumps(["dev", "prod"]),
 }
 
@@ -70,10 +75,21 @@ def test_only_jobs_of_its_github_environment_can_assume_a_role() -> None:
         assert statement["Condition"] == {
             "StringEquals": {
                 "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
-                "token.actions.githubusercontent.com:sub": f"repo:acme/artifact-edge:environment:{subject}",
+                "token.actions.githubusercontent.com:sub": [f"{IMMUTABLE}:environment:{subject}"],
             }
         }
         assert role["MaxSessionDuration"] == 7200
+
+
+@pytest.mark.usefixtures("aws_cloud")
+def test_a_role_also_trusts_the_subject_without_ids_if_the_config_says_so() -> None:
+    up(trust_subject_without_ids="true")
+    role = client("iam").get_role(RoleName="artifact-edge-bootstrap-prod-drift")["Role"]
+    (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"] == [
+        f"{IMMUTABLE}:environment:prod-drift",
+        "repo:acme/artifact-edge:environment:prod-drift",
+    ]
 
 
 @pytest.mark.usefixtures("aws_cloud")
@@ -142,6 +158,11 @@ def test_the_program_meets_the_policies_with_its_settings() -> None:
     [
         ({"bucket": "No"}, "bucket: 'No' is not a bucket's name: 3 to 58 of a-z, 0-9 and -"),
         ({"repository": "acme"}, "repository: 'acme' is not a GitHub repository: owner/name"),
+        (
+            {"owner_id": "acme"},
+            "owner_id: 'acme' is not the ID of a GitHub account, from `gh api repos/acme/artifact-edge`",
+        ),
+        ({"repository_id": "*"}, "repository_id: '\\*' is not the ID of a GitHub repository, from `gh api repos/"),
         ({"environments": '["Prod"]'}, "environments: 'Prod' is not a stack's name"),
     ],
 )
