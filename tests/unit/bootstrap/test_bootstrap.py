@@ -12,46 +12,23 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
-from bootstrap.__main__ import compose, settings
-from emulation.providers.aws import functions, handlers
+from emulation.providers.aws import handlers
 from emulation.providers.aws.clients import client
 from tests.policies.graph import as_policies_see_it
 from tests.policies.resources import NAMES, findings
 from tests.policies.resources import settings as policy_settings
-from tests.support.harness import Deployment, deploy
+from tests.support.bootstrap_stack import BUCKET, bootstrap_up, role_statements
 from tests.support.service_authorization import needs_any_resource
 
 ACCOUNT = "123456789012"
-BUCKET = "artifact-edge-state-test"
 # The subject of GitHub's tokens for repositories that were created or renamed since 2026-07-15 (GitHub Docs, "OpenID
 # Connect reference": Immutable subject claims).
 IMMUTABLE = "repo:acme@123456/artifact-edge@456789"
-CONFIG = {
-    "aws:region": "us-east-1",
-    "artifact-edge-bootstrap:bucket": BUCKET,
-    "artifact-edge-bootstrap:repository": "acme/artifact-edge",
-    "artifact-edge-bootstrap:owner_id": "123456",
-    "artifact-edge-bootstrap:repository_id": "456789",
-    "artifact-edge-bootstrap:environments": json.dumps(["dev", "prod"]),
-}
-
-
-def up(**changes: str) -> Deployment:
-    config = CONFIG | {f"artifact-edge-bootstrap:{key}": value for key, value in changes.items()}
-    return deploy(lambda: compose(settings()), handlers(), functions(), stack="bootstrap", config=config)
-
-
-def role_statements(role: str) -> list[Any]:
-    """Returns all statements of a role's policies."""
-    iam = client("iam")
-    named = iam.list_role_policies(RoleName=role)["PolicyNames"]
-    documents = [iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in named]
-    return [statement for document in documents for statement in document["Statement"]]
 
 
 @pytest.mark.usefixtures("aws_cloud")
 def test_the_state_is_versioned_encrypted_with_its_own_key_private_and_over_tls_only() -> None:
-    up()
+    bootstrap_up()
     s3 = client("s3")
     assert s3.get_bucket_versioning(Bucket=BUCKET)["Status"] == "Enabled"
     (rule,) = s3.get_bucket_encryption(Bucket=BUCKET)["ServerSideEncryptionConfiguration"]["Rules"]
@@ -66,7 +43,7 @@ def test_the_state_is_versioned_encrypted_with_its_own_key_private_and_over_tls_
 
 @pytest.mark.usefixtures("aws_cloud")
 def test_only_jobs_of_its_github_environment_can_assume_a_role() -> None:
-    up()
+    bootstrap_up()
     for name, subject in (("dev-deploy", "dev"), ("prod-deploy", "prod"), ("prod-drift", "prod-drift")):
         role = client("iam").get_role(RoleName=f"artifact-edge-bootstrap-{name}")["Role"]
         (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
@@ -83,7 +60,7 @@ def test_only_jobs_of_its_github_environment_can_assume_a_role() -> None:
 
 @pytest.mark.usefixtures("aws_cloud")
 def test_a_role_also_trusts_the_subject_without_ids_if_the_config_says_so() -> None:
-    up(trust_subject_without_ids="true")
+    bootstrap_up(trust_subject_without_ids="true")
     role = client("iam").get_role(RoleName="artifact-edge-bootstrap-prod-drift")["Role"]
     (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert statement["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"] == [
@@ -94,7 +71,7 @@ def test_a_role_also_trusts_the_subject_without_ids_if_the_config_says_so() -> N
 
 @pytest.mark.usefixtures("aws_cloud")
 def test_the_drift_role_can_change_nothing() -> None:
-    up()
+    bootstrap_up()
     writing = ("Create", "Delete", "Put", "Update", "*", "Run", "Encrypt", "Generate", "Tag", "PassRole", "Add")
     for statement in role_statements("artifact-edge-bootstrap-prod-drift"):
         for action in statement["Action"]:
@@ -104,7 +81,7 @@ def test_the_drift_role_can_change_nothing() -> None:
 
 @pytest.mark.usefixtures("aws_cloud")
 def test_a_role_reaches_the_state_of_its_own_environment_and_no_other() -> None:
-    up()
+    bootstrap_up()
     for purpose in ("deploy", "drift"):
         statements = role_statements(f"artifact-edge-bootstrap-prod-{purpose}")
         objects = [each for each in statements if any(BUCKET in resource for resource in each["Resource"])]
@@ -118,7 +95,7 @@ def test_a_role_reaches_the_state_of_its_own_environment_and_no_other() -> None:
 
 @pytest.mark.usefixtures("aws_cloud")
 def test_the_deploy_role_is_limited_to_the_environments_names() -> None:
-    up()
+    bootstrap_up()
     for statement in role_statements("artifact-edge-bootstrap-dev-deploy"):
         assert "*" not in statement["Resource"] or all(needs_any_resource(each) for each in statement["Action"])
         for resource in statement["Resource"]:
@@ -134,7 +111,7 @@ def test_the_deploy_role_is_limited_to_the_environments_names() -> None:
 
 @pytest.mark.usefixtures("aws_cloud")
 def test_the_values_for_pulumi_and_github_are_exported() -> None:
-    outputs: Mapping[str, Any] = up().outputs
+    outputs: Mapping[str, Any] = bootstrap_up().outputs
     assert outputs["backends"]["prod"] == f"s3://{BUCKET}/prod?region=us-east-1"
     assert outputs["secrets_provider"] == "awskms://alias/artifact-edge-state?region=us-east-1"
     assert outputs["deploy_roles"]["dev"] == f"arn:aws:iam::{ACCOUNT}:role/artifact-edge-bootstrap-dev-deploy"
@@ -143,7 +120,7 @@ def test_the_values_for_pulumi_and_github_are_exported() -> None:
 
 @pytest.mark.usefixtures("aws_cloud")
 def test_the_program_meets_the_policies_with_its_settings() -> None:
-    deployment = up()
+    deployment = bootstrap_up()
     registered = as_policies_see_it(deployment)
     given = policy_settings("bootstrap")
     off = {name for name, value in given.items() if value["enforcementLevel"] == "disabled"}
@@ -168,12 +145,12 @@ def test_the_program_meets_the_policies_with_its_settings() -> None:
 )
 def test_a_mistake_is_one_line(changes: dict[str, str], message: str) -> None:
     with pytest.raises(pulumi.RunError, match=f"artifact-edge-bootstrap:{message}"):
-        up(**changes)
+        bootstrap_up(**changes)
 
 
 @pytest.mark.usefixtures("aws_cloud")
 def test_a_refresh_of_the_log_bucket_finds_no_drift() -> None:
-    made = up().of(aws.s3.BucketServerSideEncryptionConfiguration)["logs"]
+    made = bootstrap_up().of(aws.s3.BucketServerSideEncryptionConfiguration)["logs"]
     settings_of_it = next(
         each for each in handlers() if each.resource is aws.s3.BucketServerSideEncryptionConfiguration
     )

@@ -10,11 +10,10 @@ from typing import Any, cast
 import pytest
 
 from infra.iam import Statement, allow
+from tests.support.bootstrap_stack import bootstrap_up, role_statements
 from tests.support.harness import Deployment
 from tests.support.service_authorization import findings
 from tests.support.stacks import ENVIRONMENTS, first_up
-from tests.unit.bootstrap.test_bootstrap import role_statements
-from tests.unit.bootstrap.test_bootstrap import up as bootstrap_up
 
 KEY = "arn:aws:kms:us-east-1:123456789012:key/1"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:artifact-edge-dev-alarms"

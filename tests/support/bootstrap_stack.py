@@ -1,0 +1,35 @@
+"""Deploys the bootstrap stack, and reads the permissions of its roles from AWS."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from bootstrap.__main__ import compose, settings
+from emulation.providers.aws import functions, handlers
+from emulation.providers.aws.clients import client
+from tests.support.harness import Deployment, deploy
+
+BUCKET = "artifact-edge-state-test"
+CONFIG = {
+    "aws:region": "us-east-1",
+    "artifact-edge-bootstrap:bucket": BUCKET,
+    "artifact-edge-bootstrap:repository": "acme/artifact-edge",
+    "artifact-edge-bootstrap:owner_id": "123456",
+    "artifact-edge-bootstrap:repository_id": "456789",
+    "artifact-edge-bootstrap:environments": json.dumps(["dev", "prod"]),
+}
+
+
+def bootstrap_up(**changes: str) -> Deployment:
+    """Runs `pulumi up` of the bootstrap stack in the current AWS account, with some keys of its config changed."""
+    config = CONFIG | {f"artifact-edge-bootstrap:{key}": value for key, value in changes.items()}
+    return deploy(lambda: compose(settings()), handlers(), functions(), stack="bootstrap", config=config)
+
+
+def role_statements(role: str) -> list[Any]:
+    """Returns all statements of a role's policies."""
+    iam = client("iam")
+    named = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    documents = [iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in named]
+    return [statement for document in documents for statement in document["Statement"]]
