@@ -5,7 +5,7 @@ The transaction that writes metadata records also writes an audit entry and an i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,14 +13,16 @@ from registry import RegistryError
 from registry.catalog import audit, outbox
 from registry.catalog.artifact import Artifact, Change, Fact, Known
 from registry.clock import now
-from registry.metadata import MOST_WRITES, Absent, Conflict, Put, Repository, Unchanged, checked, encoded
+from registry.metadata import MOST_WRITES, Absent, Conflict, Item, Key, Put, Repository, Unchanged, checked, encoded
 
 _REVISION = "revision"
 _TRIES = 5
 # Kinds of metadata records that can be unpublished. An unpublished name can never be published again.
 _RELEASES = ("version", "file", "manifest")
 
-_Writes = dict[tuple[str, str], Put]
+_Writes = dict[Key, Put]
+# The metadata records that were read, and None for those that do not exist.
+_Read = dict[Key, Item | None]
 
 
 @dataclass(frozen=True)
@@ -120,26 +122,45 @@ class Facts:
 
     def refuse_unpublished(self, artifact: Artifact) -> None:
         """Raises RegistryError if an artifact was unpublished earlier, because lockfiles may still contain its name."""
-        for change in artifact.changes:
-            for kind, _, name in (fact.name.partition("#") for fact in change.facts):
-                if kind in _RELEASES and self._repository.item(change.package.partition, f"unpublished#{name}"):
-                    raise RegistryError(
-                        f"{artifact.title}: was unpublished and can never be published again; publish a new version"
-                    )
+        releases = [
+            (partition, f"unpublished#{release}")
+            for partition, (kind, _, release) in ((key[0], key[1].partition("#")) for key in _keys(artifact))
+            if kind in _RELEASES
+        ]
+        if self._repository.items_at(releases):
+            raise RegistryError(
+                f"{artifact.title}: was unpublished and can never be published again; publish a new version"
+            )
 
     def _batch(self, artifacts: Sequence[Artifact], by: audit.By) -> _Batch:
-        batch, at = _Batch(), now()
-        for artifact in artifacts:
+        batch, at, there = _Batch(), now(), _Read()
+        for number, artifact in enumerate(artifacts):
+            if not there.keys() >= set(_keys(artifact)):
+                there |= self._read_for(artifacts[number:])
             try:
-                if not batch.take(artifact, self._writes(artifact, by, at)):
+                if not batch.take(artifact, self._writes(artifact, by, at, there)):
                     break
             except RegistryError as error:
                 batch.outcomes.append(Outcome(artifact, refused=str(error)))
         return batch
 
-    def _writes(self, artifact: Artifact, by: audit.By, at: str) -> _Writes:
-        """Returns the writes for an artifact, or none if all its metadata records exist already."""
-        writes = [write for change in artifact.changes for write in self._changed(artifact.title, change, at)]
+    def _read_for(self, artifacts: Sequence[Artifact]) -> _Read:
+        """Reads the metadata records of as many artifacts as one transaction can take, and of at least one."""
+        keys = set[Key]()
+        for artifact in artifacts:
+            more = set(_keys(artifact)) - keys
+            if keys and len(keys) + len(more) > MOST_WRITES:
+                break
+            keys |= more
+        found = self._repository.items_at(keys)
+        return {key: found.get(key) for key in keys}
+
+    def _writes(self, artifact: Artifact, by: audit.By, at: str, there: _Read) -> _Writes:
+        """Returns the writes for an artifact, or none if all its metadata records exist already.
+
+        `there` holds what was read of these records.
+        """
+        writes = [write for change in artifact.changes for write in _changed(artifact.title, change, at, there)]
         if not writes:
             return {}
         if len(artifact.marks) + len(writes) >= MOST_WRITES - 2:
@@ -150,22 +171,29 @@ class Facts:
         writes.append(audit.entry(by, artifact.title, at))
         return {(write.partition, write.name): write for write in writes}
 
-    def _changed(self, title: str, change: Change, at: str) -> list[Put]:
-        partition = change.package.partition
-        puts = [put for fact in change.facts for put in self._put(title, partition, fact, at)]
-        return [*puts, Put(partition, _REVISION, {"published": at})] if puts else []
 
-    def _put(self, title: str, partition: str, fact: Fact, at: str) -> list[Put]:
-        """Returns a write of a metadata record, or no write if the record exists with the same content.
+def _keys(artifact: Artifact) -> Iterator[Key]:
+    """Yields the keys of an artifact's metadata records."""
+    return ((change.package.partition, fact.name) for change in artifact.changes for fact in change.facts)
 
-        The write fails if another process changes the record before the commit.
 
-        Raises RegistryError if an immutable record exists with another content.
-        """
-        found = self._repository.item(partition, fact.name)
-        if found is not None and encoded(found.document["content"]) == encoded(fact.content):
-            return []
-        if found is not None and fact.immutable:
-            raise RegistryError(f"{title}: this version exists with another content; publish a new version")
-        condition = Absent() if found is None else Unchanged(found.version)
-        return [Put(partition, fact.name, {"content": fact.content, "written": at}, condition)]
+def _changed(title: str, change: Change, at: str, there: _Read) -> list[Put]:
+    partition = change.package.partition
+    puts = [put for fact in change.facts for put in _put(title, partition, fact, at, there)]
+    return [*puts, Put(partition, _REVISION, {"published": at})] if puts else []
+
+
+def _put(title: str, partition: str, fact: Fact, at: str, there: _Read) -> list[Put]:
+    """Returns a write of a metadata record, or no write if the record exists with the same content.
+
+    The write fails if another process changes the record before the commit.
+
+    Raises RegistryError if an immutable record exists with another content.
+    """
+    found = there[partition, fact.name]
+    if found is not None and encoded(found.document["content"]) == encoded(fact.content):
+        return []
+    if found is not None and fact.immutable:
+        raise RegistryError(f"{title}: this version exists with another content; publish a new version")
+    condition = Absent() if found is None else Unchanged(found.version)
+    return [Put(partition, fact.name, {"content": fact.content, "written": at}, condition)]

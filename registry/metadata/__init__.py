@@ -6,7 +6,7 @@ DynamoDB and Spanner each implement the same `Repository`, and pass the same tes
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -19,6 +19,10 @@ MOST_TRANSACTION_BYTES = 4 * 1024 * 1024  # of all items of a transaction togeth
 MOST_ITEM_BYTES = 400_000  # 400 KB with the names of attributes (Amazon DynamoDB, "Quotas")
 MOST_PARTITION_BYTES, MOST_NAME_BYTES = 2048, 1024  # as above
 _ATTRIBUTES_BYTES = len("pk" + "sk" + "document" + "version" + "expires") + 2 * 21  # a number takes at most 21 bytes
+
+
+# The partition and the name of an item.
+Key = tuple[str, str]
 
 
 class Conflict(Exception):
@@ -96,6 +100,13 @@ class Repository(Protocol):
     """A metadata database. Each read returns all data committed before it. Any thread may call the methods."""
 
     def item(self, partition: str, name: str) -> Item | None: ...
+
+    def items_at(self, keys: Collection[Key]) -> Mapping[Key, Item]:
+        """Returns those of the items that exist, in fewer requests than one for each item.
+
+        The items are not read at one moment: the result can have the change of a transaction in one item only.
+        """
+        ...
 
     def items(self, partition: str, *, prefix: str = "", after: str = "") -> Iterator[Item]:
         """Yields a partition's items whose names start with `prefix` and sort after `after`, in byte order of names.

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import boto3
 from botocore.exceptions import ClientError
 
-from registry.metadata import Absent, Busy, Condition, Conflict, Delete, Item, Put, Unchanged, Write, checked
+from registry.metadata import Absent, Busy, Condition, Conflict, Delete, Item, Key, Put, Unchanged, Write, checked
 
+# Items in one read (Amazon DynamoDB, "BatchGetItem").
+_MOST_READS = 100
 _TRIES = 10
 _LONGEST_PAUSE = 1.0  # seconds
 _NAMES = {"#document": "document", "#version": "version", "#expires": "expires"}
@@ -33,6 +35,26 @@ class DynamoDbRepository:
         found = self._client.get_item(TableName=self._table, Key=_key(partition, name), ConsistentRead=True)
         item = _item(found["Item"]) if "Item" in found else None
         return item if item is not None and self._is_live(item) else None
+
+    def items_at(self, keys: Collection[Key]) -> Mapping[Key, Item]:
+        left = [_key(*key) for key in dict.fromkeys(keys)]
+        found: dict[Key, Item] = {}
+        tries = 0
+        while left:
+            asked, left = left[:_MOST_READS], left[_MOST_READS:]
+            answer = self._client.batch_get_item(RequestItems={self._table: {"Keys": asked, "ConsistentRead": True}})
+            for item in map(_item, cast(list[_Attributes], answer["Responses"].get(self._table, []))):
+                if self._is_live(item):
+                    found[item.partition, item.name] = item
+            # DynamoDB returns keys unread when the answer exceeds 16 MB, or when the table is at its limit.
+            unread = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
+            tries = tries + 1 if len(unread) == len(asked) else 0
+            if tries == _TRIES:
+                raise Busy(f"{unread[0]['pk']['S']}: the metadata table answers no reads; try again")
+            if tries:
+                _pause(tries)
+            left = [*unread, *left]
+        return found
 
     def items(self, partition: str, *, prefix: str = "", after: str = "") -> Iterator[Item]:
         condition, values = "pk = :pk", {":pk": {"S": partition}}
@@ -67,7 +89,7 @@ class DynamoDbRepository:
                         raise Conflict(write.partition, write.name) from None
                 if "TransactionConflict" not in reasons:
                     raise
-            time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.02 * 2**attempt)))  # noqa: S311 (spreads load, hides nothing)
+            _pause(attempt)
         raise Busy(f"{writes[0].partition}: other processes kept writing the same metadata; try again")
 
     def _is_live(self, item: Item) -> bool:
@@ -100,6 +122,10 @@ class DynamoDbRepository:
         if isinstance(condition, Unchanged):
             return f"#version = :seen AND {_LIVE}", {**now, ":seen": {"N": str(condition.version)}}
         return "", {}
+
+
+def _pause(attempt: int) -> None:
+    time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.02 * 2**attempt)))  # noqa: S311 (spreads load, hides nothing)
 
 
 def _key(partition: str, name: str) -> _Attributes:

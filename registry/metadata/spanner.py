@@ -9,7 +9,7 @@ import json
 import os
 import random
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, LiteralString
@@ -19,10 +19,11 @@ from psycopg import errors
 from psycopg_pool import ConnectionPool
 
 from registry import RegistryError
-from registry.metadata import Absent, Busy, Conflict, Delete, Item, Unchanged, Write, checked
+from registry.metadata import Absent, Busy, Conflict, Delete, Item, Key, Unchanged, Write, checked
 
 # The statements use only SQL that both servers support: see tests/unit/registry/metadata/test_sql.py.
 READ = "SELECT sk, document, version, expires FROM items WHERE pk = %s AND sk = %s"
+READ_NAMED = "SELECT sk, document, version, expires FROM items WHERE pk = %s AND sk = ANY(%b)"
 READ_PAGE = "SELECT sk, document, version, expires FROM items WHERE pk = %s AND sk >= %s ORDER BY sk LIMIT %s"
 VERSIONS = "SELECT sk, version, expires FROM items WHERE pk = %s AND sk = ANY(%b)"
 INSERT = "INSERT INTO items (pk, sk, document, version, expires) VALUES (%s, %s, %s, %s, %s)"
@@ -65,6 +66,20 @@ class SpannerRepository:
         with self._connection() as connection:
             found = connection.execute(READ, (partition, name)).fetchone()
         return self._live(partition, [found]).get(name) if found else None
+
+    def items_at(self, keys: Collection[Key]) -> Mapping[Key, Item]:
+        names = _by_partition(keys)
+        if not names:
+            return {}
+        with self._connection() as connection, connection.cursor() as cursor:
+            # One round trip, with one statement for each partition.
+            cursor.executemany(READ_NAMED, list(names.items()), returning=True)
+            found: dict[Key, Item] = {}
+            for partition in names:
+                items = self._live(partition, cursor.fetchall())
+                found |= {(partition, name): item for name, item in items.items()}
+                cursor.nextset()
+        return found
 
     def items(self, partition: str, *, prefix: str = "", after: str = "") -> Iterator[Item]:
         start, seen = max(prefix, after, key=str.encode), after
@@ -121,9 +136,7 @@ class SpannerRepository:
 
     def _versions(self, connection: _Connection, writes: Sequence[Write]) -> Mapping[tuple[str, str], tuple[int, bool]]:
         """Returns the version of each existing item, and whether the item has not expired."""
-        names: dict[str, list[str]] = {}
-        for write in writes:
-            names.setdefault(write.partition, []).append(write.name)
+        names = _by_partition([(write.partition, write.name) for write in writes])
         return {
             (partition, name): (version, self._is_live(expires))
             for partition, wanted in names.items()
@@ -145,6 +158,14 @@ class SpannerRepository:
     def _connection(self) -> Generator[_Connection]:
         with _readable_errors(), self._pool.connection() as connection:
             yield connection
+
+
+def _by_partition(keys: Collection[Key]) -> Mapping[str, list[str]]:
+    """Returns the names of the items by their partition."""
+    names: dict[str, list[str]] = {}
+    for partition, name in dict.fromkeys(keys):
+        names.setdefault(partition, []).append(name)
+    return names
 
 
 def _holds(write: Write, seen: int | None) -> bool:

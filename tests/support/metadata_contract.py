@@ -75,6 +75,25 @@ class MetadataContract:
         assert names(repository, "p", prefix="tag#", after="tag$") == []
         assert names(repository, "p", prefix="none") == []
 
+    def test_items_of_several_partitions_are_read_at_once(self, database: tuple[Repository, Clock]) -> None:
+        repository, clock = database
+        repository.transact([Put("p", "a", {"n": 1}), Put("p", "b", {"n": 2}), Put("q", "a", {"é": 3})])
+        repository.transact([Put("q", "gone", {}, expires=int(clock.now) + 1)])
+        clock.now += 1
+        keys = [("q", "a"), ("p", "a"), ("p", "missing"), ("none", "a"), ("q", "gone"), ("p", "a")]
+        found = repository.items_at(keys)
+        assert found == {("p", "a"): repository.item("p", "a"), ("q", "a"): repository.item("q", "a")}
+        assert repository.items_at([]) == {}
+
+    def test_more_items_than_one_request_takes_are_read(self, repository: Repository) -> None:
+        keys = [("p" if number % 2 else "q", f"{number}") for number in range(250)]
+        for start in range(0, len(keys), MOST_WRITES // 4):
+            some = keys[start : start + MOST_WRITES // 4]
+            repository.transact([Put(partition, name, {"body": "x" * 2000}) for partition, name in some])
+        found = repository.items_at(keys)
+        assert set(found) == set(keys)
+        assert {len(item.document["body"]) for item in found.values()} == {2000}
+
     def test_many_and_big_items_come_in_pages_that_nobody_sees(self, repository: Repository) -> None:
         written = [f"{number:04}" for number in range(1200)]
         for start in range(0, len(written), MOST_WRITES):
