@@ -133,8 +133,10 @@ class Delivery:
         snapshot = self._facts.read(partition)
         touched = set(names)
         documents = of_partition(partition).documents(snapshot.known, touched, self._url, self._origin.read)
+        # Documents of a package whose records are all of this change were not rendered before.
+        new = snapshot.known.facts.keys() <= touched
         for document in documents:
-            self._origin.render(document, snapshot.revision, snapshot.published)
+            self._origin.render(document, snapshot.revision, snapshot.published, new=new)
         return [document.key for document in documents]
 
 

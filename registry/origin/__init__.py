@@ -87,16 +87,20 @@ class Origin:
     def read(self, key: str) -> bytes:
         return self._store.read(key)
 
-    def render(self, document: Document, revision: int, published: str) -> bool:
+    def render(self, document: Document, revision: int, published: str, *, new: bool = False) -> bool:
         """Writes or removes a document unless the same or a later revision exists. Returns whether it changed anything.
+
+        `new` says that the document probably does not exist. Then the first write does not read the object before.
 
         Two publishers may render at once. Each write is conditional on the revision read before, so the later revision,
         which includes all earlier changes, stays. Raises RegistryError when other writers win every attempt.
         """
         metadata = {"revision": str(revision), "published": published}
         metadata |= {"digest": document.digest} if document.digest else {}
+        looks = document.body is None or not new
         for _ in range(_TRIES):
-            validator, there = self._revision_of(document.key)
+            validator, there = self._revision_of(document.key) if looks else ("", 0)
+            looks = True
             if there >= revision or (document.body is None and not validator):
                 return False
             if document.body is None:

@@ -239,6 +239,35 @@ def test_a_document_changed_by_another_writer_is_read_again(network: Network, mo
     assert network.get("document") == b"later"
 
 
+@pytest.mark.parametrize("revision", [1, 2])
+def test_a_document_thought_to_be_new_does_not_replace_a_later_one(network: Network, revision: int) -> None:
+    origin = network.target.origin
+    assert origin.render(Document("document", "text/plain", b"later"), 2, now(), new=True)
+    assert not origin.render(Document("document", "text/plain", b"earlier"), revision, now(), new=True)
+    assert network.get("document") == b"later"
+    assert origin.render(Document("document", "text/plain", b"latest"), 3, now(), new=True)
+    assert network.get("document") == b"latest"
+    assert origin.render(Document("document", "text/plain", None), 4, now(), new=True)
+    assert "document" not in network.objects()
+
+
+def test_a_first_publish_looks_for_none_of_its_documents(
+    network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+    look = Origin._revision_of  # pyright: ignore[reportPrivateUsage]
+
+    def recorded(self: Origin, key: str) -> tuple[str, int]:
+        looked.append(key)
+        return look(self, key)
+
+    monkeypatch.setattr(Origin, "_revision_of", recorded)
+    publish(network.target, [version(tmp_path, "1.0.0")])
+    assert looked == []
+    publish(network.target, [version(tmp_path, "1.1.0")])
+    assert sorted(looked) == ["npm/@acme/app/packument.abbreviated.json", "npm/@acme/app/packument.json"]
+
+
 def test_nothing_is_written_when_one_of_several_files_is_bad(
     network: Network, samples: Samples, tmp_path: Path
 ) -> None:
