@@ -31,6 +31,7 @@ DNS_PORT = 5353
 CLIENT_LOCATION_PORT = 3128
 POP_HTTPS_PORT = 8443
 POP_L1_PORT = 8081
+POP_ORIGIN_PORT = 8082
 
 # Paths that only the directory of a sandbox has: the lock of `make up`, and the engine's state.
 _PARTS = ("run/lock", "pulumi/state")

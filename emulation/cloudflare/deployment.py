@@ -28,13 +28,19 @@ class Module:
 @dataclass(frozen=True)
 class Script:
     """A worker script as it was uploaded: its modules (the main one first), its bindings and its compatibility
-    settings."""
+    settings.
+
+    Workers Cache answers for the entrypoints `cached`, under keys with `version`. The version is the same for all
+    uploads of a script whose versions share the cache.
+    """
 
     name: str
     modules: Sequence[Module]
     bindings: Sequence[Mapping[str, Any]]
     compatibility_date: str
     compatibility_flags: Sequence[str]
+    cached: Sequence[str] = ()
+    version: str = "shared"
 
 
 @dataclass(frozen=True)
@@ -133,6 +139,8 @@ def deployment(store: StateStore) -> Deployment:
 
 def script(document: Mapping[str, Any]) -> Script:
     """Converts a worker script from its stored document into a `Script` for the PoPs."""
+    caching: Mapping[str, Any] = document["cache_options"] or {}
+    exports: Mapping[str, Mapping[str, Any]] = document["exports"] or {}
     return Script(
         name=document["id"],
         modules=[
@@ -141,4 +149,12 @@ def script(document: Mapping[str, Any]) -> Script:
         bindings=document["bindings"],
         compatibility_date=document["compatibility_date"],
         compatibility_flags=document["compatibility_flags"],
+        cached=[name for name, export in exports.items() if _is_cached(export, caching)],
+        version="shared" if caching.get("cross_version_cache") else document["version"],
     )
+
+
+def _is_cached(export: Mapping[str, Any], caching: Mapping[str, Any]) -> bool:
+    """Returns whether an entrypoint is cached: by its own setting, or else by the script's."""
+    own: Mapping[str, Any] = export.get("cache") or caching
+    return own.get("enabled") is True

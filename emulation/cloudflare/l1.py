@@ -1,5 +1,5 @@
-"""Runs the L1 cache of a PoP: one Traffic Server process with its own files, which come from the templates in
-pop/l1/."""
+"""Runs Workers Cache in a PoP, and the connections of the PoP to shields: one Traffic Server process with its own
+files, which come from the templates in pop/l1/."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from emulation import processes
 from emulation.cloudflare.deployment import Certificate, EdgeError
 from emulation.cloudflare.pki import write_private
-from emulation.layout import DNS_PORT, POP_L1_PORT, Pop, Sandbox
+from emulation.layout import DNS_PORT, POP_L1_PORT, POP_ORIGIN_PORT, Pop, Sandbox
 
 TEMPLATES = Path(__file__).parent / "pop" / "l1"
 # the public certificate authorities, from Debian's package ca-certificates
@@ -58,7 +58,7 @@ class L1Cache:
         self._start()
 
     def purge(self, path: str) -> None:
-        """Removes the object with this request path from the L1 cache, if the cache has it.
+        """Removes the object with this path below `http://l1.invalid` from the cache, if the cache has it.
 
         Raises EdgeError when the cache does not answer or answers with an error.
         """
@@ -66,8 +66,7 @@ class L1Cache:
             return
         connection = http.client.HTTPConnection(self._address, POP_L1_PORT, timeout=10)
         try:
-            # cache keys do not contain the host
-            connection.request("PURGE", path, headers={"Host": "purge.invalid:8443"})
+            connection.request("PURGE", path, headers={"Host": "l1.invalid"})
             status = connection.getresponse().status
         except OSError as error:
             raise EdgeError(f"{self._name} does not answer: {error}") from error
@@ -111,6 +110,7 @@ class L1Cache:
             "DIRECTORY": self._directory,
             "ADDRESS": self._address,
             "PORT": POP_L1_PORT,
+            "ORIGIN_PORT": POP_ORIGIN_PORT,
             "NAMESERVER": f"{self._sandbox.dns_address}:{DNS_PORT}",
             "CACHE_SIZE": self._cache_size,
             "VERIFY": policy,

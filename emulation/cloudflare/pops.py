@@ -14,7 +14,7 @@ from emulation.cloudflare import workerd
 from emulation.cloudflare.deployment import Certificate, Deployment, EdgeError, Script
 from emulation.cloudflare.l1 import L1Cache
 from emulation.cloudflare.pki import Authority, Issued, names_of, write_private
-from emulation.layout import CLOUDFLARE_PORT, FUNCTIONS_PORT, POP_HTTPS_PORT, POPS, Pop, Sandbox
+from emulation.layout import CLOUDFLARE_PORT, FUNCTIONS_PORT, POP_HTTPS_PORT, POP_ORIGIN_PORT, POPS, Pop, Sandbox
 
 
 class Pops:
@@ -25,15 +25,17 @@ class Pops:
         address = f"{sandbox.cloudflare_address}:{CLOUDFLARE_PORT}"
         self._kv = workerd.KvService(address, kv_secret(sandbox))
         self._pops = [_RunningPop(sandbox, pop, authority, self._kv, cache_size) for pop in POPS]
+        self._caches: Sequence[str] = ()
 
     def check(self, script: Script) -> None:
         workerd.check(script, self._kv)
 
     def converge(self, deployment: Deployment) -> None:
         self._each(lambda pop: pop.converge(deployment) if deployment.routed else pop.stop())
+        self._caches = [workerd.cache_path(script, name) for script in deployment.routed for name in script.cached]
 
     def purge(self, paths: Sequence[str]) -> None:
-        self._each(lambda pop: [pop.l1.purge(path) for path in paths])
+        self._each(lambda pop: [pop.l1.purge(cache + path) for path in paths for cache in self._caches])
 
     def purge_everything(self) -> None:
         self._each(lambda pop: pop.l1.purge_everything())
@@ -69,7 +71,7 @@ class _RunningPop:
         client = _client_certificate(deployment)
         if client is not None:
             self.l1.converge(client, list(deployment.trusted), verified=deployment.verified)
-        listen = f"{self._address}:{POP_HTTPS_PORT}"
+        listen = workerd.Listeners(f"{self._address}:{POP_HTTPS_PORT}", f"{self._address}:{POP_ORIGIN_PORT}")
         served = self._served(set(deployment.hostnames))
         internet = f"{self._sandbox.functions_address}:{FUNCTIONS_PORT}"
         files = workerd.configuration(deployment, self._pop, listen, self.l1.service, internet, self._kv, served)

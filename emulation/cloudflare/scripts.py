@@ -17,7 +17,7 @@ from werkzeug.datastructures import FileStorage
 
 from emulation.cloudflare import deployment as network
 from emulation.cloudflare.deployment import Edge, EdgeError
-from emulation.cloudflare.envelope import ApiError, Json, now, page, success, take
+from emulation.cloudflare.envelope import ApiError, Json, new_id, now, page, success, take
 from emulation.cloudflare.existing import existing
 from emulation.state_store import StateStore
 
@@ -40,7 +40,16 @@ BINDINGS = {
 }
 SCRIPT_NAME = re.compile(r"[a-z0-9_][a-z0-9_-]{0,62}", re.ASCII)
 BINDING_NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*", re.ASCII)
-OPTIONS = ("annotations", "bindings", "compatibility_date", "compatibility_flags", "logpush", "observability")
+OPTIONS = (
+    "annotations",
+    "bindings",
+    "cache_options",
+    "compatibility_date",
+    "compatibility_flags",
+    "exports",
+    "logpush",
+    "observability",
+)
 
 
 def blueprint(store: StateStore, edge: Edge, converge: Callable[[], None]) -> Blueprint:
@@ -112,6 +121,9 @@ def _uploaded(store: StateStore, account: str, name: str) -> Json:
         "modules": modules,
         "bindings": bindings,
         "annotations": metadata.get("annotations"),
+        "cache_options": _cache_options(metadata),
+        "exports": _exports(metadata),
+        "version": new_id(),
         "compatibility_date": metadata["compatibility_date"],
         "compatibility_flags": metadata.get("compatibility_flags") or [],
         "logpush": metadata.get("logpush", False),
@@ -134,6 +146,36 @@ def _metadata() -> Json:
     if not isinstance(metadata, dict):
         raise ApiError(400, 10021, "the form's part `metadata` is not a JSON object")
     return metadata  # pyright: ignore[reportUnknownVariableType]
+
+
+def _cache_options(metadata: Json) -> Json | None:
+    """Returns the settings of Workers Cache for the script (workers/cache/configuration, "Enable caching")."""
+    given: Json | None = metadata.get("cache_options")
+    return None if given is None else take(given, optional=["enabled", "cross_version_cache"])
+
+
+def _exports(metadata: Json) -> Json | None:
+    """Returns the settings of the entrypoints by name (workers/cache/configuration, "Per-entrypoint caching").
+
+    A script whose default entrypoint is cached is refused, because it is not emulated.
+    """
+    given: Json | None = metadata.get("exports")
+    is_cached = bool(_part(metadata, "cache_options").get("enabled"))
+    for name, export in (given or {}).items():
+        entry = take(export, required=["type"], optional=["cache"])
+        take(_part(entry, "cache"), optional=["enabled"])
+        if entry["type"] != "worker" or not BINDING_NAME.fullmatch(name):
+            raise ApiError(501, 10405, f"not emulated: export {name} of type {entry['type']} (only worker)")
+    own = _part(_part(given, "default"), "cache")
+    if own.get("enabled", is_cached):
+        wanted = "set exports.default.cache.enabled to false"
+        raise ApiError(501, 10405, f"not emulated: a cached default entrypoint; {wanted}")
+    return given
+
+
+def _part(whole: Json | None, name: str) -> Json:
+    part: Json | None = (whole or {}).get(name)
+    return part or {}
 
 
 def _is_map(part: FileStorage) -> bool:

@@ -30,6 +30,14 @@ Files = dict[PurePosixPath, bytes]
 
 
 @dataclasses.dataclass(frozen=True)
+class Listeners:
+    """The addresses and ports on which a workerd serves clients, and the fetches of the PoP's cache."""
+
+    clients: str
+    cache: str
+
+
+@dataclasses.dataclass(frozen=True)
 class KvService:
     """The address of the Workers KV service, and the secret with which PoPs authenticate to it."""
 
@@ -50,16 +58,17 @@ def binary() -> Path:
 
 
 def configuration(
-    deployment: Deployment, pop: Pop, listen: str, l1: str, internet: str, kv: KvService, served: Issued
+    deployment: Deployment, pop: Pop, listen: Listeners, l1: str, internet: str, kv: KvService, served: Issued
 ) -> Files:
     """Returns all configuration files of a PoP's workerd, by their path relative to `workerd.capnp`.
 
-    `listen`, `l1` and `internet` are addresses with ports: where workerd listens, where its L1 cache listens, and where
-    it sends a script's requests that do not go through the cache.
+    `l1` and `internet` are addresses with ports: where the PoP's Traffic Server listens, and where workerd sends a
+    script's other requests.
     """
     scripts = deployment.routed
     files = {
         PurePosixPath("front.js"): (TEMPLATES / "front.js").read_bytes(),
+        PurePosixPath("origin.js"): (TEMPLATES / "origin.js").read_bytes(),
         PurePosixPath("pop.json"): _json(_as_cf(pop)),
         PurePosixPath("routes.json"): _json([_route(pattern, name) for pattern, name in deployment.routes]),
         PurePosixPath("edge.pem"): served.chain,
@@ -76,12 +85,19 @@ def configuration(
         services,
         scripts,
         kv,
-        LISTEN=listen,
+        LISTEN=listen.clients,
+        ORIGIN=listen.cache,
         L1=l1,
         INTERNET=internet,
         OLDEST_TLS="tls" + deployment.oldest_tls.replace(".", "Dot"),
         FRONT_BINDINGS=_lines(f'(name = "script:{s.name}", service = "script:{s.name}"),' for s in scripts),
+        ORIGIN_BINDINGS=_lines(line for s in scripts for line in _entrypoint_lines(s, f"script:{s.name}")),
     )
+
+
+def cache_path(script: Script, entrypoint: str) -> str:
+    """Returns the path below which the PoP's cache has an entrypoint's responses (pop/entrypoints.js)."""
+    return f"/{script.name}/{script.version}/{entrypoint}"
 
 
 def check(script: Script, kv: KvService) -> None:
@@ -90,7 +106,10 @@ def check(script: Script, kv: KvService) -> None:
     with tempfile.TemporaryDirectory(prefix="artifact-edge-") as name:
         directory = Path(name)
         files = _script_files(PurePosixPath(), script)
-        files |= _with_services("check.capnp", [], [script], kv, SOCKET=str(directory / "socket"))
+        files[PurePosixPath("origin.js")] = (TEMPLATES / "origin.js").read_bytes()
+        entrypoints = _lines(_entrypoint_lines(script, "script"))
+        socket = str(directory / "socket")
+        files |= _with_services("check.capnp", [], [script], kv, SOCKET=socket, ORIGIN_BINDINGS=entrypoints)
         write(directory, files)
         with (directory / "errors").open("w+") as errors:
             command = [binary(), "serve", directory / "check.capnp", "--control-fd=1"]
@@ -123,6 +142,13 @@ def _script_files(directory: PurePosixPath, script: Script) -> Files:
         if "text" in binding:
             files[directory / f"binding-{binding['name']}"] = binding["text"].encode()
         bindings.append(_binding_line(binding))
+    files[directory / "entrypoints.js"] = _filled(
+        "entrypoints.js",
+        MAIN=script.modules[0].name,
+        SCRIPT=script.name,
+        VERSION=script.version,
+        CACHED=json.dumps(list(script.cached)),
+    )
     files[directory / "script.capnp"] = _filled(
         "script.capnp",
         MODULES=_lines(modules),
@@ -142,8 +168,16 @@ def _binding_line(binding: Mapping[str, Any]) -> str:
     if binding["type"] == "kv_namespace":
         return f'(name = "{name}", kvNamespace = "kv:{binding["namespace_id"]}"),'
     if binding["type"] == "mtls_certificate":
-        return f'(name = "{name}", service = "l1"),'
+        return f'(name = "{name}", service = "shields"),'
     return f'(name = "{name}", text = embed "binding-{name}"),'
+
+
+def _entrypoint_lines(script: Script, service: str) -> list[str]:
+    """Returns the bindings by which the cache's origin calls the script's cached entrypoints."""
+    return [
+        f'(name = "{script.name}/{entrypoint}", service = (name = "{service}", entrypoint = "{entrypoint}")),'
+        for entrypoint in script.cached
+    ]
 
 
 def _with_services(

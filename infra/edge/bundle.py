@@ -9,6 +9,7 @@ from pathlib import Path
 import pulumi
 
 _TARGET = "es2022"
+_RUNTIME_MODULE = "cloudflare:workers"  # the runtime provides the module
 
 
 class BundleError(pulumi.RunError):
@@ -32,6 +33,7 @@ def compile_worker(directory: Path) -> str:
             "--bundle",
             "--format=esm",
             f"--target={_TARGET}",
+            f"--external:{_RUNTIME_MODULE}",
             "--log-level=error",
             "--log-limit=1",
             "--color=false",

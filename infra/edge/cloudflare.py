@@ -24,6 +24,13 @@ _COMPATIBILITY_DATE = "2026-11-01"
 # Store").
 _TLS = {"ssl": "strict", "min_tls_version": "1.2", "always_use_https": "on"}
 
+# Whether Workers Cache answers for an entrypoint of the worker. The default one authenticates each client, so it must
+# run for each request (Cloudflare Workers, "Workers Cache", "Per-entrypoint caching").
+_ENTRYPOINTS: dict[str, cloudflare.WorkersScriptExportsArgsDict] = {
+    "default": {"type": "worker", "cache": {"enabled": False}},
+    "Objects": {"type": "worker", "cache": {"enabled": True}},
+}
+
 # Address of the fallback origin's DNS record: the IPv6 discard prefix (RFC 6666). A worker answers all requests, so the
 # record needs no server (Cloudflare for SaaS, "Workers as your fallback origin").
 _NO_ORIGIN = "100::"
@@ -86,6 +93,8 @@ class Edge(pulumi.ComponentResource):
             compatibility_date=_COMPATIBILITY_DATE,
             bindings=_bindings(args, entitlements.id, certificate.id),
             observability={"enabled": True},
+            cache_options={"enabled": True, "cross_version_cache": True},
+            exports=_ENTRYPOINTS,
             opts=child,
         )
         self.target = f"{args.prefix}.{args.zone_name}"

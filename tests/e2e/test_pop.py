@@ -47,11 +47,36 @@ pytestmark = pytest.mark.skipif(
     reason="needs workerd (npm ci in workers/edge) and Traffic Server (apt-get install trafficserver)",
 )
 
-# This worker script returns the request that it received and the values of its bindings. The client names the shield
-# in the query, to show that the cache's key does not depend on the shield.
+# This worker script returns the request that it received and the values of its bindings. Other paths it fetches through
+# its cached entrypoint from a shield, and `/uncached/…` without it. The query sets the headers of the response, and
+# the host of the call, to show that the cache's key has no host.
 SCRIPT = """
+import { WorkerEntrypoint } from "cloudflare:workers";
+
+async function fromShield(url, env) {
+  const shield = url.searchParams.get("shield") ?? "us-east-1-0";
+  const headers = { "X-Artifact-Edge-Key": env.ORIGIN_KEY };
+  return env.SHIELD.fetch(`https://${shield}.shield.artifact-edge.test:8443/objects${url.pathname}`, { headers });
+}
+
+export class Objects extends WorkerEntrypoint {
+  async fetch(request) {
+    if (request.headers.has("If-None-Match")) {
+      return new Response(null, { status: 304, headers: { "cache-control": "max-age=1, stale-if-error=86400" } });
+    }
+    const answer = await fromShield(new URL(request.url), this.env);
+    const { searchParams } = new URL(request.url);
+    const headers = new Headers(answer.headers);
+    headers.set("x-seen", [...request.headers.keys()].filter((name) => name !== "host").sort().join());
+    headers.set("cache-tag", "some,tags");
+    for (const [name, value] of searchParams) value === "" ? headers.delete(name) : headers.set(name, value);
+    const status = Number(searchParams.get("status") ?? answer.status);
+    return new Response(status === 204 ? null : answer.body, { status, headers });
+  }
+}
+
 export default {
-  async fetch(request, env) {
+  async fetch(request, env, ctx) {
     const url = new URL(request.url);
     if (url.pathname === "/seen") {
       return Response.json({ url: request.url, headers: Object.fromEntries(request.headers), cf: request.cf });
@@ -63,10 +88,13 @@ export default {
       return fetch("http://198.51.100.7/").then(() => new Response("out"), () => new Response("refused"));
     }
     if (url.pathname === "/version") return new Response(env.VERSION);
-    const headers = new Headers({ "X-Artifact-Edge-Key": env.ORIGIN_KEY });
-    if (request.headers.has("Range")) headers.set("Range", request.headers.get("Range"));
-    const shield = url.searchParams.get("shield") ?? "us-east-1-0";
-    return env.SHIELD.fetch(`https://${shield}.shield.artifact-edge.test:8443/objects${url.pathname}`, { headers });
+    if (url.pathname.startsWith("/uncached/")) return fromShield(url, env);
+    const passed = ["Range", "Authorization"].filter((name) => request.headers.has(name));
+    const headers = passed.map((name) => [name, request.headers.get(name)]);
+    const host = url.searchParams.get("host") ?? "l1";
+    url.searchParams.delete("host");
+    const called = new Request(`https://${host}${url.pathname}${url.search}`, { method: request.method, headers });
+    return ctx.exports.Objects.fetch(called);
   },
 };
 """
@@ -95,14 +123,23 @@ class Network:
     namespace: str
     certificate: str
 
-    def deploy(self, version: str, source: str = SCRIPT) -> None:
+    def deploy(self, version: str, source: str = SCRIPT, *, shared: bool = True) -> None:
         bindings: list[dict[str, str]] = [
             {"name": "ENTITLEMENTS", "type": "kv_namespace", "namespace_id": self.namespace},
             {"name": "SHIELD", "type": "mtls_certificate", "certificate_id": self.certificate},
             {"name": "VERSION", "type": "plain_text", "text": version},
             {"name": "ORIGIN_KEY", "type": "secret_text", "text": SECRET},
         ]
-        metadata: Any = {"main_module": "index.js", "compatibility_date": "2026-11-01", "bindings": bindings}
+        metadata: Any = {
+            "main_module": "index.js",
+            "compatibility_date": "2026-11-01",
+            "bindings": bindings,
+            "cache_options": {"enabled": True, "cross_version_cache": shared},
+            "exports": {
+                "default": {"type": "worker", "cache": {"enabled": False}},
+                "Objects": {"type": "worker", "cache": {"enabled": True}},
+            },
+        }
         self.api.workers.scripts.update(
             "edge",
             account_id=ACCOUNT,
@@ -114,7 +151,13 @@ class Network:
         self, path: str, *, pop: int = 0, host: str = HOST, headers: dict[str, str] | None = None
     ) -> httpx.Response:
         """Returns a PoP's response over a new TLS connection, and verifies the PoP by the edge's CA certificate."""
-        return self.client.get(
+        return self.request("GET", path, pop=pop, host=host, headers=headers)
+
+    def request(
+        self, method: str, path: str, *, pop: int = 0, host: str = HOST, headers: dict[str, str] | None = None
+    ) -> httpx.Response:
+        return self.client.request(
+            method,
             f"https://{self.sandbox.pop_address(POPS[pop])}:{POP_HTTPS_PORT}{path}",
             headers={"Host": host, "Connection": "close", **(headers or {})},
             extensions={"sni_hostname": HOST},
@@ -167,12 +210,19 @@ def _provisioned(sandbox: Sandbox, shield: Shield, authority: str, pair: pki.Iss
 
 
 def test_the_first_request_reaches_the_shield_and_later_ones_the_cache(network: Network) -> None:
-    first, second = network.get("/npm/leftpad"), network.get("/npm/leftpad?shield=eu-west-1-0")
+    first, second = network.get("/npm/leftpad?host=a"), network.get("/npm/leftpad?host=b")
     assert (first.content, second.content) == (BODY, BODY)
     assert [answer.headers["cf-cache-status"] for answer in (first, second)] == ["MISS", "HIT"]
     assert network.shield.request_count("/npm/leftpad") == 1
     _, headers = network.shield.requests[-1]
     assert headers["x-artifact-edge-key"] == SECRET
+    assert "cache-tag" not in first.headers
+
+
+def test_a_fetch_to_a_shield_is_not_cached(network: Network) -> None:
+    answers = [network.get("/uncached/tarball") for _ in range(2)]
+    assert [answer.content for answer in answers] == [BODY, BODY]
+    assert network.shield.request_count("/uncached/tarball") == 2
 
 
 def test_each_pop_has_a_separate_cache(network: Network) -> None:
@@ -182,10 +232,20 @@ def test_each_pop_has_a_separate_cache(network: Network) -> None:
 
 
 def test_simultaneous_misses_are_one_shield_request(network: Network) -> None:
-    with ThreadPoolExecutor(50) as clients:
-        answers = list(clients.map(network.get, ["/slow/tarball"] * 50))
-    assert Counter((answer.status_code, answer.content == BODY) for answer in answers) == {(200, True): 50}
+    with ThreadPoolExecutor(100) as clients:
+        answers = list(clients.map(network.get, ["/slow/tarball"] * 100))
+    assert Counter((answer.status_code, answer.content == BODY) for answer in answers) == {(200, True): 100}
     assert network.shield.request_count("/slow/tarball") == 1
+
+
+def test_simultaneous_misses_in_all_pops_are_at_most_one_shield_request_for_each(network: Network) -> None:
+    def get(number: int) -> httpx.Response:
+        return network.get("/slow/everywhere", pop=number % len(POPS))
+
+    with ThreadPoolExecutor(100) as clients:
+        answers = list(clients.map(get, range(100)))
+    assert Counter((answer.status_code, answer.content == BODY) for answer in answers) == {(200, True): 100}
+    assert 1 <= network.shield.request_count("/slow/everywhere") <= len(POPS)
 
 
 def test_a_range_comes_from_the_cached_object_also_after_a_miss(network: Network) -> None:
@@ -197,8 +257,49 @@ def test_a_range_comes_from_the_cached_object_also_after_a_miss(network: Network
     assert network.shield.request_count("/pypi/wheel") == 1
 
 
-def test_refusals_of_the_shield_are_not_cached(network: Network) -> None:
-    assert [network.get("/missing/x").status_code for _ in range(2)] == [404, 404]
+def test_the_cached_entrypoint_hears_no_range(network: Network) -> None:
+    cold = network.get("/npm/heard", headers={"Range": "bytes=0-4"})
+    assert (cold.status_code, cold.content) == (206, BODY[:5])
+    assert "range" not in cold.headers["x-seen"].split(",")
+
+
+def test_a_head_request_fills_the_cache(network: Network) -> None:
+    head = network.request("HEAD", "/npm/head")
+    assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", str(len(BODY)))
+    _until_hit(network, "/npm/head")
+    assert network.shield.request_count("/npm/head") == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "headers"),
+    [
+        ("set-cookie=a%3Db", {}),
+        ("status=206", {}),
+        ("cache-control=no-store", {}),
+        ("cache-control=private,max-age%3D60", {}),
+        ("cache-control=max-age%3D60", {"Authorization": "Bearer any"}),
+        ("status=520", {}),
+        ("vary=*", {}),
+    ],
+)
+def test_what_workers_cache_refuses_is_not_stored(network: Network, query: str, headers: dict[str, str]) -> None:
+    path = f"/npm/refused?{query}"
+    before = network.shield.request_count("/npm/refused")
+    assert "HIT" not in [network.get(path, headers=headers).headers["cf-cache-status"] for _ in range(2)]
+    assert network.shield.request_count("/npm/refused") == before + 2
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_a_response_without_a_lifetime_is_stored_all_the_same(network: Network, status: int) -> None:
+    path = f"/npm/silent?status={status}&cache-control="
+    answers = [network.get(path) for _ in range(2)]
+    assert [answer.headers["cf-cache-status"] for answer in answers] == ["MISS", "HIT"]
+    assert [answer.headers.get("cache-control") for answer in answers] == [None, None]
+
+
+def test_a_refusal_that_says_so_is_not_stored(network: Network) -> None:
+    path = "/missing/x?cache-control=no-store"
+    assert [network.get(path).status_code for _ in range(2)] == [404, 404]
     assert network.shield.request_count("/missing/x") == 2
 
 
@@ -252,7 +353,7 @@ def test_clients_with_an_old_tls_version_are_refused(network: Network) -> None:
 def test_a_purge_removes_an_object_from_every_cache(network: Network) -> None:
     for pop in range(len(POPS)):
         network.get("/npm/purged", pop=pop)
-    network.api.cache.purge(zone_id=network.zone, files=[f"https://{SHIELDS[0]}:8443/objects/npm/purged"])
+    network.api.cache.purge(zone_id=network.zone, files=[f"https://{SHIELDS[0]}:8443/npm/purged"])
     for pop in range(len(POPS)):
         assert network.get("/npm/purged", pop=pop).headers["cf-cache-status"] == "MISS"
 
@@ -295,7 +396,12 @@ def test_a_host_without_a_route_is_not_served(network: Network) -> None:
     assert (answer.status_code, answer.text) == (530, "error code: 1016\n")
 
 
-def test_a_redeployed_script_takes_effect_and_keeps_the_cache(network: Network) -> None:
+def test_a_redeployed_script_keeps_the_cache_only_where_versions_share_it(network: Network) -> None:
+    network.deploy("1", shared=False)
+    assert network.get("/npm/kept").headers["cf-cache-status"] == "MISS"
+    network.deploy("1", shared=False)
+    assert network.get("/npm/kept").headers["cf-cache-status"] == "MISS"
+    network.deploy("1")
     network.get("/npm/kept")
     network.deploy("2")
     assert network.get("/version").text == network.get("/version", pop=1).text == "2"
@@ -304,7 +410,11 @@ def test_a_redeployed_script_takes_effect_and_keeps_the_cache(network: Network) 
 
 @pytest.mark.parametrize(
     ("source", "words"),
-    [("export default {", "SyntaxError"), ("throw new Error('at start');", "at start")],
+    [
+        ("export default {", "SyntaxError"),
+        ("throw new Error('at start');", "at start"),
+        ("export default { fetch() {} };", "no such named entrypoint"),
+    ],
 )
 def test_a_script_that_does_not_start_is_refused_and_the_old_one_stays(
     network: Network, source: str, words: str
@@ -329,6 +439,14 @@ def test_no_argument_and_no_readable_file_contains_a_secret(network: Network) ->
     ]
     assert holding
     assert [path for path in holding if path.stat().st_mode & 0o077] == []
+
+
+def _until_hit(network: Network, path: str) -> None:
+    """Waits until the cache answers. A cache that a HEAD request fills does so in the background."""
+    deadline = time.monotonic() + 120
+    while network.get(path).headers["cf-cache-status"] != "HIT":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def _once_expired(network: Network, path: str) -> httpx.Response:

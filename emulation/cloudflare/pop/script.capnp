@@ -1,15 +1,17 @@
-# One script of the account, as it was uploaded.
+# One script of the account, as it was uploaded, behind entrypoints.js.
 
 using Workerd = import "/workerd/workerd.capnp";
 
 const worker :Workerd.Worker = (
   modules = [
+    (name = "emulation-entrypoints.js", esModule = embed "entrypoints.js"),
     @MODULES@
   ],
   compatibilityDate = "@COMPATIBILITY_DATE@",
   compatibilityFlags = [@COMPATIBILITY_FLAGS@],
   globalOutbound = "internet",
   bindings = [
+    (name = "emulation:workers-cache", service = "workers-cache"),
     @BINDINGS@
   ],
 );

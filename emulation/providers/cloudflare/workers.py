@@ -16,7 +16,17 @@ from emulation.providers.cloudflare.scoped import Scoped, refuse_unsupported
 from emulation.providers.handler import CloudError, Created, Properties
 
 METADATA = frozenset(
-    {"annotations", "bindings", "compatibilityDate", "compatibilityFlags", "logpush", "mainModule", "observability"}
+    {
+        "annotations",
+        "bindings",
+        "cacheOptions",
+        "compatibilityDate",
+        "compatibilityFlags",
+        "exports",
+        "logpush",
+        "mainModule",
+        "observability",
+    }
 )
 MODULE = "application/javascript+module"
 
@@ -61,7 +71,9 @@ class Script(Scoped):
         refuse_unsupported(new, self.emulated)
         if not new.get("content") or not new.get("mainModule"):
             raise CloudError("not emulated: a script without content and mainModule (a bundle of one ES module)")
-        metadata = snake({name: value for name, value in new.items() if name in METADATA})
+        metadata = snake({name: value for name, value in new.items() if name in METADATA - {"exports"}})
+        if "exports" in new:  # its members have names of JavaScript, which stay as they are
+            metadata["exports"] = {name: snake(export) for name, export in new["exports"].items()}
         with api_errors():
             uploaded = self._api.update(
                 id,

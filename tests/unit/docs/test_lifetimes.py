@@ -25,7 +25,7 @@ _SECONDS = {31_536_000: "a year", 86_400: "a day"}
         ("edge worker", "mutable", f"{_WORKER}/tokens.ts", r"POSITIVE_MILLISECONDS = (\d+)_000;"),
         ("edge worker", "mutable", f"{_WORKER}/quarantine.ts", r"FRESH_MILLISECONDS = (\d+)_000;"),
         ("edge worker", "404", f"{_WORKER}/tokens.ts", r"NEGATIVE_MILLISECONDS = (\d+)_000;"),
-        ("edge worker", "error", f"{_WORKER}/objects.ts", r"FAILED_NODE_MILLISECONDS = (\d+)_000;"),
+        ("edge worker", "error", f"{_WORKER}/shield_nodes.ts", r"FAILED_NODE_MILLISECONDS = (\d+)_000;"),
         ("Workers KV", "mutable", f"{_WORKER}/store.ts", r"cacheTtl: (\d+)"),
         ("Workers KV", "404", f"{_WORKER}/store.ts", r"cacheTtl: (\d+)"),
         ("metadata API", "404", "workers/entitlements/lookup.py", r"NEGATIVE_SECONDS = (\d+)\.0"),

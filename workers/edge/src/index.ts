@@ -1,38 +1,33 @@
-// The edge worker maps the URL to an object, authenticates and authorizes the client, and fetches the object from L1, a
-// shield or the origin. No cache is queried before the client is authorized.
+// The default entrypoint of the edge worker maps the URL to an object, authenticates and authorizes the client, and calls
+// the cached entrypoint. It is never cached itself, so no cache is queried before the client is authorized.
 
 import { failure, ociFailure, unauthorized } from "./answers";
+import type { Bindings } from "./bindings";
 import { conditionsOf } from "./conditions";
 import { credentialOf, isBearer } from "./credentials";
 import { allows, matches } from "./grants";
+import { l1From } from "./l1";
 import { clientResponse, fetchObject } from "./objects";
 import { listResponse } from "./oci_lists";
 import { packumentPart } from "./npm";
 import { isQuarantined } from "./quarantine";
 import { type Ecosystem, type ObjectRoute, type Route, route } from "./routes";
 import { scopeOf } from "./sessions";
-import type { Place, Shield } from "./shields";
+import type { Place } from "./shields";
 import { type Issuer, tokenAnswer } from "./token_endpoint";
 import { type Entitlement, entitlementOf, type Sources, Unavailable } from "./tokens";
 
-interface Bindings {
-  ENTITLEMENTS: KVNamespace;
-  SHIELD: Fetcher;
-  SHIELDS: string;
-  HOSTNAME: string;
-  ORIGIN_KEY: string;
-  TOKEN_SIGNING_KEY: string;
-  METADATA_API?: string;
-  METADATA_API_KEY?: string;
-  RESERVED_PYTHON_NAMES?: string;
-}
-
 type ProtectedRoute = Exclude<Route, { kind: "health" | "unknown" | "invalid" | "redirect" | "token" }>;
 
-let nodes: { text: string; shields: readonly Shield[] } | undefined;
+/** The worker's own entrypoints, as the runtime offers them to each other. */
+interface Entrypoints {
+  Objects: Pick<Fetcher, "fetch">;
+}
+
+export { Objects } from "./cached_objects";
 
 export default {
-  async fetch(request: Request, bindings: Bindings): Promise<Response> {
+  async fetch(request: Request, bindings: Bindings, ctx: ExecutionContext): Promise<Response> {
     const wanted = route(new URL(request.url), request.headers.get("accept") ?? "");
     if (wanted.kind === "health") return new Response("ok\n");
     if (wanted.kind === "unknown") return failure(wanted.ecosystem, 404, wanted.reason ?? "no such resource");
@@ -47,7 +42,7 @@ export default {
     }
     try {
       if (wanted.kind === "token") return await tokenAnswer(request, issuerOf(bindings));
-      return await serveProtected(wanted, request, bindings);
+      return await serveProtected(wanted, request, bindings, ctx.exports as unknown as Entrypoints);
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error;
       return failure(ecosystem, 503, "entitlements cannot be checked right now", { "retry-after": "1" });
@@ -55,7 +50,12 @@ export default {
   },
 } satisfies ExportedHandler<Bindings>;
 
-async function serveProtected(wanted: ProtectedRoute, request: Request, bindings: Bindings): Promise<Response> {
+async function serveProtected(
+  wanted: ProtectedRoute,
+  request: Request,
+  bindings: Bindings,
+  entrypoints: Entrypoints,
+): Promise<Response> {
   const { HOSTNAME: hostname, TOKEN_SIGNING_KEY: signingKey } = bindings;
   const header = request.headers.get("authorization");
   const credential = await credentialOf(header, signingKey, hostname);
@@ -76,7 +76,7 @@ async function serveProtected(wanted: ProtectedRoute, request: Request, bindings
   if (await isQuarantined(wanted.key, bindings.ENTITLEMENTS, Date.now())) {
     return absent(wanted, 410, "this was withdrawn; use another version");
   }
-  return object(wanted, request, bindings);
+  return object(wanted, request, entrypoints);
 }
 
 /**
@@ -95,14 +95,13 @@ function isReserved(name: string, patterns: string): boolean {
   return (JSON.parse(patterns) as string[]).some((pattern) => matches(pattern, name));
 }
 
-async function object(wanted: ObjectRoute, request: Request, bindings: Bindings): Promise<Response> {
+async function object(wanted: ObjectRoute, request: Request, entrypoints: Entrypoints): Promise<Response> {
   const started = Date.now();
-  const below = { shield: bindings.SHIELD, shields: shieldsOf(bindings.SHIELDS), originKey: bindings.ORIGIN_KEY };
   // A part is cut from the whole: neither a range nor a validator of the client is one of the stored object.
   const isCut = wanted.part !== undefined || wanted.list !== undefined;
   const method = isCut ? "GET" : request.method;
   const conditions = isCut ? {} : conditionsOf(method, request.headers);
-  const answer = await fetchObject(wanted, method, conditions, below, placeOf(request), started);
+  const answer = await fetchObject(wanted, method, conditions, l1From(entrypoints.Objects, placeOf(request)));
   if (answer === undefined) {
     return failure(wanted.ecosystem, 502, "no shield could answer", { "retry-after": "1" });
   }
@@ -147,12 +146,6 @@ function issuerOf(bindings: Bindings): Issuer {
 
 function sourcesOf({ ENTITLEMENTS: store, METADATA_API: url, METADATA_API_KEY: key }: Bindings): Sources {
   return { store, api: url && key ? { url, key } : undefined };
-}
-
-/** Returns the shield nodes in the SHIELDS binding, parsed once: the text never changes in the isolate's life. */
-function shieldsOf(text: string): readonly Shield[] {
-  if (nodes?.text !== text) nodes = { text, shields: JSON.parse(text) as Shield[] };
-  return nodes.shields;
 }
 
 /** Returns the client's coordinates from Cloudflare's request metadata, or undefined when the request has none. */

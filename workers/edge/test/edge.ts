@@ -1,10 +1,11 @@
-// The deployed bundle in workerd, with stubs for the key-value store, the shields and the metadata API.
+// The deployed bundle in workerd, with stubs for Workers Cache, the key-value store, the shields and the metadata API. The
+// calls to the cached entrypoint pass the stub of the cache, as in the emulated PoPs (emulation/cloudflare/pop).
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -21,13 +22,17 @@ export const stub: {
   store: "works" | "fails" | "silent";
   apiStatus: number;
   shield: (request: IncomingMessage, response: ServerResponse) => void;
-} = { store: "works", apiStatus: 200, shield: answerWhole };
+  /** What the default entrypoint gets from Workers Cache. */
+  l1: (request: IncomingMessage, response: ServerResponse) => void;
+} = { store: "works", apiStatus: 200, shield: answerWhole, l1: miss };
 
 export const apiRequests: { signature: string; body: string; authorization: string | undefined }[] = [];
+export const l1Requests: { path: string; headers: IncomingMessage["headers"] }[] = [];
 export const shieldRequests: { host: string; method: string; path: string; headers: IncomingMessage["headers"] }[] = [];
 const servers: Server[] = [];
 let workerd: ChildProcess;
 export let edge: string;
+let origin: number; // the port at which the cache reaches the cached entrypoint
 let scratch: string;
 
 export function grant(token: string, grants: string[], expires = 4_000_000_000): void {
@@ -49,16 +54,19 @@ export function record(token: string, entry: Record<string, unknown>): string {
   return digest;
 }
 
-function configuration(store: number, below: number, internet: number): string {
+function configuration(store: number, below: number, internet: number, l1: number): string {
   const shields = NODES.map((host) => ({ host, region: host.slice(0, 9), latitude: 38.9, longitude: -77.4 }));
   const text = (value: string): string => JSON.stringify(value);
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
     (name = "edge", worker = (
-      modules = [(name = "index.js", esModule = embed "index.js")],
+      modules = [
+        (name = "entrypoints.js", esModule = embed "entrypoints.js"),
+        (name = "index.js", esModule = embed "index.js")],
       compatibilityDate = "2026-11-01",
       bindings = [
+        (name = "emulation:workers-cache", service = "l1"),
         (name = "ENTITLEMENTS", kvNamespace = "store"),
         (name = "SHIELD", service = "below"),
         (name = "SHIELDS", text = ${text(JSON.stringify(shields))}),
@@ -71,8 +79,35 @@ const config :Workerd.Config = (
       globalOutbound = "internet")),
     (name = "internet", external = (address = "127.0.0.1:${internet}", http = ())),
     (name = "store", external = (address = "127.0.0.1:${store}", http = ())),
+    (name = "origin", worker = (
+      modules = [(name = "origin.js", esModule = embed "origin.js")],
+      compatibilityDate = "2026-11-01",
+      bindings = [(name = "edge/Objects", service = (name = "edge", entrypoint = "Objects"))])),
+    (name = "l1", external = (address = "127.0.0.1:${l1}", http = ())),
     (name = "below", external = (address = "127.0.0.1:${below}", http = ()))],
-  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "edge")]);`;
+  sockets = [
+    (name = "http", address = "127.0.0.1:0", http = (), service = "edge"),
+    (name = "origin", address = "127.0.0.1:0", http = (), service = "origin")]);`;
+}
+
+function entrypoints(template: string): string {
+  const values = { MAIN: "index.js", SCRIPT: "edge", VERSION: "1", CACHED: '["Objects"]' };
+  return Object.entries(values).reduce((text, [name, value]) => text.replaceAll(`@${name}@`, value), template);
+}
+
+/** Reads the ports of both sockets from workerd's control messages, one JSON object in a line. */
+async function socketPorts(process: ChildProcess): Promise<Map<string, number>> {
+  const ports = new Map<string, number>();
+  let text = "";
+  for await (const part of process.stdio[3] as AsyncIterable<Buffer>) {
+    text += part.toString();
+    for (const line of text.split("\n").slice(0, -1)) {
+      const { socket, port } = JSON.parse(line) as { socket?: string; port?: number };
+      if (socket !== undefined && port !== undefined) ports.set(socket, port);
+    }
+    if (ports.size === 2) break;
+  }
+  return ports;
 }
 
 before(async () => {
@@ -88,6 +123,10 @@ before(async () => {
     shieldRequests.push({ host: headers.host ?? "", method, path, headers });
     stub.shield(request, response);
   });
+  const l1 = await listen((request, response) => {
+    l1Requests.push({ path: request.url ?? "", headers: request.headers });
+    stub.l1(request, response);
+  });
   const internet = await listen(async (request, response) => {
     const { host, authorization, "x-artifact-edge-signature": signature } = request.headers;
     let body = "";
@@ -100,13 +139,17 @@ before(async () => {
   });
   scratch = mkdtempSync(join(tmpdir(), "edge-"));
   writeFileSync(join(scratch, "index.js"), readFileSync("dist/index.js"));
-  writeFileSync(join(scratch, "config.capnp"), configuration(store, below, internet));
+  const pop = "../../emulation/cloudflare/pop";
+  writeFileSync(join(scratch, "origin.js"), readFileSync(join(pop, "origin.js")));
+  writeFileSync(join(scratch, "entrypoints.js"), entrypoints(readFileSync(join(pop, "entrypoints.js"), "utf8")));
+  writeFileSync(join(scratch, "config.capnp"), configuration(store, below, internet, l1));
   workerd = spawn(resolve("node_modules/.bin/workerd"), ["serve", "config.capnp", "--control-fd=3"], {
     cwd: scratch,
     stdio: ["ignore", "inherit", "inherit", "pipe"],
   });
-  const [line] = (await once(workerd.stdio[3]!, "data")) as [Buffer];
-  edge = `http://127.0.0.1:${(JSON.parse(line.toString().split("\n")[0]!) as { port: number }).port}`;
+  const ports = await socketPorts(workerd);
+  edge = `http://127.0.0.1:${ports.get("http")}`;
+  origin = ports.get("origin")!;
 });
 
 after(() => {
@@ -120,8 +163,9 @@ after(() => {
 
 beforeEach(() => {
   shieldRequests.length = 0;
+  l1Requests.length = 0;
   apiRequests.length = 0;
-  Object.assign(stub, { store: "works", apiStatus: 200, shield: answerWhole });
+  Object.assign(stub, { store: "works", apiStatus: 200, shield: answerWhole, l1: miss });
 });
 
 export function answerWhole(_: IncomingMessage, response: ServerResponse): void {
@@ -137,6 +181,36 @@ export function answerWhole(_: IncomingMessage, response: ServerResponse): void 
     "x-amz-request-id": "secret",
   });
   response.end("body");
+}
+
+/** A cache without an object: calls the cached entrypoint, and cuts the range that it does not pass on. */
+export function miss(
+  { url, headers, method }: IncomingMessage,
+  response: ServerResponse,
+  observe: (answer: IncomingMessage) => void = () => undefined,
+): void {
+  const { range, ...passed } = headers;
+  const called = request({ port: origin, host: "127.0.0.1", path: url, method, headers: passed }, async (answer) => {
+    observe(answer);
+    const [, first, last] = /^bytes=(\d*)-(\d*)$/.exec(range ?? "") ?? [];
+    const answered: IncomingMessage["headers"] = { ...answer.headers, "cf-cache-status": "MISS", };
+    delete answered["transfer-encoding"];
+    delete answered["cache-tag"];
+    if (answer.statusCode !== 200 || first === undefined) {
+      response.writeHead(answer.statusCode ?? 0, answered);
+      response.flushHeaders();
+      answer.pipe(response);
+      return;
+    }
+    const parts: Buffer[] = [];
+    for await (const part of answer) parts.push(part as Buffer);
+    const body = Buffer.concat(parts);
+    const start = first ? Number(first) : Math.max(0, body.length - Number(last));
+    const end = first && last ? Math.min(Number(last) + 1, body.length) : body.length;
+    const place = `bytes ${start}-${end - 1}/${body.length}`;
+    response.writeHead(206, { ...answered, "content-range": place, "content-length": end - start }).end(body.subarray(start, end));
+  });
+  called.on("error", () => response.destroy()).end();
 }
 
 export const bearer = (token: string): Record<string, string> => ({ authorization: `Bearer ${token}` });

@@ -7,7 +7,7 @@ import { request } from "node:http";
 import { beforeEach, test } from "node:test";
 import { gunzipSync, gzipSync } from "node:zlib";
 
-import { bearer, edge, grant, shieldRequests, stub } from "./edge";
+import { bearer, edge, grant, l1Requests, stub } from "./edge";
 
 const FILE = "/npm/web/-/web-1.0.0.tgz";
 const BODY = Buffer.from("0123456789".repeat(10));
@@ -65,7 +65,7 @@ const whole = `200 ${BODY.toString()}`;
 
 beforeEach(() => {
   grant("reader", ["npm:*:pull", "pypi:*:pull", "oci:*:pull"]);
-  stub.shield = ignorant({ body: BODY });
+  stub.l1 = ignorant({ body: BODY });
 });
 
 test("one range of bytes is 206 with the bytes and their place", async () => {
@@ -102,7 +102,7 @@ test("a range that cannot be read, and several at once, are ignored, and the tie
     "bytes=-5-2",
   ]) {
     assert.equal(shown(await ask(range(value))), whole, value);
-    assert.equal(shieldRequests.at(-1)?.headers.range, undefined, value);
+    assert.equal(l1Requests.at(-1)?.headers.range, undefined, value);
   }
 });
 
@@ -119,7 +119,7 @@ test("a range beyond the end is 416 with the size, in the ecosystem's format, an
 
 test("a range beyond the end is 416 also where a tier ignores it and sends the whole, as Traffic Server does on a miss", async () => {
   const stored = ignorant({ body: BODY });
-  stub.shield = (asked, response) => {
+  stub.l1 = (asked, response) => {
     delete asked.headers.range;
     stored(asked, response);
   };
@@ -130,7 +130,7 @@ test("a range beyond the end is 416 also where a tier ignores it and sends the w
 });
 
 test("of an object without bytes, no range from the front is satisfiable, and its last bytes are the whole", async () => {
-  stub.shield = ignorant({ body: Buffer.alloc(0) });
+  stub.l1 = ignorant({ body: Buffer.alloc(0) });
   assert.deepEqual((await ask(range("bytes=0-"))).headers["content-range"], "bytes */0");
   assert.equal(shown(await ask(range("bytes=-5"))), "200 ");
   assert.equal(shown(await ask({})), "200 ");
@@ -161,7 +161,7 @@ test("If-Range of another version gives the whole, of this version the range, th
   for (const [validator, expected] of table) {
     assert.equal(shown(await ask(range("bytes=0-4", { "if-range": validator }))), expected, validator);
   }
-  assert.ok(shieldRequests.every(({ headers }) => headers["if-range"] === undefined));
+  assert.ok(l1Requests.every(({ headers }) => headers["if-range"] === undefined));
 });
 
 test("If-Range without a range, and on HEAD, is ignored", async () => {
@@ -170,9 +170,9 @@ test("If-Range without a range, and on HEAD, is ignored", async () => {
 });
 
 test("a weak validator of the object never opens a range", async () => {
-  stub.shield = ignorant({ body: BODY, etag: 'W/"v1"' });
+  stub.l1 = ignorant({ body: BODY, etag: 'W/"v1"' });
   assert.equal(shown(await ask(range("bytes=0-4", { "if-range": 'W/"v1"' }))), whole);
-  stub.shield = ignorant({ body: BODY, date: MODIFIED }); // answered within the second of the change
+  stub.l1 = ignorant({ body: BODY, date: MODIFIED }); // answered within the second of the change
   assert.equal(shown(await ask(range("bytes=0-4", { "if-range": MODIFIED }))), whole);
 });
 
@@ -184,9 +184,9 @@ test("a download that is resumed after the object became shorter gets the whole,
 
 test("a download that is resumed across a change is the new version whole", async () => {
   const [before, after] = ["a", "b"].map((letter) => Buffer.from(letter.repeat(100)));
-  stub.shield = ignorant({ body: before!, etag: '"before"' });
+  stub.l1 = ignorant({ body: before!, etag: '"before"' });
   const half = await ask(range("bytes=0-49"));
-  stub.shield = ignorant({ body: after!, etag: '"after"' });
+  stub.l1 = ignorant({ body: after!, etag: '"after"' });
   const rest = await ask(range("bytes=50-", { "if-range": String(half.headers.etag) }));
   const joined = rest.status === 206 ? Buffer.concat([half.body, rest.body]) : rest.body;
   assert.equal(createHash("sha256").update(joined).digest("hex"), createHash("sha256").update(after!).digest("hex"));
@@ -224,7 +224,7 @@ const PRECEDENCE: [Record<string, string>, number][] = [
 for (const knows of ["no condition", "If-None-Match and If-Modified-Since"]) {
   test(`conditions count in their order, on GET and HEAD, where a tier knows ${knows}`, async () => {
     const stored = ignorant({ body: BODY });
-    stub.shield = (asked, response) => {
+    stub.l1 = (asked, response) => {
       const conditional = asked.headers["if-none-match"] === '"v1"' || asked.headers["if-modified-since"] === MODIFIED;
       if (knows === "no condition" || !conditional) return stored(asked, response);
       response.writeHead(304, { etag: '"v1"', "last-modified": MODIFIED }).end();
@@ -248,7 +248,7 @@ test("a condition decides before the range does", async () => {
 });
 
 test("what is not there is 404, whatever the conditions", async () => {
-  stub.shield = (_, response) => response.writeHead(404).end();
+  stub.l1 = (_, response) => response.writeHead(404).end();
   for (const headers of [{ "if-match": '"v0"' }, { "if-none-match": "*" }, range("bytes=0-4", { "if-range": '"v0"' })]) {
     assert.equal((await ask(headers)).status, 404);
   }
@@ -262,7 +262,7 @@ test("a document's 304 has what its 200 has: ETag, caching and Vary", async () =
 
 test("an object that is stored with a content coding arrives as it is stored, whole and in part", async () => {
   const packed = gzipSync(BODY);
-  stub.shield = ignorant({ body: packed, headers: { "content-encoding": "gzip", "content-type": "application/json" } });
+  stub.l1 = ignorant({ body: packed, headers: { "content-encoding": "gzip", "content-type": "application/json" } });
   for (const accepted of ["gzip", "identity", "br", ""]) {
     const seen = await ask(accepted === "" ? {} : { "accept-encoding": accepted });
     assert.deepEqual([seen.headers["content-encoding"], seen.body.equals(packed)], ["gzip", true], accepted);
@@ -273,7 +273,7 @@ test("an object that is stored with a content coding arrives as it is stored, wh
 });
 
 test("an object without a content coding gets none on the way", async () => {
-  stub.shield = ignorant({ body: BODY, headers: { "content-type": "application/json" } });
+  stub.l1 = ignorant({ body: BODY, headers: { "content-type": "application/json" } });
   const seen = await ask({ "accept-encoding": "gzip, br" });
   assert.deepEqual([seen.headers["content-encoding"], seen.body], [undefined, BODY]);
 });

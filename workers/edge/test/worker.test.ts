@@ -4,7 +4,22 @@ import assert from "node:assert/strict";
 import { createHash, createHmac } from "node:crypto";
 import { test } from "node:test";
 
-import { API_KEY, apiRequests, basic, bearer, edge, entries, grant, NODES, record, shieldRequests, stub } from "./edge";
+import {
+  answerWhole,
+  API_KEY,
+  apiRequests,
+  basic,
+  bearer,
+  edge,
+  entries,
+  grant,
+  l1Requests,
+  miss,
+  NODES,
+  record,
+  shieldRequests,
+  stub,
+} from "./edge";
 
 test("a request without a valid token is 401 with the ecosystem's challenge", async () => {
   grant("expired", ["npm:*:pull"], 1_000_000_000);
@@ -44,18 +59,50 @@ test("a granted object arrives with private caching and the tier that answered",
 
 test("a hit in L1 is reported as a hit at the edge", async () => {
   grant("reader", ["npm:*:pull", "pypi:*:pull"]);
-  stub.shield = (_, response) => response.writeHead(200, { "cf-cache-status": "HIT", "x-cache": "origin; miss" }).end();
+  stub.l1 = (_, response) => response.writeHead(200, { "cf-cache-status": "HIT", "x-cache": "origin; miss" }).end();
   assert.equal((await fetch(`${edge}/npm/@acme/web`, { headers: bearer("reader") })).headers.get("x-cache"), "edge; hit");
 });
 
-test("conditional and range headers reach the shield, and a 304 for a negotiated document varies by Accept", async () => {
+test("the cache gets the canonical path, ranges and conditions, and nothing else of the client", async () => {
   grant("reader", ["npm:*:pull", "pypi:*:pull"]);
-  stub.shield = (request, response) => response.writeHead(request.headers["if-none-match"] ? 304 : 206).end();
+  const path = "/npm/%40acme%2fweb/-/web-1.0.0.tgz?write=true";
+  const headers = { ...bearer("reader"), cookie: "a=b", "x-forwarded-host": "evil", range: "bytes=0-1", "if-none-match": '"0"' };
+  const part = await fetch(edge + path, { headers });
+  assert.deepEqual([part.status, await part.text()], [206, "bo"]);
+  const [{ path: called, headers: passed } = { path: "", headers: {} }] = l1Requests;
+  assert.equal(called, "/edge/1/Objects/objects/npm/%40acme/web/-/web-1.0.0.tgz");
+  const known = ["range", "if-none-match", "x-emulation-host", "host", "connection", "accept-encoding"];
+  assert.deepEqual(Object.keys(passed).filter((name) => !known.includes(name)), []);
+});
+
+test("a shield is asked for the whole object, and only a condition reaches it", async () => {
+  grant("reader", ["npm:*:pull", "pypi:*:pull"]);
+  const path = "/pypi/files/web/web-1.0-py3-none-any.whl";
+  const part = await fetch(edge + path, { headers: { ...basic("reader"), range: "bytes=-2" } });
+  assert.deepEqual([part.status, await part.text(), shieldRequests[0]?.headers.range], [206, "dy", undefined]);
+  stub.shield = (request, response) => response.writeHead(request.headers["if-none-match"] ? 304 : 200).end();
   const unchanged = await fetch(`${edge}/npm/@acme/web`, { headers: { ...bearer("reader"), "if-none-match": '"1"' } });
   assert.deepEqual([unchanged.status, unchanged.headers.get("vary")], [304, "Accept"]);
-  const path = "/pypi/files/web/web-1.0-py3-none-any.whl";
-  const part = await fetch(edge + path, { headers: { ...basic("reader"), range: "bytes=-5" } });
-  assert.deepEqual([part.status, shieldRequests[1]?.headers.range], [206, "bytes=-5"]);
+});
+
+test("each answer of the cached entrypoint names its lifetime", async () => {
+  grant("reader", ["npm:*:pull"]);
+  const lifetimes: unknown[] = [];
+  stub.l1 = (request, response) => miss(request, response, (answer) => {
+    lifetimes.push([answer.statusCode, answer.headers["cache-control"], answer.headers["set-cookie"]]);
+  });
+  for (const status of [200, 404, 500]) {
+    stub.shield = (_, response) => response.writeHead(status, { "set-cookie": "a=b" }).end();
+    await fetch(`${edge}/npm/web`, { headers: bearer("reader") });
+  }
+  stub.shield = answerWhole;
+  await fetch(`${edge}/npm/web`, { headers: bearer("reader") });
+  assert.deepEqual(lifetimes, [
+    [200, "no-store", undefined],
+    [404, "no-store", undefined],
+    [502, "no-store", undefined],
+    [200, "public, max-age=31536000, immutable", undefined],
+  ]);
 });
 
 test("after a node's error the next node is tried, and the client gets 502 when all nodes fail", async () => {

@@ -1,5 +1,14 @@
--- What Cloudflare's cache does and Traffic Server does not by itself: the verdict in CF-Cache-Status, whole objects for
--- cold ranges, and no refusal of the origin kept. Traffic Server's tslua plugin runs it for the rule in remap.config.
+-- What Workers Cache does and Traffic Server does not by itself. Traffic Server's tslua plugin runs these functions for the
+-- first rule in remap.config. Sources: developers.cloudflare.com/workers/cache, "Configuration" (bypass conditions, ranges,
+-- responses without Cache-Control) and "Limitations"; the words are those of cache/concepts/cache-responses.
+
+-- The lifetimes, in seconds, of responses without Cache-Control and Expires.
+local WITHOUT_LIFETIME = {
+  [200] = 7200, [203] = 7200, [204] = 7200, [300] = 1200, [301] = 1200,
+  [404] = 180, [405] = 60, [410] = 180, [414] = 60, [501] = 60,
+}
+-- Bytes. Each account has the limit of the Free plan ("Response size").
+local LARGEST = 512 * 1024 * 1024
 
 -- Traffic Server 9.2 never answers when the origin replaces a stale copy by a version that lacks the range. A range of a
 -- stale copy is therefore ignored.
@@ -11,29 +20,51 @@ local function ignore_range_of_stale_copy()
 end
 
 local function ask_origin()
-  -- Whoever fills the cache asks for the whole object, and the range is cut from it. A range that lies ahead of a fill
-  -- under way (a hit that comes here all the same) is passed on as it is.
-  if ts.http.get_cache_lookup_status() ~= TS_LUA_CACHE_LOOKUP_HIT_FRESH then
-    ts.server_request.header['Range'] = nil
-  end
+  -- Whoever fills the cache asks for the whole object, and the range is cut from it.
+  ts.server_request.header['Range'] = nil
   return 0
+end
+
+-- RFC 9111, section 3.5.
+local function is_public(caching)
+  return caching:find('public') ~= nil or caching:find('must-revalidate', 1, true) ~= nil
+    or caching:find('s-maxage', 1, true) ~= nil
+end
+
+local function is_refused(status, header)
+  local caching = (header['Cache-Control'] or ''):lower()
+  return status == 206
+    or (status >= 520 and status <= 526)
+    or header['Set-Cookie'] ~= nil
+    or header['Vary'] == '*'
+    or caching:find('private') ~= nil
+    or caching:find('no-store', 1, true) ~= nil
+    or (ts.client_request.header['Authorization'] ~= nil and not is_public(caching))
 end
 
 local function hear_origin()
-  ts.ctx.origin_status = ts.server_response.get_status()
-  if ts.ctx.origin_status >= 400 then
-    ts.server_response.header['Cache-Control'] = 'no-store'
+  local status, header = ts.server_response.get_status(), ts.server_response.header
+  ts.ctx.origin_status = status
+  if header['Cache-Control'] == nil and header['Expires'] == nil and WITHOUT_LIFETIME[status] ~= nil then
+    header['Cache-Control'] = 'max-age=' .. WITHOUT_LIFETIME[status]
+    header['@Lifetime-Is-Default'] = '1' -- Traffic Server sends no header whose name begins with @
+  end
+  ts.ctx.is_refused = is_refused(status, header)
+  if ts.ctx.is_refused or (tonumber(header['Content-Length']) or 0) > LARGEST then
+    ts.http.set_server_resp_no_store(1)
   end
   return 0
 end
 
--- The words are those of developers.cloudflare.com/cache/concepts/cache-responses.
 local function verdict()
   local found, origin = ts.http.get_cache_lookup_status(), ts.ctx.origin_status
-  if found == TS_LUA_CACHE_LOOKUP_MISS or origin == 206 then
+  if ts.ctx.is_refused and origin < 500 then
+    return 'BYPASS'
+  elseif found == TS_LUA_CACHE_LOOKUP_MISS then
     return 'MISS'
   elseif found == TS_LUA_CACHE_LOOKUP_HIT_FRESH then
-    return 'HIT'
+    -- A range that lies ahead of a fill under way goes to the origin.
+    return origin == nil and 'HIT' or 'MISS'
   elseif found ~= TS_LUA_CACHE_LOOKUP_HIT_STALE then
     return 'DYNAMIC'
   elseif origin == 304 then
@@ -43,7 +74,12 @@ local function verdict()
 end
 
 local function answer()
-  ts.client_response.header['CF-Cache-Status'] = verdict()
+  local header = ts.client_response.header
+  header['CF-Cache-Status'] = verdict()
+  header['Cache-Tag'] = nil
+  if header['@Lifetime-Is-Default'] ~= nil then
+    header['Cache-Control'] = nil
+  end
   return 0
 end
 

@@ -1,4 +1,4 @@
-"""Tests the decisions of the emulated L1's Lua file: the value of CF-Cache-Status, ranges, and what is never stored."""
+"""Tests the Lua file of the emulated Workers Cache: the value of CF-Cache-Status, ranges, and what is not stored."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from emulation.cloudflare.l1 import TEMPLATES
 from tests.support.tslua import Lookup, Script
+from tests.support.tslua_storage import read_response, send_response
 
 
 @pytest.fixture
@@ -20,7 +21,8 @@ def l1(tmp_path: Path) -> Script:
     [
         ("MISS", 200, "MISS"),
         ("HIT_FRESH", None, "HIT"),
-        ("HIT_FRESH", 206, "MISS"),
+        ("HIT_FRESH", 200, "MISS"),
+        ("MISS", 206, "BYPASS"),
         ("HIT_STALE", 304, "REVALIDATED"),
         ("HIT_STALE", 200, "EXPIRED"),
         ("HIT_STALE", 503, "STALE"),
@@ -31,17 +33,13 @@ def l1(tmp_path: Path) -> Script:
 def test_cf_cache_status_has_cloudflare_s_values(l1: Script, lookup: Lookup, origin: int | None, verdict: str) -> None:
     request = l1.request()
     if origin is not None:
-        request.read_response(origin)
-    assert request.send_response(200, lookup) == {"CF-Cache-Status": verdict}
+        read_response(request, origin)
+    assert send_response(request, 200, lookup) == {"CF-Cache-Status": verdict}
 
 
-@pytest.mark.parametrize("lookup", ["MISS", "HIT_STALE"])
-def test_a_fill_asks_the_shield_for_the_whole_object(l1: Script, lookup: Lookup) -> None:
+@pytest.mark.parametrize("lookup", ["MISS", "HIT_STALE", "HIT_FRESH"])
+def test_the_origin_is_asked_for_the_whole_object(l1: Script, lookup: Lookup) -> None:
     assert l1.request({"Range": "bytes=0-9"}).send_request(lookup) == {}
-
-
-def test_a_range_ahead_of_a_fill_passes_to_the_shield_as_a_range(l1: Script) -> None:
-    assert l1.request({"Range": "bytes=0-9"}).send_request("HIT_FRESH") == {"Range": "bytes=0-9"}
 
 
 def test_a_range_counts_unless_the_copy_is_stale(l1: Script) -> None:
@@ -49,12 +47,49 @@ def test_a_range_counts_unless_the_copy_is_stale(l1: Script) -> None:
     assert l1.request({"Range": "bytes=0-9"}).look_up("HIT_FRESH") == {"Range": "bytes=0-9"}
 
 
-@pytest.mark.parametrize("status", [404, 502])
-def test_a_refusal_is_never_stored(l1: Script, status: int) -> None:
-    answer = l1.request().read_response(status, {"Cache-Control": "public, max-age=5"})
-    assert answer.headers.all() == {"Cache-Control": "no-store"}
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [
+        (206, {"Cache-Control": "max-age=5"}),
+        (200, {"Cache-Control": "max-age=5", "Set-Cookie": "a=b"}),
+        (200, {"Cache-Control": "Private, max-age=5"}),
+        (200, {"Cache-Control": "no-store"}),
+        (200, {"Cache-Control": "max-age=5", "Vary": "*"}),
+        (522, {"Cache-Control": "max-age=5"}),
+    ],
+)
+def test_workers_cache_does_not_store_what_it_documents_so(l1: Script, status: int, headers: dict[str, str]) -> None:
+    answer = read_response(l1.request(), status, headers)
+    assert (answer.is_storable, answer.headers.all()) == (False, headers)
 
 
-def test_an_object_keeps_the_lifetime_that_the_origin_gave(l1: Script) -> None:
-    answer = l1.request().read_response(200, {"Cache-Control": "public, max-age=5"})
-    assert answer.headers.all() == {"Cache-Control": "public, max-age=5"}
+def test_the_answer_to_credentials_is_stored_only_if_it_says_so(l1: Script) -> None:
+    asked = {"Authorization": "Bearer any"}
+    for caching, is_storable in (("max-age=5", False), ("public, max-age=5", True), ("s-maxage=5", True)):
+        assert read_response(l1.request(asked), 200, {"Cache-Control": caching}).is_storable == is_storable, caching
+
+
+def test_an_object_of_the_largest_size_is_stored_and_a_larger_one_is_not(l1: Script) -> None:
+    for size, is_storable in ((536_870_912, True), (536_870_913, False)):
+        headers = {"Cache-Control": "max-age=5", "Content-Length": str(size)}
+        assert read_response(l1.request(), 200, headers).is_storable == is_storable
+
+
+@pytest.mark.parametrize(("status", "lifetime"), [(200, 7200), (404, 180), (410, 180), (405, 60)])
+def test_a_response_without_a_lifetime_gets_one_that_its_client_does_not_see(
+    l1: Script, status: int, lifetime: int
+) -> None:
+    request = l1.request()
+    stored = read_response(request, status)
+    assert (stored.is_storable, stored.headers["Cache-Control"]) == (True, f"max-age={lifetime}")
+    assert "Cache-Control" not in send_response(request, status, "MISS", stored.headers.all())
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_a_response_keeps_the_lifetime_that_the_origin_gave(l1: Script, status: int) -> None:
+    answer = read_response(l1.request(), status, {"Cache-Control": "public, max-age=5"})
+    assert (answer.is_storable, answer.headers.all()) == (True, {"Cache-Control": "public, max-age=5"})
+
+
+def test_clients_do_not_see_tags(l1: Script) -> None:
+    assert send_response(l1.request(), 200, "HIT_FRESH", {"Cache-Tag": "a,b"}) == {"CF-Cache-Status": "HIT"}

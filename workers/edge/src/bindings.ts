@@ -1,0 +1,13 @@
+// The worker's bindings (docs/contracts.md, "Between the tiers").
+
+export interface Bindings {
+  ENTITLEMENTS: KVNamespace;
+  SHIELD: Fetcher;
+  SHIELDS: string;
+  HOSTNAME: string;
+  ORIGIN_KEY: string;
+  TOKEN_SIGNING_KEY: string;
+  METADATA_API?: string;
+  METADATA_API_KEY?: string;
+  RESERVED_PYTHON_NAMES?: string;
+}

@@ -1,0 +1,50 @@
+// Requests to the shields: the node of a key first, then the others while nodes fail.
+
+import type { Bindings } from "./bindings";
+import { pathOf } from "./l1";
+import { candidates, type Place, type Shield } from "./shields";
+
+const FAILED_NODE_MILLISECONDS = 5_000; // how long a node that failed is tried last
+const failedUntil = new Map<string, number>();
+
+let nodes: { text: string; shields: readonly Shield[] } | undefined;
+
+/** Returns the first usable answer of a node: 200, 304 or 404. Returns undefined when all nodes fail. */
+export async function askNodes(
+  key: string,
+  conditions: Record<string, string>,
+  bindings: Bindings,
+  place: Place | undefined,
+  now: number,
+): Promise<Response | undefined> {
+  const headers = new Headers({ ...conditions, "X-Artifact-Edge-Key": bindings.ORIGIN_KEY });
+  const order = candidates(shieldsOf(bindings.SHIELDS), key, place);
+  const failed = (shield: Shield): boolean => (failedUntil.get(shield.host) ?? 0) > now;
+  for (const node of [...order.filter((shield) => !failed(shield)), ...order.filter(failed)]) {
+    const answer = await fetchFrom(bindings.SHIELD, node, key, headers);
+    if (answer !== undefined) {
+      failedUntil.delete(node.host);
+      return answer;
+    }
+    failedUntil.set(node.host, now + FAILED_NODE_MILLISECONDS);
+  }
+  return undefined;
+}
+
+/** Returns the node's answer, or undefined when the node cannot be reached or answers with another status. */
+async function fetchFrom(shield: Fetcher, node: Shield, key: string, headers: Headers): Promise<Response | undefined> {
+  try {
+    const answer = await shield.fetch(`https://${node.host}${pathOf(key)}`, { headers, redirect: "manual" });
+    if ([200, 304, 404].includes(answer.status)) return answer;
+    await answer.body?.cancel();
+  } catch {
+    // The next node is tried, as after an error status.
+  }
+  return undefined;
+}
+
+/** Returns the shield nodes in the SHIELDS binding, parsed once: the text never changes in the isolate's life. */
+function shieldsOf(text: string): readonly Shield[] {
+  if (nodes?.text !== text) nodes = { text, shields: JSON.parse(text) as Shield[] };
+  return nodes.shields;
+}
