@@ -58,7 +58,9 @@ def engine_environment(engine: Engine, sandbox: Sandbox, *, passphrase: str) -> 
         "PATH": os.pathsep.join(search),
         PYTHON_VARIABLE: sys.executable,
         PYTHONPATH_VARIABLE: str(IMPORT_ROOT),
-        "PULUMI_BACKEND_URL": state.as_uri(),
+        # Without files of attributes: the engine does not write those atomically, and cannot read the state beside an
+        # empty one (gocloud.dev/blob/fileblob, URLOpener).
+        "PULUMI_BACKEND_URL": f"{state.as_uri()}?metadata=skip",
         "PULUMI_HOME": str(sandbox.path("pulumi", "home")),
         "PULUMI_CONFIG_PASSPHRASE": passphrase,
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",

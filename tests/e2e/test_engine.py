@@ -38,6 +38,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
             "aws",
             [sys.executable, "-m", "emulation.aws", "--directory", sandbox.directory],
             ready=lambda: processes.listening(sandbox.aws_address, AWS_PORT),
+            timeout=120,
         )
         processes.start(
             sandbox,
@@ -45,6 +46,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
             [sys.executable, "-m", "emulation.providers", "--directory", sandbox.directory],
             env=aws_environment,
             ready=lambda: bool(provider_ports(sandbox)),
+            timeout=120,
         )
         yield sandbox
     finally:
@@ -134,3 +136,16 @@ def test_a_users_mistake_is_one_line_without_a_stack_trace(pulumi: Pulumi) -> No
     output = preview.stdout + preview.stderr
     assert output.count("error: artifact-edge-probe:region: 'mars-1' is not an AWS region") >= 1
     assert "Traceback" not in output
+
+
+def test_a_killed_engine_leaves_no_file_that_locks_everybody_out(sandbox: Sandbox, pulumi: Pulumi) -> None:
+    """A file backend that keeps attributes of its files truncates and writes them beside the state at each checkpoint.
+
+    An engine that is killed in between leaves an empty file, with which no later command can read the state.
+    """
+    assert pulumi("up", "--yes", "--skip-preview").returncode == 0
+    for file in (sandbox.directory / "pulumi" / "state").rglob("*.attrs"):
+        file.write_bytes(b"")
+    read = pulumi("stack", "export")
+    assert read.returncode == 0, read.stderr
+    assert pulumi("destroy", "--yes", "--skip-preview").returncode == 0

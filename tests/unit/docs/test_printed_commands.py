@@ -25,7 +25,7 @@ TARGETS = set(re.findall(r"^([\w-]+):", (CHECKOUT / "Makefile").read_text(), re.
 GLOBAL = {"output", "query", "region", "profile"}
 # Programs whose arguments this test cannot parse. tests/e2e/test_docs.py runs them, or NOT_RUN lists their blocks.
 OTHERS = {"pulumi", "npm", "pip", "skopeo", "curl", "jq", "gcloud", "kubectl", "java", ".venv/bin/pre-commit"}
-BUILTINS = {"cd", "export", "eval", "mkdir", "rm", "cp", "printf", "cat", "date", "."}
+BUILTINS = {"cd", "export", "eval", "find", "mkdir", "rm", "cp", "printf", "cat", "date", "."}
 
 
 def problem(words: list[str]) -> str | None:

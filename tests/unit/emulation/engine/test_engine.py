@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -64,7 +65,7 @@ def test_a_download_with_another_checksum_is_refused() -> None:
 def test_the_state_is_for_its_owner_only(tmp_path: Path) -> None:
     engine = find.Engine(tmp_path / "pulumi")
     prepared = environment.engine_environment(engine, Sandbox(directory=tmp_path / "sandbox"), passphrase="any")
-    state = Path(prepared["PULUMI_BACKEND_URL"].removeprefix("file://"))
+    state = Path(urlsplit(prepared["PULUMI_BACKEND_URL"]).path)
     assert state.is_dir()
     assert state.parent.stat().st_mode & 0o777 == 0o700
 
