@@ -25,7 +25,7 @@ class Setting:
 
     client: Client
     directory: Path
-    daemon: str = ""  # the address of the client's daemon, if the client has one
+    daemon: str = ""  # the address of the daemon that executes the client's commands; empty for clients without one
 
     @property
     def host(self) -> str:
@@ -81,7 +81,7 @@ class ImageClient:
     """
 
     name: str
-    programs: tuple[str, ...]  # the first one prints the client's version
+    programs: tuple[str, ...]  # the programs that the client needs; the first one prints the client's version
     pull: Callable[[Setting, str], Finished] | None
     content: Callable[[Setting, str], Finished] | None = None  # prints the image's file app/README
     tags: Callable[[Setting, str], Finished] | None = None

@@ -72,8 +72,9 @@ _Answer = tuple[int, Mapping[str, str], bytes]
 
 
 class Between:
-    """A proxy on both sides of the shield, which forwards requests and carries the suite's own header fields around
-    it.
+    """Forwards requests from the suite's client to the shield, and from the shield to the suite's server.
+
+    The shield would drop the suite's own header fields, so they travel between the two directly.
     """
 
     def __init__(self, shield: Shield, suite_port: int) -> None:

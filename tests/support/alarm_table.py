@@ -1,7 +1,7 @@
 """Writes the table of all alarms in docs/alarms.md, from a deployment of the program.
 
-Run it with `python -m tests.support.alarm_table`. Alarms that differ only by place share one line. Two stacks have all
-kinds of alarms: prod with a standby, and prod on Google Cloud alone.
+Run it with `python -m tests.support.alarm_table`. Alarms that differ only by region or machine share one line. Two
+stacks together have all kinds of alarms: prod with a standby, and prod on Google Cloud alone.
 """
 
 from __future__ import annotations

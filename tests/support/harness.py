@@ -90,9 +90,9 @@ def deploy(
     settings = dict(config or {})
 
     async def run() -> None:
-        # `deploy` raises what fails. Without a handler, asyncio would also log it, whenever the garbage is collected.
+        # `deploy` raises the program's errors. By default, asyncio would log them a second time, at a random moment.
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
-        cast(Any, SETTINGS).outputs.clear()  # outputs of a failed program would be waited for forever
+        cast(Any, SETTINGS).outputs.clear()  # or Pulumi waits forever for the outputs of an earlier program that failed
         sandbox = _Sandbox(deployment, handlers, functions, settings)
         monitor = _Monitor(sandbox, deployment)
         mocks.set_mocks(sandbox, project="artifact-edge", stack=stack, preview=False, monitor=monitor)

@@ -1,4 +1,7 @@
-"""An emulated registry that serves the images of a directory, for what no registry of Debian takes as a push."""
+"""Emulates an image registry that serves the images in a directory.
+
+Tests of imports need images that Debian's registry (CNCF Distribution) refuses in a push.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ HOST = "up.test"
 
 
 class ImageSource:
-    """Answers the requests of an import. It has no referrers API unless `referrers` is set."""
+    """Answers requests as an image registry does. It lacks the referrers API unless `referrers` is set."""
 
     def __init__(self, images: Images, tags: Mapping[str, Mapping[str, Any]]) -> None:
         self._images = images
@@ -22,7 +25,8 @@ class ImageSource:
         self.absent = set[str]()
         self.referrers: dict[str, list[Mapping[str, Any]]] | None = None
         self.content_types: dict[str, str] = {}
-        self.refused: dict[str, int] = {}  # the status of each section that the registry refuses
+        # The parts of the API, such as "blobs", that the registry refuses, each with the HTTP status of the refusal.
+        self.refused: dict[str, int] = {}
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         section, _, name = request.url.path.removeprefix("/v2/team/app/").partition("/")

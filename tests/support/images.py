@@ -21,14 +21,17 @@ DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
 
 def gzipped(body: bytes) -> bytes:
-    """Returns a gzip member that is the same each time."""
+    """Returns the body compressed by gzip, without a time: equal bodies give equal bytes."""
     return gzip.compress(body, mtime=0)
 
 
 def zstandard(body: bytes) -> bytes:
-    """Returns a Zstandard frame of raw blocks (RFC 8878, section 3.1.1); no library of the project compresses so."""
+    """Returns a Zstandard frame of raw, uncompressed blocks (RFC 8878, section 3.1.1).
+
+    None of the project's libraries writes Zstandard.
+    """
     blocks = [body[start : start + (1 << 17)] for start in range(0, len(body), 1 << 17)]
-    frame = struct.pack("<IBI", 0xFD2FB528, 0xA0, len(body))  # one segment, with a content size of four bytes
+    frame = struct.pack("<IBI", 0xFD2FB528, 0xA0, len(body))  # 0xA0: a single segment, whose size has four bytes
     for block in blocks:
         frame += struct.pack("<I", (block is blocks[-1]) | len(block) << 3)[:3] + block
     return frame

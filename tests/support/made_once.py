@@ -12,7 +12,10 @@ from botocore.loaders import JSONFileLoader
 
 @contextmanager
 def made_once() -> Generator[None]:
-    """Caches the service descriptions of AWS. Without the cache, each test's boto3 session parses megabytes of JSON."""
+    """Caches botocore's descriptions of AWS services in the test process.
+
+    Without the cache, each test's boto3 session parses megabytes of JSON.
+    """
     load = JSONFileLoader.load_file
     descriptions: dict[str, Any] = {}
 

@@ -1,4 +1,4 @@
-"""Provides a clock that tests set for the outbox, and a publish that fills the outbox."""
+"""Provides what tests of the outbox need: a clock that they set, and a package whose publication fills the outbox."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from typing import Any
 def tarball(
     path: Path, package: Any, *, member: str = "package/package.json", files: Mapping[str, str] | None = None
 ) -> Path:
-    """Writes an npm tarball that contains the given package.json, and `files` by their paths in the package.
+    """Writes an npm tarball with the given package.json. `files` maps paths in the package to texts.
 
     `package` may be bytes, which are written unchanged. The same input always gives the same bytes.
     """

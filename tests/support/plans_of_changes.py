@@ -97,7 +97,7 @@ def apply_to_config(sandbox: TemporarySandbox, change: Callable[[TemporarySandbo
 
 
 def plan_of(sandbox: TemporarySandbox, name: str) -> Any:
-    """Returns the plan of one change alone, and restores the config afterwards."""
+    """Applies one named change to the stack's config and returns its plan. Restores the config afterwards."""
     file = sandbox.project / "stacks" / f"Pulumi.{STACK}.yaml"
     before = file.read_text()
     try:

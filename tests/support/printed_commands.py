@@ -1,4 +1,4 @@
-"""Reads the shell commands that the pages print, for the tests that parse and run them."""
+"""Reads the shell commands in the pages of the documentation. Tests parse and run these commands."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 PAGES = [CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md", *sorted((CHECKOUT / "docs").rglob("*.md"))]
 
-# Blocks that the test on the sandbox leaves out, by a pattern that such a block contains, and why. Their commands are
-# parsed all the same, where tests/unit/docs/test_printed_commands.py has a parser for the program.
+# The blocks that tests/e2e/test_docs.py does not run: a pattern that such a block contains, and the reason.
+# tests/unit/docs/test_printed_commands.py still parses their commands if it has a parser for the program.
 NOT_RUN = {
     r"^make |^npm test|pre-commit": "the Makefile's targets are what tests and the pipeline run",
     r"-m pytest|-m tests\.|-m bench|-m stacks\.|-m documentation": "tests, and commands that write into the checkout",
@@ -31,7 +31,7 @@ NOT_RUN = {
 
 @dataclass(frozen=True)
 class Block:
-    """One fenced block with commands. `line` is the number of its first line on the page."""
+    """A fenced block of shell commands. `line` is the number of its first line on the page."""
 
     page: Path
     line: int
@@ -43,7 +43,7 @@ class Block:
 
     @property
     def reason_not_to_run(self) -> str | None:
-        """Says why the sandbox does not run the block; None for a block that it runs."""
+        """Returns why tests/e2e/test_docs.py does not run the block, or None if it does."""
         found = (reason for pattern, reason in NOT_RUN.items() if re.search(pattern, self.text, re.MULTILINE))
         return next(found, None)
 
@@ -66,7 +66,7 @@ def all_blocks() -> list[Block]:
 
 
 def commands(text: str) -> Iterator[list[str]]:
-    """Yields the words of each simple command in a text, without comments, redirections and assignments."""
+    """Yields each command of a shell text as a list of words, without comments, redirections and assignments."""
     filled = re.sub(r"<([a-zA-Z][\w .-]*)>", lambda found: found[1].replace(" ", "-"), text)
     joined = re.sub(r"\\\n\s*|(?<=\|)\n\s*", " ", filled)
     for line in joined.splitlines():

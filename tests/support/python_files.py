@@ -19,13 +19,13 @@ _MODES: dict[str, Literal["w:gz", "w:bz2", "w:xz", "w:"]] = {
 
 
 def metadata(*lines: str, name: str = "p", version: str = "1.0", of: str = "2.1") -> str:
-    """Returns core metadata of the version `of`, without that line when `of` is empty."""
+    """Returns a distribution's core metadata. `of` is the metadata version; an empty one omits its line."""
     first = [f"Metadata-Version: {of}"] if of else []
     return "\n".join([*first, f"Name: {name}", f"Version: {version}", *lines, ""])
 
 
 def archive(path: Path, members: Mapping[str, str | bytes]) -> Path:
-    """Writes a zip or, by the suffix, a tar archive."""
+    """Writes an archive of the members. The path's suffix selects zip or a kind of tar."""
     bodies = {name: body if isinstance(body, bytes) else body.encode() for name, body in members.items()}
     mode = _MODES.get(path.suffix)
     if mode is None:
@@ -49,12 +49,12 @@ def wheel(
     wheel: str = "Wheel-Version: 1.0\n",
     more: Mapping[str, str] = {},
 ) -> Path:
-    """Writes a wheel of p 1.0 with this METADATA and these further members."""
+    """Writes a wheel of project p 1.0. `says` is its METADATA file, and `more` holds further members."""
     members = {"METADATA": says or metadata(), "WHEEL": wheel, "RECORD": ""}
     return archive(path, {**{f"{directory}/{name}": body for name, body in members.items()}, **more})
 
 
 def sdist(path: Path, info: str | bytes | None = None, *, root: str = "p-1.0/", build: str = "setup.py") -> Path:
-    """Writes an sdist with a build file and, unless `info` is None, with this PKG-INFO."""
+    """Writes an sdist with a build file. `info` is its PKG-INFO file; None omits the file."""
     members: dict[str, str | bytes] = {f"{root}{build}": ""}
     return archive(path, members if info is None else {f"{root}PKG-INFO": info, **members})

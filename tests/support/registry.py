@@ -37,15 +37,15 @@ BUCKET = "origin-us-east-1"
 
 @dataclass(frozen=True)
 class Held:
-    """Holds an object's headers and metadata as readers receive them.
+    """Holds a stored object's headers and metadata as readers receive them.
 
-    `mark` is the ETag or generation, which changes with each write.
+    `validator` is the ETag or generation, which changes with each write.
     """
 
     content_type: str
     cache_control: str
     metadata: Mapping[str, str]
-    mark: str
+    validator: str
 
 
 class Bucket(Protocol):
@@ -119,7 +119,7 @@ class Answered:
 
 
 class CloudflareInProcess:
-    """Connects the registry's client to the emulated Cloudflare API.
+    """Connects the registry's Cloudflare client to the emulated Cloudflare API without a network.
 
     While `away` is true, each request raises a connection error.
     """
@@ -226,7 +226,7 @@ def on_cloud_storage(directory: Path, monkeypatch: pytest.MonkeyPatch) -> OnClou
 
 
 def missing_files(network: Network) -> set[str]:
-    """Returns the keys that a document names and that are missing from the bucket."""
+    """Returns the keys of objects that a package's document names and the bucket lacks."""
     keys, named = network.objects(), set[str]()
     for key in keys:
         if key.endswith("packument.json"):

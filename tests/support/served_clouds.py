@@ -1,6 +1,7 @@
-"""Serves the clouds that the registry writes to, for real processes: moto's AWS, the emulated Cloud Storage and the
-emulated Cloudflare API. The objects are on S3 or on Cloud Storage. Each write passes a gate, a function of the test,
-which observes the writes in order.
+"""Serves emulated clouds over HTTP, for tests that run the registry in a separate process.
+
+The clouds are moto's AWS, the emulated Cloud Storage and the emulated Cloudflare API. The objects are on S3 or on Cloud
+Storage. Each write calls a function of the test, the gate, which may record, delay or prevent the write.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class OnS3:
         self._s3 = _client("s3", url)
 
     def empty(self) -> None:
-        """Creates the bucket again after a reset of moto, which removes it."""
+        """Creates the bucket anew after a reset of moto, because the reset removes all buckets."""
         self._s3.create_bucket(Bucket=BUCKET)
 
     def keys(self) -> list[str]:

@@ -69,7 +69,10 @@ class Shield:
         return [Instance("i-0001", self.address, render_user_data(settings, "us-east-1", "aws", role))]
 
     def up(self, *, after: int | None = None) -> None:
-        """Runs the hypervisor until the health port answers from a process other than `after`. Fails after 30 s."""
+        """Runs the hypervisor until the machine's health check passes. Fails after 120 s.
+
+        With `after`, the id of a process that has ended, a new process must answer.
+        """
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             self._hypervisor.reconcile()
@@ -96,11 +99,11 @@ class Shield:
 @contextmanager
 def booted_shield() -> Generator[Shield]:
     """Yields a running shield machine, and stops it."""
-    # Not pytest's own directory: Traffic Server drops root permissions and could not enter it.
+    # Traffic Server drops root permissions, and could then not enter pytest's temporary directory.
     with tempfile.TemporaryDirectory(prefix="shield-") as directory:
         Path(directory).chmod(0o755)
         prefix = f"127.{random.randint(128, 250)}"  # noqa: S311
-        # One address for both: the stub of the cloud answers its names, too.
+        # The stub of the cloud serves both the AWS API and DNS, so that both need one address.
         machine = Shield(_OneAddress(Path(directory) / "sandbox", prefix), Path(directory))
         machine.cloud.start()
         try:

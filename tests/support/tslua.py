@@ -93,9 +93,9 @@ class Message:
 
 @dataclass
 class Transaction:
-    """Takes one request through the hooks.
+    """Runs the script's hooks for one request.
 
-    `refusal` is the status and body that the script returns instead of the cache.
+    `refusal` is the status and body of the script's own response, if the script refuses the request.
     """
 
     script: Script
@@ -111,7 +111,7 @@ class Transaction:
         assert handler() == 0, "a handler of tslua ends with 0, or the transaction is taken over"
 
     def look_up(self, lookup: Lookup) -> dict[str, str]:
-        """Runs the hook for the cache's look-up, and returns the client's headers that Traffic Server goes on with."""
+        """Runs the hook that follows the cache look-up, and returns the client's headers after the script's changes."""
         self._run("CACHE_LOOKUP_COMPLETE", lookup=lookup)
         return self.client_request.headers.all()
 

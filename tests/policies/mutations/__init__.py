@@ -39,7 +39,7 @@ class Mutation:
 
 @dataclass(frozen=True)
 class StackMutation:
-    """One way to break a stack that involves several resources. `change` yields it broken in one place at a time."""
+    """One way to break several resources of a stack. `change` yields broken stacks, each broken in one place."""
 
     policy: str
     of: Sequence[str]

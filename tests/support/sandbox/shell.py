@@ -1,4 +1,4 @@
-"""Runs the commands that `make up` prints, in a shell of their own."""
+"""Runs the commands that `make up` prints in a separate shell."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-# The line of the output after which the reader's commands stand.
+# `make up` prints the commands of the client `reader` after this line.
 READER = "in a shell and a directory of your own:"
 
 

@@ -83,9 +83,9 @@ def test_a_published_version_is_signed_with_a_key_that_the_keys_endpoint_lists(
 def test_publishing_the_same_bytes_again_changes_no_signature(network: Network, tmp_path: Path) -> None:
     create_key()
     assert publish(network, tmp_path, "1.0.0") is True
-    before = network.head("npm/@acme/web/packument.json").mark
+    before = network.head("npm/@acme/web/packument.json").validator
     assert publish(network, tmp_path, "1.0.0") is False
-    assert network.head("npm/@acme/web/packument.json").mark == before
+    assert network.head("npm/@acme/web/packument.json").validator == before
 
 
 def test_an_imported_version_is_signed(network: Network, tmp_path: Path) -> None:

@@ -136,10 +136,10 @@ def test_the_referrers_of_an_image_are_listed(network: Network, samples: Samples
 
 def test_publishing_again_changes_nothing(network: Network, samples: Samples) -> None:
     publish(network.target, samples.files)
-    before = {key: network.head(key).mark for key in network.objects()}
+    before = {key: network.head(key).validator for key in network.objects()}
     network.purged.clear()
     assert not any(each.new for each in publish(network.target, samples.files))
-    assert {key: network.head(key).mark for key in network.objects()} == before
+    assert {key: network.head(key).validator for key in network.objects()} == before
     assert network.purged == []
 
 

@@ -28,7 +28,7 @@ for module in pkgutil.walk_packages(registry.__path__, "registry."):
 
 
 def loaded_by(code: str) -> set[str]:
-    """Returns the top-level packages that are loaded in a new Python process after it has run the code."""
+    """Runs the code in a new Python process. Returns the top-level packages that the process has loaded."""
     program = f"{code}\nimport json, sys\nprint(json.dumps(sorted({{name.partition('.')[0] for name in sys.modules}})))"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     return set(json.loads(done.stdout))

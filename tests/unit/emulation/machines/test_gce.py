@@ -32,7 +32,7 @@ runcmd: [[udevadm, trigger, --settle, --subsystem-match=block]]
 class Cloud:
     """Provides an emulated Google Cloud at its sandbox's address.
 
-    `served` holds the addresses of its metadata servers.
+    `served` holds the addresses at which metadata servers of this cloud run.
     """
 
     def __init__(self, sandbox: Sandbox) -> None:

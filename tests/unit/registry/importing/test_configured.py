@@ -95,9 +95,7 @@ def _configure_npm(url: str, directory: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def specs(found: Iterator[Found]) -> list[str]:
-    """Returns the specifications of importable artifacts, and asserts that each file has the digest that its source
-    states.
-    """
+    """Returns the specifications (`name@version`) of importable artifacts. Asserts that their digests are right."""
     there: list[str] = []
     for each in found:
         assert isinstance(each, Wanted), each

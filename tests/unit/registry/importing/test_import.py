@@ -86,12 +86,12 @@ def test_importing_again_skips_by_the_journal_and_without_it_changes_nothing(
     network: Network, tree: Path, tmp_path: Path
 ) -> None:
     run(network, tmp_path / "journal", wanted_in(tree))
-    before = {key: network.head(key).mark for key in network.objects()}
+    before = {key: network.head(key).validator for key in network.objects()}
     again = run(network, tmp_path / "journal", wanted_in(tree))
     assert (again.new, again.skipped, len(again.failed)) == (0, 30, 1)
     without = run(network, tmp_path / "other", wanted_in(tree))
     assert (without.new, without.known, len(without.failed)) == (0, 30, 1)
-    assert {key: network.head(key).mark for key in network.objects()} == before
+    assert {key: network.head(key).validator for key in network.objects()} == before
 
 
 def test_an_interrupted_import_continues_and_delivers_committed_changes(
@@ -197,7 +197,7 @@ def test_packages_are_imported_from_registries_that_fail_at_times(
     assert (imported.new, imported.failed) == (3, [])
     assert list(network.json("npm/@acme/web/packument.json")["versions"]) == ["1.0.0", "2.0.0"]
     (file,) = network.json("pypi/simple/p/index.json")["files"]
-    assert file["filename"] == "p-1.0-py3-none-any.whl"  # 2.0 is yanked
+    assert file["filename"] == "p-1.0-py3-none-any.whl"  # version 2.0 is yanked, so 1.0 is imported
 
 
 def test_a_file_with_another_digest_is_not_imported(network: Network, tmp_path: Path, upstream: dict[str, Any]) -> None:
