@@ -18,6 +18,7 @@ from werkzeug.serving import make_server
 from emulation.aws.alarms import Alarms, patch_alarms
 from emulation.aws.bucket_metrics import patch_bucket_metrics
 from emulation.aws.bucket_policies import patch_bucket_policies
+from emulation.aws.conditional_copies import patch_conditional_copies
 from emulation.aws.delete_markers import patch_delete_markers
 from emulation.aws.global_tables import GlobalTables, patch_global_tables
 from emulation.aws.instance_metadata import InstanceMetadata
@@ -41,6 +42,7 @@ def serve(sandbox: Sandbox) -> None:
     patch_public_addresses(sandbox.machine_network)
     patch_bucket_policies()
     patch_replicas()
+    patch_conditional_copies()
     patch_delete_markers()
     patch_tables()
     patch_global_tables()

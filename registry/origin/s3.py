@@ -25,7 +25,7 @@ class S3:
         try:
             head = self._s3.head_object(Bucket=self._bucket, Key=key)
         except ClientError as error:
-            if _code(error) in _MISSING:
+            if error_code(error) in _MISSING:
                 return None
             raise
         return ObjectHead(head["ETag"], head["Metadata"])
@@ -48,7 +48,7 @@ class S3:
                 IfNoneMatch="*",
             )
         except ClientError as error:
-            if _code(error) not in _PRECONDITION_FAILED:
+            if error_code(error) not in _PRECONDITION_FAILED:
                 raise
             return False
         finally:
@@ -68,7 +68,7 @@ class S3:
                 **({"IfMatch": validator} if validator else {"IfNoneMatch": "*"}),
             )
         except ClientError as error:
-            if _code(error) not in (*_PRECONDITION_FAILED, *_MISSING):
+            if error_code(error) not in (*_PRECONDITION_FAILED, *_MISSING):
                 raise
             return False
         return True
@@ -77,7 +77,7 @@ class S3:
         try:
             self._s3.delete_object(Bucket=self._bucket, Key=key, **({"IfMatch": validator} if validator else {}))
         except ClientError as error:
-            if _code(error) not in (*_PRECONDITION_FAILED, *_MISSING):
+            if error_code(error) not in (*_PRECONDITION_FAILED, *_MISSING):
                 raise
             return False
         return True
@@ -86,11 +86,12 @@ class S3:
         try:
             self._s3.copy_object(Bucket=self._bucket, Key=to, CopySource={"Bucket": self._bucket, "Key": key})
         except ClientError as error:
-            if _code(error) not in _MISSING:
+            if error_code(error) not in _MISSING:
                 raise
             return False
         return True
 
 
-def _code(error: ClientError) -> str:
+def error_code(error: ClientError) -> str:
+    """Returns the code of an error that S3 answered, such as NoSuchKey."""
     return error.response.get("Error", {}).get("Code", "")

@@ -2,127 +2,41 @@
 
 from __future__ import annotations
 
-import json
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from typing import Any, cast
+from collections.abc import Iterator
+from typing import Any
 
-import boto3
 import httpx
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError
-from moto.s3.models import S3Backend
-from moto.server import (
-    DomainDispatcherApplication,  # pyright: ignore[reportPrivateImportUsage]
-    create_backend_app,  # pyright: ignore[reportPrivateImportUsage]
-)
-from werkzeug.serving import make_server
 
 from emulation.aws import outages
-from emulation.aws.outages import Outages
-from emulation.aws.replication import PATH, Replication
-from emulation.aws.replication_rules import put_bucket_replication
-from emulation.aws.requests import S3Addresses
+from emulation.aws.replication import PATH
 from infra.blobs import Bucket
 from infra.blobs.s3_policies import replication
-from infra.iam import assumed_by_service, document
+from tests.support.replicated_buckets import (
+    document_statement,
+    replicate,
+    replicated_buckets,
+    settled,
+    status,
+    write_role,
+)
+from tests.support.waiting import eventually
 
-ADDRESS = "127.92.0.1"
 KEYS = {region: f"arn:aws:kms:{region}:123456789012:key/mrk-1" for region in ("us-east-1", "eu-west-1")}
 
 
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Provides an S3 client of a separate server with three versioned buckets. The first bucket has a replication rule
-    for `kept/`.
-    """
-    monkeypatch.setattr(S3Backend, "put_bucket_replication", put_bucket_replication)
-    down = Outages(cast(Any, DomainDispatcherApplication)(create_backend_app))
-    application = S3Addresses(Replication(down, down.is_down))
-    server = make_server(ADDRESS, 0, cast(Any, application), threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    url = f"http://{ADDRESS}:{server.server_port}"
-    client = cast(Any, boto3).client(
-        "s3",
-        region_name="us-east-1",
-        endpoint_url=url,
-        aws_access_key_id="x",
-        aws_secret_access_key="x",
-        config=Config(retries={"total_max_attempts": 1}),
-    )
-    try:
-        for bucket, region in (("source", None), ("replica", "eu-west-1"), ("third", "eu-west-1")):
-            placed = {"CreateBucketConfiguration": {"LocationConstraint": region}} if region else {}
-            client.create_bucket(Bucket=bucket, **placed)
-            client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-        write_role(client, [document_statement("s3:*", "*")])
-        client.put_object(Bucket="source", Key="kept/before", Body=b"before the rule")
-        # Without this wait, replication might first look at the object after the rule exists, and copy it.
-        settled(client)
-        replicate(client, "source", "replica")
+def s3() -> Iterator[Any]:
+    with replicated_buckets() as client:
         yield client
-    finally:
-        httpx.post(f"{url}/moto-api/reset")
-        server.shutdown()
-        server.server_close()
-
-
-def document_statement(action: str, resource: str) -> dict[str, str]:
-    return {"Effect": "Allow", "Action": action, "Resource": resource}
-
-
-def write_role(s3: Any, statements: Sequence[Mapping[str, Any]]) -> None:
-    """Creates the replication role, or replaces its permissions."""
-    iam = cast(Any, boto3).client(
-        "iam",
-        region_name="us-east-1",
-        endpoint_url=s3.meta.endpoint_url,
-        aws_access_key_id="x",
-        aws_secret_access_key="x",
-    )
-    with suppress(iam.exceptions.EntityAlreadyExistsException):
-        iam.create_role(
-            RoleName="replication", AssumeRolePolicyDocument=document(assumed_by_service("s3.amazonaws.com"))
-        )
-    policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
-    iam.put_role_policy(RoleName="replication", PolicyName="replicate", PolicyDocument=policy)
 
 
 def encrypt(s3: Any, bucket: str, region: str, *, bucket_key: bool) -> None:
     default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEYS[region]}
     rule = {"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": bucket_key}
     s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
-
-
-def status(s3: Any, bucket: str, key: str) -> str | None:
-    return s3.head_object(Bucket=bucket, Key=key).get("ReplicationStatus")
-
-
-def replicate(client: Any, source: str, destination: str, encryption: Mapping[str, Any] | None = None) -> None:
-    rule = {
-        "ID": "all",
-        "Status": "Enabled",
-        "Priority": 1,
-        "Filter": {"Prefix": "kept/"},
-        "DeleteMarkerReplication": {"Status": "Enabled"},
-        "Destination": {"Bucket": f"arn:aws:s3:::{destination}", **(encryption or {})},
-    }
-    configuration = {"Role": "arn:aws:iam::123456789012:role/replication", "Rules": [rule]}
-    client.put_bucket_replication(Bucket=source, ReplicationConfiguration=configuration)
-
-
-def settled(s3: Any) -> None:
-    eventually(lambda: httpx.get(s3.meta.endpoint_url + PATH).json()["pending"] == 0)
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def keys(s3: Any, bucket: str) -> list[str]:
@@ -281,3 +195,12 @@ def test_a_rule_to_a_missing_or_unversioned_bucket_is_refused(s3: Any) -> None:
         replicate(s3, "source", "unversioned")
     with pytest.raises(ClientError, match=r"InvalidRequest.*Destination bucket must exist"):
         replicate(s3, "source", "nowhere")
+
+
+def test_a_copy_checks_the_condition_of_its_destination(s3: Any) -> None:
+    s3.put_object(Bucket="source", Key="a", Body=b"now")
+    with pytest.raises(ClientError, match="PreconditionFailed"):
+        s3.copy_object(Bucket="source", Key="a", CopySource={"Bucket": "source", "Key": "kept/before"}, IfMatch='"0"')
+    with pytest.raises(ClientError, match="NoSuchKey"):
+        s3.copy_object(Bucket="source", Key="b", CopySource={"Bucket": "source", "Key": "kept/before"}, IfMatch='"0"')
+    assert s3.get_object(Bucket="source", Key="a")["Body"].read() == b"now"
