@@ -52,7 +52,7 @@ def ensure(report: Report) -> None:
     if sys.platform != "linux":
         raise PrerequisiteError(
             f"the embedded sandbox needs Linux, where all of 127.0.0.0/8 is loopback; this is {sys.platform}. "
-            "Run it in a Debian 12 virtual machine or container."
+            "Run the network in a container: docs/container.md."
         )
     _check_node()
     missing = [package for program, package in PACKAGES.items() if not _is_there(program)]

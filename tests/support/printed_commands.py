@@ -15,6 +15,7 @@ PAGES = [CHECKOUT / "README.md", CHECKOUT / "CONTRIBUTING.md", *sorted((CHECKOUT
 # tests/unit/docs/test_printed_commands.py still parses their commands if it has a parser for the program.
 NOT_RUN = {
     r"^make |^npm test|pre-commit": "the Makefile's targets are what tests and the pipeline run",
+    r"^docker ": "tests/container/test_container.py runs these with a real daemon",
     r"-m pytest|-m tests\.|-m bench|-m stacks\.|-m documentation": "tests, and commands that write into the checkout",
     r"-m previews|plans?/|plan\.json": "tests/e2e/test_preview.py and the unit tests of gates/ and costs/ run these",
     r"-m registry import": "needs package registries; tests/e2e/test_registry.py imports where they can be reached",

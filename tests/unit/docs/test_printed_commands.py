@@ -24,8 +24,21 @@ TARGETS = set(re.findall(r"^([\w-]+):", (CHECKOUT / "Makefile").read_text(), re.
 # Options that every command of the AWS CLI has.
 GLOBAL = {"output", "query", "region", "profile"}
 # Programs whose arguments this test cannot parse. tests/e2e/test_docs.py runs them, or NOT_RUN lists their blocks.
-OTHERS = {"pulumi", "npm", "pip", "skopeo", "curl", "jq", "gcloud", "kubectl", "java", ".venv/bin/pre-commit"}
-BUILTINS = {"cd", "export", "eval", "find", "mkdir", "rm", "cp", "printf", "cat", "date", "."}
+OTHERS = {
+    "pulumi",
+    "npm",
+    "pip",
+    "skopeo",
+    "curl",
+    "jq",
+    "gcloud",
+    "kubectl",
+    "java",
+    "docker",
+    "tar",
+    ".venv/bin/pre-commit",
+}
+BUILTINS = {"bash", "cd", "export", "eval", "find", "mkdir", "rm", "cp", "printf", "cat", "date", "."}
 
 
 def problem(words: list[str]) -> str | None:
@@ -35,6 +48,8 @@ def problem(words: list[str]) -> str | None:
         return python_problem(arguments)
     if program == "make":
         return None if set(arguments) <= TARGETS else f"the Makefile has no {arguments}"
+    if program == "docker" and "python" in arguments:
+        return problem(arguments[arguments.index("python") :])
     if program == "aws":
         return aws_problem(*arguments)
     return None if program in OTHERS | BUILTINS else f"nothing checks the program {program}"
@@ -98,6 +113,7 @@ def test_a_printed_command_parses(block: Any, words: list[str]) -> None:
         ("make nowhere", "Makefile"),
         ("aws events describe-rule --query State", "missing {'Name'}"),
         ("aws s3api get-nothing", "no operation"),
+        ("docker exec artifact-edge python -m local start", "No such command"),
         ("frobnicate --all", "nothing checks"),
         ('x=1 aws events describe-rule --name "$(make nowhere)"', "Makefile"),
     ],

@@ -96,4 +96,9 @@ def test_files_of_a_killed_network_are_removed_before_the_start(
 
 
 def running(pids: list[int]) -> list[int]:
-    return [pid for pid in pids if Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes()]
+    """Returns the processes that have not ended. An ended child stays a zombie until its parent asks for its status."""
+    return [pid for pid in pids if Path(f"/proc/{pid}").exists() and state(pid) not in "ZX"]
+
+
+def state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]

@@ -47,7 +47,7 @@ def test_the_workflows_run_on_changes_merges_and_every_night() -> None:
     assert "pull_request" in triggers["check.yml"]
     assert triggers["deploy.yml"] == {"push", "workflow_dispatch"}
     assert triggers["deploy-one.yml"] == {"workflow_call"}
-    assert "schedule" in triggers["drift.yml"]
+    assert "schedule" in triggers["drift.yml"] and "schedule" in triggers["nightly.yml"]
     assert not any("pull_request_target" in each for each in triggers.values())
 
 

@@ -1,0 +1,53 @@
+"""A base image for the Dockerfile where no image registry is reachable."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.container.daemon import Docker
+
+_NAME = "artifact-edge-test-base"
+_CERTIFICATES = Path("etc/ssl/certs/ca-certificates.crt")
+
+
+def base_image(docker: Docker, published: str, directory: Path) -> str:
+    """Returns the published base image if the daemon has it or can pull it, and otherwise a base made here.
+
+    The base made here consists of Debian 12, from the package archive that mmdebstrap uses, and of this machine's
+    Node, Go and certificates.
+    """
+    if docker.run("image", "inspect", published).returncode == 0 or docker.run("pull", published).returncode == 0:
+        return published
+    root = directory / "base"
+    subprocess.run(
+        ["mmdebstrap", "--quiet", "--variant=minbase", "--include=ca-certificates", "bookworm", root], check=True
+    )
+    shutil.copyfile(Path("/") / _CERTIFICATES, root / _CERTIFICATES)
+    programs = root / "usr" / "local"
+    node, npm = _found("node"), _found("npm").parents[1]
+    shutil.copyfile(node, programs / "bin" / "node")
+    (programs / "bin" / "node").chmod(0o755)
+    _add(npm, programs / "lib" / "node_modules" / "npm", {"npm": "bin/npm-cli.js", "npx": "bin/npx-cli.js"})
+    _add(_found("go").parents[1], programs / "go", {"go": "bin/go"})
+    tar = subprocess.run(["tar", "-C", root, "-c", "."], capture_output=True, check=True)
+    shutil.rmtree(root)
+    imported = docker.run("import", "-", _NAME, given=tar.stdout)
+    assert imported.returncode == 0, imported.stdout
+    return _NAME
+
+
+def _found(name: str) -> Path:
+    """Returns the file of a program of this machine, without links."""
+    path = shutil.which(name)
+    assert path, f"{name} is missing"
+    return Path(path).resolve()
+
+
+def _add(source: Path, target: Path, programs: dict[str, str]) -> None:
+    """Copies a directory into the base, and links its programs into /usr/local/bin."""
+    shutil.copytree(source, target, symlinks=True)
+    local = next(parent for parent in target.parents if parent.name == "local")
+    for name, file in programs.items():
+        (local / "bin" / name).symlink_to(Path("..") / target.relative_to(local) / file)

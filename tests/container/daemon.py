@@ -1,0 +1,99 @@
+"""A docker daemon for the test of the container: the machine's, or one that the test starts for itself."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.clients.programs import program
+from tests.support.waiting import eventually
+
+_BRIDGE = "ae-container0"
+# RFC 2544 reserves the network for measurements, so that no real network has it.
+_BRIDGE_ADDRESS = "198.18.44.1/24"
+_ENDS_WITHIN_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Docker:
+    """A docker daemon. `environment` leads the command line to the daemon."""
+
+    environment: Mapping[str, str]
+
+    def run(self, *arguments: str | Path, given: bytes | None = None) -> subprocess.CompletedProcess[str]:
+        """Runs `docker` to its end. The result has everything that the command printed."""
+        result = subprocess.run(
+            [str(program("docker")), *arguments],
+            env=self.environment,
+            input=given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        return subprocess.CompletedProcess(result.args, result.returncode, result.stdout.decode(errors="replace"))
+
+
+@contextmanager
+def docker() -> Generator[Docker]:
+    """Provides the daemon that DOCKER_HOST names or that the machine runs, or else a new one for this test."""
+    # BuildKit reads the secret and the caches of the Dockerfile. Debian's docker.io uses it only when told so.
+    environment = {**os.environ, "DOCKER_BUILDKIT": "1"}
+    existing = Docker(environment)
+    if existing.run("version").returncode == 0:
+        yield existing
+        return
+    # A socket's path is limited to about 100 characters, so the directory is not pytest's.
+    with tempfile.TemporaryDirectory(prefix="ae-docker-") as directory, _own_daemon(Path(directory)) as host:
+        yield Docker({**environment, "DOCKER_HOST": host})
+
+
+@contextmanager
+def _own_daemon(directory: Path) -> Generator[str]:
+    """Starts containerd and dockerd as root with one bridge and without firewall rules. Yields the daemon's address."""
+    socket, containerd = directory / "docker.sock", directory / "c.sock"
+    config = directory / "containerd.toml"
+    config.write_text('version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n')
+    with ExitStack() as running:
+        running.enter_context(_bridge())
+        options = [f"--config={config}", f"--address={containerd}", f"--root={directory}/cd", f"--state={directory}/cs"]
+        running.enter_context(_running("containerd", options, directory, containerd))
+        # Firewall rules and overlay mounts need permissions that a container lacks. A published port needs neither.
+        options = ["--iptables=false", "--ip6tables=false", f"--bridge={_BRIDGE}", "--storage-driver=vfs"]
+        options += [f"--host=unix://{socket}", f"--data-root={directory}/data", f"--exec-root={directory}/exec"]
+        options += [f"--pidfile={directory}/docker.pid", "--config-file=", f"--containerd={containerd}"]
+        running.enter_context(_running("dockerd", options, directory, socket))
+        yield f"unix://{socket}"
+
+
+@contextmanager
+def _bridge() -> Generator[None]:
+    def ip(*arguments: str) -> None:
+        subprocess.run(["ip", *arguments], check=True)
+
+    ip("link", "add", _BRIDGE, "type", "bridge")
+    try:
+        ip("address", "add", _BRIDGE_ADDRESS, "dev", _BRIDGE)
+        ip("link", "set", _BRIDGE, "up")
+        yield
+    finally:
+        ip("link", "delete", _BRIDGE)
+
+
+@contextmanager
+def _running(name: str, options: Sequence[str], directory: Path, socket: Path) -> Generator[None]:
+    """Starts a daemon, waits for its socket, and stops the daemon at the end of the `with` block."""
+    log = directory / f"{name}.log"
+    with log.open("w") as output:
+        process = subprocess.Popen([str(program(name)), *options], stdout=output, stderr=subprocess.STDOUT)
+    try:
+        assert eventually(lambda: socket.exists() or process.poll() is not None), log.read_text()
+        assert process.poll() is None, log.read_text()
+        yield
+    finally:
+        process.terminate()
+        process.wait(_ENDS_WITHIN_SECONDS)

@@ -1,0 +1,67 @@
+"""Tests that the files of the container agree with the code: packages, ports and what a build leaves out."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import typer
+
+from local.__main__ import app
+from local.checkout import CHECKOUT
+from local.prerequisites import OLDEST_NODE, PACKAGES
+
+DOCKERFILE = (CHECKOUT / "Dockerfile").read_text()
+DEVCONTAINER: dict[str, Any] = json.loads(
+    re.sub(r"(?m)^\s*//.*$", "", (CHECKOUT / ".devcontainer" / "devcontainer.json").read_text())
+)
+COMMANDS: Any = typer.main.get_command(app)
+
+
+def installed() -> list[str]:
+    """Returns the Debian packages that the Dockerfile installs, in its order."""
+    found = re.search(r"--no-install-recommends \\\n((?:\s+[\w.+-]+ \\\n)+)", DOCKERFILE)
+    assert found
+    return found[1].replace("\\\n", " ").split()
+
+
+def option(command: str, name: str) -> Any:
+    return next(each for each in COMMANDS.commands[command].params if each.name == name)
+
+
+def test_the_image_has_every_required_program() -> None:
+    packages = installed()
+    assert packages == sorted(packages)
+    # skopeo only recommends the package with the image signature policy.
+    assert {*PACKAGES.values(), "golang-github-containers-common", "make", "python3-venv"} <= set(packages)
+
+
+def test_the_default_base_has_a_supported_node() -> None:
+    found = re.search(r"^ARG BASE=node:(\d+)-bookworm$", DOCKERFILE, re.MULTILINE)
+    assert found and int(found[1]) >= OLDEST_NODE
+
+
+def test_the_image_exposes_the_port_of_the_proxy_on_all_addresses() -> None:
+    (port,) = re.findall(r"^EXPOSE (\d+)$", DOCKERFILE, re.MULTILINE)
+    assert option("serve", "port").default == int(port)
+    assert option("client-files", "proxy").default == f"http://localhost:{port}"
+    assert DEVCONTAINER["forwardPorts"] == [int(port)]
+    (command,) = re.findall(r"^CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)
+    assert json.loads(command) == ["serve", "--address", "0.0.0.0"]  # noqa: S104 the published port needs it
+
+
+def test_the_image_does_not_run_as_root() -> None:
+    users = re.findall(r"^USER (\S+)$", DOCKERFILE, re.MULTILINE)
+    assert users == [DEVCONTAINER["remoteUser"]] and f"--shell /bin/bash {users[0]}" in DOCKERFILE
+
+
+def test_a_build_leaves_out_what_git_leaves_out() -> None:
+    """A package that was installed on another machine would not work in the image, and outputs can contain secrets."""
+    left_out = {line.strip("/").removeprefix("**/") for line in lines(".dockerignore")}
+    assert {line.strip("/") for line in lines(".gitignore")} <= left_out
+    assert ".git" in left_out
+
+
+def lines(name: str) -> list[str]:
+    return [line for line in (CHECKOUT / name).read_text().splitlines() if line and not line.startswith("#")]
