@@ -75,7 +75,9 @@ def each_resource(
                         _report(name, args.urn, f"{finding}. {fix}", report)
 
         _GOVERNED[name] = frozenset(of)
-        return ResourceValidationPolicy(name, description, validate, **_facts(severity, control, fix, config))
+        return ResourceValidationPolicy(
+            name, description, validate, **_policy_arguments(severity, control, fix, config)
+        )
 
     return declare
 
@@ -109,7 +111,7 @@ def whole_stack(
                 raise unknown
 
         _GOVERNED[name] = frozenset(of)
-        return StackValidationPolicy(name, description, validate, **_facts(severity, control, fix, config))
+        return StackValidationPolicy(name, description, validate, **_policy_arguments(severity, control, fix, config))
 
     return declare
 
@@ -141,7 +143,7 @@ def architecture(
                 for finding in rule(args):
                     _report(name, urn, f"{finding}. {fix}", lambda message, _: report(message, None))
 
-        facts = _facts(severity, control, fix, config)
+        facts = _policy_arguments(severity, control, fix, config)
         _GOVERNED[name] = frozenset(of)
         level = EnforcementLevel.ADVISORY if advisory else None
         return StackValidationPolicy(name, description, validate, enforcement_level=level, **facts)
@@ -236,7 +238,7 @@ def statements(document: str | Properties | None) -> list[Properties]:
     return [cast(Properties, found)] if isinstance(found, Mapping) else list(cast(Iterable[Properties], found))
 
 
-def _facts(severity: Severity, control: Control, fix: str, config: Config | None) -> dict[str, Any]:
+def _policy_arguments(severity: Severity, control: Control, fix: str, config: Config | None) -> dict[str, Any]:
     return {
         "severity": severity,
         "framework": PolicyComplianceFramework(control.framework, control.version, control.reference, str(control)),

@@ -55,7 +55,7 @@ def statements_about_principals(resource: ResourceValidationArgs | PolicyResourc
     if kind(resource) == ROLE:
         yield from statements(resource.props.get("assumeRolePolicy"))
     elif kind(resource) == LAMBDA_PERMISSION:
-        yield from _of_permission(resource.props)
+        yield from _permission_statements(resource.props)
     else:
         yield from statements(resource.props.get("policy"))
 
@@ -64,7 +64,7 @@ def title_of(statement: Properties, number: int) -> str:
     return f"statement {statement.get('Sid') or number}"
 
 
-def _of_permission(props: Properties) -> Iterator[Properties]:
+def _permission_statements(props: Properties) -> Iterator[Properties]:
     """Yields a permission to invoke a Lambda function as IAM statements.
 
     The first statement has no condition, because a first preview often does not know the condition but knows the

@@ -99,11 +99,11 @@ def exemptions(stack: str) -> Exemptions:
         try:
             found.listed.append(Exemption.model_validate(entry))
         except ValidationError as error:
-            found.problems += [f"{file.name}, entry {number}: {_described(problem)}" for problem in error.errors()]
+            found.problems += [f"{file.name}, entry {number}: {_problem_line(problem)}" for problem in error.errors()]
     return found
 
 
-def _described(problem: Any) -> str:
+def _problem_line(problem: Any) -> str:
     place = ".".join(str(part) for part in problem["loc"])
     if place == "resource" and problem["type"] == "string_pattern_mismatch":
         return f"resource {problem['input']!r} would match everything; name a part of the URN"

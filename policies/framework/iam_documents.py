@@ -18,7 +18,7 @@ _ANY_OF_A_TYPE = re.compile(r"([\w-]+[:/])?[*?/:]+")
 
 # Actions by which a principal can gain permissions that it was not given (AWS IAM User Guide, "Permissions boundaries",
 # names most of them).
-_GIVING = [
+_ESCALATING = [
     "iam:addusertogroup",
     "iam:attachgrouppolicy",
     "iam:attachrolepolicy",
@@ -44,7 +44,7 @@ def allows_everything(statement: Properties) -> bool:
 def allows_on_everything(statement: Properties) -> bool:
     """Returns whether an IAM statement allows an action on all resources of a service or a resource type."""
     return allows(statement) and (
-        "NotResource" in statement or any(_is_everything(each) for each in texts(statement.get("Resource")))
+        "NotResource" in statement or any(_matches_every_resource(each) for each in texts(statement.get("Resource")))
     )
 
 
@@ -54,14 +54,14 @@ def is_every_action(action: str) -> bool:
     return "*" in service or "?" in service or not name.strip("*?")
 
 
-def covers(action: str, rights: Iterable[str]) -> bool:
+def covers(action: str, permissions: Iterable[str]) -> bool:
     """Returns whether an IAM action, which may have wildcards, matches one of the given permissions. These are in lower
     case.
     """
-    return any(fnmatchcase(right, action.lower()) for right in rights)
+    return any(fnmatchcase(permission, action.lower()) for permission in permissions)
 
 
-def grants_rights(statement: Properties) -> list[str]:
+def escalating_actions(statement: Properties) -> list[str]:
     """Returns the actions of an IAM statement that let the caller give permissions to other principals or to itself."""
     if not allows(statement):
         return []
@@ -71,33 +71,33 @@ def grants_rights(statement: Properties) -> list[str]:
     passes_any = allows_on_everything(statement) or any(
         each.endswith(":role/*") for each in texts(statement.get("Resource"))
     )
-    giving = [*_GIVING, "iam:passrole"] if passes_any else _GIVING
-    return [action for action in actions if covers(action, giving)]
+    escalating = [*_ESCALATING, "iam:passrole"] if passes_any else _ESCALATING
+    return [action for action in actions if covers(action, escalating)]
 
 
-def refuses_plain_text(statements: Iterable[Properties]) -> bool:
+def denies_plain_text(statements: Iterable[Properties]) -> bool:
     """Returns whether an S3 bucket's statements deny every request without TLS to all principals, with no further
     condition.
     """
     return any(
-        _denies_everybody_everything(statement, "aws:SecureTransport")
+        _denies_all_on_bucket(statement, "aws:SecureTransport")
         and str(part(part(statement, "Condition"), "Bool").get("aws:SecureTransport")).lower() == "false"
         for statement in statements
     )
 
 
-def refuses_tls_below_1_2(statements: Iterable[Properties]) -> bool:
+def denies_tls_below_1_2(statements: Iterable[Properties]) -> bool:
     """Returns whether an S3 bucket's statements deny every request with TLS below 1.2 to all principals, with no
     further condition.
     """
     return any(
-        _denies_everybody_everything(statement, "s3:TlsVersion")
+        _denies_all_on_bucket(statement, "s3:TlsVersion")
         and float(part(part(statement, "Condition"), "NumericLessThan").get("s3:TlsVersion", 0)) >= 1.2
         for statement in statements
     )
 
 
-def refuses_reading_from_elsewhere(statements: Iterable[Properties], bucket: str) -> bool:
+def denies_reads_from_other_networks(statements: Iterable[Properties], bucket: str) -> bool:
     """Returns whether IAM statements deny reads of a bucket's objects from all networks and addresses that the
     statements do not name.
     """
@@ -111,15 +111,15 @@ def refuses_reading_from_elsewhere(statements: Iterable[Properties], bucket: str
     )
 
 
-def _denies_everybody_everything(statement: Properties, on: str) -> bool:
+def _denies_all_on_bucket(statement: Properties, on: str) -> bool:
     """Returns whether an IAM statement denies all principals all actions on a whole bucket, with `on` as its only
     condition key.
     """
     return (
         statement.get("Effect") == "Deny"
-        and _is_about_everybody(statement)
+        and _is_for_all_principals(statement)
         and bool({"s3:*", "*"} & set(texts(statement.get("Action"))))
-        and _is_about_a_whole_bucket(statement)
+        and _covers_whole_bucket(statement)
         and [key for _, key, _ in conditions_of(statement)] == [on.lower()]
     )
 
@@ -138,12 +138,12 @@ def conditions_of(statement: Properties) -> list[tuple[str, str, list[str]]]:
     ]
 
 
-def _is_about_everybody(statement: Properties) -> bool:
+def _is_for_all_principals(statement: Properties) -> bool:
     principal = statement.get("Principal")
     return "*" in texts(part(statement, "Principal").get("AWS") if isinstance(principal, Mapping) else principal)
 
 
-def _is_about_a_whole_bucket(statement: Properties) -> bool:
+def _covers_whole_bucket(statement: Properties) -> bool:
     """Returns whether an IAM statement applies to a bucket and to its objects, which are two resources (S3 User Guide,
     "Policy resources for Amazon S3").
     """
@@ -151,7 +151,7 @@ def _is_about_a_whole_bucket(statement: Properties) -> bool:
     return "*" in resources or any(f"{resource}/*" in resources for resource in resources)
 
 
-def _is_everything(resource: str) -> bool:
+def _matches_every_resource(resource: str) -> bool:
     """Returns whether a resource pattern in an IAM statement matches every resource of a service or of one type: the
     last part of its ARN, without the type, consists of wildcards.
     """

@@ -38,7 +38,7 @@ def principals(statement: Properties, provider: str) -> list[str]:
     return texts(principal) if provider == "AWS" else []
 
 
-def is_for_everybody(statement: Properties) -> bool:
+def is_for_all_principals(statement: Properties) -> bool:
     """Returns whether an IAM statement allows something to all principals, without a condition that restricts it to
     named ones.
     """
@@ -46,10 +46,10 @@ def is_for_everybody(statement: Properties) -> bool:
         return False
     if "NotPrincipal" in statement:
         return True
-    return any(_has_wildcard(each) for each in principals(statement, "AWS")) and not is_narrowed(statement)
+    return any(_has_wildcard(each) for each in principals(statement, "AWS")) and not is_restricted(statement)
 
 
-def is_for_all_of_a_provider(statement: Properties) -> bool:
+def is_for_all_identities(statement: Properties) -> bool:
     """Returns whether an IAM statement allows something to all identities of a federated identity provider, without a
     condition that names the subject.
     """
@@ -60,18 +60,20 @@ def is_for_all_of_a_provider(statement: Properties) -> bool:
     return allows(statement) and bool(principals(statement, "Federated")) and not named
 
 
-def is_narrowed(statement: Properties) -> bool:
+def is_restricted(statement: Properties) -> bool:
     """Returns whether a condition restricts an IAM statement to named principals, sources or networks.
 
     The values of one condition are alternatives, so each value must be such a name.
     """
     return any(
-        _compares(operator, key) and values and all(_names_somebody(key, value) for value in values)
+        _is_comparison(operator, key) and values and all(_is_specific(key, value) for value in values)
         for operator, key, values in conditions_of(statement)
     )
 
 
-def strangers(statement: Properties, accounts: Collection[str], organizations: Collection[str]) -> Iterator[str]:
+def outside_principals(
+    statement: Properties, accounts: Collection[str], organizations: Collection[str]
+) -> Iterator[str]:
     """Yields the principals that an IAM statement allows and that are outside the given accounts and organizations."""
     if not allows(statement):
         return
@@ -84,19 +86,19 @@ def strangers(statement: Properties, accounts: Collection[str], organizations: C
             yield provider
     for operator, key, values in conditions_of(statement):
         if "Not" not in operator and "Null" not in operator:
-            yield from (value for value in values if _is_strange(key, value, accounts, organizations))
+            yield from (value for value in values if _is_outside(key, value, accounts, organizations))
 
 
 def unbound_services(statement: Properties) -> list[str]:
     """Returns the AWS services that an IAM statement allows to act on behalf of any account."""
-    return principals(statement, "Service") if allows(statement) and not is_narrowed(statement) else []
+    return principals(statement, "Service") if allows(statement) and not is_restricted(statement) else []
 
 
-def _is_strange(key: str, value: str, accounts: Collection[str], organizations: Collection[str]) -> bool:
+def _is_outside(key: str, value: str, accounts: Collection[str], organizations: Collection[str]) -> bool:
     if key in _ORGANIZATION_KEYS | _PATH_KEYS:
         return value.split("/")[0] not in organizations
-    if not _names_somebody(key, value) or key not in _ACCOUNT_KEYS | _ARN_KEYS:
-        return False  # `is_narrowed` handles values that name no account
+    if not _is_specific(key, value) or key not in _ACCOUNT_KEYS | _ARN_KEYS:
+        return False  # `is_restricted` handles values that name no account
     return _account_of(value) not in {*accounts, ""}
 
 
@@ -106,17 +108,17 @@ def _account_of(principal: str) -> str:
     return fields[4] if len(fields) == 6 else principal
 
 
-def _compares(operator: str, key: str) -> bool:
+def _is_comparison(operator: str, key: str) -> bool:
     if key in _PATH_KEYS:
         return operator.removeprefix(_ANY_VALUE) in _MATCHING
     return operator in _MATCHING
 
 
-def _names_somebody(key: str, value: str) -> bool:
+def _is_specific(key: str, value: str) -> bool:
     if key in _ACCOUNT_KEYS:
         return _ACCOUNT.fullmatch(value) is not None
     if key in _ARN_KEYS:
-        return _names_an_owner(value)
+        return _has_owner(value)
     if key in _ORGANIZATION_KEYS:
         return _ORGANIZATION.fullmatch(value) is not None
     if key in _PATH_KEYS:
@@ -124,7 +126,7 @@ def _names_somebody(key: str, value: str) -> bool:
     return key in _NETWORK_KEYS and _NETWORK.fullmatch(value) is not None
 
 
-def _names_an_owner(arn: str) -> bool:
+def _has_owner(arn: str) -> bool:
     """Returns whether an ARN pattern contains an account, or a bucket name. ARNs of S3 buckets have no account."""
     fields = arn.split(":", 5)
     if len(fields) < 6:

@@ -16,7 +16,7 @@ from policies.framework.documents import BUCKET_POLICIES, IDENTITY_POLICIES, ROL
 from policies.framework.iam_documents import allows, covers
 from policies.framework.principals import principals
 from policies.framework.relations import all_of, is_set, refers_to, stack_name
-from policies.rules.storage import GCS_BUCKET, S3_BUCKET, takes_logs
+from policies.rules.storage import GCS_BUCKET, S3_BUCKET, is_log_bucket
 
 _GOOGLE_GRANTS = {
     "gcp:storage/bucketIAMMember:BucketIAMMember",
@@ -77,24 +77,24 @@ def writers_restricted(resource: PolicyResource, stack: StackValidationArgs) -> 
     if kind(resource) in BUCKET_POLICIES:
         yield from _bucket_writers(resource, stack, writers)
         return
-    holder = _holder(resource)
+    holder = _permission_holder(resource)
     for statement in identity_statements(resource):
-        if not _is_one_of(holder, writers):
-            yield from (f"{holder} may {action}" for action in _writing(statement))
-        if not _is_one_of(holder, setting(stack, "unlockers", [])):
-            yield from (f"{holder} may {action}, which changes retention" for action in _unlocking(statement))
+        if not _matches_any(holder, writers):
+            yield from (f"{holder} may {action}" for action in _write_actions(statement))
+        if not _matches_any(holder, setting(stack, "unlockers", [])):
+            yield from (f"{holder} may {action}, which changes retention" for action in _unlock_actions(statement))
 
 
-def _writing(statement: Properties) -> list[str]:
+def _write_actions(statement: Properties) -> list[str]:
     """Returns the actions of an IAM statement that change objects or the settings of buckets."""
     if not allows(statement):
         return []
     if "NotAction" in statement:
         return ["do all but some actions"]
-    return [action for action in texts(statement.get("Action")) if _writes(action)]
+    return [action for action in texts(statement.get("Action")) if _is_write(action)]
 
 
-def _writes(action: str) -> bool:
+def _is_write(action: str) -> bool:
     """Returns whether an IAM action changes anything in S3. An action with a wildcard in the service counts as one of
     S3.
     """
@@ -102,24 +102,26 @@ def _writes(action: str) -> bool:
     return fnmatchcase("s3", service) and not name.startswith(("get", "list", "describe"))
 
 
-def _unlocking(statement: Properties) -> list[str]:
+def _unlock_actions(statement: Properties) -> list[str]:
     actions = texts(statement.get("Action")) if allows(statement) else []
     return [action for action in actions if covers(action, _UNLOCKING)]
 
 
 def _bucket_writers(resource: PolicyResource, stack: StackValidationArgs, writers: Sequence[str]) -> Iterator[str]:
     """Yields the principals that a bucket's policy allows to write. S3 itself may write access logs to a log bucket."""
-    takes = any(_is_policy_of(resource, bucket) and takes_logs(bucket, stack) for bucket in all_of(stack, {S3_BUCKET}))
+    takes = any(
+        _is_policy_of(resource, bucket) and is_log_bucket(bucket, stack) for bucket in all_of(stack, {S3_BUCKET})
+    )
     if kind(resource) == S3_BUCKET and not is_set(resource, "policy"):
         return  # before `up`, a bucket's `policy` property is unknown although the program does not set it
     for statement in statements(resource.props.get("policy")):
-        actions = ", ".join(_writing(statement))
+        actions = ", ".join(_write_actions(statement))
         if not actions:
             continue
         services = principals(statement, "Service")
         named = [name for provider in ("AWS", "Federated", "CanonicalUser") for name in principals(statement, provider)]
         yield from (f"{each} may {actions}" for each in services if not (takes and each == _LOG_SERVICE))
-        yield from (f"{each} may {actions}" for each in named if not _is_one_of(each.rsplit("/", 1)[-1], writers))
+        yield from (f"{each} may {actions}" for each in named if not _matches_any(each.rsplit("/", 1)[-1], writers))
 
 
 def _is_policy_of(resource: PolicyResource, bucket: PolicyResource) -> bool:
@@ -131,10 +133,10 @@ def _google_writers(grant: PolicyResource, stack: StackValidationArgs, writers: 
     if role in _READING_ROLES:
         return
     for bucket in all_of(stack, {GCS_BUCKET}):
-        if role == _LOG_WRITER and refers_to(grant, "bucket", bucket, ("name", "id")) and takes_logs(bucket, stack):
+        if role == _LOG_WRITER and refers_to(grant, "bucket", bucket, ("name", "id")) and is_log_bucket(bucket, stack):
             return
     for member in [*texts(grant.props.get("member")), *texts(grant.props.get("members"))]:
-        if not _is_one_of(member, writers):
+        if not _matches_any(member, writers):
             yield f"{member} has {role}"
 
 
@@ -148,12 +150,12 @@ def _google_writers(grant: PolicyResource, stack: StackValidationArgs, writers: 
     config={"readers": {"type": "object", "default": _READERS}},
 )
 def readers_own_secrets(args: ResourceValidationArgs) -> Iterator[str]:
-    holder = _holder(args)
+    holder = _permission_holder(args)
     readers: Mapping[str, Sequence[str]] = setting(args, "readers", _READERS)
     own = [name for role in readers if holder.endswith(f"-{role}") for name in readers[role]]
     patterns = [_arn_of(stack_name(args.urn), name) for name in own]
     for statement in identity_statements(args):
-        for action in _reading(statement):
+        for action in _secret_actions(statement):
             if action.lower() not in _OWN_READS:
                 yield f"{holder} may {action}"
                 continue
@@ -162,7 +164,7 @@ def readers_own_secrets(args: ResourceValidationArgs) -> Iterator[str]:
                     yield f"{holder} reads {secret}; its own are {', '.join(own) or 'none'}"
 
 
-def _reading(statement: Properties) -> list[str]:
+def _secret_actions(statement: Properties) -> list[str]:
     """Returns the actions of an IAM statement on secrets, and on SSM parameters, which can hold secrets, too."""
     actions = texts(statement.get("Action")) if allows(statement) else []
     return [
@@ -178,7 +180,7 @@ def _arn_of(environment: str, secret: str) -> re.Pattern[str]:
     return re.compile(rf"arn:aws[\w-]*:secretsmanager:(?:[a-z0-9-]+|\*):\d{{12}}:secret:{name}")
 
 
-def _holder(resource: PolicyResource | ResourceValidationArgs) -> str:
+def _permission_holder(resource: PolicyResource | ResourceValidationArgs) -> str:
     """Returns the name of the role, user or group that has the permissions of an IAM policy, or the
     policy's own name.
     """
@@ -186,7 +188,7 @@ def _holder(resource: PolicyResource | ResourceValidationArgs) -> str:
     return str(known(resource.props, named) or resource.name)
 
 
-def _is_one_of(name: str, patterns: Sequence[str]) -> bool:
+def _matches_any(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 

@@ -44,15 +44,15 @@ _TYPE = re.compile(r'metric\.types?\s*=\s*"([^"]*)"')
 def metric_known(alarm: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     if kind(alarm) == ALERT_POLICY:
         for condition in _thresholds(alarm.props):
-            for found in _types(condition) or ["(none)"]:
+            for found in _metric_types(condition) or ["(none)"]:
                 if found not in CLOUD_MONITORING:
-                    yield f"the pack knows no metric {found}{_similar(found, CLOUD_MONITORING)}"
+                    yield f"the pack knows no metric {found}{_suggestion(found, CLOUD_MONITORING)}"
         return
     namespace, name = str(alarm.props.get("namespace")), str(alarm.props.get("metricName"))
     metric = CLOUDWATCH.get((namespace, name))
     if metric is None:
         names = [each for space, each in CLOUDWATCH if space == namespace]
-        yield f"the pack knows no metric {name} in {namespace}{_similar(name, names)}"
+        yield f"the pack knows no metric {name} in {namespace}{_suggestion(name, names)}"
         return
     dimensions = part(alarm.props, "dimensions")
     if frozenset(dimensions) != metric.dimensions:
@@ -92,12 +92,14 @@ def threshold_reachable(args: ResourceValidationArgs) -> Iterator[str]:
     longest = int(setting(args, "seconds", 3600))
     if kind(args) == ALERT_POLICY:
         for condition in _thresholds(args.props):
-            yield from _unreached(condition, "thresholdValue", str(condition.get("comparison")), _google(condition))
+            yield from _unreachable(
+                condition, "thresholdValue", str(condition.get("comparison")), _google_metric(condition)
+            )
             if (seconds := seconds_of(str(condition.get("duration") or "0s"))) > longest:
                 yield f"the duration is {seconds:g} seconds, longer than {longest}"
         return
     metric = CLOUDWATCH.get((str(args.props.get("namespace")), str(args.props.get("metricName"))))
-    yield from _unreached(args.props, "threshold", str(args.props.get("comparisonOperator")), metric)
+    yield from _unreachable(args.props, "threshold", str(args.props.get("comparisonOperator")), metric)
     if args.props.get("statistic") == "SampleCount":
         yield "the statistic SampleCount counts data points, not their values"
     seconds = int(args.props.get("period") or 60) * int(args.props.get("evaluationPeriods") or 1)
@@ -105,7 +107,7 @@ def threshold_reachable(args: ResourceValidationArgs) -> Iterator[str]:
         yield f"it goes off after {seconds} seconds, later than {longest}"
 
 
-def _unreached(properties: Properties, name: str, operator: str, metric: Metric | None) -> Iterator[str]:
+def _unreachable(properties: Properties, name: str, operator: str, metric: Metric | None) -> Iterator[str]:
     if metric is None:
         return  # the policy multi-alarm-metric-known reports an unknown metric
     if operator not in (_BELOW if metric.low else _ABOVE):
@@ -129,7 +131,7 @@ def _unreached(properties: Properties, name: str, operator: str, metric: Metric 
 def missing_data_alarms(args: ResourceValidationArgs) -> Iterator[str]:
     if kind(args) == ALERT_POLICY:
         for condition in _thresholds(args.props):
-            metric, found = _google(condition), condition.get("evaluationMissingData") or "not set"
+            metric, found = _google_metric(condition), condition.get("evaluationMissingData") or "not set"
             if metric and metric.silent and found != "EVALUATION_MISSING_DATA_ACTIVE":
                 yield f"evaluation_missing_data is {found}"
         return
@@ -146,20 +148,20 @@ def _thresholds(properties: Properties) -> Iterator[Properties]:
             yield threshold
 
 
-def _types(condition: Properties) -> list[str]:
+def _metric_types(condition: Properties) -> list[str]:
     return _TYPE.findall(f"{condition.get('filter')} {condition.get('denominatorFilter') or ''}")
 
 
-def _google(condition: Properties) -> Metric | None:
+def _google_metric(condition: Properties) -> Metric | None:
     """Returns the metric that a condition of a Google Cloud alert policy watches. With a denominator, the metric is a
     share of at most 1.
     """
-    types = _types(condition)
+    types = _metric_types(condition)
     metric = CLOUD_MONITORING.get(types[0]) if types else None
     return Metric(1, metric.low, metric.silent) if metric and condition.get("denominatorFilter") else metric
 
 
-def _similar(name: str, names: Collection[str]) -> str:
+def _suggestion(name: str, names: Collection[str]) -> str:
     found = get_close_matches(name, names, n=1)
     return f"; did you mean {found[0]}?" if found else ""
 

@@ -34,7 +34,7 @@ _SCRIPTS = ("startup-script", "shutdown-script", "sysprep-specialize-script")
     control=cis_aws("5.6"),
     fix='Set metadata_options to {"http_tokens": "required", "http_put_response_hop_limit": 1}',
 )
-def metadata_needs_session(args: ResourceValidationArgs) -> Iterator[str]:
+def imdsv2_required(args: ResourceValidationArgs) -> Iterator[str]:
     options = part(args.props, "metadataOptions")
     if options.get("httpEndpoint") == "disabled":
         return
@@ -73,7 +73,7 @@ def volume_encrypted(args: ResourceValidationArgs) -> Iterator[str]:
     control=cis_gcp("4.3, 4.5, 4.8"),
     fix="Enable all of shielded_instance_config; set metadata block-project-ssh-keys true and serial-port-enable false",
 )
-def hardened(args: ResourceValidationArgs) -> Iterator[str]:
+def instance_hardened(args: ResourceValidationArgs) -> Iterator[str]:
     shielded = part(args.props, "shieldedInstanceConfig")
     for name in ("enableSecureBoot", "enableVtpm", "enableIntegrityMonitoring"):
         if shielded.get(name) is not True:
@@ -93,7 +93,7 @@ def hardened(args: ResourceValidationArgs) -> Iterator[str]:
     control=cis_gcp("4.1, 4.2"),
     fix="Give it an instance profile, or a service account that the program creates",
 )
-def has_its_own_identity(args: ResourceValidationArgs) -> Iterator[str]:
+def identity_dedicated(args: ResourceValidationArgs) -> Iterator[str]:
     if kind(args) == EC2_INSTANCE:
         if not given(args.props, "iamInstanceProfile"):
             yield "it has no instance profile"
@@ -115,7 +115,7 @@ def has_its_own_identity(args: ResourceValidationArgs) -> Iterator[str]:
     control=cis_gcp("4.6"),
     fix="Leave source_dest_check, can_ip_forward, key_name and the metadata ssh-keys out",
 )
-def forwards_nothing(args: ResourceValidationArgs) -> Iterator[str]:
+def forwarding_and_login_keys_off(args: ResourceValidationArgs) -> Iterator[str]:
     if args.props.get("sourceDestCheck") is False or args.props.get("canIpForward") is True:
         yield "it can forward packets of other machines"
     if given(args.props, "keyName") or given(part(args.props, "metadata"), "ssh-keys"):
@@ -131,7 +131,7 @@ def forwards_nothing(args: ResourceValidationArgs) -> Iterator[str]:
     fix="Use a smaller type, or allow this one in the pack's configuration of the environment",
     config={"types": {"type": "array", "items": {"type": "string"}, "default": ["*"]}},
 )
-def types_chosen(args: ResourceValidationArgs) -> Iterator[str]:
+def machine_type_allowed(args: ResourceValidationArgs) -> Iterator[str]:
     allowed = setting(args, "types", ["*"])
     found = str(args.props.get("instanceType" if kind(args) == EC2_INSTANCE else "machineType"))
     if not any(fnmatchcase(found, pattern) for pattern in allowed):
@@ -146,8 +146,8 @@ def types_chosen(args: ResourceValidationArgs) -> Iterator[str]:
     control=well_architected("SEC02-BP03"),
     fix="Keep the secret in Secrets Manager, and let the machine read it at boot with its own identity",
 )
-def no_secret_in_user_data(args: ResourceValidationArgs) -> Iterator[str]:
-    for name, text in _boot_texts(args):
+def user_data_without_secrets(args: ResourceValidationArgs) -> Iterator[str]:
+    for name, text in _user_data_and_scripts(args):
         for found in secrets_in(text):
             yield f"{name} seems to hold {found}"
 
@@ -192,7 +192,7 @@ def not_interruptible(args: ResourceValidationArgs) -> Iterator[str]:
         yield "automaticRestart is false"
 
 
-def _boot_texts(args: ResourceValidationArgs) -> Iterator[tuple[str, str]]:
+def _user_data_and_scripts(args: ResourceValidationArgs) -> Iterator[tuple[str, str]]:
     if text := args.props.get("userData"):
         yield "userData", _decoded(str(text)) if kind(args) == EC2_TEMPLATE else str(text)
     if text := args.props.get("userDataBase64"):
@@ -216,13 +216,13 @@ def _decoded(text: str) -> str:
 
 
 POLICIES: list[Policy] = [
-    metadata_needs_session,
+    imdsv2_required,
     volume_encrypted,
-    hardened,
-    has_its_own_identity,
-    forwards_nothing,
-    types_chosen,
-    no_secret_in_user_data,
+    instance_hardened,
+    identity_dedicated,
+    forwarding_and_login_keys_off,
+    machine_type_allowed,
+    user_data_without_secrets,
     startup_scripts_off,
     not_interruptible,
 ]

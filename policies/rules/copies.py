@@ -21,7 +21,7 @@ from policies.framework.declare import (
 )
 from policies.framework.relations import all_of, refers_to
 from policies.rules.lifecycles import is_for_everything
-from policies.rules.storage import GCS_BUCKET, S3_BUCKET, of_bucket, takes_logs
+from policies.rules.storage import GCS_BUCKET, S3_BUCKET, is_log_bucket, of_bucket
 
 _S3_REPLICATION = "aws:s3/bucketReplicationConfig:BucketReplicationConfig"
 # Cloud Storage locations that cover several regions: multi-regions and predefined dual-regions (Cloud Storage, "Bucket
@@ -42,7 +42,7 @@ _READABLE_CLASSES = {None, "", "STANDARD", "STANDARD_IA", "INTELLIGENT_TIERING",
 )
 def replicated(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     wanted = int(setting(stack, "regions", 2))
-    if takes_logs(bucket, stack) or wanted < 2:
+    if is_log_bucket(bucket, stack) or wanted < 2:
         return
     if kind(bucket) == GCS_BUCKET:
         found = _google_regions(bucket)
@@ -65,7 +65,7 @@ def replicated(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[s
     fix="Enable replication_time and metrics of each rule's destination, its delete_marker_replication and its "
     "source_selection_criteria.sse_kms_encrypted_objects, and leave storage_class out",
 )
-def timed_and_complete(args: ResourceValidationArgs) -> Iterator[str]:
+def replication_timed_and_complete(args: ResourceValidationArgs) -> Iterator[str]:
     for rule in parts(args.props, "rules"):
         destination = part(rule, "destination")
         for name, holder in (
@@ -88,7 +88,7 @@ def timed_and_complete(args: ResourceValidationArgs) -> Iterator[str]:
     control=well_architected("SEC07-BP01"),
     fix="Name a bucket that the program creates as the rule's destination",
 )
-def stays_in_stack(replication: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+def replication_stays_in_stack(replication: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     own = {known(bucket.props, "arn") for bucket in all_of(stack, {S3_BUCKET})}
     own |= {f"arn:aws:s3:::{known(bucket.props, 'bucket')}" for bucket in all_of(stack, {S3_BUCKET})}
     for rule in parts(replication.props, "rules"):
@@ -105,8 +105,8 @@ def stays_in_stack(replication: PolicyResource, stack: StackValidationArgs) -> I
     fix="Set soft_delete_policy's retention_duration_seconds to 604800 or more",
     config={"required": LASTING},
 )
-def removed_objects_recoverable(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    if not setting(stack, "required", True) or takes_logs(bucket, stack):
+def soft_delete_enabled(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    if not setting(stack, "required", True) or is_log_bucket(bucket, stack):
         return
     kept = int(part(bucket.props, "softDeletePolicy").get("retentionDurationSeconds", _WEEK_SECONDS))
     if kept < _WEEK_SECONDS:
@@ -175,8 +175,8 @@ def _google_regions(bucket: PolicyResource) -> int:
 
 POLICIES: list[Policy] = [
     replicated,
-    timed_and_complete,
-    stays_in_stack,
-    removed_objects_recoverable,
+    replication_timed_and_complete,
+    replication_stays_in_stack,
+    soft_delete_enabled,
     versioned,
 ]

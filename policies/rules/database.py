@@ -42,7 +42,7 @@ _BACKUP_SCHEDULE = "gcp:spanner/backupSchedule:BackupSchedule"
     fix="Enable point_in_time_recovery of table and replicas; set version_retention_period of a Spanner database",
     config={"days": {"type": "integer", "minimum": 1, "maximum": 7, "default": 7}},
 )
-def recoverable(args: ResourceValidationArgs) -> Iterator[str]:
+def point_in_time_recovery_enabled(args: ResourceValidationArgs) -> Iterator[str]:
     wanted = int(setting(args, "days", 7))
     if kind(args) == SPANNER_DATABASE:
         period = str(args.props.get("versionRetentionPeriod") or "1h")
@@ -97,7 +97,7 @@ def backed_up(database: PolicyResource, stack: StackValidationArgs) -> Iterator[
     fix="Set `artifact-edge:protect` to true, which also has the cloud refuse to delete tables and databases",
     config={"required": LASTING},
 )
-def protected_from_deletion(args: ResourceValidationArgs) -> Iterator[str]:
+def deletion_protected(args: ResourceValidationArgs) -> Iterator[str]:
     if not setting(args, "required", True):
         return
     if kind(args) == SPANNER_DATABASE:
@@ -119,7 +119,7 @@ def protected_from_deletion(args: ResourceValidationArgs) -> Iterator[str]:
     control=well_architected("SEC08-BP02"),
     fix="Enable server_side_encryption of the table, and name the region's key in kms_key_arn of table and replicas",
 )
-def encrypted(args: ResourceValidationArgs) -> Iterator[str]:
+def encrypted_with_own_key(args: ResourceValidationArgs) -> Iterator[str]:
     chosen = args.props if kind(args) == TABLE_REPLICA else part(args.props, "serverSideEncryption")
     if kind(args) == TABLE and chosen.get("enabled") is not True:
         yield "DynamoDB encrypts with a key of its own, whose use this account cannot see"
@@ -175,27 +175,27 @@ def changes_streamed(args: ResourceValidationArgs) -> Iterator[str]:
     control=foundational("DynamoDB.1"),
     fix="Set billing_mode PAY_PER_REQUEST, or give it an aws.appautoscaling.Target for reads and one for writes",
 )
-def scales(table: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+def capacity_scales(table: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     if table.props.get("billingMode") == "PAY_PER_REQUEST":
         return
-    targets = (each for each in all_of(stack, {_SCALING_TARGET}) if _scales(each, table))
+    targets = (each for each in all_of(stack, {_SCALING_TARGET}) if _is_scaling_target_of(each, table))
     scaled = {str(target.props.get("scalableDimension")) for target in targets}
     for unit in ("Read", "Write"):
         if f"dynamodb:table:{unit}CapacityUnits" not in scaled:
             yield f"nothing scales its {unit.lower()} capacity"
 
 
-def _scales(target: PolicyResource, table: PolicyResource) -> bool:
+def _is_scaling_target_of(target: PolicyResource, table: PolicyResource) -> bool:
     by_name = known(target.props, "resourceId") == f"table/{known(table.props, 'name')}"
     return by_name or refers_to(target, "resourceId", table)
 
 
 POLICIES: list[Policy] = [
-    recoverable,
+    point_in_time_recovery_enabled,
     backed_up,
-    protected_from_deletion,
-    encrypted,
+    deletion_protected,
+    encrypted_with_own_key,
     replicated,
     changes_streamed,
-    scales,
+    capacity_scales,
 ]

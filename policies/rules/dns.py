@@ -32,7 +32,7 @@ _ROUTED = (
     fix="Give the record a health_check_id, or evaluate_target_health of its alias",
     config={"names": {"type": "array", "items": {"type": "string"}, "default": ["packages"]}},
 )
-def checked(args: ResourceValidationArgs) -> Iterator[str]:
+def record_health_checked(args: ResourceValidationArgs) -> Iterator[str]:
     name = args.props.get("name")
     routed = any(args.props.get(policy) for policy in _ROUTED)
     clients = args.props.get("type") in ("A", "AAAA", "CNAME") and str(name).split(".")[0] in setting(
@@ -53,7 +53,7 @@ def checked(args: ResourceValidationArgs) -> Iterator[str]:
     fix="Lower the record's ttl",
     config={"seconds": {"type": "integer", "minimum": 1, "default": 60}},
 )
-def short_lived(args: ResourceValidationArgs) -> Iterator[str]:
+def record_ttl_short(args: ResourceValidationArgs) -> Iterator[str]:
     most = int(setting(args, "seconds", 60))
     ttl = args.props.get("ttl")
     if args.props.get("type") in ("A", "AAAA", "CNAME") and ttl is not None and int(ttl) > most:
@@ -69,7 +69,7 @@ def short_lived(args: ResourceValidationArgs) -> Iterator[str]:
     fix="Use type HTTP or HTTPS with a resource_path, request_interval 10 and failure_threshold 3 or less",
     config={"seconds": {"type": "integer", "minimum": 10, "default": 30}},
 )
-def ask_for_an_answer(args: ResourceValidationArgs) -> Iterator[str]:
+def health_check_effective(args: ResourceValidationArgs) -> Iterator[str]:
     props = args.props
     if props.get("disabled") is True or props.get("invertHealthcheck") is True:
         yield "it is disabled or inverted, so a failed target counts as healthy"
@@ -86,4 +86,4 @@ def ask_for_an_answer(args: ResourceValidationArgs) -> Iterator[str]:
         yield f"it takes {seconds} s to detect a failure"
 
 
-POLICIES: list[Policy] = [checked, short_lived, ask_for_an_answer]
+POLICIES: list[Policy] = [record_health_checked, record_ttl_short, health_check_effective]

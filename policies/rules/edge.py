@@ -37,8 +37,8 @@ _SECRET_NAME = re.compile(r"(^|_)(KEY|SECRET|TOKEN|PASSWORD|CREDENTIALS?)($|_)",
     control=well_architected("SEC02-BP03"),
     fix="Bind it with type secret_text",
 )
-def secrets_bound_as_secrets(args: ResourceValidationArgs) -> Iterator[str]:
-    for binding in sorted(parts(args.props, "bindings"), key=_waits):
+def secrets_bound_as_secret_text(args: ResourceValidationArgs) -> Iterator[str]:
+    for binding in sorted(parts(args.props, "bindings"), key=_is_unknown):
         if binding.get("type") not in ("plain_text", "json"):
             continue
         if _SECRET_NAME.search(str(binding.get("name"))):
@@ -46,7 +46,7 @@ def secrets_bound_as_secrets(args: ResourceValidationArgs) -> Iterator[str]:
         else:
             text = str(binding.get("text") or binding.get("json") or "")
             yield from (f"binding {binding.get('name')} seems to hold {found}" for found in secrets_in(text))
-    for found in _named_secrets(str(args.props.get("content") or "")):
+    for found in _recognized_secrets(str(args.props.get("content") or "")):
         yield f"the code seems to hold {found}"
 
 
@@ -58,7 +58,7 @@ def secrets_bound_as_secrets(args: ResourceValidationArgs) -> Iterator[str]:
     control=our_design("mutual TLS between edge and shield"),
     fix="Bind a cloudflare.MtlsCertificate with type mtls_certificate",
 )
-def authenticates_to_shields(args: ResourceValidationArgs) -> Iterator[str]:
+def client_certificate_bound(args: ResourceValidationArgs) -> Iterator[str]:
     if not any(binding.get("type") == "mtls_certificate" for binding in parts(args.props, "bindings")):
         yield "no mTLS certificate is bound"
 
@@ -72,7 +72,7 @@ def authenticates_to_shields(args: ResourceValidationArgs) -> Iterator[str]:
     fix="Give the route one hostname of `names` with the path /*, and create no other route",
     config={"names": {"type": "array", "items": {"type": "string"}, "default": ["packages"]}},
 )
-def answers_for_its_hostname_only(args: ResourceValidationArgs) -> Iterator[str]:
+def hostnames_restricted(args: ResourceValidationArgs) -> Iterator[str]:
     if kind(args) == _SUBDOMAIN:
         for name in ("enabled", "previewsEnabled"):
             if args.props.get(name) is True:
@@ -93,7 +93,7 @@ def answers_for_its_hostname_only(args: ResourceValidationArgs) -> Iterator[str]
     control=our_design("authorization comes before any cache look-up"),
     fix="Give the name a cloudflare.WorkersRoute for all of its paths, with a script",
 )
-def proxied_names_have_a_worker(record: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+def proxied_record_has_worker(record: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     if record.props.get("proxied") is not True:
         return
     name = str(record.props.get("name"))
@@ -112,8 +112,8 @@ def proxied_names_have_a_worker(record: PolicyResource, stack: StackValidationAr
     control=our_design("mutual TLS between edge and shield"),
     fix="Give the zone a cloudflare.CustomOriginTrustStore with the authority's certificate",
 )
-def trusts_one_authority(hostname: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    if not _of_its_zone(hostname, "cloudflare:index/customOriginTrustStore:CustomOriginTrustStore", stack):
+def origin_trust_store_set(hostname: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    if not _in_zone_of(hostname, "cloudflare:index/customOriginTrustStore:CustomOriginTrustStore", stack):
         yield "no trust store belongs to the zone"
 
 
@@ -126,11 +126,11 @@ def trusts_one_authority(hostname: PolicyResource, stack: StackValidationArgs) -
     fix='Give the zone a cloudflare.ZoneSetting for each: ssl "strict", min_tls_version "1.2", always_use_https "on"; '
     'and the custom hostname ssl.settings.min_tls_version "1.2"',
 )
-def verifies_shields(hostname: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+def zone_tls_strict(hostname: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     oldest = part(part(hostname.props, "ssl"), "settings").get("minTlsVersion")
     if oldest not in _TLS["min_tls_version"]:
         yield f"minTlsVersion of the hostname's certificate is {oldest or 'not set'}"
-    found = _of_its_zone(hostname, "cloudflare:index/zoneSetting:ZoneSetting", stack)
+    found = _in_zone_of(hostname, "cloudflare:index/zoneSetting:ZoneSetting", stack)
     values = {str(each.props.get("settingId")): str(each.props.get("value")) for each in found}
     for name, accepted in _TLS.items():
         if values.get(name) not in accepted:
@@ -207,7 +207,7 @@ def _written_namespaces(stack: StackValidationArgs) -> Iterator[str]:
     control=well_architected("SEC04-BP01"),
     fix='Set observability to {"enabled": true}',
 )
-def logs(args: ResourceValidationArgs) -> Iterator[str]:
+def logs_enabled(args: ResourceValidationArgs) -> Iterator[str]:
     if part(args.props, "observability").get("enabled") is not True:
         yield "observability is not enabled"
 
@@ -217,19 +217,19 @@ def fallback_origins(stack: StackValidationArgs) -> Iterator[str]:
     return (str(each.props.get("origin")) for each in all_of(stack, {_FALLBACK_ORIGIN}))
 
 
-def _of_its_zone(hostname: PolicyResource, token: str, stack: StackValidationArgs) -> list[PolicyResource]:
+def _in_zone_of(hostname: PolicyResource, token: str, stack: StackValidationArgs) -> list[PolicyResource]:
     """Returns the resources of one type in the Cloudflare zone that a custom hostname belongs to."""
     return [each for each in all_of(stack, {token}) if each.props.get("zoneId") == hostname.props.get("zoneId")]
 
 
-def _waits(binding: Properties) -> bool:
+def _is_unknown(binding: Properties) -> bool:
     """Returns whether the value of a worker's binding is not known yet. The rule checks such bindings last, because an
     unknown value ends the rule.
     """
     return given(binding, "text") and known(binding, "text") is None
 
 
-def _named_secrets(code: str) -> list[str]:
+def _recognized_secrets(code: str) -> list[str]:
     """Returns the kinds of secrets with a recognizable format in the worker's code. Long random texts do not count,
     because compiled code has many that only look random.
     """
@@ -237,13 +237,13 @@ def _named_secrets(code: str) -> list[str]:
 
 
 POLICIES: list[Policy] = [
-    secrets_bound_as_secrets,
-    authenticates_to_shields,
-    answers_for_its_hostname_only,
-    proxied_names_have_a_worker,
-    trusts_one_authority,
-    verifies_shields,
+    secrets_bound_as_secret_text,
+    client_certificate_bound,
+    hostnames_restricted,
+    proxied_record_has_worker,
+    origin_trust_store_set,
+    zone_tls_strict,
     compatibility_date_current,
     revocations_bound,
-    logs,
+    logs_enabled,
 ]

@@ -40,7 +40,7 @@ _RUNTIMES = ["nodejs22.x", "nodejs24.x", "python3.12", "python3.13", "python3.14
     fix="Name the principal and its source_arn. A function that authenticates its callers belongs in `open`",
     config={"open": {"type": "array", "items": {"type": "string"}, "default": []}},
 )
-def called_by_whom_they_know(args: ResourceValidationArgs) -> Iterator[str]:
+def callers_named(args: ResourceValidationArgs) -> Iterator[str]:
     props = args.props
     if kind(args) == _URL:
         if props.get("authorizationType") != "AWS_IAM" and not _is_open(args, props.get("functionName")):
@@ -73,7 +73,7 @@ def _is_open(args: ResourceValidationArgs, function: object) -> bool:
     fix="Use a newer runtime; add one to `runtimes` once AWS has it",
     config={"runtimes": {"type": "array", "items": {"type": "string"}, "default": _RUNTIMES}},
 )
-def runtime_patched(args: ResourceValidationArgs) -> Iterator[str]:
+def runtime_supported(args: ResourceValidationArgs) -> Iterator[str]:
     runtime = args.props.get("runtime")
     if args.props.get("packageType") != "Image" and runtime not in setting(args, "runtimes", _RUNTIMES):
         yield f"{runtime} is not patched for another year"
@@ -87,7 +87,7 @@ def runtime_patched(args: ResourceValidationArgs) -> Iterator[str]:
     control=well_architected("SEC02-BP03"),
     fix="Keep the secret in Secrets Manager, and let the function read it with its role",
 )
-def knows_no_secret(args: ResourceValidationArgs) -> Iterator[str]:
+def environment_without_secrets(args: ResourceValidationArgs) -> Iterator[str]:
     variables = environment_of(args)
     # Variables with unknown values come last, because an unknown value ends the rule.
     for name in sorted(variables, key=lambda name: known(variables, name) is None):
@@ -207,9 +207,9 @@ def follower_always_on(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 POLICIES: list[Policy] = [
-    called_by_whom_they_know,
-    runtime_patched,
-    knows_no_secret,
+    callers_named,
+    runtime_supported,
+    environment_without_secrets,
     failed_events_kept,
     triggers_enabled,
     changes_followed,

@@ -82,7 +82,7 @@ def tags_required(args: ResourceValidationArgs) -> Iterator[str]:
     fix="Use another region, or allow this one in the pack's configuration of the environment",
     config={"regions": {**_STRINGS, "default": ["*"]}},
 )
-def stays_in_regions(args: ResourceValidationArgs) -> Iterator[str]:
+def in_allowed_regions(args: ResourceValidationArgs) -> Iterator[str]:
     allowed = setting(args, "regions", ["*"])
     for region in _regions(args):
         if not any(fnmatchcase(region.lower(), pattern) for pattern in allowed):
@@ -98,7 +98,7 @@ def stays_in_regions(args: ResourceValidationArgs) -> Iterator[str]:
     fix="Set `artifact-edge:protect` to true",
     config={"required": LASTING},
 )
-def irreplaceable_protected(args: ResourceValidationArgs) -> Iterator[str]:
+def protected_from_replacement(args: ResourceValidationArgs) -> Iterator[str]:
     if setting(args, "required", True) and not args.opts.protect:
         yield "it is not protected"
 
@@ -112,7 +112,7 @@ def irreplaceable_protected(args: ResourceValidationArgs) -> Iterator[str]:
     fix="Set `artifact-edge:protect` to true, or leave force_destroy out",
     config={"required": LASTING},
 )
-def nothing_emptied(args: ResourceValidationArgs) -> Iterator[str]:
+def force_destroy_off(args: ResourceValidationArgs) -> Iterator[str]:
     if setting(args, "required", True) and args.props.get("forceDestroy") is True:
         yield "force_destroy is true"
 
@@ -126,7 +126,7 @@ def nothing_emptied(args: ResourceValidationArgs) -> Iterator[str]:
     "policies/rules/reviewed_types.py. The setting `types` allows a type in one environment",
     config={"types": {**_STRINGS, "default": []}},
 )
-def types_reviewed(stack: StackValidationArgs) -> Iterator[str]:
+def resource_types_reviewed(stack: StackValidationArgs) -> Iterator[str]:
     allowed = {*REVIEWED, *setting(stack, "types", [])}
     for resource in stack.resources:
         if not resource.resource_type.startswith(ENGINE) and kind(resource) not in allowed:
@@ -175,9 +175,9 @@ def _regions(args: ResourceValidationArgs) -> Iterator[str]:
 
 POLICIES: list[Policy] = [
     tags_required,
-    stays_in_regions,
-    irreplaceable_protected,
-    nothing_emptied,
-    types_reviewed,
+    in_allowed_regions,
+    protected_from_replacement,
+    force_destroy_off,
+    resource_types_reviewed,
     within_budget,
 ]

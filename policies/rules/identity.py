@@ -11,7 +11,7 @@ from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severi
 from policies.framework.controls import cis_aws, cis_gcp, nist, well_architected
 from policies.framework.declare import Properties, each_resource, kind, known, setting, texts, whole_stack
 from policies.framework.documents import IDENTITY_POLICIES, ROLE, identity_statements, title_of
-from policies.framework.iam_documents import allows_everything, allows_on_everything, grants_rights
+from policies.framework.iam_documents import allows_everything, allows_on_everything, escalating_actions
 from policies.framework.relations import all_of, is_set
 from policies.rules.principals import GOOGLE_GRANTS
 
@@ -128,7 +128,7 @@ def managed_policies_allowed(holder: PolicyResource, stack: StackValidationArgs)
 )
 def no_privilege_escalation(args: ResourceValidationArgs) -> Iterator[str]:
     for statement in identity_statements(args):
-        for action in grants_rights(statement):
+        for action in escalating_actions(statement):
             yield f"{action} is allowed"
 
 

@@ -10,7 +10,7 @@ from pulumi_policy import Policy, PolicyResource, Severity, StackValidationArgs
 from policies.framework.controls import foundational, our_design
 from policies.framework.declare import Properties, given, kind, part, parts, setting, whole_stack
 from policies.framework.relations import is_set
-from policies.rules.storage import GCS_BUCKET, S3_BUCKET, of_bucket, takes_logs
+from policies.rules.storage import GCS_BUCKET, S3_BUCKET, is_log_bucket, of_bucket
 
 _S3_LIFECYCLE = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
 # Storage classes with immediate access whose objects are stored in several zones (S3 User Guide, "Understanding and
@@ -33,7 +33,7 @@ _DAYS: dict[str, Any] = {"type": "integer", "minimum": 1}
     config={"classes": {**_STRINGS, "default": [*_S3_CLASSES, *_GCS_CLASSES]}},
 )
 def published_objects_kept(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    if takes_logs(bucket, stack):
+    if is_log_bucket(bucket, stack):
         return
     classes = set(setting(stack, "classes", [*_S3_CLASSES, *_GCS_CLASSES]))
     if kind(bucket) == GCS_BUCKET:
@@ -81,7 +81,7 @@ def _google_losses(bucket: PolicyResource, classes: set[str]) -> Iterator[str]:
     config={"days": {**_DAYS, "default": 7}},
 )
 def incomplete_uploads_removed(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    if takes_logs(bucket, stack):
+    if is_log_bucket(bucket, stack):
         return  # a bucket for access logs needs no such rule: the clouds write logs without multipart uploads
     most = int(setting(stack, "days", 7))
     if kind(bucket) == GCS_BUCKET:
@@ -104,7 +104,7 @@ def incomplete_uploads_removed(bucket: PolicyResource, stack: StackValidationArg
 )
 def old_versions_kept_and_expired(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     # A bucket for access logs needs only one day: logs are never overwritten, so only expired logs have old versions.
-    least = 1 if takes_logs(bucket, stack) else int(setting(stack, "least_days", 7))
+    least = 1 if is_log_bucket(bucket, stack) else int(setting(stack, "least_days", 7))
     most = int(setting(stack, "most_days", 365))
     if kind(bucket) == GCS_BUCKET:
         ages = for_everything = _google_days(bucket, "Delete", "daysSinceNoncurrentTime")

@@ -26,57 +26,59 @@ class Metric:
     dimensions: frozenset[str] = frozenset()
 
 
-def _by(*dimensions: str, most: float = _COUNT, low: bool = False, silent: bool = False) -> Metric:
+def _metric(*dimensions: str, most: float = _COUNT, low: bool = False, silent: bool = False) -> Metric:
     return Metric(most, low, silent, frozenset(dimensions))
 
 
 # CloudWatch metrics by namespace and name (each service's documentation, "Metrics and dimensions"), and the metrics
 # that the registry writes.
 CLOUDWATCH: Mapping[tuple[str, str], Metric] = {
-    ("AWS/DynamoDB", "ReadThrottleEvents"): _by("TableName"),
-    ("AWS/DynamoDB", "WriteThrottleEvents"): _by("TableName"),
-    ("AWS/DynamoDB", "ReplicationLatency"): _by("TableName", "ReceivingRegion", most=_DAY * 1000),
-    ("AWS/DynamoDB", "SystemErrors"): _by("TableName", "Operation"),
-    ("AWS/Lambda", "Errors"): _by("FunctionName"),
+    ("AWS/DynamoDB", "ReadThrottleEvents"): _metric("TableName"),
+    ("AWS/DynamoDB", "WriteThrottleEvents"): _metric("TableName"),
+    ("AWS/DynamoDB", "ReplicationLatency"): _metric("TableName", "ReceivingRegion", most=_DAY * 1000),
+    ("AWS/DynamoDB", "SystemErrors"): _metric("TableName", "Operation"),
+    ("AWS/Lambda", "Errors"): _metric("FunctionName"),
     # IteratorAge is in milliseconds. A DynamoDB stream keeps its records for a day, so the age never exceeds a day.
-    ("AWS/Lambda", "IteratorAge"): _by("FunctionName", most=_DAY * 1000),
-    ("AWS/Lambda", "Throttles"): _by("FunctionName"),
+    ("AWS/Lambda", "IteratorAge"): _metric("FunctionName", most=_DAY * 1000),
+    ("AWS/Lambda", "Throttles"): _metric("FunctionName"),
     # HealthCheckStatus is 1 (healthy) or 0. No other metric shows an outage of the network, so missing data counts as
     # an outage.
-    ("AWS/Route53", "HealthCheckStatus"): _by("HealthCheckId", most=1, low=True, silent=True),
-    ("AWS/Route53", "HealthCheckPercentageHealthy"): _by("HealthCheckId", most=100, low=True),
+    ("AWS/Route53", "HealthCheckStatus"): _metric("HealthCheckId", most=1, low=True, silent=True),
+    ("AWS/Route53", "HealthCheckPercentageHealthy"): _metric("HealthCheckId", most=100, low=True),
     # The S3 error metrics are shares of all requests.
-    ("AWS/S3", "4xxErrors"): _by("BucketName", "FilterId", most=1),
-    ("AWS/S3", "5xxErrors"): _by("BucketName", "FilterId", most=1),
-    ("AWS/S3", "OperationsFailedReplication"): _by("SourceBucket", "DestinationBucket", "RuleId"),
-    ("AWS/S3", "OperationsPendingReplication"): _by("SourceBucket", "DestinationBucket", "RuleId", most=10 * _COUNT),
-    ("AWS/S3", "ReplicationLatency"): _by("SourceBucket", "DestinationBucket", "RuleId", most=_DAY),
+    ("AWS/S3", "4xxErrors"): _metric("BucketName", "FilterId", most=1),
+    ("AWS/S3", "5xxErrors"): _metric("BucketName", "FilterId", most=1),
+    ("AWS/S3", "OperationsFailedReplication"): _metric("SourceBucket", "DestinationBucket", "RuleId"),
+    ("AWS/S3", "OperationsPendingReplication"): _metric(
+        "SourceBucket", "DestinationBucket", "RuleId", most=10 * _COUNT
+    ),
+    ("AWS/S3", "ReplicationLatency"): _metric("SourceBucket", "DestinationBucket", "RuleId", most=_DAY),
     # An SQS queue keeps messages for at most 14 days, so the age never exceeds 14 days.
-    ("AWS/SQS", "ApproximateAgeOfOldestMessage"): _by("QueueName", most=14 * _DAY),
-    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): _by("QueueName"),
-    (NAMESPACE, GIVEN_UP): _by("Environment"),
-    (NAMESPACE, PUBLISH_TO_VISIBLE): _by("Environment", most=_DAY),
+    ("AWS/SQS", "ApproximateAgeOfOldestMessage"): _metric("QueueName", most=14 * _DAY),
+    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): _metric("QueueName"),
+    (NAMESPACE, GIVEN_UP): _metric("Environment"),
+    (NAMESPACE, PUBLISH_TO_VISIBLE): _metric("Environment", most=_DAY),
     # The outbox relay writes this metric each minute, so missing data means that the relay does not run.
-    (NAMESPACE, PURGE_LAG): _by("Environment", most=_DAY, silent=True),
+    (NAMESPACE, PURGE_LAG): _metric("Environment", most=_DAY, silent=True),
 }
 
 # Cloud Monitoring metrics by type ("Google Cloud metrics"), and the metrics that the registry writes.
 CLOUD_MONITORING: Mapping[str, Metric] = {
-    "pubsub.googleapis.com/subscription/num_undelivered_messages": _by(),
-    "run.googleapis.com/container/completed_probe_count": _by(),
-    "run.googleapis.com/container/instance_count": _by(low=True, silent=True),
-    "run.googleapis.com/request_count": _by(),
-    "spanner.googleapis.com/api/api_request_count": _by(),
-    "spanner.googleapis.com/api/request_latencies": _by(most=3600),
-    "spanner.googleapis.com/instance/cpu/smoothed_utilization": _by(most=1),
-    "spanner.googleapis.com/instance/cpu/utilization_by_priority": _by(most=1),
-    "spanner.googleapis.com/instance/storage/utilization": _by(most=1),
-    "storage.googleapis.com/api/request_count": _by(),
-    "storage.googleapis.com/replication/meeting_rpo": _by(most=1, low=True),
-    "storage.googleapis.com/replication/missing_rpo_minutes_last_30d": _by(most=30 * _DAY / 60),
-    "storage.googleapis.com/replication/time_since_metrics_updated": _by(most=_DAY),
-    "storagetransfer.googleapis.com/transferjob/error_count": _by(),
-    GOOGLE_TYPES[GIVEN_UP]: _by(),
-    GOOGLE_TYPES[PUBLISH_TO_VISIBLE]: _by(most=_DAY),
-    GOOGLE_TYPES[PURGE_LAG]: _by(most=_DAY, silent=True),
+    "pubsub.googleapis.com/subscription/num_undelivered_messages": _metric(),
+    "run.googleapis.com/container/completed_probe_count": _metric(),
+    "run.googleapis.com/container/instance_count": _metric(low=True, silent=True),
+    "run.googleapis.com/request_count": _metric(),
+    "spanner.googleapis.com/api/api_request_count": _metric(),
+    "spanner.googleapis.com/api/request_latencies": _metric(most=3600),
+    "spanner.googleapis.com/instance/cpu/smoothed_utilization": _metric(most=1),
+    "spanner.googleapis.com/instance/cpu/utilization_by_priority": _metric(most=1),
+    "spanner.googleapis.com/instance/storage/utilization": _metric(most=1),
+    "storage.googleapis.com/api/request_count": _metric(),
+    "storage.googleapis.com/replication/meeting_rpo": _metric(most=1, low=True),
+    "storage.googleapis.com/replication/missing_rpo_minutes_last_30d": _metric(most=30 * _DAY / 60),
+    "storage.googleapis.com/replication/time_since_metrics_updated": _metric(most=_DAY),
+    "storagetransfer.googleapis.com/transferjob/error_count": _metric(),
+    GOOGLE_TYPES[GIVEN_UP]: _metric(),
+    GOOGLE_TYPES[PUBLISH_TO_VISIBLE]: _metric(most=_DAY),
+    GOOGLE_TYPES[PURGE_LAG]: _metric(most=_DAY, silent=True),
 }

@@ -19,20 +19,20 @@ _INGRESS_RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 _EGRESS_RULE = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 _DEFAULT_GROUP = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
 _PREFIX_LIST = "aws:ec2/managedPrefixList:ManagedPrefixList"
-_OPENINGS = {SECURITY_GROUP, _DEFAULT_GROUP, _GROUP_RULE, _INGRESS_RULE, FIREWALL}
+_INGRESS_TYPES = {SECURITY_GROUP, _DEFAULT_GROUP, _GROUP_RULE, _INGRESS_RULE, FIREWALL}
 
 # The shortest network prefixes that the policies accept. The largest networks of the edge are a /12 (IPv4) and a /29
 # (IPv6). A network with a shorter prefix counts as the internet, whether it is written as 0.0.0.0/0 or in two halves.
 _WIDEST_IPV4 = 8
 _WIDEST_IPV6 = 16
 
-_OTHERS_OF_GROUP = {"prefixListIds", "securityGroups", "sourceSecurityGroupId", "self"}
-_OTHERS_OF_RULE = {"prefixListId", "referencedSecurityGroupId"}
+_GROUP_PEERS = {"prefixListIds", "securityGroups", "sourceSecurityGroupId", "self"}
+_RULE_PEERS = {"prefixListId", "referencedSecurityGroupId"}
 _LOGIN_PORTS = (22, 3389)
 
 
 @dataclass(frozen=True)
-class Admission:
+class AllowedTraffic:
     """Networks that a firewall or security group rule allows, for incoming or outgoing traffic. `ports` is one port
     (`8443`), a range (`1-1024`), or empty for all ports.
 
@@ -52,13 +52,13 @@ class Admission:
 @each_resource(
     "multi-network-ingress-not-from-internet",
     "No rule admits the whole internet. Rules name the networks of the edge and of the health checkers.",
-    of={*_OPENINGS, _PREFIX_LIST},
+    of={*_INGRESS_TYPES, _PREFIX_LIST},
     severity=Severity.CRITICAL,
     control=foundational("EC2.18"),
     fix="Allow the networks of the edge and of Route 53's health checkers only",
 )
-def closed_to_the_internet(args: ResourceValidationArgs) -> Iterator[str]:
-    admitted = [network for admission in admissions(args) for network in admission.networks]
+def ingress_not_from_internet(args: ResourceValidationArgs) -> Iterator[str]:
+    admitted = [network for traffic in allowed_ingress(args) for network in traffic.networks]
     if kind(args) == _PREFIX_LIST:  # security groups allow the networks of a prefix list, so its entries count, too
         admitted = [str(entry.get("cidr")) for entry in parts(args.props, "entries")]
     for network in admitted:
@@ -72,15 +72,15 @@ def closed_to_the_internet(args: ResourceValidationArgs) -> Iterator[str]:
 @each_resource(
     "multi-network-ssh-and-rdp-closed",
     "No rule admits SSH or RDP, from any network.",
-    of=_OPENINGS,
+    of=_INGRESS_TYPES,
     severity=Severity.HIGH,
     control=cis_aws("5.2"),
     fix="Remove the rule, and put into user data what the machine needs",
 )
-def no_remote_login(args: ResourceValidationArgs) -> Iterator[str]:
-    for admission in admissions(args):
+def ssh_and_rdp_closed(args: ResourceValidationArgs) -> Iterator[str]:
+    for traffic in allowed_ingress(args):
         for port in _LOGIN_PORTS:
-            if admission.protocol not in ("udp", "icmp", "17", "1") and admission.holds(port):
+            if traffic.protocol not in ("udp", "icmp", "17", "1") and traffic.holds(port):
                 yield f"port {port} is let in"
 
 
@@ -93,11 +93,11 @@ def no_remote_login(args: ResourceValidationArgs) -> Iterator[str]:
     fix="Name the ports and, where they are known, the networks that machines call",
     config={"ports": {"type": "array", "items": {"type": "integer"}, "default": [443]}},
 )
-def call_out_by_tls_only(args: ResourceValidationArgs) -> Iterator[str]:
+def egress_https_only(args: ResourceValidationArgs) -> Iterator[str]:
     allowed = [str(int(port)) for port in setting(args, "ports", [443])]
-    for admission in _departures(args):
-        if admission.ports not in allowed and any(_is_the_internet(network) for network in admission.networks):
-            yield f"it lets {admission.protocol} out to everywhere on {admission.ports or 'all ports'}"
+    for traffic in _allowed_egress(args):
+        if traffic.ports not in allowed and any(_is_the_internet(network) for network in traffic.networks):
+            yield f"it lets {traffic.protocol} out to everywhere on {traffic.ports or 'all ports'}"
 
 
 @each_resource(
@@ -131,7 +131,7 @@ def default_network_unused(args: ResourceValidationArgs) -> Iterator[str]:
     control=foundational("EC2.15"),
     fix="Leave map_public_ip_on_launch out, and give the machine an address",
 )
-def subnet_hands_out_no_addresses(args: ResourceValidationArgs) -> Iterator[str]:
+def auto_public_ip_disabled(args: ResourceValidationArgs) -> Iterator[str]:
     if args.props.get("mapPublicIpOnLaunch") is True:
         yield "map_public_ip_on_launch is true"
 
@@ -144,7 +144,7 @@ def subnet_hands_out_no_addresses(args: ResourceValidationArgs) -> Iterator[str]
     control=cis_gcp("3.1"),
     fix="Set auto_create_subnetworks to false, and private_ip_google_access of the subnetwork to true",
 )
-def network_made_by_hand(args: ResourceValidationArgs) -> Iterator[str]:
+def custom_network_with_private_access(args: ResourceValidationArgs) -> Iterator[str]:
     if kind(args) == "gcp:compute/network:Network":
         if args.props.get("autoCreateSubnetworks") is not False:
             yield "it creates subnetworks in every region automatically"
@@ -152,48 +152,48 @@ def network_made_by_hand(args: ResourceValidationArgs) -> Iterator[str]:
         yield "it reaches Google's services by the internet"
 
 
-def admissions(args: ResourceValidationArgs | PolicyResource) -> Iterator[Admission]:
+def allowed_ingress(args: ResourceValidationArgs | PolicyResource) -> Iterator[AllowedTraffic]:
     """Yields the incoming traffic that a security group, a security group rule or a firewall rule allows."""
     props = args.props
     match kind(args):
         case "aws:ec2/securityGroup:SecurityGroup" | "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup":
-            yield from (_of_group(rule) for rule in parts(props, "ingress"))
+            yield from (_group_traffic(rule) for rule in parts(props, "ingress"))
         case "aws:ec2/securityGroupRule:SecurityGroupRule":
             if props.get("type") == "ingress":
-                yield _of_group(props)
+                yield _group_traffic(props)
         case "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule":
-            yield _of_rule(props)
+            yield _rule_traffic(props)
         case "gcp:compute/firewall:Firewall":
-            yield from _of_firewall(args)
+            yield from _firewall_ingress(args)
         case _:
             return
 
 
-def _departures(args: ResourceValidationArgs) -> Iterator[Admission]:
+def _allowed_egress(args: ResourceValidationArgs) -> Iterator[AllowedTraffic]:
     props = args.props
     match kind(args):
         case "aws:ec2/securityGroup:SecurityGroup":
-            yield from (_of_group(rule) for rule in parts(props, "egress"))
+            yield from (_group_traffic(rule) for rule in parts(props, "egress"))
         case "aws:ec2/securityGroupRule:SecurityGroupRule":
             if props.get("type") == "egress":
-                yield _of_group(props)
+                yield _group_traffic(props)
         case _:
-            yield _of_rule(props)
+            yield _rule_traffic(props)
 
 
-def _of_group(rule: Properties) -> Admission:
+def _group_traffic(rule: Properties) -> AllowedTraffic:
     networks = [*texts(rule.get("cidrBlocks")), *texts(rule.get("ipv6CidrBlocks"))]
-    ports = _run(rule.get("protocol"), rule.get("fromPort"), rule.get("toPort"))
-    return Admission(str(rule.get("protocol")), ports, networks, _given(rule, _OTHERS_OF_GROUP))
+    ports = _port_range(rule.get("protocol"), rule.get("fromPort"), rule.get("toPort"))
+    return AllowedTraffic(str(rule.get("protocol")), ports, networks, _present(rule, _GROUP_PEERS))
 
 
-def _of_rule(props: Properties) -> Admission:
+def _rule_traffic(props: Properties) -> AllowedTraffic:
     networks = [str(props[name]) for name in ("cidrIpv4", "cidrIpv6") if props.get(name)]
-    ports = _run(props.get("ipProtocol"), props.get("fromPort"), props.get("toPort"))
-    return Admission(str(props.get("ipProtocol")), ports, networks, _given(props, _OTHERS_OF_RULE))
+    ports = _port_range(props.get("ipProtocol"), props.get("fromPort"), props.get("toPort"))
+    return AllowedTraffic(str(props.get("ipProtocol")), ports, networks, _present(props, _RULE_PEERS))
 
 
-def _of_firewall(args: ResourceValidationArgs | PolicyResource) -> Iterator[Admission]:
+def _firewall_ingress(args: ResourceValidationArgs | PolicyResource) -> Iterator[AllowedTraffic]:
     """Yields the incoming traffic that a Google Cloud firewall rule allows. A rule without any source allows all
     networks.
     """
@@ -204,15 +204,15 @@ def _of_firewall(args: ResourceValidationArgs | PolicyResource) -> Iterator[Admi
     networks = texts(props.get("sourceRanges")) or ([] if others else ["0.0.0.0/0"])
     for allowed in parts(props, "allows"):
         for ports in texts(allowed.get("ports")) or [""]:
-            yield Admission(str(allowed.get("protocol")), ports, networks, others)
+            yield AllowedTraffic(str(allowed.get("protocol")), ports, networks, others)
 
 
-def _given(rule: Properties, names: Collection[str]) -> list[str]:
+def _present(rule: Properties, names: Collection[str]) -> list[str]:
     """Returns which of the named properties a rule has, even if their values are not known yet."""
     return [name for name in rule if name in names and known(rule, name) not in ([], False, "")]
 
 
-def _run(protocol: object, first: object, last: object) -> str:
+def _port_range(protocol: object, first: object, last: object) -> str:
     """Returns the port range of an AWS rule as text, or an empty string for all ports. The protocol -1 means all
     protocols and ports. The ports -1, and 0 to 0, also mean all ports."""
     if str(protocol) in ("-1", "all") or first in (None, -1) or last is None or (first == 0 and last in (0, 65535)):
@@ -227,10 +227,10 @@ def _is_the_internet(network: str) -> bool:
 
 
 POLICIES: list[Policy] = [
-    closed_to_the_internet,
-    no_remote_login,
-    call_out_by_tls_only,
+    ingress_not_from_internet,
+    ssh_and_rdp_closed,
+    egress_https_only,
     default_network_unused,
-    subnet_hands_out_no_addresses,
-    network_made_by_hand,
+    auto_public_ip_disabled,
+    custom_network_with_private_access,
 ]

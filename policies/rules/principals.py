@@ -23,10 +23,10 @@ from policies.framework.documents import (
 )
 from policies.framework.iam_documents import allows, conditions_of
 from policies.framework.principals import (
-    is_for_all_of_a_provider,
-    is_for_everybody,
+    is_for_all_identities,
+    is_for_all_principals,
+    outside_principals,
     principals,
-    strangers,
     unbound_services,
 )
 from policies.framework.relations import all_of
@@ -81,7 +81,7 @@ def principals_in_own_accounts(args: ResourceValidationArgs) -> Iterator[str]:
     found = dict.fromkeys(
         stranger
         for statement in statements_about_principals(args)
-        for stranger in strangers(statement, accounts, setting(args, "organizations", []))
+        for stranger in outside_principals(statement, accounts, setting(args, "organizations", []))
     )
     for stranger in found:
         yield f"it lets in {stranger}, which is not in the accounts {', '.join(accounts) or '(none is configured)'}"
@@ -97,9 +97,9 @@ def principals_in_own_accounts(args: ResourceValidationArgs) -> Iterator[str]:
 )
 def trust_restricted(args: ResourceValidationArgs) -> Iterator[str]:
     for number, statement in enumerate(statements(args.props.get("assumeRolePolicy"))):
-        if is_for_everybody(statement):
+        if is_for_all_principals(statement):
             yield f"{title_of(statement, number)} lets everybody assume the role"
-        elif is_for_all_of_a_provider(statement):
+        elif is_for_all_identities(statement):
             yield f"{title_of(statement, number)} lets every identity of the identity provider assume the role"
 
 
@@ -138,7 +138,7 @@ def resource_policies_name_principals(args: ResourceValidationArgs) -> Iterator[
 def open_statements(args: ResourceValidationArgs) -> Iterator[str]:
     """Yields a finding for each statement in a resource's own policy that allows something to all principals."""
     for number, statement in enumerate(statements(args.props.get("policy"))):
-        if is_for_everybody(statement):
+        if is_for_all_principals(statement):
             allowed = statement.get("Action") or "all but some actions"
             yield f"{title_of(statement, number)} allows {allowed} to everybody"
 
@@ -151,7 +151,7 @@ def open_statements(args: ResourceValidationArgs) -> Iterator[str]:
     control=nist("AC-4"),
     fix="Add a condition on aws:SourceAccount or aws:SourceArn that names the account",
 )
-def services_bound(args: ResourceValidationArgs) -> Iterator[str]:
+def service_principals_bound(args: ResourceValidationArgs) -> Iterator[str]:
     for number, statement in enumerate(statements(args.props.get("policy"))):
         for service in unbound_services(statement):
             yield f"{title_of(statement, number)} lets {service} act for any account"
@@ -165,7 +165,7 @@ def services_bound(args: ResourceValidationArgs) -> Iterator[str]:
     control=cis_gcp("1.8, 5.1"),
     fix="Name the member: a service account, a group or a user",
 )
-def grants_name_members(args: ResourceValidationArgs) -> Iterator[str]:
+def grants_not_public(args: ResourceValidationArgs) -> Iterator[str]:
     yield from public_grants(args, _members(args))
 
 
@@ -206,7 +206,7 @@ POLICIES: list[Policy] = [
     trust_restricted,
     google_subjects_of_stack,
     resource_policies_name_principals,
-    services_bound,
-    grants_name_members,
+    service_principals_bound,
+    grants_not_public,
     members_in_own_projects,
 ]

@@ -25,11 +25,11 @@ from policies.framework.declare import (
     statements,
     whole_stack,
 )
-from policies.framework.iam_documents import refuses_reading_from_elsewhere
+from policies.framework.iam_documents import denies_reads_from_other_networks
 from policies.framework.relations import all_of, of_tier, refers_to
 from policies.rules.compute import EC2_INSTANCE, GCE_INSTANCE
-from policies.rules.network import FIREWALL, SECURITY_GROUP, admissions
-from policies.rules.storage import S3_BUCKET, takes_logs
+from policies.rules.network import FIREWALL, SECURITY_GROUP, allowed_ingress
+from policies.rules.storage import S3_BUCKET, is_log_bucket
 
 _MACHINES = {EC2_INSTANCE, GCE_INSTANCE}
 # Resource types that make a machine reachable in another way than through its own address, such as a load balancer.
@@ -76,7 +76,7 @@ _PORTS: Config = {
     fix="Admit only the edge, on its port. If the edge has new networks, name them in the policy's edge_networks",
     config=_PORTS,
 )
-def behind_the_edge(resource: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+def ingress_from_edge_only(resource: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     if kind(resource) in _FRONTS:
         machines = (each for each in all_of(stack, _MACHINES) if of_tier(each, "shield"))
         if of_tier(resource, "shield") or any(
@@ -93,22 +93,22 @@ def behind_the_edge(resource: PolicyResource, stack: StackValidationArgs) -> Ite
             if kind(group) == SECURITY_GROUP and not of_tier(group, "shield"):
                 yield f"security group {group.name} is of another tier"
     elif kind(resource) in {SECURITY_GROUP, FIREWALL}:
-        yield from _strangers(resource, stack)
+        yield from _unexpected_sources(resource, stack)
 
 
-def _strangers(resource: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+def _unexpected_sources(resource: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     """Yields the sources that a security group or firewall rule of the shields admits besides the edge and the health
     checkers.
     """
     edge_port = str(int(setting(stack, "edge_port", EDGE_PORT)))
     health_port = str(int(setting(stack, "health_port", HEALTH_PORT)))
     edge = [ipaddress.ip_network(network) for network in setting(stack, "edge_networks", _EDGE)]
-    for admission in admissions(resource):
-        if admission.protocol not in ("tcp", "6") or admission.ports not in (edge_port, health_port):
-            yield f"it lets in {admission.protocol} on {admission.ports or 'all ports'}"
-        if admission.ports == edge_port:
-            yield from (f"it lets in {other} as if they were the edge" for other in admission.others)
-            for network in admission.networks:
+    for traffic in allowed_ingress(resource):
+        if traffic.protocol not in ("tcp", "6") or traffic.ports not in (edge_port, health_port):
+            yield f"it lets in {traffic.protocol} on {traffic.ports or 'all ports'}"
+        if traffic.ports == edge_port:
+            yield from (f"it lets in {other} as if they were the edge" for other in traffic.others)
+            for network in traffic.networks:
                 parsed = ipaddress.ip_network(network, strict=False)
                 if not any(parsed.version == of.version and parsed.subnet_of(of) for of in edge):  # type: ignore[arg-type]
                     yield f"it lets in {network} as if it were the edge"
@@ -122,7 +122,7 @@ def _strangers(resource: PolicyResource, stack: StackValidationArgs) -> Iterator
     control=our_design("L2 on NVMe"),
     fix="Use a type such as i4i.large or c3-standard-8-lssd, or attach a scratch disk with interface NVME",
 )
-def on_nvme(args: ResourceValidationArgs) -> Iterator[str]:
+def cache_on_nvme(args: ResourceValidationArgs) -> Iterator[str]:
     if not of_tier(args, "shield"):
         return
     if kind(args) == EC2_INSTANCE:
@@ -182,7 +182,7 @@ def spread_over_zones(stack: StackValidationArgs) -> Iterator[str]:
     fix="Name shields on another cloud in `artifact-edge:shields`, or allow a greater share",
     config={"share": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.8}},
 )
-def no_cloud_alone(stack: StackValidationArgs) -> Iterator[str]:
+def spread_over_clouds(stack: StackValidationArgs) -> Iterator[str]:
     machines = Counter(kind(machine).split(":")[0] for machine in _shields(stack))
     most = float(setting(stack, "share", 0.8))
     for cloud, count in machines.items():
@@ -198,12 +198,12 @@ def no_cloud_alone(stack: StackValidationArgs) -> Iterator[str]:
     control=well_architected("SEC03-BP06"),
     fix="In a policy of the shields' role, deny reads of the bucket from other endpoints and addresses",
 )
-def credentials_stay(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    if takes_logs(bucket, stack) or not any(kind(machine) == EC2_INSTANCE for machine in _shields(stack)):
+def credentials_network_bound(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    if is_log_bucket(bucket, stack) or not any(kind(machine) == EC2_INSTANCE for machine in _shields(stack)):
         return
     name = str(bucket.props.get("bucket"))
     policies = (each for each in all_of(stack, {_ROLE_POLICY}) if of_tier(each, "identity"))
-    if not any(refuses_reading_from_elsewhere(statements(policy.props.get("policy")), name) for policy in policies):
+    if not any(denies_reads_from_other_networks(statements(policy.props.get("policy")), name) for policy in policies):
         yield "whoever takes a shield's credentials reads its objects from anywhere"
 
 
@@ -231,10 +231,10 @@ def _zone(machine: PolicyResource, stack: StackValidationArgs) -> str:
 
 
 POLICIES: list[Policy] = [
-    behind_the_edge,
-    on_nvme,
+    ingress_from_edge_only,
+    cache_on_nvme,
     in_many_regions,
     spread_over_zones,
-    no_cloud_alone,
-    credentials_stay,
+    spread_over_clouds,
+    credentials_network_bound,
 ]

@@ -24,7 +24,7 @@ from policies.framework.declare import (
     whole_stack,
 )
 from policies.framework.documents import BUCKET_POLICIES
-from policies.framework.iam_documents import refuses_plain_text, refuses_tls_below_1_2
+from policies.framework.iam_documents import denies_plain_text, denies_tls_below_1_2
 from policies.framework.relations import all_of, refers_to, settings_of
 from policies.rules.principals import open_statements, public_grants
 
@@ -84,7 +84,7 @@ def grants_not_public(args: ResourceValidationArgs) -> Iterator[str]:
 )
 def tls_only(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     policies = of_bucket(bucket, _S3_POLICY, stack)
-    if not any(refuses_plain_text(statements(policy.props.get("policy"))) for policy in policies):
+    if not any(denies_plain_text(statements(policy.props.get("policy"))) for policy in policies):
         yield "no policy of the bucket denies plain HTTP"
 
 
@@ -118,8 +118,8 @@ def encrypted(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[st
     control=well_architected("SEC08-BP01"),
     fix="On S3 use aws:kms with kms_master_key_id and bucket_key_enabled; on Cloud Storage default_kms_key_name",
 )
-def key_is_ours(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    if takes_logs(bucket, stack):
+def encrypted_with_own_key(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    if is_log_bucket(bucket, stack):
         # a log bucket needs no customer key, because S3 writes access logs only to buckets that S3's own key encrypts
         return
     if kind(bucket) == GCS_BUCKET:
@@ -149,7 +149,7 @@ def key_is_ours(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[
     control=cis_gcp("5.2"),
     fix="Set uniform_bucket_level_access to true and public_access_prevention to enforced",
 )
-def access_uniform(args: ResourceValidationArgs) -> Iterator[str]:
+def uniform_and_private(args: ResourceValidationArgs) -> Iterator[str]:
     if args.props.get("uniformBucketLevelAccess") is not True:
         yield "single objects may have access lists of their own"
     if args.props.get("publicAccessPrevention") != "enforced":
@@ -165,7 +165,7 @@ def access_uniform(args: ResourceValidationArgs) -> Iterator[str]:
     fix="Give it an aws.s3.BucketLogging, or logging of the gcp.storage.Bucket, into another bucket of the stack",
 )
 def bucket_access_logged(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    if takes_logs(bucket, stack):
+    if is_log_bucket(bucket, stack):
         return
     if kind(bucket) == GCS_BUCKET:
         if not given(part(bucket.props, "logging"), "logBucket"):
@@ -189,8 +189,8 @@ def bucket_access_logged(bucket: PolicyResource, stack: StackValidationArgs) -> 
     fix="Set `artifact-edge:blobs.lock` and lock_days",
     config={"required": LASTING, "days": {"type": "integer", "minimum": 1, "default": 7}},
 )
-def bucket_locks_objects(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    if not setting(stack, "required", True) or takes_logs(bucket, stack):
+def object_lock_enabled(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+    if not setting(stack, "required", True) or is_log_bucket(bucket, stack):
         return
     locks = of_bucket(bucket, _S3_LOCK, stack)
     if not locks:
@@ -210,9 +210,9 @@ def bucket_locks_objects(bucket: PolicyResource, stack: StackValidationArgs) -> 
     control=well_architected("SEC09-BP02"),
     fix="Deny s3:* to * where s3:TlsVersion is less than 1.2, in the bucket's policy",
 )
-def refuses_old_tls(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+def old_tls_refused(bucket: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     policies = of_bucket(bucket, _S3_POLICY, stack)
-    if not any(refuses_tls_below_1_2(statements(policy.props.get("policy"))) for policy in policies):
+    if not any(denies_tls_below_1_2(statements(policy.props.get("policy"))) for policy in policies):
         yield "no policy of the bucket denies old TLS"
 
 
@@ -243,7 +243,7 @@ def acls_disabled(bucket: PolicyResource, stack: StackValidationArgs) -> Iterato
             yield f"{each.name} has the ownership {ownership!r}"
 
 
-def takes_logs(bucket: PolicyResource, stack: StackValidationArgs) -> bool:
+def is_log_bucket(bucket: PolicyResource, stack: StackValidationArgs) -> bool:
     """Returns whether a bucket is for access logs: another bucket's logs are written to it, and it has no access log
     itself.
 
@@ -268,10 +268,10 @@ POLICIES: list[Policy] = [
     grants_not_public,
     tls_only,
     encrypted,
-    key_is_ours,
-    refuses_old_tls,
+    encrypted_with_own_key,
+    old_tls_refused,
     acls_disabled,
-    access_uniform,
+    uniform_and_private,
     bucket_access_logged,
-    bucket_locks_objects,
+    object_lock_enabled,
 ]

@@ -33,20 +33,28 @@ _UNWATCHED = ["identity", "keys", "observability"]
     fix="Give the tier's component `alarms`, and pass it to Observability",
     config={"unwatched": {"type": "array", "items": {"type": "string"}, "default": _UNWATCHED}},
 )
-def tiers_watched(stack: StackValidationArgs) -> Iterator[str]:
+def tiers_monitored(stack: StackValidationArgs) -> Iterator[str]:
     unwatched = set(setting(stack, "unwatched", _UNWATCHED))
     tiers = {each.resource_type.split(":")[1] for each in stack.resources if each.resource_type.startswith(_COMPONENT)}
     alarmed = {str(part(alarm.props, "tags").get("tier")) for alarm in all_of(stack, {ALARM})}
     alarmed |= {str(part(alarm.props, "userLabels").get("tier")) for alarm in all_of(stack, {ALERT_POLICY})}
     for tier in sorted(tiers - unwatched - alarmed):
         yield f"the tier {tier} has no alarm"
-    shown = {tier for dashboard in all_of(stack, {DASHBOARD}) for tier in _rows(str(dashboard.props["dashboardBody"]))}
-    shown |= {tier for each in all_of(stack, {GOOGLE_DASHBOARD}) for tier in _tiles(str(each.props["dashboardJson"]))}
+    shown = {
+        tier
+        for dashboard in all_of(stack, {DASHBOARD})
+        for tier in _tiers_on_cloudwatch(str(dashboard.props["dashboardBody"]))
+    }
+    shown |= {
+        tier
+        for each in all_of(stack, {GOOGLE_DASHBOARD})
+        for tier in _tiers_on_cloud_monitoring(str(each.props["dashboardJson"]))
+    }
     for tier in sorted(tiers - unwatched - shown):
         yield f"the tier {tier} has no row on a dashboard"
 
 
-def _rows(body: str) -> Iterator[str]:
+def _tiers_on_cloudwatch(body: str) -> Iterator[str]:
     """Yields the tiers with a row on a CloudWatch dashboard: an alarm widget titled with the tier that shows at least
     one alarm."""
     for widget in cast(list[Any], json.loads(body)["widgets"]):
@@ -54,7 +62,7 @@ def _rows(body: str) -> Iterator[str]:
             yield str(widget["properties"]["title"]).split(":")[0]
 
 
-def _tiles(body: str) -> Iterator[str]:
+def _tiers_on_cloud_monitoring(body: str) -> Iterator[str]:
     """Yields the tiers with a tile on a Google Cloud dashboard that shows at least one alert policy of the tier."""
     for tile in cast(list[Any], json.loads(body)["mosaicLayout"]["tiles"]):
         if tile["widget"].get("incidentList", {}).get("policyNames"):
@@ -69,7 +77,7 @@ def _tiles(body: str) -> Iterator[str]:
     control=foundational("CloudWatch.15"),
     fix="Name the region's topic in alarm_actions, and leave actions_enabled out. On Google Cloud set enabled",
 )
-def alarms_tell_somebody(args: ResourceValidationArgs) -> Iterator[str]:
+def alarm_actions_enabled(args: ResourceValidationArgs) -> Iterator[str]:
     if kind(args) == ALERT_POLICY:  # multi-alarm-has-recipients checks the recipients
         if args.props.get("enabled") is False:
             yield "it is off"
@@ -89,7 +97,7 @@ def alarms_tell_somebody(args: ResourceValidationArgs) -> Iterator[str]:
     fix="Name addresses in `artifact-edge:alerts.email`, and let alarms use the stack's own topics",
     config={"required": LASTING},
 )
-def topics_heard(topic: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
+def alarm_has_recipients(topic: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
     if not setting(stack, "required", True):
         return
     match kind(topic):
@@ -122,7 +130,7 @@ def topics_heard(topic: PolicyResource, stack: StackValidationArgs) -> Iterator[
     fix="Set retention_in_days",
     config={"least_days": {"type": "integer", "minimum": 1, "default": 7}},
 )
-def logs_kept_and_ended(args: ResourceValidationArgs) -> Iterator[str]:
+def log_retention_limited(args: ResourceValidationArgs) -> Iterator[str]:
     days = int(args.props.get("retentionInDays") or 0)
     if days == 0:
         yield "it keeps logs forever"
@@ -131,8 +139,8 @@ def logs_kept_and_ended(args: ResourceValidationArgs) -> Iterator[str]:
 
 
 POLICIES: list[Policy] = [
-    tiers_watched,
-    alarms_tell_somebody,
-    topics_heard,
-    logs_kept_and_ended,
+    tiers_monitored,
+    alarm_actions_enabled,
+    alarm_has_recipients,
+    log_retention_limited,
 ]

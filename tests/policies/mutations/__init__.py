@@ -71,7 +71,7 @@ def run(
         else:
             for broken in registered:
                 if _is_about(mutation, broken):
-                    yield Outcome(mutation, broken.urn, _asked(mutation, broken, whole, config))
+                    yield Outcome(mutation, broken.urn, _reported(mutation, broken, whole, config))
 
 
 def unbroken(registered: Sequence[Registered], mutations: Iterable[Mutation | StackMutation]) -> set[tuple[str, str]]:
@@ -102,7 +102,7 @@ class _Typed:
     resource_type: str
 
 
-def _asked(
+def _reported(
     mutation: Mutation, broken: Registered, whole: Mapping[str, PolicyResource], config: Mapping[str, Any]
 ) -> list[str]:
     changed = list(mutation.change(deepcopy(broken)))

@@ -23,9 +23,9 @@ from tests.policies.violations.catalog import VIOLATIONS
 SECTION = "\n## Mutation run\n"
 
 _ABOUT = """
-Written by `python -m tests.policies.mutations --write`. Each mutation changes a resource as a careless change to the
-program would, and the policy that forbids the change is asked. A test fails for a changed resource that its policy
-accepts, and for a policy without a mutation.
+`python -m tests.policies.mutations --write` writes this section. Each mutation changes a resource as a careless change
+to the program would. The run checks whether the policy that forbids the change reports it. A test fails for a changed
+resource that its policy accepts, and for a policy without a mutation.
 
 The share means that every policy notices every change that is listed for it, wherever the program registers such a
 resource. Each mutation is written for the policy that it tests, so the share is 100 % by construction. The share does
@@ -33,7 +33,7 @@ not mean that the pack notices every careless change: it counts no change that n
 mutation tries. When a review tried 214 changes without reading the pack, 43 had no finding while this share was 100 %.
 
 `tests/policies/violations` measures the pack as a whole: {violations} bad changes to prod, each of which a policy has
-to find by name, with the settings of production. They are written by kind and are no proof of completeness either.
+to report, with prod's settings. These changes are no proof of completeness either.
 
 """
 

@@ -59,7 +59,7 @@ MUTATIONS = [
     Mutation(
         "aws-iam-permissions-name-resources",
         [ROLE_POLICY],
-        "its own rights on everything",
+        "permissions on all its resources",
         statements("policy", lambda those: [{**each, "Resource": "*"} for each in those]),
         lambda policy: any(
             each["Effect"] == "Allow" and each["Resource"] != "*"
