@@ -1,4 +1,4 @@
-# A script's trial start, before it is accepted: the script alone, with its bindings, heard by nobody.
+# The configuration with which the API starts an uploaded script once, alone and without clients, before it accepts it.
 
 using Workerd = import "/workerd/workerd.capnp";
 using Script = import "script.capnp";
@@ -15,7 +15,7 @@ const config :Workerd.Config = (
   sockets = [(name = "nobody", address = "unix:@SOCKET@", http = (), service = "script")],
 );
 
-# A script whose settings name a cached entrypoint that the script lacks does not start.
+# workerd does not start if the script's settings name a cached entrypoint that the script lacks.
 const origin :Workerd.Worker = (
   modules = [(name = "origin.js", esModule = embed "origin.js")],
   compatibilityDate = "2026-11-01",

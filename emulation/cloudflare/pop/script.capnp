@@ -1,4 +1,4 @@
-# One script of the account, as it was uploaded, behind entrypoints.js.
+# One uploaded worker script of the Cloudflare account. entrypoints.js calls it.
 
 using Workerd = import "/workerd/workerd.capnp";
 

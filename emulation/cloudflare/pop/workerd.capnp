@@ -1,4 +1,4 @@
-# One emulated PoP: Cloudflare's front (front.js) on TLS, behind it the account's scripts, each with its bindings.
+# The workerd configuration of one PoP: front.js receives clients' requests over TLS, and calls the account's scripts.
 # Reference: workerd.capnp of the workerd package.
 
 using Workerd = import "/workerd/workerd.capnp";
@@ -7,13 +7,14 @@ const config :Workerd.Config = (
   services = [
     (name = "front", worker = .front),
     (name = "nowhere", network = (allow = [])),
-    # A plain fetch() of a script goes to the internet; here that is the functions of the emulated AWS, and nobody else.
+    # A script's plain fetch() reaches only the function URLs of the emulated AWS, not the internet.
     (name = "internet", external = (address = "@INTERNET@", http = ())),
-    # What an mTLS binding fetches leaves through the PoP's Traffic Server, which has the client certificate. No cache keeps
-    # it: Cloudflare caches fetches by file extension, and none on port 8443 (cache/concepts/default-cache-behavior;
-    # fundamentals/reference/network-ports).
+    # A fetch through an mTLS binding goes to the PoP's Traffic Server, which has the client certificate. Traffic Server
+    # does not cache the response: Cloudflare caches fetches by file extension, and none on port 8443
+    # (cache/concepts/default-cache-behavior; fundamentals/reference/network-ports).
     (name = "shields", external = (address = "@L1@", http = ())),
-    # Workers Cache, between the entrypoints of a script: the same Traffic Server. Its origin is the socket below.
+    # Workers Cache, between two entrypoints of a script. The same Traffic Server emulates it, with the socket `origin`
+    # below as its origin server.
     (name = "workers-cache", external = (address = "@L1@", http = ())),
     (name = "origin", worker = .origin),
     @SERVICES@
