@@ -71,7 +71,7 @@ pytestmark = pytest.mark.skipif(shutil.which("traffic_manager") is None, reason=
 _Answer = tuple[int, Mapping[str, str], bytes]
 
 
-class Between:
+class SuiteProxy:
     """Forwards requests from the suite's client to the shield, and from the shield to the suite's server.
 
     The shield would drop the suite's own header fields, so they travel between the two directly.
@@ -138,7 +138,7 @@ def _exchange(
 
 
 @contextmanager
-def _front(between: Between) -> Generator[str]:
+def _front(suite_proxy: SuiteProxy) -> Generator[str]:
     """Serves the suite's client: sends test requests through the shield, and all others directly to the suite's
     server.
     """
@@ -151,9 +151,9 @@ def _front(between: Between) -> Generator[str]:
             given = {name: value for name, value in self.headers.items() if name.lower() != "host"}
             try:
                 if self.path.startswith("/test/"):
-                    status, headers, content = between.to_shield(self.command, self.path, given)
+                    status, headers, content = suite_proxy.to_shield(self.command, self.path, given)
                 else:
-                    status, headers, content = between.to_suite(self.command, self.path, given, body)
+                    status, headers, content = suite_proxy.to_suite(self.command, self.path, given, body)
             except (OSError, http.client.HTTPException) as error:  # some tests close the connection
                 status, headers, content = 502, dict[str, str](), str(error).encode()
             self.send_response_only(status)
@@ -235,9 +235,9 @@ def test_a_shield_passes_what_the_edge_relies_on(tmp_path: Path) -> None:
     subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", SUITE], cwd=tmp_path, check=True)
     package, port = tmp_path / "node_modules" / "http-cache-tests", free_port()
     with booted_shield() as shield, _suite_server(package, port):
-        between = Between(shield, port)
-        shield.cloud.answer = between.origin
-        with _front(between) as base:
+        suite_proxy = SuiteProxy(shield, port)
+        shield.cloud.answer = suite_proxy.origin
+        with _front(suite_proxy) as base:
             suites, results = _run(package, base)
     REPORT.mkdir(parents=True, exist_ok=True)
     (REPORT / "results.json").write_text(json.dumps(results, indent=1))

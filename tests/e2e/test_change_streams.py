@@ -33,7 +33,7 @@ def google(spanner: Google) -> Spanner:
 
 
 @pytest.fixture
-def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
+def emulated_spanner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
     directory = tmp_path_factory.mktemp("spanner")
     for parent in (directory, *directory.parents):
         parent.chmod(parent.stat().st_mode | 0o111)  # the system user of PostgreSQL must be able to enter
@@ -70,8 +70,8 @@ def records(database: Spanner) -> list[Any]:
     return [partitions[0], *(each for each in found if "data_change_record" in each)]
 
 
-def test_records_have_the_same_form(google: Spanner, stand_in: Emulated) -> None:
-    theirs, ours = records(google), records(stand_in.spanner())
+def test_records_have_the_same_form(google: Spanner, emulated_spanner: Emulated) -> None:
+    theirs, ours = records(google), records(emulated_spanner.spanner())
     for record in (*theirs, *ours):  # the order of columns may differ
         for column in record.get("data_change_record", {}).get("column_types", ()):
             column.pop("ordinal_position")
@@ -87,8 +87,8 @@ def test_records_have_the_same_form(google: Spanner, stand_in: Emulated) -> None
             assert our.get("data_change_record", {}).get(name) == their.get("data_change_record", {}).get(name)
 
 
-def test_both_refuse_an_unknown_partition_or_an_old_position(google: Spanner, stand_in: Emulated) -> None:
-    for database in (google, stand_in.spanner()):
+def test_both_refuse_an_unknown_partition_or_an_old_position(google: Spanner, emulated_spanner: Emulated) -> None:
+    for database in (google, emulated_spanner.spanner()):
         stream, now = ChangeStream(database, STREAM), database.now()
         (partition, *_) = stream.partitions(now)
         with pytest.raises(SpannerInvalidRequest):

@@ -65,11 +65,11 @@ def test_a_hundred_simultaneous_misses_are_one_cloud_storage_request(up: OnCloud
     body = up.store(key, 300_000)
     settings = access(up, US_EAST)
 
-    async def herd() -> list[httpx.Response]:
+    async def simultaneous_reads() -> list[httpx.Response]:
         async with httpx.AsyncClient(**settings, limits=httpx.Limits(max_connections=100)) as client:
             return await asyncio.gather(*(client.get(f"/{key}") for _ in range(100)))
 
-    answers = asyncio.run(herd())
+    answers = asyncio.run(simultaneous_reads())
     assert Counter((answer.status_code, hashlib.sha256(answer.content).digest()) for answer in answers) == {
         (200, hashlib.sha256(body).digest()): 100
     }

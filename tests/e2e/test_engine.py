@@ -138,7 +138,7 @@ def test_a_users_mistake_is_one_line_without_a_stack_trace(pulumi: Pulumi) -> No
     assert "Traceback" not in output
 
 
-def test_a_killed_engine_leaves_no_file_that_locks_everybody_out(sandbox: Sandbox, pulumi: Pulumi) -> None:
+def test_a_killed_engine_leaves_no_file_that_blocks_later_commands(sandbox: Sandbox, pulumi: Pulumi) -> None:
     """A file backend that keeps attributes of its files truncates and writes them beside the state at each checkpoint.
 
     An engine that is killed in between leaves an empty file, with which no later command can read the state.

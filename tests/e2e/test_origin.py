@@ -87,7 +87,7 @@ def wheel(directory: Path, name: str, version: str) -> Path:
     return target
 
 
-class Shopper:
+class PackageClient:
     """A client at one client location, which installs packages into a new directory each time."""
 
     def __init__(self, up: Up, client_location: ClientLocation, directory: Path) -> None:
@@ -118,50 +118,52 @@ class Shopper:
 
 
 @pytest.fixture
-def shoppers(up: Up, tmp_path: Path) -> list[Shopper]:
-    return [Shopper(up, client_location, tmp_path) for client_location in CLIENT_LOCATIONS]
+def package_clients(up: Up, tmp_path: Path) -> list[PackageClient]:
+    return [PackageClient(up, client_location, tmp_path) for client_location in CLIENT_LOCATIONS]
 
 
 def test_a_new_version_is_installed_everywhere_before_it_is_copied(
-    up: Up, shoppers: list[Shopper], tmp_path: Path
+    up: Up, package_clients: list[PackageClient], tmp_path: Path
 ) -> None:
     """Tests a new version while the replicas still hold the documents of the old version, which each region has
     served.
     """
     publish(up, npm_package(tmp_path, "lagging", "1.0.0"), wheel(tmp_path, "lagging", "1.0.0"))
     wait_until_copied(up)
-    assert {(each.npm("lagging"), each.pip("lagging")) for each in shoppers} == {("1.0.0", "1.0.0")}
+    assert {(each.npm("lagging"), each.pip("lagging")) for each in package_clients} == {("1.0.0", "1.0.0")}
     with lag(up):
         publish(up, npm_package(tmp_path, "lagging", "2.0.0"), wheel(tmp_path, "lagging", "2.0.0"))
-        for each in shoppers:
+        for each in package_clients:
             assert eventually(lambda each=each: each.npm("lagging") == each.pip("lagging") == "2.0.0", INSTALLS)
         assert b"2.0.0" not in replicated(up, "npm/@acme/lagging/packument.json")
         assert b"2.0.0" not in replicated(up, "pypi/simple/acme-lagging/index.html")
 
 
 def test_a_first_version_is_installed_everywhere_before_it_is_copied(
-    up: Up, shoppers: list[Shopper], tmp_path: Path
+    up: Up, package_clients: list[PackageClient], tmp_path: Path
 ) -> None:
     with lag(up):
         publish(up, npm_package(tmp_path, "fresh", "1.0.0"), wheel(tmp_path, "fresh", "1.0.0"))
-        assert {(each.npm("fresh"), each.pip("fresh")) for each in shoppers} == {("1.0.0", "1.0.0")}
+        assert {(each.npm("fresh"), each.pip("fresh")) for each in package_clients} == {("1.0.0", "1.0.0")}
         assert replicated(up, "npm/@acme/fresh/packument.json") == b""
 
 
 @pytest.mark.parametrize("how", ["503", "reset"])
-def test_all_reads_succeed_while_the_primary_is_down(up: Up, shoppers: list[Shopper], tmp_path: Path, how: str) -> None:
+def test_all_reads_succeed_while_the_primary_is_down(
+    up: Up, package_clients: list[PackageClient], tmp_path: Path, how: str
+) -> None:
     """The test reads cached and uncached packages, both their mutable documents and their immutable files."""
     warm, cold = f"warm{how}", f"cold{how}"
     for name in (warm, cold):
         publish(up, npm_package(tmp_path, name, "1.0.0"), wheel(tmp_path, name, "1.0.0"))
     wait_until_copied(up)
-    assert {(each.npm(warm), each.pip(warm)) for each in shoppers} == {("1.0.0", "1.0.0")}
+    assert {(each.npm(warm), each.pip(warm)) for each in package_clients} == {("1.0.0", "1.0.0")}
     primary = up.outputs()["buckets"][0]
     control(up, "outages", {primary["region"]: how})
     with pytest.raises((ClientError, BotoCoreError)):
         up.aws("s3").list_objects_v2(Bucket=primary["name"])
     for name in (warm, cold):
-        assert {(each.npm(name), each.pip(name)) for each in shoppers} == {("1.0.0", "1.0.0")}
+        assert {(each.npm(name), each.pip(name)) for each in package_clients} == {("1.0.0", "1.0.0")}
 
 
 @contextmanager

@@ -32,7 +32,7 @@ def bucket(up: Up, region: str) -> str:
     return next(each["name"] for each in up.outputs()["buckets"] if each["region"] == region)
 
 
-def thief(up: Up, region: str) -> Any:
+def intruder(up: Up, region: str) -> Any:
     """Returns an S3 client outside the shield, with the credentials that an intruder could steal from the shield."""
     (root,) = (
         file.parents[2]
@@ -110,7 +110,7 @@ def test_a_shields_credentials_read_only_from_the_shield(up: Up, region: str) ->
     key = f"npm/@acme/greeting/-/greeting-8.0.0-{region}.tgz"
     body = store(up, key, 1_000)
     assert read(up, region, key).content == body
-    stolen = thief(up, region)
+    stolen = intruder(up, region)
     for place in (US, EU):
         with pytest.raises(ClientError, match="AccessDenied"):
             stolen.get_object(Bucket=bucket(up, place), Key=key)

@@ -109,13 +109,13 @@ def test_a_hundred_simultaneous_misses_are_one_origin_request(shield: Shield) ->
     shield.cloud.put(NEAR, "herd", content)
     shield.cloud.first_byte_seconds = 0.2
 
-    async def herd() -> list[httpx.Response]:
+    async def simultaneous_reads() -> list[httpx.Response]:
         limits = httpx.Limits(max_connections=None)
         async with httpx.AsyncClient(verify=shield.trust, headers=EDGE, timeout=30, limits=limits) as client:
             return await asyncio.gather(*[client.get(f"{shield.url}/objects/herd") for _ in range(100)])
 
     try:
-        answers = asyncio.run(herd())
+        answers = asyncio.run(simultaneous_reads())
     finally:
         shield.cloud.first_byte_seconds = 0.0
     assert {hashlib.sha256(answer.content).hexdigest() for answer in answers} == {hashlib.sha256(content).hexdigest()}

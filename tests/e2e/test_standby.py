@@ -45,7 +45,7 @@ def copy(up: OnCloudStorage, key: str) -> bytes:
     return body
 
 
-def asked_of_the_standby(up: OnCloudStorage, key: str) -> int:
+def standby_requests(up: OnCloudStorage, key: str) -> int:
     seen = up.api("GET", "/_artifact-edge/requests").json()
     return seen.get(f"{standby(up)}/{key}", {}).get("GET", 0)
 
@@ -66,7 +66,7 @@ def test_reads_succeed_while_all_of_s3_is_down(up: OnCloudStorage, how: str) -> 
             assert int(answer.headers["x-artifact-edge-revision"]) > 0
     finally:
         control(up, "outages", {})
-    assert (asked_of_the_standby(up, file), asked_of_the_standby(up, page)) == (1, 1)
+    assert (standby_requests(up, file), standby_requests(up, page)) == (1, 1)
 
 
 def test_an_object_that_s3_lacks_is_not_requested_from_the_standby(up: OnCloudStorage) -> None:
@@ -78,12 +78,12 @@ def test_an_object_that_s3_lacks_is_not_requested_from_the_standby(up: OnCloudSt
     assert eventually(lambda: control(up, "replication")["pending"] == 0)
     with httpx.Client(**access(up, US_EAST)) as client:
 
-        def probed(key: str) -> int:
+        def standby_requests_after_read(key: str) -> int:
             client.get(f"/{key}")
-            return asked_of_the_standby(up, key)
+            return standby_requests(up, key)
 
         # The shield skips a failed origin for two seconds. Until then, the shield reads only the standby.
         probes = (FILE.replace("1.0.0", f"0.0.{number}") for number in count())
-        assert eventually(lambda: probed(next(probes)) == 0)
+        assert eventually(lambda: standby_requests_after_read(next(probes)) == 0)
         assert client.get(f"/{withdrawn}").status_code == 404
-    assert asked_of_the_standby(up, withdrawn) == 0
+    assert standby_requests(up, withdrawn) == 0

@@ -12,7 +12,7 @@ import policies
 from policies.framework import exemptions
 from policies.pack import POLICIES
 from tests.policies.cases.exemption_rules import exemption
-from tests.policies.cases.parts import INSTANCE, PRIMARY, REPLICA, beside
+from tests.policies.cases.parts import INSTANCE, PRIMARY, REPLICA, bucket_setting
 from tests.policies.resources import findings, resource
 from tests.support.exemptions import WriteExemptions
 from tests.support.stacks import ENVIRONMENTS
@@ -56,7 +56,7 @@ def test_an_exemption_is_not_unused_while_its_policy_waits_for_a_value(
     write_exemptions: WriteExemptions,
 ) -> None:
     write_exemptions(exemption())
-    waiting = beside(PRIMARY, "BucketVersioning", {"versioningConfiguration": {"status": UNKNOWN_STRING_VALUE}})
+    waiting = bucket_setting(PRIMARY, "BucketVersioning", {"versioningConfiguration": {"status": UNKNOWN_STRING_VALUE}})
     with pytest.raises(UnknownValueError):
         findings("multi-bucket-versioned", [PRIMARY, waiting])
     assert reported(PRIMARY) == []

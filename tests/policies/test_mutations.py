@@ -14,7 +14,7 @@ from tests.policies.mutations import Mutation, Outcome, run, unbroken, ungoverne
 from tests.policies.mutations.__main__ import SECTION, page, report
 from tests.policies.mutations.catalog import MUTATIONS, UNREAD
 from tests.policies.mutations.changes import put
-from tests.policies.mutations.stacks import Whole, whole_stacks
+from tests.policies.mutations.stacks import PolicyStack, policy_stacks
 from tests.policies.resources import NAMES, findings
 
 # Policies on the exemption files. No mutation of a resource breaks them; tests/policies/test_exemptions.py tests them.
@@ -22,16 +22,16 @@ ABOUT_EXEMPTIONS = ("stack-exemptions-valid", "stack-exemptions-reported")
 
 
 @pytest.fixture(scope="module")
-def stacks() -> Sequence[Whole]:
-    return whole_stacks()
+def stacks() -> Sequence[PolicyStack]:
+    return policy_stacks()
 
 
 @pytest.fixture(scope="module")
-def outcomes(stacks: Sequence[Whole]) -> Sequence[Outcome]:
+def outcomes(stacks: Sequence[PolicyStack]) -> Sequence[Outcome]:
     return [outcome for stack in stacks for outcome in stack.broken()]
 
 
-def test_the_unchanged_stacks_have_no_findings(stacks: Sequence[Whole]) -> None:
+def test_the_unchanged_stacks_have_no_findings(stacks: Sequence[PolicyStack]) -> None:
     for stack in stacks:
         resources = graph(stack.resources)
         reported = {name: findings(name, resources, stack.settings.get(name)) for name in NAMES}
@@ -47,7 +47,7 @@ def test_every_policy_has_a_mutation(outcomes: Sequence[Outcome]) -> None:
     assert {each.mutation.policy for each in outcomes} == set(NAMES) - set(ABOUT_EXEMPTIONS)
 
 
-def test_the_page_has_the_figures_of_this_run(stacks: Sequence[Whole], outcomes: Sequence[Outcome]) -> None:
+def test_the_page_has_the_figures_of_this_run(stacks: Sequence[PolicyStack], outcomes: Sequence[Outcome]) -> None:
     lines = list(report(stacks, outcomes))
     written = PAGE.read_text()
     assert page(written, lines) == written, "run `python -m tests.policies.mutations --write`"
@@ -61,16 +61,16 @@ def test_every_policy_of_the_page_is_the_function_that_it_names() -> None:
         assert getattr(importlib.import_module(f"policies.rules.{module}"), function).name == name
 
 
-def test_every_type_that_a_policy_governs_is_broken(stacks: Sequence[Whole]) -> None:
+def test_every_type_that_a_policy_governs_is_broken(stacks: Sequence[PolicyStack]) -> None:
     assert {pair for stack in stacks for pair in unbroken(stack.resources, MUTATIONS)} == set()
 
 
-def test_types_that_no_policy_reads_are_listed_with_the_reason(stacks: Sequence[Whole]) -> None:
+def test_types_that_no_policy_reads_are_listed_with_the_reason(stacks: Sequence[PolicyStack]) -> None:
     unread = {token for stack in stacks for token in ungoverned(stack.resources, MUTATIONS)}
     assert unread == UNREAD.keys()
 
 
-def test_a_harmless_change_is_not_reported(stacks: Sequence[Whole]) -> None:
+def test_a_harmless_change_is_not_reported(stacks: Sequence[PolicyStack]) -> None:
     harmless = Mutation(
         "aws-ec2-volume-encrypted", ["aws:ec2/instance:Instance"], "another name", put("tags.Name", "x")
     )

@@ -13,7 +13,7 @@ from policies.framework.declare import governs, known
 from policies.pack import POLICIES
 from policies.reference import PAGE, page
 from tests.policies.cases import CASES
-from tests.policies.cases.parts import INSTANCE, PRIMARY, PRIVATE_KEY, REPLICA, Case, Props, beside
+from tests.policies.cases.parts import INSTANCE, PRIMARY, PRIVATE_KEY, REPLICA, Case, Props, bucket_setting
 from tests.policies.resources import NAMES, findings, resource, settings
 from tests.support.exemptions import WriteExemptions
 from tests.support.stacks import ENVIRONMENTS
@@ -106,7 +106,7 @@ def test_an_environments_settings_name_existing_policies_and_settings(environmen
 
 
 def test_one_unknown_bucket_does_not_hide_another() -> None:
-    unknown = beside(PRIMARY, "BucketVersioning", {"versioningConfiguration": {"status": UNKNOWN_STRING_VALUE}})
+    unknown = bucket_setting(PRIMARY, "BucketVersioning", {"versioningConfiguration": {"status": UNKNOWN_STRING_VALUE}})
     found: list[str] = []
     with pytest.raises(UnknownValueError):
         findings("multi-bucket-versioned", [PRIMARY, unknown, REPLICA], found=found)

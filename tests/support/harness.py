@@ -100,7 +100,7 @@ def deploy(
         CONFIG.set(settings)
         await run_in_stack(lambda: cast(None, program()))
 
-    _in_a_thread_of_its_own(lambda: asyncio.run(run()))
+    _in_separate_thread(lambda: asyncio.run(run()))
     assert deployment.resources, "the program registered no resource"
     return deployment
 
@@ -256,7 +256,7 @@ def _plain(properties: Any) -> Properties:
     return wire.decode(wire.encode(cast(Properties, on_the_wire(dict(cast(Properties, properties))))))
 
 
-def _in_a_thread_of_its_own(run: Callable[[], None]) -> None:
+def _in_separate_thread(run: Callable[[], None]) -> None:
     """Runs a function in a separate thread and raises its error.
 
     Pulumi keeps its runtime in context variables and in the thread's event loop, so tests cannot affect each other.

@@ -94,7 +94,7 @@ class MetadataContract:
         assert set(found) == set(keys)
         assert {len(item.document["body"]) for item in found.values()} == {2000}
 
-    def test_many_and_big_items_come_in_pages_that_nobody_sees(self, repository: Repository) -> None:
+    def test_many_and_big_items_are_read_completely_in_spite_of_pages(self, repository: Repository) -> None:
         written = [f"{number:04}" for number in range(1200)]
         for start in range(0, len(written), MOST_WRITES):
             repository.transact([Put("p", name, {"body": "x" * 2000}) for name in written[start : start + MOST_WRITES]])

@@ -48,7 +48,7 @@ def no_shields_in_europe(sandbox: TemporarySandbox, config: Config) -> None:
     config["artifact-edge:shields"] = [one for one in config["artifact-edge:shields"] if one["region"] != "eu-west-1"]
 
 
-def one_shield_less(sandbox: TemporarySandbox, config: Config) -> None:
+def one_shield_removed(sandbox: TemporarySandbox, config: Config) -> None:
     config["artifact-edge:shields"][0]["nodes"] = 1
 
 
@@ -57,7 +57,7 @@ def bigger_machines(sandbox: TemporarySandbox, config: Config) -> None:
         shield["machine_type"] = {"aws": "i4i.xlarge", "gcp": "n2-standard-4"}[shield["cloud"]]
 
 
-def origins_the_other_way_round(sandbox: TemporarySandbox, config: Config) -> None:
+def origins_in_reverse_order(sandbox: TemporarySandbox, config: Config) -> None:
     config["artifact-edge:metadata"]["regions"].reverse()
 
 
@@ -80,10 +80,10 @@ CHANGES: Mapping[str, Callable[[TemporarySandbox, Config], None]] = {
     change.__name__: change
     for change in (
         nothing,
-        one_shield_less,
+        one_shield_removed,
         no_shields_in_europe,
         bigger_machines,
-        origins_the_other_way_round,
+        origins_in_reverse_order,
         another_domain_and_certificate,
     )
 }

@@ -36,7 +36,7 @@ BUCKET = "origin-us-east-1"
 
 
 @dataclass(frozen=True)
-class Held:
+class ObjectHead:
     """Holds a stored object's headers and metadata as readers receive them.
 
     `validator` is the ETag or generation, which changes with each write.
@@ -53,7 +53,7 @@ class Bucket(Protocol):
 
     def read(self, key: str) -> bytes: ...
 
-    def held(self, key: str) -> Held: ...
+    def head(self, key: str) -> ObjectHead: ...
 
     def keys(self) -> set[str]: ...
 
@@ -68,9 +68,9 @@ class OnS3:
     def read(self, key: str) -> bytes:
         return self._s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
 
-    def held(self, key: str) -> Held:
+    def head(self, key: str) -> ObjectHead:
         head = self._s3.head_object(Bucket=BUCKET, Key=key)
-        return Held(head["ContentType"], head["CacheControl"], head["Metadata"], head["ETag"])
+        return ObjectHead(head["ContentType"], head["CacheControl"], head["Metadata"], head["ETag"])
 
     def keys(self) -> set[str]:
         return {each["Key"] for each in self._s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])}
@@ -85,33 +85,33 @@ class OnCloudStorage:
     def __init__(self, http: requests.Session) -> None:
         self._http = http
         settings = {"name": BUCKET, "location": "US-EAST1", "versioning": {"enabled": True}}
-        self._asked("POST", "?enableObjectRetention=true", json=settings)
+        self._call("POST", "?enableObjectRetention=true", json=settings)
 
     def read(self, key: str) -> bytes:
-        return self._asked("GET", f"/{BUCKET}/o/{quote(key, safe='')}?alt=media").content
+        return self._call("GET", f"/{BUCKET}/o/{quote(key, safe='')}?alt=media").content
 
     def document(self, key: str) -> Any:
-        return self._asked("GET", f"/{BUCKET}/o/{quote(key, safe='')}").json()
+        return self._call("GET", f"/{BUCKET}/o/{quote(key, safe='')}").json()
 
-    def held(self, key: str) -> Held:
+    def head(self, key: str) -> ObjectHead:
         found = self.document(key)
-        return Held(found["contentType"], found["cacheControl"], found["metadata"], found["generation"])
+        return ObjectHead(found["contentType"], found["cacheControl"], found["metadata"], found["generation"])
 
     def keys(self) -> set[str]:
-        return {each["name"] for each in self._asked("GET", f"/{BUCKET}/o").json().get("items", [])}
+        return {each["name"] for each in self._call("GET", f"/{BUCKET}/o").json().get("items", [])}
 
     def delete(self, key: str, generation: str) -> None:
         """Deletes one generation of an object permanently."""
-        self._asked("DELETE", f"/{BUCKET}/o/{quote(key, safe='')}?generation={generation}")
+        self._call("DELETE", f"/{BUCKET}/o/{quote(key, safe='')}?generation={generation}")
 
-    def _asked(self, method: str, path: str, **more: Any) -> requests.Response:
+    def _call(self, method: str, path: str, **more: Any) -> requests.Response:
         answer = self._http.request(method, f"http://googleapis.invalid/storage/v1/b{path}", **more)
         answer.raise_for_status()
         return answer
 
 
 @dataclass(frozen=True)
-class Answered:
+class HttpResponse:
     """Holds a response in the form that urllib3 returns."""
 
     status: int
@@ -130,13 +130,13 @@ class CloudflareInProcess:
         self.away = False
         self.purged: list[str] = []
 
-    def request(self, method: str, url: str, *, body: bytes | None, headers: Mapping[str, str]) -> Answered:
+    def request(self, method: str, url: str, *, body: bytes | None, headers: Mapping[str, str]) -> HttpResponse:
         if self.away:
             raise urllib3.exceptions.ProtocolError("the test took it away")
         found = self._http.request(method, url, content=body, headers=dict(headers))
         if url.endswith("/purge_cache") and found.is_success:
             self.purged += json.loads(body or b"")["files"]
-        return Answered(found.status_code, found.content)
+        return HttpResponse(found.status_code, found.content)
 
 
 @dataclass
@@ -155,8 +155,8 @@ class Network:
     def get(self, key: str) -> bytes:
         return self.bucket.read(key)
 
-    def head(self, key: str) -> Held:
-        return self.bucket.held(key)
+    def head(self, key: str) -> ObjectHead:
+        return self.bucket.head(key)
 
     def json(self, key: str) -> Any:
         return json.loads(self.get(key))

@@ -6,7 +6,7 @@ from typing import Any
 
 from pulumi_policy import PolicyResource
 
-from tests.policies.cases.parts import BUCKET, GCS_BUCKET, PRIMARY, Case, allow, beside, document
+from tests.policies.cases.parts import BUCKET, GCS_BUCKET, PRIMARY, Case, allow, bucket_setting, document
 from tests.policies.resources import resource
 
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
@@ -15,7 +15,7 @@ SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:artifact-edge/uni
 READ = "secretsmanager:GetSecretValue"
 
 
-def having(role: str, action: Any, target: Any = "arn:aws:s3:::b/*") -> PolicyResource:
+def role_policy(role: str, action: Any, target: Any = "arn:aws:s3:::b/*") -> PolicyResource:
     return resource(ROLE_POLICY, {"role": role, "policy": document(allow(action=action, target=target))})
 
 
@@ -25,18 +25,20 @@ def grant(role: str, bucket: str = "objects") -> PolicyResource:
 
 LOG_WRITER = allow({"Service": "logging.s3.amazonaws.com"}, "s3:PutObject")
 LOGS = resource(BUCKET, {"bucket": "logs"}, "logs")
-LOGGED = beside(PRIMARY, "BucketLogging", {"targetBucket": "logs"})
+LOGGED = bucket_setting(PRIMARY, "BucketLogging", {"targetBucket": "logs"})
 
 CASES = [
     *[
         Case("multi-bucket-writers-restricted", [broken], says)
         for broken, says in (
-            (having("edge-unit-shield", "s3:PutObject"), "edge-unit-shield may s3:PutObject"),
-            (having("edge-unit-shield", "S3:Delete*"), "edge-unit-shield may S3:Delete*"),
-            (having("edge-unit-drain", "s3:BypassGovernanceRetention"), "which changes retention"),
-            (beside(PRIMARY, "BucketPolicy", {"policy": document(LOG_WRITER)}), "logging.s3.amazonaws.com may"),
+            (role_policy("edge-unit-shield", "s3:PutObject"), "edge-unit-shield may s3:PutObject"),
+            (role_policy("edge-unit-shield", "S3:Delete*"), "edge-unit-shield may S3:Delete*"),
+            (role_policy("edge-unit-drain", "s3:BypassGovernanceRetention"), "which changes retention"),
+            (bucket_setting(PRIMARY, "BucketPolicy", {"policy": document(LOG_WRITER)}), "logging.s3.amazonaws.com may"),
             (
-                beside(PRIMARY, "BucketPolicy", {"policy": document(allow({"AWS": "arn:aws:iam::1:root"}, "s3:*"))}),
+                bucket_setting(
+                    PRIMARY, "BucketPolicy", {"policy": document(allow({"AWS": "arn:aws:iam::1:root"}, "s3:*"))}
+                ),
                 "arn:aws:iam::1:root may s3:*",
             ),
             (grant("roles/storage.objectUser"), "serviceAccount:x@y has roles/storage.objectUser"),
@@ -53,10 +55,12 @@ CASES = [
             PRIMARY,
             LOGS,
             LOGGED,
-            having("edge-unit-drain", ["s3:PutObject", "s3:DeleteObject"]),
-            having("edge-unit-shield", ["s3:GetObject*", "s3:ListBucket", "kms:Decrypt"]),
-            beside(LOGS, "BucketPolicy", {"policy": document(LOG_WRITER)}),
-            beside(PRIMARY, "BucketPolicy", {"policy": document(allow({"AWS": "arn:aws:iam::1:role/x-replication"}))}),
+            role_policy("edge-unit-drain", ["s3:PutObject", "s3:DeleteObject"]),
+            role_policy("edge-unit-shield", ["s3:GetObject*", "s3:ListBucket", "kms:Decrypt"]),
+            bucket_setting(LOGS, "BucketPolicy", {"policy": document(LOG_WRITER)}),
+            bucket_setting(
+                PRIMARY, "BucketPolicy", {"policy": document(allow({"AWS": "arn:aws:iam::1:role/x-replication"}))}
+            ),
             grant("roles/storage.objectViewer"),
             resource(GCS_BUCKET, {"name": "objects", "logging": {"logBucket": "logs"}}),
             resource(GCS_BUCKET, {"name": "logs"}, "gcs-logs"),
@@ -64,7 +68,7 @@ CASES = [
         ],
     ),
     *[
-        Case("aws-secretsmanager-readers-own-secrets", [having("x-unit-shield", action, target)], says)
+        Case("aws-secretsmanager-readers-own-secrets", [role_policy("x-unit-shield", action, target)], says)
         for action, target, says in (
             (READ, f"{SECRET}/edge-??????", "reads arn:aws:secretsmanager:us-east-1:123456789012:secret:artifact-edge"),
             (READ, f"{SECRET}/*", "its own are shield"),
@@ -73,13 +77,13 @@ CASES = [
             ("ssm:Get*", "*", "x-unit-shield may ssm:Get*"),
         )
     ],
-    Case("aws-secretsmanager-readers-own-secrets", [having("x-unit-new", READ, "*")], "its own are none"),
+    Case("aws-secretsmanager-readers-own-secrets", [role_policy("x-unit-new", READ, "*")], "its own are none"),
     Case(
         "aws-secretsmanager-readers-own-secrets",
         [
-            having("x-unit-shield", [READ, "secretsmanager:DescribeSecret"], f"{SECRET}/shield-??????"),
-            having("x-unit-drain", READ, [f"{SECRET}/edge-kv-??????", f"{SECRET}/edge-purge-??????"]),
-            having("x-unit-drain", "s3:GetObject"),
+            role_policy("x-unit-shield", [READ, "secretsmanager:DescribeSecret"], f"{SECRET}/shield-??????"),
+            role_policy("x-unit-drain", READ, [f"{SECRET}/edge-kv-??????", f"{SECRET}/edge-purge-??????"]),
+            role_policy("x-unit-drain", "s3:GetObject"),
         ],
     ),
 ]

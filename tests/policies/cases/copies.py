@@ -8,7 +8,16 @@ from typing import Any
 from pulumi_policy import PolicyResource
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
-from tests.policies.cases.parts import GCS_BUCKET, PRIMARY, REPLICA, VERSIONED, Case, beside, bucket, replication
+from tests.policies.cases.parts import (
+    GCS_BUCKET,
+    PRIMARY,
+    REPLICA,
+    VERSIONED,
+    Case,
+    bucket,
+    bucket_setting,
+    replication,
+)
 from tests.policies.resources import resource
 
 ENABLED = {"status": "Enabled"}
@@ -25,7 +34,7 @@ COMPLETE: dict[str, Any] = {
 
 def lifecycle(action: str, days: Any, **more: Any) -> PolicyResource:
     rule: dict[str, Any] = {"status": "Enabled", "filter": {}, action: days, **more}
-    return beside(PRIMARY, "BucketLifecycleConfiguration", {"rules": [rule]})
+    return bucket_setting(PRIMARY, "BucketLifecycleConfiguration", {"rules": [rule]})
 
 
 def uploads(**more: Any) -> PolicyResource:
@@ -44,7 +53,7 @@ CASES = [
     Case("multi-bucket-versioned", [PRIMARY], "no versioning belongs to the bucket"),
     Case(
         "multi-bucket-versioned",
-        [PRIMARY, beside(PRIMARY, "BucketVersioning", {"versioningConfiguration": {"status": "Suspended"}})],
+        [PRIMARY, bucket_setting(PRIMARY, "BucketVersioning", {"versioningConfiguration": {"status": "Suspended"}})],
         "has the status 'Suspended'",
     ),
     Case("multi-bucket-versioned", [resource(GCS_BUCKET, {})], "versioning is not enabled"),
@@ -52,7 +61,7 @@ CASES = [
         "multi-bucket-versioned",
         [
             PRIMARY,
-            beside(PRIMARY, "BucketVersioning", VERSIONED),
+            bucket_setting(PRIMARY, "BucketVersioning", VERSIONED),
             resource(GCS_BUCKET, {"versioning": {"enabled": True}}),
         ],
     ),
@@ -79,7 +88,7 @@ CASES = [
     Case("multi-bucket-replicated", [PRIMARY], config={"regions": 1}),
     Case(
         "multi-bucket-replicated",
-        [PRIMARY, bucket("logs"), beside(PRIMARY, "BucketLogging", {"targetBucket": "logs"})],
+        [PRIMARY, bucket("logs"), bucket_setting(PRIMARY, "BucketLogging", {"targetBucket": "logs"})],
         "primary: no rule for all objects replicates",
     ),
     Case(
@@ -136,7 +145,7 @@ CASES = [
             PRIMARY,
             lifecycle("expiration", {"days": 30}),
             REPLICA,
-            beside(REPLICA, "BucketLogging", {"targetBucket": "primary"}),
+            bucket_setting(REPLICA, "BucketLogging", {"targetBucket": "primary"}),
         ],
     ),
     Case(
@@ -211,7 +220,7 @@ CASES = [
         [
             PRIMARY,
             lifecycle("noncurrentVersionExpiration", {"noncurrentDays": 1}),
-            beside(REPLICA, "BucketLogging", {"targetBucket": "primary"}),
+            bucket_setting(REPLICA, "BucketLogging", {"targetBucket": "primary"}),
         ],
     ),
     Case("multi-bucket-old-versions-kept-and-expired", [gcs_rule("Delete", "daysSinceNoncurrentTime", 30)]),

@@ -14,7 +14,7 @@ OURS = {"enabled": True, "kmsKeyArn": UNKNOWN_STRING_VALUE}
 PROVISIONED = resource(TABLE, {"name": "metadata", "billingMode": "PROVISIONED"})
 
 
-def apart(table: PolicyResource) -> PolicyResource:
+def separate_replica(table: PolicyResource) -> PolicyResource:
     """Returns a replica of a DynamoDB table, declared as a separate resource."""
     return resource(REPLICA_TABLE, {"globalTableArn": UNKNOWN_STRING_VALUE}, on={"globalTableArn": [table]})
 
@@ -111,14 +111,16 @@ CASES = [
             resource(REPLICA_TABLE, {"kmsKeyArn": UNKNOWN_STRING_VALUE}),
         ],
     ),
-    Case("multi-database-replicated", [PROVISIONED, apart(PROVISIONED)]),
+    Case("multi-database-replicated", [PROVISIONED, separate_replica(PROVISIONED)]),
     Case(
         "multi-database-replicated",
-        [PROVISIONED, apart(PROVISIONED)],
+        [PROVISIONED, separate_replica(PROVISIONED)],
         "it is in 2 regions, not in 3",
         config={"regions": 3},
     ),
-    Case("multi-database-replicated", [PROVISIONED, apart(resource(TABLE, {}, "other"))], "it is in 1 region"),
+    Case(
+        "multi-database-replicated", [PROVISIONED, separate_replica(resource(TABLE, {}, "other"))], "it is in 1 region"
+    ),
     Case("multi-database-replicated", [resource(TABLE, {})], "it is in 1 region, not in 2"),
     Case(
         "multi-database-replicated",

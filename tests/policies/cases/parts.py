@@ -57,7 +57,7 @@ def bucket(name: str = "primary", region: str = "us-east-1") -> PolicyResource:
     return resource(BUCKET, {"bucket": name, "region": region, "arn": f"arn:aws:s3:::{name}"}, name)
 
 
-def beside(of: PolicyResource, kind: str, props: Props) -> PolicyResource:
+def bucket_setting(of: PolicyResource, kind: str, props: Props) -> PolicyResource:
     """Returns one setting of the bucket `of`, such as its versioning, as a separate Pulumi resource."""
     token = f"aws:s3/{kind[0].lower()}{kind[1:]}:{kind}"
     return resource(token, {"bucket": UNKNOWN_STRING_VALUE, **props}, kind, on={"bucket": [of]})

@@ -49,7 +49,7 @@ def follower(least: int) -> PolicyResource:
     return resource(SERVICE, props, within="artifact-edge:entitlements:SpannerFollower")
 
 
-def knowing(**variables: str) -> PolicyResource:
+def function_with_variables(**variables: str) -> PolicyResource:
     return resource(FUNCTION, {"environment": {"variables": variables}})
 
 
@@ -95,10 +95,10 @@ CASES = [
     Case("cloudflare-workers-revocations-bound", [script(type="json")], "no KV namespace is bound as ENTITLEMENTS"),
     Case(
         "cloudflare-workers-revocations-bound",
-        [script(namespaceId="a"), knowing(NAMESPACE_ID="b")],
+        [script(namespaceId="a"), function_with_variables(NAMESPACE_ID="b")],
         "the namespace a, which no function of the stack writes to",
     ),
-    Case("cloudflare-workers-revocations-bound", [script(namespaceId="a"), knowing(NAMESPACE_ID="a")]),
+    Case("cloudflare-workers-revocations-bound", [script(namespaceId="a"), function_with_variables(NAMESPACE_ID="a")]),
     *[
         Case("aws-lambda-triggers-enabled", [resource(token, {name: value})], says)
         for token, name, value, says in (
@@ -123,14 +123,17 @@ CASES = [
     Case("gcp-run-follower-always-on", [follower(0)], "minInstanceCount is 0"),
     Case("gcp-run-follower-always-on", [follower(1), resource(SERVICE, {})]),
     *[
-        Case("multi-function-environment-without-secrets", [knowing(**{name: value})], says)
+        Case("multi-function-environment-without-secrets", [function_with_variables(**{name: value})], says)
         for name, value, says in (
             ("STORE", "postgres://admin:x@db.example/a", "variable STORE seems to hold a URL with a password"),
             ("DSN", "host=db password=x", "variable DSN seems to hold a password"),
             ("API_TOKEN", "x", "variable API_TOKEN has the name of a secret"),
         )
     ],
-    Case("multi-function-environment-without-secrets", [knowing(SECRET_ID="a/b", URL="https://a.example:80/@x")]),
+    Case(
+        "multi-function-environment-without-secrets",
+        [function_with_variables(SECRET_ID="a/b", URL="https://a.example:80/@x")],
+    ),
     *[
         Case(
             "multi-machine-identity-dedicated", [resource(SERVICE, {"template": template})], "a default service account"

@@ -16,8 +16,8 @@ from tests.policies.cases.parts import (
     REPLICA,
     Case,
     allow,
-    beside,
     bucket,
+    bucket_setting,
     document,
 )
 from tests.policies.resources import resource
@@ -27,30 +27,32 @@ OURS = {"sseAlgorithm": "aws:kms", "kmsMasterKeyId": UNKNOWN_STRING_VALUE}
 
 def encryption(chosen: dict[str, str], **more: Any) -> PolicyResource:
     rule = {"applyServerSideEncryptionByDefault": chosen, "bucketKeyEnabled": True, **more}
-    return beside(PRIMARY, "BucketServerSideEncryptionConfiguration", {"rules": [rule]})
+    return bucket_setting(PRIMARY, "BucketServerSideEncryptionConfiguration", {"rules": [rule]})
 
 
 def lock(**retention: Any) -> PolicyResource:
     rule = {"defaultRetention": {"mode": "GOVERNANCE", **retention}}
-    return beside(PRIMARY, "BucketObjectLockConfiguration", {"objectLockEnabled": "Enabled", "rule": rule})
+    return bucket_setting(PRIMARY, "BucketObjectLockConfiguration", {"objectLockEnabled": "Enabled", "rule": rule})
 
 
 CASES = [
     Case("aws-s3-bucket-public-access-blocked", [PRIMARY], "no public access block belongs to the bucket"),
     Case(
         "aws-s3-bucket-public-access-blocked",
-        [PRIMARY, beside(PRIMARY, "BucketPublicAccessBlock", {**ALL_BLOCKS, "blockPublicAcls": False})],
+        [PRIMARY, bucket_setting(PRIMARY, "BucketPublicAccessBlock", {**ALL_BLOCKS, "blockPublicAcls": False})],
         "does not set blockPublicAcls",
     ),
     Case(
         "aws-s3-bucket-public-access-blocked",
-        [PRIMARY, REPLICA, beside(PRIMARY, "BucketPublicAccessBlock", ALL_BLOCKS)],
+        [PRIMARY, REPLICA, bucket_setting(PRIMARY, "BucketPublicAccessBlock", ALL_BLOCKS)],
         "replica: no public access block",
     ),
-    Case("aws-s3-bucket-public-access-blocked", [PRIMARY, beside(PRIMARY, "BucketPublicAccessBlock", ALL_BLOCKS)]),
+    Case(
+        "aws-s3-bucket-public-access-blocked", [PRIMARY, bucket_setting(PRIMARY, "BucketPublicAccessBlock", ALL_BLOCKS)]
+    ),
     Case(
         "multi-bucket-grants-not-public",
-        [beside(PRIMARY, "BucketPolicy", {"policy": document(allow("*"))})],
+        [bucket_setting(PRIMARY, "BucketPolicy", {"policy": document(allow("*"))})],
         "allows s3:GetObject to everybody",
     ),
     Case(
@@ -66,7 +68,7 @@ CASES = [
     Case(
         "multi-bucket-grants-not-public",
         [
-            beside(
+            bucket_setting(
                 PRIMARY,
                 "BucketPolicy",
                 {
@@ -85,7 +87,7 @@ CASES = [
         "aws-s3-bucket-tls-only",
         [
             PRIMARY,
-            beside(
+            bucket_setting(
                 PRIMARY,
                 "BucketPolicy",
                 {"policy": document({**DENY_PLAIN, "Principal": {"AWS": "arn:aws:iam::1:root"}})},
@@ -97,7 +99,7 @@ CASES = [
         "aws-s3-bucket-tls-only",
         [
             PRIMARY,
-            beside(
+            bucket_setting(
                 PRIMARY, "BucketPolicy", {"policy": document({**DENY_PLAIN, "Resource": "arn:aws:s3:::primary/npm/*"})}
             ),
         ],
@@ -107,7 +109,7 @@ CASES = [
         "aws-s3-bucket-tls-only",
         [
             PRIMARY,
-            beside(
+            bucket_setting(
                 PRIMARY,
                 "BucketPolicy",
                 {
@@ -125,14 +127,19 @@ CASES = [
         ],
         "no policy of the bucket denies plain HTTP",
     ),
-    Case("aws-s3-bucket-tls-only", [PRIMARY, beside(PRIMARY, "BucketPolicy", {"policy": document(DENY_PLAIN)})]),
+    Case(
+        "aws-s3-bucket-tls-only", [PRIMARY, bucket_setting(PRIMARY, "BucketPolicy", {"policy": document(DENY_PLAIN)})]
+    ),
     Case("aws-s3-bucket-encrypted", [PRIMARY], "no encryption configuration belongs to the bucket"),
     Case(
         "aws-s3-bucket-encrypted",
-        [PRIMARY, beside(PRIMARY, "BucketServerSideEncryptionConfiguration", {"rules": [{}]})],
+        [PRIMARY, bucket_setting(PRIMARY, "BucketServerSideEncryptionConfiguration", {"rules": [{}]})],
         "None is no encryption",
     ),
-    Case("aws-s3-bucket-encrypted", [PRIMARY, beside(PRIMARY, "BucketServerSideEncryptionConfiguration", ENCRYPTED)]),
+    Case(
+        "aws-s3-bucket-encrypted",
+        [PRIMARY, bucket_setting(PRIMARY, "BucketServerSideEncryptionConfiguration", ENCRYPTED)],
+    ),
     Case(
         "gcp-storage-bucket-uniform-and-private",
         [resource(GCS_BUCKET, {"publicAccessPrevention": "enforced"})],
@@ -151,7 +158,10 @@ CASES = [
     *[
         Case(
             "aws-s3-bucket-old-tls-refused",
-            [PRIMARY, beside(PRIMARY, "BucketPolicy", {"policy": document({**DENY_PLAIN, "Condition": condition})})],
+            [
+                PRIMARY,
+                bucket_setting(PRIMARY, "BucketPolicy", {"policy": document({**DENY_PLAIN, "Condition": condition})}),
+            ],
             "no policy of the bucket denies old TLS",
         )
         for condition in (
@@ -163,7 +173,7 @@ CASES = [
         "aws-s3-bucket-old-tls-refused",
         [
             PRIMARY,
-            beside(
+            bucket_setting(
                 PRIMARY,
                 "BucketPolicy",
                 {"policy": document({**DENY_PLAIN, "Condition": {"NumericLessThan": {"s3:TlsVersion": "1.2"}}})},
@@ -173,12 +183,15 @@ CASES = [
     Case("aws-s3-bucket-acls-disabled", [PRIMARY], "no ownership controls belong to the bucket"),
     Case(
         "aws-s3-bucket-acls-disabled",
-        [PRIMARY, beside(PRIMARY, "BucketOwnershipControls", {"rule": {"objectOwnership": "ObjectWriter"}})],
+        [PRIMARY, bucket_setting(PRIMARY, "BucketOwnershipControls", {"rule": {"objectOwnership": "ObjectWriter"}})],
         "has the ownership 'ObjectWriter'",
     ),
     Case(
         "aws-s3-bucket-acls-disabled",
-        [PRIMARY, beside(PRIMARY, "BucketOwnershipControls", {"rule": {"objectOwnership": "BucketOwnerEnforced"}})],
+        [
+            PRIMARY,
+            bucket_setting(PRIMARY, "BucketOwnershipControls", {"rule": {"objectOwnership": "BucketOwnerEnforced"}}),
+        ],
     ),
     Case("multi-bucket-encrypted-with-own-key", [PRIMARY], "no encryption configuration belongs to the bucket"),
     Case("multi-bucket-encrypted-with-own-key", [PRIMARY, encryption({"sseAlgorithm": "AES256"})], "says 'AES256'"),
@@ -193,8 +206,8 @@ CASES = [
         "multi-bucket-encrypted-with-own-key",
         [
             PRIMARY,
-            beside(PRIMARY, "BucketServerSideEncryptionConfiguration", ENCRYPTED),
-            beside(REPLICA, "BucketLogging", {"targetBucket": "primary"}),
+            bucket_setting(PRIMARY, "BucketServerSideEncryptionConfiguration", ENCRYPTED),
+            bucket_setting(REPLICA, "BucketLogging", {"targetBucket": "primary"}),
         ],
     ),
     Case(
@@ -209,19 +222,22 @@ CASES = [
     Case("multi-bucket-access-logged", [PRIMARY], "its access is not logged"),
     Case(
         "multi-bucket-access-logged",
-        [PRIMARY, beside(PRIMARY, "BucketLogging", {"targetBucket": "of-another-account"})],
+        [PRIMARY, bucket_setting(PRIMARY, "BucketLogging", {"targetBucket": "of-another-account"})],
         "writes to no other bucket of the stack",
     ),
     Case(
         "multi-bucket-access-logged",
-        [PRIMARY, bucket("logs"), beside(PRIMARY, "BucketLogging", {"targetBucket": "logs"})],
+        [PRIMARY, bucket("logs"), bucket_setting(PRIMARY, "BucketLogging", {"targetBucket": "logs"})],
     ),
     Case("aws-s3-bucket-object-lock-enabled", [PRIMARY], "no object lock prevents the deletion of its objects"),
     Case("aws-s3-bucket-object-lock-enabled", [PRIMARY, lock(days=6)], "locks them for 6 days"),
     Case("aws-s3-bucket-object-lock-enabled", [PRIMARY, lock(days=7)], "locks them for 7 days", config={"days": 30}),
     Case("aws-s3-bucket-object-lock-enabled", [PRIMARY, lock(days=7)]),
     Case("aws-s3-bucket-object-lock-enabled", [PRIMARY, lock(years=1)]),
-    Case("aws-s3-bucket-object-lock-enabled", [PRIMARY, beside(REPLICA, "BucketLogging", {"targetBucket": "primary"})]),
+    Case(
+        "aws-s3-bucket-object-lock-enabled",
+        [PRIMARY, bucket_setting(REPLICA, "BucketLogging", {"targetBucket": "primary"})],
+    ),
     Case("aws-s3-bucket-object-lock-enabled", [PRIMARY], config={"required": False}),
     Case("multi-bucket-access-logged", [resource(GCS_BUCKET, {"name": "objects"})], "its access is not logged"),
     Case(

@@ -16,7 +16,7 @@ from policies import reference, rules
 from policies.reference import HEADING, PAGE
 from tests.policies.mutations import Outcome, ungoverned
 from tests.policies.mutations.catalog import MUTATIONS, UNREAD
-from tests.policies.mutations.stacks import Whole, whole_stacks
+from tests.policies.mutations.stacks import PolicyStack, policy_stacks
 from tests.policies.resources import NAMES
 from tests.policies.violations.catalog import VIOLATIONS
 
@@ -38,7 +38,7 @@ to report, with prod's settings. These changes are no proof of completeness eith
 """
 
 
-def report(stacks: Sequence[Whole], found: Sequence[Outcome]) -> Iterator[str]:
+def report(stacks: Sequence[PolicyStack], found: Sequence[Outcome]) -> Iterator[str]:
     """Yields the report's lines: the summary, one line for each policy, and each changed resource that its policy
     accepts."""
     caught = sum(bool(each.reported) for each in found)
@@ -92,7 +92,7 @@ def page(written: str, lines: Sequence[str]) -> str:
 
 
 if __name__ == "__main__":
-    stacks = whole_stacks()
+    stacks = policy_stacks()
     lines = list(report(stacks, [outcome for stack in stacks for outcome in stack.broken()]))
     if "--write" in sys.argv:
         PAGE.write_text(page(reference.page(PAGE.read_text()), lines))

@@ -82,7 +82,7 @@ def also_allow(path: str, **statement: Any) -> Change:
     return statements(path, lambda those: [*those, {"Effect": "Allow", "Resource": "*", **statement}])
 
 
-def gone(broken: Registered) -> Sequence[Registered]:
+def remove(broken: Registered) -> Sequence[Registered]:
     """Removes the resource."""
     return []
 
@@ -91,7 +91,7 @@ def unprotected(broken: Registered) -> Sequence[Registered]:
     return [replace(broken, protect=False)]
 
 
-def beside(type_token: str, *, depends: str = "", **props: Any) -> Change:
+def add_resource(type_token: str, *, depends: str = "", **props: Any) -> Change:
     """Makes a mutation that adds a resource under the same parent.
 
     The added resource's property `depends` depends on the existing resource.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.policies.mutations import Mutation
-from tests.policies.mutations.changes import beside, gone, put, without
-from tests.policies.mutations.storage import beside_bucket, published
+from tests.policies.mutations.changes import add_resource, put, remove, without
+from tests.policies.mutations.storage import added_and_removed, published
 
 BUCKET = "aws:s3/bucket:Bucket"
 GCS_BUCKET = "gcp:storage/bucket:Bucket"
@@ -52,10 +52,10 @@ MUTATIONS = [
         "elsewhere",
         put("rules.0.destination.bucket", "arn:aws:s3:::elsewhere"),
     ),
-    *beside_bucket("multi-bucket-versioned", "versioning", VERSIONING),
+    *added_and_removed("multi-bucket-versioned", "versioning", VERSIONING),
     Mutation("multi-bucket-versioned", [VERSIONING], "suspended", put("versioningConfiguration.status", "Suspended")),
     Mutation("multi-bucket-versioned", [GCS_BUCKET], "versioning off", put("versioning.enabled", False)),
-    *beside_bucket("multi-bucket-replicated", "replication", REPLICATION),
+    *added_and_removed("multi-bucket-replicated", "replication", REPLICATION),
     Mutation("multi-bucket-replicated", [REPLICATION], "a rule disabled", put("rules.0.status", "Disabled")),
     Mutation("multi-bucket-replicated", [REPLICATION], "npm only", put("rules.0.filter", {"prefix": "npm/"})),
     Mutation(
@@ -78,18 +78,18 @@ MUTATIONS = [
         "multi-bucket-incomplete-uploads-removed",
         [BUCKET],
         "a bucket without rules",
-        beside(BUCKET, bucket="added", region="us-east-1"),
+        add_resource(BUCKET, bucket="added", region="us-east-1"),
     ),
-    Mutation("multi-bucket-incomplete-uploads-removed", [LIFECYCLE], "no rules at all", gone, published),
+    Mutation("multi-bucket-incomplete-uploads-removed", [LIFECYCLE], "no rules at all", remove, published),
     Mutation(
         "multi-bucket-incomplete-uploads-removed", [GCS_BUCKET], "no rules at all", put("lifecycleRules", []), published
     ),
-    Mutation("multi-bucket-old-versions-kept-and-expired", [LIFECYCLE], "no rules at all", gone),
+    Mutation("multi-bucket-old-versions-kept-and-expired", [LIFECYCLE], "no rules at all", remove),
     Mutation(
         "multi-bucket-old-versions-kept-and-expired",
         [BUCKET],
         "a bucket without rules",
-        beside(BUCKET, bucket="added", region="x"),
+        add_resource(BUCKET, bucket="added", region="x"),
     ),
     Mutation("multi-bucket-old-versions-kept-and-expired", [GCS_BUCKET], "no rules at all", put("lifecycleRules", [])),
     Mutation(

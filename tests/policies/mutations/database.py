@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.policies.mutations import Mutation
-from tests.policies.mutations.changes import beside, gone, put, without
+from tests.policies.mutations.changes import add_resource, put, remove, without
 
 TABLE = "aws:dynamodb/table:Table"
 DATABASE = "gcp:spanner/database:Database"
@@ -11,10 +11,10 @@ BACKUPS = "gcp:spanner/backupSchedule:BackupSchedule"
 INSTANCE = "gcp:spanner/instance:Instance"
 
 MUTATIONS = [
-    Mutation("gcp-spanner-database-backed-up", [BACKUPS], "no backups", gone),
+    Mutation("gcp-spanner-database-backed-up", [BACKUPS], "no backups", remove),
     Mutation("gcp-spanner-database-backed-up", [BACKUPS], "a day", put("retentionDuration", "86400s")),
     Mutation("gcp-spanner-database-backed-up", [BACKUPS], "once a year", put("spec.cronSpec.text", "0 3 1 1 *")),
-    Mutation("gcp-spanner-database-backed-up", [DATABASE], "one more database", beside(DATABASE, name="added")),
+    Mutation("gcp-spanner-database-backed-up", [DATABASE], "one more database", add_resource(DATABASE, name="added")),
     Mutation(
         "multi-database-point-in-time-recovery-enabled",
         [TABLE],

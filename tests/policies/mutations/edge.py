@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.policies.cases.parts import PRIVATE_KEY
 from tests.policies.mutations import Mutation
-from tests.policies.mutations.changes import beside, gone, put, text
+from tests.policies.mutations.changes import add_resource, put, remove, text
 
 SCRIPT = "cloudflare:index/workersScript:WorkersScript"
 ROUTE = "cloudflare:index/workersRoute:WorkersRoute"
@@ -33,24 +33,26 @@ MUTATIONS = [
         "cloudflare-workers-hostnames-restricted", [ROUTE], "every host", put("pattern", "*artifact-edge.example/*")
     ),
     Mutation("cloudflare-workers-hostnames-restricted", [ROUTE], "some paths", put("pattern", "packages.x.io/npm/*")),
-    Mutation("cloudflare-workers-hostnames-restricted", [SCRIPT], "workers.dev", beside(SUBDOMAIN, enabled=True)),
-    Mutation("cloudflare-dns-proxied-record-has-worker", [FALLBACK], "no fallback origin", gone),
+    Mutation("cloudflare-workers-hostnames-restricted", [SCRIPT], "workers.dev", add_resource(SUBDOMAIN, enabled=True)),
+    Mutation("cloudflare-dns-proxied-record-has-worker", [FALLBACK], "no fallback origin", remove),
     Mutation(
         "cloudflare-dns-proxied-record-has-worker",
         [DNS_RECORD],
         "another name",
-        beside(DNS_RECORD, name="www.x.io", proxied=True),
+        add_resource(DNS_RECORD, name="www.x.io", proxied=True),
     ),
-    Mutation("cloudflare-zone-origin-trust-store-set", [TRUST], "no trust store", gone),
+    Mutation("cloudflare-zone-origin-trust-store-set", [TRUST], "no trust store", remove),
     Mutation(
         "cloudflare-zone-origin-trust-store-set",
         [HOSTNAME],
         "another zone",
-        beside(HOSTNAME, zoneId="x", hostname="x.io"),
+        add_resource(HOSTNAME, zoneId="x", hostname="x.io"),
     ),
-    Mutation("cloudflare-zone-tls-strict", [HOSTNAME], "another zone", beside(HOSTNAME, zoneId="x", hostname="x.io")),
+    Mutation(
+        "cloudflare-zone-tls-strict", [HOSTNAME], "another zone", add_resource(HOSTNAME, zoneId="x", hostname="x.io")
+    ),
     Mutation("cloudflare-zone-tls-strict", [HOSTNAME], "TLS 1.0 for clients", put("ssl.settings.minTlsVersion", "1.0")),
-    Mutation("cloudflare-zone-tls-strict", [SETTING], "no setting", gone),
+    Mutation("cloudflare-zone-tls-strict", [SETTING], "no setting", remove),
     Mutation(
         "cloudflare-zone-tls-strict",
         [SETTING],

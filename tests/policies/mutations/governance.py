@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tests.policies.mutations import Mutation, StackMutation
-from tests.policies.mutations.changes import beside, put, unprotected, without
+from tests.policies.mutations.changes import add_resource, put, unprotected, without
 from tests.policies.mutations.storage import published
 from tests.support.harness import Registered
 
@@ -36,7 +36,7 @@ GCE = "gcp:compute/instance:Instance"
 EC2 = "aws:ec2/instance:Instance"
 
 
-def many_more(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
+def many_more_machines(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
     """Yields, for each kind of machine, the stack with 20 more copies of each machine, which exceeds the cost limit."""
     for token in sorted({each.type for each in stack} & {EC2, GCE}):
         yield [
@@ -64,7 +64,7 @@ MUTATIONS: list[Mutation | StackMutation] = [
             "gcp:kms/cryptoKey:CryptoKey",
         )
     ],
-    Mutation("stack-resource-types-reviewed", [BUCKET], "an access list", beside("aws:s3/bucketAcl:BucketAcl")),
+    Mutation("stack-resource-types-reviewed", [BUCKET], "an access list", add_resource("aws:s3/bucketAcl:BucketAcl")),
     Mutation("multi-data-in-allowed-regions", [BUCKET], "elsewhere", put("region", "me-central-1")),
     Mutation("multi-data-in-allowed-regions", [GCS_BUCKET], "elsewhere", without("customPlacementConfig"), published),
     Mutation("multi-data-in-allowed-regions", [TABLE], "home elsewhere", put("region", "me-central-1")),
@@ -78,6 +78,6 @@ MUTATIONS: list[Mutation | StackMutation] = [
     Mutation("multi-resource-tagged", _LABELLED, "whose it is", without("labels.owner")),
     Mutation("multi-data-in-allowed-regions", [KEY, REPLICA_KEY], "elsewhere", put("region", "me-central-1")),
     Mutation("multi-resource-tagged", [ALERT_POLICY], "whose it is", without("userLabels.owner")),
-    StackMutation("stack-cost-within-budget", [EC2, GCE], "twenty times the machines", many_more),
+    StackMutation("stack-cost-within-budget", [EC2, GCE], "twenty times the machines", many_more_machines),
     Mutation("multi-resource-tagged", [KEY, REPLICA_KEY, TOPIC], "whose it is", without("tags.owner")),
 ]

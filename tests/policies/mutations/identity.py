@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from tests.policies.mutations import Mutation
-from tests.policies.mutations.changes import also_allow, beside, put, statements
+from tests.policies.mutations.changes import add_resource, also_allow, put, statements
 
 QUEUE = "aws:sqs/queue:Queue"
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
@@ -100,8 +100,13 @@ MUTATIONS = [
         put("policy", '{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sns:*", "Resource": "*"}}'),
     ),
     Mutation("gcp-iam-grants-not-public", GRANTS, "everybody", put("member", "allUsers")),
-    Mutation("multi-iam-no-long-lived-keys", [ROLE], "an access key", beside("aws:iam/accessKey:AccessKey", user="x")),
     Mutation(
-        "multi-iam-no-long-lived-keys", [ROLE], "a key", beside("gcp:serviceaccount/key:Key", serviceAccountId="x")
+        "multi-iam-no-long-lived-keys", [ROLE], "an access key", add_resource("aws:iam/accessKey:AccessKey", user="x")
+    ),
+    Mutation(
+        "multi-iam-no-long-lived-keys",
+        [ROLE],
+        "a key",
+        add_resource("gcp:serviceaccount/key:Key", serviceAccountId="x"),
     ),
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.policies.mutations import Mutation
-from tests.policies.mutations.changes import beside, gone, put, without
+from tests.policies.mutations.changes import add_resource, put, remove, without
 
 SCRIPT = "cloudflare:index/workersScript:WorkersScript"
 DNS_RECORD = "cloudflare:index/dnsRecord:DnsRecord"
@@ -36,11 +36,14 @@ MUTATIONS = [
     Mutation("aws-lambda-triggers-enabled", [FUNCTION], "off", put("reservedConcurrentExecutions", 0)),
     Mutation("aws-lambda-triggers-enabled", [MAPPING], "off", put("enabled", False)),
     Mutation("aws-lambda-triggers-enabled", [CLOCK], "off", put("state", "DISABLED")),
-    Mutation("aws-dynamodb-table-changes-followed", [MAPPING], "gone", gone),
+    Mutation("aws-dynamodb-table-changes-followed", [MAPPING], "gone", remove),
     Mutation(
-        "aws-dynamodb-table-changes-followed", [TABLE], "one more table", beside(TABLE, name="x", streamEnabled=True)
+        "aws-dynamodb-table-changes-followed",
+        [TABLE],
+        "one more table",
+        add_resource(TABLE, name="x", streamEnabled=True),
     ),
-    Mutation("aws-lambda-log-group-declared", [LOG_GROUP], "gone", gone),
+    Mutation("aws-lambda-log-group-declared", [LOG_GROUP], "gone", remove),
     Mutation("aws-lambda-log-group-declared", [FUNCTION], "another name", put("name", "another")),
     Mutation(
         "gcp-run-follower-always-on",
@@ -56,8 +59,8 @@ MUTATIONS = [
     Mutation("multi-messaging-messages-kept", [QUEUE], "a minute", put("messageRetentionSeconds", 60)),
     Mutation("multi-messaging-messages-kept", [SUBSCRIPTION], "minutes", put("messageRetentionDuration", "600s")),
     Mutation("gcp-pubsub-subscription-permanent", [SUBSCRIPTION], "expires", without("expirationPolicy")),
-    Mutation("gcp-pubsub-topic-subscribed", [SUBSCRIPTION], "gone", gone),
-    Mutation("gcp-pubsub-topic-subscribed", [TOPIC], "one more topic", beside(TOPIC, name="added")),
+    Mutation("gcp-pubsub-topic-subscribed", [SUBSCRIPTION], "gone", remove),
+    Mutation("gcp-pubsub-topic-subscribed", [TOPIC], "one more topic", add_resource(TOPIC, name="added")),
     Mutation(
         "multi-messaging-subscription-encrypted",
         ["aws:sns/topicSubscription:TopicSubscription"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tests.policies.mutations import Mutation, StackMutation
-from tests.policies.mutations.changes import beside, gone, put, without
+from tests.policies.mutations.changes import add_resource, put, remove, without
 from tests.support.harness import Registered
 
 GCE = "gcp:compute/instance:Instance"
@@ -34,9 +34,11 @@ def on_one_cloud(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
 
 MUTATIONS: list[Mutation | StackMutation] = [
     Mutation(
-        "aws-iam-shield-credentials-network-bound", [ROLE_POLICY], "good anywhere", gone, lambda p: p.name == WAYS
+        "aws-iam-shield-credentials-network-bound", [ROLE_POLICY], "good anywhere", remove, lambda p: p.name == WAYS
     ),
-    Mutation("aws-iam-shield-credentials-network-bound", [BUCKET], "another bucket", beside(BUCKET, bucket="added")),
+    Mutation(
+        "aws-iam-shield-credentials-network-bound", [BUCKET], "another bucket", add_resource(BUCKET, bucket="added")
+    ),
     StackMutation("stack-shields-in-many-regions", [EC2, GCE], "a region less", without_region),
     StackMutation("stack-shields-spread-over-clouds", [EC2, GCE], "one cloud", on_one_cloud),
     Mutation("multi-shield-cache-on-nvme", [EC2], "a type without disks", put("instanceType", "m7i.2xlarge")),
@@ -58,16 +60,16 @@ MUTATIONS: list[Mutation | StackMutation] = [
         "multi-shield-ingress-from-edge-only",
         [EC2],
         "a load balancer",
-        beside(FRONT, depends="targetId", targetId="i-1"),
+        add_resource(FRONT, depends="targetId", targetId="i-1"),
     ),
     Mutation(
         "multi-shield-ingress-from-edge-only",
         [GCE],
         "a forwarding",
-        beside(GCE_FRONT, depends="instance", instance="x"),
+        add_resource(GCE_FRONT, depends="instance", instance="x"),
     ),
     Mutation(
-        "stack-shields-spread-over-zones", [EC2], "a machine less", gone, lambda machine: machine.name.endswith("-1")
+        "stack-shields-spread-over-zones", [EC2], "a machine less", remove, lambda machine: machine.name.endswith("-1")
     ),
-    Mutation("stack-shields-spread-over-zones", [GCE], "a machine less", gone),
+    Mutation("stack-shields-spread-over-zones", [GCE], "a machine less", remove),
 ]

@@ -24,7 +24,7 @@ _ONE_CLOUD: Mapping[str, Mapping[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class Whole:
+class PolicyStack:
     """A stack before any mutation, and the policy settings that apply to this stack."""
 
     title: str
@@ -36,10 +36,10 @@ class Whole:
 
 
 @cache
-def whole_stacks() -> Sequence[Whole]:
+def policy_stacks() -> Sequence[PolicyStack]:
     """Returns the stack of prod as configured, and a variant of prod with all possible parts on Google Cloud."""
     google = {**settings("prod"), **_ONE_CLOUD}
     return [
-        Whole("prod", first_up("prod").resources, settings("prod")),
-        Whole("prod on Google Cloud alone", first_up("prod", ON_GOOGLE).resources, google),
+        PolicyStack("prod", first_up("prod").resources, settings("prod")),
+        PolicyStack("prod on Google Cloud alone", first_up("prod", ON_GOOGLE).resources, google),
     ]

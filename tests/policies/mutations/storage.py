@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.policies.mutations import Mutation
-from tests.policies.mutations.changes import also_allow, beside, gone, put, put_only, statements, text, without
+from tests.policies.mutations.changes import add_resource, also_allow, put, put_only, remove, statements, text, without
 from tests.support.harness import Registered
 
 BUCKET = "aws:s3/bucket:Bucket"
@@ -24,19 +24,19 @@ def published(resource: Registered) -> bool:
     return not resource.name.endswith("-logs")
 
 
-def beside_bucket(
+def added_and_removed(
     policy: str, how: str, token: str, where: Callable[[Registered], bool] = lambda _: True
 ) -> list[Mutation]:
     """Returns two mutations for a bucket setting: one adds a bucket without it, the other removes it from a bucket."""
-    added = beside(BUCKET, bucket="added", region="us-east-1")
+    added = add_resource(BUCKET, bucket="added", region="us-east-1")
     return [
         Mutation(policy, [BUCKET], f"a bucket without {how}", added),
-        Mutation(policy, [token], f"no {how}", gone, where),
+        Mutation(policy, [token], f"no {how}", remove, where),
     ]
 
 
 MUTATIONS = [
-    *beside_bucket("aws-s3-bucket-public-access-blocked", "public access block", BLOCK),
+    *added_and_removed("aws-s3-bucket-public-access-blocked", "public access block", BLOCK),
     *[
         Mutation("aws-s3-bucket-public-access-blocked", [BLOCK], f"{name} false", put(name, False))
         for name in ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
@@ -48,22 +48,22 @@ MUTATIONS = [
         also_allow("policy", Principal="*", Action="s3:GetObject"),
     ),
     Mutation("multi-bucket-grants-not-public", [GCS_GRANT], "allUsers", put("member", "allUsers")),
-    *beside_bucket("aws-s3-bucket-tls-only", "policy", POLICY),
+    *added_and_removed("aws-s3-bucket-tls-only", "policy", POLICY),
     Mutation(
         "aws-s3-bucket-tls-only",
         [POLICY],
         "plain text is not refused",
         statements("policy", lambda those: [each for each in those if "SecureTransport" not in str(each)]),
     ),
-    *beside_bucket("aws-s3-bucket-old-tls-refused", "policy", POLICY),
+    *added_and_removed("aws-s3-bucket-old-tls-refused", "policy", POLICY),
     Mutation(
         "aws-s3-bucket-old-tls-refused",
         [POLICY],
         "TLS 1.0 is refused, 1.1 is not",
         text("policy", lambda policy: policy.replace('"1.2"', '"1.1"')),
     ),
-    *beside_bucket("aws-s3-bucket-encrypted", "encryption", ENCRYPTION),
-    *beside_bucket("multi-bucket-encrypted-with-own-key", "encryption", ENCRYPTION, published),
+    *added_and_removed("aws-s3-bucket-encrypted", "encryption", ENCRYPTION),
+    *added_and_removed("multi-bucket-encrypted-with-own-key", "encryption", ENCRYPTION, published),
     *[
         Mutation("multi-bucket-encrypted-with-own-key", [ENCRYPTION], how, change, published)
         for how, change in (
@@ -74,11 +74,11 @@ MUTATIONS = [
     ],
     Mutation("multi-bucket-encrypted-with-own-key", [GCS_BUCKET], "Google's own key", without("encryption"), published),
     Mutation("multi-bucket-access-logged", [GCS_BUCKET], "not logged", without("logging"), published),
-    *beside_bucket("multi-bucket-access-logged", "logging", LOGGING),
+    *added_and_removed("multi-bucket-access-logged", "logging", LOGGING),
     Mutation("multi-bucket-access-logged", [LOGGING], "elsewhere", put_only("targetBucket", "of-another-account")),
-    *beside_bucket("aws-s3-bucket-object-lock-enabled", "lock", LOCK),
+    *added_and_removed("aws-s3-bucket-object-lock-enabled", "lock", LOCK),
     Mutation("aws-s3-bucket-object-lock-enabled", [LOCK], "a day", put("rule.defaultRetention.days", 1)),
-    *beside_bucket("aws-s3-bucket-acls-disabled", "ownership controls", OWNERSHIP),
+    *added_and_removed("aws-s3-bucket-acls-disabled", "ownership controls", OWNERSHIP),
     Mutation("aws-s3-bucket-acls-disabled", [OWNERSHIP], "writers own", put("rule.objectOwnership", "ObjectWriter")),
     Mutation(
         "gcp-storage-bucket-uniform-and-private", [GCS_BUCKET], "access lists", put("uniformBucketLevelAccess", False)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tests.policies.mutations import Mutation, StackMutation
-from tests.policies.mutations.changes import gone, put
+from tests.policies.mutations.changes import put, remove
 from tests.support.harness import Registered
 
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
@@ -18,19 +18,19 @@ ALERT_POLICY = "gcp:monitoring/alertPolicy:AlertPolicy"
 BODIES = {DASHBOARD: "dashboardBody", "gcp:monitoring/dashboard:Dashboard": "dashboardJson"}
 
 
-def silent_tier(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
+def without_alarms(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
     """Yields the stack without the alarms of one tier, for each tier in turn."""
     for tier in _watched(stack):
         yield [each for each in stack if _tier(each) != tier]
 
 
-def unseen_tier(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
+def without_dashboard_row(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
     """Yields the stack with one tier's dashboard row renamed, for each tier in turn."""
     for tier in _watched(stack):
         yield [_without_row(each, tier) if each.type in BODIES else each for each in stack]
 
 
-def unheard(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
+def without_subscriptions(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
     """Yields the stack without the subscriptions of one alarm topic, for each topic in turn."""
     for topic in (each for each in stack if each.type == TOPIC):
         yield [
@@ -61,12 +61,12 @@ def _without_row(dashboard: Registered, tier: str) -> Registered:
 
 MUTATIONS: list[Mutation | StackMutation] = [
     Mutation("aws-cloudwatch-log-group-retention-limited", [LOG_GROUP], "forever", put("retentionInDays", 0)),
-    StackMutation("stack-tiers-monitored", [ALARM, ALERT_POLICY], "a tier without alarms", silent_tier),
-    StackMutation("stack-tiers-monitored", [*BODIES], "a tier without a row", unseen_tier),
-    Mutation("stack-tiers-monitored", [DASHBOARD], "no dashboard", gone),
+    StackMutation("stack-tiers-monitored", [ALARM, ALERT_POLICY], "a tier without alarms", without_alarms),
+    StackMutation("stack-tiers-monitored", [*BODIES], "a tier without a row", without_dashboard_row),
+    Mutation("stack-tiers-monitored", [DASHBOARD], "no dashboard", remove),
     Mutation("multi-alarm-actions-enabled", [ALERT_POLICY], "off", put("enabled", False)),
     Mutation("multi-alarm-has-recipients", [ALERT_POLICY], "nobody", put("notificationChannels", [])),
     Mutation("multi-alarm-actions-enabled", [ALARM], "off", put("actionsEnabled", False)),
     Mutation("multi-alarm-actions-enabled", [ALARM], "nobody", put("alarmActions", [])),
-    StackMutation("multi-alarm-has-recipients", [TOPIC, SUBSCRIPTION], "no subscriber", unheard),
+    StackMutation("multi-alarm-has-recipients", [TOPIC, SUBSCRIPTION], "no subscriber", without_subscriptions),
 ]

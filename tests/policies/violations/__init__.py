@@ -17,7 +17,7 @@ from pulumi_policy import PolicyResource, ResourceValidationPolicy
 from policies.pack import POLICIES
 from tests.policies.graph import graph
 from tests.policies.mutations import Change, kind_of
-from tests.policies.mutations.stacks import Whole, whole_stacks
+from tests.policies.mutations.stacks import PolicyStack, policy_stacks
 from tests.policies.resources import findings
 from tests.support.harness import Registered
 
@@ -49,9 +49,9 @@ def findings_of(violation: Violation) -> Mapping[str, Sequence[str]]:
 
     Policies about single resources check only the changed resources: the others are unchanged and have no findings.
     """
-    stack = whole_stacks()[violation.stack]
+    stack = policy_stacks()[violation.stack]
     whole = _graph_of(violation.stack)
-    broken = _picked(stack, violation)
+    broken = _selected(stack, violation)
     changed = graph(violation.change(deepcopy(broken)), whole)
     everything = [*(each for urn, each in whole.items() if urn != broken.urn), *changed]
     found = {
@@ -67,10 +67,10 @@ def findings_of(violation: Violation) -> Mapping[str, Sequence[str]]:
 
 @cache
 def _graph_of(stack: int) -> Mapping[str, PolicyResource]:
-    return {each.urn: each for each in graph(whole_stacks()[stack].resources)}
+    return {each.urn: each for each in graph(policy_stacks()[stack].resources)}
 
 
-def _picked(stack: Whole, violation: Violation) -> Registered:
+def _selected(stack: PolicyStack, violation: Violation) -> Registered:
     """Returns the selected resource with the first URN. The Pulumi program registers resources in no fixed order."""
     picked = [each for each in stack.resources if kind_of(each) == violation.of and violation.where(each)]
     return min(picked, key=lambda each: each.urn)

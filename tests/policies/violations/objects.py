@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tests.policies.mutations.changes import beside, put, without
+from tests.policies.mutations.changes import add_resource, put, without
 from tests.policies.violations import GOOGLE, Violation
 from tests.support.harness import Registered
 
@@ -293,7 +293,7 @@ def inline() -> list[Violation]:
             named,
             "everybody",
             "aws:sqs/queue:Queue",
-            beside(
+            add_resource(
                 secret, name="artifact-edge/prod/new", policy=open_to_all.replace("s3:GetObject", "secretsmanager:*")
             ),
         ),

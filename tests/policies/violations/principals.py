@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.policies.mutations.changes import also_allow, beside, put, statements
+from tests.policies.mutations.changes import add_resource, also_allow, put, statements
 from tests.policies.violations import GOOGLE, Violation
 
 OTHER = "arn:aws:iam::999999999999:root"
@@ -103,7 +103,7 @@ def others() -> list[Violation]:
             OWN,
             ACCOUNT,
             QUEUE,
-            beside(
+            add_resource(
                 QUEUE_POLICY,
                 depends="queueUrl",
                 queueUrl="x",
@@ -117,7 +117,7 @@ def others() -> list[Violation]:
             OWN,
             ACCOUNT,
             TABLE,
-            beside(
+            add_resource(
                 DYNAMO_POLICY,
                 depends="resourceArn",
                 resourceArn="x",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from tests.policies.mutations.changes import beside, gone, put, unprotected
+from tests.policies.mutations.changes import add_resource, put, remove, unprotected
 from tests.policies.violations import GOOGLE, Violation
 from tests.support.harness import Registered
 
@@ -38,7 +38,9 @@ def keys() -> list[Violation]:
             "multi-key-enabled",
             "DISABLED",
             GOOGLE_KEY,
-            beside("gcp:kms/cryptoKeyVersion:CryptoKeyVersion", depends="cryptoKey", cryptoKey="x", state="DISABLED"),
+            add_resource(
+                "gcp:kms/cryptoKeyVersion:CryptoKeyVersion", depends="cryptoKey", cryptoKey="x", state="DISABLED"
+            ),
             stack=GOOGLE,
         ),
         Violation(
@@ -70,7 +72,7 @@ def _of_data(key: Registered) -> bool:
 def databases() -> list[Violation]:
     recoverable = "multi-database-point-in-time-recovery-enabled"
     return [
-        Violation("database: no backups", BACKED_UP, "no backup", BACKUPS, gone, stack=GOOGLE),
+        Violation("database: no backups", BACKED_UP, "no backup", BACKUPS, remove, stack=GOOGLE),
         *[
             Violation(
                 f"database: backups are kept for {how}",
@@ -127,7 +129,7 @@ def unreviewed() -> list[Violation]:
     """Returns violations that add a resource of a type that policies do not know. Several of these types are free."""
 
     def added(how: str, token: str, of: str = BUCKET, stack: int = 0, **props: Any) -> Violation:
-        return Violation(f"unreviewed: {how}", REVIEWED, token, of, beside(token, **props), stack=stack)
+        return Violation(f"unreviewed: {how}", REVIEWED, token, of, add_resource(token, **props), stack=stack)
 
     return [
         added("a public access list", "aws:s3/bucketAcl:BucketAcl", acl="public-read"),

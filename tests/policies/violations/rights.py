@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests.policies.cases.parts import document
-from tests.policies.mutations.changes import also_allow, beside, put, statements
+from tests.policies.mutations.changes import add_resource, also_allow, put, statements
 from tests.policies.violations import GOOGLE, Violation
 from tests.support.harness import Registered
 
@@ -96,7 +96,7 @@ def managed() -> list[Violation]:
 
     def attached(name: str, token: str = attachment, arns: str = "policyArn") -> Violation:
         arn = f"arn:aws:iam::aws:policy/{name}"
-        change = beside(token, depends="role", role="x", **{arns: [arn] if arns.endswith("s") else arn})
+        change = add_resource(token, depends="role", role="x", **{arns: [arn] if arns.endswith("s") else arn})
         return Violation(f"managed policy {name} by {token.split(':')[-1]}", MANAGED, name, ROLE, change)
 
     return [
@@ -115,7 +115,7 @@ def managed() -> list[Violation]:
             MANAGED,
             "everything",
             ROLE,
-            beside(attachment, depends="role", role="x", policyArn="arn:aws:iam::123456789012:policy/everything"),
+            add_resource(attachment, depends="role", role="x", policyArn="arn:aws:iam::123456789012:policy/everything"),
         ),
     ]
 
@@ -171,7 +171,7 @@ def _new_role_with(secret: str) -> Any:
     allowing = document({"Effect": "Allow", "Action": READ, "Resource": secret})
 
     def change(role: Registered) -> Sequence[Registered]:
-        return beside(ROLE_POLICY, role="new-role", policy=allowing)(role)
+        return add_resource(ROLE_POLICY, role="new-role", policy=allowing)(role)
 
     return change
 

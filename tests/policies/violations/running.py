@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tests.policies.mutations import Change
-from tests.policies.mutations.changes import beside, gone, put, put_only, without
+from tests.policies.mutations.changes import add_resource, put, put_only, remove, without
 from tests.policies.violations import GOOGLE, Violation
 from tests.support.harness import Registered
 
@@ -41,7 +41,7 @@ def edge() -> list[Violation]:
         Violation(
             "edge: whether the clients' name is proxied is left out", proxied, "packages", RECORD, without("proxied")
         ),
-        Violation("edge: the clients' name has no record", proxied, "packages", RECORD, gone),
+        Violation("edge: the clients' name has no record", proxied, "packages", RECORD, remove),
         Violation(
             "edge: the clients' name is not proxied, on Google",
             proxied,
@@ -55,7 +55,7 @@ def edge() -> list[Violation]:
             "aws-route53-client-hostname-leads-to-edge",
             "198.51.100.1",
             ROUTE53,
-            _past_the_edge,
+            _to_another_address,
             lambda record: record.inputs["name"].startswith("packages."),
         ),
         *[
@@ -105,7 +105,7 @@ def edge() -> list[Violation]:
     ]
 
 
-def _past_the_edge(record: Registered) -> Sequence[Registered]:
+def _to_another_address(record: Registered) -> Sequence[Registered]:
     record.inputs.update(type="A", records=["198.51.100.1"])
     return [record]
 
@@ -114,10 +114,10 @@ def functions() -> list[Violation]:
     enabled, followed = "aws-lambda-triggers-enabled", "aws-dynamodb-table-changes-followed"
     url, text = "multi-function-environment-without-secrets", "password"
 
-    def knows(how: str, name: str, value: str, says: str = text) -> Violation:
+    def function_variable(how: str, name: str, value: str, says: str = text) -> Violation:
         return Violation(f"function: knows {how}", url, says, FUNCTION, put(f"environment.variables.{name}", value))
 
-    def service_knows(how: str, name: str, value: str) -> Violation:
+    def service_variable(how: str, name: str, value: str) -> Violation:
         def change(service: Registered) -> Sequence[Registered]:
             service.inputs["template"]["containers"][0]["envs"].append({"name": name, "value": value})
             return [service]
@@ -126,7 +126,7 @@ def functions() -> list[Violation]:
 
     return [
         Violation("function: the stream's mapping is disabled", enabled, "disabled", MAPPING, put("enabled", False)),
-        Violation("function: the stream has no mapping", followed, "no enabled", MAPPING, gone),
+        Violation("function: the stream has no mapping", followed, "no enabled", MAPPING, remove),
         Violation(
             "function: the stream's mapping is disabled, seen from the table",
             followed,
@@ -155,7 +155,7 @@ def functions() -> list[Violation]:
         Violation(
             "function: the clock is stopped by its old switch", enabled, "isEnabled", CLOCK, put("isEnabled", False)
         ),
-        Violation("function: has no log group", "aws-lambda-log-group-declared", "log group", LOG_GROUP, gone),
+        Violation("function: has no log group", "aws-lambda-log-group-declared", "log group", LOG_GROUP, remove),
         Violation(
             "function: logs to a group that is not of the stack",
             "aws-lambda-log-group-declared",
@@ -163,13 +163,13 @@ def functions() -> list[Violation]:
             FUNCTION,
             put("loggingConfig", {"logFormat": "Text", "logGroup": "elsewhere"}),
         ),
-        knows("a database's URL", "STORE", "postgres://admin:hunter2@db.example/x"),
-        knows("a cache's URL without a user", "CACHE", "redis://:hunter2@cache.example:6379/0"),
-        knows("a queue's URL with an encoded password", "QUEUE", "amqps://u:p%40ss@mq.example"),
-        knows("a connection's parameters", "DSN", "host=db user=app password=hunter2"),
-        knows("a password in a query", "JDBC", "jdbc:postgresql://db/x?user=app&password=hunter2"),
-        knows("a short secret by its name", "API_TOKEN", "hunter2", "API_TOKEN"),
-        service_knows("a database's URL", "DATABASE_URL", "postgresql://admin:hunter2@db.example/x"),
+        function_variable("a database's URL", "STORE", "postgres://admin:hunter2@db.example/x"),
+        function_variable("a cache's URL without a user", "CACHE", "redis://:hunter2@cache.example:6379/0"),
+        function_variable("a queue's URL with an encoded password", "QUEUE", "amqps://u:p%40ss@mq.example"),
+        function_variable("a connection's parameters", "DSN", "host=db user=app password=hunter2"),
+        function_variable("a password in a query", "JDBC", "jdbc:postgresql://db/x?user=app&password=hunter2"),
+        function_variable("a short secret by its name", "API_TOKEN", "hunter2", "API_TOKEN"),
+        service_variable("a database's URL", "DATABASE_URL", "postgresql://admin:hunter2@db.example/x"),
         Violation(
             "service: the follower may stop",
             "gcp-run-follower-always-on",
@@ -314,7 +314,7 @@ def messages() -> list[Violation]:
             "gcp-pubsub-topic-subscribed",
             "no subscription",
             SUBSCRIPTION,
-            gone,
+            remove,
             stack=GOOGLE,
         ),
         Violation("messages: alarms go to a plain URL", https, "http", email, put("protocol", "http")),
@@ -323,7 +323,7 @@ def messages() -> list[Violation]:
             https,
             "http",
             TOPIC,
-            beside(email, depends="topic", topic="x", protocol="http", endpoint="http://hook.example/"),
+            add_resource(email, depends="topic", topic="x", protocol="http", endpoint="http://hook.example/"),
         ),
         Violation(
             "messages: are pushed by plain http",

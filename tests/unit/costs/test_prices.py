@@ -39,7 +39,7 @@ def test_the_table_names_types_that_exist_and_none_twice() -> None:
         assert vars(transforms.resource_class(token))["pulumi_type"] == token
 
 
-def test_the_room_imports_nothing_of_the_program() -> None:
+def test_costs_imports_nothing_of_the_program() -> None:
     for file in (ROOT / "costs").glob("*.py"):
         assert "infra" not in file.read_text()
 

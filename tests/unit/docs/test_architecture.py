@@ -40,8 +40,8 @@ def linter() -> dict[str, Any]:
 
 
 def test_each_path_on_the_page_exists() -> None:
-    rooms = {span for row in rows(section("Floors")) for span in paths(" | ".join(row[1:]))}
-    found = [path for path in paths(PAGE.read_text()) if path not in rooms]
+    subfolders = {span for row in rows(section("Floors")) for span in paths(" | ".join(row[1:]))}
+    found = [path for path in paths(PAGE.read_text()) if path not in subfolders]
     assert len(found) > 80
     assert [path for path in found if not (CHECKOUT / path).exists()] == []
 
@@ -52,23 +52,26 @@ def test_each_path_in_contributing_exists() -> None:
     assert [path for path in found if not (CHECKOUT / path).exists()] == []
 
 
-def test_each_room_exists_in_its_folder() -> None:
-    table = section("Floors").split("The large folders have rooms:")[1]
-    named = [(row[0].strip("`"), room) for row in rows(table) for room in paths(row[1])]
+def test_each_subfolder_exists_in_its_folder() -> None:
+    table = section("Floors").split("The large folders have subfolders:")[1]
+    named = [(row[0].strip("`"), subfolder) for row in rows(table) for subfolder in paths(row[1])]
     assert len(named) > 15
     assert [
-        folder + room
-        for folder, room in named
-        if not (CHECKOUT / folder / room).exists() and not (CHECKOUT / room).exists()
+        folder + subfolder
+        for folder, subfolder in named
+        if not (CHECKOUT / folder / subfolder).exists() and not (CHECKOUT / subfolder).exists()
     ] == []
 
 
 @pytest.mark.parametrize("folder", ["registry", "workers", "emulation", "policies"])
-def test_the_page_names_each_room_of_a_large_folder(folder: str) -> None:
-    table = section("Floors").split("The large folders have rooms:")[1]
+def test_the_page_names_each_subfolder_of_a_large_folder(folder: str) -> None:
+    table = section("Floors").split("The large folders have subfolders:")[1]
     (named,) = [set(paths(row[1])) for row in rows(table) if row[0] == f"`{folder}/`"]
     there = {f"{path.name}/" for path in (CHECKOUT / folder).iterdir() if path.is_dir() and any(path.glob("*.*"))}
-    assert named == {room for room in there if not room.startswith((".", "__"))} - {"config/", "exemptions/"}
+    assert named == {subfolder for subfolder in there if not subfolder.startswith((".", "__"))} - {
+        "config/",
+        "exemptions/",
+    }
 
 
 def test_each_folder_in_the_picture_exists() -> None:

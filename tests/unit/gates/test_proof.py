@@ -76,7 +76,9 @@ ONE_OF_EACH = [
 ]
 
 
-def proved(resources: Sequence[Resource], *survives: Survived, borne: Sequence[NotSurvived] = ONE_OF_EACH) -> list[str]:
+def findings_of(
+    resources: Sequence[Resource], *survives: Survived, borne: Sequence[NotSurvived] = ONE_OF_EACH
+) -> list[str]:
     return prove(resources, Statements(survives=list(survives), does_not_survive=list(borne))).findings
 
 
@@ -88,11 +90,11 @@ ALL = (each("zone"), each("region"), each("store"))
 
 
 def test_two_regions_survive_the_loss_of_either_and_of_any_zone_and_bucket() -> None:
-    assert proved([*TWO_REGIONS, *cloudflare(*SHIELDS)], *ALL) == []
+    assert findings_of([*TWO_REGIONS, *cloudflare(*SHIELDS)], *ALL) == []
 
 
 def test_the_counterexample_names_the_loss_the_path_and_the_broken_hop() -> None:
-    findings = proved([*TWO_REGIONS, *cloudflare("us-east-1-a", "us-east-1-b")], *ALL)
+    findings = findings_of([*TWO_REGIONS, *cloudflare("us-east-1-a", "us-east-1-b")], *ALL)
     assert findings == [
         "loss of region:us-east-1: npm packument, cached token and 11 more paths has no edge network for"
         " packages.example.com: Cloudflare has no shield: us-east-1-a.shield.example.com is lost with region:us-east-1;"
@@ -109,7 +111,7 @@ def test_shields_that_read_from_one_bucket_do_not_survive_it() -> None:
         *shield("eu-west-1", "a", "us-east-1"),
         *cloudflare("us-east-1-a", "eu-west-1-a"),
     ]
-    findings = proved(stack, *ALL)
+    findings = findings_of(stack, *ALL)
     assert len(findings) == 2
     assert all("has no origin: Bucket us-east-1 is lost" in finding for finding in findings)
     assert any(finding.startswith("loss of store:Bucket us-east-1: ") for finding in findings)
@@ -117,16 +119,16 @@ def test_shields_that_read_from_one_bucket_do_not_survive_it() -> None:
 
 def test_pairs_are_lost_together() -> None:
     stack = [*TWO_REGIONS, *cloudflare(*SHIELDS)]
-    findings = proved(stack, *ALL, each("region", "zone"))
+    findings = findings_of(stack, *ALL, each("region", "zone"))
     assert {finding.split(": npm")[0] for finding in findings} == {"loss of region:us-east-1 and zone:eu-west-1a"}
-    both = proved(stack, *ALL, Survived(all=["region:us-east-1", "region:eu-west-1"]))
+    both = findings_of(stack, *ALL, Survived(all=["region:us-east-1", "region:eu-west-1"]))
     assert both[0].startswith("loss of region:eu-west-1 and region:us-east-1: npm packument")
 
 
 def test_cold_tokens_need_the_metadata_api_and_cached_ones_the_store_or_the_api() -> None:
     stack = [*TWO_REGIONS, *cloudflare(*SHIELDS, api=True)]
     borne = [one for one in ONE_OF_EACH if one.all != ["store:WorkersKvNamespace tokens"]]
-    findings = proved(stack, *ALL, borne=borne)
+    findings = findings_of(stack, *ALL, borne=borne)
     assert {finding.split(": ", 1)[0] for finding in findings} == {
         "loss of region:us-east-1",
         "loss of store:Table metadata",
@@ -136,12 +138,12 @@ def test_cold_tokens_need_the_metadata_api_and_cached_ones_the_store_or_the_api(
         NotSurvived(all=[loss], paths=["*, cold token"], reason="a new token waits until the region is back")
         for loss in ("region:us-east-1", "store:Table metadata")
     ]
-    assert proved(stack, *ALL, borne=[*borne, *cold]) == []
+    assert findings_of(stack, *ALL, borne=[*borne, *cold]) == []
 
 
 def lost(loss: str, resources: Sequence[Resource]) -> list[str]:
     """Returns the proof's findings for one loss, such as a zone or region, if the stack must survive only this loss."""
-    all_findings = proved(resources, Survived(all=[loss]), borne=[])
+    all_findings = findings_of(resources, Survived(all=[loss]), borne=[])
     return [
         finding
         for finding in all_findings
@@ -176,7 +178,7 @@ def test_objects_cannot_be_read_without_their_key() -> None:
     assert "Bucket us-east-1 has no key" in lost("store:Key objects", stack)[0]
 
 
-def test_a_metadata_api_asks_the_replica_in_its_region() -> None:
+def test_a_metadata_api_reads_the_replica_in_its_region() -> None:
     home = {"region": "us-east-1"}
     stack = [
         *TWO_REGIONS,
@@ -185,20 +187,20 @@ def test_a_metadata_api_asks_the_replica_in_its_region() -> None:
     ]
     replicated = resource(TABLE, "metadata", {**home, "replicas": [{"regionName": "eu-west-1"}]})
     assert lost("region:us-east-1", [*stack, replicated]) == []
-    assert "metadata API in eu-west-1 has no table" in proved([*stack, resource(TABLE, "metadata", home)])[0]
+    assert "metadata API in eu-west-1 has no table" in findings_of([*stack, resource(TABLE, "metadata", home)])[0]
 
 
 def test_a_loss_declared_as_breaking_must_break_something() -> None:
     stack = [*TWO_REGIONS, *cloudflare(*SHIELDS)]
     stale = NotSurvived(all=["region:eu-west-1"], reason="was so before there were two regions")
-    assert proved(stack, *ALL, borne=[*ONE_OF_EACH, stale]) == [
+    assert findings_of(stack, *ALL, borne=[*ONE_OF_EACH, stale]) == [
         "loss of region:eu-west-1: stated not to be survived by '*', but it is; take the statement out"
     ]
 
 
 def test_every_loss_needs_a_statement() -> None:
     stack = [*TWO_REGIONS, *cloudflare(*SHIELDS)]
-    assert proved(stack, each("zone"), each("region")) == [
+    assert findings_of(stack, each("zone"), each("region")) == [
         f"loss of store:Bucket {region}: nothing is said of it; name it under `survives` or `does_not_survive`"
         for region in ("eu-west-1", "us-east-1")
     ]
@@ -208,13 +210,13 @@ def test_every_loss_needs_a_statement() -> None:
 def test_a_loss_without_resources_is_an_error(statement: Survived | NotSurvived) -> None:
     survives = [*ALL, statement] if isinstance(statement, Survived) else [*ALL]
     borne = [*ONE_OF_EACH, statement] if isinstance(statement, NotSurvived) else ONE_OF_EACH
-    findings = proved([*TWO_REGIONS, *cloudflare(*SHIELDS)], *survives, borne=borne)
+    findings = findings_of([*TWO_REGIONS, *cloudflare(*SHIELDS)], *survives, borne=borne)
     assert len(findings) == 1
     assert f"{SLIP} is nothing that a path stands on" in findings[0]
 
 
 def test_a_stack_without_a_name_for_clients_has_no_path() -> None:
-    findings = proved([one for one in TWO_REGIONS if one is not TO_CLOUDFLARE])
+    findings = findings_of([one for one in TWO_REGIONS if one is not TO_CLOUDFLARE])
     assert len(findings) == 14
     assert findings[0].startswith("npm packument, cached token: no route even when nothing is lost: ")
     assert findings[0].endswith("has no host name for clients: there is none")

@@ -85,7 +85,7 @@ def test_an_interrupted_run_is_finished_by_the_next(monkeypatch: pytest.MonkeyPa
     assert secret("edge")["origin_key"] == secret("shield")["origin_key"]
 
 
-def test_each_function_has_its_own_secret_and_the_edges_is_none_of_them() -> None:
+def test_each_function_has_a_secret_of_its_own_and_so_has_the_edge() -> None:
     keys.initialize("dev", "example.com", "us-east-1", "kv-token", "purge-token")
     assert secret("edge-kv") == {"api_token": "kv-token"}
     assert secret("edge-purge") == {"api_token": "purge-token"}

@@ -145,7 +145,7 @@ class Cloud:
         answer = self.send(method, url, headers=dict(request.headers), environ_overrides={"REMOTE_ADDR": address})
         return answer.text.partition("<Code>")[2].partition("</Code>")[0] or answer.text
 
-    def origin_ways(self, *conditions: dict[str, Any]) -> None:
+    def deny_reads_if(self, *conditions: dict[str, Any]) -> None:
         refusals = [statement("Deny", ["s3:GetObject", "s3:ListBucket"], Condition=each) for each in conditions]
         document = json.dumps(policy(*refusals))
         self.iam.put_role_policy(RoleName="shield", PolicyName="origin-ways", PolicyDocument=document)
@@ -193,17 +193,17 @@ def cloud(aws_cloud: None) -> Iterator[Cloud]:
 
 def test_a_role_reads_only_through_its_endpoint_or_from_its_address(cloud: Cloud) -> None:
     assert cloud.read("near/k", ELSEWHERE) == "body"  # no policy limits the network path yet
-    cloud.origin_ways(
+    cloud.deny_reads_if(
         {"StringNotEquals": {"aws:SourceVpce": cloud.endpoint}}, {"NotIpAddress": {"aws:SourceIp": "10.1.1.1/32"}}
     )
     # In its own region, the machine reaches S3 through the VPC endpoint, so its public address does not help.
     assert cloud.read("near/k", cloud.address) == "AccessDenied"
-    cloud.origin_ways({"StringNotEquals": {"aws:SourceVpce": cloud.endpoint}})
+    cloud.deny_reads_if({"StringNotEquals": {"aws:SourceVpce": cloud.endpoint}})
     assert cloud.read("near/k", cloud.address) == "body"
     assert cloud.read("near/k", ELSEWHERE) == "AccessDenied"
     # The VPC endpoint does not lead to S3 in another region.
     assert cloud.read("far/k", cloud.address, region="eu-west-1") == "AccessDenied"
-    cloud.origin_ways({"NotIpAddress": {"aws:SourceIp": [f"{cloud.address}/32"]}})
+    cloud.deny_reads_if({"NotIpAddress": {"aws:SourceIp": [f"{cloud.address}/32"]}})
     assert cloud.read("far/k", cloud.address, region="eu-west-1") == "body"
     assert cloud.read("far/k", ELSEWHERE, region="eu-west-1") == "AccessDenied"
 
@@ -231,7 +231,7 @@ def test_a_session_needs_its_token_also_in_a_signed_url(cloud: Cloud) -> None:
     request = AWSRequest(method="GET", url=url)
     S3SigV4Auth(Credentials(credentials.access_key, credentials.secret_key), "s3", "us-east-1").add_auth(request)
     assert "<Code>InvalidToken" in cloud.send("GET", url, headers=dict(request.headers)).text
-    cloud.origin_ways({"NotIpAddress": {"aws:SourceIp": "192.0.2.1/32"}, "StringNotEquals": {"aws:SourceVpce": "x"}})
+    cloud.deny_reads_if({"NotIpAddress": {"aws:SourceIp": "192.0.2.1/32"}, "StringNotEquals": {"aws:SourceVpce": "x"}})
     request = AWSRequest(method="GET", url=url)
     S3SigV4QueryAuth(credentials, "s3", "us-east-1").add_auth(request)
     assert "<Code>AccessDenied" in cloud.send("GET", request.url).text

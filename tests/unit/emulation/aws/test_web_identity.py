@@ -48,7 +48,7 @@ def trust(*statements: Any) -> None:
         iam.create_role(RoleName="unit-shield", AssumeRolePolicyDocument=document)
 
 
-def take_on(token: str, role: str = ROLE) -> Any:
+def assume_role(token: str, role: str = ROLE) -> Any:
     config = Config(signature_version=UNSIGNED, retries={"max_attempts": 0})
     sts = cast(Any, boto3).client("sts", region_name="us-east-1", config=config)
     return sts.assume_role_with_web_identity(RoleArn=role, RoleSessionName="us-0", WebIdentityToken=token)
@@ -68,14 +68,14 @@ def caller(credentials: Any) -> str:
 
 def refusal(token: str, role: str = ROLE) -> str:
     with pytest.raises(ClientError) as refused:
-        take_on(token, role)
+        assume_role(token, role)
     answer = cast(Any, refused.value).response
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == (403 if answer["Error"]["Code"] == "AccessDenied" else 400)
     return answer["Error"]["Code"]
 
 
 def test_the_named_account_gets_credentials_of_the_role(google: Tokens) -> None:
-    first, second = (take_on(google.identity(SHIELD, ROLE))["Credentials"] for _ in range(2))
+    first, second = (assume_role(google.identity(SHIELD, ROLE))["Credentials"] for _ in range(2))
     assert caller(first) == caller(second) == "arn:aws:sts::123456789012:assumed-role/unit-shield/us-0"
     assert first["AccessKeyId"] != second["AccessKeyId"]
     assert 3500 < first["Expiration"].timestamp() - time.time() <= 3600
@@ -125,4 +125,4 @@ def test_an_unknown_condition_denies_access(google: Tokens) -> None:
     named = assumed_by_google_accounts([SHIELD.unique_id], ROLE)
     trust({**named, "Condition": {"StringLike": {"accounts.google.com:sub": "*"}}})
     with pytest.raises(UnknownCondition, match=r"StringLike accounts.google.com:sub"):
-        take_on(google.identity(SHIELD, ROLE))
+        assume_role(google.identity(SHIELD, ROLE))

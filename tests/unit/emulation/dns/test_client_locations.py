@@ -44,7 +44,7 @@ class Place:
 
 
 @asynccontextmanager
-async def a_place(directory: Path, connections: int = 8) -> AsyncGenerator[Place]:
+async def proxied_listeners(directory: Path, connections: int = 8) -> AsyncGenerator[Place]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         body = str(writer.get_extra_info("sockname")[0]).encode() + b"\n" + SENT
@@ -68,7 +68,7 @@ def _pop_of(client: ClientLocation) -> str:
 
 def test_a_client_behind_the_proxy_reaches_the_place_that_dns_gives_to_its_client_location(tmp_path: Path) -> None:
     async def fetch() -> bytes:
-        async with a_place(tmp_path) as place:
+        async with proxied_listeners(tmp_path) as place:
             proxy = f"http://{PROXY}:{place.proxy}"
             async with httpx.AsyncClient(proxy=proxy, verify=place.trust, trust_env=False) as client:
                 return (await client.get(f"https://{HOST}/")).content
@@ -93,7 +93,7 @@ def test_other_requests_are_refused_with_a_clear_message(
     tmp_path: Path, request_line: str, status: str, reason: str
 ) -> None:
     async def send_query() -> str:
-        async with a_place(tmp_path) as place:
+        async with proxied_listeners(tmp_path) as place:
             reader, writer = await asyncio.open_connection(PROXY, place.proxy)
             writer.write(f"{request_line}\r\n\r\n".encode())
             answer = await reader.read()
@@ -107,7 +107,7 @@ def test_other_requests_are_refused_with_a_clear_message(
 
 def test_connections_are_limited_and_a_closed_one_frees_a_place(tmp_path: Path) -> None:
     async def send_query() -> list[str]:
-        async with a_place(tmp_path, connections=1) as place:
+        async with proxied_listeners(tmp_path, connections=1) as place:
             first, reader, writer = await place.connect(f"{HOST}:443")
             second, _, refused = await place.connect(f"{HOST}:443")
             refused.close()
@@ -127,7 +127,7 @@ def test_a_half_closed_connection_still_receives_data(tmp_path: Path) -> None:
     """Checks half-closed connections: the listener responds only after it has received everything."""
 
     async def send_query() -> bytes:
-        async with a_place(tmp_path) as place:
+        async with proxied_listeners(tmp_path) as place:
 
             async def digest(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
                 writer.write(hashlib.sha256(await reader.read()).digest())

@@ -53,7 +53,7 @@ async def until(true: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-def a_check(port: int, **more: Any) -> Check:
+def make_health_check(port: int, **more: Any) -> Check:
     """Returns a health check that changes its status after one result and checks every 0.01 seconds."""
     return replace(
         Check(id="c", type="HTTP", address=ADDRESS, port=port, path="/healthz", failures=1, interval=0.01),
@@ -66,7 +66,7 @@ def verdict(answer: str, tls: ssl.SSLContext | None = None, /, **more: Any) -> t
 
     async def look() -> tuple[bool, str]:
         async with endpoint(answer, tls) as (port, requests), health_checks(lambda _: [ADDRESS]) as checks:
-            checks.configure([a_check(port, **more)])
+            checks.configure([make_health_check(port, **more)])
             await until(lambda: len(requests) > 2)
             return checks.healthy("c"), requests[0]
 
@@ -111,7 +111,7 @@ def test_tcp_needs_only_a_listener() -> None:
     async def look() -> None:
         async with health_checks() as checks:
             async with endpoint("") as (port, _):
-                checks.configure([a_check(port, type="TCP"), a_check(1, type="TCP", id="closed")])
+                checks.configure([make_health_check(port, type="TCP"), make_health_check(1, type="TCP", id="closed")])
                 await until(lambda: not checks.healthy("closed"))
                 assert checks.healthy("c")
             await until(lambda: not checks.healthy("c"))
@@ -125,7 +125,7 @@ def test_an_endpoint_that_comes_back_is_healthy_again() -> None:
         async with health_checks() as checks:
             async with endpoint(response("200 OK")) as (port, _):
                 pass
-            checks.configure([a_check(port)])
+            checks.configure([make_health_check(port)])
             await until(lambda: not checks.healthy("c"))
             server = await asyncio.start_server(
                 lambda _, writer: writer.write(response("200 OK").encode()), ADDRESS, port
@@ -140,7 +140,7 @@ def test_an_endpoint_that_comes_back_is_healthy_again() -> None:
 def test_a_calculated_check_counts_its_healthy_children(threshold: int, healthy: bool) -> None:
     async def look() -> None:
         async with health_checks() as checks:
-            children = [a_check(1, id="down"), a_check(1, id="ignored", disabled=True)]
+            children = [make_health_check(1, id="down"), make_health_check(1, id="ignored", disabled=True)]
             total = Check(id="all", type="CALCULATED", children=("down", "ignored"), threshold=threshold)
             checks.configure([*children, total])
             await until(lambda: not checks.healthy("down"))
@@ -152,11 +152,11 @@ def test_a_calculated_check_counts_its_healthy_children(threshold: int, healthy:
 def test_a_changed_check_starts_as_healthy_and_a_removed_one_counts_as_healthy() -> None:
     async def look() -> None:
         async with health_checks() as checks:
-            checks.configure([a_check(1)])
+            checks.configure([make_health_check(1)])
             await until(lambda: not checks.healthy("c"))
-            checks.configure([a_check(1)])
+            checks.configure([make_health_check(1)])
             assert not checks.healthy("c")
-            checks.configure([a_check(2)])
+            checks.configure([make_health_check(2)])
             assert checks.healthy("c")
             await until(lambda: not checks.healthy("c"))
             checks.configure([])

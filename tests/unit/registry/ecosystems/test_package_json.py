@@ -133,12 +133,12 @@ def test_the_files_of_a_tarball_decide_what_package_json_does_not_say(tmp_path: 
 @pytest.mark.parametrize(
     "package", [{"gypfile": False}, {"scripts": {"preinstall": ""}}, {"scripts": {"test": "x"}, "gypfile": False}]
 )
-def test_a_gyp_file_builds_nothing_where_the_package_says_so(tmp_path: Path, package: Any) -> None:
+def test_a_gyp_file_is_ignored_if_the_package_builds_nothing(tmp_path: Path, package: Any) -> None:
     for manifest in served(tmp_path, package, **{"binding.gyp": ""}):
         assert "hasInstallScript" not in manifest
 
 
-def test_a_shrinkwrap_in_a_folder_pins_nothing(tmp_path: Path) -> None:
+def test_a_shrinkwrap_or_gyp_file_in_a_subfolder_is_ignored(tmp_path: Path) -> None:
     for manifest in served(tmp_path, {}, **{"examples/npm-shrinkwrap.json": "{}", "lib/binding.gyp": ""}):
         assert manifest["_hasShrinkwrap"] is False
         assert "hasInstallScript" not in manifest
@@ -172,7 +172,7 @@ def test_versions_without_a_record_of_their_files_still_render(tmp_path: Path) -
         ("node.js_x~", "1.0.0", "npm/node.js_x~/-/node.js_x~-1.0.0.tgz"),
     ],
 )
-def test_names_and_versions_that_npm_takes_are_taken(tmp_path: Path, name: str, version: str, key: str) -> None:
+def test_names_and_versions_that_npm_accepts_are_accepted(tmp_path: Path, name: str, version: str, key: str) -> None:
     artifact = npm.read(packed(tmp_path, {"name": name, "version": version}))
     assert artifact.blobs[0].key == key
     for packument in read_back(artifact):
@@ -188,6 +188,6 @@ def test_names_and_versions_that_npm_takes_are_taken(tmp_path: Path, name: str, 
 @pytest.mark.parametrize(
     "value", [None, 0, 1, True, "", "x", [], [None], [{}], {}, {"a": None}, {"a": {"b": []}}, "\ud800"]
 )
-def test_no_value_of_a_field_stops_a_publication(tmp_path: Path, field: str, value: Any) -> None:
+def test_no_field_value_prevents_a_publication(tmp_path: Path, field: str, value: Any) -> None:
     for manifest in served(tmp_path, {field: value}):
         assert manifest["version"] == "1.0.0"

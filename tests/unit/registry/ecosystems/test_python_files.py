@@ -48,7 +48,7 @@ def recorded(artifact: Artifact) -> Mapping[str, Any]:
         metadata().replace("\n", "\r\n"),
     ],
 )
-def test_metadata_of_every_age_is_taken_as_it_is(tmp_path: Path, says: str | bytes) -> None:
+def test_metadata_of_every_version_is_accepted_unchanged(tmp_path: Path, says: str | bytes) -> None:
     artifact = pypi.read(wheel(tmp_path / WHEEL, says))
     (served,) = [blob for blob in artifact.blobs if blob.key == f"pypi/files/p/{WHEEL}.metadata"]
     assert served.source == (says if isinstance(says, bytes) else says.encode())
@@ -74,7 +74,7 @@ def test_requires_python_reaches_readers_as_text(tmp_path: Path, requires_python
     assert f'data-requires-python="{in_html}"' in (page.body or b"").decode()
 
 
-def test_requires_python_that_says_unknown_says_nothing(tmp_path: Path) -> None:
+def test_requires_python_unknown_counts_as_missing(tmp_path: Path) -> None:
     assert recorded(pypi.read(wheel(tmp_path / WHEEL, metadata("Requires-Python: UNKNOWN"))))["requires_python"] == ""
 
 
@@ -96,7 +96,7 @@ def test_requires_python_that_says_unknown_says_nothing(tmp_path: Path) -> None:
         ("p-1.0.0-py3-none-any.whl", "p-1.0.dist-info", metadata(version="1.0")),
     ],
 )
-def test_names_of_wheels_are_taken_as_installers_read_them(
+def test_wheel_names_are_parsed_as_installers_parse_them(
     tmp_path: Path, filename: str, directory: str, says: str
 ) -> None:
     artifact = pypi.read(wheel(tmp_path / filename, says, directory=directory))
@@ -104,7 +104,7 @@ def test_names_of_wheels_are_taken_as_installers_read_them(
     assert artifact.blobs[0].key == f"pypi/files/{project}/{filename}"
 
 
-def test_a_wheel_may_vendor_other_distributions(tmp_path: Path) -> None:
+def test_a_wheel_may_contain_other_distributions(tmp_path: Path) -> None:
     vendored = {f"p/_vendor/{name}.dist-info/METADATA": metadata(name=name) for name in ("packaging-24.1", "q-1.0")}
     artifact = pypi.read(wheel(tmp_path / WHEEL, more={"p/__init__.py": "", "top_level.dist-info": "", **vendored}))
     assert recorded(artifact)["project"] == "pypi#p"
@@ -125,7 +125,7 @@ def test_a_wheel_may_vendor_other_distributions(tmp_path: Path) -> None:
         ({"more": {"../evil": ""}}, "reaches outside"),
     ],
 )
-def test_a_wheel_that_no_installer_takes_is_refused_by_name(tmp_path: Path, changes: Any, says: str) -> None:
+def test_a_wheel_that_no_installer_accepts_is_refused_by_name(tmp_path: Path, changes: Any, says: str) -> None:
     with pytest.raises(RegistryError, match=says) as refused:
         pypi.read(wheel(tmp_path / WHEEL, **changes))
     assert WHEEL in str(refused.value)
@@ -148,7 +148,7 @@ def test_a_wheel_that_no_installer_takes_is_refused_by_name(tmp_path: Path, chan
         ("p-1!1.0.tar.gz", "1!1.0"),
     ],
 )
-def test_sdists_are_taken_in_every_archive_and_by_their_legacy_names(
+def test_sdists_are_accepted_in_every_archive_format_and_with_legacy_names(
     tmp_path: Path, filename: str, version: str
 ) -> None:
     file = sdist(tmp_path / filename, metadata("Requires-Python: >=2.7", version=version, of="1.0"))
@@ -180,7 +180,7 @@ def test_sdists_are_named_for_their_project_in_any_spelling(tmp_path: Path, file
         (metadata(version="1.0-final-frozen"), {}),
     ],
 )
-def test_old_sdists_say_little_and_are_built_all_the_same(tmp_path: Path, info: str | bytes | None, more: Any) -> None:
+def test_old_sdists_with_little_metadata_are_accepted(tmp_path: Path, info: str | bytes | None, more: Any) -> None:
     assert recorded(pypi.read(sdist(tmp_path / "p-1.0.tar.gz", info, **more)))["version"] == "1.0"
 
 
@@ -201,7 +201,7 @@ def test_old_sdists_say_little_and_are_built_all_the_same(tmp_path: Path, info: 
         ("README.md", r"is neither a wheel \(\.whl\) nor an sdist"),
     ],
 )
-def test_what_no_installer_takes_is_refused_by_name(tmp_path: Path, filename: str, says: str) -> None:
+def test_a_file_that_no_installer_accepts_is_refused_by_name(tmp_path: Path, filename: str, says: str) -> None:
     with pytest.raises(RegistryError, match=says) as refused:
         pypi.read(sdist(tmp_path / filename))
     assert filename in str(refused.value)
@@ -230,7 +230,7 @@ def test_an_archive_that_is_no_sdist_is_refused_by_name(tmp_path: Path) -> None:
         assert file.name in str(refused.value)
 
 
-def test_own_uploads_may_be_held_to_the_rules_of_today(tmp_path: Path) -> None:
+def test_uploads_can_be_checked_by_current_rules(tmp_path: Path) -> None:
     taken = [
         wheel(tmp_path / WHEEL, metadata("License-File: LICENSE", of="2.4")),
         sdist(tmp_path / "p-1.0.tar.gz", metadata()),

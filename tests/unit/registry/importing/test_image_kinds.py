@@ -243,7 +243,7 @@ def test_a_digest_of_an_unsupported_algorithm_fails_by_name(importing: Any, imag
     assert "sha256 or sha512" in reason
 
 
-def test_nulls_stand_for_empty_lists(network: Network, importing: Any, images: Images) -> None:
+def test_null_counts_as_an_empty_list(network: Network, importing: Any, images: Images) -> None:
     nothing: dict[str, Any] = {"annotations": None, "subject": None, "artifactType": None}
     tags = {
         "layers": manifest(images, None, **nothing),
@@ -274,7 +274,7 @@ def test_an_artifact_with_empty_configs_and_embedded_data(network: Network, impo
 
 
 @pytest.mark.parametrize("sent", ["application/json", "text/plain; charset=utf-8", "application/octet-stream"])
-def test_a_manifest_that_its_registry_calls_something_else(
+def test_a_manifest_whose_registry_declares_another_media_type(
     network: Network, importing: Any, images: Images, sent: str
 ) -> None:
     image = runnable(images, [{"a": "b"}])

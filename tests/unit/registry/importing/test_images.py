@@ -34,7 +34,7 @@ HTPASSWD = "reader:$2b$05$NQFkngdY/ySK5WYwyCeh4.ltdNlQ.afTLJlXupd5DWELmtIAmUdmm\
 
 
 @pytest.fixture(autouse=True)
-def nobody_logged_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REGISTRY_AUTH_FILE", str(tmp_path / "auth.json"))
 
     def at_once(_: float) -> None: ...
@@ -79,7 +79,7 @@ def sha256(body: bytes) -> str:
 
 
 @dataclass
-class Multi:
+class SampleImages:
     """Provides a signed image for two platforms with an SBOM, and a second image that shares a layer."""
 
     images: Images
@@ -90,31 +90,33 @@ class Multi:
 
 
 @pytest.fixture
-def multi(tmp_path: Path) -> Multi:
+def sample_images(tmp_path: Path) -> SampleImages:
     images = Images(tmp_path / "images")
     shared = os.urandom(4000)
     amd = images.image("amd64", [shared, b"amd"])
     top = images.index([amd, images.image("arm64", [shared, b"arm"])])
     sbom = images.referrer(amd, "application/spdx+json", b"what is in it")
     signature = images.referrer(sbom, "application/x-signature", b"signed")
-    return Multi(images, top, sbom, signature, images.image("amd64", [shared, b"other"]))
+    return SampleImages(images, top, sbom, signature, images.image("amd64", [shared, b"other"]))
 
 
-def pushed(multi: Multi, host: str, auth: Any = None) -> None:
+def push_all(sample_images: SampleImages, host: str, auth: Any = None) -> None:
     """Pushes the images, with the tags that clients maintain on a registry without the referrers API."""
-    push = multi.images.push
-    push(host, "acme/app", multi.top, "1.0", auth=auth)
-    push(host, "acme/app", multi.other, "2.0", auth=auth)
-    for referrer in (multi.sbom, multi.signature):
-        manifest = json.loads((multi.images.directory / "blobs" / referrer["digest"].replace(":", "/")).read_bytes())
-        listed = multi.images.index([referrer])
+    push = sample_images.images.push
+    push(host, "acme/app", sample_images.top, "1.0", auth=auth)
+    push(host, "acme/app", sample_images.other, "2.0", auth=auth)
+    for referrer in (sample_images.sbom, sample_images.signature):
+        manifest = json.loads(
+            (sample_images.images.directory / "blobs" / referrer["digest"].replace(":", "/")).read_bytes()
+        )
+        listed = sample_images.images.index([referrer])
         push(host, "acme/app", listed, manifest["subject"]["digest"].replace(":", "-"), auth=auth)
 
 
-def assert_whole(network: Network, multi: Multi, repository: str) -> None:
+def assert_complete(network: Network, sample_images: SampleImages, repository: str) -> None:
     """Asserts that all parts of the image are in the bucket, byte for byte, and that its referrers are listed."""
-    assert sha256(network.get(f"oci/tags/{repository}/1.0")) == multi.top["digest"]
-    waiting, seen = [multi.top, multi.sbom, multi.signature], 0
+    assert sha256(network.get(f"oci/tags/{repository}/1.0")) == sample_images.top["digest"]
+    waiting, seen = [sample_images.top, sample_images.sbom, sample_images.signature], 0
     while waiting:
         descriptor = waiting.pop()
         body = network.get(f"oci/manifests/{repository}/{descriptor['digest'].replace(':', '/')}")
@@ -125,81 +127,87 @@ def assert_whole(network: Network, multi: Multi, repository: str) -> None:
             assert sha256(network.get(f"oci/blobs/{repository}/{part['digest'].replace(':', '/')}")) == part["digest"]
             seen += 1
     assert seen == 10
-    for referrer in (multi.sbom, multi.signature):
+    for referrer in (sample_images.sbom, sample_images.signature):
         subject = json.loads(network.get(f"oci/manifests/{repository}/{referrer['digest'].replace(':', '/')}"))
         subject = subject["subject"]["digest"].replace(":", "/")
         (listed,) = network.json(f"oci/referrers/{repository}/{subject}.json")["manifests"]
         assert (listed["digest"], listed["artifactType"]) == (referrer["digest"], referrer["artifactType"])
 
 
-def test_an_image_is_imported_with_its_platforms_and_referrers(network: Network, tmp_path: Path, multi: Multi) -> None:
+def test_an_image_is_imported_with_its_platforms_and_referrers(
+    network: Network, tmp_path: Path, sample_images: SampleImages
+) -> None:
     with serving(tmp_path / "registry") as host:
-        pushed(multi, host)
+        push_all(sample_images, host)
         imported = run(network, tmp_path, f"oci:{host}/acme/app:1.0", repository="mirror/app")
     assert (imported.new, imported.failed) == (1, [])
     assert network.json("oci/taglists/mirror/app/list.json")["tags"] == ["1.0"]
-    assert_whole(network, multi, "mirror/app")
+    assert_complete(network, sample_images, "mirror/app")
 
 
 def test_all_tags_are_imported_once_and_no_layer_twice(
-    network: Network, tmp_path: Path, multi: Multi, monkeypatch: pytest.MonkeyPatch
+    network: Network, tmp_path: Path, sample_images: SampleImages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetched: list[str] = []
     blob = distribution.SourceRepository.blob
 
-    def noted(self: Any, digest: str, size: int, file: Path) -> None:
+    def record_fetch(self: Any, digest: str, size: int, file: Path) -> None:
         fetched.append(digest)
         blob(self, digest, size, file)
 
-    monkeypatch.setattr(distribution.SourceRepository, "blob", noted)
+    monkeypatch.setattr(distribution.SourceRepository, "blob", record_fetch)
     with serving(tmp_path / "registry") as host:
-        pushed(multi, host)
+        push_all(sample_images, host)
         imported = run(network, tmp_path, f"oci:{host}/acme/app", all_versions=True)
         assert (imported.new, imported.failed) == (2, [])
         assert network.json("oci/taglists/acme/app/list.json")["tags"] == ["1.0", "2.0"]
-        assert_whole(network, multi, "acme/app")
+        assert_complete(network, sample_images, "acme/app")
         assert len(fetched) == len(set(fetched)) > 0
         again = run(network, tmp_path, f"oci:{host}/acme/app", all_versions=True)
         assert (again.new, again.skipped) == (0, 2)
         # Moves the tag, which then differs from the imported image.
-        multi.images.push(host, "acme/app", multi.other, "1.0")
+        sample_images.images.push(host, "acme/app", sample_images.other, "1.0")
         moved = run(network, tmp_path, f"oci:{host}/acme/app", all_versions=True)
         assert (moved.new, moved.skipped) == (1, 1)
-    assert sha256(network.get("oci/tags/acme/app/1.0")) == multi.other["digest"]
+    assert sha256(network.get("oci/tags/acme/app/1.0")) == sample_images.other["digest"]
     assert len(fetched) == len(set(fetched))
 
 
-def test_a_digest_is_imported_without_a_tag(network: Network, tmp_path: Path, multi: Multi) -> None:
+def test_a_digest_is_imported_without_a_tag(network: Network, tmp_path: Path, sample_images: SampleImages) -> None:
     with serving(tmp_path / "registry") as host:
-        pushed(multi, host)
-        imported = run(network, tmp_path, f"oci:{host}/acme/app@{multi.other['digest']}", referrers=False)
+        push_all(sample_images, host)
+        imported = run(network, tmp_path, f"oci:{host}/acme/app@{sample_images.other['digest']}", referrers=False)
         assert (imported.new, imported.failed) == (1, [])
         lacks = run(network, tmp_path, f"oci:{host}/acme/app:9.0")
         assert re.search(r"manifests/9\.0: cannot be fetched: 404", reason(lacks))
-    assert f"oci/manifests/acme/app/{multi.other['digest'].replace(':', '/')}" in network.objects()
+    assert f"oci/manifests/acme/app/{sample_images.other['digest'].replace(':', '/')}" in network.objects()
     assert network.json("oci/taglists/acme/app/list.json")["tags"] == []
 
 
-def test_the_auth_files_password_is_sent_to_its_registry(network: Network, tmp_path: Path, multi: Multi) -> None:
+def test_the_auth_files_password_is_sent_to_its_registry(
+    network: Network, tmp_path: Path, sample_images: SampleImages
+) -> None:
     with serving(tmp_path / "registry", htpasswd=HTPASSWD) as host:
-        pushed(multi, host, auth=("reader", PASSWORD))
+        push_all(sample_images, host, auth=("reader", PASSWORD))
         source = f"oci:{host}/acme/app:1.0"
         assert f"requires credentials; log in with: skopeo login {host}" in reason(run(network, tmp_path, source))
         log_in(tmp_path, host, "wrong")
         assert "401" in reason(run(network, tmp_path, source))
         log_in(tmp_path, host)
         assert run(network, tmp_path, source).new == 1
-    assert_whole(network, multi, "acme/app")
+    assert_complete(network, sample_images, "acme/app")
 
 
-class Elsewhere:
+class RegistryWithBlobStore:
     """Emulates a registry with a paged referrers API, tokens, and blobs in a store on another host."""
 
-    def __init__(self, multi: Multi) -> None:
-        self.directory = multi.images.directory / "blobs"
-        self.tags = {"1.0": multi.top}
-        self.referrers = {json.loads(self.read(multi.sbom["digest"]))["subject"]["digest"]: [multi.sbom]}
-        self.referrers[multi.sbom["digest"]] = [multi.signature]
+    def __init__(self, sample_images: SampleImages) -> None:
+        self.directory = sample_images.images.directory / "blobs"
+        self.tags = {"1.0": sample_images.top}
+        self.referrers = {
+            json.loads(self.read(sample_images.sbom["digest"]))["subject"]["digest"]: [sample_images.sbom]
+        }
+        self.referrers[sample_images.sbom["digest"]] = [sample_images.signature]
         self.requests: list[httpx.Request] = []
         self.passwords: list[str] = []
         self.broken: dict[str, Callable[[httpx.Request], httpx.Response]] = {}
@@ -239,15 +247,15 @@ class Elsewhere:
 
 
 def test_a_registry_with_tokens_and_a_referrers_api_is_read_and_its_blob_store_gets_no_credentials(
-    network: Network, tmp_path: Path, multi: Multi
+    network: Network, tmp_path: Path, sample_images: SampleImages
 ) -> None:
-    up = Elsewhere(multi)
+    up = RegistryWithBlobStore(sample_images)
     log_in(tmp_path, "https://up.test/v1/")
     up.broken["store.test"] = lambda _: httpx.Response(503)
     up.broken["up.test/v2/acme/app/manifests/1.0"] = lambda _: httpx.Response(429, headers={"retry-after": "1"})
     imported = run(network, tmp_path, "oci:up.test/acme/app:1.0", up, plain_http=False)
     assert (imported.new, imported.failed) == (1, [])
-    assert_whole(network, multi, "acme/app")
+    assert_complete(network, sample_images, "acme/app")
     # The import sends the password once, and uses the token that it receives for all requests.
     assert up.passwords == [f"Basic {base64.b64encode(f'reader:{PASSWORD}'.encode()).decode()}"]
     stores = [request for request in up.requests if request.url.host == "store.test"]
@@ -255,9 +263,11 @@ def test_a_registry_with_tokens_and_a_referrers_api_is_read_and_its_blob_store_g
     assert not [request for request in stores if "authorization" in request.headers]
 
 
-def test_a_layer_download_resumes_after_a_broken_connection(network: Network, tmp_path: Path, multi: Multi) -> None:
-    up = Elsewhere(multi)
-    layer = json.loads(up.read(multi.other["digest"]))["layers"][0]["digest"]
+def test_a_layer_download_resumes_after_a_broken_connection(
+    network: Network, tmp_path: Path, sample_images: SampleImages
+) -> None:
+    up = RegistryWithBlobStore(sample_images)
+    layer = json.loads(up.read(sample_images.other["digest"]))["layers"][0]["digest"]
     ranges: list[str] = []
 
     def cut(_: httpx.Request) -> httpx.Response:
@@ -273,7 +283,7 @@ def test_a_layer_download_resumes_after_a_broken_connection(network: Network, tm
         return httpx.Response(206, content=up.read(layer)[1000:])
 
     up.broken[layer.replace("sha256:", "store.test/sha256:")] = cut
-    imported = run(network, tmp_path, f"oci:up.test/acme/app@{multi.other['digest']}", up, plain_http=False)
+    imported = run(network, tmp_path, f"oci:up.test/acme/app@{sample_images.other['digest']}", up, plain_http=False)
     assert (imported.new, imported.failed, ranges) == (1, [], ["bytes=1000-"])
     assert sha256(network.get(f"oci/blobs/acme/app/{layer.replace(':', '/')}")) == layer
 
@@ -305,9 +315,9 @@ def test_a_layer_download_resumes_after_a_broken_connection(network: Network, tm
     ],
 )
 def test_an_invalid_answer_fails_the_image_and_is_not_shown(
-    network: Network, tmp_path: Path, multi: Multi, pattern: str, answer: httpx.Response, says: str
+    network: Network, tmp_path: Path, sample_images: SampleImages, pattern: str, answer: httpx.Response, says: str
 ) -> None:
-    up = Elsewhere(multi)
+    up = RegistryWithBlobStore(sample_images)
 
     def once(_: httpx.Request) -> httpx.Response:
         return answer

@@ -92,7 +92,7 @@ def lockfile(directory: Path, answers: dict[str, Any]) -> Path:
 
 
 @pytest.mark.parametrize("source", ["name", "lockfile"])
-def test_times_tags_and_deprecations_are_those_of_the_other_registry(
+def test_times_tags_and_deprecations_come_from_the_other_registry(
     network: Network, tmp_path: Path, registry: dict[str, Any], source: str
 ) -> None:
     there = api(registry)
@@ -112,7 +112,7 @@ def test_times_tags_and_deprecations_are_those_of_the_other_registry(
         assert "deprecated" not in packument["versions"]["1.0.0"]
 
 
-def test_a_later_import_brings_what_the_other_registry_changed(
+def test_a_later_import_applies_changes_of_the_other_registry(
     network: Network, tmp_path: Path, registry: dict[str, Any]
 ) -> None:
     there = api(registry)
@@ -125,7 +125,7 @@ def test_a_later_import_brings_what_the_other_registry_changed(
     assert "deprecated" not in packument["versions"]["2.0.0"]
 
 
-def test_what_was_set_here_stays_after_an_import(network: Network, tmp_path: Path, registry: dict[str, Any]) -> None:
+def test_an_import_keeps_values_that_were_set_here(network: Network, tmp_path: Path, registry: dict[str, Any]) -> None:
     there, by = api(registry), By("operator", "", "change")
     run(network, tmp_path, there, there.npm(UPSTREAM, "@acme/p", "", all_versions=True))
     first, second = (with_version(f"npm:@acme/p@{version}") for version in TIMES)
@@ -146,7 +146,7 @@ def test_what_was_set_here_stays_after_an_import(network: Network, tmp_path: Pat
     assert shown == ["1.0.0  deprecated: old", "2.0.0", "tag latest: 2.0.0"]
 
 
-def test_the_latest_of_what_was_imported_is_latest_where_the_real_one_was_not(
+def test_an_imported_version_is_latest_until_the_real_latest_is_imported(
     network: Network, tmp_path: Path, registry: dict[str, Any]
 ) -> None:
     there = api(registry)
@@ -156,7 +156,7 @@ def test_the_latest_of_what_was_imported_is_latest_where_the_real_one_was_not(
     assert network.json("npm/@acme/p/packument.json")["dist-tags"] == {"latest": "1.0.0", "next": "2.0.0"}
 
 
-def test_what_an_import_leaves_out_is_named_with_the_reason_and_counted(
+def test_left_out_versions_are_named_with_the_reason_and_counted(
     network: Network, tmp_path: Path, registry: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     lock = lockfile(tmp_path, registry)
@@ -178,7 +178,7 @@ def test_what_an_import_leaves_out_is_named_with_the_reason_and_counted(
     )
 
 
-def test_a_version_that_cannot_be_checked_stops_no_other(registry: dict[str, Any]) -> None:
+def test_a_version_that_cannot_be_checked_does_not_stop_the_others(registry: dict[str, Any]) -> None:
     versions = registry["/npm/@acme%2Fp"]["versions"]
     versions["0.1.0"] = {"deprecated": "lost"}
     versions["0.2.0"] = {"dist": {"tarball": f"{UPSTREAM}/x.tgz", "integrity": "md5-AA=="}}
@@ -193,7 +193,7 @@ def test_a_version_that_cannot_be_checked_stops_no_other(registry: dict[str, Any
 @pytest.mark.parametrize(
     "packument", [None, [], {"time": [], "versions": None, "dist-tags": 1}, {"versions": {"1.0.0": None}}]
 )
-def test_a_registry_may_say_nothing(packument: Any) -> None:
+def test_a_registry_may_omit_times_tags_and_deprecations(packument: Any) -> None:
     assert upstream_of(packument, "1.0.0") == Upstream()
 
 

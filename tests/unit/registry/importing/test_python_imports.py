@@ -113,7 +113,7 @@ def served(network: Network) -> Mapping[str, Mapping[str, Any]]:
     return {file["filename"]: file for file in network.json("pypi/simple/p/index.json")["files"]}
 
 
-def test_what_decides_which_file_a_client_picks_survives_an_import(
+def test_an_import_keeps_the_fields_by_which_clients_choose_a_file(
     network: Network, upstream: Upstream, tmp_path: Path
 ) -> None:
     upstream.wheel("1.0", **{"upload-time": "2016-01-02T03:04:05.678901Z", "requires-python": ">=2.7, !=3.0.*"})
@@ -136,9 +136,7 @@ def test_what_decides_which_file_a_client_picks_survives_an_import(
     assert 'data-yanked=""' in html
 
 
-def test_a_later_yank_and_its_end_come_with_the_next_import(
-    network: Network, upstream: Upstream, tmp_path: Path
-) -> None:
+def test_the_next_import_applies_a_later_yank_and_its_end(network: Network, upstream: Upstream, tmp_path: Path) -> None:
     upstream.wheel("1.0")
     name, journal = "p-1.0-py3-none-any.whl", tmp_path / "journal"
     run(network, upstream, journal)
@@ -152,7 +150,7 @@ def test_a_later_yank_and_its_end_come_with_the_next_import(
     assert upstream.fetched == [name] * 4
 
 
-def test_what_an_operator_says_about_a_yank_stands(network: Network, upstream: Upstream, tmp_path: Path) -> None:
+def test_an_import_does_not_change_an_operators_yank(network: Network, upstream: Upstream, tmp_path: Path) -> None:
     upstream.wheel("1.0", yanked="broken")
     run(network, upstream, tmp_path / "journal")
     reference = parse("pypi:p==1.0")
@@ -190,7 +188,7 @@ def test_files_that_no_installer_takes_are_left_out_by_name_and_counted(
     assert upstream.fetched == ["p-1.0-py3-none-any.whl"]
 
 
-def test_a_file_that_fails_is_named_with_its_project_and_stops_no_other(
+def test_a_failed_file_is_named_with_its_project_and_does_not_stop_the_others(
     network: Network, upstream: Upstream, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     upstream.wheel("1.0")
@@ -224,7 +222,7 @@ def test_a_file_that_fails_is_named_with_its_project_and_stops_no_other(
     assert "p-1.0-py3-none-any.whl" not in upstream.fetched
 
 
-def test_a_file_arrives_as_it_is_though_a_server_calls_it_coded(
+def test_a_file_is_not_decoded_although_the_server_declares_a_coding(
     network: Network, upstream: Upstream, tmp_path: Path
 ) -> None:
     upstream.add(sdist(upstream.directory / "p-1.0.tar.gz", metadata()))
@@ -233,7 +231,7 @@ def test_a_file_arrives_as_it_is_though_a_server_calls_it_coded(
     assert network.get("pypi/files/p/p-1.0.tar.gz") == upstream.files["/files/p-1.0.tar.gz"]
 
 
-def test_a_url_that_is_none_stops_no_other(network: Network, upstream: Upstream, tmp_path: Path) -> None:
+def test_an_invalid_url_does_not_stop_the_other_files(network: Network, upstream: Upstream, tmp_path: Path) -> None:
     upstream.wheel("1.0")
     for version, url in (("1.1", "https://[bad/p.whl"), ("1.2", "https://up.test:port/p.whl"), ("1.3", "ftp://x/p")):
         upstream.wheel(version, url=url)
@@ -244,7 +242,7 @@ def test_a_url_that_is_none_stops_no_other(network: Network, upstream: Upstream,
     ]
 
 
-def test_a_page_in_html_says_the_same(upstream: Upstream, tmp_path: Path) -> None:
+def test_a_page_in_html_is_read_like_one_in_json(upstream: Upstream, tmp_path: Path) -> None:
     upstream.html = """<!DOCTYPE html><html><head><meta name="pypi:repository-version" content="1.0">
     <base href="https://files.test/there/"></head><body><a href="../">up</a>
     <a href="p-1.0.tar.gz#sha256=AA" data-requires-python="&gt;=3,&lt;4" data-yanked>p-1.0.tar.gz</a>
@@ -281,7 +279,7 @@ def test_a_page_that_cannot_be_read_is_one_clear_line(upstream: Upstream, page: 
     assert f"{INDEX}/p/" in str(refused.value)
 
 
-def test_without_a_version_the_one_is_taken_that_pip_would_pick(upstream: Upstream) -> None:
+def test_without_a_version_the_import_takes_the_one_that_pip_would_choose(upstream: Upstream) -> None:
     def picked(version: str = "") -> list[str]:
         return [each.filename for each in upstream.found(version, all_versions=False) if isinstance(each, Wanted)]
 
@@ -296,7 +294,7 @@ def test_without_a_version_the_one_is_taken_that_pip_would_pick(upstream: Upstre
     assert picked("1.0.0") == ["p-1.0-py3-none-any.whl", "p-1.0.tar.gz"]
 
 
-def test_of_one_version_only_its_own_files_are_left_out(upstream: Upstream) -> None:
+def test_an_import_of_one_version_reports_only_its_left_out_files(upstream: Upstream) -> None:
     upstream.wheel("1.0")
     for name in ("p-1.0-py2.7.egg", "p-1.0.win32.exe", "p-1.0.1-py2.7.egg", "p-1.0.1.win32.exe", "p-1.0-1.noarch.rpm"):
         upstream.add(archive(upstream.directory / name, {"x": ""}))
@@ -335,7 +333,7 @@ def test_a_journal_of_an_earlier_release_is_read(network: Network, upstream: Ups
     assert run(network, upstream, tmp_path / "journal").new == 1
 
 
-def test_a_source_that_cannot_be_read_stops_no_other(upstream: Upstream, tmp_path: Path) -> None:
+def test_an_unreadable_source_does_not_stop_the_others(upstream: Upstream, tmp_path: Path) -> None:
     upstream.wheel("1.0")
     sources = Sources(upstream.api, ImageRegistries(), tmp_path / "scratch", pypi_index=INDEX)
     (tmp_path / "package-lock.json").write_text("{")

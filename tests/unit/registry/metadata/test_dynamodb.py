@@ -42,7 +42,7 @@ def repository(table: Table, monkeypatch: pytest.MonkeyPatch) -> DynamoDbReposit
     return made
 
 
-def test_unread_keys_are_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unprocessed_keys_are_requested_again(monkeypatch: pytest.MonkeyPatch) -> None:
     table = Table(most=70)
     assert set(repository(table, monkeypatch).items_at(KEYS)) == set(KEYS)
     assert table.asked == [100, 50]

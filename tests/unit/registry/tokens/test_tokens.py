@@ -116,7 +116,7 @@ def test_a_rotated_token_has_a_successor_and_expires_after_the_overlap(network: 
     assert {token.digest for token in tokens.tokens(network.target)} == {digest_of(old), digest_of(again)}
 
 
-def test_no_overlap_makes_a_token_live_longer(network: Network) -> None:
+def test_a_rotation_does_not_extend_a_tokens_expiry(network: Network) -> None:
     old = create(network, seconds=60)
     tokens.rotate(network.target, BY, id_of(old), 7200, 3600)
     assert network.entry(digest_of(old))["expires"] < time.time() + 61
