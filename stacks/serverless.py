@@ -120,7 +120,7 @@ def _create_sources(stack: Stack) -> Sources:
     """Creates the bucket for the code of Cloud Run services, in the regions of the metadata database."""
     config = stack.config
     args = SourcesArgs(
-        prefix=stack.prefix,
+        prefix=stack.bucket_prefix,
         regions=config.metadata.regions,
         noncurrent_days=config.blobs.noncurrent_days,
         log_days=config.blobs.access_log_days,

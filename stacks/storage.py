@@ -19,6 +19,7 @@ from infra.metadata.dynamodb import DynamoDbMetadata
 from infra.metadata.spanner import SpannerMetadata
 from infra.observability import CloudMonitoringAlarm, CloudWatchAlarm
 from stacks.config import Stack
+from stacks.config.bucket_names import standby_prefix
 from stacks.identities import Identities
 
 BLOBS = {"s3": S3Blobs, "gcs": GcsBlobs}
@@ -74,7 +75,7 @@ def create_objects(stack: Stack, identities: Identities, aws_keys: AwsKeys | Non
     gcp_reader = [identities.gcp.member] if identities.gcp else []
     keys = _object_keys(stack, aws_keys)
     args = BlobsArgs(
-        prefix=stack.prefix,
+        prefix=stack.bucket_prefix,
         regions=config.regions,
         readers=[identities.aws.role_arn] if config.store == "s3" else gcp_reader,
         keys=keys,
@@ -118,10 +119,9 @@ def _create_standby(
     stack: Stack, primary: Bucket, primary_key: pulumi.Input[str], readers: Sequence[pulumi.Input[str]]
 ) -> StandbyCopy:
     config = stack.config.blobs
-    prefix = f"{stack.prefix}-standby"
-    key = GcpKeys("keys-standby", GcpKeysArgs(prefix, gcs_location(config.standby)))
+    key = GcpKeys("keys-standby", GcpKeysArgs(f"{stack.prefix}-standby", gcs_location(config.standby)))
     args = BlobsArgs(
-        prefix=prefix,
+        prefix=standby_prefix(stack.bucket_prefix),
         regions=config.standby,
         readers=readers,
         keys={config.standby[0]: key.usable},

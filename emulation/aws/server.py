@@ -17,6 +17,7 @@ from werkzeug.serving import make_server
 
 from emulation.aws.alarms import Alarms, patch_alarms
 from emulation.aws.bucket_metrics import patch_bucket_metrics
+from emulation.aws.bucket_names import patch_bucket_names
 from emulation.aws.bucket_policies import patch_bucket_policies
 from emulation.aws.conditional_copies import patch_conditional_copies
 from emulation.aws.delete_markers import patch_delete_markers
@@ -40,6 +41,7 @@ from emulation.origin_requests import RequestCounter
 def serve(sandbox: Sandbox) -> None:
     """Serves the emulated AWS API on `sandbox.aws_address` until the process is ended."""
     patch_public_addresses(sandbox.machine_network)
+    patch_bucket_names()
     patch_bucket_policies()
     patch_replicas()
     patch_conditional_copies()

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from emulation import bucket_names
+
 Json = dict[str, Any]
 
 
@@ -107,6 +109,14 @@ def _unnamed(body: Json) -> Json:
     return {name: value for name, value in body.items() if name not in ("keyRingId", "cryptoKeyId", "backupScheduleId")}
 
 
+def _new_bucket(request: Request) -> Json:
+    if not bucket_names.is_valid_on_cloud_storage(request.id):
+        raise Refused(400, f"Invalid bucket name: '{request.id}'")
+    if bucket_names.is_taken(request.id):
+        raise Refused(409, bucket_names.NOT_AVAILABLE)
+    return _no_bindings(request)
+
+
 def _bucket_body(body: Json) -> Json:
     """Adds the bucket's object retention to the document of a new Cloud Storage bucket. Clients send it as a query
     parameter. Object retention cannot be disabled later."""
@@ -164,7 +174,7 @@ COLLECTIONS = (
         "customPlacementConfig objectRetention",
         changeable="rpo iamConfiguration versioning softDeletePolicy lifecycle labels iam encryption logging",
         body=_bucket_body,
-        computed=_no_bindings,
+        computed=_new_bucket,
     ),
     _collection(
         "storagetransfer/v1/transferJobs",

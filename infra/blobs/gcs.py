@@ -9,7 +9,7 @@ import pulumi
 import pulumi_gcp as gcp
 
 from contract.regions import REGIONS
-from infra.blobs import BlobsArgs, Bucket
+from infra.blobs import BlobsArgs, Bucket, log_bucket_name
 from infra.blobs.gcs_alarms import gcs_alarms
 from infra.observability import CloudMonitoringAlarm
 
@@ -100,7 +100,7 @@ class GcsBlobs(pulumi.ComponentResource):
 
     def _logs(self, place: Bucket) -> pulumi.Output[str]:
         """Creates the bucket to which Cloud Storage writes hourly access logs, and returns its name."""
-        name = f"{self._args.prefix}-logs-{place.region}"
+        name = log_bucket_name(self._args.prefix, place.region)
         logs = self._bucket(
             f"{place.region}-logs",
             name,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_aws as aws
 
-from infra.blobs import BlobsArgs, Bucket, Lock
+from infra.blobs import BlobsArgs, Bucket, Lock, log_bucket_name
 from infra.blobs.s3_policies import log_delivery, reading, tls_only
 from infra.iam import document
 
@@ -115,7 +115,7 @@ class Logs(Guarded):
     """
 
     def __init__(self, place: Bucket, account: pulumi.Input[str], args: BlobsArgs, parent: pulumi.Resource) -> None:
-        name = f"{args.prefix}-logs-{place.region}"
+        name = log_bucket_name(args.prefix, place.region)
         policy = pulumi.Output.from_input(account).apply(
             lambda known: document(*tls_only(name), log_delivery(name, place.name, known))
         )

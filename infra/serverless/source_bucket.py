@@ -14,6 +14,11 @@ from infra.observability import CloudMonitoringAlarm
 from infra.serverless import SourcesArgs
 
 
+def code_prefix(prefix: str) -> str:
+    """Returns the prefix of the names of the code's bucket and of its key ring."""
+    return f"{prefix}-code"
+
+
 class Sources(pulumi.ComponentResource):
     """A bucket for the code of Cloud Run services, protected like published objects, because its writers decide which
     code runs.
@@ -25,7 +30,7 @@ class Sources(pulumi.ComponentResource):
     def __init__(self, name: str, args: SourcesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:entitlements:Sources", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        own = f"{args.prefix}-code"
+        own = code_prefix(args.prefix)
         key = GcpKeys(f"{name}-key", GcpKeysArgs(own, gcs_location(args.regions)), child)
         made = GcsBlobs(
             name,

@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from contract.secrets import PROJECT, SecretName, secret_id
 from infra.shield.user_data import MOST_ORIGINS
+from stacks.config.bucket_names import bucket_prefix, problems_of_buckets
 from stacks.config.messages import NAMESPACE, line, missing
 from stacks.config.sections import StackConfig
 from stacks.config.values import CLOUD_OF_STORE, known_region, listed
@@ -37,8 +38,13 @@ class Stack:
 
     @property
     def prefix(self) -> str:
-        """The prefix of the names of the stack's resources on all clouds."""
+        """The prefix of names that are unique within an account or a project."""
         return f"{PROJECT}-{self.environment}"
+
+    @property
+    def bucket_prefix(self) -> str:
+        """The prefix of names of buckets, which are unique across all accounts."""
+        return bucket_prefix(self.environment, self.config)
 
     def secret(self, name: SecretName) -> str:
         """Returns the full name of one of the stack's secrets in AWS Secrets Manager."""
@@ -73,7 +79,7 @@ def load(environment: str, values: Mapping[str, Any], secret_keys: Collection[st
     except ValidationError as error:
         problems += [line(details, secret_keys) for details in error.errors(include_url=False)]
     else:
-        problems += _problems_across(config, values)
+        problems += _problems_across(environment, config, values)
         if not problems:
             return Stack(environment, str(values["aws:region"]), config)
     raise ConfigError("\n".join(problems))
@@ -111,7 +117,7 @@ def _problems_of_environment(environment: str, values: Mapping[str, Any]) -> Ite
             yield f"aws:region: {error.message()}"
 
 
-def _problems_across(config: StackConfig, values: Mapping[str, Any]) -> Iterator[str]:
+def _problems_across(environment: str, config: StackConfig, values: Mapping[str, Any]) -> Iterator[str]:
     for section, regions in (("blobs", config.blobs.regions), ("metadata", config.metadata.regions)):
         if len(regions) < 2 and not config.allow_single_region:
             yield (
@@ -127,6 +133,7 @@ def _problems_across(config: StackConfig, values: Mapping[str, Any]) -> Iterator
                 )
     yield from _problems_of_origins(config)
     yield from _problems_of_zone(config)
+    yield from problems_of_buckets(environment, config)
     if config.blobs.lock == "compliance" and not config.protect:
         yield (
             f"{NAMESPACE}:blobs.lock: 'compliance' prevents every deletion of published objects, but"

@@ -18,6 +18,7 @@ from stacks.config.values import (
     Email,
     GcpRegion,
     Member,
+    Name,
     NamePattern,
     StoreRegion,
     did_you_mean,
@@ -234,6 +235,15 @@ class Alerts(_Section):
 class StackConfig(_Section):
     """All settings of a stack in the config namespace `artifact-edge`."""
 
+    name: Name = Field(
+        description="name of your organization or product, 2 to 20 of a-z, 0-9 and -; part of the names of buckets,"
+        " which are unique across all accounts"
+    )
+    name_in_buckets: bool = Field(
+        True,
+        description="`false` only for a stack whose buckets were created without `name`, because no bucket can be"
+        " renamed",
+    )
     domain: str = Field(
         description="the zone that the stack owns; clients use `packages.<domain>`",
         json_schema_extra={"pattern": f"^{DOMAIN.pattern}$"},

@@ -23,6 +23,7 @@ NVME_OF_EC2 = re.compile(r"(i[3-9]\w*|im\d+gn|is\d+gen|[cmrxz]\d+[a-z]*d[a-z]*)\
 # disks").
 NVME_OF_GCE = re.compile(r"(n2d?|n1|a2|g2)-\w+-\d+|(c3d?|c4[ad]?|z3)-\w+-\d+-\w*lssd")
 
+_NAME = re.compile(r"(?=.{2,20}$)[a-z0-9]+(-[a-z0-9]+)*")
 _MAIL_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[a-z]{2,63}")
 _NAME_PATTERN = re.compile(r"[a-z0-9*]+(?:-[a-z0-9*]+)*")
 
@@ -94,6 +95,18 @@ def _region_of_google(name: str) -> str:
 GcpRegion = Annotated[str, AfterValidator(_region_of_google), WithJsonSchema({"type": "string", "enum": _GOOGLE})]
 
 StoreRegion = Annotated[str, AfterValidator(_region_of_store), WithJsonSchema({"type": "string", **ANY_REGION})]
+
+
+def _name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise wrong(
+            f"{text!r} does not fit into names of buckets; use 2 to 20 of a-z, 0-9 and -, with letters or digits around"
+            " each -"
+        )
+    return text
+
+
+Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": f"^{_NAME.pattern}$"})]
 
 
 def _mail_address(text: str) -> str:

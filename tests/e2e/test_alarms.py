@@ -140,7 +140,7 @@ def _provisioned(sandbox: Sandbox) -> OnCall:
         metadata = DynamoDbMetadata("metadata", MetadataArgs(PREFIX, [HOME], protect=False))
         assert metadata.changes
         keys = AwsKeys("keys", AwsKeysArgs(PREFIX, REGIONS, [], 7))
-        blobs = S3Blobs("blobs", BlobsArgs(PREFIX, REGIONS, [], keys.arns, 30, None, 7, removable=True))
+        blobs = S3Blobs("blobs", BlobsArgs(f"{PREFIX}-example", REGIONS, [], keys.arns, 30, None, 7, removable=True))
         code = pack(CHECKOUT, "workers.entitlements.consumer")
         args = LambdaTokenSyncArgs(PREFIX, metadata.changes, ACCOUNT, namespace.id, "test/edge-kv", HOME, code)
         stream = LambdaTokenSync("entitlements", args)

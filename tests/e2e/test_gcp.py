@@ -13,12 +13,13 @@ import yaml
 from previews.temporary_sandbox import TemporarySandbox, temporary_sandbox
 
 LOOPBACK = "127.88"
-STACK = "google"
+STACK = "gcp"
 PROJECT = "artifact-edge-unit"
 CONFIG = {
     "aws:region": "us-east-1",
     "gcp:project": PROJECT,
-    "artifact-edge:domain": "google.artifact-edge.example",
+    "artifact-edge:name": "example",
+    "artifact-edge:domain": "gcp.artifact-edge.example",
     "artifact-edge:tags": {"owner": "platform", "cost_center": "none"},
     "artifact-edge:blobs": {"store": "gcs", "regions": ["us-east1", "us-central1"]},
     "artifact-edge:metadata": {"store": "spanner", "regions": ["us-central1", "us-east1"]},
@@ -60,27 +61,27 @@ def test_a_google_stack_is_created_unchanged_drifts_and_is_destroyed(google: Tem
     assert up.returncode == 0, up.stdout + up.stderr
 
     zone = f"compute/v1/projects/{PROJECT}/zones/us-east1-b/instances"
-    machine = get(google, f"{zone}/artifact-edge-google-us-east1-0")
+    machine = get(google, f"{zone}/artifact-edge-gcp-us-east1-0")
     assert {"type": "SCRATCH", "interface": "NVME"} in machine["disks"]
-    assert machine["serviceAccounts"][0]["email"] == f"artifact-edge-google-shield@{PROJECT}.iam.gserviceaccount.com"
+    assert machine["serviceAccounts"][0]["email"] == f"artifact-edge-gcp-shield@{PROJECT}.iam.gserviceaccount.com"
     assert any(item["key"] == "user-data" for item in machine["metadata"]["items"])
 
-    bucket = "storage/v1/b/artifact-edge-google-us-east1"
+    bucket = "storage/v1/b/artifact-edge-gcp-example-us-east1"
     kept = get(google, bucket)
     assert kept["customPlacementConfig"] == {"dataLocations": ["US-EAST1", "US-CENTRAL1"]}
     assert kept["iamConfiguration"]["publicAccessPrevention"] == "enforced"
     assert kept["iam"]["bindings"][0]["role"] == "roles/storage.objectViewer"
-    database = get(google, f"spanner/v1/projects/{PROJECT}/instances/artifact-edge-google/databases/metadata")
+    database = get(google, f"spanner/v1/projects/{PROJECT}/instances/artifact-edge-gcp/databases/metadata")
     assert database["databaseDialect"] == "POSTGRESQL"
 
     policies = {policy["displayName"]: policy for policy in get(google, f"{MONITORING}/alertPolicies")["alertPolicies"]}
     (channel,) = get(google, f"{MONITORING}/notificationChannels")["notificationChannels"]
     assert {policy["notificationChannels"][0] for policy in policies.values()} == {channel["name"]}
     assert channel["labels"] == {"email_address": "on-call@example.com"}
-    busy = policies["artifact-edge-google-metadata-busy"]
+    busy = policies["artifact-edge-gcp-metadata-busy"]
     assert busy["conditions"][0]["conditionThreshold"]["thresholdValue"] == 0.45
     assert busy["userLabels"]["owner"] == "platform"
-    assert {"artifact-edge-google-purge-lag", "artifact-edge-google-blobs-lags"} <= policies.keys()
+    assert {"artifact-edge-gcp-purge-lag", "artifact-edge-gcp-blobs-lags"} <= policies.keys()
 
     assert changes(google, "--refresh") <= {"refresh"}
     httpx.patch(f"{google.clouds.gcp_url}/{bucket}", json={"versioning": {"enabled": False}}).raise_for_status()
@@ -96,4 +97,4 @@ def test_a_google_stack_is_created_unchanged_drifts_and_is_destroyed(google: Tem
     assert gone.returncode == 0, gone.stdout + gone.stderr
     assert get(google, bucket) is None
     assert get(google, f"{MONITORING}/alertPolicies") == {"alertPolicies": []}
-    assert get(google, f"{zone}/artifact-edge-google-us-east1-0") is None
+    assert get(google, f"{zone}/artifact-edge-gcp-us-east1-0") is None

@@ -41,6 +41,7 @@ NAME = f"artifact-edge-{STACK}"
 CONFIG = {
     "aws:region": "us-east-1",
     "gcp:project": PROJECT,
+    "artifact-edge:name": "example",
     "artifact-edge:domain": "spanner.artifact-edge.test",
     "artifact-edge:tags": {"owner": "platform", "cost_center": "none"},
     "artifact-edge:blobs": {"store": "s3", "regions": ["us-east-1"]},

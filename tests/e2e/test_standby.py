@@ -30,7 +30,7 @@ def up() -> Iterator[OnCloudStorage]:
 
 
 def standby(up: OnCloudStorage) -> str:
-    return f"artifact-edge-{STACK}-standby-us-east1"
+    return f"artifact-edge-{STACK}-example-standby-us-east1"
 
 
 def copy(up: OnCloudStorage, key: str) -> bytes:

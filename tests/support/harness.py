@@ -28,7 +28,7 @@ from pulumi.runtime.config import CONFIG
 from pulumi.runtime.settings import SETTINGS, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
-from emulation.aws import bucket_metrics, global_tables, keys, locks, tables
+from emulation.aws import bucket_metrics, bucket_names, global_tables, keys, locks, replication_rules, tables
 from emulation.providers import schema, wire
 from emulation.providers.archives import on_the_wire
 from emulation.providers.handler import Function, Handler, Properties
@@ -116,7 +116,9 @@ def aws_account() -> Generator[None]:
         # moto does not know the account-ID endpoints of DynamoDB Streams.
         environment.setenv("AWS_ACCOUNT_ID_ENDPOINT_MODE", "disabled")
         environment.setattr(KmsBackend, "replicate_key", keys.replicate)
+        environment.setattr(S3Backend, "create_bucket", bucket_names.create_bucket)
         environment.setattr(S3Backend, "put_object_lock_configuration", locks.put_object_lock_configuration)
+        environment.setattr(S3Backend, "put_bucket_replication", replication_rules.put_bucket_replication)
         for name, method in tables.patches():
             environment.setattr(DynamoDBBackend, name, method)
         for name, method in global_tables.patches():

@@ -149,7 +149,7 @@ def exempted_as_logs(lifecycle: Registered) -> Sequence[Registered]:
     lifecycle.inputs["rules"].append({"id": "a", "status": "Enabled", "filter": {}, "expiration": {"days": 30}})
     bucket = next(urn for urn in lifecycle.dependencies["bucket"])
     urn = lifecycle.urn.replace(f"{lifecycle.type}::{lifecycle.name}", "aws:s3/bucketLogging:BucketLogging::added")
-    props = {"bucket": "artifact-edge-prod-logs-us-east-1", "targetBucket": lifecycle.inputs["bucket"]}
+    props = {"bucket": "artifact-edge-prod-example-logs-us-east-1", "targetBucket": lifecycle.inputs["bucket"]}
     logging = Registered(
         "aws:s3/bucketLogging:BucketLogging",
         "added",
@@ -198,7 +198,7 @@ def replications() -> list[Violation]:
             whole,
             "no rule",
             REPLICATION,
-            put("rules.1.destination.bucket", "arn:aws:s3:::artifact-edge-prod-eu-west-1"),
+            put("rules.1.destination.bucket", "arn:aws:s3:::artifact-edge-prod-example-eu-west-1"),
         ),
         Violation(
             "replication: to a bucket that is not of the stack",

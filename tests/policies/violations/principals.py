@@ -34,7 +34,7 @@ def others() -> list[Violation]:
         return Violation(how, OWN, ACCOUNT, ROLE, change)
 
     external = {"StringEquals": {"sts:ExternalId": "vendor-1"}}
-    readable = "arn:aws:s3:::artifact-edge-prod-us-east-1/*"
+    readable = "arn:aws:s3:::artifact-edge-prod-example-us-east-1/*"
     return [
         Violation(
             "bucket policy lets another account read",

@@ -11,7 +11,7 @@ ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 BUCKET_POLICY = "aws:s3/bucketPolicy:BucketPolicy"
 GCS_GRANT = "gcp:storage/bucketIAMMember:BucketIAMMember"
 WRITERS = "multi-bucket-writers-restricted"
-OBJECTS = "arn:aws:s3:::artifact-edge-prod-us-east-1/*"
+OBJECTS = "arn:aws:s3:::artifact-edge-prod-example-us-east-1/*"
 
 
 def writing(how: str, role: str, *actions: str, resource: str = OBJECTS) -> Violation:

@@ -25,6 +25,7 @@ PROJECT = "artifact-edge-unit"
 CONFIG = {
     "aws:region": "us-east-1",
     "gcp:project": PROJECT,
+    "artifact-edge:name": "example",
     "artifact-edge:domain": "objects.artifact-edge.example",
     "artifact-edge:tags": {"owner": "platform", "cost_center": "none"},
     "artifact-edge:blobs": {"store": "gcs", "regions": ["us-east1", "us-central1"], "lock": "governance"},

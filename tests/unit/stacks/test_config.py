@@ -203,6 +203,60 @@ def test_a_stack_name_must_fit_into_names_of_buckets() -> None:
         load("My_Stack", stack_config("local"))
 
 
+ON_SPANNER = {"store": "spanner", "regions": ["us-central1"]}
+
+
+@pytest.mark.parametrize(
+    ("environment", "changes", "line"),
+    [
+        (
+            "staging",
+            {"name": "Acme_Inc"},
+            "artifact-edge:name: 'Acme_Inc' does not fit into names of buckets; use 2 to 20 of a-z, 0-9 and -, with "
+            "letters or digits around each -",
+        ),
+        (
+            "prod",
+            {"name": "twenty-letters-xxxxx", "blobs": {"store": "s3", "regions": ["us-east-1", "ap-southeast-1"]}},
+            "",
+        ),
+        (
+            "eighteen-letters-x",
+            {"name": "twenty-letters-xxxxx", "blobs": {"store": "s3", "regions": ["us-east-1", "ap-southeast-1"]}},
+            "artifact-edge:name: 'twenty-letters-xxxxx' makes the bucket name 'artifact-edge-eighteen-letters-x-"
+            "twenty-letters-xxxxx-logs-ap-southeast-1', which has 73 characters; 63 are allowed, so shorten the name "
+            "or the stack's name 'eighteen-letters-x' by 10",
+        ),
+        (
+            "prod",
+            {"name": "g00gle-fans", "metadata": ON_SPANNER, "allow_single_region": True},
+            "artifact-edge:name: 'g00gle-fans' is not accepted by Cloud Storage, because it resembles 'google'; use "
+            "another name",
+        ),
+        ("prod", {"name": "google-fans"}, ""),
+    ],
+)
+def test_a_name_that_a_cloud_refuses_is_reported(environment: str, changes: dict[str, Any], line: str) -> None:
+    values = stack_config("prod") | {
+        f"artifact-edge:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in changes.items()
+    }
+    found = ""
+    try:
+        load(environment, values)
+    except ConfigError as error:
+        found = str(error)
+    assert found == line
+
+
+def test_the_name_is_required_and_part_of_every_buckets_name_unless_the_buckets_are_older() -> None:
+    assert problems(remove="artifact-edge:name") == [
+        "artifact-edge:name: missing; set it with `pulumi config set --path 'artifact-edge:name' <value>`"
+    ]
+    values = stack_config("prod") | {"artifact-edge:name": "acme"}
+    assert load("prod", values).bucket_prefix == "artifact-edge-prod-acme"
+    assert load("prod", values | {"artifact-edge:name_in_buckets": "false"}).bucket_prefix == "artifact-edge-prod"
+
+
 def test_the_documentation_says_what_the_program_accepts() -> None:
     assert (ROOT / "docs" / "configuration.md").read_text() == page(), "run `python -m stacks.reference`"
 

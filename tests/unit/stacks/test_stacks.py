@@ -63,7 +63,7 @@ def test_every_environment_deploys_with_the_documented_outputs(environment: str)
     assert outputs["zone"]["id"]
     assert len(outputs["zone"]["name_servers"]) == 4
     assert outputs["buckets"] == [
-        {"region": region, "name": f"artifact-edge-{environment}-{region}", "store": "s3"}
+        {"region": region, "name": f"artifact-edge-{environment}-example-{region}", "store": "s3"}
         for region in config.blobs.regions
     ]
     assert outputs["metadata"] == {
@@ -149,7 +149,7 @@ def test_shields_fetch_from_the_nearest_bucket_first() -> None:
     machines = first_up("local").of(aws.ec2.Instance)
     for name, first, second in (("us-east-1-0", "us-east-1", "eu-west-1"), ("eu-west-1-0", "eu-west-1", "us-east-1")):
         rendered = machines[name].inputs["userData"]
-        hosts = [f"artifact-edge-local-{region}.s3.{region}.amazonaws.com" for region in (first, second)]
+        hosts = [f"artifact-edge-local-example-{region}.s3.{region}.amazonaws.com" for region in (first, second)]
         assert yaml.safe_load(rendered)["write_files"]
         assert 0 < rendered.index(hosts[0]) < rendered.index(hosts[1])
 
@@ -209,7 +209,7 @@ def test_the_same_program_runs_on_google_alone() -> None:
     deployment = first_up("prod", ON_GOOGLE)
     (bucket,) = deployment.outputs["buckets"]
     lock = {"mode": "governance", "days": 30}
-    assert bucket == {"region": "us-east4", "name": "artifact-edge-prod-us-east4", "store": "gcs", "lock": lock}
+    assert bucket == {"region": "us-east4", "name": "artifact-edge-prod-example-us-east4", "store": "gcs", "lock": lock}
     assert deployment.outputs["metadata"] == {
         "backend": "spanner",
         "region": "us-east4",
@@ -224,7 +224,8 @@ def test_the_same_program_runs_on_google_alone() -> None:
     assert (bucket["publicAccessPrevention"], bucket["uniformBucketLevelAccess"]) == ("enforced", True)
     assert bucket["enableObjectRetention"] is True
     assert bucket["softDeletePolicy"] == {"retentionDurationSeconds": 30 * 86400}
-    assert bucket["logging"] == {"logBucket": "artifact-edge-prod-logs-us-east4", "logObjectPrefix": bucket["name"]}
+    logs = "artifact-edge-prod-example-logs-us-east4"
+    assert bucket["logging"] == {"logBucket": logs, "logObjectPrefix": bucket["name"]}
     key = deployment.of(gcp.kms.CryptoKey)["objects"]
     assert bucket["encryption"] == {"defaultKmsKeyName": KEY_ON_GCP}
     assert (key.inputs["rotationPeriod"], key.protect) == ("7776000s", True)

@@ -41,11 +41,11 @@ class Place:
 
     @property
     def name(self) -> str:
-        return f"artifact-edge-{self.environment}-{self.region}"
+        return f"artifact-edge-{self.environment}-example-{self.region}"
 
     @property
     def logs(self) -> str:
-        return f"artifact-edge-{self.environment}-logs-{self.region}"
+        return f"artifact-edge-{self.environment}-example-logs-{self.region}"
 
     @property
     def s3(self) -> Any:
@@ -234,7 +234,7 @@ def test_the_primary_is_copied_to_every_replica_and_encrypted_there(up: Up) -> N
             primary.s3.get_bucket_replication(Bucket=primary.name)
         return
     found = primary.s3.get_bucket_replication(Bucket=primary.name)["ReplicationConfiguration"]
-    assert found["Role"] == f"arn:aws:iam::{ACCOUNT}:role/artifact-edge-{up.stack.environment}-replication"
+    assert found["Role"] == f"arn:aws:iam::{ACCOUNT}:role/artifact-edge-{up.stack.environment}-example-replication"
     rules = {rule["ID"]: rule for rule in found["Rules"]}
     assert set(rules) == {replica.region for replica in replicas}
     assert all(rule["Status"] == "Enabled" for rule in rules.values())
@@ -247,7 +247,7 @@ def test_the_replication_role_reads_here_and_writes_there_with_each_regions_key(
     primary, *replicas = up.places
     if not replicas:
         return
-    name = f"artifact-edge-{up.stack.environment}-replication"
+    name = f"artifact-edge-{up.stack.environment}-example-replication"
     iam = client("iam")
     (trusted,) = iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]["Statement"]
     assert trusted["Principal"] == {"Service": "s3.amazonaws.com"}
@@ -372,7 +372,7 @@ def test_a_standby_is_fetched_by_google_each_hour_and_read_by_shields_of_google_
     blobs = {**json.loads(config["artifact-edge:blobs"]), "standby": ["us-east4", "us-east1"]}
     with aws_account():
         project = brought_up("spare", {**config, "artifact-edge:blobs": json.dumps(blobs)}, tmp_path)[1]
-        bucket = project.get("storage/v1/b/artifact-edge-spare-standby-us-east4").json()
+        bucket = project.get("storage/v1/b/artifact-edge-spare-example-standby-us-east4").json()
         assert bucket["customPlacementConfig"] == {"dataLocations": ["US-EAST4", "US-EAST1"]}
         assert bucket["encryption"]["defaultKmsKeyName"].endswith(
             "/keyRings/artifact-edge-spare-standby/cryptoKeys/objects"
@@ -389,10 +389,10 @@ def test_a_standby_is_fetched_by_google_each_hour_and_read_by_shields_of_google_
         job = project.get("storagetransfer/v1/transferJobs/artifact-edge-spare-standby").json()
         role = client("iam").get_role(RoleName="artifact-edge-spare-standby")["Role"]
         assert job["transferSpec"]["awsS3DataSource"] == {
-            "bucketName": "artifact-edge-spare-us-east-1",
+            "bucketName": "artifact-edge-spare-example-us-east-1",
             "roleArn": role["Arn"],
         }
-        assert job["transferSpec"]["gcsDataSink"] == {"bucketName": "artifact-edge-spare-standby-us-east4"}
+        assert job["transferSpec"]["gcsDataSink"] == {"bucketName": "artifact-edge-spare-example-standby-us-east4"}
         assert job["transferSpec"]["transferOptions"]["deleteObjectsUniqueInSink"] is True
         assert (job["status"], job["schedule"]["repeatInterval"]) == ("ENABLED", "3600s")
         (trusted,) = role["AssumeRolePolicyDocument"]["Statement"]

@@ -42,7 +42,7 @@ def cloud(tmp_path: Path) -> httpx.Client:
 def up(cloud: httpx.Client) -> Deployment:
     def program() -> None:
         metadata = SpannerMetadata("metadata", MetadataArgs(PREFIX, ["us-east4"], protect=False))
-        sources = Sources("code", SourcesArgs(PREFIX, ["us-east4"], 30, 30, removable=True))
+        sources = Sources("code", SourcesArgs(f"{PREFIX}-example", ["us-east4"], 30, 30, removable=True))
         brought = ["urllib3", "waitress"]
         secret = "test/metadata-api", "us-east-1"
         code = pack(ROOT, "workers.entitlements.answer", brought)

@@ -21,7 +21,7 @@ from tests.support.harness import Deployment, deploy
 
 pytestmark = pytest.mark.usefixtures("aws_cloud")
 
-PRIMARY, REPLICA = "artifact-edge-test-us-east-1", "artifact-edge-test-eu-west-1"
+PRIMARY, REPLICA = "artifact-edge-test-example-us-east-1", "artifact-edge-test-example-eu-west-1"
 READER = "arn:aws:iam::123456789012:role/artifact-edge-test-shield"
 
 
@@ -32,7 +32,7 @@ def key(region: str) -> str:
 def blobs(*regions: str, removable: bool = False) -> Deployment:
     def program() -> None:
         keys = {region: key(region) for region in regions}
-        S3Blobs("blobs", BlobsArgs("artifact-edge-test", regions, [READER], keys, 9, None, 90, removable))
+        S3Blobs("blobs", BlobsArgs("artifact-edge-test-example", regions, [READER], keys, 9, None, 90, removable))
 
     return deploy(program, handlers(), functions(), config={"aws:region": "us-east-1"})
 
@@ -66,13 +66,13 @@ def test_the_primary_is_replicated_to_every_other_region_deletions_included() ->
     deployment = blobs("us-east-1", "eu-west-1", "ap-southeast-1")
     configuration = client("s3").get_bucket_replication(Bucket=PRIMARY)["ReplicationConfiguration"]
     rules = {rule["Destination"]["Bucket"]: rule for rule in configuration["Rules"]}
-    assert set(rules) == {f"arn:aws:s3:::{REPLICA}", "arn:aws:s3:::artifact-edge-test-ap-southeast-1"}
+    assert set(rules) == {f"arn:aws:s3:::{REPLICA}", "arn:aws:s3:::artifact-edge-test-example-ap-southeast-1"}
     assert len({rule["Priority"] for rule in rules.values()}) == 2
     requested_rules = deployment.of(aws.s3.BucketReplicationConfig)["replication"].inputs[
         "rules"
     ]  # read from the program's inputs, because moto does not store this setting
     assert [rule["deleteMarkerReplication"] for rule in requested_rules] == [{"status": "Enabled"}] * 2
-    role = client("iam").get_role_policy(RoleName="artifact-edge-test-replication", PolicyName="replicate")
+    role = client("iam").get_role_policy(RoleName="artifact-edge-test-example-replication", PolicyName="replicate")
     allowed = {str(statement["Action"]): statement for statement in role["PolicyDocument"]["Statement"]}
     writes = allowed["['s3:ReplicateObject', 's3:ReplicateDelete', 's3:ReplicateTags']"]
     assert set(writes["Resource"]) == {f"{bucket}/*" for bucket in rules}

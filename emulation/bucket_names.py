@@ -1,0 +1,48 @@
+"""Decides which names of buckets the emulated S3 and Cloud Storage accept. A bucket's name is unique across
+all accounts of the cloud.
+
+Sources: S3 User Guide, "General purpose bucket naming rules"; Cloud Storage, "About Cloud Storage buckets", "Bucket
+names".
+"""
+
+from __future__ import annotations
+
+import re
+
+from contract.regions import REGIONS
+
+# moto and the clouds report a bucket of another account with this text.
+NOT_AVAILABLE = (
+    "The requested bucket name is not available. The bucket namespace is shared by all users of the system. "
+    "Please select a different name and try again"
+)
+
+_FORM = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
+
+_S3_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
+_S3_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
+_NOT_ON_GOOGLE = re.compile(r"^goog|g[o0][o0]g[l1]e")
+
+# Names that other accounts of the emulated clouds own. Any user of the program could choose them, because they contain
+# no name of an organization.
+_TAKEN = re.compile(rf"artifact-edge-[a-z0-9]+(-standby|-code)?(-logs)?-({'|'.join(REGIONS)})")
+
+
+def is_taken(name: str) -> bool:
+    """Returns whether another account of the emulated cloud owns a bucket of this name."""
+    return _TAKEN.fullmatch(name) is not None
+
+
+def is_valid_on_s3(name: str) -> bool:
+    """Returns whether S3 accepts the name for a general purpose bucket."""
+    return _is_well_formed(name) and not name.startswith(_S3_PREFIXES) and not name.endswith(_S3_SUFFIXES)
+
+
+def is_valid_on_cloud_storage(name: str) -> bool:
+    """Returns whether Cloud Storage accepts the name. It also accepts underscores, which the program never uses."""
+    return _is_well_formed(name) and not _NOT_ON_GOOGLE.search(name)
+
+
+def _is_well_formed(name: str) -> bool:
+    return bool(_FORM.fullmatch(name)) and ".." not in name and not _ADDRESS.fullmatch(name)
