@@ -46,7 +46,7 @@ def broken(part: Part, lost: Losses) -> str | None:
         reasons = [broken(one, lost) for one in need.alternatives]
         failed = [reason for reason in reasons if reason is not None]
         if len(failed) == len(reasons):
-            return f"{part.name} has no {need.what}: {_some(failed) or 'there is none'}"
+            return f"{part.name} has no {need.what}: {_summary_of(failed) or 'there is none'}"
     return None
 
 
@@ -56,6 +56,6 @@ def losses(part: Part) -> frozenset[str]:
     return part.stands_on.union(*below)
 
 
-def _some(reasons: Sequence[str]) -> str:
+def _summary_of(reasons: Sequence[str]) -> str:
     distinct = list(dict.fromkeys(reasons))
     return "; ".join(distinct[:2]) + (f"; and {len(distinct) - 2} more" if len(distinct) > 2 else "")

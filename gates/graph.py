@@ -37,31 +37,31 @@ class Graph:
         bucket (True) or at the edge (False).
         """
         needs = [Need("DNS for its name", [_ROUTE53])]
-        for host in self._hosts():
+        for host in self._client_hosts():
             led = list(self._networks(host, token, objects))
             needs.append(Need(f"edge network for {host}", _distinct(led)))
         return Part(name, needs=needs if len(needs) > 1 else [Need("host name for clients", [])])
 
-    def _of(self, *ends: str) -> list[Resource]:
+    def _of_type(self, *ends: str) -> list[Resource]:
         return [resource for resource in self._all if resource.type.endswith(ends)]
 
     @cached_property
     def _proxied(self) -> frozenset[str]:
         """The DNS names in Cloudflare's zones that lead to Cloudflare's edge network."""
-        records = self._of("cloudflare:index/dnsRecord:DnsRecord")
+        records = self._of_type("cloudflare:index/dnsRecord:DnsRecord")
         return frozenset(str(one.inputs.get("name")) for one in records if one.inputs.get("proxied") is True)
 
-    def _hosts(self) -> list[str]:
+    def _client_hosts(self) -> list[str]:
         """Returns the host names that clients use: the HOSTNAME bindings of the edge workers, or, if there are none,
         the hosts of the worker routes. Names without a DNS record are left out.
         """
         bound = {
             str(binding.get("text"))
-            for worker in self._of(":WorkersScript")
+            for worker in self._of_type(":WorkersScript")
             for binding in _bindings(worker)
             if binding.get("name") == "HOSTNAME"
         }
-        routes = {str(route.inputs.get("pattern", "")).split("/")[0] for route in self._of(":WorkersRoute")}
+        routes = {str(route.inputs.get("pattern", "")).split("/")[0] for route in self._of_type(":WorkersRoute")}
         return sorted(host for host in bound or routes if self._records(host))
 
     def _records(self, name: str) -> list[Resource]:
@@ -80,33 +80,33 @@ class Graph:
 
     def _cloudflare(self, token: Token, objects: bool) -> Part:
         needs = [
-            Need("worker", [Part(one.label) for one in self._of(":WorkersScript")]),
+            Need("worker", [Part(one.label) for one in self._of_type(":WorkersScript")]),
         ]
         sources = self._apis() if token == "cold" else [*self._key_values(), *self._apis()]  # noqa: S105
         needs.append(Need(f"source of {token} tokens", sources or self._key_values()))
         if objects:
-            listed = [shield for worker in self._of(":WorkersScript") for shield in self._bound(worker)]
+            listed = [shield for worker in self._of_type(":WorkersScript") for shield in self._bound_shields(worker)]
             needs.append(Need("shield", self._shields(listed)))
         return Part("Cloudflare", frozenset({"edge:cloudflare", "dns:cloudflare"}), needs)
 
-    def _bound(self, worker: Resource) -> list[dict[str, Any]]:
+    def _bound_shields(self, worker: Resource) -> list[dict[str, Any]]:
         return [shield for binding in _bindings(worker) for shield in user_data.shields(str(binding.get("text", "")))]
 
     def _key_values(self) -> list[Part]:
         return [
             Part(one.label, frozenset({f"store:{one.label}", "edge:cloudflare"}))
-            for one in self._of(":WorkersKvNamespace")
+            for one in self._of_type(":WorkersKvNamespace")
         ]
 
     def _apis(self) -> list[Part]:
         """Returns the metadata API functions whose URLs an edge worker is bound to. Each needs the table replica in its
         own region.
         """
-        workers = self._of(":WorkersScript")
-        urls = [url for url in self._of(":FunctionUrl") if any(url.urn in worker.uses() for worker in workers)]
+        workers = self._of_type(":WorkersScript")
+        urls = [url for url in self._of_type(":FunctionUrl") if any(url.urn in worker.uses() for worker in workers)]
         return [
             Part(
-                f"metadata API in {region_of(url)}", self._standing(url), [Need("table", self._tables(region_of(url)))]
+                f"metadata API in {region_of(url)}", self._losses_of(url), [Need("table", self._tables(region_of(url)))]
             )
             for url in urls
         ]
@@ -114,7 +114,7 @@ class Graph:
     def _tables(self, region: str) -> list[Part]:
         """Returns the replicas of the metadata table in one region."""
         found: list[Part] = []
-        for table in self._of("dynamodb/table:Table"):
+        for table in self._of_type("dynamodb/table:Table"):
             replicas: Sequence[Mapping[str, Any]] = table.inputs.get("replicas") or []
             if region in [region_of(table), *(str(replica.get("regionName")) for replica in replicas)]:
                 atoms = frozenset({f"store:{table.label}", f"region:{region}", "cloud:aws"})
@@ -136,12 +136,12 @@ class Graph:
             self._shield_cache[host] = [
                 Part(
                     host,
-                    self._standing(machine),
+                    self._losses_of(machine),
                     [Need("DNS for its name", [_ROUTE53]), Need("origin", self._origins(machine))],
                 )
                 for record in self._records(host)
                 for machine in self._machines
-                if self._addressed(record, machine)
+                if self._leads_to(record, machine)
             ]
         return self._shield_cache[host]
 
@@ -149,7 +149,7 @@ class Graph:
     def _shield_cache(self) -> dict[str, list[Part]]:
         return {}
 
-    def _addressed(self, record: Resource, machine: Resource) -> bool:
+    def _leads_to(self, record: Resource, machine: Resource) -> bool:
         """Returns whether a DNS record leads to a machine: the record's address is attached to the machine, or the
         machine refers to the address.
         """
@@ -171,10 +171,10 @@ class Graph:
         several regions needs any one of its copies.
         """
         keys = [
-            Part(key.label, self._standing(key) | {f"store:{key.label}"})
-            for setting in self._of(":BucketServerSideEncryptionConfiguration")
+            Part(key.label, self._losses_of(key) | {f"store:{key.label}"})
+            for setting in self._of_type(":BucketServerSideEncryptionConfiguration")
             if bucket.urn in setting.uses()
-            for key in self._of("kms/key:Key", ":ReplicaKey")
+            for key in self._of_type("kms/key:Key", ":ReplicaKey")
             if key.urn in setting.uses()
         ]
         placement: Mapping[str, Sequence[str]] = bucket.inputs.get("customPlacementConfig") or {"dataLocations": []}
@@ -182,10 +182,10 @@ class Graph:
             Part(f"copy in {one.lower()}", frozenset({f"region:{one.lower()}"})) for one in placement["dataLocations"]
         ]
         needs = [Need(what, parts) for what, parts in (("key", keys), ("copy", copies)) if parts]
-        standing = self._standing(bucket) if not copies else frozenset({_CLOUDS["gcp"]})
+        standing = self._losses_of(bucket) if not copies else frozenset({_CLOUDS["gcp"]})
         return Part(bucket.label, standing | {f"store:{bucket.label}"}, needs)
 
-    def _standing(self, resource: Resource) -> frozenset[str]:
+    def _losses_of(self, resource: Resource) -> frozenset[str]:
         """Returns the losses that take a resource down: those of its cloud, its region and its zones."""
         found = {_CLOUDS[resource.type.split(":")[0]]}
         region = region_of(resource)

@@ -42,7 +42,7 @@ class _Statement(BaseModel):
     all: list[str] | None = Field(default=None, description="these losses at the same time, such as `region:eu-west-1`")
 
     @model_validator(mode="after")
-    def _either(self) -> _Statement:
+    def _check_one_is_set(self) -> _Statement:
         if (self.each is None) == (self.all is None):
             raise ValueError("set either `each`, a kind of loss, or `all`, a list of simultaneous losses")
         return self
@@ -112,12 +112,12 @@ def prove(resources: Iterable[Resource], statements: Statements) -> Proof:
     for statement in statements.does_not_survive:
         for lost in statement.sets(known):
             excepted.setdefault(lost, []).extend(statement.paths)
-            findings += _unfounded(statement, lost, paths, known)
+            findings += _wrong_exceptions(statement, lost, paths, known)
     stated = [lost for statement in statements.survives for lost in statement.sets(known)]
     singles = [frozenset({loss}) for loss in sorted(known)]
     for lost in singles:
         if lost not in stated and lost not in excepted:
-            findings.append(f"{_named(lost)}: nothing is said of it; name it under `survives` or `does_not_survive`")
+            findings.append(f"{_title(lost)}: nothing is said of it; name it under `survives` or `does_not_survive`")
     for lost in dict.fromkeys(stated):
         findings += _counterexamples(lost, paths, excepted, known)
     return Proof(findings, len({*singles, *stated, *excepted}), len(paths))
@@ -139,7 +139,7 @@ def _counterexamples(
     one line.
     """
     if unknown := sorted(lost - known):
-        yield f"{_named(lost)}: stated to be survived, but {', '.join(unknown)} is nothing that a path stands on"
+        yield f"{_title(lost)}: stated to be survived, but {', '.join(unknown)} is nothing that a path stands on"
         return
     allowed = [pattern for part, patterns in excepted.items() if part <= lost for pattern in patterns]
     reasons: dict[str, list[str]] = {}
@@ -149,24 +149,26 @@ def _counterexamples(
             reasons.setdefault(reason.removeprefix(f"{path.name} "), []).append(path.name)
     for reason, names in reasons.items():
         more = f" and {len(names) - 1} more paths" if len(names) > 1 else ""
-        yield f"{_named(lost)}: {names[0]}{more} {reason}"
+        yield f"{_title(lost)}: {names[0]}{more} {reason}"
 
 
-def _unfounded(statement: NotSurvived, lost: Losses, paths: Sequence[Part], known: frozenset[str]) -> Iterator[str]:
+def _wrong_exceptions(
+    statement: NotSurvived, lost: Losses, paths: Sequence[Part], known: frozenset[str]
+) -> Iterator[str]:
     """Yields a finding for each `does_not_survive` statement that is wrong: its read path keeps the route, or the
     resource graph does not have its loss.
     """
     if unknown := sorted(lost - known):
-        yield f"{_named(lost)}: stated not to be survived, but {', '.join(unknown)} is nothing that a path stands on"
+        yield f"{_title(lost)}: stated not to be survived, but {', '.join(unknown)} is nothing that a path stands on"
         return
     for pattern in statement.paths:
         if not any(broken(path, lost) for path in paths if fnmatchcase(path.name, pattern)):
-            yield f"{_named(lost)}: stated not to be survived by {pattern!r}, but it is; take the statement out"
+            yield f"{_title(lost)}: stated not to be survived by {pattern!r}, but it is; take the statement out"
 
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _named(lost: Losses) -> str:
+def _title(lost: Losses) -> str:
     return f"loss of {' and '.join(sorted(lost))}"

@@ -96,10 +96,10 @@ def rotation(plan: Plan, limits: Limits) -> Iterator[Refusal]:
         replaced = [one for one in nodes if emptied(one)]
         all_replaced += replaced
         if len(nodes) > 1 and len(replaced) > at_once(limits.nodes_of_region, len(nodes)):
-            yield _rotated(f"of {region}", replaced, len(nodes), limits.nodes_of_region)
+            yield _rotation_refusal(f"of {region}", replaced, len(nodes), limits.nodes_of_region)
     total = sum(map(len, groups.values()))
     if len(all_replaced) > at_once(limits.nodes_worldwide, total):
-        yield _rotated("of the whole network", all_replaced, total, limits.nodes_worldwide)
+        yield _rotation_refusal("of the whole network", all_replaced, total, limits.nodes_worldwide)
 
 
 def stores_stay(plan: Plan, limits: Limits) -> Iterator[Refusal]:
@@ -122,7 +122,9 @@ def traffic(plan: Plan, limits: Limits) -> Iterator[Refusal]:
     for name, split in was.items():
         share = moved(split, is_to_be.get(name, {}))
         if share > limits.traffic + 1e-9:
-            urns = tuple(one.resource.urn for one in plan.changes.values() if _says(one, name) and one.action != "same")
+            urns = tuple(
+                one.resource.urn for one in plan.changes.values() if _is_named(one, name) and one.action != "same"
+            )
             yield Refusal(
                 "traffic",
                 f"{share:.0%} of the clients of {name} are sent elsewhere; the limit is {limits.traffic:.0%}",
@@ -145,12 +147,12 @@ def emptied(machine: Change) -> bool:
     return machine.action == "replace" or (machine.action == "update" and not STOPPED_FOR.isdisjoint(machine.keys))
 
 
-def _rotated(where: str, replaced: Sequence[Change], of: int, share: float) -> Refusal:
+def _rotation_refusal(where: str, replaced: Sequence[Change], of: int, share: float) -> Refusal:
     message = f"{len(replaced)} of {of} machines {where} are replaced at once; the limit is {at_once(share, of)}"
     return Refusal("rotation", message, _urns(replaced))
 
 
-def _says(change: Change, name: str) -> bool:
+def _is_named(change: Change, name: str) -> bool:
     states = [state for state in (change.old, change.new) if state is not None]
     return change.label == name or any(
         f"{state.inputs.get('name', '')} {state.inputs.get('type', '')}" == name for state in states

@@ -30,12 +30,12 @@ def read_settings(file: Path, model: type[Settings]) -> Settings:
         return model.model_validate(given or {})
     except ValidationError as error:
         lines = [
-            f"{file}: {'.'.join(map(str, details['loc'])) or 'the file'}: {_said(details['msg'], details['input'])}"
+            f"{file}: {'.'.join(map(str, details['loc'])) or 'the file'}: {_line(details['msg'], details['input'])}"
             for details in error.errors(include_url=False)
         ]
         raise SettingsError("\n".join(lines)) from None
 
 
-def _said(message: str, given: Any) -> str:
+def _line(message: str, given: Any) -> str:
     shown = f" (given: {given!r})" if isinstance(given, str | int | float) else ""
     return f"{message[:1].lower()}{message[1:]}{shown}"

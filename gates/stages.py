@@ -42,13 +42,13 @@ def split(plan: Plan, limits: Limits, today: datetime.date) -> list[Stage]:
     done: set[str] = set()
     for rank in sorted(set(ranks.values())):
         urns = tuple(urn for urn in plan.changes if ranks.get(urn) == rank)
-        refusals = judge(_part(plan, done, set(urns)), limits, today)
+        refusals = judge(_partial_plan(plan, done, set(urns)), limits, today)
         stages.append(Stage(_purpose(rank), urns, tuple(refusals)))
         done |= set(urns)
     return stages
 
 
-def _part(plan: Plan, done: set[str], now: set[str]) -> Plan:
+def _partial_plan(plan: Plan, done: set[str], now: set[str]) -> Plan:
     """Returns a plan in which only the resources in `now` change, and those in `done` have already been changed."""
     changes: dict[str, Change] = {}
     for urn, change in plan.changes.items():
@@ -68,7 +68,7 @@ def _ranks(plan: Plan, limits: Limits) -> dict[str, int]:
         for urn, one in plan.changes.items()
         if one.action != "same" and (one.resource.custom or one.action != "update")
     }
-    ranks = {urn: _own_rank(one) for urn, one in changed.items()} | _waves(plan, limits)
+    ranks = {urn: _own_rank(one) for urn, one in changed.items()} | _assign_waves(plan, limits)
     with_replaced: dict[str, int] = {}
     for urn, change in changed.items():
         if change.action == "replace":
@@ -76,13 +76,13 @@ def _ranks(plan: Plan, limits: Limits) -> dict[str, int]:
                 with_replaced[user] = max(ranks[urn], with_replaced.get(user, _BUILD))
     ranks |= with_replaced
     for _ in changed:  # a chain of dependencies has at most as many links as there are changes
-        moved = [_settle(urn, one, ranks) for urn, one in changed.items()]
+        moved = [_raise_ranks(urn, one, ranks) for urn, one in changed.items()]
         if True not in moved:
             break
     return ranks
 
 
-def _settle(urn: str, change: Change, ranks: dict[str, int]) -> bool:
+def _raise_ranks(urn: str, change: Change, ranks: dict[str, int]) -> bool:
     """Raises the positions of changes so that a change comes no earlier than its dependencies, and its former
     dependencies no earlier than the change. Returns whether any position changed.
     """
@@ -109,7 +109,7 @@ def _is_address(kind: str) -> bool:
     return kind.endswith((":Eip", ":Address", ":GlobalAddress"))
 
 
-def _waves(plan: Plan, limits: Limits) -> dict[str, int]:
+def _assign_waves(plan: Plan, limits: Limits) -> dict[str, int]:
     """Assigns each machine that loses its cache to an apply, so that each apply empties only a few
     caches per region.
     """

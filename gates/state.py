@@ -48,7 +48,7 @@ def scrub(export: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, An
         return {_SIGNATURE: _SECRET, "plaintext": json.dumps(names.get(text, REMOVED) if _is_text(text) else REMOVED)}
 
     resources = [
-        {key: _mapped(value, replace, secret) for key, value in resource.items() if key not in _UNKEPT}
+        {key: _map_strings(value, replace, secret) for key, value in resource.items() if key not in _UNKEPT}
         for resource in _resources(export)
     ]
     manifest = {key: value for key, value in export["deployment"]["manifest"].items() if key != "plugins"}
@@ -68,7 +68,7 @@ def restore(state: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, A
     def secret(marked: Mapping[str, Any]) -> dict[str, Any]:
         return {**marked, "plaintext": json.dumps(replace(json.loads(marked["plaintext"])))}
 
-    resources = [_mapped(resource, replace, secret) for resource in _resources(state)]
+    resources = [_map_strings(resource, replace, secret) for resource in _resources(state)]
     return {**state, "deployment": {**state["deployment"], "resources": resources}}
 
 
@@ -98,15 +98,15 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
-def _mapped(value: Any, text: Callable[[str], str], secret: Callable[[Mapping[str, Any]], dict[str, Any]]) -> Any:
+def _map_strings(value: Any, text: Callable[[str], str], secret: Callable[[Mapping[str, Any]], dict[str, Any]]) -> Any:
     """Returns a copy of a JSON value in which `text` replaces each string and `secret` replaces each marked secret."""
     if isinstance(value, str):
         return text(value)
     if isinstance(value, list):
-        return [_mapped(item, text, secret) for item in cast(list[Any], value)]
+        return [_map_strings(item, text, secret) for item in cast(list[Any], value)]
     if isinstance(value, dict):
         members = cast(dict[str, Any], value)
         if members.get(_SIGNATURE) == _SECRET:
             return secret(members)
-        return {key: _mapped(item, text, secret) for key, item in members.items()}
+        return {key: _map_strings(item, text, secret) for key, item in members.items()}
     return value

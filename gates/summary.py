@@ -30,7 +30,7 @@ def counts(plan: Plan) -> str:
     """Returns the number of a plan's changes by action, such as `3 to create, 2 to replace, 170 unchanged`. Components
     are not counted, because no cloud resource belongs to them.
     """
-    found = Counter(change.action for change in _real(plan))
+    found = Counter(change.action for change in _real_changes(plan))
     return ", ".join(f"{found[action]} {verb}" for action, verb in _VERBS.items() if found[action]) or "nothing"
 
 
@@ -41,7 +41,7 @@ def tree(resources: Iterable[Resource]) -> Iterator[str]:
     tiers: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for resource in resources:
         if _is_real(resource):
-            tiers[tier_of(resource)][_short(resource)] += 1
+            tiers[tier_of(resource)][_type_name(resource)] += 1
     for tier, types in sorted(tiers.items()):
         listed = ", ".join(f"{number} {name}" for name, number in types.most_common())
         yield f"{tier:<14}{types.total():>4}: {listed}"
@@ -50,23 +50,23 @@ def tree(resources: Iterable[Resource]) -> Iterator[str]:
 def diff(plan: Plan) -> Iterator[str]:
     """Yields one line for each kind of change in a plan, such as `dns ~ 2 Record edge-eu, edge-us: records`."""
     alike: defaultdict[tuple[str, Action, str, tuple[str, ...]], list[str]] = defaultdict(list)
-    for change in _real(plan):
+    for change in _real_changes(plan):
         if change.action != "same":
             resource = change.resource
-            alike[tier_of(resource), change.action, _short(resource), change.keys].append(resource.name)
+            alike[tier_of(resource), change.action, _type_name(resource), change.keys].append(resource.name)
     for (tier, action, kind, keys), names in sorted(alike.items()):
         number = f"{len(names)} " if len(names) > 1 else ""
         because = f": {', '.join(keys)}" if keys else ""
-        yield f"{tier:<14}{_SIGNS[action]} {number}{kind} {_some(sorted(names))}{because}"
+        yield f"{tier:<14}{_SIGNS[action]} {number}{kind} {_shortened(sorted(names))}{because}"
 
 
-def _some(names: list[str]) -> str:
+def _shortened(names: list[str]) -> str:
     shown = names if len(names) <= _NAMED + 1 else names[:_NAMED]
     more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
     return ", ".join(shown) + more
 
 
-def _real(plan: Plan) -> list[Change]:
+def _real_changes(plan: Plan) -> list[Change]:
     return [change for change in plan.changes.values() if _is_real(change.resource)]
 
 
@@ -74,5 +74,5 @@ def _is_real(resource: Resource) -> bool:
     return resource.custom and not resource.type.startswith("pulumi:")
 
 
-def _short(resource: Resource) -> str:
+def _type_name(resource: Resource) -> str:
     return resource.type.rsplit(":", 1)[-1]

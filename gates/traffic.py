@@ -45,11 +45,11 @@ def splits(resources: Sequence[Resource], names: frozenset[str], limits: Limits)
     """
     grouped: defaultdict[str, list[Resource]] = defaultdict(list)
     for resource in resources:
-        if resource.type in RECORDS and (_name(resource) in names or not names or _routed(resource)):
+        if resource.type in RECORDS and (_name(resource) in names or not names or _has_routing_policy(resource)):
             grouped[f"{_name(resource)} {resource.inputs.get('type', '')}"].append(resource)
-    found = {name: _split([(_weight(one, limits), _targets(one)) for one in alike]) for name, alike in grouped.items()}
+    found = {name: _shares([(_weight(one, limits), _targets(one)) for one in alike]) for name, alike in grouped.items()}
     balancers = (resource for resource in resources if resource.type in BALANCERS)
-    return found | {balancer.label: _split(list(_pools(balancer))) for balancer in balancers}
+    return found | {balancer.label: _shares(list(_pools(balancer))) for balancer in balancers}
 
 
 def moved(before: Split, after: Split) -> float:
@@ -64,7 +64,7 @@ def _name(record: Resource) -> str:
     return str(record.inputs.get("name", "")).rstrip(".")
 
 
-def _routed(record: Resource) -> bool:
+def _has_routing_policy(record: Resource) -> bool:
     return any(record.inputs.get(policy) for policy in _ROUTING)
 
 
@@ -105,7 +105,7 @@ def _pools(balancer: Resource) -> Iterator[tuple[float, list[str]]]:
         yield weight, [_target(pool, number, balancer)]
 
 
-def _split(weighted: Sequence[tuple[float, list[str]]]) -> Split:
+def _shares(weighted: Sequence[tuple[float, list[str]]]) -> Split:
     total = sum(weight for weight, targets in weighted if targets)
     found: defaultdict[str, float] = defaultdict(float)
     for weight, targets in weighted:

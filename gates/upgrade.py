@@ -49,7 +49,7 @@ def findings(plan: Plan, allowed: Sequence[Allowance] = ()) -> Iterator[str]:
     """
     unused = {allowance.resource for allowance in allowed}
     for change in plan.changes.values():
-        what = _what(change)
+        what = _protected_kind(change)
         if not change.destructive or what is None:
             continue
         if change.resource.label in {allowance.resource for allowance in allowed}:
@@ -61,7 +61,7 @@ def findings(plan: Plan, allowed: Sequence[Allowance] = ()) -> Iterator[str]:
         yield f"{resource}: allowed, but the upgrade neither replaces nor deletes it; take the allowance out"
 
 
-def _what(change: Change) -> str | None:
+def _protected_kind(change: Change) -> str | None:
     if change.resource.type in STORES:
         return "a store"
     return "what clients reach" if change.resource.type in CLIENT_FACING else None

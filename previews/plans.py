@@ -45,10 +45,10 @@ def plan(sandbox: TemporarySandbox, stack: str, *options: str) -> Planned:
     printed = ("--json", "--show-sames", "--event-log", str(log))
     result = sandbox.pulumi("preview", "--stack", stack, *printed, *options, env=_EVENT_LOG)
     events = list(_events(log))
-    refusals = [*_errors(events), *_broken(events)]
+    refusals = [*_errors(events), *_mandatory_findings(events)]
     if result.returncode and not refusals:
         refusals = [(result.stderr or result.stdout).strip()]
-    later, exemptions = sorted(set(_later(events))), list(_exemptions(events))
+    later, exemptions = sorted(set(_undecided_policies(events))), list(_exemptions(events))
     return Planned(_document(result.stdout), refusals, later, exemptions, result.returncode == 0)
 
 
@@ -85,7 +85,7 @@ def _errors(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
             yield message
 
 
-def _broken(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def _mandatory_findings(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """Yields each mandatory finding of the policy pack with its policy and resource, without the policy description in
     the first line.
     """
@@ -94,7 +94,7 @@ def _broken(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         yield f"{found['policyName']} ({name}): {found['message'].strip().split(chr(10), 1)[-1].strip()}"
 
 
-def _later(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def _undecided_policies(events: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     for found in _findings(events, "advisory"):
         if found["policyName"] != _REPORTS_EXEMPTIONS:
             yield found["policyName"]

@@ -39,26 +39,28 @@ def preview(report: Report, directory: Path | None = None) -> bool:
     if directory is not None:
         directory.mkdir(parents=True, exist_ok=True)
     with temporary_sandbox(LOOPBACK, report) as sandbox:
-        verdicts = [_from_nothing(sandbox, stack, report, directory) for stack in STACKS]
-        verdicts += [_from_release(sandbox, stack, report, directory) for stack in STACKS]
+        verdicts = [_preview_new_stack(sandbox, stack, report, directory) for stack in STACKS]
+        verdicts += [_preview_upgrade(sandbox, stack, report, directory) for stack in STACKS]
     return all(verdicts)
 
 
-def _from_nothing(sandbox: TemporarySandbox, stack: str, report: Report, directory: Path | None) -> bool:
+def _preview_new_stack(sandbox: TemporarySandbox, stack: str, report: Report, directory: Path | None) -> bool:
     started = time.monotonic()
     sandbox.new_stack(stack)
     planned = plans.plan(sandbox, stack, *plans.policies_of(stack))
-    _keep(planned, directory, stack)
+    _save_plan(planned, directory, stack)
     plan = read_plan(planned.document) if planned.ok else Plan({})
-    _say(report, stack, planned.refusals, counts(plan) if planned.ok else "no plan", started, tree(plan.after()))
+    _report_result(
+        report, stack, planned.refusals, counts(plan) if planned.ok else "no plan", started, tree(plan.after())
+    )
     for exemption in planned.exemptions:
         report(f"  {exemption}")
     if planned.later:
         report(f"  policies that only `up` can check, because values are not known yet: {', '.join(planned.later)}")
-    return planned.ok and _survives(plan, stack, report)
+    return planned.ok and _check_resilience(plan, stack, report)
 
 
-def _survives(plan: Plan, stack: str, report: Report) -> bool:
+def _check_resilience(plan: Plan, stack: str, report: Report) -> bool:
     """Returns whether losses, such as of a region, break exactly the read paths that the stack's resilience statements
     declare.
 
@@ -72,7 +74,7 @@ def _survives(plan: Plan, stack: str, report: Report) -> bool:
     return not proof.findings
 
 
-def _from_release(sandbox: TemporarySandbox, stack: str, report: Report, directory: Path | None) -> bool:
+def _preview_upgrade(sandbox: TemporarySandbox, stack: str, report: Report, directory: Path | None) -> bool:
     started = time.monotonic()
     recorded = release.latest(stack)
     if recorded is None:
@@ -80,11 +82,11 @@ def _from_release(sandbox: TemporarySandbox, stack: str, report: Report, directo
         return True
     release.load(sandbox, stack, recorded)
     planned = plans.plan(sandbox, stack)
-    _keep(planned, directory, f"{stack}-upgrade")
+    _save_plan(planned, directory, f"{stack}-upgrade")
     plan = read_plan(planned.document) if planned.ok else Plan({})
     allowed = upgrade.read_allowances(recorded.with_name("allowances.yaml")).of(stack)
     refusals = planned.refusals or list(upgrade.findings(plan, allowed))
-    _say(report, f"{stack} since {recorded.parent.name}", refusals, counts(plan), started, diff(plan))
+    _report_result(report, f"{stack} since {recorded.parent.name}", refusals, counts(plan), started, diff(plan))
     _say_how_to_split(plan, read_settings(LIMITS / f"{stack}.yaml", Limits), report)
     return not refusals
 
@@ -98,13 +100,15 @@ def _say_how_to_split(plan: Plan, limits: Limits, report: Report) -> None:
         report(f"  too much for one apply ({', '.join(refused)}); `python -m gates plan` splits it into {applies}")
 
 
-def _say(report: Report, what: str, refusals: list[str], summary: str, started: float, lines: Iterable[str]) -> None:
+def _report_result(
+    report: Report, what: str, refusals: list[str], summary: str, started: float, lines: Iterable[str]
+) -> None:
     verdict = "FAILS" if refusals else "passes"
     report(f"{what} {verdict}: {summary} ({time.monotonic() - started:.0f} s)")
     for line in refusals or lines:
         report(f"  {line}")
 
 
-def _keep(planned: Planned, directory: Path | None, name: str) -> None:
+def _save_plan(planned: Planned, directory: Path | None, name: str) -> None:
     if directory is not None:
         (directory / f"{name}.json").write_text(json.dumps(planned.document, indent=1))

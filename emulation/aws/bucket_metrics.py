@@ -17,7 +17,7 @@ def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
     """Yields the methods that replace methods of moto's `S3Response`, each with the name of the method it replaces.
     They store each metrics configuration by bucket and name."""
     for name, answer in _ANSWERS.items():
-        yield name, _instead(_ORIGINALS[name], answer)
+        yield name, _replace_method(_ORIGINALS[name], answer)
 
 
 def patch_bucket_metrics() -> None:
@@ -31,13 +31,15 @@ def names_of_metrics(bucket: Any) -> Iterable[str]:
     return tuple(cast(dict[str, str], getattr(bucket, _KEPT, {})))
 
 
-def _instead(original: Callable[..., Any], answer: Callable[[Any, dict[str, str], str], Answer]) -> Callable[..., Any]:
+def _replace_method(
+    original: Callable[..., Any], answer: Callable[[Any, dict[str, str], str], Answer]
+) -> Callable[..., Any]:
     def answered(self: Any, *arguments: Any) -> Any:
         *_, bucket_name, query = arguments
         if "metrics" not in query:
             return original(self, *arguments)
         kept = cast(dict[str, dict[str, str]], vars(self.backend.get_bucket(bucket_name))).setdefault(_KEPT, {})
-        return answer(self, kept, _first(query, "id"))
+        return answer(self, kept, _parameter(query, "id"))
 
     return answered
 
@@ -49,18 +51,18 @@ def _put(response: Any, kept: dict[str, str], name: str) -> Answer:
 
 
 def _get(response: Any, kept: dict[str, str], name: str) -> Answer:
-    return (200, {}, kept[name]) if name in kept else _missing()
+    return (200, {}, kept[name]) if name in kept else _not_found()
 
 
 def _delete(response: Any, kept: dict[str, str], name: str) -> Answer:
-    return (204, {}, "") if kept.pop(name, None) is not None else _missing()
+    return (204, {}, "") if kept.pop(name, None) is not None else _not_found()
 
 
-def _missing() -> Answer:
+def _not_found() -> Answer:
     return 404, {}, "<Error><Code>NoSuchConfiguration</Code><Message>no such metrics</Message></Error>"
 
 
-def _first(query: Mapping[str, Any], name: str) -> str:
+def _parameter(query: Mapping[str, Any], name: str) -> str:
     return query[name][0]
 
 

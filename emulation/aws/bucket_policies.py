@@ -24,11 +24,11 @@ def _permission(bucket: Any, action: str, resource: str) -> PermissionResult:
     hold."""
     if bucket.policy is None:
         return PermissionResult.NEUTRAL
-    statements = list(_in_force(json.loads(bucket.policy.decode())))
+    statements = list(_applicable_statements(json.loads(bucket.policy.decode())))
     return IAMPolicy(json.dumps({"Statement": statements})).is_action_permitted(action, resource)
 
 
-def _in_force(policy: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _applicable_statements(policy: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yields the statements of a bucket policy whose conditions hold. The yielded statements contain no conditions,
     because moto cannot evaluate them."""
     for statement in policy["Statement"]:

@@ -72,7 +72,7 @@ class Propagation:
         self._thread: threading.Thread | None = None
 
     def note(self, table: Table, partition: DynamoType, name: DynamoType | None, item: Item | None) -> None:
-        group = _group(table)
+        group = _global_table_of(table)
         if group is None:
             return
         now, key = time.time(), (partition, name)
@@ -103,8 +103,8 @@ PROPAGATION = Propagation()
 
 
 def _apply(change: _Change) -> None:
-    for region, replica in list(_others(change.table)):
-        group = cast(_GlobalTable, _group(change.table))
+    for region, replica in list(_other_replicas(change.table)):
+        group = cast(_GlobalTable, _global_table_of(change.table))
         if group.written.get((region, change.key), 0.0) <= change.written:
             group.written[region, change.key] = change.written
             tables.write_item(replica, *change.key, copy.deepcopy(change.item), notify=_ignore)
@@ -149,7 +149,8 @@ def _with_replicas(table: Table, answer: Any) -> Any:
     """Adds the list of replicas to the description of a DynamoDB table in an API response."""
     for described in cast("dict[str, Any]", answer.result).values():
         replicas = [
-            {"RegionName": region, "ReplicaStatus": "ACTIVE", **_key_of(replica)} for region, replica in _others(table)
+            {"RegionName": region, "ReplicaStatus": "ACTIVE", **_key_of(replica)}
+            for region, replica in _other_replicas(table)
         ]
         if replicas:
             described |= {"Replicas": replicas, "GlobalTableVersion": "2019.11.21"}
@@ -157,7 +158,7 @@ def _with_replicas(table: Table, answer: Any) -> Any:
 
 
 def _create(backend: DynamoDBBackend, table: Table, replica_update: dict[str, Any]) -> None:
-    region, group = replica_update["RegionName"], _group(table) or _GlobalTable([table.region_name])
+    region, group = replica_update["RegionName"], _global_table_of(table) or _GlobalTable([table.region_name])
     existing = dynamodb_backends[backend.account_id][region].tables
     if table.name in existing:
         raise MockValidationException(f"Failed to create a replica: {table.name} exists in {region}")
@@ -186,7 +187,7 @@ def _create(backend: DynamoDBBackend, table: Table, replica_update: dict[str, An
 
 def _delete(backend: DynamoDBBackend, table: Table, replica_update: dict[str, Any]) -> None:
     region = replica_update["RegionName"]
-    if region not in dict(_others(table)):
+    if region not in dict(_other_replicas(table)):
         raise MockValidationException(f"Failed to delete the replica: {table.name} has none in {region}")
     dynamodb_backends[backend.account_id][region].delete_table(table.name)
 
@@ -198,16 +199,16 @@ def _scales_writes(backend: DynamoDBBackend, table: Table) -> bool:
     return f"table/{table.name}" in cast(Any, targets).get("dynamodb:table:WriteCapacityUnits", {})
 
 
-def _group(table: Table) -> _GlobalTable | None:
+def _global_table_of(table: Table) -> _GlobalTable | None:
     return getattr(table, "global_table", None)
 
 
-def _others(table: Table) -> Iterator[tuple[str, Table]]:
+def _other_replicas(table: Table) -> Iterator[tuple[str, Table]]:
     """Yields the replicas of a DynamoDB table in other regions, each with its region."""
-    group = _group(table)
+    group = _global_table_of(table)
     for region in group.regions if group else []:
         replica = dynamodb_backends[table.account_id][region].tables.get(table.name)
-        if region != table.region_name and replica is not None and _group(replica) is group:
+        if region != table.region_name and replica is not None and _global_table_of(replica) is group:
             yield region, replica
 
 

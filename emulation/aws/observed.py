@@ -101,9 +101,9 @@ def _queue_metrics(now: float, faster: float) -> Iterator[_Metric]:
             waiting = [message for message in list(queue.messages) if message.visible]
             oldest = min((message.sent_timestamp / 1000 for message in waiting), default=now)
             dimensions = {"QueueName": queue.name}
-            yield region, "AWS/SQS", "ApproximateNumberOfMessagesVisible", dimensions, _single(len(waiting))
+            yield region, "AWS/SQS", "ApproximateNumberOfMessagesVisible", dimensions, _total_of(len(waiting))
             age = max(0.0, now - oldest) * faster
-            yield region, "AWS/SQS", "ApproximateAgeOfOldestMessage", dimensions, _single(age)
+            yield region, "AWS/SQS", "ApproximateAgeOfOldestMessage", dimensions, _total_of(age)
 
 
 def _replication_metrics(waiting: Sequence[Waiting], now: float, faster: float) -> Iterator[_Metric]:
@@ -118,8 +118,8 @@ def _replication_metrics(waiting: Sequence[Waiting], now: float, faster: float) 
             late = max(0.0, now - min(written, default=now)) * faster
             dimensions = {"SourceBucket": name, "DestinationBucket": replica, "RuleId": rule}
             region = buckets[replica].region_name
-            yield region, "AWS/S3", "ReplicationLatency", dimensions, _single(late)
-            yield region, "AWS/S3", "OperationsPendingReplication", dimensions, _single(len(written))
+            yield region, "AWS/S3", "ReplicationLatency", dimensions, _total_of(late)
+            yield region, "AWS/S3", "OperationsPendingReplication", dimensions, _total_of(len(written))
 
 
 def _rules_with_metrics(bucket: Any) -> Iterator[tuple[str, str]]:
@@ -133,7 +133,7 @@ def _rules_with_metrics(bucket: Any) -> Iterator[tuple[str, str]]:
             yield rule["ID"], destination["Bucket"].rsplit(":", 1)[-1]
 
 
-def _single(value: float) -> Total:
+def _total_of(value: float) -> Total:
     return Total(1, value, value, value)
 
 

@@ -47,7 +47,7 @@ class DnsService:
         self._checks.configure(self._pop_checks())
         await DnsServer(lambda: self._authority).serve(self._sandbox.dns_address, DNS_PORT)
         for client_location in CLIENT_LOCATIONS:
-            proxy = ClientLocationProxy(client_location, (self._sandbox.dns_address, DNS_PORT), self._ours)
+            proxy = ClientLocationProxy(client_location, (self._sandbox.dns_address, DNS_PORT), self._is_served)
             await proxy.serve(self._sandbox.client_location_address(client_location), CLIENT_LOCATION_PORT)
         _log.info("answering on %s:%d", self._sandbox.dns_address, DNS_PORT)
         try:
@@ -59,7 +59,7 @@ class DnsService:
         silent = False
         while True:
             try:
-                self._take(await asyncio.to_thread(self._route53.read), await asyncio.to_thread(self._read_cloudflare))
+                self._apply(await asyncio.to_thread(self._route53.read), await asyncio.to_thread(self._read_cloudflare))
                 healthy = {check.id: self._checks.healthy(check.id) for check in self._served.checks}
                 await asyncio.to_thread(self._metrics.publish, healthy)
                 silent = False
@@ -78,7 +78,7 @@ class DnsService:
         except httpx.HTTPError:
             return self._edge_zones
 
-    def _take(self, snapshot: Snapshot, edge_zones: tuple[Listed, ...]) -> None:
+    def _apply(self, snapshot: Snapshot, edge_zones: tuple[Listed, ...]) -> None:
         if (snapshot, edge_zones) == (self._snapshot, self._edge_zones):
             return
         self._snapshot, self._edge_zones = snapshot, edge_zones
@@ -112,7 +112,7 @@ class DnsService:
     def _listening(self, pop: Pop) -> bool:
         return self._checks.healthy(_pop_id(pop))
 
-    def _ours(self, name: str) -> bool:
+    def _is_served(self, name: str) -> bool:
         owner = dns.name.from_text(name)
         return any(owner.is_subdomain(zone.origin) for zone in self._served.zones)
 

@@ -82,10 +82,10 @@ class HostedZone:
         owners = {name for name, _ in (*self.groups, *self.refused)}
         # Names between a record and the zone's origin exist too, without records of their own (RFC 4592, section
         # 2.2.2).
-        self._names = {above for owner in owners for above in _up_to(owner, self.origin)}
+        self._names = {above for owner in owners for above in _ancestors(owner, self.origin)}
 
     def find(self, name: dns.name.Name, rdtype: dns.rdatatype.RdataType, client: ClientLocation) -> Found:
-        for above in _up_to(name, self.origin)[:-1]:
+        for above in _ancestors(name, self.origin)[:-1]:
             if cut := self.groups.get((above, NS)):
                 return Found(_rrset(above, cut), delegated=True)
         if name == self.origin and rdtype == SOA:
@@ -103,7 +103,7 @@ class HostedZone:
         or None."""
         if name in self._names:
             return name
-        closest = next(above for above in _up_to(name, self.origin) if above in self._names or above == self.origin)
+        closest = next(above for above in _ancestors(name, self.origin) if above in self._names or above == self.origin)
         wildcard = dns.name.Name((b"*", *closest.labels))
         return wildcard if wildcard in self._names else None
 
@@ -171,7 +171,7 @@ def _check(record: RecordSet, others: Sequence[RecordSet], refused_checks: Mappi
         raise RefusedRecord(f"{title}: record sets of one name and type must have one routing policy")
 
 
-def _up_to(name: dns.name.Name, origin: dns.name.Name) -> list[dns.name.Name]:
+def _ancestors(name: dns.name.Name, origin: dns.name.Name) -> list[dns.name.Name]:
     """Returns a DNS name and all its parent names up to the zone's origin, which is the last one."""
     steps = len(name) - len(origin)
     return [dns.name.Name(name.labels[step:]) for step in range(steps + 1)]

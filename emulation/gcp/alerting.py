@@ -127,11 +127,11 @@ def check_descriptor(body: Json, own: Descriptors) -> None:
 
 def check_dashboard(body: Json, own: Descriptors) -> None:
     _DASHBOARD(body, "dashboard")
-    for query in _queries(body["mosaicLayout"]["tiles"]):
+    for query in _widget_queries(body["mosaicLayout"]["tiles"]):
         _check_aggregation(parse(query["filter"], own, "filter"), query["aggregation"], "aggregation")
 
 
-def _queries(tiles: list[Json]) -> Iterator[Json]:
+def _widget_queries(tiles: list[Json]) -> Iterator[Json]:
     for tile in tiles:
         for line in tile["widget"].get("xyChart", {}).get("dataSets", []):
             looked = line["timeSeriesQuery"]

@@ -43,7 +43,7 @@ def create_app(store: StateStore, machine_network: str, effects: Mapping[str, Ef
     app.add_url_rule("/storage/v1/projects/<project>/serviceAccount", view_func=_storage_agent)
     app.add_url_rule("/storagetransfer/v1/googleServiceAccounts/<project>", view_func=_transfer_agent)
     app.register_blueprint(Monitoring(store).blueprint())
-    app.add_url_rule(INSTANCES_PATH, "instances", lambda: jsonify(_running(store)))
+    app.add_url_rule(INSTANCES_PATH, "instances", lambda: jsonify(_running_machines(store)))
     app.add_url_rule("/healthz", view_func=lambda: "ok\n")
     app.register_error_handler(Refused, _refusal)
     app.register_error_handler(HTTPException, _not_emulated)
@@ -55,7 +55,7 @@ def _serve(app: Flask, collection: Collection, store: StateStore, machine_networ
 
     def create(**names: str) -> Response:
         given = {**request.args.to_dict(), **_body()}
-        id, body = str(collection.identity(given) or ""), _taken(collection, collection.body(given))
+        id, body = str(collection.identity(given) or ""), _checked_body(collection, collection.body(given))
         if not re.fullmatch(r"[a-z]([a-z0-9._-]{0,61}[a-z0-9])?", id):
             raise Refused(400, f"Invalid value for name: {id!r} (small letters, digits and -, up to 63)")
         scope = collection.path.format(**names)
@@ -88,7 +88,7 @@ def _serve(app: Flask, collection: Collection, store: StateStore, machine_networ
         known = _existing(store, scope, id)
         if known.get("enableDropProtection"):
             raise Refused(400, f"'{scope}/{id}' has drop protection enabled")
-        user = next(_users(store, f"{scope}/{id}"), None)
+        user = next(_references_to(store, f"{scope}/{id}"), None)
         if user is not None:
             raise Refused(400, f"The resource '{scope}/{id}' is already being used by '{user}'")
         effect.delete(known)
@@ -105,7 +105,7 @@ def _serve(app: Flask, collection: Collection, store: StateStore, machine_networ
         app.add_url_rule(path, f"{method} {name}", cast(Callable[..., Response], view), methods=[method])
 
 
-def _running(store: StateStore) -> list[Json]:
+def _running_machines(store: StateStore) -> list[Json]:
     machines = (each for each in store.all(_KIND) if each["selfLink"].startswith("compute/v1/"))
     return [machine for machine in machines if machine.get("status") == "RUNNING"]
 
@@ -128,7 +128,7 @@ def _body() -> Json:
     return cast(Json, given)
 
 
-def _taken(collection: Collection, body: Json) -> Json:
+def _checked_body(collection: Collection, body: Json) -> Json:
     unknown = sorted(body.keys() - collection.fields)
     if unknown:
         raise Refused(501, f"not emulated: {', '.join(unknown)} of {collection.path}")
@@ -164,7 +164,7 @@ def _free_addresses(store: StateStore, network: str) -> Iterator[str]:
     return (str(host) for host in ipaddress.ip_network(network).hosts() if str(host) not in taken)
 
 
-def _users(store: StateStore, link: str) -> Iterator[str]:
+def _references_to(store: StateStore, link: str) -> Iterator[str]:
     """Yields the path of each resource that refers to the resource at `link` or lies below it. A resource that has such
     users cannot be deleted."""
     reference = link.removeprefix("compute/v1/")

@@ -51,11 +51,11 @@ def _name(body: Json) -> Any:
     return body.get("name")
 
 
-def _whole(body: Json) -> Json:
+def _unchanged(body: Json) -> Json:
     return body
 
 
-def _nothing(request: Request) -> Json:
+def _no_parameters(request: Request) -> Json:
     return {}
 
 
@@ -69,8 +69,8 @@ class Collection:
     required: frozenset[str]
     changeable: frozenset[str] = frozenset()
     identity: Callable[[Json], Any] = _name
-    body: Callable[[Json], Json] = _whole
-    computed: Callable[[Request], Json] = _nothing
+    body: Callable[[Json], Json] = _unchanged
+    computed: Callable[[Request], Json] = _no_parameters
 
 
 def _collection(path: str, required: str, optional: str = "", changeable: str = "", **more: Any) -> Collection:
@@ -103,7 +103,7 @@ def _job_name(body: Json) -> Any:
     return str(body.get("name", "")).removeprefix("transferJobs/")
 
 
-def _unnamed(body: Json) -> Json:
+def _without_id(body: Json) -> Json:
     """Removes the id of the new resource from a request's fields, because the id is not part of the resource's
     document. Cloud KMS and Spanner's backup schedules send the id in the query string."""
     return {name: value for name, value in body.items() if name not in ("keyRingId", "cryptoKeyId", "backupScheduleId")}
@@ -183,14 +183,14 @@ COLLECTIONS = (
         identity=_job_name,
     ),
     _collection(
-        f"cloudkms/v1/{_PROJECT}/locations/{{location}}/keyRings", "", identity=_member("keyRingId"), body=_unnamed
+        f"cloudkms/v1/{_PROJECT}/locations/{{location}}/keyRings", "", identity=_member("keyRingId"), body=_without_id
     ),
     _collection(
         f"cloudkms/v1/{_PROJECT}/locations/{{location}}/keyRings/{{keyRing}}/cryptoKeys",
         "purpose",
         changeable="rotationPeriod nextRotationTime labels iam",
         identity=_member("cryptoKeyId"),
-        body=_unnamed,
+        body=_without_id,
         computed=_no_bindings,
     ),
     _collection(
@@ -215,6 +215,6 @@ COLLECTIONS = (
         "fullBackupSpec incrementalBackupSpec",
         changeable="spec retentionDuration",
         identity=_member("backupScheduleId"),
-        body=_unnamed,
+        body=_without_id,
     ),
 )

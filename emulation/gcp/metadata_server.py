@@ -73,7 +73,11 @@ class MetadataServers:
             raise Refused(400, f"{CLIENTS_PATH}/{name} requires a serviceAccount, an e-mail address")
         with self._lock:
             known = self._store.get(_KIND, "", name)
-            client = {"name": name, "address": known["address"] if known else self._free(), "serviceAccount": email}
+            client = {
+                "name": name,
+                "address": known["address"] if known else self._free_address(),
+                "serviceAccount": email,
+            }
             self._store.put(_KIND, "", name, client)
             if name not in self._running:
                 self._run(client)
@@ -87,7 +91,7 @@ class MetadataServers:
             stop()
         return jsonify({})
 
-    def _free(self) -> str:
+    def _free_address(self) -> str:
         taken = {client["address"] for client in self._store.all(_KIND)}
         free = next((str(host) for host in self._network.hosts() if str(host) not in taken), None)
         if free is None:
@@ -137,7 +141,7 @@ def metadata_app(tokens: Tokens, email: Callable[[], str]) -> Flask:
         return jsonify({"aliases": ["default"], "email": account().email, "scopes": [_SCOPE]})
 
     app.before_request(flavored)
-    app.after_request(_as_google)
+    app.after_request(_add_flavor_header)
     app.register_error_handler(Refused, lambda error: Response(f"{error}\n", cast(Refused, error).status))
     views: dict[str, Callable[[], Response | str]] = {
         "/": lambda: "computeMetadata/\n",
@@ -152,7 +156,7 @@ def metadata_app(tokens: Tokens, email: Callable[[], str]) -> Flask:
     return app
 
 
-def _as_google(response: Response) -> Response:
+def _add_flavor_header(response: Response) -> Response:
     response.headers["Metadata-Flavor"] = "Google"
     return response
 

@@ -60,7 +60,7 @@ class TimeSeries:
             for place, series in enumerate(given):
                 self._check(project, series, own, f"timeSeries[{place}]")
             for series in given:
-                self._of(project, series).points.append(series["points"][0])
+                self._series_of(project, series).points.append(series["points"][0])
 
     def read(self, project: str, arguments: Mapping[str, str], own: Descriptors) -> list[Json]:
         """Returns the selected time series as the API method `timeSeries.list` does, with the newest value first.
@@ -69,12 +69,15 @@ class TimeSeries:
         if unknown:
             raise Refused(501, f"not emulated: {', '.join(sorted(unknown))} of timeSeries.list")
         selected = parse(arguments.get("filter", ""), own, "filter")
-        since, until = _time(arguments.get("interval.startTime", "")), _time(arguments.get("interval.endTime", ""))
+        since, until = (
+            _parsed_time(arguments.get("interval.startTime", "")),
+            _parsed_time(arguments.get("interval.endTime", "")),
+        )
         with self._lock:
-            chosen = [kept for (of, *_), kept in self._series.items() if of == project and _among(kept, selected)]
+            chosen = [kept for (of, *_), kept in self._series.items() if of == project and _matches(kept, selected)]
             answer: list[Json] = []
             for kept in chosen:
-                points = [point for point in reversed(kept.points) if since <= _end(point) <= until]
+                points = [point for point in reversed(kept.points) if since <= _end_time(point) <= until]
                 if points:
                     answer.append({"metric": kept.metric, "resource": kept.resource, "points": points})
             return answer
@@ -91,17 +94,17 @@ class TimeSeries:
             raise Refused(400, f"Field {where}.resource.labels had an invalid value: unrecognized label")
         if len(series["points"]) != 1:
             raise Refused(400, f"Field {where}.points must hold exactly one point")
-        before = self._of(project, series).points
-        if before and _end(series["points"][0]) <= _end(before[-1]):
+        before = self._series_of(project, series).points
+        if before and _end_time(series["points"][0]) <= _end_time(before[-1]):
             raise Refused(400, "One or more TimeSeries could not be written: Points must be written in order")
 
-    def _of(self, project: str, series: Json) -> _Series:
+    def _series_of(self, project: str, series: Json) -> _Series:
         metric, resource = series["metric"], series["resource"]
         key = project, metric["type"], _labels(metric), _labels(resource)
         return self._series.setdefault(key, _Series(metric, resource))
 
 
-def _among(series: _Series, selected: Filter) -> bool:
+def _matches(series: _Series, selected: Filter) -> bool:
     types = series.metric["type"], series.resource["type"]
     return types == (selected.metric, selected.resource) and selected.finds(
         series.metric.get("labels", {}), series.resource["labels"]
@@ -112,11 +115,11 @@ def _labels(owner: Json) -> Labels:
     return frozenset(cast(dict[str, str], owner.get("labels", {})).items())
 
 
-def _end(point: Json) -> datetime:
-    return _time(point["interval"]["endTime"])
+def _end_time(point: Json) -> datetime:
+    return _parsed_time(point["interval"]["endTime"])
 
 
-def _time(stated: str) -> datetime:
+def _parsed_time(stated: str) -> datetime:
     try:
         return datetime.fromisoformat(stated)
     except ValueError:

@@ -116,7 +116,7 @@ class Functions:
         for described in self._client(region).list_event_source_mappings()["EventSourceMappings"]:
             if described["State"] != "Enabled" or ":dynamodb:" not in described["EventSourceArn"]:
                 continue
-            filters: list[dict[str, str]] = _part(described, "FilterCriteria").get("Filters", [])
+            filters: list[dict[str, str]] = _object(described, "FilterCriteria").get("Filters", [])
             yield StreamMapping(
                 id=described["UUID"],
                 region=region,
@@ -124,12 +124,12 @@ class Functions:
                 function=described["FunctionArn"],
                 batch=described["BatchSize"],
                 bisect=bool(described.get("BisectBatchOnFunctionError")),
-                tries=_number(described.get("MaximumRetryAttempts")),
-                oldest=_number(described.get("MaximumRecordAgeInSeconds")),
+                tries=_or_unlimited(described.get("MaximumRetryAttempts")),
+                oldest=_or_unlimited(described.get("MaximumRecordAgeInSeconds")),
                 start=described["StartingPosition"],
                 partial="ReportBatchItemFailures" in (described.get("FunctionResponseTypes") or []),
                 patterns=tuple(each["Pattern"] for each in filters),
-                dead_letters=_part(_part(described, "DestinationConfig"), "OnFailure").get("Destination", ""),
+                dead_letters=_object(_object(described, "DestinationConfig"), "OnFailure").get("Destination", ""),
             )
 
     def _urls(self, region: str, functions: Mapping[str, Code]) -> Iterator[tuple[str, str]]:
@@ -146,9 +146,9 @@ def session() -> Any:
     return cast(Any, boto3).Session(aws_access_key_id="local", aws_secret_access_key="local")  # noqa: S106
 
 
-def _part(described: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _object(described: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return described.get(name) or {}
 
 
-def _number(value: int | None) -> int:
+def _or_unlimited(value: int | None) -> int:
     return -1 if value is None else value

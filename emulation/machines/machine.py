@@ -139,12 +139,12 @@ class Machine:
         if unit.endswith(".timer"):
             timer = systemd.parse_timer(unit, text)
             service = (self._place.root / "etc/systemd/system" / timer.service).read_text()
-            self._timers.append(_Alarm(timer, self._keeper(systemd.parse_service(timer.service, service))))
+            self._timers.append(_Alarm(timer, self._supervisor(systemd.parse_service(timer.service, service))))
         else:
-            keeper = self._services[unit] = self._keeper(systemd.parse_service(unit, text))
+            keeper = self._services[unit] = self._supervisor(systemd.parse_service(unit, text))
             keeper.tend()
 
-    def _keeper(self, service: systemd.Service) -> _Supervisor:
+    def _supervisor(self, service: systemd.Service) -> _Supervisor:
         return _Supervisor(self._sandbox, self.instance, self._place, service, self._report)
 
 
@@ -193,7 +193,7 @@ class _Commands:
             device.parent.mkdir(parents=True, exist_ok=True)
             with device.open("ab") as file:
                 file.truncate(NVME_BYTES)
-            _give(device, _service_account("trafficserver"))
+            _change_owner(device, _service_account("trafficserver"))
 
 
 class _Supervisor:
@@ -224,15 +224,15 @@ class _Supervisor:
                 self._pause = self._service.restart_seconds
             return
         if self._pid is not None:
-            self._fell(now)
+            self._schedule_restart(now)
         if now >= self._not_before:
-            self._rise(now)
+            self._start_service(now)
 
     def run_once(self) -> None:
         """Runs a systemd service of type oneshot until it ends, and reports a failure."""
         self._run(self._service.command)
 
-    def _rise(self, now: float) -> None:
+    def _start_service(self, now: float) -> None:
         self._make_directories()
         if all(self._run(argv) for argv in self._service.prepare):
             self._pid = processes.start(
@@ -242,7 +242,7 @@ class _Supervisor:
         else:
             self._back_off(now)
 
-    def _fell(self, now: float) -> None:
+    def _schedule_restart(self, now: float) -> None:
         # Ends the child processes of a dead service, which would still hold its ports. systemd also ends the whole
         # control group of a service.
         with suppress(ProcessLookupError):
@@ -259,7 +259,7 @@ class _Supervisor:
         for directory in self._service.directories:
             path = self._place.root / directory.lstrip("/")
             path.mkdir(parents=True, exist_ok=True)
-            _give(path, self._user)
+            _change_owner(path, self._user)
 
     def _run(self, argv: Sequence[str]) -> bool:
         done = subprocess.run(
@@ -267,14 +267,14 @@ class _Supervisor:
         )
         # Scripts run as the sandbox's user, because the service's user may not be allowed to run the sandbox's Python.
         # The files that they write then go to the service's user.
-        for path in _tree(self._place.root / "run"):
-            _give(path, self._user)
+        for path in _paths_below(self._place.root / "run"):
+            _change_owner(path, self._user)
         if done.returncode != 0:
             self._report(f"{self._name}: {argv[0]} ended with {done.returncode}: {done.stderr.strip()[-500:]}")
         return done.returncode == 0
 
     def _environment(self) -> dict[str, str]:
-        environment = _cloud(self._sandbox, self._instance)
+        environment = _cloud_environment(self._sandbox, self._instance)
         for path in self._service.environment_files:
             environment |= systemd.parse_environment(Path(path).read_text())
         return environment
@@ -283,13 +283,13 @@ class _Supervisor:
 class _Alarm:
     def __init__(self, timer: systemd.Timer, keeper: _Supervisor) -> None:
         self._timer = timer
-        self._keeper = keeper
+        self._supervisor = keeper
         self._due = time.monotonic() + timer.after
 
     def tend(self) -> None:
         if time.monotonic() >= self._due:
             self._due = time.monotonic() + self._timer.every
-            self._keeper.run_once()
+            self._supervisor.run_once()
 
 
 def _of_the_host() -> dict[str, str]:
@@ -298,7 +298,7 @@ def _of_the_host() -> dict[str, str]:
     return {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
 
 
-def _cloud(sandbox: Sandbox, instance: Instance) -> dict[str, str]:
+def _cloud_environment(sandbox: Sandbox, instance: Instance) -> dict[str, str]:
     """Returns the environment variables that point boto3 on an emulated machine to the emulated AWS. On EC2, boto3 also
     finds the credentials of the machine's role."""
     if instance.metadata_host:
@@ -334,12 +334,12 @@ def _service_account(user: str | None) -> str | None:
     return user
 
 
-def _give(path: Path, user: str | None) -> None:
+def _change_owner(path: Path, user: str | None) -> None:
     if user is not None:
         shutil.chown(path, user)
 
 
-def _tree(directory: Path) -> Iterator[Path]:
+def _paths_below(directory: Path) -> Iterator[Path]:
     if directory.is_dir():
         yield directory
         yield from directory.rglob("*")

@@ -53,7 +53,7 @@ class Substitution:
     replacement: Callable[[re.Match[str], Place], str]
 
 
-def _bound(word: str, address: str) -> str:
+def _bound_to_address(word: str, address: str) -> str:
     if not word[0].isdigit():
         return word
     return f"{word if 'ip-in' in word else f'{word}:ip-in={address}'}:ip-out={address}"
@@ -70,7 +70,7 @@ SUBSTITUTIONS = (
         "several machines share one host: a listener on all addresses is one on the machine's own, and so is what asks",
         r"/etc/artifact-edge/records\.config",
         re.compile(r"^CONFIG proxy\.config\.http\.server_ports STRING .*$", re.MULTILINE),
-        lambda match, place: " ".join(_bound(word, place.address) for word in match[0].split(" ")),
+        lambda match, place: " ".join(_bound_to_address(word, place.address) for word in match[0].split(" ")),
     ),
     Substitution(
         "several machines share one loopback address: within a machine, its own address is that",

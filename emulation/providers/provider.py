@@ -105,7 +105,7 @@ class EmulatedProvider(provider_pb2_grpc.ResourceProviderServicer):
         outputs = self._call(context, lambda: handler.read(request.id, wire.reveal(state)))
         if outputs is None:
             return provider_pb2.ReadResponse()
-        given = inputs or {name: outputs[name] for name in _inputs_among(handler, outputs)}
+        given = inputs or {name: outputs[name] for name in _input_names(handler, outputs)}
         now = {name: _restore_secret(given[name], outputs.get(name)) for name in given}
         return provider_pb2.ReadResponse(
             id=request.id, inputs=wire.encode(now), properties=self._encode(outputs, {**state, **inputs})
@@ -164,7 +164,7 @@ def _preview_outputs(handler: Handler, inputs: Properties) -> Properties:
     return {**dict.fromkeys(schema.outputs_of(handler.resource), wire.UNKNOWN), **inputs}
 
 
-def _inputs_among(handler: Handler, outputs: Properties) -> list[str]:
+def _input_names(handler: Handler, outputs: Properties) -> list[str]:
     accepted = schema.shape_of_resource(handler.resource).types
     return [name for name, value in outputs.items() if name in accepted and value is not None]
 

@@ -32,7 +32,7 @@ def gcs_alarms(name: str, bucket: pulumi.Input[str], what: str, *, dual: bool) -
     Alarm names begin with `name`; `what` is what the bucket holds, e.g. "the objects".
     """
     where: Mapping[str, pulumi.Input[str]] = {"resource.labels.bucket_name": bucket}
-    yield _share(
+    yield _error_share_alarm(
         f"{name}-breaks",
         f"Cloud Storage fails more than 1 % of all requests for {what}",
         where,
@@ -43,7 +43,7 @@ def gcs_alarms(name: str, bucket: pulumi.Input[str], what: str, *, dual: bool) -
     )
     # The threshold for refused requests is half of all requests, because package managers often request packages that
     # do not exist. Such a 404 is no fault.
-    yield _share(
+    yield _error_share_alarm(
         f"{name}-refuses",
         f"Cloud Storage refuses half of all requests for {what}, or lacks the requested objects",
         where,
@@ -52,7 +52,7 @@ def gcs_alarms(name: str, bucket: pulumi.Input[str], what: str, *, dual: bool) -
         runbook=f"{_RUNBOOK}#cloud-storage-refuses",
     )
     if dual:
-        yield from _of_replication(name, where, what)
+        yield from _replication_alarms(name, where, what)
 
 
 def transfer_alarm(job: str) -> CloudMonitoringAlarm:
@@ -73,7 +73,7 @@ def transfer_alarm(job: str) -> CloudMonitoringAlarm:
     )
 
 
-def _share(
+def _error_share_alarm(
     name: str, fault: str, where: Mapping[str, pulumi.Input[str]], bad: Like, share: float, **more: Any
 ) -> CloudMonitoringAlarm:
     return CloudMonitoringAlarm(
@@ -93,7 +93,7 @@ def _share(
     )
 
 
-def _of_replication(name: str, where: Mapping[str, pulumi.Input[str]], what: str) -> Iterator[CloudMonitoringAlarm]:
+def _replication_alarms(name: str, where: Mapping[str, pulumi.Input[str]], what: str) -> Iterator[CloudMonitoringAlarm]:
     """Yields alarms on turbo replication, whose metrics exist only for dual-region buckets."""
     runbook = f"{_RUNBOOK}#the-second-region-is-behind"
 

@@ -28,12 +28,12 @@ def s3_alarms(places: Sequence[Bucket]) -> Iterator[CloudWatchAlarm]:
     """
     primary, *replicas = places
     for place in places:
-        yield from _of_requests(place)
+        yield from _request_alarms(place)
     for replica in replicas:
-        yield from _of_replication(primary, replica)
+        yield from _replication_alarms(primary, replica)
 
 
-def _of_requests(place: Bucket) -> Iterator[CloudWatchAlarm]:
+def _request_alarms(place: Bucket) -> Iterator[CloudWatchAlarm]:
     dimensions = {"BucketName": place.name, "FilterId": ALL_REQUESTS}
     for name, metric, share, heading, fault in (
         ("breaks", "5xxErrors", 0.01, "s3-breaks", f"S3 in {place.region} fails more than 1 % of all requests"),
@@ -62,7 +62,7 @@ def _of_requests(place: Bucket) -> Iterator[CloudWatchAlarm]:
         )
 
 
-def _of_replication(primary: Bucket, replica: Bucket) -> Iterator[CloudWatchAlarm]:
+def _replication_alarms(primary: Bucket, replica: Bucket) -> Iterator[CloudWatchAlarm]:
     """Yields alarms on the replication from the primary bucket to one replica.
 
     S3 publishes latency and backlog in the replica's region, and failures in the primary's region ("Using S3

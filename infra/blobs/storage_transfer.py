@@ -40,14 +40,14 @@ class Standby(pulumi.ComponentResource):
             "standby",
             name=f"{args.prefix}-standby",
             description="Storage Transfer Service copies the objects to Google Cloud",
-            assume_role_policy=agent.subject_id.apply(lambda subject: document(_trust(subject))),
+            assume_role_policy=agent.subject_id.apply(lambda subject: document(_trust_statement(subject))),
             opts=child,
         )
         rights = aws.iam.RolePolicy(
             "standby",
             name="read-objects",
             role=role.name,
-            policy=pulumi.Output.from_input(args.key).apply(lambda key: document(*_rights(args.source, key))),
+            policy=pulumi.Output.from_input(args.key).apply(lambda key: document(*_permissions(args.source, key))),
             opts=child,
         )
         grants = [
@@ -83,14 +83,14 @@ class Standby(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def _trust(subject: str) -> Statement:
+def _trust_statement(subject: str) -> Statement:
     """Returns the trust policy statement that lets only the Google Cloud project's transfer agent assume the AWS role.
     The statement names the agent by its unique id.
     """
     return assumed_by_web_identity(GOOGLE, {f"{GOOGLE}:sub": subject})
 
 
-def _rights(source: Bucket, key: str) -> Sequence[Statement]:
+def _permissions(source: Bucket, key: str) -> Sequence[Statement]:
     return [
         allow(["s3:GetBucketLocation", "s3:ListBucket"], arn(source.name)),
         allow("s3:GetObject", f"{arn(source.name)}/*"),

@@ -20,10 +20,10 @@ _MOST_CHECKERS = 80.0
 def edge_alarms(hostname: str, check: pulumi.Input[str]) -> Sequence[CloudWatchAlarm]:
     """Returns alarms on the clients' hostname: the edge does not answer, or only some checkers reach it."""
     return [
-        _down(
+        _unhealthy_alarm(
             "edge-down", "edge", check, f"Clients cannot use {hostname}: the edge does not answer", "the-edge-is-down"
         ),
-        _partly(
+        _partly_unhealthy_alarm(
             "edge-reached-in-part",
             "dns",
             check,
@@ -36,14 +36,14 @@ def edge_alarms(hostname: str, check: pulumi.Input[str]) -> Sequence[CloudWatchA
 def machine_alarms(node: str, check: pulumi.Input[str]) -> Sequence[CloudWatchAlarm]:
     """Returns alarms on one shield machine: it does not answer, or only some of Route 53's checkers reach it."""
     return [
-        _down(
+        _unhealthy_alarm(
             f"shield-{node}-down",
             "shield",
             check,
             f"Shield machine {node} does not answer; the others of its region take its share",
             "a-shield-machine-is-down",
         ),
-        _partly(
+        _partly_unhealthy_alarm(
             f"network-{node}-reached-in-part",
             "network",
             check,
@@ -58,10 +58,10 @@ def region_alarm(place: str, check: pulumi.Input[str]) -> CloudWatchAlarm:
     fault = (
         f"No shield machine in {place} answers; the edge uses regions that are farther away, with fewer objects cached"
     )
-    return _down(f"shield-{place}-lost", "shield", check, fault, "a-shield-region-is-lost")
+    return _unhealthy_alarm(f"shield-{place}-lost", "shield", check, fault, "a-shield-region-is-lost")
 
 
-def _down(name: str, tier: Tier, check: pulumi.Input[str], fault: str, heading: str) -> CloudWatchAlarm:
+def _unhealthy_alarm(name: str, tier: Tier, check: pulumi.Input[str], fault: str, heading: str) -> CloudWatchAlarm:
     """Returns an alarm that goes off when a health check is unhealthy or reports no data."""
     return CloudWatchAlarm(
         name=name,
@@ -79,7 +79,9 @@ def _down(name: str, tier: Tier, check: pulumi.Input[str], fault: str, heading: 
     )
 
 
-def _partly(name: str, tier: Tier, check: pulumi.Input[str], fault: str, heading: str) -> CloudWatchAlarm:
+def _partly_unhealthy_alarm(
+    name: str, tier: Tier, check: pulumi.Input[str], fault: str, heading: str
+) -> CloudWatchAlarm:
     return CloudWatchAlarm(
         name=name,
         tier=tier,

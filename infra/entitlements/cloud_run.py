@@ -70,7 +70,7 @@ class CloudRunTokenSync(pulumi.ComponentResource):
         who = identity(_FOLLOWER, asked, self)
         may = [
             # The token sync also stores its position in the change stream in this database.
-            _may(_FOLLOWER, source, "roles/spanner.databaseUser", who.member, self),
+            _grant_database_role(_FOLLOWER, source, "roles/spanner.databaseUser", who.member, self),
             gcp.pubsub.TopicIAMMember(
                 _FOLLOWER, topic=topic.name, role="roles/pubsub.publisher", member=who.member, opts=child
             ),
@@ -112,7 +112,7 @@ class CloudRunMetadataApi(pulumi.ComponentResource):
             open=True,
         )
         who = identity(_API, asked, self)
-        may = _may(_API, args.source, "roles/spanner.databaseReader", who.member, self)
+        may = _grant_database_role(_API, args.source, "roles/spanner.databaseReader", who.member, self)
         made = service(_API, asked, who, self, [may])
         self.url = made.uri
         fault = "Tokens that the edge's store lacks are answered with 503"
@@ -121,7 +121,7 @@ class CloudRunMetadataApi(pulumi.ComponentResource):
         self.register_outputs({"url": self.url})
 
 
-def _may(
+def _grant_database_role(
     name: str, source: SpannerChanges, role: str, member: pulumi.Input[str], parent: pulumi.Resource
 ) -> gcp.spanner.DatabaseIAMMember:
     return gcp.spanner.DatabaseIAMMember(

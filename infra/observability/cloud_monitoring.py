@@ -98,8 +98,8 @@ class CloudMonitoringObservability(pulumi.ComponentResource):
 
 
 def _threshold(alarm: CloudMonitoringAlarm) -> Threshold:
-    numerator = gcp.monitoring.AlertPolicyConditionConditionThresholdAggregationArgs(**_how(alarm))
-    denominator = gcp.monitoring.AlertPolicyConditionConditionThresholdDenominatorAggregationArgs(**_how(alarm))
+    numerator = gcp.monitoring.AlertPolicyConditionConditionThresholdAggregationArgs(**_aggregation(alarm))
+    denominator = gcp.monitoring.AlertPolicyConditionConditionThresholdDenominatorAggregationArgs(**_aggregation(alarm))
     return Threshold(
         filter=narrowed(alarm),
         aggregations=[numerator],
@@ -113,7 +113,7 @@ def _threshold(alarm: CloudMonitoringAlarm) -> Threshold:
     )
 
 
-def _how(alarm: CloudMonitoringAlarm) -> dict[str, Any]:
+def _aggregation(alarm: CloudMonitoringAlarm) -> dict[str, Any]:
     """Returns the aggregation of metric series that the numerator and the denominator of an alarm's share both use."""
     return {
         "alignment_period": f"{alarm.period}s",

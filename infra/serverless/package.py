@@ -33,7 +33,7 @@ def pack(root: Path, module: str, distributions: Sequence[str] = ()) -> Code:
     The archive holds the sources as text, because an archive of paths would record this machine's directories in the
     state. Raises pulumi.RunError when an import would be missing at run time.
     """
-    places = {name: _place_of(name) for name in distributions}
+    places = {name: _directory_of(name) for name in distributions}
     packed, left = dict[str, pulumi.Asset | pulumi.Archive](), [module]
     seen = set[str]()
     while left:
@@ -48,13 +48,13 @@ def pack(root: Path, module: str, distributions: Sequence[str] = ()) -> Code:
         text = source.read_text()
         if text:  # an empty `__init__.py` is left out, because Python imports a directory without it, too
             packed[source.relative_to(place).as_posix()] = pulumi.StringAsset(text)
-        left += _needed(root, places, name, source, ast.parse(text))
+        left += _imported_names(root, places, name, source, ast.parse(text))
     if not packed:
         raise pulumi.RunError(f"{module}: there is no such module in {root.name}")
     return Code(module, pulumi.AssetArchive(dict(sorted(packed.items()))))
 
 
-def _needed(root: Path, places: dict[str, Path], name: str, source: Path, tree: ast.Module) -> Iterator[str]:
+def _imported_names(root: Path, places: dict[str, Path], name: str, source: Path, tree: ast.Module) -> Iterator[str]:
     """Yields the names that a Python module imports from the packed sources, and the names of its parent packages.
 
     Some names may be attributes of a module instead of modules. Raises pulumi.RunError for an import that is neither in
@@ -96,7 +96,7 @@ def _source(place: Path, name: str) -> Path | None:
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 
 
-def _place_of(distribution: str) -> Path:
+def _directory_of(distribution: str) -> Path:
     spec = find_spec(distribution)
     if spec is None or not spec.submodule_search_locations:
         raise pulumi.RunError(f"{distribution}: is not installed; run: make setup")

@@ -29,7 +29,7 @@ def line(details: ErrorDetails, secret_keys: Collection[str]) -> str:
         case "missing":
             return missing(key)
         case "extra_forbidden":
-            accepted = _accepted_beside(place)
+            accepted = _sibling_keys(place)
             hint = did_you_mean(str(place[-1]), accepted) or f"; accepted: {', '.join(accepted)}"
             return f"{key}: unknown key{hint}"
         case "model_type" | "list_type":
@@ -46,7 +46,7 @@ def _key(place: Sequence[int | str]) -> str:
     return f"{NAMESPACE}:{''.join(parts).removeprefix('.')}"
 
 
-def _accepted_beside(place: Sequence[int | str]) -> list[str]:
+def _sibling_keys(place: Sequence[int | str]) -> list[str]:
     """Returns the accepted keys of the config section that contains the key at `place`."""
     section: type[BaseModel] = StackConfig
     for part in place[:-1]:

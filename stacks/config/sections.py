@@ -79,7 +79,7 @@ class Blobs(_Section):
 
     @field_validator("regions")
     @classmethod
-    def _placed(cls, regions: list[str], info: ValidationInfo) -> list[str]:
+    def _check_regions(cls, regions: list[str], info: ValidationInfo) -> list[str]:
         distinct(regions)
         if info.data.get("store") == "gcs":
             one_bucket(regions)
@@ -87,7 +87,7 @@ class Blobs(_Section):
 
     @field_validator("standby")
     @classmethod
-    def _elsewhere(cls, regions: list[str], info: ValidationInfo) -> list[str]:
+    def _check_standby(cls, regions: list[str], info: ValidationInfo) -> list[str]:
         distinct(regions)
         if regions and info.data.get("store") == "gcs":
             raise wrong(f"{listed(regions)} is a standby for Cloud Storage itself; use a standby with store 's3' only")
@@ -108,7 +108,7 @@ class Scaling(_Section):
     )
 
     @model_validator(mode="after")
-    def _ordered(self) -> Self:
+    def _check_order(self) -> Self:
         for kind, least, most in (
             ("reads", self.reads_from, self.reads_to),
             ("writes", self.writes_from, self.writes_to),
@@ -142,7 +142,7 @@ class Metadata(_Section):
 
     @field_validator("regions")
     @classmethod
-    def _placed(cls, regions: list[str], info: ValidationInfo) -> list[str]:
+    def _check_regions(cls, regions: list[str], info: ValidationInfo) -> list[str]:
         distinct(regions)
         if info.data.get("store") == "spanner" and len(regions) > 1 and tuple(regions) not in MULTI_REGIONS:
             pairs = " or ".join(listed(pair) for pair in MULTI_REGIONS)
@@ -151,7 +151,7 @@ class Metadata(_Section):
 
     @field_validator("processing_units")
     @classmethod
-    def _whole(cls, units: int) -> int:
+    def _check_processing_units(cls, units: int) -> int:
         step = 100 if units < 1_000 else 1_000
         if units % step:
             raise wrong(
@@ -173,7 +173,7 @@ class Shield(_Section):
 
     @field_validator("region")
     @classmethod
-    def _exists(cls, name: str, info: ValidationInfo) -> str:
+    def _check_region(cls, name: str, info: ValidationInfo) -> str:
         if "cloud" in info.data:
             known_region(name, info.data["cloud"])
         return name
@@ -218,7 +218,7 @@ class Edge(_Section):
 
     @field_validator("account_id")
     @classmethod
-    def _looks_right(cls, text: str) -> str:
+    def _check_account_id(cls, text: str) -> str:
         if not re.fullmatch(r"[0-9a-f]{32}", text):
             raise wrong(f"{text!r} is not a Cloudflare account id; it is 32 hexadecimal digits")
         return text
@@ -269,6 +269,6 @@ class StackConfig(_Section):
 
     @field_validator("shields")
     @classmethod
-    def _once(cls, shields: list[Shield]) -> list[Shield]:
+    def _check_regions_distinct(cls, shields: list[Shield]) -> list[Shield]:
         distinct([shield.region for shield in shields])
         return shields

@@ -73,7 +73,7 @@ class Follower:
         now, last, written = self._spanner.now(), "", 0
         while True:
             rows = self._spanner.query(_SCAN, ("STRING", PARTITION), ("STRING", last))
-            written += len(self._edge.update(list(self._readable(rows))))
+            written += len(self._edge.update(list(self._decoded_rows(rows))))
             if not rows:
                 break
             last = rows[-1][0]
@@ -84,13 +84,15 @@ class Follower:
 
     def _advance(self, partitions: dict[str, Partition], partition: Partition, now: str) -> None:
         records = self._stream.read(partition.token, partition.position, now)
-        changes = [change for change in records.changes if _of_tokens(change)]
+        changes = [change for change in records.changes if _is_token(change)]
         if changes:
-            written = self._edge.update(list(self._understood(changes)))
+            written = self._edge.update(list(self._decoded_changes(changes)))
             _log.info("%d changes, %d tokens written", len(changes), len(written))
         moved = Partition(partition.token, frozenset(), now)
         if records.children:
-            started = [_started(partitions.get(child.token), child, partition.token) for child in records.children]
+            started = [
+                _without_parent(partitions.get(child.token), child, partition.token) for child in records.children
+            ]
             self._save(started, [partition.token])
             partitions.update({child.token: child for child in started})
             del partitions[partition.token]
@@ -103,7 +105,7 @@ class Follower:
         self._positions.save(kept, gone)
         self._saved = time.monotonic()
 
-    def _understood(self, changes: Sequence[Change]) -> Iterator[Record]:
+    def _decoded_changes(self, changes: Sequence[Change]) -> Iterator[Record]:
         for change in changes:
             try:
                 yield record_of(change)
@@ -111,7 +113,7 @@ class Follower:
                 place = {"commit": change.commit, "transaction": change.transaction, "sequence": change.sequence}
                 self._send_dead({"reason": str(error), **place})
 
-    def _readable(self, rows: Sequence[Row]) -> Iterator[Record]:
+    def _decoded_rows(self, rows: Sequence[Row]) -> Iterator[Record]:
         for row in rows:
             try:
                 yield decode_row(*row)
@@ -123,11 +125,11 @@ class Follower:
         _log.error("a change went to the dead-letter topic: %s", message["reason"])
 
 
-def _of_tokens(change: Change) -> bool:
+def _is_token(change: Change) -> bool:
     return change.table == ITEMS and change.keys.get("pk") == PARTITION
 
 
-def _started(known: Partition | None, child: Child, ended: str) -> Partition:
+def _without_parent(known: Partition | None, child: Child, ended: str) -> Partition:
     """Returns a child partition after one of its parents has ended. Each parent reports the child."""
     waits_for = (known.waits_for if known else child.parents) - {ended}
     return Partition(child.token, waits_for, child.start)

@@ -24,7 +24,7 @@ def add_to(app: Flask, store: StateStore) -> None:
     tokens = Tokens(store)
 
     def publish(project: str, topic: str) -> Response:
-        name, _ = _verb(topic, "publish")
+        name, _ = _split_verb(topic, "publish")
         document = _existing(store, f"pubsub/v1/projects/{project}/topics", name)
         _expect(tokens, document, "roles/pubsub.publisher")
         full, ids = f"projects/{project}/topics/{name}", list[str]()
@@ -37,14 +37,14 @@ def add_to(app: Flask, store: StateStore) -> None:
         return jsonify({"messageIds": ids})
 
     def subscription(project: str, subscription: str) -> Response:
-        name, verb = _verb(subscription, "pull", "acknowledge")
+        name, verb = _split_verb(subscription, "pull", "acknowledge")
         _existing(store, f"pubsub/v1/projects/{project}/subscriptions", name)
         body: Json = request.get_json(force=True)
         if verb == "acknowledge":
             store.erase(_queue(project, name), *body["ackIds"])
             return jsonify({})
         found = store.entries(_queue(project, name), limit=int(body["maxMessages"]))
-        return jsonify({"receivedMessages": [_received(entry) for entry in found]})
+        return jsonify({"receivedMessages": [_as_received_message(entry) for entry in found]})
 
     app.add_url_rule(f"{_PROJECT}/topics/<topic>", "topic verb", publish, methods=["POST"])
     app.add_url_rule(f"{_PROJECT}/subscriptions/<subscription>", "pull", subscription, methods=["POST"])
@@ -54,13 +54,13 @@ def _queue(project: str, subscription: str) -> str:
     return f"pubsub/{project}/{subscription}"
 
 
-def _received(entry: Entry) -> Json:
+def _as_received_message(entry: Entry) -> Json:
     at = datetime.fromtimestamp(int(entry.key.split("-")[0]) / 1e9, UTC)
     message = {"data": entry.value.decode(), "messageId": entry.key, "publishTime": at.isoformat()}
     return {"ackId": entry.key, "message": message}
 
 
-def _verb(text: str, *known: str) -> tuple[str, str]:
+def _split_verb(text: str, *known: str) -> tuple[str, str]:
     name, _, verb = text.partition(":")
     if verb not in known:
         raise Refused(501, f"not emulated: {verb or request.method} of {name}")

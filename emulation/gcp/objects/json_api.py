@@ -107,14 +107,14 @@ class JsonApi:
         if not isinstance(given.get("name"), str) or not 0 < len(given["name"].encode()) <= 1024:
             raise Refused(400, "Required: name of the object, of up to 1024 bytes")
         if given.get("retention"):
-            self._permit(bucket, "storage.objects.setRetention")
+            self._expect_permission(bucket, "storage.objects.setRetention")
         return _without_none(given)
 
     def _list(self, bucket: str) -> Response:
         arguments = _arguments(_LIST)
         self._bucket(bucket, "storage.objects.list")
-        states: list[State] = ["live", *(["noncurrent"] if _true(arguments, "versions") else [])]
-        if _true(arguments, "softDeleted"):
+        states: list[State] = ["live", *(["noncurrent"] if _is_true(arguments, "versions") else [])]
+        if _is_true(arguments, "softDeleted"):
             states = ["soft"]
         prefix, delimiter = arguments.get("prefix", ""), arguments.get("delimiter", "")
         found = self._versions.listed(bucket, prefix, states)
@@ -129,30 +129,34 @@ class JsonApi:
         if request.args.get("alt") == "media":
             return self._media(bucket, _)
         return jsonify(
-            self._found(bucket, _names()[0], "storage.objects.get", _arguments({"generation"} | _CONDITIONS))
+            self._existing_object(
+                bucket, _names_in_path()[0], "storage.objects.get", _arguments({"generation"} | _CONDITIONS)
+            )
         )
 
     def _media(self, bucket: str, _: str) -> Response:
-        found = self._found(bucket, _names()[0], "storage.objects.get", _arguments({"generation"} | _CONDITIONS))
+        found = self._existing_object(
+            bucket, _names_in_path()[0], "storage.objects.get", _arguments({"generation"} | _CONDITIONS)
+        )
         return media(self._versions.path(found), found)
 
     def _patch(self, bucket: str, _: str) -> Response:
         arguments = _arguments({"generation", "overrideUnlockedRetention"} | _CONDITIONS)
-        found = self._found(bucket, _names()[0], "storage.objects.update", arguments)
-        settings, changes, override = self._settings(bucket), _body(), _true(arguments, "overrideUnlockedRetention")
+        found = self._existing_object(bucket, _names_in_path()[0], "storage.objects.update", arguments)
+        settings, changes, override = self._settings(bucket), _body(), _is_true(arguments, "overrideUnlockedRetention")
         fixed = sorted(changes.keys() - _CHANGEABLE)
         if fixed:
             raise Refused(501, f"not emulated: a change of {', '.join(fixed)} of an object")
         if "retention" in changes:
             more = ["storage.objects.overrideUnlockedRetention"] if override else []
-            self._permit(settings, "storage.objects.setRetention", *more)
+            self._expect_permission(settings, "storage.objects.setRetention", *more)
         return jsonify(
             self._versions.patch(settings, found, changes, Conditions.from_query(arguments), override=override)
         )
 
     def _delete(self, bucket: str, _: str) -> Response:
         arguments = _arguments({"generation"} | _CONDITIONS)
-        found = self._found(bucket, _names()[0], "storage.objects.delete", arguments)
+        found = self._existing_object(bucket, _names_in_path()[0], "storage.objects.delete", arguments)
         conditions, named = Conditions.from_query(arguments), "generation" in arguments
         self._versions.delete(self._settings(bucket), found, conditions, for_good=named)
         return Response(status=204)
@@ -160,13 +164,13 @@ class JsonApi:
     def _copy(self, bucket: str, _: str) -> Response:
         """Copies a Cloud Storage object with `copyTo` or `rewriteTo`, in one call for any size. The copy does not get
         the retention of its source."""
-        names = _names()
+        names = _names_in_path()
         if len(names) != 4:
             raise Refused(501, f"not emulated: {request.method} {request.path}")
         source, verb, target, name = names
         arguments = _arguments(_COPY | _CONDITIONS)
         generation = _without_none({"generation": arguments.get("sourceGeneration")})
-        found = self._found(bucket, source, "storage.objects.get", generation)
+        found = self._existing_object(bucket, source, "storage.objects.get", generation)
         Conditions.from_query(arguments, "ifSource").expect(found)
         settings = self._bucket(target, "storage.objects.create")
         copied = {field: found.get(field) for field in _FIELDS - {"name", "bucket", "retention", "md5Hash", "crc32c"}}
@@ -187,7 +191,7 @@ class JsonApi:
         if deletes_bucket and self._versions.listed(bucket, "", ["live", "noncurrent"]):
             raise Refused(409, f"The bucket you tried to delete is not empty: {bucket}")
 
-    def _found(self, bucket: str, name: str, permission: str, arguments: Mapping[str, str]) -> Json:
+    def _existing_object(self, bucket: str, name: str, permission: str, arguments: Mapping[str, str]) -> Json:
         self._bucket(bucket, permission)
         generation = arguments.get("generation")
         found = self._versions.version(bucket, name, generation) if generation else self._versions.live(bucket, name)
@@ -197,7 +201,7 @@ class JsonApi:
 
     def _bucket(self, name: str, permission: str) -> Json:
         settings = self._settings(name)
-        self._permit(settings, permission)
+        self._expect_permission(settings, permission)
         return settings
 
     def _settings(self, name: str) -> Json:
@@ -206,13 +210,13 @@ class JsonApi:
             raise Refused(404, "The specified bucket does not exist.")
         return settings
 
-    def _permit(self, bucket: Json, *permissions: str) -> None:
+    def _expect_permission(self, bucket: Json, *permissions: str) -> None:
         authorization = request.headers.get("Authorization")
         if authorization:
             self._access.expect(self._access.caller(authorization), bucket, *permissions)
 
 
-def _names() -> list[str]:
+def _names_in_path() -> list[str]:
     """Returns the decoded names in the path of a Cloud Storage request: one object name, or for a copy the source
     object, the verb, the target bucket and the target object. The path is split before it is decoded, because object
     names contain slashes."""
@@ -237,7 +241,7 @@ def _arguments(known: frozenset[str] | set[str]) -> Mapping[str, str]:
     return request.args
 
 
-def _true(arguments: Mapping[str, str], name: str) -> bool:
+def _is_true(arguments: Mapping[str, str], name: str) -> bool:
     return arguments.get(name, "").lower() == "true"
 
 

@@ -80,7 +80,7 @@ def receive(session: Session, versions: Versions, bucket: Json, content_range: s
         total = _append(session, content_range, body)
         if total is None or session.received < total:
             return None
-        draft = versions.draft(_pieces(session.file))
+        draft = versions.draft(_chunks(session.file))
         session.file.unlink()
         session.done = versions.write(bucket, session.fields["name"], session.fields, draft, session.conditions)
         return session.done
@@ -109,7 +109,7 @@ def _append(session: Session, content_range: str, body: bytes) -> int | None:
     return total
 
 
-def _pieces(file: Path) -> Iterator[bytes]:
+def _chunks(file: Path) -> Iterator[bytes]:
     with file.open("rb") as source:
         while piece := source.read(1 << 20):
             yield piece

@@ -83,13 +83,13 @@ class Versions:
                 conditions.expect(there)
                 retention = checked_retention(bucket, None, fields.get("retention"), self._clock(), override=False)
                 if there is not None:
-                    self._put_aside(bucket, there)
+                    self._make_noncurrent(bucket, there)
                 document = self._document(bucket, name, fields, draft) | ({"retention": retention} if retention else {})
             except Refused:
                 draft.path.unlink()
                 raise
             draft.path.rename(self.path(document))
-            self._keep(document, "live")
+            self._store(document, "live")
             return document
 
     def patch(self, bucket: Json, version: Json, changes: Json, conditions: Conditions, *, override: bool) -> Json:
@@ -121,7 +121,7 @@ class Versions:
             if for_good:
                 self._remove(bucket, version)
             else:
-                self._put_aside(bucket, version)
+                self._make_noncurrent(bucket, version)
 
     def live(self, bucket: str, name: str) -> Json | None:
         rows = self._run("SELECT document FROM version WHERE (bucket, name, state) = (?, ?, 'live')", bucket, name)
@@ -154,10 +154,10 @@ class Versions:
         """Returns the path of the file that holds the content of a Cloud Storage object version."""
         return self._bytes / document["generation"]
 
-    def _put_aside(self, bucket: Json, version: Json) -> None:
+    def _make_noncurrent(self, bucket: Json, version: Json) -> None:
         if not bucket.get("versioning", {}).get("enabled"):
             return self._remove(bucket, version)
-        return self._keep(version | {"timeDeleted": written(self._clock())}, "noncurrent")
+        return self._store(version | {"timeDeleted": written(self._clock())}, "noncurrent")
 
     def _remove(self, bucket: Json, version: Json) -> None:
         now = self._clock()
@@ -165,11 +165,11 @@ class Versions:
         kept = int(bucket.get("softDeletePolicy", {}).get("retentionDurationSeconds", 0))
         if kept:
             times = {"softDeleteTime": written(now), "hardDeleteTime": written(now + kept)}
-            return self._keep(version | times, "soft")
+            return self._store(version | times, "soft")
         self._run("DELETE FROM version WHERE generation = ?", version["generation"])
         return self.path(version).unlink(missing_ok=True)
 
-    def _keep(self, document: Json, state: State) -> None:
+    def _store(self, document: Json, state: State) -> None:
         self._run(
             "INSERT OR REPLACE INTO version VALUES (?, ?, ?, ?, ?)",
             int(document["generation"]),

@@ -59,12 +59,12 @@ class Databases:
     def replace_partitions(self) -> None:
         """Replaces the partitions of all Spanner change streams. Spanner does so when the load changes, and readers of
         a stream must cope with it."""
-        for database in self._names():
+        for database in self._database_names():
             with self._cluster.connect(database) as connection:
                 for row in connection.execute("SELECT proname FROM pg_proc WHERE proname LIKE 'replace_partitions_%'"):
                     connection.execute(sql.SQL("SELECT {}()").format(sql.Identifier("spanner", row[0])))
 
-    def _names(self) -> list[str]:
+    def _database_names(self) -> list[str]:
         if not self._cluster.running:
             return []
         with self._cluster.connect("postgres") as connection:
@@ -124,12 +124,12 @@ def _put(connection: psycopg.Connection[Any], kind: str, mutation_body: Mapping[
     )
     if kind == "update":
         sets = sql.SQL(", ").join(sql.SQL("{} = {}").format(sql.Identifier(c), sql.Placeholder(c)) for c in others)
-        statement = sql.SQL("UPDATE {} SET {} WHERE {}").format(sql.Identifier(table), sets, _is(keys))
+        statement = sql.SQL("UPDATE {} SET {} WHERE {}").format(sql.Identifier(table), sets, _key_condition(keys))
     else:
-        conflict = sql.SQL("ON CONFLICT ({}) DO UPDATE SET {}").format(_names(keys), assignments)
+        conflict = sql.SQL("ON CONFLICT ({}) DO UPDATE SET {}").format(_database_names(keys), assignments)
         statement = sql.SQL("INSERT INTO {} ({}) VALUES ({}) {}").format(
             sql.Identifier(table),
-            _names(columns),
+            _database_names(columns),
             sql.SQL(", ").join(map(sql.Placeholder, columns)),
             conflict if kind == "insertOrUpdate" else sql.SQL(""),
         )
@@ -142,7 +142,7 @@ def _delete(connection: psycopg.Connection[Any], mutation_body: Mapping[str, Any
     keys = _key_columns(connection, mutation_body["table"])
     if mutation_body["keySet"].keys() != {"keys"}:
         raise Refused(501, "not emulated: a key set that is not a list of keys")
-    statement = sql.SQL("DELETE FROM {} WHERE {}").format(sql.Identifier(mutation_body["table"]), _is(keys))
+    statement = sql.SQL("DELETE FROM {} WHERE {}").format(sql.Identifier(mutation_body["table"]), _key_condition(keys))
     for key in mutation_body["keySet"]["keys"]:
         connection.execute(statement, dict(zip(keys, key, strict=True)))
 
@@ -159,11 +159,11 @@ def _key_columns(connection: psycopg.Connection[Any], table: str) -> list[str]:
     return [row[0] for row in found]
 
 
-def _names(columns: Sequence[str]) -> sql.Composed:
+def _database_names(columns: Sequence[str]) -> sql.Composed:
     return sql.SQL(", ").join(map(sql.Identifier, columns))
 
 
-def _is(keys: Sequence[str]) -> sql.Composed:
+def _key_condition(keys: Sequence[str]) -> sql.Composed:
     return sql.SQL(" AND ").join(sql.SQL("{} = {}").format(sql.Identifier(key), sql.Placeholder(key)) for key in keys)
 
 

@@ -19,7 +19,7 @@ def handlers() -> list[Handler]:
             "application-autoscaling",
             make=_register,
             describe=_describe_target,
-            remove=lambda api, id, state: api.deregister_scalable_target(**_place(state)),
+            remove=lambda api, id, state: api.deregister_scalable_target(**_target_key(state)),
             change=lambda api, id, old, new: _register(api, new),
             replace_on=place,
         ),
@@ -28,14 +28,14 @@ def handlers() -> list[Handler]:
             "application-autoscaling",
             make=_put_policy,
             describe=_describe_policy,
-            remove=lambda api, id, state: api.delete_scaling_policy(PolicyName=state["name"], **_place(state)),
+            remove=lambda api, id, state: api.delete_scaling_policy(PolicyName=state["name"], **_target_key(state)),
             change=lambda api, id, old, new: _put_policy(api, new),
             replace_on=place | {"name", "policyType"},
         ),
     ]
 
 
-def _place(inputs: Properties) -> dict[str, str]:
+def _target_key(inputs: Properties) -> dict[str, str]:
     return {
         "ServiceNamespace": inputs["serviceNamespace"],
         "ResourceId": inputs["resourceId"],
@@ -44,12 +44,14 @@ def _place(inputs: Properties) -> dict[str, str]:
 
 
 def _register(api: Api, inputs: Properties) -> str:
-    api.register_scalable_target(**_place(inputs), MinCapacity=inputs["minCapacity"], MaxCapacity=inputs["maxCapacity"])
+    api.register_scalable_target(
+        **_target_key(inputs), MinCapacity=inputs["minCapacity"], MaxCapacity=inputs["maxCapacity"]
+    )
     return inputs["resourceId"]
 
 
 def _describe_target(api: Api, id: str, state: Properties) -> Properties | None:
-    place = _place(state)
+    place = _target_key(state)
     found = api.describe_scalable_targets(
         ServiceNamespace=place["ServiceNamespace"],
         ResourceIds=[place["ResourceId"]],
@@ -65,7 +67,7 @@ def _put_policy(api: Api, inputs: Properties) -> str:
     api.put_scaling_policy(
         PolicyName=inputs["name"],
         PolicyType=inputs["policyType"],
-        **_place(inputs),
+        **_target_key(inputs),
         TargetTrackingScalingPolicyConfiguration={
             "TargetValue": float(configuration["targetValue"]),
             "PredefinedMetricSpecification": {
@@ -77,7 +79,7 @@ def _put_policy(api: Api, inputs: Properties) -> str:
 
 
 def _describe_policy(api: Api, id: str, state: Properties) -> Properties | None:
-    place = _place(state)
+    place = _target_key(state)
     found = api.describe_scaling_policies(
         PolicyNames=[state["name"]], ServiceNamespace=place["ServiceNamespace"], ResourceId=place["ResourceId"]
     )["ScalingPolicies"]

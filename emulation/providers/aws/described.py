@@ -44,7 +44,7 @@ class Described:
     def create(self, inputs: Properties) -> Created:
         api = client(self.service, inputs)
         id = self.make(api, inputs)
-        return Created(id, self._after(api, id, inputs))
+        return Created(id, self._outputs_after(api, id, inputs))
 
     def read(self, id: str, state: Properties) -> Properties | None:
         api = client(self.service, state)
@@ -54,12 +54,12 @@ class Described:
     def update(self, id: str, old: Properties, new: Properties) -> Properties:
         api = client(self.service, new)
         self.change(api, id, old, new)
-        return self._after(api, id, new)
+        return self._outputs_after(api, id, new)
 
     def delete(self, id: str, state: Properties) -> None:
         unless_missing(lambda: self.remove(client(self.service, state), id, state))
 
-    def _after(self, api: Api, id: str, inputs: Properties) -> Properties:
+    def _outputs_after(self, api: Api, id: str, inputs: Properties) -> Properties:
         found = self.describe(api, id, inputs)
         if found is None:
             raise CloudError(f"{id} does not exist right after its creation or change")

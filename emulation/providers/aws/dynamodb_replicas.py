@@ -17,7 +17,7 @@ from emulation.providers.handler import CloudError, Created, Properties
 def change_replicas(dynamodb: Any, table: str, old: Sequence[Properties], new: Sequence[Properties]) -> None:
     """Creates, changes and deletes replicas of a DynamoDB table. If a replica gets another encryption key, it is
     deleted and created again, because the key of a replica cannot change."""
-    existing = {replica["RegionName"]: replica for replica in _described(dynamodb, table)}
+    existing = {replica["RegionName"]: replica for replica in _replicas(dynamodb, table)}
     wanted = {replica["regionName"]: replica for replica in new}
     for region in [given["regionName"] for given in old if given["regionName"] not in wanted]:
         if region in existing:
@@ -33,7 +33,7 @@ def change_replicas(dynamodb: Any, table: str, old: Sequence[Properties], new: S
 
 def replica_outputs(dynamodb: Any, table: str, given: Sequence[Properties]) -> list[Properties]:
     """Returns the replicas that a DynamoDB table has in the cloud, in the order and form of the Pulumi inputs."""
-    existing = {replica["RegionName"]: replica for replica in _described(dynamodb, table)}
+    existing = {replica["RegionName"]: replica for replica in _replicas(dynamodb, table)}
     kept = [replica for replica in given if replica["regionName"] in existing]
     known = {replica["regionName"] for replica in kept}
     outputs = [{**replica, **_outputs(table, replica, existing[replica["regionName"]])} for replica in kept]
@@ -48,33 +48,33 @@ class TableReplica:
     replace_on = frozenset({"globalTableArn", "region", "kmsKeyArn"})
 
     def create(self, inputs: Properties) -> Created:
-        home, table = _of(inputs)
+        home, table = _client_and_table(inputs)
         region = client("dynamodb", inputs).meta.region_name
         _make(home, table, region, inputs.get("kmsKeyArn"))
-        return Created(f"{table}:{home.meta.region_name}", self._after(table, region, inputs))
+        return Created(f"{table}:{home.meta.region_name}", self._outputs_after(table, region, inputs))
 
     def read(self, id: str, state: Properties) -> Properties | None:
-        home, table = _of(state)
-        existing = {replica["RegionName"]: replica for replica in _described(home, table)}.get(state["region"])
+        home, table = _client_and_table(state)
+        existing = {replica["RegionName"]: replica for replica in _replicas(home, table)}.get(state["region"])
         if existing is None:
             return None
         return {**state, **_outputs(table, {**state, "regionName": state["region"]}, existing), **_arn(table, state)}
 
     def update(self, id: str, old: Properties, new: Properties) -> Properties:
-        return self._after(_of(new)[1], client("dynamodb", new).meta.region_name, new)
+        return self._outputs_after(_client_and_table(new)[1], client("dynamodb", new).meta.region_name, new)
 
     def delete(self, id: str, state: Properties) -> None:
-        home, table = _of(state)
-        if state["region"] in [replica["RegionName"] for replica in _described(home, table)]:
+        home, table = _client_and_table(state)
+        if state["region"] in [replica["RegionName"] for replica in _replicas(home, table)]:
             _remove(home, table, state["region"])
 
-    def _after(self, table: str, region: str, inputs: Properties) -> Properties:
+    def _outputs_after(self, table: str, region: str, inputs: Properties) -> Properties:
         outputs = {**inputs, "region": region}
         _apply_settings(table, region, outputs)
         return {**outputs, **_arn(table, outputs)}
 
 
-def _of(inputs: Properties) -> tuple[Any, str]:
+def _client_and_table(inputs: Properties) -> tuple[Any, str]:
     """Returns a DynamoDB client for the home region of a replica's table, and the table's name."""
     _, _, _, region, _, resource = inputs["globalTableArn"].split(":")
     return client("dynamodb", {"region": region}), resource.removeprefix("table/")
@@ -84,7 +84,7 @@ def _arn(table: str, state: Properties) -> Properties:
     return {"arn": client("dynamodb", state).describe_table(TableName=table)["Table"]["TableArn"]}
 
 
-def _described(dynamodb: Any, table: str) -> list[dict[str, Any]]:
+def _replicas(dynamodb: Any, table: str) -> list[dict[str, Any]]:
     try:
         return dynamodb.describe_table(TableName=table)["Table"].get("Replicas", [])
     except dynamodb.exceptions.ResourceNotFoundException:

@@ -27,7 +27,7 @@ def _make(logs: Api, inputs: Properties) -> str:
     name = inputs["name"]
     key = {"kmsKeyId": inputs["kmsKeyId"]} if inputs.get("kmsKeyId") else {}
     logs.create_log_group(logGroupName=name, tags=inputs.get("tags", {}), **key)
-    _keep(logs, name, inputs)
+    _set_retention(logs, name, inputs)
     return name
 
 
@@ -47,7 +47,7 @@ def _describe(logs: Api, id: str, state: Properties) -> Properties | None:
 
 
 def _change(logs: Api, id: str, old: Properties, new: Properties) -> None:
-    _keep(logs, id, new)
+    _set_retention(logs, id, new)
     arn = old["arn"]
     gone = sorted(old.get("tags", {}).keys() - new.get("tags", {}).keys())
     if gone:
@@ -56,7 +56,7 @@ def _change(logs: Api, id: str, old: Properties, new: Properties) -> None:
         logs.tag_resource(resourceArn=arn, tags=new["tags"])
 
 
-def _keep(logs: Api, name: str, inputs: Properties) -> None:
+def _set_retention(logs: Api, name: str, inputs: Properties) -> None:
     if inputs.get("retentionInDays"):
         logs.put_retention_policy(logGroupName=name, retentionInDays=inputs["retentionInDays"])
     else:

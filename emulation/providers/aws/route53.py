@@ -95,7 +95,7 @@ def _record_set(properties: Properties) -> dict[str, Any]:
         "Name": properties["name"],
         "Type": properties["type"],
         "TTL": properties["ttl"],
-        "ResourceRecords": [{"Value": _sent(value, properties["type"])} for value in properties["records"]],
+        "ResourceRecords": [{"Value": _to_api(value, properties["type"])} for value in properties["records"]],
     }
     if properties.get("setIdentifier"):
         record["SetIdentifier"] = properties["setIdentifier"]
@@ -120,7 +120,7 @@ def _describe_record(route53: Api, id: str, state: Properties) -> Properties | N
     for record in _records(route53, state["zoneId"]):
         same_set = record.get("SetIdentifier", "") == (state.get("setIdentifier") or "")
         if (record["Name"], record["Type"]) == (name, state["type"]) and same_set:
-            values = [_shown(value["Value"], record["Type"]) for value in record["ResourceRecords"]]
+            values = [_from_api(value["Value"], record["Type"]) for value in record["ResourceRecords"]]
             given = state.get("records", [])
             return {
                 "fqdn": name.rstrip("."),
@@ -132,7 +132,7 @@ def _describe_record(route53: Api, id: str, state: Properties) -> Properties | N
     return None
 
 
-def _sent(value: str, record_type: str) -> str:
+def _to_api(value: str, record_type: str) -> str:
     """Returns the value of a DNS record in the form of the Route 53 API.
 
     Route 53 requires quotes around the text of a TXT record, and the provider adds them (Route 53 Developer Guide, "TXT
@@ -141,7 +141,7 @@ def _sent(value: str, record_type: str) -> str:
     return f'"{value}"' if record_type == "TXT" and not value.startswith('"') else value
 
 
-def _shown(value: str, record_type: str) -> str:
+def _from_api(value: str, record_type: str) -> str:
     return value.strip('"') if record_type == "TXT" else value
 
 

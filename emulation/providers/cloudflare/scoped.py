@@ -36,7 +36,7 @@ class Scoped(ReplacedBeforeDeletion):
     def read(self, id: str, state: Properties) -> Properties | None:
         with api_errors():
             try:
-                return outputs(self.resource, self._api.get(id, **self._where(id, state)), state)
+                return outputs(self.resource, self._api.get(id, **self._scope_arguments(id, state)), state)
             except NotFoundError:
                 return None
 
@@ -48,7 +48,7 @@ class Scoped(ReplacedBeforeDeletion):
     def delete(self, id: str, state: Properties) -> None:
         with api_errors():
             try:
-                self._api.delete(id, **self._where(id, state))
+                self._api.delete(id, **self._scope_arguments(id, state))
             except NotFoundError:
                 return
 
@@ -56,7 +56,7 @@ class Scoped(ReplacedBeforeDeletion):
     def _api(self) -> Any:
         raise NotImplementedError
 
-    def _where(self, id: str, state: Properties) -> Properties:
+    def _scope_arguments(self, id: str, state: Properties) -> Properties:
         if self.scope not in state:
             raise CloudError(f"not emulated: importing {id} (its {self.scope} is not known)")
         return snake({self.scope: state[self.scope]})

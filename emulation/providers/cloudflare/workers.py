@@ -55,7 +55,7 @@ class Script(Scoped):
         return Created(inputs["scriptName"], self.update(inputs["scriptName"], {}, inputs))
 
     def read(self, id: str, state: Properties) -> Properties | None:
-        where = self._where(id, state)
+        where = self._scope_arguments(id, state)
         with api_errors():
             try:
                 settings = self._api.script_and_version_settings.get(id, **where)
