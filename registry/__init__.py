@@ -1,6 +1,6 @@
 """The operator's command-line tool for keys, packages, tokens and grants.
 
-| room | holds |
+| folder | what it holds |
 | --- | --- |
 | commands/ | the command line, with one module for each group of commands |
 | ecosystems/ | readers of npm, PyPI and OCI packages, and renderers of the documents for their clients |

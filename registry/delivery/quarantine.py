@@ -26,7 +26,10 @@ def withdraw(repository: Repository, edge: EdgeNetwork, origin: Origin, keys: Se
 
 
 def sync_list(repository: Repository, edge: EdgeNetwork) -> None:
-    """Writes the quarantine list from the metadata database to the edge, until the list no longer changes meanwhile."""
+    """Writes the quarantine list from the metadata database to the edge.
+
+    Repeats the write until the list in the database has not changed during a write.
+    """
     written: list[str] | None = None
     while (listed := [item.name for item in repository.items(PARTITION)]) != written:
         edge.refuse(listed)

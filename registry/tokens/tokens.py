@@ -182,7 +182,7 @@ def _update_edge(target: Target, changed: Sequence[Token]) -> str:
     items = [target.repository.item(PARTITION, token.digest) for token in changed]
     try:
         target.token_entries.update([record_of(item) for item in items if item is not None])
-    except (CloudflareError, RegistryError) as error:  # the change is committed, so a failure must not hide it
+    except (CloudflareError, RegistryError) as error:  # the change is committed, so the caller only reports it
         return str(error)
     return ""
 

@@ -111,7 +111,7 @@ def _lifetime(answer: Mapping[str, str]) -> dict[str, str]:
         return {}
     try:
         seconds = parsedate_to_datetime(answer["expires"]) - parsedate_to_datetime(answer["date"])
-    except (ValueError, TypeError):  # no date, or a date without a time zone
+    except (ValueError, TypeError):  # Expires or Date is no date, or lacks a time zone
         return {}
     return {"cache-control": f"max-age={max(0, int(seconds.total_seconds()))}"}
 

@@ -28,7 +28,7 @@ from workers.service_log import structured
 from workers.serving import serve_beside
 
 POLL_SECONDS = 0.5  # pause between polls, and so the longest delay that it adds to a change
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds between retries
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds before a failed poll is repeated; the pause doubles up to the longest
 STUCK_SECONDS = 180.0  # a longer poll has hung: all its requests together time out earlier
 
 _TRANSIENT = (CloudflareError, SpannerError, TopicUnavailable, SecretUnreadable, NoIdentity)
