@@ -34,13 +34,22 @@ PYTHON: Mapping[str, str] = {
     "pdm 2.29": "pdm==2.29.4",
     "pipenv 2026": "pipenv==2026.10.3",
 }
-# keyring beside each Python client, with a store that is a file: build machines have no desktop's store.
-KEYRING = ("keyring==25.7.0", "keyrings.alt==5.0.2")
+# The keyring that Python clients ask for passwords.
+KEYRING = "keyring"
+_REQUIREMENTS: Mapping[str, str] = {**NPM, **PYTHON, KEYRING: "keyring==25.7.0"}
+# pdm 2.29.4 also accepts hishel 2.0, with which it fails.
+_WITH: Mapping[str, tuple[str, ...]] = {"pdm 2.29": ("hishel==1.4.0",)}
 
 
 def directory(client: str) -> Path:
     """Returns the directory of a client, which exists when the client is installed."""
-    return cache_directory() / "clients" / _requirement(client).replace("/", "-")
+    return cache_directory() / "clients" / _REQUIREMENTS[client].replace("/", "-")
+
+
+def libraries(client: str) -> Path:
+    """Returns the directory from which Python imports a client's packages."""
+    (found,) = directory(client).glob("lib/python*/site-packages")
+    return found
 
 
 def program(client: str, name: str) -> Path:
@@ -50,27 +59,27 @@ def program(client: str, name: str) -> Path:
 
 def install() -> None:
     """Installs what is missing. A client that cannot be installed is reported; its cells of the matrix say so."""
-    for client in (*NPM, *PYTHON):
+    for client in _REQUIREMENTS:
         if not directory(client).exists():
             print(f"installing {client}")
             _install(client)
-
-
-def _requirement(client: str) -> str:
-    return NPM[client] if client in NPM else PYTHON[client]
 
 
 def _install(client: str) -> None:
     """Installs a client in its final place, since virtual environments do not move. A failure leaves nothing behind."""
     place = directory(client)
     place.mkdir(parents=True)
-    commands = [["npm", "install", "--no-audit", "--no-fund", "--prefix", ".", _requirement(client)]]
-    if client in PYTHON:
+    requirement = _REQUIREMENTS[client]
+    if client in NPM:
+        commands = [["npm", "install", "--no-audit", "--no-fund", "--prefix", ".", requirement]]
+    else:
         pip = ["bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        commands = [[sys.executable, "-m", "venv", "."], [*pip, _requirement(client), *KEYRING]]
+        commands = [[sys.executable, "-m", "venv", "."], [*pip, requirement, *_WITH.get(client, ())]]
+        if client == KEYRING:  # other clients import its packages, which must not include another pip
+            commands.append(["bin/python", "-m", "pip", "uninstall", "--quiet", "--yes", "pip"])
     for command in commands:
         done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
         if done.returncode:
-            print(f"{_requirement(client)}: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
+            print(f"{requirement}: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
             shutil.rmtree(place)
             return

@@ -53,11 +53,11 @@ class PackageSetting:
         file.write_text(text)
         file.chmod(0o600)
 
-    def run(self, name: str, *arguments: str, given: str = "", **more: str) -> Finished:
-        """Runs one of the client's programs in the project. `more` adds variables."""
+    def run(self, name: str | Path, *arguments: str, given: str = "", **more: str) -> Finished:
+        """Runs one of the client's programs, or the program at a path, in the project. `more` adds variables."""
         self.project.mkdir(parents=True, exist_ok=True)
         return subprocess.run(
-            [str(program(self.name, name)), *arguments],
+            [str(program(self.name, name) if isinstance(name, str) else name), *arguments],
             cwd=self.project,
             env={**self.environment(), **more},
             input=given,

@@ -101,7 +101,7 @@ def test_the_token_is_the_password_of_basic_authentication(client: NpmClient) ->
     assert client.installed() == INSTALLED
 
 
-@rows("a wrong token is refused")
+@rows("reports a wrong token")
 def test_a_wrong_token_is_refused_and_the_client_says_so(name: str, packages: Packages, tmp_path: Path) -> None:
     client = client_of(name, packages.identity, tmp_path / "home", packages.wrong_token)
     done = client.add(APP)

@@ -1,0 +1,142 @@
+"""Defines how each client of Python packages is set up, and its command for each action of docs/clients.md."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.clients.package_setting import Finished
+from tests.clients.python_client import USER, Credential, PythonClient
+
+_PROJECT = """\
+[project]
+name = "user"
+version = "1.0"
+requires-python = ">=3.11"
+dependencies = []
+"""
+
+
+@dataclass(frozen=True)
+class Pip(PythonClient):
+    """pip, which installs into a directory."""
+
+    def write_configuration(self) -> None:
+        lines = [f"cert = {self.setting.authority}"]
+        if self.credential is Credential.VARIABLE:  # pip replaces variables in requirements files only
+            self.setting.write("project/index.txt", f"--index-url {self.url}\n")
+        else:
+            lines.append(f"index-url = {self.url}")
+        if self.setting.name != "pip 23.0":  # this version has no such setting, and asks whichever keyring it finds
+            lines.append(f"keyring-provider = {self.keyring}")
+        self.setting.write(".config/pip/pip.conf", "\n".join(["[global]", *lines, ""]))
+
+    def _install(self, *arguments: str) -> Finished:
+        index = ("-r", "index.txt") if self.credential is Credential.VARIABLE else ()
+        return self.run("pip", "install", "--target", "site", *index, *arguments)
+
+    def add(self, project: str) -> Finished:
+        return self._install(project)
+
+    def install_locked(self) -> Finished:
+        return self._install("--require-hashes", "-r", "requirements.txt")
+
+
+@dataclass(frozen=True)
+class Uv(PythonClient):
+    """uv with a project that is no package."""
+
+    def write_configuration(self) -> None:
+        # uv takes credentials from variables by the name of the index.
+        url = self.index if self.credential is Credential.VARIABLE else self.url
+        lines = ['python-downloads = "never"']
+        if self.credential is Credential.COMMAND:
+            lines.append('keyring-provider = "subprocess"')
+        lines += ["[[index]]", 'name = "clients"', f'url = "{url}"', "default = true", ""]
+        self.setting.write(".config/uv/uv.toml", "\n".join(lines))
+        self.write_once("pyproject.toml", _PROJECT)
+        if self.credential is Credential.SETTING:
+            self.run("uv", "auth", "login", self.index, "--username", USER, "--password", "-", given=self.setting.token)
+
+    def run(self, name: str | Path, *arguments: str, given: str = "", **more: str) -> Finished:
+        if self.credential is Credential.VARIABLE:
+            more |= {"UV_INDEX_CLIENTS_USERNAME": USER, "UV_INDEX_CLIENTS_PASSWORD": self.setting.token}
+        return super().run(name, *arguments, given=given, **more)
+
+    def add(self, project: str) -> Finished:
+        return self.run("uv", "add", project)
+
+    def install_locked(self) -> Finished:
+        return self.run("uv", "sync", "--locked")
+
+
+@dataclass(frozen=True)
+class Poetry(PythonClient):
+    """poetry with a project that is no package."""
+
+    def write_configuration(self) -> None:
+        # poetry takes credentials from variables by the name of the source.
+        url = self.index if self.credential is Credential.VARIABLE else self.url
+        source = f'[[tool.poetry.source]]\nname = "clients"\nurl = "{url}"\npriority = "primary"\n'
+        self.write_once("pyproject.toml", f"{_PROJECT}\n[tool.poetry]\npackage-mode = false\n\n{source}")
+        self.run("poetry", "config", "certificates.clients.cert", str(self.setting.authority))
+        if self.credential is Credential.SETTING:
+            self.run("poetry", "config", "http-basic.clients", USER, self.setting.token)
+
+    def run(self, name: str | Path, *arguments: str, given: str = "", **more: str) -> Finished:
+        if self.credential is Credential.VARIABLE:
+            prefix = "POETRY_HTTP_BASIC_CLIENTS"
+            more |= {f"{prefix}_USERNAME": USER, f"{prefix}_PASSWORD": self.setting.token}
+        if self.credential is not Credential.LIBRARY:
+            more |= {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}  # poetry always has the library
+        return super().run(name, *arguments, given=given, **more)
+
+    def add(self, project: str) -> Finished:
+        return self.run("poetry", "add", "--no-interaction", project)
+
+    def install_locked(self) -> Finished:
+        return self.run("poetry", "sync", "--no-interaction")
+
+
+@dataclass(frozen=True)
+class Pdm(PythonClient):
+    """pdm with a project that is no package."""
+
+    def write_configuration(self) -> None:
+        source = f'[[tool.pdm.source]]\nname = "pypi"\nurl = "{self.url}"\n'
+        self.write_once("pyproject.toml", f"{_PROJECT}\n[tool.pdm]\ndistribution = false\n\n{source}")
+        self.run("pdm", "config", "check_update", "false")
+        self.run("pdm", "config", "pypi.ca_certs", str(self.setting.authority))
+        if self.credential is Credential.SETTING:
+            self.run("pdm", "config", "pypi.username", USER)
+            self.run("pdm", "config", "pypi.password", self.setting.token)
+
+    def add(self, project: str) -> Finished:
+        return self.run("pdm", "add", project)
+
+    def install_locked(self) -> Finished:
+        return self.run("pdm", "sync")
+
+
+@dataclass(frozen=True)
+class Pipenv(PythonClient):
+    """pipenv, which runs its own copy of pip in the project's virtual environment."""
+
+    def write_configuration(self) -> None:
+        source = {"name": "clients", "url": self.url, "verify_ssl": True}
+        lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in source.items())
+        self.write_once("Pipfile", f"[[source]]\n{lines}\n[packages]\n")
+
+    def run(self, name: str | Path, *arguments: str, given: str = "", **more: str) -> Finished:
+        more |= {"PIP_CERT": str(self.setting.authority), "PIPENV_KEYRING_PROVIDER": self.keyring}
+        return super().run(name, *arguments, given=given, PIPENV_NOSPIN="1", **more)
+
+    def add(self, project: str) -> Finished:
+        return self.run("pipenv", "install", project)
+
+    def install_locked(self) -> Finished:
+        return self.run("pipenv", "sync")
+
+
+CLIENTS: dict[str, type[PythonClient]] = {"pip": Pip, "uv": Uv, "poetry": Poetry, "pdm": Pdm, "pipenv": Pipenv}
