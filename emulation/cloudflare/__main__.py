@@ -7,13 +7,13 @@ import argparse
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from emulation.cloudflare import kv_service
+from emulation.cloudflare import kv_service, workers_cache
 from emulation.cloudflare.api import create_app
 from emulation.cloudflare.deployment import EdgeError, deployment
 from emulation.cloudflare.pops import Pops, kv_secret
@@ -49,9 +49,14 @@ def main() -> None:
 
 
 def serve(sandbox: Sandbox, store: StateStore, pops: Pops) -> None:
-    """Serves the Cloudflare API and the Workers KV service of the PoPs until SIGTERM or SIGINT. Then stops the PoPs."""
-    application = _either(
-        create_app(store, pops, PublicDns(sandbox.aws_url)), kv_service.create_service(store, kv_secret(sandbox))
+    """Serves the Cloudflare API and the services of the PoPs until SIGTERM or SIGINT. Then stops the PoPs."""
+    secret, cache = kv_secret(sandbox), workers_cache.WorkersCache(store, pops.purge)
+    application = _by_header(
+        create_app(store, pops, PublicDns(sandbox.aws_url)),
+        {
+            kv_service.NAMESPACE_HEADER: kv_service.create_service(store, secret),
+            workers_cache.CACHE_HEADER: workers_cache.create_service(cache, secret),
+        },
     )
     server = make_server(
         sandbox.cloudflare_address, CLOUDFLARE_PORT, application, threaded=True, request_handler=_Handler
@@ -70,13 +75,18 @@ def serve(sandbox: Sandbox, store: StateStore, pops: Pops) -> None:
         store.close()
 
 
-def _either(api: WsgiApp, kv: WsgiApp) -> WsgiApp:
-    """Returns an application that serves the Cloudflare API and the Workers KV service at one address.
+def _by_header(api: WsgiApp, services: Mapping[str, WsgiApp]) -> WsgiApp:
+    """Returns an application that serves the Cloudflare API and the services of the PoPs at one address.
 
-    A request that names a KV namespace in a header comes from a PoP and goes to the KV service.
+    A request with the header of a service comes from a PoP and goes to that service.
     """
-    name = "HTTP_" + kv_service.NAMESPACE_HEADER.upper().replace("-", "_")
-    return lambda environ, start: (kv if name in environ else api)(environ, start)
+    named = {"HTTP_" + header.upper().replace("-", "_"): service for header, service in services.items()}
+
+    def serve_one(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        chosen = next((service for name, service in named.items() if name in environ), api)
+        return chosen(environ, start)
+
+    return serve_one
 
 
 main()

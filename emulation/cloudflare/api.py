@@ -70,7 +70,7 @@ def create_app(
     api.add_url_rule("/user/tokens/verify", view_func=_verify_token)
     api.register_blueprint(kv.blueprint(store))
     api.register_blueprint(certificates.blueprint(store, converge))
-    api.register_blueprint(zones.blueprint(store, pops, converge))
+    api.register_blueprint(zones.blueprint(store, converge))
     api.register_blueprint(zones.registrar(store, converge))
     api.register_blueprint(custom_hostnames.blueprint(store, resolve, converge))
     api.register_blueprint(zone_settings.blueprint(store, converge))

@@ -89,12 +89,6 @@ class Edge(Protocol):
         """Makes all PoPs run exactly this deployment. A PoP that already runs it is not restarted."""
         ...
 
-    def purge(self, paths: Sequence[str]) -> None:
-        """Removes the objects with these request paths, query included, from the cache of every PoP."""
-        ...
-
-    def purge_everything(self) -> None: ...
-
 
 class NoPops:
     """Takes the place of the PoPs in unit tests that use only the Cloudflare API. No method does anything."""
@@ -103,12 +97,6 @@ class NoPops:
         pass
 
     def converge(self, deployment: Deployment) -> None:
-        pass
-
-    def purge(self, paths: Sequence[str]) -> None:
-        pass
-
-    def purge_everything(self) -> None:
         pass
 
 

@@ -75,15 +75,6 @@ class L1Cache:
         if status not in (200, 404):
             raise EdgeError(f"{self._name} answered {status} to PURGE {path}")
 
-    def purge_everything(self) -> None:
-        """Empties the L1 cache if it runs: stops it, deletes its files and starts it again."""
-        if processes.pid_of(self._sandbox, self._name) is None:
-            return
-        processes.stop(self._sandbox, self._name)
-        shutil.rmtree(self._directory / "cache")
-        (self._directory / "cache").mkdir(mode=0o700)
-        self._start()
-
     def stop(self) -> None:
         processes.stop(self._sandbox, self._name)
 

@@ -25,20 +25,16 @@ class Pops:
         address = f"{sandbox.cloudflare_address}:{CLOUDFLARE_PORT}"
         self._kv = workerd.KvService(address, kv_secret(sandbox))
         self._pops = [_RunningPop(sandbox, pop, authority, self._kv, cache_size) for pop in POPS]
-        self._caches: Sequence[str] = ()
 
     def check(self, script: Script) -> None:
         workerd.check(script, self._kv)
 
     def converge(self, deployment: Deployment) -> None:
         self._each(lambda pop: pop.converge(deployment) if deployment.routed else pop.stop())
-        self._caches = [workerd.cache_path(script, name) for script in deployment.routed for name in script.cached]
 
     def purge(self, paths: Sequence[str]) -> None:
-        self._each(lambda pop: [pop.l1.purge(cache + path) for path in paths for cache in self._caches])
-
-    def purge_everything(self) -> None:
-        self._each(lambda pop: pop.l1.purge_everything())
+        """Removes the responses with these paths in Workers Cache from every PoP."""
+        self._each(lambda pop: [pop.l1.purge(path) for path in paths])
 
     def stop(self) -> None:
         """Ends the processes of all PoPs."""

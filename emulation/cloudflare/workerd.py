@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from emulation.cloudflare import kv_service
+from emulation.cloudflare import kv_service, workers_cache
 from emulation.cloudflare.deployment import Deployment, EdgeError, Module, Script
 from emulation.cloudflare.pki import Issued, write_private
 from emulation.layout import IMPORT_ROOT, Pop
@@ -95,11 +95,6 @@ def configuration(
     )
 
 
-def cache_path(script: Script, entrypoint: str) -> str:
-    """Returns the path below which the PoP's cache has an entrypoint's responses (pop/entrypoints.js)."""
-    return f"/{script.name}/{script.version}/{entrypoint}"
-
-
 def check(script: Script, kv: KvService) -> None:
     """Checks that a worker script starts, in a separate workerd process. Raises EdgeError with workerd's output when
     the script does not start."""
@@ -148,6 +143,7 @@ def _script_files(directory: PurePosixPath, script: Script) -> Files:
         SCRIPT=script.name,
         VERSION=script.version,
         CACHED=json.dumps(list(script.cached)),
+        EXPORTS="\n".join(f'export const {name} = withPurges(uploaded.{name}, "{name}");' for name in script.cached),
     )
     files[directory / "script.capnp"] = _filled(
         "script.capnp",
@@ -186,23 +182,24 @@ def _with_services(
     """Fills a configuration template of workerd with the given services, and with one service for each KV namespace
     that the scripts bind."""
     namespaces = {b["namespace_id"] for s in scripts for b in s.bindings if b["type"] == "kv_namespace"}
+    purges = _service("purges", kv, {workers_cache.CACHE_HEADER: "purges"})
+    stores = [_service(f"kv:{each}", kv, {kv_service.NAMESPACE_HEADER: each}) for each in sorted(namespaces)]
     return {
         PurePosixPath("kv-secret"): kv.secret.encode(),
         PurePosixPath(template): _filled(
             template,
-            SERVICES=_lines([*services, *(_kv_service(namespace, kv) for namespace in sorted(namespaces))]),
+            SERVICES=_lines([*services, purges, *stores]),
             **placeholders,
         ),
     }
 
 
-def _kv_service(namespace: str, kv: KvService) -> str:
-    headers = (
-        f'(name = "{kv_service.NAMESPACE_HEADER}", value = "{namespace}"), '
-        f'(name = "{kv_service.SECRET_HEADER}", value = embed "kv-secret")'
-    )
-    external = f'(address = "{kv.address}", http = (injectRequestHeaders = [{headers}]))'
-    return f'(name = "kv:{namespace}", external = {external}),'
+def _service(name: str, kv: KvService, headers: Mapping[str, str]) -> str:
+    """Returns a service of the emulated Cloudflare, whose requests have these headers and the secret of the PoPs."""
+    values = [f'(name = "{header}", value = "{value}")' for header, value in headers.items()]
+    values.append(f'(name = "{kv_service.SECRET_HEADER}", value = embed "kv-secret")')
+    external = f'(address = "{kv.address}", http = (injectRequestHeaders = [{", ".join(values)}]))'
+    return f'(name = "{name}", external = {external}),'
 
 
 def _filled(template: str, **placeholders: str) -> bytes:

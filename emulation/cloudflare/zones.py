@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, request
 
-from emulation.cloudflare.deployment import Edge
 from emulation.cloudflare.envelope import ApiError, Json, body, new_id, now, page, success, take
 from emulation.cloudflare.existing import existing, existing_zone
 from emulation.state_store import StateStore
@@ -28,7 +27,7 @@ REGISTRAR_PATH = "/_artifact-edge/registrar"
 ROUTE_PATTERN = re.compile(r"(https?://)?(?P<host>\*|\*?[a-z0-9.-]+)(/[^*?#]*\*?)?", re.ASCII)
 
 
-def blueprint(store: StateStore, edge: Edge, converge: Callable[[], None]) -> Blueprint:
+def blueprint(store: StateStore, converge: Callable[[], None]) -> Blueprint:
     """Returns the Cloudflare API endpoints for zones, below /zones."""
     zones = Blueprint("zones", __name__, url_prefix="/zones")
     _serve_zones(zones, store, converge)
@@ -38,11 +37,13 @@ def blueprint(store: StateStore, edge: Edge, converge: Callable[[], None]) -> Bl
     @zones.post("/<zone>/purge_cache")
     def purge(zone: str) -> Response:
         existing_zone(store, zone)
+        """Accepts a purge of the zone's cache, which is always empty.
+
+        No purge of a zone affects Workers Cache (workers/cache/purge, "Purging the cache").
+        """
         given = take(body(), optional=["files", "purge_everything"])
-        if given.get("purge_everything") is True:
-            edge.purge_everything()
-        else:
-            edge.purge(_paths(given.get("files")))
+        if given.get("purge_everything") is not True:
+            _check_urls(given.get("files"))
         return success({"id": zone})
 
     return zones
@@ -265,19 +266,12 @@ def _put_route(store: StateStore, zone: str, id: str, converge: Callable[[], Non
     return route
 
 
-def _paths(files: object) -> list[str]:
-    """Returns the paths of the URLs to purge from the caches, because a cache key is the path of a worker's subrequest.
-
-    URLs with any host are accepted, because what a worker fetches from hosts outside of Cloudflare belongs to the
-    worker's zone. This was not tried on a real account (docs/status.md).
-    """
+def _check_urls(files: object) -> None:
+    """Raises ApiError unless these are URLs that one purge request may name."""
     urls = cast(list[Any], files) if isinstance(files, list) else []
     if not 1 <= len(urls) <= PURGED_AT_ONCE:
         raise ApiError(400, 1012, f"files must be a list of 1 to {PURGED_AT_ONCE} URLs, or purge_everything true")
-    paths: list[str] = []
     for url in urls:
         parts = urlsplit(url) if isinstance(url, str) else urlsplit("")
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ApiError(400, 1016, f"Unable to purge {url}: not a URL")
-        paths.append(parts.path + (f"?{parts.query}" if parts.query else ""))
-    return paths

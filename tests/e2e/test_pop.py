@@ -60,6 +60,9 @@ async function fromShield(url, env) {
 }
 
 export class Objects extends WorkerEntrypoint {
+  purge(tags) {
+    return this.ctx.cache.purge({ tags });
+  }
   async fetch(request) {
     if (request.headers.has("If-None-Match")) {
       return new Response(null, { status: 304, headers: { "cache-control": "max-age=1, stale-if-error=86400" } });
@@ -86,6 +89,9 @@ export default {
     }
     if (url.pathname === "/outside") {
       return fetch("http://198.51.100.7/").then(() => new Response("out"), () => new Response("refused"));
+    }
+    if (url.pathname === "/purge") {
+      return Response.json(await ctx.exports.Objects.purge(url.searchParams.getAll("tag")));
     }
     if (url.pathname === "/version") return new Response(env.VERSION);
     if (url.pathname.startsWith("/uncached/")) return fromShield(url, env);
@@ -350,12 +356,29 @@ def test_clients_with_an_old_tls_version_are_refused(network: Network) -> None:
         network.api.zones.settings.edit("min_tls_version", zone_id=network.zone, value="1.2")
 
 
-def test_a_purge_removes_an_object_from_every_cache(network: Network) -> None:
+def test_a_purge_by_tag_removes_the_objects_with_the_tag_from_every_cache(network: Network) -> None:
     for pop in range(len(POPS)):
-        network.get("/npm/purged", pop=pop)
-    network.api.cache.purge(zone_id=network.zone, files=[f"https://{SHIELDS[0]}:8443/npm/purged"])
+        network.get("/npm/purged?cache-tag=one,Two", pop=pop)
+        network.get("/npm/purged-not?cache-tag=three", pop=pop)
+    assert network.get("/purge?tag=two").json() == {"success": True, "errors": []}
     for pop in range(len(POPS)):
-        assert network.get("/npm/purged", pop=pop).headers["cf-cache-status"] == "MISS"
+        assert network.get("/npm/purged?cache-tag=one,Two", pop=pop).headers["cf-cache-status"] == "MISS"
+        assert network.get("/npm/purged-not?cache-tag=three", pop=pop).headers["cf-cache-status"] == "HIT"
+
+
+def test_a_redeployed_script_purges_what_an_earlier_version_stored(network: Network) -> None:
+    network.deploy("1")
+    network.get("/npm/earlier?cache-tag=four")
+    network.deploy("2")
+    network.get("/purge?tag=four")
+    assert network.get("/npm/earlier?cache-tag=four").headers["cf-cache-status"] == "MISS"
+
+
+def test_no_purge_of_the_zone_reaches_workers_cache(network: Network) -> None:
+    network.get("/npm/zone")
+    network.api.cache.purge(zone_id=network.zone, files=[f"https://{SHIELDS[0]}:8443/npm/zone", "https://l1/npm/zone"])
+    network.api.cache.purge(zone_id=network.zone, purge_everything=True)
+    assert network.get("/npm/zone").headers["cf-cache-status"] == "HIT"
 
 
 def test_the_script_sees_the_pop_and_no_forged_client_headers(network: Network) -> None:

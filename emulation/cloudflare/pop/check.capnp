@@ -20,6 +20,7 @@ const origin :Workerd.Worker = (
   modules = [(name = "origin.js", esModule = embed "origin.js")],
   compatibilityDate = "2026-11-01",
   bindings = [
+    (name = "PURGES", service = "purges"),
     @ORIGIN_BINDINGS@
   ],
 );

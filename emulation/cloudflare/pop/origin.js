@@ -3,19 +3,27 @@
 export default {
   async fetch(request, env) {
     const url = new URL(request.url);
-    const [, script, , entrypoint, ...path] = url.pathname.split("/");
+    const [, script, version, entrypoint, ...rest] = url.pathname.split("/");
     const headers = new Headers(request.headers);
     const host = headers.get("X-Emulation-Host");
     // The cache asks for the whole, and cuts ranges itself (workers/cache/configuration, "Range requests").
     for (const name of ["X-Emulation-Host", "Range", "Host"]) headers.delete(name);
+    const path = `/${rest.join("/")}${url.search}`;
     try {
-      return await env[`${script}/${entrypoint}`].fetch(`https://${host}/${path.join("/")}${url.search}`, {
-        headers,
-        redirect: "manual",
-      });
+      const answer = await env[`${script}/${entrypoint}`].fetch(`https://${host}${path}`, { headers, redirect: "manual" });
+      const tags = answer.headers.get("cache-tag");
+      if (tags !== null) await addTags(env, `/${script}/${version}/${entrypoint}`, path, tags.split(","));
+      return answer;
     } catch (error) {
       console.error(error);
       return new Response("error code: 1101\n", { status: 500, headers: { "cache-control": "no-store" } });
     }
   },
 };
+
+// Purges find a response by its tags, which the cache itself does not know.
+async function addTags(env, cache, path, tags) {
+  const body = JSON.stringify({ cache, path, tags: tags.map((tag) => tag.trim()) });
+  const answer = await env.PURGES.fetch("http://purges.invalid/tags", { method: "POST", body });
+  if (!answer.ok) throw new Error(`tags of ${path}: ${answer.status}`);
+}

@@ -12,6 +12,7 @@ const worker :Workerd.Worker = (
   globalOutbound = "internet",
   bindings = [
     (name = "emulation:workers-cache", service = "workers-cache"),
+    (name = "emulation:purges", service = "purges"),
     @BINDINGS@
   ],
 );

@@ -54,6 +54,7 @@ const origin :Workerd.Worker = (
   compatibilityDate = "2026-11-01",
   globalOutbound = "nowhere",
   bindings = [
+    (name = "PURGES", service = "purges"),
     @ORIGIN_BINDINGS@
   ],
 );
