@@ -10,8 +10,8 @@ from typing import Literal
 PROJECT = "artifact-edge"
 
 # The secrets of an environment. `authority` holds the certificate authorities; no machine reads it. Publishers use
-# `npm-signing`. People write `cloudflare` and `cloudflare-read` by hand, and only the deployment pipelines read them
-# (docs/deploying.md).
+# `npm-signing` and `purge-signing`. People write `cloudflare` and `cloudflare-read` by hand, and only the deployment
+# pipelines read them (docs/deploying.md).
 SecretName = Literal[
     "authority",
     "shield",
@@ -19,7 +19,7 @@ SecretName = Literal[
     "metadata-api",
     "npm-signing",
     "edge-kv",
-    "edge-purge",
+    "purge-signing",
     "cloudflare",
     "cloudflare-read",
 ]

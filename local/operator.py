@@ -19,13 +19,10 @@ from emulation.engine.environment import cloud_environment
 from emulation.layout import Sandbox
 from local.checkout import CHECKOUT
 from local.samples import REPOSITORY, TAG, build
-from registry.keys import KV_TOKEN_VARIABLE, PURGE_TOKEN_VARIABLE
+from registry.keys import KV_TOKEN_VARIABLE
 
-# Dummy values of the API tokens. No stack's state may contain these values.
-_TOKENS = {
-    KV_TOKEN_VARIABLE: "any-token-will-do-for-the-emulated-kv",
-    PURGE_TOKEN_VARIABLE: "any-token-will-do-for-the-emulated-purges",
-}
+# A dummy value of the API token. No stack's state may contain this value.
+_TOKENS = {KV_TOKEN_VARIABLE: "any-token-will-do-for-the-emulated-kv"}
 
 
 class OperatorError(Exception):

@@ -26,7 +26,7 @@ RELEASES = CHECKOUT / "releases"
 # run at once.
 LOOPBACK = "127.75"
 
-_SECRETS = ("edge", "metadata-api", "shield", "authority")
+_SECRETS = ("edge", "metadata-api", "purge-signing", "shield", "authority")
 
 
 class ReleaseError(Exception):

@@ -44,15 +44,13 @@ class Pair:
 
 
 KV_TOKEN_VARIABLE = "CLOUDFLARE_KV_API_TOKEN"  # noqa: S105  the name of a variable
-PURGE_TOKEN_VARIABLE = "CLOUDFLARE_PURGE_API_TOKEN"  # noqa: S105  likewise
 
 
-def initialize(environment: str, domain: str, region: str, kv_token: str, purge_token: str) -> list[str]:
+def initialize(environment: str, domain: str, region: str, kv_token: str) -> list[str]:
     """Writes the environment's secrets that do not exist yet, and returns their names.
 
-    `kv_token` is a Cloudflare API token that may edit Workers KV; functions write token entries with it. `purge_token`
-    is one that may purge the zone's cache; the outbox relay uses it. Raises RegistryError when one of them is empty and
-    its secret does not exist yet, after writing the other secrets.
+    `kv_token` is a Cloudflare API token that may edit Workers KV; functions write token entries with it. Raises
+    RegistryError when the token is empty and its secret does not exist yet, after writing the other secrets.
 
     The next run completes an interrupted one: the certificate authorities are written first, and later certificates
     are signed by the stored authorities.
@@ -75,8 +73,8 @@ def initialize(environment: str, domain: str, region: str, kv_token: str, purge_
     ensure("edge", lambda: _edge(authority, shield["origin_key"], environment))
     ensure("metadata-api", lambda: {"key": secrets.token_urlsafe(32)})
     ensure("npm-signing", lambda: {"private_key": _private_pem(ec.generate_private_key(ec.SECP256R1()))})
-    ensure("edge-kv", lambda: _api_token(kv_token, KV_TOKEN_VARIABLE, "edit Workers KV Storage of the account"))
-    ensure("edge-purge", lambda: _api_token(purge_token, PURGE_TOKEN_VARIABLE, f"purge the cache of the zone {domain}"))
+    ensure("purge-signing", lambda: {"key": secrets.token_urlsafe(32)})
+    ensure("edge-kv", lambda: _api_token(kv_token))
     return written
 
 
@@ -120,11 +118,11 @@ def _edge(authority: dict[str, str], origin_key: str, environment: str) -> dict[
     }
 
 
-def _api_token(token: str, variable: str, permission: str) -> dict[str, str]:
+def _api_token(token: str) -> dict[str, str]:
     if not token:
         raise RegistryError(
-            f"{variable} is not set: create a Cloudflare API token that may only {permission}, and put it into this "
-            "variable"
+            f"{KV_TOKEN_VARIABLE} is not set: create a Cloudflare API token that may only edit Workers KV Storage of "
+            "the account, and put it into this variable"
         )
     return {"api_token": token}
 

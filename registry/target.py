@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from functools import cached_property
@@ -9,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import boto3
+from botocore.exceptions import ClientError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from contract.shields import EDGE_PORT
+from contract.secrets import secret_id
 from registry import RegistryError
 from registry.cloudflare.api import CloudflareApi, patient_http
-from registry.cloudflare.cache_purge import CloudflareEdge
+from registry.cloudflare.cache_purge import CloudflareEdge, WorkerPurges
+from registry.cloudflare.edge_http import edge_http
 from registry.cloudflare.token_entries import TokenEntries
 from registry.delivery.deliver import Delivery
 from registry.delivery.metrics import CloudWatch
@@ -59,13 +62,6 @@ class Bucket(_Part):
         return S3(cast(Any, boto3).client("s3", region_name=self.region), self.name)
 
 
-class EdgeZone(_Part):
-    """The Cloudflare zone that serves the clients' hostname, and whose cache the registry purges."""
-
-    name: str
-    id: str
-
-
 class Metadata(_Part):
     backend: Literal["dynamodb", "spanner"]
     region: str
@@ -89,7 +85,6 @@ class Target(_Part):
     environment: str
     home_region: str  # on AWS; the secrets of the stack are there
     url: str
-    edge_zone: EdgeZone
     buckets: list[Bucket] = Field(min_length=1)
     metadata: Metadata
     entitlements: Entitlements
@@ -106,14 +101,11 @@ class Target(_Part):
 
     @property
     def edge(self) -> CloudflareEdge:
-        api, kept = self.cloudflare(), self.entitlements
         return CloudflareEdge(
-            purges=api,
-            entries=api,
-            zone_id=self.edge_zone.id,
-            account_id=kept.account_id,
-            namespace_id=kept.namespace_id,
-            shields=[f"{shield.host}:{EDGE_PORT}" for shield in self.shields],
+            purges=self.purges(),
+            entries=self.cloudflare(),
+            account_id=self.entitlements.account_id,
+            namespace_id=self.entitlements.namespace_id,
         )
 
     @property
@@ -150,6 +142,21 @@ class Target(_Part):
         from registry.npm_signing import npm_signer  # only here: cryptography takes its time to load
 
         return npm_signer(self.environment, self.home_region, self.repository)
+
+    def purges(self) -> WorkerPurges:
+        """Returns a client of the edge worker's purges, which reads its key from the stack's secret."""
+        return WorkerPurges(self.url, self._purge_key, edge_http(self.url))
+
+    def _purge_key(self) -> str:
+        name = secret_id(self.environment, "purge-signing")
+        manager = cast(Any, boto3).client("secretsmanager", region_name=self.home_region)
+        try:
+            return json.loads(manager.get_secret_value(SecretId=name)["SecretString"])["key"]
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "")
+            raise RegistryError(
+                f"secret {name}: {code}; its key signs purges of the edge. `python -m registry keys init` creates it"
+            ) from None
 
     def cloudflare(self) -> CloudflareApi:
         """Returns a Cloudflare client with the operator's API token. Raises RegistryError without a token."""

@@ -15,7 +15,7 @@ from infra.dns.route53 import Dns
 from infra.edge import EdgeArgs, MetadataApiBinding, ShieldNode
 from infra.edge.bundle import compile_worker
 from infra.edge.cloudflare import Edge
-from infra.edge.secrets import read_edge_secrets
+from infra.edge.secrets import read_edge_secrets, read_signing_key
 from infra.observability import (
     CloudMonitoringAlarm,
     CloudMonitoringObservabilityArgs,
@@ -61,7 +61,7 @@ def compose(stack: Stack) -> None:
 
     # Delivery: tokens reach the edge worker's key-value store, and publications reach the caches.
     token_sync = create_token_sync(stack, metadata.changes, edge, metadata_api)
-    drain = create_drain(stack, metadata.changes, objects, edge, nodes)
+    drain = create_drain(stack, metadata.changes, objects, edge)
 
     tiers: list[HasAlarms | None] = [objects, metadata, metadata_api, token_sync, drain, dns]
     alarms = [alarm for tier in tiers if tier for alarm in tier.alarms]
@@ -95,6 +95,7 @@ def create_edge(stack: Stack, bundle: str, nodes: Sequence[Node], metadata_api: 
         bundle=bundle,
         shields=[ShieldNode(f"{host(node, domain)}:{EDGE_PORT}", node.region) for node in nodes],
         secrets=read_edge_secrets(stack.secret("edge"), stack.home_region),
+        purge_key=read_signing_key(stack.secret("purge-signing"), stack.home_region),
         metadata_api=metadata_api,
         reserved_python_names=stack.config.edge.reserved_python_names,
     )

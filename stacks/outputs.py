@@ -25,7 +25,6 @@ def export_outputs(
     pulumi.export("zone", {"name": domain, "id": dns.zone_id, "name_servers": dns.name_servers})
     pulumi.export("buckets", [_bucket(bucket, stack.config.blobs) for bucket in buckets])
     pulumi.export("metadata", _metadata(metadata))
-    pulumi.export("edge_zone", {"name": stack.config.edge.zone, "id": edge.zone_id})
     pulumi.export("entitlements", {"account_id": account_id, "namespace_id": edge.namespace_id})
     pulumi.export("shields", [_shield(node, domain) for node in nodes])
 

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pulumi
 
-from contract.shields import EDGE_PORT, host_suffix
 from infra.edge import MetadataApiBinding
 from infra.edge.cloudflare import Edge
-from infra.edge.secrets import read_metadata_api_key
+from infra.edge.secrets import read_signing_key
 from infra.entitlements import (
     CloudRunMetadataApiArgs,
     CloudRunTokenSyncArgs,
@@ -29,7 +28,6 @@ from infra.publishing.drain import Drain, pack_drain
 from infra.serverless import SourcesArgs
 from infra.serverless.package import pack
 from infra.serverless.source_bucket import Sources
-from infra.shield import Node
 from stacks.config import Stack
 from stacks.storage import Objects
 
@@ -55,7 +53,7 @@ class MetadataApi:
 def create_metadata_api(stack: Stack, changes: ChangeSource | SpannerChanges) -> MetadataApi:
     """Creates the metadata API on Lambda, or on Cloud Run with a bucket for its code."""
     secret_id, region = stack.secret("metadata-api"), stack.home_region
-    key = read_metadata_api_key(secret_id, region)
+    key = read_signing_key(secret_id, region)
     if isinstance(changes, ChangeSource):
         code = pack(_ROOT, "workers.entitlements.api")
         function = LambdaMetadataApi(
@@ -86,9 +84,7 @@ def create_token_sync(
     return CloudRunTokenSync("entitlements", service)
 
 
-def create_drain(
-    stack: Stack, changes: ChangeSource | SpannerChanges, objects: Objects, edge: Edge, nodes: Sequence[Node]
-) -> Drain | None:
+def create_drain(stack: Stack, changes: ChangeSource | SpannerChanges, objects: Objects, edge: Edge) -> Drain | None:
     """Creates the outbox relay as a Lambda function if both metadata and objects are on AWS.
 
     Other stacks have no such function. Their operators run `registry purges drain`.
@@ -103,12 +99,9 @@ def create_drain(
         source=changes,
         bucket=objects.primary,
         key_arn=key,
-        shields=[node.name for node in nodes],
-        shield_suffix=f"{host_suffix(stack.config.domain)}:{EDGE_PORT}",
-        zone_id=edge.zone_id,
         account_id=stack.config.edge.account_id,
         namespace_id=edge.namespace_id,
-        purge_secret_id=stack.secret("edge-purge"),
+        purge_secret_id=stack.secret("purge-signing"),
         kv_secret_id=stack.secret("edge-kv"),
         secret_region=stack.home_region,
         code=pack_drain(_ROOT),

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from emulation.edge_access import edge_environment
 from emulation.engine.find import PYTHON_VARIABLE, PYTHONPATH_VARIABLE, Engine
 from emulation.layout import IMPORT_ROOT, POSTGRES_PORT, SPANNER_USER, Sandbox
 from emulation.processes import listening
@@ -82,6 +83,7 @@ def cloud_environment(sandbox: Sandbox, providers: Mapping[str, int]) -> dict[st
         "AWS_EC2_METADATA_DISABLED": "true",
         "CLOUDFLARE_BASE_URL": sandbox.cloudflare_url,
         "CLOUDFLARE_API_TOKEN": "local",
+        **edge_environment(sandbox),
         "GOOGLE_COMPUTE_CUSTOM_ENDPOINT": f"{sandbox.gcp_url}/compute/v1/",
         "PGHOST": sandbox.gcp_address,  # the PostgreSQL address for clients of PGAdapter
         "PGPORT": str(POSTGRES_PORT),

@@ -19,6 +19,7 @@ from typing import IO, Any, cast
 
 import httpx
 
+from emulation.edge_access import edge_environment
 from emulation.lambda_runtime.deployed import Code
 from emulation.layout import Sandbox
 
@@ -122,4 +123,5 @@ class Instance:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_ENDPOINT_URL": self._sandbox.aws_url,
             "CLOUDFLARE_BASE_URL": self._sandbox.cloudflare_url,
+            **edge_environment(self._sandbox),
         }

@@ -48,9 +48,10 @@ class EdgeArgs:
     """Arguments of the component that creates the edge.
 
     `zone_name` is an active Cloudflare zone of the account that serves this stack alone. `hostname` is the name that
-    clients use; it belongs to another domain. `bundle` is the compiled worker. Without a `metadata_api` a token is
-    valid only once the worker's key-value store has its entry. `reserved_python_names` are patterns of Python project
-    names. A request for such a project by a token without the grant gets 403 instead of 404.
+    clients use; it belongs to another domain. `bundle` is the compiled worker. `purge_key` verifies the registry's
+    purges. Without a `metadata_api` a token is valid only once the worker's key-value store has its entry.
+    `reserved_python_names` are patterns of Python project names. A request for such a project by a token without the
+    grant gets 403 instead of 404.
     """
 
     prefix: str
@@ -60,6 +61,7 @@ class EdgeArgs:
     bundle: str
     shields: Sequence[ShieldNode]
     secrets: EdgeSecrets
+    purge_key: pulumi.Input[str]
     metadata_api: MetadataApiBinding | None = None
     reserved_python_names: Sequence[str] = ()
 

@@ -206,6 +206,7 @@ def _bindings(
         bound(name="HOSTNAME", type="plain_text", text=args.hostname),
         *asked,
         bound(name="ORIGIN_KEY", type="secret_text", text=pulumi.Output.secret(secrets.origin_key)),
+        bound(name="PURGE_KEY", type="secret_text", text=pulumi.Output.secret(args.purge_key)),
         *reserved,
         bound(name="SHIELD", type="mtls_certificate", certificate_id=certificate_id),
         bound(name="SHIELDS", type="plain_text", text=_shields(args.shields)),

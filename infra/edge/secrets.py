@@ -29,8 +29,8 @@ def read_edge_secrets(secret_id: str, region: str) -> EdgeSecrets:
     return EdgeSecrets(**{wanted.name: field(wanted.name) for wanted in fields(EdgeSecrets)})
 
 
-def read_metadata_api_key(secret_id: str, region: str) -> pulumi.Output[str]:
-    """Returns the signing key that the edge worker and the metadata API share, as a Pulumi secret."""
+def read_signing_key(secret_id: str, region: str) -> pulumi.Output[str]:
+    """Returns a key that signs requests between the edge worker and another tier, as a Pulumi secret."""
     return _text(secret_id, region).apply(lambda document: _field(document, "key", secret_id))
 
 

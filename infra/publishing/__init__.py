@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -16,12 +15,11 @@ from infra.serverless.package import Code
 class DrainArgs:
     """Arguments of the outbox relay, a Lambda function that delivers published changes to readers.
 
-    `bucket` is the primary bucket of the origin, encrypted with `key_arn`. `shields` are the names of the shield
-    machines. The function appends `shield_suffix` to each name to get a host name with a port; the full names together
-    would exceed the 4 KB of environment variables that a function may have.
+    `url` is the address at which clients reach the edge. `bucket` is the primary bucket of the origin, encrypted with
+    `key_arn`.
 
-    `purge_secret_id` holds a Cloudflare API token that may purge the cache of `zone_id`. `kv_secret_id` holds one that
-    may edit the key-value store `namespace_id` of `account_id`. Both secrets are in `secret_region`.
+    `purge_secret_id` holds the key that signs purges of the edge's cache. `kv_secret_id` holds a Cloudflare API token
+    that may edit the key-value store `namespace_id` of `account_id`. Both secrets are in `secret_region`.
     """
 
     prefix: str
@@ -30,9 +28,6 @@ class DrainArgs:
     source: ChangeSource
     bucket: Bucket
     key_arn: pulumi.Input[str]
-    shields: Sequence[str]
-    shield_suffix: str
-    zone_id: pulumi.Input[str]
     account_id: str
     namespace_id: pulumi.Input[str]
     purge_secret_id: str

@@ -53,7 +53,7 @@ _READERS: Mapping[str, Sequence[SecretName]] = {
     "answer": ["metadata-api"],
     "entitlements": ["edge-kv"],
     "follow": ["edge-kv"],
-    "drain": ["edge-purge", "edge-kv"],
+    "drain": ["purge-signing", "edge-kv"],
 }
 _OWN_READS = {"secretsmanager:getsecretvalue", "secretsmanager:describesecret"}
 _PARAMETERS = ["ssm:getparameter", "ssm:getparameters", "ssm:getparametersbypath", "ssm:getparameterhistory"]

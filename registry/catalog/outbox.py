@@ -5,6 +5,8 @@ registry renders the documents, quarantines withdrawn objects and purges both at
 
 The outbox then keeps the intent for one repetition, after cached copies expire. The repetition corrects a PoP that
 the purge did not reach, and a document that a slower publisher overwrote. Delivery is idempotent.
+
+The edge limits purges. Objects that it does not purge now become intents of their own, with one purge request each.
 """
 
 from __future__ import annotations
@@ -29,6 +31,11 @@ _KEPT_SECONDS = 7 * 86_400
 # The pause in seconds before the first retry of a failed delivery. Each retry doubles the pause.
 _FIRST_PAUSE = 2.0
 _LONGEST_PAUSE = 600.0
+# The time after which the registry tries again to purge what the edge did not purge because of its limit: the edge
+# accepts 5 requests a minute (workers/edge/src/purges.ts).
+_LIMITED_PAUSE = 12.0
+# The number of objects in one purge request.
+_PURGED_AT_ONCE = 100
 _PENDING, _REPEAT, _DEAD = "pending", "repeat", "dead"
 
 
@@ -37,11 +44,13 @@ class Intent:
     """A committed change that the registry must deliver to readers.
 
     `changes` maps the database partition of each changed package to the names of its changed metadata records.
-    `withdrawn` holds the keys of objects to quarantine. `due` is the time of the next try, in seconds since 1970.
+    `withdrawn` holds the keys of objects to quarantine, and `stale` those of objects that need nothing but a purge.
+    `due` is the time of the next try, in seconds since 1970.
     """
 
     changes: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     withdrawn: Sequence[str] = ()
+    stale: Sequence[str] = ()
     at: str = field(default_factory=now)
     due: float = 0
     tries: int = 0
@@ -68,7 +77,8 @@ class Intent:
         return f"{self.state}#{self.at}#{self.id}"
 
     def put(self) -> Put:
-        document = {name: getattr(self, name) for name in ("changes", "withdrawn", "at", "due", "tries", "error", "id")}
+        names = ("changes", "withdrawn", "at", "due", "tries", "error", "id", *(["stale"] if self.stale else []))
+        document = {name: getattr(self, name) for name in names}
         expires = int(self.due) + _KEPT_SECONDS if self.state == _REPEAT else None
         return Put(PARTITION, self.name, {**document, "state": self.state}, expires=expires)
 
@@ -92,11 +102,23 @@ class Outbox:
         return list(self._in(_REPEAT))
 
     def record_delivery(self, intent: Intent, time: float) -> None:
-        """Schedules the second delivery of a change REPEAT_SECONDS after `time`; deletes a change delivered twice."""
-        if intent.state == _REPEAT:
+        """Schedules the second delivery of a change REPEAT_SECONDS after `time`.
+
+        Deletes a change that is delivered twice, and an intent that is nothing but a purge.
+        """
+        if intent.state == _REPEAT or intent.stale:
             self._replace(intent, None)
         else:
             self._replace(intent, replace(intent, state=_REPEAT, due=time + REPEAT_SECONDS, tries=0, error=""))
+
+    def record_limit(self, intents: Sequence[Intent], keys: Sequence[str], time: float) -> None:
+        """Records the delivery of changes, of which the edge has not purged the objects `keys` because of its limit."""
+        at = min([intent.at for intent in intents if intent.state == _PENDING], default=now())
+        for start in range(0, len(keys), _PURGED_AT_ONCE):
+            part = keys[start : start + _PURGED_AT_ONCE]
+            self._replace(None, Intent(stale=part, at=at, due=time + _LIMITED_PAUSE))
+        for intent in intents:
+            self.record_delivery(intent, time)
 
     def record_failure(self, intent: Intent, error: str, time: float) -> Intent:
         """Records a failed delivery of a change. Each retry waits longer, and MOST_TRIES failures end the retries."""
@@ -117,10 +139,15 @@ class Outbox:
     def _in(self, state: str) -> Iterator[Intent]:
         return (_intent(item) for item in self._repository.items(PARTITION, prefix=f"{state}#"))
 
-    def _replace(self, old: Intent, new: Intent | None) -> None:
-        """Replaces or deletes an item of the outbox. Does nothing if another process has changed the item since."""
-        gone = [Delete(PARTITION, old.name, Unchanged(old.version))] if new is None or new.name != old.name else []
-        put = [replace(new.put(), condition=Unchanged(old.version))] if new and not gone else [new.put()] if new else []
+    def _replace(self, old: Intent | None, new: Intent | None) -> None:
+        """Adds, replaces or deletes an item of the outbox. Does nothing if another process has changed it since."""
+        is_moved = old is not None and (new is None or new.name != old.name)
+        gone = [Delete(PARTITION, old.name, Unchanged(old.version))] if old and is_moved else []
+        put = (
+            [new.put() if old is None or is_moved else replace(new.put(), condition=Unchanged(old.version))]
+            if new
+            else []
+        )
         try:
             self._repository.transact([*gone, *put])
         except Conflict:

@@ -1,36 +1,79 @@
-"""Purges changed documents from Cloudflare's cache, and writes the quarantine list to Workers KV."""
+"""Purges changed documents from the edge's cache, and writes the quarantine list to Workers KV.
+
+The edge worker purges its cache on request (workers/edge/src/purges.ts). Cloudflare's API cannot purge it
+(developers.cloudflare.com/workers/cache/purge).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import urllib3
+
 from registry import RegistryError
-from registry.cloudflare.api import CloudflareApi, CloudflareError
-from registry.delivery.purge import WITHDRAWN, PurgeError, purged_at_once, withdrawn_entry
+from registry.cloudflare.api import CloudflareApi, CloudflareError, Http
+from registry.delivery.purge import WITHDRAWN, PurgeError, PurgesLimited, withdrawn_entry
+
+_PATH = "/-/purge"
+_SIGNATURE_HEADER = "x-artifact-edge-signature"
+# The number of keys that the edge worker accepts in one request.
+_AT_ONCE = 100
+
+
+@dataclass(frozen=True)
+class WorkerPurges:
+    """A client of the edge worker's purges. `url` is the address at which clients reach the worker.
+
+    `read_key` returns the key that signs requests. The client reads the key for each purge.
+    """
+
+    url: str
+    read_key: Callable[[], str]
+    http: Http
+
+    def purge(self, keys: Sequence[str]) -> None:
+        """Purges the objects with these keys.
+
+        Raises PurgesLimited with the remaining keys when the cache accepts no more purges now, and PurgeError when the
+        worker does not answer or refuses.
+        """
+        signing_key = self.read_key() if keys else ""
+        for start in range(0, len(keys), _AT_ONCE):
+            status = self._post(json.dumps({"keys": keys[start : start + _AT_ONCE]}).encode(), signing_key)
+            if status == 429:
+                raise PurgesLimited(keys[start:])
+            if status != 200:
+                raise PurgeError(f"the edge was not purged: {self.url}{_PATH} answers {status}")
+
+    def _post(self, body: bytes, key: str) -> int:
+        headers = {"Content-Type": "application/json", _SIGNATURE_HEADER: _signature(body, key, int(time.time()))}
+        try:
+            return self.http.request("POST", self.url + _PATH, body=body, headers=headers).status
+        except urllib3.exceptions.HTTPError as error:
+            # After retries, urllib3 keeps the error of the last one as `reason`.
+            cause = getattr(error, "reason", None) or error
+            raise PurgeError(f"the edge was not purged: {self.url} does not answer: {type(cause).__name__}") from None
 
 
 @dataclass(frozen=True)
 class CloudflareEdge:
-    """The Cloudflare caches and the quarantine list of one stack's edge network.
+    """The cache and the quarantine list of one stack's edge network.
 
-    The API token of `purges` may purge the cache of the zone `zone_id`. The token of `entries` may edit the Workers KV
-    namespace `namespace_id` of the account. `shields` are the shields' host names with ports.
+    The API token of `entries` may edit the Workers KV namespace `namespace_id` of the account.
     """
 
-    purges: CloudflareApi
+    purges: WorkerPurges
     entries: CloudflareApi
-    zone_id: str
     account_id: str
     namespace_id: str
-    shields: Sequence[str]
 
     def purge(self, keys: Sequence[str]) -> None:
-        try:
-            for urls in purged_at_once(self.shields, keys):
-                self.purges.ask("POST", f"/zones/{self.zone_id}/purge_cache", {"files": urls})
-        except CloudflareError as error:
-            raise PurgeError(f"the edge was not purged: {error}") from None
+        self.purges.purge(keys)
 
     def refuse(self, keys: Sequence[str]) -> None:
         namespace = f"/accounts/{self.account_id}/storage/kv/namespaces/{self.namespace_id}"
@@ -40,3 +83,8 @@ class CloudflareEdge:
             )
         except CloudflareError as error:
             raise RegistryError(f"the quarantine list at the edge was not updated: {error}") from None
+
+
+def _signature(body: bytes, key: str, now: int) -> str:
+    mac = hmac.new(key.encode(), f"{now}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={now},v1={mac}"

@@ -23,13 +23,12 @@ def init(
 ) -> None:
     """Create the environment's keys in AWS Secrets Manager. Existing keys stay as they are.
 
-    CLOUDFLARE_KV_API_TOKEN must hold a Cloudflare API token that may edit Workers KV. CLOUDFLARE_PURGE_API_TOKEN must
-    hold one that may purge the zone's cache. Both are stored with the keys.
+    CLOUDFLARE_KV_API_TOKEN must hold a Cloudflare API token that may edit Workers KV. The token is stored with the
+    keys.
     """
     from registry import keys
 
-    given = (os.environ.get(name, "") for name in (keys.KV_TOKEN_VARIABLE, keys.PURGE_TOKEN_VARIABLE))
-    written = keys.initialize(environment, domain, region, *given)
+    written = keys.initialize(environment, domain, region, os.environ.get(keys.KV_TOKEN_VARIABLE, ""))
     for name in written:
         print(f"wrote {name}")
     if not written:

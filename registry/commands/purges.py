@@ -43,6 +43,8 @@ def _pass(target: Target, delivery: Delivery, metric: bool) -> bool:
     if metric:
         target.metrics.purges(report.lag, report.dead)
     print(f"delivered {report.delivered}, waiting {report.waiting}, failed for good {report.dead}", flush=True)
+    if report.limited:
+        print(f"the edge limits purges: a later pass purges the objects of {report.limited} changes", flush=True)
     for reason in report.delayed:
         print(f"error: {reason}; a later pass retries the delivery", file=sys.stderr, flush=True)
     if report.dead:
@@ -64,7 +66,8 @@ def list_all(stack_outputs: Outputs) -> None:
     for intent in [*outbox.dead(), *outbox.pending(), *outbox.repeats()]:
         state = "failed" if intent.state == "dead" else intent.state
         why = f": {intent.error}" if intent.error else ""
-        print(f"{intent.at}  {state:<8} {intent.tries} failed tries  {' '.join(intent.changes)}{why}")
+        what = " ".join(intent.changes) or f"{len(intent.stale)} objects to purge"
+        print(f"{intent.at}  {state:<8} {intent.tries} failed tries  {what}{why}")
 
 
 @app.command()

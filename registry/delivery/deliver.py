@@ -17,7 +17,7 @@ from registry import RegistryError
 from registry.catalog.facts import Facts
 from registry.catalog.outbox import Intent, Outbox
 from registry.delivery import quarantine
-from registry.delivery.purge import EdgeNetwork
+from registry.delivery.purge import EdgeNetwork, PurgesLimited
 from registry.ecosystems.packages import of_partition
 from registry.metadata import Repository
 from registry.origin import Origin
@@ -32,10 +32,12 @@ class PassReport:
     """The result of one pass of the outbox relay.
 
     `lag` is the age in seconds of the oldest change that readers do not see yet. `left` is the number of due changes
-    that the pass did not try to deliver, because its time was over.
+    that the pass did not try to deliver, because its time was over. `limited` is the number of changes that are
+    delivered except for purges, because the edge limits purges. A later pass purges their objects.
     """
 
     delivered: int
+    limited: int
     waiting: int
     dead: int
     left: int
@@ -45,9 +47,10 @@ class PassReport:
 
 @dataclass
 class Delivered:
-    """The number of delivered changes, and the reason for each failed delivery."""
+    """The numbers of changes, delivered in whole or except for purges, and the reason for each failed delivery."""
 
     delivered: int = 0
+    limited: int = 0
     failed: list[str] = field(default_factory=list[str])
 
 
@@ -79,17 +82,19 @@ class Delivery:
         Starts no delivery after the time `until`, in seconds since 1970.
         """
         due = [each for each in [*self.outbox.pending(), *self.outbox.repeats()] if each.due <= time.time()]
-        delivered, delayed = 0, list[str]()
+        delivered, limited, delayed = 0, 0, list[str]()
         for start in range(0, len(due), _AT_ONCE):
             done = self.deliver_intents(due[start : start + _AT_ONCE], until)
             delivered += done.delivered
+            limited += done.limited
             delayed += done.failed
         pending, dead = self.outbox.pending(), self.outbox.dead()
         return PassReport(
             delivered=delivered,
+            limited=limited,
             waiting=len(pending) + len(self.outbox.repeats()),
             dead=len(dead),
-            left=len(due) - delivered - len(delayed),
+            left=len(due) - delivered - limited - len(delayed),
             lag=max([each.age for each in [*pending, *dead]], default=0.0),
             delayed=list(dict.fromkeys(delayed)),
         )
@@ -103,6 +108,9 @@ class Delivery:
             return Delivered()
         try:
             self._deliver(intents)
+        except PurgesLimited as rest:
+            self.outbox.record_limit(intents, rest.keys, time.time())
+            return Delivered(limited=len(intents))
         except (RegistryError, ClientError, BotoCoreError) as error:
             if len(intents) > 1:
                 return _sum(self.deliver_intents([intent], until) for intent in intents)
@@ -123,7 +131,8 @@ class Delivery:
         withdrawn = [key for intent in intents for key in intent.withdrawn]
         if withdrawn:
             quarantine.withdraw(self._repository, self._edge, self._origin, withdrawn)
-        self._edge.purge(list(dict.fromkeys([*stale, *withdrawn])))
+        purged = [key for intent in intents for key in intent.stale]
+        self._edge.purge(list(dict.fromkeys([*stale, *withdrawn, *purged])))
 
     def _render(self, partition: str, names: Collection[str]) -> list[str]:
         """Renders the documents of a package, writes those that changed to the origin, and returns the keys of all.
@@ -144,5 +153,6 @@ def _sum(parts: Iterator[Delivered]) -> Delivered:
     whole = Delivered()
     for part in parts:
         whole.delivered += part.delivered
+        whole.limited += part.limited
         whole.failed += part.failed
     return whole

@@ -1,12 +1,9 @@
-"""The interface to the edge network: cache purges and the quarantine list.
-
-The edge's cache stores an object under the URL of the edge worker's request to a shield. A purge names this URL.
-"""
+"""The interface to the edge network: cache purges and the quarantine list."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 from urllib.parse import quote
 
@@ -14,31 +11,33 @@ from registry import RegistryError
 
 # The key of the quarantine list in the edge's key-value store (workers/edge/src/quarantine.ts).
 WITHDRAWN = "quarantine"
-# The number of URLs that Cloudflare accepts in one purge request on every plan
-# (developers.cloudflare.com/cache/how-to/purge-cache/purge-by-single-file).
-_AT_ONCE = 30
 
 
 class PurgeError(RegistryError):
     """Raised when a cache purge fails. The edge may still serve old copies of the objects."""
 
 
+class PurgesLimited(Exception):
+    """Raised when the edge accepts no more purges now. `keys` are the objects that are not purged yet."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        super().__init__(f"the edge limits purges; {len(keys)} objects are purged later")
+        self.keys = keys
+
+
 class EdgeNetwork(Protocol):
     """The edge network that serves readers. Both methods raise RegistryError."""
 
     def purge(self, keys: Sequence[str]) -> None:
-        """Purges the objects from the cache of every PoP. Copies in isolates and shields expire within seconds."""
+        """Purges the objects from the cache of every PoP. Copies in isolates and shields expire within seconds.
+
+        Raises PurgesLimited when the edge accepts no more purges now.
+        """
         ...
 
     def refuse(self, keys: Sequence[str]) -> None:
         """Replaces the quarantine list: every PoP refuses exactly these objects, even while caches hold them."""
         ...
-
-
-def purged_at_once(shields: Sequence[str], keys: Sequence[str]) -> Iterator[list[str]]:
-    """Yields the URLs to purge for these objects, grouped into requests. `shields` are host names with ports."""
-    urls = [f"https://{shield}/objects/{object_path(key)}" for key in keys for shield in shields]
-    return (urls[start : start + _AT_ONCE] for start in range(0, len(urls), _AT_ONCE))
 
 
 def withdrawn_entry(keys: Sequence[str]) -> bytes:

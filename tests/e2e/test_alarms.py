@@ -50,7 +50,9 @@ from registry.catalog.audit import By
 from registry.catalog.outbox import Intent
 from registry.target import Target
 from registry.tokens import tokens
+from tests.support import purge_endpoint
 from tests.support.harness import deploy
+from tests.support.purge_endpoint import PurgeEndpoint, serving
 
 ACCOUNT = "0" * 32
 PREFIX = "artifact-edge-test"
@@ -114,13 +116,14 @@ def on_call() -> Iterator[OnCall]:
         try:
             services.start(sandbox, [SERVICES[name] for name in ("aws", "cloudflare", "lambda_runtime", "dns")])
             httpx.put(sandbox.aws_url + CLOCK, json={"minute_seconds": 0.5}).raise_for_status()
-            yield _provisioned(sandbox)
+            with serving(PurgeEndpoint()) as url:
+                yield _provisioned(sandbox, url)
         finally:
             services.stop_all(sandbox)
             shutil.rmtree(directory)
 
 
-def _provisioned(sandbox: Sandbox) -> OnCall:
+def _provisioned(sandbox: Sandbox, url: str) -> OnCall:
     namespace = Cloudflare().kv.namespaces.create(account_id=ACCOUNT, title="entitlements")
     assert namespace is not None
     aws("secretsmanager").create_secret(Name="test/edge-kv", SecretString=json.dumps({"api_token": "any"}))
@@ -155,11 +158,13 @@ def _provisioned(sandbox: Sandbox) -> OnCall:
         aws("sqs", region).create_queue(QueueName="on-call")
         queue = f"arn:aws:sqs:{region}:123456789012:on-call"
         aws("sns", region).subscribe(TopicArn=topic["TopicArn"], Protocol="sqs", Endpoint=queue)
+    aws("secretsmanager").create_secret(
+        Name="artifact-edge/test/purge-signing", SecretString=json.dumps({"key": purge_endpoint.KEY})
+    )
     target = {
         "environment": "test",
         "home_region": "us-east-1",
-        "url": "https://packages.artifact-edge.test",
-        "edge_zone": {"name": "artifact-edge-zone.test", "id": "none"},
+        "url": url,
         "buckets": made["buckets"],
         "metadata": {"backend": "dynamodb", "region": HOME, "table": f"{PREFIX}-metadata"},
         "entitlements": {"account_id": ACCOUNT, "namespace_id": namespace.id},

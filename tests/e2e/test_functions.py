@@ -116,7 +116,6 @@ def _provisioned(sandbox: Sandbox) -> Stack:
         "environment": "test",
         "home_region": "us-east-1",
         "url": "https://packages.artifact-edge.test",
-        "edge_zone": {"name": "artifact-edge-zone.test", "id": "none"},
         "buckets": [{"region": "us-east-1", "name": "none"}],
         "metadata": {"backend": "dynamodb", "region": "us-east-1", "table": f"{PREFIX}-metadata"},
         "entitlements": {"account_id": ACCOUNT, "namespace_id": namespace.id},

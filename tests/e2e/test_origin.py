@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from emulation.engine.environment import cloud_environment
 from emulation.layout import CLIENT_LOCATIONS, ClientLocation
 from local.clients import Client
-from registry.keys import KV_TOKEN_VARIABLE, PURGE_TOKEN_VARIABLE
+from registry.keys import KV_TOKEN_VARIABLE
 from tests.support.sandbox.installs import npm_install, pip_install
 from tests.support.sandbox.origin import control
 from tests.support.sandbox.up import Up
@@ -52,7 +52,6 @@ def publish(up: Up, *files: Path) -> None:
             **os.environ,
             **cloud_environment(up.sandbox, {}),
             KV_TOKEN_VARIABLE: "local",
-            PURGE_TOKEN_VARIABLE: "local",
         },
         input=json.dumps(up.outputs()),
         text=True,

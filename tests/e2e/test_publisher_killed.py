@@ -27,7 +27,7 @@ from registry import publish as publishing
 from registry.catalog.audit import By
 from registry.target import Target
 from tests.support.packages import rewrite_manifest, tarball, wheel
-from tests.support.served_clouds import URL, ServedClouds, served_clouds
+from tests.support.served_clouds import ServedClouds, served_clouds
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def npm_case(directory: Path) -> Case:
             versions = clouds.json(key)["versions"]
             found[key] = set(versions)
             for version in versions.values():
-                body = clouds.get(version["dist"]["tarball"].removeprefix(f"{URL}/"))
+                body = clouds.get(version["dist"]["tarball"].removeprefix(f"{clouds.outputs['url']}/"))
                 assert hashlib.sha1(body).hexdigest() == version["dist"]["shasum"]  # noqa: S324  npm's
         return found
 
@@ -233,7 +233,7 @@ def test_the_check_detects_a_broken_document(
     publish(clouds, case.old)
     packument: Any = clouds.json("npm/web/packument.json")
     packument["versions"]["2.0.0"] = packument["versions"]["1.0.0"]
-    packument["versions"]["2.0.0"]["dist"]["tarball"] = f"{URL}/npm/web/-/web-2.0.0.tgz"
+    packument["versions"]["2.0.0"]["dist"]["tarball"] = f"{clouds.outputs['url']}/npm/web/-/web-2.0.0.tgz"
     clouds.bucket.put("npm/web/packument.json", json.dumps(packument).encode())
     with pytest.raises((ClientError, httpx.HTTPStatusError)):
         case.shown(clouds)

@@ -23,13 +23,15 @@ from google.auth.credentials import AnonymousCredentials
 
 from emulation.cloudflare import in_process
 from emulation.cloudflare.api import PREFIX, create_app
-from emulation.cloudflare.zone_owner import active_zone
 from emulation.gcp import in_process as in_process_google
 from emulation.state_store import StateStore
 from registry.cloudflare.api import CloudflareApi
+from registry.cloudflare.cache_purge import WorkerPurges
 from registry.origin import gcs
 from registry.target import Target
+from tests.support import purge_endpoint
 from tests.support.harness import aws_account
+from tests.support.purge_endpoint import PurgeEndpoint
 
 ACCOUNT = "0123456789abcdef0123456789abcdef"
 BUCKET = "origin-us-east-1"
@@ -128,29 +130,27 @@ class CloudflareInProcess:
         application = create_app(StateStore(directory / "state.sqlite"))
         self._http = httpx.Client(transport=httpx.WSGITransport(app=application))
         self.away = False
-        self.purged: list[str] = []
 
     def request(self, method: str, url: str, *, body: bytes | None, headers: Mapping[str, str]) -> HttpResponse:
         if self.away:
             raise urllib3.exceptions.ProtocolError("the test took it away")
         found = self._http.request(method, url, content=body, headers=dict(headers))
-        if url.endswith("/purge_cache") and found.is_success:
-            self.purged += json.loads(body or b"")["files"]
         return HttpResponse(found.status_code, found.content)
 
 
 @dataclass
 class Network:
-    """Holds the stack, its edge and its bucket, with the URLs that were purged."""
+    """Holds the stack, its edge and its bucket, with the keys that were purged."""
 
     target: Target
     edge: Cloudflare
     bucket: Bucket
     cloudflare: CloudflareInProcess
+    purges: PurgeEndpoint
 
     @property
     def purged(self) -> list[str]:
-        return self.cloudflare.purged
+        return self.purges.purged
 
     def get(self, key: str) -> bytes:
         return self.bucket.read(key)
@@ -186,7 +186,6 @@ def network(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
             KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
         )
         edge = in_process.client(tmp_path / "cloudflare")
-        zone = active_zone(edge, ACCOUNT, "artifact-edge-zone.test")
         namespace = edge.kv.namespaces.create(account_id=ACCOUNT, title="entitlements")
         assert namespace is not None
 
@@ -195,20 +194,25 @@ def network(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
         def same_edge(target: Target) -> CloudflareApi:
             return CloudflareApi("any", f"http://cloudflare.invalid{PREFIX}", cloudflare)
 
+        endpoint = PurgeEndpoint()
+
+        def same_worker(target: Target) -> WorkerPurges:
+            return WorkerPurges(target.url, lambda: purge_endpoint.KEY, endpoint)
+
         monkeypatch.setattr(Target, "cloudflare", same_edge)
+        monkeypatch.setattr(Target, "purges", same_worker)
         target = Target.model_validate(
             {
                 "environment": "unit",
                 "home_region": "us-east-1",
                 "url": "https://packages.artifact-edge.test",
-                "edge_zone": {"name": "artifact-edge-zone.test", "id": zone},
                 "buckets": [{"region": "us-east-1", "name": BUCKET, "store": request.param}],
                 "metadata": {"backend": "dynamodb", "region": "us-east-1", "table": "metadata"},
                 "entitlements": {"account_id": ACCOUNT, "namespace_id": namespace.id},
                 "shields": [{"host": "us-east-1-0.shield.artifact-edge.test"}],
             }
         )
-        yield Network(target, edge, bucket, cloudflare)
+        yield Network(target, edge, bucket, cloudflare, endpoint)
 
 
 def on_cloud_storage(directory: Path, monkeypatch: pytest.MonkeyPatch) -> OnCloudStorage:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import threading
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,17 +23,16 @@ from moto.server import (
     DomainDispatcherApplication,  # pyright: ignore[reportPrivateImportUsage]
     create_backend_app,  # pyright: ignore[reportPrivateImportUsage]
 )
-from werkzeug.serving import make_server
 
 from emulation.aws.tables import patch_tables
 from emulation.cloudflare.api import PREFIX, create_app
-from emulation.cloudflare.zone_owner import active_zone
 from emulation.gcp import in_process
 from emulation.state_store import StateStore
+from tests.support import purge_endpoint
+from tests.support.purge_endpoint import PurgeEndpoint, serving
 
 ACCOUNT = "0123456789abcdef0123456789abcdef"
 BUCKET = "origin-us-east-1"
-URL = "https://packages.artifact-edge.test"
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 # A gate gets the name of a write, and a function that makes the write and returns the response.
@@ -117,6 +115,9 @@ class ServedClouds:
             AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
             KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
         )
+        self.client("secretsmanager").create_secret(
+            Name="artifact-edge/test/purge-signing", SecretString=json.dumps({"key": purge_endpoint.KEY})
+        )
 
     def client(self, service: str) -> Any:
         return _client(service, self.environment["AWS_ENDPOINT_URL"])
@@ -150,9 +151,10 @@ def served_clouds(directory: Path, store: Literal["s3", "gcs"]) -> Generator[Ser
     app = create_app(StateStore(directory / "cloudflare.sqlite"))
     google_app = in_process.application(directory)
     with (
-        _serving(watched(moto, _aws_write)) as aws,
-        _serving(watched(app.wsgi_app, _cloudflare_write)) as cloudflare,
-        _serving(watched(google_app, _google_write)) as google,
+        serving(watched(moto, _aws_write)) as aws,
+        serving(watched(app.wsgi_app, _cloudflare_write)) as cloudflare,
+        serving(watched(google_app, _google_write)) as google,
+        serving(watched(PurgeEndpoint(), lambda _: "purge")) as worker,
     ):
         environment = {
             "AWS_ENDPOINT_URL": aws,
@@ -165,38 +167,25 @@ def served_clouds(directory: Path, store: Literal["s3", "gcs"]) -> Generator[Ser
             "STORAGE_EMULATOR_HOST": google,
         }
         edge = Cloudflare(api_token="test", base_url=environment["CLOUDFLARE_BASE_URL"])
-        zone = active_zone(edge, ACCOUNT, "artifact-edge-zone.test")
         namespace = edge.kv.namespaces.create(account_id=ACCOUNT, title="entitlements")
         assert namespace is not None
         bucket = OnS3(aws) if store == "s3" else OnCloudStorage(google)
-        clouds = ServedClouds(environment, _outputs(zone, namespace.id, store), bucket, edge, _pass)
+        clouds = ServedClouds(environment, _outputs(worker, namespace.id, store), bucket, edge, _pass)
         holder.append(clouds)
         clouds.forget()
         yield clouds
 
 
-def _outputs(zone: str, namespace: str, store: str) -> dict[str, Any]:
+def _outputs(url: str, namespace: str, store: str) -> dict[str, Any]:
     return {
         "environment": "test",
         "home_region": "us-east-1",
-        "url": URL,
-        "edge_zone": {"name": "artifact-edge-zone.test", "id": zone},
+        "url": url,
         "buckets": [{"region": "us-east-1", "name": BUCKET, "store": store}],
         "metadata": {"backend": "dynamodb", "region": "us-east-1", "table": "metadata"},
         "entitlements": {"account_id": ACCOUNT, "namespace_id": namespace},
         "shields": [{"host": "us-east-1-0.shield.artifact-edge.test"}],
     }
-
-
-@contextmanager
-def _serving(application: Application) -> Generator[str]:
-    server = make_server("127.0.0.1", 0, cast(Any, application), threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def _client(service: str, url: str) -> Any:
@@ -234,6 +223,4 @@ def _google_write(environ: dict[str, Any]) -> str:
 
 
 def _cloudflare_write(environ: dict[str, Any]) -> str:
-    if environ["REQUEST_METHOD"] == "GET":
-        return ""
-    return "purge" if environ["PATH_INFO"].endswith("/purge_cache") else "entry"
+    return "" if environ["REQUEST_METHOD"] == "GET" else "entry"

@@ -32,7 +32,7 @@ ON_GOOGLE: Mapping[str, Any] = {
     "metadata": {"store": "spanner", "regions": ["us-east4", "us-east1"]},
     "shields": [{"cloud": "gcp", "region": "us-east4", "machine_type": "n2-standard-8", "nodes": 2}],
 }
-ORIGIN_KEY, SIGNING_KEY, API_KEY = "o" * 43, "s" * 43, "a" * 43
+ORIGIN_KEY, SIGNING_KEY, API_KEY, PURGE_KEY = "o" * 43, "s" * 43, "a" * 43, "p" * 43
 
 
 def stack_config(environment: str) -> dict[str, str]:
@@ -98,5 +98,5 @@ def write_edge_secret(environment: str, directory: Path) -> None:
     }
     manager = client("secretsmanager")
     manager.create_secret(Name=f"artifact-edge/{environment}/edge", SecretString=json.dumps(secret))
-    api = json.dumps({"key": API_KEY})
-    manager.create_secret(Name=f"artifact-edge/{environment}/metadata-api", SecretString=api)
+    for name, key in {"metadata-api": API_KEY, "purge-signing": PURGE_KEY}.items():
+        manager.create_secret(Name=f"artifact-edge/{environment}/{name}", SecretString=json.dumps({"key": key}))

@@ -17,7 +17,8 @@ import botocore.session
 from botocore.config import Config
 
 from registry.cloudflare.api import CloudflareApi
-from registry.cloudflare.cache_purge import CloudflareEdge
+from registry.cloudflare.cache_purge import CloudflareEdge, WorkerPurges
+from registry.cloudflare.edge_http import edge_http
 from registry.delivery.deliver import Delivery
 from registry.delivery.metrics import CloudWatch
 from registry.metadata.dynamodb import DynamoDbRepository
@@ -44,7 +45,13 @@ def handler(event: object, context: object) -> dict[str, Any]:
         _log.warning("%s; the next pass retries it", reason)
     if report.delayed:
         _delivery.cache_clear()  # an API token may have been replaced
-    counts = {"settled": report.delivered, "waiting": report.waiting, "left": report.left, "given_up": report.dead}
+    counts = {
+        "settled": report.delivered,
+        "waiting": report.waiting,
+        "later": report.limited,
+        "left": report.left,
+        "given_up": report.dead,
+    }
     _log.info("%s", counts)
     return counts
 
@@ -63,12 +70,10 @@ def _delivery() -> Delivery:
 def _edge() -> CloudflareEdge:
     base = os.environ.get("CLOUDFLARE_BASE_URL", "")  # the variable of Cloudflare's own tools
     return CloudflareEdge(
-        purges=CloudflareApi(read_secret("api_token", "PURGE_SECRET_ID"), base),
+        purges=WorkerPurges(setting("URL"), lambda: read_secret("key", "PURGE_SECRET_ID"), edge_http(setting("URL"))),
         entries=CloudflareApi(read_secret("api_token", "KV_SECRET_ID"), base),
-        zone_id=setting("ZONE_ID"),
         account_id=setting("ACCOUNT_ID"),
         namespace_id=setting("NAMESPACE_ID"),
-        shields=[f"{name}{setting('SHIELD_SUFFIX')}" for name in setting("SHIELDS").split(",")],
     )
 
 

@@ -82,7 +82,7 @@ CASES = [
         "aws-secretsmanager-readers-own-secrets",
         [
             role_policy("x-unit-shield", [READ, "secretsmanager:DescribeSecret"], f"{SECRET}/shield-??????"),
-            role_policy("x-unit-drain", READ, [f"{SECRET}/edge-kv-??????", f"{SECRET}/edge-purge-??????"]),
+            role_policy("x-unit-drain", READ, [f"{SECRET}/edge-kv-??????", f"{SECRET}/purge-signing-??????"]),
             role_policy("x-unit-drain", "s3:GetObject"),
         ],
     ),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ssl
 from typing import Any
 
-from cloudflare import Cloudflare
+import pytest
 
+from emulation.engine.environment import cloud_environment
 from emulation.layout import CLIENT_LOCATIONS, ClientLocation
 from local import health
 from local.clients import Client
+from registry.target import Target
 from tests.support.sandbox.up import Up
 
 US_EAST, EU_WEST, AP_SOUTHEAST = CLIENT_LOCATIONS
@@ -29,9 +31,8 @@ def access(up: Up, client_location: ClientLocation, identity: str = "reader") ->
 
 
 def purge_edge(up: Up, key: str) -> None:
-    outputs = up.outputs()
-    api = Cloudflare(base_url=up.sandbox.cloudflare_url, api_token="local")
-    path = "/".join(part.replace("@", "%40") for part in key.split("/"))
-    api.cache.purge(
-        zone_id=outputs["edge_zone"]["id"], files=[f"https://{outputs['shields'][0]['host']}:8443/objects/{path}"]
-    )
+    """Purges an object from L1 as the registry does: with a request to the edge worker."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in cloud_environment(up.sandbox, {}).items():
+            environment.setenv(name, value)
+        Target.model_validate(up.outputs()).purges().purge([key])

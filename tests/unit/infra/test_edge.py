@@ -103,7 +103,7 @@ def edge_on(account: Cloudflare, directory: Path) -> Deployment:
 
     def program() -> None:
         bundle = "export default { fetch() { return new Response() } };"
-        args = EdgeArgs("test", ACCOUNT, "zone.test", "packages.example.test", bundle, [], secrets)
+        args = EdgeArgs("test", ACCOUNT, "zone.test", "packages.example.test", bundle, [], secrets, "p" * 43)
         edge = Edge("edge", args)
         pulumi.export("target", edge.target)
         pulumi.export("validation", {record.type: [record.name, record.value] for record in edge.validation_records})

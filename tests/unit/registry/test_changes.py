@@ -71,7 +71,7 @@ def test_an_image_loses_its_tag_and_keeps_its_manifest(network: Network, samples
     network.purged.clear()
     changed(network, amend.untagged(network.target, parse("oci:acme/app"), "1.0"))
     assert "oci/tags/acme/app/1.0" not in network.objects()
-    assert any(url.endswith("/oci/tags/acme/app/1.0") for url in network.purged)
+    assert "oci/tags/acme/app/1.0" in network.purged
     assert network.json("oci/taglists/acme/app/list.json")["tags"] == ["stable"]
     assert network.get(f"oci/manifests/acme/app/{digest.replace(':', '/')}")
     published(network, samples.image, repository="acme/app")
@@ -121,7 +121,7 @@ def test_an_unpublished_version_is_unlisted_quarantined_and_refused_by_the_edge(
     assert network.objects() & {key, f"{key}.metadata"} == set()
     assert network.get(f"quarantine/{key}") == body
     assert quarantined(network) == [key, f"{key}.metadata"]
-    assert any(url.endswith(f"/objects/{key}") for url in network.purged)
+    assert key in network.purged
 
 
 def test_an_unpublished_version_cannot_be_published_again(network: Network, tmp_path: Path) -> None:

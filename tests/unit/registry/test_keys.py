@@ -28,7 +28,7 @@ def certificate(pem: str) -> x509.Certificate:
 
 
 def test_each_side_can_verify_the_other() -> None:
-    keys.initialize("dev", "example.com", "us-east-1", "kv-token", "purge-token")
+    keys.initialize("dev", "example.com", "us-east-1", "kv-token")
     shield, edge = secret("shield"), secret("edge")
     server, chain = certificate(shield["server_certificate"]), certificate(edge["server_ca"])
     server.verify_directly_issued_by(chain)
@@ -42,7 +42,7 @@ def test_each_side_can_verify_the_other() -> None:
 
 
 def test_each_key_fits_its_certificate() -> None:
-    keys.initialize("dev", "example.com", "us-east-1", "kv-token", "purge-token")
+    keys.initialize("dev", "example.com", "us-east-1", "kv-token")
     for name, side in (("shield", "server"), ("edge", "client")):
         held = secret(name)
         key: Any = serialization.load_pem_private_key(held[f"{side}_key"].encode(), password=None)
@@ -50,7 +50,7 @@ def test_each_key_fits_its_certificate() -> None:
 
 
 def test_machines_receive_no_key_of_an_authority() -> None:
-    keys.initialize("dev", "example.com", "us-east-1", "kv-token", "purge-token")
+    keys.initialize("dev", "example.com", "us-east-1", "kv-token")
     authority = secret("authority")
     held = {*secret("shield").values(), *secret("edge").values()}
     assert authority["server_ca_key"] not in held
@@ -59,10 +59,8 @@ def test_machines_receive_no_key_of_an_authority() -> None:
 
 def test_a_second_run_changes_nothing_and_prints_no_key() -> None:
     arguments = ["keys", "init", "--environment", "dev", "--domain", "example.com", "--region", "us-east-1"]
-    first = CliRunner().invoke(
-        app, arguments, env={"CLOUDFLARE_KV_API_TOKEN": "kv-token", "CLOUDFLARE_PURGE_API_TOKEN": "p"}
-    )
-    names = ("authority", "shield", "edge", "metadata-api", "npm-signing", "edge-kv", "edge-purge")
+    first = CliRunner().invoke(app, arguments, env={"CLOUDFLARE_KV_API_TOKEN": "kv-token"})
+    names = ("authority", "shield", "edge", "metadata-api", "npm-signing", "purge-signing", "edge-kv")
     before = [secret(name) for name in names]
     second = CliRunner().invoke(app, arguments)
     assert [secret(name) for name in names] == before
@@ -78,27 +76,23 @@ def test_an_interrupted_run_is_finished_by_the_next(monkeypatch: pytest.MonkeyPa
     with monkeypatch.context() as broken:
         broken.setattr(keys, "_edge", crash)
         with pytest.raises(KeyboardInterrupt):
-            keys.initialize("dev", "example.com", "us-east-1", "kv-token", "purge-token")
-    assert keys.initialize("dev", "example.com", "us-east-1", "kv-token", "purge-token") == [
-        f"artifact-edge/dev/{name}" for name in ("edge", "metadata-api", "npm-signing", "edge-kv", "edge-purge")
+            keys.initialize("dev", "example.com", "us-east-1", "kv-token")
+    assert keys.initialize("dev", "example.com", "us-east-1", "kv-token") == [
+        f"artifact-edge/dev/{name}" for name in ("edge", "metadata-api", "npm-signing", "purge-signing", "edge-kv")
     ]
     assert secret("edge")["origin_key"] == secret("shield")["origin_key"]
 
 
 def test_each_function_has_a_secret_of_its_own_and_so_has_the_edge() -> None:
-    keys.initialize("dev", "example.com", "us-east-1", "kv-token", "purge-token")
+    keys.initialize("dev", "example.com", "us-east-1", "kv-token")
     assert secret("edge-kv") == {"api_token": "kv-token"}
-    assert secret("edge-purge") == {"api_token": "purge-token"}
-    assert len(secret("metadata-api")["key"]) == 43
-    assert not {"kv-token", "purge-token"} & set(secret("edge").values())
+    signing = [secret(name)["key"] for name in ("metadata-api", "purge-signing")]
+    assert [len(key) for key in signing] == [43, 43]
+    assert not {"kv-token", *signing} & set(secret("edge").values())
 
 
 def test_a_missing_api_token_is_reported_and_the_rest_is_written() -> None:
     with pytest.raises(RegistryError, match="CLOUDFLARE_KV_API_TOKEN is not set: create a Cloudflare API token"):
-        keys.initialize("dev", "example.com", "us-east-1", "", "purge-token")
+        keys.initialize("dev", "example.com", "us-east-1", "")
     assert secret("edge")
-    with pytest.raises(RegistryError, match=r"CLOUDFLARE_PURGE_API_TOKEN is not set: .* the cache of the zone example"):
-        keys.initialize("dev", "example.com", "us-east-1", "kv-token", "")
-    assert keys.initialize("dev", "example.com", "us-east-1", "kv-token", "purge-token") == [
-        "artifact-edge/dev/edge-purge"
-    ]
+    assert keys.initialize("dev", "example.com", "us-east-1", "kv-token") == ["artifact-edge/dev/edge-kv"]

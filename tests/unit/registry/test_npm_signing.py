@@ -36,7 +36,7 @@ BY = By("tester", "", "publish")
 
 
 def create_key() -> None:
-    keys.initialize("unit", "artifact-edge.test", "us-east-1", "kv-token", "purge-token")
+    keys.initialize("unit", "artifact-edge.test", "us-east-1", "kv-token")
 
 
 def fresh(network: Network) -> Target:

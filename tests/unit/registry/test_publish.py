@@ -65,7 +65,7 @@ def test_npm_clients_find_the_tarball_by_its_digests(network: Network, samples: 
         assert manifest["dist"]["shasum"] == hashlib.sha1(body).hexdigest()  # noqa: S324  what npm asks for
     assert network.head("npm/@acme/web/packument.json").cache_control.startswith("public, max-age=5,")
     assert network.head("npm/@acme/web/-/web-1.0.0.tgz").cache_control.endswith("immutable")
-    assert "https://us-east-1-0.shield.artifact-edge.test:8443/objects/npm/%40acme/web/packument.json" in network.purged
+    assert "npm/@acme/web/packument.json" in network.purged
 
 
 def test_pip_finds_the_wheel_and_its_metadata(network: Network, samples: Samples) -> None:

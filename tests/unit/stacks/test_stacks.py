@@ -25,6 +25,7 @@ from tests.support.stacks import (
     ENVIRONMENTS,
     ON_GOOGLE,
     ORIGIN_KEY,
+    PURGE_KEY,
     SIGNING_KEY,
     first_up,
     stack_config,
@@ -38,7 +39,6 @@ OUTPUTS = {
     "zone",
     "buckets",
     "metadata",
-    "edge_zone",
     "entitlements",
     "shields",
 }
@@ -117,6 +117,7 @@ def test_the_worker_is_bound_as_documented_and_its_keys_are_secrets() -> None:
         "METADATA_API": "plain_text",
         "METADATA_API_KEY": "secret_text",
         "ORIGIN_KEY": "secret_text",
+        "PURGE_KEY": "secret_text",
         "RESERVED_PYTHON_NAMES": "plain_text",
         "SHIELD": "mtls_certificate",
         "SHIELDS": "plain_text",
@@ -141,7 +142,7 @@ def test_only_the_edge_receives_a_key() -> None:
     deployment = first_up("local")
     for registered in deployment.resources:
         plain = {name: value for name, value in registered.inputs.items() if name not in registered.secrets}
-        for key in (ORIGIN_KEY, SIGNING_KEY, API_KEY, "PRIVATE KEY"):
+        for key in (ORIGIN_KEY, SIGNING_KEY, API_KEY, PURGE_KEY, "PRIVATE KEY"):
             assert key not in json.dumps(plain), f"{key} in {registered.type} {registered.name}"
 
 

@@ -7,6 +7,7 @@ export interface Bindings {
   HOSTNAME: string;
   ORIGIN_KEY: string;
   TOKEN_SIGNING_KEY: string;
+  PURGE_KEY: string;
   METADATA_API?: string;
   METADATA_API_KEY?: string;
   RESERVED_PYTHON_NAMES?: string;

@@ -5,7 +5,8 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 
 import type { Bindings } from "./bindings";
-import { keyOf, placeIn } from "./l1";
+import { keyTag } from "./cache_tags";
+import { keyOf, PACKAGE_TAG_HEADER, placeIn } from "./l1";
 import { askNodes } from "./shield_nodes";
 
 const NOT_STORED = "no-store"; // without it, the cache would keep a 200 for 2 hours, and a 404 for 3 minutes
@@ -43,12 +44,19 @@ export class Objects extends WorkerEntrypoint<Bindings> {
       await answer.body?.cancel();
       return uncached(404);
     }
-    const passed = new Headers({ "cache-control": NOT_STORED });
+    const tags = [await keyTag(key), request.headers.get(PACKAGE_TAG_HEADER)].filter((tag) => tag !== null);
+    const passed = new Headers({ "cache-control": NOT_STORED, "cache-tag": tags.join(",") });
     for (const name of PASSED_HEADERS) {
       const value = answer.headers.get(name);
       if (value !== null) passed.set(name, value);
     }
     return new Response(answer.body, { status: answer.status, headers: passed });
+  }
+
+  /** Purges the objects with one of these tags from the cache before this entrypoint. Calls of this method bypass it. */
+  async purge(tags: string[]): Promise<CachePurgeResult> {
+    if (this.ctx.cache === undefined) throw new Error("Workers Cache is off for this entrypoint");
+    return this.ctx.cache.purge({ tags });
   }
 }
 

@@ -3,6 +3,7 @@
 
 import { failure, ociFailure, unauthorized } from "./answers";
 import type { Bindings } from "./bindings";
+import { packageTag } from "./cache_tags";
 import { conditionsOf } from "./conditions";
 import { credentialOf, isBearer } from "./credentials";
 import { allows, matches } from "./grants";
@@ -10,6 +11,7 @@ import { l1From } from "./l1";
 import { clientResponse, fetchObject } from "./objects";
 import { listResponse } from "./oci_lists";
 import { packumentPart } from "./npm";
+import { PURGE_PATH, type Purgeable, purgeAnswer } from "./purges";
 import { isQuarantined } from "./quarantine";
 import { type Ecosystem, type ObjectRoute, type Route, route } from "./routes";
 import { scopeOf } from "./sessions";
@@ -21,14 +23,17 @@ type ProtectedRoute = Exclude<Route, { kind: "health" | "unknown" | "invalid" | 
 
 /** The worker's own entrypoints, as the runtime offers them to each other. */
 interface Entrypoints {
-  Objects: Pick<Fetcher, "fetch">;
+  Objects: Pick<Fetcher, "fetch"> & Purgeable;
 }
 
 export { Objects } from "./cached_objects";
 
 export default {
   async fetch(request: Request, bindings: Bindings, ctx: ExecutionContext): Promise<Response> {
-    const wanted = route(new URL(request.url), request.headers.get("accept") ?? "");
+    const url = new URL(request.url);
+    const entrypoints = ctx.exports as unknown as Entrypoints;
+    if (url.pathname === PURGE_PATH) return purgeAnswer(request, entrypoints.Objects, bindings.PURGE_KEY, Date.now());
+    const wanted = route(url, request.headers.get("accept") ?? "");
     if (wanted.kind === "health") return new Response("ok\n");
     if (wanted.kind === "unknown") return failure(wanted.ecosystem, 404, wanted.reason ?? "no such resource");
     const ecosystem = ecosystemOf(wanted);
@@ -42,7 +47,7 @@ export default {
     }
     try {
       if (wanted.kind === "token") return await tokenAnswer(request, issuerOf(bindings));
-      return await serveProtected(wanted, request, bindings, ctx.exports as unknown as Entrypoints);
+      return await serveProtected(wanted, request, bindings, entrypoints);
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error;
       return failure(ecosystem, 503, "entitlements cannot be checked right now", { "retry-after": "1" });
@@ -101,7 +106,8 @@ async function object(wanted: ObjectRoute, request: Request, entrypoints: Entryp
   const isCut = wanted.part !== undefined || wanted.list !== undefined;
   const method = isCut ? "GET" : request.method;
   const conditions = isCut ? {} : conditionsOf(method, request.headers);
-  const answer = await fetchObject(wanted, method, conditions, l1From(entrypoints.Objects, placeOf(request)));
+  const l1 = l1From(entrypoints.Objects, placeOf(request), await packageTag(wanted.ecosystem, wanted.name));
+  const answer = await fetchObject(wanted, method, conditions, l1);
   if (answer === undefined) {
     return failure(wanted.ecosystem, 502, "no shield could answer", { "retry-after": "1" });
   }

@@ -7,16 +7,21 @@ import type { Place } from "./shields";
 /** Fetches an object by its key. Returns 200, 206, 304, 404 or 416, or undefined when no shield answers. */
 export type L1 = (key: string, method: string, headers: Record<string, string>) => Promise<Response | undefined>;
 
-/** The header with the client's place. The cache's key leaves it out, because the object is the same everywhere. */
+/** Headers that the cache's key leaves out: the client's place, and the tag of the object's package. */
 export const PLACE_HEADER = "x-artifact-edge-place";
+export const PACKAGE_TAG_HEADER = "x-artifact-edge-package-tag";
 const OBJECTS = "/objects/";
 
-/** Returns L1 as seen from a place. `cached` is the cached entrypoint with its cache. */
-export function l1From(cached: Pick<Fetcher, "fetch">, place: Place | undefined): L1 {
+/**
+ * Returns L1 as seen from a place, for the objects of one package. `cached` is the cached entrypoint with its cache, and
+ * `packageTag` is the package's tag.
+ */
+export function l1From(cached: Pick<Fetcher, "fetch">, place: Place | undefined, packageTag: string): L1 {
   const near = place === undefined ? {} : { [PLACE_HEADER]: `${place.latitude},${place.longitude}` };
   return async (key, method, headers) => {
+    const sent = { ...headers, ...near, [PACKAGE_TAG_HEADER]: packageTag };
     // The host is a placeholder: nothing resolves it, and the cache's key leaves it out.
-    const answer = await cached.fetch(`https://l1${pathOf(key)}`, { method, headers: { ...headers, ...near }, redirect: "manual" });
+    const answer = await cached.fetch(`https://l1${pathOf(key)}`, { method, headers: sent, redirect: "manual" });
     if ([200, 206, 304, 404, 416].includes(answer.status)) return answer;
     await answer.body?.cancel();
     return undefined;

@@ -1,5 +1,7 @@
-// Queries the metadata API for a token that has no entry in the edge's key-value store. The API requires a signature:
-// an HMAC over time and body (workers/entitlements/lookup.py).
+// Queries the metadata API for a token that has no entry in the edge's key-value store. The API requires a signature
+// (workers/entitlements/lookup.py).
+
+import { SIGNATURE_HEADER, signatureOf } from "./signatures";
 
 export interface MetadataApi {
   url: string;
@@ -31,21 +33,12 @@ export async function queryToken(api: MetadataApi, digest: string): Promise<stri
 
 async function signedRequest(key: string, digest: string): Promise<RequestInit> {
   const body = JSON.stringify({ digest });
-  const time = Math.floor(Date.now() / 1000);
-  const signature = `t=${time},v1=${await hmac(key, `${time}.${body}`)}`;
+  const signature = await signatureOf(body, key, Date.now());
   return {
     method: "POST",
     body,
-    headers: { "content-type": "application/json", "x-artifact-edge-signature": signature },
+    headers: { "content-type": "application/json", [SIGNATURE_HEADER]: signature },
     redirect: "manual",
     signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS),
   };
-}
-
-async function hmac(key: string, text: string): Promise<string> {
-  const encoder = new TextEncoder();
-  const algorithm = { name: "HMAC", hash: "SHA-256" };
-  const imported = await crypto.subtle.importKey("raw", encoder.encode(key), algorithm, false, ["sign"]);
-  const mac = new Uint8Array(await crypto.subtle.sign("HMAC", imported, encoder.encode(text)));
-  return [...mac].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

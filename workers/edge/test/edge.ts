@@ -13,6 +13,7 @@ import { after, before, beforeEach } from "node:test";
 
 export const SIGNING_KEY = "a-key-of-tests";
 export const API_KEY = "another-key-of-tests";
+export const PURGE_KEY = "the-key-of-purges";
 export const NODES = ["us-east-1-0.shield.test:8443", "us-east-1-1.shield.test:8443", "eu-west-1-0.shield.test:8443"];
 
 export const entries = new Map<string, string>();
@@ -24,10 +25,14 @@ export const stub: {
   shield: (request: IncomingMessage, response: ServerResponse) => void;
   /** What the default entrypoint gets from Workers Cache. */
   l1: (request: IncomingMessage, response: ServerResponse) => void;
-} = { store: "works", apiStatus: 200, shield: answerWhole, l1: miss };
+  /** What `purge()` of Workers Cache returns. */
+  purged: { success: boolean; errors: { code: number; message: string }[] };
+} = { store: "works", apiStatus: 200, shield: answerWhole, l1: miss, purged: { success: true, errors: [] } };
 
 export const apiRequests: { signature: string; body: string; authorization: string | undefined }[] = [];
 export const l1Requests: { path: string; headers: IncomingMessage["headers"] }[] = [];
+/** The cache and the tags of each purge. */
+export const purges: { cache: string; tags: string[] }[] = [];
 export const shieldRequests: { host: string; method: string; path: string; headers: IncomingMessage["headers"] }[] = [];
 const servers: Server[] = [];
 let workerd: ChildProcess;
@@ -54,7 +59,7 @@ export function record(token: string, entry: Record<string, unknown>): string {
   return digest;
 }
 
-function configuration(store: number, below: number, internet: number, l1: number): string {
+function configuration(store: number, below: number, internet: number, l1: number, cache: number): string {
   const shields = NODES.map((host) => ({ host, region: host.slice(0, 9), latitude: 38.9, longitude: -77.4 }));
   const text = (value: string): string => JSON.stringify(value);
   return `using Workerd = import "/workerd/workerd.capnp";
@@ -67,11 +72,13 @@ const config :Workerd.Config = (
       compatibilityDate = "2026-11-01",
       bindings = [
         (name = "emulation:workers-cache", service = "l1"),
+        (name = "emulation:purges", service = "purges"),
         (name = "ENTITLEMENTS", kvNamespace = "store"),
         (name = "SHIELD", service = "below"),
         (name = "SHIELDS", text = ${text(JSON.stringify(shields))}),
         (name = "HOSTNAME", text = "packages.test"),
         (name = "ORIGIN_KEY", text = "origin-key"),
+        (name = "PURGE_KEY", text = ${text(PURGE_KEY)}),
         (name = "RESERVED_PYTHON_NAMES", text = ${text(JSON.stringify(["acme-*"]))}),
         (name = "METADATA_API", text = "https://abc.lambda-url.us-east-1.on.aws/"),
         (name = "METADATA_API_KEY", text = ${text(API_KEY)}),
@@ -82,7 +89,8 @@ const config :Workerd.Config = (
     (name = "origin", worker = (
       modules = [(name = "origin.js", esModule = embed "origin.js")],
       compatibilityDate = "2026-11-01",
-      bindings = [(name = "edge/Objects", service = (name = "edge", entrypoint = "Objects"))])),
+      bindings = [(name = "PURGES", service = "purges"), (name = "edge/Objects", service = (name = "edge", entrypoint = "Objects"))])),
+    (name = "purges", external = (address = "127.0.0.1:${cache}", http = ())),
     (name = "l1", external = (address = "127.0.0.1:${l1}", http = ())),
     (name = "below", external = (address = "127.0.0.1:${below}", http = ()))],
   sockets = [
@@ -90,8 +98,10 @@ const config :Workerd.Config = (
     (name = "origin", address = "127.0.0.1:0", http = (), service = "origin")]);`;
 }
 
+const EXPORTS = 'export const Objects = withPurges(uploaded.Objects, "Objects");';
+
 function entrypoints(template: string): string {
-  const values = { MAIN: "index.js", SCRIPT: "edge", VERSION: "1", CACHED: '["Objects"]' };
+  const values = { MAIN: "index.js", SCRIPT: "edge", VERSION: "1", CACHED: '["Objects"]', EXPORTS };
   return Object.entries(values).reduce((text, [name, value]) => text.replaceAll(`@${name}@`, value), template);
 }
 
@@ -127,6 +137,12 @@ before(async () => {
     l1Requests.push({ path: request.url ?? "", headers: request.headers });
     stub.l1(request, response);
   });
+  const cache = await listen(async (request, response) => {
+    let body = "";
+    for await (const part of request) body += String(part);
+    if (request.url === "/purge") purges.push(JSON.parse(body) as { cache: string; tags: string[] });
+    response.end(JSON.stringify(request.url === "/purge" ? stub.purged : {}));
+  });
   const internet = await listen(async (request, response) => {
     const { host, authorization, "x-artifact-edge-signature": signature } = request.headers;
     let body = "";
@@ -142,7 +158,7 @@ before(async () => {
   const pop = "../../emulation/cloudflare/pop";
   writeFileSync(join(scratch, "origin.js"), readFileSync(join(pop, "origin.js")));
   writeFileSync(join(scratch, "entrypoints.js"), entrypoints(readFileSync(join(pop, "entrypoints.js"), "utf8")));
-  writeFileSync(join(scratch, "config.capnp"), configuration(store, below, internet, l1));
+  writeFileSync(join(scratch, "config.capnp"), configuration(store, below, internet, l1, cache));
   workerd = spawn(resolve("node_modules/.bin/workerd"), ["serve", "config.capnp", "--control-fd=3"], {
     cwd: scratch,
     stdio: ["ignore", "inherit", "inherit", "pipe"],
@@ -165,7 +181,9 @@ beforeEach(() => {
   shieldRequests.length = 0;
   l1Requests.length = 0;
   apiRequests.length = 0;
-  Object.assign(stub, { store: "works", apiStatus: 200, shield: answerWhole, l1: miss });
+  purges.length = 0;
+  const purged = { success: true, errors: [] };
+  Object.assign(stub, { store: "works", apiStatus: 200, shield: answerWhole, l1: miss, purged });
 });
 
 export function answerWhole(_: IncomingMessage, response: ServerResponse): void {

@@ -51,12 +51,9 @@ def up() -> Deployment:
                 source=metadata.changes,
                 bucket=Bucket("origin", "us-east-1", "origin.s3.us-east-1.amazonaws.com"),
                 key_arn=KEY,
-                shields=["us-east-1-0", "eu-west-1-0"],
-                shield_suffix=".shield.example.com:8443",
-                zone_id="z" * 32,
                 account_id="0" * 32,
                 namespace_id="n" * 32,
-                purge_secret_id="test/edge-purge",
+                purge_secret_id="test/purge-signing",
                 kv_secret_id="test/edge-kv",
                 secret_region="us-east-1",
                 code=pack_drain(ROOT),
@@ -92,11 +89,10 @@ def test_its_environment_names_secrets_and_contains_none() -> None:
     up()
     variables = there("lambda").get_function(FunctionName=NAME)["Configuration"]["Environment"]["Variables"]
     assert {name: value for name, value in variables.items() if "SECRET" in name} == {
-        "PURGE_SECRET_ID": "test/edge-purge",
+        "PURGE_SECRET_ID": "test/purge-signing",
         "KV_SECRET_ID": "test/edge-kv",
         "SECRET_REGION": "us-east-1",
     }
-    assert variables["SHIELDS"] == "us-east-1-0,eu-west-1-0"
 
 
 def allowed(statement: Any, keys: list[str]) -> list[str]:

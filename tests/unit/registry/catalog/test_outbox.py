@@ -44,7 +44,7 @@ def test_a_failed_purge_is_reported_and_repeated_by_the_relay(
     clock.time += 60
     drained = network.target.delivery.drain()
     assert (drained.delivered, drained.delayed, drained.lag) == (1, [], 0)
-    assert any(url.endswith(f"/objects/{PACKUMENT}") for url in network.purged)
+    assert PACKUMENT in network.purged
 
 
 def test_every_purge_is_repeated_once_after_cache_lifetimes(network: Network, tmp_path: Path, clock: Clock) -> None:
@@ -55,7 +55,7 @@ def test_every_purge_is_repeated_once_after_cache_lifetimes(network: Network, tm
     assert network.purged == []
     clock.time += 2
     assert network.target.delivery.drain().delivered == 1
-    assert any(url.endswith(f"/objects/{PACKUMENT}") for url in network.purged)
+    assert PACKUMENT in network.purged
     network.purged.clear()
     clock.time += 10 * REPEAT_SECONDS
     drained = network.target.delivery.drain()
@@ -105,7 +105,7 @@ def test_one_failing_change_does_not_delay_the_others(
     clock.time += 60
     drained = network.target.delivery.drain()
     assert (drained.delivered, drained.delayed) == (1, ["the edge was not purged: it does not like web"])
-    assert any("/npm/other/" in url for url in network.purged)
+    assert any(key.startswith("npm/other/") for key in network.purged)
 
 
 def test_the_next_publisher_delivers_an_interrupted_change(
@@ -121,7 +121,7 @@ def test_the_next_publisher_delivers_an_interrupted_change(
     assert network.json(PACKUMENT)["versions"].keys() == {"1.0.0"}
     assert network.purged == []
     publish_web(network, tmp_path)
-    assert any(url.endswith(f"/objects/{PACKUMENT}") for url in network.purged)
+    assert PACKUMENT in network.purged
     assert network.target.delivery.outbox.pending() == []
 
 

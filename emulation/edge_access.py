@@ -1,0 +1,15 @@
+"""How programs that resolve no emulated names reach the emulated edge."""
+
+from __future__ import annotations
+
+from emulation.layout import CLIENT_LOCATION_PORT, CLIENT_LOCATIONS, Sandbox
+
+
+def edge_environment(sandbox: Sandbox) -> dict[str, str]:
+    """Returns the environment variables with which the registry sends purges to the edge (registry/cloudflare):
+    a client location's proxy, and the certificate authority of the emulated edge."""
+    address = sandbox.client_location_address(CLIENT_LOCATIONS[0])
+    return {
+        "ARTIFACT_EDGE_PROXY": f"http://{address}:{CLIENT_LOCATION_PORT}",
+        "ARTIFACT_EDGE_CA_FILE": str(sandbox.directory / "pki" / "edge-ca.pem"),
+    }

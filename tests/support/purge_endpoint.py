@@ -1,0 +1,77 @@
+"""Provides the edge worker's purge endpoint, for tests of the registry without an edge."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from typing import Any, cast
+
+import urllib3
+from werkzeug.serving import make_server
+
+from workers.entitlements.lookup import signed
+
+KEY = "the-key-of-purges"
+_STATUS = {200: "200 OK", 400: "400 Bad Request", 403: "403 Forbidden", 429: "429 Too Many Requests"}
+
+
+class PurgeEndpoint:
+    """Answers signed purges like workers/edge/src/purges.ts. `purged` holds the keys of all accepted purges.
+
+    `accepts` says whether the cache's limit allows one more purge. While `away` is true, connections fail.
+    """
+
+    def __init__(self, accepts: Callable[[], bool] = lambda: True) -> None:
+        self.accepts = accepts
+        self.away = False
+        self.purged: list[str] = []
+        self._lock = threading.Lock()
+
+    def answer(self, body: bytes, signature: str) -> int:
+        if not signed(signature, body.decode(), KEY, time.time()):
+            return 403
+        keys: list[str] = json.loads(body)["keys"]
+        if not 1 <= len(keys) <= 100:
+            return 400
+        with self._lock:
+            if not self.accepts():
+                return 429
+            self.purged += keys
+        return 200
+
+    def request(self, method: str, url: str, *, body: bytes | None, headers: Mapping[str, str]) -> Answered:
+        """Answers a request of the registry's client without a network."""
+        assert (method, url.endswith("/-/purge")) == ("POST", True)
+        if self.away:
+            raise urllib3.exceptions.ProtocolError("the test took it away")
+        return Answered(self.answer(body or b"", headers.get("x-artifact-edge-signature", "")))
+
+    def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        """Serves the endpoint as a WSGI application."""
+        body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+        start(_STATUS[self.answer(body, environ.get("HTTP_X_ARTIFACT_EDGE_SIGNATURE", ""))], [])
+        return [b""]
+
+
+@contextmanager
+def serving(application: Callable[..., Iterable[bytes]]) -> Generator[str]:
+    """Serves a WSGI application on a port of its own, and yields its URL."""
+    server = make_server("127.0.0.1", 0, cast(Any, application), threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class Answered:
+    """Holds a response in the form that urllib3 returns."""
+
+    data = b""
+
+    def __init__(self, status: int) -> None:
+        self.status = status

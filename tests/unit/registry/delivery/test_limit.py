@@ -1,0 +1,105 @@
+"""Tests that the outbox holds to the edge's limit of purges: what is not purged now is purged later, and no sooner."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from emulation.cloudflare.workers_cache import WorkersCache
+from emulation.state_store import StateStore
+from registry.catalog.outbox import REPEAT_SECONDS, Intent
+from registry.cloudflare.cache_purge import WorkerPurges
+from registry.delivery.purge import PurgeError, PurgesLimited
+from tests.support import purge_endpoint
+from tests.support.outbox import Clock, clock, publish_web
+from tests.support.purge_endpoint import PurgeEndpoint
+from tests.support.registry import Network, network
+
+__all__ = ["clock", "network"]
+
+KEYS = [f"npm/p{number}/packument.json" for number in range(5_000)]
+
+
+@pytest.fixture
+def requests(network: Network, tmp_path: Path, clock: Clock) -> list[float]:
+    """Limits the network's purges as Cloudflare does, and returns the time of each accepted request."""
+    accepted = list[float]()
+    cache = WorkersCache(StateStore(tmp_path / "cache.sqlite", clock=lambda: clock.time), lambda paths: None)
+
+    def accepts() -> bool:
+        if not cache.purge("/edge/shared/Objects", ["any"])["success"]:
+            return False
+        accepted.append(clock.time)
+        return True
+
+    network.purges.accepts = accepts
+    return accepted
+
+
+def exhaust(network: Network) -> None:
+    while network.purges.accepts():
+        pass
+
+
+def test_a_purge_of_5000_objects_settles_within_the_edge_s_limit(
+    network: Network, requests: list[float], clock: Clock
+) -> None:
+    outbox, started = network.target.delivery.outbox, clock.time
+    outbox.record_limit([], KEYS, clock.time)
+    while outbox.pending():
+        clock.time += 60
+        assert network.target.delivery.drain().delayed == []
+    assert sorted(network.purged) == sorted(KEYS)
+    assert len(requests) == 50
+    assert clock.time - started <= 6 * 60
+    assert outbox.repeats() == []
+
+
+def test_a_publish_beyond_the_limit_succeeds_and_its_documents_are_purged_later(
+    network: Network, requests: list[float], tmp_path: Path, clock: Clock
+) -> None:
+    exhaust(network)
+    assert publish_web(network, tmp_path).delayed == []
+    assert network.json("npm/web/packument.json")["versions"].keys() == {"1.0.0"}
+    assert network.purged == []
+    (left,) = network.target.delivery.outbox.pending()
+    assert (left.tries, "npm/web/packument.json" in left.stale) == (0, True)
+    drained = network.target.delivery.drain()
+    assert (drained.delivered, drained.limited, drained.delayed, drained.lag > 0) == (0, 0, [], True)  # not due yet
+    clock.time += 60
+    drained = network.target.delivery.drain()
+    assert (drained.delivered, drained.limited, drained.lag) == (1, 0, 0)
+    assert "npm/web/packument.json" in network.purged
+    clock.time += REPEAT_SECONDS
+    assert network.target.delivery.drain().delivered == 1
+
+
+def test_a_limited_purge_counts_as_no_failed_try(network: Network, requests: list[float], clock: Clock) -> None:
+    network.purges.accepts = lambda: False
+    outbox = network.target.delivery.outbox
+    outbox.record_limit([Intent(at="2026-01-01T00:00:00.000000Z")], KEYS[:1], clock.time)
+    for _ in range(3):
+        clock.time += 60
+        assert network.target.delivery.drain().limited == 1
+    (left,) = outbox.pending()
+    assert (left.tries, left.at, outbox.dead()) == (0, "2026-01-01T00:00:00.000000Z", [])
+
+
+def test_what_the_edge_accepted_is_not_purged_again(network: Network, clock: Clock) -> None:
+    answers = iter([True, True, False])
+    network.purges.accepts = lambda: next(answers)
+    with pytest.raises(PurgesLimited) as limited:
+        network.target.purges().purge(KEYS[:450])
+    assert (network.purged, limited.value.keys) == (KEYS[:200], KEYS[200:450])
+
+
+def test_a_purge_with_another_key_is_an_error_that_names_the_address(network: Network) -> None:
+    endpoint = PurgeEndpoint()
+    with pytest.raises(PurgeError) as refused:
+        WorkerPurges("https://packages.example.test", lambda: "another", endpoint).purge(KEYS[:1])
+    assert str(refused.value) == "the edge was not purged: https://packages.example.test/-/purge answers 403"
+    endpoint.away = True
+    with pytest.raises(PurgeError) as away:
+        WorkerPurges("https://packages.example.test", lambda: purge_endpoint.KEY, endpoint).purge(KEYS[:1])
+    assert str(away.value).endswith("https://packages.example.test does not answer: ProtocolError")

@@ -1,0 +1,48 @@
+// Purges of L1, which the registry requests for changed objects. Only the cached entrypoint can purge its cache, and no
+// purge of the zone reaches the cache.
+// Sources: developers.cloudflare.com/workers/cache, "Purging the cache", "Limitations"; Cloudflare's API reference, "Purge
+// cached content".
+
+import { keyTag } from "./cache_tags";
+import { isSigned, SIGNATURE_HEADER } from "./signatures";
+
+export const PURGE_PATH = "/-/purge";
+const KEYS_MAX = 100; // the cache purges at most 100 tags at once
+const RATE_LIMITED = 1134;
+const RETRY_SECONDS = 12; // the cache accepts 5 purges a minute, after 25 at once
+
+/** The cached entrypoint, whose purges bypass the cache. */
+export interface Purgeable {
+  purge(tags: string[]): Promise<CachePurgeResult>;
+}
+
+/** Answers `POST /-/purge` with `{"keys": ["<object key>", …]}`: 200, 400, 403, 405, 429 or 502. */
+export async function purgeAnswer(request: Request, objects: Purgeable, key: string, now: number): Promise<Response> {
+  if (request.method !== "POST") return text(405, "only POST is supported here", { allow: "POST" });
+  const body = await request.text();
+  if (!(await isSigned(request.headers.get(SIGNATURE_HEADER), body, key, now))) return text(403, "not signed by the registry");
+  const keys = keysIn(body);
+  if (keys === undefined) return text(400, `the body must be {"keys": […]} with 1 to ${KEYS_MAX} object keys`);
+  const { success, errors } = await objects.purge(await Promise.all(keys.map(keyTag)));
+  if (success) return text(200, "purged");
+  if (errors.some(({ code }) => code === RATE_LIMITED)) {
+    return text(429, "too many purges", { "retry-after": String(RETRY_SECONDS) });
+  }
+  return text(502, `the cache refuses the purge: ${errors.map(({ code }) => code).join(", ")}`);
+}
+
+function keysIn(body: string): string[] | undefined {
+  let given: unknown;
+  try {
+    given = JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+  const keys = typeof given === "object" && given !== null ? (given as { keys?: unknown }).keys : undefined;
+  if (!Array.isArray(keys) || keys.length < 1 || keys.length > KEYS_MAX) return undefined;
+  return keys.every((key) => typeof key === "string") ? (keys as string[]) : undefined;
+}
+
+function text(status: number, message: string, headers: Record<string, string> = {}): Response {
+  return new Response(`${message}\n`, { status, headers: { "cache-control": "no-store", ...headers } });
+}

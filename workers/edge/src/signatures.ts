@@ -1,0 +1,30 @@
+// Signatures of requests between the worker and other tiers: an HMAC over time and body
+// (docs/contracts.md, "Between the tiers").
+
+export const SIGNATURE_HEADER = "x-artifact-edge-signature";
+const SIGNATURE_SECONDS = 60; // how long a signature is valid, including differences between clocks
+const ALGORITHM = { name: "HMAC", hash: "SHA-256" };
+const encoder = new TextEncoder();
+
+/** Returns the value of the signature header for a body that is sent at a time, in milliseconds since 1970. */
+export async function signatureOf(body: string, key: string, now: number): Promise<string> {
+  const time = Math.floor(now / 1000);
+  const mac = new Uint8Array(await crypto.subtle.sign(ALGORITHM.name, await imported(key, "sign"), signedText(time, body)));
+  return `t=${time},v1=${[...mac].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+}
+
+/** Returns whether the signature was made with the key for this body, at most SIGNATURE_SECONDS before or after `now`. */
+export async function isSigned(signature: string | null, body: string, key: string, now: number): Promise<boolean> {
+  const [, time, mac] = /^t=(\d{1,12}),v1=([0-9a-f]{64})$/.exec(signature ?? "") ?? [];
+  if (time === undefined || mac === undefined || Math.abs(now / 1000 - Number(time)) > SIGNATURE_SECONDS) return false;
+  const bytes = Uint8Array.from(mac.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+  return crypto.subtle.verify(ALGORITHM.name, await imported(key, "verify"), bytes, signedText(Number(time), body));
+}
+
+function imported(key: string, usage: "sign" | "verify"): Promise<CryptoKey> {
+  return crypto.subtle.importKey("raw", encoder.encode(key), ALGORITHM, false, [usage]);
+}
+
+function signedText(time: number, body: string): Uint8Array {
+  return encoder.encode(`${time}.${body}`);
+}
