@@ -18,7 +18,9 @@ MOST_WRITES = 100
 MOST_TRANSACTION_BYTES = 4 * 1024 * 1024  # of all items of a transaction together (as above)
 MOST_ITEM_BYTES = 400_000  # 400 KB with the names of attributes (Amazon DynamoDB, "Quotas")
 MOST_PARTITION_BYTES, MOST_NAME_BYTES = 2048, 1024  # as above
-_ATTRIBUTES_BYTES = len("pk" + "sk" + "document" + "version" + "expires") + 2 * 21  # a number takes at most 21 bytes
+# The size of an item besides its keys and its document: the names of its attributes, and two numbers, `version` and
+# `expires`, of at most 21 bytes each.
+_ATTRIBUTES_BYTES = len("pk" + "sk" + "document" + "version" + "expires") + 2 * 21
 
 
 # The partition and the name of an item.

@@ -33,7 +33,7 @@ DELETE = "DELETE FROM items WHERE pk = %s AND sk = %s"
 _PAGE = 500
 _TRIES = 10
 _LONGEST_PAUSE = 1.0  # seconds
-_PATIENCE = 10  # seconds until a server that does not answer is reported
+_PATIENCE = 10  # seconds after which a connection to an unresponsive server fails
 _MOST_CONNECTIONS = 16
 
 # Spanner aborts a transaction in favour of another one, and PGAdapter says so as PostgreSQL does.

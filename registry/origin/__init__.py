@@ -42,9 +42,10 @@ class ObjectStore(Protocol):
         ...
 
     def replace(self, document: Document, body: bytes, metadata: Mapping[str, str], validator: str) -> bool:
-        """Writes a document if the object still has `validator`. If it is empty, the key must not exist yet.
+        """Writes a document if the stored object still has the given `validator`. An empty `validator` means that the
+        key must not exist yet.
 
-        Returns False when the condition does not hold.
+        Returns False when the object has another validator, or exists already.
         """
         ...
 

@@ -268,7 +268,7 @@ def _in_separate_thread(run: Callable[[], None]) -> None:
     def target() -> None:
         try:
             contextvars.Context().run(run)
-        except BaseException as error:  # raised again below
+        except BaseException as error:  # kept, and raised again in the calling thread
             raised.append(error)
 
     thread = threading.Thread(target=target)

@@ -21,8 +21,8 @@ class Database(Protocol):
 
 @dataclass(frozen=True)
 class Partition:
-    """A partition of the stream. All its changes until `position` (RFC 3339) have reached the edge. It is read once all
-    partitions in `waits_for` have ended."""
+    """A partition of Spanner's change stream. All its changes until `position` (RFC 3339) have reached the edge. The
+    follower reads the partition once all partitions in `waits_for` have ended."""
 
     token: str
     waits_for: frozenset[str]

@@ -24,7 +24,7 @@ def images(tmp_path: Path) -> Images:
 
 
 def read(images: Images, listed: dict[str, dict[str, Any]], tag: str) -> Artifact:
-    """Writes the index of the layout, with tags as keys, and reads the image with the tag."""
+    """Writes the index of an image layout from `listed`, descriptors by tag, and reads the image with the given tag."""
     manifests = [
         {**each, **({"annotations": {_NAME: name}} if not name.startswith("untagged") else {})}
         for name, each in listed.items()
