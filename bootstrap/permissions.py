@@ -16,11 +16,14 @@ _READS_WITHOUT_RESOURCE = (
     "application-autoscaling:DescribeScalableTargets",
     "application-autoscaling:DescribeScalingPolicies",
     "ec2:Describe*",
+    "iam:ListRoles",
     "kms:ListAliases",
     "logs:DescribeLogGroups",
+    "route53:ListHealthChecks",
     "route53:ListHostedZones",
     "sns:GetSubscriptionAttributes",
     "sts:GetCallerIdentity",
+    "tag:GetResources",
 )
 
 # Services whose service-linked role AWS creates at the first use in an account, with the deploy role's permissions. The

@@ -51,6 +51,7 @@ class Registered:
     urn: str
     parent: str
     dependencies: Mapping[str, Sequence[str]]
+    id: str = ""
 
 
 @dataclass
@@ -158,7 +159,7 @@ class _Sandbox(mocks.Mocks):
         with self._one_at_a_time:
             inputs, options = self._transformed(args)
             if not args.custom:
-                self._register(args, inputs, {}, frozenset(), options)
+                self._register(args, inputs, {}, frozenset(), options, "")
                 return "", {}
             return self._created(args, inputs, options)
 
@@ -190,7 +191,7 @@ class _Sandbox(mocks.Mocks):
         assert not failures, "; ".join(failure.reason for failure in failures)
         secrets = frozenset(name for name, value in inputs.items() if wire.holds_secret(value))
         created = handler.create(wire.reveal(inputs))
-        self._register(args, wire.reveal(inputs), created.outputs, secrets, options)
+        self._register(args, wire.reveal(inputs), created.outputs, secrets, options, created.id)
         return created.id, wire.hide(created.outputs, secrets)
 
     def _register(
@@ -200,6 +201,7 @@ class _Sandbox(mocks.Mocks):
         outputs: Properties,
         secrets: frozenset[str],
         options: pulumi.ResourceOptions,
+        id: str,
     ) -> None:
         current = self.current.request
         self._deployment.resources.append(
@@ -213,6 +215,7 @@ class _Sandbox(mocks.Mocks):
                 urn=urn(current.parent, args.typ, args.name),
                 parent=current.parent,
                 dependencies={name: list(on.urns) for name, on in current.propertyDependencies.items()},
+                id=id,
             )
         )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pulumi_aws as aws
 
+from emulation.providers.aws.clients import tag_list, tags_of
 from emulation.providers.aws.described import Api, Described
 from emulation.providers.handler import CloudError, Handler, Properties
 
@@ -21,9 +22,7 @@ def handlers() -> list[Handler]:
             make=_make_zone,
             describe=_describe_zone,
             remove=_remove_zone,
-            change=lambda route53, id, old, new: route53.update_hosted_zone_comment(
-                Id=id, Comment=new.get("comment", "")
-            ),
+            change=_change_zone,
             replace_on=frozenset({"name"}),
         ),
         Described(
@@ -53,7 +52,29 @@ def _make_zone(route53: Api, inputs: Properties) -> str:
         CallerReference=uuid.uuid4().hex,
         HostedZoneConfig={"Comment": inputs.get("comment", "Managed by Pulumi")},
     )
-    return created["HostedZone"]["Id"].removeprefix("/hostedzone/")
+    id = created["HostedZone"]["Id"].removeprefix("/hostedzone/")
+    _put_tags(route53, "hostedzone", id, {}, inputs)
+    return id
+
+
+def _change_zone(route53: Api, id: str, old: Properties, new: Properties) -> None:
+    route53.update_hosted_zone_comment(Id=id, Comment=new.get("comment", ""))
+    _put_tags(route53, "hostedzone", id, old, new)
+
+
+def _put_tags(route53: Api, kind: str, id: str, old: Properties, new: Properties) -> None:
+    """Changes the tags of a zone or a health check, which their creation does not take (Route 53 API Reference,
+    "ChangeTagsForResource")."""
+    gone = sorted(old.get("tags", {}).keys() - new.get("tags", {}).keys())
+    more: dict[str, Any] = {"AddTags": tag_list(new["tags"])} if new.get("tags") else {}
+    more |= {"RemoveTagKeys": gone} if gone else {}
+    if more:
+        route53.change_tags_for_resource(ResourceType=kind, ResourceId=id, **more)
+
+
+def _tags(route53: Api, kind: str, id: str, state: Properties) -> Properties:
+    found = route53.list_tags_for_resource(ResourceType=kind, ResourceId=id)["ResourceTagSet"]
+    return tags_of(found, state)
 
 
 def _describe_zone(route53: Api, id: str, state: Properties) -> Properties | None:
@@ -65,6 +86,7 @@ def _describe_zone(route53: Api, id: str, state: Properties) -> Properties | Non
         "arn": f"arn:aws:route53:::hostedzone/{id}",
         "nameServers": servers,
         "primaryNameServer": servers[0],
+        **_tags(route53, "hostedzone", id, state),
     }
 
 
@@ -170,7 +192,9 @@ _CHECK = {
 def _make_check(route53: Api, inputs: Properties) -> str:
     config = {theirs: inputs[ours] for ours, theirs in _CHECK.items() if inputs.get(ours) is not None}
     created = route53.create_health_check(CallerReference=uuid.uuid4().hex, HealthCheckConfig=config)
-    return created["HealthCheck"]["Id"]
+    id = created["HealthCheck"]["Id"]
+    _put_tags(route53, "healthcheck", id, {}, inputs)
+    return id
 
 
 def _describe_check(route53: Api, id: str, state: Properties) -> Properties | None:
@@ -178,10 +202,11 @@ def _describe_check(route53: Api, id: str, state: Properties) -> Properties | No
     seen = {ours: config[theirs] for ours, theirs in _CHECK.items() if ours in state and theirs in config}
     if sorted(seen.get("childHealthchecks", [])) == sorted(state.get("childHealthchecks", [])):
         seen.pop("childHealthchecks", None)
-    return {"arn": f"arn:aws:route53:::healthcheck/{id}", **seen}
+    return {"arn": f"arn:aws:route53:::healthcheck/{id}", **seen, **_tags(route53, "healthcheck", id, state)}
 
 
 def _change_check(route53: Api, id: str, old: Properties, new: Properties) -> None:
     fixed = ("type", "requestInterval", "measureLatency")
     config = {theirs: new[ours] for ours, theirs in _CHECK.items() if new.get(ours) is not None and ours not in fixed}
     route53.update_health_check(HealthCheckId=id, **config)
+    _put_tags(route53, "healthcheck", id, old, new)

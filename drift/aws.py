@@ -1,0 +1,167 @@
+"""Lists the AWS resources of a stack in all regions of the account, and compares them with the state.
+
+Most services answer through one API, AWS Resource Groups Tagging. It lists no IAM roles (User Guide, "Resource types
+you can use with AWS Resource Groups and Tag Editor"). EC2, IAM and Route 53 answer by their own APIs, which list
+only what exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any, cast
+
+import boto3
+
+from drift.comparison import Comparison
+from drift.state import Resource, State
+
+# IAM and Route 53 have one API for all regions, and the tagging API lists global resources in this region.
+_GLOBAL = "us-east-1"
+# Health checks in one request for their tags (Route 53 API Reference, "ListTagsForResources").
+_TAGS_AT_ONCE = 10
+
+# The types that the listings below contain for certain, by the service of their ARN. Only these can be missing.
+# `pulumi preview --refresh` finds missing resources of all types.
+_LISTED = {
+    "aws:cloudwatch/logGroup:LogGroup": "logs",
+    "aws:cloudwatch/metricAlarm:MetricAlarm": "cloudwatch",
+    "aws:dynamodb/table:Table": "dynamodb",
+    "aws:ec2/eip:Eip": "ec2",
+    "aws:ec2/instance:Instance": "ec2",
+    "aws:ec2/internetGateway:InternetGateway": "ec2",
+    "aws:ec2/routeTable:RouteTable": "ec2",
+    "aws:ec2/securityGroup:SecurityGroup": "ec2",
+    "aws:ec2/subnet:Subnet": "ec2",
+    "aws:ec2/vpc:Vpc": "ec2",
+    "aws:ec2/vpcEndpoint:VpcEndpoint": "ec2",
+    "aws:iam/role:Role": "iam",
+    "aws:kms/key:Key": "kms",
+    "aws:kms/replicaKey:ReplicaKey": "kms",
+    "aws:lambda/function:Function": "lambda",
+    "aws:route53/healthCheck:HealthCheck": "route53",
+    "aws:route53/zone:Zone": "route53",
+    "aws:s3/bucket:Bucket": "s3",
+    "aws:sns/topic:Topic": "sns",
+    "aws:sqs/queue:Queue": "sqs",
+}
+# The kinds of EC2 resources that the stack has, as ARNs name them, with the operation that lists each, and the names of
+# the list and of the id in its answer.
+_EC2 = (
+    ("elastic-ip", "describe_addresses", "Addresses", "AllocationId"),
+    ("instance", "describe_instances", "Instances", "InstanceId"),
+    ("internet-gateway", "describe_internet_gateways", "InternetGateways", "InternetGatewayId"),
+    ("route-table", "describe_route_tables", "RouteTables", "RouteTableId"),
+    ("security-group", "describe_security_groups", "SecurityGroups", "GroupId"),
+    ("subnet", "describe_subnets", "Subnets", "SubnetId"),
+    ("vpc", "describe_vpcs", "Vpcs", "VpcId"),
+    ("vpc-endpoint", "describe_vpc_endpoints", "VpcEndpoints", "VpcEndpointId"),
+)
+_NOT_TERMINATED = ("pending", "running", "stopping", "stopped")
+# Services in whose ARNs the last part is the id of the resource in the state, in every region that has a copy.
+_BY_ID = {"dynamodb", "ec2", "route53"}
+
+
+def compare(state: State) -> Comparison:
+    """Compares the account of the default credentials with the state."""
+    known = [resource for resource in state.resources if resource.type.startswith("aws:")]
+    arns = {resource.arn for resource in known}
+    ids = {(_LISTED.get(resource.type), resource.id) for resource in known}
+    listed = {arn for arn in _listed(state) if not _is_ending(arn)}
+    found = Comparison()
+    found.add(
+        (arn for arn in listed if arn not in arns and (_service(arn), _id(arn)) not in ids),
+        (resource for resource in known if resource.type in _LISTED and not _is_listed(resource, listed)),
+    )
+    return found
+
+
+def _is_listed(resource: Resource, listed: set[str]) -> bool:
+    service = _LISTED[resource.type]
+    if service in _BY_ID:
+        return any(_id(arn) == resource.id and _service(arn) == service for arn in listed)
+    return resource.arn in listed
+
+
+def _listed(state: State) -> Iterator[str]:
+    """Yields the ARN of each resource with the stack's tags. Some may be of resources that were deleted lately."""
+    tags = {"project": state.project, "environment": state.environment}
+    account = _client("sts", _GLOBAL).get_caller_identity()["Account"]
+    for region in _client("ec2", _GLOBAL).describe_regions()["Regions"]:
+        yield from _tagged(region["RegionName"], tags)
+        yield from _of_ec2(region["RegionName"], account, tags)
+    yield from _roles(state.prefix, tags)
+    yield from _route53(tags)
+
+
+def _tagged(region: str, tags: Mapping[str, str]) -> Iterator[str]:
+    pages = _client("resourcegroupstaggingapi", region).get_paginator("get_resources")
+    filters = [{"Key": key, "Values": [value]} for key, value in tags.items()]
+    for page in pages.paginate(TagFilters=filters):
+        arns = (each["ResourceARN"] for each in page["ResourceTagMappingList"])
+        yield from (arn for arn in arns if _service(arn) not in ("ec2", "iam", "route53"))
+
+
+def _of_ec2(region: str, account: str, tags: Mapping[str, str]) -> Iterator[str]:
+    """Yields the ARNs of the machines, addresses and networks in a region that were not terminated."""
+    ec2 = _client("ec2", region)
+    filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
+    for kind, operation, members, id in _EC2:
+        more = [{"Name": "instance-state-name", "Values": list(_NOT_TERMINATED)}] if kind == "instance" else []
+        if ec2.can_paginate(operation):
+            pages = ec2.get_paginator(operation).paginate(Filters=[*filters, *more])
+        else:
+            pages = [getattr(ec2, operation)(Filters=[*filters, *more])]
+        for page in pages:
+            for part in page.get("Reservations", [page]):  # machines are listed by the request that started them
+                yield from (f"arn:aws:ec2:{region}:{account}:{kind}/{each[id]}" for each in part[members])
+
+
+def _roles(prefix: str, tags: Mapping[str, str]) -> Iterator[str]:
+    iam = _client("iam", _GLOBAL)
+    for page in iam.get_paginator("list_roles").paginate():
+        for role in page["Roles"]:
+            # The name of another environment may begin with this environment's name, so the tags decide.
+            if role["RoleName"].startswith(f"{prefix}-"):
+                has = iam.list_role_tags(RoleName=role["RoleName"])["Tags"]
+                if tags.items() <= {each["Key"]: each["Value"] for each in has}.items():
+                    yield role["Arn"]
+
+
+def _route53(tags: Mapping[str, str]) -> Iterator[str]:
+    route53 = _client("route53", _GLOBAL)
+    checks = [
+        check["Id"] for page in route53.get_paginator("list_health_checks").paginate() for check in page["HealthChecks"]
+    ]
+    zones = [
+        zone["Id"].removeprefix("/hostedzone/")
+        for page in route53.get_paginator("list_hosted_zones").paginate()
+        for zone in page["HostedZones"]
+    ]
+    for kind, ids in (("healthcheck", checks), ("hostedzone", zones)):
+        left = iter(ids)
+        while some := list(islice(left, _TAGS_AT_ONCE)):
+            sets = route53.list_tags_for_resources(ResourceType=kind, ResourceIds=some)["ResourceTagSets"]
+            for each in sets:
+                if tags.items() <= {tag["Key"]: tag["Value"] for tag in each["Tags"]}.items():
+                    yield f"arn:aws:route53:::{kind}/{each['ResourceId']}"
+
+
+def _is_ending(arn: str) -> bool:
+    """Returns whether a resource is a key in its deletion window, which keeps its tags."""
+    if _service(arn) != "kms":
+        return False
+    key = _client("kms", arn.split(":")[3]).describe_key(KeyId=arn)["KeyMetadata"]
+    return key["KeyState"] in ("PendingDeletion", "PendingReplicaDeletion")
+
+
+def _service(arn: str) -> str:
+    return arn.split(":")[2]
+
+
+def _id(arn: str) -> str:
+    return arn.replace("/", ":").rpartition(":")[2]
+
+
+def _client(service: str, region: str) -> Any:
+    return cast(Any, boto3).client(service, region_name=region)
