@@ -76,6 +76,7 @@ def compose(found: Settings) -> None:
     pulumi.export("backends", {name: f"s3://{found.bucket}/{name}?region={found.region}" for name in environments})
     pulumi.export("secrets_provider", f"awskms://{state.alias}?region={found.region}")
     pulumi.export("deploy_roles", {name: roles.deploy[name] for name in environments})
+    pulumi.export("boundaries", {name: roles.boundaries[name] for name in environments})
     pulumi.export("drift_roles", {name: roles.drift[name] for name in environments})
 
 

@@ -88,7 +88,7 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
     """Returns the permissions that `up` and `destroy` need on resources with the environment's name.
 
     AWS chooses the ids of networks and DNS zones, so the permissions cover all of them in the account. The role creates
-    roles for machines and functions, so it can grant permissions through them. Only a separate account for each
+    roles for machines and functions, which may do no more than `within_boundary` says. Only a separate account for each
     environment isolates environments fully.
     """
     prefix = f"artifact-edge-{environment}"
@@ -123,14 +123,23 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
             [f"arn:aws:kms:*:{account}:key/*"],
             condition={"StringEquals": {"aws:ResourceTag/environment": environment}},
         ),
+        # With this condition the deploy role creates no role that may do more than the boundary, and grants no
+        # permissions to a role without the boundary. It cannot remove a boundary, because it lacks the permission.
         allow(
             [
                 "iam:CreateRole",
+                "iam:DeleteRolePolicy",
+                "iam:PutRolePermissionsBoundary",
+                "iam:PutRolePolicy",
+                "iam:UpdateAssumeRolePolicy",
+            ],
+            [role for role in roles if ":role/" in role],
+            condition={"StringEquals": {"iam:PermissionsBoundary": boundary_arn(account, environment)}},
+        ),
+        allow(
+            [
                 "iam:DeleteRole",
                 "iam:UpdateRole",
-                "iam:UpdateAssumeRolePolicy",
-                "iam:PutRolePolicy",
-                "iam:DeleteRolePolicy",
                 "iam:TagRole",
                 "iam:UntagRole",
                 "iam:CreateInstanceProfile",
@@ -147,6 +156,57 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
             [role for role in roles if ":role/" in role],
             condition={"StringEquals": {"iam:PassedToService": receivers}},
         ),
+    ]
+
+
+def boundary_name(environment: str) -> str:
+    """Returns the name of the IAM policy that bounds the roles which an environment's deploy role creates."""
+    return f"artifact-edge-bootstrap-{environment}-boundary"
+
+
+def boundary_arn(account: str, environment: str) -> str:
+    return f"arn:aws:iam::{account}:policy/{boundary_name(environment)}"
+
+
+def within_boundary(account: str, environment: str) -> Sequence[Statement]:
+    """Returns the most that roles of the environment's machines and functions may do.
+
+    A boundary grants nothing. A role may do what both its own policies and its boundary allow (IAM User Guide,
+    "Permissions boundaries for IAM entities").
+    """
+    prefix = f"artifact-edge-{environment}"
+    return [
+        allow(
+            ["s3:DeleteObject", "s3:Get*", "s3:List*", "s3:PutObject", "s3:Replicate*"],
+            [f"arn:aws:s3:::{prefix}-*"],
+        ),
+        allow(
+            [
+                "dynamodb:DeleteItem",
+                "dynamodb:Describe*",
+                "dynamodb:Get*",
+                "dynamodb:PutItem",
+                "dynamodb:Query",
+                "dynamodb:UpdateItem",
+            ],
+            _tables(account, prefix),
+        ),
+        allow(["sqs:SendMessage"], [f"arn:aws:sqs:*:{account}:{prefix}-*"]),
+        allow(
+            ["logs:CreateLogStream", "logs:PutLogEvents"],
+            [f"arn:aws:logs:*:{account}:log-group:/aws/lambda/{prefix}-*"],
+        ),
+        allow(
+            ["secretsmanager:GetSecretValue"],
+            [f"arn:aws:secretsmanager:*:{account}:secret:{secret_pattern(environment)}"],
+        ),
+        allow(
+            ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*"],
+            [f"arn:aws:kms:*:{account}:key/*"],
+            condition={"StringEquals": {"aws:ResourceTag/environment": environment}},
+        ),
+        # These actions have no resource type.
+        allow(["cloudwatch:PutMetricData", "dynamodb:ListStreams"], ["*"]),
     ]
 
 

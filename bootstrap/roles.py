@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from bootstrap.permissions import deploying, reading, state_access
+from bootstrap.permissions import boundary_name, deploying, reading, state_access, within_boundary
 from infra.iam import assumed_by_web_identity, document
 
 _ISSUER = "token.actions.githubusercontent.com"
@@ -60,11 +60,13 @@ class Roles(pulumi.ComponentResource):
     """Two IAM roles for each environment of the network. Only jobs of one GitHub environment in one repository can
     assume a role.
 
-    `deploy` and `drift` map environments to the roles' ARNs.
+    `deploy` and `drift` map environments to the roles' ARNs. `boundaries` maps environments to the ARNs of the
+    policies that limit the roles which the deploy roles create.
     """
 
     deploy: Mapping[str, pulumi.Output[str]]
     drift: Mapping[str, pulumi.Output[str]]
+    boundaries: Mapping[str, pulumi.Output[str]]
 
     def __init__(self, name: str, args: RolesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:bootstrap:Roles", name, None, opts)
@@ -80,6 +82,7 @@ class Roles(pulumi.ComponentResource):
         )
         self.deploy = {environment: self._role(environment, may_write=True) for environment in args.environments}
         self.drift = {environment: self._role(environment, may_write=False) for environment in args.environments}
+        self.boundaries = {environment: self._boundary(environment) for environment in args.environments}
         self.register_outputs({"deploy": self.deploy, "drift": self.drift})
 
     def _role(self, environment: str, *, may_write: bool) -> pulumi.Output[str]:
@@ -109,6 +112,16 @@ class Roles(pulumi.ComponentResource):
         for part in ("state", "read", *(["change"] if may_write else [])):
             aws.iam.RolePolicy(f"{name}-{part}", name=part, role=role.name, policy=documents[part], opts=child)
         return role.arn
+
+    def _boundary(self, environment: str) -> pulumi.Output[str]:
+        policy = aws.iam.Policy(
+            f"{environment}-boundary",
+            name=boundary_name(environment),
+            description=f"The most that roles of machines and functions may do, environment {environment}",
+            policy=self._account.apply(lambda account: document(within_boundary(account, environment))),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return policy.arn
 
 
 def _trust(provider: str, subjects: Sequence[str]) -> str:

@@ -57,6 +57,17 @@ def tag(tags: Mapping[str, str]) -> pulumi.ResourceTransform:
     return transform
 
 
+def bound(policy_arn: str) -> pulumi.ResourceTransform:
+    """Returns a Pulumi transform that sets an IAM policy as the permissions boundary of every IAM role."""
+
+    def transform(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
+        if args.type_ != "aws:iam/role:Role":
+            return None
+        return pulumi.ResourceTransformResult({**args.props, "permissionsBoundary": policy_arn}, args.opts)
+
+    return transform
+
+
 def protect(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
     """A Pulumi transform that sets `protect` on irreplaceable resources, so that the engine refuses to delete them."""
     if args.type_ not in IRREPLACEABLE:

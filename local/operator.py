@@ -8,8 +8,9 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import boto3
 import httpx
 import yaml
 from cloudflare import Cloudflare
@@ -45,6 +46,21 @@ def add_edge_zone(sandbox: Sandbox, stack: str, stacks: Path) -> None:
     with httpx.Client(trust_env=False) as http:
         api = Cloudflare(api_token="any", base_url=sandbox.cloudflare_url, http_client=http)  # noqa: S106
         active_zone(api, config["account_id"], config["zone"])
+
+
+def create_boundary(sandbox: Sandbox, stack: str, stacks: Path) -> None:
+    """Creates the IAM policy that the stack's config names as permissions boundary, unless it names none.
+
+    On the real AWS, `bootstrap/` creates the policy. A preview evaluates no permissions, so this policy allows all.
+    """
+    config = yaml.safe_load((stacks / f"Pulumi.{stack}.yaml").read_text())["config"]
+    name = config.get("artifact-edge:permissions_boundary", "").rpartition("/")[2]
+    if name:
+        statement = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+        session = boto3.Session("any", "any", region_name=config["aws:region"])
+        iam: Any = cast(Any, session).client("iam", endpoint_url=sandbox.aws_url)
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.create_policy(PolicyName=name, PolicyDocument=document)
 
 
 def publish_samples(sandbox: Sandbox, outputs: Mapping[str, Any]) -> list[str]:

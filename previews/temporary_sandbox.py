@@ -41,6 +41,7 @@ class TemporarySandbox:
         """Creates a Pulumi stack from its config in the temporary sandbox, and the secrets that the program reads."""
         operator.make_keys(self.clouds, name, self.project / "stacks")
         operator.add_edge_zone(self.clouds, name, self.project / "stacks")
+        operator.create_boundary(self.clouds, name, self.project / "stacks")
         self.pulumi("stack", "init", name)
 
 

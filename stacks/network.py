@@ -70,8 +70,8 @@ def compose(stack: Stack) -> None:
 
 
 def tag_and_protect(stack: Stack) -> None:
-    """Adds tags to every resource of the stack. If the config says so, protects resources that cannot
-    be created again.
+    """Adds tags to every resource of the stack. As the config says, limits the permissions of IAM roles, and protects
+    resources that cannot be created again.
     """
     tags = {
         "project": PROJECT,
@@ -80,6 +80,8 @@ def tag_and_protect(stack: Stack) -> None:
         "cost-center": stack.config.tags.cost_center,
     }
     pulumi.runtime.register_resource_transform(transforms.tag(tags))
+    if stack.config.permissions_boundary:
+        pulumi.runtime.register_resource_transform(transforms.bound(stack.config.permissions_boundary))
     if stack.config.protect:
         pulumi.runtime.register_resource_transform(transforms.protect)
 

@@ -98,7 +98,17 @@ def _is_allowed(session: Any, action: str, resource: str, bucket: str, region: s
     buckets: Any = s3_backends[AWS_ACCOUNT_ID]["aws"]
     policy = buckets.buckets[bucket].policy
     bucket_arn = json.loads(policy) if policy else None
-    return is_allowed(asked, policies_of(session.role_arn), bucket_arn, path.policy)
+    return is_allowed(asked, policies_of(session.role_arn), bucket_arn, path.policy, boundary_of(session.role_arn))
+
+
+def boundary_of(role_arn: str) -> Policy | None:
+    """Returns the permissions boundary of an IAM role, or None if the role has none or no longer exists."""
+    backend: Any = iam_backends[AWS_ACCOUNT_ID]["aws"]
+    try:
+        arn = backend.get_role_by_arn(role_arn).permissions_boundary_arn
+    except NotFoundException:
+        return None
+    return cast(Policy, json.loads(backend.managed_policies[arn].document)) if arn else None
 
 
 def policies_of(role_arn: str) -> list[Policy]:

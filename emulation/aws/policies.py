@@ -54,19 +54,23 @@ def is_allowed(
     role_policies: Iterable[Policy],
     resource_policy: Policy | None,
     endpoint_policy: Policy | None,
+    boundary: Policy | None = None,
 ) -> bool:
     """Returns whether the IAM policies allow the request.
 
     A Deny in any policy refuses the request. Otherwise the role's policies or the resource's policy must allow the
-    request. If the request goes through a VPC endpoint, `endpoint_policy` must allow it too. Raises UnknownCondition
-    when a policy has an element or condition that is not emulated.
+    request. If the request goes through a VPC endpoint, `endpoint_policy` must allow it too. If the role has a
+    permissions boundary, `boundary` must allow it too, also where the resource's policy allows it to the role (IAM User
+    Guide, "Permissions boundaries for IAM entities"). Raises UnknownCondition when a policy has an element or condition
+    that is not emulated.
     """
     by_role = {effect for policy in role_policies for effect in _effects(policy, request, names_principals=False)}
     by_resource = set(_effects(resource_policy, request, names_principals=True) if resource_policy else ())
     by_endpoint = set(_effects(endpoint_policy, request, names_principals=True)) if endpoint_policy else {"Allow"}
-    if "Deny" in by_role | by_resource | by_endpoint:
+    by_boundary = set(_effects(boundary, request, names_principals=False)) if boundary else {"Allow"}
+    if "Deny" in by_role | by_resource | by_endpoint | by_boundary:
         return False
-    return "Allow" in by_endpoint and "Allow" in by_role | by_resource
+    return "Allow" in by_endpoint & by_boundary and "Allow" in by_role | by_resource
 
 
 def service_may_assume(policy: Policy, service: str) -> bool:

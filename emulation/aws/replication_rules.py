@@ -13,7 +13,7 @@ from typing import Any, cast
 from moto.s3.exceptions import S3ClientError
 from moto.s3.models import S3Backend, s3_backends
 
-from emulation.aws.permissions import policies_of
+from emulation.aws.permissions import boundary_of, policies_of
 from emulation.aws.policies import AuthorizationRequest, is_allowed
 from emulation.layout import AWS_ACCOUNT_ID
 
@@ -46,7 +46,8 @@ def missing_permission(source: Any, key: str, rule: Mapping[str, Any], marker: b
     held = policies_of(role)
     for action, resource, context in _needed(source, key, rule, marker):
         session = f"arn:aws:sts::{AWS_ACCOUNT_ID}:assumed-role/{role.rsplit('/', 1)[-1]}/s3-replication"
-        if not is_allowed(AuthorizationRequest(role, session, resource, action, context), held, None, None):
+        request = AuthorizationRequest(role, session, resource, action, context)
+        if not is_allowed(request, held, None, None, boundary_of(role)):
             return f"{action} on {resource}"
     return None
 

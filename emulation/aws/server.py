@@ -29,6 +29,7 @@ from emulation.aws.locks import patch_object_lock
 from emulation.aws.observed import RequestOutcomes, ServiceMetrics
 from emulation.aws.outages import Outages
 from emulation.aws.permissions import Permissions
+from emulation.aws.permissions_boundaries import patch_permissions_boundaries
 from emulation.aws.replication import Replication
 from emulation.aws.replication_rules import patch_replication_rules
 from emulation.aws.requests import S3Addresses, addressed_object
@@ -46,6 +47,7 @@ def serve(sandbox: Sandbox) -> None:
     patch_replicas()
     patch_conditional_copies()
     patch_delete_markers()
+    patch_permissions_boundaries()
     patch_tables()
     patch_global_tables()
     patch_lambda(sandbox.aws_url)

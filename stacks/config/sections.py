@@ -20,6 +20,7 @@ from stacks.config.values import (
     Member,
     Name,
     NamePattern,
+    PolicyArn,
     StoreRegion,
     did_you_mean,
     distinct,
@@ -256,6 +257,12 @@ class StackConfig(_Section):
     alerts: Alerts = Alerts()
     protect: bool = Field(True, description="whether buckets, tables and zones are protected from deletion")
     allow_single_region: bool = Field(False, description="whether objects or metadata may be in one region only")
+
+    permissions_boundary: PolicyArn = Field(
+        "",
+        description="ARN of the IAM policy that limits every IAM role of the stack, from the output `boundaries` of"
+        " `bootstrap/`; the deploy role may create no role without it. Empty for a stack that no deploy role deploys",
+    )
 
     @field_validator("domain")
     @classmethod

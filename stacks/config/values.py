@@ -24,6 +24,7 @@ NVME_OF_EC2 = re.compile(r"(i[3-9]\w*|im\d+gn|is\d+gen|[cmrxz]\d+[a-z]*d[a-z]*)\
 NVME_OF_GCE = re.compile(r"(n2d?|n1|a2|g2)-\w+-\d+|(c3d?|c4[ad]?|z3)-\w+-\d+-\w*lssd")
 
 _NAME = re.compile(r"(?=.{2,20}$)[a-z0-9]+(-[a-z0-9]+)*")
+_POLICY_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:policy/[\w+=,.@/-]{1,128}")
 _MAIL_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[a-z]{2,63}")
 _NAME_PATTERN = re.compile(r"[a-z0-9*]+(?:-[a-z0-9*]+)*")
 
@@ -107,6 +108,17 @@ def _name(text: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": f"^{_NAME.pattern}$"})]
+
+
+def _policy_arn(text: str) -> str:
+    if not _POLICY_ARN.fullmatch(text):
+        raise wrong(f"{text!r} is not the ARN of an IAM policy; write it like arn:aws:iam::123456789012:policy/limit")
+    return text
+
+
+PolicyArn = Annotated[
+    str, AfterValidator(_policy_arn), WithJsonSchema({"type": "string", "pattern": f"^{_POLICY_ARN.pattern}$"})
+]
 
 
 def _mail_address(text: str) -> str:

@@ -20,6 +20,7 @@ import pytest
 from moto import mock_aws
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.responses import DynamoHandler
+from moto.iam.models import IAMBackend
 from moto.kms.models import KmsBackend
 from moto.s3.models import S3Backend
 from moto.s3.responses import S3Response
@@ -28,7 +29,16 @@ from pulumi.runtime.config import CONFIG
 from pulumi.runtime.settings import SETTINGS, set_root_resource
 from pulumi.runtime.stack import run_in_stack
 
-from emulation.aws import bucket_metrics, bucket_names, global_tables, keys, locks, replication_rules, tables
+from emulation.aws import (
+    bucket_metrics,
+    bucket_names,
+    global_tables,
+    keys,
+    locks,
+    permissions_boundaries,
+    replication_rules,
+    tables,
+)
 from emulation.providers import schema, wire
 from emulation.providers.archives import on_the_wire
 from emulation.providers.handler import Function, Handler, Properties
@@ -120,6 +130,8 @@ def aws_account() -> Generator[None]:
         environment.setattr(S3Backend, "create_bucket", bucket_names.create_bucket)
         environment.setattr(S3Backend, "put_object_lock_configuration", locks.put_object_lock_configuration)
         environment.setattr(S3Backend, "put_bucket_replication", replication_rules.put_bucket_replication)
+        for name, method in permissions_boundaries.patches():
+            environment.setattr(IAMBackend, name, method)
         for name, method in tables.patches():
             environment.setattr(DynamoDBBackend, name, method)
         for name, method in global_tables.patches():

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -41,6 +41,22 @@ def findings(document: Mapping[str, Any]) -> Iterator[str]:
 def needs_any_resource(pattern: str) -> bool:
     """Returns whether a pattern of actions matches an action without resource types."""
     return any(not _arns(action) for action in _matching(pattern))
+
+
+def acts_within(statement: Mapping[str, Any], allowed: Iterable[Mapping[str, Any]]) -> bool:
+    """Returns whether each action of a statement, on each of its resources, is allowed by one of the other statements.
+
+    A resource must match a pattern of the other statement as text. Conditions are not compared.
+    """
+    return all(
+        any(
+            any(fnmatchcase(action, pattern) for pattern in _many(other["Action"]))
+            and any(fnmatchcase(resource, pattern) for pattern in _many(other["Resource"]))
+            for other in allowed
+        )
+        for action in _many(statement["Action"])
+        for resource in _many(statement["Resource"])
+    )
 
 
 def _of_action(pattern: str, resources: list[str], condition: Mapping[str, Any]) -> Iterator[str]:

@@ -13,6 +13,7 @@ import httpx
 import yaml
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from bootstrap.permissions import within_boundary
 from emulation.cloudflare import in_process, pki
 from emulation.cloudflare.public_dns import PublicDns
 from emulation.cloudflare.zone_owner import active_zone
@@ -21,6 +22,7 @@ from emulation.providers import aws as emulated_aws
 from emulation.providers import cloudflare as emulated_cloudflare
 from emulation.providers import gcp as emulated_gcp
 from emulation.providers.aws.clients import client
+from infra.iam import document
 from stacks.config import load_current
 from stacks.network import compose
 from tests.support.harness import Deployment, aws_account, deploy
@@ -32,6 +34,7 @@ ON_GOOGLE: Mapping[str, Any] = {
     "metadata": {"store": "spanner", "regions": ["us-east4", "us-east1"]},
     "shields": [{"cloud": "gcp", "region": "us-east4", "machine_type": "n2-standard-8", "nodes": 2}],
 }
+ACCOUNT = "123456789012"
 ORIGIN_KEY, SIGNING_KEY, API_KEY, PURGE_KEY = "o" * 43, "s" * 43, "a" * 43, "p" * 43
 
 
@@ -67,6 +70,7 @@ def brought_up(stack: str, config: dict[str, str], directory: Path) -> tuple[Dep
     active_zone(account, edge["account_id"], edge["zone"])
     project = google.client(directory)
     write_edge_secret(stack, directory)
+    create_boundary(config)
     deployment = deploy(
         lambda: compose(load_current()),
         [
@@ -83,6 +87,15 @@ def brought_up(stack: str, config: dict[str, str], directory: Path) -> tuple[Dep
         config=config,
     )
     return deployment, project
+
+
+def create_boundary(config: Mapping[str, str]) -> None:
+    """Creates the IAM policy that bounds the stack's roles, as the bootstrap program does."""
+    name = config.get("artifact-edge:permissions_boundary", "").rpartition("/")[2]
+    if name:
+        environment = name.removeprefix("artifact-edge-bootstrap-").removesuffix("-boundary")
+        statements = within_boundary(ACCOUNT, environment)
+        client("iam").create_policy(PolicyName=name, PolicyDocument=document(statements))
 
 
 def write_edge_secret(environment: str, directory: Path) -> None:

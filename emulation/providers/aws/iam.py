@@ -1,5 +1,5 @@
-"""Handles the IAM resources of the emulated AWS provider: roles, their inline policies, instance profiles, identity
-providers, and the identity of the caller."""
+"""Handles the IAM resources of the emulated AWS provider: roles, their inline policies, managed policies, instance
+profiles, identity providers, and the identity of the caller."""
 
 from __future__ import annotations
 
@@ -33,6 +33,15 @@ def handlers() -> list[Handler]:
             remove=lambda iam, id, state: iam.delete_role_policy(RoleName=state["role"], PolicyName=state["name"]),
             change=lambda iam, id, old, new: _put_policy(iam, new),
             replace_on=frozenset({"name", "role"}),
+        ),
+        Described(
+            aws.iam.Policy,
+            "iam",
+            make=_make_managed_policy,
+            describe=_describe_managed_policy,
+            remove=_remove_managed_policy,
+            change=_change_managed_policy,
+            replace_on=frozenset({"name", "path", "description", "tags"}),
         ),
         Described(
             aws.iam.InstanceProfile,
@@ -74,6 +83,7 @@ def _make_role(iam: Api, inputs: Properties) -> str:
     return iam.create_role(
         RoleName=inputs["name"],
         Description=inputs.get("description", ""),
+        **_boundary(inputs),
         AssumeRolePolicyDocument=inputs["assumeRolePolicy"],
         MaxSessionDuration=int(inputs.get("maxSessionDuration", _SESSION_SECONDS)),
         Tags=tag_list(inputs.get("tags")),
@@ -89,8 +99,13 @@ def _describe_role(iam: Api, id: str, state: Properties) -> Properties | None:
         "description": role.get("Description", ""),
         "maxSessionDuration": role.get("MaxSessionDuration", _SESSION_SECONDS),
         "assumeRolePolicy": in_given_form(role["AssumeRolePolicyDocument"], state.get("assumeRolePolicy")),
+        "permissionsBoundary": role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
         **tags_of(role, state),
     }
+
+
+def _boundary(inputs: Properties) -> Properties:
+    return {"PermissionsBoundary": inputs["permissionsBoundary"]} if inputs.get("permissionsBoundary") else {}
 
 
 def _change_role(iam: Api, id: str, old: Properties, new: Properties) -> None:
@@ -100,6 +115,10 @@ def _change_role(iam: Api, id: str, old: Properties, new: Properties) -> None:
         Description=new.get("description", ""),
         MaxSessionDuration=int(new.get("maxSessionDuration", _SESSION_SECONDS)),
     )
+    if _boundary(new):
+        iam.put_role_permissions_boundary(RoleName=id, **_boundary(new))
+    elif _boundary(old):
+        iam.delete_role_permissions_boundary(RoleName=id)
     gone = sorted(old.get("tags", {}).keys() - new.get("tags", {}).keys())
     if gone:
         iam.untag_role(RoleName=id, TagKeys=gone)
@@ -151,6 +170,45 @@ def _describe_policy(iam: Api, id: str, state: Properties) -> Properties | None:
     role, name = id.split(":", 1)
     found = iam.get_role_policy(RoleName=role, PolicyName=name)
     return {"role": role, "name": name, "policy": in_given_form(found["PolicyDocument"], state.get("policy"))}
+
+
+def _make_managed_policy(iam: Api, inputs: Properties) -> str:
+    made = iam.create_policy(
+        PolicyName=inputs["name"],
+        Description=inputs.get("description", ""),
+        PolicyDocument=inputs["policy"],
+        Tags=tag_list(inputs.get("tags")),
+    )
+    return made["Policy"]["Arn"]
+
+
+def _describe_managed_policy(iam: Api, id: str, state: Properties) -> Properties | None:
+    found = iam.get_policy(PolicyArn=id)["Policy"]
+    version = iam.get_policy_version(PolicyArn=id, VersionId=found["DefaultVersionId"])["PolicyVersion"]
+    return {
+        "name": found["PolicyName"],
+        "arn": id,
+        "policyId": found["PolicyId"],
+        "policy": in_given_form(version["Document"], state.get("policy")),
+        **tags_of(found, state),
+    }
+
+
+def _change_managed_policy(iam: Api, id: str, old: Properties, new: Properties) -> None:
+    """Adds a default version. IAM keeps at most five versions, so the versions before it are deleted first."""
+    _remove_versions(iam, id)
+    iam.create_policy_version(PolicyArn=id, PolicyDocument=new["policy"], SetAsDefault=True)
+
+
+def _remove_managed_policy(iam: Api, id: str, state: Properties) -> None:
+    _remove_versions(iam, id)
+    iam.delete_policy(PolicyArn=id)
+
+
+def _remove_versions(iam: Api, id: str) -> None:
+    for version in iam.list_policy_versions(PolicyArn=id)["Versions"]:
+        if not version["IsDefaultVersion"]:
+            iam.delete_policy_version(PolicyArn=id, VersionId=version["VersionId"])
 
 
 def _make_profile(iam: Api, inputs: Properties) -> str:
