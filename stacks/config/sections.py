@@ -31,12 +31,18 @@ from stacks.config.values import (
     wrong,
 )
 
+# A domain name has at most 253 characters (RFC 1035, 2.3.4). The longest name of a machine, such as
+# `ap-southeast-1-9.shield.`, takes 40 of them at most.
+_LONGEST_DOMAIN = 213
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def _domain_name(text: str) -> str:
+    if len(text) > _LONGEST_DOMAIN:
+        raise wrong(f"{text[:40]!r}… has {len(text)} characters; a domain name takes at most {_LONGEST_DOMAIN} here")
     if not DOMAIN.fullmatch(text):
         raise wrong(f"{text!r} is not a domain name; write it like packages.example.com, in small letters")
     return text
@@ -231,6 +237,12 @@ class Alerts(_Section):
     email: list[Email] = Field(
         default_factory=list[str], description="recipients of alarms; each address confirms a mail from SNS first"
     )
+
+    @field_validator("email")
+    @classmethod
+    def _check_addresses_distinct(cls, email: list[str]) -> list[str]:
+        distinct(email, "address")
+        return email
 
 
 class StackConfig(_Section):

@@ -156,10 +156,10 @@ Member = Annotated[
 ]
 
 
-def distinct(regions: Sequence[str]) -> None:
-    for name in regions:
-        if regions.count(name) > 1:
-            raise wrong(f"{name!r} is named twice; name each region once")
+def distinct(names: Sequence[str], kind: str = "region") -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise wrong(f"{name!r} is named twice; name each {kind} once")
 
 
 def one_bucket(regions: Sequence[str]) -> None:

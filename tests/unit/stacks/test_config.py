@@ -89,6 +89,15 @@ def test_no_stack_file_holds_a_secret_or_a_key_of_one() -> None:
             "artifact-edge:shields[0].nodes: 0 is not accepted; it should be greater than or equal to 1",
         ),
         (
+            {"alerts": {"email": ["a@b.example", "c@b.example", "a@b.example"]}},
+            "artifact-edge:alerts.email: 'a@b.example' is named twice; name each address once",
+        ),
+        (
+            {"domain": f"{'a.' * 148}example"},
+            "artifact-edge:domain: 'a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.'… has 303 characters; "
+            "a domain name takes at most 213 here",
+        ),
+        (
             {"shields": shield() + shield()},
             "artifact-edge:shields: 'us-east-1' is named twice; name each region once",
         ),
