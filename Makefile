@@ -7,7 +7,7 @@ COMPILE := UV_CUSTOM_COMPILE_COMMAND='make lock' $(UV) pip compile --quiet --uni
 .PHONY: help up down preview docs test test-plans test-sandboxes test-shared-sandbox test-units test-clients test-container clients-page conformance lint lint-style lint-words lint-imports lint-types lint-worker bench setup lock
 
 help:
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: setup  ## start the whole network on this machine with `pulumi up`, and publish sample packages
 	@$(PYTHON) -m local up
@@ -43,6 +43,10 @@ test-units:
 test-clients: setup  ## run every real client against the network of `make up`, and compare with docs/clients.md
 	$(PYTHON) -m tests.clients.programs
 	$(PYTHON) -m pytest tests/clients
+
+test-packages: setup  ## the same for clients of npm and Python packages only, with real trees of packages
+	$(PYTHON) -m tests.clients.programs
+	$(PYTHON) -m pytest tests/clients/test_npm.py tests/clients/test_python.py tests/clients/test_trees.py
 
 test-container: setup  ## build the container with a real docker daemon, and run the commands of docs/container.md (12 min, 15 GB)
 	$(PYTHON) -m pytest tests/container

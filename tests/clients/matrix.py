@@ -34,6 +34,7 @@ class Section(StrEnum):
     IMAGES = "Images and other OCI artifacts"
     NPM = "npm packages"
     PYTHON = "Python packages"
+    TREES = "Real trees of packages"
 
 
 class Cell(NamedTuple):

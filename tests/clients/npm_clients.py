@@ -104,6 +104,12 @@ class NpmClient:
         """Adds a package to the project and installs it."""
         return self.run("install" if self.setting.family == "npm" else "add", package)
 
+    def add_all(self, dependencies: Mapping[str, str]) -> Finished:
+        """Makes these the dependencies of the project, and installs them without their install scripts."""
+        package = {"name": "user", "version": "1.0.0", "private": True, "dependencies": dict(dependencies)}
+        self.setting.write("project/package.json", json.dumps(package))
+        return self.run("install", *(("--mode=skip-build",) if self._is_berry else ("--ignore-scripts",)))
+
     def install_locked(self) -> Finished:
         """Installs exactly what the lockfile says."""
         if self.setting.family == "npm":

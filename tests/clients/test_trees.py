@@ -1,0 +1,77 @@
+"""Real trees of packages: clients install them through the edge with empty caches, and check each file's digest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.clients import trees
+from tests.clients.matrix import Section, cell
+from tests.clients.package_programs import program
+from tests.clients.package_setting import PackageSetting, output
+from tests.clients.python_clients import CLIENTS
+from tests.clients.test_npm import client_of
+from tests.clients.trees import Tree
+from tests.support.sandbox.up import Up
+
+# The name of each client's lockfile, and whether the digests in it are those of the files that the registry serves.
+LOCKFILES = {
+    "npm 10": ("package-lock.json", True),
+    "pnpm 12": ("pnpm-lock.yaml", True),
+    "yarn 1": ("yarn.lock", True),
+    "yarn 4": ("yarn.lock", False),
+}
+
+
+def rows(action: str, *names: str) -> pytest.MarkDecorator:
+    """Runs a test once for each named client, as the test of this action in docs/clients.md."""
+    return pytest.mark.parametrize(
+        "name",
+        [pytest.param(name, marks=cell(Section.TREES, name, action), id=name.replace(" ", "-")) for name in names],
+    )
+
+
+@pytest.fixture(scope="module")
+def npm_tree(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Tree:
+    """Imports the npm packages once for the tests of all clients."""
+    return trees.import_npm(up, tmp_path_factory.mktemp("npm"))
+
+
+@pytest.fixture(scope="module")
+def python_tree(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Tree:
+    """Imports the wheels once for the tests of all clients."""
+    return trees.import_python(up, tmp_path_factory.mktemp("python"))
+
+
+@rows("more than 300 npm packages by lockfile", *LOCKFILES)
+def test_a_tree_of_npm_packages_is_installed_by_its_lockfile(name: str, npm_tree: Tree, tmp_path: Path) -> None:
+    client = client_of(name, npm_tree.identity, tmp_path / "home", npm_tree.token)
+    done = client.add_all(trees.NPM_ROOTS)
+    assert done.returncode == 0, output(done)
+    lockfile, has_registry_digests = LOCKFILES[name]
+    if has_registry_digests:
+        digests = trees.digests_in(client.setting.project / lockfile)
+        assert len(digests) > 300
+        assert digests <= npm_tree.digests
+    again = client.in_an_empty_home(tmp_path / "again")
+    done = again.install_locked()
+    assert done.returncode == 0, output(done)
+    packages = trees.installed(again.setting.project)
+    assert len(packages) > 300
+    assert packages == trees.installed(client.setting.project)
+
+
+@rows("more than 60 wheels with their digests", "pip 26.3", "uv 0.13")
+def test_a_scientific_stack_is_installed_with_its_digests(name: str, python_tree: Tree, tmp_path: Path) -> None:
+    family = name.partition(" ")[0]
+    if not program(name, family).exists():
+        pytest.skip("not installed; python -m tests.clients.programs")
+    client = CLIENTS[family](PackageSetting(name, python_tree.identity, tmp_path / "home", python_tree.token))
+    client.configure()
+    client.setting.write("project/requirements.txt", python_tree.requirements)
+    command = {"pip": ("pip", "install"), "uv": ("uv", "pip", "install")}[family]
+    done = client.run(*command, "--target", "site", "--no-deps", "--require-hashes", "-r", "requirements.txt")
+    assert done.returncode == 0, output(done)
+    found = list((client.setting.project / "site").glob("*.dist-info"))
+    assert len(found) == len(python_tree.digests)
