@@ -13,6 +13,7 @@ from typing import Any
 
 from contract.regions import REGIONS
 from stacks.config import NAMESPACE, StackConfig
+from stacks.config.values import PROJECT_ID
 
 SCHEMA = Path(__file__).with_name("pulumi-config.schema.json")
 # The first line of each stack's config file, which names the schema (YAML Language Server, "Using inlined schema").
@@ -36,8 +37,7 @@ def schema() -> Mapping[str, Any]:
             "gcp:project": {
                 "description": "a project id: the project that everything on Google Cloud belongs to",
                 "type": "string",
-                # the form of Google Cloud project ids (Resource Manager, "Creating and managing projects")
-                "pattern": "^[a-z][a-z0-9-]{4,28}[a-z0-9]$",
+                "pattern": f"^{PROJECT_ID.pattern}$",
             },
             **{f"{NAMESPACE}:{name}": found for name, found in ours["properties"].items()},
         },

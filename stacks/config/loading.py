@@ -18,7 +18,7 @@ from infra.shield.user_data import MOST_ORIGINS
 from stacks.config.bucket_names import bucket_prefix, problems_of_buckets
 from stacks.config.messages import NAMESPACE, line, missing
 from stacks.config.sections import StackConfig
-from stacks.config.values import CLOUD_OF_STORE, known_region, listed
+from stacks.config.values import CLOUD_OF_STORE, PROJECT_ID, known_region, listed
 
 
 class ConfigError(pulumi.RunError):
@@ -146,6 +146,11 @@ def _problems_across(environment: str, config: StackConfig, values: Mapping[str,
         clouds.add("gcp")
     if "gcp" in clouds and "gcp:project" not in values:
         yield missing("gcp:project")
+    elif "gcp" in clouds and not PROJECT_ID.fullmatch(str(values["gcp:project"])):
+        yield (
+            f"gcp:project: {str(values['gcp:project'])!r} is not a project id; use 6 to 30 of a-z, 0-9 and -, with a"
+            " letter first"
+        )
 
 
 def _problems_of_origins(config: StackConfig) -> Iterator[str]:

@@ -35,6 +35,10 @@ _MEMBER = re.compile(r"(user|group|serviceAccount):[^@\s]+@[^@\s]+|principal(Set
 DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 
 
+# The form of a Google Cloud project id (Resource Manager, "Creating and managing projects").
+PROJECT_ID = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
+
+
 def wrong(message: str) -> PydanticCustomError:
     return PydanticCustomError("artifact_edge", "{message}", {"message": message})
 

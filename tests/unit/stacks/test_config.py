@@ -285,3 +285,13 @@ def test_an_invalid_metadata_database_is_reported(change: Any, says: str) -> Non
     metadata = {"store": "dynamodb", "regions": ["us-east-1", "eu-west-1"], **change}
     (problem,) = problems(metadata=metadata)
     assert says in problem
+
+
+@pytest.mark.parametrize("project", ["", "Bad_Project", "short", "1st-project", "ends-with-"])
+def test_a_malformed_google_project_is_refused(project: str) -> None:
+    values = stack_config("prod") | {"gcp:project": project}
+    with pytest.raises(ConfigError) as raised:
+        load("prod", values)
+    assert str(raised.value) == (
+        f"gcp:project: {project!r} is not a project id; use 6 to 30 of a-z, 0-9 and -, with a letter first"
+    )
