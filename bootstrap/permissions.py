@@ -22,6 +22,7 @@ _READS_WITHOUT_RESOURCE = (
     "route53:ListHealthChecks",
     "route53:ListHostedZones",
     "sns:GetSubscriptionAttributes",
+    "ssm:DescribeParameters",
     "sts:GetCallerIdentity",
     "tag:GetResources",
 )
@@ -66,6 +67,8 @@ def reading(account: str, environment: str) -> Sequence[Statement]:
         allow(["s3:GetBucket*", "s3:Get*Configuration", "s3:ListBucket"], [f"arn:aws:s3:::{prefix}-*"]),
         allow(["dynamodb:Describe*", "dynamodb:List*"], _tables(account, prefix)),
         allow(["iam:Get*", "iam:List*"], _identities(account, prefix)),
+        allow(["acm:DescribeCertificate", "acm:GetCertificate", "acm:ListTagsForCertificate"], _certificates(account)),
+        allow(["ssm:GetParameter*", "ssm:ListTagsForResource"], _parameters(account, environment)),
         allow(["route53:Get*", "route53:List*"], ["arn:aws:route53:::*"]),
         allow(["kms:Describe*", "kms:Get*", "kms:List*"], [f"arn:aws:kms:*:{account}:*"]),
         allow(
@@ -110,6 +113,21 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
         allow(
             ["cloudwatch:*"],
             [f"arn:aws:cloudwatch:*:{account}:alarm:{prefix}-*", f"arn:aws:cloudwatch::{account}:dashboard/{prefix}"],
+        ),
+        allow(
+            ["ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:PutParameter", "ssm:RemoveTagsFromResource"],
+            _parameters(account, environment),
+        ),
+        # Without acm:ExportCertificate: only the shield machines read the private key.
+        allow(
+            [
+                "acm:AddTagsToCertificate",
+                "acm:DeleteCertificate",
+                "acm:RemoveTagsFromCertificate",
+                "acm:UpdateCertificateOptions",
+            ],
+            _certificates(account),
+            condition={"StringEquals": {"aws:ResourceTag/environment": environment}},
         ),
         allow(["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"], [f"arn:aws:kms:*:{account}:alias/{prefix}"]),
         *_without_resource(account, environment),
@@ -219,7 +237,11 @@ def _without_resource(account: str, environment: str) -> Sequence[Statement]:
     function = f"arn:aws:lambda:*:{account}:function:artifact-edge-{environment}-*"
     return [
         allow(["route53:CreateHealthCheck", "route53:CreateHostedZone", "sns:Unsubscribe"], ["*"]),
-        allow(["kms:CreateKey"], ["*"], condition={"StringEquals": {"aws:RequestTag/environment": environment}}),
+        allow(
+            ["acm:RequestCertificate", "kms:CreateKey"],
+            ["*"],
+            condition={"StringEquals": {"aws:RequestTag/environment": environment}},
+        ),
         allow(
             ["lambda:CreateEventSourceMapping"],
             ["*"],
@@ -246,6 +268,14 @@ def _without_resource(account: str, environment: str) -> Sequence[Statement]:
 
 def _tables(account: str, prefix: str) -> list[str]:
     return [f"arn:aws:dynamodb:*:{account}:table/{prefix}-*"]
+
+
+def _certificates(account: str) -> list[str]:
+    return [f"arn:aws:acm:*:{account}:certificate/*"]
+
+
+def _parameters(account: str, environment: str) -> list[str]:
+    return [f"arn:aws:ssm:*:{account}:parameter/artifact-edge/{environment}/*"]
 
 
 def _identities(account: str, prefix: str) -> list[str]:
