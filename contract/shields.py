@@ -1,4 +1,4 @@
-"""Ports, the health check path, and host names of shield machines."""
+"""Ports, the health check path, host names, and the certificate of shield machines."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ EDGE_PORT = 8443
 # The port for the clouds' health checkers, which use plain HTTP.
 HEALTH_PORT = 8080
 HEALTH_PATH = "/healthz"
+
+
+def certificate_parameter(environment: str) -> str:
+    """Returns the name of the SSM parameter with the ARN of the certificate that shield machines present."""
+    return f"/artifact-edge/{environment}/shield-certificate"
 
 
 def host_suffix(zone_name: str) -> str:

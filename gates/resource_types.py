@@ -57,7 +57,6 @@ CERTIFICATES = frozenset(
         "aws:acm/certificate:Certificate",
         "aws:acm/certificateValidation:CertificateValidation",
         "cloudflare:index/certificatePack:CertificatePack",
-        "cloudflare:index/customOriginTrustStore:CustomOriginTrustStore",
         "cloudflare:index/customSsl:CustomSsl",
         "cloudflare:index/mtlsCertificate:MtlsCertificate",
         "gcp:certificatemanager/certificate:Certificate",

@@ -13,6 +13,7 @@ from pulumi_policy import Policy
 from policies.rules import (
     access,
     alarms,
+    certificates,
     compute,
     copies,
     database,
@@ -37,6 +38,7 @@ _RULES: list[Policy] = [
     *dns.POLICIES,
     *edge.POLICIES,
     *hostnames.POLICIES,
+    *certificates.POLICIES,
     *network.POLICIES,
     *shields.POLICIES,
     *compute.POLICIES,

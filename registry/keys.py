@@ -1,7 +1,7 @@
 """Creates an environment's keys and certificates in AWS Secrets Manager. They never enter git or the stack's config.
 
-The secrets of shield and edge hold only what each tier needs (docs/contracts.md, "Between the tiers"). The two
-certificate authorities are in a third secret that no machine may read, so that each side can be renewed on its own.
+The secrets of shield and edge hold only what each tier needs (docs/contracts.md, "Between the tiers"). The certificate
+authority of the edge's client certificate is in a third secret, which no machine may read.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ def initialize(environment: str, domain: str, region: str, kv_token: str) -> lis
     `kv_token` is a Cloudflare API token that may edit Workers KV; functions write token entries with it. Raises
     RegistryError when the token is empty and its secret does not exist yet, after writing the other secrets.
 
-    The next run completes an interrupted one: the certificate authorities are written first, and later certificates
-    are signed by the stored authorities.
+    The next run completes an interrupted one: the certificate authority is written first, and later certificates are
+    signed by the stored authority.
     """
     manager = cast(Any, boto3).client("secretsmanager", region_name=region)
     written: list[str] = []
@@ -68,8 +68,8 @@ def initialize(environment: str, domain: str, region: str, kv_token: str) -> lis
             written.append(full_name)
             return content
 
-    authority = ensure("authority", lambda: _authorities(environment))
-    shield = ensure("shield", lambda: _shield(authority, domain))
+    authority = ensure("authority", lambda: _authority_of(environment))
+    shield = ensure("shield", lambda: _shield(authority))
     ensure("edge", lambda: _edge(authority, shield["origin_key"], environment))
     ensure("metadata-api", lambda: {"key": secrets.token_urlsafe(32)})
     ensure("npm-signing", lambda: {"private_key": _private_pem(ec.generate_private_key(ec.SECP256R1()))})
@@ -84,35 +84,21 @@ def _private_pem(key: ec.EllipticCurvePrivateKey) -> str:
     ).decode()
 
 
-def _authorities(environment: str) -> dict[str, str]:
-    server = _authority(f"artifact-edge {environment} shields")
+def _authority_of(environment: str) -> dict[str, str]:
     client = _authority(f"artifact-edge {environment} edge")
-    return {
-        "server_ca": server.certificate_pem,
-        "server_ca_key": server.key_pem,
-        "client_ca": client.certificate_pem,
-        "client_ca_key": client.key_pem,
-    }
+    return {"client_ca": client.certificate_pem, "client_ca_key": client.key_pem}
 
 
-def _shield(authority: dict[str, str], domain: str) -> dict[str, str]:
-    issuer = _load(authority["server_ca"], authority["server_ca_key"])
-    server = _leaf(issuer, f"*.shield.{domain}", ExtendedKeyUsageOID.SERVER_AUTH, [f"*.shield.{domain}"])
-    return {
-        "server_certificate": server.certificate_pem,
-        "server_key": server.key_pem,
-        "client_ca": authority["client_ca"],
-        "origin_key": secrets.token_urlsafe(32),
-    }
+def _shield(authority: dict[str, str]) -> dict[str, str]:
+    return {"client_ca": authority["client_ca"], "origin_key": secrets.token_urlsafe(32)}
 
 
 def _edge(authority: dict[str, str], origin_key: str, environment: str) -> dict[str, str]:
     issuer = _load(authority["client_ca"], authority["client_ca_key"])
-    client = _leaf(issuer, f"edge.{environment}", ExtendedKeyUsageOID.CLIENT_AUTH, [])
+    client = _client_certificate(issuer, f"edge.{environment}")
     return {
         "client_certificate": client.certificate_pem,
         "client_key": client.key_pem,
-        "server_ca": authority["server_ca"],
         "origin_key": origin_key,
         "token_signing_key": secrets.token_urlsafe(32),
     }
@@ -152,18 +138,15 @@ def _authority(name: str) -> Pair:
     return Pair(builder.add_extension(usage, critical=True).sign(key, hashes.SHA256()), key)
 
 
-def _leaf(issuer: Pair, name: str, usage: x509.ObjectIdentifier, hosts: list[str]) -> Pair:
+def _client_certificate(issuer: Pair, name: str) -> Pair:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     builder = _builder(subject, issuer.certificate.subject, key, LEAF_DAYS)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-    builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+    builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
     builder = builder.add_extension(
         x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()), critical=False
     )
-    if hosts:
-        names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
-        builder = builder.add_extension(names, critical=False)
     return Pair(builder.sign(issuer.key, hashes.SHA256()), key)
 
 

@@ -31,7 +31,7 @@ from stacks.config import Stack
 from stacks.identities import create_identities
 from stacks.outputs import export_outputs
 from stacks.serverless import create_drain, create_metadata_api, create_token_sync
-from stacks.shields import create_shields
+from stacks.shields import create_shield_certificate, create_shields
 from stacks.storage import create_aws_keys, create_metadata, create_objects
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -58,6 +58,7 @@ def compose(stack: Stack) -> None:
     metadata_api = create_metadata_api(stack, metadata.changes)
     edge = create_edge(stack, bundle, nodes, metadata_api.binding)
     dns = create_dns(stack, edge, nodes)
+    create_shield_certificate(stack, identities, dns)
 
     # Delivery: tokens reach the edge worker's key-value store, and publications reach the caches.
     token_sync = create_token_sync(stack, metadata.changes, edge, metadata_api)

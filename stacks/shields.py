@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import pulumi
 
+from contract.shields import certificate_parameter
+from infra.dns.route53 import Dns
 from infra.edge.networks import edge_networks
 from infra.identity import OriginAccessArgs
 from infra.identity.origin_access import OriginAccess
@@ -13,6 +15,7 @@ from infra.network import NetworkArgs
 from infra.network.aws import AwsNetwork
 from infra.network.gcp import GcpNetwork
 from infra.shield import BootSettings, Node, ShieldArgs
+from infra.shield.certificate import ShieldCertificate, ShieldCertificateArgs
 from infra.shield.ec2 import Ec2Shield
 from infra.shield.gce import GceShield
 from stacks.config import Stack
@@ -32,6 +35,7 @@ def create_shields(stack: Stack, identities: Identities, objects: Objects) -> Se
         buckets=objects.blobs.buckets,
         secret_id=stack.secret("shield"),
         secret_region=stack.home_region,
+        certificate_parameter=certificate_parameter(stack.environment),
         standby=objects.standby.blobs.buckets[0] if objects.standby else None,
     )
     nodes: list[Node] = []
@@ -57,3 +61,15 @@ def create_shields(stack: Stack, identities: Identities, objects: Objects) -> Se
         access = OriginAccessArgs(identities.aws.role_name, objects.blobs.buckets, s3_endpoints, nodes)
         OriginAccess("origin-ways", access)
     return nodes
+
+
+def create_shield_certificate(stack: Stack, identities: Identities, dns: Dns) -> None:
+    """Creates the certificate that all machines present to the edge, and lets their role export it."""
+    args = ShieldCertificateArgs(
+        zone_id=dns.zone_id,
+        zone_name=stack.config.domain,
+        region=stack.home_region,
+        parameter=certificate_parameter(stack.environment),
+        role=identities.aws.role_name,
+    )
+    ShieldCertificate("shield-certificate", args)

@@ -19,6 +19,7 @@ from emulation.aws.alarms import Alarms, patch_alarms
 from emulation.aws.bucket_metrics import patch_bucket_metrics
 from emulation.aws.bucket_names import patch_bucket_names
 from emulation.aws.bucket_policies import patch_bucket_policies
+from emulation.aws.certificates import patch_certificates
 from emulation.aws.conditional_copies import patch_conditional_copies
 from emulation.aws.delete_markers import patch_delete_markers
 from emulation.aws.global_tables import GlobalTables, patch_global_tables
@@ -37,6 +38,7 @@ from emulation.aws.tables import patch_tables
 from emulation.aws.web_identity import google_keys, patch_web_identity
 from emulation.layout import AWS_PORT, Sandbox
 from emulation.origin_requests import RequestCounter
+from emulation.pki import Authority
 
 
 def serve(sandbox: Sandbox) -> None:
@@ -55,6 +57,7 @@ def serve(sandbox: Sandbox) -> None:
     patch_alarms()
     patch_object_lock()
     patch_replication_rules()
+    patch_certificates(lambda: Authority(sandbox.path("pki", "edge-ca.pem").parent))
     patch_web_identity(google_keys(sandbox.gcp_url))
     outages = Outages(Permissions(cast(Any, DomainDispatcherApplication)(create_backend_app)))
     replication = Replication(outages, outages.is_down)

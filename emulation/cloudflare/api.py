@@ -69,7 +69,7 @@ def create_app(
     api.add_url_rule("/ips", view_func=_ips)
     api.add_url_rule("/user/tokens/verify", view_func=_verify_token)
     api.register_blueprint(kv.blueprint(store))
-    api.register_blueprint(certificates.blueprint(store, converge))
+    api.register_blueprint(certificates.blueprint(store))
     api.register_blueprint(zones.blueprint(store, converge))
     api.register_blueprint(zones.registrar(store, converge))
     api.register_blueprint(custom_hostnames.blueprint(store, resolve, converge))

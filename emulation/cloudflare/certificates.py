@@ -1,23 +1,18 @@
-"""Serves the Cloudflare API for certificates: the mTLS client certificates of an account, and the certificate
-authorities that a zone trusts for its origins."""
+"""Serves the Cloudflare API for the mTLS client certificates of an account."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from flask import Blueprint, Response
 
 from emulation.cloudflare.envelope import ApiError, Json, body, new_id, now, page, success, take
-from emulation.cloudflare.existing import existing, existing_zone
+from emulation.cloudflare.existing import existing
 from emulation.state_store import StateStore
 
 
-def blueprint(store: StateStore, converge: Callable[[], None]) -> Blueprint:
-    """Returns the Cloudflare API endpoints below /accounts/<account>/mtls_certificates and
-    /zones/<zone>/acm/custom_trust_store."""
+def blueprint(store: StateStore) -> Blueprint:
+    """Returns the Cloudflare API endpoints below /accounts/<account>/mtls_certificates."""
     certificates = Blueprint("certificates", __name__)
 
     @certificates.get("/accounts/<account>/mtls_certificates")
@@ -56,41 +51,11 @@ def blueprint(store: StateStore, converge: Callable[[], None]) -> Blueprint:
         store.remove("certificate", account, id)
         return success(_public(certificate))
 
-    @certificates.get("/zones/<zone>/acm/custom_trust_store")
-    def list_trusted(zone: str) -> Response:
-        return page(store.all("trust", zone))
-
-    @certificates.post("/zones/<zone>/acm/custom_trust_store")
-    def trust(zone: str) -> Response:
-        existing_zone(store, zone)
-        pem = take(body(), required=["certificate"])["certificate"]
-        root = _parse(pem)
-        _refuse_no_root(root)
-        trusted: Json = {"id": new_id(), "certificate": pem, "status": "active", **_described(root)}
-        store.put("trust", zone, trusted["id"], trusted)
-        converge()
-        return success(trusted)
-
-    @certificates.get("/zones/<zone>/acm/custom_trust_store/<id>")
-    def get_trusted(zone: str, id: str) -> Response:
-        return success(_trusted(store, zone, id))
-
-    @certificates.delete("/zones/<zone>/acm/custom_trust_store/<id>")
-    def distrust(zone: str, id: str) -> Response:
-        _trusted(store, zone, id)
-        store.remove("trust", zone, id)
-        converge()
-        return success({"id": id})
-
     return certificates
 
 
 def _known(store: StateStore, account: str, id: str) -> Json:
     return existing(store, "certificate", account, id, 1407, f"mTLS certificate not found: {id}")
-
-
-def _trusted(store: StateStore, zone: str, id: str) -> Json:
-    return existing(store, "trust", zone, id, 1407, f"custom origin trust store certificate not found: {id}")
 
 
 def _uses(script: Json, id: str) -> bool:
@@ -119,18 +84,6 @@ def _refuse_other_key(leaf: x509.Certificate, pem: str) -> None:
         raise ApiError(400, 1412, "private_key is not PEM of an unencrypted private key") from None
     if key.public_key() != leaf.public_key():
         raise ApiError(400, 1414, "private_key is not the key of the (first) certificate")
-
-
-def _refuse_no_root(certificate: x509.Certificate) -> None:
-    try:
-        authority = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-        certificate.verify_directly_issued_by(certificate)
-    except (x509.ExtensionNotFound, ValueError, TypeError, InvalidSignature):
-        authority = False
-    if not authority:
-        raise ApiError(
-            400, 1413, "Only root CA certificates are accepted: this one is not an authority, or not self-signed"
-        )
 
 
 def _described(certificate: x509.Certificate) -> Json:

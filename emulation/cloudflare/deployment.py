@@ -56,10 +56,9 @@ class Certificate:
 class Deployment:
     """The part of an emulated Cloudflare account's state that the PoPs need.
 
-    `trusted` contains the certificate authorities of the zones' origins as PEM. If `verified`, the certificate of an
-    origin must come from these authorities, or from public ones when `trusted` is empty. `oldest_tls` is the oldest TLS
-    version that clients may use, such as "1.2". `hostnames` are the names that have a certificate: active zones with
-    one level of names below each, as in universal certificates, and active custom hostnames.
+    `oldest_tls` is the oldest TLS version that clients may use, such as "1.2". `hostnames` are the names that have a
+    certificate: active zones with one level of names below each, as in universal certificates, and active custom
+    hostnames.
     """
 
     scripts: Sequence[Script]
@@ -67,8 +66,6 @@ class Deployment:
     routes: Sequence[tuple[str, str | None]]
     hostnames: Sequence[str]
     certificates: Mapping[str, Certificate]
-    trusted: Sequence[str]
-    verified: bool
     oldest_tls: str
 
     @property
@@ -119,8 +116,6 @@ def deployment(store: StateStore) -> Deployment:
             for document in store.all("certificate")
             if document["private_key"]
         },
-        trusted=[document["certificate"] for document in store.all("trust")],
-        verified=all(each["ssl"] == "strict" for each in settings),
         oldest_tls=min((each["min_tls_version"] for each in settings), default="1.2"),
     )
 

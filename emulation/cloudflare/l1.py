@@ -12,12 +12,10 @@ from typing import Any
 
 from emulation import processes
 from emulation.cloudflare.deployment import Certificate, EdgeError
-from emulation.cloudflare.pki import write_private
 from emulation.layout import DNS_PORT, POP_L1_PORT, POP_ORIGIN_PORT, Pop, Sandbox
+from emulation.pki import public_authorities, write_private
 
 TEMPLATES = Path(__file__).parent / "pop" / "l1"
-# the public certificate authorities, from Debian's package ca-certificates
-PUBLIC_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 USER = "trafficserver"  # the user that Debian's package creates; Traffic Server refuses to run as root
 PLACES = ("etc", "cache", "run", "log")
 
@@ -39,14 +37,16 @@ class L1Cache:
         """Returns the address and port at which workers reach the L1 cache."""
         return f"{self._address}:{POP_L1_PORT}"
 
-    def converge(self, client: Certificate, trusted: list[str], *, verified: bool) -> None:
+    def converge(self, client: Certificate) -> None:
         """Starts the L1 cache, or restarts it if its configuration changes. `client` is the certificate that the cache
         presents to origins.
 
-        If `verified`, the certificate of an origin must come from the `trusted` authorities, or from public ones when
-        `trusted` is empty. Otherwise the cache accepts any origin certificate.
+        The certificate of an origin must come from a public authority. For requests of workers to names outside of the
+        zone, Cloudflare ignores both the zone's custom origin trust store and its encryption mode (workerd,
+        compatibility flag `no_cots_on_external_fetch`, the default since 2022-03-08; Cloudflare 5xx errors,
+        "Error 526").
         """
-        files = self._files(client, trusted, "ENFORCED" if verified else "DISABLED")
+        files = self._files(client)
         if processes.pid_of(self._sandbox, self._name) is not None:
             if self._held() == files:
                 return
@@ -78,15 +78,12 @@ class L1Cache:
     def stop(self) -> None:
         processes.stop(self._sandbox, self._name)
 
-    def _files(self, client: Certificate, trusted: list[str], policy: str) -> Files:
-        if not trusted and not PUBLIC_AUTHORITIES.exists():
-            raise EdgeError(f"{PUBLIC_AUTHORITIES} is missing: apt-get install ca-certificates")
-        authorities = "\n".join(trusted) if trusted else PUBLIC_AUTHORITIES.read_text()
+    def _files(self, client: Certificate) -> Files:
         return {
-            **{self._place(template.name): self._filled(template, policy) for template in sorted(TEMPLATES.iterdir())},
+            **{self._place(template.name): self._filled(template) for template in sorted(TEMPLATES.iterdir())},
             "etc/client.pem": client.chain.encode(),
             "etc/client.key": client.key.encode(),
-            "etc/origin-ca.pem": authorities.encode(),
+            "etc/origin-ca.pem": public_authorities(self._sandbox.path("pki", "public.pem").parent),
         }
 
     def _held(self) -> Files:
@@ -96,7 +93,7 @@ class L1Cache:
     def _place(self, template: str) -> str:
         return template if template == "runroot.yaml" else f"etc/{template}"
 
-    def _filled(self, template: Path, policy: str) -> bytes:
+    def _filled(self, template: Path) -> bytes:
         placeholders: dict[str, Any] = {
             "DIRECTORY": self._directory,
             "ADDRESS": self._address,
@@ -104,7 +101,6 @@ class L1Cache:
             "ORIGIN_PORT": POP_ORIGIN_PORT,
             "NAMESERVER": f"{self._sandbox.dns_address}:{DNS_PORT}",
             "CACHE_SIZE": self._cache_size,
-            "VERIFY": policy,
         }
         text = template.read_text()
         for placeholder, value in placeholders.items():

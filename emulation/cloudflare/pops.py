@@ -13,8 +13,8 @@ from emulation import processes
 from emulation.cloudflare import workerd
 from emulation.cloudflare.deployment import Certificate, Deployment, EdgeError, Script
 from emulation.cloudflare.l1 import L1Cache
-from emulation.cloudflare.pki import Authority, Issued, names_of, write_private
 from emulation.layout import CLOUDFLARE_PORT, FUNCTIONS_PORT, POP_HTTPS_PORT, POP_ORIGIN_PORT, POPS, Pop, Sandbox
+from emulation.pki import Authority, Issued, names_of, write_private
 
 
 class Pops:
@@ -66,7 +66,7 @@ class _RunningPop:
     def converge(self, deployment: Deployment) -> None:
         client = _client_certificate(deployment)
         if client is not None:
-            self.l1.converge(client, list(deployment.trusted), verified=deployment.verified)
+            self.l1.converge(client)
         listen = workerd.Listeners(f"{self._address}:{POP_HTTPS_PORT}", f"{self._address}:{POP_ORIGIN_PORT}")
         served = self._served(set(deployment.hostnames))
         internet = f"{self._sandbox.functions_address}:{FUNCTIONS_PORT}"

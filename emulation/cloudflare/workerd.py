@@ -15,8 +15,8 @@ from typing import Any
 
 from emulation.cloudflare import kv_service, workers_cache
 from emulation.cloudflare.deployment import Deployment, EdgeError, Module, Script
-from emulation.cloudflare.pki import Issued, write_private
 from emulation.layout import IMPORT_ROOT, Pop
+from emulation.pki import Issued, write_private
 
 TEMPLATES = Path(__file__).parent / "pop"
 # The directory where npm installs workerd with the edge worker's packages.

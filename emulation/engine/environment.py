@@ -15,6 +15,7 @@ from pathlib import Path
 from emulation.edge_access import edge_environment
 from emulation.engine.find import PYTHON_VARIABLE, PYTHONPATH_VARIABLE, Engine
 from emulation.layout import IMPORT_ROOT, POSTGRES_PORT, SPANNER_USER, Sandbox
+from emulation.pki import write_public_authorities
 from emulation.processes import listening
 
 
@@ -72,7 +73,8 @@ def engine_environment(engine: Engine, sandbox: Sandbox, *, passphrase: str) -> 
 def cloud_environment(sandbox: Sandbox, providers: Mapping[str, int]) -> dict[str, str]:
     """Returns the environment variables that point Pulumi providers and cloud SDKs at the emulated clouds.
 
-    The credentials are dummies, because the emulated clouds accept any operator.
+    The credentials are dummies, because the emulated clouds accept any operator. Programs trust the certificates that
+    the emulated clouds issue, in addition to those that they trust without the sandbox.
     """
     return {
         "PULUMI_DEBUG_PROVIDERS": ",".join(f"{cloud}:{port}" for cloud, port in sorted(providers.items())),
@@ -90,4 +92,5 @@ def cloud_environment(sandbox: Sandbox, providers: Mapping[str, int]) -> dict[st
         "PGUSER": SPANNER_USER,
         "STORAGE_EMULATOR_HOST": sandbox.gcp_url,
         "GOOGLE_MONITORING_CUSTOM_ENDPOINT": f"{sandbox.gcp_url}/monitoring/",
+        "SSL_CERT_FILE": str(write_public_authorities(sandbox.path("pki", "public.pem").parent)),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 from collections.abc import Iterator
 from itertools import cycle
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ec2.type_defs import InstanceTypeDef
 
+# The first bytes of compressed user data, which cloud-init unpacks (cloud-init, "User-data formats").
+_GZIP = b"\x1f\x8b"
 # The number of regions without known machines that each poll checks. AWS has some thirty regions, so five polls check
 # all of them.
 _REGIONS_PER_POLL = 6
@@ -57,7 +60,8 @@ class Ec2Machines:
         # User data is read once for each instance, because it can change only while the instance is stopped.
         if identity not in self._user_data:
             attribute = client.describe_instance_attribute(InstanceId=identity, Attribute="userData")
-            self._user_data[identity] = base64.b64decode(attribute["UserData"].get("Value", "")).decode()
+            data = base64.b64decode(attribute["UserData"].get("Value", ""))
+            self._user_data[identity] = (gzip.decompress(data) if data.startswith(_GZIP) else data).decode()
         return Instance(identity, described.get("PublicIpAddress", ""), self._user_data[identity])
 
     def _client(self, region: str) -> EC2Client:

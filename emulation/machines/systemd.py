@@ -31,7 +31,7 @@ _MEANT = {
 # The systemd directives that the emulation accepts and ignores: the host is already up, and a sandbox has no secrets to
 # protect.
 _PASSED_OVER = {
-    "Unit": {"After", "Description", "Requisite", "Wants"},
+    "Unit": {"After", "Description", "Requisite", "StartLimitIntervalSec", "Wants"},
     "Service": {
         "Group",
         "LimitNOFILE",

@@ -28,7 +28,6 @@ class EdgeSecrets:
 
     client_certificate: pulumi.Input[str]
     client_key: pulumi.Input[str]
-    server_ca: pulumi.Input[str]
     origin_key: pulumi.Input[str]
     token_signing_key: pulumi.Input[str]
 

@@ -77,9 +77,6 @@ class Edge(pulumi.ComponentResource):
             private_key=args.secrets.client_key,  # the Cloudflare SDK keeps this input secret
             opts=child,
         )
-        trust = cloudflare.CustomOriginTrustStore(
-            "shield", zone_id=self.zone_id, certificate=args.secrets.server_ca, opts=child
-        )
         tls = [
             cloudflare.ZoneSetting(setting, zone_id=self.zone_id, setting_id=setting, value=value, opts=child)
             for setting, value in _TLS.items()
@@ -106,9 +103,9 @@ class Edge(pulumi.ComponentResource):
             pattern=f"{args.hostname}/*",
             script=script.script_name,
             # A worker route can name a hostname outside of the zone once it is a custom hostname of the zone. The route
-            # also waits for the TLS settings and the trust store, because the worker sends the origin key to the
-            # shields with its first request.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._custom_hostname, trust, *tls]),
+            # also waits for the TLS settings, because the worker sends the origin key to the shields with its first
+            # request.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._custom_hostname, *tls]),
         )
         self.validation_records = self._validation_records()
         self.namespace_id = entitlements.id

@@ -19,6 +19,8 @@ class BootSettings:
     """The buckets that shield machines read from, and the secret that they read. The settings are the same in all
     regions.
 
+    `certificate_parameter` is the name of the parameter with the ARN of their certificate, in `secret_region`.
+
     `buckets` begin with the primary. `standby` is a copy of the objects that can be an hour old. Machines read from the
     standby when no bucket answers, but not when the buckets lack the object. Only machines on Google Cloud can
     authenticate to the standby.
@@ -27,6 +29,7 @@ class BootSettings:
     buckets: Sequence[Bucket]
     secret_id: str
     secret_region: str
+    certificate_parameter: str
     standby: Bucket | None = None
 
 

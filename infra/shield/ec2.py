@@ -10,7 +10,7 @@ import pulumi_aws as aws
 
 from contract.shields import EDGE_PORT, HEALTH_PORT
 from infra.shield import Node, ShieldArgs, node_names
-from infra.shield.user_data import render_user_data
+from infra.shield.user_data import compressed, render_user_data
 
 # the AWS account of the Debian project, which owns the machine images (Debian wiki, "Cloud/AmazonEC2Image")
 _DEBIAN = "136693071363"
@@ -31,7 +31,7 @@ class Ec2Shield(pulumi.ComponentResource):
         super().__init__("artifact-edge:shield:Ec2Shield", name, None, opts)
         self._args = args
         self._user_data = pulumi.Output.from_input(args.role_arn).apply(
-            lambda role_arn: render_user_data(args.boot, args.region, "aws", role_arn)
+            lambda role_arn: compressed(render_user_data(args.boot, args.region, "aws", role_arn))
         )
         group = self._security_group(name)
         image = self._image()
@@ -104,7 +104,7 @@ class Ec2Shield(pulumi.ComponentResource):
             associate_public_ip_address=True,
             vpc_security_group_ids=[group.id],
             iam_instance_profile=args.identity,
-            user_data=self._user_data,
+            user_data_base64=self._user_data,
             user_data_replace_on_change=True,
             metadata_options={
                 "http_tokens": "required",

@@ -2,11 +2,10 @@
 
 `machine/cloud-config.yaml` is the start. The tree below `machine/files/` mirrors the machine's file system, and each
 file in the tree becomes one `write_files` entry, byte for byte. A file whose name ends in `.in` has placeholders:
-`@NAME@`. Only these few files differ between deployments. Those that name the origins stay readable in user data and in
-plans. The other files are compressed, because uncompressed they would exceed the limit of EC2.
+`@NAME@`. Only these few files differ between deployments.
 
-EC2 limits user data to 16,384 bytes. Comments count as well: a line of prose in `shield.lua` costs about 60 bytes after
-compression and base64. `tests/unit/infra/shield/test_user_data.py` says how many bytes are left.
+EC2 limits user data to 16,384 bytes, so machines on EC2 get the text compressed as a whole. cloud-init decompresses it
+(cloud-init, "User-data formats").
 """
 
 from __future__ import annotations
@@ -25,16 +24,17 @@ from contract.regions import Cloud, nearest_first
 from infra.blobs import Bucket, Store
 from infra.shield import BootSettings
 
-# Bytes of user data that EC2 takes, before base64 (EC2 User Guide, "Run commands when you launch an EC2 instance").
-USER_DATA_LIMIT = 16 * 1024
+# Bytes of user data that a cloud takes: EC2 before base64 (EC2 User Guide, "Run commands when you launch an EC2
+# instance"), Compute Engine per metadata value ("About VM metadata").
+USER_DATA_LIMITS: Mapping[Cloud, int] = {"aws": 16 * 1024, "gcp": 256 * 1024}
 
 _MACHINE = Path(__file__).parent / "machine"
 _FILES = _MACHINE / "files"
+_CLOUDS: Mapping[Cloud, str] = {"aws": "EC2", "gcp": "Compute Engine"}
 # the local ports that Traffic Server listens on for each origin, as in records.config
 _ORIGIN_PORTS = (9001, 9002, 9003, 9004)
 # The most buckets that a shield can read from, the standby included.
 MOST_ORIGINS = len(_ORIGIN_PORTS)
-_READABLE = {"regions.in", "shield.env.in"}
 # How each request to an origin is authorized: signed for S3, with the service account's token for Cloud Storage.
 _AUTHORIZED: Mapping[Store, str] = {
     "s3": " @plugin=s3_auth.so @pparam=--config @pparam=/run/artifact-edge/s3_auth.config"
@@ -59,6 +59,7 @@ def render_user_data(boot: BootSettings, region: str, cloud: Cloud, role_arn: st
         **_origin_values(origins, standby, boot.buckets[0]),
         "SECRET_ID": boot.secret_id,
         "SECRET_REGION": boot.secret_region,
+        "CERTIFICATE_PARAMETER": boot.certificate_parameter,
         "CLOUD": cloud,
         "ROLE_ARN": role_arn,
     }
@@ -66,13 +67,23 @@ def render_user_data(boot: BootSettings, region: str, cloud: Cloud, role_arn: st
     left_out = set[str]() if any(origin.store == "gcs" for origin in [*origins, *standby]) else _OF_CLOUD_STORAGE
     document["write_files"] = list(_write_files(values, left_out))
     rendered = "#cloud-config\n" + yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=1 << 16)
-    size = len(rendered.encode())
-    if size > USER_DATA_LIMIT:
+    size = user_data_size(rendered, cloud)
+    if size > USER_DATA_LIMITS[cloud]:
         raise UserDataError(
-            f"user data of the shield in {region} is {size} bytes; EC2 takes {USER_DATA_LIMIT}. Shorten the "
-            "files in infra/shield/machine (comments count) or the names of the buckets"
+            f"user data of the shield in {region} is {size} bytes; {_CLOUDS[cloud]} takes {USER_DATA_LIMITS[cloud]}. "
+            "Shorten the files in infra/shield/machine or the names of the buckets"
         )
     return rendered
+
+
+def user_data_size(rendered: str, cloud: Cloud) -> int:
+    """Returns the number of bytes that count towards the cloud's limit."""
+    return len(gzip.compress(rendered.encode(), mtime=0)) if cloud == "aws" else len(rendered.encode())
+
+
+def compressed(rendered: str) -> str:
+    """Returns user data compressed and in base64, as EC2 takes it."""
+    return base64.b64encode(gzip.compress(rendered.encode(), mtime=0)).decode()
 
 
 def _nearest_first(buckets: Sequence[Bucket], region: str) -> list[Bucket]:
@@ -128,17 +139,11 @@ def _write_files(values: Mapping[str, str], left_out: Collection[str]) -> Iterat
         if file.suffix == ".in":
             path = path.removesuffix(".in")
             content = _PLACEHOLDER.sub(lambda placeholder: values[placeholder[1]], content)
-        if file.name in _READABLE:
-            yield {"path": path, "permissions": permissions, "content": content}
-        else:
-            packed = base64.b64encode(gzip.compress(content.encode(), mtime=0)).decode()
-            yield {"path": path, "permissions": permissions, "encoding": "gz+b64", "content": packed}
+        yield {"path": path, "permissions": permissions, "content": content}
 
 
 class _Dumper(yaml.SafeDumper):
-    """A YAML dumper that writes strings of several lines as literal blocks, so that user data stays readable in a
-    console.
-    """
+    """A YAML dumper that writes strings of several lines as literal blocks, so that user data stays readable."""
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, Literal
 
 from pulumi_policy import Policy, PolicyResource, ResourceValidationArgs, Severity, StackValidationArgs
 
@@ -45,17 +45,17 @@ _WRITERS = [
     "*-replication",
     "serviceAccount:project-[0-9]*@storage-transfer-service.iam.gserviceaccount.com",
 ]
-# The secrets that each role may read (docs/architecture.md, "Between the tiers"). The name of the role ends with the
-# key.
-_READERS: Mapping[str, Sequence[SecretName]] = {
-    "shield": ["shield"],
+# The secrets, and the SSM parameter, that each role may read (docs/architecture.md, "Between the tiers"). The name of
+# the role ends with the key.
+_READERS: Mapping[str, Sequence[SecretName | Literal["shield-certificate"]]] = {
+    "shield": ["shield", "shield-certificate"],
     "metadata-api": ["metadata-api"],
     "answer": ["metadata-api"],
     "entitlements": ["edge-kv"],
     "follow": ["edge-kv"],
     "drain": ["purge-signing", "edge-kv"],
 }
-_OWN_READS = {"secretsmanager:getsecretvalue", "secretsmanager:describesecret"}
+_OWN_READS = {"secretsmanager:getsecretvalue", "secretsmanager:describesecret", "ssm:getparameter"}
 _PARAMETERS = ["ssm:getparameter", "ssm:getparameters", "ssm:getparametersbypath", "ssm:getparameterhistory"]
 _STRINGS: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
 
@@ -175,9 +175,13 @@ def _secret_actions(statement: Properties) -> list[str]:
 
 
 def _arn_of(environment: str, secret: str) -> re.Pattern[str]:
-    """Returns a pattern for the ARN of one secret, whose name ends with a hyphen and six random characters."""
-    name = rf"(?:[\w-]+/)?{re.escape(environment)}/{re.escape(secret)}-(?:\?{{6}}|[A-Za-z0-9]{{6}})"
-    return re.compile(rf"arn:aws[\w-]*:secretsmanager:(?:[a-z0-9-]+|\*):\d{{12}}:secret:{name}")
+    """Returns a pattern for the ARN of one secret or SSM parameter. The name in a secret's ARN ends with a hyphen and
+    six random characters.
+    """
+    name = rf"(?:[\w-]+/)?{re.escape(environment)}/{re.escape(secret)}"
+    place = r"(?:[a-z0-9-]+|\*):\d{12}"
+    of_secret = rf"secretsmanager:{place}:secret:{name}-(?:\?{{6}}|[A-Za-z0-9]{{6}})"
+    return re.compile(rf"arn:aws[\w-]*:(?:{of_secret}|ssm:{place}:parameter/{name})")
 
 
 def _permission_holder(resource: PolicyResource | ResourceValidationArgs) -> str:

@@ -105,19 +105,6 @@ def proxied_record_has_worker(record: PolicyResource, stack: StackValidationArgs
 
 
 @whole_stack(
-    "cloudflare-zone-origin-trust-store-set",
-    "The edge trusts certificates of shields from the stack's own certificate authority only.",
-    of={CUSTOM_HOSTNAME},
-    severity=Severity.HIGH,
-    control=our_design("mutual TLS between edge and shield"),
-    fix="Give the zone a cloudflare.CustomOriginTrustStore with the authority's certificate",
-)
-def origin_trust_store_set(hostname: PolicyResource, stack: StackValidationArgs) -> Iterator[str]:
-    if not _in_zone_of(hostname, "cloudflare:index/customOriginTrustStore:CustomOriginTrustStore", stack):
-        yield "no trust store belongs to the zone"
-
-
-@whole_stack(
     "cloudflare-zone-tls-strict",
     "The edge verifies the certificates of shields, and requires TLS 1.2 or later of clients.",
     of={CUSTOM_HOSTNAME},
@@ -241,7 +228,6 @@ POLICIES: list[Policy] = [
     client_certificate_bound,
     hostnames_restricted,
     proxied_record_has_worker,
-    origin_trust_store_set,
     zone_tls_strict,
     compatibility_date_current,
     revocations_bound,

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 REVIEWED = frozenset(
     {
+        "aws:acm/certificate:Certificate",
+        "aws:acm/certificateValidation:CertificateValidation",
         "aws:appautoscaling/policy:Policy",
         "aws:appautoscaling/target:Target",
         "aws:cloudwatch/dashboard:Dashboard",
@@ -69,11 +71,11 @@ REVIEWED = frozenset(
         "aws:sns/topicSubscription:TopicSubscription",
         "aws:sqs/queue:Queue",
         "aws:sqs/queuePolicy:QueuePolicy",
+        "aws:ssm/parameter:Parameter",
         "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
         "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
         "cloudflare:index/customHostname:CustomHostname",
         "cloudflare:index/customHostnameFallbackOrigin:CustomHostnameFallbackOrigin",
-        "cloudflare:index/customOriginTrustStore:CustomOriginTrustStore",
         "cloudflare:index/dnsRecord:DnsRecord",
         "cloudflare:index/mtlsCertificate:MtlsCertificate",
         "cloudflare:index/workersKvNamespace:WorkersKvNamespace",

@@ -78,7 +78,7 @@ def deploy_worker(up: Up, content: str) -> None:
     )
 
 
-def boot_shields(up: Up, user_data: Mapping[str, str]) -> None:
+def boot_shields(up: Up, user_data: Mapping[str, bytes]) -> None:
     """Reboots the machines with the user data of their region, and waits until all shields of those regions answer."""
     shields = [one for one in up.outputs()["shields"] if one["region"] in user_data]
     machines: set[str] = set()
@@ -87,13 +87,18 @@ def boot_shields(up: Up, user_data: Mapping[str, str]) -> None:
         for reservation in ec2.describe_instances()["Reservations"]:
             for machine in reservation["Instances"]:
                 if machine["State"]["Name"] == "running":
-                    changed = {"Value": base64.b64encode(program.encode())}
+                    changed = {"Value": program}
                     ec2.modify_instance_attribute(InstanceId=machine["InstanceId"], UserData=changed)
                     machines.add(machine["InstanceId"])
     before = _shield_processes(up, machines)
     processes.stop(up.sandbox, "machines")  # the running service would keep the machines' old user data
     services.start(up.sandbox, services.RUNTIME)
     _wait(lambda: not before & _shield_processes(up, machines) and all(_healthy(one["address"]) for one in shields))
+
+
+def _user_data(machine: Mapping[str, Any]) -> bytes:
+    """Returns the bytes that a machine boots from. Releases before the compressed user data have it as text."""
+    return base64.b64decode(machine.get("userDataBase64", "")) or machine["userData"].encode()
 
 
 def serves_clients(up: Up) -> None:
@@ -124,7 +129,7 @@ def test_todays_shields_serve_the_last_releases_worker(up: Up) -> None:
 
 def test_the_last_releases_shields_serve_todays_worker(up: Up) -> None:
     now, before = (
-        {one["region"]: one["userData"] for one in inputs_of(all_of, NODE)} for all_of in (deployed(up), released())
+        {one["region"]: _user_data(one) for one in inputs_of(all_of, NODE)} for all_of in (deployed(up), released())
     )
     assert now != before, "nothing to test: the shields boot as those of the release"
     with afterwards(lambda: boot_shields(up, now)):

@@ -15,7 +15,7 @@ from local.stack import PASSPHRASE
 from tests.support.sandbox.up import Up, local
 
 # Certificates among the fields of the secrets that tiers share; a certificate is public, so it may be in plain text.
-PUBLIC = {"server_ca", "client_ca", "server_certificate", "client_certificate"}
+PUBLIC = {"client_ca", "client_certificate"}
 
 
 def pulumi(up: Up, *arguments: str) -> str:

@@ -30,8 +30,8 @@ import pytest
 from cloudflare import Cloudflare
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from emulation import processes
-from emulation.cloudflare import pki, workerd
+from emulation import pki, processes
+from emulation.cloudflare import workerd
 from emulation.cloudflare.zone_owner import active_zone
 from emulation.layout import CLOUDFLARE_PORT, DNS_PORT, POP_HTTPS_PORT, POPS, Sandbox
 
@@ -39,6 +39,7 @@ ACCOUNT = "0123456789abcdef0123456789abcdef"
 DOMAIN = "artifact-edge.test"
 HOST = f"packages.{DOMAIN}"
 SHIELDS = [f"{region}-0.shield.{DOMAIN}" for region in ("us-east-1", "eu-west-1")]
+PRIVATE = "ap-south-1-0"  # the shield whose certificate comes from a private authority
 SECRET = "the-origin-key-that-nobody-may-see"
 BODY = bytes(range(256)) * 400
 
@@ -188,15 +189,15 @@ def network() -> Generator[Network]:
     directory.chmod(0o755)
     sandbox = Sandbox(directory=directory, loopback="127.93")
     try:
-        with _stub_dns(sandbox), _stub_shield(sandbox) as (shield, authority, pair), _emulator(sandbox):
-            yield _provisioned(sandbox, shield, authority, pair)
+        with _stub_dns(sandbox), _stub_shield(sandbox) as (shield, pair), _emulator(sandbox):
+            yield _provisioned(sandbox, shield, pair)
     finally:
         for name in processes.names(sandbox):
             processes.stop(sandbox, name)
         shutil.rmtree(directory)
 
 
-def _provisioned(sandbox: Sandbox, shield: Shield, authority: str, pair: pki.Issued) -> Network:
+def _provisioned(sandbox: Sandbox, shield: Shield, pair: pki.Issued) -> Network:
     api = Cloudflare(api_token="any", base_url=sandbox.cloudflare_url, max_retries=0, timeout=60)
     zone = active_zone(api, ACCOUNT, DOMAIN)
     namespace = api.kv.namespaces.create(account_id=ACCOUNT, title="entitlements")
@@ -204,7 +205,6 @@ def _provisioned(sandbox: Sandbox, shield: Shield, authority: str, pair: pki.Iss
         account_id=ACCOUNT, ca=False, certificates=pair.chain.decode(), private_key=pair.key.decode()
     )
     assert namespace and certificate and certificate.id
-    api.acm.custom_trust_store.create(zone_id=zone, certificate=authority)
     for setting, value in (("ssl", "strict"), ("min_tls_version", "1.2")):
         api.zones.settings.edit(setting, zone_id=zone, value=value)
     context = ssl.create_default_context(cafile=str(sandbox.path("pki", "edge-ca.pem")))
@@ -320,29 +320,16 @@ def test_a_stale_document_is_served_while_the_shield_fails(network: Network) -> 
     assert (stale.status_code, stale.content, stale.headers["cf-cache-status"]) == (200, BODY, "STALE")
 
 
-def test_a_shield_with_an_untrusted_certificate_receives_no_request(network: Network) -> None:
-    store = network.api.acm.custom_trust_store
-    (trusted,) = list(store.list(zone_id=network.zone))
-    store.delete(trusted.id, zone_id=network.zone)
+@pytest.mark.parametrize("encryption_mode", ["strict", "full"])
+def test_a_shield_with_a_private_certificate_receives_no_request(network: Network, encryption_mode: str) -> None:
+    settings = network.api.zones.settings
+    settings.edit("ssl", zone_id=network.zone, value=encryption_mode)
     try:
-        answer = network.get("/npm/untrusted")
+        answer = network.get(f"/npm/private-{encryption_mode}?shield={PRIVATE}")
     finally:
-        store.create(zone_id=network.zone, certificate=trusted.certificate)
-    assert (answer.status_code, network.shield.request_count("/npm/untrusted")) == (502, 0)
-    assert network.get("/npm/untrusted").status_code == 200
-
-
-def test_a_zone_that_is_not_strict_trusts_any_shield(network: Network) -> None:
-    store, settings = network.api.acm.custom_trust_store, network.api.zones.settings
-    (trusted,) = list(store.list(zone_id=network.zone))
-    store.delete(trusted.id, zone_id=network.zone)
-    settings.edit("ssl", zone_id=network.zone, value="full")
-    try:
-        answer = network.get("/npm/believed")
-    finally:
-        store.create(zone_id=network.zone, certificate=trusted.certificate)
         settings.edit("ssl", zone_id=network.zone, value="strict")
-    assert (answer.status_code, network.shield.request_count("/npm/believed")) == (200, 1)
+    assert (answer.status_code, network.shield.request_count(f"/npm/private-{encryption_mode}")) == (502, 0)
+    assert network.get(f"/npm/private-{encryption_mode}").status_code == 200
 
 
 def test_clients_with_an_old_tls_version_are_refused(network: Network) -> None:
@@ -515,7 +502,7 @@ def _stub_dns(sandbox: Sandbox) -> Generator[None]:
                 query = dns.message.from_wire(wire)
                 response = dns.message.make_response(query)
                 name = query.question[0].name
-                if str(name).rstrip(".") in SHIELDS:
+                if str(name).rstrip(".").endswith(f".shield.{DOMAIN}"):
                     response.answer.append(dns.rrset.from_text(name, 1, "IN", "A", _shield_address(sandbox)))
                 server.sendto(response.to_wire(), client)
 
@@ -524,30 +511,42 @@ def _stub_dns(sandbox: Sandbox) -> Generator[None]:
 
 
 @contextmanager
-def _stub_shield(sandbox: Sandbox) -> Generator[tuple[Shield, str, pki.Issued]]:
-    """Runs the stub shield, a TLS server that requires a client certificate of its own CA.
+def _stub_shield(sandbox: Sandbox) -> Generator[tuple[Shield, pki.Issued]]:
+    """Runs the stub shield, a TLS server that requires a client certificate of a private authority.
 
-    Yields the received requests, the CA certificate and a client's key pair.
+    Yields the received requests and a client's key pair.
     """
-    authority = pki.Authority(sandbox.path("shield", "edge-ca.pem").parent)
-    files: dict[str, Path] = {"ca": authority.certificate_file}
-    issued = authority.issue(SHIELDS)
-    for name, content in (("chain", issued.chain), ("key", issued.key)):
-        files[name] = sandbox.path("shield", name)
-        pki.write_private(files[name], content)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(files["chain"], files["key"])
-    context.load_verify_locations(files["ca"])
+    private = pki.Authority(sandbox.path("shield", "edge-ca.pem").parent)
+    public = pki.Authority(sandbox.path("pki", "edge-ca.pem").parent)
+    context = _server_context(sandbox, "public", public.issue(SHIELDS))
+    context.load_verify_locations(private.certificate_file)
     context.verify_mode = ssl.CERT_REQUIRED
+    privately_trusted = _server_context(sandbox, "private", private.issue([f"{PRIVATE}.shield.{DOMAIN}"]))
+
+    def choose(connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
+        if (name or "").startswith(PRIVATE):
+            connection.context = privately_trusted
+
+    context.sni_callback = choose
     shield = Shield()
     server = _Server((_shield_address(sandbox), 8443), _answering(shield))
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield shield, files["ca"].read_text(), authority.issue(["edge"], ExtendedKeyUsageOID.CLIENT_AUTH)
+        yield shield, private.issue(["edge"], ExtendedKeyUsageOID.CLIENT_AUTH)
     finally:
         server.shutdown()
         server.server_close()
+
+
+def _server_context(sandbox: Sandbox, name: str, issued: pki.Issued) -> ssl.SSLContext:
+    """Returns the TLS context of a server that presents a certificate."""
+    chain, key = sandbox.path("shield", f"{name}.pem"), sandbox.path("shield", f"{name}.key")
+    pki.write_private(chain, issued.chain)
+    pki.write_private(key, issued.key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, key)
+    return context
 
 
 class _Server(http.server.ThreadingHTTPServer):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 from collections.abc import Callable, Generator, Mapping
@@ -15,6 +16,7 @@ from typing import Any, cast
 import boto3
 import yaml
 
+from infra.shield.user_data import compressed
 from local import operator
 from previews import plans
 from previews.temporary_sandbox import TemporarySandbox, temporary_sandbox
@@ -25,7 +27,7 @@ RECORDINGS = Path(__file__).parents[1] / "unit" / "gates" / "recorded"
 
 Config = dict[str, Any]
 _KEPT = ("urn", "type", "custom", "parent", "inputs", "dependencies", "propertyDependencies")
-_PROGRAMS = ("content", "userData", "user-data", "schema")
+_PROGRAMS = ("content", "userData", "userDataBase64", "user-data", "schema")
 
 
 @contextmanager
@@ -132,14 +134,16 @@ def _shortened(value: Any) -> Any:
     if isinstance(value, dict):
         members = cast(dict[str, Any], value)
         return {
-            key: _boot(item) if key in _PROGRAMS and isinstance(item, str) else _shortened(item)
+            key: _boot(key, item) if key in _PROGRAMS and isinstance(item, str) else _shortened(item)
             for key, item in members.items()
         }
     return [_shortened(item) for item in cast(list[Any], value)] if isinstance(value, list) else value
 
 
-def _boot(program: str) -> str:
-    """Returns the lines of a boot program that contain an S3 bucket's URL."""
+def _boot(key: str, program: str) -> str:
+    """Returns the lines of a boot program that contain an S3 bucket's URL, in the form of the property `key`."""
+    if key == "userDataBase64":
+        return compressed(_boot("userData", gzip.decompress(base64.b64decode(program)).decode()))
     return "\n".join(line.strip() for line in program.splitlines() if "https://" in line and "amazonaws.com" in line)
 
 

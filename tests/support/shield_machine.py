@@ -35,18 +35,18 @@ class Shield:
 
     def __init__(self, sandbox: Sandbox, certificates: Path) -> None:
         authority = Authority("edge and shields")
-        server, self._server_key = authority.issue("us-east-1-0.shield.test")
+        certificate = authority.issue("us-east-1-0.shield.test")
         client, client_key = authority.issue("edge")
         (certificates / "client.pem").write_text(client + client_key)
-        secret = {
-            "server_certificate": server,
-            "server_key": self._server_key,
-            "client_ca": authority.certificate,
-            "origin_key": ORIGIN_KEY,
-        }
+        secret = {"client_ca": authority.certificate, "origin_key": ORIGIN_KEY}
         self.sandbox = sandbox
         self.cloud = Cloud(
-            sandbox.dns_address, AWS_PORT, DNS_PORT, secret, Credentials("local", "local", token="local" * 200)
+            sandbox.dns_address,
+            AWS_PORT,
+            DNS_PORT,
+            secret,
+            certificate,
+            Credentials("local", "local", token="local" * 200),
         )
         self.address = f"{sandbox.loopback}.2.1"
         self.url = f"https://{self.address}:8443"
@@ -64,6 +64,7 @@ class Shield:
             buckets=[Bucket("packages-us-east-1", "us-east-1", NEAR), Bucket("packages-eu-west-1", "eu-west-1", FAR)],
             secret_id="artifact-edge/test/shield",
             secret_region="us-east-1",
+            certificate_parameter="/artifact-edge/test/shield-certificate",
         )
         role = "arn:aws:iam::123456789012:role/artifact-edge-test-shield"
         return [Instance("i-0001", self.address, render_user_data(settings, "us-east-1", "aws", role))]

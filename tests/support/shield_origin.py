@@ -1,10 +1,11 @@
-"""Emulates in one process the services that a shield calls: S3 buckets behind virtual hosts, Secrets Manager, DNS, and
-the instance metadata service. botocore, an independent implementation, recomputes the signature of each S3 request. A
-request with a different signature is refused.
+"""Emulates in one process the services that a shield calls: S3 buckets behind virtual hosts, Secrets Manager, Systems
+Manager, Certificate Manager, DNS, and the instance metadata service. botocore, an independent implementation,
+recomputes the signature of each S3 request. A request with a different signature is refused.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import socketserver
@@ -23,10 +24,12 @@ import dns.rrset
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from cryptography.hazmat.primitives import serialization
 
 from emulation.layout import INSTANCES_PATH
 
 IMMUTABLE = "public, max-age=31536000, immutable"
+CERTIFICATE_ARN = "arn:aws:acm:us-east-1:123456789012:certificate/00000000-0000-4000-8000-000000000000"
 LAST_MODIFIED = "Thu, 01 Jan 2026 00:00:00 GMT"
 
 
@@ -69,6 +72,7 @@ class Cloud:
     port: int
     dns_port: int
     secret: Mapping[str, str]
+    certificate: tuple[str, str]
     credentials: Credentials
     objects: dict[tuple[str, str], Stored] = field(default_factory=dict[tuple[str, str], Stored])
     failing: dict[str, int] = field(default_factory=dict[str, int])
@@ -119,10 +123,26 @@ class _Requests(BaseHTTPRequestHandler):
         pass
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        assert self.headers["X-Amz-Target"] == "secretsmanager.GetSecretValue"
-        secret = {"Name": "shield", "SecretString": json.dumps(dict(self._cloud.secret))}
-        self._answer(200, json.dumps(secret).encode(), {"Content-Type": "application/x-amz-json-1.1"})
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        answers: dict[str, Callable[[], dict[str, Any]]] = {
+            "secretsmanager.GetSecretValue": lambda: {
+                "Name": "shield",
+                "SecretString": json.dumps(dict(self._cloud.secret)),
+            },
+            "AmazonSSM.GetParameter": lambda: {"Parameter": {"Name": request["Name"], "Value": CERTIFICATE_ARN}},
+            "CertificateManager.ExportCertificate": lambda: self._exported(request),
+        }
+        answer = answers[self.headers["X-Amz-Target"]]()
+        self._answer(200, json.dumps(answer).encode(), {"Content-Type": "application/x-amz-json-1.1"})
+
+    def _exported(self, request: Mapping[str, str]) -> dict[str, str]:
+        """Returns the machine's certificate, with its key encrypted as ExportCertificate does."""
+        assert request["CertificateArn"] == CERTIFICATE_ARN
+        certificate, key = self._cloud.certificate
+        encryption = serialization.BestAvailableEncryption(base64.b64decode(request["Passphrase"]))
+        private = serialization.load_pem_private_key(key.encode(), password=None)
+        encrypted = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+        return {"Certificate": certificate, "CertificateChain": "", "PrivateKey": encrypted.decode()}
 
     def do_PUT(self) -> None:
         assert self.path.endswith("/latest/api/token")

@@ -14,7 +14,9 @@ import yaml
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from bootstrap.permissions import within_boundary
-from emulation.cloudflare import in_process, pki
+from emulation import pki
+from emulation.aws.certificates import patch_certificates
+from emulation.cloudflare import in_process
 from emulation.cloudflare.public_dns import PublicDns
 from emulation.cloudflare.zone_owner import active_zone
 from emulation.gcp import in_process as google
@@ -65,6 +67,7 @@ def brought_up(stack: str, config: dict[str, str], directory: Path) -> tuple[Dep
 
     Returns the deployment and a client of its Google Cloud project.
     """
+    patch_certificates(lambda: pki.Authority(directory))
     account = in_process.client(directory, resolve=PublicDns("https://route53.amazonaws.com"))
     edge = json.loads(config["artifact-edge:edge"])
     active_zone(account, edge["account_id"], edge["zone"])
@@ -105,7 +108,6 @@ def write_edge_secret(environment: str, directory: Path) -> None:
     secret = {
         "client_certificate": pair.chain.decode(),
         "client_key": pair.key.decode(),
-        "server_ca": authority.certificate_file.read_text(),
         "origin_key": ORIGIN_KEY,
         "token_signing_key": SIGNING_KEY,
     }

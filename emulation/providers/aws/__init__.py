@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from emulation.providers.aws import (
+    acm,
     appautoscaling,
     cloudwatch,
     dynamodb,
@@ -23,6 +24,7 @@ from emulation.providers.aws import (
     secretsmanager,
     sns,
     sqs,
+    ssm,
 )
 from emulation.providers.handler import Function, Handler
 
@@ -36,6 +38,7 @@ def handlers() -> Iterable[Handler]:
         *s3_watch.handlers(),
         dynamodb.Table(),
         dynamodb_replicas.TableReplica(),
+        *acm.handlers(),
         *appautoscaling.handlers(),
         *ec2.handlers(),
         *events.handlers(),
@@ -47,6 +50,7 @@ def handlers() -> Iterable[Handler]:
         *cloudwatch.handlers(),
         *sns.handlers(),
         *sqs.handlers(),
+        *ssm.handlers(),
     ]
 
 

@@ -22,7 +22,6 @@ def handlers(clients: Clients = from_environment) -> Iterable[Handler]:
         workers.Script(clients),
         workers.Route(clients),
         certificates.MtlsCertificate(clients),
-        certificates.CustomOriginTrustStore(clients),
     ]
 
 

@@ -1,5 +1,4 @@
-"""Handles the client certificates of workers, and the certificate authorities that a zone trusts for its origins.
-Pulumi replaces such a resource to change it."""
+"""Handles the client certificates of workers. Pulumi replaces such a certificate to change it."""
 
 from __future__ import annotations
 
@@ -19,14 +18,3 @@ class MtlsCertificate(Scoped):
     @property
     def _api(self) -> Any:
         return self._clients().mtls_certificates
-
-
-class CustomOriginTrustStore(Scoped):
-    resource = pulumi_cloudflare.CustomOriginTrustStore
-    emulated = frozenset({"zoneId", "certificate"})
-    replace_on = emulated
-    scope = "zoneId"
-
-    @property
-    def _api(self) -> Any:
-        return self._clients().acm.custom_trust_store

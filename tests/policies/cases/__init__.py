@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.policies.cases import (
     access,
     alarms,
+    certificates,
     compute,
     copies,
     database,
@@ -27,6 +28,7 @@ from tests.policies.cases import (
 CASES = [
     *dns.CASES,
     *edge.CASES,
+    *certificates.CASES,
     *network.CASES,
     *shields.CASES,
     *compute.CASES,

@@ -11,7 +11,6 @@ from tests.policies.resources import resource
 ROUTE = "cloudflare:index/workersRoute:WorkersRoute"
 SUBDOMAIN = "cloudflare:index/workersScriptSubdomain:WorkersScriptSubdomain"
 DNS_RECORD = "cloudflare:index/dnsRecord:DnsRecord"
-TRUST = "cloudflare:index/customOriginTrustStore:CustomOriginTrustStore"
 HOST = "packages.x.io"
 FALLBACK = "cloudflare:index/customHostnameFallbackOrigin:CustomHostnameFallbackOrigin"
 
@@ -132,16 +131,6 @@ CASES = [
     Case(
         "cloudflare-dns-proxied-record-has-worker",
         [resource(DNS_RECORD, {"name": "test.z.io", "proxied": True}), resource(FALLBACK, {"origin": "test.z.io"})],
-    ),
-    Case("cloudflare-zone-origin-trust-store-set", [hostname()], "no trust store belongs to the zone"),
-    Case(
-        "cloudflare-zone-origin-trust-store-set",
-        [hostname(), resource(TRUST, {"zoneId": "another"})],
-        "no trust store belongs to the zone",
-    ),
-    Case(
-        "cloudflare-zone-origin-trust-store-set",
-        [hostname(), resource(TRUST, {"zoneId": "z"})],
     ),
     Case("cloudflare-zone-tls-strict", [hostname()], "is not set", count=3),
     *[

@@ -97,7 +97,12 @@ VERSIONED = {"versioningConfiguration": {"status": "Enabled"}}
 
 
 USER_DATA = render_user_data(
-    BootSettings([Bucket("b", "us-east-1", "b.s3")], "artifact-edge/unit/shield", "us-east-1"),
+    BootSettings(
+        [Bucket("b", "us-east-1", "b.s3")],
+        "artifact-edge/unit/shield",
+        "us-east-1",
+        "/unit/certificate",
+    ),
     "us-east-1",
     "aws",
     "arn:aws:iam::123456789012:role/unit-shield",

@@ -9,6 +9,7 @@ from tests.policies.mutations import (
     StackMutation,
     access,
     alarms,
+    certificates,
     compute,
     copies,
     database,
@@ -30,6 +31,7 @@ from tests.policies.mutations import (
 MUTATIONS: list[Mutation | StackMutation] = [
     *dns.MUTATIONS,
     *edge.MUTATIONS,
+    *certificates.MUTATIONS,
     *network.MUTATIONS,
     *shields.MUTATIONS,
     *compute.MUTATIONS,

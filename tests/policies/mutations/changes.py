@@ -62,8 +62,10 @@ def _within(props: Any, way: Sequence[str]) -> Any:
 def text(path: str, edit: Callable[[str], str]) -> Change:
     """Makes a mutation that replaces the string property at `path` by the result of `edit`."""
 
+    *way, last = path.split(".")
+
     def change(broken: Registered) -> Sequence[Registered]:
-        return put(path, edit(broken.inputs[path]))(broken)
+        return put(path, edit(_within(broken.inputs, way)[last]))(broken)
 
     return change
 

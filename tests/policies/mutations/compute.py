@@ -33,11 +33,13 @@ MUTATIONS = [
     Mutation("multi-machine-forwarding-and-login-keys-off", [GCE], "forwards", put("canIpForward", True)),
     Mutation("multi-machine-type-allowed", [EC2], "a dear type", put("instanceType", "i4i.32xlarge")),
     Mutation("multi-machine-type-allowed", [GCE], "a dear type", put("machineType", "n2-standard-128")),
+    Mutation("multi-machine-user-data-without-secrets", [EC2], "a key", put("userData", PRIVATE_KEY)),
+    Mutation("multi-machine-user-data-without-secrets", [EC2], "a packed key", put("userDataBase64", PACKED)),
     Mutation(
-        "multi-machine-user-data-without-secrets", [EC2], "a key", text("userData", lambda data: data + PRIVATE_KEY)
-    ),
-    Mutation(
-        "multi-machine-user-data-without-secrets", [EC2], "a packed key", text("userData", lambda data: data + PACKED)
+        "multi-machine-user-data-without-secrets",
+        [GCE],
+        "a key among others",
+        text("metadata.user-data", lambda data: data + PRIVATE_KEY),
     ),
     Mutation("multi-machine-user-data-without-secrets", [GCE], "a key", put("metadata.startup-script", PRIVATE_KEY)),
 ]

@@ -11,7 +11,6 @@ ROUTE = "cloudflare:index/workersRoute:WorkersRoute"
 DNS_RECORD = "cloudflare:index/dnsRecord:DnsRecord"
 FALLBACK = "cloudflare:index/customHostnameFallbackOrigin:CustomHostnameFallbackOrigin"
 HOSTNAME = "cloudflare:index/customHostname:CustomHostname"
-TRUST = "cloudflare:index/customOriginTrustStore:CustomOriginTrustStore"
 SETTING = "cloudflare:index/zoneSetting:ZoneSetting"
 SUBDOMAIN = "cloudflare:index/workersScriptSubdomain:WorkersScriptSubdomain"
 
@@ -40,13 +39,6 @@ MUTATIONS = [
         [DNS_RECORD],
         "another name",
         add_resource(DNS_RECORD, name="www.x.io", proxied=True),
-    ),
-    Mutation("cloudflare-zone-origin-trust-store-set", [TRUST], "no trust store", remove),
-    Mutation(
-        "cloudflare-zone-origin-trust-store-set",
-        [HOSTNAME],
-        "another zone",
-        add_resource(HOSTNAME, zoneId="x", hostname="x.io"),
     ),
     Mutation(
         "cloudflare-zone-tls-strict", [HOSTNAME], "another zone", add_resource(HOSTNAME, zoneId="x", hostname="x.io")

@@ -21,8 +21,8 @@ GCE_FRONT = "gcp:compute/targetInstance:TargetInstance"
 
 def without_region(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:
     """Yields the stack without the machines of one shield region, for each region in turn."""
-    for shield in (each for each in stack if each.type.startswith("artifact-edge:shield:")):
-        yield [each for each in stack if each.type not in (EC2, GCE) or each.parent != shield.urn]
+    for shield in {each.parent for each in stack if each.type in (EC2, GCE)}:
+        yield [each for each in stack if each.type not in (EC2, GCE) or each.parent != shield]
 
 
 def on_one_cloud(stack: Sequence[Registered]) -> Iterator[Sequence[Registered]]:

@@ -125,6 +125,17 @@ def _of_another(schedule: Registered) -> Sequence[Registered]:
     return [replace(schedule, inputs={**schedule.inputs, "database": "another"}, dependencies=kept)]
 
 
+def parameters() -> list[Violation]:
+    """Returns violations that store a secret where more roles can read it than a secret."""
+    policy, parameter = "aws-ssm-parameter-no-secret", "aws:ssm/parameter:Parameter"
+    added = add_resource(parameter, value="hunter2")
+    return [
+        Violation("parameter: another one holds a password", policy, "value", BUCKET, added),
+        Violation("parameter: it holds a password", policy, "value", parameter, put("value", "hunter2")),
+        Violation("parameter: it is a secret string", policy, "SecureString", parameter, put("type", "SecureString")),
+    ]
+
+
 def unreviewed() -> list[Violation]:
     """Returns violations that add a resource of a type that policies do not know. Several of these types are free."""
 
@@ -139,7 +150,6 @@ def unreviewed() -> list[Violation]:
         added("an inventory sent elsewhere", "aws:s3/inventory:Inventory", bucket="x"),
         added("a website", "aws:s3/bucketWebsiteConfiguration:BucketWebsiteConfiguration", bucket="x"),
         added("an archive tier", "aws:s3/bucketIntelligentTieringConfiguration:BucketIntelligentTieringConfiguration"),
-        added("a parameter that holds a secret", "aws:ssm/parameter:Parameter", type="String", value="hunter2"),
         added("a peering of networks", "aws:ec2/vpcPeeringConnection:VpcPeeringConnection", vpcId="x"),
         added("a user", "aws:iam/user:User", name="x"),
         added("a spot machine", "aws:ec2/spotInstanceRequest:SpotInstanceRequest", instanceType="i4i.large"),
@@ -177,4 +187,4 @@ def unreviewed() -> list[Violation]:
     ]
 
 
-VIOLATIONS = [*keys(), *databases(), *unreviewed()]
+VIOLATIONS = [*keys(), *databases(), *parameters(), *unreviewed()]

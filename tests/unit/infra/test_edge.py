@@ -16,7 +16,8 @@ import pytest
 from cloudflare import Cloudflare
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from emulation.cloudflare import api, in_process, pki
+from emulation import pki
+from emulation.cloudflare import api, in_process
 from emulation.cloudflare.zone_owner import active_zone
 from emulation.providers import cloudflare as emulated_cloudflare
 from emulation.providers.aws import functions, handlers
@@ -96,7 +97,6 @@ def edge_on(account: Cloudflare, directory: Path) -> Deployment:
     secrets = EdgeSecrets(
         client_certificate=pair.chain.decode(),
         client_key=pair.key.decode(),
-        server_ca=authority.certificate_file.read_text(),
         origin_key="o" * 43,
         token_signing_key="s" * 43,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import re
 from collections.abc import Mapping
@@ -149,7 +151,7 @@ def test_only_the_edge_receives_a_key() -> None:
 def test_shields_fetch_from_the_nearest_bucket_first() -> None:
     machines = first_up("local").of(aws.ec2.Instance)
     for name, first, second in (("us-east-1-0", "us-east-1", "eu-west-1"), ("eu-west-1-0", "eu-west-1", "us-east-1")):
-        rendered = machines[name].inputs["userData"]
+        rendered = gzip.decompress(base64.b64decode(machines[name].inputs["userDataBase64"])).decode()
         hosts = [f"artifact-edge-local-example-{region}.s3.{region}.amazonaws.com" for region in (first, second)]
         assert yaml.safe_load(rendered)["write_files"]
         assert 0 < rendered.index(hosts[0]) < rendered.index(hosts[1])

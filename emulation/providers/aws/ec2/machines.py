@@ -3,6 +3,7 @@ provider."""
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pulumi_aws as aws
@@ -32,6 +33,7 @@ def handlers() -> list[Handler]:
                     "vpcSecurityGroupIds",
                     "iamInstanceProfile",
                     "userData",
+                    "userDataBase64",
                     "metadataOptions",
                     "rootBlockDevice",
                     "associatePublicIpAddress",
@@ -58,7 +60,7 @@ def _make_instance(ec2: Api, inputs: Properties) -> str:
         "InstanceType": inputs["instanceType"],
         "SubnetId": inputs["subnetId"],
         "SecurityGroupIds": inputs.get("vpcSecurityGroupIds", []),
-        "UserData": inputs.get("userData", ""),
+        "UserData": base64.b64decode(inputs.get("userDataBase64", "")) or inputs.get("userData", ""),
         "MinCount": 1,
         "MaxCount": 1,
         "MetadataOptions": {

@@ -12,7 +12,7 @@ import pytest
 from cloudflare import Cloudflare
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from emulation.cloudflare import pki
+from emulation import pki
 from emulation.cloudflare.api import create_app
 from emulation.cloudflare.in_process import client
 from emulation.cloudflare.zones import REGISTRAR_PATH
@@ -318,16 +318,6 @@ def test_a_key_of_another_certificate_is_refused(api: Cloudflare, authority: pki
                 account_id=ACCOUNT, ca=False, certificates=chain.decode(), private_key=key.decode()
             )
     assert list(api.mtls_certificates.list(account_id=ACCOUNT)) == []
-
-
-def test_only_a_root_is_trusted_as_an_origins_authority(api: Cloudflare, zone: str, authority: pki.Authority) -> None:
-    with pytest.raises(cloudflare.BadRequestError, match="root"):
-        leaf = authority.issue(["origin.test"]).chain.decode()
-        api.acm.custom_trust_store.create(zone_id=zone, certificate=leaf)
-    root = authority.certificate_file.read_text()
-    trusted = api.acm.custom_trust_store.create(zone_id=zone, certificate=root)
-    assert trusted
-    assert [known.certificate for known in api.acm.custom_trust_store.list(zone_id=zone)] == [root]
 
 
 def test_only_urls_are_purged(api: Cloudflare, zone: str) -> None:

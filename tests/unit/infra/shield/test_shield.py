@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 
 import pulumi
 import pulumi_aws as aws
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("aws_cloud")
 REGION = "eu-west-1"
 EDGE = ["173.245.48.0/20", "103.21.244.0/22"]
 SECRET = "artifact-edge/test/shield"
-BOOT = BootSettings([Bucket("objects", REGION, f"objects.s3.{REGION}.amazonaws.com")], SECRET, "us-east-1")
+BOOT = BootSettings([Bucket("objects", REGION, f"objects.s3.{REGION}.amazonaws.com")], SECRET, "us-east-1", "/cert")
 
 
 def shield(machine_type: str = "i4i.large", nodes: int = 2) -> Deployment:
@@ -61,7 +62,7 @@ def test_each_machine_has_its_address_and_boots_the_user_data_of_its_region() ->
     assert sorted(addresses.values()) == sorted(by_instance.values())
     for instance in by_instance:
         data = ec2.describe_instance_attribute(InstanceId=instance, Attribute="userData")["UserData"]["Value"]
-        assert base64.b64decode(data).decode() == render_user_data(BOOT, REGION, "aws", role)
+        assert gzip.decompress(base64.b64decode(data)).decode() == render_user_data(BOOT, REGION, "aws", role)
 
 
 def test_machines_are_spread_over_availability_zones() -> None:

@@ -12,7 +12,7 @@ import pytest
 from cloudflare import Cloudflare
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from emulation.cloudflare import pki
+from emulation import pki
 from emulation.cloudflare.in_process import client
 from emulation.cloudflare.zone_owner import active_zone
 from emulation.providers import schema
@@ -91,11 +91,6 @@ def everything(cloud: Cloud, tmp_path: Path) -> dict[Any, Created]:
             ca=False,
             certificates=pair.chain.decode(),
             privateKey=pair.key.decode(),
-        ),
-        pulumi_cloudflare.CustomOriginTrustStore: cloud.create(
-            pulumi_cloudflare.CustomOriginTrustStore,
-            zoneId=zone,
-            certificate=authority.certificate_file.read_text(),
         ),
         pulumi_cloudflare.DnsRecord: cloud.create(
             pulumi_cloudflare.DnsRecord,

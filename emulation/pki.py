@@ -1,7 +1,8 @@
-"""The certificate authority of the emulated edge, which issues certificates for the hosts of the zones.
+"""The sandbox's public certificate authority, which emulates those that clients trust by default.
 
-These certificates take the place of those that Cloudflare issues for a zone. Clients of the sandbox trust
-`pki/edge-ca.pem` in the sandbox's directory.
+It issues the certificates of the emulated Cloudflare and of the emulated AWS Certificate Manager. Its own certificate
+is `pki/edge-ca.pem` in the sandbox's directory. Programs that connect to real servers as well trust `pki/public.pem`,
+which adds the authorities of this machine.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+# The authorities that Debian's package ca-certificates installs.
+MACHINE_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 LIFETIME = datetime.timedelta(days=90)  # certificates are valid for 90 days, as Cloudflare's universal certificates are
 AUTHORITY_LIFETIME = datetime.timedelta(days=3650)
 
@@ -60,6 +63,27 @@ class Authority:
             .sign(self._key, hashes.SHA256())
         )
         return Issued(_certificate_pem(certificate) + _certificate_pem(self._certificate), _key_pem(key))
+
+
+def public_authorities(directory: Path) -> bytes:
+    """Returns, as PEM, the authorities that a program in the sandbox trusts by default.
+
+    They are the sandbox's authority and those of the file in SSL_CERT_FILE, or of Debian's package ca-certificates when
+    the variable is not set.
+    """
+    trusted = Path(os.environ.get("SSL_CERT_FILE", MACHINE_AUTHORITIES))
+    others = trusted.read_bytes() if trusted.exists() else b""
+    own = Authority(directory).certificate_file.read_bytes()
+    return others if own in others else others + own
+
+
+def write_public_authorities(directory: Path) -> Path:
+    """Writes the public authorities to `public.pem` in `directory`, and returns the file's path."""
+    bundle = directory / "public.pem"
+    content = public_authorities(directory)
+    if not bundle.exists() or bundle.read_bytes() != content:
+        write_private(bundle, content)
+    return bundle
 
 
 def names_of(chain: bytes) -> set[str]:

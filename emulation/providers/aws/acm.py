@@ -1,0 +1,90 @@
+"""AWS Certificate Manager: public certificates, and the wait for their validation."""
+
+from __future__ import annotations
+
+import time
+
+import pulumi_aws as aws
+
+from emulation.providers.aws.clients import tag_list, tag_map
+from emulation.providers.aws.described import Api, Described
+from emulation.providers.handler import CloudError, Handler, Properties
+
+_SETTABLE = {"domainName", "keyAlgorithm", "options", "region", "tags", "validationMethod"}
+# The provider waits for 75 minutes. DNS in the sandbox changes at once.
+_PATIENCE_SECONDS = 60.0
+
+
+def handlers() -> list[Handler]:
+    """Returns one handler for each resource type."""
+    return [
+        Described(
+            aws.acm.Certificate,
+            "acm",
+            make=_request,
+            describe=_describe,
+            remove=lambda acm, id, state: acm.delete_certificate(CertificateArn=id),
+            replace_on=frozenset(_SETTABLE - {"tags"}),
+        ),
+        Described(
+            aws.acm.CertificateValidation,
+            "acm",
+            make=_wait,
+            describe=_describe_validation,
+            remove=lambda acm, id, state: None,  # the resource is only the wait
+            replace_on=frozenset({"certificateArn", "region", "validationRecordFqdns"}),
+        ),
+    ]
+
+
+def _request(acm: Api, inputs: Properties) -> str:
+    if unknown := inputs.keys() - _SETTABLE:
+        raise CloudError(f"certificates with {', '.join(sorted(unknown))} are not emulated")
+    if inputs.get("validationMethod") != "DNS":
+        raise CloudError("only certificates with the validation method DNS are emulated")
+    arn: str = acm.request_certificate(
+        DomainName=inputs["domainName"],
+        ValidationMethod="DNS",
+        KeyAlgorithm=inputs.get("keyAlgorithm", "RSA_2048"),
+        Options={"Export": inputs.get("options", {}).get("export", "DISABLED")},
+        Tags=tag_list(inputs.get("tags")),
+    )["CertificateArn"]
+    return arn
+
+
+def _describe(acm: Api, id: str, state: Properties) -> Properties | None:
+    found = acm.describe_certificate(CertificateArn=id)["Certificate"]
+    tags = tag_map(acm.list_tags_for_certificate(CertificateArn=id)["Tags"])
+    return {
+        "arn": id,
+        "status": found["Status"],
+        "type": found["Type"],
+        "region": acm.meta.region_name,
+        "domainValidationOptions": [
+            {
+                "domainName": option["DomainName"],
+                "resourceRecordName": option["ResourceRecord"]["Name"],
+                "resourceRecordType": option["ResourceRecord"]["Type"],
+                "resourceRecordValue": option["ResourceRecord"]["Value"],
+            }
+            for option in found["DomainValidationOptions"]
+        ],
+        **({"tags": tags} if tags or "tags" in state else {}),
+    }
+
+
+def _wait(acm: Api, inputs: Properties) -> str:
+    arn: str = inputs["certificateArn"]
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while (status := acm.describe_certificate(CertificateArn=arn)["Certificate"]["Status"]) == "PENDING_VALIDATION":
+        if time.monotonic() > deadline:
+            raise CloudError(f"the certificate {arn} is not validated: its CNAME record is not in public DNS")
+        time.sleep(0.5)
+    if status != "ISSUED":
+        raise CloudError(f"the certificate {arn} is {status}")
+    return arn
+
+
+def _describe_validation(acm: Api, id: str, state: Properties) -> Properties | None:
+    status = acm.describe_certificate(CertificateArn=id)["Certificate"]["Status"]
+    return {"certificateArn": id, "region": acm.meta.region_name} if status == "ISSUED" else None

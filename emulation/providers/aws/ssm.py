@@ -1,0 +1,63 @@
+"""AWS Systems Manager: parameters."""
+
+from __future__ import annotations
+
+import pulumi_aws as aws
+
+from emulation.providers.aws.clients import tag_list, tag_map
+from emulation.providers.aws.described import Api, Described
+from emulation.providers.handler import CloudError, Handler, Properties
+
+_SETTABLE = {"description", "name", "region", "tags", "type", "value"}
+
+
+def handlers() -> list[Handler]:
+    """Returns one handler for each resource type."""
+    return [
+        Described(
+            aws.ssm.Parameter,
+            "ssm",
+            make=_make,
+            describe=_describe,
+            remove=lambda ssm, id, state: ssm.delete_parameter(Name=id),
+            change=_change,
+            replace_on=frozenset({"name", "region"}),
+        ),
+    ]
+
+
+def _make(ssm: Api, inputs: Properties) -> str:
+    name: str = inputs["name"]
+    ssm.put_parameter(**_settings(inputs), Tags=tag_list(inputs.get("tags")))
+    return name
+
+
+def _change(ssm: Api, id: str, old: Properties, new: Properties) -> None:
+    ssm.put_parameter(**_settings(new), Overwrite=True)
+    gone = sorted(old.get("tags", {}).keys() - new.get("tags", {}).keys())
+    if gone:
+        ssm.remove_tags_from_resource(ResourceType="Parameter", ResourceId=id, TagKeys=gone)
+    if new.get("tags"):
+        ssm.add_tags_to_resource(ResourceType="Parameter", ResourceId=id, Tags=tag_list(new["tags"]))
+
+
+def _settings(inputs: Properties) -> Properties:
+    if unknown := inputs.keys() - _SETTABLE:
+        raise CloudError(f"parameters with {', '.join(sorted(unknown))} are not emulated")
+    if inputs["type"] != "String":
+        raise CloudError(f"parameters of type {inputs['type']} are not emulated (only String)")
+    description = {"Description": inputs["description"]} if "description" in inputs else {}
+    return {"Name": inputs["name"], "Type": "String", "Value": inputs["value"], **description}
+
+
+def _describe(ssm: Api, id: str, state: Properties) -> Properties | None:
+    found = ssm.get_parameter(Name=id)["Parameter"]
+    tags = tag_map(ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=id)["TagList"])
+    return {
+        "name": found["Name"],
+        "arn": found["ARN"],
+        "type": found["Type"],
+        "value": found["Value"],
+        "region": ssm.meta.region_name,
+        **({"tags": tags} if tags or "tags" in state else {}),
+    }

@@ -1,0 +1,96 @@
+"""The public certificate that shield machines present to the edge, issued and renewed by AWS Certificate Manager.
+
+A worker on Cloudflare trusts public certificate authorities only (docs/decisions/shield-certificates.md). Each machine
+exports the certificate with its role. The machine reads the certificate's ARN from a parameter: the ARN is not known
+before the first deployment, and a new certificate must not replace the machines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from contract.shields import host_suffix
+from infra import iam
+
+_TTL_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class ShieldCertificateArgs:
+    """Arguments of the certificate for the names of all shield machines.
+
+    `zone_id` is the public zone of `zone_name` on Route 53. `parameter` is the name of the parameter with the
+    certificate's ARN in `region`. `role` is the name of the machines' role on AWS.
+    """
+
+    zone_id: pulumi.Input[str]
+    zone_name: str
+    region: str
+    parameter: str
+    role: pulumi.Input[str]
+
+
+class ShieldCertificate(pulumi.ComponentResource):
+    """A certificate for all shield machines, its validation in Route 53, and the permission to export it."""
+
+    arn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: ShieldCertificateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("artifact-edge:shield:ShieldCertificate", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        certificate = aws.acm.Certificate(
+            name,
+            region=args.region,
+            domain_name=f"*{host_suffix(args.zone_name)}",
+            key_algorithm="EC_prime256v1",
+            validation_method="DNS",
+            # Only a certificate that was requested with this option can be exported; the option cannot change later
+            # (AWS Certificate Manager API Reference, "CertificateOptions").
+            options={"export": "ENABLED"},
+            opts=child,
+        )
+        # ACM renews the certificate without further steps for as long as this record exists.
+        validation = certificate.domain_validation_options[0]
+        record = aws.route53.Record(
+            f"{name}-validation",
+            zone_id=args.zone_id,
+            name=validation.apply(lambda option: option.resource_record_name or ""),
+            type="CNAME",
+            ttl=_TTL_SECONDS,
+            records=[validation.apply(lambda option: option.resource_record_value or "")],
+            opts=child,
+        )
+        parameter = aws.ssm.Parameter(
+            name,
+            region=args.region,
+            name=args.parameter,
+            description="ARN of the certificate that shield machines present to the edge",
+            type="String",
+            value=certificate.arn,
+            opts=child,
+        )
+        aws.iam.RolePolicy(
+            name,
+            name="export-certificate",
+            role=args.role,
+            policy=pulumi.Output.all(parameter.arn, certificate.arn).apply(_permissions),
+            opts=child,
+        )
+        aws.acm.CertificateValidation(
+            name,
+            region=args.region,
+            certificate_arn=certificate.arn,
+            validation_record_fqdns=[record.fqdn],
+            opts=child,
+        )
+        self.arn = certificate.arn
+        self.register_outputs({"arn": self.arn})
+
+
+def _permissions(arns: Sequence[str]) -> str:
+    parameter, certificate = arns
+    return iam.document(iam.allow("ssm:GetParameter", parameter), iam.allow("acm:ExportCertificate", certificate))

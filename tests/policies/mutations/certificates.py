@@ -1,0 +1,26 @@
+"""Mutations of the certificate that shield machines present to the edge."""
+
+from __future__ import annotations
+
+from policies.rules.certificates import CERTIFICATE, PARAMETER, VALIDATION
+from policies.rules.edge import SCRIPT
+from tests.policies.mutations import Mutation
+from tests.policies.mutations.changes import add_resource, put, remove
+
+MUTATIONS = [
+    Mutation(
+        "aws-acm-certificate-for-shields-only", [CERTIFICATE], "the clients' name", put("domainName", "packages.x.io")
+    ),
+    Mutation("aws-acm-certificate-renewable", [CERTIFICATE], "by mail", put("validationMethod", "EMAIL")),
+    Mutation("aws-acm-certificate-renewable", [CERTIFICATE], "not exportable", put("options.export", "DISABLED")),
+    Mutation(
+        "cloudflare-workers-shields-publicly-trusted",
+        [SCRIPT],
+        "a second certificate that is not validated",
+        add_resource(CERTIFICATE, domainName="*.shield.x.io"),
+    ),
+    Mutation("cloudflare-workers-shields-publicly-trusted", [CERTIFICATE], "no certificate", remove),
+    Mutation("cloudflare-workers-shields-publicly-trusted", [VALIDATION], "not validated", remove),
+    Mutation("aws-ssm-parameter-no-secret", [PARAMETER], "a password", put("value", "hunter2")),
+    Mutation("aws-ssm-parameter-no-secret", [PARAMETER], "encrypted", put("type", "SecureString")),
+]
