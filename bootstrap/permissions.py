@@ -223,6 +223,12 @@ def within_boundary(account: str, environment: str) -> Sequence[Statement]:
             [f"arn:aws:kms:*:{account}:key/*"],
             condition={"StringEquals": {"aws:ResourceTag/environment": environment}},
         ),
+        allow(["ssm:GetParameter"], _parameters(account, environment)),
+        allow(
+            ["acm:ExportCertificate"],
+            _certificates(account),
+            condition={"StringEquals": {"aws:ResourceTag/environment": environment}},
+        ),
         # These actions have no resource type.
         allow(["cloudwatch:PutMetricData", "dynamodb:ListStreams"], ["*"]),
     ]
