@@ -93,9 +93,10 @@ def brought_up(stack: str, config: dict[str, str], directory: Path) -> tuple[Dep
 
 
 def create_boundary(config: Mapping[str, str]) -> None:
-    """Creates the IAM policy that bounds the stack's roles, as the bootstrap program does."""
+    """Creates the IAM policy that bounds the stack's roles, as the bootstrap program does, if the account lacks it."""
     name = config.get("artifact-edge:permissions_boundary", "").rpartition("/")[2]
-    if name:
+    existing = [policy.get("PolicyName") for policy in client("iam").list_policies(Scope="Local")["Policies"]]
+    if name and name not in existing:
         environment = name.removeprefix("artifact-edge-bootstrap-").removesuffix("-boundary")
         statements = within_boundary(ACCOUNT, environment)
         client("iam").create_policy(PolicyName=name, PolicyDocument=document(statements))
