@@ -7,6 +7,7 @@ import { keyTag } from "./cache_tags";
 import { isSigned, SIGNATURE_HEADER } from "./signatures";
 
 export const PURGE_PATH = "/-/purge";
+const BODY_BYTES_MAX = 256 * 1024; // 100 keys, each of S3's longest of 1,024 bytes, with their quotes and escapes
 const KEYS_MAX = 100; // the cache purges at most 100 tags at once
 const RATE_LIMITED = 1134;
 const RETRY_SECONDS = 12; // the cache accepts 5 purges a minute, after 25 at once
@@ -16,9 +17,12 @@ export interface Purgeable {
   purge(tags: string[]): Promise<CachePurgeResult>;
 }
 
-/** Answers `POST /-/purge` with `{"keys": ["<object key>", …]}`: 200, 400, 403, 405, 429 or 502. */
+/** Answers `POST /-/purge` with `{"keys": ["<object key>", …]}`: 200, 400, 403, 405, 413, 429 or 502. */
 export async function purgeAnswer(request: Request, objects: Purgeable, key: string, now: number): Promise<Response> {
   if (request.method !== "POST") return text(405, "only POST is supported here", { allow: "POST" });
+  // The signature covers the body, so the worker reads bodies of anybody. A larger one could use up the isolate's memory.
+  const length = request.headers.get("content-length");
+  if (length === null || Number(length) > BODY_BYTES_MAX) return text(413, `the body may have ${BODY_BYTES_MAX} bytes`);
   const body = await request.text();
   if (!(await isSigned(request.headers.get(SIGNATURE_HEADER), body, key, now))) return text(403, "not signed by the registry");
   const keys = keysIn(body);

@@ -72,6 +72,15 @@ test("a purge of no keys, of more than 100, or of anything else is 400", async (
   assert.equal(purges.length, 1);
 });
 
+test("a purge with more bytes than 100 keys have is 413, whoever sends it", async () => {
+  const large = of("k".repeat(300_000));
+  for (const signed of ["", signature(large)]) assert.equal((await purge(large, signed)).status, 413);
+  const stream = new Blob([of("npm/web")]).stream();
+  const unknown = await fetch(`${edge}/-/purge`, { method: "POST", body: stream, duplex: "half" } as RequestInit);
+  assert.equal(unknown.status, 413);
+  assert.deepEqual(purges, []);
+});
+
 test("a purge beyond the cache's rate is 429 with the time to wait", async () => {
   stub.purged = { success: false, errors: [{ code: 1134, message: "Unable to purge, rate limit reached." }] };
   const answer = await purge(of("npm/web/packument.json"));
