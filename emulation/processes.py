@@ -16,6 +16,10 @@ from pathlib import Path
 
 from emulation.layout import LOOPBACK_VARIABLE, Sandbox
 
+# A service starts within 5 seconds on an idle machine. With several sandboxes on two cores, the emulated providers took
+# more than 30 seconds.
+_START_SECONDS = 120.0
+
 
 class ProcessError(Exception):
     """A process of the sandbox did not start. The message names the process and its log file."""
@@ -30,7 +34,7 @@ def start(
     cwd: Path | None = None,
     user: str | None = None,
     ready: Callable[[], bool] | None = None,
-    timeout: float = 30.0,
+    timeout: float = _START_SECONDS,
 ) -> int:
     """Starts a process of the sandbox in the background and returns its pid. If a process with this name still runs,
     only returns its pid.
