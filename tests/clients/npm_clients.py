@@ -12,7 +12,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from tests.clients.package_programs import program
+import pytest
+
+from local.clients import Client
+from tests.clients.package_programs import NPM, program
 from tests.clients.package_setting import TOKEN_VARIABLE, Finished, PackageSetting
 from tests.support.npm_signatures import verify_with
 
@@ -157,3 +160,12 @@ class NpmClient:
         npmrc = {"cafile": str(self.setting.authority), "https-proxy": self.setting.identity.proxy}
         command = verify_with(pacote, self._registry, self.setting.token, npmrc, packages)
         return subprocess.run(command, env=self.setting.environment(), capture_output=True, text=True, check=False)
+
+
+def client_of(name: str, identity: Client, home: Path, token: str) -> NpmClient:
+    """Returns a configured client in an empty home. Skips the test if the client is not installed."""
+    if not program(name, name.partition(" ")[0]).exists():
+        pytest.skip(f"not installed; npm install {NPM[name]}")
+    client = NpmClient(PackageSetting(name, identity, home, token))
+    client.configure()
+    return client

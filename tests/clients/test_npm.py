@@ -10,9 +10,9 @@ import pytest
 
 from local.clients import Client
 from tests.clients.matrix import Section, cell
-from tests.clients.npm_clients import Credential, NpmClient
-from tests.clients.package_programs import NPM, program
-from tests.clients.package_setting import PackageSetting, output
+from tests.clients.npm_clients import Credential, NpmClient, client_of
+from tests.clients.package_programs import NPM
+from tests.clients.package_setting import output
 from tests.clients.published_packages import SCOPE, Packages
 from tests.support.sandbox.up import Up
 
@@ -34,14 +34,6 @@ def rows(action: str, *names: str) -> pytest.MarkDecorator:
 def client(name: str, packages: Packages, tmp_path: Path) -> NpmClient:
     """Provides the client in an empty home, with a token that may pull the packages."""
     return client_of(name, packages.identity, tmp_path / "home", packages.token)
-
-
-def client_of(name: str, identity: Client, home: Path, token: str) -> NpmClient:
-    if not program(name, name.partition(" ")[0]).exists():
-        pytest.skip(f"not installed; npm install {NPM[name]}")
-    client = NpmClient(PackageSetting(name, identity, home, token))
-    client.configure()
-    return client
 
 
 @rows("install")

@@ -8,10 +8,10 @@ import pytest
 
 from tests.clients import trees
 from tests.clients.matrix import Section, cell
+from tests.clients.npm_clients import client_of
 from tests.clients.package_programs import program
 from tests.clients.package_setting import PackageSetting, output
 from tests.clients.python_clients import CLIENTS
-from tests.clients.test_npm import client_of
 from tests.clients.trees import Tree
 from tests.support.sandbox.up import Up
 
