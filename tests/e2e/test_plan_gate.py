@@ -36,7 +36,7 @@ def rules_broken(plan: Plan, limits: Limits) -> set[str]:
     ("change", "broken"),
     [
         ("nothing", set[str]()),
-        ("one_shield_less", set[str]()),
+        ("one_shield_removed", set[str]()),
         ("no_shields_in_europe", {"last-of-region"}),
         ("bigger_machines", {"rotation"}),
         ("another_domain_and_certificate", {"certificate-and-dns", "stores-stay", "traffic"}),

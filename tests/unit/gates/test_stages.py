@@ -65,7 +65,7 @@ def test_a_resource_is_deleted_no_earlier_than_its_dependents() -> None:
     assert stage_of(stages, "Cron", "nightly") <= stage_of(stages, "WorkersScript", "edge")
 
 
-@pytest.mark.parametrize("name", ["nothing", "one_shield_less"])
+@pytest.mark.parametrize("name", ["nothing", "one_shield_removed"])
 def test_the_command_accepts_a_plan_that_breaks_no_rule(name: str, tmp_path: Path) -> None:
     assert command(name, tmp_path) == (0, "")
 
