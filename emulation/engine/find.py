@@ -29,7 +29,8 @@ VERSION = "3.250.0"
 # The oldest Pulumi engine on PATH that is used. Older ones were not tested with the Python SDK in requirements.txt.
 OLDEST = (3, 220)
 
-# Pulumi's name of each kind of processor for which it publishes releases. Machines with others build the engine.
+# The processors for which Pulumi publishes releases, by Python's name, with Pulumi's name. On a machine with another
+# processor, the engine is compiled here.
 _PROCESSORS = {"x86_64": "x64", "aarch64": "arm64"}
 RELEASES = "https://get.pulumi.com/releases/sdk"
 CHECKSUMS = f"https://github.com/pulumi/pulumi/releases/download/v{VERSION}/pulumi-{VERSION}-checksums.txt"

@@ -1,4 +1,4 @@
-"""Access of the tests to a sandbox's edge: settings for reads, and cache purges."""
+"""Lets tests send requests to a sandbox's edge and purge its caches."""
 
 from __future__ import annotations
 

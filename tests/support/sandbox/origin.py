@@ -1,4 +1,4 @@
-"""Access of the tests to a sandbox's origin: stored objects, request counts and failures."""
+"""Lets tests store objects in a sandbox's origin, count requests to the origin, and make the origin fail."""
 
 from __future__ import annotations
 

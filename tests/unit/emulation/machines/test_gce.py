@@ -71,7 +71,8 @@ class Cloud:
 
 @pytest.fixture
 def cloud() -> Iterator[Cloud]:
-    # The path is short, because a socket's path is limited. All users may enter, for the machine's services.
+    # The directory's path is short, because the length of a socket's path is limited. All users may enter the
+    # directory, because the emulated machine's services run as other users.
     with tempfile.TemporaryDirectory() as directory:
         Path(directory).chmod(0o755)
         running = Cloud(Sandbox(directory=Path(directory), loopback="127.95"))

@@ -103,9 +103,9 @@ def test_a_read_waits_for_pending_commits(cloud: Emulated, spanner: Spanner) -> 
 
 def test_a_merged_partition_waits_for_both_parents() -> None:
     class Scripted:
-        """Emulates a change stream in which partition `a` ends in the first turn and `b` in the third.
+        """Emulates a change stream with the partitions `a` and `b`, which merge into the partition `ab`.
 
-        `ab` follows both.
+        `a` ends at its first read, and `b` at its third.
         """
 
         def __init__(self) -> None:
@@ -143,7 +143,7 @@ def test_a_new_process_resumes_where_the_last_one_ended(spanner: Spanner) -> Non
     put(spanner, "x", 1)
     following.poll()
     put(spanner, "x", 2)
-    put(spanner, "y", 1)  # the process is killed at this point
+    put(spanner, "y", 1)  # the first follower ends here: it polls no more
     follower(spanner, second).poll()
     assert second.versions("x")[-1] == 2 and second.versions("y") == [1]
     assert "before" not in {record.digest for record in second.updates}
