@@ -48,7 +48,8 @@ _ENDINGS = (
 
 Directory = Annotated[Path, typer.Option(help="directory of the sandbox", show_default=".sandbox in the checkout")]
 
-# Not the port of the proxies at the client locations: 0.0.0.0 would include their addresses.
+# The port of `local serve`. The proxies at the client locations use another port, because a server that listens on
+# 0.0.0.0 would collide with them.
 _SERVE_PORT = 3129
 _SERVED_AT = f"http://localhost:{_SERVE_PORT}"
 

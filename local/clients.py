@@ -38,7 +38,7 @@ class Identity(StrEnum):
 
 
 class NoClient(Exception):
-    """A client is not configured; the message says which command configures it."""
+    """Raised when a client is not configured. The message names the command that configures clients."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Client:
         self.directory.chmod(0o700)
         for name, text in self.files(token, edge_authority(self.sandbox).read_text()).items():
             self._write(name, text)
-        self._write("url", self.url)  # last: a client with a URL is configured
+        self._write("url", self.url)  # written last: the file marks the client as configured
 
     def files(self, token: str | None, authority: str) -> Mapping[str, str]:
         """Returns the text of each configuration file by its path in the client's directory.

@@ -18,7 +18,7 @@ _PATIENCE_SECONDS = 90.0
 
 
 class NotHealthy(Exception):
-    """A tier is not healthy in time; the message names the tier and the directory of its log."""
+    """Raised when a tier is not healthy in time. The message names the tier and the directory of its log."""
 
 
 def edge_authority(sandbox: Sandbox) -> Path:

@@ -127,15 +127,15 @@ def install(packages: Sequence[str], report: Report) -> None:
     report(f"installing {', '.join(packages)} (about a minute, 200 MB)")
     with _forbidden(_NO_DAEMONS, "#!/bin/sh\nexit 101\n"), _forbidden(_NO_DATABASE, "create_main_cluster = false\n"):
         _apt(["update"], by_hand)
-        # The image signature policy is in a package that skopeo only recommends.
+        # skopeo needs the image signature policy, which is in a separate package that skopeo only recommends.
         _apt(["install", "--yes", "--no-install-recommends", *packages, "golang-github-containers-common"], by_hand)
 
 
 @contextmanager
 def _forbidden(file: Path, text: str) -> Generator[None]:
-    """Keeps `file` in place during a `with` block, so that installed packages start no daemons.
+    """Writes `file` for the time of a `with` block, so that installed packages start no daemons.
 
-    Keeps an existing file.
+    An existing file stays as it is.
     """
     if file.exists():
         yield

@@ -10,7 +10,7 @@ _CHUNK_BYTES = 65536
 
 
 class PortTaken(Exception):
-    """The relay cannot listen; the message names the address and says how to choose another one."""
+    """Raised when the relay cannot listen. The message names the address and says how to choose another one."""
 
 
 def forward(address: str, port: int, target: tuple[str, int]) -> None:
@@ -49,7 +49,7 @@ async def listen(address: str, port: int, target: tuple[str, int]) -> asyncio.Se
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Copies bytes until the sender ends, and passes the end on. The other direction may still have bytes."""
+    """Copies bytes in one direction until the sender ends, then ends this direction. The other direction stays open."""
     with suppress(ConnectionError):
         while chunk := await reader.read(_CHUNK_BYTES):
             writer.write(chunk)

@@ -65,8 +65,8 @@ class LocalStack:
 def reasons(output: str) -> Iterator[str]:
     """Yields the lines of the engine's errors, each once, without summaries such as "update failed".
 
-    An error goes on in the indented lines below it: the engine names the holder of a lock there, and the program its
-    other errors.
+    An error continues in the indented lines below its first line. These lines name, for example, the holder of a lock
+    or further errors of the program.
     """
     seen = {"update failed", "preview failed"}
     indent: int | None = None

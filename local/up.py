@@ -18,7 +18,7 @@ from local.stack import STACK, LocalStack
 
 
 class BusyError(Exception):
-    """Another `make up` or `make down` is at work on this sandbox."""
+    """Raised when another `make up` or `make down` is running on the same sandbox."""
 
 
 def up(sandbox: Sandbox, report: Report) -> str:

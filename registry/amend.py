@@ -9,7 +9,7 @@ from registry.ecosystems import images, npm, oci, packument, simple
 from registry.ecosystems.packages import Reference
 from registry.target import Target
 
-# npm signatures to commit in one database transaction, which takes at most MOST_WRITES writes.
+# The number of npm signatures in one database transaction, which accepts at most MOST_WRITES writes.
 _SIGNED_TOGETHER = 50
 
 

@@ -23,6 +23,6 @@ def by(target: Target, action: str, principal: str = "") -> By:
         try:
             caller = cast(Any, boto3).client("sts", region_name=target.metadata.region).get_caller_identity()["Arn"]
         except (ClientError, BotoCoreError):
-            # The command continues without a verified caller, because IAM decides what the credentials may do.
+            # If STS fails, the command continues without a verified caller: IAM decides what the credentials may do.
             caller = "unknown"
     return By(principal or f"{getpass.getuser()}@{socket.gethostname()}", caller, action)

@@ -1,4 +1,6 @@
-"""Creates an environment's keys and certificates in AWS Secrets Manager. They never enter git or the stack's config.
+"""Creates an environment's keys and certificates in AWS Secrets Manager.
+
+The keys never enter git or the stack's config.
 
 The secrets of shield and edge hold only what each tier needs (docs/contracts.md, "Between the tiers"). The certificate
 authority of the edge's client certificate is in a third secret, which no machine may read.

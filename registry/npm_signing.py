@@ -38,7 +38,7 @@ class NpmSigner:
 
     @cached_property
     def public_key(self) -> Mapping[str, str]:
-        """The key as `/-/npm/v1/keys` lists it. The key's id is the SHA-256 digest of the key."""
+        """The public key in the form in which `/-/npm/v1/keys` lists keys. Its id is the key's SHA-256 digest."""
         encoded = self._key.public_key().public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
@@ -48,7 +48,7 @@ class NpmSigner:
 
     def signature(self, name: str, version: str, integrity: str) -> Fact:
         """Returns the record with the signature of a version. The same version always has the same signature."""
-        # Deterministic (RFC 6979), so that publishing the same bytes again changes nothing.
+        # ECDSA signatures are deterministic here (RFC 6979), so that publishing the same bytes again changes nothing.
         algorithm = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
         signed = self._key.sign(f"{name}@{version}:{integrity}".encode(), algorithm)
         content = {"keyid": self.public_key["keyid"], "sig": base64.b64encode(signed).decode()}
@@ -62,7 +62,7 @@ class NpmSigner:
         return replace(artifact, changes=[*changes, *self.key_change()])
 
     def key_change(self) -> list[Change]:
-        """Returns the change that records the public key, or none if it is recorded."""
+        """Returns the change that records the public key, or an empty list if the key is recorded already."""
         keyid = self.public_key["keyid"]
         return [] if self._recorded else [Change(NpmKeys(), [Fact(f"key#{keyid}", self.public_key)])]
 
@@ -83,9 +83,9 @@ class NpmSigner:
 
 
 def npm_signer(environment: str, region: str, repository: Repository) -> NpmSigner | None:
-    """Returns the signer of an environment, or None if the environment has no key: `keys init` creates it.
+    """Returns the signer of an environment, or None if `keys init` has not created a key.
 
-    Raises RegistryError if the key exists and may not be read.
+    Raises RegistryError if the key cannot be read.
     """
     name = secret_id(environment, "npm-signing")
     manager = cast(Any, boto3).client("secretsmanager", region_name=region)

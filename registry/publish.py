@@ -22,7 +22,7 @@ from registry.target import Target
 
 @dataclass(frozen=True)
 class Published:
-    """A published package or a changed one. `new` is False when nothing changed."""
+    """A package that a command published or changed. `new` is False when the package had this content already."""
 
     title: str
     new: bool
@@ -46,10 +46,11 @@ def publish(
     provenance: Path | None = None,
     strict: bool = False,
 ) -> Report:
-    """Publishes npm tarballs, wheels, sdists and OCI image layouts. All are checked before the first is written.
+    """Publishes npm tarballs, wheels, sdists and OCI image layouts. Checks all files before writing the first.
 
-    `strict` holds Python distributions to the rules for new uploads. Without it, files are taken as installers take
-    them. Raises RegistryError. Changes committed before the error are delivered by the next run or by `purges drain`.
+    With `strict`, Python distributions must follow PyPI's rules for new uploads. Without `strict`, all files that
+    installers accept are published. Raises RegistryError. The next run or `purges drain` delivers the changes that
+    were committed before the error.
     """
     if provenance and len(files) != 1:
         raise RegistryError(f"--provenance {provenance}: belongs to one npm package; publish that package alone")
@@ -57,7 +58,7 @@ def publish(
 
 
 def apply(target: Target, artifacts: Sequence[Artifact], by: By) -> Report:
-    """Writes, commits and delivers the artifacts in order. Raises RegistryError at the first that is refused."""
+    """Writes, commits and delivers the artifacts in order. Raises RegistryError at the first refused artifact."""
     origin, facts, delivery = target.origin, Facts(target.repository), target.delivery
     artifacts = signed(target, artifacts)
     published: list[Published] = []

@@ -38,7 +38,7 @@ class _Part(BaseModel):
 
 
 class Retention(_Part):
-    """The retention of immutable objects: its mode and its days (infra/blobs, `Lock`)."""
+    """The retention of immutable objects: no version can be deleted for `days` days (infra/blobs, `Lock`)."""
 
     mode: Literal["governance", "compliance"]
     days: int
@@ -83,7 +83,7 @@ class Target(_Part):
     """A stack's outputs, with clients for the clouds in them. Credentials come from the environment."""
 
     environment: str
-    home_region: str  # on AWS; the secrets of the stack are there
+    home_region: str  # the AWS region that holds the secrets of the stack
     url: str
     buckets: list[Bucket] = Field(min_length=1)
     metadata: Metadata
@@ -121,7 +121,7 @@ class Target(_Part):
         """The client for the custom metrics of publishing. Raises RegistryError when an output is missing."""
         if self.metadata.backend == "dynamodb":
             return CloudWatch(self.environment, self.metadata.region)
-        from registry.delivery.cloud_monitoring import CloudMonitoring  # here: Google's libraries load slowly
+        from registry.delivery.cloud_monitoring import CloudMonitoring  # imported only here: it loads slowly
 
         if not self.metadata.project:
             raise RegistryError("stack outputs: metadata.project is missing; run `pulumi up`, and export them again")
@@ -138,13 +138,16 @@ class Target(_Part):
 
     @cached_property
     def npm_signer(self) -> NpmSigner | None:
-        """The signer of npm versions, or None if `keys init` has not created the key. Raises RegistryError."""
-        from registry.npm_signing import npm_signer  # only here: cryptography takes its time to load
+        """The signer of npm versions, or None without a key, which `keys init` creates.
+
+        Raises RegistryError if the key exists and cannot be read.
+        """
+        from registry.npm_signing import npm_signer  # imported only here: cryptography loads slowly
 
         return npm_signer(self.environment, self.home_region, self.repository)
 
     def purges(self) -> WorkerPurges:
-        """Returns a client of the edge worker's purges, which reads its key from the stack's secret."""
+        """Returns a client of the edge worker's purges, which reads the signing key from the stack's secret."""
         return WorkerPurges(self.url, self._purge_key, edge_http(self.url))
 
     def _purge_key(self) -> str:

@@ -1,7 +1,8 @@
 """Unpublishes a version, within the policy or by force.
 
-The policy is npm's (docs.npmjs.com/policies/unpublish): within 72 hours, and only while no package here depends on the
-version. Nothing is deleted: the edge refuses the version, and its objects move under `quarantine/` for investigation.
+The policy is npm's (docs.npmjs.com/policies/unpublish): within 72 hours, and only while no package in the registry
+depends on the version. Nothing is deleted: the edge refuses the version, and its objects move under `quarantine/` for
+investigation.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def _refuse_needed(target: Target, reference: Reference, known: Known) -> None:
 
 
 def _dependents(target: Target, reference: Reference) -> list[str]:
-    """Returns the npm packages here with a listed version that depends on any version of the package."""
+    """Returns the npm packages in the registry with a listed version that depends on any version of the package."""
     facts, found = Facts(target.repository), list[str]()
     for entry in target.repository.items(npm.dependents_of(reference.name)):
         known = facts.read(NpmPackage(entry.name).partition).known

@@ -42,7 +42,9 @@ Place = tuple[str, str]
 
 @dataclass(frozen=True)
 class Document:
-    """A document: `key` at origin and shields, `path` and the Accept header at the edge."""
+    """A document to poll. `key` names the document at the origin and the shields. The edge serves the document at
+    `path`, for the Accept header in `accept`.
+    """
 
     key: str
     path: str
@@ -103,7 +105,7 @@ class Follower:
                 return [wait.result() for wait in waits]
 
     def age(self) -> float:
-        """Returns the seconds since the commit."""
+        """Returns the seconds since the change was committed."""
         return seconds_of(now()) - seconds_of(self.published)
 
     def _wait(self, place: Place, look: Callable[[Document], int], timeout: float) -> Seen:
@@ -120,7 +122,7 @@ class Follower:
         return Seen(place, None, error)
 
     def _looks(self, open_clients: ExitStack) -> dict[Place, Callable[[Document], int]]:
-        """Returns, for each place, a function that reads a document's revision there. It returns 0 without one."""
+        """Returns, for each place, a function that reads a document's revision there, or 0 without a revision."""
         looks: dict[Place, Callable[[Document], int]] = {}
         for bucket in self._target.buckets:
             looks["origin", bucket.region] = _bucket_look(bucket.open())
@@ -145,7 +147,7 @@ def _bucket_look(store: ObjectStore) -> Callable[[Document], int]:
 
 
 def _shield_look(client: httpx.Client, shield: Shield, key: str) -> Callable[[Document], int]:
-    """Requests documents as the edge does, but by address: shields' names need not resolve on this machine."""
+    """Requests documents from a shield as the edge does, but by its address, because its name may not resolve here."""
 
     def look(document: Document) -> int:
         answer = client.get(

@@ -1,7 +1,7 @@
 """Reads secrets in AWS Secrets Manager for services on Google Cloud, which assume an AWS role by an identity token.
 
-boto3 could do this, but it would add 25 MB to a service on Cloud Run for two requests. The signature follows IAM User
-Guide, "Create a signed AWS API request"; the unit tests compare it with botocore's.
+boto3 could do this, but it would add 25 MB to a service on Cloud Run for two requests. Requests are signed as in
+IAM User Guide, "Create a signed AWS API request". The unit tests compare the signature with botocore's.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _CONTENT = "application/x-amz-json-1.1"
 
 
 class SecretUnreadable(Exception):
-    """AWS did not return the secret. A retry may succeed. The message contains nothing of the secret."""
+    """Raised when AWS does not return a secret. A retry may succeed. The message contains no part of the secret."""
 
 
 @dataclass(frozen=True)

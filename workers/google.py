@@ -1,6 +1,6 @@
-"""Tokens of a service's own account on Google Cloud, which the service reads from its metadata server.
+"""Reads tokens of a service's own account on Google Cloud from the metadata server.
 
-Source: Compute Engine, "About VM metadata"; Cloud Run has the same ("Container runtime contract").
+Source: Compute Engine, "About VM metadata"; Cloud Run has the same server ("Container runtime contract").
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _TIMEOUT = urllib3.Timeout(connect=2, read=5)
 
 
 class NoIdentity(Exception):
-    """The metadata server did not return a token. A retry may succeed."""
+    """Raised when Google's metadata server does not return a token. A retry may succeed."""
 
 
 class Identity:

@@ -31,7 +31,7 @@ _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the earliest time that zip can write
 class Samples:
     """The paths of the built packages."""
 
-    files: list[Path]  # published without changes
+    files: list[Path]  # npm packages and a wheel, to publish without changes
     image: Path  # an OCI image layout
 
 

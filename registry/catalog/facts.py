@@ -158,7 +158,7 @@ class Facts:
     def _writes(self, artifact: Artifact, by: audit.By, at: str, there: _Read) -> _Writes:
         """Returns the writes for an artifact, or none if all its metadata records exist already.
 
-        `there` holds what was read of these records.
+        `there` maps the keys of these records to the database items, or to None for missing items.
         """
         writes = [write for change in artifact.changes for write in _changed(artifact.title, change, at, there)]
         if not writes:

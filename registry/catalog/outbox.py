@@ -6,7 +6,7 @@ registry renders the documents, quarantines withdrawn objects and purges both at
 The outbox then keeps the intent for one repetition, after cached copies expire. The repetition corrects a PoP that
 the purge did not reach, and a document that a slower publisher overwrote. Delivery is idempotent.
 
-The edge limits purges. Objects that it does not purge now become intents of their own, with one purge request each.
+The edge limits purges. Objects that the edge does not purge now become separate intents, with one purge request each.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Intent:
     """A committed change that the registry must deliver to readers.
 
     `changes` maps the database partition of each changed package to the names of its changed metadata records.
-    `withdrawn` holds the keys of objects to quarantine, and `stale` those of objects that need nothing but a purge.
+    `withdrawn` holds the keys of objects to quarantine. `stale` holds the keys of objects that only need a purge.
     `due` is the time of the next try, in seconds since 1970.
     """
 
@@ -104,7 +104,7 @@ class Outbox:
     def record_delivery(self, intent: Intent, time: float) -> None:
         """Schedules the second delivery of a change REPEAT_SECONDS after `time`.
 
-        Deletes a change that is delivered twice, and an intent that is nothing but a purge.
+        Deletes the intent of a change that is delivered twice, and an intent that only purges objects.
         """
         if intent.state == _REPEAT or intent.stale:
             self._replace(intent, None)
@@ -112,7 +112,7 @@ class Outbox:
             self._replace(intent, replace(intent, state=_REPEAT, due=time + REPEAT_SECONDS, tries=0, error=""))
 
     def record_limit(self, intents: Sequence[Intent], keys: Sequence[str], time: float) -> None:
-        """Records the delivery of changes, of which the edge has not purged the objects `keys` because of its limit."""
+        """Records the delivery of changes after the edge, because of its limit, did not purge the objects `keys`."""
         at = min([intent.at for intent in intents if intent.state == _PENDING], default=now())
         for start in range(0, len(keys), _PURGED_AT_ONCE):
             part = keys[start : start + _PURGED_AT_ONCE]

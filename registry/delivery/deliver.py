@@ -47,7 +47,7 @@ class PassReport:
 
 @dataclass
 class Delivered:
-    """The numbers of changes, delivered in whole or except for purges, and the reason for each failed delivery."""
+    """The numbers of changes that were delivered completely and except for purges, and the reasons for failures."""
 
     delivered: int = 0
     limited: int = 0
@@ -142,7 +142,7 @@ class Delivery:
         snapshot = self._facts.read(partition)
         touched = set(names)
         documents = of_partition(partition).documents(snapshot.known, touched, self._url, self._origin.read)
-        # Documents of a package whose records are all of this change were not rendered before.
+        # If all records of a package belong to this change, its documents were not rendered before.
         new = snapshot.known.facts.keys() <= touched
         for document in documents:
             self._origin.render(document, snapshot.revision, snapshot.published, new=new)

@@ -12,12 +12,16 @@ from typing import Any, Protocol
 
 from registry import RegistryError
 
-# Writes in one transaction (Amazon DynamoDB, "TransactWriteItems"). Spanner would accept 80,000 changed cells.
+# The number of writes in one transaction (Amazon DynamoDB, "TransactWriteItems"). Spanner would accept 80,000 changed
+# cells.
 MOST_WRITES = 100
 
-MOST_TRANSACTION_BYTES = 4 * 1024 * 1024  # of all items of a transaction together (as above)
-MOST_ITEM_BYTES = 400_000  # 400 KB with the names of attributes (Amazon DynamoDB, "Quotas")
-MOST_PARTITION_BYTES, MOST_NAME_BYTES = 2048, 1024  # as above
+# The size of all items in one transaction together (Amazon DynamoDB, "TransactWriteItems").
+MOST_TRANSACTION_BYTES = 4 * 1024 * 1024
+# The size of one item, with the names of its attributes: 400 KB (Amazon DynamoDB, "Quotas").
+MOST_ITEM_BYTES = 400_000
+# The sizes of an item's partition key and sort key (Amazon DynamoDB, "Quotas").
+MOST_PARTITION_BYTES, MOST_NAME_BYTES = 2048, 1024
 # The size of an item besides its keys and its document: the names of its attributes, and two numbers, `version` and
 # `expires`, of at most 21 bytes each.
 _ATTRIBUTES_BYTES = len("pk" + "sk" + "document" + "version" + "expires") + 2 * 21
@@ -57,7 +61,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Always:
-    """The condition of a write that needs no check."""
+    """The condition that always holds, whether or not the item exists."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +108,10 @@ class Repository(Protocol):
     def item(self, partition: str, name: str) -> Item | None: ...
 
     def items_at(self, keys: Collection[Key]) -> Mapping[Key, Item]:
-        """Returns those of the items that exist, in fewer requests than one for each item.
+        """Returns the items with these keys that exist, in fewer requests than one for each item.
 
-        The items are not read at one moment: the result can have the change of a transaction in one item only.
+        The items are not read at one moment. If a transaction changes two of the items meanwhile, the result may
+        contain only one of the two changes.
         """
         ...
 
@@ -120,13 +125,14 @@ class Repository(Protocol):
     def transact(self, writes: Sequence[Write]) -> None:
         """Commits all writes or none. An item may be written only once.
 
-        Raises Conflict if a condition fails, Busy after several collisions, and RegistryError beyond the limits.
+        Raises Conflict if a condition fails, Busy after several collisions with other writers, and RegistryError if
+        the writes exceed a limit of the database.
         """
         ...
 
 
 def encoded(document: Mapping[str, Any]) -> str:
-    """Returns a document as JSON text that both databases accept: without raw NUL and lone surrogates."""
+    """Returns a document as JSON text without raw NUL characters and lone surrogates, so both databases accept it."""
     text = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     try:
         text.encode()

@@ -1,4 +1,7 @@
-"""The metadata repository in a DynamoDB table. All writes go to the table's home region, so that conditions hold."""
+"""The metadata repository in a DynamoDB table.
+
+All writes go to the table's home region, because the condition of a write is checked in one region only.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,10 @@ from botocore.exceptions import ClientError
 
 from registry.metadata import Absent, Busy, Condition, Conflict, Delete, Item, Key, Put, Unchanged, Write, checked
 
-# Items in one read (Amazon DynamoDB, "BatchGetItem").
+# The number of items in one read (Amazon DynamoDB, "BatchGetItem").
 _MOST_READS = 100
 _TRIES = 10
-_LONGEST_PAUSE = 1.0  # seconds
+_LONGEST_PAUSE = 1.0  # seconds between two attempts of a transaction or a read
 _NAMES = {"#document": "document", "#version": "version", "#expires": "expires"}
 _LIVE = "(attribute_not_exists(#expires) OR #expires > :now)"
 
@@ -46,7 +49,7 @@ class DynamoDbRepository:
             for item in map(_item, cast(list[_Attributes], answer["Responses"].get(self._table, []))):
                 if self._is_live(item):
                     found[item.partition, item.name] = item
-            # DynamoDB returns keys unread when the answer exceeds 16 MB, or when the table is at its limit.
+            # DynamoDB leaves keys unread when the answer exceeds 16 MB, or when the table reaches its throughput limit.
             unread = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
             tries = tries + 1 if len(unread) == len(asked) else 0
             if tries == _TRIES:
@@ -105,7 +108,7 @@ class DynamoDbRepository:
             expires = "SET #expires = :expires," if write.expires is not None else "REMOVE #expires SET"
             if write.expires is not None:
                 values |= {":expires": {"N": str(write.expires)}}
-            # An update, because a put cannot increment the version without a read before it.
+            # UpdateItem can increment the version in one request. PutItem would need a read of the version before.
             action["UpdateExpression"] = (
                 f"{expires} #document = :document, #version = if_not_exists(#version, :start) + :one"
             )

@@ -32,11 +32,12 @@ DELETE = "DELETE FROM items WHERE pk = %s AND sk = %s"
 
 _PAGE = 500
 _TRIES = 10
-_LONGEST_PAUSE = 1.0  # seconds
+_LONGEST_PAUSE = 1.0  # seconds between two attempts of a transaction
 _PATIENCE = 10  # seconds after which a connection to an unresponsive server fails
 _MOST_CONNECTIONS = 16
 
-# Spanner aborts a transaction in favour of another one, and PGAdapter says so as PostgreSQL does.
+# Errors after which a transaction is repeated. When Spanner aborts a transaction because of another one, PGAdapter
+# reports the error code that PostgreSQL uses.
 _AGAIN = (errors.SerializationFailure, errors.DeadlockDetected, errors.UniqueViolation)
 
 _Connection = psycopg.Connection[tuple[Any, ...]]
@@ -51,7 +52,7 @@ class SpannerRepository:
     def __init__(self, database: str, *, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         name = os.environ.get("PGDATABASE", database)
-        with _readable_errors():  # the pool would not report why it cannot connect
+        with _readable_errors():  # connects once first, because the pool does not report why a connection fails
             psycopg.connect(dbname=name, connect_timeout=_PATIENCE).close()
         self._pool = ConnectionPool(
             kwargs={"dbname": name, "autocommit": True},
@@ -161,7 +162,7 @@ class SpannerRepository:
 
 
 def _by_partition(keys: Collection[Key]) -> Mapping[str, list[str]]:
-    """Returns the names of the items by their partition."""
+    """Groups the keys by partition: returns the names of the items in each partition, without duplicates."""
     names: dict[str, list[str]] = {}
     for partition, name in dict.fromkeys(keys):
         names.setdefault(partition, []).append(name)

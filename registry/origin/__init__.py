@@ -38,7 +38,10 @@ class ObjectStore(Protocol):
     def read(self, key: str) -> bytes: ...
 
     def add(self, blob: Blob, metadata: Mapping[str, str]) -> bool:
-        """Writes an immutable object. Returns False when the key exists, also for one of two simultaneous writers."""
+        """Writes an immutable object. Returns False when an object with the key exists.
+
+        When two processes write the same key at once, the store accepts one write, and the other returns False.
+        """
         ...
 
     def replace(self, document: Document, body: bytes, metadata: Mapping[str, str], validator: str) -> bool:
@@ -71,7 +74,7 @@ class Origin:
             self._expect_same(blob)
 
     def holds(self, key: str, digest: str) -> bool:
-        """Returns whether the object exists with this digest, `<algorithm>:<hex>`."""
+        """Returns whether an object with this key and this digest exists. A digest has the form `<algorithm>:<hex>`."""
         head = self._store.find(key)
         algorithm, _, encoded = digest.partition(":")
         return head is not None and (head.metadata.get("digest") == digest or head.metadata.get(algorithm) == encoded)
@@ -91,10 +94,10 @@ class Origin:
     def render(self, document: Document, revision: int, published: str, *, new: bool = False) -> bool:
         """Writes or removes a document unless the same or a later revision exists. Returns whether it changed anything.
 
-        `new` says that the document probably does not exist. Then the first write does not read the object before.
+        With `new`, the caller expects that the document does not exist, so the first attempt writes without a read.
 
         Two publishers may render at once. Each write is conditional on the revision read before, so the later revision,
-        which includes all earlier changes, stays. Raises RegistryError when other writers win every attempt.
+        which includes all earlier changes, stays. Raises RegistryError when every attempt collides with another writer.
         """
         metadata = {"revision": str(revision), "published": published}
         metadata |= {"digest": document.digest} if document.digest else {}

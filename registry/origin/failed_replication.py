@@ -43,8 +43,9 @@ class FailedReplication:
         self._bucket = bucket
 
     def find(self, prefix: str = "") -> Iterator[FailedObject]:
-        """Yields the objects that S3 could not replicate. S3 has no list of them, so this sends one request for each
-        object.
+        """Yields the objects that S3 could not replicate.
+
+        S3 offers no list of failed replications, so the method sends one HeadObject request for each object.
         """
         pages = self._s3.get_paginator("list_objects_v2").paginate(
             Bucket=self._bucket, Prefix=prefix, PaginationConfig={"PageSize": _PAGE}
@@ -55,8 +56,9 @@ class FailedReplication:
                 yield from (found for found in pool.map(self._failed, keys) if found)
 
     def copy_again(self, found: FailedObject) -> bool:
-        """Copies the object to its own key. Returns False if the object has changed or is gone since `find`: S3
-        replicates the newer version by itself.
+        """Copies the object to its own key. Returns False if the object was changed or deleted since `find`.
+
+        In that case no copy is needed, because S3 replicates a newer version by itself.
         """
         try:
             self._s3.copy_object(
@@ -64,7 +66,7 @@ class FailedReplication:
                 Key=found.key,
                 CopySource={"Bucket": self._bucket, "Key": found.key, "VersionId": found.head["VersionId"]},
                 IfMatch=found.head["ETag"],
-                # S3 refuses a copy to the same key that replaces nothing.
+                # S3 refuses a copy of an object to its own key that does not replace, for example, the metadata.
                 MetadataDirective="REPLACE",
                 Metadata=found.head["Metadata"],
                 ChecksumAlgorithm="SHA256",

@@ -56,8 +56,8 @@ def client() -> Any:
 class CloudStorage:
     """A bucket on Cloud Storage.
 
-    The retention of immutable objects is set on each object: a bucket's retention would also prevent that documents are
-    replaced.
+    The retention of immutable objects is set on each object. A retention policy of the whole bucket would also lock
+    documents, which must be replaceable.
     """
 
     def __init__(self, client: Any, bucket: str, lock: Lock | None) -> None:

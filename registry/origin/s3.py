@@ -93,5 +93,5 @@ class S3:
 
 
 def error_code(error: ClientError) -> str:
-    """Returns the code of an error that S3 answered, such as NoSuchKey."""
+    """Returns the error code in S3's answer, such as NoSuchKey."""
     return error.response.get("Error", {}).get("Code", "")

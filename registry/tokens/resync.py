@@ -13,7 +13,7 @@ from registry.cloudflare.token_entries import TokenEntries
 from registry.target import Target
 from registry.tokens.tokens import record_of
 
-# An entry without a record is kept as revoked for this long, because a stream can repeat changes that are 24 hours old
+# How long the edge keeps a token entry without a record as revoked: a stream can repeat changes that are 24 hours old
 # (DynamoDB Developer Guide, "Change data capture for DynamoDB Streams").
 _REPLAY_SECONDS = 25 * 3_600
 

@@ -34,7 +34,7 @@ from registry.metadata import Absent, Conflict, Item, Put, Unchanged, Write
 from registry.target import Target
 from registry.tokens.grants import checked
 
-_BYTES = 32  # 256 bits
+_BYTES = 32  # random bytes in a token's text: 256 bits
 _LONGEST_SECONDS = 366 * 86_400
 _SHORTEST_SECONDS = 60
 _UNITS = {"m": 60, "h": 3_600, "d": 86_400}
@@ -70,7 +70,7 @@ def duration(text: str, option: str = "--expires", shortest: int = _SHORTEST_SEC
 
 
 def create(target: Target, by: By, principal: str, grants: Iterable[str], seconds: int) -> Changed:
-    """Issues a token for a principal, valid for `seconds`. Its text cannot be retrieved later."""
+    """Issues a token for a principal, valid for `seconds`. The token's text cannot be retrieved later."""
     if not _PRINCIPAL.fullmatch(principal):
         raise RegistryError(f"principal {principal!r}: use up to 128 letters, digits and . _ @ / + -")
     text, token = _new(principal, tuple(checked(grants)), seconds)
@@ -96,7 +96,7 @@ def rotate(target: Target, by: By, identity: str, seconds: int, overlap: int) ->
 
 
 def revoke(target: Target, by: By, identity: str) -> Changed:
-    """Revokes the token with the id `identity`. Raises RegistryError without exactly one such token."""
+    """Revokes a token by its id `identity`. Raises RegistryError unless exactly one token matches the id."""
 
     def change(token: Token) -> tuple[Changed, list[Token]]:
         revoked = replace(token, revoked=now())
@@ -182,7 +182,7 @@ def _update_edge(target: Target, changed: Sequence[Token]) -> str:
     items = [target.repository.item(PARTITION, token.digest) for token in changed]
     try:
         target.token_entries.update([record_of(item) for item in items if item is not None])
-    except (CloudflareError, RegistryError) as error:  # the change is committed, so the caller only reports it
+    except (CloudflareError, RegistryError) as error:  # the change is committed already, so the error is only reported
         return str(error)
     return ""
 

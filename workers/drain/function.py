@@ -44,7 +44,7 @@ def handler(event: object, context: object) -> dict[str, Any]:
     for reason in report.delayed:
         _log.warning("%s; the next pass retries it", reason)
     if report.delayed:
-        _delivery.cache_clear()  # an API token may have been replaced
+        _delivery.cache_clear()  # so that the next pass reads API tokens again, which may have been replaced
     counts = {
         "settled": report.delivered,
         "waiting": report.waiting,

@@ -21,7 +21,8 @@ lookups = Lookups()
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-    """Answers a request in payload format 2.0 (AWS Lambda, "Invoking Lambda function URLs")."""
+    """Answers an HTTP request that invokes the Lambda function, in payload format 2.0 (AWS Lambda, "Invoking Lambda
+    function URLs")."""
     text = event.get("body") or ""
     body = base64.b64decode(text).decode(errors="replace") if event.get("isBase64Encoded") else text
     answer = lookups.answer(event["headers"].get(SIGNATURE_HEADER, ""), body, _key(), _find, time.time())

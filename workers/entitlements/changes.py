@@ -24,7 +24,7 @@ class Database(Protocol):
 
 @dataclass(frozen=True)
 class Change:
-    """One written row, and its position in the stream."""
+    """One written row of the database, and the change's position in the change stream."""
 
     commit: str  # RFC 3339
     transaction: str
@@ -38,7 +38,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Child:
-    """A partition that begins at the time `start`, when all partitions in `parents` have ended."""
+    """A partition of the change stream that begins at the time `start`, when all partitions in `parents` have ended."""
 
     token: str
     parents: frozenset[str]
@@ -47,7 +47,10 @@ class Child:
 
 @dataclass(frozen=True)
 class StreamRecords:
-    """The changes and the children of a partition in a span of time. A partition with children has ended."""
+    """The changes in a partition during a span of time, and the child partitions that replace it.
+
+    A partition with children has ended.
+    """
 
     changes: Sequence[Change]
     children: Sequence[Child]
@@ -61,7 +64,7 @@ class ChangeStream:
         self._sql = f"SELECT * FROM spanner.read_json_{name}($1, $2, $3, $4, null)"  # noqa: S608  of our own schema
 
     def partitions(self, at: str) -> Sequence[Child]:
-        """Returns the partitions that exist at a time (RFC 3339)."""
+        """Returns the partitions of the change stream that exist at a time (RFC 3339)."""
         return self._query(None, at, at).children
 
     def read(self, token: str, start: str, end: str) -> StreamRecords:
@@ -97,7 +100,7 @@ def _changes(record: Mapping[str, Any] | None) -> Iterator[Change]:
 def _children(record: Mapping[str, Any] | None) -> Iterator[Child]:
     if record is None:
         return
-    start = str(record["start_timestamp"]).replace("+00:00", "Z")  # queries take this form only
+    start = str(record["start_timestamp"]).replace("+00:00", "Z")  # queries accept UTC only in the form with Z
     for child in record["child_partitions"]:
         yield Child(child["token"], frozenset(child["parent_partition_tokens"]), start)
 

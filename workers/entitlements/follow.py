@@ -27,9 +27,9 @@ from workers.google import Identity, NoIdentity
 from workers.service_log import structured
 from workers.serving import serve_beside
 
-POLL_SECONDS = 0.5  # pause between polls, and so the longest delay that it adds to a change
+POLL_SECONDS = 0.5  # pause between polls, which delays a change by at most this long
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds before a failed poll is repeated; the pause doubles up to the longest
-STUCK_SECONDS = 180.0  # a longer poll has hung: all its requests together time out earlier
+STUCK_SECONDS = 180.0  # a longer poll has hung, because all requests of a poll together time out earlier
 
 _TRANSIENT = (CloudflareError, SpannerError, TopicUnavailable, SecretUnreadable, NoIdentity)
 _log = logging.getLogger(__name__)

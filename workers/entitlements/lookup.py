@@ -35,7 +35,7 @@ Find = Callable[[str], Record | None]
 
 
 class DatabaseUnavailable(Exception):
-    """The database did not answer. The message does not contain the digest."""
+    """Raised when the metadata database does not answer. The message does not contain the token's digest."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class TokenBucket:
 
 
 class Lookups:
-    """The state of one instance: its rate limit, and the digests that it recently did not find."""
+    """The state of one instance of the metadata API: its rate limit, and the digests that it recently did not find."""
 
     def __init__(self, bucket: TokenBucket | None = None) -> None:
         self._bucket = bucket or TokenBucket(RATE, BURST)

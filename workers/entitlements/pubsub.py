@@ -14,7 +14,7 @@ _TIMEOUT = urllib3.Timeout(connect=3, read=10)
 
 
 class TopicUnavailable(Exception):
-    """The topic did not accept the message. A retry may succeed."""
+    """Raised when the Pub/Sub topic does not accept a message. A retry may succeed."""
 
 
 class DeadLetters:

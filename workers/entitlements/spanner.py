@@ -62,7 +62,7 @@ class Spanner:
         try:
             return self._post(f"{self._root}{self._session}:{verb}", body)
         except SpannerError:
-            self._session = ""  # the session may have expired
+            self._session = ""  # so that the next request creates a session, because this one may have expired
             raise
 
     def _new_session(self) -> str:
