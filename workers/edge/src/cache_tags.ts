@@ -1,5 +1,5 @@
-// The tags of objects in Workers Cache, by which purges find the objects.
-// A tag is a digest, because a key may be longer than a tag, and tags that differ only in case are the same
+// The tags of objects in Workers Cache. A purge names tags, and the cache removes the objects with these tags.
+// A tag is a digest, because a key may be too long for a tag, and the cache ignores the case of tags
 // (developers.cloudflare.com/workers/cache/purge, "Purge by tag").
 
 import { sha256 } from "./digest";

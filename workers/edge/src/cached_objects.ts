@@ -1,5 +1,6 @@
-// The cached entrypoint: an object, whole, from a shield. Workers Cache stands before it, cuts ranges and joins concurrent
-// misses; the default entrypoint alone calls it, for clients that may have the object.
+// The cached entrypoint of the edge worker fetches a whole object from a shield. Workers Cache stores its responses,
+// cuts ranges out of them and combines concurrent misses. Only the default entrypoint calls the cached entrypoint, for
+// authorized clients.
 // Source: developers.cloudflare.com/workers/cache, "Configuration".
 
 import { WorkerEntrypoint } from "cloudflare:workers";
@@ -11,7 +12,8 @@ import { askNodes } from "./shield_nodes";
 
 const NOT_STORED = "no-store"; // without it, the cache would keep a 200 for 2 hours, and a 404 for 3 minutes
 
-// What a shield says of the object or of itself. Workers Cache stores no response with other headers, such as Set-Cookie.
+// The headers of a shield's response that are passed on. Others, such as Set-Cookie, would prevent Workers Cache from
+// storing the response.
 const PASSED_HEADERS = [
   "cache-control",
   "content-encoding",
@@ -26,11 +28,11 @@ const PASSED_HEADERS = [
   "x-amz-meta-revision",
   "x-cache",
 ];
-// The cache sends these to revalidate its copy. A range never gets here.
+// Workers Cache sends these headers to revalidate its copy. It never sends a range.
 const CONDITIONS = ["if-none-match", "if-modified-since"];
 
 export class Objects extends WorkerEntrypoint<Bindings> {
-  /** Returns 200 with the whole object, 304, 404, or 502 when no shield answers. Each names its lifetime in the cache. */
+  /** Returns 200 with the whole object, 304, 404, or 502 when no shield answers, each with a Cache-Control header. */
   override async fetch(request: Request): Promise<Response> {
     const key = keyOf(new URL(request.url).pathname);
     if (key === undefined) return uncached(404);
@@ -53,7 +55,7 @@ export class Objects extends WorkerEntrypoint<Bindings> {
     return new Response(answer.body, { status: answer.status, headers: passed });
   }
 
-  /** Purges the objects with one of these tags from the cache before this entrypoint. Calls of this method bypass it. */
+  /** Purges the objects with one of these tags from Workers Cache. The cache does not answer calls of this method. */
   async purge(tags: string[]): Promise<CachePurgeResult> {
     if (this.ctx.cache === undefined) throw new Error("Workers Cache is off for this entrypoint");
     return this.ctx.cache.purge({ tags });

@@ -23,7 +23,7 @@ function standardFormat(text: string): string | undefined {
   return aYear === undefined ? undefined : `${aDay?.trim()} ${aMonth} ${aYear} ${aTime} GMT`;
 }
 
-/** Returns the year for two digits: a year more than 50 years in the future is read as one of the past (RFC 9110). */
+/** Returns the year for two digits. A year more than 50 years in the future means the past century (RFC 9110). */
 function century(year: number): number {
   const now = new Date().getUTCFullYear();
   const candidate = now - (now % 100) + year;

@@ -21,7 +21,7 @@ import { type Entitlement, entitlementOf, type Sources, Unavailable } from "./to
 
 type ProtectedRoute = Exclude<Route, { kind: "health" | "unknown" | "invalid" | "redirect" | "token" }>;
 
-/** The worker's own entrypoints, as the runtime offers them to each other. */
+/** The worker's entrypoints that the default entrypoint calls through `ctx.exports`. */
 interface Entrypoints {
   Objects: Pick<Fetcher, "fetch"> & Purgeable;
 }
@@ -64,7 +64,7 @@ async function serveProtected(
   const { HOSTNAME: hostname, TOKEN_SIGNING_KEY: signingKey } = bindings;
   const header = request.headers.get("authorization");
   const credential = await credentialOf(header, signingKey, hostname);
-  // A session is for images alone.
+  // The token endpoint issues sessions only to image clients, so other ecosystems do not accept a session.
   const usable = credential.kind === "token" || (credential.kind === "session" && wanted.ecosystem === "oci");
   const holder = usable ? await entitlementOf(credential.digest, sourcesOf(bindings), Date.now()) : undefined;
   const scope = wanted.kind === "object" && wanted.ecosystem === "oci" ? scopeOf(wanted.name) : undefined;
@@ -85,8 +85,9 @@ async function serveProtected(
 }
 
 /**
- * Returns 403, or 404 for a Python project whose name is not reserved: uv goes on to its next index on 404 alone. Either
- * is the same whether the package exists or not.
+ * Returns the error for a client whose token has no grant for the package: 404 for a Python project whose name is not
+ * reserved, because uv tries its next index only after 404, and 403 otherwise. The error does not depend on whether the
+ * package exists.
  */
 function withoutGrant(wanted: ObjectRoute, bindings: Bindings): Response {
   const isProject = wanted.key.startsWith("pypi/simple/") && wanted.name !== "*";
@@ -102,7 +103,7 @@ function isReserved(name: string, patterns: string): boolean {
 
 async function object(wanted: ObjectRoute, request: Request, entrypoints: Entrypoints): Promise<Response> {
   const started = Date.now();
-  // A part is cut from the whole: neither a range nor a validator of the client is one of the stored object.
+  // The client's range and validators refer to the part that the worker cuts out, not to the stored object.
   const isCut = wanted.part !== undefined || wanted.list !== undefined;
   const method = isCut ? "GET" : request.method;
   const conditions = isCut ? {} : conditionsOf(method, request.headers);
@@ -128,7 +129,7 @@ async function object(wanted: ObjectRoute, request: Request, entrypoints: Entryp
   return part ?? failure(wanted.ecosystem, 404, `${wanted.name}: no such version or dist-tag`);
 }
 
-/** Returns the error for an object that is not or no longer there. */
+/** Returns the error for an object that does not exist (404) or was withdrawn (410). */
 function absent({ ecosystem, name, absent: code }: ObjectRoute, status: 404 | 410, why: string): Response {
   const message = `${name}: ${why}`;
   return code === undefined ? failure(ecosystem, status, message) : ociFailure(status, code, message);

@@ -18,7 +18,7 @@ const RETURNED_HEADERS = [
 const OF_A_BODY = ["accept-ranges", "content-encoding", "content-length", "content-range", "content-type"];
 const DOCUMENT_METADATA = ["revision", "published"]; // docs/publish-to-visible.md
 
-/** Returns the answer to the request: 200, 206, 304, 404, 412 or 416. Returns undefined when all nodes fail. */
+/** Returns the answer to the request: 200, 206, 304, 404, 412 or 416. Returns undefined when no shield answers. */
 export async function fetchObject(
   route: ObjectRoute,
   method: string,
@@ -31,7 +31,10 @@ export async function fetchObject(
   return concluded(conditions, await l1(route.key, method, forwarded(conditions, true)));
 }
 
-/** A 416 says for sure neither the object's size nor its version. A range of another version is of no use. */
+/**
+ * Returns whether the worker must request the whole object without a range. A 416 answer states neither the object's
+ * size nor its version reliably, and the client cannot use a range of another version.
+ */
 function needsWhole(conditions: Conditions, answer: Response): boolean {
   return answer.status === 416 || verdictOf(conditions, answer) === "whole";
 }
@@ -40,7 +43,7 @@ function verdictOf(conditions: Conditions, answer: Response): Verdict {
   return [200, 206, 304].includes(answer.status) ? verdictOn(conditions, answer.status, answer.headers) : "pass";
 }
 
-/** Returns the answer, or 304, 412 or 416 in its place. */
+/** Returns the answer, or a response with 304, 412 or 416 where the client's conditions or range require one. */
 async function concluded(conditions: Conditions, answer: Response | undefined): Promise<Response | undefined> {
   if (answer === undefined) return undefined;
   const instead = insteadOf(conditions, answer);
@@ -66,7 +69,7 @@ export function clientResponse(route: ObjectRoute, answer: Response, millisecond
   if (answer.status === 304) for (const name of OF_A_BODY) headers.delete(name);
   else headers.set("accept-ranges", "bytes");
   const caching = headers.get("cache-control");
-  // Otherwise a shared cache on the way to the client would store a private package for all (RFC 9111, section 3.5).
+  // Without `private`, a shared cache on the way to the client would serve the package to all (RFC 9111, section 3.5).
   headers.set("cache-control", caching === null ? "private, no-store" : caching.replace(/\bpublic\b/, "private"));
   if (route.negotiated) headers.set("vary", "Accept");
   if (route.ecosystem === "oci") {
@@ -84,7 +87,7 @@ export function clientResponse(route: ObjectRoute, answer: Response, millisecond
   return new Response(answer.body, { status: answer.status, headers });
 }
 
-/** Names the tier that the body came from. The cf-cache-status header of Workers Cache tells hits in L1 apart. */
+/** Returns the tier that the body came from. The cf-cache-status header of Workers Cache identifies hits in L1. */
 function cacheVerdict(answer: Response): string {
   const verdict = answer.headers.get("cf-cache-status");
   if (verdict === "HIT" || verdict === "REVALIDATED") return "edge; hit";

@@ -1,5 +1,5 @@
-// Purges of L1, which the registry requests for changed objects. Only the cached entrypoint can purge its cache, and no
-// purge of the zone reaches the cache.
+// Purges changed objects from L1 when the registry requests this. Only the cached entrypoint can purge its cache: a
+// purge of the Cloudflare zone does not affect Workers Cache.
 // Sources: developers.cloudflare.com/workers/cache, "Purging the cache", "Limitations"; Cloudflare's API reference, "Purge
 // cached content".
 
@@ -12,7 +12,7 @@ const KEYS_MAX = 100; // the cache purges at most 100 tags at once
 const RATE_LIMITED = 1134;
 const RETRY_SECONDS = 12; // the cache accepts 5 purges a minute, after 25 at once
 
-/** The cached entrypoint, whose purges bypass the cache. */
+/** The method of the cached entrypoint that purges its cache. */
 export interface Purgeable {
   purge(tags: string[]): Promise<CachePurgeResult>;
 }
@@ -20,7 +20,8 @@ export interface Purgeable {
 /** Answers `POST /-/purge` with `{"keys": ["<object key>", …]}`: 200, 400, 403, 405, 413, 429 or 502. */
 export async function purgeAnswer(request: Request, objects: Purgeable, key: string, now: number): Promise<Response> {
   if (request.method !== "POST") return text(405, "only POST is supported here", { allow: "POST" });
-  // The signature covers the body, so the worker reads bodies of anybody. A larger one could use up the isolate's memory.
+  // The signature covers the body, so the worker reads the body before it knows the sender. The limit protects the
+  // isolate's memory from large bodies.
   const length = request.headers.get("content-length");
   if (length === null || Number(length) > BODY_BYTES_MAX) return text(413, `the body may have ${BODY_BYTES_MAX} bytes`);
   const body = await request.text();

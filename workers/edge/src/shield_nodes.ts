@@ -1,10 +1,11 @@
-// Requests to the shields: the node of a key first, then the others while nodes fail.
+// Requests an object from the shields: first from the node that the object's key maps to, then from the next nodes
+// until one answers.
 
 import type { Bindings } from "./bindings";
 import { pathOf } from "./l1";
 import { candidates, type Place, type Shield } from "./shields";
 
-const FAILED_NODE_MILLISECONDS = 5_000; // how long a node that failed is tried last
+const FAILED_NODE_MILLISECONDS = 5_000; // how long the worker tries a failed node only after all others
 const failedUntil = new Map<string, number>();
 
 let nodes: { text: string; shields: readonly Shield[] } | undefined;
@@ -38,7 +39,7 @@ async function fetchFrom(shield: Fetcher, node: Shield, key: string, headers: He
     if ([200, 304, 404].includes(answer.status)) return answer;
     await answer.body?.cancel();
   } catch {
-    // The next node is tried, as after an error status.
+    // An unreachable node counts as failed, like a node that answers with an error status.
   }
   return undefined;
 }

@@ -14,8 +14,8 @@ export interface Place {
 }
 
 /**
- * Returns all shield nodes in the order in which to try them. When the client's place is unknown, the regions keep the
- * order of `shields`.
+ * Returns all shield nodes in the order in which to try them. When the client's coordinates are unknown, the regions
+ * keep the order of `shields`.
  */
 export function candidates(shields: readonly Shield[], key: string, place: Place | undefined): Shield[] {
   const distance = new Map<Shield, number>(shields.map((shield, index) => [shield, place ? angle(shield, place) : index]));

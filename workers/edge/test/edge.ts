@@ -1,5 +1,6 @@
-// The deployed bundle in workerd, with stubs for Workers Cache, the key-value store, the shields and the metadata API. The
-// calls to the cached entrypoint pass the stub of the cache, as in the emulated PoPs (emulation/cloudflare/pop).
+// Runs the deployed bundle of the edge worker in workerd, with stubs for Workers Cache, the key-value store, the
+// shields and the metadata API. Calls to the cached entrypoint go through the stub of the cache, as in the emulated PoPs
+// (emulation/cloudflare/pop).
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -18,20 +19,20 @@ export const NODES = ["us-east-1-0.shield.test:8443", "us-east-1-1.shield.test:8
 
 export const entries = new Map<string, string>();
 export const records = new Map<string, string>(); // the metadata API's answers by token digest
-/** What the stubs do, which a test may change and each test begins with again. */
+/** The behavior of the stubs. A test may change the behavior, and each test starts with these defaults. */
 export const stub: {
   store: "works" | "fails" | "silent";
   apiStatus: number;
   shield: (request: IncomingMessage, response: ServerResponse) => void;
-  /** What the default entrypoint gets from Workers Cache. */
+  /** Answers the default entrypoint's calls in place of Workers Cache. */
   l1: (request: IncomingMessage, response: ServerResponse) => void;
-  /** What `purge()` of Workers Cache returns. */
+  /** The result that `purge()` of Workers Cache returns. */
   purged: { success: boolean; errors: { code: number; message: string }[] };
 } = { store: "works", apiStatus: 200, shield: answerWhole, l1: miss, purged: { success: true, errors: [] } };
 
 export const apiRequests: { signature: string; body: string; authorization: string | undefined }[] = [];
 export const l1Requests: { path: string; headers: IncomingMessage["headers"] }[] = [];
-/** The cache and the tags of each purge. */
+/** The purges that the worker requested: the purged cache, and the tags. */
 export const purges: { cache: string; tags: string[] }[] = [];
 export const shieldRequests: { host: string; method: string; path: string; headers: IncomingMessage["headers"] }[] = [];
 const servers: Server[] = [];
@@ -201,7 +202,7 @@ export function answerWhole(_: IncomingMessage, response: ServerResponse): void 
   response.end("body");
 }
 
-/** A cache without an object: calls the cached entrypoint, and cuts the range that it does not pass on. */
+/** Emulates a cache miss: calls the cached entrypoint without the range, and then cuts the range out of its answer. */
 export function miss(
   { url, headers, method }: IncomingMessage,
   response: ServerResponse,

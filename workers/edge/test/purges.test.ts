@@ -1,4 +1,4 @@
-// Purges of L1: who may request them, which tags they purge, and what the registry learns of the cache's limits.
+// Tests purges of L1: who may request a purge, which tags it names, and how the worker reports the cache's limits.
 
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";

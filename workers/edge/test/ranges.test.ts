@@ -1,4 +1,5 @@
-// Conditions and ranges (RFC 9110, sections 13 and 14): what a client gets, whatever the tiers below make of them.
+// Tests conditional and range requests (RFC 9110, sections 13 and 14): clients get correct answers from the edge worker
+// even when the cache below supports only a part of the specification.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -29,7 +30,7 @@ interface Seen {
   body: Buffer;
 }
 
-/** A tier that knows one range and no condition, as the least that a cache has to (RFC 9110, section 14.2). */
+/** Emulates a cache that supports single ranges but no conditions, which RFC 9110, section 14.2, allows. */
 function ignorant(stored: Stored): (asked: IncomingMessage, response: ServerResponse) => void {
   return (asked, response) => {
     const { body, etag = '"v1"', modified = MODIFIED, date = NOW } = stored;
@@ -172,7 +173,7 @@ test("If-Range without a range, and on HEAD, is ignored", async () => {
 test("a weak validator of the object never opens a range", async () => {
   stub.l1 = ignorant({ body: BODY, etag: 'W/"v1"' });
   assert.equal(shown(await ask(range("bytes=0-4", { "if-range": 'W/"v1"' }))), whole);
-  stub.l1 = ignorant({ body: BODY, date: MODIFIED }); // answered within the second of the change
+  stub.l1 = ignorant({ body: BODY, date: MODIFIED }); // the Date equals Last-Modified, so Last-Modified is a weak validator
   assert.equal(shown(await ask(range("bytes=0-4", { "if-range": MODIFIED }))), whole);
 });
 
@@ -192,7 +193,8 @@ test("a download that is resumed across a change is the new version whole", asyn
   assert.equal(createHash("sha256").update(joined).digest("hex"), createHash("sha256").update(after!).digest("hex"));
 });
 
-// RFC 9110, section 13.2.2: each row is one request, and the status it gets from an object "v1" of MODIFIED.
+// RFC 9110, section 13.2.2. Each row has the headers of a request, and the expected status for an object with the ETag
+// "v1" that was last changed at MODIFIED.
 const PRECEDENCE: [Record<string, string>, number][] = [
   [{ "if-none-match": '"v1"' }, 304],
   [{ "if-none-match": 'W/"v1"' }, 304],

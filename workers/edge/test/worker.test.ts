@@ -1,4 +1,5 @@
-// Tests the deployed bundle: who gets in, which shield is queried, and what of its answer reaches the client.
+// Tests the deployed bundle of the edge worker: which clients are authorized, which shield the worker queries, and
+// which parts of the shield's answer reach the client.
 
 import assert from "node:assert/strict";
 import { createHash, createHmac } from "node:crypto";
@@ -243,7 +244,7 @@ test("dist-tags and single versions are parts of the packument, however the name
       assert.deepEqual([answer.status, await answer.json()], [200, expected], path);
       assert.equal(answer.headers.get("content-type"), "application/json");
       assert.equal(answer.headers.get("x-cache"), "shield; hit");
-      assert.equal(answer.headers.get("etag"), null); // that ETag is the whole packument's
+      assert.equal(answer.headers.get("etag"), null); // the ETag in the cache belongs to the whole packument
     }
   }
   for (const path of ["@acme/web/3.0.0", "@acme/web/toString", "@acme/web/constructor"]) {
