@@ -38,7 +38,7 @@ class OutsideClient(Client):
 
 
 def packed(client: Client, directory: Path, proxy: str) -> bytes:
-    """Returns a tar archive with the client's files below the last name of `directory`.
+    """Returns a tar archive with the client's files, in a folder that has the name of `directory`.
 
     The file `environment` sets up a shell, as `python -m local client` does on this machine.
     """

@@ -66,9 +66,9 @@ class Seen:
 
 
 def complaint(seen: Sequence[Seen], timeout: float, objective: float | None) -> str | None:
-    """Returns what is wrong with the times of reachable places, or None.
+    """Returns a message if a place did not show the change in time, or showed it later than the objective, else None.
 
-    `objective` is None for a change that is too old to be measured.
+    `objective` is the number of seconds that a change may take, or None for a change that is too old to be measured.
     """
     missing = [" ".join(each.place) for each in seen if each.seconds is None]
     if missing:
