@@ -102,61 +102,48 @@ GcpRegion = Annotated[str, AfterValidator(_region_of_google), WithJsonSchema({"t
 StoreRegion = Annotated[str, AfterValidator(_region_of_store), WithJsonSchema({"type": "string", **ANY_REGION})]
 
 
-def _name(text: str) -> str:
-    if not _NAME.fullmatch(text):
-        raise wrong(
-            f"{text!r} does not fit into names of buckets; use 2 to 20 of a-z, 0-9 and -, with letters or digits around"
-            " each -"
-        )
-    return text
+def _matching(pattern: re.Pattern[str], fault: str) -> AfterValidator:
+    """Returns a validator that refuses other texts. Its message is the text in quotes, followed by `fault`."""
+
+    def check(text: str) -> str:
+        if not pattern.fullmatch(text):
+            raise wrong(f"{text!r} {fault}")
+        return text
+
+    return AfterValidator(check)
 
 
-Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": f"^{_NAME.pattern}$"})]
+def _in_editors(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
 
 
-def _policy_arn(text: str) -> str:
-    if not _POLICY_ARN.fullmatch(text):
-        raise wrong(f"{text!r} is not the ARN of an IAM policy; write it like arn:aws:iam::123456789012:policy/limit")
-    return text
-
-
+Name = Annotated[
+    str,
+    _matching(
+        _NAME,
+        "does not fit into names of buckets; use 2 to 20 of a-z, 0-9 and -, with letters or digits around each -",
+    ),
+    _in_editors(_NAME.pattern),
+]
 PolicyArn = Annotated[
-    str, AfterValidator(_policy_arn), WithJsonSchema({"type": "string", "pattern": f"^{_POLICY_ARN.pattern}$"})
+    str,
+    _matching(_POLICY_ARN, "is not the ARN of an IAM policy; write it like arn:aws:iam::123456789012:policy/limit"),
+    _in_editors(_POLICY_ARN.pattern),
 ]
-
-
-def _mail_address(text: str) -> str:
-    if not _MAIL_ADDRESS.fullmatch(text):
-        raise wrong(f"{text!r} is not a mail address; write it like on-call@example.com")
-    return text
-
-
 Email = Annotated[
-    str, AfterValidator(_mail_address), WithJsonSchema({"type": "string", "pattern": f"^{_MAIL_ADDRESS.pattern}$"})
+    str,
+    _matching(_MAIL_ADDRESS, "is not a mail address; write it like on-call@example.com"),
+    _in_editors(_MAIL_ADDRESS.pattern),
 ]
-
-
-def _python_name_pattern(text: str) -> str:
-    if not _NAME_PATTERN.fullmatch(text):
-        raise wrong(f"{text!r} is no pattern of normalized project names (PEP 503); write it like acme-*")
-    return text
-
-
 NamePattern = Annotated[
     str,
-    AfterValidator(_python_name_pattern),
-    WithJsonSchema({"type": "string", "pattern": f"^{_NAME_PATTERN.pattern}$"}),
+    _matching(_NAME_PATTERN, "is no pattern of normalized project names (PEP 503); write it like acme-*"),
+    _in_editors(_NAME_PATTERN.pattern),
 ]
-
-
-def _member(text: str) -> str:
-    if not _MEMBER.fullmatch(text):
-        raise wrong(f"{text!r} is not an IAM member of Google Cloud; write it like group:registry@example.com")
-    return text
-
-
 Member = Annotated[
-    str, AfterValidator(_member), WithJsonSchema({"type": "string", "pattern": f"^({_MEMBER.pattern})$"})
+    str,
+    _matching(_MEMBER, "is not an IAM member of Google Cloud; write it like group:registry@example.com"),
+    _in_editors(f"({_MEMBER.pattern})"),
 ]
 
 
