@@ -6,7 +6,7 @@ import time
 
 import pulumi_aws as aws
 
-from emulation.providers.aws.clients import tag_list, tag_map
+from emulation.providers.aws.clients import tag_list, tags_of
 from emulation.providers.aws.described import Api, Described
 from emulation.providers.handler import CloudError, Handler, Properties
 
@@ -54,7 +54,6 @@ def _request(acm: Api, inputs: Properties) -> str:
 
 def _describe(acm: Api, id: str, state: Properties) -> Properties | None:
     found = acm.describe_certificate(CertificateArn=id)["Certificate"]
-    tags = tag_map(acm.list_tags_for_certificate(CertificateArn=id)["Tags"])
     return {
         "arn": id,
         "status": found["Status"],
@@ -69,7 +68,7 @@ def _describe(acm: Api, id: str, state: Properties) -> Properties | None:
             }
             for option in found["DomainValidationOptions"]
         ],
-        **({"tags": tags} if tags or "tags" in state else {}),
+        **tags_of(acm.list_tags_for_certificate(CertificateArn=id), state),
     }
 
 

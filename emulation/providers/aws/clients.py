@@ -35,10 +35,19 @@ def tag_map(tags: list[dict[str, str]]) -> dict[str, str]:
 
 
 def tags_of(described: Properties, state: Properties) -> Properties:
+    """Returns the tags in an API's description of a resource as Pulumi outputs, as `tags_output` does."""
+    return tags_output(tag_map(described.get("Tags", [])), state)
+
+
+def tags_output(tags: dict[str, str], state: Properties) -> Properties:
     """Returns a resource's tags as Pulumi outputs. Returns no outputs if neither the cloud nor the Pulumi state has
     tags."""
-    tags = tag_map(described.get("Tags", []))
     return {"tags": tags} if tags or "tags" in state else {}
+
+
+def removed_tags(old: Properties, new: Properties) -> list[str]:
+    """Returns the keys of the tags that a resource's old inputs have and its new inputs lack."""
+    return sorted(old.get("tags", {}).keys() - new.get("tags", {}).keys())
 
 
 @cache

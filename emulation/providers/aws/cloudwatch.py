@@ -6,7 +6,7 @@ import json
 
 import pulumi_aws as aws
 
-from emulation.providers.aws.clients import tag_list, tag_map
+from emulation.providers.aws.clients import removed_tags, tag_list, tag_map, tags_output
 from emulation.providers.aws.described import Api, Described
 from emulation.providers.handler import CloudError, Handler, Properties
 
@@ -67,8 +67,7 @@ def _change_alarm(cloudwatch: Api, id: str, old: Properties, new: Properties) ->
     alarm (CloudWatch API, "PutMetricAlarm")."""
     _put_alarm(cloudwatch, new)
     arn = old["arn"]
-    gone = sorted(old.get("tags", {}).keys() - new.get("tags", {}).keys())
-    if gone:
+    if gone := removed_tags(old, new):
         cloudwatch.untag_resource(ResourceARN=arn, TagKeys=gone)
     if new.get("tags"):
         cloudwatch.tag_resource(ResourceARN=arn, Tags=tag_list(new["tags"]))
@@ -85,7 +84,7 @@ def _describe_alarm(cloudwatch: Api, id: str, state: Properties) -> Properties |
         "dimensions": {dimension["Name"]: dimension["Value"] for dimension in alarm["Dimensions"]},
         "arn": alarm["AlarmArn"],
         "region": cloudwatch.meta.region_name,
-        **({"tags": tags} if tags or "tags" in state else {}),
+        **tags_output(tags, state),
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pulumi_aws as aws
 
 from emulation.lambda_runtime.schedules import rate_seconds
-from emulation.providers.aws.clients import tag_list, tag_map
+from emulation.providers.aws.clients import removed_tags, tag_list, tag_map, tags_output
 from emulation.providers.aws.described import Api, Described
 from emulation.providers.handler import CloudError, Handler, Properties
 
@@ -67,7 +67,7 @@ def _describe_rule(events: Api, id: str, state: Properties) -> Properties | None
     return {
         **{name: found[called] for name, called in _RULE.items() if called in found},
         "arn": found["Arn"],
-        **({"tags": tags} if tags or "tags" in state else {}),
+        **tags_output(tags, state),
     }
 
 
@@ -75,8 +75,7 @@ def _change_rule(events: Api, id: str, old: Properties, new: Properties) -> None
     """Changes an EventBridge rule, and its tags with a separate call. PutRule ignores the tags of an existing rule
     (EventBridge API, "PutRule")."""
     _put_rule(events, new)
-    gone = sorted(old.get("tags", {}).keys() - new.get("tags", {}).keys())
-    if gone:
+    if gone := removed_tags(old, new):
         events.untag_resource(ResourceARN=old["arn"], TagKeys=gone)
     if new.get("tags"):
         events.tag_resource(ResourceARN=old["arn"], Tags=tag_list(new["tags"]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pulumi_aws as aws
 
-from emulation.providers.aws.clients import client, tag_list, tags_of
+from emulation.providers.aws.clients import client, removed_tags, tag_list, tags_of
 from emulation.providers.aws.described import Api, Described
 from emulation.providers.aws.documents import in_given_form
 from emulation.providers.handler import Handler, Properties
@@ -119,8 +119,7 @@ def _change_role(iam: Api, id: str, old: Properties, new: Properties) -> None:
         iam.put_role_permissions_boundary(RoleName=id, **_boundary(new))
     elif _boundary(old):
         iam.delete_role_permissions_boundary(RoleName=id)
-    gone = sorted(old.get("tags", {}).keys() - new.get("tags", {}).keys())
-    if gone:
+    if gone := removed_tags(old, new):
         iam.untag_role(RoleName=id, TagKeys=gone)
     if new.get("tags"):
         iam.tag_role(RoleName=id, Tags=tag_list(new["tags"]))
@@ -154,8 +153,7 @@ def _change_issuer(iam: Api, id: str, old: Properties, new: Properties) -> None:
         iam.update_open_id_connect_provider_thumbprint(
             OpenIDConnectProviderArn=id, ThumbprintList=new["thumbprintLists"]
         )
-    gone = sorted(old.get("tags", {}).keys() - new.get("tags", {}).keys())
-    if gone:
+    if gone := removed_tags(old, new):
         iam.untag_open_id_connect_provider(OpenIDConnectProviderArn=id, TagKeys=gone)
     if new.get("tags"):
         iam.tag_open_id_connect_provider(OpenIDConnectProviderArn=id, Tags=tag_list(new["tags"]))

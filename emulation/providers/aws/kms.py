@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pulumi_aws as aws
 
-from emulation.providers.aws.clients import client, tag_list
+from emulation.providers.aws.clients import client, removed_tags, tag_list, tags_output
 from emulation.providers.aws.described import Api, Described
 from emulation.providers.aws.documents import in_given_form
 from emulation.providers.handler import CloudError, Handler, Properties
@@ -83,8 +83,7 @@ def _change_key(kms: Api, id: str, old: Properties, new: Properties) -> None:
     enabled = new.get("isEnabled", new.get("enabled", True))
     if enabled != kms.describe_key(KeyId=id)["KeyMetadata"]["Enabled"]:
         (kms.enable_key if enabled else kms.disable_key)(KeyId=id)
-    gone = sorted(old.get("tags", {}).keys() - new.get("tags", {}).keys())
-    if gone:
+    if gone := removed_tags(old, new):
         kms.untag_resource(KeyId=id, TagKeys=gone)
     if new.get("tags"):
         wanted = [{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in tag_list(new["tags"])]
@@ -115,7 +114,7 @@ def _described(kms: Api, id: str, state: Properties) -> Properties | None:
         "description": key["Description"],
         "enabled": key["Enabled"],
         "policy": in_given_form(kms.get_key_policy(KeyId=id, PolicyName="default")["Policy"], state.get("policy")),
-        **({"tags": tags} if tags or "tags" in state else {}),
+        **tags_output(tags, state),
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pulumi_aws as aws
 
 from emulation.providers.archives import zipped
+from emulation.providers.aws.clients import removed_tags, tags_output
 from emulation.providers.aws.described import Api, Described, unless_missing
 from emulation.providers.handler import CloudError, Handler, Properties
 
@@ -108,7 +109,7 @@ def _describe_function(api: Api, id: str, state: Properties) -> Properties | Non
         "architectures": configuration["Architectures"],
         "reservedConcurrentExecutions": found.get("Concurrency", {}).get("ReservedConcurrentExecutions", -1),
         **({"environment": {"variables": variables}} if variables or "environment" in state else {}),
-        **({"tags": tags} if tags or "tags" in state else {}),
+        **tags_output(tags, state),
     }
 
 
@@ -120,8 +121,7 @@ def _change_function(api: Api, id: str, old: Properties, new: Properties) -> Non
     )
     api.update_function_configuration(FunctionName=id, **_configuration(new))
     _reserve(api, id, new)
-    gone = sorted(old.get("tags", {}).keys() - new.get("tags", {}).keys())
-    if gone:
+    if gone := removed_tags(old, new):
         api.untag_resource(Resource=old["arn"], TagKeys=gone)
     if new.get("tags"):
         api.tag_resource(Resource=old["arn"], Tags=new["tags"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pulumi_aws as aws
 
+from emulation.providers.aws.clients import removed_tags, tags_output
 from emulation.providers.aws.described import Api, Described
 from emulation.providers.handler import Handler, Properties
 
@@ -42,15 +43,14 @@ def _describe(logs: Api, id: str, state: Properties) -> Properties | None:
         "name": id,
         "arn": arn,
         "retentionInDays": group.get("retentionInDays", 0),
-        **({"tags": tags} if tags or "tags" in state else {}),
+        **tags_output(tags, state),
     }
 
 
 def _change(logs: Api, id: str, old: Properties, new: Properties) -> None:
     _set_retention(logs, id, new)
     arn = old["arn"]
-    gone = sorted(old.get("tags", {}).keys() - new.get("tags", {}).keys())
-    if gone:
+    if gone := removed_tags(old, new):
         logs.untag_resource(resourceArn=arn, tagKeys=gone)
     if new.get("tags"):
         logs.tag_resource(resourceArn=arn, tags=new["tags"])

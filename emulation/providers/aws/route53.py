@@ -8,7 +8,7 @@ from typing import Any
 
 import pulumi_aws as aws
 
-from emulation.providers.aws.clients import tag_list, tags_of
+from emulation.providers.aws.clients import removed_tags, tag_list, tags_of
 from emulation.providers.aws.described import Api, Described
 from emulation.providers.handler import CloudError, Handler, Properties
 
@@ -65,7 +65,7 @@ def _change_zone(route53: Api, id: str, old: Properties, new: Properties) -> Non
 def _put_tags(route53: Api, kind: str, id: str, old: Properties, new: Properties) -> None:
     """Changes the tags of a zone or a health check, which their creation does not take (Route 53 API Reference,
     "ChangeTagsForResource")."""
-    gone = sorted(old.get("tags", {}).keys() - new.get("tags", {}).keys())
+    gone = removed_tags(old, new)
     more: dict[str, Any] = {"AddTags": tag_list(new["tags"])} if new.get("tags") else {}
     more |= {"RemoveTagKeys": gone} if gone else {}
     if more:

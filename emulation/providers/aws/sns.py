@@ -6,7 +6,7 @@ import json
 
 import pulumi_aws as aws
 
-from emulation.providers.aws.clients import tag_list, tag_map
+from emulation.providers.aws.clients import removed_tags, tag_list, tag_map, tags_output
 from emulation.providers.aws.described import Api, Described
 from emulation.providers.aws.documents import in_given_form
 from emulation.providers.handler import CloudError, Handler, Properties
@@ -57,8 +57,7 @@ def _make_topic(sns: Api, inputs: Properties) -> str:
 def _change_topic(sns: Api, id: str, old: Properties, new: Properties) -> None:
     key = new.get("kmsMasterKeyId", "")
     sns.set_topic_attributes(TopicArn=id, AttributeName="KmsMasterKeyId", AttributeValue=key)
-    gone = sorted(old.get("tags", {}).keys() - new.get("tags", {}).keys())
-    if gone:
+    if gone := removed_tags(old, new):
         sns.untag_resource(ResourceArn=id, TagKeys=gone)
     if new.get("tags"):
         sns.tag_resource(ResourceArn=id, Tags=tag_list(new["tags"]))
@@ -74,7 +73,7 @@ def _describe_topic(sns: Api, id: str, state: Properties) -> Properties | None:
         "owner": attributes["Owner"],
         "region": sns.meta.region_name,
         **({"kmsMasterKeyId": key} if key or "kmsMasterKeyId" in state else {}),
-        **({"tags": tags} if tags or "tags" in state else {}),
+        **tags_output(tags, state),
     }
 
 

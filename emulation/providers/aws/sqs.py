@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pulumi_aws as aws
 
+from emulation.providers.aws.clients import tags_output
 from emulation.providers.aws.described import Api, Described
 from emulation.providers.handler import Handler, Properties
 
@@ -49,7 +50,7 @@ def _describe(sqs: Api, id: str, state: Properties) -> Properties | None:
     found |= {name: known[key] for name, key in _TEXTS.items() if name in state and key in known}
     found |= {name: known.get(key) == "true" for name, key in _SWITCHES.items() if name in state}
     tags = sqs.list_queue_tags(QueueUrl=id).get("Tags", {})
-    return {**found, **({"tags": tags} if tags or "tags" in state else {})}
+    return {**found, **tags_output(tags, state)}
 
 
 def _change(sqs: Api, id: str, old: Properties, new: Properties) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pulumi_aws as aws
 
-from emulation.providers.aws.clients import tag_list, tag_map
+from emulation.providers.aws.clients import removed_tags, tag_list, tag_map, tags_output
 from emulation.providers.aws.described import Api, Described
 from emulation.providers.handler import CloudError, Handler, Properties
 
@@ -34,8 +34,7 @@ def _make(ssm: Api, inputs: Properties) -> str:
 
 def _change(ssm: Api, id: str, old: Properties, new: Properties) -> None:
     ssm.put_parameter(**_settings(new), Overwrite=True)
-    gone = sorted(old.get("tags", {}).keys() - new.get("tags", {}).keys())
-    if gone:
+    if gone := removed_tags(old, new):
         ssm.remove_tags_from_resource(ResourceType="Parameter", ResourceId=id, TagKeys=gone)
     if new.get("tags"):
         ssm.add_tags_to_resource(ResourceType="Parameter", ResourceId=id, Tags=tag_list(new["tags"]))
@@ -59,5 +58,5 @@ def _describe(ssm: Api, id: str, state: Properties) -> Properties | None:
         "type": found["Type"],
         "value": found["Value"],
         "region": ssm.meta.region_name,
-        **({"tags": tags} if tags or "tags" in state else {}),
+        **tags_output(tags, state),
     }

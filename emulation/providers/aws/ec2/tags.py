@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from emulation.providers.aws.clients import tag_list
+from emulation.providers.aws.clients import removed_tags, tag_list
 from emulation.providers.aws.described import Api
 from emulation.providers.handler import Properties
 
@@ -15,9 +15,8 @@ def tags(kind: str, inputs: Properties) -> dict[str, Any]:
 
 
 def change_tags(ec2: Api, id: str, old: Properties, new: Properties) -> None:
-    gone = old.get("tags", {}).keys() - new.get("tags", {}).keys()
-    if gone:
-        ec2.delete_tags(Resources=[id], Tags=[{"Key": key} for key in sorted(gone)])
+    if gone := removed_tags(old, new):
+        ec2.delete_tags(Resources=[id], Tags=[{"Key": key} for key in gone])
     if new.get("tags"):
         ec2.create_tags(Resources=[id], Tags=tag_list(new["tags"]))
 
