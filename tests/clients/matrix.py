@@ -50,6 +50,17 @@ def cell(section: Section, client: str, action: str) -> pytest.MarkDecorator:
     return pytest.mark.cell(section, client, action)
 
 
+def rows(section: Section, clients: Iterable[str], action: str) -> pytest.MarkDecorator:
+    """Runs a test once for each client, as the test of this action in a table of docs/clients.md.
+
+    The test, or one of its fixtures, receives the client as the parameter `name`.
+    """
+    return pytest.mark.parametrize(
+        "name",
+        [pytest.param(name, marks=cell(section, name, action), id=name.replace(" ", "-")) for name in clients],
+    )
+
+
 def cell_of(item: pytest.Item) -> Cell | None:
     """Returns the cell of docs/clients.md that a test decides, or None."""
     mark = item.get_closest_marker("cell")

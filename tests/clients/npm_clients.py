@@ -12,11 +12,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-import pytest
-
 from local.clients import Client
-from tests.clients.package_programs import NPM, program
-from tests.clients.package_setting import TOKEN_VARIABLE, Finished, PackageSetting
+from tests.clients.package_programs import program
+from tests.clients.package_setting import TOKEN_VARIABLE, Finished, PackageSetting, setting_of
 from tests.support.npm_signatures import verify_with
 
 _LOCKFILES = ("package-lock.json", "pnpm-lock.yaml", "yarn.lock", "bun.lock")
@@ -164,8 +162,6 @@ class NpmClient:
 
 def client_of(name: str, identity: Client, home: Path, token: str) -> NpmClient:
     """Returns a configured client in an empty home. Skips the test if the client is not installed."""
-    if not program(name, name.partition(" ")[0]).exists():
-        pytest.skip(f"not installed; npm install {NPM[name]}")
-    client = NpmClient(PackageSetting(name, identity, home, token))
+    client = NpmClient(setting_of(name, identity, home, token))
     client.configure()
     return client

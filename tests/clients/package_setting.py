@@ -7,6 +7,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from local.clients import Client
 from local.health import edge_authority
 from tests.clients.package_programs import program
@@ -65,6 +67,14 @@ class PackageSetting:
             text=True,
             check=False,
         )
+
+
+def setting_of(name: str, identity: Client, home: Path, token: str) -> PackageSetting:
+    """Returns the setting of an installed client. Skips the test if the client is not installed."""
+    setting = PackageSetting(name, identity, home, token)
+    if not program(name, setting.family).exists():
+        pytest.skip("not installed; python -m tests.clients.programs")
+    return setting
 
 
 def output(done: Finished) -> str:

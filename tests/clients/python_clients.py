@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.clients.package_setting import Finished
+from local.clients import Client
+from tests.clients.package_setting import Finished, setting_of
 from tests.clients.python_client import USER, Credential, PythonClient
 
 _PROJECT = """\
@@ -140,3 +141,9 @@ class Pipenv(PythonClient):
 
 
 CLIENTS: dict[str, type[PythonClient]] = {"pip": Pip, "uv": Uv, "poetry": Poetry, "pdm": Pdm, "pipenv": Pipenv}
+
+
+def client_of(name: str, identity: Client, home: Path, token: str) -> PythonClient:
+    """Returns a client in an empty home, not configured yet. Skips the test if the client is not installed."""
+    setting = setting_of(name, identity, home, token)
+    return CLIENTS[setting.family](setting)

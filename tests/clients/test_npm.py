@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from local.clients import Client
-from tests.clients.matrix import Section, cell
+from tests.clients import matrix
+from tests.clients.matrix import Section
 from tests.clients.npm_clients import Credential, NpmClient, client_of
 from tests.clients.package_programs import NPM
 from tests.clients.package_setting import output
@@ -22,12 +23,8 @@ Refused = Callable[[str], None]
 
 
 def rows(action: str, *names: str) -> pytest.MarkDecorator:
-    """Runs a test once for each named client, or for all of them, as the action of the matrix."""
-    chosen = names or tuple(NPM)
-    return pytest.mark.parametrize(
-        "name",
-        [pytest.param(name, marks=cell(Section.NPM, name, action), id=name.replace(" ", "-")) for name in chosen],
-    )
+    """Runs a test once for each named client, or for all of them."""
+    return matrix.rows(Section.NPM, names or NPM, action)
 
 
 @pytest.fixture

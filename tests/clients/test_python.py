@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from local.clients import Client
-from tests.clients.matrix import Section, cell
-from tests.clients.package_programs import PYTHON, program
-from tests.clients.package_setting import PackageSetting, output
+from tests.clients import matrix
+from tests.clients.matrix import Section
+from tests.clients.package_programs import PYTHON
+from tests.clients.package_setting import output
 from tests.clients.published_packages import Packages
 from tests.clients.python_client import Credential, PythonClient
-from tests.clients.python_clients import CLIENTS
+from tests.clients.python_clients import client_of
 from tests.support.sandbox.up import Up
 
 APP = "clients-app"
@@ -25,25 +26,14 @@ Refused = Callable[[str], None]
 
 
 def rows(action: str, *names: str) -> pytest.MarkDecorator:
-    """Runs a test once for each named client, or for all of them, as the action of the matrix."""
-    chosen = names or tuple(PYTHON)
-    return pytest.mark.parametrize(
-        "name",
-        [pytest.param(name, marks=cell(Section.PYTHON, name, action), id=name.replace(" ", "-")) for name in chosen],
-    )
+    """Runs a test once for each named client, or for all of them."""
+    return matrix.rows(Section.PYTHON, names or PYTHON, action)
 
 
 @pytest.fixture
 def client(name: str, packages: Packages, tmp_path: Path) -> PythonClient:
     """Provides the client in an empty home, with a token in netrc that may pull the packages."""
     return client_of(name, packages.identity, tmp_path / "home", packages.token)
-
-
-def client_of(name: str, identity: Client, home: Path, token: str) -> PythonClient:
-    family = name.partition(" ")[0]
-    if not program(name, family).exists():
-        pytest.skip(f"not installed; pip install {PYTHON[name]}")
-    return CLIENTS[family](PackageSetting(name, identity, home, token))
 
 
 def check_installs(client: PythonClient) -> None:

@@ -6,12 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients import trees
-from tests.clients.matrix import Section, cell
-from tests.clients.npm_clients import client_of
-from tests.clients.package_programs import program
-from tests.clients.package_setting import PackageSetting, output
-from tests.clients.python_clients import CLIENTS
+from tests.clients import npm_clients, python_clients, trees
+from tests.clients.matrix import Section, rows
+from tests.clients.package_setting import output
 from tests.clients.trees import Tree
 from tests.support.sandbox.up import Up
 
@@ -22,14 +19,6 @@ LOCKFILES = {
     "yarn 1": ("yarn.lock", True),
     "yarn 4": ("yarn.lock", False),
 }
-
-
-def rows(action: str, *names: str) -> pytest.MarkDecorator:
-    """Runs a test once for each named client, as the test of this action in docs/clients.md."""
-    return pytest.mark.parametrize(
-        "name",
-        [pytest.param(name, marks=cell(Section.TREES, name, action), id=name.replace(" ", "-")) for name in names],
-    )
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +33,9 @@ def python_tree(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Tree:
     return trees.import_python(up, tmp_path_factory.mktemp("python"))
 
 
-@rows("more than 300 npm packages by lockfile", *LOCKFILES)
+@rows(Section.TREES, LOCKFILES, "more than 300 npm packages by lockfile")
 def test_a_tree_of_npm_packages_is_installed_by_its_lockfile(name: str, npm_tree: Tree, tmp_path: Path) -> None:
-    client = client_of(name, npm_tree.identity, tmp_path / "home", npm_tree.token)
+    client = npm_clients.client_of(name, npm_tree.identity, tmp_path / "home", npm_tree.token)
     done = client.add_all(trees.NPM_ROOTS)
     assert done.returncode == 0, output(done)
     lockfile, has_registry_digests = LOCKFILES[name]
@@ -62,15 +51,12 @@ def test_a_tree_of_npm_packages_is_installed_by_its_lockfile(name: str, npm_tree
     assert packages == trees.installed(client.setting.project)
 
 
-@rows("more than 60 wheels with their digests", "pip 26.3", "uv 0.13")
+@rows(Section.TREES, ["pip 26.3", "uv 0.13"], "more than 60 wheels with their digests")
 def test_a_scientific_stack_is_installed_with_its_digests(name: str, python_tree: Tree, tmp_path: Path) -> None:
-    family = name.partition(" ")[0]
-    if not program(name, family).exists():
-        pytest.skip("not installed; python -m tests.clients.programs")
-    client = CLIENTS[family](PackageSetting(name, python_tree.identity, tmp_path / "home", python_tree.token))
+    client = python_clients.client_of(name, python_tree.identity, tmp_path / "home", python_tree.token)
     client.configure()
     client.setting.write("project/requirements.txt", python_tree.requirements)
-    command = {"pip": ("pip", "install"), "uv": ("uv", "pip", "install")}[family]
+    command = {"pip": ("pip", "install"), "uv": ("uv", "pip", "install")}[client.setting.family]
     done = client.run(*command, "--target", "site", "--no-deps", "--require-hashes", "-r", "requirements.txt")
     assert done.returncode == 0, output(done)
     found = list((client.setting.project / "site").glob("*.dist-info"))
