@@ -89,6 +89,7 @@ class Message:
     arguments: str = "as=sent"
     port: int = 0
     status: int = 0
+    is_storable: bool = True  # whether the cache may store a response of the origin
 
 
 @dataclass
@@ -124,12 +125,12 @@ class Transaction:
     def read_response(self, status: int, headers: Mapping[str, str] | None = None) -> Message:
         """Runs the hook for the origin's response, and returns the response that the cache receives."""
         answer = Message(Headers(headers), status=status)
-        self._run("READ_RESPONSE_HDR", server_response=_Response(answer, self.script))
+        self._run("READ_RESPONSE_HDR", http=_ReceivedResponse(answer), server_response=_Response(answer, self.script))
         return answer
 
-    def send_response(self, status: int, lookup: Lookup) -> dict[str, str]:
+    def send_response(self, status: int, lookup: Lookup, headers: Mapping[str, str] | None = None) -> dict[str, str]:
         """Runs the hook for a response to the client, and returns the headers that the client receives."""
-        answer = Message(Headers(), status=status)
+        answer = Message(Headers(headers), status=status)
         self._run("SEND_RESPONSE_HDR", lookup=lookup, client_response=_Response(answer, self.script))
         return answer.headers.all()
 
@@ -184,6 +185,16 @@ class _Response:
 
     def set_status(self, status: int) -> None:
         self._message.status = status
+
+
+class _ReceivedResponse:
+    """Emulates `ts.http` in the hook for the origin's response."""
+
+    def __init__(self, answer: Message) -> None:
+        self._answer = answer
+
+    def set_server_resp_no_store(self, setting: int) -> None:
+        self._answer.is_storable = setting == 0
 
 
 class _Http:

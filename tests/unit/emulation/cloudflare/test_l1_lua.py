@@ -8,7 +8,6 @@ import pytest
 
 from emulation.cloudflare.l1 import TEMPLATES
 from tests.support.tslua import Lookup, Script
-from tests.support.tslua_storage import read_response, send_response
 
 
 @pytest.fixture
@@ -33,8 +32,8 @@ def l1(tmp_path: Path) -> Script:
 def test_cf_cache_status_has_cloudflare_s_values(l1: Script, lookup: Lookup, origin: int | None, verdict: str) -> None:
     request = l1.request()
     if origin is not None:
-        read_response(request, origin)
-    assert send_response(request, 200, lookup) == {"CF-Cache-Status": verdict}
+        request.read_response(origin)
+    assert request.send_response(200, lookup) == {"CF-Cache-Status": verdict}
 
 
 @pytest.mark.parametrize("lookup", ["MISS", "HIT_STALE", "HIT_FRESH"])
@@ -59,20 +58,20 @@ def test_a_range_counts_unless_the_copy_is_stale(l1: Script) -> None:
     ],
 )
 def test_workers_cache_does_not_store_what_it_documents_so(l1: Script, status: int, headers: dict[str, str]) -> None:
-    answer = read_response(l1.request(), status, headers)
+    answer = l1.request().read_response(status, headers)
     assert (answer.is_storable, answer.headers.all()) == (False, headers)
 
 
 def test_the_answer_to_credentials_is_stored_only_if_it_says_so(l1: Script) -> None:
     asked = {"Authorization": "Bearer any"}
     for caching, is_storable in (("max-age=5", False), ("public, max-age=5", True), ("s-maxage=5", True)):
-        assert read_response(l1.request(asked), 200, {"Cache-Control": caching}).is_storable == is_storable, caching
+        assert l1.request(asked).read_response(200, {"Cache-Control": caching}).is_storable == is_storable, caching
 
 
 def test_an_object_of_the_largest_size_is_stored_and_a_larger_one_is_not(l1: Script) -> None:
     for size, is_storable in ((536_870_912, True), (536_870_913, False)):
         headers = {"Cache-Control": "max-age=5", "Content-Length": str(size)}
-        assert read_response(l1.request(), 200, headers).is_storable == is_storable
+        assert l1.request().read_response(200, headers).is_storable == is_storable
 
 
 @pytest.mark.parametrize(("status", "lifetime"), [(200, 7200), (404, 180), (410, 180), (405, 60)])
@@ -80,16 +79,16 @@ def test_a_response_without_a_lifetime_gets_one_that_its_client_does_not_see(
     l1: Script, status: int, lifetime: int
 ) -> None:
     request = l1.request()
-    stored = read_response(request, status)
+    stored = request.read_response(status)
     assert (stored.is_storable, stored.headers["Cache-Control"]) == (True, f"max-age={lifetime}")
-    assert "Cache-Control" not in send_response(request, status, "MISS", stored.headers.all())
+    assert "Cache-Control" not in request.send_response(status, "MISS", stored.headers.all())
 
 
 @pytest.mark.parametrize("status", [200, 404])
 def test_a_response_keeps_the_lifetime_that_the_origin_gave(l1: Script, status: int) -> None:
-    answer = read_response(l1.request(), status, {"Cache-Control": "public, max-age=5"})
+    answer = l1.request().read_response(status, {"Cache-Control": "public, max-age=5"})
     assert (answer.is_storable, answer.headers.all()) == (True, {"Cache-Control": "public, max-age=5"})
 
 
 def test_clients_do_not_see_tags(l1: Script) -> None:
-    assert send_response(l1.request(), 200, "HIT_FRESH", {"Cache-Tag": "a,b"}) == {"CF-Cache-Status": "HIT"}
+    assert l1.request().send_response(200, "HIT_FRESH", {"Cache-Tag": "a,b"}) == {"CF-Cache-Status": "HIT"}
