@@ -116,11 +116,19 @@ def patient_http(base: str = "") -> Http:
         raise_on_status=False,
     )
     settings: Mapping[str, Any] = {"timeout": _PATIENT_TIMEOUT, "retries": retries}
-    place = urlsplit(base or _PUBLIC_API)
-    proxy = getproxies().get(place.scheme)
-    if proxy and not proxy_bypass(place.netloc):
-        return cast(Http, urllib3.ProxyManager(proxy, **settings))
-    return cast(Http, urllib3.PoolManager(**settings))
+    return pool(proxy_of(base or _PUBLIC_API), settings)
+
+
+def proxy_of(url: str) -> str:
+    """Returns the URL of the proxy that the environment sets for requests to `url`, or an empty text for none."""
+    place = urlsplit(url)
+    return "" if proxy_bypass(place.netloc) else getproxies().get(place.scheme, "")
+
+
+def pool(proxy: str, settings: Mapping[str, Any]) -> Http:
+    """Returns a connection pool with urllib3's `settings`, through a proxy unless its URL is empty."""
+    made = urllib3.ProxyManager(proxy, **settings) if proxy else urllib3.PoolManager(**settings)
+    return cast(Http, made)
 
 
 def _object(data: bytes) -> Mapping[str, Any]:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 
-from registry.cloudflare.api import Http
+from registry.cloudflare.api import Http, pool, proxy_of
 
 PROXY_VARIABLE = "ARTIFACT_EDGE_PROXY"
 AUTHORITY_VARIABLE = "ARTIFACT_EDGE_CA_FILE"
@@ -28,14 +27,5 @@ def edge_http(url: str) -> Http:
         "retries": False,
         "ca_certs": os.environ.get(AUTHORITY_VARIABLE) or None,
     }
-    proxy = _proxy(url)
-    if proxy:
-        return cast(Http, urllib3.ProxyManager(proxy, **settings))
-    return cast(Http, urllib3.PoolManager(**settings))
-
-
-def _proxy(url: str) -> str:
-    place, own = urlsplit(url), os.environ.get(PROXY_VARIABLE, "")
-    if place.scheme == "https" and own:
-        return own
-    return "" if proxy_bypass(place.netloc) else getproxies().get(place.scheme, "")
+    own = os.environ.get(PROXY_VARIABLE, "") if urlsplit(url).scheme == "https" else ""
+    return pool(own or proxy_of(url), settings)
