@@ -79,7 +79,7 @@ class ForeignSecret:
         try:
             return Credentials(values["AccessKeyId"], values["SecretAccessKey"], values["SessionToken"])
         except KeyError:
-            raise SecretUnreadable("STS gave no credentials") from None
+            raise SecretUnreadable("AWS STS returned no credentials") from None
 
 
 def signed(url: str, body: bytes, credentials: Credentials, region: str, now: datetime) -> Mapping[str, str]:

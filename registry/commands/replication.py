@@ -21,7 +21,7 @@ Prefix = Annotated[str, typer.Option(help="only objects whose key starts with th
 def failed(stack_outputs: Outputs, prefix: Prefix = "") -> None:
     """List the objects whose replication failed. Exits with status 1 if there are any.
 
-    S3 is asked once for each object in the bucket.
+    The command sends S3 one request for each object in the bucket.
     """
     found = 0
     for each in _replication(stack_outputs).find(prefix):
@@ -34,7 +34,7 @@ def failed(stack_outputs: Outputs, prefix: Prefix = "") -> None:
 
 @app.command()
 def retry(stack_outputs: Outputs, prefix: Prefix = "") -> None:
-    """Replicate the objects again whose replication failed, after the cause is repaired.
+    """Repeat the replication of objects for which it failed. Fix the cause of the failure first.
 
     Each object is copied to its own key, and S3 replicates the new version. Its bytes and its metadata stay.
     """

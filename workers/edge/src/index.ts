@@ -117,7 +117,7 @@ async function object(wanted: ObjectRoute, request: Request, entrypoints: Entryp
     if (wanted.list !== undefined && wanted.absent === undefined) return listResponse(request, wanted.name, wanted.list, undefined);
     return absent(wanted, 404, "no such object");
   }
-  if (answer.status === 412) return failure(wanted.ecosystem, 412, `${wanted.name}: this is not the version that was asked for`);
+  if (answer.status === 412) return failure(wanted.ecosystem, 412, `${wanted.name}: this is not the version that the request requires`);
   if (answer.status === 416) {
     const headers = { "content-range": answer.headers.get("content-range") ?? "bytes */*" };
     return failure(wanted.ecosystem, 416, `${wanted.name}: the object has no such bytes`, headers);
