@@ -33,12 +33,12 @@ DELETE = "DELETE FROM items WHERE pk = %s AND sk = %s"
 _PAGE = 500
 _TRIES = 10
 _LONGEST_PAUSE = 1.0  # seconds between two attempts of a transaction
-_PATIENCE = 10  # seconds after which a connection to an unresponsive server fails
+_CONNECT_SECONDS = 10  # seconds after which a connection to an unresponsive server fails
 _MOST_CONNECTIONS = 16
 
 # Errors after which a transaction is repeated. When Spanner aborts a transaction because of another one, PGAdapter
 # reports the error code that PostgreSQL uses.
-_AGAIN = (errors.SerializationFailure, errors.DeadlockDetected, errors.UniqueViolation)
+_RETRIED_ERRORS = (errors.SerializationFailure, errors.DeadlockDetected, errors.UniqueViolation)
 
 _Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -53,13 +53,13 @@ class SpannerRepository:
         self._clock = clock
         name = os.environ.get("PGDATABASE", database)
         with _readable_errors():  # connects once first, because the pool does not report why a connection fails
-            psycopg.connect(dbname=name, connect_timeout=_PATIENCE).close()
+            psycopg.connect(dbname=name, connect_timeout=_CONNECT_SECONDS).close()
         self._pool = ConnectionPool(
             kwargs={"dbname": name, "autocommit": True},
             configure=_serializable,
             min_size=0,
             max_size=_MOST_CONNECTIONS,
-            timeout=_PATIENCE,
+            timeout=_CONNECT_SECONDS,
             open=True,
         )
 
@@ -105,7 +105,7 @@ class SpannerRepository:
                 with self._connection() as connection, connection.transaction():
                     self._write(connection, sized)
                 return
-            except _AGAIN:
+            except _RETRIED_ERRORS:
                 pass
             time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.02 * 2**attempt)))  # noqa: S311 (spreads load, hides nothing)
         raise Busy(f"{writes[0].partition}: other processes kept writing the same metadata; try again")
@@ -120,7 +120,7 @@ class SpannerRepository:
             key = (write.partition, write.name)
             version, is_live = there.get(key, (None, False))
             seen = version if is_live else None
-            if not _holds(write, seen):
+            if not _is_met(write, seen):
                 raise Conflict(*key)
             if isinstance(write, Delete):
                 deletes.append(key)
@@ -169,7 +169,7 @@ def _by_partition(keys: Collection[Key]) -> Mapping[str, list[str]]:
     return names
 
 
-def _holds(write: Write, seen: int | None) -> bool:
+def _is_met(write: Write, seen: int | None) -> bool:
     if isinstance(write.condition, Absent):
         return seen is None
     return not isinstance(write.condition, Unchanged) or seen == write.condition.version
@@ -185,7 +185,7 @@ def _readable_errors() -> Generator[None]:
     """Turns database errors that the operator can resolve into RegistryError, with a message of one line."""
     try:
         yield
-    except _AGAIN:
+    except _RETRIED_ERRORS:
         raise
     except (psycopg.OperationalError, errors.UndefinedTable, errors.InsufficientPrivilege) as error:
         reason = " ".join(str(error).split())
