@@ -19,6 +19,7 @@ import drift.__main__
 import gates.__main__
 import local.__main__
 import previews.__main__
+import probes.__main__
 import registry.__main__
 import wording.__main__
 
@@ -32,6 +33,7 @@ PROGRAMS: dict[str, typer.Typer] = {
     "gates": gates.__main__.app,
     "costs": costs.__main__.app,
     "drift": drift.__main__.app,
+    "probes": probes.__main__.app,
     "wording": wording.__main__.app,
     "registry": registry.__main__.app,
 }

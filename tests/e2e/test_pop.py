@@ -17,7 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,9 @@ from emulation import pki, processes
 from emulation.cloudflare import workerd
 from emulation.cloudflare.zone_owner import active_zone
 from emulation.layout import CLOUDFLARE_PORT, DNS_PORT, POP_HTTPS_PORT, POPS, Sandbox
+from probes.__main__ import ON_CLOUDFLARE
+from probes.recording import Recording
+from probes.zone import Zone
 
 ACCOUNT = "0123456789abcdef0123456789abcdef"
 DOMAIN = "artifact-edge.test"
@@ -169,6 +172,20 @@ class Network:
             headers={"Host": host, "Connection": "close", **(headers or {})},
             extensions={"sni_hostname": HOST},
         )
+
+
+class _ToPop(httpx.BaseTransport):
+    """Sends the requests for any host of the zone to the first PoP."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._address = sandbox.pop_address(POPS[0])
+        context = ssl.create_default_context(cafile=str(sandbox.path("pki", "edge-ca.pem")))
+        self._http = httpx.HTTPTransport(verify=context)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        request.extensions["sni_hostname"] = request.url.host
+        request.url = request.url.copy_with(host=self._address, port=POP_HTTPS_PORT)
+        return self._http.handle_request(request)
 
 
 def _handshake(network: Network, context: ssl.SSLContext) -> str:
@@ -583,3 +600,14 @@ def _answering(shield: Shield) -> type[http.server.BaseHTTPRequestHandler]:
 
 def _shield_address(sandbox: Sandbox) -> str:
     return f"{sandbox.loopback}.2.1"
+
+
+def test_the_probe_of_workers_cache_passes(network: Network) -> None:
+    recording = Recording("0a1b2c3d")
+    with ExitStack() as cleanup, httpx.Client(transport=_ToPop(network.sandbox), timeout=20) as http:
+        zone = Zone("0a1b2c3d", DOMAIN, network.api, http, cleanup, recording)
+        facts = list(ON_CLOUDFLARE["workers-cache"].check(zone))
+    assert len(facts) == 14
+    assert [f"{fact.text}: {fact.observed}" for fact in facts if not fact.holds] == []
+    assert [script.id for script in network.api.workers.scripts.list(account_id=ACCOUNT)] == ["edge"]
+    assert list(network.api.dns.records.list(zone_id=network.zone)) == []

@@ -1,0 +1,96 @@
+"""Records what a cloud answered to a probe, without secrets and without the ids of the account.
+
+A recording is a JSON document in `probes/recorded/`. The tests compare the emulated clouds with the recordings.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any, cast
+
+DIRECTORY = Path(__file__).with_name("recorded")
+
+# What differs between two runs or names an account, with the text that replaces it.
+_REPLACED = (
+    (re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b"), "<uuid>"),
+    (re.compile(r"\b[0-9a-f]{32,64}\b"), "<hex>"),
+    (re.compile(r"\bA(?:ROA|IDA|KIA|SIA)[A-Z0-9]{12,}\b"), "<id>"),
+    (re.compile(r"\b\d{12}\b"), "<account>"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z|[+-]\d\d:\d\d)?"), "<time>"),
+    (re.compile(r"-----BEGIN [^-]+-----.*?-----END [^-]+-----", re.DOTALL), "<pem>"),
+)
+# Fields with a different value in each response, and fields that may have a secret.
+_DROPPED = re.compile(
+    r"(?i)request-?id|host-?id|passphrase|password|secret|token|private-?key|version-?id|cf-ray|nonce"
+)
+_KEPT_HEADERS = ("content-type", "retry-after", "cache-control", "cf-cache-status")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One response of a cloud: what was called, the HTTP status, the error code or an empty text, and the body."""
+
+    call: str
+    status: int
+    error: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: Any = None
+
+
+class Recording:
+    """The answers of a cloud to one probe, in order. `run` is the part that all names of this run contain."""
+
+    def __init__(self, run: str) -> None:
+        self._run = run
+        self.answers: list[Answer] = []
+
+    def add(self, call: str, status: int, error: str, headers: Mapping[str, str], body: Any) -> None:
+        """Adds an answer. Secrets, ids and times are replaced."""
+        kept = {name.lower(): value for name, value in headers.items() if name.lower() in _KEPT_HEADERS}
+        self.answers.append(Answer(self._clean(call), status, error, self._clean(kept), self._clean(body)))
+
+    def write(self, probe: str, directory: Path, day: date) -> Path:
+        """Writes the answers to the file of the probe in `directory`, and returns the file's path."""
+        file = directory / f"{probe}.json"
+        document = {"probe": probe, "date": day.isoformat(), "answers": [vars(answer) for answer in self.answers]}
+        file.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n")
+        return file
+
+    def _clean(self, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            items = cast(Mapping[str, Any], value).items()
+            return {name: self._clean(item) for name, item in items if not _DROPPED.search(name)}
+        if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+            return [self._clean(item) for item in cast(Sequence[Any], value)]
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        text = str(value).replace(self._run, "<run>")
+        for pattern, replacement in _REPLACED:
+            text = pattern.sub(replacement, text)
+        return text
+
+
+def read(file: Path) -> list[Answer]:
+    """Returns the answers in a recording."""
+    return [Answer(**answer) for answer in json.loads(file.read_text())["answers"]]
+
+
+def differences(recorded: Sequence[Answer], now: Sequence[Answer]) -> list[str]:
+    """Returns a line for each answer that differs from the recorded one in its call, status or error code."""
+    found = [
+        f"{_shown(new)} was recorded as {_shown(old)}"
+        for old, new in zip(recorded, now, strict=False)
+        if _shown(old) != _shown(new)
+    ]
+    if len(recorded) != len(now):
+        found.append(f"{len(now)} answers were recorded as {len(recorded)}")
+    return found
+
+
+def _shown(answer: Answer) -> str:
+    return f"{answer.call}: {answer.status} {answer.error}".rstrip()

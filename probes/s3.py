@@ -1,0 +1,74 @@
+"""Probes of Amazon S3: names of buckets, replication rules, and conditional copies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from probes.aws import AwsAccount, refusal
+from probes.fact import Fact, Probe
+
+
+def _names(account: AwsAccount) -> Iterator[Fact]:
+    s3, run = account.client("s3"), account.name("name")
+    for name in (f"xn--{run}", f"sthree-{run}", f"{run}-s3alias", f"{run}--ol-s3", f"{run}..dots", f"{run}-"):
+        code = refusal(s3.create_bucket, Bucket=name)
+        if code == "accepted":
+            account.later(s3.delete_bucket, Bucket=name)
+        yield Fact(f"S3 refuses the bucket name {name.replace(run, '<name>')}", code == "InvalidBucketName", code)
+
+
+def _rules(account: AwsAccount) -> Iterator[Fact]:
+    s3 = account.client("s3")
+    versioned, plain = account.bucket("versioned", is_versioned=True), account.bucket("plain", is_versioned=False)
+    role = _replication_role(account)
+    for source, destination, text in (
+        (versioned, plain, "S3 refuses a replication rule to a bucket without versioning"),
+        (plain, versioned, "S3 refuses a replication rule from a bucket without versioning"),
+        (versioned, account.name("missing"), "S3 refuses a replication rule to a bucket that does not exist"),
+    ):
+        rule = {
+            "ID": "all",
+            "Status": "Enabled",
+            "Priority": 1,
+            "Filter": {"Prefix": ""},
+            "DeleteMarkerReplication": {"Status": "Disabled"},
+            "Destination": {"Bucket": f"arn:aws:s3:::{destination}"},
+        }
+        code = refusal(
+            s3.put_bucket_replication, Bucket=source, ReplicationConfiguration={"Role": role, "Rules": [rule]}
+        )
+        yield Fact(text, code == "InvalidRequest", code)
+
+
+def _replication_role(account: AwsAccount) -> str:
+    iam, name = account.client("iam"), account.name("replication")
+    trust = {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    account.later(iam.delete_role, RoleName=name)
+    return arn
+
+
+def _conditional_copies(account: AwsAccount) -> Iterator[Fact]:
+    s3, bucket = account.client("s3"), account.bucket("copies", is_versioned=True)
+    tag = s3.put_object(Bucket=bucket, Key="object", Body=b"first")["ETag"]
+    source = {"Bucket": bucket, "Key": "object"}
+    copy = {"Bucket": bucket, "Key": "object", "CopySource": source, "MetadataDirective": "REPLACE"}
+    code = refusal(s3.copy_object, **copy, IfMatch='"0"')
+    yield Fact("S3 refuses a copy with If-Match over an object with another ETag", code == "PreconditionFailed", code)
+    code = refusal(s3.copy_object, **copy, IfMatch=tag)
+    yield Fact("S3 accepts a copy with If-Match over the object with this ETag", code == "accepted", code)
+    code = refusal(s3.copy_object, **{**copy, "Key": "missing"}, IfMatch=tag)
+    yield Fact("S3 refuses a copy with If-Match to a key without an object", code == "NoSuchKey", code)
+
+
+PROBES = (
+    Probe("s3-bucket-names", 'S3 User Guide, "General purpose bucket naming rules"', _names),
+    Probe("s3-replication-rules", 'S3 User Guide, "Requirements and considerations for replication"', _rules),
+    Probe(
+        "s3-conditional-copies",
+        'S3 User Guide, "How to prevent object overwrites with conditional writes"',
+        _conditional_copies,
+    ),
+)

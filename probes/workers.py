@@ -1,0 +1,95 @@
+"""Probes of Workers Cache and of Workers KV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import urlencode
+
+import httpx
+
+from probes.fact import Fact, Probe
+from probes.zone import Zone
+
+_SCRIPT = Path(__file__).with_name("workers_cache.js")
+_ENTRYPOINTS = {"default": False, "Cached": True}
+_KEYS_AT_ONCE = 100
+
+
+def _workers_cache(zone: Zone) -> Iterator[Fact]:
+    source = _SCRIPT.read_text()
+    zone.deploy(source, _ENTRYPOINTS, cross_version=True)
+    zone.later(zone.api.workers.scripts.delete, zone.name, account_id=zone.account)
+    zone.publish()
+    first, second = zone.send("/same"), zone.send("/same", headers={"x-probe-host": "another"})
+    yield _fact("the cached entrypoint is called once for two requests of a path", _is_same(first, second), second)
+    yield _fact("clients see no Cache-Tag", "cache-tag" not in zone.send("/tagged?cache-tag=a").headers, second)
+    yield from _ranges(zone)
+    yield from _not_stored(zone)
+    lasting = [zone.send("/silent?cache-control=") for _ in range(2)]
+    yield _fact("a response without a lifetime is stored", _is_same(*lasting), lasting[1])
+    yield from _purges(zone)
+    before = zone.send("/versions")
+    zone.deploy(f"{source}\n// another version\n", _ENTRYPOINTS, cross_version=True)
+    after = zone.send("/versions")
+    yield _fact("versions share the cache with cross_version_cache", _is_same(before, after), after)
+
+
+def _ranges(zone: Zone) -> Iterator[Fact]:
+    part = zone.send("/range", headers={"range": "bytes=2-4"})
+    yield _fact("a range is cut from the whole response", (part.status_code, part.text) == (206, "234"), part)
+    yield _fact("the cached entrypoint receives no Range header", part.headers.get("x-range") == "none", part)
+    head, get = zone.send("/head", "HEAD"), zone.send("/head")
+    yield _fact("a HEAD request fills the cache", _is_same(head, get), get)
+
+
+def _not_stored(zone: Zone) -> Iterator[Fact]:
+    sets: tuple[tuple[str, Mapping[str, str]], ...] = (
+        ("Set-Cookie", {"set-cookie": "a=b"}),
+        ("Cache-Control: private", {"cache-control": "private, max-age=60"}),
+        ("Cache-Control: no-store", {"cache-control": "no-store"}),
+        ("Vary: *", {"vary": "*"}),
+    )
+    for text, headers in sets:
+        path = f"/refused?{urlencode(headers)}"
+        answers = [zone.send(path) for _ in range(2)]
+        yield _fact(f"a response with {text} is not stored", not _is_same(*answers), answers[1])
+    path = f"/authorized?{urlencode({'cache-control': 'max-age=60'})}"
+    answers = [zone.send(path, headers={"authorization": "Bearer any"}) for _ in range(2)]
+    yield _fact("an answer to Authorization is not stored without `public`", not _is_same(*answers), answers[1])
+
+
+def _purges(zone: Zone) -> Iterator[Fact]:
+    path = "/purged?cache-tag=Some-Tag"
+    before, kept = zone.send(path), zone.send("/kept?cache-tag=other-tag")
+    zone.send("/purge?tag=some-tag", "POST")
+    after = zone.send(path)
+    yield _fact("a purge removes the responses with the tag, in any case", not _is_same(before, after), after)
+    yield _fact("a purge keeps other responses", _is_same(kept, again := zone.send("/kept?cache-tag=other-tag")), again)
+
+
+def _is_same(first: httpx.Response, second: httpx.Response) -> bool:
+    """Returns whether one call of the cached entrypoint made both answers."""
+    return "x-call" in first.headers and first.headers["x-call"] == second.headers.get("x-call")
+
+
+def _fact(text: str, holds: bool, answer: httpx.Response) -> Fact:
+    status = answer.headers.get("cf-cache-status", "missing")
+    return Fact(text, holds, f"{answer.status_code}, CF-Cache-Status {status}")
+
+
+def _kv_limits(zone: Zone) -> Iterator[Fact]:
+    namespaces = zone.api.kv.namespaces
+    namespace = str(namespaces.create(account_id=zone.account, title=zone.name).id)
+    zone.later(namespaces.delete, namespace, account_id=zone.account)
+    for count, is_accepted in ((_KEYS_AT_ONCE, True), (_KEYS_AT_ONCE + 1, False)):
+        keys = [f"key-{number}" for number in range(count)]
+        code = zone.refusal(namespaces.bulk_get, namespace, keys=keys)
+        verb = "accepts" if is_accepted else "refuses"
+        yield Fact(f"Workers KV {verb} a bulk read of {count} keys", (code == "accepted") == is_accepted, code)
+
+
+PROBES = (
+    Probe("workers-cache", 'Cloudflare, "Workers Cache"', _workers_cache),
+    Probe("workers-kv-limits", 'Cloudflare API Reference, "Get multiple KV pairs"', _kv_limits),
+)

@@ -1,0 +1,35 @@
+// The script of the probe of Workers Cache. Each call of the cached entrypoint returns another number in the header
+// `x-call`, so that two answers with the same number come from one call. The query sets headers of the response.
+
+import { WorkerEntrypoint } from "cloudflare:workers";
+
+export class Cached extends WorkerEntrypoint {
+  purge(tags) {
+    return this.ctx.cache.purge({ tags });
+  }
+  async fetch(request) {
+    const headers = new Headers({
+      "cache-control": "public, max-age=600",
+      "x-call": crypto.randomUUID(),
+      "x-range": request.headers.get("range") ?? "none",
+    });
+    for (const [name, value] of new URL(request.url).searchParams) {
+      value === "" ? headers.delete(name) : headers.set(name, value);
+    }
+    return new Response("0123456789", { headers });
+  }
+}
+
+export default {
+  async fetch(request, env, ctx) {
+    const { pathname, search, searchParams } = new URL(request.url);
+    if (pathname === "/ready") return new Response("ready");
+    if (pathname === "/purge") return Response.json(await ctx.exports.Cached.purge([searchParams.get("tag")]));
+    const host = request.headers.get("x-probe-host") ?? "cache";
+    const headers = ["range", "authorization"].flatMap((name) => {
+      const value = request.headers.get(name);
+      return value === null ? [] : [[name, value]];
+    });
+    return ctx.exports.Cached.fetch(new Request(`https://${host}${pathname}${search}`, { method: request.method, headers }));
+  },
+};

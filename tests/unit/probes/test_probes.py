@@ -1,0 +1,100 @@
+"""Runs each probe against the emulated clouds, which enforce the same facts, and checks that nothing is left there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from moto.s3.models import S3Backend
+from moto.s3.responses import S3Response
+
+from emulation.aws.certificates import patch_certificates
+from emulation.aws.conditional_copies import copy_object
+from emulation.cloudflare import in_process
+from emulation.cloudflare.zone_owner import active_zone
+from emulation.pki import Authority
+from emulation.providers.aws.clients import client
+from probes.__main__ import ON_AWS, ON_CLOUDFLARE
+from probes.aws import AwsAccount
+from probes.fact import Fact
+from probes.recording import DIRECTORY, Recording, differences, read
+from probes.zone import Zone, ZoneError
+
+RUN = "0a1b2c3d"
+ACCOUNT = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture
+def aws(aws_cloud: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(S3Response, "copy_object", copy_object)
+    patch_certificates(lambda: Authority(tmp_path))
+
+
+def check(probe: str) -> tuple[list[Fact], Recording]:
+    recording = Recording(RUN)
+    with ExitStack() as cleanup:
+        return list(ON_AWS[probe].check(AwsAccount(RUN, "example.com", cleanup, recording))), recording
+
+
+def leftovers() -> list[str]:
+    """Returns the names of everything that the account holds."""
+    s3, iam, acm = (client(service) for service in ("s3", "iam", "acm"))
+    return [
+        *(each["Name"] for each in s3.list_buckets()["Buckets"]),
+        *(each["RoleName"] for each in iam.list_roles()["Roles"]),
+        *(each["CertificateArn"] for each in acm.list_certificates()["CertificateSummaryList"]),
+    ]
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize("probe", ON_AWS)
+def test_the_emulated_aws_has_the_facts_and_nothing_is_left(probe: str) -> None:
+    facts, recording = check(probe)
+    assert facts
+    assert [f"{fact.text}: {fact.observed}" for fact in facts if not fact.holds] == []
+    assert leftovers() == []
+    recorded = DIRECTORY / f"{probe}.json"
+    if recorded.exists():  # what the real cloud answered to this probe
+        assert differences(read(recorded), recording.answers) == []
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_cloud_that_behaves_otherwise_fails_the_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(S3Backend, "put_bucket_replication", lambda *given, **more: None)  # pyright: ignore[reportUnknownArgumentType, reportUnknownLambdaType]
+    facts, _ = check("s3-replication-rules")
+    # moto itself checks the versioning of the source.
+    assert [fact.observed for fact in facts if not fact.holds] == ["accepted", "accepted"]
+    assert leftovers() == []
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_probe_that_fails_in_the_middle_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*given: Any, **more: Any) -> None:
+        raise ValueError("the connection broke")
+
+    monkeypatch.setattr(S3Response, "copy_object", fail)
+    with pytest.raises(ValueError, match="the connection broke"):
+        check("s3-conditional-copies")
+    assert leftovers() == []
+
+
+@pytest.fixture
+def zone(tmp_path: Path) -> Iterator[Zone]:
+    api = in_process.client(tmp_path)
+    active_zone(api, ACCOUNT, "example.com")
+    with ExitStack() as cleanup:
+        yield Zone(RUN, "example.com", api, httpx.Client(), cleanup, Recording(RUN))
+
+
+def test_the_emulated_workers_kv_has_the_facts(zone: Zone) -> None:
+    facts = list(ON_CLOUDFLARE["workers-kv-limits"].check(zone))
+    assert [fact.holds for fact in facts] == [True, True]
+
+
+def test_a_zone_that_the_token_does_not_see_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ZoneError, match=r"^other\.example: .*CLOUDFLARE_API_TOKEN"):
+        Zone(RUN, "other.example", in_process.client(tmp_path), httpx.Client(), ExitStack(), Recording(RUN))
