@@ -13,7 +13,7 @@ from typing import Any
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from emulation.cloudflare import kv_service, workers_cache
+from emulation.cloudflare import kv_reads, kv_service, workers_cache
 from emulation.cloudflare.api import create_app
 from emulation.cloudflare.deployment import EdgeError, deployment
 from emulation.cloudflare.pops import Pops, kv_secret
@@ -51,10 +51,13 @@ def main() -> None:
 def serve(sandbox: Sandbox, store: StateStore, pops: Pops) -> None:
     """Serves the Cloudflare API and the services of the PoPs until SIGTERM or SIGINT. Then stops the PoPs."""
     secret, cache = kv_secret(sandbox), workers_cache.WorkersCache(store, pops.purge)
+    reads = kv_reads.KvReads(store)
+    api = create_app(store, pops, PublicDns(sandbox.aws_url))
+    api.register_blueprint(kv_reads.control(reads))
     application = _by_header(
-        create_app(store, pops, PublicDns(sandbox.aws_url)),
+        api,
         {
-            kv_service.NAMESPACE_HEADER: kv_service.create_service(store, secret),
+            kv_service.NAMESPACE_HEADER: kv_service.create_service(store, reads, secret),
             workers_cache.CACHE_HEADER: workers_cache.create_service(cache, secret),
         },
     )

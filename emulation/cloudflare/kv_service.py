@@ -2,9 +2,9 @@
 their service.
 
 The protocol is not documented. This service follows workerd's own client (src/workerd/api/kv.c++): GET, PUT and DELETE
-of `/<key>?urlencoded=true`, a listing at `/`, metadata in the header CF-KV-Metadata. workerd's configuration adds two
-headers to each request: one names the namespace of the binding, the other proves that a PoP of this sandbox sends the
-request.
+of `/<key>?urlencoded=true`, a listing at `/`, metadata in the header CF-KV-Metadata. workerd's configuration adds three
+headers to each request: they name the namespace of the binding and the PoP, and prove that a PoP of this sandbox sends
+the request. Reads of values may be stale (kv_reads.py).
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ import json
 
 from flask import Flask, Response, jsonify, request
 
+from emulation.cloudflare.kv_reads import KvReads
 from emulation.state_store import Entry, StateStore
 
 NAMESPACE_HEADER = "X-Edge-Namespace"
+POP_HEADER = "X-Edge-Pop"
 SECRET_HEADER = "X-Edge-Secret"  # noqa: S105  the header's name
 
 
-def create_service(store: StateStore, secret: str) -> Flask:
+def create_service(store: StateStore, reads: KvReads, secret: str) -> Flask:
     """Returns the WSGI application that serves Workers KV to the PoPs. Requests must contain `secret` in the header
     X-Edge-Secret."""
     service = Flask(__name__)
@@ -33,7 +35,7 @@ def create_service(store: StateStore, secret: str) -> Flask:
 
     @service.get("/<path:key>")
     def read(key: str) -> Response:
-        entry = store.read(_namespace(), key)
+        entry = reads.read(_pop(), _namespace(), key)
         if entry is None:
             return Response("Not Found", 404)
         answer = Response(entry.value, content_type="application/octet-stream")
@@ -48,11 +50,13 @@ def create_service(store: StateStore, secret: str) -> Flask:
         ttl, expiration = request.args.get("expiration_ttl", type=int), request.args.get("expiration", type=int)
         expires = int(store.now()) + ttl if ttl is not None else expiration
         store.write(_namespace(), Entry(key, request.get_data(), expires, request.headers.get("CF-KV-Metadata")))
+        reads.forget(_pop(), _namespace(), key)
         return Response()
 
     @service.delete("/<path:key>")
     def erase(key: str) -> Response:
         store.erase(_namespace(), key)
+        reads.forget(_pop(), _namespace(), key)
         return Response()
 
     @service.get("/")
@@ -73,7 +77,7 @@ def create_service(store: StateStore, secret: str) -> Flask:
         query = json.loads(request.get_data())
         if query.get("type", "text") != "text" or query.get("withMetadata"):
             return Response("not emulated: bulk reads other than of text without metadata", 501)
-        entries = {key: store.read(_namespace(), key) for key in query["keys"]}
+        entries = {key: reads.read(_pop(), _namespace(), key) for key in query["keys"]}
         return jsonify({key: entry.value.decode() if entry else None for key, entry in entries.items()})
 
     return service
@@ -81,3 +85,7 @@ def create_service(store: StateStore, secret: str) -> Flask:
 
 def _namespace() -> str:
     return request.headers[NAMESPACE_HEADER]
+
+
+def _pop() -> str:
+    return request.headers.get(POP_HEADER, "")

@@ -3,6 +3,7 @@ deployment."""
 
 from __future__ import annotations
 
+import dataclasses
 import secrets
 import shutil
 from collections.abc import Callable, Sequence
@@ -57,7 +58,7 @@ class _RunningPop:
         self._sandbox = sandbox
         self._pop = pop
         self._authority = authority
-        self._kv = kv
+        self._kv = dataclasses.replace(kv, pop=pop.colo)
         self._name = f"pop-{pop.colo}-workerd"
         self._directory = sandbox.path("pops", pop.colo, "workerd")
         self._address = sandbox.pop_address(pop)

@@ -39,10 +39,11 @@ class Listeners:
 
 @dataclasses.dataclass(frozen=True)
 class KvService:
-    """The address of the Workers KV service, and the secret with which PoPs authenticate to it."""
+    """The address of the Workers KV service, and the name and the secret of the PoP that uses the service."""
 
     address: str
     secret: str = dataclasses.field(repr=False)
+    pop: str = ""
 
 
 def binary() -> Path:
@@ -195,8 +196,9 @@ def _with_services(
 
 
 def _service(name: str, kv: KvService, headers: Mapping[str, str]) -> str:
-    """Returns a service of the emulated Cloudflare, whose requests have these headers and the secret of the PoPs."""
-    values = [f'(name = "{header}", value = "{value}")' for header, value in headers.items()]
+    """Returns a service of the emulated Cloudflare, whose requests have these headers and the PoP's name and secret."""
+    named = {**headers, kv_service.POP_HEADER: kv.pop}
+    values = [f'(name = "{header}", value = "{value}")' for header, value in named.items()]
     values.append(f'(name = "{kv_service.SECRET_HEADER}", value = embed "kv-secret")')
     external = f'(address = "{kv.address}", http = (injectRequestHeaders = [{", ".join(values)}]))'
     return f'(name = "{name}", external = {external}),'

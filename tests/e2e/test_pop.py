@@ -408,6 +408,27 @@ def test_the_edge_reads_values_that_the_api_wrote(network: Network) -> None:
     assert network.get("/entry?" + str(httpx.QueryParams(key=key))).json()["value"] is None
 
 
+def test_a_pop_that_has_read_a_value_sees_its_change_late(network: Network) -> None:
+    control = f"http://{network.sandbox.cloudflare_address}:{CLOUDFLARE_PORT}/_artifact-edge/kv"
+
+    def write(value: bytes) -> None:
+        values = network.api.kv.namespaces.values
+        values.update("changed", account_id=ACCOUNT, namespace_id=network.namespace, value=value)
+
+    def seen(pop: int) -> object:
+        return network.get("/entry?key=changed", pop=pop).json()["value"]
+
+    write(b"1")
+    httpx.put(control, json={"stale_seconds": 3600}, trust_env=False).raise_for_status()
+    try:
+        assert seen(0) == 1
+        write(b"2")
+        assert (seen(0), seen(1)) == (1, 2)
+    finally:
+        httpx.put(control, json={"stale_seconds": 0}, trust_env=False).raise_for_status()
+    assert seen(0) == 2
+
+
 def test_only_pops_can_query_the_key_value_service(network: Network) -> None:
     url = f"http://{network.sandbox.cloudflare_address}:{CLOUDFLARE_PORT}/token"
     answer = httpx.get(url, headers={"X-Edge-Namespace": network.namespace}, trust_env=False)
