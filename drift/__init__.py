@@ -1,11 +1,13 @@
-"""Compares what the accounts hold under a stack's tags with what the stack's state knows.
+"""Compares the resources of a stack in the AWS and Cloudflare accounts with the resources in the stack's Pulumi state.
 
-`pulumi preview --refresh` asks the clouds only about resources that the state knows. An engine that was killed leaves
-resources that the state does not know, and these run and cost money unseen.
+`pulumi preview --refresh` reads only resources that the state contains. If the engine is killed during an update, the
+accounts can hold new resources that are missing from the state. Such resources cost money, and no command lists them.
 """
 
 from __future__ import annotations
 
 
 class DriftError(Exception):
-    """The comparison cannot be made. The message names what is missing and how to get it."""
+    """Raised when the accounts cannot be compared with the state. The message says what is missing and how to get
+    it.
+    """

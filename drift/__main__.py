@@ -1,4 +1,4 @@
-"""`python -m drift`: finds what an account holds of a stack and its state does not know, and the reverse."""
+"""`python -m drift`: lists the resources that exist only in the cloud accounts or only in a stack's Pulumi state."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ app = typer.Typer(add_completion=False)
 def compare(
     export: Annotated[Path, typer.Argument(help="file with the output of `pulumi stack export`")],
 ) -> None:
-    """Compare what AWS and Cloudflare hold of a stack with its state. A difference is an error.
+    """Compare the resources in the cloud accounts with a stack's state. Exits with status 1 if they differ.
 
-    The command asks all regions of the AWS account for resources with the stack's tags, and Cloudflare for worker
-    scripts and namespaces with the stack's names.
+    The command finds resources with the stack's tags in all regions of the AWS account. On Cloudflare, it finds worker
+    scripts and key-value namespaces whose names begin with the stack's prefix.
     """
     try:
         state = read(json.loads(export.read_text()))
@@ -36,7 +36,7 @@ def compare(
         differences = cloud.compare(state)
         found.add(differences.orphans, differences.missing)
     lines = found.lines()
-    print(*lines or [f"the accounts and the state of {state.environment} agree"], sep="\n")
+    print(*lines or [f"no drift: the accounts and the state of {state.environment} have the same resources"], sep="\n")
     raise typer.Exit(1 if lines else 0)
 
 

@@ -1,8 +1,8 @@
 """Lists the AWS resources of a stack in all regions of the account, and compares them with the state.
 
-Most services answer through one API, AWS Resource Groups Tagging. It lists no IAM roles (User Guide, "Resource types
-you can use with AWS Resource Groups and Tag Editor"). EC2, IAM and Route 53 answer by their own APIs, which list
-only what exists.
+The AWS Resource Groups Tagging API lists the tagged resources of most services, but no IAM roles (User Guide, "Resource
+types you can use with AWS Resource Groups and Tag Editor"). Resources of EC2, IAM and Route 53 come from the APIs of
+these services, which do not list deleted resources.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ import boto3
 from drift.comparison import Comparison
 from drift.state import Resource, State
 
-# IAM and Route 53 have one API for all regions, and the tagging API lists global resources in this region.
+# The region of requests to global services. IAM and Route 53 have one API endpoint for all regions, and the tagging API
+# lists global resources in this region.
 _GLOBAL = "us-east-1"
-# Health checks in one request for their tags (Route 53 API Reference, "ListTagsForResources").
+# The most health checks or hosted zones whose tags one request may read (Route 53 API Reference,
+# "ListTagsForResources").
 _TAGS_AT_ONCE = 10
 
-# The types that the listings below contain for certain, by the service of their ARN. Only these can be missing.
-# `pulumi preview --refresh` finds missing resources of all types.
+# Resource types whose existing resources this module always finds, with the service in their ARNs. Only resources of
+# these types are reported as missing. `pulumi preview --refresh` finds missing resources of all other types.
 _LISTED = {
     "aws:cloudwatch/logGroup:LogGroup": "logs",
     "aws:cloudwatch/metricAlarm:MetricAlarm": "cloudwatch",
@@ -45,8 +47,8 @@ _LISTED = {
     "aws:sns/topic:Topic": "sns",
     "aws:sqs/queue:Queue": "sqs",
 }
-# The kinds of EC2 resources that the stack has, as ARNs name them, with the operation that lists each, and the names of
-# the list and of the id in its answer.
+# For each kind of EC2 resource in the stack: the kind's name in ARNs, the API operation that lists these resources, and
+# the fields of the response that contain the resources and the ID of each.
 _EC2 = (
     ("elastic-ip", "describe_addresses", "Addresses", "AllocationId"),
     ("instance", "describe_instances", "Instances", "InstanceId"),
@@ -58,12 +60,13 @@ _EC2 = (
     ("vpc-endpoint", "describe_vpc_endpoints", "VpcEndpoints", "VpcEndpointId"),
 )
 _NOT_TERMINATED = ("pending", "running", "stopping", "stopped")
-# Services in whose ARNs the last part is the id of the resource in the state, in every region that has a copy.
+# For resources of these services, the last part of the ARN is compared with the ID in the state. A copy of the resource
+# in another region has the same ID and a different ARN.
 _BY_ID = {"dynamodb", "ec2", "route53"}
 
 
 def compare(state: State) -> Comparison:
-    """Compares the account of the default credentials with the state."""
+    """Compares the resources in the AWS account of the default credentials with the resources in the state."""
     known = [resource for resource in state.resources if resource.type.startswith("aws:")]
     arns = {resource.arn for resource in known}
     ids = {(_LISTED.get(resource.type), resource.id) for resource in known}
@@ -84,7 +87,10 @@ def _is_listed(resource: Resource, listed: set[str]) -> bool:
 
 
 def _listed(state: State) -> Iterator[str]:
-    """Yields the ARN of each resource with the stack's tags. Some may be of resources that were deleted lately."""
+    """Yields the ARN of each AWS resource that has the stack's tags.
+
+    The tagging API may still list resources that were deleted recently.
+    """
     tags = {"project": state.project, "environment": state.environment}
     account = _client("sts", _GLOBAL).get_caller_identity()["Account"]
     for region in _client("ec2", _GLOBAL).describe_regions()["Regions"]:
@@ -103,7 +109,7 @@ def _tagged(region: str, tags: Mapping[str, str]) -> Iterator[str]:
 
 
 def _of_ec2(region: str, account: str, tags: Mapping[str, str]) -> Iterator[str]:
-    """Yields the ARNs of the machines, addresses and networks in a region that were not terminated."""
+    """Yields the ARNs of the EC2 resources in a region that have the tags. Terminated machines are left out."""
     ec2 = _client("ec2", region)
     filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
     for kind, operation, members, id in _EC2:
@@ -113,7 +119,8 @@ def _of_ec2(region: str, account: str, tags: Mapping[str, str]) -> Iterator[str]
         else:
             pages = [getattr(ec2, operation)(Filters=[*filters, *more])]
         for page in pages:
-            for part in page.get("Reservations", [page]):  # machines are listed by the request that started them
+            # DescribeInstances groups machines by the request that started them.
+            for part in page.get("Reservations", [page]):
                 yield from (f"arn:aws:ec2:{region}:{account}:{kind}/{each[id]}" for each in part[members])
 
 
@@ -148,7 +155,7 @@ def _route53(tags: Mapping[str, str]) -> Iterator[str]:
 
 
 def _is_ending(arn: str) -> bool:
-    """Returns whether a resource is a key in its deletion window, which keeps its tags."""
+    """Returns whether the ARN is that of a KMS key in its deletion window. Such a key still has its tags."""
     if _service(arn) != "kms":
         return False
     key = _client("kms", arn.split(":")[3]).describe_key(KeyId=arn)["KeyMetadata"]

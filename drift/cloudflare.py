@@ -1,6 +1,6 @@
 """Lists a stack's worker scripts and key-value namespaces on Cloudflare, and compares them with the state.
 
-Cloudflare has no tags on them, so the stack's prefix of their names decides.
+Worker scripts and namespaces have no tags. They belong to the stack if their names begin with the stack's prefix.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ _NAMESPACE = "cloudflare:index/workersKvNamespace:WorkersKvNamespace"
 
 
 def compare(state: State) -> Comparison:
-    """Compares the Cloudflare accounts in the state with it. The API token comes from CLOUDFLARE_API_TOKEN."""
+    """Compares the scripts and namespaces in Cloudflare accounts with those in the state.
+
+    The state contains the IDs of the accounts. The Cloudflare client reads the API token from CLOUDFLARE_API_TOKEN.
+    """
     known = [*state.of_type(_SCRIPT), *state.of_type(_NAMESPACE)]
     found = Comparison()
     if not known:

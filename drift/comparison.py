@@ -1,4 +1,4 @@
-"""The result of comparing accounts with a state."""
+"""The result of comparing the resources in cloud accounts with the resources in a stack's Pulumi state."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from drift.state import Resource
 
 @dataclass
 class Comparison:
-    """The differences. `orphans` names what only the accounts hold, and `missing` has what only the state knows."""
+    """The differences between cloud accounts and a stack's state.
+
+    `orphans` has the names of resources that exist in the accounts and not in the state. `missing` has the resources
+    that exist in the state and not in the accounts.
+    """
 
     orphans: list[str] = field(default_factory=list[str])
     missing: list[Resource] = field(default_factory=list[Resource])
@@ -20,8 +24,8 @@ class Comparison:
         self.missing += missing
 
     def lines(self) -> list[str]:
-        """Returns a line for each difference."""
+        """Returns one line of text for each difference, for the output of `python -m drift`."""
         return [
-            *(f"the state does not know {orphan}" for orphan in self.orphans),
-            *(f"the account lacks {each.id} ({each.urn})" for each in self.missing),
+            *(f"missing from the state: {orphan}" for orphan in self.orphans),
+            *(f"missing from the account: {each.id} ({each.urn})" for each in self.missing),
         ]

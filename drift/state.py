@@ -11,7 +11,7 @@ from drift import DriftError
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource that the state knows. `id` is the cloud's id, and `outputs` are the resource's properties."""
+    """A resource in the state. `id` is the ID that the cloud gave it, and `outputs` are its properties."""
 
     urn: str
     type: str
@@ -20,14 +20,16 @@ class Resource:
 
     @property
     def arn(self) -> str:
-        """The Amazon Resource Name, or empty for a resource that has none in the state."""
+        """The Amazon Resource Name, or an empty string if the state has no ARN for the resource."""
         arn = self.outputs.get("arn")
         return arn if isinstance(arn, str) else ""
 
 
 @dataclass(frozen=True)
 class State:
-    """The resources of one stack. `project` and `environment` are the values of the tags of each resource."""
+    """The resources in one stack's Pulumi state. Every resource of the stack has the tags `project` and `environment`
+    with these values.
+    """
 
     project: str
     environment: str
@@ -43,7 +45,10 @@ class State:
 
 
 def read(export: Any) -> State:
-    """Returns the state in an export. Raises DriftError if the document is no export or its stack has no resources."""
+    """Returns the state in the output of `pulumi stack export`.
+
+    Raises DriftError if the document has another format or contains no resources.
+    """
     deployment: Any = cast(Any, export).get("deployment") if isinstance(export, Mapping) else None
     found: Any = cast(Any, deployment).get("resources") if isinstance(deployment, Mapping) else None
     if not found:
@@ -52,7 +57,7 @@ def read(export: Any) -> State:
     resources = [
         Resource(each["urn"], each["type"], each["id"], each.get("outputs", {}))
         for each in found
-        # A resource that is read and not created belongs to someone else.
+        # The stack only reads external resources. Another owner created them, so they do not have the stack's tags.
         if each.get("custom") and each.get("id") and not each.get("external")
     ]
     return State(project, environment, resources)

@@ -54,7 +54,7 @@ def test_an_address_that_a_killed_engine_left_is_found(state: State, region: str
     foreign = ec2(region).allocate_address(Domain="vpc", TagSpecifications=tagged("elastic-ip", other))
     try:
         (line,) = compare(state).lines()
-        assert line == f"the state does not know arn:aws:ec2:{region}:123456789012:elastic-ip/{made}"
+        assert line == f"missing from the state: arn:aws:ec2:{region}:123456789012:elastic-ip/{made}"
     finally:
         for each in (made, foreign["AllocationId"]):
             ec2(region).release_address(AllocationId=each)
@@ -98,5 +98,5 @@ def test_what_the_account_lacks_is_named(state: State, type_token: str) -> None:
         outputs={"arn": "arn:aws:s3:::gone"},
     )
     assert compare(replace(state, resources=[*state.resources, gone])).lines() == [
-        "the account lacks gone (urn:pulumi:prod::artifact-edge::x::gone)"
+        "missing from the account: gone (urn:pulumi:prod::artifact-edge::x::gone)"
     ]

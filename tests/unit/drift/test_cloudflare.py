@@ -29,8 +29,8 @@ def test_namespaces_are_compared_by_id(tmp_path: Path, monkeypatch: pytest.Monke
     }
     known, orphan = namespace(ids["artifact-edge-prod-tokens"]), ids["artifact-edge-prod-tokens-2"]
     assert compare(State("artifact-edge", "prod", [known, namespace("gone")])).lines() == [
-        f"the state does not know key-value namespace artifact-edge-prod-tokens-2 ({orphan})",
-        "the account lacks gone (urn::gone)",
+        f"missing from the state: key-value namespace artifact-edge-prod-tokens-2 ({orphan})",
+        "missing from the account: gone (urn::gone)",
     ]
 
 

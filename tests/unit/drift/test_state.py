@@ -62,5 +62,5 @@ def test_a_difference_is_the_exit_code(
     with pytest.raises(SystemExit) as ended:
         program.main()
     assert ended.value.code == int(different)
-    said = "the state does not know arn:aws:ec2:eu-west-1:1:instance/i-1" if different else "state of prod agree"
+    said = "missing from the state: arn:aws:ec2:eu-west-1:1:instance/i-1" if different else "no drift"
     assert said in capsys.readouterr().out
