@@ -1,8 +1,8 @@
-"""Reads a change stream of Spanner's PostgreSQL dialect: the changes of a partition between two times.
+"""Reads the changes of token records from a change stream of Spanner's PostgreSQL dialect.
 
-Source: Spanner, "Change stream partitions, records, and queries". A partition is followed until other partitions, its
-children, replace it. A child may have several parents, and its changes come after the changes of all its parents.
-Queries in this module end at a time in the past, so that they return at once with all changes committed until then.
+A change stream has partitions. Spanner splits or merges partitions: child partitions replace the parent partitions. The
+changes of a child come after the changes of all its parents (Spanner, "Change stream partitions, records, and
+queries"). Each query in this module has an end time in the past, so that Spanner returns immediately.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Any, Protocol
 from contract.entitlements import deleted
 from contract.tokens import Record, decode_row
 
-_HEARTBEAT_MS = "10000"  # required by Spanner; a query that ends at once does not need it
+# Spanner requires a heartbeat interval in each query, although queries that return immediately get no heartbeats.
+_HEARTBEAT_MS = "10000"
 
 
 class Database(Protocol):
@@ -38,7 +39,9 @@ class Change:
 
 @dataclass(frozen=True)
 class Child:
-    """A partition of the change stream that begins at the time `start`, when all partitions in `parents` have ended."""
+    """A partition of the change stream. Its changes begin at the time `start`, after all partitions in `parents` have
+    ended.
+    """
 
     token: str
     parents: frozenset[str]
@@ -47,10 +50,7 @@ class Child:
 
 @dataclass(frozen=True)
 class StreamRecords:
-    """The changes in a partition during a span of time, and the child partitions that replace it.
-
-    A partition with children has ended.
-    """
+    """The answer to a query of one partition: its changes, and the child partitions that replace it if it has ended."""
 
     changes: Sequence[Change]
     children: Sequence[Child]
@@ -61,7 +61,7 @@ class ChangeStream:
 
     def __init__(self, database: Database, name: str) -> None:
         self._database = database
-        self._sql = f"SELECT * FROM spanner.read_json_{name}($1, $2, $3, $4, null)"  # noqa: S608  of our own schema
+        self._sql = f"SELECT * FROM spanner.read_json_{name}($1, $2, $3, $4, null)"  # noqa: S608  no user sets the name
 
     def partitions(self, at: str) -> Sequence[Child]:
         """Returns the partitions of the change stream that exist at a time (RFC 3339)."""
@@ -111,7 +111,10 @@ def _object(value: Any) -> Mapping[str, Any]:
 
 
 def record_of(change: Change) -> Record:
-    """Returns the token record that a changed item holds. A deleted item is a revoked token. Raises MalformedRecord."""
+    """Returns the token record in a changed database row. A deleted row results in a record of a revoked token.
+
+    Raises MalformedRecord if the row holds no valid token record.
+    """
     gone = change.kind == "DELETE"
     values = change.old if gone else change.new
     found = decode_row(change.keys.get("sk"), values.get("document"), values.get("version"), values.get("expires"))

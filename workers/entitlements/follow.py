@@ -1,7 +1,8 @@
-"""`python -m workers.entitlements.follow`: the follower of the change stream, as a Cloud Run service (follower.py).
+"""`python -m workers.entitlements.follow`: a Cloud Run service that copies token changes from Spanner to the edge.
 
-The service is one instance whose CPU is always allocated. /healthz reports whether the loop still runs. A failed poll
-counts as running: a restart helps against a hung poll, but not against an edge that does not answer.
+The service has one instance, whose CPU is always allocated. The instance polls the change stream in a loop
+(follower.py). The health check /healthz reports an error if a poll hangs, so that Cloud Run restarts the instance. A
+failed poll is no error for the health check, because a restart does not help when the edge does not answer.
 """
 
 from __future__ import annotations
@@ -27,9 +28,13 @@ from workers.google import Identity, NoIdentity
 from workers.service_log import structured
 from workers.serving import serve_beside
 
-POLL_SECONDS = 0.5  # pause between polls, which delays a change by at most this long
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds before a failed poll is repeated; the pause doubles up to the longest
-STUCK_SECONDS = 180.0  # a longer poll has hung, because all requests of a poll together time out earlier
+# The pause between two polls of the change stream. A token change waits at most this long before a poll reads it.
+POLL_SECONDS = 0.5
+# After a failed poll, the loop pauses for the first number of seconds. The pause doubles with each further failure, up
+# to the second number.
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+# The health check fails when a poll takes longer than this. All requests of one poll together time out earlier.
+STUCK_SECONDS = 180.0
 
 _TRANSIENT = (CloudflareError, SpannerError, TopicUnavailable, SecretUnreadable, NoIdentity)
 _log = logging.getLogger(__name__)
@@ -37,7 +42,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class Liveness:
-    """The time of the loop's last poll, and the health check that reports it."""
+    """Records the time of the last poll, and answers the health check: 503 if the last poll was too long ago."""
 
     at: float = field(default_factory=time.monotonic)
 
@@ -51,7 +56,11 @@ class Liveness:
 
 
 class EdgeBySecret:
-    """The edge's store of tokens. After an error the API token is read again, because it may have been replaced."""
+    """Writes token records to the edge's key-value store.
+
+    After an error, the next write reads the Cloudflare API token again from the secret, because the token may have been
+    replaced.
+    """
 
     def __init__(self, secret: ForeignSecret) -> None:
         self._secret = secret

@@ -32,8 +32,11 @@ class Edge(Protocol):
 
 
 class Follower:
-    """Copies token changes to the edge. `send_dead_letter` takes a message with the position of a change, without its
-    content. Only one thread may use a follower."""
+    """Copies token changes from Spanner's change stream to the edge. Only one thread may use a follower.
+
+    `send_dead_letter` receives a message for each malformed record. The message has the position of the change in the
+    stream and not the record's content.
+    """
 
     def __init__(
         self,

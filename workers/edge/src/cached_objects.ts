@@ -8,7 +8,7 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import type { Bindings } from "./bindings";
 import { keyTag } from "./cache_tags";
 import { keyOf, PACKAGE_TAG_HEADER, placeIn } from "./l1";
-import { askNodes } from "./shield_nodes";
+import { fetchFromShields } from "./shield_nodes";
 
 const NOT_STORED = "no-store"; // without it, the cache would keep a 200 for 2 hours, and a 404 for 3 minutes
 
@@ -40,7 +40,7 @@ export class Objects extends WorkerEntrypoint<Bindings> {
       const value = request.headers.get(name);
       return value === null ? [] : [[name, value]];
     }));
-    const answer = await askNodes(key, headers, this.env, placeIn(request.headers), Date.now());
+    const answer = await fetchFromShields(key, headers, this.env, placeIn(request.headers), Date.now());
     if (answer === undefined) return uncached(502);
     if (answer.status === 404) {
       await answer.body?.cancel();

@@ -26,16 +26,17 @@ export async function fetchObject(
   l1: L1,
 ): Promise<Response | undefined> {
   const first = await l1(route.key, method, forwarded(conditions));
-  if (first === undefined || !needsWhole(conditions, first)) return concluded(conditions, first);
+  if (first === undefined || !requiresWholeObject(conditions, first)) return applyConditions(conditions, first);
   await first.body?.cancel();
-  return concluded(conditions, await l1(route.key, method, forwarded(conditions, true)));
+  return applyConditions(conditions, await l1(route.key, method, forwarded(conditions, true)));
 }
 
 /**
- * Returns whether the worker must request the whole object without a range. A 416 answer states neither the object's
- * size nor its version reliably, and the client cannot use a range of another version.
+ * Returns whether the worker must request the whole object after a request for a range. This is the case after a 416
+ * answer, because such an answer states neither the object's size nor its version reliably. It is also the case when
+ * the range belongs to another version than the client has.
  */
-function needsWhole(conditions: Conditions, answer: Response): boolean {
+function requiresWholeObject(conditions: Conditions, answer: Response): boolean {
   return answer.status === 416 || verdictOf(conditions, answer) === "whole";
 }
 
@@ -43,15 +44,18 @@ function verdictOf(conditions: Conditions, answer: Response): Verdict {
   return [200, 206, 304].includes(answer.status) ? verdictOn(conditions, answer.status, answer.headers) : "pass";
 }
 
-/** Returns the answer, or a response with 304, 412 or 416 where the client's conditions or range require one. */
-async function concluded(conditions: Conditions, answer: Response | undefined): Promise<Response | undefined> {
+/**
+ * Returns L1's answer, or an answer with status 304, 412 or 416 if the client's conditions or range require this
+ * status.
+ */
+async function applyConditions(conditions: Conditions, answer: Response | undefined): Promise<Response | undefined> {
   if (answer === undefined) return undefined;
-  const instead = insteadOf(conditions, answer);
+  const instead = replacementFor(conditions, answer);
   if (instead !== undefined) await answer.body?.cancel();
   return instead ?? answer;
 }
 
-function insteadOf(conditions: Conditions, answer: Response): Response | undefined {
+function replacementFor(conditions: Conditions, answer: Response): Response | undefined {
   const verdict = verdictOf(conditions, answer);
   if (verdict === "failed") return new Response(null, { status: 412 });
   if (verdict === "not modified") return new Response(null, { status: 304, headers: answer.headers });

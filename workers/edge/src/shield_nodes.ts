@@ -10,8 +10,11 @@ const failedUntil = new Map<string, number>();
 
 let nodes: { text: string; shields: readonly Shield[] } | undefined;
 
-/** Returns the first usable answer of a node: 200, 304 or 404. Returns undefined when all nodes fail. */
-export async function askNodes(
+/**
+ * Requests an object from one shield node after another, and returns the first response with status 200, 304 or 404.
+ * Returns undefined when all nodes fail.
+ */
+export async function fetchFromShields(
   key: string,
   conditions: Record<string, string>,
   bindings: Bindings,

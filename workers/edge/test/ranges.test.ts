@@ -31,7 +31,7 @@ interface Seen {
 }
 
 /** Emulates a cache that supports single ranges but no conditions, which RFC 9110, section 14.2, allows. */
-function ignorant(stored: Stored): (asked: IncomingMessage, response: ServerResponse) => void {
+function cacheWithoutConditions(stored: Stored): (asked: IncomingMessage, response: ServerResponse) => void {
   return (asked, response) => {
     const { body, etag = '"v1"', modified = MODIFIED, date = NOW } = stored;
     const headers = { etag, "last-modified": modified, date, "cache-control": "public, max-age=5", ...stored.headers };
@@ -66,7 +66,7 @@ const whole = `200 ${BODY.toString()}`;
 
 beforeEach(() => {
   grant("reader", ["npm:*:pull", "pypi:*:pull", "oci:*:pull"]);
-  stub.l1 = ignorant({ body: BODY });
+  stub.l1 = cacheWithoutConditions({ body: BODY });
 });
 
 test("one range of bytes is 206 with the bytes and their place", async () => {
@@ -119,7 +119,7 @@ test("a range beyond the end is 416 with the size, in the ecosystem's format, an
 });
 
 test("a range beyond the end is 416 also where a tier ignores it and sends the whole, as Traffic Server does on a miss", async () => {
-  const stored = ignorant({ body: BODY });
+  const stored = cacheWithoutConditions({ body: BODY });
   stub.l1 = (asked, response) => {
     delete asked.headers.range;
     stored(asked, response);
@@ -131,7 +131,7 @@ test("a range beyond the end is 416 also where a tier ignores it and sends the w
 });
 
 test("of an object without bytes, no range from the front is satisfiable, and its last bytes are the whole", async () => {
-  stub.l1 = ignorant({ body: Buffer.alloc(0) });
+  stub.l1 = cacheWithoutConditions({ body: Buffer.alloc(0) });
   assert.deepEqual((await ask(range("bytes=0-"))).headers["content-range"], "bytes */0");
   assert.equal(shown(await ask(range("bytes=-5"))), "200 ");
   assert.equal(shown(await ask({})), "200 ");
@@ -171,9 +171,9 @@ test("If-Range without a range, and on HEAD, is ignored", async () => {
 });
 
 test("a weak validator of the object never opens a range", async () => {
-  stub.l1 = ignorant({ body: BODY, etag: 'W/"v1"' });
+  stub.l1 = cacheWithoutConditions({ body: BODY, etag: 'W/"v1"' });
   assert.equal(shown(await ask(range("bytes=0-4", { "if-range": 'W/"v1"' }))), whole);
-  stub.l1 = ignorant({ body: BODY, date: MODIFIED }); // the Date equals Last-Modified, so Last-Modified is a weak validator
+  stub.l1 = cacheWithoutConditions({ body: BODY, date: MODIFIED }); // the Date equals Last-Modified, so Last-Modified is a weak validator
   assert.equal(shown(await ask(range("bytes=0-4", { "if-range": MODIFIED }))), whole);
 });
 
@@ -185,9 +185,9 @@ test("a download that is resumed after the object became shorter gets the whole,
 
 test("a download that is resumed across a change is the new version whole", async () => {
   const [before, after] = ["a", "b"].map((letter) => Buffer.from(letter.repeat(100)));
-  stub.l1 = ignorant({ body: before!, etag: '"before"' });
+  stub.l1 = cacheWithoutConditions({ body: before!, etag: '"before"' });
   const half = await ask(range("bytes=0-49"));
-  stub.l1 = ignorant({ body: after!, etag: '"after"' });
+  stub.l1 = cacheWithoutConditions({ body: after!, etag: '"after"' });
   const rest = await ask(range("bytes=50-", { "if-range": String(half.headers.etag) }));
   const joined = rest.status === 206 ? Buffer.concat([half.body, rest.body]) : rest.body;
   assert.equal(createHash("sha256").update(joined).digest("hex"), createHash("sha256").update(after!).digest("hex"));
@@ -225,7 +225,7 @@ const PRECEDENCE: [Record<string, string>, number][] = [
 
 for (const knows of ["no condition", "If-None-Match and If-Modified-Since"]) {
   test(`conditions count in their order, on GET and HEAD, where a tier knows ${knows}`, async () => {
-    const stored = ignorant({ body: BODY });
+    const stored = cacheWithoutConditions({ body: BODY });
     stub.l1 = (asked, response) => {
       const conditional = asked.headers["if-none-match"] === '"v1"' || asked.headers["if-modified-since"] === MODIFIED;
       if (knows === "no condition" || !conditional) return stored(asked, response);
@@ -264,7 +264,7 @@ test("a document's 304 has what its 200 has: ETag, caching and Vary", async () =
 
 test("an object that is stored with a content coding arrives as it is stored, whole and in part", async () => {
   const packed = gzipSync(BODY);
-  stub.l1 = ignorant({ body: packed, headers: { "content-encoding": "gzip", "content-type": "application/json" } });
+  stub.l1 = cacheWithoutConditions({ body: packed, headers: { "content-encoding": "gzip", "content-type": "application/json" } });
   for (const accepted of ["gzip", "identity", "br", ""]) {
     const seen = await ask(accepted === "" ? {} : { "accept-encoding": accepted });
     assert.deepEqual([seen.headers["content-encoding"], seen.body.equals(packed)], ["gzip", true], accepted);
@@ -275,7 +275,7 @@ test("an object that is stored with a content coding arrives as it is stored, wh
 });
 
 test("an object without a content coding gets none on the way", async () => {
-  stub.l1 = ignorant({ body: BODY, headers: { "content-type": "application/json" } });
+  stub.l1 = cacheWithoutConditions({ body: BODY, headers: { "content-type": "application/json" } });
   const seen = await ask({ "accept-encoding": "gzip, br" });
   assert.deepEqual([seen.headers["content-encoding"], seen.body], [undefined, BODY]);
 });
