@@ -1,4 +1,5 @@
-"""Creates what the first `pulumi up` needs: the bucket for Pulumi's state, its key, and the roles that deploy.
+"""The Pulumi program that prepares an AWS account: it creates the bucket and the KMS key for Pulumi's state, and the
+IAM roles that GitHub's workflows deploy with.
 
-It is a separate Pulumi program, with one stack for each AWS account.
+The network's own program needs these resources before its first `pulumi up`. Each AWS account has one bootstrap stack.
 """

@@ -1,6 +1,7 @@
-"""The Pulumi program that creates the bucket and the key for Pulumi's state, and the roles that deploy.
+"""The Pulumi program that creates the bucket and the KMS key for Pulumi's state, and the IAM roles that deploy the
+network.
 
-An administrator starts the program once. After that its stack is maintained like every other stack.
+An administrator runs the program with their own credentials, once for each AWS account and again after changes.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ class Settings:
 def settings() -> Settings:
     """Returns the config of the bootstrap stack.
 
-    Raises pulumi.RunError with one line for each mistake, which names the key, the value and what is accepted.
+    Raises pulumi.RunError with one line for each invalid value. A line names the config key, the value and the values
+    that are accepted.
     """
     config = pulumi.Config(PROJECT)
     found = Settings(

@@ -1,7 +1,7 @@
-"""IAM permissions of the roles with which GitHub deploys an environment or detects drift. They cover only resources
-with the environment's name wherever AWS allows such names.
+"""IAM permissions of the roles with which GitHub's workflows deploy an environment or detect drift.
 
-Actions and their resources are those of AWS's Service Authorization Reference.
+Where AWS supports it, a permission covers only resources whose name contains the environment's name. The Service
+Authorization Reference of AWS lists all actions and the resources that each supports.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ _READS_WITHOUT_RESOURCE = (
     "tag:GetResources",
 )
 
-# Services whose service-linked role AWS creates at the first use in an account, with the deploy role's permissions. The
-# uses are multi-Region keys (KMS, "Authorizing AWS KMS to synchronize multi-Region keys"), global tables (DynamoDB,
-# "DynamoDB global tables security"), and auto scaling of tables (Application Auto Scaling, "Service-linked roles").
+# The services for which the deploy role may create a service-linked role. AWS creates such a role in the account when
+# the deploy role creates the account's first multi-Region key (KMS, "Authorizing AWS KMS to synchronize multi-Region
+# keys"), global table (DynamoDB, "DynamoDB global tables security") or scaling policy of a table (Application Auto
+# Scaling, "Service-linked roles").
 _LINKED_SERVICES = (
     "mrk.kms.amazonaws.com",
     "replication.dynamodb.amazonaws.com",
@@ -88,11 +89,12 @@ def reading(account: str, environment: str) -> Sequence[Statement]:
 
 
 def deploying(account: str, environment: str) -> Sequence[Statement]:
-    """Returns the permissions that `up` and `destroy` need on resources with the environment's name.
+    """Returns the permissions of the deploy role to run `pulumi up` and `pulumi destroy` for an environment.
 
-    AWS chooses the ids of networks and DNS zones, so the permissions cover all of them in the account. The role creates
-    roles for machines and functions, which may do no more than `within_boundary` says. Only a separate account for each
-    environment isolates environments fully.
+    Most permissions cover only resources with the environment's name. AWS chooses the IDs of networks and DNS zones, so
+    the permissions cover all networks and zones in the account. The role creates roles for machines and functions, and
+    `within_boundary` limits what these roles may do. Only a separate account for each environment isolates environments
+    fully.
     """
     prefix = f"artifact-edge-{environment}"
     roles = _identities(account, prefix)
@@ -118,7 +120,7 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
             ["ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:PutParameter", "ssm:RemoveTagsFromResource"],
             _parameters(account, environment),
         ),
-        # Without acm:ExportCertificate: only the shield machines read the private key.
+        # The deploy role may not export certificates, because only the shield machines need the private keys.
         allow(
             [
                 "acm:AddTagsToCertificate",
@@ -187,10 +189,10 @@ def boundary_arn(account: str, environment: str) -> str:
 
 
 def within_boundary(account: str, environment: str) -> Sequence[Statement]:
-    """Returns the most that roles of the environment's machines and functions may do.
+    """Returns the permissions boundary of the roles of an environment's machines and functions.
 
-    A boundary grants nothing. A role may do what both its own policies and its boundary allow (IAM User Guide,
-    "Permissions boundaries for IAM entities").
+    A boundary grants no permissions. A role may use a permission only if the role's own policies and the role's
+    boundary allow it (IAM User Guide, "Permissions boundaries for IAM entities").
     """
     prefix = f"artifact-edge-{environment}"
     return [
@@ -229,16 +231,16 @@ def within_boundary(account: str, environment: str) -> Sequence[Statement]:
             _certificates(account),
             condition={"StringEquals": {"aws:ResourceTag/environment": environment}},
         ),
-        # These actions have no resource type.
+        # IAM evaluates these two actions only against the resource "*", because they have no resource type.
         allow(["cloudwatch:PutMetricData", "dynamodb:ListStreams"], ["*"]),
     ]
 
 
 def _without_resource(account: str, environment: str) -> Sequence[Statement]:
-    """Returns the permissions of `up` and `destroy` for actions that have no resource type, and for service-linked
-    roles.
+    """Returns the deploy role's permissions for actions without a resource type, and to create service-linked roles.
 
-    Conditions limit these actions where AWS has a condition key. Route 53 has none, and SNS has none for `Unsubscribe`.
+    Condition keys limit the actions where AWS has such keys. No condition key limits how Route 53 creates health checks
+    and zones, or how SNS ends subscriptions.
     """
     function = f"arn:aws:lambda:*:{account}:function:artifact-edge-{environment}-*"
     return [

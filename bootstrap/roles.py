@@ -14,16 +14,17 @@ from infra.iam import assumed_by_web_identity, document
 _ISSUER = "token.actions.githubusercontent.com"
 _AUDIENCE = "sts.amazonaws.com"
 _HOUR = 3600
-# The longest session of the deploy role, in seconds. The default is an hour, and a deployment may take longer.
+# The longest session of a role, in seconds. AWS's default is one hour, and a deployment may take longer.
 _MOST_SECONDS = 2 * _HOUR
 
 
 @dataclass(frozen=True)
 class Repository:
-    """A GitHub repository, whose jobs may assume roles.
+    """A GitHub repository whose jobs may assume the IAM roles.
 
-    `name` is `owner/name`. GitHub never reuses `owner_id` and `repository_id`. `trust_subject_without_ids` is true if
-    the roles also trust the subject that older repositories still send, which a later owner of the name could send too.
+    `name` has the form `owner/name`. GitHub never reuses `owner_id` and `repository_id`. `trust_subject_without_ids` is
+    true if the roles also trust the token subject without IDs, which repositories from before 2026-07-15 send. Somebody
+    who later gets the same owner and repository name could send the same subject.
     """
 
     name: str
@@ -45,9 +46,9 @@ class Repository:
 
 @dataclass(frozen=True)
 class RolesArgs:
-    """Arguments of the component that creates GitHub's IAM roles.
+    """Arguments of the component that creates the IAM roles for GitHub's workflows.
 
-    `bucket` and `key_arn` are those of Pulumi's state.
+    `bucket` is the bucket that stores Pulumi's state, and `key_arn` is the ARN of the KMS key that encrypts the state.
     """
 
     repository: Repository
@@ -57,11 +58,11 @@ class RolesArgs:
 
 
 class Roles(pulumi.ComponentResource):
-    """Two IAM roles for each environment of the network. Only jobs of one GitHub environment in one repository can
-    assume a role.
+    """Two IAM roles for each environment of the network: one for deployments and one for drift detection.
 
-    `deploy` and `drift` map environments to the roles' ARNs. `boundaries` maps environments to the ARNs of the
-    policies that limit the roles which the deploy roles create.
+    Only jobs of one GitHub environment in one repository can assume a role. `deploy` and `drift` map environments to
+    the ARNs of the roles. `boundaries` maps environments to the ARNs of the permissions boundaries for the roles that
+    the deploy roles create.
     """
 
     deploy: Mapping[str, pulumi.Output[str]]
@@ -99,7 +100,7 @@ class Roles(pulumi.ComponentResource):
             opts=child,
         )
 
-        def rights(known: Sequence[str]) -> Mapping[str, str]:
+        def permission_documents(known: Sequence[str]) -> Mapping[str, str]:
             account, key = known
             documents = {
                 "state": state_access(args.bucket, key, environment, may_write),
@@ -108,7 +109,7 @@ class Roles(pulumi.ComponentResource):
             }
             return {part: document(statements) for part, statements in documents.items()}
 
-        documents = pulumi.Output.all(self._account, args.key_arn).apply(rights)
+        documents = pulumi.Output.all(self._account, args.key_arn).apply(permission_documents)
         for part in ("state", "read", *(["change"] if may_write else [])):
             aws.iam.RolePolicy(f"{name}-{part}", name=part, role=role.name, policy=documents[part], opts=child)
         return role.arn

@@ -48,8 +48,8 @@ _ENDINGS = (
 
 Directory = Annotated[Path, typer.Option(help="directory of the sandbox", show_default=".sandbox in the checkout")]
 
-# The port of `local serve`. The proxies at the client locations use another port, because a server that listens on
-# 0.0.0.0 would collide with them.
+# The port of the proxy that `python -m local serve` offers to other machines. It must differ from the port of the
+# proxies at the client locations: with `--address 0.0.0.0`, the proxy listens also on the addresses of these proxies.
 _SERVE_PORT = 3129
 _SERVED_AT = f"http://localhost:{_SERVE_PORT}"
 

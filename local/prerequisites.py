@@ -125,17 +125,20 @@ def install(packages: Sequence[str], report: Report) -> None:
     if os.geteuid() != 0:
         raise PrerequisiteError(f"missing: {', '.join(packages)}; install with: sudo {by_hand}")
     report(f"installing {', '.join(packages)} (about a minute, 200 MB)")
-    with _forbidden(_NO_DAEMONS, "#!/bin/sh\nexit 101\n"), _forbidden(_NO_DATABASE, "create_main_cluster = false\n"):
+    with (
+        _temporary_file(_NO_DAEMONS, "#!/bin/sh\nexit 101\n"),
+        _temporary_file(_NO_DATABASE, "create_main_cluster = false\n"),
+    ):
         _apt(["update"], by_hand)
         # skopeo needs the image signature policy, which is in a separate package that skopeo only recommends.
         _apt(["install", "--yes", "--no-install-recommends", *packages, "golang-github-containers-common"], by_hand)
 
 
 @contextmanager
-def _forbidden(file: Path, text: str) -> Generator[None]:
-    """Writes `file` for the time of a `with` block, so that installed packages start no daemons.
+def _temporary_file(file: Path, text: str) -> Generator[None]:
+    """Creates a file with the content `text` for the time of a `with` block, and deletes the file afterwards.
 
-    An existing file stays as it is.
+    An existing file is neither changed nor deleted.
     """
     if file.exists():
         yield

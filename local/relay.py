@@ -49,7 +49,11 @@ async def listen(address: str, port: int, target: tuple[str, int]) -> asyncio.Se
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Copies bytes in one direction until the sender ends, then ends this direction. The other direction stays open."""
+    """Copies bytes from a connection to another until the sender closes its side. Then the function sends the
+    receiver an end of file.
+
+    Bytes in the opposite direction can still follow, because each direction of a TCP connection ends separately.
+    """
     with suppress(ConnectionError):
         while chunk := await reader.read(_CHUNK_BYTES):
             writer.write(chunk)

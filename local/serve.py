@@ -26,8 +26,8 @@ class RunningError(Exception):
 def serve(sandbox: Sandbox, address: str, port: int, report: Report) -> None:
     """Starts the network, forwards the port to the first client location, and ends every process at SIGINT or SIGTERM.
 
-    Raises RunningError if a network already runs; that network stays up. Raises PortTaken and the errors of `up` after
-    every started process has ended.
+    Raises RunningError, and ends no process, if a network already runs in the sandbox's directory. Raises PortTaken
+    and the errors of `up`, after it has ended every process that it started.
     """
     prerequisites.check_directory(sandbox)
     if any(processes.pid_of(sandbox, name) for name in processes.names(sandbox)):

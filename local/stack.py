@@ -63,10 +63,10 @@ class LocalStack:
 
 
 def reasons(output: str) -> Iterator[str]:
-    """Yields the lines of the engine's errors, each once, without summaries such as "update failed".
+    """Yields the error lines in the output of a `pulumi` command, each once, without summaries such as "update failed".
 
-    An error continues in the indented lines below its first line. These lines name, for example, the holder of a lock
-    or further errors of the program.
+    The lines below the first line of an error belong to the error if they are indented. They name, for example, the
+    holder of the stack's lock.
     """
     seen = {"update failed", "preview failed"}
     indent: int | None = None

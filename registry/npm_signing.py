@@ -62,7 +62,9 @@ class NpmSigner:
         return replace(artifact, changes=[*changes, *self.key_change()])
 
     def key_change(self) -> list[Change]:
-        """Returns the change that records the public key, or an empty list if the key is recorded already."""
+        """Returns the change to the metadata database that records the public key. The list is empty if the database
+        has the key already.
+        """
         keyid = self.public_key["keyid"]
         return [] if self._recorded else [Change(NpmKeys(), [Fact(f"key#{keyid}", self.public_key)])]
 

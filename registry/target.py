@@ -53,7 +53,7 @@ class Bucket(_Part):
     lock: Retention | None = None
 
     def open(self) -> ObjectStore:
-        """Returns a client for the bucket's objects."""
+        """Returns a client that reads and writes the bucket's objects on S3 or Cloud Storage."""
         if self.store == "gcs":
             from registry.origin import gcs  # imported only here, because Google's library loads slowly
 

@@ -22,9 +22,10 @@ _MOST_NAMED = 3
 
 
 def unpublished(target: Target, reference: Reference, *, force: bool) -> Artifact:
-    """Returns the change that unpublishes a version permanently. The version can never be published again.
+    """Returns the new metadata records that unpublish a version, and the keys of the objects to withdraw.
 
-    Raises RegistryError for an unknown version, and without `force` when the policy forbids the change.
+    The version can never be published again. Raises RegistryError for an unknown version. Raises RegistryError also if
+    the unpublish policy forbids the request and `force` is false.
     """
     known = amend.known_of(target, reference)
     names = amend.releases(known, reference)

@@ -36,7 +36,7 @@ _PAUSE = 0.25  # seconds between two polls
 _INSTALL = "application/vnd.npm.install-v1+json"
 _SIMPLE = "application/vnd.pypi.simple.v1+json"
 
-# A tier and a name in it, such as `("edge", "eu-west")`.
+# One server or bucket that the measurement polls: its tier and its name, such as `("edge", "eu-west")`.
 Place = tuple[str, str]
 
 
@@ -53,10 +53,10 @@ class Document:
 
 @dataclass(frozen=True)
 class Seen:
-    """The seconds from the commit until a place served the revision, or None when the timeout ended first.
+    """The seconds from the commit of a change until one origin bucket, shield or edge served the change.
 
-    `error` is the last error. `reached` is False for a shield that accepts no connection from this machine, because
-    only the edge can reach it.
+    `seconds` is None when the timeout ended first. `error` is the message of the last failed request. `reached` is
+    False for a shield that accepts connections only from the edge, and not from this machine.
     """
 
     place: Place
@@ -66,9 +66,10 @@ class Seen:
 
 
 def complaint(seen: Sequence[Seen], timeout: float, objective: float | None) -> str | None:
-    """Returns a message if a place did not show the change in time, or showed it later than the objective, else None.
+    """Returns an error message if an origin bucket, shield or edge served the change too late, and None otherwise.
 
-    `objective` is the number of seconds that a change may take, or None for a change that is too old to be measured.
+    `timeout` is the number of seconds after which polling ended. `objective` is the number of seconds that a change
+    may take, or None for a change that is too old to be measured.
     """
     missing = [" ".join(each.place) for each in seen if each.seconds is None]
     if missing:
@@ -80,10 +81,10 @@ def complaint(seen: Sequence[Seen], timeout: float, objective: float | None) -> 
 
 
 class Follower:
-    """Follows the last change of one package to its readers.
+    """Polls origin buckets, shields and edges until they serve the last change of one package.
 
-    `token` is a client's token for requests to the edge. `vias` maps names to proxy URLs; the edge is polled through
-    each. Raises RegistryError for an unknown package.
+    `token` is a client's token for requests to the edge. `vias` maps names to URLs of proxies, and the follower polls
+    the edge through each proxy. Raises RegistryError for an unknown package.
     """
 
     def __init__(self, target: Target, reference: Reference, *, token: str, vias: Mapping[str, str]) -> None:
@@ -97,22 +98,25 @@ class Follower:
         self._vias = vias
 
     def follow(self, timeout: float) -> list[Seen]:
-        """Polls all places in parallel until each serves the revision or a later one, for at most `timeout` seconds."""
+        """Polls all origin buckets, shields and edges in parallel, for at most `timeout` seconds.
+
+        Polling of each ends when it serves the package's revision or a later revision.
+        """
         with ExitStack() as open_clients:
-            looks = self._looks(open_clients)
-            with ThreadPoolExecutor(len(looks)) as pool:
-                waits = [pool.submit(self._wait, place, looks[place], timeout) for place in sorted(looks)]
+            readers = self._revision_readers(open_clients)
+            with ThreadPoolExecutor(len(readers)) as pool:
+                waits = [pool.submit(self._wait, place, readers[place], timeout) for place in sorted(readers)]
                 return [wait.result() for wait in waits]
 
     def age(self) -> float:
         """Returns the seconds since the change was committed."""
         return seconds_of(now()) - seconds_of(self.published)
 
-    def _wait(self, place: Place, look: Callable[[Document], int], timeout: float) -> Seen:
+    def _wait(self, place: Place, read_revision: Callable[[Document], int], timeout: float) -> Seen:
         deadline, error = time.monotonic() + timeout, ""
         while time.monotonic() < deadline:
             try:
-                if all(look(document) >= self.revision for document in self._documents):
+                if all(read_revision(document) >= self.revision for document in self._documents):
                     return Seen(place, self.age())
             except (httpx.HTTPError, ClientError, BotoCoreError, StoreError) as failed:
                 error = str(failed)
@@ -121,35 +125,41 @@ class Follower:
             time.sleep(_PAUSE)
         return Seen(place, None, error)
 
-    def _looks(self, open_clients: ExitStack) -> dict[Place, Callable[[Document], int]]:
-        """Returns, for each place, a function that reads a document's revision there, or 0 without a revision."""
-        looks: dict[Place, Callable[[Document], int]] = {}
+    def _revision_readers(self, open_clients: ExitStack) -> dict[Place, Callable[[Document], int]]:
+        """Returns a function for each origin bucket, shield and edge, which returns the revision of a document there.
+
+        The functions return 0 for a document without a revision.
+        """
+        readers: dict[Place, Callable[[Document], int]] = {}
         for bucket in self._target.buckets:
-            looks["origin", bucket.region] = _bucket_look(bucket.open())
+            readers["origin", bucket.region] = _bucket_reader(bucket.open())
         if any(shield.address for shield in self._target.shields):
             trust, key = _shield_access(self._target)
             client = open_clients.enter_context(httpx.Client(verify=trust, timeout=10, trust_env=False))
             for shield in self._target.shields:
-                looks["shield", shield.host.partition(".")[0]] = _shield_look(client, shield, key)
+                readers["shield", shield.host.partition(".")[0]] = _shield_reader(client, shield, key)
         if self._token:
             for name, proxy in (self._vias or {"here": ""}).items():
                 client = open_clients.enter_context(httpx.Client(proxy=proxy or None, timeout=10))
-                looks["edge", name] = _edge_look(client, self._target.url, self._token)
-        return looks
+                readers["edge", name] = _edge_reader(client, self._target.url, self._token)
+        return readers
 
 
-def _bucket_look(store: ObjectStore) -> Callable[[Document], int]:
-    def look(document: Document) -> int:
+def _bucket_reader(store: ObjectStore) -> Callable[[Document], int]:
+    def read_revision(document: Document) -> int:
         head = store.find(document.key)
         return int(head.metadata.get("revision", 0)) if head else 0
 
-    return look
+    return read_revision
 
 
-def _shield_look(client: httpx.Client, shield: Shield, key: str) -> Callable[[Document], int]:
-    """Requests documents from a shield as the edge does, but by its address, because its name may not resolve here."""
+def _shield_reader(client: httpx.Client, shield: Shield, key: str) -> Callable[[Document], int]:
+    """Returns a function that requests documents from a shield with the edge's headers.
 
-    def look(document: Document) -> int:
+    The function connects to the shield's address, because the shield's name may not resolve on this machine.
+    """
+
+    def read_revision(document: Document) -> int:
         answer = client.get(
             f"https://{shield.address}:{EDGE_PORT}/objects/{object_path(document.key)}",
             headers={"Host": f"{shield.host}:{EDGE_PORT}", "X-Artifact-Edge-Key": key},
@@ -157,11 +167,11 @@ def _shield_look(client: httpx.Client, shield: Shield, key: str) -> Callable[[Do
         )
         return int(answer.headers.get("x-amz-meta-revision", 0))
 
-    return look
+    return read_revision
 
 
-def _edge_look(client: httpx.Client, url: str, token: str) -> Callable[[Document], int]:
-    def look(document: Document) -> int:
+def _edge_reader(client: httpx.Client, url: str, token: str) -> Callable[[Document], int]:
+    def read_revision(document: Document) -> int:
         answer = client.get(
             url + document.path, headers={"Authorization": f"Bearer {token}", "Accept": document.accept}
         )
@@ -169,7 +179,7 @@ def _edge_look(client: httpx.Client, url: str, token: str) -> Callable[[Document
             raise RegistryError(f"{urlsplit(url).netloc}: the token in ARTIFACT_EDGE_TOKEN may not pull the package")
         return int(answer.headers.get("x-artifact-edge-revision", 0))
 
-    return look
+    return read_revision
 
 
 def _shield_access(target: Target) -> tuple[ssl.SSLContext, str]:

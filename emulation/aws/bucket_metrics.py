@@ -10,7 +10,7 @@ from moto.s3.responses import S3Response
 
 Answer = tuple[int, dict[str, str], str]
 
-_KEPT = "artifact_edge_metrics"
+_CONFIGURATIONS = "artifact_edge_metrics"
 
 
 def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
@@ -28,7 +28,7 @@ def patch_bucket_metrics() -> None:
 
 def names_of_metrics(bucket: Any) -> Iterable[str]:
     """Returns the names of a bucket's S3 request metrics configurations."""
-    return tuple(cast(dict[str, str], getattr(bucket, _KEPT, {})))
+    return tuple(cast(dict[str, str], getattr(bucket, _CONFIGURATIONS, {})))
 
 
 def _replace_method(
@@ -38,24 +38,26 @@ def _replace_method(
         *_, bucket_name, query = arguments
         if "metrics" not in query:
             return original(self, *arguments)
-        kept = cast(dict[str, dict[str, str]], vars(self.backend.get_bucket(bucket_name))).setdefault(_KEPT, {})
-        return answer(self, kept, _parameter(query, "id"))
+        configurations = cast(dict[str, dict[str, str]], vars(self.backend.get_bucket(bucket_name))).setdefault(
+            _CONFIGURATIONS, {}
+        )
+        return answer(self, configurations, _parameter(query, "id"))
 
     return answered
 
 
-def _put(response: Any, kept: dict[str, str], name: str) -> Answer:
+def _put(response: Any, configurations: dict[str, str], name: str) -> Answer:
     body = response.body
-    kept[name] = body.decode() if isinstance(body, bytes) else body
+    configurations[name] = body.decode() if isinstance(body, bytes) else body
     return 200, {}, ""
 
 
-def _get(response: Any, kept: dict[str, str], name: str) -> Answer:
-    return (200, {}, kept[name]) if name in kept else _not_found()
+def _get(response: Any, configurations: dict[str, str], name: str) -> Answer:
+    return (200, {}, configurations[name]) if name in configurations else _not_found()
 
 
-def _delete(response: Any, kept: dict[str, str], name: str) -> Answer:
-    return (204, {}, "") if kept.pop(name, None) is not None else _not_found()
+def _delete(response: Any, configurations: dict[str, str], name: str) -> Answer:
+    return (204, {}, "") if configurations.pop(name, None) is not None else _not_found()
 
 
 def _not_found() -> Answer:

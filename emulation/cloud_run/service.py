@@ -23,7 +23,7 @@ from emulation.layout import Sandbox
 
 # Cloud Run sends requests to this port of a container by default ("Container runtime contract").
 PORT = 8080
-_KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
+_INHERITED_VARIABLES = ("PATH", "HOME", "LANG", "TMPDIR")
 
 
 class NotStarted(Exception):
@@ -149,7 +149,7 @@ class Instance:
         addresses of the emulated clouds."""
         sandbox = self._sandbox
         return {
-            **{name: os.environ[name] for name in _KEPT if name in os.environ},
+            **{name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ},
             **{each["name"]: each["value"] for each in self.service.container.get("env", [])},
             "PORT": str(PORT),
             "HOST": self.address,

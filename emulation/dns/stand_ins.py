@@ -20,7 +20,11 @@ _TTL_SECONDS = 5
 
 @dataclass
 class StandIn:
-    """A DNS zone in which every name below the origin has one address, which depends only on the client location."""
+    """A DNS zone that answers the API names of a real cloud with the address of the emulated cloud.
+
+    `origin` is the zone's name, such as `amazonaws.com` (RFC 1035, section 5). `address` returns the address of all
+    names below `origin` for a client location.
+    """
 
     origin: dns.name.Name
     address: Callable[[ClientLocation], str]

@@ -27,7 +27,7 @@ _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 # Seconds that a function may take to load its code. Lambda allows ten for code outside of the handler; this limit is
 # longer because a busy machine is slower.
 _LOADING_SECONDS = 60.0
-_KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
+_INHERITED_VARIABLES = ("PATH", "HOME", "LANG", "TMPDIR")
 
 
 class FunctionError(Exception):
@@ -111,7 +111,7 @@ class Instance:
         """Returns the environment variables of a Lambda function's process: the function's own, those that Lambda sets,
         and the addresses of the emulated clouds."""
         return {
-            **{name: os.environ[name] for name in _KEPT if name in os.environ},
+            **{name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ},
             **dict(self.code.variables),
             # The function imports installed packages from this directory. `-S` skips .pth files, because the .pth file
             # of the editable install would add the checkout to sys.path.

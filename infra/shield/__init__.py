@@ -16,14 +16,15 @@ from infra.network import Network
 
 @dataclass(frozen=True)
 class BootSettings:
-    """The buckets that shield machines read from, and the secret that they read. The settings are the same in all
-    regions.
+    """The settings that shield machines in all regions boot with: their buckets, their secret and their certificate.
 
-    `certificate_parameter` is the name of the parameter with the ARN of their certificate, in `secret_region`.
+    The first of `buckets` is the primary bucket. `secret_id` is the machines' secret in AWS Secrets Manager.
+    `certificate_parameter` is the Parameter Store parameter that holds the ARN of the machines' TLS certificate. Both
+    are in the AWS region `secret_region`.
 
-    `buckets` begin with the primary. `standby` is a copy of the objects that can be an hour old. Machines read from the
-    standby when no bucket answers, but not when the buckets lack the object. Only machines on Google Cloud can
-    authenticate to the standby.
+    `standby` is a bucket with a copy of the objects that can be an hour old. Machines read from the standby when no
+    bucket answers, but not when the buckets lack the object. Only machines on Google Cloud can authenticate to the
+    standby.
     """
 
     buckets: Sequence[Bucket]
@@ -58,7 +59,7 @@ class ShieldArgs:
 
 @dataclass(frozen=True)
 class Node:
-    """One shield machine. Its name, `<region>-<n>`, is known before the machine exists."""
+    """One shield machine. `name` has the form `<region>-<n>` and is known before the machine exists."""
 
     name: str
     region: str

@@ -1,11 +1,11 @@
-"""Renders the user data of a shield machine: cloud-config made of the files in `machine/`.
+"""Renders the user data of a shield machine: a cloud-config document made from the files in `machine/`.
 
-`machine/cloud-config.yaml` is the start. The tree below `machine/files/` mirrors the machine's file system, and each
-file in the tree becomes one `write_files` entry, byte for byte. A file whose name ends in `.in` has placeholders:
-`@NAME@`. Only these few files differ between deployments.
+The document begins with the content of `machine/cloud-config.yaml`. The tree below `machine/files/` mirrors the
+machine's file system, and each file in the tree becomes one `write_files` entry with the same content. In files whose
+names end in `.in`, values of the deployment replace the placeholders of the form `@NAME@`.
 
-EC2 limits user data to 16,384 bytes, so machines on EC2 get the text compressed as a whole. cloud-init decompresses it
-(cloud-init, "User-data formats").
+EC2 limits user data to 16,384 bytes, so machines on EC2 get compressed user data. cloud-init decompresses user data at
+boot (cloud-init, "User-data formats").
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from contract.regions import Cloud, nearest_first
 from infra.blobs import Bucket, Store
 from infra.shield import BootSettings
 
-# Bytes of user data that a cloud takes: EC2 before base64 (EC2 User Guide, "Run commands when you launch an EC2
-# instance"), Compute Engine per metadata value ("About VM metadata").
+# The most bytes of user data that a cloud accepts. EC2 counts the bytes before base64 encoding (EC2 User Guide, "Run
+# commands when you launch an EC2 instance"). Compute Engine limits each metadata value ("About VM metadata").
 USER_DATA_LIMITS: Mapping[Cloud, int] = {"aws": 16 * 1024, "gcp": 256 * 1024}
 
 _MACHINE = Path(__file__).parent / "machine"
 _FILES = _MACHINE / "files"
 _CLOUDS: Mapping[Cloud, str] = {"aws": "EC2", "gcp": "Compute Engine"}
-# the local ports that Traffic Server listens on for each origin, as in records.config
+# Traffic Server listens on one of these local ports for each origin bucket. records.config lists the same ports.
 _ORIGIN_PORTS = (9001, 9002, 9003, 9004)
-# The most buckets that a shield can read from, the standby included.
+# The most buckets that a shield machine can read from, including the standby bucket.
 MOST_ORIGINS = len(_ORIGIN_PORTS)
 # How each request to an origin is authorized: signed for S3, with the service account's token for Cloud Storage.
 _AUTHORIZED: Mapping[Store, str] = {
@@ -47,7 +47,7 @@ _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
 
 
 class UserDataError(ValueError):
-    """The settings of a shield machine cannot be rendered into valid user data."""
+    """Raised when the settings of a shield machine would make invalid user data."""
 
 
 def render_user_data(boot: BootSettings, region: str, cloud: Cloud, role_arn: str) -> str:
@@ -77,12 +77,12 @@ def render_user_data(boot: BootSettings, region: str, cloud: Cloud, role_arn: st
 
 
 def user_data_size(rendered: str, cloud: Cloud) -> int:
-    """Returns the number of bytes that count towards the cloud's limit."""
+    """Returns the size of user data in bytes, as the cloud counts them for its limit: compressed on EC2."""
     return len(gzip.compress(rendered.encode(), mtime=0)) if cloud == "aws" else len(rendered.encode())
 
 
 def compressed(rendered: str) -> str:
-    """Returns user data compressed and in base64, as EC2 takes it."""
+    """Returns user data compressed with gzip and encoded in base64, which is the form that the EC2 API accepts."""
     return base64.b64encode(gzip.compress(rendered.encode(), mtime=0)).decode()
 
 

@@ -36,7 +36,8 @@ def failed(stack_outputs: Outputs, prefix: Prefix = "") -> None:
 def retry(stack_outputs: Outputs, prefix: Prefix = "") -> None:
     """Repeat the replication of objects for which it failed. Fix the cause of the failure first.
 
-    Each object is copied to its own key, and S3 replicates the new version. Its bytes and its metadata stay.
+    The command copies each object to the object's own key, and S3 replicates the copy as a new version. The copy has
+    the same bytes and the same metadata.
     """
     from registry.origin.failed_replication import MOST_BYTES
 

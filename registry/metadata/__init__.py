@@ -151,7 +151,7 @@ def checked(writes: Sequence[Write]) -> Sequence[tuple[Write, str]]:
             f"{MOST_WRITES}; publish less at once"
         )
     sized = [(write, encoded(write.document) if isinstance(write, Put) else "") for write in writes]
-    total = sum(_bytes(write, text) for write, text in sized)
+    total = sum(_item_size(write, text) for write, text in sized)
     if total > MOST_TRANSACTION_BYTES:
         raise RegistryError(
             f"{writes[0].partition}: the change writes {total} bytes of metadata, and a transaction takes at most "
@@ -160,7 +160,7 @@ def checked(writes: Sequence[Write]) -> Sequence[tuple[Write, str]]:
     return sized
 
 
-def _bytes(write: Write, text: str) -> int:
+def _item_size(write: Write, text: str) -> int:
     """Returns the item's size in bytes by DynamoDB's rules. Raises RegistryError if the item is too large."""
     partition, name = _key_bytes(write, write.partition, MOST_PARTITION_BYTES), _key_bytes(write, write.name)
     size = partition + name + len(text.encode()) + _ATTRIBUTES_BYTES

@@ -19,8 +19,15 @@ _AT_ONCE = 16
 _PAGE = 1000
 # The largest object that one CopyObject request accepts (S3 User Guide, "Copying, moving, and renaming objects").
 MOST_BYTES = 5 * 1024**3
-# These fields of an object's head have the same names in the request that copies the object.
-_KEPT = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "StorageClass")
+# The copy gets these headers of the original. HeadObject returns each under the name that CopyObject accepts.
+_COPIED_HEADERS = (
+    "CacheControl",
+    "ContentDisposition",
+    "ContentEncoding",
+    "ContentLanguage",
+    "ContentType",
+    "StorageClass",
+)
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,7 @@ class FailedReplication:
                 MetadataDirective="REPLACE",
                 Metadata=found.head["Metadata"],
                 ChecksumAlgorithm="SHA256",
-                **{name: found.head[name] for name in _KEPT if name in found.head},
+                **{name: found.head[name] for name in _COPIED_HEADERS if name in found.head},
             )
         except ClientError as error:
             if error_code(error) not in ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"):

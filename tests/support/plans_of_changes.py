@@ -26,7 +26,7 @@ STACK = "local"
 RECORDINGS = Path(__file__).parents[1] / "unit" / "gates" / "recorded"
 
 Config = dict[str, Any]
-_KEPT = ("urn", "type", "custom", "parent", "inputs", "dependencies", "propertyDependencies")
+_RECORDED_FIELDS = ("urn", "type", "custom", "parent", "inputs", "dependencies", "propertyDependencies")
 _PROGRAMS = ("content", "userData", "userDataBase64", "user-data", "schema")
 
 
@@ -115,7 +115,7 @@ def slim(document: Any) -> Any:
     """Returns the parts of a plan that the gates read, without stack traces, program text and keys."""
 
     def resource(state: Mapping[str, Any] | None) -> Any:
-        return state and _shortened({key: state[key] for key in _KEPT if key in state})
+        return state and _shortened({key: state[key] for key in _RECORDED_FIELDS if key in state})
 
     steps = [
         {

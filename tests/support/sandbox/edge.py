@@ -18,7 +18,9 @@ US_EAST, EU_WEST, AP_SOUTHEAST = CLIENT_LOCATIONS
 
 
 def access(up: Up, client_location: ClientLocation, identity: str = "reader") -> dict[str, Any]:
-    """Returns the httpx settings that reach the edge from a client location with the token of `identity`."""
+    """Returns arguments for an httpx client that requests the edge from a client location, with the token of
+    `identity`.
+    """
     url = up.outputs()["url"]
     token = Client(up.sandbox, identity, url).token()
     return {
