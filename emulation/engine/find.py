@@ -42,6 +42,11 @@ GO_VERSION_VARIABLE = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version
 PYTHON_VARIABLE = "EMULATION_PYTHON"
 PYTHONPATH_VARIABLE = "EMULATION_PYTHONPATH"
 LAUNCHER = f"""#!/bin/sh
+if [ ! -x "${PYTHON_VARIABLE}" ]; then
+  echo "this Pulumi engine was built by artifact-edge, and {PYTHON_VARIABLE} names no program: \
+in the checkout, run eval \\"\\$(.venv/bin/python -m local env)\\" first, or install Pulumi from get.pulumi.com" >&2
+  exit 1
+fi
 PYTHONPATH="${PYTHONPATH_VARIABLE}" exec "${PYTHON_VARIABLE}" -m emulation.engine.language_host "$@"
 """
 

@@ -7,14 +7,18 @@ process serves one operation of the engine, so the program runs in that process.
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import queue
 import runpy
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -24,6 +28,9 @@ from pulumi.runtime.proto import language_pb2, language_pb2_grpc
 
 from emulation.loopback_grpc import serve
 
+# The time between two checks whether the engine still runs.
+_CHECK_SECONDS = 1.0
+
 
 class LanguageHost(LanguageServer):
     """A Pulumi language host: runs the Pulumi program that the engine names, and Python plugins such as policy
@@ -32,6 +39,18 @@ class LanguageHost(LanguageServer):
     def __init__(self, engine_address: str) -> None:
         super().__init__(lambda: None)
         self._engine_address = engine_address
+        self._plugins: list[subprocess.Popen[bytes]] = []
+
+    def wait_for_the_engine(self) -> None:
+        """Waits until the engine no longer listens, because it has ended or was killed."""
+        host, _, port = self._engine_address.rpartition(":")
+        while not _refused(host, int(port)):
+            time.sleep(_CHECK_SECONDS)
+
+    def end_plugins(self) -> None:
+        """Ends the plugins that the engine asked for."""
+        for process in self._plugins:
+            process.terminate()
 
     def Handshake(self, request: Any, context: Any) -> Any:
         return language_pb2.LanguageHandshakeResponse()
@@ -70,6 +89,7 @@ class LanguageHost(LanguageServer):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
+        self._plugins.append(process)
         context.add_callback(process.terminate)
         for stream, chunk in _output_of(process):
             yield (
@@ -78,6 +98,13 @@ class LanguageHost(LanguageServer):
                 else language_pb2.RunPluginResponse(stderr=chunk)
             )
         yield language_pb2.RunPluginResponse(exitcode=process.wait())
+
+
+def _refused(host: str, port: int) -> bool:
+    """Returns whether no process listens at the address. A busy process that does not answer still listens."""
+    with socket.socket() as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex((host, port)) == errno.ECONNREFUSED
 
 
 def _output_of(process: subprocess.Popen[bytes]) -> Iterator[tuple[str, bytes]]:
@@ -108,12 +135,13 @@ def main() -> None:
     gc.set_threshold(100_000, 50, 100)
     engine_address = next(argument for argument in reversed(sys.argv) if not argument.startswith("-"))
     host = LanguageHost(engine_address)
-    served = serve(lambda server: language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server), threads=8)
-    print(served.port, flush=True)
-    try:
-        served.server.wait_for_termination()
-    except KeyboardInterrupt:
-        served.server.stop(grace=None)
+    serving = serve(lambda server: language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server), threads=8)
+    print(serving.port, flush=True)
+    with suppress(KeyboardInterrupt):  # an engine that is done with the language host sends SIGINT to it
+        host.wait_for_the_engine()
+    host.end_plugins()
+    # The program's own threads wait for answers of the engine that never come.
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import socket
 import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -98,3 +99,32 @@ def test_the_release_is_for_the_machine_s_processor(
     with pytest.raises(find.NotDownloadable):
         find.download(tmp_path, print)
     assert asked[-1].endswith(f"-linux-{processor}.tar.gz")
+
+
+def test_an_engine_without_its_environment_says_what_to_do(tmp_path: Path) -> None:
+    launcher = find.write_language_host(tmp_path)
+    ended = subprocess.run([launcher, "127.0.0.1:1"], env={"PATH": os.environ["PATH"]}, capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines() == [
+        "this Pulumi engine was built by artifact-edge, and EMULATION_PYTHON names no program: "
+        'in the checkout, run eval "$(.venv/bin/python -m local env)" first, or install Pulumi from get.pulumi.com'
+    ]
+
+
+def test_the_language_host_ends_with_its_engine(tmp_path: Path) -> None:
+    """A killed engine asks nobody to end, so its language host must see that the engine no longer listens."""
+    launcher = find.write_language_host(tmp_path)
+    engine = find.Engine(tmp_path / "pulumi")
+    prepared = environment.engine_environment(engine, Sandbox(directory=tmp_path / "sandbox"), passphrase="any")
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        host = subprocess.Popen([launcher, address], cwd=tmp_path, env=prepared, stdout=subprocess.PIPE, text=True)
+        assert host.stdout is not None
+        assert host.stdout.readline()
+        assert host.poll() is None
+    try:
+        assert host.wait(timeout=120) == 0
+    finally:
+        host.kill()
