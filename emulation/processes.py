@@ -58,7 +58,7 @@ def start(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    sandbox.path("run", f"{name}.pid").write_text(f"{process.pid} {_start_time(process.pid)}\n")
+    record(sandbox, name, process.pid)
     if ready is not None:
         _wait_until_ready(process, name, log, ready, timeout)
     return process.pid
@@ -76,6 +76,16 @@ def stop(sandbox: Sandbox, name: str, *, grace: float = 5.0, killed_within: floa
             _signal_group(pid, signal.SIGKILL)
             if not _gone_within(pid, killed_within):
                 raise ProcessError(f"{name} (process {pid}) still runs {killed_within:.0f} s after SIGKILL")
+    forget(sandbox, name)
+
+
+def record(sandbox: Sandbox, name: str, pid: int) -> None:
+    """Makes a running process, which leads a process group, a process of the sandbox."""
+    sandbox.path("run", f"{name}.pid").write_text(f"{pid} {_start_time(pid)}\n")
+
+
+def forget(sandbox: Sandbox, name: str) -> None:
+    """Removes a process that has ended from the processes of the sandbox."""
     sandbox.path("run", f"{name}.pid").unlink(missing_ok=True)
 
 

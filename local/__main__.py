@@ -16,7 +16,7 @@ from emulation.layout import Sandbox
 from emulation.processes import ProcessError
 from emulation.services import AddressTaken
 from local import client_files as client_archive
-from local import client_shell, instructions, prerequisites
+from local import client_shell, instructions, machines, prerequisites
 from local.checkout import SANDBOX_DIRECTORY
 from local.clients import Identity, NoClient, configured
 from local.down import down as take_down
@@ -31,6 +31,11 @@ from local.stack import PASSPHRASE, LocalStack, StackError
 from local.up import BusyError
 from local.up import up as bring_up
 
+
+class Interrupted(Exception):
+    """The user pressed Ctrl-C during a command that can be continued. The message says how."""
+
+
 # Errors that a user can correct. The message of each says how.
 _ENDINGS = (
     PrerequisiteError,
@@ -44,6 +49,7 @@ _ENDINGS = (
     AddressTaken,
     PortTaken,
     RunningError,
+    Interrupted,
 )
 
 Directory = Annotated[Path, typer.Option(help="directory of the sandbox", show_default=".sandbox in the checkout")]
@@ -60,7 +66,10 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 def up(directory: Directory = SANDBOX_DIRECTORY) -> None:
     """Start the emulated clouds, provision stack `local`, publish sample packages and print how to install them."""
     sandbox = Sandbox(directory=directory.resolve())
-    url = bring_up(sandbox, since_the_start())
+    try:
+        url = bring_up(sandbox, since_the_start())
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted; `make up` continues, and `make down` ends what was started") from None
     print("", *instructions.lines(sandbox, url), sep="\n")
 
 
@@ -129,7 +138,10 @@ def status(directory: Directory = SANDBOX_DIRECTORY) -> None:
     for name in processes.names(sandbox):
         pid = processes.pid_of(sandbox, name)
         print(f"{name:<40} {f'pid {pid}' if pid else 'ended'}")
-    silent = unhealthy(sandbox, LocalStack(ensure_engine(_to_stderr), sandbox).outputs())
+    outputs = LocalStack(ensure_engine(_to_stderr), sandbox).outputs()
+    for name in machines.stopped(sandbox, outputs):
+        print(f"machine {name} was stopped by hand; `make up` starts it", file=sys.stderr)
+    silent = unhealthy(sandbox, outputs)
     for name in silent:
         print(f"{name} does not answer", file=sys.stderr)
     raise typer.Exit(1 if silent else 0)

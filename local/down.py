@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 
 from emulation import processes, services
+from emulation.engine.command import end_engines
 from emulation.engine.find import Report, ensure_engine
 from emulation.layout import Sandbox
 from local import prerequisites
@@ -24,6 +25,7 @@ def down(sandbox: Sandbox, report: Report) -> None:
     prerequisites.check_content(sandbox)
     with alone(sandbox):
         try:
+            end_engines(sandbox)
             if _clouds_run(sandbox):
                 report("destroying the stack")
                 LocalStack(ensure_engine(report), sandbox).destroy()

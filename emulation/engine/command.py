@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from emulation import processes
 from emulation.engine.environment import shell_environment
 from emulation.engine.find import Engine
 from emulation.layout import Sandbox
+
+# The prefix of the names of engines among the sandbox's processes.
+_ENGINE = "engine-"
 
 
 def pulumi(
@@ -20,12 +27,52 @@ def pulumi(
     passphrase: str,
     env: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a `pulumi` command in the directory of a Pulumi project. Returns its output as text without colours."""
-    return subprocess.run(
-        [engine.pulumi, *arguments, "--non-interactive", "--color", "never"],
-        cwd=project,
-        env={**os.environ, **shell_environment(engine, sandbox, passphrase=passphrase), **(env or {})},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    """Runs a `pulumi` command in the directory of a Pulumi project. Returns its output as text without colours.
+
+    The engine is a process of the sandbox, so that `make down` ends it when this process was killed. At the first
+    Ctrl-C, the engine finishes the operations in progress and records them in the state; at the second, it ends at
+    once. Raises KeyboardInterrupt when the engine has ended.
+    """
+    # The output goes to files, because an engine that writes to a pipe ends with the reader of the pipe.
+    with tempfile.TemporaryFile("w+") as stdout, tempfile.TemporaryFile("w+") as stderr:
+        process = subprocess.Popen(
+            [engine.pulumi, *arguments, "--non-interactive", "--color", "never"],
+            cwd=project,
+            env={**os.environ, **shell_environment(engine, sandbox, passphrase=passphrase), **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )
+        name = f"{_ENGINE}{process.pid}"
+        processes.record(sandbox, name, process.pid)
+        interrupted = _wait(process)
+        processes.forget(sandbox, name)
+        if interrupted:
+            raise KeyboardInterrupt
+        stdout.seek(0)
+        stderr.seek(0)
+        return subprocess.CompletedProcess(process.args, process.returncode, stdout.read(), stderr.read())
+
+
+def _wait(process: subprocess.Popen[bytes]) -> bool:
+    """Waits until the engine ends, and passes each Ctrl-C on to it. Returns whether there was one."""
+    interrupted = False
+    while True:
+        try:
+            process.wait()
+            return interrupted
+        except KeyboardInterrupt:
+            interrupted = True
+            process.send_signal(signal.SIGINT)
+            print("the engine finishes the operations in progress; Ctrl-C again ends it at once", file=sys.stderr)
+
+
+def end_engines(sandbox: Sandbox) -> None:
+    """Ends the engines that run for the sandbox, because the process that started them was killed.
+
+    An engine gets a minute to finish the operations in progress and to record them in the state.
+    """
+    for name in processes.names(sandbox):
+        if name.startswith(_ENGINE):
+            processes.stop(sandbox, name, grace=60)
