@@ -11,7 +11,7 @@ from typing import Any
 from emulation import services
 from emulation.engine.find import Report, ensure_engine
 from emulation.layout import Sandbox
-from local import health, operator, prerequisites
+from local import health, machines, operator, prerequisites
 from local.checkout import CHECKOUT
 from local.clients import ensure_clients, forget_clients
 from local.stack import STACK, LocalStack
@@ -32,6 +32,7 @@ def up(sandbox: Sandbox, report: Report) -> str:
         sandbox.record_network()
         outputs = _provision(sandbox, LocalStack(engine, sandbox), report, refresh=volatile)
         report("starting DNS and machines")
+        machines.start_stopped(sandbox, outputs, report)
         services.start(sandbox, services.RUNTIME)
         health.wait(sandbox, outputs, report)
         for line in operator.publish_samples(sandbox, outputs):

@@ -46,12 +46,22 @@ def test_the_state_shows_the_tiers_and_no_secret(up: Up) -> None:
         assert "PRIVATE KEY" not in encoded.read_text()
 
 
-def test_a_second_up_changes_nothing(up: Up) -> None:
+def test_a_second_up_changes_nothing_and_starts_a_stopped_machine(up: Up) -> None:
+    ec2 = up.aws("ec2", "eu-west-1")
+    (reservation,) = ec2.describe_instances()["Reservations"]
+    ec2.stop_instances(InstanceIds=[reservation["Instances"][0]["InstanceId"]])
+    stopped = "machine artifact-edge-local-eu-west-1-0 was stopped by hand"
+    status = local(up.sandbox, "status")
+    assert status.returncode == 1
+    assert f"{stopped}; `make up` starts it" in status.stderr
+
     again = local(up.sandbox, "up")
     assert again.returncode == 0, again.stderr
+    assert f"{stopped}; starting it" in again.stdout
     assert "0 changes" in again.stdout
     heading = "in a shell and a directory of your own:"
     assert Up(up.sandbox, again.stdout).commands(heading) == up.commands(heading)
+    assert local(up.sandbox, "status").returncode == 0
 
 
 def test_a_second_sandbox_at_the_same_addresses_is_refused(up: Up, tmp_path: Path) -> None:

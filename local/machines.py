@@ -1,0 +1,41 @@
+"""Finds and starts the machines of the stack that someone stopped by hand.
+
+A machine keeps its disk, its address and its place in the stack while it is stopped, so `pulumi up` changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+import boto3
+
+from emulation.engine.find import Report
+from emulation.layout import Sandbox
+
+
+def stopped(sandbox: Sandbox, outputs: Mapping[str, Any]) -> list[str]:
+    """Returns the names of the stack's EC2 machines that are stopped. The emulated Compute Engine stops none."""
+    return [name for _, _, name in _stopped(sandbox, outputs)]
+
+
+def start_stopped(sandbox: Sandbox, outputs: Mapping[str, Any], report: Report) -> None:
+    """Starts the stack's EC2 machines that are stopped."""
+    for ec2, id, name in _stopped(sandbox, outputs):
+        report(f"machine {name} was stopped by hand; starting it")
+        ec2.start_instances(InstanceIds=[id])
+
+
+def _stopped(sandbox: Sandbox, outputs: Mapping[str, Any]) -> Iterator[tuple[Any, str, str]]:
+    """Yields the region's client, the id and the name of each stopped machine."""
+    session = cast(Any, boto3).Session("local", "local")
+    filters = [
+        {"Name": "instance-state-name", "Values": ["stopping", "stopped"]},
+        {"Name": "tag:environment", "Values": [outputs["environment"]]},
+    ]
+    for region in sorted({shield["region"] for shield in outputs["shields"] if shield["cloud"] == "aws"}):
+        ec2 = session.client("ec2", region_name=region, endpoint_url=sandbox.aws_url)
+        for reservation in ec2.describe_instances(Filters=filters)["Reservations"]:
+            for instance in reservation["Instances"]:
+                tags = {tag["Key"]: tag["Value"] for tag in instance["Tags"]}
+                yield ec2, instance["InstanceId"], tags["Name"]
