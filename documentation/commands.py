@@ -1,6 +1,6 @@
 """Writes docs/commands.md and docs/registry-commands.md from the help of each command line.
 
-Run it with `python -m documentation`.
+It also writes the JSON Schema of the edge policy. Run it with `python -m documentation`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import previews.__main__
 import probes.__main__
 import registry.__main__
 import wording.__main__
+from registry.edge_policy.document import schema
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 WRITTEN = "`python -m documentation` writes this page from the help of the commands."
@@ -64,9 +65,10 @@ def _within(name: str, command: Any) -> Iterator[Command]:
 
 
 def pages() -> dict[Path, str]:
-    """Returns the text of the documentation pages about commands, by file."""
+    """Returns the text of each generated file of the documentation."""
     others = [program for program in PROGRAMS if program != "registry"]
     return {
+        DOCS / "edge-policy.schema.json": schema(),
         DOCS / "registry-commands.md": "\n".join(
             [
                 "# Commands of the registry",

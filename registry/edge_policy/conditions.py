@@ -1,0 +1,80 @@
+"""Validates the conditions of an edge policy's rules. workers/edge/src/policy.ts accepts and refuses the same texts.
+
+Each function returns the text unchanged, and raises ValueError with a message that says what is accepted.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, cast
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+# The lengths keep the cost of one decision in the worker small.
+MOST_RANGE_CHARACTERS = 256
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+_PATTERN = re.compile(r"[a-z0-9@*._~/-]{1,255}")
+_REASON = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{0,200}")
+_TAG = re.compile(r"[A-Za-z0-9_.*-]{1,128}")
+# The form of a digest in each ecosystem: for npm as `integrity` in package-lock.json.
+_DIGESTS = {
+    "npm": (re.compile(r"sha512-[A-Za-z0-9+/]{86}=="), "sha512-…, the field `integrity` of package-lock.json"),
+    "pypi": (re.compile(r"sha256:[0-9a-f]{64}"), "sha256: and 64 hexadecimal digits in small letters"),
+    "oci": (re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}"), "sha256: or sha512: and hexadecimal digits"),
+}
+
+
+def rule_name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise ValueError("use up to 64 small letters, digits and hyphens, such as no-left-pad; clients read this name")
+    return text
+
+
+def reason(text: str) -> str:
+    if not _REASON.fullmatch(text):
+        raise ValueError("use up to 200 characters on one line, without control characters; clients read this text")
+    return text
+
+
+def package_pattern(text: str, ecosystem: str) -> str:
+    if not _PATTERN.fullmatch(text):
+        raise ValueError(
+            "matches no package; use small letters, digits and @ . _ ~ / -, and * for any run of characters"
+        )
+    if ecosystem == "pypi" and re.search(r"[._]|--", text):
+        raise ValueError("Python names are matched in PEP 503's normal form; use - for . and _")
+    return text
+
+
+def version_range(text: str, ecosystem: str) -> str:
+    if not text.strip() or len(text) > MOST_RANGE_CHARACTERS or not text.isascii():
+        raise ValueError(f"use 1 to {MOST_RANGE_CHARACTERS} ASCII characters")
+    if ecosystem == "pypi":
+        try:
+            SpecifierSet(text)
+        except InvalidSpecifier:
+            raise ValueError("is no version specifier of PEP 440; write one such as >=1.3,<2 or ==1.4.*") from None
+        if "===" in text:
+            raise ValueError("=== compares texts, not versions; use ==")
+    elif not _is_npm_range(text):
+        raise ValueError("is no npm version range; write one such as >=1.3.0 <2.0.0, ^1.2.3 or 1.4.x || 1.6.0")
+    return text
+
+
+def _is_npm_range(text: str) -> bool:
+    import nodesemver  # pyright: ignore[reportMissingTypeStubs]  # imported here, because only npm rules need it
+
+    return all(part.strip() for part in text.split("||")) and cast(Any, nodesemver).valid_range(text, False) is not None
+
+
+def tag_pattern(text: str) -> str:
+    if not _TAG.fullmatch(text):
+        raise ValueError("matches no tag; use letters, digits and . _ -, and * for any run of characters")
+    return text
+
+
+def digest(text: str, ecosystem: str) -> str:
+    form, example = _DIGESTS[ecosystem]
+    if not form.fullmatch(text):
+        raise ValueError(f"is no digest of an {ecosystem} file; write {example}")
+    return text

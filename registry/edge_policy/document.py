@@ -1,0 +1,198 @@
+"""The edge policy's document: a list of rules, of which the first that matches a version decides.
+
+Both the operator's commands and the edge worker validate a document (workers/edge/src/policy.ts). The cases in
+workers/edge/test/policy_documents.json hold both to the same answers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+
+from registry import RegistryError
+from registry.edge_policy import conditions
+
+# The version of the document's form. The edge worker ignores a document of another form.
+FORMAT = 1
+# The limits keep a document within the item size of the metadata database, and a decision at the edge fast.
+MOST_BYTES = 256 * 1024
+MOST_RULES = 1_000
+_HOW = "docs/edge-policy.md describes the rules"
+
+Ecosystem = Literal["npm", "pypi", "oci"]
+Texts = Annotated[tuple[str, ...], Field(min_length=1, max_length=1_000)]
+
+
+class Rule(BaseModel):
+    """A rule matches when all its conditions hold. The rule then allows or denies the version."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(description="the rule's name, which a refused client reads; each name is unique")
+    action: Literal["allow", "deny"] = Field(description="what happens to versions that the rule matches")
+    ecosystem: Ecosystem | None = Field(
+        default=None, description="the ecosystem of the packages; without it, the rule holds for all ecosystems"
+    )
+    packages: Texts = Field(description="names of packages; * stands for any run of characters")
+    versions: str | None = Field(
+        default=None,
+        description="a range of versions, pre-releases included: an npm range, or a specifier of PEP 440",
+    )
+    tags: Texts | None = Field(
+        default=None, description="tags of images; * stands for any run of characters; holds for pulls by tag only"
+    )
+    digests: Texts | None = Field(default=None, description="digests of files, manifests or layers")
+    younger_than_days: int | None = Field(
+        default=None, ge=1, le=3_650, description="matches versions that were published fewer days ago", strict=True
+    )
+    reason: str = Field(default="", description="a text that a refused client reads after the rule's name")
+
+    @field_validator("name")
+    @classmethod
+    def _name(cls, value: str) -> str:
+        return conditions.rule_name(value)
+
+    @field_validator("reason")
+    @classmethod
+    def _reason(cls, value: str) -> str:
+        return conditions.reason(value)
+
+    @field_validator("packages")
+    @classmethod
+    def _packages(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        ecosystem: Ecosystem | None = info.data.get("ecosystem")
+        if ecosystem is None and "ecosystem" in info.data and value != ("*",):
+            raise ValueError('names packages of one ecosystem; add "ecosystem": "npm", "pypi" or "oci"')
+        return _each(value, lambda text: conditions.package_pattern(text, ecosystem or ""))
+
+    @field_validator("versions")
+    @classmethod
+    def _versions(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None or "ecosystem" not in info.data:
+            return value
+        ecosystem = info.data["ecosystem"]
+        if ecosystem not in ("npm", "pypi"):
+            raise ValueError(
+                'ranges have a meaning in one ecosystem; add "ecosystem": "npm" or "pypi" (images: "tags")'
+            )
+        return conditions.version_range(value, ecosystem)
+
+    @field_validator("tags")
+    @classmethod
+    def _tags(cls, value: tuple[str, ...] | None, info: ValidationInfo) -> tuple[str, ...] | None:
+        if value is not None and info.data.get("ecosystem", "oci") != "oci":
+            raise ValueError('only images have tags; add "ecosystem": "oci"')
+        return value and _each(value, conditions.tag_pattern)
+
+    @field_validator("digests")
+    @classmethod
+    def _digests(cls, value: tuple[str, ...] | None, info: ValidationInfo) -> tuple[str, ...] | None:
+        if value is None or "ecosystem" not in info.data:
+            return value
+        ecosystem: Ecosystem | None = info.data["ecosystem"]
+        if ecosystem is None:
+            raise ValueError('the form of a digest differs between ecosystems; add "ecosystem": "npm", "pypi" or "oci"')
+        return _each(value, lambda text: conditions.digest(text, ecosystem))
+
+    @model_validator(mode="after")
+    def _whole(self) -> Rule:
+        if self.action == "allow" and self.younger_than_days is not None:
+            raise ValueError("younger_than_days: belongs to a deny rule; put an allow rule for exemptions before it")
+        return self
+
+
+def _each(texts: tuple[str, ...], check: Callable[[str], str]) -> tuple[str, ...]:
+    """Checks each text, and puts the text before the message of its ValueError."""
+    for text in texts:
+        try:
+            check(text)
+        except ValueError as error:
+            raise ValueError(f"{text!r}: {error}") from None
+    return texts
+
+
+class Policy(BaseModel):
+    """The edge policy. The first rule that matches a version decides; a version that no rule matches is allowed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal[1] = Field(description="the version of the document's form")
+    rules: tuple[Rule, ...] = Field(max_length=MOST_RULES, description="the rules, in the order of their evaluation")
+
+    @model_validator(mode="after")
+    def _unique(self) -> Policy:
+        seen = set[str]()
+        for rule in self.rules:
+            if rule.name in seen:
+                raise ValueError(f"rule {rule.name!r}: another rule has this name; give each rule a name of its own")
+            seen.add(rule.name)
+        return self
+
+    @property
+    def text(self) -> str:
+        """The document as it is stored and sent to the edge. Equal policies have equal texts."""
+        rules = [rule.model_dump(mode="json", exclude_defaults=True) for rule in self.rules]
+        return json.dumps({"format": self.format, "rules": rules}, separators=(",", ":"), ensure_ascii=False)
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the text, in hex."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def schema() -> str:
+    """Returns the JSON Schema of the document, by which editors complete fields and mark mistakes."""
+    content = Policy.model_json_schema()
+    known = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Edge policy of artifact-edge"}
+    return json.dumps({**content, **known}, indent=2) + "\n"
+
+
+def parsed(text: str, source: str) -> Policy:
+    """Returns the policy in a JSON text. Raises RegistryError that names each mistake's rule, value and remedy."""
+    if len(text.encode()) > MOST_BYTES:
+        raise RegistryError(f"{source}: has more than {MOST_BYTES} bytes; join rules that differ only in packages")
+    try:
+        given: Any = json.loads(text, object_pairs_hook=_without_repetition)
+    except (ValueError, RecursionError) as error:
+        raise RegistryError(f"{source}: is no JSON: {error}; {_HOW}") from None
+    try:
+        return Policy.model_validate_json(json.dumps(given), strict=True)
+    except ValidationError as error:
+        lines = [_line(detail, given) for detail in cast(list[Mapping[str, Any]], error.errors(include_url=False))]
+        raise RegistryError(f"{source}: is not accepted; {_HOW}\n" + "\n".join(f"  {line}" for line in lines)) from None
+
+
+def _without_repetition(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} stands twice in one object")
+    return found
+
+
+def _line(detail: Mapping[str, Any], given: Any) -> str:
+    """Returns the message for one mistake: the rule's name, the field, the value, and what is accepted."""
+    location = list(cast(Sequence[str | int], detail["loc"]))
+    where = ""
+    if len(location) >= 2 and location[0] == "rules":
+        rule: Any = given["rules"][location[1]]
+        name: Any = cast(Mapping[str, Any], rule).get("name") if isinstance(rule, dict) else None
+        where = f"rule {name!r}: " if isinstance(name, str) else f"rule number {int(location[1]) + 1}: "
+        location = location[2:]
+    field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    value: Any = detail.get("input")
+    shown = f" {value!r}" if isinstance(value, (str, int, float)) and not message.startswith(repr(value)) else ""
+    return f"{where}{field}{shown}: {_in_plain_words(detail['type'], message)}" if field else f"{where}{message}"
+
+
+def _in_plain_words(kind: str, message: str) -> str:
+    if kind == "extra_forbidden":
+        return f"no such field; a rule has {', '.join(Rule.model_fields)}"
+    if kind == "missing":
+        return "is missing"
+    return message[:1].lower() + message[1:]
