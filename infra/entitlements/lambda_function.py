@@ -118,7 +118,10 @@ class LambdaMetadataApi(pulumi.ComponentResource):
                 variables={"TABLE": source.table},
                 secrets={"SECRET_ID": args.secret_id},
                 secret_region=args.secret_region,
-                rights=[pulumi.Output.from_input(source.table_arn).apply(permissions.read_tokens)],
+                rights=[
+                    pulumi.Output.from_input(source.table_arn).apply(permissions.read_tokens),
+                    pulumi.Output.from_input(source.table_arn).apply(permissions.read_revocations),
+                ],
                 timeout=_API_TIMEOUT,
                 reserved=_INSTANCES,
             ),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from contract.tokens import PARTITION
-from infra.iam import Statement, allow
+from contract import revocations, tokens
+from infra.iam import Condition, Statement, allow
 
 _STREAM_ACTIONS = (
     "dynamodb:DescribeStream",
@@ -31,9 +31,18 @@ def send(queue_arn: str) -> Statement:
 
 
 def read_tokens(table_arn: str) -> Statement:
-    """Returns the permission to get single items from the DynamoDB partition that holds the tokens.
+    """Returns the permission to get single items from the DynamoDB partition that holds the tokens."""
+    return allow(["dynamodb:GetItem"], table_arn, sid="Tokens", condition=_in_partition(tokens.PARTITION))
+
+
+def read_revocations(table_arn: str) -> Statement:
+    """Returns the permission to query the DynamoDB partition that holds recent revocations and withdrawals."""
+    return allow(["dynamodb:Query"], table_arn, sid="Revocations", condition=_in_partition(revocations.PARTITION))
+
+
+def _in_partition(partition: str) -> Condition:
+    """Returns the condition that limits a permission to one partition of a table.
 
     Source: DynamoDB Developer Guide, "Using conditions": LeadingKeys.
     """
-    condition = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [PARTITION]}}
-    return allow(["dynamodb:GetItem"], table_arn, sid="Tokens", condition=condition)
+    return {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [partition]}}

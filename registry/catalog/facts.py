@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from registry import RegistryError
+from registry import RegistryError, revocations
 from registry.catalog import audit, outbox
 from registry.catalog.artifact import Artifact, Change, Fact, Known
 from registry.clock import now
@@ -61,7 +61,10 @@ class _Batch:
 
     @property
     def transaction(self) -> list[Put]:
-        return [*self.writes.values(), *([self.intent.put()] if self.writes else [])]
+        if not self.writes:
+            return []
+        withdrawn = self.intent.withdrawn
+        return [*self.writes.values(), self.intent.put(), *([revocations.of_objects(withdrawn)] if withdrawn else [])]
 
     def take(self, artifact: Artifact, writes: _Writes) -> bool:
         """Adds an artifact to the batch, or returns False if the artifact must wait for the next transaction.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from registry import revocations
 from registry.delivery.purge import EdgeNetwork
 from registry.metadata import Put, Repository
 from registry.origin import Origin
@@ -17,9 +18,13 @@ _AT_ONCE = 90
 
 
 def withdraw(repository: Repository, edge: EdgeNetwork, origin: Origin, keys: Sequence[str]) -> None:
-    """Adds objects to the quarantine list at the edge, and then moves these objects to keys that no URL reaches."""
+    """Adds objects to the quarantine list at the edge, and then moves these objects to keys that no URL reaches.
+
+    The edge may see the list a minute late, so the feed of the metadata API names the objects meanwhile.
+    """
     for start in range(0, len(keys), _AT_ONCE):
-        repository.transact([Put(PARTITION, key, {}) for key in dict.fromkeys(keys[start : start + _AT_ONCE])])
+        some = list(dict.fromkeys(keys[start : start + _AT_ONCE]))
+        repository.transact([*(Put(PARTITION, key, {}) for key in some), revocations.of_objects(some)])
     sync_list(repository, edge)
     for key in keys:
         origin.quarantine(key)

@@ -2,7 +2,8 @@
 
 The versioned record in the metadata database is authoritative. A change is committed first, and then written to the
 edge twice: by this process at once, and by the database's stream, which retries until it succeeds. Entries have the
-record's version, so the order of the two writes does not matter. A revoked token's record stays until the token would
+record's version, so the order of the two writes does not matter. The edge may see the entries a minute late, so the
+commit also records the change for the feed of the metadata API. A revoked token's record stays until the token would
 have expired.
 """
 
@@ -25,7 +26,7 @@ from contract.tokens import (
     encode_document,
     short_id,
 )
-from registry import RegistryError
+from registry import RegistryError, revocations
 from registry.catalog import audit
 from registry.catalog.audit import By
 from registry.clock import now
@@ -132,8 +133,14 @@ def _change(target: Target, by: By, identity: str, change: Callable[[Token], tup
         token, version = _find(target, identity)
         changed, written = change(token)
         puts = [_put(each, Unchanged(version) if each.digest == token.digest else Absent()) for each in written]
+        changes = [
+            # A write increments the version of the record (registry/metadata).
+            revocations.of_token(each.digest, version + 1, revoked=bool(each.revoked))
+            for each in written
+            if each.digest == token.digest
+        ]
         try:
-            _commit(target, by, puts, written)
+            _commit(target, by, [*puts, *changes], written)
         except Conflict:
             tries += 1
             if tries == _TRIES:

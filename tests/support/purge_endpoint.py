@@ -12,7 +12,7 @@ from typing import Any, cast
 import urllib3
 from werkzeug.serving import make_server
 
-from workers.entitlements.lookup import signed
+from workers.entitlements.protocol import signed
 
 KEY = "the-key-of-purges"
 _STATUS = {200: "200 OK", 400: "400 Bad Request", 403: "403 Forbidden", 429: "429 Too Many Requests"}

@@ -1,12 +1,10 @@
-"""Lambda function behind a function URL: the metadata API, which looks up a token in DynamoDB if the edge has no entry
-(lookup.py).
-"""
+"""Lambda function behind a function URL: the metadata API, which reads DynamoDB (protocol.py)."""
 
 from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -14,10 +12,42 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from contract.tokens import PARTITION, Record, decode_image
 from workers.cloud import client, read_secret, setting
-from workers.entitlements.lookup import SIGNATURE_HEADER, DatabaseUnavailable, Lookups
+from workers.entitlements.endpoint import Endpoint
+from workers.entitlements.protocol import SIGNATURE_HEADER, DatabaseUnavailable
 
-# The rate limit and the negative cache of this instance of the function.
-lookups = Lookups()
+
+class DynamoDb:
+    """The metadata table, with the reads that the metadata API needs."""
+
+    def token(self, digest: str) -> Record | None:
+        key = {"pk": {"S": PARTITION}, "sk": {"S": digest}}
+        try:
+            found = _client().get_item(TableName=setting("TABLE"), Key=key, ConsistentRead=True)
+        except (BotoCoreError, ClientError) as error:
+            raise DatabaseUnavailable(type(error).__name__) from error
+        return decode_image(found["Item"]) if "Item" in found else None
+
+    def documents(self, partition: str, after: str) -> Iterator[str]:
+        query: dict[str, Any] = {
+            "TableName": setting("TABLE"),
+            "KeyConditionExpression": "pk = :partition AND sk > :after",
+            "ExpressionAttributeValues": {":partition": {"S": partition}, ":after": {"S": after}},
+            "ConsistentRead": True,
+        }
+        while True:
+            try:
+                page = _client().query(**query)
+            except (BotoCoreError, ClientError) as error:
+                raise DatabaseUnavailable(type(error).__name__) from error
+            yield from (item.get("document", {}).get("S", "") for item in page["Items"])
+            if "LastEvaluatedKey" not in page:
+                return
+            query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+# The state of this instance of the function.
+endpoint = Endpoint()
+_database = DynamoDb()
 
 
 def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
@@ -25,17 +55,8 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     function URLs")."""
     text = event.get("body") or ""
     body = base64.b64decode(text).decode(errors="replace") if event.get("isBase64Encoded") else text
-    answer = lookups.answer(event["headers"].get(SIGNATURE_HEADER, ""), body, _key(), _find, time.time())
+    answer = endpoint.answer(event["headers"].get(SIGNATURE_HEADER, ""), body, _key(), _database, time.time())
     return {"statusCode": answer.status, "headers": dict(answer.headers), "body": answer.body}
-
-
-def _find(digest: str) -> Record | None:
-    key = {"pk": {"S": PARTITION}, "sk": {"S": digest}}
-    try:
-        found = _table().get_item(TableName=setting("TABLE"), Key=key, ConsistentRead=True)
-    except (BotoCoreError, ClientError) as error:
-        raise DatabaseUnavailable(type(error).__name__) from error
-    return decode_image(found["Item"]) if "Item" in found else None
 
 
 @cache
@@ -44,5 +65,5 @@ def _key() -> str:
 
 
 @cache
-def _table() -> Any:
+def _client() -> Any:
     return client("dynamodb")

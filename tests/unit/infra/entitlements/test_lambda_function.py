@@ -117,10 +117,12 @@ def test_each_function_has_only_the_permissions_it_needs() -> None:
     }
     assert {sid: statement["Action"] for sid, statement in api.items()} == {
         "Tokens": ["dynamodb:GetItem"],
+        "Revocations": ["dynamodb:Query"],
         "Secrets": ["secretsmanager:GetSecretValue"],
         "Log": ["logs:CreateLogStream", "logs:PutLogEvents"],
     }
-    assert api["Tokens"]["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["tokens"]}}
+    for sid, partition in (("Tokens", "tokens"), ("Revocations", "revocations")):
+        assert api[sid]["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [partition]}}
     assert consumer["Secrets"]["Resource"][0].endswith(":secret:test/edge-kv-??????")
     assert api["Secrets"]["Resource"] == [
         "arn:aws:secretsmanager:us-east-1:123456789012:secret:test/metadata-api-??????"

@@ -13,6 +13,7 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
+from contract import revocations
 from emulation.lambda_runtime.schedules import schedules
 from emulation.providers.aws import functions, handlers
 from emulation.providers.aws.clients import client
@@ -142,11 +143,11 @@ def test_it_may_write_documents_but_not_overwrite_published_files() -> None:
     assert may["Measure"]["Condition"] == {"StringEquals": {"cloudwatch:namespace": "ArtifactEdge"}}
 
 
-def test_it_reads_metadata_and_changes_only_outbox_and_quarantine() -> None:
+def test_it_reads_metadata_and_changes_only_outbox_quarantine_and_revocations() -> None:
     up()
     may = statements()
     keys = {sid: next(iter(may[sid]["Condition"].values()))["dynamodb:LeadingKeys"] for sid in ("ReadFacts", "Settle")}
-    assert keys["Settle"] == [outbox.PARTITION, quarantine.PARTITION]
+    assert keys["Settle"] == [outbox.PARTITION, quarantine.PARTITION, revocations.PARTITION]
     packages = [NpmPackage("@acme/web"), NpmKeys(), PypiIndex(), PypiProject("a"), OciRepository("acme/app")]
     facts = [package.partition for package in packages]
     partitions = [outbox.PARTITION, quarantine.PARTITION, *facts, "tokens", "audit#2026-11"]

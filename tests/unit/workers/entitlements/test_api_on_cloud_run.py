@@ -16,8 +16,9 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as AwsCredentials
 
+from contract.revocations import PARTITION, WINDOW_SECONDS, item_name, token_change
 from tests.support.change_stream import Emulated, emulated
-from tests.support.follower import digest, put
+from tests.support.follower import COLUMNS, digest, put
 from workers import foreign_secret
 from workers.entitlements.answer import MetadataApi
 from workers.entitlements.spanner import Spanner
@@ -72,6 +73,17 @@ def test_it_answers_with_the_edges_entry(cloud: Emulated) -> None:
     assert query(api, "", path="/healthz") == (200, "ok\n")
 
 
+def test_it_answers_with_the_feed_of_recent_revocations(cloud: Emulated) -> None:
+    writer, now = cloud.spanner("roles/spanner.databaseUser", "writer"), time.time()
+    for age in (WINDOW_SECONDS + 60, 1):
+        change = json.dumps(token_change(digest(str(age)), 7, revoked=True))
+        row = [PARTITION, item_name(now - age, "00"), change, "1", "2100-01-01T00:00:00Z"]
+        writer.write({"insertOrUpdate": {"table": "items", "columns": COLUMNS, "values": [row]}})
+    api: Any = MetadataApi(cloud.spanner("roles/spanner.databaseReader", "reader"), Secret())  # pyright: ignore[reportArgumentType]
+    status, body = query(api, "", body='{"feed":"revocations"}')
+    assert (status, json.loads(body)["tokens"]) == (200, {digest("1"): {"revision": 7, "revoked": True}})
+
+
 def test_it_is_unavailable_without_spanner_or_its_key() -> None:
     nowhere, secret = Spanner("projects/p/instances/i/databases/d", lambda: "x", "http://127.0.0.1:9"), Secret()
     api: Any = MetadataApi(nowhere, secret)  # pyright: ignore[reportArgumentType]
@@ -79,6 +91,7 @@ def test_it_is_unavailable_without_spanner_or_its_key() -> None:
     assert query(api, "x")[0] == 503
     secret.works = True
     assert query(api, "x")[0] == 503
+    assert query(api, "", body='{"feed":"revocations"}')[0] == 503
 
 
 def test_requests_to_aws_are_signed_as_botocore_signs_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ from emulation.state_store import StateStore
 from registry.cloudflare.api import CloudflareApi
 from registry.cloudflare.token_entries import TokenEntries
 from tests.support.harness import aws_account
-from workers.entitlements import api, consumer, lookup
+from workers.entitlements import api, consumer, endpoint, lookup, protocol
 
 ACCOUNT, NAMESPACE = "0" * 32, "n" * 32
 KEY = "a key that the edge shares"
@@ -186,9 +186,9 @@ def edge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Edge]:
 
 def _forget() -> None:
     """Clears the caches that an instance of a Lambda function keeps between invocations."""
-    for cached in (consumer._edge, api._key, api._table):  # pyright: ignore[reportPrivateUsage]
+    for cached in (consumer._edge, api._key, api._client):  # pyright: ignore[reportPrivateUsage]
         cached.cache_clear()
-    api.lookups = lookup.Lookups()
+    api.endpoint = endpoint.Endpoint()
 
 
 def consume(*changes: Mapping[str, Any]) -> Sequence[Mapping[str, str]]:
@@ -280,7 +280,7 @@ def query(name: str, *, key: str = KEY, at: float | None = None, body: str = "")
     moment = int(time.time() if at is None else at)
     text = body or json.dumps({"digest": digest(name)})
     mac = hmac.new(key.encode(), f"{moment}.{text}".encode(), hashlib.sha256).hexdigest()
-    return api.handler({"headers": {lookup.SIGNATURE_HEADER: f"t={moment},v1={mac}"}, "body": text}, None)
+    return api.handler({"headers": {protocol.SIGNATURE_HEADER: f"t={moment},v1={mac}"}, "body": text}, None)
 
 
 def test_the_api_answers_with_the_edges_entry(table: Any) -> None:
@@ -302,7 +302,7 @@ def test_the_api_refuses_unsigned_requests(table: Any) -> None:
     body = json.dumps({"digest": digest("x")})
     assert api.handler({"headers": {}, "body": body}, None)["statusCode"] == 403
     mac = hmac.new(KEY.encode(), f"{int(now)}.{{}}".encode(), hashlib.sha256).hexdigest()
-    signature = {lookup.SIGNATURE_HEADER: f"t={int(now)},v1={mac}"}
+    signature = {protocol.SIGNATURE_HEADER: f"t={int(now)},v1={mac}"}
     assert api.handler({"headers": signature, "body": body}, None)["statusCode"] == 403
 
 
@@ -316,7 +316,8 @@ def test_the_api_caches_an_absence_for_some_seconds(table: Any, monkeypatch: pyt
 
 
 def test_the_api_limits_the_rate_of_lookups(table: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "lookups", lookup.Lookups(lookup.TokenBucket(rate=0, burst=3)))
+    lookups = lookup.Lookups(lookup.TokenBucket(rate=0, burst=3))
+    monkeypatch.setattr(api, "endpoint", endpoint.Endpoint(lookups))
     assert [query(str(number))["statusCode"] for number in range(5)] == [404, 404, 404, 429, 429]
 
 

@@ -1,0 +1,107 @@
+"""Recent revocations and withdrawals: what the edge must refuse before its key-value store shows the change.
+
+| form | encoded by | decoded by |
+| --- | --- | --- |
+| an item of the metadata database for each change | `token_change`, `withdrawal` | `decode_change` |
+| the feed document of the metadata API | `feed_document` | `workers/edge/src/revocations.ts` |
+
+No form contains a token. A token is identified by its SHA-256, as everywhere in the database and at the edge.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, cast
+
+# The partition of the metadata database. An item's name begins with the time of the change.
+PARTITION = "revocations"
+
+# The name of the feed in a request to the metadata API.
+FEED = "revocations"
+
+# How long the feed names a change, in seconds. Workers KV shows a change to all places "up to 60 seconds or more" after
+# the write (developers.cloudflare.com/kv/concepts/how-kv-works, "Consistency"). The time of a change comes from the
+# clock of the process that makes it, which AWS allows to differ by 5 minutes (IAM User Guide, "AWS Signature Version 4
+# for API requests"). So at least 10 minutes remain. The outbox relay, which repeats a failed withdrawal, pauses for at
+# most 10 minutes (registry/catalog/outbox.py), so the feed names a withdrawal until its delivery.
+WINDOW_SECONDS = 900
+
+# How long the edge's cache may use a feed document, in seconds.
+LIFETIME_SECONDS = 2
+
+# How long the database keeps an item, in seconds.
+KEPT_SECONDS = 86_400
+
+# The path at which each point of presence reports whether it has a current feed document.
+HEALTH_PATH = "/healthz/feed"
+
+_FORMAT = 1
+_TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+Document = Mapping[str, Any]
+
+
+class MalformedChange(Exception):
+    """A stored change cannot be decoded. The message contains nothing of the change."""
+
+
+def item_name(now: float, unique: str) -> str:
+    """Returns the name of a database item for a change at a time, in seconds since 1970. Names sort by time."""
+    return f"{_text(now)}#{unique}"
+
+
+def first_name(now: float) -> str:
+    """Returns the name after which the items of all changes sort that the feed names at a time."""
+    return _text(now - WINDOW_SECONDS)
+
+
+def token_change(digest: str, version: int, *, revoked: bool) -> Document:
+    """Returns the database document for a change of a token. `version` is that of the token's record after the
+    change."""
+    return {"token": digest, "version": version, "revoked": revoked}
+
+
+def withdrawal(keys: Sequence[str]) -> Document:
+    """Returns the database document for a withdrawal of objects."""
+    return {"objects": list(keys)}
+
+
+def decode_change(text: Any) -> Document:
+    """Returns a stored change. Raises MalformedChange."""
+    try:
+        change: Any = json.loads(text)
+    except (TypeError, ValueError):
+        raise MalformedChange("the document is no JSON") from None
+    if not isinstance(change, dict):
+        raise MalformedChange("the document is no JSON object")
+    known = cast(Mapping[str, Any], change)
+    is_token = isinstance(known.get("token"), str) and isinstance(known.get("version"), int)
+    keys: Any = known.get("objects")
+    is_withdrawal = isinstance(keys, list) and all(isinstance(key, str) for key in cast(list[Any], keys))
+    if not is_token and not is_withdrawal:
+        raise MalformedChange("the document is neither a change of a token nor a withdrawal")
+    return known
+
+
+def feed_document(changes: Iterable[Document], read: float) -> str:
+    """Returns the feed document for the changes that were in the database at the time `read`, in seconds since 1970.
+
+    A token that changed several times has its latest version. A revocation is final.
+    """
+    tokens: dict[str, dict[str, Any]] = {}
+    objects: dict[str, None] = {}
+    for change in changes:
+        objects |= dict.fromkeys(change.get("objects", ()))
+        if "token" in change:
+            known = tokens.setdefault(change["token"], {"revision": 0})
+            known["revision"] = max(known["revision"], change["version"])
+            if change.get("revoked"):
+                known["revoked"] = True
+    document = {"version": _FORMAT, "read": read, "tokens": tokens, "objects": list(objects)}
+    return json.dumps(document, separators=(",", ":"))
+
+
+def _text(time: float) -> str:
+    return datetime.fromtimestamp(time, UTC).strftime(_TIME)

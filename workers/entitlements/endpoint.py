@@ -1,0 +1,30 @@
+"""Answers the requests of the edge to the metadata API (protocol.py), on any cloud and database."""
+
+from __future__ import annotations
+
+import re
+
+from contract import revocations
+from workers.entitlements.lookup import Lookups
+from workers.entitlements.protocol import Answer, Database, fields, refusal, signed
+from workers.entitlements.revocations import RevocationsFeed
+
+
+class Endpoint:
+    """The state of one instance of the metadata API."""
+
+    def __init__(self, lookups: Lookups | None = None) -> None:
+        self._lookups = lookups or Lookups()
+        self._revocations = RevocationsFeed()
+
+    def answer(self, signature: str, body: str, key: str, database: Database, now: float) -> Answer:
+        """Answers one request of the edge. `key` verifies the signature, and `now` is in seconds since 1970."""
+        if not signed(signature, body, key, now):
+            return refusal(403, "not signed by the edge")
+        request = fields(body)
+        if request.get("feed") == revocations.FEED:
+            return self._revocations.answer(database, now)
+        digest = request.get("digest")
+        if isinstance(digest, str) and re.fullmatch(r"[0-9a-f]{64}", digest):
+            return self._lookups.answer(digest, database.token, now)
+        return refusal(400, "neither a digest nor a known feed")

@@ -1,0 +1,72 @@
+"""The requests of the edge to the metadata API, and the answers, independent of cloud and database.
+
+    POST /   {"digest": "<sha256 hex>"}        a look-up of a token (lookup.py)
+    POST /   {"feed": "revocations"}           a feed (revocations.py)
+    x-artifact-edge-signature: t=<seconds since 1970>,v1=<HMAC-SHA256 of "<t>.<body>", hex>
+
+The status is 403 for an invalid signature, and 400 for another body. It is 503 if the database does not answer. The
+digest is in the body, because URLs are often logged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, cast
+
+from contract.tokens import Record
+
+SIGNATURE_HEADER = "x-artifact-edge-signature"
+SIGNATURE_SECONDS = 60  # how long a signature is valid, including differences between clocks
+
+_SIGNATURE = re.compile(r"t=(\d{1,12}),v1=([0-9a-f]{64})")
+
+
+class DatabaseUnavailable(Exception):
+    """Raised when the metadata database does not answer. The message does not contain the token's digest."""
+
+
+class Database(Protocol):
+    """The metadata database. Each read sees all earlier commits. The methods raise DatabaseUnavailable."""
+
+    def token(self, digest: str) -> Record | None:
+        """Returns the record of a token, or None if there is none. Raises MalformedRecord."""
+        ...
+
+    def documents(self, partition: str, after: str) -> Iterable[Any]:
+        """Returns the documents, as JSON texts, of the items of a partition whose names sort after a name."""
+        ...
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: str
+    headers: Mapping[str, str] = field(default_factory=lambda: {"content-type": "text/plain"})
+
+
+def refusal(status: int, message: str, headers: Mapping[str, str] | None = None) -> Answer:
+    return Answer(status, f"{message}\n", {"content-type": "text/plain", **(headers or {})})
+
+
+def signed(signature: str, body: str, key: str, now: float) -> bool:
+    """Returns whether the signature was made with the key for this body, at most SIGNATURE_SECONDS before or after
+    `now`."""
+    found = _SIGNATURE.fullmatch(signature)
+    if found is None or abs(now - int(found[1])) > SIGNATURE_SECONDS:
+        return False
+    expected = hmac.new(key.encode(), f"{found[1]}.{body}".encode(), hashlib.sha256).hexdigest()
+    return hmac.compare_digest(expected, found[2])
+
+
+def fields(body: str) -> Mapping[str, Any]:
+    """Returns the fields of a request's body, or none if the body is no JSON object."""
+    try:
+        given: Any = json.loads(body)
+    except ValueError:
+        return {}
+    return cast(Mapping[str, Any], given) if isinstance(given, dict) else {}
