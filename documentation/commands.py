@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import typer
 
 import costs.__main__
+import doctor.__main__
 import drift.__main__
 import gates.__main__
 import local.__main__
@@ -33,6 +34,7 @@ PROGRAMS: dict[str, typer.Typer] = {
     "previews": previews.__main__.app,
     "gates": gates.__main__.app,
     "costs": costs.__main__.app,
+    "doctor": doctor.__main__.app,
     "drift": drift.__main__.app,
     "probes": probes.__main__.app,
     "wording": wording.__main__.app,

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from cloudflare import Cloudflare
 
+from drift import DriftError
 from drift.comparison import Comparison
 from drift.state import Resource, State
 
@@ -26,6 +27,8 @@ def compare(state: State) -> Comparison:
     if not known:
         return found
     api = cast(Any, Cloudflare())
+    if api.api_token is None:
+        raise DriftError("CLOUDFLARE_API_TOKEN is not set: set it to an API token that may read Workers of the account")
     for account in sorted({str(resource.outputs["accountId"]) for resource in known}):
         here = [resource for resource in known if resource.outputs["accountId"] == account]
         scripts = {script.id: script.id for script in api.workers.scripts.list(account_id=account)}

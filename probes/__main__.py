@@ -67,9 +67,10 @@ def _run(name: str, zone: str, domain: str, recorded: Path | None) -> bool:
             holds = _print(name, ON_AWS[name].check(AwsAccount(run, domain, cleanup, recording)))
         else:
             http = cleanup.enter_context(httpx.Client(timeout=_TIMEOUT_SECONDS))
-            holds = _print(
-                name, ON_CLOUDFLARE[name].check(Zone(run, zone, Cloudflare(max_retries=0), http, cleanup, recording))
-            )
+            api = Cloudflare(max_retries=0)
+            if api.api_token is None:
+                raise ZoneError("CLOUDFLARE_API_TOKEN is not set: set it to an API token that may edit Workers and DNS")
+            holds = _print(name, ON_CLOUDFLARE[name].check(Zone(run, zone, api, http, cleanup, recording)))
     if recorded:
         print(f"recorded in {recording.write(name, recorded, datetime.now(UTC).date())}")
     return holds

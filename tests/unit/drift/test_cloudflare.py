@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from drift import cloudflare
+from drift import DriftError, cloudflare
 from drift.cloudflare import compare
 from drift.state import Resource, State
 from emulation.cloudflare import in_process
@@ -37,3 +37,10 @@ def test_namespaces_are_compared_by_id(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_stack_without_cloudflare_needs_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CLOUDFLARE_API_TOKEN", raising=False)
     assert compare(State("artifact-edge", "prod", [])).lines() == []
+
+
+def test_a_missing_token_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY", "CLOUDFLARE_EMAIL"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(DriftError, match="CLOUDFLARE_API_TOKEN is not set"):
+        compare(State("artifact-edge", "prod", [namespace("any")]))

@@ -1,0 +1,91 @@
+"""Checks the Cloudflare account: the API token, its permissions, the zone, and what else the zone serves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+from cloudflare import Cloudflare, CloudflareError
+
+from doctor.finding import Finding
+from stacks.config import Stack
+
+
+def check(stack: Stack, client: Callable[[], Cloudflare] = Cloudflare) -> Iterator[Finding]:
+    """Yields a finding for each check of the account, with the API token in CLOUDFLARE_API_TOKEN."""
+    api, fix = cast(Any, client()), "set CLOUDFLARE_API_TOKEN to a token with the permissions of docs/going-live.md"
+    if api.api_token is None:
+        yield Finding("Cloudflare API token", "is missing", fix)
+        return
+    try:
+        status = api.user.tokens.verify().status
+    except CloudflareError as error:
+        yield Finding("Cloudflare API token", _short(error), fix)
+        return
+    if status != "active":
+        yield Finding("Cloudflare API token", f"is {status}", fix)
+        return
+    yield Finding("Cloudflare API token", "is active")
+    yield from _zone(stack, api)
+    account = stack.config.edge.account_id
+    for permission, read in (
+        ("Account: Workers Scripts", lambda: api.workers.scripts.list(account_id=account)),
+        ("Account: Workers KV Storage", lambda: api.kv.namespaces.list(account_id=account)),
+        ("Account: SSL and Certificates", lambda: api.mtls_certificates.list(account_id=account)),
+    ):
+        yield _readable(permission, read)
+
+
+def _zone(stack: Stack, api: Any) -> Iterator[Finding]:
+    name, account = stack.config.edge.zone, stack.config.edge.account_id
+    subject = f"Cloudflare zone {name}"
+    zone = next(iter(api.zones.list(name=name)), None)
+    if zone is None:
+        yield Finding(subject, "the token sees no such zone", "add it to the account, and let the token read it")
+        return
+    if zone.account.id != account:
+        fix = f"set artifact-edge:edge.account_id to {zone.account.id}, or use a zone of this account"
+        yield Finding(subject, f"belongs to the account {zone.account.id}", fix)
+        return
+    if zone.status != "active":
+        servers = ", ".join(zone.name_servers or [])
+        yield Finding(subject, f"is {zone.status}", f"set its name servers at the registrar: {servers}")
+        return
+    yield Finding(subject, "is active")
+    yield from _routes(stack, api, zone.id)
+    for permission, read in (
+        ("Zone: Zone Settings", lambda: api.zones.settings.get("ssl", zone_id=zone.id)),
+        ("Zone: DNS", lambda: api.dns.records.list(zone_id=zone.id)),
+        ("Zone: SSL and Certificates", lambda: api.custom_hostnames.list(zone_id=zone.id)),
+    ):
+        yield _readable(permission, read)
+
+
+def _routes(stack: Stack, api: Any, zone: str) -> Iterator[Finding]:
+    """Yields a finding about routes of other scripts, because the stack's route covers every request to the zone."""
+    subject = f"routes of {stack.config.edge.zone}"
+    try:
+        routes = list(api.workers.routes.list(zone_id=zone))
+    except CloudflareError as error:
+        yield Finding(subject, _short(error), "give the token the permission `Zone: Workers Routes`")
+        return
+    others = sorted({str(each.script) for each in routes} - {stack.prefix})
+    if others:
+        yield Finding(subject, f"the zone also serves {', '.join(others)}", "use a zone for this stack alone")
+    else:
+        yield Finding(subject, "no other script uses the zone")
+
+
+def _readable(permission: str, read: Callable[[], Any]) -> Finding:
+    """Returns whether the token may read what a permission is about. Whether it may write shows only in `pulumi up`."""
+    try:
+        next(iter(read()), None)
+    except CloudflareError as error:
+        return Finding(f"Cloudflare permission `{permission}`", _short(error), "add it to the API token, with Edit")
+    return Finding(f"Cloudflare permission `{permission}`", "the token may read")
+
+
+def _short(error: CloudflareError) -> str:
+    body: Any = getattr(error, "body", None)
+    errors: Any = cast(Any, body).get("errors", []) if isinstance(body, dict) else []
+    return ", ".join(str(each["message"]) for each in errors) or " ".join(str(error).split())

@@ -1,0 +1,98 @@
+"""Tests the checks of a Cloudflare account against the emulated API."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from cloudflare import Cloudflare
+
+from doctor import cloudflare
+from doctor.finding import Finding
+from emulation.cloudflare import in_process
+from emulation.cloudflare.zone_owner import active_zone
+from stacks.config import Stack, load
+from tests.support.stacks import stack_config
+
+ZONE = "artifact-edge-dev.example"
+ACCOUNT = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Cloudflare:
+    return in_process.client(tmp_path)
+
+
+def dev(**edge: Any) -> Stack:
+    values = stack_config("dev")
+    changed = json.dumps({**json.loads(values["artifact-edge:edge"]), **edge})
+    return load("dev", {**values, "artifact-edge:edge": changed})
+
+
+def problems(api: Cloudflare, stack: Stack | None = None) -> list[Finding]:
+    return [finding for finding in cloudflare.check(stack or dev(), lambda: api) if finding.is_problem]
+
+
+def test_an_account_with_an_active_zone_has_no_problem(api: Cloudflare) -> None:
+    active_zone(api, ACCOUNT, ZONE)
+    found = list(cloudflare.check(dev(), lambda: api))
+    assert [finding.line() for finding in found if finding.is_problem] == []
+    assert len(found) == 9
+
+
+def test_a_missing_zone_is_named(api: Cloudflare) -> None:
+    (problem,) = problems(api)
+    assert problem.line().startswith(f"FAIL  Cloudflare zone {ZONE}: the token sees no such zone")
+
+
+def test_a_pending_zone_names_its_name_servers(api: Cloudflare) -> None:
+    api.zones.create(account={"id": ACCOUNT}, name=ZONE, type="full")
+    (problem,) = problems(api)
+    assert problem.found == "is pending"
+    assert ".ns.cloudflare.com" in problem.fix
+
+
+def test_a_zone_of_another_account_names_that_account(api: Cloudflare) -> None:
+    active_zone(api, "f" * 32, ZONE)
+    (problem,) = problems(api)
+    assert problem.found == f"belongs to the account {'f' * 32}"
+
+
+def test_a_zone_that_serves_another_script_is_a_problem(api: Cloudflare) -> None:
+    zone = active_zone(api, ACCOUNT, ZONE)
+    for script in ("shop", "artifact-edge-dev"):
+        api.workers.scripts.update(
+            script,
+            account_id=ACCOUNT,
+            metadata={"main_module": "index.js", "compatibility_date": "2026-11-01"},
+            files=[("index.js", b"export default {};", "application/javascript+module")],
+        )
+        api.workers.routes.create(zone_id=zone, pattern=f"{script}.{ZONE}/*", script=script)
+    (problem,) = problems(api)
+    assert problem.line() == (f"FAIL  routes of {ZONE}: the zone also serves shop; use a zone for this stack alone")
+
+
+def test_a_missing_token_is_the_only_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_KEY", "CLOUDFLARE_EMAIL"):
+        monkeypatch.delenv(name, raising=False)
+    (problem,) = cloudflare.check(dev())
+    assert problem.line().startswith("FAIL  Cloudflare API token: is missing; set CLOUDFLARE_API_TOKEN")
+
+
+def test_a_permission_that_the_token_lacks_is_named() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        body: dict[str, Any] = {"success": True, "errors": [], "result": [], "result_info": {}}
+        if request.url.path.endswith("/verify"):
+            body["result"] = {"id": "1", "status": "active"}
+        if request.url.path.endswith("/namespaces"):
+            refusal = {"success": False, "errors": [{"code": 10000, "message": "Authentication error"}]}
+            return httpx.Response(403, json=refusal)
+        return httpx.Response(200, json=body)
+
+    client = Cloudflare(api_token="any", http_client=httpx.Client(transport=httpx.MockTransport(answer)), max_retries=0)
+    found = [finding.line() for finding in cloudflare.check(dev(), lambda: client) if finding.is_problem]
+    subject = "Cloudflare permission `Account: Workers KV Storage`"
+    assert f"FAIL  {subject}: Authentication error; add it to the API token, with Edit" in found

@@ -1,0 +1,77 @@
+"""Tests the checks of a Google Cloud project."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from google.auth.exceptions import DefaultCredentialsError
+
+from doctor import google
+from doctor.finding import Finding
+from stacks.config import Stack, load
+from tests.support.stacks import ON_GOOGLE, first_up, stack_config
+
+STANDBY = {"blobs": {**json.loads(stack_config("prod")["artifact-edge:blobs"]), "standby": ["us-east1", "us-east4"]}}
+# The API of the resource types of pulumi-gcp, by their module; `storage/transferJob` belongs to another API.
+APIS = {"serviceaccount": "iam", "cloudrunv2": "run", "kms": "cloudkms"}
+
+
+class Project:
+    """The answers of Service Usage and Compute Engine for a project in which only some APIs are enabled."""
+
+    def __init__(self, enabled: set[str], free: int = 8) -> None:
+        self._enabled = enabled
+        self._free = free
+
+    def get(self, url: str) -> Any:
+        if ":batchGet" in url:
+            names = [part.split("%2F")[-1] for part in url.partition("?")[2].split("&")]
+            states = {name: "ENABLED" if name in self._enabled else "DISABLED" for name in names}
+            return {"services": [{"config": {"name": name}, "state": state} for name, state in states.items()]}
+        return {"quotas": [{"metric": "STATIC_ADDRESSES", "limit": 8.0, "usage": 8.0 - self._free}]}
+
+
+def stack(environment: str, changes: Mapping[str, Any] | None = None) -> Stack:
+    changed = {f"artifact-edge:{key}": json.dumps(value) for key, value in (changes or {}).items()}
+    return load(environment, {**stack_config(environment), **changed})
+
+
+def problems(of: Stack, project: Project) -> list[Finding]:
+    return [finding for finding in google.check(of, "example-project", project.get) if finding.is_problem]
+
+
+def test_a_stack_on_aws_alone_has_no_check() -> None:
+    assert list(google.check(stack("dev"), "", Project(set()).get)) == []
+
+
+@pytest.mark.parametrize("changes", [{}, ON_GOOGLE, STANDBY])
+def test_the_needed_apis_are_those_of_the_resources(changes: Any) -> None:
+    types = {each.type for each in first_up("prod", changes).resources if each.type.startswith("gcp:")}
+    modules = {"storagetransfer" if "transferJob" in each else each.split(":")[1].split("/")[0] for each in types}
+    assert google.needed_apis(stack("prod", changes)) == sorted(f"{APIS.get(m, m)}.googleapis.com" for m in modules)
+
+
+def test_apis_that_are_not_enabled_are_named_with_the_command() -> None:
+    (problem,) = problems(stack("prod"), Project({"compute.googleapis.com"}))
+    assert problem.line() == (
+        "FAIL  Google Cloud project example-project: iam.googleapis.com are not enabled; "
+        "run: gcloud services enable --project example-project iam.googleapis.com"
+    )
+
+
+def test_too_few_static_addresses_are_a_problem() -> None:
+    enabled = {"compute.googleapis.com", "iam.googleapis.com"}
+    assert problems(stack("prod"), Project(enabled, free=2)) == []
+    found = problems(stack("prod"), Project(enabled, free=1))
+    assert [finding.found for finding in found] == ["1 of 8 are free, and the stack uses 2"] * 2
+
+
+def test_missing_credentials_name_the_command() -> None:
+    def get(url: str) -> Any:
+        raise DefaultCredentialsError("no credentials were found")
+
+    (problem,) = google.check(stack("prod"), "example-project", get)
+    assert problem.fix.startswith("run: gcloud auth application-default login")
