@@ -1,5 +1,5 @@
-"""Decides which names of buckets the emulated S3 and Cloud Storage accept. A bucket's name is unique across
-all accounts of the cloud.
+"""Decides which names of new buckets the emulated S3 and Cloud Storage accept. A bucket's name must be unique among all
+accounts of a cloud.
 
 Sources: S3 User Guide, "General purpose bucket naming rules"; Cloud Storage, "About Cloud Storage buckets", "Bucket
 names".
@@ -11,7 +11,7 @@ import re
 
 from contract.regions import REGIONS
 
-# moto and the clouds report a bucket of another account with this text.
+# The message of S3 and Cloud Storage for a new bucket with a name that another account uses.
 NOT_AVAILABLE = (
     "The requested bucket name is not available. The bucket namespace is shared by all users of the system. "
     "Please select a different name and try again"
@@ -24,8 +24,8 @@ _S3_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
 _S3_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 _NOT_ON_GOOGLE = re.compile(r"^goog|g[o0][o0]g[l1]e")
 
-# Names that other accounts of the emulated clouds own. Any user of the program could choose them, because they contain
-# no name of an organization.
+# Bucket names that belong to other accounts in the emulated clouds: the names that a stack would use if its
+# configuration did not add a name of the organization. On real clouds, another user of this program may own them.
 _TAKEN = re.compile(rf"artifact-edge-[a-z0-9]+(-standby|-code)?(-logs)?-({'|'.join(REGIONS)})")
 
 
@@ -40,7 +40,10 @@ def is_valid_on_s3(name: str) -> bool:
 
 
 def is_valid_on_cloud_storage(name: str) -> bool:
-    """Returns whether Cloud Storage accepts the name. It also accepts underscores, which the program never uses."""
+    """Returns whether Cloud Storage accepts the name of a bucket.
+
+    Cloud Storage also accepts names with underscores, which this function refuses, because the program never uses them.
+    """
     return _is_well_formed(name) and not _NOT_ON_GOOGLE.search(name)
 
 

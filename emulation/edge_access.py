@@ -1,4 +1,4 @@
-"""How programs that resolve no emulated names reach the emulated edge."""
+"""Settings with which programs outside of the sandbox's DNS send requests to the emulated edge."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from emulation.layout import CLIENT_LOCATION_PORT, CLIENT_LOCATIONS, Sandbox
 
 
 def edge_environment(sandbox: Sandbox) -> dict[str, str]:
-    """Returns the environment variables with which the registry sends purges to the edge (registry/cloudflare):
-    a client location's proxy, and the certificate authority of the emulated edge."""
+    """Returns the environment variables with which the registry sends purges to the emulated edge
+    (registry/cloudflare).
+
+    One variable names the proxy of a client location, which resolves the edge's name. The other names the file with the
+    certificate authority of the emulated edge.
+    """
     address = sandbox.client_location_address(CLIENT_LOCATIONS[0])
     return {
         "ARTIFACT_EDGE_PROXY": f"http://{address}:{CLIENT_LOCATION_PORT}",

@@ -33,7 +33,7 @@ POP_HTTPS_PORT = 8443
 POP_L1_PORT = 8081
 POP_ORIGIN_PORT = 8082
 
-# Paths that only the directory of a sandbox has: the lock of `make up`, and the engine's state.
+# A directory that contains one of these paths belongs to a sandbox: the lock file of `make up`, and the Pulumi state.
 _PARTS = ("run/lock", "pulumi/state")
 
 AWS_ACCOUNT_ID = "123456789012"
@@ -53,7 +53,8 @@ def _loopback(directory: Path) -> str:
     try:
         return (directory / "loopback").read_text().strip()
     except OSError:
-        # Also a path below a file. local/prerequisites.py names what makes a directory unusable.
+        # A new sandbox has no file with its network. If the directory cannot be used at all, local/prerequisites.py
+        # reports the reason later.
         return os.environ.get(LOOPBACK_VARIABLE, "127.77")
 
 
@@ -183,7 +184,7 @@ class Sandbox:
         return f"http://{self.gcp_address}:{GCP_PORT}"
 
     def owns_directory(self) -> bool:
-        """Returns whether the sandbox's directory is empty, or was used by a sandbox before."""
+        """Returns whether the sandbox's directory is empty or contains files of a sandbox."""
         entries = {entry.name for entry in self.directory.iterdir()}
         return entries <= {"run"} or any((self.directory / part).exists() for part in _PARTS)
 

@@ -1,8 +1,8 @@
-"""The sandbox's public certificate authority, which emulates those that clients trust by default.
+"""The sandbox's certificate authority, which takes the place of the public authorities that clients trust by default.
 
-It issues the certificates of the emulated Cloudflare and of the emulated AWS Certificate Manager. Its own certificate
-is `pki/edge-ca.pem` in the sandbox's directory. Programs that connect to real servers as well trust `pki/public.pem`,
-which adds the authorities of this machine.
+The authority issues the certificates of the emulated Cloudflare and of the emulated AWS Certificate Manager. Its own
+certificate is `pki/edge-ca.pem` in the sandbox's directory. `pki/public.pem` contains this certificate and the
+authorities that this machine trusts, for programs that also connect to real servers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-# The authorities that Debian's package ca-certificates installs.
+# The file with the public certificate authorities that Debian's package ca-certificates installs.
 MACHINE_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 LIFETIME = datetime.timedelta(days=90)  # certificates are valid for 90 days, as Cloudflare's universal certificates are
 AUTHORITY_LIFETIME = datetime.timedelta(days=3650)
@@ -66,10 +66,10 @@ class Authority:
 
 
 def public_authorities(directory: Path) -> bytes:
-    """Returns, as PEM, the authorities that a program in the sandbox trusts by default.
+    """Returns the certificate authorities, as PEM, that a program in the sandbox trusts by default.
 
-    They are the sandbox's authority and those of the file in SSL_CERT_FILE, or of Debian's package ca-certificates when
-    the variable is not set.
+    The result contains the sandbox's authority and the authorities in the file that SSL_CERT_FILE names. If this
+    variable is not set, the file of Debian's package ca-certificates takes its place.
     """
     trusted = Path(os.environ.get("SSL_CERT_FILE", MACHINE_AUTHORITIES))
     others = trusted.read_bytes() if trusted.exists() else b""
@@ -78,7 +78,10 @@ def public_authorities(directory: Path) -> bytes:
 
 
 def write_public_authorities(directory: Path) -> Path:
-    """Writes the public authorities to `public.pem` in `directory`, and returns the file's path."""
+    """Writes the certificate authorities that programs in the sandbox trust to `public.pem` in `directory`.
+
+    Returns the path of the file.
+    """
     bundle = directory / "public.pem"
     content = public_authorities(directory)
     if not bundle.exists() or bundle.read_bytes() != content:

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from emulation.layout import LOOPBACK_VARIABLE, Sandbox
 
-# A service starts within 5 seconds on an idle machine. With several sandboxes on two cores, the emulated providers took
-# more than 30 seconds.
+# A process of the sandbox starts within 5 seconds on an idle machine. With several sandboxes on two cores, the emulated
+# Pulumi providers took more than 30 seconds.
 _START_SECONDS = 120.0
 
 

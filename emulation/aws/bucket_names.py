@@ -1,5 +1,5 @@
-"""Makes the emulated S3 refuse the names of new buckets that S3 refuses. moto 5.2 checks only their length, and knows
-no buckets of other accounts."""
+"""Makes the emulated S3 refuse names of new buckets that are invalid or that another account owns. moto 5.2 checks only
+the length of a name, and has no buckets of other accounts."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ def create_bucket(backend: S3Backend, bucket_name: str, *arguments: Any, **more:
     if not bucket_names.is_valid_on_s3(bucket_name):
         raise InvalidBucketName()
     if bucket_names.is_taken(bucket_name):
-        # moto's own exception of this code is not used, because moto then looks up the bucket.
+        # moto's own exception for BucketAlreadyExists cannot be used, because moto's handler for it requires that the
+        # bucket exists in the emulation.
         raise S3ClientError("BucketAlreadyExists", bucket_names.NOT_AVAILABLE)
     return _create(backend, bucket_name, *arguments, **more)
 
 
 def patch_bucket_names() -> None:
-    """Makes moto refuse names of new buckets that S3 refuses."""
+    """Makes moto refuse bucket names that are invalid on S3 or that another account owns."""
     cast(Any, S3Backend).create_bucket = create_bucket

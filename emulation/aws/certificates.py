@@ -1,7 +1,8 @@
-"""Public certificates of AWS Certificate Manager. moto issues each of them a minute after the request.
+"""Emulates the DNS validation and the export of public certificates in AWS Certificate Manager. moto 5.2 would issue
+each certificate a minute after the request, without validation.
 
-The sandbox's public authority signs the certificates. As documented, a public certificate is issued once its CNAME
-record is in public DNS, and only a certificate that was requested with `Export` can be exported (AWS Certificate
+The sandbox's public certificate authority signs the certificates. A certificate is issued as soon as its CNAME record
+is in public DNS. Only a certificate that was requested with the option `Export` can be exported (AWS Certificate
 Manager User Guide, "DNS validation" and "AWS Certificate Manager exportable public certificates").
 """
 
@@ -20,7 +21,7 @@ from emulation.pki import Authority
 
 
 def patch_certificates(authority: Callable[[], Authority]) -> None:
-    """Makes moto validate public certificates by DNS and sign them with the authority."""
+    """Makes moto validate certificates of AWS Certificate Manager by DNS, and sign them with `authority`."""
 
     def generate(
         bundle: type[CertBundle],
@@ -67,7 +68,10 @@ def _check(bundle: CertBundle) -> None:
 
 
 def _describe(bundle: CertBundle) -> dict[str, Any]:
-    """Replaces `CertBundle.describe`: a wildcard has the same validation record as the name below which it is."""
+    """Replaces `CertBundle.describe`: adds the validation records of all names in the certificate.
+
+    A wildcard such as `*.example.com` has the same validation record as `example.com`.
+    """
     described = _DESCRIBE(bundle)
     described["Certificate"]["DomainName"] = bundle.sans[0]
     described["Certificate"]["DomainValidationOptions"] = [
@@ -85,7 +89,9 @@ def _describe(bundle: CertBundle) -> dict[str, Any]:
 
 
 def _export(backend: AWSCertificateManagerBackend, certificate_arn: str, passphrase: str) -> tuple[str, str, str]:
-    """Replaces `AWSCertificateManagerBackend.export_certificate`: a pending certificate cannot be exported."""
+    """Replaces `AWSCertificateManagerBackend.export_certificate`: refuses to export a certificate that is not
+    issued.
+    """
     bundle = backend.get_certificate(certificate_arn)
     if bundle.status != "ISSUED":
         raise _NotIssued(certificate_arn, bundle.status)
@@ -93,7 +99,10 @@ def _export(backend: AWSCertificateManagerBackend, certificate_arn: str, passphr
 
 
 def _validation_record(bundle: CertBundle, name: str) -> tuple[str, str]:
-    """Returns name and value of the CNAME record that validates `name`. Both depend on the account and the name."""
+    """Returns the name and the value of the CNAME record that validates a DNS name of a certificate.
+
+    Both depend on the AWS account and on the DNS name.
+    """
     domain = name.removeprefix("*.")
     digest = hashlib.sha256(f"{bundle.arn.split(':')[4]}/{domain}".encode()).hexdigest()
     return f"_{digest[:32]}.{domain}.", f"_{digest[32:]}.acm-validations.aws."

@@ -1,4 +1,5 @@
-"""Makes the emulated S3 check the condition `If-Match` of a copy's destination. moto 5.2 ignores it.
+"""Makes the emulated S3 check the `If-Match` header of CopyObject against the object at the destination. moto 5.2
+ignores this header.
 
 Source: S3 User Guide, "How to prevent object overwrites with conditional writes".
 """
@@ -27,5 +28,5 @@ def copy_object(response: Any) -> Any:
 
 
 def patch_conditional_copies() -> None:
-    """Makes moto check the condition of a copy's destination."""
+    """Makes moto check the `If-Match` header of CopyObject."""
     cast(Any, S3Response).copy_object = copy_object

@@ -1,4 +1,5 @@
-"""Makes the emulated IAM refuse a permissions boundary that does not exist. moto 5.2 checks only the form of its ARN.
+"""Makes the emulated IAM refuse a role whose permissions boundary does not exist. moto 5.2 checks only the form of the
+boundary's ARN.
 
 Source: IAM API Reference, "CreateRole" and "PutRolePermissionsBoundary", error NoSuchEntity.
 """
@@ -22,7 +23,7 @@ def patches() -> Iterator[tuple[str, Callable[..., Any]]]:
 
 
 def patch_permissions_boundaries() -> None:
-    """Makes moto refuse a permissions boundary that does not exist."""
+    """Makes moto refuse roles whose permissions boundary does not exist."""
     for name, method in patches():
         setattr(IAMBackend, name, method)
 

@@ -59,8 +59,8 @@ def is_allowed(
     """Returns whether the IAM policies allow the request.
 
     A Deny in any policy refuses the request. Otherwise the role's policies or the resource's policy must allow the
-    request. If the request goes through a VPC endpoint, `endpoint_policy` must allow it too. If the role has a
-    permissions boundary, `boundary` must allow it too, also where the resource's policy allows it to the role (IAM User
+    request. If the request goes through a VPC endpoint, `endpoint_policy` must allow the request too. If the role has a
+    permissions boundary, `boundary` must allow the request too, even if the resource's policy allows it (IAM User
     Guide, "Permissions boundaries for IAM entities"). Raises UnknownCondition when a policy has an element or condition
     that is not emulated.
     """

@@ -2,8 +2,8 @@
 
 Source: S3 User Guide, "Replicating objects within and across Regions". New versions that match an enabled rule are
 copied with their metadata, asynchronously. Replicas are not copied again, and objects that are older than the rule are
-not copied. An object that the role of the rule may not copy gets the status FAILED, and S3 does not try again (S3 User
-Guide, "Getting replication status information").
+not copied. An object gets the status FAILED if the role of the rule has no permission to copy it. S3 does not copy such
+an object later (S3 User Guide, "Getting replication status information").
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ PATH = "/_artifact-edge/replication"
 Waiting = tuple[str, str, datetime]
 
 _IS_REPLICA = "artifact_edge_replica"
-# The attribute of a version that maps each destination bucket to the permission that the role lacked.
+# The attribute that moto's object version gets when its replication fails. The value maps each destination bucket to
+# the permission that the replication role lacked.
 _FAILED = "artifact_edge_failed"
 _RETRY_SECONDS = 0.2
 

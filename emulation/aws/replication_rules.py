@@ -1,5 +1,5 @@
-"""Decides which S3 replication rules the emulated S3 accepts, and which objects the role of a rule may copy. moto 5.2
-accepts all rules and never uses their role.
+"""Decides which S3 replication rules the emulated S3 accepts, and which objects a rule's IAM role may copy. moto 5.2
+accepts all rules and does not evaluate the permissions of their roles.
 
 Sources: S3 User Guide, "Requirements and considerations for replication", "Setting up permissions for live
 replication", "Replicating encrypted objects".
@@ -21,8 +21,8 @@ _put: Any = cast(Any, S3Backend).put_bucket_replication
 
 
 def put_bucket_replication(backend: S3Backend, bucket_name: str, replication: dict[str, Any]) -> None:
-    """Replaces `S3Backend.put_bucket_replication`: refuses rules from or to a bucket that is missing or has no
-    versioning."""
+    """Replaces `S3Backend.put_bucket_replication`: refuses a replication rule if the source or destination bucket does
+    not exist or has no versioning."""
     _require_versioning(backend.get_bucket(bucket_name), "Versioning must be 'Enabled' on the bucket")
     given: Any = replication["Rule"]
     rules = cast(list[dict[str, Any]], given if isinstance(given, list) else [given])
@@ -35,13 +35,16 @@ def put_bucket_replication(backend: S3Backend, bucket_name: str, replication: di
 
 
 def patch_replication_rules() -> None:
-    """Makes moto refuse replication rules that S3 refuses."""
+    """Makes moto refuse replication rules whose buckets do not exist or have no versioning."""
     cast(Any, S3Backend).put_bucket_replication = put_bucket_replication
 
 
 def missing_permission(source: Any, key: str, rule: Mapping[str, Any], marker: bool) -> str | None:
-    """Returns the first permission that the role of a replication rule lacks to copy an object, as the action and its
-    resource, or None if the role may copy the object. If `marker` is true, the object is a delete marker."""
+    """Returns the first permission that the role of a replication rule lacks to copy an object, or None if the role may
+    copy the object.
+
+    The result is a text of the form "s3:ReplicateObject on <ARN>". If `marker` is true, the object is a delete marker.
+    """
     role: str = source.replication["Role"]
     held = policies_of(role)
     for action, resource, context in _needed(source, key, rule, marker):
@@ -70,15 +73,18 @@ def _needed(
         yield "kms:Decrypt", key_of_source, _context(source, key)
     if key_of_replica:
         yield "kms:Encrypt", key_of_replica, _context(replica, key)
-        # S3 calls Decrypt to verify the integrity of the bucket key (S3 User Guide, "Amazon S3 Bucket Keys and
-        # replication").
+        # For a destination bucket with an S3 Bucket Key, S3 also calls kms:Decrypt to verify the integrity of that key
+        # (S3 User Guide, "Amazon S3 Bucket Keys and replication").
         if _has_bucket_key(replica):
             yield "kms:Decrypt", key_of_replica, _context(replica, key)
 
 
 def _context(bucket: Any, key: str) -> Mapping[str, str]:
-    """Returns the condition keys of a request that S3 makes to KMS. With a bucket key, the encryption context is the
-    ARN of the bucket, otherwise that of the object."""
+    """Returns the IAM condition keys of a request that S3 sends to KMS for an object.
+
+    The encryption context is the ARN of the bucket if the bucket has an S3 Bucket Key, and otherwise the ARN of the
+    object.
+    """
     arn = f"arn:aws:s3:::{bucket.name}"
     return {
         "kms:ViaService": f"s3.{bucket.region_name}.amazonaws.com",

@@ -49,7 +49,9 @@ def main() -> None:
 
 
 def serve(sandbox: Sandbox, store: StateStore, pops: Pops) -> None:
-    """Serves the Cloudflare API and the services of the PoPs until SIGTERM or SIGINT. Then stops the PoPs."""
+    """Serves the emulated Cloudflare API, and the services that PoPs use, until SIGTERM or SIGINT. Then stops the
+    PoPs.
+    """
     secret, cache = kv_secret(sandbox), workers_cache.WorkersCache(store, pops.purge)
     reads = kv_reads.KvReads(store)
     api = create_app(store, pops, PublicDns(sandbox.aws_url))
@@ -79,9 +81,10 @@ def serve(sandbox: Sandbox, store: StateStore, pops: Pops) -> None:
 
 
 def _by_header(api: WsgiApp, services: Mapping[str, WsgiApp]) -> WsgiApp:
-    """Returns an application that serves the Cloudflare API and the services of the PoPs at one address.
+    """Returns an application that serves the Cloudflare API and the services that PoPs use at one address.
 
-    A request with the header of a service comes from a PoP and goes to that service.
+    `services` maps a header's name to a service. A request with such a header comes from a PoP, and the application
+    passes the request to the header's service.
     """
     named = {"HTTP_" + header.upper().replace("-", "_"): service for header, service in services.items()}
 

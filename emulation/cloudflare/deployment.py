@@ -30,8 +30,8 @@ class Script:
     """A worker script as it was uploaded: its modules (the main one first), its bindings and its compatibility
     settings.
 
-    Workers Cache answers for the entrypoints `cached`, under keys with `version`. The version is the same for all
-    uploads of a script whose versions share the cache.
+    `cached` lists the entrypoints whose responses Workers Cache stores. `version` is a part of each cache key. It is
+    the same for all uploads if the script's versions share the cache.
     """
 
     name: str
@@ -138,6 +138,9 @@ def script(document: Mapping[str, Any]) -> Script:
 
 
 def _is_cached(export: Mapping[str, Any], caching: Mapping[str, Any]) -> bool:
-    """Returns whether an entrypoint is cached: by its own setting, or else by the script's."""
+    """Returns whether Workers Cache stores the responses of an entrypoint.
+
+    The entrypoint's own setting decides. Without an own setting, the setting of the script decides.
+    """
     own: Mapping[str, Any] = export.get("cache") or caching
     return own.get("enabled") is True

@@ -1,8 +1,9 @@
-"""Answers the reads of Workers KV in the PoPs, from the copies that PoPs keep of values that they have read.
+"""Emulates the eventual consistency of Workers KV: each PoP caches the values that it has read, also that a key does
+not exist.
 
-Other places may see a change only after a minute or more, because each place caches what it has read, also that a key
-does not exist. The document names no upper bound (developers.cloudflare.com/kv/concepts/how-kv-works, "Consistency").
-Tests set how long copies stay; without a setting, each change is visible at once.
+A change may become visible in other PoPs only after a minute or more. Cloudflare documents no upper bound
+(developers.cloudflare.com/kv/concepts/how-kv-works, "Consistency"). Tests set for how long a PoP uses its copies. By
+default, each change is visible in all PoPs immediately.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from emulation.state_store import Entry, StateStore
 
 PATH = "/_artifact-edge/kv"
 
-_Place = tuple[str, str, str]  # PoP, namespace, key
+_Place = tuple[str, str, str]  # the PoP that has read a value, and the namespace and the key of the value
 
 
 class KvReads:
-    """The copies of Workers KV's values in all PoPs. A copy is used for `stale_seconds` after the PoP has made it."""
+    """The copies of Workers KV values in all PoPs. A PoP uses a copy for `stale_seconds` after it has read the
+    value.
+    """
 
     def __init__(self, store: StateStore) -> None:
         self._store = store
@@ -29,13 +32,13 @@ class KvReads:
         self._copies: dict[_Place, tuple[Entry | None, float]] = {}
 
     def hold(self, stale_seconds: float) -> None:
-        """Sets how long the PoPs use a copy, and removes all copies."""
+        """Sets for how many seconds PoPs use a copy of a KV value, and removes all copies."""
         with self._lock:
             self._stale_seconds = stale_seconds
             self._copies.clear()
 
     def read(self, pop: str, namespace: str, key: str) -> Entry | None:
-        """Returns what a PoP reads at a key: its copy, or the current value if the PoP has no usable copy."""
+        """Returns the value of a key as a PoP reads it: the PoP's copy, or the current value if the copy is too old."""
         with self._lock:
             now = self._store.now()
             entry, made = self._copies.get((pop, namespace, key), (None, float("-inf")))
@@ -45,13 +48,18 @@ class KvReads:
             return entry
 
     def forget(self, pop: str, namespace: str, key: str) -> None:
-        """Removes a PoP's copy. A write is usually visible at once in the PoP that makes the write."""
+        """Removes the copy of one key in a PoP. A written value is usually visible immediately in the PoP that
+        writes.
+        """
         with self._lock:
             self._copies.pop((pop, namespace, key), None)
 
 
 def control(reads: KvReads) -> Blueprint:
-    """Returns the endpoint that sets the staleness: PUT {"stale_seconds": 90}. No real API has this endpoint."""
+    """Returns the endpoint with which tests set for how long PoPs use copies: PUT {"stale_seconds": 90}.
+
+    The real Cloudflare API has no such endpoint.
+    """
     blueprint = Blueprint("kv_reads", __name__)
 
     @blueprint.put(PATH)

@@ -1,5 +1,6 @@
-"""Runs Workers Cache in a PoP, and the connections of the PoP to shields: one Traffic Server process with its own
-files, which come from the templates in pop/l1/."""
+"""Runs one Traffic Server process for each PoP. It emulates Workers Cache, and connects the PoP's workers to shields.
+
+The process has its own configuration files, rendered from the templates in pop/l1/."""
 
 from __future__ import annotations
 
@@ -38,13 +39,12 @@ class L1Cache:
         return f"{self._address}:{POP_L1_PORT}"
 
     def converge(self, client: Certificate) -> None:
-        """Starts the L1 cache, or restarts it if its configuration changes. `client` is the certificate that the cache
-        presents to origins.
+        """Starts the PoP's Traffic Server, or restarts it if its configuration has changed.
 
-        The certificate of an origin must come from a public authority. For requests of workers to names outside of the
-        zone, Cloudflare ignores both the zone's custom origin trust store and its encryption mode (workerd,
-        compatibility flag `no_cots_on_external_fetch`, the default since 2022-03-08; Cloudflare 5xx errors,
-        "Error 526").
+        `client` is the certificate that Traffic Server presents to shields. A shield's certificate must come from a
+        public authority: for requests of workers to names outside of the zone, Cloudflare ignores the zone's custom
+        origin trust store and its encryption mode (workerd, compatibility flag `no_cots_on_external_fetch`, the default
+        since 2022-03-08; Cloudflare 5xx errors, "Error 526").
         """
         files = self._files(client)
         if processes.pid_of(self._sandbox, self._name) is not None:
@@ -58,7 +58,7 @@ class L1Cache:
         self._start()
 
     def purge(self, path: str) -> None:
-        """Removes the object with this path below `http://l1.invalid` from the cache, if the cache has it.
+        """Removes the response for `http://l1.invalid<path>` from the PoP's cache, if the cache has one.
 
         Raises EdgeError when the cache does not answer or answers with an error.
         """

@@ -149,15 +149,18 @@ def _metadata() -> Json:
 
 
 def _cache_options(metadata: Json) -> Json | None:
-    """Returns the settings of Workers Cache for the script (workers/cache/configuration, "Enable caching")."""
+    """Returns the script's settings for Workers Cache (Cloudflare docs, workers/cache/configuration, "Enable
+    caching").
+    """
     given: Json | None = metadata.get("cache_options")
     return None if given is None else take(given, optional=["enabled", "cross_version_cache"])
 
 
 def _exports(metadata: Json) -> Json | None:
-    """Returns the settings of the entrypoints by name (workers/cache/configuration, "Per-entrypoint caching").
+    """Returns the settings of a script's entrypoints, by name (Cloudflare docs, workers/cache/configuration,
+    "Per-entrypoint caching").
 
-    A script whose default entrypoint is cached is refused, because it is not emulated.
+    Raises ApiError if the default entrypoint is cached, because this is not emulated.
     """
     given: Json | None = metadata.get("exports")
     is_cached = bool(_part(metadata, "cache_options").get("enabled"))

@@ -31,7 +31,9 @@ Files = dict[PurePosixPath, bytes]
 
 @dataclasses.dataclass(frozen=True)
 class Listeners:
-    """The addresses and ports on which a workerd serves clients, and the fetches of the PoP's cache."""
+    """The addresses and ports on which a PoP's workerd listens. `clients` is for clients of the edge, and `cache` is
+    for requests that Workers Cache sends after a miss.
+    """
 
     clients: str
     cache: str
@@ -170,7 +172,7 @@ def _binding_line(binding: Mapping[str, Any]) -> str:
 
 
 def _entrypoint_lines(script: Script, service: str) -> list[str]:
-    """Returns the bindings by which the cache's origin calls the script's cached entrypoints."""
+    """Returns the bindings with which origin.js calls the script's cached entrypoints, as lines of configuration."""
     return [
         f'(name = "{script.name}/{entrypoint}", service = (name = "{service}", entrypoint = "{entrypoint}")),'
         for entrypoint in script.cached
@@ -196,7 +198,10 @@ def _with_services(
 
 
 def _service(name: str, kv: KvService, headers: Mapping[str, str]) -> str:
-    """Returns a service of the emulated Cloudflare, whose requests have these headers and the PoP's name and secret."""
+    """Returns the configuration of a workerd service that forwards requests to a service of the emulated Cloudflare.
+
+    workerd adds to each request the given headers, the PoP's name and the PoP's secret.
+    """
     named = {**headers, kv_service.POP_HEADER: kv.pop}
     values = [f'(name = "{header}", value = "{value}")' for header, value in named.items()]
     values.append(f'(name = "{kv_service.SECRET_HEADER}", value = embed "kv-secret")')

@@ -1,4 +1,5 @@
-"""Serves the purges of Workers Cache to the PoPs: which responses have which tags, and how often scripts may purge.
+"""Emulates purges of Workers Cache by tag: records the tags of cached responses, and limits how often scripts may
+purge.
 
 Sources: developers.cloudflare.com/workers/cache, "Purging the cache" and "Limitations" (all accounts have the limits of
 the Free plan); cache/how-to/purge-cache, "Availability and limits"; Cloudflare's API reference, "Purge cached content".
@@ -21,7 +22,7 @@ from emulation.state_store import Entry, StateStore
 CACHE_HEADER = "X-Edge-Cache"
 REQUESTS_PER_MINUTE, REQUESTS_AT_ONCE, TAGS_AT_ONCE = 5, 25, 100
 RATE_LIMITED, INVALID = 1134, 1012
-_MOST_TAGS = 1000  # of one response
+_MOST_TAGS = 1000  # the most tags of one response that the cache records
 _TAG = re.compile(r"[!-~]{1,1024}", re.ASCII)
 _ALL = 1_000_000
 
@@ -29,10 +30,10 @@ Result = Mapping[str, Any]
 
 
 class WorkersCache:
-    """The tags of the responses in Workers Cache, and the purge limit of the account.
+    """Records the tags of responses in Workers Cache, and purges responses by tag within the account's rate limit.
 
-    `remove` removes responses by their paths from the cache of every PoP. The path of a response begins with that of
-    its entrypoint's cache.
+    `remove` removes responses from the caches of all PoPs. It takes the paths of the responses, which begin with the
+    path of the entrypoint's cache.
     """
 
     def __init__(self, store: StateStore, remove: Callable[[Sequence[str]], None]) -> None:
@@ -42,12 +43,15 @@ class WorkersCache:
         self._level, self._at = float(REQUESTS_AT_ONCE), store.now()
 
     def add(self, cache: str, path: str, tags: Sequence[str]) -> None:
-        """Records the tags of a response. Tags that are not valid are left out."""
+        """Records the valid tags of a cached response. Cloudflare ignores invalid tags."""
         valid = [tag.lower() for tag in tags if _TAG.fullmatch(tag)][:_MOST_TAGS]
         self._store.write(_namespace(cache), *(Entry(f"{tag} {path}", b"") for tag in valid))
 
     def purge(self, cache: str, tags: Sequence[str]) -> Result:
-        """Removes all responses of an entrypoint's cache that have one of the tags. The result is that of `purge()`."""
+        """Removes all responses of an entrypoint that have one of the tags.
+
+        Returns the document that `ctx.cache.purge()` returns to a script.
+        """
         if not 1 <= len(tags) <= TAGS_AT_ONCE:
             return _failed(INVALID, f"tags must be a list of 1 to {TAGS_AT_ONCE} tags")
         if not self._take():
@@ -63,7 +67,7 @@ class WorkersCache:
         return {"success": True, "errors": []}
 
     def _take(self) -> bool:
-        """Takes one token of the bucket that limits purges. Returns whether there was one."""
+        """Takes a token from the token bucket that limits the rate of purges. Returns False if the bucket is empty."""
         with self._lock:
             now = self._store.now()
             self._level = min(REQUESTS_AT_ONCE, self._level + (now - self._at) * REQUESTS_PER_MINUTE / 60)
@@ -75,7 +79,10 @@ class WorkersCache:
 
 
 def create_service(cache: WorkersCache, secret: str) -> Flask:
-    """Returns the WSGI application that the PoPs call. Requests must contain `secret` in the header X-Edge-Secret."""
+    """Returns the WSGI application to which PoPs send tags and purges.
+
+    Each request must contain `secret` in the header X-Edge-Secret.
+    """
     service = Flask(__name__)
 
     @service.before_request

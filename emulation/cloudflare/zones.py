@@ -267,7 +267,9 @@ def _put_route(store: StateStore, zone: str, id: str, converge: Callable[[], Non
 
 
 def _check_urls(files: object) -> None:
-    """Raises ApiError unless these are URLs that one purge request may name."""
+    """Raises ApiError unless `files` is a list of valid URLs and not longer than Cloudflare allows in a purge
+    request.
+    """
     urls = cast(list[Any], files) if isinstance(files, list) else []
     if not 1 <= len(urls) <= PURGED_AT_ONCE:
         raise ApiError(400, 1012, f"files must be a list of 1 to {PURGED_AT_ONCE} URLs, or purge_everything true")

@@ -60,8 +60,9 @@ def engine_environment(engine: Engine, sandbox: Sandbox, *, passphrase: str) -> 
         "PATH": os.pathsep.join(search),
         PYTHON_VARIABLE: sys.executable,
         PYTHONPATH_VARIABLE: str(IMPORT_ROOT),
-        # Without files of attributes: the engine does not write those atomically, and cannot read the state beside an
-        # empty one (gocloud.dev/blob/fileblob, URLOpener).
+        # `metadata=skip` makes the engine write no attribute files beside the state files. The engine does not write
+        # attribute files atomically, and an empty one makes the state unreadable (gocloud.dev/blob/fileblob,
+        # URLOpener).
         "PULUMI_BACKEND_URL": f"{state.as_uri()}?metadata=skip",
         "PULUMI_HOME": str(sandbox.path("pulumi", "home")),
         "PULUMI_CONFIG_PASSPHRASE": passphrase,

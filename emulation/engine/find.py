@@ -29,8 +29,8 @@ VERSION = "3.250.0"
 # The oldest Pulumi engine on PATH that is used. Older ones were not tested with the Python SDK in requirements.txt.
 OLDEST = (3, 220)
 
-# The processors for which Pulumi publishes releases, by Python's name, with Pulumi's name. On a machine with another
-# processor, the engine is compiled here.
+# The CPU architectures for which Pulumi publishes releases. Maps the name in Python's `platform.machine()` to the name
+# in the release's file name. On other architectures, this module compiles the engine.
 _PROCESSORS = {"x86_64": "x64", "aarch64": "arm64"}
 RELEASES = "https://get.pulumi.com/releases/sdk"
 CHECKSUMS = f"https://github.com/pulumi/pulumi/releases/download/v{VERSION}/pulumi-{VERSION}-checksums.txt"
@@ -115,7 +115,7 @@ def version_of(pulumi: Path) -> tuple[int, ...]:
 
 
 def release_name(machine: str) -> str:
-    """Returns the name of Pulumi's release for a kind of processor, as `uname -m` prints it."""
+    """Returns the file name of Pulumi's release for a CPU architecture. `machine` is the output of `uname -m`."""
     return f"pulumi-v{VERSION}-linux-{_PROCESSORS.get(machine, machine)}.tar.gz"
 
 

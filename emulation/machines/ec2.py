@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ec2.type_defs import InstanceTypeDef
 
-# The first bytes of compressed user data, which cloud-init unpacks (cloud-init, "User-data formats").
+# User data that begins with these bytes is compressed with gzip. cloud-init decompresses such user data (cloud-init,
+# "User-data formats").
 _GZIP = b"\x1f\x8b"
 # The number of regions without known machines that each poll checks. AWS has some thirty regions, so five polls check
 # all of them.

@@ -1,4 +1,5 @@
-# The configuration with which the API starts an uploaded script once, alone and without clients, before it accepts it.
+# The workerd configuration with which the emulated Cloudflare API tests an uploaded script before it accepts the
+# script. The API starts the script alone, in a process that no client can reach.
 
 using Workerd = import "/workerd/workerd.capnp";
 using Script = import "script.capnp";
@@ -15,7 +16,8 @@ const config :Workerd.Config = (
   sockets = [(name = "nobody", address = "unix:@SOCKET@", http = (), service = "script")],
 );
 
-# workerd does not start if the script's settings name a cached entrypoint that the script lacks.
+# This worker binds all cached entrypoints that the script's settings name. workerd fails to start if the script lacks
+# one.
 const origin :Workerd.Worker = (
   modules = [(name = "origin.js", esModule = embed "origin.js")],
   compatibilityDate = "2026-11-01",

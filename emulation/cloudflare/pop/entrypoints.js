@@ -1,6 +1,8 @@
-// The main module of each script: the uploaded one, with Workers Cache between its entrypoints. What a script calls through
-// ctx.exports.<entrypoint>.fetch() goes to the PoP's cache where the entrypoint is cached, and ctx.cache of a cached entrypoint
-// purges that cache; all else stays as uploaded.
+// Emulates Workers Cache around an uploaded script. This module is the script's main module and imports the uploaded
+// one. Calls of ctx.exports.<entrypoint>.fetch() go to the PoP's cache if the entrypoint is cached. In a cached
+// entrypoint, ctx.cache.purge() purges the responses of that entrypoint. Everything else behaves as in the uploaded
+// module.
+//
 // Sources: developers.cloudflare.com/workers/cache ("Cache keys", "Limitations", "Purging the cache"),
 // workers/runtime-apis/context ("exports").
 
@@ -8,9 +10,9 @@ import * as uploaded from "@MAIN@";
 export * from "@MAIN@";
 
 const SCRIPT = "@SCRIPT@";
-const VERSION = "@VERSION@"; // part of the key, or `shared` where versions share the cache
+const VERSION = "@VERSION@"; // a part of each cache key; `shared` if all versions of the script share the cache
 const CACHED = new Set(@CACHED@);
-const CACHE = "emulation:workers-cache"; // no name that a script can bind
+const CACHE = "emulation:workers-cache"; // scripts cannot have a binding of this name, because names contain no colon
 const PURGES = "emulation:purges";
 
 export default {
@@ -26,7 +28,7 @@ function withCache(ctx, env) {
   return withMembers(ctx, { exports });
 }
 
-// Returns the class of a cached entrypoint, whose instances can purge the cache before them and no other.
+// Returns the class of a cached entrypoint with ctx.cache.purge(), which purges only the responses of this entrypoint.
 function withPurges(Entrypoint, name) {
   if (Entrypoint === undefined) return undefined;
   return class extends Entrypoint {
@@ -60,7 +62,8 @@ function cachedEntrypoint(stub, name, env, ctx) {
   return new Proxy(stub, { get: (known, member) => (member === "fetch" ? fetch : known[member]) });
 }
 
-// The key is entrypoint, version, path and query; the cache sees no host. A HEAD fills the cache as a GET does.
+// Sends a request for a cached entrypoint to the PoP's cache. The cache key consists of script, version, entrypoint,
+// path and query, and does not contain the host. A HEAD request becomes a GET request, so that it also fills the cache.
 async function throughCache(request, stub, name, env, ctx) {
   if (request.method !== "GET" && request.method !== "HEAD") return stub.fetch(request);
   const { host, pathname, search } = new URL(request.url);

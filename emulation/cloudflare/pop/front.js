@@ -1,8 +1,9 @@
-// Cloudflare's own front, as far as scripts can see it: it picks the script by route, takes away what clients may not say,
-// and says where the request came in. Reference: developers.cloudflare.com/fundamentals/reference/http-headers.
+// Emulates what Cloudflare does with a request before a worker script runs: chooses the script by route, removes headers
+// that clients may not set, and adds the location of the PoP and the client's address.
+// Reference: developers.cloudflare.com/fundamentals/reference/http-headers.
 
 const RESERVED = /^(cf-.*|cdn-loop|true-client-ip|x-real-ip|x-forwarded-for|x-forwarded-proto)$/;
-// Clients of the emulated sandbox come over loopback; they all get one address that is reserved for documentation (RFC 5737).
+// Clients of the sandbox connect over loopback. Scripts see this address for all of them (RFC 5737, documentation prefix).
 const CLIENT = "192.0.2.1";
 
 export default {
@@ -21,7 +22,8 @@ export default {
   },
 };
 
-// The most specific pattern decides: the longer one, where several match. One without a script keeps scripts off.
+// Returns the script of the most specific route that matches, which is the one with the longest pattern. The result is
+// undefined if no route matches or if that route excludes its requests from all scripts.
 function routed(url, routes) {
   const matching = routes.filter(({ pattern }) => matches(pattern, url));
   matching.sort((one, other) => other.pattern.length - one.pattern.length);

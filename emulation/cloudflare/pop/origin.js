@@ -1,4 +1,5 @@
-// The origin of Workers Cache: runs the cached entrypoint that a path of the cache names (entrypoints.js).
+// Answers the requests of Workers Cache after a miss. It calls the cached entrypoint that the request's path names
+// (entrypoints.js builds this path).
 
 export default {
   async fetch(request, env) {
@@ -6,7 +7,8 @@ export default {
     const [, script, version, entrypoint, ...rest] = url.pathname.split("/");
     const headers = new Headers(request.headers);
     const host = headers.get("X-Emulation-Host");
-    // The cache asks for the whole, and cuts ranges itself (workers/cache/configuration, "Range requests").
+    // The cache stores whole responses and answers range requests itself (workers/cache/configuration, "Range
+    // requests").
     for (const name of ["X-Emulation-Host", "Range", "Host"]) headers.delete(name);
     const path = `/${rest.join("/")}${url.search}`;
     try {
@@ -21,7 +23,8 @@ export default {
   },
 };
 
-// Purges find a response by its tags, which the cache itself does not know.
+// Reports the tags of a response to the emulated API, which finds responses by tag for purges. Traffic Server has no
+// tags.
 async function addTags(env, cache, path, tags) {
   const body = JSON.stringify({ cache, path, tags: tags.map((tag) => tag.trim()) });
   const answer = await env.PURGES.fetch("http://purges.invalid/tags", { method: "POST", body });

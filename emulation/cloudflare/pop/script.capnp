@@ -1,4 +1,5 @@
-# One uploaded worker script of the Cloudflare account. entrypoints.js calls it.
+# The workerd configuration of one uploaded worker script. Its main module is entrypoints.js, which calls the uploaded
+# code.
 
 using Workerd = import "/workerd/workerd.capnp";
 

@@ -1,4 +1,4 @@
-# The workerd configuration of one PoP: front.js receives clients' requests over TLS, and calls the account's scripts.
+# The workerd configuration of one PoP. front.js receives requests of clients over TLS, and calls the account's scripts.
 # Reference: workerd.capnp of the workerd package.
 
 using Workerd = import "/workerd/workerd.capnp";
@@ -7,14 +7,14 @@ const config :Workerd.Config = (
   services = [
     (name = "front", worker = .front),
     (name = "nowhere", network = (allow = [])),
-    # A script's plain fetch() reaches only the function URLs of the emulated AWS, not the internet.
+    # A script's fetch() without a binding reaches only function URLs of the emulated AWS, and not the internet.
     (name = "internet", external = (address = "@INTERNET@", http = ())),
     # A fetch through an mTLS binding goes to the PoP's Traffic Server, which has the client certificate. Traffic Server
-    # does not cache the response: Cloudflare caches fetches by file extension, and none on port 8443
+    # does not cache the response, because Cloudflare caches no responses from port 8443
     # (cache/concepts/default-cache-behavior; fundamentals/reference/network-ports).
     (name = "shields", external = (address = "@L1@", http = ())),
-    # Workers Cache, between two entrypoints of a script. The same Traffic Server emulates it, with the socket `origin`
-    # below as its origin server.
+    # Calls of a cached entrypoint go to Workers Cache, which the same Traffic Server emulates. After a miss, Traffic
+    # Server sends the request to the socket `origin` below.
     (name = "workers-cache", external = (address = "@L1@", http = ())),
     (name = "origin", worker = .origin),
     @SERVICES@

@@ -1,4 +1,5 @@
-"""AWS Certificate Manager: public certificates, and the wait for their validation."""
+"""Handles the certificates of AWS Certificate Manager, and the resource that waits until a certificate is validated,
+for the emulated AWS provider."""
 
 from __future__ import annotations
 
@@ -11,12 +12,13 @@ from emulation.providers.aws.described import Api, Described
 from emulation.providers.handler import CloudError, Handler, Properties
 
 _SETTABLE = {"domainName", "keyAlgorithm", "options", "region", "tags", "validationMethod"}
-# The provider waits for 75 minutes. DNS in the sandbox changes at once.
+# How long the emulated provider waits until a certificate is validated. The real provider waits for 75 minutes, but in
+# the sandbox a DNS record is visible immediately.
 _PATIENCE_SECONDS = 60.0
 
 
 def handlers() -> list[Handler]:
-    """Returns one handler for each resource type."""
+    """Returns the handlers of certificates and certificate validations."""
     return [
         Described(
             aws.acm.Certificate,
@@ -31,7 +33,7 @@ def handlers() -> list[Handler]:
             "acm",
             make=_wait,
             describe=_describe_validation,
-            remove=lambda acm, id, state: None,  # the resource is only the wait
+            remove=lambda acm, id, state: None,  # AWS has no such resource: the provider only waits for the validation
             replace_on=frozenset({"certificateArn", "region", "validationRecordFqdns"}),
         ),
     ]

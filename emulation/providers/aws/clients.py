@@ -35,7 +35,7 @@ def tag_map(tags: list[dict[str, str]]) -> dict[str, str]:
 
 
 def tags_of(described: Properties, state: Properties) -> Properties:
-    """Returns the tags in an API's description of a resource as Pulumi outputs, as `tags_output` does."""
+    """Returns the tags in the AWS API's description of a resource, as Pulumi outputs."""
     return tags_output(tag_map(described.get("Tags", [])), state)
 
 
@@ -46,7 +46,7 @@ def tags_output(tags: dict[str, str], state: Properties) -> Properties:
 
 
 def removed_tags(old: Properties, new: Properties) -> list[str]:
-    """Returns the keys of the tags that a resource's old inputs have and its new inputs lack."""
+    """Returns the keys of the tags that an update of a resource removes."""
     return sorted(old.get("tags", {}).keys() - new.get("tags", {}).keys())
 
 

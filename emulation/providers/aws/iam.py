@@ -193,7 +193,10 @@ def _describe_managed_policy(iam: Api, id: str, state: Properties) -> Properties
 
 
 def _change_managed_policy(iam: Api, id: str, old: Properties, new: Properties) -> None:
-    """Adds a default version. IAM keeps at most five versions, so the versions before it are deleted first."""
+    """Adds a new version to a managed IAM policy and makes it the default version.
+
+    IAM keeps at most five versions of a policy, so the function first deletes all versions except the current default.
+    """
     _remove_versions(iam, id)
     iam.create_policy_version(PolicyArn=id, PolicyDocument=new["policy"], SetAsDefault=True)
 

@@ -63,8 +63,11 @@ def _change_zone(route53: Api, id: str, old: Properties, new: Properties) -> Non
 
 
 def _put_tags(route53: Api, kind: str, id: str, old: Properties, new: Properties) -> None:
-    """Changes the tags of a zone or a health check, which their creation does not take (Route 53 API Reference,
-    "ChangeTagsForResource")."""
+    """Sets the tags of a Route 53 zone or health check to the tags in the new inputs.
+
+    A separate request is necessary also for new resources, because the requests that create zones and health checks
+    accept no tags (Route 53 API Reference, "ChangeTagsForResource").
+    """
     gone = removed_tags(old, new)
     more: dict[str, Any] = {"AddTags": tag_list(new["tags"])} if new.get("tags") else {}
     more |= {"RemoveTagKeys": gone} if gone else {}

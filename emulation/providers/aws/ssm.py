@@ -1,4 +1,4 @@
-"""AWS Systems Manager: parameters."""
+"""Handles the parameters of AWS Systems Manager Parameter Store for the emulated AWS provider."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SETTABLE = {"description", "name", "region", "tags", "type", "value"}
 
 
 def handlers() -> list[Handler]:
-    """Returns one handler for each resource type."""
+    """Returns the handler of parameters."""
     return [
         Described(
             aws.ssm.Parameter,

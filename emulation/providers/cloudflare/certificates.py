@@ -1,4 +1,4 @@
-"""Handles the client certificates of workers. Pulumi replaces such a certificate to change it."""
+"""Handles the mTLS client certificates of Cloudflare workers. Pulumi replaces a certificate if any input changes."""
 
 from __future__ import annotations
 

@@ -1,17 +1,18 @@
--- What Workers Cache does and Traffic Server does not by itself. Traffic Server's tslua plugin runs these functions for the
--- first rule in remap.config. Sources: developers.cloudflare.com/workers/cache, "Configuration" (bypass conditions, ranges,
--- responses without Cache-Control) and "Limitations"; the words are those of cache/concepts/cache-responses.
+-- Emulates the behaviour of Workers Cache that Traffic Server lacks. Traffic Server's tslua plugin runs these functions
+-- for requests that match the first rule in remap.config. Sources: developers.cloudflare.com/workers/cache,
+-- "Configuration" (bypass conditions, ranges, responses without Cache-Control) and "Limitations";
+-- cache/concepts/cache-responses (the values of CF-Cache-Status).
 
--- The lifetimes, in seconds, of responses without Cache-Control and Expires.
+-- For how many seconds responses without Cache-Control and Expires stay fresh, by status.
 local WITHOUT_LIFETIME = {
   [200] = 7200, [203] = 7200, [204] = 7200, [300] = 1200, [301] = 1200,
   [404] = 180, [405] = 60, [410] = 180, [414] = 60, [501] = 60,
 }
--- Bytes. Each account has the limit of the Free plan ("Response size").
+-- The most bytes of a response that the cache stores: the limit of the Free plan ("Response size").
 local LARGEST = 512 * 1024 * 1024
 
--- Traffic Server 9.2 never answers when the origin replaces a stale copy by a version that lacks the range. A range of a
--- stale copy is therefore ignored.
+-- Traffic Server 9.2 never answers when the origin replaces a stale copy by a version that lacks the range. A range of
+-- a stale copy is therefore ignored.
 local function ignore_range_of_stale_copy()
   if ts.http.get_cache_lookup_status() == TS_LUA_CACHE_LOOKUP_HIT_STALE then
     ts.client_request.header['Range'] = nil
@@ -19,13 +20,13 @@ local function ignore_range_of_stale_copy()
   return 0
 end
 
-local function ask_origin()
-  -- Whoever fills the cache asks for the whole object, and the range is cut from it.
+local function request_whole_object()
+  -- The cache requests whole objects from the origin, and answers requests for ranges from the stored object.
   ts.server_request.header['Range'] = nil
   return 0
 end
 
--- RFC 9111, section 3.5.
+-- Returns whether a cache may store the response to a request with Authorization (RFC 9111, section 3.5).
 local function is_public(caching)
   return caching:find('public') ~= nil or caching:find('must-revalidate', 1, true) ~= nil
     or caching:find('s-maxage', 1, true) ~= nil
@@ -42,12 +43,12 @@ local function is_refused(status, header)
     or (ts.client_request.header['Authorization'] ~= nil and not is_public(caching))
 end
 
-local function hear_origin()
+local function read_origin_response()
   local status, header = ts.server_response.get_status(), ts.server_response.header
   ts.ctx.origin_status = status
   if header['Cache-Control'] == nil and header['Expires'] == nil and WITHOUT_LIFETIME[status] ~= nil then
     header['Cache-Control'] = 'max-age=' .. WITHOUT_LIFETIME[status]
-    header['@Lifetime-Is-Default'] = '1' -- Traffic Server sends no header whose name begins with @
+    header['@Lifetime-Is-Default'] = '1' -- internal: Traffic Server sends no header whose name begins with @
   end
   ts.ctx.is_refused = is_refused(status, header)
   if ts.ctx.is_refused or (tonumber(header['Content-Length']) or 0) > LARGEST then
@@ -63,7 +64,7 @@ local function verdict()
   elseif found == TS_LUA_CACHE_LOOKUP_MISS then
     return 'MISS'
   elseif found == TS_LUA_CACHE_LOOKUP_HIT_FRESH then
-    -- A range that lies ahead of a fill under way goes to the origin.
+    -- If the object is still arriving and the requested range has not arrived yet, the request goes to the origin.
     return origin == nil and 'HIT' or 'MISS'
   elseif found ~= TS_LUA_CACHE_LOOKUP_HIT_STALE then
     return 'DYNAMIC'
@@ -85,8 +86,8 @@ end
 
 function do_remap()
   ts.hook(TS_LUA_HOOK_CACHE_LOOKUP_COMPLETE, ignore_range_of_stale_copy)
-  ts.hook(TS_LUA_HOOK_SEND_REQUEST_HDR, ask_origin)
-  ts.hook(TS_LUA_HOOK_READ_RESPONSE_HDR, hear_origin)
+  ts.hook(TS_LUA_HOOK_SEND_REQUEST_HDR, request_whole_object)
+  ts.hook(TS_LUA_HOOK_READ_RESPONSE_HDR, read_origin_response)
   ts.hook(TS_LUA_HOOK_SEND_RESPONSE_HDR, answer)
   return 0
 end

@@ -37,11 +37,11 @@ def test_cf_cache_status_has_cloudflare_s_values(l1: Script, lookup: Lookup, ori
 
 
 @pytest.mark.parametrize("lookup", ["MISS", "HIT_STALE", "HIT_FRESH"])
-def test_the_origin_is_asked_for_the_whole_object(l1: Script, lookup: Lookup) -> None:
+def test_requests_to_the_origin_have_no_range(l1: Script, lookup: Lookup) -> None:
     assert l1.request({"Range": "bytes=0-9"}).send_request(lookup) == {}
 
 
-def test_a_range_counts_unless_the_copy_is_stale(l1: Script) -> None:
+def test_a_range_is_ignored_only_if_the_stored_copy_is_stale(l1: Script) -> None:
     assert l1.request({"Range": "bytes=0-9"}).look_up("HIT_STALE") == {}
     assert l1.request({"Range": "bytes=0-9"}).look_up("HIT_FRESH") == {"Range": "bytes=0-9"}
 
@@ -57,12 +57,14 @@ def test_a_range_counts_unless_the_copy_is_stale(l1: Script) -> None:
         (522, {"Cache-Control": "max-age=5"}),
     ],
 )
-def test_workers_cache_does_not_store_what_it_documents_so(l1: Script, status: int, headers: dict[str, str]) -> None:
+def test_responses_that_cloudflare_documents_as_not_cached_are_not_stored(
+    l1: Script, status: int, headers: dict[str, str]
+) -> None:
     answer = l1.request().read_response(status, headers)
     assert (answer.is_storable, answer.headers.all()) == (False, headers)
 
 
-def test_the_answer_to_credentials_is_stored_only_if_it_says_so(l1: Script) -> None:
+def test_a_response_to_a_request_with_credentials_is_stored_only_if_cache_control_allows_it(l1: Script) -> None:
     asked = {"Authorization": "Bearer any"}
     for caching, is_storable in (("max-age=5", False), ("public, max-age=5", True), ("s-maxage=5", True)):
         assert l1.request(asked).read_response(200, {"Cache-Control": caching}).is_storable == is_storable, caching
@@ -75,7 +77,7 @@ def test_an_object_of_the_largest_size_is_stored_and_a_larger_one_is_not(l1: Scr
 
 
 @pytest.mark.parametrize(("status", "lifetime"), [(200, 7200), (404, 180), (410, 180), (405, 60)])
-def test_a_response_without_a_lifetime_gets_one_that_its_client_does_not_see(
+def test_a_response_without_a_lifetime_gets_a_default_that_clients_do_not_see(
     l1: Script, status: int, lifetime: int
 ) -> None:
     request = l1.request()
@@ -85,7 +87,7 @@ def test_a_response_without_a_lifetime_gets_one_that_its_client_does_not_see(
 
 
 @pytest.mark.parametrize("status", [200, 404])
-def test_a_response_keeps_the_lifetime_that_the_origin_gave(l1: Script, status: int) -> None:
+def test_a_response_keeps_the_lifetime_from_the_origin(l1: Script, status: int) -> None:
     answer = l1.request().read_response(status, {"Cache-Control": "public, max-age=5"})
     assert (answer.is_storable, answer.headers.all()) == (True, {"Cache-Control": "public, max-age=5"})
 

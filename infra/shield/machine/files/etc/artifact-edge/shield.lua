@@ -11,7 +11,7 @@ local function set(names)
 end
 
 local METHODS = set 'GET HEAD PURGE'
--- The last three frame the message on the connection; Traffic Server needs them unchanged.
+-- Traffic Server needs the last three headers unchanged, because they delimit messages on the connection.
 local FROM_EDGE = set 'host range if-none-match if-modified-since connection content-length transfer-encoding'
 
 local key_digest, key_read = nil, 0
@@ -26,37 +26,37 @@ local function expected_digest()
   return key_digest
 end
 
--- Gives each key one spelling: the same bytes in cache key, request and signature.
+-- Returns the path in one standard encoding, so that an object has one cache key and one signature.
 local function canonical(path)
   local key = path:gsub('%%(%x%x)', function(code) return string.char(tonumber(code, 16)) end)
   return (key:gsub('[^%w%-._~/]', function(byte) return ('%%%02X'):format(byte:byte()) end))
 end
 
--- Traffic Server 9.2 never answers when the origin replaces a stale copy by a version that lacks the range. A range of a
--- stale copy is therefore ignored, and the edge gets the whole.
+-- Traffic Server 9.2 never answers when the origin replaces a stale copy by a version that lacks the range. The edge
+-- therefore gets the whole object instead of a range of a stale copy.
 local function ignore_range_of_stale_copy()
   if ts.http.get_cache_lookup_status() == TS_LUA_CACHE_LOOKUP_HIT_STALE then ts.client_request.header['Range'] = nil end
   return 0
 end
 
-local function ask_origin()
-  -- A request that fills the cache fetches the whole object, and the range is cut from it. A range ahead of a fill in
-  -- progress (a hit that comes here too) is passed on unchanged.
+local function request_whole_object()
+  -- On a miss, the shield fetches the whole object and answers with the range. If the object is still arriving and the
+  -- range has not arrived yet (a fresh hit), the request goes to the origin unchanged.
   if ts.http.get_cache_lookup_status() ~= TS_LUA_CACHE_LOOKUP_HIT_FRESH then ts.server_request.header['Range'] = nil end
   return 0
 end
 
-local function hear_origin()
+local function read_origin_status()
   ts.ctx.origin_status = ts.server_response.get_status()
   return 0
 end
 
 local function verdict()
-  local lookup, heard = ts.http.get_cache_lookup_status(), ts.ctx.origin_status
-  if heard == 200 or heard == 206 then return 'origin; miss' end
+  local lookup, status = ts.http.get_cache_lookup_status(), ts.ctx.origin_status
+  if status == 200 or status == 206 then return 'origin; miss' end
   if lookup == TS_LUA_CACHE_LOOKUP_HIT_FRESH then return 'shield; hit' end
   if lookup ~= TS_LUA_CACHE_LOOKUP_HIT_STALE then return 'origin; miss' end
-  return heard == 304 and 'shield; hit' or 'shield; stale'
+  return status == 304 and 'shield; hit' or 'shield; stale'
 end
 
 local function answer()
@@ -90,14 +90,14 @@ local function admit()
   request.set_uri_args('')
   ts.ctx.admitted = true
   ts.hook(TS_LUA_HOOK_CACHE_LOOKUP_COMPLETE, ignore_range_of_stale_copy)
-  ts.hook(TS_LUA_HOOK_SEND_REQUEST_HDR, ask_origin)
-  ts.hook(TS_LUA_HOOK_READ_RESPONSE_HDR, hear_origin)
+  ts.hook(TS_LUA_HOOK_SEND_REQUEST_HDR, request_whole_object)
+  ts.hook(TS_LUA_HOOK_READ_RESPONSE_HDR, read_origin_status)
 end
 
 function do_remap()
   ts.ctx.started = ts.now()
   ts.hook(TS_LUA_HOOK_SEND_RESPONSE_HDR, answer)
-  -- An error in admit() would let the request pass, so refuse it.
+  -- Without pcall, Traffic Server would forward the request after an error in admit().
   local ran, problem = pcall(admit)
   if not ran then
     ts.error('shield.lua: ' .. tostring(problem))
