@@ -59,7 +59,7 @@ def main() -> None:
 
 
 class _Worker(BaseHTTPRequestHandler):
-    """Accepts every purge, in place of the edge worker."""
+    """An HTTP server that takes the place of the edge worker and accepts every purge request."""
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
@@ -91,8 +91,11 @@ def make_packages(directory: Path, number: int) -> None:
 
 
 def stack(sandbox: Sandbox, url: str) -> dict[str, Any]:
-    """Creates a bucket, a table, a key and a namespace in the emulated clouds, and returns the stack outputs that name
-    them. `url` is the address of the edge worker."""
+    """Creates the resources that an import needs in the emulated clouds: a bucket, a metadata table, a secret with the
+    purge key, and a key-value namespace.
+
+    Returns stack outputs that name these resources. `url` is the address of the edge worker.
+    """
     account = {"region_name": "us-east-1", "endpoint_url": sandbox.aws_url}
     account |= {"aws_access_key_id": "bench", "aws_secret_access_key": "bench"}
     cast(Any, boto3).client("s3", **account).create_bucket(Bucket="origin")

@@ -143,8 +143,8 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
             [f"arn:aws:kms:*:{account}:key/*"],
             condition={"StringEquals": {"aws:ResourceTag/environment": environment}},
         ),
-        # With this condition the deploy role creates no role that may do more than the boundary, and grants no
-        # permissions to a role without the boundary. It cannot remove a boundary, because it lacks the permission.
+        # With this condition, the deploy role can create roles only with the boundary, and can grant permissions only
+        # to roles with the boundary. The deploy role has no permission to remove a boundary from a role.
         allow(
             [
                 "iam:CreateRole",
@@ -180,7 +180,7 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
 
 
 def boundary_name(environment: str) -> str:
-    """Returns the name of the IAM policy that bounds the roles which an environment's deploy role creates."""
+    """Returns the name of the IAM policy that is the permissions boundary of an environment's roles."""
     return f"artifact-edge-bootstrap-{environment}-boundary"
 
 

@@ -1,4 +1,5 @@
-"""Ports, the health check path, host names, and the certificate of shield machines."""
+"""Values that the edge, the shield machines and DNS share: the machines' ports, health check path, host names and the
+parameter that names their certificate."""
 
 from __future__ import annotations
 

@@ -58,7 +58,9 @@ def tag(tags: Mapping[str, str]) -> pulumi.ResourceTransform:
 
 
 def bound(policy_arn: str) -> pulumi.ResourceTransform:
-    """Returns a Pulumi transform that sets an IAM policy as the permissions boundary of every IAM role."""
+    """Returns a Pulumi transform that sets the IAM policy `policy_arn` as the permissions boundary of every IAM
+    role.
+    """
 
     def transform(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
         if args.type_ != "aws:iam/role:Role":

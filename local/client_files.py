@@ -1,6 +1,8 @@
-"""Files that make another machine a client of the sandbox: `python -m local client-files reader ~/reader | tar -x`.
+"""Creates configuration files for package managers on another machine, with which they use the sandbox:
+`python -m local client-files reader ~/reader | tar -x`.
 
-The network may run in a container, whose paths and loopback addresses mean nothing to the clients outside of it.
+The network may run in a container. Programs outside of a container cannot use its paths and its loopback addresses, so
+the files contain the paths and the proxy's address that the user gives.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ from local.health import edge_authority
 
 @dataclass(frozen=True)
 class OutsideClient(Client):
-    """An identity on another machine. `outside` is its directory there, and `reached_at` the URL of the proxy."""
+    """A client on another machine. `outside` is the client's directory on that machine, and `reached_at` is the URL at
+    which that machine reaches the sandbox's proxy.
+    """
 
     outside: Path = Path()
     reached_at: str = ""
@@ -38,9 +42,10 @@ class OutsideClient(Client):
 
 
 def packed(client: Client, directory: Path, proxy: str) -> bytes:
-    """Returns a tar archive with the client's files, in a folder that has the name of `directory`.
+    """Returns a tar archive with the client's files, in a folder with the last name in the path `directory`.
 
-    The file `environment` sets up a shell, as `python -m local client` does on this machine.
+    A shell on the other machine becomes a client when it reads the file `environment`. On this machine, the exports of
+    `python -m local client` do the same.
     """
     outside = OutsideClient(client.sandbox, client.identity, client.url, outside=directory, reached_at=proxy)
     texts = outside.files(client.token(), edge_authority(client.sandbox).read_text())
@@ -54,7 +59,7 @@ def _exports(client: Client) -> str:
 
 
 def _tar(texts: Mapping[str, str], directory: str) -> bytes:
-    """Packs the files, which only their owner can read."""
+    """Returns a tar archive of the files. After unpacking, only the owner can read them."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         for name, text in texts.items():

@@ -31,9 +31,11 @@ def exports(client: Client) -> Iterator[str]:
 
 
 def environment(client: Client) -> Mapping[str, str]:
-    """Returns the variables with which client programs find the registry, trust it and authenticate.
+    """Returns the environment variables with which client programs find the registry, trust its certificate and
+    authenticate.
 
-    Client programs resolve no names: the proxy of the client location resolves them through the emulated Geo-DNS.
+    Client programs do not resolve the registry's name. The proxy of the client location resolves the name through the
+    emulated Geo-DNS.
     """
     index, authority = f"{client.url}/pypi/simple/", str(client.authority)
     return {

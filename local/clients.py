@@ -43,7 +43,10 @@ class NoClient(Exception):
 
 @dataclass(frozen=True)
 class Client:
-    """One identity at one client location. `url` is the URL of the stack's registry."""
+    """A client of the sandbox: an identity, such as `reader`, that connects from one client location.
+
+    `url` is the URL of the stack's registry.
+    """
 
     sandbox: Sandbox
     identity: str

@@ -49,9 +49,11 @@ def add_edge_zone(sandbox: Sandbox, stack: str, stacks: Path) -> None:
 
 
 def create_boundary(sandbox: Sandbox, stack: str, stacks: Path) -> None:
-    """Creates the IAM policy that the stack's config names as permissions boundary, unless it names none.
+    """Creates the IAM policy that the stack's config names as permissions boundary. Does nothing if the config names
+    none.
 
-    On the real AWS, `bootstrap/` creates the policy. A preview evaluates no permissions, so this policy allows all.
+    On the real AWS, `bootstrap/` creates the policy. The policy of this function allows all actions, because a preview
+    evaluates no permissions.
     """
     config = yaml.safe_load((stacks / f"Pulumi.{stack}.yaml").read_text())["config"]
     name = config.get("artifact-edge:permissions_boundary", "").rpartition("/")[2]

@@ -18,7 +18,7 @@ from local.stack import STACK, LocalStack
 
 
 class BusyError(Exception):
-    """Raised when another `make up` or `make down` is running on the same sandbox."""
+    """Raised when another `make up` or `make down` is running for the same sandbox."""
 
 
 def up(sandbox: Sandbox, report: Report) -> str:

@@ -1,4 +1,5 @@
-"""Probes: scripts that check documented facts of the real clouds, on which this program depends.
+"""Probes check on real clouds the documented facts on which this program depends.
 
-docs/fidelity.md lists the facts. The emulated clouds enforce them, and a probe shows that the real cloud does so too.
+docs/fidelity.md lists the documented facts. The emulated clouds behave as documented too. If a probe finds that a real
+cloud behaves differently, the emulation is wrong as well.
 """

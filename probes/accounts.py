@@ -1,4 +1,4 @@
-"""Probes of IAM and of AWS Certificate Manager."""
+"""Probes of IAM and AWS Certificate Manager, which check permissions boundaries and pending certificates."""
 
 from __future__ import annotations
 

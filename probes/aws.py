@@ -1,4 +1,4 @@
-"""The AWS account in which probes run. Everything that a probe creates is deleted when the probe ends."""
+"""The AWS account in which probes run. When a probe ends, all resources that it created are deleted."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ REGION = "us-east-1"
 
 
 class AwsAccount:
-    """The account of the default credentials. `run` is part of each name, so that simultaneous runs do not collide.
+    """The AWS account of the default credentials.
 
-    `domain` is a domain of the user, for which certificates are requested. No probe writes to its DNS zone.
+    The names of all resources contain `run`, so that the names of simultaneous runs differ. Probes request certificates
+    for `domain`, a domain of the user. No probe changes the DNS zone of the domain.
     """
 
     def __init__(self, run: str, domain: str, cleanup: ExitStack, recording: Recording) -> None:
@@ -28,23 +29,23 @@ class AwsAccount:
         self._recording = recording
 
     def client(self, service: str) -> Any:
-        """Returns a boto3 client, whose answers the recording receives."""
-        # Invalid names of buckets are in the path, because no host can have them.
+        """Returns a boto3 client. The recording stores every response that the client receives."""
+        # Requests contain the bucket's name in the path. An invalid bucket name would not be valid in a host name.
         config = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
         made = cast(Any, boto3).client(service, region_name=REGION, config=config)
         made.meta.events.register("after-call", self._record)
         return made
 
     def name(self, kind: str) -> str:
-        """Returns a name for a resource. The names of two runs differ."""
+        """Returns a name for a resource of the kind `kind`. Another run of the probe gets a different name."""
         return f"artifact-edge-probe-{self._run}-{kind}"
 
     def later(self, remove: Callable[..., Any], **arguments: Any) -> None:
-        """Calls `remove` when the probe ends. What was created last is removed first."""
+        """Registers a function that deletes a resource when the probe ends. The newest resource is deleted first."""
         self._cleanup.callback(remove, **arguments)
 
     def bucket(self, kind: str, *, is_versioned: bool) -> str:
-        """Creates an empty bucket, which the end of the probe removes with its objects, and returns its name."""
+        """Creates an empty bucket and returns its name. The bucket and its objects are deleted when the probe ends."""
         s3, name = self.client("s3"), self.name(kind)
         s3.create_bucket(Bucket=name)
         self.later(s3.delete_bucket, Bucket=name)
@@ -61,7 +62,7 @@ class AwsAccount:
 
 
 def refusal(call: Callable[..., Any], **arguments: Any) -> str:
-    """Makes a call of a boto3 client. Returns the code of the error with which AWS refuses the call, or `accepted`."""
+    """Calls a method of a boto3 client. Returns the error code if AWS refuses the request, and `accepted` otherwise."""
     try:
         call(**arguments)
     except ClientError as error:

@@ -1,4 +1,4 @@
-"""The results of probes, and the list of all probes."""
+"""The types of a probe and of its results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ Cloud = TypeVar("Cloud")
 
 @dataclass(frozen=True)
 class Fact:
-    """A documented fact, and whether the cloud behaved so. `observed` is what the cloud did, in a few words."""
+    """The result of checking one documented fact. `holds` is true if the cloud behaved as documented.
+
+    `text` states the fact. `observed` describes the cloud's behaviour in a few words.
+    """
 
     text: str
     holds: bool
@@ -20,9 +23,10 @@ class Fact:
 
 @dataclass(frozen=True)
 class Probe(Generic[Cloud]):
-    """A check of facts of one cloud. `source` is the document that states the facts.
+    """A check of documented facts of one cloud. `source` names the document that states the facts.
 
-    `check` creates what it needs in the account, yields a result for each fact, and leaves the deletion to the account.
+    `check` creates the resources that it needs in the account that is its argument, and yields a result for each fact.
+    The account deletes the resources afterwards.
     """
 
     name: str

@@ -1,6 +1,7 @@
-"""Records what a cloud answered to a probe, without secrets and without the ids of the account.
+"""Records the responses of a cloud to a probe's requests, without secrets and without IDs of the account.
 
-A recording is a JSON document in `probes/recorded/`. The tests compare the emulated clouds with the recordings.
+A recording is a JSON document in `probes/recorded/`. Tests compare responses of the emulated clouds with the
+recordings.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, cast
 
 DIRECTORY = Path(__file__).with_name("recorded")
 
-# What differs between two runs or names an account, with the text that replaces it.
+# Values that differ between two runs or that identify the account, each with the text that replaces the value.
 _REPLACED = (
     (re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b"), "<uuid>"),
     (re.compile(r"\b[0-9a-f]{32,64}\b"), "<hex>"),
@@ -33,7 +34,11 @@ _KEPT_HEADERS = ("content-type", "retry-after", "cache-control", "cf-cache-statu
 
 @dataclass(frozen=True)
 class Answer:
-    """One response of a cloud: what was called, the HTTP status, the error code or an empty text, and the body."""
+    """One recorded response of a cloud.
+
+    `call` names the API operation, or the method and the path of an HTTP request. `error` is the error code, or empty
+    if the cloud accepted the request.
+    """
 
     call: str
     status: int
@@ -43,19 +48,22 @@ class Answer:
 
 
 class Recording:
-    """The answers of a cloud to one probe, in order. `run` is the part that all names of this run contain."""
+    """The responses of a cloud during one run of a probe, in order.
+
+    `run` is the text that the names of all resources of this run contain. The recording replaces it.
+    """
 
     def __init__(self, run: str) -> None:
         self._run = run
         self.answers: list[Answer] = []
 
     def add(self, call: str, status: int, error: str, headers: Mapping[str, str], body: Any) -> None:
-        """Adds an answer. Secrets, ids and times are replaced."""
+        """Adds a response to the recording, without its secrets and with replaced IDs and times."""
         kept = {name.lower(): value for name, value in headers.items() if name.lower() in _KEPT_HEADERS}
         self.answers.append(Answer(self._clean(call), status, error, self._clean(kept), self._clean(body)))
 
     def write(self, probe: str, directory: Path, day: date) -> Path:
-        """Writes the answers to the file of the probe in `directory`, and returns the file's path."""
+        """Writes the recording to the file `<probe>.json` in `directory`, and returns the path of the file."""
         file = directory / f"{probe}.json"
         document = {"probe": probe, "date": day.isoformat(), "answers": [vars(answer) for answer in self.answers]}
         file.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n")
@@ -76,12 +84,12 @@ class Recording:
 
 
 def read(file: Path) -> list[Answer]:
-    """Returns the answers in a recording."""
+    """Returns the responses in a recording's file."""
     return [Answer(**answer) for answer in json.loads(file.read_text())["answers"]]
 
 
 def differences(recorded: Sequence[Answer], now: Sequence[Answer]) -> list[str]:
-    """Returns a line for each answer that differs from the recorded one in its call, status or error code."""
+    """Returns a line of text for each response whose operation, status or error code differs from the recorded one."""
     found = [
         f"{_shown(new)} was recorded as {_shown(old)}"
         for old, new in zip(recorded, now, strict=False)

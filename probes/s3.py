@@ -1,4 +1,4 @@
-"""Probes of Amazon S3: names of buckets, replication rules, and conditional copies."""
+"""Probes of Amazon S3, which check bucket names, replication rules and conditional copies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Probes of Workers Cache and of Workers KV."""
+"""Probes of Workers Cache and Workers KV, which check caching, purges, and the limits of bulk reads."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _purges(zone: Zone) -> Iterator[Fact]:
 
 
 def _is_same(first: httpx.Response, second: httpx.Response) -> bool:
-    """Returns whether one call of the cached entrypoint made both answers."""
+    """Returns whether both responses come from the same call of the cached entrypoint, so that one was cached."""
     return "x-call" in first.headers and first.headers["x-call"] == second.headers.get("x-call")
 
 

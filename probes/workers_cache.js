@@ -1,5 +1,6 @@
-// The script of the probe of Workers Cache. Each call of the cached entrypoint returns another number in the header
-// `x-call`, so that two answers with the same number come from one call. The query sets headers of the response.
+// The worker script that the probe of Workers Cache deploys. Each call of the cached entrypoint returns a new value in
+// the header `x-call`. Two responses with the same value come from one call. The URL's query sets headers of the
+// response.
 
 import { WorkerEntrypoint } from "cloudflare:workers";
 

@@ -1,4 +1,4 @@
-"""The Cloudflare zone in which probes deploy workers. Everything that a probe creates is deleted at its end."""
+"""The Cloudflare zone in which probes deploy workers. When a probe ends, all resources that it created are deleted."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from cloudflare import Cloudflare, CloudflareError
 
 from probes.recording import Recording
 
-# The certificate of a new hostname and the route of a new script are at all locations within this time.
+# After this time, Cloudflare serves a new hostname's certificate and a new script's route at all locations.
 _PATIENCE_SECONDS = 120.0
 _PAUSE_SECONDS = 1.0
 
 
 class ZoneError(Exception):
-    """The probe cannot run in the zone. The message names the zone and the way out."""
+    """Raised when a probe cannot run in the Cloudflare zone. The message names the zone and says what to do."""
 
 
 class Zone:
-    """An active zone, named `zone`, of the account of `api`.
+    """The active Cloudflare zone with the name `zone`. `api` is a client with the token of the zone's account.
 
-    `run` is part of each name, so that simultaneous runs do not collide. `http` sends requests to the deployed workers.
+    The names of all resources contain `run`, so that the names of simultaneous runs differ. `http` sends requests to
+    the deployed workers.
     """
 
     def __init__(
@@ -42,12 +43,13 @@ class Zone:
         self._recording = recording
 
     def later(self, remove: Callable[..., Any], *values: str, **arguments: str) -> None:
-        """Calls `remove` when the probe ends. What was created last is removed first."""
+        """Registers a function that deletes a resource when the probe ends. The newest resource is deleted first."""
         self._cleanup.callback(remove, *values, **arguments)
 
     def publish(self) -> None:
-        """Gives the probe's script a hostname in the zone, and waits until the script answers there."""
-        # Cloudflare answers by the worker, and never connects to this address, the discard prefix (RFC 6666).
+        """Routes a hostname in the zone to the probe's script, and waits until the script answers requests there."""
+        # The worker answers all requests, so Cloudflare never connects to this address in the discard prefix (RFC
+        # 6666).
         record = self.api.dns.records.create(
             zone_id=self._id, name=self._host, type="AAAA", content="100::", proxied=True, ttl=1
         )
@@ -57,7 +59,7 @@ class Zone:
         self.until(self._answers, f"{self._host} does not answer")
 
     def deploy(self, source: str, cache: Mapping[str, bool], *, cross_version: bool) -> None:
-        """Deploys a worker script. `cache` says for each entrypoint whether Workers Cache is before it."""
+        """Deploys a worker script. `cache` says for each entrypoint whether Workers Cache stores its responses."""
         self.api.workers.scripts.update(
             self.name,
             account_id=self.account,
@@ -71,13 +73,13 @@ class Zone:
         )
 
     def send(self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> httpx.Response:
-        """Sends a request to the deployed script, and records the answer."""
+        """Sends a request to the deployed script, and records and returns the response."""
         answer = self._http.request(method, f"https://{self._host}{path}", headers=dict(headers or {}))
         self._recording.add(f"{method} {path}", answer.status_code, "", answer.headers, None)
         return answer
 
     def until(self, condition: Callable[[], bool], problem: str) -> None:
-        """Waits until the condition holds. Raises ZoneError with the problem when it does not hold in two minutes."""
+        """Waits until `condition` returns true. Raises ZoneError with the text `problem` after two minutes."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while not condition():
             if time.monotonic() > deadline:
@@ -85,8 +87,9 @@ class Zone:
             time.sleep(_PAUSE_SECONDS)
 
     def refusal(self, call: Callable[..., Any], *values: str, **arguments: Any) -> str:
-        """Makes a call of the API. Returns the first code of the error with which Cloudflare refuses the call, or
-        `accepted`."""
+        """Calls a method of the Cloudflare API. Returns the first error code if Cloudflare refuses the request, and
+        `accepted` otherwise.
+        """
         try:
             call(*values, account_id=self.account, **arguments)
         except CloudflareError as error:

@@ -9,7 +9,7 @@ from registry.ecosystems import images, npm, oci, packument, simple
 from registry.ecosystems.packages import Reference
 from registry.target import Target
 
-# The number of npm signatures in one database transaction, which accepts at most MOST_WRITES writes.
+# The most npm signatures that one database transaction writes. A transaction accepts at most MOST_WRITES writes.
 _SIGNED_TOGETHER = 50
 
 

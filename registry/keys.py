@@ -54,8 +54,8 @@ def initialize(environment: str, domain: str, region: str, kv_token: str) -> lis
     `kv_token` is a Cloudflare API token that may edit Workers KV; functions write token entries with it. Raises
     RegistryError when the token is empty and its secret does not exist yet, after writing the other secrets.
 
-    The next run completes an interrupted one: the certificate authority is written first, and later certificates are
-    signed by the stored authority.
+    If a run is interrupted, a second run creates the missing secrets. The certificate authority is stored first, so
+    that the same authority signs the certificates in a second run.
     """
     manager = cast(Any, boto3).client("secretsmanager", region_name=region)
     written: list[str] = []

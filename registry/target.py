@@ -38,7 +38,7 @@ class _Part(BaseModel):
 
 
 class Retention(_Part):
-    """The retention of immutable objects: no version can be deleted for `days` days (infra/blobs, `Lock`)."""
+    """The retention of immutable objects, whose versions cannot be deleted for `days` days (infra/blobs, `Lock`)."""
 
     mode: Literal["governance", "compliance"]
     days: int
@@ -147,7 +147,7 @@ class Target(_Part):
         return npm_signer(self.environment, self.home_region, self.repository)
 
     def purges(self) -> WorkerPurges:
-        """Returns a client of the edge worker's purges, which reads the signing key from the stack's secret."""
+        """Returns a client that sends purge requests to the edge worker, signed with the key in the stack's secret."""
         return WorkerPurges(self.url, self._purge_key, edge_http(self.url))
 
     def _purge_key(self) -> str:

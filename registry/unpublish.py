@@ -1,8 +1,8 @@
 """Unpublishes a version, within the policy or by force.
 
-The policy is npm's (docs.npmjs.com/policies/unpublish): within 72 hours, and only while no package in the registry
-depends on the version. Nothing is deleted: the edge refuses the version, and its objects move under `quarantine/` for
-investigation.
+The policy is npm's (docs.npmjs.com/policies/unpublish): a version can be unpublished within 72 hours, and only while no
+package in the registry depends on it. No object is deleted. The edge refuses requests for the version, and its objects
+move to the prefix `quarantine/` for investigation.
 """
 
 from __future__ import annotations

@@ -71,8 +71,10 @@ def compose(stack: Stack) -> None:
 
 
 def tag_and_protect(stack: Stack) -> None:
-    """Adds tags to every resource of the stack. As the config says, limits the permissions of IAM roles, and protects
-    resources that cannot be created again.
+    """Registers transforms that add tags to every resource of the stack.
+
+    If the config says so, transforms also set the permissions boundary of IAM roles, and protect irreplaceable
+    resources from deletion.
     """
     tags = {
         "project": PROJECT,

@@ -29,12 +29,12 @@ class Lock:
 class BlobsArgs:
     """Arguments of a component that creates the buckets of the origin.
 
-    Names of buckets begin with `prefix` and are unique across all accounts. `regions` lists the regions that keep
-    copies. The first is the primary, which receives publications. `readers` are the only principals that may get and
-    list objects: role ARNs on AWS, IAM members on Google Cloud. `keys` maps each region to the encryption key of its
-    data: an ARN on AWS, a name on Google Cloud. An overwritten or deleted object can be restored for `noncurrent_days`.
-    `lock` sets how long versions cannot be deleted. Access logs are kept for `log_days`. `removable` allows the
-    deletion of buckets that still hold objects.
+    The names of the buckets begin with `prefix`. No other account of the cloud may use these names. There is one bucket
+    in each of `regions`. Publishers write to the bucket in the first region, the primary. `readers` are the only
+    principals that may get and list objects: role ARNs on AWS, IAM members on Google Cloud. `keys` maps each region to
+    the encryption key of its data: an ARN on AWS, a name on Google Cloud. An overwritten or deleted object can be
+    restored for `noncurrent_days`. `lock` sets how long versions cannot be deleted. Access logs are kept for
+    `log_days`. `removable` allows the deletion of buckets that still hold objects.
     """
 
     prefix: str

@@ -75,8 +75,8 @@ def replication(places: Sequence[Bucket], keys: Sequence[str]) -> Iterator[State
     yield key_use("kms:Decrypt", source, keys[0])
     for destination, key in zip(destinations, keys[1:], strict=True):
         yield key_use("kms:Encrypt", destination, key)
-        # S3 decrypts the bucket key of the replica to verify its integrity, and objects stay FAILED without this
-        # permission (S3 User Guide, "Amazon S3 Bucket Keys and replication").
+        # S3 decrypts the destination's S3 Bucket Key to verify the integrity of the key. Without this permission, the
+        # replication of every object fails (S3 User Guide, "Amazon S3 Bucket Keys and replication").
         yield key_use("kms:Decrypt", destination, key)
 
 

@@ -46,9 +46,10 @@ class MetadataApiBinding:
 class EdgeArgs:
     """Arguments of the component that creates the edge.
 
-    `zone_name` is an active Cloudflare zone of the account that serves this stack alone. `hostname` is the name that
-    clients use; it belongs to another domain. `bundle` is the compiled worker. `purge_key` verifies the registry's
-    purges. Without a `metadata_api` a token is valid only once the worker's key-value store has its entry.
+    `zone_name` is an active Cloudflare zone of the account. No other stack uses this zone. `hostname` is the name that
+    clients use. It belongs to another domain. `bundle` is the compiled worker. The worker verifies the signature of the
+    registry's purge requests with `purge_key`. Without a `metadata_api`, the worker accepts a new token only after its
+    key-value store has an entry for the token.
     `reserved_python_names` are patterns of Python project names. A request for such a project by a token without the
     grant gets 403 instead of 404.
     """

@@ -24,8 +24,8 @@ _COMPATIBILITY_DATE = "2026-11-01"
 # Store").
 _TLS = {"ssl": "strict", "min_tls_version": "1.2", "always_use_https": "on"}
 
-# Whether Workers Cache answers for an entrypoint of the worker. The default one authenticates each client, so it must
-# run for each request (Cloudflare Workers, "Workers Cache", "Per-entrypoint caching").
+# For each entrypoint of the worker, whether Workers Cache stores its responses. The default entrypoint authenticates
+# each client, so it must run for each request (Cloudflare Workers, "Workers Cache", "Per-entrypoint caching").
 _ENTRYPOINTS: dict[str, cloudflare.WorkersScriptExportsArgsDict] = {
     "default": {"type": "worker", "cache": {"enabled": False}},
     "Objects": {"type": "worker", "cache": {"enabled": True}},

@@ -20,8 +20,10 @@ def read_stream(table_arn: str) -> Statement:
 
 
 def list_streams() -> Statement:
-    """Returns the permission to list DynamoDB streams, which Lambda needs. The action has no resource type, so IAM
-    evaluates it only against `*` (Service Authorization Reference, "Actions defined by Amazon DynamoDB").
+    """Returns the permission to list DynamoDB streams, which a Lambda function needs to read a stream.
+
+    The action has no resource type, so IAM evaluates the permission only against the resource `*` (Service
+    Authorization Reference, "Actions defined by Amazon DynamoDB").
     """
     return allow(["dynamodb:ListStreams"], "*", sid="Streams")
 

@@ -15,7 +15,7 @@ from infra.serverless import SourcesArgs
 
 
 def code_prefix(prefix: str) -> str:
-    """Returns the prefix of the names of the code's bucket and of its key ring."""
+    """Returns the prefix of the names of the bucket that stores the services' source code, and of its key ring."""
     return f"{prefix}-code"
 
 

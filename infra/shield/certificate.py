@@ -21,10 +21,11 @@ _TTL_SECONDS = 60
 
 @dataclass(frozen=True)
 class ShieldCertificateArgs:
-    """Arguments of the certificate for the names of all shield machines.
+    """Arguments of the component that creates the certificate of all shield machines.
 
-    `zone_id` is the public zone of `zone_name` on Route 53. `parameter` is the name of the parameter with the
-    certificate's ARN in `region`. `role` is the name of the machines' role on AWS.
+    `zone_id` is the ID of the public Route 53 zone `zone_name`. `parameter` is the name of the Parameter Store
+    parameter that will hold the certificate's ARN. The certificate and the parameter are in `region`. `role` is the
+    name of the machines' IAM role.
     """
 
     zone_id: pulumi.Input[str]
@@ -35,7 +36,9 @@ class ShieldCertificateArgs:
 
 
 class ShieldCertificate(pulumi.ComponentResource):
-    """A certificate for all shield machines, its validation in Route 53, and the permission to export it."""
+    """The certificate of all shield machines, its validation record in Route 53, the parameter with its ARN, and the
+    machines' permission to export it.
+    """
 
     arn: pulumi.Output[str]
 
@@ -48,12 +51,12 @@ class ShieldCertificate(pulumi.ComponentResource):
             domain_name=f"*{host_suffix(args.zone_name)}",
             key_algorithm="EC_prime256v1",
             validation_method="DNS",
-            # Only a certificate that was requested with this option can be exported; the option cannot change later
-            # (AWS Certificate Manager API Reference, "CertificateOptions").
+            # A certificate can be exported only if it was requested with this option. The option cannot be changed
+            # later (AWS Certificate Manager API Reference, "CertificateOptions").
             options={"export": "ENABLED"},
             opts=child,
         )
-        # ACM renews the certificate without further steps for as long as this record exists.
+        # ACM renews the certificate automatically as long as this DNS record exists.
         validation = certificate.domain_validation_options[0]
         record = aws.route53.Record(
             f"{name}-validation",

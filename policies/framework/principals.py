@@ -98,7 +98,7 @@ def _is_outside(key: str, value: str, accounts: Collection[str], organizations: 
     if key in _ORGANIZATION_KEYS | _PATH_KEYS:
         return value.split("/")[0] not in organizations
     if not _is_specific(key, value) or key not in _ACCOUNT_KEYS | _ARN_KEYS:
-        return False  # `is_restricted` handles values that name no account
+        return False  # other functions check values without an account ID (`is_restricted`)
     return _account_of(value) not in {*accounts, ""}
 
 

@@ -45,8 +45,8 @@ _WRITERS = [
     "*-replication",
     "serviceAccount:project-[0-9]*@storage-transfer-service.iam.gserviceaccount.com",
 ]
-# The secrets, and the SSM parameter, that each role may read (docs/architecture.md, "Between the tiers"). The name of
-# the role ends with the key.
+# For each role, the secrets and the SSM parameter that it may read (docs/architecture.md, "Between the tiers"). The
+# keys are the ends of the roles' names.
 _READERS: Mapping[str, Sequence[SecretName | Literal["shield-certificate"]]] = {
     "shield": ["shield", "shield-certificate"],
     "metadata-api": ["metadata-api"],

@@ -21,7 +21,7 @@ _TRIES = 5
 _RELEASES = ("version", "file", "manifest")
 
 _Writes = dict[Key, Put]
-# The metadata records that were read, and None for those that do not exist.
+# The database items of metadata records by partition and name. A record that does not exist maps to None.
 _Read = dict[Key, Item | None]
 
 
@@ -159,9 +159,9 @@ class Facts:
         return {key: found.get(key) for key in keys}
 
     def _writes(self, artifact: Artifact, by: audit.By, at: str, there: _Read) -> _Writes:
-        """Returns the writes for an artifact, or none if all its metadata records exist already.
+        """Returns the database writes for an artifact, or no writes if all its metadata records exist already.
 
-        `there` maps the keys of these records to the database items, or to None for missing items.
+        `there` maps the keys of the artifact's records to the database items, or to None for missing items.
         """
         writes = [write for change in artifact.changes for write in _changed(artifact.title, change, at, there)]
         if not writes:

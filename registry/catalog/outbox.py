@@ -1,12 +1,13 @@
 """The outbox: changes that the registry still has to deliver to readers.
 
-The transaction that makes a change also writes an intent, which names what changed. To deliver an intent, the
-registry renders the documents, quarantines withdrawn objects and purges both at the edge.
+The transaction that makes a change also writes an intent, which names what changed. To deliver an intent, the registry
+renders the documents, quarantines withdrawn objects and purges both at the edge.
 
-The outbox then keeps the intent for one repetition, after cached copies expire. The repetition corrects a PoP that
-the purge did not reach, and a document that a slower publisher overwrote. Delivery is idempotent.
+The outbox then keeps the intent for one repetition, after cached copies expire. The repetition corrects a PoP that the
+purge did not reach, and a document that a slower publisher overwrote. Delivery is idempotent.
 
-The edge limits purges. Objects that the edge does not purge now become separate intents, with one purge request each.
+The edge limits the rate of purges. When the edge refuses a purge, the outbox gets separate intents with the objects
+that are not purged yet. Each of these intents needs one purge request.
 """
 
 from __future__ import annotations
@@ -31,10 +32,10 @@ _KEPT_SECONDS = 7 * 86_400
 # The pause in seconds before the first retry of a failed delivery. Each retry doubles the pause.
 _FIRST_PAUSE = 2.0
 _LONGEST_PAUSE = 600.0
-# The time after which the registry tries again to purge what the edge did not purge because of its limit: the edge
-# accepts 5 requests a minute (workers/edge/src/purges.ts).
+# Seconds after which the registry repeats a purge that the edge refused because of its rate limit. The edge accepts 5
+# purge requests a minute (workers/edge/src/purges.ts).
 _LIMITED_PAUSE = 12.0
-# The number of objects in one purge request.
+# The most objects in one purge request.
 _PURGED_AT_ONCE = 100
 _PENDING, _REPEAT, _DEAD = "pending", "repeat", "dead"
 
@@ -102,9 +103,9 @@ class Outbox:
         return list(self._in(_REPEAT))
 
     def record_delivery(self, intent: Intent, time: float) -> None:
-        """Schedules the second delivery of a change REPEAT_SECONDS after `time`.
+        """Records that a change was delivered, and schedules its second delivery REPEAT_SECONDS after `time`.
 
-        Deletes the intent of a change that is delivered twice, and an intent that only purges objects.
+        After the second delivery, the method deletes the intent. It also deletes an intent that only purges objects.
         """
         if intent.state == _REPEAT or intent.stale:
             self._replace(intent, None)
@@ -112,7 +113,11 @@ class Outbox:
             self._replace(intent, replace(intent, state=_REPEAT, due=time + REPEAT_SECONDS, tries=0, error=""))
 
     def record_limit(self, intents: Sequence[Intent], keys: Sequence[str], time: float) -> None:
-        """Records the delivery of changes after the edge, because of its limit, did not purge the objects `keys`."""
+        """Records that changes were delivered, except that the edge did not purge the objects `keys` because of its
+        rate limit.
+
+        Later purges of these objects become separate intents.
+        """
         at = min([intent.at for intent in intents if intent.state == _PENDING], default=now())
         for start in range(0, len(keys), _PURGED_AT_ONCE):
             part = keys[start : start + _PURGED_AT_ONCE]
@@ -140,7 +145,7 @@ class Outbox:
         return (_intent(item) for item in self._repository.items(PARTITION, prefix=f"{state}#"))
 
     def _replace(self, old: Intent | None, new: Intent | None) -> None:
-        """Adds, replaces or deletes an item of the outbox. Does nothing if another process has changed it since."""
+        """Adds, replaces or deletes an intent in the database. Does nothing if another process has changed `old`."""
         is_moved = old is not None and (new is None or new.name != old.name)
         gone = [Delete(PARTITION, old.name, Unchanged(old.version))] if old and is_moved else []
         put = (

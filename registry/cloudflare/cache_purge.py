@@ -1,7 +1,7 @@
 """Purges changed documents from the edge's cache, and writes the quarantine list to Workers KV.
 
-The edge worker purges its cache on request (workers/edge/src/purges.ts). Cloudflare's API cannot purge it
-(developers.cloudflare.com/workers/cache/purge).
+The edge worker purges its own cache when it receives a signed request (workers/edge/src/purges.ts). Cloudflare's API
+cannot purge the cache of a worker (developers.cloudflare.com/workers/cache/purge).
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _AT_ONCE = 100
 
 @dataclass(frozen=True)
 class WorkerPurges:
-    """A client of the edge worker's purges. `url` is the address at which clients reach the worker.
+    """Sends purge requests to the edge worker. `url` is the address at which clients reach the worker.
 
-    `read_key` returns the key that signs requests. The client reads the key for each purge.
+    `read_key` returns the key that signs the requests, and is called for each purge.
     """
 
     url: str
@@ -55,7 +55,7 @@ class WorkerPurges:
         try:
             return self.http.request("POST", self.url + _PATH, body=body, headers=headers).status
         except urllib3.exceptions.HTTPError as error:
-            # After retries, urllib3 keeps the error of the last one as `reason`.
+            # If retries have failed, the attribute `reason` contains the error of the last one.
             cause = getattr(error, "reason", None) or error
             raise PurgeError(f"the edge was not purged: {self.url} does not answer: {type(cause).__name__}") from None
 

@@ -1,7 +1,7 @@
-"""The connection pool with which the registry calls the edge worker at the clients' hostname.
+"""The connection pool with which the registry sends requests to the edge worker, at the hostname that clients use.
 
-In a sandbox no public DNS name resolves, and the edge has a private certificate authority. Two variables of the
-environment then name a proxy and the authority's file.
+A sandbox has no public DNS and has its own certificate authority. Two environment variables name the sandbox's proxy
+and the file with the authority's certificate.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _TIMEOUT = urllib3.Timeout(connect=3, read=10)
 
 
 def edge_http(url: str) -> Http:
-    """Returns the connection pool for requests to the edge worker at `url`. It sends each request once."""
+    """Returns the connection pool for requests to the edge worker at `url`. The pool does not retry requests."""
     settings: Mapping[str, Any] = {
         "timeout": _TIMEOUT,
         "retries": False,

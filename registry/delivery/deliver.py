@@ -32,8 +32,9 @@ class PassReport:
     """The result of one pass of the outbox relay.
 
     `lag` is the age in seconds of the oldest change that readers do not see yet. `left` is the number of due changes
-    that the pass did not try to deliver, because its time was over. `limited` is the number of changes that are
-    delivered except for purges, because the edge limits purges. A later pass purges their objects.
+    that the pass did not try to deliver, because its time was over. `limited` is the number of changes that were
+    delivered, except that the edge did not purge all their objects because of its rate limit. A later pass purges the
+    remaining objects.
     """
 
     delivered: int
@@ -47,7 +48,11 @@ class PassReport:
 
 @dataclass
 class Delivered:
-    """The numbers of changes that were delivered completely and except for purges, and the reasons for failures."""
+    """The result of delivering several changes.
+
+    `delivered` counts the changes that were delivered completely. `limited` counts those that were delivered, except
+    that some purges are still missing. `failed` has one reason for each failed change.
+    """
 
     delivered: int = 0
     limited: int = 0

@@ -18,7 +18,9 @@ class PurgeError(RegistryError):
 
 
 class PurgesLimited(Exception):
-    """Raised when the edge accepts no more purges now. `keys` are the objects that are not purged yet."""
+    """Raised when the edge refuses a purge because of its rate limit. `keys` are the keys of the objects that are not
+    purged yet.
+    """
 
     def __init__(self, keys: Sequence[str]) -> None:
         super().__init__(f"the edge limits purges; {len(keys)} objects are purged later")
@@ -31,7 +33,7 @@ class EdgeNetwork(Protocol):
     def purge(self, keys: Sequence[str]) -> None:
         """Purges the objects from the cache of every PoP. Copies in isolates and shields expire within seconds.
 
-        Raises PurgesLimited when the edge accepts no more purges now.
+        Raises PurgesLimited when the edge refuses a purge because of its rate limit.
         """
         ...
 

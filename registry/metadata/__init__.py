@@ -12,18 +12,18 @@ from typing import Any, Protocol
 
 from registry import RegistryError
 
-# The number of writes in one transaction (Amazon DynamoDB, "TransactWriteItems"). Spanner would accept 80,000 changed
-# cells.
+# The most writes in one transaction (Amazon DynamoDB, "TransactWriteItems"). Spanner's limit of 80,000 changed cells is
+# higher.
 MOST_WRITES = 100
 
-# The size of all items in one transaction together (Amazon DynamoDB, "TransactWriteItems").
+# The most bytes of all items together in one transaction (Amazon DynamoDB, "TransactWriteItems").
 MOST_TRANSACTION_BYTES = 4 * 1024 * 1024
-# The size of one item, with the names of its attributes: 400 KB (Amazon DynamoDB, "Quotas").
+# The most bytes of one item, including the names of its attributes: 400 KB (Amazon DynamoDB, "Quotas").
 MOST_ITEM_BYTES = 400_000
-# The sizes of an item's partition key and sort key (Amazon DynamoDB, "Quotas").
+# The most bytes of an item's partition key and of its sort key (Amazon DynamoDB, "Quotas").
 MOST_PARTITION_BYTES, MOST_NAME_BYTES = 2048, 1024
-# The size of an item besides its keys and its document: the names of its attributes, and two numbers, `version` and
-# `expires`, of at most 21 bytes each.
+# The bytes of an item in addition to its keys and its document: the names of its attributes, and the numbers `version`
+# and `expires` of at most 21 bytes each.
 _ATTRIBUTES_BYTES = len("pk" + "sk" + "document" + "version" + "expires") + 2 * 21
 
 
@@ -61,7 +61,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Always:
-    """The condition that always holds, whether or not the item exists."""
+    """A condition that is always true, also if the item does not exist."""
 
 
 @dataclass(frozen=True)

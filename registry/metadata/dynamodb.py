@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from registry.metadata import Absent, Busy, Condition, Conflict, Delete, Item, Key, Put, Unchanged, Write, checked
 
-# The number of items in one read (Amazon DynamoDB, "BatchGetItem").
+# The most items that one BatchGetItem request reads (Amazon DynamoDB, "BatchGetItem").
 _MOST_READS = 100
 _TRIES = 10
 _LONGEST_PAUSE = 1.0  # seconds between two attempts of a transaction or a read

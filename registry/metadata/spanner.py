@@ -73,7 +73,7 @@ class SpannerRepository:
         if not names:
             return {}
         with self._connection() as connection, connection.cursor() as cursor:
-            # One round trip, with one statement for each partition.
+            # The pipeline sends one statement for each partition and waits only once for all results.
             cursor.executemany(READ_NAMED, list(names.items()), returning=True)
             found: dict[Key, Item] = {}
             for partition in names:
@@ -162,7 +162,7 @@ class SpannerRepository:
 
 
 def _by_partition(keys: Collection[Key]) -> Mapping[str, list[str]]:
-    """Groups the keys by partition: returns the names of the items in each partition, without duplicates."""
+    """Returns the names of the items to read by partition, without duplicates."""
     names: dict[str, list[str]] = {}
     for partition, name in dict.fromkeys(keys):
         names.setdefault(partition, []).append(name)

@@ -32,7 +32,7 @@ _COPIED_HEADERS = (
 
 @dataclass(frozen=True)
 class FailedObject:
-    """The newest version of an object, with the replication status FAILED. `head` is S3's answer to HeadObject."""
+    """An object whose newest version has the replication status FAILED. `head` is S3's response to HeadObject."""
 
     key: str
     head: dict[str, Any]
@@ -43,7 +43,7 @@ class FailedObject:
 
 
 class FailedReplication:
-    """The failed replications of a bucket. `s3` is a client for the bucket's region."""
+    """Finds and repeats failed replications of the objects in a bucket. `s3` is a client for the bucket's region."""
 
     def __init__(self, s3: Any, bucket: str) -> None:
         self._s3 = s3
@@ -73,7 +73,8 @@ class FailedReplication:
                 Key=found.key,
                 CopySource={"Bucket": self._bucket, "Key": found.key, "VersionId": found.head["VersionId"]},
                 IfMatch=found.head["ETag"],
-                # S3 refuses a copy of an object to its own key that does not replace, for example, the metadata.
+                # S3 refuses to copy an object to its own key unless the request replaces something, such as the
+                # metadata.
                 MetadataDirective="REPLACE",
                 Metadata=found.head["Metadata"],
                 ChecksumAlgorithm="SHA256",

@@ -35,7 +35,7 @@ from registry.metadata import Absent, Conflict, Item, Put, Unchanged, Write
 from registry.target import Target
 from registry.tokens.grants import checked
 
-_BYTES = 32  # random bytes in a token's text: 256 bits
+_BYTES = 32  # the number of random bytes in a token's text
 _LONGEST_SECONDS = 366 * 86_400
 _SHORTEST_SECONDS = 60
 _UNITS = {"m": 60, "h": 3_600, "d": 86_400}

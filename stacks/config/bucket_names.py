@@ -1,4 +1,5 @@
-"""The names of a stack's buckets, and the messages for names that S3 or Cloud Storage would refuse."""
+"""Builds the names of a stack's buckets from the stack's config, and reports names that S3 or Cloud Storage would
+refuse."""
 
 from __future__ import annotations
 
@@ -16,26 +17,26 @@ from stacks.config.sections import StackConfig
 # The longest name of a bucket without dots: S3 User Guide, "General purpose bucket naming rules"; Cloud Storage, "About
 # Cloud Storage buckets", "Bucket names".
 _MOST_CHARACTERS = 63
-# Cloud Storage refuses names that contain `google` or close misspellings of it (the same page).
+# Cloud Storage refuses names that contain `google` or close misspellings of it ("About Cloud Storage buckets").
 _GOOGLE = re.compile(r"g[o0][o0]g[l1]e")
 
 
 def bucket_prefix(environment: str, config: StackConfig) -> str:
     """Returns the prefix of the names of a stack's buckets.
 
-    The prefix begins with the environment's, so that the permissions of the environment's deploy role cover the
-    buckets.
+    The prefix begins with `artifact-edge-<environment>`, so that the permissions of the environment's deploy role cover
+    the buckets.
     """
     return f"{PROJECT}-{environment}-{config.name}" if config.name_in_buckets else f"{PROJECT}-{environment}"
 
 
 def standby_prefix(prefix: str) -> str:
-    """Returns the prefix of the names of the standby's buckets on Cloud Storage."""
+    """Returns the prefix of the names of the standby buckets on Cloud Storage."""
     return f"{prefix}-standby"
 
 
 def problems_of_buckets(environment: str, config: StackConfig) -> Iterator[str]:
-    """Yields a message for a name of the config that makes names of buckets too long or forbidden."""
+    """Yields an error message for each name in the config that would make bucket names too long or invalid."""
     buckets = list(_buckets(bucket_prefix(environment, config), config))
     longest = max((bucket.name for bucket in buckets), key=len)
     excess = len(longest) - _MOST_CHARACTERS
@@ -50,7 +51,7 @@ def problems_of_buckets(environment: str, config: StackConfig) -> Iterator[str]:
 
 
 def _buckets(prefix: str, config: StackConfig) -> Iterator[Bucket]:
-    """Yields every bucket of a stack, those for access logs included."""
+    """Yields every bucket of a stack, including the buckets for access logs."""
     blobs = config.blobs
     found = [(prefix, bucket) for bucket in (s3_buckets if blobs.store == "s3" else gcs_buckets)(prefix, blobs.regions)]
     on_google = [(standby_prefix(prefix), blobs.standby)] if blobs.standby else []

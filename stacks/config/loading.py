@@ -38,12 +38,14 @@ class Stack:
 
     @property
     def prefix(self) -> str:
-        """The prefix of names that are unique within an account or a project."""
+        """The prefix of the names of resources, except buckets. Such names must be unique within an account or
+        project.
+        """
         return f"{PROJECT}-{self.environment}"
 
     @property
     def bucket_prefix(self) -> str:
-        """The prefix of names of buckets, which are unique across all accounts."""
+        """The prefix of the names of buckets. Such names must be unique among all accounts of a cloud."""
         return bucket_prefix(self.environment, self.config)
 
     def secret(self, name: SecretName) -> str:

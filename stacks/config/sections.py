@@ -31,8 +31,8 @@ from stacks.config.values import (
     wrong,
 )
 
-# A domain name has at most 253 characters (RFC 1035, 2.3.4). The longest name of a machine, such as
-# `ap-southeast-1-9.shield.`, takes 40 of them at most.
+# The longest domain that a stack can use. Names in DNS have at most 253 characters (RFC 1035, 2.3.4), and the stack
+# adds at most 40 characters for the name of a machine, such as `ap-southeast-1-9.shield.`.
 _LONGEST_DOMAIN = 213
 
 

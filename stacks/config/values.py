@@ -103,7 +103,9 @@ StoreRegion = Annotated[str, AfterValidator(_region_of_store), WithJsonSchema({"
 
 
 def _matching(pattern: re.Pattern[str], fault: str) -> AfterValidator:
-    """Returns a validator that refuses other texts. Its message is the text in quotes, followed by `fault`."""
+    """Returns a validator that refuses texts which do not match the pattern. The error message is the text in quotes,
+    followed by `fault`.
+    """
 
     def check(text: str) -> str:
         if not pattern.fullmatch(text):

@@ -21,8 +21,11 @@ class Database(Protocol):
 
 @dataclass(frozen=True)
 class Partition:
-    """A partition of Spanner's change stream. All its changes until `position` (RFC 3339) have reached the edge. The
-    follower reads the partition once all partitions in `waits_for` have ended."""
+    """A partition of Spanner's change stream, with the follower's position in it.
+
+    The edge has received all changes of the partition until the time `position` (RFC 3339). The follower starts to read
+    the partition after all partitions in `waits_for` have ended.
+    """
 
     token: str
     waits_for: frozenset[str]
@@ -30,7 +33,7 @@ class Partition:
 
 
 class Positions:
-    """The stored positions: the rows of `table` (infra/metadata/positions.sql)."""
+    """Stores the follower's positions in the database table `table` (infra/metadata/positions.sql)."""
 
     def __init__(self, database: Database, table: str) -> None:
         self._database = database

@@ -10,10 +10,11 @@ import { keyTag } from "./cache_tags";
 import { keyOf, PACKAGE_TAG_HEADER, placeIn } from "./l1";
 import { fetchFromShields } from "./shield_nodes";
 
-const NOT_STORED = "no-store"; // without it, the cache would keep a 200 for 2 hours, and a 404 for 3 minutes
+// Without Cache-Control, Workers Cache would store a 200 response for 2 hours, and a 404 response for 3 minutes.
+const NOT_STORED = "no-store";
 
-// The headers of a shield's response that are passed on. Others, such as Set-Cookie, would prevent Workers Cache from
-// storing the response.
+// The headers of a shield's response that the response to Workers Cache contains. Other headers, such as Set-Cookie,
+// would prevent Workers Cache from storing the response.
 const PASSED_HEADERS = [
   "cache-control",
   "content-encoding",
@@ -32,7 +33,7 @@ const PASSED_HEADERS = [
 const CONDITIONS = ["if-none-match", "if-modified-since"];
 
 export class Objects extends WorkerEntrypoint<Bindings> {
-  /** Returns 200 with the whole object, 304, 404, or 502 when no shield answers, each with a Cache-Control header. */
+  /** Answers a request for an object: 200 with the whole object, 304, 404, or 502 when no shield answers. */
   override async fetch(request: Request): Promise<Response> {
     const key = keyOf(new URL(request.url).pathname);
     if (key === undefined) return uncached(404);
@@ -55,7 +56,7 @@ export class Objects extends WorkerEntrypoint<Bindings> {
     return new Response(answer.body, { status: answer.status, headers: passed });
   }
 
-  /** Purges the objects with one of these tags from Workers Cache. The cache does not answer calls of this method. */
+  /** Removes all objects with one of these tags from Workers Cache. Calls of this method do not go through the cache. */
   async purge(tags: string[]): Promise<CachePurgeResult> {
     if (this.ctx.cache === undefined) throw new Error("Workers Cache is off for this entrypoint");
     return this.ctx.cache.purge({ tags });

@@ -8,7 +8,7 @@ import type { Place } from "./shields";
 /** Fetches an object by its key. Returns 200, 206, 304, 404 or 416, or undefined when no shield answers. */
 export type L1 = (key: string, method: string, headers: Record<string, string>) => Promise<Response | undefined>;
 
-/** Headers that are not part of the cache key: the client's coordinates, and the tag of the object's package. */
+/** Headers with the client's coordinates and with the tag of the object's package. They are not part of the cache key. */
 export const PLACE_HEADER = "x-artifact-edge-place";
 export const PACKAGE_TAG_HEADER = "x-artifact-edge-package-tag";
 const OBJECTS = "/objects/";

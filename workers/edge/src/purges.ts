@@ -1,14 +1,16 @@
 // Purges changed objects from L1 when the registry requests this. Only the cached entrypoint can purge its cache: a
 // purge of the Cloudflare zone does not affect Workers Cache.
-// Sources: developers.cloudflare.com/workers/cache, "Purging the cache", "Limitations"; Cloudflare's API reference, "Purge
-// cached content".
+//
+// Sources: developers.cloudflare.com/workers/cache, "Purging the cache", "Limitations"; Cloudflare's API reference,
+// "Purge cached content".
 
 import { keyTag } from "./cache_tags";
 import { isSigned, SIGNATURE_HEADER } from "./signatures";
 
 export const PURGE_PATH = "/-/purge";
-const BODY_BYTES_MAX = 256 * 1024; // 100 keys, each of S3's longest of 1,024 bytes, with their quotes and escapes
-const KEYS_MAX = 100; // the cache purges at most 100 tags at once
+// Enough for 100 keys with S3's most bytes, 1,024, and for the quotes and escapes in JSON.
+const BODY_BYTES_MAX = 256 * 1024;
+const KEYS_MAX = 100; // Workers Cache purges at most 100 tags in one call
 const RATE_LIMITED = 1134;
 const RETRY_SECONDS = 12; // the cache accepts 5 purges a minute, after 25 at once
 
