@@ -28,6 +28,8 @@ def _workers_cache(zone: Zone) -> Iterator[Fact]:
     yield from _not_stored(zone)
     lasting = [zone.send("/silent?cache-control=") for _ in range(2)]
     yield _fact("a response without a lifetime is stored", _is_same(*lasting), lasting[1])
+    empty = [zone.send("/empty?x-empty=1", headers={"range": f"bytes={first}-"}) for first in (0, 5)]
+    yield _fact("a 204 response with a lifetime is stored, also for requests with Range", _is_same(*empty), empty[1])
     yield from _purges(zone)
     before = zone.send("/versions")
     zone.deploy(f"{source}\n// another version\n", _ENTRYPOINTS, cross_version=True)

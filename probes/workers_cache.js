@@ -17,6 +17,7 @@ export class Cached extends WorkerEntrypoint {
     for (const [name, value] of new URL(request.url).searchParams) {
       value === "" ? headers.delete(name) : headers.set(name, value);
     }
+    if (headers.has("x-empty")) return new Response(null, { status: 204, headers });
     return new Response("0123456789", { headers });
   }
 }

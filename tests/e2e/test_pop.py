@@ -628,7 +628,7 @@ def test_the_probe_of_workers_cache_passes(network: Network) -> None:
     with ExitStack() as cleanup, httpx.Client(transport=_ToPop(network.sandbox), timeout=20) as http:
         zone = Zone("0a1b2c3d", DOMAIN, network.api, http, cleanup, recording)
         facts = list(ON_CLOUDFLARE["workers-cache"].check(zone))
-    assert len(facts) == 14
+    assert len(facts) == 15
     assert [f"{fact.text}: {fact.observed}" for fact in facts if not fact.holds] == []
     assert [script.id for script in network.api.workers.scripts.list(account_id=ACCOUNT)] == ["edge"]
     assert list(network.api.dns.records.list(zone_id=network.zone)) == []

@@ -7,7 +7,7 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 
 import type { Bindings } from "./bindings";
 import { keyTag } from "./cache_tags";
-import { keyOf, PACKAGE_TAG_HEADER, placeIn } from "./l1";
+import { keyOf, PACKAGE_TAG_HEADER, placeIn, TOO_LARGE_HEADER } from "./l1";
 import { fetchFromShields } from "./shield_nodes";
 
 // Without Cache-Control, Workers Cache would store a 200 response for 2 hours, and a 404 response for 3 minutes.
@@ -32,8 +32,14 @@ const PASSED_HEADERS = [
 // Workers Cache sends these headers to revalidate its copy. It never sends a range.
 const CONDITIONS = ["if-none-match", "if-modified-since"];
 
+// Workers Cache stores no larger response, on any plan ("Limitations", "Response size").
+const BYTES_MAX = 512 * 1024 * 1024;
+
 export class Objects extends WorkerEntrypoint<Bindings> {
-  /** Answers a request for an object: 200 with the whole object, 304, 404, or 502 when no shield answers. */
+  /**
+   * Answers a request for an object: 200 with the whole object, 304, 404, or 502 when no shield answers. An object that
+   * Workers Cache does not store has the answer 204, with the lifetime of the object.
+   */
   override async fetch(request: Request): Promise<Response> {
     const key = keyOf(new URL(request.url).pathname);
     if (key === undefined) return uncached(404);
@@ -41,7 +47,7 @@ export class Objects extends WorkerEntrypoint<Bindings> {
       const value = request.headers.get(name);
       return value === null ? [] : [[name, value]];
     }));
-    const answer = await fetchFromShields(key, headers, this.env, placeIn(request.headers), Date.now());
+    const answer = await fetchFromShields(key, "GET", headers, this.env, placeIn(request.headers), Date.now());
     if (answer === undefined) return uncached(502);
     if (answer.status === 404) {
       await answer.body?.cancel();
@@ -52,6 +58,12 @@ export class Objects extends WorkerEntrypoint<Bindings> {
     for (const name of PASSED_HEADERS) {
       const value = answer.headers.get(name);
       if (value !== null) passed.set(name, value);
+    }
+    if (answer.status === 200 && Number(answer.headers.get("content-length")) > BYTES_MAX) {
+      await answer.body?.cancel();
+      passed.delete("content-length");
+      passed.set(TOO_LARGE_HEADER, "1");
+      return new Response(null, { status: 204, headers: passed });
     }
     return new Response(answer.body, { status: answer.status, headers: passed });
   }

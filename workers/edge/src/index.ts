@@ -7,7 +7,7 @@ import { packageTag } from "./cache_tags";
 import { conditionsOf } from "./conditions";
 import { credentialOf, isBearer } from "./credentials";
 import { allows, matches } from "./grants";
-import { l1From } from "./l1";
+import { type L1, l1From } from "./l1";
 import { clientResponse, fetchObject } from "./objects";
 import { listResponse } from "./oci_lists";
 import { packumentPart } from "./npm";
@@ -15,6 +15,7 @@ import { PURGE_PATH, type Purgeable, purgeAnswer } from "./purges";
 import { isQuarantined } from "./quarantine";
 import { type Ecosystem, type ObjectRoute, type Route, route } from "./routes";
 import { scopeOf } from "./sessions";
+import { fetchFromShields } from "./shield_nodes";
 import type { Place } from "./shields";
 import { type Issuer, tokenAnswer } from "./token_endpoint";
 import { type Entitlement, entitlementOf, type Sources, Unavailable } from "./tokens";
@@ -81,7 +82,7 @@ async function serveProtected(
   if (await isQuarantined(wanted.key, bindings.ENTITLEMENTS, Date.now())) {
     return absent(wanted, 410, "this was withdrawn; use another version");
   }
-  return object(wanted, request, entrypoints);
+  return object(wanted, request, bindings, entrypoints);
 }
 
 /**
@@ -101,13 +102,20 @@ function isReserved(name: string, patterns: string): boolean {
   return (JSON.parse(patterns) as string[]).some((pattern) => matches(pattern, name));
 }
 
-async function object(wanted: ObjectRoute, request: Request, entrypoints: Entrypoints): Promise<Response> {
+async function object(
+  wanted: ObjectRoute,
+  request: Request,
+  bindings: Bindings,
+  entrypoints: Entrypoints,
+): Promise<Response> {
   const started = Date.now();
   // The client's range and validators refer to the part that the worker cuts out, not to the stored object.
   const isCut = wanted.part !== undefined || wanted.list !== undefined;
   const method = isCut ? "GET" : request.method;
   const conditions = isCut ? {} : conditionsOf(method, request.headers);
-  const l1 = l1From(entrypoints.Objects, placeOf(request), await packageTag(wanted.ecosystem, wanted.name));
+  const place = placeOf(request);
+  const shields: L1 = (key, verb, headers) => fetchFromShields(key, verb, headers, bindings, place, Date.now());
+  const l1 = l1From(entrypoints.Objects, place, await packageTag(wanted.ecosystem, wanted.name), shields);
   const answer = await fetchObject(wanted, method, conditions, l1);
   if (answer === undefined) {
     return failure(wanted.ecosystem, 502, "no shield could answer", { "retry-after": "1" });

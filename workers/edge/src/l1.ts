@@ -5,28 +5,44 @@
 
 import type { Place } from "./shields";
 
-/** Fetches an object by its key. Returns 200, 206, 304, 404 or 416, or undefined when no shield answers. */
+/**
+ * Fetches an object by its key, under the range and the validators in the headers. Returns 200, 206, 304, 404 or 416, or
+ * undefined when no shield answers.
+ */
 export type L1 = (key: string, method: string, headers: Record<string, string>) => Promise<Response | undefined>;
 
 /** Headers with the client's coordinates and with the tag of the object's package. They are not part of the cache key. */
 export const PLACE_HEADER = "x-artifact-edge-place";
 export const PACKAGE_TAG_HEADER = "x-artifact-edge-package-tag";
+/** The header of the cached entrypoint's answer for an object that is too large for Workers Cache. */
+export const TOO_LARGE_HEADER = "x-artifact-edge-too-large";
+/** The header of answers that bypass Workers Cache. */
+export const BYPASS_HEADER = "x-artifact-edge-bypass";
 const OBJECTS = "/objects/";
 
 /**
  * Returns the function that fetches the objects of one package from L1, for a client at `place`. `cached` is the cached
- * entrypoint with its cache, and `packageTag` is the package's cache tag.
+ * entrypoint with its cache, and `packageTag` is the package's cache tag. `shields` fetches an object from a shield,
+ * without the cache: with Range, because a range of a large object must not read the whole object.
  */
-export function l1From(cached: Pick<Fetcher, "fetch">, place: Place | undefined, packageTag: string): L1 {
+export function l1From(cached: Pick<Fetcher, "fetch">, place: Place | undefined, packageTag: string, shields: L1): L1 {
   const near = place === undefined ? {} : { [PLACE_HEADER]: `${place.latitude},${place.longitude}` };
   return async (key, method, headers) => {
     const sent = { ...headers, ...near, [PACKAGE_TAG_HEADER]: packageTag };
     // The host is a placeholder: no request resolves the name, and the name is not part of the cache key.
     const answer = await cached.fetch(`https://l1${pathOf(key)}`, { method, headers: sent, redirect: "manual" });
+    if (answer.status === 204 && answer.headers.has(TOO_LARGE_HEADER)) return bypassed(await shields(key, method, headers));
     if ([200, 206, 304, 404, 416].includes(answer.status)) return answer;
     await answer.body?.cancel();
     return undefined;
   };
+}
+
+function bypassed(answer: Response | undefined): Response | undefined {
+  if (answer === undefined) return undefined;
+  const headers = new Headers(answer.headers);
+  headers.set(BYPASS_HEADER, "1");
+  return new Response(answer.body, { status: answer.status, headers });
 }
 
 /** Returns the URL path of the object with a key. L1 and the shields use the same path. */

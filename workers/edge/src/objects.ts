@@ -1,7 +1,7 @@
 // Fetches an object from L1 under the client's conditions, and builds the client's response without internal headers.
 
 import { type Conditions, forwarded, isBeyond, type Verdict, verdictOn } from "./conditions";
-import type { L1 } from "./l1";
+import { BYPASS_HEADER, type L1 } from "./l1";
 import type { ObjectRoute } from "./routes";
 
 const RETURNED_HEADERS = [
@@ -96,5 +96,6 @@ function cacheVerdict(answer: Response): string {
   const verdict = answer.headers.get("cf-cache-status");
   if (verdict === "HIT" || verdict === "REVALIDATED") return "edge; hit";
   if (verdict === "STALE" || verdict === "UPDATING") return "edge; stale";
-  return answer.headers.get("x-cache") ?? "origin; miss";
+  const below = answer.headers.get("x-cache") ?? "origin; miss";
+  return answer.headers.has(BYPASS_HEADER) ? `${below}; edge=bypass` : below;
 }

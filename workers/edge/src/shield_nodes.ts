@@ -11,11 +11,12 @@ const failedUntil = new Map<string, number>();
 let nodes: { text: string; shields: readonly Shield[] } | undefined;
 
 /**
- * Requests an object from one shield node after another, and returns the first response with status 200, 304 or 404.
- * Returns undefined when all nodes fail.
+ * Requests an object from one shield node after another, and returns the first response with status 200, 206, 304, 404
+ * or 416. Returns undefined when all nodes fail. `conditions` are the request's range and validators.
  */
 export async function fetchFromShields(
   key: string,
+  method: string,
   conditions: Record<string, string>,
   bindings: Bindings,
   place: Place | undefined,
@@ -25,7 +26,7 @@ export async function fetchFromShields(
   const order = candidates(shieldsOf(bindings.SHIELDS), key, place);
   const failed = (shield: Shield): boolean => (failedUntil.get(shield.host) ?? 0) > now;
   for (const node of [...order.filter((shield) => !failed(shield)), ...order.filter(failed)]) {
-    const answer = await fetchFrom(bindings.SHIELD, node, key, headers);
+    const answer = await fetchFrom(bindings.SHIELD, node, key, method, headers);
     if (answer !== undefined) {
       failedUntil.delete(node.host);
       return answer;
@@ -36,10 +37,16 @@ export async function fetchFromShields(
 }
 
 /** Returns the node's answer, or undefined when the node cannot be reached or answers with another status. */
-async function fetchFrom(shield: Fetcher, node: Shield, key: string, headers: Headers): Promise<Response | undefined> {
+async function fetchFrom(
+  shield: Fetcher,
+  node: Shield,
+  key: string,
+  method: string,
+  headers: Headers,
+): Promise<Response | undefined> {
   try {
-    const answer = await shield.fetch(`https://${node.host}${pathOf(key)}`, { headers, redirect: "manual" });
-    if ([200, 304, 404].includes(answer.status)) return answer;
+    const answer = await shield.fetch(`https://${node.host}${pathOf(key)}`, { method, headers, redirect: "manual" });
+    if ([200, 206, 304, 404, 416].includes(answer.status)) return answer;
     await answer.body?.cancel();
   } catch {
     // An unreachable node counts as failed, like a node that answers with an error status.
