@@ -51,9 +51,9 @@ def cell(section: Section, client: str, action: str) -> pytest.MarkDecorator:
 
 
 def rows(section: Section, clients: Iterable[str], action: str) -> pytest.MarkDecorator:
-    """Runs a test once for each client, as the test of this action in a table of docs/clients.md.
+    """Runs a test once for each client. Its results fill the column of `action` in a table of docs/clients.md.
 
-    The test, or one of its fixtures, receives the client as the parameter `name`.
+    The test, or one of its fixtures, receives the client's name as the parameter `name`.
     """
     return pytest.mark.parametrize(
         "name",

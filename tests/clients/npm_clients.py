@@ -1,4 +1,4 @@
-"""How each client of npm packages is set up, and what it runs for each action of the matrix."""
+"""Configures each client of npm packages, and runs the client's command for each action of docs/clients.md."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from tests.clients.package_setting import TOKEN_VARIABLE, Finished, PackageSetti
 from tests.support.npm_signatures import verify_with
 
 _LOCKFILES = ("package-lock.json", "pnpm-lock.yaml", "yarn.lock", "bun.lock")
-# yarn 4 writes digests in hexadecimal, the others in Base64.
+# Matches a SHA-512 digest in a lockfile. yarn 4 writes digests in hexadecimal, and the other clients write Base64.
 _DIGEST = r"(?<=sha512-)[\w+/]{86}|(?<=checksum: 10c0/)[0-9a-f]{128}"
-# A registry that does not answer: what is fetched from it fails.
+# The URL of a registry that does not exist, so that every request to it fails.
 NOWHERE = "http://127.0.0.1:9/"
 
 
 class Credential(StrEnum):
-    """The forms in which these clients take a credential."""
+    """The setting of a client's configuration that contains the token."""
 
     TOKEN = "_authToken"
     VARIABLE = "_authToken from a variable"
@@ -34,7 +34,9 @@ class Credential(StrEnum):
 
 @dataclass(frozen=True)
 class NpmClient:
-    """A client in its home. All commands run in the project and return finished."""
+    """A client of npm packages with its own home directory. Its methods run a command in the project's directory, wait
+    until it ends, and return the result.
+    """
 
     setting: PackageSetting
 
@@ -47,21 +49,27 @@ class NpmClient:
         return self.setting.name == "yarn 4"
 
     def configure(self, credential: Credential = Credential.TOKEN, *, scope: str = "") -> None:
-        """Writes the client's configuration files: every package comes from here, or only those of a scope."""
+        """Writes the client's configuration files.
+
+        With `scope`, the client gets only the packages of this scope from the sandbox's registry. Otherwise it gets all
+        packages from there.
+        """
         write = self.setting.write
         if self._is_berry:
             write("project/.yarnrc.yml", self._yarnrc(credential, scope))
         else:
-            # yarn 1 prefers the machine's global npmrc to that of the home.
+            # yarn 1 gets its settings in the project, because the machine's global npmrc overrides those in its home.
             write("project/.npmrc" if self.setting.family == "yarn" else ".npmrc", self._npmrc(credential, scope))
         if self.setting.family == "pnpm":
-            # The packages of the tests are minutes old. pnpm 12 reads `fetchRetries` only here.
+            # The minimum age is 0, because the tests publish their packages minutes before. pnpm 12 reads
+            # `fetchRetries` only in this file.
             write("project/pnpm-workspace.yaml", "packages: []\nminimumReleaseAge: 0\nfetchRetries: 0\n")
         write("project/package.json", json.dumps({"name": "user", "version": "1.0.0", "private": True}))
 
     def _npmrc(self, credential: Credential, scope: str) -> str:
         lines = [f"registry={NOWHERE}", f"{scope}:registry={self._registry}"] if scope else []
-        lines = lines or [f"registry={self._registry}", "always-auth=true"]  # yarn 1 needs `always-auth` for no scope
+        # yarn 1 needs `always-auth` for packages without a scope.
+        lines = lines or [f"registry={self._registry}", "always-auth=true"]
         lines += [f"cafile={self.setting.authority}", f"https-proxy={self.setting.identity.proxy}", "fetch-retries=0"]
         name, value = self._credential(credential)
         return "\n".join([*lines, f"//{self.setting.host}/npm/:{name}={value}", ""])
@@ -72,7 +80,7 @@ class NpmClient:
             "npmRegistryServer": self._registry,
             "npmAlwaysAuth": True,
             {"_authToken": "npmAuthToken", "_auth": "npmAuthIdent"}[name]: value,
-            "npmMinimalAgeGate": 0,  # the packages of the tests are minutes old
+            "npmMinimalAgeGate": 0,  # the tests publish their packages minutes before
         }
         settings = {
             **({"npmRegistryServer": NOWHERE, "npmScopes": {scope.removeprefix("@"): here}} if scope else here),
@@ -82,7 +90,7 @@ class NpmClient:
             "nodeLinker": "node-modules",
             "enableTelemetry": False,
         }
-        return json.dumps(settings)  # JSON is YAML
+        return json.dumps(settings)  # .yarnrc.yml is YAML, and every JSON document is also a YAML document
 
     def _credential(self, credential: Credential) -> tuple[str, str]:
         token = self.setting.token
@@ -96,7 +104,9 @@ class NpmClient:
                 return "_auth", plain if self._is_berry else base64.b64encode(plain.encode()).decode()
 
     def run(self, *arguments: str) -> Finished:
-        """Runs the client with the token in a variable, which only some configurations read."""
+        """Runs the client. An environment variable contains the token, for the configuration that reads this
+        variable.
+        """
         name = self.setting.family
         settings = {TOKEN_VARIABLE: self.setting.token, "NODE_EXTRA_CA_CERTS": str(self.setting.authority)}
         return self.setting.run(name, *arguments, **settings)
@@ -106,13 +116,13 @@ class NpmClient:
         return self.run("install" if self.setting.family == "npm" else "add", package)
 
     def add_all(self, dependencies: Mapping[str, str]) -> Finished:
-        """Makes these the dependencies of the project, and installs them without their install scripts."""
+        """Writes a package.json with these dependencies, and installs them without running their install scripts."""
         package = {"name": "user", "version": "1.0.0", "private": True, "dependencies": dict(dependencies)}
         self.setting.write("project/package.json", json.dumps(package))
         return self.run("install", *(("--mode=skip-build",) if self._is_berry else ("--ignore-scripts",)))
 
     def install_locked(self) -> Finished:
-        """Installs exactly what the lockfile says."""
+        """Installs the versions in the lockfile, and fails if the lockfile would have to change."""
         if self.setting.family == "npm":
             return self.run("ci")
         return self.run("install", "--immutable" if self._is_berry else "--frozen-lockfile")
@@ -125,11 +135,13 @@ class NpmClient:
         )
 
     def audit(self) -> Finished:
-        """Asks the registry for advisories."""
+        """Requests security advisories for the project's packages from the registry."""
         return self.run(*(("npm", "audit") if self._is_berry else ("audit",)))
 
     def in_an_empty_home(self, home: Path) -> NpmClient:
-        """Returns the client without its caches: only configuration, package.json and lockfile come along."""
+        """Returns the client with a new home directory, which contains its configuration, package.json and
+        lockfile, but no caches.
+        """
         moved = NpmClient(replace(self.setting, home=home))
         moved.setting.project.mkdir(parents=True)
         if (self.setting.home / ".npmrc").exists():
@@ -140,20 +152,20 @@ class NpmClient:
         return moved
 
     def installed(self) -> Mapping[str, str]:
-        """Returns the version of each installed package of the scope, wherever the client puts it."""
+        """Returns the versions of the installed packages of the tests by name, from any directory in node_modules."""
         modules = self.setting.project / "node_modules"
         found = [json.loads(file.read_text()) for file in modules.glob("**/@clients/*/package.json")]
         return {package["name"]: package["version"] for package in found}
 
     def change_digests(self) -> int:
-        """Replaces each digest of a file in the lockfile, and returns how many there were."""
+        """Replaces each package's digest in the lockfile by a wrong digest. Returns the number of digests."""
         (lockfile,) = (file for file in self.setting.project.iterdir() if file.name in _LOCKFILES)
         text, count = re.subn(_DIGEST, lambda found: found[0][::-1], lockfile.read_text())
         lockfile.write_text(text)
         return count
 
     def verify_signatures(self, packages: Sequence[str]) -> Finished:
-        """Verifies the signatures of packages with the library of this npm."""
+        """Verifies the signatures of packages with the library of this npm version, without the command `npm audit`."""
         pacote = program(self.setting.name, "npm").resolve().parents[1] / "node_modules/pacote"
         npmrc = {"cafile": str(self.setting.authority), "https-proxy": self.setting.identity.proxy}
         command = verify_with(pacote, self._registry, self.setting.token, npmrc, packages)

@@ -1,6 +1,7 @@
-"""The clients of npm and Python packages, each of a pinned version in a directory of its own in the cache.
+"""Installs pinned versions of the clients of npm and Python packages that the tests run.
 
-They come from the registries that npm and pip are configured with on this machine.
+Each client has its own directory in the cache. npm and pip download the clients from the registries that they are
+configured with on this machine.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from pathlib import Path
 
 from emulation.layout import cache_directory
 
-# npm: the last release of each major version that runs on Node.js 20. pnpm 10 and yarn 1 are still in use; yarn 1.22.22
-# is the last one of its line. All others are the newest releases of November 2026.
+# The clients of npm packages. Of npm, the tests use the newest release of each major version that runs on Node.js 20.
+# pnpm 10 and yarn 1 are old versions that are still in use. All others are the newest releases of November 2026.
 NPM: Mapping[str, str] = {
     "npm 9": "npm@9.9.4",
     "npm 10": "npm@10.9.9",
@@ -25,7 +26,8 @@ NPM: Mapping[str, str] = {
     "yarn 4": "@yarnpkg/cli-dist@4.18.1",
     "bun 1.4": "bun@1.4.5",
 }
-# pip 23.0.1 is the pip of Debian 12, the oldest one that docs/protocols.md covers. The others are as new as above.
+# The clients of Python packages. pip 23.0.1 is the version in Debian 12 and the oldest that docs/protocols.md covers.
+# All others are the newest releases of November 2026.
 PYTHON: Mapping[str, str] = {
     "pip 23.0": "pip==23.0.1",
     "pip 26.3": "pip==26.3",
@@ -34,15 +36,15 @@ PYTHON: Mapping[str, str] = {
     "pdm 2.29": "pdm==2.29.4",
     "pipenv 2026": "pipenv==2026.10.3",
 }
-# The keyring that Python clients ask for passwords.
+# The Python package keyring, from which some clients read passwords.
 KEYRING = "keyring"
 _REQUIREMENTS: Mapping[str, str] = {**NPM, **PYTHON, KEYRING: "keyring==25.7.0"}
-# pdm 2.29.4 also accepts hishel 2.0, with which it fails.
+# Additional requirements of a client. pdm 2.29.4 would install hishel 2.0 otherwise, and fails with this version.
 _WITH: Mapping[str, tuple[str, ...]] = {"pdm 2.29": ("hishel==1.4.0",)}
 
 
 def directory(client: str) -> Path:
-    """Returns the directory of a client, which exists when the client is installed."""
+    """Returns the directory in the cache in which a client is installed. It does not exist if the client is missing."""
     return cache_directory() / "clients" / _REQUIREMENTS[client].replace("/", "-")
 
 
@@ -58,7 +60,10 @@ def program(client: str, name: str) -> Path:
 
 
 def install() -> None:
-    """Installs what is missing. A client that cannot be installed is reported; its cells of the matrix say so."""
+    """Installs the missing clients. Prints an error for each client that cannot be installed.
+
+    The tests skip missing clients, and docs/clients.md then shows them as not installed.
+    """
     for client in _REQUIREMENTS:
         if not directory(client).exists():
             print(f"installing {client}")
@@ -66,7 +71,10 @@ def install() -> None:
 
 
 def _install(client: str) -> None:
-    """Installs a client in its final place, since virtual environments do not move. A failure leaves nothing behind."""
+    """Installs a client into its directory in the cache, and deletes the directory if the installation fails.
+
+    The client cannot be installed elsewhere and moved later, because virtual environments contain absolute paths.
+    """
     place = directory(client)
     place.mkdir(parents=True)
     requirement = _REQUIREMENTS[client]
@@ -75,7 +83,7 @@ def _install(client: str) -> None:
     else:
         pip = ["bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         commands = [[sys.executable, "-m", "venv", "."], [*pip, requirement, *_WITH.get(client, ())]]
-        if client == KEYRING:  # other clients import its packages, which must not include another pip
+        if client == KEYRING:  # other clients import the packages of this environment, and must not import its pip
             commands.append(["bin/python", "-m", "pip", "uninstall", "--quiet", "--yes", "pip"])
     for command in commands:
         done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)

@@ -1,4 +1,6 @@
-"""One client of packages in an empty home, with nothing of the tests' environment but PATH."""
+"""The home directory and the environment variables of one client of npm or Python packages. From the tests' own
+environment, the client gets only PATH.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,11 @@ TOKEN_VARIABLE = "ARTIFACT_EDGE_TOKEN"
 
 @dataclass(frozen=True)
 class PackageSetting:
-    """The name is the row of the matrix, such as `npm 10`. The token may be any text, or empty for no credentials."""
+    """The home directory, the identity and the token of a client.
+
+    `name` is the client's row in docs/clients.md, such as `npm 10`. `token` can be invalid, or empty for no
+    credentials.
+    """
 
     name: str
     identity: Client
@@ -44,19 +50,23 @@ class PackageSetting:
         return self.home / "project"
 
     def environment(self) -> dict[str, str]:
-        """Returns the variables of a client program. Every cache is below HOME."""
+        """Returns the environment variables of the client. The client keeps its caches below HOME."""
         path = f"{program(self.name, 'x').parent}:{os.environ['PATH']}"
         return {"PATH": path, "HOME": str(self.home), "TMPDIR": str(self.home), "HTTPS_PROXY": self.identity.proxy}
 
     def write(self, name: str, text: str) -> None:
-        """Writes a file of the home, which only its owner can read."""
+        """Writes a file in the client's home directory. Only the owner can read the file."""
         file = self.home / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
         file.chmod(0o600)
 
     def run(self, name: str | Path, *arguments: str, given: str = "", **more: str) -> Finished:
-        """Runs one of the client's programs, or the program at a path, in the project. `more` adds variables."""
+        """Runs a program in the project's directory and waits until it ends.
+
+        `name` is one of the client's programs or the path of another program. `given` is the standard input, and `more`
+        adds environment variables.
+        """
         self.project.mkdir(parents=True, exist_ok=True)
         return subprocess.run(
             [str(program(self.name, name) if isinstance(name, str) else name), *arguments],
@@ -78,5 +88,5 @@ def setting_of(name: str, identity: Client, home: Path, token: str) -> PackageSe
 
 
 def output(done: Finished) -> str:
-    """Returns all that a program printed: clients differ in where they print errors."""
+    """Returns the standard output and standard error of a program, because clients print errors to either."""
     return done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""The packages that the tests of clients install, published as operators do it."""
+"""Publishes the packages that the tests of clients install, with the operator's commands."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCOPE = "@clients"
 
 @dataclass(frozen=True)
 class Packages:
-    """The identity that may pull the packages, and the SHA-256 digest of each Python file by its name."""
+    """The published packages: the identity that may pull them, and the SHA-256 digests of the Python files by name."""
 
     identity: Client
     digests: dict[str, str]
@@ -38,9 +38,9 @@ class Packages:
 
 
 def publish(up: Up, directory: Path) -> Packages:
-    """Publishes an application that depends on a library, for npm and for Python.
+    """Publishes an application that depends on a library, as npm packages and as Python packages.
 
-    The library's version 2 is not to be picked: for npm it is only tagged `next`, for Python it is yanked.
+    Clients must install version 1 of the library. Version 2 has only the dist-tag `next` on npm, and is yanked on PyPI.
     """
     lib = {"name": f"{SCOPE}/lib", "license": "MIT"}
     app = {"name": f"{SCOPE}/app", "version": "1.0.0", "license": "MIT", "dependencies": {f"{SCOPE}/lib": ">=1.0.0"}}
@@ -69,7 +69,7 @@ def publish(up: Up, directory: Path) -> Packages:
 
 
 def _wheel(directory: Path, project: str, version: str, requires: str = "") -> Path:
-    """Writes a wheel with a whole RECORD, which poetry checks. The same input gives the same bytes."""
+    """Writes a wheel with a complete RECORD file, because poetry checks it. The same input gives the same bytes."""
     about = f"{project}-{version}.dist-info"
     metadata = f"Metadata-Version: 2.1\nName: {project.replace('_', '-')}\nVersion: {version}\n{requires}"
     files = {

@@ -1,4 +1,4 @@
-"""Defines what all clients of Python packages have in common: credentials, keyring and lockfiles."""
+"""The base class of all clients of Python packages: passes them the token, and runs their commands."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.clients.package_setting import TOKEN_VARIABLE, Finished, PackageSetti
 
 USER = "__token__"
 _LOCKFILES = ("requirements.txt", "uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock")
-# A backend of keyring that keeps passwords in a file. Like the stores of desktops, this backend finds a password
-# without the name of the user.
+# A backend for the Python package keyring that stores passwords in a file. As desktop password stores do, the backend
+# returns a password also when the client does not state the user's name.
 _STORE = """\
 import json
 from pathlib import Path
@@ -46,7 +46,7 @@ class Store(KeyringBackend):
 
 
 class Credential(StrEnum):
-    """Where a client reads the token, as the heading of a column."""
+    """The place from which a client reads the token. The values are the headings of columns in docs/clients.md."""
 
     URL = "token in the URL"
     VARIABLE = "token in a variable"
@@ -58,7 +58,9 @@ class Credential(StrEnum):
 
 @dataclass(frozen=True)
 class PythonClient(ABC):
-    """One client in an empty home. All commands run in the project, and return when the client ends."""
+    """A client of Python packages with its own home directory. Its methods run a command in the project's
+    directory, wait until it ends, and return the result.
+    """
 
     setting: PackageSetting
     credential: Credential = Credential.NETRC
@@ -69,33 +71,36 @@ class PythonClient(ABC):
 
     @property
     def url(self) -> str:
-        """The URL of the index, with what this client reads of the credentials there."""
+        """The URL of the package index. It contains the user and the token if the client reads these from the URL."""
         user = {
             Credential.URL: f"{USER}:{self.setting.token}@",
             Credential.VARIABLE: f"{USER}:${{{TOKEN_VARIABLE}}}@",
-            # The command `keyring` finds a password only with the name of the user.
+            # Clients call the command `keyring` only if the URL contains the user's name.
             Credential.COMMAND: f"{USER}@",
         }.get(self.credential, "")
         return self.index.replace("https://", f"https://{user}")
 
     @property
     def keyring(self) -> str:
-        """The name by which pip's settings select a keyring."""
+        """The value of pip's setting `keyring-provider`."""
         return {Credential.COMMAND: "subprocess", Credential.LIBRARY: "import"}.get(self.credential, "disabled")
 
     def configure(self) -> None:
-        """Writes the client's configuration files, and stores the token where this client reads it."""
+        """Writes the client's configuration files, and stores the token in the place from which the client reads it."""
         if self.credential is Credential.NETRC:
             self.setting.write(".netrc", f"machine {self.setting.host} login {USER} password {self.setting.token}\n")
         if self.credential in (Credential.COMMAND, Credential.LIBRARY):
             self.setting.write("store/keyring_store.py", _STORE)
-            # All clients also look for the host, but differ in how they write the URL of the index.
+            # The password is stored for the host, because all clients search for the host after the URL of the index,
+            # and they write this URL in different forms.
             done = self.run(program(KEYRING, "keyring"), "set", self.setting.host, USER, given=self.setting.token)
             assert done.returncode == 0, done.stderr
         self.write_configuration()
 
     def run(self, name: str | Path, *arguments: str, given: str = "", **more: str) -> Finished:
-        """Runs a program with the sandbox's certificate authority, and with the credentials that are variables."""
+        """Runs a program that trusts the sandbox's certificate authority. It gets the environment variables with which
+        it reads the token.
+        """
         settings = {
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "PYTHON_KEYRING_BACKEND": "keyring_store.Store",
@@ -113,11 +118,14 @@ class PythonClient(ABC):
         return self.setting.run(name, *arguments, given=given, **{**settings, **more})
 
     def in_an_empty_home(self, home: Path) -> PythonClient:
-        """Returns the client with the files of the project, but without caches and virtual environments."""
+        """Returns the client with a new home directory, which contains the project's files, but no caches and virtual
+        environments.
+        """
         moved = replace(self, setting=replace(self.setting, home=home))
         moved.setting.project.mkdir(parents=True)
         for file in self.setting.project.iterdir():
-            if file.is_file() and not file.name.startswith("."):  # .pdm-python names the virtual environment
+            # The file .pdm-python is left out, because it contains the path of the virtual environment.
+            if file.is_file() and not file.name.startswith("."):
                 shutil.copy(file, moved.setting.project)
         moved.configure()
         return moved
@@ -128,25 +136,25 @@ class PythonClient(ABC):
 
     @abstractmethod
     def add(self, project: str) -> Finished:
-        """Installs a project, and makes the project a dependency if the client records dependencies."""
+        """Installs a Python project. Clients with a project file also add the project to its dependencies."""
 
     @abstractmethod
     def install_locked(self) -> Finished:
         """Installs exactly the versions and files of the lockfile."""
 
     def installed(self) -> dict[str, str]:
-        """Returns the version of each installed project of the tests, in whatever directory the client installs."""
+        """Returns the versions of the installed projects of the tests by name, from any directory in the home."""
         found = self.setting.home.glob("**/clients_*.dist-info")
         return dict(each.name.removesuffix(".dist-info").split("-", 1) for each in found)
 
     def change_digests(self) -> int:
-        """Replaces each digest of a file in the lockfile, and returns how many there were."""
+        """Replaces each file's digest in the lockfile by a wrong digest. Returns the number of digests."""
         (lockfile,) = (file for file in self.setting.project.iterdir() if file.name in _LOCKFILES)
         text, count = re.subn("(?<=sha256:)[0-9a-f]{64}", lambda found: found[0][::-1], lockfile.read_text())
         lockfile.write_text(text)
         return count
 
     def write_once(self, name: str, text: str) -> None:
-        """Writes a file of the project, unless the client already has the file."""
+        """Writes a file in the project's directory, unless it exists already."""
         if not (self.setting.project / name).exists():
             self.setting.write(f"project/{name}", text)

@@ -1,4 +1,4 @@
-"""Defines how each client of Python packages is set up, and its command for each action of docs/clients.md."""
+"""Configures each client of Python packages, and runs the client's command for each action of docs/clients.md."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ dependencies = []
 
 @dataclass(frozen=True)
 class Pip(PythonClient):
-    """pip, which installs into a directory."""
+    """Runs pip, which installs packages into the directory `site`."""
 
     def write_configuration(self) -> None:
         lines = [f"cert = {self.setting.authority}"]
-        if self.credential is Credential.VARIABLE:  # pip replaces variables in requirements files only
+        if self.credential is Credential.VARIABLE:  # pip expands environment variables only in requirements files
             self.setting.write("project/index.txt", f"--index-url {self.url}\n")
         else:
             lines.append(f"index-url = {self.url}")
-        if self.setting.name != "pip 23.0":  # this version has no such setting, and asks whichever keyring it finds
+        # pip 23.0 does not have this setting, and uses the library keyring if it is installed.
+        if self.setting.name != "pip 23.0":
             lines.append(f"keyring-provider = {self.keyring}")
         self.setting.write(".config/pip/pip.conf", "\n".join(["[global]", *lines, ""]))
 
@@ -46,10 +47,10 @@ class Pip(PythonClient):
 
 @dataclass(frozen=True)
 class Uv(PythonClient):
-    """uv with a project that is no package."""
+    """Runs uv in a project that is not built as a package."""
 
     def write_configuration(self) -> None:
-        # uv takes credentials from variables by the name of the index.
+        # uv reads credentials from environment variables whose names contain the name of the index.
         url = self.index if self.credential is Credential.VARIABLE else self.url
         lines = ['python-downloads = "never"']
         if self.credential is Credential.COMMAND:
@@ -74,10 +75,10 @@ class Uv(PythonClient):
 
 @dataclass(frozen=True)
 class Poetry(PythonClient):
-    """poetry with a project that is no package."""
+    """Runs poetry in a project that is not built as a package."""
 
     def write_configuration(self) -> None:
-        # poetry takes credentials from variables by the name of the source.
+        # poetry reads credentials from environment variables whose names contain the name of the source.
         url = self.index if self.credential is Credential.VARIABLE else self.url
         source = f'[[tool.poetry.source]]\nname = "clients"\nurl = "{url}"\npriority = "primary"\n'
         self.write_once("pyproject.toml", f"{_PROJECT}\n[tool.poetry]\npackage-mode = false\n\n{source}")
@@ -90,7 +91,8 @@ class Poetry(PythonClient):
             prefix = "POETRY_HTTP_BASIC_CLIENTS"
             more |= {f"{prefix}_USERNAME": USER, f"{prefix}_PASSWORD": self.setting.token}
         if self.credential is not Credential.LIBRARY:
-            more |= {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}  # poetry always has the library
+            # poetry depends on the library keyring, so this variable keeps it from reading passwords there.
+            more |= {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
         return super().run(name, *arguments, given=given, **more)
 
     def add(self, project: str) -> Finished:
@@ -102,7 +104,7 @@ class Poetry(PythonClient):
 
 @dataclass(frozen=True)
 class Pdm(PythonClient):
-    """pdm with a project that is no package."""
+    """Runs pdm in a project that is not built as a package."""
 
     def write_configuration(self) -> None:
         source = f'[[tool.pdm.source]]\nname = "pypi"\nurl = "{self.url}"\n'
@@ -122,7 +124,7 @@ class Pdm(PythonClient):
 
 @dataclass(frozen=True)
 class Pipenv(PythonClient):
-    """pipenv, which runs its own copy of pip in the project's virtual environment."""
+    """Runs pipenv, which installs packages with its own copy of pip into the project's virtual environment."""
 
     def write_configuration(self) -> None:
         source = {"name": "clients", "url": self.url, "verify_ssl": True}
@@ -144,6 +146,9 @@ CLIENTS: dict[str, type[PythonClient]] = {"pip": Pip, "uv": Uv, "poetry": Poetry
 
 
 def client_of(name: str, identity: Client, home: Path, token: str) -> PythonClient:
-    """Returns a client in an empty home, not configured yet. Skips the test if the client is not installed."""
+    """Returns a client with an empty home directory. The test must configure the client before it runs a command.
+
+    Skips the test if the client is not installed.
+    """
     setting = setting_of(name, identity, home, token)
     return CLIENTS[setting.family](setting)

@@ -1,4 +1,4 @@
-"""Clients of npm packages: what each installs, refuses and shows through the edge, with empty caches."""
+"""Tests which actions each client of npm packages can do through the edge, starting with empty caches."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Refused = Callable[[str], None]
 
 
 def rows(action: str, *names: str) -> pytest.MarkDecorator:
-    """Runs a test once for each named client, or for all of them."""
+    """Runs a test once for each of the named clients of npm packages, or once for every client if none is named."""
     return matrix.rows(Section.NPM, names or NPM, action)
 
 
@@ -67,7 +67,7 @@ def test_a_version_is_installed_by_its_dist_tag(client: NpmClient) -> None:
 
 
 @rows("one scope from here")
-def test_one_scope_comes_from_here(client: NpmClient) -> None:
+def test_the_packages_of_one_scope_come_from_the_registry(client: NpmClient) -> None:
     client.configure(scope=SCOPE)
     done = client.add(APP)
     assert done.returncode == 0, output(done)
@@ -138,7 +138,8 @@ def test_signatures_are_verified(client: NpmClient, refused: Refused) -> None:
     assert client.add(APP).returncode == 0
     done = client.run("audit", "signatures")
     if client.setting.family == "npm":
-        # npm also asks the public keys of npmjs.com, from a server of Sigstore, which no client of the sandbox reaches.
+        # `npm audit signatures` always requests the public keys of npmjs.com from a server of Sigstore, which the
+        # sandbox cannot reach. The test verifies the signatures with npm's library instead.
         assert done.returncode != 0
         assert "2 verified" not in output(done)
         verified = client.verify_signatures([f"{APP}@1.0.0", f"{LIB}@1.0.0"])

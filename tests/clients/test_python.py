@@ -1,4 +1,4 @@
-"""Clients of Python packages: what each installs and refuses through the edge, with empty caches."""
+"""Tests which actions each client of Python packages can do through the edge, starting with empty caches."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from tests.clients.python_clients import client_of
 from tests.support.sandbox.up import Up
 
 APP = "clients-app"
-# Version 2.0 of the library is yanked.
+# The projects that clients must install. Version 2.0 of the library is yanked, so clients install version 1.0.
 INSTALLED = {"clients_app": "1.0", "clients_lib": "1.0"}
 Refused = Callable[[str], None]
 
 
 def rows(action: str, *names: str) -> pytest.MarkDecorator:
-    """Runs a test once for each named client, or for all of them."""
+    """Runs a test once for each of the named clients of Python packages, or once for every client if none is named."""
     return matrix.rows(Section.PYTHON, names or PYTHON, action)
 
 
@@ -75,7 +75,7 @@ def test_a_file_that_differs_from_the_lockfile_is_rejected(
 
 
 def write_requirements(client: PythonClient, packages: Packages) -> None:
-    """Writes pip's form of a lockfile, as pip does not write one."""
+    """Writes a requirements file with versions and digests for pip, because pip writes no lockfile itself."""
     pins = [("clients-app", "1.0", "clients_app"), ("clients-lib", "1.0", "clients_lib")]
     lines = [
         f"{project}=={version} --hash=sha256:{packages.digests[f'{stem}-{version}-py3-none-any.whl']}\n"

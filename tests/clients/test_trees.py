@@ -1,4 +1,4 @@
-"""Real trees of packages: clients install them through the edge with empty caches, and check each file's digest."""
+"""Tests that clients install hundreds of real packages through the edge, with empty caches and checked digests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.clients.package_setting import output
 from tests.clients.trees import Tree
 from tests.support.sandbox.up import Up
 
-# The name of each client's lockfile, and whether the digests in it are those of the files that the registry serves.
+# The name of each client's lockfile, and whether it contains the digests of the files as the registry serves them.
 LOCKFILES = {
     "npm 10": ("package-lock.json", True),
     "pnpm 12": ("pnpm-lock.yaml", True),
@@ -23,13 +23,13 @@ LOCKFILES = {
 
 @pytest.fixture(scope="module")
 def npm_tree(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Tree:
-    """Imports the npm packages once for the tests of all clients."""
+    """Imports hundreds of npm packages into the sandbox, once for the tests of all clients."""
     return trees.import_npm(up, tmp_path_factory.mktemp("npm"))
 
 
 @pytest.fixture(scope="module")
 def python_tree(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Tree:
-    """Imports the wheels once for the tests of all clients."""
+    """Imports dozens of wheels into the sandbox, once for the tests of all clients."""
     return trees.import_python(up, tmp_path_factory.mktemp("python"))
 
 

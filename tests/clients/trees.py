@@ -1,4 +1,7 @@
-"""Imports real trees of packages from the registries that this machine reaches, and counts what clients install."""
+"""Imports real packages with all their dependencies into the sandbox, and reads which packages clients installed.
+
+The packages come from the public registries, or from the mirrors that npm and pip are configured with on this machine.
+"""
 
 from __future__ import annotations
 
@@ -16,19 +19,24 @@ from tests.clients.package_programs import program
 from tests.support.sandbox.commands import registry
 from tests.support.sandbox.up import Up
 
-# More than 300 packages. yarn 4 makes `node-gyp@latest` a dependency of packages that build with it, such as fsevents.
+# These packages and their dependencies are more than 300 packages. node-gyp is in the list because yarn 4 adds it as a
+# dependency of packages that are built with it, such as fsevents.
 NPM_ROOTS = {"eslint": "^8.57.0", "express": "^4.21.0", "jest": "^29.7.0", "node-gyp": "^11.4.0", "webpack": "^5.95.0"}
-# More than 60 wheels.
+# These projects and their dependencies are more than 60 wheels.
 PYTHON_ROOTS = ("numpy", "pandas", "scipy", "scikit-learn", "matplotlib", "notebook")
 
 
 @dataclass(frozen=True)
 class Tree:
-    """A tree of packages that the sandbox serves, and the identity that may pull every package."""
+    """The imported packages, and the identity that may pull all of them.
+
+    `digests` contains the digest of each file as the source registry states it. `requirements` is a requirements file
+    with the versions and digests of all wheels.
+    """
 
     identity: Client
-    digests: frozenset[str]  # of each file, as the lockfile of the other registry's client has it
-    requirements: str = ""  # the same for pip and uv
+    digests: frozenset[str]
+    requirements: str = ""
 
     @property
     def token(self) -> str:
@@ -38,7 +46,7 @@ class Tree:
 
 
 def import_npm(up: Up, directory: Path) -> Tree:
-    """Resolves the tree with npm at the other registry, and imports npm's lockfile."""
+    """Creates a lockfile with npm from the source registry, and imports the packages in the lockfile."""
     (directory / "package.json").write_text(json.dumps({"name": "tree", "version": "1.0.0", "dependencies": NPM_ROOTS}))
     _run(directory, program("npm 10", "npm"), "install", "--package-lock-only", "--ignore-scripts", "--no-audit")
     lockfile = directory / "package-lock.json"
@@ -50,7 +58,7 @@ def import_npm(up: Up, directory: Path) -> Tree:
 
 
 def import_python(up: Up, directory: Path) -> Tree:
-    """Downloads the wheels with pip from the other index, and imports the directory."""
+    """Downloads wheels with pip from the source index, and imports the directory."""
     wheels = directory / "wheels"
     options = ["download", "--quiet", "--only-binary", ":all:", "--dest", str(wheels)]
     _run(directory, program("pip 26.3", "pip"), *options, *PYTHON_ROOTS)
@@ -63,14 +71,14 @@ def import_python(up: Up, directory: Path) -> Tree:
 
 
 def installed(project: Path) -> set[tuple[str, str]]:
-    """Returns the name and version of each package below node_modules, in whatever layout the client chose."""
+    """Returns the name and version of each package in any node_modules directory below `project`."""
     files = [*project.glob("**/node_modules/*/package.json"), *project.glob("**/node_modules/@*/*/package.json")]
     found = (json.loads(file.read_text()) for file in files)
     return {(package["name"], package["version"]) for package in found if "version" in package}
 
 
 def digests_in(lockfile: Path) -> set[str]:
-    """Returns the SHA-512 digests of files that a lockfile of npm, pnpm or yarn 1 has."""
+    """Returns the SHA-512 digests of files in a lockfile of npm, pnpm or yarn 1."""
     return set(re.findall(r"sha512-[\w+/]{86}==", lockfile.read_text()))
 
 

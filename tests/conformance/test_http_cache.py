@@ -72,9 +72,10 @@ _Answer = tuple[int, Mapping[str, str], bytes]
 
 
 class SuiteProxy:
-    """Forwards requests from the suite's client to the shield, and from the shield to the suite's server.
+    """Forwards requests from the test suite's client to the shield, and from the shield to the suite's server.
 
-    The shield would drop the suite's own header fields, so they travel between the two directly.
+    The shield removes the suite's own header fields, so this proxy passes them from the client to the server without
+    the shield.
     """
 
     def __init__(self, shield: Shield, suite_port: int) -> None:
@@ -111,7 +112,7 @@ def _lifetime(answer: Mapping[str, str]) -> dict[str, str]:
         return {}
     try:
         seconds = parsedate_to_datetime(answer["expires"]) - parsedate_to_datetime(answer["date"])
-    except (ValueError, TypeError):  # Expires or Date is no date, or lacks a time zone
+    except (ValueError, TypeError):  # Expires or Date is not a valid date, or has no time zone
         return {}
     return {"cache-control": f"max-age={max(0, int(seconds.total_seconds()))}"}
 

@@ -1,4 +1,4 @@
-"""A base image for the Dockerfile where no image registry is reachable."""
+"""Provides the base image of the Dockerfile, also on a machine that cannot reach an image registry."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _CERTIFICATES = Path("etc/ssl/certs/ca-certificates.crt")
 
 
 def base_image(docker: Docker, published: str, directory: Path) -> str:
-    """Returns the published base image if the daemon has it or can pull it, and otherwise a base made here.
+    """Returns the name of the published base image if the daemon has or can pull that image.
 
-    The base made here consists of Debian 12, from the package archive that mmdebstrap uses, and of this machine's
-    Node, Go and certificates.
+    Otherwise the function makes a base image and returns its name. This image consists of Debian 12, from the package
+    archive that mmdebstrap uses, and of this machine's Node, Go and certificates.
     """
     if docker.run("image", "inspect", published).returncode == 0 or docker.run("pull", published).returncode == 0:
         return published
@@ -39,14 +39,14 @@ def base_image(docker: Docker, published: str, directory: Path) -> str:
 
 
 def _found(name: str) -> Path:
-    """Returns the file of a program of this machine, without links."""
+    """Returns the path of a program on this machine, with symbolic links resolved."""
     path = shutil.which(name)
     assert path, f"{name} is missing"
     return Path(path).resolve()
 
 
 def _add(source: Path, target: Path, programs: dict[str, str]) -> None:
-    """Copies a directory into the base, and links its programs into /usr/local/bin."""
+    """Copies a directory into the base image, and creates links to its programs in /usr/local/bin."""
     shutil.copytree(source, target, symlinks=True)
     local = next(parent for parent in target.parents if parent.name == "local")
     for name, file in programs.items():

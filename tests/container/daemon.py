@@ -1,4 +1,4 @@
-"""A docker daemon for the test of the container: the machine's, or one that the test starts for itself."""
+"""Provides a docker daemon for the test of the container: the machine's daemon, or one that the test starts."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from tests.clients.programs import program
 from tests.support.waiting import eventually
 
 _BRIDGE = "ae-container0"
-# RFC 2544 reserves the network for measurements, so that no real network has it.
+# An address in a network that RFC 2544 reserves for measurements, so that it never collides with a real network.
 _BRIDGE_ADDRESS = "198.18.44.1/24"
 _ENDS_WITHIN_SECONDS = 120
 
 
 @dataclass(frozen=True)
 class Docker:
-    """A docker daemon. `environment` leads the command line to the daemon."""
+    """A docker daemon. `environment` contains the variables with which the command `docker` finds the daemon."""
 
     environment: Mapping[str, str]
 
     def run(self, *arguments: str | Path, given: bytes | None = None) -> subprocess.CompletedProcess[str]:
-        """Runs `docker` to its end. The result has everything that the command printed."""
+        """Runs a `docker` command and waits until it ends. The result contains its standard output and error."""
         result = subprocess.run(
             [str(program("docker")), *arguments],
             env=self.environment,
@@ -40,21 +40,25 @@ class Docker:
 
 @contextmanager
 def docker() -> Generator[Docker]:
-    """Provides the daemon that DOCKER_HOST names or that the machine runs, or else a new one for this test."""
-    # BuildKit reads the secret and the caches of the Dockerfile. Debian's docker.io uses it only when told so.
+    """Provides the docker daemon that DOCKER_HOST names or that the machine runs. If there is none, starts a daemon."""
+    # The Dockerfile needs BuildKit for its secret and its caches. Debian's docker.io enables BuildKit only by this
+    # variable.
     environment = {**os.environ, "DOCKER_BUILDKIT": "1"}
     existing = Docker(environment)
     if existing.run("version").returncode == 0:
         yield existing
         return
-    # A socket's path is limited to about 100 characters, so the directory is not pytest's.
+    # pytest's temporary directories have too long paths: the path of a socket is limited to about 100 characters.
     with tempfile.TemporaryDirectory(prefix="ae-docker-") as directory, _own_daemon(Path(directory)) as host:
         yield Docker({**environment, "DOCKER_HOST": host})
 
 
 @contextmanager
 def _own_daemon(directory: Path) -> Generator[str]:
-    """Starts containerd and dockerd as root with one bridge and without firewall rules. Yields the daemon's address."""
+    """Starts containerd and dockerd with a network bridge and without firewall rules. Must run as root.
+
+    Yields the address of the docker daemon, and stops both at the end of the `with` block.
+    """
     socket, containerd = directory / "docker.sock", directory / "c.sock"
     config = directory / "containerd.toml"
     config.write_text('version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n')
@@ -62,7 +66,8 @@ def _own_daemon(directory: Path) -> Generator[str]:
         running.enter_context(_bridge())
         options = [f"--config={config}", f"--address={containerd}", f"--root={directory}/cd", f"--state={directory}/cs"]
         running.enter_context(_running("containerd", options, directory, containerd))
-        # Firewall rules and overlay mounts need permissions that a container lacks. A published port needs neither.
+        # The test may run in a container, which has no permission for firewall rules and overlay mounts. Published
+        # ports work without both.
         options = ["--iptables=false", "--ip6tables=false", f"--bridge={_BRIDGE}", "--storage-driver=vfs"]
         options += [f"--host=unix://{socket}", f"--data-root={directory}/data", f"--exec-root={directory}/exec"]
         options += [f"--pidfile={directory}/docker.pid", "--config-file=", f"--containerd={containerd}"]

@@ -56,7 +56,10 @@ def started(daemon: Docker, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def settings(directory: Path) -> Path:
-    """Writes the machine's settings of package indexes and certificates, as a user behind a proxy does."""
+    """Writes a file with this machine's settings for package indexes and certificates, for the image build.
+
+    docs/container.md describes this file for users behind a proxy.
+    """
     names = re.compile(r"(?i)(https?|no)_proxy|UV_.*INDEX.*|NPM_CONFIG_REGISTRY|GO(PROXY|SUMDB|FLAGS)|PIP_INDEX_URL")
     lines = [f"export {name}='{value}'" for name, value in os.environ.items() if names.fullmatch(name)]
     certificates = "/etc/ssl/certs/ca-certificates.crt"
@@ -67,7 +70,9 @@ def settings(directory: Path) -> Path:
 
 
 def shell(daemon: Docker, script: str, directory: Path) -> subprocess.CompletedProcess[str]:
-    """Runs commands of the page, with names for the image and the container that no user has."""
+    """Runs commands from docs/container.md. The image and the container get names of their own, so that the test does
+    not replace those of a user.
+    """
     script = re.sub(r"(?<![\w./])artifact-edge(?![\w.-])", IMAGE, script)
     script = re.sub(r"\bdocker (?=[a-z])", f"{program('docker')} ", script)
     return subprocess.run(
@@ -114,7 +119,7 @@ def test_an_operator_works_inside(started: Docker, tmp_path: Path) -> None:
 
 
 def test_stopping_ends_every_process_and_exits_with_0(started: Docker, tmp_path: Path) -> None:
-    """The last test of this module."""
+    """This test must be the last of the module, because it stops the container."""
     result = shell(started, STOP, tmp_path)
     assert result.returncode == 0, result.stdout
     assert "ending every process" in log(started)

@@ -51,9 +51,9 @@ pytestmark = pytest.mark.skipif(
     reason="needs workerd (npm ci in workers/edge) and Traffic Server (apt-get install trafficserver)",
 )
 
-# This worker script returns the request that it received and the values of its bindings. Other paths it fetches through
-# its cached entrypoint from a shield, and `/uncached/…` without it. The query sets the headers of the response, and
-# the host of the call, to show that the cache's key has no host.
+# A worker script that fetches objects from a shield through its cached entrypoint. For `/uncached/…` it fetches without
+# the cached entrypoint. One path returns the request that the script received and the values of its bindings. The query
+# sets headers of the response and the host of the call, so that tests can show that the cache key contains no host.
 SCRIPT = """
 import { WorkerEntrypoint } from "cloudflare:workers";
 
@@ -175,7 +175,7 @@ class Network:
 
 
 class _ToPop(httpx.BaseTransport):
-    """Sends the requests for any host of the zone to the first PoP."""
+    """Sends the requests for all hosts of the zone to the first PoP, because the test has no public DNS."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._address = sandbox.pop_address(POPS[0])
@@ -490,7 +490,7 @@ def test_no_argument_and_no_readable_file_contains_a_secret(network: Network) ->
 
 
 def _until_hit(network: Network, path: str) -> None:
-    """Waits until the cache answers. A cache that a HEAD request fills does so in the background."""
+    """Repeats a request until the cache answers it. After a HEAD request, the cache stores the object with a delay."""
     deadline = time.monotonic() + 120
     while network.get(path).headers["cf-cache-status"] != "HIT":
         assert time.monotonic() < deadline

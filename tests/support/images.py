@@ -21,7 +21,7 @@ DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
 
 def gzipped(body: bytes) -> bytes:
-    """Returns the body compressed by gzip, without a time: equal bodies give equal bytes."""
+    """Returns the body compressed with gzip. The header contains no time, so that equal bodies give equal bytes."""
     return gzip.compress(body, mtime=0)
 
 

@@ -1,11 +1,12 @@
-"""Verifies the signatures of a registry with npm's own library."""
+"""Verifies the registry's signatures of npm packages with npm's own library."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-# Does what `npm audit signatures` does with a registry's keys. That command cannot run here: it needs Sigstore's keys.
+# A script that verifies signatures with a registry's keys, as `npm audit signatures` does. The command itself cannot
+# run in a sandbox, because it also needs keys from a server of Sigstore.
 _VERIFY = """
 const { readFileSync } = require("fs");
 const pacote = require(process.argv[1]);

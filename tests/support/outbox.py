@@ -1,4 +1,5 @@
-"""Provides what tests of the outbox need: a clock that they set, and a package whose publication fills the outbox."""
+"""Provides a clock that tests set, and a package whose publication adds changes to the outbox, for tests of the
+outbox."""
 
 from __future__ import annotations
 

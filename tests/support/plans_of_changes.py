@@ -141,7 +141,7 @@ def _shortened(value: Any) -> Any:
 
 
 def _boot(key: str, program: str) -> str:
-    """Returns the lines of a boot program that contain an S3 bucket's URL, in the form of the property `key`."""
+    """Returns the lines of a machine's user data that contain an S3 bucket's URL, encoded as the property `key` is."""
     if key == "userDataBase64":
         return compressed(_boot("userData", gzip.decompress(base64.b64decode(program)).decode()))
     return "\n".join(line.strip() for line in program.splitlines() if "https://" in line and "amazonaws.com" in line)

@@ -19,9 +19,10 @@ _STATUS = {200: "200 OK", 400: "400 Bad Request", 403: "403 Forbidden", 429: "42
 
 
 class PurgeEndpoint:
-    """Answers signed purges like workers/edge/src/purges.ts. `purged` holds the keys of all accepted purges.
+    """Emulates the purge endpoint of the edge worker (workers/edge/src/purges.ts).
 
-    `accepts` says whether the cache's limit allows one more purge. While `away` is true, connections fail.
+    `purged` contains the keys of all accepted purges. `accepts` returns whether the rate limit allows another purge.
+    While `away` is true, connections to the endpoint fail.
     """
 
     def __init__(self, accepts: Callable[[], bool] = lambda: True) -> None:

@@ -140,7 +140,7 @@ class CloudflareInProcess:
 
 @dataclass
 class Network:
-    """Holds the stack, its edge and its bucket, with the keys that were purged."""
+    """A stack in the emulated clouds, for tests of the registry: its outputs, its edge and its bucket."""
 
     target: Target
     edge: Cloudflare

@@ -1,4 +1,5 @@
-"""Serves an S3 with replication for unit tests: two versioned buckets with a rule between them, and a third bucket."""
+"""Serves an emulated S3 with replication for unit tests. One bucket replicates to a second bucket, and a third
+bucket has no rule."""
 
 from __future__ import annotations
 
@@ -33,8 +34,9 @@ _ADDRESS = "127.92.0.1"
 
 @contextmanager
 def replicated_buckets() -> Generator[Any]:
-    """Provides an S3 client of a separate server with three versioned buckets. The first bucket has a replication rule
-    for `kept/`.
+    """Starts a separate S3 server with three versioned buckets, and provides a client for it.
+
+    A rule replicates objects under `kept/` from the bucket `source` to the bucket `replica`.
     """
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(S3Backend, "put_bucket_replication", put_bucket_replication)
@@ -63,7 +65,8 @@ def _served() -> Generator[Any]:
             client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
         write_role(client, [document_statement("s3:*", "*")])
         client.put_object(Bucket="source", Key="kept/before", Body=b"before the rule")
-        # Without this wait, replication might first look at the object after the rule exists, and copy it.
+        # The object must be older than the rule. Without this wait, the emulation could process the write after the
+        # rule exists, and copy the object.
         settled(client)
         replicate(client, "source", "replica")
         yield client
@@ -74,12 +77,12 @@ def _served() -> Generator[Any]:
 
 
 def document_statement(action: str, resource: str) -> dict[str, str]:
-    """Returns a statement that allows an action."""
+    """Returns an IAM policy statement that allows an action on a resource."""
     return {"Effect": "Allow", "Action": action, "Resource": resource}
 
 
 def write_role(s3: Any, statements: Sequence[Mapping[str, Any]]) -> None:
-    """Creates the replication role, or replaces its permissions."""
+    """Creates the IAM role with which S3 replicates objects, or replaces the permissions of the role."""
     iam = cast(Any, boto3).client(
         "iam",
         region_name="us-east-1",
@@ -101,7 +104,7 @@ def status(s3: Any, bucket: str, key: str) -> str | None:
 
 
 def replicate(client: Any, source: str, destination: str, encryption: Mapping[str, Any] | None = None) -> None:
-    """Creates the rule that replicates the objects under `kept/`."""
+    """Creates the rule that replicates the objects under `kept/` from one bucket to another."""
     rule = {
         "ID": "all",
         "Status": "Enabled",

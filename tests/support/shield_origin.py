@@ -136,7 +136,7 @@ class _Requests(BaseHTTPRequestHandler):
         self._answer(200, json.dumps(answer).encode(), {"Content-Type": "application/x-amz-json-1.1"})
 
     def _exported(self, request: Mapping[str, str]) -> dict[str, str]:
-        """Returns the machine's certificate, with its key encrypted as ExportCertificate does."""
+        """Returns the response of ExportCertificate: the machine's certificate, and its private key encrypted."""
         assert request["CertificateArn"] == CERTIFICATE_ARN
         certificate, key = self._cloud.certificate
         encryption = serialization.BestAvailableEncryption(base64.b64decode(request["Passphrase"]))

@@ -93,7 +93,10 @@ def brought_up(stack: str, config: dict[str, str], directory: Path) -> tuple[Dep
 
 
 def create_boundary(config: Mapping[str, str]) -> None:
-    """Creates the IAM policy that bounds the stack's roles, as the bootstrap program does, if the account lacks it."""
+    """Creates the IAM policy that is the permissions boundary of the stack's roles, unless the account has it already.
+
+    In a real account, the bootstrap program creates this policy.
+    """
     name = config.get("artifact-edge:permissions_boundary", "").rpartition("/")[2]
     existing = [policy.get("PolicyName") for policy in client("iam").list_policies(Scope="Local")["Policies"]]
     if name and name not in existing:

@@ -94,9 +94,9 @@ class Message:
 
 @dataclass
 class Transaction:
-    """Runs the script's hooks for one request.
+    """Runs the hooks of a Lua script for one request, as Traffic Server does.
 
-    `refusal` is the status and body of the script's own response, if the script refuses the request.
+    If the script refuses the request, `refusal` contains the status and the body of the script's response.
     """
 
     script: Script
@@ -112,7 +112,7 @@ class Transaction:
         assert handler() == 0, "a handler of tslua ends with 0, or the transaction is taken over"
 
     def look_up(self, lookup: Lookup) -> dict[str, str]:
-        """Runs the hook that follows the cache look-up, and returns the client's headers after the script's changes."""
+        """Runs the script's hook after the cache look-up. Returns the headers of the client's request afterwards."""
         self._run("CACHE_LOOKUP_COMPLETE", lookup=lookup)
         return self.client_request.headers.all()
 
@@ -188,7 +188,7 @@ class _Response:
 
 
 class _ReceivedResponse:
-    """Emulates `ts.http` in the hook for the origin's response."""
+    """Emulates the object `ts.http` in the hook that reads the origin's response."""
 
     def __init__(self, answer: Message) -> None:
         self._answer = answer

@@ -39,7 +39,7 @@ class Mutation:
 
 @dataclass(frozen=True)
 class StackMutation:
-    """One way to break several resources of a stack. `change` yields broken stacks, each broken in one place."""
+    """One way to break several resources of a stack. `change` yields copies of the stack with one mistake each."""
 
     policy: str
     of: Sequence[str]

@@ -6,7 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-# `make up` prints the commands of the client `reader` after this line.
+# `make up` prints this line before the commands of the client `reader`.
 READER = "in a shell and a directory of your own:"
 
 
