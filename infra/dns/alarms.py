@@ -1,4 +1,4 @@
-"""Alarms on Route 53's health checks of the edge, of each shield machine and of each shield region."""
+"""Alarms on Route 53's health checks of the edge, of its feed, of each shield machine and of each shield region."""
 
 from __future__ import annotations
 
@@ -31,6 +31,26 @@ def edge_alarms(hostname: str, check: pulumi.Input[str]) -> Sequence[CloudWatchA
             "the-edge-is-reached-from-some-places-only",
         ),
     ]
+
+
+def feed_alarm(check: pulumi.Input[str]) -> CloudWatchAlarm:
+    """Returns the alarm on the feed of recent revocations: in some places the edge does not have it, so revocations and
+    withdrawals reach these places only through Workers KV.
+    """
+    return CloudWatchAlarm(
+        name="revocations-late",
+        tier="entitlements",
+        region=_REGION,
+        fault="Revocations and withdrawals reach some places a minute late or later: the edge lacks their feed there",
+        namespace="AWS/Route53",
+        metric="HealthCheckPercentageHealthy",
+        dimensions={"HealthCheckId": check},
+        threshold=_MOST_CHECKERS,
+        comparison="LessThanThreshold",
+        statistic="Minimum",
+        periods=1,
+        runbook="docs/entitlements.md#revocations-are-late",
+    )
 
 
 def machine_alarms(node: str, check: pulumi.Input[str]) -> Sequence[CloudWatchAlarm]:

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 import pulumi
 import pulumi_aws as aws
 
+from contract import revocations
 from contract.regions import latency_regions
 from contract.shields import HEALTH_PATH, HEALTH_PORT
 from infra.dns import DnsArgs
-from infra.dns.alarms import edge_alarms, machine_alarms, region_alarm
+from infra.dns.alarms import edge_alarms, feed_alarm, machine_alarms, region_alarm
 from infra.observability import CloudWatchAlarm
 from infra.shield import Node, host
 
@@ -48,6 +49,7 @@ class Dns(pulumi.ComponentResource):
         places = self._shield_records(regions, machines)
         self.alarms = [
             *edge_alarms(args.hostname, edge.id),
+            feed_alarm(self._edge_check("edge-feed", revocations.HEALTH_PATH).id),
             *(alarm for name, check in machines.items() for alarm in machine_alarms(name, check.id)),
             *(region_alarm(place, check.id) for place, check in places.items()),
         ]
@@ -61,18 +63,7 @@ class Dns(pulumi.ComponentResource):
         The check requests the hostname itself, as clients do. The records wait until the edge serves the hostname, so
         that no client meets a name without a certificate. Returns the health check.
         """
-        check = aws.route53.HealthCheck(
-            "edge",
-            type="HTTPS",
-            fqdn=self._args.hostname,
-            port=443,
-            resource_path=HEALTH_PATH,
-            enable_sni=True,
-            request_interval=_CHECK_SECONDS,
-            failure_threshold=_CHECK_FAILURES,
-            tags={"Name": self._args.hostname},
-            opts=self._child,
-        )
+        check = self._edge_check("edge", HEALTH_PATH)
         served = pulumi.ResourceOptions(
             parent=self, depends_on=self._args.edge.activated_by(self._validation_records(), self._zone.name_servers)
         )
@@ -82,6 +73,21 @@ class Dns(pulumi.ComponentResource):
                 f"edge-{place}", self._args.hostname, "CNAME", target, place, region, check, opts=served
             )
         return check
+
+    def _edge_check(self, name: str, path: str) -> aws.route53.HealthCheck:
+        """Creates a health check that requests a path of the clients' hostname."""
+        return aws.route53.HealthCheck(
+            name,
+            type="HTTPS",
+            fqdn=self._args.hostname,
+            port=443,
+            resource_path=path,
+            enable_sni=True,
+            request_interval=_CHECK_SECONDS,
+            failure_threshold=_CHECK_FAILURES,
+            tags={"Name": self._args.hostname},
+            opts=self._child,
+        )
 
     def _validation_records(self) -> Sequence[pulumi.Resource]:
         """Creates the records by which the edge network validates the clients' hostname."""

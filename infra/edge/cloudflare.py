@@ -29,6 +29,7 @@ _TLS = {"ssl": "strict", "min_tls_version": "1.2", "always_use_https": "on"}
 _ENTRYPOINTS: dict[str, cloudflare.WorkersScriptExportsArgsDict] = {
     "default": {"type": "worker", "cache": {"enabled": False}},
     "Objects": {"type": "worker", "cache": {"enabled": True}},
+    "Feeds": {"type": "worker", "cache": {"enabled": True}},
 }
 
 # Address of the fallback origin's DNS record: the IPv6 discard prefix (RFC 6666). A worker answers all requests, so the

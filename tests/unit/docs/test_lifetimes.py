@@ -24,6 +24,8 @@ _SECONDS = {31_536_000: "a year", 86_400: "a day"}
         ("client", "mutable", _ARTIFACT, r'(?m)^MUTABLE = "public, max-age=(\d+)'),
         ("edge worker", "mutable", f"{_WORKER}/tokens.ts", r"POSITIVE_MILLISECONDS = (\d+)_000;"),
         ("edge worker", "mutable", f"{_WORKER}/quarantine.ts", r"FRESH_MILLISECONDS = (\d+)_000;"),
+        ("edge worker", "mutable", f"{_WORKER}/feed.ts", r" MAX_AGE_MILLISECONDS = (\d+)_000;"),
+        ("Workers Cache", "mutable", "contract/revocations.py", r"LIFETIME_SECONDS = (\d+)"),
         ("edge worker", "404", f"{_WORKER}/tokens.ts", r"NEGATIVE_MILLISECONDS = (\d+)_000;"),
         ("edge worker", "error", f"{_WORKER}/shield_nodes.ts", r"FAILED_NODE_MILLISECONDS = (\d+)_000;"),
         ("Workers KV", "mutable", f"{_WORKER}/store.ts", r"cacheTtl: (\d+)"),

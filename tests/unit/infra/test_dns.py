@@ -77,6 +77,17 @@ def test_the_hostname_leads_to_the_edge_in_each_region_while_it_is_healthy() -> 
 
 
 @pytest.mark.usefixtures("aws_cloud")
+def test_a_health_check_observes_whether_the_edge_has_the_feed_and_withdraws_no_record() -> None:
+    found = records()
+    checks = {
+        check["Id"]: check["HealthCheckConfig"] for check in client("route53").list_health_checks()["HealthChecks"]
+    }
+    (feed,) = [id for id, config in checks.items() if config.get("ResourcePath") == "/healthz/feed"]
+    assert (checks[feed]["FullyQualifiedDomainName"], checks[feed]["RequestInterval"]) == (HOSTNAME, 10)
+    assert feed not in {record.get("HealthCheckId") for record in found.values()}
+
+
+@pytest.mark.usefixtures("aws_cloud")
 def test_the_zone_proves_to_the_edge_network_who_controls_the_hostname() -> None:
     found = records()
     assert found[f"_cf-custom-hostname.{HOSTNAME}", None]["ResourceRecords"] == [{"Value": '"proof"'}]

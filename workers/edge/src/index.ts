@@ -4,8 +4,10 @@
 import { failure, ociFailure, unauthorized } from "./answers";
 import type { Bindings } from "./bindings";
 import { packageTag } from "./cache_tags";
+import { fetchFeed, metadataApiOf } from "./cached_feeds";
 import { conditionsOf } from "./conditions";
 import { credentialOf, isBearer } from "./credentials";
+import { type Current, type FeedAccess, OUTAGE_MILLISECONDS } from "./feed";
 import { allows, matches } from "./grants";
 import { type L1, l1From } from "./l1";
 import { clientResponse, fetchObject } from "./objects";
@@ -13,6 +15,7 @@ import { listResponse } from "./oci_lists";
 import { packumentPart } from "./npm";
 import { PURGE_PATH, type Purgeable, purgeAnswer } from "./purges";
 import { isQuarantined } from "./quarantine";
+import { NO_REVOCATIONS, type Revocations, revocationsFeed } from "./revocations";
 import { type Ecosystem, type ObjectRoute, type Route, route } from "./routes";
 import { scopeOf } from "./sessions";
 import { fetchFromShields } from "./shield_nodes";
@@ -25,15 +28,20 @@ type ProtectedRoute = Exclude<Route, { kind: "health" | "unknown" | "invalid" | 
 /** The worker's entrypoints that the default entrypoint calls through `ctx.exports`. */
 interface Entrypoints {
   Objects: Pick<Fetcher, "fetch"> & Purgeable;
+  Feeds: Pick<Fetcher, "fetch">;
 }
 
+export { Feeds } from "./cached_feeds";
 export { Objects } from "./cached_objects";
+
+const FEED_HEALTH_PATH = "/healthz/feed";
 
 export default {
   async fetch(request: Request, bindings: Bindings, ctx: ExecutionContext): Promise<Response> {
     const url = new URL(request.url);
     const entrypoints = ctx.exports as unknown as Entrypoints;
     if (url.pathname === PURGE_PATH) return purgeAnswer(request, entrypoints.Objects, bindings.PURGE_KEY, Date.now());
+    if (url.pathname === FEED_HEALTH_PATH) return feedHealth(await currentRevocations(bindings, ctx));
     const wanted = route(url, request.headers.get("accept") ?? "");
     if (wanted.kind === "health") return new Response("ok\n");
     if (wanted.kind === "unknown") return failure(wanted.ecosystem, 404, wanted.reason ?? "no such resource");
@@ -47,8 +55,8 @@ export default {
       return new Response(null, { status: 301, headers: { location: wanted.location } });
     }
     try {
-      if (wanted.kind === "token") return await tokenAnswer(request, issuerOf(bindings));
-      return await serveProtected(wanted, request, bindings, entrypoints);
+      if (wanted.kind === "token") return await tokenAnswer(request, issuerOf(bindings, ctx));
+      return await serveProtected(wanted, request, bindings, ctx);
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error;
       return failure(ecosystem, 503, "entitlements cannot be checked right now", { "retry-after": "1" });
@@ -60,18 +68,19 @@ async function serveProtected(
   wanted: ProtectedRoute,
   request: Request,
   bindings: Bindings,
-  entrypoints: Entrypoints,
+  ctx: ExecutionContext,
 ): Promise<Response> {
   const { HOSTNAME: hostname, TOKEN_SIGNING_KEY: signingKey } = bindings;
   const header = request.headers.get("authorization");
   const credential = await credentialOf(header, signingKey, hostname);
   // The token endpoint issues sessions only to image clients, so other ecosystems do not accept a session.
   const usable = credential.kind === "token" || (credential.kind === "session" && wanted.ecosystem === "oci");
-  const holder = usable ? await entitlementOf(credential.digest, sourcesOf(bindings), Date.now()) : undefined;
   const scope = wanted.kind === "object" && wanted.ecosystem === "oci" ? scopeOf(wanted.name) : undefined;
-  if (!holder) {
-    return unauthorized(wanted.ecosystem, hostname, { scope, error: isBearer(header) ? "invalid_token" : undefined });
-  }
+  const error = isBearer(header) ? "invalid_token" : undefined;
+  if (!usable) return unauthorized(wanted.ecosystem, hostname, { scope, error });
+  const sources = sourcesOf(bindings, ctx);
+  const holder = await entitlementOf(credential.digest, sources, Date.now());
+  if (!holder) return unauthorized(wanted.ecosystem, hostname, { scope, error });
   if (wanted.kind === "authenticated") return authenticated(wanted.answer, holder);
   if (wanted.anyToken !== true && !allows(holder.grants, wanted.ecosystem, wanted.name, "pull")) {
     return withoutGrant(wanted, bindings);
@@ -79,10 +88,10 @@ async function serveProtected(
   if (credential.kind === "session" && !credential.repositories.includes(wanted.name)) {
     return unauthorized(wanted.ecosystem, hostname, { scope, error: "insufficient_scope" });
   }
-  if (await isQuarantined(wanted.key, bindings.ENTITLEMENTS, Date.now())) {
+  if (await isQuarantined(wanted.key, sources, Date.now())) {
     return absent(wanted, 410, "this was withdrawn; use another version");
   }
-  return object(wanted, request, bindings, entrypoints);
+  return object(wanted, request, bindings, ctx.exports as unknown as Entrypoints);
 }
 
 /**
@@ -154,13 +163,30 @@ function ecosystemOf(wanted: Exclude<Route, { kind: "health" | "unknown" }>): Ec
   return "ecosystem" in wanted ? wanted.ecosystem : undefined;
 }
 
-function issuerOf(bindings: Bindings): Issuer {
-  const known = (digest: string): Promise<Entitlement | undefined> => entitlementOf(digest, sourcesOf(bindings), Date.now());
+function issuerOf(bindings: Bindings, ctx: ExecutionContext): Issuer {
+  const known = (digest: string): Promise<Entitlement | undefined> =>
+    entitlementOf(digest, sourcesOf(bindings, ctx), Date.now());
   return { key: bindings.TOKEN_SIGNING_KEY, service: bindings.HOSTNAME, entitlementOf: known };
 }
 
-function sourcesOf({ ENTITLEMENTS: store, METADATA_API: url, METADATA_API_KEY: key }: Bindings): Sources {
-  return { store, api: url && key ? { url, key } : undefined };
+/** Returns the sources of entitlements. Recent revocations are fetched while other work goes on. */
+function sourcesOf(bindings: Bindings, ctx: ExecutionContext): Sources {
+  const revocations = currentRevocations(bindings, ctx).then(({ document }) => document ?? NO_REVOCATIONS);
+  return { store: bindings.ENTITLEMENTS, api: metadataApiOf(bindings), revocations };
+}
+
+async function currentRevocations(bindings: Bindings, ctx: ExecutionContext): Promise<Current<Revocations>> {
+  if (metadataApiOf(bindings) === undefined) return { document: NO_REVOCATIONS, age: 0 };
+  const { Feeds } = ctx.exports as unknown as Entrypoints;
+  const access: FeedAccess = { fetch: (name) => fetchFeed(Feeds, name), waitUntil: (work) => ctx.waitUntil(work) };
+  return revocationsFeed.current(access, Date.now);
+}
+
+/** Tells a health check whether this place has the feed of recent revocations. */
+function feedHealth({ age }: Current<Revocations>): Response {
+  const headers = { "cache-control": "no-store" };
+  if (age <= OUTAGE_MILLISECONDS) return new Response("ok\n", { headers });
+  return new Response("recent revocations are not known here\n", { status: 503, headers });
 }
 
 /** Returns the client's coordinates from Cloudflare's request metadata, or undefined when the request has none. */

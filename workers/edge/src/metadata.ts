@@ -1,5 +1,5 @@
-// Queries the metadata API for a token that has no entry in the edge's key-value store. The API requires a signature
-// (workers/entitlements/lookup.py).
+// Queries the metadata API, for a token that has no current entry in the edge's key-value store, and for feeds. The API
+// requires a signature (workers/entitlements/protocol.py).
 
 import { SIGNATURE_HEADER, signatureOf } from "./signatures";
 
@@ -9,6 +9,7 @@ export interface MetadataApi {
 }
 
 const TIMEOUT_MILLISECONDS = 2_000;
+const FEED_TIMEOUT_MILLISECONDS = 1_500; // shorter than the time for which a request waits for a feed
 // The most simultaneous requests of one isolate to the metadata API. Without the limit, a client that guesses tokens
 // could use up all connections.
 const MAX_IN_FLIGHT = 20;
@@ -20,7 +21,7 @@ export async function queryToken(api: MetadataApi, digest: string): Promise<stri
   if (inFlight >= MAX_IN_FLIGHT) return "unknown";
   inFlight += 1;
   try {
-    const answer = await fetch(api.url, await signedRequest(api.key, digest));
+    const answer = await fetch(api.url, await signedRequest(api.key, { digest }, TIMEOUT_MILLISECONDS));
     const text = await answer.text();
     if (answer.status === 200) return text;
     return answer.status === 404 ? undefined : "unknown";
@@ -31,14 +32,26 @@ export async function queryToken(api: MetadataApi, digest: string): Promise<stri
   }
 }
 
-async function signedRequest(key: string, digest: string): Promise<RequestInit> {
-  const body = JSON.stringify({ digest });
+/** Returns the API's answer with a feed document, or undefined when the API gives no document. */
+export async function queryFeed(api: MetadataApi, feed: string): Promise<Response | undefined> {
+  try {
+    const answer = await fetch(api.url, await signedRequest(api.key, { feed }, FEED_TIMEOUT_MILLISECONDS));
+    if (answer.status === 200) return answer;
+    await answer.body?.cancel();
+  } catch {
+    // An API that does not answer gives no document, like one that answers with an error status.
+  }
+  return undefined;
+}
+
+async function signedRequest(key: string, question: Record<string, string>, timeout: number): Promise<RequestInit> {
+  const body = JSON.stringify(question);
   const signature = await signatureOf(body, key, Date.now());
   return {
     method: "POST",
     body,
     headers: { "content-type": "application/json", [SIGNATURE_HEADER]: signature },
     redirect: "manual",
-    signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS),
+    signal: AbortSignal.timeout(timeout),
   };
 }

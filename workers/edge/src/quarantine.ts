@@ -1,7 +1,8 @@
-// The quarantine: keys of withdrawn objects, which the edge refuses even while caches still hold the objects.
+// The quarantine: keys of withdrawn objects, which the edge refuses even while caches still hold the objects. The feed of
+// recent withdrawals names an object before the key-value store shows the list with it.
 
 import { entryText } from "./store";
-import { Unavailable } from "./tokens";
+import { type Sources, Unavailable } from "./tokens";
 
 const ENTRY = "quarantine";
 const FRESH_MILLISECONDS = 2_000; // how long an isolate may serve a withdrawn object before it reads the list again
@@ -15,10 +16,15 @@ interface CachedList {
 let cached: CachedList | undefined;
 
 /**
- * Returns whether the object is quarantined. A list that cannot be refreshed stays in use. Throws `Unavailable` when
+ * Returns whether the object is withdrawn, by the recent revocations or by the list in the key-value store. A list that cannot be refreshed stays in use. Throws `Unavailable` when
  * the isolate has never read a list, because the list might name the key.
  */
-export async function isQuarantined(key: string, store: KVNamespace, now: number): Promise<boolean> {
+export async function isQuarantined(
+  key: string,
+  { store, revocations }: Pick<Sources, "store" | "revocations">,
+  now: number,
+): Promise<boolean> {
+  if ((await revocations).objects.has(key)) return true;
   if (cached === undefined || cached.until <= now) cached = await refreshed(store, now);
   return cached.keys.has(key);
 }

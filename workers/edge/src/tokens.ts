@@ -1,11 +1,14 @@
 // Finds the principal and the grants of a token by the token's digest. An entry that cannot be parsed counts as absent,
-// so that the client is refused.
+// so that the client is refused. The key-value store may show a change a minute late, so the feed of recent revocations
+// overrules its entries.
 
 import { type MetadataApi, queryToken } from "./metadata";
+import type { Revocations } from "./revocations";
 import { entryText } from "./store";
 
 /** A token's entry in the key-value store, under the key `token:<sha256 hex>`. */
 export interface Entitlement {
+  revision: number; // the version of the token's record, 0 when the entry has none
   principal: string;
   expires: number; // Unix time in seconds
   grants: readonly string[];
@@ -17,10 +20,14 @@ export interface Entitlement {
  */
 export class Unavailable extends Error {}
 
-/** The sources of entitlements: the edge's key-value store, and the metadata API for tokens without an entry. */
+/**
+ * The sources of entitlements: the edge's key-value store, the metadata API for tokens without a current entry, and the
+ * recent revocations.
+ */
 export interface Sources {
   store: KVNamespace;
   api: MetadataApi | undefined;
+  revocations: Promise<Revocations>;
 }
 
 const POSITIVE_MILLISECONDS = 2_000; // how long a revoked token still works in an isolate that has cached its entry
@@ -36,16 +43,22 @@ const memory = new Map<string, CachedEntry>();
 
 /**
  * Returns the token's entitlement, or undefined when the token is unknown, revoked or expired. Looks in the isolate's
- * memory, the key-value store and the metadata API, in this order. Throws `Unavailable` when no source answers.
+ * memory, the key-value store and the metadata API, in this order. When the token has changed since, asks the metadata
+ * API alone. Throws `Unavailable` when no source answers.
  */
 export async function entitlementOf(digest: string, sources: Sources, now: number): Promise<Entitlement | undefined> {
   const known = memory.get(digest);
-  const entitlement = known !== undefined && known.until > now ? known.entitlement : await lookUp(digest, sources, now);
+  const isKnown = known !== undefined && known.until > now;
+  const found = isKnown ? known.entitlement : remember(digest, await entryOf(digest, sources), now);
+  const change = (await sources.revocations).tokens.get(digest);
+  if (found === undefined || change?.revoked === true) return undefined;
+  const isCurrent = change === undefined || change.revision <= found.revision;
+  const entitlement = isCurrent ? found : remember(digest, await currentEntry(digest, sources.api), now);
   return entitlement !== undefined && entitlement.expires * 1000 > now ? entitlement : undefined;
 }
 
-async function lookUp(digest: string, sources: Sources, now: number): Promise<Entitlement | undefined> {
-  const text = await entryOf(digest, sources);
+/** Keeps the token's entry in the isolate's memory, and returns its entitlement. */
+function remember(digest: string, text: string | undefined, now: number): Entitlement | undefined {
   const entitlement = text === undefined ? undefined : parse(text);
   if (memory.size >= CACHED_ENTRIES) memory.delete(memory.keys().next().value ?? "");
   const life = entitlement === undefined ? NEGATIVE_MILLISECONDS : POSITIVE_MILLISECONDS;
@@ -65,7 +78,12 @@ async function entryOf(digest: string, { store, api }: Sources): Promise<string 
     if (api === undefined) throw new Unavailable();
   }
   if (text !== null) return text;
-  if (api === undefined) return undefined;
+  return api === undefined ? undefined : currentEntry(digest, api);
+}
+
+/** Returns the token's entry in the metadata database. Throws `Unavailable` when the metadata API does not answer. */
+async function currentEntry(digest: string, api: MetadataApi | undefined): Promise<string | undefined> {
+  if (api === undefined) throw new Unavailable();
   const answer = await queryToken(api, digest);
   if (answer === "unknown") throw new Unavailable();
   return answer;
@@ -79,9 +97,10 @@ function parse(text: string): Entitlement | undefined {
     return undefined;
   }
   if (typeof entry !== "object" || entry === null) return undefined;
-  const { version, principal, expires, grants } = entry as Record<string, unknown>;
+  const { version, revision, principal, expires, grants } = entry as Record<string, unknown>;
   if (version !== 1 || typeof principal !== "string" || typeof expires !== "number" || !Array.isArray(grants)) {
     return undefined;
   }
-  return { principal, expires, grants: grants.filter((grant) => typeof grant === "string") };
+  const known = typeof revision === "number" ? revision : 0;
+  return { revision: known, principal, expires, grants: grants.filter((grant) => typeof grant === "string") };
 }

@@ -23,13 +23,21 @@ export const records = new Map<string, string>(); // the metadata API's answers 
 export const stub: {
   store: "works" | "fails" | "silent";
   apiStatus: number;
+  feed: "works" | "fails" | "silent";
   shield: (request: IncomingMessage, response: ServerResponse) => void;
   /** Answers the default entrypoint's calls in place of Workers Cache. */
   l1: (request: IncomingMessage, response: ServerResponse) => void;
   /** The result that `purge()` of Workers Cache returns. */
   purged: { success: boolean; errors: { code: number; message: string }[] };
-} = { store: "works", apiStatus: 200, shield: answerWhole, l1: miss, purged: { success: true, errors: [] } };
+} = { store: "works", apiStatus: 200, feed: "works", shield: answerWhole, l1: miss, purged: { success: true, errors: [] } };
 
+/** The recent revocations in the metadata API's feed. Each test starts with none. */
+export const revocations: { tokens: Record<string, { revision: number; revoked?: true }>; objects: string[] } = {
+  tokens: {},
+  objects: [],
+};
+/** The metadata API's feed requests. They are not in `apiRequests`, because any request of a client may cause one. */
+export const feedRequests: { signature: string; body: string }[] = [];
 export const apiRequests: { signature: string; body: string; authorization: string | undefined }[] = [];
 export const l1Requests: { path: string; headers: IncomingMessage["headers"] }[] = [];
 /** The purges that the worker requested: the purged cache, and the tags. */
@@ -90,7 +98,7 @@ const config :Workerd.Config = (
     (name = "origin", worker = (
       modules = [(name = "origin.js", esModule = embed "origin.js")],
       compatibilityDate = "2026-11-01",
-      bindings = [(name = "PURGES", service = "purges"), (name = "edge/Objects", service = (name = "edge", entrypoint = "Objects"))])),
+      bindings = [(name = "PURGES", service = "purges"), (name = "edge/Objects", service = (name = "edge", entrypoint = "Objects")), (name = "edge/Feeds", service = (name = "edge", entrypoint = "Feeds"))])),
     (name = "purges", external = (address = "127.0.0.1:${cache}", http = ())),
     (name = "l1", external = (address = "127.0.0.1:${l1}", http = ())),
     (name = "below", external = (address = "127.0.0.1:${below}", http = ()))],
@@ -99,10 +107,11 @@ const config :Workerd.Config = (
     (name = "origin", address = "127.0.0.1:0", http = (), service = "origin")]);`;
 }
 
-const EXPORTS = 'export const Objects = withPurges(uploaded.Objects, "Objects");';
+const CACHED = ["Objects", "Feeds"];
+const EXPORTS = CACHED.map((name) => `export const ${name} = withPurges(uploaded.${name}, "${name}");`).join("\n");
 
 function entrypoints(template: string): string {
-  const values = { MAIN: "index.js", SCRIPT: "edge", VERSION: "1", CACHED: '["Objects"]', EXPORTS };
+  const values = { MAIN: "index.js", SCRIPT: "edge", VERSION: "1", CACHED: JSON.stringify(CACHED), EXPORTS };
   return Object.entries(values).reduce((text, [name, value]) => text.replaceAll(`@${name}@`, value), template);
 }
 
@@ -135,6 +144,7 @@ before(async () => {
     stub.shield(request, response);
   });
   const l1 = await listen((request, response) => {
+    if (request.url?.includes("/Feeds/") === true) return miss(request, response);
     l1Requests.push({ path: request.url ?? "", headers: request.headers });
     stub.l1(request, response);
   });
@@ -148,8 +158,13 @@ before(async () => {
     const { host, authorization, "x-artifact-edge-signature": signature } = request.headers;
     let body = "";
     for await (const part of request) body += String(part);
+    const { digest, feed } = JSON.parse(body) as { digest?: string; feed?: string };
+    if (feed !== undefined) {
+      feedRequests.push({ signature: String(signature), body });
+      return answerFeed(response);
+    }
     apiRequests.push({ signature: String(signature), body, authorization });
-    const known = records.get((JSON.parse(body) as { digest: string }).digest);
+    const known = records.get(digest ?? "");
     const working = known === undefined ? 404 : 200;
     const status = host !== "abc.lambda-url.us-east-1.on.aws" ? 530 : stub.apiStatus === 200 ? working : stub.apiStatus;
     response.writeHead(status).end(known);
@@ -184,8 +199,20 @@ beforeEach(() => {
   apiRequests.length = 0;
   purges.length = 0;
   const purged = { success: true, errors: [] };
-  Object.assign(stub, { store: "works", apiStatus: 200, shield: answerWhole, l1: miss, purged });
+  Object.assign(stub, { store: "works", apiStatus: 200, feed: "works", shield: answerWhole, l1: miss, purged });
+  Object.assign(revocations, { tokens: {}, objects: [] });
+  feedRequests.length = 0;
 });
+
+function answerFeed(response: ServerResponse): void {
+  if (stub.feed === "silent") return;
+  if (stub.feed === "fails") {
+    response.writeHead(503).end();
+    return;
+  }
+  response.writeHead(200, { "cache-control": "public, max-age=2, stale-if-error=900" });
+  response.end(JSON.stringify({ version: 1, read: Date.now() / 1000, ...revocations }));
+}
 
 export function answerWhole(_: IncomingMessage, response: ServerResponse): void {
   response.writeHead(200, {

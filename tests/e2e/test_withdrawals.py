@@ -1,0 +1,107 @@
+"""Tests that every PoP refuses what was revoked, unpublished or quarantined, while Workers KV shows it no change."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import httpx
+import pytest
+
+from emulation.engine.environment import cloud_environment
+from emulation.layout import CLIENT_LOCATIONS, CLOUDFLARE_PORT
+from registry.catalog.audit import By
+from registry.delivery import quarantine
+from registry.target import Target
+from registry.tokens import tokens
+from tests.support.packages import tarball
+from tests.support.sandbox.commands import registry
+from tests.support.sandbox.edge import access
+from tests.support.sandbox.up import Up
+
+# How long the PoPs use what they have read from Workers KV. The tests end before, so that no PoP reads the change.
+STALE_SECONDS = 3600
+# Seconds to wait before a test fails. The objective is 5 s, but a machine that runs other tests can be slower.
+WITHIN = 30.0
+BY = By("sandbox test", "", "tokens")
+
+
+@pytest.fixture
+def target(up: Up, monkeypatch: pytest.MonkeyPatch) -> Target:
+    for name, value in cloud_environment(up.sandbox, {}).items():
+        monkeypatch.setenv(name, value)
+    return Target.model_validate(up.outputs())
+
+
+@pytest.fixture
+def pops(up: Up) -> Iterator[Sequence[httpx.Client]]:
+    """Yields an HTTP client without a token at each PoP."""
+    opened = [httpx.Client(**access(up, client_location, "anonymous")) for client_location in CLIENT_LOCATIONS]
+    yield opened
+    for client in opened:
+        client.close()
+
+
+@pytest.fixture(autouse=True)
+def stale_kv(up: Up) -> Iterator[None]:
+    control = f"http://{up.sandbox.cloudflare_address}:{CLOUDFLARE_PORT}/_artifact-edge/kv"
+    httpx.put(control, json={"stale_seconds": STALE_SECONDS}).raise_for_status()
+    yield
+    httpx.put(control, json={"stale_seconds": 0}).raise_for_status()
+
+
+def assert_refused(pops: Sequence[httpx.Client], path: str, token: str, status: int) -> None:
+    """Asserts that each PoP, which served the path until now, soon answers with `status`."""
+    start = time.monotonic()
+    for pop in pops:
+        while (found := get(pop, path, token)) != status:
+            assert time.monotonic() - start < WITHIN, f"still {found} after {WITHIN} s, and not {status}"
+            time.sleep(0.05)
+    print(f"{status} at the last PoP: {time.monotonic() - start:.2f} s")
+
+
+def get(pop: httpx.Client, path: str, token: str) -> int:
+    return pop.get(path, headers={"Authorization": f"Bearer {token}"}).status_code
+
+
+def issue(target: Target) -> tokens.Changed:
+    return tokens.create(target, BY, "sandbox-test", ["npm:*:pull"], 3600)
+
+
+def publish(up: Up, directory: Path, name: str) -> str:
+    """Publishes version 1.0.0 of an npm package, and returns the path of its tarball."""
+    published = registry(up, "publish", tarball(directory / f"{name}.tgz", {"name": name, "version": "1.0.0"}))
+    assert published.returncode == 0, published.stderr
+    return f"/npm/{name}/-/{name}-1.0.0.tgz"
+
+
+def test_a_revoked_token_is_refused(target: Target, pops: Sequence[httpx.Client]) -> None:
+    issued = issue(target)
+    assert [get(pop, "/npm/@acme/greeting", issued.text) for pop in pops] == [200, 200, 200]
+    tokens.revoke(target, BY, issued.token.digest)
+    assert_refused(pops, "/npm/@acme/greeting", issued.text, 401)
+
+
+def test_a_removed_grant_allows_nothing(target: Target, pops: Sequence[httpx.Client]) -> None:
+    issued = issue(target)
+    assert [get(pop, "/npm/@acme/greeting", issued.text) for pop in pops] == [200, 200, 200]
+    tokens.change_grants(target, BY, issued.token.digest, add=["npm:other:pull"], remove=["npm:*:pull"])
+    assert_refused(pops, "/npm/@acme/greeting", issued.text, 403)
+
+
+def test_an_unpublished_version_is_refused(
+    up: Up, target: Target, pops: Sequence[httpx.Client], tmp_path: Path
+) -> None:
+    token, path = issue(target).text, publish(up, tmp_path, "taken-back")
+    assert [get(pop, path, token) for pop in pops] == [200, 200, 200]
+    taken = registry(up, "unpublish", "npm:taken-back@1.0.0")
+    assert taken.returncode == 0, taken.stderr
+    assert_refused(pops, path, token, 410)
+
+
+def test_a_quarantined_object_is_refused(up: Up, target: Target, pops: Sequence[httpx.Client], tmp_path: Path) -> None:
+    token, path = issue(target).text, publish(up, tmp_path, "quarantined")
+    assert [get(pop, path, token) for pop in pops] == [200, 200, 200]
+    quarantine.withdraw(target.repository, target.edge, target.origin, [path.removeprefix("/")])
+    assert_refused(pops, path, token, 410)

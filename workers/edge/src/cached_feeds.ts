@@ -1,0 +1,32 @@
+// The cached entrypoint for feeds fetches a document from the metadata API. Workers Cache keeps it for the lifetime that
+// the API gives it, and combines concurrent misses. Only the default entrypoint calls this entrypoint.
+// Source: developers.cloudflare.com/workers/cache, "Configuration".
+
+import { WorkerEntrypoint } from "cloudflare:workers";
+
+import type { Bindings } from "./bindings";
+import { type MetadataApi, queryFeed } from "./metadata";
+
+const NOT_STORED = "no-store"; // without it, the cache would keep an error for minutes
+
+export class Feeds extends WorkerEntrypoint<Bindings> {
+  /** Returns 200 with the document of the feed that the path names, or 502 without one. */
+  override async fetch(request: Request): Promise<Response> {
+    const api = metadataApiOf(this.env);
+    const answer = api && (await queryFeed(api, new URL(request.url).pathname.slice(1)));
+    if (answer === undefined) return new Response(null, { status: 502, headers: { "cache-control": NOT_STORED } });
+    const lifetime = answer.headers.get("cache-control") ?? NOT_STORED;
+    return new Response(answer.body, { headers: { "content-type": "application/json", "cache-control": lifetime } });
+  }
+}
+
+/** Returns the metadata API of the bindings, or undefined for a stack without one. */
+export function metadataApiOf({ METADATA_API: url, METADATA_API_KEY: key }: Bindings): MetadataApi | undefined {
+  return url && key ? { url, key } : undefined;
+}
+
+/** Fetches a feed document from the cache. */
+export function fetchFeed(feeds: Pick<Fetcher, "fetch">, name: string): Promise<Response> {
+  // The host is a placeholder: no request resolves the name, and the name is not part of the cache key.
+  return feeds.fetch(`https://feeds/${encodeURIComponent(name)}`);
+}
