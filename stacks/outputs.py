@@ -26,6 +26,7 @@ def export_outputs(
     pulumi.export("buckets", [_bucket(bucket, stack.config.blobs) for bucket in buckets])
     pulumi.export("metadata", _metadata(metadata))
     pulumi.export("entitlements", {"account_id": account_id, "namespace_id": edge.namespace_id})
+    pulumi.export("worker_version", edge.version)
     pulumi.export("shields", [_shield(node, domain) for node in nodes])
 
 

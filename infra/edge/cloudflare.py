@@ -6,6 +6,7 @@ origin. Every Cloudflare plan has custom hostnames, and Route 53 stays authorita
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -32,6 +33,9 @@ _ENTRYPOINTS: dict[str, cloudflare.WorkersScriptExportsArgsDict] = {
     "Feeds": {"type": "worker", "cache": {"enabled": True}},
 }
 
+# The length of the worker's version, which is the start of the bundle's SHA-256 digest.
+_VERSION_DIGITS = 16
+
 # Address of the fallback origin's DNS record: the IPv6 discard prefix (RFC 6666). A worker answers all requests, so the
 # record needs no server (Cloudflare for SaaS, "Workers as your fallback origin").
 _NO_ORIGIN = "100::"
@@ -54,18 +58,21 @@ class Edge(pulumi.ComponentResource):
     shields.
 
     `target` is the name in the Cloudflare zone that the hostname must be an alias of. Cloudflare first needs the
-    `validation_records` in the clients' domain.
+    `validation_records` in the clients' domain. `version` identifies the worker's bundle; the objects that this version
+    stores in L1 can be purged by it.
     """
 
     zone_id: pulumi.Output[str]
     namespace_id: pulumi.Output[str]
     target: str
+    version: str
     validation_records: Sequence[ValidationRecord]
 
     def __init__(self, name: str, args: EdgeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:edge:Edge", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         self.zone_id = _active_zone(args.account_id, args.zone_name)
+        self.version = hashlib.sha256(args.bundle.encode()).hexdigest()[:_VERSION_DIGITS]
         entitlements = cloudflare.WorkersKvNamespace(
             "entitlements", account_id=args.account_id, title=f"{args.prefix}-entitlements", opts=child
         )
@@ -89,7 +96,7 @@ class Edge(pulumi.ComponentResource):
             main_module=_MODULE,
             content=args.bundle,
             compatibility_date=_COMPATIBILITY_DATE,
-            bindings=_bindings(args, entitlements.id, certificate.id),
+            bindings=_bindings(args, self.version, entitlements.id, certificate.id),
             observability={"enabled": True},
             cache_options={"enabled": True, "cross_version_cache": True},
             exports=_ENTRYPOINTS,
@@ -180,7 +187,7 @@ def _active_zone(account_id: str, name: str) -> pulumi.Output[str]:
 
 
 def _bindings(
-    args: EdgeArgs, namespace_id: pulumi.Input[str], certificate_id: pulumi.Input[str]
+    args: EdgeArgs, version: str, namespace_id: pulumi.Input[str], certificate_id: pulumi.Input[str]
 ) -> list[cloudflare.WorkersScriptBindingArgs]:
     """Returns the worker's bindings, sorted by name, because each refresh would show a change if they had another
     order.
@@ -209,6 +216,7 @@ def _bindings(
         bound(name="SHIELD", type="mtls_certificate", certificate_id=certificate_id),
         bound(name="SHIELDS", type="plain_text", text=_shields(args.shields)),
         bound(name="TOKEN_SIGNING_KEY", type="secret_text", text=pulumi.Output.secret(secrets.token_signing_key)),
+        bound(name="VERSION", type="plain_text", text=version),
     ]
 
 

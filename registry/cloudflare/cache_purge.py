@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import urllib3
 
@@ -49,6 +50,17 @@ class WorkerPurges:
                 raise PurgesLimited(keys[start:])
             if status != 200:
                 raise PurgeError(f"the edge was not purged: {self.url}{_PATH} answers {status}")
+
+    def purge_all(self, kind: Literal["packages", "versions"], name: str) -> None:
+        """Purges all objects of a package, such as `npm:@acme/web`, or all that a version of the worker stored.
+
+        Raises PurgeError when the worker does not answer or refuses, also because of the cache's limit of purges.
+        """
+        status = self._post(json.dumps({kind: [name]}).encode(), self.read_key())
+        if status == 429:
+            raise PurgeError("the edge accepts no more purges now; try again in a minute")
+        if status != 200:
+            raise PurgeError(f"the edge was not purged: {self.url}{_PATH} answers {status}")
 
     def _post(self, body: bytes, key: str) -> int:
         headers = {"Content-Type": "application/json", _SIGNATURE_HEADER: _signature(body, key, int(time.time()))}

@@ -77,3 +77,31 @@ def retry(stack_outputs: Outputs) -> None:
     from registry.target import read_target
 
     print(f"returned {Outbox(read_target(stack_outputs).repository).revive()} to the outbox")
+
+
+@app.command()
+def package(
+    stack_outputs: Outputs,
+    name: Annotated[str, typer.Argument(help="package, such as npm:@acme/web, pypi:requests or oci:team/app")],
+) -> None:
+    """Remove all objects of a package from the edge's caches. The next requests read them from the shields."""
+    from registry import RegistryError
+    from registry.target import read_target
+
+    ecosystem, separator, own = name.partition(":")
+    if ecosystem not in ("npm", "pypi", "oci") or not separator or not own:
+        raise RegistryError(f"{name!r} is not a package; write it like npm:@acme/web, pypi:requests or oci:team/app")
+    read_target(stack_outputs).purges().purge_all("packages", name)
+    print(f"purged {name} at the edge")
+
+
+@app.command("worker-version")
+def worker_version(
+    stack_outputs: Outputs,
+    version: Annotated[str, typer.Argument(help="stack output `worker_version` of the release to purge")],
+) -> None:
+    """Remove all objects that a version of the edge worker stored from the edge's caches, after a bad release."""
+    from registry.target import read_target
+
+    read_target(stack_outputs).purges().purge_all("versions", version)
+    print(f"purged what version {version} of the worker stored at the edge")

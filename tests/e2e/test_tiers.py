@@ -13,6 +13,7 @@ import pytest
 
 from emulation.layout import CLIENT_LOCATIONS, ClientLocation
 from local.clients import ANONYMOUS
+from tests.support.sandbox.commands import registry
 from tests.support.sandbox.edge import EU_WEST, US_EAST, access, purge_edge
 from tests.support.sandbox.origin import origin_requests, store
 from tests.support.sandbox.up import Up
@@ -36,6 +37,19 @@ def test_each_tier_answers_after_its_first_miss(up: Up) -> None:
         assert answered_by() == "shield; hit"
         assert answered_by() == "edge; hit"
     assert origin_requests(up, key) == 1
+
+
+@pytest.mark.parametrize("by", ["package", "worker-version"])
+def test_a_purge_by_package_or_by_worker_version_removes_the_object_from_the_edge(up: Up, by: str) -> None:
+    key = f"npm/@acme/greeting/-/greeting-9.8.{len(by)}.tgz"
+    body = store(up, key, 1_000)
+    with httpx.Client(**access(up, US_EAST)) as client:
+        assert [client.get(f"/{key}").headers["x-cache"] for _ in range(2)] == ["origin; miss", "edge; hit"]
+        name = "npm:@acme/greeting" if by == "package" else up.outputs()["worker_version"]
+        done = registry(up, "purges", by, name)
+        assert done.returncode == 0, done.stderr
+        again = client.get(f"/{key}")
+    assert (again.content, again.headers["x-cache"]) == (body, "shield; hit")
 
 
 def test_a_hundred_simultaneous_misses_are_one_origin_request(up: Up) -> None:

@@ -34,8 +34,8 @@ class PurgeEndpoint:
     def answer(self, body: bytes, signature: str) -> int:
         if not signed(signature, body.decode(), KEY, time.time()):
             return 403
-        keys: list[str] = json.loads(body)["keys"]
-        if not 1 <= len(keys) <= 100:
+        ((kind, keys),) = json.loads(body).items()
+        if kind not in ("keys", "packages", "versions") or not 1 <= len(keys) <= 100:
             return 400
         with self._lock:
             if not self.accepts():

@@ -43,6 +43,7 @@ OUTPUTS = {
     "metadata",
     "entitlements",
     "shields",
+    "worker_version",
 }
 
 KEY_ON_GCP = "projects/artifact-edge-prod/locations/us/keyRings/artifact-edge-prod/cryptoKeys/objects"
@@ -124,6 +125,7 @@ def test_the_worker_is_bound_as_documented_and_its_keys_are_secrets() -> None:
         "SHIELD": "mtls_certificate",
         "SHIELDS": "plain_text",
         "TOKEN_SIGNING_KEY": "secret_text",
+        "VERSION": "plain_text",
     }
     assert bound["ENTITLEMENTS"]["namespaceId"] == deployment.outputs["entitlements"]["namespace_id"]
     assert json.loads(bound["RESERVED_PYTHON_NAMES"]["text"]) == ["acme-*"]

@@ -8,6 +8,8 @@ export interface Bindings {
   ORIGIN_KEY: string;
   TOKEN_SIGNING_KEY: string;
   PURGE_KEY: string;
+  /** Identifies the bundle, as the stack output `worker_version` does. */
+  VERSION: string;
   METADATA_API?: string;
   METADATA_API_KEY?: string;
   RESERVED_PYTHON_NAMES?: string;

@@ -13,3 +13,8 @@ export async function keyTag(key: string): Promise<string> {
 export async function packageTag(ecosystem: string, name: string): Promise<string> {
   return `package-${await sha256(`${ecosystem}:${name}`)}`;
 }
+
+/** Returns the tag of all objects that a version of the worker stored. */
+export async function versionTag(version: string): Promise<string> {
+  return `version-${await sha256(version)}`;
+}

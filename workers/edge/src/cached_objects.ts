@@ -6,7 +6,7 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 
 import type { Bindings } from "./bindings";
-import { keyTag } from "./cache_tags";
+import { keyTag, versionTag } from "./cache_tags";
 import { keyOf, PACKAGE_TAG_HEADER, placeIn, TOO_LARGE_HEADER } from "./l1";
 import { fetchFromShields } from "./shield_nodes";
 
@@ -53,7 +53,8 @@ export class Objects extends WorkerEntrypoint<Bindings> {
       await answer.body?.cancel();
       return uncached(404);
     }
-    const tags = [await keyTag(key), request.headers.get(PACKAGE_TAG_HEADER)].filter((tag) => tag !== null);
+    const packageTag = request.headers.get(PACKAGE_TAG_HEADER);
+    const tags = [await keyTag(key), packageTag, await versionTag(this.env.VERSION)].filter((tag) => tag !== null);
     const passed = new Headers({ "cache-control": NOT_STORED, "cache-tag": tags.join(",") });
     for (const name of PASSED_HEADERS) {
       const value = answer.headers.get(name);

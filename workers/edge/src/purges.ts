@@ -4,13 +4,13 @@
 // Sources: developers.cloudflare.com/workers/cache, "Purging the cache", "Limitations"; Cloudflare's API reference,
 // "Purge cached content".
 
-import { keyTag } from "./cache_tags";
+import { keyTag, packageTag, versionTag } from "./cache_tags";
 import { isSigned, SIGNATURE_HEADER } from "./signatures";
 
 export const PURGE_PATH = "/-/purge";
 // Enough for 100 keys with S3's most bytes, 1,024, and for the quotes and escapes in JSON.
 const BODY_BYTES_MAX = 256 * 1024;
-const KEYS_MAX = 100; // Workers Cache purges at most 100 tags in one call
+const TAGS_MAX = 100; // Workers Cache purges at most 100 tags in one call
 const RATE_LIMITED = 1134;
 const RETRY_SECONDS = 12; // the cache accepts 5 purges a minute, after 25 at once
 
@@ -19,7 +19,17 @@ export interface Purgeable {
   purge(tags: string[]): Promise<CachePurgeResult>;
 }
 
-/** Answers `POST /-/purge` with `{"keys": ["<object key>", …]}`: 200, 400, 403, 405, 413, 429 or 502. */
+// For each field that a request's body may have, the tag of a value in its list. A package has the form `npm:@acme/web`.
+const TAGS: Record<string, (value: string) => Promise<string>> = {
+  keys: keyTag,
+  packages: (value) => packageTag(value.slice(0, value.indexOf(":")), value.slice(value.indexOf(":") + 1)),
+  versions: versionTag,
+};
+
+/**
+ * Answers `POST /-/purge` with a list of object keys, of packages or of worker versions, such as
+ * `{"keys": ["<object key>", …]}`: 200, 400, 403, 405, 413, 429 or 502.
+ */
 export async function purgeAnswer(request: Request, objects: Purgeable, key: string, now: number): Promise<Response> {
   if (request.method !== "POST") return text(405, "only POST is supported here", { allow: "POST" });
   // The signature covers the body, so the worker reads the body before it knows the sender. The limit protects the
@@ -28,9 +38,11 @@ export async function purgeAnswer(request: Request, objects: Purgeable, key: str
   if (length === null || Number(length) > BODY_BYTES_MAX) return text(413, `the body may have ${BODY_BYTES_MAX} bytes`);
   const body = await request.text();
   if (!(await isSigned(request.headers.get(SIGNATURE_HEADER), body, key, now))) return text(403, "not signed by the registry");
-  const keys = keysIn(body);
-  if (keys === undefined) return text(400, `the body must be {"keys": […]} with 1 to ${KEYS_MAX} object keys`);
-  const { success, errors } = await objects.purge(await Promise.all(keys.map(keyTag)));
+  const tags = await tagsIn(body);
+  if (tags === undefined) {
+    return text(400, `the body must be {"keys": […]}, {"packages": […]} or {"versions": […]} with 1 to ${TAGS_MAX} texts`);
+  }
+  const { success, errors } = await objects.purge(tags);
   if (success) return text(200, "purged");
   if (errors.some(({ code }) => code === RATE_LIMITED)) {
     return text(429, "too many purges", { "retry-after": String(RETRY_SECONDS) });
@@ -38,16 +50,19 @@ export async function purgeAnswer(request: Request, objects: Purgeable, key: str
   return text(502, `the cache refuses the purge: ${errors.map(({ code }) => code).join(", ")}`);
 }
 
-function keysIn(body: string): string[] | undefined {
+/** Returns the tags that a request's body names, or undefined for another body. */
+async function tagsIn(body: string): Promise<string[] | undefined> {
   let given: unknown;
   try {
     given = JSON.parse(body);
   } catch {
     return undefined;
   }
-  const keys = typeof given === "object" && given !== null ? (given as { keys?: unknown }).keys : undefined;
-  if (!Array.isArray(keys) || keys.length < 1 || keys.length > KEYS_MAX) return undefined;
-  return keys.every((key) => typeof key === "string") ? (keys as string[]) : undefined;
+  const [[field, values] = ["", undefined], ...more] = Object.entries(given ?? {});
+  const tagOf = Object.hasOwn(TAGS, field) ? TAGS[field] : undefined;
+  if (tagOf === undefined || more.length > 0 || !Array.isArray(values)) return undefined;
+  if (values.length < 1 || values.length > TAGS_MAX || !values.every((value) => typeof value === "string")) return undefined;
+  return Promise.all(values.map(tagOf));
 }
 
 function text(status: number, message: string, headers: Record<string, string> = {}): Response {

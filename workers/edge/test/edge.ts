@@ -87,6 +87,7 @@ const config :Workerd.Config = (
         (name = "SHIELDS", text = ${text(JSON.stringify(shields))}),
         (name = "HOSTNAME", text = "packages.test"),
         (name = "ORIGIN_KEY", text = "origin-key"),
+        (name = "VERSION", text = "the-version"),
         (name = "PURGE_KEY", text = ${text(PURGE_KEY)}),
         (name = "RESERVED_PYTHON_NAMES", text = ${text(JSON.stringify(["acme-*"]))}),
         (name = "METADATA_API", text = "https://abc.lambda-url.us-east-1.on.aws/"),

@@ -82,5 +82,5 @@ test("Workers Cache remembers that an object is too large for it", async () => {
   });
   await ask({ range: "bytes=0-1" });
   assert.equal(remembered["cache-control"], "public, max-age=31536000, immutable");
-  assert.match(remembered["cache-tag"] as string, /^key-[0-9a-f]{64},package-[0-9a-f]{64}$/);
+  assert.match(remembered["cache-tag"] as string, /^key-[0-9a-f]{64},package-[0-9a-f]{64},version-[0-9a-f]{64}$/);
 });

@@ -47,6 +47,22 @@ test("each object has its own tag, and all objects of a package have one in comm
   for (const tag of [one, packageOfOne]) assert.match(String(tag), /^[a-z]+-[0-9a-f]{64}$/);
 });
 
+test("a purge of a package or of a worker version names the tag that the objects have in common", async () => {
+  grant("reader", ["npm:*:pull"]);
+  const [, packageTag, versionTag] = await tagsOf("/npm/@acme/web/-/web-1.0.0.tgz");
+  const [, otherPackage, sameVersion] = await tagsOf("/npm/left-pad");
+  assert.notEqual(packageTag, otherPackage);
+  assert.equal(versionTag, sameVersion);
+  for (const [body, tag] of [
+    [{ packages: ["npm:@acme/web"] }, packageTag],
+    [{ versions: ["the-version"] }, versionTag],
+  ] as const) {
+    purges.length = 0;
+    assert.equal((await purge(JSON.stringify(body))).status, 200);
+    assert.deepEqual(purges.map(({ tags }) => tags), [[tag]]);
+  }
+});
+
 test("a purge that the registry did not sign within a minute is 403", async () => {
   const body = of("npm/web/packument.json");
   for (const signed of [
@@ -65,7 +81,7 @@ test("a purge that the registry did not sign within a minute is 403", async () =
 
 test("a purge of no keys, of more than 100, or of anything else is 400", async () => {
   const many = Array.from({ length: 101 }, (_, number) => `npm/p${number}/packument.json`);
-  for (const body of ["", "{}", "[]", "null", of(), of(...many), '{"keys": [1]}', '{"keys": "npm/web"}']) {
+  for (const body of ["", "{}", "[]", "null", of(), of(...many), '{"keys": [1]}', '{"tags": ["a"]}', '{"keys": ["a"], "packages": ["npm:a"]}', '{"toString": ["a"]}', '{"keys": "npm/web"}']) {
     assert.equal((await purge(body)).status, 400, body);
   }
   assert.equal((await purge(of(...many.slice(1)))).status, 200);

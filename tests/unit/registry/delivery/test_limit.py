@@ -103,3 +103,13 @@ def test_a_purge_with_another_key_is_an_error_that_names_the_address(network: Ne
     with pytest.raises(PurgeError) as away:
         WorkerPurges("https://packages.example.test", lambda: purge_endpoint.KEY, endpoint).purge(KEYS[:1])
     assert str(away.value).endswith("https://packages.example.test does not answer: ProtocolError")
+
+
+def test_a_purge_of_a_package_beyond_the_limit_says_when_to_try_again() -> None:
+    endpoint = PurgeEndpoint()
+    purges = WorkerPurges("https://packages.example.test", lambda: purge_endpoint.KEY, endpoint)
+    purges.purge_all("packages", "npm:@acme/web")
+    assert endpoint.purged == ["npm:@acme/web"]
+    endpoint.accepts = lambda: False
+    with pytest.raises(PurgeError, match="the edge accepts no more purges now; try again in a minute"):
+        purges.purge_all("versions", "3f9a2c1188d04e57")
