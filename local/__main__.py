@@ -118,7 +118,9 @@ def client_files(
 @app.command()
 def serve(
     port: Annotated[int, typer.Option(help="port of the proxy that clients on other machines use")] = _SERVE_PORT,
-    address: Annotated[str, typer.Option(help="address to listen on; 0.0.0.0 lets other machines in")] = "127.0.0.1",
+    address: Annotated[
+        str, typer.Option(help="address to listen on; 0.0.0.0 accepts connections from other machines")
+    ] = "127.0.0.1",
     directory: Directory = SANDBOX_DIRECTORY,
 ) -> None:
     """Start the network, serve one port to clients on other machines, and end everything at Ctrl-C or SIGTERM."""

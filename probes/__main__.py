@@ -29,8 +29,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
 Names = Annotated[list[str], typer.Argument(help="names of probes; `python -m probes list` shows them")]
 ZoneName = Annotated[str, typer.Option(help="active zone on Cloudflare, for the probes of Cloudflare")]
-Domain = Annotated[str, typer.Option(help="domain of yours, for the probe of certificates")]
-Record = Annotated[bool, typer.Option(help="keep what the clouds answered in probes/recorded/, without secrets")]
+Domain = Annotated[str, typer.Option(help="a domain that you own, for the probe of certificates")]
+Record = Annotated[bool, typer.Option(help="write the responses of the clouds to probes/recorded/, without secrets")]
 
 
 @app.command("list")
@@ -53,7 +53,7 @@ def run(names: Names, zone: ZoneName = "", domain: Domain = "", record: Record =
     if not zone and any(name in ON_CLOUDFLARE for name in names):
         raise typer.BadParameter("probes of Cloudflare need --zone with the name of an active zone")
     if not domain and "acm-pending-certificates" in names:
-        raise typer.BadParameter("the probe acm-pending-certificates needs --domain with a domain of yours")
+        raise typer.BadParameter("the probe acm-pending-certificates needs --domain with a domain that you own")
     holds = [_run(name, zone, domain, DIRECTORY if record else None) for name in names]
     raise typer.Exit(0 if all(holds) else 1)
 

@@ -73,7 +73,7 @@ def complaint(seen: Sequence[Seen], timeout: float, objective: float | None) -> 
     """
     missing = [" ".join(each.place) for each in seen if each.seconds is None]
     if missing:
-        return f"{', '.join(missing)} did not show the change within {timeout:.0f} s"
+        return f"{', '.join(missing)} did not serve the change within {timeout:.0f} s"
     slowest = max((each.seconds or 0.0 for each in seen), default=0.0)
     if objective is not None and slowest > objective:
         return f"the change took {slowest:.0f} s to be visible everywhere, and the objective is {objective:.0f} s"

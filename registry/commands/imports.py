@@ -75,7 +75,9 @@ def import_packages(
             "nothing to import; name a directory, a lockfile, npm:…, pypi:… or oci:…, --from-npm or --from-pip"
         )
     if repository and sum(source.startswith("oci:") for source in sources or ()) != 1:
-        raise RegistryError(f"--repository {repository}: names the repository of one oci:… source; import that alone")
+        raise RegistryError(
+            f"--repository {repository}: names the repository of one oci:… source; import that source alone"
+        )
     kept = Journal(journal or Path(f"import-{target.environment}.journal"))
     api, registries = apis.Api(), ImageRegistries(referrers=referrers)
     with tempfile.TemporaryDirectory(prefix="clients-") as scratch:

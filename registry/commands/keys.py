@@ -32,4 +32,4 @@ def init(
     for name in written:
         print(f"wrote {name}")
     if not written:
-        print(f"the keys of {environment} exist")
+        print(f"the keys of {environment} exist already")

@@ -37,7 +37,7 @@ def publish(
         bool,
         typer.Option(
             "--strict/--as-installers",
-            help="hold Python files to PyPI's rules for new uploads, instead of taking what pip and uv install",
+            help="check Python files against PyPI's rules for new uploads, instead of what pip and uv install",
             envvar="ARTIFACT_EDGE_STRICT",
         ),
     ] = False,

@@ -42,9 +42,10 @@ def _pass(target: Target, delivery: Delivery, metric: bool) -> bool:
     report = delivery.drain()
     if metric:
         target.metrics.purges(report.lag, report.dead)
-    print(f"delivered {report.delivered}, waiting {report.waiting}, failed for good {report.dead}", flush=True)
+    print(f"delivered {report.delivered}, waiting {report.waiting}, failed too often {report.dead}", flush=True)
     if report.limited:
-        print(f"the edge limits purges: a later pass purges the objects of {report.limited} changes", flush=True)
+        limited = f"a later pass purges the objects of {report.limited} changes"
+        print(f"the edge refused purges because of its rate limit; {limited}", flush=True)
     for reason in report.delayed:
         print(f"error: {reason}; a later pass retries the delivery", file=sys.stderr, flush=True)
     if report.dead:
@@ -72,11 +73,11 @@ def list_all(stack_outputs: Outputs) -> None:
 
 @app.command()
 def retry(stack_outputs: Outputs) -> None:
-    """Return changes that failed for good to the outbox, so that `purges drain` delivers them again."""
+    """Return changes whose delivery failed too often to the outbox, so that `purges drain` delivers them again."""
     from registry.catalog.outbox import Outbox
     from registry.target import read_target
 
-    print(f"returned {Outbox(read_target(stack_outputs).repository).revive()} to the outbox")
+    print(f"changes to deliver again: {Outbox(read_target(stack_outputs).repository).revive()}")
 
 
 @app.command()

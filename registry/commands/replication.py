@@ -67,5 +67,5 @@ def _replication(stack_outputs: Path) -> FailedReplication:
 
     bucket = read_target(stack_outputs).bucket
     if bucket.store != "s3":
-        raise RegistryError(f"bucket {bucket.name}: is on Cloud Storage, where no replication of an object fails")
+        raise RegistryError(f"bucket {bucket.name}: is on Cloud Storage; this command is for buckets on S3 only")
     return FailedReplication(cast(Any, boto3).client("s3", region_name=bucket.region), bucket.name)

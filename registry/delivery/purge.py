@@ -23,7 +23,7 @@ class PurgesLimited(Exception):
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
-        super().__init__(f"the edge limits purges; {len(keys)} objects are purged later")
+        super().__init__(f"the edge refused purges because of its rate limit; {len(keys)} objects are purged later")
         self.keys = keys
 
 

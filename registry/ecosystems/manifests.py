@@ -46,7 +46,7 @@ def kind_of(media_type: str, title: str) -> Kind:
 
 def _supported(digest: str) -> str:
     if not re.fullmatch(DIGEST, digest):
-        raise ValueError(f"{digest[:80]} is no digest by sha256 or sha512")
+        raise ValueError(f"{digest[:80]} is not a sha256 or sha512 digest")
     return digest
 
 

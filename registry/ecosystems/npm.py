@@ -110,7 +110,7 @@ def tag_fact(tag: str, version: str) -> Fact:
     """
     if not _TAG.fullmatch(tag):
         raise RegistryError(
-            f"dist-tag {tag!r}: starts with a letter, is no version, and holds letters, digits, . _ and -"
+            f"dist-tag {tag!r}: begin with a letter, and use letters, digits, . _ and -; a version cannot be a dist-tag"
         )
     return Fact(f"tag#{tag}", {"version": version}, immutable=False)
 
@@ -137,7 +137,7 @@ def _opened(file: Path) -> _Tarball:
                 if path == "package.json" and manifest is None:
                     manifest = _parsed(file, member, cast(IO[bytes], tar.extractfile(member)))
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise RegistryError(f"{file}: is no npm tarball: {error}. Make one with: npm pack") from None
+        raise RegistryError(f"{file}: is not an npm tarball: {error}. Make one with: npm pack") from None
     if manifest is None:
         raise RegistryError(f"{file}: has no package/package.json. Make the tarball with: npm pack")
     contents: dict[str, Any] = {
@@ -156,15 +156,15 @@ def _parsed(file: Path, member: tarfile.TarInfo, content: IO[bytes]) -> dict[str
     try:
         manifest: Any = json.loads(content.read().decode("utf-8-sig"), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise RegistryError(f"{file}: package.json is no JSON: {error}") from None
+        raise RegistryError(f"{file}: package.json is not valid JSON: {error}") from None
     if not isinstance(manifest, dict):
-        raise RegistryError(f"{file}: package.json holds no object")
+        raise RegistryError(f"{file}: package.json is not a JSON object")
     return cast(dict[str, Any], manifest)
 
 
 def _no_constant(name: str) -> None:
     """Raises ValueError for NaN and Infinity in a package.json, which only Python's JSON parser accepts."""
-    raise ValueError(f"{name} is no value")
+    raise ValueError(f"{name} is not a JSON value")
 
 
 def _checked_name(file: Path, manifest: Mapping[str, Any]) -> str:

@@ -98,7 +98,9 @@ def described(
             blobs[descriptor.digest] = _manifest(layout, repository, descriptor)
             facts[descriptor.digest] = fact
     if len(facts) > _MANIFESTS_AT_ONCE:
-        raise RegistryError(f"{layout}: holds {len(facts)} manifests; at most {_MANIFESTS_AT_ONCE} are taken at once")
+        raise RegistryError(
+            f"{layout}: holds {len(facts)} manifests; at most {_MANIFESTS_AT_ONCE} are accepted at once"
+        )
     tags = [tag_fact(tag, top.digest)] if tag else []
     change = Change(OciRepository(repository), [*facts.values(), *tags])
     title = f"oci {repository}:{tag}" if tag else f"oci {repository}@{top.digest}"

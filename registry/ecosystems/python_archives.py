@@ -124,7 +124,9 @@ def _dist_info(file: Path, names: set[str], project: str) -> str:
         there = f": {', '.join(found)}" if found else ""
         raise RegistryError(f"{file}: holds {len(found)} .dist-info directories at its root{there}; a wheel has one")
     if not canonicalize_name(found[0]).startswith(project):
-        raise RegistryError(f"{file}: its directory {found[0]} is not named for {project}; build the wheel again")
+        raise RegistryError(
+            f"{file}: its directory {found[0]} does not have the name of {project}; build the wheel again"
+        )
     return found[0]
 
 
@@ -132,7 +134,7 @@ def _check_format(file: Path, wheel: bytes) -> None:
     version = str(BytesHeaderParser().parsebytes(wheel).get("Wheel-Version", "")).strip()
     major = version.partition(".")[0]
     if not major.isdecimal() or int(major) > 1:
-        raise RegistryError(f"{file}: is a wheel of the format {version or 'unknown'!r}; installers take 1.x")
+        raise RegistryError(f"{file}: is a wheel of the format {version or 'unknown'!r}; installers accept 1.x")
 
 
 def _limited(file: Path, archive: zipfile.ZipFile, name: str) -> bytes:

@@ -75,7 +75,9 @@ def parsed(filename: str, project: str = "") -> DistributionName:
         raise NotInstallable("other file", f"{filename}: has characters that names of distributions do not have")
     found = _of_wheel(filename) if is_wheel(filename) else _of_sdist(filename, project)
     if project and found.project != project:
-        raise NotInstallable("other project", f"{filename}: is not named for the project {project}, so pip ignores it")
+        raise NotInstallable(
+            "other project", f"{filename}: does not begin with the name of the project {project}, so pip ignores it"
+        )
     return found
 
 
@@ -87,7 +89,7 @@ def _of_wheel(filename: str) -> DistributionName:
     if len(parts) == 6 and not _BUILD.fullmatch(parts[2]):
         raise NotInstallable("invalid name", f"{filename}: {form}; the build {parts[2]!r} does not start with a digit")
     if not _NAME.fullmatch(parts[0]):
-        raise NotInstallable("invalid name", f"{filename}: {form}; {parts[0]!r} is no name of a project")
+        raise NotInstallable("invalid name", f"{filename}: {form}; {parts[0]!r} is not a valid project name")
     # pip reads an underscore in a wheel's version as a hyphen: 1.0_1 means 1.0-1 (pypa/pip#1150).
     return DistributionName(canonicalize_name(parts[0]), _version(filename, parts[1].replace("_", "-")))
 

@@ -136,7 +136,9 @@ class Api:
         try:
             found: Any = self._get(url, accept).json()
         except ValueError:
-            raise RegistryError(f"{url}: answers with no JSON; use the URL of a registry that has {accept}") from None
+            raise RegistryError(
+                f"{url}: does not answer with JSON; use the URL of a registry that has {accept}"
+            ) from None
         return cast(dict[str, Any], found)
 
     def _get(self, url: str, accept: str) -> httpx.Response:

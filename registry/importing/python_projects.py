@@ -73,7 +73,7 @@ def _chosen(project: str, versions: Mapping[Version, list[ListedFile]], version:
         try:
             return Version(version)
         except InvalidVersion:
-            raise RegistryError(f"{project}: {version!r} is no version (PEP 440)") from None
+            raise RegistryError(f"{project}: {version!r} is not a version (PEP 440)") from None
     offered = [each for each, files in versions.items() if not all(file.listing.yanked for file in files)]
     releases = [each for each in offered if not each.is_prerelease] or offered
     if not releases:

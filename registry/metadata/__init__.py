@@ -35,7 +35,9 @@ class Conflict(Exception):
     """The condition of a write failed, so nothing was written. `partition` and `name` identify the item."""
 
     def __init__(self, partition: str, name: str) -> None:
-        super().__init__(f"{partition} {name}: the item changed, or exists, contrary to the write's condition")
+        super().__init__(
+            f"{partition} {name}: another process changed or created the item, so the write's condition does not hold"
+        )
         self.partition = partition
         self.name = name
 

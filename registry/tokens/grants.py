@@ -28,9 +28,9 @@ def _check(grant: str) -> None:
         raise RegistryError(f"grant {grant!r}: write <ecosystem>:<name pattern>:<pull|push>, such as npm:@acme/*:pull")
     ecosystem, pattern, action = parts
     if ecosystem not in ECOSYSTEMS:
-        raise RegistryError(f"grant {grant!r}: ecosystem {ecosystem!r} is none of {', '.join(ECOSYSTEMS)}")
+        raise RegistryError(f"grant {grant!r}: ecosystem {ecosystem!r} is not one of {', '.join(ECOSYSTEMS)}")
     if action not in ACTIONS:
-        raise RegistryError(f"grant {grant!r}: action {action!r} is none of {', '.join(ACTIONS)}")
+        raise RegistryError(f"grant {grant!r}: action {action!r} is not one of {', '.join(ACTIONS)}")
     if not _PATTERN.fullmatch(pattern):
         raise RegistryError(
             f"grant {grant!r}: pattern {pattern!r} matches no name; use small letters, digits and @ . _ ~ / -, and "

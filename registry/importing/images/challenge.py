@@ -74,7 +74,7 @@ class Challenged(httpx.Auth):
         except (ValueError, AttributeError):
             token = None
         if not isinstance(token, str):
-            raise RegistryError(f"{realm}: the answer holds no token")
+            raise RegistryError(f"{realm}: the response contains no token")
         return f"Bearer {token}"
 
     def _is_registry(self, url: httpx.URL) -> bool:

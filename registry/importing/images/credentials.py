@@ -115,7 +115,7 @@ def _of_helper(helper: str, host: str, file: Path) -> Credentials | None:
         answer: Any = json.loads(result.stdout)
         found = Credentials(answer["Username"], answer["Secret"])
     except (ValueError, KeyError, TypeError):
-        raise RegistryError(f"{program}: the answer holds no Username and Secret for {host}") from None
+        raise RegistryError(f"{program}: the response contains no Username and Secret for {host}") from None
     if found.name == "<token>":
         raise RegistryError(
             f"{program}: returned an identity token for {host}, which is not supported; log in with a name and password"

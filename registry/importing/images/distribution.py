@@ -151,7 +151,9 @@ class SourceRepository:
                     for chunk in answer.iter_bytes():
                         target.write(chunk)
                         if target.tell() > size:
-                            raise RegistryError(f"{self._title} {digest}: has more than the {size} bytes announced")
+                            raise RegistryError(
+                                f"{self._title} {digest}: is longer than {size} bytes, the size in its descriptor"
+                            )
 
         self._tried(f"{self._title} {digest}", attempt)
         actual = digest_of(file, digest)

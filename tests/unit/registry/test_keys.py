@@ -57,7 +57,7 @@ def test_a_second_run_changes_nothing_and_prints_no_key() -> None:
     before = [secret(name) for name in names]
     second = CliRunner().invoke(app, arguments)
     assert [secret(name) for name in names] == before
-    assert second.output == "the keys of dev exist\n"
+    assert second.output == "the keys of dev exist already\n"
     assert "PRIVATE" not in first.output
     assert before[1]["origin_key"] not in first.output
 

@@ -292,10 +292,10 @@ def test_a_cloud_that_refuses_leaves_no_document_behind(
 @pytest.mark.parametrize(
     ("package", "says"),
     [
-        (b"{", "package.json is no JSON"),
-        (b"[]", "holds no object"),
-        (b'{"name": "p", "version": "1.0.0", "x": NaN}', "NaN is no value"),
-        (b"\xff\xfe{", "package.json is no JSON"),
+        (b"{", "package.json is not valid JSON"),
+        (b"[]", "is not a JSON object"),
+        (b'{"name": "p", "version": "1.0.0", "x": NaN}', "NaN is not a JSON value"),
+        (b"\xff\xfe{", "package.json is not valid JSON"),
         ({"version": "1.0.0"}, "name None"),
         ({"name": "../evil", "version": "1.0.0"}, r"name '\.\./evil'"),
         ({"name": "@acme/ok", "version": "1.0"}, r"version '1\.0'"),

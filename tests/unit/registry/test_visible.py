@@ -66,8 +66,8 @@ def test_an_unreachable_shield_is_distinguished_from_a_lagging_one(network: Netw
         (2.0, 30.0, None),
         (41.0, None, None),
         (41.0, 30.0, "the change took 41 s to be visible everywhere, and the objective is 30 s"),
-        (None, 30.0, "edge here did not show the change within 60 s"),
-        (None, None, "edge here did not show the change within 60 s"),
+        (None, 30.0, "edge here did not serve the change within 60 s"),
+        (None, None, "edge here did not serve the change within 60 s"),
     ],
 )
 def test_a_complaint_names_the_time_that_was_waited(

@@ -102,7 +102,7 @@ async function serveProtected(
 function withoutGrant(wanted: ObjectRoute, bindings: Bindings): Response {
   const isProject = wanted.key.startsWith("pypi/simple/") && wanted.name !== "*";
   if (isProject && !isReserved(wanted.name, bindings.RESERVED_PYTHON_NAMES ?? "[]")) {
-    return failure(wanted.ecosystem, 404, `${wanted.name}: no such project among those that this token allows pulling`);
+    return failure(wanted.ecosystem, 404, `${wanted.name}: no such project, or this token does not allow pulling it`);
   }
   return failure(wanted.ecosystem, 403, `this token does not allow pulling ${wanted.name}`);
 }

@@ -56,7 +56,7 @@ def test_other_methods_are_refused_with_405(shield: Script) -> None:
 
 @pytest.mark.parametrize("body", [{"Content-Length": "3"}, {"Transfer-Encoding": "chunked"}])
 def test_a_request_with_a_body_is_refused_with_400(shield: Script, body: dict[str, str]) -> None:
-    assert shield.request({**EDGE, **body}).refusal == (400, "no body is taken\n")
+    assert shield.request({**EDGE, **body}).refusal == (400, "a body is not allowed\n")
 
 
 @pytest.mark.parametrize("uri", ["/objects/", "/objects/npm/", "/objects/%2F", "/objects//", "/", ""])

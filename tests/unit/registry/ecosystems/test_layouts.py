@@ -85,7 +85,7 @@ def test_a_foreign_layer_that_the_layout_lacks_is_left_to_its_url(images: Images
     [
         ({"digest": f"sha256:{'a' * 64}", "size": 9}, "is missing; copy the whole image"),
         ({"digest": f"sha256:{'a' * 64}", "size": 9, "data": "!!"}, "embedded in its descriptor does not match"),
-        ({"digest": f"md5:{'a' * 32}", "size": 9}, "is no digest by sha256 or sha512"),
+        ({"digest": f"md5:{'a' * 32}", "size": 9}, "is not a sha256 or sha512 digest"),
     ],
 )
 def test_what_a_layout_lacks_or_damages_is_named(images: Images, layer: dict[str, Any], says: str) -> None:

@@ -115,7 +115,7 @@ def test_a_wheel_may_contain_other_distributions(tmp_path: Path) -> None:
     [
         ({"more": {"q-1.0.dist-info/METADATA": ""}}, r"2 \.dist-info directories at its root: p-1\.0.*, q-1\.0"),
         ({"directory": "p/p-1.0.dist-info"}, r"0 \.dist-info directories"),
-        ({"directory": "q-1.0.dist-info"}, r"q-1\.0\.dist-info is not named for p"),
+        ({"directory": "q-1.0.dist-info"}, r"q-1\.0\.dist-info does not have the name of p"),
         ({"wheel": "Wheel-Version: 2.0\n"}, r"is a wheel of the format '2\.0'"),
         ({"wheel": "Tag: py3-none-any\n"}, r"is a wheel of the format 'unknown'"),
         ({"says": "Metadata-Version: 2.1\nVersion: 1.0\n"}, r"says no name 1\.0"),

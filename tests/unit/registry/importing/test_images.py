@@ -292,7 +292,7 @@ def test_a_layer_download_resumes_after_a_broken_connection(
     ("pattern", "answer", "says"),
     [
         ("store.test", httpx.Response(200, content=b"evil"), "has another digest, sha256:.*; it was not imported"),
-        ("store.test", httpx.Response(200, content=b"x" * 9999), "has more than the [0-9]+ bytes announced"),
+        ("store.test", httpx.Response(200, content=b"x" * 9999), "is longer than [0-9]+ bytes"),
         ("store.test", httpx.Response(404), r"cannot be fetched: 404$"),
         ("manifests/sha256", httpx.Response(200, content=b"{}"), "has another digest, sha256:.*; it was not imported"),
         ("manifests/1.0", httpx.Response(200, json={"schemaVersion": 1}), "Docker schema 1"),
@@ -303,7 +303,7 @@ def test_a_layer_download_resumes_after_a_broken_connection(
         ),
         ("manifests/1.0", httpx.Response(403, json={"errors": [{"code": "DENIED"}]}), "cannot be fetched: 403 DENIED"),
         ("tokens.test", httpx.Response(401), "requires credentials; log in with: skopeo login up.test"),
-        ("tokens.test", httpx.Response(200, json=[]), "the answer holds no token"),
+        ("tokens.test", httpx.Response(200, json=[]), "the response contains no token"),
         ("referrers", httpx.Response(200, json={"manifests": [{"digest": "x"}]}), "which is not a descriptor"),
         (
             "manifests",
@@ -385,7 +385,7 @@ def test_credentials_come_from_the_longest_match_in_the_first_matching_file(tmp_
         ('{"auths": {"up.test": {"auth": "", "identitytoken": "x"}}}', "identity tokens are not supported"),
         ('{"credsStore": "absent"}', "docker-credential-absent is not installed"),
         ('{"credHelpers": {"up.test": "token"}}', "returned an identity token"),
-        ('{"credHelpers": {"up.test": "mute"}}', "the answer holds no Username and Secret"),
+        ('{"credHelpers": {"up.test": "mute"}}', "the response contains no Username and Secret"),
         ('{"credHelpers": {"up.test": "locked"}}', "returned no credentials for up.test: the ring is locked"),
     ],
 )

@@ -73,7 +73,7 @@ def test_a_tree_is_imported_except_for_broken_files(network: Network, tree: Path
     assert (imported.new, imported.known, imported.delayed) == (30, 0, [])
     ((title, reason),) = imported.failed
     assert title.endswith("broken.tgz")
-    assert "is no npm tarball" in reason
+    assert "is not an npm tarball" in reason
     for number in range(28):
         assert list(network.json(f"npm/p{number}/packument.json")["versions"]) == ["1.0.0"]
     assert network.json("pypi/simple/index.json")["projects"] == [{"name": "p"}]
@@ -219,7 +219,7 @@ def test_a_missing_package_is_reported_in_one_line(upstream: dict[str, Any]) -> 
         (lambda: list(there.npm("https://up.test/npm", "nothing", "")), "npm/nothing: cannot be fetched: 404"),
         (lambda: list(there.npm("https://up.test/npm", "@acme/web", "9.0.0")), r"has no version '9\.0\.0'"),
         (lambda: list(there.pypi(["https://up.test/simple"], "p", "9")), "has no version 9 of p"),
-        (lambda: list(there.pypi(["https://up.test/simple"], "p", "x")), "'x' is no version"),
+        (lambda: list(there.pypi(["https://up.test/simple"], "p", "x")), "'x' is not a version"),
     ]:
         with pytest.raises(RegistryError, match=says):
             attempt()

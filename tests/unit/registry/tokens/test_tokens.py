@@ -245,8 +245,8 @@ def test_a_resync_reports_unreadable_records_and_repairs_the_rest(network: Netwo
     ("grant", "says"),
     [
         ("npm", "write <ecosystem>"),
-        ("maven:x:pull", "ecosystem 'maven' is none of npm, pypi, oci"),
-        ("npm:@acme/*:read", "action 'read' is none of pull, push"),
+        ("maven:x:pull", "ecosystem 'maven' is not one of npm, pypi, oci"),
+        ("npm:@acme/*:read", "action 'read' is not one of pull, push"),
         ("npm::pull", "pattern '' matches no name"),
         ("npm:@Acme/*:pull", "matches no name"),
         ("pypi:acme_greeter:pull", "use - for . and _"),

@@ -81,7 +81,7 @@ local function admit()
   if ts.sha256(key) ~= expected_digest() then return refuse(403, 'not from the edge') end
   if not METHODS[request.get_method()] then return refuse(405, 'method not allowed') end
   if request.header['Transfer-Encoding'] or (request.header['Content-Length'] or '0') ~= '0' then
-    return refuse(400, 'no body is taken')
+    return refuse(400, 'a body is not allowed')
   end
   local uri = canonical(request.get_uri())
   -- Without a key, the origin would list the bucket.
