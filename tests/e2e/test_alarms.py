@@ -34,7 +34,7 @@ from emulation.layout import Sandbox
 from emulation.providers.aws import functions, handlers
 from infra.blobs import BlobsArgs
 from infra.blobs.s3 import S3Blobs
-from infra.dns.alarms import region_alarm
+from infra.dns.alarms import feed_alarm, region_alarm
 from infra.entitlements import LambdaTokenSyncArgs
 from infra.entitlements.lambda_function import LambdaTokenSync
 from infra.keys import AwsKeysArgs
@@ -148,7 +148,7 @@ def _provisioned(sandbox: Sandbox, url: str) -> OnCall:
         args = LambdaTokenSyncArgs(PREFIX, metadata.changes, ACCOUNT, namespace.id, "test/edge-kv", HOME, code)
         stream = LambdaTokenSync("entitlements", args)
         registry = [each for each in registry_alarms("test", "dynamodb", HOME) if isinstance(each, CloudWatchAlarm)]
-        watched = [*stream.alarms, *blobs.alarms, *registry, region_alarm("test", check)]
+        watched = [*stream.alarms, *blobs.alarms, *registry, region_alarm("test", check), feed_alarm(check)]
         CloudWatchObservability("observability", CloudWatchObservabilityArgs(PREFIX, watched, [], 7))
         pulumi.export("buckets", [{"region": each.region, "name": each.name} for each in blobs.buckets])
 
@@ -241,15 +241,18 @@ def test_an_alarm_follows_undelivered_purges(on_call: OnCall) -> None:
     assert "no data" in on_call.wait_for("purge-lag", "ALARM")["NewStateReason"], "nobody drains any more"
 
 
-def test_an_alarm_follows_a_regions_health_checks(on_call: OnCall) -> None:
+def test_alarms_follow_the_health_checks_of_a_region_and_of_the_feed(on_call: OnCall) -> None:
     with answering(on_call.sandbox):
         on_call.wait_for("shield-test-lost", "OK")
         on_call.clear()
     message = on_call.wait_for("shield-test-lost", "ALARM")
     assert message["AlarmDescription"].startswith("No shield machine in test answers")
+    message = on_call.wait_for("revocations-late", "ALARM")
+    assert message["AlarmDescription"].endswith("What to do: docs/entitlements.md#revocations-are-late")
     on_call.clear()
     with answering(on_call.sandbox):
         on_call.wait_for("shield-test-lost", "OK")
+        on_call.wait_for("revocations-late", "OK")
 
 
 def test_an_alarm_follows_the_replication_lag(on_call: OnCall) -> None:

@@ -33,6 +33,7 @@ from registry.cloudflare.api import CloudflareUnavailable
 from registry.cloudflare.token_entries import TokenEntries
 from registry.target import Target
 from registry.tokens import tokens
+from tests.support.sandbox.stale_kv import stale_kv
 
 LOOPBACK = "127.83"
 STACK = "spanner"
@@ -158,6 +159,14 @@ def test_grants_and_revocations_take_effect_in_time_through_the_follower_alone(n
     tokens.revoke(network.target, BY, digest)
     print_time("a revocation, by the follower", seconds_until(network, text, 401))
     assert network.entry(digest)["revoked"] is True
+
+
+def test_a_revocation_takes_effect_although_workers_kv_shows_no_change(network: Network) -> None:
+    text, digest = create(network, "npm:@acme/*:pull")
+    with stale_kv(network.scratch.clouds):
+        assert network.status(text) == 200
+        tokens.revoke(network.target, BY, digest)
+        print_time("a revocation, by the feed", seconds_until(network, text, 401))
 
 
 def test_a_killed_follower_resumes_at_its_position(network: Network) -> None:
