@@ -47,7 +47,7 @@ export class Objects extends WorkerEntrypoint<Bindings> {
       const value = request.headers.get(name);
       return value === null ? [] : [[name, value]];
     }));
-    const answer = await fetchFromShields(key, "GET", headers, this.env, placeIn(request.headers), Date.now());
+    const answer = await fetchFromShields(key, "GET", headers, this.env, placeIn(request.headers));
     if (answer === undefined) return uncached(502);
     if (answer.status === 404) {
       await answer.body?.cancel();

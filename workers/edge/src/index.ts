@@ -123,7 +123,7 @@ async function object(
   const method = isCut ? "GET" : request.method;
   const conditions = isCut ? {} : conditionsOf(method, request.headers);
   const place = placeOf(request);
-  const shields: L1 = (key, verb, headers) => fetchFromShields(key, verb, headers, bindings, place, Date.now());
+  const shields: L1 = (key, verb, headers) => fetchFromShields(key, verb, headers, bindings, place);
   const l1 = l1From(entrypoints.Objects, place, await packageTag(wanted.ecosystem, wanted.name), shields);
   const answer = await fetchObject(wanted, method, conditions, l1);
   if (answer === undefined) {

@@ -1,18 +1,23 @@
-// Requests an object from the shields: first from the node that the object's key maps to, then from the next nodes
-// until one answers.
+// Requests an object from the shields: first from the node that the object's key maps to. Another node gets the same
+// request when the first one fails or is slower than usual.
 
 import type { Bindings } from "./bindings";
+import { type Attempt, firstAnswer, systemClock } from "./hedging";
 import { pathOf } from "./l1";
-import { candidates, type Place, type Shield } from "./shields";
+import { NodeHealth } from "./node_health";
+import { attempted, candidates, type Place, type Shield } from "./shields";
 
-const FAILED_NODE_MILLISECONDS = 5_000; // how long the worker tries a failed node only after all others
-const failedUntil = new Map<string, number>();
+const FIRST_BYTE_MILLISECONDS = 2_000; // the longest wait for the first byte of a node
+// The longest wait for the last node: there is no other one to ask, so a late answer is better than an error. It is
+// shorter than the timeout of pip, 15 s.
+const LAST_FIRST_BYTE_MILLISECONDS = 10_000;
 
+const health = new NodeHealth();
 let nodes: { text: string; shields: readonly Shield[] } | undefined;
 
 /**
- * Requests an object from one shield node after another, and returns the first response with status 200, 206, 304, 404
- * or 416. Returns undefined when all nodes fail. `conditions` are the request's range and validators.
+ * Requests an object from shield nodes, and returns the first response with status 200, 206, 304, 404 or 416. Returns
+ * undefined when no node gives one. `conditions` are the request's range and validators.
  */
 export async function fetchFromShields(
   key: string,
@@ -20,37 +25,37 @@ export async function fetchFromShields(
   conditions: Record<string, string>,
   bindings: Bindings,
   place: Place | undefined,
-  now: number,
 ): Promise<Response | undefined> {
   const headers = new Headers({ ...conditions, "X-Artifact-Edge-Key": bindings.ORIGIN_KEY });
-  const order = candidates(shieldsOf(bindings.SHIELDS), key, place);
-  const failed = (shield: Shield): boolean => (failedUntil.get(shield.host) ?? 0) > now;
-  for (const node of [...order.filter((shield) => !failed(shield)), ...order.filter(failed)]) {
-    const answer = await fetchFrom(bindings.SHIELD, node, key, method, headers);
-    if (answer !== undefined) {
-      failedUntil.delete(node.host);
-      return answer;
-    }
-    failedUntil.set(node.host, now + FAILED_NODE_MILLISECONDS);
-  }
-  return undefined;
+  const order = attempted(candidates(shieldsOf(bindings.SHIELDS), key, place), (node) =>
+    health.isBackedOff(node.host, Date.now()),
+  );
+  const attempts = order.map((node, index): Attempt<Response> => ({
+    start: (signal) => {
+      health.started(node.host, Date.now());
+      return fetchFrom(bindings.SHIELD, node, key, { method, headers, redirect: "manual", signal });
+    },
+    hedgeAfter: health.hedgeAfter(node.host),
+    limit: index === order.length - 1 ? LAST_FIRST_BYTE_MILLISECONDS : FIRST_BYTE_MILLISECONDS,
+    ended: (outcome, milliseconds) => {
+      if (outcome === "answered") health.answered(node.host, milliseconds);
+      else if (outcome === "failed") health.failed(node.host, Date.now());
+      else health.lost(node.host, milliseconds, Date.now());
+    },
+  }));
+  return firstAnswer(attempts, (answer) => void answer.body?.cancel(), systemClock);
 }
 
-/** Returns the node's answer, or undefined when the node cannot be reached or answers with another status. */
+/** Returns the node's answer, or undefined when the node answers with another status. */
 async function fetchFrom(
   shield: Fetcher,
   node: Shield,
   key: string,
-  method: string,
-  headers: Headers,
+  request: RequestInit,
 ): Promise<Response | undefined> {
-  try {
-    const answer = await shield.fetch(`https://${node.host}${pathOf(key)}`, { method, headers, redirect: "manual" });
-    if ([200, 206, 304, 404, 416].includes(answer.status)) return answer;
-    await answer.body?.cancel();
-  } catch {
-    // An unreachable node counts as failed, like a node that answers with an error status.
-  }
+  const answer = await shield.fetch(`https://${node.host}${pathOf(key)}`, request);
+  if ([200, 206, 304, 404, 416].includes(answer.status)) return answer;
+  await answer.body?.cancel();
   return undefined;
 }
 

@@ -32,6 +32,19 @@ export function candidates(shields: readonly Shield[], key: string, place: Place
   });
 }
 
+/**
+ * Returns the nodes to ask for an object, at most three of all nodes in their order. Nodes that have failed come last.
+ * The third one is in another region than the first, so that a client gets the object while a whole region fails.
+ */
+export function attempted(order: readonly Shield[], isBackedOff: (node: Shield) => boolean): Shield[] {
+  const usable = order.filter((node) => !isBackedOff(node));
+  const [first, second, ...others] = [...usable, ...order.filter(isBackedOff)];
+  const usableOthers = others.filter((node) => !isBackedOff(node));
+  const rest = usableOthers.length > 0 ? usableOthers : others;
+  const last = rest.find(({ region }) => region !== first?.region) ?? rest[0];
+  return [first, second, last].filter((node) => node !== undefined);
+}
+
 /** Returns the great-circle distance between two places, as an angle in radians (haversine formula). */
 function angle(a: Place, b: Place): number {
   const radians = (degrees: number): number => (degrees * Math.PI) / 180;

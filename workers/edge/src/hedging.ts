@@ -1,0 +1,83 @@
+// Requests the same thing from several places, one after another, until one answers. The next request starts when the
+// previous one fails or takes longer than usual (a hedged request). The first answer wins, and the others are aborted.
+// Source: Dean and Barroso, "The Tail at Scale", Communications of the ACM 56 (2), "Hedged requests".
+
+/** One request. Each attempt is started at most once. */
+export interface Attempt<T> {
+  /** Sends the request. Resolves to undefined, or rejects, when the place gives no usable answer. */
+  start: (signal: AbortSignal) => Promise<T | undefined>;
+  hedgeAfter: number; // milliseconds without an answer after which the next attempt starts
+  limit: number; // milliseconds without an answer after which the attempt fails
+  /** Hears how the attempt ended, and after how many milliseconds. */
+  ended: (outcome: Outcome, milliseconds: number) => void;
+}
+
+/** `lost` means that another attempt answered first. */
+export type Outcome = "answered" | "failed" | "lost";
+
+export interface Clock {
+  now: () => number;
+  /** Calls `act` after some milliseconds, unless the returned function is called before. */
+  after: (milliseconds: number, act: () => void) => () => void;
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after: (milliseconds, act) => {
+    const timer = setTimeout(act, milliseconds);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Returns the first answer, or undefined when all attempts fail. `discard` frees an answer that comes too late. */
+export function firstAnswer<T>(
+  attempts: readonly Attempt<T>[],
+  discard: (answer: T) => void,
+  clock: Clock,
+): Promise<T | undefined> {
+  return new Promise((resolve) => {
+    const waiting = [...attempts];
+    const running = new Set<(outcome: Outcome) => void>();
+    let cancelHedge = (): void => undefined;
+
+    const finish = (answer: T | undefined): void => {
+      waiting.length = 0;
+      cancelHedge();
+      for (const end of [...running]) end("lost");
+      resolve(answer);
+    };
+    const startNext = (): void => {
+      cancelHedge();
+      const attempt = waiting.shift();
+      if (attempt === undefined) return running.size === 0 ? finish(undefined) : undefined;
+      const end = run(attempt);
+      running.add(end);
+      if (waiting.length > 0) cancelHedge = clock.after(attempt.hedgeAfter, startNext);
+    };
+    const run = (attempt: Attempt<T>): ((outcome: Outcome) => void) => {
+      const controller = new AbortController();
+      const started = clock.now();
+      const end = (outcome: Outcome): void => {
+        if (!running.delete(end)) return;
+        cancelLimit();
+        if (outcome !== "answered") controller.abort();
+        attempt.ended(outcome, clock.now() - started);
+        if (outcome === "failed") startNext();
+      };
+      const cancelLimit = clock.after(attempt.limit, () => end("failed"));
+      const take = (answer: T | undefined): void => {
+        if (!running.has(end)) {
+          if (answer !== undefined) discard(answer);
+        } else if (answer === undefined) {
+          end("failed");
+        } else {
+          end("answered");
+          finish(answer);
+        }
+      };
+      attempt.start(controller.signal).then(take, () => end("failed"));
+      return end;
+    };
+    startNext();
+  });
+}

@@ -1,0 +1,114 @@
+// Unit tests of hedged requests, with a clock that the tests move.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Attempt, type Clock, firstAnswer, type Outcome } from "../src/hedging";
+
+class FakeClock implements Clock {
+  #now = 0;
+  readonly #timers: { at: number; act: () => void }[] = [];
+  readonly now = (): number => this.#now;
+  readonly after = (milliseconds: number, act: () => void): (() => void) => {
+    const timer = { at: this.#now + milliseconds, act };
+    this.#timers.push(timer);
+    return () => {
+      const index = this.#timers.indexOf(timer);
+      if (index >= 0) this.#timers.splice(index, 1);
+    };
+  };
+
+  get pending(): number {
+    return this.#timers.length;
+  }
+
+  /** Moves the clock, and runs the timers on the way and what they cause. */
+  async advance(milliseconds: number): Promise<void> {
+    const end = this.#now + milliseconds;
+    await settled();
+    for (;;) {
+      const next = [...this.#timers].sort((a, b) => a.at - b.at)[0];
+      if (next === undefined || next.at > end) break;
+      this.#now = next.at;
+      this.#timers.splice(this.#timers.indexOf(next), 1);
+      next.act();
+      await settled();
+    }
+    this.#now = end;
+  }
+}
+
+const settled = (): Promise<void> => new Promise((done) => setImmediate(done));
+
+/** Emulates places that answer after some milliseconds, fail at once ("fails") or never answer ("silent"). */
+function race(...places: (number | "fails" | "silent")[]) {
+  const clock = new FakeClock();
+  const started: [number, number][] = []; // the place and the time
+  const ended: [number, Outcome, number][] = [];
+  const aborted: number[] = [];
+  const discarded: number[] = [];
+  const attempts = places.map((place, index): Attempt<number> => ({
+    start: (signal) => {
+      started.push([index, clock.now()]);
+      signal.addEventListener("abort", () => aborted.push(index));
+      if (place === "fails") return Promise.reject(new Error("refused"));
+      return new Promise((done) => place !== "silent" && clock.after(place, () => done(index)));
+    },
+    hedgeAfter: 300,
+    limit: 2_000,
+    ended: (outcome, milliseconds) => ended.push([index, outcome, milliseconds]),
+  }));
+  const result: { answer?: number | undefined } = {};
+  void firstAnswer(attempts, (answer) => discarded.push(answer), clock).then((answer) => {
+    result.answer = answer;
+  });
+  return { clock, started, ended, aborted, discarded, result };
+}
+
+test("a place that answers in time is the only one that gets a request", async () => {
+  const { clock, started, ended, aborted, result } = race(299, 10);
+  await clock.advance(10_000);
+  assert.deepEqual([result, started, aborted], [{ answer: 0 }, [[0, 0]], []]);
+  assert.deepEqual(ended, [[0, "answered", 299]]);
+  assert.equal(clock.pending, 0);
+});
+
+test("a slow place gets a competitor, and the first answer aborts the slower request", async () => {
+  const { clock, started, ended, aborted, discarded, result } = race(1_000, 50, 50);
+  await clock.advance(350);
+  assert.deepEqual([result, started], [{ answer: 1 }, [[0, 0], [1, 300]]]);
+  assert.deepEqual(ended, [[1, "answered", 50], [0, "lost", 350]]);
+  assert.deepEqual(aborted, [0]);
+  await clock.advance(10_000);
+  assert.deepEqual([started.length, discarded], [2, [0]]); // the answer that comes too late is freed
+});
+
+test("a slow place that answers before its competitor wins", async () => {
+  const { clock, ended, aborted, result } = race(310, 50);
+  await clock.advance(10_000);
+  assert.deepEqual([result, aborted], [{ answer: 0 }, [1]]);
+  assert.deepEqual(ended, [[0, "answered", 310], [1, "lost", 10]]);
+});
+
+test("a place that fails gets a competitor at once", async () => {
+  const { clock, started, ended, result } = race("fails", 50);
+  await clock.advance(50);
+  assert.deepEqual([result, started], [{ answer: 1 }, [[0, 0], [1, 0]]]);
+  assert.deepEqual(ended, [[0, "failed", 0], [1, "answered", 50]]);
+});
+
+test("silent places are aborted at their limits, and nothing stays behind", async () => {
+  const { clock, started, ended, aborted, result } = race("silent", "silent", "silent");
+  await clock.advance(2_599);
+  assert.deepEqual(started, [[0, 0], [1, 300], [2, 600]]);
+  assert.deepEqual([aborted, "answer" in result], [[0, 1], false]);
+  await clock.advance(1);
+  assert.deepEqual([aborted, "answer" in result, result.answer], [[0, 1, 2], true, undefined]);
+  assert.deepEqual(ended.map(([, outcome, milliseconds]) => [outcome, milliseconds]), Array(3).fill(["failed", 2_000]));
+  assert.equal(clock.pending, 0);
+});
+
+test("without places there is no answer", async () => {
+  const { clock, result } = race();
+  await clock.advance(0);
+  assert.deepEqual(Object.keys(result), ["answer"]);
+});
