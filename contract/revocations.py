@@ -1,11 +1,12 @@
-"""Recent revocations and withdrawals: what the edge must refuse before its key-value store shows the change.
+"""Encodes recent revocations of tokens and withdrawals of objects. The edge applies them before its key-value store
+shows the change in every PoP.
 
-| form | encoded by | decoded by |
-| --- | --- | --- |
-| an item of the metadata database for each change | `token_change`, `withdrawal` | `decode_change` |
-| the feed document of the metadata API | `feed_document` | `workers/edge/src/revocations.ts` |
+| form | encoded by | decoded by | | --- | --- | --- | | an item of the metadata database for each change |
+`token_change`, `withdrawal` | `decode_change` | | the feed document of the metadata API | `feed_document` |
+`workers/edge/src/revocations.ts` |
 
-No form contains a token. A token is identified by its SHA-256, as everywhere in the database and at the edge.
+No form contains a token. Each identifies a token by its SHA-256 digest, as all records in the database and at the edge
+do.
 """
 
 from __future__ import annotations
@@ -15,17 +16,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
-# The partition of the metadata database. An item's name begins with the time of the change.
+# The partition of the metadata database that contains one item for each change. An item's name begins with the time of
+# the change.
 PARTITION = "revocations"
 
 # The name of the feed in a request to the metadata API.
 FEED = "revocations"
 
-# How long the feed names a change, in seconds. Workers KV shows a change to all places "up to 60 seconds or more" after
-# the write (developers.cloudflare.com/kv/concepts/how-kv-works, "Consistency"). The time of a change comes from the
-# clock of the process that makes it, which AWS allows to differ by 5 minutes (IAM User Guide, "AWS Signature Version 4
-# for API requests"). So at least 10 minutes remain. The outbox relay, which repeats a failed withdrawal, pauses for at
-# most 10 minutes (registry/catalog/outbox.py), so the feed names a withdrawal until its delivery.
+# How many seconds the feed contains a change. A change in Workers KV is visible in all PoPs "up to 60 seconds or more"
+# after the write (developers.cloudflare.com/kv/concepts/how-kv-works, "Consistency"). The time of a change comes from
+# the clock of the process that makes the change. AWS allows such a clock to be wrong by 5 minutes (IAM User Guide, "AWS
+# Signature Version 4 for API requests"), so at least 10 minutes remain. The outbox relay repeats a failed withdrawal
+# after at most 10 minutes (registry/catalog/outbox.py), so the feed contains a withdrawal until it is delivered.
 WINDOW_SECONDS = 900
 
 # How long the edge's cache may use a feed document, in seconds.
@@ -44,21 +46,24 @@ Document = Mapping[str, Any]
 
 
 class MalformedChange(Exception):
-    """A stored change cannot be decoded. The message contains nothing of the change."""
+    """Raised when a stored change cannot be decoded. The message does not contain any part of the change."""
 
 
 def item_name(now: float, unique: str) -> str:
-    """Returns the name of a database item for a change at a time, in seconds since 1970. Names sort by time."""
+    """Returns the name of the database item for a change. `now` is the time of the change in seconds since 1970.
+
+    The names of items sort by time.
+    """
     return f"{_text(now)}#{unique}"
 
 
 def first_name(now: float) -> str:
-    """Returns the name after which the items of all changes sort that the feed names at a time."""
+    """Returns a name that sorts before the names of all items that the feed contains at the time `now`."""
     return _text(now - WINDOW_SECONDS)
 
 
 def token_change(digest: str, version: int, *, revoked: bool) -> Document:
-    """Returns the database document for a change of a token. `version` is that of the token's record after the
+    """Returns the database document for a change of a token. `version` is the version of the token's record after the
     change."""
     return {"token": digest, "version": version, "revoked": revoked}
 
@@ -69,7 +74,7 @@ def withdrawal(keys: Sequence[str]) -> Document:
 
 
 def decode_change(text: Any) -> Document:
-    """Returns a stored change. Raises MalformedChange."""
+    """Returns the change in the JSON text of a database item. Raises MalformedChange if the text is invalid."""
     try:
         change: Any = json.loads(text)
     except (TypeError, ValueError):
@@ -86,9 +91,9 @@ def decode_change(text: Any) -> Document:
 
 
 def feed_document(changes: Iterable[Document], read: float) -> str:
-    """Returns the feed document for the changes that were in the database at the time `read`, in seconds since 1970.
+    """Returns the feed document with the changes that were in the database at the time `read`, in seconds since 1970.
 
-    A token that changed several times has its latest version. A revocation is final.
+    For a token with several changes, the document has the latest version. A token that was revoked once stays revoked.
     """
     tokens: dict[str, dict[str, Any]] = {}
     objects: dict[str, None] = {}

@@ -13,21 +13,22 @@ from contract.secrets import SecretName
 from doctor.finding import Finding
 from stacks.config import Stack
 
-# The secrets that the program reads, all written by `registry keys init`.
+# The names of the secrets that the stack needs. `python -m registry keys init` creates all of them.
 _SECRETS: tuple[SecretName, ...] = ("shield", "edge", "metadata-api", "npm-signing", "edge-kv", "purge-signing")
-# Service Quotas: "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances", in virtual CPUs of a region.
+# The service and the code of the quota "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances", which limits
+# the virtual CPUs in a region.
 _VCPUS = ("ec2", "L-1216C47A")
 _STANDARD_FAMILIES = "acdhimrtz"
-# Service Quotas: "EC2-VPC Elastic IPs" of a region.
+# The service and the code of the quota "EC2-VPC Elastic IPs", which limits the addresses in a region.
 _ADDRESSES = ("ec2", "L-0263D0A3")
-# AWS keeps this concurrency for functions without a reservation (Lambda Developer Guide, "Configuring reserved
-# concurrency").
+# The concurrency that an account must leave for functions without a reservation (Lambda Developer Guide, "Configuring
+# reserved concurrency").
 _UNRESERVED = 100
 
 # The concurrency that the metadata API and the outbox relay reserve.
 _API, _RELAY = 10, 1
 
-# Returns a boto3 client for a service and a region.
+# A function that returns a boto3 client for a service and a region.
 Clients = Callable[[str, str], Any]
 
 
@@ -36,14 +37,14 @@ def boto3_client(service: str, region: str) -> Any:
 
 
 def reserved_concurrency(stack: Stack) -> int:
-    """Returns the concurrency that the stack's Lambda functions reserve together."""
+    """Returns the sum of the concurrency that the stack's Lambda functions reserve."""
     if stack.config.metadata.store != "dynamodb":
         return 0
     return _API + (_RELAY if stack.config.blobs.store == "s3" else 0)
 
 
 def check(stack: Stack, clients: Clients = boto3_client) -> Iterator[Finding]:
-    """Yields a finding for each check of the account of the default credentials."""
+    """Checks the AWS account of the default credentials, and yields a finding for each check."""
     try:
         account: str = clients("sts", stack.home_region).get_caller_identity()["Account"]
     except (BotoCoreError, ClientError) as error:
@@ -61,7 +62,7 @@ def check(stack: Stack, clients: Clients = boto3_client) -> Iterator[Finding]:
 
 
 def _machines(stack: Stack) -> dict[str, Counter[str]]:
-    """Returns the number of machines of each type, by region of AWS."""
+    """Returns the number of EC2 machines of each type that the stack needs, by region."""
     found: dict[str, Counter[str]] = {}
     for shield in stack.config.shields:
         if shield.cloud == "aws":
@@ -70,7 +71,9 @@ def _machines(stack: Stack) -> dict[str, Counter[str]]:
 
 
 def _regions(stack: Stack, clients: Clients) -> Generator[Finding, None, set[str]]:
-    """Yields a finding for each region that the account has to enable. Returns the disabled regions."""
+    """Yields a finding for each region that the stack uses and the account must enable. Returns the disabled
+    regions.
+    """
     config = stack.config
     used = {stack.home_region, *_machines(stack)}
     used |= set(config.blobs.regions) if config.blobs.store == "s3" else set()
@@ -142,7 +145,7 @@ def _buckets(stack: Stack, clients: Clients) -> Iterator[Finding]:
 
 
 def _quotas(region: str, machines: Counter[str], clients: Clients) -> Iterator[Finding]:
-    """Yields findings about machine types that a region does not offer, and about its quotas."""
+    """Yields findings about machine types that a region does not offer, and about the region's quotas."""
     ec2 = clients("ec2", region)
     filters = [{"Name": "instance-type", "Values": sorted(machines)}]
     pages = ec2.get_paginator("describe_instance_type_offerings").paginate(LocationType="region", Filters=filters)
@@ -175,7 +178,7 @@ def _quota(what: str, region: str, needed: int, code: tuple[str, str], clients: 
 
 
 def _concurrency(stack: Stack, clients: Clients) -> Iterator[Finding]:
-    """Yields a finding about the concurrency of Lambda functions. New accounts often have a limit of 10."""
+    """Yields a finding about the concurrency limit of Lambda functions, which is often 10 in a new account."""
     reserved = reserved_concurrency(stack)
     if not reserved:
         return
@@ -194,7 +197,7 @@ def _concurrency(stack: Stack, clients: Clients) -> Iterator[Finding]:
 
 
 def _short(error: Exception) -> str:
-    """Returns the code of an error of AWS, or the error's text in one line."""
+    """Returns the error code in the response of AWS. Without a response, returns the error's text in one line."""
     if isinstance(error, ClientError):
         return cast(Any, error.response)["Error"]["Code"]
     return " ".join(str(error).split())

@@ -1,4 +1,5 @@
-"""Checks the Cloudflare account: the API token, its permissions, the zone, and what else the zone serves."""
+"""Checks the Cloudflare account: the API token, the token's permissions, the zone, and other scripts that use the
+zone."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from stacks.config import Stack
 
 
 def check(stack: Stack, client: Callable[[], Cloudflare] = Cloudflare) -> Iterator[Finding]:
-    """Yields a finding for each check of the account, with the API token in CLOUDFLARE_API_TOKEN."""
+    """Checks the Cloudflare account with the API token in CLOUDFLARE_API_TOKEN, and yields a finding for each check."""
     api, fix = cast(Any, client()), "set CLOUDFLARE_API_TOKEN to a token with the permissions of docs/going-live.md"
     if api.api_token is None:
         yield Finding("Cloudflare API token", "is missing", fix)
@@ -77,7 +78,11 @@ def _routes(stack: Stack, api: Any, zone: str) -> Iterator[Finding]:
 
 
 def _readable(permission: str, read: Callable[[], Any]) -> Finding:
-    """Returns whether the token may read what a permission is about. Whether it may write shows only in `pulumi up`."""
+    """Returns a finding that says whether the API token has a permission.
+
+    The check only reads with this permission, so a token that may read but not write passes the check. `pulumi up` then
+    fails.
+    """
     try:
         next(iter(read()), None)
     except CloudflareError as error:

@@ -1,4 +1,5 @@
-"""Checks the clients' domain in public DNS: whether it can be delegated, and who may issue its certificates."""
+"""Checks the clients' domain in public DNS: whether the domain can be delegated, and which authorities may issue
+certificates for it."""
 
 from __future__ import annotations
 
@@ -9,18 +10,22 @@ import dns.resolver
 
 from doctor.finding import Finding
 
-# The values of CAA records with which AWS Certificate Manager issues certificates (User Guide, "Certification Authority
-# Authorization (CAA) record troubleshooting").
+# AWS Certificate Manager issues certificates if a CAA record of the domain has one of these values (User Guide,
+# "Certification Authority Authorization (CAA) record troubleshooting").
 _AMAZON = frozenset({"amazon.com", "amazontrust.com", "awstrust.com", "amazonaws.com"})
-# The authorities from which Cloudflare obtains certificates (Cloudflare, "Certificate authorities").
+# The values of CAA records for the authorities from which Cloudflare obtains certificates (Cloudflare, "Certificate
+# authorities").
 _CLOUDFLARE = frozenset({"letsencrypt.org", "pki.goog", "ssl.com"})
 
-# Returns the texts of the records of a type at a name; no texts when there are none.
+# A function that returns the texts of all DNS records of a name and a record type.
 Lookup = Callable[[str, str], list[str]]
 
 
 def public_dns(name: str, kind: str) -> list[str]:
-    """Returns the records of a name as the machine's resolver sees them. Raises dns.exception.DNSException."""
+    """Returns the texts of all DNS records of a name and a type, from this machine's resolver.
+
+    Raises dns.exception.DNSException if the resolver does not answer.
+    """
     try:
         return [record.to_text() for record in dns.resolver.resolve(name, kind)]
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
@@ -28,7 +33,7 @@ def public_dns(name: str, kind: str) -> list[str]:
 
 
 def check(domain: str, lookup: Lookup = public_dns) -> Iterator[Finding]:
-    """Yields findings about the domain of the clients' hostname."""
+    """Checks the domain of the clients' hostname, and yields a finding for each check."""
     try:
         yield from _delegation(domain, lookup)
         yield from _issuers(domain, lookup)
@@ -51,7 +56,10 @@ def _delegation(domain: str, lookup: Lookup) -> Iterator[Finding]:
 
 
 def _issuers(domain: str, lookup: Lookup) -> Iterator[Finding]:
-    """Yields findings about CAA records. Those of the closest name that has any count (RFC 8659, section 3)."""
+    """Yields findings about the CAA records of the domain.
+
+    If the domain has no CAA records, the records of the closest parent domain that has any apply (RFC 8659, section 3).
+    """
     for name in (domain, *_parents(domain)):
         records = [record.split() for record in lookup(name, "CAA")]
         issuers = {words[2].strip('"').split(";")[0].strip() for words in records if words[1] == "issue"}

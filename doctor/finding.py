@@ -1,4 +1,4 @@
-"""The result of one check."""
+"""The result of one check of an account."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found about one thing. `fix` is the step that corrects a problem; it is empty if there is none."""
+    """The result of one check. `subject` names the checked setting or resource, and `found` its state.
+
+    `fix` is the step that corrects a problem. It is empty if there is no problem.
+    """
 
     subject: str
     found: str
@@ -18,5 +21,5 @@ class Finding:
         return bool(self.fix)
 
     def line(self) -> str:
-        """Returns the line that the command prints."""
+        """Returns the line that `python -m doctor` prints for this finding."""
         return f"FAIL  {self.subject}: {self.found}; {self.fix}" if self.fix else f"ok    {self.subject}: {self.found}"

@@ -20,12 +20,13 @@ _USAGE = "https://serviceusage.googleapis.com/v1"
 _COMPUTE = "https://compute.googleapis.com/compute/v1"
 _TIMEOUT_SECONDS = 30
 
-# Returns the JSON of a GET request. Raises GoogleAuthError or RequestException.
+# A function that sends a GET request to a URL and returns the JSON document in the response. It raises GoogleAuthError
+# or RequestException.
 Get = Callable[[str], Any]
 
 
 def get_json(url: str) -> Any:
-    """Sends a GET request with the Application Default Credentials."""
+    """Sends a GET request with the Application Default Credentials, and returns the JSON document in the response."""
     credentials, _ = cast(Any, google.auth).default(scopes=[_SCOPE])
     with AuthorizedSession(credentials) as session:
         answer = cast(Any, session).get(url, timeout=_TIMEOUT_SECONDS)
@@ -34,7 +35,7 @@ def get_json(url: str) -> Any:
 
 
 def needed_apis(stack: Stack) -> list[str]:
-    """Returns the APIs of Google Cloud that the stack's resources use, or none for a stack on AWS alone."""
+    """Returns the Google Cloud APIs that the stack's resources use. The list is empty for a stack on AWS alone."""
     config, found = stack.config, set[str]()
     if any(shield.cloud == "gcp" for shield in config.shields):
         found |= {"compute", "iam"}
@@ -48,7 +49,7 @@ def needed_apis(stack: Stack) -> list[str]:
 
 
 def check(stack: Stack, project: str, get: Get = get_json) -> Iterator[Finding]:
-    """Yields a finding for each check of the project. Yields none for a stack without Google Cloud."""
+    """Checks the Google Cloud project, and yields a finding for each check. A stack on AWS alone has no findings."""
     apis = needed_apis(stack)
     if not apis:
         return

@@ -1,4 +1,4 @@
-"""Reads the settings file of a stack without Pulumi."""
+"""Reads the settings file `Pulumi.<stack>.yaml` of a stack, without the Pulumi engine."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from stacks.config import Stack, load
 
 
 class StackFileError(Exception):
-    """The settings file of the stack cannot be read. The message names the file."""
+    """Raised when the settings file of a stack cannot be read. The message names the file."""
 
 
 def read_stack(directory: Path, environment: str) -> tuple[Stack, str]:
-    """Returns the stack of the file `Pulumi.<environment>.yaml` in `directory`, and its project on Google Cloud or an
-    empty text.
+    """Returns the stack in the file `Pulumi.<environment>.yaml` in `directory`, and the stack's Google Cloud project.
 
-    Raises StackFileError, and ConfigError for invalid settings.
+    The project is an empty text if the file names none. Raises StackFileError if the file cannot be read, and
+    ConfigError for invalid settings.
     """
     file = directory / f"Pulumi.{environment}.yaml"
     try:
@@ -33,6 +33,6 @@ def read_stack(directory: Path, environment: str) -> tuple[Stack, str]:
     if not isinstance(config, dict):
         raise StackFileError(f"{file}: has no section `config`")
     settings = cast(dict[str, Any], config)
-    # Pulumi passes every value as text, and objects and lists as JSON.
+    # `load` expects the values as Pulumi passes them to a program: as text, with objects and lists in JSON.
     values = {key: value if isinstance(value, str) else json.dumps(value) for key, value in settings.items()}
     return load(environment, values), values.get("gcp:project", "")

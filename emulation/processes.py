@@ -80,12 +80,12 @@ def stop(sandbox: Sandbox, name: str, *, grace: float = 5.0, killed_within: floa
 
 
 def record(sandbox: Sandbox, name: str, pid: int) -> None:
-    """Makes a running process, which leads a process group, a process of the sandbox."""
+    """Adds a running process to the processes of the sandbox. The process must lead a process group."""
     sandbox.path("run", f"{name}.pid").write_text(f"{pid} {_start_time(pid)}\n")
 
 
 def forget(sandbox: Sandbox, name: str) -> None:
-    """Removes a process that has ended from the processes of the sandbox."""
+    """Removes an ended process from the processes of the sandbox."""
     sandbox.path("run", f"{name}.pid").unlink(missing_ok=True)
 
 

@@ -33,7 +33,7 @@ from local.up import up as bring_up
 
 
 class Interrupted(Exception):
-    """The user pressed Ctrl-C during a command that can be continued. The message says how."""
+    """Raised when the user pressed Ctrl-C during a command. The message says how to continue the command."""
 
 
 # Errors that a user can correct. The message of each says how.

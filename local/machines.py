@@ -1,6 +1,7 @@
-"""Finds and starts the machines of the stack that someone stopped by hand.
+"""Finds and starts machines of the stack that a user has stopped.
 
-A machine keeps its disk, its address and its place in the stack while it is stopped, so `pulumi up` changes nothing.
+`pulumi up` does not start such a machine: the machine still exists with its disk and its address, so the state and the
+cloud do not differ.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from emulation.layout import Sandbox
 
 
 def stopped(sandbox: Sandbox, outputs: Mapping[str, Any]) -> list[str]:
-    """Returns the names of the stack's EC2 machines that are stopped. The emulated Compute Engine stops none."""
+    """Returns the names of the stack's EC2 machines that are stopped. The emulated Compute Engine cannot stop
+    machines.
+    """
     return [name for _, _, name in _stopped(sandbox, outputs)]
 
 
@@ -27,7 +30,7 @@ def start_stopped(sandbox: Sandbox, outputs: Mapping[str, Any], report: Report) 
 
 
 def _stopped(sandbox: Sandbox, outputs: Mapping[str, Any]) -> Iterator[tuple[Any, str, str]]:
-    """Yields the region's client, the id and the name of each stopped machine."""
+    """Yields an EC2 client for the machine's region, the ID and the name of each stopped machine."""
     session = cast(Any, boto3).Session("local", "local")
     filters = [
         {"Name": "instance-state-name", "Values": ["stopping", "stopped"]},

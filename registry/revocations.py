@@ -1,6 +1,6 @@
-"""Records revocations and withdrawals for the feed of the metadata API, which tells the edge within seconds.
+"""Records revocations and withdrawals for the feed of the metadata API, from which the edge reads them within seconds.
 
-The transaction that makes a change also writes the item, so no committed change lacks one.
+The transaction that commits a change also writes its item for the feed, so that the feed misses no change.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from registry.metadata import Put
 
 
 def of_token(digest: str, version: int, *, revoked: bool) -> Put:
-    """Returns the write for a change of a token, whose record has the given version after the change."""
+    """Returns the database write that adds a change of a token to the feed. `version` is the version of the token's
+    record after the change.
+    """
     return _put(token_change(digest, version, revoked=revoked))
 
 
 def of_objects(keys: Sequence[str]) -> Put:
-    """Returns the write for a withdrawal of objects."""
+    """Returns the database write that adds a withdrawal of objects to the feed."""
     return _put(withdrawal(keys))
 
 

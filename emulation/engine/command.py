@@ -15,7 +15,7 @@ from emulation.engine.environment import shell_environment
 from emulation.engine.find import Engine
 from emulation.layout import Sandbox
 
-# The prefix of the names of engines among the sandbox's processes.
+# The names of engine processes in the sandbox begin with this prefix.
 _ENGINE = "engine-"
 
 
@@ -33,7 +33,7 @@ def pulumi(
     Ctrl-C, the engine finishes the operations in progress and records them in the state; at the second, it ends at
     once. Raises KeyboardInterrupt when the engine has ended.
     """
-    # The output goes to files, because an engine that writes to a pipe ends with the reader of the pipe.
+    # The engine writes its output to files. It would end early if it wrote to a pipe and the reading process ended.
     with tempfile.TemporaryFile("w+") as stdout, tempfile.TemporaryFile("w+") as stderr:
         process = subprocess.Popen(
             [engine.pulumi, *arguments, "--non-interactive", "--color", "never"],
@@ -56,7 +56,7 @@ def pulumi(
 
 
 def _wait(process: subprocess.Popen[bytes]) -> bool:
-    """Waits until the engine ends, and passes each Ctrl-C on to it. Returns whether there was one."""
+    """Waits until the engine ends, and sends it SIGINT for each Ctrl-C. Returns whether the user pressed Ctrl-C."""
     interrupted = False
     while True:
         try:
@@ -69,9 +69,9 @@ def _wait(process: subprocess.Popen[bytes]) -> bool:
 
 
 def end_engines(sandbox: Sandbox) -> None:
-    """Ends the engines that run for the sandbox, because the process that started them was killed.
+    """Ends engines of the sandbox that still run after the process that started them was killed.
 
-    An engine gets a minute to finish the operations in progress and to record them in the state.
+    An engine has a minute to finish the operations in progress and to record them in the state.
     """
     for name in processes.names(sandbox):
         if name.startswith(_ENGINE):

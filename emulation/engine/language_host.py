@@ -28,7 +28,7 @@ from pulumi.runtime.proto import language_pb2, language_pb2_grpc
 
 from emulation.loopback_grpc import serve
 
-# The time between two checks whether the engine still runs.
+# The seconds between two checks whether the Pulumi engine still runs.
 _CHECK_SECONDS = 1.0
 
 
@@ -42,13 +42,13 @@ class LanguageHost(LanguageServer):
         self._plugins: list[subprocess.Popen[bytes]] = []
 
     def wait_for_the_engine(self) -> None:
-        """Waits until the engine no longer listens, because it has ended or was killed."""
+        """Waits until the engine's port is closed, because the engine has ended or was killed."""
         host, _, port = self._engine_address.rpartition(":")
         while not _refused(host, int(port)):
             time.sleep(_CHECK_SECONDS)
 
     def end_plugins(self) -> None:
-        """Ends the plugins that the engine asked for."""
+        """Ends the plugin processes that the language host started for the engine."""
         for process in self._plugins:
             process.terminate()
 
@@ -137,10 +137,10 @@ def main() -> None:
     host = LanguageHost(engine_address)
     serving = serve(lambda server: language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server), threads=8)
     print(serving.port, flush=True)
-    with suppress(KeyboardInterrupt):  # an engine that is done with the language host sends SIGINT to it
+    with suppress(KeyboardInterrupt):  # the engine ends the language host with SIGINT
         host.wait_for_the_engine()
     host.end_plugins()
-    # The program's own threads wait for answers of the engine that never come.
+    # Without this, the process would not end: the program's threads still wait for answers from the ended engine.
     os._exit(0)
 
 

@@ -34,8 +34,9 @@ def edge_alarms(hostname: str, check: pulumi.Input[str]) -> Sequence[CloudWatchA
 
 
 def feed_alarm(check: pulumi.Input[str]) -> CloudWatchAlarm:
-    """Returns the alarm on the feed of recent revocations: in some places the edge does not have it, so revocations and
-    withdrawals reach these places only through Workers KV.
+    """Returns the alarm for PoPs that do not have the feed of recent revocations.
+
+    Revocations and withdrawals then reach these PoPs only through Workers KV.
     """
     return CloudWatchAlarm(
         name="revocations-late",

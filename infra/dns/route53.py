@@ -75,7 +75,7 @@ class Dns(pulumi.ComponentResource):
         return check
 
     def _edge_check(self, name: str, path: str) -> aws.route53.HealthCheck:
-        """Creates a health check that requests a path of the clients' hostname."""
+        """Creates a Route 53 health check that requests a path on the clients' hostname."""
         return aws.route53.HealthCheck(
             name,
             type="HTTPS",

@@ -33,7 +33,7 @@ _ENTRYPOINTS: dict[str, cloudflare.WorkersScriptExportsArgsDict] = {
     "Feeds": {"type": "worker", "cache": {"enabled": True}},
 }
 
-# The length of the worker's version, which is the start of the bundle's SHA-256 digest.
+# The worker's version consists of this many first characters of the bundle's SHA-256 digest.
 _VERSION_DIGITS = 16
 
 # Address of the fallback origin's DNS record: the IPv6 discard prefix (RFC 6666). A worker answers all requests, so the
@@ -57,9 +57,9 @@ class Edge(pulumi.ComponentResource):
     """The edge worker on the clients' hostname, its key-value store of tokens, and its client certificate for the
     shields.
 
-    `target` is the name in the Cloudflare zone that the hostname must be an alias of. Cloudflare first needs the
-    `validation_records` in the clients' domain. `version` identifies the worker's bundle; the objects that this version
-    stores in L1 can be purged by it.
+    `target` is a name in the Cloudflare zone. The clients' hostname must be an alias (CNAME) of this name. Cloudflare
+    serves the hostname only after the clients' domain has the `validation_records`. `version` identifies the worker's
+    bundle. The registry can purge all objects that this version has stored in L1.
     """
 
     zone_id: pulumi.Output[str]

@@ -52,9 +52,9 @@ class WorkerPurges:
                 raise PurgeError(f"the edge was not purged: {self.url}{_PATH} answers {status}")
 
     def purge_all(self, kind: Literal["packages", "versions"], name: str) -> None:
-        """Purges all objects of a package, such as `npm:@acme/web`, or all that a version of the worker stored.
+        """Purges all objects of a package, such as `npm:@acme/web`, or all objects that a worker version has stored.
 
-        Raises PurgeError when the worker does not answer or refuses, also because of the cache's limit of purges.
+        Raises PurgeError when the worker does not answer or refuses the purge, for example because of the rate limit.
         """
         status = self._post(json.dumps({kind: [name]}).encode(), self.read_key())
         if status == 429:

@@ -20,7 +20,8 @@ _AT_ONCE = 90
 def withdraw(repository: Repository, edge: EdgeNetwork, origin: Origin, keys: Sequence[str]) -> None:
     """Adds objects to the quarantine list at the edge, and then moves these objects to keys that no URL reaches.
 
-    The edge may see the list a minute late, so the feed of the metadata API names the objects meanwhile.
+    The list may reach the edge a minute late. Until then, the edge reads the keys of these objects from the feed of the
+    metadata API.
     """
     for start in range(0, len(keys), _AT_ONCE):
         some = list(dict.fromkeys(keys[start : start + _AT_ONCE]))

@@ -10,13 +10,14 @@ from typing import Any, cast
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-# The lengths keep the cost of one decision in the worker small.
+# The longest texts in a condition. They limit the time that the worker needs to evaluate a rule.
 MOST_RANGE_CHARACTERS = 256
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _PATTERN = re.compile(r"[a-z0-9@*._~/-]{1,255}")
 _REASON = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{0,200}")
 _TAG = re.compile(r"[A-Za-z0-9_.*-]{1,128}")
-# The form of a digest in each ecosystem: for npm as `integrity` in package-lock.json.
+# For each ecosystem, the pattern of a file's digest and an example. On npm, this is the field `integrity` in
+# package-lock.json.
 _DIGESTS = {
     "npm": (re.compile(r"sha512-[A-Za-z0-9+/]{86}=="), "sha512-…, the field `integrity` of package-lock.json"),
     "pypi": (re.compile(r"sha256:[0-9a-f]{64}"), "sha256: and 64 hexadecimal digits in small letters"),

@@ -1,7 +1,7 @@
 """The edge policy's document: a list of rules, of which the first that matches a version decides.
 
-Both the operator's commands and the edge worker validate a document (workers/edge/src/policy.ts). The cases in
-workers/edge/test/policy_documents.json hold both to the same answers.
+Both the operator's commands and the edge worker validate a document (workers/edge/src/policy.ts). The tests of both use
+the cases in workers/edge/test/policy_documents.json, so that both accept the same documents.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from registry import RegistryError
 from registry.edge_policy import conditions
 
-# The version of the document's form. The edge worker ignores a document of another form.
+# The version of the document's format. The edge worker ignores a document with another version.
 FORMAT = 1
 # The limits keep a document within the item size of the metadata database, and a decision at the edge fast.
 MOST_BYTES = 256 * 1024
@@ -106,7 +106,7 @@ class Rule(BaseModel):
 
 
 def _each(texts: tuple[str, ...], check: Callable[[str], str]) -> tuple[str, ...]:
-    """Checks each text, and puts the text before the message of its ValueError."""
+    """Checks each text of a list. The message of a ValueError begins with the invalid text."""
     for text in texts:
         try:
             check(text)
@@ -145,7 +145,7 @@ class Policy(BaseModel):
 
 
 def schema() -> str:
-    """Returns the JSON Schema of the document, by which editors complete fields and mark mistakes."""
+    """Returns the JSON Schema of the document. Editors use the schema to complete fields and to mark mistakes."""
     content = Policy.model_json_schema()
     known = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Edge policy of artifact-edge"}
     return json.dumps({**content, **known}, indent=2) + "\n"

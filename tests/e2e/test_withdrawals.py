@@ -1,4 +1,4 @@
-"""Tests that every PoP refuses what was revoked, unpublished or quarantined, while Workers KV shows it no change."""
+"""Tests that every PoP refuses revoked tokens and withdrawn objects before Workers KV shows the change in the PoP."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def failing_api(up: Up) -> Generator[None]:
 
 
 def assert_refused(pops: Sequence[httpx.Client], path: str, token: str, status: int) -> None:
-    """Asserts that each PoP, which served the path until now, soon answers with `status`."""
+    """Asserts that each PoP answers requests for the path with `status` within the time limit."""
     start = time.monotonic()
     for pop in pops:
         while (found := get(pop, path, token)) != status:

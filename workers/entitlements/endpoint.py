@@ -11,7 +11,7 @@ from workers.entitlements.revocations import RevocationsFeed
 
 
 class Endpoint:
-    """The state of one instance of the metadata API."""
+    """Answers requests to one instance of the metadata API, and keeps the instance's rate limit and feed document."""
 
     def __init__(self, lookups: Lookups | None = None) -> None:
         self._lookups = lookups or Lookups()

@@ -64,7 +64,7 @@ def signed(signature: str, body: str, key: str, now: float) -> bool:
 
 
 def fields(body: str) -> Mapping[str, Any]:
-    """Returns the fields of a request's body, or none if the body is no JSON object."""
+    """Returns the fields of a request's body. The result is empty if the body is not a JSON object."""
     try:
         given: Any = json.loads(body)
     except ValueError:

@@ -1,7 +1,7 @@
 """The metadata API's feed of recent revocations and withdrawals, independent of cloud and database.
 
-The status is 200 with the document of contract/revocations.py. The edge's cache keeps the document for its lifetime, so
-each place requests it at most once in this time.
+The response contains the document of contract/revocations.py. The edge's cache keeps the document for a lifetime of
+seconds, so that each PoP requests it at most once in this time.
 """
 
 from __future__ import annotations
@@ -23,17 +23,20 @@ from contract.revocations import (
 )
 from workers.entitlements.protocol import Answer, Database, DatabaseUnavailable, refusal
 
-# How long an instance reuses what it has read. So the number of reads does not grow with the number of places.
+# How long an instance reuses a document that it has read, so that the number of reads does not grow with the number of
+# PoPs.
 REUSED_SECONDS = 0.5
 
-# A stale document is better than none: it names refusals that the edge's key-value store may not show yet. The document
-# has its time, by which the edge judges its age.
+# If the API fails, the edge's cache may serve a stale document, which still contains revocations that the key-value
+# store may not show yet. The edge computes the age of a document from the time in it.
 _CACHING = f"public, max-age={LIFETIME_SECONDS}, stale-if-error={WINDOW_SECONDS}"
 _log = logging.getLogger(__name__)
 
 
 class RevocationsFeed:
-    """The feed in one instance of the metadata API. Any thread may call it; one thread at a time reads the database."""
+    """Answers requests for the feed in one instance of the metadata API. Several threads may call `answer` at once, but
+    only one of them reads the database.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -45,7 +48,7 @@ class RevocationsFeed:
         try:
             with self._lock:
                 if now - self._read > REUSED_SECONDS:
-                    # The time of the document is earlier than the read, so the edge never thinks it newer than it is.
+                    # The document's time is that before the read, so that the edge never assumes too low an age.
                     self._document = feed_document(_decoded(database.documents(PARTITION, first_name(now))), now)
                     self._read = now
                 document = self._document

@@ -1,4 +1,4 @@
-"""Tests the checks of an AWS account against moto's account, in which the test creates what a stack needs."""
+"""Tests the checks of an AWS account with moto. The tests create the resources that a stack needs in moto's account."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SECRETS = ("shield", "edge", "metadata-api", "npm-signing", "edge-kv", "purge-si
 
 
 class Account:
-    """boto3 clients of moto's account, with quotas and a concurrency that the test chooses. moto has neither."""
+    """Provides boto3 clients for moto's account. moto has no quotas and no concurrency limit, so tests set these."""
 
     def __init__(self) -> None:
         self.quotas: dict[str, float] = {"L-1216C47A": 64, "L-0263D0A3": 5}

@@ -1,4 +1,4 @@
-"""Tests the checks of the clients' domain in public DNS."""
+"""Tests the checks of the clients' domain with DNS records that the tests define."""
 
 from __future__ import annotations
 

@@ -15,12 +15,13 @@ from stacks.config import Stack, load
 from tests.support.stacks import ON_GOOGLE, first_up, stack_config
 
 STANDBY = {"blobs": {**json.loads(stack_config("prod")["artifact-edge:blobs"]), "standby": ["us-east1", "us-east4"]}}
-# The API of the resource types of pulumi-gcp, by their module; `storage/transferJob` belongs to another API.
+# Maps a module of pulumi-gcp to the Google Cloud API that its resource types use. `storage/transferJob` uses another
+# API than the rest of its module.
 APIS = {"serviceaccount": "iam", "cloudrunv2": "run", "kms": "cloudkms"}
 
 
 class Project:
-    """The answers of Service Usage and Compute Engine for a project in which only some APIs are enabled."""
+    """Emulates the responses of Service Usage and Compute Engine for a project in which only some APIs are enabled."""
 
     def __init__(self, enabled: set[str], free: int = 8) -> None:
         self._enabled = enabled

@@ -1,4 +1,4 @@
-"""Tests the comparison of a whole stack's state with the emulated AWS account that holds its resources."""
+"""Tests that `python -m drift` finds differences between a whole stack's state and the emulated AWS account."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TAGS = [{"Key": "project", "Value": "artifact-edge"}, {"Key": "environment", "Va
 
 @pytest.fixture(scope="module")
 def state() -> Iterator[State]:
-    """Brings the stack `prod` up, and provides its state."""
+    """Deploys the stack `prod` to the emulated AWS account, and provides the state of the stack."""
     with aws_account(), tempfile.TemporaryDirectory() as directory:
         deployment, _ = brought_up("prod", stack_config("prod"), Path(directory))
         resources = [
@@ -48,7 +48,7 @@ def test_a_stack_that_was_just_created_has_no_difference(state: State) -> None:
 
 @pytest.mark.parametrize("region", ["eu-west-1", "sa-east-1"])
 def test_an_address_that_a_killed_engine_left_is_found(state: State, region: str) -> None:
-    """sa-east-1 has no other resource of the stack: the engine was killed while it created the first one there."""
+    """The address is found also in sa-east-1, a region in which the state has no resource."""
     made = ec2(region).allocate_address(Domain="vpc", TagSpecifications=tagged("elastic-ip"))["AllocationId"]
     other = [{"Key": "project", "Value": "artifact-edge"}, {"Key": "environment", "Value": "prod-eu"}]
     foreign = ec2(region).allocate_address(Domain="vpc", TagSpecifications=tagged("elastic-ip", other))

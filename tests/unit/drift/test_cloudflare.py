@@ -1,4 +1,4 @@
-"""Tests the comparison with worker scripts and namespaces on the emulated Cloudflare."""
+"""Tests that `python -m drift` finds differences in worker scripts and namespaces on the emulated Cloudflare."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests what `python -m drift` reads from an export, and what it says about other files."""
+"""Tests how `python -m drift` reads the output of `pulumi stack export`, and its errors for other files."""
 
 from __future__ import annotations
 

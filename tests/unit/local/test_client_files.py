@@ -1,4 +1,5 @@
-"""Tests the archive that makes another machine a client: its paths, its permissions, and where the token is."""
+"""Tests the archive of `python -m local client-files`: its paths, the files' permissions, and which files have the
+token."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from local.health import edge_authority
 URL = "https://packages.artifact-edge.test"
 PROXY = "http://localhost:3129"
 AUTHORITY = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
-# A path on the other machine with what a shell would split or expand.
+# A path on the other machine that contains characters which a shell would split or expand.
 TARGET = Path("/Users/ann lee/$work/reader")
 
 

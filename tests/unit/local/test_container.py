@@ -1,4 +1,4 @@
-"""Tests that the files of the container agree with the code: packages, ports and what a build leaves out."""
+"""Tests that the Dockerfile agrees with the code: Debian packages, ports, and files that the build must ignore."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COMMANDS: Any = typer.main.get_command(app)
 
 
 def installed() -> list[str]:
-    """Returns the Debian packages that the Dockerfile installs, in its order."""
+    """Returns the Debian packages that the Dockerfile installs, in the order of the file."""
     found = re.search(r"--no-install-recommends \\\n((?:\s+[\w.+-]+ \\\n)+)", DOCKERFILE)
     assert found
     return found[1].replace("\\\n", " ").split()
@@ -33,7 +33,7 @@ def option(command: str, name: str) -> Any:
 def test_the_image_has_every_required_program() -> None:
     packages = installed()
     assert packages == sorted(packages)
-    # skopeo only recommends the package with the image signature policy.
+    # The image signature policy is in a separate package, which skopeo recommends but does not require.
     assert {*PACKAGES.values(), "golang-github-containers-common", "make", "python3-venv"} <= set(packages)
 
 
@@ -56,8 +56,8 @@ def test_the_image_does_not_run_as_root() -> None:
     assert users == [DEVCONTAINER["remoteUser"]] and f"--shell /bin/bash {users[0]}" in DOCKERFILE
 
 
-def test_a_build_leaves_out_what_git_leaves_out() -> None:
-    """A package that was installed on another machine would not work in the image, and outputs can contain secrets."""
+def test_an_image_build_ignores_all_files_that_git_ignores() -> None:
+    """Packages that were installed on another machine would not work in the image, and outputs can contain secrets."""
     left_out = {line.strip("/").removeprefix("**/") for line in lines(".dockerignore")}
     assert {line.strip("/") for line in lines(".gitignore")} <= left_out
     assert ".git" in left_out

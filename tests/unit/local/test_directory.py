@@ -1,4 +1,4 @@
-"""Tests which directories a sandbox takes, and what the commands print about others."""
+"""Tests which directories a sandbox accepts, and the error messages for other directories."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COMMANDS = ["up", "down", "env", "serve"]
 
 
 def printed(command: str, directory: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Returns what the user reads after `python -m local <command> --directory <directory>`."""
+    """Returns the output of `python -m local <command> --directory <directory>`."""
     monkeypatch.setattr("sys.argv", ["local", command, "--directory", str(directory)])
     with pytest.raises(SystemExit) as ended:
         program.main()
@@ -63,5 +63,5 @@ def test_a_directory_that_does_not_exist_is_created(tmp_path: Path) -> None:
     try:
         check_directory(Sandbox(directory=directory))
     except PrerequisiteError as error:
-        assert "cannot enter" in str(error)  # pytest's own directory is closed to other users
+        assert "cannot enter" in str(error)  # other users cannot enter pytest's temporary directory
     assert directory.is_dir()

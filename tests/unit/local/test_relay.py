@@ -19,7 +19,10 @@ def port_of(server: asyncio.Server) -> int:
 
 
 async def answered(handler: Handler, request: bytes) -> bytes:
-    """Sends the request and the end of it through a relay to a server with the handler. Returns the whole answer."""
+    """Sends a request through the relay to a server with this handler, and closes the sending side.
+
+    Returns the whole response.
+    """
     target = await asyncio.start_server(handler, _ADDRESS, 0)
     relay = await listen(_ADDRESS, 0, (_ADDRESS, port_of(target)))
     reader, writer = await asyncio.open_connection(_ADDRESS, port_of(relay))
@@ -33,7 +36,7 @@ async def answered(handler: Handler, request: bytes) -> bytes:
 
 def test_bytes_pass_in_both_directions_and_the_end_of_the_request_too() -> None:
     async def reversed_request(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # read() returns only when the client's end has arrived.
+        # read() returns only after the client has closed its sending side.
         writer.write((await reader.read())[::-1])
         writer.close()
 

@@ -1,4 +1,4 @@
-"""Tests that `python -m local serve` leaves no process and no directory, however the network ends."""
+"""Tests that no process and no directory of the sandbox remains after `python -m local serve`, however it ends."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from local.stack import StackError
 
 @pytest.fixture
 def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    # pytest's temporary directories are closed to Traffic Server's user, which these tests do not start.
+    # The full check would fail, because Traffic Server's user cannot enter pytest's temporary directories. These tests
+    # do not start Traffic Server.
     monkeypatch.setattr(serve.prerequisites, "check_directory", serve.prerequisites.check_content)
     before = signal.getsignal(signal.SIGTERM)
     yield Sandbox(directory=tmp_path / "sandbox", loopback="127.0")
@@ -27,12 +28,12 @@ def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox
 
 
 def started(sandbox: Sandbox) -> int:
-    """Starts a process of the sandbox that runs until it is ended."""
+    """Starts a process of the sandbox that runs until another process ends it. Returns its pid."""
     return processes.start(sandbox, "sleeper", ["sleep", "1000"])
 
 
 def replace_up(monkeypatch: pytest.MonkeyPatch, then: Callable[[], None]) -> list[int]:
-    """Replaces the start of the network by the start of one process. Returns the list that receives its pid."""
+    """Makes `serve` start one process instead of a network, and then call `then`. Returns a list for the pid."""
     pids: list[int] = []
 
     def up(sandbox: Sandbox, report: Report) -> str:
@@ -96,7 +97,10 @@ def test_files_of_a_killed_network_are_removed_before_the_start(
 
 
 def running(pids: list[int]) -> list[int]:
-    """Returns the processes that have not ended. An ended child stays a zombie until its parent asks for its status."""
+    """Returns the pids of processes that have not ended.
+
+    An ended process can still be in the process table as a zombie, until its parent reads the exit status.
+    """
     return [pid for pid in pids if Path(f"/proc/{pid}").exists() and state(pid) not in "ZX"]
 
 

@@ -1,4 +1,5 @@
-"""Tests that the deploy role can give no role more than the permissions boundary, and that no role needs more."""
+"""Tests that roles of the deploy role get no permissions beyond the permissions boundary, and that they need no
+others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests that every IAM policy document names only actions, resources and condition keys that AWS evaluates together."""
+"""Tests that the actions in every IAM policy document support the statement's resources and condition keys."""
 
 from __future__ import annotations
 
@@ -97,8 +97,8 @@ def _within(value: Any) -> Iterator[Mapping[str, Any]]:
             yield from _within(each)
 
 
-# What a first deployment needs and has no resource type, by the Service Authorization Reference. IAM evaluates such an
-# action only against the resource "*".
+# Actions that a first deployment needs and that have no resource type (Service Authorization Reference). IAM evaluates
+# such an action only against the resource "*".
 NEEDS_ANY_RESOURCE = (
     "kms:CreateKey",
     "kms:ListAliases",
@@ -112,9 +112,9 @@ NEEDS_ANY_RESOURCE = (
     "application-autoscaling:DescribeScalingPolicies",
 )
 
-# Services that create their service-linked role at the first use in an account: multi-Region keys (KMS, "Authorizing
-# AWS KMS to synchronize multi-Region keys"), global tables (DynamoDB, "DynamoDB global tables security"), and auto
-# scaling of tables (Application Auto Scaling, "Service-linked roles").
+# The services whose service-linked roles a deployment needs. AWS creates the roles with the account's first
+# multi-Region key (KMS, "Authorizing AWS KMS to synchronize multi-Region keys"), global table (DynamoDB, "DynamoDB
+# global tables security") and scaling policy of a table (Application Auto Scaling, "Service-linked roles").
 LINKED = ("mrk.kms", "replication.dynamodb", "dynamodb.application-autoscaling")
 
 

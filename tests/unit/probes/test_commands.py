@@ -1,4 +1,4 @@
-"""Tests the command line of the probes."""
+"""Tests the commands of `python -m probes`: their exit status, and their errors for invalid arguments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs each probe against the emulated clouds, which enforce the same facts, and checks that nothing is left there."""
+"""Tests that the facts of each probe hold on the emulated clouds, and that a probe deletes its resources there."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def check(probe: str) -> tuple[list[Fact], Recording]:
 
 
 def leftovers() -> list[str]:
-    """Returns the names of everything that the account holds."""
+    """Returns the names of all buckets, roles and certificates in the emulated AWS account."""
     s3, iam, acm = (client(service) for service in ("s3", "iam", "acm"))
     return [
         *(each["Name"] for each in s3.list_buckets()["Buckets"]),
@@ -58,7 +58,7 @@ def test_the_emulated_aws_has_the_facts_and_nothing_is_left(probe: str) -> None:
     assert [f"{fact.text}: {fact.observed}" for fact in facts if not fact.holds] == []
     assert leftovers() == []
     recorded = DIRECTORY / f"{probe}.json"
-    if recorded.exists():  # what the real cloud answered to this probe
+    if recorded.exists():  # the file contains the responses of the real cloud to this probe
         assert differences(read(recorded), recording.answers) == []
 
 

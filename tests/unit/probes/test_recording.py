@@ -1,4 +1,4 @@
-"""Tests that recordings have no secrets and no ids of the account, and how answers are compared with them."""
+"""Tests that recordings contain no secrets and no IDs of the account, and how responses are compared with them."""
 
 from __future__ import annotations
 

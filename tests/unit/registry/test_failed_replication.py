@@ -1,4 +1,4 @@
-"""Tests that objects whose replication failed are found, and replicated again after the cause is repaired."""
+"""Tests that the registry finds objects whose replication failed, and that S3 replicates them after a retry."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ ENOUGH = [document_statement("s3:*", "*")]
 
 @pytest.fixture
 def s3() -> Iterator[Any]:
-    """Provides an S3 whose replication role may not write, with two objects that failed and one that no rule copies."""
+    """Provides an emulated S3 with two objects whose replication failed, because the role may not write.
+
+    A third object matches no replication rule.
+    """
     with replicated_buckets() as client:
         write_role(client, NOT_ENOUGH)
         for key in ("kept/a", "kept/b", "other"):

@@ -35,7 +35,7 @@ def document(environment: str) -> dict[str, Any]:
 
 
 def complaints(stack_file: Mapping[str, Any]) -> list[str]:
-    """Returns the errors that an editor with the JSON schema shows for a stack's config file."""
+    """Returns the errors that an editor shows for a stack's config file when it validates against the JSON schema."""
     validator = cast(Any, jsonschema).Draft202012Validator(json.loads(SCHEMA.read_text()))
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(stack_file)]
 

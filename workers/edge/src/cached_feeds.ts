@@ -1,5 +1,6 @@
-// The cached entrypoint for feeds fetches a document from the metadata API. Workers Cache keeps it for the lifetime that
-// the API gives it, and combines concurrent misses. Only the default entrypoint calls this entrypoint.
+// The cached entrypoint for feeds fetches a document from the metadata API. Workers Cache keeps it for the lifetime
+// that the API gives it, and combines concurrent misses. Only the default entrypoint calls this entrypoint.
+//
 // Source: developers.cloudflare.com/workers/cache, "Configuration".
 
 import { WorkerEntrypoint } from "cloudflare:workers";
@@ -7,10 +8,10 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import type { Bindings } from "./bindings";
 import { type MetadataApi, queryFeed } from "./metadata";
 
-const NOT_STORED = "no-store"; // without it, the cache would keep an error for minutes
+const NOT_STORED = "no-store"; // without Cache-Control, Workers Cache would store an error for minutes
 
 export class Feeds extends WorkerEntrypoint<Bindings> {
-  /** Returns 200 with the document of the feed that the path names, or 502 without one. */
+  /** Answers with the document of the feed that the path names, or with 502 when the metadata API returns none. */
   override async fetch(request: Request): Promise<Response> {
     const api = metadataApiOf(this.env);
     const answer = api && (await queryFeed(api, new URL(request.url).pathname.slice(1)));
@@ -20,12 +21,12 @@ export class Feeds extends WorkerEntrypoint<Bindings> {
   }
 }
 
-/** Returns the metadata API of the bindings, or undefined for a stack without one. */
+/** Returns the URL and the key of the metadata API from the bindings, or undefined for a stack without this API. */
 export function metadataApiOf({ METADATA_API: url, METADATA_API_KEY: key }: Bindings): MetadataApi | undefined {
   return url && key ? { url, key } : undefined;
 }
 
-/** Fetches a feed document from the cache. */
+/** Fetches a feed document through Workers Cache. */
 export function fetchFeed(feeds: Pick<Fetcher, "fetch">, name: string): Promise<Response> {
   // The host is a placeholder: no request resolves the name, and the name is not part of the cache key.
   return feeds.fetch(`https://feeds/${encodeURIComponent(name)}`);

@@ -1,17 +1,22 @@
-// Fetches a small document that the metadata API serves with a short lifetime, and remembers the last one. The isolates
-// of a place share the copy in Workers Cache, so a place sends the API one request for each lifetime.
+// Fetches a small document that the metadata API serves with a short lifetime, and keeps the last document in the
+// isolate's memory. All isolates of a PoP share the copy in Workers Cache, so a PoP sends the API one request for each
+// lifetime.
 //
-// The age of a document counts from the time at which the API read its database, which is part of the document. So no
-// cache on the way can make an old document look new.
+// A document contains the time at which the API read its database. The age of the document counts from this time, so
+// that an old document in a cache never looks new.
 
-const REFRESH_AGE_MILLISECONDS = 2_000; // an older document is in use while the isolate fetches another one
-const MAX_AGE_MILLISECONDS = 4_000; // no request relies on an older document while the metadata API answers
+// The isolate fetches a new document in the background when its document is older than this.
+const REFRESH_AGE_MILLISECONDS = 2_000;
+// A request waits for a new document when the isolate's document is older than this, and the metadata API answers.
+const MAX_AGE_MILLISECONDS = 4_000;
 const WAIT_MILLISECONDS = 2_000; // how long a request waits for a document
-// How long requests go on without waiting after a failed attempt, so that an outage of the API delays few of them.
+// After a failed fetch, requests do not wait for a document for this time, so that an outage of the API delays few
+// requests.
 const PAUSE_MILLISECONDS = 2_000;
-// How long an isolate waits between two attempts in the background: the cache has the same document for some time.
+// The pause between two fetches in the background. Workers Cache returns the same document during its lifetime.
 const BACKGROUND_PAUSE_MILLISECONDS = 500;
-export const OUTAGE_MILLISECONDS = 30_000; // without a document for longer, a place reports that it lacks the feed
+// The health check of the feed fails when the document is older than this.
+export const OUTAGE_MILLISECONDS = 30_000;
 
 const FORMAT = 1;
 
@@ -21,7 +26,7 @@ export interface Current<T> {
   age: number;
 }
 
-/** How a feed reaches its document and continues work after a response. */
+/** The functions with which a feed fetches its document, and continues work after a response to a client. */
 export interface FeedAccess {
   fetch: (name: string) => Promise<Response>;
   waitUntil: (work: Promise<unknown>) => void;
@@ -32,18 +37,18 @@ export class Feed<T> {
   #attempt = -Infinity; // the time of the last attempt
   #failing = false;
 
-  /** `parse` returns the document from the fields of its JSON text, and throws for fields that it cannot interpret. */
+  /** `parse` returns the document from the fields of its JSON text, and throws an error for invalid fields. */
   constructor(
     readonly name: string,
     private readonly parse: (fields: Record<string, unknown>) => T,
   ) {}
 
   /**
-   * Returns the current document. A document that is too old is fetched again first. When that fails, returns the last
-   * document, however old. Never throws.
+   * Returns the current document, after it has fetched a new one if the isolate's document is too old. If the fetch
+   * fails, returns the isolate's document, however old it is. Never throws an error.
    *
-   * Each request that waits fetches the document itself, because a request cannot wait for what another one fetches:
-   * the runtime cancels the fetch when that other request ends.
+   * Each waiting request fetches the document itself. It cannot wait for the fetch of another request, because the
+   * runtime cancels a fetch when the request that started the fetch ends.
    */
   async current(access: FeedAccess, now: () => number): Promise<Current<T>> {
     const age = this.#age(now());
@@ -71,7 +76,7 @@ export class Feed<T> {
     cancel();
   }
 
-  /** Fetches the document and remembers it. A failed attempt is logged, and leaves the last document. */
+  /** Fetches the document and keeps it in memory. After a failed fetch, logs the failure and keeps the last document. */
   async #refresh(access: FeedAccess, now: () => number): Promise<void> {
     this.#attempt = now();
     let reason: string | undefined;
@@ -90,7 +95,7 @@ export class Feed<T> {
     console.error(JSON.stringify({ event: "feed-stale", feed: this.name, seconds, reason: reason ?? "an old document" }));
   }
 
-  /** Remembers the document in a text, unless the isolate has a later one: tiers of the cache may differ. */
+  /** Keeps a document in memory, unless the isolate has a newer one. Tiers of Workers Cache may have different ones. */
   #remember(text: string): void {
     const fields = JSON.parse(text) as Record<string, unknown>;
     if (fields["version"] !== FORMAT || typeof fields["read"] !== "number") throw new Error("another format");

@@ -1,5 +1,5 @@
-// The default entrypoint of the edge worker maps the URL to an object, authenticates and authorizes the client, and calls
-// the cached entrypoint. It is never cached itself, so no cache is queried before the client is authorized.
+// The default entrypoint of the edge worker maps the URL to an object, authenticates and authorizes the client, and
+// calls the cached entrypoint. It is never cached itself, so no cache is queried before the client is authorized.
 
 import { failure, ociFailure, unauthorized } from "./answers";
 import type { Bindings } from "./bindings";
@@ -182,7 +182,7 @@ async function currentRevocations(bindings: Bindings, ctx: ExecutionContext): Pr
   return revocationsFeed.current(access, Date.now);
 }
 
-/** Tells a health check whether this place has the feed of recent revocations. */
+/** Answers the health check that tests whether this PoP has a current feed of recent revocations. */
 function feedHealth({ age }: Current<Revocations>): Response {
   const headers = { "cache-control": "no-store" };
   if (age <= OUTAGE_MILLISECONDS) return new Response("ok\n", { headers });

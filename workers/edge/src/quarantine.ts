@@ -1,5 +1,5 @@
-// The quarantine: keys of withdrawn objects, which the edge refuses even while caches still hold the objects. The feed of
-// recent withdrawals names an object before the key-value store shows the list with it.
+// The quarantine: keys of withdrawn objects, which the edge refuses even while caches still hold the objects. The feed
+// of recent withdrawals names an object before the key-value store shows the list with it.
 
 import { entryText } from "./store";
 import { type Sources, Unavailable } from "./tokens";
@@ -16,8 +16,9 @@ interface CachedList {
 let cached: CachedList | undefined;
 
 /**
- * Returns whether the object is withdrawn, by the recent revocations or by the list in the key-value store. A list that cannot be refreshed stays in use. Throws `Unavailable` when
- * the isolate has never read a list, because the list might name the key.
+ * Returns whether the feed of recent withdrawals or the list in the key-value store contains the object's key. If the
+ * list cannot be read again, the isolate uses the last list. Throws `Unavailable` when the isolate has never read a
+ * list, because the list might contain the key.
  */
 export async function isQuarantined(
   key: string,

@@ -1,5 +1,5 @@
-// The feed of recent revocations and withdrawals: what the worker refuses before its key-value store shows the change
-// (contract/revocations.py).
+// The feed of recent revocations of tokens and withdrawals of objects. The worker applies them before its key-value
+// store shows the change (contract/revocations.py).
 
 import { Feed } from "./feed";
 
@@ -10,16 +10,16 @@ export interface TokenChange {
 }
 
 export interface Revocations {
-  tokens: ReadonlyMap<string, TokenChange>; // by the token's digest
+  tokens: ReadonlyMap<string, TokenChange>; // the keys are digests of tokens
   objects: ReadonlySet<string>; // keys of withdrawn objects
 }
 
-/** What counts where no feed is known: the key-value store alone. */
+/** The revocations when the worker has no feed. Only the key-value store decides then. */
 export const NO_REVOCATIONS: Revocations = { tokens: new Map(), objects: new Set() };
 
 export const revocationsFeed = new Feed("revocations", parseRevocations);
 
-/** Returns the revocations in the fields of a feed document. Throws for fields of another form. */
+/** Returns the revocations in the fields of a feed document. Throws an error for invalid fields. */
 export function parseRevocations(fields: Record<string, unknown>): Revocations {
   const { tokens, objects } = fields;
   if (!isRecord(tokens) || !Array.isArray(objects)) throw new Error("no tokens or objects");

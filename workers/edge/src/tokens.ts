@@ -42,9 +42,9 @@ interface CachedEntry {
 const memory = new Map<string, CachedEntry>();
 
 /**
- * Returns the token's entitlement, or undefined when the token is unknown, revoked or expired. Looks in the isolate's
- * memory, the key-value store and the metadata API, in this order. When the token has changed since, asks the metadata
- * API alone. Throws `Unavailable` when no source answers.
+ * Returns the token's entitlement, or undefined when the token is unknown, revoked or expired. Reads it from the
+ * isolate's memory, the key-value store or the metadata API, in this order. If the feed has a newer version of the
+ * token, only the metadata API is queried. Throws `Unavailable` when no source answers.
  */
 export async function entitlementOf(digest: string, sources: Sources, now: number): Promise<Entitlement | undefined> {
   const known = memory.get(digest);

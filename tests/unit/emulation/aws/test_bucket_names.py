@@ -1,4 +1,4 @@
-"""Tests that the emulated S3 refuses the names of new buckets that S3 refuses."""
+"""Tests that the emulated S3 refuses names of new buckets that are invalid on S3 or belong to another account."""
 
 from __future__ import annotations
 

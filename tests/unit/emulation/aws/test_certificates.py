@@ -1,4 +1,4 @@
-"""Tests public certificates on the emulated AWS Certificate Manager, by boto3."""
+"""Tests the validation and the export of public certificates on the emulated AWS Certificate Manager, with boto3."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def export(arn: str) -> dict[str, str]:
 
 
 def write_validation_record(arn: str, *, value: str | None = None, **zone: Any) -> None:
-    """Writes the certificate's validation record to a new zone of Route 53; `value` replaces the expected value."""
+    """Writes the certificate's validation record to a new Route 53 zone. `value` replaces the record's correct
+    value.
+    """
     route53: Any = client("route53")
     (option,) = described(arn)["DomainValidationOptions"]
     record = option["ResourceRecord"]

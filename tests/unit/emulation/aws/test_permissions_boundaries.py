@@ -1,4 +1,5 @@
-"""Tests how the emulated IAM treats permissions boundaries, and what a boundary limits."""
+"""Tests that the emulated IAM refuses missing permissions boundaries, and that a boundary limits a role's
+permissions."""
 
 from __future__ import annotations
 

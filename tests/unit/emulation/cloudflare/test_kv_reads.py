@@ -1,4 +1,4 @@
-"""Tests the reads of Workers KV in the PoPs: each PoP may answer from a copy, for a time that tests set."""
+"""Tests that a PoP may read old values from the emulated Workers KV, for a time that tests set."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SECRET = "the-secret-of-the-pops"
 
 @dataclass
 class Account:
-    """An emulated account with a clock that tests advance, and the two applications of its Workers KV."""
+    """An emulated Cloudflare account with a clock that tests advance. It serves the API and Workers KV for PoPs."""
 
     store: StateStore
     time: list[float]

@@ -1,4 +1,4 @@
-"""Tests the Lua file of the emulated Workers Cache: the value of CF-Cache-Status, ranges, and what is not stored."""
+"""Tests the Lua script of the emulated Workers Cache: CF-Cache-Status, ranges, and responses that are not stored."""
 
 from __future__ import annotations
 

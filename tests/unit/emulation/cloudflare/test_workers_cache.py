@@ -1,4 +1,5 @@
-"""Tests the purges of Workers Cache: tags, the scope of an entrypoint, and the documented limits."""
+"""Tests purges of the emulated Workers Cache by tag: the matching of tags, the entrypoint's scope, and the rate
+limit."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ OBJECTS = "/edge/shared/Objects"
 
 @dataclass
 class Removed:
-    """The paths that the cache removed, and the time of the cache's clock."""
+    """Records the paths that the cache removed, and contains the time of the cache's clock."""
 
     paths: list[str] = field(default_factory=list[str])
     time: float = 1_000_000.0

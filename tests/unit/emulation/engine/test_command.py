@@ -1,4 +1,4 @@
-"""Tests what becomes of the engine when the command that runs it is interrupted or killed."""
+"""Tests how the Pulumi engine ends when the command that runs the engine is interrupted or killed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from emulation.engine.command import end_engines
 from emulation.layout import IMPORT_ROOT, Sandbox
 from tests.support.waiting import eventually
 
-# An engine that writes each signal to the file `signals`, and ends at the second.
+# A script that takes the place of the engine. It writes each signal to the file `signals`, and ends at the second one.
 ENGINE = """\
 #!/bin/sh
 caught() { echo "$1" >> signals; [ "$(wc -l < signals)" -lt "$ENDS_AT" ] || exit 1; }

@@ -112,7 +112,7 @@ def test_an_engine_without_its_environment_says_what_to_do(tmp_path: Path) -> No
 
 
 def test_the_language_host_ends_with_its_engine(tmp_path: Path) -> None:
-    """A killed engine asks nobody to end, so its language host must see that the engine no longer listens."""
+    """A killed engine does not end its language host, so the language host must notice that the engine has ended."""
     launcher = find.write_language_host(tmp_path)
     engine = find.Engine(tmp_path / "pulumi")
     prepared = environment.engine_environment(engine, Sandbox(directory=tmp_path / "sandbox"), passphrase="any")

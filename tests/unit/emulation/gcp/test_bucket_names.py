@@ -1,4 +1,4 @@
-"""Tests that the emulated Cloud Storage refuses the names of new buckets that Cloud Storage refuses."""
+"""Tests that the emulated Cloud Storage refuses names of new buckets that are invalid or belong to another account."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests that the outbox holds to the edge's limit of purges: what is not purged now is purged later, and no sooner."""
+"""Tests that the outbox respects the rate limit of purges at the edge, and later purges the remaining objects."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ KEYS = [f"npm/p{number}/packument.json" for number in range(5_000)]
 
 @pytest.fixture
 def requests(network: Network, tmp_path: Path, clock: Clock) -> list[float]:
-    """Limits the network's purges as Cloudflare does, and returns the time of each accepted request."""
+    """Makes the edge limit purges as Cloudflare does. Returns a list that receives the time of each accepted
+    request.
+    """
     accepted = list[float]()
     cache = WorkersCache(StateStore(tmp_path / "cache.sqlite", clock=lambda: clock.time), lambda paths: None)
 

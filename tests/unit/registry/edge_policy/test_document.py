@@ -1,4 +1,5 @@
-"""Tests that mistakes in an edge policy are refused with the rule, the value and the way out."""
+"""Tests that an edge policy with mistakes is refused. The message names the rule and the value, and what is
+accepted."""
 
 from __future__ import annotations
 

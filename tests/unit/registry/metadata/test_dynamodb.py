@@ -15,7 +15,10 @@ KEYS = [("p", f"{number}") for number in range(120)]
 
 
 class Table:
-    """A client of a table that contains every item and reads only the first `most` keys of a request."""
+    """Emulates a DynamoDB table that contains every item, but returns only the first `most` keys of a request.
+
+    `asked` lists the number of keys in each request.
+    """
 
     def __init__(self, most: int) -> None:
         self.most = most

@@ -103,9 +103,9 @@ def test_a_read_waits_for_pending_commits(cloud: Emulated, spanner: Spanner) -> 
 
 def test_a_merged_partition_waits_for_both_parents() -> None:
     class Scripted:
-        """Emulates a change stream with the partitions `a` and `b`, which merge into the partition `ab`.
+        """Emulates a change stream in which the partitions `a` and `b` merge into the partition `ab`.
 
-        `a` ends at its first read, and `b` at its third.
+        The partition `a` ends at its first read, and `b` ends at its third.
         """
 
         def __init__(self) -> None:

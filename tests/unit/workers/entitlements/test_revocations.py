@@ -1,4 +1,4 @@
-"""Tests the metadata API's feed: what the registry changes is in its document, and what it costs the database."""
+"""Tests the metadata API's feed: which changes its document contains, and how often it reads the database."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_only_a_signed_request_gets_the_feed_and_only_a_known_one_exists() -> No
 
 
 class Counted:
-    """A database that counts its reads, and fails if it is told to."""
+    """A metadata database that counts reads, and that tests can make fail."""
 
     def __init__(self) -> None:
         self.reads, self.works = 0, True
