@@ -11,39 +11,14 @@ from __future__ import annotations
 import datetime
 import json
 import secrets
-from dataclasses import dataclass
 from typing import Any, cast
 
 import boto3
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from contract.secrets import SecretName, secret_id
 from registry import RegistryError
-
-AUTHORITY_DAYS = 3650
-# The longest validity of a leaf certificate that browsers and Cloudflare accept (CA/Browser Forum Baseline
-# Requirements).
-LEAF_DAYS = 397
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A certificate and its private key."""
-
-    certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
-
-    @property
-    def certificate_pem(self) -> str:
-        return self.certificate.public_bytes(serialization.Encoding.PEM).decode()
-
-    @property
-    def key_pem(self) -> str:
-        return _private_pem(self.key)
-
+from registry.certificates import authority_name, client_certificate, leaf_name, load, new_authority, private_pem
 
 KV_TOKEN_VARIABLE = "CLOUDFLARE_KV_API_TOKEN"  # noqa: S105  the name of a variable
 
@@ -74,20 +49,14 @@ def initialize(environment: str, domain: str, region: str, kv_token: str) -> lis
     shield = ensure("shield", lambda: _shield(authority))
     ensure("edge", lambda: _edge(authority, shield["origin_key"], environment))
     ensure("metadata-api", lambda: {"key": secrets.token_urlsafe(32)})
-    ensure("npm-signing", lambda: {"private_key": _private_pem(ec.generate_private_key(ec.SECP256R1()))})
+    ensure("npm-signing", lambda: {"private_key": private_pem(ec.generate_private_key(ec.SECP256R1()))})
     ensure("purge-signing", lambda: {"key": secrets.token_urlsafe(32)})
     ensure("edge-kv", lambda: _api_token(kv_token))
     return written
 
 
-def _private_pem(key: ec.EllipticCurvePrivateKey) -> str:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ).decode()
-
-
 def _authority_of(environment: str) -> dict[str, str]:
-    client = _authority(f"artifact-edge {environment} edge")
+    client = new_authority(authority_name(environment), datetime.datetime.now(datetime.UTC))
     return {"client_ca": client.certificate_pem, "client_ca_key": client.key_pem}
 
 
@@ -96,8 +65,8 @@ def _shield(authority: dict[str, str]) -> dict[str, str]:
 
 
 def _edge(authority: dict[str, str], origin_key: str, environment: str) -> dict[str, str]:
-    issuer = _load(authority["client_ca"], authority["client_ca_key"])
-    client = _client_certificate(issuer, f"edge.{environment}")
+    issuer = load(authority["client_ca"], authority["client_ca_key"])
+    client = client_certificate(issuer, leaf_name(environment), datetime.datetime.now(datetime.UTC))
     return {
         "client_certificate": client.certificate_pem,
         "client_key": client.key_pem,
@@ -113,56 +82,3 @@ def _api_token(token: str) -> dict[str, str]:
             "the account, and put it into this variable"
         )
     return {"api_token": token}
-
-
-def _load(certificate: str, key: str) -> Pair:
-    private = serialization.load_pem_private_key(key.encode(), password=None)
-    return Pair(x509.load_pem_x509_certificate(certificate.encode()), cast(ec.EllipticCurvePrivateKey, private))
-
-
-def _authority(name: str) -> Pair:
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    builder = _builder(subject, subject, key, AUTHORITY_DAYS).add_extension(
-        x509.BasicConstraints(ca=True, path_length=0), critical=True
-    )
-    usage = x509.KeyUsage(
-        key_cert_sign=True,
-        crl_sign=True,
-        digital_signature=False,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-    return Pair(builder.add_extension(usage, critical=True).sign(key, hashes.SHA256()), key)
-
-
-def _client_certificate(issuer: Pair, name: str) -> Pair:
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    builder = _builder(subject, issuer.certificate.subject, key, LEAF_DAYS)
-    builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-    builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
-    builder = builder.add_extension(
-        x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()), critical=False
-    )
-    return Pair(builder.sign(issuer.key, hashes.SHA256()), key)
-
-
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, days: int
-) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=5))
-        .not_valid_after(now + datetime.timedelta(days=days))
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-    )

@@ -1,0 +1,105 @@
+"""Issues the client certificate with which the edge authenticates to the shields, and its certificate authority."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from typing import cast
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+AUTHORITY_DAYS = 3650
+# The longest validity of a leaf certificate that browsers and Cloudflare accept (CA/Browser Forum Baseline
+# Requirements).
+LEAF_DAYS = 397
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A certificate and its private key."""
+
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+    @property
+    def certificate_pem(self) -> str:
+        return self.certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+    @property
+    def key_pem(self) -> str:
+        return private_pem(self.key)
+
+
+def authority_name(environment: str) -> str:
+    """Returns the common name of an environment's certificate authority."""
+    return f"artifact-edge {environment} edge"
+
+
+def leaf_name(environment: str) -> str:
+    """Returns the common name of the edge's client certificate."""
+    return f"edge.{environment}"
+
+
+def private_pem(key: ec.EllipticCurvePrivateKey) -> str:
+    """Returns a private key as unencrypted PEM."""
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+
+
+def load(certificate: str, key: str) -> Pair:
+    """Returns a certificate and its private key from PEM."""
+    private = serialization.load_pem_private_key(key.encode(), password=None)
+    return Pair(x509.load_pem_x509_certificate(certificate.encode()), cast(ec.EllipticCurvePrivateKey, private))
+
+
+def new_authority(name: str, now: datetime.datetime) -> Pair:
+    """Returns a new certificate authority, which is valid for ten years from `now`."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    builder = _builder(subject, subject, key, now, AUTHORITY_DAYS).add_extension(
+        x509.BasicConstraints(ca=True, path_length=0), critical=True
+    )
+    usage = x509.KeyUsage(
+        key_cert_sign=True,
+        crl_sign=True,
+        digital_signature=False,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    return Pair(builder.add_extension(usage, critical=True).sign(key, hashes.SHA256()), key)
+
+
+def client_certificate(issuer: Pair, name: str, now: datetime.datetime) -> Pair:
+    """Returns a new client certificate of the authority, which is valid for 397 days from `now`."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    builder = _builder(subject, issuer.certificate.subject, key, now, LEAF_DAYS)
+    builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+    builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+    builder = builder.add_extension(
+        x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()), critical=False
+    )
+    return Pair(builder.sign(issuer.key, hashes.SHA256()), key)
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, now: datetime.datetime, days: int
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(minutes=5))
+        .not_valid_after(now + datetime.timedelta(days=days))
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    )
