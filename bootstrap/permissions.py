@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from contract.secrets import secret_pattern
+from contract.secrets import SecretName, secret_id, secret_pattern
 from infra.iam import Statement, allow
 
 # Actions that only read and that have no resource type. IAM evaluates them only against the resource "*".
@@ -26,6 +26,9 @@ _READS_WITHOUT_RESOURCE = (
     "sts:GetCallerIdentity",
     "tag:GetResources",
 )
+
+# The secrets that a deployment renews, because they contain certificates.
+_RENEWED_SECRETS: Sequence[SecretName] = ("authority", "shield", "edge")
 
 # The services for which the deploy role may create a service-linked role. AWS creates such a role in the account when
 # the deploy role creates the account's first multi-Region key (KMS, "Authorizing AWS KMS to synchronize multi-Region
@@ -115,6 +118,14 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
         allow(
             ["cloudwatch:*"],
             [f"arn:aws:cloudwatch:*:{account}:alarm:{prefix}-*", f"arn:aws:cloudwatch::{account}:dashboard/{prefix}"],
+        ),
+        # The deployment renews the edge's client certificate and its authority (registry/key_renewal.py).
+        allow(
+            ["secretsmanager:PutSecretValue"],
+            [
+                f"arn:aws:secretsmanager:*:{account}:secret:{secret_id(environment, name)}-??????"
+                for name in _RENEWED_SECRETS
+            ],
         ),
         allow(
             ["ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:PutParameter", "ssm:RemoveTagsFromResource"],

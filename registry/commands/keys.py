@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Annotated
 
 import typer
@@ -15,11 +16,15 @@ def root() -> None:
     """The keys between the tiers."""
 
 
+Environment = Annotated[str, typer.Option(help="the stack's name, e.g. prod")]
+Region = Annotated[str, typer.Option(help="the stack's primary AWS region, e.g. us-east-1")]
+
+
 @app.command()
 def init(
-    environment: Annotated[str, typer.Option(help="the stack's name, e.g. prod")],
+    environment: Environment,
     domain: Annotated[str, typer.Option(help="the stack's domain, e.g. example.com")],
-    region: Annotated[str, typer.Option(help="the stack's primary AWS region, e.g. us-east-1")],
+    region: Region,
 ) -> None:
     """Create the environment's keys in AWS Secrets Manager. Existing keys stay as they are.
 
@@ -33,3 +38,35 @@ def init(
         print(f"wrote {name}")
     if not written:
         print(f"the keys of {environment} exist already")
+
+
+@app.command()
+def renew(environment: Environment, region: Region) -> None:
+    """Renew the edge's client certificate and its certificate authority if they expire soon.
+
+    Shields read their secret each minute. A new certificate of the edge is deployed by the next `pulumi up`.
+    """
+    from registry import key_renewal
+
+    written = key_renewal.renew(environment, region)
+    if "authority" in written or "shield" in written:
+        print("changed the certificate authorities that the shields accept; run this command again in a day")
+    if "edge" in written:
+        print("renewed the edge's client certificate; deploy it with `pulumi up`")
+    if not written:
+        print("no certificate expires soon")
+
+
+@app.command()
+def check(environment: Environment, region: Region) -> None:
+    """Print when the edge's client certificate expires. Exits with status 1 if that is within 30 days."""
+    from datetime import UTC, datetime
+
+    from registry import key_renewal
+
+    end = key_renewal.expiry(key_renewal.StoredSecrets(environment, region).read_edge())
+    days = (end - datetime.now(UTC)).days
+    print(f"the edge's client certificate expires in {days} days, on {end:%Y-%m-%d}")
+    if days < key_renewal.WARNING_DAYS:
+        print("error: renew it with `python -m registry keys renew`, and run `pulumi up`", file=sys.stderr)
+        sys.exit(1)

@@ -42,10 +42,10 @@ def commands() -> Iterator[str]:
         yield from step.get("run", "").replace("\\\n", " ").splitlines()
 
 
-def test_the_workflows_run_on_changes_merges_and_every_night() -> None:
+def test_the_workflows_run_on_changes_merges_and_schedules() -> None:
     triggers = {file: set(workflow[True]) for file, workflow in WORKFLOWS.items()}  # YAML reads `on` as true
     assert "pull_request" in triggers["check.yml"]
-    assert triggers["deploy.yml"] == {"push", "workflow_dispatch"}
+    assert triggers["deploy.yml"] == {"push", "schedule", "workflow_dispatch"}
     assert triggers["deploy-one.yml"] == {"workflow_call"}
     assert "schedule" in triggers["drift.yml"] and "schedule" in triggers["nightly.yml"]
     assert not any("pull_request_target" in each for each in triggers.values())

@@ -1,0 +1,161 @@
+"""Renews the edge's client certificate and its certificate authority, before they expire and without an outage.
+
+The shields accept the certificates of each authority in their secret. So a new authority first goes to the shields,
+which read their secret each minute, and only a later run issues a certificate with it:
+
+1. The authority has less than two years left: a new authority is created, and the shields accept both.
+2. A day later, the new authority replaces the old one, and issues the edge's certificate.
+3. The shields accept the old authority until it expires.
+
+The certificate of the edge is renewed 90 days before its end. `pulumi up` then brings it to the edge.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import boto3
+from botocore.exceptions import ClientError
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from contract.secrets import SecretName, secret_id
+from registry import RegistryError
+from registry.certificates import Pair, authority_name, client_certificate, leaf_name, load, new_authority
+
+# The authority must outlive each certificate that it issues, with time for the new authority to arrive everywhere.
+_AUTHORITY_LEFT = timedelta(days=2 * 365)
+_LEAF_LEFT = timedelta(days=90)
+# Shields read the new authority within minutes, and deployments happen on other days.
+_OVERLAP = timedelta(days=1)
+# `keys check` fails when the certificate of the edge has less time left.
+WARNING_DAYS = 30
+
+Secret = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """The contents of the secrets `authority`, `shield` and `edge` of an environment."""
+
+    authority: Secret
+    shield: Secret
+    edge: Secret
+
+
+def renewed(secrets: Secrets, environment: str, now: datetime) -> Secrets:
+    """Returns the secrets after the renewals that are due. Returns equal secrets if none is due."""
+    authority = _next_authority(secrets.authority, environment, now)
+    issuer = load(authority["client_ca"], authority["client_ca_key"])
+    return Secrets(
+        authority, _with_authorities(secrets.shield, authority, now), _with_leaf(secrets.edge, issuer, environment, now)
+    )
+
+
+def expiry(edge: Secret) -> datetime:
+    """Returns the end of the edge's client certificate."""
+    return x509.load_pem_x509_certificate(edge["client_certificate"].encode()).not_valid_after_utc
+
+
+def _next_authority(authority: Secret, environment: str, now: datetime) -> Secret:
+    """Promotes the next authority if the shields have had time to read it, or creates it if the current one ends."""
+    if "next_client_ca" in authority:
+        upcoming = load(authority["next_client_ca"], authority["next_client_ca_key"])
+        if now - upcoming.certificate.not_valid_before_utc < _OVERLAP:
+            return authority
+        return {"client_ca": upcoming.certificate_pem, "client_ca_key": upcoming.key_pem}
+    current = load(authority["client_ca"], authority["client_ca_key"])
+    if current.certificate.not_valid_after_utc - now >= _AUTHORITY_LEFT:
+        return authority
+    upcoming = new_authority(authority_name(environment), now)
+    return {**authority, "next_client_ca": upcoming.certificate_pem, "next_client_ca_key": upcoming.key_pem}
+
+
+def _with_authorities(shield: Secret, authority: Secret, now: datetime) -> Secret:
+    """Adds the authorities that the shields lack, and removes those that have expired."""
+    known = x509.load_pem_x509_certificates(shield["client_ca"].encode())
+    needed = [authority[name] for name in ("client_ca", "next_client_ca") if name in authority]
+    wanted = dict.fromkeys([*known, *(x509.load_pem_x509_certificate(pem.encode()) for pem in needed)])
+    valid = [certificate for certificate in wanted if certificate.not_valid_after_utc > now]
+    if valid == known:
+        return shield
+    texts = [certificate.public_bytes(Encoding.PEM).decode() for certificate in valid]
+    return {**shield, "client_ca": "".join(texts)}
+
+
+def _with_leaf(edge: Secret, issuer: Pair, environment: str, now: datetime) -> Secret:
+    """Issues the edge's certificate anew if it expires soon or has another issuer."""
+    current = x509.load_pem_x509_certificate(edge["client_certificate"].encode())
+    if current.not_valid_after_utc - now >= _LEAF_LEFT and _is_issued_by(current, issuer):
+        return edge
+    leaf = client_certificate(issuer, leaf_name(environment), now)
+    return {**edge, "client_certificate": leaf.certificate_pem, "client_key": leaf.key_pem}
+
+
+def _is_issued_by(certificate: x509.Certificate, issuer: Pair) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer.certificate)
+    except (InvalidSignature, TypeError, ValueError):
+        return False
+    return True
+
+
+class StoredSecrets:
+    """The secrets of an environment in AWS Secrets Manager in `region`. Methods raise RegistryError."""
+
+    def __init__(self, environment: str, region: str) -> None:
+        self._environment = environment
+        self._manager = cast(Any, boto3).client("secretsmanager", region_name=region)
+
+    def read(self) -> Secrets:
+        return Secrets(self._read("authority"), self._read("shield"), self.read_edge())
+
+    def read_edge(self) -> Secret:
+        return self._read("edge")
+
+    def write(self, before: Secrets, after: Secrets) -> list[SecretName]:
+        """Writes the changed secrets, and returns their names.
+
+        The shields accept a new authority before the next run uses it, also if this run is interrupted.
+        """
+        written: list[SecretName] = []
+        changes: Sequence[tuple[SecretName, Secret, Secret]] = (
+            ("shield", before.shield, after.shield),
+            ("authority", before.authority, after.authority),
+            ("edge", before.edge, after.edge),
+        )
+        for name, old, new in changes:
+            if new != old:
+                self._write(name, new)
+                written.append(name)
+        return written
+
+    def _read(self, name: SecretName) -> Secret:
+        secret = secret_id(self._environment, name)
+        try:
+            return json.loads(self._manager.get_secret_value(SecretId=secret)["SecretString"])
+        except ClientError as error:
+            raise RegistryError(f"secret {secret}: {_code(error)}; `python -m registry keys init` creates it") from None
+
+    def _write(self, name: SecretName, content: Secret) -> None:
+        secret = secret_id(self._environment, name)
+        try:
+            self._manager.put_secret_value(SecretId=secret, SecretString=json.dumps(dict(content)))
+        except ClientError as error:
+            raise RegistryError(f"secret {secret}: {_code(error)}; the caller needs PutSecretValue for it") from None
+
+
+def renew(environment: str, region: str, now: datetime | None = None) -> list[SecretName]:
+    """Renews what is due in an environment's secrets, and returns the names of the written secrets."""
+    stored = StoredSecrets(environment, region)
+    before = stored.read()
+    return stored.write(before, renewed(before, environment, now or datetime.now(UTC)))
+
+
+def _code(error: ClientError) -> str:
+    return error.response.get("Error", {}).get("Code", "")
