@@ -43,7 +43,7 @@ PROGRAMS: dict[str, typer.Typer] = {
 
 
 class Command(NamedTuple):
-    """Describes one command: what a user types, and the object that Typer made of its function."""
+    """One command of a command line: the words that a user types, and the command object that Typer created."""
 
     name: str
     parsed: Any

@@ -70,7 +70,7 @@ class Graph:
         return [one for one in alike if one.type.startswith("aws:")]
 
     def _networks(self, name: str, token: Token, objects: bool) -> Iterator[Part]:
-        """Yields the edge networks that a DNS name leads to, directly or through another name."""
+        """Yields the edge networks that a DNS name resolves to, directly or through another name."""
         for record in self._records(name):
             for target in record.inputs.get("records") or [one.get("name") for one in record.inputs.get("aliases", [])]:
                 if known(target) and str(target).rstrip(".") in self._proxied:

@@ -22,7 +22,7 @@ class NetworkPath:
 
 
 def path_to_s3(address: str, bucket_region: str) -> NetworkPath:
-    """Returns the way in which a request from `address` reaches an S3 bucket.
+    """Returns the network path of a request from `address` to an S3 bucket: through a VPC endpoint or not.
 
     A machine reaches the S3 of its own region through the gateway endpoint in its subnet's route table, if there is
     one. Such a request has no source address (S3 User Guide, "Controlling access from VPC endpoints with bucket

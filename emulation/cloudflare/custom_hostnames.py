@@ -153,8 +153,8 @@ def _certificate(given: Json) -> Json:
 
 
 def _looked_up(store: StateStore, zone: str, hostname: Json, resolve: Resolver, converge: Callable[[], None]) -> Json:
-    """Looks up in public DNS what is still pending of a custom hostname, and returns it with its new state. If the
-    state has changed, the PoPs get a new deployment."""
+    """Looks up the DNS records that a pending custom hostname still needs, and returns the hostname with its new state.
+    If the state has changed, the PoPs get a new deployment."""
     ssl = hostname["ssl"]
     status = "active" if hostname["status"] == "active" or _owned(store, zone, hostname, resolve) else "pending"
     issued = "active" if ssl["status"] == "active" or _delegated(zone, hostname, resolve) else "pending_validation"

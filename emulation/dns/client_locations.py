@@ -64,7 +64,7 @@ class ClientLocationProxy:
             _log.info("%s: %s: %s", self.client_location.name, refused.status, refused)
             await _refuse(writer, refused)
         except (ConnectionError, asyncio.IncompleteReadError, TimeoutError):
-            pass  # the client has closed the connection, so nobody needs an answer
+            pass  # the client has closed the connection and needs no answer
         finally:
             self._open -= 1
             writer.close()

@@ -94,8 +94,8 @@ def parse(raw: Mapping[str, Any]) -> Check:
 
 @dataclass(frozen=True)
 class Standing:
-    """Whether a health checker considers an endpoint healthy, and why. A new endpoint is healthy until enough probes in
-    a row have failed."""
+    """The decision of a health checker whether an endpoint is healthy, and the reason. A new endpoint is healthy until
+    enough probes in a row have failed."""
 
     healthy: bool = True
     # The number of probes in a row whose result contradicts `healthy`.

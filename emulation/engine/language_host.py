@@ -140,7 +140,7 @@ def main() -> None:
     with suppress(KeyboardInterrupt):  # the engine ends the language host with SIGINT
         host.wait_for_the_engine()
     host.end_plugins()
-    # Without this, the process would not end: the program's threads still wait for answers from the ended engine.
+    # os._exit ends the process although the program's threads still wait for answers from the ended engine.
     os._exit(0)
 
 

@@ -15,7 +15,8 @@ Store = Literal["s3", "gcs"]
 
 @dataclass(frozen=True)
 class Lock:
-    """How long S3 or Cloud Storage refuses to delete versions of published objects: `days` from publication.
+    """The time during which S3 or Cloud Storage refuses to delete versions of published objects: `days` from
+    publication.
 
     In mode `compliance` no principal can delete a version. In mode `governance` only principals with the permission to
     bypass the lock can. New versions and delete markers can always be added.

@@ -79,7 +79,7 @@ class ValidationRecord:
 
 
 class EdgeName(Protocol):
-    """What DNS needs to know of the edge: `target` is the name that the clients' hostname is an alias of."""
+    """The names with which DNS directs clients to the edge. The clients' hostname is an alias (CNAME) of `target`."""
 
     @property
     def target(self) -> str: ...

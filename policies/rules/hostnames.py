@@ -1,6 +1,5 @@
-"""Policies for the hostname that clients use: all of its DNS records lead to the edge, so that no
-request bypasses it.
-"""
+"""Policies for the hostname that clients use: all DNS records of the hostname must point to the edge, so that no
+request bypasses the edge."""
 
 from __future__ import annotations
 

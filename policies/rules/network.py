@@ -1,4 +1,4 @@
-"""Policies for networks: only named networks may connect, only on named ports, and never the whole internet."""
+"""Policies for networks: only listed networks may connect, only to listed ports, and never the whole internet."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ class CloudflareApi:
         try:
             response = self._http.request(method, self._url + path, body=body, headers=sent)
         except urllib3.exceptions.HTTPError as error:
-            # After retries, urllib3 keeps the error of the last one as `reason`.
+            # If retries have failed, the attribute `reason` contains the error of the last one.
             cause = getattr(error, "reason", None) or error
             raise CloudflareUnavailable(f"Cloudflare does not answer: {type(cause).__name__}") from None
         answer = _object(response.data)

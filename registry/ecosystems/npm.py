@@ -45,7 +45,7 @@ _DEPENDENCIES = ("dependencies", "optionalDependencies", "peerDependencies")
 
 @dataclass(frozen=True)
 class _Tarball:
-    """What the registry reads from an npm tarball: its package.json, and data about its files for a metadata record."""
+    """The parts of an npm tarball that the registry reads: its package.json, and data about its files."""
 
     manifest: dict[str, Any]
     contents: dict[str, Any]

@@ -54,7 +54,9 @@ class CoreMetadata:
 
 @dataclass
 class _Sdist:
-    """What the root of an sdist contains: its PKG-INFO in `info`, and in `builds` whether it has a build file."""
+    """The files in the root of an sdist. `info` is the content of PKG-INFO, and `builds` is true if there is a
+    build file.
+    """
 
     info: bytes | None = None
     builds: bool = False

@@ -52,7 +52,7 @@ class Listing:
 
     @property
     def id(self) -> str:
-        """A text that is different for different content, by which an import detects changes at the other index."""
+        """A text that changes with the content of the listing, so that an import detects changes at the other index."""
         return f"{self.uploaded} {self.requires_python} {self.yanked} {self.reason}"
 
     def fact(self, filename: str) -> Fact:

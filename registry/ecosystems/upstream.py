@@ -1,4 +1,4 @@
-"""What another npm registry states about a version that is imported from it: its time, deprecation and dist-tags.
+"""The time, the deprecation and the dist-tags of a version that is imported from another npm registry.
 
 Clients choose a version by these data. Sources: npm/registry, docs/responses/package-metadata.md; npm-pick-manifest.
 """
@@ -33,7 +33,7 @@ class Upstream:
 
     @property
     def id(self) -> str:
-        """A text that is different for different content, by which an import detects changes at the other registry."""
+        """A text that changes with the content, so that an import detects changes at the other registry."""
         return f"{self.time} {self.deprecated} {sorted(self.tags.items())}"
 
     def facts(self, version: str) -> list[Fact]:

@@ -1,4 +1,5 @@
-"""Tests the plan gate on plans of the real Pulumi engine: what it refuses, and that a suggested split applies."""
+"""Tests the plan gate with plans of the real Pulumi engine: which plans it refuses, and that a suggested split
+works."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def test_a_change_is_followed_through_every_tier(up: Up, reader: Client, tmp_pat
     first = tarball(tmp_path / "1.tgz", {"name": "followed", "version": "1.0.0"})
     assert registry(up, "publish", first).returncode == 0
     with httpx.Client(**access(up, CLIENT_LOCATIONS[0], "importer")) as client:
-        # This request stores the packument in the caches.
+        # The first request stores the packument in the caches.
         assert list(client.get("/npm/followed").json()["versions"]) == ["1.0.0"]
     assert (
         registry(up, "publish", tarball(tmp_path / "2.tgz", {"name": "followed", "version": "2.0.0"})).returncode == 0

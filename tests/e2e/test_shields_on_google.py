@@ -1,6 +1,6 @@
 """Tests a shield on Google Cloud that reads from origin buckets on AWS.
 
-The tests check what the shield serves, which AWS role it reads with, and what it does without credentials.
+The tests check which objects the shield serves, which AWS role it uses, and its behaviour without credentials.
 """
 
 from __future__ import annotations

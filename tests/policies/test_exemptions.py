@@ -60,7 +60,7 @@ def test_an_exemption_is_not_unused_while_its_policy_waits_for_a_value(
     with pytest.raises(UnknownValueError):
         findings("multi-bucket-versioned", [PRIMARY, waiting])
     assert reported(PRIMARY) == []
-    # The exemption counts as unused now: each run of the engine makes a separate report.
+    # Each run of the engine makes a separate report, so the second run reports the exemption as unused.
     assert "covers nothing" in reported(PRIMARY)[0]
 
 

@@ -1,4 +1,4 @@
-"""A shield machine for tests: real Traffic Server, booted from its user data, with a stub of its cloud."""
+"""Boots a shield machine for tests from its user data. It runs the real Traffic Server, with a stub of its cloud."""
 
 from __future__ import annotations
 

@@ -17,14 +17,14 @@ ROOT = Path(__file__).parents[2]
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
 FOLDERS: list[str] = SETTINGS["root_packages"]
 
-# These programs and samples are started or packed by their path; nothing imports them.
+# Modules that no other module imports, because they are started or packed by their path.
 NOT_IMPORTED = {
     "tests/e2e/buckets/__main__.py",
     "tests/e2e/program/__main__.py",
     "local/samples/python/acme_greeter/__init__.py",
 }
 
-# One forbidden import for each rule, upwards or sideways, as importer and imported module.
+# One forbidden import for each rule of the import contract: the importing module and the imported module.
 FORBIDDEN = [
     ("contract", "registry"),
     ("contract", "boto3"),

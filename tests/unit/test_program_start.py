@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 START = "import runpy, sys; runpy.run_path(sys.argv[1], run_name='__main__')"
 
-# A program that has imported everything prints the first missing setting, or the port of its server.
+# After its imports, a program prints the first missing setting, or the port of its server.
 PROGRAMS = {"stacks": r"artifact-edge:\w+: missing", "bootstrap": r"'aws:region'", "policies": r"^\d+$"}
 
 

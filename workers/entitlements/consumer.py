@@ -48,8 +48,9 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
 
 
 def _send_to_dead_letters(change: Change, reason: str) -> None:
-    """Sends a message to the dead-letter queue that holds the change's position in the stream, and nothing of its
-    content."""
+    """Sends a message to the dead-letter queue. The message has the change's position in the stream, and not the
+    change.
+    """
     sequence_number = str(change.get("dynamodb", {}).get("SequenceNumber", ""))
     client("sqs").send_message(
         QueueUrl=setting("DEAD_LETTERS"),

@@ -19,7 +19,8 @@ _NEGATIVE_ENTRIES = 10_000
 
 _log = logging.getLogger(__name__)
 
-# A function that returns the record of a digest, or None if there is none. Raises MalformedRecord, DatabaseUnavailable.
+# A function that returns the record of the token with a digest, or None if there is none. It raises MalformedRecord or
+# DatabaseUnavailable.
 Find = Callable[[str], Record | None]
 
 

@@ -20,7 +20,7 @@ from registry import RegistryError
 
 # The timeout of a credential helper, which leaves an operator time to unlock the key ring.
 _HELPER_SECONDS = 60
-# What a credential helper prints, with exit code 1, when it has no credentials for a host.
+# The output of a credential helper that has no credentials for a host. Its exit code is 1.
 _NOT_FOUND = "credentials not found"
 
 

@@ -27,7 +27,7 @@ _SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1+"
 _DIGEST = re.compile(DIGEST)
 # Suffixes of the tags of signatures, attestations and SBOMs, which are tried if a registry refuses to list its tags.
 _ATTACHED = (".sig", ".att", ".sbom")
-# Statuses from registries without the referrers API: 404, or the refusal of a proxy that does not know the path.
+# Statuses from registries without the referrers API: 404, or an error of a proxy that allows only certain paths.
 _NO_REFERRERS = (404, 405, 501)
 _TRIES = 5
 _LONGEST_WAIT_SECONDS = 60.0

@@ -21,7 +21,7 @@ from tests.policies.graph import graph
 from tests.policies.resources import NAMES, findings
 from tests.support.harness import Registered
 
-# A function that returns what replaces a resource: nothing, a changed resource, or the same and an added resource.
+# A function that returns the resources that replace a resource: none, a changed one, or the same one and an added one.
 Change = Callable[[Registered], Sequence[Registered]]
 
 

@@ -1,4 +1,4 @@
-"""Lists bad changes to prod's resources that a developer could make who does not know the policies.
+"""Lists bad changes to prod's resources, as a developer could make them without knowledge of the policies.
 
 A mutation (tests/policies/mutations) is checked by the one policy that it was written for. A violation is checked by
 the whole policy pack with prod's settings. It counts as found only if a policy names the fault; a finding of the

@@ -10,7 +10,7 @@ import httpx
 from emulation.cloudflare.kv_reads import PATH
 from emulation.layout import CLOUDFLARE_PORT, Sandbox
 
-# How long the PoPs use what they have read. Tests end before, so that no PoP reads a change.
+# For so many seconds, PoPs use the values that they have read. Tests end earlier, so that no PoP reads a change.
 _STALE_SECONDS = 3600
 
 

@@ -42,7 +42,7 @@ BUILTINS = {"bash", "cd", "export", "eval", "find", "mkdir", "rm", "cp", "printf
 
 
 def problem(words: list[str]) -> str | None:
-    """Returns what is wrong with a command of the documentation, or None."""
+    """Returns the mistake in a command of the documentation, or None if the command is valid."""
     program, *arguments = words
     if program in ("python", ".venv/bin/python"):
         return python_problem(arguments)

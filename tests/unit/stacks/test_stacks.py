@@ -1,4 +1,4 @@
-"""Deploys the whole program once for each environment, on the handlers that also serve the real engine."""
+"""Tests the whole program: deploys it once for each environment, with the handlers that also serve the real engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Tests the repository's workflows: their permissions, what they trust, and that everything they call exists."""
+"""Tests the repository's GitHub workflows: their permissions, the actions that they trust, and that all files and
+commands in them exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests alarms on Google Cloud by the state of Cloud Monitoring after the program ran, and by what it refuses."""
+"""Tests which alarms the program creates in Cloud Monitoring, and which alarms Cloud Monitoring refuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests alarms, their notifications and the dashboard, by the state of CloudWatch and SNS after the program ran."""
+"""Tests which alarms, notifications and dashboard the program creates in CloudWatch and SNS."""
 
 from __future__ import annotations
 

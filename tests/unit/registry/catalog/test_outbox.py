@@ -1,4 +1,4 @@
-"""Tests that committed changes reach readers, whatever fails during delivery."""
+"""Tests that committed changes reach readers also after each kind of failure during delivery."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests the client of Cloudflare's API: what it retries, what it reports, and that its listings are complete."""
+"""Tests the client of Cloudflare's API: retries, error messages, and that its listings are complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests what is published from an OCI image layout: the image, and what belongs to it there."""
+"""Tests publishing from an OCI image layout: the image, and its referrers in the layout."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Tests the version objects that npm clients read, for package.json files of every age, through the whole way from
-the tarball to both forms of the packument.
+"""Tests the version objects that npm clients read, in both forms of the packument, for package.json files in tarballs
+that old and new versions of npm made.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def served(directory: Path, package: dict[str, Any], **files: str) -> list[dict[
 
 
 INSTALL: list[tuple[dict[str, Any], dict[str, Any]]] = [
-    # bundled dependencies: always a list under `bundleDependencies`, whatever form package.json uses
+    # Bundled dependencies are always a list under `bundleDependencies`, also if package.json has another form.
     ({"bundledDependencies": ["a"], "dependencies": {"a": "1"}}, {"bundleDependencies": ["a"]}),
     ({"bundleDependencies": ["a"], "bundledDependencies": ["b"], "dependencies": {"a": "1"}},
      {"bundleDependencies": ["a"]}),

@@ -1,4 +1,4 @@
-"""Tests bulk imports: what arrives, what is refused, and what remains after an interruption."""
+"""Tests bulk imports: which packages are imported or refused, and how an interrupted import continues."""
 
 from __future__ import annotations
 

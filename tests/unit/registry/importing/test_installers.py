@@ -55,7 +55,7 @@ class _Bucket(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def index(network: Network) -> Iterator[str]:
-    """Returns the URL of a simple index with what is imported."""
+    """Returns the URL of a simple index that serves the imported files."""
     with serving(partial(_Bucket, network)) as url:
         yield f"{url}/pypi/simple/"
 

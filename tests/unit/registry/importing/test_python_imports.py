@@ -1,4 +1,4 @@
-"""Tests imports from other Python indexes: what readers see, what is left out, and what a second import does."""
+"""Tests imports from other Python indexes: the pages that readers see, the omitted parts, and repeated imports."""
 
 from __future__ import annotations
 

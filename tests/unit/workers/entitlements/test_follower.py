@@ -1,6 +1,5 @@
-"""Tests the follower of Spanner's change stream: no change is lost, whatever fails and however partitions split or
-merge.
-"""
+"""Tests that the follower of Spanner's change stream loses no change after failures, and when partitions split or
+merge."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Tests zones, records, health checks, roles and bucket rules: what exists in the API, and what counts as drift."""
+"""Tests the emulated providers of zones, records, health checks, roles and bucket rules: how they create resources
+in the API, and which differences are drift."""
 
 from __future__ import annotations
 

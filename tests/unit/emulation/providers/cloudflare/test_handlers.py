@@ -1,4 +1,5 @@
-"""Tests the emulated Cloudflare provider: what it creates, which drift it reports, and its messages to users."""
+"""Tests the emulated Cloudflare provider: the resources that it creates, the drift that it reports, and its
+messages."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
-"""Tests the emulated Google Cloud behind its handlers: what it refuses, and that reads report removed resources as
-gone.
-"""
+"""Tests the handlers of the emulated Google Cloud: which requests it refuses, and that a read reports removed
+resources."""
 
 from __future__ import annotations
 
