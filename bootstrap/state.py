@@ -1,4 +1,4 @@
-"""The storage of all stacks' Pulumi state: one bucket and one key."""
+"""Creates the storage of all stacks' Pulumi state: a bucket, and the KMS key that encrypts the state."""
 
 from __future__ import annotations
 

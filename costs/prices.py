@@ -1,4 +1,4 @@
-"""The price table `prices.toml`, validated when it is loaded."""
+"""Loads the price table `prices.toml` and validates it."""
 
 from __future__ import annotations
 

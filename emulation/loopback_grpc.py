@@ -14,7 +14,7 @@ MAX_MESSAGE_BYTES = 400 * 1024 * 1024  # the Pulumi engine's own limit (sdk/go/c
 
 @dataclass(frozen=True)
 class Served:
-    """A running gRPC server and its port on 127.0.0.1."""
+    """A running gRPC server that listens on a port of 127.0.0.1."""
 
     server: grpc.Server
     port: int

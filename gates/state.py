@@ -24,7 +24,7 @@ REMOVED = "removed"
 
 
 class StateError(Exception):
-    """The document is not a Pulumi state, as `pulumi stack export` writes it."""
+    """Raised when a document is not a Pulumi state as `pulumi stack export` writes it."""
 
 
 def scrub(export: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ _TOKENS = {KV_TOKEN_VARIABLE: "any-token-will-do-for-the-emulated-kv"}
 
 
 class OperatorError(Exception):
-    """The operator's tool failed; the message is its error output."""
+    """Raised when a command of `python -m registry` fails. The message is the command's error output."""
 
 
 def make_keys(sandbox: Sandbox, stack: str, stacks: Path) -> None:

@@ -1,4 +1,4 @@
-"""Progress output of a command, with the time since its start."""
+"""Prints the progress of a command, with the seconds since its start before each line."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def compose(stack: Stack) -> None:
     # The shields: caches between the edge and the origin, in many regions.
     nodes = create_shields(stack, identities, objects)
 
-    # The edge: the worker that clients talk to, and the names that lead to it.
+    # The edge: the worker that answers clients, and the DNS names that resolve to it.
     metadata_api = create_metadata_api(stack, metadata.changes)
     edge = create_edge(stack, bundle, nodes, metadata_api.binding)
     dns = create_dns(stack, edge, nodes)

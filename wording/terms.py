@@ -10,7 +10,7 @@ _RETIRED = re.compile(r"`([^`]+)`")
 
 
 class TermsError(Exception):
-    """The table in docs/terms.md cannot be read; the message names the line."""
+    """Raised when the table in docs/terms.md cannot be read. The message names the line."""
 
 
 def retired_words(page: Path) -> Mapping[str, str]:

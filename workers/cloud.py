@@ -1,4 +1,4 @@
-"""AWS clients, secrets and settings of the Lambda functions."""
+"""Provides AWS clients, secrets and settings to the Lambda functions."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class Deployment:
 
 
 class Edge(Protocol):
-    """Defines what the emulated Cloudflare API can ask of the PoPs."""
+    """The operations of the PoPs that the emulated Cloudflare API calls."""
 
     def check(self, script: Script) -> None:
         """Raises EdgeError, with workerd's error output, when a worker script does not start."""

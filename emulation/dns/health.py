@@ -32,7 +32,7 @@ Resolve = Callable[[str], Iterable[str]]
 
 
 class Unhealthy(Exception):
-    """A health checker found an endpoint unhealthy. The message says why."""
+    """Raised when a health checker finds an endpoint unhealthy. The message states the reason."""
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ Report = Callable[[str], None]
 
 
 class EngineError(Exception):
-    """No Pulumi engine is available; the message says what to do."""
+    """Raised when no Pulumi engine is available. The message says what to do."""
 
 
 class NotDownloadable(Exception):

@@ -25,7 +25,7 @@ _THRESHOLD = shape(
     {
         "filter": text,
         "aggregations": each(_AGGREGATION),
-        # Google's API accepts only these two values of its comparison type.
+        # Cloud Monitoring accepts only these two comparisons in the condition of an alerting policy.
         "comparison": one_of("COMPARISON_GT", "COMPARISON_LT"),
         "thresholdValue": number,
         "duration": seconds(0, _DAY),

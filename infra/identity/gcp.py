@@ -1,4 +1,4 @@
-"""The identity of shield machines on Google Cloud."""
+"""Creates the service account of the shield machines on Google Cloud."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The key that encrypts objects on Google Cloud."""
+"""Creates the Cloud KMS key that encrypts objects on Google Cloud."""
 
 from __future__ import annotations
 

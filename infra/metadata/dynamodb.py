@@ -1,4 +1,4 @@
-"""The metadata database as a DynamoDB global table."""
+"""Creates the metadata database as a DynamoDB global table."""
 
 from __future__ import annotations
 

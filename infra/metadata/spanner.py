@@ -1,4 +1,4 @@
-"""The metadata database as a Spanner instance."""
+"""Creates the metadata database as a Spanner instance and a database in it."""
 
 from __future__ import annotations
 

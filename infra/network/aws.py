@@ -1,4 +1,4 @@
-"""The network of a shield region on AWS."""
+"""Creates the network of the shield machines in one AWS region."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The network of a shield region on Google Cloud."""
+"""Creates the network of the shield machines in one Google Cloud region."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ import pulumi
 from infra.observability import CloudMonitoringAlarm, Tier
 from infra.observability.cloud_monitoring_filters import everything, narrowed
 
-# An alarm and the full name of its alerting policy in Cloud Monitoring.
+# A pair of an alarm's definition and the full name of its alerting policy in Cloud Monitoring.
 Made = tuple[CloudMonitoringAlarm, pulumi.Input[str]]
 
 _COLUMNS = 12

@@ -1,4 +1,4 @@
-"""Shield machines on EC2."""
+"""Creates the shield machines of one region on EC2."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Ec2Shield(pulumi.ComponentResource):
             ami=image,
             instance_type=args.machine_type,
             subnet_id=args.network.subnet_ids[number % len(args.network.subnet_ids)],
-            # the first boot needs internet access before the fixed address is attached
+            # the machine needs internet access at its first boot, when the fixed address is not attached yet
             associate_public_ip_address=True,
             vpc_security_group_ids=[group.id],
             iam_instance_profile=args.identity,

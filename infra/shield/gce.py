@@ -1,4 +1,4 @@
-"""Shield machines on Compute Engine."""
+"""Creates the shield machines of one region on Compute Engine."""
 
 from __future__ import annotations
 

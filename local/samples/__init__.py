@@ -29,7 +29,7 @@ _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the earliest time that zip can write
 
 @dataclass(frozen=True)
 class Samples:
-    """The paths of the built packages."""
+    """The paths of the sample packages after they were built."""
 
     files: list[Path]  # npm packages and a wheel, to publish without changes
     image: Path  # an OCI image layout
@@ -91,7 +91,7 @@ def _image(source: Path, layout: Path) -> Path:
 
 
 def _add(layout: Path, body: bytes, media_type: str) -> dict[str, Any]:
-    """Puts a blob into the layout and returns its descriptor."""
+    """Writes a blob to the OCI image layout of the sample image, and returns the blob's descriptor."""
     digest = hashlib.sha256(body).hexdigest()
     path = layout / "blobs" / "sha256" / digest
     path.parent.mkdir(parents=True, exist_ok=True)

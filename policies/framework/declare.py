@@ -181,7 +181,7 @@ def _undecided(policy: str, urn: str) -> Generator[None]:
 
 
 def governs(policy: str) -> frozenset[str]:
-    """Returns the resource types that the policy with this name checks."""
+    """Returns the resource types that the policy `name` checks."""
     return _GOVERNED[policy]
 
 

@@ -16,7 +16,7 @@ _FORM = re.compile(r"[a-z]+-[a-z0-9]+(-[a-z0-9]+)+")
 
 
 class PolicyNameError(Exception):
-    """A policy's declared name does not follow the naming scheme."""
+    """Raised when the name of a policy does not follow the naming scheme of policies."""
 
 
 def check_name(name: str, prefix: str) -> None:

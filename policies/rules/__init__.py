@@ -1,1 +1,1 @@
-"""The policies, one module per subject."""
+"""The policies of the policy pack, with one module for each subject."""

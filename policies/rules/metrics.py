@@ -45,7 +45,7 @@ CLOUDWATCH: Mapping[tuple[str, str], Metric] = {
     # an outage.
     ("AWS/Route53", "HealthCheckStatus"): _metric("HealthCheckId", most=1, low=True, silent=True),
     ("AWS/Route53", "HealthCheckPercentageHealthy"): _metric("HealthCheckId", most=100, low=True),
-    # The S3 error metrics are shares of all requests.
+    # The values of the S3 error metrics are shares of all requests, between 0 and 1.
     ("AWS/S3", "4xxErrors"): _metric("BucketName", "FilterId", most=1),
     ("AWS/S3", "5xxErrors"): _metric("BucketName", "FilterId", most=1),
     ("AWS/S3", "OperationsFailedReplication"): _metric("SourceBucket", "DestinationBucket", "RuleId"),

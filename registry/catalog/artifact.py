@@ -83,7 +83,7 @@ class Package(Protocol):
 
 @dataclass(frozen=True)
 class Change:
-    """Metadata records to add to one package."""
+    """A change of one package: the metadata records to add or to replace."""
 
     package: Package
     facts: Sequence[Fact]

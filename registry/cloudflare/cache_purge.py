@@ -22,7 +22,7 @@ from registry.delivery.purge import WITHDRAWN, PurgeError, PurgesLimited, withdr
 
 _PATH = "/-/purge"
 _SIGNATURE_HEADER = "x-artifact-edge-signature"
-# The number of keys that the edge worker accepts in one request.
+# The most keys that the edge worker accepts in one purge request.
 _AT_ONCE = 100
 
 

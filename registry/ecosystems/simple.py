@@ -117,7 +117,7 @@ class PypiProject:
                 attributes["data-requires-python"] = requires_python
             if fact["metadata_sha256"]:
                 attributes["data-core-metadata"] = f"sha256={fact['metadata_sha256']}"
-                # The attribute's name until PEP 714, which older clients read.
+                # Before PEP 714 the attribute had this name. Older clients read only this name.
                 attributes["data-dist-info-metadata"] = attributes["data-core-metadata"]
             reason = yanked(known, filename)
             if reason:

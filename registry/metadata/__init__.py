@@ -43,7 +43,7 @@ class Conflict(Exception):
 
 
 class Busy(RegistryError):
-    """Other processes kept writing the same items, so nothing was written."""
+    """Raised when other processes kept writing the same items. The transaction has written nothing."""
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def pops(up: Up) -> Iterator[Sequence[httpx.Client]]:
 
 @pytest.fixture
 def kv(up: Up) -> Iterator[None]:
-    """Lets no PoP see a change in Workers KV."""
+    """Makes every PoP use old values of Workers KV, so that no PoP sees a change there."""
     with stale_kv(up.sandbox):
         yield
 
@@ -131,7 +131,7 @@ def test_an_outage_of_the_metadata_api_ends_no_grant_and_workers_kv_alone_brings
     for token in (kept, revoked):
         assert [get(pop, "/npm/@acme/greeting", token.text) for pop in pops] == [200, 200, 200]
     with failing_api(up):
-        # A place reports the outage when its feed document is older than 30 seconds.
+        # A PoP reports an outage of the feed when its document is older than 30 seconds.
         assert eventually(lambda: {pop.get("/healthz/feed").status_code for pop in pops} == {503})
         tokens.revoke(target, BY, revoked.token.digest)
         assert_refused(pops, "/npm/@acme/greeting", revoked.text, 401)

@@ -28,7 +28,7 @@ def bootstrap_up(**changes: str) -> Deployment:
 
 
 def role_statements(role: str) -> list[Any]:
-    """Returns all statements of a role's policies."""
+    """Returns the statements of all policies of an IAM role."""
     iam = client("iam")
     named = iam.list_role_policies(RoleName=role)["PolicyNames"]
     documents = [iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in named]

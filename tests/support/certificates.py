@@ -1,4 +1,4 @@
-"""Provides a certificate authority for one test run."""
+"""Creates a certificate authority for one test run, and certificates that it signs."""
 
 from __future__ import annotations
 

@@ -76,12 +76,12 @@ class Deployment:
     secret_outputs: frozenset[str] = frozenset()
 
     def of(self, resource: type[pulumi.CustomResource]) -> dict[str, Registered]:
-        """Returns all resources of one type, by name."""
+        """Returns all registered resources of one type, by name."""
         token = schema.token_of(resource)
         return {registered.name: registered for registered in self.resources if registered.type == token}
 
     def components(self) -> set[str]:
-        """Returns the type tokens of all components."""
+        """Returns the type tokens of all registered components."""
         return {registered.type for registered in self.resources if registered.type.startswith("artifact-edge:")}
 
 
@@ -233,7 +233,7 @@ class _Sandbox(mocks.Mocks):
 
 
 class _Monitor(mocks.MockMonitor):
-    """Keeps the stack's exports, which Pulumi's mocks drop."""
+    """Records the stack's exported outputs, which Pulumi's mocks discard."""
 
     def __init__(self, sandbox: _Sandbox, deployment: Deployment) -> None:
         super().__init__(sandbox)

@@ -43,7 +43,7 @@ def deployed() -> Generator[TemporarySandbox]:
 
 
 def nothing(sandbox: TemporarySandbox, config: Config) -> None:
-    """Leaves the program and the config unchanged."""
+    """The change that leaves the program and the config unchanged, for comparison with other changes."""
 
 
 def no_shields_in_europe(sandbox: TemporarySandbox, config: Config) -> None:

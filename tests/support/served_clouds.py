@@ -40,7 +40,7 @@ Gate = Callable[[str, Callable[[], Iterable[bytes]]], Iterable[bytes]]
 
 
 class OnS3:
-    """Reads, writes and empties the bucket on S3."""
+    """Reads, writes and empties the origin bucket on S3, for tests."""
 
     def __init__(self, url: str) -> None:
         self._s3 = _client("s3", url)

@@ -20,7 +20,7 @@ _PARTS = (
 )
 _TYPES = frozenset(["bool", "bytea", "date", "float8", "int8", "jsonb", "numeric", "text", "timestamptz", "varchar"])
 _CONSTRAINTS = frozenset({ConstrType.CONSTR_PRIMARY, ConstrType.CONSTR_NOTNULL, ConstrType.CONSTR_NULL})
-# Members of a statement that Spanner lacks, or has with another meaning.
+# Parts of a parsed SQL statement that Spanner does not support, or interprets differently from PostgreSQL.
 _WITHOUT = {
     "SelectStmt": ("lockingClause", "intoClause", "distinctClause", "windowClause"),
     "InsertStmt": ("onConflictClause",),

@@ -12,7 +12,7 @@ from tests.support.made_once import made_once
 
 @pytest.fixture
 def aws_cloud() -> Iterator[None]:
-    """Provides an empty AWS account in process."""
+    """Provides an empty AWS account, which moto emulates in the test's process."""
     with aws_account():
         yield
 

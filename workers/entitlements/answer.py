@@ -26,7 +26,7 @@ _HEADER = f"HTTP_{SIGNATURE_HEADER.upper().replace('-', '_')}"
 
 
 class SpannerDatabase:
-    """The metadata database, with the reads that the metadata API needs."""
+    """Reads token records and feed items for the metadata API from the metadata database on Spanner."""
 
     def __init__(self, spanner: Spanner) -> None:
         self._spanner = spanner

@@ -45,7 +45,7 @@ class DynamoDb:
             query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
-# The state of this instance of the function.
+# This instance of the function keeps its rate limit and its feed document here between two calls.
 endpoint = Endpoint()
 _database = DynamoDb()
 

@@ -20,7 +20,7 @@ _RUN, _PUBSUB = "run/v2/", "pubsub/v1/"
 _SERVICE = ("description", "ingress", "launchStage", "labels")
 _TOPIC = ("labels", "messageRetentionDuration")
 _SUBSCRIPTION = (*_TOPIC, "ackDeadlineSeconds", "expirationPolicy")
-# Lists whose name in Pulumi differs from the name in the API.
+# Properties that contain a list and have another name in Pulumi than in the Cloud Run API.
 _CONTAINER = {"commands": "command", "envs": "env"}
 
 

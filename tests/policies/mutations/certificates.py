@@ -1,4 +1,4 @@
-"""Mutations of the certificate that shield machines present to the edge."""
+"""Changes that break the certificate of shield machines, each of which a policy must report."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def also_allow(path: str, **statement: Any) -> Change:
 
 
 def remove(broken: Registered) -> Sequence[Registered]:
-    """Removes the resource."""
+    """A mutation that removes the resource from the stack."""
     return []
 
 

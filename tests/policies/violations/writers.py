@@ -1,4 +1,4 @@
-"""Violations that let other roles write objects."""
+"""Violations that let roles write objects that must not have this permission."""
 
 from __future__ import annotations
 

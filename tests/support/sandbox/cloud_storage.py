@@ -1,4 +1,4 @@
-"""A temporary sandbox with a stack whose objects are on Cloud Storage."""
+"""Provides a temporary sandbox with a stack whose objects are on Cloud Storage, for tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Access of the tests to a running sandbox."""
+"""Gives tests access to a running sandbox: its output, its stack outputs and its commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests the statements in the documentation that a test can check."""
+"""Tests that statements in the documentation agree with the code."""
 
 from __future__ import annotations
 

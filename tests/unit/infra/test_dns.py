@@ -1,4 +1,4 @@
-"""Tests Geo-DNS by the state of Route 53 after the program ran."""
+"""Tests which Geo-DNS records and health checks the program creates in Route 53."""
 
 from __future__ import annotations
 

@@ -201,7 +201,7 @@ def test_a_role_reads_only_through_its_endpoint_or_from_its_address(cloud: Cloud
     cloud.deny_reads_if({"StringNotEquals": {"aws:SourceVpce": cloud.endpoint}})
     assert cloud.read("near/k", cloud.address) == "body"
     assert cloud.read("near/k", ELSEWHERE) == "AccessDenied"
-    # The VPC endpoint does not lead to S3 in another region.
+    # A gateway endpoint routes only requests to S3 in its own region.
     assert cloud.read("far/k", cloud.address, region="eu-west-1") == "AccessDenied"
     cloud.deny_reads_if({"NotIpAddress": {"aws:SourceIp": [f"{cloud.address}/32"]}})
     assert cloud.read("far/k", cloud.address, region="eu-west-1") == "body"

@@ -1,4 +1,4 @@
-"""Tests S3 replication on the emulated AWS, by boto3 over HTTP."""
+"""Tests S3 replication on the emulated AWS, with boto3 over HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests the emulated Cloudflare API by the official SDK."""
+"""Tests the emulated Cloudflare API with Cloudflare's official SDK."""
 
 from __future__ import annotations
 

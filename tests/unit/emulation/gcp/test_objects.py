@@ -28,7 +28,7 @@ READER = "shield@unit.iam.gserviceaccount.com"
 
 
 class Cloud:
-    """Provides a project's bucket `objects`, and clients to reach it."""
+    """Provides the bucket `objects` of a Google Cloud project, and clients that read and write it."""
 
     def __init__(self, directory: Path, **settings: Any) -> None:
         self.directory = directory

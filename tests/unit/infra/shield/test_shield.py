@@ -1,4 +1,4 @@
-"""Tests shield machines by the state of EC2 and IAM after the program ran."""
+"""Tests which shield machines, roles and permissions the program creates in EC2 and IAM."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests the shield's user data by reading it as cloud-init does."""
+"""Tests the user data of shield machines. The tests parse it as cloud-init does."""
 
 from __future__ import annotations
 

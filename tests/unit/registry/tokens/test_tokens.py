@@ -282,7 +282,7 @@ def test_an_unknown_id_is_an_error(network: Network) -> None:
 
 @pytest.fixture
 def run(network: Network, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """Runs a command of `tokens` on the network."""
+    """Runs a command of `python -m registry tokens` on the tests' stack."""
 
     def read(file: object) -> Target:
         return network.target

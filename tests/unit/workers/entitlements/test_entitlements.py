@@ -52,7 +52,7 @@ def change(name: str, version: int, *, sequence: int = 1, **more: Any) -> dict[s
     return {"eventName": "MODIFY", "dynamodb": {"SequenceNumber": str(sequence), **images}}
 
 
-# --- the edge entries that token records result in
+# --- token records at the edge: the entries in Workers KV
 
 
 def _record(name: str, version: int, revoked: bool) -> Record:

@@ -25,7 +25,7 @@ SOURCE = "export default { fetch() { return new Response('\u00e9') } };\r\n"
 
 
 class Cloud:
-    """Provides all handlers on one account, by type."""
+    """Provides the handlers of all Cloudflare resource types, for one emulated account."""
 
     def __init__(self, api: Cloudflare) -> None:
         self.api = api
@@ -75,7 +75,7 @@ def cloud(tmp_path: Path) -> Cloud:
 
 @pytest.fixture
 def everything(cloud: Cloud, tmp_path: Path) -> dict[Any, Created]:
-    """Creates one resource of each type."""
+    """Creates one Cloudflare resource of each type through its handler."""
     authority = pki.Authority(tmp_path)
     pair = authority.issue(["edge"], ExtendedKeyUsageOID.CLIENT_AUTH)
     zone, namespace = cloud.zone(), cloud.namespace()
