@@ -1,9 +1,10 @@
 """Encodes recent revocations of tokens and withdrawals of objects. The edge applies them before its key-value store
 shows the change in every PoP.
 
-| form | encoded by | decoded by | | --- | --- | --- | | an item of the metadata database for each change |
-`token_change`, `withdrawal` | `decode_change` | | the feed document of the metadata API | `feed_document` |
-`workers/edge/src/revocations.ts` |
+| form | encoded by | decoded by |
+| --- | --- | --- |
+| an item of the metadata database for each change | `token_change`, `withdrawal` | `decode_change` |
+| the feed document of the metadata API | `feed_document` | `workers/edge/src/revocations.ts` |
 
 No form contains a token. Each identifies a token by its SHA-256 digest, as all records in the database and at the edge
 do.

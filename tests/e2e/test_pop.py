@@ -271,6 +271,18 @@ def test_simultaneous_misses_in_all_pops_are_at_most_one_shield_request_for_each
     assert 1 <= network.shield.request_count("/slow/everywhere") <= len(POPS)
 
 
+def test_a_document_with_a_short_lifetime_is_fetched_once_in_each_lifetime(network: Network) -> None:
+    path = "/feeds/document?cache-control=max-age%3D2&etag=&last-modified="
+    started, answers = time.monotonic(), list[httpx.Response]()
+    with ThreadPoolExecutor(20) as clients:
+        while network.shield.request_count("/feeds/document") < 3:
+            answers += clients.map(network.get, [path] * 20)
+            assert time.monotonic() < started + 120
+    assert {answer.status_code for answer in answers} == {200}
+    # A copy is two seconds old when it expires, so the third fetch comes four seconds after the first one or later.
+    assert network.shield.request_count("/feeds/document") <= 1 + (time.monotonic() - started) / 2
+
+
 def test_a_range_comes_from_the_cached_object_also_after_a_miss(network: Network) -> None:
     cold = network.get("/pypi/wheel", headers={"Range": "bytes=-7"})
     warm = network.get("/pypi/wheel", headers={"Range": "bytes=10-19"})
