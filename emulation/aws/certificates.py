@@ -33,6 +33,8 @@ def patch_certificates(authority: Callable[[], Authority]) -> None:
     ) -> CertBundle:
         if cert_authority_arn is not None:
             raise AWSValidationException("not emulated: certificates of AWS Private CA")
+        if len(domain_name) > _LONGEST_NAME:
+            raise AWSValidationException(f"The first domain name can be no longer than {_LONGEST_NAME} characters.")
         issued = authority().issue(dict.fromkeys([domain_name, *(sans or [])]))
         leaf, chain = issued.chain.split(_END)[:2]
         return cast(Any, bundle)(
@@ -51,6 +53,8 @@ def patch_certificates(authority: Callable[[], Authority]) -> None:
     cast(Any, AWSCertificateManagerBackend).export_certificate = _export
 
 
+# ACM API Reference, "RequestCertificate", `DomainName`.
+_LONGEST_NAME = 64
 _END = b"-----END CERTIFICATE-----\n"
 _DESCRIBE: Any = CertBundle.describe
 _EXPORT: Any = AWSCertificateManagerBackend.export_certificate

@@ -56,15 +56,18 @@ def _serve(app: Flask, collection: Collection, store: StateStore, machine_networ
     def create(**names: str) -> Response:
         given = {**request.args.to_dict(), **_body()}
         id, body = str(collection.identity(given) or ""), _checked_body(collection, collection.body(given))
-        if not re.fullmatch(r"[a-z]([a-z0-9._-]{0,61}[a-z0-9])?", id):
-            raise Refused(400, f"Invalid value for name: {id!r} (small letters, digits and -, up to 63)")
+        fits = collection.shortest <= len(id) <= collection.longest
+        if not fits or not re.fullmatch(r"[a-z]([a-z0-9._-]*[a-z0-9])?", id):
+            lengths = f"{collection.shortest} to {collection.longest}"
+            raise Refused(400, f"Invalid value for name: {id!r} (small letters, digits and -, {lengths} characters)")
         scope = collection.path.format(**names)
+        computed = collection.computed(Request(names, id, _free_addresses(store, machine_network)))
+        id = str(computed.get(collection.computed_id, id))
         if store.get(_KIND, scope, id) is not None:
             raise Refused(409, f"The resource '{scope}/{id}' already exists")
         _expect_referenced(store, body)
         _expect_parent(store, collection, names)
-        new = Request(names, id, _free_addresses(store, machine_network))
-        document = {**body, **collection.computed(new), "selfLink": f"{scope}/{id}"}
+        document = {**body, **computed, "selfLink": f"{scope}/{id}"}
         effect.create(document)
         store.put(_KIND, scope, id, document)
         return jsonify(document)

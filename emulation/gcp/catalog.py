@@ -62,7 +62,9 @@ def _no_parameters(request: Request) -> Json:
 @dataclass(frozen=True)
 class Collection:
     """A collection of the emulated Google Cloud API, which holds all resources of one type. `path` has placeholders in
-    braces for the names of parents. `identity` reads the id of a new resource from the request."""
+    braces for the names of parents. `identity` reads the id of a new resource from the request. `computed_id` names
+    the computed field that takes the place of this id in the resource's path. An id has `shortest` to `longest`
+    characters."""
 
     path: str
     fields: frozenset[str]
@@ -71,6 +73,9 @@ class Collection:
     identity: Callable[[Json], Any] = _name
     body: Callable[[Json], Json] = _unchanged
     computed: Callable[[Request], Json] = _no_parameters
+    computed_id: str = ""
+    shortest: int = 1
+    longest: int = 63
 
 
 def _collection(path: str, required: str, optional: str = "", changeable: str = "", **more: Any) -> Collection:
@@ -167,6 +172,10 @@ COLLECTIONS = (
         identity=_member("accountId"),
         body=_member("serviceAccount"),
         computed=_email,
+        # IAM API, "projects.serviceAccounts", fields `name` and `accountId`.
+        computed_id="email",
+        shortest=6,
+        longest=30,
     ),
     _collection(
         "storage/v1/b",

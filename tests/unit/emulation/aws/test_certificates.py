@@ -77,6 +77,14 @@ def test_a_certificate_is_pending_until_its_record_is_in_public_dns() -> None:
 
 
 @pytest.mark.usefixtures("authority")
+def test_a_name_that_is_too_long_for_a_common_name_is_refused() -> None:
+    acm: Any = client("acm")
+    acm.request_certificate(DomainName=f"{'a' * 56}.example", ValidationMethod="DNS")
+    with pytest.raises(ClientError, match="no longer than 64"):
+        acm.request_certificate(DomainName=f"{'a' * 57}.example", ValidationMethod="DNS")
+
+
+@pytest.mark.usefixtures("authority")
 def test_a_pending_certificate_cannot_be_exported() -> None:
     with pytest.raises(ClientError, match=r"RequestInProgressException.*PENDING_VALIDATION"):
         export(request(Export="ENABLED"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -101,7 +102,7 @@ def test_a_deleted_account_gets_no_token(cloud: Cloud) -> None:
     shield = cloud.account("shield")
     metadata = cloud.client("machine", shield["email"])
     header = f"Bearer {metadata.get(f'{ACCOUNT}/token').json()['access_token']}"
-    cloud.api.delete("iam/v1/projects/unit/serviceAccounts/shield").raise_for_status()
+    cloud.api.delete(f"iam/v1/projects/unit/serviceAccounts/{shield['email']}").raise_for_status()
     assert metadata.get(f"{ACCOUNT}/token").status_code == 404
     assert metadata.get(f"{ACCOUNT}/identity", params={"audience": "a"}).status_code == 404
     assert Tokens(cloud.store).bearer(header) is None
@@ -119,3 +120,9 @@ def test_a_client_keeps_its_address_until_it_is_deleted(cloud: Cloud) -> None:
     assert sorted(cloud.servers) == ["192.0.2.2"]
     cloud.client("c", email)
     assert sorted(cloud.servers) == ["192.0.2.1", "192.0.2.2"]
+
+
+@pytest.mark.parametrize("name", ["short", "a" * 31, "Upper-case"])
+def test_the_id_of_an_account_has_the_form_that_google_requires(cloud: Cloud, name: str) -> None:
+    request: dict[str, Any] = {"accountId": name, "serviceAccount": {}}
+    assert cloud.api.post("iam/v1/projects/unit/serviceAccounts", json=request).status_code == 400
