@@ -4,7 +4,7 @@ UV := .venv/bin/uv
 # The lock contains no package index, so that it works with any index or mirror.
 COMPILE := UV_CUSTOM_COMPILE_COMMAND='make lock' $(UV) pip compile --quiet --universal --no-annotate --no-emit-index-url $(if $(UPGRADE),--upgrade)
 
-.PHONY: help up down preview docs test test-plans test-sandboxes test-shared-sandbox test-units test-clients test-container clients-page conformance lint lint-style lint-words lint-imports lint-types lint-worker bench setup lock
+.PHONY: help up down preview docs test test-plans test-sandboxes test-shared-sandbox test-units test-clients test-container test-kills clients-page conformance lint lint-style lint-words lint-imports lint-types lint-worker bench setup lock
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,7 +38,7 @@ test-shared-sandbox:
 	$(PYTHON) -m pytest tests/e2e tests/clients -m "shares_a_sandbox and (quick or not cell)"
 
 test-units:
-	$(PYTHON) -m pytest --ignore tests/e2e --ignore tests/clients --ignore tests/conformance --ignore tests/container
+	$(PYTHON) -m pytest --ignore tests/e2e --ignore tests/clients --ignore tests/conformance --ignore tests/container --ignore tests/chaos
 
 test-clients: setup  ## run every real client against the network of `make up`, and compare with docs/clients.md
 	$(PYTHON) -m tests.clients.programs
@@ -50,6 +50,9 @@ test-packages: setup  ## the same for clients of npm and Python packages only, w
 
 test-container: setup  ## build the container with a real docker daemon, and run the commands of docs/container.md (12 min, 15 GB)
 	$(PYTHON) -m pytest tests/container
+
+test-kills: setup  ## kill `pulumi up` and `destroy` at 50 moments, and repair the state each time (30 min)
+	$(PYTHON) -m pytest tests/chaos
 
 clients-page: setup  ## write docs/clients.md from the results of the same tests
 	$(PYTHON) -m tests.clients.programs

@@ -17,6 +17,7 @@ import typer
 import costs.__main__
 import doctor.__main__
 import drift.__main__
+import drift.repair
 import gates.__main__
 import local.__main__
 import previews.__main__
@@ -36,6 +37,7 @@ PROGRAMS: dict[str, typer.Typer] = {
     "costs": costs.__main__.app,
     "doctor": doctor.__main__.app,
     "drift": drift.__main__.app,
+    "drift.repair": drift.repair.app,
     "probes": probes.__main__.app,
     "wording": wording.__main__.app,
     "registry": registry.__main__.app,

@@ -13,7 +13,10 @@ from cloudflare import CloudflareError
 
 from drift import DriftError, aws, cloudflare
 from drift.comparison import Comparison
-from drift.state import read
+from drift.state import State, read
+
+# Errors that a user can correct. The message of each says how.
+ERRORS = (DriftError, ClientError, BotoCoreError, CloudflareError)
 
 app = typer.Typer(add_completion=False)
 
@@ -31,19 +34,24 @@ def compare(
         state = read(json.loads(export.read_text()))
     except (OSError, ValueError) as error:
         raise DriftError(f"{export}: is not the output of `pulumi stack export`: {error}") from None
-    found = Comparison()
-    for cloud in (aws, cloudflare):
-        differences = cloud.compare(state)
-        found.add(differences.orphans, differences.missing)
-    lines = found.lines()
+    lines = differences(state)
     print(*lines or [f"no drift: the accounts and the state of {state.environment} have the same resources"], sep="\n")
     raise typer.Exit(1 if lines else 0)
+
+
+def differences(state: State) -> list[str]:
+    """Returns one line of text for each difference between the accounts and the state."""
+    found = Comparison()
+    for cloud in (aws, cloudflare):
+        of_cloud = cloud.compare(state)
+        found.add(of_cloud.orphans, of_cloud.missing)
+    return found.lines()
 
 
 def main() -> None:
     try:
         app()
-    except (DriftError, ClientError, BotoCoreError, CloudflareError) as error:
+    except ERRORS as error:
         sys.exit(f"error: {' '.join(str(error).split())}")
 
 

@@ -59,6 +59,8 @@ _EC2 = (
     ("vpc", "describe_vpcs", "Vpcs", "VpcId"),
     ("vpc-endpoint", "describe_vpc_endpoints", "VpcEndpoints", "VpcEndpointId"),
 )
+# The states in which AWS still lists VPC endpoints that were deleted.
+_ENDING = ("deleting", "deleted")
 _NOT_TERMINATED = ("pending", "running", "stopping", "stopped")
 # For resources of these services, the last part of the ARN is compared with the ID in the state. A copy of the resource
 # in another region has the same ID and a different ARN.
@@ -121,7 +123,8 @@ def _of_ec2(region: str, account: str, tags: Mapping[str, str]) -> Iterator[str]
         for page in pages:
             # DescribeInstances groups machines by the request that started them.
             for part in page.get("Reservations", [page]):
-                yield from (f"arn:aws:ec2:{region}:{account}:{kind}/{each[id]}" for each in part[members])
+                existing = (each for each in part[members] if str(each.get("State", "")).lower() not in _ENDING)
+                yield from (f"arn:aws:ec2:{region}:{account}:{kind}/{each[id]}" for each in existing)
 
 
 def _roles(prefix: str, tags: Mapping[str, str]) -> Iterator[str]:

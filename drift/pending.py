@@ -1,0 +1,54 @@
+"""Turns the creations that a killed engine left in a Pulumi state into resources, where the clouds have created them.
+
+The engine writes each operation into the state before it starts, and removes it at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from drift.identifiers import WITHOUT_TRACE, Inputs, identifier
+
+Json = dict[str, Any]
+# Yields the IDs of existing resources of a type with these inputs, or returns None for an unknown type.
+Search = Callable[[str, Inputs], Iterable[str] | None]
+
+
+def adopt(deployment: Json, search: Search) -> list[str]:
+    """Removes the pending operations of a deployment, and adds a resource for each creation that may have succeeded.
+
+    A resource whose ID follows from its inputs may not exist; `pulumi refresh` removes it then. Operations on resources
+    that the state knows need only the refresh. An operation of an unknown type stays, and its URN is returned.
+    """
+    resources: list[Json] = deployment.setdefault("resources", [])
+    known = {(each["type"], each.get("id", "")) for each in resources}
+    left: list[Json] = []
+    for operation in deployment.get("pending_operations", []):
+        resource: Json = operation["resource"]
+        created = operation["type"] == "creating" and resource.get("custom")
+        if not created or resource["type"].startswith(WITHOUT_TRACE):
+            continue
+        ids = _candidates(resource["type"], resource.get("inputs", {}), search)
+        if ids is None:
+            left.append(operation)
+            continue
+        id = next((each for each in ids if (resource["type"], each) not in known), None)
+        if id is not None:
+            known.add((resource["type"], id))
+            _supersede(resources, resource["urn"])
+            resources.append({**resource, "id": id, "outputs": resource.get("inputs", {})})
+    deployment["pending_operations"] = left
+    return [each["resource"]["urn"] for each in left]
+
+
+def _candidates(type_token: str, inputs: Inputs, search: Search) -> Iterable[str] | None:
+    id = identifier(type_token, inputs)
+    return search(type_token, inputs) if id is None else [id]
+
+
+def _supersede(resources: list[Json], urn: str) -> None:
+    """Marks a resource that the new one replaces, so that the engine deletes it."""
+    for each in resources:
+        if each["urn"] == urn:
+            each["delete"] = True

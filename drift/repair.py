@@ -1,0 +1,78 @@
+"""`python -m drift.repair`: brings the state of a stack and the clouds together after an engine was killed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+
+from drift import DriftError
+from drift.__main__ import ERRORS, differences
+from drift.pending import adopt
+from drift.search import found
+from drift.state import State, read
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def repair(
+    stack: Annotated[str, typer.Option(help="stack whose update was killed")],
+    unlock: Annotated[
+        bool, typer.Option("--unlock", help="remove the lock first; only when its process has ended")
+    ] = False,
+) -> None:
+    """Repair the state of a stack whose update was killed. Exits with status 1 if state and accounts still differ.
+
+    The command looks in the clouds for each resource that the update was creating, and adds what exists to the state.
+    It then runs `pulumi refresh`, which changes nothing in the clouds.
+    """
+    if unlock:
+        _pulumi("cancel", "--yes", stack)
+    exported = json.loads(_pulumi("stack", "export", "--stack", stack))
+    unknown = adopt(exported["deployment"], found)
+    with tempfile.TemporaryDirectory() as directory:  # only its owner can read it
+        file = Path(directory) / "state.json"
+        file.write_text(json.dumps(exported))
+        _pulumi("stack", "import", "--stack", stack, "--file", str(file))
+    _pulumi("refresh", "--stack", stack, "--yes", "--skip-preview", "--suppress-outputs")
+    lines = [f"look in the cloud whether this exists, and import or delete it: {urn}" for urn in unknown]
+    lines += differences(_state(stack))
+    print(*lines or [f"repaired: the accounts and the state of {stack} have the same resources"], sep="\n")
+    raise typer.Exit(1 if lines else 0)
+
+
+def _state(stack: str) -> State:
+    """Returns the state of the stack. A state without resources names no project, so Pulumi.yaml does."""
+    exported = json.loads(_pulumi("stack", "export", "--stack", stack))
+    if exported["deployment"].get("resources"):
+        return read(exported)
+    project: str = yaml.safe_load(Path("Pulumi.yaml").read_text())["name"]
+    return State(project, stack, [])
+
+
+def _pulumi(*arguments: str) -> str:
+    """Runs a `pulumi` command in the current directory, and returns its output. Raises DriftError if it fails."""
+    result = subprocess.run(
+        ["pulumi", *arguments, "--non-interactive", "--color", "never"], capture_output=True, text=True, check=False
+    )
+    if result.returncode:
+        raise DriftError(f"pulumi {' '.join(arguments)}: {(result.stderr or result.stdout).strip()}")
+    return result.stdout
+
+
+def main() -> None:
+    try:
+        app()
+    except ERRORS as error:
+        sys.exit(f"error: {' '.join(str(error).split())}")
+
+
+if __name__ == "__main__":
+    main()
