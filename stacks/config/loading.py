@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pulumi
 import pulumi.runtime.config as runtime_config
@@ -17,6 +17,7 @@ from contract.secrets import PROJECT, SecretName, secret_id
 from infra.shield.user_data import MOST_ORIGINS
 from stacks.config.bucket_names import bucket_prefix, problems_of_buckets
 from stacks.config.messages import NAMESPACE, line, missing
+from stacks.config.name_lengths import problems_of_names
 from stacks.config.sections import StackConfig
 from stacks.config.values import CLOUD_OF_STORE, PROJECT_ID, known_region, listed
 
@@ -81,7 +82,8 @@ def load(environment: str, values: Mapping[str, Any], secret_keys: Collection[st
     except ValidationError as error:
         problems += [line(details, secret_keys) for details in error.errors(include_url=False)]
     else:
-        problems += _problems_across(environment, config, values)
+        hidden = [text for key in secret_keys for text in _texts_in(_decoded(values.get(key)))]
+        problems += (_without(hidden, problem) for problem in _problems_across(environment, config, values))
         if not problems:
             return Stack(environment, str(values["aws:region"]), config)
     raise ConfigError("\n".join(problems))
@@ -105,6 +107,23 @@ def _decoded(value: Any) -> Any:
         except ValueError:
             return value
     return value
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    """Yields each text in a config value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        inner: Collection[Any] = cast(Any, value).values() if isinstance(value, dict) else cast(Any, value)
+        for each in inner:
+            yield from _texts_in(each)
+
+
+def _without(hidden: Collection[str], problem: str) -> str:
+    """Returns the message with `[secret]` in place of each hidden value."""
+    for text in hidden:
+        problem = problem.replace(repr(text), "[secret]")
+    return problem
 
 
 def _problems_of_environment(environment: str, values: Mapping[str, Any]) -> Iterator[str]:
@@ -136,6 +155,7 @@ def _problems_across(environment: str, config: StackConfig, values: Mapping[str,
     yield from _problems_of_origins(config)
     yield from _problems_of_zone(config)
     yield from problems_of_buckets(environment, config)
+    yield from problems_of_names(environment, config)
     if config.blobs.lock == "compliance" and not config.protect:
         yield (
             f"{NAMESPACE}:blobs.lock: 'compliance' prevents every deletion of published objects, but"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Collection, Sequence
 from typing import Any, get_args
 
@@ -13,6 +15,9 @@ from stacks.config.values import did_you_mean
 
 NAMESPACE = "artifact-edge"
 
+# A part of a key that a path contains without quotes.
+_PLAIN = re.compile(r"[\w-]+", re.ASCII)
+
 
 def missing(key: str) -> str:
     return f"{key}: missing; set it with `pulumi config set --path '{key}' <value>`"
@@ -22,8 +27,11 @@ def line(details: ErrorDetails, secret_keys: Collection[str]) -> str:
     """Returns one pydantic validation error as a line that names the config key, its value and what is accepted."""
     place = details["loc"]
     key = _key(place)
-    value = "[secret]" if _key(place[:1]) in secret_keys else repr(details["input"])
+    secret = _key(place[:1]) in secret_keys
+    value = "[secret]" if secret else repr(details["input"])
     match details["type"]:
+        case "artifact_edge" if secret:
+            return f"{key}: [secret] is not accepted; docs/configuration.md has what is"
         case "artifact_edge":
             return f"{key}: {details['msg']}"
         case "missing":
@@ -42,7 +50,9 @@ def line(details: ErrorDetails, secret_keys: Collection[str]) -> str:
 
 def _key(place: Sequence[int | str]) -> str:
     """Returns a config key as `pulumi config set --path` accepts it, such as `artifact-edge:shields[1].region`."""
-    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in place]
+    parts = [
+        f".{part}" if isinstance(part, str) and _PLAIN.fullmatch(part) else f"[{json.dumps(part)}]" for part in place
+    ]
     return f"{NAMESPACE}:{''.join(parts).removeprefix('.')}"
 
 

@@ -9,12 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from contract.regions import Cloud
 from infra.metadata.spanner import MULTI_REGIONS
+from stacks.config.machine_types import NVME_OF_EC2, ec2_types, gce_types, pattern
 from stacks.config.values import (
     ANY_REGION,
     CLOUD_OF_STORE,
     DOMAIN,
-    NVME_OF_EC2,
-    NVME_OF_GCE,
     Email,
     GcpRegion,
     Member,
@@ -22,39 +21,42 @@ from stacks.config.values import (
     NamePattern,
     PolicyArn,
     StoreRegion,
+    TagValue,
     did_you_mean,
     distinct,
-    ec2_types,
     known_region,
     listed,
     one_bucket,
     wrong,
 )
 
-# The longest domain that a stack can use. Names in DNS have at most 253 characters (RFC 1035, 2.3.4), and the stack
-# adds at most 40 characters for the name of a machine, such as `ap-southeast-1-9.shield.`.
-_LONGEST_DOMAIN = 213
+# The common name of a certificate has at most 64 characters (RFC 5280, appendix A.1). Certificates are issued for
+# `packages.<domain>` and `*.shield.<domain>`.
+_LONGEST_DOMAIN = 55
+# A domain name has at most 253 characters (RFC 1035, 2.3.4). The zone has a record for `artifact-edge-<stack name>`.
+_LONGEST_ZONE = 218
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def _domain_name(text: str) -> str:
-    if len(text) > _LONGEST_DOMAIN:
-        raise wrong(f"{text[:40]!r}… has {len(text)} characters; a domain name takes at most {_LONGEST_DOMAIN} here")
+def _domain_name(text: str, longest: int) -> str:
+    if len(text) > longest:
+        raise wrong(f"{text[:40]!r}… has {len(text)} characters; a domain name takes at most {longest} here")
     if not DOMAIN.fullmatch(text):
-        raise wrong(f"{text!r} is not a domain name; write it like packages.example.com, in small letters")
+        other_script = "" if text.isascii() else "; write other scripts in ASCII, as in example.xn--p1ai"
+        raise wrong(
+            f"{text!r} is not a domain name; write it like packages.example.com, in small letters{other_script}"
+        )
     return text
 
 
 class Tags(_Section):
     """The team that is responsible for the stack's resources, and the cost center that pays for them."""
 
-    owner: str = Field(
-        min_length=1, description="team or address that is responsible for the stack; becomes tag `owner`"
-    )
-    cost_center: str = Field(min_length=1, description="cost center that pays; becomes tag `cost-center`")
+    owner: TagValue = Field(description="team or address that is responsible for the stack; becomes tag `owner`")
+    cost_center: TagValue = Field(description="cost center that pays; becomes tag `cost-center`")
 
 
 class Blobs(_Section):
@@ -156,6 +158,12 @@ class Metadata(_Section):
             raise wrong(f"{listed(regions)} is no multi-region of Spanner; use one region, or {pairs}")
         return regions
 
+    @field_validator("operators")
+    @classmethod
+    def _check_operators_distinct(cls, operators: list[str]) -> list[str]:
+        distinct(operators, "member")
+        return operators
+
     @field_validator("processing_units")
     @classmethod
     def _check_processing_units(cls, units: int) -> int:
@@ -174,7 +182,7 @@ class Shield(_Section):
     region: str = Field(description="region of that cloud; one entry per region", json_schema_extra=ANY_REGION)
     machine_type: str = Field(
         description="machine type with local NVMe disks, such as `i4i.large` or `n2-standard-8`",
-        json_schema_extra={"pattern": f"^({NVME_OF_EC2.pattern}|{NVME_OF_GCE.pattern})$"},
+        json_schema_extra={"pattern": pattern()},
     )
     nodes: int = Field(ge=1, le=32, description="number of machines in the region")
 
@@ -195,8 +203,9 @@ class Shield(_Section):
             raise wrong(
                 f"{name!r} has no NVMe disks of its own; use a type such as i4i.large, i3en.large or c6id.large"
             )
-        if cloud == "gcp" and not NVME_OF_GCE.fullmatch(name):
-            raise wrong(f"{name!r} has no local SSD; use a type such as n2-standard-8 or c3-standard-8-lssd")
+        if cloud == "gcp" and name not in gce_types():
+            hint = did_you_mean(name, gce_types()) or "; use a type such as n2-standard-8 or c3-standard-8-lssd"
+            raise wrong(f"{name!r} is not in the list of Google machine types with local SSDs{hint}")
         return name
 
 
@@ -221,7 +230,13 @@ class Edge(_Section):
     @field_validator("zone")
     @classmethod
     def _is_zone(cls, text: str) -> str:
-        return _domain_name(text)
+        return _domain_name(text, _LONGEST_ZONE)
+
+    @field_validator("reserved_python_names")
+    @classmethod
+    def _check_names_distinct(cls, names: list[str]) -> list[str]:
+        distinct(names, "pattern")
+        return names
 
     @field_validator("account_id")
     @classmethod
@@ -279,7 +294,7 @@ class StackConfig(_Section):
     @field_validator("domain")
     @classmethod
     def _is_name(cls, text: str) -> str:
-        return _domain_name(text)
+        return _domain_name(text, _LONGEST_DOMAIN)
 
     def regions_kept_by(self, cloud: Cloud) -> list[str]:
         """Returns the regions of a cloud that hold objects or metadata, each region once."""

@@ -15,25 +15,20 @@ from pydantic_core import PydanticCustomError
 from contract.regions import REGIONS, Cloud
 from infra.blobs.gcs import DUAL_REGION_AREAS
 
-# Instance types with local NVMe disks: storage-optimized families, and families whose name has a `d` (EC2 User Guide,
-# "Instance type naming conventions").
-NVME_OF_EC2 = re.compile(r"(i[3-9]\w*|im\d+gn|is\d+gen|[cmrxz]\d+[a-z]*d[a-z]*)\.\w+")
-
-# Machine series of Compute Engine that can have local SSDs, and types that include local SSDs ("About Local SSD
-# disks").
-NVME_OF_GCE = re.compile(r"(n2d?|n1|a2|g2)-\w+-\d+|(c3d?|c4[ad]?|z3)-\w+-\d+-\w*lssd")
-
 _NAME = re.compile(r"(?=.{2,20}$)[a-z0-9]+(-[a-z0-9]+)*")
 _POLICY_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:policy/[\w+=,.@/-]{1,128}")
-_MAIL_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[a-z]{2,63}")
+# The last part of a domain name. Names in other scripts are written in ASCII, with `xn--` in front (RFC 5890, 2.3.2.1).
+_TOP_LEVEL = r"(?:xn--[a-z0-9](?:[a-z0-9-]{0,57}[a-z0-9])?|[a-z]{2,63})"
+_MAIL_ADDRESS = re.compile(rf"(?=.{{6,254}}$)[^@\s]+@[^@\s]+\.{_TOP_LEVEL}")
+# AWS accepts letters of any script in values of tags ("Tag your Amazon EC2 resources", "Tag restrictions").
+_TAG_VALUE = re.compile(r"[\w +\-=.:/@]{1,256}")
 _NAME_PATTERN = re.compile(r"[a-z0-9*]+(?:-[a-z0-9*]+)*")
 
 # Accepted IAM members of Google Cloud ("IAM principal identifiers"). `allUsers` and whole domains are left out, because
 # they are too broad for operators of the database.
 _MEMBER = re.compile(r"(user|group|serviceAccount):[^@\s]+@[^@\s]+|principal(Set)?://iam\.googleapis\.com/\S+")
 
-DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
-
+DOMAIN = re.compile(rf"([a-z0-9]([a-z0-9-]{{0,61}}[a-z0-9])?\.)+{_TOP_LEVEL}")
 
 # The form of a Google Cloud project id (Resource Manager, "Creating and managing projects").
 PROJECT_ID = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
@@ -53,12 +48,6 @@ def did_you_mean(given: str, accepted: Iterable[str]) -> str:
 @cache
 def _aws_regions() -> frozenset[str]:
     return frozenset(botocore.session.get_session().get_available_regions("ec2"))
-
-
-@cache
-def ec2_types() -> frozenset[str]:
-    shape: Any = botocore.session.get_session().get_service_model("ec2").shape_for("InstanceType")
-    return frozenset(shape.enum)
 
 
 def known_region(name: str, cloud: Cloud) -> None:
@@ -126,6 +115,10 @@ Name = Annotated[
         "does not fit into names of buckets; use 2 to 20 of a-z, 0-9 and -, with letters or digits around each -",
     ),
     _in_editors(_NAME.pattern),
+]
+TagValue = Annotated[
+    str,
+    _matching(_TAG_VALUE, "is no value of a tag on AWS; use 1 to 256 letters, digits, spaces and + - = . _ : / @"),
 ]
 PolicyArn = Annotated[
     str,

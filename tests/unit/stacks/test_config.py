@@ -33,6 +33,10 @@ def shield(**changes: Any) -> list[dict[str, Any]]:
     return [{"cloud": "aws", "region": "us-east-1", "machine_type": "i4i.large", "nodes": 1} | changes]
 
 
+def edge(**changes: Any) -> dict[str, Any]:
+    return {"account_id": "0" * 32, "zone": "artifact-edge-zone.test", **changes}
+
+
 @pytest.mark.parametrize(("standby", "most"), [([], 4), (["us-east1"], 3)])
 def test_more_buckets_than_a_shield_reads_from_are_refused(standby: list[str], most: int) -> None:
     regions = ["us-east-1", "eu-west-1", "us-west-2", "ap-southeast-1", "sa-east-1"][: most + 1]
@@ -81,8 +85,18 @@ def test_no_stack_file_holds_a_secret_or_a_key_of_one() -> None:
         ),
         (
             {"shields": shield(cloud="gcp", region="europe-west1", machine_type="e2-standard-8")},
-            "artifact-edge:shields[0].machine_type: 'e2-standard-8' has no local SSD; "
-            "use a type such as n2-standard-8 or c3-standard-8-lssd",
+            "artifact-edge:shields[0].machine_type: 'e2-standard-8' is not in the list of Google machine types with "
+            "local SSDs; did you mean 'n2-standard-8'?",
+        ),
+        (
+            {"shields": shield(cloud="gcp", region="europe-west1", machine_type="n2-standard-3")},
+            "artifact-edge:shields[0].machine_type: 'n2-standard-3' is not in the list of Google machine types with "
+            "local SSDs; did you mean 'n2-standard-32'?",
+        ),
+        (
+            {"shields": shield(cloud="gcp", region="europe-west1", machine_type="m1-ultramem-40")},
+            "artifact-edge:shields[0].machine_type: 'm1-ultramem-40' is not in the list of Google machine types with "
+            "local SSDs; use a type such as n2-standard-8 or c3-standard-8-lssd",
         ),
         (
             {"shields": shield(nodes=0)},
@@ -95,7 +109,26 @@ def test_no_stack_file_holds_a_secret_or_a_key_of_one() -> None:
         (
             {"domain": f"{'a.' * 148}example"},
             "artifact-edge:domain: 'a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.'… has 303 characters; "
-            "a domain name takes at most 213 here",
+            "a domain name takes at most 55 here",
+        ),
+        (
+            {"domain": f"{'a' * 48}.example"},
+            f"artifact-edge:domain: '{'a' * 40}'… has 56 characters; a domain name takes at most 55 here",
+        ),
+        (
+            {"domain": "пример.рф"},
+            "artifact-edge:domain: 'пример.рф' is not a domain name; write it like packages.example.com, in small "
+            "letters; write other scripts in ASCII, as in example.xn--p1ai",
+        ),
+        (
+            {"domain": "example.xn--"},
+            "artifact-edge:domain: 'example.xn--' is not a domain name; "
+            "write it like packages.example.com, in small letters",
+        ),
+        (
+            {"tags": {"owner": "platform", "cost_center": "R&D"}},
+            "artifact-edge:tags.cost_center: 'R&D' is no value of a tag on AWS; "
+            "use 1 to 256 letters, digits, spaces and + - = . _ : / @",
         ),
         (
             {"shields": shield() + shield()},
@@ -115,13 +148,11 @@ def test_no_stack_file_holds_a_secret_or_a_key_of_one() -> None:
             "set its parts with `pulumi config set --path 'artifact-edge:edge…' <value>`",
         ),
         (
-            {
-                "edge": {
-                    "account_id": "0" * 32,
-                    "zone": "artifact-edge-zone.test",
-                    "reserved_python_names": ["Acme_*"],
-                }
-            },
+            {"edge": edge(reserved_python_names=["acme-*", "acme-*"])},
+            "artifact-edge:edge.reserved_python_names: 'acme-*' is named twice; name each pattern once",
+        ),
+        (
+            {"edge": edge(reserved_python_names=["Acme_*"])},
             "artifact-edge:edge.reserved_python_names[0]: 'Acme_*' is no pattern of normalized project names "
             "(PEP 503); write it like acme-*",
         ),
@@ -234,7 +265,18 @@ ON_SPANNER = {"store": "spanner", "regions": ["us-central1"]}
             {"name": "twenty-letters-xxxxx", "blobs": {"store": "s3", "regions": ["us-east-1", "ap-southeast-1"]}},
             "artifact-edge:name: 'twenty-letters-xxxxx' makes the bucket name 'artifact-edge-eighteen-letters-x-"
             "twenty-letters-xxxxx-logs-ap-southeast-1', which has 73 characters; 63 are allowed, so shorten the name "
-            "or the stack's name 'eighteen-letters-x' by 10",
+            "or the stack's name 'eighteen-letters-x' by 10\n"
+            "artifact-edge:name: 'twenty-letters-xxxxx' makes the role name 'artifact-edge-eighteen-letters-x-"
+            "twenty-letters-xxxxx-replication', which has 65 characters; 64 are allowed, so shorten the name or the "
+            "stack's name 'eighteen-letters-x' by 1\n"
+            "stack name: 'eighteen-letters-x' makes the name of the service account 'artifact-edge-eighteen-letters-x-"
+            "shield', which has 39 characters; 30 are allowed, so shorten the stack's name by 9",
+        ),
+        (
+            "ten-chars-",
+            {"shields": shield(), "metadata": ON_SPANNER, "allow_single_region": True},
+            "stack name: 'ten-chars-' makes the name of the service account 'artifact-edge-ten-chars--shield', which "
+            "has 31 characters; 30 are allowed, so shorten the stack's name by 1",
         ),
         (
             "prod",
@@ -279,6 +321,7 @@ def test_the_documentation_says_what_the_program_accepts() -> None:
         ({"processing_units": 150}, "150 is not a multiple of 100; use 100 or 200"),
         ({"processing_units": 1500}, "1500 is not a multiple of 1000; use 1000 or 2000"),
         ({"operators": ["allUsers"]}, "'allUsers' is not an IAM member of Google Cloud"),
+        ({"operators": ["user:a@b.test"] * 2}, "'user:a@b.test' is named twice; name each member once"),
     ],
 )
 def test_an_invalid_metadata_database_is_reported(change: Any, says: str) -> None:
@@ -295,3 +338,18 @@ def test_a_malformed_google_project_is_refused(project: str) -> None:
     assert str(raised.value) == (
         f"gcp:project: {project!r} is not a project id; use 6 to 30 of a-z, 0-9 and -, with a letter first"
     )
+
+
+@pytest.mark.parametrize("domain", ["example.xn--p1ai", "xn--e1afmkfd.xn--80akhbyknj4f", f"{'a' * 47}.example"])
+def test_an_internationalized_domain_is_accepted_in_ascii(domain: str) -> None:
+    values = stack_config("prod") | {"artifact-edge:domain": domain}
+    assert load("prod", values).config.domain == domain
+
+
+@pytest.mark.parametrize(
+    "machine_type", ["n1-standard-1", "n2d-highcpu-224", "c4d-highmem-384-lssd", "z3-highmem-88-highlssd"]
+)
+def test_a_google_machine_type_with_local_disks_is_accepted(machine_type: str) -> None:
+    shields = shield(cloud="gcp", region="europe-west1", machine_type=machine_type)
+    values = stack_config("prod") | {"artifact-edge:shields": json.dumps(shields)}
+    assert load("prod", values).config.shields[0].machine_type == machine_type

@@ -1,0 +1,39 @@
+"""The messages for names of resources that AWS or Google Cloud would refuse as too long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from contract.secrets import PROJECT
+from stacks.config.bucket_names import bucket_prefix
+from stacks.config.messages import NAMESPACE
+from stacks.config.sections import StackConfig
+
+# IAM API Reference, "CreateRole".
+_ROLE = 64
+# IAM API of Google Cloud, "projects.serviceAccounts.create". The names of the accounts end in `shield`, `answer` and
+# `follow`.
+_SERVICE_ACCOUNT, _ACCOUNTS = 30, "shield"
+# Spanner API, "projects.instances", `displayName`.
+_SPANNER = 30
+
+
+def problems_of_names(environment: str, config: StackConfig) -> Iterator[str]:
+    """Yields a message for each name of a resource that is too long, with the setting to shorten."""
+    prefix = f"{PROJECT}-{environment}"
+    if config.blobs.store == "s3" and len(config.blobs.regions) > 1:
+        role = f"{bucket_prefix(environment, config)}-replication"
+        if len(role) > _ROLE:
+            yield (
+                f"{NAMESPACE}:name: {config.name!r} makes the role name {role!r}, which has {len(role)} characters;"
+                f" {_ROLE} are allowed, so shorten the name or the stack's name {environment!r} by {len(role) - _ROLE}"
+            )
+    on_google = [("Spanner instance", prefix, _SPANNER)] if config.metadata.store == "spanner" else []
+    if on_google or any(shield.cloud == "gcp" for shield in config.shields):
+        on_google.append(("service account", f"{prefix}-{_ACCOUNTS}", _SERVICE_ACCOUNT))
+    for kind, name, most in on_google:
+        if len(name) > most:
+            yield (
+                f"stack name: {environment!r} makes the name of the {kind} {name!r}, which has {len(name)} characters;"
+                f" {most} are allowed, so shorten the stack's name by {len(name) - most}"
+            )
