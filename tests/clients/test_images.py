@@ -156,7 +156,7 @@ def test_referrers_are_listed(client: ImageClient, setting: Setting, images: Pub
 
 @rows("refused without a grant")
 @pytest.mark.parametrize(("identity", "says"), [("outsider", "denied|403 Forbidden"), ("anonymous", "unauthorized")])
-def test_a_client_without_a_grant_is_told_so(
+def test_a_client_without_a_grant_prints_the_refusal(
     up: Up, images: Published, client: ImageClient, identity: str, says: str
 ) -> None:
     with setting_of(up, client, identity) as setting:

@@ -91,7 +91,9 @@ def test_the_token_is_the_password_of_basic_authentication(client: NpmClient) ->
 
 
 @rows("reports a wrong token")
-def test_a_wrong_token_is_refused_and_the_client_says_so(name: str, packages: Packages, tmp_path: Path) -> None:
+def test_a_wrong_token_is_refused_and_the_client_prints_the_refusal(
+    name: str, packages: Packages, tmp_path: Path
+) -> None:
     client = client_of(name, packages.identity, tmp_path / "home", packages.wrong_token)
     done = client.add(APP)
     assert done.returncode != 0
@@ -102,7 +104,7 @@ def test_a_wrong_token_is_refused_and_the_client_says_so(name: str, packages: Pa
 
 
 @rows("refused without a grant")
-def test_a_token_without_the_grant_is_refused_and_the_client_says_so(
+def test_a_token_without_the_grant_is_refused_and_the_client_prints_the_refusal(
     name: str, up: Up, packages: Packages, tmp_path: Path
 ) -> None:
     outsider = Client(up.sandbox, "outsider", packages.identity.url)

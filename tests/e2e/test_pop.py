@@ -292,7 +292,7 @@ def test_a_range_comes_from_the_cached_object_also_after_a_miss(network: Network
     assert network.shield.request_count("/pypi/wheel") == 1
 
 
-def test_the_cached_entrypoint_hears_no_range(network: Network) -> None:
+def test_the_cached_entrypoint_receives_no_range(network: Network) -> None:
     cold = network.get("/npm/heard", headers={"Range": "bytes=0-4"})
     assert (cold.status_code, cold.content) == (206, BODY[:5])
     assert "range" not in cold.headers["x-seen"].split(",")
@@ -317,7 +317,9 @@ def test_a_head_request_fills_the_cache(network: Network) -> None:
         ("vary=*", {}),
     ],
 )
-def test_what_workers_cache_refuses_is_not_stored(network: Network, query: str, headers: dict[str, str]) -> None:
+def test_responses_that_bypass_workers_cache_are_not_stored(
+    network: Network, query: str, headers: dict[str, str]
+) -> None:
     path = f"/npm/refused?{query}"
     before = network.shield.request_count("/npm/refused")
     assert "HIT" not in [network.get(path, headers=headers).headers["cf-cache-status"] for _ in range(2)]
@@ -325,14 +327,14 @@ def test_what_workers_cache_refuses_is_not_stored(network: Network, query: str, 
 
 
 @pytest.mark.parametrize("status", [200, 404])
-def test_a_response_without_a_lifetime_is_stored_all_the_same(network: Network, status: int) -> None:
+def test_a_response_without_a_lifetime_is_stored_for_a_default_time(network: Network, status: int) -> None:
     path = f"/npm/silent?status={status}&cache-control="
     answers = [network.get(path) for _ in range(2)]
     assert [answer.headers["cf-cache-status"] for answer in answers] == ["MISS", "HIT"]
     assert [answer.headers.get("cache-control") for answer in answers] == [None, None]
 
 
-def test_a_refusal_that_says_so_is_not_stored(network: Network) -> None:
+def test_a_refusal_with_no_store_is_not_stored(network: Network) -> None:
     path = "/missing/x?cache-control=no-store"
     assert [network.get(path).status_code for _ in range(2)] == [404, 404]
     assert network.shield.request_count("/missing/x") == 2

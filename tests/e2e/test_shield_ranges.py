@@ -93,7 +93,7 @@ def test_a_stale_copy_that_the_origin_replaces_is_the_new_version_whole(
     assert (answer.status_code, answer.content, answer.headers["ETag"]) == (200, second, f'"{len(second)}"')
 
 
-def test_a_content_coding_is_kept_whatever_is_accepted(shield: Shield) -> None:
+def test_a_content_coding_is_kept_with_any_accept_encoding(shield: Shield) -> None:
     shield.cloud.put(NEAR, "coded", CONTENT, content_encoding="gzip")
     for accepted in ("identity", "gzip", "br"):
         with shield.edge.stream("GET", "coded", headers={"Accept-Encoding": accepted}) as answer:

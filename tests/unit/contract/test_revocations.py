@@ -38,7 +38,7 @@ def test_the_document_has_the_latest_version_of_each_token_and_each_object_once(
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_a_revocation_is_final_whatever_follows(order: int) -> None:
+def test_a_revoked_token_stays_revoked_after_later_changes(order: int) -> None:
     changes = [token_change(DIGEST, 7, revoked=True), token_change(DIGEST, 8, revoked=False)]
     document = json.loads(feed_document(changes[::order], NOW))
     assert document["tokens"] == {DIGEST: {"revision": 8, "revoked": True}}

@@ -151,7 +151,7 @@ def lost(loss: str, resources: Sequence[Resource]) -> list[str]:
     ]
 
 
-def test_a_shield_on_google_cloud_takes_its_address_and_stands_in_its_zone() -> None:
+def test_a_shield_on_google_cloud_needs_its_address_and_its_zone() -> None:
     machine, address = "gcp:compute/instance:Instance", "gcp:compute/address:Address"
     boot = {"user-data": "map http://x/ https://objects-us-east-1.s3.amazonaws.com/"}
     google = [

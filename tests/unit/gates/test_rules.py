@@ -83,7 +83,7 @@ def test_a_sole_machine_is_replaced_only_with_an_allowance() -> None:
     assert broken(given, Limits(sole_nodes=True)) == []
 
 
-def test_a_google_machine_stands_in_the_region_of_its_zone() -> None:
+def test_the_region_of_a_google_machine_is_that_of_its_zone() -> None:
     google = step("delete", GOOGLE_NODE, "jp-0", new={"zone": "asia-northeast1-b"})
     stays = step("same", GOOGLE_NODE, "jp-1", new={"zone": "asia-northeast1-c"})
     worker = step(

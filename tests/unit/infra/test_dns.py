@@ -62,7 +62,7 @@ def check_of(record: Any) -> Any:
 
 
 @pytest.mark.usefixtures("aws_cloud")
-def test_the_hostname_leads_to_the_edge_in_each_region_while_it_is_healthy() -> None:
+def test_the_hostname_resolves_to_the_edge_in_each_region_while_it_is_healthy() -> None:
     found = records()
     for place in ("us-east-1", "us-east4"):
         record = found[HOSTNAME, place]

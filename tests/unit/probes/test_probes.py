@@ -63,7 +63,7 @@ def test_the_emulated_aws_has_the_facts_and_nothing_is_left(probe: str) -> None:
 
 
 @pytest.mark.usefixtures("aws")
-def test_a_cloud_that_behaves_otherwise_fails_the_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_probe_fails_on_a_cloud_that_behaves_differently(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(S3Backend, "put_bucket_replication", lambda *given, **more: None)  # pyright: ignore[reportUnknownArgumentType, reportUnknownLambdaType]
     facts, _ = check("s3-replication-rules")
     # The third fact holds also without the emulation's checks, because moto checks the versioning of the source bucket.

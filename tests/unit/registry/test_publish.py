@@ -152,7 +152,7 @@ def test_a_version_is_never_published_with_other_bytes(network: Network, tmp_pat
     assert "description" not in network.json("npm/@acme/app/packument.json")["versions"]["1.0.0"]
 
 
-def test_latest_is_the_highest_release_whatever_came_last(network: Network, tmp_path: Path) -> None:
+def test_latest_is_the_highest_release_and_not_the_last_published(network: Network, tmp_path: Path) -> None:
     for number in ("1.10.0", "1.9.0", "2.0.0-beta.1"):
         publish(network.target, [version(tmp_path, number)])
     packument = network.json("npm/@acme/app/packument.json")

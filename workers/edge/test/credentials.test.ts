@@ -126,7 +126,7 @@ test("a session without a granted repository scope allows pulls from no reposito
   assert.equal(await statusOf("/v2/other/app/manifests/1.0", bearer(denied.access_token)), 403);
 });
 
-test("a session cannot renew itself, in whatever form it is presented", async () => {
+test("a session cannot renew itself as any form of credential", async () => {
   const { access_token: jwt } = await session("reader", "repository:acme/app:pull");
   assert.equal(await statusOf("/token", bearer(jwt)), 401);
   assert.equal(await statusOf("/token", basic(jwt)), 401);

@@ -63,7 +63,7 @@ test("after four seconds a request waits for another document, however long the 
   }
 });
 
-test("the age counts from the read of the database, whatever caches did since", async () => {
+test("the age counts from the read of the database, and not from a cache's answer", async () => {
   answer = async () => document(time - 3_900);
   assert.deepEqual(await current(), ["996100", 3_900]);
   time += 200;
@@ -72,7 +72,7 @@ test("the age counts from the read of the database, whatever caches did since", 
   assert.equal(requests, 2);
 });
 
-test("a document from a cache that is behind does not replace a later one", async () => {
+test("an older document from a cache does not replace a newer one", async () => {
   await current();
   time += 2_100;
   answer = async () => document(999_000);

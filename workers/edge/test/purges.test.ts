@@ -88,7 +88,7 @@ test("a purge of no keys, of more than 100, or of anything else is 400", async (
   assert.equal(purges.length, 1);
 });
 
-test("a purge with more bytes than 100 keys have is 413, whoever sends it", async () => {
+test("a purge with more bytes than 100 keys have is 413 with any signature", async () => {
   const large = of("k".repeat(300_000));
   for (const signed of ["", signature(large)]) assert.equal((await purge(large, signed)).status, 413);
   const stream = new Blob([of("npm/web")]).stream();

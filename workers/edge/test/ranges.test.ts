@@ -69,7 +69,7 @@ beforeEach(() => {
   stub.l1 = cacheWithoutConditions({ body: BODY });
 });
 
-test("one range of bytes is 206 with the bytes and their place", async () => {
+test("one range of bytes is 206 with the bytes and their position", async () => {
   const table: [string, string, string][] = [
     ["bytes=0-4", "01234", "bytes 0-4/100"],
     ["bytes=98-", "89", "bytes 98-99/100"],
@@ -88,7 +88,7 @@ test("one range of bytes is 206 with the bytes and their place", async () => {
   }
 });
 
-test("a range that cannot be read, and several at once, are ignored, and the tiers do not hear of them", async () => {
+test("an unreadable range and several ranges are ignored, and not sent to the tiers below", async () => {
   for (const value of [
     "bytes=0-4,10-14",
     "bytes=0-4,",
@@ -118,7 +118,7 @@ test("a range beyond the end is 416 with the size, in the ecosystem's format, an
   assert.deepEqual([blob.status, blob.headers["content-range"]], [416, "bytes */100"]);
 });
 
-test("a range beyond the end is 416 also where a tier ignores it and sends the whole, as Traffic Server does on a miss", async () => {
+test("a range beyond the end is 416 also if a tier ignores the range and sends the whole object, as Traffic Server does on a miss", async () => {
   const stored = cacheWithoutConditions({ body: BODY });
   stub.l1 = (asked, response) => {
     delete asked.headers.range;
@@ -130,21 +130,21 @@ test("a range beyond the end is 416 also where a tier ignores it and sends the w
   assert.equal(shown(await ask(range("bytes=100-", { "if-range": '"v0"' }))), whole);
 });
 
-test("of an object without bytes, no range from the front is satisfiable, and its last bytes are the whole", async () => {
+test("an empty object satisfies no range from a first byte, and a range of its last bytes is the whole object", async () => {
   stub.l1 = cacheWithoutConditions({ body: Buffer.alloc(0) });
   assert.deepEqual((await ask(range("bytes=0-"))).headers["content-range"], "bytes */0");
   assert.equal(shown(await ask(range("bytes=-5"))), "200 ");
   assert.equal(shown(await ask({})), "200 ");
 });
 
-test("a range counts for GET alone", async () => {
+test("a range is ignored for methods other than GET", async () => {
   for (const value of ["bytes=0-4", "bytes=100-"]) {
     const seen = await ask(range(value), "HEAD");
     assert.deepEqual([seen.status, seen.headers["content-length"], seen.headers["content-range"]], [200, "100", undefined]);
   }
 });
 
-test("If-Range of another version gives the whole, of this version the range, though a tier knows no If-Range", async () => {
+test("If-Range with another version returns the whole object, and with this version the range, also if a tier ignores If-Range", async () => {
   const table: [string, string][] = [
     ['"v1"', "206 01234"],
     ['"v0"', whole],
@@ -170,20 +170,20 @@ test("If-Range without a range, and on HEAD, is ignored", async () => {
   assert.equal((await ask(range("bytes=0-4", { "if-range": '"v0"' }), "HEAD")).status, 200);
 });
 
-test("a weak validator of the object never opens a range", async () => {
+test("If-Range with a weak validator returns the whole object", async () => {
   stub.l1 = cacheWithoutConditions({ body: BODY, etag: 'W/"v1"' });
   assert.equal(shown(await ask(range("bytes=0-4", { "if-range": 'W/"v1"' }))), whole);
   stub.l1 = cacheWithoutConditions({ body: BODY, date: MODIFIED }); // the Date equals Last-Modified, so Last-Modified is a weak validator
   assert.equal(shown(await ask(range("bytes=0-4", { "if-range": MODIFIED }))), whole);
 });
 
-test("a download that is resumed after the object became shorter gets the whole, not 416", async () => {
+test("a download that is resumed after the object became shorter gets the whole object, not 416", async () => {
   assert.equal(shown(await ask(range("bytes=500-", { "if-range": '"v0"' }))), whole);
   const same = await ask(range("bytes=500-", { "if-range": '"v1"' }));
   assert.deepEqual([same.status, same.headers["content-range"]], [416, "bytes */100"]);
 });
 
-test("a download that is resumed across a change is the new version whole", async () => {
+test("a download that is resumed after a change gets the whole new version", async () => {
   const [before, after] = ["a", "b"].map((letter) => Buffer.from(letter.repeat(100)));
   stub.l1 = cacheWithoutConditions({ body: before!, etag: '"before"' });
   const half = await ask(range("bytes=0-49"));
@@ -242,21 +242,21 @@ for (const knows of ["no condition", "If-None-Match and If-Modified-Since"]) {
   });
 }
 
-test("a condition decides before the range does", async () => {
+test("conditions are evaluated before the range", async () => {
   assert.equal((await ask(range("bytes=0-4", { "if-none-match": '"v1"' }))).status, 304);
   assert.equal((await ask(range("bytes=500-", { "if-none-match": '"v1"' }))).status, 304);
   assert.equal((await ask(range("bytes=500-", { "if-match": '"v0"' }))).status, 412);
   assert.equal(shown(await ask(range("bytes=0-4", { "if-match": '"v1"', "if-none-match": '"v0"' }))), "206 01234");
 });
 
-test("what is not there is 404, whatever the conditions", async () => {
+test("a missing object is 404 with any conditions", async () => {
   stub.l1 = (_, response) => response.writeHead(404).end();
   for (const headers of [{ "if-match": '"v0"' }, { "if-none-match": "*" }, range("bytes=0-4", { "if-range": '"v0"' })]) {
     assert.equal((await ask(headers)).status, 404);
   }
 });
 
-test("a document's 304 has what its 200 has: ETag, caching and Vary", async () => {
+test("a 304 response has the ETag, Cache-Control and Vary of the 200 response", async () => {
   const seen = await ask({ "if-none-match": '"v1"' }, "GET", "/npm/web");
   const { etag, vary, "cache-control": caching } = seen.headers;
   assert.deepEqual([seen.status, etag, vary, caching], [304, '"v1"', "Accept", "private, max-age=5"]);
@@ -274,7 +274,7 @@ test("an object that is stored with a content coding arrives as it is stored, wh
   }
 });
 
-test("an object without a content coding gets none on the way", async () => {
+test("an object without a content coding arrives without one", async () => {
   stub.l1 = cacheWithoutConditions({ body: BODY, headers: { "content-type": "application/json" } });
   const seen = await ask({ "accept-encoding": "gzip, br" });
   assert.deepEqual([seen.headers["content-encoding"], seen.body], [undefined, BODY]);

@@ -65,7 +65,7 @@ test("a changed token has the grants of the metadata API, although the store has
   assert.ok(apiRequests.length > 0);
 });
 
-test("a changed token is 503 while the metadata API cannot tell its grants", async () => {
+test("a changed token is 503 while the metadata API does not answer", async () => {
   grant("unclear", ["npm:*:pull"]);
   assert.equal(await status(FILE, "unclear"), 200);
   stub.apiStatus = 503;
@@ -92,7 +92,7 @@ test("a withdrawn object is 410, although the store's list lacks it", async () =
   assert.equal(await status("/npm/bad/-/bad-1.0.1.tgz", "reader"), 200);
 });
 
-test("an outage of the feed ends no grant, and withdraws no refusal that the isolate knows", async () => {
+test("during an outage of the feed, grants stay valid and known revocations stay refused", async () => {
   grant("steady", ["npm:*:pull"]);
   grant("gone", ["npm:*:pull"]);
   revocations.tokens[digestOf("gone")] = { revision: 2, revoked: true };

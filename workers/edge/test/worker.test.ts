@@ -76,7 +76,7 @@ test("the cache gets the canonical path, ranges and conditions, and nothing else
   assert.deepEqual(Object.keys(passed).filter((name) => !known.includes(name)), []);
 });
 
-test("a shield is asked for the whole object, and only a condition reaches it", async () => {
+test("a shield receives a request for the whole object, with conditions but without a range", async () => {
   grant("reader", ["npm:*:pull", "pypi:*:pull"]);
   const path = "/pypi/files/web/web-1.0-py3-none-any.whl";
   const part = await fetch(edge + path, { headers: { ...basic("reader"), range: "bytes=-2" } });

@@ -159,7 +159,7 @@ async def tiles_of(alarms: Sequence[tuple[CloudMonitoringAlarm, str]]) -> list[A
     return body(PREFIX, alarms)["mosaicLayout"]["tiles"]
 
 
-def test_the_dashboard_is_the_same_in_whatever_order_alarms_come_and_no_tile_covers_another() -> None:
+def test_the_dashboard_does_not_depend_on_the_order_of_alarms_and_no_tile_covers_another() -> None:
     many = [
         (replace(BUSY, name=f"{tier}-{number:03}", tier=tier, threshold=number % 5), f"projects/p/{tier}/{number}")
         for tier in get_args(Tier)

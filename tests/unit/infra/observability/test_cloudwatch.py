@@ -130,7 +130,7 @@ def test_the_dashboard_has_a_row_for_each_tier_with_alarms_and_metrics() -> None
     ]
 
 
-def test_the_dashboard_is_the_same_in_whatever_order_alarms_come_and_no_widget_covers_another() -> None:
+def test_the_dashboard_does_not_depend_on_the_order_of_alarms_and_no_widget_covers_another() -> None:
     many = [
         (replace(LOST, name=f"{tier}-{number:03}", tier=tier, metric=f"m{number % 5}"), f"arn:{tier}:{number}")
         for tier in get_args(Tier)

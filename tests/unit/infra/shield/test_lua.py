@@ -82,7 +82,7 @@ def test_a_machine_without_a_key_refuses_everyone_and_logs_why(
     assert "X-Cache" not in request.send_response(200, "HIT_FRESH")
 
 
-def test_a_range_counts_unless_the_copy_is_stale(shield: Script) -> None:
+def test_a_range_is_ignored_only_if_the_stored_copy_is_stale(shield: Script) -> None:
     sent = {**EDGE, "Range": "bytes=0-9"}
     assert "Range" not in shield.request(sent, uri=BLOB).look_up("HIT_STALE")
     for lookup in ("MISS", "HIT_FRESH"):
@@ -119,7 +119,7 @@ def test_each_spelling_of_a_key_becomes_one_cache_key(shield: Script, spelt: str
 
 
 @pytest.mark.parametrize("lookup", ["MISS", "HIT_STALE"])
-def test_a_fill_asks_the_origin_for_the_whole_object(shield: Script, lookup: Lookup) -> None:
+def test_a_miss_requests_the_whole_object_from_the_origin(shield: Script, lookup: Lookup) -> None:
     request = shield.request({**EDGE, "Range": "bytes=0-9"}, uri=BLOB)
     assert "Range" not in request.send_request(lookup)
 
@@ -182,7 +182,7 @@ def test_an_origin_s_refusal_is_never_stored(origin: Script, status: int) -> Non
     assert (answer.status, answer.headers.all()) == (status, {"Cache-Control": "no-store"})
 
 
-def test_a_rejected_token_of_the_machine_becomes_502_so_that_the_next_origin_is_asked(origin: Script) -> None:
+def test_a_rejected_token_of_the_machine_becomes_502_so_that_the_next_origin_is_tried(origin: Script) -> None:
     answer = origin.request().read_response(401, {"WWW-Authenticate": "Bearer"})
     assert (answer.status, answer.headers.all()) == (502, {"Cache-Control": "no-store"})
 

@@ -129,7 +129,7 @@ def test_npm_brings_what_its_registry_says_about_a_version(
     assert any(command.startswith("view") for command in npm.commands) == asks_again
 
 
-def test_a_registry_without_times_is_asked_once(npm: Npm, tmp_path: Path) -> None:
+def test_a_registry_without_times_receives_one_request(npm: Npm, tmp_path: Path) -> None:
     npm.publish("public", tmp_path / "x.tgz", "ms", "1.0.0")
     packument = json.loads(npm.answers["/public/ms"])
     del packument["time"]

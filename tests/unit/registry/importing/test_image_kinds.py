@@ -334,7 +334,7 @@ def test_referrers_that_refer_to_referrers_and_have_signatures_by_tag(
     assert_carried(network, images, signature, tag)
 
 
-def test_a_registry_that_lists_no_tags_is_asked_for_the_usual_ones(
+def test_the_usual_tags_are_requested_from_a_registry_that_lists_no_tags(
     network: Network, importing: Any, images: Images
 ) -> None:
     top = runnable(images, [{"a": "b"}])
