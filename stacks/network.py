@@ -103,6 +103,7 @@ def create_edge(stack: Stack, bundle: str, nodes: Sequence[Node], metadata_api: 
         purge_key=read_signing_key(stack.secret("purge-signing"), stack.home_region),
         metadata_api=metadata_api,
         reserved_python_names=stack.config.edge.reserved_python_names,
+        log_sampling=stack.config.edge.log_sampling,
     )
     return Edge("edge", args)
 

@@ -114,7 +114,7 @@ def _accepted(field: FieldInfo) -> str:
         return " or ".join(f"`{choice}`" for choice in get_args(annotation))
     if get_origin(annotation) is list:
         return f"list of {_LISTED[get_args(annotation)[0]]}"
-    kinds: dict[Any, str] = {bool: "`true` or `false`", int: "a whole number", str: "text"}
+    kinds: dict[Any, str] = {bool: "`true` or `false`", int: "a whole number", str: "text", float: "a number"}
     return " ".join([kinds[annotation], *limits])
 
 

@@ -51,7 +51,7 @@ class EdgeArgs:
     registry's purge requests with `purge_key`. Without a `metadata_api`, the worker accepts a new token only after its
     key-value store has an entry for the token.
     `reserved_python_names` are patterns of Python project names. A request for such a project by a token without the
-    grant gets 403 instead of 404.
+    grant gets 403 instead of 404. `log_sampling` is the fraction of requests, from 0 to 1, whose logs are kept.
     """
 
     prefix: str
@@ -64,6 +64,7 @@ class EdgeArgs:
     purge_key: pulumi.Input[str]
     metadata_api: MetadataApiBinding | None = None
     reserved_python_names: Sequence[str] = ()
+    log_sampling: float = 0.01
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ class Edge(pulumi.ComponentResource):
             content=args.bundle,
             compatibility_date=_COMPATIBILITY_DATE,
             bindings=_bindings(args, self.version, entitlements.id, certificate.id),
-            observability={"enabled": True},
+            observability={"enabled": True, "head_sampling_rate": args.log_sampling},
             cache_options={"enabled": True, "cross_version_cache": True},
             exports=_ENTRYPOINTS,
             opts=child,

@@ -222,6 +222,13 @@ class Edge(_Section):
         "which stops uv; 404 for all other names lets clients go on to their next index",
     )
 
+    log_sampling: float = Field(
+        0.01,
+        gt=0,
+        le=1,
+        description="fraction of requests whose logs Workers Logs keeps; Cloudflare bills each kept log event",
+    )
+
     zone: str = Field(
         description="an active zone of the account, on any plan, that serves this stack alone; not the stack's domain",
         json_schema_extra={"pattern": f"^{DOMAIN.pattern}$"},
