@@ -36,6 +36,6 @@ RUN --mount=type=secret,id=settings,mode=0444 --mount=type=cache,target=/tmp/dow
 
 ENV PATH=/home/edge/artifact-edge/.venv/bin:$PATH
 EXPOSE 3129
-# tini ends the zombies of the daemons, and passes the signal of `docker stop` on.
+# tini removes zombie processes, and forwards the signal of `docker stop` to the command.
 ENTRYPOINT ["tini", "--", "python", "-m", "local"]
 CMD ["serve", "--address", "0.0.0.0"]

@@ -8,7 +8,7 @@ export interface Bindings {
   ORIGIN_KEY: string;
   TOKEN_SIGNING_KEY: string;
   PURGE_KEY: string;
-  /** Identifies the bundle, as the stack output `worker_version` does. */
+  /** The version of the worker's bundle, which the stack output `worker_version` shows too. */
   VERSION: string;
   METADATA_API?: string;
   METADATA_API_KEY?: string;

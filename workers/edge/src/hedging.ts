@@ -1,14 +1,16 @@
-// Requests the same thing from several places, one after another, until one answers. The next request starts when the
-// previous one fails or takes longer than usual (a hedged request). The first answer wins, and the others are aborted.
+// Sends a request to one server, and the same request to further servers until one answers. The next request starts
+// when the previous one fails or takes longer than usual (a hedged request). The first answer is used, and the other
+// requests are aborted.
+//
 // Source: Dean and Barroso, "The Tail at Scale", Communications of the ACM 56 (2), "Hedged requests".
 
-/** One request. Each attempt is started at most once. */
+/** A request to one server. Each attempt is started at most once. */
 export interface Attempt<T> {
-  /** Sends the request. Resolves to undefined, or rejects, when the place gives no usable answer. */
+  /** Sends the request. Resolves to undefined, or rejects, when the server returns no usable answer. */
   start: (signal: AbortSignal) => Promise<T | undefined>;
   hedgeAfter: number; // milliseconds without an answer after which the next attempt starts
   limit: number; // milliseconds without an answer after which the attempt fails
-  /** Hears how the attempt ended, and after how many milliseconds. */
+  /** Is called when the attempt has ended, with its outcome and its duration in milliseconds. */
   ended: (outcome: Outcome, milliseconds: number) => void;
 }
 
@@ -29,7 +31,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** Returns the first answer, or undefined when all attempts fail. `discard` frees an answer that comes too late. */
+/** Returns the first answer, or undefined when all attempts fail. `discard` is called with each later answer. */
 export function firstAnswer<T>(
   attempts: readonly Attempt<T>[],
   discard: (answer: T) => void,

@@ -169,7 +169,7 @@ function issuerOf(bindings: Bindings, ctx: ExecutionContext): Issuer {
   return { key: bindings.TOKEN_SIGNING_KEY, service: bindings.HOSTNAME, entitlementOf: known };
 }
 
-/** Returns the sources of entitlements. Recent revocations are fetched while other work goes on. */
+/** Returns the sources of entitlements. The worker fetches recent revocations in parallel with its other requests. */
 function sourcesOf(bindings: Bindings, ctx: ExecutionContext): Sources {
   const revocations = currentRevocations(bindings, ctx).then(({ document }) => document ?? NO_REVOCATIONS);
   return { store: bindings.ENTITLEMENTS, api: metadataApiOf(bindings), revocations };

@@ -39,7 +39,7 @@ export async function queryFeed(api: MetadataApi, feed: string): Promise<Respons
     if (answer.status === 200) return answer;
     await answer.body?.cancel();
   } catch {
-    // An API that does not answer gives no document, like one that answers with an error status.
+    // If the API does not answer, the result is the same as after an error status: no document.
   }
   return undefined;
 }

@@ -1,18 +1,21 @@
-// What an isolate knows of each shield node: how long the node takes to answer, and whether it has failed. All times are
-// in milliseconds.
+// Records for each shield node, in the isolate's memory, how long the node takes to answer and whether it has failed.
+// All times are in milliseconds.
 
-export const HEDGE_FLOOR = 300; // above the budget of a fetch from the origin, 250 ms, which a hedge would only double
-export const HEDGE_CEILING = 1_000; // also in use until a node has answered often enough
+// The shortest time before a hedged request. It is longer than a normal fetch from the origin (250 ms), because a
+// hedged request would only double such a fetch.
+export const HEDGE_FLOOR = 300;
+// The longest time before a hedged request, and the time for a node that has answered too few requests.
+export const HEDGE_CEILING = 1_000;
 const LEAST_SAMPLES = 50;
-const KEPT_SAMPLES = 128; // 1 KB for each node
+const KEPT_SAMPLES = 128; // the number of response times for each node, which take 1 KB
 const FIRST_BACK_OFF = 5_000;
 const LONGEST_BACK_OFF = 60_000;
 // A node that loses so many hedged requests in a row counts as failed. A node that answers as usual loses 1 in 100.
 const LOSSES_OF_A_FAILURE = 3;
 
 interface Health {
-  failures: number; // in a row
-  losses: number; // in a row
+  failures: number; // the number of failed requests in a row
+  losses: number; // the number of lost hedged requests in a row
   retryAt: number;
   samples: number[];
 }
@@ -20,19 +23,19 @@ interface Health {
 export class NodeHealth {
   readonly #nodes = new Map<string, Health>();
 
-  /** Returns after how long without an answer of the node to ask another one: the 99th percentile of its last answers. */
+  /** Returns how long to wait for the node's answer before a hedged request: the 99th percentile of its last answers. */
   hedgeAfter(node: string): number {
     const samples = this.#nodes.get(node)?.samples ?? [];
     if (samples.length < LEAST_SAMPLES) return HEDGE_CEILING;
     return Math.min(HEDGE_CEILING, Math.max(HEDGE_FLOOR, percentile(samples, 0.99)));
   }
 
-  /** Returns whether the node has failed and is not to be tried before others yet. */
+  /** Returns whether the node has failed, so that other nodes are tried before it until its back-off ends. */
   isBackedOff(node: string, now: number): boolean {
     return (this.#nodes.get(node)?.retryAt ?? 0) > now;
   }
 
-  /** Notes a request to the node. After a failure, only one request tries the node when its back-off ends. */
+  /** Records that a request to the node starts. After a back-off has ended, only one request tries the node. */
   started(node: string, now: number): void {
     const health = this.#of(node);
     if (health.failures > 0 && health.retryAt <= now) health.retryAt = now + backOff(health.failures);
@@ -51,7 +54,7 @@ export class NodeHealth {
     health.retryAt = now + backOff(health.failures);
   }
 
-  /** Notes that another node answered first, while this one had not answered for some milliseconds. */
+  /** Records that another node answered first, after this node had not answered for some milliseconds. */
   lost(node: string, milliseconds: number, now: number): void {
     if (milliseconds < this.hedgeAfter(node)) return; // the node had no more time than it usually needs
     const health = this.#of(node);
@@ -67,7 +70,7 @@ export class NodeHealth {
   }
 }
 
-/** Returns how long a node with so many failures in a row is tried only after others: 5 s, 10 s, and so on up to 60 s. */
+/** Returns the back-off of a node after this number of failures in a row: 5 s, 10 s, and so on up to 60 s. */
 function backOff(failures: number): number {
   return Math.min(LONGEST_BACK_OFF, FIRST_BACK_OFF * 2 ** (failures - 1));
 }
@@ -77,7 +80,7 @@ function sample(health: Health, milliseconds: number): void {
   if (health.samples.length > KEPT_SAMPLES) health.samples.shift();
 }
 
-/** Returns the smallest sample that at least this part of the samples does not exceed. */
+/** Returns a percentile of the samples by the nearest-rank method. `part` is 0.99 for the 99th percentile. */
 function percentile(samples: readonly number[], part: number): number {
   const sorted = [...samples].sort((a, b) => a - b);
   return sorted[Math.ceil(part * sorted.length) - 1] ?? 0;

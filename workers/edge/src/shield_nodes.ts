@@ -8,8 +8,8 @@ import { NodeHealth } from "./node_health";
 import { attempted, candidates, type Place, type Shield } from "./shields";
 
 const FIRST_BYTE_MILLISECONDS = 2_000; // the longest wait for the first byte of a node
-// The longest wait for the last node: there is no other one to ask, so a late answer is better than an error. It is
-// shorter than the timeout of pip, 15 s.
+// The longest wait for the first byte of the last node. The worker waits longer for this node, because a late answer is
+// better than an error. The wait is shorter than pip's timeout of 15 s.
 const LAST_FIRST_BYTE_MILLISECONDS = 10_000;
 
 const health = new NodeHealth();

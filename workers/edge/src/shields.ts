@@ -33,8 +33,9 @@ export function candidates(shields: readonly Shield[], key: string, place: Place
 }
 
 /**
- * Returns the nodes to ask for an object, at most three of all nodes in their order. Nodes that have failed come last.
- * The third one is in another region than the first, so that a client gets the object while a whole region fails.
+ * Returns the nodes that receive a request for an object: at most three of `order`, in the same order. Nodes that have
+ * failed come last. The third node is in another region than the first, so that a client gets the object while a whole
+ * region fails.
  */
 export function attempted(order: readonly Shield[], isBackedOff: (node: Shield) => boolean): Shield[] {
   const usable = order.filter((node) => !isBackedOff(node));
