@@ -4,7 +4,7 @@ local TOKEN = '/run/artifact-edge/gcs_token'
 
 local bearer, token_read = nil, 0
 
--- A token is valid for an hour and is renewed each minute. Reading it each second avoids reloads.
+-- fetch-secrets renews the token each minute, so this script reads the file again after a second.
 local function authorize()
   if ts.now() - token_read > 1 then
     local file = io.open(TOKEN)
@@ -12,7 +12,7 @@ local function authorize()
     bearer, token_read = token and 'Bearer ' .. token, ts.now()
     if file then file:close() end
   end
-  -- Only the request to the origin has the token; the logged request, and the cache's, do not.
+  -- Only the request to the origin has the token, and not the logged request or the cached object.
   ts.server_request.header['Authorization'] = bearer
   return 0
 end

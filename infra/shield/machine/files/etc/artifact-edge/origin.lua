@@ -15,8 +15,8 @@ local function strip()
   for name in pairs(response.get_headers()) do
     if not PASSED_ON[name:lower()] then response.header[name] = nil end
   end
-  -- Errors are never stored, because the next publish may add the object.
-  -- 401 concerns this machine's token, not the client. With 502 the cache tries the next origin.
+  -- Errors are never stored, because the next publish may add the object. 401 means that the origin refuses this
+  -- machine's token, not the client's. After 502, the cache tries the next origin.
   if response.get_status() == 401 then response.set_status(502) end
   if response.get_status() >= 400 then response.header['Cache-Control'] = 'no-store' end
   return 0

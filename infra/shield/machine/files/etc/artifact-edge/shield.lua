@@ -16,7 +16,7 @@ local FROM_EDGE = set 'host range if-none-match if-modified-since connection con
 
 local key_digest, key_read = nil, 0
 
--- The key changes while the machine runs. Reading it each second avoids reloads.
+-- The key can change while the machine runs, so this script reads the file again after a second.
 local function expected_digest()
   if ts.now() - key_read > 1 then
     local file = assert(io.open(KEY))
