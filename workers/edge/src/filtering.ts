@@ -1,0 +1,101 @@
+// Decides by the edge policy which artifacts clients may have. A decision depends on the artifact and the time, and on
+// nothing of the client, so all clients can share what is filtered.
+
+import { satisfies, valid } from "@renovatebot/pep440";
+import parseVersion from "semver/functions/parse";
+
+import { matches } from "./grants";
+import type { Policy, Rule } from "./policy";
+import type { Ecosystem } from "./routes";
+
+/** A property of an artifact: undefined when the edge does not know it, null when the artifact has no such property. */
+export type Property<T> = T | undefined | null;
+
+/** What the edge knows about a version of a package, a file, a tag of an image, a manifest or a layer. */
+export interface Artifact {
+  version: Property<string>;
+  tag: Property<string>;
+  /** The digests of the artifact's content, in the form that the ecosystem's rules use. */
+  digests: Property<readonly string[]>;
+  /** When the artifact was published, in milliseconds since 1970. */
+  published: Property<number>;
+}
+
+const DAY_MILLISECONDS = 86_400_000;
+const REMEMBERED_PACKAGES = 2_000; // a look through 1,000 rules takes half a millisecond
+
+const rulesByPackage = new WeakMap<Policy, Map<string, readonly Rule[]>>();
+
+/** Returns the rules that may decide about a package's artifacts, in their order. Remembers them for some packages. */
+export function rulesFor(policy: Policy, ecosystem: Ecosystem, name: string): readonly Rule[] {
+  const known = rulesByPackage.get(policy) ?? new Map<string, readonly Rule[]>();
+  rulesByPackage.set(policy, known);
+  const key = `${ecosystem}:${name}`;
+  const found = known.get(key) ?? rulesAmong(policy, ecosystem, name);
+  if (!known.has(key) && known.size >= REMEMBERED_PACKAGES) known.delete(known.keys().next().value ?? "");
+  known.set(key, found);
+  return found;
+}
+
+function rulesAmong(policy: Policy, ecosystem: Ecosystem, name: string): readonly Rule[] {
+  const found: Rule[] = [];
+  for (const rule of policy.rules) {
+    if (rule.ecosystem !== undefined && rule.ecosystem !== ecosystem) continue;
+    if (!rule.packages.some((pattern) => matches(pattern, name))) continue;
+    found.push(rule);
+    if (isUnconditional(rule)) break;
+  }
+  // Rules that only allow do what no rule does.
+  return found.some(({ action }) => action === "deny") ? found : [];
+}
+
+/** Returns the rule that refuses each artifact of a package, or undefined when the rules may allow one. */
+export function refusingAll(rules: readonly Rule[]): Rule | undefined {
+  const first = rules.find((rule) => rule.action === "allow" || isUnconditional(rule));
+  return first?.action === "deny" ? first : undefined;
+}
+
+/** Returns the rule that refuses the artifact at the time `now`, or undefined when the artifact is allowed. */
+export function refusing(rules: readonly Rule[], artifact: Artifact, now: number): Rule | undefined {
+  const first = rules.find((rule) => isMatch(rule, artifact, now));
+  return first?.action === "deny" ? first : undefined;
+}
+
+function isUnconditional({ versions, tags, digests, youngerThanDays }: Rule): boolean {
+  return versions === undefined && tags === undefined && digests === undefined && youngerThanDays === undefined;
+}
+
+/**
+ * Returns whether the rule decides about the artifact. When the edge does not know a property, a deny rule about it
+ * matches and an allow rule does not. When the artifact has no such property, the reverse holds: a rule about tags
+ * neither refuses a layer, nor does an allow list of tags refuse the layers of the allowed images.
+ */
+function isMatch(rule: Rule, artifact: Artifact, now: number): boolean {
+  const verdicts = [
+    verdict(rule.versions, artifact.version, isInRange),
+    verdict(rule.tags, artifact.tag, (patterns, tag) => patterns.some((pattern) => matches(pattern, tag))),
+    verdict(rule.digests, artifact.digests, (digests, of) => of.some((digest) => digests.has(digest))),
+    verdict(rule.youngerThanDays, artifact.published, (days, published) => now - published < days * DAY_MILLISECONDS),
+  ];
+  if (verdicts.includes(false)) return false;
+  if (verdicts.includes(null)) return rule.action === "allow";
+  return !verdicts.includes(undefined) || rule.action === "deny";
+}
+
+function verdict<C, T extends string | number | readonly string[]>(
+  condition: C | undefined,
+  property: Property<T>,
+  holds: (condition: C, property: T) => boolean | undefined,
+): Property<boolean> {
+  if (condition === undefined) return true;
+  return property === undefined || property === null ? property : holds(condition, property);
+}
+
+/** Returns whether the range includes the version, or undefined for a text that is no version of the ecosystem. */
+function isInRange(range: NonNullable<Rule["versions"]>, version: string): boolean | undefined {
+  if (typeof range === "string") {
+    return valid(version) === null ? undefined : satisfies(version, range, { prereleases: true });
+  }
+  const parsed = parseVersion(version);
+  return parsed === null ? undefined : range.test(parsed);
+}

@@ -1,0 +1,164 @@
+// Unit tests: the worker accepts the policies that the registry's commands accept, and decides by the first rule that
+// matches.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import fc from "fast-check";
+
+import { type Artifact, refusing, refusingAll, rulesFor } from "../src/filtering";
+import { InvalidPolicy, parsePolicy } from "../src/policy";
+import type { Ecosystem } from "../src/routes";
+import documents from "./policy_documents.json";
+
+const DAY = 86_400_000;
+const NOW = Date.parse("2026-11-26T12:00:00Z");
+const SHA512 = `sha512-${"A".repeat(86)}==`;
+const SHA256 = `sha256:${"ab".repeat(32)}`;
+const OLD: Artifact = { version: null, tag: null, digests: [], published: 0 };
+
+type Given = Record<string, unknown>;
+
+/** Returns the name of the rule that refuses an artifact, or an empty text. */
+function refusal(rules: Given[], ecosystem: Ecosystem, name: string, artifact: Partial<Artifact>, now = NOW): string {
+  const named = rules.map((rule, index) => ({ name: `rule-${index}`, action: "deny", packages: ["*"], ...rule }));
+  const found = rulesFor(parsePolicy(JSON.stringify({ format: 1, rules: named })), ecosystem, name);
+  return (refusingAll(found) ?? refusing(found, { ...OLD, ...artifact }, now))?.name ?? "";
+}
+
+const npm = (versions: string, version: string): string =>
+  refusal([{ ecosystem: "npm", packages: ["web"], versions }], "npm", "web", { version });
+const python = (versions: string, version: string): string =>
+  refusal([{ ecosystem: "pypi", packages: ["web"], versions }], "pypi", "web", { version });
+
+test("the worker accepts the documents that the registry's commands accept", () => {
+  assert.ok(documents.length > 80);
+  for (const { document, mistake } of documents) {
+    const parse = (): unknown => parsePolicy(JSON.stringify(document));
+    if (mistake === null) assert.doesNotThrow(parse, JSON.stringify(document));
+    else assert.throws(parse, InvalidPolicy, JSON.stringify(document));
+  }
+  assert.throws(() => parsePolicy("{"), InvalidPolicy);
+});
+
+test("npm ranges include pre-releases", () => {
+  for (const [range, version] of [["<1.3.0", "1.2.9"], [">=1.0.0 <2", "1.5.0-beta.1"], ["^1.2", "1.9.0"], ["1.2.3 || 2.x", "2.0.1"]]) {
+    assert.equal(npm(range!, version!), "rule-0", `${range} ${version}`);
+  }
+  for (const [range, version] of [["<1.3.0", "1.3.0"], ["^1.2", "2.0.0-0"], ["1.2.3", "1.2.4"]]) {
+    assert.equal(npm(range!, version!), "", `${range} ${version}`);
+  }
+});
+
+test("Python specifiers include pre-releases", () => {
+  for (const [range, version] of [["<1.3", "1.2.9"], [">=1.0,<2", "1.5rc1"], ["==1.4.*", "1.4.7"], ["==1.0", "1.0.0"], ["~=2.2", "2.9"]]) {
+    assert.equal(python(range!, version!), "rule-0", `${range} ${version}`);
+  }
+  for (const [range, version] of [["<1.3", "1.3"], ["<2", "2.0rc1"], ["!=1.0", "1.0.0"], ["==1.0", "1.0.post1"]]) {
+    assert.equal(python(range!, version!), "", `${range} ${version}`);
+  }
+});
+
+test("the first rule that matches decides", () => {
+  const approved = { action: "allow", ecosystem: "npm", packages: ["web"], versions: "1.0.0" };
+  const age = { younger_than_days: 7 };
+  const young = { published: NOW - 6 * DAY };
+  assert.equal(refusal([approved, age], "npm", "web", { version: "1.0.0", ...young }), "");
+  assert.equal(refusal([approved, age], "npm", "web", { version: "1.0.1", ...young }), "rule-1");
+  assert.equal(refusal([age, approved], "npm", "web", { version: "1.0.0", ...young }), "rule-0");
+  assert.equal(refusal([approved, age], "pypi", "web", { version: "1.0.0", ...young }), "rule-1");
+});
+
+test("an allow list refuses all other packages, and all other versions of the listed ones", () => {
+  const list = [{ action: "allow", ecosystem: "npm", packages: ["@acme/*"] }, { action: "allow", ecosystem: "npm", packages: ["web"], versions: "^1" }, {}];
+  assert.equal(refusal(list, "npm", "@acme/any", { version: "9.0.0" }), "");
+  assert.equal(refusal(list, "npm", "web", { version: "1.2.0" }), "");
+  assert.equal(refusal(list, "npm", "web", { version: "2.0.0" }), "rule-2");
+  assert.equal(refusal(list, "npm", "other", { version: "1.2.0" }), "rule-2");
+  assert.equal(refusal(list, "pypi", "web", { version: "1.2.0" }), "rule-2");
+});
+
+test("an artifact becomes allowed at the age of the rule", () => {
+  const rules = [{ younger_than_days: 7 }];
+  const published = NOW - 7 * DAY;
+  assert.equal(refusal(rules, "npm", "web", { published }, NOW - 1), "rule-0");
+  assert.equal(refusal(rules, "npm", "web", { published }, NOW), "");
+});
+
+test("a digest identifies an artifact of any version", () => {
+  assert.equal(refusal([{ ecosystem: "npm", digests: [SHA512] }], "npm", "web", { digests: ["sha512-x", SHA512] }), "rule-0");
+  assert.equal(refusal([{ ecosystem: "npm", digests: [SHA512] }], "npm", "web", { digests: ["sha512-x"] }), "");
+  assert.equal(refusal([{ ecosystem: "oci", digests: [SHA256] }], "oci", "acme/app", { digests: [SHA256] }), "rule-0");
+});
+
+test("what the edge does not know about an artifact counts against the artifact", () => {
+  const unknown = { version: undefined, tag: undefined, digests: undefined, published: undefined };
+  for (const rule of [{ versions: "<1" }, { digests: [SHA512] }, { younger_than_days: 7 }]) {
+    assert.equal(refusal([{ ecosystem: "npm", ...rule }], "npm", "web", unknown), "rule-0");
+  }
+  assert.equal(refusal([{ action: "allow", ecosystem: "npm", versions: "<1" }, {}], "npm", "web", unknown), "rule-1");
+  assert.equal(npm("<1.0.0", "no version"), "rule-0");
+  assert.equal(python("<1", "no version"), "rule-0");
+});
+
+test("rules about tags and ages do not concern the layers of images", () => {
+  const layer = { version: null, tag: null, digests: [SHA256], published: null };
+  const tags = { ecosystem: "oci", tags: ["1.*"] };
+  assert.equal(refusal([tags], "oci", "acme/app", layer), "");
+  assert.equal(refusal([{ younger_than_days: 7 }], "oci", "acme/app", layer), "");
+  assert.equal(refusal([{ ...tags, action: "allow" }, {}], "oci", "acme/app", layer), "");
+  assert.equal(refusal([{ ...tags, action: "allow" }, {}], "oci", "acme/app", { tag: "2.0" }), "rule-1");
+});
+
+const VERSION = fc.tuple(fc.nat(3), fc.nat(3), fc.nat(3), fc.constantFrom("", "-beta.1")).map(([a, b, c, d]) => `${a}.${b}.${c}${d}`);
+const RULE = fc.record(
+  {
+    action: fc.constantFrom("allow", "deny"),
+    ecosystem: fc.constant("npm"),
+    packages: fc.array(fc.constantFrom("*", "web", "@acme/*", "w*"), { minLength: 1, maxLength: 2 }),
+    versions: fc.tuple(fc.constantFrom("<", ">=", "=", "^"), VERSION).map((parts) => parts.join("")),
+    digests: fc.constant([SHA512]),
+  },
+  { requiredKeys: ["action", "ecosystem", "packages"] },
+);
+const ARTIFACT = fc.record({
+  version: fc.option(VERSION, { nil: undefined }),
+  tag: fc.constant(null),
+  digests: fc.option(fc.constantFrom([], [SHA512]), { nil: undefined }),
+  published: fc.option(fc.integer({ min: NOW - 20 * DAY, max: NOW }), { nil: undefined }),
+});
+const NAME = fc.constantFrom("web", "@acme/web", "other");
+
+test("any text is a policy or an invalid policy", () => {
+  const texts = fc.oneof(fc.json(), fc.string(), fc.array(fc.oneof(RULE, fc.object())).map((rules) => JSON.stringify({ format: 1, rules })));
+  fc.assert(fc.property(texts, (text) => {
+    try {
+      parsePolicy(text);
+    } catch (error) {
+      assert.ok(error instanceof InvalidPolicy, String(error));
+    }
+  }), { numRuns: 5_000 });
+});
+
+test("a deny rule in front refuses more, and an allow rule in front refuses less", () => {
+  fc.assert(fc.property(fc.array(RULE), RULE, NAME, ARTIFACT, (rules, first, name, artifact) => {
+    const before = refusal(rules, "npm", name, artifact) !== "";
+    const after = refusal([first, ...rules], "npm", name, artifact) !== "";
+    if (first.action === "deny") assert.ok(after || !before);
+    else assert.ok(!after || before);
+  }), { numRuns: 10_000 });
+});
+
+test("an age rule never refuses later what it allowed before", () => {
+  fc.assert(fc.property(fc.array(RULE), ARTIFACT, fc.integer({ min: 1, max: 20 }), fc.nat(20 * DAY), (rules, artifact, days, later) => {
+    const aged = [...rules, { younger_than_days: days }];
+    if (refusal(aged, "npm", "web", artifact) === "") assert.equal(refusal(aged, "npm", "web", artifact, NOW + later), "");
+  }), { numRuns: 10_000 });
+});
+
+test("a policy that names other packages does not decide", () => {
+  fc.assert(fc.property(fc.array(RULE), ARTIFACT, (rules, artifact) => {
+    const others = rules.map((rule) => ({ ...rule, packages: ["@other/*"] }));
+    assert.equal(refusal(others, "npm", "web", artifact), "");
+  }));
+});
