@@ -120,7 +120,7 @@ class LambdaMetadataApi(pulumi.ComponentResource):
                 secret_region=args.secret_region,
                 rights=[
                     pulumi.Output.from_input(source.table_arn).apply(permissions.read_tokens),
-                    pulumi.Output.from_input(source.table_arn).apply(permissions.read_revocations),
+                    pulumi.Output.from_input(source.table_arn).apply(permissions.read_feeds),
                 ],
                 timeout=_API_TIMEOUT,
                 reserved=_INSTANCES,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contract import revocations, tokens
+from contract import edge_policies, revocations, tokens
 from infra.iam import Condition, Statement, allow
 
 _STREAM_ACTIONS = (
@@ -37,14 +37,15 @@ def read_tokens(table_arn: str) -> Statement:
     return allow(["dynamodb:GetItem"], table_arn, sid="Tokens", condition=_in_partition(tokens.PARTITION))
 
 
-def read_revocations(table_arn: str) -> Statement:
-    """Returns the permission to query the DynamoDB partition that holds recent revocations and withdrawals."""
-    return allow(["dynamodb:Query"], table_arn, sid="Revocations", condition=_in_partition(revocations.PARTITION))
+def read_feeds(table_arn: str) -> Statement:
+    """Returns the permission to query the DynamoDB partitions of which the metadata API makes feeds for the edge."""
+    condition = _in_partition(revocations.PARTITION, edge_policies.PARTITION)
+    return allow(["dynamodb:Query"], table_arn, sid="Feeds", condition=condition)
 
 
-def _in_partition(partition: str) -> Condition:
-    """Returns the condition that limits a permission to one partition of a table.
+def _in_partition(*partitions: str) -> Condition:
+    """Returns the condition that limits a permission to some partitions of a table.
 
     Source: DynamoDB Developer Guide, "Using conditions": LeadingKeys.
     """
-    return {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [partition]}}
+    return {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": list(partitions)}}

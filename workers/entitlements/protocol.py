@@ -1,7 +1,7 @@
 """The requests of the edge to the metadata API, and the answers, independent of cloud and database.
 
     POST /   {"digest": "<sha256 hex>"}        a look-up of a token (lookup.py)
-    POST /   {"feed": "revocations"}           a feed (revocations.py)
+    POST /   {"feed": "<name>"}                a feed (revocations.py, policies.py)
     x-artifact-edge-signature: t=<seconds since 1970>,v1=<HMAC-SHA256 of "<t>.<body>", hex>
 
 The status is 403 for an invalid signature, and 400 for another body. It is 503 if the database does not answer. The

@@ -117,12 +117,12 @@ def test_each_function_has_only_the_permissions_it_needs() -> None:
     }
     assert {sid: statement["Action"] for sid, statement in api.items()} == {
         "Tokens": ["dynamodb:GetItem"],
-        "Revocations": ["dynamodb:Query"],
+        "Feeds": ["dynamodb:Query"],
         "Secrets": ["secretsmanager:GetSecretValue"],
         "Log": ["logs:CreateLogStream", "logs:PutLogEvents"],
     }
-    for sid, partition in (("Tokens", "tokens"), ("Revocations", "revocations")):
-        assert api[sid]["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [partition]}}
+    for sid, partitions in (("Tokens", ["tokens"]), ("Feeds", ["revocations", "edge-policy"])):
+        assert api[sid]["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": partitions}}
     assert consumer["Secrets"]["Resource"][0].endswith(":secret:test/edge-kv-??????")
     assert api["Secrets"]["Resource"] == [
         "arn:aws:secretsmanager:us-east-1:123456789012:secret:test/metadata-api-??????"

@@ -48,13 +48,16 @@ def test_the_same_sources_give_the_same_bytes() -> None:
 def test_each_function_contains_only_its_imports() -> None:
     assert names(pack(ROOT, "workers.entitlements.api")) == [
         "contract/__init__.py",
+        "contract/edge_policies.py",
         "contract/revocations.py",
         "contract/tokens.py",
         "workers/cloud.py",
         "workers/entitlements/__init__.py",
         "workers/entitlements/api.py",
         "workers/entitlements/endpoint.py",
+        "workers/entitlements/feed.py",
         "workers/entitlements/lookup.py",
+        "workers/entitlements/policies.py",
         "workers/entitlements/protocol.py",
         "workers/entitlements/revocations.py",
     ]

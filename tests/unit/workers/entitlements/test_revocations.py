@@ -24,8 +24,9 @@ from tests.support.packages import tarball
 from tests.support.registry import Network, network
 from workers.entitlements import api
 from workers.entitlements.endpoint import Endpoint
+from workers.entitlements.feed import REUSED_SECONDS
 from workers.entitlements.protocol import SIGNATURE_HEADER, DatabaseUnavailable
-from workers.entitlements.revocations import REUSED_SECONDS, RevocationsFeed
+from workers.entitlements.revocations import revocations_feed
 
 __all__ = ["network"]
 
@@ -162,7 +163,7 @@ class Counted:
 
 
 def test_an_instance_reads_the_database_once_for_requests_that_come_together() -> None:
-    database, feed = Counted(), RevocationsFeed()
+    database, feed = Counted(), revocations_feed()
     documents = [feed.answer(database, 1000 + after).body for after in (0, REUSED_SECONDS / 2, REUSED_SECONDS)]
     assert (database.reads, len(set(documents))) == (1, 1)
     later = json.loads(feed.answer(database, 1001).body)
@@ -170,7 +171,7 @@ def test_an_instance_reads_the_database_once_for_requests_that_come_together() -
 
 
 def test_a_feed_that_cannot_be_read_is_unavailable_and_never_an_old_one() -> None:
-    database, feed = Counted(), RevocationsFeed()
+    database, feed = Counted(), revocations_feed()
     assert feed.answer(database, 1000).status == 200
     database.works = False
     assert feed.answer(database, 1001).status == 503

@@ -1,0 +1,51 @@
+"""A feed of the metadata API: a small document that the edge reads every few seconds.
+
+The module is independent of cloud and database.
+
+The response contains the document. The edge's cache keeps the document for a lifetime of seconds, so that each PoP
+requests it at most once in this time.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from contract.revocations import LIFETIME_SECONDS
+from workers.entitlements.protocol import Answer, Database, DatabaseUnavailable, refusal
+
+# How long an instance reuses a document that it has read, so that the number of reads does not grow with the number of
+# PoPs.
+REUSED_SECONDS = 0.5
+
+_log = logging.getLogger(__name__)
+
+
+class Feed:
+    """Answers requests for one feed in one instance of the metadata API. Several threads may call `answer` at once, but
+    only one of them reads the database.
+
+    `render` reads the database and returns the document. Its argument is the time before the read, so that the edge
+    never assumes too low an age. If the API fails, the edge's cache may serve a stale document for `usable` seconds.
+    """
+
+    def __init__(self, render: Callable[[Database, float], str], usable: int) -> None:
+        self._render = render
+        self._caching = f"public, max-age={LIFETIME_SECONDS}, stale-if-error={usable}"
+        self._lock = threading.Lock()
+        self._read = float("-inf")
+        self._document = ""
+
+    def answer(self, database: Database, now: float) -> Answer:
+        """Returns the feed document. `now` is the current time in seconds since 1970."""
+        try:
+            with self._lock:
+                if now - self._read > REUSED_SECONDS:
+                    self._document = self._render(database, now)
+                    self._read = now
+                document = self._document
+        except DatabaseUnavailable as error:
+            _log.error("the metadata database does not answer: %s", error)
+            return refusal(503, "the metadata database does not answer", {"retry-after": "1"})
+        return Answer(200, document, {"content-type": "application/json", "cache-control": self._caching})

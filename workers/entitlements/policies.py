@@ -1,0 +1,22 @@
+"""The metadata API's feed of edge policies (contract/edge_policies.py)."""
+
+from __future__ import annotations
+
+import json
+
+from contract.edge_policies import BEFORE, PARTITION, feed_document
+from workers.entitlements.feed import Feed
+from workers.entitlements.protocol import Database
+
+# The edge may use a stale document for a day, because an old policy is better than none.
+_USABLE_SECONDS = 86_400
+
+
+def policies_feed() -> Feed:
+    """Returns the feed for one instance of the metadata API."""
+    return Feed(_document, _USABLE_SECONDS)
+
+
+def _document(database: Database, now: float) -> str:
+    items = list(database.documents(PARTITION, BEFORE))
+    return feed_document(json.loads(items[0]) if items else None, now)
