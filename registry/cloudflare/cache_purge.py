@@ -87,12 +87,14 @@ class CloudflareEdge:
     def purge(self, keys: Sequence[str]) -> None:
         self.purges.purge(keys)
 
-    def refuse(self, keys: Sequence[str]) -> None:
+    def write_entry(self, name: str, value: bytes) -> None:
+        """Writes one entry of the key-value store. Raises CloudflareError."""
         namespace = f"/accounts/{self.account_id}/storage/kv/namespaces/{self.namespace_id}"
+        self.entries.send("PUT", f"{namespace}/values/{name}", value, "application/octet-stream")
+
+    def refuse(self, keys: Sequence[str]) -> None:
         try:
-            self.entries.send(
-                "PUT", f"{namespace}/values/{WITHDRAWN}", withdrawn_entry(keys), "application/octet-stream"
-            )
+            self.write_entry(WITHDRAWN, withdrawn_entry(keys))
         except CloudflareError as error:
             raise RegistryError(f"the quarantine list at the edge was not updated: {error}") from None
 

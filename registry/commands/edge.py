@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from registry import RegistryError
+from registry.commands import Outputs, Principal
+
+if TYPE_CHECKING:
+    from registry.edge_policy.versions import Changed
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 policy_app = typer.Typer(no_args_is_help=True, help="The edge policy: which packages and versions the edge refuses.")
@@ -34,6 +39,85 @@ def check(document: Document) -> None:
 
     policy = parsed(_text(document), str(document))
     print(f"{document}: valid; number of rules: {len(policy.rules)}")
+
+
+@policy_app.command()
+def put(
+    document: Document,
+    stack_outputs: Outputs,
+    replaces: Annotated[
+        int, typer.Option(min=0, help="version of the policy that you changed, as `get` prints; 0 for the first policy")
+    ] = 0,
+    principal: Principal = "",
+) -> None:
+    """Put a policy in force at the whole edge, within 5 seconds. Refuse if another version is in force by now."""
+    from registry import caller
+    from registry.edge_policy import versions
+    from registry.edge_policy.document import parsed
+    from registry.target import read_target
+
+    policy = parsed(_text(document), str(document))
+    target = read_target(stack_outputs)
+    _report(versions.put(target, caller.by(target, "edge policy put", principal), policy, replaces))
+
+
+@policy_app.command()
+def get(
+    stack_outputs: Outputs,
+    version: Annotated[int, typer.Option(min=0, help="number of an earlier version; 0 for the one in force")] = 0,
+) -> None:
+    """Print a policy document to standard output, and its version to standard error."""
+    from registry.edge_policy import versions
+    from registry.target import read_target
+
+    target = read_target(stack_outputs)
+    found = versions.version(target, version) if version else versions.current(target)
+    if found is None:
+        raise RegistryError("there is no edge policy yet; put one: python -m registry edge policy put")
+    print(json.dumps(json.loads(found.text), indent=2, ensure_ascii=False))
+    print(f"version {found.number}, by {found.by.principal} at {found.at}", file=sys.stderr)
+
+
+@policy_app.command()
+def history(stack_outputs: Outputs) -> None:
+    """List all versions: number, time, principal, the identity verified by the cloud, and what changed."""
+    from registry.edge_policy import versions
+    from registry.target import read_target
+
+    for found in versions.history(read_target(stack_outputs)):
+        known = f" ({found.by.caller})" if found.by.caller else ""
+        rules = len(json.loads(found.text)["rules"])
+        restored = f", restores version {found.restores}" if found.restores else ""
+        print(f"{found.number}  {found.at}  {found.by.principal}{known}  rules: {rules}{restored}")
+
+
+@policy_app.command()
+def rollback(
+    stack_outputs: Outputs,
+    version: Annotated[
+        int, typer.Option(min=0, help="number of the version to restore; 0 for the one before the one in force")
+    ] = 0,
+    principal: Principal = "",
+) -> None:
+    """Put an earlier version in force again, as a new version."""
+    from registry import caller
+    from registry.edge_policy import versions
+    from registry.target import read_target
+
+    target = read_target(stack_outputs)
+    _report(versions.rollback(target, caller.by(target, "edge policy rollback", principal), version))
+
+
+def _report(changed: Changed) -> None:
+    version = changed.version
+    restored = f", which restores version {version.restores}" if changed.new and version.restores else ""
+    print(f"{'in force' if changed.new else 'already in force'}: version {version.number}{restored}")
+    if changed.edge_error:
+        print(
+            f"warning: the edge's key-value store could not be updated: {changed.edge_error}; the metadata API names "
+            "the policy to the edge, but repeat the command before that API may be down",
+            file=sys.stderr,
+        )
 
 
 def _text(document: Path) -> str:

@@ -35,7 +35,7 @@ class OciRepository:
         return f"oci#{self.name}"
 
     def documents(self, known: Known, touched: Collection[str], url: str, read: Reader) -> Sequence[Document]:
-        """Renders the repository's documents: changed tags, the tag list, and the referrers of affected manifests."""
+        """Renders the changed tags, the tag list, the contents, and the lists of referrers of affected manifests."""
         manifests, tags = known.of_kind("manifest"), listed_tags(known)
         renewed, referred = set[str](), set[str]()
         for kind, name in (fact.split("#", 1) for fact in touched):
@@ -49,6 +49,7 @@ class OciRepository:
         return [
             *(self._tag(tag, tags.get(tag, ""), manifests, read) for tag in sorted(renewed)),
             Document(f"oci/taglists/{self.name}/list.json", "application/json", json.dumps(listed).encode()),
+            self._contents(known),
             *(self._referrers(digest, known) for digest in sorted(referred)),
         ]
 
@@ -57,6 +58,15 @@ class OciRepository:
         if not digest:
             return Document(key, "", None)
         return Document(key, manifests[digest]["mediaType"], read(manifest_key(self.name, digest)), digest)
+
+    def _contents(self, known: Known) -> Document:
+        """Renders the digest of each tag and the time of publication of each manifest, for the edge policy.
+
+        No client reads this document.
+        """
+        times = {digest: known.written[f"manifest#{digest}"] for digest in listed_manifests(known)}
+        contents = {"tags": listed_tags(known), "manifests": times}
+        return Document(f"oci/taglists/{self.name}/contents.json", "application/json", json.dumps(contents).encode())
 
     def _referrers(self, digest: str, known: Known) -> Document:
         """Renders the referrers of the manifest `digest`: an image index of the manifests with that `subject`."""

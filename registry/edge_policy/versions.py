@@ -1,0 +1,185 @@
+"""The versions of a stack's edge policy: what is in force, what was before, and who changed it.
+
+A change first writes the policy as an object to the origin. The transaction that makes it current also writes the
+version's record and an audit entry. The metadata API then names the policy to the edge; an entry in Workers KV does so
+where that API does not answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from contract.edge_policies import CURRENT, ENTRY, KNOWN, PARTITION, encode_entry, object_key
+from registry import RegistryError
+from registry.catalog import audit
+from registry.catalog.artifact import Blob
+from registry.catalog.audit import By
+from registry.clock import now
+from registry.cloudflare.api import CloudflareError
+from registry.edge_policy.document import Policy, parsed
+from registry.metadata import Absent, Conflict, Item, Put, Unchanged
+from registry.target import Target
+
+# The partition of the metadata database with one item for each version.
+VERSIONS = "edge-policy-versions"
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of the edge policy. `text` is the document. `restores` is the version that a rollback restored, or 0.
+
+    `at` is the time of the change (ISO 8601, UTC). `replaces` is the version before, or 0.
+    """
+
+    number: int
+    text: str
+    digest: str
+    by: By
+    at: str
+    replaces: int
+    restores: int = 0
+
+
+@dataclass(frozen=True)
+class Changed:
+    """The version in force after a command. `new` is false when the policy was in force already.
+
+    `edge_error` says why the entry in Workers KV could not be written, else empty.
+    """
+
+    version: Version
+    new: bool
+    edge_error: str = ""
+
+
+def current(target: Target) -> Version | None:
+    """Returns the version in force, or None if there was never a policy."""
+    item = target.repository.item(PARTITION, CURRENT)
+    return version(target, item.document["version"]) if item else None
+
+
+def version(target: Target, number: int) -> Version:
+    """Returns a version by its number. Raises RegistryError if there is none."""
+    item = target.repository.item(VERSIONS, _name(number))
+    if item is None:
+        raise RegistryError(
+            f"edge policy version {number}: does not exist; see: python -m registry edge policy history"
+        )
+    return _version(number, item.document)
+
+
+def history(target: Target) -> Iterator[Version]:
+    """Yields all versions, the oldest first."""
+    for item in target.repository.items(VERSIONS):
+        yield _version(int(item.name), item.document)
+
+
+def put(target: Target, by: By, policy: Policy, replaces: int) -> Changed:
+    """Puts a policy in force, in place of the version `replaces`; 0 means that there was never a policy.
+
+    Raises RegistryError if another version is in force, because someone else has changed the policy meanwhile.
+    """
+    item = target.repository.item(PARTITION, CURRENT)
+    _expect(target, item, replaces)
+    if _digests(item)[:1] == [policy.digest]:
+        return Changed(version(target, replaces), new=False, edge_error=_update_edge(target))
+    return _change(target, by, policy, item)
+
+
+def rollback(target: Target, by: By, number: int) -> Changed:
+    """Puts the policy of an earlier version in force again, as a new version. 0 means the version before the current.
+
+    Before the first version, nothing was refused. Raises RegistryError if there is no such version, or if someone else
+    changes the policy at the same time.
+    """
+    item = target.repository.item(PARTITION, CURRENT)
+    if item is None:
+        raise RegistryError("there is no edge policy to roll back; put one: python -m registry edge policy put")
+    there: int = item.document["version"]
+    restored = number or version(target, there).replaces
+    policy = parsed(version(target, restored).text, f"version {restored}") if restored else Policy(format=1, rules=())
+    if policy.digest == item.document["policies"][0]:
+        return Changed(version(target, there), new=False, edge_error=_update_edge(target))
+    return _change(target, by, policy, item, restores=restored)
+
+
+def _change(target: Target, by: By, policy: Policy, item: Item | None, restores: int = 0) -> Changed:
+    there = item.document["version"] if item else 0
+    made = Version(there + 1, policy.text, policy.digest, by, now(), there, restores)
+    body = policy.text.encode()
+    blob = Blob(object_key(policy.digest), body, "application/json", hashlib.sha256(body).hexdigest())
+    target.origin.create(blob)
+    digests = [policy.digest, *(digest for digest in _digests(item) if digest != policy.digest)][:KNOWN]
+    condition = Unchanged(item.version) if item else Absent()
+    what = f"edge policy version {made.number}" + (f" as version {restores}" if restores else "")
+    try:
+        target.repository.transact(
+            [
+                Put(PARTITION, CURRENT, {"version": made.number, "policies": digests}, condition),
+                Put(VERSIONS, _name(made.number), _document(made), Absent()),
+                audit.entry(by, what, made.at),
+            ]
+        )
+    except Conflict:
+        _expect(target, target.repository.item(PARTITION, CURRENT), there)
+        raise
+    return Changed(made, new=True, edge_error=_update_edge(target))
+
+
+def _expect(target: Target, item: Item | None, replaces: int) -> None:
+    there = item.document["version"] if item else 0
+    if there == replaces:
+        return
+    if not there:
+        raise RegistryError(f"--replaces {replaces}: there is no edge policy yet; leave the option out")
+    found = version(target, there)
+    raise RegistryError(
+        f"the edge policy in force is version {there}, by {found.by.principal} at {found.at}, and not version "
+        f"{replaces}; bring your change into it (python -m registry edge policy get), and use --replaces {there}"
+    )
+
+
+def _update_edge(target: Target) -> str:
+    """Writes the entry in Workers KV. Returns the reason for a failure, or an empty text: the change is committed.
+
+    Repeats the write until the policies in the database have not changed during a write.
+    """
+    written: Sequence[str] = ()
+    try:
+        while (digests := _digests(target.repository.item(PARTITION, CURRENT))) != written:
+            target.edge.write_entry(ENTRY, encode_entry(digests))
+            written = digests
+    except (CloudflareError, RegistryError) as error:
+        return str(error)
+    return ""
+
+
+def _digests(item: Item | None) -> Sequence[str]:
+    return item.document["policies"] if item else ()
+
+
+def _name(number: int) -> str:
+    return f"{number:010}"
+
+
+def _document(made: Version) -> dict[str, Any]:
+    return {
+        "policy": made.text,
+        "digest": made.digest,
+        "principal": made.by.principal,
+        "caller": made.by.caller,
+        "action": made.by.action,
+        "at": made.at,
+        "replaces": made.replaces,
+        "restores": made.restores,
+    }
+
+
+def _version(number: int, document: Mapping[str, Any]) -> Version:
+    by = By(document["principal"], document["caller"], document["action"])
+    return Version(
+        number, document["policy"], document["digest"], by, document["at"], document["replaces"], document["restores"]
+    )
