@@ -34,15 +34,16 @@ def edge_alarms(hostname: str, check: pulumi.Input[str]) -> Sequence[CloudWatchA
 
 
 def feed_alarm(check: pulumi.Input[str]) -> CloudWatchAlarm:
-    """Returns the alarm for PoPs that do not have the feed of recent revocations.
+    """Returns the alarm for PoPs that lack the feed of recent revocations, or that do not apply the newest edge policy.
 
-    Revocations and withdrawals then reach these PoPs only through Workers KV.
+    Without the feed, revocations and withdrawals reach these PoPs only through Workers KV.
     """
     return CloudWatchAlarm(
         name="revocations-late",
         tier="entitlements",
         region=_REGION,
-        fault="Revocations and withdrawals reach some places a minute late or later: the edge lacks their feed there",
+        fault="Revocations, withdrawals or the edge policy reach some places late: the edge lacks their feed there, or "
+        "does not accept the newest policy",
         namespace="AWS/Route53",
         metric="HealthCheckPercentageHealthy",
         dimensions={"HealthCheckId": check},

@@ -28,14 +28,15 @@ function withCache(ctx, env) {
   return withMembers(ctx, { exports });
 }
 
-// Returns the class of a cached entrypoint with ctx.cache.purge(), which purges only the responses of this entrypoint.
+// Returns the class of a cached entrypoint. Its calls of cached entrypoints, itself included, go through the cache, and its
+// ctx.cache.purge() purges only the responses of this entrypoint.
 function withPurges(Entrypoint, name) {
   if (Entrypoint === undefined) return undefined;
   return class extends Entrypoint {
     constructor(ctx, env) {
       super(ctx, env);
       const cache = { purge: (options) => purge(name, options, env) };
-      Object.defineProperty(this, "ctx", { value: withMembers(ctx, { cache }) });
+      Object.defineProperty(this, "ctx", { value: withMembers(withCache(ctx, env), { cache }) });
     }
   };
 }

@@ -1,14 +1,17 @@
-// The cached entrypoint of the edge worker fetches a whole object from a shield. Workers Cache stores its responses,
-// cuts ranges out of them and combines concurrent misses. Only the default entrypoint calls the cached entrypoint, for
-// authorized clients.
+// The cached entrypoint of the edge worker fetches a whole object from a shield, or renders what an edge policy leaves of
+// a document. Workers Cache stores its responses, cuts ranges out of them and combines concurrent misses. Only the default
+// entrypoint calls the cached entrypoint, for authorized clients.
 // Source: developers.cloudflare.com/workers/cache, "Configuration".
 
 import { WorkerEntrypoint } from "cloudflare:workers";
 
 import type { Bindings } from "./bindings";
 import { keyTag, versionTag } from "./cache_tags";
-import { keyOf, PACKAGE_TAG_HEADER, placeIn, TOO_LARGE_HEADER } from "./l1";
+import { filteredObject } from "./filtered_objects";
+import { l1From, PACKAGE_TAG_HEADER, placeIn, requestedIn, TOO_LARGE_HEADER, type View } from "./l1";
+import { InvalidPolicy } from "./policy";
 import { fetchFromShields } from "./shield_nodes";
+import { Unavailable } from "./unavailable";
 
 // Without Cache-Control, Workers Cache would store a 200 response for 2 hours, and a 404 response for 3 minutes.
 const NOT_STORED = "no-store";
@@ -41,8 +44,13 @@ export class Objects extends WorkerEntrypoint<Bindings> {
    * Workers Cache does not store has the answer 204, with the lifetime of the object.
    */
   override async fetch(request: Request): Promise<Response> {
-    const key = keyOf(new URL(request.url).pathname);
-    if (key === undefined) return uncached(404);
+    const requested = requestedIn(new URL(request.url).pathname);
+    if (requested === undefined) return uncached(404);
+    const { key, view } = requested;
+    return view.kind === "objects" ? this.#stored(key, request) : this.#filtered(key, view, request);
+  }
+
+  async #stored(key: string, request: Request): Promise<Response> {
     const headers = Object.fromEntries(CONDITIONS.flatMap((name) => {
       const value = request.headers.get(name);
       return value === null ? [] : [[name, value]];
@@ -67,6 +75,22 @@ export class Objects extends WorkerEntrypoint<Bindings> {
       return new Response(null, { status: 204, headers: passed });
     }
     return new Response(answer.body, { status: answer.status, headers: passed });
+  }
+
+  /** Answers with what a policy leaves of a document. The stored document comes from Workers Cache, too. */
+  async #filtered(key: string, view: Exclude<View, { kind: "objects" }>, request: Request): Promise<Response> {
+    const { Objects: objects } = this.ctx.exports as unknown as { Objects: Pick<Fetcher, "fetch"> };
+    const packageTag = request.headers.get(PACKAGE_TAG_HEADER) ?? "";
+    try {
+      const l1 = l1From(objects, placeIn(request.headers), packageTag, async () => undefined);
+      const answer = await filteredObject(key, view, request, l1, Date.now());
+      if (answer === undefined) return uncached(502);
+      answer.headers.append("cache-tag", `${packageTag},${await versionTag(this.env.VERSION)}`);
+      return answer;
+    } catch (error) {
+      if (error instanceof InvalidPolicy || error instanceof Unavailable) return uncached(502);
+      throw error;
+    }
   }
 
   /** Removes all objects with one of these tags from Workers Cache. Calls of this method do not go through the cache. */

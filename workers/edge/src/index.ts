@@ -7,12 +7,14 @@ import { packageTag } from "./cache_tags";
 import { fetchFeed, metadataApiOf } from "./cached_feeds";
 import { conditionsOf } from "./conditions";
 import { credentialOf, isBearer } from "./credentials";
-import { type Current, type FeedAccess, OUTAGE_MILLISECONDS } from "./feed";
+import { rulingOn } from "./enforcement";
+import { type Current, type Feed, type FeedAccess, OUTAGE_MILLISECONDS } from "./feed";
 import { allows, matches } from "./grants";
-import { type L1, l1From } from "./l1";
+import { type L1, l1From, readerOf, type View } from "./l1";
 import { clientResponse, fetchObject } from "./objects";
 import { listResponse } from "./oci_lists";
 import { packumentPart } from "./npm";
+import { type Digests, isNewestInForce, latestPolicies, POLICIES_ENTRY, policiesFeed, policyInForce } from "./policies";
 import { PURGE_PATH, type Purgeable, purgeAnswer } from "./purges";
 import { isQuarantined } from "./quarantine";
 import { NO_REVOCATIONS, type Revocations, revocationsFeed } from "./revocations";
@@ -20,8 +22,10 @@ import { type Ecosystem, type ObjectRoute, type Route, route } from "./routes";
 import { scopeOf } from "./sessions";
 import { fetchFromShields } from "./shield_nodes";
 import type { Place } from "./shields";
+import { entryText } from "./store";
 import { type Issuer, tokenAnswer } from "./token_endpoint";
-import { type Entitlement, entitlementOf, type Sources, Unavailable } from "./tokens";
+import { type Entitlement, entitlementOf, type Sources } from "./tokens";
+import { Unavailable } from "./unavailable";
 
 type ProtectedRoute = Exclude<Route, { kind: "health" | "unknown" | "invalid" | "redirect" | "token" }>;
 
@@ -41,7 +45,7 @@ export default {
     const url = new URL(request.url);
     const entrypoints = ctx.exports as unknown as Entrypoints;
     if (url.pathname === PURGE_PATH) return purgeAnswer(request, entrypoints.Objects, bindings.PURGE_KEY, Date.now());
-    if (url.pathname === FEED_HEALTH_PATH) return feedHealth(await currentRevocations(bindings, ctx));
+    if (url.pathname === FEED_HEALTH_PATH) return feedHealth(request, bindings, ctx);
     const wanted = route(url, request.headers.get("accept") ?? "");
     if (wanted.kind === "health") return new Response("ok\n");
     if (wanted.kind === "unknown") return failure(wanted.ecosystem, 404, wanted.reason ?? "no such resource");
@@ -59,7 +63,7 @@ export default {
       return await serveProtected(wanted, request, bindings, ctx);
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error;
-      return failure(ecosystem, 503, "entitlements cannot be checked right now", { "retry-after": "1" });
+      return failure(ecosystem, 503, error.message, { "retry-after": "1" });
     }
   },
 } satisfies ExportedHandler<Bindings>;
@@ -78,6 +82,7 @@ async function serveProtected(
   const scope = wanted.kind === "object" && wanted.ecosystem === "oci" ? scopeOf(wanted.name) : undefined;
   const error = isBearer(header) ? "invalid_token" : undefined;
   if (!usable) return unauthorized(wanted.ecosystem, hostname, { scope, error });
+  const policies = currentOf(policiesFeed, bindings, ctx);
   const sources = sourcesOf(bindings, ctx);
   const holder = await entitlementOf(credential.digest, sources, Date.now());
   if (!holder) return unauthorized(wanted.ecosystem, hostname, { scope, error });
@@ -91,7 +96,41 @@ async function serveProtected(
   if (await isQuarantined(wanted.key, sources, Date.now())) {
     return absent(wanted, 410, "this was withdrawn; use another version");
   }
-  return object(wanted, request, bindings, ctx.exports as unknown as Entrypoints);
+  return permitted(wanted, request, bindings, ctx, await policies);
+}
+
+/** Answers an authorized request as the edge policy permits: with the object, with what is left of it, or with 403. */
+async function permitted(
+  wanted: ObjectRoute,
+  request: Request,
+  bindings: Bindings,
+  ctx: ExecutionContext,
+  policies: Current<Digests>,
+): Promise<Response> {
+  const l1 = l1Of(await packageTag(wanted.ecosystem, wanted.name), request, bindings, ctx);
+  const named = await policyInForce(await latestPolicies(policies, entryIn(bindings), Date.now()), readerOf(l1()));
+  if (named === undefined) return object(wanted, request, l1());
+  const ruling = await rulingOn(wanted, named, l1({ kind: "refusals", policy: named.digest }), Date.now());
+  if (ruling.kind === "refused") return failure(wanted.ecosystem, 403, ruling.message);
+  if (ruling.kind === "unlisted") return absent(wanted, 404, "no such object");
+  if (ruling.kind === "unknown") return withoutShield(wanted);
+  return object(wanted, request, ruling.kind === "filtered" ? l1({ kind: "filtered", policy: named.digest }) : l1());
+}
+
+/** Returns a function that returns the access to L1 for a view of objects, and without a view for stored objects. */
+function l1Of(tag: string, request: Request, bindings: Bindings, ctx: ExecutionContext): (view?: View) => L1 {
+  const { Objects } = ctx.exports as unknown as Entrypoints;
+  const place = placeOf(request);
+  const shields: L1 = (key, verb, headers) => fetchFromShields(key, verb, headers, bindings, place);
+  return (view) => l1From(Objects, place, tag, shields, view);
+}
+
+function entryIn({ ENTITLEMENTS: store }: Bindings): () => Promise<string | null> {
+  return () => entryText(store, POLICIES_ENTRY);
+}
+
+function withoutShield({ ecosystem }: ObjectRoute): Response {
+  return failure(ecosystem, 502, "no shield could answer", { "retry-after": "1" });
 }
 
 /**
@@ -111,24 +150,14 @@ function isReserved(name: string, patterns: string): boolean {
   return (JSON.parse(patterns) as string[]).some((pattern) => matches(pattern, name));
 }
 
-async function object(
-  wanted: ObjectRoute,
-  request: Request,
-  bindings: Bindings,
-  entrypoints: Entrypoints,
-): Promise<Response> {
+async function object(wanted: ObjectRoute, request: Request, l1: L1): Promise<Response> {
   const started = Date.now();
   // The client's range and validators refer to the part that the worker cuts out, not to the stored object.
   const isCut = wanted.part !== undefined || wanted.list !== undefined;
   const method = isCut ? "GET" : request.method;
   const conditions = isCut ? {} : conditionsOf(method, request.headers);
-  const place = placeOf(request);
-  const shields: L1 = (key, verb, headers) => fetchFromShields(key, verb, headers, bindings, place);
-  const l1 = l1From(entrypoints.Objects, place, await packageTag(wanted.ecosystem, wanted.name), shields);
   const answer = await fetchObject(wanted, method, conditions, l1);
-  if (answer === undefined) {
-    return failure(wanted.ecosystem, 502, "no shield could answer", { "retry-after": "1" });
-  }
+  if (answer === undefined) return withoutShield(wanted);
   if (answer.status === 404) {
     await answer.body?.cancel();
     if (wanted.list !== undefined && wanted.absent === undefined) return listResponse(request, wanted.name, wanted.list, undefined);
@@ -177,16 +206,25 @@ function sourcesOf(bindings: Bindings, ctx: ExecutionContext): Sources {
 
 async function currentRevocations(bindings: Bindings, ctx: ExecutionContext): Promise<Current<Revocations>> {
   if (metadataApiOf(bindings) === undefined) return { document: NO_REVOCATIONS, age: 0 };
-  const { Feeds } = ctx.exports as unknown as Entrypoints;
-  const access: FeedAccess = { fetch: (name) => fetchFeed(Feeds, name), waitUntil: (work) => ctx.waitUntil(work) };
-  return revocationsFeed.current(access, Date.now);
+  return currentOf(revocationsFeed, bindings, ctx);
 }
 
-/** Answers the health check that tests whether this PoP has a current feed of recent revocations. */
-function feedHealth({ age }: Current<Revocations>): Response {
+/** Returns the current document of a feed, and none for a stack without a metadata API. Never throws. */
+async function currentOf<T>(feed: Feed<T>, bindings: Bindings, ctx: ExecutionContext): Promise<Current<T>> {
+  if (metadataApiOf(bindings) === undefined) return { document: undefined, age: Infinity };
+  const { Feeds } = ctx.exports as unknown as Entrypoints;
+  const access: FeedAccess = { fetch: (name) => fetchFeed(Feeds, name), waitUntil: (work) => ctx.waitUntil(work) };
+  return feed.current(access, Date.now);
+}
+
+/** Tells a health check whether this place has the feed of recent revocations, and applies the newest edge policy. */
+async function feedHealth(request: Request, bindings: Bindings, ctx: ExecutionContext): Promise<Response> {
   const headers = { "cache-control": "no-store" };
-  if (age <= OUTAGE_MILLISECONDS) return new Response("ok\n", { headers });
-  return new Response("recent revocations are not known here\n", { status: 503, headers });
+  const [{ age }, policies] = await Promise.all([currentRevocations(bindings, ctx), currentOf(policiesFeed, bindings, ctx)]);
+  if (age > OUTAGE_MILLISECONDS) return new Response("recent revocations are not known here\n", { status: 503, headers });
+  const read = readerOf(l1Of("", request, bindings, ctx)());
+  if (await isNewestInForce(policies.document ?? [], read)) return new Response("ok\n", { headers });
+  return new Response("the newest edge policy is not applied here\n", { status: 503, headers });
 }
 
 /** Returns the client's coordinates from Cloudflare's request metadata, or undefined when the request has none. */

@@ -18,24 +18,43 @@ export const PACKAGE_TAG_HEADER = "x-artifact-edge-package-tag";
 export const TOO_LARGE_HEADER = "x-artifact-edge-too-large";
 /** The header of answers that bypass Workers Cache. */
 export const BYPASS_HEADER = "x-artifact-edge-bypass";
-const OBJECTS = "/objects/";
+
+/**
+ * What a call requests: objects as the origin stores them, documents as an edge policy leaves them, or a package's
+ * artifacts with the rules that refuse them. `policy` is the digest of the policy.
+ */
+export type View = { kind: "objects" } | { kind: "filtered" | "refusals"; policy: string };
+
+const STORED: View = { kind: "objects" };
+const PATH = /^\/(?:(objects)|(filtered|refusals)\/([0-9a-f]{64}))\/(.+)$/;
 
 /**
  * Returns the function that fetches the objects of one package from L1, for a client at `place`. `cached` is the cached
  * entrypoint with its cache, and `packageTag` is the package's cache tag. `shields` fetches an object from a shield,
  * without the cache: with Range, because a range of a large object must not read the whole object.
  */
-export function l1From(cached: Pick<Fetcher, "fetch">, place: Place | undefined, packageTag: string, shields: L1): L1 {
+export function l1From(
+  cached: Pick<Fetcher, "fetch">,
+  place: Place | undefined,
+  packageTag: string,
+  shields: L1,
+  view = STORED,
+): L1 {
   const near = place === undefined ? {} : { [PLACE_HEADER]: `${place.latitude},${place.longitude}` };
   return async (key, method, headers) => {
     const sent = { ...headers, ...near, [PACKAGE_TAG_HEADER]: packageTag };
     // The host is a placeholder: no request resolves the name, and the name is not part of the cache key.
-    const answer = await cached.fetch(`https://l1${pathOf(key)}`, { method, headers: sent, redirect: "manual" });
+    const answer = await cached.fetch(`https://l1${pathOf(key, view)}`, { method, headers: sent, redirect: "manual" });
     if (answer.status === 204 && answer.headers.has(TOO_LARGE_HEADER)) return bypassed(await shields(key, method, headers));
     if ([200, 206, 304, 404, 416].includes(answer.status)) return answer;
     await answer.body?.cancel();
     return undefined;
   };
+}
+
+/** Returns the function that fetches whole objects by their keys. */
+export function readerOf(l1: L1): (key: string) => Promise<Response | undefined> {
+  return (key) => l1(key, "GET", {});
 }
 
 function bypassed(answer: Response | undefined): Response | undefined {
@@ -45,15 +64,19 @@ function bypassed(answer: Response | undefined): Response | undefined {
   return new Response(answer.body, { status: answer.status, headers });
 }
 
-/** Returns the URL path of the object with a key. L1 and the shields use the same path. */
-export function pathOf(key: string): string {
-  return OBJECTS + key.split("/").map(encodeURIComponent).join("/");
+/** Returns the URL path of the object with a key. The shields use the path of stored objects, too. */
+export function pathOf(key: string, view = STORED): string {
+  const start = view.kind === "objects" ? "/objects/" : `/${view.kind}/${view.policy}/`;
+  return start + key.split("/").map(encodeURIComponent).join("/");
 }
 
-/** Returns the object's key in a URL path of L1, or undefined for a path that names no object. */
-export function keyOf(path: string): string | undefined {
-  if (!path.startsWith(OBJECTS)) return undefined;
-  return path.slice(OBJECTS.length).split("/").map(decodeURIComponent).join("/");
+/** Returns the object's key in a URL path of L1 and the view of it, or undefined for a path that names no object. */
+export function requestedIn(path: string): { key: string; view: View } | undefined {
+  const [, stored, kind, policy, encoded] = PATH.exec(path) ?? [];
+  if (encoded === undefined) return undefined;
+  const key = encoded.split("/").map(decodeURIComponent).join("/");
+  if (stored !== undefined) return { key, view: STORED };
+  return { key, view: { kind: kind === "filtered" ? "filtered" : "refusals", policy: policy ?? "" } };
 }
 
 /** Returns the client's coordinates from a request's header, or undefined when the request has no such header. */

@@ -92,7 +92,7 @@ export function clientResponse(route: ObjectRoute, answer: Response, millisecond
 }
 
 /** Returns the tier that the body came from. The cf-cache-status header of Workers Cache identifies hits in L1. */
-function cacheVerdict(answer: Response): string {
+export function cacheVerdict(answer: Response): string {
   const verdict = answer.headers.get("cf-cache-status");
   if (verdict === "HIT" || verdict === "REVALIDATED") return "edge; hit";
   if (verdict === "STALE" || verdict === "UPDATING") return "edge; stale";

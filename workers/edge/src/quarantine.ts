@@ -2,7 +2,8 @@
 // of recent withdrawals names an object before the key-value store shows the list with it.
 
 import { entryText } from "./store";
-import { type Sources, Unavailable } from "./tokens";
+import type { Sources } from "./tokens";
+import { Unavailable } from "./unavailable";
 
 const ENTRY = "quarantine";
 const FRESH_MILLISECONDS = 2_000; // how long an isolate may serve a withdrawn object before it reads the list again

@@ -5,6 +5,7 @@
 import { type MetadataApi, queryToken } from "./metadata";
 import type { Revocations } from "./revocations";
 import { entryText } from "./store";
+import { Unavailable } from "./unavailable";
 
 /** A token's entry in the key-value store, under the key `token:<sha256 hex>`. */
 export interface Entitlement {
@@ -13,12 +14,6 @@ export interface Entitlement {
   expires: number; // Unix time in seconds
   grants: readonly string[];
 }
-
-/**
- * Thrown when neither the key-value store nor the metadata API answers. The client gets 503, because the edge cannot
- * know whether the token is valid.
- */
-export class Unavailable extends Error {}
 
 /**
  * The sources of entitlements: the edge's key-value store, the metadata API for tokens without a current entry, and the

@@ -36,7 +36,9 @@ export const revocations: { tokens: Record<string, { revision: number; revoked?:
   tokens: {},
   objects: [],
 };
-/** The metadata API's feed requests. They are not in `apiRequests`, because any request of a client may cause one. */
+/** The digests of edge policies in the metadata API's feed, the newest first. */
+export const policies: string[] = [];
+/** The metadata API's requests of recent revocations. They are not in `apiRequests`, because any request of a client may cause one. */
 export const feedRequests: { signature: string; body: string }[] = [];
 export const apiRequests: { signature: string; body: string; authorization: string | undefined }[] = [];
 export const l1Requests: { path: string; headers: IncomingMessage["headers"] }[] = [];
@@ -160,9 +162,10 @@ before(async () => {
     let body = "";
     for await (const part of request) body += String(part);
     const { digest, feed } = JSON.parse(body) as { digest?: string; feed?: string };
+    if (feed === "edge-policy") return answerFeed(response, { policies });
     if (feed !== undefined) {
       feedRequests.push({ signature: String(signature), body });
-      return answerFeed(response);
+      return answerFeed(response, revocations);
     }
     apiRequests.push({ signature: String(signature), body, authorization });
     const known = records.get(digest ?? "");
@@ -205,14 +208,14 @@ beforeEach(() => {
   feedRequests.length = 0;
 });
 
-function answerFeed(response: ServerResponse): void {
+function answerFeed(response: ServerResponse, fields: object): void {
   if (stub.feed === "silent") return;
   if (stub.feed === "fails") {
     response.writeHead(503).end();
     return;
   }
   response.writeHead(200, { "cache-control": "public, max-age=2, stale-if-error=900" });
-  response.end(JSON.stringify({ version: 1, read: Date.now() / 1000, ...revocations }));
+  response.end(JSON.stringify({ version: 1, read: Date.now() / 1000, ...fields }));
 }
 
 export function answerWhole(_: IncomingMessage, response: ServerResponse): void {

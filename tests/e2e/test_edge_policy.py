@@ -1,0 +1,138 @@
+"""Tests the edge policy with real npm, pip and skopeo: clients do not choose a denied version, and cannot get it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from emulation.layout import CLIENT_LOCATIONS
+from local import operator, samples
+from local.clients import Client
+from tests.support.packages import tarball, wheel
+from tests.support.sandbox.commands import registry
+from tests.support.sandbox.edge import access
+from tests.support.sandbox.installs import npm_install, pip_install, skopeo_copy
+from tests.support.sandbox.up import Up
+from tests.support.waiting import eventually
+
+NAME, IMAGE = "policed", "acme/policed"
+# Seconds to wait before a test fails. The objective is 5 s, but a machine that runs other tests can be slower.
+WITHIN = 30.0
+
+
+def rule(name: str, ecosystem: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "action": "deny", "ecosystem": ecosystem, "packages": [NAME], **more}
+
+
+DENYING = {
+    "format": 1,
+    "rules": [
+        rule("no-policed-2", "npm", versions=">=2", reason="2 is broken"),
+        rule("no-python-2", "pypi", versions=">=2"),
+        {"name": "no-images", "action": "deny", "ecosystem": "oci", "packages": [IMAGE], "tags": ["2*"]},
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def reader(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Client:
+    """Publishes two versions of a package in each ecosystem, and returns a client that may pull all."""
+    directory = tmp_path_factory.mktemp("packages")
+    for version in ("1.0.0", "2.0.0"):
+        file = tarball(directory / f"{version}.tgz", {"name": NAME, "version": version})
+        metadata = f"Metadata-Version: 2.1\nName: {NAME}\nVersion: {version}\n"
+        path = directory / f"{NAME}-{version}-py3-none-any.whl"
+        published = registry(up, "publish", file, wheel(path, metadata=metadata, project=NAME, version=version))
+        assert published.returncode == 0, published.stderr
+    layout = samples.build(directory / "samples").image
+    for tag in ("1.0", "2.0"):
+        published = registry(up, "publish", layout, "--repository", IMAGE, "--tag", tag)
+        assert published.returncode == 0, published.stderr
+    client = Client(up.sandbox, "policy-reader", up.outputs()["url"])
+    grants = ["npm:*:pull", "pypi:*:pull", "oci:*:pull"]
+    client.configure(operator.issue_token(up.sandbox, up.outputs(), "policy-reader", grants))
+    return client
+
+
+@pytest.fixture(autouse=True)
+def no_policy(up: Up, tmp_path: Path) -> Iterator[None]:
+    """Leaves the sandbox with a policy that refuses nothing."""
+    yield
+    put(up, tmp_path / "empty.json", {"format": 1, "rules": []})
+
+
+def policy(up: Up, *arguments: str | Path) -> str:
+    done = registry(up, "edge", "policy", *arguments, "--principal", "tests")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def put(up: Up, file: Path, document: object) -> None:
+    file.write_text(json.dumps(document))
+    shown = registry(up, "edge", "policy", "get")
+    replaces = shown.stderr.split()[1].rstrip(",") if shown.returncode == 0 else "0"
+    policy(up, "put", file, "--replaces", replaces)
+
+
+def await_status(up: Up, path: str, status: int) -> None:
+    """Waits until every PoP answers with the status."""
+    start = time.monotonic()
+    for location in CLIENT_LOCATIONS:
+        with httpx.Client(**access(up, location, "policy-reader")) as client:
+            while (found := client.get(path).status_code) != status:
+                assert time.monotonic() - start < WITHIN, f"{location.name} still answers {found} and not {status}"
+                time.sleep(0.05)
+    print(f"{status} at the last PoP: {time.monotonic() - start:.2f} s")
+
+
+def npm_version(reader: Client, spec: str, directory: Path) -> tuple[str, str]:
+    """Installs with npm, and returns the installed version or an empty text, and npm's messages."""
+    done = npm_install(reader, spec, directory, npm_config_cache=str(directory / "cache"))
+    manifest = directory / "node_modules" / NAME / "package.json"
+    return json.loads(manifest.read_text())["version"] if done.returncode == 0 else "", done.stderr
+
+
+def pip_version(reader: Client, spec: str, directory: Path) -> tuple[str, str]:
+    done = pip_install(reader, spec, directory)
+    installed = [path.name.split("-")[1].removesuffix(".dist") for path in directory.glob("*.dist-info")]
+    return installed[0] if done.returncode == 0 else "", done.stderr
+
+
+def test_clients_resolve_to_the_allowed_version_and_read_the_rule_for_the_denied_one(
+    up: Up, reader: Client, tmp_path: Path
+) -> None:
+    tar, file = f"/npm/{NAME}/-/{NAME}-2.0.0.tgz", f"/pypi/files/{NAME}/{NAME}-2.0.0-py3-none-any.whl"
+    assert npm_version(reader, NAME, tmp_path / "npm0")[0] == "2.0.0"
+    assert pip_version(reader, NAME, tmp_path / "pip0")[0] == "2.0.0"
+    put(up, tmp_path / "policy.json", DENYING)
+    await_status(up, tar, 403)
+    await_status(up, file, 403)
+
+    assert npm_version(reader, NAME, tmp_path / "npm1")[0] == "1.0.0"
+    installed, messages = npm_version(reader, f"{NAME}@2.0.0", tmp_path / "npm2")
+    assert installed == ""
+    assert "refused by rule no-policed-2 of the edge policy: 2 is broken" in messages, messages
+    assert pip_version(reader, NAME, tmp_path / "pip1")[0] == "1.0.0"
+    assert pip_version(reader, f"{NAME}==2.0.0", tmp_path / "pip2")[0] == ""
+    with httpx.Client(**access(up, CLIENT_LOCATIONS[0], "policy-reader")) as client:
+        assert "rule no-python-2 of the edge policy" in client.get(file).text
+        assert eventually(lambda: client.get(f"/npm/{NAME}").headers["x-cache"] == "edge; hit")
+    copied = skopeo_copy(reader, f"{IMAGE}:2.0", tmp_path / "image2")
+    assert copied.returncode != 0
+    assert "refused by rule no-images of the edge policy" in copied.stderr, copied.stderr
+    copied = skopeo_copy(reader, f"{IMAGE}:1.0", tmp_path / "image1")
+    assert copied.returncode == 0, copied.stderr
+
+    assert policy(up, "rollback").startswith("in force: version ")
+    await_status(up, tar, 200)
+    assert npm_version(reader, f"{NAME}@2.0.0", tmp_path / "npm3")[0] == "2.0.0"
+    assert pip_version(reader, f"{NAME}==2.0.0", tmp_path / "pip3")[0] == "2.0.0"
+    log = registry(up, "audit").stdout
+    assert "edge policy put" in log
+    assert "edge policy rollback" in log

@@ -1,0 +1,90 @@
+// Reads the properties of a package's artifacts from its index: the packument of an npm package, the JSON page of a Python
+// project, or the contents of an image repository (docs/contracts.md, "Client-facing URLs").
+
+import type { Artifact } from "./filtering";
+import { canonicalPypiName, type Ecosystem } from "./routes";
+import { tagId } from "./subjects";
+
+interface PackumentIndex {
+  versions: Record<string, { dist?: { integrity?: string; tarball?: string } }>;
+  time?: Record<string, string>;
+}
+
+interface PageIndex {
+  files: { filename: string; hashes?: Record<string, string>; "upload-time"?: string }[];
+}
+
+interface RepositoryIndex {
+  tags: Record<string, string>;
+  manifests: Record<string, string>;
+}
+
+const SDIST_SUFFIX = /\.(?:tar\.(?:gz|bz2|xz|lzma)|tgz|zip|tbz|txz|tlz|tar)$/i; // the archives that pip opens
+
+/** Returns the artifacts that an index lists, by their ids. `text` is undefined when the package has no index. */
+export function artifactsIn(ecosystem: Ecosystem, name: string, text: string | undefined): Map<string, Artifact> {
+  if (text === undefined) return new Map();
+  const index: unknown = JSON.parse(text);
+  if (ecosystem === "npm") return new Map(npmArtifacts(index as PackumentIndex));
+  return new Map(ecosystem === "pypi" ? pythonArtifacts(name, index as PageIndex) : imageArtifacts(index as RepositoryIndex));
+}
+
+/** Returns what is known about an artifact that the index does not list: what its id says. */
+export function unlisted(ecosystem: Ecosystem, name: string, id: string): Artifact {
+  const unknown = { digests: undefined, published: undefined };
+  if (ecosystem === "pypi") return { ...unknown, tag: null, version: pythonVersion(name, id) };
+  if (ecosystem === "npm") return { ...unknown, tag: null, version: npmVersion(name, id) };
+  const tag = id.startsWith(tagId("")) ? id.slice(tagId("").length) : null;
+  return { ...unknown, tag, version: null, ...(tag === null ? { digests: [id] } : {}) };
+}
+
+/** Returns the version in the filename of a Python distribution, or undefined when the filename has another form. */
+export function pythonVersion(project: string, filename: string): string | undefined {
+  // pip reads an underscore in a wheel's version as a hyphen (pypa/pip#1150).
+  if (/\.whl$/i.test(filename)) return filename.split("-")[1]?.replaceAll("_", "-");
+  const stem = filename.replace(SDIST_SUFFIX, "");
+  for (let at = stem.indexOf("-"); at >= 0; at = stem.indexOf("-", at + 1)) {
+    if (canonicalPypiName(stem.slice(0, at)) === project) return stem.slice(at + 1);
+  }
+  return undefined;
+}
+
+function npmVersion(name: string, id: string): string {
+  const start = `${name.split("/").at(-1)}-`;
+  const isFile = id.toLowerCase().startsWith(start) && id.endsWith(".tgz");
+  return isFile ? id.slice(start.length, -".tgz".length) : id;
+}
+
+/** Yields each version under its number and under the name of its tarball. */
+function* npmArtifacts({ versions, time = {} }: PackumentIndex): Iterable<[string, Artifact]> {
+  const times = new Map(Object.entries(time));
+  for (const [version, { dist = {} }] of Object.entries(versions)) {
+    const digests = dist.integrity?.split(/\s+/);
+    const artifact = { version, tag: null, digests, published: timeOf(times.get(version)) };
+    yield [version, artifact];
+    const file = dist.tarball?.split("/").at(-1);
+    if (file !== undefined) yield [decodeURIComponent(file), artifact];
+  }
+}
+
+function* pythonArtifacts(project: string, { files }: PageIndex): Iterable<[string, Artifact]> {
+  for (const { filename, hashes = {}, "upload-time": uploaded } of files) {
+    const digests = hashes["sha256"] === undefined ? undefined : [`sha256:${hashes["sha256"]}`];
+    yield [filename, { version: pythonVersion(project, filename), tag: null, digests, published: timeOf(uploaded) }];
+  }
+}
+
+/** Yields each manifest under its digest, and each tag with the properties of its manifest. */
+function* imageArtifacts({ tags, manifests }: RepositoryIndex): Iterable<[string, Artifact]> {
+  const times = new Map(Object.entries(manifests));
+  const manifest = (digest: string): Artifact => {
+    return { version: null, tag: null, digests: [digest], published: timeOf(times.get(digest)) };
+  };
+  for (const digest of times.keys()) yield [digest, manifest(digest)];
+  for (const [tag, digest] of Object.entries(tags)) yield [tagId(tag), { ...manifest(digest), tag }];
+}
+
+function timeOf(text: string | undefined): number | undefined {
+  const time = Date.parse(text ?? "");
+  return Number.isNaN(time) ? undefined : time;
+}

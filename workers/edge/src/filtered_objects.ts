@@ -1,0 +1,84 @@
+// Renders what an edge policy leaves of a document. The cached entrypoint answers with it, so Workers Cache keeps one copy
+// for each policy, and all clients share the copy.
+
+import { artifactsIn, unlisted } from "./artifacts";
+import { keyTag } from "./cache_tags";
+import { isListed } from "./conditions";
+import { sha256 } from "./digest";
+import { filteredDocument, type Refusing } from "./filtered_documents";
+import { refusing, rulesFor } from "./filtering";
+import { type L1, readerOf, type View } from "./l1";
+import { cacheVerdict } from "./objects";
+import { policyWith } from "./policies";
+import type { Policy } from "./policy";
+import { type DocumentSubject, subjectOf } from "./subjects";
+
+const LIFETIME = "public, max-age=5"; // of a list of refusals for a package without an index
+const PASSED_HEADERS = ["cache-control", "content-type", "x-amz-meta-published", "x-amz-meta-revision", "server-timing"];
+
+/** What a package's index says, or "absent" when the package has none. */
+type Index = { text: string; answer: Response } | "absent";
+
+/**
+ * Returns the filtered document with a key, or the list of refusals for the index with that key: 200, 304 or 404. Returns
+ * undefined when a shield or the policy cannot be read. `l1` fetches stored objects.
+ */
+export async function filteredObject(
+  key: string,
+  view: Exclude<View, { kind: "objects" }>,
+  request: Request,
+  l1: L1,
+  now: number,
+): Promise<Response | undefined> {
+  const subject = subjectOf(key);
+  if (subject?.kind !== "document" || (subject.form === "contents" && view.kind === "filtered")) return undefined;
+  const [policy, document] = await Promise.all([policyWith(view.policy, readerOf(l1)), stored(key, l1)]);
+  const index = key === subject.index ? document : await stored(subject.index, l1);
+  if (document === undefined || index === undefined) return undefined;
+  const tags = [...new Set(await Promise.all([key, subject.index].map(keyTag)))];
+  const rule = refusingIn(policy, subject, index, now);
+  if (view.kind === "refusals") return answerWith(request, index, refusalsOf(subject, index, rule), tags);
+  if (document === "absent") return new Response(null, { status: 404, headers: { "cache-control": "no-store" } });
+  return answerWith(request, document, filteredDocument(subject, document.text, rule), tags);
+}
+
+async function stored(key: string, l1: L1): Promise<Index | undefined> {
+  const answer = await l1(key, "GET", {});
+  if (answer?.status === 200) return { text: await answer.text(), answer };
+  await answer?.body?.cancel();
+  return answer?.status === 404 ? "absent" : undefined;
+}
+
+function refusingIn(policy: Policy, { ecosystem, name }: DocumentSubject, index: Index, now: number): Refusing {
+  const rules = rulesFor(policy, ecosystem, name);
+  const artifacts = artifactsIn(ecosystem, name, index === "absent" ? undefined : index.text);
+  return (id) => refusing(rules, artifacts.get(id) ?? unlisted(ecosystem, name, id), now);
+}
+
+/** Returns a JSON object that maps the id of each listed artifact to the refusing rule's name, or to an empty text. */
+function refusalsOf({ ecosystem, name }: DocumentSubject, index: Index, refusing: Refusing): string {
+  const ids = [...artifactsIn(ecosystem, name, index === "absent" ? undefined : index.text).keys()];
+  return JSON.stringify(Object.fromEntries(ids.map((id) => [id, refusing(id)?.name ?? ""])));
+}
+
+async function answerWith(request: Request, source: Index, text: string, tags: readonly string[]): Promise<Response> {
+  const headers = new Headers({ "cache-control": LIFETIME, "content-type": "application/json", "cache-tag": tags.join(",") });
+  if (source !== "absent") {
+    for (const name of PASSED_HEADERS) copy(name, source.answer.headers, headers);
+    headers.set("x-cache", cacheVerdict(source.answer));
+  }
+  if (source !== "absent" && text === source.text) {
+    for (const name of ["etag", "last-modified"]) copy(name, source.answer.headers, headers);
+  } else {
+    headers.set("etag", `"${await sha256(text)}"`);
+  }
+  if (isListed(request.headers.get("if-none-match") ?? "", headers.get("etag"))) return new Response(null, { status: 304, headers });
+  const body = new TextEncoder().encode(text);
+  headers.set("content-length", String(body.length));
+  return new Response(body, { headers });
+}
+
+function copy(name: string, from: Headers, to: Headers): void {
+  const value = from.get(name);
+  if (value !== null) to.set(name, value);
+}

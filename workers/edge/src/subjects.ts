@@ -1,0 +1,80 @@
+// Maps object keys to what the edge policy decides about: documents that list artifacts, and the artifacts themselves.
+
+import { canonicalPypiName, type Ecosystem } from "./routes";
+
+interface Package {
+  ecosystem: Ecosystem;
+  /** The package's canonical name. */
+  name: string;
+  /** The key of the document that has the properties of all artifacts of the package. */
+  index: string;
+}
+
+/** The form of a document. Clients read every form but `contents`, the index of an image repository. */
+export type Form = "packument" | "html" | "json" | "tags" | "referrers" | "contents";
+
+/** A document that lists artifacts. */
+export type DocumentSubject = Package & { kind: "document"; form: Form };
+
+/** An artifact, or a part of one. `id` is its name in the index (artifacts.ts). */
+export type ArtifactSubject = Package & { kind: "artifact"; id: string };
+
+/** A layer or a configuration of an image. No index lists them. */
+export type BlobSubject = Package & { kind: "blob"; digest: string };
+
+export type Subject = DocumentSubject | ArtifactSubject | BlobSubject;
+
+const NPM = /^npm\/((?:@[^/]+\/)?[^/@]+)\/(?:(packument(?:\.abbreviated)?\.json)|-\/([^/]+)|attestations\/([^/]+)\.json)$/;
+const PAGE = /^pypi\/simple\/([^/]+)\/index\.(html|json)$/;
+const FILE = /^pypi\/files\/([^/]+)\/([^/]+?)(?:\.metadata)?$/;
+const TAG_LIST = /^oci\/taglists\/(.+)\/(list|contents)\.json$/;
+const REFERRERS = /^oci\/referrers\/(.+)\/[^/]+\/[^/]+\.json$/;
+const TAG = /^oci\/tags\/(.+)\/([^/]+)$/;
+const BY_DIGEST = /^oci\/(manifests|blobs)\/(.+)\/([^/]+)\/([^/]+)$/;
+
+/** Returns what the policy decides about at a key, or undefined for an object of no package. */
+export function subjectOf(key: string): Subject | undefined {
+  if (key.startsWith("npm/")) return npmSubject(key);
+  return key.startsWith("pypi/") ? pythonSubject(key) : imageSubject(key);
+}
+
+/** Returns the id of an image's tag in the index. Other ids of images are digests. */
+export function tagId(tag: string): string {
+  return `tag ${tag}`;
+}
+
+function npmSubject(key: string): Subject | undefined {
+  const [, name, document, file, attested] = NPM.exec(key) ?? [];
+  if (name === undefined) return undefined;
+  const of = { ecosystem: "npm", name: name.toLowerCase(), index: `npm/${name}/packument.json` } as const;
+  if (document !== undefined) return { ...of, kind: "document", form: "packument" };
+  return { ...of, kind: "artifact", id: file ?? attested ?? "" };
+}
+
+function pythonSubject(key: string): Subject | undefined {
+  const [, project, form] = PAGE.exec(key) ?? [];
+  if (project !== undefined) return { ...python(project), kind: "document", form: form === "html" ? "html" : "json" };
+  const [, name, filename] = FILE.exec(key) ?? [];
+  return name === undefined || filename === undefined ? undefined : { ...python(name), kind: "artifact", id: filename };
+}
+
+function python(name: string): Package {
+  return { ecosystem: "pypi", name: canonicalPypiName(name), index: `pypi/simple/${name}/index.json` };
+}
+
+function imageSubject(key: string): Subject | undefined {
+  const [, listed, form] = TAG_LIST.exec(key) ?? [];
+  if (listed !== undefined) return { ...image(listed), kind: "document", form: form === "list" ? "tags" : "contents" };
+  const [, referred] = REFERRERS.exec(key) ?? [];
+  if (referred !== undefined) return { ...image(referred), kind: "document", form: "referrers" };
+  const [, tagged, tag] = TAG.exec(key) ?? [];
+  if (tagged !== undefined && tag !== undefined) return { ...image(tagged), kind: "artifact", id: tagId(tag) };
+  const [, section, name, algorithm, encoded] = BY_DIGEST.exec(key) ?? [];
+  if (name === undefined) return undefined;
+  const digest = `${algorithm}:${encoded}`;
+  return section === "blobs" ? { ...image(name), kind: "blob", digest } : { ...image(name), kind: "artifact", id: digest };
+}
+
+function image(name: string): Package {
+  return { ecosystem: "oci", name, index: `oci/taglists/${name}/contents.json` };
+}

@@ -1,0 +1,143 @@
+// Tests which edge policy is in force: after changes, while the newest one is broken or cannot be read, and while the feed
+// is not known.
+
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { beforeEach, mock, test } from "node:test";
+
+import { isNewestInForce, latestPolicies, parseDigests, policyInForce, type Read } from "../src/policies";
+import { Unavailable } from "../src/unavailable";
+import { bearer, edge, grant, policies, stub } from "./edge";
+
+const objects = new Map<string, string>();
+const answers = { status: 200 };
+let number = 0;
+
+beforeEach(() => {
+  policies.length = 0;
+  answers.status = 200;
+  mock.method(console, "error", () => undefined);
+});
+
+function named(text: string): string {
+  const digest = createHash("sha256").update(text).digest("hex");
+  objects.set(`edge-policies/${digest}.json`, text);
+  return digest;
+}
+
+/** Returns the digest of a policy that denies a package, unlike all policies before. */
+function denying(name: string): string {
+  const rules = [{ name: `no-${name}`, action: "deny", ecosystem: "npm", packages: [name], reason: String(number++) }];
+  return named(JSON.stringify({ format: 1, rules }));
+}
+
+const read: Read = async (key) => {
+  const text = objects.get(key);
+  return answers.status === 200 ? new Response(text ?? null, { status: text === undefined ? 404 : 200 }) : undefined;
+};
+
+const unknown = { document: undefined, age: Infinity };
+
+test("the newest policy is in force, and none where none was ever put", async () => {
+  assert.equal(await policyInForce([], read), undefined);
+  const [older, newer] = [denying("a"), denying("b")];
+  assert.equal((await policyInForce([newer, older], read))?.digest, newer);
+  assert.ok(await isNewestInForce([newer, older], read));
+  assert.ok(await isNewestInForce([], read));
+});
+
+for (const [problem, text] of Object.entries({
+  "no JSON": "{",
+  "another format": '{"format": 2, "rules": []}',
+  "an unknown condition": '{"format": 1, "rules": [{"name": "x", "action": "deny", "packages": ["*"], "unless": 1}]}',
+})) {
+  test(`a policy that is ${problem} changes nothing, and is logged once`, async () => {
+    const [broken, good] = [named(text), denying("a")];
+    for (const _ of [1, 2]) assert.equal((await policyInForce([broken, good], read))?.digest, good);
+    assert.ok(!(await isNewestInForce([broken, good], read)));
+    const calls = (console.error as unknown as { mock: { calls: { arguments: string[] }[] } }).mock.calls;
+    const events = calls.map(({ arguments: [line] }) => JSON.parse(line ?? "") as { event: string; policy: string });
+    assert.deepEqual(events.map(({ event, policy }) => [event, policy]), [["edge-policy-invalid", broken]]);
+  });
+}
+
+test("a policy whose bytes are not those of its digest is not applied", async () => {
+  const [corrupt, good] = [denying("a"), denying("b")];
+  objects.set(`edge-policies/${corrupt}.json`, '{"format":1,"rules":[]}');
+  assert.equal((await policyInForce([corrupt, good], read))?.digest, good);
+});
+
+test("while the newest policy cannot be read, the last one stays in force", async () => {
+  const [older, newer] = [denying("a"), denying("b")];
+  await policyInForce([older], read);
+  answers.status = 502;
+  assert.equal((await policyInForce([newer, older], read))?.digest, older);
+  assert.ok(!(await isNewestInForce([newer, older], read)));
+  answers.status = 200;
+  assert.equal((await policyInForce([newer, older], read))?.digest, newer);
+});
+
+test("an isolate that can read no policy refuses to decide, instead of allowing everything", async () => {
+  await policyInForce([], read);
+  answers.status = 502;
+  await assert.rejects(policyInForce([denying("a")], read), Unavailable);
+  answers.status = 200;
+  await assert.rejects(policyInForce([named("no policy")], read), Unavailable);
+});
+
+test("without a feed document the key-value store names the policies, and without both nobody knows", async () => {
+  const digest = denying("a");
+  const failing = async (): Promise<string> => Promise.reject(new Error("no store"));
+  const holding = async (): Promise<string> => JSON.stringify({ version: 1, policies: [digest] });
+  assert.deepEqual(await latestPolicies({ document: [], age: 0 }, failing, 0), []);
+  await assert.rejects(latestPolicies(unknown, failing, 0), Unavailable);
+  assert.deepEqual(await latestPolicies(unknown, holding, 0), [digest]);
+  assert.deepEqual(await latestPolicies(unknown, failing, 5_000), [digest]);
+  assert.deepEqual(await latestPolicies(unknown, async () => null, 10_000), []);
+});
+
+test("a document that names no digests is refused as a whole", () => {
+  for (const bad of [{}, { policies: "x" }, { policies: ["x"] }, { policies: [1] }]) assert.throws(() => parseDigests(bad));
+});
+
+async function statusOf(name: string): Promise<number> {
+  const answer = await fetch(`${edge}/npm/${name}`, { headers: bearer("reader") });
+  await answer.arrayBuffer();
+  return answer.status;
+}
+
+/** Waits until a package has a status, for five seconds at most on an idle machine. */
+async function becomes(name: string, status: number): Promise<void> {
+  const end = Date.now() + 120_000;
+  while ((await statusOf(name)) !== status) {
+    assert.ok(Date.now() < end, `${name} never became ${status}`);
+    await new Promise((done) => setTimeout(done, 100));
+  }
+}
+
+test("the worker applies a change, ignores a broken policy, and applies the rollback", async () => {
+  grant("reader", ["npm:*:pull"]);
+  stub.shield = (request, response) => {
+    const key = (request.url ?? "").slice("/objects/".length);
+    const text = key.startsWith("edge-policies/") ? objects.get(key) : JSON.stringify({ versions: {}, "dist-tags": {} });
+    response.writeHead(text === undefined ? 404 : 200, { "cache-control": "public, max-age=5" }).end(text);
+  };
+  const [first, second] = [denying("web"), denying("api")];
+  policies.push(first);
+  await becomes("web", 403);
+  assert.equal(await statusOf("api"), 200);
+  policies.unshift(second);
+  await becomes("api", 403);
+  assert.equal(await statusOf("web"), 200);
+  policies.unshift(named('{"format": 1, "rules": [{"name": "all"}]}'));
+  const health = async (): Promise<number> => (await fetch(`${edge}/healthz/feed`)).status;
+  const end = Date.now() + 120_000;
+  while ((await health()) !== 503) {
+    assert.ok(Date.now() < end, "the health check never reported the broken policy");
+    await new Promise((done) => setTimeout(done, 100));
+  }
+  assert.deepEqual([await statusOf("web"), await statusOf("api")], [200, 403]);
+  policies.unshift(first);
+  await becomes("web", 403);
+  assert.deepEqual([await statusOf("api"), await health()], [200, 200]);
+});
