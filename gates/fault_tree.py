@@ -26,12 +26,12 @@ class Need:
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a client's read path, such as a bucket. `stands_on` are the losses that take the part down, and `needs`
+    """A part of a client's read path, such as a bucket. `lost_with` are the losses that take the part down, and `needs`
     are the needs that must be met.
     """
 
     name: str
-    stands_on: frozenset[str] = frozenset()
+    lost_with: frozenset[str] = frozenset()
     needs: Sequence[Need] = ()
 
 
@@ -39,7 +39,7 @@ def broken(part: Part, lost: Losses) -> str | None:
     """Returns why a part of a read path does not work after the given losses, or None if it works. The reason names the
     first need that no alternative meets.
     """
-    hit = sorted(part.stands_on & lost)
+    hit = sorted(part.lost_with & lost)
     if hit:
         return f"{part.name} is lost with {', '.join(hit)}"
     for need in part.needs:
@@ -53,7 +53,7 @@ def broken(part: Part, lost: Losses) -> str | None:
 def losses(part: Part) -> frozenset[str]:
     """Returns every loss that can take down a part of a read path, directly or through the parts that it needs."""
     below = (losses(alternative) for need in part.needs for alternative in need.alternatives)
-    return part.stands_on.union(*below)
+    return part.lost_with.union(*below)
 
 
 def _summary_of(reasons: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from contract.shields import HEALTH_PATH, HEALTH_PORT
 from emulation.engine.find import Report
 from emulation.layout import CLIENT_LOCATION_PORT, CLIENT_LOCATIONS, ClientLocation, Sandbox
 
-_PATIENCE_SECONDS = 90.0
+_TIMEOUT_SECONDS = 90.0
 
 
 class NotHealthy(Exception):
@@ -36,7 +36,7 @@ def wait(sandbox: Sandbox, outputs: Mapping[str, Any], report: Report) -> None:
 
     Raises NotHealthy when the checks take longer than 90 seconds.
     """
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
     for name, healthy in _checks(sandbox, outputs):
         while not healthy():
             if time.monotonic() > deadline:

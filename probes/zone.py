@@ -13,7 +13,7 @@ from cloudflare import Cloudflare, CloudflareError
 from probes.recording import Recording
 
 # After this time, Cloudflare serves a new hostname's certificate and a new script's route at all locations.
-_PATIENCE_SECONDS = 120.0
+_TIMEOUT_SECONDS = 120.0
 _PAUSE_SECONDS = 1.0
 
 
@@ -80,10 +80,10 @@ class Zone:
 
     def until(self, condition: Callable[[], bool], problem: str) -> None:
         """Waits until `condition` returns true. Raises ZoneError with the text `problem` after two minutes."""
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        deadline = time.monotonic() + _TIMEOUT_SECONDS
         while not condition():
             if time.monotonic() > deadline:
-                raise ZoneError(f"{problem} after {_PATIENCE_SECONDS:.0f} seconds; try again later")
+                raise ZoneError(f"{problem} after {_TIMEOUT_SECONDS:.0f} seconds; try again later")
             time.sleep(_PAUSE_SECONDS)
 
     def refusal(self, call: Callable[..., Any], *values: str, **arguments: Any) -> str:

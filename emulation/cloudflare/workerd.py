@@ -24,7 +24,7 @@ PACKAGES = IMPORT_ROOT / "workers" / "edge" / "node_modules"
 # For each CPU architecture, the suffix of the npm package that contains the workerd binary. workerd's npm package lists
 # these packages as optional dependencies.
 MACHINES = {"x86_64": "64", "aarch64": "arm64"}
-TRIAL = 30.0  # seconds after which the check of a script ends, if the script neither starts nor fails
+CHECK_TIMEOUT_SECONDS = 30.0  # seconds after which the check of a script ends, if the script neither starts nor fails
 
 Files = dict[PurePosixPath, bytes]
 
@@ -112,12 +112,15 @@ def check(script: Script, kv: KvService) -> None:
         with (directory / "errors").open("w+") as errors:
             command = [binary(), "serve", directory / "check.capnp", "--control-fd=1"]
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, cwd=directory)
-            with process, _killed_after(TRIAL, process):
+            with process, _killed_after(CHECK_TIMEOUT_SECONDS, process):
                 started = bool(process.stdout and process.stdout.readline())
                 process.kill()
             errors.seek(0)
             if not started:
-                raise EdgeError(_without_paths(errors.read(), directory) or f"not started within {TRIAL:.0f} seconds")
+                raise EdgeError(
+                    _without_paths(errors.read(), directory)
+                    or f"not started within {CHECK_TIMEOUT_SECONDS:.0f} seconds"
+                )
 
 
 def write(directory: Path, files: Files) -> None:

@@ -22,7 +22,7 @@ _SCOPE = "https://www.googleapis.com/auth/monitoring.write"
 # The maximum number of time series in one request (Cloud Monitoring, "Quotas and limits").
 _AT_ONCE = 200
 # The timeout of a request to Cloud Monitoring, in seconds.
-_PATIENCE = 30
+_TIMEOUT_SECONDS = 30
 
 
 class CloudMonitoring:
@@ -74,7 +74,7 @@ class CloudMonitoring:
 
     def _post(self, session: Any, series: Sequence[Mapping[str, Any]]) -> None:
         url = f"{os.environ.get(ENDPOINT_VARIABLE, _ENDPOINT)}v3/projects/{self._project}/timeSeries"
-        answer = session.post(url, json={"timeSeries": series}, timeout=_PATIENCE)
+        answer = session.post(url, json={"timeSeries": series}, timeout=_TIMEOUT_SECONDS)
         if not answer.ok:
             raise RegistryError(
                 f"Cloud Monitoring of project {self._project}: {answer.status_code} {answer.text.strip()}"

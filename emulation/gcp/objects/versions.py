@@ -51,8 +51,8 @@ class Versions:
     """The versions of all Cloud Storage objects in one sandbox. All methods can be called from any thread."""
 
     def __init__(self, directory: Path, *, clock: Callable[[], float] = time.time) -> None:
-        self._bytes = directory / "objects"
-        self._bytes.mkdir(parents=True, exist_ok=True)
+        self._content_directory = directory / "objects"
+        self._content_directory.mkdir(parents=True, exist_ok=True)
         self._clock = clock
         self._lock = threading.RLock()
         self._connection = sqlite3.connect(directory / "objects.sqlite", check_same_thread=False, isolation_level=None)
@@ -63,8 +63,8 @@ class Versions:
     def draft(self, chunks: Iterable[bytes]) -> Draft:
         """Stores content that is uploaded to Cloud Storage, as a draft. `write` then creates an object version from the
         draft."""
-        path, size = self._bytes / f"draft-{self._number()}", 0
-        md5, crc32c = hashlib.md5(), cast(Any, google_crc32c).Checksum()  # noqa: S324  what Cloud Storage tells
+        path, size = self._content_directory / f"draft-{self._number()}", 0
+        md5, crc32c = hashlib.md5(), cast(Any, google_crc32c).Checksum()  # noqa: S324  Cloud Storage reports this digest
         with path.open("xb") as file:
             for chunk in chunks:
                 file.write(chunk)
@@ -152,7 +152,7 @@ class Versions:
 
     def path(self, document: Json) -> Path:
         """Returns the path of the file that holds the content of a Cloud Storage object version."""
-        return self._bytes / document["generation"]
+        return self._content_directory / document["generation"]
 
     def _make_noncurrent(self, bucket: Json, version: Json) -> None:
         if not bucket.get("versioning", {}).get("enabled"):
@@ -214,7 +214,7 @@ class Versions:
     def copied(self, document: Json) -> Draft:
         """Copies the content of a Cloud Storage object version into a new draft, from which `write` creates the copied
         object."""
-        path = self._bytes / f"draft-{self._number()}"
+        path = self._content_directory / f"draft-{self._number()}"
         shutil.copyfile(self.path(document), path)
         return Draft(path, int(document["size"]), document["md5Hash"], document["crc32c"])
 

@@ -21,7 +21,7 @@ from emulation.layout import SPANNER_USER
 
 _UNPRIVILEGED = "nobody"  # the user that runs PostgreSQL in place of root, because PostgreSQL refuses to run as root
 _SETTINGS = ("fsync=off", "shared_buffers=16MB", "max_connections=100", "log_min_messages=fatal")
-_PATIENCE = 30.0  # how many seconds PostgreSQL may take to start; a busy machine needs longer
+_START_TIMEOUT_SECONDS = 30.0  # how many seconds PostgreSQL may take to start; a busy machine needs longer
 
 
 @dataclass
@@ -103,7 +103,7 @@ class Cluster:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))
 
     def _wait(self) -> None:
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _START_TIMEOUT_SECONDS
         while True:
             try:
                 self.connect("postgres").close()

@@ -14,7 +14,7 @@ from emulation.providers.handler import CloudError, Handler, Properties
 _SETTABLE = {"domainName", "keyAlgorithm", "options", "region", "tags", "validationMethod"}
 # How long the emulated provider waits until a certificate is validated. The real provider waits for 75 minutes, but in
 # the sandbox a DNS record is visible immediately.
-_PATIENCE_SECONDS = 60.0
+_TIMEOUT_SECONDS = 60.0
 
 
 def handlers() -> list[Handler]:
@@ -76,7 +76,7 @@ def _describe(acm: Api, id: str, state: Properties) -> Properties | None:
 
 def _wait(acm: Api, inputs: Properties) -> str:
     arn: str = inputs["certificateArn"]
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
     while (status := acm.describe_certificate(CertificateArn=arn)["Certificate"]["Status"]) == "PENDING_VALIDATION":
         if time.monotonic() > deadline:
             raise CloudError(f"the certificate {arn} is not validated: its CNAME record is not in public DNS")
