@@ -54,6 +54,11 @@ test-container: setup  ## build the container with a real docker daemon, and run
 test-kills: setup  ## kill `pulumi up` and `destroy` at 50 moments, and repair the state each time (30 min)
 	$(PYTHON) -m pytest tests/chaos
 
+test-miniflare: setup  ## run the edge worker in Miniflare, Cloudflare's own simulator (1 min)
+	npm run build --prefix workers/edge
+	npm ci --no-audit --no-fund --prefix workers/edge/miniflare
+	npm test --prefix workers/edge/miniflare
+
 clients-page: setup  ## write docs/clients.md from the results of the same tests
 	$(PYTHON) -m tests.clients.programs
 	$(PYTHON) -m pytest tests/clients --write-matrix
