@@ -1,14 +1,13 @@
-"""How an edge policy reaches the edge worker.
+"""Encodes the documents through which the edge worker gets the edge policy.
 
-| form | written by | read by |
-| --- | --- | --- |
-| item `current` of the metadata database | `registry/edge_policy/versions.py` | the metadata API |
-| feed document of the metadata API | `feed_document` | `workers/edge/src/policies.ts` |
-| entry in Workers KV, for isolates without a feed document | `encode_entry` | `workers/edge/src/policies.ts` |
-| object at the origin: a policy's text | `registry/edge_policy/versions.py` | `workers/edge/src/policies.ts` |
+| form | written by | read by | | --- | --- | --- | | item `current` of the metadata database |
+`registry/edge_policy/versions.py` | the metadata API | | feed document of the metadata API | `feed_document` |
+`workers/edge/src/policies.ts` | | entry in Workers KV, for isolates without a feed document | `encode_entry` |
+`workers/edge/src/policies.ts` | | object at the origin: a policy's text | `registry/edge_policy/versions.py` |
+`workers/edge/src/policies.ts` |
 
-A policy is identified by the SHA-256 of its text. All forms but the last hold the digests of the latest policies, the
-newest first. The edge applies the first one that it accepts.
+The SHA-256 digest of its text identifies a policy. All forms except the last contain the digests of the latest
+policies, with the newest first. The edge applies the first policy that it accepts.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# The partition of the metadata database with one item, which names the current policies.
+# The partition of the metadata database whose only item contains the digests of the latest policies.
 PARTITION = "edge-policy"
 CURRENT = "current"
-# The name that sorts before the name of every item.
+# A query for the items after this name returns all items of the partition.
 BEFORE = "!"
 
 # The name of the feed in a request to the metadata API.
@@ -29,7 +28,8 @@ FEED = "edge-policy"
 # The key of the entry in Workers KV.
 ENTRY = "edge-policy"
 
-# The number of policies that the edge knows. If it accepts none of the newer ones, it applies an older one.
+# The number of policies whose digests the edge gets. If the edge does not accept the newest one, it applies an older
+# one.
 KNOWN = 5
 
 _FORMAT = 1

@@ -38,7 +38,7 @@ def read_tokens(table_arn: str) -> Statement:
 
 
 def read_feeds(table_arn: str) -> Statement:
-    """Returns the permission to query the DynamoDB partitions of which the metadata API makes feeds for the edge."""
+    """Returns the permission to query the DynamoDB partitions from which the metadata API creates its feeds."""
     condition = _in_partition(revocations.PARTITION, edge_policies.PARTITION)
     return allow(["dynamodb:Query"], table_arn, sid="Feeds", condition=condition)
 

@@ -50,7 +50,7 @@ def put(
     ] = 0,
     principal: Principal = "",
 ) -> None:
-    """Put a policy in force at the whole edge, within 5 seconds. Refuse if another version is in force by now."""
+    """Put a policy in force at the whole edge, within 5 seconds. Fails if the version in force is not --replaces."""
     from registry import caller
     from registry.edge_policy import versions
     from registry.edge_policy.document import parsed

@@ -60,9 +60,9 @@ class OciRepository:
         return Document(key, manifests[digest]["mediaType"], read(manifest_key(self.name, digest)), digest)
 
     def _contents(self, known: Known) -> Document:
-        """Renders the digest of each tag and the time of publication of each manifest, for the edge policy.
+        """Renders a document with the digest of each tag and the publication time of each manifest.
 
-        No client reads this document.
+        Only the edge worker reads this document, to evaluate the edge policy.
         """
         times = {digest: known.written[f"manifest#{digest}"] for digest in listed_manifests(known)}
         contents = {"tags": listed_tags(known), "manifests": times}

@@ -54,11 +54,11 @@ def version_range(text: str, ecosystem: str) -> str:
         try:
             SpecifierSet(text)
         except InvalidSpecifier:
-            raise ValueError("is no version specifier of PEP 440; write one such as >=1.3,<2 or ==1.4.*") from None
+            raise ValueError("is not a PEP 440 version specifier; write one such as >=1.3,<2 or ==1.4.*") from None
         if "===" in text:
             raise ValueError("=== compares texts, not versions; use ==")
     elif not _is_npm_range(text):
-        raise ValueError("is no npm version range; write one such as >=1.3.0 <2.0.0, ^1.2.3 or 1.4.x || 1.6.0")
+        raise ValueError("is not an npm version range; write one such as >=1.3.0 <2.0.0, ^1.2.3 or 1.4.x || 1.6.0")
     return text
 
 
@@ -77,5 +77,5 @@ def tag_pattern(text: str) -> str:
 def digest(text: str, ecosystem: str) -> str:
     form, example = _DIGESTS[ecosystem]
     if not form.fullmatch(text):
-        raise ValueError(f"is no digest of an {ecosystem} file; write {example}")
+        raise ValueError(f"is not a digest of a file in the ecosystem {ecosystem}; write {example}")
     return text

@@ -35,19 +35,19 @@ class Rule(BaseModel):
     name: str = Field(description="the rule's name, which a refused client reads; each name is unique")
     action: Literal["allow", "deny"] = Field(description="what happens to versions that the rule matches")
     ecosystem: Ecosystem | None = Field(
-        default=None, description="the ecosystem of the packages; without it, the rule holds for all ecosystems"
+        default=None, description="the ecosystem of the packages; without it, the rule applies to all ecosystems"
     )
-    packages: Texts = Field(description="names of packages; * stands for any run of characters")
+    packages: Texts = Field(description="names of packages; * matches any characters")
     versions: str | None = Field(
         default=None,
         description="a range of versions, pre-releases included: an npm range, or a specifier of PEP 440",
     )
     tags: Texts | None = Field(
-        default=None, description="tags of images; * stands for any run of characters; holds for pulls by tag only"
+        default=None, description="tags of images; * matches any characters; the rule matches only pulls by tag"
     )
     digests: Texts | None = Field(default=None, description="digests of files, manifests or layers")
     younger_than_days: int | None = Field(
-        default=None, ge=1, le=3_650, description="matches versions that were published fewer days ago", strict=True
+        default=None, ge=1, le=3_650, description="matches versions published less than this many days ago", strict=True
     )
     reason: str = Field(default="", description="a text that a refused client reads after the rule's name")
 
@@ -76,9 +76,7 @@ class Rule(BaseModel):
             return value
         ecosystem = info.data["ecosystem"]
         if ecosystem not in ("npm", "pypi"):
-            raise ValueError(
-                'ranges have a meaning in one ecosystem; add "ecosystem": "npm" or "pypi" (images: "tags")'
-            )
+            raise ValueError('a range needs an ecosystem; add "ecosystem": "npm" or "pypi", or use "tags" for images')
         return conditions.version_range(value, ecosystem)
 
     @field_validator("tags")

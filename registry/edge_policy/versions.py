@@ -1,8 +1,8 @@
-"""The versions of a stack's edge policy: what is in force, what was before, and who changed it.
+"""Stores the versions of a stack's edge policy, and puts a version in force.
 
-A change first writes the policy as an object to the origin. The transaction that makes it current also writes the
-version's record and an audit entry. The metadata API then names the policy to the edge; an entry in Workers KV does so
-where that API does not answer.
+A change first writes the policy as an object to the origin. One transaction then makes the policy current, and writes
+the version's record and an audit entry. The edge gets the policy's digest from the metadata API, or from an entry in
+Workers KV if that API does not answer.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ VERSIONS = "edge-policy-versions"
 
 @dataclass(frozen=True)
 class Version:
-    """One version of the edge policy. `text` is the document. `restores` is the version that a rollback restored, or 0.
+    """One version of the edge policy. `text` is the policy's document, and `at` the time of the change (ISO 8601, UTC).
 
-    `at` is the time of the change (ISO 8601, UTC). `replaces` is the version before, or 0.
+    `replaces` is the number of the version before, or 0. `restores` is the number of the version that a rollback
+    restored, or 0.
     """
 
     number: int
@@ -45,9 +46,9 @@ class Version:
 
 @dataclass(frozen=True)
 class Changed:
-    """The version in force after a command. `new` is false when the policy was in force already.
+    """The version in force after a command. `new` is false if the policy was in force before the command.
 
-    `edge_error` says why the entry in Workers KV could not be written, else empty.
+    `edge_error` is the reason why the entry in Workers KV could not be written. It is empty if there was no error.
     """
 
     version: Version
@@ -92,8 +93,8 @@ def put(target: Target, by: By, policy: Policy, replaces: int) -> Changed:
 def rollback(target: Target, by: By, number: int) -> Changed:
     """Puts the policy of an earlier version in force again, as a new version. 0 means the version before the current.
 
-    Before the first version, nothing was refused. Raises RegistryError if there is no such version, or if someone else
-    changes the policy at the same time.
+    A rollback to the time before the first version puts a policy without rules in force. Raises RegistryError if there
+    is no such version, or if another operator changes the policy at the same time.
     """
     item = target.repository.item(PARTITION, CURRENT)
     if item is None:
@@ -138,14 +139,16 @@ def _expect(target: Target, item: Item | None, replaces: int) -> None:
     found = version(target, there)
     raise RegistryError(
         f"the edge policy in force is version {there}, by {found.by.principal} at {found.at}, and not version "
-        f"{replaces}; bring your change into it (python -m registry edge policy get), and use --replaces {there}"
+        f"{replaces}; get that version (python -m registry edge policy get), apply your change to it, and use "
+        f"--replaces {there}"
     )
 
 
 def _update_edge(target: Target) -> str:
-    """Writes the entry in Workers KV. Returns the reason for a failure, or an empty text: the change is committed.
+    """Writes the digests of the latest policies to the entry in Workers KV.
 
-    Repeats the write until the policies in the database have not changed during a write.
+    Returns the reason of a failure, or an empty text. A failure raises no error, because the change is committed
+    already. Repeats the write until the policies in the database have not changed during a write.
     """
     written: Sequence[str] = ()
     try:

@@ -1,4 +1,4 @@
-"""Tests the edge policy with real npm, pip and skopeo: clients do not choose a denied version, and cannot get it."""
+"""Tests the edge policy with real npm, pip and skopeo: clients choose no denied version, and cannot download one."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def reader(up: Up, tmp_path_factory: pytest.TempPathFactory) -> Client:
 
 @pytest.fixture(autouse=True)
 def no_policy(up: Up, tmp_path: Path) -> Iterator[None]:
-    """Leaves the sandbox with a policy that refuses nothing."""
+    """Puts a policy without rules in force after each test."""
     yield
     put(up, tmp_path / "empty.json", {"format": 1, "rules": []})
 
@@ -92,7 +92,9 @@ def await_status(up: Up, path: str, status: int) -> None:
 
 
 def npm_version(reader: Client, spec: str, directory: Path) -> tuple[str, str]:
-    """Installs with npm, and returns the installed version or an empty text, and npm's messages."""
+    """Installs a package with npm. Returns the installed version, or an empty text after an error, and npm's
+    messages.
+    """
     done = npm_install(reader, spec, directory, npm_config_cache=str(directory / "cache"))
     manifest = directory / "node_modules" / NAME / "package.json"
     return json.loads(manifest.read_text())["version"] if done.returncode == 0 else "", done.stderr

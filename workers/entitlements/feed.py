@@ -1,9 +1,7 @@
-"""A feed of the metadata API: a small document that the edge reads every few seconds.
+"""A feed of the metadata API: a small document that the edge reads every few seconds. The module does not depend on the
+cloud or the database.
 
-The module is independent of cloud and database.
-
-The response contains the document. The edge's cache keeps the document for a lifetime of seconds, so that each PoP
-requests it at most once in this time.
+The edge's cache keeps the document for a lifetime of seconds, so that each PoP requests it at most once in this time.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-// Reads the properties of a package's artifacts from its index: the packument of an npm package, the JSON page of a Python
-// project, or the contents of an image repository (docs/contracts.md, "Client-facing URLs").
+// Reads the properties of a package's artifacts from its index: the packument of an npm package, the JSON page of a
+// Python project, or the contents of an image repository (docs/contracts.md, "Client-facing URLs").
 
 import type { Artifact } from "./filtering";
 import { canonicalPypiName, type Ecosystem } from "./routes";
@@ -29,7 +29,7 @@ export function artifactsIn(ecosystem: Ecosystem, name: string, text: string | u
   return new Map(ecosystem === "pypi" ? pythonArtifacts(name, index as PageIndex) : imageArtifacts(index as RepositoryIndex));
 }
 
-/** Returns what is known about an artifact that the index does not list: what its id says. */
+/** Returns the properties of an artifact that the index does not list. They are derived from the artifact's id alone. */
 export function unlisted(ecosystem: Ecosystem, name: string, id: string): Artifact {
   const unknown = { digests: undefined, published: undefined };
   if (ecosystem === "pypi") return { ...unknown, tag: null, version: pythonVersion(name, id) };

@@ -1,6 +1,7 @@
-// The cached entrypoint of the edge worker fetches a whole object from a shield, or renders what an edge policy leaves of
-// a document. Workers Cache stores its responses, cuts ranges out of them and combines concurrent misses. Only the default
+// The cached entrypoint of the edge worker fetches a whole object from a shield, or filters a document by an edge
+// policy. Workers Cache stores its responses, cuts ranges out of them and combines concurrent misses. Only the default
 // entrypoint calls the cached entrypoint, for authorized clients.
+//
 // Source: developers.cloudflare.com/workers/cache, "Configuration".
 
 import { WorkerEntrypoint } from "cloudflare:workers";
@@ -77,7 +78,7 @@ export class Objects extends WorkerEntrypoint<Bindings> {
     return new Response(answer.body, { status: answer.status, headers: passed });
   }
 
-  /** Answers with what a policy leaves of a document. The stored document comes from Workers Cache, too. */
+  /** Answers with a document that is filtered by a policy. The unfiltered document comes from Workers Cache too. */
   async #filtered(key: string, view: Exclude<View, { kind: "objects" }>, request: Request): Promise<Response> {
     const { Objects: objects } = this.ctx.exports as unknown as { Objects: Pick<Fetcher, "fetch"> };
     const packageTag = request.headers.get(PACKAGE_TAG_HEADER) ?? "";

@@ -10,13 +10,14 @@ import type { ObjectRoute } from "./routes";
 import { type ArtifactSubject, type Subject, subjectOf } from "./subjects";
 
 /**
- * What the policy says about a request. It does not concern the object (`unaffected`), the document must be filtered, or
- * the client must not have the object, for the reason in `message`. `unlisted` is an artifact that the package's index
- * does not list, so that the rules cannot decide about it. `unknown` means that no shield answers.
+ * The policy's decision on a request. `unaffected`: the policy has no rules about the object. `filtered`: the worker
+ * must remove refused artifacts from the document. `refused`: the client must not get the object, for the reason in
+ * `message`. `unlisted`: the package's index does not list the artifact, so that the rules cannot decide. `unknown`: no
+ * shield answers.
  */
 export type Ruling = { kind: "unaffected" | "filtered" | "unlisted" | "unknown" } | { kind: "refused"; message: string };
 
-/** Returns the ruling on a request. `refusals` fetches the list of refusals for a package's index. */
+/** Returns the policy's decision on a request. `refusals` fetches the list of a package's refused artifacts. */
 export async function rulingOn(wanted: ObjectRoute, { policy }: NamedPolicy, refusals: L1, now: number): Promise<Ruling> {
   const subject = subjectOf(wanted.key);
   if (subject === undefined || wanted.anyToken === true) return { kind: "unaffected" };
@@ -40,7 +41,7 @@ export async function rulingOn(wanted: ObjectRoute, { policy }: NamedPolicy, ref
   return name === undefined ? rulingOnUnlisted(subject, rules, listed.size > 0, now) : { kind: "unaffected" };
 }
 
-/** Returns the ruling on an artifact that the index does not list, or that belongs to a package without an index. */
+/** Returns the decision on an artifact that the index does not list, or that belongs to a package without an index. */
 function rulingOnUnlisted(subject: ArtifactSubject, rules: readonly Rule[], hasIndex: boolean, now: number): Ruling {
   const { ecosystem, name, id } = subject;
   const rule = refusing(rules, unlisted(ecosystem, name, id), now);

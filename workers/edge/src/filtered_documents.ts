@@ -1,5 +1,5 @@
-// Removes refused artifacts from documents, so that resolvers choose among the allowed ones. All functions are pure, and
-// return a document without refusals unchanged.
+// Removes refused artifacts from documents, so that resolvers choose among the allowed ones. All functions are pure,
+// and return a document without refusals unchanged.
 
 import { eq, valid } from "@renovatebot/pep440";
 import compare from "semver/functions/rcompare";
@@ -29,7 +29,7 @@ const OF_LATEST = [
   ...["author", "bugs", "contributors", "description", "homepage", "keywords"],
   ...["license", "maintainers", "readme", "readmeFilename", "repository"],
 ];
-const NAMED_VERSIONS = 5; // the versions of one rule that a message names
+const NAMED_VERSIONS = 5; // the most refused versions of one rule that a message lists
 const LINK = /^<a href="[^"#]*\/([^"#\/]+)[#"]/;
 
 /** Returns a document without the artifacts that a rule refuses. */
@@ -44,7 +44,7 @@ export function filteredDocument({ form, name }: DocumentSubject, text: string, 
   return filtered === undefined ? text : JSON.stringify(filtered);
 }
 
-/** Returns the message for a client that asks for a refused artifact by its name. */
+/** Returns the error message for a client that requests a refused artifact by its name. */
 export function refusalMessage(what: string, { name, reason }: Rule): string {
   return `${what}: refused by rule ${name} of the edge policy${reason === "" ? "" : `: ${reason}`}`;
 }
@@ -89,7 +89,9 @@ function withFieldsOfLatest(before: Packument, after: Packument): Packument {
 }
 
 /**
- * Returns the field by which npm says that a policy refuses a version, instead of saying that the version does not exist.
+ * Returns the packument's field with the refused versions. Because of this field, npm prints that a policy refuses a
+ * version. Without it, npm would print that the version does not exist.
+ *
  * npm resolves to one of these versions only when no other fits. Source: npm-pick-manifest, lib/index.js.
  */
 function restrictions(name: string, refused: ReadonlyMap<string, Rule>): Record<string, unknown> {

@@ -1,5 +1,5 @@
-// Renders what an edge policy leaves of a document. The cached entrypoint answers with it, so Workers Cache keeps one copy
-// for each policy, and all clients share the copy.
+// Filters documents by an edge policy, for the cached entrypoint. Workers Cache keeps one filtered copy for each
+// policy, and all clients share this copy.
 
 import { artifactsIn, unlisted } from "./artifacts";
 import { keyTag } from "./cache_tags";
@@ -13,15 +13,15 @@ import { policyWith } from "./policies";
 import type { Policy } from "./policy";
 import { type DocumentSubject, subjectOf } from "./subjects";
 
-const LIFETIME = "public, max-age=5"; // of a list of refusals for a package without an index
+const LIFETIME = "public, max-age=5"; // the lifetime of the list of refused artifacts of a package without an index
 const PASSED_HEADERS = ["cache-control", "content-type", "x-amz-meta-published", "x-amz-meta-revision", "server-timing"];
 
-/** What a package's index says, or "absent" when the package has none. */
+/** The index of a package, or "absent" when the package has none. */
 type Index = { text: string; answer: Response } | "absent";
 
 /**
- * Returns the filtered document with a key, or the list of refusals for the index with that key: 200, 304 or 404. Returns
- * undefined when a shield or the policy cannot be read. `l1` fetches stored objects.
+ * Returns the filtered document with a key, or the list of refusals for the index with that key: 200, 304 or 404.
+ * Returns undefined when a shield or the policy cannot be read. `l1` fetches stored objects.
  */
 export async function filteredObject(
   key: string,

@@ -1,5 +1,5 @@
-// Decides by the edge policy which artifacts clients may have. A decision depends on the artifact and the time, and on
-// nothing of the client, so all clients can share what is filtered.
+// Decides by the edge policy which artifacts clients may get. A decision depends on the artifact and the time, and not
+// on the client, so all clients can share the filtered documents.
 
 import { satisfies, valid } from "@renovatebot/pep440";
 import parseVersion from "semver/functions/parse";
@@ -11,7 +11,7 @@ import type { Ecosystem } from "./routes";
 /** A property of an artifact: undefined when the edge does not know it, null when the artifact has no such property. */
 export type Property<T> = T | undefined | null;
 
-/** What the edge knows about a version of a package, a file, a tag of an image, a manifest or a layer. */
+/** The known properties of an artifact: a version of a package, a file, a tag of an image, a manifest or a layer. */
 export interface Artifact {
   version: Property<string>;
   tag: Property<string>;
@@ -22,7 +22,9 @@ export interface Artifact {
 }
 
 const DAY_MILLISECONDS = 86_400_000;
-const REMEMBERED_PACKAGES = 2_000; // a look through 1,000 rules takes half a millisecond
+// The number of packages whose rules an isolate keeps in memory. To find the rules among 1,000 takes half a
+// millisecond.
+const REMEMBERED_PACKAGES = 2_000;
 
 const rulesByPackage = new WeakMap<Policy, Map<string, readonly Rule[]>>();
 
@@ -45,7 +47,7 @@ function rulesAmong(policy: Policy, ecosystem: Ecosystem, name: string): readonl
     found.push(rule);
     if (isUnconditional(rule)) break;
   }
-  // Rules that only allow do what no rule does.
+  // Rules that only allow artifacts have the same effect as no rules.
   return found.some(({ action }) => action === "deny") ? found : [];
 }
 

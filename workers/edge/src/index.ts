@@ -99,7 +99,7 @@ async function serveProtected(
   return permitted(wanted, request, bindings, ctx, await policies);
 }
 
-/** Answers an authorized request as the edge policy permits: with the object, with what is left of it, or with 403. */
+/** Answers an authorized request by the edge policy: with the object, with a filtered document, or with 403. */
 async function permitted(
   wanted: ObjectRoute,
   request: Request,
@@ -117,7 +117,7 @@ async function permitted(
   return object(wanted, request, ruling.kind === "filtered" ? l1({ kind: "filtered", policy: named.digest }) : l1());
 }
 
-/** Returns a function that returns the access to L1 for a view of objects, and without a view for stored objects. */
+/** Returns a function that returns the L1 access for a view of objects. Without a view, it is that for stored objects. */
 function l1Of(tag: string, request: Request, bindings: Bindings, ctx: ExecutionContext): (view?: View) => L1 {
   const { Objects } = ctx.exports as unknown as Entrypoints;
   const place = placeOf(request);
@@ -209,7 +209,7 @@ async function currentRevocations(bindings: Bindings, ctx: ExecutionContext): Pr
   return currentOf(revocationsFeed, bindings, ctx);
 }
 
-/** Returns the current document of a feed, and none for a stack without a metadata API. Never throws. */
+/** Returns the current document of a feed, or none for a stack without a metadata API. Never throws an error. */
 async function currentOf<T>(feed: Feed<T>, bindings: Bindings, ctx: ExecutionContext): Promise<Current<T>> {
   if (metadataApiOf(bindings) === undefined) return { document: undefined, age: Infinity };
   const { Feeds } = ctx.exports as unknown as Entrypoints;
@@ -217,7 +217,7 @@ async function currentOf<T>(feed: Feed<T>, bindings: Bindings, ctx: ExecutionCon
   return feed.current(access, Date.now);
 }
 
-/** Tells a health check whether this place has the feed of recent revocations, and applies the newest edge policy. */
+/** Answers the health check that tests whether this PoP has the feed of revocations and applies the newest edge policy. */
 async function feedHealth(request: Request, bindings: Bindings, ctx: ExecutionContext): Promise<Response> {
   const headers = { "cache-control": "no-store" };
   const [{ age }, policies] = await Promise.all([currentRevocations(bindings, ctx), currentOf(policiesFeed, bindings, ctx)]);

@@ -6,8 +6,8 @@
 import type { Place } from "./shields";
 
 /**
- * Fetches an object by its key, under the range and the validators in the headers. Returns 200, 206, 304, 404 or 416, or
- * undefined when no shield answers.
+ * Fetches an object by its key, under the range and the validators in the headers. Returns 200, 206, 304, 404 or 416,
+ * or undefined when no shield answers.
  */
 export type L1 = (key: string, method: string, headers: Record<string, string>) => Promise<Response | undefined>;
 
@@ -20,8 +20,9 @@ export const TOO_LARGE_HEADER = "x-artifact-edge-too-large";
 export const BYPASS_HEADER = "x-artifact-edge-bypass";
 
 /**
- * What a call requests: objects as the origin stores them, documents as an edge policy leaves them, or a package's
- * artifacts with the rules that refuse them. `policy` is the digest of the policy.
+ * The view of an object that a call of L1 requests: the object as the origin stores it (`objects`), a document filtered
+ * by an edge policy (`filtered`), or a list of a package's artifacts with the rules that refuse them (`refusals`).
+ * `policy` is the policy's digest.
  */
 export type View = { kind: "objects" } | { kind: "filtered" | "refusals"; policy: string };
 
@@ -64,7 +65,7 @@ function bypassed(answer: Response | undefined): Response | undefined {
   return new Response(answer.body, { status: answer.status, headers });
 }
 
-/** Returns the URL path of the object with a key. The shields use the path of stored objects, too. */
+/** Returns the URL path of a view of the object with a key. Shields use the same paths for stored objects. */
 export function pathOf(key: string, view = STORED): string {
   const start = view.kind === "objects" ? "/objects/" : `/${view.kind}/${view.policy}/`;
   return start + key.split("/").map(encodeURIComponent).join("/");

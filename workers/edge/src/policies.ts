@@ -1,6 +1,6 @@
-// Finds the edge policy in force. A feed of the metadata API names the latest policies by their digests, the newest first;
-// an entry in the key-value store does so where the feed is not known. The policies themselves are objects at the origin
-// that never change (contract/edge_policies.py).
+// Finds the edge policy in force. A feed of the metadata API contains the digests of the latest policies, with the
+// newest first. Without a feed document, the worker reads the digests from an entry in the key-value store. The
+// policies are immutable objects at the origin (contract/edge_policies.py).
 
 import { sha256 } from "./digest";
 import { type Current, Feed } from "./feed";
@@ -22,14 +22,14 @@ export const policiesFeed = new Feed("edge-policy", parseDigests);
 
 const UNREADABLE = "the edge policy cannot be read right now";
 const FRESH_MILLISECONDS = 2_000; // how long an isolate uses the entry in the key-value store before it reads it again
-const KEPT = 8; // the number of policies of which an isolate remembers the rules, and of which it remembers that they are invalid
+const KEPT = 8; // the most valid policies, and the most invalid ones, that an isolate keeps in memory
 
 const valid = new Map<string, Policy>();
 const invalid = new Map<string, true>();
 let last: NamedPolicy | undefined;
 let entry: { digests: Digests; until: number } | undefined;
 
-/** Returns the digests in a feed document or an entry. Throws for fields of another form. */
+/** Returns the digests in a feed document or an entry. Throws an error for invalid fields. */
 export function parseDigests({ policies }: Record<string, unknown>): Digests {
   const isDigest = (digest: unknown): digest is string => typeof digest === "string" && /^[0-9a-f]{64}$/.test(digest);
   if (!Array.isArray(policies) || !policies.every(isDigest)) throw new Error("no policies");
@@ -37,8 +37,8 @@ export function parseDigests({ policies }: Record<string, unknown>): Digests {
 }
 
 /**
- * Returns the digests of the latest policies. `readEntry` returns the text of the entry in the key-value store, or null.
- * Throws `Unavailable` when neither the feed nor the store names the policies.
+ * Returns the digests of the latest policies. `readEntry` returns the text of the entry in the key-value store, or
+ * null. Throws `Unavailable` when neither the feed nor the store has the digests.
  */
 export async function latestPolicies(
   { document }: Current<Digests>,
@@ -58,8 +58,8 @@ export async function latestPolicies(
 }
 
 /**
- * Returns the newest valid policy among those with these digests, or undefined when there are none. While the newest one
- * cannot be read, the isolate's last policy stays in force. Throws `Unavailable` when the isolate has none.
+ * Returns the newest valid policy among those with these digests, or undefined when there are none. While the newest
+ * one cannot be read, the isolate's last policy stays in force. Throws `Unavailable` when the isolate has none.
  */
 export async function policyInForce(digests: Digests, read: Read): Promise<NamedPolicy | undefined> {
   if (digests.length === 0) return (last = undefined);
@@ -108,7 +108,7 @@ export async function policyWith(digest: string, read: Read): Promise<Policy> {
   }
 }
 
-/** Remembers and logs that a policy is invalid. */
+/** Logs that a policy is invalid, and keeps this result in memory. */
 function report(digest: string, { message }: InvalidPolicy): void {
   remember(invalid, digest, true);
   console.error(JSON.stringify({ event: "edge-policy-invalid", policy: digest, reason: message }));

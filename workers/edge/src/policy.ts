@@ -1,13 +1,13 @@
 // The edge policy: parses and validates the document that `python -m registry edge policy put` stores
-// (docs/edge-policy.md). The worker validates it again, because a document that it cannot apply must change nothing.
-// registry/edge_policy accepts and refuses the same documents.
+// (docs/edge-policy.md). The worker validates the document again, because an invalid document must not change its
+// decisions. registry/edge_policy accepts and refuses the same documents.
 
 import { validRange as validSpecifier } from "@renovatebot/pep440";
 import Range from "semver/classes/range";
 
 import type { Ecosystem } from "./routes";
 
-/** A rule matches an artifact when all its conditions hold. Absent conditions hold always. */
+/** A rule matches an artifact when all its conditions are true. An absent condition is always true. */
 export interface Rule {
   name: string;
   action: "allow" | "deny";

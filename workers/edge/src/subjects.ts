@@ -1,4 +1,4 @@
-// Maps object keys to what the edge policy decides about: documents that list artifacts, and the artifacts themselves.
+// Maps object keys to the subjects of the edge policy: documents that list artifacts, and artifacts.
 
 import { canonicalPypiName, type Ecosystem } from "./routes";
 
@@ -32,7 +32,7 @@ const REFERRERS = /^oci\/referrers\/(.+)\/[^/]+\/[^/]+\.json$/;
 const TAG = /^oci\/tags\/(.+)\/([^/]+)$/;
 const BY_DIGEST = /^oci\/(manifests|blobs)\/(.+)\/([^/]+)\/([^/]+)$/;
 
-/** Returns what the policy decides about at a key, or undefined for an object of no package. */
+/** Returns the subject of the policy at an object's key, or undefined for an object that belongs to no package. */
 export function subjectOf(key: string): Subject | undefined {
   if (key.startsWith("npm/")) return npmSubject(key);
   return key.startsWith("pypi/") ? pythonSubject(key) : imageSubject(key);

@@ -1,4 +1,4 @@
-// Tests in workerd that documents lack what the edge policy refuses, and that nobody gets a refused artifact by its name.
+// Tests in workerd that documents do not list refused artifacts, and that clients cannot get such artifacts by name.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";

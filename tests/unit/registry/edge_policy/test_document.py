@@ -44,7 +44,7 @@ def test_a_document_is_accepted_or_its_mistake_is_named(case: dict[str, Any]) ->
 
 
 def test_a_mistake_names_the_rule_the_value_and_the_way_out() -> None:
-    assert "rule 'no-left-pad': versions '>>1': is no npm version range; write one such as" in mistakes(
+    assert "rule 'no-left-pad': versions '>>1': is not an npm version range; write one such as" in mistakes(
         {**DENIED, "versions": ">>1"}
     )
     assert "rule number 2: packages: '@Acme/*': matches no package; use small letters" in mistakes(

@@ -1,4 +1,5 @@
-"""Tests that the versions of the edge policy are kept, and that two people's changes do not overwrite each other."""
+"""Tests that all versions of the edge policy are stored, and that changes of two operators do not overwrite each
+other."""
 
 from __future__ import annotations
 
@@ -33,7 +34,7 @@ def policy(name: str) -> Policy:
 
 
 def named(network: Network) -> list[str]:
-    """Returns the digests that the database names to the metadata API."""
+    """Returns the digests of the latest policies in the database, which the metadata API reads."""
     item = network.target.repository.item(PARTITION, CURRENT)
     return item.document["policies"] if item else []
 
@@ -83,7 +84,7 @@ def test_a_change_between_reading_and_writing_is_refused(network: Network, monke
     raced = list[bool]()
 
     def slower(target: Target) -> Any:
-        """Lets Dave change the policy before Carol's change is written."""
+        """Makes Dave change the policy before the registry writes Carol's change."""
         if not raced:
             raced.append(True)
             versions.put(network.target, DAVE, policy("second"), 1)
