@@ -16,6 +16,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from emulation.cloudflare import kv_reads, kv_service, workers_cache
 from emulation.cloudflare.api import create_app
 from emulation.cloudflare.deployment import EdgeError, deployment
+from emulation.cloudflare.l1 import CONNECT_SECONDS
 from emulation.cloudflare.pops import Pops, kv_secret
 from emulation.cloudflare.public_dns import PublicDns
 from emulation.layout import CLOUDFLARE_PORT, Sandbox
@@ -39,10 +40,17 @@ class _Handler(WSGIRequestHandler):
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m emulation.cloudflare", description=__doc__)
     parser.add_argument("--directory", type=Path, required=True, help="the sandbox's directory")
-    sandbox = Sandbox(directory=parser.parse_args().directory.resolve())
+    parser.add_argument(
+        "--connect-seconds",
+        type=int,
+        default=CONNECT_SECONDS,
+        help="the time after which a PoP gives up a connection to a shield",
+    )
+    given = parser.parse_args()
+    sandbox = Sandbox(directory=given.directory.resolve())
     store = StateStore(sandbox.path("cloudflare", "state.sqlite"))
     try:
-        pops = Pops(sandbox)
+        pops = Pops(sandbox, connect_seconds=given.connect_seconds)
         serve(sandbox, store, pops)
     except EdgeError as error:
         sys.exit(f"emulation.cloudflare: {error}")

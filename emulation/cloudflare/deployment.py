@@ -58,7 +58,7 @@ class Deployment:
 
     `oldest_tls` is the oldest TLS version that clients may use, such as "1.2". `hostnames` are the names that have a
     certificate: active zones with one level of names below each, as in universal certificates, and active custom
-    hostnames.
+    hostnames. `zones` has the names of each active zone that have addresses, and whether Cloudflare proxies them.
     """
 
     scripts: Sequence[Script]
@@ -67,6 +67,7 @@ class Deployment:
     hostnames: Sequence[str]
     certificates: Mapping[str, Certificate]
     oldest_tls: str
+    zones: Mapping[str, Mapping[str, bool]]
 
     @property
     def routed(self) -> list[Script]:
@@ -117,7 +118,14 @@ def deployment(store: StateStore) -> Deployment:
             if document["private_key"]
         },
         oldest_tls=min((each["min_tls_version"] for each in settings), default="1.2"),
+        zones={zone["name"]: _names(store, zone["id"]) for zone in active},
     )
+
+
+def _names(store: StateStore, zone: str) -> Mapping[str, bool]:
+    """Returns the names of a zone that have an address, and whether Cloudflare proxies each."""
+    records = [record for record in store.all("record", zone) if record["type"] in ("A", "AAAA", "CNAME")]
+    return {record["name"]: record["proxied"] for record in sorted(records, key=lambda record: record["name"])}
 
 
 def script(document: Mapping[str, Any]) -> Script:

@@ -19,19 +19,29 @@ from emulation.pki import public_authorities, write_private
 TEMPLATES = Path(__file__).parent / "pop" / "l1"
 USER = "trafficserver"  # the user that Debian's package creates; Traffic Server refuses to run as root
 PLACES = ("etc", "cache", "run", "log")
+# The time after which Cloudflare gives up a connection to an origin (fundamentals/reference/connection-limits,
+# "Complete TCP Connection").
+CONNECT_SECONDS = 19
 
 Files = Mapping[str, bytes]
 
 
 class L1Cache:
-    """The L1 cache of one PoP. `cache_size` is a size as Traffic Server's storage.config writes it, such as `256M`."""
+    """The L1 cache of one PoP.
 
-    def __init__(self, sandbox: Sandbox, pop: Pop, *, cache_size: str = "256M") -> None:
+    `cache_size` is a size as Traffic Server's storage.config writes it, such as `256M`. `connect_seconds` is the time
+    after which the PoP gives up a connection to a shield.
+    """
+
+    def __init__(
+        self, sandbox: Sandbox, pop: Pop, *, cache_size: str = "256M", connect_seconds: int = CONNECT_SECONDS
+    ) -> None:
         self._sandbox = sandbox
         self._name = f"pop-{pop.colo}-l1"
         self._directory = sandbox.path("pops", pop.colo, "l1", "etc").parent
         self._address = sandbox.pop_address(pop)
         self._cache_size = cache_size
+        self._connect_seconds = connect_seconds
 
     @property
     def service(self) -> str:
@@ -101,6 +111,7 @@ class L1Cache:
             "ORIGIN_PORT": POP_ORIGIN_PORT,
             "NAMESERVER": f"{self._sandbox.dns_address}:{DNS_PORT}",
             "CACHE_SIZE": self._cache_size,
+            "CONNECT_SECONDS": self._connect_seconds,
         }
         text = template.read_text()
         for placeholder, value in placeholders.items():

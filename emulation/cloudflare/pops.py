@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from emulation import processes
 from emulation.cloudflare import workerd
 from emulation.cloudflare.deployment import Certificate, Deployment, EdgeError, Script
-from emulation.cloudflare.l1 import L1Cache
+from emulation.cloudflare.l1 import CONNECT_SECONDS, L1Cache
 from emulation.layout import CLOUDFLARE_PORT, FUNCTIONS_PORT, POP_HTTPS_PORT, POP_ORIGIN_PORT, POPS, Pop, Sandbox
 from emulation.pki import Authority, Issued, names_of, write_private
 
@@ -21,11 +21,12 @@ from emulation.pki import Authority, Issued, names_of, write_private
 class Pops:
     """All PoPs of a sandbox. They run as long as at least one route names a worker script."""
 
-    def __init__(self, sandbox: Sandbox, *, cache_size: str = "256M") -> None:
+    def __init__(self, sandbox: Sandbox, *, cache_size: str = "256M", connect_seconds: int = CONNECT_SECONDS) -> None:
         authority = Authority(sandbox.path("pki", "edge-ca.pem").parent)
         address = f"{sandbox.cloudflare_address}:{CLOUDFLARE_PORT}"
         self._kv = workerd.KvService(address, kv_secret(sandbox))
-        self._pops = [_RunningPop(sandbox, pop, authority, self._kv, cache_size) for pop in POPS]
+        caches = [L1Cache(sandbox, pop, cache_size=cache_size, connect_seconds=connect_seconds) for pop in POPS]
+        self._pops = [_RunningPop(sandbox, pop, authority, self._kv, l1) for pop, l1 in zip(POPS, caches, strict=True)]
 
     def check(self, script: Script) -> None:
         workerd.check(script, self._kv)
@@ -52,9 +53,7 @@ class Pops:
 class _RunningPop:
     """The workerd and L1 processes of one PoP."""
 
-    def __init__(
-        self, sandbox: Sandbox, pop: Pop, authority: Authority, kv: workerd.KvService, cache_size: str
-    ) -> None:
+    def __init__(self, sandbox: Sandbox, pop: Pop, authority: Authority, kv: workerd.KvService, l1: L1Cache) -> None:
         self._sandbox = sandbox
         self._pop = pop
         self._authority = authority
@@ -62,7 +61,7 @@ class _RunningPop:
         self._name = f"pop-{pop.colo}-workerd"
         self._directory = sandbox.path("pops", pop.colo, "workerd")
         self._address = sandbox.pop_address(pop)
-        self.l1 = L1Cache(sandbox, pop, cache_size=cache_size)
+        self.l1 = l1
 
     def converge(self, deployment: Deployment) -> None:
         client = _client_certificate(deployment)

@@ -72,6 +72,8 @@ def configuration(
     files = {
         PurePosixPath("front.js"): (TEMPLATES / "front.js").read_bytes(),
         PurePosixPath("origin.js"): (TEMPLATES / "origin.js").read_bytes(),
+        PurePosixPath("shields.js"): (TEMPLATES / "shields.js").read_bytes(),
+        PurePosixPath("zones.json"): _json(deployment.zones),
         PurePosixPath("pop.json"): _json(_as_cf(pop)),
         PurePosixPath("routes.json"): _json([_route(pattern, name) for pattern, name in deployment.routes]),
         PurePosixPath("edge.pem"): served.chain,

@@ -31,7 +31,7 @@ def blueprint(store: StateStore, converge: Callable[[], None]) -> Blueprint:
     """Returns the Cloudflare API endpoints for zones, below /zones."""
     zones = Blueprint("zones", __name__, url_prefix="/zones")
     _serve_zones(zones, store, converge)
-    _serve_records(zones, store)
+    _serve_records(zones, store, converge)
     _serve_routes(zones, store, converge)
 
     @zones.post("/<zone>/purge_cache")
@@ -108,7 +108,7 @@ def _serve_zones(zones: Blueprint, store: StateStore, converge: Callable[[], Non
         return success({"id": zone})
 
 
-def _serve_records(zones: Blueprint, store: StateStore) -> None:
+def _serve_records(zones: Blueprint, store: StateStore, converge: Callable[[], None]) -> None:
     @zones.get("/<zone>/dns_records")
     def list_records(zone: str) -> Response:
         existing_zone(store, zone)
@@ -119,7 +119,9 @@ def _serve_records(zones: Blueprint, store: StateStore) -> None:
     def create_record(zone: str) -> Response:
         name = existing_zone(store, zone)["name"]
         given = take(body(), required=["name", "type"], optional=RECORD_OPTIONS)
-        return success(_put_record(store, zone, name, {"id": new_id(), "created_on": now()}, given))
+        changed = _put_record(store, zone, name, {"id": new_id(), "created_on": now()}, given)
+        converge()
+        return success(changed)
 
     @zones.get("/<zone>/dns_records/<record>")
     def get_record(zone: str, record: str) -> Response:
@@ -129,17 +131,22 @@ def _serve_records(zones: Blueprint, store: StateStore) -> None:
     def replace_record(zone: str, record: str) -> Response:
         known, name = _record(store, zone, record), existing_zone(store, zone)["name"]
         given = take(body(), required=["name", "type"], optional=RECORD_OPTIONS)
-        return success(_put_record(store, zone, name, {key: known[key] for key in ("id", "created_on")}, given))
+        changed = _put_record(store, zone, name, {key: known[key] for key in ("id", "created_on")}, given)
+        converge()
+        return success(changed)
 
     @zones.patch("/<zone>/dns_records/<record>")
     def edit_record(zone: str, record: str) -> Response:
         known, name = _record(store, zone, record), existing_zone(store, zone)["name"]
-        return success(_put_record(store, zone, name, known, take(body(), optional=["name", "type", *RECORD_OPTIONS])))
+        changed = _put_record(store, zone, name, known, take(body(), optional=["name", "type", *RECORD_OPTIONS]))
+        converge()
+        return success(changed)
 
     @zones.delete("/<zone>/dns_records/<record>")
     def delete_record(zone: str, record: str) -> Response:
         _record(store, zone, record)
         store.remove("record", zone, record)
+        converge()
         return success({"id": record})
 
 

@@ -43,6 +43,8 @@ DOMAIN = "artifact-edge.test"
 HOST = f"packages.{DOMAIN}"
 SHIELDS = [f"{region}-0.shield.{DOMAIN}" for region in ("us-east-1", "eu-west-1")]
 PRIVATE = "ap-south-1-0"  # the shield whose certificate comes from a private authority
+UNREACHABLE = "us-west-2-0"  # the shield that accepts no connection, and refuses none
+CONNECT_SECONDS = 2  # how long the PoPs wait for a connection, instead of Cloudflare's 19 seconds
 SECRET = "the-origin-key-that-nobody-may-see"
 BODY = bytes(range(256)) * 400
 
@@ -157,6 +159,11 @@ class Network:
             files=[("index.js", source.encode(), "application/javascript+module")],
         )
 
+    def add_name(self, name: str, *, proxied: bool) -> None:
+        """Adds a record to the zone. Only its name counts, because the stub DNS server answers with the address."""
+        records = self.api.dns.records
+        records.create(zone_id=self.zone, name=name, type="A", content="192.0.2.7", ttl=1, proxied=proxied)
+
     def get(
         self, path: str, *, pop: int = 0, host: str = HOST, headers: dict[str, str] | None = None
     ) -> httpx.Response:
@@ -228,6 +235,8 @@ def _provisioned(sandbox: Sandbox, shield: Shield, pair: pki.Issued) -> Network:
     client = httpx.Client(verify=context, trust_env=False, timeout=20)
     network = Network(sandbox, api, client, shield, zone, namespace.id, certificate.id)
     network.deploy("1")
+    for name in (*SHIELDS, f"{PRIVATE}.shield.{DOMAIN}", f"{UNREACHABLE}.shield.{DOMAIN}"):
+        network.add_name(name, proxied=False)
     api.workers.routes.create(zone_id=zone, pattern=f"{HOST}/*", script="edge")
     return network
 
@@ -349,6 +358,20 @@ def test_a_stale_document_is_served_while_the_shield_fails(network: Network) -> 
     finally:
         network.shield.failing = False
     assert (stale.status_code, stale.content, stale.headers["cf-cache-status"]) == (200, BODY, "STALE")
+
+
+def test_a_name_of_the_zone_resolves_only_from_the_records_of_the_zone(network: Network) -> None:
+    path = "/uncached/unknown-name?shield=us-east-1-7"
+    refused = network.get(path)
+    assert (refused.status_code, refused.text) == (530, "error code: 1016\n")
+    network.add_name(f"us-east-1-7.shield.{DOMAIN}", proxied=True)
+    assert network.get(path).status_code == 520
+    assert network.shield.request_count("/uncached/unknown-name") == 0
+
+
+def test_a_shield_that_does_not_accept_a_connection_is_reported_with_522(network: Network) -> None:
+    with _full_queue(network.sandbox):
+        assert network.get(f"/uncached/unreachable?shield={UNREACHABLE}").status_code == 522
 
 
 @pytest.mark.parametrize("encryption_mode", ["strict", "full"])
@@ -524,6 +547,7 @@ def _once_expired(network: Network, path: str) -> httpx.Response:
 def _emulator(sandbox: Sandbox) -> Generator[None]:
     log = sandbox.path("logs", "cloudflare.log").open("ab")
     command = [sys.executable, "-m", "emulation.cloudflare", "--directory", str(sandbox.directory)]
+    command += ["--connect-seconds", str(CONNECT_SECONDS)]
     environment = {**os.environ, "ARTIFACT_EDGE_LOOPBACK": sandbox.loopback}
     with log, subprocess.Popen(command, env=environment, stdout=log, stderr=log) as emulator:
         try:
@@ -541,7 +565,7 @@ def _emulator(sandbox: Sandbox) -> Generator[None]:
 
 @contextmanager
 def _stub_dns(sandbox: Sandbox) -> Generator[None]:
-    """Runs a DNS server that answers each A query with the stub shield's address."""
+    """Runs a DNS server that answers each A query for a shield with the address of a stub."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind((sandbox.dns_address, DNS_PORT))
 
@@ -555,7 +579,9 @@ def _stub_dns(sandbox: Sandbox) -> Generator[None]:
                 response = dns.message.make_response(query)
                 name = query.question[0].name
                 if str(name).rstrip(".").endswith(f".shield.{DOMAIN}"):
-                    response.answer.append(dns.rrset.from_text(name, 1, "IN", "A", _shield_address(sandbox)))
+                    isolated = str(name).startswith(UNREACHABLE)
+                    address = _unreachable_address(sandbox) if isolated else _shield_address(sandbox)
+                    response.answer.append(dns.rrset.from_text(name, 1, "IN", "A", address))
                 server.sendto(response.to_wire(), client)
 
         threading.Thread(target=answer, daemon=True).start()
@@ -637,6 +663,25 @@ def _shield_address(sandbox: Sandbox) -> str:
     return f"{sandbox.loopback}.2.1"
 
 
+def _unreachable_address(sandbox: Sandbox) -> str:
+    return f"{sandbox.loopback}.2.2"
+
+
+@contextmanager
+def _full_queue(sandbox: Sandbox) -> Generator[None]:
+    """Listens at the unreachable shield's address with a full queue, so that the kernel drops further connections."""
+    address = (_unreachable_address(sandbox), 8443)
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(address)
+        listener.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(address)
+        yield
+
+
 def test_the_probe_of_workers_cache_passes(network: Network) -> None:
     recording = Recording("0a1b2c3d")
     with ExitStack() as cleanup, httpx.Client(transport=_ToPop(network.sandbox), timeout=20) as http:
@@ -645,4 +690,5 @@ def test_the_probe_of_workers_cache_passes(network: Network) -> None:
     assert len(facts) == 15
     assert [f"{fact.text}: {fact.observed}" for fact in facts if not fact.holds] == []
     assert [script.id for script in network.api.workers.scripts.list(account_id=ACCOUNT)] == ["edge"]
-    assert list(network.api.dns.records.list(zone_id=network.zone)) == []
+    names = {record.name for record in network.api.dns.records.list(zone_id=network.zone)}
+    assert {name for name in names if ".shield." not in name} == set()

@@ -9,10 +9,12 @@ const config :Workerd.Config = (
     (name = "nowhere", network = (allow = [])),
     # A script's fetch() without a binding reaches only function URLs of the emulated AWS, and not the internet.
     (name = "internet", external = (address = "@INTERNET@", http = ())),
-    # A fetch through an mTLS binding goes to the PoP's Traffic Server, which has the client certificate. Traffic Server
-    # does not cache the response, because Cloudflare caches no responses from port 8443
-    # (cache/concepts/default-cache-behavior; fundamentals/reference/network-ports).
-    (name = "shields", external = (address = "@L1@", http = ())),
+    # A fetch through an mTLS binding passes shields.js, which knows the names of the account's zones. Then it goes to
+    # the PoP's Traffic Server, which has the client certificate. Traffic Server does not cache the response, because
+    # Cloudflare caches no responses from port 8443 (cache/concepts/default-cache-behavior;
+    # fundamentals/reference/network-ports).
+    (name = "shields", worker = .shields),
+    (name = "origins", external = (address = "@L1@", http = ())),
     # Calls of a cached entrypoint go to Workers Cache, which the same Traffic Server emulates. After a miss, Traffic
     # Server sends the request to the socket `origin` below.
     (name = "workers-cache", external = (address = "@L1@", http = ())),
@@ -46,6 +48,16 @@ const front :Workerd.Worker = (
     (name = "POP", json = embed "pop.json"),
     (name = "ROUTES", json = embed "routes.json"),
     @FRONT_BINDINGS@
+  ],
+);
+
+const shields :Workerd.Worker = (
+  modules = [(name = "shields.js", esModule = embed "shields.js")],
+  compatibilityDate = "2026-11-01",
+  globalOutbound = "nowhere",
+  bindings = [
+    (name = "ZONES", json = embed "zones.json"),
+    (name = "ORIGINS", service = "origins"),
   ],
 );
 
