@@ -1,21 +1,51 @@
-// Reads the edge's key-value store with a time limit, so that a store that does not answer does not block requests.
+// Reads the edge's key-value store with a time limit, so that a store that does not answer does not block requests. After
+// three reads in a row without an answer, an isolate asks the store only now and then, until it answers again.
+
+import { type Clock, systemClock } from "./hedging";
+import { NodeHealth } from "./node_health";
 
 const TIMEOUT_MILLISECONDS = 1_000;
+const STORE = "store";
 
-/**
- * Returns the text of an entry in the key-value store, or null when the store has no such entry. Throws when the store
- * fails or does not answer in time.
- */
-export async function entryText(store: KVNamespace, name: string): Promise<string | null> {
-  let cancel = (): void => undefined;
-  const limit = new Promise<never>((_, reject) => {
-    const late = new Error(`the store does not answer within ${TIMEOUT_MILLISECONDS} ms`);
-    const timer = setTimeout(() => reject(late), TIMEOUT_MILLISECONDS);
-    cancel = () => clearTimeout(timer);
-  });
-  try {
-    return await Promise.race([store.get(name, { cacheTtl: 30 }), limit]);
-  } finally {
-    cancel();
+/** The part of a KVNamespace that the worker uses. */
+interface Store {
+  get: (name: string, options: { cacheTtl: number }) => Promise<string | null>;
+}
+
+export class StoreReader {
+  readonly #health = new NodeHealth();
+
+  constructor(private readonly clock: Clock) {}
+
+  /**
+   * Returns the text of an entry in the key-value store, or null when the store has no such entry. Throws when the store
+   * fails or does not answer in time, and while the isolate leaves a silent store alone.
+   */
+  async text(store: Store, name: string): Promise<string | null> {
+    const { now, after } = this.clock;
+    const started = now();
+    if (this.#health.isBackedOff(STORE, started)) throw new Error("the store did not answer recently");
+    this.#health.started(STORE, started);
+    let cancel = (): void => undefined;
+    const limit = new Promise<never>((_, reject) => {
+      cancel = after(TIMEOUT_MILLISECONDS, () => {
+        this.#health.lost(STORE, now() - started, now());
+        reject(new Error(`the store does not answer within ${TIMEOUT_MILLISECONDS} ms`));
+      });
+    });
+    try {
+      const text = await Promise.race([store.get(name, { cacheTtl: 30 }), limit]);
+      this.#health.answered(STORE, now() - started);
+      return text;
+    } finally {
+      cancel();
+    }
   }
+}
+
+const reader = new StoreReader(systemClock);
+
+/** Returns the text of an entry as `StoreReader.text` does, with what this isolate knows of the store. */
+export function entryText(store: Store, name: string): Promise<string | null> {
+  return reader.text(store, name);
 }
