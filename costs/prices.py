@@ -15,7 +15,9 @@ TABLE = Path(__file__).with_name("prices.toml")
 
 
 class PriceMissing(ValueError):
-    """The price table lacks prices. The message has one line for each missing price, and `missing` names them."""
+    """Raised when prices are missing in the price table. The message has one line for each missing price, and `missing`
+    lists them.
+    """
 
     def __init__(self, missing: list[str]) -> None:
         super().__init__("\n".join(f"{what}: no price; add it to costs/prices.toml" for what in missing))

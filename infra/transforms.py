@@ -81,7 +81,8 @@ def protect(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResul
 
 @cache
 def tag_argument(type_token: str) -> str | None:
-    """Returns the property in which a Pulumi resource type takes tags as a mapping, or None if it takes none.
+    """Returns the property of a Pulumi resource type that contains tags as a mapping, or None if it has no such
+    property.
 
     The result is read from the signatures of the provider's SDK.
     """

@@ -12,7 +12,7 @@ from typing import Any
 
 
 class UnknownCondition(Exception):
-    """A policy has a condition, or another element, that is not emulated. The message names it."""
+    """Raised for a policy with a condition or another element that is not emulated. The message names the element."""
 
 
 _MATCHES: Mapping[str, Callable[[str, str], bool]] = {

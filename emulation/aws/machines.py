@@ -14,8 +14,11 @@ from emulation.layout import AWS_ACCOUNT_ID
 
 @dataclass(frozen=True)
 class NetworkPath:
-    """The way in which a request reaches S3. `context` holds the condition keys that follow from the way. `policy` is
-    the policy of the VPC endpoint, or None if the request uses no endpoint."""
+    """The network path of a request to S3: through a VPC endpoint or from a public address.
+
+    `context` has the values of the IAM condition keys that describe the path. `policy` is the policy of the VPC
+    endpoint, or None if the request uses no endpoint.
+    """
 
     context: Mapping[str, str]
     policy: Mapping[str, Any] | None = None

@@ -16,7 +16,7 @@ _VIRTUAL_HOST = re.compile(r"^(?P<bucket>[a-z0-9][a-z0-9.-]+)\.s3[.-][a-z0-9-]*\
 
 @dataclass(frozen=True)
 class S3Address:
-    """The S3 bucket and the key of an object that a request names. Each is empty if the request does not name it."""
+    """The S3 bucket and the object key in a request. Each is empty if the request does not contain it."""
 
     bucket: str = ""
     key: str = ""

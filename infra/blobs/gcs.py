@@ -15,7 +15,7 @@ from infra.observability import CloudMonitoringAlarm
 
 _ABANDONED_UPLOAD_DAYS = 7
 _DAY = 24 * 3600
-_SOFT_DELETE_SECONDS = 7 * _DAY  # the shortest soft-delete time that Cloud Storage takes besides zero
+_SOFT_DELETE_SECONDS = 7 * _DAY  # the shortest soft-delete time that Cloud Storage accepts, except zero
 _LONGEST_SOFT_DELETE_SECONDS = 90 * _DAY
 # The codes of Cloud Storage's locations that have dual-regions, by continent (Cloud Storage, "Bucket locations").
 DUAL_REGION_AREAS = {"NA": "US", "EU": "EU", "AS": "ASIA"}

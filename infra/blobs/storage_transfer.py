@@ -14,7 +14,7 @@ from infra.blobs.s3_policies import arn, key_use
 from infra.iam import GOOGLE, Statement, allow, assumed_by_web_identity, document
 from infra.observability import CloudMonitoringAlarm
 
-_INTERVAL_SECONDS = 3600  # the shortest that Storage Transfer Service takes
+_INTERVAL_SECONDS = 3600  # the shortest interval that Storage Transfer Service accepts
 # Roles that the transfer agent needs on the destination bucket (Storage Transfer Service, "Agentless transfer
 # permissions").
 _AGENT_ROLES = ("roles/storage.objectUser", "roles/storage.legacyBucketReader")

@@ -1,4 +1,4 @@
-"""Normalizes a package.json in the way that npm does when it publishes a package.
+"""Normalizes a package.json as npm does when it publishes a package.
 
 Most npm clients understand only the normal form of a field. Old packages have other forms: strings or lists instead of
 objects, other spellings, or fields that an earlier installation added. Sources: npm docs, package.json;

@@ -50,12 +50,16 @@ class Wanted:
 
     @property
     def source(self) -> str:
-        """Identifies the place that the item comes from. The journal keeps the last imported content of each place."""
+        """Identifies the source of the item. The journal of an import keeps the last imported content of each
+        source.
+        """
         return f"{self.spec or self.location} {self.repository} {self.tag}"
 
     @property
     def id(self) -> str:
-        """Identifies the item's content in the journal of an import. The same content of a place has the same id."""
+        """Identifies the item's content in the journal of an import. The id changes if the content at the source
+        changes.
+        """
         if isinstance(self.location, RemoteImage):
             return f"{self.location} {self.digest} {self.repository} {self.tag}"
         about = self.upstream.id if self.upstream else self.listing.id if self.listing else self.registry

@@ -78,7 +78,10 @@ def test_a_hundred_simultaneous_misses_are_one_cloud_storage_request(up: OnCloud
 
 @contextmanager
 def token_of_the_shield(up: OnCloudStorage) -> Generator[Path]:
-    """Yields the file with the shield's access token for Cloud Storage, and restores the content at the end."""
+    """Yields the path of the file with the shield's access token for Cloud Storage.
+
+    Restores the token in the file at the end of the `with` block.
+    """
     file = up.machine / "run/artifact-edge/gcs_token"
     good = file.read_text()
     try:

@@ -92,8 +92,9 @@ class Rest:
         call(self.clients(), "DELETE", self.id_from + id)
 
     def _outputs(self, given: Properties, document: Properties) -> Properties:
-        """Returns the Pulumi outputs of a Google Cloud resource: its inputs, with the values of the API's document in
-        their place where the document has values."""
+        """Returns the Pulumi outputs of a Google Cloud resource: its inputs, replaced by the values in the API's
+        document where the document has values.
+        """
         return {**given, **{name: value for name, value in self.outputs(document).items() if value is not None}}
 
 

@@ -220,7 +220,7 @@ def test_clients_are_sent_to_the_edge_once_the_certificate_is_issued(
     hostname = Hostname(tmp_path, looks=4)
     hostname.wait(slept, monkeypatch)
     assert hostname.left == -1
-    # The creation makes the first of the five look-ups. The program makes the other four, and sleeps between them.
+    # Of the five look-ups, one belongs to the creation. The program makes the other four and sleeps between them.
     assert len(slept) == 3
 
 

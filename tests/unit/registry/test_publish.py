@@ -1,6 +1,4 @@
-"""Tests publishing as readers of the origin bucket see it: which objects exist, their content, and what remains after
-an interruption.
-"""
+"""Tests which objects publishing writes to the origin bucket, their content, and the state after an interruption."""
 
 from __future__ import annotations
 

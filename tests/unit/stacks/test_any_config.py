@@ -67,7 +67,7 @@ def changed(draw: st.DrawFn) -> tuple[dict[str, Any], str]:
                 holder = holder[part]
             holder[place[-1]]
         except (IndexError, KeyError, TypeError):
-            continue  # an earlier change removed the place
+            continue  # an earlier change has removed the member at this path
         key = str(place[0])
         match draw(st.sampled_from(["replace", "remove", "repeat", "add"])):
             case "replace":
