@@ -1,4 +1,4 @@
-"""The edge network: its policy."""
+"""The edge network and its policy."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Document = Annotated[Path, typer.Argument(help="file with the policy (JSON), or 
 
 @app.callback()
 def root() -> None:
-    """The edge network: its policy."""
+    """The edge network and its policy."""
 
 
 @policy_app.callback()
