@@ -1,11 +1,11 @@
 // Decides by the edge policy which artifacts clients may get. A decision depends on the artifact and the time, and not
 // on the client, so all clients can share the filtered documents.
 
-import { satisfies, valid } from "@renovatebot/pep440";
 import parseVersion from "semver/functions/parse";
 
 import { matches } from "./grants";
 import type { Policy, Rule } from "./policy";
+import { isIncluded } from "./python_ranges";
 import type { Ecosystem } from "./routes";
 
 /** A property of an artifact: undefined when the edge does not know it, null when the artifact has no such property. */
@@ -95,9 +95,7 @@ function verdict<C, T extends string | number | readonly string[]>(
 
 /** Returns whether the range includes the version, or undefined for a text that is no version of the ecosystem. */
 function isInRange(range: NonNullable<Rule["versions"]>, version: string): boolean | undefined {
-  if (typeof range === "string") {
-    return valid(version) === null ? undefined : satisfies(version, range, { prereleases: true });
-  }
+  if (typeof range === "string") return isIncluded(version, range);
   const parsed = parseVersion(version);
   return parsed === null ? undefined : range.test(parsed);
 }

@@ -2,9 +2,9 @@
 // (docs/edge-policy.md). The worker validates the document again, because an invalid document must not change its
 // decisions. registry/edge_policy accepts and refuses the same documents.
 
-import { validRange as validSpecifier } from "@renovatebot/pep440";
 import Range from "semver/classes/range";
 
+import { isSpecifier } from "./python_ranges";
 import type { Ecosystem } from "./routes";
 
 /** A rule matches an artifact when all its conditions are true. An absent condition is always true. */
@@ -102,7 +102,7 @@ function versionsIn({ versions }: Fields, name: string, ecosystem: Ecosystem | u
   const isShort = typeof versions === "string" && versions.length <= RANGE_CHARACTERS_MAX && /^[ -~]*[!-~][ -~]*$/.test(versions);
   check(isShort, name, "versions");
   if (ecosystem === "pypi") {
-    check(validSpecifier(versions) && !versions.includes("==="), name, "versions");
+    check(isSpecifier(versions), name, "versions");
     return { versions };
   }
   check(ecosystem === "npm" && versions.split("||").every((part) => part.trim() !== ""), name, "versions");

@@ -8,8 +8,10 @@ import fc from "fast-check";
 
 import { type Artifact, refusing, refusingAll, rulesFor } from "../src/filtering";
 import { InvalidPolicy, parsePolicy } from "../src/policy";
+import { isIncluded } from "../src/python_ranges";
 import type { Ecosystem } from "../src/routes";
 import documents from "./policy_documents.json";
+import specifiers from "./python_specifiers.json";
 
 const DAY = 86_400_000;
 const NOW = Date.parse("2026-11-26T12:00:00Z");
@@ -56,6 +58,13 @@ test("Python specifiers include pre-releases", () => {
   }
   for (const [range, version] of [["<1.3", "1.3"], ["<2", "2.0rc1"], ["!=1.0", "1.0.0"], ["==1.0", "1.0.post1"]]) {
     assert.equal(python(range!, version!), "", `${range} ${version}`);
+  }
+});
+
+test("a specifier includes the versions that it includes for pip", () => {
+  assert.ok(specifiers.length > 300);
+  for (const [specifier, version, expected] of specifiers as [string, string, boolean][]) {
+    assert.equal(isIncluded(version, specifier), expected, `${specifier} ${version}`);
   }
 });
 

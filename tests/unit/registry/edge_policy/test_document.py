@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import jsonschema  # pyright: ignore[reportMissingTypeStubs]
 import pytest
+from packaging.specifiers import SpecifierSet
 from typer.testing import CliRunner
 
 from registry import RegistryError
@@ -18,6 +19,10 @@ from registry.edge_policy.document import MOST_BYTES, parsed, schema
 CHECKOUT = Path(__file__).parents[4]
 # The edge worker's tests read the same cases, so both accept the same documents.
 CASES: list[dict[str, Any]] = json.loads((CHECKOUT / "workers/edge/test/policy_documents.json").read_text())
+# Specifiers of PEP 440, versions, and whether pip's library includes them, as the edge worker's tests read them.
+SPECIFIERS: list[tuple[str, str, bool]] = json.loads(
+    (CHECKOUT / "workers/edge/test/python_specifiers.json").read_text()
+)
 DENIED = {"name": "no-left-pad", "action": "deny", "ecosystem": "npm", "packages": ["left-pad"]}
 
 
@@ -69,6 +74,13 @@ def test_equal_policies_have_equal_texts() -> None:
     spaced = json.dumps({"rules": [{**dict(reversed(DENIED.items())), "reason": ""}], "format": 1}, indent=4)
     assert parsed(spaced, "a").text == parsed(document(DENIED), "b").text
     assert parsed(spaced, "a").digest == parsed(document(DENIED), "b").digest
+
+
+def test_the_specifiers_of_the_workers_tests_are_what_pips_library_says() -> None:
+    assert [
+        (specifier, version, SpecifierSet(specifier).contains(version, prereleases=True))
+        for specifier, version, _ in SPECIFIERS
+    ] == [tuple(case) for case in SPECIFIERS]
 
 
 def test_a_repeated_field_is_refused() -> None:

@@ -1,0 +1,61 @@
+// Matches Python versions with version specifiers, pre-releases included (PEP 440, "Version specifiers"). The comparison of
+// versions is the library's. The library's own matching of specifiers differs from pip's: it takes 1.0 for no match of
+// `<1.0.post1`, `>1.0rc1` and `==1.0.0.*`.
+
+import { compare, explain, validRange } from "@renovatebot/pep440";
+
+type Version = NonNullable<ReturnType<typeof explain>>;
+
+const PART = /^(~=|==|!=|<=|>=|<|>)\s*(.+?)(\.\*)?$/;
+
+/** Returns whether each part of the text is a version specifier. `===` is none here, because it compares texts. */
+export function isSpecifier(text: string): boolean {
+  return text.split(",").every((part) => PART.test(part.trim()) && !part.includes("===") && validRange(part));
+}
+
+/** Returns whether a specifier includes a version, or undefined for a text that is no version. */
+export function isIncluded(version: string, specifier: string): boolean | undefined {
+  const candidate = explain(version);
+  return candidate === null ? undefined : specifier.split(",").every((part) => isMatch(candidate, part.trim()));
+}
+
+function isMatch(candidate: Version, part: string): boolean {
+  const [, operator, text = "", prefix] = PART.exec(part) ?? [];
+  const wanted = explain(text);
+  if (wanted === null) return false;
+  const order = compare(candidate.public, text);
+  if (operator === "<=") return order <= 0;
+  if (operator === ">=") return order >= 0;
+  if (operator === "~=") return order >= 0 && startsWith(candidate, wanted, wanted.release.slice(0, -1));
+  if (operator === "<") return isBefore(candidate, wanted);
+  if (operator === ">") return isAfter(candidate, wanted);
+  const isEqual = prefix !== undefined ? startsWith(candidate, wanted, wanted.release) : isSame(candidate, wanted, text);
+  return operator === "!=" ? !isEqual : isEqual;
+}
+
+/** Returns whether the release of the candidate, with zeros at its end where it is shorter, begins with `release`. */
+function startsWith(candidate: Version, wanted: Version, release: readonly number[]): boolean {
+  return candidate.epoch === wanted.epoch && release.every((number, at) => (candidate.release[at] ?? 0) === number);
+}
+
+/** Compares the local parts only when the specifier has one. */
+function isSame(candidate: Version, wanted: Version, text: string): boolean {
+  return compare(wanted.local === null ? candidate.public : wholeOf(candidate), text) === 0;
+}
+
+/** A pre-release of the wanted version is not before it, unless the wanted version is a pre-release itself. */
+function isBefore(candidate: Version, wanted: Version): boolean {
+  return compare(candidate.public, wanted.is_prerelease ? wanted.public : `${wanted.public}.dev0`) < 0;
+}
+
+/** A post-release and a local version of the wanted version are not after it, unless it is a post-release itself. */
+function isAfter(candidate: Version, wanted: Version): boolean {
+  if (compare(candidate.public, wanted.public) <= 0) return false;
+  const isPostRelease = candidate.is_postrelease && !wanted.is_postrelease && wanted.dev === null;
+  const hasBase = compare(candidate.base_version, wanted.base_version) === 0;
+  return !(isPostRelease && hasBase && String(candidate.pre) === String(wanted.pre));
+}
+
+function wholeOf({ public: text, local }: Version): string {
+  return local === null ? text : `${text}+${local}`;
+}
