@@ -31,6 +31,16 @@ export const systemClock: Clock = {
   },
 };
 
+/** Returns the answer of one request, or undefined when it fails or has no answer within the limit in milliseconds. */
+export function answerWithin<T>(
+  limit: number,
+  start: Attempt<T>["start"],
+  discard: (answer: T) => void,
+  clock: Clock,
+): Promise<T | undefined> {
+  return firstAnswer([{ start, hedgeAfter: limit, limit, ended: () => undefined }], discard, clock);
+}
+
 /** Returns the first answer, or undefined when all attempts fail. `discard` is called with each later answer. */
 export function firstAnswer<T>(
   attempts: readonly Attempt<T>[],

@@ -3,6 +3,7 @@
 // call contains nothing that belongs to one client.
 // Source: developers.cloudflare.com/workers/cache, "Cache keys" and "Limitations".
 
+import { answerWithin, systemClock } from "./hedging";
 import type { Place } from "./shields";
 
 /**
@@ -27,6 +28,9 @@ export const BYPASS_HEADER = "x-artifact-edge-bypass";
 export type View = { kind: "objects" } | { kind: "filtered" | "refusals"; policy: string };
 
 const STORED: View = { kind: "objects" };
+// The longest wait for the first byte of L1, which may wait for shields itself (shield_nodes.ts). A silent cache must not
+// hold requests without end.
+const FIRST_BYTE_MILLISECONDS = 30_000;
 const PATH = /^\/(?:(objects)|(filtered|refusals)\/([0-9a-f]{64}))\/(.+)$/;
 
 /**
@@ -45,7 +49,11 @@ export function l1From(
   return async (key, method, headers) => {
     const sent = { ...headers, ...near, [PACKAGE_TAG_HEADER]: packageTag };
     // The host is a placeholder: no request resolves the name, and the name is not part of the cache key.
-    const answer = await cached.fetch(`https://l1${pathOf(key, view)}`, { method, headers: sent, redirect: "manual" });
+    const url = `https://l1${pathOf(key, view)}`;
+    const request = { method, headers: sent, redirect: "manual" } as const;
+    const start = (signal: AbortSignal): Promise<Response> => cached.fetch(url, { ...request, signal });
+    const answer = await answerWithin(FIRST_BYTE_MILLISECONDS, start, (late) => void late.body?.cancel(), systemClock);
+    if (answer === undefined) return undefined;
     if (answer.status === 204 && answer.headers.has(TOO_LARGE_HEADER)) return bypassed(await shields(key, method, headers));
     if ([200, 206, 304, 404, 416].includes(answer.status)) return answer;
     await answer.body?.cancel();

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Attempt, firstAnswer, type Outcome } from "../src/hedging";
+import { answerWithin, type Attempt, firstAnswer, type Outcome } from "../src/hedging";
 import { FakeClock } from "./clock";
 
 /** Emulates places that answer after some milliseconds, fail at once ("fails") or never answer ("silent"). */
@@ -71,6 +71,22 @@ test("silent places are aborted at their limits, and nothing stays behind", asyn
   assert.deepEqual([aborted, "answer" in result, result.answer], [[0, 1, 2], true, undefined]);
   assert.deepEqual(ended.map(([, outcome, milliseconds]) => [outcome, milliseconds]), Array(3).fill(["failed", 2_000]));
   assert.equal(clock.pending, 0);
+});
+
+test("a single request is aborted at its limit, and has no answer", async () => {
+  const clock = new FakeClock();
+  let signal: AbortSignal | undefined;
+  const start = (given: AbortSignal): Promise<number> => {
+    signal = given;
+    return new Promise(() => undefined);
+  };
+  const result = answerWithin(1_000, start, () => undefined, clock);
+  await clock.advance(999);
+  assert.equal(signal?.aborted, false);
+  await clock.advance(1);
+  assert.deepEqual([signal?.aborted, await result, clock.pending], [true, undefined, 0]);
+  assert.equal(await answerWithin(1_000, () => Promise.resolve(7), () => undefined, clock), 7);
+  assert.equal(await answerWithin(1_000, () => Promise.reject(new Error("refused")), () => undefined, clock), undefined);
 });
 
 test("without places there is no answer", async () => {
