@@ -1,8 +1,8 @@
 """Measures how much longer an install takes while one of the two shields near the client never answers.
 
-`python -m bench.dead_shield` starts the network of `make up` in a temporary directory. It measures installs in turn
-with all shields, and with a shield that freezes when the install begins. An install is 136 requests of 15 connections
-for objects that no cache has: 68 documents, then 68 tarballs, as `npm install express` sends them. Before each install,
+`python -m bench.dead_shield` starts the network of `make up` in a temporary directory. It alternates between installs
+with working shields and installs during which one shield is frozen. An install sends 136 requests over 15 connections,
+as `npm install express` does: for 68 documents, then for 68 tarballs. No cache has these objects. Before each install,
 both shields have answered requests of the edge.
 """
 
@@ -37,14 +37,14 @@ from local.stack import LocalStack
 
 _LOOPBACK = "127.95"
 _REGION = "us-east-1"
-_PACKAGES = 68  # `npm install express`
+_PACKAGES = 68  # the number of packages that `npm install express` installs
 _CONNECTIONS = 15  # npm's default setting `maxsockets`
 _BYTES = 10_000
 _RECOVERY_SECONDS = 120
 
 
 class Bench:
-    """The running network, with a client near the two shields of one region."""
+    """Runs installs on the running network, with a client near the two shields of one region."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -66,7 +66,7 @@ class Bench:
         self._made = 0
 
     def install(self, *, dead: bool) -> list[float]:
-        """Returns the duration of each request of an install, and the install's own duration as the last one."""
+        """Runs an install. Returns the durations of all its requests in seconds, followed by the install's duration."""
         waves = [self._keys(_PACKAGES) for _ in range(2)]
         for key in (key for wave in waves for key in wave):
             caching = "public, max-age=31536000, immutable"

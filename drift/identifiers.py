@@ -1,4 +1,4 @@
-"""The ID that a resource has in the Pulumi state, by its type, where the ID follows from the resource's inputs."""
+"""Computes the IDs of resources in the Pulumi state, for resource types whose ID depends only on the inputs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _BY_BUCKET = (
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
     "aws:s3/bucketVersioning:BucketVersioning",
 )
-# The form of each ID, with the names of inputs in braces.
+# The pattern of the ID for each resource type, with the names of inputs in braces.
 _FORMS: Mapping[str, str] = {
     **dict.fromkeys(_BY_NAME, "{name}"),
     **dict.fromkeys(_BY_BUCKET, "{bucket}"),
@@ -55,7 +55,8 @@ _FORMS: Mapping[str, str] = {
         "projects/{project}/serviceAccounts/{accountId}@{project}.iam.gserviceaccount.com"
     ),
 }
-# The creation of such a resource changes nothing in a cloud: it waits for another resource, or it is a provider.
+# Resource types whose creation changes nothing in a cloud: the creation waits for another resource, or the resource is
+# a Pulumi provider.
 WITHOUT_TRACE = ("aws:acm/certificateValidation:CertificateValidation", "pulumi:providers:")
 
 

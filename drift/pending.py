@@ -1,6 +1,6 @@
-"""Turns the creations that a killed engine left in a Pulumi state into resources, where the clouds have created them.
+"""Adds resources to a Pulumi state that a killed engine has created in a cloud and not recorded.
 
-The engine writes each operation into the state before it starts, and removes it at the end.
+The engine writes each operation to the state as pending before the operation starts, and removes it at the end.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ from typing import Any
 from drift.identifiers import WITHOUT_TRACE, Inputs, identifier
 
 Json = dict[str, Any]
-# Yields the IDs of existing resources of a type with these inputs, or returns None for an unknown type.
+# A function that yields the IDs of existing resources of a type with these inputs. It returns None for an unknown type.
 Search = Callable[[str, Inputs], Iterable[str] | None]
 
 
 def adopt(deployment: Json, search: Search) -> list[str]:
     """Removes the pending operations of a deployment, and adds a resource for each creation that may have succeeded.
 
-    A resource whose ID follows from its inputs may not exist; `pulumi refresh` removes it then. Operations on resources
-    that the state knows need only the refresh. An operation of an unknown type stays, and its URN is returned.
+    If an ID depends only on inputs, the function adds the resource without a search. `pulumi refresh` then removes the
+    resource if it does not exist. Other operations than creations also need only the refresh. For a resource of an
+    unknown type, the operation stays pending, and the function returns the resource's URN.
     """
     resources: list[Json] = deployment.setdefault("resources", [])
     known = {(each["type"], each.get("id", "")) for each in resources}
@@ -48,7 +49,7 @@ def _candidates(type_token: str, inputs: Inputs, search: Search) -> Iterable[str
 
 
 def _supersede(resources: list[Json], urn: str) -> None:
-    """Marks a resource that the new one replaces, so that the engine deletes it."""
+    """Marks the old resource with this URN for deletion, because the new resource replaces it."""
     for each in resources:
         if each["urn"] == urn:
             each["delete"] = True

@@ -1,4 +1,4 @@
-"""`python -m drift.repair`: brings the state of a stack and the clouds together after an engine was killed."""
+"""`python -m drift.repair`: corrects the state of a stack after an engine was killed."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def repair(
         file.write_text(json.dumps(exported))
         _pulumi("stack", "import", "--stack", stack, "--file", str(file))
     _pulumi("refresh", "--stack", stack, "--yes", "--skip-preview", "--suppress-outputs")
-    lines = [f"look in the cloud whether this exists, and import or delete it: {urn}" for urn in unknown]
+    lines = [f"check whether this resource exists in the cloud, and import or delete it: {urn}" for urn in unknown]
     lines += differences(_state(stack))
     print(*lines or [f"repaired: the accounts and the state of {stack} have the same resources"], sep="\n")
     raise typer.Exit(1 if lines else 0)
 
 
 def _state(stack: str) -> State:
-    """Returns the state of the stack. A state without resources names no project, so Pulumi.yaml does."""
+    """Returns the state of the stack. If the state has no resources, the project's name comes from Pulumi.yaml."""
     exported = json.loads(_pulumi("stack", "export", "--stack", stack))
     if exported["deployment"].get("resources"):
         return read(exported)

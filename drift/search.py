@@ -1,6 +1,6 @@
-"""Searches the clouds for resources whose IDs the cloud chooses, by the inputs with which they are created.
+"""Searches the clouds for resources by their inputs, for resource types whose IDs the cloud chooses.
 
-A resource may be found several times: an engine that was killed before may have left one with the same inputs.
+A search can find several resources, because an engine that was killed earlier may have left one with the same inputs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Found = Iterator[str]
 
 
 def found(type_token: str, inputs: Inputs) -> Found | None:
-    """Yields the IDs of the existing resources with these inputs. Returns None if no search knows the type."""
+    """Yields the IDs of the existing resources with these inputs. Returns None if there is no search for the type."""
     search = _SEARCHES.get(type_token)
     return search(inputs) if search else None
 

@@ -1,13 +1,13 @@
 """Renews the edge's client certificate and its certificate authority, before they expire and without an outage.
 
-The shields accept the certificates of each authority in their secret. So a new authority first goes to the shields,
-which read their secret each minute, and only a later run issues a certificate with it:
+The shields accept certificates of all authorities in their secret, which they read each minute. A renewal of the
+authority takes two runs, so that the shields accept the new authority before it issues a certificate:
 
-1. The authority has less than two years left: a new authority is created, and the shields accept both.
-2. A day later, the new authority replaces the old one, and issues the edge's certificate.
+1. If the authority expires in less than two years, a run creates a new authority, and the shields accept both.
+2. At least a day later, a run replaces the old authority by the new one, which issues the edge's certificate.
 3. The shields accept the old authority until it expires.
 
-The certificate of the edge is renewed 90 days before its end. `pulumi up` then brings it to the edge.
+The certificate of the edge is renewed 90 days before it expires. The next `pulumi up` deploys it to the edge.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ from contract.secrets import SecretName, secret_id
 from registry import RegistryError
 from registry.certificates import Pair, authority_name, client_certificate, leaf_name, load, new_authority
 
-# The authority must outlive each certificate that it issues, with time for the new authority to arrive everywhere.
+# The authority is renewed when it is valid for less than this time. It must be valid longer than each certificate that
+# it issues.
 _AUTHORITY_LEFT = timedelta(days=2 * 365)
 _LEAF_LEFT = timedelta(days=90)
-# Shields read the new authority within minutes, and deployments happen on other days.
+# The shortest time between the two runs. Shields read the new authority within minutes.
 _OVERLAP = timedelta(days=1)
-# `keys check` fails when the certificate of the edge has less time left.
+# `keys check` fails when the certificate of the edge expires within this number of days.
 WARNING_DAYS = 30
 
 Secret = Mapping[str, str]
@@ -58,12 +59,14 @@ def renewed(secrets: Secrets, environment: str, now: datetime) -> Secrets:
 
 
 def expiry(edge: Secret) -> datetime:
-    """Returns the end of the edge's client certificate."""
+    """Returns the time at which the edge's client certificate expires."""
     return x509.load_pem_x509_certificate(edge["client_certificate"].encode()).not_valid_after_utc
 
 
 def _next_authority(authority: Secret, environment: str, now: datetime) -> Secret:
-    """Promotes the next authority if the shields have had time to read it, or creates it if the current one ends."""
+    """Makes the next authority the current one if the shields have had time to read it. Creates the next authority
+    if the current one expires soon.
+    """
     if "next_client_ca" in authority:
         upcoming = load(authority["next_client_ca"], authority["next_client_ca_key"])
         if now - upcoming.certificate.not_valid_before_utc < _OVERLAP:
@@ -77,7 +80,7 @@ def _next_authority(authority: Secret, environment: str, now: datetime) -> Secre
 
 
 def _with_authorities(shield: Secret, authority: Secret, now: datetime) -> Secret:
-    """Adds the authorities that the shields lack, and removes those that have expired."""
+    """Adds missing authorities to the secret of the shields, and removes expired ones."""
     known = x509.load_pem_x509_certificates(shield["client_ca"].encode())
     needed = [authority[name] for name in ("client_ca", "next_client_ca") if name in authority]
     wanted = dict.fromkeys([*known, *(x509.load_pem_x509_certificate(pem.encode()) for pem in needed)])
@@ -89,7 +92,7 @@ def _with_authorities(shield: Secret, authority: Secret, now: datetime) -> Secre
 
 
 def _with_leaf(edge: Secret, issuer: Pair, environment: str, now: datetime) -> Secret:
-    """Issues the edge's certificate anew if it expires soon or has another issuer."""
+    """Issues a new certificate for the edge if the current one expires soon or has another issuer."""
     current = x509.load_pem_x509_certificate(edge["client_certificate"].encode())
     if current.not_valid_after_utc - now >= _LEAF_LEFT and _is_issued_by(current, issuer):
         return edge
@@ -151,7 +154,9 @@ class StoredSecrets:
 
 
 def renew(environment: str, region: str, now: datetime | None = None) -> list[SecretName]:
-    """Renews what is due in an environment's secrets, and returns the names of the written secrets."""
+    """Renews the certificates that expire soon in an environment's secrets. Returns the names of the written
+    secrets.
+    """
     stored = StoredSecrets(environment, region)
     before = stored.read()
     return stored.write(before, renewed(before, environment, now or datetime.now(UTC)))

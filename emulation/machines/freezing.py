@@ -1,4 +1,5 @@
-"""Freezes emulated machines: the kernel still accepts connections to them, and their processes never answer."""
+"""Freezes emulated machines: the kernel still accepts connections to a machine, but the machine's processes do not
+answer."""
 
 from __future__ import annotations
 

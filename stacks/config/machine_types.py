@@ -1,4 +1,4 @@
-"""Machine types with local NVMe disks, which shields need."""
+"""Lists the machine types of EC2 and Compute Engine that have local NVMe disks, which shields need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The messages for names of resources that AWS or Google Cloud would refuse as too long."""
+"""Reports names of resources that are too long for AWS or Google Cloud."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-// Emulates what Cloudflare does with a worker's fetch through an mTLS binding before it sends the request.
+// Emulates Cloudflare's checks of a worker's fetch through an mTLS binding.
 //
-// Names of an active zone resolve from the records of this zone only. Without a record, the answer is 530 with the error
-// 1016 (workers/platform/known-issues, "Fetch API in CNAME setup"). A client certificate cannot be presented to a proxied
-// name: the answer is 520 (workers/runtime-apis/bindings/mtls). An origin that does not accept the connection in time is
-// reported with 522 (fundamentals/reference/connection-limits, "Complete TCP Connection").
+// Names of an active zone resolve from the records of this zone only. Without a record, the answer is 530 with the
+// error 1016 (workers/platform/known-issues, "Fetch API in CNAME setup"). A client certificate cannot be presented to a
+// proxied name: the answer is 520 (workers/runtime-apis/bindings/mtls). An origin that does not accept the connection
+// in time is reported with 522 (fundamentals/reference/connection-limits, "Complete TCP Connection").
 
 const refused = (status, code) => new Response(`error code: ${code}\n`, { status });
 

@@ -1,5 +1,6 @@
-// Reads the edge's key-value store with a time limit, so that a store that does not answer does not block requests. After
-// three reads in a row without an answer, an isolate asks the store only now and then, until it answers again.
+// Reads the edge's key-value store with a time limit, so that a store that does not answer does not block requests.
+// After three reads in a row without an answer, an isolate sends only few reads to the store, until the store answers
+// again.
 
 import { type Clock, systemClock } from "./hedging";
 import { NodeHealth } from "./node_health";
@@ -18,8 +19,8 @@ export class StoreReader {
   constructor(private readonly clock: Clock) {}
 
   /**
-   * Returns the text of an entry in the key-value store, or null when the store has no such entry. Throws when the store
-   * fails or does not answer in time, and while the isolate leaves a silent store alone.
+   * Returns the text of an entry in the key-value store, or null when the store has no such entry. Throws an error when
+   * the store fails or does not answer in time. Throws an error without a read during the back-off of a silent store.
    */
   async text(store: Store, name: string): Promise<string | null> {
     const { now, after } = this.clock;
@@ -45,7 +46,7 @@ export class StoreReader {
 
 const reader = new StoreReader(systemClock);
 
-/** Returns the text of an entry as `StoreReader.text` does, with what this isolate knows of the store. */
+/** Returns the text of an entry as `StoreReader.text` does. All requests of the isolate share one reader and back-off. */
 export function entryText(store: Store, name: string): Promise<string | null> {
   return reader.text(store, name);
 }

@@ -1,6 +1,6 @@
--- Marks the answer for an origin that does not accept the connection in time, for ../shields.js. Traffic Server answers
--- 502 as for an origin that refuses the connection, but only after its limit. The tslua plugin runs these functions for
--- requests that match the second rule in remap.config.
+-- Adds a header to the response if an origin does not accept the connection in time, so that ../shields.js can answer
+-- 522. Traffic Server answers 502 also if an origin refuses the connection, but then without a delay. The tslua plugin
+-- runs these functions for requests that match the second rule in remap.config.
 
 local LIMIT = @CONNECT_SECONDS@
 
