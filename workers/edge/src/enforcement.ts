@@ -3,11 +3,10 @@
 import { unlisted } from "./artifacts";
 import { refusalMessage } from "./filtered_documents";
 import { refusing, refusingAll, rulesFor } from "./filtering";
-import type { L1 } from "./l1";
 import type { Rule } from "./policy";
-import type { NamedPolicy } from "./policies";
+import type { NamedPolicy, Read } from "./policies";
 import type { ObjectRoute } from "./routes";
-import { type ArtifactSubject, type Subject, subjectOf } from "./subjects";
+import { type ArtifactSubject, subjectOf } from "./subjects";
 
 /**
  * The policy's decision on a request. `unaffected`: the policy has no rules about the object. `filtered`: the worker
@@ -17,8 +16,22 @@ import { type ArtifactSubject, type Subject, subjectOf } from "./subjects";
  */
 export type Ruling = { kind: "unaffected" | "filtered" | "unlisted" | "unknown" } | { kind: "refused"; message: string };
 
+/** The list of a package's artifacts: by the id of each one the name of the rule that refuses it, or an empty text. */
+interface Listed {
+  refusals: ReadonlyMap<string, string>;
+  characters: number;
+  until: number;
+}
+
+const FRESH_MILLISECONDS = 2_000; // how long an isolate uses a list of refusals before it reads the list again
+const MEMORY_CHARACTERS = 4_000_000; // some 10 MB of the isolate's 128 MB of memory
+
+const memory = new Map<string, Listed>();
+let remembered = 0; // the characters of all lists in memory
+
 /** Returns the policy's decision on a request. `refusals` fetches the list of a package's refused artifacts. */
-export async function rulingOn(wanted: ObjectRoute, { policy }: NamedPolicy, refusals: L1, now: number): Promise<Ruling> {
+export async function rulingOn(wanted: ObjectRoute, named: NamedPolicy, refusals: Read, now: number): Promise<Ruling> {
+  const { policy, digest } = named;
   const subject = subjectOf(wanted.key);
   if (subject === undefined || wanted.anyToken === true) return { kind: "unaffected" };
   const rules = rulesFor(policy, subject.ecosystem, subject.name);
@@ -32,7 +45,7 @@ export async function rulingOn(wanted: ObjectRoute, { policy }: NamedPolicy, ref
   }
   const id = subject.kind === "artifact" ? subject.id : versionIn(wanted);
   if (id === undefined) return { kind: "filtered" };
-  const listed = await listedRefusals(subject, refusals);
+  const listed = await listedRefusals(`${digest} ${subject.index}`, id, () => refusals(subject.index), now);
   if (listed === undefined) return { kind: "unknown" };
   const name = listed.get(id);
   const rule = name === undefined ? undefined : rules.find((each) => each.name === name);
@@ -54,11 +67,43 @@ function versionIn({ part }: ObjectRoute): string | undefined {
   return part?.kind === "version" ? part.named : undefined;
 }
 
-/** Returns the names of refusing rules by the ids of a package's artifacts, or undefined when no shield answers. */
-async function listedRefusals({ index }: Subject, refusals: L1): Promise<Map<string, string> | undefined> {
-  const answer = await refusals(index, "GET", {});
-  if (answer?.status !== 200) return undefined;
-  return new Map(Object.entries((await answer.json()) as Record<string, string>));
+/**
+ * Returns the names of refusing rules by the ids of a package's artifacts, or undefined when no shield answers. A list in
+ * the isolate's memory that lacks the id may be older than the artifact, so it is read again.
+ */
+async function listedRefusals(
+  key: string,
+  id: string,
+  fetchList: () => Promise<Response | undefined>,
+  now: number,
+): Promise<ReadonlyMap<string, string> | undefined> {
+  const known = memory.get(key);
+  if (known !== undefined && known.until > now && known.refusals.has(id)) return known.refusals;
+  const answer = await fetchList();
+  if (answer?.status !== 200) {
+    await answer?.body?.cancel();
+    return undefined;
+  }
+  const text = await answer.text();
+  const refusals = new Map(Object.entries(JSON.parse(text) as Record<string, string>));
+  remember(key, { refusals, characters: text.length, until: now + FRESH_MILLISECONDS });
+  return refusals;
+}
+
+/** Keeps a list in memory, and forgets the oldest lists while there are too many characters. */
+function remember(key: string, listed: Listed): void {
+  forget(key);
+  memory.set(key, listed);
+  remembered += listed.characters;
+  for (const oldest of memory.keys()) {
+    if (remembered <= MEMORY_CHARACTERS) return;
+    forget(oldest);
+  }
+}
+
+function forget(key: string): void {
+  remembered -= memory.get(key)?.characters ?? 0;
+  memory.delete(key);
 }
 
 function refused(what: string, rule: Rule): Ruling {

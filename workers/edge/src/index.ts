@@ -110,7 +110,7 @@ async function permitted(
   const l1 = l1Of(await packageTag(wanted.ecosystem, wanted.name), request, bindings, ctx);
   const named = await policyInForce(await latestPolicies(policies, entryIn(bindings), Date.now()), readerOf(l1()));
   if (named === undefined) return object(wanted, request, l1());
-  const ruling = await rulingOn(wanted, named, l1({ kind: "refusals", policy: named.digest }), Date.now());
+  const ruling = await rulingOn(wanted, named, readerOf(l1({ kind: "refusals", policy: named.digest })), Date.now());
   if (ruling.kind === "refused") return failure(wanted.ecosystem, 403, ruling.message);
   if (ruling.kind === "unlisted") return absent(wanted, 404, "no such object");
   if (ruling.kind === "unknown") return withoutShield(wanted);

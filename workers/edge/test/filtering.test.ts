@@ -251,10 +251,10 @@ test("refused tags are missing from tag lists, refused manifests from referrers,
 });
 
 test("an image of a repository without an index is refused where the rules need the index", async () => {
-  repository("acme/app");
-  objects.delete("oci/taglists/acme/app/contents.json");
-  const session = await imageSession("acme/app");
-  const answer = await fetch(`${edge}/v2/acme/app/manifests/3.0`, { headers: session });
+  repository("acme/bare");
+  objects.delete("oci/taglists/acme/bare/contents.json");
+  const session = await imageSession("acme/bare");
+  const answer = await fetch(`${edge}/v2/acme/bare/manifests/3.0`, { headers: session });
   assert.deepEqual([answer.status, (await answer.text()).includes("refused by rule bad-image")], [403, true]);
 });
 

@@ -1,0 +1,62 @@
+// Unit tests of rulings: when an isolate reads a package's list of refusals. The clock is the tests'.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { type Ruling, rulingOn } from "../src/enforcement";
+import { parsePolicy } from "../src/policy";
+import type { Read } from "../src/policies";
+import type { ObjectRoute } from "../src/routes";
+
+const RULE = { name: "old", action: "deny", ecosystem: "npm", packages: ["*"], versions: "<1" };
+const policy = parsePolicy(JSON.stringify({ format: 1, rules: [RULE] }));
+let digests = 0;
+
+/** Returns a function that rules on a tarball at a time, under a policy of its own, and the keys of the lists read. */
+function isolate(list: () => Record<string, string>): [(file: string, now: number, name?: string) => Promise<Ruling>, string[]] {
+  const [digest, read]: [string, string[]] = [String(digests++), []];
+  const refusals: Read = async (key) => {
+    read.push(key);
+    return Response.json(list());
+  };
+  const on = (file: string, now: number, name = "web"): Promise<Ruling> => {
+    const wanted: ObjectRoute = { kind: "object", ecosystem: "npm", name, key: `npm/${name}/-/${file}`, negotiated: false };
+    return rulingOn(wanted, { digest, policy }, refusals, now);
+  };
+  return [on, read];
+}
+
+test("an isolate reads a package's list of refusals once in two seconds", async () => {
+  const [on, read] = isolate(() => ({ "web-1.0.0.tgz": "", "web-0.1.0.tgz": "old" }));
+  assert.equal((await on("web-1.0.0.tgz", 1_000)).kind, "unaffected");
+  assert.equal((await on("web-0.1.0.tgz", 2_999)).kind, "refused");
+  assert.deepEqual(read, ["npm/web/packument.json"]);
+  await on("web-1.0.0.tgz", 3_000);
+  assert.equal(read.length, 2);
+});
+
+test("a list without the artifact is read again, because the artifact may be new", async () => {
+  const listed: Record<string, string> = { "web-0.1.0.tgz": "old" };
+  const [on] = isolate(() => listed);
+  assert.equal((await on("web-0.2.0.tgz", 0)).kind, "unlisted");
+  listed["web-0.2.0.tgz"] = "old";
+  assert.equal((await on("web-0.2.0.tgz", 1)).kind, "refused");
+});
+
+test("the memory for lists is bounded, and the oldest list goes first", async () => {
+  const [on, read] = isolate(() => ({ "x-1.0.0.tgz": "", filler: "x".repeat(900_000) }));
+  for (const name of ["a", "b", "c", "d", "e"]) await on("x-1.0.0.tgz", 0, name);
+  assert.equal(read.length, 5);
+  await on("x-1.0.0.tgz", 1, "e");
+  assert.equal(read.length, 5);
+  await on("x-1.0.0.tgz", 1, "a");
+  assert.equal(read.length, 6);
+});
+
+test("no ruling is made while no list can be read", async () => {
+  const wanted: ObjectRoute = { kind: "object", ecosystem: "npm", name: "web", key: "npm/web/-/web-1.0.0.tgz", negotiated: false };
+  const answers = [undefined, new Response(null, { status: 502 })];
+  for (const answer of answers) {
+    assert.equal((await rulingOn(wanted, { digest: "none", policy }, async () => answer, 0)).kind, "unknown");
+  }
+});
