@@ -16,6 +16,7 @@ const LOSSES_OF_A_FAILURE = 3;
 interface Health {
   failures: number; // the number of failed requests in a row
   losses: number; // the number of lost hedged requests in a row
+  failedAt: number;
   retryAt: number;
   samples: number[];
 }
@@ -47,10 +48,13 @@ export class NodeHealth {
     sample(health, milliseconds);
   }
 
-  failed(node: string, now: number): void {
+  /** Records a request that failed after some milliseconds. Requests that run at the same time fail only once. */
+  failed(node: string, milliseconds: number, now: number): void {
     const health = this.#of(node);
+    if (now - milliseconds < health.failedAt) return;
     health.failures += 1;
     health.losses = 0;
+    health.failedAt = now;
     health.retryAt = now + backOff(health.failures);
   }
 
@@ -59,12 +63,12 @@ export class NodeHealth {
     if (milliseconds < this.hedgeAfter(node)) return; // the node had no more time than it usually needs
     const health = this.#of(node);
     health.losses += 1;
-    if (health.failures > 0 || health.losses >= LOSSES_OF_A_FAILURE) this.failed(node, now);
+    if (health.failures > 0 || health.losses >= LOSSES_OF_A_FAILURE) this.failed(node, milliseconds, now);
     else sample(health, milliseconds);
   }
 
   #of(node: string): Health {
-    const known = this.#nodes.get(node) ?? { failures: 0, losses: 0, retryAt: 0, samples: [] };
+    const known = this.#nodes.get(node) ?? { failures: 0, losses: 0, failedAt: -Infinity, retryAt: 0, samples: [] };
     this.#nodes.set(node, known);
     return known;
   }

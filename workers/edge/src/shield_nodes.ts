@@ -39,7 +39,7 @@ export async function fetchFromShields(
     limit: index === order.length - 1 ? LAST_FIRST_BYTE_MILLISECONDS : FIRST_BYTE_MILLISECONDS,
     ended: (outcome, milliseconds) => {
       if (outcome === "answered") health.answered(node.host, milliseconds);
-      else if (outcome === "failed") health.failed(node.host, Date.now());
+      else if (outcome === "failed") health.failed(node.host, milliseconds, Date.now());
       else health.lost(node.host, milliseconds, Date.now());
     },
   }));

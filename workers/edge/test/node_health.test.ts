@@ -25,19 +25,19 @@ test("a node that keeps failing is left alone for 5 s, then twice as long each t
   const health = new NodeHealth();
   let now = 0;
   for (const seconds of [5, 10, 20, 40, 60, 60]) {
-    health.failed("node", now);
+    health.failed("node", 0, now);
     assert.ok(health.isBackedOff("node", now + seconds * 1000 - 1));
     now += seconds * 1000;
     assert.ok(!health.isBackedOff("node", now), `${seconds} s`);
   }
   health.answered("node", 1);
-  health.failed("node", now);
+  health.failed("node", 0, now);
   assert.ok(!health.isBackedOff("node", now + 5_000));
 });
 
 test("only one request tries a failed node again", () => {
   const health = new NodeHealth();
-  health.failed("node", 0);
+  health.failed("node", 0, 0);
   health.started("node", 5_000);
   assert.ok(health.isBackedOff("node", 5_000));
   health.answered("node", 1);
@@ -46,20 +46,30 @@ test("only one request tries a failed node again", () => {
 
 test("a node that loses three hedged requests in a row counts as failed", () => {
   const health = new NodeHealth();
-  const lose = (milliseconds: number): void => health.lost("node", milliseconds, 0);
+  let now = 0;
+  const lose = (milliseconds: number): void => health.lost("node", milliseconds, (now += 2_000));
   [1_100, 1_100].forEach(lose);
   health.answered("node", 1);
   [1_100, 1_100].forEach(lose);
-  assert.ok(!health.isBackedOff("node", 0));
+  assert.ok(!health.isBackedOff("node", now));
   lose(10); // the node was asked last, and had no time to answer
-  assert.ok(!health.isBackedOff("node", 0));
+  assert.ok(!health.isBackedOff("node", now));
   lose(1_100);
-  assert.ok(health.isBackedOff("node", 4_999));
+  assert.ok(health.isBackedOff("node", now + 4_999));
+});
+
+test("requests to a node that run at the same time count as one failure", () => {
+  const health = new NodeHealth();
+  for (let count = 0; count < 15; count++) health.lost("node", 1_100, 2_000);
+  health.failed("node", 2_000, 2_500);
+  assert.ok(!health.isBackedOff("node", 7_000));
+  health.failed("node", 2_000, 9_000);
+  assert.ok(health.isBackedOff("node", 18_999));
 });
 
 test("a node that has failed before counts as failed again when it loses once", () => {
   const health = new NodeHealth();
-  health.failed("node", 0);
+  health.failed("node", 0, 0);
   health.lost("node", 1_100, 5_000);
   assert.ok(health.isBackedOff("node", 14_999));
 });
