@@ -13,6 +13,7 @@ from registry import RegistryError
 from registry.commands import Outputs, Principal
 
 if TYPE_CHECKING:
+    from registry.edge_policy.document import Policy
     from registry.edge_policy.versions import Changed
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
@@ -35,9 +36,7 @@ def policy_root() -> None:
 @policy_app.command()
 def check(document: Document) -> None:
     """Validate a policy document. Print each mistake with its rule, its value and what is accepted."""
-    from registry.edge_policy.document import parsed
-
-    policy = parsed(_text(document), str(document))
+    policy = _policy(document)
     print(f"{document}: valid; number of rules: {len(policy.rules)}")
 
 
@@ -53,10 +52,9 @@ def put(
     """Put a policy in force at the whole edge, within 5 seconds. Fails if the version in force is not --replaces."""
     from registry import caller
     from registry.edge_policy import versions
-    from registry.edge_policy.document import parsed
     from registry.target import read_target
 
-    policy = parsed(_text(document), str(document))
+    policy = _policy(document)
     target = read_target(stack_outputs)
     _report(versions.put(target, caller.by(target, "edge policy put", principal), policy, replaces))
 
@@ -118,6 +116,20 @@ def _report(changed: Changed) -> None:
             "the policy to the edge, but repeat the command before that API may be down",
             file=sys.stderr,
         )
+
+
+def _policy(document: Path) -> Policy:
+    """Returns the policy in a file, and prints a warning for each rule that never decides."""
+    from registry.edge_policy.document import parsed
+
+    policy = parsed(_text(document), str(document))
+    for rule, earlier in policy.unreachable():
+        print(
+            f"warning: rule {rule.name!r} never decides, because rule {earlier.name!r} before it matches all that it "
+            "matches; put it first",
+            file=sys.stderr,
+        )
+    return policy
 
 
 def _text(document: Path) -> str:

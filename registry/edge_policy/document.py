@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
@@ -102,6 +102,13 @@ class Rule(BaseModel):
             raise ValueError("younger_than_days: belongs to a deny rule; put an allow rule for exemptions before it")
         return self
 
+    def covers(self, other: Rule) -> bool:
+        """Returns whether this rule has no conditions but packages, and names all packages that another rule names."""
+        conditions = (self.versions, self.tags, self.digests, self.younger_than_days)
+        if any(condition is not None for condition in conditions) or self.ecosystem not in (None, other.ecosystem):
+            return False
+        return "*" in self.packages or set(other.packages) <= set(self.packages)
+
 
 def _each(texts: tuple[str, ...], check: Callable[[str], str]) -> tuple[str, ...]:
     """Checks each text of a list. The message of a ValueError begins with the invalid text."""
@@ -129,6 +136,13 @@ class Policy(BaseModel):
                 raise ValueError(f"rule {rule.name!r}: another rule has this name; give each rule a name of its own")
             seen.add(rule.name)
         return self
+
+    def unreachable(self) -> Iterator[tuple[Rule, Rule]]:
+        """Yields each rule that never decides, with the earlier rule that matches everything that it matches."""
+        for number, rule in enumerate(self.rules):
+            earlier = next((each for each in self.rules[:number] if each.covers(rule)), None)
+            if earlier is not None:
+                yield rule, earlier
 
     @property
     def text(self) -> str:

@@ -109,3 +109,24 @@ def test_the_command_reports_a_valid_and_an_invalid_file(tmp_path: Path) -> None
     file.write_text(document({**DENIED, "action": "block"}))
     result = CliRunner().invoke(app, ["edge", "policy", "check", str(file)])
     assert "rule 'no-left-pad': action 'block'" in str(result.exception)
+
+
+def test_a_rule_that_never_decides_is_reported(tmp_path: Path) -> None:
+    everything = {"name": "all", "action": "allow", "packages": ["*"]}
+    npm = {"name": "npm", "action": "deny", "ecosystem": "npm", "packages": ["a", "b"]}
+    later = {**DENIED, "packages": ["b"], "versions": "<1"}
+    conditional = {**npm, "versions": "<1"}
+
+    def pairs(*rules: Any) -> list[tuple[str, str]]:
+        found = parsed(document(*rules), "policy.json").unreachable()
+        return [(rule.name, earlier.name) for rule, earlier in found]
+
+    assert pairs(everything, DENIED) == [("no-left-pad", "all")]
+    assert pairs(npm, later) == [("no-left-pad", "npm")]
+    assert pairs(conditional, later) == pairs(npm, DENIED) == pairs({**npm, "ecosystem": "pypi"}, later) == []
+    assert pairs(npm, {"name": "age", "action": "deny", "packages": ["*"], "younger_than_days": 7}) == []
+    file = tmp_path / "policy.json"
+    file.write_text(document(everything, DENIED))
+    result = CliRunner().invoke(app, ["edge", "policy", "check", str(file)])
+    assert "warning: rule 'no-left-pad' never decides, because rule 'all' before it" in result.stderr
+    assert "valid; number of rules: 2" in result.stdout
