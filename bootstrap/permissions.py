@@ -160,6 +160,7 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
             [
                 "iam:CreateRole",
                 "iam:DeleteRolePolicy",
+                "iam:DetachRolePolicy",
                 "iam:PutRolePermissionsBoundary",
                 "iam:PutRolePolicy",
                 "iam:UpdateAssumeRolePolicy",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 
@@ -16,11 +16,12 @@ from stacks.config import Stack
 @dataclass(frozen=True)
 class Identities:
     """The cloud identities of shield machines. Machines on Google Cloud have both: a service account, and the AWS role
-    that they assume.
+    that they assume. `aws_policies` has the names of the policies that other components add to the role.
     """
 
     aws: AwsIdentity
     gcp: GcpIdentity | None
+    aws_policies: list[pulumi.Output[str]] = field(default_factory=list["pulumi.Output[str]"])
 
     def of_machines_on(self, cloud: Cloud) -> pulumi.Output[str]:
         """Returns the instance profile of shield machines on EC2, or the email of their service account on Compute

@@ -9,6 +9,7 @@ import pulumi
 from contract.shields import certificate_parameter
 from infra.dns.route53 import Dns
 from infra.edge.networks import edge_networks
+from infra.exclusive import keep_only
 from infra.identity import OriginAccessArgs
 from infra.identity.origin_access import OriginAccess
 from infra.network import NetworkArgs
@@ -59,12 +60,14 @@ def create_shields(stack: Stack, identities: Identities, objects: Objects) -> Se
             s3_endpoints[shield.region] = network.s3_endpoint
     if stack.config.blobs.store == "s3":
         access = OriginAccessArgs(identities.aws.role_name, objects.blobs.buckets, s3_endpoints, nodes)
-        OriginAccess("origin-ways", access)
+        identities.aws_policies.append(OriginAccess("origin-ways", access).policy)
     return nodes
 
 
 def create_shield_certificate(stack: Stack, identities: Identities, dns: Dns) -> None:
-    """Creates the certificate that all machines present to the edge, and lets their role export it."""
+    """Creates the certificate that all machines present to the edge, and lets their role export it. The role then has
+    all its policies, and may have no others.
+    """
     args = ShieldCertificateArgs(
         zone_id=dns.zone_id,
         zone_name=stack.config.domain,
@@ -72,4 +75,8 @@ def create_shield_certificate(stack: Stack, identities: Identities, dns: Dns) ->
         parameter=certificate_parameter(stack.environment),
         role=identities.aws.role_name,
     )
-    ShieldCertificate("shield-certificate", args)
+    certificate = ShieldCertificate("shield-certificate", args)
+    policies = [identities.aws.policy, *identities.aws_policies, certificate.policy]
+    # The identity's component must not be the parent: the machines wait for all its children, and a policy waits for
+    # the machines.
+    keep_only("shield", identities.aws.role_name, policies, certificate)

@@ -11,6 +11,7 @@ from infra.blobs import BlobsArgs, Bucket
 from infra.blobs.s3_alarms import REPLICATION_MINUTES, s3_alarms
 from infra.blobs.s3_policies import replication
 from infra.blobs.s3_store import Store
+from infra.exclusive import keep_only
 from infra.iam import assumed_by_service, document
 from infra.observability import CloudWatchAlarm
 
@@ -61,6 +62,7 @@ def _replicate(name: str, primary: Store, replicas: Sequence[Store], parent: pul
         ),
         opts=child,
     )
+    keep_only("replication", role.name, [policy.name], parent)
     aws.s3.BucketReplicationConfig(
         "replication",
         bucket=primary.bucket.bucket,

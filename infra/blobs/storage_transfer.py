@@ -11,6 +11,7 @@ import pulumi_gcp as gcp
 from infra.blobs import Bucket, StandbyArgs
 from infra.blobs.gcs_alarms import transfer_alarm
 from infra.blobs.s3_policies import arn, key_use
+from infra.exclusive import keep_only
 from infra.iam import GOOGLE, Statement, allow, assumed_by_web_identity, document
 from infra.observability import CloudMonitoringAlarm
 
@@ -50,6 +51,7 @@ class Standby(pulumi.ComponentResource):
             policy=pulumi.Output.from_input(args.key).apply(lambda key: document(*_permissions(args.source, key))),
             opts=child,
         )
+        keep_only("standby", role.name, [rights.name], self)
         grants = [
             gcp.storage.BucketIAMMember(
                 f"standby-{number}",

@@ -19,6 +19,7 @@ class AwsIdentity(pulumi.ComponentResource):
     """
 
     instance_profile: pulumi.Output[str]
+    policy: pulumi.Output[str]
     role_name: pulumi.Output[str]
     role_arn: pulumi.Output[str]
 
@@ -52,6 +53,7 @@ class AwsIdentity(pulumi.ComponentResource):
             # profile.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[policy]),
         )
+        self.policy = policy.name
         self.instance_profile = profile.name
         self.role_name = role.name
         # The program builds the role's ARN from known values, so that previews show the policies that name the role.

@@ -25,12 +25,14 @@ class OriginAccess(pulumi.ComponentResource):
     policies in full.
     """
 
+    policy: pulumi.Output[str]
+
     def __init__(self, name: str, args: OriginAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:identity:OriginWays", name, None, opts)
         regions = list(args.endpoints)
         addresses = pulumi.Output.all(*(node.address for node in args.nodes))
         endpoints = pulumi.Output.all(*args.endpoints.values())
-        aws.iam.RolePolicy(
+        policy = aws.iam.RolePolicy(
             name,
             name="origin-ways",
             role=args.role,
@@ -48,6 +50,7 @@ class OriginAccess(pulumi.ComponentResource):
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
+        self.policy = policy.name
         self.register_outputs({})
 
 

@@ -84,6 +84,7 @@ class CloudWatchObservability(pulumi.ComponentResource):
             threshold=alarm.threshold,
             comparison_operator=alarm.comparison,
             treat_missing_data=alarm.missing,
+            actions_enabled=True,  # written out, so that a refresh compares it
             alarm_actions=[topic],
             ok_actions=[topic],
             tags={"tier": alarm.tier},

@@ -73,6 +73,7 @@ class Drain(pulumi.ComponentResource):
             region=source.region,
             description="When the outbox is looked through",
             schedule_expression=_SCHEDULE,
+            state="ENABLED",  # written out, so that a refresh compares it
             opts=child,
         )
         allowed = aws.lambda_.Permission(

@@ -15,6 +15,7 @@ import pulumi_aws as aws
 import pulumi_gcp as gcp
 
 from infra import iam
+from infra.exclusive import keep_only
 from infra.serverless import ServiceArgs
 
 PORT = 8080
@@ -62,6 +63,7 @@ def identity(name: str, args: ServiceArgs, parent: pulumi.Resource) -> Identity:
         ),
         opts=child,
     )
+    keep_only(name, role.name, [policy.name], parent)
     return Identity(account.email, account.member, arn, [policy])
 
 

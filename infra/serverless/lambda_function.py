@@ -9,6 +9,7 @@ import pulumi
 import pulumi_aws as aws
 
 from infra import iam
+from infra.exclusive import keep_only
 from infra.serverless import FunctionArgs
 
 _RUNTIME = "python3.13"
@@ -51,6 +52,7 @@ def function(name: str, args: FunctionArgs, parent: pulumi.Resource) -> Function
         ),
         opts=child,
     )
+    keep_only(name, role.name, [policy.name], parent)
     made = aws.lambda_.Function(
         name,
         name=full_name,

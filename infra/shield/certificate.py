@@ -41,6 +41,7 @@ class ShieldCertificate(pulumi.ComponentResource):
     """
 
     arn: pulumi.Output[str]
+    policy: pulumi.Output[str]
 
     def __init__(self, name: str, args: ShieldCertificateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("artifact-edge:shield:ShieldCertificate", name, None, opts)
@@ -76,7 +77,7 @@ class ShieldCertificate(pulumi.ComponentResource):
             value=certificate.arn,
             opts=child,
         )
-        aws.iam.RolePolicy(
+        policy = aws.iam.RolePolicy(
             name,
             name="export-certificate",
             role=args.role,
@@ -91,6 +92,7 @@ class ShieldCertificate(pulumi.ComponentResource):
             opts=child,
         )
         self.arn = certificate.arn
+        self.policy = policy.name
         self.register_outputs({"arn": self.arn})
 
 

@@ -62,9 +62,10 @@ def no_full_access(args: ResourceValidationArgs) -> Iterator[str]:
         if allows_everything(statement) and not _services_of(statement) <= services:
             action = statement.get("Action") or "all but some actions"
             yield f"{title_of(statement, number)} allows {action} on everything"
-    for arn in [*texts(args.props.get("policyArn")), *texts(args.props.get("managedPolicyArns"))]:
-        if arn.endswith(_POWERFUL):
-            yield f"{arn} is attached"
+    for property in ("policyArn", "policyArns", "managedPolicyArns"):
+        for arn in texts(args.props.get(property)):
+            if arn.endswith(_POWERFUL):
+                yield f"{arn} is attached"
     role = str(args.props.get("role"))
     if kind(args) in GOOGLE_GRANTS and (role in _BASIC_ROLES or role.endswith((".admin", "/admin"))):
         yield f"{role} is granted"

@@ -64,6 +64,31 @@ def test_a_second_up_changes_nothing_and_starts_a_stopped_machine(up: Up) -> Non
     assert local(up.sandbox, "status").returncode == 0
 
 
+def test_alarms_rules_and_permissions_that_someone_changes_are_seen_and_repaired(up: Up) -> None:
+    events, cloudwatch, iam = (up.aws(service) for service in ("events", "cloudwatch", "iam"))
+    rule, alarm, role = "artifact-edge-local-drain", "artifact-edge-local-drain-errors", "artifact-edge-local-shield"
+    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    policies = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    policy = iam.create_policy(PolicyName="by-hand", PolicyDocument=json.dumps(everything))["Policy"]["Arn"]
+    events.disable_rule(Name=rule)
+    cloudwatch.disable_alarm_actions(AlarmNames=[alarm])
+    iam.put_role_policy(RoleName=role, PolicyName="by-hand", PolicyDocument=json.dumps(everything))
+    iam.attach_role_policy(RoleName=role, PolicyArn=policy)
+
+    steps = json.loads(pulumi(up, "preview", "--refresh", "--json"))["steps"]
+    assert sorted(step["urn"].split("$")[-1] for step in steps if step["op"] == "update") == [
+        "aws:cloudwatch/eventRule:EventRule::drain",
+        "aws:cloudwatch/metricAlarm:MetricAlarm::drain-errors",
+        "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive::shield",
+        "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive::shield",
+    ]
+    pulumi(up, "up", "--refresh", "--yes", "--skip-preview")
+    assert events.describe_rule(Name=rule)["State"] == "ENABLED"
+    assert cloudwatch.describe_alarms(AlarmNames=[alarm])["MetricAlarms"][0]["ActionsEnabled"] is True
+    assert iam.list_role_policies(RoleName=role)["PolicyNames"] == policies
+    assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
+
+
 def test_a_second_sandbox_at_the_same_addresses_is_refused(up: Up, tmp_path: Path) -> None:
     other = Sandbox(directory=tmp_path / "other", loopback=up.sandbox.loopback)
     for parent in other.directory.parents[:3]:

@@ -25,6 +25,7 @@ _ALARM = {
     "treatMissingData": "TreatMissingData",
     "alarmActions": "AlarmActions",
     "okActions": "OKActions",
+    "actionsEnabled": "ActionsEnabled",
 }
 
 

@@ -59,6 +59,7 @@ UNREAD: Mapping[str, str] = {
     "aws:ec2/routeTableAssociation:RouteTableAssociation": "assigns a route table to a subnet",
     "aws:ec2/vpcEndpoint:VpcEndpoint": "a private path to buckets; policies check the buckets' own policies",
     "aws:iam/instanceProfile:InstanceProfile": "gives a role to machines; policies check the role",
+    "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive": "names a role's policies; policies check these themselves",
     "aws:kms/alias:Alias": "only a name for a key",
     "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": "switches off retries of scheduled calls",
     "aws:s3/bucketMetric:BucketMetric": "switches on request metrics; the tests of alarms notice missing metrics",

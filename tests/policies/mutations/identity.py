@@ -10,6 +10,7 @@ from tests.policies.mutations.changes import add_resource, also_allow, put, stat
 QUEUE = "aws:sqs/queue:Queue"
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 ROLE = "aws:iam/role:Role"
+ATTACHMENTS = "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive"
 KEY = "aws:kms/key:Key"
 TOPIC_POLICY = "aws:sns/topicPolicy:TopicPolicy"
 REPLICA_KEY = "aws:kms/replicaKey:ReplicaKey"
@@ -39,6 +40,18 @@ MUTATIONS = [
         [ROLE],
         "a policy of AWS",
         put("managedPolicyArns", ["arn:aws:iam::aws:policy/ReadOnlyAccess"]),
+    ),
+    Mutation(
+        "multi-iam-no-full-access",
+        [ATTACHMENTS],
+        "administration, attached",
+        put("policyArns", ["arn:aws:iam::aws:policy/AdministratorAccess"]),
+    ),
+    Mutation(
+        "aws-iam-managed-policies-allowed",
+        [ATTACHMENTS],
+        "a policy of AWS, attached",
+        put("policyArns", ["arn:aws:iam::aws:policy/ReadOnlyAccess"]),
     ),
     Mutation("multi-iam-no-full-access", GRANTS, "the owner's", put("role", "roles/owner")),
     Mutation(

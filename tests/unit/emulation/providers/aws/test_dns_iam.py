@@ -92,6 +92,28 @@ def test_a_role_its_policy_and_its_profile_can_be_created_and_deleted() -> None:
     assert gone(aws.iam.Role, role)
 
 
+def test_a_policy_that_someone_adds_to_a_role_is_seen_and_removed() -> None:
+    iam: Any = client("iam")
+    document = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
+    admin = iam.create_policy(PolicyName="admin", PolicyDocument=document)["Policy"]["Arn"]
+    role = create(aws.iam.Role, name="shield", assumeRolePolicy=TRUST, region=None)
+    for name in ("read", "write"):
+        iam.put_role_policy(RoleName="shield", PolicyName=name, PolicyDocument=document)
+    iam.attach_role_policy(RoleName="shield", PolicyArn=admin)
+    wanted = {"policyNames": ["write", "read"]}, {"policyArns": list[str]()}
+    for kind, more in zip((aws.iam.RolePoliciesExclusive, aws.iam.RolePolicyAttachmentsExclusive), wanted, strict=True):
+        known = create(kind, roleName=role.id, region=None, **more)
+        assert known.outputs | more == known.outputs
+        iam.put_role_policy(RoleName="shield", PolicyName="by-hand", PolicyDocument=document)
+        iam.attach_role_policy(RoleName="shield", PolicyArn=admin)
+        seen = handler(kind).read(known.id, known.outputs)
+        assert seen is not None
+        assert seen | more != seen
+        handler(kind).update(known.id, known.outputs, {"roleName": "shield", **more})
+        assert handler(kind).read(known.id, known.outputs) == known.outputs
+        handler(kind).delete(known.id, known.outputs)
+
+
 def test_replication_disabled_outside_pulumi_is_drift() -> None:
     for name in ("primary", "replica"):
         bucket = create(aws.s3.Bucket, bucket=name)

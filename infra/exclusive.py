@@ -1,0 +1,21 @@
+"""Gives a stack sole control over the policies of its IAM roles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_aws as aws
+
+
+def keep_only(
+    name: str, role: pulumi.Input[str], policies: Sequence[pulumi.Input[str]], parent: pulumi.Resource
+) -> None:
+    """Lets an IAM role have exactly the given inline policies, and no attached policy.
+
+    A refresh sees a policy that someone added by hand, and the next `pulumi up` removes it. `policies` has the names as
+    outputs of the policies, because AWS must have these before.
+    """
+    child = pulumi.ResourceOptions(parent=parent)
+    aws.iam.RolePoliciesExclusive(name, role_name=role, policy_names=list(policies), opts=child)
+    aws.iam.RolePolicyAttachmentsExclusive(name, role_name=role, policy_arns=[], opts=child)
