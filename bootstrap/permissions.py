@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from contract.secrets import SecretName, secret_id, secret_pattern
-from infra.iam import Statement, allow
+from infra.iam import Statement, allow, secret_arn
 
 # Actions that only read and that have no resource type. IAM evaluates them only against the resource "*".
 _READS_WITHOUT_RESOURCE = (
@@ -122,10 +122,7 @@ def deploying(account: str, environment: str) -> Sequence[Statement]:
         # The deployment renews the edge's client certificate and its authority (registry/key_renewal.py).
         allow(
             ["secretsmanager:PutSecretValue"],
-            [
-                f"arn:aws:secretsmanager:*:{account}:secret:{secret_id(environment, name)}-??????"
-                for name in _RENEWED_SECRETS
-            ],
+            [secret_arn("*", account, secret_id(environment, name)) for name in _RENEWED_SECRETS],
         ),
         allow(
             ["ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:PutParameter", "ssm:RemoveTagsFromResource"],

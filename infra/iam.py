@@ -105,16 +105,16 @@ def assumed_by_google_accounts(unique_ids: Sequence[str], audience: str) -> Stat
 
 def read_secret(region: str, account: str, secret_id: str) -> Statement:
     """Returns the IAM statement that allows a role to read one secret in AWS Secrets Manager."""
-    return allow("secretsmanager:GetSecretValue", _secret_arn(region, account, secret_id))
+    return allow("secretsmanager:GetSecretValue", secret_arn(region, account, secret_id))
 
 
 def read_secrets(region: str, account: str, secret_ids: Sequence[str]) -> Statement:
     """Returns the IAM statement that allows a role to read several secrets of one region in AWS Secrets Manager."""
-    secrets = [_secret_arn(region, account, secret_id) for secret_id in secret_ids]
+    secrets = [secret_arn(region, account, secret_id) for secret_id in secret_ids]
     return allow(["secretsmanager:GetSecretValue"], secrets, sid="Secrets")
 
 
-def _secret_arn(region: str, account: str, secret_id: str) -> str:
+def secret_arn(region: str, account: str, secret_id: str) -> str:
     """Returns a pattern for a secret's ARN, because Secrets Manager appends six random characters to each name (IAM
     reference of Secrets Manager).
     """
