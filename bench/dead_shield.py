@@ -113,7 +113,8 @@ def summary(installs: Sequence[Sequence[float]]) -> dict[str, float]:
     whole = [seconds[-1] for seconds in installs]
     single = sorted(each for seconds in installs for each in seconds[:-1])
     p99 = single[-(-99 * len(single) // 100) - 1]
-    return {"install_median": statistics.median(whole), "install_longest": max(whole), "request_p99": p99}
+    figures = {"install_median": statistics.median(whole), "install_longest": max(whole), "request_p99": p99}
+    return {name: round(seconds, 3) for name, seconds in figures.items()}
 
 
 def main() -> None:
