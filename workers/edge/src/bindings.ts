@@ -13,4 +13,6 @@ export interface Bindings {
   METADATA_API?: string;
   METADATA_API_KEY?: string;
   RESERVED_PYTHON_NAMES?: string;
+  /** Set for requests of NGINX on a machine of our own, which sends objects from L1 itself (redirects.ts). */
+  REDIRECT_TO_L1?: string;
 }

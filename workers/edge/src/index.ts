@@ -17,6 +17,7 @@ import { packumentPart } from "./npm";
 import { type Digests, isNewestInForce, latestPolicies, POLICIES_ENTRY, policiesFeed, policyInForce } from "./policies";
 import { PURGE_PATH, type Purgeable, purgeAnswer } from "./purges";
 import { isQuarantined } from "./quarantine";
+import { redirectToL1 } from "./redirects";
 import { NO_REVOCATIONS, type Revocations, revocationsFeed } from "./revocations";
 import { type Ecosystem, type ObjectRoute, type Route, route } from "./routes";
 import { scopeOf } from "./sessions";
@@ -107,14 +108,19 @@ async function permitted(
   ctx: ExecutionContext,
   policies: Current<Digests>,
 ): Promise<Response> {
-  const l1 = l1Of(await packageTag(wanted.ecosystem, wanted.name), request, bindings, ctx);
+  const tag = await packageTag(wanted.ecosystem, wanted.name);
+  const l1 = l1Of(tag, request, bindings, ctx);
+  const serve = async (view?: View): Promise<Response> =>
+    bindings.REDIRECT_TO_L1 === undefined
+      ? object(wanted, request, l1(view))
+      : redirectToL1(wanted, request, tag, placeOf(request), view);
   const named = await policyInForce(await latestPolicies(policies, entryIn(bindings), Date.now()), readerOf(l1()));
-  if (named === undefined) return object(wanted, request, l1());
+  if (named === undefined) return serve();
   const ruling = await rulingOn(wanted, named, readerOf(l1({ kind: "refusals", policy: named.digest })), Date.now());
   if (ruling.kind === "refused") return failure(wanted.ecosystem, 403, ruling.message);
   if (ruling.kind === "unlisted") return absent(wanted, 404, "no such object");
   if (ruling.kind === "unknown") return withoutShield(wanted);
-  return object(wanted, request, ruling.kind === "filtered" ? l1({ kind: "filtered", policy: named.digest }) : l1());
+  return serve(ruling.kind === "filtered" ? { kind: "filtered", policy: named.digest } : undefined);
 }
 
 /** Returns a function that returns the L1 access for a view of objects. Without a view, it is that for stored objects. */

@@ -1,0 +1,30 @@
+// On machines of our own, NGINX asks the worker for a decision and sends objects from L1 itself, so that bodies do not
+// pass through the isolate (docs/decisions/own-pops.md). The decision is an internal redirect to the object's path.
+
+import { PACKAGE_TAG_HEADER, pathOf, PLACE_HEADER, type View } from "./l1";
+import type { ObjectRoute } from "./routes";
+import type { Place } from "./shields";
+
+// The worker checks these conditions against L1's answer itself (conditions.ts).
+const CHECKED_BY_THE_WORKER = ["if-match", "if-unmodified-since", "if-range"];
+
+/**
+ * Returns the internal redirect to a view of an object for an authorized client, or an empty response when the worker must answer
+ * itself: it cuts a part out of the object, or checks a condition.
+ */
+export function redirectToL1(
+  wanted: ObjectRoute,
+  request: Request,
+  packageTag: string,
+  place: Place | undefined,
+  view?: View,
+): Response {
+  const isCut = wanted.part !== undefined || wanted.list !== undefined;
+  if (isCut || CHECKED_BY_THE_WORKER.some((name) => request.headers.has(name))) return new Response(null);
+  const headers = new Headers({ "x-accel-redirect": pathOf(wanted.key, view), [PACKAGE_TAG_HEADER]: packageTag });
+  if (place !== undefined) headers.set(PLACE_HEADER, `${place.latitude},${place.longitude}`);
+  if (wanted.negotiated) headers.set("vary", "Accept");
+  if (wanted.ecosystem === "oci") headers.set("docker-distribution-api-version", "registry/2.0");
+  if (wanted.digest !== undefined) headers.set("docker-content-digest", wanted.digest);
+  return new Response(null, { headers });
+}

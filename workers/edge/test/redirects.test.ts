@@ -1,0 +1,53 @@
+// Tests which requests the worker leaves to NGINX on a machine of our own, and which object it names.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { redirectToL1 } from "../src/redirects";
+import { type ObjectRoute, route } from "../src/routes";
+
+declare global {
+  // The type of workerd that l1.ts names. The types of workerd and of Node exclude each other.
+  interface Fetcher {
+    fetch: typeof fetch;
+  }
+}
+
+function redirect(path: string, headers: Record<string, string> = {}, policy?: string): Response {
+  const request = new Request(`https://packages.test${path}`, { headers });
+  const wanted = route(new URL(request.url), request.headers.get("accept") ?? "") as ObjectRoute;
+  assert.equal(wanted.kind, "object");
+  const view = policy === undefined ? undefined : ({ kind: "filtered", policy } as const);
+  return redirectToL1(wanted, request, "the-tag", { latitude: 38.9, longitude: -77.4 }, view);
+}
+
+test("a redirect names the object's path in L1, its package's tag and the place of the PoP", () => {
+  const { headers } = redirect("/pypi/files/demo/demo-1.0+local.tar.gz");
+  assert.equal(headers.get("x-accel-redirect"), "/objects/pypi/files/demo/demo-1.0%2Blocal.tar.gz");
+  assert.equal(headers.get("x-artifact-edge-package-tag"), "the-tag");
+  assert.equal(headers.get("x-artifact-edge-place"), "38.9,-77.4");
+  assert.equal(headers.get("vary"), null);
+});
+
+test("a redirect to a document under a policy names the filtered document", () => {
+  const { headers } = redirect("/pypi/simple/demo/", { accept: "text/html" }, "f".repeat(64));
+  assert.equal(headers.get("x-accel-redirect"), `/filtered/${"f".repeat(64)}/pypi/simple/demo/index.html`);
+  assert.equal(headers.get("vary"), "Accept");
+});
+
+test("a redirect to an image's blob has the headers of the registry API", () => {
+  const digest = `sha256:${"0".repeat(64)}`;
+  const { headers } = redirect(`/v2/acme/web/blobs/${digest}`);
+  assert.equal(headers.get("docker-content-digest"), digest);
+  assert.equal(headers.get("docker-distribution-api-version"), "registry/2.0");
+});
+
+test("the worker itself answers requests for parts of documents, and requests with preconditions", () => {
+  const file = "/pypi/files/demo/demo-1.0.tar.gz";
+  assert.equal(redirect("/npm/web/latest").headers.get("x-accel-redirect"), null);
+  assert.equal(redirect("/v2/acme/web/tags/list?n=1").headers.get("x-accel-redirect"), null);
+  for (const name of ["if-match", "if-unmodified-since", "if-range"]) {
+    assert.equal(redirect(file, { [name]: '"1"' }).headers.get("x-accel-redirect"), null, name);
+  }
+  assert.notEqual(redirect(file, { "if-none-match": '"1"' }).headers.get("x-accel-redirect"), null);
+});
