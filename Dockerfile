@@ -13,6 +13,7 @@ RUN printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d && chmod +x /usr/sbin
         docker-registry \
         git \
         golang-github-containers-common \
+        libnginx-mod-http-js \
         make \
         postgresql \
         python3 \

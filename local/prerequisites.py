@@ -25,13 +25,18 @@ from emulation.layout import Sandbox
 OLDEST_NODE = 20
 
 # The Debian package of each required program: the cache of shields and L1, the client for images, the database that
-# emulates Spanner in tests, and the registry that tests import images from.
+# emulates Spanner in tests, the registry that tests import images from, and the front of PoP machines, which tests run.
+# The package of NGINX's JavaScript module requires the package of the NGINX that the module was built for.
 PACKAGES = {
     "traffic_server": "trafficserver",
     "skopeo": "skopeo",
     "postgres": "postgresql",
     "docker-registry": "docker-registry",
+    "nginx": "libnginx-mod-http-js",
 }
+
+# NGINX's JavaScript module. NGINX can be installed without the module.
+_NGINX_MODULE = Path("/usr/lib/nginx/modules/ngx_http_js_module.so")
 
 # Debian's packages run this program before they start their daemon (Debian policy, "invoke-rc.d").
 _NO_DAEMONS = Path("/usr/sbin/policy-rc.d")
@@ -101,7 +106,9 @@ def check_content(sandbox: Sandbox) -> None:
 
 
 def _is_there(program: str) -> bool:
-    return postgres_programs() is not None if program == "postgres" else shutil.which(program) is not None
+    if program == "postgres":
+        return postgres_programs() is not None
+    return shutil.which(program) is not None and (program != "nginx" or _NGINX_MODULE.exists())
 
 
 def _check_node() -> None:
