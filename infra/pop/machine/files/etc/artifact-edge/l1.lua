@@ -1,0 +1,58 @@
+-- The rules of L1 that Traffic Server's settings cannot state. Traffic Server's tslua plugin runs these functions for
+-- each request. The rules are those of Workers Cache, for which the worker is written.
+
+-- Traffic Server 9.2 never answers when the origin replaces a stale copy by a version that lacks the range. A range of
+-- a stale copy is therefore ignored.
+local function ignore_range_of_stale_copy()
+  if ts.http.get_cache_lookup_status() == TS_LUA_CACHE_LOOKUP_HIT_STALE then
+    ts.client_request.header['Range'] = nil
+  end
+  return 0
+end
+
+local function request_whole_object()
+  -- L1 requests whole objects, and answers requests for ranges from the stored object.
+  ts.server_request.header['Range'] = nil
+  return 0
+end
+
+local function read_miss_response()
+  ts.ctx.status = ts.server_response.get_status()
+  local caching = (ts.server_response.header['Cache-Control'] or ''):lower()
+  if caching:find('no-store', 1, true) ~= nil or caching:find('private', 1, true) ~= nil then
+    ts.http.set_server_resp_no_store(1)
+  end
+  return 0
+end
+
+local function verdict()
+  local found, status = ts.http.get_cache_lookup_status(), ts.ctx.status
+  if found == TS_LUA_CACHE_LOOKUP_HIT_FRESH then
+    -- While the object is still arriving, a range that has not arrived goes to the origin.
+    return status == nil and 'HIT' or 'MISS'
+  elseif found ~= TS_LUA_CACHE_LOOKUP_HIT_STALE then
+    return 'MISS'
+  elseif status == 304 then
+    return 'REVALIDATED'
+  end
+  return status == 200 and 'EXPIRED' or 'STALE'
+end
+
+local function answer()
+  local header = ts.client_response.header
+  header['X-L1'] = verdict()
+  header['CF-Cache-Status'] = header['X-L1'] -- the worker reads this header of Workers Cache
+  header['Cache-Tag'] = nil
+  if header['X-Artifact-Edge-Too-Large'] ~= nil and ts.client_request.header['X-Artifact-Edge-Front'] ~= nil then
+    header['X-Accel-Redirect'] = '@worker' -- NGINX lets the worker stream an object that L1 does not store
+  end
+  return 0
+end
+
+function do_remap()
+  ts.hook(TS_LUA_HOOK_CACHE_LOOKUP_COMPLETE, ignore_range_of_stale_copy)
+  ts.hook(TS_LUA_HOOK_SEND_REQUEST_HDR, request_whole_object)
+  ts.hook(TS_LUA_HOOK_READ_RESPONSE_HDR, read_miss_response)
+  ts.hook(TS_LUA_HOOK_SEND_RESPONSE_HDR, answer)
+  return 0
+end

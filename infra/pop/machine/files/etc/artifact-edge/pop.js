@@ -1,0 +1,72 @@
+// The main module of the edge worker on a PoP machine. It gives the deployed bundle what Cloudflare's runtime gives it:
+// a cache in front of the cached entrypoints, `ctx.cache.purge()`, and the PoP's coordinates in `request.cf`.
+//
+// The entrypoint `decisions` answers NGINX: 200 with the path of an object that NGINX may send from L1, or 403 when the
+// worker answers the request itself.
+
+import edge, { Feeds as UncachedFeeds, Objects as UncachedObjects } from "worker.js";
+
+const L1 = "pop:l1";
+const PURGES = "pop:purges";
+const PLACE = "pop:place";
+const CACHED = ["Objects", "Feeds"];
+
+export default {
+  fetch: (request, env, ctx) => edge.fetch(located(request, env), env, withL1(ctx, env)),
+};
+
+export const decisions = {
+  async fetch(request, env, ctx) {
+    const answer = await edge.fetch(located(request, env), { ...env, REDIRECT_TO_L1: "1" }, withL1(ctx, env));
+    if (answer.headers.has("x-accel-redirect")) return answer;
+    await answer.body?.cancel();
+    return new Response(null, { status: 403 });
+  },
+};
+
+export class Feeds extends UncachedFeeds {}
+
+export class Objects extends UncachedObjects {
+  constructor(ctx, env) {
+    super(ctx, env);
+    const cache = { purge: (options) => purge(options, env) };
+    // A filtered document is made from the document in L1, so this entrypoint calls itself through L1.
+    Object.defineProperty(this, "ctx", { value: withMembers(withL1(ctx, env), { cache }) });
+  }
+}
+
+function located(request, env) {
+  return new Request(request, { cf: env[PLACE] });
+}
+
+async function purge({ tags }, env) {
+  const answer = await env[PURGES].fetch("http://purges/purge", { method: "POST", body: JSON.stringify({ tags }) });
+  await answer.body?.cancel();
+  const errors = answer.ok ? [] : [{ code: answer.status, message: "the PoP's tag index does not answer" }];
+  return { success: answer.ok, errors };
+}
+
+function withL1(ctx, env) {
+  const cached = Object.fromEntries(CACHED.map((name) => [name, throughL1(ctx.exports[name], name, env)]));
+  return withMembers(ctx, { exports: cached });
+}
+
+function throughL1(stub, name, env) {
+  const fetch = (input, init) => {
+    const request = new Request(input, init);
+    const { pathname, search } = new URL(request.url);
+    const { method, headers, signal } = request;
+    return env[L1].fetch(`http://l1/${name}${pathname}${search}`, { method, headers, signal, redirect: "manual" });
+  };
+  return { fetch, purge: (tags) => stub.purge(tags) };
+}
+
+function withMembers(target, members) {
+  return new Proxy(target, {
+    get: (known, name) => {
+      if (name in members) return members[name];
+      const value = known[name];
+      return typeof value === "function" ? value.bind(known) : value;
+    },
+  });
+}

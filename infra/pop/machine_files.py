@@ -1,0 +1,130 @@
+"""Renders the files of a PoP machine from the tree in `machine/files/`, which mirrors the machine's file system.
+
+In files whose names end in `.in`, values of the deployment replace the placeholders of the form `@NAME@`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from contract.regions import REGIONS
+from infra.pop import Directories, PopSettings
+
+_FILES = Path(__file__).parent / "machine" / "files"
+_PLACEHOLDER = re.compile(r"@([A-Z0-9_]+)@")
+_COMPATIBILITY_DATE = "2026-11-01"
+_HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
+_SIZE = re.compile(r"[1-9][0-9]*[MG]")
+_MOST_PROCESSES = 64
+
+
+class PopSettingsError(ValueError):
+    """Raised when the settings of a PoP machine would make invalid configuration files."""
+
+
+@dataclass(frozen=True)
+class MachineFile:
+    """One file of a PoP machine."""
+
+    path: str
+    permissions: int
+    content: str
+
+
+def render(settings: PopSettings) -> list[MachineFile]:
+    """Returns all files of a PoP machine, sorted by path. The same settings always give the same files."""
+    _check(settings)
+    values = _values(settings)
+    files = [_rendered(file, values, settings.directories) for file in _FILES.rglob("*") if file.is_file()]
+    etc = settings.directories.etc
+    files.append(MachineFile(f"{etc}/worker.js", 0o644, settings.worker))
+    files.append(MachineFile(f"{etc}/shields.json", 0o644, _shields(settings)))
+    files.append(
+        MachineFile(f"{etc}/reserved_python_names.json", 0o644, json.dumps(list(settings.reserved_python_names)))
+    )
+    if settings.shield_authority is not None:
+        files.append(MachineFile(f"{etc}/shield-authority.pem", 0o644, settings.shield_authority))
+    return sorted(files, key=lambda file: file.path)
+
+
+def _check(settings: PopSettings) -> None:
+    if not _HOST.fullmatch(settings.hostname):
+        raise PopSettingsError(
+            f"hostname {settings.hostname!r} is not a host name; use lower case, such as packages.example.com"
+        )
+    if not settings.shields:
+        raise PopSettingsError("shields is empty; a PoP needs at least one shield machine")
+    if not 1 <= settings.processes <= _MOST_PROCESSES:
+        raise PopSettingsError(
+            f"processes is {settings.processes}; a PoP runs 1 to {_MOST_PROCESSES} workerd processes"
+        )
+    for name, size in (("memory", settings.memory), ("disk", settings.disk)):
+        if not _SIZE.fullmatch(size):
+            raise PopSettingsError(f"{name} is {size!r}; write a size such as 512M or 4G")
+
+
+def _values(settings: PopSettings) -> Mapping[str, str]:
+    ports, directories = settings.ports, settings.directories
+    return {
+        "ETC": directories.etc,
+        "RUN": directories.run,
+        "CACHE": directories.cache,
+        "LOG": directories.log,
+        "HTTPS_LISTEN": str(ports.https),
+        "L1_PORT": str(ports.l1),
+        "MISSES_PORT": str(ports.misses),
+        "PURGES_PORT": str(ports.purges),
+        "HOSTNAME": settings.hostname,
+        "VERSION": settings.version,
+        "COMPATIBILITY_DATE": _COMPATIBILITY_DATE,
+        "METADATA_API": settings.metadata_api,
+        "ENTITLEMENTS": settings.entitlements,
+        "NETWORK": settings.network,
+        "NGINX_USER": settings.nginx_user,
+        "MEMORY": settings.memory,
+        "DISK": settings.disk,
+        "PLACE": json.dumps({"latitude": str(settings.place.latitude), "longitude": str(settings.place.longitude)}),
+        "SHIELD_AUTHORITIES": "trustBrowserCas = true"
+        if settings.shield_authority is None
+        else 'trustedCertificates = [embed "shield-authority.pem"]',
+        "DECISION_SOCKETS": _servers(settings, "decisions"),
+        "WORKER_SOCKETS": _servers(settings, "worker"),
+        "MISS_SOCKETS": _servers(settings, "misses"),
+        "WORKER_UNITS": " ".join(f"artifact-edge-worker@{number}.service" for number in range(settings.processes)),
+    }
+
+
+def _servers(settings: PopSettings, socket: str) -> str:
+    """Returns the lines of an NGINX upstream that name one socket of each workerd process."""
+    run = settings.directories.run
+    return "\n    ".join(f"server unix:{run}/{socket}-{number}.sock;" for number in range(settings.processes))
+
+
+def _shields(settings: PopSettings) -> str:
+    """Returns the shield machines as the worker's binding SHIELDS has them."""
+    return json.dumps(
+        [
+            {
+                "host": shield.host,
+                "region": shield.region,
+                "latitude": REGIONS[shield.region].latitude,
+                "longitude": REGIONS[shield.region].longitude,
+            }
+            for shield in settings.shields
+        ]
+    )
+
+
+def _rendered(file: Path, values: Mapping[str, str], directories: Directories) -> MachineFile:
+    path = "/" + file.relative_to(_FILES).as_posix()
+    permissions = 0o755 if file.stat().st_mode & stat.S_IXUSR else 0o644
+    content = file.read_text()
+    if file.suffix == ".in":
+        path = path.removesuffix(".in")
+        content = _PLACEHOLDER.sub(lambda placeholder: values[placeholder[1]], content)
+    return MachineFile(path.replace("/etc/artifact-edge", directories.etc, 1), permissions, content)

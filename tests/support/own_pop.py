@@ -1,0 +1,292 @@
+"""Runs the programs of a PoP machine on free loopback ports: NGINX, workerd, Traffic Server and the tag index.
+Stand-ins take the places of a shield and of the store of entitlements.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from emulation.cloudflare.workerd import binary
+from infra.edge import ShieldNode
+from infra.edge.bundle import compile_worker
+from infra.pop import Directories, Place, PopSettings, Ports
+from infra.pop.machine_files import render
+from tests.support.certificates import Authority
+from tests.support.waiting import eventually
+
+ROOT = Path(__file__).parents[2]
+HOSTNAME = "localhost"
+KEYS = {
+    name: f"{name.lower()}-of-tests" for name in ("ORIGIN_KEY", "PURGE_KEY", "TOKEN_SIGNING_KEY", "METADATA_API_KEY")
+}
+TRAFFIC_SERVER_USER = "trafficserver"
+
+
+@dataclass
+class Shield:
+    """A stand-in for a shield machine. It requires a client certificate and the origin key."""
+
+    objects: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    headers: dict[str, str] = field(default_factory=lambda: {"cache-control": "public, max-age=31536000, immutable"})
+    requests: list[str] = field(default_factory=list[str])
+
+
+@dataclass
+class Entitlements:
+    """A stand-in for the store of entitlements, which speaks the protocol of workerd's key-value stores."""
+
+    entries: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    works: bool = True
+
+    def grant(self, token: str, *grants: str) -> None:
+        entry = {"version": 1, "principal": "alice", "expires": 4_000_000_000, "grants": grants}
+        self.entries[f"token:{hashlib.sha256(token.encode()).hexdigest()}"] = json.dumps(entry).encode()
+
+    def withdraw(self, *keys: str) -> None:
+        self.entries["quarantine"] = json.dumps({"version": 1, "keys": keys}).encode()
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass
+class OwnPop:
+    port: int
+    directories: Directories
+    authority: Path
+    shield: Shield
+    entitlements: Entitlements
+    kill_workers: Callable[[], None]
+
+    def request(
+        self, path: str, token: str | None = None, method: str = "GET", body: bytes | None = None, **headers: str
+    ) -> Answer:
+        context = ssl.create_default_context(cafile=str(self.authority))
+        connection = http.client.HTTPSConnection(HOSTNAME, self.port, context=context, timeout=60)
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if token is not None:
+            sent["authorization"] = f"Bearer {token}"
+        connection.request(method, path, body, sent)
+        answer = connection.getresponse()
+        received = Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
+        connection.close()
+        return received
+
+    def log(self) -> list[dict[str, Any]]:
+        """Returns the lines of NGINX's access log."""
+        lines = (Path(self.directories.log) / "access.log").read_text().splitlines()
+        return [json.loads(line) for line in lines]
+
+
+def settings(root: Path, ports: Ports, entitlements: str, shields: Sequence[ShieldNode], authority: str) -> PopSettings:
+    """Returns the settings of a PoP whose directories are below `root`."""
+    return PopSettings(
+        hostname=HOSTNAME,
+        worker=compile_worker(ROOT / "workers" / "edge"),
+        version="the-version",
+        shields=shields,
+        place=Place(38.9, -77.4),
+        entitlements=entitlements,
+        reserved_python_names=["acme-*"],
+        processes=2,
+        memory="32M",
+        disk="256M",
+        network="local",
+        nginx_user="root",
+        shield_authority=authority,
+        ports=ports,
+        directories=Directories(*(str(root / name) for name in ("etc", "run", "cache", "log"))),
+    )
+
+
+def install(root: Path, pop: PopSettings, authority: Authority) -> None:
+    """Writes the files of a PoP below `root`, with certificates that `authority` signs."""
+    directories = pop.directories
+    for name in (directories.etc, f"{directories.run}/l1", f"{directories.cache}/l1", directories.log):
+        Path(name).mkdir(parents=True)
+    for file in render(pop):
+        target = Path(file.path) if file.path.startswith(directories.etc) else root / file.path.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(file.content)
+        target.chmod(file.permissions)
+    run = Path(directories.run)
+    for name, host in (("server", HOSTNAME), ("client", "edge")):
+        certificate, key = authority.issue(host)
+        (run / f"{name}.pem").write_text(certificate)
+        (run / f"{name}.key").write_text(key)
+    for name in ("ticket.key", "previous-ticket.key"):
+        (run / name).write_bytes(os.urandom(80))
+    (root / "ca.pem").write_text(authority.certificate)
+    if os.geteuid() == 0:
+        for name in (f"{directories.run}/l1", f"{directories.cache}/l1", directories.log):
+            shutil.chown(name, TRAFFIC_SERVER_USER)
+
+
+def free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [each.getsockname()[1] for each in sockets]
+
+
+@contextlib.contextmanager
+def running_pop(root: Path) -> Generator[OwnPop]:
+    """Starts a PoP below `root`, whose parents all users can enter."""
+    authority = Authority("tests")
+    shield, entitlements = Shield(), Entitlements()
+    certificate, key = authority.issue("localhost")
+    with contextlib.ExitStack() as stack:
+        tls = _server_tls(root, authority, certificate, key)
+        shield_port = stack.enter_context(_serving(_shield_handler(shield), tls))
+        store_port = stack.enter_context(_serving(_store_handler(entitlements)))
+        https, *loopback = free_ports(4)
+        nodes = [ShieldNode(f"localhost:{shield_port}", "us-east-1")]
+        pop = settings(root, Ports(https, *loopback), f"127.0.0.1:{store_port}", nodes, authority.certificate)
+        install(root, pop, authority)
+        started = _start(root, pop, stack)
+        workers = started[1 : 1 + pop.processes]
+        yield OwnPop(https, pop.directories, root / "ca.pem", shield, entitlements, lambda: _end(workers))
+
+
+def _start(root: Path, pop: PopSettings, stack: contextlib.ExitStack) -> list[subprocess.Popen[bytes]]:
+    directories, ports = pop.directories, pop.ports
+    scripts = root / "usr/local/sbin"
+    tags = f"{directories.cache}/tags.db"
+    commands: list[tuple[list[str], dict[str, str], str | None]] = [
+        ([str(scripts / "serve-purges"), tags, str(ports.purges), str(ports.l1)], {}, None),
+    ]
+    worker = {"WORKERD": str(binary().resolve()), **KEYS}
+    for number in range(pop.processes):
+        commands.append(([str(scripts / "run-worker"), directories.etc, directories.run, str(number)], worker, None))
+    user = TRAFFIC_SERVER_USER if os.geteuid() == 0 else None
+    commands.append((["traffic_server"], {"TS_RUNROOT": f"{directories.etc}/runroot.yaml"}, user))
+    commands.append((["nginx", "-c", f"{directories.etc}/nginx.conf"], {}, None))
+    errors = stack.enter_context((root / "errors").open("w"))
+    processes: list[subprocess.Popen[bytes]] = []
+    for command, environment, owner in commands:
+        started = subprocess.Popen(
+            command, env={**os.environ, **environment}, user=owner, stdout=errors, stderr=errors, cwd=directories.etc
+        )
+        processes.append(started)
+        stack.callback(_end, [started])
+    listening = [ports.https, ports.l1, ports.misses, ports.purges]
+    sockets = [Path(directories.run) / f"worker-{number}.sock" for number in range(pop.processes)]
+    is_up = eventually(lambda: all(map(_listens, listening)) and all(each.exists() for each in sockets))
+    assert is_up, (root / "errors").read_text()
+    return processes
+
+
+def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
+def _server_tls(root: Path, authority: Authority, certificate: str, key: str) -> ssl.SSLContext:
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "shield.pem").write_text(certificate + key)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cadata=authority.certificate)
+    tls.verify_mode = ssl.CERT_REQUIRED
+    tls.load_cert_chain(root / "shield.pem")
+    return tls
+
+
+@contextlib.contextmanager
+def _serving(handler: type[BaseHTTPRequestHandler], tls: ssl.SSLContext | None = None) -> Generator[int]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _shield_handler(shield: Shield) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            shield.requests.append(self.path)
+            if self.headers.get("X-Artifact-Edge-Key") != KEYS["ORIGIN_KEY"]:
+                self._answer(403, b"", {})
+                return
+            body = shield.objects.get(self.path)
+            if body is None:
+                self._answer(404, b"", {})
+                return
+            etag = f'"{hashlib.sha256(body).hexdigest()}"'
+            headers = {"etag": etag, "content-type": "application/octet-stream", **shield.headers}
+            is_current = self.headers.get("If-None-Match") == etag
+            self._answer(304 if is_current else 200, b"" if is_current else body, headers)
+
+        def _answer(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            if status != 304:
+                self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None: ...
+
+    return Handler
+
+
+def _store_handler(entitlements: Entitlements) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            key = self.path[1:].partition("?")[0].replace("%3A", ":")
+            value = entitlements.entries.get(key)
+            status = 500 if not entitlements.works else 404 if value is None else 200
+            body = value if status == 200 and value is not None else b""
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None: ...
+
+    return Handler
+
+
+def sign(body: bytes) -> str:
+    """Returns the signature of a purge request (docs/contracts.md, "Between the tiers")."""
+    now = int(time.time())
+    mac = hmac.new(KEYS["PURGE_KEY"].encode(), f"{now}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={now},v1={mac}"
