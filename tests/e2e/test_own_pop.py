@@ -1,0 +1,220 @@
+"""Tests a PoP machine's programs together: NGINX, workerd, Traffic Server and the tag index, on loopback."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from tests.support.own_pop import OwnPop, running_pop, sign
+from tests.support.waiting import eventually
+
+MEGABYTE = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def pop() -> Generator[OwnPop]:
+    with tempfile.TemporaryDirectory(prefix="artifact-edge-pop-") as name:
+        Path(name).chmod(0o755)  # Traffic Server runs as another user
+        with running_pop(Path(name) / "pop") as running:
+            yield running
+
+
+def publish(pop: OwnPop, name: str, size: int = 10_000) -> tuple[str, bytes]:
+    """Puts a Python package on the shield. Returns its path at the edge, and its content."""
+    body = os.urandom(size)
+    path = f"/pypi/files/{name}/{name}-1.0.tar.gz"
+    pop.shield.objects[f"/objects{path}"] = body
+    return path, body
+
+
+def fetches(pop: OwnPop, path: str) -> int:
+    """Returns how many requests for a path the shield has seen."""
+    return pop.shield.requests.count(f"/objects{path}")
+
+
+def test_client_needs_a_token_with_a_grant(pop: OwnPop) -> None:
+    path, body = publish(pop, "granted")
+    pop.entitlements.grant("reader-of-granted", "pypi:granted:pull")
+    pop.entitlements.grant("reader-of-others", "pypi:others:pull")
+    refused = pop.request(path)
+    assert refused.status == 401
+    assert refused.headers["www-authenticate"] == 'Basic realm="localhost"'
+    assert pop.request(path, "unknown").status == 401
+    assert pop.request(path, "reader-of-others").status == 403
+    assert fetches(pop, path) == 0
+    answer = pop.request(path, "reader-of-granted")
+    assert (answer.status, answer.body) == (200, body)
+    assert pop.request(path, "reader-of-others").status == 403  # also when L1 has the object
+    assert pop.request(path).status == 401
+
+
+def test_second_request_is_answered_by_l1_and_the_body_does_not_pass_through_the_worker(pop: OwnPop) -> None:
+    path, body = publish(pop, "large", 4 * MEGABYTE)
+    pop.entitlements.grant("reader-of-large", "pypi:large:pull")
+    first, second = pop.request(path, "reader-of-large"), pop.request(path, "reader-of-large")
+    assert [first.headers["x-cache"], second.headers["x-cache"]] == ["origin; miss", "edge; hit"]
+    assert first.body == second.body == body
+    assert second.headers["cache-control"] == "private, max-age=31536000, immutable"
+    assert fetches(pop, path) == 1
+    sent = [line for line in pop.log() if line["path"] == path]
+    assert [line["bytes"] for line in sent] == [len(body), len(body)]
+    assert all("worker-" not in line["upstream"] for line in sent)
+    assert 0 < int(sent[0]["decision_bytes"]) < 1_000
+
+
+def test_l1_answers_ranges_and_head_and_validators(pop: OwnPop) -> None:
+    path, body = publish(pop, "ranges", MEGABYTE)
+    pop.entitlements.grant("reader-of-ranges", "pypi:ranges:pull")
+    head = pop.request(path, "reader-of-ranges", "HEAD")
+    assert (head.status, head.headers["content-length"], head.body) == (200, str(MEGABYTE), b"")
+    suffix = pop.request(path, "reader-of-ranges", range="bytes=-100")
+    assert (suffix.status, suffix.body) == (206, body[-100:])
+    assert suffix.headers["content-range"] == f"bytes {MEGABYTE - 100}-{MEGABYTE - 1}/{MEGABYTE}"
+    assert pop.request(path, "reader-of-ranges", range="bytes=5-9").body == body[5:10]
+    beyond = pop.request(path, "reader-of-ranges", range=f"bytes={MEGABYTE}-")
+    assert (beyond.status, beyond.headers["content-range"]) == (416, f"bytes */{MEGABYTE}")
+    several = pop.request(path, "reader-of-ranges", range="bytes=0-1,5-6")
+    assert (several.status, several.body) == (200, body)
+    etag = head.headers["etag"]
+    assert pop.request(path, "reader-of-ranges", if_none_match=etag).status == 304
+    assert pop.request(path, "reader-of-ranges", if_match='"another"').status == 412
+    assert pop.request(path, "reader-of-ranges", range="bytes=5-9", if_range=etag).body == body[5:10]
+    assert pop.request(path, "reader-of-ranges", range="bytes=5-9", if_range='"another"').body == body
+    assert fetches(pop, path) == 1
+
+
+def test_withdrawn_object_is_refused_although_l1_has_it(pop: OwnPop) -> None:
+    path, body = publish(pop, "withdrawn")
+    pop.entitlements.grant("reader-of-withdrawn", "pypi:withdrawn:pull")
+    assert pop.request(path, "reader-of-withdrawn").body == body
+    pop.entitlements.withdraw(path[1:])
+    assert eventually(lambda: pop.request(path, "reader-of-withdrawn").status == 410)
+    assert b"this was withdrawn" in pop.request(path, "reader-of-withdrawn").body
+    pop.entitlements.withdraw()
+
+
+def test_purge_by_key_and_by_package_removes_objects_from_l1(pop: OwnPop) -> None:
+    path, _ = publish(pop, "purged")
+    pop.entitlements.grant("reader-of-purged", "pypi:purged:pull")
+    for number, request in enumerate((f'{{"keys": ["{path[1:]}"]}}', '{"packages": ["pypi:purged"]}')):
+        pop.request(path, "reader-of-purged")
+        assert pop.request(path, "reader-of-purged").headers["x-cache"] == "edge; hit"
+        _, changed = publish(pop, "purged")
+        unsigned = pop.request("/-/purge", method="POST", body=request.encode())
+        assert unsigned.status == 403
+        assert pop.request(path, "reader-of-purged").headers["x-cache"] == "edge; hit"
+        signed = {"x_artifact_edge_signature": sign(request.encode())}
+        assert pop.request("/-/purge", method="POST", body=request.encode(), **signed).status == 200
+        assert pop.request(path, "reader-of-purged").body == changed
+        assert fetches(pop, path) == number + 2
+
+
+def test_decision_is_remembered_for_one_credential_and_one_path_only(pop: OwnPop) -> None:
+    path, _ = publish(pop, "remembered")
+    other, _ = publish(pop, "unremembered")
+    pop.entitlements.grant("reader-of-remembered", "pypi:remembered:pull")
+    answers = [pop.request(path, "reader-of-remembered").status for _ in range(3)]
+    assert answers == [200, 200, 200]
+    # A slow machine may take longer than 2 s for these requests, so only the decisions themselves are compared.
+    assert "HIT" in [line["decision"] for line in pop.log() if line["path"] == path]
+    assert pop.request(other, "reader-of-remembered").status == 403
+    assert pop.request(path, "another-token").status == 401
+    assert pop.request(path).status == 401
+    assert pop.request(path, "reader-of-remembered", "POST", b"").status == 405
+
+
+def test_refusal_is_not_remembered_and_revocation_ends_a_remembered_decision(pop: OwnPop) -> None:
+    path, _ = publish(pop, "revoked")
+    pop.entitlements.grant("reader-of-revoked")
+    assert [pop.request(path, "reader-of-revoked").status for _ in range(2)] == [403, 403]
+    assert {line["decision"] for line in pop.log() if line["path"] == path} == {"MISS"}
+    pop.entitlements.grant("reader-of-revoked", "pypi:revoked:pull")
+    assert eventually(lambda: pop.request(path, "reader-of-revoked").status == 200)
+    pop.entitlements.grant("reader-of-revoked")
+    assert eventually(lambda: pop.request(path, "reader-of-revoked").status == 403)
+
+
+def test_memory_of_decisions_contains_no_credential(pop: OwnPop) -> None:
+    path, _ = publish(pop, "secret")
+    pop.entitlements.grant("a-secret-token", "pypi:secret:pull")
+
+    def remembered() -> bytes:
+        pop.request(path, "a-secret-token")
+        files = [file for file in (Path(pop.directories.run) / "decisions").rglob("*") if file.is_file()]
+        return b"".join(file.read_bytes() for file in files)
+
+    digest = hashlib.sha256(b"Bearer a-secret-token").hexdigest().encode()
+    assert eventually(lambda: digest in remembered())
+    assert b"a-secret-token" not in remembered()
+
+
+def test_pop_refuses_all_clients_without_entitlements_and_without_a_worker() -> None:
+    with tempfile.TemporaryDirectory(prefix="artifact-edge-pop-") as name:
+        Path(name).chmod(0o755)
+        with running_pop(Path(name) / "pop") as pop:
+            path, _ = publish(pop, "closed")
+            pop.entitlements.grant("reader-of-closed", "pypi:closed:pull")
+            assert pop.request(path, "reader-of-closed").status == 200
+            pop.entitlements.works = False
+            assert eventually(lambda: pop.request(path, "reader-of-closed").status == 503)
+            pop.entitlements.works = True
+            assert eventually(lambda: pop.request(path, "reader-of-closed").status == 200)
+            pop.kill_workers()
+            assert eventually(lambda: pop.request(path, "reader-of-closed").status == 502)
+
+
+def test_part_of_a_packument_comes_from_the_worker(pop: OwnPop) -> None:
+    key = f"/objects/npm/{quote('@acme/web', safe='')}"
+    document = b'{"name":"web","dist-tags":{"latest":"1.0.0"},"versions":{"1.0.0":{"name":"web","version":"1.0.0"}}}'
+    pop.entitlements.grant("reader-of-web", "npm:web:pull")
+    pop.shield.objects["/objects/npm/web/packument.json"] = document
+    answer = pop.request("/npm/web/latest", "reader-of-web")
+    assert key not in pop.shield.requests
+    assert answer.status == 200, (answer, pop.shield.requests)
+    assert answer.body == b'{"name":"web","version":"1.0.0"}'
+
+
+def test_client_resumes_its_tls_session_and_old_tls_is_refused(pop: OwnPop) -> None:
+    context = ssl.create_default_context(cafile=str(pop.authority))
+    context.maximum_version = ssl.TLSVersion.TLSv1_2  # Python gives TLS 1.3 tickets only after the first read
+    with (
+        socket.create_connection(("127.0.0.1", pop.port)) as raw,
+        context.wrap_socket(raw, server_hostname="localhost") as tls,
+    ):
+        session = tls.session
+    with (
+        socket.create_connection(("127.0.0.1", pop.port)) as raw,
+        context.wrap_socket(raw, server_hostname="localhost", session=session) as tls,
+    ):
+        assert tls.session_reused
+    # The client offers at most TLS 1.1, and its ciphers do not exclude that version.
+    offer = ["-tls1_1", "-cipher", "DEFAULT:@SECLEVEL=0", "-connect", f"127.0.0.1:{pop.port}"]
+    refused = subprocess.run(
+        ["openssl", "s_client", *offer], stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
+    assert b"alert protocol version" in refused.stderr
+    assert b"BEGIN CERTIFICATE" not in refused.stdout
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_http2_client_gets_the_same_object(pop: OwnPop, tmp_path: Path) -> None:
+    path, body = publish(pop, "http2", MEGABYTE)
+    pop.entitlements.grant("reader-of-http2", "pypi:http2:pull")
+    for name in ("first", "second"):
+        command = ["curl", "--silent", "--http2", "--cacert", str(pop.authority), "--output", str(tmp_path / name)]
+        command += ["--write-out", "%{http_version} %{http_code}", "--header", "Authorization: Bearer reader-of-http2"]
+        result = subprocess.run(
+            [*command, f"https://localhost:{pop.port}{path}"], capture_output=True, text=True, check=True
+        )
+        assert result.stdout == "2 200"
+        assert (tmp_path / name).read_bytes() == body
