@@ -9,8 +9,8 @@ import type { Place } from "./shields";
 const CHECKED_BY_THE_WORKER = ["if-match", "if-unmodified-since", "if-range"];
 
 /**
- * Returns the internal redirect to a view of an object for an authorized client, or an empty response when the worker must answer
- * itself: it cuts a part out of the object, or checks a condition.
+ * Returns the internal redirect to a view of an object for an authorized client. Returns an empty response when the
+ * worker must answer itself, because it cuts a part out of the object or checks a condition.
  */
 export function redirectToL1(
   wanted: ObjectRoute,
