@@ -23,6 +23,7 @@ from local.samples import build
 from tests.support.sandbox.cloud_storage import CONFIG, OnCloudStorage, on_cloud_storage
 from tests.support.sandbox.edge import US_EAST, access
 from tests.support.sandbox.installs import npm_install, pip_install, skopeo_copy
+from tests.support.sandbox.origin import MOST_REQUESTS_FOR_A_MISS
 from tests.support.waiting import eventually
 
 LOOPBACK = "127.84"
@@ -60,7 +61,7 @@ def test_real_clients_install_published_packages(up: OnCloudStorage, tmp_path: P
     assert int(manifest.headers["x-artifact-edge-revision"]) > 0
 
 
-def test_a_hundred_simultaneous_misses_are_one_cloud_storage_request(up: OnCloudStorage) -> None:
+def test_a_hundred_simultaneous_misses_are_one_request_of_each_asked_shield(up: OnCloudStorage) -> None:
     key = "npm/@acme/greeting/-/greeting-9.9.8.tgz"
     body = up.store(key, 300_000)
     settings = access(up, US_EAST)
@@ -73,7 +74,7 @@ def test_a_hundred_simultaneous_misses_are_one_cloud_storage_request(up: OnCloud
     assert Counter((answer.status_code, hashlib.sha256(answer.content).digest()) for answer in answers) == {
         (200, hashlib.sha256(body).digest()): 100
     }
-    assert up.origin_requests(key) == 1
+    assert 1 <= up.origin_requests(key) <= MOST_REQUESTS_FOR_A_MISS
 
 
 @contextmanager

@@ -55,6 +55,6 @@ def test_each_object_comes_from_the_other_shield_with_one_request(up: Up, workin
 @pytest.mark.usefixtures("working")
 def test_an_install_succeeds(up: Up, tmp_path: Path) -> None:
     reader = Client(up.sandbox, "reader", up.outputs()["url"])
-    result = npm_install(reader, "@acme/web", tmp_path, npm_config_cache=str(tmp_path / "cache"))
+    result = npm_install(reader, "@acme/web@1.0.0", tmp_path, npm_config_cache=str(tmp_path / "cache"))
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "node_modules/@acme/greeting/package.json").exists()

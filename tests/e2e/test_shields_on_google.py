@@ -21,7 +21,7 @@ from contract.shields import EDGE_PORT, HEALTH_PORT
 from emulation import processes
 from emulation.gcp import metadata_clients
 from tests.support.sandbox.edge import AP_SOUTHEAST, access, purge_edge
-from tests.support.sandbox.origin import origin_requests, store
+from tests.support.sandbox.origin import MOST_REQUESTS_FOR_A_MISS, origin_requests, store
 from tests.support.sandbox.up import Up
 
 ROLE = "artifact-edge-local-shield"
@@ -91,7 +91,7 @@ def test_each_tier_answers_after_its_first_miss(up: Up) -> None:
         answers += [client.get(f"/{key}"), client.get(f"/{key}")]
     assert [answer.headers["X-Cache"] for answer in answers] == ["origin; miss", "shield; hit", "edge; hit"]
     assert {answer.content for answer in answers} == {body}
-    assert origin_requests(up, key) == 1
+    assert 1 <= origin_requests(up, key) <= MOST_REQUESTS_FOR_A_MISS
     path = key.replace("@", "%40")
     wait_until(lambda: edge_requests(up, path) == 2, 20, "the shield was not asked twice")
 

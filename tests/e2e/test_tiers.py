@@ -15,7 +15,7 @@ from emulation.layout import CLIENT_LOCATIONS, ClientLocation
 from local.clients import ANONYMOUS
 from tests.support.sandbox.commands import registry
 from tests.support.sandbox.edge import EU_WEST, US_EAST, access, purge_edge
-from tests.support.sandbox.origin import origin_requests, store
+from tests.support.sandbox.origin import MOST_REQUESTS_FOR_A_MISS, origin_requests, store
 from tests.support.sandbox.up import Up
 
 TARBALL = "npm/@acme/greeting/-/greeting-1.0.0.tgz"
@@ -36,7 +36,7 @@ def test_each_tier_answers_after_its_first_miss(up: Up) -> None:
         purge_edge(up, key)
         assert answered_by() == "shield; hit"
         assert answered_by() == "edge; hit"
-    assert origin_requests(up, key) == 1
+    assert 1 <= origin_requests(up, key) <= MOST_REQUESTS_FOR_A_MISS
 
 
 @pytest.mark.parametrize("by", ["package", "worker-version"])
@@ -52,7 +52,7 @@ def test_a_purge_by_package_or_by_worker_version_removes_the_object_from_the_edg
     assert (again.content, again.headers["x-cache"]) == (body, "shield; hit")
 
 
-def test_a_hundred_simultaneous_misses_are_one_origin_request(up: Up) -> None:
+def test_a_hundred_simultaneous_misses_are_one_request_of_each_asked_shield(up: Up) -> None:
     key = "npm/@acme/greeting/-/greeting-9.9.8.tgz"
     body = store(up, key, 300_000)
     settings = access(up, US_EAST)
@@ -65,7 +65,7 @@ def test_a_hundred_simultaneous_misses_are_one_origin_request(up: Up) -> None:
     assert Counter((answer.status_code, hashlib.sha256(answer.content).digest()) for answer in answers) == {
         (200, hashlib.sha256(body).digest()): 100
     }
-    assert origin_requests(up, key) == 1
+    assert 1 <= origin_requests(up, key) <= MOST_REQUESTS_FOR_A_MISS
 
 
 def test_another_region_uses_its_own_shield(up: Up) -> None:

@@ -19,6 +19,7 @@ NOT_RUN = {
     r"-m pytest|-m tests\.|-m bench|-m stacks\.|-m documentation": "tests, and commands that write into the checkout",
     r"-m previews|plans?/|plan\.json": "tests/e2e/test_preview.py and the unit tests of gates/ and costs/ run these",
     r"-m registry import": "needs package registries; tests/e2e/test_registry.py imports where they can be reached",
+    r"-m registry keys (renew|check)": "needs the keys of a deployed environment; tests/unit/registry runs both",
     r"-m registry keys init": "needs API tokens of Cloudflare; make up has made the keys of the sandbox",
     r"\baws |gcloud |kubectl ": "needs a cloud account or a cluster",
     r"-m registry edge policy put": "concerns every client of the sandbox; tests/e2e/test_edge_policy.py runs them",
