@@ -17,8 +17,13 @@ from registry.__main__ import app
 from registry.certificates import LEAF_DAYS, client_certificate, load
 from registry.key_renewal import Secrets, StoredSecrets, renewed
 
-START = datetime.now(UTC)
 ARGUMENTS = ["--environment", "dev", "--region", "us-east-1"]
+
+
+@pytest.fixture
+def start() -> datetime:
+    """Returns the time at which the test issues its first certificates."""
+    return datetime.now(UTC)
 
 
 @pytest.fixture
@@ -48,12 +53,12 @@ def _is_issued_by(certificate: x509.Certificate, authority: x509.Certificate) ->
     return True
 
 
-def test_nothing_is_renewed_while_nothing_expires_soon(secrets: Secrets) -> None:
-    assert renewed(secrets, "dev", START + timedelta(days=LEAF_DAYS - 91)) == secrets
+def test_nothing_is_renewed_while_nothing_expires_soon(secrets: Secrets, start: datetime) -> None:
+    assert renewed(secrets, "dev", start + timedelta(days=LEAF_DAYS - 91)) == secrets
 
 
-def test_the_certificate_is_renewed_before_it_ends_and_keeps_its_authority(secrets: Secrets) -> None:
-    now = START + timedelta(days=LEAF_DAYS - 89)
+def test_the_certificate_is_renewed_before_it_ends_and_keeps_its_authority(secrets: Secrets, start: datetime) -> None:
+    now = start + timedelta(days=LEAF_DAYS - 89)
     after = renewed(secrets, "dev", now)
     assert (after.authority, after.shield) == (secrets.authority, secrets.shield)
     assert leaf(after).not_valid_after_utc - now > timedelta(days=LEAF_DAYS - 1)
@@ -65,12 +70,12 @@ def test_the_certificate_is_renewed_before_it_ends_and_keeps_its_authority(secre
 
 @pytest.mark.parametrize("days_between_deployments", [1, 30, 80])
 def test_the_shields_accept_the_deployed_certificate_on_each_day_of_25_years(
-    secrets: Secrets, days_between_deployments: int
+    secrets: Secrets, start: datetime, days_between_deployments: int
 ) -> None:
     current, deployed = secrets, leaf(secrets)
     authorities = {secrets.authority["client_ca"]}
     for day in range(25 * 365):
-        now = START + timedelta(days=day)
+        now = start + timedelta(days=day)
         accepted_before = current.shield["client_ca"]
         assert is_accepted(deployed, accepted_before, now), f"day {day}"
         current = renewed(current, "dev", now)
@@ -85,9 +90,9 @@ def test_the_shields_accept_the_deployed_certificate_on_each_day_of_25_years(
 
 @pytest.mark.parametrize("written", [["shield"], ["shield", "authority"]])
 def test_a_renewal_that_was_interrupted_goes_on_in_the_next_run(
-    secrets: Secrets, written: list[str], monkeypatch: pytest.MonkeyPatch
+    secrets: Secrets, start: datetime, written: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ending = START + timedelta(days=8 * 365 + 10)
+    ending = start + timedelta(days=8 * 365 + 10)
     left = list(written)
     original: Any = StoredSecrets._write  # pyright: ignore[reportPrivateUsage]
 
@@ -130,5 +135,5 @@ def test_a_missing_secret_is_named(aws_cloud: None) -> None:
 
 def _expiring_leaf(secrets: Secrets, days: int) -> dict[str, str]:
     issuer = load(secrets.authority["client_ca"], secrets.authority["client_ca_key"])
-    made = client_certificate(issuer, "edge.dev", START - timedelta(days=LEAF_DAYS - days))
+    made = client_certificate(issuer, "edge.dev", datetime.now(UTC) - timedelta(days=LEAF_DAYS - days))
     return {"client_certificate": made.certificate_pem, "client_key": made.key_pem}
